@@ -1,0 +1,72 @@
+"""IMPRINT: weight imprinting on frozen foundation models.
+
+`snakemake --cores N` runs the study in config.yaml to results/report.html; `--configfile FILE` runs another.
+"""
+
+import re
+import sys
+from pathlib import Path
+
+from snakemake.exceptions import WorkflowError
+
+from imprint.config import ConfigError, load
+from imprint.plots import FIGURES
+from imprint.store import canonical
+from imprint.tables import TABLES
+from imprint.workflow import fingerprint, take_over_stale_lock
+
+try:
+    study = load(
+        workflow.overwrite_configfiles or ["config.yaml"],
+        workflow.config_settings.config,
+        figures=FIGURES,
+        tables=TABLES,
+    )
+except ConfigError as error:
+    raise WorkflowError(str(error))
+
+if workflow.is_main_process and take_over_stale_lock(Path.cwd()):
+    print("The last run here was killed; this one goes on where it stopped.", file=sys.stderr)
+
+# what scripts read from it is not tracked: places of data, the choice of device, and how to start Snakemake again
+config = study.config.model_dump(mode="json") | {
+    "snakefile": workflow.main_snakefile,
+    "configfiles": [str(path) for path in workflow.overwrite_configfiles],
+    "overrides": dict(workflow.config_settings.config),
+}
+
+
+pathvars:
+    results=study.config.results,
+    logs=f"{study.config.results}/logs",
+
+
+report: "workflow/report/workflow.rst"
+
+
+localrules:
+    all,
+    study,
+
+
+include: "workflow/rules/common.smk"
+include: "workflow/rules/data.smk"
+include: "workflow/rules/embed.smk"
+include: "workflow/rules/proxies.smk"
+include: "workflow/rules/evaluate.smk"
+include: "workflow/rules/collapse.smk"
+include: "workflow/rules/summary.smk"
+include: "workflow/rules/figures.smk"
+
+
+rule all:
+    """The whole study, to its report."""
+    default_target: True
+    input:
+        "<results>/report.html",
+
+
+rule study:
+    """Everything that the report shows."""
+    input:
+        study_results(),

@@ -1,0 +1,182 @@
+"""Checks of a study that need more than one of its keys: names that must exist, classes that datasets must have."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from imprint.config.models import Experiment, PretrainedFM, TaskConfig
+from imprint.config.presets import PRESETS
+from imprint.config.read import Parsed, Problem, unknown
+from imprint.generate import GENERATORS
+
+
+def problems(
+    parsed: Parsed, named: Mapping[str, Iterable[str]], figures: Iterable[str], tables: Iterable[str]
+) -> list[Problem]:
+    """All problems of a study beyond its form; `named` are all names given in each section, right or not.
+
+    What is sound of an entry is checked even if the rest of it is not.
+    """
+    entries = {section: dict(valid) for section, valid in parsed.valid.items()}
+    for (section, name), (rest, _) in parsed.partial.items():
+        entries[section][name] = rest
+    found = []
+    for name, fm in entries["fms"].items():
+        found += _fm(f"fms.{name}", fm, entries["datasets"], named["datasets"])
+    for name, dataset in entries["datasets"].items():
+        found += _in_range(
+            f"datasets.{name}.classes", dataset.classes, getattr(dataset, "class_count", None), name
+        )
+    for name, task in entries["tasks"].items():
+        found += _task(f"tasks.{name}", task, entries["datasets"], named["datasets"])
+    found += _clashes(entries["tasks"])
+    for name, experiment in entries["experiments"].items():
+        found += _experiment(f"experiments.{name}", experiment, entries, named, figures, tables)
+    unsure = [
+        place
+        for (section, name), (_, left_out) in parsed.partial.items()
+        for place in (f"{section}.{name}", *(f"{section}.{name}.{key}" for key in left_out))
+    ]
+    return [problem for problem in dict.fromkeys(found) if problem[0] not in unsure]
+
+
+def _clashes(tasks: Mapping[str, TaskConfig]) -> list[Problem]:
+    """Task names that a family also makes."""
+    made = {f"{name}-d{d}": name for name, task in tasks.items() if task.family for d in task.family.d}
+    return [
+        (f"tasks.{name}", f"the family '{made[name]}' makes a task of this name; give it another")
+        for name in tasks
+        if name in made
+    ]
+
+
+def _fm(path: str, fm: Any, datasets: Mapping[str, Any], known: Iterable[str]) -> list[Problem]:
+    if not isinstance(fm, PretrainedFM):
+        return []
+    if fm.dataset not in known:
+        return [(f"{path}.dataset", unknown("dataset", fm.dataset, known))]
+    if fm.dataset in datasets and not hasattr(datasets[fm.dataset], "pretrain"):
+        return [
+            (f"{path}.dataset", f"'{fm.dataset}' has no split 'pretrain'; a dataset of source glyphs has one")
+        ]
+    return []
+
+
+def _in_range(path: str, classes: Iterable[int] | None, count: int | None, owner: str) -> list[Problem]:
+    found = []
+    listed = list(classes or ())
+    if classes is not None and not listed:
+        found.append((path, "it is empty; leave it out for all classes"))
+    for i, c in enumerate(listed):
+        if count is not None and c >= count:
+            found.append(
+                (f"{path}[{i}]", f"there is no class {c}; '{owner}' has the classes 0 to {count - 1}")
+            )
+        elif c in listed[:i]:
+            found.append((f"{path}[{i}]", f"class {c} is given twice"))
+    return found
+
+
+def _task(path: str, task: TaskConfig, datasets: Mapping[str, Any], known: Iterable[str]) -> list[Problem]:
+    found = []
+    for i, name in enumerate(task.datasets):
+        if name not in known:
+            found.append((f"{path}.datasets[{i}]", unknown("dataset", name, known)))
+        elif name in task.datasets[:i]:
+            found.append((f"{path}.datasets[{i}]", f"dataset '{name}' is given twice"))
+    ways = [key for key in ("classes", "label_map", "family") if getattr(task, key) is not None]
+    if len(ways) > 1:
+        found.append((path, f"{' and '.join(ways)} exclude each other; give one of them"))
+    counts = [getattr(datasets.get(name), "class_count", None) for name in task.datasets]
+    count = None if None in counts else sum(counts)
+    owner = " + ".join(task.datasets)
+    found += _in_range(f"{path}.classes", task.classes, count, owner)
+    if task.label_map is not None:
+        if not task.label_map:
+            found.append((f"{path}.label_map", "it is empty; leave it out to keep the classes as they are"))
+        for old in task.label_map:
+            found += [(f"{path}.label_map", text) for _, text in _in_range("", [old], count, owner)]
+        new = set(task.label_map.values())
+        if new != set(range(len(new))):
+            found.append((f"{path}.label_map", "the new classes must be 0, 1, 2, ... without a gap"))
+    if task.family is not None:
+        family = task.family
+        if len(set(family.d)) < len(family.d):
+            found.append((f"{path}.family.d", "a value is given twice"))
+        have = family.sample or count
+        if count is not None and family.sample and family.sample > count:
+            found.append(
+                (f"{path}.family.sample", f"{family.sample} classes asked for, '{owner}' has {count}")
+            )
+        elif have is not None and family.classes * max(family.d) > have:
+            found.append(
+                (
+                    f"{path}.family.d",
+                    f"{family.classes} new classes of {max(family.d)} original ones need "
+                    f"{family.classes * max(family.d)} classes; there are {have}",
+                )
+            )
+    return found
+
+
+def _names(path: str, kind: str, given: Iterable[str] | None, known: Iterable[str]) -> list[Problem]:
+    found, given, known = [], list(given or ()), list(known)
+    for i, name in enumerate(given):
+        if name not in known:
+            found.append((f"{path}[{i}]", unknown(kind, name, known)))
+        elif name in given[:i]:
+            found.append((f"{path}[{i}]", f"{kind} '{name}' is given twice"))
+    return found
+
+
+def _experiment(
+    path: str,
+    experiment: Experiment,
+    entries: Mapping[str, Mapping[str, Any]],
+    named: Mapping[str, Iterable[str]],
+    figures: Iterable[str],
+    tables: Iterable[str],
+) -> list[Problem]:
+    found = _names(f"{path}.fms", "fm", experiment.fms, named["fms"])
+    found += _names(f"{path}.tasks", "task", experiment.tasks, named["tasks"])
+    found += _names(f"{path}.presets", "preset", experiment.presets, PRESETS)
+    found += _names(f"{path}.figures", "figure", experiment.figures, figures)
+    found += _names(f"{path}.tables", "table", experiment.tables, tables)
+    if not experiment.gen and not experiment.presets:
+        found.append(
+            (path, "the grid is empty; give gen (a list of generators with their k), presets, or both")
+        )
+    for i, grid in enumerate(experiment.gen):
+        if GENERATORS[grid.name].takes_k and grid.k is None:
+            found.append(
+                (f"{path}.gen[{i}].k", f"it is missing; {grid.name} needs the number of proxies per class")
+            )
+        if not GENERATORS[grid.name].takes_k and grid.k is not None:
+            found.append((f"{path}.gen[{i}].k", f"{grid.name} has no choice of k; remove it"))
+    for i, grid in enumerate(experiment.agg):
+        place = f"{path}.agg[{i}]"
+        if grid.name == "max":
+            for key in ("m", "weighting"):
+                if getattr(grid, key) is not None:
+                    found.append((f"{place}.{key}", f"only mnn has {key}; remove it, or use mnn"))
+        else:
+            if grid.m is None:
+                found.append((f"{place}.m", "it is missing; mnn needs the number of neighbours"))
+            if "distance" in (grid.weighting or ()) and "inner_product" in (grid.distance or ()):
+                found.append(
+                    (f"{place}.weighting", "votes cannot be weighted by inner_product: it is no distance")
+                )
+    if experiment.gen and not experiment.agg:
+        found.append((f"{path}.agg", "it is empty; leave it out for max with inner_product"))
+    if experiment.gen and experiment.norm_pre == ("l2",) and experiment.norm_inf == ("none",):
+        found.append((f"{path}.norm_inf", "the grid is empty: norm_pre l2 is combined with norm_inf l2 only"))
+    used = {grid.name for grid in experiment.gen} | {
+        PRESETS[p].configuration.gen for p in experiment.presets if p in PRESETS
+    }
+    for gen in sorted(g for g in used if GENERATORS[g].sees_all_classes):
+        for name in experiment.fms or entries["fms"]:
+            fm = entries["fms"].get(name)
+            if fm is not None and fm.ridge is None:
+                found.append((f"fms.{name}.ls_lambda", f"it is missing; GEN {gen} in {path} needs it"))
+    return found

@@ -1,0 +1,291 @@
+"""A study ready to run: its tasks resolved, its experiments expanded to cells, and what each job has to do."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+from imprint.config import check, read
+from imprint.config.models import Experiment, StudyConfig, TaskConfig
+from imprint.config.presets import PRESETS
+from imprint.generate import GENERATORS
+from imprint.method import Configuration
+
+Group = tuple[str, str, str]  # fm, task, shots
+
+
+@dataclass(frozen=True)
+class Task:
+    """A resolved task. groups: for each draw the original classes of each new class; None keeps all as they are."""
+
+    name: str
+    family: str
+    d: int | None
+    datasets: tuple[str, ...]
+    draws: tuple[tuple[tuple[int, ...], ...] | None, ...]
+
+    def spec(self) -> dict[str, Any]:
+        """What a job needs to know of the task, as JSON can hold it."""
+        return {"task": self.name, "family": self.family, "d": self.d, "draws": self.draws}
+
+
+def _resolve(name: str, config: TaskConfig, count: int | None) -> Iterator[Task]:
+    groups: tuple[tuple[int, ...], ...] | None = None
+    if config.family is not None:
+        yield from _family(name, config, count)
+        return
+    if config.classes is not None:
+        groups = tuple((c,) for c in config.classes)
+    elif config.label_map is not None:
+        new = sorted(set(config.label_map.values()))
+        groups = tuple(tuple(old for old, to in config.label_map.items() if to == j) for j in new)
+    yield Task(name, name, None, config.datasets, (groups,))
+
+
+def _family(name: str, config: TaskConfig, count: int | None) -> Iterator[Task]:
+    """The tasks "d in 1" of a family, with the draws of the paper (DESIGN: Python's `random`, shuffled in place)."""
+    family = config.family
+    generator = random.Random(family.seed)
+    sample = family.sample or count
+    classes = generator.sample(range(count or sample), sample)
+    stride = sample // family.classes
+    orders = []
+    for _ in range(family.draws):
+        generator.shuffle(classes)
+        orders.append(tuple(classes))
+    for d in family.d:
+        draws = tuple(
+            tuple(order[stride * j : stride * j + d] for j in range(family.classes)) for order in orders
+        )
+        yield Task(f"{name}-d{d}", name, d, config.datasets, draws)
+
+
+def configurations(experiment: Experiment) -> list[Configuration]:
+    """The distinct methods of an experiment: its presets and its grid."""
+    found = dict.fromkeys(PRESETS[name].configuration for name in experiment.presets)
+    for grid in experiment.gen:
+        norms = product(experiment.norm_pre, experiment.norm_post, experiment.norm_inf)
+        for (pre, post, inf), k in product(norms, grid.k or (default_k(grid.name),)):
+            if pre == "l2" and inf != "l2":
+                continue
+            for agg in experiment.agg:
+                for distance, weighting, m in product(
+                    agg.distance or ("inner_product" if agg.name == "max" else "euclidean",),
+                    (agg.weighting or ("uniform",)) if agg.name == "mnn" else (None,),
+                    agg.m or (None,),
+                ):
+                    found[Configuration(pre, grid.name, k, post, inf, agg.name, distance, weighting, m)] = (
+                        None
+                    )
+    return list(found)
+
+
+def default_k(gen: str) -> int | None:
+    """k of a GEN that leaves no choice: one proxy per class, or every sample (None)."""
+    return None if GENERATORS[gen].samples else 1
+
+
+def k_name(k: int | None) -> str:
+    """k in file names."""
+    return "all" if k is None else str(k)
+
+
+def k_of(name: str) -> int | None:
+    return None if name == "all" else int(name)
+
+
+def _key(configuration: Configuration) -> tuple[tuple[bool, Any], ...]:
+    return tuple((value is not None, value if value is not None else 0) for value in configuration)
+
+
+class Study:
+    """A study without problems. Expansion is done once per experiment, and per (fm, task, shots) on demand."""
+
+    def __init__(self, config: StudyConfig):
+        self.config = config
+        self.root = Path(config.results)
+        self._cells: dict[Group, dict[Configuration, tuple[int, ...]]] = {}
+
+    @cached_property
+    def tasks(self) -> dict[str, Task]:
+        """All tasks by name, those of families included."""
+        return {task.name: task for resolved in self._resolved.values() for task in resolved}
+
+    @cached_property
+    def _resolved(self) -> dict[str, list[Task]]:
+        resolved = {}
+        for name, config in self.config.tasks.items():
+            counts = [getattr(self.config.datasets[d], "class_count", None) for d in config.datasets]
+            resolved[name] = list(_resolve(name, config, None if None in counts else sum(counts)))
+        return resolved
+
+    @cached_property
+    def _grids(self) -> dict[str, list[Configuration]]:
+        return {name: configurations(experiment) for name, experiment in self.config.experiments.items()}
+
+    def experiment_groups(self, name: str) -> list[Group]:
+        """(fm, task, shots) that an experiment covers."""
+        experiment = self.config.experiments[name]
+        tasks = [task.name for t in experiment.tasks or self.config.tasks for task in self._resolved[t]]
+        return [
+            (fm, task, str(shots))
+            for fm, task, shots in product(experiment.fms or self.config.fms, tasks, experiment.shots)
+        ]
+
+    def experiment_configurations(self, name: str) -> list[Configuration]:
+        return self._grids[name]
+
+    def experiment_seeds(self, name: str) -> tuple[int, ...]:
+        return self.config.experiments[name].seeds or self.config.seeds
+
+    @cached_property
+    def _experiments_of(self) -> dict[Group, list[str]]:
+        found: dict[Group, list[str]] = {}
+        for name in self.config.experiments:
+            for group in self.experiment_groups(name):
+                found.setdefault(group, []).append(name)
+        return found
+
+    @property
+    def groups(self) -> list[Group]:
+        """Every (fm, task, shots) of the study."""
+        return list(self._experiments_of)
+
+    def cells(self, group: Group) -> dict[Configuration, tuple[int, ...]]:
+        """The configurations of a group with their seeds; those shared by experiments stand once. Sorted."""
+        if group not in self._cells:
+            merged: dict[Configuration, dict[int, None]] = {}
+            for name in self._experiments_of[group]:
+                seeds = dict.fromkeys(self.experiment_seeds(name))
+                for configuration in self._grids[name]:
+                    merged.setdefault(configuration, {}).update(seeds)
+            self._cells[group] = {c: tuple(sorted(merged[c])) for c in sorted(merged, key=_key)}
+        return self._cells[group]
+
+    def runs(self) -> int:
+        """Configurations times draws times seeds: what a program that handles one at a time would run."""
+        return sum(
+            len(self.tasks[task].draws) * sum(map(len, self.cells((fm, task, shots)).values()))
+            for fm, task, shots in self.groups
+        )
+
+    # what each rule's jobs are
+
+    def generations(self, group: Group, agg: str | None = None) -> list[tuple[str, str]]:
+        """(gen, k) of the proxy files that a group, or one AGG of it, evaluates; k as in file names."""
+        return list(
+            dict.fromkeys((c.gen, k_name(c.k)) for c in self.cells(group) if agg is None or c.agg == agg)
+        )
+
+    def aggregations(self, group: Group) -> list[str]:
+        """The AGG of a group's score files."""
+        return list(dict.fromkeys(c.agg for c in self.cells(group)))
+
+    def fm_tasks(self) -> list[tuple[str, str]]:
+        """Every (fm, task) of the study."""
+        return list(dict.fromkeys((fm, task) for fm, task, _ in self.groups))
+
+    def datasets_of(self, task: str) -> tuple[str, ...]:
+        return self.tasks[task].datasets
+
+    # what each job is told; all of it JSON, and only what matters to its output
+
+    def data(self, dataset: str) -> dict[str, Any]:
+        """What a dataset is, wherever it lies."""
+        return self.config.datasets[dataset].model_dump(
+            mode="json", exclude={"root", "download", "classes", "limit"}
+        )
+
+    def subset(self, dataset: str) -> dict[str, Any]:
+        """What of a dataset is embedded."""
+        return self.config.datasets[dataset].model_dump(mode="json", include={"classes", "limit"})
+
+    def pretraining(self, fm: str) -> dict[str, Any]:
+        return self.config.fms[fm].model_dump(
+            mode="json", include={"model", "epochs", "seed", "weight_decay"}
+        )
+
+    def embedding(self, fm: str) -> dict[str, Any]:
+        return self.config.fms[fm].model_dump(
+            mode="json", exclude={"ls_lambda", "checkpoint", "epochs", "seed", "weight_decay", "dataset"}
+        )
+
+    def proxies(self, group: Group, gen: str, k: str) -> dict[str, Any]:
+        """The job of one proxy file: its NORMpre, each with the seeds wanted."""
+        wanted: dict[str, set[int]] = {}
+        for configuration, seeds in self.cells(group).items():
+            if (configuration.gen, k_name(configuration.k)) == (gen, k) or (
+                GENERATORS[configuration.gen].clusters == gen and k_name(configuration.k) == k
+            ):
+                wanted.setdefault(configuration.norm_pre, set()).update(seeds)
+        spec = {
+            **self.tasks[group[1]].spec(),
+            "shots": group[2],
+            "gen": gen,
+            "k": k_of(k),
+            "seeds": {pre: sorted(seeds) for pre, seeds in sorted(wanted.items())},
+        }
+        if GENERATORS[gen].sees_all_classes:
+            spec["ls_lambda"] = self.config.fms[group[0]].ridge
+        return spec
+
+    def evaluation(self, group: Group, agg: str) -> dict[str, Any]:
+        """The job of one score file: its configurations with their seeds."""
+        return {
+            **self.tasks[group[1]].spec(),
+            "fm": group[0],
+            "shots": group[2],
+            "cells": [[*c, list(seeds)] for c, seeds in self.cells(group).items() if c.agg == agg],
+        }
+
+    def collapse(self, fm: str, task: str) -> dict[str, Any]:
+        return {**self.tasks[task].spec(), "fm": fm}
+
+    def selection(self, name: str) -> dict[str, Any]:
+        """What rows of scores.parquet belong to an experiment."""
+        return {
+            "groups": self.experiment_groups(name),
+            "configurations": self._grids[name],
+            "seeds": sorted(self.experiment_seeds(name)),
+        }
+
+
+def load(
+    files: Iterable[str | Path],
+    overrides: Mapping[str, Any] | None = None,
+    *,
+    figures: Iterable[str],
+    tables: Iterable[str],
+) -> Study:
+    """Read a study from YAML files, later ones extending or replacing keys of earlier ones, then `overrides`.
+
+    figures, tables: the names that experiments may ask for. Raises `ConfigError` with all problems at once.
+    """
+    files = [str(f) for f in files]
+    raw: dict[str, Any] = {}
+    for file in files:
+        raw = _merged(raw, read.read_yaml(file))
+    raw = _merged(raw, overrides or {})
+    source = " + ".join(files)
+    parsed = read.parse(raw)
+    named = {
+        section: [str(name) for name in raw[section]] if isinstance(raw.get(section), dict) else []
+        for section in read.SECTIONS
+    }
+    problems = parsed.problems + check.problems(parsed, named, list(figures), list(tables))
+    if parsed.config is None or problems:
+        raise read.ConfigError(source, problems)
+    return Study(parsed.config)
+
+
+def _merged(base: Mapping[str, Any], extra: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(base)
+    for key, value in extra.items():
+        both = isinstance(merged.get(key), Mapping) and isinstance(value, Mapping)
+        merged[key] = _merged(merged[key], value) if both else value
+    return merged

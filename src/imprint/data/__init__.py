@@ -1,0 +1,1 @@
+"""Image datasets: where they come from and how they are read."""

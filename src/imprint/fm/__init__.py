@@ -1,0 +1,1 @@
+"""Foundation models: loading them, training small ones, and the embeddings they give."""

@@ -1,0 +1,96 @@
+"""Weights of models: read from files in their usual forms, compared with a model, identified by a hash."""
+
+import hashlib
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from torch import nn
+
+from imprint.errors import UserError
+
+_LISTED = 5  # names shown in a message that would otherwise list hundreds
+
+
+def read_state(path: str | Path) -> dict[str, torch.Tensor]:
+    """The state dict of a checkpoint file (.safetensors, .pth, .pt, .bin), out of its usual wrappings."""
+    path = Path(path)
+    if not path.exists():
+        raise UserError(f"checkpoint {path} does not exist")
+    if path.suffix == ".safetensors":
+        state = read_safetensors(path)[0]
+    elif path.suffix in (".pth", ".pt", ".bin"):
+        state = _read_torch(path)
+    else:
+        raise UserError(f"checkpoint {path}: '{path.suffix}' is none of .safetensors, .pth, .pt, .bin")
+    for wrapper in ("module.", "_orig_mod."):  # of DataParallel, of torch.compile
+        if state and all(key.startswith(wrapper) for key in state):
+            state = {key.removeprefix(wrapper): value for key, value in state.items()}
+    return state
+
+
+def _read_torch(path):
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # torch raises UnpicklingError, RuntimeError, EOFError, ...
+        raise UserError(
+            f"checkpoint {path} cannot be read as plain tensors ({str(error).splitlines()[0]}); "
+            "save it with torch.save(model.state_dict(), ...) or as .safetensors"
+        ) from error
+    for wrapping in ("state_dict", "model", "module"):
+        if isinstance(state, dict) and isinstance(state.get(wrapping), dict):
+            state = state[wrapping]
+    if not isinstance(state, dict) or not all(isinstance(value, torch.Tensor) for value in state.values()):
+        raise UserError(f"checkpoint {path} holds no state dict (a mapping of names to tensors)")
+    return state
+
+
+def read_safetensors(path: str | Path) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
+    """(state dict, metadata) of a safetensors file."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            names = file.keys()
+            return {name: file.get_tensor(name) for name in names}, file.metadata() or {}
+    except (SafetensorError, OSError) as error:
+        raise UserError(f"checkpoint {path} is not a readable safetensors file ({error})") from error
+
+
+def fill(
+    model: nn.Module, state: dict[str, torch.Tensor], path: str | Path, ignored: tuple[str, ...] = ()
+) -> None:
+    """Load the state dict of a file into a model.
+
+    `UserError` if keys or shapes differ: torch alone would leave random weights where a key does not match.
+    ignored: prefixes of keys that need not match.
+    """
+    own = model.state_dict()
+    missing = [key for key in own if key not in state and not key.startswith(ignored)]
+    unexpected = [key for key in state if key not in own and not key.startswith(ignored)]
+    shapes = [
+        f"{key} is {tuple(state[key].shape)}, the model wants {tuple(own[key].shape)}"
+        for key in own
+        if key in state and state[key].shape != own[key].shape
+    ]
+    problems = [
+        f"{len(found)} of {total} keys {kind}: {', '.join(found[:_LISTED])}"
+        + (", ..." if len(found) > _LISTED else "")
+        for kind, found, total in (
+            ("of the model are missing", missing, len(own)),
+            ("of the file are unknown to the model", unexpected, len(state)),
+            ("have another shape", shapes, len(own)),
+        )
+        if found
+    ]
+    if problems:
+        raise UserError(f"{path} does not fit the model {type(model).__name__}\n  " + "\n  ".join(problems))
+    model.load_state_dict({key: state[key] for key in own if key in state}, strict=False)
+
+
+def weights_sha256(state: dict[str, torch.Tensor]) -> str:
+    """SHA-256 of the names and values of a state dict, the same whichever file they came from."""
+    digest = hashlib.sha256()
+    for name in sorted(state):
+        tensor = state[name].detach().cpu().contiguous()
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)} ".encode())
+        digest.update(tensor.reshape(-1).view(torch.uint8).numpy())
+    return digest.hexdigest()

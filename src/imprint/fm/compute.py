@@ -1,0 +1,93 @@
+"""Running a model: on which device, in which precision, in batches that fit its memory."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
+from imprint.errors import UserError
+from imprint.fm.models import Embedder
+
+log = logging.getLogger("imprint")
+
+PRECISIONS = {"float32": None, "bf16": torch.bfloat16, "fp16": torch.float16}
+
+
+class Batched:
+    """A model on a device, called in pieces that fit its memory."""
+
+    def __init__(self, embedder: Embedder, device: torch.device, precision: str):
+        self.embedder = embedder.to(device, memory_format=torch.channels_last)
+        self.device, self.dtype = device, PRECISIONS[precision]
+        self.largest = None
+
+    @torch.inference_mode()
+    def __call__(self, x: torch.Tensor) -> torch.Tensor:
+        """Pixels, uint8 (n, 1 or 3, H, W) -> float32 (n, dim), left on the device."""
+        rows, first = [], 0
+        while first < len(x):
+            piece = x[first : first + (self.largest or len(x))]
+            try:
+                rows.append(self._embed(piece))
+                first += len(piece)
+            except RuntimeError as error:
+                self._shrink(len(piece), error)
+        return torch.cat(rows)
+
+    def _shrink(self, size, error):
+        """Halve the batch after a failure for want of memory; any other failure goes on up."""
+        if not out_of_memory(error):
+            raise error
+        if size == 1:
+            model = self.embedder.identity["model"]
+            raise UserError(
+                f"{self.device} has not the memory for one image with the model {model}"
+            ) from error
+        self.largest = size // 2
+        log.warning("out of memory with a batch of %d, going on with %d", size, self.largest)
+
+    def _embed(self, x):
+        x = self.embedder.transform.normalised(x.to(self.device))
+        x = x.contiguous(memory_format=torch.channels_last)
+        with torch.autocast(self.device.type, self.dtype, enabled=self.dtype is not None):
+            return self.embedder(x).to(torch.float32)
+
+
+def out_of_memory(error: RuntimeError) -> bool:
+    """Whether a RuntimeError of torch says that memory ran out (only CUDA has a class for it)."""
+    text = str(error)
+    return isinstance(error, torch.OutOfMemoryError) or "out of memory" in text or "allocate memory" in text
+
+
+def choose_device(name: str) -> torch.device:
+    """The device; `auto` is CUDA, else Apple's MPS, else the processor. `UserError` if it is not there."""
+    there = {"cuda": torch.cuda.is_available, "mps": torch.backends.mps.is_available, "cpu": lambda: True}
+    if name == "auto":
+        name = next(kind for kind in there if there[kind]())
+    kind = name.partition(":")[0]
+    if kind not in there or not there[kind]():
+        found = ", ".join(kind for kind in there if there[kind]())
+        raise UserError(f"device '{name}' is not there; this machine has: {found} (auto chooses the first)")
+    return torch.device(name)
+
+
+@contextmanager
+def torch_settings(device: torch.device, threads: int, one_by_one: bool) -> Iterator[int]:
+    """Torch set up for a job of so many threads, and put back afterwards; gives the number of loader threads.
+
+    one_by_one: whether images are read one by one. Beside a GPU all threads but one load; on the processor a
+    quarter do, and none where batches lie in memory.
+    """
+    if device.type != "cpu":
+        workers = threads - 1
+    else:
+        workers = max(1, threads // 4) if one_by_one and threads > 1 else 0
+    before = torch.get_num_threads(), torch.backends.cudnn.allow_tf32
+    torch.set_num_threads(max(1, threads - workers))
+    torch.backends.cudnn.allow_tf32 = False  # float32 means float32
+    try:
+        yield workers
+    finally:
+        torch.set_num_threads(before[0])
+        torch.backends.cudnn.allow_tf32 = before[1]

@@ -1,0 +1,178 @@
+"""Embeddings of one split of a dataset by one foundation model, into one HDF5 file."""
+
+import hashlib
+import json
+import logging
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from imprint import __version__, store
+from imprint.data.images import Images
+from imprint.errors import UserError
+from imprint.fm.compute import PRECISIONS, Batched, choose_device, torch_settings
+from imprint.fm.journal import Journal
+from imprint.fm.loading import batches, reads_one_by_one, unreadable
+from imprint.fm.models import Embedder
+from imprint.fm.progress import Progress
+
+log = logging.getLogger("imprint")
+
+_BATCH = {"cpu": 32, "mps": 64, "cuda": 256}
+_BLOCK = {"cpu": 256, "mps": 512, "cuda": 1024}  # samples between two records of progress on disk
+_CHUNK = 2**20  # bytes of an HDF5 chunk
+_LISTED = 20  # skipped images named in the output
+
+
+def extract(
+    embedder: Embedder,
+    images: Images,
+    output: str | Path,
+    *,
+    precision: str = "float32",
+    device: str = "auto",
+    batch_size: int | None = None,
+    threads: int = 1,
+    on_error: str = "fail",
+    provenance: dict | None = None,
+) -> None:
+    """Write the embeddings of `images` (an `Images`) by `embedder` (an `Embedder`) to the HDF5 file `output`.
+
+    Datasets: embeddings (N, dim) float32, labels (N,) int64, ids (N,) str and, if the model has one,
+    classifier (C, dim) float32. Attributes: class_names and provenance (JSON), skipped (number of images left
+    out).
+
+    precision: float32, bf16 or fp16 (autocast; the weights stay float32). device: auto, cuda, cuda:1, mps,
+    cpu. batch_size: None chooses by device; it is halved when memory runs out. threads: shared between
+    loading and the model. on_error: an image that cannot be read raises `UserError` (fail) or is left out
+    (skip). provenance: further entries, such as fm, dataset and split.
+
+    Rows go to `output`.partial as they are made; the next call with the same model, transform, images,
+    precision, device and provenance goes on from there. Memory does not depend on N but for labels, ids and
+    images in memory.
+    """
+    if precision not in PRECISIONS:
+        raise UserError(f"unknown precision '{precision}'; known: {', '.join(PRECISIONS)}")
+    if on_error not in ("fail", "skip"):
+        raise UserError(f"on_error '{on_error}' is neither fail nor skip")
+    if len(images) == 0:
+        raise UserError(f"{output}: the split has no images")
+    output, device = Path(output), choose_device(device)
+    if precision == "fp16" and device.type == "cpu":
+        log.warning("fp16 is several times slower than float32 on most processors; bf16 may be faster")
+    about = {
+        **embedder.identity,
+        "transform": embedder.transform.as_dict(),
+        "precision": precision,
+        "on_error": on_error,
+        "weight_decay": embedder.weight_decay,
+        **(provenance or {}),
+    }
+    partial = output.with_name(output.name + ".partial")
+    journal = Journal(partial, fingerprint(about, images, device), embedder.dim)
+    done_with = False
+    try:
+        if journal.covered:
+            log.info("%s: going on after %d of %d images", output, journal.covered, len(images))
+        one_by_one = reads_one_by_one(images, embedder.transform)
+        with torch_settings(device, threads, one_by_one) as workers:
+            model = Batched(embedder, device, precision)
+            _fill(journal, model, images, batch_size or _BATCH[device.type], workers, on_error)
+        skipped = {}
+        for _, unread, _ in journal.records():
+            skipped |= unread
+        if len(skipped) == len(images):
+            done_with = True
+            raise UserError(
+                f"{output}: no image can be read; the first: {unreadable(images, *min(skipped.items()))}"
+            )
+        _write(output, journal, images, skipped, about, embedder.classifier)
+        done_with = True
+    finally:
+        journal.close(discard=done_with)
+
+
+def fingerprint(about: dict, images: Images, device: torch.device) -> str:
+    """SHA-256 of all the rows depend on: model, transform, precision, kind of device, samples, versions."""
+    digest = hashlib.sha256()
+    made_by = {**about, "imprint": __version__, "torch": torch.__version__, "device": device.type}
+    digest.update(store.canonical(made_by).encode())
+    digest.update("\n".join(images.ids).encode())
+    digest.update(str(images.folder).encode())
+    digest.update(np.ascontiguousarray(images.labels))
+    if images.array is not None:
+        digest.update(np.ascontiguousarray(images.array))
+    return digest.hexdigest()
+
+
+def _fill(journal, model, images, batch_size, workers, on_error):
+    """Bring the journal to its end: load, embed and record, each while the others go on."""
+    block = batch_size * max(1, _BLOCK[model.device.type] // batch_size)
+    loaded = batches(images, model.embedder.transform, batch_size, journal.covered, workers)
+    count, skipped, rows = 0, {}, []
+    with Progress(len(images), journal.covered) as progress, ThreadPoolExecutor(1) as writer:
+        written = None
+        for number, x, unread in loaded:
+            if unread and on_error == "fail":
+                raise unreadable(images, *min(unread.items()))
+            for position, reason in unread.items():
+                log.warning("skipped: %s", unreadable(images, position, reason))
+            if x is not None:
+                rows.append(model(x))
+            count, skipped = count + number, skipped | unread
+            progress.advance(number)
+            if count >= block or progress.done == len(images):
+                if written:
+                    written.result()
+                written = writer.submit(_record, journal, images, count, skipped, _joined(rows, journal.dim))
+                count, skipped, rows = 0, {}, []
+        if written:
+            written.result()
+
+
+def _joined(rows, dim):
+    return torch.cat(rows).cpu().numpy() if rows else np.empty((0, dim), np.float32)
+
+
+def _record(journal, images, count, skipped, rows):
+    finite = np.isfinite(rows).all(axis=1)
+    if not finite.all():
+        kept = [i for i in range(journal.covered, journal.covered + count) if i not in skipped]
+        name = images.ids[kept[int(finite.argmin())]]
+        raise UserError(
+            f"the embedding of '{name}' holds NaN or infinity; with precision fp16 try bf16 or float32, "
+            "else check the model's weights and that image"
+        )
+    journal.append(count, skipped, rows)
+
+
+def _write(output, journal, images, skipped, about, classifier):
+    """Turn the finished journal into the output file, a block at a time."""
+    import h5py
+
+    mask = np.ones(len(images), bool)
+    mask[list(skipped)] = False
+    kept = np.flatnonzero(mask)
+    if skipped:
+        listed = {images.ids[position]: skipped[position] for position in sorted(skipped)[:_LISTED]}
+        about = {**about, "skipped": len(skipped), "skipped_first": listed}
+    chunk = min(len(kept), max(1, _CHUNK // (4 * journal.dim)))
+    with store.atomic(output) as temporary, h5py.File(temporary, "w") as file:
+        shape = (len(kept), journal.dim)
+        rows = file.create_dataset(
+            "embeddings", shape, np.float32, chunks=(chunk, journal.dim), fletcher32=True
+        )
+        end = 0
+        for _, _, part in journal.records():
+            rows[end : end + len(part)] = part
+            end += len(part)
+        file.create_dataset("labels", data=images.labels[kept], fletcher32=True)
+        ids = [images.ids[i] for i in kept]
+        file.create_dataset("ids", data=ids, dtype=h5py.string_dtype())
+        if classifier is not None:
+            file.create_dataset("classifier", data=classifier, fletcher32=True)
+        file.attrs["class_names"] = json.dumps(images.class_names, ensure_ascii=False)
+        file.attrs["provenance"] = store.provenance(**about)
+        file.attrs["skipped"] = len(skipped)

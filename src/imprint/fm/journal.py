@@ -1,0 +1,77 @@
+"""The rows of an unfinished extraction, in a file beside its output, to continue from after a kill.
+
+The file is a header with a fingerprint and then one record a block of samples: lengths, a checksum, what was
+skipped, the rows. A record cut off by a kill fails its checksum and is dropped with all that follows it.
+"""
+
+import json
+import os
+import struct
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+_MAGIC = b"imprint partial embeddings 1\n"
+_RECORD = struct.Struct("<QQQI")  # samples covered, bytes of the skip list, bytes of the rows, CRC-32 of both
+
+
+class Journal:
+    """Append-only rows of one extraction.
+
+    covered: samples already dealt with, those skipped included; 0 if the file is new or was of another
+    fingerprint.
+    """
+
+    def __init__(self, path: Path, fingerprint: str, dim: int):
+        """fingerprint: names all the rows depend on. dim: length of a row."""
+        self.path, self.dim = path, dim
+        header = _MAGIC + fingerprint.encode() + b"\n"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._file = open(path, "r+b" if path.exists() else "w+b")  # noqa: SIM115  (until `close`)
+        self._start = len(header)
+        self.resumed = self._file.read(len(header)) == header
+        if not self.resumed:
+            self._file.seek(0)
+            self._file.truncate()
+            self._file.write(header)
+        self.covered, end = 0, self._start
+        for count, _, _ in self.records():
+            self.covered += count
+            end = self._file.tell()
+        self._file.seek(end)
+        self._file.truncate()
+        self._sync()
+
+    def append(self, count: int, skipped: dict[int, str], rows: np.ndarray) -> None:
+        """Record `count` samples: those skipped, {position: reason}, and the rows of the others."""
+        notes = json.dumps(skipped).encode()
+        payload = np.ascontiguousarray(rows, np.float32).tobytes()
+        crc = zlib.crc32(payload, zlib.crc32(notes))
+        self._file.write(_RECORD.pack(count, len(notes), len(payload), crc) + notes + payload)
+        self._sync()
+        self.covered += count
+
+    def records(self) -> Iterator[tuple[int, dict[int, str], np.ndarray]]:
+        """The whole records in order: (samples covered, {position: reason}, rows (n, dim) float32)."""
+        self._file.seek(self._start)
+        while len(head := self._file.read(_RECORD.size)) == _RECORD.size:
+            count, notes_size, size, crc = _RECORD.unpack(head)
+            left = os.fstat(self._file.fileno()).st_size - self._file.tell()
+            if notes_size + size > left:
+                return
+            notes, payload = self._file.read(notes_size), self._file.read(size)
+            if zlib.crc32(payload, zlib.crc32(notes)) != crc:
+                return
+            skipped = {int(position): reason for position, reason in json.loads(notes).items()}
+            yield count, skipped, np.frombuffer(payload, np.float32).reshape(-1, self.dim)
+
+    def close(self, discard: bool = False) -> None:
+        self._file.close()
+        if discard:
+            self.path.unlink()
+
+    def _sync(self):
+        self._file.flush()
+        os.fsync(self._file.fileno())

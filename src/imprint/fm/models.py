@@ -1,0 +1,252 @@
+"""Foundation models behind one face: a batch of images goes in, one embedding an image comes out."""
+
+import difflib
+import json
+import math
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from imprint.errors import UserError
+from imprint.fm.checkpoints import fill, read_safetensors, read_state, weights_sha256
+from imprint.fm.transforms import Transform
+
+_SETTINGS = ("input_size", "crop_pct", "crop_mode", "mean", "std", "interpolation")
+
+
+class Embedder(nn.Module):
+    """A frozen model in eval mode: normalised images (N, 3, H, W) -> embeddings (N, dim).
+
+    dim: size of an embedding. transform: the `Transform` its images go through. identity: {source, model,
+    weights_sha256}. classifier: (C, dim) float32 rows of the model's own linear head, or None. weight_decay:
+    of its pre-training where the file says it, or None.
+    """
+
+    def __init__(self, body, transform, identity, classifier=None, weight_decay=None):
+        super().__init__()
+        self.body = body.eval().requires_grad_(False)
+        self.training = False
+        self.transform = transform
+        self.weight_decay = weight_decay
+        try:
+            with torch.inference_mode():
+                shape = tuple(self(torch.zeros(1, 3, *transform.size)).shape)
+        except (RuntimeError, AssertionError) as error:
+            raise UserError(
+                f"model {identity['model']} does not take images of size {transform.size}: {error}"
+            ) from error
+        if len(shape) != 2:
+            raise UserError(
+                f"model {identity['model']} gives features of shape {shape[1:]}, not one vector an image"
+            )
+        self.dim = shape[1]
+        self.identity = {**identity, "weights_sha256": weights_sha256(body.state_dict())}
+        fits = classifier is not None and classifier.shape[1] == self.dim
+        self.classifier = classifier.detach().float().numpy().copy() if fits else None
+
+    def forward(self, x):
+        return self.body(x)
+
+    def train(self, mode=True):
+        """Stays in eval mode: batch statistics must not depend on what else is in the batch."""
+        return self
+
+
+def load(
+    source: str,
+    model: str | None = None,
+    *,
+    weights: str | None = None,
+    checkpoint: str | Path | None = None,
+    **changes,
+) -> Embedder:
+    """Load a foundation model as an `Embedder`. All that is wrong is a `UserError`.
+
+    source `timm`: `model` is a tagged name (resnet18.tv_in1k), hf-hub:... or local-dir:..., whose weights
+    timm fetches; with `checkpoint` (.safetensors, .pth, .pt, .bin) any timm name. source `torchvision`:
+    `model` and the name of its `weights` (IMAGENET1K_V1, DEFAULT), which also say how images are prepared;
+    with `checkpoint` the weights come from there. source `pretrained`: `checkpoint` is a file of
+    `imprint.fm.pretrain`. changes: input_size (int or (h, w)), mean, std, interpolation, crop_pct, crop_mode
+    (center, squash, border) replace what the model came with; None leaves it. input_size alone means the
+    whole image, without a crop.
+    """
+    loaders = {"timm": _timm, "torchvision": _torchvision, "pretrained": _pretrained}
+    if source not in loaders:
+        raise UserError(f"unknown FM source '{source}'; known: {', '.join(loaders)}")
+    if model is None and source != "pretrained":
+        raise UserError(f"an FM of source '{source}' needs a model name")
+    unknown = set(changes) - set(_SETTINGS)
+    if unknown:
+        raise TypeError(f"unknown settings {sorted(unknown)}; known: {_SETTINGS}")
+    changes = {name: value for name, value in changes.items() if value is not None}
+    return loaders[source](model, weights, checkpoint, changes)
+
+
+class _TimmBody(nn.Module):
+    """timm's one calling convention for pooled features without the classifier."""
+
+    def __init__(self, model):
+        super().__init__()
+        self.model = model
+
+    def forward(self, x):
+        return self.model.forward_head(self.model.forward_features(x), pre_logits=True)
+
+
+def _timm(name, weights, checkpoint, changes):
+    import timm
+
+    if ":" not in name:  # hf-hub: and local-dir: name what timm cannot list
+        _check_timm_name(name, checkpoint)
+    if checkpoint is not None:
+        model = _create(name, read_state(checkpoint), checkpoint, changes)
+    else:
+        try:
+            model = timm.create_model(name, pretrained=True, **_sized(name, changes))
+        except Exception as error:  # the hub's client has another class for every way of being unreachable
+            raise UserError(
+                f"the weights of '{name}' could not be fetched ({type(error).__name__}: {error}); "
+                "without a network, download them elsewhere and give the file as 'checkpoint'"
+            ) from error
+    classifier = model.get_classifier()
+    model.reset_classifier(0)
+    rows = classifier.weight if isinstance(classifier, nn.Linear) else None
+    config = timm.data.resolve_model_data_config(model)
+    came_with = {key: config[key] for key in _SETTINGS}
+    identity = {"source": "timm", "model": name}
+    return Embedder(_TimmBody(model), _transform(came_with, changes), identity, rows)
+
+
+def _check_timm_name(name, checkpoint):
+    """The architecture must exist and, without a checkpoint, have weights of that tag."""
+    import timm
+
+    architecture, _, tag = name.partition(".")
+    if not timm.is_model(architecture):
+        close = difflib.get_close_matches(architecture, timm.list_models())
+        hint = f"; did you mean {' or '.join(close)}?" if close else "; timm.list_models() has them all"
+        raise UserError(f"timm has no model '{architecture}'{hint}")
+    tags = [full.partition(".")[2] for full in timm.list_pretrained(f"{architecture}.*")]
+    if checkpoint is None and tag not in tags:
+        raise UserError(
+            f"model '{name}': timm's weights are named with a tag; {architecture} has "
+            + (", ".join(tags) if tags else "no weights, give a checkpoint")
+        )
+
+
+def _sized(name, changes):
+    """Models with position embeddings must be told another input size when they are made."""
+    import timm
+
+    config = None if ":" in name else timm.get_pretrained_cfg(name)
+    size = changes.get("input_size")
+    if size is None or config is None or not config.fixed_input_size:
+        return {}
+    return {"img_size": (size, size) if isinstance(size, int) else tuple(size)}
+
+
+def _create(name, state, path, changes):
+    """A timm model with the weights of a checkpoint, the classifier included if the checkpoint has one."""
+    import timm
+
+    model = timm.create_model(name, **_sized(name, changes))
+    heads = model.pretrained_cfg.get("classifier") or ()
+    heads = (heads,) if isinstance(heads, str) else tuple(heads)
+    rows = state.get(f"{heads[0]}.weight") if heads else None
+    model.reset_classifier(0 if rows is None else len(rows))
+    fill(model, state, path, ignored=tuple(f"{head}." for head in heads))
+    if rows is None:
+        model.reset_classifier(0)
+    return model
+
+
+def _transform(came_with, changes):
+    """The `Transform` of what a model came with and the changes asked for, both by timm's names."""
+    if "input_size" in changes and not {"crop_pct", "crop_mode"} & changes.keys():
+        changes = {**changes, "crop_pct": 1.0, "crop_mode": "squash"}
+    settings = {**came_with, **changes}
+    size = settings["input_size"]
+    size = (size, size) if isinstance(size, int) else tuple(size)[-2:]
+    try:
+        crop_pct = settings["crop_pct"]
+        if crop_pct <= 0:
+            raise ValueError(f"crop_pct {crop_pct} is not positive")
+        return Transform(
+            size=size,
+            # the tolerance keeps 224 / (224 / 232) at 232
+            resize=tuple(math.floor(side / crop_pct + 1e-6) for side in size),
+            fit=settings["crop_mode"],
+            mean=tuple(settings["mean"]),
+            std=tuple(settings["std"]),
+            interpolation=settings["interpolation"],
+        )
+    except (ValueError, TypeError) as error:
+        raise UserError(f"the image transform of the FM: {error}") from error
+
+
+def _torchvision(name, weights, checkpoint, changes):
+    from torchvision import models
+
+    try:
+        entry = models.get_model_weights(name)[weights or "DEFAULT"]
+    except (KeyError, ValueError) as error:
+        if name not in models.list_models():
+            close = difflib.get_close_matches(name, models.list_models())
+            hint = f"; did you mean {' or '.join(close)}?" if close else ""
+            raise UserError(f"torchvision has no model '{name}'{hint}") from error
+        known = ", ".join(models.get_model_weights(name).__members__)
+        raise UserError(f"torchvision has no weights '{weights}' of {name}; known: {known}") from error
+    state = None if checkpoint is None else read_state(checkpoint)
+    try:
+        model = models.get_model(name, weights=entry if state is None else None)
+    except (OSError, RuntimeError) as error:
+        raise UserError(
+            f"the weights {entry.name} of torchvision's {name} could not be fetched ({error}); "
+            f"without a network, put {entry.url} into {Path(torch.hub.get_dir()) / 'checkpoints'}"
+        ) from error
+    linear = [key for key, module in model.named_modules() if isinstance(module, nn.Linear)]
+    if not linear or linear[-1].split(".")[0] not in ("fc", "head", "heads", "classifier"):
+        raise UserError(
+            f"torchvision's {name} does not end in a linear classifier, so it has no embedding to take"
+        )
+    rows = model.get_submodule(linear[-1]).weight
+    model.set_submodule(linear[-1], nn.Identity())
+    if state is not None:
+        fill(model, state, checkpoint, ignored=(f"{linear[-1]}.",))
+        rows = state.get(f"{linear[-1]}.weight")
+
+    preset = entry.transforms()
+    came_with = {
+        "input_size": preset.crop_size[0],
+        "crop_pct": preset.crop_size[0] / preset.resize_size[0],
+        "crop_mode": "center",
+        "mean": preset.mean,
+        "std": preset.std,
+        "interpolation": preset.interpolation.value,
+    }
+    identity = {"source": "torchvision", "model": f"{name}.{entry.name}" if state is None else name}
+    return Embedder(model, _transform(came_with, changes), identity, rows)
+
+
+def _pretrained(name, weights, checkpoint, changes):
+    import timm
+
+    if checkpoint is None:
+        raise UserError("an FM of source 'pretrained' needs a checkpoint, the file its training wrote")
+    if not Path(checkpoint).exists():
+        raise UserError(f"checkpoint {checkpoint} does not exist")
+    state, metadata = read_safetensors(checkpoint)
+    try:
+        about = json.loads(metadata["imprint"])
+    except (KeyError, json.JSONDecodeError):
+        raise UserError(
+            f"checkpoint {checkpoint} is not a file of imprint's pre-training (no metadata)"
+        ) from None
+    model = timm.create_model(about["model"], num_classes=len(about["classes"]))
+    fill(model, state, checkpoint)
+    rows = model.get_classifier().weight
+    model.reset_classifier(0)
+    came_with = {key: about[key] for key in _SETTINGS}
+    identity = {"source": "pretrained", "model": about["model"]}
+    return Embedder(_TimmBody(model), _transform(came_with, changes), identity, rows, about["weight_decay"])

@@ -1,0 +1,168 @@
+"""Pre-training of a small foundation model, in a minute or two on one core."""
+
+import json
+import logging
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch.nn import functional as F
+
+from imprint import store
+from imprint.errors import UserError
+from imprint.fm.transforms import Transform
+
+log = logging.getLogger("imprint")
+
+HELD_OUT = 0.1  # share of every class that is kept from training, to measure accuracy on
+MEAN, STD = (0.5, 0.5, 0.5), (0.5, 0.5, 0.5)
+_SHIFT = 2  # pixels that a training image is moved by, at most
+_BATCH = 128
+
+
+def pretrain(
+    images: np.ndarray,
+    labels: np.ndarray,
+    classes: Sequence[str],
+    *,
+    model: str,
+    epochs: int = 8,
+    seed: int = 0,
+    threads: int = 1,
+    weight_decay: float = 0.05,
+    rate: float = 3e-3,
+) -> tuple[dict[str, torch.Tensor], dict]:
+    """Train a timm architecture from scratch. Returns (state dict, facts about it).
+
+    images: uint8 (N, H, W) or (N, H, W, 3). labels: (N,) in [0, len(classes)). model: an untagged timm name
+    (test_resnet). AdamW with a one-cycle learning rate whose peak is `rate`; label smoothing 0.1; random
+    shifts. A tenth of every class is held out. With the same arguments, machine and one thread, the result is
+    the same to the bit.
+    facts: model, classes, seed, epochs, accuracy {train, held_out}, number of images, weight_decay, and how
+    images are brought to the model (input_size, mean, std, ...).
+    """
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        with torch.random.fork_rng(devices=[]):
+            return _train(images, labels, classes, model, epochs, seed, weight_decay, rate)
+    finally:
+        torch.set_num_threads(before)
+
+
+def save(path: str | Path, state: dict[str, torch.Tensor], facts: dict) -> None:
+    """Write what `pretrain` returned as safetensors; equal content gives equal bytes."""
+    from safetensors.torch import save_file
+
+    with store.atomic(path) as temporary:
+        # one metadata key: safetensors does not keep the order of several
+        save_file(state, temporary, metadata={"imprint": store.canonical(facts)})
+
+
+def read_facts(path: str | Path) -> dict:
+    """What `pretrain` said about the model in a file of `save`."""
+    from safetensors import safe_open
+
+    with safe_open(path, framework="np") as file:
+        return json.loads(file.metadata()["imprint"])
+
+
+def _train(images, labels, classes, name, epochs, seed, weight_decay, rate):
+    import timm
+
+    if not timm.is_model(name):
+        raise UserError(f"timm has no model '{name}' to pre-train; small ones are test_resnet, test_convnext")
+    rng = np.random.default_rng(seed)
+    held_out = _held_out(labels, rng)
+    x = torch.from_numpy(np.ascontiguousarray(images))
+    y = torch.from_numpy(np.asarray(labels, np.int64))
+    kept, rest = np.flatnonzero(~held_out), np.flatnonzero(held_out)
+    size = tuple(x.shape[1:3])
+    spec = Transform(size, size, mean=MEAN, std=STD)
+
+    torch.manual_seed(seed)
+    model = timm.create_model(name, num_classes=len(classes)).to(memory_format=torch.channels_last)
+    optimizer = torch.optim.AdamW(_groups(model, weight_decay), lr=rate)
+    steps = epochs * -(-len(kept) // _BATCH)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, steps)
+
+    start = time.monotonic()
+    for epoch in range(epochs):
+        model.train()
+        order = rng.permutation(kept)
+        total = correct = 0
+        for rows in np.split(order, range(_BATCH, len(order), _BATCH)):
+            logits = model(_input(spec, _shifted(x[rows], rng)))
+            loss = F.cross_entropy(logits, y[rows], label_smoothing=0.1)
+            optimizer.zero_grad(set_to_none=True)
+            loss.backward()
+            optimizer.step()
+            schedule.step()
+            total += loss.item() * len(rows)
+            correct += int((logits.argmax(1) == y[rows]).sum())
+        left = (time.monotonic() - start) / (epoch + 1) * (epochs - epoch - 1)
+        log.info(
+            "%s epoch %d of %d: loss %.3f, accuracy %.1f%%, %.0f s left",
+            *(name, epoch + 1, epochs, total / len(kept), 100 * correct / len(kept), left),
+        )
+    accuracy = {"train": _accuracy(model, spec, x, y, kept), "held_out": _accuracy(model, spec, x, y, rest)}
+    log.info("%s: accuracy on held-out images %.1f%%", name, 100 * accuracy["held_out"])
+    facts = {
+        "model": name,
+        "classes": list(classes),
+        "seed": seed,
+        "epochs": epochs,
+        "accuracy": accuracy,
+        "images": len(kept),
+        "input_size": list(size),
+        "crop_pct": 1.0,
+        "crop_mode": spec.fit,
+        "mean": list(spec.mean),
+        "std": list(spec.std),
+        "interpolation": spec.interpolation,
+        "weight_decay": weight_decay,
+    }
+    return {key: value.contiguous() for key, value in model.state_dict().items()}, facts
+
+
+def _held_out(labels, rng):
+    """A mask of `HELD_OUT` of every class, at least one image of each class that has two."""
+    mask = np.zeros(len(labels), bool)
+    for label in np.unique(labels):
+        rows = rng.permutation(np.flatnonzero(labels == label))
+        mask[rows[: min(len(rows) - 1, max(1, round(HELD_OUT * len(rows))))]] = True
+    return mask
+
+
+def _groups(model, weight_decay):
+    """Weight decay is for matrices and kernels, not for biases and the scales of normalisations."""
+    parameters = list(model.parameters())
+    return [
+        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": weight_decay},
+        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
+    ]
+
+
+def _shifted(x, rng):
+    """Every image moved by up to `_SHIFT` pixels along both axes, its border repeated."""
+    count, height, width = x.shape[:3]
+    offsets = torch.from_numpy(rng.integers(-_SHIFT, _SHIFT + 1, (2, count, 1)))
+    rows = (offsets[0] + torch.arange(height)).clamp(0, height - 1)
+    columns = (offsets[1] + torch.arange(width)).clamp(0, width - 1)
+    return x[torch.arange(count)[:, None, None], rows[:, :, None], columns[:, None, :]]
+
+
+def _input(spec, x):
+    return spec.normalised(spec.batch_pixels(x)).contiguous(memory_format=torch.channels_last)
+
+
+@torch.inference_mode()
+def _accuracy(model, spec, x, y, rows):
+    model.eval()
+    correct = sum(
+        int((model(_input(spec, x[part])).argmax(1) == y[part]).sum())
+        for part in np.split(rows, range(512, len(rows), 512))
+    )
+    return correct / len(rows)

@@ -1,0 +1,145 @@
+"""What happens to an image before a model sees it, one image at a time or a batch of equal size at once."""
+
+from dataclasses import asdict, dataclass
+
+import numpy as np
+import torch
+from PIL import Image
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+
+_BATCHED = ("bilinear", "bicubic")  # interpolations that torch computes as Pillow does
+
+
+@dataclass(frozen=True)
+class Transform:
+    """Resize, centre crop, scale to [0, 1], normalise.
+
+    size: (height, width) the model gets. resize: (height, width) that the image is scaled to before the crop,
+    by `fit`: `center` keeps the aspect and covers it, `border` keeps the aspect and stays inside (the rest is
+    filled with the mean), `squash` meets it exactly. With resize = size, `squash` shows the whole image and
+    crops nothing. interpolation: nearest, bilinear, bicubic, lanczos, box or hamming, all antialiased as
+    Pillow does.
+    """
+
+    size: tuple[int, int]
+    resize: tuple[int, int]
+    fit: str = "squash"
+    mean: tuple[float, float, float] = IMAGENET_MEAN
+    std: tuple[float, float, float] = IMAGENET_STD
+    interpolation: str = "bilinear"
+
+    def __post_init__(self):
+        if self.fit not in ("center", "border", "squash"):
+            raise ValueError(f"crop mode '{self.fit}' is none of center, border, squash")
+        if self.interpolation.upper() not in Image.Resampling.__members__:
+            known = ", ".join(name.lower() for name in Image.Resampling.__members__)
+            raise ValueError(f"interpolation '{self.interpolation}' is none of {known}")
+        if len(self.size) != 2 or min(*self.size, *self.resize) < 1:
+            raise ValueError(f"size {self.size} and resize {self.resize} are not two positive numbers each")
+        if len(self.mean) != 3 or len(self.std) != 3 or min(self.std) <= 0:
+            raise ValueError(f"mean {self.mean} and std {self.std} are not three numbers each, std positive")
+
+    def as_dict(self) -> dict:
+        return asdict(self)
+
+    def __call__(self, image: Image.Image) -> torch.Tensor:
+        """One PIL image of any mode -> float32 (3, height, width), normalised."""
+        return self.normalised(self.pixels(image))
+
+    def pixels(self, image: Image.Image) -> torch.Tensor:
+        """One PIL image of any mode, resized and cropped -> uint8 (3, height, width)."""
+        image = rgb(image)
+        height, width = self._resized(image.height, image.width)
+        if (width, height) != image.size:
+            image = image.resize((width, height), Image.Resampling[self.interpolation.upper()])
+        top, left, rows, columns = self._box(height, width)
+        if (top, left, rows, columns) != (0, 0, height, width):
+            inside = image.crop(
+                (max(left, 0), max(top, 0), min(left + columns, width), min(top + rows, height))
+            )
+            image = Image.new("RGB", (columns, rows), self._fill())
+            image.paste(inside, (max(-left, 0), max(-top, 0)))
+        return torch.from_numpy(np.array(image)).permute(2, 0, 1)
+
+    def batch_pixels(self, array: np.ndarray | torch.Tensor) -> torch.Tensor:
+        """Images of equal size, uint8 (N, H, W) or (N, H, W, 3) -> uint8 (N, 1 or 3, height, width).
+
+        The same as one image at a time up to a rounding of pixel values; only for the interpolations of
+        `has_batched`. On the processor: torch resizes uint8 there as Pillow does, and on a GPU only floats,
+        without Pillow's rounding between the axes.
+        """
+        x = torch.as_tensor(array)
+        x = x[:, None] if x.ndim == 3 else x.permute(0, 3, 1, 2)
+        height, width = self._resized(*x.shape[2:])
+        if (height, width) != tuple(x.shape[2:]):
+            x = torch.nn.functional.interpolate(
+                x.contiguous(), (height, width), mode=self.interpolation, antialias=True, align_corners=False
+            )
+        top, left, rows, columns = self._box(height, width)
+        inside = x[:, :, max(top, 0) : top + rows, max(left, 0) : left + columns]
+        if inside.shape[2:] == (rows, columns):
+            return inside
+        fill = torch.tensor(self._fill(), dtype=torch.uint8)
+        padded = fill[None, :, None, None].expand(len(x), 3, rows, columns).clone()
+        y0, x0 = max(-top, 0), max(-left, 0)
+        padded[:, :, y0 : y0 + inside.shape[2], x0 : x0 + inside.shape[3]] = inside
+        return padded
+
+    @property
+    def has_batched(self) -> bool:
+        return self.interpolation in _BATCHED
+
+    def normalised(self, x: torch.Tensor) -> torch.Tensor:
+        """Pixels, uint8 (..., 1 or 3, height, width) -> float32 (..., 3, height, width), on their device."""
+        mean = torch.tensor(self.mean, device=x.device)[:, None, None]
+        std = torch.tensor(self.std, device=x.device)[:, None, None]
+        return (x.to(torch.float32) / 255 - mean) / std
+
+    def _resized(self, height, width):
+        """The size an image of (height, width) is scaled to."""
+        goal_height, goal_width = self.resize
+        if self.fit == "squash":
+            return goal_height, goal_width
+        if self.fit == "center" and goal_height == goal_width:
+            # torchvision's rounding, which the published weights were evaluated with
+            longer = int(goal_height * max(height, width) / min(height, width))
+            return (goal_height, longer) if height <= width else (longer, goal_width)
+        ratios = height / goal_height, width / goal_width
+        ratio = max(ratios) if self.fit == "border" else min(ratios)
+        return round(height / ratio), round(width / ratio)
+
+    def _box(self, height, width):
+        """(top, left, rows, columns) of the centre crop; negative where the image must be padded."""
+
+        def start(have, want):
+            return -((want - have) // 2) if want > have else round((have - want) / 2)
+
+        rows, columns = self.size
+        return start(height, rows), start(width, columns), rows, columns
+
+    def _fill(self):
+        return tuple(round(255 * value) for value in self.mean) if self.fit == "border" else (0, 0, 0)
+
+
+def rgb(image: Image.Image) -> Image.Image:
+    """A PIL image of any mode as 8-bit RGB; what is transparent shows white.
+
+    Modes I and I;16 hold 0..65535 and are rescaled (Pillow's own conversion would clip them). Mode F holds
+    0..1, or 0..255 when a value is above 1.
+    """
+    if image.mode == "RGB":
+        return image
+    if image.mode == "F" or image.mode.startswith("I"):
+        values = np.asarray(image, np.float64)
+        if image.mode != "F":
+            values = values / 257
+        elif values.max(initial=0) <= 1:
+            values = values * 255
+        return Image.fromarray(np.rint(np.nan_to_num(values).clip(0, 255)).astype(np.uint8)).convert("RGB")
+    if image.has_transparency_data:
+        layer = image.convert("RGBA")
+        ground = Image.new("RGBA", image.size, "white")
+        return Image.alpha_composite(ground, layer).convert("RGB")
+    return image.convert("RGB")

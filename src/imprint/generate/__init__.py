@@ -1,0 +1,165 @@
+"""GEN: how the proxies of a class are generated from its training embeddings.
+
+A generator is one registered function. Most see one class at a time, `f(x, k, random, shared)`: x (n, d) float32
+are the embeddings of the class after NORMpre, `random` its source of randomness, `shared` what `prepare(x)` gave
+(None without a `prepare`). They return (p, d) proxies, or, if registered with `samples=True`, the (p,) row
+numbers of the samples that become proxies. p = min(k, n).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from imprint.errors import UserError
+from imprint.store import ProxySet
+
+
+@dataclass(frozen=True)
+class Random:
+    """Randomness of one class in one run: the `seed` of the run and an own stream of numbers for the class."""
+
+    seed: int
+    label: int
+
+    def generator(self) -> np.random.Generator:
+        return np.random.default_rng([self.seed, self.label])
+
+
+@dataclass(frozen=True)
+class Generator:
+    """A registered GEN.
+
+    takes_k: whether k is a choice (`mean`, `ls`: one proxy a class; `all`: every sample).
+    seeded: whether the result depends on the seed. samples: proxies are training samples, given by row number.
+    prefix: the first k proxies of a larger k are the proxies for k, so that one run serves all k.
+    prepare: what all k and seeds of a class share. clusters: the GEN whose clusters this one starts from.
+    """
+
+    name: str
+    make: Callable[..., np.ndarray]
+    takes_k: bool = True
+    seeded: bool = False
+    samples: bool = False
+    prefix: bool = False
+    prepare: Callable[[np.ndarray], Any] | None = None
+    sees_all_classes: bool = False
+    clusters: str | None = None
+
+
+GENERATORS: dict[str, Generator] = {}
+
+
+def generator(
+    name: str, **properties: Any
+) -> Callable[[Callable[..., np.ndarray]], Callable[..., np.ndarray]]:
+    """Register a function as the GEN `name`; `properties` are the fields of `Generator`."""
+
+    def register(function: Callable[..., np.ndarray]) -> Callable[..., np.ndarray]:
+        GENERATORS[name] = Generator(name, function, **properties)
+        return function
+
+    return register
+
+
+def proxy_sets(
+    x: np.ndarray,
+    y: np.ndarray,
+    gen: str,
+    ks: Iterable[int],
+    seeds: Iterable[int],
+    *,
+    ls_lambda: float | None = None,
+    clusters: dict[tuple[int, int], ProxySet] | None = None,
+) -> dict[tuple[int, int], ProxySet]:
+    """Proxy sets of all classes for every k and seed, by (k, seed).
+
+    x: (n, d) float32 training embeddings after NORMpre; y: (n,) labels 0..C-1, each class at least once.
+    ls_lambda: the ridge of `ls` and `kls`. clusters: for `kls`, proxy sets of `kmeans` by (k, seed) that were
+    computed before; without them they are computed here. A GEN that ignores the seed is run once, and its
+    result is one object under all seeds. `seconds` is the time that one set takes; shared work is counted in full.
+    """
+    spec = GENERATORS[gen]
+    ks, seeds = sorted(set(ks)), list(dict.fromkeys(seeds))
+    members = _members(x, y)
+    if spec.sees_all_classes:
+        return _from_all_classes(spec, x, y, ks, seeds, ls_lambda, clusters)
+    run_seeds = seeds if spec.seeded else seeds[:1]
+    run_ks = ks[-1:] if spec.prefix else ks
+    parts: dict[tuple[int, int], list[np.ndarray]] = {(k, seed): [] for k in run_ks for seed in run_seeds}
+    seconds = dict.fromkeys(parts, 0.0)
+    for label, rows in enumerate(members):
+        own = x[rows]
+        start = time.perf_counter()
+        shared = spec.prepare(own) if spec.prepare else None
+        preparation = time.perf_counter() - start
+        for (k, seed), made in parts.items():
+            start = time.perf_counter()
+            result = spec.make(own, min(k, len(own)), Random(seed, label), shared)
+            made.append(rows[result] if spec.samples else result)
+            seconds[k, seed] += preparation + time.perf_counter() - start
+    sets = {}
+    for k in ks:
+        for seed in seeds:
+            source = (run_ks[-1] if spec.prefix else k, seed if spec.seeded else run_seeds[0])
+            if (k, source[1]) in sets:
+                sets[k, seed] = sets[k, source[1]]
+                continue
+            made = [part[:k] if spec.prefix else part for part in parts[source]]
+            labels = np.repeat(np.arange(len(made)), [len(part) for part in made])
+            stacked = np.concatenate(made)
+            sets[k, seed] = ProxySet(
+                labels,
+                values=None if spec.samples else stacked.astype(np.float32, copy=False),
+                samples=stacked if spec.samples else None,
+                seconds=seconds[source],
+            )
+    return sets
+
+
+def _members(x: np.ndarray, y: np.ndarray) -> list[np.ndarray]:
+    """Row numbers of each class 0..C-1, in row order."""
+    if len(x) == 0:
+        raise UserError("there are no training samples to generate proxies from")
+    counts = np.bincount(y)
+    if (counts == 0).any():
+        raise UserError(f"class {np.flatnonzero(counts == 0)[0]} has no training sample")
+    return np.split(np.argsort(y, kind="stable"), np.cumsum(counts)[:-1])
+
+
+def _from_all_classes(
+    spec: Generator,
+    x: np.ndarray,
+    y: np.ndarray,
+    ks: list[int],
+    seeds: list[int],
+    ls_lambda: float | None,
+    clusters: dict[tuple[int, int], ProxySet] | None,
+) -> dict[tuple[int, int], ProxySet]:
+    if ls_lambda is None:
+        raise UserError(f"GEN '{spec.name}' needs the FM's ls_lambda (the weight decay of its pre-training)")
+    start = time.perf_counter()
+    shared = spec.prepare(x, ls_lambda)
+    preparation = time.perf_counter() - start
+    if spec.clusters and clusters is None:
+        clusters = proxy_sets(x, y, spec.clusters, ks, seeds)
+    sets: dict[tuple[int, int], ProxySet] = {}
+    for k in ks:
+        for seed in seeds:
+            if not spec.seeded and seed != seeds[0]:
+                sets[k, seed] = sets[k, seeds[0]]
+                continue
+            start = time.perf_counter()
+            given = clusters[k, seed] if spec.clusters else None
+            values, labels = spec.make(x, y, shared, given)
+            seconds = preparation + time.perf_counter() - start + (given.seconds if given else 0.0)
+            sets[k, seed] = ProxySet(labels, values=values.astype(np.float32, copy=False), seconds=seconds)
+    return sets
+
+
+# the registered generators, one module per idea
+from imprint.generate import centers, least_squares, samples  # noqa: E402, F401

@@ -1,0 +1,63 @@
+"""Tables of results: their types, putting them together, and the rows that belong to an experiment."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from imprint.method import Configuration
+
+CATEGORIES = [
+    "fm",
+    "task",
+    "family",
+    "shots",
+    "norm_pre",
+    "gen",
+    "norm_post",
+    "norm_inf",
+    "agg",
+    "distance",
+    "weighting",
+]
+NULLABLE = ["d", "k", "m"]
+
+
+def compact(frame: pd.DataFrame) -> pd.DataFrame:
+    """Text columns as categories, whole numbers that may be missing as nullable integers."""
+    types = {name: "category" for name in CATEGORIES if name in frame}
+    types |= {name: "Int64" for name in NULLABLE if name in frame}
+    return frame.astype(types)
+
+
+def collect(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Tables of several tasks as one."""
+    whole = pd.concat(
+        [table.astype({c: object for c in CATEGORIES if c in table}) for table in tables], ignore_index=True
+    )
+    return compact(whole)
+
+
+def rows_of(frame: pd.DataFrame, selection: Mapping[str, Any]) -> pd.DataFrame:
+    """The rows of scores, or of collapse, that belong to an experiment; selection: see `Study.selection`.
+
+    Rows keep their order. A column that the frame lacks (collapse has no shots, no configuration) selects nothing.
+    """
+    groups = pd.DataFrame(selection["groups"], columns=["fm", "task", "shots"], dtype=object)
+    chosen = pd.DataFrame(selection["configurations"], columns=list(Configuration._fields), dtype=object)
+    keep = frame["seed"].isin(selection["seeds"]).to_numpy() if "seed" in frame else np.ones(len(frame), bool)
+    for wanted in (groups, chosen):
+        columns = [c for c in wanted if c in frame]
+        if columns:
+            both = pd.DataFrame({c: pd.concat([_texts(frame[c]), _texts(wanted[c])]) for c in columns})
+            numbers = both.groupby(columns, sort=False).ngroup().to_numpy()
+            keep = keep & np.isin(numbers[: len(frame)], numbers[len(frame) :])
+    return frame[keep].reset_index(drop=True)
+
+
+def _texts(column: pd.Series) -> pd.Series:
+    """Values as texts, none as the empty one, so that columns of different types compare."""
+    return column.astype(object).where(column.notna(), "").map(str)

@@ -1,0 +1,18 @@
+"""Figures of a study, found by name.
+
+A figure is drawn from three things:
+scores: a row per cell (a configuration on one task), draw and seed: fm, task, family, d, draw, shots, norm_pre, gen,
+    k, norm_post, norm_inf, agg, distance, weighting, m, seed, accuracy (0..1), and more that is not drawn.
+collapse: a row per fm, task and draw: fm, task, family, d, draw, nc1, and more that is not drawn.
+presets: published methods by name, each a mapping with label, norm_pre, gen, k, norm_post, norm_inf, agg, distance,
+    weighting, m.
+
+`FIGURES` maps each name to its entry (title and category for the report, `draw`). Importing this package is
+cheap: matplotlib and pandas are imported by what draws.
+"""
+
+from imprint.plots import collapse, comparison, over_d, over_k
+from imprint.plots.registry import FIGURES, Entry, figure, find
+from imprint.plots.style import save
+
+__all__ = ["FIGURES", "Entry", "collapse", "comparison", "figure", "find", "over_d", "over_k", "save"]

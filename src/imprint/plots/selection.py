@@ -1,0 +1,106 @@
+"""What the figures and tables over k show: one configuration of NORM and AGG, the rest of the grid left out."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from imprint.statistics import ONE_K, fullest, is_value
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# the paper's own method apart from GEN
+L2_MAX = {"norm_pre": "l2", "norm_post": "l2", "norm_inf": "l2", "agg": "max", "distance": "inner_product"}
+CONFIGURATION = ["norm_pre", "norm_post", "norm_inf", "agg", "distance", "weighting", "m"]
+
+
+def natural(name: str) -> list[tuple[int, str]]:
+    """Sort key that puts glyphs-d2 before glyphs-d10."""
+    return [
+        (int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", str(name)) if part
+    ]
+
+
+def natural_order(names: Any) -> list[str]:
+    """The distinct names, numbers within them in the order of their value."""
+    return sorted(map(str, set(names)), key=natural)
+
+
+def describe(configuration: Mapping[str, Any]) -> str:
+    """NORM and AGG of a configuration in a few words."""
+    norms = [configuration[name] for name in ("norm_pre", "norm_post", "norm_inf")]
+    same = f"{norms[0]} throughout" if len(set(norms)) == 1 else f"{' / '.join(norms)} (pre / post / inf)"
+    return f"NORM {same}; AGG {rule(configuration)}"
+
+
+def rule(configuration: Mapping[str, Any]) -> str:
+    """AGG of a configuration as figures and tables write it: "max", "1-nn euclidean", "5-nn cosine, distance"."""
+    if configuration["agg"] == "max" and configuration["distance"] == "inner_product":
+        return "max"
+    # max with a distance is the nearest proxy
+    m = 1 if configuration["agg"] == "max" else configuration["m"]
+    votes = "" if m == 1 else f", {configuration['weighting']}"
+    return f"{m}-nn {configuration['distance']}{votes}"
+
+
+def shown(scores: pd.DataFrame) -> tuple[pd.DataFrame, str]:
+    """The rows of the configuration that is shown, and a line that names it.
+
+    l2 throughout with max of inner products; where a study has no such row, its most frequent configuration.
+    """
+    rows = fullest(scores)
+    standard = rows[_have(rows, L2_MAX)]
+    if len(standard) or rows.empty:
+        text = describe(L2_MAX)
+    else:
+        most = most_frequent(rows)
+        standard = rows[_have(rows, most)]
+        text = f"{describe(most)} (the most frequent here; l2 throughout with max was not run)"
+    shots = rows["shots"].iloc[0] if len(rows) else "full"
+    return standard, text if shots == "full" else f"{text}; {shots} shots"
+
+
+def most_frequent(rows: pd.DataFrame) -> dict[str, Any]:
+    """The NORM and AGG with most rows; of equals, the first in alphabetical order."""
+    counts = rows.groupby(CONFIGURATION, observed=True, dropna=False).size().reset_index(name="rows")
+    order = ["rows", *CONFIGURATION]
+    counts = counts.astype({name: str for name in CONFIGURATION if name != "m"})
+    first = counts.sort_values(order, ascending=[False] + [True] * len(CONFIGURATION)).iloc[0]
+    return {name: first[name] for name in CONFIGURATION}
+
+
+def _have(rows: pd.DataFrame, configuration: Mapping[str, Any]) -> Any:
+    found = is_value(rows["agg"], configuration["agg"])
+    for name, value in configuration.items():
+        # weighting and m mean nothing to max
+        if name not in ("weighting", "m") or configuration["agg"] == "mnn":
+            found = found & is_value(rows[name], value)
+    return found
+
+
+def accuracy_over_k(scores: pd.DataFrame) -> tuple[pd.DataFrame, str]:
+    """Mean, lowest and highest accuracy (%) over seeds and draws for each fm, task, gen and k.
+
+    Columns: fm, task, family, d, gen, k, norm, mean, low, high, runs; and the line that names the configuration.
+    GENs without a choice of k (mean, all, ls) that the configuration lacks are taken from their own most frequent one,
+    named in the column `norm`, else empty: the oracle, for one, is defined without normalisation.
+    """
+    import pandas as pd
+
+    rows, text = shown(scores)
+    parts = [rows.assign(norm="")]
+    for gen in ONE_K:
+        other = fullest(scores)
+        other = other[is_value(other["gen"], gen)]
+        if len(other) and not is_value(rows["gen"], gen).any():
+            most = most_frequent(other)
+            parts.append(other[_have(other, most)].assign(norm=describe(most)))
+    rows = pd.concat(parts)
+    keys = ["fm", "task", "family", "d", "gen", "k", "norm"]
+    groups = rows.groupby(keys, observed=True, dropna=False)["accuracy"]
+    table = groups.agg(["mean", "min", "max", "size"]).reset_index()
+    table = table.rename(columns={"min": "low", "max": "high", "size": "runs"})
+    table[["mean", "low", "high"]] *= 100
+    return table.astype({"fm": str, "task": str, "family": str, "gen": str}), text

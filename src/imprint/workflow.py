@@ -1,0 +1,167 @@
+"""What the rules of the workflow need beside the library: clean jobs, and fingerprints of the code they run."""
+
+from __future__ import annotations
+
+import ast
+import fcntl
+import hashlib
+import logging
+import os
+import platform
+import sys
+import time
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import IO, Any
+
+from imprint.errors import UserError
+
+log = logging.getLogger("imprint")
+
+
+@contextmanager
+def job(snakemake: Any) -> Iterator[logging.Logger]:
+    """Run the body of a script: progress goes to the rule's log, as does the traceback of a failure.
+
+    A `UserError` ends the job with its message alone, anything else with the last line of the traceback and the name
+    of the log. Numerical libraries use as many threads as the rule asks for.
+    """
+    path = Path(str(snakemake.log[0]))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handler = logging.FileHandler(path, mode="w", encoding="utf-8")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s", "%Y-%m-%d %H:%M:%S"))
+    log.addHandler(handler)
+    log.setLevel(logging.INFO)
+    start = time.monotonic()
+    try:
+        with limited_threads(snakemake.threads):
+            yield log
+        log.info("done in %.1f s", time.monotonic() - start)
+    except UserError as error:
+        log.error("%s", error)
+        _stop(f"{snakemake.rule}: {error}")
+    except Exception as error:
+        log.error("%s", traceback.format_exc())
+        _stop(f"{snakemake.rule}: {type(error).__name__}: {error} (traceback in {path})")
+    finally:
+        log.removeHandler(handler)
+        handler.close()
+
+
+def _stop(message: str) -> None:
+    print(message, file=sys.stderr)
+    sys.exit(1)
+
+
+@contextmanager
+def limited_threads(threads: int) -> Iterator[None]:
+    """Numerical libraries, loaded or to be loaded, keep to so many threads."""
+    from threadpoolctl import threadpool_limits
+
+    os.environ["NUMBA_NUM_THREADS"] = str(threads)
+    with threadpool_limits(limits=threads):
+        yield
+
+
+_held: list[IO[str]] = []  # open for the life of the process: closing lets the lock go
+
+
+def take_over_stale_lock(folder: Path) -> bool:
+    """Remove the lock that a killed Snakemake left in `folder`; True if there was one.
+
+    Snakemake's lock is a plain file, so a run that is killed outright locks its folder for ever. Beside it this
+    process holds a lock of the operating system, which ends with the process: whoever gets it, on the machine that
+    held it last, knows that no other run is alive. A lock of another machine, or of a run without this one, is kept.
+    """
+    if _held:
+        return False
+    own, locks = folder / ".snakemake" / "imprint.lock", folder / ".snakemake" / "locks"
+    try:
+        own.parent.mkdir(parents=True, exist_ok=True)
+        file = own.open("a+", encoding="utf-8")
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return (
+            False  # another run is alive, or the file system has no such locks: Snakemake's own lock decides
+        )
+    file.seek(0)
+    last = file.read()
+    file.truncate(0)
+    file.write(platform.node())
+    file.flush()
+    _held.append(file)
+    stale = list(locks.glob("*.lock")) if last == platform.node() else []
+    for lock in stale:
+        lock.unlink(missing_ok=True)
+    return bool(stale)
+
+
+@cache
+def fingerprint(*modules: str) -> str:
+    """A digest of library modules and of all `imprint` modules that they import, docstrings and comments aside.
+
+    A rule passes it as a parameter, so that an edit to the code it runs reruns it and other edits do not.
+    """
+    digest = hashlib.sha256()
+    for name in sorted(_closure(modules)):
+        digest.update(name.encode())
+        digest.update(_tree(name).encode())
+    return digest.hexdigest()[:16]
+
+
+# what these do shows in no result: messages, and the form of files (which a format change must rename)
+_ASIDE = {"imprint", "imprint.errors", "imprint.workflow"}
+
+
+def _closure(modules: tuple[str, ...]) -> set[str]:
+    found: set[str] = set()
+    todo = list(modules)
+    while todo:
+        name = todo.pop()
+        if name in found or name in _ASIDE or _source(name) is None:
+            continue
+        found.add(name)
+        todo += _imports(name)
+    return found
+
+
+@cache
+def _source(name: str) -> Path | None:
+    """The file of a module of this library, found without importing it (some import torch)."""
+    package, *inner = name.split(".")
+    place = Path(__file__).parent.joinpath(*inner)
+    if package != "imprint":
+        return None
+    return next((p for p in (place / "__init__.py", place.with_suffix(".py")) if p.is_file()), None)
+
+
+@cache
+def _parsed(name: str) -> ast.Module:
+    return ast.parse(_source(name).read_text(encoding="utf-8"))
+
+
+def _imports(name: str) -> list[str]:
+    """Modules of the library that a module imports, at its top or inside functions; names of a package's modules too."""
+    found = []
+    for node in ast.walk(_parsed(name)):
+        if isinstance(node, ast.Import):
+            found += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            found.append(node.module)
+            found += [f"{node.module}.{alias.name}" for alias in node.names]
+    return [module for module in found if module == "imprint" or module.startswith("imprint.")]
+
+
+@cache
+def _tree(name: str) -> str:
+    """A module's syntax tree as text, without docstrings (comments and layout are not in it)."""
+    tree = _parsed(name)
+    for node in ast.walk(tree):
+        body = getattr(node, "body", None)
+        documented = isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
+        if documented and body and isinstance(body[0], ast.Expr) and isinstance(body[0].value, ast.Constant):
+            node.body = body[1:]
+    return ast.dump(tree)

@@ -1,0 +1,211 @@
+import json
+
+import numpy as np
+import pytest
+import timm
+import torch
+from safetensors.torch import save_file
+
+from imprint.errors import UserError
+from imprint.fm import models
+
+
+@pytest.fixture(scope="module")
+def trained():
+    """A small model that stands for one with weights: 7 classes, 96 features."""
+    torch.manual_seed(0)
+    return timm.create_model("test_resnet", num_classes=7).eval()
+
+
+@pytest.fixture
+def batch():
+    return torch.randn(4, 3, 32, 32, generator=torch.Generator().manual_seed(1))
+
+
+def load(path, **changes):
+    return models.load("timm", "test_resnet", checkpoint=path, input_size=32, **changes)
+
+
+def saved(folder, state, form):
+    if form == "safetensors":
+        save_file(state, folder / "w.safetensors")
+        return folder / "w.safetensors"
+    wrapped = {
+        "pth": state,
+        "pt": {"state_dict": {f"module.{key}": value for key, value in state.items()}, "epoch": 3},
+        "bin": {"model": state},
+    }[form]
+    torch.save(wrapped, folder / f"w.{form}")
+    return folder / f"w.{form}"
+
+
+@pytest.mark.parametrize("form", ["safetensors", "pth", "pt", "bin"])
+def test_the_embedding_is_what_the_classifier_sees(trained, batch, tmp_path, form):
+    embedder = load(saved(tmp_path, trained.state_dict(), form))
+    with torch.inference_mode():
+        x = embedder(batch)
+        assert x.shape == (4, 96) == (4, embedder.dim)
+        logits = x @ torch.from_numpy(embedder.classifier).T + trained.fc.bias
+        torch.testing.assert_close(logits, trained(batch), atol=1e-5, rtol=1e-5)
+
+
+def test_the_identity_is_of_the_weights_not_of_the_file(trained, tmp_path):
+    state = trained.state_dict()
+    hashes = {load(saved(tmp_path, state, form)).identity["weights_sha256"] for form in ("safetensors", "pt")}
+    assert len(hashes) == 1
+    other = {key: value.clone() for key, value in state.items()}
+    other["conv1.0.weight"][0, 0, 0, 0] += 1e-3
+    assert load(saved(tmp_path, other, "pth")).identity["weights_sha256"] not in hashes
+
+
+def test_a_checkpoint_without_a_classifier_is_enough(trained, batch, tmp_path):
+    state = {key: value for key, value in trained.state_dict().items() if not key.startswith("fc.")}
+    embedder = load(saved(tmp_path, state, "pth"))
+    assert embedder.classifier is None
+    assert embedder.dim == 96
+
+
+def test_keys_that_do_not_match_are_an_error_not_random_weights(trained, tmp_path):
+    state = trained.state_dict()
+    renamed = {f"encoder.{key}": value for key, value in state.items()}
+    with pytest.raises(UserError, match=r"missing.*\n.*encoder\.conv1"):
+        load(saved(tmp_path, renamed, "pth"))
+    lacking = {key: value for key, value in state.items() if key != "layer1.0.bn1.weight"}
+    with pytest.raises(UserError, match=r"1 of \d+ keys of the model are missing: layer1.0.bn1.weight$"):
+        load(saved(tmp_path, lacking, "pth"))
+    with pytest.raises(UserError, match="another shape"):
+        models.load(
+            "timm", "test_resnet", checkpoint=saved(tmp_path, {**state, "bn1.weight": torch.ones(3)}, "pth")
+        )
+
+
+def test_unusable_checkpoints_are_named(tmp_path):
+    path = tmp_path / "w.pth"
+    with pytest.raises(UserError, match="does not exist"):
+        load(path)
+    path.write_bytes(b"not a checkpoint")
+    with pytest.raises(UserError, match="cannot be read"):
+        load(path)
+    torch.save({"epoch": 3}, path)
+    with pytest.raises(UserError, match="no state dict"):
+        load(path)
+    (tmp_path / "w.safetensors").write_bytes(b"no")
+    with pytest.raises(UserError, match="safetensors"):
+        load(tmp_path / "w.safetensors")
+    (tmp_path / "w.h5").write_bytes(b"")
+    with pytest.raises(UserError, match=r"\.h5"):
+        load(tmp_path / "w.h5")
+
+
+def test_an_embedder_cannot_be_put_into_training(trained, batch, tmp_path):
+    embedder = load(saved(tmp_path, trained.state_dict(), "pth"))
+    before = embedder(batch)
+    embedder.train()
+    torch.testing.assert_close(embedder(batch), before, atol=0, rtol=0)
+    assert not any(p.requires_grad for p in embedder.parameters())
+
+
+def test_one_image_does_not_depend_on_the_others(trained, batch, tmp_path):
+    embedder = load(saved(tmp_path, trained.state_dict(), "pth"))
+    torch.testing.assert_close(embedder(batch)[:1], embedder(batch[:1]), atol=1e-5, rtol=1e-5)
+
+
+def test_the_embedding_of_a_head_with_a_hidden_layer_is_after_it(tmp_path):
+    model = timm.create_model("mobilenetv3_small_050", num_classes=5)
+    torch.save(model.state_dict(), tmp_path / "w.pth")
+    embedder = models.load("timm", "mobilenetv3_small_050", checkpoint=tmp_path / "w.pth", input_size=32)
+    assert model.num_features != model.head_hidden_size
+    assert embedder.dim == model.head_hidden_size
+    assert embedder.classifier.shape == (5, embedder.dim)
+
+
+def test_settings_of_the_model_and_changes_to_them(trained, tmp_path):
+    path = saved(tmp_path, trained.state_dict(), "pth")
+    own = models.load("timm", "test_resnet", checkpoint=path).transform
+    assert (own.size, own.resize, own.fit) == ((160, 160), (168, 168), "center")
+    whole = load(path).transform
+    assert (whole.size, whole.resize, whole.fit) == ((32, 32), (32, 32), "squash")
+    changed = load(
+        path, crop_mode="border", crop_pct=0.5, mean=(0.1, 0.2, 0.3), interpolation="bicubic"
+    ).transform
+    assert (changed.size, changed.resize, changed.fit) == ((32, 32), (64, 64), "border")
+    assert changed.mean == (0.1, 0.2, 0.3)
+    assert changed.std == own.std
+    with pytest.raises(UserError, match="'cubic'"):
+        load(path, interpolation="cubic")
+
+
+def test_transformers_take_another_size_when_told(tmp_path):
+    model = timm.create_model("test_vit", img_size=32, num_classes=3)
+    torch.save(model.state_dict(), tmp_path / "w.pth")
+    embedder = models.load("timm", "test_vit", checkpoint=tmp_path / "w.pth", input_size=32)
+    assert embedder(torch.zeros(2, 3, 32, 32)).shape == (2, embedder.dim)
+    with pytest.raises(UserError, match="pos_embed"):
+        models.load("timm", "test_vit", checkpoint=tmp_path / "w.pth", input_size=64)
+
+
+def test_names_that_are_not_there_are_answered():
+    with pytest.raises(UserError, match="resnet18"):
+        models.load("timm", "resnet8")
+    with pytest.raises(UserError, match="tv_in1k"):
+        models.load("timm", "resnet18")
+    with pytest.raises(UserError, match="a1_in1k"):
+        models.load("timm", "resnet18.imagenet")
+    with pytest.raises(UserError, match="IMAGENET1K_V1"):
+        models.load("torchvision", "resnet18", weights="IMAGENET")
+    with pytest.raises(UserError, match="resnet8"):
+        models.load("torchvision", "resnet8")
+    with pytest.raises(UserError, match="timm"):
+        models.load("hub", "resnet18")
+    with pytest.raises(UserError, match="needs a model name"):
+        models.load("timm")
+
+
+def test_torchvision_weights_from_the_hub_cache(batch, tmp_path, monkeypatch):
+    from torchvision import models as theirs
+
+    monkeypatch.setattr(torch.hub, "_hub_dir", str(tmp_path))
+    entry = theirs.get_weight("ShuffleNet_V2_X0_5_Weights.IMAGENET1K_V1")
+    model = theirs.shufflenet_v2_x0_5().eval()
+    file = tmp_path / "checkpoints" / entry.url.rpartition("/")[2]
+    file.parent.mkdir()
+    torch.save(model.state_dict(), file)
+    embedder = models.load("torchvision", "shufflenet_v2_x0_5", weights="IMAGENET1K_V1")
+    with torch.inference_mode():
+        logits = embedder(batch) @ torch.from_numpy(embedder.classifier).T + model.fc.bias
+        torch.testing.assert_close(logits, model(batch), atol=1e-4, rtol=1e-4)
+    spec = embedder.transform
+    assert (spec.size, spec.resize, spec.fit) == ((224, 224), (256, 256), "center")
+    np.testing.assert_allclose(spec.mean, entry.transforms().mean)
+
+    mine = {**model.state_dict(), "fc.weight": torch.ones(5, 1024), "fc.bias": torch.zeros(5)}
+    torch.save(mine, tmp_path / "mine.pth")
+    other = models.load("torchvision", "shufflenet_v2_x0_5", checkpoint=tmp_path / "mine.pth")
+    np.testing.assert_array_equal(other.classifier, np.ones((5, 1024)))
+    assert other.identity["weights_sha256"] == embedder.identity["weights_sha256"]
+
+
+def test_a_folder_as_timm_saves_models(trained, batch, tmp_path):
+    config = {"architecture": "test_resnet", "num_classes": 7, "pretrained_cfg": {"input_size": [3, 32, 32]}}
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    save_file(trained.state_dict(), tmp_path / "model.safetensors")
+    embedder = models.load("timm", f"local-dir:{tmp_path}")
+    assert embedder.transform.size == (32, 32)
+    with torch.inference_mode():
+        logits = embedder(batch) @ torch.from_numpy(embedder.classifier).T + trained.fc.bias
+        torch.testing.assert_close(logits, trained(batch), atol=1e-5, rtol=1e-5)
+    with pytest.raises(UserError, match="could not be fetched"):
+        models.load("timm", f"local-dir:{tmp_path / 'nowhere'}")
+
+
+def test_weights_that_cannot_be_fetched_say_where_to_put_them(tmp_path, monkeypatch):
+    def unreachable(*_, **__):
+        raise OSError("no route to host")
+
+    monkeypatch.setattr(torch.hub, "_hub_dir", str(tmp_path))
+    monkeypatch.setattr(torch.hub, "download_url_to_file", unreachable)
+    with pytest.raises(UserError, match=r"(?s)no route.*put https://.*checkpoints"):
+        models.load("torchvision", "shufflenet_v2_x0_5")
+    monkeypatch.setattr(timm, "create_model", unreachable)
+    with pytest.raises(UserError, match=r"no route.*'checkpoint'"):
+        models.load("timm", "resnet18.tv_in1k")

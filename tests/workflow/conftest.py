@@ -1,0 +1,105 @@
+"""Runs the workflow as a user does, on a study of seconds."""
+
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[2]
+TINY = {
+    "seeds": [1, 2],
+    "datasets": {
+        "glyphs": {"source": "glyphs", "pretrain": 6, "train": 6, "test": 3},
+        "digits": {"source": "sklearn", "name": "digits", "limit": 12},
+    },
+    "fms": {"net": {"source": "pretrained", "model": "test_resnet", "dataset": "glyphs", "epochs": 1}},
+    "tasks": {
+        "digits": {"datasets": "digits"},
+        "glyphs": {"datasets": "glyphs", "family": {"d": [2], "draws": 2, "classes": 3}},
+    },
+    "experiments": {
+        "methods": {
+            "presets": ["qi", "janson", "oracle"],
+            "tables": ["published_methods", "statistics"],
+            "figures": ["published_methods", "critical_difference"],
+        },
+        "proxies": {
+            "gen": [{"name": "kmeans", "k": [1, 3]}, {"name": "all"}],
+            "figures": ["accuracy_over_k", "accuracy_over_k_by_d", "nc1_over_d", "gain_over_nc1"],
+        },
+    },
+}
+
+
+@dataclass
+class Study:
+    """A working directory with a configuration."""
+
+    folder: Path
+
+    def configure(self, text_or_config):
+        text = (
+            text_or_config
+            if isinstance(text_or_config, str)
+            else yaml.safe_dump(text_or_config, sort_keys=False)
+        )
+        (self.folder / "config.yaml").write_text(text)
+
+    def command(self, *arguments):
+        return [sys.executable, "-m", "snakemake", "-s", str(ROOT / "Snakefile"), "--cores", "2", *arguments]
+
+    def environment(self):
+        return {**os.environ, "XDG_CACHE_HOME": str(self.folder / "cache")}
+
+    def snakemake(self, *arguments, succeeds=True):
+        """Run Snakemake here; returns all that it printed."""
+        done = subprocess.run(
+            self.command(*arguments), cwd=self.folder, env=self.environment(), capture_output=True, text=True
+        )
+        said = done.stdout + done.stderr
+        assert (done.returncode == 0) == succeeds, said[-6000:]
+        return said
+
+    def planned(self, *arguments):
+        """Number of jobs by rule that would run."""
+        said = self.snakemake("--dry-run", *arguments)
+        if "Nothing to be done" in said:
+            return {}
+        block = said.split("Job stats:")[1].split("total")[0].splitlines()
+        counts = [line.split() for line in block if line.strip() and not line.startswith(("job ", "---"))]
+        return {rule: int(count) for rule, count in counts}
+
+    def scores(self):
+        """All scores but the time that generation took, in a fixed order."""
+        frame = pd.read_parquet(self.folder / "results/scores.parquet").drop(columns="seconds")
+        return frame.astype({c: str for c in frame if isinstance(frame[c].dtype, pd.CategoricalDtype)})
+
+
+@pytest.fixture
+def empty(tmp_path):
+    """A working directory with the tiny study, nothing computed."""
+    study = Study(tmp_path)
+    study.configure(TINY)
+    return study
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory):
+    """The tiny study, computed once; not to be changed."""
+    study = Study(tmp_path_factory.mktemp("finished"))
+    study.configure(TINY)
+    (study.folder / "said.txt").write_text(study.snakemake())
+    return study
+
+
+@pytest.fixture
+def done(finished, tmp_path):
+    """A copy of the finished study, free to be changed."""
+    shutil.copytree(finished.folder, tmp_path, dirs_exist_ok=True)
+    return Study(tmp_path)

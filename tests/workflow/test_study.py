@@ -1,0 +1,168 @@
+"""A study from configuration to report, and what edits to it run again."""
+
+import copy
+import json
+import os
+import random
+import signal
+import subprocess
+import time
+
+import h5py
+import pandas as pd
+import pytest
+import yaml
+from conftest import TINY
+
+pytestmark = pytest.mark.xdist_group("workflow")
+
+
+def edited(**changes):
+    config = copy.deepcopy(TINY)
+    config.update(changes)
+    return config
+
+
+def with_k(*ks):
+    config = copy.deepcopy(TINY)
+    config["experiments"]["proxies"]["gen"][0]["k"] = list(ks)
+    return config
+
+
+def test_a_dry_run_of_a_fresh_study_plans_everything_and_makes_nothing(empty):
+    planned = empty.planned()
+    assert planned["embed"] == 4
+    assert planned["proxies"] == 2 * 5  # tasks x (mean, ls, all, kmeans 1 and 3)
+    assert planned["evaluate"] == 2 * 2
+    assert planned["report"] == 1
+    assert not (empty.folder / "results").exists()
+
+
+def test_the_whole_chain_ends_in_a_report(finished):
+    results = finished.folder / "results"
+    assert "<html" in (results / "report.html").read_text()[:2000].lower()
+    for name in ("published_methods", "critical_difference"):
+        for kind in ("png", "pdf"):
+            assert (results / f"figures/methods/{name}.{kind}").stat().st_size > 1000
+    assert "Qi et al." in (results / "tables/methods/published_methods.csv").read_text()
+
+
+def test_every_cell_has_its_row(finished):
+    scores = finished.scores()
+    # five methods and (kmeans 1 and 3, all) of which kmeans and all are l2; per task draws x seeds rows
+    cells = {"digits": 6 * 1 * 2, "glyphs-d2": 6 * 2 * 2}
+    assert scores.groupby("task").size().to_dict() == cells
+    assert scores["accuracy"].between(0, 1).all()
+    assert (scores.loc[scores["task"] == "digits", "accuracy"] > 0.2).all(), "better than chance"
+    assert not scores.drop(columns=["accuracy", "balanced_accuracy", "macro_f1"]).duplicated().any()
+
+
+def test_files_say_where_they_come_from(finished):
+    with h5py.File(finished.folder / "results/embeddings/net/digits/train.h5") as file:
+        source = json.loads(file.attrs["provenance"])
+        assert file["embeddings"].shape == (120, 96)
+    assert source["fm"] == "net"
+    assert source["dataset"] == "digits"
+    assert len(source["weights_sha256"]) == 64
+
+
+def test_a_second_run_does_nothing(done):
+    assert "Nothing to be done" in done.snakemake()
+
+
+def test_comments_order_and_layout_of_the_configuration_run_nothing(done):
+    turned = dict(reversed(list(TINY.items())))
+    done.configure("# a comment\n" + json.dumps(turned, indent=3))
+    assert done.planned() == {}
+
+
+def test_a_new_k_runs_only_what_depends_on_it_and_changes_no_other_score(done):
+    before = done.scores()
+    done.configure(with_k(1, 3, 2))
+    planned = done.planned()
+    assert planned["proxies"] == 2
+    assert planned["evaluate"] == 2
+    assert {"embed", "pretrain", "dataset", "collapse"}.isdisjoint(planned)
+    done.snakemake()
+    after = done.scores()
+    assert len(after) == len(before) + 6
+    pd.testing.assert_frame_equal(after[(after["k"] != 2).fillna(True)].reset_index(drop=True), before)
+
+
+def test_a_k_taken_away_generates_nothing(done):
+    done.configure(with_k(1))
+    planned = done.planned()
+    assert "proxies" not in planned
+    assert planned["evaluate"] == 2
+
+
+def test_regrouping_the_same_cells_computes_none_of_them(done):
+    config = copy.deepcopy(TINY)
+    config["experiments"]["again"] = {"presets": ["qi"], "tables": ["published_methods"]}
+    done.configure(config)
+    planned = done.planned()
+    assert planned == {"table_published_methods": 1, "report": 1, "all": 1}
+
+
+@pytest.mark.parametrize("where", ["config.yaml", "--configfile"])
+def test_a_broken_configuration_stops_before_any_job_without_a_traceback(empty, where):
+    broken = with_k(0)
+    broken["tasks"]["digits"] = {"datasets": "digitz"}
+    text = yaml.safe_dump(broken)
+    if where == "config.yaml":
+        empty.configure(text)
+        said = empty.snakemake(succeeds=False)
+    else:
+        (empty.folder / "other.yaml").write_text(text)
+        said = empty.snakemake("--configfile", "other.yaml", succeeds=False)
+        where = "other.yaml"
+    assert f"{where} is not usable, 2 problems:" in said
+    assert "experiments.proxies.gen[0].k[0]: 0 is not a positive number" in said
+    assert "did you mean 'digits'?" in said
+    assert "Traceback" not in said
+    assert not (empty.folder / "results").exists()
+
+
+def test_invalid_yaml_is_told_with_its_place(empty):
+    empty.configure("fms: [\n")
+    said = empty.snakemake(succeeds=False)
+    assert "config.yaml is not usable, 1 problem:" in said
+    assert "invalid YAML" in said
+    assert "Traceback" not in said
+
+
+def test_a_missing_configuration_is_named(empty):
+    (empty.folder / "config.yaml").unlink()
+    said = empty.snakemake(succeeds=False)
+    assert "config.yaml is not usable, 1 problem:\n  there is no such file" in said
+
+
+def test_killed_at_random_moments_the_study_ends_with_the_same_scores(empty, finished):
+    moments = random.Random(int(time.time()))
+    for _ in range(3):
+        running = subprocess.Popen(
+            empty.command(), cwd=empty.folder, env=empty.environment(), start_new_session=True,
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+        time.sleep(moments.uniform(4, 15))
+        os.killpg(running.pid, signal.SIGKILL)
+        running.wait()
+    assert "goes on where it stopped" in empty.snakemake()
+    pd.testing.assert_frame_equal(empty.scores(), finished.scores())
+
+
+def test_two_runs_at_once_are_refused(empty):
+    running = subprocess.Popen(
+        empty.command(), cwd=empty.folder, env=empty.environment(), start_new_session=True,
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    try:
+        locks = empty.folder / ".snakemake/locks"
+        while not list(locks.glob("*.lock")):
+            assert running.poll() is None
+            time.sleep(0.1)
+        assert "cannot be locked" in empty.snakemake(succeeds=False)
+        assert list(locks.glob("*.lock")), "the lock of the living run stays"
+    finally:
+        os.killpg(running.pid, signal.SIGKILL)
+        running.wait()

@@ -1,0 +1,20 @@
+"""Neural collapse."""
+
+
+rule collapse:
+    """NC1, VCI and their parts of a task's training embeddings, a row for each draw."""
+    input:
+        train=embeddings_of("train"),
+    output:
+        collapse="<results>/collapse/{fm}/{task}.parquet",
+    log:
+        "<logs>/collapse/{fm}/{task}.log",
+    threads: 1
+    resources:
+        mem_mb=grow(2000),
+        runtime=longer(15),
+    params:
+        spec=lambda w: canonical(study.collapse(w.fm, w.task)),
+        code=fingerprint("imprint.grid.collapse"),
+    script:
+        "../scripts/collapse.py"

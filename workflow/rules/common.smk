@@ -1,0 +1,53 @@
+"""Wildcards, and the files that several rules read, by name."""
+
+
+def one_of(names):
+    """A wildcard constraint: one of these names."""
+    return "|".join(sorted(map(re.escape, map(str, set(names))))) or "(?!)"
+
+
+wildcard_constraints:
+    fm=one_of(study.config.fms),
+    dataset=one_of(study.config.datasets),
+    split="pretrain|train|test",
+    task=one_of(study.tasks),
+    shots=r"full|\d+",
+    gen=one_of(gen for group in study.groups for gen, _ in study.generations(group)),
+    k=r"all|\d+",
+    agg="max|mnn",
+    experiment=one_of(study.config.experiments),
+
+
+def embeddings_of(split):
+    """The embeddings of a task's datasets, in the task's order."""
+
+    def files(wildcards):
+        return [
+            f"<results>/embeddings/{wildcards.fm}/{dataset}/{split}.h5"
+            for dataset in study.datasets_of(wildcards.task)
+        ]
+
+    return files
+
+
+def group_of(wildcards):
+    return wildcards.fm, wildcards.task, wildcards.shots
+
+
+def grow(megabytes):
+    """Memory that doubles with each retry."""
+    return lambda wildcards, attempt: megabytes * 2 ** (attempt - 1)
+
+
+def longer(minutes):
+    """Run time that doubles with each retry."""
+    return lambda wildcards, attempt: minutes * 2 ** (attempt - 1)
+
+
+def study_results():
+    """Every table and figure that the experiments ask for, and the collected scores."""
+    files = ["<results>/scores.parquet", "<results>/collapse.parquet"]
+    for name, experiment in study.config.experiments.items():
+        files += [f"<results>/tables/{name}/{table}.csv" for table in experiment.tables]
+        files += [f"<results>/figures/{name}/{figure}.png" for figure in experiment.figures]
+    return files

@@ -1,0 +1,30 @@
+"""GEN: proxies of every class."""
+
+from imprint.generate import GENERATORS
+
+
+def clusters_of(wildcards):
+    """The proxy file whose clusters a GEN starts from, as kls does from those of kmeans."""
+    gen = GENERATORS[wildcards.gen].clusters
+    w = wildcards
+    return f"<results>/proxies/{w.fm}/{w.task}/{w.shots}/{gen}/k{w.k}.h5" if gen else []
+
+
+rule proxies:
+    """Proxies of every class by one GEN and k; seeds, draws and NORMpre inside."""
+    input:
+        train=embeddings_of("train"),
+        clusters=clusters_of,
+    output:
+        proxies="<results>/proxies/{fm}/{task}/{shots}/{gen}/k{k}.h5",
+    log:
+        "<logs>/proxies/{fm}/{task}/{shots}/{gen}-k{k}.log",
+    threads: 1
+    resources:
+        mem_mb=grow(2000),
+        runtime=longer(30),
+    params:
+        spec=lambda w: canonical(study.proxies(group_of(w), w.gen, w.k)),
+        code=fingerprint("imprint.grid.proxies"),
+    script:
+        "../scripts/proxies.py"

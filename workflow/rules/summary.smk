@@ -1,0 +1,66 @@
+"""All results in one place, and tables of them."""
+
+
+rule scores:
+    """Every cell of the study: one row for each configuration, task, draw and seed."""
+    input:
+        [
+            f"<results>/scores/{fm}/{task}/{shots}/{agg}.parquet"
+            for fm, task, shots in study.groups
+            for agg in study.aggregations((fm, task, shots))
+        ],
+    output:
+        table="<results>/scores.parquet",
+    log:
+        "<logs>/scores.log",
+    threads: 1
+    resources:
+        mem_mb=grow(2000),
+        runtime=longer(10),
+    script:
+        "../scripts/collect.py"
+
+
+rule collapses:
+    """Neural collapse of every FM and task."""
+    input:
+        [f"<results>/collapse/{fm}/{task}.parquet" for fm, task in study.fm_tasks()],
+    output:
+        table="<results>/collapse.parquet",
+    log:
+        "<logs>/collapses.log",
+    threads: 1
+    resources:
+        mem_mb=grow(1000),
+        runtime=longer(10),
+    script:
+        "../scripts/collect.py"
+
+
+for name in TABLES:
+
+    rule:
+        name:
+            f"table_{name}"
+        input:
+            scores="<results>/scores.parquet",
+            collapse="<results>/collapse.parquet",
+        output:
+            csv=report(
+                f"<results>/tables/{{experiment}}/{name}.csv",
+                caption=f"../report/tables/{name}.rst",
+                category=TABLES[name].category,
+                labels={"experiment": "{experiment}", "table": TABLES[name].title},
+            ),
+        log:
+            f"<logs>/tables/{{experiment}}/{name}.log",
+        threads: 1
+        resources:
+            mem_mb=grow(2000),
+            runtime=longer(10),
+        params:
+            table=name,
+            selection=lambda w: canonical(study.selection(w.experiment)),
+            code=fingerprint("imprint.tables", "imprint.grid.tidy"),
+        script:
+            "../scripts/table.py"

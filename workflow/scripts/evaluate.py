@@ -1,0 +1,27 @@
+"""Score the proxies of one task under one AGG."""
+
+import json
+
+from imprint.scores import score
+
+from imprint import store
+from imprint.config.study import k_of
+from imprint.data.tasks import pool
+from imprint.workflow import job
+
+with job(snakemake) as log:
+    spec = json.loads(snakemake.params.spec)
+    train, test = (
+        pool([store.read_embeddings(path) for path in paths])
+        for paths in (snakemake.input.train, snakemake.input.test)
+    )
+    proxies = {
+        (gen, k_of(k)): store.read_proxies(path)
+        for (gen, k), path in zip(snakemake.params.generations, snakemake.input.proxies, strict=True)
+    }
+    table, effort = score(train, test, proxies, spec)
+    store.write_parquet(snakemake.output.scores, table, store.provenance(spec=spec))
+    log.info(
+        "%d configurations (draws and seeds counted) from %d rankings, %d different predictions",
+        len(table), effort.rankings, effort.predictions,
+    )  # fmt: skip

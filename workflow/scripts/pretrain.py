@@ -1,0 +1,15 @@
+"""Pre-train one small FM."""
+
+import json
+from pathlib import Path
+
+from imprint.data import sources
+from imprint.fm import pretrain
+from imprint.workflow import job
+
+with job(snakemake):
+    images = sources.open_split(Path(snakemake.input.manifest).parent, "pretrain")
+    state, facts = pretrain.pretrain(
+        images.array, images.labels, images.class_names, **json.loads(snakemake.params.spec)
+    )
+    pretrain.save(snakemake.output.weights, state, facts)
