@@ -2,11 +2,10 @@
 
 import json
 
-from imprint.scores import score
-
 from imprint import store
 from imprint.config.study import k_of
 from imprint.data.tasks import pool
+from imprint.grid.scores import score
 from imprint.workflow import job
 
 with job(snakemake) as log:

@@ -1,0 +1,1 @@
+"""Speed, memory and parity, each a command: `python -m benchmarks.NAME --help`."""

@@ -1,0 +1,193 @@
+"""The grid engine at full size: whole grids, scoring against the bare matrix products, and one at a time.
+
+    python -m benchmarks.engine [agg] [gen] [scoring] [single]
+
+agg: the AGG grid of the paper's section 5.1, 5,904 configurations with their seeds, generation included.
+gen: its GEN and NORM grid, 864 configurations.
+scoring: time of scoring against that of the bare products, by distance, for all 60,000 samples as proxies.
+single: a straightforward evaluation that fits scikit-learn's NearestNeighbors for each configuration, on a sample of
+    the AGG grid, each cut off at --cut-off seconds, extrapolated to the whole.
+"""
+
+from __future__ import annotations
+
+import argparse
+import resource
+import time
+from collections.abc import Iterable
+from itertools import product
+
+import numpy as np
+
+from benchmarks.data import Data, made
+from imprint import generate, normalize
+from imprint.evaluate import Candidate, Effort, evaluate
+from imprint.method import Scoring
+
+SEEDS = (17121997, 123987, 12412312)
+
+
+def peak_gib() -> float:
+    """Most memory this process has held."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+
+
+def agg_scorings(norm_pre: str) -> tuple[Scoring, ...]:
+    """NORMpost and NORMinf none and l2, max and mnn with all distances, m and weightings; l2 before only with l2 at inference."""
+    found = []
+    for post, inf in product(("none", "l2"), ("none", "l2") if norm_pre == "none" else ("l2",)):
+        found.append(Scoring(post, inf, "max", "inner_product"))
+        for distance, weighting, m in product(
+            ("euclidean", "cosine", "manhattan", "mahalanobis"), ("uniform", "distance"), (1, 3, 5, 20, 50)
+        ):
+            found.append(Scoring(post, inf, "mnn", distance, weighting, m))
+    return tuple(found)
+
+
+def gen_scorings(norm_pre: str) -> tuple[Scoring, ...]:
+    """NORMpost none, l2 and quantile with max and the inner product."""
+    infs = ("none", "l2") if norm_pre == "none" else ("l2",)
+    return tuple(
+        Scoring(post, inf, "max", "inner_product") for post, inf in product(("none", "l2", "quantile"), infs)
+    )
+
+
+def grid(data: Data, gens: Iterable[tuple[str, list[int]]], scorings, label: str) -> None:
+    """Generate, then evaluate, as the jobs of the workflow do; prints the time of each part."""
+    counted = 0
+    candidates, times = [], {}
+    for norm_pre in ("none", "l2"):
+        x = normalize.apply(norm_pre, data.x)
+        for gen, ks in gens:
+            start = time.perf_counter()
+            sets = generate.proxy_sets(x, data.y, gen, ks, SEEDS)
+            times[gen] = times.get(gen, 0) + time.perf_counter() - start
+            counted += len(sets) * len(scorings(norm_pre))
+            for own in {id(s): s for s in sets.values()}.values():
+                values = own.values if own.samples is None else data.x[own.samples]
+                unit = own.samples is not None and norm_pre == "l2"
+                candidates.append(Candidate(values, own.labels, scorings(norm_pre), unit))
+        del x
+    same = {len(c.labels): c for c in candidates if len(c.labels) == len(data.x)}
+    candidates = [
+        Candidate(same[len(c.labels)].values, c.labels, c.scorings, c.unit) if len(c.labels) in same else c
+        for c in candidates
+    ]
+    effort = Effort()
+    start = time.perf_counter()
+    evaluate(data.test_x, data.test_y, data.classes, candidates, effort=effort)
+    scoring = time.perf_counter() - start
+    for gen, seconds in times.items():
+        print(f"  generate {gen:10} {seconds:8.1f} s")
+    print(
+        f"  score               {scoring:8.1f} s  ({effort.rankings} rankings, {effort.predictions} different predictions)"
+    )
+    print(
+        f"{label}: {counted} configurations in {sum(times.values()) + scoring:.1f} s; peak {peak_gib():.2f} GiB\n"
+    )
+
+
+def bare(data: Data, proxies: np.ndarray) -> float:
+    """Seconds of the product of all test embeddings with all proxies in blocks as large as the engine's."""
+    start = time.perf_counter()
+    for top in range(0, len(proxies), 4096):
+        columns = proxies[top : top + 4096].T
+        for row in range(0, len(data.test_x), 1024):
+            data.test_x[row : row + 1024] @ columns
+    return time.perf_counter() - start
+
+
+def scoring(data: Data, repeats: int) -> None:
+    """Ratio of scoring to the bare products, medians of `repeats`."""
+    warm = Candidate(data.x[:100], np.sort(data.y[:100]), agg_scorings("none"))
+    evaluate(data.test_x[:100], data.test_y[:100], data.classes, [warm])  # compiles the loops
+    order = np.argsort(data.y, kind="stable")
+    proxies, labels = data.x[order], data.y[order]
+    print("  60,000 proxies                     products  scoring    ratio")
+    for distance, m in product(("inner_product", "euclidean", "cosine", "mahalanobis", "manhattan"), (1, 50)):
+        if distance == "inner_product" and m > 1:
+            continue
+        name = Scoring(
+            "none",
+            "none",
+            "max" if m == 1 else "mnn",
+            distance,
+            None if m == 1 else "uniform",
+            None if m == 1 else m,
+        )
+        pairs = []
+        for _ in range(repeats):
+            least = bare(data, proxies)
+            start = time.perf_counter()
+            evaluate(data.test_x, data.test_y, data.classes, [Candidate(proxies, labels, (name,))])
+            pairs.append((least, time.perf_counter() - start))
+        least, spent = np.median(pairs, axis=0)
+        ratio = np.median([b / a for a, b in pairs])
+        print(f"  {distance:15} m = {m:<3}           {least:8.2f} s {spent:8.2f} s {ratio:7.2f}")
+    print()
+
+
+def single(data: Data, cut_off: float, sample: int) -> None:
+    """One configuration at a time with scikit-learn, on a sample of the AGG grid."""
+    from sklearn.neighbors import NearestNeighbors
+
+    rng = np.random.default_rng(0)
+    sizes = [10] * 3 + [10, 50, 200] * 3 + [10, 50, 200] * 3 + [60_000] * 3
+    names = {"euclidean": {}, "cosine": {}, "manhattan": {}, "mahalanobis": {}}
+    spent = []
+    for _ in range(sample):
+        size, distance = sizes[rng.integers(len(sizes))], list(names)[rng.integers(4)]
+        m = int(rng.choice([1, 3, 5, 20, 50]))
+        proxies = data.x[rng.choice(len(data.x), size, replace=False)]
+        options = {}
+        if distance == "mahalanobis":
+            options = {
+                "metric_params": {"VI": np.linalg.inv(np.cov(proxies.T) + 1e-6 * np.eye(proxies.shape[1]))}
+            }
+        nearest = NearestNeighbors(
+            n_neighbors=min(m, size), metric=distance, algorithm="brute", **options
+        ).fit(proxies)
+        start, done = time.perf_counter(), 0
+        while done < len(data.test_x) and time.perf_counter() - start < cut_off:
+            step = 100
+            nearest.kneighbors(data.test_x[done : done + step])
+            done += step
+        whole = (time.perf_counter() - start) * len(data.test_x) / done
+        spent.append(whole)
+        print(
+            f"  {size:6} proxies, {distance:12} m = {m:<3} {whole:9.1f} s{' (extrapolated)' if done < len(data.test_x) else ''}",
+            flush=True,
+        )
+    print(
+        f"one at a time: mean {np.mean(spent):.1f} s; 5,904 configurations would take {np.mean(spent) * 5904 / 3600:.1f} hours\n"
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("what", nargs="*", default=["agg", "gen", "scoring"])
+    parser.add_argument("--train", type=int, default=60_000)
+    parser.add_argument("--test", type=int, default=10_000)
+    parser.add_argument("--width", type=int, default=512)
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--sample", type=int, default=24, help="configurations that `single` tries")
+    parser.add_argument("--cut-off", type=float, default=45, help="seconds after which `single` extrapolates")
+    arguments = parser.parse_args()
+    data = made(arguments.train, arguments.test, arguments.width)
+    ks = [1, 5, 20]
+    if "scoring" in arguments.what:
+        scoring(data, arguments.repeats)
+    if "agg" in arguments.what:
+        grid(data, [("kmeans", ks), ("kmedoids", ks), ("mean", [1]), ("all", [1])], agg_scorings, "AGG grid")
+    if "gen" in arguments.what:
+        more = [1, 2, 3, 5, 10, 20]
+        gens = [(g, more) for g in ("kmeans", "kmedoids", "fps", "cov_max", "random")]
+        grid(data, [*gens, ("mean", [1]), ("all", [1])], gen_scorings, "GEN grid")
+    if "single" in arguments.what:
+        single(data, arguments.cut_off, arguments.sample)
+
+
+if __name__ == "__main__":
+    main()
