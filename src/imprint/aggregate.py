@@ -43,6 +43,49 @@ class Proxies:
         """(P, D) the proxies themselves."""
         return self.columns if (self.scale == 1).all() else self.columns * self.scale[:, None]
 
+    @cached_property
+    def whitened(self) -> Whitened:
+        """The proxies as Mahalanobis distances need them."""
+        from scipy.linalg import cholesky, solve_triangular
+
+        # float64 in blocks of rows: whitening magnifies rounding, and a whole copy would be twice the proxies
+        blocks = np.array_split(np.arange(len(self.columns)), self.columns.size // 2**23 + 1)
+        mean = sum(self._rows(rows).sum(axis=0) for rows in blocks) / len(self.columns)
+        covariance = np.zeros((len(mean), len(mean)))
+        for rows in blocks:
+            centred = self._rows(rows) - mean
+            covariance += centred.T @ centred
+        covariance /= max(len(self.columns) - 1, 1)
+        covariance[np.diag_indices_from(covariance)] += 1e-6
+        factor = cholesky(covariance, lower=True, overwrite_a=True)
+        squares, shift = np.empty(len(self.columns)), np.empty(len(self.columns))
+        columns = np.empty_like(self.columns)
+        for rows in blocks:
+            white = solve_triangular(factor, (self._rows(rows) - mean).T, lower=True, overwrite_b=True)
+            squares[rows] = (white**2).sum(axis=0)
+            white = solve_triangular(factor, white, lower=True, trans="T", overwrite_b=True)
+            shift[rows] = mean @ white
+            columns[rows] = white.T
+        return Whitened(columns, squares, shift, factor, mean)
+
+    def _rows(self, rows: np.ndarray) -> np.ndarray:
+        return self.columns[rows].astype(np.float64) * self.scale[rows, None]
+
+
+@dataclass(frozen=True)
+class Whitened:
+    """Proxies p whitened with covariance L L^T about their mean.
+
+    columns: (P, D) float32 (L L^T)^-1 (p - mean). squares: (P,) |L^-1 (p - mean)|^2. shift: (P,) <mean, column>.
+    factor: (D, D) L.
+    """
+
+    columns: np.ndarray
+    squares: np.ndarray
+    shift: np.ndarray
+    factor: np.ndarray
+    mean: np.ndarray
+
 
 @dataclass(frozen=True)
 class Queries:
@@ -175,26 +218,21 @@ def mahalanobis(proxies: Proxies, queries: Queries) -> Ranking:
     proxies, where whitening multiplies by a thousand, they are then zero: what all proxies share there cannot
     drown what tells them apart.
     """
-    from scipy.linalg import cholesky, solve_triangular
+    from scipy.linalg import solve_triangular
 
-    values = proxies.values.astype(np.float64)
-    mean = values.mean(axis=0)
-    centred = values - mean
-    covariance = centred.T @ centred / max(len(values) - 1, 1)
-    covariance[np.diag_indices_from(covariance)] += 1e-6
-    factor = cholesky(covariance, lower=True, overwrite_a=True)
-    white = solve_triangular(factor, centred.T, lower=True)  # (D, P)
-    squares = (white**2).sum(axis=0)
-    columns = np.ascontiguousarray(solve_triangular(factor, white, lower=True, trans="T").T, np.float32)
-    shift = columns.astype(np.float64) @ mean
-    ones = np.ones(len(values), np.float32)
+    white = proxies.whitened
 
     def measure(rows: slice, neighbours: np.ndarray, products: np.ndarray) -> np.ndarray:
-        own = solve_triangular(factor, (queries.values[rows] - mean).T, lower=True, overwrite_b=True)
-        scaled = products * queries.scale[rows, None] - shift[neighbours]
-        return np.sqrt(np.maximum((own**2).sum(axis=0)[:, None] + squares[neighbours] - 2 * scaled, 0))
+        own = solve_triangular(
+            white.factor, (queries.values[rows] - white.mean).T, lower=True, overwrite_b=True
+        )
+        scaled = products * queries.scale[rows, None] - white.shift[neighbours]
+        squared = (own**2).sum(axis=0)[:, None] + white.squares[neighbours] - 2 * scaled
+        return np.sqrt(np.maximum(squared, 0))
 
-    return Ranking(columns, ones, (squares / 2 + shift).astype(np.float32), queries.l2, measure)
+    ones = np.ones(len(white.columns), np.float32)
+    offset = (white.squares / 2 + white.shift).astype(np.float32)
+    return Ranking(white.columns, ones, offset, queries.l2, measure)
 
 
 @distance("manhattan")

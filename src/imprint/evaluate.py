@@ -8,7 +8,7 @@ largest m among them needs; all m of them are read off one running vote.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,7 +16,11 @@ import numpy as np
 
 from imprint.aggregate import DISTANCES, TINY, Proxies, Queries, Ranking
 from imprint.method import Scoring
+from imprint.metrics import Scores, scores
+from imprint.nearest import Search, nearest
 from imprint.normalize import NORM_POST, l2
+
+MEMORY = 512 * 2**20  # bytes for products and neighbours, unless the caller says otherwise
 
 
 @dataclass(frozen=True)
@@ -33,17 +37,6 @@ class Candidate:
     unit: bool = False
 
 
-@dataclass(frozen=True)
-class Scores:
-    """Scores of one configuration on one task; all in [0, 1]. low, high: 95% Wilson interval of the accuracy."""
-
-    accuracy: float
-    accuracy_low: float
-    accuracy_high: float
-    balanced_accuracy: float
-    macro_f1: float
-
-
 @dataclass
 class Effort:
     """What an evaluation did: configurations asked for, distinct rankings and predictions, and the products' size."""
@@ -54,36 +47,15 @@ class Effort:
     flop: int = 0
 
 
-def scores(y: np.ndarray, predicted: np.ndarray, classes: int) -> Scores:
-    """Scores of predictions (n,) against labels y (n,) in [0, classes).
-
-    Balanced accuracy averages the recall of the classes present in y; macro F1 the F1 of the classes present in
-    either, as scikit-learn's do.
-    """
-    confusion = np.bincount(y * classes + predicted, minlength=classes * classes).reshape(classes, classes)
-    right, true, guessed = np.diag(confusion), confusion.sum(axis=1), confusion.sum(axis=0)
-    n = len(y)
-    p = right.sum() / n
-    z = 1.959963984540054  # the normal's 97.5% point
-    centre, half = p + z**2 / (2 * n), z * np.sqrt(p * (1 - p) / n + z**2 / (4 * n**2))
-    present = true + guessed > 0
-    return Scores(
-        accuracy=float(p),
-        accuracy_low=float((centre - half) / (1 + z**2 / n)),
-        accuracy_high=float((centre + half) / (1 + z**2 / n)),
-        balanced_accuracy=float((right[true > 0] / true[true > 0]).mean()),
-        macro_f1=float((2 * right[present] / (true + guessed)[present]).mean()),
-    )
-
-
 @dataclass
-class _Wanted:
-    """A ranking, the most neighbours anyone needs of it, and who needs it."""
+class _Wanted(Search):
+    """A search, the classes of its proxies, and who needs it."""
 
-    ranking: Ranking
-    labels: np.ndarray
-    most: int = 1
+    labels: np.ndarray = field(kw_only=True)
     users: list[tuple[int, Scoring, Ranking]] = field(default_factory=list)
+
+
+Work = list[tuple[int, Candidate, list[Scoring]]]
 
 
 def evaluate(
@@ -92,20 +64,25 @@ def evaluate(
     classes: int,
     candidates: Sequence[Candidate],
     *,
-    memory: int = 512 * 2**20,
+    head: np.ndarray | None = None,
+    memory: int = MEMORY,
+    device: str = "cpu",
     effort: Effort | None = None,
 ) -> list[dict[Scoring, Scores]]:
     """Scores of every candidate under each of its scorings.
 
-    x: (n, D) float32 test embeddings, y: (n,) their labels in [0, classes). memory: bytes that the blocks of
-    products and neighbours may take beside the inputs (roughly; one column of proxies is the least).
+    x: (n, D) float32 test embeddings, y: (n,) their labels in [0, classes). head: (C, D) the weights of the FM's own
+    classifier, the reference of NORMpost `quantile_fm`. memory: bytes that the blocks of products and neighbours
+    may take beside the inputs and one normalised copy of the largest proxy set. device: cpu, or one of torch's,
+    which gives the same predictions but where keys agree to the last digits of float32.
     """
     results: list[dict[Scoring, Scores]] = [{} for _ in candidates]
-    effort = effort if effort is not None else Effort()
-    for index, scoring, predicted in predict(x, classes, candidates, memory=memory, effort=effort):
+    for users, predicted in predict(
+        x, classes, candidates, head=head, memory=memory, device=device, effort=effort
+    ):
         made = scores(y, predicted, classes)
-        for i, s in zip(index, scoring, strict=True):
-            results[i][s] = made
+        for index, scoring in users:
+            results[index][scoring] = made
     return results
 
 
@@ -114,163 +91,88 @@ def predict(
     classes: int,
     candidates: Sequence[Candidate],
     *,
-    memory: int = 512 * 2**20,
+    head: np.ndarray | None = None,
+    memory: int = MEMORY,
+    device: str = "cpu",
     effort: Effort | None = None,
-) -> Iterator[tuple[list[int], list[Scoring], np.ndarray]]:
-    """Predictions (n,), each once, with the candidates (by number) and scorings that give it; arguments as `evaluate`."""
+) -> Iterator[tuple[list[tuple[int, Scoring]], np.ndarray]]:
+    """Predictions (n,), each with the candidates (by number) and scorings that give it; arguments as in `evaluate`."""
     x = np.ascontiguousarray(x, np.float32)
     lengths = np.linalg.norm(x, axis=1)
-    wanted = _rankings(x, lengths, candidates)
+    queries = {norm: Queries(x, lengths, norm == "l2") for norm in ("none", "l2")}
     effort = effort if effort is not None else Effort()
     effort.configurations += sum(len(c.scorings) for c in candidates)
-    effort.rankings += len(wanted)
-    for pack in _packs(wanted, len(x), memory // 2):
-        columns = sum(len(matrix.columns) for matrix in pack)
-        effort.flop += 2 * x.size * columns
-        for want, neighbours, values in _nearest(x, lengths, pack, memory // 2):
+    for work in _portions(candidates, memory):
+        wanted = _rankings(work, queries, head)
+        effort.rankings += len(wanted)
+        columns = {id(want.ranking.columns): len(want.ranking.columns) for want in wanted}
+        effort.flop += 2 * x.size * sum(columns.values())
+        for want, neighbours, values in nearest(x, lengths, wanted, memory, device):
             for users, predicted in _votes(want, neighbours, values, classes):
                 effort.predictions += 1
-                yield [i for i, _ in users], [s for _, s in users], predicted
+                yield users, predicted
 
 
-def _rankings(x: np.ndarray, lengths: np.ndarray, candidates: Sequence[Candidate]) -> list[_Wanted]:
-    wanted: dict[tuple, _Wanted] = {}
-    normalised: dict[tuple[int, bool, str], Proxies] = {}
-    rankings: dict[tuple[Any, ...], Ranking] = {}
-    queries = {norm: Queries(x, lengths, norm == "l2") for norm in ("none", "l2")}
+def _portions(candidates: Sequence[Candidate], memory: int) -> Iterator[Work]:
+    """The work in parts whose normalised and whitened proxies fit in memory; what shares a product stays together."""
+    shared: dict[tuple[Any, ...], Work] = {}
     for index, candidate in enumerate(candidates):
-        made: dict[tuple[str, str, str], Ranking] = {}
+        by_kind: dict[tuple[Any, ...], list[Scoring]] = {}
         for scoring in candidate.scorings:
-            # unit proxies are the same after none and after l2
-            post = "l2" if candidate.unit and scoring.norm_post == "none" else scoring.norm_post
-            name = (post, scoring.norm_inf, scoring.distance)
-            if name not in made:
-                key = (id(candidate.values), candidate.unit and post != "l2", post)
-                if key not in normalised:
-                    normalised[key] = _normalised(candidate, post)
-                ranked = (key, *name[1:])
-                if ranked not in rankings:
-                    rankings[ranked] = DISTANCES[scoring.distance](normalised[key], queries[scoring.norm_inf])
-                made[name] = rankings[ranked]
-            ranking = made[name]
-            want = wanted.setdefault(ranking.identity, _Wanted(ranking, candidate.labels))
+            post = "scaled" if scoring.norm_post in ("none", "l2") else (scoring.norm_post, candidate.unit)
+            own = scoring.distance in ("manhattan", "mahalanobis")
+            kind = (scoring.distance, _post(candidate, scoring)) if own else ()
+            by_kind.setdefault((post, kind), []).append(scoring)
+        for kind, scorings in by_kind.items():
+            shared.setdefault((id(candidate.values), *kind), []).append((index, candidate, scorings))
+    work: Work = []
+    used = 0
+    for part in shared.values():
+        need = part[0][1].values.nbytes
+        if work and used + need > memory // 2:
+            yield work
+            work, used = [], 0
+        work += part
+        used += need
+    if work:
+        yield work
+
+
+def _post(candidate: Candidate, scoring: Scoring) -> str:
+    """NORMpost; proxies of unit length are the same after none and after l2."""
+    return "l2" if candidate.unit and scoring.norm_post == "none" else scoring.norm_post
+
+
+def _rankings(work: Work, queries: dict[str, Queries], head: np.ndarray | None) -> list[_Wanted]:
+    """The distinct rankings that the work needs."""
+    wanted: dict[tuple[Any, ...], _Wanted] = {}
+    normalised: dict[tuple[Any, ...], Proxies] = {}
+    rankings: dict[tuple[Any, ...], Ranking] = {}
+    for index, candidate, scorings in work:
+        for scoring in scorings:
+            post = _post(candidate, scoring)
+            proxies = (id(candidate.values), candidate.unit and post != "l2", post)
+            if proxies not in normalised:
+                normalised[proxies] = _normalised(candidate, post, head)
+            name = (*proxies, scoring.norm_inf, scoring.distance)
+            if name not in rankings:
+                rankings[name] = DISTANCES[scoring.distance](normalised[proxies], queries[scoring.norm_inf])
+            ranking = rankings[name]
+            want = wanted.setdefault(ranking.identity, _Wanted(ranking, labels=candidate.labels))
             want.most = max(want.most, min(scoring.m or 1, len(candidate.labels)))
             want.users.append((index, scoring, ranking))
     return list(wanted.values())
 
 
-def _normalised(candidate: Candidate, norm: str) -> Proxies:
+def _normalised(candidate: Candidate, norm: str, head: np.ndarray | None) -> Proxies:
     """Proxies after NORMpost; l2 is a scale on the columns of none."""
     if norm == "l2":
         lengths = np.linalg.norm(candidate.values, axis=1)
         scale = 1 / np.where(lengths > 0, lengths, 1)
         return Proxies(candidate.values, scale.astype(np.float32))
     values = l2(candidate.values) if candidate.unit else candidate.values
-    columns = NORM_POST[norm](values, candidate.labels)
+    columns = NORM_POST[norm](values, candidate.labels, head)
     return Proxies(columns, np.ones(len(columns), np.float32))
-
-
-@dataclass
-class _Matrix:
-    """Proxies as the columns of one product, and the rankings that it serves; `queries` as in `Ranking`."""
-
-    columns: np.ndarray
-    queries: np.ndarray | None
-    wants: list[_Wanted] = field(default_factory=list)
-
-
-def _packs(wanted: Iterable[_Wanted], n: int, memory: int) -> Iterator[list[_Matrix]]:
-    """Matrices of proxies, together as far as their rankings' neighbours (12 bytes each) fit in memory.
-
-    All matrices of a pack are multiplied with the same queries.
-    """
-    matrices: dict[tuple[int, int], _Matrix] = {}
-    for want in wanted:
-        ranking = want.ranking
-        name = (id(ranking.columns), id(ranking.queries))
-        matrices.setdefault(name, _Matrix(ranking.columns, ranking.queries)).wants.append(want)
-    packs: dict[int, tuple[list[_Matrix], int]] = {}
-    for matrix in matrices.values():
-        need = sum(12 * n * want.most for want in matrix.wants)
-        pack, used = packs.get(id(matrix.queries), ([], 0))
-        if pack and used + need > memory:
-            yield pack
-            pack, used = [], 0
-        pack.append(matrix)
-        packs[id(matrix.queries)] = pack, used + need
-    yield from (pack for pack, _ in packs.values())
-
-
-BLOCK = (
-    4096  # columns of one product: enough for the speed of the matrix product, little enough for the cache
-)
-
-
-def _nearest(
-    x: np.ndarray, lengths: np.ndarray, pack: list[_Matrix], memory: int
-) -> Iterator[tuple[_Wanted, np.ndarray, np.ndarray]]:
-    """The `most` nearest proxies of every row (n, most) for each ranking of a pack, and their products."""
-    from imprint.kernels import manhattan, select
-
-    n = len(x)
-    ones = np.ones(n, np.float32)
-    queries = pack[0].queries
-    state = {}
-    for want in (want for matrix in pack for want in matrix.wants):
-        shape = (n, want.most)
-        state[id(want)] = (
-            np.full(shape, np.inf, np.float32),
-            np.zeros(shape, np.int32),
-            np.zeros(shape, np.float32),
-        )
-    for block in _blocks(pack):
-        columns = [matrix.columns[first:last] for matrix, first, last in block]
-        columns = columns[0] if len(columns) == 1 else np.concatenate(columns)
-        rows = max(1, min(n, memory // (4 * len(columns)), 2**22 // len(columns)))
-        products = np.empty((rows, len(columns)), np.float32)
-        for top in range(0, n, rows):
-            part = slice(top, min(top + rows, n))
-            own = products[: part.stop - top]
-            if queries is None:
-                np.matmul(x[part], columns.T, out=own)
-            else:
-                manhattan(queries[part], columns, own)
-            start = 0
-            for matrix, first, last in block:
-                end = start + last - first
-                for want in matrix.wants:
-                    ranking = want.ranking
-                    offset = (
-                        ranking.offset
-                        if ranking.offset is not None
-                        else np.zeros(len(ranking.scale), np.float32)
-                    )
-                    select(
-                        own, start, end, first, lengths[part] if ranking.times_length else ones[part],
-                        ranking.scale, offset, *(array[part] for array in state[id(want)]),
-                    )  # fmt: skip
-                start = end
-    for want in (want for matrix in pack for want in matrix.wants):
-        _, neighbours, values = state.pop(id(want))
-        yield want, neighbours, values
-
-
-def _blocks(pack: list[_Matrix]) -> Iterator[list[tuple[_Matrix, int, int]]]:
-    """Runs of columns (matrix, first, last) that make one product of at most BLOCK columns."""
-    block: list[tuple[_Matrix, int, int]] = []
-    free = BLOCK
-    for matrix in pack:
-        first = 0
-        while first < len(matrix.columns):
-            last = min(len(matrix.columns), first + free)
-            block.append((matrix, first, last))
-            free -= last - first
-            first = last
-            if free == 0:
-                yield block
-                block, free = [], BLOCK
-    if block:
-        yield block
 
 
 def _votes(
@@ -280,12 +182,12 @@ def _votes(
     from imprint.kernels import vote
 
     labels = want.labels[neighbours]
-    ballots: dict[tuple, dict[int, list[tuple[int, Scoring]]]] = {}
+    ballots: dict[tuple[str, ...], dict[int, list[tuple[int, Scoring]]]] = {}
     measures = {}
     for index, scoring, ranking in want.users:
         m = min(scoring.m or 1, want.most)
         weighted = scoring.weighting == "distance" and m > 1  # one voter wins with any weight
-        ballot = (scoring.distance, scoring.norm_post, scoring.norm_inf) if weighted else ()
+        ballot = (scoring.distance, str(id(ranking))) if weighted else ()
         measures[ballot] = ranking.measure
         ballots.setdefault(ballot, {}).setdefault(m, []).append((index, scoring))
     for ballot, users in ballots.items():

@@ -10,6 +10,8 @@ from collections.abc import Callable
 
 import numpy as np
 
+from imprint.errors import UserError
+
 NORM_PRE = ("none", "l2")
 NORM_INF = ("none", "l2")
 
@@ -25,12 +27,15 @@ def apply(norm: str, x: np.ndarray) -> np.ndarray:
     return l2(x) if norm == "l2" else x
 
 
-PostNorm = Callable[[np.ndarray, np.ndarray], np.ndarray]
+PostNorm = Callable[[np.ndarray, np.ndarray, np.ndarray | None], np.ndarray]
 NORM_POST: dict[str, PostNorm] = {}
 
 
 def norm_post(name: str) -> Callable[[PostNorm], PostNorm]:
-    """Register a NORMpost: a function of proxies (p, d) and their labels (p,), ascending, that returns (p, d)."""
+    """Register a NORMpost: a function of proxies (p, d), their labels (p,), ascending, and `head`; returns (p, d).
+
+    head: (c, d) the weights of the FM's own classifier where they are known, else None.
+    """
 
     def register(function: PostNorm) -> PostNorm:
         NORM_POST[name] = function
@@ -40,12 +45,12 @@ def norm_post(name: str) -> Callable[[PostNorm], PostNorm]:
 
 
 @norm_post("none")
-def _none(proxies: np.ndarray, labels: np.ndarray) -> np.ndarray:
+def _none(proxies: np.ndarray, labels: np.ndarray, head: np.ndarray | None = None) -> np.ndarray:
     return proxies
 
 
 @norm_post("l2")
-def _l2(proxies: np.ndarray, labels: np.ndarray) -> np.ndarray:
+def _l2(proxies: np.ndarray, labels: np.ndarray, head: np.ndarray | None = None) -> np.ndarray:
     return l2(proxies)
 
 
@@ -62,7 +67,7 @@ def to_quantiles(proxies: np.ndarray, reference: np.ndarray) -> np.ndarray:
 
 
 @norm_post("quantile")
-def quantile(proxies: np.ndarray, labels: np.ndarray) -> np.ndarray:
+def quantile(proxies: np.ndarray, labels: np.ndarray, head: np.ndarray | None = None) -> np.ndarray:
     """Quantile normalisation against the classes imprinted before, in class order (after Hosoda et al. 2024).
 
     The first class stays as it is; each later one is mapped to the values of all classes before it, as they
@@ -76,6 +81,17 @@ def quantile(proxies: np.ndarray, labels: np.ndarray) -> np.ndarray:
 
 
 @norm_post("quantile_pooled")
-def quantile_pooled(proxies: np.ndarray, labels: np.ndarray) -> np.ndarray:
+def quantile_pooled(proxies: np.ndarray, labels: np.ndarray, head: np.ndarray | None = None) -> np.ndarray:
     """Quantile normalisation against the values of all proxies together: free of the order of the classes."""
     return to_quantiles(proxies, proxies)
+
+
+@norm_post("quantile_fm")
+def quantile_fm(proxies: np.ndarray, labels: np.ndarray, head: np.ndarray | None = None) -> np.ndarray:
+    """Quantile normalisation against the weights of the FM's own classifier, as Hosoda et al. 2024 define it."""
+    if head is None:
+        raise UserError(
+            "NORMpost quantile_fm needs the weights of the FM's own classifier, and this FM has none; "
+            "use quantile_pooled, whose reference are the proxies themselves"
+        )
+    return to_quantiles(proxies, head)

@@ -10,12 +10,15 @@ from hypothesis import strategies as st
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, f1_score
 
 from imprint.aggregate import DISTANCES
-from imprint.evaluate import Candidate, Effort, evaluate, predict, scores
+from imprint.errors import UserError
+from imprint.evaluate import Candidate, Effort, evaluate, predict
 from imprint.method import Scoring
+from imprint.metrics import scores
 from imprint.normalize import NORM_INF, NORM_POST, l2
 
 seeds = st.integers(0, 2**32 - 1)
 MS = (1, 2, 3, 7, 1000)
+HEAD = np.random.default_rng(5).normal(size=(6, 8)).astype(np.float32)  # an FM's own classifier
 
 
 def data(seed=0, n=40, p=30, d=8, classes=4):
@@ -52,7 +55,7 @@ def plain_distances(x, p, name):
 
 def plain(x, proxies, labels, classes, scoring, noise=0):
     """One configuration, by its definition, in float64; `noise` seeds a millionth that is added to the distances."""
-    p = NORM_POST[scoring.norm_post](proxies, labels)
+    p = NORM_POST[scoring.norm_post](proxies, labels, HEAD)
     q = l2(x) if scoring.norm_inf == "l2" else x
     distances = plain_distances(q, p, scoring.distance)
     m = min(scoring.m or 1, len(p))
@@ -86,8 +89,8 @@ def every_scoring():
 
 def predictions(x, classes, candidates, **options):
     found = [{} for _ in candidates]
-    for users, scorings, predicted in predict(x, classes, candidates, **options):
-        for i, scoring in zip(users, scorings, strict=True):
+    for users, predicted in predict(x, classes, candidates, head=HEAD, **options):
+        for i, scoring in users:
             assert scoring not in found[i]
             found[i][scoring] = predicted
     return found
@@ -114,11 +117,46 @@ def test_blocks_and_memory_change_nothing(monkeypatch):
     few = data(4, p=9)[2:]
     candidates = [Candidate(proxies, labels, tuple(every_scoring())), Candidate(*few, tuple(every_scoring()))]
     whole = predictions(x, 4, candidates)
-    monkeypatch.setattr("imprint.evaluate.BLOCK", 7)
+    monkeypatch.setattr("imprint.nearest.BLOCK", 7)
     parts = predictions(x, 4, candidates, memory=2000)
     for own, other in zip(whole, parts, strict=True):
         for scoring in own:
             assert (own[scoring] != other[scoring]).mean() <= 0.005, scoring  # rounding may turn a tie
+
+
+@pytest.mark.parametrize("norm", ["none", "l2", "quantile", "quantile_pooled"])
+def test_unit_proxies_are_those_divided_by_their_lengths(norm):
+    x, _, proxies, labels = data(9)
+    wanted = tuple(s for s in every_scoring() if s.norm_post == norm)
+    divided = Candidate(l2(proxies), labels, wanted)
+    own, other = (predictions(x, 4, [c])[0] for c in (Candidate(proxies, labels, wanted, unit=True), divided))
+    for scoring in wanted:
+        sure = clear(x, l2(proxies), labels, 4, scoring)
+        np.testing.assert_array_equal(own[scoring][sure], other[scoring][sure], err_msg=str(scoring))
+
+
+def test_torch_finds_the_same_as_the_compiled_loops(monkeypatch):
+    """On the device that every machine has; CUDA and MPS run the same code."""
+    import torch
+
+    monkeypatch.setattr("imprint.nearest.BLOCK", 11)
+    x, _, proxies, labels = data(10, n=100, p=60)
+    wanted = tuple(every_scoring())
+    (own,) = predictions(x, 4, [Candidate(proxies, labels, wanted)])
+    (other,) = predictions(x, 4, [Candidate(proxies, labels, wanted)], device=str(torch.device("cpu", 0)))
+    for scoring in wanted:
+        sure = clear(x, proxies, labels, 4, scoring)
+        np.testing.assert_array_equal(own[scoring][sure], other[scoring][sure], err_msg=str(scoring))
+
+
+def test_quantile_fm_without_a_head_says_what_to_use():
+    x, _, proxies, labels = data(11)
+    with pytest.raises(UserError, match="quantile_pooled"):
+        list(
+            predict(
+                x, 4, [Candidate(proxies, labels, (Scoring("quantile_fm", "l2", "max", "inner_product"),))]
+            )
+        )
 
 
 def test_max_is_the_nearest_neighbour_of_unit_vectors():
@@ -189,6 +227,10 @@ def test_scores_are_scikit_learns(seed):
         warnings.simplefilter("ignore")  # of classes that are predicted but not there
         expected = balanced_accuracy_score(y, predicted)
     assert own.balanced_accuracy == pytest.approx(expected)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        per_class = f1_score(y, predicted, average=None, labels=range(6), zero_division=np.nan)
+    np.testing.assert_allclose(own.class_f1, per_class)
     assert own.macro_f1 == pytest.approx(f1_score(y, predicted, average="macro", zero_division=0))
     assert own.accuracy_low <= own.accuracy <= own.accuracy_high
 

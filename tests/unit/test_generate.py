@@ -186,3 +186,11 @@ def test_ls_without_its_ridge_says_what_is_missing():
     x, y = data()
     with pytest.raises(UserError, match="ls_lambda"):
         proxy_sets(x, y, "ls", [1], [1])
+
+
+@pytest.mark.parametrize("gen", sorted(GENERATORS))
+def test_the_number_of_threads_changes_nothing(gen):
+    x, y = data(n=300)
+    alone, together = (proxy_sets(x, y, gen, [2, 4], [1, 2], ls_lambda=0.01, threads=t) for t in (1, 2))
+    for name, own in alone.items():
+        np.testing.assert_array_equal(own.matrix(x), together[name].matrix(x))

@@ -99,6 +99,14 @@ def test_scores_have_a_row_for_each_configuration_draw_and_seed():
     assert row["proxies"].item() == 4
 
 
+def test_the_f1_of_each_class_is_there_on_request():
+    made = {("all", None): proxies(PAIRS, "all", None)}
+    spec = {**PAIRS, "fm": "net", "shots": "full", "cells": [[*CELLS[2], [1]]], "per_class": True}
+    frame = score(TRAIN, TEST, made, spec)[0]
+    np.testing.assert_allclose([np.mean(f1) for f1 in frame["class_f1"]], frame["macro_f1"])
+    assert "class_f1" not in table()
+
+
 def test_a_class_without_training_samples_is_an_error_that_names_the_task():
     spec = {**TASK, "shots": "full", "gen": "mean", "k": 1, "seeds": {"none": [1]}}
     with pytest.raises(UserError, match="task t: 1 of 7 classes have no training sample"):

@@ -11,6 +11,9 @@ from imprint.normalize import NORM_POST, l2, quantile, quantile_pooled
 seeds = st.integers(0, 2**32 - 1)
 
 
+HEAD = np.random.default_rng(0).normal(size=(5, 17)).astype(np.float32)
+
+
 def proxies_of(seed, classes=3, k=2, d=17):
     rng = np.random.default_rng(seed)
     x = (rng.normal(size=(classes * k, d)) * rng.uniform(0.1, 10, size=(classes * k, 1))).astype(np.float32)
@@ -32,7 +35,7 @@ def test_l2_leaves_a_zero_row_zero():
 @given(seeds, st.sampled_from(sorted(NORM_POST)))
 def test_every_normpost_keeps_the_ranks_within_a_proxy(seed, name):
     x, labels = proxies_of(seed)
-    after = NORM_POST[name](x, labels)
+    after = NORM_POST[name](x, labels, HEAD)
     np.testing.assert_array_equal(rankdata(after, axis=1), rankdata(x, axis=1))
 
 
@@ -69,6 +72,6 @@ def test_pooled_quantiles_of_one_proxy_are_its_own():
 @pytest.mark.parametrize("name", sorted(NORM_POST))
 def test_normpost_keeps_type_and_shape(name):
     x, labels = proxies_of(1)
-    after = NORM_POST[name](x, labels)
+    after = NORM_POST[name](x, labels, HEAD)
     assert after.shape == x.shape
     assert after.dtype == np.float32

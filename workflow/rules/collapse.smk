@@ -9,7 +9,7 @@ rule collapse:
         collapse="<results>/collapse/{fm}/{task}.parquet",
     log:
         "<logs>/collapse/{fm}/{task}.log",
-    threads: 1
+    threads: study.config.compute.threads
     resources:
         mem_mb=grow(2000),
         runtime=longer(15),

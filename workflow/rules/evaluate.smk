@@ -14,7 +14,7 @@ rule evaluate:
         scores="<results>/scores/{fm}/{task}/{shots}/{agg}.parquet",
     log:
         "<logs>/evaluate/{fm}/{task}/{shots}/{agg}.log",
-    threads: 1
+    threads: study.config.compute.threads
     resources:
         mem_mb=grow(3000),
         runtime=longer(60),

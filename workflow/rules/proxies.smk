@@ -19,7 +19,7 @@ rule proxies:
         proxies="<results>/proxies/{fm}/{task}/{shots}/{gen}/k{k}.h5",
     log:
         "<logs>/proxies/{fm}/{task}/{shots}/{gen}-k{k}.log",
-    threads: 1
+    threads: study.config.compute.threads
     resources:
         mem_mb=grow(2000),
         runtime=longer(30),

@@ -18,7 +18,7 @@ with job(snakemake) as log:
         (gen, k_of(k)): store.read_proxies(path)
         for (gen, k), path in zip(snakemake.params.generations, snakemake.input.proxies, strict=True)
     }
-    table, effort = score(train, test, proxies, spec)
+    table, effort = score(train, test, proxies, spec, snakemake.config["compute"]["scoring_device"])
     store.write_parquet(snakemake.output.scores, table, store.provenance(spec=spec))
     log.info(
         "%d configurations (draws and seeds counted) from %d rankings, %d different predictions",

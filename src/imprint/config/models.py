@@ -255,6 +255,8 @@ class Experiment(Model):
     """Normalisation of test embeddings. norm_pre l2 is combined with norm_inf l2 only, as in the paper."""
     agg: tuple[AggGrid, ...] = (AggGrid(name="max"),)
     """Aggregations with their distances, m and weightings."""
+    per_class: bool = False
+    """Whether scores also hold the F1 of each class (column class_f1, in class order)."""
     figures: tuple[str, ...] = ()
     """Figures to draw of this experiment."""
     tables: tuple[str, ...] = ()
@@ -262,12 +264,16 @@ class Experiment(Model):
 
 
 class Compute(Model):
-    """How embeddings are computed; changes nothing that is already there."""
+    """How results are computed; a change here computes nothing again."""
 
     device: Annotated[str, StringConstraints(pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$")] = "auto"
     """auto (a GPU if there is one), cpu, mps, cuda or cuda:N."""
     batch_size: Positive | None = None
     """Images per forward pass; chosen for the device by default."""
+    scoring_device: Annotated[str, StringConstraints(pattern=r"^(cpu|mps|cuda(:\d+)?)$")] = "cpu"
+    """Where proxies are scored: cpu, mps, cuda or cuda:N. Rounding differs, predictions hardly ever."""
+    threads: Positive = 1
+    """Threads of each job that generates or scores proxies; more pay with tens of thousands of samples."""
 
 
 class StudyConfig(Model):
@@ -278,7 +284,7 @@ class StudyConfig(Model):
     seeds: one_or_more(Count) = (17121997, 123987, 12412312)
     """Seeds of the replicates; by default the paper's."""
     compute: Compute = Compute()
-    """How embeddings are computed."""
+    """How results are computed: devices, batch size, threads."""
     fms: dict[Name, FM] = Field(min_length=1)
     """Foundation models by name."""
     datasets: dict[Name, Dataset] = Field(min_length=1)

@@ -236,10 +236,12 @@ class Study:
 
     def evaluation(self, group: Group, agg: str) -> dict[str, Any]:
         """The job of one score file: its configurations with their seeds."""
+        per_class = any(self.config.experiments[name].per_class for name in self._experiments_of[group])
         return {
             **self.tasks[group[1]].spec(),
             "fm": group[0],
             "shots": group[2],
+            **({"per_class": True} if per_class else {}),
             "cells": [[*c, list(seeds)] for c, seeds in self.cells(group).items() if c.agg == agg],
         }
 

@@ -15,11 +15,15 @@ Groups = Sequence[Sequence[int]] | None
 
 @dataclass(frozen=True)
 class Pool:
-    """The embeddings of all datasets of a task, one split. y: labels offset by the classes of the datasets before."""
+    """The embeddings of all datasets of a task, one split. y: labels offset by the classes of the datasets before.
+
+    head: (C, D) the weights of the FM's own classifier, if they are known.
+    """
 
     x: np.ndarray
     y: np.ndarray
     class_count: int
+    head: np.ndarray | None = None
 
 
 def pool(parts: Sequence[Embeddings]) -> Pool:
@@ -29,10 +33,10 @@ def pool(parts: Sequence[Embeddings]) -> Pool:
     if len(widths) > 1:
         raise UserError(f"the datasets of a task have embeddings of different sizes: {sorted(widths)}")
     if len(parts) == 1:
-        return Pool(parts[0].x, parts[0].y, int(offsets[-1]))
+        return Pool(parts[0].x, parts[0].y, int(offsets[-1]), parts[0].classifier)
     x = np.concatenate([part.x for part in parts])
     y = np.concatenate([part.y + offset for part, offset in zip(parts, offsets, strict=False)])
-    return Pool(x, y, int(offsets[-1]))
+    return Pool(x, y, int(offsets[-1]), parts[0].classifier)
 
 
 def select(samples: Pool, groups: Groups) -> tuple[np.ndarray, np.ndarray, int]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -75,6 +76,7 @@ def proxy_sets(
     *,
     ls_lambda: float | None = None,
     clusters: dict[tuple[int, int], ProxySet] | None = None,
+    threads: int = 1,
 ) -> dict[tuple[int, int], ProxySet]:
     """Proxy sets of all classes for every k and seed, by (k, seed).
 
@@ -82,26 +84,25 @@ def proxy_sets(
     ls_lambda: the ridge of `ls` and `kls`. clusters: for `kls`, proxy sets of `kmeans` by (k, seed) that were
     computed before; without them they are computed here. A GEN that ignores the seed is run once, and its
     result is one object under all seeds. `seconds` is the time that one set takes; shared work is counted in full.
+    threads: classes handled at once, each on one core, so that the result does not depend on it.
     """
     spec = GENERATORS[gen]
     ks, seeds = sorted(set(ks)), list(dict.fromkeys(seeds))
     members = _members(x, y)
     if spec.sees_all_classes:
-        return _from_all_classes(spec, x, y, ks, seeds, ls_lambda, clusters)
+        return _from_all_classes(spec, x, y, ks, seeds, ls_lambda, clusters, threads)
     run_seeds = seeds if spec.seeded else seeds[:1]
     run_ks = ks[-1:] if spec.prefix else ks
-    parts: dict[tuple[int, int], list[np.ndarray]] = {(k, seed): [] for k in run_ks for seed in run_seeds}
-    seconds = dict.fromkeys(parts, 0.0)
-    for label, rows in enumerate(members):
-        own = x[rows]
-        start = time.perf_counter()
-        shared = spec.prepare(own) if spec.prepare else None
-        preparation = time.perf_counter() - start
-        for (k, seed), made in parts.items():
-            start = time.perf_counter()
-            result = spec.make(own, min(k, len(own)), Random(seed, label), shared)
-            made.append(rows[result] if spec.samples else result)
-            seconds[k, seed] += preparation + time.perf_counter() - start
+    runs = [(k, seed) for k in run_ks for seed in run_seeds]
+
+    def of_class(label: int) -> dict[tuple[int, int], tuple[np.ndarray, float]]:
+        return _of_class(spec, x, members[label], label, runs)
+
+    if threads > 1:
+        with ThreadPoolExecutor(threads) as pool:
+            by_class = list(pool.map(_on_one_core(of_class), range(len(members))))
+    else:
+        by_class = [of_class(label) for label in range(len(members))]
     sets = {}
     for k in ks:
         for seed in seeds:
@@ -109,16 +110,44 @@ def proxy_sets(
             if (k, source[1]) in sets:
                 sets[k, seed] = sets[k, source[1]]
                 continue
-            made = [part[:k] if spec.prefix else part for part in parts[source]]
+            made = [results[source][0][: k if spec.prefix else None] for results in by_class]
             labels = np.repeat(np.arange(len(made)), [len(part) for part in made])
             stacked = np.concatenate(made)
             sets[k, seed] = ProxySet(
                 labels,
                 values=None if spec.samples else stacked.astype(np.float32, copy=False),
                 samples=stacked if spec.samples else None,
-                seconds=seconds[source],
+                seconds=sum(results[source][1] for results in by_class),
             )
     return sets
+
+
+def _of_class(
+    spec: Generator, x: np.ndarray, rows: np.ndarray, label: int, runs: list[tuple[int, int]]
+) -> dict[tuple[int, int], tuple[np.ndarray, float]]:
+    """Proxies of one class, or the rows that become them, with the seconds they took, for each (k, seed)."""
+    own = x[rows]
+    start = time.perf_counter()
+    shared = spec.prepare(own) if spec.prepare else None
+    preparation = time.perf_counter() - start
+    made = {}
+    for k, seed in runs:
+        start = time.perf_counter()
+        result = spec.make(own, min(k, len(own)), Random(seed, label), shared)
+        seconds = preparation + time.perf_counter() - start
+        made[k, seed] = rows[result] if spec.samples else result, seconds
+    return made
+
+
+def _on_one_core(function: Callable[[int], Any]) -> Callable[[int], Any]:
+    """`function` with numerical libraries kept to one thread, a setting that each calling thread has for itself."""
+    from threadpoolctl import threadpool_limits
+
+    def limited(argument: int) -> Any:
+        with threadpool_limits(limits=1):
+            return function(argument)
+
+    return limited
 
 
 def _members(x: np.ndarray, y: np.ndarray) -> list[np.ndarray]:
@@ -139,6 +168,7 @@ def _from_all_classes(
     seeds: list[int],
     ls_lambda: float | None,
     clusters: dict[tuple[int, int], ProxySet] | None,
+    threads: int,
 ) -> dict[tuple[int, int], ProxySet]:
     if ls_lambda is None:
         raise UserError(f"GEN '{spec.name}' needs the FM's ls_lambda (the weight decay of its pre-training)")
@@ -146,7 +176,7 @@ def _from_all_classes(
     shared = spec.prepare(x, ls_lambda)
     preparation = time.perf_counter() - start
     if spec.clusters and clusters is None:
-        clusters = proxy_sets(x, y, spec.clusters, ks, seeds)
+        clusters = proxy_sets(x, y, spec.clusters, ks, seeds, threads=threads)
     sets: dict[tuple[int, int], ProxySet] = {}
     for k in ks:
         for seed in seeds:

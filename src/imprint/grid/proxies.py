@@ -25,7 +25,9 @@ def _training_rows(
     return rows[chosen], y[chosen]
 
 
-def make_proxies(train: Pool, spec: Mapping[str, Any], clusters: Sets | None = None) -> Sets:
+def make_proxies(
+    train: Pool, spec: Mapping[str, Any], clusters: Sets | None = None, threads: int = 1
+) -> Sets:
     """All proxy sets of one proxy file: every NORMpre, seed and draw of one GEN and k.
 
     train: the pooled training split. spec: see `Study.proxies`. clusters: the sets of `kmeans` for the same k, if
@@ -42,7 +44,7 @@ def make_proxies(train: Pool, spec: Mapping[str, Any], clusters: Sets | None = N
                 x = normalize.apply(norm_pre, train.x[rows])
                 given = {(k, s): clusters[norm_pre, s, draw] for s in part} if clusters else None
                 made = generate.proxy_sets(
-                    x, y, gen, [k], part, ls_lambda=spec.get("ls_lambda"), clusters=given
+                    x, y, gen, [k], part, ls_lambda=spec.get("ls_lambda"), clusters=given, threads=threads
                 )
                 numbered: dict[int, ProxySet] = {}
                 for seed in part:

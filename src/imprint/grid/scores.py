@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -19,12 +18,17 @@ Sets = Mapping[tuple[str, int, int], ProxySet]  # by norm_pre, seed, draw
 
 
 def score(
-    train: Pool, test: Pool, proxies: Mapping[tuple[str, int | None], Sets], spec: Mapping[str, Any]
+    train: Pool,
+    test: Pool,
+    proxies: Mapping[tuple[str, int | None], Sets],
+    spec: Mapping[str, Any],
+    device: str = "cpu",
 ) -> tuple[pd.DataFrame, Effort]:
     """Scores of every cell of one score file: a row for each configuration, draw and seed.
 
-    proxies: the content of the proxy files by (gen, k). spec: see `Study.evaluation`.
+    proxies: the content of the proxy files by (gen, k). spec: see `Study.evaluation`. device: see `evaluate`.
     """
+    leave_out = () if spec.get("per_class") else ("class_f1",)
     effort = Effort()
     tables = []
     cells = [(Configuration(*cell[:-1]), cell[-1]) for cell in spec["cells"]]
@@ -53,7 +57,7 @@ def score(
             for (key, norm_pre), own in sets.items()
         ]
         x = test.x if len(rows) == len(test.x) else test.x[rows]
-        results = evaluate(x, y, classes, candidates, effort=effort)
+        results = evaluate(x, y, classes, candidates, head=train.head, device=device, effort=effort)
         for (name, own), result in zip(sets.items(), results, strict=True):
             for configuration, seed, scoring in users[name]:
                 tables.append(
@@ -61,7 +65,7 @@ def score(
                         "draw": draw,
                         **configuration._asdict(),
                         "seed": seed,
-                        **asdict(result[scoring]),
+                        **{name: v for name, v in vars(result[scoring]).items() if name not in leave_out},
                         "proxies": len(own.labels),
                         "seconds": own.seconds,
                     }
@@ -73,7 +77,10 @@ def _values(proxies: ProxySet, train: Pool, chosen: dict[bytes, np.ndarray]) -> 
     """Proxies as stored; samples before NORMpre, the same object for the same samples."""
     if proxies.samples is None:
         return proxies.values
-    return chosen.setdefault(proxies.samples.tobytes(), train.x[proxies.samples])
+    name = proxies.samples.tobytes()
+    if name not in chosen:
+        chosen[name] = train.x[proxies.samples]
+    return chosen[name]
 
 
 def _tidy(rows: list[dict[str, Any]], spec: Mapping[str, Any]) -> pd.DataFrame:
