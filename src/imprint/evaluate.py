@@ -8,6 +8,7 @@ largest m among them needs; all m of them are read off one running vote.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -39,12 +40,13 @@ class Candidate:
 
 @dataclass
 class Effort:
-    """What an evaluation did: configurations asked for, distinct rankings and predictions, and the products' size."""
+    """What an evaluation did: configurations asked for, distinct rankings and predictions, the products' size, its time."""
 
     configurations: int = 0
     rankings: int = 0
     predictions: int = 0
     flop: int = 0
+    seconds: float = 0.0
 
 
 @dataclass
@@ -77,12 +79,15 @@ def evaluate(
     which gives the same predictions but where keys agree to the last digits of float32.
     """
     results: list[dict[Scoring, Scores]] = [{} for _ in candidates]
+    effort = effort if effort is not None else Effort()
+    start = time.perf_counter()
     for users, predicted in predict(
         x, classes, candidates, head=head, memory=memory, device=device, effort=effort
     ):
         made = scores(y, predicted, classes)
         for index, scoring in users:
             results[index][scoring] = made
+    effort.seconds += time.perf_counter() - start
     return results
 
 

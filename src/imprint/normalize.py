@@ -27,6 +27,13 @@ def apply(norm: str, x: np.ndarray) -> np.ndarray:
     return l2(x) if norm == "l2" else x
 
 
+# what the quantiles of each are taken of, as score files record it
+QUANTILE_REFERENCES = {
+    "quantile": "proxies of the classes before, after their own mapping, in class order; the first class stays",
+    "quantile_pooled": "all proxies of the task",
+    "quantile_fm": "weights of the FM's own classifier",
+}
+
 PostNorm = Callable[[np.ndarray, np.ndarray, np.ndarray | None], np.ndarray]
 NORM_POST: dict[str, PostNorm] = {}
 

@@ -188,6 +188,22 @@ def test_all_proxies_voting_alike_elect_the_class_with_the_most_proxies():
     assert (found[scoring] == 1).all()
 
 
+def test_names_of_classes_do_not_matter():
+    x, _, proxies, labels = data(12, n=300, p=40)
+    rename = np.array([2, 0, 3, 1])
+    order = np.argsort(rename[labels], kind="stable")
+    wanted = tuple(
+        Scoring(post, "l2", "mnn", d, "distance", m)
+        for post in ("none", "l2")
+        for d in ("cosine", "manhattan")
+        for m in (1, 5)
+    )
+    (own,) = predictions(x, 4, [Candidate(proxies, labels, wanted)])
+    (other,) = predictions(x, 4, [Candidate(proxies[order], rename[labels][order], wanted)])
+    for scoring in wanted:
+        np.testing.assert_array_equal(rename[own[scoring]], other[scoring])
+
+
 def test_a_tied_vote_goes_to_the_lowest_class():
     proxies = np.array([[2.0, 0], [1.0, 0]], np.float32)
     scoring = Scoring("none", "none", "mnn", "euclidean", "uniform", 2)

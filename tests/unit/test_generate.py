@@ -1,5 +1,8 @@
 """Facts of GEN."""
 
+import sys
+from importlib.util import find_spec
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -10,7 +13,8 @@ from imprint.errors import UserError
 from imprint.generate import GENERATORS, proxy_sets
 from imprint.generate.samples import farthest_points, largest_covariance
 
-BY_CLASS = sorted(g for g, spec in GENERATORS.items() if not spec.sees_all_classes)
+HERE = sorted(g for g, spec in GENERATORS.items() if not spec.requires or find_spec(spec.requires))
+BY_CLASS = [g for g in HERE if not GENERATORS[g].sees_all_classes]
 seeds = st.integers(0, 2**32 - 1)
 
 
@@ -25,7 +29,7 @@ def made(gen, x, y, k=4, seed=7, **options):
     return proxy_sets(x, y, gen, [k], [seed], ls_lambda=0.01, **options)[k, seed]
 
 
-@pytest.mark.parametrize("gen", sorted(GENERATORS))
+@pytest.mark.parametrize("gen", HERE)
 def test_labels_ascend_and_every_class_has_proxies(gen):
     x, y = data()
     own = made(gen, x, y)
@@ -51,7 +55,7 @@ def test_sample_proxies_are_distinct_samples_of_their_class(gen):
     np.testing.assert_array_equal(y[own.samples], own.labels)
 
 
-@pytest.mark.parametrize("gen", [g for g in GENERATORS if GENERATORS[g].takes_k])
+@pytest.mark.parametrize("gen", [g for g in HERE if GENERATORS[g].takes_k])
 def test_all_k_at_once_equal_each_k_alone(gen):
     x, y = data()
     together = proxy_sets(x, y, gen, [1, 3, 5], [1, 2], ls_lambda=0.01)
@@ -61,7 +65,7 @@ def test_all_k_at_once_equal_each_k_alone(gen):
         np.testing.assert_array_equal(own.matrix(x), alone.matrix(x))
 
 
-@pytest.mark.parametrize("gen", sorted(GENERATORS))
+@pytest.mark.parametrize("gen", HERE)
 def test_seed_matters_just_where_the_registry_says_so(gen):
     x, y = data(n=300)
     sets = proxy_sets(x, y, gen, [3], [1, 2], ls_lambda=0.01)
@@ -103,6 +107,14 @@ def test_kmedoids_finds_the_medoids_of_separate_clusters():
     groups = [np.r_[i, 3 + 9 * i : 12 + 9 * i] for i in range(3)]
     medoids = {g[np.linalg.norm(x[g][:, None] - x[g], axis=2).sum(axis=1).argmin()] for g in groups}
     assert set(own.samples) == medoids
+
+
+@pytest.mark.parametrize("gen", BY_CLASS)
+def test_the_only_sample_of_a_class_is_its_proxy(gen):
+    x, y = data(n=30)
+    x, y = np.concatenate([x, x[:1] + 5]), np.r_[y, 3]
+    own = made(gen, x, y, k=4)
+    np.testing.assert_allclose(own.matrix(x)[own.labels == 3], x[-1:], rtol=1e-6)
 
 
 def test_duplicates_and_constant_embeddings_give_their_one_point():
@@ -188,9 +200,30 @@ def test_ls_without_its_ridge_says_what_is_missing():
         proxy_sets(x, y, "ls", [1], [1])
 
 
-@pytest.mark.parametrize("gen", sorted(GENERATORS))
+@pytest.mark.parametrize("gen", HERE)
 def test_the_number_of_threads_changes_nothing(gen):
     x, y = data(n=300)
     alone, together = (proxy_sets(x, y, gen, [2, 4], [1, 2], ls_lambda=0.01, threads=t) for t in (1, 2))
     for name, own in alone.items():
         np.testing.assert_array_equal(own.matrix(x), together[name].matrix(x))
+
+
+def test_pam_is_no_worse_than_the_alternating_medoids():
+    pytest.importorskip("kmedoids", reason="the optional package kmedoids (GPL-3) is not installed")
+    x, y = data(n=200)
+
+    def cost(gen):
+        own = made(gen, x, y, k=5)
+        return sum(
+            np.linalg.norm(x[y == c][:, None] - own.matrix(x)[own.labels == c], axis=2).min(axis=1).sum()
+            for c in range(3)
+        )
+
+    assert cost("pam") <= cost("kmedoids") + 1e-3
+
+
+def test_a_gen_whose_package_is_missing_says_how_to_get_it(monkeypatch):
+    monkeypatch.setitem(sys.modules, "kmedoids", None)
+    x, y = data()
+    with pytest.raises(UserError, match="pip install kmedoids"):
+        made("pam", x, y)

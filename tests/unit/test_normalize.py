@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import rankdata
 
-from imprint.normalize import NORM_POST, l2, quantile, quantile_pooled
+from imprint.normalize import NORM_POST, QUANTILE_REFERENCES, l2, quantile, quantile_pooled
 
 seeds = st.integers(0, 2**32 - 1)
 
@@ -67,6 +67,10 @@ def test_pooled_quantiles_of_one_proxy_are_its_own():
     np.testing.assert_allclose(
         quantile_pooled(x, np.array([0])), np.quantile(x, (np.arange(8) + 0.5) / 8)[None], rtol=1e-6
     )
+
+
+def test_every_quantile_norm_says_what_its_reference_is():
+    assert set(QUANTILE_REFERENCES) == set(NORM_POST) - {"none", "l2"}
 
 
 @pytest.mark.parametrize("name", sorted(NORM_POST))

@@ -9,6 +9,7 @@ import subprocess
 import time
 
 import h5py
+import numpy as np
 import pandas as pd
 import pytest
 import yaml
@@ -166,3 +167,69 @@ def test_two_runs_at_once_are_refused(empty):
     finally:
         os.killpg(running.pid, signal.SIGKILL)
         running.wait()
+
+
+def write_idx(path, array):
+    """An array as MNIST's files have it: magic number with the dimensions, then bytes."""
+    head = bytes([0, 0, 8, array.ndim]) + b"".join(n.to_bytes(4, "big") for n in array.shape)
+    path.write_bytes(head + array.astype("uint8").tobytes())
+
+
+def test_a_timm_checkpoint_on_a_torchvision_dataset(empty):
+    """MNIST in its layout on disk, and weights in a file: real sources, with stand-ins for their content."""
+    import timm
+    from safetensors.torch import save_file
+
+    raw = empty.folder / "mnist" / "MNIST" / "raw"
+    raw.mkdir(parents=True)
+    rng = np.random.default_rng(0)
+    for split, n in (("train", 60), ("t10k", 40)):
+        y = np.arange(n) % 10
+        images = np.clip(25 * y[:, None, None] + rng.integers(0, 20, (n, 28, 28)), 0, 255)
+        write_idx(raw / f"{split}-images-idx3-ubyte", images)
+        write_idx(raw / f"{split}-labels-idx1-ubyte", y)
+    state = timm.create_model("test_resnet", num_classes=7).state_dict()
+    save_file(state, empty.folder / "net.safetensors")
+    config = {
+        "datasets": {
+            "mnist": {
+                "source": "torchvision",
+                "name": "MNIST",
+                "root": "mnist",
+                "download": False,
+                "limit": 3,
+            }
+        },
+        "fms": {
+            "net": {
+                "source": "timm",
+                "model": "test_resnet",
+                "checkpoint": "net.safetensors",
+                "input_size": 32,
+                "ls_lambda": 0.1,
+            }
+        },
+        "tasks": {"short": {"datasets": "mnist", "classes": [0, 1, 2]}},
+        "experiments": {"methods": {"presets": ["qi", "oracle"], "tables": ["published_methods"]}},
+    }
+    empty.configure(config)
+    target = "results/tables/methods/published_methods.csv"
+    empty.snakemake(target)
+    with h5py.File(empty.folder / "results/embeddings/net/mnist/train.h5") as file:
+        assert file["embeddings"].shape == (30, 96)
+    assert len(pd.read_csv(empty.folder / target)) == 5
+
+    # another network under the same name is told by its keys, not loaded as noise
+    save_file({f"other.{name}": value for name, value in state.items()}, empty.folder / "net.safetensors")
+    said = empty.snakemake(target, succeeds=False)
+    assert "net.safetensors" in said
+    assert "Traceback" not in said
+
+    # and a dataset that is not there by what to place where
+    config["datasets"]["mnist"]["root"] = "elsewhere"
+    config["results"] = "again"
+    empty.configure(config)
+    said = empty.snakemake("again/data/mnist/manifest.json", succeeds=False)
+    assert "elsewhere" in said
+    assert "train-images-idx3-ubyte" in said
+    assert "Traceback" not in said

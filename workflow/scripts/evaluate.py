@@ -6,6 +6,7 @@ from imprint import store
 from imprint.config.study import k_of
 from imprint.data.tasks import pool
 from imprint.grid.scores import score
+from imprint.normalize import QUANTILE_REFERENCES
 from imprint.workflow import job
 
 with job(snakemake) as log:
@@ -19,8 +20,13 @@ with job(snakemake) as log:
         for (gen, k), path in zip(snakemake.params.generations, snakemake.input.proxies, strict=True)
     }
     table, effort = score(train, test, proxies, spec, snakemake.config["compute"]["scoring_device"])
-    store.write_parquet(snakemake.output.scores, table, store.provenance(spec=spec))
+    references = {
+        norm: QUANTILE_REFERENCES[norm] for norm in table["norm_post"].unique() if norm in QUANTILE_REFERENCES
+    }
+    store.write_parquet(
+        snakemake.output.scores, table, store.provenance(spec=spec, quantile_references=references)
+    )
     log.info(
-        "%d configurations (draws and seeds counted) from %d rankings, %d different predictions",
-        len(table), effort.rankings, effort.predictions,
+        "%d rows: %d configurations, %d rankings, %d different predictions, %.1f s in the engine",
+        len(table), effort.configurations, effort.rankings, effort.predictions, effort.seconds,
     )  # fmt: skip

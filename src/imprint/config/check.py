@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from imprint.config.models import Experiment, PretrainedFM, TaskConfig
 from imprint.config.presets import PRESETS
 from imprint.config.read import Parsed, Problem, unknown
-from imprint.generate import GENERATORS
+from imprint.generate import GENERATORS, missing
 
 
 def problems(
@@ -174,6 +175,10 @@ def _experiment(
     used = {grid.name for grid in experiment.gen} | {
         PRESETS[p].configuration.gen for p in experiment.presets if p in PRESETS
     }
+    for i, grid in enumerate(experiment.gen):
+        package = GENERATORS[grid.name].requires
+        if package and importlib.util.find_spec(package) is None:
+            found.append((f"{path}.gen[{i}].name", missing(grid.name, package)))
     for gen in sorted(g for g in used if GENERATORS[g].sees_all_classes):
         for name in experiment.fms or entries["fms"]:
             fm = entries["fms"].get(name)

@@ -39,6 +39,7 @@ class Generator:
     seeded: whether the result depends on the seed. samples: proxies are training samples, given by row number.
     prefix: the first k proxies of a larger k are the proxies for k, so that one run serves all k.
     prepare: what all k and seeds of a class share. clusters: the GEN whose clusters this one starts from.
+    requires: an optional package that it needs.
     """
 
     name: str
@@ -50,9 +51,15 @@ class Generator:
     prepare: Callable[[np.ndarray], Any] | None = None
     sees_all_classes: bool = False
     clusters: str | None = None
+    requires: str | None = None
 
 
 GENERATORS: dict[str, Generator] = {}
+
+
+def missing(gen: str, package: str) -> str:
+    """What to say where a GEN's optional package is not installed."""
+    return f"GEN {gen} needs the package '{package}', which is not installed; run: pip install {package}"
 
 
 def generator(

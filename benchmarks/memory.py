@@ -1,0 +1,72 @@
+"""Peak memory of a scoring job with every sample as a proxy, at D = 2,048.
+
+    python -m benchmarks.memory [--train 60000] [--width 2048]
+
+The job reads its embeddings and proxies from files, as in the workflow, and scores the whole AGG grid on them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import resource
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+
+def write(path: Path, x: np.ndarray, y: np.ndarray) -> None:
+    """An embeddings file as the embedding rule writes it."""
+    with h5py.File(path, "w") as file:
+        file["embeddings"], file["labels"] = x, y
+        file["ids"] = np.arange(len(x)).astype("S")
+        file.attrs["class_names"], file.attrs["provenance"] = str(list(range(10))), "{}"
+
+
+def job(folder: Path) -> None:
+    """What the evaluation rule does; prints the peak memory of this process."""
+    from benchmarks.engine import agg_scorings
+    from imprint import store
+    from imprint.data.tasks import pool
+    from imprint.grid.proxies import make_proxies
+    from imprint.grid.scores import score
+
+    train, test = (pool([store.read_embeddings(folder / f"{split}.h5")]) for split in ("train", "test"))
+    task = {"task": "all", "family": "all", "d": None, "draws": [None], "shots": "full"}
+    proxies = make_proxies(train, {**task, "gen": "all", "k": None, "seeds": {"none": [1], "l2": [1]}})
+    cells = [[pre, "all", None, *scoring, [1]] for pre in ("none", "l2") for scoring in agg_scorings(pre)]
+    score(train, test, {("all", None): proxies}, {**task, "fm": "fm", "cells": cells})
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    print(
+        f"{len(train.x):,} x {train.x.shape[1]:,} proxies, {len(cells)} configurations: peak {peak:.2f} GiB"
+    )
+    print(f"the embeddings alone are {(train.x.nbytes + test.x.nbytes) / 2**30:.2f} GiB")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--train", type=int, default=60_000)
+    parser.add_argument("--test", type=int, default=10_000)
+    parser.add_argument("--width", type=int, default=2048)
+    parser.add_argument("--job", type=Path, help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.job:
+        job(arguments.job)
+        return
+    from benchmarks.data import made
+
+    with tempfile.TemporaryDirectory() as folder:
+        data = made(arguments.train, arguments.test, arguments.width)
+        write(Path(folder, "train.h5"), data.x, data.y)
+        write(Path(folder, "test.h5"), data.test_x, data.test_y)
+        del data
+        subprocess.run([sys.executable, "-m", "benchmarks.memory", "--job", folder], check=True)
+
+
+if __name__ == "__main__":
+    main()

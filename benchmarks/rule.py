@@ -1,0 +1,95 @@
+"""Share of the evaluation rule's wall time that is spent in the engine, from the start of its process to the end.
+
+    python -m benchmarks.rule
+
+Writes embeddings and proxies of 60,000 training and 10,000 test samples to files and runs the rule's own script on them,
+for `mnn` with the paper's AGG grid.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from types import SimpleNamespace
+
+from benchmarks.data import made
+from benchmarks.engine import SEEDS, agg_scorings
+from benchmarks.memory import write
+from imprint import store
+from imprint.data.tasks import pool
+from imprint.grid.proxies import make_proxies
+
+GENERATIONS = [("kmeans", "1"), ("kmeans", "5"), ("kmeans", "20"), ("mean", "1"), ("all", "all")]
+TASK = {"task": "all", "family": "all", "d": None, "draws": [None], "shots": "full"}
+
+
+class Named(dict):
+    """Files by name, as Snakemake gives them to a script."""
+
+    __getattr__ = dict.__getitem__
+
+
+def prepare(folder: Path) -> SimpleNamespace:
+    """The files of the job, and what Snakemake would hand to its script."""
+    data = made()
+    write(folder / "train.h5", data.x, data.y)
+    write(folder / "test.h5", data.test_x, data.test_y)
+    del data
+    train = pool([store.read_embeddings(folder / "train.h5")])
+    cells = []
+    for gen, k in GENERATIONS:
+        number = None if k == "all" else int(k)
+        seeds = dict.fromkeys(("none", "l2"), list(SEEDS))
+        sets = make_proxies(train, {**TASK, "gen": gen, "k": number, "seeds": seeds}, threads=2)
+        store.write_proxies(folder / f"{gen}-{k}.h5", sets, "{}")
+        cells += [
+            [pre, gen, number, *scoring, list(SEEDS)]
+            for pre in seeds
+            for scoring in agg_scorings(pre)
+            if scoring.agg == "mnn"
+        ]
+    spec = {**TASK, "fm": "fm", "cells": cells}
+    return SimpleNamespace(
+        input=Named(
+            train=[str(folder / "train.h5")],
+            test=[str(folder / "test.h5")],
+            proxies=[str(folder / f"{gen}-{k}.h5") for gen, k in GENERATIONS],
+        ),
+        output=Named(scores=str(folder / "scores.parquet")),
+        params=Named(spec=store.canonical(spec), generations=GENERATIONS),
+        config={"compute": {"scoring_device": "cpu"}},
+        log=[str(folder / "log")],
+        threads=2,
+        rule="evaluate",
+    )
+
+
+RUN = """
+import pickle, runpy, sys
+from benchmarks.rule import Named
+runpy.run_path("workflow/scripts/evaluate.py", init_globals={"snakemake": pickle.load(open(sys.argv[1], "rb"))})
+"""
+
+
+def main() -> None:
+    import pickle
+
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        given = prepare(folder)
+        (folder / "job").write_bytes(pickle.dumps(given))
+        start = time.perf_counter()
+        subprocess.run([sys.executable, "-c", RUN, str(folder / "job")], check=True)
+        wall = time.perf_counter() - start
+        log = (folder / "log").read_text()
+    engine = float(re.search(r"([\d.]+) s in the engine", log).group(1))
+    print(log.splitlines()[0].split("INFO ")[1])
+    print(f"wall time of the job's process {wall:.1f} s, of which the engine {100 * engine / wall:.0f}%")
+
+
+if __name__ == "__main__":
+    main()
