@@ -36,13 +36,16 @@ def experiment(**keys):
     return {"main": {"gen": [{"name": "mean"}], **keys}}
 
 
-def test_the_default_study_and_the_examples_are_usable(monkeypatch):
-    monkeypatch.setenv("IMPRINT_MNIST", "/somewhere")
-    monkeypatch.setenv("IMPRINT_CHECKPOINT", "/somewhere/net.safetensors")
-    for path in [ROOT / "config.yaml", *(ROOT / "config").glob("*.yaml")]:
-        from imprint.plots import FIGURES
-        from imprint.tables import TABLES
+def test_the_default_study_and_the_examples_are_usable(monkeypatch, tmp_path):
+    from imprint.plots import FIGURES
+    from imprint.tables import TABLES
 
+    (tmp_path / "net.safetensors").touch()
+    (tmp_path / "cat").mkdir()
+    monkeypatch.setenv("IMPRINT_MNIST", str(tmp_path))
+    monkeypatch.setenv("IMPRINT_IMAGES", str(tmp_path))
+    monkeypatch.setenv("IMPRINT_CHECKPOINT", str(tmp_path / "net.safetensors"))
+    for path in [ROOT / "config.yaml", *(ROOT / "config").glob("*.yaml")]:
         assert load([path], figures=FIGURES, tables=TABLES).runs() > 0
 
 
@@ -154,6 +157,17 @@ def test_kls_asks_kmeans_for_its_clusters(tmp_path):
     assert own.proxies(own.groups[0], "kls", "3")["ls_lambda"] == 0.05
 
 
+def test_own_images_are_the_same_until_one_comes_or_goes(tmp_path):
+    images = tmp_path / "images" / "cat"
+    images.mkdir(parents=True)
+    (images / "1.png").write_bytes(b"x")
+    datasets = {**BASE["datasets"], "own": {"source": "imagefolder", "path": str(tmp_path / "images")}}
+    first = study(tmp_path, datasets=datasets).data("own")
+    assert study(tmp_path, datasets=datasets).data("own") == first
+    (images / "2.png").write_bytes(b"x")
+    assert study(tmp_path, datasets=datasets).data("own") != first
+
+
 def test_variables_of_the_environment_are_read(tmp_path, monkeypatch):
     datasets = {
         **BASE["datasets"],
@@ -207,6 +221,16 @@ def test_variables_of_the_environment_are_read(tmp_path, monkeypatch):
         ({"fms": {"net": {"model": "x"}}}, "fms.net", "'source' is missing"),
         ({"fms": {"net": {"source": "timm"}}}, "fms.net.model", "it is missing"),
         ({"fms": {"net": {"source": "pretrained", "model": "test_resnet", "dataset": "digits"}}}, "fms.net.dataset", "no split 'pretrain'"),
+        ({"datasets": {**BASE["datasets"], "x": {"source": "torchvision", "name": "MNITS"}}}, "datasets.x.name", "MNITS"),
+        ({"datasets": {**BASE["datasets"], "x": {"source": "imagefolder", "path": "/no/where"}}}, "datasets.x.path", "there is no /no/where"),
+        ({"fms": {"net": {"source": "timm", "model": "x", "checkpoint": "no.pth"}}}, "fms.net.checkpoint", "there is no file no.pth"),
+        ({"fms": {"net": {"source": "embeddings", "files": {"digits": "no-{split}.npz"}}}}, "fms.net.files.digits", "there is no file no-"),
+        ({"fms": {"net": {"source": "embeddings", "files": {"glyphs": __file__}}}}, "fms.net.files", "none for dataset 'digits'"),
+        (
+            {"datasets": {**BASE["datasets"], "x": {"source": "embeddings"}}, "tasks": {"t": {"datasets": "x"}}},
+            "experiments.main",
+            "cannot embed dataset 'x'",
+        ),
         (
             {"fms": {"net": {"source": "timm", "model": "x"}}, "experiments": {"main": {"gen": [{"name": "ls"}]}}},
             "fms.net.ls_lambda",

@@ -1,12 +1,17 @@
 """Foundation models, and embeddings by them."""
 
 
-def weights_of(wildcards):
-    """The file of an FM's weights, where it is one: pre-trained here, or a checkpoint of the user's."""
+def sources_of(wildcards):
+    """What an FM's embeddings come from: images and the file of its weights, if it is one; or embeddings given."""
     fm = study.config.fms[wildcards.fm]
+    if fm.source == "embeddings":
+        return {"given": study.given(wildcards.fm, wildcards.dataset, wildcards.split)}
+    sources = {"manifest": f"<results>/data/{wildcards.dataset}/manifest.json"}
     if fm.source == "pretrained":
-        return f"<results>/fms/{wildcards.fm}.safetensors"
-    return fm.checkpoint or []
+        sources["weights"] = f"<results>/fms/{wildcards.fm}.safetensors"
+    elif fm.checkpoint:
+        sources["weights"] = fm.checkpoint
+    return sources
 
 
 rule pretrain:
@@ -32,8 +37,7 @@ rule pretrain:
 rule embed:
     """Embeddings of one split of one dataset by one FM."""
     input:
-        manifest="<results>/data/{dataset}/manifest.json",
-        weights=weights_of,
+        unpack(sources_of),
     output:
         embeddings="<results>/embeddings/{fm}/{dataset}/{split}.h5",
     log:
@@ -45,6 +49,8 @@ rule embed:
     params:
         fm=lambda w: canonical(study.embedding(w.fm)),
         dataset=lambda w: canonical(study.subset(w.dataset)),
-        code=fingerprint("imprint.fm.extract", "imprint.fm.models", "imprint.data.sources"),
+        code=fingerprint(
+            "imprint.fm.extract", "imprint.fm.models", "imprint.fm.given", "imprint.data.sources"
+        ),
     script:
         "../scripts/embed.py"

@@ -8,6 +8,7 @@ from imprint.workflow import job
 
 with job(snakemake):
     options = json.loads(snakemake.params.spec)
+    options.pop("files", None)  # which own images there are: a reason to run again, no option
     # where the data lie, and whether they may be fetched, is no part of what they are
     here = snakemake.config["datasets"][snakemake.wildcards.dataset]
     if "root" in here:

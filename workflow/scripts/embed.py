@@ -1,28 +1,35 @@
-"""Embed one split of one dataset by one FM."""
+"""Embed one split of one dataset by one FM, or take over embeddings that the user computed."""
 
 import json
 from pathlib import Path
 
-from imprint.data import sources
-from imprint.fm import extract, models
 from imprint.workflow import job
 
 with job(snakemake):
-    fm, wildcards, compute = json.loads(snakemake.params.fm), snakemake.wildcards, snakemake.config["compute"]
-    precision = fm.pop("precision")
-    images = sources.open_split(
-        Path(snakemake.input.manifest).parent,
-        wildcards.split,
-        **json.loads(snakemake.params.dataset),
-        root=snakemake.config["datasets"][wildcards.dataset].get("root"),
-    )
-    extract.extract(
-        models.load(**fm, checkpoint=snakemake.input.get("weights")),
-        images,
-        snakemake.output.embeddings,
-        precision=precision,
-        device=compute["device"],
-        batch_size=compute["batch_size"],
-        threads=snakemake.threads,
-        provenance={"fm": wildcards.fm, "dataset": wildcards.dataset, "split": wildcards.split},
-    )
+    wildcards = snakemake.wildcards
+    source = {"fm": wildcards.fm, "dataset": wildcards.dataset, "split": wildcards.split}
+    if snakemake.input.get("given"):
+        from imprint.fm.given import adopt
+
+        adopt(snakemake.input.given, snakemake.output.embeddings, split=wildcards.split, provenance=source)
+    else:
+        from imprint.data import sources
+        from imprint.fm import extract, models
+
+        fm, subset = json.loads(snakemake.params.fm), json.loads(snakemake.params.dataset)
+        compute, place = snakemake.config["compute"], snakemake.config["datasets"][wildcards.dataset]
+        precision, on_error = fm.pop("precision"), subset.pop("on_error", "fail")
+        images = sources.open_split(
+            Path(snakemake.input.manifest).parent, wildcards.split, **subset, root=place.get("root")
+        )
+        extract.extract(
+            models.load(**fm, checkpoint=snakemake.input.get("weights")),
+            images,
+            snakemake.output.embeddings,
+            precision=precision,
+            on_error=on_error,
+            device=compute["device"],
+            batch_size=compute["batch_size"],
+            threads=snakemake.threads,
+            provenance=source,
+        )

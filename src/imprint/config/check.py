@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
-from imprint.config.models import Experiment, PretrainedFM, TaskConfig
+from imprint.config.models import EmbeddingsDataset, EmbeddingsFM, Experiment, PretrainedFM, TaskConfig
 from imprint.config.presets import PRESETS
 from imprint.config.read import Parsed, Problem, unknown
+from imprint.errors import UserError
 from imprint.generate import GENERATORS, missing
 
 
@@ -25,12 +27,12 @@ def problems(
     found = []
     for name, fm in entries["fms"].items():
         found += _fm(f"fms.{name}", fm, entries["datasets"], named["datasets"])
+    counts = {}
     for name, dataset in entries["datasets"].items():
-        found += _in_range(
-            f"datasets.{name}.classes", dataset.classes, getattr(dataset, "class_count", None), name
-        )
+        counts[name], problems_of = _dataset(f"datasets.{name}", dataset, name)
+        found += problems_of
     for name, task in entries["tasks"].items():
-        found += _task(f"tasks.{name}", task, entries["datasets"], named["datasets"])
+        found += _task(f"tasks.{name}", task, counts, named["datasets"])
     found += _clashes(entries["tasks"])
     for name, experiment in entries["experiments"].items():
         found += _experiment(f"experiments.{name}", experiment, entries, named, figures, tables)
@@ -53,15 +55,53 @@ def _clashes(tasks: Mapping[str, TaskConfig]) -> list[Problem]:
 
 
 def _fm(path: str, fm: Any, datasets: Mapping[str, Any], known: Iterable[str]) -> list[Problem]:
-    if not isinstance(fm, PretrainedFM):
+    if isinstance(fm, PretrainedFM):
+        if fm.dataset not in known:
+            return [(f"{path}.dataset", unknown("dataset", fm.dataset, known))]
+        if fm.dataset in datasets and not hasattr(datasets[fm.dataset], "pretrain"):
+            return [
+                (
+                    f"{path}.dataset",
+                    f"'{fm.dataset}' has no split 'pretrain'; a dataset of source glyphs has one",
+                )
+            ]
         return []
-    if fm.dataset not in known:
-        return [(f"{path}.dataset", unknown("dataset", fm.dataset, known))]
-    if fm.dataset in datasets and not hasattr(datasets[fm.dataset], "pretrain"):
+    if isinstance(fm, EmbeddingsFM):
+        found = [
+            (f"{path}.files.{name}", unknown("dataset", name, known))
+            for name in fm.files
+            if name not in known
+        ]
+        for name, file in fm.files.items():
+            absent = [
+                f
+                for f in dict.fromkeys(file.replace("{split}", s) for s in ("train", "test"))
+                if not Path(f).is_file()
+            ]
+            found += [(f"{path}.files.{name}", f"there is no file {f}") for f in absent]
+        return found
+    if fm.checkpoint and not Path(fm.checkpoint).is_file():
         return [
-            (f"{path}.dataset", f"'{fm.dataset}' has no split 'pretrain'; a dataset of source glyphs has one")
+            (
+                f"{path}.checkpoint",
+                f"there is no file {fm.checkpoint}; give a .safetensors or .pth file of weights",
+            )
         ]
     return []
+
+
+def _dataset(path: str, dataset: Any, name: str) -> tuple[int | None, list[Problem]]:
+    """The number of classes, as far as it is known, and the problems."""
+    if isinstance(dataset, EmbeddingsDataset):
+        return dataset.class_count, []
+    place = getattr(dataset, "path", None)
+    if place is not None and not Path(place).exists():
+        return None, [(f"{path}.path", f"there is no {place}; give the folder, or the table, of your images")]
+    try:
+        count = dataset.class_count
+    except UserError as error:
+        return None, [(f"{path}.name", str(error))]
+    return count, _in_range(f"{path}.classes", dataset.classes, count, name)
 
 
 def _in_range(path: str, classes: Iterable[int] | None, count: int | None, owner: str) -> list[Problem]:
@@ -79,7 +119,9 @@ def _in_range(path: str, classes: Iterable[int] | None, count: int | None, owner
     return found
 
 
-def _task(path: str, task: TaskConfig, datasets: Mapping[str, Any], known: Iterable[str]) -> list[Problem]:
+def _task(
+    path: str, task: TaskConfig, class_counts: Mapping[str, int | None], known: Iterable[str]
+) -> list[Problem]:
     found = []
     for i, name in enumerate(task.datasets):
         if name not in known:
@@ -89,7 +131,7 @@ def _task(path: str, task: TaskConfig, datasets: Mapping[str, Any], known: Itera
     ways = [key for key in ("classes", "label_map", "family") if getattr(task, key) is not None]
     if len(ways) > 1:
         found.append((path, f"{' and '.join(ways)} exclude each other; give one of them"))
-    counts = [getattr(datasets.get(name), "class_count", None) for name in task.datasets]
+    counts = [class_counts.get(name) for name in task.datasets]
     count = None if None in counts else sum(counts)
     owner = " + ".join(task.datasets)
     found += _in_range(f"{path}.classes", task.classes, count, owner)
@@ -172,6 +214,7 @@ def _experiment(
         found.append((f"{path}.agg", "it is empty; leave it out for max with inner_product"))
     if experiment.gen and experiment.norm_pre == ("l2",) and experiment.norm_inf == ("none",):
         found.append((f"{path}.norm_inf", "the grid is empty: norm_pre l2 is combined with norm_inf l2 only"))
+    found += _embeddings(path, experiment, entries)
     used = {grid.name for grid in experiment.gen} | {
         PRESETS[p].configuration.gen for p in experiment.presets if p in PRESETS
     }
@@ -185,3 +228,26 @@ def _experiment(
             if fm is not None and fm.ridge is None:
                 found.append((f"fms.{name}.ls_lambda", f"it is missing; GEN {gen} in {path} needs it"))
     return found
+
+
+def _embeddings(path: str, experiment: Experiment, entries: Mapping[str, Mapping[str, Any]]) -> list[Problem]:
+    """Every FM must have embeddings of every dataset of the tasks: computed from images, or given."""
+    found = []
+    for name in experiment.fms or entries["fms"]:
+        fm = entries["fms"].get(name)
+        for task in experiment.tasks or entries["tasks"]:
+            for dataset in getattr(entries["tasks"].get(task), "datasets", ()):
+                given = isinstance(fm, EmbeddingsFM)
+                if given and dataset not in fm.files:
+                    found.append(
+                        (f"fms.{name}.files", f"it has none for dataset '{dataset}', which {path} uses")
+                    )
+                imageless = isinstance(entries["datasets"].get(dataset), EmbeddingsDataset)
+                if imageless and fm is not None and not given:
+                    found.append(
+                        (
+                            path,
+                            f"FM '{name}' cannot embed dataset '{dataset}', which has no images; name fms and tasks",
+                        )
+                    )
+    return list(dict.fromkeys(found))

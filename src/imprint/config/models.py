@@ -6,7 +6,7 @@ key (names that must exist, classes that a dataset must have) are in `check`.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
@@ -45,6 +45,21 @@ class _Dataset(Model):
     limit: Positive | None = None
     """At most this many samples per class and split, drawn with a fixed seed; all by default."""
 
+    SUBSET: ClassVar = {"classes", "limit", "on_error"}  # what is embedded, not what the dataset is
+    PLACE: ClassVar = {"root", "download"}  # where it lies and how it gets there
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """What `imprint.data.sources` calls the options of the source."""
+        return self.model_dump(mode="json", exclude={"source", "download", *self.SUBSET})
+
+    @property
+    def class_count(self) -> int | None:
+        """How many classes it has, or None where only its data can tell."""
+        from imprint.data.sources import class_count
+
+        return class_count(self.source, self.options)
+
 
 class GlyphsDataset(_Dataset):
     """Characters drawn with the fonts of matplotlib; made by the workflow, deterministic."""
@@ -59,12 +74,6 @@ class GlyphsDataset(_Dataset):
     seed: Count = 0
     """Seed of the drawing."""
 
-    @property
-    def class_count(self) -> int:
-        from imprint.data.glyphs import CLASSES
-
-        return len(CLASSES)
-
 
 class SklearnDataset(_Dataset):
     """A dataset that scikit-learn ships; `digits` are 1,797 handwritten digits of 8 x 8 pixels."""
@@ -77,38 +86,69 @@ class SklearnDataset(_Dataset):
     seed: Count = 0
     """Seed of the split."""
 
-    @property
-    def class_count(self) -> int:
-        return 10
 
-
-TORCHVISION_CLASSES = {
-    "MNIST": 10,
-    "FashionMNIST": 10,
-    "CIFAR10": 10,
-    "CIFAR100": 100,
-    "USPS": 10,
-    "SVHN": 10,
-}
-
-
-class TorchvisionDataset(_Dataset):
-    """A dataset of torchvision.datasets, in its usual layout on disk or downloaded."""
-
-    source: Literal["torchvision"]
-    name: known(TORCHVISION_CLASSES)
-    """Class name in torchvision.datasets."""
+class _Placed(_Dataset):
     root: str = "data"
-    """Folder that holds it, as torchvision's `root`. ${NAME} and ${NAME:-default} read the environment."""
+    """Folder that holds it in its usual layout. ${NAME} and ${NAME:-default} read the environment."""
     download: bool = True
     """Fetch it if it is not there; with false a missing dataset is an error that says what to place where."""
 
-    @property
-    def class_count(self) -> int:
-        return TORCHVISION_CLASSES[self.name]
+
+class TorchvisionDataset(_Placed):
+    """A dataset of torchvision.datasets, in its usual layout on disk or downloaded."""
+
+    source: Literal["torchvision"]
+    name: str
+    """Class name in torchvision.datasets, such as MNIST, CIFAR10 or ImageNet."""
 
 
-Dataset = Annotated[GlyphsDataset | SklearnDataset | TorchvisionDataset, Field(discriminator="source")]
+class MnistMDataset(_Placed):
+    """MNIST-M: MNIST's digits on patches of photographs (Ganin et al. 2016)."""
+
+    source: Literal["mnist_m"]
+
+
+class _Own(_Dataset):
+    path: str
+    """Where it is. ${NAME} and ${NAME:-default} read the environment."""
+    test_fraction: Annotated[float, Field(gt=0, lt=1)] = 0.2
+    """Share of the samples in the test split, stratified by class, where the data are not divided already."""
+    seed: Count = 0
+    """Seed of that division."""
+    on_error: Literal["fail", "skip"] = "fail"
+    """What to do with an image that cannot be read: stop and name it, or leave it out and count it."""
+
+
+class ImageFolderDataset(_Own):
+    """Own images: a folder for each class, in folders train/ and test/ or divided here."""
+
+    source: Literal["imagefolder"]
+
+
+class CsvDataset(_Own):
+    """Own images: a table with the columns path and label and, if they are divided already, split."""
+
+    source: Literal["csv"]
+
+
+class EmbeddingsDataset(Model):
+    """No images at all: embeddings computed elsewhere, which FMs of source `embeddings` name."""
+
+    source: Literal["embeddings"]
+    class_count: Positive | None = None
+    """How many classes it has, for the checks of tasks; unknown by default."""
+
+
+Dataset = Annotated[
+    GlyphsDataset
+    | SklearnDataset
+    | TorchvisionDataset
+    | MnistMDataset
+    | ImageFolderDataset
+    | CsvDataset
+    | EmbeddingsDataset,
+    Field(discriminator="source"),
+]
 
 
 class _FM(Model):
@@ -179,7 +219,22 @@ class TorchvisionFM(_LoadedFM):
         return self.ls_lambda or KNOWN_LAMBDA.get(self.model)
 
 
-FM = Annotated[PretrainedFM | TimmFM | TorchvisionFM, Field(discriminator="source")]
+class EmbeddingsFM(Model):
+    """Embeddings computed elsewhere, in place of a model."""
+
+    source: Literal["embeddings"]
+    files: dict[Name, str] = Field(min_length=1)
+    """For each dataset its file, HDF5 with groups train and test, or a path with {split} in it (HDF5 or NPZ); it
+    holds embeddings (N, D), labels (N,) and, if known, ids and class_names."""
+    ls_lambda: Annotated[float, Field(gt=0)] | None = None
+    """Ridge of the least-squares GEN (`ls`, `kls`)."""
+
+    @property
+    def ridge(self) -> float | None:
+        return self.ls_lambda
+
+
+FM = Annotated[PretrainedFM | TimmFM | TorchvisionFM | EmbeddingsFM, Field(discriminator="source")]
 
 
 class Family(Model):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 import random
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -97,6 +99,19 @@ def k_name(k: int | None) -> str:
 
 def k_of(name: str) -> int | None:
     return None if name == "all" else int(name)
+
+
+def listing(path: str) -> str:
+    """A digest of the names and sizes of the files in a folder, or of one file: changes when images come or go."""
+    digest = hashlib.sha256()
+    if Path(path).is_file():
+        digest.update(Path(path).read_bytes())
+    for folder, folders, files in os.walk(path):
+        folders.sort()
+        for name in sorted(files):
+            file = Path(folder, name)
+            digest.update(f"{file.relative_to(path)} {file.stat().st_size}\n".encode())
+    return digest.hexdigest()[:16]
 
 
 def _key(configuration: Configuration) -> tuple[tuple[bool, Any], ...]:
@@ -196,14 +211,19 @@ class Study:
     # what each job is told; all of it JSON, and only what matters to its output
 
     def data(self, dataset: str) -> dict[str, Any]:
-        """What a dataset is, wherever it lies."""
-        return self.config.datasets[dataset].model_dump(
-            mode="json", exclude={"root", "download", "classes", "limit"}
-        )
+        """What a dataset is, wherever it lies; of own images also which files there are."""
+        config = self.config.datasets[dataset]
+        what = config.model_dump(mode="json", exclude=config.SUBSET | config.PLACE)
+        return what | ({"files": listing(config.path)} if "path" in what else {})
 
     def subset(self, dataset: str) -> dict[str, Any]:
         """What of a dataset is embedded."""
-        return self.config.datasets[dataset].model_dump(mode="json", include={"classes", "limit"})
+        config = self.config.datasets[dataset]
+        return config.model_dump(mode="json", include=getattr(config, "SUBSET", set()))
+
+    def given(self, fm: str, dataset: str, split: str) -> str:
+        """The file of the user's embeddings, for an FM of source `embeddings`."""
+        return self.config.fms[fm].files[dataset].replace("{split}", split)
 
     def pretraining(self, fm: str) -> dict[str, Any]:
         return self.config.fms[fm].model_dump(
@@ -212,7 +232,8 @@ class Study:
 
     def embedding(self, fm: str) -> dict[str, Any]:
         return self.config.fms[fm].model_dump(
-            mode="json", exclude={"ls_lambda", "checkpoint", "epochs", "seed", "weight_decay", "dataset"}
+            mode="json",
+            exclude={"ls_lambda", "checkpoint", "epochs", "seed", "weight_decay", "dataset", "files"},
         )
 
     def proxies(self, group: Group, gen: str, k: str) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """Datasets made of the user's own image files: a folder a class, or a table of paths.
 
-Both leave `files.csv` (path, label, split, bytes) in the prepared folder: which file is what, fixed from then
+They leave `files.csv` (path, label, split, bytes) in the prepared folder: which file is what, fixed from then
 on.
 """
 
@@ -27,8 +27,11 @@ _LISTED = 5
 _WHOLE = re.compile(r"-?[0-9]+")
 
 
-class _Files:
-    """What sources of image files share: the table that `prepare` leaves, and how a split is read from it."""
+class Files:
+    """What sources of image files share: the table that `prepare` leaves, and how a split is read from it.
+
+    `_root()` is the folder that paths are relative to.
+    """
 
     splits = ("train", "test")
 
@@ -67,7 +70,7 @@ class _Files:
         counts = {split: sum(row[2] == split for row in rows) for split in self.splits}
         empty = [split for split, count in counts.items() if count == 0]
         if empty:
-            raise UserError(f"dataset {self.path}: no images for {' and '.join(empty)}")
+            raise UserError(f"dataset {root}: no images for {' and '.join(empty)}")
         return {
             "class_names": list(class_names),
             "splits": counts,
@@ -77,7 +80,9 @@ class _Files:
     def _divided(self, paths, labels):
         """Rows of a dataset that has no test part of its own."""
         if not 0 < self.test_fraction < 1:
-            raise UserError(f"dataset {self.path}: test_fraction {self.test_fraction} is not between 0 and 1")
+            raise UserError(
+                f"dataset {self._root()}: test_fraction {self.test_fraction} is not between 0 and 1"
+            )
         _, codes = np.unique(labels, return_inverse=True)
         test = stratified(codes, self.test_fraction, self.seed)
         return [(p, label, "test" if t else "train") for p, label, t in zip(paths, labels, test, strict=True)]
@@ -85,7 +90,7 @@ class _Files:
 
 @source("imagefolder")
 @dataclass(frozen=True)
-class ImageFolder(_Files):
+class ImageFolder(Files):
     """A folder with a folder for every class, named like it, of images at any depth.
 
     With `train` and `test` (or `val`) folders at the top, each has the classes; otherwise `test_fraction` of
@@ -151,7 +156,7 @@ class ImageFolder(_Files):
 
 @source("csv")
 @dataclass(frozen=True)
-class Table(_Files):
+class Table(Files):
     """A CSV table with the columns path, label and, if it has a test part of its own, split (train, test).
 
     Paths are relative to the table's folder. Without a split column `test_fraction` of every class is taken
@@ -183,6 +188,12 @@ class Table(_Files):
         names = sorted(set(labels), key=int if all(map(_WHOLE.fullmatch, labels)) else None)
         if "split" in columns:
             rows = [(row["path"], row["label"], row["split"]) for _, row in table]
+            unseen = sorted({row[1] for row in rows} - {row[1] for row in rows if row[2] == "train"})
+            if unseen:
+                raise UserError(
+                    f"dataset table {self.path}: {len(unseen)} classes of the split test have no image in train: "
+                    + ", ".join(unseen[:_LISTED])
+                )
         else:
             rows = self._divided(paths, labels)
         return self._write(folder, rows, names)

@@ -82,7 +82,10 @@ def open_split(
             f"dataset {folder}: split '{split}' has {len(images)} samples and had {expected} when prepared; "
             f"delete {Path(folder) / MANIFEST} to prepare it again"
         )
-    return images.only(classes, limit, seed)
+    try:
+        return images.only(classes, limit, seed)
+    except UserError as error:
+        raise UserError(f"dataset {folder}, split '{split}': {error}") from None
 
 
 def read_manifest(folder: str | Path) -> dict:

@@ -1,0 +1,87 @@
+"""The doctor finds what would stop a study, and says so in its exit code."""
+
+import json
+import sys
+
+import pytest
+import timm
+import yaml
+from safetensors.torch import save_file
+
+from imprint import cli
+
+
+@pytest.fixture
+def study(tmp_path, monkeypatch):
+    """A study of digits by a network with random weights; `write` changes it."""
+    monkeypatch.chdir(tmp_path)
+
+    def write(state=None, **datasets):
+        state = state or timm.create_model("test_resnet", num_classes=3).state_dict()
+        save_file(state, tmp_path / "net.safetensors")
+        config = {
+            "datasets": {"digits": {"source": "sklearn", "name": "digits"}, **datasets},
+            "fms": {
+                "net": {
+                    "source": "timm",
+                    "model": "test_resnet",
+                    "checkpoint": "net.safetensors",
+                    "input_size": 32,
+                }
+            },
+            "tasks": {name: {"datasets": name} for name in ("digits", *datasets)},
+            "experiments": {"main": {"presets": ["qi"]}},
+        }
+        (tmp_path / "config.yaml").write_text(yaml.safe_dump(config))
+
+    return write
+
+
+def doctor(monkeypatch, capsys, *arguments):
+    monkeypatch.setattr(sys, "argv", ["imprint", "doctor", "--json", *arguments])
+    with pytest.raises(SystemExit) as caught:
+        cli.main()
+    said = capsys.readouterr()
+    return caught.value.code, [json.loads(line) for line in said.out.splitlines()], said.err
+
+
+def test_a_sound_study_passes_and_nothing_is_made(study, tmp_path, monkeypatch, capsys):
+    study()
+    code, findings, _ = doctor(monkeypatch, capsys)
+    assert code == 0
+    assert {f["level"] for f in findings} == {"ok"}
+    assert any("embeddings of 96" in f["text"] for f in findings)
+    assert any("1,797 images in about" in f["text"] for f in findings)
+    assert not (tmp_path / "results").exists()
+
+
+def test_missing_data_are_a_problem_that_says_what_to_place_where(study, monkeypatch, capsys):
+    study(mnist={"source": "torchvision", "name": "MNIST", "root": "nowhere", "download": False})
+    code, findings, _ = doctor(monkeypatch, capsys)
+    assert code == 1
+    (problem,) = [f for f in findings if f["level"] == "PROBLEM"]
+    assert problem["subject"] == "dataset mnist"
+    assert "nowhere" in problem["text"]
+
+
+def test_weights_that_give_nan_are_a_problem(study, monkeypatch, capsys):
+    state = timm.create_model("test_resnet", num_classes=3).state_dict()
+    next(iter(state.values())).fill_(float("nan"))
+    study(state)
+    code, findings, _ = doctor(monkeypatch, capsys)
+    assert code == 1
+    assert any("NaN" in f["text"] for f in findings)
+
+
+def test_weights_of_another_network_are_a_problem(study, monkeypatch, capsys):
+    study(timm.create_model("test_vit", num_classes=3).state_dict())
+    code, findings, _ = doctor(monkeypatch, capsys)
+    assert code == 1
+    assert any(f["subject"] == "fm net" and f["level"] == "PROBLEM" for f in findings)
+
+
+def test_a_configuration_with_mistakes_ends_in_its_message(study, tmp_path, monkeypatch, capsys):
+    (tmp_path / "config.yaml").write_text("fms: [")
+    code, findings, said = doctor(monkeypatch, capsys)
+    assert (code, findings) == (2, [])
+    assert "invalid YAML" in said

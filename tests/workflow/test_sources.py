@@ -1,0 +1,127 @@
+"""Every kind of FM and dataset through the workflow, offline: real code on stand-ins that the test writes."""
+
+import json
+
+import h5py
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+pytestmark = pytest.mark.xdist_group("workflow")
+
+
+def photographs(folder, per_class=8):
+    """A folder of two classes of coloured squares, in several image modes, with one file that is no image."""
+    rng = np.random.default_rng(0)
+    for name, colour in (("cat", (200, 40, 40)), ("dog", (40, 40, 200))):
+        (folder / name).mkdir(parents=True)
+        for i in range(per_class):
+            pixels = np.clip(np.array(colour) + rng.normal(0, 30, (40, 50, 3)), 0, 255).astype("uint8")
+            image = Image.fromarray(pixels).convert(["RGB", "P", "RGBA", "CMYK"][i % 4])
+            image.save(folder / name / f"{i}.{'jpg' if i % 4 == 3 else 'png'}")
+    (folder / "dog" / "broken.png").write_bytes(b"this is no image")
+
+
+def local_timm(folder):
+    """A timm model in a folder, as timm's push to a hub leaves it."""
+    import timm
+    from safetensors.torch import save_file
+
+    folder.mkdir()
+    save_file(timm.create_model("test_resnet", num_classes=5).state_dict(), folder / "model.safetensors")
+    config = {
+        "architecture": "test_resnet",
+        "num_classes": 5,
+        "pretrained_cfg": {"input_size": [3, 32, 32], "num_classes": 5},
+    }
+    (folder / "config.json").write_text(json.dumps(config))
+
+
+def hub_cache(folder):
+    """Weights of torchvision's resnet18 where its hub keeps them."""
+    import torch
+    from torchvision.models import ResNet18_Weights, resnet18
+
+    checkpoints = folder / "hub" / "checkpoints"
+    checkpoints.mkdir(parents=True)
+    torch.save(resnet18().state_dict(), checkpoints / ResNet18_Weights.IMAGENET1K_V1.url.rsplit("/", 1)[1])
+
+
+def given_embeddings(folder):
+    """Embeddings computed elsewhere: two NPZ files."""
+    rng = np.random.default_rng(0)
+    for split, n in (("train", 30), ("test", 20)):
+        y = np.arange(n) % 2
+        np.savez(
+            folder / f"mine-{split}.npz",
+            embeddings=(rng.normal(size=(n, 6)) + 6 * y[:, None] - 3).astype("f"),
+            labels=y,
+        )
+
+
+def test_own_images_local_models_and_given_embeddings(empty, monkeypatch):
+    photographs(empty.folder / "images")
+    local_timm(empty.folder / "local")
+    hub_cache(empty.folder / "torch")
+    given_embeddings(empty.folder)
+    monkeypatch.setenv("TORCH_HOME", str(empty.folder / "torch"))
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    with open(empty.folder / "table.csv", "w") as file:
+        file.write("path,label,split\n")
+        for name in ("cat", "dog"):
+            file.writelines(
+                f"images/{name}/{i}.{'jpg' if i % 4 == 3 else 'png'},{name},{'test' if i < 4 else 'train'}\n"
+                for i in range(8)
+            )
+    config = {
+        "datasets": {
+            "folder": {"source": "imagefolder", "path": "images", "test_fraction": 0.5, "on_error": "skip"},
+            "table": {"source": "csv", "path": "table.csv"},
+            "mine": {"source": "embeddings", "class_count": 2},
+        },
+        "fms": {
+            "local": {"source": "timm", "model": "local-dir:local"},
+            "resnet18": {"source": "torchvision", "model": "resnet18"},
+            "mine": {"source": "embeddings", "files": {"mine": "mine-{split}.npz"}},
+        },
+        "tasks": {name: {"datasets": name} for name in ("folder", "table", "mine")},
+        "experiments": {
+            "images": {"fms": ["local", "resnet18"], "tasks": ["folder", "table"], "presets": ["qi"]},
+            "given": {"fms": "mine", "tasks": "mine", "presets": ["qi"]},
+        },
+    }  # fmt: skip
+    empty.configure(config)
+    empty.snakemake("results/scores.parquet")
+    scores = pd.read_parquet(empty.folder / "results/scores.parquet")
+    assert set(zip(scores["fm"], scores["task"], strict=True)) == {
+        ("local", "folder"), ("local", "table"), ("resnet18", "folder"), ("resnet18", "table"), ("mine", "mine"),
+    }  # fmt: skip
+    assert (scores.loc[scores["fm"] == "mine", "accuracy"] > 0.9).all()
+    embeddings = empty.folder / "results/embeddings"
+    skipped = 0
+    for split in ("train", "test"):
+        with h5py.File(embeddings / f"resnet18/folder/{split}.h5") as file:
+            assert file["embeddings"].shape[1] == 512
+            skipped += file.attrs["skipped"]
+    assert skipped == 1
+    with h5py.File(embeddings / "resnet18/table/test.h5") as file:
+        assert len(file["labels"]) == 8
+        assert json.loads(file.attrs["class_names"]) == ["cat", "dog"]
+
+    # one more photograph: that dataset is embedded anew, the others are not
+    Image.new("RGB", (30, 30), (200, 40, 40)).save(empty.folder / "images/cat/new.png")
+    planned = empty.planned("results/scores.parquet")
+    assert planned["dataset"] == 1
+    assert planned["embed"] == 4
+
+    # a file that is no image stops the job where the configuration says so
+    config["datasets"]["folder"]["on_error"] = "fail"
+    empty.configure(config)
+    said = empty.snakemake(
+        "results/embeddings/resnet18/folder/train.h5",
+        "results/embeddings/resnet18/folder/test.h5",
+        succeeds=False,
+    )
+    assert "broken.png" in said
+    assert "Traceback" not in said
