@@ -1,35 +1,34 @@
 """IMPRINT: weight imprinting on frozen foundation models.
 
-`snakemake --cores N` runs the study in config.yaml to results/report.html; `--configfile FILE` runs another.
+`snakemake --cores N` runs the study in config.yaml to results/report.html; `--config study=FILE` runs another.
 """
 
 import re
 import sys
 from pathlib import Path
 
-from snakemake.exceptions import WorkflowError
-
-from imprint.config import ConfigError, load
+from imprint.config import ConfigError, load_for_workflow
 from imprint.plots import FIGURES
 from imprint.store import canonical
 from imprint.tables import TABLES
 from imprint.workflow import fingerprint, take_over_stale_lock
 
 try:
-    study = load(
-        workflow.overwrite_configfiles or ["config.yaml"],
-        workflow.config_settings.config,
-        figures=FIGURES,
-        tables=TABLES,
-    )
+    study = load_for_workflow(workflow.overwrite_configfiles, workflow.config_settings.config)
 except ConfigError as error:
-    raise WorkflowError(str(error))
+    print(error, file=sys.stderr)
+    sys.exit(1)
 
 if workflow.is_main_process and take_over_stale_lock(Path.cwd()):
     print("The last run here was killed; this one goes on where it stopped.", file=sys.stderr)
 
-# what scripts read from it is not tracked: places of data, the choice of device, and how to start Snakemake again
+selections = {name: study.selection(name) for name in study.config.experiments}
+
+# what scripts read from it is not tracked: places of data, devices, what a digest among the params stands for, and
+# how to start Snakemake again
 config = study.config.model_dump(mode="json") | {
+    "selections": selections,
+    "about": study.about(),
     "snakefile": workflow.main_snakefile,
     "configfiles": [str(path) for path in workflow.overwrite_configfiles],
     "overrides": dict(workflow.config_settings.config),
@@ -70,3 +69,12 @@ rule study:
     """Everything that the report shows."""
     input:
         study_results(),
+
+
+onsuccess:
+    if (study.root / "report.html").exists():
+        print(f"The report is {study.root}/report.html; open it in a browser.", file=sys.stderr)
+
+
+onerror:
+    print(f"Some jobs failed; what they said is above and in {study.root}/logs.", file=sys.stderr)

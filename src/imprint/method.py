@@ -31,3 +31,13 @@ class Scoring(NamedTuple):
     distance: str
     weighting: str | None = None
     m: int | None = None
+
+
+def k_name(k: int | None) -> str:
+    """k in file names."""
+    return "all" if k is None else str(k)
+
+
+def k_of(name: str) -> int | None:
+    """k from its name in files."""
+    return None if name == "all" else int(name)

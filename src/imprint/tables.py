@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -219,8 +220,21 @@ def _text(value: Any, column: str) -> str:
     return f"{value:.10g}" if value.is_integer() else f"{value:.1f}"
 
 
-def save(frame: pd.DataFrame, stem: str | Path) -> tuple[Path, Path]:
-    """Write stem.csv and stem.md (a Markdown table), with numbers rounded for reading."""
+PAGE = """<!DOCTYPE html>
+<html lang="en"><head><meta charset="utf-8"><style>
+body {{ font: 14px system-ui, sans-serif; margin: 1em; color: #222; }}
+table {{ border-collapse: collapse; }}
+th, td {{ padding: 0.3em 0.7em; border-bottom: 1px solid #ddd; text-align: left; }}
+th {{ position: sticky; top: 0; background: #f3f3f3; }}
+td.number {{ text-align: right; font-variant-numeric: tabular-nums; }}
+</style></head><body><table><thead><tr>{head}</tr></thead><tbody>
+{body}
+</tbody></table></body></html>
+"""
+
+
+def save(frame: pd.DataFrame, stem: str | Path) -> tuple[Path, Path, Path]:
+    """Write stem.csv, stem.md (a Markdown table) and stem.html (a page), with numbers rounded for reading."""
     text = readable(frame)
     stem = Path(stem)
     csv, markdown = stem.with_name(f"{stem.name}.csv"), stem.with_name(f"{stem.name}.md")
@@ -228,7 +242,20 @@ def save(frame: pd.DataFrame, stem: str | Path) -> tuple[Path, Path]:
         text.to_csv(path, index=False, lineterminator="\n")
     with atomic(markdown) as path:
         path.write_text(_markdown(text), encoding="utf-8")
-    return csv, markdown
+    page = stem.with_name(f"{stem.name}.html")
+    with atomic(page) as path:
+        path.write_text(_html(text), encoding="utf-8")
+    return csv, markdown, page
+
+
+def _html(text: pd.DataFrame) -> str:
+    def cell(value: str) -> str:
+        number = value.replace(".", "").replace("-", "").replace("e", "").isdigit()
+        return f'<td class="number">{value}</td>' if number else f"<td>{escape(value)}</td>"
+
+    head = "".join(f"<th>{escape(str(column))}</th>" for column in text.columns)
+    rows = ("".join(map(cell, row)) for row in text.to_numpy().tolist())
+    return PAGE.format(head=head, body="\n".join(f"<tr>{row}</tr>" for row in rows))
 
 
 def _markdown(text: pd.DataFrame) -> str:

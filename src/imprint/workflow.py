@@ -11,7 +11,7 @@ import platform
 import sys
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -39,7 +39,11 @@ def job(snakemake: Any) -> Iterator[logging.Logger]:
     try:
         with limited_threads(snakemake.threads):
             yield log
-        log.info("done in %.1f s", time.monotonic() - start)
+        seconds = time.monotonic() - start
+        log.info("done in %.1f s", seconds)
+        print(
+            f"{snakemake.rule:12} {' '.join(map(str, snakemake.wildcards))}  {seconds:.1f} s", file=sys.stderr
+        )
     except UserError as error:
         log.error("%s", error)
         _stop(f"{snakemake.rule}: {error}")
@@ -100,13 +104,15 @@ def take_over_stale_lock(folder: Path) -> bool:
 
 
 @cache
-def fingerprint(*modules: str) -> str:
-    """A digest of library modules and of all `imprint` modules that they import, docstrings and comments aside.
+def fingerprint(script: str | Path) -> str:
+    """A digest of a rule's script and of all `imprint` modules that it comes to import, docstrings and comments aside.
 
-    A rule passes it as a parameter, so that an edit to the code it runs reruns it and other edits do not.
+    A rule passes it as a parameter, so that an edit to the code it runs reruns it and other edits, or a new file
+    time, do not.
     """
-    digest = hashlib.sha256()
-    for name in sorted(_closure(modules)):
+    tree = ast.parse(Path(script).read_text(encoding="utf-8"))
+    digest = hashlib.sha256(_text(tree).encode())
+    for name in sorted(_closure(_imports(tree))):
         digest.update(name.encode())
         digest.update(_tree(name).encode())
     return digest.hexdigest()[:16]
@@ -116,7 +122,7 @@ def fingerprint(*modules: str) -> str:
 _ASIDE = {"imprint", "imprint.errors", "imprint.workflow"}
 
 
-def _closure(modules: tuple[str, ...]) -> set[str]:
+def _closure(modules: Iterable[str]) -> set[str]:
     found: set[str] = set()
     todo = list(modules)
     while todo:
@@ -124,7 +130,7 @@ def _closure(modules: tuple[str, ...]) -> set[str]:
         if name in found or name in _ASIDE or _source(name) is None:
             continue
         found.add(name)
-        todo += _imports(name)
+        todo += _imports(_parsed(name))
     return found
 
 
@@ -143,10 +149,10 @@ def _parsed(name: str) -> ast.Module:
     return ast.parse(_source(name).read_text(encoding="utf-8"))
 
 
-def _imports(name: str) -> list[str]:
+def _imports(tree: ast.Module) -> list[str]:
     """Modules of the library that a module imports, at its top or inside functions; names of a package's modules too."""
     found = []
-    for node in ast.walk(_parsed(name)):
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             found += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
@@ -158,7 +164,10 @@ def _imports(name: str) -> list[str]:
 @cache
 def _tree(name: str) -> str:
     """A module's syntax tree as text, without docstrings (comments and layout are not in it)."""
-    tree = _parsed(name)
+    return _text(_parsed(name))
+
+
+def _text(tree: ast.Module) -> str:
     for node in ast.walk(tree):
         body = getattr(node, "body", None)
         documented = isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)

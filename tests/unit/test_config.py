@@ -66,7 +66,7 @@ def test_every_key_is_described():
 
     for node in objects(schema()):
         for key, value in node.get("properties", {}).items():
-            if key != "source" and not (isinstance(value, dict) and "properties" in value):
+            if not (isinstance(value, dict) and "properties" in value):
                 assert "description" in value, key
 
 

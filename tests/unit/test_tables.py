@@ -113,7 +113,7 @@ def test_neural_collapse_is_a_mean_over_draws_in_the_order_of_d():
 @pytest.mark.parametrize("name", tables.TABLES)
 def test_no_results_make_a_table_without_rows_of_results(name, tmp_path):
     empty = tables.find(name).make(scores().iloc[:0], collapse().iloc[:0], {})
-    csv, _ = tables.save(empty, tmp_path / name)
+    csv, *_ = tables.save(empty, tmp_path / name)
     assert list(pd.read_csv(csv).columns) == list(made(name).columns)
 
 
@@ -121,10 +121,13 @@ def test_saved_numbers_are_rounded_for_reading(tmp_path):
     frame = pd.DataFrame(
         {"mean (%)": [91.0649, 90.1], "nc1": [0.33333, None], "p": [1.234e-7, 1.0], "rank_w": [64.0, 3.5]}
     )
-    csv, markdown = tables.save(frame.assign(k=pd.array([5, pd.NA], dtype="Int64")), tmp_path / "run.v1")
+    csv, markdown, page = tables.save(
+        frame.assign(k=pd.array([5, pd.NA], dtype="Int64")), tmp_path / "run.v1"
+    )
     assert csv.read_text() == "mean (%),nc1,p,rank_w,k\n91.06,0.333,1.2e-07,64,5\n90.10,,1,3.5,\n"
     assert markdown.read_text().splitlines()[2] == "| 91.06 | 0.333 | 1.2e-07 | 64 | 5 |"
-    assert (csv.name, markdown.name) == ("run.v1.csv", "run.v1.md")
+    assert (csv.name, markdown.name, page.name) == ("run.v1.csv", "run.v1.md", "run.v1.html")
+    assert '<td class="number">5</td>' in page.read_text()
 
 
 def test_an_unknown_table_is_answered_with_the_known():

@@ -1,14 +1,19 @@
 """Fingerprints follow the code a rule runs; jobs end in the user's words."""
 
+import ast
 import importlib
 import logging
+import subprocess
 import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
 from imprint import workflow
 from imprint.errors import UserError
+
+SCRIPTS = Path(__file__).parents[2] / "workflow" / "scripts"
 
 
 @pytest.fixture
@@ -25,7 +30,9 @@ def package(tmp_path, monkeypatch):
         workflow._parsed.cache_clear()
         workflow._tree.cache_clear()
         workflow.fingerprint.cache_clear()
-        return workflow.fingerprint("imprint.a")
+        script = tmp_path / "script.py"
+        script.write_text("from imprint import a\n")
+        return workflow.fingerprint(script)
 
     yield write
     workflow._parsed.cache_clear()
@@ -50,14 +57,34 @@ def test_an_import_inside_a_function_counts(package):
     assert package(a="def f():\n    from imprint.b import x\n", b="x = 2\n") != first
 
 
-def test_an_edit_to_generation_reruns_proxies_but_not_embeddings():
-    closure = workflow._closure(("imprint.fm.extract", "imprint.fm.models", "imprint.data.sources"))
-    assert not any(name.startswith("imprint.generate") for name in closure)
-    assert "imprint.generate.centers" in workflow._closure(("imprint.generate",))
+def test_an_edit_to_generation_reruns_proxies_but_not_embeddings_and_scores():
+    def used_by(script):
+        return workflow._closure(workflow._imports(ast.parse((SCRIPTS / f"{script}.py").read_text())))
+
+    assert "imprint.generate.centers" in used_by("proxies")
+    for other in ("dataset", "pretrain", "embed", "evaluate", "collapse", "collect"):
+        assert not any(name.startswith("imprint.generate") for name in used_by(other)), other
+
+
+@pytest.mark.parametrize("script", sorted(p.stem for p in SCRIPTS.glob("*.py")))
+def test_only_pretraining_and_embedding_import_torch(script):
+    """It takes seconds, in thousands of jobs."""
+    tree = ast.parse((SCRIPTS / f"{script}.py").read_text())
+    imports = "\n".join(ast.unparse(n) for n in tree.body if isinstance(n, ast.Import | ast.ImportFrom))
+    code = f"import sys\n{imports}\nprint('torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == f"{script == 'pretrain'}\n"  # embed imports it in the branch that needs it
+
+
+def test_every_script_has_a_fingerprint_of_its_own():
+    prints = [workflow.fingerprint(script) for script in SCRIPTS.glob("*.py")]
+    assert len(set(prints)) == len(prints) > 8
 
 
 def run(tmp_path, body):
-    given = SimpleNamespace(log=[str(tmp_path / "logs" / "rule.log")], threads=1, rule="proxies")
+    given = SimpleNamespace(
+        log=[str(tmp_path / "logs" / "rule.log")], threads=1, rule="proxies", wildcards=["net", "digits"]
+    )
     with workflow.job(given) as log:
         body(log)
     return given.log[0]
@@ -98,8 +125,6 @@ def test_the_snakefile_starts_without_torch_and_scikit_learn():
         "import sys; import imprint.config, imprint.workflow, imprint.plots, imprint.tables;"
         "print([m for m in ('torch', 'sklearn', 'pandas', 'matplotlib', 'numba', 'h5py', 'scipy') if m in sys.modules])"
     )
-    import subprocess
-
     assert (
         subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
         == "[]\n"

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from conftest import TINY
+from conftest import ROOT, TINY
 
 pytestmark = pytest.mark.xdist_group("workflow")
 
@@ -45,7 +45,11 @@ def test_the_whole_chain_ends_in_a_report(finished):
     for name in ("published_methods", "critical_difference"):
         for kind in ("png", "pdf"):
             assert (results / f"figures/methods/{name}.{kind}").stat().st_size > 1000
-    assert "Qi et al." in (results / "tables/methods/published_methods.csv").read_text()
+    for kind in ("csv", "md", "html"):
+        assert "Qi et al." in (results / f"tables/methods/published_methods.{kind}").read_text()
+    said = (finished.folder / "said.txt").read_text()
+    assert "The report is results/report.html" in said
+    assert "evaluate     net digits full max" in said
 
 
 def test_every_cell_has_its_row(finished):
@@ -105,7 +109,7 @@ def test_regrouping_the_same_cells_computes_none_of_them(done):
     assert planned == {"table_published_methods": 1, "report": 1, "all": 1}
 
 
-@pytest.mark.parametrize("where", ["config.yaml", "--configfile"])
+@pytest.mark.parametrize("where", ["config.yaml", "--configfile", "--config"])
 def test_a_broken_configuration_stops_before_any_job_without_a_traceback(empty, where):
     broken = with_k(0)
     broken["tasks"]["digits"] = {"datasets": "digitz"}
@@ -115,7 +119,10 @@ def test_a_broken_configuration_stops_before_any_job_without_a_traceback(empty, 
         said = empty.snakemake(succeeds=False)
     else:
         (empty.folder / "other.yaml").write_text(text)
-        said = empty.snakemake("--configfile", "other.yaml", succeeds=False)
+        choice = (
+            ["--configfile", "other.yaml"] if where == "--configfile" else ["--config", "study=other.yaml"]
+        )
+        said = empty.snakemake(*choice, succeeds=False)
         where = "other.yaml"
     assert f"{where} is not usable, 2 problems:" in said
     assert "experiments.proxies.gen[0].k[0]: 0 is not a positive number" in said
@@ -134,8 +141,24 @@ def test_invalid_yaml_is_told_with_its_place(empty):
 
 def test_a_missing_configuration_is_named(empty):
     (empty.folder / "config.yaml").unlink()
-    said = empty.snakemake(succeeds=False)
-    assert "config.yaml is not usable, 1 problem:\n  there is no such file" in said
+    for name, choice in (("config.yaml", []), ("other.yaml", ["--config", "study=other.yaml"])):
+        said = empty.snakemake(*choice, succeeds=False)
+        assert f"{name} is not usable, 1 problem:\n  there is no such file" in said
+        assert "Traceback" not in said
+
+
+def test_keys_of_the_study_can_be_given_on_the_command_line(done):
+    planned = done.planned("--config", "seeds=[1,2]")
+    assert planned == {}
+    said = done.snakemake("--config", "seeds=[1,x]", succeeds=False)
+    assert "config.yaml + --config is not usable, 1 problem:\n  seeds[1]: 'x' is not a whole number" in said
+
+
+def test_new_times_of_files_run_nothing(done):
+    """As after a checkout: what a rule's code is, is told by content."""
+    for script in (ROOT / "workflow" / "scripts").glob("*.py"):
+        script.touch()
+    assert done.planned() == {}
 
 
 def test_killed_at_random_moments_the_study_ends_with_the_same_scores(empty, finished):

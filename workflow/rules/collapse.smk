@@ -15,6 +15,6 @@ rule collapse:
         runtime=longer(15),
     params:
         spec=lambda w: canonical(study.collapse(w.fm, w.task)),
-        code=fingerprint("imprint.grid.collapse"),
+        code=code_of("collapse"),
     script:
         "../scripts/collapse.py"

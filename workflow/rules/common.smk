@@ -30,6 +30,11 @@ def embeddings_of(split):
     return files
 
 
+def code_of(script):
+    """What reruns a rule when its code changes: a fingerprint of its script and of the library that it uses."""
+    return fingerprint(Path(workflow.basedir) / "workflow" / "scripts" / f"{script}.py")
+
+
 def group_of(wildcards):
     return wildcards.fm, wildcards.task, wildcards.shots
 
@@ -48,6 +53,6 @@ def study_results():
     """Every table and figure that the experiments ask for, and the collected scores."""
     files = ["<results>/scores.parquet", "<results>/collapse.parquet"]
     for name, experiment in study.config.experiments.items():
-        files += [f"<results>/tables/{name}/{table}.csv" for table in experiment.tables]
+        files += [f"<results>/tables/{name}/{table}.html" for table in experiment.tables]
         files += [f"<results>/figures/{name}/{figure}.png" for figure in experiment.figures]
     return files

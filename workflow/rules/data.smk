@@ -13,6 +13,6 @@ rule dataset:
         runtime=longer(60),
     params:
         spec=lambda w: canonical(study.data(w.dataset)),
-        code=fingerprint("imprint.data.sources"),
+        code=code_of("dataset"),
     script:
         "../scripts/dataset.py"

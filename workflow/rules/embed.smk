@@ -29,7 +29,7 @@ rule pretrain:
         runtime=longer(30),
     params:
         spec=lambda w: canonical(study.pretraining(w.fm)),
-        code=fingerprint("imprint.fm.pretrain"),
+        code=code_of("pretrain"),
     script:
         "../scripts/pretrain.py"
 
@@ -49,8 +49,6 @@ rule embed:
     params:
         fm=lambda w: canonical(study.embedding(w.fm)),
         dataset=lambda w: canonical(study.subset(w.dataset)),
-        code=fingerprint(
-            "imprint.fm.extract", "imprint.fm.models", "imprint.fm.given", "imprint.data.sources"
-        ),
+        code=code_of("embed"),
     script:
         "../scripts/embed.py"

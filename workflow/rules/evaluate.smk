@@ -21,6 +21,6 @@ rule evaluate:
     params:
         spec=lambda w: canonical(study.evaluation(group_of(w), w.agg)),
         generations=lambda w: study.generations(group_of(w), w.agg),
-        code=fingerprint("imprint.grid.scores"),
+        code=code_of("evaluate"),
     script:
         "../scripts/evaluate.py"

@@ -3,6 +3,7 @@
 for name, entry in FIGURES.items():
 
     rule:
+        """One figure of one experiment: PNG and PDF."""
         name:
             f"figure_{name}"
         input:
@@ -13,7 +14,7 @@ for name, entry in FIGURES.items():
                 f"<results>/figures/{{experiment}}/{name}.png",
                 caption=f"../report/figures/{name}.rst",
                 category=entry.category,
-                labels={"experiment": "{experiment}", "figure": entry.title},
+                labels={"experiment": "{experiment}", "shows": f"Figure: {entry.title}"},
             ),
             pdf=f"<results>/figures/{{experiment}}/{name}.pdf",
         log:
@@ -24,8 +25,8 @@ for name, entry in FIGURES.items():
             runtime=longer(10),
         params:
             figure=name,
-            selection=lambda w: canonical(study.selection(w.experiment)),
-            code=fingerprint("imprint.plots", "imprint.grid.tidy"),
+            selection=lambda w: selections[w.experiment]["digest"],
+            code=code_of("figure"),
         script:
             "../scripts/figure.py"
 
@@ -34,6 +35,7 @@ rule report:
     """Tables, figures and run times on one page that opens offline."""
     input:
         study_results(),
+        style=workflow.source_path("../report/style.css"),
     output:
         html="<results>/report.html",
     log:

@@ -25,6 +25,6 @@ rule proxies:
         runtime=longer(30),
     params:
         spec=lambda w: canonical(study.proxies(group_of(w), w.gen, w.k)),
-        code=fingerprint("imprint.grid.proxies"),
+        code=code_of("proxies"),
     script:
         "../scripts/proxies.py"

@@ -17,6 +17,8 @@ rule scores:
     resources:
         mem_mb=grow(2000),
         runtime=longer(10),
+    params:
+        code=code_of("collect"),
     script:
         "../scripts/collect.py"
 
@@ -33,6 +35,8 @@ rule collapses:
     resources:
         mem_mb=grow(1000),
         runtime=longer(10),
+    params:
+        code=code_of("collect"),
     script:
         "../scripts/collect.py"
 
@@ -40,17 +44,20 @@ rule collapses:
 for name in TABLES:
 
     rule:
+        """One table of one experiment: CSV, Markdown, and HTML for the report."""
         name:
             f"table_{name}"
         input:
             scores="<results>/scores.parquet",
             collapse="<results>/collapse.parquet",
         output:
-            csv=report(
-                f"<results>/tables/{{experiment}}/{name}.csv",
+            csv=f"<results>/tables/{{experiment}}/{name}.csv",
+            markdown=f"<results>/tables/{{experiment}}/{name}.md",
+            html=report(
+                f"<results>/tables/{{experiment}}/{name}.html",
                 caption=f"../report/tables/{name}.rst",
                 category=TABLES[name].category,
-                labels={"experiment": "{experiment}", "table": TABLES[name].title},
+                labels={"experiment": "{experiment}", "shows": f"Table: {TABLES[name].title}"},
             ),
         log:
             f"<logs>/tables/{{experiment}}/{name}.log",
@@ -60,7 +67,7 @@ for name in TABLES:
             runtime=longer(10),
         params:
             table=name,
-            selection=lambda w: canonical(study.selection(w.experiment)),
-            code=fingerprint("imprint.tables", "imprint.grid.tidy"),
+            selection=lambda w: selections[w.experiment]["digest"],
+            code=code_of("table"),
         script:
             "../scripts/table.py"

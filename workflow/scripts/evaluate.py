@@ -3,9 +3,9 @@
 import json
 
 from imprint import store
-from imprint.config.study import k_of
 from imprint.data.tasks import pool
 from imprint.grid.scores import score
+from imprint.method import k_of
 from imprint.normalize import QUANTILE_REFERENCES
 from imprint.workflow import job
 

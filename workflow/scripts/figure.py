@@ -1,6 +1,5 @@
 """Draw one figure of one experiment."""
 
-import json
 from pathlib import Path
 
 from imprint import plots, store
@@ -9,7 +8,7 @@ from imprint.grid.tidy import rows_of
 from imprint.workflow import job
 
 with job(snakemake):
-    selection = json.loads(snakemake.params.selection)
+    selection = snakemake.config["selections"][snakemake.wildcards.experiment]
     scores = rows_of(store.read_parquet(snakemake.input.scores), selection)
     collapse = rows_of(store.read_parquet(snakemake.input.collapse), selection)
     figure = plots.find(snakemake.params.figure).draw(scores, collapse, published())

@@ -10,7 +10,15 @@ from imprint.workflow import job
 with job(snakemake) as log, atomic(snakemake.output.html) as page:
     config = snakemake.config
     command = [sys.executable, "-m", "snakemake", "study", "-s", config["snakefile"]]
-    command += ["--report", str(page), "--nolock", "--cores", "1"]
+    command += [
+        "--report",
+        str(page),
+        "--report-stylesheet",
+        snakemake.input.style,
+        "--nolock",
+        "--cores",
+        "1",
+    ]
     if config["configfiles"]:
         command += ["--configfile", *config["configfiles"]]
     if config["overrides"]:

@@ -1,6 +1,5 @@
 """Write one table of one experiment."""
 
-import json
 from pathlib import Path
 
 from imprint import store, tables
@@ -9,7 +8,7 @@ from imprint.grid.tidy import rows_of
 from imprint.workflow import job
 
 with job(snakemake):
-    selection = json.loads(snakemake.params.selection)
+    selection = snakemake.config["selections"][snakemake.wildcards.experiment]
     scores = rows_of(store.read_parquet(snakemake.input.scores), selection)
     collapse = rows_of(store.read_parquet(snakemake.input.collapse), selection)
     made = tables.find(snakemake.params.table).make(scores, collapse, published())

@@ -3,6 +3,6 @@
 from imprint.config.models import StudyConfig
 from imprint.config.presets import PRESETS, Preset
 from imprint.config.read import ConfigError
-from imprint.config.study import Study, Task, load
+from imprint.config.study import Study, Task, load, load_for_workflow
 
-__all__ = ["PRESETS", "ConfigError", "Preset", "Study", "StudyConfig", "Task", "load"]
+__all__ = ["PRESETS", "ConfigError", "Preset", "Study", "StudyConfig", "Task", "load", "load_for_workflow"]

@@ -135,6 +135,8 @@ def _task(
     count = None if None in counts else sum(counts)
     owner = " + ".join(task.datasets)
     found += _in_range(f"{path}.classes", task.classes, count, owner)
+    if task.classes is not None and len(task.classes) == 1:
+        found.append((f"{path}.classes", "one class leaves nothing to tell apart; give two or more"))
     if task.label_map is not None:
         if not task.label_map:
             found.append((f"{path}.label_map", "it is empty; leave it out to keep the classes as they are"))

@@ -65,6 +65,7 @@ class GlyphsDataset(_Dataset):
     """Characters drawn with the fonts of matplotlib; made by the workflow, deterministic."""
 
     source: Literal["glyphs"]
+    """Kind of source."""
     pretrain: Positive = 200
     """Images per class of the split `pretrain`, which only FM pre-training sees."""
     train: Positive = 100
@@ -79,6 +80,7 @@ class SklearnDataset(_Dataset):
     """A dataset that scikit-learn ships; `digits` are 1,797 handwritten digits of 8 x 8 pixels."""
 
     source: Literal["sklearn"]
+    """Kind of source."""
     name: Literal["digits"]
     """Which of them."""
     test_fraction: Annotated[float, Field(gt=0, lt=1)] = 0.3
@@ -98,6 +100,7 @@ class TorchvisionDataset(_Placed):
     """A dataset of torchvision.datasets, in its usual layout on disk or downloaded."""
 
     source: Literal["torchvision"]
+    """Kind of source."""
     name: str
     """Class name in torchvision.datasets, such as MNIST, CIFAR10 or ImageNet."""
 
@@ -106,6 +109,7 @@ class MnistMDataset(_Placed):
     """MNIST-M: MNIST's digits on patches of photographs (Ganin et al. 2016)."""
 
     source: Literal["mnist_m"]
+    """Kind of source."""
 
 
 class _Own(_Dataset):
@@ -123,18 +127,21 @@ class ImageFolderDataset(_Own):
     """Own images: a folder for each class, in folders train/ and test/ or divided here."""
 
     source: Literal["imagefolder"]
+    """Kind of source."""
 
 
 class CsvDataset(_Own):
     """Own images: a table with the columns path and label and, if they are divided already, split."""
 
     source: Literal["csv"]
+    """Kind of source."""
 
 
 class EmbeddingsDataset(Model):
     """No images at all: embeddings computed elsewhere, which FMs of source `embeddings` name."""
 
     source: Literal["embeddings"]
+    """Kind of source."""
     class_count: Positive | None = None
     """How many classes it has, for the checks of tasks; unknown by default."""
 
@@ -162,6 +169,7 @@ class PretrainedFM(_FM):
     """A small timm architecture that the workflow pre-trains itself, then freezes."""
 
     source: Literal["pretrained"]
+    """Kind of source."""
     model: str
     """timm architecture, such as test_resnet or test_convnext."""
     dataset: Name
@@ -201,6 +209,7 @@ class TimmFM(_LoadedFM):
     """A model of timm, with its published weights or a checkpoint."""
 
     source: Literal["timm"]
+    """Kind of source."""
 
     @property
     def ridge(self) -> float | None:
@@ -211,6 +220,7 @@ class TorchvisionFM(_LoadedFM):
     """A classification model of torchvision, with its published weights or a checkpoint."""
 
     source: Literal["torchvision"]
+    """Kind of source."""
     weights: str = "IMAGENET1K_V1"
     """Name of the published weights; their own transform is used."""
 
@@ -223,6 +233,7 @@ class EmbeddingsFM(Model):
     """Embeddings computed elsewhere, in place of a model."""
 
     source: Literal["embeddings"]
+    """Kind of source."""
     files: dict[Name, str] = Field(min_length=1)
     """For each dataset its file, HDF5 with groups train and test, or a path with {split} in it (HDF5 or NPZ); it
     holds embeddings (N, D), labels (N,) and, if known, ids and class_names."""

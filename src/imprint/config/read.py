@@ -283,7 +283,8 @@ def _words(item: Mapping[str, Any], keys: list[str]) -> str:
         case "greater_than" | "greater_than_equal" | "less_than" | "less_than_equal":
             return f"{shown} is out of range: {item['msg'].lower()}"
         case "int_type" | "int_parsing" | "int_from_float":
-            return f"{shown} is not a whole number"
+            quoted = isinstance(value, str) and value.strip("+-").isdigit()
+            return f"{shown} is not a whole number" + (f"; write {value} without quotes" if quoted else "")
         case "float_type" | "float_parsing":
             return f"{shown} is not a number"
         case "string_type":
@@ -301,5 +302,10 @@ def _words(item: Mapping[str, Any], keys: list[str]) -> str:
         case "tuple_type" | "list_type":
             return f"{shown} is not a list"
         case "dict_type" | "model_type" | "model_attributes_type":
-            return f"{shown} is not a mapping of keys to values"
+            empty = "it is empty; it must be a mapping of keys to values"
+            return (
+                empty
+                if value is None
+                else f"{shown} is not a mapping of keys to values, such as {{name: ...}}"
+            )
     return f"{shown}: {item['msg']}"

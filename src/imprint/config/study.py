@@ -12,11 +12,14 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from imprint.config import check, read
 from imprint.config.models import Experiment, StudyConfig, TaskConfig
 from imprint.config.presets import PRESETS
 from imprint.generate import GENERATORS
-from imprint.method import Configuration
+from imprint.method import Configuration, k_name, k_of
+from imprint.store import canonical
 
 Group = tuple[str, str, str]  # fm, task, shots
 
@@ -90,15 +93,6 @@ def configurations(experiment: Experiment) -> list[Configuration]:
 def default_k(gen: str) -> int | None:
     """k of a GEN that leaves no choice: one proxy per class, or every sample (None)."""
     return None if GENERATORS[gen].samples else 1
-
-
-def k_name(k: int | None) -> str:
-    """k in file names."""
-    return "all" if k is None else str(k)
-
-
-def k_of(name: str) -> int | None:
-    return None if name == "all" else int(name)
 
 
 def listing(path: str) -> str:
@@ -270,11 +264,22 @@ class Study:
         return {**self.tasks[task].spec(), "fm": fm}
 
     def selection(self, name: str) -> dict[str, Any]:
-        """What rows of scores.parquet belong to an experiment."""
-        return {
-            "groups": self.experiment_groups(name),
-            "configurations": self._grids[name],
+        """What rows of scores.parquet belong to an experiment, with a digest that changes when they do."""
+        rows = {
+            "groups": sorted(self.experiment_groups(name)),
+            "configurations": sorted(self._grids[name], key=_key),
             "seeds": sorted(self.experiment_seeds(name)),
+        }
+        return rows | {"digest": hashlib.sha256(canonical(rows).encode()).hexdigest()[:16]}
+
+    def about(self) -> dict[str, Any]:
+        """The study in a few words, for the report."""
+        return {
+            "runs": f"{self.runs():,}",
+            "fms": ", ".join(self.config.fms),
+            "tasks": ", ".join(dict.fromkeys(self.tasks[task].family for _, task, _ in self.groups)),
+            "datasets": ", ".join(self.config.datasets),
+            "seeds": len(self.config.seeds),
         }
 
 
@@ -293,8 +298,9 @@ def load(
     raw: dict[str, Any] = {}
     for file in files:
         raw = _merged(raw, read.read_yaml(file))
-    raw = _merged(raw, overrides or {})
-    source = " + ".join(files)
+    if overrides:
+        raw = _merged(raw, overrides)
+    source = " + ".join([*files, *(["--config"] if overrides else [])])
     parsed = read.parse(raw)
     named = {
         section: [str(name) for name in raw[section]] if isinstance(raw.get(section), dict) else []
@@ -304,6 +310,33 @@ def load(
     if parsed.config is None or problems:
         raise read.ConfigError(source, problems)
     return Study(parsed.config)
+
+
+def load_for_workflow(configfiles: Iterable[Any], given: Mapping[str, Any]) -> Study:
+    """The study that Snakemake is asked for: config.yaml, or the files of `--configfile`, or `--config study=FILE`.
+
+    given: what `--config` says. Snakemake reads `--configfile` itself and tells its faults in its own words; a file
+    given as `study` is read here.
+    """
+    from imprint.plots import FIGURES
+    from imprint.tables import TABLES
+
+    overrides = {key: _typed(value) for key, value in given.items()}
+    files = list(configfiles) or [overrides.pop("study", "config.yaml")]
+    overrides.pop("study", None)
+    return load(files, overrides, figures=FIGURES, tables=TABLES)
+
+
+def _typed(value: Any) -> Any:
+    """Numbers and truth values that Snakemake leaves as texts inside lists and mappings of `--config`."""
+    if isinstance(value, Mapping):
+        return {_typed(k): _typed(v) for k, v in value.items()}
+    if isinstance(value, list):
+        return [_typed(v) for v in value]
+    if isinstance(value, str):
+        read_as = yaml.safe_load(value) if value and len(value) < 100 and value[0] not in "*&![{" else value
+        return read_as if isinstance(read_as, int | float | bool) else value
+    return value
 
 
 def _merged(base: Mapping[str, Any], extra: Mapping[str, Any]) -> dict[str, Any]:
