@@ -144,6 +144,17 @@ def test_the_draws_of_a_family_are_the_papers(tmp_path):
         assert sorted(c for group in own.tasks["in-d10"].draws[draw] for c in group) == list(range(100))
 
 
+def test_only_the_classes_that_tasks_use_are_embedded_where_asked_for(tmp_path):
+    datasets = {**BASE["datasets"], "digits": {**BASE["datasets"]["digits"], "classes": "needed"}}
+    tasks = {
+        "a": {"datasets": ["glyphs", "digits"], "classes": [3, 101]},
+        "b": {"datasets": "digits", "classes": [7, 8]},
+    }
+    assert study(tmp_path, datasets=datasets, tasks=tasks).subset("digits")["classes"] == [1, 7, 8]
+    tasks["c"] = {"datasets": "digits"}
+    assert study(tmp_path, datasets=datasets, tasks=tasks).subset("digits")["classes"] is None
+
+
 def test_label_map_unites_classes(tmp_path):
     tasks = {"two": {"datasets": ["digits", "glyphs"], "label_map": {0: 0, 10: 0, 3: 1}}}
     assert study(tmp_path, tasks=tasks).tasks["two"].draws == (((0, 10), (3,)),)

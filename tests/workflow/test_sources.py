@@ -8,6 +8,8 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from imprint.head import load
+
 pytestmark = pytest.mark.xdist_group("workflow")
 
 
@@ -87,12 +89,12 @@ def test_own_images_local_models_and_given_embeddings(empty, monkeypatch):
         },
         "tasks": {name: {"datasets": name} for name in ("folder", "table", "mine")},
         "experiments": {
-            "images": {"fms": ["local", "resnet18"], "tasks": ["folder", "table"], "presets": ["qi"]},
+            "images": {"fms": ["local", "resnet18"], "tasks": ["folder", "table"], "presets": ["qi"], "save_heads": True},
             "given": {"fms": "mine", "tasks": "mine", "presets": ["qi"]},
         },
     }  # fmt: skip
     empty.configure(config)
-    empty.snakemake("results/scores.parquet")
+    empty.snakemake("study")
     scores = pd.read_parquet(empty.folder / "results/scores.parquet")
     assert set(zip(scores["fm"], scores["task"], strict=True)) == {
         ("local", "folder"), ("local", "table"), ("resnet18", "folder"), ("resnet18", "table"), ("mine", "mine"),
@@ -108,6 +110,12 @@ def test_own_images_local_models_and_given_embeddings(empty, monkeypatch):
     with h5py.File(embeddings / "resnet18/table/test.h5") as file:
         assert len(file["labels"]) == 8
         assert json.loads(file.attrs["class_names"]) == ["cat", "dog"]
+
+    own = load(empty.folder / "results/heads/images/resnet18/table/full.safetensors")
+    assert own.about["classes"] == ["cat", "dog"]
+    with h5py.File(embeddings / "resnet18/table/test.h5") as file:
+        right = (own.predict(file["embeddings"][:]) == file["labels"][:]).mean()
+    assert right == own.about["accuracy"]
 
     # one more photograph: that dataset is embedded anew, the others are not
     Image.new("RGB", (30, 30), (200, 40, 40)).save(empty.folder / "images/cat/new.png")

@@ -55,4 +55,5 @@ def study_results():
     for name, experiment in study.config.experiments.items():
         files += [f"<results>/tables/{name}/{table}.html" for table in experiment.tables]
         files += [f"<results>/figures/{name}/{figure}.png" for figure in experiment.figures]
+        files += [f"<results>/heads/{name}/{'/'.join(group)}.safetensors" for group in study.heads(name)]
     return files

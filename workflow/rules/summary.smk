@@ -71,3 +71,30 @@ for name in TABLES:
             code=code_of("table"),
         script:
             "../scripts/table.py"
+
+
+rule head:
+    """The best head of one FM and task among those of an experiment, ready to use."""
+    input:
+        scores="<results>/scores.parquet",
+        train=embeddings_of("train"),
+        proxies=lambda w: [
+            f"<results>/proxies/{w.fm}/{w.task}/{w.shots}/{gen}/k{k}.h5"
+            for gen, k in study.generations(group_of(w))
+        ],
+    output:
+        head="<results>/heads/{experiment}/{fm}/{task}/{shots}.safetensors",
+        about="<results>/heads/{experiment}/{fm}/{task}/{shots}.json",
+    log:
+        "<logs>/heads/{experiment}/{fm}/{task}-{shots}.log",
+    threads: 1
+    resources:
+        mem_mb=grow(3000),
+        runtime=longer(10),
+    params:
+        generations=lambda w: study.generations(group_of(w)),
+        groups=lambda w: canonical(study.tasks[w.task].draws[0]),
+        selection=lambda w: selections[w.experiment]["digest"],
+        code=code_of("head"),
+    script:
+        "../scripts/head.py"

@@ -101,7 +101,8 @@ def _dataset(path: str, dataset: Any, name: str) -> tuple[int | None, list[Probl
         count = dataset.class_count
     except UserError as error:
         return None, [(f"{path}.name", str(error))]
-    return count, _in_range(f"{path}.classes", dataset.classes, count, name)
+    listed = None if dataset.classes == "needed" else dataset.classes
+    return count, _in_range(f"{path}.classes", listed, count, name)
 
 
 def _in_range(path: str, classes: Iterable[int] | None, count: int | None, owner: str) -> list[Problem]:

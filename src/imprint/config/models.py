@@ -40,8 +40,9 @@ class Model(BaseModel):
 
 
 class _Dataset(Model):
-    classes: tuple[Count, ...] | None = None
-    """Original class indices to keep, so that only these are embedded; all by default. Labels keep their numbers."""
+    classes: tuple[Count, ...] | Literal["needed"] | None = None
+    """Original class indices to embed, or `needed` for those that the study's tasks use; all by default. Labels keep
+    their numbers."""
     limit: Positive | None = None
     """At most this many samples per class and split, drawn with a fixed seed; all by default."""
 
@@ -321,6 +322,8 @@ class Experiment(Model):
     """Normalisation of test embeddings. norm_pre l2 is combined with norm_inf l2 only, as in the paper."""
     agg: tuple[AggGrid, ...] = (AggGrid(name="max"),)
     """Aggregations with their distances, m and weightings."""
+    save_heads: bool = False
+    """Whether to save the best head of each FM and task in results/heads; not for task families."""
     per_class: bool = False
     """Whether scores also hold the F1 of each class (column class_f1, in class order)."""
     figures: tuple[str, ...] = ()

@@ -213,7 +213,26 @@ class Study:
     def subset(self, dataset: str) -> dict[str, Any]:
         """What of a dataset is embedded."""
         config = self.config.datasets[dataset]
-        return config.model_dump(mode="json", include=getattr(config, "SUBSET", set()))
+        chosen = config.model_dump(mode="json", include=getattr(config, "SUBSET", set()))
+        if chosen.get("classes") == "needed":
+            chosen["classes"] = self._needed(dataset)
+        return chosen
+
+    def _needed(self, dataset: str) -> list[int] | None:
+        """The classes of a dataset that the tasks use; None if one of them uses all, or cannot tell."""
+        needed: set[int] = set()
+        for task in {name: self.tasks[name] for _, name, _ in self.groups}.values():
+            if dataset not in task.datasets:
+                continue
+            before = [
+                self.config.datasets[d].class_count for d in task.datasets[: task.datasets.index(dataset)]
+            ]
+            count = self.config.datasets[dataset].class_count
+            if None in before or count is None or None in task.draws:
+                return None
+            used = {c - sum(before) for groups in task.draws for group in groups for c in group}
+            needed |= {c for c in used if 0 <= c < count}
+        return sorted(needed)
 
     def given(self, fm: str, dataset: str, split: str) -> str:
         """The file of the user's embeddings, for an FM of source `embeddings`."""
@@ -271,6 +290,15 @@ class Study:
             "seeds": sorted(self.experiment_seeds(name)),
         }
         return rows | {"digest": hashlib.sha256(canonical(rows).encode()).hexdigest()[:16]}
+
+    def heads(self, name: str) -> list[Group]:
+        """(fm, task, shots) of the heads that an experiment saves: full, or the most shots it has."""
+        experiment = self.config.experiments[name]
+        most = "full" if "full" in experiment.shots else str(max(experiment.shots))
+        wanted = self.experiment_groups(name) if experiment.save_heads else []
+        return [
+            (fm, task, shots) for fm, task, shots in wanted if shots == most and self.tasks[task].d is None
+        ]
 
     def about(self) -> dict[str, Any]:
         """The study in a few words, for the report."""

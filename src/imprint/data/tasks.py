@@ -59,6 +59,14 @@ def select(samples: Pool, groups: Groups) -> tuple[np.ndarray, np.ndarray, int]:
     return rows, labels[rows], len(groups)
 
 
+def class_names(parts: Sequence[Embeddings], groups: Groups) -> list[str]:
+    """Names of a task's classes; one made of several original classes joins their different names with +."""
+    names = [name for part in parts for name in part.class_names]
+    if groups is None:
+        return names
+    return ["+".join(dict.fromkeys(names[original] for original in group)) for group in groups]
+
+
 def draw_shots(y: np.ndarray, shots: str, seed: int) -> np.ndarray:
     """Positions (n,), ascending, of at most `shots` samples per class of y, drawn at random; `full`: all.
 

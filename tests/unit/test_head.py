@@ -1,0 +1,72 @@
+"""A saved head is the best of its experiment, and predicts as the engine does."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from imprint import head
+from imprint.data.tasks import Pool, class_names
+from imprint.errors import UserError
+from imprint.evaluate import Candidate, predict
+from imprint.generate import proxy_sets
+from imprint.method import Configuration, Scoring
+from imprint.normalize import l2
+from imprint.store import Embeddings
+
+QI = Configuration("l2", "mean", 1, "l2", "l2", "max", "inner_product")
+VOTE = Configuration("l2", "all", None, "none", "l2", "mnn", "cosine", "distance", 3)
+ABOUT = {"classes": ["a", "b", "c"], "fm": {"model": "net"}, "task": "t"}
+
+
+def data(seed=0):
+    rng = np.random.default_rng(seed)
+    y = np.arange(60) % 3
+    return Pool((np.eye(3, 5)[y] + 0.3 * rng.normal(size=(60, 5))).astype(np.float32), y, 3)
+
+
+@pytest.mark.parametrize("configuration", [QI, VOTE])
+def test_a_saved_head_predicts_as_the_engine(tmp_path, configuration):
+    train, x = data(), data(1).x
+    made = proxy_sets(l2(train.x), train.y, configuration.gen, [1], [7])[1, 7]
+    head.save(tmp_path / "head.safetensors", train, made, configuration, ABOUT)
+    own = head.load(tmp_path / "head.safetensors")
+    candidate = Candidate(made.matrix(l2(train.x)), made.labels, (Scoring(*configuration[3:]),))
+    ((_, expected),) = predict(x, 3, [candidate])
+    np.testing.assert_array_equal(own.predict(x), expected)
+    assert json.loads((tmp_path / "head.json").read_text())["configuration"]["gen"] == configuration.gen
+
+
+def test_a_head_refuses_embeddings_of_another_size(tmp_path):
+    train = data()
+    head.save(
+        tmp_path / "h.safetensors", train, proxy_sets(train.x, train.y, "mean", [1], [7])[1, 7], QI, ABOUT
+    )
+    with pytest.raises(UserError, match="5 values by net"):
+        head.load(tmp_path / "h.safetensors").predict(np.ones((2, 4), np.float32))
+
+
+def test_a_file_that_is_no_head_is_named(tmp_path):
+    (tmp_path / "x.safetensors").write_bytes(b"nothing")
+    for name in ("x.safetensors", "none.safetensors"):
+        with pytest.raises(UserError, match=name):
+            head.load(tmp_path / name)
+
+
+def test_the_best_is_by_median_then_by_fewest_proxies():
+    rows = [
+        (QI, 1, 0.9, 3), (QI, 2, 0.8, 3), (QI, 3, 0.7, 3),
+        (VOTE, 1, 0.8, 60), (VOTE, 2, 0.8, 60), (VOTE, 3, 0.8, 60),
+        (QI._replace(k=5, gen="kmeans"), 1, 0.99, 15), (QI._replace(k=5, gen="kmeans"), 2, 0.1, 15), (QI._replace(k=5, gen="kmeans"), 3, 0.1, 15),
+    ]  # fmt: skip
+    frame = pd.DataFrame([{**c._asdict(), "seed": s, "accuracy": a, "proxies": p} for c, s, a, p in rows])
+    frame = frame.astype({"k": "Int64", "m": "Int64", "gen": "category", "weighting": "category"})
+    assert head.best(frame) == (QI, 2, 0.8)
+    assert head.best(frame[frame["gen"] == "all"]) == (VOTE, 1, 0.8)
+
+
+def test_united_classes_have_the_names_of_their_parts():
+    part = Embeddings(np.zeros((1, 1)), np.zeros(1), np.zeros(1), ("0", "1"), {})
+    assert class_names([part, part], [[0, 2], [1], [0, 1]]) == ["0", "1", "0+1"]
+    assert class_names([part], None) == ["0", "1"]

@@ -1,0 +1,38 @@
+"""Save the best head of one FM and task."""
+
+import json
+
+from imprint import head, store
+from imprint.data.tasks import class_names, pool
+from imprint.grid.tidy import rows_of
+from imprint.method import k_of
+from imprint.workflow import job
+
+with job(snakemake) as log:
+    wildcards = snakemake.wildcards
+    scores = rows_of(
+        store.read_parquet(snakemake.input.scores), snakemake.config["selections"][wildcards.experiment]
+    )
+    own = (
+        (scores["fm"] == wildcards.fm)
+        & (scores["task"] == wildcards.task)
+        & (scores["shots"] == wildcards.shots)
+    )
+    configuration, seed, accuracy = head.best(scores[own])
+    files = {
+        (gen, k_of(k)): path
+        for (gen, k), path in zip(snakemake.params.generations, snakemake.input.proxies, strict=True)
+    }
+    sets = store.read_proxies(files[configuration.gen, configuration.k])
+    parts = [store.read_embeddings(path) for path in snakemake.input.train]
+    about = {
+        "task": wildcards.task,
+        "shots": wildcards.shots,
+        "seed": seed,
+        "accuracy": accuracy,
+        "accuracy_is": "median over seeds, on the test split by which this head was chosen",
+        "classes": class_names(parts, json.loads(snakemake.params.groups)),
+        "fm": parts[0].provenance,
+    }
+    head.save(snakemake.output.head, pool(parts), sets[configuration.norm_pre, seed, 0], configuration, about)
+    log.info("%s, accuracy %.4f", configuration, accuracy)
