@@ -122,7 +122,7 @@ def _fm(study: Study, name: str, samples: int) -> tuple[list[Finding], int | Non
         return [Finding(WARNING, subject, text)], None
     from imprint.fm import models
 
-    description = {k: v for k, v in study.embedding(name).items() if k != "precision"}
+    description = {k: v for k, v in study.embedding(name).items() if k not in ("precision", "dtype")}
     try:
         embedder = models.load(**description, checkpoint=checkpoint)
     except UserError as error:

@@ -1,7 +1,10 @@
 import json
+import logging
+import os
 import subprocess
 import sys
 import textwrap
+import time
 
 import h5py
 import numpy as np
@@ -51,14 +54,14 @@ def images():
 
 @pytest.fixture
 def folder(tmp_path):
-    """Twenty image files."""
+    """Twenty image files, class by class."""
     rng = np.random.default_rng(1)
     ids = [f"{i:02d}.png" for i in range(20)]
     (tmp_path / "files").mkdir()
     for name in ids:
         pixels = rng.integers(0, 256, (9, 7, 3), dtype=np.uint8)
         Image.fromarray(pixels).resize((30, 40)).save(tmp_path / "files" / name)
-    return Images(np.arange(20) % 3, ids, ("a", "b", "c"), folder=tmp_path / "files")
+    return Images(np.arange(20) // 8, ids, ("a", "b", "c"), folder=tmp_path / "files")
 
 
 def stop_after(batches):
@@ -80,9 +83,10 @@ def test_the_file_says_what_it_holds_and_where_from(embedder, images, tmp_path):
         expected = embedder(
             embedder.transform.normalised(embedder.transform.batch_pixels(images.array))
         ).numpy()
-    np.testing.assert_allclose(read.x, expected, atol=1e-5)
-    np.testing.assert_array_equal(read.y, images.labels)
-    assert read.ids.tolist() == images.ids
+    rows = np.concatenate([np.flatnonzero(images.labels == label) for label in range(3)])
+    np.testing.assert_allclose(read.x, expected[rows], atol=1e-5)
+    np.testing.assert_array_equal(read.y, images.labels[rows])
+    assert read.ids.tolist() == [images.ids[row] for row in rows]
     assert read.class_names == images.class_names
     np.testing.assert_array_equal(read.classifier, np.ones((3, 12)))
     about = read.provenance
@@ -243,6 +247,7 @@ def test_a_damaged_image_is_named_or_left_out(embedder, folder, tmp_path, thread
         assert file.attrs["skipped"] == 3
         assert set(json.loads(file.attrs["provenance"])["skipped_first"]) == {"07.png", "11.png", "12.png"}
     assert "11.png" in caplog.text
+    assert "3 of 20 images skipped" in caplog.text
 
 
 def test_a_folder_without_a_readable_image_is_an_error_each_time(embedder, folder, tmp_path):
@@ -270,8 +275,130 @@ def test_an_embedding_that_is_not_finite_names_its_image(embedder, images, tmp_p
             embedder.body.conv.weight.data.fill_(float("nan"))
 
     embedder.body.before = before
-    with pytest.raises(UserError, match="'train/00672' holds NaN"):
+    first = images.ids[np.argsort(images.labels, kind="stable")[672]]
+    with pytest.raises(UserError, match=f"'{first}' holds NaN"):
         extract(embedder, images, tmp_path / "e.h5")
+
+
+def test_half_the_size_on_request(embedder, images, tmp_path):
+    extract(embedder, images, tmp_path / "full.h5")
+    extract(embedder, images, tmp_path / "half.h5", dtype="float16")
+    with h5py.File(tmp_path / "half.h5") as file:
+        assert file["embeddings"].dtype == np.float16
+        assert file["embeddings"].fletcher32
+    full, half = (store.read_embeddings(tmp_path / name) for name in ("full.h5", "half.h5"))
+    np.testing.assert_allclose(half.x, full.x, rtol=1e-3, atol=1e-6)
+    assert half.provenance["dtype"] == "float16"
+
+
+def test_what_float16_cannot_hold_is_refused_with_its_image(embedder, images, tmp_path):
+    def before(x):
+        if len(x) != 32:  # the last batch
+            embedder.body.conv.bias.data.fill_(7e4)
+
+    embedder.body.before = before
+    first = images.ids[np.argsort(images.labels, kind="stable")[672]]
+    with pytest.raises(UserError, match=f"'{first}' has values beyond 65504"):
+        extract(embedder, images, tmp_path / "e.h5", dtype="float16")
+    extract(embedder, images, tmp_path / "e.h5")
+    assert not np.isinf(store.read_embeddings(tmp_path / "e.h5").x).any()
+
+
+def test_a_class_is_read_in_one_piece(embedder, images, tmp_path):
+    extract(embedder, images, tmp_path / "e.h5")
+    with h5py.File(tmp_path / "e.h5") as file:
+        labels, ids = file["labels"][:], file["ids"].asstr()[:]
+    for label in range(3):
+        rows = np.flatnonzero(labels == label)
+        np.testing.assert_array_equal(rows, np.arange(rows[0], rows[0] + len(rows)))
+        assert ids[rows].tolist() == [images.ids[i] for i in np.flatnonzero(images.labels == label)]
+
+
+def test_an_image_that_changed_does_not_continue_a_partial(embedder, folder, tmp_path, monkeypatch):
+    monkeypatch.setattr("imprint.fm.extract._SECONDS", 0)  # a record after every batch
+    seen = []
+    for changed, expected in ((False, 20 - 8), (True, 20)):
+        embedder.body.before = stop_after(2)
+        with pytest.raises(KeyboardInterrupt):
+            extract(embedder, folder, tmp_path / "e.h5", batch_size=4)
+        if changed:
+            os.utime(folder.folder / "19.png", ns=(1, 1))
+        seen.clear()
+        embedder.body.before = lambda x: seen.append(len(x))
+        extract(embedder, folder, tmp_path / "e.h5", batch_size=4)
+        assert sum(seen) == expected
+
+
+def test_a_slow_model_is_recorded_before_its_chunk_is_full(embedder, images, tmp_path, monkeypatch):
+    monkeypatch.setattr("imprint.fm.extract._SECONDS", 0)
+    embedder.body.before = stop_after(4)
+    with pytest.raises(KeyboardInterrupt):
+        extract(embedder, images, tmp_path / "e.h5")
+    seen = []
+    embedder.body.before = lambda x: seen.append(len(x))
+    monkeypatch.undo()
+    extract(embedder, images, tmp_path / "e.h5")
+    assert sum(seen) == 700 - 4 * 32
+    extract(embedder, images, tmp_path / "whole.h5")
+    assert (tmp_path / "e.h5").read_bytes() == (tmp_path / "whole.h5").read_bytes()
+
+
+def test_what_a_kill_left_while_writing_is_removed(embedder, images, tmp_path):
+    (tmp_path / ".e.h5.abc123.tmp.h5").write_bytes(b"half a file")
+    (tmp_path / ".e2.h5.abc123.tmp.h5").write_bytes(b"of another output")
+    extract(embedder, images, tmp_path / "e.h5")
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".e2.h5.abc123.tmp.h5", "e.h5"]
+
+
+def test_two_processes_do_not_write_the_same_rows(embedder, images, tmp_path):
+    other = Journal(tmp_path / "e.h5.partial", "fingerprint", 12)
+    other.append(1, {}, np.ones((1, 12)))
+    with pytest.raises(UserError, match="another process"):
+        extract(embedder, images, tmp_path / "e.h5")
+    assert len(list(other.records())) == 1
+    other.close()
+    extract(embedder, images, tmp_path / "e.h5")
+
+
+def test_progress_is_a_bar_on_a_terminal_and_lines_in_the_log(
+    embedder, images, tmp_path, monkeypatch, caplog, capsys
+):
+    monkeypatch.setattr("imprint.fm.progress._EVERY", 0)
+    caplog.set_level(logging.INFO, logger="imprint")
+    extract(embedder, images, tmp_path / "e.h5")
+    assert capsys.readouterr().err == ""
+    assert "32 of 700 images" in caplog.text
+    assert "a second" in caplog.text
+    assert "s left" in caplog.text
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    monkeypatch.setattr("tqdm.std.tqdm.monitor_interval", 0)
+    embedder.body.before = lambda x: time.sleep(0.01)
+    extract(embedder, images, tmp_path / "e.h5")
+    bar = capsys.readouterr().err
+    assert "700/700" in bar
+    assert "image/s" in bar
+    assert "<" in bar, "the time left"
+
+
+def test_images_inside_an_archive(embedder, folder, tmp_path):
+    import tarfile
+
+    with tarfile.open(tmp_path / "all.tar", "w") as archive:
+        for name in folder.ids:
+            archive.add(folder.folder / name, name)
+    with tarfile.open(tmp_path / "all.tar") as archive:
+        spans = np.array([(member.offset_data, member.size) for member in archive])
+    packed = Images(folder.labels, folder.ids, folder.class_names, folder=tmp_path / "all.tar", spans=spans)
+    extract(embedder, folder, tmp_path / "files.h5")
+    extract(embedder, packed, tmp_path / "packed.h5")
+    a, b = (store.read_embeddings(tmp_path / name) for name in ("files.h5", "packed.h5"))
+    np.testing.assert_array_equal(a.x, b.x)
+    np.testing.assert_array_equal(packed.take([3, 5])[1], folder[5])
+    with open(tmp_path / "all.tar", "r+b") as file:
+        file.seek(spans[4, 0])
+        file.write(b"damaged!")
+    with pytest.raises(UserError, match=r"all\.tar/04\.png"):
+        extract(embedder, packed, tmp_path / "packed.h5")
 
 
 def test_wrong_options_are_named(embedder, images, tmp_path):
@@ -279,6 +406,11 @@ def test_wrong_options_are_named(embedder, images, tmp_path):
         extract(embedder, images, tmp_path / "e.h5", precision="fp8")
     with pytest.raises(UserError, match=r"'tpu'.*cpu"):
         extract(embedder, images, tmp_path / "e.h5", device="tpu")
+    for device in ("cuda:99", "cpu:1", "cuda:x"):
+        with pytest.raises(UserError, match=f"'{device}'.*cpu"):
+            extract(embedder, images, tmp_path / "e.h5", device=device)
+    with pytest.raises(UserError, match=r"'bfloat16'.*float16"):
+        extract(embedder, images, tmp_path / "e.h5", dtype="bfloat16")
     with pytest.raises(UserError, match="ignore"):
         extract(embedder, images, tmp_path / "e.h5", on_error="ignore")
     with pytest.raises(UserError, match="no images"):
@@ -286,11 +418,13 @@ def test_wrong_options_are_named(embedder, images, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_threads_are_shared_and_put_back():
+def test_threads_are_those_of_the_job_and_put_back():
     before = torch.get_num_threads()
     for threads in (1, 2, 4, 16):
         for one_by_one in (True, False):
             with compute.torch_settings(torch.device("cpu"), threads, one_by_one) as workers:
-                assert workers + torch.get_num_threads() == threads
-                assert (workers > 0) == (one_by_one and threads > 1)
+                assert torch.get_num_threads() == threads
+                assert workers == (threads if one_by_one and threads > 1 else 0)
+        with compute.torch_settings(torch.device("cuda"), threads, True) as workers:
+            assert max(1, workers + torch.get_num_threads()) == threads
     assert torch.get_num_threads() == before

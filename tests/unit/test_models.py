@@ -1,4 +1,6 @@
 import json
+import os
+import pickle
 
 import numpy as np
 import pytest
@@ -194,8 +196,135 @@ def test_a_folder_as_timm_saves_models(trained, batch, tmp_path):
     with torch.inference_mode():
         logits = embedder(batch) @ torch.from_numpy(embedder.classifier).T + trained.fc.bias
         torch.testing.assert_close(logits, trained(batch), atol=1e-5, rtol=1e-5)
-    with pytest.raises(UserError, match="could not be fetched"):
+    with pytest.raises(UserError, match=r"(?s)could not be loaded.*config\.json"):
         models.load("timm", f"local-dir:{tmp_path / 'nowhere'}")
+    renamed = {f"encoder.{key}": value for key, value in trained.state_dict().items()}
+    save_file(renamed, tmp_path / "model.safetensors")
+    with pytest.raises(UserError, match="conv1"):
+        models.load("timm", f"local-dir:{tmp_path}")
+
+
+def test_a_folder_of_a_transformer_takes_another_size(tmp_path):
+    config = {"architecture": "test_vit", "num_classes": 3}
+    config["pretrained_cfg"] = {"input_size": [3, 64, 64], "fixed_input_size": True}
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    model = timm.create_model("test_vit", img_size=64, num_classes=3)
+    save_file(model.state_dict(), tmp_path / "model.safetensors")
+    for size in (None, 32):
+        embedder = models.load("timm", f"local-dir:{tmp_path}", input_size=size)
+        side = size or 64
+        assert embedder.transform.size == (side, side)
+        assert embedder(torch.zeros(1, 3, side, side)).shape == (1, 64)
+
+
+class Bomb:
+    """Unpickled, it makes a folder."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return os.mkdir, (str(self.path),)
+
+
+def test_a_pickle_is_never_executed(tmp_path, monkeypatch):
+    from torchvision import models as theirs
+
+    goal = tmp_path / "executed"
+    bomb = {"conv1.0.weight": torch.zeros(1), "more": Bomb(goal)}
+    torch.save(bomb, tmp_path / "w.pth")
+    with pytest.raises(UserError, match="plain tensors"):
+        load(tmp_path / "w.pth")
+    (tmp_path / "w.pt").write_bytes(pickle.dumps(bomb, protocol=2))
+    with pytest.raises(UserError, match="plain tensors"):
+        load(tmp_path / "w.pt")
+
+    (tmp_path / "config.json").write_text(json.dumps({"architecture": "test_resnet"}))
+    torch.save(bomb, tmp_path / "pytorch_model.bin")
+    with pytest.raises(UserError, match="could not be loaded"):
+        models.load("timm", f"local-dir:{tmp_path}")
+
+    monkeypatch.setattr(torch.hub, "_hub_dir", str(tmp_path))
+    file = (
+        tmp_path / "checkpoints" / theirs.get_weight("SqueezeNet1_1_Weights.DEFAULT").url.rpartition("/")[2]
+    )
+    file.parent.mkdir()
+    torch.save(bomb, file)
+    with pytest.raises(UserError, match="could not be loaded"):
+        models.load("torchvision", "squeezenet1_1")
+    assert not goal.exists()
+    torch.load(tmp_path / "w.pth", weights_only=False)
+    assert goal.exists(), "outside of it torch does as it is told"
+
+
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        lambda state, other: {"state_dict": other, "state_dict_ema": state},
+        lambda state, other: {"model": other, "model_ema": {f"module.{k}": v for k, v in state.items()}},
+        lambda state, other: {"model": {f"_orig_mod.module.{k}": v for k, v in state.items()}, "epoch": 3},
+        lambda state, other: {"n_averaged": torch.tensor(5), **{f"module.{k}": v for k, v in state.items()}},
+        lambda state, other: {
+            "state_dict": {f"model.{k}": v for k, v in state.items()},
+            "args": __import__("argparse").Namespace(lr=0.1),
+        },
+    ],
+)
+def test_weights_are_found_in_what_training_programs_wrap_around_them(trained, tmp_path, wrap):
+    state = trained.state_dict()
+    torch.save(state, tmp_path / "plain.pth")
+    other = {key: torch.zeros_like(value) for key, value in state.items()}
+    torch.save(wrap(state, other), tmp_path / "wrapped.pth")
+    identities = [load(tmp_path / f"{name}.pth").identity for name in ("plain", "wrapped")]
+    assert identities[0] == identities[1]
+
+
+@pytest.mark.parametrize(
+    ("name", "dim", "size"),
+    [
+        ("squeezenet1_1", 512, 64),
+        ("mobilenet_v3_small", 1024, 32),
+        ("densenet121", 1024, 32),
+        ("googlenet", 1024, 64),
+        ("vit_b_16", 768, 32),
+    ],
+)
+def test_torchvision_models_of_every_kind_from_a_checkpoint(name, dim, size, tmp_path):
+    from torchvision import models as theirs
+
+    options = {"image_size": size} if name == "vit_b_16" else {}
+    if name == "googlenet":
+        options = {"transform_input": True, "init_weights": False, "aux_logits": False}
+    model = theirs.get_model(name, weights=None, **options).eval()
+    state = model.state_dict()
+    if name == "densenet121":  # as torchvision's own file has them
+        state = {key.replace("norm1", "norm.1").replace("conv2", "conv.2"): v for key, v in state.items()}
+    torch.save(state, tmp_path / "w.pth")
+    embedder = models.load("torchvision", name, checkpoint=tmp_path / "w.pth", input_size=size)
+    assert embedder.dim == dim
+    assert embedder.classifier.shape == (1000, dim)
+    x = torch.randn(2, 3, size, size, generator=torch.Generator().manual_seed(0))
+    with torch.inference_mode():
+        if name in ("densenet121", "googlenet", "vit_b_16"):
+            head = [m for m in model.modules() if isinstance(m, torch.nn.Linear)][-1]
+            torch.testing.assert_close(head(embedder(x)), model(x), atol=1e-4, rtol=1e-4)
+        elif name == "squeezenet1_1":
+            pooled = model.features(x).mean((2, 3))
+            torch.testing.assert_close(embedder(x), pooled, atol=1e-5, rtol=1e-4)
+
+
+def test_models_that_do_not_classify_are_refused():
+    with pytest.raises(UserError, match="does not classify images"):
+        models.load("torchvision", "fasterrcnn_resnet50_fpn")
+    with pytest.raises(UserError, match="does not classify images"):
+        models.load("torchvision", "r3d_18")
+
+
+def test_an_embedding_of_another_size_than_the_classifier_takes_is_refused():
+    transform = models.Transform((8, 8), (8, 8))
+    body = torch.nn.Sequential(torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten())
+    with pytest.raises(UserError, match="gives 3 features, its classifier takes 5"):
+        models.Embedder(body, transform, {"model": "pool"}, dim=5)
 
 
 def test_weights_that_cannot_be_fetched_say_where_to_put_them(tmp_path, monkeypatch):
@@ -204,8 +333,11 @@ def test_weights_that_cannot_be_fetched_say_where_to_put_them(tmp_path, monkeypa
 
     monkeypatch.setattr(torch.hub, "_hub_dir", str(tmp_path))
     monkeypatch.setattr(torch.hub, "download_url_to_file", unreachable)
+    monkeypatch.setattr("imprint.data.fetch.PAUSES", (0, 0))
     with pytest.raises(UserError, match=r"(?s)no route.*put https://.*checkpoints"):
         models.load("torchvision", "shufflenet_v2_x0_5")
     monkeypatch.setattr(timm, "create_model", unreachable)
-    with pytest.raises(UserError, match=r"no route.*'checkpoint'"):
+    with pytest.raises(
+        UserError, match=r"no route.*timm/resnet18\.tv_in1k/resolve/main/model\.safetensors.*'checkpoint'"
+    ):
         models.load("timm", "resnet18.tv_in1k")

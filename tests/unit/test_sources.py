@@ -1,6 +1,8 @@
 import bz2
+import io
 import json
 import struct
+import tarfile
 
 import numpy as np
 import pytest
@@ -240,6 +242,234 @@ def test_mnist_m_in_both_layouts(tmp_path):
     assert test[0].getpixel((0, 0)) == (7, 7, 7)
     with pytest.raises(UserError, match=r"mnist_m_train\.pt"):
         sources.prepare("mnist_m", {"root": str(tmp_path / "nowhere")}, tmp_path / "other")
+
+
+def test_a_torchvision_dataset_of_image_files_with_its_own_test_part(tmp_path):
+    top = tmp_path / "data/oxford-iiit-pet"
+    for split, names in (("trainval", ["Abyssinian_1", "pug_1", "Abyssinian_2"]), ("test", ["pug_2"])):
+        lines = [f"{name} {2 if 'pug' in name else 1} 1 1" for name in names]
+        (top / "annotations").mkdir(parents=True, exist_ok=True)
+        (top / "annotations" / f"{split}.txt").write_text("\n".join(lines) + "\n")
+        for i, name in enumerate(names):
+            save_image(top / "images" / f"{name}.jpg", 50 * i)
+    options = {"name": "OxfordIIITPet", "root": str(tmp_path / "data")}
+    sources.prepare("torchvision", options, tmp_path / "prepared")
+    train = sources.open_split(tmp_path / "prepared", "train")
+    assert train.ids[1] == "oxford-iiit-pet/images/pug_1.jpg"
+    assert train.labels.tolist() == [0, 1, 0]
+    assert train.class_names == ("Abyssinian", "Pug")
+    assert train[2].getpixel((0, 0)) == (100, 100, 100)
+    assert sources.open_split(tmp_path / "prepared", "test").labels.tolist() == [1]
+    assert sources.class_count("torchvision", options) == 37
+
+
+def test_a_torchvision_dataset_without_a_test_part_is_divided(tmp_path):
+    for name in ("Forest", "River"):
+        for i in range(10):
+            save_image(tmp_path / f"eurosat/2750/{name}/{name}_{i}.jpg")
+    sources.prepare("torchvision", {"name": "EuroSAT", "root": str(tmp_path)}, tmp_path / "prepared")
+    train, test = (sources.open_split(tmp_path / "prepared", split) for split in ("train", "test"))
+    assert np.bincount(test.labels).tolist() == [2, 2]
+    assert len(set(train.ids) | set(test.ids)) == 20
+    with pytest.raises(UserError, match=r"(?s)Dataset not found.*nowhere/eurosat/.*https://"):
+        sources.prepare("torchvision", {"name": "EuroSAT", "root": str(tmp_path / "nowhere")}, tmp_path / "p")
+
+
+def test_street_view_house_numbers_have_their_colours_last(tmp_path, monkeypatch):
+    from torchvision import datasets
+
+    class House:
+        def __init__(self, root, split, download):
+            self.data = np.arange(2 * 3 * 32 * 32).reshape(2, 3, 32, 32).astype(np.uint8)
+            self.labels = np.array([0, 9])
+
+        def __len__(self):
+            return 2
+
+    monkeypatch.setattr(datasets, "SVHN", House)
+    for name in ("train_32x32.mat", "test_32x32.mat"):
+        (tmp_path / name).write_bytes(b"")
+    sources.prepare("torchvision", {"name": "SVHN", "root": str(tmp_path)}, tmp_path / "prepared")
+    images = sources.open_split(tmp_path / "prepared", "test")
+    np.testing.assert_array_equal(images.array[1, 4, 5], House("", "", "").data[1, :, 4, 5])
+    assert images.class_names == tuple("0123456789")
+
+
+SYNSETS = ("n01443537", "n01440764", "n02980441")  # goldfish 1, tench 0, castle 483
+
+
+def tar_of(path, members):
+    """An uncompressed archive of {name: bytes}; returns its bytes."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz" if path.suffix == ".gz" else "w") as archive:
+        for name, content in members.items():
+            entry = tarfile.TarInfo(name)
+            entry.size = len(content)
+            archive.addfile(entry, io.BytesIO(content))
+    path.write_bytes(buffer.getvalue())
+    return buffer.getvalue()
+
+
+def jpeg(value):
+    buffer = io.BytesIO()
+    Image.new("L", (8, 8), value).save(buffer, "jpeg")
+    return buffer.getvalue()
+
+
+@pytest.fixture
+def imagenet(tmp_path):
+    """Three classes of ImageNet in its archives, and the same unpacked; two images a class and split."""
+    from scipy.io import savemat
+
+    packed, unpacked = tmp_path / "packed", tmp_path / "unpacked"
+    packed.mkdir()
+    train, val, truth = {}, {}, []
+    for c, synset in enumerate(SYNSETS):
+        images = {f"{synset}_{i}.JPEG": jpeg(40 * c + 10 * i) for i in range(2)}
+        train[f"{synset}.tar"] = tar_of(tmp_path / "inner.tar", images)
+        for i in range(2):
+            number = len(truth) + 1
+            name = f"ILSVRC2012_val_{number:08d}.JPEG"
+            truth.append(c + 1)
+            val[name] = jpeg(40 * c + 10 * i + 5)
+            images[f"../../val/{synset}/{name}"] = val[name]
+        for name, content in images.items():
+            (unpacked / "train" / synset).mkdir(parents=True, exist_ok=True)
+            (unpacked / "val" / synset).mkdir(parents=True, exist_ok=True)
+            (unpacked / "train" / synset / name).write_bytes(content)
+    tar_of(packed / "ILSVRC2012_img_train.tar", train)
+    tar_of(packed / "ILSVRC2012_img_val.tar", val)
+    meta = np.array(
+        [(i + 1, synset, "words") for i, synset in enumerate(SYNSETS)],
+        dtype=[("ILSVRC2012_ID", "O"), ("WNID", "O"), ("words", "O")],
+    )
+    savemat(tmp_path / "meta.mat", {"synsets": meta})
+    kit = "ILSVRC2012_devkit_t12/data"
+    tar_of(
+        packed / "ILSVRC2012_devkit_t12.tar.gz",
+        {
+            f"{kit}/meta.mat": (tmp_path / "meta.mat").read_bytes(),
+            f"{kit}/ILSVRC2012_validation_ground_truth.txt": "\n".join(map(str, truth)).encode(),
+        },
+    )
+    return packed, unpacked
+
+
+def test_imagenet_is_read_inside_its_archives_as_when_unpacked(imagenet, tmp_path):
+    found = []
+    for i, root in enumerate(imagenet):
+        before = sorted(tmp_path.rglob("*.JPEG"))
+        sources.prepare("torchvision", {"name": "ImageNet", "root": str(root)}, tmp_path / f"p{i}")
+        assert sorted(tmp_path.rglob("*.JPEG")) == before, "nothing is unpacked"
+        found.append([sources.open_split(tmp_path / f"p{i}", split) for split in ("train", "test")])
+    for packed, unpacked in zip(*found, strict=True):
+        assert packed.ids == unpacked.ids
+        assert packed.labels.tolist() == unpacked.labels.tolist() == [0, 0, 1, 1, 483, 483]
+        for a, b in zip(packed, unpacked, strict=True):
+            np.testing.assert_array_equal(a, b)
+    train, test = found[0]
+    assert train.ids[2] == "train/n01443537/n01443537_0.JPEG"
+    assert test.ids[0] == "val/n01440764/ILSVRC2012_val_00000003.JPEG"
+    assert train.class_names[483] == "castle (n02980441)"
+    assert len(train.class_names) == sources.class_count("torchvision", {"name": "ImageNet"}) == 1000
+    assert np.asarray(test[5]).mean() == pytest.approx(95, abs=2)
+
+
+def test_of_imagenet_only_the_classes_asked_for_are_there(imagenet, tmp_path):
+    sources.prepare("torchvision", {"name": "ImageNet", "root": str(imagenet[0])}, tmp_path / "p")
+    some = sources.open_split(tmp_path / "p", "train", classes=[483, 0], limit=1)
+    assert some.labels.tolist() == [0, 483]
+    assert len(some.spans) == 2
+    with pytest.raises(UserError, match=r"'train'.*no images of the classes \[7\]"):
+        sources.open_split(tmp_path / "p", "train", classes=[7, 0])
+
+
+def test_imagenet_that_is_missing_or_damaged_is_explained(imagenet, tmp_path):
+    options = {"name": "ImageNet", "root": str(tmp_path / "nowhere")}
+    with pytest.raises(UserError, match=r"(?s)nowhere/train.*img_train\.tar.*devkit.*https://image-net\.org"):
+        sources.prepare("torchvision", options, tmp_path / "p")
+    root = imagenet[0]
+    options = {"name": "ImageNet", "root": str(root)}
+    sources.prepare("torchvision", options, tmp_path / "p")
+    whole = (root / "ILSVRC2012_img_train.tar").read_bytes()
+    (root / "ILSVRC2012_img_train.tar").write_bytes(whole[:9000])
+    with pytest.raises(UserError, match="cut off"):
+        sources.open_split(tmp_path / "p", "train")
+    with pytest.raises(UserError, match="damaged or not whole"):
+        sources.prepare("torchvision", options, tmp_path / "p")
+    (root / "ILSVRC2012_img_train.tar").write_bytes(whole)
+    (root / "ILSVRC2012_devkit_t12.tar.gz").write_bytes(b"no archive")
+    with pytest.raises(UserError, match=r"devkit_t12\.tar\.gz is no development kit"):
+        sources.prepare("torchvision", options, tmp_path / "p")
+    (root / "ILSVRC2012_devkit_t12.tar.gz").unlink()
+    with pytest.raises(UserError, match=r"devkit_t12\.tar\.gz is missing"):
+        sources.prepare("torchvision", options, tmp_path / "p")
+
+
+def test_a_download_that_fails_is_tried_again(mnist, tmp_path, monkeypatch, caplog):
+    from urllib.error import HTTPError, URLError
+
+    from torchvision import datasets
+
+    options, _ = mnist
+    real, calls = datasets.MNIST, []
+
+    def mirror(root, download, train, failures=2, error=lambda: URLError("no route to host")):
+        if not download:
+            raise RuntimeError("Dataset not found.")
+        calls.append(train)
+        if len(calls) <= failures:
+            raise error()
+        return real(root, train=train)
+
+    monkeypatch.setattr("imprint.data.fetch.PAUSES", (0, 0))
+    monkeypatch.setattr(datasets, "MNIST", mirror)
+    sources.prepare("torchvision", options, tmp_path / "p", download=True)
+    assert calls == [True, True, True, False]
+    assert caplog.text.count("trying again") == 2
+
+    for failure, tries in (
+        (lambda: URLError("no route to host"), 3),
+        (lambda: RuntimeError("File not found or corrupted."), 3),
+        (lambda: HTTPError("https://x", 404, "Not Found", None, None), 1),
+        (lambda: RuntimeError("anything else"), 1),
+    ):
+        calls.clear()
+        broken = lambda root, failure=failure, **given: mirror(root, **given, failures=9, error=failure)  # noqa: E731
+        monkeypatch.setattr(datasets, "MNIST", broken)
+        with pytest.raises(UserError, match=r"(?s)the download failed, too.*MNIST/raw.*from https://"):
+            sources.prepare("torchvision", options, tmp_path / "p", download=True)
+        assert len(calls) == tries
+
+
+def test_mnist_m_that_cannot_be_fetched_says_what_to_put_where(tmp_path, monkeypatch):
+    from torchvision.datasets import utils
+
+    def unreachable(*_, **__):
+        raise OSError("no route to host")
+
+    monkeypatch.setattr("imprint.data.fetch.PAUSES", (0, 0))
+    monkeypatch.setattr(utils, "download_and_extract_archive", unreachable)
+    with pytest.raises(UserError, match=r"no route.*get https://.*unpack it in .*MNIST-M"):
+        sources.prepare("mnist_m", {"root": str(tmp_path)}, tmp_path / "p", download=True)
+
+
+def test_a_class_of_few_images_has_some_on_either_side(tmp_path):
+    for name, count in (("one", 1), ("two", 2), ("many", 8)):
+        for i in range(count):
+            save_image(tmp_path / f"all/{name}/{i}.png")
+    sources.prepare("imagefolder", {"path": str(tmp_path / "all"), "test_fraction": 0.9}, tmp_path / "p")
+    train, test = (sources.open_split(tmp_path / "p", split).labels for split in ("train", "test"))
+    assert np.bincount(train, minlength=3).tolist() == [1, 1, 1]
+    assert np.bincount(test, minlength=3).tolist() == [7, 0, 1]
+
+
+def test_a_class_that_only_the_test_part_has_is_a_mistake(tmp_path):
+    for i in range(3):
+        save_image(tmp_path / f"{i}.png")
+    (tmp_path / "t.csv").write_text("path,label,split\n0.png,a,train\n1.png,a,test\n2.png,b,test\n")
+    with pytest.raises(UserError, match="1 classes of the split test have no image in train: b"):
+        sources.prepare("csv", {"path": str(tmp_path / "t.csv")}, tmp_path / "p")
 
 
 def test_unknown_names_are_answered_with_the_known_ones(tmp_path):

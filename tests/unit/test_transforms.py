@@ -95,6 +95,55 @@ def test_a_batch_gives_what_single_images_give(fit, interpolation, size, channel
     assert (single != batch).float().mean() < 0.1
 
 
+@pytest.mark.parametrize("fit", ["center", "squash", "border"])
+@pytest.mark.parametrize("size", [(1, 3000), (3000, 1), (1, 1), (2, 900)])
+def test_a_line_of_pixels_is_an_image_too(fit, size, monkeypatch):
+    made, resize = [], Image.Image.resize
+
+    def watched(*arguments):
+        made.append(resize(*arguments))
+        return made[-1]
+
+    line = picture(*size)
+    monkeypatch.setattr(Image.Image, "resize", watched)
+    out = Transform((224, 224), (256, 256), fit).pixels(line)
+    assert out.shape == (3, 224, 224)
+    assert max(image.width * image.height for image in made) <= 32 * 224 * 224, (
+        "whole, it would be 256 x 768,000"
+    )
+
+
+def test_of_a_long_line_the_middle_is_seen_as_the_whole_would_show_it():
+    line = picture(1, 300)
+    out = Transform((32, 32), (36, 36), "center").pixels(line).numpy().astype(int)
+    whole = line.resize((36 * 300, 36), Image.Resampling.BILINEAR)
+    left = round((36 * 300 - 32) / 2)
+    expected = np.asarray(whole.crop((left, 2, left + 32, 34))).transpose(2, 0, 1).astype(int)
+    assert abs(out - expected).max() <= 1
+
+
+@pytest.mark.parametrize(
+    "form", ["cmyk.jpg", "16.png", "16.tif", "16-big.tif", "grey-alpha.png", "palette.png", "p.gif"]
+)
+def test_a_grey_is_the_same_grey_from_every_kind_of_file(form, tmp_path):
+    from imprint.data.images import read_image
+
+    level = np.full((16, 16), 100, np.uint8)
+    image = {
+        "cmyk.jpg": lambda: Image.fromarray(level).convert("RGB").convert("CMYK"),
+        "16.png": lambda: Image.fromarray(level.astype(np.uint16) * 257),
+        "16.tif": lambda: Image.fromarray(level.astype(np.uint16) * 257),
+        "16-big.tif": lambda: Image.fromarray(level.astype(">u2") * np.array(257, ">u2")),
+        "grey-alpha.png": lambda: Image.fromarray(level).convert("LA"),
+        "palette.png": lambda: (
+            Image.fromarray(level).convert("RGB").convert("P", palette=Image.Palette.ADAPTIVE)
+        ),
+        "p.gif": lambda: Image.fromarray(level).convert("P"),
+    }[form]()
+    image.save(tmp_path / form)
+    np.testing.assert_allclose(np.asarray(rgb(read_image(tmp_path / form))), 100, atol=2)
+
+
 def test_nothing_is_resized_when_the_size_is_right():
     image = picture(32, 32)
     out = Transform((32, 32), (32, 32), mean=(0, 0, 0), std=(1, 1, 1))(image)

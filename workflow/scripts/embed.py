@@ -18,7 +18,7 @@ with job(snakemake):
 
         fm, subset = json.loads(snakemake.params.fm), json.loads(snakemake.params.dataset)
         compute, place = snakemake.config["compute"], snakemake.config["datasets"][wildcards.dataset]
-        precision, on_error = fm.pop("precision"), subset.pop("on_error", "fail")
+        precision, dtype, on_error = fm.pop("precision"), fm.pop("dtype"), subset.pop("on_error", "fail")
         images = sources.open_split(
             Path(snakemake.input.manifest).parent, wildcards.split, **subset, root=place.get("root")
         )
@@ -27,6 +27,7 @@ with job(snakemake):
             images,
             snakemake.output.embeddings,
             precision=precision,
+            dtype=dtype,
             on_error=on_error,
             device=compute["device"],
             batch_size=compute["batch_size"],

@@ -163,7 +163,9 @@ class _FM(Model):
     ls_lambda: Annotated[float, Field(gt=0)] | None = None
     """Ridge of the least-squares GEN (`ls`, `kls`): the weight decay of the FM's pre-training."""
     precision: Literal["float32", "bf16", "fp16"] = "float32"
-    """Precision of the forward pass; embeddings are stored as float32."""
+    """Precision of the forward pass."""
+    dtype: Literal["float32", "float16"] = "float32"
+    """How embeddings are stored; float16 halves the files, and values beyond its range are an error."""
 
 
 class PretrainedFM(_FM):

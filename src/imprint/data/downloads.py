@@ -1,31 +1,117 @@
 """Published datasets in the layout their publishers or torchvision give them on disk."""
 
-from dataclasses import dataclass
+import logging
+import os
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from imprint.data import imagenet
+from imprint.data.fetch import persistent
+from imprint.data.files import Files
 from imprint.data.images import Images
 from imprint.data.registry import describe_file, numbered, source
 from imprint.errors import UserError
 
-_IDX = (
-    "train-images-idx3-ubyte",
-    "train-labels-idx1-ubyte",
-    "t10k-images-idx3-ubyte",
-    "t10k-labels-idx1-ubyte",
-)
-_CIFAR10 = (*(f"data_batch_{i}" for i in range(1, 6)), "test_batch", "batches.meta")
+log = logging.getLogger("imprint")
 
-# name -> (number of classes, files under the root)
+
+@dataclass(frozen=True)
+class Published:
+    """A dataset of torchvision.datasets. train, test: what its class is told for either split.
+
+    One whose images are arrays is held in memory; `files` are under the root. One of image files has a `folder`
+    under the root, and without a published test part (test is None) a fifth of every class becomes it.
+    """
+
+    classes: int
+    where: str
+    train: dict[str, Any] = field(default_factory=lambda: {"train": True})
+    test: dict[str, Any] | None = field(default_factory=lambda: {"train": False})
+    files: tuple[str, ...] = ()
+    folder: str | None = None
+
+
+_IDX = tuple(f"{part}-{kind}-ubyte" for part in ("train", "t10k") for kind in ("images-idx3", "labels-idx1"))
+_BY_NAME = {"train": {"split": "train"}, "test": {"split": "test"}}
+_TRAINVAL = {"train": {"split": "trainval"}, "test": {"split": "test"}}
+_UNDIVIDED = {"train": {}, "test": None}
+
+
+def _idx(name, where):
+    return Published(10, where, files=tuple(f"{name}/raw/{file}" for file in _IDX))
+
+
+def _folder(classes, folder, where, parts):
+    return Published(classes, where, **parts, folder=folder)
+
+
 TORCHVISION = {
-    "MNIST": (10, [f"MNIST/raw/{name}" for name in _IDX]),
-    "FashionMNIST": (10, [f"FashionMNIST/raw/{name}" for name in _IDX]),
-    "CIFAR10": (10, [f"cifar-10-batches-py/{name}" for name in _CIFAR10]),
-    "CIFAR100": (100, [f"cifar-100-python/{name}" for name in ("train", "test", "meta")]),
-    "USPS": (10, ["usps.bz2", "usps.t.bz2"]),
-    "SVHN": (10, ["train_32x32.mat", "test_32x32.mat"]),
+    "MNIST": _idx("MNIST", "https://ossci-datasets.s3.amazonaws.com/mnist/"),
+    "FashionMNIST": _idx("FashionMNIST", "https://github.com/zalandoresearch/fashion-mnist"),
+    "KMNIST": _idx("KMNIST", "http://codh.rois.ac.jp/kmnist/"),
+    "CIFAR10": Published(
+        10,
+        "https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz",
+        files=tuple(
+            f"cifar-10-batches-py/{file}"
+            for file in (*(f"data_batch_{i}" for i in range(1, 6)), "test_batch", "batches.meta")
+        ),
+    ),
+    "CIFAR100": Published(
+        100,
+        "https://www.cs.toronto.edu/~kriz/cifar-100-python.tar.gz",
+        files=tuple(f"cifar-100-python/{file}" for file in ("train", "test", "meta")),
+    ),
+    "USPS": Published(
+        10,
+        "https://www.csie.ntu.edu.tw/~cjlin/libsvmtools/datasets/multiclass.html",
+        files=("usps.bz2", "usps.t.bz2"),
+    ),
+    "SVHN": Published(
+        10, "http://ufldl.stanford.edu/housenumbers/", **_BY_NAME, files=("train_32x32.mat", "test_32x32.mat")
+    ),
+    "STL10": Published(
+        10,
+        "http://ai.stanford.edu/~acoates/stl10/",
+        **_BY_NAME,
+        files=tuple(
+            f"stl10_binary/{file}"
+            for file in ("train_X.bin", "train_y.bin", "test_X.bin", "test_y.bin", "class_names.txt")
+        ),
+    ),
+    "Country211": _folder(
+        211, "country211", "https://openaipublic.azureedge.net/clip/data/country211.tgz", _BY_NAME
+    ),
+    "DTD": _folder(47, "dtd", "https://www.robots.ox.ac.uk/~vgg/data/dtd/", _BY_NAME),
+    "EuroSAT": _folder(10, "eurosat", "https://github.com/phelber/eurosat", _UNDIVIDED),
+    "FGVCAircraft": _folder(
+        100, "fgvc-aircraft-2013b", "https://www.robots.ox.ac.uk/~vgg/data/fgvc-aircraft/", _TRAINVAL
+    ),
+    "Flowers102": _folder(102, "flowers-102", "https://www.robots.ox.ac.uk/~vgg/data/flowers/102/", _BY_NAME),
+    "Food101": _folder(
+        101, "food-101", "https://data.vision.ee.ethz.ch/cvl/datasets_extra/food-101/", _BY_NAME
+    ),
+    "GTSRB": _folder(43, "gtsrb", "https://benchmark.ini.rub.de/", _BY_NAME),
+    "Imagenette": _folder(
+        10,
+        "imagenette2",
+        "https://github.com/fastai/imagenette",
+        {"train": {"split": "train"}, "test": {"split": "val"}},
+    ),
+    "OxfordIIITPet": _folder(37, "oxford-iiit-pet", "https://www.robots.ox.ac.uk/~vgg/data/pets/", _TRAINVAL),
+    "RenderedSST2": _folder(
+        2, "rendered-sst2", "https://openaipublic.azureedge.net/clip/data/rendered-sst2.tgz", _BY_NAME
+    ),
+    "StanfordCars": _folder(196, "stanford_cars", "https://github.com/pytorch/vision/issues/7545", _BY_NAME),
+    "SUN397": _folder(397, "SUN397", "http://vision.princeton.edu/projects/2010/SUN/", _UNDIVIDED),
 }
+
+# name -> number of classes
+CLASSES = {name: entry.classes for name, entry in TORCHVISION.items()} | {"ImageNet": imagenet.CLASSES}
 
 # MNIST-M: split -> (address, MD5 of the archive)
 MNIST_M = {
@@ -42,66 +128,124 @@ MNIST_M = {
 
 @source("torchvision")
 @dataclass(frozen=True)
-class Torchvision:
+class Torchvision(Files):
     """A dataset of torchvision, read where it lies under `root`; nothing is copied."""
 
     name: str
     root: str = "data"
 
-    splits = ("train", "test")
+    test_fraction = 0.2  # of a dataset of image files without a test part of its own
+    seed = 0
 
     def __post_init__(self):
-        if self.name not in TORCHVISION:
-            known = ", ".join(TORCHVISION)
-            raise UserError(f"dataset source 'torchvision' has no '{self.name}'; known: {known}")
+        if self.name not in CLASSES:
+            known = ", ".join(CLASSES)
+            raise UserError(
+                f"dataset source 'torchvision' has no '{self.name}'; known: {known}; "
+                "any other can be read as an imagefolder or a csv table"
+            )
 
     def class_count(self):
-        return TORCHVISION[self.name][0]
+        return CLASSES[self.name]
 
     def prepare(self, folder, download):
-        parts = {}
-        for split in self.splits:
-            try:
-                parts[split] = self._read(split, download=False)
-            except Exception as error:  # besides RuntimeError for missing files, anything for damaged ones
-                if not download:
-                    raise self._unusable(error, "or allow the download") from error
-                try:
-                    parts[split] = self._read(split, download=True)
-                except Exception as failure:
-                    raise self._unusable(failure, "the download failed, too") from failure
+        if self.name == "ImageNet":
+            return imagenet.prepare(self._root(), folder)
+        entry = TORCHVISION[self.name]
+        data = {
+            split: self._found(split, download) for split in self.splits if getattr(entry, split) is not None
+        }
+        if entry.folder:
+            return self._write_files(folder, data)
         return {
-            "class_names": list(parts["train"].class_names),
-            "splits": {split: len(images) for split, images in parts.items()},
-            "files": {name: describe_file(Path(self.root) / name) for name in TORCHVISION[self.name][1]},
+            "class_names": list(_class_names(data["train"], entry)),
+            "splits": {split: len(labelled) for split, labelled in data.items()},
+            "files": {name: describe_file(self._root() / name) for name in entry.files},
         }
 
     def open(self, folder, manifest, split):
+        if self.name == "ImageNet":
+            return imagenet.open_split(self._root(), folder, manifest, split)
+        if TORCHVISION[self.name].folder:
+            return super().open(folder, manifest, split)
         try:
-            return self._read(split, download=False)
+            data = self._torchvision(split, download=False)
         except Exception as error:
             raise self._unusable(error, "they were there when the dataset was prepared") from error
+        array, labels = _arrays(data)
+        return Images(labels, numbered(split, len(labels)), tuple(manifest["class_names"]), array)
 
-    def _read(self, split, download):
+    def _root(self):
+        return Path(self.root).expanduser()
+
+    def _torchvision(self, split, download):
         from torchvision import datasets
 
-        chosen = getattr(datasets, self.name)
-        which = {"split": split} if self.name == "SVHN" else {"train": split == "train"}
-        data = chosen(self.root, download=download, **which)
-        array = np.asarray(data.data)
-        labels = np.asarray(data.labels if self.name == "SVHN" else data.targets, np.int64)
-        if self.name == "SVHN":
-            array = np.ascontiguousarray(array.transpose(0, 2, 3, 1))
-        digits = self.name in ("MNIST", "USPS", "SVHN")
-        names = tuple(str(i) for i in range(10)) if digits else tuple(data.classes)
-        return Images(labels, numbered(split, len(labels)), names, array)
+        return getattr(datasets, self.name)(
+            self.root, download=download, **getattr(TORCHVISION[self.name], split)
+        )
+
+    def _found(self, split, download):
+        """torchvision's dataset of a split, fetched if it is not there and `download` allows it."""
+        try:
+            return self._torchvision(split, download=False)
+        except Exception as error:  # besides RuntimeError for missing files, anything for damaged ones
+            if not download:
+                raise self._unusable(error, "or allow the download") from error
+        log.info("fetching %s into %s", self.name, self.root)
+        try:
+            return persistent(self.name, lambda: self._torchvision(split, download=True))
+        except Exception as error:
+            raise self._unusable(error, "the download failed, too") from error
+
+    def _write_files(self, folder, data):
+        names = _class_names(data["train"], TORCHVISION[self.name])
+        rows = []
+        for split, labelled in data.items():
+            pairs = _pairs(labelled)
+            paths = [Path(os.path.relpath(path, self._root())).as_posix() for path, _ in pairs]
+            labels = [names[label] for _, label in pairs]
+            if len(data) == 1:
+                rows += self._divided(paths, labels)
+            else:
+                rows += [(path, label, split) for path, label in zip(paths, labels, strict=True)]
+        return self._write(folder, rows, names)
 
     def _unusable(self, error, remedy):
-        files = "\n  ".join(str(Path(self.root) / name) for name in TORCHVISION[self.name][1])
+        entry = TORCHVISION[self.name]
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        files = "\n  ".join(f"{self._root()}/{name}" for name in entry.files or (f"{entry.folder}/",))
         return UserError(
-            f"dataset {self.name} cannot be read ({reason}); put these files in place, {remedy}:\n  {files}"
+            f"dataset {self.name} cannot be read ({reason}); put in place what follows, {remedy}:\n  {files}\n"
+            f"from {entry.where}"
         )
+
+
+def _arrays(data):
+    """(uint8 images (N, H, W) or (N, H, W, 3), labels (N,)) of a dataset of torchvision that holds arrays."""
+    array = np.asarray(data.data)
+    labels = np.asarray(data.targets if hasattr(data, "targets") else data.labels, np.int64)
+    if array.ndim == 4 and array.shape[1] == 3:
+        array = np.ascontiguousarray(array.transpose(0, 2, 3, 1))
+    return array, labels
+
+
+def _pairs(data):
+    """[(path, label)] of a dataset of torchvision that reads files; its classes have no common name for it."""
+    for name in ("samples", "_samples"):
+        if hasattr(data, name):
+            return [(path, int(label)) for path, label in getattr(data, name)]
+    files = data._image_files if hasattr(data, "_image_files") else data._images
+    return [(path, int(label)) for path, label in zip(files, data._labels, strict=True)]
+
+
+def _class_names(data, entry):
+    """Names of the classes, their numbers where torchvision knows none or they are digits."""
+    names = getattr(data, "classes", None)
+    numbers = tuple(str(i) for i in range(entry.classes))
+    if names is None or type(data).__name__ == "MNIST":
+        return numbers
+    return tuple(name if isinstance(name, str) else name[0] for name in names)
 
 
 @source("mnist_m")
@@ -138,7 +282,8 @@ class MnistM:
             raise UserError(
                 f"dataset MNIST-M is not there; allow its download, or put in place either\n"
                 f"  {top}/mnist_m_train.pt and {top}/mnist_m_test.pt, or\n"
-                f"  {top}/mnist_m_train/*.png, {top}/mnist_m_train_labels.txt and the same of mnist_m_test"
+                f"  {top}/mnist_m_train/*.png, {top}/mnist_m_train_labels.txt and the same of mnist_m_test\n"
+                f"from {MNIST_M['train'][0]} and {MNIST_M['test'][0]}"
             )
         names = tuple(str(i) for i in range(10))
         try:
@@ -172,8 +317,11 @@ class MnistM:
         from torchvision.datasets.utils import download_and_extract_archive
 
         for url, md5 in MNIST_M.values():
+            fetch = partial(
+                download_and_extract_archive, url, str(self._top()), md5=md5, remove_finished=True
+            )
             try:
-                download_and_extract_archive(url, str(self._top()), md5=md5, remove_finished=True)
+                persistent(url, fetch)
             except (OSError, RuntimeError) as error:
                 raise UserError(
                     f"MNIST-M could not be downloaded ({error}); get {url} and unpack it in {self._top()}"

@@ -15,12 +15,21 @@ T = TypeVar("T")
 def persistent(what: str, download: Callable[[], T]) -> T:
     """What `download()` returns; called again after a failure that may pass, three times in all.
 
-    Such are OSError (a connection) and RuntimeError (torch's and torchvision's word for a wrong checksum).
+    Such are a connection that is not there or breaks, a server in trouble, and a wrong checksum.
     """
     for pause in PAUSES:
         try:
             return download()
         except (OSError, RuntimeError) as error:
+            if not _may_pass(error):
+                raise
             log.warning("%s: %s; trying again in %d s", what, error, pause)
             time.sleep(pause)
     return download()
+
+
+def _may_pass(error):
+    if isinstance(error, RuntimeError):  # torch's and torchvision's words for a wrong checksum, among others
+        return "hash" in str(error) or "corrupted" in str(error)
+    refused = 400 <= (getattr(error, "code", None) or 0) < 500  # of urllib's HTTPError
+    return not refused and not isinstance(error, FileNotFoundError | PermissionError)

@@ -104,11 +104,11 @@ def _source(root, split):
 
 
 def _unpacked(source: Path, place: dict[str, int]) -> Iterator[Sample]:
-    for synset in os.listdir(source):
-        if synset in place:
+    for synset, label in place.items():
+        if (source / synset).is_dir():
             for entry in os.scandir(source / synset):
                 if entry.name.lower().endswith((".jpeg", ".jpg", ".png")):
-                    yield place[synset], f"{source.name}/{synset}/{entry.name}", 0, 0
+                    yield label, f"{source.name}/{synset}/{entry.name}", 0, 0
 
 
 def _packed(root, split, place):

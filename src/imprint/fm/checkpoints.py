@@ -1,6 +1,10 @@
 """Weights of models: read from files in their usual forms, compared with a model, identified by a hash."""
 
+import argparse
 import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -11,9 +15,27 @@ from imprint.errors import UserError
 
 _LISTED = 5  # names shown in a message that would otherwise list hundreds
 
+# where training programs put the state dict; averaged weights (EMA) come before those they average
+_WRAPPINGS = (
+    "state_dict_ema",
+    "model_ema",
+    "ema_state_dict",
+    "ema",
+    "state_dict",
+    "model_state_dict",
+    "model",
+    "module",
+)
+_PREFIXES = ("module.", "_orig_mod.", "model.")  # of DataParallel, of torch.compile, of Lightning modules
+_NO_WEIGHTS = ("n_averaged",)  # torch's AveragedModel counts its steps among the weights
+
 
 def read_state(path: str | Path) -> dict[str, torch.Tensor]:
-    """The state dict of a checkpoint file (.safetensors, .pth, .pt, .bin), out of its usual wrappings."""
+    """The state dict of a checkpoint file (.safetensors, .pth, .pt, .bin), out of its usual wrappings.
+
+    Of a file that has averaged weights (EMA) beside the others, the averaged ones. A pickle that holds anything
+    but tensors and plain values is refused, not executed.
+    """
     path = Path(path)
     if not path.exists():
         raise UserError(f"checkpoint {path} does not exist")
@@ -23,23 +45,38 @@ def read_state(path: str | Path) -> dict[str, torch.Tensor]:
         state = _read_torch(path)
     else:
         raise UserError(f"checkpoint {path}: '{path.suffix}' is none of .safetensors, .pth, .pt, .bin")
-    for wrapper in ("module.", "_orig_mod."):  # of DataParallel, of torch.compile
-        if state and all(key.startswith(wrapper) for key in state):
-            state = {key.removeprefix(wrapper): value for key, value in state.items()}
+    state = {key: value for key, value in state.items() if key not in _NO_WEIGHTS}
+    while prefix := next((p for p in _PREFIXES if state and all(key.startswith(p) for key in state)), None):
+        state = {key.removeprefix(prefix): value for key, value in state.items()}
     return state
+
+
+@contextmanager
+def only_weights() -> Iterator[None]:
+    """Inside, torch.load executes nothing, whatever a library that calls it asks for."""
+    name = "TORCH_FORCE_WEIGHTS_ONLY_LOAD"
+    before = os.environ.get(name)
+    os.environ[name] = "1"
+    try:
+        yield
+    finally:
+        os.environ.pop(name) if before is None else os.environ.update({name: before})
 
 
 def _read_torch(path):
     try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
+        with torch.serialization.safe_globals([argparse.Namespace]):  # a training's arguments, often beside
+            state = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises UnpicklingError, RuntimeError, EOFError, ...
         raise UserError(
             f"checkpoint {path} cannot be read as plain tensors ({str(error).splitlines()[0]}); "
             "save it with torch.save(model.state_dict(), ...) or as .safetensors"
         ) from error
-    for wrapping in ("state_dict", "model", "module"):
-        if isinstance(state, dict) and isinstance(state.get(wrapping), dict):
-            state = state[wrapping]
+    while isinstance(state, dict):
+        inner = next((state[name] for name in _WRAPPINGS if isinstance(state.get(name), dict)), None)
+        if inner is None:
+            break
+        state = inner
     if not isinstance(state, dict) or not all(isinstance(value, torch.Tensor) for value in state.values()):
         raise UserError(f"checkpoint {path} holds no state dict (a mapping of names to tensors)")
     return state

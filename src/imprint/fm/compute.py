@@ -48,7 +48,7 @@ class Batched:
         log.warning("out of memory with a batch of %d, going on with %d", size, self.largest)
 
     def _embed(self, x):
-        x = self.embedder.transform.normalised(x.to(self.device))
+        x = self.embedder.transform.normalised(x.to(self.device, non_blocking=True))
         x = x.contiguous(memory_format=torch.channels_last)
         with torch.autocast(self.device.type, self.dtype, enabled=self.dtype is not None):
             return self.embedder(x).to(torch.float32)
@@ -65,8 +65,11 @@ def choose_device(name: str) -> torch.device:
     there = {"cuda": torch.cuda.is_available, "mps": torch.backends.mps.is_available, "cpu": lambda: True}
     if name == "auto":
         name = next(kind for kind in there if there[kind]())
-    kind = name.partition(":")[0]
-    if kind not in there or not there[kind]():
+    kind, _, number = name.partition(":")
+    exists = kind in there and there[kind]()
+    if exists and number:
+        exists = kind == "cuda" and number.isdecimal() and int(number) < torch.cuda.device_count()
+    if not exists:
         found = ", ".join(kind for kind in there if there[kind]())
         raise UserError(f"device '{name}' is not there; this machine has: {found} (auto chooses the first)")
     return torch.device(name)
@@ -76,15 +79,16 @@ def choose_device(name: str) -> torch.device:
 def torch_settings(device: torch.device, threads: int, one_by_one: bool) -> Iterator[int]:
     """Torch set up for a job of so many threads, and put back afterwards; gives the number of loader threads.
 
-    one_by_one: whether images are read one by one. Beside a GPU all threads but one load; on the processor a
-    quarter do, and none where batches lie in memory.
+    one_by_one: whether images are read one by one. Beside a GPU all threads but one load. On the processor as
+    many load as compute: loading is a small part of the work, which fills the gaps that computing leaves, and
+    a share of the threads of its own would stand idle. A job of one thread does both in turn.
     """
-    if device.type != "cpu":
-        workers = threads - 1
+    if device.type == "cpu":
+        computing, workers = threads, threads if one_by_one and threads > 1 else 0
     else:
-        workers = max(1, threads // 4) if one_by_one and threads > 1 else 0
+        computing, workers = 1, threads - 1
     before = torch.get_num_threads(), torch.backends.cudnn.allow_tf32
-    torch.set_num_threads(max(1, threads - workers))
+    torch.set_num_threads(computing)
     torch.backends.cudnn.allow_tf32 = False  # float32 means float32
     try:
         yield workers

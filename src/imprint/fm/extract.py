@@ -1,8 +1,10 @@
 """Embeddings of one split of a dataset by one foundation model, into one HDF5 file."""
 
+import glob
 import hashlib
 import json
 import logging
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -21,7 +23,9 @@ from imprint.fm.progress import Progress
 log = logging.getLogger("imprint")
 
 _BATCH = {"cpu": 32, "mps": 64, "cuda": 256}
-_BLOCK = {"cpu": 256, "mps": 512, "cuda": 1024}  # samples between two records of progress on disk
+_BLOCK = {"cpu": 256, "mps": 512, "cuda": 1024}  # samples between two records of progress on disk,
+_SECONDS = 20  # or so much time if that is sooner
+_DTYPES = ("float32", "float16")
 _CHUNK = 2**20  # bytes of an HDF5 chunk
 _LISTED = 20  # skipped images named in the output
 
@@ -36,29 +40,35 @@ def extract(
     batch_size: int | None = None,
     threads: int = 1,
     on_error: str = "fail",
+    dtype: str = "float32",
     provenance: dict | None = None,
 ) -> None:
     """Write the embeddings of `images` (an `Images`) by `embedder` (an `Embedder`) to the HDF5 file `output`.
 
-    Datasets: embeddings (N, dim) float32, labels (N,) int64, ids (N,) str and, if the model has one,
-    classifier (C, dim) float32. Attributes: class_names and provenance (JSON), skipped (number of images left
-    out).
+    Datasets: embeddings (N, dim) of `dtype`, labels (N,) int64, ids (N,) str and, if the model has one,
+    classifier (C, dim) float32. The rows of a class lie together, classes ascending, inside a class in the
+    order of the dataset: a class is read in one piece. Attributes: class_names and provenance (JSON), skipped
+    (number of images left out).
 
     precision: float32, bf16 or fp16 (autocast; the weights stay float32). device: auto, cuda, cuda:1, mps,
     cpu. batch_size: None chooses by device; it is halved when memory runs out. threads: shared between
     loading and the model. on_error: an image that cannot be read raises `UserError` (fail) or is left out
-    (skip). provenance: further entries, such as fm, dataset and split.
+    (skip). dtype: float32 or float16; a value beyond float16 raises `UserError`. provenance: further entries,
+    such as fm, dataset and split.
 
     Rows go to `output`.partial as they are made; the next call with the same model, transform, images,
-    precision, device and provenance goes on from there. Memory does not depend on N but for labels, ids and
-    images in memory.
+    precision, device, dtype and provenance goes on from there. Memory does not depend on N but for labels,
+    ids and images in memory.
     """
     if precision not in PRECISIONS:
         raise UserError(f"unknown precision '{precision}'; known: {', '.join(PRECISIONS)}")
     if on_error not in ("fail", "skip"):
         raise UserError(f"on_error '{on_error}' is neither fail nor skip")
+    if dtype not in _DTYPES:
+        raise UserError(f"embeddings cannot be stored as '{dtype}'; known: {', '.join(_DTYPES)}")
     if len(images) == 0:
         raise UserError(f"{output}: the split has no images")
+    images = images.by_class()
     output, device = Path(output), choose_device(device)
     if precision == "fp16" and device.type == "cpu":
         log.warning("fp16 is several times slower than float32 on most processors; bf16 may be faster")
@@ -67,6 +77,7 @@ def extract(
         "transform": embedder.transform.as_dict(),
         "precision": precision,
         "on_error": on_error,
+        "dtype": dtype,
         "weight_decay": embedder.weight_decay,
         **(provenance or {}),
     }
@@ -74,12 +85,14 @@ def extract(
     journal = Journal(partial, fingerprint(about, images, device), embedder.dim)
     done_with = False
     try:
+        for left in output.parent.glob(f".{glob.escape(output.name)}.*.tmp*"):
+            left.unlink()  # a kill came while the output was written
         if journal.covered:
             log.info("%s: going on after %d of %d images", output, journal.covered, len(images))
         one_by_one = reads_one_by_one(images, embedder.transform)
         with torch_settings(device, threads, one_by_one) as workers:
             model = Batched(embedder, device, precision)
-            _fill(journal, model, images, batch_size or _BATCH[device.type], workers, on_error)
+            _fill(journal, model, images, batch_size or _BATCH[device.type], workers, on_error, dtype)
         skipped = {}
         for _, unread, _ in journal.records():
             skipped |= unread
@@ -88,7 +101,9 @@ def extract(
             raise UserError(
                 f"{output}: no image can be read; the first: {unreadable(images, *min(skipped.items()))}"
             )
-        _write(output, journal, images, skipped, about, embedder.classifier)
+        if skipped:
+            log.warning("%s: %d of %d images skipped", output, len(skipped), len(images))
+        _write(output, journal, images, skipped, about, embedder.classifier, dtype)
         done_with = True
     finally:
         journal.close(discard=done_with)
@@ -104,14 +119,38 @@ def fingerprint(about: dict, images: Images, device: torch.device) -> str:
     digest.update(np.ascontiguousarray(images.labels))
     if images.array is not None:
         digest.update(np.ascontiguousarray(images.array))
+    elif images.spans is not None:
+        digest.update(np.ascontiguousarray(images.spans))
+        digest.update(_state(images.folder))
+    else:
+        for name in images.ids:
+            digest.update(_state(images.folder / name))
     return digest.hexdigest()
 
 
-def _fill(journal, model, images, batch_size, workers, on_error):
+def _state(path):
+    """What changes when a file does, without reading it."""
+    try:
+        facts = path.stat()
+    except OSError:
+        return b"missing"
+    return f"{facts.st_size} {facts.st_mtime_ns} ".encode()
+
+
+def _fill(journal, model, images, batch_size, workers, on_error, dtype):
     """Bring the journal to its end: load, embed and record, each while the others go on."""
-    block = batch_size * max(1, _BLOCK[model.device.type] // batch_size)
-    loaded = batches(images, model.embedder.transform, batch_size, journal.covered, workers)
-    count, skipped, rows = 0, {}, []
+    kind = model.device.type
+    block = batch_size * max(1, _BLOCK[kind] // batch_size)
+    loaded = batches(
+        images,
+        model.embedder.transform,
+        batch_size,
+        start=journal.covered,
+        workers=workers,
+        ahead=1 if kind == "cpu" else 2,
+        pinned=kind == "cuda",
+    )
+    count, skipped, rows, recorded = 0, {}, [], time.monotonic()
     with Progress(len(images), journal.covered) as progress, ThreadPoolExecutor(1) as writer:
         written = None
         for number, x, unread in loaded:
@@ -123,32 +162,37 @@ def _fill(journal, model, images, batch_size, workers, on_error):
                 rows.append(model(x))
             count, skipped = count + number, skipped | unread
             progress.advance(number)
-            if count >= block or progress.done == len(images):
+            due = count >= block or time.monotonic() - recorded > _SECONDS
+            if due or progress.done == len(images):
                 if written:
                     written.result()
-                written = writer.submit(_record, journal, images, count, skipped, _joined(rows, journal.dim))
-                count, skipped, rows = 0, {}, []
+                rows = torch.cat(rows).cpu().numpy() if rows else np.empty((0, journal.dim), np.float32)
+                written = writer.submit(_record, journal, images, count, skipped, rows, dtype)
+                count, skipped, rows, recorded = 0, {}, [], time.monotonic()
         if written:
             written.result()
 
 
-def _joined(rows, dim):
-    return torch.cat(rows).cpu().numpy() if rows else np.empty((0, dim), np.float32)
-
-
-def _record(journal, images, count, skipped, rows):
-    finite = np.isfinite(rows).all(axis=1)
-    if not finite.all():
-        kept = [i for i in range(journal.covered, journal.covered + count) if i not in skipped]
-        name = images.ids[kept[int(finite.argmin())]]
-        raise UserError(
-            f"the embedding of '{name}' holds NaN or infinity; with precision fp16 try bf16 or float32, "
-            "else check the model's weights and that image"
-        )
+def _record(journal, images, count, skipped, rows, dtype):
+    problems = (
+        (
+            np.isfinite(rows).all(axis=1),
+            "holds NaN or infinity; with precision fp16 try bf16 or float32, else check the model's weights "
+            "and that image",
+        ),
+        (
+            (np.abs(rows) <= np.finfo(dtype).max).all(axis=1),
+            f"has values beyond {np.finfo(dtype).max:.0f}, the largest of {dtype}; store it as float32",
+        ),
+    )
+    for good, problem in problems:
+        if not good.all():
+            kept = [i for i in range(journal.covered, journal.covered + count) if i not in skipped]
+            raise UserError(f"the embedding of '{images.ids[kept[int(good.argmin())]]}' {problem}")
     journal.append(count, skipped, rows)
 
 
-def _write(output, journal, images, skipped, about, classifier):
+def _write(output, journal, images, skipped, about, classifier, dtype):
     """Turn the finished journal into the output file, a block at a time."""
     import h5py
 
@@ -158,12 +202,10 @@ def _write(output, journal, images, skipped, about, classifier):
     if skipped:
         listed = {images.ids[position]: skipped[position] for position in sorted(skipped)[:_LISTED]}
         about = {**about, "skipped": len(skipped), "skipped_first": listed}
-    chunk = min(len(kept), max(1, _CHUNK // (4 * journal.dim)))
+    chunk = min(len(kept), max(1, _CHUNK // (np.dtype(dtype).itemsize * journal.dim)))
     with store.atomic(output) as temporary, h5py.File(temporary, "w") as file:
         shape = (len(kept), journal.dim)
-        rows = file.create_dataset(
-            "embeddings", shape, np.float32, chunks=(chunk, journal.dim), fletcher32=True
-        )
+        rows = file.create_dataset("embeddings", shape, dtype, chunks=(chunk, journal.dim), fletcher32=True)
         end = 0
         for _, _, part in journal.records():
             rows[end : end + len(part)] = part

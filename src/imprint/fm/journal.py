@@ -4,6 +4,7 @@ The file is a header with a fingerprint and then one record a block of samples: 
 skipped, the rows. A record cut off by a kill fails its checksum and is dropped with all that follows it.
 """
 
+import fcntl
 import json
 import os
 import struct
@@ -12,6 +13,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+
+from imprint.errors import UserError
 
 _MAGIC = b"imprint partial embeddings 1\n"
 _RECORD = struct.Struct("<QQQI")  # samples covered, bytes of the skip list, bytes of the rows, CRC-32 of both
@@ -25,11 +28,15 @@ class Journal:
     """
 
     def __init__(self, path: Path, fingerprint: str, dim: int):
-        """fingerprint: names all the rows depend on. dim: length of a row."""
+        """fingerprint: names all the rows depend on. dim: length of a row.
+
+        `UserError` if another process has the file open: it would write the same rows a second time.
+        """
         self.path, self.dim = path, dim
         header = _MAGIC + fingerprint.encode() + b"\n"
         path.parent.mkdir(parents=True, exist_ok=True)
         self._file = open(path, "r+b" if path.exists() else "w+b")  # noqa: SIM115  (until `close`)
+        self._lock()
         self._start = len(header)
         self.resumed = self._file.read(len(header)) == header
         if not self.resumed:
@@ -71,6 +78,17 @@ class Journal:
         self._file.close()
         if discard:
             self.path.unlink()
+
+    def _lock(self):
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            self._file.close()
+            raise UserError(
+                f"{self.path} is being written by another process; wait for its end or stop it"
+            ) from None
+        except OSError:
+            pass  # a file system without locks
 
     def _sync(self):
         self._file.flush()

@@ -18,17 +18,23 @@ Batch = tuple[int, torch.Tensor | None, dict[int, str]]
 
 
 def batches(
-    images: Images, transform: Transform, size: int, start: int = 0, workers: int = 0
+    images: Images,
+    transform: Transform,
+    size: int,
+    start: int = 0,
+    workers: int = 0,
+    ahead: int = 0,
+    pinned: bool = False,
 ) -> Iterator[Batch]:
     """Yield (number of samples, uint8 pixels, {position: reason}) of `size` samples each, from `start` on.
 
-    The pixels are those of `transform`, on the processor. What cannot be read is left out of them and
-    reported; they are None if nothing is left. workers: so many threads load, one batch each; 0 loads when
-    asked.
+    The pixels are those of `transform`, on the processor, in page-locked memory if `pinned`. What cannot be
+    read is left out of them and reported; they are None if nothing is left. workers: so many threads load a
+    batch together; 0 loads without any. ahead: so many batches are loaded before they are asked for.
     """
 
     def in_memory(part):
-        return len(part), transform.batch_pixels(images.array[part.start : part.stop]), {}
+        return transform.batch_pixels(images.array[part.start : part.stop]), {}
 
     def one_by_one(part):
         read, unread = [], {}
@@ -39,25 +45,44 @@ def batches(
                 raise
             except Exception as error:  # a damaged file raises nearly every class there is
                 unread[position] = f"{type(error).__name__}: {error}"
-        return len(part), torch.stack(read) if read else None, unread
+        return torch.stack(read) if read else None, unread
 
     load = one_by_one if reads_one_by_one(images, transform) else in_memory
     firsts = range(start, len(images), size)
     parts = (range(first, min(first + size, len(images))) for first in firsts)
     if workers == 0:
-        yield from map(load, parts)
+        for part in parts:
+            yield _whole(part, [load(part)], pinned)
         return
     pool = ThreadPoolExecutor(workers, "imprint-load")
     try:
         loading = deque()
         for part in parts:
-            loading.append(pool.submit(load, part))
-            if len(loading) > workers:
-                yield loading.popleft().result()
+            loading.append((part, [pool.submit(load, piece) for piece in _pieces(part, workers)]))
+            if len(loading) > ahead:
+                yield _finished(*loading.popleft(), pinned)
         while loading:
-            yield loading.popleft().result()
+            yield _finished(*loading.popleft(), pinned)
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def _pieces(part, count):
+    """A range cut into at most `count` of nearly equal length."""
+    step = -(-len(part) // count)
+    return [part[first : first + step] for first in range(0, len(part), step)]
+
+
+def _finished(part, futures, pinned):
+    return _whole(part, [future.result() for future in futures], pinned)
+
+
+def _whole(part, pieces, pinned):
+    """One `Batch` of its pieces."""
+    pixels = [x for x, _ in pieces if x is not None]
+    x = None if not pixels else pixels[0] if len(pixels) == 1 else torch.cat(pixels)
+    unread = {position: reason for _, skipped in pieces for position, reason in skipped.items()}
+    return len(part), x.pin_memory() if pinned and x is not None else x, unread
 
 
 def reads_one_by_one(images: Images, transform: Transform) -> bool:

@@ -3,13 +3,15 @@
 import difflib
 import json
 import math
+import re
 from pathlib import Path
 
 import torch
 from torch import nn
 
+from imprint.data.fetch import persistent
 from imprint.errors import UserError
-from imprint.fm.checkpoints import fill, read_safetensors, read_state, weights_sha256
+from imprint.fm.checkpoints import fill, only_weights, read_safetensors, read_state, weights_sha256
 from imprint.fm.transforms import Transform
 
 _SETTINGS = ("input_size", "crop_pct", "crop_mode", "mean", "std", "interpolation")
@@ -21,9 +23,10 @@ class Embedder(nn.Module):
     dim: size of an embedding. transform: the `Transform` its images go through. identity: {source, model,
     weights_sha256}. classifier: (C, dim) float32 rows of the model's own linear head, or None. weight_decay:
     of its pre-training where the file says it, or None.
+    The argument dim, where it is known, is the size that the model's classifier takes; another is an error.
     """
 
-    def __init__(self, body, transform, identity, classifier=None, weight_decay=None):
+    def __init__(self, body, transform, identity, classifier=None, weight_decay=None, dim=None):
         super().__init__()
         self.body = body.eval().requires_grad_(False)
         self.training = False
@@ -32,7 +35,7 @@ class Embedder(nn.Module):
         try:
             with torch.inference_mode():
                 shape = tuple(self(torch.zeros(1, 3, *transform.size)).shape)
-        except (RuntimeError, AssertionError) as error:
+        except (RuntimeError, AssertionError, ValueError) as error:
             raise UserError(
                 f"model {identity['model']} does not take images of size {transform.size}: {error}"
             ) from error
@@ -41,6 +44,11 @@ class Embedder(nn.Module):
                 f"model {identity['model']} gives features of shape {shape[1:]}, not one vector an image"
             )
         self.dim = shape[1]
+        if dim is not None and dim != self.dim:
+            raise UserError(
+                f"model {identity['model']} gives {self.dim} features, its classifier takes {dim}: "
+                "they are not what comes before the classifier"
+            )
         self.identity = {**identity, "weights_sha256": weights_sha256(body.state_dict())}
         fits = classifier is not None and classifier.shape[1] == self.dim
         self.classifier = classifier.detach().float().numpy().copy() if fits else None
@@ -103,19 +111,39 @@ def _timm(name, weights, checkpoint, changes):
         model = _create(name, read_state(checkpoint), checkpoint, changes)
     else:
         try:
-            model = timm.create_model(name, pretrained=True, **_sized(name, changes))
+            with only_weights():
+                model = persistent(name, lambda: _resized(name, changes, pretrained=True))
         except Exception as error:  # the hub's client has another class for every way of being unreachable
             raise UserError(
-                f"the weights of '{name}' could not be fetched ({type(error).__name__}: {error}); "
-                "without a network, download them elsewhere and give the file as 'checkpoint'"
+                f"the weights of '{name}' could not be loaded ({type(error).__name__}: {error}){_remedy(name)}"
             ) from error
+    if not hasattr(model, "get_classifier"):
+        raise UserError(f"timm's {name} is no classifier, so it has no embedding to take")
     classifier = model.get_classifier()
     model.reset_classifier(0)
     rows = classifier.weight if isinstance(classifier, nn.Linear) else None
     config = timm.data.resolve_model_data_config(model)
     came_with = {key: config[key] for key in _SETTINGS}
     identity = {"source": "timm", "model": name}
-    return Embedder(_TimmBody(model), _transform(came_with, changes), identity, rows)
+    return Embedder(
+        _TimmBody(model), _transform(came_with, changes), identity, rows, dim=model.head_hidden_size
+    )
+
+
+def _remedy(name):
+    """What to do when weights cannot be fetched."""
+    import timm
+
+    if name.startswith("local-dir:"):
+        return "; the folder needs config.json and model.safetensors, as timm.models.save_for_hf writes them"
+    place = name.removeprefix("hf-hub:") if ":" in name else timm.get_pretrained_cfg(name).hf_hub_id
+    if not place:
+        return "; without a network, download them elsewhere and give the file as 'checkpoint'"
+    place = f"{place}{name}" if place.endswith("/") else place
+    return (
+        f"; without a network, get https://huggingface.co/{place}/resolve/main/model.safetensors elsewhere "
+        "and give the file as 'checkpoint'"
+    )
 
 
 def _check_timm_name(name, checkpoint):
@@ -135,22 +163,28 @@ def _check_timm_name(name, checkpoint):
         )
 
 
-def _sized(name, changes):
-    """Models with position embeddings must be told another input size when they are made."""
+def _resized(name, changes, **options):
+    """A timm model; one with position embeddings is told another input size when it is made.
+
+    A name with hf-hub: or local-dir: tells only by the model it makes whether it has to be told.
+    """
     import timm
 
-    config = None if ":" in name else timm.get_pretrained_cfg(name)
     size = changes.get("input_size")
-    if size is None or config is None or not config.fixed_input_size:
-        return {}
-    return {"img_size": (size, size) if isinstance(size, int) else tuple(size)}
+    sized = {} if size is None else {"img_size": (size, size) if isinstance(size, int) else tuple(size)}
+    if ":" not in name:
+        config = timm.get_pretrained_cfg(name)
+        fixed = config is not None and config.fixed_input_size
+        return timm.create_model(name, **(sized if fixed else {}), **options)
+    model = timm.create_model(name, **options)
+    if sized and model.pretrained_cfg.get("fixed_input_size"):
+        model = timm.create_model(name, **sized, **options)
+    return model
 
 
 def _create(name, state, path, changes):
     """A timm model with the weights of a checkpoint, the classifier included if the checkpoint has one."""
-    import timm
-
-    model = timm.create_model(name, **_sized(name, changes))
+    model = _resized(name, changes)
     heads = model.pretrained_cfg.get("classifier") or ()
     heads = (heads,) if isinstance(heads, str) else tuple(heads)
     rows = state.get(f"{heads[0]}.weight") if heads else None
@@ -188,35 +222,40 @@ def _transform(came_with, changes):
 def _torchvision(name, weights, checkpoint, changes):
     from torchvision import models
 
-    try:
-        entry = models.get_model_weights(name)[weights or "DEFAULT"]
-    except (KeyError, ValueError) as error:
-        if name not in models.list_models():
-            close = difflib.get_close_matches(name, models.list_models())
-            hint = f"; did you mean {' or '.join(close)}?" if close else ""
-            raise UserError(f"torchvision has no model '{name}'{hint}") from error
-        known = ", ".join(models.get_model_weights(name).__members__)
-        raise UserError(f"torchvision has no weights '{weights}' of {name}; known: {known}") from error
-    state = None if checkpoint is None else read_state(checkpoint)
-    try:
-        model = models.get_model(name, weights=entry if state is None else None)
-    except (OSError, RuntimeError) as error:
-        raise UserError(
-            f"the weights {entry.name} of torchvision's {name} could not be fetched ({error}); "
-            f"without a network, put {entry.url} into {Path(torch.hub.get_dir()) / 'checkpoints'}"
-        ) from error
-    linear = [key for key, module in model.named_modules() if isinstance(module, nn.Linear)]
-    if not linear or linear[-1].split(".")[0] not in ("fc", "head", "heads", "classifier"):
-        raise UserError(
-            f"torchvision's {name} does not end in a linear classifier, so it has no embedding to take"
-        )
-    rows = model.get_submodule(linear[-1]).weight
-    model.set_submodule(linear[-1], nn.Identity())
-    if state is not None:
-        fill(model, state, checkpoint, ignored=(f"{linear[-1]}.",))
-        rows = state.get(f"{linear[-1]}.weight")
-
+    entry = _published(name, weights)
+    # these two scale their input back from ImageNet's mean and std, with their published weights alone
+    scaled = {"transform_input": True, "init_weights": False} if name in ("googlenet", "inception_v3") else {}
     preset = entry.transforms()
+    state = None
+    if checkpoint is not None:
+        # the transformers among them are made for one size
+        fixed = {"image_size": changes.get("input_size", preset.crop_size[0])} if name[:4] == "vit_" else {}
+        model = models.get_model(name, weights=None, **scaled, **fixed)
+        # the names of torchvision's own files of densenets, which are older than the class
+        old = re.compile(r"(denselayer\d+\.(?:norm|conv))\.([12]\.)")
+        state = {old.sub(r"\1\2", key): value for key, value in read_state(checkpoint).items()}
+    else:
+        try:
+            with only_weights():
+                model = persistent(entry.name, lambda: models.get_model(name, weights=entry))
+        except Exception as error:  # torch.load has another class for every way of being damaged
+            raise UserError(
+                f"the weights {entry.name} of torchvision's {name} could not be loaded ({error}); "
+                f"without a network, put {entry.url} into {Path(torch.hub.get_dir()) / 'checkpoints'}"
+            ) from error
+    auxiliary = [key for key in ("aux1", "aux2", "AuxLogits") if hasattr(model, key)]
+    for key in auxiliary:  # classifiers of inner layers, for training
+        model.aux_logits = False
+        setattr(model, key, None)
+    head = _take_head(name, model)
+    rows = head["rows"]
+    if state is not None:
+        ignored = (f"{head['key']}.", *(f"{key}." for key in auxiliary))
+        fill(model, state, checkpoint, ignored=ignored)
+        rows = state.get(f"{head['key']}.weight")
+    if rows is not None:
+        rows = rows.flatten(1)
+
     came_with = {
         "input_size": preset.crop_size[0],
         "crop_pct": preset.crop_size[0] / preset.resize_size[0],
@@ -226,7 +265,38 @@ def _torchvision(name, weights, checkpoint, changes):
         "interpolation": preset.interpolation.value,
     }
     identity = {"source": "torchvision", "model": f"{name}.{entry.name}" if state is None else name}
-    return Embedder(model, _transform(came_with, changes), identity, rows)
+    return Embedder(model, _transform(came_with, changes), identity, rows, dim=head["dim"])
+
+
+def _published(name, weights):
+    """The entry of torchvision's registry for weights of a classification model."""
+    from torchvision import models
+
+    known = models.list_models(module=models)
+    if name not in known:
+        if name in models.list_models():
+            raise UserError(f"torchvision's {name} does not classify images, so it has no embedding to take")
+        close = difflib.get_close_matches(name, known)
+        hint = f"; did you mean {' or '.join(close)}?" if close else ""
+        raise UserError(f"torchvision has no model '{name}'{hint}")
+    entries = models.get_model_weights(name).__members__
+    if (weights or "DEFAULT") not in entries:
+        raise UserError(f"torchvision has no weights '{weights}' of {name}; known: {', '.join(entries)}")
+    return entries[weights or "DEFAULT"]
+
+
+def _take_head(name, model):
+    """Take the classifier off a model of torchvision: its {key, rows, dim}."""
+    from torchvision.models import SqueezeNet
+
+    if isinstance(model, SqueezeNet):  # classifies every place with a convolution and pools then
+        layer, key, dim = model.classifier[1], "classifier.1", model.classifier[1].in_channels
+        model.classifier = nn.Sequential(nn.Identity(), nn.AdaptiveAvgPool2d(1))
+    else:
+        key, layer = [pair for pair in model.named_modules() if isinstance(pair[1], nn.Linear)][-1]
+        dim = layer.in_features
+        model.set_submodule(key, nn.Identity())
+    return {"key": key, "rows": layer.weight, "dim": dim}
 
 
 def _pretrained(name, weights, checkpoint, changes):

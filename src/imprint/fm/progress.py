@@ -1,4 +1,4 @@
-"""How far a long job is: a bar on a terminal, a line now and then in a log."""
+"""How far a long job is: a bar on a terminal, and a line now and then in the log."""
 
 import logging
 import sys
@@ -28,7 +28,7 @@ class Progress:
         self.done += count
         if self._bar is not None:
             self._bar.update(count)
-        elif time.monotonic() - self._said >= _EVERY:
+        if time.monotonic() - self._said >= _EVERY:
             self._said = time.monotonic()
             rate = (self.done - self.before) / (self._said - self._start)
             left = (self.total - self.done) / rate
@@ -37,7 +37,7 @@ class Progress:
     def __exit__(self, *_):
         if self._bar is not None:
             self._bar.close()
-        elif self.done == self.total and self.done > self.before:
+        if self.done == self.total and self.done > self.before:
             seconds = time.monotonic() - self._start
             log.info(
                 "%d images in %.1f s, %.1f a second",

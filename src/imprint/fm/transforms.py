@@ -11,6 +11,10 @@ IMAGENET_STD = (0.229, 0.224, 0.225)
 
 _BATCHED = ("bilinear", "bicubic")  # interpolations that torch computes as Pillow does
 
+# A line of pixels grows to this many times the crop or more before it is cropped; then only the crop is computed,
+# which differs from the published way by one level of 255 here and there.
+_IMMENSE = 32
+
 
 @dataclass(frozen=True)
 class Transform:
@@ -52,16 +56,22 @@ class Transform:
         """One PIL image of any mode, resized and cropped -> uint8 (3, height, width)."""
         image = rgb(image)
         height, width = self._resized(image.height, image.width)
-        if (width, height) != image.size:
-            image = image.resize((width, height), Image.Resampling[self.interpolation.upper()])
         top, left, rows, columns = self._box(height, width)
-        if (top, left, rows, columns) != (0, 0, height, width):
-            inside = image.crop(
-                (max(left, 0), max(top, 0), min(left + columns, width), min(top + rows, height))
-            )
+        x0, y0, x1, y1 = max(left, 0), max(top, 0), min(left + columns, width), min(top + rows, height)
+        resampling = Image.Resampling[self.interpolation.upper()]
+        if height * width > _IMMENSE * rows * columns:
+            across, down = image.width / width, image.height / height
+            box = x0 * across, y0 * down, min(x1 * across, image.width), min(y1 * down, image.height)
+            inside = image.resize((x1 - x0, y1 - y0), resampling, box)
+        else:
+            if (width, height) != image.size:
+                image = image.resize((width, height), resampling)
+            inside = image.crop((x0, y0, x1, y1))
+        if inside.size != (columns, rows):
             image = Image.new("RGB", (columns, rows), self._fill())
             image.paste(inside, (max(-left, 0), max(-top, 0)))
-        return torch.from_numpy(np.array(image)).permute(2, 0, 1)
+            inside = image
+        return torch.from_numpy(np.array(inside)).permute(2, 0, 1)
 
     def batch_pixels(self, array: np.ndarray | torch.Tensor) -> torch.Tensor:
         """Images of equal size, uint8 (N, H, W) or (N, H, W, 3) -> uint8 (N, 1 or 3, height, width).
@@ -75,7 +85,7 @@ class Transform:
         height, width = self._resized(*x.shape[2:])
         if (height, width) != tuple(x.shape[2:]):
             x = torch.nn.functional.interpolate(
-                x.contiguous(), (height, width), mode=self.interpolation, antialias=True, align_corners=False
+                x, (height, width), mode=self.interpolation, antialias=True, align_corners=False
             )
         top, left, rows, columns = self._box(height, width)
         inside = x[:, :, max(top, 0) : top + rows, max(left, 0) : left + columns]
@@ -95,7 +105,7 @@ class Transform:
         """Pixels, uint8 (..., 1 or 3, height, width) -> float32 (..., 3, height, width), on their device."""
         mean = torch.tensor(self.mean, device=x.device)[:, None, None]
         std = torch.tensor(self.std, device=x.device)[:, None, None]
-        return (x.to(torch.float32) / 255 - mean) / std
+        return (x / 255 - mean).div_(std)
 
     def _resized(self, height, width):
         """The size an image of (height, width) is scaled to."""
@@ -108,7 +118,7 @@ class Transform:
             return (goal_height, longer) if height <= width else (longer, goal_width)
         ratios = height / goal_height, width / goal_width
         ratio = max(ratios) if self.fit == "border" else min(ratios)
-        return round(height / ratio), round(width / ratio)
+        return max(1, round(height / ratio)), max(1, round(width / ratio))
 
     def _box(self, height, width):
         """(top, left, rows, columns) of the centre crop; negative where the image must be padded."""
