@@ -5,11 +5,9 @@ python -m benchmarks.collapse
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
-
 import numpy as np
 
+from benchmarks.clock import seconds
 from benchmarks.data import made
 from imprint.collapse import collapse
 from imprint.normalize import l2
@@ -24,16 +22,6 @@ def by_matrices(x: np.ndarray, y: np.ndarray, classes: int) -> tuple[float, floa
     nc1 = np.trace(within @ np.linalg.pinv(between, rcond=1e-6)) / classes
     explained = np.trace(np.linalg.pinv(within + between, rcond=1e-6) @ between)
     return nc1, 1 - explained / np.linalg.matrix_rank(between, tol=1e-6)
-
-
-def seconds(function: Callable[[], object], repeats: int = 5) -> float:
-    """Median time of some calls."""
-    times = []
-    for _ in range(repeats):
-        start = time.perf_counter()
-        function()
-        times.append(time.perf_counter() - start)
-    return float(np.median(times))
 
 
 def main() -> None:

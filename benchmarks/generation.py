@@ -5,25 +5,15 @@ python -m benchmarks.generation
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 
 import numpy as np
 
+from benchmarks.clock import seconds
 from benchmarks.data import made
 from imprint.generate import proxy_sets
 
 SEED = 17121997
-
-
-def seconds(function: Callable[[], object], repeats: int = 3) -> float:
-    """Median time of some calls."""
-    times = []
-    for _ in range(repeats):
-        start = time.perf_counter()
-        function()
-        times.append(time.perf_counter() - start)
-    return float(np.median(times))
 
 
 def main() -> None:

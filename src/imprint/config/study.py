@@ -4,70 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import os
-import random
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from imprint.config import check, read
-from imprint.config.models import Experiment, StudyConfig, TaskConfig
+from imprint.config.models import Experiment, StudyConfig
 from imprint.config.presets import PRESETS
+from imprint.config.tasks import Task, resolve
 from imprint.generate import GENERATORS
 from imprint.method import Configuration, k_name, k_of
 from imprint.store import canonical
 
 Group = tuple[str, str, str]  # fm, task, shots
-
-
-@dataclass(frozen=True)
-class Task:
-    """A resolved task. groups: for each draw the original classes of each new class; None keeps all as they are."""
-
-    name: str
-    family: str
-    d: int | None
-    datasets: tuple[str, ...]
-    draws: tuple[tuple[tuple[int, ...], ...] | None, ...]
-
-    def spec(self) -> dict[str, Any]:
-        """What a job needs to know of the task, as JSON can hold it."""
-        return {"task": self.name, "family": self.family, "d": self.d, "draws": self.draws}
-
-
-def _resolve(name: str, config: TaskConfig, count: int | None) -> Iterator[Task]:
-    groups: tuple[tuple[int, ...], ...] | None = None
-    if config.family is not None:
-        yield from _family(name, config, count)
-        return
-    if config.classes is not None:
-        groups = tuple((c,) for c in config.classes)
-    elif config.label_map is not None:
-        new = sorted(set(config.label_map.values()))
-        groups = tuple(tuple(old for old, to in config.label_map.items() if to == j) for j in new)
-    yield Task(name, name, None, config.datasets, (groups,))
-
-
-def _family(name: str, config: TaskConfig, count: int | None) -> Iterator[Task]:
-    """The tasks "d in 1" of a family, with the draws of the paper (DESIGN: Python's `random`, shuffled in place)."""
-    family = config.family
-    generator = random.Random(family.seed)
-    sample = family.sample or count
-    classes = generator.sample(range(count or sample), sample)
-    stride = sample // family.classes
-    orders = []
-    for _ in range(family.draws):
-        generator.shuffle(classes)
-        orders.append(tuple(classes))
-    for d in family.d:
-        draws = tuple(
-            tuple(order[stride * j : stride * j + d] for j in range(family.classes)) for order in orders
-        )
-        yield Task(f"{name}-d{d}", name, d, config.datasets, draws)
 
 
 def configurations(experiment: Experiment) -> list[Configuration]:
@@ -130,7 +79,7 @@ class Study:
         resolved = {}
         for name, config in self.config.tasks.items():
             counts = [getattr(self.config.datasets[d], "class_count", None) for d in config.datasets]
-            resolved[name] = list(_resolve(name, config, None if None in counts else sum(counts)))
+            resolved[name] = list(resolve(name, config, None if None in counts else sum(counts)))
         return resolved
 
     @cached_property
@@ -309,67 +258,3 @@ class Study:
             "datasets": ", ".join(self.config.datasets),
             "seeds": len(self.config.seeds),
         }
-
-
-def load(
-    files: Iterable[str | Path],
-    overrides: Mapping[str, Any] | None = None,
-    *,
-    figures: Iterable[str],
-    tables: Iterable[str],
-) -> Study:
-    """Read a study from YAML files, later ones extending or replacing keys of earlier ones, then `overrides`.
-
-    figures, tables: the names that experiments may ask for. Raises `ConfigError` with all problems at once.
-    """
-    files = [str(f) for f in files]
-    raw: dict[str, Any] = {}
-    for file in files:
-        raw = _merged(raw, read.read_yaml(file))
-    if overrides:
-        raw = _merged(raw, overrides)
-    source = " + ".join([*files, *(["--config"] if overrides else [])])
-    parsed = read.parse(raw)
-    named = {
-        section: [str(name) for name in raw[section]] if isinstance(raw.get(section), dict) else []
-        for section in read.SECTIONS
-    }
-    problems = parsed.problems + check.problems(parsed, named, list(figures), list(tables))
-    if parsed.config is None or problems:
-        raise read.ConfigError(source, problems)
-    return Study(parsed.config)
-
-
-def load_for_workflow(configfiles: Iterable[Any], given: Mapping[str, Any]) -> Study:
-    """The study that Snakemake is asked for: config.yaml, or the files of `--configfile`, or `--config study=FILE`.
-
-    given: what `--config` says. Snakemake reads `--configfile` itself and tells its faults in its own words; a file
-    given as `study` is read here.
-    """
-    from imprint.plots import FIGURES
-    from imprint.tables import TABLES
-
-    overrides = {key: _typed(value) for key, value in given.items()}
-    files = list(configfiles) or [overrides.pop("study", "config.yaml")]
-    overrides.pop("study", None)
-    return load(files, overrides, figures=FIGURES, tables=TABLES)
-
-
-def _typed(value: Any) -> Any:
-    """Numbers and truth values that Snakemake leaves as texts inside lists and mappings of `--config`."""
-    if isinstance(value, Mapping):
-        return {_typed(k): _typed(v) for k, v in value.items()}
-    if isinstance(value, list):
-        return [_typed(v) for v in value]
-    if isinstance(value, str):
-        read_as = yaml.safe_load(value) if value and len(value) < 100 and value[0] not in "*&![{" else value
-        return read_as if isinstance(read_as, int | float | bool) else value
-    return value
-
-
-def _merged(base: Mapping[str, Any], extra: Mapping[str, Any]) -> dict[str, Any]:
-    merged = dict(base)
-    for key, value in extra.items():
-        both = isinstance(merged.get(key), Mapping) and isinstance(value, Mapping)
-        merged[key] = _merged(merged[key], value) if both else value
-    return merged
