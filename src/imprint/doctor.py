@@ -18,6 +18,7 @@ from urllib.parse import urlparse
 
 import numpy as np
 
+from imprint import estimate
 from imprint.config import Study
 from imprint.config.models import EmbeddingsFM, PretrainedFM
 from imprint.errors import UserError
@@ -49,13 +50,33 @@ def examine(study: Study) -> Iterator[Finding]:
         finding, counts[name] = _dataset(study, name)
         yield finding
     size = 0
+    widths: dict[str, int | None] = {}
     for name in study.config.fms:
         datasets = {d for fm, task, _ in study.groups if fm == name for d in study.datasets_of(task)}
         samples = sum(sum(counts[d].values()) for d in datasets)
-        findings, width = _fm(study, name, samples)
+        findings, widths[name] = _fm(study, name, samples)
         yield from findings
-        size += samples * (width or 0) * 4
+        size += samples * (widths[name] or 0) * 4
+    known = [
+        group
+        for group in study.groups
+        if widths[group[0]] and all(counts[d] for d in study.datasets_of(group[1]))
+    ]
+    if known:
+        costs = estimate.costs(study, known, counts, widths)
+        size += sum(cost.size for cost in costs.values())
+        for rule, cost in costs.items():
+            text = f"{cost.jobs:,} jobs, about {_duration(cost.seconds)} on one core, {cost.size / 2**30:.2f} GiB"
+            yield Finding(GOOD, f"rule {rule}", text)
+    if len(known) < len(study.groups):
+        text = f"no estimate for {len(study.groups) - len(known)} of {len(study.groups)} (FM, task, shots): see above"
+        yield Finding(WARNING, "study", text)
     yield _disk(study.root, size)
+
+
+def _duration(seconds: float) -> str:
+    hours, rest = divmod(int(seconds), 3600)
+    return f"{hours} h {rest // 60:02d} min" if seconds >= 60 else f"{seconds:.0f} s"
 
 
 def _dataset(study: Study, name: str) -> tuple[Finding, dict[str, int]]:
@@ -177,16 +198,15 @@ def _forward(embedder: Any, device_name: str, subject: str, samples: int) -> Ite
             BAD, subject, f"embeddings on {device} differ from those on the CPU: cosine {cosine:.4f}"
         )
         return
-    hours, rest = divmod(int(samples * seconds), 3600)
-    estimate = f"; {samples:,} images in about {hours} h {rest // 60:02d} min" if samples else ""
+    whole = f"; {samples:,} images in about {_duration(samples * seconds)}" if samples else ""
     same = "" if device.type == "cpu" else f", as on the CPU (cosine {cosine:.5f})"
-    text = f"forward pass on {device} is sound, length {lengths.mean():.2f}{same}; {1 / seconds:.0f} images/s{estimate}"
+    text = f"forward pass on {device} is sound, length {lengths.mean():.2f}{same}; {1 / seconds:.0f} images/s{whole}"
     yield Finding(GOOD, subject, text)
 
 
 def _disk(root: Path, size: int) -> Finding:
     place = next(p for p in (root, *root.absolute().parents) if p.exists())
     free = shutil.disk_usage(place).free
-    text = f"{size / 2**30:.2f} GiB of embeddings, {free / 2**30:.1f} GiB free in {root}"
-    # proxies, scores and logs are small beside the embeddings
+    text = f"{size / 2**30:.2f} GiB of embeddings and proxies, {free / 2**30:.1f} GiB free in {root}"
+    # scores, figures and logs are small beside them
     return Finding(GOOD if free > 1.5 * size + 2**28 else BAD, "disk", text)

@@ -52,6 +52,9 @@ def test_a_sound_study_passes_and_nothing_is_made(study, tmp_path, monkeypatch, 
     assert {f["level"] for f in findings} == {"ok"}
     assert any("embeddings of 96" in f["text"] for f in findings)
     assert any("1,797 images in about" in f["text"] for f in findings)
+    rules = {f["subject"]: f["text"] for f in findings if f["subject"].startswith("rule ")}
+    assert rules["rule proxies"].startswith("1 jobs, about ")
+    assert rules["rule evaluate"].startswith("1 jobs, about ")
     assert not (tmp_path / "results").exists()
 
 
