@@ -152,11 +152,12 @@ def _fm(study: Study, name: str, samples: int) -> tuple[list[Finding], int | Non
         text = f"its weights cannot be loaded: {type(error).__name__}: {str(error).splitlines()[0]}"
         return [Finding(BAD, subject, f"{text}; without a network give a checkpoint")], None
     sha = embedder.identity["weights_sha256"]
-    found = [
-        Finding(
-            GOOD, subject, f"{config.model} loads, weights sha256 {sha[:16]}, embeddings of {embedder.dim}"
-        )
-    ]
+    text = f"{config.model} loads, weights sha256 {sha[:16]}, embeddings of {embedder.dim}"
+    if isinstance(config, PretrainedFM):
+        from imprint.fm.pretrain import read_facts
+
+        text += f"; {read_facts(checkpoint)['accuracy']['held_out']:.1%} on held-out images of its own classes"
+    found = [Finding(GOOD, subject, text)]
     try:
         found += _forward(embedder, study.config.compute.device, subject, samples)
     except UserError as error:
