@@ -156,7 +156,8 @@ def _fm(study: Study, name: str, samples: int) -> tuple[list[Finding], int | Non
     if isinstance(config, PretrainedFM):
         from imprint.fm.pretrain import read_facts
 
-        text += f"; {read_facts(checkpoint)['accuracy']['held_out']:.1%} on held-out images of its own classes"
+        known = read_facts(checkpoint)["accuracy"]["held_out"]
+        text += f"; {known:.1%} on held-out images of its own classes"
     found = [Finding(GOOD, subject, text)]
     try:
         found += _forward(embedder, study.config.compute.device, subject, samples)
