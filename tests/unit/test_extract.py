@@ -428,3 +428,32 @@ def test_threads_are_those_of_the_job_and_put_back():
         with compute.torch_settings(torch.device("cuda"), threads, True) as workers:
             assert max(1, workers + torch.get_num_threads()) == threads
     assert torch.get_num_threads() == before
+
+
+def test_on_the_processor_loading_and_computing_take_turns(embedder, folder, tmp_path, monkeypatch):
+    """All threads load, then all compute: never more at work than the job has."""
+    computing, loaded_meanwhile = [False], []
+
+    def forward(x):
+        computing[0] = True
+        time.sleep(0.05)
+        computing[0] = False
+
+    embedder.body.before = forward
+    read = Images.__getitem__
+    monkeypatch.setattr(
+        Images, "__getitem__", lambda images, i: loaded_meanwhile.append(computing[0]) or read(images, i)
+    )
+    extract(embedder, folder, tmp_path / "e.h5", device="cpu", threads=4, batch_size=5)
+    assert len(loaded_meanwhile) == 20
+    assert not any(loaded_meanwhile)
+
+
+def test_files_that_are_missing_or_inside_an_archive_can_be_expected(folder, tmp_path):
+    folder.expect(range(20))
+    Images(folder.labels, folder.ids, folder.class_names, folder=tmp_path / "nowhere").expect([0, 1])
+    (tmp_path / "archive").write_bytes(b"0" * 100)
+    spans = np.array([[0, 50], [50, 50]])
+    Images(folder.labels[:2], folder.ids[:2], folder.class_names, None, tmp_path / "archive", spans).expect(
+        [0, 1]
+    )

@@ -1,7 +1,9 @@
 """One split of a dataset, however it is stored."""
 
 import io
+import os
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
@@ -42,6 +44,22 @@ class Images:
         with open(self.folder, "rb") as archive:
             archive.seek(first)
             return read_image(io.BytesIO(archive.read(size)))
+
+    def expect(self, rows: Sequence[int]) -> None:
+        """Ask the system to read the files of these samples into its cache, without waiting for it."""
+        if self.array is not None or not hasattr(os, "posix_fadvise"):
+            return
+        for i in rows:
+            path, first, size = self.folder, 0, 0
+            if self.spans is None:
+                path = path / self.ids[i]
+            else:
+                first, size = self.spans[i].tolist()
+            with (
+                suppress(OSError),
+                open(path, "rb", buffering=0) as file,
+            ):  # reading it will say what is wrong
+                os.posix_fadvise(file.fileno(), first, size, os.POSIX_FADV_WILLNEED)
 
     def take(self, rows: Sequence[int] | np.ndarray) -> "Images":
         """The samples of these row numbers, in this order."""

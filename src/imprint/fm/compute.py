@@ -79,9 +79,9 @@ def choose_device(name: str) -> torch.device:
 def torch_settings(device: torch.device, threads: int, one_by_one: bool) -> Iterator[int]:
     """Torch set up for a job of so many threads, and put back afterwards; gives the number of loader threads.
 
-    one_by_one: whether images are read one by one. Beside a GPU all threads but one load. On the processor as
-    many load as compute: loading is a small part of the work, which fills the gaps that computing leaves, and
-    a share of the threads of its own would stand idle. A job of one thread does both in turn.
+    one_by_one: whether images are read one by one. Beside a GPU all threads but one load. On the processor all
+    threads load and all compute, in turn (`batches` with `ahead` 0): a share of its own for either would stand
+    idle, and both at once would be twice the threads of the job.
     """
     if device.type == "cpu":
         computing, workers = threads, threads if one_by_one and threads > 1 else 0

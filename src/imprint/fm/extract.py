@@ -147,7 +147,7 @@ def _fill(journal, model, images, batch_size, workers, on_error, dtype):
         batch_size,
         start=journal.covered,
         workers=workers,
-        ahead=1 if kind == "cpu" else 2,
+        ahead=0 if kind == "cpu" else 2,
         pinned=kind == "cuda",
     )
     count, skipped, rows, recorded = 0, {}, [], time.monotonic()

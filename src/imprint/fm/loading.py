@@ -7,6 +7,7 @@ nothing has to be copied between processes or started anew in a job's script.
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 
 import torch
 
@@ -30,7 +31,8 @@ def batches(
 
     The pixels are those of `transform`, on the processor, in page-locked memory if `pinned`. What cannot be
     read is left out of them and reported; they are None if nothing is left. workers: so many threads load a
-    batch together; 0 loads without any. ahead: so many batches are loaded before they are asked for.
+    batch together; 0 loads without any. ahead: so many batches are loaded before they are asked for; with 0 the
+    system reads the files of the next batch meanwhile, which takes no thread of ours.
     """
 
     def in_memory(part):
@@ -49,18 +51,23 @@ def batches(
 
     load = one_by_one if reads_one_by_one(images, transform) else in_memory
     firsts = range(start, len(images), size)
-    parts = (range(first, min(first + size, len(images))) for first in firsts)
+    parts = [range(first, min(first + size, len(images))) for first in firsts]
     if workers == 0:
-        for part in parts:
-            yield _whole(part, [load(part)], pinned)
+        for part, following in pairwise([*parts, ()]):
+            batch = _whole(part, [load(part)], pinned)
+            images.expect(following)
+            yield batch
         return
     pool = ThreadPoolExecutor(workers, "imprint-load")
     try:
         loading = deque()
-        for part in parts:
+        for part, following in pairwise([*parts, ()]):
             loading.append((part, [pool.submit(load, piece) for piece in _pieces(part, workers)]))
             if len(loading) > ahead:
-                yield _finished(*loading.popleft(), pinned)
+                batch = _finished(*loading.popleft(), pinned)
+                if ahead == 0:
+                    images.expect(following)
+                yield batch
         while loading:
             yield _finished(*loading.popleft(), pinned)
     finally:
