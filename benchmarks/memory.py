@@ -36,7 +36,9 @@ def job(folder: Path) -> None:
 
     train, test = (pool([store.read_embeddings(folder / f"{split}.h5")]) for split in ("train", "test"))
     task = {"task": "all", "family": "all", "d": None, "draws": [None], "shots": "full"}
-    proxies = make_proxies(train, {**task, "gen": "all", "k": None, "seeds": {"none": [1], "l2": [1]}})
+    proxies, _ = make_proxies(
+        train, {**task, "gen": "all", "k": None, "seeds": {"none": [None], "l2": [None]}}
+    )
     cells = [[pre, "all", None, *scoring, [1]] for pre in ("none", "l2") for scoring in agg_scorings(pre)]
     score(train, test, {("all", None): proxies}, {**task, "fm": "fm", "cells": cells})
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20

@@ -43,8 +43,8 @@ def prepare(folder: Path) -> SimpleNamespace:
     cells = []
     for gen, k in GENERATIONS:
         number = None if k == "all" else int(k)
-        seeds = dict.fromkeys(("none", "l2"), list(SEEDS))
-        sets = make_proxies(train, {**TASK, "gen": gen, "k": number, "seeds": seeds}, threads=2)
+        seeds = dict.fromkeys(("none", "l2"), list(SEEDS) if gen == "kmeans" else [None])
+        sets, _ = make_proxies(train, {**TASK, "gen": gen, "k": number, "seeds": seeds}, threads=2)
         store.write_proxies(folder / f"{gen}-{k}.h5", sets, "{}")
         cells += [
             [pre, gen, number, *scoring, list(SEEDS)]
@@ -60,8 +60,8 @@ def prepare(folder: Path) -> SimpleNamespace:
             proxies=[str(folder / f"{gen}-{k}.h5") for gen, k in GENERATIONS],
         ),
         output=Named(scores=str(folder / "scores.parquet")),
-        params=Named(spec=store.canonical(spec), generations=GENERATIONS),
-        config={"compute": {"scoring_device": "cpu"}},
+        params=Named(spec=store.canonical(spec), generations=GENERATIONS, code=""),
+        config={"results": str(folder), "compute": {"scoring_device": "cpu"}},
         log=[str(folder / "log")],
         threads=2,
         rule="evaluate",

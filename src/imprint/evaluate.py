@@ -61,6 +61,16 @@ Work = list[tuple[int, Candidate, list[Scoring]]]
 
 
 def evaluate(
+    x: np.ndarray, y: np.ndarray, classes: int, candidates: Sequence[Candidate], **how: Any
+) -> list[dict[Scoring, Scores]]:
+    """Scores of every candidate under each of its scorings; arguments as in `evaluate_each`."""
+    results: list[dict[Scoring, Scores]] = [{} for _ in candidates]
+    for index, scoring, made in evaluate_each(x, y, classes, candidates, **how):
+        results[index][scoring] = made
+    return results
+
+
+def evaluate_each(
     x: np.ndarray,
     y: np.ndarray,
     classes: int,
@@ -70,15 +80,14 @@ def evaluate(
     memory: int = MEMORY,
     device: str = "cpu",
     effort: Effort | None = None,
-) -> list[dict[Scoring, Scores]]:
-    """Scores of every candidate under each of its scorings.
+) -> Iterator[tuple[int, Scoring, Scores]]:
+    """Scores of every candidate (by number) under each of its scorings, as soon as they are known.
 
     x: (n, D) float32 test embeddings, y: (n,) their labels in [0, classes). head: (C, D) the weights of the FM's own
     classifier, the reference of NORMpost `quantile_fm`. memory: bytes that the blocks of products and neighbours
     may take beside the inputs and one normalised copy of the largest proxy set. device: cpu, or one of torch's,
     which gives the same predictions but where keys agree to the last digits of float32.
     """
-    results: list[dict[Scoring, Scores]] = [{} for _ in candidates]
     effort = effort if effort is not None else Effort()
     start = time.perf_counter()
     for users, predicted in predict(
@@ -86,9 +95,8 @@ def evaluate(
     ):
         made = scores(y, predicted, classes)
         for index, scoring in users:
-            results[index][scoring] = made
+            yield index, scoring, made
     effort.seconds += time.perf_counter() - start
-    return results
 
 
 def predict(
@@ -101,7 +109,7 @@ def predict(
     device: str = "cpu",
     effort: Effort | None = None,
 ) -> Iterator[tuple[list[tuple[int, Scoring]], np.ndarray]]:
-    """Predictions (n,), each with the candidates (by number) and scorings that give it; arguments as in `evaluate`."""
+    """Predictions (n,), each with the candidates (by number) and scorings that give it; arguments as in `evaluate_each`."""
     x = np.ascontiguousarray(x, np.float32)
     lengths = np.linalg.norm(x, axis=1)
     queries = {norm: Queries(x, lengths, norm == "l2") for norm in ("none", "l2")}

@@ -139,15 +139,25 @@ class ProxySet:
         return self.values if self.samples is None else train[self.samples]
 
 
-def write_proxies(path: str | Path, sets: dict[tuple[str, int, int], ProxySet], source: str) -> None:
-    """Write proxy sets by (norm_pre, seed, draw). Sets that are one object are stored once, linked by name."""
+# proxy sets by norm_pre, seed and draw; the seed is None where it changes nothing
+ProxySets = dict[tuple[str, int | None, int], ProxySet]
+
+
+def proxies_of(sets: ProxySets, norm_pre: str, seed: int, draw: int) -> ProxySet:
+    """The set for a seed, be it of all seeds."""
+    own = sets.get((norm_pre, seed, draw))
+    return own if own is not None else sets[norm_pre, None, draw]
+
+
+def write_proxies(path: str | Path, sets: ProxySets, source: str) -> None:
+    """Write proxy sets. Those that are one object are stored once, linked by name."""
     import h5py
 
     with atomic(path) as temporary, h5py.File(temporary, "w") as file:
         file.attrs["provenance"] = source
         written: dict[int, Any] = {}
         for (norm_pre, seed, draw), proxies in sets.items():
-            name = f"{norm_pre}/seed{seed}/draw{draw}"
+            name = f"{norm_pre}/{'any seed' if seed is None else f'seed{seed}'}/draw{draw}"
             if id(proxies) in written:
                 file[name] = written[id(proxies)]
                 continue
@@ -158,11 +168,11 @@ def write_proxies(path: str | Path, sets: dict[tuple[str, int, int], ProxySet], 
             group.create_dataset(kind, data=getattr(proxies, kind), fletcher32=True)
 
 
-def read_proxies(path: str | Path) -> dict[tuple[str, int, int], ProxySet]:
-    """Read a file of the proxies rule: sets by (norm_pre, seed, draw); sets stored once are one object again."""
+def read_proxies(path: str | Path) -> ProxySets:
+    """Read a file of the proxies rule; sets stored once are one object again."""
     import h5py
 
-    sets: dict[tuple[str, int, int], ProxySet] = {}
+    sets: ProxySets = {}
     stored: dict[int, ProxySet] = {}
     with open_hdf5(path) as file:
         for norm_pre, seeds in file.items():
@@ -176,7 +186,8 @@ def read_proxies(path: str | Path) -> dict[tuple[str, int, int], ProxySet]:
                             samples=group["samples"][:] if "samples" in group else None,
                             seconds=float(group.attrs["seconds"]),
                         )
-                    sets[norm_pre, int(seed[4:]), int(draw[4:])] = stored[place]
+                    number = int(seed[4:]) if seed.startswith("seed") else None
+                    sets[norm_pre, number, int(draw[4:])] = stored[place]
     return sets
 
 

@@ -118,8 +118,8 @@ def fingerprint(script: str | Path) -> str:
     return digest.hexdigest()[:16]
 
 
-# what these do shows in no result: messages, and the form of files (which a format change must rename)
-_ASIDE = {"imprint", "imprint.errors", "imprint.workflow"}
+# what these do shows in no result: messages, and what is kept of earlier runs
+_ASIDE = {"imprint", "imprint.errors", "imprint.kept", "imprint.workflow"}
 
 
 def _closure(modules: Iterable[str]) -> set[str]:

@@ -13,6 +13,7 @@ from imprint.grid.scores import score
 from imprint.grid.tidy import collect, rows_of
 from imprint.method import Configuration, Scoring
 from imprint.normalize import l2
+from imprint.store import proxies_of
 
 
 def samples(seed, n=120, d=6, classes=6):
@@ -36,7 +37,7 @@ def proxies(task, gen, k, seeds=(1, 2), shots="full", norm_pre=("none", "l2")):
         "seeds": dict.fromkeys(norm_pre, list(seeds)),
         "ls_lambda": 0.1,
     }
-    return make_proxies(TRAIN, spec)
+    return make_proxies(TRAIN, spec)[0]
 
 
 def test_proxies_are_made_for_every_norm_seed_and_draw():
@@ -48,9 +49,9 @@ def test_proxies_are_made_for_every_norm_seed_and_draw():
     np.testing.assert_array_equal(made["l2", 2, 1].values, expected.values)
 
 
-def test_what_no_seed_changes_is_one_object_unless_shots_are_drawn():
-    made = proxies(TASK, "mean", 1)
-    assert made["none", 1, 0] is made["none", 2, 0]
+def test_what_no_seed_changes_is_made_once_unless_shots_are_drawn():
+    made = proxies(TASK, "mean", 1, seeds=[None])
+    assert proxies_of(made, "none", 1, 0) is proxies_of(made, "none", 2, 0)
     few = proxies(TASK, "mean", 1, shots="3")
     assert not np.array_equal(few["none", 1, 0].values, few["none", 2, 0].values)
     rows = draw_shots(TRAIN.y, "3", 2)
@@ -66,7 +67,7 @@ def test_sample_proxies_are_numbered_as_rows_of_the_pool():
 def test_kls_gives_the_same_from_stored_clusters():
     spec = {**TASK, "shots": "full", "gen": "kls", "k": 2, "seeds": {"l2": [1]}, "ls_lambda": 0.1}
     stored = proxies(TASK, "kmeans", 2, seeds=[1], norm_pre=["l2"])
-    own, other = make_proxies(TRAIN, spec), make_proxies(TRAIN, spec, stored)
+    own, other = make_proxies(TRAIN, spec)[0], make_proxies(TRAIN, spec, stored)[0]
     np.testing.assert_array_equal(own["l2", 1, 0].values, other["l2", 1, 0].values)
 
 
@@ -114,7 +115,7 @@ def test_a_class_without_training_samples_is_an_error_that_names_the_task():
 
 
 def test_collapse_has_a_row_for_each_draw():
-    frame = measure_collapse(TRAIN, {**PAIRS, "fm": "net"})
+    frame = measure_collapse(TRAIN, {**PAIRS, "fm": "net"})[0]
     assert list(frame["draw"]) == [0, 1]
     assert (frame["classes"] == 2).all()
 
@@ -133,5 +134,5 @@ def test_an_experiment_gets_its_own_rows():
     own = rows_of(whole, selection)
     assert len(own) == 2
     assert set(own["gen"]) == {"all"}
-    frame = collect([measure_collapse(TRAIN, {**t, "fm": "net"}) for t in (PAIRS, TASK)])
+    frame = collect([measure_collapse(TRAIN, {**t, "fm": "net"})[0] for t in (PAIRS, TASK)])
     assert set(rows_of(frame, selection)["task"]) == {"p-d2"}

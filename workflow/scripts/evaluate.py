@@ -5,11 +5,15 @@ import json
 from imprint import store
 from imprint.data.tasks import pool
 from imprint.grid.scores import score
+from imprint.kept import keeping, place
 from imprint.method import k_of
 from imprint.normalize import QUANTILE_REFERENCES
 from imprint.workflow import job
 
-with job(snakemake) as log:
+with (
+    job(snakemake) as log,
+    keeping(place(snakemake.config["results"], snakemake.output.scores)) as kept,
+):
     spec = json.loads(snakemake.params.spec)
     train, test = (
         pool([store.read_embeddings(path) for path in paths])
@@ -19,7 +23,8 @@ with job(snakemake) as log:
         (gen, k_of(k)): store.read_proxies(path)
         for (gen, k), path in zip(snakemake.params.generations, snakemake.input.proxies, strict=True)
     }
-    table, effort = score(train, test, proxies, spec, snakemake.config["compute"]["scoring_device"])
+    device = snakemake.config["compute"]["scoring_device"]
+    table, effort, work = score(train, test, proxies, spec, device, kept, snakemake.params.code)
     references = {
         norm: QUANTILE_REFERENCES[norm] for norm in table["norm_post"].unique() if norm in QUANTILE_REFERENCES
     }
@@ -27,6 +32,6 @@ with job(snakemake) as log:
         snakemake.output.scores, table, store.provenance(spec=spec, quantile_references=references)
     )
     log.info(
-        "%d rows: %d configurations, %d rankings, %d different predictions, %.1f s in the engine",
-        len(table), effort.configurations, effort.rankings, effort.predictions, effort.seconds,
+        "cells: %s; %d rankings, %d different predictions, %.1f s in the engine",
+        work, effort.rankings, effort.predictions, effort.seconds,
     )  # fmt: skip

@@ -34,5 +34,6 @@ with job(snakemake) as log:
         "classes": class_names(parts, json.loads(snakemake.params.groups)),
         "fm": parts[0].provenance,
     }
-    head.save(snakemake.output.head, pool(parts), sets[configuration.norm_pre, seed, 0], configuration, about)
+    proxies = store.proxies_of(sets, configuration.norm_pre, seed, 0)
+    head.save(snakemake.output.head, pool(parts), proxies, configuration, about)
     log.info("%s, accuracy %.4f", configuration, accuracy)

@@ -206,12 +206,14 @@ class Study:
                 GENERATORS[configuration.gen].clusters == gen and k_name(configuration.k) == k
             ):
                 wanted.setdefault(configuration.norm_pre, set()).update(seeds)
+        # one set for all seeds where they change nothing: then a new seed is no reason to run the job again
+        seeded = GENERATORS[gen].seeded or group[2] != "full"
         spec = {
             **self.tasks[group[1]].spec(),
             "shots": group[2],
             "gen": gen,
             "k": k_of(k),
-            "seeds": {pre: sorted(seeds) for pre, seeds in sorted(wanted.items())},
+            "seeds": {pre: sorted(seeds) if seeded else [None] for pre, seeds in sorted(wanted.items())},
         }
         if GENERATORS[gen].sees_all_classes:
             spec["ls_lambda"] = self.config.fms[group[0]].ridge

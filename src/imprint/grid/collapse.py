@@ -2,35 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import json
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from imprint import collapse
 from imprint.data.tasks import Pool, select
 from imprint.grid.tidy import compact
+from imprint.kept import Kept, Work, digest, key
 
 
-def measure_collapse(train: Pool, spec: Mapping[str, Any]) -> pd.DataFrame:
-    """NC1, VCI and company of a task's training embeddings: a row for each draw."""
-    rows = []
-    for draw, (x, y, classes) in enumerate(_draws(train, spec)):
-        measured = collapse.collapse(x, y, classes)
-        head = {
-            "fm": spec["fm"],
-            "task": spec["task"],
-            "family": spec["family"],
-            "d": spec["d"],
-            "draw": draw,
-        }
-        rows.append({**head, **asdict(measured)})
-    return compact(pd.DataFrame(rows))
+def measure_collapse(
+    train: Pool, spec: Mapping[str, Any], kept: Kept | None = None, code: str = ""
+) -> tuple[pd.DataFrame, Work]:
+    """NC1, VCI and company of a task's training embeddings: a row for each draw.
 
-
-def _draws(train: Pool, spec: Mapping[str, Any]) -> Iterator[tuple[np.ndarray, np.ndarray, int]]:
-    for groups in spec["draws"]:
-        rows, y, classes = select(train, groups)
-        yield train.x[rows], y, classes
+    spec: see `Study.collapse`. kept: blocks of earlier runs of the same `code`, one a draw.
+    """
+    kept = kept or Kept()
+    data, work, rows = digest(train.x, train.y), Work(), []
+    for draw, groups in enumerate(spec["draws"]):
+        name = key(code, data, groups)
+        block = kept.get(name)
+        work.add(block is None)
+        if block is None:
+            chosen, y, classes = select(train, groups)
+            block = json.dumps(asdict(collapse.collapse(train.x[chosen], y, classes))).encode()
+            kept.put(name, block)
+        head = {name: spec[name] for name in ("fm", "task", "family", "d")}
+        rows.append({**head, "draw": draw, **json.loads(block)})
+    return compact(pd.DataFrame(rows)), work

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,14 +10,14 @@ import numpy as np
 
 from imprint import generate, normalize
 from imprint.data.tasks import Pool, draw_shots, require_all, select
-from imprint.store import ProxySet
+from imprint.kept import Kept, Work, digest, key
+from imprint.store import ProxySet, ProxySets, proxies_of
 
-Sets = dict[tuple[str, int, int], ProxySet]  # by norm_pre, seed, draw
 ANY_K = 1  # what a GEN without a choice of k is called with
 
 
 def _training_rows(
-    train: Pool, spec: Mapping[str, Any], draw: int, seed: int
+    train: Pool, spec: Mapping[str, Any], draw: int, seed: int | None
 ) -> tuple[np.ndarray, np.ndarray]:
     """Rows of the pool and labels of one draw's training set; with few shots they depend on the seed."""
     rows, y, classes = select(train, spec["draws"][draw])
@@ -26,35 +27,65 @@ def _training_rows(
 
 
 def make_proxies(
-    train: Pool, spec: Mapping[str, Any], clusters: Sets | None = None, threads: int = 1
-) -> Sets:
+    train: Pool,
+    spec: Mapping[str, Any],
+    clusters: ProxySets | None = None,
+    threads: int = 1,
+    kept: Kept | None = None,
+    code: str = "",
+) -> tuple[ProxySets, Work]:
     """All proxy sets of one proxy file: every NORMpre, seed and draw of one GEN and k.
 
     train: the pooled training split. spec: see `Study.proxies`. clusters: the sets of `kmeans` for the same k, if
-    the GEN starts from them. Proxies that are samples are numbered as rows of the pool. What does not depend on
-    the seed is made once and is one object under all of them.
+    the GEN starts from them. Proxies that are samples are numbered as rows of the pool. kept: blocks of earlier runs,
+    one a set, of the same `code`.
     """
     gen, k = spec["gen"], spec["k"] or ANY_K
-    by_seed = spec["shots"] != "full"
-    sets: Sets = {}
+    kept = kept or Kept()
+    data = digest(train.x, train.y)
+    by_seed = spec["shots"] != "full"  # another training set for each
+    sets: ProxySets = {}
+    work = Work()
     for norm_pre, seeds in spec["seeds"].items():
-        for draw in range(len(spec["draws"])):
-            for part in [[s] for s in seeds] if by_seed else [seeds]:
+        for draw, groups in enumerate(spec["draws"]):
+            given = {s: proxies_of(clusters, norm_pre, s, draw) for s in seeds} if clusters else {}
+            names = {
+                s: key(code, data, gen, k, spec.get("ls_lambda"), norm_pre, groups, spec["shots"], s, _name(given.get(s)))
+                for s in seeds
+            }  # fmt: skip
+            found = {s: kept.get(names[s]) for s in seeds}
+            missing = [s for s in seeds if found[s] is None]
+            for seed in seeds:
+                work.add(seed in missing)
+            for part in [[s] for s in missing] if by_seed else [missing] if missing else []:
                 rows, y = _training_rows(train, spec, draw, part[0])
-                x = normalize.apply(norm_pre, train.x[rows])
-                given = {(k, s): clusters[norm_pre, s, draw] for s in part} if clusters else None
                 made = generate.proxy_sets(
-                    x, y, gen, [k], part, ls_lambda=spec.get("ls_lambda"), clusters=given, threads=threads
-                )
-                numbered: dict[int, ProxySet] = {}
+                    normalize.apply(norm_pre, train.x[rows]), y, gen, [k], part,
+                    ls_lambda=spec.get("ls_lambda"),
+                    clusters={(k, s): given[s] for s in part} if given else None,
+                    threads=threads,
+                )  # fmt: skip
                 for seed in part:
-                    own = made[k, seed]
-                    sets[norm_pre, seed, draw] = numbered.setdefault(id(own), _numbered(own, rows))
-    return sets
+                    found[seed] = _packed(made[k, seed], rows)
+                    kept.put(names[seed], found[seed])
+            sets |= {(norm_pre, seed, draw): _unpacked(block) for seed, block in found.items()}
+    return sets, work
 
 
-def _numbered(proxies: ProxySet, rows: np.ndarray) -> ProxySet:
-    """Sample numbers within a training set become rows of the pool."""
-    if proxies.samples is None:
-        return proxies
-    return ProxySet(proxies.labels, samples=rows[proxies.samples], seconds=proxies.seconds)
+def _name(proxies: ProxySet | None) -> str | None:
+    return None if proxies is None else digest(proxies.labels, proxies.values, proxies.samples)
+
+
+def _packed(proxies: ProxySet, rows: np.ndarray) -> bytes:
+    """A set as bytes; sample numbers within a training set become rows of the pool."""
+    file = io.BytesIO()
+    values = {"values": proxies.values} if proxies.samples is None else {"samples": rows[proxies.samples]}
+    np.savez(file, labels=proxies.labels, seconds=np.float64(proxies.seconds), **values)
+    return file.getvalue()
+
+
+def _unpacked(block: bytes) -> ProxySet:
+    with np.load(io.BytesIO(block), allow_pickle=False) as file:
+        return ProxySet(
+            file["labels"], file.get("values"), file.get("samples"), seconds=float(file["seconds"])
+        )

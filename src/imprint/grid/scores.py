@@ -2,75 +2,123 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from imprint.data.tasks import Pool, select
-from imprint.evaluate import Candidate, Effort, evaluate
+from imprint.evaluate import Candidate, Effort, evaluate_each
 from imprint.grid.tidy import compact
+from imprint.kept import Kept, Work, digest, key
 from imprint.method import Configuration, Scoring
-from imprint.store import ProxySet
+from imprint.metrics import Scores
+from imprint.store import ProxySet, ProxySets, proxies_of
 
-Sets = Mapping[tuple[str, int, int], ProxySet]  # by norm_pre, seed, draw
+
+@dataclass
+class _Asked:
+    """One proxy set under one NORMpre, who asks for scores of it, and the blocks they lie in."""
+
+    proxies: ProxySet
+    norm_pre: str
+    users: list[tuple[Configuration, int, Scoring]] = field(default_factory=list)
+    names: dict[Scoring, bytes] = field(default_factory=dict)
+    found: dict[Scoring, Scores] = field(default_factory=dict)
+
+    def missing(self) -> tuple[Scoring, ...]:
+        return tuple(scoring for scoring in self.names if scoring not in self.found)
 
 
 def score(
     train: Pool,
     test: Pool,
-    proxies: Mapping[tuple[str, int | None], Sets],
+    proxies: Mapping[tuple[str, int | None], ProxySets],
     spec: Mapping[str, Any],
     device: str = "cpu",
-) -> tuple[pd.DataFrame, Effort]:
+    kept: Kept | None = None,
+    code: str = "",
+) -> tuple[pd.DataFrame, Effort, Work]:
     """Scores of every cell of one score file: a row for each configuration, draw and seed.
 
-    proxies: the content of the proxy files by (gen, k). spec: see `Study.evaluation`. device: see `evaluate`.
+    proxies: the content of the proxy files by (gen, k). spec: see `Study.evaluation`. device: see `evaluate_each`.
+    kept: blocks of earlier runs of the same `code`, one for each proxy set and scoring.
     """
-    leave_out = () if spec.get("per_class") else ("class_f1",)
-    effort = Effort()
-    tables = []
+    per_class = bool(spec.get("per_class"))
+    kept = kept or Kept()
+    effort, work = Effort(), Work()
+    rows: list[dict[str, Any]] = []
+    data = [code, digest(test.x, test.y), per_class]
+    pools: dict[str, str] = {}  # digests of what only some cells depend on
     cells = [(Configuration(*cell[:-1]), cell[-1]) for cell in spec["cells"]]
-    for draw in range(len(spec["draws"])):
-        rows, y, classes = select(test, spec["draws"][draw])
-        if len(rows) == 0:
+    for draw, groups in enumerate(spec["draws"]):
+        chosen, y, classes = select(test, groups)
+        if len(chosen) == 0:
             continue
-        # one candidate for each proxy set that is not the same object under another name
-        users: dict[tuple[int, str], list[tuple[Configuration, int, Scoring]]] = {}
-        sets: dict[tuple[int, str], ProxySet] = {}
-        for configuration, seeds in cells:
-            scoring = Scoring(*configuration[3:])
-            for seed in seeds:
-                own = proxies[configuration.gen, configuration.k][configuration.norm_pre, seed, draw]
-                name = (id(own), configuration.norm_pre)
-                sets[name] = own
-                users.setdefault(name, []).append((configuration, seed, scoring))
-        chosen: dict[bytes, np.ndarray] = {}  # samples that are proxies, by their numbers
+        asked = _asked(cells, proxies, draw)
+        for own in asked:
+            name = _name(own, train, pools)
+            for scoring in dict.fromkeys(scoring for _, _, scoring in own.users):
+                head = _digest_of("head", train, pools) if scoring.norm_post == "quantile_fm" else None
+                own.names[scoring] = key(data, groups, name, head, scoring)
+                block = kept.get(own.names[scoring])
+                if block is not None:
+                    own.found[scoring] = Scores(*json.loads(block))
+            for _, _, scoring in own.users:
+                work.add(scoring not in own.found)
+        todo = [own for own in asked if own.missing()]
+        samples: dict[bytes, np.ndarray] = {}  # those that are proxies, by their numbers
         candidates = [
             Candidate(
-                _values(own, train, chosen),
-                own.labels,
-                tuple(dict.fromkeys(scoring for _, _, scoring in users[key, norm_pre])),
-                unit=own.samples is not None and norm_pre == "l2",
+                _values(own.proxies, train, samples),
+                own.proxies.labels,
+                own.missing(),
+                unit=own.proxies.samples is not None and own.norm_pre == "l2",
             )
-            for (key, norm_pre), own in sets.items()
+            for own in todo
         ]
-        x = test.x if len(rows) == len(test.x) else test.x[rows]
-        results = evaluate(x, y, classes, candidates, head=train.head, device=device, effort=effort)
-        for (name, own), result in zip(sets.items(), results, strict=True):
-            for configuration, seed, scoring in users[name]:
-                tables.append(
-                    {
-                        "draw": draw,
-                        **configuration._asdict(),
-                        "seed": seed,
-                        **{name: v for name, v in vars(result[scoring]).items() if name not in leave_out},
-                        "proxies": len(own.labels),
-                        "seconds": own.seconds,
-                    }
-                )
-    return _tidy(tables, spec), effort
+        x = test.x if len(chosen) == len(test.x) else test.x[chosen]
+        for index, scoring, made in evaluate_each(
+            x, y, classes, candidates, head=train.head, device=device, effort=effort
+        ):
+            own, values = todo[index], vars(made) | ({} if per_class else {"class_f1": ()})
+            own.found[scoring] = Scores(**values)
+            kept.put(own.names[scoring], json.dumps(list(values.values())).encode())
+        rows += [row for own in asked for row in _rows(own, draw, per_class)]
+    return _tidy(rows, spec), effort, work
+
+
+def _asked(
+    cells: list[tuple[Configuration, list[int]]],
+    proxies: Mapping[tuple[str, int | None], ProxySets],
+    draw: int,
+) -> list[_Asked]:
+    """The proxy sets of a draw, each once however many names it has, with the cells that use them."""
+    found: dict[tuple[int, str], _Asked] = {}
+    for configuration, seeds in cells:
+        scoring = Scoring(*configuration[3:])
+        for seed in seeds:
+            own = proxies_of(proxies[configuration.gen, configuration.k], configuration.norm_pre, seed, draw)
+            asked = found.setdefault((id(own), configuration.norm_pre), _Asked(own, configuration.norm_pre))
+            asked.users.append((configuration, seed, scoring))
+    return list(found.values())
+
+
+def _name(own: _Asked, train: Pool, pools: dict[str, str]) -> list[str]:
+    """What the proxies are, by content; those that are samples by their numbers, the pool, and how it is normalised."""
+    proxies = own.proxies
+    if proxies.samples is None:
+        return [digest(proxies.labels, proxies.values)]
+    return [digest(proxies.labels, proxies.samples), _digest_of("x", train, pools), own.norm_pre]
+
+
+def _digest_of(part: str, train: Pool, pools: dict[str, str]) -> str:
+    if part not in pools:
+        pools[part] = digest(getattr(train, part))
+    return pools[part]
 
 
 def _values(proxies: ProxySet, train: Pool, chosen: dict[bytes, np.ndarray]) -> np.ndarray:
@@ -81,6 +129,21 @@ def _values(proxies: ProxySet, train: Pool, chosen: dict[bytes, np.ndarray]) -> 
     if name not in chosen:
         chosen[name] = train.x[proxies.samples]
     return chosen[name]
+
+
+def _rows(own: _Asked, draw: int, per_class: bool) -> list[dict[str, Any]]:
+    leave_out = () if per_class else ("class_f1",)
+    return [
+        {
+            "draw": draw,
+            **configuration._asdict(),
+            "seed": seed,
+            **{name: v for name, v in vars(own.found[scoring]).items() if name not in leave_out},
+            "proxies": len(own.proxies.labels),
+            "seconds": own.proxies.seconds,
+        }
+        for configuration, seed, scoring in own.users
+    ]
 
 
 def _tidy(rows: list[dict[str, Any]], spec: Mapping[str, Any]) -> pd.DataFrame:

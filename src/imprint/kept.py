@@ -1,0 +1,202 @@
+"""Blocks of work kept from run to run, so that an edit costs what it adds and a killed job goes on where it was.
+
+A block is one proxy set, the scores of one proxy set under one scoring, the collapse of one draw. Each output file
+of the rules that make them has an SQLite file of its own under `cache/` beside the results, where blocks lie by a
+digest of all that they depend on: the content of the embeddings and proxies, the parameters, and the code. So nothing
+in it is ever out of date, and all of it can be deleted at any time. One file for each output rather than one for
+each block: a study has hundreds of thousands of blocks, more files than many a cluster allows.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from imprint.store import canonical
+
+log = logging.getLogger("imprint")
+
+FOLDER = "cache"  # under the results
+FORMAT = 1  # of these files; those of another are made anew
+EVERY = 2  # seconds between two commits: what a kill may cost
+WAIT = 30  # seconds for another process, left over from a killed run, that writes the same file
+TABLE = "CREATE TABLE IF NOT EXISTS blocks (key BLOB PRIMARY KEY, value BLOB, digest BLOB, used INTEGER)"
+
+
+def digest(*arrays: np.ndarray | None) -> str:
+    """SHA-256 of the content, type and shape of arrays, in hexadecimal."""
+    found = hashlib.sha256()
+    for array in arrays:
+        if array is not None:
+            found.update(f"{array.dtype}{array.shape}".encode())
+            found.update(np.ascontiguousarray(array))
+    return found.hexdigest()
+
+
+def key(*what: Any) -> bytes:
+    """The key of a block that depends on these values (JSON)."""
+    return hashlib.sha256(canonical(what).encode()).digest()
+
+
+@dataclass
+class Work:
+    """What a job was asked for, and how much of it had to be computed."""
+
+    wanted: int = 0
+    computed: int = 0
+
+    def add(self, computed: bool, count: int = 1) -> None:
+        self.wanted += count
+        self.computed += count * computed
+
+    def __str__(self) -> str:
+        return f"{self.wanted} wanted, {self.computed} computed, {self.wanted - self.computed} kept"
+
+
+@dataclass
+class Kept:
+    """The blocks of one output file, by key. Without a file they are kept as long as the object lives.
+
+    What goes wrong with the file costs time, not the job: it is logged, and blocks are computed.
+    """
+
+    file: sqlite3.Connection | None = None
+    pending: dict[bytes, bytes] = field(default_factory=dict)
+    used: set[bytes] = field(default_factory=set)
+    committed: float = field(default_factory=time.monotonic)
+
+    def get(self, key: bytes) -> bytes | None:
+        """A block, or None if it has to be made. One whose bytes were damaged on disk is made anew."""
+        self.used.add(key)
+        if key in self.pending:
+            return self.pending[key]
+        rows = self._execute("SELECT value, digest FROM blocks WHERE key = ?", [(key,)])
+        return rows[0][0] if rows and rows[0][1] == _check(rows[0][0]) else None
+
+    def put(self, key: bytes, value: bytes) -> None:
+        """Keep a block; it is on disk some seconds later."""
+        self.used.add(key)
+        self.pending[key] = value
+        if self.file and time.monotonic() - self.committed > EVERY:
+            self.commit()
+
+    def commit(self) -> None:
+        """Bring all blocks to disk."""
+        rows = [(key, value, _check(value), int(time.time())) for key, value in self.pending.items()]
+        if rows:
+            self._execute("INSERT OR REPLACE INTO blocks VALUES (?, ?, ?, ?)", rows)
+            self.pending = {} if self.file else self.pending
+        self.committed = time.monotonic()
+
+    def close(self) -> None:
+        """Commit, and note when its blocks were last of use."""
+        self.commit()
+        now = int(time.time())
+        self._execute("UPDATE blocks SET used = ? WHERE key = ?", [(now, key) for key in self.used])
+
+    def _execute(self, command: str, values: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+        if self.file is None:
+            return []
+        try:
+            with self.file:
+                if command.startswith("SELECT"):
+                    return self.file.execute(command, values[0]).fetchall()
+                self.file.executemany(command, values)
+        except sqlite3.Error as error:
+            log.warning("finished blocks cannot be kept from here on: %s", error)
+            self.file = None
+        return []
+
+
+def _check(value: bytes) -> bytes:
+    return hashlib.blake2b(value, digest_size=8).digest()
+
+
+def place(results: str | Path, output: str | Path) -> Path:
+    """Where the blocks of an output file lie."""
+    return Path(results) / FOLDER / Path(output).relative_to(results).with_suffix(".blocks")
+
+
+@contextmanager
+def keeping(path: str | Path | None) -> Iterator[Kept]:
+    """The blocks in the file `path`, for as long as the context lasts."""
+    connection = None
+    try:
+        connection = _open(Path(path)) if path else None
+    except (OSError, sqlite3.Error) as error:
+        log.warning("finished blocks cannot be kept in %s: %s", path, error)
+    kept = Kept(connection)
+    try:
+        yield kept
+    finally:
+        kept.close()
+        if connection:
+            connection.close()
+
+
+def _open(path: Path) -> sqlite3.Connection:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    for again in (False, True):
+        connection = sqlite3.connect(path, timeout=WAIT)
+        try:
+            version = connection.execute("PRAGMA user_version").fetchone()[0]
+            if version not in (0, FORMAT):
+                raise sqlite3.DatabaseError(f"its format is {version}, not {FORMAT}")
+            connection.execute(TABLE)
+            connection.execute(f"PRAGMA user_version = {FORMAT}")
+            connection.execute("SELECT 1 FROM blocks LIMIT 1")
+            break
+        except sqlite3.OperationalError:
+            connection.close()  # locked, read-only, no space: as it is
+            raise
+        except sqlite3.DatabaseError as error:
+            connection.close()
+            if again:
+                raise
+            log.warning("%s is damaged or of another version (%s); it is made anew", path, error)
+            for left in (path, path.with_name(path.name + "-journal")):
+                left.unlink(missing_ok=True)
+    return connection
+
+
+@dataclass(frozen=True)
+class Content:
+    """One file of blocks: its rule and path below the cache, bytes, number of blocks, and of those no run used last."""
+
+    path: Path
+    size: int
+    blocks: int
+    unused: int
+
+
+def contents(results: str | Path) -> Iterator[Content]:
+    """What is kept below a folder of results; a file that cannot be read counts no blocks."""
+    for path in sorted((Path(results) / FOLDER).rglob("*.blocks")):
+        blocks, unused = 0, 0
+        try:
+            with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=WAIT)) as file:
+                blocks, unused = file.execute(
+                    "SELECT count(*), count(*) FILTER (WHERE used < (SELECT max(used) FROM blocks)) FROM blocks"
+                ).fetchone()
+        except sqlite3.Error as error:
+            log.warning("%s cannot be read: %s", path, error)
+        yield Content(path, path.stat().st_size, blocks, unused)
+
+
+def prune(path: Path) -> int:
+    """Drop the blocks of a file that its last run did not use; returns the bytes that this frees."""
+    before = path.stat().st_size
+    with closing(sqlite3.connect(path, timeout=WAIT)) as file:
+        with file:
+            file.execute("DELETE FROM blocks WHERE used < (SELECT max(used) FROM blocks)")
+        file.execute("VACUUM")
+    return before - path.stat().st_size
