@@ -11,7 +11,7 @@ import platform
 import sys
 import time
 import traceback
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -23,10 +23,10 @@ log = logging.getLogger("imprint")
 
 
 @contextmanager
-def job(snakemake: Any) -> Iterator[logging.Logger]:
+def job(snakemake: Any) -> Iterator[Callable[[str], None]]:
     """Run the body of a script: progress goes to the rule's log, as does the traceback of a failure.
 
-    A `UserError` ends the job with its message alone, anything else with the last line of the traceback and the name
+    Gives a function to say in a few words what was done, for the log and for the job's line on the terminal. A `UserError` ends the job with its message alone, anything else with the last line of the traceback and the name
     of the log. Numerical libraries use as many threads as the rule asks for.
     """
     path = Path(str(snakemake.log[0]))
@@ -36,14 +36,19 @@ def job(snakemake: Any) -> Iterator[logging.Logger]:
     log.addHandler(handler)
     log.setLevel(logging.INFO)
     start = time.monotonic()
+    done: list[str] = []
+
+    def did(what: str) -> None:
+        log.info("%s", what)
+        done.append(what)
+
     try:
         with limited_threads(snakemake.threads):
-            yield log
+            yield did
         seconds = time.monotonic() - start
         log.info("done in %.1f s", seconds)
-        print(
-            f"{snakemake.rule:12} {' '.join(map(str, snakemake.wildcards))}  {seconds:.1f} s", file=sys.stderr
-        )
+        which = " ".join(map(str, snakemake.wildcards))
+        print("  ".join([f"{snakemake.rule:12} {which}", f"{seconds:.1f} s", *done]), file=sys.stderr)
     except UserError as error:
         log.error("%s", error)
         _stop(f"{snakemake.rule}: {error}")

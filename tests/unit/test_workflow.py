@@ -85,8 +85,8 @@ def run(tmp_path, body):
     given = SimpleNamespace(
         log=[str(tmp_path / "logs" / "rule.log")], threads=1, rule="proxies", wildcards=["net", "digits"]
     )
-    with workflow.job(given) as log:
-        body(log)
+    with workflow.job(given) as did:
+        body(did)
     return given.log[0]
 
 
@@ -94,15 +94,22 @@ def read(tmp_path):
     return (tmp_path / "logs" / "rule.log").read_text()
 
 
-def test_progress_goes_to_the_log(tmp_path):
-    run(tmp_path, lambda log: log.info("half way"))
+def test_progress_goes_to_the_log_and_what_was_done_to_the_terminal_too(tmp_path, capsys):
+    def body(did):
+        workflow.log.info("half way")
+        did("two of three")
+
+    run(tmp_path, body)
     assert "half way" in read(tmp_path)
+    assert "two of three" in read(tmp_path)
+    said = capsys.readouterr().err
+    assert said.startswith("proxies      net digits  0.") and said.endswith(" s  two of three\n")
     assert "done in" in read(tmp_path)
     assert not logging.getLogger("imprint").handlers
 
 
 def test_a_users_mistake_has_no_traceback(tmp_path, capsys):
-    def body(log):
+    def body(did):
         raise UserError("data/x.png is no image")
 
     with pytest.raises(SystemExit) as caught:
@@ -114,7 +121,7 @@ def test_a_users_mistake_has_no_traceback(tmp_path, capsys):
 
 def test_our_mistake_has_a_traceback_in_the_log(tmp_path, capsys):
     with pytest.raises(SystemExit):
-        run(tmp_path, lambda log: 1 / 0)
+        run(tmp_path, lambda did: 1 / 0)
     assert "ZeroDivisionError" in capsys.readouterr().err
     assert "Traceback" in read(tmp_path)
 

@@ -9,11 +9,11 @@ from imprint.kept import keeping, place
 from imprint.workflow import job
 
 with (
-    job(snakemake) as log,
+    job(snakemake) as did,
     keeping(place(snakemake.config["results"], snakemake.output.collapse)) as kept,
 ):
     spec = json.loads(snakemake.params.spec)
     train = pool([store.read_embeddings(path) for path in snakemake.input.train])
     table, work = measure_collapse(train, spec, kept, snakemake.params.code)
     store.write_parquet(snakemake.output.collapse, table, store.provenance(spec=spec))
-    log.info("draws: %s", work)
+    did(f"draws: {work}")

@@ -4,7 +4,7 @@ from imprint import store
 from imprint.grid.tidy import collect
 from imprint.workflow import job
 
-with job(snakemake) as log:
+with job(snakemake) as did:
     table = collect([store.read_parquet(path) for path in snakemake.input])
     store.write_parquet(snakemake.output.table, table, store.provenance(files=len(snakemake.input)))
-    log.info("%d rows from %d files", len(table), len(snakemake.input))
+    did(f"{len(table)} rows from {len(snakemake.input)} files")

@@ -8,10 +8,10 @@ from imprint.grid.scores import score
 from imprint.kept import keeping, place
 from imprint.method import k_of
 from imprint.normalize import QUANTILE_REFERENCES
-from imprint.workflow import job
+from imprint.workflow import job, log
 
 with (
-    job(snakemake) as log,
+    job(snakemake) as did,
     keeping(place(snakemake.config["results"], snakemake.output.scores)) as kept,
 ):
     spec = json.loads(snakemake.params.spec)
@@ -31,7 +31,8 @@ with (
     store.write_parquet(
         snakemake.output.scores, table, store.provenance(spec=spec, quantile_references=references)
     )
+    did(f"cells: {work}")
     log.info(
-        "cells: %s; %d rankings, %d different predictions, %.1f s in the engine",
-        work, effort.rankings, effort.predictions, effort.seconds,
+        "%d rankings, %d different predictions, %.1f s in the engine",
+        effort.rankings, effort.predictions, effort.seconds,
     )  # fmt: skip

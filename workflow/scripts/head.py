@@ -8,7 +8,7 @@ from imprint.grid.tidy import rows_of
 from imprint.method import k_of
 from imprint.workflow import job
 
-with job(snakemake) as log:
+with job(snakemake) as did:
     wildcards = snakemake.wildcards
     scores = rows_of(
         store.read_parquet(snakemake.input.scores), snakemake.config["selections"][wildcards.experiment]
@@ -36,4 +36,4 @@ with job(snakemake) as log:
     }
     proxies = store.proxies_of(sets, configuration.norm_pre, seed, 0)
     head.save(snakemake.output.head, pool(parts), proxies, configuration, about)
-    log.info("%s, accuracy %.4f", configuration, accuracy)
+    did(f"{configuration}, accuracy {accuracy:.4f}")

@@ -9,7 +9,7 @@ from imprint.kept import keeping, place
 from imprint.workflow import job
 
 with (
-    job(snakemake) as log,
+    job(snakemake) as did,
     keeping(place(snakemake.config["results"], snakemake.output.proxies)) as kept,
 ):
     spec = json.loads(snakemake.params.spec)
@@ -18,4 +18,4 @@ with (
     given = store.read_proxies(clusters) if clusters else None
     sets, work = make_proxies(train, spec, given, snakemake.threads, kept, snakemake.params.code)
     store.write_proxies(snakemake.output.proxies, sets, store.provenance(spec=spec))
-    log.info("proxy sets: %s", work)
+    did(f"proxy sets: {work}")

@@ -5,9 +5,9 @@ import subprocess
 import sys
 
 from imprint.store import atomic
-from imprint.workflow import job
+from imprint.workflow import job, log
 
-with job(snakemake) as log, atomic(snakemake.output.html) as page:
+with job(snakemake), atomic(snakemake.output.html) as page:
     config = snakemake.config
     command = [sys.executable, "-m", "snakemake", "study", "-s", config["snakefile"]]
     command += [
