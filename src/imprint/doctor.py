@@ -22,6 +22,8 @@ from imprint import estimate
 from imprint.config import Study
 from imprint.config.models import EmbeddingsFM, PretrainedFM
 from imprint.errors import UserError
+from imprint.units import duration
+from imprint.units import size as size_of
 
 GOOD, WARNING, BAD = "ok", "note", "PROBLEM"
 TRIED = 8  # images sent through each model
@@ -66,17 +68,12 @@ def examine(study: Study) -> Iterator[Finding]:
         costs = estimate.costs(study, known, counts, widths)
         size += sum(cost.size for cost in costs.values())
         for rule, cost in costs.items():
-            text = f"{cost.jobs:,} jobs, about {_duration(cost.seconds)} on one core, {cost.size / 2**30:.2f} GiB"
+            text = f"{cost.jobs:,} jobs, about {duration(cost.seconds)} on one core, {size_of(cost.size)}"
             yield Finding(GOOD, f"rule {rule}", text)
     if len(known) < len(study.groups):
         text = f"no estimate for {len(study.groups) - len(known)} of {len(study.groups)} (FM, task, shots): see above"
         yield Finding(WARNING, "study", text)
     yield _disk(study.root, size)
-
-
-def _duration(seconds: float) -> str:
-    hours, rest = divmod(int(seconds), 3600)
-    return f"{hours} h {rest // 60:02d} min" if seconds >= 60 else f"{seconds:.0f} s"
 
 
 def _dataset(study: Study, name: str) -> tuple[Finding, dict[str, int]]:
@@ -200,7 +197,7 @@ def _forward(embedder: Any, device_name: str, subject: str, samples: int) -> Ite
             BAD, subject, f"embeddings on {device} differ from those on the CPU: cosine {cosine:.4f}"
         )
         return
-    whole = f"; {samples:,} images in about {_duration(samples * seconds)}" if samples else ""
+    whole = f"; {samples:,} images in about {duration(samples * seconds)}" if samples else ""
     same = "" if device.type == "cpu" else f", as on the CPU (cosine {cosine:.5f})"
     text = f"forward pass on {device} is sound, length {lengths.mean():.2f}{same}; {1 / seconds:.0f} images/s{whole}"
     yield Finding(GOOD, subject, text)
@@ -209,6 +206,6 @@ def _forward(embedder: Any, device_name: str, subject: str, samples: int) -> Ite
 def _disk(root: Path, size: int) -> Finding:
     place = next(p for p in (root, *root.absolute().parents) if p.exists())
     free = shutil.disk_usage(place).free
-    text = f"{size / 2**30:.2f} GiB of embeddings and proxies, {free / 2**30:.1f} GiB free in {root}"
+    text = f"{size_of(size)} of embeddings and proxies, {size_of(free)} free in {root}"
     # scores, figures and logs are small beside them
     return Finding(GOOD if free > 1.5 * size + 2**28 else BAD, "disk", text)

@@ -56,7 +56,8 @@ def costs(
         for (gen, k, _), runs in made.items():
             proxies = n_train if k is None else min(k * classes, n_train)
             found["proxies"].seconds += runs * _generation(gen, k, n_train, classes, d) / rate
-            found["proxies"].size += runs * proxies * (8 if GENERATORS[gen].samples else 4 * d + 8)
+            # once in the file, once among the blocks that are kept
+            found["proxies"].size += 2 * runs * proxies * (8 if GENERATORS[gen].samples else 4 * d + 8)
         for (_, k, _, _), runs in searched.items():
             proxies = n_train if k is None else min(k * classes, n_train)
             found["evaluate"].seconds += (

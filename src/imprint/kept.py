@@ -170,7 +170,7 @@ def _open(path: Path) -> sqlite3.Connection:
 
 @dataclass(frozen=True)
 class Content:
-    """One file of blocks: its rule and path below the cache, bytes, number of blocks, and of those no run used last."""
+    """One file of blocks: its path, bytes, number of blocks, and how many of them its last run did not use."""
 
     path: Path
     size: int
@@ -192,11 +192,14 @@ def contents(results: str | Path) -> Iterator[Content]:
         yield Content(path, path.stat().st_size, blocks, unused)
 
 
-def prune(path: Path) -> int:
-    """Drop the blocks of a file that its last run did not use; returns the bytes that this frees."""
-    before = path.stat().st_size
-    with closing(sqlite3.connect(path, timeout=WAIT)) as file:
-        with file:
-            file.execute("DELETE FROM blocks WHERE used < (SELECT max(used) FROM blocks)")
-        file.execute("VACUUM")
-    return before - path.stat().st_size
+def prune(found: Content, wanted: bool) -> int:
+    """Drop the blocks of a file that its last run did not use, or the file if it is not wanted; returns bytes freed."""
+    if not wanted:
+        found.path.unlink()
+        return found.size
+    if found.unused:
+        with closing(sqlite3.connect(found.path, timeout=WAIT)) as file:
+            with file:
+                file.execute("DELETE FROM blocks WHERE used < (SELECT max(used) FROM blocks)")
+            file.execute("VACUUM")
+    return found.size - found.path.stat().st_size

@@ -48,7 +48,8 @@ def job(snakemake: Any) -> Iterator[Callable[[str], None]]:
         seconds = time.monotonic() - start
         log.info("done in %.1f s", seconds)
         which = " ".join(map(str, snakemake.wildcards))
-        print("  ".join([f"{snakemake.rule:12} {which}", f"{seconds:.1f} s", *done]), file=sys.stderr)
+        line = "  ".join([f"{snakemake.rule:12} {which}", f"{seconds:.1f} s", *done])
+        sys.stderr.write(line + "\n")  # in one piece, among those of other jobs
     except UserError as error:
         log.error("%s", error)
         _stop(f"{snakemake.rule}: {error}")
@@ -61,7 +62,7 @@ def job(snakemake: Any) -> Iterator[Callable[[str], None]]:
 
 
 def _stop(message: str) -> None:
-    print(message, file=sys.stderr)
+    sys.stderr.write(message + "\n")
     sys.exit(1)
 
 

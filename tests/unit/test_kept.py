@@ -241,9 +241,11 @@ def test_what_the_last_run_did_not_use_can_be_pruned(tmp_path, monkeypatch):
                     kept.put(key(i), b"x" * 1000)
     (found,) = contents(tmp_path)
     assert (found.path, found.blocks, found.unused) == (path, 100, 90)
-    assert prune(path) > 50_000
+    assert prune(found, wanted=True) > 50_000
     (found,) = contents(tmp_path)
     assert (found.blocks, found.unused) == (10, 0)
     with keeping(path) as kept:
         assert kept.get(key(5)) == b"x" * 1000
         assert kept.get(key(50)) is None
+    assert prune(found, wanted=False) == found.size
+    assert list(contents(tmp_path)) == []

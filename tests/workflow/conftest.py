@@ -66,6 +66,16 @@ class Study:
         assert (done.returncode == 0) == succeeds, said[-6000:]
         return said
 
+    def imprint(self, *arguments, succeeds=True):
+        """Run the command `imprint` here; returns all that it printed."""
+        command = [sys.executable, "-c", "from imprint.cli import main; main()", *arguments]
+        done = subprocess.run(
+            command, cwd=self.folder, env=self.environment(), capture_output=True, text=True
+        )
+        said = done.stdout if succeeds else done.stdout + done.stderr
+        assert (done.returncode == 0) == succeeds, done.stdout + done.stderr
+        return said
+
     def planned(self, *arguments):
         """Number of jobs by rule that would run."""
         said = self.snakemake("--dry-run", *arguments)

@@ -53,7 +53,9 @@ def study_results():
     """Every table and figure that the experiments ask for, and the collected scores."""
     files = ["<results>/scores.parquet", "<results>/collapse.parquet"]
     for name, experiment in study.config.experiments.items():
-        files += [f"<results>/tables/{name}/{table}.html" for table in experiment.tables]
-        files += [f"<results>/figures/{name}/{figure}.png" for figure in experiment.figures]
-        files += [f"<results>/heads/{name}/{'/'.join(group)}.safetensors" for group in study.heads(name)]
+        # every file of a job, so that any that is gone is made again
+        files += [f"<results>/tables/{name}/{t}.{kind}" for t in experiment.tables for kind in ("csv", "md", "html")]
+        files += [f"<results>/figures/{name}/{f}.{kind}" for f in experiment.figures for kind in ("png", "pdf")]
+        for group in study.heads(name):
+            files += [f"<results>/heads/{name}/{'/'.join(group)}.{kind}" for kind in ("safetensors", "json")]
     return files

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Iterator
 from functools import cached_property
 from itertools import product
 from pathlib import Path
@@ -150,6 +151,17 @@ class Study:
 
     def datasets_of(self, task: str) -> tuple[str, ...]:
         return self.tasks[task].datasets
+
+    def kept_outputs(self) -> Iterator[str]:
+        """The files, below the results, of the jobs that keep blocks of their work."""
+        for group in self.groups:
+            folder = "/".join(group)
+            for gen, k in self.generations(group):
+                yield f"proxies/{folder}/{gen}/k{k}.h5"
+                if GENERATORS[gen].clusters:
+                    yield f"proxies/{folder}/{GENERATORS[gen].clusters}/k{k}.h5"
+            yield from (f"scores/{folder}/{agg}.parquet" for agg in self.aggregations(group))
+        yield from (f"collapse/{fm}/{task}.parquet" for fm, task in self.fm_tasks())
 
     # what each job is told; all of it JSON, and only what matters to its output
 

@@ -1,0 +1,260 @@
+"""What every kind of edit to a finished study runs, how much of it is computed, and how much kept."""
+
+import copy
+import json
+import re
+import shutil
+from collections import Counter
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from conftest import Study
+
+pytestmark = pytest.mark.xdist_group("edits")
+
+GRID = {
+    "fms": ["one"],
+    "tasks": ["a"],
+    "gen": [{"name": "kmeans", "k": [1, 2]}, {"name": "all"}],
+    "norm_pre": ["none"],
+    "norm_post": ["none"],
+    "norm_inf": ["none"],
+    "agg": [{"name": "max"}, {"name": "mnn", "distance": ["euclidean"], "m": [3]}],
+    "tables": ["configurations"],
+}
+STUDY = {
+    "seeds": [1, 2],
+    "datasets": {name: {"source": "embeddings", "class_count": 3} for name in ("a", "b")},
+    "fms": {
+        fm: {"source": "embeddings", "files": {d: f"{fm}-{d}-{{split}}.npz" for d in "ab"}}
+        for fm in ("one", "two")
+    },
+    "tasks": {name: {"datasets": name} for name in ("a", "b")},
+    "experiments": {"grid": GRID},
+}
+# of the study above: 5 cells under each AGG for every seed but `all`, whose proxies no seed changes
+SUMMARY = {"scores": 1, "table_configurations": 1}
+
+
+@pytest.fixture(scope="module")
+def computed(tmp_path_factory):
+    """The study, finished; not to be changed."""
+    study = Study(tmp_path_factory.mktemp("computed"))
+    rng = np.random.default_rng(0)
+    for number, name in enumerate(("one-a", "one-b", "two-a", "two-b")):
+        for split, n in (("train", 60), ("test", 40)):
+            y = np.arange(n) % 3
+            x = rng.normal(size=(n, 6)).astype("f") + np.eye(6, dtype="f")[y] * (2 + number)
+            np.savez(study.folder / f"{name}-{split}.npz", embeddings=x, labels=y)
+    study.configure(STUDY)
+    study.snakemake("study")
+    return study
+
+
+@pytest.fixture
+def study(computed, tmp_path):
+    """A copy of it, free to be changed."""
+    shutil.copytree(computed.folder, tmp_path, dirs_exist_ok=True)
+    return Study(tmp_path)
+
+
+def ran(study):
+    """Run what is to do: the jobs by rule, and what they computed and kept."""
+    said = study.snakemake("study")
+    jobs, work = Counter(), {}
+    for line in said.splitlines():
+        job = re.match(r"([a-z]\w+) .*\d s(?:  \w+(?: sets)?: (\d+) wanted, (\d+) computed, \d+ kept)?", line)
+        if job and not line.startswith(("Finished", "Select", "Execute")):
+            jobs[job[1]] += 1
+            if job[2]:
+                before = work.get(job[1], (0, 0))
+                work[job[1]] = (before[0] + int(job[2]), before[1] + int(job[3]))
+    return dict(jobs), work
+
+
+def grid(**changes):
+    return {**STUDY, "experiments": {"grid": {**GRID, **changes}}}
+
+
+def experiments(**more):
+    return {**STUDY, "experiments": {"grid": GRID, **more}}
+
+
+# name: (configuration, jobs by rule, (blocks wanted, computed) by rule, jobs when the edit is taken back)
+EDITS = {
+    "a k": (
+        grid(gen=[{"name": "kmeans", "k": [1, 2, 3]}, {"name": "all"}]),
+        {"proxies": 1, "evaluate": 2, **SUMMARY},
+        {"proxies": (2, 2), "evaluate": (16, 4)},
+        {"evaluate": 2, **SUMMARY},
+    ),
+    "a GEN": (
+        grid(gen=[*GRID["gen"], {"name": "mean"}]),
+        {"proxies": 1, "evaluate": 2, **SUMMARY},
+        {"proxies": (1, 1), "evaluate": (16, 4)},
+        {"evaluate": 2, **SUMMARY},
+    ),
+    "a NORMpost": (
+        grid(norm_post=["none", "l2"]),
+        {"evaluate": 2, **SUMMARY},
+        {"evaluate": (24, 12)},
+        {"evaluate": 2, **SUMMARY},
+    ),
+    "a NORMpre, with its NORMinf": (
+        grid(norm_pre=["none", "l2"], norm_inf=["none", "l2"]),
+        {"proxies": 3, "evaluate": 2, **SUMMARY},
+        {"proxies": (10, 5), "evaluate": (36, 24)},
+        {"proxies": 3, "evaluate": 2, **SUMMARY},
+    ),
+    "a distance": (
+        grid(agg=[{"name": "max"}, {"name": "mnn", "distance": ["euclidean", "cosine"], "m": [3]}]),
+        {"evaluate": 1, **SUMMARY},
+        {"evaluate": (12, 6)},
+        {"evaluate": 1, **SUMMARY},
+    ),
+    "an m": (
+        grid(agg=[{"name": "max"}, {"name": "mnn", "distance": ["euclidean"], "m": [3, 5]}]),
+        {"evaluate": 1, **SUMMARY},
+        {"evaluate": (12, 6)},
+        {"evaluate": 1, **SUMMARY},
+    ),
+    "a seed": (
+        {**STUDY, "seeds": [1, 2, 3]},
+        {"proxies": 2, "evaluate": 2, **SUMMARY},
+        {"proxies": (6, 2), "evaluate": (18, 2)},  # with k = 1 the proxies of all seeds are equal
+        {"proxies": 2, "evaluate": 2, **SUMMARY},
+    ),
+    "shots": (
+        grid(shots=["full", 5]),
+        {"proxies": 3, "evaluate": 2, **SUMMARY},
+        {"proxies": (6, 6), "evaluate": (12, 12)},
+        SUMMARY,
+    ),
+    "a task on another dataset": (
+        grid(tasks=["a", "b"]),
+        {"embed": 2, "collapse": 1, "collapses": 1, "proxies": 3, "evaluate": 2, **SUMMARY},
+        {"collapse": (1, 1), "proxies": (5, 5), "evaluate": (12, 12)},
+        {"collapses": 1, **SUMMARY},
+    ),
+    "an FM": (
+        grid(fms=["one", "two"]),
+        {"embed": 2, "collapse": 1, "collapses": 1, "proxies": 3, "evaluate": 2, **SUMMARY},
+        {"collapse": (1, 1), "proxies": (5, 5), "evaluate": (12, 12)},
+        {"collapses": 1, **SUMMARY},
+    ),
+    "an experiment of cells that are there": (
+        experiments(again={**GRID, "gen": [{"name": "all"}]}),
+        {"table_configurations": 1},
+        {},
+        {},
+    ),
+    "an experiment with cells of its own": (
+        experiments(more={**GRID, "gen": [{"name": "ls"}], "seeds": [1]}),
+        None,  # it needs the ridge of the FM, given below
+        {"proxies": (1, 1), "evaluate": (14, 2)},
+        {"evaluate": 2, **SUMMARY},
+    ),
+    "a figure": (
+        grid(figures=["accuracy_over_k"]),
+        {"figure_accuracy_over_k": 1},
+        {},
+        {},
+    ),
+    "a dataset and an FM that nothing uses": (
+        {
+            **STUDY,
+            "datasets": {**STUDY["datasets"], "c": {"source": "embeddings", "class_count": 3}},
+            "fms": {**STUDY["fms"], "three": {"source": "embeddings", "files": {"a": "two-a-{split}.npz"}}},
+        },
+        {},
+        {},
+        {},
+    ),
+}
+EDITS["an experiment with cells of its own"][0]["fms"] = {
+    name: {**fm, "ls_lambda": 0.1} for name, fm in STUDY["fms"].items()
+}
+EDITS["an experiment with cells of its own"] = (
+    EDITS["an experiment with cells of its own"][0],
+    {"proxies": 1, "evaluate": 2, "table_configurations": 2, "scores": 1},
+    *EDITS["an experiment with cells of its own"][2:],
+)
+
+
+@pytest.mark.parametrize("name", EDITS)
+def test_an_edit_costs_what_it_adds_and_taking_it_back_computes_nothing(study, name):
+    config, jobs, work, jobs_back = EDITS[name]
+    before = study.scores()
+    study.configure(config)
+    planned = study.planned("study")
+    planned.pop("study", None)
+    assert planned == jobs, "a dry run tells what will run"
+    assert ran(study) == (jobs, work)
+    after = study.scores()
+    both = after.merge(before.drop_duplicates(), how="inner", on=list(before.columns))
+    assert len(both) == len(before), "the scores that were there are as they were"
+    study.configure(STUDY)
+    back, work = ran(study)
+    assert back == jobs_back
+    assert all(computed == 0 for _, computed in work.values())
+    pd.testing.assert_frame_equal(study.scores(), before)
+
+
+def test_other_embeddings_make_all_of_theirs_anew(study):
+    study.configure(grid(fms=["one", "two"]))
+    study.snakemake("study")
+    with np.load(study.folder / "two-a-train.npz") as file:
+        np.savez(study.folder / "two-a-train.npz", embeddings=file["embeddings"] + 1, labels=file["labels"])
+    jobs, work = ran(study)
+    assert jobs == {"embed": 1, "collapse": 1, "collapses": 1, "proxies": 3, "evaluate": 2, **SUMMARY}
+    assert work == {"collapse": (1, 1), "proxies": (5, 5), "evaluate": (12, 12)}
+
+
+def test_comments_order_and_layout_run_nothing(study):
+    turned = json.dumps(dict(reversed(copy.deepcopy(STUDY).items())), indent=1)
+    study.configure(f"# a comment\n{yaml.safe_dump(yaml.safe_load(turned), default_flow_style=True)}")
+    assert ran(study) == ({}, {})
+
+
+def test_without_what_was_kept_the_scores_are_the_same(study):
+    before = study.scores()
+    shutil.rmtree(study.folder / "results/cache")
+    shutil.rmtree(study.folder / "results/proxies")
+    shutil.rmtree(study.folder / "results/scores")
+    (study.folder / "results/scores.parquet").unlink()
+    _, work = ran(study)
+    assert work == {"proxies": (5, 5), "evaluate": (12, 12)}
+    pd.testing.assert_frame_equal(study.scores(), before)
+
+
+def test_the_status_says_what_is_to_do_and_why(study):
+    assert "11 of 12 jobs are done; 1 to do: their time is not known yet" in study.imprint("status")
+    (study.folder / "results/tables/grid/configurations.csv").unlink()
+    assert "its file is gone (1)" in study.imprint("status")
+    study.configure(grid(gen=[{"name": "kmeans", "k": [1, 3]}, {"name": "all"}]))
+    lines = {line.split()[0]: line for line in study.imprint("status").splitlines() if line}
+    assert re.search(r"1 +2 .* new \(1\)", lines["proxies"])
+    assert re.search(r"2 +0 .* 2 cells more, 2 fewer \(2\)", lines["evaluate"])
+    assert "what it reads is made anew (1)" in lines["scores"]
+    assert "kmeans/k2.h5" in study.imprint("status", "--leftovers")
+    found = json.loads(study.imprint("status", "--json"))
+    assert found["rules"]["proxies"]["why"] == {"new": 1}
+    assert found["seconds"] > 0
+
+
+def test_what_is_kept_is_shown_and_pruned(study):
+    study.configure(grid(gen=[{"name": "all"}]))
+    study.snakemake("study")
+    assert "cache: 14 blocks" in study.imprint("cache")
+    found = json.loads(study.imprint("cache", "--prune", "--json"))
+    assert found["freed"] > 0
+    assert {name: rule["blocks"] for name, rule in found["rules"].items()} == {
+        "collapse": 1,
+        "proxies": 1,
+        "scores": 2,
+    }
+    study.configure(STUDY)
+    _, work = ran(study)
+    assert work == {"evaluate": (12, 8)}, "scores of what was pruned are computed again"
