@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import errno
 import fcntl
 import hashlib
 import logging
@@ -12,7 +13,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from typing import IO, Any
@@ -20,6 +21,16 @@ from typing import IO, Any
 from imprint.errors import UserError
 
 log = logging.getLogger("imprint")
+
+
+WAYS_OUT = {
+    "make room and run again, what is finished stays": {errno.ENOSPC, errno.EDQUOT, errno.EFBIG},
+    "give this user the right to it, or another place (`results` in the configuration), and run again": {
+        errno.EROFS,
+        errno.EACCES,
+        errno.EPERM,
+    },
+}
 
 
 @contextmanager
@@ -35,6 +46,9 @@ def job(snakemake: Any) -> Iterator[Callable[[str], None]]:
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s", "%Y-%m-%d %H:%M:%S"))
     log.addHandler(handler)
     log.setLevel(logging.INFO)
+    logging.raiseExceptions = (
+        False  # a log that cannot be written, on a full disk, is told once: by the job's end
+    )
     start = time.monotonic()
     done: list[str] = []
 
@@ -53,6 +67,14 @@ def job(snakemake: Any) -> Iterator[Callable[[str], None]]:
     except UserError as error:
         log.error("%s", error)
         _stop(f"{snakemake.rule}: {error}")
+    except OSError as error:
+        log.error("%s", traceback.format_exc())
+        where = error.filename or ", ".join(map(str, snakemake.output))
+        what = f"{snakemake.rule}: {where}: {os.strerror(error.errno or 0)}"
+        way_out = next((text for text, numbers in WAYS_OUT.items() if error.errno in numbers), None)
+        _stop(
+            f"{what}; {way_out}" if way_out else f"{snakemake.rule}: OSError: {error} (traceback in {path})"
+        )
     except Exception as error:
         log.error("%s", traceback.format_exc())
         _stop(f"{snakemake.rule}: {type(error).__name__}: {error} (traceback in {path})")
@@ -76,6 +98,44 @@ def limited_threads(threads: int) -> Iterator[None]:
         yield
 
 
+def ready(results: Path) -> None:
+    """See to what keeps a run in the working directory from its work: rights, a dead run's lock, files of the future.
+
+    `UserError` if the directory itself cannot be written to; the rest is said on the terminal.
+    """
+    for folder in (Path.cwd() / ".snakemake", results.absolute()):
+        there = next(place for place in (folder, *folder.parents) if place.exists())
+        if not os.access(there, os.W_OK):
+            said = f"{there} cannot be written to, so nothing can be computed here; give this user the right to it"
+            if folder == results.absolute():  # a finished study can still be looked at
+                print(f"{said}, or name another place by `results` in the configuration.", file=sys.stderr)
+            else:
+                raise UserError(f"{said}, or work in another directory.")
+    if take_over_stale_lock(Path.cwd()):
+        print("The last run here was killed; this one goes on where it stopped.", file=sys.stderr)
+    early = _of_the_future(results)
+    if early:
+        print(
+            f"A clock has jumped: {early} files in {results} were of the future; they are of now.",
+            file=sys.stderr,
+        )
+
+
+def _of_the_future(results: Path) -> int:
+    """Give files of a later time the present one, and count them.
+
+    Snakemake takes what is made from such a file, being older, for a failure, and deletes it.
+    """
+    found = 0
+    for path in results.rglob("*"):
+        with suppress(OSError):  # gone in this moment, or not ours
+            if path.stat().st_mtime > time.time() + SKEW:
+                os.utime(path)
+                found += 1
+    return found
+
+
+SKEW = 60  # seconds that the clock of a file server may be ahead
 _held: list[IO[str]] = []  # open for the life of the process: closing lets the lock go
 
 

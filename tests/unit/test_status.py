@@ -32,8 +32,8 @@ def test_times_are_those_of_such_jobs_before(tmp_path, monkeypatch):
     assert (
         said[1] == "2 of 5 jobs are done; 3 to do: about 7 min on 2 cores, as long as such jobs took before."
     )
-    assert said[4].split() == "embed 2 2 7 min new (1); its code changed (1)".split()
-    assert said[5].split() == "report 1 0 ? new (1)".split()
+    assert said[4].split() == ["embed", "2", "2", "7", "min", "new", "(1);", "its", "code", "changed", "(1)"]
+    assert said[5].split() == ["report", "1", "0", "?", "new", "(1)"]
     assert said[6] == "No job of report ran before: `imprint doctor` estimates their time."
 
 

@@ -1,10 +1,13 @@
 """Fingerprints follow the code a rule runs; jobs end in the user's words."""
 
 import ast
+import errno
 import importlib
 import logging
+import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -83,7 +86,11 @@ def test_every_script_has_a_fingerprint_of_its_own():
 
 def run(tmp_path, body):
     given = SimpleNamespace(
-        log=[str(tmp_path / "logs" / "rule.log")], threads=1, rule="proxies", wildcards=["net", "digits"]
+        log=[str(tmp_path / "logs" / "rule.log")],
+        threads=1,
+        rule="proxies",
+        wildcards=["net", "digits"],
+        output=[tmp_path / "results/k1.h5"],
     )
     with workflow.job(given) as did:
         body(did)
@@ -117,6 +124,48 @@ def test_a_users_mistake_has_no_traceback(tmp_path, capsys):
     assert caught.value.code == 1
     assert capsys.readouterr().err == "proxies: data/x.png is no image\n"
     assert "Traceback" not in read(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("number", "name", "said"),
+    [
+        (errno.ENOSPC, None, "{}/results/k1.h5: No space left on device; make room and run again"),
+        (errno.EFBIG, None, "{}/results/k1.h5: File too large; make room and run again"),
+        (errno.EACCES, "data/x.h5", "data/x.h5: Permission denied; give this user the right to it"),
+        (errno.EROFS, "results/x", "results/x: Read-only file system; give this user the right to it"),
+        (errno.EIO, None, "OSError: [Errno 5] it broke (traceback in"),
+    ],
+)
+def test_a_full_or_read_only_disk_is_told_with_the_way_out(tmp_path, capsys, number, name, said):
+    def body(did):
+        raise OSError(number, "it broke", name) if name else OSError(number, "it broke")
+
+    with pytest.raises(SystemExit):
+        run(tmp_path, body)
+    assert capsys.readouterr().err.startswith(f"proxies: {said.format(tmp_path)}")
+
+
+def test_a_directory_that_cannot_be_written_to_is_told_before_the_work(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "results").mkdir()
+    monkeypatch.setattr(os, "access", lambda place, mode: "results" not in str(place))
+    workflow.ready(Path("results"))
+    assert f"{tmp_path}/results cannot be written to" in capsys.readouterr().err
+    monkeypatch.setattr(os, "access", lambda place, mode: False)
+    with pytest.raises(UserError, match=r"cannot be written to.*another directory"):
+        workflow.ready(Path("results"))
+
+
+def test_files_of_the_future_are_given_the_present_time(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "results/scores").mkdir(parents=True)
+    for name, seconds in (("early", 4e9), ("late", 1e9)):
+        (tmp_path / "results/scores" / name).touch()
+        os.utime(tmp_path / "results/scores" / name, (seconds, seconds))
+    workflow.ready(Path("results"))
+    assert "1 files in results were of the future" in capsys.readouterr().err
+    assert abs((tmp_path / "results/scores/early").stat().st_mtime - time.time()) < 60
+    assert (tmp_path / "results/scores/late").stat().st_mtime == 1e9
 
 
 def test_our_mistake_has_a_traceback_in_the_log(tmp_path, capsys):

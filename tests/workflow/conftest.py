@@ -7,6 +7,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 import yaml
@@ -34,6 +35,28 @@ TINY = {
             "figures": ["accuracy_over_k", "accuracy_over_k_by_d", "nc1_over_d", "gain_over_nc1"],
         },
     },
+}
+
+# a study of embeddings that are given, so that its jobs take no time
+GRID = {
+    "fms": ["one"],
+    "tasks": ["a"],
+    "gen": [{"name": "kmeans", "k": [1, 2]}, {"name": "all"}],
+    "norm_pre": ["none"],
+    "norm_post": ["none"],
+    "norm_inf": ["none"],
+    "agg": [{"name": "max"}, {"name": "mnn", "distance": ["euclidean"], "m": [3]}],
+    "tables": ["configurations"],
+}
+GIVEN = {
+    "seeds": [1, 2],
+    "datasets": {name: {"source": "embeddings", "class_count": 3} for name in ("a", "b")},
+    "fms": {
+        fm: {"source": "embeddings", "files": {d: f"{fm}-{d}-{{split}}.npz" for d in "ab"}}
+        for fm in ("one", "two")
+    },
+    "tasks": {name: {"datasets": name} for name in ("a", "b")},
+    "experiments": {"grid": GRID},
 }
 
 
@@ -113,3 +136,33 @@ def done(finished, tmp_path):
     """A copy of the finished study, free to be changed."""
     shutil.copytree(finished.folder, tmp_path, dirs_exist_ok=True)
     return Study(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def given_finished(tmp_path_factory):
+    """The study of given embeddings but for its report, computed once; not to be changed."""
+    study = Study(tmp_path_factory.mktemp("given"))
+    rng = np.random.default_rng(0)
+    for number, name in enumerate(("one-a", "one-b", "two-a", "two-b")):
+        for split, n in (("train", 60), ("test", 40)):
+            y = np.arange(n) % 3
+            x = rng.normal(size=(n, 6)).astype("f") + np.eye(6, dtype="f")[y] * (2 + number)
+            np.savez(study.folder / f"{name}-{split}.npz", embeddings=x, labels=y)
+    study.configure(GIVEN)
+    study.snakemake("study")
+    return study
+
+
+@pytest.fixture
+def given(given_finished, tmp_path):
+    """A copy of it, free to be changed."""
+    shutil.copytree(given_finished.folder, tmp_path, dirs_exist_ok=True)
+    return Study(tmp_path)
+
+
+@pytest.fixture
+def given_fresh(given, tmp_path):
+    """The same with nothing computed."""
+    shutil.rmtree(tmp_path / "results")
+    shutil.rmtree(tmp_path / ".snakemake")
+    return given

@@ -10,59 +10,18 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from conftest import Study
+from conftest import GIVEN, GRID
 
 pytestmark = pytest.mark.xdist_group("edits")
 
-GRID = {
-    "fms": ["one"],
-    "tasks": ["a"],
-    "gen": [{"name": "kmeans", "k": [1, 2]}, {"name": "all"}],
-    "norm_pre": ["none"],
-    "norm_post": ["none"],
-    "norm_inf": ["none"],
-    "agg": [{"name": "max"}, {"name": "mnn", "distance": ["euclidean"], "m": [3]}],
-    "tables": ["configurations"],
-}
-STUDY = {
-    "seeds": [1, 2],
-    "datasets": {name: {"source": "embeddings", "class_count": 3} for name in ("a", "b")},
-    "fms": {
-        fm: {"source": "embeddings", "files": {d: f"{fm}-{d}-{{split}}.npz" for d in "ab"}}
-        for fm in ("one", "two")
-    },
-    "tasks": {name: {"datasets": name} for name in ("a", "b")},
-    "experiments": {"grid": GRID},
-}
-# of the study above: 5 cells under each AGG for every seed but `all`, whose proxies no seed changes
+# The study is that of conftest.py, GIVEN: 3 proxy files, of which `all` is the same for all seeds, and 2 score files of 6
+# cells each.
 SUMMARY = {"scores": 1, "table_configurations": 1}
 
 
-@pytest.fixture(scope="module")
-def computed(tmp_path_factory):
-    """The study, finished; not to be changed."""
-    study = Study(tmp_path_factory.mktemp("computed"))
-    rng = np.random.default_rng(0)
-    for number, name in enumerate(("one-a", "one-b", "two-a", "two-b")):
-        for split, n in (("train", 60), ("test", 40)):
-            y = np.arange(n) % 3
-            x = rng.normal(size=(n, 6)).astype("f") + np.eye(6, dtype="f")[y] * (2 + number)
-            np.savez(study.folder / f"{name}-{split}.npz", embeddings=x, labels=y)
-    study.configure(STUDY)
-    study.snakemake("study")
-    return study
-
-
-@pytest.fixture
-def study(computed, tmp_path):
-    """A copy of it, free to be changed."""
-    shutil.copytree(computed.folder, tmp_path, dirs_exist_ok=True)
-    return Study(tmp_path)
-
-
-def ran(study):
+def ran(given):
     """Run what is to do: the jobs by rule, and what they computed and kept."""
-    said = study.snakemake("study")
+    said = given.snakemake("study")
     jobs, work = Counter(), {}
     for line in said.splitlines():
         job = re.match(r"([a-z]\w+) .*\d s(?:  \w+(?: sets)?: (\d+) wanted, (\d+) computed, \d+ kept)?", line)
@@ -75,11 +34,11 @@ def ran(study):
 
 
 def grid(**changes):
-    return {**STUDY, "experiments": {"grid": {**GRID, **changes}}}
+    return {**GIVEN, "experiments": {"grid": {**GRID, **changes}}}
 
 
 def experiments(**more):
-    return {**STUDY, "experiments": {"grid": GRID, **more}}
+    return {**GIVEN, "experiments": {"grid": GRID, **more}}
 
 
 # name: (configuration, jobs by rule, (blocks wanted, computed) by rule, jobs when the edit is taken back)
@@ -121,7 +80,7 @@ EDITS = {
         {"evaluate": 1, **SUMMARY},
     ),
     "a seed": (
-        {**STUDY, "seeds": [1, 2, 3]},
+        {**GIVEN, "seeds": [1, 2, 3]},
         {"proxies": 2, "evaluate": 2, **SUMMARY},
         {"proxies": (6, 2), "evaluate": (18, 2)},  # with k = 1 the proxies of all seeds are equal
         {"proxies": 2, "evaluate": 2, **SUMMARY},
@@ -164,9 +123,9 @@ EDITS = {
     ),
     "a dataset and an FM that nothing uses": (
         {
-            **STUDY,
-            "datasets": {**STUDY["datasets"], "c": {"source": "embeddings", "class_count": 3}},
-            "fms": {**STUDY["fms"], "three": {"source": "embeddings", "files": {"a": "two-a-{split}.npz"}}},
+            **GIVEN,
+            "datasets": {**GIVEN["datasets"], "c": {"source": "embeddings", "class_count": 3}},
+            "fms": {**GIVEN["fms"], "three": {"source": "embeddings", "files": {"a": "two-a-{split}.npz"}}},
         },
         {},
         {},
@@ -174,7 +133,7 @@ EDITS = {
     ),
 }
 EDITS["an experiment with cells of its own"][0]["fms"] = {
-    name: {**fm, "ls_lambda": 0.1} for name, fm in STUDY["fms"].items()
+    name: {**fm, "ls_lambda": 0.1} for name, fm in GIVEN["fms"].items()
 }
 EDITS["an experiment with cells of its own"] = (
     EDITS["an experiment with cells of its own"][0],
@@ -184,77 +143,77 @@ EDITS["an experiment with cells of its own"] = (
 
 
 @pytest.mark.parametrize("name", EDITS)
-def test_an_edit_costs_what_it_adds_and_taking_it_back_computes_nothing(study, name):
+def test_an_edit_costs_what_it_adds_and_taking_it_back_computes_nothing(given, name):
     config, jobs, work, jobs_back = EDITS[name]
-    before = study.scores()
-    study.configure(config)
-    planned = study.planned("study")
+    before = given.scores()
+    given.configure(config)
+    planned = given.planned("study")
     planned.pop("study", None)
     assert planned == jobs, "a dry run tells what will run"
-    assert ran(study) == (jobs, work)
-    after = study.scores()
+    assert ran(given) == (jobs, work)
+    after = given.scores()
     both = after.merge(before.drop_duplicates(), how="inner", on=list(before.columns))
     assert len(both) == len(before), "the scores that were there are as they were"
-    study.configure(STUDY)
-    back, work = ran(study)
+    given.configure(GIVEN)
+    back, work = ran(given)
     assert back == jobs_back
     assert all(computed == 0 for _, computed in work.values())
-    pd.testing.assert_frame_equal(study.scores(), before)
+    pd.testing.assert_frame_equal(given.scores(), before)
 
 
-def test_other_embeddings_make_all_of_theirs_anew(study):
-    study.configure(grid(fms=["one", "two"]))
-    study.snakemake("study")
-    with np.load(study.folder / "two-a-train.npz") as file:
-        np.savez(study.folder / "two-a-train.npz", embeddings=file["embeddings"] + 1, labels=file["labels"])
-    jobs, work = ran(study)
+def test_other_embeddings_make_all_of_theirs_anew(given):
+    given.configure(grid(fms=["one", "two"]))
+    given.snakemake("study")
+    with np.load(given.folder / "two-a-train.npz") as file:
+        np.savez(given.folder / "two-a-train.npz", embeddings=file["embeddings"] + 1, labels=file["labels"])
+    jobs, work = ran(given)
     assert jobs == {"embed": 1, "collapse": 1, "collapses": 1, "proxies": 3, "evaluate": 2, **SUMMARY}
     assert work == {"collapse": (1, 1), "proxies": (5, 5), "evaluate": (12, 12)}
 
 
-def test_comments_order_and_layout_run_nothing(study):
-    turned = json.dumps(dict(reversed(copy.deepcopy(STUDY).items())), indent=1)
-    study.configure(f"# a comment\n{yaml.safe_dump(yaml.safe_load(turned), default_flow_style=True)}")
-    assert ran(study) == ({}, {})
+def test_comments_order_and_layout_run_nothing(given):
+    turned = json.dumps(dict(reversed(copy.deepcopy(GIVEN).items())), indent=1)
+    given.configure(f"# a comment\n{yaml.safe_dump(yaml.safe_load(turned), default_flow_style=True)}")
+    assert ran(given) == ({}, {})
 
 
-def test_without_what_was_kept_the_scores_are_the_same(study):
-    before = study.scores()
-    shutil.rmtree(study.folder / "results/cache")
-    shutil.rmtree(study.folder / "results/proxies")
-    shutil.rmtree(study.folder / "results/scores")
-    (study.folder / "results/scores.parquet").unlink()
-    _, work = ran(study)
+def test_without_what_was_kept_the_scores_are_the_same(given):
+    before = given.scores()
+    shutil.rmtree(given.folder / "results/cache")
+    shutil.rmtree(given.folder / "results/proxies")
+    shutil.rmtree(given.folder / "results/scores")
+    (given.folder / "results/scores.parquet").unlink()
+    _, work = ran(given)
     assert work == {"proxies": (5, 5), "evaluate": (12, 12)}
-    pd.testing.assert_frame_equal(study.scores(), before)
+    pd.testing.assert_frame_equal(given.scores(), before)
 
 
-def test_the_status_says_what_is_to_do_and_why(study):
-    assert "11 of 12 jobs are done; 1 to do: their time is not known yet" in study.imprint("status")
-    (study.folder / "results/tables/grid/configurations.csv").unlink()
-    assert "its file is gone (1)" in study.imprint("status")
-    study.configure(grid(gen=[{"name": "kmeans", "k": [1, 3]}, {"name": "all"}]))
-    lines = {line.split()[0]: line for line in study.imprint("status").splitlines() if line}
+def test_the_status_says_what_is_to_do_and_why(given):
+    assert "11 of 12 jobs are done; 1 to do: their time is not known yet" in given.imprint("status")
+    (given.folder / "results/tables/grid/configurations.csv").unlink()
+    assert "its file is gone (1)" in given.imprint("status")
+    given.configure(grid(gen=[{"name": "kmeans", "k": [1, 3]}, {"name": "all"}]))
+    lines = {line.split()[0]: line for line in given.imprint("status").splitlines() if line}
     assert re.search(r"1 +2 .* new \(1\)", lines["proxies"])
     assert re.search(r"2 +0 .* 2 cells more, 2 fewer \(2\)", lines["evaluate"])
     assert "what it reads is made anew (1)" in lines["scores"]
-    assert "kmeans/k2.h5" in study.imprint("status", "--leftovers")
-    found = json.loads(study.imprint("status", "--json"))
+    assert "kmeans/k2.h5" in given.imprint("status", "--leftovers")
+    found = json.loads(given.imprint("status", "--json"))
     assert found["rules"]["proxies"]["why"] == {"new": 1}
     assert found["seconds"] > 0
 
 
-def test_what_is_kept_is_shown_and_pruned(study):
-    study.configure(grid(gen=[{"name": "all"}]))
-    study.snakemake("study")
-    assert "cache: 14 blocks" in study.imprint("cache")
-    found = json.loads(study.imprint("cache", "--prune", "--json"))
+def test_what_is_kept_is_shown_and_pruned(given):
+    given.configure(grid(gen=[{"name": "all"}]))
+    given.snakemake("study")
+    assert "cache: 14 blocks" in given.imprint("cache")
+    found = json.loads(given.imprint("cache", "--prune", "--json"))
     assert found["freed"] > 0
     assert {name: rule["blocks"] for name, rule in found["rules"].items()} == {
         "collapse": 1,
         "proxies": 1,
         "scores": 2,
     }
-    study.configure(STUDY)
-    _, work = ran(study)
+    given.configure(GIVEN)
+    _, work = ran(given)
     assert work == {"evaluate": (12, 8)}, "scores of what was pruned are computed again"

@@ -26,4 +26,5 @@ with job(snakemake), atomic(snakemake.output.html) as page:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     log.info("%s", done.stdout + done.stderr)
     if done.returncode:
-        raise RuntimeError("the report could not be built")
+        said = done.stderr.strip().splitlines() or [""]
+        raise RuntimeError(f"the report could not be built: {said[-1]}")

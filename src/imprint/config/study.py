@@ -102,6 +102,15 @@ class Study:
     def experiment_seeds(self, name: str) -> tuple[int, ...]:
         return self.config.experiments[name].seeds or self.config.seeds
 
+    def experiment_runs(self, name: str) -> dict[str, int]:
+        """Runs of an experiment on its own, by task or family; those that it shares with others are counted too."""
+        each = len(self.experiment_configurations(name)) * len(set(self.experiment_seeds(name)))
+        found: dict[str, int] = {}
+        for _, task_name, _ in self.experiment_groups(name):
+            task = self.tasks[task_name]
+            found[task.family] = found.get(task.family, 0) + each * len(task.draws)
+        return found
+
     @cached_property
     def _experiments_of(self) -> dict[Group, list[str]]:
         found: dict[Group, list[str]] = {}

@@ -1,0 +1,129 @@
+"""What adding one k to a finished study costs, against computing its cells alone.
+
+    python -m benchmarks.increment [--embeddings FOLDER] [--rounds 3]
+
+60,000 training and 10,000 test embeddings of 512 values in 10 classes, or train.h5 and test.h5 of FOLDER; k-means with
+k = 1, 5 and 20, mean and all, under both NORMpre, max and m nearest neighbours, three seeds. When the study is finished,
+k = 10 is added, and `snakemake study` timed; so is a run with nothing to do, which is Snakemake's start. The cells alone are
+the proxies of k = 10 and their scores in one process that has its libraries loaded and reads the embeddings. In each
+round all three are timed anew, after the finished study was put back. Bar: the edit takes no more than 1.3 times the cells and
+the start together.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import yaml
+
+ROOT = Path(__file__).parents[1]
+KS = [1, 5, 20]
+NEW = 10
+GRID = {
+    "norm_pre": ["none", "l2"],
+    "norm_post": ["none", "l2"],
+    "norm_inf": ["none", "l2"],
+    "agg": [{"name": "max"}, {"name": "mnn", "distance": ["euclidean", "cosine"], "m": [1, 3, 5]}],
+    "tables": ["configurations"],
+}
+
+CELLS = """
+import sys, time
+from imprint import kernels, store
+from imprint.config import load
+from imprint.data.tasks import pool
+from imprint.grid.proxies import make_proxies
+from imprint.grid.scores import score
+import scipy.linalg, sklearn.cluster, threadpoolctl
+start = time.perf_counter()
+study = load(["config.yaml"], figures=[], tables=["configurations"])
+group, gen, k = ("fm", "task", "full"), "kmeans", int(sys.argv[1])
+train, test = (pool([store.read_embeddings(f"results/embeddings/fm/data/{split}.h5")]) for split in ("train", "test"))
+sets, _ = make_proxies(train, study.proxies(group, gen, str(k)), threads=2)
+cells = 0
+for agg in ("max", "mnn"):
+    spec = study.evaluation(group, agg)
+    spec["cells"] = [cell for cell in spec["cells"] if (cell[1], cell[2]) == (gen, k)]
+    cells += len(score(train, test, {(gen, k): sets}, spec)[0])
+print(cells, time.perf_counter() - start)
+"""
+
+
+def config(ks: list[int]) -> dict:
+    """The study with these numbers of clusters."""
+    gen = [{"name": "kmeans", "k": ks}, {"name": "mean"}, {"name": "all"}]
+    return {
+        "seeds": [1, 2, 3],
+        "datasets": {"data": {"source": "embeddings", "class_count": 10}},
+        "fms": {"fm": {"source": "embeddings", "files": {"data": "{split}.h5"}}},
+        "tasks": {"task": {"datasets": "data"}},
+        "experiments": {"grid": {"gen": gen, **GRID}},
+    }
+
+
+def configure(folder: Path, ks: list[int]) -> None:
+    (folder / "config.yaml").write_text(yaml.safe_dump(config(ks)))
+
+
+def snakemake(folder: Path) -> float:
+    """Seconds of a run to its end."""
+    command = [sys.executable, "-m", "snakemake", "study", "-s", str(ROOT / "Snakefile"), "--cores", "2"]
+    start = time.perf_counter()
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise RuntimeError(done.stderr[-3000:])
+    return time.perf_counter() - start
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--embeddings", type=Path)
+    parser.add_argument("--rounds", type=int, default=3)
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        finished, folder = Path(name) / "finished", Path(name) / "edited"
+        finished.mkdir()
+        if given.embeddings:
+            for split in ("train", "test"):
+                shutil.copy(given.embeddings / f"{split}.h5", finished)
+        else:
+            from benchmarks.data import made
+            from benchmarks.memory import write
+
+            data = made()
+            write(finished / "train.h5", data.x, data.y)
+            write(finished / "test.h5", data.test_x, data.test_y)
+        configure(finished, KS)
+        print(f"the whole study, once: {snakemake(finished):.1f} s", flush=True)
+        ratios = []
+        for _ in range(given.rounds):
+            shutil.rmtree(folder, ignore_errors=True)
+            shutil.copytree(finished, folder)
+            start = snakemake(folder)
+            configure(folder, [*KS, NEW])
+            alone = subprocess.run(
+                [sys.executable, "-c", CELLS, str(NEW)],
+                cwd=folder, capture_output=True, text=True, check=True,
+            )  # fmt: skip
+            count, cells = alone.stdout.split()
+            edit = snakemake(folder)
+            ratios.append(edit / (float(cells) + start))
+            print(
+                f"{count} new cells alone {float(cells):.1f} s, Snakemake's start {start:.1f} s, the edit {edit:.1f} s: "
+                f"{ratios[-1]:.2f}",
+                flush=True,
+            )
+        print(f"median {statistics.median(ratios):.2f}, bar 1.3")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,83 @@
+"""SIGKILL at random moments of one study, then a run to its end: are the scores those of an undisturbed run?
+
+    python -m benchmarks.study_kills [--config config.yaml] [--kills 30]
+
+Snakemake and all its jobs are killed at a moment drawn between two seconds after their start and three times the time that
+the undisturbed run takes, divided by the number of kills; then started again. Bar: equal scores, for 30 kills of the default study.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import pandas as pd
+
+ROOT = Path(__file__).parents[1]
+
+
+def command() -> list[str]:
+    return [sys.executable, "-m", "snakemake", "-s", str(ROOT / "Snakefile"), "--cores", str(os.cpu_count())]
+
+
+def started(folder: Path) -> subprocess.Popen:
+    """A run in `folder`, with its jobs in a process group of its own."""
+    folder.mkdir(exist_ok=True)
+    return subprocess.Popen(
+        command(), cwd=folder, start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+
+
+def finished(folder: Path) -> float:
+    """Seconds of a run to its end."""
+    start = time.monotonic()
+    if started(folder).wait():
+        raise RuntimeError(f"the run in {folder} failed; see {folder}/results/logs")
+    return time.monotonic() - start
+
+
+def scores(folder: Path) -> pd.DataFrame:
+    """All scores but the time that generation took."""
+    return pd.read_parquet(folder / "results" / "scores.parquet").drop(columns="seconds")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--config", type=Path, default=ROOT / "config.yaml")
+    parser.add_argument("--kills", type=int, default=30)
+    parser.add_argument("--seed", type=int, default=0)
+    given = parser.parse_args()
+    rng = random.Random(given.seed)
+    with tempfile.TemporaryDirectory() as name:
+        whole, killed = Path(name) / "whole", Path(name) / "killed"
+        for folder in (whole, killed):
+            folder.mkdir()
+            shutil.copy(given.config, folder / "config.yaml")
+        seconds = finished(whole)
+        print(f"undisturbed: {seconds:.0f} s, {len(scores(whole)):,} scores", flush=True)
+        kills, begun = 0, time.monotonic()
+        while kills < given.kills and not (killed / "results" / "report.html").exists():
+            running = started(killed)
+            try:
+                running.wait(timeout=rng.uniform(2, 2 + 3 * seconds / given.kills))
+            except subprocess.TimeoutExpired:
+                os.killpg(running.pid, signal.SIGKILL)
+                running.wait()
+                kills += 1
+        finished(killed)
+        pd.testing.assert_frame_equal(scores(killed), scores(whole))
+        print(f"{kills} kills, {time.monotonic() - begun:.0f} s in all: the scores are equal")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,160 @@
+"""What goes wrong with disks, files, clocks and kills: nothing wrong is reported as done, what was finished stays."""
+
+import os
+import random
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from conftest import GIVEN
+
+pytestmark = pytest.mark.xdist_group("edits")
+
+
+def with_m(m):
+    grid = {
+        **GIVEN["experiments"]["grid"],
+        "agg": [{"name": "max"}, {"name": "mnn", "distance": ["euclidean"], "m": m}],
+    }
+    return {**GIVEN, "experiments": {"grid": grid}}
+
+
+def same_scores(one, other):
+    pd.testing.assert_frame_equal(one.scores(), other.scores())
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount a small disk")
+def test_a_full_disk(given_fresh, given_finished, tmp_path):
+    results = tmp_path / "results"
+    results.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", results], check=False)
+    if mounted.returncode:
+        pytest.skip("no small disk can be mounted here")
+    try:
+        for left in (20, 80, 150):  # kB: full at one job or another
+            filled = os.statvfs(results).f_bavail * os.statvfs(results).f_frsize - left * 1000
+            (results / "ballast").write_bytes(bytes(filled))
+            said = given_fresh.snakemake("study", succeeds=False)
+            assert "o space left on device" in said
+            assert not list(results.rglob(".*.tmp*")), "no half-written file takes the room"
+            (results / "ballast").unlink()
+        given_fresh.snakemake("study")
+        same_scores(given_fresh, given_finished)
+    finally:
+        subprocess.run(["umount", results], check=True)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount a read-only disk")
+def test_read_only_results(given_fresh, given_finished, tmp_path):
+    results = tmp_path / "results"
+    results.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "ro", "tmpfs", results], check=False).returncode:
+        pytest.skip("no read-only disk can be mounted here")
+    try:
+        said = given_fresh.snakemake("study", succeeds=False)
+        assert f"{results} cannot be written to, so nothing can be computed here" in said
+        assert "Traceback" not in said
+    finally:
+        subprocess.run(["umount", results], check=True)
+    given_fresh.snakemake("study")
+    same_scores(given_fresh, given_finished)
+
+
+@pytest.mark.parametrize(
+    ("damaged", "kept"),
+    [
+        ("embeddings/one/a/test.h5", "proxies"),
+        ("proxies/one/a/full/kmeans/k2.h5", "embeddings"),
+        ("scores/one/a/full/mnn.parquet", "proxies"),
+    ],
+)
+def test_a_file_cut_off_is_named_and_made_anew_once_deleted(given, given_finished, damaged, kept):
+    path = given.folder / "results" / damaged
+    path.write_bytes(path.read_bytes()[:-300])
+    times = {p: p.stat().st_mtime_ns for p in (given.folder / "results" / kept).rglob("*") if p.is_file()}
+    given.configure(with_m([3, 5]) if "scores/" not in damaged else GIVEN)
+    said = given.snakemake("study", succeeds=False)
+    assert f"results/{damaged} is not a readable" in said
+    assert "delete it and run again" in said
+    assert "Traceback" not in said
+    path.unlink()
+    given.configure(GIVEN)
+    given.snakemake("study")
+    same_scores(given, given_finished)
+    assert {p: p.stat().st_mtime_ns for p in times} == times, "what was finished stays"
+
+
+def test_an_intermediate_that_was_deleted_is_made_again_when_it_is_needed(given):
+    (given.folder / "results/proxies/one/a/full/kmeans/k2.h5").unlink()
+    assert given.planned("study") == {}, "its scores are there"
+    given.configure(with_m([3, 5]))
+    planned = given.planned("study")
+    assert (planned["proxies"], planned["evaluate"]) == (1, 2)
+    said = given.snakemake("study")
+    assert "proxy sets: 2 wanted, 0 computed, 2 kept" in said
+    assert "cells: 6 wanted, 0 computed, 6 kept" in said
+    assert "cells: 12 wanted, 6 computed, 6 kept" in said
+    (given.folder / "results/scores.parquet").unlink()
+    assert set(given.planned("study")) == {"scores", "table_configurations", "study"}
+
+
+@pytest.mark.parametrize("days", [-400, 400])
+def test_a_clock_that_jumps_runs_nothing_again(given, days):
+    """Files of another time than those made from them, as when the clock was wrong during a part of the run."""
+    moved = time.time() + days * 86400
+    for part in ("embeddings", "collapse.parquet"):
+        place = given.folder / "results" / part
+        for path in [place, *place.rglob("*")]:
+            if path.is_file():
+                os.utime(path, (moved, moved))
+    assert given.planned("study") == {}
+    given.configure(with_m([3, 5]))
+    planned = given.planned("study")
+    assert planned.keys() == {"evaluate", "scores", "table_configurations", "study"}
+    given.snakemake("study")
+    assert given.planned("study") == {}
+
+
+def test_a_job_killed_leaves_what_others_finished(given_fresh, given_finished):
+    """One worker dies (as for want of memory) while the run lives; the next run makes what is missing."""
+    running = subprocess.Popen(
+        given_fresh.command("study"), cwd=given_fresh.folder, env=given_fresh.environment(),
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+    )  # fmt: skip
+    killed = 0
+    while running.poll() is None and not killed:
+        listed = subprocess.run(["pgrep", "-f", "proxies.py$"], capture_output=True, text=True).stdout.split()
+        for pid in listed:
+            try:
+                if Path(f"/proc/{pid}/cwd").readlink() == given_fresh.folder and int(pid) != running.pid:
+                    os.kill(int(pid), signal.SIGKILL)
+                    killed += 1
+            except OSError:
+                pass
+        time.sleep(0.01)
+    said = running.communicate()[0]
+    assert killed
+    assert running.returncode != 0
+    assert "Some jobs failed" in said
+    given_fresh.snakemake("study")
+    same_scores(given_fresh, given_finished)
+
+
+def test_kills_at_random_moments(given_fresh, given_finished):
+    moments = random.Random(int(time.time()))
+    for _ in range(5):
+        running = subprocess.Popen(
+            given_fresh.command("study"), cwd=given_fresh.folder, env=given_fresh.environment(),
+            start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+        try:
+            running.wait(timeout=moments.uniform(2, 6))
+        except subprocess.TimeoutExpired:
+            os.killpg(running.pid, signal.SIGKILL)
+            running.wait()
+    given_fresh.snakemake("study")
+    same_scores(given_fresh, given_finished)
+    assert given_fresh.planned("study") == {}
