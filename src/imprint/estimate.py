@@ -12,6 +12,7 @@ from imprint.config import Study
 from imprint.generate import GENERATORS
 
 START = 1.5  # seconds that a job takes to start
+AUTO = 200  # k that costs what choosing it does: all candidates
 ITERATIONS = 30  # of k-means until it stops, typically
 
 
@@ -44,6 +45,8 @@ def costs(
         made: dict[tuple[str, int | None, str], int] = {}
         searched: dict[tuple[str, int | None, str, str], int] = {}
         for configuration, seeds in cells.items():
+            if configuration.k is None and GENERATORS[configuration.gen].takes_k:
+                configuration = configuration._replace(k=AUTO)
             runs = draws * (len(seeds) if GENERATORS[configuration.gen].seeded or shots != "full" else 1)
             made[configuration.gen, configuration.k, configuration.norm_pre] = runs
             # all distances that come from a product share it; the other two have one of their own

@@ -6,7 +6,10 @@ from typing import NamedTuple
 
 
 class Configuration(NamedTuple):
-    """A method: everything of a cell but FM, task and shots. k None: no limit (`all`); weighting, m None: `max`."""
+    """A method: everything of a cell but FM, task and shots.
+
+    k None: every sample for `all`, chosen by the task for another GEN (`auto`). weighting, m None: `max`.
+    """
 
     norm_pre: str
     gen: str
@@ -33,11 +36,11 @@ class Scoring(NamedTuple):
     m: int | None = None
 
 
-def k_name(k: int | None) -> str:
-    """k in file names."""
-    return "all" if k is None else str(k)
+def k_name(gen: str, k: int | None) -> str:
+    """k of a GEN in file names and tables."""
+    return str(k) if k is not None else "all" if gen == "all" else "auto"
 
 
 def k_of(name: str) -> int | None:
     """k from its name in files."""
-    return None if name == "all" else int(name)
+    return None if name in ("all", "auto") else int(name)

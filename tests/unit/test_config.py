@@ -168,6 +168,16 @@ def test_kls_asks_kmeans_for_its_clusters(tmp_path):
     assert own.proxies(own.groups[0], "kls", "3")["ls_lambda"] == 0.05
 
 
+def test_k_can_be_chosen_by_the_task(tmp_path):
+    own = study(tmp_path, experiments={"main": {"gen": [{"name": "kmeans", "k": [3, "auto"]}]}})
+    assert own.generations(own.groups[0]) == [("kmeans", "auto"), ("kmeans", "3")]
+    assert own.proxies(own.groups[0], "kmeans", "auto")["k"] is None
+    with pytest.raises(ConfigError, match=r"gen\[0\]\.k: kls cannot choose k"):
+        study(tmp_path, experiments={"main": {"gen": [{"name": "kls", "k": "auto"}]}})
+    with pytest.raises(ConfigError, match="'many' is"):
+        study(tmp_path, experiments={"main": {"gen": [{"name": "kmeans", "k": "many"}]}})
+
+
 def test_own_images_are_the_same_until_one_comes_or_goes(tmp_path):
     images = tmp_path / "images" / "cat"
     images.mkdir(parents=True)

@@ -13,7 +13,7 @@ wildcard_constraints:
     task=one_of(study.tasks),
     shots=r"full|\d+",
     gen=one_of(gen for group in study.groups for gen, _ in study.generations(group)),
-    k=r"all|\d+",
+    k=r"all|auto|\d+",
     agg="max|mnn",
     experiment=one_of(study.config.experiments),
 

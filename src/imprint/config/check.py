@@ -198,6 +198,8 @@ def _experiment(
             found.append(
                 (f"{path}.gen[{i}].k", f"it is missing; {grid.name} needs the number of proxies per class")
             )
+        if GENERATORS[grid.name].sees_all_classes and "auto" in (grid.k or ()):
+            found.append((f"{path}.gen[{i}].k", f"{grid.name} cannot choose k; give numbers"))
         if not GENERATORS[grid.name].takes_k and grid.k is not None:
             found.append((f"{path}.gen[{i}].k", f"{grid.name} has no choice of k; remove it"))
     for i, grid in enumerate(experiment.agg):

@@ -284,8 +284,9 @@ class GenGrid(Model):
 
     name: known(GENERATORS)
     """Name of the GEN."""
-    k: one_or_more(Positive) | None = None
-    """Proxies per class, one or several; not for mean, ls and all, which have no choice."""
+    k: one_or_more(Positive | Literal["auto"]) | None = None
+    """Proxies per class, one or several, `auto` for a number chosen from the training samples of each task; not for mean,
+    ls and all, which have no choice."""
 
 
 class AggGrid(Model):

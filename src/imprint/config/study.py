@@ -26,6 +26,7 @@ def configurations(experiment: Experiment) -> list[Configuration]:
     for grid in experiment.gen:
         norms = product(experiment.norm_pre, experiment.norm_post, experiment.norm_inf)
         for (pre, post, inf), k in product(norms, grid.k or (default_k(grid.name),)):
+            k = None if k == "auto" else k
             if pre == "l2" and inf != "l2":
                 continue
             for agg in experiment.agg:
@@ -147,7 +148,9 @@ class Study:
     def generations(self, group: Group, agg: str | None = None) -> list[tuple[str, str]]:
         """(gen, k) of the proxy files that a group, or one AGG of it, evaluates; k as in file names."""
         return list(
-            dict.fromkeys((c.gen, k_name(c.k)) for c in self.cells(group) if agg is None or c.agg == agg)
+            dict.fromkeys(
+                (c.gen, k_name(c.gen, c.k)) for c in self.cells(group) if agg is None or c.agg == agg
+            )
         )
 
     def aggregations(self, group: Group) -> list[str]:
@@ -223,8 +226,8 @@ class Study:
         """The job of one proxy file: its NORMpre, each with the seeds wanted."""
         wanted: dict[str, set[int]] = {}
         for configuration, seeds in self.cells(group).items():
-            if (configuration.gen, k_name(configuration.k)) == (gen, k) or (
-                GENERATORS[configuration.gen].clusters == gen and k_name(configuration.k) == k
+            if (configuration.gen, k_name(configuration.gen, configuration.k)) == (gen, k) or (
+                GENERATORS[configuration.gen].clusters == gen and str(configuration.k) == k
             ):
                 wanted.setdefault(configuration.norm_pre, set()).update(seeds)
         # one set for all seeds where they change nothing: then a new seed is no reason to run the job again

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from imprint import generate, normalize
+from imprint import normalize
 from imprint.data.tasks import Pool, draw_shots, require_all, select
+from imprint.generate import GENERATORS, proxy_sets
+from imprint.generate.auto import choose_k
 from imprint.kept import Kept, Work, digest, key
 from imprint.store import ProxySet, ProxySets, proxies_of
 
@@ -40,7 +43,7 @@ def make_proxies(
     the GEN starts from them. Proxies that are samples are numbered as rows of the pool. kept: blocks of earlier runs,
     one a set, of the same `code`.
     """
-    gen, k = spec["gen"], spec["k"] or ANY_K
+    gen, k = spec["gen"], spec["k"]
     kept = kept or Kept()
     data = digest(train.x, train.y)
     by_seed = spec["shots"] != "full"  # another training set for each
@@ -59,17 +62,38 @@ def make_proxies(
                 work.add(seed in missing)
             for part in [[s] for s in missing] if by_seed else [missing] if missing else []:
                 rows, y = _training_rows(train, spec, draw, part[0])
-                made = generate.proxy_sets(
-                    normalize.apply(norm_pre, train.x[rows]), y, gen, [k], part,
-                    ls_lambda=spec.get("ls_lambda"),
-                    clusters={(k, s): given[s] for s in part} if given else None,
-                    threads=threads,
-                )  # fmt: skip
-                for seed in part:
-                    found[seed] = _packed(made[k, seed], rows)
+                x = normalize.apply(norm_pre, train.x[rows])
+                for seed, made in _generated(x, y, spec, part, given, threads):
+                    found[seed] = _packed(made, rows)
                     kept.put(names[seed], found[seed])
             sets |= {(norm_pre, seed, draw): _unpacked(block) for seed, block in found.items()}
     return sets, work
+
+
+def _generated(
+    x: np.ndarray,
+    y: np.ndarray,
+    spec: Mapping[str, Any],
+    seeds: list[int | None],
+    clusters: Mapping[int | None, ProxySet],
+    threads: int,
+) -> Iterator[tuple[int | None, ProxySet]]:
+    """The proxy set of each seed. A k that is not given is chosen for each, which counts to its seconds."""
+    gen, k = spec["gen"], spec["k"]
+    if k is None and GENERATORS[gen].takes_k:
+        for seed in seeds:
+            k, seconds = choose_k(x, y, gen, seed, threads)
+            made = proxy_sets(x, y, gen, [k], [seed], threads=threads)[k, seed]
+            yield seed, replace(made, seconds=made.seconds + seconds)
+        return
+    k = k or ANY_K
+    made = proxy_sets(
+        x, y, gen, [k], seeds,
+        ls_lambda=spec.get("ls_lambda"),
+        clusters={(k, seed): clusters[seed] for seed in seeds} if clusters else None,
+        threads=threads,
+    )  # fmt: skip
+    yield from ((seed, made[k, seed]) for seed in seeds)
 
 
 def _name(proxies: ProxySet | None) -> str | None:
