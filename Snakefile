@@ -3,24 +3,30 @@
 `snakemake --cores N` runs the study in config.yaml to results/report.html; `--config study=FILE` runs another.
 """
 
+import os
 import re
 import sys
 from pathlib import Path
 
-from imprint.config import ConfigError, load_for_workflow
+from imprint.config import load_for_workflow
+from imprint.errors import UserError
 from imprint.plots import FIGURES
+from imprint.sharing import origin, output_cache
 from imprint.store import canonical
 from imprint.tables import TABLES
-from imprint.workflow import fingerprint, take_over_stale_lock
+from imprint.workflow import fingerprint, ready
 
 try:
     study = load_for_workflow(workflow.overwrite_configfiles, workflow.config_settings.config)
-except ConfigError as error:
+    sharing = output_cache(os.environ)
+    if workflow.is_main_process:
+        ready(study.root)
+except UserError as error:
     print(error, file=sys.stderr)
     sys.exit(1)
 
-if workflow.is_main_process and take_over_stale_lock(Path.cwd()):
-    print("The last run here was killed; this one goes on where it stopped.", file=sys.stderr)
+if sharing:  # as --cache does; jobs on a cluster are not told of it unless the rules are named
+    workflow.workflow_settings.cache = ["pretrain", "embed"]
 
 selections = {name: study.selection(name) for name in study.config.experiments}
 
@@ -46,6 +52,7 @@ report: "workflow/report/workflow.rst"
 localrules:
     all,
     study,
+    report,
 
 
 include: "workflow/rules/common.smk"

@@ -71,8 +71,9 @@ def open_hdf5(path: str | Path) -> Iterator[Any]:
     except FileNotFoundError:
         raise UserError(f"{path} does not exist") from None
     except OSError as error:
+        damaged = Path(path).resolve() if Path(path).is_symlink() else "it"  # links lead to a shared cache
         raise UserError(
-            f"{path} is not a readable HDF5 file ({error}); delete it and run again to make it anew"
+            f"{path} is not a readable HDF5 file ({error}); delete {damaged} and run again to make it anew"
         ) from None
     with file:
         yield file
@@ -214,3 +215,10 @@ def read_parquet(path: str | Path) -> pd.DataFrame:
         raise UserError(
             f"{path} is not a readable Parquet file ({error}); delete it and run again to make it anew"
         ) from None
+
+
+def read_provenance(path: str | Path) -> dict[str, Any]:
+    """What `write_parquet` noted of a table."""
+    import pyarrow.parquet as pq
+
+    return json.loads(pq.read_schema(path).metadata[b"provenance"])

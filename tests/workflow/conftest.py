@@ -78,7 +78,7 @@ class Study:
         return [sys.executable, "-m", "snakemake", "-s", str(ROOT / "Snakefile"), "--cores", "2", *arguments]
 
     def environment(self):
-        return {**os.environ, "XDG_CACHE_HOME": str(self.folder / "cache")}
+        return {**os.environ, "XDG_CACHE_HOME": str(self.folder / "cache"), "SNAKEMAKE_OUTPUT_CACHE": ""}
 
     def snakemake(self, *arguments, succeeds=True):
         """Run Snakemake here; returns all that it printed."""

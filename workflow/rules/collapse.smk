@@ -9,6 +9,10 @@ rule collapse:
         collapse="<results>/collapse/{fm}/{task}.parquet",
     log:
         "<logs>/collapse/{fm}/{task}.log",
+    group:
+        "collapse"
+    conda:
+        "../../envs/base.yaml"
     threads: study.config.compute.threads
     resources:
         mem_mb=grow(2000),

@@ -7,6 +7,8 @@ rule dataset:
         manifest="<results>/data/{dataset}/manifest.json",
     log:
         "<logs>/data/{dataset}.log",
+    conda:
+        "../../envs/torch.yaml"
     threads: 1
     resources:
         mem_mb=grow(2000),

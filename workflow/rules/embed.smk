@@ -11,7 +11,20 @@ def sources_of(wildcards):
         sources["weights"] = f"<results>/fms/{wildcards.fm}.safetensors"
     elif fm.checkpoint:
         sources["weights"] = fm.checkpoint
+    elif fm.model.startswith("local-dir:"):
+        folder = Path(fm.model.removeprefix("local-dir:"))
+        sources["model"] = sorted(str(path) for path in folder.glob("*") if path.is_file())
     return sources
+
+
+def origin_of(wildcards, input, trains=False):
+    """What a shared output is made from, by content. What asks for `input` is no reason to run a job again."""
+    if not sharing:
+        return None
+    fm, manifest = study.config.fms[wildcards.fm], input.get("manifest")
+    root = getattr(study.config.datasets[Path(manifest).parent.name], "root", None) if manifest else None
+    weights = input.get("weights") if fm.source == "pretrained" else None
+    return origin(dict(wildcards.items()), manifest=manifest, weights=weights, root=root, trains=trains)
 
 
 rule pretrain:
@@ -22,7 +35,10 @@ rule pretrain:
         weights="<results>/fms/{fm}.safetensors",
     log:
         "<logs>/pretrain/{fm}.log",
+    cache: sharing
     priority: 10
+    conda:
+        "../../envs/torch.yaml"
     threads: 1
     resources:
         mem_mb=grow(3000),
@@ -30,6 +46,7 @@ rule pretrain:
     params:
         spec=lambda w: canonical(study.pretraining(w.fm)),
         code=code_of("pretrain"),
+        origin=lambda w, input: origin_of(w, input, trains=True),
     script:
         "../scripts/pretrain.py"
 
@@ -42,6 +59,9 @@ rule embed:
         embeddings="<results>/embeddings/{fm}/{dataset}/{split}.h5",
     log:
         "<logs>/embed/{fm}/{dataset}/{split}.log",
+    cache: sharing
+    conda:
+        "../../envs/torch.yaml"
     threads: 2
     resources:
         mem_mb=grow(6000),
@@ -50,5 +70,6 @@ rule embed:
         fm=lambda w: canonical(study.embedding(w.fm)),
         dataset=lambda w: canonical(study.subset(w.dataset)),
         code=code_of("embed"),
+        origin=origin_of,
     script:
         "../scripts/embed.py"

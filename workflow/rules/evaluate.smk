@@ -14,6 +14,10 @@ rule evaluate:
         scores="<results>/scores/{fm}/{task}/{shots}/{agg}.parquet",
     log:
         "<logs>/evaluate/{fm}/{task}/{shots}/{agg}.log",
+    group:
+        "task"
+    conda:
+        "../../envs/torch.yaml"
     threads: study.config.compute.threads
     resources:
         mem_mb=grow(3000),

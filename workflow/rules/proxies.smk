@@ -19,6 +19,10 @@ rule proxies:
         proxies="<results>/proxies/{fm}/{task}/{shots}/{gen}/k{k}.h5",
     log:
         "<logs>/proxies/{fm}/{task}/{shots}/{gen}-k{k}.log",
+    group:
+        "task"
+    conda:
+        "../../envs/base.yaml"
     threads: study.config.compute.threads
     resources:
         mem_mb=grow(2000),

@@ -6,7 +6,7 @@ import numpy as np
 
 from imprint.data import glyphs
 from imprint.data.images import stratified
-from imprint.data.registry import read_images, source, write_images
+from imprint.data.registry import IMAGES, read_images, source, write_images
 from imprint.errors import UserError
 
 
@@ -38,6 +38,9 @@ class Glyphs:
 
     def open(self, folder, manifest, split):
         return read_images(folder, split)
+
+    def files(self, folder):
+        return [folder / IMAGES]
 
 
 @source("sklearn")
@@ -74,3 +77,6 @@ class Sklearn:
 
     def open(self, folder, manifest, split):
         return read_images(folder, split)
+
+    def files(self, folder):
+        return [folder / IMAGES]

@@ -175,6 +175,12 @@ class Torchvision(Files):
         array, labels = _arrays(data)
         return Images(labels, numbered(split, len(labels)), tuple(manifest["class_names"]), array)
 
+    def files(self, folder):
+        if self.name == "ImageNet":
+            return [folder / imagenet.INDEX]
+        entry = TORCHVISION[self.name]
+        return super().files(folder) if entry.folder else [self._root() / name for name in entry.files]
+
     def _root(self):
         return Path(self.root).expanduser()
 
@@ -288,9 +294,7 @@ class MnistM:
         names = tuple(str(i) for i in range(10))
         try:
             if path.suffix == ".txt":
-                lines = [
-                    line.split() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()
-                ]
+                lines = self._lines(path)
                 labels = np.array([int(label) for _, label in lines], np.int64)
                 return Images(
                     labels, [f"mnist_m_{split}/{name}" for name, _ in lines], names, folder=self._top()
@@ -304,6 +308,18 @@ class MnistM:
         if array.dtype != np.uint8 or array.ndim != 4 or array.shape[3] != 3 or len(array) != len(labels):
             raise UserError(f"{path}: {array.dtype} images of shape {array.shape} are not uint8 (N, H, W, 3)")
         return Images(labels, numbered(split, len(labels)), names, array)
+
+    def files(self, folder):
+        found = []
+        for split, path in ((split, self._found(split)) for split in self.splits):
+            found.append(path or self._top() / f"mnist_m_{split}.pt")
+            if path and path.suffix == ".txt":
+                found += [self._top() / f"mnist_m_{split}" / name for name, _ in self._lines(path)]
+        return found
+
+    def _lines(self, path):
+        """[(name, label)] of a list of labels."""
+        return [line.split() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
 
     def _top(self):
         return Path(self.root) / "MNIST-M"

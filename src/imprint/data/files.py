@@ -55,6 +55,10 @@ class Files:
         labels = np.array([label for _, label in rows], np.int64)
         return Images(labels, [path for path, _ in rows], names, folder=self._root())
 
+    def files(self, folder):
+        with open(folder / FILES, encoding="utf-8", newline="") as file:
+            return [folder / FILES, *(self._root() / row["path"] for row in csv.DictReader(file))]
+
     def _write(self, folder, rows, class_names):
         """Write rows (path from the root, label name, split) to files.csv. Returns the manifest entries."""
         root = self._root()

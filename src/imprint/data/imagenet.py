@@ -26,7 +26,7 @@ _FOLDERS = {"train": "train", "test": "val"}
 _ARCHIVES = {"train": "ILSVRC2012_img_train.tar", "test": "ILSVRC2012_img_val.tar"}
 _DEVKIT = "ILSVRC2012_devkit_t12.tar.gz"
 
-# label, path as it is when unpacked, first byte in the archive, number of bytes
+# label, path as it is when unpacked, first byte in the archive (0 where it is unpacked), number of bytes
 Sample = tuple[int, str, int, int]
 
 
@@ -56,6 +56,7 @@ def prepare(root: Path, folder: Path) -> dict:
             group = file.create_group(split)
             group["labels"] = np.array(labels, np.int64)
             group.create_dataset("paths", data=[path.encode() for path in paths], compression="gzip")
+            group["bytes"] = np.array(sizes, np.int64)
             if source.is_file():
                 group["spans"] = np.stack([firsts, sizes], axis=1).astype(np.int64)
             counts[split] = len(found)
@@ -108,7 +109,7 @@ def _unpacked(source: Path, place: dict[str, int]) -> Iterator[Sample]:
         if (source / synset).is_dir():
             for entry in os.scandir(source / synset):
                 if entry.name.lower().endswith((".jpeg", ".jpg", ".png")):
-                    yield label, f"{source.name}/{synset}/{entry.name}", 0, 0
+                    yield label, f"{source.name}/{synset}/{entry.name}", 0, entry.stat().st_size
 
 
 def _packed(root, split, place):

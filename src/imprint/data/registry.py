@@ -19,8 +19,8 @@ def source(name: str):
     """Register a source: a frozen dataclass whose fields are its options.
 
     It has `splits` (names), `class_count()` (int, or None if only the data can tell), `prepare(folder,
-    download)` -> manifest entries `class_names`, `splits` {name: count} and `files`, and `open(folder,
-    manifest, split)` -> `Images`.
+    download)` -> manifest entries `class_names`, `splits` {name: count} and `files`, `open(folder, manifest,
+    split)` -> `Images`, and `files(folder)`, the paths of all that `open` reads.
     """
 
     def register(cls):

@@ -74,8 +74,7 @@ def open_split(
     manifest = read_manifest(folder)
     if split not in manifest["splits"]:
         raise UserError(f"dataset {folder} has no split '{split}'; it has {', '.join(manifest['splits'])}")
-    options = manifest["options"] | ({"root": root} if root else {})
-    images = make(manifest["source"], options).open(Path(folder), manifest, split)
+    images = _prepared(manifest, root).open(Path(folder), manifest, split)
     expected = manifest["splits"][split]
     if len(images) != expected:
         raise UserError(
@@ -86,6 +85,18 @@ def open_split(
         return images.only(classes, limit, seed)
     except UserError as error:
         raise UserError(f"dataset {folder}, split '{split}': {error}") from None
+
+
+def files_of(folder: str | Path, root: str | None = None) -> list[Path]:
+    """What the images and labels of a prepared dataset are read from, in a fixed order: one content, one dataset.
+
+    Of ImageNet it is the index, which has the name and size of every image.
+    """
+    return _prepared(read_manifest(folder), root).files(Path(folder))
+
+
+def _prepared(manifest, root):
+    return make(manifest["source"], manifest["options"] | ({"root": root} if root else {}))
 
 
 def read_manifest(folder: str | Path) -> dict:
