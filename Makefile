@@ -8,13 +8,21 @@ QUIETLY := --quiet --disable-pip-version-check
 unexport PYTHONDONTWRITEBYTECODE
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: study test lint format schema lock clean
+.PHONY: study status test test-slurm lint format schema lock clean
 
 study: .venv/ready
 	snakemake --cores $(CORES)
 
+# what is done, what is to do and why, how long it takes
+status: .venv/ready
+	imprint status
+
 test: .venv/ready
 	pytest
+
+# the tiny study on a SLURM of one node, which this starts: as root on Debian, else skipped
+test-slurm: .venv/ready
+	pytest -n0 -rs tests/slurm
 
 lint: .venv/ready
 	ruff check .
