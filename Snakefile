@@ -35,6 +35,7 @@ selections = {name: study.selection(name) for name in study.config.experiments}
 config = study.config.model_dump(mode="json") | {
     "selections": selections,
     "about": study.about(),
+    "summary": study.summary(),
     "snakefile": workflow.main_snakefile,
     "configfiles": [str(path) for path in workflow.overwrite_configfiles],
     "overrides": dict(workflow.config_settings.config),

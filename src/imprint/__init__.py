@@ -1,3 +1,13 @@
 """IMPRINT: classification heads for frozen foundation models, computed from a few embeddings, without gradients."""
 
+import importlib
+from typing import Any
+
 __version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> Any:
+    # by name, so that `import imprint` stays instant and no rule is taken to depend on the estimator
+    if name == "ImprintingClassifier":
+        return importlib.import_module("imprint.classifier").ImprintingClassifier
+    raise AttributeError(f"module 'imprint' has no attribute '{name}'")

@@ -188,6 +188,12 @@ def _normalised(candidate: Candidate, norm: str, head: np.ndarray | None) -> Pro
     return Proxies(columns, np.ones(len(columns), np.float32))
 
 
+def ranking(x: np.ndarray, candidate: Candidate, scoring: Scoring, head: np.ndarray | None = None) -> Ranking:
+    """How one scoring ranks the proxies of one candidate for the embeddings x (n, D); `head` as in `evaluate_each`."""
+    queries = Queries(x, np.linalg.norm(x, axis=1), scoring.norm_inf == "l2")
+    return DISTANCES[scoring.distance](_normalised(candidate, _post(candidate, scoring), head), queries)
+
+
 def _votes(
     want: _Wanted, neighbours: np.ndarray, values: np.ndarray, classes: int
 ) -> Iterator[tuple[list[tuple[int, Scoring]], np.ndarray]]:

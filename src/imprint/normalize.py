@@ -7,6 +7,7 @@ proxy to those of a reference distribution that the other proxies (or the FM's o
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 
 import numpy as np
 
@@ -82,7 +83,7 @@ def quantile(proxies: np.ndarray, labels: np.ndarray, head: np.ndarray | None = 
     """
     out = proxies.copy()
     starts = np.flatnonzero(np.r_[True, labels[1:] != labels[:-1]])
-    for start, end in zip(starts[1:], np.r_[starts[2:], len(labels)], strict=True):
+    for start, end in pairwise([*starts[1:], len(labels)]):
         out[start:end] = to_quantiles(proxies[start:end], out[:start])
     return out
 

@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from imprint.config import PRESETS, ConfigError, load
+from imprint.config.read import read_yaml
 from imprint.config.schema import schema
 
 ROOT = Path(__file__).parents[2]
@@ -45,6 +46,8 @@ def test_the_default_study_and_the_examples_are_usable(monkeypatch, tmp_path):
     monkeypatch.setenv("IMPRINT_MNIST", str(tmp_path))
     monkeypatch.setenv("IMPRINT_IMAGES", str(tmp_path))
     monkeypatch.setenv("IMPRINT_CHECKPOINT", str(tmp_path / "net.safetensors"))
+    (tmp_path / "cifar100.h5").touch()
+    monkeypatch.setenv("IMPRINT_CIFAR100", str(tmp_path / "cifar100.h5"))
     for path in [ROOT / "config.yaml", *(ROOT / "config").glob("*.yaml")]:
         assert load([path], figures=FIGURES, tables=TABLES).runs() > 0
 
@@ -166,6 +169,11 @@ def test_kls_asks_kmeans_for_its_clusters(tmp_path):
     )
     assert own.proxies(own.groups[0], "kmeans", "3")["seeds"] == {"l2": [1, 2], "none": [1, 2]}
     assert own.proxies(own.groups[0], "kls", "3")["ls_lambda"] == 0.05
+
+
+def test_a_mapping_can_start_from_another(tmp_path):
+    (tmp_path / "a.yaml").write_text("one: &one {x: 1, y: 2}\ntwo:\n  <<: *one\n  y: 3\n")
+    assert read_yaml(tmp_path / "a.yaml")["two"] == {"x": 1, "y": 3}
 
 
 def test_k_can_be_chosen_by_the_task(tmp_path):

@@ -47,6 +47,44 @@ def test_a_head_refuses_embeddings_of_another_size(tmp_path):
         head.load(tmp_path / "h.safetensors").predict(np.ones((2, 4), np.float32))
 
 
+def test_samples_as_proxies_are_kept_as_the_engine_has_them(tmp_path):
+    train = data()
+    made = proxy_sets(l2(train.x), train.y, "fps", [4], [7])[4, 7]
+    head.save(tmp_path / "h.safetensors", train, made, VOTE._replace(gen="fps", k=4), ABOUT)
+    own = head.load(tmp_path / "h.safetensors")
+    assert own.about["unit"]
+    np.testing.assert_array_equal(own.proxies, train.x[made.samples])
+    assert json.loads(own.state["sample_ids"].tobytes()) == made.samples.tolist()
+
+
+def test_a_head_knows_its_fm():
+    fm = {"fm": "mine", "model": "net", "weights_sha256": "ab", "transform": {"size": [8, 8]}}
+    own = head.Head(np.ones((1, 2), np.float32), np.zeros(1, int), {"fm": fm})
+    part = Embeddings(
+        np.zeros((1, 1)), np.zeros(1), np.zeros(1), ("0",), fm | {"fm": "other name", "split": "test"}
+    )
+    own.require_fm(part)
+    with pytest.raises(UserError, match="weights_sha256 ab, not cd"):
+        own.require_fm(fm | {"weights_sha256": "cd"})
+    given = head.Head(own.proxies, own.labels, {"fm": {"fm": "mine", "source": "embeddings"}})
+    given.require_fm({"fm": "mine"})
+    with pytest.raises(UserError, match="fm mine, not yours"):
+        given.require_fm({"fm": "yours"})
+
+
+def test_an_embedder_says_which_fm_it_is():
+    class Transform:
+        def as_dict(self):
+            return {"size": (8, 8)}
+
+    class Embedder:
+        identity = {"model": "net", "weights_sha256": "ab"}  # noqa: RUF012
+        transform = Transform()
+
+    own = head.Head(np.ones((1, 2), np.float32), np.zeros(1, int), {"fm": head.fm_of(Embedder())})
+    own.require_fm({"model": "net", "weights_sha256": "ab", "transform": {"size": [8, 8]}})
+
+
 def test_a_file_that_is_no_head_is_named(tmp_path):
     (tmp_path / "x.safetensors").write_bytes(b"nothing")
     for name in ("x.safetensors", "none.safetensors"):

@@ -2,7 +2,8 @@
 
 import re
 import sys
-from itertools import combinations
+import warnings
+from itertools import combinations, product
 from pathlib import Path
 from subprocess import run
 from types import SimpleNamespace
@@ -10,8 +11,10 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.colors import to_rgb
 from matplotlib.text import Text
 from PIL import Image
+from scipy import stats
 
 from imprint import plots, tables
 from imprint.errors import UserError
@@ -43,8 +46,8 @@ PRESETS = {
 GENS = {"mean": [1], "kmeans": [1, 2, 3, 5, 10, 20], "random": [1, 5, 20], "all": [None], "ls": [1]}
 
 
-def study(fms, plain, ds, configurations=(L2, NONE, NEAREST), draws=2, seeds=2):
-    """Scores and collapse of a study in which more proxies pay where NC1 is high."""
+def study(fms, plain, ds, configurations=(L2, NONE, NEAREST), draws=2, seeds=2, shots=("full",)):
+    """Scores and collapse of a study in which more proxies pay where NC1 is high, and more samples everywhere."""
     rng = np.random.default_rng(0)
     tasks = [(name, name, None, 0, nc1) for name, nc1 in plain.items()]
     tasks += [
@@ -58,10 +61,10 @@ def study(fms, plain, ds, configurations=(L2, NONE, NEAREST), draws=2, seeds=2):
             for gen, ks in GENS.items():
                 for k in ks:
                     gain = 0.07 * nc1 * (1 - 1 / (k or 50)) + {"ls": 0.2, "random": -0.1}.get(gen, 0)
-                    for i, configuration in enumerate(configurations):
-                        for seed in range(seeds):
-                            accuracy = 0.85 - 0.07 * nc1 + gain - 0.02 * i + 0.005 * rng.uniform()
-                            scores.append((*place.values(), "full", gen, k, *configuration, seed, accuracy))
+                    for i, n, seed in product(range(len(configurations)), shots, range(seeds)):
+                        less = 0 if n == "full" else 0.3 / n
+                        accuracy = 0.85 - 0.07 * nc1 + gain - 0.02 * i - less + 0.005 * rng.uniform()
+                        scores.append((*place.values(), n, gen, k, *configurations[i], seed, accuracy))
     columns = [*place, "shots", "gen", "k", *KEYS, "seed", "accuracy"]
     whole = dict.fromkeys(["d", "draw", "k", "m"], "Int64")
     frame = pd.DataFrame(scores, columns=columns).astype(whole)
@@ -79,7 +82,7 @@ def study(fms, plain, ds, configurations=(L2, NONE, NEAREST), draws=2, seeds=2):
         "weighting",
     ]
     collapse = pd.DataFrame(collapse).astype({"d": "Int64", "draw": "Int64"})
-    return frame.astype(dict.fromkeys(text, "category")), collapse
+    return frame.astype({"shots": str}).astype(dict.fromkeys(text, "category")), collapse
 
 
 DIGITS = {"digits-all": 3.1, "digits-even": 1.4, "digits-odd": 1.9, "digits-short": 0.8}
@@ -95,10 +98,12 @@ LARGE = study(
     seeds=1,
 )
 ONE = study(["resnet"], {"digits-all": 3.0}, [2])
+SHOTS = study(["resnet", "convnext"], DIGITS, [], [L2], shots=[1, 2, 5, 10, 20, 50, "full"], seeds=3)
+FROM_SCORES = [name for name, entry in plots.FIGURES.items() if entry.data == "scores"]
 
 
-def drawn(name, data=SMALL, presets=PRESETS):
-    return plots.find(name).draw(*data, presets)
+def drawn(name, data=SMALL, presets=PRESETS, **how):
+    return plots.find(name).draw(*data, presets, **how)
 
 
 def texts(figure):
@@ -115,39 +120,71 @@ def words(figure):
     return " ".join(" ".join(text.get_text().split()) for text in figure.findobj(Text))
 
 
-@pytest.mark.parametrize("data", [SMALL, LARGE, ONE], ids=["small", "large", "one"])
-@pytest.mark.parametrize("name", plots.FIGURES)
-def test_no_label_covers_another_or_leaves_the_page(name, data):
-    figure = drawn(name, data)
+def check_legible(figure, inches):
+    """Every text has 6 points at least, is on the page, and covers no other; legends are beside the panels."""
+    assert figure.get_figwidth() == inches
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # a layout that could not be made is a warning
+        figure.draw_without_rendering()
     page = figure.bbox
-    boxes = [(text, text.get_window_extent()) for text in texts(figure)]
+    # of the words alone: the box of an annotation has its arrow, too
+    boxes = [(text, Text.get_window_extent(text)) for text in texts(figure)]
     for text, box in boxes:
         assert page.x0 - 1 <= box.x0 and box.x1 <= page.x1 + 1, text
         assert page.y0 - 1 <= box.y0 and box.y1 <= page.y1 + 1, text
-        assert text.get_fontsize() >= 7
-    # slanted labels pass under each other's corners without touching
-    upright = [(text, box) for text, box in boxes if text.get_rotation() % 90 == 0]
-    for (a, box_a), (b, box_b) in combinations(upright, 2):
+        assert text.get_fontsize() >= 6
+    for (a, box_a), (b, box_b) in combinations(boxes, 2):
         apart = min(box_a.x1, box_b.x1) - max(box_a.x0, box_b.x0) < 1
-        assert apart or min(box_a.y1, box_b.y1) - max(box_a.y0, box_b.y0) < 1, (a, b)
+        # lines of text may touch by their line spacing, which is part of a box
+        assert apart or min(box_a.y1, box_b.y1) - max(box_a.y0, box_b.y0) < 2, (a, b)
     for legend in figure.legends:
         assert not any(legend.get_window_extent().overlaps(axes.get_window_extent()) for axes in figure.axes)
-    assert figure.get_figwidth() in (style.SINGLE, style.DOUBLE)
 
 
-@pytest.mark.parametrize("name", plots.FIGURES)
+@pytest.mark.parametrize(("width", "inches"), [("column", 3.4), ("page", 7.0)])
+@pytest.mark.parametrize("data", [SMALL, LARGE, ONE, SHOTS], ids=["small", "large", "one", "shots"])
+@pytest.mark.parametrize("name", FROM_SCORES)
+def test_every_word_is_legible_in_a_column_and_on_a_page(name, data, width, inches):
+    figure = drawn(name, data, width=width)
+    check_legible(figure, inches)
+
+
+@pytest.mark.parametrize("name", FROM_SCORES)
+def test_a_figure_has_its_title_axes_and_what_its_values_stand_for(name):
+    figure = drawn(name, SHOTS if name == "few_shot" else SMALL)
+    text = words(figure)
+    assert figure.texts[0].get_fontweight() == "bold"
+    shared = [label.get_text() for axes in figure.axes for label in axes.texts]
+    assert any(", k" in text or ", n" in text or ", d" in text for text in shared) or any(
+        axes.get_xlabel().strip() for axes in figure.axes
+    )
+    assert re.search(r"seed|draw|points|\(FM, task\)", text)
+    if any(axes.collections for axes in figure.axes):
+        assert "band" in text
+
+
+@pytest.mark.parametrize("name", FROM_SCORES)
 def test_without_rows_a_figure_says_what_is_missing(name):
     scores, collapse = SMALL
-    assert "Add" in words(drawn(name, (scores.iloc[:0], collapse.iloc[:0])))
+    told = []
+    figure = drawn(name, (scores.iloc[:0], collapse.iloc[:0]), missing=told.append)
+    assert "Add" in words(figure)
+    assert len(told) == 1 and told[0] in words(figure)
+
+
+def test_where_there_is_something_to_show_nothing_is_called_missing():
+    told = []
+    drawn("accuracy_over_k", missing=told.append)
+    assert told == []
 
 
 def test_without_a_family_the_figures_over_d_say_so():
     data = study(["resnet"], DIGITS, [])
-    for name in ("accuracy_over_k_by_d", "nc1_over_d"):
+    for name in ("accuracy_over_k_by_d", "nc1_over_d", "best_k_over_d"):
         assert "No 'd in 1' tasks in this experiment" in words(drawn(name, data))
 
 
-@pytest.mark.parametrize("name", ["accuracy_over_k", "critical_difference"])
+@pytest.mark.parametrize("name", ["accuracy_over_k", "gain_over_nc1"])
 def test_same_data_same_bytes(name, tmp_path):
     first, second = (plots.save(drawn(name, ONE), tmp_path / f"{name}.{i}") for i in range(2))
     for a, b in zip(first, second, strict=True):
@@ -155,7 +192,7 @@ def test_same_data_same_bytes(name, tmp_path):
     assert [path.name for path in first] == [f"{name}.0.png", f"{name}.0.pdf"]
     assert b"CreationDate" not in first[1].read_bytes()
     with Image.open(first[0]) as image:
-        assert image.width == round(200 * drawn(name, ONE).get_figwidth())
+        assert image.width == round(300 * drawn(name, ONE).get_figwidth())
 
 
 def test_gens_are_told_apart_without_colour():
@@ -163,11 +200,33 @@ def test_gens_are_told_apart_without_colour():
     assert len(set(looks)) == len(looks)
 
 
+def test_things_in_order_get_lighter_so_that_grey_tells_them_apart():
+    greys = [np.dot(to_rgb(look.colour), (0.299, 0.587, 0.114)) for look in style.shades(range(10)).values()]
+    assert (np.diff(greys) > 0.02).all() and greys[-1] < 0.75
+
+
+def panel_of(figure, fm, task):
+    """The panel under the name of an FM and beside that of a task."""
+    columns = {
+        axes.get_title(): axes.get_subplotspec().colspan.start for axes in figure.axes if axes.get_title()
+    }
+    rows = {
+        text.get_text().replace("\n", ""): axes.get_subplotspec().rowspan.start
+        for axes in figure.axes
+        for text in axes.texts
+    }
+    place = rows[task], columns[fm]
+    spots = {
+        (axes.get_subplotspec().rowspan.start, axes.get_subplotspec().colspan.start): axes
+        for axes in figure.axes
+    }
+    return spots[place]
+
+
 def test_accuracy_over_k_draws_the_means_of_the_seeds():
     scores, _ = SMALL
     figure = drawn("accuracy_over_k")
-    panel = figure.axes[0]
-    assert panel.get_title() == "digits-all"
+    panel = panel_of(figure, "convnext", "digits-all")
     own = scores[
         (scores["fm"] == "convnext") & (scores["task"] == "digits-all") & (scores["norm_pre"] == "l2")
     ]
@@ -175,9 +234,74 @@ def test_accuracy_over_k_draws_the_means_of_the_seeds():
     line = next(line for line in panel.lines if line.get_marker() == style.GENS["kmeans"].marker)
     assert line.get_xdata().tolist() == [1, 2, 3, 5, 10, 20]
     assert line.get_ydata() == pytest.approx(expected.to_numpy())
-    lowest = figure.axes[1]  # the panel of the last FM carries the labels
+    lowest = panel_of(figure, "convnext", "digits-short")
     assert [label.get_text() for label in lowest.get_xticklabels()] == ["1", "2", "3", "5", "10", "20"]
-    assert {text.get_text() for text in figure.legends[0].get_texts()} == set(GENS)
+    assert {text.get_text() for text in figure.legends[0].get_texts()} - {" "} == set(GENS)
+
+
+def test_all_samples_as_proxies_are_a_line_across():
+    scores, _ = SMALL
+    panel = panel_of(drawn("accuracy_over_k"), "resnet", "digits-odd")
+    own = scores[(scores["fm"] == "resnet") & (scores["task"] == "digits-odd") & (scores["norm_pre"] == "l2")]
+    level = 100 * own.loc[own["gen"] == "all", "accuracy"].mean()
+    flat = [line for line in panel.lines if list(line.get_xdata()) == [0, 1]]
+    assert any(line.get_ydata() == pytest.approx([level, level]) for line in flat)
+
+
+def test_more_fms_than_fit_beside_each_other_go_on_below():
+    figure = drawn("accuracy_over_k", study([f"fm-{i}" for i in range(9)], {"digits": 2.0}, [], [L2]))
+    check_legible(figure, 3.4)
+    assert len({axes.get_title() for axes in figure.axes}) == 9
+
+
+def test_few_shot_bands_are_confidence_intervals_of_the_mean():
+    scores, _ = SHOTS
+    panel = panel_of(drawn("few_shot", SHOTS), "convnext", "digits-all")
+    own = scores[(scores["fm"] == "convnext") & (scores["task"] == "digits-all") & (scores["shots"] == "5")]
+    values = 100 * own[(own["gen"] == "kmeans") & (own["k"] == 5)]["accuracy"]
+    low, high = stats.t.interval(0.95, len(values) - 1, values.mean(), stats.sem(values))
+    bands = [band.get_paths()[0].vertices for band in panel.collections]
+    at_five = [set(np.round(v[v[:, 0] == 5, 1], 6)) for v in bands]
+    assert {round(low, 6), round(high, 6)} in at_five
+
+
+def test_all_samples_stand_right_of_the_most_shots():
+    panel = panel_of(drawn("few_shot", SHOTS), "convnext", "digits-short")
+    x = next(line.get_xdata() for line in panel.lines if len(line.get_xdata()) == 7)
+    assert list(x[:6]) == [1, 2, 5, 10, 20, 50] and x[6] > 50
+    assert panel.get_xticklabels()[-1].get_text() == "full"
+
+
+def peaked(gens=("kmeans",)):
+    """Scores of a family whose accuracy is highest at k = d."""
+    scores, collapse = study(["resnet"], {}, [1, 2, 3, 5], [L2])
+    k, d = scores["k"].fillna(1).astype(float), scores["d"].astype(float)
+    accuracy = (0.9 - 0.05 * np.abs(k - d)).clip(0, 1).where(scores["gen"].isin(["kmeans", "kls"]), 0.3)
+    return scores.assign(accuracy=accuracy)[scores["gen"].isin(gens)], collapse
+
+
+def test_the_best_k_is_found_where_it_is():
+    upper, lower = drawn("best_k_over_d", peaked(["kmeans", "mean", "ls"])).axes[:2]
+    best = next(line for line in upper.lines if line.get_marker() == style.GENS["kmeans"].marker)
+    assert best.get_xdata().tolist() == [1, 2, 3, 5] and best.get_ydata().tolist() == [1, 2, 3, 5]
+    assert len(lower.lines) == 3
+    kmeans = next(line for line in lower.lines if line.get_marker() == style.GENS["kmeans"].marker)
+    assert kmeans.get_ydata() == pytest.approx([90] * 4)
+
+
+def test_best_k_takes_the_mean_from_k_means_with_one_centre():
+    _, lower = drawn("best_k_over_d", peaked()).axes[:2]
+    mean = next(line for line in lower.lines if line.get_marker() == "s")
+    assert mean.get_ydata() == pytest.approx([90, 85, 80, 70])
+
+
+def test_a_k_that_each_task_chose_has_no_place_over_k():
+    scores, collapse = SMALL
+    auto = scores[(scores["gen"] == "kmeans") & (scores["k"] == 1)].assign(k=pd.NA).astype({"k": "Int64"})
+    for name in ("accuracy_over_k", "accuracy_over_k_by_d", "best_k_over_d", "gain_over_nc1"):
+        told = []
+        drawn(name, (pd.concat([scores, auto]), collapse), missing=told.append)
+        assert not told
 
 
 def test_a_missing_standard_configuration_is_named():
@@ -193,50 +317,82 @@ def test_an_oracle_run_without_normalisation_keeps_its_line():
 
 def test_rings_mark_k_equal_to_d():
     panel = drawn("accuracy_over_k_by_d").axes[0]
-    rings = [line for line in panel.lines if line.get_markersize() == 8 and len(line.get_xdata())]
+    rings = [line for line in panel.lines if line.get_markersize() == 7 and len(line.get_xdata())]
     assert [int(ring.get_xdata()[0]) for ring in rings] == [1, 2, 3, 5]
 
 
 def test_nc1_of_plain_tasks_stands_beside_that_of_d():
-    left, right = drawn("nc1_over_d").axes
-    assert left.lines[0].get_ydata() == pytest.approx(
-        [0.41, 0.81, 1.21, 2.01]
-    )  # mean of draws 0.4 d and 0.4 d + 0.02
-    assert [label.get_text() for label in right.get_xticklabels()] == list(DIGITS)
-    assert left.get_ylim() == right.get_ylim()
+    figure = drawn("nc1_over_d")
+    for axes, fm in zip(figure.axes, ["convnext", "resnet"], strict=True):
+        assert axes.get_title() == fm
+        # mean of draws 0.4 d and 0.4 d + 0.02
+        assert axes.lines[0].get_ydata() == pytest.approx([0.41, 0.81, 1.21, 2.01])
+        assert {text.get_text() for text in axes.texts} == set(DIGITS)
+        marks = [line.get_ydata()[0] for line in axes.lines[1:]]
+        assert sorted(marks) == pytest.approx(sorted(DIGITS.values()))
+    assert figure.axes[0].get_ylim() == figure.axes[1].get_ylim()
 
 
-def test_gain_grows_with_nc1_where_it_was_made_to():
+def rows_of_table(figure):
+    """The words of the table below the points, row by row."""
+    texts = figure.axes[1].texts
+    return [[text.get_text() for text in texts[i : i + 7]] for i in range(0, len(texts), 7)]
+
+
+def test_gain_has_a_point_for_each_fm_task_and_draw():
     figure = drawn("gain_over_nc1")
-    points = [line for line in figure.axes[0].lines if len(line.get_xdata()) == 1]
-    assert len(points) == 2 * (4 + 4)  # a point per FM and task
-    assert float(re.search("Spearman \N{GREEK SMALL LETTER RHO} = ([0-9.]+),", words(figure))[1]) > 0.9
-    x, y = points[0].get_xdata()[0], points[0].get_ydata()[0]
+    points = sum(len(line.get_xdata()) for line in figure.axes[0].lines if line.get_linestyle() == "None")
+    assert points == 2 * (4 + 4 * 2)
+    x, y = next((line.get_xdata()[0], line.get_ydata()[0]) for line in figure.axes[0].lines)
     assert y == pytest.approx(100 * 0.07 * x * (1 - 1 / 5), abs=0.5)
+    table = rows_of_table(figure)
+    assert [row[0] for row in table] == ["region", "all", "lowest third", "middle third", "highest third"]
+    assert int(table[1][2]) == points == sum(int(row[2]) for row in table[2:])
+    assert float(table[1][5]) > 0.9
+
+
+def test_the_fit_of_gains_is_least_squares_over_the_logarithm_of_nc1():
+    scores, collapse = study([f"fm-{i}" for i in range(12)], {"digits": 1.0}, [], [L2], seeds=1)
+    nc1 = {f"fm-{i}": 0.1 * 1.5**i for i in range(12)}
+    collapse = collapse.assign(nc1=collapse["fm"].map(nc1))
+    gain = 0.2 + 0.1 * np.log10(scores["fm"].astype(str).map(nc1))
+    scores = scores.assign(accuracy=0.4 + gain.where((scores["gen"] == "kmeans") & (scores["k"] == 5), 0))
+    figure = drawn("gain_over_nc1", (scores, collapse))
+    for row in rows_of_table(figure)[1:]:
+        assert row[3:6] == ["+10.0", "1.00", "+1.00"], row
+
+
+def test_points_without_nc1_or_of_one_value_leave_no_fit_and_no_failure():
+    scores, collapse = SMALL
+    assert "Make results/collapse" in words(drawn("gain_over_nc1", (scores, collapse.assign(nc1=np.nan))))
+    assert rows_of_table(drawn("gain_over_nc1", (scores, collapse.assign(nc1=1.0))))[1][3:] == ["-"] * 4
 
 
 def test_k_means_with_one_centre_is_the_mean():
     scores, collapse = SMALL
     scores = scores[(scores["gen"] != "kmeans") | (scores["k"] != 1)]
-    assert "Spearman" in words(drawn("gain_over_nc1", (scores, collapse)))
-
-
-def test_published_methods_best_rank_on_top():
-    axes = drawn("published_methods").axes[0]
-    names = [label.get_text().split("\n")[0] for label in axes.get_yticklabels()]
-    assert names[0] == "Oracle (least squares)" and names[1] == "Westerhoff et al. 2025"
-    assert axes.yaxis_inverted()
-
-
-def test_critical_difference_joins_all_when_nothing_differs():
-    scores, collapse = SMALL
-    noise = np.random.default_rng(4).uniform(size=len(scores))
-    text = words(drawn("critical_difference", (scores.assign(accuracy=noise), collapse)))
-    assert "One bar joins all methods: Friedman's test finds no difference" in text
+    assert int(rows_of_table(drawn("gain_over_nc1", (scores, collapse)))[1][2]) == 2 * (4 + 4 * 2)
 
 
 def test_names_are_ordered_by_the_numbers_in_them():
     assert selection.natural_order(["d10", "d2", "d1", "a"]) == ["a", "d1", "d2", "d10"]
+
+
+def test_labels_are_moved_apart_by_as_little_as_may_be():
+    assert style.spread([0.2, 0.5, 0.8], 0.1) == pytest.approx([0.2, 0.5, 0.8])
+    assert style.spread([0.5, 0.5], 0.1) == pytest.approx([0.45, 0.55])
+    assert style.spread([0.99, 0.98, 0.1], 0.1) == pytest.approx([1.0, 0.9, 0.1])
+    crowd = style.spread([0.3] * 20, 0.1)
+    assert np.diff(crowd) == pytest.approx([0.1] * 19)
+
+
+def test_words_are_wrapped_and_cut_to_the_inches_there_are():
+    lines = style.wrapped("the quick brown fox jumps over the lazy dog", 1.0, 7)
+    assert " ".join(lines) == "the quick brown fox jumps over the lazy dog"
+    assert len(lines) > 1 and all(style.text_width(line, 7) <= 1.0 for line in lines)
+    assert style.fitted("short", 1.0, 7) == "short"
+    cut = style.fitted("a name that is much too long for it", 1.0, 7)
+    assert cut.endswith("\N{HORIZONTAL ELLIPSIS}") and style.text_width(cut, 7) <= 1.0
 
 
 def test_labels_of_close_k_are_thinned_but_not_their_ends():
@@ -261,7 +417,8 @@ def test_every_figure_and_table_has_a_caption_that_renders(kind, names):
     jinja2, core = pytest.importorskip("jinja2"), pytest.importorskip("docutils.core")
     assert {path.stem for path in (REPORT / kind).glob("*.rst")} == set(names)
     about = dict.fromkeys(("runs", "fms", "tasks", "datasets", "seeds"), "some")
-    job = SimpleNamespace(wildcards=SimpleNamespace(experiment="methods"), config={"about": about})
+    wildcards = SimpleNamespace(experiment="methods", fm="net", task="digits")
+    job = SimpleNamespace(wildcards=wildcards, config={"about": about, "summary": []})
     for path in [REPORT / "workflow.rst", *(REPORT / kind).glob("*.rst")]:
         template = jinja2.Template(path.read_text(), undefined=jinja2.StrictUndefined)
         caption = core.publish_doctree(template.render(snakemake=job), settings_overrides={"halt_level": 2})

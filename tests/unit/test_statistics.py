@@ -82,11 +82,51 @@ def test_ranks_of_demsars_example():
     assert statistics.friedman(DEMSAR).statistic == pytest.approx(chi2 / (1 - ties / (n * k * (k**2 - 1))))
 
 
+def test_concordance_of_demsars_example():
+    # Kendall's W by its own formula, from sums of ranks, with his correction for ties
+    n, k = DEMSAR.shape
+    sums = statistics.ranks(DEMSAR).sum()
+    ties = sum((c**3 - c).sum() for c in (np.unique(row, return_counts=True)[1] for row in DEMSAR.to_numpy()))
+    w = 12 * ((sums - sums.mean()) ** 2).sum() / (n**2 * (k**3 - k) - n * ties)
+    assert statistics.friedman(DEMSAR).w == pytest.approx(w)
+
+
 def test_wilcoxon_of_demsars_example():
     # Demsar splits the two zeros and finds R- = 12; Pratt drops their ranks, 1 and 2: half of them was in R-
-    statistic, p = statistics.signed_rank(DEMSAR["C4.5+m"].to_numpy(), DEMSAR["C4.5"].to_numpy())
-    assert statistic == 12 - 1.5
-    assert p < 0.05
+    test = statistics.signed_rank(DEMSAR["C4.5+m"].to_numpy(), DEMSAR["C4.5"].to_numpy())
+    assert test.statistic == 12 - 1.5
+    assert test.p < 0.05
+    assert test.effect == pytest.approx((93 - 12) / (93 + 12))  # R+ = 93
+
+
+@given(st.lists(st.integers(-3, 3), min_size=2, max_size=7).filter(any))
+def test_exact_p_with_ties_and_zeros_is_that_of_all_signs(differences):
+    # scipy flips the signs of all differences, zeros too, which changes nothing
+    d = np.array(differences, dtype=float)
+    expected = stats.wilcoxon(d, zero_method="pratt", method=stats.PermutationMethod())
+    found = statistics.signed_rank(d, np.zeros(len(d)))
+    assert (found.statistic, found.p) == pytest.approx((expected.statistic, expected.pvalue))
+
+
+def test_p_of_many_pairs_is_scipys_approximation():
+    rng = np.random.default_rng(2)
+    first, second = rng.integers(0, 20, size=(2, 200)).astype(
+        float
+    )  # whole numbers: no rounding breaks their ties
+    assert (
+        statistics.signed_rank(first, second).p == stats.wilcoxon(first, second, zero_method="pratt").pvalue
+    )
+
+
+def test_effects_reach_their_ends():
+    low, high = np.linspace(0.1, 0.5, 7), np.linspace(0.3, 0.9, 7)
+    assert statistics.signed_rank(high, low).effect == 1
+    assert statistics.signed_rank(low, high).effect == -1
+    assert statistics.signed_rank(low, low).effect == 0
+    # one difference among many zeros is no large effect
+    assert statistics.signed_rank(low + 0.1 * (np.arange(7) == 3), low).effect == pytest.approx(7 / 28)
+    order = pd.DataFrame({name: np.arange(5.0) - i for i, name in enumerate("abc")})
+    assert statistics.friedman(order).w == pytest.approx(1)
 
 
 def test_tests_agree_with_scipy():
@@ -126,8 +166,10 @@ def test_identical_methods_do_not_differ():
     result = statistics.compare(pd.DataFrame({"a": column, "b": column, "c": column}))
     assert result.friedman.p == 1
     assert [pair.p_holm for pair in result.pairwise] == [1, 1, 1]
+    assert [pair.effect for pair in result.pairwise] == [0, 0, 0]
     assert result.cliques == (("a", "b", "c"),)
     assert (result.summary["mean_rank"] == 2).all()
+    assert result.notes == ("Identical on every (FM, task): a = b = c.",)
 
 
 def test_two_groups_of_methods_are_told_apart():
@@ -137,6 +179,41 @@ def test_two_groups_of_methods_are_told_apart():
     matrix = pd.DataFrame(difficulty + level + 0.01 * rng.normal(size=(40, 4)), columns=list("abcd"))
     result = statistics.compare(matrix)
     assert {frozenset(clique) for clique in result.cliques} == {frozenset("ab"), frozenset("cd")}
+
+
+def test_intervals_of_means_are_those_of_scipy():
+    rng = np.random.default_rng(3)
+    samples = rng.uniform(size=(25, 3)) ** 2
+    low, high = statistics.mean_intervals(samples)
+    for i in range(3):
+        expected = stats.bootstrap(
+            (samples[:, i],), np.mean, method="BCa", batch=100, random_state=np.random.default_rng(0)
+        ).confidence_interval
+        assert (low[i], high[i]) == pytest.approx((expected.low, expected.high), abs=1e-9)
+
+
+def test_intervals_of_many_normal_values_are_those_of_the_t_test():
+    samples = np.random.default_rng(4).normal(size=(1000, 1))
+    low, high = statistics.mean_intervals(samples)
+    expected = stats.ttest_1samp(samples[:, 0], 0).confidence_interval()
+    assert (low[0], high[0]) == pytest.approx((expected.low, expected.high), abs=0.01)
+
+
+def test_intervals_of_paired_differences_do_not_know_how_hard_tasks_are():
+    rng = np.random.default_rng(5)
+    difficulty = rng.uniform(0.2, 0.8, size=30)
+    first, second = difficulty + 0.05, difficulty + 0.001 * rng.normal(size=30)
+    low, high = statistics.mean_intervals(np.stack([first, first - second], axis=1))
+    assert low[0] < 0.5 < high[0] and high[0] - low[0] > 0.1
+    assert 0.049 < low[1] < high[1] < 0.051
+
+
+def test_intervals_where_there_is_nothing_to_resample():
+    low, high = statistics.mean_intervals(np.array([[0.5, 0.1], [0.5, 0.2], [0.5, 0.3]]))
+    assert low[0] == high[0] == 0.5 and low[1] < 0.2 < high[1]
+    for samples in (np.empty((0, 2)), np.ones((1, 2))):
+        assert np.isnan(statistics.mean_intervals(samples)).all()
+    assert statistics.mean_intervals(np.empty((5, 0)))[0].shape == (0,)
 
 
 def test_without_an_overall_difference_all_are_joined():
@@ -161,7 +238,18 @@ def test_missing_cells_are_left_out_and_counted():
     assert (result.rows, result.left_out) == (2, 1)  # a row that no method has is no loss
     assert list(result.summary.index) == ["a", "b"]
     assert result.summary.loc["a", "mean"] == pytest.approx(0.8)  # over the shared rows, like for like
-    assert any("left out" in note and "c" in note for note in result.notes)
+    assert result.notes[:2] == (
+        "Without any result and left out: c.",
+        "1 (FM, task) left out, for want of results of b (1).",
+    )
+
+
+def test_one_pair_has_ranks_but_nothing_else():
+    result = statistics.compare(pd.DataFrame({"a": [0.9], "b": [0.8], "c": [0.7]}))
+    assert result.summary["mean_rank"].tolist() == [1, 2, 3]
+    assert result.summary["std"].isna().all() and result.friedman is None
+    assert "One (FM, task) alone: no standard deviation and no interval." in result.notes
+    assert result.cliques == (("a", "b", "c"),)
 
 
 @pytest.mark.parametrize("shape", [(0, 0), (0, 3), (5, 1), (1, 4), (5, 2), (3, 3)])
@@ -208,6 +296,17 @@ def test_a_method_that_lacks_a_task_has_a_gap_there():
     assert list(matrix.columns) == ["qi", "km", "janson"]
     assert matrix["km"].isna().tolist() == [True, False]
     assert matrix["janson"].isna().all()
+
+
+def test_every_configuration_has_its_column_of_medians():
+    few = cells(QI, [0.9, 0.9, 0.9], shots="5")
+    frame = scores(few, cells(QI, [0.1, 0.8, 0.9]), cells(KMEANS, [0.7], task="other"), cells(JANSON, [0.5]))
+    configurations, matrix = statistics.by_configuration(frame)
+    assert configurations["gen"].tolist() == ["mean", "kmeans", "mean"]
+    assert configurations["m"].tolist() == [pd.NA, pd.NA, 1]
+    assert matrix.loc[("resnet", "digits")].tolist() == pytest.approx([0.8, np.nan, 0.5], nan_ok=True)
+    assert matrix.loc[("resnet", "other")].tolist() == pytest.approx([np.nan, 0.7, np.nan], nan_ok=True)
+    assert all(table.empty for table in statistics.by_configuration(frame.iloc[:0]))
 
 
 def test_no_method_in_the_scores_gives_an_empty_matrix():

@@ -49,13 +49,24 @@ def longer(minutes):
     return lambda wildcards, attempt: minutes * 2 ** (attempt - 1)
 
 
+def figures_of(name):
+    """The figures of an experiment; those of one FM and task lie in folders of their own."""
+    places = ["/".join(group[:2]) for group in study.cell_groups(name)]
+    for figure in study.config.experiments[name].figures:
+        yield from [figure] if FIGURES[figure].data == "scores" else [f"{place}/{figure}" for place in places]
+
+
 def study_results():
     """Every table and figure that the experiments ask for, and the collected scores."""
     files = ["<results>/scores.parquet", "<results>/collapse.parquet"]
     for name, experiment in study.config.experiments.items():
         # every file of a job, so that any that is gone is made again
-        files += [f"<results>/tables/{name}/{t}.{kind}" for t in experiment.tables for kind in ("csv", "md", "html")]
-        files += [f"<results>/figures/{name}/{f}.{kind}" for f in experiment.figures for kind in ("png", "pdf")]
+        files += [
+            f"<results>/tables/{name}/{t}.{kind}"
+            for t in experiment.tables
+            for kind in ("csv", "md", "tex", "html")
+        ]
+        files += [f"<results>/figures/{name}/{f}.{kind}" for f in figures_of(name) for kind in ("png", "pdf")]
         for group in study.heads(name):
             files += [f"<results>/heads/{name}/{'/'.join(group)}.{kind}" for kind in ("safetensors", "json")]
     return files

@@ -13,6 +13,10 @@ rule scores:
         table="<results>/scores.parquet",
     log:
         "<logs>/scores.log",
+    group:
+        "summary"
+    conda:
+        "../../envs/base.yaml"
     threads: 1
     resources:
         mem_mb=grow(2000),
@@ -31,6 +35,10 @@ rule collapses:
         table="<results>/collapse.parquet",
     log:
         "<logs>/collapses.log",
+    group:
+        "collapse"
+    conda:
+        "../../envs/base.yaml"
     threads: 1
     resources:
         mem_mb=grow(1000),
@@ -41,10 +49,33 @@ rule collapses:
         "../scripts/collect.py"
 
 
+rule summary:
+    """In a few lines, what was run and what won: the report opens with them."""
+    input:
+        scores="<results>/scores.parquet",
+        collapse="<results>/collapse.parquet",
+    output:
+        text="<results>/summary.txt",
+    log:
+        "<logs>/summary.log",
+    group:
+        "summary"
+    conda:
+        "../../envs/base.yaml"
+    threads: 1
+    resources:
+        mem_mb=grow(2000),
+        runtime=longer(10),
+    params:
+        code=code_of("summary"),
+    script:
+        "../scripts/summary.py"
+
+
 for name in TABLES:
 
     rule:
-        """One table of one experiment: CSV, Markdown, and HTML for the report."""
+        """One table of one experiment: CSV, Markdown, LaTeX, and HTML for the report."""
         name:
             f"table_{name}"
         input:
@@ -53,6 +84,7 @@ for name in TABLES:
         output:
             csv=f"<results>/tables/{{experiment}}/{name}.csv",
             markdown=f"<results>/tables/{{experiment}}/{name}.md",
+            latex=f"<results>/tables/{{experiment}}/{name}.tex",
             html=report(
                 f"<results>/tables/{{experiment}}/{name}.html",
                 caption=f"../report/tables/{name}.rst",
@@ -61,6 +93,10 @@ for name in TABLES:
             ),
         log:
             f"<logs>/tables/{{experiment}}/{name}.log",
+        group:
+            "summary"
+        conda:
+            "../../envs/base.yaml"
         threads: 1
         resources:
             mem_mb=grow(2000),
@@ -87,6 +123,10 @@ rule head:
         about="<results>/heads/{experiment}/{fm}/{task}/{shots}.json",
     log:
         "<logs>/heads/{experiment}/{fm}/{task}-{shots}.log",
+    group:
+        "summary"
+    conda:
+        "../../envs/torch.yaml"
     threads: 1
     resources:
         mem_mb=grow(3000),

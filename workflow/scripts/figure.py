@@ -5,11 +5,19 @@ from pathlib import Path
 from imprint import plots, store
 from imprint.config.presets import published
 from imprint.grid.tidy import rows_of
-from imprint.workflow import job
+from imprint.workflow import job, log
 
-with job(snakemake):
-    selection = snakemake.config["selections"][snakemake.wildcards.experiment]
+with job(snakemake) as did:
+    experiment, name = snakemake.wildcards.experiment, snakemake.params.figure
+
+    def missing(what):
+        log.warning("experiment %s, figure %s: nothing to show. %s", experiment, name, what)
+        did(f"nothing to show: {what}")
+
+    selection = snakemake.config["selections"][experiment]
     scores = rows_of(store.read_parquet(snakemake.input.scores), selection)
     collapse = rows_of(store.read_parquet(snakemake.input.collapse), selection)
-    figure = plots.find(snakemake.params.figure).draw(scores, collapse, published())
+    figure = plots.find(name).draw(
+        scores, collapse, published(), width=snakemake.params.width, missing=missing
+    )
     plots.save(figure, Path(snakemake.output.png).with_suffix(""))

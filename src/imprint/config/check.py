@@ -10,8 +10,10 @@ from typing import Any
 from imprint.config.models import EmbeddingsDataset, EmbeddingsFM, Experiment, PretrainedFM, TaskConfig
 from imprint.config.presets import PRESETS
 from imprint.config.read import Parsed, Problem, unknown
+from imprint.config.study import configurations
 from imprint.errors import UserError
 from imprint.generate import GENERATORS, missing
+from imprint.method import Configuration
 
 
 def problems(
@@ -220,6 +222,7 @@ def _experiment(
     if experiment.gen and experiment.norm_pre == ("l2",) and experiment.norm_inf == ("none",):
         found.append((f"{path}.norm_inf", "the grid is empty: norm_pre l2 is combined with norm_inf l2 only"))
     found += _embeddings(path, experiment, entries)
+    found += _cell(f"{path}.cell", experiment, entries)
     used = {grid.name for grid in experiment.gen} | {
         PRESETS[p].configuration.gen for p in experiment.presets if p in PRESETS
     }
@@ -232,6 +235,31 @@ def _experiment(
             fm = entries["fms"].get(name)
             if fm is not None and fm.ridge is None:
                 found.append((f"fms.{name}.ls_lambda", f"it is missing; GEN {gen} in {path} needs it"))
+    return found
+
+
+def _cell(path: str, experiment: Experiment, entries: Mapping[str, Mapping[str, Any]]) -> list[Problem]:
+    """The cell that figures show must be one of the experiment's."""
+    found, cell = [], experiment.cell
+    fms, draws = list(experiment.fms or entries["fms"]), {}
+    for name in experiment.tasks or entries["tasks"]:
+        family = getattr(entries["tasks"].get(name), "family", None)
+        draws |= {f"{name}-d{d}": family.draws for d in family.d} if family else {name: 1}
+    for key, known in (("fm", fms), ("task", draws), ("shots", experiment.shots)):
+        value = getattr(cell, key)
+        if value is not None and value not in known:
+            found.append((f"{path}.{key}", unknown(f"{key} of the experiment", value, map(str, known))))
+    most = draws.get(cell.task, min(draws.values(), default=1))
+    if cell.draw >= most:
+        found.append(
+            (f"{path}.draw", f"there is no draw {cell.draw}; they are counted from 0, and there are {most}")
+        )
+    if all(name in PRESETS for name in experiment.presets):
+        methods = configurations(experiment)
+        if methods and not any(map(cell.fits, methods)):
+            given = {name: getattr(cell, name) for name in Configuration._fields}
+            text = ", ".join(f"{name} {value}" for name, value in given.items() if value is not None)
+            found.append((path, f"the experiment has no method with {text}"))
     return found
 
 

@@ -12,6 +12,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstr
 
 from imprint.aggregate import AGGREGATIONS, DISTANCES, WEIGHTINGS
 from imprint.generate import GENERATORS
+from imprint.method import Configuration, k_name
 from imprint.normalize import NORM_INF, NORM_POST, NORM_PRE
 
 Positive = Annotated[int, Field(gt=0, strict=True)]
@@ -302,6 +303,46 @@ class AggGrid(Model):
     """How votes count: the same (`uniform`, the default), or by 1 / distance (`distance`); mnn only."""
 
 
+class Cell(Model):
+    """Which cell the figures of one FM and task show (`tsne`, `confusion`, `gallery`); what is left open, each FM and
+    task has a figure of its own, and of the methods it is the best, by median accuracy."""
+
+    fm: Name | None = None
+    """FM; each of the experiment by default."""
+    task: Name | None = None
+    """Task, one of a family by its own name (`<name>-d<d>`); by default each of the experiment, those of families only
+    if there are no others."""
+    shots: Positive | Literal["full"] | None = None
+    """Training samples per class; the most of the experiment by default."""
+    draw: Count = 0
+    """Which draw of a family's task."""
+    norm_pre: known(NORM_PRE) | None = None
+    """Normalisation of training embeddings before generation."""
+    gen: known(GENERATORS) | None = None
+    """Name of the GEN."""
+    k: Positive | Literal["auto"] | None = None
+    """Proxies per class."""
+    norm_post: known(NORM_POST) | None = None
+    """Normalisation of the proxies."""
+    norm_inf: known(NORM_INF) | None = None
+    """Normalisation of test embeddings."""
+    agg: known(AGGREGATIONS) | None = None
+    """`max` or `mnn`."""
+    distance: known(DISTANCES) | None = None
+    """How near a proxy is."""
+    weighting: known(WEIGHTINGS) | None = None
+    """How votes count."""
+    m: Positive | None = None
+    """Neighbours that vote."""
+    seed: Count | None = None
+    """Seed of the run; by default the one that reaches the median accuracy."""
+
+    def fits(self, configuration: Configuration) -> bool:
+        """Whether a method has all that is given here."""
+        has = configuration._asdict() | {"k": configuration.k or k_name(configuration.gen, None)}
+        return all(getattr(self, name) in (None, value) for name, value in has.items())
+
+
 class Experiment(Model):
     """A named grid: every combination of its axes is a cell; cells shared with other experiments are computed once."""
 
@@ -331,6 +372,8 @@ class Experiment(Model):
     """Whether scores also hold the F1 of each class (column class_f1, in class order)."""
     figures: tuple[str, ...] = ()
     """Figures to draw of this experiment."""
+    cell: Cell = Cell()
+    """Which cell the figures of one FM and task show: tsne, confusion and gallery."""
     tables: tuple[str, ...] = ()
     """Tables to write of this experiment."""
 
@@ -357,6 +400,9 @@ class StudyConfig(Model):
     """Seeds of the replicates; by default the paper's."""
     compute: Compute = Compute()
     """How results are computed: devices, batch size, threads."""
+    figure_width: Literal["column", "page"] = "column"
+    """For which width figures are laid out: a column (3.4 inches) or a page (7 inches) of a paper. Only they are drawn
+    again after a change."""
     fms: dict[Name, FM] = Field(min_length=1)
     """Foundation models by name."""
     datasets: dict[Name, Dataset] = Field(min_length=1)

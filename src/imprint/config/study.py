@@ -268,12 +268,67 @@ class Study:
 
     def heads(self, name: str) -> list[Group]:
         """(fm, task, shots) of the heads that an experiment saves: full, or the most shots it has."""
-        experiment = self.config.experiments[name]
-        most = "full" if "full" in experiment.shots else str(max(experiment.shots))
-        wanted = self.experiment_groups(name) if experiment.save_heads else []
+        wanted = self.experiment_groups(name) if self.config.experiments[name].save_heads else []
         return [
-            (fm, task, shots) for fm, task, shots in wanted if shots == most and self.tasks[task].d is None
+            (fm, task, shots)
+            for fm, task, shots in wanted
+            if shots == self._most_shots(name) and self.tasks[task].d is None
         ]
+
+    def _most_shots(self, name: str) -> str:
+        shots = self.config.experiments[name].shots
+        return "full" if "full" in shots else str(max(shots))
+
+    # figures of one FM and task
+
+    def cell_groups(self, name: str) -> list[Group]:
+        """(fm, task, shots) that an experiment's figures of one FM and task show."""
+        cell = self.config.experiments[name].cell
+        shots = str(cell.shots or self._most_shots(name))
+        groups = [
+            group
+            for group in self.experiment_groups(name)
+            if group[2] == shots and cell.fm in (None, group[0]) and cell.task in (None, group[1])
+        ]
+        plain = [group for group in groups if self.tasks[group[1]].d is None]
+        return groups if cell.task else plain or groups
+
+    def cell_group(self, name: str, fm: str, task: str) -> Group:
+        return next(group for group in self.cell_groups(name) if group[:2] == (fm, task))
+
+    def cell_configurations(self, name: str) -> list[Configuration]:
+        """The methods that the chosen cell may have."""
+        return [c for c in self._grids[name] if self.config.experiments[name].cell.fits(c)]
+
+    def cell_generations(self, name: str) -> list[tuple[str, str]]:
+        """(gen, k) of the proxy files that the chosen cell may need; k as in file names."""
+        return list(dict.fromkeys((c.gen, k_name(c.gen, c.k)) for c in self.cell_configurations(name)))
+
+    def cell(self, name: str, fm: str, task: str) -> dict[str, Any]:
+        """The job that chooses a cell: the rows of scores to choose from, and what one draw of the task is."""
+        cell = self.config.experiments[name].cell
+        seeds = self.experiment_seeds(name) if cell.seed is None else (cell.seed,)
+        return {
+            "groups": [self.cell_group(name, fm, task)],
+            "configurations": sorted(self.cell_configurations(name), key=_key),
+            "seeds": sorted(seeds),
+            **self.embedded(name, task),
+        }
+
+    def embedded(self, name: str, task: str) -> dict[str, Any]:
+        """The test samples that an experiment's figures of one FM and task show."""
+        draw = self.config.experiments[name].cell.draw
+        return {
+            "draw": draw,
+            "draw_groups": self.tasks[task].draws[draw],
+            "datasets": self.tasks[task].datasets,
+        }
+
+    def images_of(self, fm: str, task: str) -> list[str]:
+        """The datasets of a task whose images an FM embedded; none if its embeddings were given."""
+        if self.config.fms[fm].source == "embeddings":
+            return []
+        return [d for d in self.tasks[task].datasets if self.config.datasets[d].source != "embeddings"]
 
     def about(self) -> dict[str, Any]:
         """The study in a few words, for the report."""
@@ -284,3 +339,8 @@ class Study:
             "datasets": ", ".join(self.config.datasets),
             "seeds": len(self.config.seeds),
         }
+
+    def summary(self) -> list[str]:
+        """What was run and what won, for the report, once it is known."""
+        file = self.root / "summary.txt"
+        return file.read_text(encoding="utf-8").splitlines() if file.exists() else []

@@ -84,6 +84,7 @@ def proxy_sets(
     ls_lambda: float | None = None,
     clusters: dict[tuple[int, int], ProxySet] | None = None,
     threads: int = 1,
+    first: int = 0,
 ) -> dict[tuple[int, int], ProxySet]:
     """Proxy sets of all classes for every k and seed, by (k, seed).
 
@@ -92,6 +93,7 @@ def proxy_sets(
     computed before; without them they are computed here. A GEN that ignores the seed is run once, and its
     result is one object under all seeds. `seconds` is the time that one set takes; shared work is counted in full.
     threads: classes handled at once, each on one core, so that the result does not depend on it.
+    first: what number class 0 has where these classes join others, which its randomness depends on.
     """
     spec = GENERATORS[gen]
     ks, seeds = sorted(set(ks)), list(dict.fromkeys(seeds))
@@ -103,7 +105,7 @@ def proxy_sets(
     runs = [(k, seed) for k in run_ks for seed in run_seeds]
 
     def of_class(label: int) -> dict[tuple[int, int], tuple[np.ndarray, float]]:
-        return _of_class(spec, x, members[label], label, runs)
+        return _of_class(spec, x, members[label], first + label, runs)
 
     if threads > 1:
         with ThreadPoolExecutor(threads) as pool:

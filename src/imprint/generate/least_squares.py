@@ -14,44 +14,65 @@ from imprint.generate import generator
 from imprint.store import ProxySet
 
 
-def factor(x: np.ndarray, ls_lambda: float) -> Any:
-    """Cholesky factor of X^T X / N + lambda I in float64, for `scipy.linalg.cho_solve`. x: (n, d)."""
-    from scipy.linalg import cho_factor
-
+def gram(x: np.ndarray) -> np.ndarray:
+    """X^T X (d, d) in float64. x: (n, d)."""
     # blocks bound the float64 copy of x
-    gram = np.zeros((x.shape[1], x.shape[1]))
+    total = np.zeros((x.shape[1], x.shape[1]))
     for block in np.array_split(x, max(1, x.size // 2**24)):
         wide = block.astype(np.float64)
-        gram += wide.T @ wide
-    gram /= len(x)
-    gram[np.diag_indices_from(gram)] += ls_lambda
-    return cho_factor(gram, overwrite_a=True)
+        total += wide.T @ wide
+    return total
 
 
-def solve(x: np.ndarray, groups: np.ndarray, shared: Any) -> np.ndarray:
-    """(G, d) least-squares weights for groups (n,) of 0..G-1: (1/G) times the means times the inverse of the factor."""
-    from scipy.linalg import cho_solve
+def factored(total: np.ndarray, n: int, ls_lambda: float) -> Any:
+    """Cholesky factor of total / n + lambda I for `scipy.linalg.cho_solve`. total: (d, d) X^T X of n samples."""
+    from scipy.linalg import cho_factor
+
+    ridge = total / n
+    ridge[np.diag_indices_from(ridge)] += ls_lambda
+    return cho_factor(ridge, overwrite_a=True)
+
+
+def factor(x: np.ndarray, ls_lambda: float) -> Any:
+    """Cholesky factor of X^T X / N + lambda I in float64. x: (n, d)."""
+    return factored(gram(x), len(x), ls_lambda)
+
+
+def group_sums(x: np.ndarray, groups: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(G, d) float64 sums of the samples x (n, d) of each group, and their counts (G,). groups: (n,) of 0..G-1."""
     from scipy.sparse import csr_array
 
     counts = np.bincount(groups)
-    sums = (
-        csr_array((np.ones(len(x), np.float64), (groups, np.arange(len(x)))), shape=(len(counts), len(x))) @ x
+    members = csr_array(
+        (np.ones(len(x), np.float64), (groups, np.arange(len(x)))), shape=(len(counts), len(x))
     )
-    means = sums / counts[:, None]
-    return cho_solve(shared, means.T).T / len(counts)
+    return members @ x, counts
+
+
+def weights(sums: np.ndarray, counts: np.ndarray, shared: Any) -> np.ndarray:
+    """(G, d) least-squares weights: (1/G) times the means of the groups times the inverse of the factor."""
+    from scipy.linalg import cho_solve
+
+    return cho_solve(shared, (sums / counts[:, None]).T).T / len(counts)
 
 
 @generator("ls", takes_k=False, sees_all_classes=True, prepare=factor)
 def least_squares(x: np.ndarray, y: np.ndarray, shared: Any, clusters: None) -> tuple[np.ndarray, np.ndarray]:
     """Ridge regression of the one-hot labels: the "oracle" of Westerhoff et al. 2025. Returns (C, d) and labels (C,)."""
-    return solve(x, y, shared), np.arange(y.max() + 1)
+    return weights(*group_sums(x, y), shared), np.arange(y.max() + 1)
 
 
 @generator("kls", seeded=True, sees_all_classes=True, prepare=factor, clusters="kmeans")
 def clustered_least_squares(
     x: np.ndarray, y: np.ndarray, shared: Any, clusters: ProxySet
 ) -> tuple[np.ndarray, np.ndarray]:
-    """`ls` with the k-means clusters of each class as pseudo-classes. Returns (P, d) and their classes (P,).
+    """`ls` with the k-means clusters of each class as pseudo-classes. Returns (P, d) and their classes (P,)."""
+    groups, labels = pseudo_classes(x, y, clusters)
+    return weights(*group_sums(x, groups), shared), labels
+
+
+def pseudo_classes(x: np.ndarray, y: np.ndarray, clusters: ProxySet) -> tuple[np.ndarray, np.ndarray]:
+    """Pseudo-classes (n,) of 0..G-1 of the samples x (n, d) with classes y (n,), and the class of each (G,).
 
     Samples go to the nearest centroid of their own class; a centroid that no sample is nearest to (one that
     coincides with another) is left out.
@@ -64,4 +85,4 @@ def clustered_least_squares(
         half_squares = np.einsum("pd,pd->p", centroids, centroids) / 2
         groups[rows] = of_class[(half_squares - x[rows] @ centroids.T).argmin(axis=1)]
     used, groups = np.unique(groups, return_inverse=True)
-    return solve(x, groups, shared), clusters.labels[used]
+    return groups, clusters.labels[used]

@@ -51,13 +51,19 @@ def rows_of(frame: pd.DataFrame, selection: Mapping[str, Any]) -> pd.DataFrame:
     keep = frame["seed"].isin(selection["seeds"]).to_numpy() if "seed" in frame else np.ones(len(frame), bool)
     for wanted in (groups, chosen):
         columns = [c for c in wanted if c in frame]
+        rows, found = np.zeros(len(frame), dtype=np.int64), np.zeros(len(wanted), dtype=np.int64)
+        for column in columns:
+            known = {text: i for i, text in enumerate(dict.fromkeys(map(_text, wanted[column])))}
+            codes, values = pd.factorize(frame[column], use_na_sentinel=False)
+            code = np.array([known.get(_text(value), -1) for value in values], dtype=np.int64)[codes]
+            keep = keep & (code >= 0)
+            rows = rows * len(known) + code
+            found = found * len(known) + wanted[column].map(_text).map(known).to_numpy(np.int64)
         if columns:
-            both = pd.DataFrame({c: pd.concat([_texts(frame[c]), _texts(wanted[c])]) for c in columns})
-            numbers = both.groupby(columns, sort=False).ngroup().to_numpy()
-            keep = keep & np.isin(numbers[: len(frame)], numbers[len(frame) :])
+            keep = keep & np.isin(rows, found)
     return frame[keep].reset_index(drop=True)
 
 
-def _texts(column: pd.Series) -> pd.Series:
-    """Values as texts, none as the empty one, so that columns of different types compare."""
-    return column.astype(object).where(column.notna(), "").map(str)
+def _text(value: Any) -> str:
+    """A value as text, none as the empty one, so that columns of different types compare."""
+    return "" if pd.isna(value) else str(value)

@@ -45,12 +45,11 @@ def rule(configuration: Mapping[str, Any]) -> str:
     return f"{m}-nn {configuration['distance']}{votes}"
 
 
-def shown(scores: pd.DataFrame) -> tuple[pd.DataFrame, str]:
-    """The rows of the configuration that is shown, and a line that names it.
+def standard(rows: pd.DataFrame) -> tuple[pd.DataFrame, str]:
+    """The rows of the configuration that is shown, under any shots, and a line that names it.
 
     l2 throughout with max of inner products; where a study has no such row, its most frequent configuration.
     """
-    rows = fullest(scores)
     standard = rows[_have(rows, L2_MAX)]
     if len(standard) or rows.empty:
         text = describe(L2_MAX)
@@ -58,8 +57,27 @@ def shown(scores: pd.DataFrame) -> tuple[pd.DataFrame, str]:
         most = most_frequent(rows)
         standard = rows[_have(rows, most)]
         text = f"{describe(most)} (the most frequent here; l2 throughout with max was not run)"
+    return standard, text
+
+
+def shown(scores: pd.DataFrame) -> tuple[pd.DataFrame, str]:
+    """The rows of the configuration that is shown with most shots, and a line that names it.
+
+    GENs without a choice of k (mean, all, ls) that the configuration lacks are taken from their own most frequent one,
+    named in the column `norm`, else empty: the oracle, for one, is defined without normalisation.
+    """
+    import pandas as pd
+
+    rows, text = standard(fullest(scores))
+    parts = [rows.assign(norm="")]
+    for gen in ONE_K:
+        other = fullest(scores)
+        other = other[is_value(other["gen"], gen)]
+        if len(other) and not is_value(rows["gen"], gen).any():
+            most = most_frequent(other)
+            parts.append(other[_have(other, most)].assign(norm=describe(most)))
     shots = rows["shots"].iloc[0] if len(rows) else "full"
-    return standard, text if shots == "full" else f"{text}; {shots} shots"
+    return pd.concat(parts), text if shots == "full" else f"{text}; {shots} shots"
 
 
 def most_frequent(rows: pd.DataFrame) -> dict[str, Any]:
@@ -83,24 +101,21 @@ def _have(rows: pd.DataFrame, configuration: Mapping[str, Any]) -> Any:
 def accuracy_over_k(scores: pd.DataFrame) -> tuple[pd.DataFrame, str]:
     """Mean, lowest and highest accuracy (%) over seeds and draws for each fm, task, gen and k.
 
-    Columns: fm, task, family, d, gen, k, norm, mean, low, high, runs; and the line that names the configuration.
-    GENs without a choice of k (mean, all, ls) that the configuration lacks are taken from their own most frequent one,
-    named in the column `norm`, else empty: the oracle, for one, is defined without normalisation.
+    Columns: fm, task, family, d, gen, k, norm (see `shown`), mean, low, high, runs; and the line that names the
+    configuration.
     """
-    import pandas as pd
-
     rows, text = shown(scores)
-    parts = [rows.assign(norm="")]
-    for gen in ONE_K:
-        other = fullest(scores)
-        other = other[is_value(other["gen"], gen)]
-        if len(other) and not is_value(rows["gen"], gen).any():
-            most = most_frequent(other)
-            parts.append(other[_have(other, most)].assign(norm=describe(most)))
-    rows = pd.concat(parts)
     keys = ["fm", "task", "family", "d", "gen", "k", "norm"]
     groups = rows.groupby(keys, observed=True, dropna=False)["accuracy"]
     table = groups.agg(["mean", "min", "max", "size"]).reset_index()
     table = table.rename(columns={"min": "low", "max": "high", "size": "runs"})
     table[["mean", "low", "high"]] *= 100
     return table.astype({"fm": str, "task": str, "family": str, "gen": str}), text
+
+
+def sizes(rows: pd.DataFrame) -> str:
+    """How many seeds, and draws where there are several, each value stands for."""
+    parts = [(rows["seed"].nunique(), "seed")]
+    if rows["draw"].nunique() > 1:
+        parts.insert(0, (rows["draw"].nunique(), "draw"))
+    return " x ".join(f"{n} {what}{'' if n == 1 else 's'}" for n, what in parts)

@@ -1,0 +1,91 @@
+"""The estimator at full size against its limits: scikit-learn's k-means alone, the bare product, one class alone.
+
+python -m benchmarks.classifier [--repeats 3]
+
+What is compared runs in turn, the order changing from repeat to repeat. Figures are medians, `ratio` the median of the
+repeats' ratios; `least` is the ratio of the least times, which other work on the machine disturbs least.
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import time
+import warnings
+from collections.abc import Callable
+
+import numpy as np
+
+from benchmarks.data import made
+from imprint import ImprintingClassifier
+from imprint.normalize import l2
+
+SEED = 17121997
+
+
+def compare(what: str, own: Callable[[], object], limit: Callable[[], object], repeats: int) -> None:
+    """Print the median seconds of both and of their ratio."""
+    times = np.empty((repeats, 2))
+    for i in range(repeats):
+        for j in (0, 1) if i % 2 == 0 else (1, 0):
+            times[i, j] = _seconds((own, limit)[j])
+    (spent, alone), best = np.median(times, axis=0), times.min(axis=0)
+    ratio = np.median(times[:, 0] / times[:, 1])
+    print(f"{what:62}{spent:9.4f}s{alone:9.4f}s{ratio:8.2f}{best[0] / best[1]:8.2f}", flush=True)
+
+
+def _seconds(function: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    function()
+    return time.perf_counter() - start
+
+
+def main() -> None:
+    from sklearn.cluster import KMeans
+
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--repeats", type=int, default=3)
+    repeats = parser.parse_args().repeats
+    warnings.simplefilter("ignore")  # k-means of few samples
+
+    data = made()
+    classes = [l2(data.x[data.y == c]) for c in range(data.classes)]
+    model = ImprintingClassifier(random_state=SEED)
+    model.fit(data.x[:500], data.y[:500]).predict(data.test_x[:10])  # loads the compiled loops
+
+    print(f"{'':62}{'here':>10}{'limit':>10}{'ratio':>8}{'least':>8}")
+    compare(
+        "fit 60,000 x 512 and predict 10,000, kmeans k=20 | KMeans.fit",
+        lambda: model.fit(data.x, data.y).predict(data.test_x),
+        lambda: [KMeans(n_clusters=20, random_state=SEED).fit(x) for x in classes],
+        repeats,
+    )
+    proxies = model.proxies_
+    quick = 10 * repeats
+    compare(
+        "predict 10,000 | the product alone",
+        lambda: model.predict(data.test_x),
+        lambda: data.test_x @ proxies.T,
+        quick,
+    )
+    compare("decision_function 10,000 | the product alone", lambda: model.decision_function(data.test_x), lambda: data.test_x @ proxies.T, quick)  # fmt: skip
+
+    many = made(train=60_000, test=1, classes=1001)
+    last = many.y == 1000
+    thousand = ImprintingClassifier(random_state=SEED).fit(many.x[~last], many.y[~last])
+    grown = [copy.copy(thousand) for _ in range(quick)]
+    compare(
+        "add a class to 1,000 of k=20 | fit it alone, one concatenation",
+        lambda: grown.pop().add_classes(many.x[last], many.y[last]),
+        lambda: np.concatenate(
+            [
+                thousand.proxies_,
+                ImprintingClassifier(random_state=SEED).fit(many.x[last], many.y[last]).proxies_,
+            ]
+        ),
+        quick,
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,106 @@
+"""The report's opening: in a few lines, what was run and what won."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from imprint import statistics
+
+L2 = {
+    **dict.fromkeys(("norm_pre", "norm_post", "norm_inf"), "l2"),
+    "agg": "max",
+    "distance": "inner_product",
+    "weighting": None,
+    "m": None,
+}
+FEW, MANY = 5, 20  # proxies per class that gains are told for
+
+
+def lines(
+    scores: pd.DataFrame, collapse: pd.DataFrame, presets: Mapping[str, Mapping[str, Any]]
+) -> list[str]:
+    """Sentences: the extent, the best published method, the best of all, what several proxies gain, what NC1 says.
+
+    scores, collapse: all rows of the study. presets: see `imprint.config.presets.published`. What the cells of the study
+    do not tell is left out.
+    """
+    return [
+        _extent(scores),
+        *_published(scores, presets),
+        *_best(scores),
+        *_gain(scores),
+        *_collapse(scores, collapse),
+    ]
+
+
+def _extent(scores: pd.DataFrame) -> str:
+    fms, tasks = scores["fm"].nunique(), scores["family"].nunique()
+    seeds = scores["seed"].nunique()
+    return (
+        f"Run: {len(scores):,} scores of {fms} FMs on {tasks} tasks and families of tasks, with {seeds} seeds. "
+        "Accuracies below are means over (FM, task) of the medians over seeds, on test data."
+    )
+
+
+def _published(scores: pd.DataFrame, presets: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+    matrix = statistics.accuracy_matrix(scores, {p["label"]: p for p in presets.values()})
+    found = statistics.ranking(matrix)
+    if found.rows and len(found.summary) > 1:
+        shown = [
+            f"{name} {100 * row['mean']:.1f}% (mean rank {row['mean_rank']:.1f})"
+            for name, row in found.summary.iterrows()
+        ]
+        yield f"Published methods, over {found.rows} (FM, task): {', then '.join(shown)}."
+
+
+def _best(scores: pd.DataFrame) -> Iterator[str]:
+    """The best configuration among those that see one class at a time, over the pairs that most of them have."""
+    own = scores[~scores["gen"].isin(["ls", "kls"])]
+    configurations, matrix = statistics.by_configuration(own)
+    matrix = matrix.dropna(axis="columns", thresh=max(1, int(matrix.notna().sum().max() * 0.9))).dropna()
+    if not matrix.size:
+        return
+    best = matrix.mean().idxmax()
+    parts = configurations.loc[best]
+    k = "all samples" if parts["gen"] == "all" else f"k = {'auto' if pd.isna(parts['k']) else parts['k']}"
+    agg = parts["agg"] if pd.isna(parts["m"]) else f"{parts['m']} nearest ({parts['weighting']})"
+    yield (
+        f"Best of {matrix.shape[1]} configurations without least squares, over {len(matrix)} (FM, task): {parts['gen']}, {k}, "
+        f"NORM {parts['norm_pre']}, {parts['norm_post']}, {parts['norm_inf']}, {agg} by {parts['distance']}: "
+        f"{100 * matrix[best].mean():.1f}% (chosen on the test data that it is scored on)."
+    )
+
+
+def _gain(scores: pd.DataFrame) -> Iterator[str]:
+    methods = {"one": {"gen": "mean", "k": None, **L2}, "many": {"gen": "kmeans", "k": MANY, **L2}}
+    matrix = statistics.accuracy_matrix(scores, methods).dropna()
+    if len(matrix) < 2:
+        return
+    gain = 100 * (matrix["many"] - matrix["one"])
+    low, high = statistics.mean_intervals(gain.to_numpy()[:, None])
+    yield (
+        f"Several proxies: {MANY} per class by k-means instead of the mean (l2, max) change the accuracy by {gain.mean():+.1f} points "
+        f"(95% interval {low[0]:+.1f} to {high[0]:+.1f}); better on {(gain > 0).sum()} of {len(gain)} (FM, task)."
+    )
+
+
+def _collapse(scores: pd.DataFrame, collapse: pd.DataFrame) -> Iterator[str]:
+    from scipy.stats import spearmanr
+
+    methods = {k: {"gen": "kmeans", "k": k, **L2} for k in (1, FEW)}
+    gain = statistics.accuracy_matrix(scores, methods).dropna().diff(axis=1)[FEW] * 100
+    nc1 = collapse.groupby(["fm", "task"], observed=True)["nc1"].mean()
+    both = pd.DataFrame({"gain": gain, "nc1": nc1}).dropna()
+    if len(both) < 5 or both["gain"].nunique() < 2:
+        return
+    rho, p = spearmanr(both["nc1"], both["gain"])
+    middle = np.median(both["nc1"])
+    low, high = (both.loc[part, "gain"].mean() for part in (both["nc1"] <= middle, both["nc1"] > middle))
+    yield (
+        f"Neural collapse: k = {FEW} gains {low:+.1f} points over k = 1 where NC1 is at most {middle:.2f} and {high:+.1f} where it is "
+        f"more; gain and NC1 rise together with Spearman's rho = {rho:.2f} (p = {p:.1g}, {len(both)} (FM, task))."
+    )
