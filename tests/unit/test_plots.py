@@ -295,13 +295,15 @@ def test_best_k_takes_the_mean_from_k_means_with_one_centre():
     assert mean.get_ydata() == pytest.approx([90, 85, 80, 70])
 
 
-def test_a_k_that_each_task_chose_has_no_place_over_k():
+def test_a_k_that_each_task_chose_is_a_line_across_and_nowhere_else():
     scores, collapse = SMALL
     auto = scores[(scores["gen"] == "kmeans") & (scores["k"] == 1)].assign(k=pd.NA).astype({"k": "Int64"})
     for name in ("accuracy_over_k", "accuracy_over_k_by_d", "best_k_over_d", "gain_over_nc1"):
         told = []
         drawn(name, (pd.concat([scores, auto]), collapse), missing=told.append)
         assert not told
+    legend = drawn("accuracy_over_k", (pd.concat([scores, auto]), collapse)).legends[0]
+    assert "kmeans, k auto" in [text.get_text() for text in legend.get_texts()]
 
 
 def test_a_missing_standard_configuration_is_named():

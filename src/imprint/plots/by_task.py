@@ -31,7 +31,7 @@ def by_task(
     """
     columns = style.fitting(NARROWEST, len(fms))  # FMs beside each other
     deep = ceil(len(fms) / columns)
-    blocks = style.fitting(max(columns * NARROWEST, 3.2), 2) if len(tasks) > 1 and deep == 1 else 1
+    blocks = style.fitting(max(columns * NARROWEST, 3.2), 2) if len(tasks) > 3 and deep == 1 else 1
     strips = ceil(len(tasks) / blocks)  # tasks below each other
     across = style.width() / (blocks * columns)
     height = HIGH if strips * deep < 3 else HEIGHT

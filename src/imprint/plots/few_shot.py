@@ -55,7 +55,8 @@ def few_shot(scores: pd.DataFrame, collapse: pd.DataFrame, presets: Presets) -> 
 
     facts = f"{text}\nMean, band: its 95% confidence interval (Student's t) over {sizes(rows)}"
     fig = by_task(TITLE, facts, tasks, fms, "Samples per class, n", draw)
-    style.legend_below(fig, _handles(looks), title=f"k of {gen}, and GENs without k")
+    without = ", and GENs without a choice of k" if any(kind != "k" for kind, _ in looks) else ""
+    style.legend_below(fig, _handles(looks), title=f"Proxies per class, k, of {gen}{without}")
     return fig
 
 

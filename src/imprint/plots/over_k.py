@@ -57,10 +57,17 @@ def _panel(axes: Axes, cell: pd.DataFrame) -> None:
         if gen in ONE_K:
             axes.axhline(line["mean"].iloc[0], **look.line(marker=None), zorder=1.5)
             continue
+        for level in line.loc[line["k"].isna(), "mean"]:
+            axes.axhline(level, **_chosen(gen).line(), zorder=1.5)
         line = line.dropna(subset="k").sort_values("k")
         k = line["k"].to_numpy(int)
         axes.fill_between(k, line["low"], line["high"], color=look.colour, alpha=0.18, linewidth=0)
         axes.plot(k, line["mean"], **look.line())
+
+
+def _chosen(gen: str) -> style.Look:
+    """The look of a GEN whose k each task chose."""
+    return style.Look(style.gen_look(gen).colour, None, style.DASHES[4])
 
 
 def _handles(table: pd.DataFrame) -> list:
@@ -69,7 +76,10 @@ def _handles(table: pd.DataFrame) -> list:
     present = table[["gen", "norm"]].drop_duplicates()
     order = [*style.GENS, *sorted(set(present["gen"]) - set(style.GENS))]
     present = present.sort_values("gen", key=lambda gens: gens.map(order.index))
-    return [
-        Line2D([], [], **style.gen_look(gen).line(), label=f"{gen} ({norm.split(';')[0]})" if norm else gen)
+    auto = table.loc[table["k"].isna() & ~table["gen"].isin(ONE_K), "gen"]
+    lines = [
+        (style.gen_look(gen), f"{gen} ({norm.split(';')[0]})" if norm else gen)
         for gen, norm in present.itertuples(index=False)
     ]
+    lines += [(_chosen(gen), f"{gen}, k auto") for gen in sorted(set(auto), key=order.index)]
+    return [Line2D([], [], **look.line(), label=label) for look, label in lines]

@@ -1,0 +1,154 @@
+"""Summary, tables and figures of the paper's whole study, with made-up accuracies: about 400,000 rows.
+
+    python -m benchmarks.presentation [--config config/paper.yaml]
+
+Each is made in a process of its own, one after another, as the workflow's jobs do: start, read, select, draw, save.
+Beside those that the experiments ask for, every other figure is made of the largest experiment that can fill it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from imprint import plots, store, tables
+from imprint.config import Study, load
+from imprint.config.presets import published
+from imprint.grid.tidy import collect, compact, rows_of
+from imprint.method import Configuration
+
+
+def scores_of(study: Study) -> pd.DataFrame:
+    """A row for every run of the study; accuracy grows with k and shots, falls with d, and has noise."""
+    rng, frames = np.random.default_rng(0), []
+    for fm, name, shots in study.groups:
+        task = study.tasks[name]
+        rows = [
+            (draw, *configuration, seed)
+            for configuration, seeds in study.cells((fm, name, shots)).items()
+            for draw in range(len(task.draws))
+            for seed in seeds
+        ]
+        frame = pd.DataFrame(rows, columns=["draw", *Configuration._fields, "seed"])
+        k = frame["k"].fillna(100).astype(float)
+        lost = (
+            0.02 * (task.d or 3) / np.minimum(k, task.d or 8)
+            + 0.1 / (2000 if shots == "full" else int(shots)) ** 0.5
+        )
+        accuracy = np.clip(0.97 - lost + rng.normal(0, 0.005, len(frame)), 0, 1)
+        measures = ("accuracy", "accuracy_low", "accuracy_high", "balanced_accuracy", "macro_f1")
+        head = {
+            "fm": fm,
+            "task": name,
+            "family": task.family,
+            "d": task.d,
+            "draw": frame.pop("draw"),
+            "shots": shots,
+        }
+        end = {**dict.fromkeys(measures, accuracy), "proxies": 10, "seconds": 0.1}
+        frames.append(compact(pd.DataFrame({**head, **frame, **end})))
+    return collect(frames)
+
+
+def collapse_of(study: Study) -> pd.DataFrame:
+    rng = np.random.default_rng(1)
+    rows = [
+        {"fm": fm, "task": name, "family": task.family, "d": task.d, "draw": draw, "nc1": 0.4 * (task.d or 4) * rng.uniform(0.8, 1.2)}
+        for fm, name in study.fm_tasks()
+        for task in [study.tasks[name]]
+        for draw in range(len(task.draws))
+    ]  # fmt: skip
+    measures = dict.fromkeys(("nc1_released", "vci", "trace_w", "trace_b"), 0.5)
+    return compact(pd.DataFrame(rows).assign(classes=10, samples=1000, rank_w=9, rank_b=9, **measures))
+
+
+def job(folder: Path, kind: str, name: str, experiment: str) -> None:
+    """What one job does; prints its peak memory."""
+    scores, collapse = (store.read_parquet(folder / f"{table}.parquet") for table in ("scores", "collapse"))
+    if kind == "summary":
+        from imprint import summary
+
+        summary.lines(scores, collapse, published())
+    else:
+        selection = json.loads((folder / "selections.json").read_text())[experiment]
+        scores, collapse = rows_of(scores, selection), rows_of(collapse, selection)
+        stem = folder / f"{experiment}-{name}"
+        if kind == "figure":
+            plots.save(plots.find(name).draw(scores, collapse, published()), stem)
+        else:
+            tables.save(tables.find(name).make(scores, collapse, published()), stem)
+    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10)
+
+
+def filling(figure: str, own: dict[str, pd.DataFrame], collapse: pd.DataFrame) -> list[str]:
+    """The experiments whose rows fill a figure, those with most rows first."""
+    found = []
+    for name in sorted(own, key=lambda name: -len(own[name])):
+        missing: list[str] = []
+        plots.find(figure).draw(own[name], collapse, published(), missing=missing.append)
+        found += [] if missing else [name]
+    return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--config", default="config/paper.yaml")
+    parser.add_argument(
+        "--job", nargs=4, metavar=("FOLDER", "KIND", "NAME", "EXPERIMENT"), help=argparse.SUPPRESS
+    )
+    given = parser.parse_args()
+    if given.job:
+        return job(Path(given.job[0]), *given.job[1:])
+    study = load([given.config], figures=plots.FIGURES, tables=tables.TABLES)
+    experiments = study.config.experiments
+    jobs = [("summary", "summary", "all")]
+    jobs += [("table", table, name) for name, e in experiments.items() for table in e.tables]
+    jobs += [("figure", figure, name) for name, e in experiments.items() for figure in e.figures]
+    jobs = [
+        (kind, what, name)
+        for kind, what, name in jobs
+        if kind != "figure" or plots.FIGURES[what].data == "scores"
+    ]
+    with tempfile.TemporaryDirectory() as folder:
+        scores, collapse = scores_of(study), collapse_of(study)
+        own = {name: rows_of(scores, study.selection(name)) for name in experiments}
+        asked = {what for _, what, _ in jobs}
+        for figure in (f for f, e in plots.FIGURES.items() if e.data == "scores" and f not in asked):
+            jobs += [("figure", figure, name) for name in filling(figure, own, collapse)[:1]]
+        store.write_parquet(Path(folder, "scores.parquet"), scores, "{}")
+        store.write_parquet(Path(folder, "collapse.parquet"), collapse, "{}")
+        Path(folder, "selections.json").write_text(
+            json.dumps({name: study.selection(name) for name in experiments})
+        )
+        print(f"{len(scores):,} rows")
+        total = peak = 0.0
+        for one in jobs:
+            start = time.perf_counter()
+            command = [sys.executable, "-m", "benchmarks.presentation", "--job", folder, *one]
+            said = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+            seconds, memory = time.perf_counter() - start, float(said)
+            total, peak = total + seconds, max(peak, memory)
+            print(
+                f"{one[0]:8} {one[1]:26} {one[2]:24} {len(own.get(one[2], scores)):8,} rows {seconds:6.1f} s {memory:6.0f} MB"
+            )
+        children = resource.getrusage(resource.RUSAGE_CHILDREN)
+        used = children.ru_utime + children.ru_stime
+        print(
+            f"{len(jobs)} jobs one after another: {total:.0f} s, {used:.0f} s of processor, at most {peak:.0f} MB"
+        )
+    return None
+
+
+if __name__ == "__main__":
+    main()
