@@ -7,23 +7,14 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.colors import to_rgb
-from matplotlib.text import Text
 
 from imprint import plots
+from imprint.config import presets as published
 from imprint.plots import comparison, style
 from imprint.statistics import compare
+from tests.legible import texts, words
 
-METHOD = {
-    "gen": "mean",
-    "k": 1,
-    "norm_pre": "l2",
-    "norm_post": "l2",
-    "norm_inf": "l2",
-    "agg": "max",
-    "distance": "inner_product",
-    "weighting": None,
-    "m": None,
-}
+METHOD = published.PRESETS["qi"].configuration._asdict()
 PRESETS = {
     "qi": {**METHOD, "label": "Qi et al. 2018"},
     "westerhoff": {**METHOD, "label": "Westerhoff et al. 2025", "gen": "kmeans", "k": 20},
@@ -69,19 +60,6 @@ def steps(methods, tasks=20, step=0.02, noise=0.002):
 
 def drawn(name, frame, presets=PRESETS, width="column"):
     return plots.find(name).draw(frame, pd.DataFrame(), presets, width=width)
-
-
-def texts(figure):
-    """The texts that are really drawn: an axis also keeps labels for ticks beyond its range."""
-    seen, draw = [], Text.draw
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Text, "draw", lambda text, renderer: (seen.append(text), draw(text, renderer)))
-        figure.draw_without_rendering()
-    return [text for text in dict.fromkeys(seen) if text.get_visible() and text.get_text().strip()]
-
-
-def words(figure):
-    return " ".join(" ".join(text.get_text().split()) for text in figure.findobj(Text))
 
 
 def rows(figure):

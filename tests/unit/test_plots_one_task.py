@@ -7,7 +7,6 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from matplotlib.text import Text
 from PIL import Image
 
 from imprint import plots
@@ -21,6 +20,7 @@ from imprint.method import Configuration
 from imprint.normalize import l2
 from imprint.plots import predictions as drawing
 from imprint.store import Embeddings, ProxySet, provenance, read_parquet, read_provenance, write_parquet
+from tests.legible import check_legible, words
 
 MEAN = Configuration("l2", "mean", 1, "l2", "l2", "max", "inner_product")
 NEAREST = Configuration("none", "random", 3, "none", "none", "mnn", "euclidean", "uniform", 1)
@@ -47,32 +47,6 @@ def means(train, norm=l2):
 def of_means():
     table, about = predictions([TRAIN], [TEST], means(TRAIN), MEAN, 1, SPEC)
     return table, about | {"fm": "net", "task": "digits"}
-
-
-def words(figure):
-    return " ".join(" ".join(text.get_text().split()) for text in figure.findobj(Text))
-
-
-def texts(figure):
-    """The texts that are drawn, each once."""
-    seen, draw = [], Text.draw
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Text, "draw", lambda text, renderer: (seen.append(text), draw(text, renderer)))
-        figure.draw_without_rendering()
-    return [text for text in dict.fromkeys(seen) if text.get_text().strip()]
-
-
-def check_legible(figure, inches):
-    assert figure.get_figwidth() == inches
-    page = figure.bbox
-    boxes = [(text, Text.get_window_extent(text)) for text in texts(figure)]
-    for text, box in boxes:
-        assert page.x0 - 1 <= box.x0 and box.x1 <= page.x1 + 1, text
-        assert page.y0 - 1 <= box.y0 and box.y1 <= page.y1 + 1, text
-        assert text.get_fontsize() >= 6
-    for (a, box_a), (b, box_b) in combinations(boxes, 2):
-        apart = min(box_a.x1, box_b.x1) - max(box_a.x0, box_b.x0) < 1
-        assert apart or min(box_a.y1, box_b.y1) - max(box_a.y0, box_b.y0) < 2, (a, b)
 
 
 # predictions

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from imprint import statistics
+from imprint.config.presets import PRESETS
 
 # Demsar 2006, table 6: AUC of C4.5 with none, one or both of its parameters tuned, on 14 data sets. "voting" shows
 # 0.975 twice there with ranks 2 and 3, so its third value is the larger one before rounding.
@@ -31,17 +32,7 @@ DEMSAR = pd.DataFrame(
     columns=["C4.5", "C4.5+m", "C4.5+cf", "C4.5+m+cf"],
 )
 
-QI = {
-    "gen": "mean",
-    "k": 1,
-    "norm_pre": "l2",
-    "norm_post": "l2",
-    "norm_inf": "l2",
-    "agg": "max",
-    "distance": "inner_product",
-    "weighting": None,
-    "m": None,
-}
+QI = PRESETS["qi"].configuration._asdict()
 KMEANS = {**QI, "gen": "kmeans", "k": 20}
 JANSON = {
     **QI,

@@ -9,9 +9,8 @@ import numpy as np
 import pandas as pd
 
 from imprint import head, normalize
-from imprint.aggregate import DISTANCES, Proxies, Queries
 from imprint.data.tasks import Pool, class_names, draw_shots, pool, select
-from imprint.evaluate import MEMORY, Candidate, predict
+from imprint.evaluate import MEMORY, Candidate, predict, ranking
 from imprint.grid.tidy import rows_of
 from imprint.method import Configuration, Scoring
 from imprint.nearest import Search, nearest
@@ -87,17 +86,17 @@ def _nearest(
     x: np.ndarray, candidate: Candidate, scoring: Scoring, classifier: np.ndarray | None
 ) -> tuple[np.ndarray, np.ndarray, str]:
     """Numbers of the nearest proxies (n, m), by what they are ranked (n, m), and what that is."""
-    values = normalize.l2(candidate.values) if candidate.unit else candidate.values
-    columns = normalize.NORM_POST[scoring.norm_post](values, candidate.labels, classifier)
     x = np.ascontiguousarray(x, np.float32)
     lengths = np.linalg.norm(x, axis=1)
-    queries = Queries(x, lengths, scoring.norm_inf == "l2")
-    ranking = DISTANCES[scoring.distance](Proxies(columns, np.ones(len(columns), np.float32)), queries)
-    most = min(NEIGHBOURS, len(columns))
-    ((_, near, products),) = nearest(x, lengths, [Search(ranking, most)], MEMORY)
-    if ranking.measure is None:
-        return near, products * queries.scale[:, None], scoring.distance.replace("_", " ")
-    return near, ranking.measure(slice(0, len(x)), near, products), f"{scoring.distance} distance"
+    kind = ranking(x, candidate, scoring, classifier)
+    most = min(NEIGHBOURS, len(kind.columns))
+    ((_, near, products),) = nearest(x, lengths, [Search(kind, most)], MEMORY)
+    if kind.measure is not None:
+        return near, kind.measure(slice(0, len(x)), near, products), f"{scoring.distance} distance"
+    similar = products * kind.scale[near]
+    if scoring.norm_inf == "l2":
+        similar /= np.where(lengths > 0, lengths, 1)[:, None]
+    return near, similar, scoring.distance.replace("_", " ")
 
 
 def _samples(
