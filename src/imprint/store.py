@@ -7,6 +7,7 @@ always stands for a finished file.
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import tempfile
@@ -49,6 +50,38 @@ def atomic(path: str | Path) -> Iterator[Path]:
             os.close(folder)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+class _Lenient(io.FileIO):
+    """A file whose failed writes are remembered instead of raised.
+
+    HDF5 that meets a full disk while it closes a file ends the process with a segmentation fault.
+    """
+
+    failed: OSError | None = None
+
+    def write(self, data: Any) -> int:
+        left = memoryview(data).cast("B")
+        try:
+            while self.failed is None and len(left):
+                left = left[super().write(left) :]
+        except OSError as error:
+            self.failed = error
+        return len(data)
+
+
+@contextmanager
+def new_hdf5(path: str | Path) -> Iterator[Any]:
+    """A new HDF5 file open for writing, at its place once it is whole. A full disk is an `OSError`."""
+    import h5py
+
+    with atomic(path) as temporary, _Lenient(temporary, "w+") as disk:
+        try:
+            with h5py.File(disk, "w") as file:
+                yield file
+        finally:
+            if disk.failed:
+                raise OSError(disk.failed.errno, disk.failed.strerror, str(path))
 
 
 def canonical(value: Any) -> str:
@@ -152,9 +185,8 @@ def proxies_of(sets: ProxySets, norm_pre: str, seed: int, draw: int) -> ProxySet
 
 def write_proxies(path: str | Path, sets: ProxySets, source: str) -> None:
     """Write proxy sets. Those that are one object are stored once, linked by name."""
-    import h5py
 
-    with atomic(path) as temporary, h5py.File(temporary, "w") as file:
+    with new_hdf5(path) as file:
         file.attrs["provenance"] = source
         written: dict[int, Any] = {}
         for (norm_pre, seed, draw), proxies in sets.items():

@@ -1,6 +1,7 @@
 """Files are whole or not there, and say where they come from."""
 
 import json
+import resource
 
 import h5py
 import numpy as np
@@ -98,3 +99,19 @@ def test_a_file_that_is_no_embeddings_file_is_named(tmp_path):
     embeddings(tmp_path / "e.h5", np.ones((2, 2)), labels=True)
     with pytest.raises(UserError, match="no dataset 'labels'"):
         store.read_embeddings(tmp_path / "e.h5")
+
+
+@pytest.mark.parametrize("room", [0, 2_000, 20_000, 90_000])
+def test_a_full_disk_is_an_error_of_python(tmp_path, room):
+    """HDF5 that fails to close a file would end the process."""
+    path = tmp_path / "x.h5"
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (room, limits[1]))
+    try:
+        with pytest.raises(OSError, match="File too large.*x.h5"), store.new_hdf5(path) as file:
+            file.create_dataset("rows", data=np.zeros((100, 100)), chunks=(10, 100), fletcher32=True)
+            for number in range(20):
+                file[f"group{number}/labels"] = np.arange(100)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert not list(tmp_path.iterdir())

@@ -36,12 +36,11 @@ def prepare(root: Path, folder: Path) -> dict:
     root: has the folders train and val, each with a folder for every class named by its synset (n01440764), or
     the archives. Labels are the usual ones whichever classes are there: the rank among all 1,000 synsets.
     """
-    import h5py
 
     synsets, names = _classes()
     place = {synset: label for label, synset in enumerate(synsets)}
     counts, read = {}, []
-    with store.atomic(folder / INDEX) as temporary, h5py.File(temporary, "w") as file:
+    with store.new_hdf5(folder / INDEX) as file:
         for split in _FOLDERS:
             source = _source(root, split)
             try:

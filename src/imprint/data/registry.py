@@ -44,10 +44,9 @@ def numbered(split: str, count: int) -> list[str]:
 
 def write_images(folder: Path, parts: dict, class_names: Sequence[str]) -> dict:
     """Write {split: (images, labels)} to images.h5. Returns the manifest entries."""
-    import h5py
 
     path = Path(folder) / IMAGES
-    with store.atomic(path) as temporary, h5py.File(temporary, "w") as file:
+    with store.new_hdf5(path) as file:
         file.attrs["class_names"] = json.dumps(class_names, ensure_ascii=False)
         for split, (images, labels) in parts.items():
             group = file.create_group(split)

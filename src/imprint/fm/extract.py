@@ -203,7 +203,7 @@ def _write(output, journal, images, skipped, about, classifier, dtype):
         listed = {images.ids[position]: skipped[position] for position in sorted(skipped)[:_LISTED]}
         about = {**about, "skipped": len(skipped), "skipped_first": listed}
     chunk = min(len(kept), max(1, _CHUNK // (np.dtype(dtype).itemsize * journal.dim)))
-    with store.atomic(output) as temporary, h5py.File(temporary, "w") as file:
+    with store.new_hdf5(output) as file:
         shape = (len(kept), journal.dim)
         rows = file.create_dataset("embeddings", shape, dtype, chunks=(chunk, journal.dim), fletcher32=True)
         end = 0

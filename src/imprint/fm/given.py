@@ -45,7 +45,7 @@ def adopt(
     if len(ids) != len(y) or len(set(ids)) != len(ids):
         raise UserError(f"{given}: 'ids' are not {len(y)} different names")
     about = {"source": "embeddings", "file": str(given), "split": split, **(provenance or {})}
-    with store.atomic(output) as temporary, h5py.File(temporary, "w") as file:
+    with store.new_hdf5(output) as file:
         file.create_dataset("embeddings", data=x.astype(np.float32), fletcher32=True, chunks=True)
         file.create_dataset("labels", data=y.astype(np.int64), fletcher32=True)
         file.create_dataset("ids", data=ids, dtype=h5py.string_dtype())
