@@ -108,7 +108,7 @@ def test_a_full_disk_is_an_error_of_python(tmp_path, room):
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (room, limits[1]))
     try:
-        with pytest.raises(OSError, match="File too large.*x.h5"), store.new_hdf5(path) as file:
+        with pytest.raises(OSError, match=r"File too large.*x\.h5"), store.new_hdf5(path) as file:
             file.create_dataset("rows", data=np.zeros((100, 100)), chunks=(10, 100), fletcher32=True)
             for number in range(20):
                 file[f"group{number}/labels"] = np.arange(100)
