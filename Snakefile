@@ -3,6 +3,7 @@
 `snakemake --cores N` runs the study in config.yaml to results/report.html; `--config study=FILE` runs another.
 """
 
+import atexit
 import os
 import re
 import sys
@@ -11,10 +12,12 @@ from pathlib import Path
 from imprint.config import load_for_workflow
 from imprint.errors import UserError
 from imprint.plots import FIGURES
-from imprint.sharing import origin, output_cache
 from imprint.store import canonical
 from imprint.tables import TABLES
-from imprint.workflow import fingerprint, ready
+from imprint.workflow.fingerprint import fingerprint
+from imprint.workflow.job import end_at_once
+from imprint.workflow.ready import ready
+from imprint.workflow.sharing import origin, output_cache
 
 try:
     study = load_for_workflow(workflow.overwrite_configfiles, workflow.config_settings.config)
@@ -27,6 +30,8 @@ except UserError as error:
 
 if sharing:  # as --cache does; jobs on a cluster are not told of it unless the rules are named
     workflow.workflow_settings.cache = ["pretrain", "embed"]
+
+atexit.register(end_at_once)
 
 selections = {name: study.selection(name) for name in study.config.experiments}
 
@@ -77,6 +82,13 @@ rule study:
     """Everything that the report shows."""
     input:
         study_results(),
+
+
+onstart:
+    if (
+        workflow.local_exec
+    ):  # no queue to spare; a run would end by waiting out the last second of its limit
+        workflow.scheduler.job_rate_limiter = None
 
 
 onsuccess:

@@ -22,9 +22,9 @@ import pandas as pd
 
 from imprint import plots, store, tables
 from imprint.config import Study, load
-from imprint.config.presets import published
 from imprint.grid.tidy import collect, compact, rows_of
 from imprint.method import Configuration
+from imprint.presets import published
 
 
 def scores_of(study: Study) -> pd.DataFrame:

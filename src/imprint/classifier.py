@@ -17,7 +17,6 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from imprint import __version__, head, normalize
 from imprint.aggregate import AGGREGATIONS, DISTANCES, TINY, WEIGHTINGS, Ranking
-from imprint.config.presets import PRESETS
 from imprint.errors import UserError
 from imprint.evaluate import MEMORY, Candidate, predict, ranking
 from imprint.generate import GENERATORS, proxy_sets
@@ -25,6 +24,7 @@ from imprint.generate.auto import choose_k
 from imprint.generate.least_squares import factored, gram, group_sums, pseudo_classes, weights
 from imprint.method import Configuration, Scoring
 from imprint.nearest import Search, nearest
+from imprint.presets import PRESETS
 from imprint.store import ProxySet
 
 if TYPE_CHECKING:

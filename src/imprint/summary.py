@@ -25,7 +25,7 @@ def lines(
 ) -> list[str]:
     """Sentences: the extent, the best published method, the best of all, what several proxies gain, what NC1 says.
 
-    scores, collapse: all rows of the study. presets: see `imprint.config.presets.published`. What the cells of the study
+    scores, collapse: all rows of the study. presets: see `imprint.presets.published`. What the cells of the study
     do not tell is left out.
     """
     return [

@@ -18,7 +18,6 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from imprint import ImprintingClassifier, head
-from imprint.config.presets import PRESETS
 from imprint.data.tasks import Pool
 from imprint.errors import UserError
 from imprint.evaluate import Candidate
@@ -28,6 +27,7 @@ from imprint.grid.proxies import make_proxies
 from imprint.grid.scores import score
 from imprint.method import Configuration, Scoring
 from imprint.normalize import l2
+from imprint.presets import PRESETS
 from imprint.store import proxies_of
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*classes have fewer than k")

@@ -15,7 +15,7 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
-from imprint import workflow
+from imprint.workflow.fingerprint import read, source
 
 ROOT = Path(__file__).parents[2]
 SCRIPTS = ROOT / "workflow" / "scripts"
@@ -44,23 +44,24 @@ def environment(name):
 BASE, WITH_TORCH = environment("base"), environment("torch")
 
 
-def imports(tree):
+def imports(path):
     """Packages outside the library that a script or module, or what it imports of the library, may import.
 
     At the top or inside a function; optional extras aside.
     """
-    found, todo, seen = set(), [tree], set()
+    found, todo, seen = set(), [path], set()
     while todo:
-        tree = todo.pop()
+        path = todo.pop()
+        tree = parsed(path)
         for node in ast.walk(tree):
             if isinstance(node, ast.Import):
                 found |= {alias.name.split(".")[0] for alias in node.names}
             elif isinstance(node, ast.ImportFrom) and not node.level:
                 found.add(node.module.split(".")[0])
-        for name in workflow._imports(tree):
-            if name not in seen and workflow._source(name):
+        for name in read(path)[1]:
+            if name not in seen and source(name):
                 seen.add(name)
-                todo.append(workflow._parsed(name))
+                todo.append(source(name))
     extras = {Requirement(r).name for group in PROJECT["optional-dependencies"].values() for r in group}
     return {PACKAGES.get(name, name) for name in found - set(sys.stdlib_module_names) - {"imprint"} - extras}
 
@@ -92,7 +93,7 @@ def test_the_environments_are_the_dependencies_of_the_project():
 
 @pytest.mark.parametrize(("script", "env"), sorted(rules(), key=str))
 def test_a_rule_is_in_the_environment_that_has_what_it_imports(script, env):
-    needed = imports(parsed(SCRIPTS / f"{script}.py"))
+    needed = imports(SCRIPTS / f"{script}.py")
     if script == "report":  # starts Snakemake again, which is where Snakemake is
         assert env is None
         needed.add("snakemake")
@@ -156,10 +157,10 @@ def test_an_image_is_made_from_the_lock_as_make_does(name):
 def test_images_have_all_that_the_study_needs(tmp_path):
     copied, _ = recipe("Dockerfile")
     assert copied == recipe("apptainer.def")[0]
-    for target, source in copied.items():
+    for target, place_in in copied.items():
         place = tmp_path / target.removeprefix("/imprint/")
-        copy = shutil.copytree if (ROOT / source).is_dir() else shutil.copy
-        copy(ROOT / source, place)
+        copy = shutil.copytree if (ROOT / place_in).is_dir() else shutil.copy
+        copy(ROOT / place_in, place)
     command = [sys.executable, "-m", "snakemake", "-s", str(tmp_path / "Snakefile"), "--dry-run"]
     done = subprocess.run(
         command, cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(tmp_path / "src")},

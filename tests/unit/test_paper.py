@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from imprint.config import load
-from imprint.config.presets import PRESETS
 from imprint.plots import FIGURES
+from imprint.presets import PRESETS
 from imprint.tables import TABLES
 
 ROOT = Path(__file__).parents[2]

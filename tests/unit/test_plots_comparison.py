@@ -9,7 +9,7 @@ import pytest
 from matplotlib.colors import to_rgb
 
 from imprint import plots
-from imprint.config import presets as published
+from imprint import presets as published
 from imprint.plots import comparison, style
 from imprint.statistics import compare
 from tests.legible import texts, words

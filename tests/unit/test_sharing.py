@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from imprint import sharing
 from imprint.data import sources
 from imprint.errors import UserError
-from imprint.sharing import FOLDER, contents, origin, output_cache
+from imprint.workflow import sharing
+from imprint.workflow.sharing import FOLDER, contents, origin, output_cache
 
 
 def folder_of_images(root):

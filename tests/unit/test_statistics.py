@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from imprint import statistics
-from imprint.config.presets import PRESETS
+from imprint.presets import PRESETS
 
 # Demsar 2006, table 6: AUC of C4.5 with none, one or both of its parameters tuned, on 14 data sets. "voting" shows
 # 0.975 twice there with ranks 2 and 3, so its third value is the larger one before rounding.

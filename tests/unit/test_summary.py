@@ -5,9 +5,9 @@ import pandas as pd
 import pytest
 
 from imprint import summary
-from imprint.config.presets import published
 from imprint.grid.tidy import compact
 from imprint.method import Configuration
+from imprint.presets import published
 
 L2 = ("l2", "l2", "max", "inner_product", None, None)
 

@@ -39,6 +39,17 @@ def group_of(wildcards):
     return wildcards.fm, wildcards.task, wildcards.shots
 
 
+def with_idle_cores(wildcards):
+    """Threads of a job: on this machine also the cores that no other job asks for, such as those of a lone new k.
+
+    For rules alone whose results do not depend on it. Snakemake asks when the job is ready to be run.
+    """
+    jobs = 0
+    if workflow.is_main_process and workflow.local_exec and workflow.scheduler:
+        jobs = len(workflow.scheduler.running) + len(workflow.dag.ready_jobs)
+    return max(study.config.compute.threads, workflow.cores // jobs if jobs else 1)
+
+
 def grow(megabytes):
     """Memory that doubles with each retry."""
     return lambda wildcards, attempt: megabytes * 2 ** (attempt - 1)

@@ -23,7 +23,7 @@ rule proxies:
         "task"
     conda:
         "../../envs/base.yaml"
-    threads: study.config.compute.threads
+    threads: lambda w: study.config.compute.threads if GENERATORS[w.gen].sees_all_classes else with_idle_cores(w)
     resources:
         mem_mb=grow(2000),
         runtime=longer(30),

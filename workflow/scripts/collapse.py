@@ -6,7 +6,7 @@ from imprint import store
 from imprint.data.tasks import pool
 from imprint.grid.collapse import measure_collapse
 from imprint.kept import keeping, place
-from imprint.workflow import job
+from imprint.workflow.job import job
 
 with (
     job(snakemake) as did,

@@ -2,7 +2,7 @@
 
 from imprint import store
 from imprint.grid.tidy import collect
-from imprint.workflow import job
+from imprint.workflow.job import job
 
 with job(snakemake) as did:
     table = collect([store.read_parquet(path) for path in snakemake.input])

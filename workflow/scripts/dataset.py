@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from imprint.data import sources
-from imprint.workflow import job
+from imprint.workflow.job import job
 
 with job(snakemake):
     options = json.loads(snakemake.params.spec)

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from imprint.workflow import job
+from imprint.workflow.job import job
 
 with job(snakemake):
     wildcards = snakemake.wildcards

@@ -8,7 +8,7 @@ from imprint.grid.scores import score
 from imprint.kept import keeping, place
 from imprint.method import k_of
 from imprint.normalize import QUANTILE_REFERENCES
-from imprint.workflow import job, log
+from imprint.workflow.job import job, log
 
 with (
     job(snakemake) as did,

@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from imprint import plots, store
-from imprint.config.presets import published
 from imprint.grid.tidy import rows_of
-from imprint.workflow import job, log
+from imprint.presets import published
+from imprint.workflow.job import job, log
 
 with job(snakemake) as did:
     experiment, name = snakemake.wildcards.experiment, snakemake.params.figure

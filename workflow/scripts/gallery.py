@@ -4,7 +4,7 @@ from pathlib import Path
 
 from imprint import plots, store
 from imprint.data.lookup import images_by_id
-from imprint.workflow import job
+from imprint.workflow.job import job
 
 with job(snakemake):
     about = store.read_provenance(snakemake.input.table)["about"]

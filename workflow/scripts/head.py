@@ -6,7 +6,7 @@ from imprint import head, store
 from imprint.data.tasks import class_names, pool
 from imprint.grid.tidy import rows_of
 from imprint.method import k_of
-from imprint.workflow import job
+from imprint.workflow.job import job
 
 with job(snakemake) as did:
     wildcards = snakemake.wildcards

@@ -5,7 +5,7 @@ import json
 from imprint import store
 from imprint.grid.predictions import choose, predictions
 from imprint.method import k_of
-from imprint.workflow import job
+from imprint.workflow.job import job
 
 with job(snakemake) as did:
     spec = json.loads(snakemake.params.spec)

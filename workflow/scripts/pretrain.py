@@ -5,7 +5,7 @@ from pathlib import Path
 
 from imprint.data import sources
 from imprint.fm import pretrain
-from imprint.workflow import job
+from imprint.workflow.job import job
 
 with job(snakemake):
     images = sources.open_split(Path(snakemake.input.manifest).parent, "pretrain")

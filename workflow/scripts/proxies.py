@@ -1,19 +1,23 @@
 """Generate the proxies of one GEN and k on one task."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 
 from imprint import store
 from imprint.data.tasks import pool
+from imprint.generate import load_library_of
 from imprint.grid.proxies import make_proxies
 from imprint.kept import keeping, place
-from imprint.workflow import job
+from imprint.workflow.job import job
 
 with (
     job(snakemake) as did,
     keeping(place(snakemake.config["results"], snakemake.output.proxies)) as kept,
 ):
     spec = json.loads(snakemake.params.spec)
-    train = pool([store.read_embeddings(path) for path in snakemake.input.train])
+    with ThreadPoolExecutor(1) as aside:
+        aside.submit(load_library_of, spec["gen"])  # a second, while the embeddings are read
+        train = pool([store.read_embeddings(path) for path in snakemake.input.train])
     clusters = snakemake.input.get("clusters")
     given = store.read_proxies(clusters) if clusters else None
     sets, work = make_proxies(train, spec, given, snakemake.threads, kept, snakemake.params.code)

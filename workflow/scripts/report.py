@@ -5,7 +5,7 @@ import subprocess
 import sys
 
 from imprint.store import atomic
-from imprint.workflow import job, log
+from imprint.workflow.job import job, log
 
 with job(snakemake), atomic(snakemake.output.html) as page:
     config = snakemake.config

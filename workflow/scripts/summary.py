@@ -1,8 +1,8 @@
 """Say in a few lines what was run and what won."""
 
 from imprint import store, summary
-from imprint.config.presets import published
-from imprint.workflow import job
+from imprint.presets import published
+from imprint.workflow.job import job
 
 with job(snakemake):
     scores, collapse = (

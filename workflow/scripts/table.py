@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from imprint import store, tables
-from imprint.config.presets import published
 from imprint.grid.tidy import rows_of
-from imprint.workflow import job
+from imprint.presets import published
+from imprint.workflow.job import job
 
 with job(snakemake):
     selection = snakemake.config["selections"][snakemake.wildcards.experiment]

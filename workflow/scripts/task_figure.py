@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from imprint import plots, store
-from imprint.workflow import job
+from imprint.workflow.job import job
 
 with job(snakemake):
     about = store.read_provenance(snakemake.input.table)["about"]

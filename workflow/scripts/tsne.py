@@ -4,7 +4,7 @@ import json
 
 from imprint import store
 from imprint.grid.tsne import tsne
-from imprint.workflow import job
+from imprint.workflow.job import job
 
 with job(snakemake) as did:
     spec = json.loads(snakemake.params.spec)

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from imprint.config.models import EmbeddingsDataset, EmbeddingsFM, Experiment, PretrainedFM, TaskConfig
-from imprint.config.presets import PRESETS
 from imprint.config.read import Parsed, Problem, unknown
 from imprint.config.study import configurations
 from imprint.errors import UserError
 from imprint.generate import GENERATORS, missing
 from imprint.method import Configuration
+from imprint.presets import PRESETS
 
 
 def problems(

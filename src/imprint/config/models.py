@@ -388,7 +388,8 @@ class Compute(Model):
     scoring_device: Annotated[str, StringConstraints(pattern=r"^(cpu|mps|cuda(:\d+)?)$")] = "cpu"
     """Where proxies are scored: cpu, mps, cuda or cuda:N. Rounding differs, predictions hardly ever."""
     threads: Positive = 1
-    """Threads of each job that generates or scores proxies; more pay with tens of thousands of samples."""
+    """Threads of each job that generates or scores proxies; more pay with tens of thousands of samples. On one machine a
+    job that generates proxies also takes the cores that no other job asks for."""
 
 
 class StudyConfig(Model):

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from imprint.config.models import Experiment, StudyConfig
-from imprint.config.presets import PRESETS
 from imprint.config.tasks import Task, resolve
 from imprint.generate import GENERATORS
 from imprint.method import Configuration, k_name, k_of
+from imprint.presets import PRESETS
 from imprint.store import canonical
 
 Group = tuple[str, str, str]  # fm, task, shots

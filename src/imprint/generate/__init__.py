@@ -8,6 +8,7 @@ numbers of the samples that become proxies. p = min(k, n).
 
 from __future__ import annotations
 
+import importlib
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -39,7 +40,8 @@ class Generator:
     seeded: whether the result depends on the seed. samples: proxies are training samples, given by row number.
     prefix: the first k proxies of a larger k are the proxies for k, so that one run serves all k.
     prepare: what all k and seeds of a class share. clusters: the GEN whose clusters this one starts from.
-    requires: an optional package that it needs.
+    requires: an optional package that it needs. loads: a module that it imports when it is first called and that has
+    threads of its own; they can be limited only once it is there.
     """
 
     name: str
@@ -52,6 +54,7 @@ class Generator:
     sees_all_classes: bool = False
     clusters: str | None = None
     requires: str | None = None
+    loads: str | None = None
 
 
 GENERATORS: dict[str, Generator] = {}
@@ -72,6 +75,12 @@ def generator(
         return function
 
     return register
+
+
+def load_library_of(gen: str) -> None:
+    """Import what a GEN would import when it is first called."""
+    if GENERATORS[gen].loads:
+        importlib.import_module(GENERATORS[gen].loads)
 
 
 def proxy_sets(
@@ -108,8 +117,8 @@ def proxy_sets(
         return _of_class(spec, x, members[label], first + label, runs)
 
     if threads > 1:
-        with ThreadPoolExecutor(threads) as pool:
-            by_class = list(pool.map(_on_one_core(of_class), range(len(members))))
+        load_library_of(gen)
+        by_class = _in_threads(of_class, len(members), threads)
     else:
         by_class = [of_class(label) for label in range(len(members))]
     sets = {}
@@ -148,15 +157,19 @@ def _of_class(
     return made
 
 
-def _on_one_core(function: Callable[[int], Any]) -> Callable[[int], Any]:
-    """`function` with numerical libraries kept to one thread, a setting that each calling thread has for itself."""
+def _in_threads(function: Callable[[int], Any], count: int, threads: int) -> list[Any]:
+    """`function` of 0..count-1 by so many threads, in each of which numerical libraries keep to one core.
+
+    What threads BLAS uses is a matter of the process, and is set for as long as the pool lives: were it set in each
+    call, the end of one would lift the limit of the others. OpenMP has a setting for each thread.
+    """
     from threadpoolctl import threadpool_limits
 
-    def limited(argument: int) -> Any:
-        with threadpool_limits(limits=1):
-            return function(argument)
-
-    return limited
+    with (
+        threadpool_limits(limits=1),
+        ThreadPoolExecutor(threads, initializer=threadpool_limits, initargs=(1, "openmp")) as pool,
+    ):
+        return list(pool.map(function, range(count)))
 
 
 def _members(x: np.ndarray, y: np.ndarray) -> list[np.ndarray]:

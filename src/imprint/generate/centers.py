@@ -16,7 +16,7 @@ def mean(x: np.ndarray, k: int, random: Random, shared: None) -> np.ndarray:
     return x.mean(axis=0, dtype=np.float64, keepdims=True)
 
 
-@generator("kmeans", seeded=True)
+@generator("kmeans", seeded=True, loads="sklearn.cluster")
 def kmeans(x: np.ndarray, k: int, random: Random, shared: None) -> np.ndarray:
     """Centroids of scikit-learn's `KMeans` with its defaults (k-means++, one start). Returns (k, d).
 
@@ -37,7 +37,7 @@ def distance_matrix(x: np.ndarray) -> np.ndarray:
     return pairwise_distances(x, metric="euclidean")
 
 
-@generator("kmedoids", samples=True, prepare=distance_matrix)
+@generator("kmedoids", samples=True, prepare=distance_matrix, loads="sklearn.metrics")
 def kmedoids(x: np.ndarray, k: int, random: Random, distances: np.ndarray) -> np.ndarray:
     """Medoids by alternating assignment and update (Park and Jun 2009). Returns (k,) row numbers.
 
@@ -62,7 +62,9 @@ def kmedoids(x: np.ndarray, k: int, random: Random, distances: np.ndarray) -> np
     return medoids
 
 
-@generator("pam", seeded=True, samples=True, prepare=distance_matrix, requires="kmedoids")
+@generator(
+    "pam", seeded=True, samples=True, prepare=distance_matrix, requires="kmedoids", loads="sklearn.metrics"
+)
 def pam(x: np.ndarray, k: int, random: Random, distances: np.ndarray) -> np.ndarray:
     """Medoids by FasterPAM from a random start (Schubert and Rousseeuw 2021). Returns (k,) row numbers.
 
