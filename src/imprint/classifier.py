@@ -219,7 +219,7 @@ class ImprintingClassifier(ClassifierMixin, BaseEstimator):
             )
         if not number and self.classes_.dtype.kind != "U":
             labels = labels.astype(object)
-        rejected = self._class_scores(X).max(axis=1) < reject_below
+        rejected = self.class_scores(X).max(axis=1) < reject_below
         return np.where(rejected, np.array(mark, labels.dtype if labels.dtype == object else None), labels)
 
     def decision_function(self, X) -> np.ndarray:
@@ -230,8 +230,21 @@ class ImprintingClassifier(ClassifierMixin, BaseEstimator):
         Of two classes, (N,): the value of the second minus that of the first, as scikit-learn has it. The
         largest, the first among equals, is what `predict` says. They are no probabilities: see CalibratedClassifierCV.
         """
-        scores = self._class_scores(self._queries(X))
+        scores = self.class_scores(X)
         return scores[:, 1] - scores[:, 0] if len(self.classes_) == 2 else scores
+
+    def class_scores(self, X) -> np.ndarray:
+        """As `decision_function`, but always (N, C), a column for each class, also of two."""
+        x = self._queries(X)
+        if self._voters() == 1:
+            return self._best_of_classes(x)
+        own, numbers, products = self._neighbours(x, self._voters())
+        voices = 1.0
+        if self.weighting == "distance":
+            voices = 1 / (own.measure(slice(0, len(x)), numbers, products).astype(np.float64) + TINY)
+        votes = np.zeros((len(x), len(self.classes_)))
+        np.add.at(votes, (np.arange(len(x))[:, None], self.proxy_classes_[numbers]), voices)
+        return votes
 
     def nearest_proxies(self, X, n: int = 5) -> Nearest:
         """The n proxies nearest to each embedding of X (N, D), which explain its prediction; see `Nearest`."""
@@ -517,18 +530,6 @@ class ImprintingClassifier(ClassifierMixin, BaseEstimator):
 
     def _voters(self) -> int:
         return min(self.m, len(self.proxies_)) if self.agg == "mnn" else 1
-
-    def _class_scores(self, x: np.ndarray) -> np.ndarray:
-        """(n, C) `decision_function` before two classes become one column."""
-        if self._voters() == 1:
-            return self._best_of_classes(x)
-        own, numbers, products = self._neighbours(x, self._voters())
-        voices = 1.0
-        if self.weighting == "distance":
-            voices = 1 / (own.measure(slice(0, len(x)), numbers, products).astype(np.float64) + TINY)
-        votes = np.zeros((len(x), len(self.classes_)))
-        np.add.at(votes, (np.arange(len(x))[:, None], self.proxy_classes_[numbers]), voices)
-        return votes
 
     def _neighbours(self, x: np.ndarray, n: int) -> tuple[Ranking, np.ndarray, np.ndarray]:
         """How proxies are ranked, the numbers (N, n) of the nearest, and their products (N, n) with x."""

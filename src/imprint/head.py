@@ -9,10 +9,9 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
 from imprint import __version__
 from imprint.data.tasks import Pool
@@ -20,6 +19,9 @@ from imprint.errors import UserError
 from imprint.evaluate import Candidate, predict
 from imprint.method import Configuration, Scoring
 from imprint.store import ProxySet, atomic, canonical
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 # what must agree where a head is used: another of these gives other embeddings
 IDENTITY = ("model", "weights_sha256", "transform")
@@ -99,6 +101,8 @@ def best(scores: pd.DataFrame) -> tuple[Configuration, int, float]:
 
     scores: rows of one (FM, task, shots). Equal medians: fewest proxies, then the order of the table.
     """
+    import pandas as pd
+
     fields = list(Configuration._fields)
     keys = scores[fields].astype(object).where(scores[fields].notna(), None)
     number = keys.fillna("").groupby(fields, sort=False).ngroup()
@@ -172,3 +176,15 @@ def load(path: str | Path) -> Head:
         raise UserError(f"{path} is no head of imprint ({error!r})") from None
     state = {name.removeprefix(_STATE): tensors[name] for name in tensors if name.startswith(_STATE)}
     return Head(tensors["proxies"], tensors["labels"], about, tensors.get("classifier"), state)
+
+
+def describe(path: str | Path) -> tuple[dict[str, list[int]], dict[str, Any]]:
+    """The shapes of the tensors of a safetensors file, and what imprint wrote about it, without reading them."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="numpy") as file:
+            about = json.loads((file.metadata() or {}).get("imprint", "{}"))
+            return {name: file.get_slice(name).get_shape() for name in file.keys()}, about  # noqa: SIM118
+    except (SafetensorError, OSError) as error:
+        raise UserError(f"{path} is not a readable safetensors file ({error})") from None

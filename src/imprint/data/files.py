@@ -111,10 +111,10 @@ class ImageFolder(Files):
             raise UserError(f"dataset folder {root} does not exist")
         test = next((name for name in ("test", "val") if (root / name).is_dir()), None)
         if test is None or not (root / "train").is_dir():
-            names, paths, labels = self._scan("")
+            names, paths, labels = self.scan("")
             return self._write(folder, self._divided(paths, labels), names)
-        names, train_paths, train_labels = self._scan("train")
-        others, test_paths, test_labels = self._scan(test)
+        names, train_paths, train_labels = self.scan("train")
+        others, test_paths, test_labels = self.scan(test)
         unknown = sorted(set(others) - set(names))
         if unknown:
             raise UserError(
@@ -128,7 +128,7 @@ class ImageFolder(Files):
     def _root(self):
         return Path(self.path)
 
-    def _scan(self, part):
+    def scan(self, part):
         """(class names, paths relative to the root, their labels) of one folder of class folders, sorted."""
         top = self._root() / part
         names = sorted(

@@ -31,7 +31,7 @@ def adopt(
     import h5py
 
     given = Path(given)
-    found = _read(given, split)
+    found = read_arrays(given, split)
     for name in ("embeddings", "labels"):
         if name not in found:
             raise UserError(f"{given} has no '{name}'; it needs embeddings (N, D) and labels (N,)")
@@ -54,9 +54,9 @@ def adopt(
         file.attrs["skipped"] = 0
 
 
-def _read(path, split):
-    """{embeddings, labels, ids, class_names} as far as they are in the file."""
-    names = ("embeddings", "labels", "ids", "class_names")
+def read_arrays(path: Path, split: str | None = None) -> dict:
+    """{embeddings, labels, ids, class_names, classifier, provenance} as far as they are in a file, HDF5 or NPZ."""
+    names = ("embeddings", "labels", "ids", "class_names", "classifier")
     if path.suffix in (".h5", ".hdf5"):
         with store.open_hdf5(path) as file:
             group = file.get(split, file) if split else file
@@ -66,6 +66,8 @@ def _read(path, split):
                 if name in group
             }
             attribute = group.attrs.get("class_names", file.attrs.get("class_names"))
+            if "provenance" in file.attrs:
+                found["provenance"] = json.loads(file.attrs["provenance"])
         if attribute is not None and "class_names" not in found:
             found["class_names"] = json.loads(attribute) if isinstance(attribute, str) else list(attribute)
         return found

@@ -1,35 +1,18 @@
-"""The `imprint` command."""
+"""Commands about a study: doctor, status, cache."""
 
 from __future__ import annotations
 
 import argparse
 import json
-import sys
 from collections import Counter
 from typing import TYPE_CHECKING
-
-from imprint import __version__
-from imprint.errors import UserError
 
 if TYPE_CHECKING:
     from imprint.config import Study
 
-EXAMPLES = """examples:
-  imprint doctor                                      check the study in config.yaml
-  imprint doctor config/mnist-resnet10t.yaml --json   check another, for a program to read
-  imprint status                                      what is done, what is to do and why, how long it takes
-  imprint cache --prune                               drop finished work that no study here uses any more
-"""
 
-
-def parser() -> argparse.ArgumentParser:
-    """The command line of `imprint`."""
-    top = argparse.ArgumentParser(
-        prog="imprint", description="Weight imprinting on frozen foundation models.",
-        epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter,
-    )  # fmt: skip
-    top.add_argument("--version", action="version", version=f"imprint {__version__}")
-    commands = top.add_subparsers(required=True, metavar="COMMAND")
+def add(commands: argparse._SubParsersAction) -> None:
+    """Add them to the command line."""
     doctor = commands.add_parser(
         "doctor",
         help="check a study before hours are spent: data, weights, device, disk, time",
@@ -67,7 +50,6 @@ def parser() -> argparse.ArgumentParser:
     )
     cache.add_argument("--json", action="store_true", help="one JSON object")
     cache.set_defaults(run=run_cache)
-    return top
 
 
 def load_study(*configs: str) -> Study:
@@ -135,14 +117,3 @@ def run_cache(arguments: argparse.Namespace) -> int:
             f"{name:<12}{rule['blocks']:>10,} blocks, {rule['unused']:,} of no use to the last runs, {size(rule['bytes'])}"
         )
     return 0
-
-
-def main() -> None:
-    """Run a command; a user's mistake ends in its message and exit code 2."""
-    arguments = parser().parse_args()
-    try:
-        code = arguments.run(arguments)
-    except UserError as error:
-        print(error, file=sys.stderr)
-        code = 2
-    sys.exit(code)

@@ -1,0 +1,223 @@
+"""The `imprint` command on a folder of images and on embeddings, as its users type it."""
+
+import csv
+import json
+import subprocess
+import sys
+
+import h5py
+import numpy as np
+import pytest
+from PIL import Image
+from safetensors.torch import save_file
+from sklearn.datasets import load_digits
+
+from imprint import cli, store
+from imprint.classifier import ImprintingClassifier
+
+NAMES = ("one", "two", "zero")
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """photos/ with a folder a class, new/ without, a file of weights."""
+    import timm
+    import torch
+
+    root = tmp_path_factory.mktemp("cli")
+    digits = load_digits()
+    number = {"zero": 0, "one": 1, "two": 2}
+    for name in NAMES:
+        for i, row in enumerate(np.flatnonzero(digits.target == number[name])[:30]):
+            folder = root / "photos" / name if i < 20 else root / "new"
+            folder.mkdir(parents=True, exist_ok=True)
+            Image.fromarray((digits.images[row] * 15.9).astype("uint8")).resize((32, 32)).save(
+                folder / f"{name}{i}.png"
+            )
+    torch.manual_seed(0)
+    save_file(timm.create_model("test_resnet", num_classes=5).state_dict(), root / "net.safetensors")
+    return root
+
+
+@pytest.fixture
+def imprint(place, monkeypatch, capsys):
+    """Run a command in that place; gives what it printed on either side."""
+    monkeypatch.chdir(place)
+
+    def run(command, code=0):
+        with pytest.raises(SystemExit) as ended:
+            cli.main(command.split())
+        said = capsys.readouterr()
+        assert ended.value.code == code, said.err
+        return said.err if code else said.out
+
+    return run
+
+
+FM = "--fm test_resnet --checkpoint net.safetensors --device cpu"
+
+
+@pytest.fixture
+def embedded(imprint, place):
+    if not (place / "photos.h5").exists():
+        imprint(f"embed photos -o photos.h5 {FM}")
+    return store.read_embeddings(place / "photos.h5")
+
+
+def test_embeddings_of_a_folder_have_its_classes(embedded):
+    assert embedded.class_names == NAMES
+    assert embedded.x.shape == (60, 96)
+    assert embedded.ids[0].startswith("one/")
+
+
+def test_from_a_folder_to_labels(imprint, place, embedded):
+    facts = json.loads(imprint(f"fit photos -o own.safetensors {FM} --k 3 --json"))
+    assert facts["classes"] == list(NAMES) and facts["proxies"] == 9
+    imprint("predict own.safetensors new -o labels.csv --device cpu")
+    rows = list(csv.DictReader((place / "labels.csv").open()))
+    assert len(rows) == 30
+    assert (
+        np.mean([row["id"].startswith(row["label"]) for row in rows]) > 0.5
+    )  # the FM has random weights; chance is a third
+    alone = json.loads(imprint(f"predict own.safetensors new/{rows[0]['id']} --json"))
+    assert alone["label"] == rows[0]["label"] and alone["id"] == rows[0]["id"]
+    rejected = imprint("predict own.safetensors new --reject-below 1.1").splitlines()[1:]
+    assert {row.split(",")[1] for row in rejected} == {"rejected"}
+
+
+def test_a_head_predicts_as_the_estimator(imprint, place, embedded):
+    imprint("fit photos.h5 -o e.safetensors --preset qi")
+    by_name = np.array(embedded.class_names)[embedded.y]
+    expected = ImprintingClassifier.preset("qi").fit(embedded.x, by_name).predict(embedded.x)
+    rows = [json.loads(line) for line in imprint("predict e.safetensors photos.h5 --json").splitlines()]
+    assert [row["label"] for row in rows] == expected.tolist()
+    assert [row["id"] for row in rows] == embedded.ids.tolist()
+
+
+def test_a_comparison_ranks_by_cross_validated_accuracy(imprint, place, embedded):
+    command = "compare photos.h5 --gen mean kmeans all --k 2 5 --folds 4"
+    rows = json.loads(imprint(f"{command} --json --output all.csv"))
+    accuracies = [row["accuracy"] for row in rows]
+    assert accuracies == sorted(accuracies, reverse=True) and rows[0]["rank"] == 1
+    assert {(row["gen"], row["k"]) for row in rows} >= {
+        ("mean", 1),
+        ("kmeans", 2),
+        ("kmeans", 5),
+        ("all", None),
+    }
+    assert len((place / "all.csv").read_text().splitlines()) == len(rows) + 1
+    said = imprint(command)
+    best = said.splitlines()[-1].split()
+    imprint(" ".join(best[1:]).replace("head.safetensors", "best.safetensors"))
+    configuration = json.loads((place / "best.json").read_text())["configuration"]
+    assert {name: configuration[name] for name in ("gen", "k")} == {
+        name: rows[0][name] for name in ("gen", "k")
+    }
+
+
+def test_a_comparison_equals_the_estimator_in_each_fold(embedded):
+    from sklearn.model_selection import StratifiedKFold, cross_val_score
+
+    from imprint.compare import compare
+    from imprint.method import Configuration
+
+    folds = StratifiedKFold(4, shuffle=True, random_state=0)
+    asked = {
+        Configuration("l2", "kmeans", 3, "l2", "l2", "mnn", "euclidean", "distance", 3): ImprintingClassifier(
+            k=3, agg="mnn", distance="euclidean", weighting="distance", m=3, random_state=0
+        ),
+        Configuration("none", "ls", 1, "none", "none", "max", "inner_product"): ImprintingClassifier.preset(
+            "oracle"
+        ),
+        Configuration("l2", "all", None, "l2", "l2", "max", "inner_product"): ImprintingClassifier(gen="all"),
+    }
+    table = compare(embedded.x, embedded.y, list(asked), folds=4).set_index("gen")
+    for configuration, estimator in asked.items():
+        expected = cross_val_score(estimator, embedded.x, embedded.y, cv=folds).mean()
+        assert table.loc[configuration.gen, "accuracy"] == pytest.approx(expected)
+
+
+def test_plain_arrays_with_labels_that_are_names(imprint, place, embedded):
+    labels = np.array(embedded.class_names)[embedded.y]
+    np.savez(place / "own.npz", embeddings=embedded.x, labels=labels)
+    imprint("fit own.npz -o n.safetensors")
+    with h5py.File(place / "unlabelled.h5", "w") as file:
+        file["test/embeddings"] = embedded.x
+    rows = imprint("predict n.safetensors unlabelled.h5 --group test").splitlines()[1:]
+    assert len(rows) == 60
+    assert np.mean([row.split(",")[1] == label for row, label in zip(rows, labels, strict=True)]) > 0.8
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        ("fit nowhere -o x.safetensors", "nowhere does not exist"),
+        ("fit photos -o x.safetensors", "--fm MODEL"),
+        ("fit photos.h5 -o x.bin", "a head is a .safetensors file"),
+        ("fit photos.h5 -o x.safetensors --preset nobody", "unknown preset 'nobody'"),
+        ("fit photos.h5 -o x.safetensors --gen nothing", "gen='nothing'; known: mean"),
+        (f"fit new -o x.safetensors {FM}", "no class folders"),
+        (f"embed photos -o x.csv {FM}", "HDF5 file"),
+        ("embed photos -o x.h5 --fm test_resnet --checkpoint gone.pth", "checkpoint gone.pth does not exist"),
+        ("predict gone.safetensors new", "gone.safetensors does not exist"),
+        ("compare photos.h5 --folds 50", "the smallest class has 20"),
+        ("compare photos.h5 --gen nothing", "unknown GEN nothing"),
+        ("show photos", "is a folder"),
+        ("show photos.csv", "photos.csv does not exist"),
+    ],
+)
+def test_a_mistake_is_told_in_a_line_with_exit_code_2(imprint, embedded, command, said):
+    error = imprint(command, code=2)
+    assert said in error and "Traceback" not in error
+
+
+def test_a_head_is_refused_on_other_embeddings(imprint, place, embedded):
+    imprint("fit photos.h5 -o r.safetensors --preset qi")
+    error = imprint("predict r.safetensors new --input-size 40 --device cpu", code=2)
+    assert "made from embeddings of another kind" in error and "transform" in error
+    np.savez(place / "narrow.npz", embeddings=embedded.x[:, :7])
+    assert "7 values" in imprint("predict r.safetensors narrow.npz", code=2)
+
+
+def test_a_folder_of_splits_is_not_taken_for_classes(imprint, place):
+    for split in ("train", "test"):
+        (place / "divided" / split / "one").mkdir(parents=True, exist_ok=True)
+    error = imprint(f"fit divided -o x.safetensors {FM}", code=2)
+    assert "give one of them" in error
+
+
+def test_show_says_what_is_in_a_file(imprint, place, embedded):
+    facts = json.loads(imprint("show photos.h5 --json"))
+    assert (facts["kind"], facts["samples"], facts["dimensions"], facts["classes"]) == (
+        "embeddings",
+        60,
+        96,
+        3,
+    )
+    assert facts["made_from"]["model"] == "test_resnet"
+    imprint("fit photos.h5 -o s.safetensors --k 2")
+    head = json.loads(imprint("show s.safetensors --json"))
+    assert (head["kind"], head["proxies"], head["class_names"]) == ("head", 6, list(NAMES))
+    assert "proxies: 6" in imprint("show s.safetensors")
+    sets = {("l2", 7, 0): store.ProxySet(np.arange(3), values=np.ones((3, 2), np.float32), seconds=0.5)}
+    store.write_proxies(place / "p.h5", sets, store.provenance(spec={}))
+    assert json.loads(imprint("show p.h5 --json"))["sets"] == [
+        {"norm_pre": "l2", "seed": "7", "draw": 0, "proxies": 3, "seconds": 0.5}
+    ]
+    (place / "bad.parquet").write_text("no")
+    assert "not a readable Parquet" in imprint("show bad.parquet", code=2)
+
+
+def test_help_and_show_import_nothing_heavy(place, embedded):
+    """What makes them start in a fifth of a second."""
+    heavy = "('torch', 'sklearn', 'pandas', 'scipy', 'numba', 'matplotlib', 'timm')"
+    code = (
+        "import sys; from imprint import cli\n"
+        "try: cli.main(sys.argv[1:])\n"
+        f"except SystemExit: print('loaded:', [m for m in {heavy} if m in sys.modules])"
+    )
+    for command in (["--help"], ["show", "photos.h5"]):
+        done = subprocess.run(
+            [sys.executable, "-c", code, *command], cwd=place, capture_output=True, text=True, check=True
+        )
+        assert done.stdout.endswith("loaded: []\n")
