@@ -303,6 +303,10 @@ class ImprintingClassifier(ClassifierMixin, BaseEstimator):
                 **_parameters(Configuration(**about["configuration"])),
                 "random_state": about["seed"],
             }
+        if parameters["gen"] not in GENERATORS:
+            raise UserError(
+                f"{path} was made by GEN '{parameters['gen']}' of a user's file; import that file first"
+            )
         made = cls(**{**parameters, "fm_classifier": own.classifier})
         ids = state.pop("sample_ids", None)
         made.classes_ = np.array(about["classes"], dtype=about.get("classes_type"))

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.cluster import KMeans
 
+from imprint import generate
 from imprint.errors import UserError
 from imprint.generate import GENERATORS, proxy_sets
 from imprint.generate.samples import farthest_points, largest_covariance
@@ -227,3 +228,45 @@ def test_a_gen_whose_package_is_missing_says_how_to_get_it(monkeypatch):
     x, y = data()
     with pytest.raises(UserError, match="pip install kmedoids"):
         made("pam", x, y)
+
+
+OWN = """
+import numpy as np
+from imprint.generate import generator
+
+@generator("{name}", takes_k=False)
+def median(x, k, random, shared):
+    return np.median(x, axis=0, keepdims=True)
+"""
+
+
+def test_a_gen_in_a_file_of_the_users(tmp_path):
+    file = tmp_path / "own.py"
+    file.write_text(OWN.format(name="own_median"))
+    generate.load_file(file)
+    generate.load_file(file)  # again is no mistake
+    x, y = np.arange(12, dtype=np.float32).reshape(6, 2), np.array([0, 0, 0, 1, 1, 1])
+    made = proxy_sets(x, y, "own_median", [1], [0])[1, 0]
+    assert made.values.tolist() == [[2, 3], [8, 9]]
+    assert generate.GENERATORS["own_median"].file == str(file)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (None, "does not exist"),
+        ("x = 1", "registers no GEN"),
+        ("def f(:", "cannot be loaded .SyntaxError"),
+        (OWN.format(name="taken_half") + "raise ValueError('later')", "cannot be loaded .ValueError: later"),
+        (OWN.format(name="mean"), "there is a GEN 'mean' already"),
+        (OWN.format(name="no-name"), "letters, digits and underscores"),
+    ],
+)
+def test_a_file_that_is_no_gen_is_told(tmp_path, text, said):
+    before = dict(generate.GENERATORS)
+    file = tmp_path / "wrong.py"
+    if text is not None:
+        file.write_text(text)
+    with pytest.raises(UserError, match=said):
+        generate.load_file(file)
+    assert before == generate.GENERATORS

@@ -217,3 +217,30 @@ def test_what_is_kept_is_shown_and_pruned(given):
     given.configure(GIVEN)
     _, work = ran(given)
     assert work == {"evaluate": (12, 8)}, "scores of what was pruned are computed again"
+
+
+def test_a_gen_of_the_users_own_and_an_edit_of_its_file(given):
+    text = """
+import numpy as np
+from imprint.generate import generator
+
+@generator("centre", takes_k=False)
+def centre(x, k, random, shared):
+    return x.max(axis=0, keepdims=True)
+"""
+    (given.folder / "own.py").write_text(text)
+    config = grid(gen=[*GRID["gen"], {"name": "centre"}]) | {"generators": ["own.py"]}
+    given.configure(config)
+    jobs, work = ran(given)
+    assert jobs == {"proxies": 1, "evaluate": 2, **SUMMARY}
+    assert work["proxies"] == (1, 1) and work["evaluate"][1] == 4
+    before = given.scores()
+    (given.folder / "own.py").write_text("# a comment\n" + text)
+    assert ran(given) == ({}, {})
+    (given.folder / "own.py").write_text(text.replace("max", "mean"))
+    jobs, work = ran(given)
+    assert jobs == {"proxies": 1, "evaluate": 2, **SUMMARY} and work["proxies"] == (1, 1)
+    changed = before["accuracy"] != given.scores()["accuracy"]
+    assert set(before["gen"][changed]) == {"centre"}
+    (given.folder / "own.py").write_text("def")
+    assert "generators[0]: own.py cannot be loaded" in given.snakemake("study", succeeds=False)

@@ -30,9 +30,9 @@ def embeddings_of(split):
     return files
 
 
-def code_of(script):
-    """What reruns a rule when its code changes: a fingerprint of its script and of the library that it uses."""
-    return fingerprint(Path(workflow.basedir) / "workflow" / "scripts" / f"{script}.py")
+def code_of(script, own=None):
+    """What reruns a rule when its code changes: a fingerprint of its script, the library it uses, a file of the user's."""
+    return fingerprint(Path(workflow.basedir) / "workflow" / "scripts" / f"{script}.py", own)
 
 
 def group_of(wildcards):

@@ -29,6 +29,6 @@ rule proxies:
         runtime=longer(30),
     params:
         spec=lambda w: canonical(study.proxies(group_of(w), w.gen, w.k)),
-        code=code_of("proxies"),
+        code=lambda w: code_of("proxies", GENERATORS[w.gen].file),
     script:
         "../scripts/proxies.py"

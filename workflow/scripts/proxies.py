@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from imprint import store
 from imprint.data.tasks import pool
-from imprint.generate import load_library_of
+from imprint.generate import load_file, load_library_of
 from imprint.grid.proxies import make_proxies
 from imprint.kept import keeping, place
 from imprint.workflow.job import job
@@ -15,6 +15,8 @@ with (
     keeping(place(snakemake.config["results"], snakemake.output.proxies)) as kept,
 ):
     spec = json.loads(snakemake.params.spec)
+    for file in snakemake.config["generators"]:
+        load_file(file)
     with ThreadPoolExecutor(1) as aside:
         aside.submit(load_library_of, spec["gen"])  # a second, while the embeddings are read
         train = pool([store.read_embeddings(path) for path in snakemake.input.train])

@@ -74,6 +74,7 @@ def _add_compare(commands: Any) -> None:
     command.add_argument("--ls-lambda", type=float, default=1e-4, help="ridge of ls and kls (1e-4)")
     command.add_argument("--output", type=Path, help="write the whole table to this CSV file")
     command.add_argument("--json", action="store_true", help="print the table as JSON")
+    _add_generators(command)
     add_options(command, FM)
 
 
@@ -109,6 +110,7 @@ def _add_fit(commands: Any) -> None:
     method.add_argument("--seed", type=int, default=0, help="of GEN (0)")
     method.add_argument("--ls-lambda", type=float, default=1e-4, help="ridge of ls and kls (1e-4)")
     command.add_argument("--json", action="store_true", help="print what was made as JSON")
+    _add_generators(command)
     add_options(command, FM)
 
 
@@ -131,6 +133,7 @@ def _add_predict(commands: Any) -> None:
         help="label what no class scores this much for as rejected",
     )
     command.add_argument("--json", action="store_true", help="one JSON object a line in place of CSV")
+    _add_generators(command)
     add_options(command, f"in place of the head's own, which it must equal: {FM}")
 
 
@@ -151,6 +154,24 @@ def _add_embed(commands: Any) -> None:
     add_options(command, FM)
 
 
+def _add_generators(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--generators",
+        nargs="+",
+        type=Path,
+        default=[],
+        metavar="FILE",
+        help="Python files that register GENs of yours",
+    )
+
+
+def _load_generators(arguments: argparse.Namespace) -> None:
+    from imprint.generate import load_file
+
+    for file in arguments.generators:
+        load_file(file)
+
+
 def _positive(text: str) -> int:
     number = int(text)
     if number < 1:
@@ -163,6 +184,7 @@ def run_compare(arguments: argparse.Namespace) -> int:
     from imprint.compare import compare, small_grid
     from imprint.generate import GENERATORS
 
+    _load_generators(arguments)
     unknown = [gen for gen in arguments.gen if gen not in GENERATORS]
     if unknown:
         raise UserError(f"unknown GEN {unknown[0]}; known: {', '.join(GENERATORS)}")
@@ -214,6 +236,7 @@ def run_fit(arguments: argparse.Namespace) -> int:
     """Save a head."""
     from imprint.classifier import ImprintingClassifier
 
+    _load_generators(arguments)
     if arguments.output.suffix != ".safetensors":
         raise UserError(f"--output {arguments.output}: a head is a .safetensors file")
     own = {name: value for name in METHOD if (value := getattr(arguments, name)) is not None}
@@ -255,6 +278,7 @@ def run_predict(arguments: argparse.Namespace) -> int:
     from imprint import head
     from imprint.classifier import ImprintingClassifier
 
+    _load_generators(arguments)
     own = head.load(arguments.head)
     given = embeddings(arguments.source, arguments, labelled=False, fm=own.about["fm"])
     if "weights_sha256" in given.provenance:

@@ -10,6 +10,8 @@ import yaml
 
 from imprint.config import check, read
 from imprint.config.study import Study
+from imprint.errors import UserError
+from imprint.generate import load_file
 
 
 def load(
@@ -30,15 +32,27 @@ def load(
     if overrides:
         raw = _merged(raw, overrides)
     source = " + ".join([*files, *(["--config"] if overrides else [])])
+    unloaded = _load_generators(raw.get("generators"))
     parsed = read.parse(raw)
     named = {
         section: [str(name) for name in raw[section]] if isinstance(raw.get(section), dict) else []
         for section in read.SECTIONS
     }
-    problems = parsed.problems + check.problems(parsed, named, list(figures), list(tables))
+    problems = unloaded + parsed.problems + check.problems(parsed, named, list(figures), list(tables))
     if parsed.config is None or problems:
         raise read.ConfigError(source, problems)
     return Study(parsed.config)
+
+
+def _load_generators(files: Any) -> list[read.Problem]:
+    """Register the user's GENs before anything names them; what cannot be is a problem of its own."""
+    problems = []
+    for i, file in enumerate(files if isinstance(files, list) else []):
+        try:
+            load_file(str(file))
+        except UserError as error:
+            problems.append((f"generators[{i}]", str(error)))
+    return problems
 
 
 def load_for_workflow(configfiles: Iterable[Any], given: Mapping[str, Any]) -> Study:

@@ -6,9 +6,19 @@ key (names that must exist, classes that a dataset must have) are in `check`.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    WithJsonSchema,
+)
+from pydantic_core import PydanticKnownError
 
 from imprint.aggregate import AGGREGATIONS, DISTANCES, WEIGHTINGS
 from imprint.generate import GENERATORS
@@ -32,6 +42,20 @@ def one_or_more(item: Any) -> Any:
 def known(names: Any) -> Any:
     """One of the names of a registry."""
     return Literal[tuple(names)]
+
+
+def registered(names: Mapping[str, Any]) -> Any:
+    """One of the names of a registry that users' files extend."""
+
+    def check(name: str) -> str:
+        if name not in names:
+            raise PydanticKnownError(
+                "literal_error", {"expected": ", ".join(f"'{known}'" for known in names)}
+            )
+        return name
+
+    schema = {"anyOf": [{"enum": list(names)}, {"type": "string"}]}
+    return Annotated[str, AfterValidator(check), WithJsonSchema(schema)]
 
 
 class Model(BaseModel):
@@ -283,7 +307,7 @@ class TaskConfig(Model):
 class GenGrid(Model):
     """One GEN with the numbers of proxies to try."""
 
-    name: known(GENERATORS)
+    name: registered(GENERATORS)
     """Name of the GEN."""
     k: one_or_more(Positive | Literal["auto"]) | None = None
     """Proxies per class, one or several, `auto` for a number chosen from the training samples of each task; not for mean,
@@ -318,7 +342,7 @@ class Cell(Model):
     """Which draw of a family's task."""
     norm_pre: known(NORM_PRE) | None = None
     """Normalisation of training embeddings before generation."""
-    gen: known(GENERATORS) | None = None
+    gen: registered(GENERATORS) | None = None
     """Name of the GEN."""
     k: Positive | Literal["auto"] | None = None
     """Proxies per class."""
@@ -401,6 +425,8 @@ class StudyConfig(Model):
     """Seeds of the replicates; by default the paper's."""
     compute: Compute = Compute()
     """How results are computed: devices, batch size, threads."""
+    generators: tuple[str, ...] = ()
+    """Python files that register GENs of your own (docs/own-gen.md)."""
     figure_width: Literal["column", "page"] = "column"
     """For which width figures are laid out: a column (3.4 inches) or a page (7 inches) of a paper. Only they are drawn
     again after a change."""

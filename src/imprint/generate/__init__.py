@@ -9,10 +9,12 @@ numbers of the samples that become proxies. p = min(k, n).
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -41,7 +43,7 @@ class Generator:
     prefix: the first k proxies of a larger k are the proxies for k, so that one run serves all k.
     prepare: what all k and seeds of a class share. clusters: the GEN whose clusters this one starts from.
     requires: an optional package that it needs. loads: a module that it imports when it is first called and that has
-    threads of its own; they can be limited only once it is there.
+    threads of its own; they can be limited only once it is there. file: the user's file that registered it.
     """
 
     name: str
@@ -55,6 +57,7 @@ class Generator:
     clusters: str | None = None
     requires: str | None = None
     loads: str | None = None
+    file: str | None = None
 
 
 GENERATORS: dict[str, Generator] = {}
@@ -71,10 +74,40 @@ def generator(
     """Register a function as the GEN `name`; `properties` are the fields of `Generator`."""
 
     def register(function: Callable[..., np.ndarray]) -> Callable[..., np.ndarray]:
+        if not name.isidentifier():
+            raise UserError(f"GEN '{name}': a name has letters, digits and underscores alone")
+        if name in GENERATORS and GENERATORS[name].make.__module__ != function.__module__:
+            raise UserError(f"there is a GEN '{name}' already; choose another name")
         GENERATORS[name] = Generator(name, function, **properties)
         return function
 
     return register
+
+
+def load_file(path: str | Path) -> None:
+    """Register the GENs of a Python file of the user's, once. All that is wrong with it is a `UserError`."""
+    place = Path(path).resolve()
+    if any(spec.file == str(place) for spec in GENERATORS.values()):
+        return
+    if not place.is_file():
+        raise UserError(f"{path} does not exist; it would be a Python file that registers a GEN")
+    before = set(GENERATORS)
+    spec = importlib.util.spec_from_file_location(f"imprint_generators_{place.stem}", place)
+    try:
+        spec.loader.exec_module(importlib.util.module_from_spec(spec))
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from None
+    except Exception as error:
+        for name in set(GENERATORS) - before:
+            del GENERATORS[name]
+        raise UserError(f"{path} cannot be loaded ({type(error).__name__}: {error})") from error
+    added = set(GENERATORS) - before
+    if not added:
+        raise UserError(
+            f"{path} registers no GEN; put @generator('name') from imprint.generate above a function"
+        )
+    for name in added:
+        GENERATORS[name] = replace(GENERATORS[name], file=str(place))
 
 
 def load_library_of(gen: str) -> None:

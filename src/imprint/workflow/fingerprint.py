@@ -15,13 +15,15 @@ _ASIDE = {"imprint", "imprint.errors", "imprint.kept"}
 
 
 @cache
-def fingerprint(script: str | Path) -> str:
+def fingerprint(script: str | Path, own: str | Path | None = None) -> str:
     """A digest of a rule's script and of all `imprint` modules that it comes to import, docstrings and comments aside.
 
-    A rule passes it as a parameter.
+    own: a file of the user's that it runs, too. A rule passes the digest as a parameter.
     """
     text, imports = read(Path(script))
     digest = hashlib.sha256(text.encode())
+    if own is not None:
+        digest.update(read(Path(own))[0].encode())
     for name in sorted(closure(imports)):
         digest.update(name.encode())
         digest.update(read(source(name))[0].encode())
