@@ -79,7 +79,7 @@ def job(folder: Path, kind: str, name: str, experiment: str) -> None:
 
         summary.lines(scores, collapse, published())
     else:
-        selection = json.loads((folder / "selections.json").read_text())[experiment]
+        selection = json.loads((folder / "selections.json").read_text())[experiment]["grids"]
         scores, collapse = rows_of(scores, selection), rows_of(collapse, selection)
         stem = folder / f"{experiment}-{name}"
         if kind == "figure":
@@ -122,7 +122,7 @@ def main() -> None:
     ]
     with tempfile.TemporaryDirectory() as folder:
         scores, collapse = scores_of(study), collapse_of(study)
-        own = {name: rows_of(scores, study.selection(name)) for name in experiments}
+        own = {name: rows_of(scores, study.selection(name)["grids"]) for name in experiments}
         asked = {what for _, what, _ in jobs}
         for figure in (f for f, e in plots.FIGURES.items() if e.data == "scores" and f not in asked):
             jobs += [("figure", figure, name) for name in filling(figure, own, collapse)[:1]]

@@ -305,7 +305,7 @@ class ImprintingClassifier(ClassifierMixin, BaseEstimator):
             }
         if parameters["gen"] not in GENERATORS:
             raise UserError(
-                f"{path} was made by GEN '{parameters['gen']}' of a user's file; import that file first"
+                f"{path} was made by GEN '{parameters['gen']}' of a user's file; import that file first, on the command line by --generators FILE"
             )
         made = cls(**{**parameters, "fm_classifier": own.classifier})
         ids = state.pop("sample_ids", None)

@@ -131,8 +131,11 @@ def test_collected_tables_keep_their_rows_and_types():
 def test_an_experiment_gets_its_own_rows():
     whole = collect([table(), table(TASK)])
     selection = {"groups": [["net", "p-d2", "full"]], "configurations": [list(CELLS[2])], "seeds": [2]}
-    own = rows_of(whole, selection)
+    own = rows_of(whole, [selection])
     assert len(own) == 2
     assert set(own["gen"]) == {"all"}
+    other = {"groups": [["net", "t", "full"]], "configurations": [list(c) for c in CELLS], "seeds": [1]}
+    both = rows_of(whole, [selection, other, other])
+    assert set(both["task"]) == {"p-d2", "t"} and len(both) == 2 + len(rows_of(whole, [other]))
     frame = collect([measure_collapse(TRAIN, {**t, "fm": "net"})[0] for t in (PAIRS, TASK)])
-    assert set(rows_of(frame, selection)["task"]) == {"p-d2"}
+    assert set(rows_of(frame, [selection])["task"]) == {"p-d2"}

@@ -14,7 +14,7 @@ with job(snakemake) as did:
         log.warning("experiment %s, figure %s: nothing to show. %s", experiment, name, what)
         did(f"nothing to show: {what}")
 
-    selection = snakemake.config["selections"][experiment]
+    selection = snakemake.config["selections"][experiment]["grids"]
     scores = rows_of(store.read_parquet(snakemake.input.scores), selection)
     collapse = rows_of(store.read_parquet(snakemake.input.collapse), selection)
     figure = plots.find(name).draw(

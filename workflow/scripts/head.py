@@ -11,7 +11,8 @@ from imprint.workflow.job import job
 with job(snakemake) as did:
     wildcards = snakemake.wildcards
     scores = rows_of(
-        store.read_parquet(snakemake.input.scores), snakemake.config["selections"][wildcards.experiment]
+        store.read_parquet(snakemake.input.scores),
+        snakemake.config["selections"][wildcards.experiment]["grids"][:1],  # the experiment's own
     )
     own = (
         (scores["fm"] == wildcards.fm)

@@ -8,7 +8,7 @@ from imprint.presets import published
 from imprint.workflow.job import job
 
 with job(snakemake):
-    selection = snakemake.config["selections"][snakemake.wildcards.experiment]
+    selection = snakemake.config["selections"][snakemake.wildcards.experiment]["grids"]
     scores = rows_of(store.read_parquet(snakemake.input.scores), selection)
     collapse = rows_of(store.read_parquet(snakemake.input.collapse), selection)
     made = tables.find(snakemake.params.table).make(scores, collapse, published())

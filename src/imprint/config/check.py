@@ -191,10 +191,15 @@ def _experiment(
     found += _names(f"{path}.presets", "preset", experiment.presets, PRESETS)
     found += _names(f"{path}.figures", "figure", experiment.figures, figures)
     found += _names(f"{path}.tables", "table", experiment.tables, tables)
-    if not experiment.gen and not experiment.presets:
+    found += _names(
+        f"{path}.also", "experiment", experiment.also, set(named["experiments"]) - {path.split(".", 1)[1]}
+    )
+    if not experiment.gen and not experiment.presets and not experiment.also:
         found.append(
             (path, "the grid is empty; give gen (a list of generators with their k), presets, or both")
         )
+    if experiment.also and not experiment.gen and not experiment.presets:
+        found += _only_shows(path, experiment)
     for i, grid in enumerate(experiment.gen):
         if GENERATORS[grid.name].takes_k and grid.k is None:
             found.append(
@@ -236,6 +241,19 @@ def _experiment(
             if fm is not None and fm.ridge is None:
                 found.append((f"fms.{name}.ls_lambda", f"it is missing; GEN {gen} in {path} needs it"))
     return found
+
+
+def _only_shows(path: str, experiment: Experiment) -> list[Problem]:
+    """What an experiment without a grid of its own cannot have."""
+    from imprint.plots import FIGURES
+
+    needs = "it is of the experiment's own grid, which is empty; ask for it where the grid is"
+    found = [(f"{path}.save_heads", needs)] if experiment.save_heads else []
+    return found + [
+        (f"{path}.figures[{i}]", needs)
+        for i, name in enumerate(experiment.figures)
+        if name in FIGURES and FIGURES[name].data != "scores"
+    ]
 
 
 def _cell(path: str, experiment: Experiment, entries: Mapping[str, Mapping[str, Any]]) -> list[Problem]:

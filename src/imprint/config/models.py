@@ -396,6 +396,8 @@ class Experiment(Model):
     """Whether scores also hold the F1 of each class (column class_f1, in class order)."""
     figures: tuple[str, ...] = ()
     """Figures to draw of this experiment."""
+    also: tuple[str, ...] = ()
+    """Other experiments, whose grids the tables and figures of this one show too."""
     cell: Cell = Cell()
     """Which cell the figures of one FM and task show: tsne, confusion and gallery."""
     tables: tuple[str, ...] = ()

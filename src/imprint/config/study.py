@@ -89,8 +89,10 @@ class Study:
         return {name: configurations(experiment) for name, experiment in self.config.experiments.items()}
 
     def experiment_groups(self, name: str) -> list[Group]:
-        """(fm, task, shots) that an experiment covers."""
+        """(fm, task, shots) that the grid of an experiment covers; none if it only shows those of others."""
         experiment = self.config.experiments[name]
+        if not self._grids[name]:
+            return []
         tasks = [task.name for t in experiment.tasks or self.config.tasks for task in self._resolved[t]]
         return [
             (fm, task, str(shots))
@@ -258,13 +260,19 @@ class Study:
         return {**self.tasks[task].spec(), "fm": fm}
 
     def selection(self, name: str) -> dict[str, Any]:
-        """What rows of scores.parquet belong to an experiment, with a digest that changes when they do."""
-        rows = {
-            "groups": sorted(self.experiment_groups(name)),
-            "configurations": sorted(self._grids[name], key=_key),
-            "seeds": sorted(self.experiment_seeds(name)),
-        }
-        return rows | {"digest": hashlib.sha256(canonical(rows).encode()).hexdigest()[:16]}
+        """What rows of scores.parquet belong to an experiment: its own grid, first, and those it shows `also`, as `grids`.
+
+        `digest` changes when they do.
+        """
+        grids = [
+            {
+                "groups": sorted(self.experiment_groups(grid)),
+                "configurations": sorted(self._grids[grid], key=_key),
+                "seeds": sorted(self.experiment_seeds(grid)),
+            }
+            for grid in (name, *self.config.experiments[name].also)
+        ]
+        return {"grids": grids, "digest": hashlib.sha256(canonical(grids).encode()).hexdigest()[:16]}
 
     def heads(self, name: str) -> list[Group]:
         """(fm, task, shots) of the heads that an experiment saves: full, or the most shots it has."""

@@ -41,11 +41,18 @@ def collect(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
     return compact(whole)
 
 
-def rows_of(frame: pd.DataFrame, selection: Mapping[str, Any]) -> pd.DataFrame:
-    """The rows of scores, or of collapse, that belong to an experiment; selection: see `Study.selection`.
+def rows_of(frame: pd.DataFrame, grids: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+    """The rows of scores, or of collapse, that belong to the grids of an experiment: see `Study.selection`.
 
     Rows keep their order. A column that the frame lacks (collapse has no shots, no configuration) selects nothing.
     """
+    keep = np.zeros(len(frame), bool)
+    for grid in grids:
+        keep |= _inside(frame, grid)
+    return frame[keep].reset_index(drop=True)
+
+
+def _inside(frame: pd.DataFrame, selection: Mapping[str, Any]) -> np.ndarray:
     groups = pd.DataFrame(selection["groups"], columns=["fm", "task", "shots"], dtype=object)
     chosen = pd.DataFrame(selection["configurations"], columns=list(Configuration._fields), dtype=object)
     keep = frame["seed"].isin(selection["seeds"]).to_numpy() if "seed" in frame else np.ones(len(frame), bool)
@@ -61,7 +68,7 @@ def rows_of(frame: pd.DataFrame, selection: Mapping[str, Any]) -> pd.DataFrame:
             found = found * len(known) + wanted[column].map(_text).map(known).to_numpy(np.int64)
         if columns:
             keep = keep & np.isin(rows, found)
-    return frame[keep].reset_index(drop=True)
+    return keep
 
 
 def _text(value: Any) -> str:
