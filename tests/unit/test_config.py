@@ -228,6 +228,10 @@ def test_variables_of_the_environment_are_read(tmp_path, monkeypatch):
         ({"experiments": experiment(agg=[{"name": "max", "m": 3}])}, "experiments.main.agg[0].m", "only mnn has m"),
         ({"experiments": experiment(agg=[{"name": "mnn"}])}, "experiments.main.agg[0].m", "it is missing"),
         ({"experiments": experiment(agg=[])}, "experiments.main.agg", "it is empty"),
+        ({"experiments": experiment(also=["mine"])}, "experiments.main.also[0]", "unknown experiment 'mine'"),
+        ({"experiments": experiment(also=["main"])}, "experiments.main.also[0]", "unknown experiment 'main'"),
+        ({"experiments": experiment() | {"both": {"also": ["main"], "figures": ["tsne"]}}}, "experiments.both.figures[0]", "own grid, which is empty"),
+        ({"experiments": experiment() | {"both": {"also": ["main"], "save_heads": True}}}, "experiments.both.save_heads", "own grid, which is empty"),
         ({"experiments": experiment(norm_inf=["none"])}, "experiments.main.norm_inf", "the grid is empty"),
         ({"experiments": experiment(norm_post=["quantil"])}, "experiments.main.norm_post[0]", "did you mean 'quantile"),
         ({"experiments": experiment(tasks=["al"])}, "experiments.main.tasks[0]", "did you mean 'all'?"),
@@ -323,3 +327,13 @@ def test_later_files_and_overrides_extend_earlier_ones(tmp_path):
     assert own.config.seeds == (5,)
     assert set(own.tasks) == {"all", "short", "odd"}
     assert own.config.results == "elsewhere"
+
+
+def test_an_experiment_may_show_the_grids_of_others(tmp_path):
+    extra = {"several": {"gen": [{"name": "kmeans", "k": 2}], "also": ["main"]}, "shown": {"also": ["main"]}}
+    alone, both = study(tmp_path), study(tmp_path, experiments={**BASE["experiments"], **extra})
+    assert both.runs() == alone.runs() + 2 * 2
+    own, other = both.selection("several")["grids"]
+    assert [other] == both.selection("main")["grids"] == both.selection("shown")["grids"][1:]
+    assert {c[2] for c in own["configurations"]} == {2}
+    assert both.experiment_groups("shown") == both.selection("shown")["grids"][0]["groups"] == []
