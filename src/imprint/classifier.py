@@ -260,11 +260,7 @@ class ImprintingClassifier(ClassifierMixin, BaseEstimator):
         fm: the FM and its preprocessing, see `imprint.head.fm_of`. Ids of samples must be numbers or text.
         """
         check_is_fitted(self)
-        plain = self.classes_.tolist()
-        if not all(isinstance(label, str | int | float) for label in plain):
-            raise UserError(
-                f"save: labels of type {type(plain[0]).__name__} have no place in JSON; use text or numbers"
-            )
+        plain = self._plain_classes("save")
         own = {"random_state": self.seed_, "fm_classifier": None}
         about = {
             "configuration": self._configuration()._asdict(),
@@ -342,6 +338,17 @@ class ImprintingClassifier(ClassifierMixin, BaseEstimator):
         proxies = normalize.apply(scoring.norm_post, proxies)
         return scorer(proxies, candidate.labels, scoring.distance, self.norm_inf == "l2")
 
+    def to_onnx(self, path: str | Path) -> None:
+        """Write `to_torch()` as ONNX to `path` (.onnx), see `imprint.modules.write_onnx`; what it cannot, this cannot.
+
+        Needs the extra `imprint[onnx]`.
+        """
+        from imprint.modules import write_onnx
+
+        if Path(path).suffix != ".onnx":
+            raise UserError(f"to_onnx: {path} does not end in .onnx")
+        write_onnx(self.to_torch(), self.proxies_.shape[1], path, self._plain_classes("to_onnx"))
+
     # what was given
 
     def _check_parameters(self) -> None:
@@ -377,6 +384,14 @@ class ImprintingClassifier(ClassifierMixin, BaseEstimator):
             )
         if wrong:
             raise UserError("ImprintingClassifier: " + "; ".join(wrong))
+
+    def _plain_classes(self, what: str) -> list[str | int | float]:
+        plain = self.classes_.tolist()
+        if not all(isinstance(label, str | int | float) for label in plain):
+            raise UserError(
+                f"{what}: labels of type {type(plain[0]).__name__} have no place in JSON; use text or numbers"
+            )
+        return plain
 
     def _validated(
         self, X: Any, y: Any, sample_ids: Sequence[Any] | None, reset: bool

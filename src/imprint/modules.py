@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import numpy as np
 import torch
 from torch import nn
 from torch.nn.functional import linear, normalize
 
 from imprint.errors import UserError
+from imprint.store import atomic
 
 
 class BestProxy(nn.Module):
@@ -39,6 +43,32 @@ class BestProxy(nn.Module):
         if self.distance == "euclidean":
             return -((x * x).sum(dim=1, keepdim=True) - 2 * best).clamp(min=0).sqrt()
         return best
+
+
+def write_onnx(module: nn.Module, dim: int, path: str | Path, classes: list[str | int | float]) -> None:
+    """Write a module of `scorer` as ONNX: `embeddings` (N, dim) float32 to `scores` (N, C), for any N.
+
+    classes: the labels of the columns, which the file keeps as JSON under the metadata key `classes`.
+    """
+    try:
+        import onnx
+        import onnxscript  # noqa: F401 (what torch exports with)
+    except ModuleNotFoundError as error:
+        raise UserError(f"ONNX needs the package {error.name}; run: pip install 'imprint[onnx]'") from None
+    program = torch.onnx.export(
+        module.eval(),
+        (torch.zeros(2, dim),),
+        input_names=["embeddings"],
+        output_names=["scores"],
+        dynamic_shapes=({0: torch.export.Dim("n")},),
+        dynamo=True,
+        verbose=False,
+    )
+    model = program.model_proto
+    model.metadata_props.append(onnx.StringStringEntryProto(key="classes", value=json.dumps(classes)))
+    onnx.checker.check_model(model)
+    with atomic(path) as temporary:
+        temporary.write_bytes(model.SerializeToString())
 
 
 def scorer(proxies: np.ndarray, labels: np.ndarray, distance: str, norm_inf: bool) -> nn.Module:

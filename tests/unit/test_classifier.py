@@ -457,6 +457,35 @@ def test_the_module_can_be_exported_for_any_batch_size():
     torch.testing.assert_close(program.module()(x[:7]), module(x[:7]))
 
 
+@pytest.mark.parametrize(
+    "method", [{"k": 3}, {"gen": "mean"}, {"k": 3, "distance": "euclidean", "norm_inf": "none"}]
+)
+@pytest.mark.filterwarnings("ignore")
+def test_onnx_runs_as_the_module(tmp_path, method):
+    import onnxruntime
+
+    names = np.array(list("abcdef"))
+    model = ImprintingClassifier(random_state=0, **method).fit(X, names[Y])
+    model.to_onnx(tmp_path / "head.onnx")
+    session = onnxruntime.InferenceSession(tmp_path / "head.onnx")
+    classes = json.loads(session.get_modelmeta().custom_metadata_map["classes"])
+    for queries in (TEST, TEST[:1]):
+        (scores,) = session.run(["scores"], {"embeddings": queries})
+        np.testing.assert_allclose(
+            scores, model.to_torch()(torch.from_numpy(queries)).numpy(), rtol=1e-4, atol=1e-4
+        )
+        assert np.array(classes)[scores.argmax(axis=1)].tolist() == model.predict(queries).tolist()
+
+
+def test_onnx_without_its_packages_says_what_to_install(tmp_path, monkeypatch):
+    model = ImprintingClassifier(k=3).fit(X, Y)
+    monkeypatch.setitem(sys.modules, "onnxscript", None)
+    with pytest.raises(UserError, match=r"imprint\[onnx\]"):
+        model.to_onnx(tmp_path / "head.onnx")
+    with pytest.raises(UserError, match=r"does not end in \.onnx"):
+        model.to_onnx(tmp_path / "head.pt")
+
+
 def test_what_has_no_module_says_so():
     for method, said in (
         ({"agg": "mnn", "m": 3}, "votes of 3 neighbours"),
