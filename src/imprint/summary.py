@@ -41,9 +41,14 @@ def _extent(scores: pd.DataFrame) -> str:
     fms, tasks = scores["fm"].nunique(), scores["family"].nunique()
     seeds = scores["seed"].nunique()
     return (
-        f"Run: {len(scores):,} scores of {fms} FMs on {tasks} tasks and families of tasks, with {seeds} seeds. "
+        f"Run: {len(scores):,} scores of {_count(fms, 'FM')} on {_count(tasks, 'task or family', 'tasks and families')} "
+        f"of tasks, with {_count(seeds, 'seed')}. "
         "Accuracies below are means over (FM, task) of the medians over seeds, on test data."
     )
+
+
+def _count(number: int, one: str, more: str = "") -> str:
+    return f"{number} {one if number == 1 else more or one + 's'}"
 
 
 def _published(scores: pd.DataFrame, presets: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:

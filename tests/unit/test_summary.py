@@ -47,7 +47,7 @@ def mean_and(**more):
 
 def test_what_was_run_and_what_won():
     first, methods, best, gain = summary.lines(scores(mean_and(k20=0.6)), collapses(), published())
-    assert first.startswith("Run: 48 scores of 1 FMs on 8 tasks and families of tasks, with 2 seeds.")
+    assert first.startswith("Run: 48 scores of 1 FM on 8 tasks and families of tasks, with 2 seeds.")
     assert (
         "over 8 (FM, task): Least squares (oracle) 93.5% (mean rank 1.0), then Westerhoff et al. 2025 63.5%"
         in methods

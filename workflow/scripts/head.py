@@ -1,6 +1,7 @@
 """Save the best head of one FM and task."""
 
 import json
+from pathlib import Path
 
 from imprint import head, store
 from imprint.data.tasks import class_names, pool
@@ -26,6 +27,10 @@ with job(snakemake) as did:
     }
     sets = store.read_proxies(files[configuration.gen, configuration.k])
     parts = [store.read_embeddings(path) for path in snakemake.input.train]
+    fm = snakemake.config["fms"][wildcards.fm]
+    trained = Path(snakemake.config["results"], "fms", f"{wildcards.fm}.safetensors")
+    weights = trained if fm["source"] == "pretrained" else fm.get("checkpoint")
+    place = {"checkpoint": str(Path(weights).resolve())} if weights else {}  # where `imprint predict` looks
     about = {
         "task": wildcards.task,
         "shots": wildcards.shots,
@@ -33,7 +38,7 @@ with job(snakemake) as did:
         "accuracy": accuracy,
         "accuracy_is": "median over seeds, on the test split by which this head was chosen",
         "classes": class_names(parts, json.loads(snakemake.params.groups)),
-        "fm": parts[0].provenance,
+        "fm": parts[0].provenance | place,
     }
     proxies = store.proxies_of(sets, configuration.norm_pre, seed, 0)
     head.save(snakemake.output.head, pool(parts), proxies, configuration, about)
