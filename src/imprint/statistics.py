@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations
-from math import floor, log2
+from itertools import combinations, permutations
+from math import factorial, floor, log2
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -367,3 +367,24 @@ def _limits(complete: pd.DataFrame, test: Friedman | None, alpha: float) -> Iter
     if 2 * tests / 2**rows >= alpha:
         needed = floor(log2(2 * tests / alpha)) + 1
         yield f"{rows} (FM, task) are too few for any pair to differ at p < {alpha:g}: it takes {needed}."
+
+
+def spearman(x: np.ndarray, y: np.ndarray) -> tuple[float, float]:
+    """Spearman's rho of x (n,) and y (n,), neither of them constant, and its two-sided p.
+
+    p is exact, over all orders, for up to 8 points, as it is where the order is the same or reversed; else by Student's t.
+    """
+    from scipy.stats import rankdata, spearmanr
+
+    found = spearmanr(x, y)
+    rho, p = float(found.statistic), float(found.pvalue)
+    if len(x) <= EXACT:
+        a, b = rankdata(x) - (len(x) + 1) / 2, rankdata(y) - (len(x) + 1) / 2
+        orders = np.array(list(permutations(b)))
+        p = float(np.mean(np.abs(orders @ a) >= abs(a @ b) - 1e-9))
+    elif abs(rho) > 1 - 1e-12:
+        p = 2 / factorial(len(x))
+    return rho, p
+
+
+EXACT = 8  # points whose orders can all be gone through

@@ -74,7 +74,8 @@ def _best(scores: pd.DataFrame) -> Iterator[str]:
     k = "all samples" if parts["gen"] == "all" else f"k = {'auto' if pd.isna(parts['k']) else parts['k']}"
     agg = parts["agg"] if pd.isna(parts["m"]) else f"{parts['m']} nearest ({parts['weighting']})"
     yield (
-        f"Best of {matrix.shape[1]} configurations without least squares, over {len(matrix)} (FM, task): {parts['gen']}, {k}, "
+        f"Best of the {matrix.shape[1]} configurations without least squares that were run on all {len(matrix)} (FM, task): "
+        f"{parts['gen']}, {k}, "
         f"NORM {parts['norm_pre']}, {parts['norm_post']}, {parts['norm_inf']}, {agg} by {parts['distance']}: "
         f"{100 * matrix[best].mean():.1f}% (chosen on the test data that it is scored on)."
     )
@@ -86,23 +87,32 @@ def _gain(scores: pd.DataFrame) -> Iterator[str]:
     if len(matrix) < 2:
         return
     gain = 100 * (matrix["many"] - matrix["one"])
-    low, high = statistics.mean_intervals(gain.to_numpy()[:, None])
+    united = gain.index.get_level_values("task").isin(scores.loc[scores["d"].fillna(1) > 1, "task"].unique())
+    said = [
+        f"by {_mean(part)}, better on {(part > 0).sum()} of {len(part)} (FM, task){which}"
+        for part, which in ((gain[~united], ""), (gain[united], " whose classes unite several others"))
+        if len(part)
+    ]
     yield (
-        f"Several proxies: {MANY} per class by k-means instead of the mean (l2, max) change the accuracy by {gain.mean():+.1f} points "
-        f"(95% interval {low[0]:+.1f} to {high[0]:+.1f}); better on {(gain > 0).sum()} of {len(gain)} (FM, task)."
+        f"Several proxies: {MANY} per class by k-means instead of the mean (l2, max) change the accuracy {'; '.join(said)}."
     )
 
 
-def _collapse(scores: pd.DataFrame, collapse: pd.DataFrame) -> Iterator[str]:
-    from scipy.stats import spearmanr
+def _mean(gain: pd.Series) -> str:
+    if len(gain) < 2:
+        return f"{gain.mean():+.1f} points"
+    low, high = statistics.mean_intervals(gain.to_numpy()[:, None])
+    return f"{gain.mean():+.1f} points (95% interval {low[0]:+.1f} to {high[0]:+.1f})"
 
+
+def _collapse(scores: pd.DataFrame, collapse: pd.DataFrame) -> Iterator[str]:
     methods = {k: {"gen": "kmeans", "k": k, **L2} for k in (1, FEW)}
     gain = statistics.accuracy_matrix(scores, methods).dropna().diff(axis=1)[FEW] * 100
     nc1 = collapse.groupby(["fm", "task"], observed=True)["nc1"].mean()
     both = pd.DataFrame({"gain": gain, "nc1": nc1}).dropna()
     if len(both) < 5 or both["gain"].nunique() < 2:
         return
-    rho, p = spearmanr(both["nc1"], both["gain"])
+    rho, p = statistics.spearman(both["nc1"].to_numpy(), both["gain"].to_numpy())
     middle = np.median(both["nc1"])
     low, high = (both.loc[part, "gain"].mean() for part in (both["nc1"] <= middle, both["nc1"] > middle))
     yield (

@@ -173,7 +173,7 @@ def test_gens_stand_with_the_best_of_the_others():
     matrix = [[0.7, 0.1, 0.8, 0.1, 0.9], [0.1, 0.7, 0.1, 0.8, 0.2]]
     figure = drawn("critical_difference_gen", scores(methods, matrix))
     assert rows(figure) == ["kmeans (1.50)", "all (2.00)", "mean (2.50)"]
-    assert "best k, NORM and AGG, on test data" in words(figure)
+    assert "best of its k, NORM and AGG run, on test data" in words(figure)
 
 
 def test_missing_cells_are_named_in_the_figure():

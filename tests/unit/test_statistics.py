@@ -324,3 +324,22 @@ def test_all_samples_are_preferred_to_few_shots():
     few, more = cells(QI, [0.1], shots="5"), cells(QI, [0.2], shots="10")
     assert statistics.fullest(scores(few, more))["accuracy"].tolist() == [0.2]
     assert statistics.fullest(scores(few, more, cells(QI, [0.3])))["accuracy"].tolist() == [0.3]
+
+
+def test_spearmans_p_is_exact_for_few_points_and_never_zero():
+    x = np.arange(6.0)
+    assert statistics.spearman(x, x**2) == pytest.approx((1, 2 / 720))
+    assert statistics.spearman(x, -x) == pytest.approx((-1, 2 / 720))
+    few = np.array([3.0, 1, 4, 0, 5, 9]), np.array([2.0, 7, 1, 8, 3, 9])
+    test = stats.permutation_test(
+        (few[1],),
+        lambda y: stats.spearmanr(few[0], y).statistic,
+        permutation_type="pairings",
+        n_resamples=np.inf,
+    )
+    assert statistics.spearman(*few) == pytest.approx((test.statistic, test.pvalue))
+    many = np.arange(12.0)
+    assert 0 < statistics.spearman(many, many)[1] < 1e-8
+    noisy = many + 5 * np.sin(7 * many)
+    expected = stats.spearmanr(many, noisy)
+    assert statistics.spearman(many, noisy) == (expected.statistic, expected.pvalue)

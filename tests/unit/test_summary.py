@@ -53,10 +53,10 @@ def test_what_was_run_and_what_won():
         in methods
     )
     assert best.startswith(
-        "Best of 2 configurations without least squares, over 8 (FM, task): kmeans, k = 20, NORM l2, l2, l2, max"
+        "Best of the 2 configurations without least squares that were run on all 8 (FM, task): kmeans, k = 20, NORM l2, l2, l2, max"
     )
     assert best.count("63.5%") == 1
-    assert "+10.0 points (95% interval +10.0 to +10.0); better on 8 of 8 (FM, task)" in gain
+    assert "+10.0 points (95% interval +10.0 to +10.0), better on 8 of 8 (FM, task)" in gain
 
 
 def test_the_gain_follows_neural_collapse():

@@ -24,7 +24,7 @@ def choose(scores: pd.DataFrame, spec: Mapping[str, Any]) -> tuple[Configuration
 
     scores: of the whole study. spec: see `Study.cell`.
     """
-    rows = rows_of(scores, spec)
+    rows = rows_of(scores, [spec])
     configuration, seed, _ = head.best(rows[rows["draw"] == spec["draw"]])
     return configuration, seed
 

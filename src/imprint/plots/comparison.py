@@ -86,7 +86,7 @@ def _configuration(preset: Mapping[str, Any]) -> str:
 
 
 def _numbers(row: Any) -> str:
-    return f"mean rank {row.mean_rank:.2f}\n{100 * row.mean:.2f} \N{PLUS-MINUS SIGN} {100 * row.std:.2f}"
+    return f"mean rank {row.mean_rank:.2f}\n{100 * row.mean:.2f} \N{PLUS-MINUS SIGN} {100 * row.std:.2f} SD"
 
 
 @figure("critical_difference", title="Published methods: critical differences", category="Methods")
@@ -113,7 +113,7 @@ def _component(scores: pd.DataFrame, component: str, others: str) -> Figure:
         f"{component}s",
         f"Add more to its `{component.lower()}`.",
     )
-    chosen = f"Each (FM, task) with its best {others}, on test data."
+    chosen = f"Each (FM, task) with the best of its {others} run, on test data."
     return _diagram(f"{component}: critical differences", result, chosen)
 
 
@@ -174,7 +174,7 @@ def _lanes(result: Comparison) -> list[int]:
 
 
 def _meaning_of_bars(result: Comparison) -> str:
-    text = f"Bars join what does not differ at p < {ALPHA:g} (Wilcoxon signed-rank, Holm)"
+    text = f"Bars join what is not shown to differ at p < {ALPHA:g} (Wilcoxon signed-rank, Holm)"
     if result.friedman is not None and result.friedman.p >= ALPHA:
         return (
             f"One bar joins all methods: Friedman's test finds no difference between them at p < {ALPHA:g}."

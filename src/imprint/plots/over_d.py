@@ -114,7 +114,7 @@ def best_k_over_d(scores: pd.DataFrame, collapse: pd.DataFrame, presets: Presets
     columns = style.fitting(0.8, len(panels))
     strips = ceil(len(panels) / columns)
     across = style.width() / columns
-    facts = f"{text}\nMean over draws, band from lowest to highest; n = {sizes(families)}"
+    facts = f"{text}\nMean over draws, band from lowest to highest; n = {sizes(families)}{_run(rows)}"
     fig = style.sheet("Best k and its accuracy over d", facts, 0.25 + 2.1 * strips)
     grid = fig.add_gridspec(2 * strips, columns)
     first = None
@@ -148,6 +148,16 @@ def best_k_over_d(scores: pd.DataFrame, collapse: pd.DataFrame, presets: Presets
 
 DIAGONAL = {"color": style.GREY, "linewidth": 0.8, "linestyle": style.DASHES[2], "zorder": 1.5}
 COMPARED = ("mean", "kmeans", "kls", "ls")
+
+
+def _run(rows: pd.DataFrame) -> str:
+    """The k that each GEN was run with, a line each: the best is one of them."""
+    found = {}
+    for gen in COMPARED:
+        ks = sorted({int(k) for k in rows.loc[is_value(rows["gen"], gen), "k"]})
+        if len(ks) > 1:
+            found[gen] = ", ".join(map(str, ks)) if len(ks) < 10 else f"{ks[0]} to {ks[-1]}"
+    return "".join(f"\n{gen} with k = {ks}" for gen, ks in found.items())
 
 
 def _best(rows: pd.DataFrame) -> pd.DataFrame:
