@@ -74,3 +74,12 @@ def test_what_the_cells_do_not_tell_is_left_out(pairs):
     said = summary.lines(scores(mean_and(), pairs), collapses(pairs), published())
     assert len(said) == 3
     assert not any("Neural collapse" in line or "Several proxies" in line for line in said)
+
+
+def test_classes_that_unite_others_are_told_apart():
+    rows = scores(mean_and(k20=0.6))
+    united = rows["task"].isin(["t6", "t7"])
+    rows["d"] = rows["d"].astype("Int64").where(~united, 3)
+    (gain,) = (line for line in summary.lines(rows, collapses(), published()) if "Several proxies" in line)
+    assert "better on 6 of 6 (FM, task); by +10.0 points" in gain
+    assert gain.endswith("better on 2 of 2 (FM, task) whose classes unite several others.")
