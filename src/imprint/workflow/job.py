@@ -37,9 +37,7 @@ def job(snakemake: Any) -> Iterator[Callable[[str], None]]:
     Gives a function to say in a few words what was done, for the log and for the job's line on the terminal. A `UserError` ends the job with its message alone, anything else with the last line of the traceback and the name
     of the log. Numerical libraries use as many threads as the rule asks for.
     """
-    atexit.register(
-        gc.freeze
-    )  # to look for garbage at the end of a process takes a fifth of a second for nothing
+    atexit.register(end_at_once)
     path = Path(str(snakemake.log[0]))
     path.parent.mkdir(parents=True, exist_ok=True)
     handler = logging.FileHandler(path, mode="w", encoding="utf-8")
