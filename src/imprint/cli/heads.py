@@ -71,11 +71,8 @@ def _add_compare(commands: Any) -> None:
     )
     command.add_argument("--folds", type=_positive, default=5, help="parts of the cross-validation (5)")
     command.add_argument("--seed", type=int, default=0, help="of the folds and of GEN (0)")
-    command.add_argument("--ls-lambda", type=float, default=1e-4, help="ridge of ls and kls (1e-4)")
     command.add_argument("--output", type=Path, help="write the whole table to this CSV file")
-    command.add_argument("--json", action="store_true", help="print the table as JSON")
-    _add_generators(command)
-    add_options(command, FM)
+    _add_fitting(command, "print the table as JSON")
 
 
 def _add_fit(commands: Any) -> None:
@@ -108,10 +105,7 @@ def _add_fit(commands: Any) -> None:
     method.add_argument("--m", type=_positive, help="neighbours that vote")
     method.add_argument("--weighting", help="of votes: uniform, distance")
     method.add_argument("--seed", type=int, default=0, help="of GEN (0)")
-    method.add_argument("--ls-lambda", type=float, default=1e-4, help="ridge of ls and kls (1e-4)")
-    command.add_argument("--json", action="store_true", help="print what was made as JSON")
-    _add_generators(command)
-    add_options(command, FM)
+    _add_fitting(command, "print what was made as JSON")
 
 
 def _add_predict(commands: Any) -> None:
@@ -151,6 +145,14 @@ def _add_embed(commands: Any) -> None:
     )
     command.add_argument("-o", "--output", type=Path, required=True, help="HDF5 file (.h5)")
     command.add_argument("--json", action="store_true", help="print what was made as JSON")
+    add_options(command, FM)
+
+
+def _add_fitting(command: argparse.ArgumentParser, json_help: str) -> None:
+    """What every command that fits heads takes."""
+    command.add_argument("--ls-lambda", type=float, default=1e-4, help="ridge of ls and kls (1e-4)")
+    command.add_argument("--json", action="store_true", help=json_help)
+    _add_generators(command)
     add_options(command, FM)
 
 
