@@ -149,8 +149,8 @@ def proxy_sets(
     def of_class(label: int) -> dict[tuple[int, int], tuple[np.ndarray, float]]:
         return _of_class(spec, x, members[label], first + label, runs)
 
+    load_library_of(gen)  # before any clock runs
     if threads > 1:
-        load_library_of(gen)
         by_class = _in_threads(of_class, len(members), threads)
     else:
         by_class = [of_class(label) for label in range(len(members))]

@@ -11,6 +11,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -79,6 +80,26 @@ def job(snakemake: Any) -> Iterator[Callable[[str], None]]:
     finally:
         log.removeHandler(handler)
         handler.close()
+
+
+@contextmanager
+def aside(load: Callable[..., None], *given: Any) -> Iterator[None]:
+    """Load libraries in a thread of its own while the body does other things, such as reading; waits for both.
+
+    Nothing that they load is garbage, so none is searched for meanwhile.
+    """
+
+    def run() -> None:
+        gc.disable()
+        try:
+            load(*given)
+        finally:
+            gc.enable()
+
+    with ThreadPoolExecutor(1) as thread:
+        loaded = thread.submit(run)
+        yield
+    loaded.result()
 
 
 def end_at_once() -> None:
