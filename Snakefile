@@ -29,7 +29,7 @@ except UserError as error:
     sys.exit(1)
 
 if sharing:  # as --cache does; jobs on a cluster are not told of it unless the rules are named
-    workflow.workflow_settings.cache = ["pretrain", "embed"]
+    workflow.workflow_settings.cache = ["download", "weights", "pretrain", "embed"]
 
 atexit.register(end_at_once)
 
@@ -38,6 +38,7 @@ selections = {name: study.selection(name) for name in study.config.experiments}
 # what scripts read from it is not tracked: places of data, devices, what a digest among the params stands for, and
 # how to start Snakemake again
 config = study.config.model_dump(mode="json") | {
+    "roots": study.roots(),
     "selections": selections,
     "about": study.about(),
     "summary": study.summary(),
@@ -55,10 +56,12 @@ pathvars:
 report: "workflow/report/workflow.rst"
 
 
-localrules:
+localrules:  # on a cluster the network often ends at its login node
     all,
     study,
     report,
+    download,
+    weights,
 
 
 include: "workflow/rules/common.smk"

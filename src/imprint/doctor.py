@@ -83,29 +83,30 @@ def _dataset(study: Study, name: str) -> tuple[Finding, dict[str, int]]:
     config, subject = study.config.datasets[name], f"dataset {name}"
     if config.source == "embeddings":
         return Finding(GOOD, subject, "no images; embeddings are given"), {}
-    folder = study.root / "data" / name
-    place = config.model_dump(mode="json", include={"root"})
-    try:
-        if (folder / sources.MANIFEST).exists():
-            return Finding(GOOD, subject, "prepared"), _counts(folder, config, place)
-        with tempfile.TemporaryDirectory() as scratch:
-            sources.prepare(config.source, config.options, scratch, download=False)
-            return Finding(GOOD, subject, "complete on disk, or made here"), _counts(
-                Path(scratch), config, place
-            )
-    except UserError as error:
-        if not getattr(config, "download", False):
-            return Finding(BAD, subject, str(error)), {}
+    folder, root = study.root / "data" / name, study.roots()[name]
+    if name in study.downloaded() and not Path(root).exists():
         if _network(config):
             return Finding(WARNING, subject, "not on disk; the workflow will download it"), {}
-        return Finding(BAD, subject, f"not on disk, and there is no network to download it: {error}"), {}
+        text = "not on disk, and there is no network to download it; give its folder as `root` of the dataset"
+        return Finding(BAD, subject, text), {}
+    try:
+        if (folder / sources.MANIFEST).exists():
+            return Finding(GOOD, subject, "prepared"), _counts(folder, config, root)
+        with tempfile.TemporaryDirectory() as scratch:
+            options = config.options | ({"root": root} if root else {})
+            sources.prepare(config.source, options, scratch)
+            return Finding(GOOD, subject, "complete on disk, or made here"), _counts(
+                Path(scratch), config, root
+            )
+    except UserError as error:
+        return Finding(BAD, subject, str(error)), {}
 
 
-def _counts(folder: Path, config: Any, place: dict[str, str]) -> dict[str, int]:
+def _counts(folder: Path, config: Any, root: str | None) -> dict[str, int]:
     from imprint.data import sources
 
     limits = config.model_dump(mode="json", include={"classes", "limit"})
-    return {split: len(sources.open_split(folder, split, **limits, **place)) for split in ("train", "test")}
+    return {split: len(sources.open_split(folder, split, **limits, root=root)) for split in ("train", "test")}
 
 
 def _network(config: Any) -> bool:
@@ -128,11 +129,10 @@ def _fm(study: Study, name: str, samples: int) -> tuple[list[Finding], int | Non
     config, subject = study.config.fms[name], f"fm {name}"
     if isinstance(config, EmbeddingsFM):
         return [Finding(GOOD, subject, f"embeddings given for {', '.join(config.files)}")], None
-    checkpoint = (
-        config.checkpoint
-        if not isinstance(config, PretrainedFM)
-        else study.root / "fms" / f"{name}.safetensors"
-    )
+    ours = study.root / "fms" / f"{name}.safetensors"
+    checkpoint = ours if isinstance(config, PretrainedFM) else config.checkpoint
+    if name in study.fetched() and ours.exists():
+        checkpoint = ours
     if isinstance(config, PretrainedFM) and not checkpoint.exists():
         text = (
             f"{config.model} is not pre-trained yet; the workflow will do it, in a minute or two on one core"
@@ -151,9 +151,9 @@ def _fm(study: Study, name: str, samples: int) -> tuple[list[Finding], int | Non
     sha = embedder.identity["weights_sha256"]
     text = f"{config.model} loads, weights sha256 {sha[:16]}, embeddings of {embedder.dim}"
     if isinstance(config, PretrainedFM):
-        from imprint.fm.pretrain import read_facts
+        from imprint.fm.checkpoints import read_about
 
-        known = read_facts(checkpoint)["accuracy"]["held_out"]
+        known = read_about(checkpoint)["accuracy"]["held_out"]
         text += f"; {known:.1%} on held-out images of its own classes"
     found = [Finding(GOOD, subject, text)]
     try:

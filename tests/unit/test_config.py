@@ -205,6 +205,10 @@ def test_variables_of_the_environment_are_read(tmp_path, monkeypatch):
     assert study(tmp_path, datasets=datasets).config.datasets["mnist"].root == "here/x"
     monkeypatch.setenv("PLACE", "/there")
     assert study(tmp_path, datasets=datasets).config.datasets["mnist"].root == "/there/x"
+    datasets["mnist"]["root"] = "${NOWHERE:-}"
+    unplaced = study(tmp_path, datasets=datasets)
+    assert unplaced.downloaded() == ["mnist"]
+    assert unplaced.roots()["mnist"] == "results/downloads/mnist"
     datasets["mnist"]["root"] = "${NOWHERE}"
     assert "NOWHERE is not set" in problems(tmp_path, datasets=datasets)["datasets.mnist.root"]
 
@@ -255,6 +259,7 @@ def test_variables_of_the_environment_are_read(tmp_path, monkeypatch):
         ({"fms": {"net": {"source": "timm"}}}, "fms.net.model", "it is missing"),
         ({"fms": {"net": {"source": "pretrained", "model": "test_resnet", "dataset": "digits"}}}, "fms.net.dataset", "no split 'pretrain'"),
         ({"datasets": {**BASE["datasets"], "x": {"source": "torchvision", "name": "MNITS"}}}, "datasets.x.name", "MNITS"),
+        ({"datasets": {**BASE["datasets"], "x": {"source": "torchvision", "name": "ImageNet"}}}, "datasets.x.root", "image-net.org"),
         ({"datasets": {**BASE["datasets"], "x": {"source": "imagefolder", "path": "/no/where"}}}, "datasets.x.path", "there is no /no/where"),
         ({"fms": {"net": {"source": "timm", "model": "x", "checkpoint": "no.pth"}}}, "fms.net.checkpoint", "there is no file no.pth"),
         ({"fms": {"net": {"source": "embeddings", "files": {"digits": "no-{split}.npz"}}}}, "fms.net.files.digits", "there is no file no-"),

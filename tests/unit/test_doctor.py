@@ -59,7 +59,7 @@ def test_a_sound_study_passes_and_nothing_is_made(study, tmp_path, monkeypatch, 
 
 
 def test_missing_data_are_a_problem_that_says_what_to_place_where(study, monkeypatch, capsys):
-    study(mnist={"source": "torchvision", "name": "MNIST", "root": "nowhere", "download": False})
+    study(mnist={"source": "torchvision", "name": "MNIST", "root": "nowhere"})
     code, findings, _ = doctor(monkeypatch, capsys)
     assert code == 1
     (problem,) = [f for f in findings if f["level"] == "PROBLEM"]

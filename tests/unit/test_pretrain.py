@@ -6,6 +6,7 @@ import torch
 
 from imprint.data import glyphs
 from imprint.fm import models, pretrain
+from imprint.fm.checkpoints import read_about, save
 
 
 @pytest.fixture(scope="module")
@@ -19,10 +20,10 @@ def test_two_trainings_give_the_same_bytes(letters, tmp_path):
     files = []
     for name in ("a", "b"):
         torch.manual_seed(len(files))
-        pretrain.save(tmp_path / name, *pretrain.pretrain(*letters, model="test_convnext", epochs=1, seed=5))
+        save(tmp_path / name, *pretrain.pretrain(*letters, model="test_convnext", epochs=1, seed=5))
         files.append((tmp_path / name).read_bytes())
     assert files[0] == files[1]
-    pretrain.save(tmp_path / "c", *pretrain.pretrain(*letters, model="test_convnext", epochs=1, seed=6))
+    save(tmp_path / "c", *pretrain.pretrain(*letters, model="test_convnext", epochs=1, seed=6))
     assert (tmp_path / "c").read_bytes() != files[0]
 
 
@@ -30,7 +31,7 @@ def test_it_learns_its_classes_and_is_loaded_with_all_it_needs(letters, tmp_path
     state, facts = pretrain.pretrain(*letters, model="test_resnet", epochs=30)
     assert facts["accuracy"]["held_out"] >= 0.9
     assert facts["images"] == 4 * 36
-    pretrain.save(tmp_path / "fm.safetensors", state, facts)
+    save(tmp_path / "fm.safetensors", state, facts)
     embedder = models.load("pretrained", checkpoint=tmp_path / "fm.safetensors")
     assert embedder.dim == 96
     assert embedder.classifier.shape == (4, 96)
@@ -41,7 +42,7 @@ def test_it_learns_its_classes_and_is_loaded_with_all_it_needs(letters, tmp_path
     known = facts["accuracy"]
     expected = (known["train"] * 144 + known["held_out"] * 16) / 160
     assert (scores.argmax(1) == labels).mean() == pytest.approx(expected)
-    assert pretrain.read_facts(tmp_path / "fm.safetensors")["classes"] == ["A", "T", "Æ", "Ω"]
+    assert read_about(tmp_path / "fm.safetensors")["classes"] == ["A", "T", "Æ", "Ω"]
 
 
 def test_the_callers_random_numbers_and_threads_are_left_alone(letters):

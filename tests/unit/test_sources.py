@@ -1,8 +1,10 @@
 import bz2
+import errno
 import io
 import json
 import struct
 import tarfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -407,39 +409,44 @@ def test_imagenet_that_is_missing_or_damaged_is_explained(imagenet, tmp_path):
 
 
 def test_a_download_that_fails_is_tried_again(mnist, tmp_path, monkeypatch, caplog):
+    """And goes on with the archives that an earlier attempt finished; only the whole dataset has its name."""
     from urllib.error import HTTPError, URLError
 
     from torchvision import datasets
 
-    options, _ = mnist
-    real, calls = datasets.MNIST, []
+    calls, fails = [], [URLError("no route to host"), RuntimeError("File not found or corrupted.")]
 
-    def mirror(root, download, train, failures=2, error=lambda: URLError("no route to host")):
-        if not download:
-            raise RuntimeError("Dataset not found.")
+    def mirror(root, download, train):
+        assert download
         calls.append(train)
-        if len(calls) <= failures:
-            raise error()
-        return real(root, train=train)
+        if fails:
+            raise fails.pop(0)
+        (Path(root) / f"{train}").write_text("archive")
 
     monkeypatch.setattr("imprint.data.fetch.PAUSES", (0, 0))
     monkeypatch.setattr(datasets, "MNIST", mirror)
-    sources.prepare("torchvision", options, tmp_path / "p", download=True)
+    sources.fetch("torchvision", {"name": "MNIST"}, tmp_path / "whole")
     assert calls == [True, True, True, False]
     assert caplog.text.count("trying again") == 2
+    assert sorted(path.name for path in (tmp_path / "whole").iterdir()) == ["False", "True"]
 
     for failure, tries in (
-        (lambda: URLError("no route to host"), 3),
-        (lambda: RuntimeError("File not found or corrupted."), 3),
-        (lambda: HTTPError("https://x", 404, "Not Found", None, None), 1),
-        (lambda: RuntimeError("anything else"), 1),
+        (URLError("no route to host"), 3),
+        (RuntimeError("File not found or corrupted."), 3),
+        (HTTPError("https://x", 404, "Not Found", None, None), 1),
+        (RuntimeError("anything else"), 1),
     ):
         calls.clear()
-        broken = lambda root, failure=failure, **given: mirror(root, **given, failures=9, error=failure)  # noqa: E731
-        monkeypatch.setattr(datasets, "MNIST", broken)
-        with pytest.raises(UserError, match=r"(?s)the download failed, too.*MNIST/raw.*from https://"):
-            sources.prepare("torchvision", options, tmp_path / "p", download=True)
+        fails[:] = [failure] * 9
+        with pytest.raises(
+            UserError, match=r"(?s)could not be downloaded.*as `root`.*root/MNIST/raw.*from https://"
+        ):
+            sources.fetch("torchvision", {"name": "MNIST"}, tmp_path / "again")
         assert len(calls) == tries
+        assert not (tmp_path / "again").exists()
+    fails[:] = [OSError(errno.ENOSPC, "No space left on device")] * 9
+    with pytest.raises(OSError, match="No space"):  # no matter of a network
+        sources.fetch("torchvision", {"name": "MNIST"}, tmp_path / "again")
 
 
 def test_mnist_m_that_cannot_be_fetched_says_what_to_put_where(tmp_path, monkeypatch):
@@ -450,8 +457,13 @@ def test_mnist_m_that_cannot_be_fetched_says_what_to_put_where(tmp_path, monkeyp
 
     monkeypatch.setattr("imprint.data.fetch.PAUSES", (0, 0))
     monkeypatch.setattr(utils, "download_and_extract_archive", unreachable)
-    with pytest.raises(UserError, match=r"no route.*get https://.*unpack it in .*MNIST-M"):
-        sources.prepare("mnist_m", {"root": str(tmp_path)}, tmp_path / "p", download=True)
+    with pytest.raises(UserError, match=r"no route.*get https://.*folder MNIST-M.*as `root`"):
+        sources.fetch("mnist_m", {}, tmp_path / "p")
+
+
+def test_imagenet_is_not_downloaded(tmp_path):
+    with pytest.raises(UserError, match=r"image-net\.org.*as `root`"):
+        sources.fetch("torchvision", {"name": "ImageNet"}, tmp_path / "p")
 
 
 def test_a_class_of_few_images_has_some_on_either_side(tmp_path):

@@ -1,6 +1,7 @@
 """Every kind of FM and dataset through the workflow, offline: real code on stand-ins that the test writes."""
 
 import json
+import shutil
 
 import h5py
 import numpy as np
@@ -116,6 +117,12 @@ def test_own_images_local_models_and_given_embeddings(empty, monkeypatch):
     with h5py.File(embeddings / "resnet18/table/test.h5") as file:
         right = (own.predict(file["embeddings"][:]) == file["labels"][:]).mean()
     assert right == own.about["accuracy"]
+
+    # the weights that were fetched are the study's own from then on
+    shutil.rmtree(empty.folder / "torch")
+    (embeddings / "resnet18/table/test.h5").unlink()
+    empty.snakemake("results/embeddings/resnet18/table/test.h5")
+    assert own.about["fm"]["checkpoint"] == str(empty.folder.resolve() / "results/fms/resnet18.safetensors")
 
     # one more photograph: that dataset is embedded anew, the others are not
     Image.new("RGB", (30, 30), (200, 40, 40)).save(empty.folder / "images/cat/new.png")

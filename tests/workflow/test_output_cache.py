@@ -4,6 +4,7 @@ import copy
 import json
 import os
 import re
+import shutil
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -128,6 +129,33 @@ def test_a_second_working_directory_trains_and_extracts_nothing(shared, tmp_path
     for study in (shared, second):
         assert study.planned(*ALL) == {}
     assert Study(second.folder).planned(*ALL) == {}, "whoever goes on without the cache keeps what is there"
+
+
+def test_published_weights_are_downloaded_once(shared, tmp_path, monkeypatch):
+    """The second working directory has no network, and nothing in the folder where the hub's client keeps weights."""
+    import torch
+    from torchvision.models import ShuffleNet_V2_X0_5_Weights, shufflenet_v2_x0_5
+
+    kept = tmp_path / "torch/hub/checkpoints"
+    kept.mkdir(parents=True)
+    torch.save(
+        shufflenet_v2_x0_5().state_dict(),
+        kept / ShuffleNet_V2_X0_5_Weights.IMAGENET1K_V1.url.rpartition("/")[2],
+    )
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
+    config = copy.deepcopy(STUDY)
+    config["fms"]["published"] = {"source": "torchvision", "model": "shufflenet_v2_x0_5", "input_size": 32}
+    config["experiments"]["published"] = {"fms": "published", "tasks": "digits", "presets": ["qi"]}
+    weights, target = "results/fms/published.safetensors", "results/embeddings/published/digits/test.h5"
+    first = checkout(tmp_path / "first", shared.cache, config)
+    first.snakemake(weights)
+    shutil.rmtree(tmp_path / "torch")
+    second = checkout(tmp_path / "second", shared.cache, config)
+    second.snakemake(target)
+    assert (second.folder / weights).resolve() == (first.folder / weights).resolve()
+    assert extracted(second) == {("published", "digits", "test")}
+    first.snakemake(target)
+    assert not extracted(first)
 
 
 def test_what_is_deleted_from_the_cache_is_computed_again(shared, tmp_path):

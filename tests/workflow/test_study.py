@@ -219,7 +219,6 @@ def test_a_timm_checkpoint_on_a_torchvision_dataset(empty):
                 "source": "torchvision",
                 "name": "MNIST",
                 "root": "mnist",
-                "download": False,
                 "limit": 3,
             }
         },

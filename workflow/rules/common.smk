@@ -30,6 +30,11 @@ def embeddings_of(split):
     return files
 
 
+def download_of(*datasets):
+    """The folders of those of these datasets that the workflow downloads; their times are no reason to run anything."""
+    return [ancient(f"<results>/downloads/{name}") for name in datasets if name in study.downloaded()]
+
+
 def code_of(script, own=None):
     """What reruns a rule when its code changes: a fingerprint of its script, the library it uses, a file of the user's."""
     return fingerprint(Path(workflow.basedir) / "workflow" / "scripts" / f"{script}.py", own)

@@ -2,16 +2,19 @@
 
 
 def sources_of(wildcards):
-    """What an FM's embeddings come from: images and the file of its weights, if it is one; or embeddings given."""
+    """What an FM's embeddings come from: images and its weights, or embeddings given."""
     fm = study.config.fms[wildcards.fm]
     if fm.source == "embeddings":
         return {"given": study.given(wildcards.fm, wildcards.dataset, wildcards.split)}
-    sources = {"manifest": f"<results>/data/{wildcards.dataset}/manifest.json"}
-    if fm.source == "pretrained":
+    sources = {
+        "manifest": f"<results>/data/{wildcards.dataset}/manifest.json",
+        "images": download_of(wildcards.dataset),
+    }
+    if fm.source == "pretrained" or wildcards.fm in study.fetched():
         sources["weights"] = f"<results>/fms/{wildcards.fm}.safetensors"
     elif fm.checkpoint:
         sources["weights"] = fm.checkpoint
-    elif fm.model.startswith("local-dir:"):
+    else:
         folder = Path(fm.model.removeprefix("local-dir:"))
         sources["model"] = sorted(str(path) for path in folder.glob("*") if path.is_file())
     return sources
@@ -22,9 +25,31 @@ def origin_of(wildcards, input, trains=False):
     if not sharing:
         return None
     fm, manifest = study.config.fms[wildcards.fm], input.get("manifest")
-    root = getattr(study.config.datasets[Path(manifest).parent.name], "root", None) if manifest else None
-    weights = input.get("weights") if fm.source == "pretrained" else None
+    root = study.roots()[Path(manifest).parent.name] if manifest else None
+    weights = None if getattr(fm, "checkpoint", None) else input.get("weights")
     return origin(dict(wildcards.items()), manifest=manifest, weights=weights, root=root, trains=trains)
+
+
+rule weights:
+    """Download the published weights of an FM; no change of code is a reason to fetch them again."""
+    output:
+        weights="<results>/fms/{fm}.safetensors",
+    log:
+        "<logs>/weights/{fm}.log",
+    wildcard_constraints:
+        fm=one_of(study.fetched()),
+    cache: sharing
+    priority: 20
+    conda:
+        "../../envs/torch.yaml"
+    threads: 1
+    resources:
+        mem_mb=grow(6000),
+        runtime=longer(60),
+    params:
+        spec=lambda w: canonical(study.weights(w.fm)),
+    script:
+        "../scripts/weights.py"
 
 
 rule pretrain:
@@ -35,6 +60,8 @@ rule pretrain:
         weights="<results>/fms/{fm}.safetensors",
     log:
         "<logs>/pretrain/{fm}.log",
+    wildcard_constraints:
+        fm=one_of(fm for fm, entry in study.config.fms.items() if entry.source == "pretrained"),
     cache: sharing
     priority: 10
     conda:

@@ -92,7 +92,8 @@ rule figure_gallery:
     """Test images of one task beside their nearest proxies: PNG and PDF."""
     input:
         table="<results>/figures/{experiment}/{fm}/{task}/predictions.parquet",
-        images=manifests_of,
+        manifests=manifests_of,
+        images=lambda w: download_of(*study.images_of(w.fm, w.task)),
     output:
         png=of_one_task("gallery", FIGURES["gallery"]),
         pdf="<results>/figures/{experiment}/{fm}/{task}/gallery.pdf",

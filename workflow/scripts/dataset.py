@@ -9,9 +9,7 @@ from imprint.workflow.job import job
 with job(snakemake):
     options = json.loads(snakemake.params.spec)
     options.pop("files", None)  # which own images there are: a reason to run again, no option
-    # where the data lie, and whether they may be fetched, is no part of what they are
-    here = snakemake.config["datasets"][snakemake.wildcards.dataset]
-    if "root" in here:
-        options["root"] = here["root"]
-    folder = Path(snakemake.output.manifest).parent
-    sources.prepare(options.pop("source"), options, folder, download=here.get("download", False))
+    root = snakemake.config["roots"][snakemake.wildcards.dataset]  # no part of what the data are
+    if root:
+        options["root"] = root
+    sources.prepare(options.pop("source"), options, Path(snakemake.output.manifest).parent)

@@ -17,10 +17,10 @@ with job(snakemake):
         from imprint.fm import extract, models
 
         fm, subset = json.loads(snakemake.params.fm), json.loads(snakemake.params.dataset)
-        compute, place = snakemake.config["compute"], snakemake.config["datasets"][wildcards.dataset]
+        compute, root = snakemake.config["compute"], snakemake.config["roots"][wildcards.dataset]
         precision, dtype, on_error = fm.pop("precision"), fm.pop("dtype"), subset.pop("on_error", "fail")
         images = sources.open_split(
-            Path(snakemake.input.manifest).parent, wildcards.split, **subset, root=place.get("root")
+            Path(snakemake.input.manifest).parent, wildcards.split, **subset, root=root
         )
         extract.extract(
             models.load(**fm, checkpoint=snakemake.input.get("weights")),

@@ -9,8 +9,8 @@ from imprint.workflow.job import job
 with job(snakemake):
     about = store.read_provenance(snakemake.input.table)["about"]
     about |= {key: snakemake.wildcards[key] for key in ("fm", "task")}
-    roots = {name: dataset.get("root") for name, dataset in snakemake.config["datasets"].items()}
-    folders = {folder.name: folder for folder in (Path(path).parent for path in snakemake.input.images)}
+    roots = snakemake.config["roots"]
+    folders = {folder.name: folder for folder in (Path(path).parent for path in snakemake.input.manifests)}
     images = {name: images_by_id(folder, roots[name]) for name, folder in folders.items()}
     figure = plots.find("gallery").draw(
         store.read_parquet(snakemake.input.table), about, images, width=snakemake.params.width

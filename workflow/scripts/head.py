@@ -28,8 +28,8 @@ with job(snakemake) as did:
     sets = store.read_proxies(files[configuration.gen, configuration.k])
     parts = [store.read_embeddings(path) for path in snakemake.input.train]
     fm = snakemake.config["fms"][wildcards.fm]
-    trained = Path(snakemake.config["results"], "fms", f"{wildcards.fm}.safetensors")
-    weights = trained if fm["source"] == "pretrained" else fm.get("checkpoint")
+    ours = Path(snakemake.config["results"], "fms", f"{wildcards.fm}.safetensors")
+    weights = fm.get("checkpoint") or (ours if ours.exists() else None)
     place = {"checkpoint": str(Path(weights).resolve())} if weights else {}  # where `imprint predict` looks
     about = {
         "task": wildcards.task,

@@ -4,12 +4,13 @@ import json
 from pathlib import Path
 
 from imprint.data import sources
-from imprint.fm import pretrain
+from imprint.fm.checkpoints import save
+from imprint.fm.pretrain import pretrain
 from imprint.workflow.job import job
 
 with job(snakemake):
     images = sources.open_split(Path(snakemake.input.manifest).parent, "pretrain")
-    state, facts = pretrain.pretrain(
+    state, facts = pretrain(
         images.array, images.labels, images.class_names, **json.loads(snakemake.params.spec)
     )
-    pretrain.save(snakemake.output.weights, state, facts)
+    save(snakemake.output.weights, state, facts)

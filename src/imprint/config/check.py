@@ -10,6 +10,7 @@ from typing import Any
 from imprint.config.models import EmbeddingsDataset, EmbeddingsFM, Experiment, PretrainedFM, TaskConfig
 from imprint.config.read import Parsed, Problem, unknown
 from imprint.config.study import configurations
+from imprint.data.imagenet import PLACE
 from imprint.errors import UserError
 from imprint.generate import GENERATORS, missing
 from imprint.method import Configuration
@@ -99,6 +100,8 @@ def _dataset(path: str, dataset: Any, name: str) -> tuple[int | None, list[Probl
     place = getattr(dataset, "path", None)
     if place is not None and not Path(place).exists():
         return None, [(f"{path}.path", f"there is no {place}; give the folder, or the table, of your images")]
+    if getattr(dataset, "name", "") == "ImageNet" and dataset.root is None:
+        return None, [(f"{path}.root", f"ImageNet cannot be downloaded; {PLACE}")]
     try:
         count = dataset.class_count
     except UserError as error:

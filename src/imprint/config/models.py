@@ -72,12 +72,12 @@ class _Dataset(Model):
     """At most this many samples per class and split, drawn with a fixed seed; all by default."""
 
     SUBSET: ClassVar = {"classes", "limit", "on_error"}  # what is embedded, not what the dataset is
-    PLACE: ClassVar = {"root", "download"}  # where it lies and how it gets there
+    PLACE: ClassVar = {"root"}  # where it lies
 
     @property
     def options(self) -> dict[str, Any]:
         """What `imprint.data.sources` calls the options of the source."""
-        return self.model_dump(mode="json", exclude={"source", "download", *self.SUBSET})
+        return self.model_dump(mode="json", exclude={"source", *self.SUBSET}, exclude_none=True)
 
     @property
     def class_count(self) -> int | None:
@@ -116,14 +116,13 @@ class SklearnDataset(_Dataset):
 
 
 class _Placed(_Dataset):
-    root: str = "data"
-    """Folder that holds it in its usual layout. ${NAME} and ${NAME:-default} read the environment."""
-    download: bool = True
-    """Fetch it if it is not there; with false a missing dataset is an error that says what to place where."""
+    root: Annotated[str | None, BeforeValidator(lambda given: given or None)] = None
+    """Folder that holds it in its usual layout; without one, or with an empty text, it is downloaded into `downloads` of
+    the results. ${NAME} and ${NAME:-default} read the environment, ${NAME:-} leaves it out where NAME is not set."""
 
 
 class TorchvisionDataset(_Placed):
-    """A dataset of torchvision.datasets, in its usual layout on disk or downloaded."""
+    """A dataset of torchvision.datasets, in its usual layout on disk or downloaded by the workflow."""
 
     source: Literal["torchvision"]
     """Kind of source."""

@@ -185,6 +185,15 @@ class Study:
         what = config.model_dump(mode="json", exclude=config.SUBSET | config.PLACE)
         return what | ({"files": listing(config.path)} if "path" in what else {})
 
+    def downloaded(self) -> list[str]:
+        """The datasets that the workflow downloads: published ones without a place of their own."""
+        return [name for name, entry in self.config.datasets.items() if getattr(entry, "root", "") is None]
+
+    def roots(self) -> dict[str, str | None]:
+        """Where each dataset lies that is read in its place."""
+        given = {name: getattr(entry, "root", None) for name, entry in self.config.datasets.items()}
+        return given | {name: f"{self.config.results}/downloads/{name}" for name in self.downloaded()}
+
     def subset(self, dataset: str) -> dict[str, Any]:
         """What of a dataset is embedded."""
         config = self.config.datasets[dataset]
@@ -212,6 +221,21 @@ class Study:
     def given(self, fm: str, dataset: str, split: str) -> str:
         """The file of the user's embeddings, for an FM of source `embeddings`."""
         return self.config.fms[fm].files[dataset].replace("{split}", split)
+
+    def fetched(self) -> list[str]:
+        """The FMs whose published weights the workflow downloads."""
+        return [
+            name
+            for name, fm in self.config.fms.items()
+            if fm.source in ("timm", "torchvision")
+            and not (fm.checkpoint or fm.model.startswith("local-dir:"))
+        ]
+
+    def weights(self, fm: str) -> dict[str, Any]:
+        """Which published weights an FM has."""
+        return self.config.fms[fm].model_dump(
+            mode="json", include={"source", "model", "weights", "input_size"}
+        )
 
     def pretraining(self, fm: str) -> dict[str, Any]:
         return self.config.fms[fm].model_dump(

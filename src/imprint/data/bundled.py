@@ -32,7 +32,7 @@ class Glyphs:
     def class_count(self):
         return len(glyphs.CLASSES)
 
-    def prepare(self, folder, download):
+    def prepare(self, folder):
         drawn = glyphs.draw({split: getattr(self, split) for split in self.splits}, self.seed)
         return write_images(folder, drawn, glyphs.CLASSES)
 
@@ -65,7 +65,7 @@ class Sklearn:
     def class_count(self):
         return 10
 
-    def prepare(self, folder, download):
+    def prepare(self, folder):
         from sklearn.datasets import load_digits
 
         digits = load_digits()

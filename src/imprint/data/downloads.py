@@ -1,6 +1,5 @@
 """Published datasets in the layout their publishers or torchvision give them on disk."""
 
-import logging
 import os
 from dataclasses import dataclass, field
 from functools import partial
@@ -10,13 +9,11 @@ from typing import Any
 import numpy as np
 
 from imprint.data import imagenet
-from imprint.data.fetch import persistent
+from imprint.data.fetch import is_local, persistent
 from imprint.data.files import Files
 from imprint.data.images import Images
 from imprint.data.registry import describe_file, numbered, source
 from imprint.errors import UserError
-
-log = logging.getLogger("imprint")
 
 
 @dataclass(frozen=True)
@@ -129,7 +126,7 @@ MNIST_M = {
 @source("torchvision")
 @dataclass(frozen=True)
 class Torchvision(Files):
-    """A dataset of torchvision, read where it lies under `root`; nothing is copied."""
+    """A dataset of torchvision, read where it lies under `root`; nothing is copied. `fetch` brings it there."""
 
     name: str
     root: str = "data"
@@ -148,13 +145,28 @@ class Torchvision(Files):
     def class_count(self):
         return CLASSES[self.name]
 
-    def prepare(self, folder, download):
+    def fetch(self):
+        if self.name == "ImageNet":
+            raise UserError(f"ImageNet cannot be downloaded; {imagenet.PLACE}")
+        for split in self._published():
+            try:
+                persistent(self.name, partial(self._torchvision, split, download=True))
+            except OSError as error:
+                if is_local(error):
+                    raise
+                raise self._unreachable(error) from error
+            except Exception as error:  # RuntimeError, and anything for what is damaged
+                raise self._unreachable(error) from error
+
+    def prepare(self, folder):
         if self.name == "ImageNet":
             return imagenet.prepare(self._root(), folder)
-        entry = TORCHVISION[self.name]
-        data = {
-            split: self._found(split, download) for split in self.splits if getattr(entry, split) is not None
-        }
+        entry, data = TORCHVISION[self.name], {}
+        for split in self._published():
+            try:
+                data[split] = self._torchvision(split, download=False)
+            except Exception as error:  # besides RuntimeError for missing files, anything for damaged ones
+                raise self._unusable(error, "or leave out `root` to download it") from error
         if entry.folder:
             return self._write_files(folder, data)
         return {
@@ -191,18 +203,9 @@ class Torchvision(Files):
             self.root, download=download, **getattr(TORCHVISION[self.name], split)
         )
 
-    def _found(self, split, download):
-        """torchvision's dataset of a split, fetched if it is not there and `download` allows it."""
-        try:
-            return self._torchvision(split, download=False)
-        except Exception as error:  # besides RuntimeError for missing files, anything for damaged ones
-            if not download:
-                raise self._unusable(error, "or allow the download") from error
-        log.info("fetching %s into %s", self.name, self.root)
-        try:
-            return persistent(self.name, lambda: self._torchvision(split, download=True))
-        except Exception as error:
-            raise self._unusable(error, "the download failed, too") from error
+    def _published(self):
+        """The splits that torchvision has."""
+        return [split for split in self.splits if getattr(TORCHVISION[self.name], split) is not None]
 
     def _write_files(self, folder, data):
         names = _class_names(data["train"], TORCHVISION[self.name])
@@ -218,13 +221,26 @@ class Torchvision(Files):
         return self._write(folder, rows, names)
 
     def _unusable(self, error, remedy):
-        entry = TORCHVISION[self.name]
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        files = "\n  ".join(f"{self._root()}/{name}" for name in entry.files or (f"{entry.folder}/",))
         return UserError(
-            f"dataset {self.name} cannot be read ({reason}); put in place what follows, {remedy}:\n  {files}\n"
-            f"from {entry.where}"
+            f"dataset {self.name} cannot be read ({_reason(error)}); put in place what follows, {remedy}:\n"
+            f"{self._needed(self._root())}"
         )
+
+    def _unreachable(self, error):
+        return UserError(
+            f"dataset {self.name} could not be downloaded ({_reason(error)}); without a network, get what follows "
+            f"elsewhere and give its folder as `root` of the dataset:\n{self._needed('root')}"
+        )
+
+    def _needed(self, root):
+        """What has to lie under `root`, a line each, and where it is from."""
+        entry = TORCHVISION[self.name]
+        files = "\n".join(f"  {root}/{name}" for name in entry.files or (f"{entry.folder}/",))
+        return f"{files}\nfrom {entry.where}"
+
+
+def _reason(error):
+    return str(error).splitlines()[0] if str(error) else type(error).__name__
 
 
 def _arrays(data):
@@ -271,9 +287,24 @@ class MnistM:
     def class_count(self):
         return 10
 
-    def prepare(self, folder, download):
-        if download and not all(self._found(split) for split in self.splits):
-            self._download()
+    def fetch(self):
+        from torchvision.datasets.utils import download_and_extract_archive
+
+        for split, (url, md5) in MNIST_M.items():
+            if self._found(split):
+                continue
+            get = partial(download_and_extract_archive, url, str(self._top()), md5=md5, remove_finished=True)
+            try:
+                persistent(url, get)
+            except (OSError, RuntimeError) as error:
+                if isinstance(error, OSError) and is_local(error):
+                    raise
+                raise UserError(
+                    f"dataset MNIST-M could not be downloaded ({_reason(error)}); without a network, get {url} elsewhere, "
+                    "unpack it in a folder MNIST-M, and give what holds that folder as `root` of the dataset"
+                ) from error
+
+    def prepare(self, folder):
         parts = {split: self.open(folder, None, split) for split in self.splits}
         return {
             "class_names": list(parts["train"].class_names),
@@ -286,7 +317,7 @@ class MnistM:
         if path is None:
             top = self._top()
             raise UserError(
-                f"dataset MNIST-M is not there; allow its download, or put in place either\n"
+                "dataset MNIST-M is not there; leave out `root` to download it, or put in place either\n"
                 f"  {top}/mnist_m_train.pt and {top}/mnist_m_test.pt, or\n"
                 f"  {top}/mnist_m_train/*.png, {top}/mnist_m_train_labels.txt and the same of mnist_m_test\n"
                 f"from {MNIST_M['train'][0]} and {MNIST_M['test'][0]}"
@@ -328,17 +359,3 @@ class MnistM:
         """The file of a split: its tensors, or its list of labels; None if there is neither."""
         choices = (self._top() / f"mnist_m_{split}{ending}" for ending in (".pt", "_labels.txt"))
         return next((path for path in choices if path.exists()), None)
-
-    def _download(self):
-        from torchvision.datasets.utils import download_and_extract_archive
-
-        for url, md5 in MNIST_M.values():
-            fetch = partial(
-                download_and_extract_archive, url, str(self._top()), md5=md5, remove_finished=True
-            )
-            try:
-                persistent(url, fetch)
-            except (OSError, RuntimeError) as error:
-                raise UserError(
-                    f"MNIST-M could not be downloaded ({error}); get {url} and unpack it in {self._top()}"
-                ) from error

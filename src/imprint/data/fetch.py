@@ -5,6 +5,8 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
+from imprint.errors import NO_RIGHT, NO_ROOM
+
 log = logging.getLogger("imprint")
 
 PAUSES = (2, 10)  # seconds before the second and the third attempt
@@ -28,8 +30,15 @@ def persistent(what: str, download: Callable[[], T]) -> T:
     return download()
 
 
+def is_local(error: OSError) -> bool:
+    """Whether it was this machine that failed, such as a full disk, and not the way to another."""
+    return error.errno in NO_ROOM | NO_RIGHT
+
+
 def _may_pass(error):
     if isinstance(error, RuntimeError):  # torch's and torchvision's words for a wrong checksum, among others
         return "hash" in str(error) or "corrupted" in str(error)
+    if is_local(error):
+        return False
     refused = 400 <= (getattr(error, "code", None) or 0) < 500  # of urllib's HTTPError
     return not refused and not isinstance(error, FileNotFoundError | PermissionError)

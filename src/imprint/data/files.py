@@ -105,7 +105,7 @@ class ImageFolder(Files):
     test_fraction: float = 0.2
     seed: int = 0
 
-    def prepare(self, folder, download):
+    def prepare(self, folder):
         root = self._root()
         if not root.is_dir():
             raise UserError(f"dataset folder {root} does not exist")
@@ -172,7 +172,7 @@ class Table(Files):
     test_fraction: float = 0.2
     seed: int = 0
 
-    def prepare(self, folder, download):
+    def prepare(self, folder):
         try:
             with open(self.path, encoding="utf-8-sig", newline="") as file:
                 reader = csv.DictReader(file)

@@ -22,6 +22,9 @@ log = logging.getLogger("imprint")
 CLASSES = 1000
 INDEX = "images.h5"
 
+# what to do about it that no program may
+PLACE = "register at https://image-net.org/download-images, and give the folder of its archives as `root`"
+
 _FOLDERS = {"train": "train", "test": "val"}
 _ARCHIVES = {"train": "ILSVRC2012_img_train.tar", "test": "ILSVRC2012_img_val.tar"}
 _DEVKIT = "ILSVRC2012_devkit_t12.tar.gz"

@@ -18,9 +18,10 @@ SOURCES = {}
 def source(name: str):
     """Register a source: a frozen dataclass whose fields are its options.
 
-    It has `splits` (names), `class_count()` (int, or None if only the data can tell), `prepare(folder,
-    download)` -> manifest entries `class_names`, `splits` {name: count} and `files`, `open(folder, manifest,
-    split)` -> `Images`, and `files(folder)`, the paths of all that `open` reads.
+    It has `splits` (names), `class_count()` (int, or None if only the data can tell), `prepare(folder)`
+    -> manifest entries `class_names`, `splits` {name: count} and `files`, `open(folder, manifest, split)` ->
+    `Images`, and `files(folder)`, the paths of all that `open` reads. One that can be downloaded has `fetch()`, which
+    brings to its option `root` what is not there.
     """
 
     def register(cls):

@@ -1,11 +1,12 @@
 """Datasets by source and options: each is prepared once and then opened split by split.
 
-`prepare` leaves a folder with `manifest.json` (source, options, class names, number of samples a split,
-files) and, for a source that makes its images, `images.h5`. `open_split` reads that folder; it never makes or
-downloads anything.
+`fetch` downloads a published dataset. `prepare` leaves a folder with `manifest.json` (source, options, class names,
+number of samples a split, files) and, for a source that makes its images, `images.h5`. `open_split` reads that folder.
+These two never download anything.
 """
 
 import json
+import os
 from collections.abc import Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
@@ -45,12 +46,25 @@ def splits(name: str, options: dict | None = None) -> tuple[str, ...]:
     return make(name, options).splits
 
 
-def prepare(name: str, options: dict | None, folder: str | Path, download: bool = False) -> Path:
-    """Make, check or (if `download`) fetch a dataset; returns the path of its `folder`/manifest.json."""
+def fetch(name: str, options: dict | None, folder: str | Path) -> None:
+    """Download a dataset into `folder`, which is there only when it is whole: the `root` to prepare it from.
+
+    Archives that an earlier attempt finished, in a folder beside it, are kept. `UserError` without a network.
+    """
+    folder = Path(folder)
+    unfinished = folder.with_name(f".{folder.name}.part")
+    unfinished.mkdir(parents=True, exist_ok=True)
+    make(name, {**(options or {}), "root": str(unfinished)}).fetch()
+    os.sync()  # a file of thousands may be small; none must be in memory alone when the name appears
+    unfinished.replace(folder)
+
+
+def prepare(name: str, options: dict | None, folder: str | Path) -> Path:
+    """Make or check a dataset; returns the path of its `folder`/manifest.json."""
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     chosen = make(name, options)
-    manifest = {"source": name, "options": asdict(chosen), **chosen.prepare(folder, download)}
+    manifest = {"source": name, "options": asdict(chosen), **chosen.prepare(folder)}
     path = folder / MANIFEST
     with store.atomic(path) as temporary:
         temporary.write_text(json.dumps(manifest, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -2,6 +2,7 @@
 
 import argparse
 import hashlib
+import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +12,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import nn
 
+from imprint import store
 from imprint.errors import UserError
 
 _LISTED = 5  # names shown in a message that would otherwise list hundreds
@@ -40,7 +42,7 @@ def read_state(path: str | Path) -> dict[str, torch.Tensor]:
     if not path.exists():
         raise UserError(f"checkpoint {path} does not exist")
     if path.suffix == ".safetensors":
-        state = read_safetensors(path)[0]
+        state = _read_safetensors(path)
     elif path.suffix in (".pth", ".pt", ".bin"):
         state = _read_torch(path)
     else:
@@ -82,14 +84,37 @@ def _read_torch(path):
     return state
 
 
-def read_safetensors(path: str | Path) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
-    """(state dict, metadata) of a safetensors file."""
+def _read_safetensors(path):
     try:
         with safe_open(path, framework="pt") as file:
-            names = file.keys()
-            return {name: file.get_tensor(name) for name in names}, file.metadata() or {}
+            return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  (it is no mapping)
     except (SafetensorError, OSError) as error:
         raise UserError(f"checkpoint {path} is not a readable safetensors file ({error})") from error
+
+
+def save(path: str | Path, state: dict[str, torch.Tensor], about: dict) -> None:
+    """Write a state dict as safetensors, with what is known about it; equal content gives equal bytes."""
+    from safetensors.torch import save_file
+
+    whole = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in state.items()}
+    with store.atomic(path) as temporary:
+        # one metadata key: safetensors does not keep the order of several
+        save_file(whole, temporary, metadata={"imprint": store.canonical(about)})
+
+
+def read_about(path: str | Path) -> dict:
+    """What `save` was told about a state dict; empty for any other file of weights."""
+    if Path(path).suffix != ".safetensors":
+        return {}
+    if not Path(path).exists():
+        raise UserError(f"checkpoint {path} does not exist")
+    try:
+        with safe_open(path, framework="np") as file:
+            return json.loads((file.metadata() or {}).get("imprint", "{}"))
+    except (SafetensorError, OSError) as error:
+        raise UserError(f"checkpoint {path} is not a readable safetensors file ({error})") from error
+    except json.JSONDecodeError:
+        return {}
 
 
 def fill(

@@ -1,7 +1,6 @@
 """Foundation models behind one face: a batch of images goes in, one embedding an image comes out."""
 
 import difflib
-import json
 import math
 import re
 from pathlib import Path
@@ -11,7 +10,7 @@ from torch import nn
 
 from imprint.data.fetch import persistent
 from imprint.errors import UserError
-from imprint.fm.checkpoints import fill, only_weights, read_safetensors, read_state, weights_sha256
+from imprint.fm.checkpoints import fill, only_weights, read_about, read_state, save, weights_sha256
 from imprint.fm.transforms import Transform
 
 _SETTINGS = ("input_size", "crop_pct", "crop_mode", "mean", "std", "interpolation")
@@ -91,6 +90,30 @@ def load(
     return loaders[source](model, weights, checkpoint, changes)
 
 
+def fetch(
+    path: str | Path, source: str, model: str, *, weights: str | None = None, input_size: int | None = None
+) -> None:
+    """Write published weights to a safetensors file, with which as `checkpoint` `load` needs no network.
+
+    They come from where timm and torchvision keep what they downloaded before, or from their hubs. The other
+    arguments are those of `load`; position embeddings are brought to `input_size`.
+    """
+    about = {"source": source, "model": model}
+    if source == "timm":
+        _check_timm_name(model, None)
+        made = _published_timm(model, {} if input_size is None else {"input_size": input_size})
+        if model.startswith("hf-hub:"):
+            from timm.models import load_model_config_from_hf
+
+            config, architecture, arguments = load_model_config_from_hf(model.removeprefix("hf-hub:"))
+            about["timm"] = {"architecture": architecture, "config": config, "arguments": arguments}
+    else:
+        entry = _entry(model, weights)
+        made = _published_torchvision(model, entry)
+        about["weights"] = entry.name
+    save(path, made.state_dict(), about)
+
+
 class _TimmBody(nn.Module):
     """timm's one calling convention for pooled features without the classifier."""
 
@@ -105,18 +128,11 @@ class _TimmBody(nn.Module):
 def _timm(name, weights, checkpoint, changes):
     import timm
 
-    if ":" not in name:  # hf-hub: and local-dir: name what timm cannot list
-        _check_timm_name(name, checkpoint)
+    _check_timm_name(name, checkpoint)
     if checkpoint is not None:
         model = _create(name, read_state(checkpoint), checkpoint, changes)
     else:
-        try:
-            with only_weights():
-                model = persistent(name, lambda: _resized(name, changes, pretrained=True))
-        except Exception as error:  # the hub's client has another class for every way of being unreachable
-            raise UserError(
-                f"the weights of '{name}' could not be loaded ({type(error).__name__}: {error}){_remedy(name)}"
-            ) from error
+        model = _published_timm(name, changes)
     if not hasattr(model, "get_classifier"):
         raise UserError(f"timm's {name} is no classifier, so it has no embedding to take")
     classifier = model.get_classifier()
@@ -128,6 +144,16 @@ def _timm(name, weights, checkpoint, changes):
     return Embedder(
         _TimmBody(model), _transform(came_with, changes), identity, rows, dim=model.head_hidden_size
     )
+
+
+def _published_timm(name, changes):
+    try:
+        with only_weights():
+            return persistent(name, lambda: _resized(name, changes, pretrained=True))
+    except Exception as error:  # the hub's client has another class for every way of being unreachable
+        raise UserError(
+            f"the weights of '{name}' could not be loaded ({type(error).__name__}: {error}){_remedy(name)}"
+        ) from error
 
 
 def _remedy(name):
@@ -150,6 +176,8 @@ def _check_timm_name(name, checkpoint):
     """The architecture must exist and, without a checkpoint, have weights of that tag."""
     import timm
 
+    if ":" in name:  # hf-hub: and local-dir: name what timm cannot list
+        return
     architecture, _, tag = name.partition(".")
     if not timm.is_model(architecture):
         close = difflib.get_close_matches(architecture, timm.list_models())
@@ -163,10 +191,11 @@ def _check_timm_name(name, checkpoint):
         )
 
 
-def _resized(name, changes, **options):
+def _resized(name, changes, recipe=None, **options):
     """A timm model; one with position embeddings is told another input size when it is made.
 
-    A name with hf-hub: or local-dir: tells only by the model it makes whether it has to be told.
+    A name with hf-hub: or local-dir: tells only by the model it makes whether it has to be told. recipe: of a model of
+    hf-hub:, as `fetch` wrote it down.
     """
     import timm
 
@@ -176,6 +205,9 @@ def _resized(name, changes, **options):
         config = timm.get_pretrained_cfg(name)
         fixed = config is not None and config.fixed_input_size
         return timm.create_model(name, **(sized if fixed else {}), **options)
+    if recipe:
+        name = recipe["architecture"]
+        options = {**options, **recipe["arguments"], "pretrained_cfg": recipe["config"]}
     model = timm.create_model(name, **options)
     if sized and model.pretrained_cfg.get("fixed_input_size"):
         model = timm.create_model(name, **sized, **options)
@@ -184,8 +216,11 @@ def _resized(name, changes, **options):
 
 def _create(name, state, path, changes):
     """A timm model with the weights of a checkpoint, the classifier included if the checkpoint has one."""
-    model = _resized(name, changes)
-    heads = model.pretrained_cfg.get("classifier") or ()
+    model = _resized(name, changes, read_about(path).get("timm"))
+    heads = model.pretrained_cfg.get("classifier")
+    if not heads:  # as of models in hubs whose makers left it out
+        own = model.get_classifier() if hasattr(model, "get_classifier") else None
+        heads = [key for key, module in model.named_modules() if module is own and key]
     heads = (heads,) if isinstance(heads, str) else tuple(heads)
     rows = state.get(f"{heads[0]}.weight") if heads else None
     model.reset_classifier(0 if rows is None else len(rows))
@@ -222,7 +257,7 @@ def _transform(came_with, changes):
 def _torchvision(name, weights, checkpoint, changes):
     from torchvision import models
 
-    entry = _published(name, weights)
+    entry = _entry(name, weights)
     # these two scale their input back from ImageNet's mean and std, with their published weights alone
     scaled = {"transform_input": True, "init_weights": False} if name in ("googlenet", "inception_v3") else {}
     preset = entry.transforms()
@@ -235,14 +270,7 @@ def _torchvision(name, weights, checkpoint, changes):
         old = re.compile(r"(denselayer\d+\.(?:norm|conv))\.([12]\.)")
         state = {old.sub(r"\1\2", key): value for key, value in read_state(checkpoint).items()}
     else:
-        try:
-            with only_weights():
-                model = persistent(entry.name, lambda: models.get_model(name, weights=entry))
-        except Exception as error:  # torch.load has another class for every way of being damaged
-            raise UserError(
-                f"the weights {entry.name} of torchvision's {name} could not be loaded ({error}); "
-                f"without a network, put {entry.url} into {Path(torch.hub.get_dir()) / 'checkpoints'}"
-            ) from error
+        model = _published_torchvision(name, entry)
     auxiliary = [key for key in ("aux1", "aux2", "AuxLogits") if hasattr(model, key)]
     for key in auxiliary:  # classifiers of inner layers, for training
         model.aux_logits = False
@@ -264,11 +292,25 @@ def _torchvision(name, weights, checkpoint, changes):
         "std": preset.std,
         "interpolation": preset.interpolation.value,
     }
-    identity = {"source": "torchvision", "model": f"{name}.{entry.name}" if state is None else name}
+    published = state is None or read_about(checkpoint).get("weights") == entry.name
+    identity = {"source": "torchvision", "model": f"{name}.{entry.name}" if published else name}
     return Embedder(model, _transform(came_with, changes), identity, rows, dim=head["dim"])
 
 
-def _published(name, weights):
+def _published_torchvision(name, entry):
+    from torchvision import models
+
+    try:
+        with only_weights():
+            return persistent(entry.name, lambda: models.get_model(name, weights=entry))
+    except Exception as error:  # torch.load has another class for every way of being damaged
+        raise UserError(
+            f"the weights {entry.name} of torchvision's {name} could not be loaded ({error}); "
+            f"without a network, put {entry.url} into {Path(torch.hub.get_dir()) / 'checkpoints'}"
+        ) from error
+
+
+def _entry(name, weights):
     """The entry of torchvision's registry for weights of a classification model."""
     from torchvision import models
 
@@ -304,15 +346,9 @@ def _pretrained(name, weights, checkpoint, changes):
 
     if checkpoint is None:
         raise UserError("an FM of source 'pretrained' needs a checkpoint, the file its training wrote")
-    if not Path(checkpoint).exists():
-        raise UserError(f"checkpoint {checkpoint} does not exist")
-    state, metadata = read_safetensors(checkpoint)
-    try:
-        about = json.loads(metadata["imprint"])
-    except (KeyError, json.JSONDecodeError):
-        raise UserError(
-            f"checkpoint {checkpoint} is not a file of imprint's pre-training (no metadata)"
-        ) from None
+    state, about = read_state(checkpoint), read_about(checkpoint)
+    if "classes" not in about:
+        raise UserError(f"checkpoint {checkpoint} is not a file of imprint's pre-training (no metadata)")
     model = timm.create_model(about["model"], num_classes=len(about["classes"]))
     fill(model, state, checkpoint)
     rows = model.get_classifier().weight

@@ -1,16 +1,13 @@
 """Pre-training of a small foundation model, in a minute or two on one core."""
 
-import json
 import logging
 import time
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 import torch
 from torch.nn import functional as F
 
-from imprint import store
 from imprint.errors import UserError
 from imprint.fm.transforms import Transform
 
@@ -50,23 +47,6 @@ def pretrain(
             return _train(images, labels, classes, model, epochs, seed, weight_decay, rate)
     finally:
         torch.set_num_threads(before)
-
-
-def save(path: str | Path, state: dict[str, torch.Tensor], facts: dict) -> None:
-    """Write what `pretrain` returned as safetensors; equal content gives equal bytes."""
-    from safetensors.torch import save_file
-
-    with store.atomic(path) as temporary:
-        # one metadata key: safetensors does not keep the order of several
-        save_file(state, temporary, metadata={"imprint": store.canonical(facts)})
-
-
-def read_facts(path: str | Path) -> dict:
-    """What `pretrain` said about the model in a file of `save`."""
-    from safetensors import safe_open
-
-    with safe_open(path, framework="np") as file:
-        return json.loads(file.metadata()["imprint"])
 
 
 def _train(images, labels, classes, name, epochs, seed, weight_decay, rate):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import atexit
-import errno
 import gc
 import logging
 import os
@@ -16,18 +15,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from imprint.errors import UserError
+from imprint.errors import NO_RIGHT, NO_ROOM, UserError
 
 log = logging.getLogger("imprint")
 
 
 WAYS_OUT = {
-    "make room and run again, what is finished stays": {errno.ENOSPC, errno.EDQUOT, errno.EFBIG},
-    "give this user the right to it, or another place (`results` in the configuration), and run again": {
-        errno.EROFS,
-        errno.EACCES,
-        errno.EPERM,
-    },
+    "make room and run again, what is finished stays": NO_ROOM,
+    "give this user the right to it, or another place (`results` in the configuration), and run again": NO_RIGHT,
 }
 
 

@@ -1,0 +1,9 @@
+"""Download the published weights of one FM."""
+
+import json
+
+from imprint.fm.models import fetch
+from imprint.workflow.job import job
+
+with job(snakemake):
+    fetch(snakemake.output.weights, **json.loads(snakemake.params.spec))
