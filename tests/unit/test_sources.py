@@ -433,6 +433,7 @@ def test_a_download_that_fails_is_tried_again(mnist, tmp_path, monkeypatch, capl
     for failure, tries in (
         (URLError("no route to host"), 3),
         (RuntimeError("File not found or corrupted."), 3),
+        (RuntimeError("Error downloading x.gz:\nTried https://y, got:\nno route to host\n"), 3),
         (HTTPError("https://x", 404, "Not Found", None, None), 1),
         (RuntimeError("anything else"), 1),
     ):

@@ -1,6 +1,7 @@
 """Published datasets in the layout their publishers or torchvision give them on disk."""
 
 import os
+import textwrap
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -240,7 +241,8 @@ class Torchvision(Files):
 
 
 def _reason(error):
-    return str(error).splitlines()[0] if str(error) else type(error).__name__
+    """In one line; torchvision tells what failed on the first and why on the last of several."""
+    return textwrap.shorten(str(error), 300) or type(error).__name__
 
 
 def _arrays(data):

@@ -36,8 +36,10 @@ def is_local(error: OSError) -> bool:
 
 
 def _may_pass(error):
-    if isinstance(error, RuntimeError):  # torch's and torchvision's words for a wrong checksum, among others
-        return "hash" in str(error) or "corrupted" in str(error)
+    if isinstance(
+        error, RuntimeError
+    ):  # torch's and torchvision's words for a wrong checksum, and for all mirrors
+        return any(word in str(error) for word in ("hash", "corrupted", "Error downloading"))
     if is_local(error):
         return False
     refused = 400 <= (getattr(error, "code", None) or 0) < 500  # of urllib's HTTPError
