@@ -19,17 +19,22 @@ pytestmark = pytest.mark.xdist_group("edits")
 SUMMARY = {"scores": 1, "table_configurations": 1}
 
 
+# what a job says of itself; Snakemake, which writes to the same terminal, may have left a line open before it
+JOB = re.compile(
+    r"(?<![a-z_])(dataset|embed|proxies|evaluate|collapses?|scores|summary|(?:table|figure)_\w+|report) [^\n]*?  \d+\.\d s"
+    r"(?:  \w+(?: sets)?: (\d+) wanted, (\d+) computed, \d+ kept)?"
+)
+
+
 def ran(given):
     """Run what is to do: the jobs by rule, and what they computed and kept."""
     said = given.snakemake("study")
     jobs, work = Counter(), {}
-    for line in said.splitlines():
-        job = re.match(r"([a-z]\w+) .*\d s(?:  \w+(?: sets)?: (\d+) wanted, (\d+) computed, \d+ kept)?", line)
-        if job and not line.startswith(("Finished", "Select", "Execute")):
-            jobs[job[1]] += 1
-            if job[2]:
-                before = work.get(job[1], (0, 0))
-                work[job[1]] = (before[0] + int(job[2]), before[1] + int(job[3]))
+    for job in JOB.finditer(said):
+        jobs[job[1]] += 1
+        if job[2]:
+            before = work.get(job[1], (0, 0))
+            work[job[1]] = (before[0] + int(job[2]), before[1] + int(job[3]))
     return dict(jobs), work
 
 
