@@ -1,6 +1,7 @@
 """Saved heads: the proxies of one method on one task, with all that is needed to use them on new embeddings.
 
 A head is one safetensors file, its description in the header, and the same description beside it as JSON for people.
+`ImprintingClassifier.load` makes a classifier of it.
 """
 
 from __future__ import annotations
@@ -16,8 +17,7 @@ import numpy as np
 from imprint import __version__
 from imprint.data.tasks import Pool
 from imprint.errors import UserError
-from imprint.evaluate import Candidate, predict
-from imprint.method import Configuration, Scoring
+from imprint.method import Configuration
 from imprint.store import ProxySet, atomic, canonical
 
 if TYPE_CHECKING:
@@ -42,17 +42,6 @@ class Head:
     about: dict[str, Any]
     classifier: np.ndarray | None = None
     state: dict[str, np.ndarray] = field(default_factory=dict)
-
-    def predict(self, x: np.ndarray) -> np.ndarray:
-        """Class numbers (n,) of embeddings x (n, D) by the same FM; `about["classes"]` names them."""
-        if x.ndim != 2 or x.shape[1] != self.proxies.shape[1]:
-            raise UserError(
-                f"this head takes embeddings of {self.proxies.shape[1]} values by {_name(self.about['fm'])}, not {x.shape}"
-            )
-        scoring = Scoring(*Configuration(**self.about["configuration"])[3:])
-        candidate = Candidate(self.proxies, self.labels, (scoring,), unit=self.about.get("unit", False))
-        ((_, predicted),) = predict(x, len(self.about["classes"]), [candidate], head=self.classifier)
-        return predicted
 
     def require_fm(self, fm: Any) -> None:
         """A `UserError` if `fm` (see `fm_of`) has another model, other weights or another transform than this head's."""

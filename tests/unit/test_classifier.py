@@ -358,9 +358,6 @@ def test_a_saved_head_is_the_same_and_goes_on(tmp_path, method):
     model.save(tmp_path / "head.safetensors", FM)
     loaded = ImprintingClassifier.load(tmp_path / "head.safetensors", FM)
     np.testing.assert_array_equal(loaded.predict(TEST), model.predict(TEST))
-    np.testing.assert_array_equal(
-        head.load(tmp_path / "head.safetensors").predict(TEST).astype(str), model.predict(TEST)
-    )
     alike(loaded.add_classes(X[~old], Y[~old].astype(str)), new(method).fit(X, Y.astype(str)))
     assert (
         clone(loaded).fit(X[old], Y[old]).predict(TEST).astype(str).tolist() == model.predict(TEST).tolist()

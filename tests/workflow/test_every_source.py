@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from imprint.head import load
+from imprint import ImprintingClassifier, head
 
 pytestmark = pytest.mark.xdist_group("workflow")
 
@@ -112,10 +112,12 @@ def test_own_images_local_models_and_given_embeddings(empty, monkeypatch):
         assert len(file["labels"]) == 8
         assert json.loads(file.attrs["class_names"]) == ["cat", "dog"]
 
-    own = load(empty.folder / "results/heads/images/resnet18/table/full.safetensors")
+    saved = empty.folder / "results/heads/images/resnet18/table/full.safetensors"
+    own = head.load(saved)
     assert own.about["classes"] == ["cat", "dog"]
     with h5py.File(embeddings / "resnet18/table/test.h5") as file:
-        right = (own.predict(file["embeddings"][:]) == file["labels"][:]).mean()
+        predicted = ImprintingClassifier.load(saved).predict(file["embeddings"][:])
+        right = (predicted == np.array(["cat", "dog"])[file["labels"][:]]).mean()
     assert right == own.about["accuracy"]
 
     # the weights that were fetched are the study's own from then on
