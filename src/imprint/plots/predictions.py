@@ -42,6 +42,8 @@ def confusion(table: pd.DataFrame, about: Mapping[str, Any], images: None = None
 
     table, about: see `imprint.grid.predictions`; about also has fm and task.
     """
+    import seaborn
+
     names = [style.fitted(name, 0.6, style.small()) for name in about["classes"]]
     counts = np.zeros((len(names), len(names)), int)
     np.add.at(counts, (table["true"].to_numpy(), table["predicted"].to_numpy()), 1)
@@ -53,29 +55,28 @@ def confusion(table: pd.DataFrame, about: Mapping[str, Any], images: None = None
     upright = longest > inches / len(names) * step - 0.04
     fig = style.sheet("Confusion matrix", facts, inches + 0.35 + (longest if upright else 0.1))
     axes = fig.subplots()
-    image = axes.imshow(share, cmap="Blues", vmin=0, vmax=1, aspect="auto")
+    few = len(names) <= COUNTED
+    seaborn.heatmap(
+        share,
+        ax=axes,
+        cmap="Blues",
+        vmin=0,
+        vmax=1,
+        mask=counts == 0,
+        annot=counts if few else None,
+        fmt="d",
+        annot_kws={"size": style.small()},
+        xticklabels=names,
+        yticklabels=names,
+        cbar_kws={"label": "Share of the true class", "shrink": 0.6, "pad": 0.02, "aspect": 25},
+        rasterized=not few,
+    )
+    for axis, rotation in ((axes.xaxis, 90 if upright else 0), (axes.yaxis, 0)):
+        axis.set_ticks(np.arange(0, len(names), step) + 0.5, names[::step], rotation=rotation)
     axes.grid(visible=False)
-    if len(names) <= COUNTED:
-        for i, j in zip(*np.nonzero(counts), strict=True):
-            dark = share[i, j] > 0.5
-            axes.text(
-                j,
-                i,
-                counts[i, j],
-                ha="center",
-                va="center",
-                fontsize=style.small(),
-                color="white" if dark else style.INK,
-            )
-    ticks = range(0, len(names), step)
-    axes.set_xticks(ticks, names[::step], rotation=90 if upright else 0)
-    axes.set_yticks(ticks, names[::step])
     axes.tick_params(length=0)
     axes.spines[:].set_visible(True)
     axes.set(xlabel="Predicted class", ylabel="True class")
-    bar = fig.colorbar(image, ax=axes, shrink=0.6, pad=0.02, aspect=25)
-    bar.set_label("Share of the true class")
-    bar.outline.set_linewidth(0.4)
     return fig
 
 

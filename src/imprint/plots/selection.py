@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 
 # the paper's own method apart from GEN
 L2_MAX = {"norm_pre": "l2", "norm_post": "l2", "norm_inf": "l2", "agg": "max", "distance": "inner_product"}
+# how least squares is defined: l2 costs it much
+NONE_MAX = L2_MAX | {"norm_pre": "none", "norm_post": "none", "norm_inf": "none"}
+LEAST_SQUARES = ("ls", "kls")
 CONFIGURATION = ["norm_pre", "norm_post", "norm_inf", "agg", "distance", "weighting", "m"]
 
 
@@ -63,19 +66,23 @@ def standard(rows: pd.DataFrame) -> tuple[pd.DataFrame, str]:
 def shown(scores: pd.DataFrame) -> tuple[pd.DataFrame, str]:
     """The rows of the configuration that is shown with most shots, and a line that names it.
 
-    GENs without a choice of k (mean, all, ls) that the configuration lacks are taken from their own most frequent one,
-    named in the column `norm`, else empty: the oracle, for one, is defined without normalisation.
+    Least squares (ls, kls) is taken without normalisation, where it was run so; GENs without a choice of k (mean, all, ls)
+    that the configuration lacks from their own most frequent one. The column `norm` names these, and is empty elsewhere.
     """
     import pandas as pd
 
-    rows, text = standard(fullest(scores))
-    parts = [rows.assign(norm="")]
-    for gen in ONE_K:
-        other = fullest(scores)
-        other = other[is_value(other["gen"], gen)]
-        if len(other) and not is_value(rows["gen"], gen).any():
-            most = most_frequent(other)
-            parts.append(other[_have(other, most)].assign(norm=describe(most)))
+    whole = fullest(scores)
+    rows, text = standard(whole)
+    parts = []
+    for gen in dict.fromkeys((*ONE_K, *LEAST_SQUARES)):
+        other = whole[is_value(whole["gen"], gen)]
+        own = NONE_MAX if gen in LEAST_SQUARES and _have(other, NONE_MAX).any() else None
+        if own is None and gen in ONE_K and len(other) and not is_value(rows["gen"], gen).any():
+            own = most_frequent(other)
+        if own and describe(own) != text:
+            parts.append(other[_have(other, own)].assign(norm=describe(own)))
+            rows = rows[~is_value(rows["gen"], gen)]
+    parts.insert(0, rows.assign(norm=""))
     shots = rows["shots"].iloc[0] if len(rows) else "full"
     return pd.concat(parts), text if shots == "full" else f"{text}; {shots} shots"
 
