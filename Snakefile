@@ -17,7 +17,7 @@ from imprint.tables import TABLES
 from imprint.workflow.fingerprint import fingerprint
 from imprint.workflow.job import end_at_once
 from imprint.workflow.ready import ready
-from imprint.workflow.sharing import origin, output_cache
+from imprint.workflow.sharing import FOLDER, origin, output_cache
 
 try:
     study = load_for_workflow(workflow.overwrite_configfiles, workflow.config_settings.config)
@@ -29,7 +29,7 @@ except UserError as error:
     sys.exit(1)
 
 if sharing:  # as --cache does; jobs on a cluster are not told of it unless the rules are named
-    workflow.workflow_settings.cache = ["download", "weights", "pretrain", "embed"]
+    workflow.workflow_settings.cache = ["weights", "pretrain", "embed"]
 
 atexit.register(end_at_once)
 
@@ -39,6 +39,7 @@ selections = {name: study.selection(name) for name in study.config.experiments}
 # how to start Snakemake again
 config = study.config.model_dump(mode="json") | {
     "roots": study.roots(),
+    "shared": os.environ[FOLDER] if sharing else None,
     "selections": selections,
     "about": study.about(),
     "summary": study.summary(),

@@ -4,6 +4,7 @@ import io
 import json
 import struct
 import tarfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -448,6 +449,58 @@ def test_a_download_that_fails_is_tried_again(mnist, tmp_path, monkeypatch, capl
     fails[:] = [OSError(errno.ENOSPC, "No space left on device")] * 9
     with pytest.raises(OSError, match="No space"):  # no matter of a network
         sources.fetch("torchvision", {"name": "MNIST"}, tmp_path / "again")
+
+
+@pytest.fixture
+def eurosat(monkeypatch):
+    """EuroSAT's download: an archive, and two classes of three images that it is unpacked to; full(n) after n images."""
+    from torchvision.datasets import eurosat
+
+    room, fetched = [99], []
+
+    def download(url, download_root, **_):
+        archive = Path(download_root) / "EuroSAT.zip"
+        if not archive.exists():
+            fetched.append(url)
+            archive.write_bytes(b"archive")
+        for i in range(6):
+            if i == room[0]:
+                raise OSError(errno.ENOSPC, "No space left on device")
+            save_image(Path(download_root) / f"2750/{'AB'[i // 3]}/{i}.png")
+
+    monkeypatch.setattr(eurosat, "download_and_extract_archive", download)
+    return room, fetched
+
+
+def test_what_was_unpacked_half_way_is_no_dataset(eurosat, tmp_path):
+    """torchvision takes its folder for whole as soon as it is there."""
+    room, fetched = eurosat
+    room[0] = 4
+    with pytest.raises(OSError, match="No space"):
+        sources.fetch("torchvision", {"name": "EuroSAT"}, tmp_path / "whole")
+    assert not (tmp_path / "whole").exists()
+    room[0] = 99
+    sources.fetch("torchvision", {"name": "EuroSAT"}, tmp_path / "whole")
+    assert len(fetched) == 1, "the archive was whole"
+    sources.prepare("torchvision", {"name": "EuroSAT", "root": str(tmp_path / "whole")}, tmp_path / "p")
+    manifest = sources.read_manifest(tmp_path / "p")
+    assert sum(manifest["splits"].values()) == 6
+    assert not list(tmp_path.glob(".*.part"))
+
+
+def test_who_shares_a_download_waits_for_it(eurosat, tmp_path):
+    _, fetched = eurosat
+
+    def fetch(name):
+        sources.fetch("torchvision", {"name": "EuroSAT"}, tmp_path / name, tmp_path)
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(fetch, "abcd"))
+    assert len(fetched) == 1
+    (shared,) = {(tmp_path / name / "eurosat").resolve() for name in "abcd"}
+    assert shared.parents[1] == tmp_path / "downloads"
+    fetch("a")  # again, over its own links
+    sources.prepare("torchvision", {"name": "EuroSAT", "root": str(tmp_path / "a")}, tmp_path / "p")
 
 
 def test_mnist_m_that_cannot_be_fetched_says_what_to_put_where(tmp_path, monkeypatch):

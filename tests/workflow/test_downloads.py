@@ -157,9 +157,9 @@ def test_a_second_working_directory_downloads_nothing(server, tmp_path):
     assert (first.folder / EMBEDDINGS[0]).resolve() == (second.folder / EMBEDDINGS[0]).resolve()
 
     other = checkout(tmp_path / "other", server, tmp_path / "cache")
-    other.configure(STUDY | {"datasets": {"mnist": {**STUDY["datasets"]["mnist"], "name": "FashionMNIST"}}})
-    said = other.snakemake("--dry-run", MANIFEST)
-    assert f"{FOLDER} will be written to global" in said, "another dataset under the same name is not shared"
+    other.configure(STUDY | {"datasets": {"mnist": {**STUDY["datasets"]["mnist"], "name": "USPS"}}})
+    said = other.snakemake(MANIFEST, succeeds=False)
+    assert "dataset USPS could not be downloaded" in said, "another dataset under the same name is not shared"
 
 
 def test_a_download_that_broke_off_goes_on_and_no_network_says_what_to_do(server, tmp_path):
@@ -179,6 +179,14 @@ def test_a_download_that_broke_off_goes_on_and_no_network_says_what_to_do(server
     study.snakemake(MANIFEST)
     assert set(server.asked) == {ARCHIVES[-1]}
     assert not list((study.folder / FOLDER).parent.glob(".*.part"))
+
+    # one that was damaged since can be had again
+    (study.folder / MANIFEST).unlink()
+    (study.folder / FOLDER / "MNIST/raw/train-images-idx3-ubyte").write_bytes(b"")
+    said = study.snakemake(MANIFEST, succeeds=False)
+    assert f"delete {FOLDER} to download it again" in said
+    shutil.rmtree(study.folder / FOLDER)
+    study.snakemake(MANIFEST)
 
     # a wrong file on the server is no dataset
     other = checkout(tmp_path / "two", server)

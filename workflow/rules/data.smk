@@ -2,14 +2,17 @@
 
 
 rule download:
-    """Download one published dataset. Checksums tell that it is right: no change of code is a reason to fetch it again."""
+    """Download one published dataset; no change of code is a reason to fetch it again.
+
+    Where outputs are shared it lies once, which Snakemake's `cache:` cannot do for a folder: of two runs that end at the
+    same time one would move its folder into that of the other.
+    """
     output:
         folder=directory("<results>/downloads/{dataset}"),
     log:
         "<logs>/download/{dataset}.log",
     wildcard_constraints:
         dataset=one_of(study.downloaded()),
-    cache: sharing
     priority: 20
     conda:
         "../../envs/torch.yaml"

@@ -7,4 +7,4 @@ from imprint.workflow.job import job
 
 with job(snakemake):
     options = json.loads(snakemake.params.spec)
-    sources.fetch(options.pop("source"), options, snakemake.output.folder)
+    sources.fetch(options.pop("source"), options, snakemake.output.folder, snakemake.config["shared"])

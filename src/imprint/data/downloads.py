@@ -1,19 +1,17 @@
 """Published datasets in the layout their publishers or torchvision give them on disk."""
 
 import os
-import textwrap
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from imprint.data import imagenet
-from imprint.data.fetch import is_local, persistent
+from imprint.data.fetch import reason
 from imprint.data.files import Files
 from imprint.data.images import Images
-from imprint.data.registry import describe_file, numbered, source
+from imprint.data.registry import DOWNLOADS, describe_file, numbered, source
 from imprint.errors import UserError
 
 
@@ -150,14 +148,13 @@ class Torchvision(Files):
         if self.name == "ImageNet":
             raise UserError(f"ImageNet cannot be downloaded; {imagenet.PLACE}")
         for split in self._published():
-            try:
-                persistent(self.name, partial(self._torchvision, split, download=True))
-            except OSError as error:
-                if is_local(error):
-                    raise
-                raise self._unreachable(error) from error
-            except Exception as error:  # RuntimeError, and anything for what is damaged
-                raise self._unreachable(error) from error
+            self._torchvision(split, download=True)
+
+    def unreachable(self, reason):
+        return (
+            f"dataset {self.name} could not be downloaded ({reason}); without a network, get what follows elsewhere and "
+            f"give its folder as `root` of the dataset:\n{self._needed('root')}"
+        )
 
     def prepare(self, folder):
         if self.name == "ImageNet":
@@ -167,7 +164,7 @@ class Torchvision(Files):
             try:
                 data[split] = self._torchvision(split, download=False)
             except Exception as error:  # besides RuntimeError for missing files, anything for damaged ones
-                raise self._unusable(error, "or leave out `root` to download it") from error
+                raise self._unusable(error, _remedy(self._root())) from error
         if entry.folder:
             return self._write_files(folder, data)
         return {
@@ -184,7 +181,7 @@ class Torchvision(Files):
         try:
             data = self._torchvision(split, download=False)
         except Exception as error:
-            raise self._unusable(error, "they were there when the dataset was prepared") from error
+            raise self._unusable(error, _remedy(self._root())) from error
         array, labels = _arrays(data)
         return Images(labels, numbered(split, len(labels)), tuple(manifest["class_names"]), array)
 
@@ -223,14 +220,8 @@ class Torchvision(Files):
 
     def _unusable(self, error, remedy):
         return UserError(
-            f"dataset {self.name} cannot be read ({_reason(error)}); put in place what follows, {remedy}:\n"
+            f"dataset {self.name} cannot be read ({reason(error)}); {remedy}, or put in place what follows:\n"
             f"{self._needed(self._root())}"
-        )
-
-    def _unreachable(self, error):
-        return UserError(
-            f"dataset {self.name} could not be downloaded ({_reason(error)}); without a network, get what follows "
-            f"elsewhere and give its folder as `root` of the dataset:\n{self._needed('root')}"
         )
 
     def _needed(self, root):
@@ -240,9 +231,10 @@ class Torchvision(Files):
         return f"{files}\nfrom {entry.where}"
 
 
-def _reason(error):
-    """In one line; torchvision tells what failed on the first and why on the last of several."""
-    return textwrap.shorten(str(error), 300) or type(error).__name__
+def _remedy(root):
+    if root.parent.name == DOWNLOADS:
+        return f"delete {root} to download it again"
+    return "leave out `root` to download it"
 
 
 def _arrays(data):
@@ -292,19 +284,17 @@ class MnistM:
     def fetch(self):
         from torchvision.datasets.utils import download_and_extract_archive
 
-        for split, (url, md5) in MNIST_M.items():
-            if self._found(split):
-                continue
-            get = partial(download_and_extract_archive, url, str(self._top()), md5=md5, remove_finished=True)
-            try:
-                persistent(url, get)
-            except (OSError, RuntimeError) as error:
-                if isinstance(error, OSError) and is_local(error):
-                    raise
-                raise UserError(
-                    f"dataset MNIST-M could not be downloaded ({_reason(error)}); without a network, get {url} elsewhere, "
-                    "unpack it in a folder MNIST-M, and give what holds that folder as `root` of the dataset"
-                ) from error
+        for url, md5 in MNIST_M.values():
+            download_and_extract_archive(url, str(self._top()), md5=md5)
+        for archive in self._top().glob("*.tar.gz"):
+            archive.unlink()
+
+    def unreachable(self, reason):
+        return (
+            f"dataset MNIST-M could not be downloaded ({reason}); without a network, get "
+            f"{' and '.join(url for url, _ in MNIST_M.values())} elsewhere, unpack them in a folder MNIST-M, and give what "
+            "holds that folder as `root` of the dataset"
+        )
 
     def prepare(self, folder):
         parts = {split: self.open(folder, None, split) for split in self.splits}
@@ -319,7 +309,7 @@ class MnistM:
         if path is None:
             top = self._top()
             raise UserError(
-                "dataset MNIST-M is not there; leave out `root` to download it, or put in place either\n"
+                f"dataset MNIST-M is not there; {_remedy(Path(self.root))}, or put in place either\n"
                 f"  {top}/mnist_m_train.pt and {top}/mnist_m_test.pt, or\n"
                 f"  {top}/mnist_m_train/*.png, {top}/mnist_m_train_labels.txt and the same of mnist_m_test\n"
                 f"from {MNIST_M['train'][0]} and {MNIST_M['test'][0]}"
@@ -337,7 +327,9 @@ class MnistM:
             array, labels = torch.load(path, weights_only=True)
             array, labels = np.ascontiguousarray(array), np.asarray(labels, np.int64)
         except Exception as error:  # torch.load raises UnpicklingError, RuntimeError, EOFError, ...
-            raise UserError(f"{path} is not a file of MNIST-M ({error})") from error
+            raise UserError(
+                f"{path} is not a file of MNIST-M ({error}); {_remedy(Path(self.root))}"
+            ) from error
         if array.dtype != np.uint8 or array.ndim != 4 or array.shape[3] != 3 or len(array) != len(labels):
             raise UserError(f"{path}: {array.dtype} images of shape {array.shape} are not uint8 (N, H, W, 3)")
         return Images(labels, numbered(split, len(labels)), names, array)

@@ -1,6 +1,7 @@
 """Downloads that are tried again."""
 
 import logging
+import textwrap
 import time
 from collections.abc import Callable
 from typing import TypeVar
@@ -28,6 +29,11 @@ def persistent(what: str, download: Callable[[], T]) -> T:
             log.warning("%s: %s; trying again in %d s", what, error, pause)
             time.sleep(pause)
     return download()
+
+
+def reason(error: Exception) -> str:
+    """In one line; torchvision tells what failed on the first and why on the last of several."""
+    return textwrap.shorten(str(error), 300) or type(error).__name__
 
 
 def is_local(error: OSError) -> bool:

@@ -11,6 +11,7 @@ from imprint import store
 from imprint.data.images import Images
 
 IMAGES = "images.h5"
+DOWNLOADS = "downloads"  # where the workflow puts datasets, in its results or in a folder that is shared
 
 SOURCES = {}
 
@@ -21,7 +22,7 @@ def source(name: str):
     It has `splits` (names), `class_count()` (int, or None if only the data can tell), `prepare(folder)`
     -> manifest entries `class_names`, `splits` {name: count} and `files`, `open(folder, manifest, split)` ->
     `Images`, and `files(folder)`, the paths of all that `open` reads. One that can be downloaded has `fetch()`, which
-    brings to its option `root` what is not there.
+    brings it to its option `root`, and `unreachable(reason)`, what to say where there is no network.
     """
 
     def register(cls):

@@ -5,19 +5,25 @@ number of samples a split, files) and, for a source that makes its images, `imag
 These two never download anything.
 """
 
+import fcntl
+import hashlib
 import json
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict, fields
 from pathlib import Path
 
 from imprint import store
 from imprint.data import bundled, downloads, files  # noqa: F401  (they register their sources)
+from imprint.data.fetch import is_local, persistent, reason
 from imprint.data.images import Images
-from imprint.data.registry import SOURCES
+from imprint.data.registry import DOWNLOADS, SOURCES
 from imprint.errors import UserError
 
 MANIFEST = "manifest.json"
+# what is downloaded and checked as one; torchvision compares their checksums before it downloads them again
+ARCHIVES = (".bz2", ".gz", ".mat", ".tar", ".tgz", ".xz", ".zip")
 
 
 def make(name: str, options: dict | None = None):
@@ -46,16 +52,60 @@ def splits(name: str, options: dict | None = None) -> tuple[str, ...]:
     return make(name, options).splits
 
 
-def fetch(name: str, options: dict | None, folder: str | Path) -> None:
+def fetch(name: str, options: dict | None, folder: str | Path, shared: str | Path | None = None) -> None:
     """Download a dataset into `folder`, which is there only when it is whole: the `root` to prepare it from.
 
-    Archives that an earlier attempt finished, in a folder beside it, are kept. `UserError` without a network.
+    Archives that an earlier attempt finished, in a folder beside it, are kept; what they hold is unpacked anew. shared: a
+    folder of several users of the same dataset, where it lies once, and `folder` has links to it; who comes while
+    another downloads it waits. `UserError` without a network.
     """
     folder = Path(folder)
+    if shared is None:
+        _fetch(name, options or {}, folder)
+        return
+    what = hashlib.sha256(store.canonical([name, options or {}]).encode()).hexdigest()
+    place = Path(shared).absolute() / DOWNLOADS / what
+    place.parent.mkdir(exist_ok=True)
+    with open(place.with_suffix(".lock"), "a") as lock:
+        with suppress(OSError):  # some file systems have no locks
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        if not place.exists():
+            _fetch(name, options or {}, place)
+    folder.mkdir(parents=True, exist_ok=True)
+    for entry in place.iterdir():
+        (folder / entry.name).unlink(missing_ok=True)
+        (folder / entry.name).symlink_to(entry)
+
+
+def _is_archive(path):
+    """Whether a file below the root was downloaded as it is; deeper lies what is unpacked, such as dtd/dtd/imdb/imdb.mat."""
+    return path.suffix in ARCHIVES and (len(path.parts) <= 2 or path.parent.name == "raw")
+
+
+def _fetch(name, options, folder):
     unfinished = folder.with_name(f".{folder.name}.part")
     unfinished.mkdir(parents=True, exist_ok=True)
-    make(name, {**(options or {}), "root": str(unfinished)}).fetch()
-    os.sync()  # a file of thousands may be small; none must be in memory alone when the name appears
+    chosen = make(name, {**options, "root": str(unfinished)})
+
+    def attempt():
+        # whoever unpacked them may have been killed, and torchvision takes a folder that is there for a whole one
+        for path in unfinished.rglob("*"):
+            if not path.is_dir() and not _is_archive(path.relative_to(unfinished)):
+                path.unlink()
+        for path in sorted(unfinished.rglob("*"), reverse=True):
+            if path.is_dir() and not any(path.iterdir()):
+                path.rmdir()
+        chosen.fetch()
+
+    try:
+        persistent(name, attempt)
+    except UserError:
+        raise
+    except Exception as error:  # RuntimeError, and anything for what is damaged
+        if isinstance(error, OSError) and is_local(error):
+            raise
+        raise UserError(chosen.unreachable(reason(error))) from error
+    os.sync()  # there may be thousands of small files; none must be in memory alone when the name appears
     unfinished.replace(folder)
 
 
