@@ -39,6 +39,7 @@ selections = {name: study.selection(name) for name in study.config.experiments}
 # how to start Snakemake again
 config = study.config.model_dump(mode="json") | {
     "roots": study.roots(),
+    "weights": study.fetched() + study.pretrained(),
     "shared": os.environ[FOLDER] if sharing else None,
     "selections": selections,
     "about": study.about(),

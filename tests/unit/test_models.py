@@ -242,12 +242,9 @@ def kept(tmp_path, monkeypatch):
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
     monkeypatch.setattr(torch.hub, "_hub_dir", str(place))
     monkeypatch.setattr("imprint.data.fetch.PAUSES", (0, 0))
-    timms = timm.create_model("mobilenetv3_small_050")
-    hub(
-        place,
-        timm.get_pretrained_cfg("mobilenetv3_small_050.lamb_in1k").hf_hub_id,
-        weights=timms.state_dict(),
-    )
+    for name in ("mobilenetv3_small_050.lamb_in1k", "repvit_m0_9.dist_300e_in1k"):
+        timms = timm.create_model(name.partition(".")[0])
+        hub(place, timm.get_pretrained_cfg(name).hf_hub_id, weights=timms.state_dict())
     config = {
         "architecture": "test_vit",
         "num_classes": 3,
@@ -266,6 +263,7 @@ def kept(tmp_path, monkeypatch):
     "published",
     [
         {"source": "timm", "model": "mobilenetv3_small_050.lamb_in1k"},
+        {"source": "timm", "model": "repvit_m0_9.dist_300e_in1k"},  # with a second head
         {"source": "timm", "model": "hf-hub:me/mine"},
         {"source": "timm", "model": "hf-hub:me/mine", "input_size": 32},
         {"source": "torchvision", "model": "shufflenet_v2_x0_5", "weights": "IMAGENET1K_V1"},
@@ -274,12 +272,13 @@ def kept(tmp_path, monkeypatch):
 )
 def test_published_weights_are_one_file_that_needs_no_hub(published, kept, tmp_path):
     direct = models.load(**published)
-    models.fetch(tmp_path / "one.safetensors", **published)
-    models.fetch(tmp_path / "two.safetensors", **published)
+    where = {name: value for name, value in published.items() if name != "input_size"}
+    models.fetch(tmp_path / "one.safetensors", **where)
+    models.fetch(tmp_path / "two.safetensors", **where)
     assert (tmp_path / "one.safetensors").read_bytes() == (tmp_path / "two.safetensors").read_bytes()
     shutil.rmtree(kept)
     with pytest.raises(UserError, match="could not be loaded"):
-        models.fetch(tmp_path / "three.safetensors", **published)
+        models.fetch(tmp_path / "three.safetensors", **where)
     fetched = models.load(**published, checkpoint=tmp_path / "one.safetensors")
     assert fetched.identity == direct.identity
     assert fetched.transform == direct.transform

@@ -126,6 +126,9 @@ def test_own_images_local_models_and_given_embeddings(empty, monkeypatch):
     empty.snakemake("results/embeddings/resnet18/table/test.h5")
     assert own.about["fm"]["checkpoint"] == str(empty.folder.resolve() / "results/fms/resnet18.safetensors")
 
+    said = empty.imprint("predict", str(saved), "images/cat")
+    assert len(said.splitlines()) == 1 + 8
+
     # one more photograph: that dataset is embedded anew, the others are not
     Image.new("RGB", (30, 30), (200, 40, 40)).save(empty.folder / "images/cat/new.png")
     planned = empty.planned("results/scores.parquet")

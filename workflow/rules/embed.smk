@@ -10,7 +10,7 @@ def sources_of(wildcards):
         "manifest": f"<results>/data/{wildcards.dataset}/manifest.json",
         "images": download_of(wildcards.dataset),
     }
-    if fm.source == "pretrained" or wildcards.fm in study.fetched():
+    if wildcards.fm in study.fetched() + study.pretrained():
         sources["weights"] = f"<results>/fms/{wildcards.fm}.safetensors"
     elif fm.checkpoint:
         sources["weights"] = fm.checkpoint
@@ -61,7 +61,7 @@ rule pretrain:
     log:
         "<logs>/pretrain/{fm}.log",
     wildcard_constraints:
-        fm=one_of(fm for fm, entry in study.config.fms.items() if entry.source == "pretrained"),
+        fm=one_of(study.pretrained()),
     cache: sharing
     priority: 10
     conda:

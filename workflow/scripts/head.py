@@ -29,7 +29,7 @@ with job(snakemake) as did:
     parts = [store.read_embeddings(path) for path in snakemake.input.train]
     fm = snakemake.config["fms"][wildcards.fm]
     ours = Path(snakemake.config["results"], "fms", f"{wildcards.fm}.safetensors")
-    weights = fm.get("checkpoint") or (ours if ours.exists() else None)
+    weights = ours if wildcards.fm in snakemake.config["weights"] else fm.get("checkpoint")
     place = {"checkpoint": str(Path(weights).resolve())} if weights else {}  # where `imprint predict` looks
     about = {
         "task": wildcards.task,

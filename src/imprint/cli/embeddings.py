@@ -121,6 +121,9 @@ def _embedder(arguments: argparse.Namespace, fm: Any) -> tuple[Any, dict[str, An
                 f"this head was made from embeddings of {fm.get('fm') or 'an unknown FM'}, which imprint cannot load; give "
                 "embeddings (HDF5, NPZ), or the FM by --fm"
             )
+        if source == "torchvision":  # published weights are part of its name
+            model, _, entry = model.partition(".")
+            fm = {"weights": entry or None, **fm}
     else:
         prefix, _, rest = arguments.fm.partition(":")
         source, model = (

@@ -231,11 +231,13 @@ class Study:
             and not (fm.checkpoint or fm.model.startswith("local-dir:"))
         ]
 
+    def pretrained(self) -> list[str]:
+        """The FMs that the workflow pre-trains."""
+        return [name for name, fm in self.config.fms.items() if fm.source == "pretrained"]
+
     def weights(self, fm: str) -> dict[str, Any]:
         """Which published weights an FM has."""
-        return self.config.fms[fm].model_dump(
-            mode="json", include={"source", "model", "weights", "input_size"}
-        )
+        return self.config.fms[fm].model_dump(mode="json", include={"source", "model", "weights"})
 
     def pretraining(self, fm: str) -> dict[str, Any]:
         return self.config.fms[fm].model_dump(

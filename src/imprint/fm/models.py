@@ -90,18 +90,16 @@ def load(
     return loaders[source](model, weights, checkpoint, changes)
 
 
-def fetch(
-    path: str | Path, source: str, model: str, *, weights: str | None = None, input_size: int | None = None
-) -> None:
+def fetch(path: str | Path, source: str, model: str, *, weights: str | None = None) -> None:
     """Write published weights to a safetensors file, with which as `checkpoint` `load` needs no network.
 
     They come from where timm and torchvision keep what they downloaded before, or from their hubs. The other
-    arguments are those of `load`; position embeddings are brought to `input_size`.
+    arguments are those of `load`.
     """
     about = {"source": source, "model": model}
     if source == "timm":
         _check_timm_name(model, None)
-        made = _published_timm(model, {} if input_size is None else {"input_size": input_size})
+        made = _published_timm(model, {})
         if model.startswith("hf-hub:"):
             from timm.models import load_model_config_from_hf
 
@@ -129,12 +127,12 @@ def _timm(name, weights, checkpoint, changes):
     import timm
 
     _check_timm_name(name, checkpoint)
-    if checkpoint is not None:
-        model = _create(name, read_state(checkpoint), checkpoint, changes)
-    else:
+    if checkpoint is None:
         model = _published_timm(name, changes)
-    if not hasattr(model, "get_classifier"):
-        raise UserError(f"timm's {name} is no classifier, so it has no embedding to take")
+    elif {"source": "timm", "model": name}.items() <= read_about(checkpoint).items():
+        model = _fetched_timm(name, checkpoint, changes)
+    else:
+        model = _create(name, read_state(checkpoint), checkpoint, changes)
     classifier = model.get_classifier()
     model.reset_classifier(0)
     rows = classifier.weight if isinstance(classifier, nn.Linear) else None
@@ -149,11 +147,35 @@ def _timm(name, weights, checkpoint, changes):
 def _published_timm(name, changes):
     try:
         with only_weights():
-            return persistent(name, lambda: _resized(name, changes, pretrained=True))
+            model = persistent(name, lambda: _resized(name, changes, pretrained=True))
     except Exception as error:  # the hub's client has another class for every way of being unreachable
         raise UserError(
             f"the weights of '{name}' could not be loaded ({type(error).__name__}: {error}){_remedy(name)}"
         ) from error
+    return _classifying(name, model)
+
+
+def _fetched_timm(name, path, changes):
+    """As `_published_timm`, from a file of `fetch`."""
+    recipe = read_about(path).get("timm") or {"architecture": name, "config": None, "arguments": {}}
+    here = {"file": str(path), "source": "file"}
+    try:
+        model = _resized(
+            name, changes, recipe["architecture"], pretrained=True, pretrained_cfg=recipe["config"],
+            pretrained_cfg_overlay=here, **recipe["arguments"],
+        )  # fmt: skip
+    except Exception as error:  # timm and torch have many classes for what does not fit
+        raise UserError(
+            f"the weights of '{name}' in {path} could not be loaded ({type(error).__name__}: {error}); "
+            "delete the file to fetch them again"
+        ) from error
+    return _classifying(name, model)
+
+
+def _classifying(name, model):
+    if not hasattr(model, "get_classifier"):
+        raise UserError(f"timm's {name} is no classifier, so it has no embedding to take")
+    return model
 
 
 def _remedy(name):
@@ -191,11 +213,11 @@ def _check_timm_name(name, checkpoint):
         )
 
 
-def _resized(name, changes, recipe=None, **options):
+def _resized(name, changes, architecture=None, **options):
     """A timm model; one with position embeddings is told another input size when it is made.
 
-    A name with hf-hub: or local-dir: tells only by the model it makes whether it has to be told. recipe: of a model of
-    hf-hub:, as `fetch` wrote it down.
+    A name with hf-hub: or local-dir: tells only by the model it makes whether it has to be told. architecture: what such
+    a name stands for, where that is known.
     """
     import timm
 
@@ -205,22 +227,16 @@ def _resized(name, changes, recipe=None, **options):
         config = timm.get_pretrained_cfg(name)
         fixed = config is not None and config.fixed_input_size
         return timm.create_model(name, **(sized if fixed else {}), **options)
-    if recipe:
-        name = recipe["architecture"]
-        options = {**options, **recipe["arguments"], "pretrained_cfg": recipe["config"]}
-    model = timm.create_model(name, **options)
+    model = timm.create_model(architecture or name, **options)
     if sized and model.pretrained_cfg.get("fixed_input_size"):
-        model = timm.create_model(name, **sized, **options)
+        model = timm.create_model(architecture or name, **sized, **options)
     return model
 
 
 def _create(name, state, path, changes):
     """A timm model with the weights of a checkpoint, the classifier included if the checkpoint has one."""
-    model = _resized(name, changes, read_about(path).get("timm"))
-    heads = model.pretrained_cfg.get("classifier")
-    if not heads:  # as of models in hubs whose makers left it out
-        own = model.get_classifier() if hasattr(model, "get_classifier") else None
-        heads = [key for key, module in model.named_modules() if module is own and key]
+    model = _classifying(name, _resized(name, changes))
+    heads = model.pretrained_cfg.get("classifier") or ()
     heads = (heads,) if isinstance(heads, str) else tuple(heads)
     rows = state.get(f"{heads[0]}.weight") if heads else None
     model.reset_classifier(0 if rows is None else len(rows))
@@ -262,9 +278,11 @@ def _torchvision(name, weights, checkpoint, changes):
     scaled = {"transform_input": True, "init_weights": False} if name in ("googlenet", "inception_v3") else {}
     preset = entry.transforms()
     state = None
+    published = checkpoint is None or read_about(checkpoint).get("weights") == entry.name
     if checkpoint is not None:
         # the transformers among them are made for one size
-        fixed = {"image_size": changes.get("input_size", preset.crop_size[0])} if name[:4] == "vit_" else {}
+        size = preset.crop_size[0] if published else changes.get("input_size", preset.crop_size[0])
+        fixed = {"image_size": size} if name[:4] == "vit_" else {}
         model = models.get_model(name, weights=None, **scaled, **fixed)
         # the names of torchvision's own files of densenets, which are older than the class
         old = re.compile(r"(denselayer\d+\.(?:norm|conv))\.([12]\.)")
@@ -292,7 +310,6 @@ def _torchvision(name, weights, checkpoint, changes):
         "std": preset.std,
         "interpolation": preset.interpolation.value,
     }
-    published = state is None or read_about(checkpoint).get("weights") == entry.name
     identity = {"source": "torchvision", "model": f"{name}.{entry.name}" if published else name}
     return Embedder(model, _transform(came_with, changes), identity, rows, dim=head["dim"])
 
