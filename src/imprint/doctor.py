@@ -91,22 +91,23 @@ def _dataset(study: Study, name: str) -> tuple[Finding, dict[str, int]]:
         return Finding(BAD, subject, text), {}
     try:
         if (folder / sources.MANIFEST).exists():
-            return Finding(GOOD, subject, "prepared"), _counts(folder, config, root)
+            return Finding(GOOD, subject, "prepared"), _counts(folder, study, name)
         with tempfile.TemporaryDirectory() as scratch:
             options = config.options | ({"root": root} if root else {})
             sources.prepare(config.source, options, scratch)
             return Finding(GOOD, subject, "complete on disk, or made here"), _counts(
-                Path(scratch), config, root
+                Path(scratch), study, name
             )
     except UserError as error:
         return Finding(BAD, subject, str(error)), {}
 
 
-def _counts(folder: Path, config: Any, root: str | None) -> dict[str, int]:
+def _counts(folder: Path, study: Study, name: str) -> dict[str, int]:
     from imprint.data import sources
 
-    limits = config.model_dump(mode="json", include={"classes", "limit"})
-    return {split: len(sources.open_split(folder, split, **limits, root=root)) for split in ("train", "test")}
+    chosen = {key: value for key, value in study.subset(name).items() if key != "on_error"}
+    root = study.roots()[name]
+    return {split: len(sources.open_split(folder, split, **chosen, root=root)) for split in ("train", "test")}
 
 
 def _network(config: Any) -> bool:

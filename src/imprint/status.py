@@ -13,12 +13,24 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from imprint.data.registry import MANIFEST
 from imprint.errors import UserError
 from imprint.kept import FOLDER, contents
 from imprint.units import duration, size
 
 # where jobs write, below the results; what lies elsewhere is none of theirs
-OURS = ("fms", "embeddings", "proxies", "scores", "collapse", "tables", "figures", "heads")
+OURS = (
+    "downloads",
+    "data",
+    "fms",
+    "embeddings",
+    "proxies",
+    "scores",
+    "collapse",
+    "tables",
+    "figures",
+    "heads",
+)
 
 
 @dataclass
@@ -112,10 +124,15 @@ def _rules(jobs: list[dict[str, Any]]) -> dict[str, Rule]:
 def _leftovers(results: Path, wanted: set[str]) -> Iterator[str]:
     """Files in the folders of the results that no job of the study makes: of what was taken out of it."""
     known = {Path(file).absolute() for file in wanted}
+    known |= {file.parent for file in known if file.name == MANIFEST}  # what lies beside it belongs to it
     for folder in OURS:
         for path in (results / folder).rglob("*"):
-            partial = path.name.startswith(".") or path.suffix == ".partial"  # of jobs that were stopped
-            if path.is_file() and not partial and path.absolute() not in known:
+            # of jobs that were stopped
+            partial = path.suffix == ".partial" or any(
+                part.startswith(".") for part in path.relative_to(results).parts
+            )
+            there = path.is_file() or path.is_symlink()
+            if there and not partial and not known & {path.absolute(), *path.absolute().parents}:
                 yield str(path)
 
 

@@ -194,6 +194,24 @@ def test_own_images_are_the_same_until_one_comes_or_goes(tmp_path):
     first = study(tmp_path, datasets=datasets).data("own")
     assert study(tmp_path, datasets=datasets).data("own") == first
     (images / "2.png").write_bytes(b"x")
+    second = study(tmp_path, datasets=datasets).data("own")
+    assert second != first
+
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (images / "linked").symlink_to(elsewhere)
+    (images / "nowhere.png").symlink_to(tmp_path / "nothing")
+    third = study(tmp_path, datasets=datasets).data("own")
+    (elsewhere / "3.png").write_bytes(b"x")
+    assert second != third != study(tmp_path, datasets=datasets).data("own"), (
+        "links are followed, as by the job"
+    )
+
+    (tmp_path / "table.csv").write_text("path,label\nelsewhere/3.png,cat\nnone.png,dog\n")
+    datasets = {**BASE["datasets"], "own": {"source": "csv", "path": str(tmp_path / "table.csv")}}
+    first = study(tmp_path, datasets=datasets).data("own")
+    assert study(tmp_path, datasets=datasets).data("own") == first
+    (elsewhere / "3.png").write_bytes(b"another")
     assert study(tmp_path, datasets=datasets).data("own") != first
 
 
@@ -259,6 +277,7 @@ def test_variables_of_the_environment_are_read(tmp_path, monkeypatch):
         ({"fms": {"net": {"source": "timm"}}}, "fms.net.model", "it is missing"),
         ({"fms": {"net": {"source": "pretrained", "model": "test_resnet", "dataset": "digits"}}}, "fms.net.dataset", "no split 'pretrain'"),
         ({"datasets": {**BASE["datasets"], "x": {"source": "torchvision", "name": "MNITS"}}}, "datasets.x.name", "MNITS"),
+        ({"datasets": {"digits": {"source": "embeddings"}}, "fms": {"net": {"source": "embeddings", "files": {"digits": __file__}}}, "tasks": {"t": {"datasets": "digits", "family": {"d": [1], "classes": 2}}}}, "tasks.t.family", "give its class_count"),
         ({"datasets": {**BASE["datasets"], "x": {"source": "torchvision", "name": "ImageNet"}}}, "datasets.x.root", "image-net.org"),
         ({"datasets": {**BASE["datasets"], "x": {"source": "imagefolder", "path": "/no/where"}}}, "datasets.x.path", "there is no /no/where"),
         ({"fms": {"net": {"source": "timm", "model": "x", "checkpoint": "no.pth"}}}, "fms.net.checkpoint", "there is no file no.pth"),

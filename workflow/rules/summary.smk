@@ -126,7 +126,7 @@ rule head:
     group:
         "summary"
     conda:
-        "../../envs/torch.yaml"
+        "../../envs/base.yaml"
     threads: 1
     resources:
         mem_mb=grow(3000),

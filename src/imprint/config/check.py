@@ -34,8 +34,10 @@ def problems(
     for name, dataset in entries["datasets"].items():
         counts[name], problems_of = _dataset(f"datasets.{name}", dataset, name)
         found += problems_of
+    given = [name for name, entry in entries["datasets"].items() if isinstance(entry, EmbeddingsDataset)]
+    uncounted = [name for name in given if counts[name] is None]
     for name, task in entries["tasks"].items():
-        found += _task(f"tasks.{name}", task, counts, named["datasets"])
+        found += _task(f"tasks.{name}", task, counts, uncounted, named["datasets"])
     found += _clashes(entries["tasks"])
     for name, experiment in entries["experiments"].items():
         found += _experiment(f"experiments.{name}", experiment, entries, named, figures, tables)
@@ -126,7 +128,11 @@ def _in_range(path: str, classes: Iterable[int] | None, count: int | None, owner
 
 
 def _task(
-    path: str, task: TaskConfig, class_counts: Mapping[str, int | None], known: Iterable[str]
+    path: str,
+    task: TaskConfig,
+    class_counts: Mapping[str, int | None],
+    uncounted: Iterable[str],
+    known: Iterable[str],
 ) -> list[Problem]:
     found = []
     for i, name in enumerate(task.datasets):
@@ -156,6 +162,14 @@ def _task(
         if len(set(family.d)) < len(family.d):
             found.append((f"{path}.family.d", "a value is given twice"))
         have = family.sample or count
+        found += [
+            (
+                f"{path}.family",
+                f"how many classes '{name}' has is not known, so none can be drawn; give its class_count",
+            )
+            for name in task.datasets
+            if name in uncounted
+        ]
         if count is not None and family.sample and family.sample > count:
             found.append(
                 (f"{path}.family.sample", f"{family.sample} classes asked for, '{owner}' has {count}")

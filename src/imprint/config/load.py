@@ -65,8 +65,12 @@ def load_for_workflow(configfiles: Iterable[Any], given: Mapping[str, Any]) -> S
     from imprint.tables import TABLES
 
     overrides = {key: _typed(value) for key, value in given.items()}
-    files = list(configfiles) or [overrides.pop("study", "config.yaml")]
-    overrides.pop("study", None)
+    study, files = overrides.pop("study", None), list(configfiles)
+    if study and files:
+        raise UserError(
+            f"--configfile ({', '.join(map(str, files))}) and --config study={study} each name a study; give one of them"
+        )
+    files = files or [study or "config.yaml"]
     return load(files, overrides, figures=FIGURES, tables=TABLES)
 
 
@@ -77,7 +81,12 @@ def _typed(value: Any) -> Any:
     if isinstance(value, list):
         return [_typed(v) for v in value]
     if isinstance(value, str):
-        read_as = yaml.safe_load(value) if value and len(value) < 100 and value[0] not in "*&![{" else value
+        try:
+            read_as = (
+                yaml.safe_load(value) if value and len(value) < 100 and value[0] not in "*&![{" else value
+            )
+        except yaml.YAMLError:
+            return value
         return read_as if isinstance(read_as, int | float | bool) else value
     return value
 

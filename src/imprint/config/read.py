@@ -100,7 +100,7 @@ _VARIABLE = re.compile(r"\$\{(\w+)(?::-([^}]*))?\}")
 
 
 def expand(text: str) -> str:
-    """Replace ${NAME} and ${NAME:-default} by environment variables; KeyError names one that is not set."""
+    """Replace ${NAME} and ${NAME:-default} by environment variables, and ~; KeyError names one that is not set."""
 
     def value(match: re.Match[str]) -> str:
         name, default = match.groups()
@@ -118,7 +118,7 @@ def _expand_paths(raw: Any, path: str, problems: list[Problem]) -> Any:
         return {k: _expand_paths(v, f"{path}.{k}" if path else str(k), problems) for k, v in raw.items()}
     if isinstance(raw, list):
         return [_expand_paths(v, f"{path}[{i}]", problems) for i, v in enumerate(raw)]
-    if isinstance(raw, str) and "${" in raw:
+    if isinstance(raw, str):
         try:
             return expand(raw)
         except KeyError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import os
 from collections.abc import Iterator
@@ -47,16 +48,33 @@ def default_k(gen: str) -> int | None:
 
 
 def listing(path: str) -> str:
-    """A digest of the names and sizes of the files in a folder, or of one file: changes when images come or go."""
+    """A digest of the names and sizes of the images in a folder, or of a table and the images it names.
+
+    It changes when images come or go; what cannot be read counts as empty, and is told of by the job.
+    """
     digest = hashlib.sha256()
-    if Path(path).is_file():
-        digest.update(Path(path).read_bytes())
-    for folder, folders, files in os.walk(path):
-        folders.sort()
-        for name in sorted(files):
-            file = Path(folder, name)
-            digest.update(f"{file.relative_to(path)} {file.stat().st_size}\n".encode())
+    top = Path(path)
+    if top.is_file():
+        digest.update(top.read_bytes())
+        files, top = _listed(top), top.parent
+    else:
+        files = [Path(parent, name) for parent, _, names in os.walk(top, followlinks=True) for name in names]
+    for file in sorted(files):
+        try:
+            size = file.stat().st_size
+        except OSError:  # a link that leads nowhere
+            size = -1
+        digest.update(f"{os.path.relpath(file, top)} {size}\n".encode(errors="surrogateescape"))
     return digest.hexdigest()[:16]
+
+
+def _listed(table: Path) -> list[Path]:
+    """The files that a table names."""
+    try:
+        with open(table, encoding="utf-8-sig", newline="") as file:
+            return [table.parent / row["path"] for row in csv.DictReader(file) if row.get("path")]
+    except (UnicodeDecodeError, csv.Error):
+        return []
 
 
 def _key(configuration: Configuration) -> tuple[tuple[bool, Any], ...]:

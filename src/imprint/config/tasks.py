@@ -43,7 +43,7 @@ def _family(name: str, config: TaskConfig, count: int | None) -> Iterator[Task]:
     family = config.family
     generator = random.Random(family.seed)
     sample = family.sample or count
-    classes = generator.sample(range(count or sample), sample)
+    classes = generator.sample(range(count), sample)
     stride = sample // family.classes
     orders = []
     for _ in range(family.draws):

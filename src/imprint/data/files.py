@@ -35,9 +35,6 @@ class Files:
 
     splits = ("train", "test")
 
-    def class_count(self):
-        return None
-
     def open(self, folder, manifest, split):
         names = tuple(manifest["class_names"])
         index = {name: i for i, name in enumerate(names)}
@@ -105,12 +102,18 @@ class ImageFolder(Files):
     test_fraction: float = 0.2
     seed: int = 0
 
+    def class_count(self):
+        try:
+            return len(self._classes(self._root() / ("train" if self._test() else "")))
+        except OSError:
+            return None
+
     def prepare(self, folder):
         root = self._root()
         if not root.is_dir():
             raise UserError(f"dataset folder {root} does not exist")
-        test = next((name for name in ("test", "val") if (root / name).is_dir()), None)
-        if test is None or not (root / "train").is_dir():
+        test = self._test()
+        if test is None:
             names, paths, labels = self.scan("")
             return self._write(folder, self._divided(paths, labels), names)
         names, train_paths, train_labels = self.scan("train")
@@ -128,12 +131,21 @@ class ImageFolder(Files):
     def _root(self):
         return Path(self.path)
 
+    def _test(self):
+        """The folder of the test split, where the images are divided already."""
+        root = self._root()
+        test = next((name for name in ("test", "val") if (root / name).is_dir()), None)
+        return test if (root / "train").is_dir() else None
+
+    def _classes(self, top):
+        return sorted(
+            entry.name for entry in os.scandir(top) if entry.is_dir() and not entry.name.startswith(".")
+        )
+
     def scan(self, part):
         """(class names, paths relative to the root, their labels) of one folder of class folders, sorted."""
         top = self._root() / part
-        names = sorted(
-            entry.name for entry in os.scandir(top) if entry.is_dir() and not entry.name.startswith(".")
-        )
+        names = self._classes(top)
         if not names:
             raise UserError(
                 f"dataset folder {top} has no class folders; it needs one folder of images for each class"
@@ -172,14 +184,24 @@ class Table(Files):
     test_fraction: float = 0.2
     seed: int = 0
 
-    def prepare(self, folder):
+    def class_count(self):
+        try:
+            return len({row["label"] for _, row in self._table()[1]}) or None
+        except (UserError, KeyError):
+            return None
+
+    def _table(self):
+        """The columns of the table, and its rows, each with the number of its line."""
         try:
             with open(self.path, encoding="utf-8-sig", newline="") as file:
                 reader = csv.DictReader(file)
                 columns = reader.fieldnames or []
-                table = [(reader.line_num, row) for row in reader]
+                return columns, [(reader.line_num, row) for row in reader]
         except (OSError, UnicodeDecodeError, csv.Error) as error:
             raise UserError(f"dataset table {self.path} cannot be read: {error}") from error
+
+    def prepare(self, folder):
+        columns, table = self._table()
         lacking = [name for name in ("path", "label") if name not in columns]
         if lacking:
             raise UserError(

@@ -11,6 +11,7 @@ from imprint import store
 from imprint.data.images import Images
 
 IMAGES = "images.h5"
+MANIFEST = "manifest.json"
 DOWNLOADS = "downloads"  # where the workflow puts datasets, in its results or in a folder that is shared
 
 SOURCES = {}

@@ -18,10 +18,9 @@ from imprint import store
 from imprint.data import bundled, downloads, files  # noqa: F401  (they register their sources)
 from imprint.data.fetch import is_local, persistent, reason
 from imprint.data.images import Images
-from imprint.data.registry import DOWNLOADS, SOURCES
+from imprint.data.registry import DOWNLOADS, MANIFEST, SOURCES
 from imprint.errors import UserError
 
-MANIFEST = "manifest.json"
 # what is downloaded and checked as one; torchvision compares their checksums before it downloads them again
 ARCHIVES = (".bz2", ".gz", ".mat", ".tar", ".tgz", ".xz", ".zip")
 

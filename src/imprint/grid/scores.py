@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from imprint.data.tasks import Pool, select
+from imprint.errors import UserError
 from imprint.evaluate import Candidate, Effort, evaluate_each
 from imprint.grid.tidy import compact
 from imprint.kept import Kept, Work, digest, key
@@ -88,6 +89,10 @@ def score(
             own.found[scoring] = Scores(**values)
             kept.put(own.names[scoring], json.dumps(list(values.values())).encode())
         rows += [row for own in asked for row in _rows(own, draw, per_class)]
+    if not rows:
+        raise UserError(
+            f"task {spec['task']}: the test split has no sample of its classes; add some, or leave the task out"
+        )
     return _tidy(rows, spec), effort, work
 
 
