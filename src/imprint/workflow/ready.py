@@ -58,28 +58,33 @@ _held: list[IO[str]] = []  # open for the life of the process: closing lets the 
 def take_over_stale_lock(folder: Path) -> bool:
     """Remove the lock that a killed Snakemake left in `folder`; True if there was one.
 
-    Snakemake's lock is a plain file, so a run that is killed outright locks its folder for ever. Beside it this
-    process holds a lock of the operating system, which ends with the process: whoever gets it, on the machine that
-    held it last, knows that no other run is alive. A lock of another machine, or of a run without this one, is kept.
+    Snakemake's lock is a plain file, so a run that is killed outright locks its folder for ever. Beside it each process,
+    be it of a dry run, shares a lock of the operating system, which ends with the process: whoever gets it alone, on the
+    machine that wrote its name last, knows that no other is alive. A lock of another machine, or of a run without this
+    one, is kept.
     """
     if _held:
         return False
     own, locks = folder / ".snakemake" / "imprint.lock", folder / ".snakemake" / "locks"
-    try:
+    stale = []
+    with suppress(OSError):  # a file system without such locks: Snakemake's own decides
         own.parent.mkdir(parents=True, exist_ok=True)
         file = own.open("a+", encoding="utf-8")
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return (
-            False  # another run is alive, or the file system has no such locks: Snakemake's own lock decides
-        )
-    file.seek(0)
-    last = file.read()
-    file.truncate(0)
-    file.write(platform.node())
-    file.flush()
-    _held.append(file)
-    stale = list(locks.glob("*.lock")) if last == platform.node() else []
-    for lock in stale:
-        lock.unlink(missing_ok=True)
+        _held.append(file)
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            pass  # another process is alive
+        else:
+            file.seek(0)
+            here, last, left = platform.node(), file.read(), list(locks.glob("*.lock"))
+            if last == here or not left:
+                file.truncate(0)
+                file.write(here)
+                file.flush()
+            if last == here:
+                stale = left
+            for lock in stale:
+                lock.unlink(missing_ok=True)
+        fcntl.flock(file, fcntl.LOCK_SH)
     return bool(stale)
