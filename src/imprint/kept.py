@@ -90,17 +90,18 @@ class Kept:
             self.commit()
 
     def commit(self) -> None:
-        """Bring all blocks to disk."""
-        rows = [(key, value, _check(value), int(time.time())) for key, value in self.pending.items()]
+        """Bring all blocks to disk, as those of a run that has not ended."""
+        rows = [(key, value, _check(value)) for key, value in self.pending.items()]
         if rows:
-            self._execute("INSERT OR REPLACE INTO blocks VALUES (?, ?, ?, ?)", rows)
+            self._execute("INSERT OR REPLACE INTO blocks VALUES (?, ?, ?, NULL)", rows)
             self.pending = {} if self.file else self.pending
         self.committed = time.monotonic()
 
     def close(self) -> None:
-        """Commit, and note when its blocks were last of use."""
+        """Commit, and note that a run which ended now had use for these blocks."""
         self.commit()
         now = int(time.time())
+        self._execute("UPDATE blocks SET used = 0 WHERE used IS NULL", [()])  # of runs that were killed
         self._execute("UPDATE blocks SET used = ? WHERE key = ?", [(now, key) for key in self.used])
 
     def _execute(self, command: str, values: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
@@ -137,8 +138,12 @@ def keeping(path: str | Path | None) -> Iterator[Kept]:
     kept = Kept(connection)
     try:
         yield kept
-    finally:
+    except BaseException:
+        kept.commit()
+        raise
+    else:
         kept.close()
+    finally:
         if connection:
             connection.close()
 

@@ -6,6 +6,7 @@ import sqlite3
 import subprocess
 import sys
 import textwrap
+from contextlib import suppress
 
 import numpy as np
 import pandas as pd
@@ -249,3 +250,23 @@ def test_what_the_last_run_did_not_use_can_be_pruned(tmp_path, monkeypatch):
         assert kept.get(key(50)) is None
     assert prune(found, wanted=False) == found.size
     assert list(contents(tmp_path)) == []
+
+
+def test_the_blocks_of_a_run_that_was_stopped_are_not_unused(tmp_path, monkeypatch):
+    path = place(tmp_path, tmp_path / "max.parquet")
+
+    def run(now, names, ends=True):
+        monkeypatch.setattr("time.time", lambda: now)
+        with suppress(InterruptedError), keeping(path) as kept:
+            for i in names:
+                if kept.get(key(i)) is None:
+                    kept.put(key(i), b"x")
+                    kept.commit()
+            if not ends:
+                raise InterruptedError
+        (found,) = contents(tmp_path)
+        return found.blocks, found.unused
+
+    assert run(1000, range(5)) == (5, 0)
+    assert run(2000, range(3, 9), ends=False) == (9, 0), "those of before may be wanted when it goes on"
+    assert run(3000, range(4, 7)) == (9, 6)
