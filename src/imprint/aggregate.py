@@ -171,10 +171,19 @@ def cosine(proxies: Proxies, queries: Queries) -> Ranking:
     return Ranking(proxies.columns, scale, None, False, measure)
 
 
+FAR = 100  # times their mean squared distance to it that the squared length of the proxies' mean may be
+
+
 @distance("euclidean")
 def euclidean(proxies: Proxies, queries: Queries) -> Ranking:
-    """|x - p|, from |x|^2 + |p|^2 - 2 <x, p>."""
+    """|x - p|, from |x|^2 + |p|^2 - 2 <x, p>; about the mean of the proxies where that has most of their length.
+
+    What all proxies share says nothing of which is near, but would take the digits of float32 that do.
+    """
     squares = proxies.squares
+    mean = (proxies.scale @ proxies.columns).astype(np.float64) / len(proxies.columns)
+    if mean @ mean > FAR * (squares.mean() - mean @ mean):
+        return _about(mean, proxies, queries)
 
     def measure(rows: slice, neighbours: np.ndarray, products: np.ndarray) -> np.ndarray:
         row_scale = queries.scale[rows]
@@ -192,6 +201,28 @@ def euclidean(proxies: Proxies, queries: Queries) -> Ranking:
             proxies.columns, proxies.scale, None, False, measure
         )  # of one length: nearest = largest product
     return Ranking(proxies.columns, proxies.scale, (squares / 2).astype(np.float32), queries.l2, measure)
+
+
+def _about(mean: np.ndarray, proxies: Proxies, queries: Queries) -> Ranking:
+    """Euclidean from proxies less their mean (D,): <x - mean, p - mean> is <x, p - mean> less a part of the proxy."""
+    centred = proxies.values - mean
+    columns = centred.astype(np.float32)
+    squares, shift = (centred**2).sum(axis=1), centred @ mean
+
+    def measure(rows: slice, neighbours: np.ndarray, products: np.ndarray) -> np.ndarray:
+        own = ((queries.values[rows] - mean) ** 2).sum(axis=1)[:, None]
+        scaled = products * queries.scale[rows, None] - shift[neighbours]
+        squared = own + squares[neighbours] - 2 * scaled
+
+        def directly(x: np.ndarray, p: np.ndarray) -> np.ndarray:
+            return ((x - p) ** 2).sum(axis=1)
+
+        both = own + squares[neighbours]
+        _replace(squared, squared < 1e-2 * both, rows, neighbours, directly, queries.values, proxies.values)
+        return np.sqrt(np.maximum(squared, 0))
+
+    ones = np.ones(len(columns), np.float32)
+    return Ranking(columns, ones, (squares / 2 + shift).astype(np.float32), queries.l2, measure)
 
 
 def _replace(

@@ -26,6 +26,10 @@ class Search:
     ranking: Ranking
     most: int = 1
 
+    def __post_init__(self) -> None:
+        if self.most < 1:  # the compiled loops check no bounds
+            raise ValueError(f"a search for {self.most} neighbours")
+
 
 @dataclass
 class _Matrix:
@@ -43,6 +47,7 @@ def nearest(
 
     x: (n, D) float32 queries, lengths: (n,) theirs. memory: bytes for products and neighbours. device: of torch.
     """
+    lengths = np.where(lengths > 0, lengths, 1)  # a zero embedding has no direction, but distances
     for pack in _packs(searches, len(x), memory // 2):
         if device == "cpu":
             yield from _on_cpu(x, lengths, pack, memory // 2)

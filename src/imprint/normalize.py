@@ -18,7 +18,9 @@ NORM_INF = ("none", "l2")
 
 
 def l2(x: np.ndarray) -> np.ndarray:
-    """Rows of x (n, d) divided by their euclidean length; a zero row stays zero."""
+    """Rows of x (n, d) divided by their euclidean length; a zero row stays zero. Of whole numbers and float16 in float32."""
+    if x.dtype not in (np.float32, np.float64):
+        x = x.astype(np.float32)
     length = np.linalg.norm(x, axis=1, keepdims=True)
     return (x / np.where(length > 0, length, 1)).astype(x.dtype, copy=False)
 

@@ -264,3 +264,40 @@ def test_evaluate_scores_each_candidate():
     scoring = Scoring("l2", "l2", "max", "inner_product")
     (result,) = evaluate(x, y, 4, [Candidate(proxies, labels, (scoring,))])
     assert result[scoring].accuracy == (plain(x, proxies, labels, 4, scoring) == y).mean()
+
+
+@pytest.mark.parametrize("norm_inf", ["none", "l2"])
+@pytest.mark.parametrize("shift", [0, 100, 3000])
+def test_what_all_embeddings_share_does_not_decide_which_is_near(shift, norm_inf):
+    """One large feature, as of transformers: distances are small differences of large numbers."""
+    rng = np.random.default_rng(0)
+    p, x = (rng.normal(size=(n, 16)).astype(np.float32) for n in (200, 300))
+    p[:, 3] += shift
+    x[:, 3] += shift
+    labels = np.arange(200)
+    wanted = (
+        Scoring("none", norm_inf, "mnn", "euclidean", "distance", 3),
+        Scoring("none", norm_inf, "max", "euclidean"),
+    )
+    (found,) = [dict_of(x, labels, p, wanted)]
+    exact = x / np.linalg.norm(x, axis=1, keepdims=True) if norm_inf == "l2" else x
+    distances = np.linalg.norm(exact[:, None].astype(np.float64) - p[None], axis=2)
+    nearest = distances.argmin(axis=1)
+    for (
+        scoring
+    ) in wanted:  # the vote of three by 1 / distance, each a class of its own, is that of the nearest
+        assert (found[scoring] == nearest).mean() > 0.99
+
+
+def dict_of(x, labels, p, scorings):
+    candidate = Candidate(p, labels, scorings)
+    return {s: predicted for users, predicted in predict(x, len(labels), [candidate]) for _, s in users}
+
+
+def test_a_zero_embedding_has_a_nearest_proxy_under_l2():
+    p = np.array([[5, 0], [0, 1]], np.float32)
+    scorings = tuple(
+        Scoring("none", "l2", "max", distance) for distance in ("euclidean", "mahalanobis", "manhattan")
+    )
+    found = dict_of(np.zeros((1, 2), np.float32), np.arange(2), p, scorings)
+    assert [found[s].tolist() for s in scorings if s.distance != "mahalanobis"] == [[1], [1]]

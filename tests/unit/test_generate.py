@@ -270,3 +270,25 @@ def test_a_file_that_is_no_gen_is_told(tmp_path, text, said):
     with pytest.raises(UserError, match=said):
         generate.load_file(file)
     assert before == generate.GENERATORS
+
+
+@pytest.mark.parametrize(
+    ("returned", "properties", "said"),
+    [
+        ("x[:1] * np.nan", "", "NaN or infinity"),
+        ("x.mean(axis=0)", "", r"shape \(6,\)"),
+        ("np.arange(k) + len(x)", ", samples=True", "row numbers below"),
+    ],
+)
+def test_what_a_gen_of_the_users_returns_is_checked(tmp_path, returned, properties, said):
+    path = tmp_path / "wrong.py"
+    path.write_text(
+        "import numpy as np\nfrom imprint.generate import generator\n\n"
+        f"@generator('wrong_one'{properties})\ndef wrong(x, k, random, shared):\n    return {returned}\n"
+    )
+    generate.load_file(path)
+    try:
+        with pytest.raises(UserError, match=rf"GEN 'wrong_one' of .*wrong.py returned .*{said}"):
+            made("wrong_one", *data())
+    finally:
+        del GENERATORS["wrong_one"]

@@ -134,7 +134,8 @@ def proxy_sets(
     ls_lambda: the ridge of `ls` and `kls`. clusters: for `kls`, proxy sets of `kmeans` by (k, seed) that were
     computed before; without them they are computed here. A GEN that ignores the seed is run once, and its
     result is one object under all seeds. `seconds` is the time that one set takes; shared work is counted in full.
-    threads: classes handled at once, each on one core, so that the result does not depend on it.
+    threads: classes handled at once, each on one core, so that the result does not depend on it where the caller, too,
+    keeps numerical libraries to one core; with 1 they take what they may, which can change the last digit.
     first: what number class 0 has where these classes join others, which its randomness depends on.
     """
     spec = GENERATORS[gen]
@@ -186,8 +187,31 @@ def _of_class(
         start = time.perf_counter()
         result = spec.make(own, min(k, len(own)), Random(seed, label), shared)
         seconds = preparation + time.perf_counter() - start
+        if spec.file:
+            _check(spec, result, own)
         made[k, seed] = rows[result] if spec.samples else result, seconds
     return made
+
+
+def _check(spec: Generator, made: Any, x: np.ndarray) -> None:
+    """A `UserError` where a GEN of the user's gives no proxies of a class with samples x (n, d)."""
+    made = np.asarray(made)
+    n, d = x.shape
+    if spec.samples:
+        right = made.ndim == 1 and made.dtype.kind in "iu" and 0 < len(made) <= n
+        right = right and made.min() >= 0 and made.max() < n
+        wanted = f"1 to {n} row numbers below {n}"
+    else:
+        right = made.ndim == 2 and made.shape[1] == d and len(made) > 0 and np.isfinite(made).all()
+        wanted = f"finite proxies of shape (p, {d})"
+    if not right:
+        found = (
+            "NaN or infinity in" if made.dtype.kind == "f" and not np.isfinite(made).all() else "an array of"
+        )
+        raise UserError(
+            f"GEN '{spec.name}' of {spec.file} returned {found} shape {made.shape}, {made.dtype}, for a class of {n} samples; "
+            f"it must return {wanted}"
+        )
 
 
 def _in_threads(function: Callable[[int], Any], count: int, threads: int) -> list[Any]:

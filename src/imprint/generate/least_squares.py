@@ -82,7 +82,9 @@ def pseudo_classes(x: np.ndarray, y: np.ndarray, clusters: ProxySet) -> tuple[np
         of_class = np.flatnonzero(clusters.labels == label)
         centroids = clusters.values[of_class]
         rows = np.flatnonzero(y == label)
+        mean = centroids.mean(axis=0)  # what they share would take the digits that tell them apart
+        centroids = centroids - mean
         half_squares = np.einsum("pd,pd->p", centroids, centroids) / 2
-        groups[rows] = of_class[(half_squares - x[rows] @ centroids.T).argmin(axis=1)]
+        groups[rows] = of_class[(half_squares - (x[rows] - mean) @ centroids.T).argmin(axis=1)]
     used, groups = np.unique(groups, return_inverse=True)
     return groups, clusters.labels[used]
