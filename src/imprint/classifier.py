@@ -122,7 +122,7 @@ class ImprintingClassifier(ClassifierMixin, BaseEstimator):
         sample_ids: (N,) names for `nearest_proxies`, by default the row numbers.
         Warns where a class has fewer than k samples, or a tenth of the samples of the largest or less.
         """
-        self._check_parameters()
+        self.check_parameters()
         X, y, ids = self._validated(X, y, sample_ids, reset=True)
         seed = self.random_state
         if not isinstance(seed, int | np.integer):
@@ -248,6 +248,8 @@ class ImprintingClassifier(ClassifierMixin, BaseEstimator):
 
     def nearest_proxies(self, X, n: int = 5) -> Nearest:
         """The n proxies nearest to each embedding of X (N, D), which explain its prediction; see `Nearest`."""
+        if not isinstance(n, int | np.integer) or isinstance(n, bool) or n < 1:
+            raise UserError(f"nearest_proxies: n={n!r} is not a positive whole number")
         X = self._queries(X)
         own, numbers, products = self._neighbours(X, n)
         similarities = self._similarities(own, X, numbers, products)
@@ -351,7 +353,8 @@ class ImprintingClassifier(ClassifierMixin, BaseEstimator):
 
     # what was given
 
-    def _check_parameters(self) -> None:
+    def check_parameters(self) -> None:
+        """A `UserError` that lists all parameters that are wrong, as `fit` raises it."""
         known = {
             "gen": GENERATORS,
             "norm_pre": normalize.NORM_PRE,

@@ -58,16 +58,13 @@ def compare(
     import pandas as pd
     from sklearn.model_selection import StratifiedKFold
 
-    counts = np.bincount(y)
-    if folds < 2 or counts.min() < folds:
-        raise UserError(
-            f"{folds} folds need that many samples of each class and at least 2; the smallest class has {counts.min()}"
-        )
+    check_folds(y, folds)
+    classes = int(y.max()) + 1
     rows = []
     for train, test in StratifiedKFold(folds, shuffle=True, random_state=seed).split(x, y):
         made = list(_generated(x[train], y[train], configurations, seed, ls_lambda, threads))
         candidates = [candidate for candidate, _, _ in made]
-        scores = evaluate_each(x[test], y[test], len(counts), candidates, head=classifier)
+        scores = evaluate_each(x[test], y[test], classes, candidates, head=classifier)
         for number, scoring, score in scores:
             candidate, names, seconds = made[number]
             row = {"accuracy": score.accuracy, "proxies": len(candidate.labels), "seconds": seconds}
@@ -86,6 +83,15 @@ def compare(
     )
     found.insert(0, "rank", found["accuracy"].rank(ascending=False, method="min").astype(int))
     return found
+
+
+def check_folds(y: np.ndarray, folds: int) -> None:
+    """A `UserError` unless each label 0..C-1 stands at least `folds` times in y (n,)."""
+    counts = np.bincount(y)
+    if folds < 2 or counts.min() < folds:
+        raise UserError(
+            f"{folds} folds need that many samples of each class and at least 2; the smallest class has {counts.min()}"
+        )
 
 
 def _generated(

@@ -77,10 +77,6 @@ def fm_of(fm: Any) -> dict[str, Any]:
     return dict(fm)
 
 
-def _name(fm: Mapping[str, Any]) -> str:
-    return str(fm.get("model") or fm.get("fm") or "its FM")
-
-
 def _shown(value: Any) -> str:
     return "an unknown one" if value is None else value if isinstance(value, str) else canonical(value)
 
@@ -163,6 +159,8 @@ def load(path: str | Path) -> Head:
         raise UserError(f"{path} does not exist") from None
     except (SafetensorError, KeyError, OSError) as error:
         raise UserError(f"{path} is no head of imprint ({error!r})") from None
+    if not {"proxies", "labels"} <= tensors.keys():
+        raise UserError(f"{path} is no head of imprint (it has no proxies)")
     state = {name.removeprefix(_STATE): tensors[name] for name in tensors if name.startswith(_STATE)}
     return Head(tensors["proxies"], tensors["labels"], about, tensors.get("classifier"), state)
 

@@ -99,7 +99,7 @@ def _gain(scores: pd.DataFrame) -> Iterator[str]:
 
 
 def _mean(gain: pd.Series) -> str:
-    if len(gain) < 2:
+    if len(gain) < statistics.FEWEST:
         return f"{gain.mean():+.1f} points"
     low, high = statistics.mean_intervals(gain.to_numpy()[:, None])
     return f"{gain.mean():+.1f} points (95% interval {low[0]:+.1f} to {high[0]:+.1f})"

@@ -25,7 +25,7 @@ def scores(accuracy, proxies, seconds):
 
 def test_auto_is_compared_with_every_k_and_with_hindsight():
     frame = scores(
-        {1: [0.5, 0.9, 0.7], 20: [0.8, 0.8, 0.8], None: [0.8, 0.9, 0.7]},
+        {1: [0.5, 0.9, 0.7] * 2, 20: [0.8, 0.8, 0.8] * 2, None: [0.8, 0.9, 0.7] * 2},
         {1: 10, 20: 200, None: 150},
         {1: 1.0, 20: 4.0, None: 9.0},
     )
@@ -35,8 +35,8 @@ def test_auto_is_compared_with_every_k_and_with_hindsight():
     np.testing.assert_allclose(table["proxies per class"].iloc[:3], [1, 20, 15])
     np.testing.assert_allclose(table["time (s)"].iloc[:3], [1, 4, 9])
     np.testing.assert_allclose(table["auto - k (points)"].dropna(), [10, 0, -10 / 3], atol=1e-9)
-    assert table.loc["20", ["better", "worse"]].tolist() == [1, 1]
-    assert table.loc["1", ["better", "worse"]].tolist() == [1, 0]
+    assert table.loc["20", ["better", "worse"]].tolist() == [2, 2]
+    assert table.loc["1", ["better", "worse"]].tolist() == [2, 0]
     assert table["low (points)"]["20"] < 0 < table["high (points)"]["20"]
 
 

@@ -1,5 +1,6 @@
 """The `imprint` command on a folder of images and on embeddings, as its users type it."""
 
+import argparse
 import csv
 import json
 import subprocess
@@ -7,6 +8,7 @@ import sys
 
 import h5py
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 from safetensors.torch import save_file
@@ -14,6 +16,7 @@ from sklearn.datasets import load_digits
 
 from imprint import cli, store
 from imprint.classifier import ImprintingClassifier
+from imprint.cli import heads
 
 NAMES = ("one", "two", "zero")
 
@@ -221,3 +224,93 @@ def test_help_and_show_import_nothing_heavy(place, embedded):
             [sys.executable, "-c", code, *command], cwd=place, capture_output=True, text=True, check=True
         )
         assert done.stdout.endswith("loaded: []\n")
+
+
+def arrays(place, name, **given):
+    rng = np.random.default_rng(0)
+    y = np.arange(30) % 3
+    x = (rng.normal(size=(30, 4)) + 4 * np.eye(3, 4)[y]).astype(np.float32)
+    np.savez(place / name, **{"embeddings": x, "labels": y, **given})
+
+
+@pytest.mark.parametrize(
+    ("given", "classes"),
+    [
+        ({"labels": np.arange(30) % 3 - 1}, ["-1", "0", "1"]),
+        ({"labels": np.array([207, 281, 970])[np.arange(30) % 3]}, ["207", "281", "970"]),
+        ({"labels": np.arange(30) % 3 + 1, "class_names": ["none", "a", "b", "c"]}, ["a", "b", "c"]),
+        ({"labels": (np.arange(30) % 3).astype(float)}, ["0", "1", "2"]),
+        ({"labels": np.array([b"a", b"b", b"c"])[np.arange(30) % 3]}, ["a", "b", "c"]),
+    ],
+)
+def test_labels_of_ones_own_are_the_same_classes_to_all_commands(imprint, place, given, classes):
+    arrays(place, "own.npz", **given)
+    assert json.loads(imprint("fit own.npz -o l.safetensors --gen mean --json"))["classes"] == classes
+    assert f"30 samples of {len(classes)} classes" in imprint("compare own.npz --gen mean --folds 2")
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"labels": np.arange(30) / 2}, "neither whole numbers nor names"),
+        ({"class_names": ["crane", "crane", "wren"]}, "a name stands twice"),
+        ({"class_names": ["a", "b"]}, "do not fit the 2 'class_names'"),
+        ({"ids": np.arange(29)}, "30 embeddings and ids of shape (29,)"),
+    ],
+)
+def test_labels_that_will_not_do_are_refused_by_all_commands(imprint, place, given, said):
+    arrays(place, "own.npz", **given)
+    for command in ("fit own.npz -o l.safetensors", "compare own.npz --folds 2"):
+        assert said in imprint(command, code=2)
+
+
+def test_images_beside_the_folders_of_classes_are_told_of(imprint, place):
+    (place / "mixed").mkdir()
+    (place / "mixed" / "sub").symlink_to(place / "photos" / "one")
+    (place / "mixed" / ".hidden.png").write_bytes(b"no image")
+    for i in range(2):
+        Image.new("L", (8, 8)).save(place / f"mixed/{i}.png")
+    assert json.loads(imprint(f"embed mixed -o mixed.h5 {FM} --json"))["samples"] == 2
+    said = imprint("fit mixed.h5 -o l.safetensors", code=2)
+    assert "has no classes" in said and "a folder for each class" in said
+    assert "mixed/0.png is one image" in imprint(f"fit mixed/0.png -o l.safetensors {FM}", code=2)
+
+
+def test_the_command_that_a_comparison_prints_makes_that_head(imprint, place, embedded):
+    options = (
+        "--input-size 24 --mean 0.1 0.2 0.3 --std 1 1 1 --interpolation bilinear --seed 3 --ls-lambda 0.5"
+    )
+    said = imprint(f"compare photos {FM} {options} --gen mean --folds 2").splitlines()[-1]
+    for option in options.replace(" --", "\n--").splitlines():
+        name, *values = option.split()
+        told = said.split(f"{name} ")[1].split(" --")[0].split()
+        assert [float(v) if v[0].isdigit() else v for v in told] == [
+            float(v) if v[0].isdigit() else v for v in values
+        ]
+    imprint(said.strip().removeprefix("imprint "))
+    arrays(place, "my birds.npz")
+    assert "'my birds.npz'" in heads._fit_command(
+        argparse.Namespace(source="my birds.npz", **heads.SHARED), pd.Series(dict.fromkeys(heads.METHOD))
+    )
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        (f"embed photos -o x.h5 {FM} --batch-size -1", "-1 is not a positive whole number"),
+        (f"fit photos -o x.safetensors {FM} --gen kmean", "kmean"),
+        (f"compare photos {FM} --folds 50", "50 folds need"),
+        ("fit photos.h5 -o x.safetensors --seed -1", "-1 is not a whole number from 0"),
+        ("fit photos.h5 -o x.safetensors --k abc", "abc is not a positive whole number"),
+        ("fit photos.h5 -o x.safetensors --m 7", "add --agg mnn"),
+        ("fit photos.h5 -o x.safetensors --preset qi --k 5", "leaves no choice of k"),
+        ("fit photos.h5 -o x.safetensors --group trian", "has no group 'trian'"),
+        ("compare photos.h5 --ls-lambda 0", "0 is not a positive number"),
+        ("predict net.safetensors new", "is no head of imprint"),
+    ],
+)
+def test_what_cannot_be_is_told_before_images_are_embedded(
+    imprint, place, embedded, monkeypatch, command, said
+):
+    monkeypatch.setattr("imprint.fm.extract.extract", None)
+    assert said in imprint(command, code=2)

@@ -200,10 +200,11 @@ def test_intervals_of_paired_differences_do_not_know_how_hard_tasks_are():
 
 
 def test_intervals_where_there_is_nothing_to_resample():
-    low, high = statistics.mean_intervals(np.array([[0.5, 0.1], [0.5, 0.2], [0.5, 0.3]]))
+    samples = np.array([[0.5, 0.1], [0.5, 0.2], [0.5, 0.3]] * 2)
+    low, high = statistics.mean_intervals(samples)
     assert low[0] == high[0] == 0.5 and low[1] < 0.2 < high[1]
-    for samples in (np.empty((0, 2)), np.ones((1, 2))):
-        assert np.isnan(statistics.mean_intervals(samples)).all()
+    for few in (np.empty((0, 2)), np.ones((1, 2)), samples[:5]):
+        assert np.isnan(statistics.mean_intervals(few)).all()
     assert statistics.mean_intervals(np.empty((5, 0)))[0].shape == (0,)
 
 

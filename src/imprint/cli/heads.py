@@ -6,12 +6,13 @@ import argparse
 import csv
 import json
 import os
+import shlex
 import sys
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from imprint.cli.embeddings import add_options, embed, embeddings, images
+from imprint.cli.embeddings import add_options, embed, embeddings, images, positive
 from imprint.errors import UserError
 
 if TYPE_CHECKING:
@@ -25,6 +26,11 @@ FM = (
     "a study of imprint wrote"
 )
 METHOD = ("gen", "k", "norm_pre", "norm_post", "norm_inf", "agg", "distance", "m", "weighting")
+# options of compare and fit that change the head, and what they are if not given
+SHARED = {
+    "fm": None, "checkpoint": None, "weights": None, "input_size": None, "mean": None, "std": None, "interpolation": None,
+    "skip_unreadable": False, "group": None, "generators": [], "ls_lambda": 1e-4, "seed": 0,
+}  # fmt: skip
 GENS = ("mean", "kmeans", "all", "ls")
 SHOWN = 10  # rows of a comparison on the terminal
 
@@ -61,16 +67,16 @@ def _add_compare(commands: Any) -> None:
         "--gen", nargs="+", default=list(GENS), help=f"ways to generate proxies ({' '.join(GENS)})"
     )
     command.add_argument(
-        "--k", nargs="+", type=_positive, default=[2, 5, 10, 20], help="proxies per class (2 5 10 20)"
+        "--k", nargs="+", type=positive, default=[2, 5, 10, 20], help="proxies per class (2 5 10 20)"
     )
     command.add_argument(
         "--norm", nargs="+", choices=["none", "l2"], default=["l2"], help="normalisation (l2)"
     )
     command.add_argument(
-        "--m", nargs="+", type=_positive, default=[5], help="neighbours that vote, beside max (5)"
+        "--m", nargs="+", type=positive, default=[5], help="neighbours that vote, beside max (5)"
     )
-    command.add_argument("--folds", type=_positive, default=5, help="parts of the cross-validation (5)")
-    command.add_argument("--seed", type=int, default=0, help="of the folds and of GEN (0)")
+    command.add_argument("--folds", type=positive, default=5, help="parts of the cross-validation (5)")
+    command.add_argument("--seed", type=_seed, default=0, help="of the folds and of GEN (0)")
     command.add_argument("--output", type=Path, help="write the whole table to this CSV file")
     _add_fitting(command, "print the table as JSON")
 
@@ -94,17 +100,15 @@ def _add_fit(commands: Any) -> None:
         "--preset", default="westerhoff", help="qi, hosoda, janson, westerhoff (default) or oracle"
     )
     method.add_argument("--gen", help="how proxies are generated: mean, kmeans, kmedoids, all, ls, ...")
-    method.add_argument(
-        "--k", type=lambda k: k if k == "auto" else _positive(k), help="proxies per class, or auto"
-    )
+    method.add_argument("--k", type=_k, help="proxies per class, or auto")
     method.add_argument("--norm-pre", help="of training embeddings: none, l2")
     method.add_argument("--norm-post", help="of proxies: none, l2, quantile, quantile_pooled, quantile_fm")
     method.add_argument("--norm-inf", help="of embeddings to predict: none, l2")
     method.add_argument("--agg", help="max, or mnn: m neighbours vote")
     method.add_argument("--distance", help="inner_product, cosine, euclidean, manhattan, mahalanobis")
-    method.add_argument("--m", type=_positive, help="neighbours that vote")
+    method.add_argument("--m", type=positive, help="neighbours that vote")
     method.add_argument("--weighting", help="of votes: uniform, distance")
-    method.add_argument("--seed", type=int, default=0, help="of GEN (0)")
+    method.add_argument("--seed", type=_seed, default=0, help="of GEN (0)")
     _add_fitting(command, "print what was made as JSON")
 
 
@@ -150,7 +154,7 @@ def _add_embed(commands: Any) -> None:
 
 def _add_fitting(command: argparse.ArgumentParser, json_help: str) -> None:
     """What every command that fits heads takes."""
-    command.add_argument("--ls-lambda", type=float, default=1e-4, help="ridge of ls and kls (1e-4)")
+    command.add_argument("--ls-lambda", type=_ridge, default=1e-4, help="ridge of ls and kls (1e-4)")
     command.add_argument("--json", action="store_true", help=json_help)
     _add_generators(command)
     add_options(command, FM)
@@ -174,23 +178,37 @@ def _load_generators(arguments: argparse.Namespace) -> None:
         load_file(file)
 
 
-def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not a positive whole number")
+def _k(text: str) -> int | str:
+    return text if text == "auto" else positive(text)
+
+
+def _seed(text: str) -> int:
+    if not text.isdecimal() or int(text) >= 2**32:
+        raise argparse.ArgumentTypeError(f"{text} is not a whole number from 0 to {2**32 - 1}")
+    return int(text)
+
+
+def _ridge(text: str) -> float:
+    number = float(text)
+    if not 0 < number < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text} is not a positive number")
     return number
 
 
 def run_compare(arguments: argparse.Namespace) -> int:
     """Print the ranked table."""
-    from imprint.compare import compare, small_grid
+    from imprint.compare import check_folds, compare, small_grid
     from imprint.generate import GENERATORS
 
     _load_generators(arguments)
     unknown = [gen for gen in arguments.gen if gen not in GENERATORS]
     if unknown:
         raise UserError(f"unknown GEN {unknown[0]}; known: {', '.join(GENERATORS)}")
-    given = embeddings(arguments.source, arguments, labelled=True)
+    if arguments.output:
+        arguments.output.parent.mkdir(parents=True, exist_ok=True)
+    given = embeddings(
+        arguments.source, arguments, labelled=True, check=lambda y: check_folds(y, arguments.folds)
+    )
     grid = small_grid(arguments.gen, arguments.k, arguments.norm, arguments.m)
     table = compare(
         given.x, given.y, grid,
@@ -226,12 +244,19 @@ def run_compare(arguments: argparse.Namespace) -> int:
 
 
 def _fit_command(arguments: argparse.Namespace, best: pd.Series) -> str:
+    """The command that makes this head, with all options that it shares with `compare`."""
     import pandas as pd
 
-    options = [f"--{name.replace('_', '-')} {best[name]}" for name in METHOD if not pd.isna(best[name])]
-    fm = f" --fm {arguments.fm}" if arguments.fm else ""
-    checkpoint = f" --checkpoint {arguments.checkpoint}" if arguments.checkpoint else ""
-    return f"imprint fit {arguments.source} -o head.safetensors{fm}{checkpoint} {' '.join(options)}"
+    words = ["imprint", "fit", str(arguments.source), "-o", "head.safetensors"]
+    for name, default in SHARED.items():
+        value = getattr(arguments, name)
+        if value != default:
+            given = [] if value is True else value if isinstance(value, list) else [value]
+            words += [f"--{name.replace('_', '-')}", *map(str, given)]
+    for name in METHOD:
+        if not pd.isna(best[name]):
+            words += [f"--{name.replace('_', '-')}", str(best[name])]
+    return shlex.join(words)
 
 
 def run_fit(arguments: argparse.Namespace) -> int:
@@ -244,6 +269,10 @@ def run_fit(arguments: argparse.Namespace) -> int:
     own = {name: value for name in METHOD if (value := getattr(arguments, name)) is not None}
     parameters = {**own, "random_state": arguments.seed, "ls_lambda": arguments.ls_lambda}
     made = ImprintingClassifier.preset(arguments.preset, **parameters)
+    if made.norm_post != "quantile_fm":  # which needs the FM first
+        made.check_parameters()
+    _check_options(made, own)
+    arguments.output.parent.mkdir(parents=True, exist_ok=True)
     given = embeddings(arguments.source, arguments, labelled=True)
     if made.norm_post == "quantile_fm":
         made.set_params(fm_classifier=given.classifier)
@@ -269,6 +298,20 @@ def run_fit(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _check_options(made: Any, own: dict[str, Any]) -> None:
+    """A `UserError` for an option that the method has no use for; a GEN in place of one without k gets the usual k."""
+    from imprint.generate import GENERATORS
+
+    takes_k = GENERATORS[made.gen].takes_k
+    if "k" in own and not takes_k and own["k"] != 1:
+        raise UserError(f"--k {own['k']}: GEN {made.gen} leaves no choice of k; choose another by --gen")
+    if "gen" in own and "k" not in own and takes_k and made.k == 1:
+        made.set_params(k=type(made)().k)
+    unused = [f"--{name}" for name in ("m", "weighting") if name in own and made.agg != "mnn"]
+    if unused:
+        raise UserError(f"{' and '.join(unused)}: only neighbours that vote have that; add --agg mnn")
+
+
 def _names(given: Embeddings) -> Any:
     import numpy as np
 
@@ -282,7 +325,9 @@ def run_predict(arguments: argparse.Namespace) -> int:
 
     _load_generators(arguments)
     own = head.load(arguments.head)
-    given = embeddings(arguments.source, arguments, labelled=False, fm=own.about["fm"])
+    if arguments.output:
+        arguments.output.parent.mkdir(parents=True, exist_ok=True)
+    given = embeddings(arguments.source, arguments, labelled=False, head=own)
     if "weights_sha256" in given.provenance:
         own.require_fm(given.provenance)
     elif "weights_sha256" in own.about["fm"]:
@@ -322,7 +367,7 @@ def run_embed(arguments: argparse.Namespace) -> int:
     if not arguments.source.exists():
         raise UserError(f"{arguments.source} does not exist; give a folder of images")
     arguments.output.parent.mkdir(parents=True, exist_ok=True)
-    embed(images(arguments.source, labelled=False), arguments.output, arguments)
+    embed(images(arguments.source, classes="welcome"), arguments.output, arguments)
     facts = facts_of(arguments.output)
     if arguments.json:
         print(json.dumps(facts))

@@ -61,13 +61,16 @@ def _hdf5(path: Path) -> Facts:
                 "kind": "embeddings", "samples": rows.shape[0], "dimensions": rows.shape[1], "type": str(rows.dtype),
                 "classes": len(names), "class_names": names, "skipped": int(file.attrs.get("skipped", 0)), **about,
             }  # fmt: skip
+        groups = {name: part["embeddings"] for name, part in file.items() if "embeddings" in part}
+        if groups:
+            return {"kind": "embeddings", "groups": {name: list(rows.shape) for name, rows in groups.items()}}
         splits = {name: part["images"].shape for name, part in file.items() if "images" in part}
         if splits:
             return {"kind": "images", "splits": {name: list(shape) for name, shape in splits.items()}}
         sets: list[Facts] = []
 
         def visit(name: str, part: Any) -> None:
-            if isinstance(part, h5py.Group) and "labels" in part:
+            if isinstance(part, h5py.Group) and "labels" in part and name.count("/") == 2:
                 norm_pre, seed, draw = name.split("/")
                 own = {
                     "norm_pre": norm_pre,

@@ -64,6 +64,8 @@ def extract(
         raise UserError(f"unknown precision '{precision}'; known: {', '.join(PRECISIONS)}")
     if on_error not in ("fail", "skip"):
         raise UserError(f"on_error '{on_error}' is neither fail nor skip")
+    if batch_size is not None and batch_size < 1:
+        raise UserError(f"batch_size {batch_size} is not a positive number")
     if dtype not in _DTYPES:
         raise UserError(f"embeddings cannot be stored as '{dtype}'; known: {', '.join(_DTYPES)}")
     if len(images) == 0:
@@ -93,6 +95,8 @@ def extract(
         with torch_settings(device, threads, one_by_one) as workers:
             model = Batched(embedder, device, precision)
             _fill(journal, model, images, batch_size or _BATCH[device.type], workers, on_error, dtype)
+        if journal.covered != len(images):
+            raise RuntimeError(f"{journal.covered} of {len(images)} images were embedded")
         skipped = {}
         for _, unread, _ in journal.records():
             skipped |= unread

@@ -54,14 +54,20 @@ def adopt(
         file.attrs["skipped"] = 0
 
 
-def read_arrays(path: Path, split: str | None = None) -> dict:
-    """{embeddings, labels, ids, class_names, classifier, provenance} as far as they are in a file, HDF5 or NPZ."""
+def read_arrays(path: Path, split: str | None = None, required: bool = False) -> dict:
+    """{embeddings, labels, ids, class_names, classifier, provenance} as far as they are in a file, HDF5 or NPZ.
+
+    split: a group of an HDF5 file, in place of its root; required: a `UserError` if it has none of that name.
+    """
     names = ("embeddings", "labels", "ids", "class_names", "classifier")
     if path.suffix in (".h5", ".hdf5"):
         with store.open_hdf5(path) as file:
+            if required and split and split not in file:
+                there = [name for name, part in file.items() if hasattr(part, "items")]
+                raise UserError(f"{path} has no group '{split}'; it has: {', '.join(there) or 'none'}")
             group = file.get(split, file) if split else file
             found = {
-                name: group[name].asstr()[:] if group[name].dtype.kind == "O" else group[name][:]
+                name: group[name].asstr()[:] if group[name].dtype.kind in "OS" else group[name][:]
                 for name in names
                 if name in group
             }
@@ -69,13 +75,15 @@ def read_arrays(path: Path, split: str | None = None) -> dict:
             if "provenance" in file.attrs:
                 found["provenance"] = json.loads(file.attrs["provenance"])
         if attribute is not None and "class_names" not in found:
-            found["class_names"] = json.loads(attribute) if isinstance(attribute, str) else list(attribute)
+            listed = json.loads(attribute) if isinstance(attribute, str) else list(attribute)
+            found["class_names"] = [n.decode() if isinstance(n, bytes) else n for n in listed]
         return found
     if path.suffix != ".npz":
         raise UserError(f"{path}: '{path.suffix}' is none of .npz, .h5, .hdf5")
     try:
         with np.load(path) as file:
-            return {name: file[name] for name in names if name in file}
+            found = {name: file[name] for name in names if name in file}
+            return {n: np.char.decode(a, "utf-8") if a.dtype.kind == "S" else a for n, a in found.items()}
     except FileNotFoundError:
         raise UserError(f"{path} does not exist") from None
     except Exception as error:  # numpy raises BadZipFile, ValueError (objects), EOFError, ...

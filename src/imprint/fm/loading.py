@@ -100,4 +100,6 @@ def reads_one_by_one(images: Images, transform: Transform) -> bool:
 def unreadable(images: Images, position: int, reason: str) -> UserError:
     """The user's error for an image that cannot be read."""
     path = images.folder / images.ids[position] if images.folder else images.ids[position]
-    return UserError(f"image {path} cannot be read: {reason}; mend or remove it, or set on_error to skip")
+    return UserError(
+        f"image {path} cannot be read: {reason}; mend or remove it, or leave such images out (`on_error: skip`, --skip-unreadable)"
+    )

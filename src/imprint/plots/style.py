@@ -5,6 +5,7 @@ A figure is laid out for the width it is printed at, so that its smallest text h
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -110,15 +111,23 @@ GENS = {
     "cov_max": Look(COLOURS[3], "v", DASHES[0]),
     "random": Look(COLOURS[1], "s", DASHES[1]),
     "kls": Look(COLOURS[5], "P", DASHES[1]),
+    "pam": Look(COLOURS[4], "d", DASHES[1]),
     "mean": Look(GREY, None, DASHES[2]),
     "all": Look(GREY, None, DASHES[1]),
     "ls": Look(INK, None, DASHES[0]),
 }
 
 
+OTHERS = tuple(marker for marker in MARKERS if marker not in {look.marker for look in GENS.values()})
+
+
 def gen_look(gen: str) -> Look:
-    """The look of a GEN, the same in every figure; one that has none yet gets a black line with stars."""
-    return GENS.get(gen, Look(COLOURS[6], "*", DASHES[3]))
+    """The look of a GEN, the same in every figure; one of a user's own has it by its name, with a marker of its own kind."""
+    if gen in GENS:
+        return GENS[gen]
+    number, marker = divmod(int(hashlib.sha256(gen.encode()).hexdigest(), 16), len(OTHERS))
+    number, dash = divmod(number, len(DASHES))
+    return Look(COLOURS[number % len(COLOURS)], OTHERS[marker], DASHES[dash])
 
 
 def line_look(which: int, dash: int) -> Look:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from imprint.statistics import PAIR, fullest, mean_intervals, signed_rank
+from imprint.statistics import FEWEST, PAIR, fullest, mean_intervals, signed_rank
 from imprint.tables.registry import noted, table
 
 if TYPE_CHECKING:
@@ -66,7 +66,10 @@ def choice_of_k(scores: pd.DataFrame, collapse: pd.DataFrame, presets: Presets) 
         pd.Series(end, dtype=float).reindex(frame.index) for end in ends
     )
     frame.loc[frame["k"] == AUTO, ["low (points)", "high (points)"]] = np.nan
-    return noted(frame, f"{len(accuracy)} places; an interval is of 95%, by bootstrap over them.")
+    return noted(
+        frame,
+        f"{len(accuracy)} places; an interval is of 95%, by bootstrap over them, of fewer than {FEWEST} there is none.",
+    )
 
 
 def _columns(accuracy: pd.DataFrame, fixed: list[int]):
