@@ -19,7 +19,7 @@ from imprint import __version__, head, normalize
 from imprint.aggregate import AGGREGATIONS, DISTANCES, TINY, WEIGHTINGS, Ranking
 from imprint.errors import UserError
 from imprint.evaluate import MEMORY, Candidate, predict, ranking
-from imprint.generate import GENERATORS, proxy_sets
+from imprint.generate import ANY_K, GENERATORS, proxy_sets
 from imprint.generate.auto import choose_k
 from imprint.generate.least_squares import factored, gram, group_sums, pseudo_classes, weights
 from imprint.method import Configuration, Scoring
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     import torch
 
 IMBALANCE = 10  # times the samples of the smallest class that the largest has without a warning
-_ANY_K = 1  # what a GEN without a choice of k is called with
 
 
 class Nearest(NamedTuple):
@@ -472,7 +471,7 @@ class ImprintingClassifier(ClassifierMixin, BaseEstimator):
         self._moments, self._mapped = moments, mapped
 
     def _generated(self, x: np.ndarray, y: np.ndarray, first: int, gen: str | None = None) -> ProxySet:
-        k = self.k_ or _ANY_K
+        k = self.k_ or ANY_K
         return proxy_sets(x, y, gen or self.gen, [k], [self.seed_], first=first)[k, self.seed_]
 
     def _from_all_classes(
@@ -536,7 +535,7 @@ class ImprintingClassifier(ClassifierMixin, BaseEstimator):
 
     def _configuration(self) -> Configuration:
         votes = (self.weighting, int(self.m)) if self.agg == "mnn" else (None, None)
-        k = None if self.gen == "all" else self.k_ or _ANY_K
+        k = None if self.gen == "all" else self.k_ or ANY_K
         return Configuration(
             self.norm_pre, self.gen, k, self.norm_post, self.norm_inf, self.agg, self.distance, *votes
         )

@@ -61,6 +61,7 @@ class Generator:
 
 
 GENERATORS: dict[str, Generator] = {}
+ANY_K = 1  # what a GEN without a choice of k is called with
 
 
 def missing(gen: str, package: str) -> str:

@@ -11,12 +11,10 @@ import numpy as np
 
 from imprint import normalize
 from imprint.data.tasks import Pool, draw_shots, require_all, select
-from imprint.generate import GENERATORS, proxy_sets
+from imprint.generate import ANY_K, GENERATORS, proxy_sets
 from imprint.generate.auto import choose_k
 from imprint.kept import Kept, Work, digest, key
 from imprint.store import ProxySet, ProxySets, proxies_of
-
-ANY_K = 1  # what a GEN without a choice of k is called with
 
 
 def _training_rows(

@@ -95,7 +95,7 @@ def gain_over_nc1(scores: pd.DataFrame, collapse: pd.DataFrame, presets: Presets
     fms, families = natural_order(points["fm"]), natural_order(points["family"])
     regions = _regions(points)
     facts = (
-        f"GEN kmeans; {text}\n{len(points)} points, one for each FM, task and draw; dotted: thirds of them\n"
+        f"GEN kmeans; {text}\nn = {len(points)}, a point for each FM, task and draw; dotted: thirds of them\n"
         f"Slope: points per tenfold NC1; {RHO} and p: Spearman's, as if independent"
     )
     fig = style.sheet("Gain of several proxies against neural collapse", facts, 2.5)

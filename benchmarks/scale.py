@@ -1,0 +1,60 @@
+"""What Snakemake itself costs: a dry run of the paper's study, and a run of a finished study.
+
+    python -m benchmarks.scale [--finished .] [--rounds 3]
+
+The dry run of config/paper.yaml is made in an empty folder, so that all its jobs are planned. `--finished` is a working directory
+whose study (config.yaml) was run to its end, as `make` leaves it; it is said if there is something to do. Bars: at most 6,000
+jobs, 60 s and 8 s.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+
+
+def snakemake(folder: Path, *arguments: str) -> tuple[float, str]:
+    """Seconds of a run in `folder`, and what it said."""
+    command = [sys.executable, "-m", "snakemake", "-s", str(ROOT / "Snakefile"), "--cores", "2", *arguments]
+    start = time.perf_counter()
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    seconds = time.perf_counter() - start
+    said = done.stdout + done.stderr
+    if done.returncode:
+        raise RuntimeError(said[-3000:])
+    return seconds, said
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--finished", type=Path, default=ROOT)
+    parser.add_argument("--rounds", type=int, default=3)
+    given = parser.parse_args()
+    paper = f"study={ROOT / 'config' / 'paper.yaml'}"
+    with tempfile.TemporaryDirectory() as folder:
+        runs = [snakemake(Path(folder), "--dry-run", "--config", paper) for _ in range(given.rounds)]
+    jobs = int(re.findall(r"^total +(\d+)$", runs[0][1], re.MULTILINE)[0])
+    seconds = statistics.median(seconds for seconds, _ in runs)
+    print(f"config/paper.yaml: {jobs:,} jobs (bar 6,000), dry run {seconds:.1f} s (bar 60)")
+    if not (given.finished / "results" / "report.html").exists():
+        print(f"no finished study in {given.finished}; `make` makes one")
+        return
+    if "Nothing to be done" not in snakemake(given.finished, "--dry-run")[1]:
+        print(f"the study in {given.finished} is not finished; `make` finishes it")
+        return
+    seconds = statistics.median(snakemake(given.finished)[0] for _ in range(given.rounds))
+    print(f"a run of the finished study: {seconds:.1f} s (bar 8)")
+
+
+if __name__ == "__main__":
+    main()
