@@ -26,7 +26,8 @@ METHOD = list(Configuration._fields)
 ALPHA = 0.05
 ONE_K = ("mean", "all", "ls")  # GENs that leave no choice of k
 FEWEST = 6  # rows for a bootstrap interval
-EXACT = 50  # differences up to which the distribution of signed ranks is enumerated
+EXACT_DIFFERENCES = 50  # up to so many non-zero differences p of the signed-rank test is exact
+EXACT_POINTS = 8  # up to so many points all orders are enumerated for p of Spearman's rho
 
 
 @dataclass(frozen=True)
@@ -204,7 +205,7 @@ def signed_rank(first: np.ndarray, second: np.ndarray) -> SignedRank:
     higher, lower = rank[differences > 0].sum(), rank[differences < 0].sum()
     statistic = min(higher, lower)
     own = rank[differences != 0]
-    few = len(own) <= EXACT
+    few = len(own) <= EXACT_DIFFERENCES
     p = _exact(own, statistic) if few else wilcoxon(differences, zero_method="pratt").pvalue
     return SignedRank(float(statistic), float(p), float((higher - lower) / rank.sum()))
 
@@ -380,13 +381,10 @@ def spearman(x: np.ndarray, y: np.ndarray) -> tuple[float, float]:
 
     found = spearmanr(x, y)
     rho, p = float(found.statistic), float(found.pvalue)
-    if len(x) <= EXACT:
+    if len(x) <= EXACT_POINTS:
         a, b = rankdata(x) - (len(x) + 1) / 2, rankdata(y) - (len(x) + 1) / 2
         orders = np.array(list(permutations(b)))
         p = float(np.mean(np.abs(orders @ a) >= abs(a @ b) - 1e-9))
     elif abs(rho) > 1 - 1e-12:
         p = 2 / factorial(len(x))
     return rho, p
-
-
-EXACT = 8  # points whose orders can all be gone through

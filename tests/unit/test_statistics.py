@@ -1,5 +1,8 @@
 """Ranks, tests and groups of methods, against published examples and scipy."""
 
+from collections import Counter
+from fractions import Fraction
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -90,13 +93,41 @@ def test_wilcoxon_of_demsars_example():
     assert test.effect == pytest.approx((93 - 12) / (93 + 12))  # R+ = 93
 
 
+def p_by_all_signs(differences):
+    """Two-sided p of the signed-rank test with Pratt's zeros: every choice of signs counted, in whole numbers."""
+    doubled = [int(r) for r in 2 * stats.rankdata(np.abs(differences))]  # ranks of ties are halves
+    ranks = [r for r, d in zip(doubled, differences, strict=True) if d]
+    lower = sum(r for r, d in zip(doubled, differences, strict=True) if d < 0)
+    ways = Counter({0: 1})
+    for r in ranks:
+        ways = ways + Counter({total + r: count for total, count in ways.items()})
+    statistic = min(lower, sum(ranks) - lower)
+    tail = sum(count for total, count in ways.items() if total <= statistic)
+    return min(1.0, float(Fraction(2 * tail, 2 ** len(ranks))))
+
+
+@given(st.lists(st.integers(-4, 4), min_size=1, max_size=50).filter(any))
+def test_p_is_exact_for_up_to_50_differences_with_ties_and_zeros(differences):
+    d = np.array(differences, dtype=float)
+    found = statistics.signed_rank(d, np.zeros(len(d)))
+    assert found.p == pytest.approx(p_by_all_signs(d), rel=1e-9)
+
+
+@given(st.permutations(range(1, 51)), st.lists(st.booleans(), min_size=50, max_size=50), st.integers(1, 50))
+def test_p_is_exact_for_up_to_50_differences_without_ties(order, signs, n):
+    d = np.array([rank if up else -rank for rank, up in zip(order[:n], signs[:n], strict=True)], dtype=float)
+    expected = stats.wilcoxon(d, method="exact").pvalue
+    assert statistics.signed_rank(d, np.zeros(n)).p == pytest.approx(expected, rel=1e-9)
+
+
 @given(st.lists(st.integers(-3, 3), min_size=2, max_size=7).filter(any))
-def test_exact_p_with_ties_and_zeros_is_that_of_all_signs(differences):
+def test_the_count_of_all_signs_is_that_of_scipy(differences):
     # scipy flips the signs of all differences, zeros too, which changes nothing
     d = np.array(differences, dtype=float)
     expected = stats.wilcoxon(d, zero_method="pratt", method=stats.PermutationMethod())
     found = statistics.signed_rank(d, np.zeros(len(d)))
     assert (found.statistic, found.p) == pytest.approx((expected.statistic, expected.pvalue))
+    assert p_by_all_signs(d) == pytest.approx(expected.pvalue)
 
 
 def test_p_of_many_pairs_is_scipys_approximation():

@@ -60,6 +60,10 @@ GIVEN = {
 }
 
 
+def pytest_addoption(parser):
+    parser.addoption("--write-golden", action="store_true", help="store the numbers of test_golden.py anew")
+
+
 @dataclass
 class Study:
     """A working directory with a configuration."""
