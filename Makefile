@@ -1,33 +1,45 @@
-# `make` runs the default study to results/report.html; `make test` runs all tests. Both set up .venv first.
+# `make` runs the default study to results/report.html; `make test` runs all tests. Both set up .venv first, with all
+# extras but `pam`, whose licence is the GPL.
 
 PYTHON ?= python3.11
 CORES ?= $(shell getconf _NPROCESSORS_ONLN)
 BIN := .venv/bin
 QUIETLY := --quiet --disable-pip-version-check
+COMPILE := uv pip compile --universal --generate-hashes --quiet --no-header --no-emit-index-url
 # byte code that is kept makes every job start in half the time
 unexport PYTHONDONTWRITEBYTECODE
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: study status test test-slurm lint format schema lock clean
+.PHONY: study status test test-slurm coverage lint format docs schema lock clean
 
 study: .venv/ready
 	snakemake --cores $(CORES)
 
-# what is done, what is to do and why, how long it takes
+# what is done, what remains and why, how long it takes
 status: .venv/ready
 	imprint status
 
 test: .venv/ready
 	pytest
 
-# the tiny study on a SLURM of one node, which this starts: as root on Debian, else skipped
+# a small study on a SLURM of one node, which this starts: as root on Debian, else skipped
 test-slurm: .venv/ready
 	pytest -n0 -rs tests/slurm
+
+# which lines of the library its tests run, those of tests/workflow aside
+coverage: .venv/ready
+	pytest tests src/imprint --ignore tests/workflow --cov --cov-report term:skip-covered
 
 lint: .venv/ready
 	ruff check .
 	ruff format --check .
 	snakefmt --check Snakefile workflow/rules
+	mypy
+	lint-imports
+
+# the documentation, to site/index.html
+docs: .venv/ready
+	NO_MKDOCS_2_WARNING=1 mkdocs build --strict --quiet
 
 format: .venv/ready
 	ruff check --fix .
@@ -35,9 +47,9 @@ format: .venv/ready
 	snakefmt Snakefile workflow/rules
 
 schema: .venv/ready
-	python -m imprint.config.schema > workflow/schemas/config.schema.json
+	python -m imprint.study.schema > workflow/schemas/config.schema.json
 
-# uv installs the locked packages in a fraction of pip's time; pip does it where uv knows no way to the registry
+# uv installs the locked packages in a fraction of pip's time; pip does it where uv cannot reach the registry
 .venv/ready: requirements.lock requirements-setup.lock pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install $(QUIETLY) --require-hashes -r requirements-setup.lock
@@ -47,8 +59,8 @@ schema: .venv/ready
 	touch $@
 
 lock: .venv/ready
-	uv pip compile pyproject.toml --group dev --universal --generate-hashes --quiet --no-header -o requirements.lock
-	echo uv | uv pip compile - --universal --generate-hashes --quiet --no-header -o requirements-setup.lock
+	$(COMPILE) pyproject.toml --extra study --extra onnx --extra slurm --group dev --group docs -o requirements.lock
+	echo uv | $(COMPILE) - -o requirements-setup.lock
 
 clean:
-	rm -rf .venv .snakemake results/*
+	rm -rf .venv .snakemake site results/*

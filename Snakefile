@@ -7,55 +7,44 @@ import atexit
 import os
 import re
 import sys
+from functools import cache
 from pathlib import Path
 
-from imprint.config import load_for_workflow
+from imprint.data.sources import SOURCES
 from imprint.errors import UserError
-from imprint.plots import FIGURES
-from imprint.store import canonical
-from imprint.tables import TABLES
-from imprint.workflow.fingerprint import fingerprint
-from imprint.workflow.job import end_at_once
-from imprint.workflow.ready import ready
-from imprint.workflow.sharing import FOLDER, origin, output_cache
+from imprint.fm.models import FM_SOURCES
+from imprint.method.configuration import AGGREGATIONS, Auto, Every
+from imprint.method.generate import GENERATORS
+from imprint.report.figures import FIGURES
+from imprint.report.tables import TABLES
+from imprint.store import paths
+from imprint.store.blocks import blocks_file
+from imprint.store.files import canonical
+from imprint.study import inputs, running, specs
+from imprint.study.fingerprint import fingerprint
+from imprint.study.grid import Group
+from imprint.study.jobs.job import end_at_once
+from imprint.study.load import load_for_workflow
+from imprint.study.output_cache import origin, output_cache
+from imprint.study.startup import check_startup, future_files
 
 try:
-    study = load_for_workflow(workflow.overwrite_configfiles, workflow.config_settings.config)
+    study = load_for_workflow(config)
     sharing = output_cache(os.environ)
-    if workflow.is_main_process:
-        ready(study.root)
+    check_startup(study.root)
 except UserError as error:
     print(error, file=sys.stderr)
     sys.exit(1)
 
-if sharing:  # as --cache does; jobs on a cluster are not told of it unless the rules are named
-    workflow.workflow_settings.cache = ["weights", "pretrain", "embed"]
-
 atexit.register(end_at_once)
-
-selections = {name: study.selection(name) for name in study.config.experiments}
-
-# what scripts read from it is not tracked: places of data, devices, what a digest among the params stands for, and
-# how to start Snakemake again
-config = study.config.model_dump(mode="json") | {
-    "roots": study.roots(),
-    "weights": study.fetched() + study.pretrained(),
-    "shared": os.environ[FOLDER] if sharing else None,
-    "selections": selections,
-    "about": study.about(),
-    "summary": study.summary(),
-    "snakefile": workflow.main_snakefile,
-    "configfiles": [str(path) for path in workflow.overwrite_configfiles],
-    "overrides": dict(workflow.config_settings.config),
-}
 
 
 pathvars:
     results=study.config.results,
-    logs=f"{study.config.results}/logs",
+    logs=f"{study.config.results}/{paths.LOGS}",
 
 
-report: "workflow/report/workflow.rst"
+report: str(paths.report_text(study.root).absolute())
 
 
 localrules:  # on a cluster the network often ends at its login node
@@ -80,7 +69,7 @@ rule all:
     """The whole study, to its report."""
     default_target: True
     input:
-        "<results>/report.html",
+        paths.report_file(results),
 
 
 rule study:
@@ -90,16 +79,19 @@ rule study:
 
 
 onstart:
-    if (
-        workflow.local_exec
-    ):  # no queue to spare; a run would end by waiting out the last second of its limit
-        workflow.scheduler.job_rate_limiter = None
+    running.begin(study.root)
 
 
 onsuccess:
-    if (study.root / "report.html").exists():
-        print(f"The report is {study.root}/report.html; open it in a browser.", file=sys.stderr)
+    running.end(study.root)
+    page = paths.report_file(study.root)
+    if page.exists():
+        print(f"The report is {page}; open it in a browser.", file=sys.stderr)
 
 
 onerror:
-    print(f"Some jobs failed; what they said is above and in {study.root}/logs.", file=sys.stderr)
+    running.end(study.root)
+    logs = paths.logs_folder(study.root)
+    print(f"Some jobs failed; their messages are above and in {logs}.", file=sys.stderr)
+    if advice := future_files(study.root):
+        print(advice, file=sys.stderr)

@@ -18,12 +18,14 @@ import numpy as np
 
 from benchmarks.data import made
 from imprint import ImprintingClassifier
-from imprint.normalize import l2
+from imprint.method.normalize import l2
 
 SEED = 17121997
 
 
-def compare(what: str, own: Callable[[], object], limit: Callable[[], object], repeats: int) -> None:
+def compare(
+    what: str, own: Callable[[], object], limit: Callable[[], object], repeats: int
+) -> None:
     """Print the median seconds of both and of their ratio."""
     times = np.empty((repeats, 2))
     for i in range(repeats):

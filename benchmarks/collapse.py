@@ -9,8 +9,8 @@ import numpy as np
 
 from benchmarks.clock import seconds
 from benchmarks.data import made
-from imprint.collapse import collapse
-from imprint.normalize import l2
+from imprint.method.collapse import collapse
+from imprint.method.normalize import l2
 
 
 def by_matrices(x: np.ndarray, y: np.ndarray, classes: int) -> tuple[float, float]:

@@ -18,10 +18,14 @@ class Data:
     classes: int
 
 
-def made(train: int = 60_000, test: int = 10_000, d: int = 512, classes: int = 10, seed: int = 0) -> Data:
+def made(
+    train: int = 60_000, test: int = 10_000, d: int = 512, classes: int = 10, seed: int = 0
+) -> Data:
     """Embeddings as a ReLU network gives them: non-negative, each class a mixture of five clusters."""
     rng = np.random.default_rng(seed)
-    centres = np.maximum(rng.normal(size=(classes, 1, d)) + 0.7 * rng.normal(size=(classes, 5, d)), 0)
+    centres = np.maximum(
+        rng.normal(size=(classes, 1, d)) + 0.7 * rng.normal(size=(classes, 5, d)), 0
+    )
 
     def split(n: int) -> tuple[np.ndarray, np.ndarray]:
         y, cluster = rng.integers(0, classes, n), rng.integers(0, 5, n)

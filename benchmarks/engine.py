@@ -20,9 +20,10 @@ from itertools import product
 import numpy as np
 
 from benchmarks.data import Data, made
-from imprint import generate, normalize
-from imprint.evaluate import Candidate, Effort, evaluate
-from imprint.method import Scoring
+from imprint.method import normalize
+from imprint.method.configuration import Scoring
+from imprint.method.engine import Candidate, Effort, evaluate
+from imprint.method.generate.proxy_sets import proxy_sets
 
 SEEDS = (17121997, 123987, 12412312)
 
@@ -38,7 +39,9 @@ def agg_scorings(norm_pre: str) -> tuple[Scoring, ...]:
     for post, inf in product(("none", "l2"), ("none", "l2") if norm_pre == "none" else ("l2",)):
         found.append(Scoring(post, inf, "max", "inner_product"))
         for distance, weighting, m in product(
-            ("euclidean", "cosine", "manhattan", "mahalanobis"), ("uniform", "distance"), (1, 3, 5, 20, 50)
+            ("euclidean", "cosine", "manhattan", "mahalanobis"),
+            ("uniform", "distance"),
+            (1, 3, 5, 20, 50),
         ):
             found.append(Scoring(post, inf, "mnn", distance, weighting, m))
     return tuple(found)
@@ -48,7 +51,8 @@ def gen_scorings(norm_pre: str) -> tuple[Scoring, ...]:
     """NORMpost none, l2 and quantile with max and the inner product."""
     infs = ("none", "l2") if norm_pre == "none" else ("l2",)
     return tuple(
-        Scoring(post, inf, "max", "inner_product") for post, inf in product(("none", "l2", "quantile"), infs)
+        Scoring(post, inf, "max", "inner_product")
+        for post, inf in product(("none", "l2", "quantile"), infs)
     )
 
 
@@ -56,23 +60,21 @@ def grid(data: Data, gens: Iterable[tuple[str, list[int]]], scorings, label: str
     """Generate, then evaluate, as the jobs of the workflow do; prints the time of each part."""
     counted = 0
     candidates, times = [], {}
+    samples = {}  # proxies that are the same samples share products
     for norm_pre in ("none", "l2"):
         x = normalize.apply(norm_pre, data.x)
         for gen, ks in gens:
             start = time.perf_counter()
-            sets = generate.proxy_sets(x, data.y, gen, ks, SEEDS)
+            sets = proxy_sets(x, data.y, gen, ks, SEEDS)
             times[gen] = times.get(gen, 0) + time.perf_counter() - start
             counted += len(sets) * len(scorings(norm_pre))
-            for own in {id(s): s for s in sets.values()}.values():
-                values = own.values if own.samples is None else data.x[own.samples]
-                unit = own.samples is not None and norm_pre == "l2"
-                candidates.append(Candidate(values, own.labels, scorings(norm_pre), unit))
+            for proxies in dict.fromkeys(sets.values()):
+                values, key, unit = proxies.values, None, False
+                if proxies.samples is not None:
+                    key, unit = proxies.samples.tobytes(), norm_pre == "l2"
+                    values = samples.setdefault(key, data.x[proxies.samples])
+                candidates.append(Candidate(values, proxies.labels, scorings(norm_pre), unit, key))
         del x
-    same = {len(c.labels): c for c in candidates if len(c.labels) == len(data.x)}
-    candidates = [
-        Candidate(same[len(c.labels)].values, c.labels, c.scorings, c.unit) if len(c.labels) in same else c
-        for c in candidates
-    ]
     effort = Effort()
     start = time.perf_counter()
     evaluate(data.test_x, data.test_y, data.classes, candidates, effort=effort)
@@ -104,7 +106,9 @@ def scoring(data: Data, repeats: int) -> None:
     order = np.argsort(data.y, kind="stable")
     proxies, labels = data.x[order], data.y[order]
     print("  60,000 proxies                     products  scoring    ratio")
-    for distance, m in product(("inner_product", "euclidean", "cosine", "mahalanobis", "manhattan"), (1, 50)):
+    for distance, m in product(
+        ("inner_product", "euclidean", "cosine", "mahalanobis", "manhattan"), (1, 50)
+    ):
         if distance == "inner_product" and m > 1:
             continue
         name = Scoring(
@@ -142,7 +146,9 @@ def single(data: Data, cut_off: float, sample: int) -> None:
         options = {}
         if distance == "mahalanobis":
             options = {
-                "metric_params": {"VI": np.linalg.inv(np.cov(proxies.T) + 1e-6 * np.eye(proxies.shape[1]))}
+                "metric_params": {
+                    "VI": np.linalg.inv(np.cov(proxies.T) + 1e-6 * np.eye(proxies.shape[1]))
+                }
             }
         nearest = NearestNeighbors(
             n_neighbors=min(m, size), metric=distance, algorithm="brute", **options
@@ -173,14 +179,21 @@ def main() -> None:
     parser.add_argument("--width", type=int, default=512)
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--sample", type=int, default=24, help="configurations that `single` tries")
-    parser.add_argument("--cut-off", type=float, default=45, help="seconds after which `single` extrapolates")
+    parser.add_argument(
+        "--cut-off", type=float, default=45, help="seconds after which `single` extrapolates"
+    )
     arguments = parser.parse_args()
     data = made(arguments.train, arguments.test, arguments.width)
     ks = [1, 5, 20]
     if "scoring" in arguments.what:
         scoring(data, arguments.repeats)
     if "agg" in arguments.what:
-        grid(data, [("kmeans", ks), ("kmedoids", ks), ("mean", [1]), ("all", [1])], agg_scorings, "AGG grid")
+        grid(
+            data,
+            [("kmeans", ks), ("kmedoids", ks), ("mean", [1]), ("all", [1])],
+            agg_scorings,
+            "AGG grid",
+        )
     if "gen" in arguments.what:
         more = [1, 2, 3, 5, 10, 20]
         gens = [(g, more) for g in ("kmeans", "kmedoids", "fps", "cov_max", "random")]

@@ -38,14 +38,20 @@ def photographs(folder: Path, count: int) -> Images:
     for i in range(8):
         layers = (
             np.asarray(
-                Image.fromarray(rng.integers(0, 256, (side, side, 3), dtype=np.uint8)).resize((500, 375))
+                Image.fromarray(rng.integers(0, 256, (side, side, 3), dtype=np.uint8)).resize(
+                    (500, 375)
+                )
             )
             for side in (4, 16, 64, 256)
         )
-        Image.fromarray(np.mean(list(layers), axis=0).astype(np.uint8)).save(folder / f"{i}.jpg", quality=90)
+        Image.fromarray(np.mean(list(layers), axis=0).astype(np.uint8)).save(
+            folder / f"{i}.jpg", quality=90
+        )
     for i in range(8, count):
         os.link(folder / f"{i % 8}.jpg", folder / f"{i}.jpg")
-    return Images(np.zeros(count, np.int64), [f"{i}.jpg" for i in range(count)], ("a",), folder=folder)
+    return Images(
+        np.zeros(count, np.int64), [f"{i}.jpg" for i in range(count)], ("a",), folder=folder
+    )
 
 
 def network():
@@ -53,7 +59,7 @@ def network():
     import torch
     from torchvision import models
 
-    from imprint.fm.models import Embedder
+    from imprint.fm.embedder import Embedder
     from imprint.fm.transforms import Transform
 
     torch.manual_seed(0)
@@ -63,15 +69,15 @@ def network():
     return Embedder(body, Transform((224, 224), (256, 256), "center"), identity)
 
 
-def ratios(embedder, images: Images, given: argparse.Namespace, folder: Path) -> list[float]:
+def ratios(embedder, images: Images, options: argparse.Namespace, folder: Path) -> list[float]:
     """Rate of extraction over that of the bare forward pass, once a round."""
     import torch
 
     from imprint.fm import extract
 
-    device = extract.choose_device(given.device)
-    batch = given.batch or extract._BATCH[device.type]
-    dtype = extract.PRECISIONS[given.precision]
+    device = extract.choose_device(options.device)
+    batch = options.batch or extract._BATCH[device.type]
+    dtype = extract.PRECISIONS[options.precision]
     x = torch.randn(batch, 3, 224, 224).to(device, memory_format=torch.channels_last)
 
     @torch.inference_mode()
@@ -86,17 +92,17 @@ def ratios(embedder, images: Images, given: argparse.Namespace, folder: Path) ->
             embedder,
             images,
             folder / "e.h5",
-            precision=given.precision,
-            device=given.device,
+            precision=options.precision,
+            device=options.device,
             batch_size=batch,
-            threads=given.threads,
+            threads=options.threads,
         )
 
     found = []
     embedder.to(device, memory_format=torch.channels_last)
-    with extract.torch_settings(device, given.threads, False):
+    with extract.torch_settings(device, options.threads, False):
         bare()
-        for number in range(given.rounds):
+        for number in range(options.rounds):
             seconds = {}
             for run in (bare, whole) if number % 2 else (whole, bare):
                 start = time.perf_counter()
@@ -117,10 +123,18 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
 """
 
 
-def peak(count: int, given: argparse.Namespace) -> float:
+def peak(count: int, options: argparse.Namespace) -> float:
     """Peak memory in MiB of a process that embeds so many JPEG files."""
     with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, "-c", MEMORY, folder, str(count), given.device, str(given.threads)]
+        command = [
+            sys.executable,
+            "-c",
+            MEMORY,
+            folder,
+            str(count),
+            options.device,
+            str(options.threads),
+        ]
         return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
 
 
@@ -130,32 +144,36 @@ def main() -> None:
     )
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--precision", default="float32")
-    parser.add_argument("--batch", type=int, help="images a batch; what extraction chooses by default")
+    parser.add_argument(
+        "--batch", type=int, help="images a batch; what extraction chooses by default"
+    )
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--count", type=int, default=256, help="images a round")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--memory", type=int, nargs="*", default=[256, 1024], help="numbers of images")
-    given = parser.parse_args()
+    parser.add_argument(
+        "--memory", type=int, nargs="*", default=[256, 1024], help="numbers of images"
+    )
+    options = parser.parse_args()
 
     embedder = network()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         kinds = {
-            "28 x 28 in memory": in_memory(given.count, 28, 28),
-            "32 x 32 x 3 in memory": in_memory(given.count, 32, 32, 3),
-            "JPEG files of 500 x 375": photographs(folder / "images", given.count),
+            "28 x 28 in memory": in_memory(options.count, 28, 28),
+            "32 x 32 x 3 in memory": in_memory(options.count, 32, 32, 3),
+            "JPEG files of 500 x 375": photographs(folder / "images", options.count),
         }
         print(
-            f"resnet18 at 224, {given.device}, {given.precision}, {given.threads} threads, {given.rounds} rounds"
+            f"resnet18 at 224, {options.device}, {options.precision}, {options.threads} threads, {options.rounds} rounds"
         )
         for kind, images in kinds.items():
-            found = ratios(embedder, images, given, folder)
+            found = ratios(embedder, images, options, folder)
             print(
                 f"{kind}: {statistics.median(found):.2f} of the bare rate ({min(found):.2f} to {max(found):.2f})",
                 flush=True,
             )
-    for count in given.memory:
-        print(f"{count} JPEG files: peak memory {peak(count, given):.0f} MiB", flush=True)
+    for count in options.memory:
+        print(f"{count} JPEG files: peak memory {peak(count, options):.0f} MiB", flush=True)
 
 
 if __name__ == "__main__":

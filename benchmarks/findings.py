@@ -20,7 +20,9 @@ L2 = ("l2", "l2", "l2")
 
 
 def norms(frame: pd.DataFrame, pre: str, post: str, inf: str) -> pd.DataFrame:
-    return frame[(frame["norm_pre"] == pre) & (frame["norm_post"] == post) & (frame["norm_inf"] == inf)]
+    return frame[
+        (frame["norm_pre"] == pre) & (frame["norm_post"] == post) & (frame["norm_inf"] == inf)
+    ]
 
 
 def plain_max(frame: pd.DataFrame) -> pd.DataFrame:
@@ -54,34 +56,52 @@ def several_proxies(scores: pd.DataFrame) -> None:
     novel = own[own["d"].isna()]
     for k in (5, 20):
         print(compared(f"kmeans k={k} - mean", column(novel, "kmeans", k), column(novel, "mean")))
-    print(compared("kmeans k=20 - random k=20", column(novel, "kmeans", 20), column(novel, "random", 20)))
+    print(
+        compared(
+            "kmeans k=20 - random k=20", column(novel, "kmeans", 20), column(novel, "random", 20)
+        )
+    )
     print(compared("all - kmeans k=20", column(novel, "all"), column(novel, "kmeans", 20)))
     ls = norms(plain_max(scores), "none", "none", "none")
-    print(compared("ls - kmeans k=20", column(ls[ls["d"].isna()], "ls"), column(novel, "kmeans", 20)))
+    print(
+        compared("ls - kmeans k=20", column(ls[ls["d"].isna()], "ls"), column(novel, "kmeans", 20))
+    )
 
 
 def normalisation(scores: pd.DataFrame) -> None:
     print("\n## NORM (max, inner product): mean accuracy over novel tasks")
     novel = plain_max(scores[scores["d"].isna()])
     table = {}
-    for name, gen, k in (("mean", "mean", None), ("kmeans k=20", "kmeans", 20), ("all", "all", None)):
+    for name, gen, k in (
+        ("mean", "mean", None),
+        ("kmeans k=20", "kmeans", 20),
+        ("all", "all", None),
+    ):
         own = novel[novel["gen"] == gen]
         own = own if k is None else own[(own["k"] == k).fillna(False)]
-        pairs = own.groupby(["norm_pre", "norm_post", "norm_inf", *PAIR], observed=True)["accuracy"].median()
+        pairs = own.groupby(["norm_pre", "norm_post", "norm_inf", *PAIR], observed=True)[
+            "accuracy"
+        ].median()
         table[name] = pairs.groupby(level=[0, 1, 2], observed=True).mean() * 100
     print(pd.DataFrame(table).round(2).sort_values("kmeans k=20", ascending=False).to_string())
 
 
 def aggregation(scores: pd.DataFrame) -> None:
-    print("\n## AGG at kmeans k=20, l2 throughout: mean accuracy over novel tasks, best ten and max")
+    print(
+        "\n## AGG at kmeans k=20, l2 throughout: mean accuracy over novel tasks, best ten and max"
+    )
     own = norms(scores[scores["d"].isna()], *L2)
     own = own[(own["gen"] == "kmeans") & (own["k"] == 20).fillna(False)]
     keys = own.assign(
         m=own["m"].astype(object).where(own["m"].notna(), ""),
         weighting=own["weighting"].astype(object).fillna(""),
     )
-    pairs = keys.groupby(["agg", "distance", "weighting", "m", *PAIR], observed=True)["accuracy"].median()
-    means = (pairs.groupby(level=[0, 1, 2, 3], observed=True).mean() * 100).sort_values(ascending=False)
+    pairs = keys.groupby(["agg", "distance", "weighting", "m", *PAIR], observed=True)[
+        "accuracy"
+    ].median()
+    means = (pairs.groupby(level=[0, 1, 2, 3], observed=True).mean() * 100).sort_values(
+        ascending=False
+    )
     print(means.head(10).round(2).to_string())
     print(f"max, inner product: {means[:, 'inner_product'].iloc[0]:.2f}")
 
@@ -89,7 +109,9 @@ def aggregation(scores: pd.DataFrame) -> None:
 def collapse_and_gain(scores: pd.DataFrame, collapse: pd.DataFrame) -> None:
     print("\n## Gain of k=5 over k=1 against NC1 (l2 throughout, max)")
     own = norms(plain_max(scores), *L2)
-    gain = (column(own, "kmeans", 5) - column(own, "kmeans", 1)).rename("gain").dropna().reset_index()
+    gain = (
+        (column(own, "kmeans", 5) - column(own, "kmeans", 1)).rename("gain").dropna().reset_index()
+    )
     gain[PAIR[:2]] = gain[PAIR[:2]].astype(str)
     both = gain.merge(collapse.astype({"fm": str, "task": str})[[*PAIR, "d", "nc1"]], on=PAIR)
     for name, part in (
@@ -114,7 +136,11 @@ def peak(scores: pd.DataFrame, collapse: pd.DataFrame) -> None:
     own = own[(own["gen"] == "kmeans") & own["k"].notna()]
     for (fm, family), part in own.groupby(["fm", "family"], observed=True):
         table = part.groupby(["d", "k"])["accuracy"].mean().unstack() * 100
-        nc1 = collapse[(collapse["fm"] == fm) & (collapse["family"] == family)].groupby("d")["nc1"].mean()
+        nc1 = (
+            collapse[(collapse["fm"] == fm) & (collapse["family"] == family)]
+            .groupby("d")["nc1"]
+            .mean()
+        )
         enough = [row.index[(row >= row.max() - 0.5).to_numpy()][0] for _, row in table.iterrows()]
         shown = table.round(1).assign(best=table.idxmax(axis=1), enough=enough, NC1=nc1.round(2))
         print(f"{fm}, {family}\n{shown.to_string()}")
@@ -137,17 +163,28 @@ def few_shots(scores: pd.DataFrame) -> None:
         .where(own["gen"] != "kmeans", "k=" + own["k"].astype(object).fillna("auto").astype(str))
     )
     order = sorted(own["shots"].unique(), key=lambda n: float("inf") if n == "full" else int(n))
-    table = own.assign(name=name).groupby(["fm", "task", "shots", "name"], observed=True)["accuracy"].mean()
+    table = (
+        own.assign(name=name)
+        .groupby(["fm", "task", "shots", "name"], observed=True)["accuracy"]
+        .mean()
+    )
     for pair, part in table.unstack().groupby(level=[0, 1], observed=True):
-        print(f"{', '.join(pair)}\n{(part.droplevel([0, 1]).loc[order] * 100).round(1).to_string()}")
+        print(
+            f"{', '.join(pair)}\n{(part.droplevel([0, 1]).loc[order] * 100).round(1).to_string()}"
+        )
 
 
 def choice_of_k(scores: pd.DataFrame) -> None:
-    print("\n## k: auto against fixed k (kmeans, l2 throughout, max): accuracy, proxies per class, seconds")
+    print(
+        "\n## k: auto against fixed k (kmeans, l2 throughout, max): accuracy, proxies per class, seconds"
+    )
     own = norms(plain_max(scores), *L2)
     own = own[(own["gen"] == "kmeans") & (own["shots"] == "full")]
     classes = own[(own["k"] == 1).fillna(False)].groupby(PAIR)["proxies"].first()
-    for name, part in (("novel tasks", own[own["d"].isna()]), ("own classes", own[own["d"].notna()])):
+    for name, part in (
+        ("novel tasks", own[own["d"].isna()]),
+        ("own classes", own[own["d"].notna()]),
+    ):
         ks = [k for k in (1, 5, 10, 20, 50, 100) if (part["k"] == k).any()]
         found = {k: column(part, "kmeans", k) for k in [*ks, "auto"]}
         table = pd.DataFrame(found).dropna()
@@ -171,9 +208,13 @@ def main() -> None:
     )
     parser.add_argument("results", type=Path)
     results = parser.parse_args().results
-    scores, collapse = (pd.read_parquet(results / f"{name}.parquet") for name in ("scores", "collapse"))
+    scores, collapse = (
+        pd.read_parquet(results / f"{name}.parquet") for name in ("scores", "collapse")
+    )
     full = scores[scores["shots"] == "full"]
-    print(f"{len(scores):,} scores of {scores['fm'].nunique()} FMs on {scores['task'].nunique()} tasks")
+    print(
+        f"{len(scores):,} scores of {scores['fm'].nunique()} FMs on {scores['task'].nunique()} tasks"
+    )
     several_proxies(full)
     normalisation(full)
     aggregation(full)

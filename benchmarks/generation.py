@@ -11,7 +11,7 @@ import numpy as np
 
 from benchmarks.clock import seconds
 from benchmarks.data import made
-from imprint.generate import proxy_sets
+from imprint.method.generate.proxy_sets import proxy_sets
 
 SEED = 17121997
 

@@ -36,21 +36,24 @@ GRID = {
 
 CELLS = """
 import sys, time
-from imprint import kernels, store
-from imprint.config import load
-from imprint.data.tasks import pool
-from imprint.grid.proxies import make_proxies
-from imprint.grid.scores import score
+from imprint.method import kernels
+from imprint.store.embeddings import read_embeddings
+from imprint.study import specs
+from imprint.study.grid import Group
+from imprint.study.load import load
+from imprint.data.pools import pool
+from imprint.study.jobs.proxies import make_proxies
+from imprint.study.jobs.scores import score
 import scipy.linalg, sklearn.cluster, threadpoolctl
 start = time.perf_counter()
-study = load(["config.yaml"], figures=[], tables=["configurations"])
+study = load(["config.yaml"])
 group, gen, k = ("fm", "task", "full"), "kmeans", int(sys.argv[1])
-train, test = (pool([store.read_embeddings(f"results/embeddings/fm/data/{split}.h5")]) for split in ("train", "test"))
-sets, _ = make_proxies(train, study.proxies(group, gen, str(k)), threads=2)
+train, test = (pool([read_embeddings(f"results/embeddings/fm/data/{split}.h5")]) for split in ("train", "test"))
+sets, _ = make_proxies(train, specs.proxies(study, group, gen, str(k)), threads=2)
 cells = 0
 for agg in ("max", "mnn"):
-    spec = study.evaluation(group, agg)
-    spec["cells"] = [cell for cell in spec["cells"] if (cell[1], cell[2]) == (gen, k)]
+    spec = specs.evaluation(study, group, agg)
+    spec["cells"] = [cell for cell in spec["cells"] if (cell["gen"], cell["k"]) == (gen, str(k))]
     cells += len(score(train, test, {(gen, k): sets}, spec)[0])
 print(cells, time.perf_counter() - start)
 """
@@ -74,7 +77,16 @@ def configure(folder: Path, ks: list[int]) -> None:
 
 def snakemake(folder: Path) -> float:
     """Seconds of a run to its end."""
-    command = [sys.executable, "-m", "snakemake", "study", "-s", str(ROOT / "Snakefile"), "--cores", "2"]
+    command = [
+        sys.executable,
+        "-m",
+        "snakemake",
+        "study",
+        "-s",
+        str(ROOT / "Snakefile"),
+        "--cores",
+        "2",
+    ]
     start = time.perf_counter()
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     if done.returncode:
@@ -88,13 +100,13 @@ def main() -> None:
     )
     parser.add_argument("--embeddings", type=Path)
     parser.add_argument("--rounds", type=int, default=3)
-    given = parser.parse_args()
+    options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         finished, folder = Path(name) / "finished", Path(name) / "edited"
         finished.mkdir()
-        if given.embeddings:
+        if options.embeddings:
             for split in ("train", "test"):
-                shutil.copy(given.embeddings / f"{split}.h5", finished)
+                shutil.copy(options.embeddings / f"{split}.h5", finished)
         else:
             from benchmarks.data import made
             from benchmarks.memory import write
@@ -105,7 +117,7 @@ def main() -> None:
         configure(finished, KS)
         print(f"the whole study, once: {snakemake(finished):.1f} s", flush=True)
         ratios, bare = [], []
-        for _ in range(given.rounds):
+        for _ in range(options.rounds):
             shutil.rmtree(folder, ignore_errors=True)
             shutil.copytree(finished, folder)
             start = snakemake(folder)

@@ -30,13 +30,13 @@ from pathlib import Path
 import numpy as np, timm, torch
 from imprint.data.images import Images
 from imprint.fm.extract import extract
-from imprint.fm.models import Embedder, _TimmBody
+from imprint.fm.embedder import Embedder, TimmFeatures
 from imprint.fm.transforms import Transform
 
 output, seen, count = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
 torch.manual_seed(0)
 model = timm.create_model("test_resnet", num_classes=0)
-embedder = Embedder(_TimmBody(model), Transform((32, 32), (32, 32)), {"source": "timm", "model": "test_resnet"})
+embedder = Embedder(TimmFeatures(model), Transform((32, 32), (32, 32)), {"source": "timm", "model": "test_resnet"})
 rng = np.random.default_rng(0)
 array = rng.integers(0, 256, (count, 28, 28), dtype=np.uint8)
 images = Images(rng.integers(0, 10, count), [f"train/{i:05d}" for i in range(count)], tuple("0123456789"), array)
@@ -85,20 +85,20 @@ def main() -> None:
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--images", type=int, default=4000)
     parser.add_argument("--seed", type=int, default=0)
-    given = parser.parse_args()
-    rng = random.Random(given.seed)
+    options = parser.parse_args()
+    rng = random.Random(options.seed)
 
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         whole, killed, seen = folder / "whole.h5", folder / "killed.h5", folder / "seen"
         begun = time.monotonic()
-        if start(whole, folder / "once", given.images).wait() != 0:
+        if start(whole, folder / "once", options.images).wait() != 0:
             raise RuntimeError("the undisturbed run failed")
         seconds = time.monotonic() - begun
 
         kills = 0
-        for moment in sorted(rng.randrange(given.images) for _ in range(given.kills)):
-            process = start(killed, seen, given.images)
+        for moment in sorted(rng.randrange(options.images) for _ in range(options.kills)):
+            process = start(killed, seen, options.images)
             while process.poll() is None and size(seen) <= moment:
                 time.sleep(0.001)
             time.sleep(rng.uniform(0, 0.02))
@@ -106,19 +106,21 @@ def main() -> None:
             kills += process.wait() == -signal.SIGKILL
             if killed.exists():
                 break
-        if not killed.exists() and start(killed, seen, given.images).wait() != 0:
+        if not killed.exists() and start(killed, seen, options.images).wait() != 0:
             raise RuntimeError("the last run failed")
 
-        extra = (size(seen) - given.images) / CHUNK
+        extra = (size(seen) - options.images) / CHUNK
         known = (whole, killed, seen, folder / "once")
         left = sorted(path.name for path in folder.iterdir() if path not in known)
         print(
-            f"{given.images} images, {-(-given.images // CHUNK)} chunks of {CHUNK}; undisturbed {seconds:.1f} s"
+            f"{options.images} images, {-(-options.images // CHUNK)} chunks of {CHUNK}; undisturbed {seconds:.1f} s"
         )
         print(f"{kills} kills; extra work {extra:.1f} chunks, bar {kills}")
         for key, value in data(whole).items():
             print(f"{key}: {'identical' if data(killed)[key] == value else 'DIFFERENT'}")
-        print(f"whole files: {'identical' if whole.read_bytes() == killed.read_bytes() else 'different'}")
+        print(
+            f"whole files: {'identical' if whole.read_bytes() == killed.read_bytes() else 'different'}"
+        )
         print(f"left behind: {', '.join(left) or 'nothing'}")
 
 

@@ -29,17 +29,19 @@ def write(path: Path, x: np.ndarray, y: np.ndarray) -> None:
 def job(folder: Path) -> None:
     """What the evaluation rule does; prints the peak memory of this process."""
     from benchmarks.engine import agg_scorings
-    from imprint import store
-    from imprint.data.tasks import pool
-    from imprint.grid.proxies import make_proxies
-    from imprint.grid.scores import score
+    from imprint.data.pools import pool
+    from imprint.store.embeddings import read_embeddings
+    from imprint.study.jobs.proxies import make_proxies
+    from imprint.study.jobs.scores import score
 
-    train, test = (pool([store.read_embeddings(folder / f"{split}.h5")]) for split in ("train", "test"))
+    train, test = (pool([read_embeddings(folder / f"{split}.h5")]) for split in ("train", "test"))
     task = {"task": "all", "family": "all", "d": None, "draws": [None], "shots": "full"}
     proxies, _ = make_proxies(
         train, {**task, "gen": "all", "k": None, "seeds": {"none": [None], "l2": [None]}}
     )
-    cells = [[pre, "all", None, *scoring, [1]] for pre in ("none", "l2") for scoring in agg_scorings(pre)]
+    cells = [
+        [pre, "all", None, *scoring, [1]] for pre in ("none", "l2") for scoring in agg_scorings(pre)
+    ]
     score(train, test, {("all", None): proxies}, {**task, "fm": "fm", "cells": cells})
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     print(

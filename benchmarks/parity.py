@@ -25,17 +25,20 @@ import h5py
 import numpy as np
 import pandas as pd
 
-from imprint import generate, normalize
-from imprint.collapse import collapse
-from imprint.evaluate import Candidate, evaluate
-from imprint.method import Scoring
+from imprint.method import normalize
+from imprint.method.collapse import collapse
+from imprint.method.configuration import Scoring
+from imprint.method.engine import Candidate, evaluate
+from imprint.method.generate import proxy_sets as proxy_set_module
+from imprint.method.generate.proxy_sets import proxy_sets
+from imprint.method.generate.registry import Random
 
 LS_LAMBDA = 1e-4
 TOLERANCE = 0.1  # points; what is further off is listed
 
 
 class TorchDraws:
-    """Stands for `imprint.generate.Random` with the draws of the released program."""
+    """Stands for `imprint.method.generate.registry.Random` with the draws of the released program."""
 
     def __init__(self, seed: int, label: int):
         self.seed = seed
@@ -87,8 +90,8 @@ def accuracies(
         chosen = drawn_shots(data["train_y"], shots)
         x, y = normalize.apply(pre, data["train_x"][chosen]), data["train_y"][chosen]
         k = max(k, 1)
-        with patch.object(generate, "Random", generate.Random if own_draws else TorchDraws):
-            proxies = generate.proxy_sets(x, y, gen, [k], [seed], ls_lambda=LS_LAMBDA)[k, seed]
+        with patch.object(proxy_set_module, "Random", Random if own_draws else TorchDraws):
+            proxies = proxy_sets(x, y, gen, [k], [seed], ls_lambda=LS_LAMBDA)[k, seed]
         scorings = tuple(scoring(row) for _, row in rows.iterrows())
         candidate = Candidate(proxies.matrix(x), proxies.labels, tuple(dict.fromkeys(scorings)))
         (made,) = evaluate(data["test_x"], data["test_y"], 10, [candidate])
@@ -100,7 +103,9 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--own-draws", action="store_true", help="draw random samples as the study does")
+    parser.add_argument(
+        "--own-draws", action="store_true", help="draw random samples as the study does"
+    )
     arguments = parser.parse_args()
     with h5py.File(arguments.folder / "mnist_subset_resnet10t_embeddings.h5") as file:
         data = {
@@ -128,7 +133,9 @@ def main() -> None:
         print(exceptions.to_string(index=False))
     measured = collapse(data["train_x"], data["train_y"], 10)
     other = json.loads((arguments.folder / "mnist_nc1_released.json").read_text())
-    print(f"\nNC1 {measured.nc1:.4f}; as released {measured.nc1_released:.4f} (released: {other['nc1']:.4f})")
+    print(
+        f"\nNC1 {measured.nc1:.4f}; as released {measured.nc1_released:.4f} (released: {other['nc1']:.4f})"
+    )
 
 
 if __name__ == "__main__":

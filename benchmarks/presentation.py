@@ -20,11 +20,17 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from imprint import plots, store, tables
-from imprint.config import Study, load
-from imprint.grid.tidy import collect, compact, rows_of
-from imprint.method import Configuration
-from imprint.presets import published
+from imprint.analysis.frames import collect, compact, rows_of
+from imprint.method.configuration import FIELDS
+from imprint.method.presets import published
+from imprint.report.drawing.saving import save as save_figure
+from imprint.report.figures import FIGURES
+from imprint.report.tables import TABLES
+from imprint.report.tables.writing import save as save_table
+from imprint.store.frames import read_parquet, write_parquet
+from imprint.study import specs
+from imprint.study.grid import Group, Study
+from imprint.study.load import load
 
 
 def scores_of(study: Study) -> pd.DataFrame:
@@ -33,12 +39,12 @@ def scores_of(study: Study) -> pd.DataFrame:
     for fm, name, shots in study.groups:
         task = study.tasks[name]
         rows = [
-            (draw, *configuration, seed)
-            for configuration, seeds in study.cells((fm, name, shots)).items()
+            (draw, *configuration.columns().values(), seed)
+            for configuration, seeds in study.cells(Group(fm, name, shots)).items()
             for draw in range(len(task.draws))
             for seed in seeds
         ]
-        frame = pd.DataFrame(rows, columns=["draw", *Configuration._fields, "seed"])
+        frame = pd.DataFrame(rows, columns=["draw", *FIELDS, "seed"])
         k = frame["k"].fillna(100).astype(float)
         lost = (
             0.02 * (task.d or 3) / np.minimum(k, task.d or 8)
@@ -68,24 +74,28 @@ def collapse_of(study: Study) -> pd.DataFrame:
         for draw in range(len(task.draws))
     ]  # fmt: skip
     measures = dict.fromkeys(("nc1_released", "vci", "trace_w", "trace_b"), 0.5)
-    return compact(pd.DataFrame(rows).assign(classes=10, samples=1000, rank_w=9, rank_b=9, **measures))
+    return compact(
+        pd.DataFrame(rows).assign(classes=10, samples=1000, rank_w=9, rank_b=9, **measures)
+    )
 
 
 def job(folder: Path, kind: str, name: str, experiment: str) -> None:
     """What one job does; prints its peak memory."""
-    scores, collapse = (store.read_parquet(folder / f"{table}.parquet") for table in ("scores", "collapse"))
+    scores, collapse = (
+        read_parquet(folder / f"{table}.parquet") for table in ("scores", "collapse")
+    )
     if kind == "summary":
-        from imprint import summary
+        from imprint.analysis import summary
 
         summary.lines(scores, collapse, published())
     else:
-        selection = json.loads((folder / "selections.json").read_text())[experiment]["grids"]
+        selection = json.loads((folder / "selections.json").read_text())[experiment]
         scores, collapse = rows_of(scores, selection), rows_of(collapse, selection)
         stem = folder / f"{experiment}-{name}"
         if kind == "figure":
-            plots.save(plots.find(name).draw(scores, collapse, published()), stem)
+            save_figure(FIGURES[name].draw(scores, collapse, published()), stem)
         else:
-            tables.save(tables.find(name).make(scores, collapse, published()), stem)
+            save_table(TABLES[name].make(scores, collapse, published()), stem)
     print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10)
 
 
@@ -94,7 +104,7 @@ def filling(figure: str, own: dict[str, pd.DataFrame], collapse: pd.DataFrame) -
     found = []
     for name in sorted(own, key=lambda name: -len(own[name])):
         missing: list[str] = []
-        plots.find(figure).draw(own[name], collapse, published(), missing=missing.append)
+        FIGURES[figure].draw(own[name], collapse, published(), missing=missing.append)
         found += [] if missing else [name]
     return found
 
@@ -107,10 +117,10 @@ def main() -> None:
     parser.add_argument(
         "--job", nargs=4, metavar=("FOLDER", "KIND", "NAME", "EXPERIMENT"), help=argparse.SUPPRESS
     )
-    given = parser.parse_args()
-    if given.job:
-        return job(Path(given.job[0]), *given.job[1:])
-    study = load([given.config], figures=plots.FIGURES, tables=tables.TABLES)
+    options = parser.parse_args()
+    if options.job:
+        return job(Path(options.job[0]), *options.job[1:])
+    study = load([options.config])
     experiments = study.config.experiments
     jobs = [("summary", "summary", "all")]
     jobs += [("table", table, name) for name, e in experiments.items() for table in e.tables]
@@ -118,26 +128,26 @@ def main() -> None:
     jobs = [
         (kind, what, name)
         for kind, what, name in jobs
-        if kind != "figure" or plots.FIGURES[what].data == "scores"
+        if kind != "figure" or not FIGURES[what].shows_one_task
     ]
     with tempfile.TemporaryDirectory() as folder:
         scores, collapse = scores_of(study), collapse_of(study)
-        own = {name: rows_of(scores, study.selection(name)["grids"]) for name in experiments}
+        own = {name: rows_of(scores, specs.selection(study, name)) for name in experiments}
         asked = {what for _, what, _ in jobs}
-        for figure in (f for f, e in plots.FIGURES.items() if e.data == "scores" and f not in asked):
+        for figure in (f for f in FIGURES.names(shows_one_task=False) if f not in asked):
             jobs += [("figure", figure, name) for name in filling(figure, own, collapse)[:1]]
-        store.write_parquet(Path(folder, "scores.parquet"), scores, "{}")
-        store.write_parquet(Path(folder, "collapse.parquet"), collapse, "{}")
+        write_parquet(Path(folder, "scores.parquet"), scores, "{}")
+        write_parquet(Path(folder, "collapse.parquet"), collapse, "{}")
         Path(folder, "selections.json").write_text(
-            json.dumps({name: study.selection(name) for name in experiments})
+            json.dumps({name: specs.selection(study, name) for name in experiments})
         )
         print(f"{len(scores):,} rows")
         total = peak = 0.0
         for one in jobs:
             start = time.perf_counter()
             command = [sys.executable, "-m", "benchmarks.presentation", "--job", folder, *one]
-            said = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-            seconds, memory = time.perf_counter() - start, float(said)
+            output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+            seconds, memory = time.perf_counter() - start, float(output)
             total, peak = total + seconds, max(peak, memory)
             print(
                 f"{one[0]:8} {one[1]:26} {one[2]:24} {len(own.get(one[2], scores)):8,} rows {seconds:6.1f} s {memory:6.0f} MB"

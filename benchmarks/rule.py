@@ -19,9 +19,12 @@ from types import SimpleNamespace
 from benchmarks.data import made
 from benchmarks.engine import SEEDS, agg_scorings
 from benchmarks.memory import write
-from imprint import store
-from imprint.data.tasks import pool
-from imprint.grid.proxies import make_proxies
+from imprint.data.pools import pool
+from imprint.method.configuration import Configuration, parse_k
+from imprint.store.embeddings import read_embeddings
+from imprint.store.files import canonical
+from imprint.store.proxies import write_proxies
+from imprint.study.jobs.proxies import make_proxies
 
 GENERATIONS = [("kmeans", "1"), ("kmeans", "5"), ("kmeans", "20"), ("mean", "1"), ("all", "all")]
 TASK = {"task": "all", "family": "all", "d": None, "draws": [None], "shots": "full"}
@@ -39,15 +42,14 @@ def prepare(folder: Path) -> SimpleNamespace:
     write(folder / "train.h5", data.x, data.y)
     write(folder / "test.h5", data.test_x, data.test_y)
     del data
-    train = pool([store.read_embeddings(folder / "train.h5")])
+    train = pool([read_embeddings(folder / "train.h5")])
     cells = []
     for gen, k in GENERATIONS:
-        number = None if k == "all" else int(k)
         seeds = dict.fromkeys(("none", "l2"), list(SEEDS) if gen == "kmeans" else [None])
-        sets, _ = make_proxies(train, {**TASK, "gen": gen, "k": number, "seeds": seeds}, threads=2)
-        store.write_proxies(folder / f"{gen}-{k}.h5", sets, "{}")
+        sets, _ = make_proxies(train, {**TASK, "gen": gen, "k": k, "seeds": seeds}, threads=2)
+        write_proxies(folder / f"{gen}-{k}.h5", sets, "{}")
         cells += [
-            [pre, gen, number, *scoring, list(SEEDS)]
+            {**Configuration(pre, gen, parse_k(k), scoring).as_dict(), "seeds": list(SEEDS)}
             for pre in seeds
             for scoring in agg_scorings(pre)
             if scoring.agg == "mnn"
@@ -60,8 +62,14 @@ def prepare(folder: Path) -> SimpleNamespace:
             proxies=[str(folder / f"{gen}-{k}.h5") for gen, k in GENERATIONS],
         ),
         output=Named(scores=str(folder / "scores.parquet")),
-        params=Named(spec=store.canonical(spec), generations=GENERATIONS, code=""),
-        config={"results": str(folder), "compute": {"scoring_device": "cpu"}},
+        params=Named(
+            spec=canonical(spec),
+            generations=GENERATIONS,
+            components=[],
+            code="",
+            blocks=str(folder / "scores.blocks"),
+        ),
+        resources=Named(device="cpu"),
         log=[str(folder / "log")],
         threads=2,
         rule="evaluate",
@@ -80,15 +88,17 @@ def main() -> None:
 
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        given = prepare(folder)
-        (folder / "job").write_bytes(pickle.dumps(given))
+        snakemake = prepare(folder)
+        (folder / "job").write_bytes(pickle.dumps(snakemake))
         start = time.perf_counter()
         subprocess.run([sys.executable, "-c", RUN, str(folder / "job")], check=True)
         wall = time.perf_counter() - start
         log = (folder / "log").read_text()
     engine = float(re.search(r"([\d.]+) s in the engine", log).group(1))
     print(log.splitlines()[0].split("INFO ")[1])
-    print(f"wall time of the job's process {wall:.1f} s, of which the engine {100 * engine / wall:.0f}%")
+    print(
+        f"wall time of the job's process {wall:.1f} s, of which the engine {100 * engine / wall:.0f}%"
+    )
 
 
 if __name__ == "__main__":

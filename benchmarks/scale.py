@@ -22,15 +22,24 @@ ROOT = Path(__file__).parents[1]
 
 
 def snakemake(folder: Path, *arguments: str) -> tuple[float, str]:
-    """Seconds of a run in `folder`, and what it said."""
-    command = [sys.executable, "-m", "snakemake", "-s", str(ROOT / "Snakefile"), "--cores", "2", *arguments]
+    """Seconds of a run in `folder`, and its output."""
+    command = [
+        sys.executable,
+        "-m",
+        "snakemake",
+        "-s",
+        str(ROOT / "Snakefile"),
+        "--cores",
+        "2",
+        *arguments,
+    ]
     start = time.perf_counter()
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     seconds = time.perf_counter() - start
-    said = done.stdout + done.stderr
+    output = done.stdout + done.stderr
     if done.returncode:
-        raise RuntimeError(said[-3000:])
-    return seconds, said
+        raise RuntimeError(output[-3000:])
+    return seconds, output
 
 
 def main() -> None:
@@ -39,20 +48,22 @@ def main() -> None:
     )
     parser.add_argument("--finished", type=Path, default=ROOT)
     parser.add_argument("--rounds", type=int, default=3)
-    given = parser.parse_args()
+    options = parser.parse_args()
     paper = f"study={ROOT / 'config' / 'paper.yaml'}"
     with tempfile.TemporaryDirectory() as folder:
-        runs = [snakemake(Path(folder), "--dry-run", "--config", paper) for _ in range(given.rounds)]
+        runs = [
+            snakemake(Path(folder), "--dry-run", "--config", paper) for _ in range(options.rounds)
+        ]
     jobs = int(re.findall(r"^total +(\d+)$", runs[0][1], re.MULTILINE)[0])
     seconds = statistics.median(seconds for seconds, _ in runs)
     print(f"config/paper.yaml: {jobs:,} jobs (bar 6,000), dry run {seconds:.1f} s (bar 60)")
-    if not (given.finished / "results" / "report.html").exists():
-        print(f"no finished study in {given.finished}; `make` makes one")
+    if not (options.finished / "results" / "report.html").exists():
+        print(f"no finished study in {options.finished}; `make` makes one")
         return
-    if "Nothing to be done" not in snakemake(given.finished, "--dry-run")[1]:
-        print(f"the study in {given.finished} is not finished; `make` finishes it")
+    if "Nothing to be done" not in snakemake(options.finished, "--dry-run")[1]:
+        print(f"the study in {options.finished} is not finished; `make` finishes it")
         return
-    seconds = statistics.median(snakemake(given.finished)[0] for _ in range(given.rounds))
+    seconds = statistics.median(snakemake(options.finished)[0] for _ in range(options.rounds))
     print(f"a run of the finished study: {seconds:.1f} s (bar 8)")
 
 

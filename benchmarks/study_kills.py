@@ -25,14 +25,26 @@ ROOT = Path(__file__).parents[1]
 
 
 def command() -> list[str]:
-    return [sys.executable, "-m", "snakemake", "-s", str(ROOT / "Snakefile"), "--cores", str(os.cpu_count())]
+    return [
+        sys.executable,
+        "-m",
+        "snakemake",
+        "-s",
+        str(ROOT / "Snakefile"),
+        "--cores",
+        str(os.cpu_count()),
+    ]
 
 
 def started(folder: Path) -> subprocess.Popen:
     """A run in `folder`, with its jobs in a process group of its own."""
     folder.mkdir(exist_ok=True)
     return subprocess.Popen(
-        command(), cwd=folder, start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        command(),
+        cwd=folder,
+        start_new_session=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
     )
 
 
@@ -56,17 +68,17 @@ def main() -> None:
     parser.add_argument("--config", type=Path, default=ROOT / "config.yaml")
     parser.add_argument("--kills", type=int, default=30)
     parser.add_argument("--seed", type=int, default=0)
-    given = parser.parse_args()
-    rng = random.Random(given.seed)
+    options = parser.parse_args()
+    rng = random.Random(options.seed)
     with tempfile.TemporaryDirectory() as name:
         whole, killed = Path(name) / "whole", Path(name) / "killed"
         for folder in (whole, killed):
             folder.mkdir()
-            shutil.copy(given.config, folder / "config.yaml")
+            shutil.copy(options.config, folder / "config.yaml")
         seconds = finished(whole)
         print(f"undisturbed: {seconds:.0f} s, {len(scores(whole)):,} scores", flush=True)
         kills, begun = 0, time.monotonic()
-        while kills < given.kills and not (killed / "results" / "report.html").exists():
+        while kills < options.kills and not (killed / "results" / "report.html").exists():
             running = started(killed)
             try:
                 running.wait(timeout=rng.uniform(2, 20))

@@ -11,7 +11,9 @@ def texts(figure):
     """The texts that are really drawn: an axis also keeps labels for ticks beyond its range."""
     seen, draw = [], Text.draw
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Text, "draw", lambda text, renderer: (seen.append(text), draw(text, renderer)))
+        patch.setattr(
+            Text, "draw", lambda text, renderer: (seen.append(text), draw(text, renderer))
+        )
         figure.draw_without_rendering()
     # the layout draws some more than once
     return [text for text in dict.fromkeys(seen) if text.get_visible() and text.get_text().strip()]
@@ -39,4 +41,6 @@ def check_legible(figure, inches):
         # lines of text may touch by their line spacing, which is part of a box
         assert apart or min(box_a.y1, box_b.y1) - max(box_a.y0, box_b.y0) < 2, (a, b)
     for legend in figure.legends:
-        assert not any(legend.get_window_extent().overlaps(axes.get_window_extent()) for axes in figure.axes)
+        assert not any(
+            legend.get_window_extent().overlaps(axes.get_window_extent()) for axes in figure.axes
+        )

@@ -4,10 +4,15 @@ import importlib
 from typing import Any
 
 __version__ = "0.1.0"
+__all__ = ["ImprintingClassifier", "__version__"]
 
 
 def __getattr__(name: str) -> Any:
     # by name, so that `import imprint` stays instant and no rule is taken to depend on the estimator
     if name == "ImprintingClassifier":
-        return importlib.import_module("imprint.classifier").ImprintingClassifier
+        return importlib.import_module("imprint.estimator.classifier").ImprintingClassifier
     raise AttributeError(f"module 'imprint' has no attribute '{name}'")
+
+
+def __dir__() -> list[str]:
+    return [*globals(), "ImprintingClassifier"]

@@ -1,4 +1,4 @@
-"""The one exception whose message is meant for the user, and what failed where it is the system's."""
+"""The exception whose message is meant for the user, packages of extras, and kinds of OSError."""
 
 import errno
 
@@ -12,3 +12,34 @@ class UserError(Exception):
 
 NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}  # of an OSError: a disk or quota is full
 NO_RIGHT = {errno.EROFS, errno.EACCES, errno.EPERM}
+
+# extra of the distribution: the packages that it brings, by the names of their imports
+EXTRAS = {
+    "fm": ("PIL", "pooch", "timm", "torch", "torchvision", "tqdm"),
+    "study": (
+        "fontTools",
+        "jinja2",
+        "matplotlib",
+        "pyarrow",
+        "pydantic",
+        "pygments",
+        "seaborn",
+        "snakemake",
+        "tabulate",
+        "yaml",
+    ),
+    "onnx": ("onnx", "onnxscript"),
+    "pam": ("kmedoids",),
+}
+
+
+def not_installed(package: str) -> str | None:
+    """How to install a missing package that an extra brings, as one line; None for any other package."""
+    name = package.partition(".")[0]
+    for extra, packages in EXTRAS.items():
+        if name in packages:
+            return (
+                f"this needs the package '{name}', which is not installed; "
+                f"run: pip install 'weight-imprinting[{extra}]'"
+            )
+    return None

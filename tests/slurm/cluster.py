@@ -74,7 +74,9 @@ class Cluster:
     def __enter__(self):
         _require_packages()
         _remove_leftover()
-        self.folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir="/tmp"))  # short: paths of sockets are limited
+        self.folder = Path(
+            tempfile.mkdtemp(prefix=PREFIX, dir="/tmp")
+        )  # short: paths of sockets are limited
         try:
             self._start()
         except BaseException:
@@ -98,7 +100,9 @@ class Cluster:
         (self.folder / "key" / "munge.key").write_bytes(os.urandom(1024))
         # any device stands for a GPU: what is tried is the request
         devices = ("null", "zero", "full", "random")
-        (self.folder / "gres.conf").write_text("".join(f"Name=gpu File=/dev/{name}\n" for name in devices))
+        (self.folder / "gres.conf").write_text(
+            "".join(f"Name=gpu File=/dev/{name}\n" for name in devices)
+        )
         configuration = self.folder / "slurm.conf"
         configuration.write_text(CONFIGURATION.format(host=host, ports=ports, folder=self.folder))
         LINK.parent.mkdir(exist_ok=True)
@@ -107,15 +111,24 @@ class Cluster:
             "socket": "munge.sock", "pid-file": "munged.pid", "log-file": "munged.log", "seed-file": "key/seed",
             "key-file": "key/munge.key",
         }  # fmt: skip
-        _run(*apart, "munged", "--force", *(f"--{key}={self.folder / file}" for key, file in munge.items()))
+        _run(
+            *apart,
+            "munged",
+            "--force",
+            *(f"--{key}={self.folder / file}" for key, file in munge.items()),
+        )
         _run(*apart, "slurmctld", "-f", str(configuration))
         _run(*apart, "slurmd", "-f", str(configuration))
-        _until(lambda: _run("sinfo", "-h", "-p", "cpu", "-o", "%t", check=False).strip() == "idle", 30)
+        _until(
+            lambda: _run("sinfo", "-h", "-p", "cpu", "-o", "%t", check=False).strip() == "idle", 30
+        )
 
     def jobs(self):
         """What `scontrol show job` says of each job so far, by key."""
         told = _run("scontrol", "--oneliner", "show", "job")
-        return [dict(re.findall(r"(\w+)=(\S*)", line)) for line in told.splitlines() if "JobId=" in line]
+        return [
+            dict(re.findall(r"(\w+)=(\S*)", line)) for line in told.splitlines() if "JobId=" in line
+        ]
 
     def running(self):
         return [job for job in self.jobs() if job["JobState"] == "RUNNING"]
@@ -135,7 +148,9 @@ class Cluster:
 
     def log(self):
         """What the daemons wrote."""
-        return "".join((self.folder / f"{name}.log").read_text() for name in ("slurmctld", "slurmd"))
+        return "".join(
+            (self.folder / f"{name}.log").read_text() for name in ("slurmctld", "slurmd")
+        )
 
 
 def _run(*command, check=True, **options):
@@ -156,7 +171,9 @@ def _until(holds, seconds):
 def _require_packages():
     if os.geteuid():
         raise Unavailable("starting SLURM needs root")
-    missing = [p for p in PACKAGES if subprocess.run(["dpkg", "-s", p], capture_output=True).returncode]
+    missing = [
+        p for p in PACKAGES if subprocess.run(["dpkg", "-s", p], capture_output=True).returncode
+    ]
     if not missing:
         return
     # RUNLEVEL: no service is started
@@ -166,7 +183,9 @@ def _require_packages():
         _run("apt-get", *patience, "update", env=apt)
         _run("apt-get", *patience, "install", "-y", "--no-install-recommends", *missing, env=apt)
     except RuntimeError as error:
-        raise Unavailable(f"the packages {', '.join(missing)} cannot be installed: {error}") from None
+        raise Unavailable(
+            f"the packages {', '.join(missing)} cannot be installed: {error}"
+        ) from None
 
 
 def _host():
@@ -183,7 +202,9 @@ def _host():
         pass
     apart = ("unshare", "--uts", "sh", "-c", 'hostname localhost && exec "$@"', "sh")
     if subprocess.run([*apart, "true"], capture_output=True).returncode:
-        raise Unavailable(f"{name} does not resolve to the loopback address, and unshare is not allowed")
+        raise Unavailable(
+            f"{name} does not resolve to the loopback address, and unshare is not allowed"
+        )
     return "localhost", apart
 
 
@@ -213,7 +234,9 @@ def _pid(folder, name):
     """The process of a daemon, if it lives."""
     try:
         pid = int((folder / f"{name}.pid").read_text())
-        command, state = re.match(r"\d+ \((.*)\) (\w)", Path(f"/proc/{pid}/stat").read_text()).groups()
+        command, state = re.match(
+            r"\d+ \((.*)\) (\w)", Path(f"/proc/{pid}/stat").read_text()
+        ).groups()
     except (OSError, ValueError):
         return None
     return pid if command == name and state != "Z" else None

@@ -16,7 +16,8 @@ from tests.workflow.conftest import ROOT, TINY, Study
 
 pytestmark = pytest.mark.xdist_group("slurm")
 DEFAULT, SLURM = (
-    yaml.safe_load((ROOT / f"profiles/{name}/config.yaml").read_text()) for name in ("default", "slurm")
+    yaml.safe_load((ROOT / f"profiles/{name}/config.yaml").read_text())
+    for name in ("default", "slurm")
 )
 
 STUDY = copy.deepcopy(TINY)
@@ -88,7 +89,10 @@ def disturbed(cluster, study, command, local):
     end = time.monotonic() + 900
     said = study.folder / "said.txt"
     with said.open("w") as file:
-        running, beside = start(study, command, file), start(local, local.command(), subprocess.DEVNULL)
+        running, beside = (
+            start(study, command, file),
+            start(local, local.command(), subprocess.DEVNULL),
+        )
         try:
             held = cancelled = False
             while running.poll() is None and time.monotonic() < end:
@@ -116,7 +120,9 @@ def start(study, command, output):
 
 def test_scores_are_those_of_a_local_run_bit_for_bit(run):
     pd.testing.assert_frame_equal(run.study.scores(), run.local.scores(), check_exact=True)
-    collapses = [pd.read_parquet(each.folder / "results/collapse.parquet") for each in (run.study, run.local)]
+    collapses = [
+        pd.read_parquet(each.folder / "results/collapse.parquet") for each in (run.study, run.local)
+    ]
     pd.testing.assert_frame_equal(*collapses, check_exact=True)
     assert (run.study.folder / "results/report.html").exists()
 
@@ -165,7 +171,9 @@ def test_extraction_asks_for_a_gpu_and_nothing_else_does(run):
 
 def test_afterwards_nothing_is_left_to_do_on_the_cluster_or_locally(run):
     assert run.study.planned() == {}
-    done = subprocess.run([*run.command, "--dry-run"], cwd=run.study.folder, capture_output=True, text=True)
+    done = subprocess.run(
+        [*run.command, "--dry-run"], cwd=run.study.folder, capture_output=True, text=True
+    )
     assert "Nothing to be done" in done.stdout + done.stderr
 
 

@@ -19,7 +19,9 @@ TINY = {
         "glyphs": {"source": "glyphs", "pretrain": 6, "train": 6, "test": 3},
         "digits": {"source": "sklearn", "name": "digits", "limit": 12},
     },
-    "fms": {"net": {"source": "pretrained", "model": "test_resnet", "dataset": "glyphs", "epochs": 1}},
+    "fms": {
+        "net": {"source": "pretrained", "model": "test_resnet", "dataset": "glyphs", "epochs": 1}
+    },
     "tasks": {
         "digits": {"datasets": "digits"},
         "glyphs": {"datasets": "glyphs", "family": {"d": [2], "draws": 2, "classes": 3}},
@@ -61,7 +63,9 @@ GIVEN = {
 
 
 def pytest_addoption(parser):
-    parser.addoption("--write-golden", action="store_true", help="store the numbers of test_golden.py anew")
+    parser.addoption(
+        "--write-golden", action="store_true", help="store the numbers of test_golden.py anew"
+    )
 
 
 @dataclass
@@ -79,15 +83,26 @@ class Study:
         (self.folder / "config.yaml").write_text(text)
 
     def command(self, *arguments):
-        return [sys.executable, "-m", "snakemake", "-s", str(ROOT / "Snakefile"), "--cores", "2", *arguments]
+        command = [sys.executable, "-m", "snakemake", "-s", str(ROOT / "Snakefile")]
+        if self.environment()["SNAKEMAKE_OUTPUT_CACHE"]:
+            command += ["--cache", "weights", "pretrain", "embed"]
+        return [*command, "--cores", "2", *arguments]
 
     def environment(self):
-        return {**os.environ, "XDG_CACHE_HOME": str(self.folder / "cache"), "SNAKEMAKE_OUTPUT_CACHE": ""}
+        return {
+            **os.environ,
+            "XDG_CACHE_HOME": str(self.folder / "cache"),
+            "SNAKEMAKE_OUTPUT_CACHE": "",
+        }
 
     def snakemake(self, *arguments, succeeds=True):
         """Run Snakemake here; returns all that it printed."""
         done = subprocess.run(
-            self.command(*arguments), cwd=self.folder, env=self.environment(), capture_output=True, text=True
+            self.command(*arguments),
+            cwd=self.folder,
+            env=self.environment(),
+            capture_output=True,
+            text=True,
         )
         said = done.stdout + done.stderr
         assert (done.returncode == 0) == succeeds, said[-6000:]
@@ -109,13 +124,17 @@ class Study:
         if "Nothing to be done" in said:
             return {}
         block = said.split("Job stats:")[1].split("total")[0].splitlines()
-        counts = [line.split() for line in block if line.strip() and not line.startswith(("job ", "---"))]
+        counts = [
+            line.split() for line in block if line.strip() and not line.startswith(("job ", "---"))
+        ]
         return {rule: int(count) for rule, count in counts}
 
     def scores(self):
         """All scores but the time that generation took, in a fixed order."""
         frame = pd.read_parquet(self.folder / "results/scores.parquet").drop(columns="seconds")
-        return frame.astype({c: str for c in frame if isinstance(frame[c].dtype, pd.CategoricalDtype)})
+        return frame.astype(
+            {c: str for c in frame if isinstance(frame[c].dtype, pd.CategoricalDtype)}
+        )
 
 
 @pytest.fixture

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import Study
+
+from tests.workflow.conftest import Study
 
 pytestmark = pytest.mark.xdist_group("downloads")
 
@@ -43,8 +44,8 @@ class Redirect:
         spec.loader.exec_module = exec_module
         return spec
 sys.meta_path.insert(0, Redirect())
-import imprint.data.fetch
-imprint.data.fetch.PAUSES = (0, 0)
+import imprint.data.retries
+imprint.data.retries.PAUSES = (0, 0)
 """
 
 
@@ -81,7 +82,9 @@ def server(tmp_path):
         y = np.arange(n) % 10
         x = rng.integers(0, 256, (n, 28, 28))
         for kind, array in (("images-idx3", x), ("labels-idx1", y)):
-            head = bytes([0, 0, 8, array.ndim]) + b"".join(size.to_bytes(4, "big") for size in array.shape)
+            head = bytes([0, 0, 8, array.ndim]) + b"".join(
+                size.to_bytes(4, "big") for size in array.shape
+            )
             (folder / f"{part}-{kind}-ubyte.gz").write_bytes(
                 gzip.compress(head + array.astype("uint8").tobytes())
             )
@@ -159,7 +162,9 @@ def test_a_second_working_directory_downloads_nothing(server, tmp_path):
     other = checkout(tmp_path / "other", server, tmp_path / "cache")
     other.configure(STUDY | {"datasets": {"mnist": {**STUDY["datasets"]["mnist"], "name": "USPS"}}})
     said = other.snakemake(MANIFEST, succeeds=False)
-    assert "dataset USPS could not be downloaded" in said, "another dataset under the same name is not shared"
+    assert "dataset USPS could not be downloaded" in said, (
+        "another dataset under the same name is not shared"
+    )
 
 
 def test_a_download_that_broke_off_goes_on_and_no_network_says_what_to_do(server, tmp_path):

@@ -1,4 +1,4 @@
-"""What every kind of edit to a finished study runs, how much of it is computed, and how much kept."""
+"""What every kind of edit to a finished study runs, how much of it is computed, and how much reused."""
 
 import copy
 import json
@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from conftest import GIVEN, GRID
+
+from tests.workflow.conftest import GIVEN, GRID
 
 pytestmark = pytest.mark.xdist_group("edits")
 
@@ -21,13 +22,13 @@ SUMMARY = {"scores": 1, "table_configurations": 1}
 
 # what a job says of itself; Snakemake, which writes to the same terminal, may have left a line open before it
 JOB = re.compile(
-    r"(?<![a-z_])(dataset|embed|proxies|evaluate|collapses?|scores|summary|(?:table|figure)_\w+|report) [^\n]*?  \d+\.\d s"
-    r"(?:  \w+(?: sets)?: (\d+) wanted, (\d+) computed, \d+ kept)?"
+    r"(?<![a-z_])(dataset|embed|adopt|proxies|evaluate|collapses?|scores|summary|(?:table|figure)_\w+|report) [^\n]*?  \d+\.\d s"
+    r"(?:  \w+(?: sets)?: (\d+) requested, (\d+) computed, \d+ reused)?"
 )
 
 
 def ran(given):
-    """Run what is to do: the jobs by rule, and what they computed and kept."""
+    """Run what is to do: the jobs by rule, and what they computed and reused."""
     said = given.snakemake("study")
     jobs, work = Counter(), {}
     for job in JOB.finditer(said):
@@ -46,7 +47,7 @@ def experiments(**more):
     return {**GIVEN, "experiments": {"grid": GRID, **more}}
 
 
-# name: (configuration, jobs by rule, (blocks wanted, computed) by rule, jobs when the edit is taken back)
+# name: (configuration, jobs by rule, (blocks requested, computed) by rule, jobs when the edit is taken back)
 EDITS = {
     "a k": (
         grid(gen=[{"name": "kmeans", "k": [1, 2, 3]}, {"name": "all"}]),
@@ -98,13 +99,13 @@ EDITS = {
     ),
     "a task on another dataset": (
         grid(tasks=["a", "b"]),
-        {"embed": 2, "collapse": 1, "collapses": 1, "proxies": 3, "evaluate": 2, **SUMMARY},
+        {"adopt": 2, "collapse": 1, "collapses": 1, "proxies": 3, "evaluate": 2, **SUMMARY},
         {"collapse": (1, 1), "proxies": (5, 5), "evaluate": (12, 12)},
         {"collapses": 1, **SUMMARY},
     ),
     "an FM": (
         grid(fms=["one", "two"]),
-        {"embed": 2, "collapse": 1, "collapses": 1, "proxies": 3, "evaluate": 2, **SUMMARY},
+        {"adopt": 2, "collapse": 1, "collapses": 1, "proxies": 3, "evaluate": 2, **SUMMARY},
         {"collapse": (1, 1), "proxies": (5, 5), "evaluate": (12, 12)},
         {"collapses": 1, **SUMMARY},
     ),
@@ -130,7 +131,10 @@ EDITS = {
         {
             **GIVEN,
             "datasets": {**GIVEN["datasets"], "c": {"source": "embeddings", "class_count": 3}},
-            "fms": {**GIVEN["fms"], "three": {"source": "embeddings", "files": {"a": "two-a-{split}.npz"}}},
+            "fms": {
+                **GIVEN["fms"],
+                "three": {"source": "embeddings", "files": {"a": "two-a-{split}.npz"}},
+            },
         },
         {},
         {},
@@ -170,19 +174,32 @@ def test_other_embeddings_make_all_of_theirs_anew(given):
     given.configure(grid(fms=["one", "two"]))
     given.snakemake("study")
     with np.load(given.folder / "two-a-train.npz") as file:
-        np.savez(given.folder / "two-a-train.npz", embeddings=file["embeddings"] + 1, labels=file["labels"])
+        np.savez(
+            given.folder / "two-a-train.npz",
+            embeddings=file["embeddings"] + 1,
+            labels=file["labels"],
+        )
     jobs, work = ran(given)
-    assert jobs == {"embed": 1, "collapse": 1, "collapses": 1, "proxies": 3, "evaluate": 2, **SUMMARY}
+    assert jobs == {
+        "adopt": 1,
+        "collapse": 1,
+        "collapses": 1,
+        "proxies": 3,
+        "evaluate": 2,
+        **SUMMARY,
+    }
     assert work == {"collapse": (1, 1), "proxies": (5, 5), "evaluate": (12, 12)}
 
 
 def test_comments_order_and_layout_run_nothing(given):
     turned = json.dumps(dict(reversed(copy.deepcopy(GIVEN).items())), indent=1)
-    given.configure(f"# a comment\n{yaml.safe_dump(yaml.safe_load(turned), default_flow_style=True)}")
+    given.configure(
+        f"# a comment\n{yaml.safe_dump(yaml.safe_load(turned), default_flow_style=True)}"
+    )
     assert ran(given) == ({}, {})
 
 
-def test_without_what_was_kept_the_scores_are_the_same(given):
+def test_without_the_cache_the_scores_are_the_same(given):
     before = given.scores()
     shutil.rmtree(given.folder / "results/cache")
     shutil.rmtree(given.folder / "results/proxies")
@@ -200,7 +217,7 @@ def test_the_status_says_what_is_to_do_and_why(given):
     given.configure(grid(gen=[{"name": "kmeans", "k": [1, 3]}, {"name": "all"}]))
     lines = {line.split()[0]: line for line in given.imprint("status").splitlines() if line}
     assert re.search(r"1 +2 .* new \(1\)", lines["proxies"])
-    assert re.search(r"2 +0 .* 2 cells more, 2 fewer \(2\)", lines["evaluate"])
+    assert re.search(r"2 +0 .* it reads other files \(2\)", lines["evaluate"])
     assert "what it reads is made anew (1)" in lines["scores"]
     assert "kmeans/k2.h5" in given.imprint("status", "--leftovers")
     found = json.loads(given.imprint("status", "--json"))
@@ -208,7 +225,7 @@ def test_the_status_says_what_is_to_do_and_why(given):
     assert found["seconds"] > 0
 
 
-def test_what_is_kept_is_shown_and_pruned(given):
+def test_the_cache_is_shown_and_pruned(given):
     given.configure(grid(gen=[{"name": "all"}]))
     given.snakemake("study")
     assert "cache: 14 blocks" in given.imprint("cache")
@@ -227,14 +244,14 @@ def test_what_is_kept_is_shown_and_pruned(given):
 def test_a_gen_of_the_users_own_and_an_edit_of_its_file(given):
     text = """
 import numpy as np
-from imprint.generate import generator
+from imprint.method.generate import generator
 
 @generator("centre", takes_k=False)
 def centre(x, k, random, shared):
     return x.max(axis=0, keepdims=True)
 """
     (given.folder / "own.py").write_text(text)
-    config = grid(gen=[*GRID["gen"], {"name": "centre"}]) | {"generators": ["own.py"]}
+    config = grid(gen=[*GRID["gen"], {"name": "centre"}]) | {"components": ["own.py"]}
     given.configure(config)
     jobs, work = ran(given)
     assert jobs == {"proxies": 1, "evaluate": 2, **SUMMARY}
@@ -248,4 +265,4 @@ def centre(x, k, random, shared):
     changed = before["accuracy"] != given.scores()["accuracy"]
     assert set(before["gen"][changed]) == {"centre"}
     (given.folder / "own.py").write_text("def")
-    assert "generators[0]: own.py cannot be loaded" in given.snakemake("study", succeeds=False)
+    assert "components[0]: own.py cannot be loaded" in given.snakemake("study", succeeds=False)

@@ -9,7 +9,8 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from imprint import ImprintingClassifier, head
+from imprint import ImprintingClassifier
+from imprint.store.heads import read_head
 
 pytestmark = pytest.mark.xdist_group("workflow")
 
@@ -20,7 +21,9 @@ def photographs(folder, per_class=8):
     for name, colour in (("cat", (200, 40, 40)), ("dog", (40, 40, 200))):
         (folder / name).mkdir(parents=True)
         for i in range(per_class):
-            pixels = np.clip(np.array(colour) + rng.normal(0, 30, (40, 50, 3)), 0, 255).astype("uint8")
+            pixels = np.clip(np.array(colour) + rng.normal(0, 30, (40, 50, 3)), 0, 255).astype(
+                "uint8"
+            )
             image = Image.fromarray(pixels).convert(["RGB", "P", "RGBA", "CMYK"][i % 4])
             image.save(folder / name / f"{i}.{'jpg' if i % 4 == 3 else 'png'}")
     (folder / "dog" / "broken.png").write_bytes(b"this is no image")
@@ -32,7 +35,9 @@ def local_timm(folder):
     from safetensors.torch import save_file
 
     folder.mkdir()
-    save_file(timm.create_model("test_resnet", num_classes=5).state_dict(), folder / "model.safetensors")
+    save_file(
+        timm.create_model("test_resnet", num_classes=5).state_dict(), folder / "model.safetensors"
+    )
     config = {
         "architecture": "test_resnet",
         "num_classes": 5,
@@ -48,7 +53,9 @@ def hub_cache(folder):
 
     checkpoints = folder / "hub" / "checkpoints"
     checkpoints.mkdir(parents=True)
-    torch.save(resnet18().state_dict(), checkpoints / ResNet18_Weights.IMAGENET1K_V1.url.rsplit("/", 1)[1])
+    torch.save(
+        resnet18().state_dict(), checkpoints / ResNet18_Weights.IMAGENET1K_V1.url.rsplit("/", 1)[1]
+    )
 
 
 def given_embeddings(folder):
@@ -113,18 +120,20 @@ def test_own_images_local_models_and_given_embeddings(empty, monkeypatch):
         assert json.loads(file.attrs["class_names"]) == ["cat", "dog"]
 
     saved = empty.folder / "results/heads/images/resnet18/table/full.safetensors"
-    own = head.load(saved)
-    assert own.about["classes"] == ["cat", "dog"]
+    own = read_head(saved)
+    assert own.description["classes"] == ["cat", "dog"]
     with h5py.File(embeddings / "resnet18/table/test.h5") as file:
         predicted = ImprintingClassifier.load(saved).predict(file["embeddings"][:])
         right = (predicted == np.array(["cat", "dog"])[file["labels"][:]]).mean()
-    assert right == own.about["accuracy"]
+    assert right == own.description["accuracy"]
 
     # the weights that were fetched are the study's own from then on
     shutil.rmtree(empty.folder / "torch")
     (embeddings / "resnet18/table/test.h5").unlink()
     empty.snakemake("results/embeddings/resnet18/table/test.h5")
-    assert own.about["fm"]["checkpoint"] == str(empty.folder.resolve() / "results/fms/resnet18.safetensors")
+    assert own.description["fm"]["checkpoint"] == str(
+        empty.folder.resolve() / "results/fms/resnet18.safetensors"
+    )
 
     said = empty.imprint("predict", str(saved), "images/cat")
     assert len(said.splitlines()) == 1 + 8

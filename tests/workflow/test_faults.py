@@ -2,6 +2,7 @@
 
 import os
 import random
+import re
 import signal
 import subprocess
 import time
@@ -9,7 +10,8 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from conftest import GIVEN
+
+from tests.workflow.conftest import GIVEN
 
 pytestmark = pytest.mark.xdist_group("edits")
 
@@ -30,7 +32,9 @@ def same_scores(one, other):
 def test_a_full_disk(given_fresh, given_finished, tmp_path):
     results = tmp_path / "results"
     results.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", results], check=False)
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", results], check=False
+    )
     if mounted.returncode:
         pytest.skip("no small disk can be mounted here")
     try:
@@ -51,7 +55,9 @@ def test_a_full_disk(given_fresh, given_finished, tmp_path):
 def test_read_only_results(given_fresh, given_finished, tmp_path):
     results = tmp_path / "results"
     results.mkdir()
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "ro", "tmpfs", results], check=False).returncode:
+    if subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "ro", "tmpfs", results], check=False
+    ).returncode:
         pytest.skip("no read-only disk can be mounted here")
     try:
         said = given_fresh.snakemake("study", succeeds=False)
@@ -74,7 +80,9 @@ def test_read_only_results(given_fresh, given_finished, tmp_path):
 def test_a_file_cut_off_is_named_and_made_anew_once_deleted(given, given_finished, damaged, kept):
     path = given.folder / "results" / damaged
     path.write_bytes(path.read_bytes()[:-300])
-    times = {p: p.stat().st_mtime_ns for p in (given.folder / "results" / kept).rglob("*") if p.is_file()}
+    times = {
+        p: p.stat().st_mtime_ns for p in (given.folder / "results" / kept).rglob("*") if p.is_file()
+    }
     given.configure(with_m([3, 5]) if "scores/" not in damaged else GIVEN)
     said = given.snakemake("study", succeeds=False)
     assert f"results/{damaged} is not a readable" in said
@@ -94,9 +102,9 @@ def test_an_intermediate_that_was_deleted_is_made_again_when_it_is_needed(given)
     planned = given.planned("study")
     assert (planned["proxies"], planned["evaluate"]) == (1, 2)
     said = given.snakemake("study")
-    assert "proxy sets: 2 wanted, 0 computed, 2 kept" in said
-    assert "cells: 6 wanted, 0 computed, 6 kept" in said
-    assert "cells: 12 wanted, 6 computed, 6 kept" in said
+    assert "proxy sets: 2 requested, 0 computed, 2 reused" in said
+    assert "cells: 6 requested, 0 computed, 6 reused" in said
+    assert "cells: 12 requested, 6 computed, 6 reused" in said
     (given.folder / "results/scores.parquet").unlink()
     assert set(given.planned("study")) == {"scores", "table_configurations", "study"}
 
@@ -105,16 +113,23 @@ def test_an_intermediate_that_was_deleted_is_made_again_when_it_is_needed(given)
 def test_a_clock_that_jumps_runs_nothing_again(given, days):
     """Files of another time than those made from them, as when the clock was wrong during a part of the run."""
     moved = time.time() + days * 86400
-    for part in ("embeddings", "collapse.parquet"):
-        place = given.folder / "results" / part
-        for path in [place, *place.rglob("*")]:
+    for name in ("embeddings", "collapse.parquet"):
+        top = given.folder / "results" / name
+        for path in [top, *top.rglob("*")]:
             if path.is_file():
                 os.utime(path, (moved, moved))
     assert given.planned("study") == {}
     given.configure(with_m([3, 5]))
     planned = given.planned("study")
     assert planned.keys() == {"evaluate", "scores", "table_configurations", "study"}
-    given.snakemake("study")
+    if days > 0:
+        output = given.snakemake("study", succeeds=False)
+        advice = next(line for line in output.splitlines() if "from the future" in line)
+        subprocess.run(advice.split("`")[1], shell=True, check=True, cwd=given.folder)
+        output = given.snakemake("study")
+        assert not re.search(r"requested, [1-9]\d* computed", output), "what is finished is reused"
+    else:
+        given.snakemake("study")
     assert given.planned("study") == {}
 
 
@@ -126,10 +141,15 @@ def test_a_job_killed_leaves_what_others_finished(given_fresh, given_finished):
     )  # fmt: skip
     killed = 0
     while running.poll() is None and not killed:
-        listed = subprocess.run(["pgrep", "-f", "proxies.py$"], capture_output=True, text=True).stdout.split()
+        listed = subprocess.run(
+            ["pgrep", "-f", "proxies.py$"], capture_output=True, text=True
+        ).stdout.split()
         for pid in listed:
             try:
-                if Path(f"/proc/{pid}/cwd").readlink() == given_fresh.folder and int(pid) != running.pid:
+                if (
+                    Path(f"/proc/{pid}/cwd").readlink() == given_fresh.folder
+                    and int(pid) != running.pid
+                ):
                     os.kill(int(pid), signal.SIGKILL)
                     killed += 1
             except OSError:
@@ -155,6 +175,7 @@ def test_kills_at_random_moments(given_fresh, given_finished):
         except subprocess.TimeoutExpired:
             os.killpg(running.pid, signal.SIGKILL)
             running.wait()
+        given_fresh.snakemake("--unlock")
     given_fresh.snakemake("study")
     same_scores(given_fresh, given_finished)
     assert given_fresh.planned("study") == {}

@@ -4,8 +4,9 @@ import copy
 
 import pandas as pd
 import pytest
-from conftest import GIVEN, TINY
 from PIL import Image
+
+from tests.workflow.conftest import GIVEN, TINY
 
 pytestmark = pytest.mark.xdist_group("workflow")
 
@@ -35,7 +36,9 @@ def test_a_figure_that_cannot_be_filled_says_so_and_the_study_goes_on(finished):
 def test_figures_of_one_task_are_made_from_the_proxies_there_are(done):
     cell = {"task": "digits", "gen": "kmeans", "k": 3, "seed": 2}
     figures = ["tsne", "confusion", "gallery"]
-    done.configure(with_experiment(TINY, gen=[{"name": "kmeans", "k": [1, 3]}], figures=figures, cell=cell))
+    done.configure(
+        with_experiment(TINY, gen=[{"name": "kmeans", "k": [1, 3]}], figures=figures, cell=cell)
+    )
     folder = done.folder / "results/figures/more/net/digits"
     wanted = [f"{folder}/{name}.png".removeprefix(f"{done.folder}/") for name in figures]
     planned = done.planned(*wanted)
@@ -46,7 +49,9 @@ def test_figures_of_one_task_are_made_from_the_proxies_there_are(done):
             assert image.width == 1020
     table, scores = pd.read_parquet(folder / "predictions.parquet"), done.scores()
     own = scores[(scores["task"] == "digits") & (scores["gen"] == "kmeans") & (scores["k"] == 3)]
-    assert own.loc[own["seed"] == 2, "accuracy"].tolist() == [(table["true"] == table["predicted"]).mean()]
+    assert own.loc[own["seed"] == 2, "accuracy"].tolist() == [
+        (table["true"] == table["predicted"]).mean()
+    ]
     # drawn again from what is there, without the embeddings
     assert set(done.planned("--config", "figure_width=page", "--", *wanted)) == {
         f"figure_{n}" for n in figures
@@ -54,7 +59,9 @@ def test_figures_of_one_task_are_made_from_the_proxies_there_are(done):
 
 
 def test_a_gallery_of_given_embeddings_needs_no_images(given):
-    experiment = {key: value for key, value in GIVEN["experiments"]["grid"].items() if key != "tables"}
+    experiment = {
+        key: value for key, value in GIVEN["experiments"]["grid"].items() if key != "tables"
+    }
     given.configure(with_experiment(GIVEN, **experiment, figures=["gallery"]))
     target = "results/figures/more/one/a/gallery.pdf"
     assert given.planned(target) == {"predictions": 1, "figure_gallery": 1}

@@ -7,7 +7,8 @@ trains a network of its own. After a change of a number that is meant: `pytest t
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import Study
+
+from tests.workflow.conftest import Study
 
 pytestmark = pytest.mark.xdist_group("golden")
 
@@ -72,7 +73,13 @@ GOLDEN = {
             "agg": [
                 {
                     "name": "max",
-                    "distance": ["inner_product", "cosine", "euclidean", "manhattan", "mahalanobis"],
+                    "distance": [
+                        "inner_product",
+                        "cosine",
+                        "euclidean",
+                        "manhattan",
+                        "mahalanobis",
+                    ],
                 },
                 {"name": "mnn", "distance": "inner_product", "m": 3},
                 {
@@ -100,7 +107,9 @@ def golden(tmp_path_factory):
             for split, n in (("train", 25 * classes), ("test", 20 * classes)):
                 y = np.arange(n) % classes
                 x = centres[y, rng.integers(0, 2, n)] + rng.normal(size=(n, 8))
-                np.savez(study.folder / f"{fm}-{dataset}-{split}.npz", embeddings=x.astype("f"), labels=y)
+                np.savez(
+                    study.folder / f"{fm}-{dataset}-{split}.npz", embeddings=x.astype("f"), labels=y
+                )
     study.configure(GOLDEN)
     study.snakemake("study")
     return study
@@ -110,7 +119,9 @@ def numbers(path):
     """A result file as a table of plain types, without times."""
     frame = pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path)
     frame = frame.drop(columns=frame.filter(regex=TIMES).columns)
-    return frame.astype({c: object for c in frame if isinstance(frame[c].dtype, pd.CategoricalDtype)})
+    return frame.astype(
+        {c: object for c in frame if isinstance(frame[c].dtype, pd.CategoricalDtype)}
+    )
 
 
 FILES = [

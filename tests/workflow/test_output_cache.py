@@ -13,8 +13,9 @@ import h5py
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import Study
 from PIL import Image
+
+from tests.workflow.conftest import Study
 
 pytestmark = pytest.mark.xdist_group("output_cache")
 
@@ -27,7 +28,12 @@ STUDY = {
         "own": {"source": "imagefolder", "path": "images", "test_fraction": 0.5},
     },
     "fms": {
-        "trained": {"source": "pretrained", "model": "test_resnet", "dataset": "glyphs", "epochs": 1},
+        "trained": {
+            "source": "pretrained",
+            "model": "test_resnet",
+            "dataset": "glyphs",
+            "epochs": 1,
+        },
         "given": {**TIMM, "checkpoint": "given.safetensors"},
         "local": {**TIMM, "model": "local-dir:local"},
         "fixed": {**TIMM, "checkpoint": "fixed.safetensors"},
@@ -62,7 +68,11 @@ def checkout(folder, cache, config=STUDY, weights=1):
         torch.manual_seed(seed)
         model = timm.create_model("test_resnet", num_classes=2)
         save_file(model.state_dict(), folder / f"{path}.safetensors")
-    about = {"architecture": "test_resnet", "num_classes": 2, "pretrained_cfg": {"input_size": [3, 32, 32]}}
+    about = {
+        "architecture": "test_resnet",
+        "num_classes": 2,
+        "pretrained_cfg": {"input_size": [3, 32, 32]},
+    }
     (folder / "local/config.json").write_text(json.dumps(about))
     rng = np.random.default_rng(0)
     for name in ("cat", "dog"):
@@ -84,13 +94,17 @@ def embeddings(study):
 def extracted(study):
     """(FM, dataset, split) of the embeddings that were extracted here: only such jobs write to their log."""
     logs = study.folder / "results/logs/embed"
-    return {p.relative_to(logs).with_suffix("").parts for p in logs.rglob("*.log") if p.stat().st_size}
+    return {
+        p.relative_to(logs).with_suffix("").parts for p in logs.rglob("*.log") if p.stat().st_size
+    }
 
 
 def would_take(study, target):
     """Whether a file would come from the cache, where all that it is made from is there."""
     said = study.snakemake("--dry-run", target)
-    ((name, how),) = re.findall(r"Output file (\S+) will be (obtained from|written to) global", said)
+    ((name, how),) = re.findall(
+        r"Output file (\S+) will be (obtained from|written to) global", said
+    )
     assert name == target
     return how == "obtained from"
 
@@ -128,7 +142,9 @@ def test_a_second_working_directory_trains_and_extracts_nothing(shared, tmp_path
 
     for study in (shared, second):
         assert study.planned(*ALL) == {}
-    assert Study(second.folder).planned(*ALL) == {}, "whoever goes on without the cache keeps what is there"
+    assert Study(second.folder).planned(*ALL) == {}, (
+        "whoever goes on without the cache keeps what is there"
+    )
 
 
 def test_published_weights_are_downloaded_once(shared, tmp_path, monkeypatch):
@@ -144,9 +160,16 @@ def test_published_weights_are_downloaded_once(shared, tmp_path, monkeypatch):
     )
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
     config = copy.deepcopy(STUDY)
-    config["fms"]["published"] = {"source": "torchvision", "model": "shufflenet_v2_x0_5", "input_size": 32}
+    config["fms"]["published"] = {
+        "source": "torchvision",
+        "model": "shufflenet_v2_x0_5",
+        "input_size": 32,
+    }
     config["experiments"]["published"] = {"fms": "published", "tasks": "digits", "presets": ["qi"]}
-    weights, target = "results/fms/published.safetensors", "results/embeddings/published/digits/test.h5"
+    weights, target = (
+        "results/fms/published.safetensors",
+        "results/embeddings/published/digits/test.h5",
+    )
     first = checkout(tmp_path / "first", shared.cache, config)
     first.snakemake(weights)
     shutil.rmtree(tmp_path / "torch")
@@ -176,7 +199,9 @@ def test_other_fms_under_the_same_names_get_their_own_files(shared, tmp_path):
     second = checkout(tmp_path / "second", shared.cache, config, weights=2)
     second.snakemake(*ON_DIGITS.values())
     assert extracted(second) == {(fm, "digits", "test") for fm in FMS if fm != "fixed"}
-    found = [read(study.folder / target) for study in (shared, second) for target in ON_DIGITS.values()]
+    found = [
+        read(study.folder / target) for study in (shared, second) for target in ON_DIGITS.values()
+    ]
     assert len({x.tobytes() for x, _ in found}) == 2 * 3 + 1, "only `fixed` is the same FM"
     assert len({provenance["weights_sha256"] for _, provenance in found}) == 2 * 3 + 1
 
@@ -241,7 +266,9 @@ def test_without_the_variable_nothing_is_said_and_nothing_shared(empty):
     said = empty.snakemake("results/fms/net.safetensors")
     assert "cache" not in said.lower()
     results = empty.folder / "results"
-    assert not [path for path in results.rglob("*") if path.is_symlink() or path.name == "contents.json"]
+    assert not [
+        path for path in results.rglob("*") if path.is_symlink() or path.name == "contents.json"
+    ]
 
 
 def test_a_cache_that_is_not_there_is_told_before_any_job(empty):

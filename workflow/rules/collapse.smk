@@ -6,7 +6,7 @@ rule collapse:
     input:
         train=embeddings_of("train"),
     output:
-        collapse="<results>/collapse/{fm}/{task}.parquet",
+        collapse=paths.collapse_file(results, "{fm}", "{task}"),
     log:
         "<logs>/collapse/{fm}/{task}.log",
     group:
@@ -18,7 +18,8 @@ rule collapse:
         mem_mb=grow(2000),
         runtime=longer(15),
     params:
-        spec=lambda w: canonical(study.collapse(w.fm, w.task)),
+        spec=lambda w: canonical(specs.collapse(study, w.fm, w.task)),
         code=code_of("collapse"),
+        blocks=blocks_of,
     script:
         "../scripts/collapse.py"

@@ -1,4 +1,10 @@
-"""Wildcards, and the files that several rules read, by name."""
+"""Wildcards, and what several rules need."""
+
+results = "<results>"
+
+# Where data lie and what computes are resources, not params: a change of them is no reason to run a job again.
+roots = canonical(inputs.roots(study.config))
+compute = canonical(study.config.compute.model_dump(mode="json"))
 
 
 def one_of(names):
@@ -13,9 +19,14 @@ wildcard_constraints:
     task=one_of(study.tasks),
     shots=r"full|\d+",
     gen=one_of(gen for group in study.groups for gen, _ in study.generations(group)),
-    k=r"all|auto|\d+",
-    agg="max|mnn",
+    k=rf"{Every.label}|{Auto.label}|\d+",
+    agg=one_of(AGGREGATIONS),
     experiment=one_of(study.config.experiments),
+
+
+def group_of(wildcards):
+    """The FM, task and shots of a job."""
+    return Group(wildcards.fm, wildcards.task, wildcards.shots)
 
 
 def embeddings_of(split):
@@ -23,36 +34,64 @@ def embeddings_of(split):
 
     def files(wildcards):
         return [
-            f"<results>/embeddings/{wildcards.fm}/{dataset}/{split}.h5"
+            paths.embeddings_file(results, wildcards.fm, dataset, split)
             for dataset in study.datasets_of(wildcards.task)
         ]
 
     return files
 
 
+def proxies_of(group, generations):
+    """The proxy files of some GENs and k, in their order."""
+    return [paths.proxies_file(results, *group, gen, k) for gen, k in generations]
+
+
 def download_of(*datasets):
     """The folders of those of these datasets that the workflow downloads; their times are no reason to run anything."""
-    return [ancient(f"<results>/downloads/{name}") for name in datasets if name in study.downloaded()]
+    downloaded = inputs.downloaded(study.config)
+    return [
+        ancient(paths.downloads_folder(results, name)) for name in datasets if name in downloaded
+    ]
 
 
-def code_of(script, own=None):
-    """What reruns a rule when its code changes: a fingerprint of its script, the library it uses, a file of the user's."""
-    return fingerprint(Path(workflow.basedir) / "workflow" / "scripts" / f"{script}.py", own)
+@cache
+def code_of(script, *modules, files=()):
+    """What reruns a rule when code that decides its numbers changes: see `imprint.study.fingerprint`.
+
+    modules: of the components that the rule's wildcards choose; empty for those of the user's, whose `files` count.
+    """
+    path = workflow.source_path(f"../scripts/{script}.py")
+    return fingerprint(path, *(f"imprint.{module}" for module in modules if module), files=files)
 
 
-def group_of(wildcards):
-    return wildcards.fm, wildcards.task, wildcards.shots
+def blocks_of(wildcards, output):
+    """The file that keeps the finished parts of a job's output."""
+    return str(blocks_file(study.root, output[0]))
+
+
+@cache
+def selection_of(experiment):
+    """The rows that belong to an experiment."""
+    return canonical(specs.selection(study, experiment))
+
+
+@cache
+def missing_proxies():
+    """How many proxy files of the study are not there yet when the jobs are planned."""
+    files = (
+        paths.proxies_file(study.root, *group, *generation)
+        for group in study.groups
+        for generation in study.generations(group)
+    )
+    return sum(not file.exists() for file in files)
 
 
 def with_idle_cores(wildcards):
-    """Threads of a job: on this machine also the cores that no other job asks for, such as those of a lone new k.
+    """Threads of a job: an equal share of all cores where fewer proxy files are missing than there are cores.
 
-    For rules alone whose results do not depend on it. Snakemake asks when the job is ready to be run.
+    For rules alone whose results do not depend on it.
     """
-    jobs = 0
-    if workflow.is_main_process and workflow.local_exec and workflow.scheduler:
-        jobs = len(workflow.scheduler.running) + len(workflow.dag.ready_jobs)
-    return max(study.config.compute.threads, workflow.cores // jobs if jobs else 1)
+    return max(study.config.compute.threads, workflow.cores // max(1, missing_proxies()))
 
 
 def grow(megabytes):
@@ -67,22 +106,27 @@ def longer(minutes):
 
 def figures_of(name):
     """The figures of an experiment; those of one FM and task lie in folders of their own."""
-    places = ["/".join(group[:2]) for group in study.cell_groups(name)]
+    folders = ["/".join(group[:2]) for group in specs.shown_groups(study, name)]
     for figure in study.config.experiments[name].figures:
-        yield from [figure] if FIGURES[figure].data == "scores" else [f"{place}/{figure}" for place in places]
+        if FIGURES[figure].shows_one_task:
+            yield from (f"{folder}/{figure}" for folder in folders)
+        else:
+            yield figure
 
 
 def study_results():
-    """Every table and figure that the experiments ask for, and the collected scores."""
-    files = ["<results>/scores.parquet", "<results>/collapse.parquet"]
+    """Every table and figure that the experiments ask for, and the collected scores.
+
+    Every file of a job is named, so that any that is gone is made again.
+    """
+    files = [paths.all_scores(results), paths.all_collapse(results)]
     for name, experiment in study.config.experiments.items():
-        # every file of a job, so that any that is gone is made again
-        files += [
-            f"<results>/tables/{name}/{t}.{kind}"
-            for t in experiment.tables
-            for kind in ("csv", "md", "tex", "html")
-        ]
-        files += [f"<results>/figures/{name}/{f}.{kind}" for f in figures_of(name) for kind in ("png", "pdf")]
-        for group in study.heads(name):
-            files += [f"<results>/heads/{name}/{'/'.join(group)}.{kind}" for kind in ("safetensors", "json")]
+        for table in experiment.tables:
+            files += [
+                paths.table_file(results, name, table, s) for s in ("csv", "md", "tex", "html")
+            ]
+        for figure in figures_of(name):
+            files += [paths.figure_file(results, name, figure, s) for s in ("png", "pdf")]
+        for group in specs.heads(study, name):
+            files += [paths.head_file(results, name, *group, s) for s in ("safetensors", "json")]
     return files

@@ -1,6 +1,11 @@
 """Datasets on disk."""
 
 
+def source_of(dataset):
+    """The module that reads a dataset, by its source."""
+    return SOURCES[study.config.datasets[dataset].source].__module__.removeprefix("imprint.")
+
+
 rule download:
     """Download one published dataset; no change of code is a reason to fetch it again.
 
@@ -8,11 +13,11 @@ rule download:
     same time one would move its folder into that of the other.
     """
     output:
-        folder=directory("<results>/downloads/{dataset}"),
+        folder=directory(paths.downloads_folder(results, "{dataset}")),
     log:
         "<logs>/download/{dataset}.log",
     wildcard_constraints:
-        dataset=one_of(study.downloaded()),
+        dataset=one_of(inputs.downloaded(study.config)),
     priority: 20
     conda:
         "../../envs/torch.yaml"
@@ -21,7 +26,7 @@ rule download:
         mem_mb=grow(2000),
         runtime=longer(240),
     params:
-        spec=lambda w: canonical(study.data(w.dataset)),
+        spec=lambda w: canonical(inputs.data(study.config, w.dataset)),
     script:
         "../scripts/download.py"
 
@@ -31,7 +36,7 @@ rule dataset:
     input:
         lambda w: download_of(w.dataset),
     output:
-        manifest="<results>/data/{dataset}/manifest.json",
+        manifest=paths.manifest_file(results, "{dataset}"),
     log:
         "<logs>/data/{dataset}.log",
     conda:
@@ -40,8 +45,9 @@ rule dataset:
     resources:
         mem_mb=grow(2000),
         runtime=longer(60),
+        roots=roots,
     params:
-        spec=lambda w: canonical(study.data(w.dataset)),
-        code=code_of("dataset"),
+        spec=lambda w: canonical(inputs.data(study.config, w.dataset)),
+        code=lambda w: code_of("dataset", source_of(w.dataset)),
     script:
         "../scripts/dataset.py"

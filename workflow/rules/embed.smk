@@ -1,43 +1,48 @@
 """Foundation models, and embeddings by them."""
 
 
-def sources_of(wildcards):
-    """What an FM's embeddings come from: images and its weights, or embeddings given."""
+def model_of(wildcards):
+    """The weights or the folder of an FM, and the images that it embeds."""
     fm = study.config.fms[wildcards.fm]
-    if fm.source == "embeddings":
-        return {"given": study.given(wildcards.fm, wildcards.dataset, wildcards.split)}
-    sources = {
-        "manifest": f"<results>/data/{wildcards.dataset}/manifest.json",
+    files = {
+        "manifest": paths.manifest_file(results, wildcards.dataset),
         "images": download_of(wildcards.dataset),
     }
-    if wildcards.fm in study.fetched() + study.pretrained():
-        sources["weights"] = f"<results>/fms/{wildcards.fm}.safetensors"
+    if fm.fetches_weights or fm.pretrains:
+        files["weights"] = paths.weights_file(results, wildcards.fm)
     elif fm.checkpoint:
-        sources["weights"] = fm.checkpoint
+        files["weights"] = fm.checkpoint
     else:
         folder = Path(fm.model.removeprefix("local-dir:"))
-        sources["model"] = sorted(str(path) for path in folder.glob("*") if path.is_file())
-    return sources
+        files["model"] = sorted(str(path) for path in folder.glob("*") if path.is_file())
+    return files
+
+
+def fm_module(fm):
+    """The module that loads an FM, by its source."""
+    return FM_SOURCES[study.config.fms[fm].source].__module__.removeprefix("imprint.")
 
 
 def origin_of(wildcards, input, trains=False):
     """What a shared output is made from, by content. What asks for `input` is no reason to run a job again."""
     if not sharing:
         return None
-    fm, manifest = study.config.fms[wildcards.fm], input.get("manifest")
-    root = study.roots()[Path(manifest).parent.name] if manifest else None
+    fm, manifest = study.config.fms[wildcards.fm], input.manifest
+    root = inputs.roots(study.config)[Path(manifest).parent.name]
     weights = None if getattr(fm, "checkpoint", None) else input.get("weights")
-    return origin(dict(wildcards.items()), manifest=manifest, weights=weights, root=root, trains=trains)
+    return origin(
+        dict(wildcards.items()), manifest=manifest, weights=weights, root=root, trains=trains
+    )
 
 
 rule weights:
     """Download the published weights of an FM; no change of code is a reason to fetch them again."""
     output:
-        weights="<results>/fms/{fm}.safetensors",
+        weights=paths.weights_file(results, "{fm}"),
     log:
         "<logs>/weights/{fm}.log",
     wildcard_constraints:
-        fm=one_of(study.fetched()),
+        fm=one_of(inputs.fetched(study.config)),
     cache: sharing
     priority: 20
     conda:
@@ -47,7 +52,7 @@ rule weights:
         mem_mb=grow(6000),
         runtime=longer(60),
     params:
-        spec=lambda w: canonical(study.weights(w.fm)),
+        spec=lambda w: canonical(specs.weights(study, w.fm)),
     script:
         "../scripts/weights.py"
 
@@ -55,13 +60,13 @@ rule weights:
 rule pretrain:
     """Pre-train a small FM on the split `pretrain` of its dataset; one thread, so that it is the same everywhere."""
     input:
-        manifest=lambda w: f"<results>/data/{study.config.fms[w.fm].dataset}/manifest.json",
+        manifest=lambda w: paths.manifest_file(results, study.config.fms[w.fm].dataset),
     output:
-        weights="<results>/fms/{fm}.safetensors",
+        weights=paths.weights_file(results, "{fm}"),
     log:
         "<logs>/pretrain/{fm}.log",
     wildcard_constraints:
-        fm=one_of(study.pretrained()),
+        fm=one_of(inputs.pretrained(study.config)),
     cache: sharing
     priority: 10
     conda:
@@ -71,8 +76,8 @@ rule pretrain:
         mem_mb=grow(3000),
         runtime=longer(30),
     params:
-        spec=lambda w: canonical(study.pretraining(w.fm)),
-        code=code_of("pretrain"),
+        spec=lambda w: canonical(specs.pretraining(study, w.fm)),
+        code=lambda w: code_of("pretrain", source_of(study.config.fms[w.fm].dataset)),
         origin=lambda w, input: origin_of(w, input, trains=True),
     script:
         "../scripts/pretrain.py"
@@ -81,11 +86,13 @@ rule pretrain:
 rule embed:
     """Embeddings of one split of one dataset by one FM."""
     input:
-        unpack(sources_of),
+        unpack(model_of),
     output:
-        embeddings="<results>/embeddings/{fm}/{dataset}/{split}.h5",
+        embeddings=paths.embeddings_file(results, "{fm}", "{dataset}", "{split}"),
     log:
         "<logs>/embed/{fm}/{dataset}/{split}.log",
+    wildcard_constraints:
+        fm=one_of(inputs.image_fms(study.config)),
     cache: sharing
     conda:
         "../../envs/torch.yaml"
@@ -93,10 +100,34 @@ rule embed:
     resources:
         mem_mb=grow(6000),
         runtime=longer(240),
+        roots=roots,
+        compute=compute,
     params:
-        fm=lambda w: canonical(study.embedding(w.fm)),
-        dataset=lambda w: canonical(study.subset(w.dataset)),
-        code=code_of("embed"),
+        fm=lambda w: canonical(specs.embedding(study, w.fm)),
+        dataset=lambda w: canonical(specs.subset(study, w.dataset)),
+        code=lambda w: code_of("embed", fm_module(w.fm), source_of(w.dataset)),
         origin=origin_of,
     script:
         "../scripts/embed.py"
+
+
+rule adopt:
+    """Embeddings that the user computed, checked and put into the form of `embed`."""
+    input:
+        embeddings=lambda w: inputs.embeddings_file(study.config, w.fm, w.dataset, w.split),
+    output:
+        embeddings=paths.embeddings_file(results, "{fm}", "{dataset}", "{split}"),
+    log:
+        "<logs>/adopt/{fm}/{dataset}/{split}.log",
+    wildcard_constraints:
+        fm=one_of(inputs.adopted_fms(study.config)),
+    conda:
+        "../../envs/base.yaml"
+    threads: 1
+    resources:
+        mem_mb=grow(3000),
+        runtime=longer(15),
+    params:
+        code=code_of("adopt", "store.given_embeddings"),
+    script:
+        "../scripts/adopt.py"

@@ -6,12 +6,9 @@ rule evaluate:
     input:
         train=embeddings_of("train"),
         test=embeddings_of("test"),
-        proxies=lambda w: [
-            f"<results>/proxies/{w.fm}/{w.task}/{w.shots}/{gen}/k{k}.h5"
-            for gen, k in study.generations(group_of(w), w.agg)
-        ],
+        proxies=lambda w: proxies_of(group_of(w), study.generations(group_of(w), w.agg)),
     output:
-        scores="<results>/scores/{fm}/{task}/{shots}/{agg}.parquet",
+        scores=paths.scores_file(results, "{fm}", "{task}", "{shots}", "{agg}"),
     log:
         "<logs>/evaluate/{fm}/{task}/{shots}/{agg}.log",
     group:
@@ -22,9 +19,14 @@ rule evaluate:
     resources:
         mem_mb=grow(3000),
         runtime=longer(60),
+        device=study.config.compute.scoring_device,
     params:
-        spec=lambda w: canonical(study.evaluation(group_of(w), w.agg)),
+        spec=lambda w: canonical(specs.evaluation(study, group_of(w), w.agg)),
         generations=lambda w: study.generations(group_of(w), w.agg),
-        code=code_of("evaluate"),
+        components=lambda w: specs.components_of(study, study.cells(group_of(w))),
+        code=lambda w: code_of(
+            "evaluate", files=specs.files_of_evaluation(study, group_of(w), w.agg)
+        ),
+        blocks=blocks_of,
     script:
         "../scripts/evaluate.py"

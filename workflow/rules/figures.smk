@@ -1,125 +1,111 @@
 """Figures, and the report."""
 
 
+def with_images(wildcards):
+    """The datasets of a task whose images a figure can show."""
+    return specs.datasets_with_images(study, wildcards.fm, wildcards.task)
+
+
 def manifests_of(wildcards):
-    """The datasets whose images a gallery shows."""
-    return [
-        f"<results>/data/{dataset}/manifest.json" for dataset in study.images_of(wildcards.fm, wildcards.task)
-    ]
+    """The descriptions of the datasets whose images a figure shows."""
+    return [paths.manifest_file(results, dataset) for dataset in with_images(wildcards)]
 
 
-def of_one_task(name, entry):
-    """PNG, for the report, of a figure of one FM and task."""
-    return report(
-        f"<results>/figures/{{experiment}}/{{fm}}/{{task}}/{name}.png",
-        caption=f"../report/figures/{name}.rst",
-        category=entry.category,
-        labels={
-            "experiment": "{experiment}",
-            "FM": "{fm}",
-            "task": "{task}",
-            "shows": f"Figure: {entry.title}",
-        },
-    )
+def shown_proxies(wildcards):
+    """The proxy files of the cells that figures of one FM and task may show."""
+    group = specs.shown_group(study, wildcards.experiment, wildcards.fm, wildcards.task)
+    return proxies_of(group, specs.shown_generations(study, wildcards.experiment))
 
 
-for name, entry in FIGURES.items():
-    if entry.data == "scores":
+for name in FIGURES.names(shows_one_task=False):
 
-        rule:
-            """One figure of one experiment: PNG and PDF."""
-            name:
-                f"figure_{name}"
-            input:
-                scores="<results>/scores.parquet",
-                collapse="<results>/collapse.parquet",
-            output:
-                png=report(
-                    f"<results>/figures/{{experiment}}/{name}.png",
-                    caption=f"../report/figures/{name}.rst",
-                    category=entry.category,
-                    labels={"experiment": "{experiment}", "shows": f"Figure: {entry.title}"},
-                ),
-                pdf=f"<results>/figures/{{experiment}}/{name}.pdf",
-            log:
-                f"<logs>/figures/{{experiment}}/{name}.log",
-            group:
-                "summary"
-            conda:
-                "../../envs/base.yaml"
-            threads: 1
-            resources:
-                mem_mb=grow(2000),
-                runtime=longer(10),
-            params:
-                figure=name,
-                width=study.config.figure_width,
-                selection=lambda w: selections[w.experiment]["digest"],
-                code=code_of("figure"),
-            script:
-                "../scripts/figure.py"
-
-    elif name != "gallery":
-
-        rule:
-            """One figure of one FM and task: PNG and PDF."""
-            name:
-                f"figure_{name}"
-            input:
-                table=f"<results>/figures/{{experiment}}/{{fm}}/{{task}}/{entry.data}.parquet",
-            output:
-                png=of_one_task(name, entry),
-                pdf=f"<results>/figures/{{experiment}}/{{fm}}/{{task}}/{name}.pdf",
-            log:
-                f"<logs>/figures/{{experiment}}/{{fm}}/{{task}}/{name}.log",
-            group:
-                "summary"
-            conda:
-                "../../envs/base.yaml"
-            threads: 1
-            resources:
-                mem_mb=grow(2000),
-                runtime=longer(10),
-            params:
-                figure=name,
-                width=study.config.figure_width,
-                code=code_of("task_figure"),
-            script:
-                "../scripts/task_figure.py"
+    rule:
+        """One figure of one experiment: PNG and PDF."""
+        name:
+            f"figure_{name}"
+        input:
+            scores=paths.all_scores(results),
+            collapse=paths.all_collapse(results),
+        output:
+            png=report(
+                paths.figure_file(results, "{experiment}", name, "png"),
+                caption=f"../report/figures/{name}.rst",
+                category=FIGURES[name].category,
+                labels={
+                    "experiment": "{experiment}",
+                    "shows": f"Figure: {FIGURES[name].title}",
+                },
+            ),
+            pdf=paths.figure_file(results, "{experiment}", name, "pdf"),
+        log:
+            f"<logs>/figures/{{experiment}}/{name}.log",
+        group:
+            "summary"
+        conda:
+            "../../envs/base.yaml"
+        threads: 1
+        resources:
+            mem_mb=grow(2000),
+            runtime=longer(10),
+        params:
+            figure=name,
+            width=study.config.figure_width,
+            selection=lambda w: selection_of(w.experiment),
+            code=code_of("figure", FIGURES[name].module),
+        script:
+            "../scripts/figure.py"
 
 
-rule figure_gallery:
-    """Test images of one task beside their nearest proxies: PNG and PDF."""
-    input:
-        table="<results>/figures/{experiment}/{fm}/{task}/predictions.parquet",
-        manifests=manifests_of,
-        images=lambda w: download_of(*study.images_of(w.fm, w.task)),
-    output:
-        png=of_one_task("gallery", FIGURES["gallery"]),
-        pdf="<results>/figures/{experiment}/{fm}/{task}/gallery.pdf",
-    log:
-        "<logs>/figures/{experiment}/{fm}/{task}/gallery.log",
-    group:
-        "summary"
-    conda:
-        "../../envs/torch.yaml"
-    threads: 1
-    resources:
-        mem_mb=grow(3000),
-        runtime=longer(10),
-    params:
-        width=study.config.figure_width,
-        code=code_of("gallery"),
-    script:
-        "../scripts/gallery.py"
+for name in FIGURES.names(shows_one_task=True):
+
+    rule:
+        """One figure of one FM and task: PNG and PDF."""
+        name:
+            f"figure_{name}"
+        input:
+            table=paths.figure_data_file(
+                results, "{experiment}", "{fm}", "{task}", FIGURES[name].table
+            ),
+            manifests=manifests_of if FIGURES[name].needs_images else [],
+            images=((lambda w: download_of(*with_images(w))) if FIGURES[name].needs_images else []),
+        output:
+            png=report(
+                paths.figure_file(results, "{experiment}", f"{{fm}}/{{task}}/{name}", "png"),
+                caption=f"../report/figures/{name}.rst",
+                category=FIGURES[name].category,
+                labels={
+                    "experiment": "{experiment}",
+                    "FM": "{fm}",
+                    "task": "{task}",
+                    "shows": f"Figure: {FIGURES[name].title}",
+                },
+            ),
+            pdf=paths.figure_file(results, "{experiment}", f"{{fm}}/{{task}}/{name}", "pdf"),
+        log:
+            f"<logs>/figures/{{experiment}}/{{fm}}/{{task}}/{name}.log",
+        group:
+            "summary"
+        conda:
+            "../../envs/torch.yaml"
+        threads: 1
+        resources:
+            mem_mb=grow(3000),
+            runtime=longer(10),
+            roots=roots,
+        params:
+            figure=name,
+            width=study.config.figure_width,
+            code=code_of("task_figure", FIGURES[name].module),
+        script:
+            "../scripts/task_figure.py"
 
 
 rule tsne:
-    """Places in the plane for the test embeddings of one task, from which its figure is drawn."""
+    """Positions in the plane for the test embeddings of one task, from which its figure is drawn."""
     input:
         test=embeddings_of("test"),
     output:
-        table="<results>/figures/{experiment}/{fm}/{task}/tsne.parquet",
+        table=paths.figure_data_file(results, "{experiment}", "{fm}", "{task}", "tsne"),
     log:
         "<logs>/tsne/{experiment}/{fm}/{task}.log",
     group:
@@ -131,7 +117,7 @@ rule tsne:
         mem_mb=grow(2000),
         runtime=longer(15),
     params:
-        spec=lambda w: canonical(study.embedded(w.experiment, w.task)),
+        spec=lambda w: canonical(specs.shown_samples(study, w.experiment, w.task)),
         code=code_of("tsne"),
     script:
         "../scripts/tsne.py"
@@ -140,15 +126,12 @@ rule tsne:
 rule predictions:
     """Every test sample of one task as the chosen cell predicts it, with its nearest proxies."""
     input:
-        scores="<results>/scores.parquet",
+        scores=paths.all_scores(results),
         train=embeddings_of("train"),
         test=embeddings_of("test"),
-        proxies=lambda w: [
-            f"<results>/proxies/{'/'.join(study.cell_group(w.experiment, w.fm, w.task))}/{gen}/k{k}.h5"
-            for gen, k in study.cell_generations(w.experiment)
-        ],
+        proxies=shown_proxies,
     output:
-        table="<results>/figures/{experiment}/{fm}/{task}/predictions.parquet",
+        table=paths.figure_data_file(results, "{experiment}", "{fm}", "{task}", "predictions"),
     log:
         "<logs>/predictions/{experiment}/{fm}/{task}.log",
     group:
@@ -160,9 +143,10 @@ rule predictions:
         mem_mb=grow(3000),
         runtime=longer(10),
     params:
-        generations=lambda w: study.cell_generations(w.experiment),
-        spec=lambda w: canonical(study.cell(w.experiment, w.fm, w.task)),
-        code=code_of("predictions"),
+        generations=lambda w: specs.shown_generations(study, w.experiment),
+        spec=lambda w: canonical(specs.shown_cell(study, w.experiment, w.fm, w.task)),
+        components=lambda w: specs.components_of(study, specs.shown_methods(study, w.experiment)),
+        code=lambda w: code_of("predictions", files=specs.files_of_shown(study, w.experiment)),
     script:
         "../scripts/predictions.py"
 
@@ -171,10 +155,10 @@ rule report:
     """Tables, figures and run times on one page that opens offline."""
     input:
         study_results(),
-        summary="<results>/summary.txt",
+        summary=paths.summary_file(results),
         style=workflow.source_path("../report/style.css"),
     output:
-        html="<results>/report.html",
+        html=paths.report_file(results),
     log:
         "<logs>/report.log",
     threads: 1

@@ -1,13 +1,22 @@
 """GEN: proxies of every class."""
 
-from imprint.generate import GENERATORS
-
 
 def clusters_of(wildcards):
     """The proxy file whose clusters a GEN starts from, as kls does from those of kmeans."""
     gen = GENERATORS[wildcards.gen].clusters
-    w = wildcards
-    return f"<results>/proxies/{w.fm}/{w.task}/{w.shots}/{gen}/k{w.k}.h5" if gen else []
+    return proxies_of(group_of(wildcards), [(gen, wildcards.k)] if gen else [])
+
+
+def proxy_threads(wildcards):
+    """Threads of a GEN; the result of one that sees all classes may depend on their number."""
+    if GENERATORS[wildcards.gen].sees_all_classes:
+        return study.config.compute.threads
+    return with_idle_cores(wildcards)
+
+
+def user_files(wildcards):
+    """The user's files that a proxy file depends on."""
+    return specs.files_of_proxies(study, group_of(wildcards), wildcards.gen, wildcards.k)
 
 
 rule proxies:
@@ -16,19 +25,21 @@ rule proxies:
         train=embeddings_of("train"),
         clusters=clusters_of,
     output:
-        proxies="<results>/proxies/{fm}/{task}/{shots}/{gen}/k{k}.h5",
+        proxies=paths.proxies_file(results, "{fm}", "{task}", "{shots}", "{gen}", "{k}"),
     log:
         "<logs>/proxies/{fm}/{task}/{shots}/{gen}-k{k}.log",
     group:
         "task"
     conda:
         "../../envs/base.yaml"
-    threads: lambda w: study.config.compute.threads if GENERATORS[w.gen].sees_all_classes else with_idle_cores(w)
+    threads: proxy_threads
     resources:
         mem_mb=grow(2000),
         runtime=longer(30),
     params:
-        spec=lambda w: canonical(study.proxies(group_of(w), w.gen, w.k)),
-        code=lambda w: code_of("proxies", GENERATORS[w.gen].file),
+        spec=lambda w: canonical(specs.proxies(study, group_of(w), w.gen, w.k)),
+        components=lambda w: specs.components(study, user_files(w)),
+        code=lambda w: code_of("proxies", GENERATORS[w.gen].module, files=user_files(w)),
+        blocks=blocks_of,
     script:
         "../scripts/proxies.py"

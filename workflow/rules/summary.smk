@@ -1,16 +1,16 @@
-"""All results in one place, and tables of them."""
+"""All results in one place, tables of them, and the best heads."""
 
 
 rule scores:
     """Every cell of the study: one row for each configuration, task, draw and seed."""
     input:
         [
-            f"<results>/scores/{fm}/{task}/{shots}/{agg}.parquet"
-            for fm, task, shots in study.groups
-            for agg in study.aggregations((fm, task, shots))
+            paths.scores_file(results, *group, agg)
+            for group in study.groups
+            for agg in study.aggregations(group)
         ],
     output:
-        table="<results>/scores.parquet",
+        table=paths.all_scores(results),
     log:
         "<logs>/scores.log",
     group:
@@ -30,9 +30,9 @@ rule scores:
 rule collapses:
     """Neural collapse of every FM and task."""
     input:
-        [f"<results>/collapse/{fm}/{task}.parquet" for fm, task in study.fm_tasks()],
+        [paths.collapse_file(results, fm, task) for fm, task in study.fm_tasks()],
     output:
-        table="<results>/collapse.parquet",
+        table=paths.all_collapse(results),
     log:
         "<logs>/collapses.log",
     group:
@@ -52,10 +52,12 @@ rule collapses:
 rule summary:
     """In a few lines, what was run and what won: the report opens with them."""
     input:
-        scores="<results>/scores.parquet",
-        collapse="<results>/collapse.parquet",
+        scores=paths.all_scores(results),
+        collapse=paths.all_collapse(results),
+        template=workflow.source_path("../report/report.rst"),
     output:
-        text="<results>/summary.txt",
+        summary=paths.summary_file(results),
+        report=paths.report_text(results),
     log:
         "<logs>/summary.log",
     group:
@@ -67,29 +69,30 @@ rule summary:
         mem_mb=grow(2000),
         runtime=longer(10),
     params:
+        overview=canonical(specs.overview(study)),
         code=code_of("summary"),
     script:
         "../scripts/summary.py"
 
 
-for name in TABLES:
+for name, entry in TABLES.items():
 
     rule:
         """One table of one experiment: CSV, Markdown, LaTeX, and HTML for the report."""
         name:
             f"table_{name}"
         input:
-            scores="<results>/scores.parquet",
-            collapse="<results>/collapse.parquet",
+            scores=paths.all_scores(results),
+            collapse=paths.all_collapse(results),
         output:
-            csv=f"<results>/tables/{{experiment}}/{name}.csv",
-            markdown=f"<results>/tables/{{experiment}}/{name}.md",
-            latex=f"<results>/tables/{{experiment}}/{name}.tex",
+            csv=paths.table_file(results, "{experiment}", name, "csv"),
+            markdown=paths.table_file(results, "{experiment}", name, "md"),
+            latex=paths.table_file(results, "{experiment}", name, "tex"),
             html=report(
-                f"<results>/tables/{{experiment}}/{name}.html",
+                paths.table_file(results, "{experiment}", name, "html"),
                 caption=f"../report/tables/{name}.rst",
-                category=TABLES[name].category,
-                labels={"experiment": "{experiment}", "shows": f"Table: {TABLES[name].title}"},
+                category=entry.category,
+                labels={"experiment": "{experiment}", "shows": f"Table: {entry.title}"},
             ),
         log:
             f"<logs>/tables/{{experiment}}/{name}.log",
@@ -103,8 +106,8 @@ for name in TABLES:
             runtime=longer(10),
         params:
             table=name,
-            selection=lambda w: selections[w.experiment]["digest"],
-            code=code_of("table"),
+            selection=lambda w: selection_of(w.experiment),
+            code=code_of("table", entry.module),
         script:
             "../scripts/table.py"
 
@@ -112,15 +115,12 @@ for name in TABLES:
 rule head:
     """The best head of one FM and task among those of an experiment, ready to use."""
     input:
-        scores="<results>/scores.parquet",
+        scores=paths.all_scores(results),
         train=embeddings_of("train"),
-        proxies=lambda w: [
-            f"<results>/proxies/{w.fm}/{w.task}/{w.shots}/{gen}/k{k}.h5"
-            for gen, k in study.generations(group_of(w))
-        ],
+        proxies=lambda w: proxies_of(group_of(w), study.generations(group_of(w))),
     output:
-        head="<results>/heads/{experiment}/{fm}/{task}/{shots}.safetensors",
-        about="<results>/heads/{experiment}/{fm}/{task}/{shots}.json",
+        head=paths.head_file(results, "{experiment}", "{fm}", "{task}", "{shots}", "safetensors"),
+        about=paths.head_file(results, "{experiment}", "{fm}", "{task}", "{shots}", "json"),
     log:
         "<logs>/heads/{experiment}/{fm}/{task}-{shots}.log",
     group:
@@ -134,7 +134,9 @@ rule head:
     params:
         generations=lambda w: study.generations(group_of(w)),
         groups=lambda w: canonical(study.tasks[w.task].draws[0]),
-        selection=lambda w: selections[w.experiment]["digest"],
-        code=code_of("head"),
+        grid=lambda w: canonical(specs.grid_of(study, w.experiment, [group_of(w)])),
+        checkpoint=lambda w: inputs.checkpoints(study.config)[w.fm],
+        components=lambda w: specs.components_of(study, study.methods[w.experiment]),
+        code=code_of("head", "store.heads"),
     script:
         "../scripts/head.py"

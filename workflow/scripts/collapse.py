@@ -2,18 +2,20 @@
 
 import json
 
-from imprint import store
-from imprint.data.tasks import pool
-from imprint.grid.collapse import measure_collapse
-from imprint.kept import keeping, place
-from imprint.workflow.job import job
+from imprint.data.pools import pool
+from imprint.store.blocks import open_blocks
+from imprint.store.embeddings import read_embeddings
+from imprint.store.files import provenance_json
+from imprint.store.frames import write_parquet
+from imprint.study.jobs.collapse import measure_collapse
+from imprint.study.jobs.job import job
 
 with (
-    job(snakemake) as did,
-    keeping(place(snakemake.config["results"], snakemake.output.collapse)) as kept,
+    job(snakemake) as report,
+    open_blocks(snakemake.params.blocks) as blocks,
 ):
     spec = json.loads(snakemake.params.spec)
-    train = pool([store.read_embeddings(path) for path in snakemake.input.train])
-    table, work = measure_collapse(train, spec, kept, snakemake.params.code)
-    store.write_parquet(snakemake.output.collapse, table, store.provenance(spec=spec))
-    did(f"draws: {work}")
+    train = pool([read_embeddings(path) for path in snakemake.input.train])
+    frame, work = measure_collapse(train, spec, blocks, snakemake.params.code)
+    write_parquet(snakemake.output.collapse, frame, provenance_json(spec=spec))
+    report(f"draws: {work}")

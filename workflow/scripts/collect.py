@@ -1,10 +1,11 @@
 """Put the tables of all tasks together."""
 
-from imprint import store
-from imprint.grid.tidy import collect
-from imprint.workflow.job import job
+from imprint.analysis.frames import collect
+from imprint.store.files import provenance_json
+from imprint.store.frames import read_parquet, write_parquet
+from imprint.study.jobs.job import job
 
-with job(snakemake) as did:
-    table = collect([store.read_parquet(path) for path in snakemake.input])
-    store.write_parquet(snakemake.output.table, table, store.provenance(files=len(snakemake.input)))
-    did(f"{len(table)} rows from {len(snakemake.input)} files")
+with job(snakemake) as report:
+    table = collect([read_parquet(path) for path in snakemake.input])
+    write_parquet(snakemake.output.table, table, provenance_json(files=len(snakemake.input)))
+    report(f"{len(table)} rows from {len(snakemake.input)} files")

@@ -4,12 +4,12 @@ import json
 from pathlib import Path
 
 from imprint.data import sources
-from imprint.workflow.job import job
+from imprint.study.jobs.job import job
 
 with job(snakemake):
     options = json.loads(snakemake.params.spec)
     options.pop("files", None)  # which own images there are: a reason to run again, no option
-    root = snakemake.config["roots"][snakemake.wildcards.dataset]  # no part of what the data are
+    root = json.loads(snakemake.resources.roots)[snakemake.wildcards.dataset]
     if root:
         options["root"] = root
     sources.prepare(options.pop("source"), options, Path(snakemake.output.manifest).parent)

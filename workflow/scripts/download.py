@@ -1,10 +1,13 @@
 """Download one published dataset."""
 
 import json
+import os
 
 from imprint.data import sources
-from imprint.workflow.job import job
+from imprint.study.jobs.job import job
+from imprint.study.output_cache import FOLDER
 
 with job(snakemake):
     options = json.loads(snakemake.params.spec)
-    sources.fetch(options.pop("source"), options, snakemake.output.folder, snakemake.config["shared"])
+    shared = os.environ.get(FOLDER) or None
+    sources.fetch(options.pop("source"), options, snakemake.output.folder, shared)

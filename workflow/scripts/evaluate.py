@@ -2,37 +2,44 @@
 
 import json
 
-from imprint import store
-from imprint.data.tasks import pool
-from imprint.grid.scores import score
-from imprint.kept import keeping, place
-from imprint.method import k_of
-from imprint.normalize import QUANTILE_REFERENCES
-from imprint.workflow.job import job, log
+from imprint.data.pools import pool
+from imprint.method.normalize import NORMS
+from imprint.method.user_files import load_file
+from imprint.store.blocks import open_blocks
+from imprint.store.embeddings import read_embeddings
+from imprint.store.files import provenance_json
+from imprint.store.frames import write_parquet
+from imprint.store.proxies import read_proxies
+from imprint.study.jobs.job import job, log
+from imprint.study.jobs.scores import score
 
 with (
-    job(snakemake) as did,
-    keeping(place(snakemake.config["results"], snakemake.output.scores)) as kept,
+    job(snakemake) as report,
+    open_blocks(snakemake.params.blocks) as blocks,
 ):
     spec = json.loads(snakemake.params.spec)
+    for file in snakemake.params.components:
+        load_file(file)
     train, test = (
-        pool([store.read_embeddings(path) for path in paths])
+        pool([read_embeddings(path) for path in paths])
         for paths in (snakemake.input.train, snakemake.input.test)
     )
     proxies = {
-        (gen, k_of(k)): store.read_proxies(path)
-        for (gen, k), path in zip(snakemake.params.generations, snakemake.input.proxies, strict=True)
+        (gen, k): read_proxies(path)
+        for (gen, k), path in zip(
+            snakemake.params.generations, snakemake.input.proxies, strict=True
+        )
     }
-    device = snakemake.config["compute"]["scoring_device"]
-    table, effort, work = score(train, test, proxies, spec, device, kept, snakemake.params.code)
-    references = {
-        norm: QUANTILE_REFERENCES[norm] for norm in table["norm_post"].unique() if norm in QUANTILE_REFERENCES
-    }
-    store.write_parquet(
-        snakemake.output.scores, table, store.provenance(spec=spec, quantile_references=references)
+    frame, effort, work = score(
+        train, test, proxies, spec, snakemake.resources.device, blocks, snakemake.params.code
     )
-    did(f"cells: {work}")
+    references = {
+        norm: NORMS[norm].reference for norm in frame["norm_post"].unique() if NORMS[norm].reference
+    }
+    provenance = provenance_json(spec=spec, quantile_references=references)
+    write_parquet(snakemake.output.scores, frame, provenance)
+    report(f"cells: {work}")
     log.info(
         "%d rankings, %d different predictions, %.1f s in the engine",
-        effort.rankings, effort.predictions, effort.seconds,
-    )  # fmt: skip
+        *(effort.rankings, effort.predictions, effort.seconds),
+    )

@@ -1,23 +1,28 @@
 """Draw one figure of one experiment."""
 
+import json
 from pathlib import Path
 
-from imprint import plots, store
-from imprint.grid.tidy import rows_of
-from imprint.presets import published
-from imprint.workflow.job import job, log
+from imprint.analysis.frames import rows_of
+from imprint.method.presets import published
+from imprint.report.drawing.saving import save
+from imprint.report.figures import FIGURES
+from imprint.store.frames import read_parquet
+from imprint.study.jobs.job import job, log
 
-with job(snakemake) as did:
+with job(snakemake) as report:
     experiment, name = snakemake.wildcards.experiment, snakemake.params.figure
 
-    def missing(what):
-        log.warning("experiment %s, figure %s: nothing to show. %s", experiment, name, what)
-        did(f"nothing to show: {what}")
+    def missing(message):
+        log.warning("experiment %s, figure %s: nothing to show. %s", experiment, name, message)
+        report(f"nothing to show: {message}")
 
-    selection = snakemake.config["selections"][experiment]["grids"]
-    scores = rows_of(store.read_parquet(snakemake.input.scores), selection)
-    collapse = rows_of(store.read_parquet(snakemake.input.collapse), selection)
-    figure = plots.find(name).draw(
+    selection = json.loads(snakemake.params.selection)
+    scores, collapse = (
+        rows_of(read_parquet(path), selection)
+        for path in (snakemake.input.scores, snakemake.input.collapse)
+    )
+    figure = FIGURES[name].draw(
         scores, collapse, published(), width=snakemake.params.width, missing=missing
     )
-    plots.save(figure, Path(snakemake.output.png).with_suffix(""))
+    save(figure, Path(snakemake.output.png).with_suffix(""))

@@ -2,24 +2,28 @@
 
 import json
 
-from imprint import store
-from imprint.grid.predictions import choose, predictions
-from imprint.method import k_of
-from imprint.workflow.job import job
+from imprint.method.proxies import proxy_set_for
+from imprint.method.user_files import load_file
+from imprint.store.embeddings import read_embeddings
+from imprint.store.files import provenance_json
+from imprint.store.frames import read_parquet, write_parquet
+from imprint.store.proxies import read_proxies
+from imprint.study.jobs.job import job
+from imprint.study.jobs.predictions import choose, predictions
 
-with job(snakemake) as did:
+with job(snakemake) as report:
     spec = json.loads(snakemake.params.spec)
-    configuration, seed = choose(store.read_parquet(snakemake.input.scores), spec)
-    files = {
-        (gen, k_of(k)): path
-        for (gen, k), path in zip(snakemake.params.generations, snakemake.input.proxies, strict=True)
-    }
-    sets = store.read_proxies(files[configuration.gen, configuration.k])
-    proxies = store.proxies_of(sets, configuration.norm_pre, seed, spec["draw"])
+    for file in snakemake.params.components:
+        load_file(file)
+    configuration, seed = choose(read_parquet(snakemake.input.scores), spec)
+    generations = map(tuple, snakemake.params.generations)
+    files = dict(zip(generations, snakemake.input.proxies, strict=True))
+    sets = read_proxies(files[configuration.gen, configuration.k.label])
+    proxies = proxy_set_for(sets, configuration.norm_pre, seed, spec["draw"])
     train, test = (
-        [store.read_embeddings(path) for path in paths]
+        [read_embeddings(path) for path in paths]
         for paths in (snakemake.input.train, snakemake.input.test)
     )
-    table, about = predictions(train, test, proxies, configuration, seed, spec)
-    store.write_parquet(snakemake.output.table, table, store.provenance(about=about))
-    did(f"{configuration}, seed {seed}, accuracy {about['accuracy']:.4f}")
+    frame, description = predictions(train, test, proxies, configuration, seed, spec)
+    write_parquet(snakemake.output.table, frame, provenance_json(about=description))
+    report(f"{configuration.as_dict()}, seed {seed}, accuracy {description['accuracy']:.4f}")

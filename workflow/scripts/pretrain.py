@@ -6,7 +6,7 @@ from pathlib import Path
 from imprint.data import sources
 from imprint.fm.checkpoints import save
 from imprint.fm.pretrain import pretrain
-from imprint.workflow.job import job
+from imprint.study.jobs.job import job
 
 with job(snakemake):
     images = sources.open_split(Path(snakemake.input.manifest).parent, "pretrain")

@@ -2,24 +2,29 @@
 
 import json
 
-from imprint import store
-from imprint.data.tasks import pool
-from imprint.generate import load_file, load_library_of
-from imprint.grid.proxies import make_proxies
-from imprint.kept import keeping, place
-from imprint.workflow.job import aside, job
+from imprint.data.pools import pool
+from imprint.method.generate.registry import load_library_of
+from imprint.method.user_files import load_file
+from imprint.store.blocks import open_blocks
+from imprint.store.embeddings import read_embeddings
+from imprint.store.files import provenance_json
+from imprint.store.proxies import read_proxies, write_proxies
+from imprint.study.jobs.job import job, loading
+from imprint.study.jobs.proxies import make_proxies
 
 with (
-    job(snakemake) as did,
-    keeping(place(snakemake.config["results"], snakemake.output.proxies)) as kept,
+    job(snakemake) as report,
+    open_blocks(snakemake.params.blocks) as blocks,
 ):
     spec = json.loads(snakemake.params.spec)
-    for file in snakemake.config["generators"]:
+    for file in snakemake.params.components:
         load_file(file)
-    with aside(load_library_of, spec["gen"]):
-        train = pool([store.read_embeddings(path) for path in snakemake.input.train])
-        clusters = snakemake.input.get("clusters")
-        given = store.read_proxies(clusters) if clusters else None
-        sets, work = make_proxies(train, spec, given, snakemake.threads, kept, snakemake.params.code)
-    store.write_proxies(snakemake.output.proxies, sets, store.provenance(spec=spec))
-    did(f"proxy sets: {work}")
+    with loading(load_library_of, spec["gen"]):
+        train = pool([read_embeddings(path) for path in snakemake.input.train])
+        files = snakemake.input.get("clusters")  # one, or none
+        clusters = read_proxies(files[0]) if files else None
+        sets, work = make_proxies(
+            train, spec, clusters, snakemake.threads, blocks, snakemake.params.code
+        )
+    write_proxies(snakemake.output.proxies, sets, provenance_json(spec=spec))
+    report(f"proxy sets: {work}")

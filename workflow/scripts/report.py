@@ -1,30 +1,10 @@
-"""Build the report with Snakemake's own reporter, from a second Snakemake that only reads."""
+"""Build the report."""
 
-import json
-import subprocess
-import sys
+from pathlib import Path
 
-from imprint.store import atomic
-from imprint.workflow.job import job, log
+from imprint.study.jobs.job import job
+from imprint.study.jobs.page import build_page
 
-with job(snakemake), atomic(snakemake.output.html) as page:
-    config = snakemake.config
-    command = [sys.executable, "-m", "snakemake", "study", "-s", config["snakefile"]]
-    command += [
-        "--report",
-        str(page),
-        "--report-stylesheet",
-        snakemake.input.style,
-        "--nolock",
-        "--cores",
-        "1",
-    ]
-    if config["configfiles"]:
-        command += ["--configfile", *config["configfiles"]]
-    if config["overrides"]:
-        command += ["--config", *(f"{key}={json.dumps(value)}" for key, value in config["overrides"].items())]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    log.info("%s", done.stdout + done.stderr)
-    if done.returncode:
-        said = done.stderr.strip().splitlines() or [""]
-        raise RuntimeError(f"the report could not be built: {said[-1]}")
+with job(snakemake):
+    snakefile = Path(snakemake.scriptdir).resolve().parents[1] / "Snakefile"
+    build_page(snakemake.output.html, snakefile, snakemake.config, snakemake.input.style)

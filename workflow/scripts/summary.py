@@ -1,13 +1,25 @@
-"""Say in a few lines what was run and what won."""
+"""Say in a few lines what was run and what won, and write the opening of the report."""
 
-from imprint import store, summary
-from imprint.presets import published
-from imprint.workflow.job import job
+import json
+from pathlib import Path
+
+from imprint.analysis import summary
+from imprint.method.presets import published
+from imprint.report.opening import opening
+from imprint.store.files import atomic
+from imprint.store.frames import read_parquet
+from imprint.study.jobs.job import job
 
 with job(snakemake):
     scores, collapse = (
-        store.read_parquet(path) for path in (snakemake.input.scores, snakemake.input.collapse)
+        read_parquet(path) for path in (snakemake.input.scores, snakemake.input.collapse)
     )
-    with store.atomic(snakemake.output.text) as temporary:
-        text = "\n".join(summary.lines(scores, collapse, published()))
-        temporary.write_text(text + "\n", encoding="utf-8")
+    lines = summary.lines(scores, collapse, published())
+    template = Path(snakemake.input.template).read_text(encoding="utf-8")
+    overview = json.loads(snakemake.params.overview)
+    for path, text in (
+        (snakemake.output.summary, "\n".join(lines)),
+        (snakemake.output.report, opening(template, lines, overview)),
+    ):
+        with atomic(path) as temporary:
+            temporary.write_text(text + "\n", encoding="utf-8")

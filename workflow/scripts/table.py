@@ -1,15 +1,20 @@
 """Write one table of one experiment."""
 
+import json
 from pathlib import Path
 
-from imprint import store, tables
-from imprint.grid.tidy import rows_of
-from imprint.presets import published
-from imprint.workflow.job import job
+from imprint.analysis.frames import rows_of
+from imprint.method.presets import published
+from imprint.report.tables import TABLES
+from imprint.report.tables.writing import save
+from imprint.store.frames import read_parquet
+from imprint.study.jobs.job import job
 
 with job(snakemake):
-    selection = snakemake.config["selections"][snakemake.wildcards.experiment]["grids"]
-    scores = rows_of(store.read_parquet(snakemake.input.scores), selection)
-    collapse = rows_of(store.read_parquet(snakemake.input.collapse), selection)
-    made = tables.find(snakemake.params.table).make(scores, collapse, published())
-    tables.save(made, Path(snakemake.output.csv).with_suffix(""))
+    selection = json.loads(snakemake.params.selection)
+    scores, collapse = (
+        rows_of(read_parquet(path), selection)
+        for path in (snakemake.input.scores, snakemake.input.collapse)
+    )
+    table = TABLES[snakemake.params.table].make(scores, collapse, published())
+    save(table, Path(snakemake.output.csv).with_suffix(""))

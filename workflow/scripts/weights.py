@@ -3,7 +3,7 @@
 import json
 
 from imprint.fm.models import fetch
-from imprint.workflow.job import job
+from imprint.study.jobs.job import job
 
 with job(snakemake):
     fetch(snakemake.output.weights, **json.loads(snakemake.params.spec))

@@ -1,52 +1,40 @@
-"""The `imprint` command. Each module adds its commands; what they compute with is imported when they run."""
+"""The `imprint` command. What its commands compute with is imported when they run."""
 
 from __future__ import annotations
 
-import argparse
 import logging
 import sys
 
-from imprint import __version__
-from imprint.cli import heads, show, study
-from imprint.errors import UserError
+from typer.exceptions import TyperException
 
-EXAMPLES = """examples:
-  imprint compare photos --fm resnet18.a1_in1k            which head is best for a folder of photographs
-  imprint fit photos -o birds.safetensors --fm resnet18.a1_in1k
-  imprint predict birds.safetensors new-photos -o labels.csv
-  imprint embed photos -o photos.h5 --fm resnet18.a1_in1k     embed once, then fit and compare in seconds
-  imprint show results/scores.parquet                     what is in a file of imprint
-  imprint doctor                                          check the study in config.yaml before hours are spent
-  imprint status                                          what of it is done, what is to do and why
-`imprint COMMAND --help` says more. Exit code: 0 done, 1 problems found (doctor), 2 a mistake in what was given.
-"""
+from imprint.cli import compare, embeddings, heads, study  # noqa: F401 (they register their commands)
+from imprint.cli.app import app
+from imprint.errors import UserError, not_installed
 
 
-def parser() -> argparse.ArgumentParser:
-    """The command line of `imprint`."""
-    top = argparse.ArgumentParser(
-        prog="imprint", description="Weight imprinting on frozen foundation models (FMs).",
-        epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter,
-    )  # fmt: skip
-    top.add_argument("--version", action="version", version=f"imprint {__version__}")
-    commands = top.add_subparsers(required=True, metavar="COMMAND")
-    for module in (heads, show, study):
-        module.add(commands)
-    return top
+def main(arguments: list[str] | None = None) -> None:
+    """Run a command and exit.
 
+    The exit code is 0 if it is done, 1 if `doctor` found problems, 2 after a mistake of the user's,
+    whose message alone goes to stderr, and 130 after Ctrl-C.
 
-def main(given: list[str] | None = None) -> None:
-    """Run a command; a user's mistake ends in its message and exit code 2."""
-    arguments = parser().parse_args(given)
+    Parameters
+    ----------
+    arguments : list of str, optional
+        In place of `sys.argv[1:]`.
+    """
     logging.basicConfig(format="%(message)s", level=logging.WARNING)
     try:
-        code = arguments.run(arguments)
-    except UserError as error:
-        print(error, file=sys.stderr)
+        code = app(arguments, prog_name="imprint", standalone_mode=False) or 0
+    except (UserError, TyperException) as error:
+        print(
+            error.format_message() if isinstance(error, TyperException) else error, file=sys.stderr
+        )
         code = 2
-    except BrokenPipeError:  # the reader of our output has left, as `head` does
-        sys.stderr.close()
-        code = 0
-    except KeyboardInterrupt:
-        code = 130
+    except ModuleNotFoundError as error:
+        message = not_installed(error.name or "")
+        if message is None:
+            raise
+        print(message, file=sys.stderr)
+        code = 2
     sys.exit(code)

@@ -1,119 +1,176 @@
-"""Commands about a study: doctor, status, cache."""
+"""Commands about a study."""
 
 from __future__ import annotations
 
-import argparse
 import json
 from collections import Counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from imprint.cli.app import command
+from imprint.cli.options import Json, JsonLines
+from imprint.cli.tables import print_table
+from imprint.formatting import duration, size
 
 if TYPE_CHECKING:
-    from imprint.config import Study
+    from imprint.study.grid import Study
+    from imprint.study.status import Rule, Status
+
+CONFIG = "config.yaml"
+REASONS = 3  # shown of each rule
+
+Config = Annotated[str | None, typer.Argument(help=f"Configuration file ({CONFIG}).")]
 
 
-def add(commands: argparse._SubParsersAction) -> None:
-    """Add them to the command line."""
-    doctor = commands.add_parser(
-        "doctor",
-        help="check a study before hours are spent: data, weights, device, disk, time",
-        description="Check a study: data on disk or reachable, weights, device, a forward pass of every FM, disk, "
-        "time. Computes and changes nothing. Exit code 1 if there is a problem.",
-    )
-    doctor.add_argument(
-        "config", nargs="*", default=["config.yaml"], help="configuration files (config.yaml)"
-    )
-    doctor.add_argument("--json", action="store_true", help="one JSON object a line")
-    doctor.set_defaults(run=run_doctor)
-    status = commands.add_parser(
-        "status",
-        help="what of a study is done, what is to do and why, how long the rest takes",
-        description="Say where a study stands, as `snakemake --dry-run` sees it. Computes and changes nothing.",
-    )
-    status.add_argument("config", nargs="?", help="configuration file (config.yaml)")
-    status.add_argument("--cores", type=int, help="cores that times are told for (all of this machine)")
-    status.add_argument(
-        "--leftovers", action="store_true", help="list result files that nothing in the study makes"
-    )
-    status.add_argument("--json", action="store_true", help="one JSON object")
-    status.set_defaults(run=run_status)
-    cache = commands.add_parser(
-        "cache",
-        help="finished work that is kept so that edits cost what they add: show or prune it",
-        description="Show, or prune, the blocks of finished work below cache/ in the results. Deleting them costs time "
-        "and nothing else.",
-    )
-    cache.add_argument("config", nargs="?", default="config.yaml", help="configuration file (config.yaml)")
-    cache.add_argument(
-        "--prune",
-        action="store_true",
-        help="drop what the last run of each job did not use, and what no job uses",
-    )
-    cache.add_argument("--json", action="store_true", help="one JSON object")
-    cache.set_defaults(run=run_cache)
+def _load(*configs: str) -> Study:
+    from imprint.study.load import load
+
+    return load(configs)
 
 
-def load_study(*configs: str) -> Study:
-    """The study in configuration files, for commands about it."""
-    from imprint.config import load
-    from imprint.plots import FIGURES
-    from imprint.tables import TABLES
+@command()
+def doctor(
+    config: Annotated[
+        list[str] | None, typer.Argument(help=f"Configuration files ({CONFIG}).")
+    ] = None,
+    as_json: JsonLines = False,
+) -> None:
+    """Check a study before hours are spent.
 
-    return load(configs, figures=FIGURES, tables=TABLES)
+    Checks that data are on disk or reachable, weights, device, a forward pass of every FM, disk and
+    time. Computes and changes nothing. The exit code is 1 if there is a problem.
+    """
+    study = _load(*(config or [CONFIG]))
 
+    from imprint.study.doctor import BAD, examine
 
-def run_doctor(arguments: argparse.Namespace) -> int:
-    """Print the findings as they are made; 1 if one is a problem."""
-    from imprint.doctor import BAD, examine
-
-    worst = 0
-    for finding in examine(load_study(*arguments.config)):
-        worst |= finding.level == BAD
-        if arguments.json:
+    problems = False
+    for finding in examine(study):
+        problems |= finding.level == BAD
+        if as_json:
             print(json.dumps(vars(finding)), flush=True)
         else:
             print(f"{finding.level:8}{finding.subject}: {finding.text}", flush=True)
-    return int(worst)
+    if problems:
+        raise typer.Exit(1)
 
 
-def run_status(arguments: argparse.Namespace) -> int:
-    """Print where the study stands."""
-    from imprint.status import status, told
+@command()
+def status(
+    config: Config = None,
+    cores: Annotated[
+        int | None,
+        typer.Option(min=1, metavar="N", help="Cores that times are estimated for; default: all."),
+    ] = None,
+    leftovers: Annotated[
+        bool, typer.Option("--leftovers", help="List result files that nothing in the study makes.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Say what of a study is done, what is to do and why.
 
-    study = load_study(arguments.config or "config.yaml")
-    found = status(study.root, arguments.config, arguments.cores)
-    if arguments.json:
-        print(json.dumps(found.as_dict()))
+    Says where a study stands, as `snakemake --dry-run` sees it, and how long the rest takes. Computes
+    and changes nothing.
+    """
+    from imprint.study.status import status
+
+    study = _load(config or CONFIG)
+    state = status(study.root, config, cores)
+    if as_json:
+        print(json.dumps(state.as_dict()))
+    elif leftovers:
+        print("\n".join(state.leftovers))
     else:
-        print("\n".join(found.leftovers if arguments.leftovers else told(found)))
-    return 0
+        print_status(state)
 
 
-def run_cache(arguments: argparse.Namespace) -> int:
-    """Print what is kept, and drop what is of no use."""
-    from imprint.kept import FOLDER, contents, place, prune
-    from imprint.units import size
+def print_status(state: Status) -> None:
+    """Print where a study stands."""
+    from imprint.store.blocks import FOLDER
 
-    study = load_study(arguments.config)
+    rules = {name: rule for name, rule in state.rules.items() if rule.why}
+    done = sum(rule.done for rule in state.rules.values())
+    if state.running:
+        print("A run is under way here; what it is making counts as to do.")
+    if rules:
+        _print_rules(state, rules, done)
+    else:
+        print(f"All {done} jobs are done.")
+    if state.blocks:
+        unused = ""
+        if state.unused:
+            unused = f"; the last runs did not use {state.unused:,} (see `imprint cache`)"
+        print(
+            f"Kept of finished work in {FOLDER}/: {state.blocks:,} blocks, "
+            f"{size(state.kept_size)}{unused}."
+        )
+    if state.leftovers:
+        print(
+            f"{len(state.leftovers):,} files belong to nothing in this study, such as "
+            f"{state.leftovers[0]} (`imprint status --leftovers` lists them)."
+        )
+
+
+def _print_rules(state: Status, rules: dict[str, Rule], done: int) -> None:
+    count = sum(rule.why.total() for rule in rules.values())
+    unknown = [name for name, rule in rules.items() if rule.seconds is None]
+    time = "their time is not known yet"
+    if len(unknown) < len(rules):
+        time = f"about {duration(state.seconds)} on {state.cores} cores, as long as such jobs took before"
+    print(f"{done} of {done + count} jobs are done; {count} to do: {time}.\n")
+    rows = []
+    for name, rule in rules.items():
+        time = "?" if rule.seconds is None else duration(rule.seconds / state.cores)
+        reasons = [f"{text} ({number})" for text, number in rule.why.most_common(REASONS)]
+        if len(rule.why) > REASONS:
+            reasons.append(f"{len(rule.why) - REASONS} other reasons")
+        rows.append([name, rule.why.total(), rule.done, time, "; ".join(reasons)])
+    print_table(["rule", "to do", "done", "time", "why"], rows, left=("rule", "why"))
+    if unknown:
+        print(f"No job of {', '.join(unknown)} ran before: `imprint doctor` estimates their time.")
+    print()
+
+
+@command()
+def cache(
+    config: Config = None,
+    prune: Annotated[
+        bool,
+        typer.Option(
+            "--prune", help="Drop what the last run of each job did not use, and what no job uses."
+        ),
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Show or prune the cache of finished work.
+
+    The blocks of finished work below cache/ in the results are kept so that edits cost what they add.
+    Deleting them costs time and nothing else.
+    """
+    from imprint.store import blocks
+
+    study = _load(config or CONFIG)
     root = study.root
     freed = 0
-    if arguments.prune:
-        used = {place(root, root / output) for output in study.kept_outputs()}
-        freed = sum(prune(found, found.path in used) for found in contents(root))
-    kept = list(contents(root))
-    rules: dict[str, dict[str, int]] = {}
-    for found in kept:
-        rule = rules.setdefault(found.path.relative_to(root / FOLDER).parts[0], Counter())
-        rule.update(files=1, blocks=found.blocks, unused=found.unused, bytes=found.size)
-    if arguments.json:
-        print(json.dumps({"folder": str(root / FOLDER), "freed": freed, "rules": rules}))
-        return 0
-    if arguments.prune:
+    if prune:
+        used = {blocks.blocks_file(root, output) for output in study.outputs_with_blocks()}
+        freed = sum(blocks.prune(file, file.path in used) for file in blocks.contents(root))
+    rules: dict[str, Counter[str]] = {}
+    for file in blocks.contents(root):
+        rule = file.path.relative_to(root / blocks.FOLDER).parts[0]
+        counts = {"files": 1, "blocks": file.blocks, "unused": file.unused, "bytes": file.size}
+        rules.setdefault(rule, Counter()).update(counts)
+    if as_json:
+        print(json.dumps({"folder": str(root / blocks.FOLDER), "freed": freed, "rules": rules}))
+        return
+    if prune:
         print(f"{size(freed)} freed")
-    print(
-        f"{root / FOLDER}: {sum(found.blocks for found in kept):,} blocks, {size(sum(found.size for found in kept))}"
-    )
-    for name, rule in rules.items():
-        print(
-            f"{name:<12}{rule['blocks']:>10,} blocks, {rule['unused']:,} of no use to the last runs, {size(rule['bytes'])}"
-        )
-    return 0
+    total = sum(rules.values(), Counter())
+    print(f"{root / blocks.FOLDER}: {total['blocks']:,} blocks, {size(total['bytes'])}")
+    if rules:
+        rows = [
+            [name, f"{rule['blocks']:,}", f"{rule['unused']:,}", size(rule["bytes"])]
+            for name, rule in rules.items()
+        ]
+        print_table(["rule", "blocks", "not used by the last runs", "size"], rows, left=("rule",))

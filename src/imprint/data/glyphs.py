@@ -5,11 +5,19 @@ that was trained here. Characters that look like another class (Latin A and Gree
 once.
 """
 
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache, lru_cache
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
+
+from imprint.data.image_arrays import ArraySource
+from imprint.data.registry import source
+from imprint.errors import UserError
 
 LATIN = "ACDEFHJKLMNPQRTUVWXYabdefhjmnqrtyÆÞßæð"
 GREEK = "ΓΔΛΞΠΣΦΨΩαβγεζηλμξπσςτφω"
@@ -37,12 +45,59 @@ _CANVAS = 96  # fine pixels of the side of the canvas that holds an upright glyp
 _STROKES = 3  # widths 0..2 fine pixels that a glyph is thickened by
 
 
-def draw(per_class: dict[str, int], seed: int = 0) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """Draw the dataset. Returns {split: (images uint8 (n, 32, 32), labels int64 (n,))}, sorted by class.
+@source("glyphs")
+@dataclass(frozen=True)
+class Glyphs(ArraySource):
+    """Drawn characters.
 
-    per_class: {split: number of images of each class}, splits out of `SPLITS`. Labels index `CLASSES`. Image
-    i of a class and split depends on the seed, the class and the split only, not on how many are drawn or by
+    Attributes
+    ----------
+    pretrain, train, test : int
+        Images per class of each split.
+    seed : int
+        Seed of the drawing.
+    """
+
+    pretrain: int = 200
+    train: int = 100
+    test: int = 50
+    seed: int = 0
+
+    splits = SPLITS
+
+    def __post_init__(self) -> None:
+        for split in self.splits:
+            if getattr(self, split) < 1:
+                raise UserError(
+                    f"dataset source 'glyphs': {split} is {getattr(self, split)}, not a positive number"
+                )
+
+    def class_names(self) -> Sequence[str]:
+        """The characters."""
+        return CLASSES
+
+    def make(self) -> Mapping[str, tuple[np.ndarray, np.ndarray]]:
+        """Draw all splits."""
+        return draw({split: getattr(self, split) for split in self.splits}, self.seed)
+
+
+def draw(per_class: Mapping[str, int], seed: int = 0) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Draw splits of the dataset, sorted by class.
+
+    Image i of a class and split depends on the seed, the class and the split only, not on how many are drawn or by
     how many processes.
+
+    Parameters
+    ----------
+    per_class : mapping
+        Images of each class, by split; splits out of `SPLITS`.
+    seed : int
+        Seed of the drawing.
+
+    Returns
+    -------
+    dict
+        {split: (images uint8 (n, 32, 32), labels int64 (n,))}; labels index `CLASSES`.
     """
     unknown = set(per_class) - set(SPLITS)
     if unknown:
@@ -58,9 +113,11 @@ def draw_class(character: str, split: str, count: int, seed: int = 0) -> np.ndar
     """The first images of one class and split: uint8 (count, 32, 32), bright strokes on a dark ground."""
     stream = (seed, SPLITS.index(split), ord(character))
     u = np.random.default_rng((*stream, 0)).random((count, 11))
-    noise = np.random.default_rng((*stream, 1)).standard_normal((count, SIZE, SIZE), dtype=np.float32)
+    noise = np.random.default_rng((*stream, 1)).standard_normal(
+        (count, SIZE, SIZE), dtype=np.float32
+    )
 
-    faces = _faces_with(character)
+    faces = faces_with(character)
     face = (u[:, 0] * len(faces)).astype(int)
     stroke = (u[:, 1] * _STROKES).astype(int)
     warps = _warps(u[:, 2:8])
@@ -70,20 +127,22 @@ def draw_class(character: str, split: str, count: int, seed: int = 0) -> np.ndar
 
     coverage = np.empty((count, SIZE, SIZE), np.float32)
     for i in range(count):
-        glyph = _glyph(character, faces[face[i]], int(stroke[i]))
-        fine = glyph.transform((_FINE, _FINE), Image.Transform.AFFINE, warps[i], Image.Resampling.BILINEAR)
+        glyph = upright_glyph(character, faces[face[i]], int(stroke[i]))
+        fine = glyph.transform(
+            (_FINE, _FINE), Image.Transform.AFFINE, warps[i], Image.Resampling.BILINEAR
+        )
         coverage[i] = np.asarray(fine.reduce(2))
     coverage /= 255
 
-    def per_image(values):
+    def per_image(values: np.ndarray) -> np.ndarray:
         return values[:, None, None].astype(np.float32)
 
     images = per_image(ground) + per_image(ink - ground) * coverage + per_image(sigma) * noise
     return np.rint(255 * images.clip(0, 1)).astype(np.uint8)
 
 
-def _warps(u):
-    """(n, 6) numbers in [0, 1) -> (n, 6) affine coefficients of Pillow, from output to canvas positions.
+def _warps(u: np.ndarray) -> np.ndarray:
+    """Affine coefficients of Pillow (n, 6), from output to canvas positions, of numbers (n, 6) in [0, 1).
 
     Rotation within 15 degrees, scale 0.8 to 1.15, aspect within 12%, shear within 0.25, shift within 2 pixels
     of 32.
@@ -94,7 +153,9 @@ def _warps(u):
     shear = 0.25 * (2 * u[:, 3] - 1)
     shift = 2 * _FINE / SIZE * (2 * u[:, 4:6] - 1)
 
-    rotate = np.stack([np.cos(angle), -np.sin(angle), np.sin(angle), np.cos(angle)], -1).reshape(-1, 2, 2)
+    rotate = np.stack([np.cos(angle), -np.sin(angle), np.sin(angle), np.cos(angle)], -1).reshape(
+        -1, 2, 2
+    )
     stretch = np.zeros((len(u), 2, 2))
     stretch[:, 0, 0] = scale * aspect
     stretch[:, 0, 1] = scale * shear
@@ -105,24 +166,26 @@ def _warps(u):
 
 
 @lru_cache(maxsize=len(FACES) * _STROKES)
-def _glyph(character, face, stroke):
+def upright_glyph(character: str, face: str, stroke: int) -> Image.Image:
     """The upright glyph, its ink centred on the canvas, as an 8-bit image."""
     image = Image.new("L", (2 * _CANVAS, 2 * _CANVAS))
     centre = (_CANVAS, _CANVAS)
     ImageDraw.Draw(image).text(centre, character, 255, _font(face), "mm", stroke_width=stroke)
-    left, top, right, bottom = image.getbbox()
+    box = image.getbbox()
+    assert box is not None, f"{face} draws nothing for {character!r}"
+    left, top, right, bottom = box
     x, y = (left + right - _CANVAS) // 2, (top + bottom - _CANVAS) // 2
     return image.crop((x, y, x + _CANVAS, y + _CANVAS))
 
 
 @cache
-def _font(face):
+def _font(face: str) -> ImageFont.FreeTypeFont:
     return ImageFont.truetype(_font_folder() / face, _EM)
 
 
 @cache
-def _faces_with(character):
-    """The faces that have the character (a font draws an empty box for one it lacks)."""
+def faces_with(character: str) -> list[str]:
+    """The fonts that have the character; a font draws an empty box for one that it lacks."""
     faces = [face for face in FACES if ord(character) in _characters(face)]
     if not faces:
         raise RuntimeError(f"none of the fonts in {_font_folder()} has the character {character!r}")
@@ -130,7 +193,7 @@ def _faces_with(character):
 
 
 @cache
-def _characters(face):
+def _characters(face: str) -> frozenset[int]:
     from fontTools.ttLib import TTFont
 
     path = _font_folder() / face
@@ -141,7 +204,7 @@ def _characters(face):
 
 
 @cache
-def _font_folder():
+def _font_folder() -> Path:
     import matplotlib
 
     return Path(matplotlib.get_data_path()) / "fonts" / "ttf"

@@ -1,5 +1,7 @@
 """One split of a dataset, however it is stored."""
 
+from __future__ import annotations
+
 import io
 import os
 from collections.abc import Sequence
@@ -18,10 +20,21 @@ from imprint.errors import UserError
 class Images:
     """Labelled images in a fixed order, held in memory or read from files when indexed.
 
-    labels: (N,) int64, indices of `class_names`. ids: N strings that name the samples, unique in the split.
-    array: uint8 (N, H, W) or (N, H, W, 3), or None; then the ids are paths of image files, relative to
-    `folder`. spans: (N, 2) int64, first byte and number of bytes of each image file inside an uncompressed
-    archive, which `folder` then is.
+    Attributes
+    ----------
+    labels : ndarray of shape (N,)
+        Indices of `class_names`, int64.
+    ids : list of str
+        Names of the samples, unique in the split; without an `array` and `spans` also their paths
+        below `folder`.
+    class_names : tuple of str
+        Names of the classes.
+    array : ndarray of shape (N, H, W) or (N, H, W, 3), or None
+        The images, uint8, if they are in memory.
+    folder : Path or None
+        The folder of the image files, or the uncompressed archive that holds them.
+    spans : ndarray of shape (N, 2), or None
+        First byte and number of bytes of each image file in the archive, int64.
     """
 
     labels: np.ndarray
@@ -31,37 +44,42 @@ class Images:
     folder: Path | None = None
     spans: np.ndarray | None = None
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.labels)
 
-    def __getitem__(self, i):
+    def __getitem__(self, i: int) -> Image.Image:
         """Sample i as a PIL image, in the mode it is stored in."""
         if self.array is not None:
             return Image.fromarray(self.array[i])
-        if self.spans is None:
-            return read_image(self.folder / self.ids[i])
-        first, size = self.spans[i].tolist()
-        with open(self.folder, "rb") as archive:
+        path, first, size = self._location(i)
+        if size is None:
+            return read_image(path)
+        with open(path, "rb") as archive:
             archive.seek(first)
             return read_image(io.BytesIO(archive.read(size)))
 
-    def expect(self, rows: Sequence[int]) -> None:
+    def path(self, i: int) -> str:
+        """Where sample i comes from, for messages."""
+        return str(self.folder / self.ids[i] if self.folder else self.ids[i])
+
+    def prefetch(self, rows: Sequence[int]) -> None:
         """Ask the system to read the files of these samples into its cache, without waiting for it."""
         if self.array is not None or not hasattr(os, "posix_fadvise"):
             return
         for i in rows:
-            path, first, size = self.folder, 0, 0
-            if self.spans is None:
-                path = path / self.ids[i]
-            else:
-                first, size = self.spans[i].tolist()
-            with (
-                suppress(OSError),
-                open(path, "rb", buffering=0) as file,
-            ):  # reading it will say what is wrong
-                os.posix_fadvise(file.fileno(), first, size, os.POSIX_FADV_WILLNEED)
+            path, first, size = self._location(i)
+            with suppress(OSError), open(path, "rb", buffering=0) as file:  # reading reports it
+                os.posix_fadvise(file.fileno(), first, size or 0, os.POSIX_FADV_WILLNEED)
 
-    def take(self, rows: Sequence[int] | np.ndarray) -> "Images":
+    def _location(self, i: int) -> tuple[Path, int, int | None]:
+        """The file that sample i is in, its first byte there and its number of bytes (None: all)."""
+        assert self.folder is not None, "images that are not in memory have a folder"
+        if self.spans is None:
+            return self.folder / self.ids[i], 0, None
+        first, size = self.spans[i].tolist()
+        return self.folder, first, size
+
+    def take(self, rows: Sequence[int] | np.ndarray) -> Images:
         """The samples of these row numbers, in this order."""
         return replace(
             self,
@@ -71,17 +89,30 @@ class Images:
             spans=None if self.spans is None else self.spans[rows],
         )
 
-    def by_class(self) -> "Images":
+    def by_class(self) -> Images:
         """The samples of each class together, classes ascending, inside a class in their order."""
         if (np.diff(self.labels) >= 0).all():
             return self
         return self.take(np.argsort(self.labels, kind="stable"))
 
-    def only(self, classes: Sequence[int] | None = None, limit: int | None = None, seed: int = 0) -> "Images":
-        """The samples of some classes, at most `limit` of each, in their order; labels are not renumbered.
+    def only(
+        self, classes: Sequence[int] | None = None, limit: int | None = None, seed: int = 0
+    ) -> Images:
+        """The samples of some classes, in their order; labels are not renumbered.
 
-        The choice under a limit is by `seed` and class alone; a smaller limit chooses a part of what a larger
-        one does.
+        Parameters
+        ----------
+        classes : sequence of int, optional
+            Classes to keep; all by default.
+        limit : int, optional
+            At most so many samples of each class. A smaller limit chooses some of those that a larger one does.
+        seed : int
+            Seed of that choice, which depends on nothing else but the class.
+
+        Raises
+        ------
+        UserError
+            If a class does not exist or has no samples.
         """
         if classes is not None:
             beyond = [c for c in classes if not 0 <= c < len(self.class_names)]
@@ -92,18 +123,18 @@ class Images:
             empty = sorted(set(classes) - set(self.labels.tolist()))
             if empty:
                 raise UserError(f"there are no images of the classes {empty}")
-        kept = []
+        chosen = []
         for label in np.unique(self.labels) if classes is None else sorted(set(classes)):
             rows = np.flatnonzero(self.labels == label)
             if limit is not None and limit < len(rows):
                 rows = np.random.default_rng((seed, int(label))).permutation(rows)[:limit]
-            kept.append(rows)
-        rows = np.sort(np.concatenate(kept)) if kept else np.arange(0)
+            chosen.append(rows)
+        rows = np.sort(np.concatenate(chosen)) if chosen else np.arange(0)
         return self if len(rows) == len(self) else self.take(rows)
 
 
 def read_image(file: Path | BinaryIO) -> Image.Image:
-    """Read an image file, turned as its EXIF orientation says. OSError and others if it is damaged."""
+    """Read an image file and turn it as its EXIF orientation says. A damaged file raises OSError and others."""
     with Image.open(file) as image:
         image.load()
         return ImageOps.exif_transpose(image)
@@ -116,6 +147,8 @@ def stratified(labels: np.ndarray, fraction: float, seed: int) -> np.ndarray:
     """
     mask = np.zeros(len(labels), bool)
     for label in np.unique(labels):
-        rows = np.random.default_rng((seed, int(label))).permutation(np.flatnonzero(labels == label))
+        rows = np.random.default_rng((seed, int(label))).permutation(
+            np.flatnonzero(labels == label)
+        )
         mask[rows[: min(len(rows) - 1, max(1, round(fraction * len(rows))))]] = True
     return mask

@@ -8,17 +8,23 @@ from pathlib import Path
 
 from PIL import Image
 
+from imprint.data.images import Images
 from imprint.data.sources import open_split
 
 
-def images_by_id(folder: str | Path, root: str | None = None) -> Callable[[str, str], Image.Image | None]:
-    """A function of split and id that gives the image, None where there is none or it cannot be read.
+def images_by_id(
+    folder: str | Path, root: str | None = None
+) -> Callable[[str, str], Image.Image | None]:
+    """Look up images of a prepared dataset; see `open_split` for the arguments.
 
-    folder, root: as in `open_split`.
+    Returns
+    -------
+    callable
+        A function of split and id that returns the image, or None where it is missing or cannot be read.
     """
 
     @cache
-    def opened(split: str):
+    def opened(split: str) -> tuple[Images, dict[str, int]]:
         images = open_split(folder, split, root=root)
         return images, {name: i for i, name in enumerate(images.ids)}
 

@@ -1,39 +1,103 @@
-"""The registry of dataset sources, and what several of them share."""
+"""The registry of dataset sources.
+
+A new dataset is one class in one module of this folder: a subclass of `Source`, registered with
+`source` and imported in `imprint.data.sources`.
+"""
+
+from __future__ import annotations
 
 import hashlib
-import json
-from collections.abc import Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any, ClassVar, TypeVar
 
-import numpy as np
-
-from imprint import store
 from imprint.data.images import Images
-
-IMAGES = "images.h5"
-MANIFEST = "manifest.json"
-DOWNLOADS = "downloads"  # where the workflow puts datasets, in its results or in a folder that is shared
-
-SOURCES = {}
+from imprint.registry import Registry
+from imprint.store.paths import DOWNLOADS
 
 
-def source(name: str):
-    """Register a source: a frozen dataclass whose fields are its options.
+class Source(ABC):
+    """A kind of dataset: a frozen dataclass whose fields are the options of one dataset.
 
-    It has `splits` (names), `class_count()` (int, or None if only the data can tell), `prepare(folder)`
-    -> manifest entries `class_names`, `splits` {name: count} and `files`, `open(folder, manifest, split)` ->
-    `Images`, and `files(folder)`, the paths of all that `open` reads. One that can be downloaded has `fetch()`, which
-    brings it to its option `root`, and `unreachable(reason)`, what to say where there is no network.
+    `prepare` describes the dataset once, in a folder; `open` then reads one split.
+
+    Attributes
+    ----------
+    splits : tuple of str
+        Names of the splits. FMs can be pre-trained on a source that has a split `pretrain`.
+    placed : bool
+        Whether it is read in place, under its option `root`.
+    downloadable : bool
+        Whether `fetch` can bring it there; see `by_hand` for a single dataset.
+    own_files : bool
+        Whether it is made of the user's files, at its option `path`.
     """
 
-    def register(cls):
-        SOURCES[name] = cls
-        return cls
+    splits: ClassVar[tuple[str, ...]] = ("train", "test")
+    placed: ClassVar[bool] = False
+    downloadable: ClassVar[bool] = False
+    own_files: ClassVar[bool] = False
+
+    @abstractmethod
+    def class_count(self) -> int | None:
+        """The number of classes, or None where only the data can tell. Reads no images."""
+
+    @abstractmethod
+    def prepare(self, folder: Path) -> dict[str, Any]:
+        """Make or check the dataset.
+
+        Returns
+        -------
+        dict
+            The manifest entries `class_names`, `splits` {name: number of samples} and `files`
+            {name: {bytes, sha256}}.
+        """
+
+    @abstractmethod
+    def open(self, folder: Path, manifest: dict[str, Any], split: str) -> Images:
+        """One split; `folder` and `manifest` are those of `prepare`."""
+
+    @abstractmethod
+    def files(self, folder: Path) -> list[Path]:
+        """The paths of all files that `open` reads, in a fixed order."""
+
+    def by_hand(self) -> str | None:
+        """What the user must do because no program may download it; None if one may."""
+        return None
+
+    def fetch(self, folder: Path) -> None:
+        """Download into `folder`, which may hold what an earlier attempt left.
+
+        Everything in the folder may be deleted.
+        """
+        raise NotImplementedError
+
+    def address(self) -> str:
+        """Where the download comes from."""
+        raise NotImplementedError
+
+    def unreachable(self, reason: str) -> str:
+        """The message for a download that failed, with what to get by hand."""
+        raise NotImplementedError
+
+
+SOURCES: Registry[type[Source]] = Registry("dataset source")
+
+S = TypeVar("S", bound=type[Source])
+
+
+def source(name: str) -> Callable[[S], S]:
+    """Register a class as the dataset source `name`."""
+
+    def register(entry: S) -> S:
+        SOURCES.add(name, entry)
+        return entry
 
     return register
 
 
-def describe_file(path: Path) -> dict:
+def describe_file(path: Path) -> dict[str, Any]:
     """{bytes, sha256} of a file, read in pieces."""
     with open(path, "rb") as file:
         digest = hashlib.file_digest(file, "sha256")
@@ -41,31 +105,12 @@ def describe_file(path: Path) -> dict:
 
 
 def numbered(split: str, count: int) -> list[str]:
-    """ids of samples that have no name of their own."""
+    """Ids of samples that have no name of their own."""
     return [f"{split}/{i:05d}" for i in range(count)]
 
 
-def write_images(folder: Path, parts: dict, class_names: Sequence[str]) -> dict:
-    """Write {split: (images, labels)} to images.h5. Returns the manifest entries."""
-
-    path = Path(folder) / IMAGES
-    with store.new_hdf5(path) as file:
-        file.attrs["class_names"] = json.dumps(class_names, ensure_ascii=False)
-        for split, (images, labels) in parts.items():
-            group = file.create_group(split)
-            chunk = (min(256, max(1, len(images))), *images.shape[1:])
-            group.create_dataset("images", data=images, chunks=chunk, fletcher32=True)
-            group.create_dataset("labels", data=labels)
-    return {
-        "class_names": list(class_names),
-        "splits": {split: len(labels) for split, (_, labels) in parts.items()},
-        "files": {IMAGES: describe_file(path)},
-    }
-
-
-def read_images(folder: Path, split: str) -> Images:
-    """One split of images.h5, in memory."""
-    with store.open_hdf5(Path(folder) / IMAGES) as file:
-        names = tuple(json.loads(file.attrs["class_names"]))
-        images, labels = file[split]["images"][:], file[split]["labels"][:].astype(np.int64)
-    return Images(labels, numbered(split, len(labels)), names, images)
+def how_to_download(root: Path) -> str:
+    """The advice for a dataset that cannot be read under `root`."""
+    if root.parent.name == DOWNLOADS:  # downloaded by the workflow
+        return f"delete {root} to download it again"
+    return "leave out `root` to download it"

@@ -1,122 +1,165 @@
 """Datasets by source and options: each is prepared once and then opened split by split.
 
-`fetch` downloads a published dataset. `prepare` leaves a folder with `manifest.json` (source, options, class names,
-number of samples a split, files) and, for a source that makes its images, `images.h5`. `open_split` reads that folder.
-These two never download anything.
+`fetch` downloads a published dataset. `prepare` leaves a folder with `manifest.json`: source, options, class names,
+number of samples of each split, files. `open_split` reads that folder. These two never download anything.
 """
 
-import fcntl
+from __future__ import annotations
+
 import hashlib
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, fields
 from pathlib import Path
+from typing import Any
 
-from imprint import store
-from imprint.data import bundled, downloads, files  # noqa: F401  (they register their sources)
-from imprint.data.fetch import is_local, persistent, reason
+# these modules register their sources
+from imprint.data import glyphs, image_folder, image_table, mnist_m, sklearn, torchvision  # noqa: F401
 from imprint.data.images import Images
-from imprint.data.registry import DOWNLOADS, MANIFEST, SOURCES
+from imprint.data.registry import SOURCES, Source
+from imprint.data.retries import is_local, reason
 from imprint.errors import UserError
+from imprint.registry import suggestion
+from imprint.store.files import atomic, canonical
+from imprint.store.paths import DOWNLOADS, MANIFEST
 
-# what is downloaded and checked as one; torchvision compares their checksums before it downloads them again
-ARCHIVES = (".bz2", ".gz", ".mat", ".tar", ".tgz", ".xz", ".zip")
 
+def make(name: str, options: Mapping[str, Any] | None = None) -> Source:
+    """A dataset by its source and options.
 
-def make(name: str, options: dict | None = None):
-    """The source of that name with these options; unknown names, options and values are a `UserError`."""
-    if name not in SOURCES:
-        raise UserError(f"unknown dataset source '{name}'; known: {', '.join(sorted(SOURCES))}")
-    known = [field.name for field in fields(SOURCES[name])]
-    unknown = sorted(set(options or {}) - set(known))
+    Raises
+    ------
+    UserError
+        If the source, an option or its value is unknown.
+    """
+    entry: Any = SOURCES.find(name)
+    options = dict(options or {})
+    known = [field.name for field in fields(entry)]
+    unknown = sorted(set(options) - set(known))
     if unknown:
         raise UserError(
-            f"dataset source '{name}' has no option {', '.join(unknown)}; known: {', '.join(known)}"
+            f"dataset source '{name}' has no option {', '.join(unknown)}; "
+            f"known: {', '.join(known)}{suggestion(unknown[0], known)}"
         )
     try:
-        return SOURCES[name](**(options or {}))
+        dataset: Source = entry(**options)
     except TypeError as error:
         raise UserError(f"dataset source '{name}': {error}") from error
+    return dataset
 
 
-def class_count(name: str, options: dict | None = None) -> int | None:
-    """The number of classes of a source, or None where only its data can tell. Reads no data."""
+def class_count(name: str, options: Mapping[str, Any] | None = None) -> int | None:
+    """The number of classes of a dataset, or None where only its data can tell. Reads no images."""
     return make(name, options).class_count()
 
 
-def splits(name: str, options: dict | None = None) -> tuple[str, ...]:
-    """The names of a source's splits."""
-    return make(name, options).splits
+def fetch(
+    name: str,
+    options: Mapping[str, Any] | None,
+    folder: str | Path,
+    shared: str | Path | None = None,
+) -> None:
+    """Download a dataset.
 
+    An interrupted download lies in a hidden folder beside `folder`; the archives that it finished are kept for the
+    next attempt.
 
-def fetch(name: str, options: dict | None, folder: str | Path, shared: str | Path | None = None) -> None:
-    """Download a dataset into `folder`, which is there only when it is whole: the `root` to prepare it from.
+    Parameters
+    ----------
+    name : str
+        The source.
+    options : mapping
+        Its options, without `root`.
+    folder : path
+        The `root` to prepare the dataset from. It is there only when it is whole.
+    shared : path, optional
+        A folder of several studies with the same dataset, which lies there once; `folder` has links to it. Who comes
+        while another downloads it waits.
 
-    Archives that an earlier attempt finished, in a folder beside it, are kept; what they hold is unpacked anew. shared: a
-    folder of several users of the same dataset, where it lies once, and `folder` has links to it; who comes while
-    another downloads it waits. `UserError` without a network.
+    Raises
+    ------
+    UserError
+        If the dataset cannot be downloaded, with what to get by hand.
     """
-    folder = Path(folder)
+    folder, options = Path(folder), dict(options or {})
     if shared is None:
-        _fetch(name, options or {}, folder)
+        _fetch(name, options, folder)
         return
-    what = hashlib.sha256(store.canonical([name, options or {}]).encode()).hexdigest()
-    place = Path(shared).absolute() / DOWNLOADS / what
-    place.parent.mkdir(exist_ok=True)
-    with open(place.with_suffix(".lock"), "a") as lock:
-        with suppress(OSError):  # some file systems have no locks
-            fcntl.flock(lock, fcntl.LOCK_EX)
-        if not place.exists():
-            _fetch(name, options or {}, place)
+    digest = hashlib.sha256(canonical([name, options]).encode()).hexdigest()
+    copy = Path(shared).absolute() / DOWNLOADS / digest
+    if not copy.exists():
+        from filelock import FileLock  # takes time that the Snakefile does not have
+
+        copy.parent.mkdir(exist_ok=True)
+        lock = FileLock(
+            copy.with_name(f".{digest}.lock"),
+            mode=0o666,  # for all users of the folder
+            fallback_to_soft=False,  # such a lock outlives a killed process
+        )
+        with suppress(OSError):  # a file system without locks
+            lock.acquire()
+        try:
+            if not copy.exists():
+                _fetch(name, options, copy)
+        finally:
+            lock.release()
     folder.mkdir(parents=True, exist_ok=True)
-    for entry in place.iterdir():
+    for entry in copy.iterdir():
         (folder / entry.name).unlink(missing_ok=True)
         (folder / entry.name).symlink_to(entry)
 
 
-def _is_archive(path):
-    """Whether a file below the root was downloaded as it is; deeper lies what is unpacked, such as dtd/dtd/imdb/imdb.mat."""
-    return path.suffix in ARCHIVES and (len(path.parts) <= 2 or path.parent.name == "raw")
-
-
-def _fetch(name, options, folder):
+def _fetch(name: str, options: dict[str, Any], folder: Path) -> None:
+    dataset = make(name, options)
+    if advice := dataset.by_hand():
+        raise UserError(advice)
+    if not dataset.downloadable:
+        raise UserError(f"a dataset of source '{name}' is not downloaded")
     unfinished = folder.with_name(f".{folder.name}.part")
     unfinished.mkdir(parents=True, exist_ok=True)
-    chosen = make(name, {**options, "root": str(unfinished)})
-
-    def attempt():
-        # whoever unpacked them may have been killed, and torchvision takes a folder that is there for a whole one
-        for path in unfinished.rglob("*"):
-            if not path.is_dir() and not _is_archive(path.relative_to(unfinished)):
-                path.unlink()
-        for path in sorted(unfinished.rglob("*"), reverse=True):
-            if path.is_dir() and not any(path.iterdir()):
-                path.rmdir()
-        chosen.fetch()
-
     try:
-        persistent(name, attempt)
-    except UserError:
-        raise
-    except Exception as error:  # RuntimeError, and anything for what is damaged
+        dataset.fetch(unfinished)
+    except Exception as error:  # of a network, and anything for what is damaged
         if isinstance(error, OSError) and is_local(error):
             raise
-        raise UserError(chosen.unreachable(reason(error))) from error
+        raise UserError(dataset.unreachable(reason(error))) from error
     os.sync()  # there may be thousands of small files; none must be in memory alone when the name appears
     unfinished.replace(folder)
 
 
-def prepare(name: str, options: dict | None, folder: str | Path) -> Path:
-    """Make or check a dataset; returns the path of its `folder`/manifest.json."""
+def prepare(name: str, options: Mapping[str, Any] | None, folder: str | Path) -> Path:
+    """Make or check a dataset.
+
+    Parameters
+    ----------
+    name : str
+        The source.
+    options : mapping
+        Its options.
+    folder : path
+        Where to describe it; a source that makes its images leaves them there too.
+
+    Returns
+    -------
+    Path
+        The manifest in `folder`.
+
+    Raises
+    ------
+    UserError
+        If files of the dataset are missing or damaged.
+    """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    chosen = make(name, options)
-    manifest = {"source": name, "options": asdict(chosen), **chosen.prepare(folder)}
+    dataset: Any = make(name, options)
+    manifest = {"source": name, "options": asdict(dataset), **dataset.prepare(folder)}
     path = folder / MANIFEST
-    with store.atomic(path) as temporary:
-        temporary.write_text(json.dumps(manifest, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    with atomic(path) as temporary:
+        temporary.write_text(
+            json.dumps(manifest, indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
+        )
     return path
 
 
@@ -128,15 +171,33 @@ def open_split(
     seed: int = 0,
     root: str | None = None,
 ) -> Images:
-    """One split of a prepared dataset as `Images`.
+    """One split of a prepared dataset.
 
-    root: where a dataset that is read in place lies now, if not where it was prepared.
-    classes: class indices to keep (labels are not renumbered). limit: at most so many samples a class, chosen
-    by `seed`, in their original order.
+    Parameters
+    ----------
+    folder : path
+        The folder given to `prepare`.
+    split : str
+        Name of the split.
+    classes : sequence of int, optional
+        Classes to keep; labels are not renumbered.
+    limit : int, optional
+        At most so many samples of each class, chosen by `seed`, in their original order.
+    seed : int
+        Seed of that choice.
+    root : str, optional
+        Where a dataset that is read in place lies now, if not where it was prepared.
+
+    Raises
+    ------
+    UserError
+        If the dataset is not prepared, has changed since, or has no such split or class.
     """
     manifest = read_manifest(folder)
     if split not in manifest["splits"]:
-        raise UserError(f"dataset {folder} has no split '{split}'; it has {', '.join(manifest['splits'])}")
+        raise UserError(
+            f"dataset {folder} has no split '{split}'; it has {', '.join(manifest['splits'])}"
+        )
     images = _prepared(manifest, root).open(Path(folder), manifest, split)
     expected = manifest["splits"][split]
     if len(images) != expected:
@@ -151,23 +212,26 @@ def open_split(
 
 
 def files_of(folder: str | Path, root: str | None = None) -> list[Path]:
-    """What the images and labels of a prepared dataset are read from, in a fixed order: one content, one dataset.
+    """The files that the images and labels of a prepared dataset are read from, in a fixed order.
 
-    Of ImageNet it is the index, which has the name and size of every image.
+    Equal content of these is an equal dataset. Of ImageNet it is the index, which has the name and size of every image.
     """
     return _prepared(read_manifest(folder), root).files(Path(folder))
 
 
-def _prepared(manifest, root):
+def _prepared(manifest: Mapping[str, Any], root: str | None) -> Source:
     return make(manifest["source"], manifest["options"] | ({"root": root} if root else {}))
 
 
-def read_manifest(folder: str | Path) -> dict:
-    """What `prepare` said of a dataset."""
+def read_manifest(folder: str | Path) -> dict[str, Any]:
+    """The manifest that `prepare` wrote; a `UserError` if it is missing or damaged."""
     path = Path(folder) / MANIFEST
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        manifest: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise UserError(f"{path} does not exist: the dataset is not prepared") from None
     except json.JSONDecodeError as error:
-        raise UserError(f"{path} is damaged ({error}); delete it to prepare the dataset again") from None
+        raise UserError(
+            f"{path} is damaged ({error}); delete it to prepare the dataset again"
+        ) from None
+    return manifest

@@ -1,19 +1,22 @@
 """Weights of models: read from files in their usual forms, compared with a model, identified by a hash."""
 
+from __future__ import annotations
+
 import argparse
 import hashlib
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
 from torch import nn
 
-from imprint import store
 from imprint.errors import UserError
+from imprint.store.files import atomic, canonical
 
 _LISTED = 5  # names shown in a message that would otherwise list hundreds
 
@@ -28,15 +31,28 @@ _WRAPPINGS = (
     "model",
     "module",
 )
-_PREFIXES = ("module.", "_orig_mod.", "model.")  # of DataParallel, of torch.compile, of Lightning modules
+_PREFIXES = (
+    "module.",
+    "_orig_mod.",
+    "model.",
+)  # of DataParallel, of torch.compile, of Lightning modules
 _NO_WEIGHTS = ("n_averaged",)  # torch's AveragedModel counts its steps among the weights
 
 
 def read_state(path: str | Path) -> dict[str, torch.Tensor]:
-    """The state dict of a checkpoint file (.safetensors, .pth, .pt, .bin), out of its usual wrappings.
+    """The state dict of a checkpoint file, out of its usual wrappings.
 
-    Of a file that has averaged weights (EMA) beside the others, the averaged ones. A pickle that holds anything
-    but tensors and plain values is refused, not executed.
+    Of a file that has averaged weights (EMA) beside the others, the averaged ones.
+
+    Parameters
+    ----------
+    path : path
+        A .safetensors, .pth, .pt or .bin file.
+
+    Raises
+    ------
+    UserError
+        If the file is missing or holds anything but tensors and plain values: a pickle is never executed.
     """
     path = Path(path)
     if not path.exists():
@@ -46,9 +62,13 @@ def read_state(path: str | Path) -> dict[str, torch.Tensor]:
     elif path.suffix in (".pth", ".pt", ".bin"):
         state = _read_torch(path)
     else:
-        raise UserError(f"checkpoint {path}: '{path.suffix}' is none of .safetensors, .pth, .pt, .bin")
+        raise UserError(
+            f"checkpoint {path}: '{path.suffix}' is none of .safetensors, .pth, .pt, .bin"
+        )
     state = {key: value for key, value in state.items() if key not in _NO_WEIGHTS}
-    while prefix := next((p for p in _PREFIXES if state and all(key.startswith(p) for key in state)), None):
+    while prefix := next(
+        (p for p in _PREFIXES if state and all(key.startswith(p) for key in state)), None
+    ):
         state = {key.removeprefix(prefix): value for key, value in state.items()}
     return state
 
@@ -65,9 +85,11 @@ def only_weights() -> Iterator[None]:
         os.environ.pop(name) if before is None else os.environ.update({name: before})
 
 
-def _read_torch(path):
+def _read_torch(path: Path) -> dict[str, torch.Tensor]:
     try:
-        with torch.serialization.safe_globals([argparse.Namespace]):  # a training's arguments, often beside
+        with torch.serialization.safe_globals(
+            [argparse.Namespace]
+        ):  # a training's arguments, often beside
             state = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises UnpicklingError, RuntimeError, EOFError, ...
         raise UserError(
@@ -75,84 +97,111 @@ def _read_torch(path):
             "save it with torch.save(model.state_dict(), ...) or as .safetensors"
         ) from error
     while isinstance(state, dict):
-        inner = next((state[name] for name in _WRAPPINGS if isinstance(state.get(name), dict)), None)
+        inner = next(
+            (state[name] for name in _WRAPPINGS if isinstance(state.get(name), dict)), None
+        )
         if inner is None:
             break
         state = inner
-    if not isinstance(state, dict) or not all(isinstance(value, torch.Tensor) for value in state.values()):
+    if not isinstance(state, dict) or not all(
+        isinstance(value, torch.Tensor) for value in state.values()
+    ):
         raise UserError(f"checkpoint {path} holds no state dict (a mapping of names to tensors)")
     return state
 
 
-def _read_safetensors(path):
+def _read_safetensors(path: Path) -> dict[str, torch.Tensor]:
     try:
         with safe_open(path, framework="pt") as file:
             return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  (it is no mapping)
     except (SafetensorError, OSError) as error:
-        raise UserError(f"checkpoint {path} is not a readable safetensors file ({error})") from error
+        raise UserError(
+            f"checkpoint {path} is not a readable safetensors file ({error})"
+        ) from error
 
 
-def save(path: str | Path, state: dict[str, torch.Tensor], about: dict) -> None:
-    """Write a state dict as safetensors, with what is known about it; equal content gives equal bytes."""
+def save(path: str | Path, state: Mapping[str, torch.Tensor], facts: Mapping[str, Any]) -> None:
+    """Write a state dict as safetensors, with facts about it; equal content gives equal bytes."""
     from safetensors.torch import save_file
 
     whole = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in state.items()}
-    with store.atomic(path) as temporary:
+    with atomic(path) as temporary:
         # one metadata key: safetensors does not keep the order of several
-        save_file(whole, temporary, metadata={"imprint": store.canonical(about)})
+        save_file(whole, temporary, metadata={"imprint": canonical(dict(facts))})
 
 
-def read_about(path: str | Path) -> dict:
-    """What `save` was told about a state dict; empty for any other file of weights."""
+def read_facts(path: str | Path) -> dict[str, Any]:
+    """The facts about a state dict that `save` wrote; empty for any other file of weights."""
     if Path(path).suffix != ".safetensors":
         return {}
     if not Path(path).exists():
         raise UserError(f"checkpoint {path} does not exist")
     try:
         with safe_open(path, framework="np") as file:
-            return json.loads((file.metadata() or {}).get("imprint", "{}"))
+            facts: dict[str, Any] = json.loads((file.metadata() or {}).get("imprint", "{}"))
+            return facts
     except (SafetensorError, OSError) as error:
-        raise UserError(f"checkpoint {path} is not a readable safetensors file ({error})") from error
+        raise UserError(
+            f"checkpoint {path} is not a readable safetensors file ({error})"
+        ) from error
     except json.JSONDecodeError:
         return {}
 
 
 def fill(
-    model: nn.Module, state: dict[str, torch.Tensor], path: str | Path, ignored: tuple[str, ...] = ()
+    model: nn.Module,
+    state: Mapping[str, torch.Tensor],
+    path: str | Path,
+    ignored: tuple[str, ...] = (),
 ) -> None:
-    """Load the state dict of a file into a model.
+    """Load a state dict into a model.
 
-    `UserError` if keys or shapes differ: torch alone would leave random weights where a key does not match.
-    ignored: prefixes of keys that need not match.
+    Parameters
+    ----------
+    model : nn.Module
+        The model.
+    state : mapping
+        The state dict.
+    path : path
+        The file that it is from, for messages.
+    ignored : tuple of str
+        Prefixes of keys that need not match.
+
+    Raises
+    ------
+    UserError
+        If keys or shapes differ: torch alone would leave random weights where a key does not match.
     """
-    own = model.state_dict()
-    missing = [key for key in own if key not in state and not key.startswith(ignored)]
-    unexpected = [key for key in state if key not in own and not key.startswith(ignored)]
+    expected = model.state_dict()
+    missing = [key for key in expected if key not in state and not key.startswith(ignored)]
+    unexpected = [key for key in state if key not in expected and not key.startswith(ignored)]
     shapes = [
-        f"{key} is {tuple(state[key].shape)}, the model wants {tuple(own[key].shape)}"
-        for key in own
-        if key in state and state[key].shape != own[key].shape
+        f"{key} is {tuple(state[key].shape)}, the model wants {tuple(expected[key].shape)}"
+        for key in expected
+        if key in state and state[key].shape != expected[key].shape
     ]
     problems = [
-        f"{len(found)} of {total} keys {kind}: {', '.join(found[:_LISTED])}"
-        + (", ..." if len(found) > _LISTED else "")
-        for kind, found, total in (
-            ("of the model are missing", missing, len(own)),
+        f"{len(keys)} of {total} keys {problem}: {', '.join(keys[:_LISTED])}"
+        + (", ..." if len(keys) > _LISTED else "")
+        for problem, keys, total in (
+            ("of the model are missing", missing, len(expected)),
             ("of the file are unknown to the model", unexpected, len(state)),
-            ("have another shape", shapes, len(own)),
+            ("have another shape", shapes, len(expected)),
         )
-        if found
+        if keys
     ]
     if problems:
-        raise UserError(f"{path} does not fit the model {type(model).__name__}\n  " + "\n  ".join(problems))
-    model.load_state_dict({key: state[key] for key in own if key in state}, strict=False)
+        raise UserError(
+            f"{path} does not fit the model {type(model).__name__}\n  " + "\n  ".join(problems)
+        )
+    model.load_state_dict({key: state[key] for key in expected if key in state}, strict=False)
 
 
-def weights_sha256(state: dict[str, torch.Tensor]) -> str:
+def weights_sha256(state: Mapping[str, torch.Tensor]) -> str:
     """SHA-256 of the names and values of a state dict, the same whichever file they came from."""
     digest = hashlib.sha256()
     for name in sorted(state):
         tensor = state[name].detach().cpu().contiguous()
         digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)} ".encode())
-        digest.update(tensor.reshape(-1).view(torch.uint8).numpy())
+        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
     return digest.hexdigest()

@@ -1,5 +1,7 @@
 """Running a model: on which device, in which precision, in batches that fit its memory."""
 
+from __future__ import annotations
+
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,20 +9,34 @@ from contextlib import contextmanager
 import torch
 
 from imprint.errors import UserError
-from imprint.fm.models import Embedder
+from imprint.fm.embedder import Embedder
 
 log = logging.getLogger("imprint")
 
-PRECISIONS = {"float32": None, "bf16": torch.bfloat16, "fp16": torch.float16}
+PRECISIONS: dict[str, torch.dtype | None] = {
+    "float32": None,
+    "bf16": torch.bfloat16,
+    "fp16": torch.float16,
+}
 
 
 class Batched:
-    """A model on a device, called in pieces that fit its memory."""
+    """A model on a device, called in pieces that fit its memory.
 
-    def __init__(self, embedder: Embedder, device: torch.device, precision: str):
-        self.embedder = embedder.to(device, memory_format=torch.channels_last)
+    Parameters
+    ----------
+    embedder : Embedder
+        The model.
+    device : torch.device
+        Where it runs.
+    precision : {"float32", "bf16", "fp16"}
+        Precision of the forward pass; the weights stay float32.
+    """
+
+    def __init__(self, embedder: Embedder, device: torch.device, precision: str) -> None:
+        self.embedder = embedder.to(device).to(memory_format=torch.channels_last)
         self.device, self.dtype = device, PRECISIONS[precision]
-        self.largest = None
+        self.largest: int | None = None
 
     @torch.inference_mode()
     def __call__(self, x: torch.Tensor) -> torch.Tensor:
@@ -35,7 +51,7 @@ class Batched:
                 self._shrink(len(piece), error)
         return torch.cat(rows)
 
-    def _shrink(self, size, error):
+    def _shrink(self, size: int, error: RuntimeError) -> None:
         """Halve the batch after a failure for want of memory; any other failure goes on up."""
         if not out_of_memory(error):
             raise error
@@ -47,41 +63,70 @@ class Batched:
         self.largest = size // 2
         log.warning("out of memory with a batch of %d, going on with %d", size, self.largest)
 
-    def _embed(self, x):
+    def _embed(self, x: torch.Tensor) -> torch.Tensor:
         x = self.embedder.transform.normalised(x.to(self.device, non_blocking=True))
         x = x.contiguous(memory_format=torch.channels_last)
         with torch.autocast(self.device.type, self.dtype, enabled=self.dtype is not None):
-            return self.embedder(x).to(torch.float32)
+            embeddings: torch.Tensor = self.embedder(x)
+            return embeddings.to(torch.float32)
 
 
 def out_of_memory(error: RuntimeError) -> bool:
     """Whether a RuntimeError of torch says that memory ran out (only CUDA has a class for it)."""
     text = str(error)
-    return isinstance(error, torch.OutOfMemoryError) or "out of memory" in text or "allocate memory" in text
+    return (
+        isinstance(error, torch.OutOfMemoryError)
+        or "out of memory" in text
+        or "allocate memory" in text
+    )
 
 
 def choose_device(name: str) -> torch.device:
-    """The device; `auto` is CUDA, else Apple's MPS, else the processor. `UserError` if it is not there."""
-    there = {"cuda": torch.cuda.is_available, "mps": torch.backends.mps.is_available, "cpu": lambda: True}
+    """The device of that name; `auto` is CUDA, else Apple's MPS, else the processor.
+
+    Raises
+    ------
+    UserError
+        If this machine does not have it.
+    """
+    available = ["cpu"]
+    if torch.backends.mps.is_available():
+        available.insert(0, "mps")
+    if torch.cuda.is_available():
+        available.insert(0, "cuda")
     if name == "auto":
-        name = next(kind for kind in there if there[kind]())
+        return torch.device(available[0])
     kind, _, number = name.partition(":")
-    exists = kind in there and there[kind]()
+    exists = kind in available
     if exists and number:
         exists = kind == "cuda" and number.isdecimal() and int(number) < torch.cuda.device_count()
     if not exists:
-        found = ", ".join(kind for kind in there if there[kind]())
-        raise UserError(f"device '{name}' is not there; this machine has: {found} (auto chooses the first)")
+        raise UserError(
+            f"device '{name}' is not there; this machine has: {', '.join(available)} (auto chooses the first)"
+        )
     return torch.device(name)
 
 
 @contextmanager
 def torch_settings(device: torch.device, threads: int, one_by_one: bool) -> Iterator[int]:
-    """Torch set up for a job of so many threads, and put back afterwards; gives the number of loader threads.
+    """Set torch up for a job, and put its settings back afterwards.
 
-    one_by_one: whether images are read one by one. Beside a GPU all threads but one load. On the processor all
-    threads load and all compute, in turn (`batches` with `ahead` 0): a share of its own for either would stand
-    idle, and both at once would be twice the threads of the job.
+    Beside a GPU all threads but one load. On the processor all threads load and all compute, in turn (`batches` with
+    `ahead` 0): a share of its own for either would stand idle, and both at once would be twice the threads of the job.
+
+    Parameters
+    ----------
+    device : torch.device
+        Where the model runs.
+    threads : int
+        Threads of the job.
+    one_by_one : bool
+        Whether images are read one by one.
+
+    Yields
+    ------
+    int
+        The number of threads that load.
     """
     if device.type == "cpu":
         computing, workers = threads, threads if one_by_one and threads > 1 else 0

@@ -2,41 +2,73 @@
 
 The file is a header with a fingerprint and then one record a block of samples: lengths, a checksum, what was
 skipped, the rows. A record cut off by a kill fails its checksum and is dropped with all that follows it.
+A lock in a hidden file beside it keeps a second process out; the system releases it when the process ends.
 """
 
-import fcntl
+from __future__ import annotations
+
 import json
 import os
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
+from filelock import FileLock, Timeout
 
 from imprint.errors import UserError
 
 _MAGIC = b"imprint partial embeddings 1\n"
-_RECORD = struct.Struct("<QQQI")  # samples covered, bytes of the skip list, bytes of the rows, CRC-32 of both
+_RECORD = struct.Struct(
+    "<QQQI"
+)  # samples covered, bytes of the skip list, bytes of the rows, CRC-32 of both
 
 
 class Journal:
     """Append-only rows of one extraction.
 
-    covered: samples already dealt with, those skipped included; 0 if the file is new or was of another
-    fingerprint.
+    Parameters
+    ----------
+    path : Path
+        The file.
+    fingerprint : str
+        Names all that the rows depend on.
+    dim : int
+        Length of a row.
+
+    Attributes
+    ----------
+    covered : int
+        Samples already dealt with, those skipped included; 0 if the file is new or was of another
+        fingerprint.
+    resumed : bool
+        Whether the file was there, with this fingerprint.
+
+    Raises
+    ------
+    UserError
+        If another process has the file open: it would write the same rows a second time.
     """
 
-    def __init__(self, path: Path, fingerprint: str, dim: int):
-        """fingerprint: names all the rows depend on. dim: length of a row.
-
-        `UserError` if another process has the file open: it would write the same rows a second time.
-        """
+    def __init__(self, path: Path, fingerprint: str, dim: int) -> None:
         self.path, self.dim = path, dim
         header = _MAGIC + fingerprint.encode() + b"\n"
         path.parent.mkdir(parents=True, exist_ok=True)
+        self._lock = FileLock(
+            path.with_name(f".{path.name}.lock"),
+            timeout=0,
+            fallback_to_soft=False,  # such a lock outlives a killed process
+        )
+        try:
+            self._lock.acquire()
+        except Timeout:
+            raise UserError(
+                f"{path} is being written by another process; wait for its end or stop it"
+            ) from None
+        except OSError:
+            pass  # a file system without locks
         self._file = open(path, "r+b" if path.exists() else "w+b")  # noqa: SIM115  (until `close`)
-        self._lock()
         self._start = len(header)
         self.resumed = self._file.read(len(header)) == header
         if not self.resumed:
@@ -51,9 +83,9 @@ class Journal:
         self._file.truncate()
         self._sync()
 
-    def append(self, count: int, skipped: dict[int, str], rows: np.ndarray) -> None:
+    def append(self, count: int, skipped: Mapping[int, str], rows: np.ndarray) -> None:
         """Record `count` samples: those skipped, {position: reason}, and the rows of the others."""
-        notes = json.dumps(skipped).encode()
+        notes = json.dumps(dict(skipped)).encode()
         payload = np.ascontiguousarray(rows, np.float32).tobytes()
         crc = zlib.crc32(payload, zlib.crc32(notes))
         self._file.write(_RECORD.pack(count, len(notes), len(payload), crc) + notes + payload)
@@ -75,21 +107,13 @@ class Journal:
             yield count, skipped, np.frombuffer(payload, np.float32).reshape(-1, self.dim)
 
     def close(self, discard: bool = False) -> None:
+        """Let others have the file, or delete it."""
         self._file.close()
         if discard:
             self.path.unlink()
+            Path(self._lock.lock_file).unlink(missing_ok=True)
+        self._lock.release()
 
-    def _lock(self):
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            self._file.close()
-            raise UserError(
-                f"{self.path} is being written by another process; wait for its end or stop it"
-            ) from None
-        except OSError:
-            pass  # a file system without locks
-
-    def _sync(self):
+    def _sync(self) -> None:
         self._file.flush()
         os.fsync(self._file.fileno())

@@ -4,9 +4,11 @@ Loading runs in threads, not processes: Pillow and torch decode and resize outsi
 nothing has to be copied between processes or started anew in a job's script.
 """
 
+from __future__ import annotations
+
 from collections import deque
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import pairwise
 
 import torch
@@ -15,6 +17,7 @@ from imprint.data.images import Images
 from imprint.errors import UserError
 from imprint.fm.transforms import Transform
 
+Pixels = tuple[torch.Tensor | None, dict[int, str]]
 Batch = tuple[int, torch.Tensor | None, dict[int, str]]
 
 
@@ -27,20 +30,43 @@ def batches(
     ahead: int = 0,
     pinned: bool = False,
 ) -> Iterator[Batch]:
-    """Yield (number of samples, uint8 pixels, {position: reason}) of `size` samples each, from `start` on.
+    """Load the images from `start` on.
 
-    The pixels are those of `transform`, on the processor, in page-locked memory if `pinned`. What cannot be
-    read is left out of them and reported; they are None if nothing is left. workers: so many threads load a
-    batch together; 0 loads without any. ahead: so many batches are loaded before they are asked for; with 0 the
-    system reads the files of the next batch meanwhile, which takes no thread of ours.
+    Parameters
+    ----------
+    images : Images
+        The images.
+    transform : Transform
+        What they go through.
+    size : int
+        Samples of a batch.
+    start : int
+        The first sample.
+    workers : int
+        Threads that load a batch together; 0 loads without any.
+    ahead : int
+        Batches that are loaded before they are asked for. With 0 the system reads the files of the next batch
+        meanwhile, which takes no thread of ours.
+    pinned : bool
+        Whether pixels lie in page-locked memory.
+
+    Yields
+    ------
+    count : int
+        Number of samples.
+    pixels : tensor of shape (n, 1 or 3, H, W), or None
+        uint8, on the processor, of those that could be read; None if none could.
+    unread : dict
+        {position: reason} of the others.
     """
 
-    def in_memory(part):
-        return transform.batch_pixels(images.array[part.start : part.stop]), {}
+    def in_memory(rows: range) -> Pixels:
+        assert images.array is not None
+        return transform.batch_pixels(images.array[rows.start : rows.stop]), {}
 
-    def one_by_one(part):
+    def one_by_one(rows: range) -> Pixels:
         read, unread = [], {}
-        for position in part:
+        for position in rows:
             try:
                 read.append(transform.pixels(images[position]))
             except MemoryError:
@@ -51,45 +77,45 @@ def batches(
 
     load = one_by_one if reads_one_by_one(images, transform) else in_memory
     firsts = range(start, len(images), size)
-    parts = [range(first, min(first + size, len(images))) for first in firsts]
+    batch_rows = [range(first, min(first + size, len(images))) for first in firsts]
     if workers == 0:
-        for part, following in pairwise([*parts, ()]):
-            batch = _whole(part, [load(part)], pinned)
-            images.expect(following)
+        for rows, following in pairwise([*batch_rows, range(0)]):
+            batch = _joined(rows, [load(rows)], pinned)
+            images.prefetch(following)
             yield batch
         return
     pool = ThreadPoolExecutor(workers, "imprint-load")
     try:
-        loading = deque()
-        for part, following in pairwise([*parts, ()]):
-            loading.append((part, [pool.submit(load, piece) for piece in _pieces(part, workers)]))
+        loading: deque[tuple[range, list[Future[Pixels]]]] = deque()
+        for rows, following in pairwise([*batch_rows, range(0)]):
+            loading.append((rows, [pool.submit(load, piece) for piece in _pieces(rows, workers)]))
             if len(loading) > ahead:
-                batch = _finished(*loading.popleft(), pinned)
+                batch = _finished(*loading.popleft(), pinned=pinned)
                 if ahead == 0:
-                    images.expect(following)
+                    images.prefetch(following)
                 yield batch
         while loading:
-            yield _finished(*loading.popleft(), pinned)
+            yield _finished(*loading.popleft(), pinned=pinned)
     finally:
         pool.shutdown(cancel_futures=True)
 
 
-def _pieces(part, count):
+def _pieces(rows: range, count: int) -> list[range]:
     """A range cut into at most `count` of nearly equal length."""
-    step = -(-len(part) // count)
-    return [part[first : first + step] for first in range(0, len(part), step)]
+    step = -(-len(rows) // count)
+    return [rows[first : first + step] for first in range(0, len(rows), step)]
 
 
-def _finished(part, futures, pinned):
-    return _whole(part, [future.result() for future in futures], pinned)
+def _finished(rows: range, futures: list[Future[Pixels]], pinned: bool) -> Batch:
+    return _joined(rows, [future.result() for future in futures], pinned)
 
 
-def _whole(part, pieces, pinned):
+def _joined(rows: range, pieces: list[Pixels], pinned: bool) -> Batch:
     """One `Batch` of its pieces."""
     pixels = [x for x, _ in pieces if x is not None]
     x = None if not pixels else pixels[0] if len(pixels) == 1 else torch.cat(pixels)
     unread = {position: reason for _, skipped in pieces for position, reason in skipped.items()}
-    return len(part), x.pin_memory() if pinned and x is not None else x, unread
+    return len(rows), x.pin_memory() if pinned and x is not None else x, unread
 
 
 def reads_one_by_one(images: Images, transform: Transform) -> bool:
@@ -99,7 +125,7 @@ def reads_one_by_one(images: Images, transform: Transform) -> bool:
 
 def unreadable(images: Images, position: int, reason: str) -> UserError:
     """The user's error for an image that cannot be read."""
-    path = images.folder / images.ids[position] if images.folder else images.ids[position]
     return UserError(
-        f"image {path} cannot be read: {reason}; mend or remove it, or leave such images out (`on_error: skip`, --skip-unreadable)"
+        f"image {images.path(position)} cannot be read: {reason}; "
+        "mend or remove it, or leave such images out (`on_error: skip`, --skip-unreadable)"
     )

@@ -1,8 +1,11 @@
 """Pre-training of a small foundation model, in a minute or two on one core."""
 
+from __future__ import annotations
+
 import logging
 import time
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -30,15 +33,45 @@ def pretrain(
     threads: int = 1,
     weight_decay: float = 0.05,
     rate: float = 3e-3,
-) -> tuple[dict[str, torch.Tensor], dict]:
-    """Train a timm architecture from scratch. Returns (state dict, facts about it).
+) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
+    """Train a timm architecture from scratch.
 
-    images: uint8 (N, H, W) or (N, H, W, 3). labels: (N,) in [0, len(classes)). model: an untagged timm name
-    (test_resnet). AdamW with a one-cycle learning rate whose peak is `rate`; label smoothing 0.1; random
-    shifts. A tenth of every class is held out. With the same arguments, machine and one thread, the result is
-    the same to the bit.
-    facts: model, classes, seed, epochs, accuracy {train, held_out}, number of images, weight_decay, and how
-    images are brought to the model (input_size, mean, std, ...).
+    AdamW with a one-cycle learning rate; label smoothing 0.1; random shifts. A tenth of every class is held out.
+    With the same arguments, machine and one thread, the result is the same to the bit.
+
+    Parameters
+    ----------
+    images : ndarray of shape (N, H, W) or (N, H, W, 3)
+        Training images, uint8.
+    labels : ndarray of shape (N,)
+        Their classes, from 0.
+    classes : sequence of str
+        Names of the classes.
+    model : str
+        An untagged timm name, such as test_resnet.
+    epochs : int
+        Passes over the images.
+    seed : int
+        Seed of initialisation, order and shifts.
+    threads : int
+        Threads of torch.
+    weight_decay : float
+        Of matrices and kernels.
+    rate : float
+        Peak of the learning rate.
+
+    Returns
+    -------
+    state : dict
+        The state dict.
+    facts : dict
+        model, classes, seed, epochs, accuracy {train, held_out}, number of images, weight_decay, and what images go
+        through before the model (input_size, mean, std, ...).
+
+    Raises
+    ------
+    UserError
+        If timm has no such architecture.
     """
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
@@ -49,21 +82,33 @@ def pretrain(
         torch.set_num_threads(before)
 
 
-def _train(images, labels, classes, name, epochs, seed, weight_decay, rate):
+def _train(
+    images: np.ndarray,
+    labels: np.ndarray,
+    classes: Sequence[str],
+    name: str,
+    epochs: int,
+    seed: int,
+    weight_decay: float,
+    rate: float,
+) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
     import timm
 
     if not timm.is_model(name):
-        raise UserError(f"timm has no model '{name}' to pre-train; small ones are test_resnet, test_convnext")
+        raise UserError(
+            f"timm has no model '{name}' to pre-train; small ones are test_resnet, test_convnext"
+        )
     rng = np.random.default_rng(seed)
     held_out = _held_out(labels, rng)
     x = torch.from_numpy(np.ascontiguousarray(images))
     y = torch.from_numpy(np.asarray(labels, np.int64))
     kept, rest = np.flatnonzero(~held_out), np.flatnonzero(held_out)
-    size = tuple(x.shape[1:3])
-    spec = Transform(size, size, mean=MEAN, std=STD)
+    size = (x.shape[1], x.shape[2])
+    transform = Transform(size, size, mean=MEAN, std=STD)
 
     torch.manual_seed(seed)
-    model = timm.create_model(name, num_classes=len(classes)).to(memory_format=torch.channels_last)
+    model: Any = timm.create_model(name, num_classes=len(classes))
+    model = model.to(memory_format=torch.channels_last)
     optimizer = torch.optim.AdamW(_groups(model, weight_decay), lr=rate)
     steps = epochs * -(-len(kept) // _BATCH)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, steps)
@@ -72,9 +117,9 @@ def _train(images, labels, classes, name, epochs, seed, weight_decay, rate):
     for epoch in range(epochs):
         model.train()
         order = rng.permutation(kept)
-        total = correct = 0
+        total, correct = 0.0, 0
         for rows in np.split(order, range(_BATCH, len(order), _BATCH)):
-            logits = model(_input(spec, _shifted(x[rows], rng)))
+            logits = model(_input(transform, shifted(x[rows], rng)))
             loss = F.cross_entropy(logits, y[rows], label_smoothing=0.1)
             optimizer.zero_grad(set_to_none=True)
             loss.backward()
@@ -87,7 +132,10 @@ def _train(images, labels, classes, name, epochs, seed, weight_decay, rate):
             "%s epoch %d of %d: loss %.3f, accuracy %.1f%%, %.0f s left",
             *(name, epoch + 1, epochs, total / len(kept), 100 * correct / len(kept), left),
         )
-    accuracy = {"train": _accuracy(model, spec, x, y, kept), "held_out": _accuracy(model, spec, x, y, rest)}
+    accuracy = {
+        "train": _accuracy(model, transform, x, y, kept),
+        "held_out": _accuracy(model, transform, x, y, rest),
+    }
     log.info("%s: accuracy on held-out images %.1f%%", name, 100 * accuracy["held_out"])
     facts = {
         "model": name,
@@ -98,16 +146,16 @@ def _train(images, labels, classes, name, epochs, seed, weight_decay, rate):
         "images": len(kept),
         "input_size": list(size),
         "crop_pct": 1.0,
-        "crop_mode": spec.fit,
-        "mean": list(spec.mean),
-        "std": list(spec.std),
-        "interpolation": spec.interpolation,
+        "crop_mode": transform.fit,
+        "mean": list(transform.mean),
+        "std": list(transform.std),
+        "interpolation": transform.interpolation,
         "weight_decay": weight_decay,
     }
     return {key: value.contiguous() for key, value in model.state_dict().items()}, facts
 
 
-def _held_out(labels, rng):
+def _held_out(labels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """A mask of `HELD_OUT` of every class, at least one image of each class that has two."""
     mask = np.zeros(len(labels), bool)
     for label in np.unique(labels):
@@ -116,7 +164,7 @@ def _held_out(labels, rng):
     return mask
 
 
-def _groups(model, weight_decay):
+def _groups(model: torch.nn.Module, weight_decay: float) -> list[dict[str, Any]]:
     """Weight decay is for matrices and kernels, not for biases and the scales of normalisations."""
     parameters = list(model.parameters())
     return [
@@ -125,8 +173,8 @@ def _groups(model, weight_decay):
     ]
 
 
-def _shifted(x, rng):
-    """Every image moved by up to `_SHIFT` pixels along both axes, its border repeated."""
+def shifted(x: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
+    """Images (n, H, W, ...), each moved by up to `_SHIFT` pixels along both axes, its border repeated."""
     count, height, width = x.shape[:3]
     offsets = torch.from_numpy(rng.integers(-_SHIFT, _SHIFT + 1, (2, count, 1)))
     rows = (offsets[0] + torch.arange(height)).clamp(0, height - 1)
@@ -134,15 +182,19 @@ def _shifted(x, rng):
     return x[torch.arange(count)[:, None, None], rows[:, :, None], columns[:, None, :]]
 
 
-def _input(spec, x):
-    return spec.normalised(spec.batch_pixels(x)).contiguous(memory_format=torch.channels_last)
+def _input(transform: Transform, x: torch.Tensor) -> torch.Tensor:
+    return transform.normalised(transform.batch_pixels(x)).contiguous(
+        memory_format=torch.channels_last
+    )
 
 
 @torch.inference_mode()
-def _accuracy(model, spec, x, y, rows):
+def _accuracy(
+    model: Any, transform: Transform, x: torch.Tensor, y: torch.Tensor, rows: np.ndarray
+) -> float:
     model.eval()
     correct = sum(
-        int((model(_input(spec, x[part])).argmax(1) == y[part]).sum())
-        for part in np.split(rows, range(512, len(rows), 512))
+        int((model(_input(transform, x[batch])).argmax(1) == y[batch]).sum())
+        for batch in np.split(rows, range(512, len(rows), 512))
     )
     return correct / len(rows)

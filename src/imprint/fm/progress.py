@@ -1,8 +1,11 @@
-"""How far a long job is: a bar on a terminal, and a line now and then in the log."""
+"""Progress of a long job: a bar on a terminal, and a line now and then in the log."""
+
+from __future__ import annotations
 
 import logging
 import sys
 import time
+from typing import Any
 
 log = logging.getLogger("imprint")
 
@@ -10,31 +13,44 @@ _EVERY = 30  # seconds between two lines of the log
 
 
 class Progress:
-    """A context that counts samples. done: so many of `total`, `before` of them by an earlier run."""
+    """A context that counts samples.
 
-    def __init__(self, total, before=0):
+    Attributes
+    ----------
+    total : int
+        All samples.
+    before : int
+        Those that an earlier run finished.
+    done : int
+        Those that are finished now.
+    """
+
+    def __init__(self, total: int, before: int = 0) -> None:
         self.total, self.before, self.done = total, before, before
 
-    def __enter__(self):
-        self._start = self._said = time.monotonic()
-        self._bar = None
+    def __enter__(self) -> Progress:
+        self._start = self._logged = time.monotonic()
+        self._bar: Any = None
         if sys.stderr.isatty():
             from tqdm import tqdm
 
             self._bar = tqdm(total=self.total, initial=self.before, unit="image", smoothing=0.05)
         return self
 
-    def advance(self, count):
+    def advance(self, count: int) -> None:
+        """Count more samples as done."""
         self.done += count
         if self._bar is not None:
             self._bar.update(count)
-        if time.monotonic() - self._said >= _EVERY:
-            self._said = time.monotonic()
-            rate = (self.done - self.before) / (self._said - self._start)
+        if time.monotonic() - self._logged >= _EVERY:
+            self._logged = time.monotonic()
+            rate = (self.done - self.before) / (self._logged - self._start)
             left = (self.total - self.done) / rate
-            log.info("%d of %d images, %.1f a second, %.0f s left", self.done, self.total, rate, left)
+            log.info(
+                "%d of %d images, %.1f a second, %.0f s left", self.done, self.total, rate, left
+            )
 
-    def __exit__(self, *_):
+    def __exit__(self, *_: object) -> None:
         if self._bar is not None:
             self._bar.close()
         if self.done == self.total and self.done > self.before:

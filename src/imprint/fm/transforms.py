@@ -1,10 +1,17 @@
 """What happens to an image before a model sees it, one image at a time or a batch of equal size at once."""
 
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 import torch
 from PIL import Image
+
+from imprint.errors import UserError
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -20,11 +27,19 @@ _IMMENSE = 32
 class Transform:
     """Resize, centre crop, scale to [0, 1], normalise.
 
-    size: (height, width) the model gets. resize: (height, width) that the image is scaled to before the crop,
-    by `fit`: `center` keeps the aspect and covers it, `border` keeps the aspect and stays inside (the rest is
-    filled with the mean), `squash` meets it exactly. With resize = size, `squash` shows the whole image and
-    crops nothing. interpolation: nearest, bilinear, bicubic, lanczos, box or hamming, all antialiased as
-    Pillow does.
+    Attributes
+    ----------
+    size : tuple of int
+        (height, width) that the model gets.
+    resize : tuple of int
+        (height, width) that the image is scaled to before the crop.
+    fit : {"center", "border", "squash"}
+        How it is scaled: `center` keeps the aspect and covers `resize`, `border` keeps the aspect and stays inside (the
+        rest is filled with the mean), `squash` meets it exactly. With resize = size, `squash` shows the whole image.
+    mean, std : tuple of float
+        Of the RGB channels in [0, 1].
+    interpolation : str
+        nearest, bilinear, bicubic, lanczos, box or hamming, all antialiased as Pillow does.
     """
 
     size: tuple[int, int]
@@ -34,18 +49,23 @@ class Transform:
     std: tuple[float, float, float] = IMAGENET_STD
     interpolation: str = "bilinear"
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if self.fit not in ("center", "border", "squash"):
             raise ValueError(f"crop mode '{self.fit}' is none of center, border, squash")
         if self.interpolation.upper() not in Image.Resampling.__members__:
             known = ", ".join(name.lower() for name in Image.Resampling.__members__)
             raise ValueError(f"interpolation '{self.interpolation}' is none of {known}")
         if len(self.size) != 2 or min(*self.size, *self.resize) < 1:
-            raise ValueError(f"size {self.size} and resize {self.resize} are not two positive numbers each")
+            raise ValueError(
+                f"size {self.size} and resize {self.resize} are not two positive numbers each"
+            )
         if len(self.mean) != 3 or len(self.std) != 3 or min(self.std) <= 0:
-            raise ValueError(f"mean {self.mean} and std {self.std} are not three numbers each, std positive")
+            raise ValueError(
+                f"mean {self.mean} and std {self.std} are not three numbers each, std positive"
+            )
 
-    def as_dict(self) -> dict:
+    def as_dict(self) -> dict[str, Any]:
+        """The fields, for JSON."""
         return asdict(self)
 
     def __call__(self, image: Image.Image) -> torch.Tensor:
@@ -57,11 +77,21 @@ class Transform:
         image = rgb(image)
         height, width = self._resized(image.height, image.width)
         top, left, rows, columns = self._box(height, width)
-        x0, y0, x1, y1 = max(left, 0), max(top, 0), min(left + columns, width), min(top + rows, height)
+        x0, y0, x1, y1 = (
+            max(left, 0),
+            max(top, 0),
+            min(left + columns, width),
+            min(top + rows, height),
+        )
         resampling = Image.Resampling[self.interpolation.upper()]
         if height * width > _IMMENSE * rows * columns:
             across, down = image.width / width, image.height / height
-            box = x0 * across, y0 * down, min(x1 * across, image.width), min(y1 * down, image.height)
+            box = (
+                x0 * across,
+                y0 * down,
+                min(x1 * across, image.width),
+                min(y1 * down, image.height),
+            )
             inside = image.resize((x1 - x0, y1 - y0), resampling, box)
         else:
             if (width, height) != image.size:
@@ -99,6 +129,7 @@ class Transform:
 
     @property
     def has_batched(self) -> bool:
+        """Whether `batch_pixels` can compute this interpolation."""
         return self.interpolation in _BATCHED
 
     def normalised(self, x: torch.Tensor) -> torch.Tensor:
@@ -107,7 +138,7 @@ class Transform:
         std = torch.tensor(self.std, device=x.device)[:, None, None]
         return (x / 255 - mean).div_(std)
 
-    def _resized(self, height, width):
+    def _resized(self, height: int, width: int) -> tuple[int, int]:
         """The size an image of (height, width) is scaled to."""
         goal_height, goal_width = self.resize
         if self.fit == "squash":
@@ -120,17 +151,56 @@ class Transform:
         ratio = max(ratios) if self.fit == "border" else min(ratios)
         return max(1, round(height / ratio)), max(1, round(width / ratio))
 
-    def _box(self, height, width):
+    def _box(self, height: int, width: int) -> tuple[int, int, int, int]:
         """(top, left, rows, columns) of the centre crop; negative where the image must be padded."""
 
-        def start(have, want):
-            return -((want - have) // 2) if want > have else round((have - want) / 2)
+        def start(size: int, goal: int) -> int:
+            return -((goal - size) // 2) if goal > size else round((size - goal) / 2)
 
         rows, columns = self.size
         return start(height, rows), start(width, columns), rows, columns
 
-    def _fill(self):
-        return tuple(round(255 * value) for value in self.mean) if self.fit == "border" else (0, 0, 0)
+    def _fill(self) -> tuple[int, ...]:
+        return (
+            tuple(round(255 * value) for value in self.mean) if self.fit == "border" else (0, 0, 0)
+        )
+
+
+def make_transform(defaults: Mapping[str, Any], changes: Mapping[str, Any]) -> Transform:
+    """The transform of a model, both arguments by timm's names.
+
+    Parameters
+    ----------
+    defaults : mapping
+        input_size (int, (h, w) or (channels, h, w)), crop_pct, crop_mode, mean, std and interpolation that the model
+        came with.
+    changes : mapping
+        What replaces them. input_size alone means the whole image, without a crop.
+
+    Raises
+    ------
+    UserError
+        If a value is of no use.
+    """
+    if "input_size" in changes and not {"crop_pct", "crop_mode"} & changes.keys():
+        changes = {**changes, "crop_pct": 1.0, "crop_mode": "squash"}
+    settings = {**defaults, **changes}
+    size, crop_pct = settings["input_size"], settings["crop_pct"]
+    height, width = (size, size) if isinstance(size, int) else tuple(size)[-2:]
+    try:
+        if crop_pct <= 0:
+            raise ValueError(f"crop_pct {crop_pct} is not positive")
+        return Transform(
+            size=(height, width),
+            # the tolerance keeps 224 / (224 / 232) at 232
+            resize=(math.floor(height / crop_pct + 1e-6), math.floor(width / crop_pct + 1e-6)),
+            fit=settings["crop_mode"],
+            mean=tuple(settings["mean"]),
+            std=tuple(settings["std"]),
+            interpolation=settings["interpolation"],
+        )
+    except (ValueError, TypeError) as error:
+        raise UserError(f"the image transform of the FM: {error}") from error
 
 
 def rgb(image: Image.Image) -> Image.Image:
@@ -147,7 +217,9 @@ def rgb(image: Image.Image) -> Image.Image:
             values = values / 257
         elif values.max(initial=0) <= 1:
             values = values * 255
-        return Image.fromarray(np.rint(np.nan_to_num(values).clip(0, 255)).astype(np.uint8)).convert("RGB")
+        return Image.fromarray(
+            np.rint(np.nan_to_num(values).clip(0, 255)).astype(np.uint8)
+        ).convert("RGB")
     if image.has_transparency_data:
         layer = image.convert("RGBA")
         ground = Image.new("RGBA", image.size, "white")

@@ -1,0 +1,52 @@
+"""The best configuration among scores, chosen on test data."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+from imprint.method.configuration import FIELDS, Configuration
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class Best(NamedTuple):
+    """A configuration, its seed that reaches the median accuracy, and that accuracy (0 to 1)."""
+
+    configuration: Configuration
+    seed: int
+    accuracy: float
+
+
+def best_configuration(scores: pd.DataFrame, methods: Sequence[Configuration]) -> Best:
+    """The configuration with the highest median accuracy over seeds.
+
+    Parameters
+    ----------
+    scores : DataFrame
+        Rows of one (FM, task, shots).
+    methods : sequence of Configuration
+        Those that the rows may be of.
+
+    Returns
+    -------
+    Best
+        Of equal medians the one with the fewest proxies, then the first of the rows.
+    """
+    import pandas as pd
+
+    fields = list(FIELDS)
+    keys = scores[fields].astype(object).where(scores[fields].notna(), None)
+    number = keys.fillna("").groupby(fields, sort=False).ngroup().to_numpy()
+    summary = scores.groupby(number).agg(
+        accuracy=("accuracy", "median"), proxies=("proxies", "median")
+    )
+    order = summary.sort_values(["accuracy", "proxies"], ascending=[False, True], kind="stable")
+    rows = scores[number == order.index[0]]
+    median = float(order["accuracy"].iloc[0])
+    nearest = (rows["accuracy"] - median).abs().to_numpy().argmin()
+    chosen = rows.iloc[nearest]
+    values = [None if pd.isna(chosen[name]) else chosen[name] for name in fields]
+    configuration = next(m for m in methods if list(m.columns().values()) == values)
+    return Best(configuration, int(chosen["seed"]), median)

@@ -1,0 +1,84 @@
+"""Frames of results: column types, collecting, and the rows that belong to an experiment."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from imprint.method.configuration import FIELDS, Configuration
+
+CATEGORIES = ["fm", "task", "family", "shots", *(f for f in FIELDS if f not in ("k", "m"))]
+NULLABLE = ["d", "k", "m"]
+
+
+def compact(frame: pd.DataFrame) -> pd.DataFrame:
+    """Text columns as categories, integers that may be missing as nullable integers."""
+    types = {name: "category" for name in CATEGORIES if name in frame}
+    types |= {name: "Int64" for name in NULLABLE if name in frame}
+    return frame.astype(types)
+
+
+def collect(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Frames of several tasks as one."""
+    whole = pd.concat(
+        [table.astype({c: object for c in CATEGORIES if c in table}) for table in tables],
+        ignore_index=True,
+    )
+    return compact(whole)
+
+
+def rows_of(frame: pd.DataFrame, grids: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+    """The rows of scores, or of collapse, that belong to the grids of an experiment.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        Scores or collapse of the whole study.
+    grids : sequence of mappings
+        See `imprint.study.specs.selection`: groups, configurations, seeds. A column that the frame lacks
+        (collapse has no shots and no configuration) selects nothing.
+
+    Returns
+    -------
+    DataFrame
+        The rows in their order.
+    """
+    chosen = np.zeros(len(frame), bool)
+    for grid in grids:
+        chosen |= _in_grid(frame, grid)
+    return frame[chosen].reset_index(drop=True)
+
+
+def _in_grid(frame: pd.DataFrame, grid: Mapping[str, Any]) -> np.ndarray:
+    methods = [Configuration.from_dict(fields).columns() for fields in grid["configurations"]]
+    chosen = np.ones(len(frame), bool)
+    if "seed" in frame:
+        chosen &= frame["seed"].isin(grid["seeds"]).to_numpy()
+    for requested in (
+        pd.DataFrame(grid["groups"], columns=["fm", "task", "shots"], dtype=object),
+        pd.DataFrame(methods, columns=list(FIELDS), dtype=object),
+    ):
+        columns = [column for column in requested if column in frame]
+        of_rows = np.zeros(len(frame), dtype=np.int64)
+        of_requested = np.zeros(len(requested), dtype=np.int64)
+        for column in columns:
+            texts = requested[column].map(_text)
+            known = {text: i for i, text in enumerate(dict.fromkeys(texts))}
+            codes, values = pd.factorize(frame[column], use_na_sentinel=False)
+            code = np.array([known.get(_text(value), -1) for value in values], dtype=np.int64)[
+                codes
+            ]
+            chosen &= code >= 0
+            of_rows = of_rows * len(known) + code
+            of_requested = of_requested * len(known) + texts.map(known).to_numpy(np.int64)
+        if columns:
+            chosen &= np.isin(of_rows, of_requested)
+    return chosen
+
+
+def _text(value: Any) -> str:
+    """A value as text, missing ones as the empty text, so that columns of different types compare."""
+    return "" if pd.isna(value) else str(value)

@@ -1,0 +1,62 @@
+"""Which GENs of some scores leave a choice of k.
+
+Frames also hold GENs of a user's file, which is not loaded where scores are analysed: their rows tell.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from imprint.method.configuration import Auto
+from imprint.method.generate import GENERATORS
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+KMEANS = "kmeans"
+
+
+def gens_without_k(frame: pd.DataFrame) -> list[str]:
+    """The GENs of a frame, with columns gen and k, that leave no choice of k.
+
+    GENs of the library are known by their properties; another counts if it has one k only, which is 1 or missing.
+    """
+    without = []
+    for gen, ks in frame.groupby("gen", observed=True, sort=False)["k"]:
+        if not has_choice_of_k(str(gen), ks):
+            without.append(str(gen))
+    order = list(GENERATORS)
+    return sorted(without, key=lambda gen: order.index(gen) if gen in order else len(order))
+
+
+def has_choice_of_k(gen: str, ks: Iterable[Any] = ()) -> bool:
+    """Whether a GEN leaves a choice of k; `ks` are those that it was run with."""
+    import pandas as pd
+
+    if gen in GENERATORS:
+        return GENERATORS[gen].takes_k
+    distinct = {None if pd.isna(k) else k for k in ks}
+    return not (len(distinct) == 1 and distinct <= {None, 1})
+
+
+def gens_of_all_classes() -> tuple[str, ...]:
+    """The GENs of the library whose proxies depend on the samples of all classes: least squares."""
+    return GENERATORS.names(sees_all_classes=True)
+
+
+def k_in_words(gen: str, k: Any) -> str:
+    """How many proxies a GEN had, for sentences: "k = 20", "k = auto", "all samples"."""
+    import pandas as pd
+
+    only = GENERATORS[gen].only_k if gen in GENERATORS else None
+    if only is not None and only.column is None:
+        return "all samples"
+    return f"k = {Auto.label if pd.isna(k) else k}"
+
+
+def shown_gen(gens: pd.Series) -> str:
+    """The GEN that a figure of one GEN shows: k-means if it was run, else the one with most rows."""
+    if gens.empty or (gens == KMEANS).any():
+        return KMEANS
+    return str(gens.mode().iloc[0])

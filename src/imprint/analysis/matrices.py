@@ -1,0 +1,88 @@
+"""Accuracies of methods: medians over seeds and draws, a row for each (FM, task) and a column for each method."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from imprint.analysis.gens import has_choice_of_k
+from imprint.method.configuration import FIELDS, MAX, Scoring
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+PAIR = ["fm", "task"]
+METHOD = list(FIELDS)
+
+
+def fullest(scores: pd.DataFrame) -> pd.DataFrame:
+    """The rows with all training samples or, where no run used them all, with the most shots."""
+    shots = scores["shots"].dropna().unique()
+    if not len(shots):
+        return scores
+    most = "full" if "full" in shots else max(shots, key=int)
+    return scores[is_value(scores["shots"], most)]
+
+
+def rows_of(scores: pd.DataFrame, method: Mapping[str, Any]) -> pd.DataFrame:
+    """The rows of one method, with the keys of `imprint.method.configuration.FIELDS`.
+
+    k is not compared where GEN leaves no choice of it. The 1-nearest-proxy rule has two names, `max` with a
+    distance and `mnn` with m = 1: rows under either are found.
+    """
+    chosen = np.ones(len(scores), dtype=bool)
+
+    def require(column: str, value: Any) -> None:
+        np.logical_and(chosen, is_value(scores[column], value), out=chosen)
+
+    for column in ("gen", "norm_pre", "norm_post", "norm_inf", "distance"):
+        require(column, method[column])
+    if has_choice_of_k(method["gen"]):
+        require("k", method["k"])
+    scoring = Scoring(**{name: method[name] for name in Scoring._fields})
+    if scoring.is_nearest:
+        chosen &= is_value(scores["agg"], MAX) | is_value(scores["m"], 1)
+    else:
+        require("agg", scoring.agg)
+        if scoring.m is not None:
+            require("m", scoring.m)
+            require("weighting", scoring.weighting)
+    return scores[chosen]
+
+
+def is_value(column: pd.Series, value: Any) -> np.ndarray:
+    """Where a column, categorical or nullable, equals a value; a missing entry equals none."""
+    return (column == value).to_numpy(bool, na_value=False)
+
+
+def accuracy_matrix(scores: pd.DataFrame, methods: Mapping[Any, Mapping[str, Any]]) -> pd.DataFrame:
+    """Median accuracy (0..1) over seeds and draws: a row per (fm, task), a column per method, NaN where missing."""
+    import pandas as pd
+
+    rows = fullest(scores)
+    found = {name: rows_of(rows, method) for name, method in methods.items()}
+    medians = {
+        name: own.groupby(PAIR, observed=True)["accuracy"].median()
+        for name, own in found.items()
+        if len(own)
+    }
+    if not medians:
+        nothing = pd.MultiIndex.from_arrays([[], []], names=PAIR)
+        return pd.DataFrame(index=nothing, columns=list(methods), dtype=float)
+    return pd.DataFrame(medians).reindex(columns=list(methods)).astype(float)
+
+
+def by_configuration(scores: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Median accuracy (0..1) over seeds and draws of every configuration.
+
+    Returns the configurations, a row each, and a matrix: a row per (fm, task), a column per number of configuration,
+    NaN where missing.
+    """
+    rows = fullest(scores)
+    number = rows.groupby(METHOD, observed=True, dropna=False, sort=False).ngroup().to_numpy()
+    numbers, first = np.unique(number, return_index=True)
+    configurations = rows[METHOD].iloc[first].reset_index(drop=True)
+    medians = rows.groupby([*PAIR, number], observed=True)["accuracy"].median()
+    return configurations, medians.unstack().reindex(columns=numbers)

@@ -1,0 +1,187 @@
+"""Methods ranked over (FM, task), and which of them differ.
+
+Methods are always paired by (FM, task). The procedure is that of Demsar 2006, "Statistical Comparisons of
+Classifiers over Multiple Data Sets": Friedman's test first, then pairwise Wilcoxon signed-rank tests with Holm's
+correction. Groups of methods that the tests cannot tell apart are joined.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from math import floor, log2
+from typing import TYPE_CHECKING
+
+from imprint.analysis.hypothesis_tests import Friedman, friedman, holm, signed_rank
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+ALPHA = 0.05
+
+
+@dataclass(frozen=True)
+class Pairwise:
+    """Wilcoxon's signed-rank test of two methods. `mean_difference` is accuracy of first - second, -1..1."""
+
+    first: str
+    second: str
+    statistic: float
+    p: float
+    p_holm: float
+    effect: float
+    mean_difference: float
+
+
+@dataclass(frozen=True, eq=False)
+class RankedMethods:
+    """Methods ranked over the (FM, task) that all of them have.
+
+    accuracies: a row per such (FM, task), a column per method, best mean rank first.
+    summary: a row per method in that order: mean_rank (1 = best), mean and std of accuracy (0..1; ddof 1).
+    left_out: number of (FM, task) left out because some method lacks them.
+    notes: what a reader must know beside the numbers, in sentences.
+    """
+
+    accuracies: pd.DataFrame
+    summary: pd.DataFrame
+    left_out: int
+    notes: tuple[str, ...]
+
+    @property
+    def rows(self) -> int:
+        """Number of (FM, task) used."""
+        return len(self.accuracies)
+
+
+@dataclass(frozen=True, eq=False)
+class ComparedMethods(RankedMethods):
+    """Ranked methods, tested for difference.
+
+    friedman: None where it could not be made; `notes` says why.
+    cliques: groups of methods, in rank order, that do not differ at p < 0.05.
+    """
+
+    friedman: Friedman | None
+    pairwise: tuple[Pairwise, ...]
+    cliques: tuple[tuple[str, ...], ...]
+
+
+def ranks(matrix: pd.DataFrame) -> pd.DataFrame:
+    """Rank of each method within each row, 1 = highest accuracy, ties averaged."""
+    return matrix.rank(axis="columns", ascending=False, method="average")
+
+
+def cliques(order: Sequence[str], different: set[frozenset[str]]) -> tuple[tuple[str, ...], ...]:
+    """Maximal runs of two or more methods of `order` (best first) that hold no pair of `different`."""
+    runs: list[tuple[int, int]] = []
+    for start in range(len(order)):
+        end = start + 1
+        while end < len(order) and all(
+            frozenset((order[i], order[end])) not in different for i in range(start, end)
+        ):
+            end += 1
+        if end - start > 1 and (not runs or end > runs[-1][1]):
+            runs.append((start, end))
+    return tuple(tuple(order[start:end]) for start, end in runs)
+
+
+def rank_methods(matrix: pd.DataFrame) -> RankedMethods:
+    """Rank the methods (columns) of an accuracy matrix over its rows, the (FM, task) pairs.
+
+    Methods without any result are dropped, then rows that some method lacks; both are reported in `notes`.
+    """
+    import pandas as pd
+
+    present = matrix.dropna(axis="columns", how="all").dropna(how="all")
+    complete = present.dropna().round(12)
+    summary = pd.DataFrame(
+        {"mean_rank": ranks(complete).mean(), "mean": complete.mean(), "std": complete.std()}
+    ).sort_values(["mean_rank", "mean"], ascending=[True, False], kind="stable")
+    return RankedMethods(
+        accuracies=complete[list(summary.index)],
+        summary=summary,
+        left_out=len(present) - len(complete),
+        notes=tuple(_gaps(matrix, present, complete)),
+    )
+
+
+def compare_methods(matrix: pd.DataFrame, alpha: float = ALPHA) -> ComparedMethods:
+    """Rank the methods (columns) of an accuracy matrix and test which differ.
+
+    What the data do not allow (too few methods or pairs) is reported in `notes`, never raised.
+    """
+    ranked = rank_methods(matrix)
+    complete = ranked.accuracies
+    test = friedman(complete)
+    pairwise = _pairwise(complete)
+    different = {frozenset((pair.first, pair.second)) for pair in pairwise if pair.p_holm < alpha}
+    if test is not None and test.p >= alpha:
+        different = set()  # without an overall difference no pair is called different
+    return ComparedMethods(
+        accuracies=complete,
+        summary=ranked.summary,
+        left_out=ranked.left_out,
+        notes=(*ranked.notes, *identical(complete), *_limits(complete, test, alpha)),
+        friedman=test,
+        pairwise=pairwise,
+        cliques=cliques(list(complete.columns), different),
+    )
+
+
+def _pairwise(matrix: pd.DataFrame) -> tuple[Pairwise, ...]:
+    if matrix.empty:
+        return ()
+    columns = {str(name): column.to_numpy() for name, column in matrix.items()}
+    pairs = list(combinations(columns, 2))
+    tests = [signed_rank(columns[a], columns[b]) for a, b in pairs]
+    adjusted = holm([test.p for test in tests])
+    return tuple(
+        Pairwise(
+            a, b, t.statistic, t.p, float(p_holm), t.effect, float((columns[a] - columns[b]).mean())
+        )
+        for (a, b), t, p_holm in zip(pairs, tests, adjusted, strict=True)
+    )
+
+
+def _gaps(matrix: pd.DataFrame, present: pd.DataFrame, complete: pd.DataFrame) -> Iterator[str]:
+    if absent := [name for name in matrix.columns if name not in present.columns]:
+        yield f"Without any result and left out: {', '.join(absent)}."
+    if left_out := len(present) - len(complete):
+        missing = present.isna().sum()
+        lacking = [f"{name} ({count})" for name, count in missing[missing > 0].items()]
+        yield f"{left_out} (FM, task) left out, for want of results of {_few(lacking, ', ')}."
+    if len(complete) == 1:
+        yield "One (FM, task) alone: no standard deviation and no interval."
+
+
+def identical(accuracies: pd.DataFrame) -> tuple[str, ...]:
+    """A sentence that names the methods with equal accuracies on every (FM, task), if there are any and several rows."""
+    same: dict[tuple[float, ...], list[str]] = {}
+    for name, column in accuracies.items():
+        same.setdefault(tuple(column), []).append(str(name))
+    groups = [" = ".join(names) for names in same.values() if len(names) > 1]
+    return (f"Identical on every (FM, task): {_few(groups, '; ')}.",) * (
+        len(accuracies) > 1 and bool(groups)
+    )
+
+
+def _few(names: list[str], separator: str) -> str:
+    """The first five, and how many more."""
+    more = [f"{len(names) - 5} more"] if len(names) > 5 else []
+    return separator.join([*names[:5], *more])
+
+
+def _limits(complete: pd.DataFrame, test: Friedman | None, alpha: float) -> Iterator[str]:
+    rows, methods = complete.shape
+    if methods < 2 or rows < 2:
+        yield f"Nothing to test: {methods} method(s) over {rows} shared (FM, task)."
+        return
+    if test is None:
+        yield f"Friedman's test needs 3 methods, here are {methods}."
+    # the smallest two-sided p of n pairs is 2 / 2^n, and Holm multiplies it by the number of tests
+    tests = methods * (methods - 1) // 2
+    if 2 * tests / 2**rows >= alpha:
+        needed = floor(log2(2 * tests / alpha)) + 1
+        yield f"{rows} (FM, task) are too few for any pair to differ at p < {alpha:g}: it takes {needed}."

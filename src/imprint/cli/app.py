@@ -1,0 +1,128 @@
+"""The application that commands register with, and how they are declared and shown."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import fields
+from typing import Annotated, Any, get_type_hints
+
+import typer
+from typer.core import TyperCommand
+
+from imprint import __version__
+from imprint.cli.options import GROUPS
+
+EXAMPLES = """\b
+Examples:
+  imprint compare photos --fm resnet18.a1_in1k
+  imprint fit photos -o birds.safetensors --fm resnet18.a1_in1k
+  imprint predict birds.safetensors new-photos -o labels.csv
+  imprint embed photos -o photos.h5 --fm resnet18.a1_in1k
+  imprint show results/scores.parquet
+  imprint doctor
+  imprint status
+
+`imprint COMMAND --help` says more. Exit code: 0 done, 1 problems found (doctor),
+2 a mistake in what was given.
+"""
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _print_version(requested: bool) -> None:
+    if requested:
+        print(f"imprint {__version__}")
+        raise typer.Exit
+
+
+@app.callback(epilog=EXAMPLES, subcommand_metavar="COMMAND ...")
+def imprint(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="The version.")
+    ] = False,
+) -> None:
+    """Weight imprinting on frozen foundation models (FMs)."""
+
+
+class Command(TyperCommand):
+    """A command whose help lists options in sections, one for each `rich_help_panel`."""
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        """Write the sections of arguments and options."""
+        sections: dict[str, list[tuple[str, str]]] = {}
+        for parameter in self.get_params(ctx):
+            record = parameter.get_help_record(ctx)
+            default = "Arguments" if parameter.param_type_name == "argument" else "Options"
+            if record:
+                title = getattr(parameter, "rich_help_panel", None) or default
+                sections.setdefault(title, []).append(record)
+        for title, records in sections.items():
+            with formatter.section(title):
+                formatter.write_dl(records)
+
+
+def command(examples: str = "") -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Register a function as the command of its name, described by its docstring.
+
+    A parameter that is annotated with a dataclass of `GROUPS` becomes an option for each of its fields.
+
+    Parameters
+    ----------
+    examples : str
+        Command lines that end the help.
+    """
+
+    def register(function: Callable[..., None]) -> Callable[..., None]:
+        hints = get_type_hints(function, include_extras=True)
+        groups = {name: hint for name, hint in hints.items() if hint in GROUPS}
+        parameters = []
+        for name, parameter in inspect.signature(function).parameters.items():
+            if name in groups:
+                parameters += _parameters(groups[name])
+            else:
+                parameters.append(
+                    parameter.replace(kind=parameter.KEYWORD_ONLY, annotation=hints[name])
+                )
+
+        @functools.wraps(function)
+        def run(**values: Any) -> None:
+            for name, group in groups.items():
+                values[name] = group(
+                    **{field.name: values.pop(field.name) for field in fields(group)}
+                )
+            try:
+                function(**values)
+                sys.stdout.flush()
+            except BrokenPipeError:  # the reader of our output has left, as `head` does
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+        run.__dict__["__signature__"] = inspect.Signature(parameters)
+        epilog = f"\b\nExamples:\n{inspect.cleandoc(examples)}" if examples else None
+        app.command(cls=Command, epilog=epilog)(run)
+        return function
+
+    return register
+
+
+def _parameters(group: type) -> list[inspect.Parameter]:
+    """A parameter for each field of a group of options."""
+    types = get_type_hints(group)
+    return [
+        inspect.Parameter(
+            field.name,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=field.default,
+            annotation=Annotated[types[field.name], GROUPS[group][field.name]],
+        )
+        for field in fields(group)
+    ]

@@ -1,0 +1,155 @@
+"""Options that several commands take, each declared once."""
+
+from __future__ import annotations
+
+import math
+import tempfile
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from imprint.errors import UserError
+from imprint.estimator.fm_choice import FMChoice
+from imprint.estimator.method_choice import MethodChoice
+
+
+def _positive_float(text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not 0 < number < math.inf:
+        raise typer.BadParameter(f"{text} is not a positive number")
+    return number
+
+
+Source = Annotated[
+    Path,
+    typer.Argument(
+        show_default=False,
+        help="A folder with a folder of images for each class, or embeddings with labels (HDF5, NPZ).",
+    ),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+JsonLines = Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")]
+
+
+@dataclass(frozen=True)
+class FitOptions:
+    """What a fit depends on besides the method."""
+
+    seed: int = 0
+    ls_lambda: float = 1e-4
+
+
+@dataclass(frozen=True)
+class InputOptions:
+    """What is read besides the source."""
+
+    components: str = ""
+    group: str | None = None
+
+
+_method = partial(typer.Option, rich_help_panel="Method")
+_fm = partial(typer.Option, rich_help_panel="FM that embeds images")
+
+# the options of each dataclass, one for each of its fields
+GROUPS: dict[type, dict[str, Any]] = {
+    FitOptions: {
+        "seed": typer.Option(
+            min=0, max=2**32 - 1, metavar="N", help="Seed of GEN, and of folds in a comparison."
+        ),
+        "ls_lambda": typer.Option(
+            parser=_positive_float, metavar="X", help="Ridge of the GENs ls and kls."
+        ),
+    },
+    InputOptions: {
+        "components": typer.Option(
+            metavar="FILE,...",
+            show_default=False,
+            help="Python files that register a GEN, NORM or distance of yours.",
+        ),
+        "group": typer.Option(
+            metavar="NAME", help="Group of an HDF5 file that holds the embeddings, such as train."
+        ),
+    },
+    MethodChoice: {
+        "preset": _method(
+            metavar="NAME",
+            help="Published method: qi, hosoda, janson, westerhoff or oracle. Options below replace parts of it.",
+        ),
+        "gen": _method(
+            metavar="GEN", help="How proxies are generated: mean, kmeans, kmedoids, all, ls, ..."
+        ),
+        "k": _method(metavar="K", help="Proxies per class, or auto."),
+        "norm_pre": _method(metavar="NORM", help="Of training embeddings: none, l2."),
+        "norm_post": _method(
+            metavar="NORM", help="Of proxies: none, l2, quantile, quantile_pooled, quantile_fm."
+        ),
+        "norm_inf": _method(metavar="NORM", help="Of embeddings to predict: none, l2."),
+        "agg": _method(metavar="AGG", help="max, or mnn: m neighbours vote."),
+        "distance": _method(
+            metavar="NAME", help="inner_product, cosine, euclidean, manhattan or mahalanobis."
+        ),
+        "m": _method(metavar="M", min=1, help="Neighbours that vote."),
+        "weighting": _method(metavar="NAME", help="Of votes: uniform, distance."),
+    },
+    FMChoice: {
+        "fm": _fm(
+            metavar="MODEL",
+            help="A timm model (resnet18.a1_in1k, hf-hub:..., local-dir:...), torchvision:NAME, or "
+            "pretrained: with a --checkpoint that a study of imprint wrote.",
+        ),
+        "checkpoint": _fm(metavar="FILE", help="Weights from a file (safetensors, .pth)."),
+        "weights": _fm(metavar="NAME", help="Published weights of a torchvision model."),
+        "input_size": _fm(
+            metavar="PIXELS", min=1, help="Resize the whole image to this, without a crop."
+        ),
+        "mean": _fm(metavar="X X X", help="Of the channels, in place of the model's own."),
+        "std": _fm(metavar="X X X", help="Of the channels, in place of the model's own."),
+        "interpolation": _fm(
+            metavar="NAME", help="How images are resized: bilinear, bicubic or nearest."
+        ),
+        "device": _fm(metavar="NAME", help="auto (a GPU if there is one), cpu, mps, cuda, cuda:1."),
+        "batch_size": _fm(
+            metavar="N", min=1, help="Images per forward pass; chosen for the device."
+        ),
+        "skip_unreadable": _fm("--skip-unreadable", help="Leave out images that cannot be read."),
+    },
+}
+
+
+def split(values: str) -> list[str]:
+    """The values of an option, which are separated by commas."""
+    return [value.strip() for value in values.split(",") if value.strip()]
+
+
+def positive_ints(option: str, values: str) -> list[int]:
+    """The positive whole numbers of an option; a `UserError` if one is none."""
+    for value in split(values):
+        if not value.isdecimal() or int(value) < 1:
+            raise UserError(f"{option}: {value} is not a positive whole number")
+    return [int(value) for value in split(values)]
+
+
+def load_components(files: str) -> None:
+    """Register what is in the user's files."""
+    from imprint.method.user_files import load_file
+
+    for file in split(files):
+        load_file(file)
+
+
+def require_writable(output: Path) -> None:
+    """Make the folder of an output; a `UserError` if no file can be written there."""
+    try:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=output.parent):
+            pass
+    except OSError as error:
+        raise UserError(f"--output {output} cannot be written ({error.strerror})") from None
+    if output.is_dir():
+        raise UserError(f"--output {output} is a folder; name a file in it")

@@ -1,0 +1,44 @@
+"""Tables on a terminal, and as aligned text elsewhere."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Collection, Sequence
+
+
+def print_table(
+    columns: Sequence[str], rows: Sequence[Sequence[object]], *, left: Collection[str] = ()
+) -> None:
+    """Print rows below the names of their columns.
+
+    Parameters
+    ----------
+    columns : sequence of str
+    rows : sequence of sequences
+        Cells, shown as `str` has them.
+    left : collection of str
+        Columns that begin at the left; others are numbers.
+    """
+    cells = [[str(cell) for cell in row] for row in rows]
+    if not sys.stdout.isatty():
+        widths = [max(map(len, column)) for column in zip(columns, *cells, strict=True)]
+        for row in [list(columns), *cells]:
+            aligned = [
+                cell.ljust(width) if column in left else cell.rjust(width)
+                for column, cell, width in zip(columns, row, widths, strict=True)
+            ]
+            print("  ".join(aligned).rstrip())
+        return
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD, padding=0, show_edge=False)
+    for column in columns:
+        if column in left:
+            table.add_column(column, overflow="fold")
+        else:
+            table.add_column(column, justify="right", no_wrap=True)
+    for row in cells:
+        table.add_row(*row)
+    Console(markup=False, emoji=False, highlight=False).print(table)

@@ -1,0 +1,107 @@
+"""Datasets of image files: the table that says which file is in which class and split.
+
+`prepare` leaves `files.csv` (path, label, split, bytes) in the prepared folder, and later steps read that table.
+"""
+
+from __future__ import annotations
+
+import csv
+from abc import abstractmethod
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from imprint.data.images import Images, stratified
+from imprint.data.registry import Source, describe_file
+from imprint.errors import UserError
+from imprint.store.files import atomic
+
+FILES = "files.csv"
+SUFFIXES = (
+    ".bmp",
+    ".gif",
+    ".jpeg",
+    ".jpg",
+    ".pbm",
+    ".pgm",
+    ".png",
+    ".ppm",
+    ".tif",
+    ".tiff",
+    ".webp",
+)
+
+LISTED = 5  # mistakes named in a message
+
+Row = tuple[str, str, str]  # path from the root, name of the class, split
+
+
+class FileSource(Source):
+    """A source of image files, below the folder `top()`. A subclass has `top` and `rows`."""
+
+    @abstractmethod
+    def top(self) -> Path:
+        """The folder that the paths in the table are relative to."""
+
+    @abstractmethod
+    def rows(self) -> tuple[list[Row], Sequence[str]]:
+        """A row for each image, and the names of the classes in the order of their labels."""
+
+    def prepare(self, folder: Path) -> dict[str, Any]:
+        """Write the table; see `Source.prepare`."""
+        rows, class_names = self.rows()
+        top = self.top()
+        counts = {split: sum(row[2] == split for row in rows) for split in self.splits}
+        empty = [split for split, count in counts.items() if count == 0]
+        if empty:
+            raise UserError(f"dataset {top}: no images for {' and '.join(empty)}")
+        with (
+            atomic(folder / FILES) as temporary,
+            open(temporary, "w", encoding="utf-8", newline="") as file,
+        ):
+            writer = csv.writer(file, lineterminator="\n")
+            writer.writerow(["path", "label", "split", "bytes"])
+            writer.writerows((*row, (top / row[0]).stat().st_size) for row in rows)
+        return {
+            "class_names": list(class_names),
+            "splits": counts,
+            "files": {FILES: describe_file(folder / FILES)},
+        }
+
+    def open(self, folder: Path, manifest: dict[str, Any], split: str) -> Images:
+        """One split; its images are read when they are asked for."""
+        names = tuple(manifest["class_names"])
+        index = {name: i for i, name in enumerate(names)}
+        paths, labels = [], []
+        try:
+            with open(folder / FILES, encoding="utf-8", newline="") as file:
+                for row in csv.DictReader(file):
+                    if row["split"] == split:
+                        paths.append(row["path"])
+                        labels.append(index[row["label"]])
+        except (OSError, KeyError) as error:
+            raise UserError(
+                f"{folder / FILES} is missing or damaged ({error}); prepare the dataset again"
+            ) from error
+        return Images(np.array(labels, np.int64), paths, names, folder=self.top())
+
+    def files(self, folder: Path) -> list[Path]:
+        """The table and the images that it names."""
+        with open(folder / FILES, encoding="utf-8", newline="") as file:
+            return [folder / FILES, *(self.top() / row["path"] for row in csv.DictReader(file))]
+
+
+def divided(
+    top: Path, paths: Iterable[str], labels: Sequence[str], test_fraction: float, seed: int
+) -> list[Row]:
+    """Rows of a dataset without a test part of its own: a share of every class becomes it, drawn by `seed`."""
+    if not 0 < test_fraction < 1:
+        raise UserError(f"dataset {top}: test_fraction {test_fraction} is not between 0 and 1")
+    _, codes = np.unique(labels, return_inverse=True)
+    test = stratified(codes, test_fraction, seed)
+    return [
+        (path, label, "test" if is_test else "train")
+        for path, label, is_test in zip(paths, labels, test, strict=True)
+    ]

@@ -1,0 +1,108 @@
+"""Datasets of the user's own images: a table of paths and labels."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from imprint.data.image_files import LISTED, FileSource, Row, divided
+from imprint.data.registry import source
+from imprint.errors import UserError
+
+_WHOLE_NUMBER = re.compile(r"-?[0-9]+")
+
+
+@source("csv")
+@dataclass(frozen=True)
+class ImageTable(FileSource):
+    """A CSV table with the columns path, label and, if it has a test part of its own, split (train, test).
+
+    Paths are relative to the table's folder. Classes are in the order of their names; names that are all whole
+    numbers, in the order of the numbers.
+
+    Attributes
+    ----------
+    path : str
+        The table.
+    test_fraction : float
+        Share of every class in the split `test`, where there is no column split.
+    seed : int
+        Seed of that division.
+    """
+
+    path: str
+    test_fraction: float = 0.2
+    seed: int = 0
+
+    own_files = True
+
+    def top(self) -> Path:
+        """The table's folder."""
+        return Path(self.path).parent
+
+    def class_count(self) -> int | None:
+        """The number of different labels; None if the table cannot be read."""
+        try:
+            return len({row["label"] for _, row in self._read()[1]}) or None
+        except (UserError, KeyError):
+            return None
+
+    def rows(self) -> tuple[list[Row], Sequence[str]]:
+        """A row for each image, in the order of the table; see `FileSource.rows`."""
+        columns, table = self._read()
+        missing = [name for name in ("path", "label") if name not in columns]
+        if missing:
+            raise UserError(
+                f"dataset table {self.path} has no column {' and '.join(missing)}, "
+                f"it has: {', '.join(columns)}; it needs path and label, and may have split"
+            )
+        self._check(table, "split" in columns)
+        paths = [row["path"] for _, row in table]
+        labels = [row["label"] for _, row in table]
+        numbers = all(_WHOLE_NUMBER.fullmatch(label) for label in labels)
+        names = sorted(set(labels), key=int if numbers else None)
+        if "split" not in columns:
+            return divided(self.top(), paths, labels, self.test_fraction, self.seed), names
+        rows = [(row["path"], row["label"], row["split"]) for _, row in table]
+        trained = {label for _, label, split in rows if split == "train"}
+        untrained = sorted({label for _, label, _ in rows} - trained)
+        if untrained:
+            raise UserError(
+                f"dataset table {self.path}: {len(untrained)} classes of the split test have no image in train: "
+                + ", ".join(untrained[:LISTED])
+            )
+        return rows, names
+
+    def _read(self) -> tuple[Sequence[str], list[tuple[int, dict[str, str]]]]:
+        """The columns of the table, and its rows, each with the number of its line."""
+        try:
+            with open(self.path, encoding="utf-8-sig", newline="") as file:
+                reader = csv.DictReader(file)
+                columns = reader.fieldnames or []
+                return columns, [(reader.line_num, row) for row in reader]
+        except (OSError, UnicodeDecodeError, csv.Error) as error:
+            raise UserError(f"dataset table {self.path} cannot be read: {error}") from error
+
+    def _check(self, table: list[tuple[int, dict[str, str]]], has_split: bool) -> None:
+        problems: list[str] = []
+        first_lines: dict[str, int] = {}
+        for line, row in table:
+            path = row["path"]
+            if not path or not row["label"]:
+                problems.append(f"line {line}: path or label is empty")
+            elif path in first_lines:
+                problems.append(f"line {line}: {path} is in line {first_lines[path]} already")
+            elif not (self.top() / path).is_file():
+                problems.append(f"line {line}: {self.top() / path} does not exist")
+            elif has_split and row["split"] not in self.splits:
+                problems.append(f"line {line}: split '{row['split']}' is neither train nor test")
+            first_lines.setdefault(path, line)
+        if problems:
+            more = f"\n  and {len(problems) - LISTED} more" if len(problems) > LISTED else ""
+            listed = "\n  ".join(problems[:LISTED])
+            raise UserError(
+                f"dataset table {self.path} is not usable, {len(problems)} problems:\n  {listed}{more}"
+            )

@@ -1,0 +1,136 @@
+"""A task's samples: datasets concatenated, classes selected or united, shots drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from imprint.errors import UserError
+from imprint.store.embeddings import Embeddings
+
+Groups = Sequence[Sequence[int]] | None
+
+
+@dataclass(frozen=True)
+class Pool:
+    """The embeddings of all datasets of a task, one split.
+
+    Attributes
+    ----------
+    x : ndarray of shape (N, D)
+        Embeddings.
+    y : ndarray of shape (N,)
+        Labels, offset by the number of classes of the datasets before.
+    class_count : int
+        Classes of all datasets.
+    fm_classifier : ndarray of shape (C, D) or None
+        Weights of the FM's own classifier, if they are known.
+    """
+
+    x: np.ndarray
+    y: np.ndarray
+    class_count: int
+    fm_classifier: np.ndarray | None = None
+
+
+def pool(datasets: Sequence[Embeddings]) -> Pool:
+    """Concatenate datasets in order; the labels of each are offset by the number of classes before it.
+
+    Raises
+    ------
+    UserError
+        If the embeddings have different sizes.
+    """
+    offsets = np.cumsum([0, *(len(dataset.class_names) for dataset in datasets)])
+    widths = {dataset.x.shape[1] for dataset in datasets}
+    if len(widths) > 1:
+        raise UserError(
+            f"the datasets of a task have embeddings of different sizes: {sorted(widths)}"
+        )
+    first = datasets[0]
+    if len(datasets) == 1:
+        return Pool(first.x, first.y, int(offsets[-1]), first.fm_classifier)
+    x = np.concatenate([dataset.x for dataset in datasets])
+    y = np.concatenate([d.y + offset for d, offset in zip(datasets, offsets[:-1], strict=True)])
+    return Pool(x, y, int(offsets[-1]), first.fm_classifier)
+
+
+def select(samples: Pool, groups: Groups) -> tuple[np.ndarray, np.ndarray, int]:
+    """The samples of a task.
+
+    Parameters
+    ----------
+    samples : Pool
+        All samples of the task's datasets.
+    groups : sequence of sequences of int, or None
+        The original classes of each new class; samples of others are left out. None keeps all classes.
+
+    Returns
+    -------
+    rows : ndarray of shape (n,)
+        Rows of the pool, in its order.
+    labels : ndarray of shape (n,)
+        Their new labels.
+    class_count : int
+        Number of classes of the task.
+    """
+    if groups is None:
+        return np.arange(len(samples.y)), samples.y, samples.class_count
+    new = np.full(samples.class_count, -1)
+    for label, originals in enumerate(groups):
+        for original in originals:
+            if original >= samples.class_count:
+                raise UserError(
+                    f"there is no class {original}; the task's datasets have the classes 0 to {samples.class_count - 1}"
+                )
+            new[original] = label
+    labels = new[samples.y]
+    rows = np.flatnonzero(labels >= 0)
+    return rows, labels[rows], len(groups)
+
+
+def class_names(datasets: Sequence[Embeddings], groups: Groups) -> list[str]:
+    """Names of a task's classes; one made of several original classes joins their different names with +."""
+    names = [name for dataset in datasets for name in dataset.class_names]
+    if groups is None:
+        return names
+    return ["+".join(dict.fromkeys(names[original] for original in group)) for group in groups]
+
+
+def draw_shots(y: np.ndarray, shots: str, seed: int | None) -> np.ndarray:
+    """Draw training samples at random.
+
+    Parameters
+    ----------
+    y : ndarray of shape (N,)
+        Labels.
+    shots : str
+        The number of samples per class, or `full` for all.
+    seed : int or None
+        Seed of the draw; None only for `full`. With one seed the samples for fewer shots are among those for more.
+
+    Returns
+    -------
+    ndarray of shape (n,)
+        Ascending positions in y; a class with fewer samples has all of them.
+    """
+    if shots == "full":
+        return np.arange(len(y))
+    order = np.random.default_rng(seed).permutation(len(y))
+    by_class = order[np.argsort(y[order], kind="stable")]
+    counts = np.bincount(y)
+    rank = np.arange(len(y)) - np.repeat(np.cumsum(counts) - counts, counts)
+    return np.sort(by_class[rank < int(shots)])
+
+
+def require_all(y: np.ndarray, classes: int, subject: str) -> None:
+    """A `UserError` about the subject if a class of 0..classes-1 has no sample in y."""
+    missing = np.flatnonzero(np.bincount(y, minlength=classes) == 0)
+    if len(missing):
+        listed = ", ".join(map(str, missing[:10]))
+        raise UserError(
+            f"{subject}: {len(missing)} of {classes} classes have no training sample (class {listed}); "
+            "add samples, or leave these classes out of the task with `classes`"
+        )

@@ -1,0 +1,369 @@
+"""Published datasets in the layout that torchvision gives them on disk.
+
+torchvision's own downloader fetches them, as it alone knows the addresses, mirrors and checksums of each.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from imprint.data.image_files import FileSource, Row, divided
+from imprint.data.imagenet import ImageNet
+from imprint.data.images import Images
+from imprint.data.registry import Source, describe_file, how_to_download, numbered, source
+from imprint.data.retries import persistent, reason
+from imprint.errors import UserError
+from imprint.registry import suggestion
+
+# what is downloaded and checked as one; torchvision compares their checksums before it downloads them again
+_ARCHIVES = (".bz2", ".gz", ".mat", ".tar", ".tgz", ".xz", ".zip")
+
+_TEST_FRACTION, _SEED = 0.2, 0  # of a dataset without a test part of its own
+
+
+@dataclass(frozen=True)
+class Published:
+    """Facts about a dataset of torchvision.datasets.
+
+    Attributes
+    ----------
+    classes : int
+        Number of classes.
+    where : str
+        Where its files are published.
+    arguments : mapping
+        What its class is told for each split that is published; where that is one split, a fifth
+        of every class becomes the split `test`.
+    files : tuple of str
+        Its files, under the root, where its images are arrays, held in memory.
+    folder : str
+        Its folder, under the root, where its images are files.
+    digits : bool
+        Whether its classes are the digits, whatever torchvision calls them.
+    """
+
+    classes: int
+    where: str
+    arguments: Mapping[str, Mapping[str, Any]]
+    files: tuple[str, ...] = ()
+    folder: str = ""
+    digits: bool = False
+
+
+_IDX = tuple(
+    f"{split}-{kind}-ubyte"
+    for split in ("train", "t10k")
+    for kind in ("images-idx3", "labels-idx1")
+)
+_BY_FLAG = {"train": {"train": True}, "test": {"train": False}}
+_BY_NAME = {"train": {"split": "train"}, "test": {"split": "test"}}
+_TRAINVAL = {"train": {"split": "trainval"}, "test": {"split": "test"}}
+_UNDIVIDED: dict[str, dict[str, Any]] = {"train": {}}
+
+
+def _idx(name: str, where: str, digits: bool = False) -> Published:
+    files = tuple(f"{name}/raw/{file}" for file in _IDX)
+    return Published(10, where, _BY_FLAG, files, digits=digits)
+
+
+def _folder(
+    classes: int, folder: str, where: str, arguments: Mapping[str, Mapping[str, Any]]
+) -> Published:
+    return Published(classes, where, arguments, folder=folder)
+
+
+PUBLISHED = {
+    "MNIST": _idx("MNIST", "https://ossci-datasets.s3.amazonaws.com/mnist/", digits=True),
+    "FashionMNIST": _idx("FashionMNIST", "https://github.com/zalandoresearch/fashion-mnist"),
+    "KMNIST": _idx("KMNIST", "http://codh.rois.ac.jp/kmnist/"),
+    "CIFAR10": Published(
+        10,
+        "https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz",
+        _BY_FLAG,
+        files=tuple(
+            f"cifar-10-batches-py/{file}"
+            for file in (*(f"data_batch_{i}" for i in range(1, 6)), "test_batch", "batches.meta")
+        ),
+    ),
+    "CIFAR100": Published(
+        100,
+        "https://www.cs.toronto.edu/~kriz/cifar-100-python.tar.gz",
+        _BY_FLAG,
+        files=tuple(f"cifar-100-python/{file}" for file in ("train", "test", "meta")),
+    ),
+    "USPS": Published(
+        10,
+        "https://www.csie.ntu.edu.tw/~cjlin/libsvmtools/datasets/multiclass.html",
+        _BY_FLAG,
+        files=("usps.bz2", "usps.t.bz2"),
+    ),
+    "SVHN": Published(
+        10,
+        "http://ufldl.stanford.edu/housenumbers/",
+        _BY_NAME,
+        files=("train_32x32.mat", "test_32x32.mat"),
+    ),
+    "STL10": Published(
+        10,
+        "http://ai.stanford.edu/~acoates/stl10/",
+        _BY_NAME,
+        files=tuple(
+            f"stl10_binary/{file}"
+            for file in (
+                "train_X.bin",
+                "train_y.bin",
+                "test_X.bin",
+                "test_y.bin",
+                "class_names.txt",
+            )
+        ),
+    ),
+    "Country211": _folder(
+        211, "country211", "https://openaipublic.azureedge.net/clip/data/country211.tgz", _BY_NAME
+    ),
+    "DTD": _folder(47, "dtd", "https://www.robots.ox.ac.uk/~vgg/data/dtd/", _BY_NAME),
+    "EuroSAT": _folder(10, "eurosat", "https://github.com/phelber/eurosat", _UNDIVIDED),
+    "FGVCAircraft": _folder(
+        100,
+        "fgvc-aircraft-2013b",
+        "https://www.robots.ox.ac.uk/~vgg/data/fgvc-aircraft/",
+        _TRAINVAL,
+    ),
+    "Flowers102": _folder(
+        102, "flowers-102", "https://www.robots.ox.ac.uk/~vgg/data/flowers/102/", _BY_NAME
+    ),
+    "Food101": _folder(
+        101, "food-101", "https://data.vision.ee.ethz.ch/cvl/datasets_extra/food-101/", _BY_NAME
+    ),
+    "GTSRB": _folder(43, "gtsrb", "https://benchmark.ini.rub.de/", _BY_NAME),
+    "Imagenette": _folder(
+        10,
+        "imagenette2",
+        "https://github.com/fastai/imagenette",
+        {"train": {"split": "train"}, "test": {"split": "val"}},
+    ),
+    "OxfordIIITPet": _folder(
+        37, "oxford-iiit-pet", "https://www.robots.ox.ac.uk/~vgg/data/pets/", _TRAINVAL
+    ),
+    "RenderedSST2": _folder(
+        2,
+        "rendered-sst2",
+        "https://openaipublic.azureedge.net/clip/data/rendered-sst2.tgz",
+        _BY_NAME,
+    ),
+    "StanfordCars": _folder(
+        196, "stanford_cars", "https://github.com/pytorch/vision/issues/7545", _BY_NAME
+    ),
+    "SUN397": _folder(397, "SUN397", "http://vision.princeton.edu/projects/2010/SUN/", _UNDIVIDED),
+}
+
+
+@dataclass(frozen=True)
+class _Dataset(Source):
+    """One published dataset under a root."""
+
+    root: Path
+    name: str
+    facts: Published
+
+    def class_count(self) -> int:
+        return self.facts.classes
+
+    def address(self) -> str:
+        return self.facts.where
+
+    def fetch(self, folder: Path) -> None:
+        def attempt() -> None:
+            _remove_unpacked(folder)
+            for split in self.facts.arguments:
+                self._load(folder, split, download=True)
+
+        persistent(self.name, attempt)
+
+    def unreachable(self, reason: str) -> str:
+        return (
+            f"dataset {self.name} could not be downloaded ({reason}); without a network, get what follows elsewhere and "
+            f"give its folder as `root` of the dataset:\n{self._needed('root')}"
+        )
+
+    def _load(self, root: Path, split: str, download: bool = False) -> Any:
+        """The dataset of torchvision for a split that is published."""
+        from torchvision import datasets
+
+        return getattr(datasets, self.name)(
+            str(root), download=download, **self.facts.arguments[split]
+        )
+
+    def _read(self, split: str) -> Any:
+        """As `_load`, from the root; what is missing or damaged is a `UserError`."""
+        try:
+            return self._load(self.root, split)
+        except Exception as error:  # RuntimeError for missing files, anything for damaged ones
+            raise UserError(
+                f"dataset {self.name} cannot be read ({reason(error)}); {how_to_download(self.root)}, "
+                f"or put in place what follows:\n{self._needed(self.root)}"
+            ) from error
+
+    def _needed(self, root: Path | str) -> str:
+        """What has to lie under `root`, a line each, and where it is from."""
+        names = self.facts.files or (f"{self.facts.folder}/",)
+        files = "\n".join(f"  {root}/{name}" for name in names)
+        return f"{files}\nfrom {self.facts.where}"
+
+    def _class_names(self, dataset: Any) -> tuple[str, ...]:
+        """Names of the classes, their numbers where torchvision knows none or they are digits."""
+        names = getattr(dataset, "classes", None)
+        if names is None or self.facts.digits:
+            return tuple(str(i) for i in range(self.facts.classes))
+        return tuple(name if isinstance(name, str) else name[0] for name in names)
+
+
+class _ArrayDataset(_Dataset):
+    """A dataset whose images torchvision holds in memory."""
+
+    def prepare(self, folder: Path) -> dict[str, Any]:
+        datasets = {split: self._read(split) for split in self.splits}
+        return {
+            "class_names": list(self._class_names(datasets["train"])),
+            "splits": {split: len(dataset) for split, dataset in datasets.items()},
+            "files": {name: describe_file(self.root / name) for name in self.facts.files},
+        }
+
+    def open(self, folder: Path, manifest: dict[str, Any], split: str) -> Images:
+        dataset = self._read(split)
+        array = np.asarray(dataset.data)
+        labels = dataset.targets if hasattr(dataset, "targets") else dataset.labels
+        if array.ndim == 4 and array.shape[1] == 3:  # channels first
+            array = np.ascontiguousarray(array.transpose(0, 2, 3, 1))
+        ids, names = numbered(split, len(labels)), tuple(manifest["class_names"])
+        return Images(np.asarray(labels, np.int64), ids, names, array)
+
+    def files(self, folder: Path) -> list[Path]:
+        return [self.root / name for name in self.facts.files]
+
+
+class _FileDataset(_Dataset, FileSource):
+    """A dataset of image files."""
+
+    def top(self) -> Path:
+        return self.root
+
+    def rows(self) -> tuple[list[Row], Sequence[str]]:
+        datasets = {split: self._read(split) for split in self.facts.arguments}
+        names = self._class_names(datasets["train"])
+        rows: list[Row] = []
+        for split, dataset in datasets.items():
+            pairs = _paths_and_labels(dataset)
+            paths = [Path(os.path.relpath(path, self.root)).as_posix() for path, _ in pairs]
+            labels = [names[label] for _, label in pairs]
+            if len(datasets) == 1:
+                rows += divided(self.root, paths, labels, _TEST_FRACTION, _SEED)
+            else:
+                rows += [(path, label, split) for path, label in zip(paths, labels, strict=True)]
+        return rows, names
+
+
+def _paths_and_labels(dataset: Any) -> list[tuple[str, int]]:
+    """The image files of a dataset of torchvision; its classes have no common name for them."""
+    for name in ("samples", "_samples"):
+        if hasattr(dataset, name):
+            return [(path, int(label)) for path, label in getattr(dataset, name)]
+    files = dataset._image_files if hasattr(dataset, "_image_files") else dataset._images
+    return [(path, int(label)) for path, label in zip(files, dataset._labels, strict=True)]
+
+
+def _remove_unpacked(folder: Path) -> None:
+    """Leave the archives alone in a folder of an interrupted download.
+
+    Whoever unpacked them may have been killed, and torchvision takes a folder that is there for a whole one.
+    """
+    for path in folder.rglob("*"):
+        if not path.is_dir() and not _is_archive(path.relative_to(folder)):
+            path.unlink()
+    for path in sorted(folder.rglob("*"), reverse=True):
+        if path.is_dir() and not any(path.iterdir()):
+            path.rmdir()
+
+
+def _is_archive(path: Path) -> bool:
+    """Whether a file below the root was downloaded as it is; deeper lies what is unpacked, such as dtd/dtd/imdb/imdb.mat."""
+    return path.suffix in _ARCHIVES and (len(path.parts) <= 2 or path.parent.name == "raw")
+
+
+# for each name a function of the root
+DATASETS: dict[str, Callable[[Path], Source]] = {
+    **{
+        name: partial(_FileDataset if facts.folder else _ArrayDataset, name=name, facts=facts)
+        for name, facts in PUBLISHED.items()
+    },
+    "ImageNet": ImageNet,
+}
+
+
+@source("torchvision")
+@dataclass(frozen=True)
+class Torchvision(Source):
+    """A dataset of torchvision, read where it lies; nothing is copied.
+
+    Attributes
+    ----------
+    name : str
+        Its class in torchvision.datasets, such as MNIST, CIFAR10 or ImageNet.
+    root : str
+        The folder that holds it.
+    """
+
+    name: str
+    root: str = "data"
+
+    placed = True
+    downloadable = True
+
+    def __post_init__(self) -> None:
+        if self.name not in DATASETS:
+            raise UserError(
+                f"dataset source 'torchvision' has no '{self.name}'; known: {', '.join(DATASETS)}"
+                f"{suggestion(self.name, DATASETS)}; any other can be read as an imagefolder or a csv table"
+            )
+
+    def _dataset(self) -> Source:
+        return DATASETS[self.name](Path(self.root).expanduser())
+
+    def class_count(self) -> int | None:
+        """The number of classes."""
+        return self._dataset().class_count()
+
+    def prepare(self, folder: Path) -> dict[str, Any]:
+        """Check that the dataset can be read; see `Source.prepare`."""
+        return self._dataset().prepare(folder)
+
+    def open(self, folder: Path, manifest: dict[str, Any], split: str) -> Images:
+        """One split; see `Source.open`."""
+        return self._dataset().open(folder, manifest, split)
+
+    def files(self, folder: Path) -> list[Path]:
+        """What is read; see `Source.files`."""
+        return self._dataset().files(folder)
+
+    def by_hand(self) -> str | None:
+        """What to do about a dataset that asks for a registration; None for the others."""
+        return self._dataset().by_hand()
+
+    def fetch(self, folder: Path) -> None:
+        """Download with torchvision, tried again after a failure that may pass; see `Source.fetch`."""
+        self._dataset().fetch(folder)
+
+    def address(self) -> str:
+        """Where the dataset is published."""
+        return self._dataset().address()
+
+    def unreachable(self, reason: str) -> str:
+        """What to get by hand; see `Source.unreachable`."""
+        return self._dataset().unreachable(reason)

@@ -1,0 +1,199 @@
+"""Heads compared by cross-validation on the user's embeddings, all folds through the grid engine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from imprint.errors import UserError
+from imprint.method.configuration import (
+    BY_DISTANCE,
+    FIELDS,
+    IDENTITY,
+    INNER_PRODUCT,
+    MAX,
+    MNN,
+    UNIT_LENGTH,
+    Configuration,
+    Fixed,
+    K,
+    Scoring,
+)
+from imprint.method.engine import Candidate, evaluate_each
+from imprint.method.generate import GENERATORS
+from imprint.method.generate.proxy_sets import proxy_sets
+from imprint.method.generate.registry import ANY_K
+from imprint.method.normalize import apply
+from imprint.method.presets import PRESETS
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SEED = 0
+
+
+def default_methods(
+    gens: Sequence[str], ks: Sequence[int], norms: Sequence[str], ms: Sequence[int]
+) -> list[Configuration]:
+    """The methods that a comparison tries.
+
+    Parameters
+    ----------
+    gens : sequence of str
+        Each with every k, if it leaves a choice.
+    ks : sequence of int
+        Numbers of proxies per class.
+    norms : sequence of str
+        Each stands in all three places.
+    ms : sequence of int
+        Neighbours that vote by the inverse of the euclidean distance, beside `max`.
+
+    Returns
+    -------
+    list of Configuration
+        The published methods first.
+    """
+    methods = [preset.configuration for preset in PRESETS.values()]
+    for gen in gens:
+        entry = GENERATORS.find(gen)
+        of_gen: list[K] = [entry.only_k] if entry.only_k else [Fixed(k) for k in ks]
+        for k in of_gen:
+            for norm in norms:
+                post = IDENTITY if entry.sees_all_classes else norm
+                scorings = [Scoring(post, norm, MAX, INNER_PRODUCT)]
+                if not entry.sees_all_classes:
+                    scorings += [Scoring(post, norm, MNN, "euclidean", BY_DISTANCE, m) for m in ms]
+                methods += [Configuration(norm, gen, k, scoring) for scoring in scorings]
+    return list(dict.fromkeys(methods))
+
+
+def compare_heads(
+    x: np.ndarray,
+    y: np.ndarray,
+    methods: Sequence[Configuration],
+    *,
+    folds: int = 5,
+    seed: int = SEED,
+    ls_lambda: float = 1e-4,
+    fm_classifier: np.ndarray | None = None,
+    threads: int = 1,
+) -> pd.DataFrame:
+    """Rank methods by their mean accuracy over stratified folds.
+
+    Parameters
+    ----------
+    x : ndarray of shape (n, D)
+        Embeddings, float32.
+    y : ndarray of shape (n,)
+        Labels 0..C-1, each at least `folds` times.
+    methods : sequence of Configuration
+        What is compared.
+    folds : int, default=5
+        Parts of the cross-validation.
+    seed : int, default=0
+        Of the folds and of GEN.
+    ls_lambda : float, default=1e-4
+        Ridge of least squares.
+    fm_classifier : ndarray of shape (C', D), optional
+        Weights of the FM's own classifier.
+    threads : int, default=1
+        Classes whose proxies are generated at once.
+
+    Returns
+    -------
+    DataFrame
+        A row for each method, best first, of equals the one with fewest proxies: rank, the fields of the
+        method, accuracy and its standard deviation over folds, mean number of proxies, and mean seconds to
+        generate them.
+
+    Raises
+    ------
+    UserError
+        If a class has too few samples for so many folds.
+    """
+    import pandas as pd
+    from sklearn.model_selection import StratifiedKFold
+
+    check_folds(y, folds)
+    classes = int(y.max()) + 1
+    rows = []
+    for train, test in StratifiedKFold(folds, shuffle=True, random_state=seed).split(x, y):
+        generated = list(_generated(x[train], y[train], methods, seed, ls_lambda, threads))
+        candidates = [entry.candidate for entry in generated]
+        for number, scoring, scores in evaluate_each(
+            x[test], y[test], classes, candidates, fm_classifier=fm_classifier
+        ):
+            entry = generated[number]
+            for method in entry.methods:
+                if method.scoring == scoring:
+                    rows.append(
+                        {
+                            **method.columns(),
+                            "accuracy": scores.accuracy,
+                            "proxies": len(entry.candidate.labels),
+                            "seconds": entry.seconds,
+                        }
+                    )
+    frame = pd.DataFrame(rows).astype({"k": "Int64", "m": "Int64"})
+    ranked = (
+        frame.groupby(list(FIELDS), sort=False, dropna=False)
+        .agg(
+            accuracy=("accuracy", "mean"),
+            std=("accuracy", "std"),
+            proxies=("proxies", "mean"),
+            seconds=("seconds", "mean"),
+        )
+        .reset_index()
+        .sort_values(
+            ["accuracy", "proxies"], ascending=[False, True], kind="stable", ignore_index=True
+        )
+    )
+    ranked.insert(0, "rank", ranked["accuracy"].rank(ascending=False, method="min").astype(int))
+    return ranked
+
+
+def check_folds(y: np.ndarray, folds: int) -> None:
+    """Check that each label 0..C-1 stands at least `folds` times in y (n,); a `UserError` if not."""
+    counts = np.bincount(y)
+    if folds < 2 or counts.min() < folds:
+        raise UserError(
+            f"{folds} folds need that many samples of each class and at least 2; the smallest class has {counts.min()}"
+        )
+
+
+@dataclass(frozen=True)
+class _Generated:
+    """A proxy set, the methods that use it, and the seconds that it took."""
+
+    candidate: Candidate
+    methods: list[Configuration]
+    seconds: float
+
+
+def _generated(
+    x: np.ndarray,
+    y: np.ndarray,
+    methods: Sequence[Configuration],
+    seed: int,
+    ls_lambda: float,
+    threads: int,
+) -> Iterator[_Generated]:
+    """Each proxy set once."""
+    users: dict[tuple[str, str], dict[int, list[Configuration]]] = {}
+    for method in methods:
+        k = method.k.k if isinstance(method.k, Fixed) else ANY_K
+        of_gen = users.setdefault((method.norm_pre, method.gen), {})
+        of_gen.setdefault(k, []).append(method)
+    for (norm_pre, gen), by_k in users.items():
+        normalised = apply(norm_pre, x)
+        sets = proxy_sets(normalised, y, gen, by_k, [seed], ls_lambda=ls_lambda, threads=threads)
+        for k, of_k in by_k.items():
+            proxies = sets[k, seed]
+            unit = proxies.samples is not None and norm_pre == UNIT_LENGTH
+            values = proxies.matrix(x if unit else normalised)
+            scorings = tuple(dict.fromkeys(method.scoring for method in of_k))
+            candidate = Candidate(values, proxies.labels, scorings, unit=unit)
+            yield _Generated(candidate, of_k, proxies.seconds)

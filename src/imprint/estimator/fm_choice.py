@@ -1,0 +1,128 @@
+"""The FM that a user names to embed images with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from imprint.errors import UserError
+from imprint.fm import models
+from imprint.fm.models import FM_SOURCES
+
+if TYPE_CHECKING:
+    from imprint.fm.embedder import Embedder
+
+DEFAULT_SOURCE = "timm"  # of a model that is named without its source
+PREPROCESSING = ("input_size", "mean", "std", "interpolation")
+
+
+@dataclass(frozen=True)
+class FMChoice:
+    """Which FM embeds images, and how it runs.
+
+    Attributes
+    ----------
+    fm : str or None
+        A timm model (`resnet18.a1_in1k`), or `SOURCE:MODEL`; None for the FM of a head.
+    checkpoint : Path or None
+        A file of weights, in place of the published ones.
+    weights : str or None
+        Which published weights of a torchvision model.
+    input_size : int or None
+        Pixels that the whole image is resized to, without a crop.
+    mean, std : tuple of 3 floats or None
+        Of the channels, in place of the model's own.
+    interpolation : str or None
+        How images are resized, in place of the model's own.
+    device : str
+        `auto`, `cpu`, `mps`, `cuda` or `cuda:1`.
+    batch_size : int or None
+        Images per forward pass; None chooses by device.
+    skip_unreadable : bool
+        Whether images that cannot be read are left out.
+    """
+
+    fm: str | None = None
+    checkpoint: Path | None = None
+    weights: str | None = None
+    input_size: int | None = None
+    mean: tuple[float, float, float] | None = None
+    std: tuple[float, float, float] | None = None
+    interpolation: str | None = None
+    device: str = "auto"
+    batch_size: int | None = None
+    skip_unreadable: bool = False
+
+    def load(self, recorded: Mapping[str, Any] | None = None) -> tuple[Embedder, dict[str, Any]]:
+        """Load the FM.
+
+        Parameters
+        ----------
+        recorded : mapping, optional
+            The FM that a head was made with, as its file describes it; loaded where `fm` is None.
+
+        Returns
+        -------
+        embedder : Embedder
+        origin : dict
+            Where its weights come from, for the provenance of embeddings.
+
+        Raises
+        ------
+        UserError
+            If no FM is named, or the one named cannot be loaded.
+        """
+        if self.fm is not None:
+            recorded = {}
+            source, model = _parse(self.fm)
+            weights = self.weights
+        elif recorded:
+            source, model, weights = _parse_recorded(recorded)
+            weights = self.weights or weights
+        else:
+            raise UserError(
+                "name the FM that embeds the images: --fm MODEL, such as resnet18.a1_in1k (timm)"
+            )
+        weights = weights or FM_SOURCES[source].default_weights
+        checkpoint = self.checkpoint or recorded.get("checkpoint")
+        if checkpoint is not None and not Path(checkpoint).exists():
+            raise UserError(
+                f"checkpoint {checkpoint} does not exist; name the file of weights by --checkpoint FILE"
+            )
+        changes = {name: getattr(self, name) for name in PREPROCESSING}
+        # torch takes seconds to import
+        from imprint.fm.transforms import Transform
+
+        embedder = models.load(source, model, weights=weights, checkpoint=checkpoint, **changes)
+        if "transform" in recorded and all(value is None for value in changes.values()):
+            settings: dict[str, Any] = {
+                key: tuple(value) if isinstance(value, list) else value  # as JSON has it
+                for key, value in recorded["transform"].items()
+            }
+            embedder.transform = Transform(**settings)
+        origin = {}
+        if checkpoint is not None:
+            origin["checkpoint"] = str(Path(checkpoint).resolve())
+        if weights is not None:
+            origin["weights"] = weights
+        return embedder, origin
+
+
+def _parse(fm: str) -> tuple[str, str | None]:
+    """Source and model of a name; timm's own names may hold a colon (`hf-hub:...`)."""
+    prefix, _, rest = fm.partition(":")
+    return (prefix, rest or None) if prefix in FM_SOURCES else (DEFAULT_SOURCE, fm)
+
+
+def _parse_recorded(fm: Mapping[str, Any]) -> tuple[str, str | None, str | None]:
+    """Source, model and published weights of the FM of a head."""
+    source = str(fm.get("source"))
+    if source not in FM_SOURCES or fm.get("model") is None:
+        raise UserError(
+            f"this head was made from embeddings of {fm.get('fm') or 'an unknown FM'}, which imprint "
+            "cannot load; give embeddings (HDF5, NPZ), or name the FM by --fm"
+        )
+    options = FM_SOURCES[source].options(fm)
+    return source, options["model"], options["weights"]

@@ -1,0 +1,242 @@
+"""How proxies take in samples: those of new classes, and more of known classes where GEN allows it.
+
+A GEN whose proxies are sums over samples keeps these sums; one that takes every sample needs nothing but the
+samples; any other generates the proxies of new classes and leaves the old ones as they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from imprint.errors import UserError
+from imprint.method.generate import GENERATORS, Generator
+from imprint.method.generate.centers import mean
+from imprint.method.generate.least_squares import (
+    clustered_least_squares,
+    factored,
+    gram,
+    group_sums,
+    least_squares,
+    pseudo_classes,
+    weights,
+)
+from imprint.method.generate.proxy_sets import proxy_sets
+from imprint.method.generate.registry import ANY_K
+from imprint.method.generate.samples import all_samples
+from imprint.method.proxies import ProxySet
+
+
+@dataclass(frozen=True)
+class Imprinted:
+    """What was imprinted so far.
+
+    Attributes
+    ----------
+    proxies : ndarray of shape (P, D)
+        Proxies before NORMpost, float32; where they are samples, the samples before NORMpre.
+    labels : ndarray of shape (P,)
+        Numbers of their classes, ascending.
+    ids : ndarray of shape (P,) or None
+        Ids of the samples that are proxies; None where proxies are no samples.
+    sums : dict
+        Sums that later samples are added to, by name.
+    unchanged : int
+        How many of the first proxies are as they were before the last samples.
+    """
+
+    proxies: np.ndarray
+    labels: np.ndarray
+    ids: np.ndarray | None = None
+    sums: dict[str, np.ndarray] = field(default_factory=dict)
+    unchanged: int = 0
+
+
+@dataclass(frozen=True)
+class NewSamples:
+    """Samples to take in.
+
+    Attributes
+    ----------
+    x, normalised : ndarray of shape (n, D)
+        Embeddings before and after NORMpre.
+    classes : ndarray of shape (n,)
+        Numbers of their classes.
+    ids : ndarray of shape (n,)
+        Their ids.
+    known : int
+        Classes imprinted before; the numbers of new classes start here.
+    counts : ndarray of shape (C,)
+        Samples of each class, the old ones included.
+    total : int
+        Samples of all classes, the old ones included.
+    """
+
+    x: np.ndarray
+    normalised: np.ndarray
+    classes: np.ndarray
+    ids: np.ndarray
+    known: int
+    counts: np.ndarray
+    total: int
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What generation depends on beside the samples."""
+
+    entry: Generator
+    k: int | None
+    seed: int
+    ls_lambda: float
+
+    def generate(self, new: NewSamples, gen: str | None = None) -> ProxySet:
+        """The proxies of new classes, numbered from 0."""
+        k, name = self.k or ANY_K, gen or self.entry.name
+        sets = proxy_sets(
+            new.normalised,
+            new.classes - new.known,
+            name,
+            [k],
+            [self.seed],
+            ls_lambda=self.ls_lambda,
+            first=new.known,
+        )
+        return sets[k, self.seed]
+
+
+def take_in(before: Imprinted, new: NewSamples, settings: Settings) -> Imprinted:
+    """The proxies of all classes once the new samples are taken in."""
+    return UPDATES.get(settings.entry.make, _new_classes)(before, new, settings)
+
+
+def _new_classes(before: Imprinted, new: NewSamples, settings: Settings) -> Imprinted:
+    """Proxies of the new classes beside the old ones."""
+    if settings.entry.sees_all_classes and new.known:
+        raise UserError(
+            f"the proxies of GEN {settings.entry.name} depend on the samples of all classes; fit again on all"
+        )
+    generated = settings.generate(new)
+    values, ids = generated.matrix(new.x), before.ids
+    if generated.samples is not None:
+        ids = joined(before.ids, new.ids[generated.samples])
+    return Imprinted(
+        np.concatenate([before.proxies, values]) if new.known else values,
+        np.concatenate([before.labels, new.known + generated.labels]),
+        ids,
+        unchanged=len(before.proxies),
+    )
+
+
+def _means(before: Imprinted, new: NewSamples, settings: Settings) -> Imprinted:
+    """Class means from sums, rounded as GEN `mean` rounds them."""
+    sums = np.zeros((new.classes.max() + 1, new.x.shape[1]))
+    order = np.argsort(new.classes, kind="stable")
+    labels, firsts = np.unique(new.classes[order], return_index=True)
+    for label, rows in zip(labels, np.split(order, firsts[1:]), strict=True):
+        sums[label] = new.normalised[rows].sum(axis=0, dtype=np.float64)
+    if new.known:
+        sums = _added(_sum(before, "sums", settings), sums)
+    proxies = (sums / new.counts[:, None]).astype(np.float32)
+    only_new = new.classes.min() >= new.known
+    unchanged = new.known if only_new else 0
+    return Imprinted(proxies, np.arange(len(sums)), None, {"sums": sums}, unchanged)
+
+
+def _every_sample(before: Imprinted, new: NewSamples, settings: Settings) -> Imprinted:
+    """All samples, those of a class together."""
+    order = np.argsort(new.classes, kind="stable")
+    labels = np.concatenate([before.labels, new.classes[order]])
+    proxies = np.concatenate([before.proxies, new.x[order]])
+    ids = joined(before.ids, new.ids[order])
+    if new.classes.min() >= new.known:
+        return Imprinted(proxies, labels, ids, unchanged=len(before.proxies))
+    order = np.argsort(labels, kind="stable")
+    return Imprinted(proxies[order], labels[order], ids[order])
+
+
+def _least_squares(before: Imprinted, new: NewSamples, settings: Settings) -> Imprinted:
+    """Least squares from X^T X and the sums of the classes."""
+    return _from_sums(before, new, settings, new.classes, np.arange(len(new.counts)))
+
+
+def _clustered(before: Imprinted, new: NewSamples, settings: Settings) -> Imprinted:
+    """Least squares from X^T X and the sums of the clusters, which are the pseudo-classes."""
+    clusters = settings.generate(new, settings.entry.clusters)
+    groups, labels = pseudo_classes(new.normalised, new.classes - new.known, clusters)
+    labels = np.concatenate([before.labels, new.known + labels])
+    return _from_sums(before, new, settings, groups + len(before.labels), labels)
+
+
+def _from_sums(
+    before: Imprinted,
+    new: NewSamples,
+    settings: Settings,
+    groups: np.ndarray,
+    labels: np.ndarray,
+) -> Imprinted:
+    total, (sums, counts) = gram(new.normalised), group_sums(new.normalised, groups)
+    if new.known:
+        total += _sum(before, "gram", settings)
+        sums = _added(_sum(before, "sums", settings), sums)
+        counts = _added(_sum(before, "counts", settings), counts)
+    factor = factored(total, new.total, settings.ls_lambda)
+    proxies = weights(sums, counts, factor).astype(np.float32)
+    return Imprinted(proxies, labels, None, {"gram": total, "sums": sums, "counts": counts})
+
+
+Update = Callable[[Imprinted, NewSamples, Settings], Imprinted]
+# by the function of the GEN; any other takes in new classes only
+UPDATES: dict[Callable[..., Any], Update] = {
+    mean: _means,
+    all_samples: _every_sample,
+    least_squares: _least_squares,
+    clustered_least_squares: _clustered,
+}
+
+
+def _sum(before: Imprinted, name: str, settings: Settings) -> np.ndarray:
+    if name not in before.sums:
+        raise UserError(
+            f"this head was written by the workflow, without the sums that GEN {settings.entry.name} needs to take "
+            "in more; fit anew"
+        )
+    return before.sums[name]
+
+
+def _added(old: np.ndarray, new: np.ndarray) -> np.ndarray:
+    """Sums by class, where each may have classes that the other lacks."""
+    total = np.zeros((max(len(old), len(new)), *old.shape[1:]), old.dtype)
+    total[: len(old)] = old
+    total[: len(new)] += new
+    return total
+
+
+def joined(old: np.ndarray | None, new: np.ndarray) -> np.ndarray:
+    """Labels or ids one after another; joining text and numbers would silently turn all into text."""
+    if old is None or not len(old):
+        return new
+    one_is_text = (old.dtype.kind in "US") != (new.dtype.kind in "US")
+    if len(new) and one_is_text and object not in (old.dtype, new.dtype):
+        raise UserError(
+            f"labels or ids {new[:3].tolist()} are of another type than those before, {old[:3].tolist()}"
+        )
+    return np.concatenate([old, new])
+
+
+def forget(before: Imprinted, stays: np.ndarray, gen: str) -> Imprinted:
+    """The proxies without those of some classes; stays: (C,) mask of the classes that remain."""
+    if GENERATORS.find(gen).sees_all_classes:
+        raise UserError(
+            f"remove_classes: the proxies of GEN {gen} depend on the samples of all classes; fit again without them"
+        )
+    of_stays = stays[before.labels]
+    return Imprinted(
+        before.proxies[of_stays],
+        (np.cumsum(stays) - 1)[before.labels[of_stays]],
+        None if before.ids is None else before.ids[of_stays],
+        {name: array[stays] for name, array in before.sums.items()},
+    )

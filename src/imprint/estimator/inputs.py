@@ -1,0 +1,261 @@
+"""What a user gives to fit and predict: a file of embeddings, a folder of images, or one image."""
+
+from __future__ import annotations
+
+import logging
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from imprint.errors import UserError
+from imprint.estimator.fm_choice import FMChoice
+from imprint.store.embeddings import Embeddings, read_embeddings
+from imprint.store.given_embeddings import read_arrays
+from imprint.store.heads import Head
+
+if TYPE_CHECKING:
+    from imprint.data.images import Images
+
+log = logging.getLogger("imprint")
+
+UNNAMED = ("",)  # the class names of images and embeddings without classes
+FILES = (".h5", ".hdf5", ".npz")
+SPLITS = {"train", "test", "val"}
+
+
+def read_labelled(
+    source: Path,
+    fm: FMChoice,
+    *,
+    group: str | None = None,
+    check: Callable[[np.ndarray], None] | None = None,
+) -> Embeddings:
+    """Embeddings with classes, read from a file or made of a folder of images.
+
+    Parameters
+    ----------
+    source : Path
+        HDF5 or NPZ with `embeddings` (N, D) and `labels` (N,), numbers or names, or a folder with a
+        folder of images for each class.
+    fm : FMChoice
+        What embeds images.
+    group : str, optional
+        The group of an HDF5 file that holds the embeddings.
+    check : callable, optional
+        Called with the labels (N,), 0..C-1, before images are embedded; raises if they will not do.
+
+    Raises
+    ------
+    UserError
+        If there is no such source, or it has no usable embeddings, images or classes.
+    """
+    if _is_file(source):
+        embeddings = _read_file(source, group, labelled=True)
+        if check:
+            check(embeddings.y)
+        return embeddings
+    images = images_of(source, classes="required")
+    if check:
+        check(images.labels)
+    return _embed(images, fm)
+
+
+def read_unlabelled(
+    source: Path, fm: FMChoice, head: Head, *, group: str | None = None
+) -> Embeddings:
+    """Embeddings to predict with a head; all are of one class without a name.
+
+    Parameters
+    ----------
+    source : Path
+        HDF5 or NPZ with `embeddings` (N, D), a folder of images at any depth, or one image.
+    fm : FMChoice
+        What embeds images; the FM of the head if it names none.
+    head : Head
+        The head that predicts.
+    group : str, optional
+        The group of an HDF5 file that holds the embeddings.
+
+    Raises
+    ------
+    UserError
+        If there is no such source, it is not usable, or the embeddings are not of the kind that the
+        head takes.
+    """
+    if _is_file(source):
+        embeddings = _read_file(source, group, labelled=False)
+    else:
+        embeddings = _embed(images_of(source, classes="ignored"), fm, head)
+    if "weights_sha256" in embeddings.provenance:
+        head.require_fm(embeddings.provenance)
+    elif "weights_sha256" in head.description["fm"]:
+        log.warning(f"note: {source} does not say which FM made it; only the size is checked")
+    size = head.proxies.shape[1]
+    if embeddings.x.shape[1] != size:
+        raise UserError(
+            f"{source}: embeddings of {embeddings.x.shape[1]} values, the head takes {size}"
+        )
+    return embeddings
+
+
+def embed(images: Images, output: Path, fm: FMChoice, head: Head | None = None) -> None:
+    """Write the embeddings of images to an HDF5 file; a run that was killed is resumed.
+
+    Raises
+    ------
+    UserError
+        If the FM cannot be loaded or is not that of `head`, or an image cannot be read.
+    """
+    recorded = head.description["fm"] if head else {}
+    embedder, origin = fm.load(recorded)
+    if head and "weights_sha256" in recorded:
+        head.require_fm(embedder)
+    from imprint.fm.extract import extract  # imports torch
+
+    affinity = getattr(os, "sched_getaffinity", None)
+    extract(
+        embedder,
+        images,
+        output,
+        device=fm.device,
+        batch_size=fm.batch_size,
+        threads=len(affinity(0)) if affinity else os.cpu_count() or 1,
+        on_error="skip" if fm.skip_unreadable else "fail",
+        provenance=origin,
+    )
+
+
+def images_of(source: Path, *, classes: Literal["required", "optional", "ignored"]) -> Images:
+    """The images of a folder, or the one image that `source` is; hidden files and folders are left out.
+
+    Parameters
+    ----------
+    source : Path
+        A folder of images, or an image.
+    classes : {"required", "optional", "ignored"}
+        Whether the folders in `source` are classes. `optional`: only if no image lies beside them.
+
+    Raises
+    ------
+    UserError
+        If there is no such source, or no image or class in it.
+    """
+    from imprint.data.image_files import SUFFIXES  # embeddings in a file need no package for images
+    from imprint.data.images import Images
+
+    _require(source)
+    if source.is_file():
+        if classes == "required":
+            raise UserError(
+                f"{source} is one image; give a folder with a folder of images for each class"
+            )
+        return Images(np.zeros(1, np.int64), [source.name], UNNAMED, folder=source.parent)
+    visible = [entry for entry in source.iterdir() if not entry.name.startswith(".")]
+    folders = sorted(entry.name for entry in visible if entry.is_dir())
+    loose = [entry for entry in visible if entry.is_file() and entry.suffix.lower() in SUFFIXES]
+    if classes == "required" or (classes == "optional" and folders and not loose):
+        return _images_by_class(source, folders)
+    if classes == "optional" and folders:
+        log.warning(
+            f"note: images lie beside the folders in {source}, such as {loose[0].name}; so these "
+            "folders are not taken for classes"
+        )
+    ids = []
+    for path in source.rglob("*"):
+        relative = path.relative_to(source)
+        hidden = any(name.startswith(".") for name in relative.parts)
+        if path.suffix.lower() in SUFFIXES and not hidden:
+            ids.append(relative.as_posix())
+    if not ids:
+        raise UserError(f"{source} has no images ({' '.join(SUFFIXES)})")
+    return Images(np.zeros(len(ids), np.int64), sorted(ids), UNNAMED, folder=source)
+
+
+def _images_by_class(source: Path, folders: list[str]) -> Images:
+    from imprint.data.image_folder import ImageFolder
+    from imprint.data.images import Images
+
+    if folders and set(folders) <= SPLITS:
+        raise UserError(
+            f"{source} holds {' and '.join(folders)}; give one of them, such as {source / folders[-1]}"
+        )
+    names, ids, labels = ImageFolder(str(source)).scan()
+    numbers = {name: number for number, name in enumerate(names)}
+    return Images(np.array([numbers[label] for label in labels]), ids, tuple(names), folder=source)
+
+
+def _require(source: Path) -> None:
+    if not source.exists():
+        raise UserError(
+            f"{source} does not exist; give a folder of images, an image, or embeddings (HDF5, NPZ)"
+        )
+
+
+def _is_file(source: Path) -> bool:
+    """Whether an existing source is a file of embeddings, by its name."""
+    _require(source)
+    return source.suffix.lower() in FILES
+
+
+def _embed(images: Images, fm: FMChoice, head: Head | None = None) -> Embeddings:
+    with tempfile.TemporaryDirectory(prefix="imprint-") as folder:
+        output = Path(folder) / "embeddings.h5"
+        embed(images, output, fm, head)
+        return read_embeddings(output)
+
+
+def _read_file(path: Path, group: str | None, labelled: bool) -> Embeddings:
+    """Embeddings of a file of imprint, or of anyone's HDF5 or NPZ."""
+    arrays = read_arrays(path, group, required=True)
+    x = arrays.get("embeddings")
+    if x is None or x.ndim != 2 or not len(x):
+        hint = "" if group else "; if they lie in a group, name it by --group"
+        raise UserError(f"{path} has no 'embeddings' (N, D){hint}")
+    finite = np.isfinite(x).all(axis=1)
+    if not finite.all():
+        raise UserError(f"{path}: row {int(np.argmin(finite))} holds NaN or infinity")
+    if labelled:
+        y, names = _read_labels(path, arrays, len(x))
+    else:
+        y, names = np.zeros(len(x), np.int64), UNNAMED
+    ids = np.asarray(arrays.get("ids", np.arange(len(x))))
+    if ids.shape != (len(x),):
+        raise UserError(f"{path}: {len(x)} embeddings and ids of shape {ids.shape} do not match")
+    provenance = arrays.get("provenance") or {"fm": path.stem}
+    return Embeddings(x.astype(np.float32), y, ids, names, provenance, arrays.get("fm_classifier"))
+
+
+def _read_labels(
+    path: Path, arrays: dict[str, Any], count: int
+) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Labels (count,), 0..C-1, and the names of the classes; classes without a sample are left out."""
+    if "labels" not in arrays:
+        raise UserError(f"{path} has no 'labels' (N,), which fitting needs")
+    y, names = np.asarray(arrays["labels"]), arrays.get("class_names")
+    if y.shape != (count,):
+        raise UserError(f"{path}: {count} embeddings and labels of shape {y.shape} do not match")
+    if names is not None and tuple(names) == UNNAMED:
+        raise UserError(
+            f"{path} has no classes: its images did not lie in a folder for each class; embed them "
+            "again from such folders, or give labels"
+        )
+    if y.dtype.kind == "f" and (y == np.floor(y)).all():
+        y = y.astype(np.int64)
+    if y.dtype.kind not in "iuUO":
+        raise UserError(f"{path}: 'labels' are {y.dtype}, neither whole numbers nor names")
+    if y.dtype.kind in "UO" or names is None:
+        classes, y = np.unique(y.astype(str) if y.dtype.kind == "O" else y, return_inverse=True)
+        return y.astype(np.int64), tuple(map(str, classes))
+    if len(set(names)) < len(names):
+        raise UserError(f"{path}: a name stands twice among the {len(names)} in 'class_names'")
+    if y.min() < 0 or y.max() >= len(names):
+        raise UserError(
+            f"{path}: labels from {y.min()} to {y.max()} do not fit the {len(names)} 'class_names'; "
+            f"they are 0 to {len(names) - 1}"
+        )
+    present, y = np.unique(y, return_inverse=True)
+    return y.astype(np.int64), tuple(str(names[label]) for label in present)

@@ -1,0 +1,48 @@
+"""The FM source `pretrained`: small models that a study pre-trains itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from imprint.errors import UserError
+from imprint.fm.registry import FMSource, fm_source
+
+if TYPE_CHECKING:
+    from imprint.fm.embedder import Embedder
+
+
+@fm_source("pretrained")
+class PretrainedModel(FMSource):
+    """A model of `imprint.fm.pretrain`, from the file that its training wrote."""
+
+    needs_model_name = False
+
+    def load(self, changes: Mapping[str, Any]) -> Embedder:
+        """The model; see `FMSource.load`."""
+        import timm
+
+        from imprint.fm.checkpoints import fill, read_facts, read_state
+        from imprint.fm.embedder import Embedder, TimmFeatures
+        from imprint.fm.transforms import make_transform
+
+        if self.checkpoint is None:
+            raise UserError(
+                "an FM of source 'pretrained' needs a checkpoint, the file its training wrote"
+            )
+        state, facts = read_state(self.checkpoint), read_facts(self.checkpoint)
+        if "classes" not in facts:
+            raise UserError(
+                f"checkpoint {self.checkpoint} is not a file of imprint's pre-training (no metadata)"
+            )
+        model: Any = timm.create_model(facts["model"], num_classes=len(facts["classes"]))
+        fill(model, state, self.checkpoint)
+        rows = model.get_classifier().weight
+        model.reset_classifier(0)
+        return Embedder(
+            TimmFeatures(model),
+            make_transform(facts, changes),
+            {"source": "pretrained", "model": facts["model"]},
+            rows,
+            facts["weight_decay"],
+        )

@@ -1,0 +1,75 @@
+"""The registry of FM sources: where foundation models come from.
+
+A new source is one class in one module of this folder: a subclass of `FMSource`, registered with `fm_source` and
+imported in `imprint.fm.models`. Such a module imports torch inside its functions, as the Snakefile reads the registry.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+
+from imprint.registry import Registry
+
+if TYPE_CHECKING:
+    from imprint.fm.embedder import Embedder
+
+
+@dataclass(frozen=True)
+class FMSource(ABC):
+    """One foundation model of a source.
+
+    Attributes
+    ----------
+    model : str
+        Name of the architecture; empty where the source needs none.
+    weights : str or None
+        Name of the published weights, where they have one of their own.
+    checkpoint : path or None
+        File of weights, in place of the published ones.
+    published : bool
+        Whether weights are published under the model's name, so that `fetch` can write them to a file.
+    needs_model_name : bool
+        Whether `load` needs `model`.
+    default_weights : str or None
+        The published weights that a study takes unless it names others.
+    """
+
+    model: str = ""
+    weights: str | None = None
+    checkpoint: str | Path | None = None
+
+    published: ClassVar[bool] = False
+    needs_model_name: ClassVar[bool] = True
+    default_weights: ClassVar[str | None] = None
+
+    @abstractmethod
+    def load(self, changes: Mapping[str, Any]) -> Embedder:
+        """The model, its image transform with the changes asked for."""
+
+    def fetch(self, path: str | Path) -> None:
+        """Write the published weights to a safetensors file that `load` takes as `checkpoint`."""
+        raise NotImplementedError
+
+    @classmethod
+    def options(cls, identity: Mapping[str, Any]) -> dict[str, str | None]:
+        """The `model` and `weights` that the identity of an `Embedder` stands for."""
+        return {"model": identity.get("model"), "weights": identity.get("weights")}
+
+
+FM_SOURCES: Registry[type[FMSource]] = Registry("FM source")
+
+S = TypeVar("S", bound=type[FMSource])
+
+
+def fm_source(name: str) -> Callable[[S], S]:
+    """Register a class as the FM source `name`."""
+
+    def register(entry: S) -> S:
+        FM_SOURCES.add(name, entry)
+        return entry
+
+    return register

@@ -1,0 +1,188 @@
+"""The FM source `timm`: models of timm, with their published weights, those of a folder, or a checkpoint."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from imprint.data.retries import persistent
+from imprint.errors import UserError
+from imprint.fm.registry import FMSource, fm_source
+from imprint.registry import suggestion
+
+if TYPE_CHECKING:
+    from imprint.fm.embedder import Embedder
+
+
+@fm_source("timm")
+class TimmModel(FMSource):
+    """A model of timm: a tagged name, hf-hub:... or local-dir:..., or any name with a checkpoint."""
+
+    published = True
+
+    def load(self, changes: Mapping[str, Any]) -> Embedder:
+        """The model; see `FMSource.load`."""
+        import timm
+        from torch import nn
+
+        from imprint.fm.checkpoints import read_facts, read_state
+        from imprint.fm.embedder import Embedder, TimmFeatures
+        from imprint.fm.transforms import make_transform
+
+        identity = {"source": "timm", "model": self.model}
+        self._check_name()
+        if self.checkpoint is None:
+            model = self._download(changes)
+        elif identity.items() <= read_facts(self.checkpoint).items():
+            model = self._load_fetched(self.checkpoint, changes)
+        else:
+            model = self._create(read_state(self.checkpoint), self.checkpoint, changes)
+        classifier = model.get_classifier()
+        model.reset_classifier(0)
+        return Embedder(
+            TimmFeatures(model),
+            make_transform(timm.data.resolve_model_data_config(model), changes),
+            identity,
+            classifier.weight if isinstance(classifier, nn.Linear) else None,
+            dim=model.head_hidden_size,
+        )
+
+    def fetch(self, path: str | Path) -> None:
+        """Write the published weights, and how timm makes the model of a hub; see `FMSource.fetch`."""
+        from imprint.fm.checkpoints import save
+
+        self._check_name()
+        model = self._download({})
+        facts: dict[str, Any] = {"source": "timm", "model": self.model}
+        if self.model.startswith("hf-hub:"):
+            from timm.models import load_model_config_from_hf
+
+            config, architecture, arguments = load_model_config_from_hf(
+                self.model.removeprefix("hf-hub:")
+            )
+            facts["timm"] = {"architecture": architecture, "config": config, "arguments": arguments}
+        save(path, model.state_dict(), facts)
+
+    def _check_name(self) -> None:
+        """The architecture must exist and, without a checkpoint, have weights of that tag."""
+        import timm
+
+        if ":" in self.model:  # hf-hub: and local-dir: name what timm cannot list
+            return
+        architecture, _, tag = self.model.partition(".")
+        if not timm.is_model(architecture):
+            hint = suggestion(architecture, timm.list_models())
+            raise UserError(
+                f"timm has no model '{architecture}'{hint or '; timm.list_models() has them all'}"
+            )
+        tags = [full.partition(".")[2] for full in timm.list_pretrained(f"{architecture}.*")]
+        if self.checkpoint is None and tag not in tags:
+            raise UserError(
+                f"model '{self.model}': timm's weights are named with a tag; {architecture} has "
+                + (", ".join(tags) if tags else "no weights, give a checkpoint")
+            )
+
+    def _download(self, changes: Mapping[str, Any]) -> Any:
+        """The model with its published weights."""
+        from imprint.fm.checkpoints import only_weights
+
+        try:
+            with only_weights():
+                model = persistent(self.model, lambda: self._resized(changes, pretrained=True))
+        except (
+            Exception
+        ) as error:  # the hub's client has a class for every way of being unreachable
+            raise UserError(
+                f"the weights of '{self.model}' could not be loaded ({type(error).__name__}: {error})"
+                f"{self._remedy()}"
+            ) from error
+        return self._classifying(model)
+
+    def _load_fetched(self, path: str | Path, changes: Mapping[str, Any]) -> Any:
+        """The model with its published weights, from a file of `fetch`."""
+        from imprint.fm.checkpoints import read_facts
+
+        recipe = read_facts(path).get("timm") or {
+            "architecture": self.model,
+            "config": None,
+            "arguments": {},
+        }
+        try:
+            model = self._resized(
+                changes,
+                recipe["architecture"],
+                pretrained=True,
+                pretrained_cfg=recipe["config"],
+                pretrained_cfg_overlay={"file": str(path), "source": "file"},
+                **recipe["arguments"],
+            )
+        except Exception as error:  # timm and torch have many classes for what does not fit
+            raise UserError(
+                f"the weights of '{self.model}' in {path} could not be loaded ({type(error).__name__}: {error}); "
+                "delete the file to fetch them again"
+            ) from error
+        return self._classifying(model)
+
+    def _create(
+        self, state: Mapping[str, Any], path: str | Path, changes: Mapping[str, Any]
+    ) -> Any:
+        """The model with the weights of a checkpoint, the classifier included if the checkpoint has one."""
+        from imprint.fm.checkpoints import fill
+
+        model = self._classifying(self._resized(changes))
+        heads = model.pretrained_cfg.get("classifier") or ()
+        heads = (heads,) if isinstance(heads, str) else tuple(heads)
+        rows = state.get(f"{heads[0]}.weight") if heads else None
+        model.reset_classifier(0 if rows is None else len(rows))
+        fill(model, state, path, ignored=tuple(f"{head}." for head in heads))
+        if rows is None:
+            model.reset_classifier(0)
+        return model
+
+    def _resized(
+        self, changes: Mapping[str, Any], architecture: str | None = None, **options: Any
+    ) -> Any:
+        """A timm model; one with position embeddings is told another input size when it is made.
+
+        A name with hf-hub: or local-dir: tells only by the model it makes whether it has to be told. architecture:
+        what such a name stands for, where that is known.
+        """
+        import timm
+
+        size = changes.get("input_size")
+        sized: dict[str, Any] = {}
+        if size is not None:
+            sized = {"img_size": (size, size) if isinstance(size, int) else tuple(size)}
+        if ":" not in self.model:
+            config = timm.get_pretrained_cfg(self.model)
+            fixed = config is not None and config.fixed_input_size
+            return timm.create_model(self.model, **(sized if fixed else {}), **options)
+        architecture = architecture or self.model
+        model: Any = timm.create_model(architecture, **options)
+        if sized and model.pretrained_cfg.get("fixed_input_size"):
+            model = timm.create_model(architecture, **sized, **options)
+        return model
+
+    def _classifying(self, model: Any) -> Any:
+        """The model itself, if it has a classifier."""
+        if not hasattr(model, "get_classifier"):
+            raise UserError(f"timm's {self.model} is no classifier, so it has no embedding to take")
+        return model
+
+    def _remedy(self) -> str:
+        """What to do when weights cannot be fetched."""
+        import timm
+
+        name = self.model
+        if name.startswith("local-dir:"):
+            return "; the folder needs config.json and model.safetensors, as timm.models.save_for_hf writes them"
+        config = timm.get_pretrained_cfg(name) if ":" not in name else None
+        hub_id = config.hf_hub_id if config else name.removeprefix("hf-hub:")
+        if not hub_id:
+            return "; without a network, download them elsewhere and give the file as 'checkpoint'"
+        hub_id = f"{hub_id}{name}" if hub_id.endswith("/") else hub_id
+        return (
+            f"; without a network, get https://huggingface.co/{hub_id}/resolve/main/model.safetensors elsewhere "
+            "and give the file as 'checkpoint'"
+        )

@@ -1,0 +1,147 @@
+"""The choices that make a method: how many proxies (K), how they are scored, and all of it together.
+
+The order of the fields is that of all tables and files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, NamedTuple, Self
+
+
+@dataclass(frozen=True, slots=True)
+class Fixed:
+    """k proxies per class, fewer in a class with fewer samples."""
+
+    k: int
+
+    @property
+    def label(self) -> str:
+        """The number as text."""
+        return str(self.k)
+
+    @property
+    def column(self) -> int | None:
+        """The number."""
+        return self.k
+
+
+@dataclass(frozen=True, slots=True)
+class Auto:
+    """As many proxies per class as suit the training samples of the task best."""
+
+    label: ClassVar[str] = "auto"
+    column: ClassVar[int | None] = None
+
+
+@dataclass(frozen=True, slots=True)
+class Every:
+    """Every training sample is a proxy."""
+
+    label: ClassVar[str] = "all"
+    column: ClassVar[int | None] = None
+
+
+# `label` stands in file names, configurations and tables, `column` in the column `k` of frames
+K = Fixed | Auto | Every
+
+
+def parse_k(value: object) -> K:
+    """K of a number or of a label.
+
+    Examples
+    --------
+    >>> parse_k("5"), parse_k(5), parse_k("auto"), parse_k("all")
+    (Fixed(k=5), Fixed(k=5), Auto(), Every())
+    """
+    if isinstance(value, Fixed | Auto | Every):
+        return value
+    if value == Auto.label:
+        return Auto()
+    if value == Every.label:
+        return Every()
+    k = int(str(value))
+    if k < 1:
+        raise ValueError(f"k {value} is not a positive number")
+    return Fixed(k)
+
+
+MAX, MNN = AGGREGATIONS = ("max", "mnn")
+UNIFORM, BY_DISTANCE = WEIGHTINGS = ("uniform", "distance")
+IDENTITY, UNIT_LENGTH = "none", "l2"  # the NORMs that only scale rows
+INNER_PRODUCT = "inner_product"  # what `max` takes without a distance
+DEFAULT_DISTANCE = {MAX: INNER_PRODUCT, MNN: "euclidean"}
+
+
+class Scoring(NamedTuple):
+    """How the proxies of one set are used: NORMpost, NORMinf and AGG with its distance.
+
+    `max` has weighting and m None; with a distance it is `mnn` with m = 1.
+    """
+
+    norm_post: str
+    norm_inf: str
+    agg: str
+    distance: str
+    weighting: str | None = None
+    m: int | None = None
+
+    @property
+    def neighbours(self) -> int:
+        """How many proxies decide: m, and one for `max`."""
+        return self.m or 1
+
+    @property
+    def weighs_by_distance(self) -> bool:
+        """Whether votes count by the inverse of the distance."""
+        return self.weighting == BY_DISTANCE
+
+    @property
+    def is_best_product(self) -> bool:
+        """Whether it is plain `max`: the class of the largest inner product, not of the nearest proxy."""
+        return self.agg == MAX and self.distance == INNER_PRODUCT
+
+    @property
+    def is_nearest(self) -> bool:
+        """Whether it is the 1-nearest-proxy rule under one of its two names: `max` with a distance, `mnn` with m = 1."""
+        return self.neighbours == 1 and not self.is_best_product
+
+
+class Configuration(NamedTuple):
+    """A method: everything of a cell but FM, task and shots."""
+
+    norm_pre: str
+    gen: str
+    k: K
+    scoring: Scoring
+
+    def as_dict(self) -> dict[str, str | int | None]:
+        """The fields by name in the order of `FIELDS`, k as its label: what JSON holds.
+
+        Examples
+        --------
+        >>> scoring = Scoring("l2", "l2", "max", "inner_product")
+        >>> Configuration("l2", "kmeans", Fixed(20), scoring).as_dict()["k"]
+        '20'
+        """
+        return {
+            "norm_pre": self.norm_pre,
+            "gen": self.gen,
+            "k": self.k.label,
+            **self.scoring._asdict(),
+        }
+
+    def columns(self) -> dict[str, str | int | None]:
+        """The fields by name as the columns of frames hold them: k a number or None."""
+        return {**self.as_dict(), "k": self.k.column}
+
+    @classmethod
+    def from_dict(cls, fields: Mapping[str, Any]) -> Self:
+        """The configuration that `as_dict` described; further entries are ignored."""
+        scoring = Scoring(**{name: fields[name] for name in Scoring._fields})
+        return cls(fields["norm_pre"], fields["gen"], parse_k(fields["k"]), scoring)
+
+
+# names of the choices, as columns of frames and keys of `Configuration.as_dict`
+FIELDS = ("norm_pre", "gen", "k", *Scoring._fields)

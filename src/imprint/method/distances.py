@@ -1,0 +1,451 @@
+"""Distances: how near a proxy is to a test embedding.
+
+Both AGGs rank the proxies p of a test embedding x by a key, smaller is nearer:
+
+    key(x, p) = offset(p) * length(x) - scale(p) * <x, column(p)>
+
+with `length` = |x| or 1. A `Ranking` holds these parts for one NORMpost, NORMinf and distance. NORMinf = l2
+scales a whole row and NORMpost = l2 a whole column, so one matrix product serves them all, and many of
+them rank alike. A distance that no product gives, such as Manhattan, takes its own block of distances in
+place of the product.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from imprint.registry import Registry
+
+if TYPE_CHECKING:
+    import torch
+    from numpy.typing import NDArray
+
+TINY = 1e-10  # added to a distance before its inverse becomes a weight
+# the squared length of the proxies' mean, in mean squared distances to it, from which on it is taken off
+FAR = 100
+NEAR = 1e-2  # relative distance below which float32 has lost its digits
+
+
+@dataclass(frozen=True, eq=False)
+class Block:
+    """What stands for the matrix product where no product gives a distance.
+
+    Attributes
+    ----------
+    fill : callable
+        `fill(x, proxies, out)` writes minus the distances of x (n, D) to proxies (q, D) into out (n, q).
+    on_device : callable or None
+        The same on torch tensors, (x, proxies) to minus the distances; without it the processor computes them.
+    """
+
+    fill: Callable[[np.ndarray, np.ndarray, np.ndarray], None]
+    on_device: Callable[[torch.Tensor, torch.Tensor], torch.Tensor] | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Columns:
+    """The columns (P, D) of a matrix product. One object, one product: it is shared by all who hold it."""
+
+    values: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+
+@dataclass(frozen=True, eq=False)
+class Proxies:
+    """Proxies of one set after NORMpost: `columns` (P, D) times `scale` (P,).
+
+    NORMpost = l2 is kept as a scale, so that the columns, and every product with them, are shared with `none`.
+    """
+
+    columns: Columns
+    scale: np.ndarray
+
+    @cached_property
+    def squares(self) -> np.ndarray:
+        """(P,) squared lengths of the proxies."""
+        columns = self.columns.values
+        squares: np.ndarray = np.einsum("pd,pd->p", columns, columns) * self.scale**2
+        return squares
+
+    @cached_property
+    def values(self) -> np.ndarray:
+        """(P, D) the proxies themselves."""
+        if (self.scale == 1).all():
+            return self.columns.values
+        return self.columns.values * self.scale[:, None]
+
+    @cached_property
+    def whitened(self) -> Whitened:
+        """The proxies as Mahalanobis distances need them."""
+        from scipy.linalg import cholesky, solve_triangular
+
+        # float64 in blocks of rows: whitening magnifies rounding, and a whole copy would be twice the proxies
+        count = len(self.columns)
+        blocks = np.array_split(np.arange(count), self.columns.values.size // 2**23 + 1)
+        mean = sum(self._rows(rows).sum(axis=0) for rows in blocks) / count
+        covariance = np.zeros((len(mean), len(mean)))
+        for rows in blocks:
+            centred = self._rows(rows) - mean
+            covariance += centred.T @ centred
+        covariance /= max(count - 1, 1)
+        covariance[np.diag_indices_from(covariance)] += 1e-6
+        factor = cholesky(covariance, lower=True, overwrite_a=True)
+        squares, shift = np.empty(count), np.empty(count)
+        columns = np.empty_like(self.columns.values)
+        for rows in blocks:
+            white = solve_triangular(
+                factor, (self._rows(rows) - mean).T, lower=True, overwrite_b=True
+            )
+            squares[rows] = (white**2).sum(axis=0)
+            white = solve_triangular(factor, white, lower=True, trans="T", overwrite_b=True)
+            shift[rows] = mean @ white
+            columns[rows] = white.T
+        return Whitened(Columns(columns), squares, shift, factor, mean)
+
+    def _rows(self, rows: np.ndarray) -> NDArray[np.float64]:
+        return self.columns.values[rows].astype(np.float64) * self.scale[rows, None]
+
+
+@dataclass(frozen=True)
+class Whitened:
+    """Proxies p whitened with covariance L L^T about their mean.
+
+    columns: (P, D) float32 (L L^T)^-1 (p - mean). squares: (P,) |L^-1 (p - mean)|^2. shift: (P,) <mean, column>.
+    factor: (D, D) L.
+    """
+
+    columns: Columns
+    squares: np.ndarray
+    shift: np.ndarray
+    factor: np.ndarray
+    mean: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class Queries:
+    """Test embeddings x (n, D) with their lengths (n,), and whether NORMinf = l2 divides by these."""
+
+    x: np.ndarray
+    lengths: np.ndarray
+    l2: bool = False
+
+    @cached_property
+    def scale(self) -> np.ndarray:
+        """(n,) what NORMinf multiplies a row with."""
+        if not self.l2:
+            return np.ones(len(self.lengths), np.float32)
+        return (1 / np.where(self.lengths > 0, self.lengths, 1)).astype(np.float32)
+
+    @cached_property
+    def values(self) -> np.ndarray:
+        """(n, D) the embeddings after NORMinf."""
+        return self.x * self.scale[:, None] if self.l2 else self.x
+
+
+@dataclass(frozen=True, eq=False)
+class Ranking:
+    """The parts of the key (see the module); rankings of equal `identity` have the same order.
+
+    Attributes
+    ----------
+    columns : Columns
+        Columns of the product.
+    scale : ndarray of shape (P,)
+        Factors of the products.
+    offset : ndarray of shape (P,) or None
+        Offsets of the key.
+    times_length : bool
+        Whether the offset is multiplied by the length of the embedding.
+    measure : callable or None
+        `measure(rows, neighbours, products)` gives distances (n, m) of the rows' neighbours (n, m)
+        whose products are known; None where proxies are ranked by a similarity that is no distance.
+    queries : Queries or None
+        Where no inner product gives the distance, the embeddings to take it of directly.
+    block : callable or None
+        What then stands for the matrix product, see `Block`.
+    """
+
+    columns: Columns
+    scale: np.ndarray
+    offset: np.ndarray | None
+    times_length: bool
+    measure: Callable[[slice, np.ndarray, np.ndarray], np.ndarray] | None
+    queries: Queries | None = None
+    block: Block | None = None
+
+    @cached_property
+    def identity(self) -> tuple[Any, ...]:
+        """What decides the order of the proxies."""
+        offset = None if self.offset is None else self.offset.tobytes()
+        return (
+            self.columns,
+            self.queries,
+            self.block,
+            self.scale.tobytes(),
+            offset,
+            self.times_length,
+        )
+
+
+@dataclass(frozen=True)
+class LinearForm:
+    """How a linear layer of the proxies orders the classes as a distance does.
+
+    Attributes
+    ----------
+    unit : bool
+        Whether proxies and embeddings are divided by their lengths.
+    squares : bool
+        Whether half the squared length of each proxy is taken off, which gives minus the distance.
+    """
+
+    unit: bool = False
+    squares: bool = False
+
+
+Rank = Callable[[Proxies, Queries], Ranking]
+
+
+@dataclass(frozen=True)
+class Distance:
+    """A registered distance.
+
+    Attributes
+    ----------
+    name : str
+        Its name in configurations, paths and columns.
+    rank : callable
+        `Proxies` and `Queries` to their `Ranking`.
+    weighs_votes : bool
+        Whether votes can be weighted by its inverse; not by a similarity.
+    shares_product : bool
+        Whether the product of embeddings and proxies serves it; another costs a product of its own.
+    linear : LinearForm or None
+        The linear layer that orders the classes alike, so that a head has a torch module.
+    similarity : callable
+        Distances as similarities, larger is nearer, as `decision_function` has them.
+    file : str or None
+        The user's file that registered it.
+    """
+
+    name: str
+    rank: Rank
+    weighs_votes: bool = True
+    shares_product: bool = True
+    linear: LinearForm | None = None
+    similarity: Callable[[np.ndarray], np.ndarray] = np.negative
+    file: str | None = None
+
+
+DISTANCES: Registry[Distance] = Registry("distance")
+
+
+def distance(
+    name: str,
+) -> Callable[[Callable[[np.ndarray, np.ndarray], np.ndarray]], Callable[..., np.ndarray]]:
+    """Register a function of embeddings (n, D) and proxies (P, D) that gives distances (n, P).
+
+    It is called for blocks of both, and costs what it costs: the distances of the library come from
+    products that many configurations share.
+
+    Examples
+    --------
+    >>> @distance("chebyshev")
+    ... def chebyshev(x, proxies):
+    ...     return np.abs(x[:, None] - proxies[None]).max(axis=2)
+    >>> DISTANCES.find("chebyshev").shares_product
+    False
+    >>> DISTANCES.remove("chebyshev")
+    """
+
+    def register(function: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> Callable[..., Any]:
+        def fill(x: np.ndarray, proxies: np.ndarray, out: np.ndarray) -> None:
+            np.negative(function(x, proxies), out=out, casting="same_kind")
+
+        block = Block(fill)
+
+        def rank(proxies: Proxies, queries: Queries) -> Ranking:
+            return _directly(proxies, queries, block)
+
+        DISTANCES.add(name, Distance(name, rank, shares_product=False))
+        return function
+
+    return register
+
+
+def _of_the_library(name: str, **properties: Any) -> Callable[[Rank], Rank]:
+    def register(rank: Rank) -> Rank:
+        DISTANCES.add(name, Distance(name, rank, **properties))
+        return rank
+
+    return register
+
+
+def _directly(proxies: Proxies, queries: Queries, block: Block) -> Ranking:
+    """A ranking by blocks of distances; its "products" are these with the sign turned."""
+
+    def measure(rows: slice, neighbours: np.ndarray, products: np.ndarray) -> np.ndarray:
+        return -products
+
+    ones = np.ones(len(proxies.values), np.float32)
+    columns = (
+        proxies.columns if proxies.values is proxies.columns.values else Columns(proxies.values)
+    )
+    return Ranking(columns, ones, None, False, measure, queries, block)
+
+
+@_of_the_library("inner_product", weighs_votes=False, linear=LinearForm())
+def inner_product(proxies: Proxies, queries: Queries) -> Ranking:
+    """The largest <p, x> is nearest. It is no distance, so votes cannot be weighted by it."""
+    return Ranking(proxies.columns, proxies.scale, None, False, None)
+
+
+@_of_the_library("cosine", linear=LinearForm(unit=True), similarity=lambda distances: 1 - distances)
+def cosine(proxies: Proxies, queries: Queries) -> Ranking:
+    """1 - <p, x> / (|p| |x|); 1 where either is zero."""
+    lengths = np.linalg.norm(proxies.columns.values, axis=1)
+    scale = (1 / np.where(lengths > 0, lengths, 1)).astype(np.float32)
+    inverse = 1 / np.where(queries.lengths > 0, queries.lengths, 1)
+
+    def exact(x: np.ndarray, p: np.ndarray) -> np.ndarray:
+        x = x / np.linalg.norm(x, axis=1, keepdims=True)
+        p = p / np.linalg.norm(p, axis=1, keepdims=True)
+        squares: np.ndarray = ((x - p) ** 2).sum(axis=1) / 2
+        return squares
+
+    def measure(rows: slice, neighbours: np.ndarray, products: np.ndarray) -> np.ndarray:
+        distances = 1 - products * scale[neighbours] * inverse[rows, None]
+        near = distances < NEAR
+        _replace(distances, near, rows, neighbours, exact, queries.x, proxies.columns.values)
+        return np.maximum(distances, 0)
+
+    return Ranking(proxies.columns, scale, None, False, measure)
+
+
+@_of_the_library("euclidean", linear=LinearForm(squares=True))
+def euclidean(proxies: Proxies, queries: Queries) -> Ranking:
+    """|x - p|, from |x|^2 + |p|^2 - 2 <x, p>; about the mean of the proxies where that has most of their length.
+
+    What all proxies share says nothing of which is near, but would take the digits of float32 that do.
+    """
+    squares = proxies.squares
+    mean = (proxies.scale @ proxies.columns.values).astype(np.float64) / len(proxies.columns)
+    if mean @ mean > FAR * (squares.mean() - mean @ mean):
+        return _euclidean_about(mean, proxies, queries)
+
+    def measure(rows: slice, neighbours: np.ndarray, products: np.ndarray) -> np.ndarray:
+        row_scale = queries.scale[rows]
+        both = (queries.lengths[rows] * row_scale)[:, None] ** 2 + squares[neighbours]
+        squared = both - 2 * products * proxies.scale[neighbours] * row_scale[:, None]
+        return _euclidean_root(squared, both, rows, neighbours, proxies, queries)
+
+    if np.allclose(squares, squares[0], rtol=1e-6, atol=0):
+        # proxies of one length: nearest is the largest product
+        return Ranking(proxies.columns, proxies.scale, None, False, measure)
+    offset = (squares / 2).astype(np.float32)
+    return Ranking(proxies.columns, proxies.scale, offset, queries.l2, measure)
+
+
+def _euclidean_about(mean: np.ndarray, proxies: Proxies, queries: Queries) -> Ranking:
+    """Euclidean from proxies less their mean (D,): <x - mean, p - mean> is <x, p - mean> less <mean, p - mean>."""
+    centred = proxies.values - mean
+    columns = centred.astype(np.float32)
+    squares, shift = (centred**2).sum(axis=1), centred @ mean
+
+    def measure(rows: slice, neighbours: np.ndarray, products: np.ndarray) -> np.ndarray:
+        own_squares = ((queries.values[rows] - mean) ** 2).sum(axis=1)[:, None]
+        both = own_squares + squares[neighbours]
+        squared = both - 2 * (products * queries.scale[rows, None] - shift[neighbours])
+        return _euclidean_root(squared, both, rows, neighbours, proxies, queries)
+
+    ones = np.ones(len(columns), np.float32)
+    offset = (squares / 2 + shift).astype(np.float32)
+    return Ranking(Columns(columns), ones, offset, queries.l2, measure)
+
+
+def _euclidean_root(
+    squared: np.ndarray,
+    both: np.ndarray,
+    rows: slice,
+    neighbours: np.ndarray,
+    proxies: Proxies,
+    queries: Queries,
+) -> np.ndarray:
+    """Roots of squared distances (n, m); where little of `both` squares is left, they are taken again directly."""
+
+    def exact(x: np.ndarray, p: np.ndarray) -> np.ndarray:
+        squares: np.ndarray = ((x - p) ** 2).sum(axis=1)
+        return squares
+
+    near = squared < NEAR * both
+    _replace(squared, near, rows, neighbours, exact, queries.values, proxies.values)
+    return np.sqrt(np.maximum(squared, 0))
+
+
+def _replace(
+    distances: np.ndarray,
+    near: np.ndarray,
+    rows: slice,
+    neighbours: np.ndarray,
+    exact: Callable[[np.ndarray, np.ndarray], np.ndarray],
+    x: np.ndarray,
+    p: np.ndarray,
+) -> None:
+    """Compute in float64 what is so near that the difference of large numbers has lost its digits."""
+    i, j = np.nonzero(near)
+    for chosen in np.array_split(np.arange(len(i)), len(i) // 20_000 + 1):
+        of_x = x[rows][i[chosen]].astype(np.float64)
+        of_p = p[neighbours[i[chosen], j[chosen]]].astype(np.float64)
+        distances[i[chosen], j[chosen]] = exact(of_x, of_p)
+
+
+@_of_the_library("mahalanobis", shares_product=False)
+def mahalanobis(proxies: Proxies, queries: Queries) -> Ranking:
+    """Euclidean after whitening with the Cholesky factor of the proxies' covariance + 1e-6 I (Mahalanobis 1936).
+
+    Distances do not change when both sides are centred on the mean of the proxies. Off the span of the centred
+    proxies, where whitening multiplies by a thousand, they are then zero: what all proxies share there cannot
+    drown what tells them apart.
+    """
+    from scipy.linalg import solve_triangular
+
+    white = proxies.whitened
+
+    def measure(rows: slice, neighbours: np.ndarray, products: np.ndarray) -> np.ndarray:
+        centred = (queries.values[rows] - white.mean).T
+        own = solve_triangular(white.factor, centred, lower=True, overwrite_b=True)
+        scaled = products * queries.scale[rows, None] - white.shift[neighbours]
+        squared = (own**2).sum(axis=0)[:, None] + white.squares[neighbours] - 2 * scaled
+        return np.sqrt(np.maximum(squared, 0))
+
+    ones = np.ones(len(white.columns), np.float32)
+    offset = (white.squares / 2 + white.shift).astype(np.float32)
+    return Ranking(white.columns, ones, offset, queries.l2, measure)
+
+
+def _fill_manhattan(x: np.ndarray, proxies: np.ndarray, out: np.ndarray) -> None:
+    from imprint.method.kernels import manhattan
+
+    manhattan(x, proxies, out)
+
+
+def _manhattan_on_device(x: torch.Tensor, proxies: torch.Tensor) -> torch.Tensor:
+    import torch
+
+    return -torch.cdist(x, proxies, p=1)
+
+
+MANHATTAN = Block(_fill_manhattan, _manhattan_on_device)
+
+
+@_of_the_library("manhattan", shares_product=False)
+def manhattan(proxies: Proxies, queries: Queries) -> Ranking:
+    """Sum of absolute differences. No product gives it: it costs as many subtractions as that multiplications."""
+    return _directly(proxies, queries, MANHATTAN)

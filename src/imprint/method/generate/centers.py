@@ -1,0 +1,102 @@
+"""Generators whose proxies are centres of a class: its mean, its k-means centroids, its medoids."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+
+from imprint.errors import UserError
+from imprint.method.generate.registry import (
+    Random,
+    generator,
+    kmeans_operations,
+    missing_package,
+)
+
+
+@generator("mean", takes_k=False, exact_updates=True)
+def mean(x: np.ndarray, k: int, random: Random, shared: None) -> np.ndarray:
+    """The class mean (Qi et al. 2018; Snell et al. 2017). x: (n, d). Returns (1, d)."""
+    return x.mean(axis=0, dtype=np.float64, keepdims=True)
+
+
+@generator("kmeans", seeded=True, loads="sklearn.cluster", operations=kmeans_operations)
+def kmeans(x: np.ndarray, k: int, random: Random, shared: None) -> np.ndarray:
+    """Centroids of scikit-learn's `KMeans` with its defaults (k-means++, one start). Returns (k, d).
+
+    Where the class has fewer than k distinct samples some centroids coincide.
+    """
+    from sklearn.cluster import KMeans
+    from sklearn.exceptions import ConvergenceWarning
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        return KMeans(n_clusters=k, random_state=random.seed).fit(x).cluster_centers_
+
+
+def _matrix_operations(n: int, k: int, classes: int, d: int) -> float:
+    """The distances between all samples of a class."""
+    return 3 * 2.0 * n * n / classes * d
+
+
+def distance_matrix(x: np.ndarray) -> np.ndarray:
+    """(n, n) float32 euclidean distances between the rows of x, zero on the diagonal."""
+    from sklearn.metrics import pairwise_distances
+
+    return pairwise_distances(x, metric="euclidean")
+
+
+@generator(
+    "kmedoids",
+    samples=True,
+    prepare=distance_matrix,
+    loads="sklearn.metrics",
+    operations=_matrix_operations,
+)
+def kmedoids(x: np.ndarray, k: int, random: Random, distances: np.ndarray) -> np.ndarray:
+    """Medoids by alternating assignment and update (Park and Jun 2009). Returns (k,) row numbers.
+
+    Starts from the k samples with the smallest sum of distances to all others, so it needs no seed. `distances`
+    is the (n, n) matrix of the class; a round costs O(k n + sum of squared cluster sizes).
+    """
+    medoids = np.argsort(distances.sum(axis=1), kind="stable")[:k]
+    for _ in range(300):
+        nearest = distances[medoids].argmin(axis=0)
+        before = medoids.copy()
+        for cluster in range(k):
+            rows = np.flatnonzero(nearest == cluster)
+            if len(rows) == 0:
+                continue  # duplicates of another medoid: it keeps its place
+            cost = distances[np.ix_(rows, rows)].sum(axis=0)
+            best = cost.argmin()
+            own = np.flatnonzero(rows == medoids[cluster])
+            if len(own) == 0 or cost[best] < cost[own[0]]:
+                medoids[cluster] = rows[best]
+        if (medoids == before).all():
+            break
+    return medoids
+
+
+@generator(
+    "pam",
+    seeded=True,
+    samples=True,
+    prepare=distance_matrix,
+    requires="kmedoids",
+    loads="sklearn.metrics",
+    operations=_matrix_operations,
+)
+def pam(x: np.ndarray, k: int, random: Random, distances: np.ndarray) -> np.ndarray:
+    """Medoids by FasterPAM from a random start (Schubert and Rousseeuw 2021). Returns (k,) row numbers.
+
+    Swaps medoids with samples as long as the sum of distances falls, which `kmedoids` does not: slower and nearer to
+    the optimum. From the package `kmedoids` (GPL-3), which is not installed by default.
+    """
+    try:
+        from kmedoids import fasterpam
+    except ModuleNotFoundError:
+        raise UserError(missing_package("pam", "kmedoids")) from None
+    return np.sort(
+        fasterpam(distances, k, random_state=random.seed % 2**32).medoids.astype(np.int64)
+    )

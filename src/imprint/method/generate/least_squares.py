@@ -1,0 +1,114 @@
+"""Generators that see all classes at once: ridge regression on one-hot labels, and on k-means pseudo-classes.
+
+W = (1/C) M^T (X^T X / N + lambda I)^-1 with the (pseudo-)class means as the columns of M. The matrix in brackets
+depends on neither k nor the seed, so its Cholesky factor is made once.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from imprint.method.generate.registry import AllClasses, generator, kmeans_operations
+from imprint.method.proxies import ProxySet
+
+
+def gram(x: np.ndarray) -> np.ndarray:
+    """X^T X (d, d) in float64. x: (n, d)."""
+    # blocks bound the float64 copy of x
+    total = np.zeros((x.shape[1], x.shape[1]))
+    for block in np.array_split(x, max(1, x.size // 2**24)):
+        wide = block.astype(np.float64)
+        total += wide.T @ wide
+    return total
+
+
+def factored(total: np.ndarray, n: int, ls_lambda: float) -> Any:
+    """Cholesky factor of total / n + lambda I for `scipy.linalg.cho_solve`. total: (d, d) X^T X of n samples."""
+    from scipy.linalg import cho_factor
+
+    ridge = total / n
+    ridge[np.diag_indices_from(ridge)] += ls_lambda
+    return cho_factor(ridge, overwrite_a=True)
+
+
+def factor(x: np.ndarray, ls_lambda: float) -> Any:
+    """Cholesky factor of X^T X / N + lambda I in float64. x: (n, d)."""
+    return factored(gram(x), len(x), ls_lambda)
+
+
+def group_sums(x: np.ndarray, groups: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(G, d) float64 sums of the samples x (n, d) of each group, and their counts (G,). groups: (n,) of 0..G-1."""
+    from scipy.sparse import csr_array
+
+    counts = np.bincount(groups)
+    members = csr_array(
+        (np.ones(len(x), np.float64), (groups, np.arange(len(x)))), shape=(len(counts), len(x))
+    )
+    return members @ x, counts
+
+
+def weights(sums: np.ndarray, counts: np.ndarray, shared: Any) -> np.ndarray:
+    """(G, d) least-squares weights: (1/G) times the means of the groups times the inverse of the factor."""
+    from scipy.linalg import cho_solve
+
+    return cho_solve(shared, (sums / counts[:, None]).T).T / len(counts)
+
+
+def _gram_operations(n: int, k: int, classes: int, d: int) -> float:
+    """The Gram matrix, in float64."""
+    return 4 * 2.0 * n * d * d
+
+
+@generator(
+    "ls",
+    takes_k=False,
+    sees_all_classes=True,
+    needs_ridge=True,
+    exact_updates=True,
+    prepare=factor,
+    operations=_gram_operations,
+)
+def least_squares(x: np.ndarray, y: np.ndarray, run: AllClasses) -> tuple[np.ndarray, np.ndarray]:
+    """Ridge regression of the one-hot labels: the "oracle" of Westerhoff et al. 2025. Returns (C, d) and labels (C,)."""
+    return weights(*group_sums(x, y), run.shared), np.arange(y.max() + 1)
+
+
+@generator(
+    "kls",
+    seeded=True,
+    sees_all_classes=True,
+    needs_ridge=True,
+    prepare=factor,
+    clusters="kmeans",
+    operations=kmeans_operations,
+)
+def clustered_least_squares(
+    x: np.ndarray, y: np.ndarray, run: AllClasses
+) -> tuple[np.ndarray, np.ndarray]:
+    """`ls` with the k-means clusters of each class as pseudo-classes. Returns (P, d) and their classes (P,)."""
+    assert run.clusters is not None
+    groups, labels = pseudo_classes(x, y, run.clusters)
+    return weights(*group_sums(x, groups), run.shared), labels
+
+
+def pseudo_classes(
+    x: np.ndarray, y: np.ndarray, clusters: ProxySet
+) -> tuple[np.ndarray, np.ndarray]:
+    """Pseudo-classes (n,) of 0..G-1 of the samples x (n, d) with classes y (n,), and the class of each (G,).
+
+    Samples go to the nearest centroid of their own class; a centroid that no sample is nearest to (one that
+    coincides with another) is left out.
+    """
+    groups = np.empty(len(x), np.int64)
+    for label in np.unique(clusters.labels):
+        of_class = np.flatnonzero(clusters.labels == label)
+        centroids = clusters.matrix(x)[of_class]
+        rows = np.flatnonzero(y == label)
+        mean = centroids.mean(axis=0)  # a shared offset would cost the digits that tell them apart
+        centroids = centroids - mean
+        half_squares = np.einsum("pd,pd->p", centroids, centroids) / 2
+        groups[rows] = of_class[(half_squares - (x[rows] - mean) @ centroids.T).argmin(axis=1)]
+    used, groups = np.unique(groups, return_inverse=True)
+    return groups, clusters.labels[used]

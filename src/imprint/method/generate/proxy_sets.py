@@ -1,0 +1,234 @@
+"""Proxy sets of all classes of a task, by one GEN, for several k and seeds."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
+
+import numpy as np
+
+from imprint.errors import UserError
+from imprint.method.generate.registry import (
+    GENERATORS,
+    AllClasses,
+    Generator,
+    Random,
+    load_library_of,
+)
+from imprint.method.proxies import ProxySet
+
+T = TypeVar("T")
+Seed = int | None  # None where it changes nothing
+
+
+def proxy_sets(
+    x: np.ndarray,
+    y: np.ndarray,
+    gen: str,
+    ks: Iterable[int],
+    seeds: Iterable[Seed],
+    *,
+    ls_lambda: float | None = None,
+    clusters: Mapping[tuple[int, Seed], ProxySet] | None = None,
+    threads: int = 1,
+    first: int = 0,
+) -> dict[tuple[int, Seed], ProxySet]:
+    """Generate the proxies of all classes for every k and seed.
+
+    Parameters
+    ----------
+    x : ndarray of shape (n, d)
+        Training embeddings after NORMpre, float32.
+    y : ndarray of shape (n,)
+        Labels 0..C-1, each class at least once.
+    gen : str
+        Name of the GEN.
+    ks, seeds : iterables of int
+        Numbers of proxies per class, and seeds.
+    ls_lambda : float, optional
+        The ridge of the GENs that need one.
+    clusters : mapping, optional
+        Proxy sets by (k, seed) that a GEN such as `kls` starts from; computed here without them.
+    threads : int, default=1
+        Classes handled at once, each on one core, so that the result does not depend on it where the
+        caller keeps numerical libraries to one core too. With 1 they take what they may, which can change
+        the last digit.
+    first : int, default=0
+        The number of class 0 where these classes join others; the randomness of a class depends on it.
+
+    Returns
+    -------
+    dict
+        Proxy sets by (k, seed). A GEN that ignores the seed runs once, and all seeds share the object.
+        `seconds` is the time of one set, shared work counted in full.
+
+    Raises
+    ------
+    UserError
+        If a class has no sample, a ridge is missing, or a user's GEN returns no proxies.
+
+    Examples
+    --------
+    >>> x = np.array([[0.0, 1], [0, 3], [5, 5]], dtype=np.float32)
+    >>> proxy_sets(x, np.array([0, 0, 1]), "mean", [1], [0])[1, 0].values
+    array([[0., 2.],
+           [5., 5.]], dtype=float32)
+    """
+    entry = GENERATORS.find(gen)
+    ks, seeds = sorted(set(ks)), list(dict.fromkeys(seeds))
+    members = _members(x, y)
+    if entry.sees_all_classes:
+        return _from_all_classes(entry, x, y, ks, seeds, ls_lambda, clusters, threads)
+    run_seeds = seeds if entry.seeded else seeds[:1]
+    run_ks = ks[-1:] if entry.prefix else ks
+    runs = [(k, seed) for k in run_ks for seed in run_seeds]
+
+    def of_class(label: int) -> dict[tuple[int, Seed], tuple[np.ndarray, float]]:
+        return _of_class(entry, x, members[label], first + label, runs)
+
+    load_library_of(gen)  # before any clock runs
+    if threads > 1:
+        by_class = _in_threads(of_class, len(members), threads)
+    else:
+        by_class = [of_class(label) for label in range(len(members))]
+    sets: dict[tuple[int, Seed], ProxySet] = {}
+    for k in ks:
+        for seed in seeds:
+            run = (run_ks[-1] if entry.prefix else k, seed if entry.seeded else run_seeds[0])
+            if (k, run[1]) in sets:
+                sets[k, seed] = sets[k, run[1]]
+                continue
+            proxies = [results[run][0][: k if entry.prefix else None] for results in by_class]
+            labels = np.repeat(np.arange(len(proxies)), [len(of_one) for of_one in proxies])
+            stacked = np.concatenate(proxies)
+            sets[k, seed] = ProxySet(
+                labels,
+                values=None if entry.samples else stacked.astype(np.float32, copy=False),
+                samples=stacked if entry.samples else None,
+                seconds=sum(results[run][1] for results in by_class),
+            )
+    return sets
+
+
+def _of_class(
+    entry: Generator, x: np.ndarray, rows: np.ndarray, label: int, runs: list[tuple[int, Seed]]
+) -> dict[tuple[int, Seed], tuple[np.ndarray, float]]:
+    """Proxies of one class, or the rows that become them, with the seconds they took, for each (k, seed)."""
+    of_class = x[rows]
+    start = time.perf_counter()
+    shared = entry.prepare(of_class) if entry.prepare else None
+    preparation = time.perf_counter() - start
+    results = {}
+    for k, seed in runs:
+        start = time.perf_counter()
+        proxies = entry.make(of_class, min(k, len(of_class)), Random(seed or 0, label), shared)
+        seconds = preparation + time.perf_counter() - start
+        if entry.file:
+            proxies = _checked(entry, proxies, of_class)
+        results[k, seed] = rows[proxies] if entry.samples else proxies, seconds
+    return results
+
+
+def _checked(entry: Generator, proxies: Any, x: np.ndarray) -> np.ndarray:
+    """What a GEN of the user's returned for samples x (n, d); a `UserError` if they are no proxies."""
+    proxies = np.asarray(proxies)
+    n, d = x.shape
+    finite = proxies.dtype.kind != "f" or bool(np.isfinite(proxies).all())
+    if entry.samples:
+        right = proxies.ndim == 1 and proxies.dtype.kind in "iu" and 0 < len(proxies) <= n
+        right = right and proxies.min() >= 0 and proxies.max() < n
+        expected = f"1 to {n} row numbers below {n}"
+    else:
+        right = proxies.ndim == 2 and proxies.shape[1] == d and len(proxies) > 0 and finite
+        expected = f"finite proxies of shape (p, {d})"
+    if not right:
+        returned = "an array of" if finite else "NaN or infinity in"
+        raise UserError(
+            f"GEN '{entry.name}' of {entry.file} returned {returned} shape {proxies.shape}, {proxies.dtype}, "
+            f"for {n} samples; it must return {expected}"
+        )
+    return proxies
+
+
+def _in_threads(function: Callable[[int], T], count: int, threads: int) -> list[T]:
+    """`function` of 0..count-1 by so many threads, in each of which numerical libraries keep to one core.
+
+    The number of BLAS threads belongs to the process and is set for as long as the pool lives: were it set in
+    each call, the end of one would lift the limit of the others. OpenMP has a setting for each thread.
+    """
+    from threadpoolctl import threadpool_limits
+
+    with (
+        threadpool_limits(limits=1),
+        ThreadPoolExecutor(threads, initializer=threadpool_limits, initargs=(1, "openmp")) as pool,
+    ):
+        return list(pool.map(function, range(count)))
+
+
+def _members(x: np.ndarray, y: np.ndarray) -> list[np.ndarray]:
+    """Row numbers of each class 0..C-1, in row order."""
+    if len(x) == 0:
+        raise UserError("there are no training samples to generate proxies from")
+    counts = np.bincount(y)
+    if (counts == 0).any():
+        raise UserError(f"class {np.flatnonzero(counts == 0)[0]} has no training sample")
+    return np.split(np.argsort(y, kind="stable"), np.cumsum(counts)[:-1])
+
+
+def _from_all_classes(
+    entry: Generator,
+    x: np.ndarray,
+    y: np.ndarray,
+    ks: list[int],
+    seeds: list[Seed],
+    ls_lambda: float | None,
+    clusters: Mapping[tuple[int, Seed], ProxySet] | None,
+    threads: int,
+) -> dict[tuple[int, Seed], ProxySet]:
+    ridge = []
+    if entry.needs_ridge:
+        if ls_lambda is None:
+            raise UserError(
+                f"GEN '{entry.name}' needs the FM's ls_lambda (the weight decay of its pre-training)"
+            )
+        ridge = [ls_lambda]
+    load_library_of(entry.name)
+    start = time.perf_counter()
+    shared = entry.prepare(x, *ridge) if entry.prepare else None
+    preparation = time.perf_counter() - start
+    if entry.clusters and clusters is None:
+        clusters = proxy_sets(x, y, entry.clusters, ks, seeds, threads=threads)
+    sets: dict[tuple[int, Seed], ProxySet] = {}
+    for k in ks:
+        for seed in seeds:
+            if not entry.seeded and seed != seeds[0]:
+                sets[k, seed] = sets[k, seeds[0]]
+                continue
+            start = time.perf_counter()
+            of_clusters = clusters[k, seed] if clusters and entry.clusters else None
+            values, labels = entry.make(x, y, AllClasses(k, seed or 0, shared, of_clusters))
+            seconds = preparation + time.perf_counter() - start
+            seconds += of_clusters.seconds if of_clusters else 0.0
+            if entry.file:
+                values, labels = _checked(entry, values, x), np.asarray(labels)
+                _check_labels(entry, values, labels, y)
+            sets[k, seed] = ProxySet(
+                labels,
+                values=None if entry.samples else values.astype(np.float32, copy=False),
+                samples=values if entry.samples else None,
+                seconds=seconds,
+            )
+    return sets
+
+
+def _check_labels(entry: Generator, values: np.ndarray, labels: np.ndarray, y: np.ndarray) -> None:
+    """A `UserError` unless proxies have ascending labels, and each class has one."""
+    right = labels.shape == (len(values),) and labels.dtype.kind in "iu"
+    right = right and bool((np.diff(labels) >= 0).all())
+    if not right or not np.array_equal(np.unique(labels), np.arange(y.max() + 1)):
+        raise UserError(
+            f"GEN '{entry.name}' of {entry.file} returned labels of shape {labels.shape}, {labels.dtype}, for "
+            f"{len(values)} proxies; each proxy needs its class, ascending from 0 to {y.max()}, each class at least once"
+        )

@@ -1,0 +1,190 @@
+"""The registry of GENs.
+
+A GEN is one registered function. Most see one class at a time, `f(x, k, random, shared)`: x (n, d) float32 are the
+embeddings of the class after NORMpre, `random` its source of randomness, `shared` what `prepare(x)` returned (None
+without a `prepare`). They return (p, d) proxies or, if registered with `samples=True`, the (p,) row numbers of the
+samples that become proxies; p = min(k, n). One that sees all classes, `f(x, y, run)`, gets their labels (n,), 0..C-1, and
+what an `AllClasses` holds, and returns (p, d) proxies (or rows) with their labels (p,), ascending.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from imprint.method.configuration import Every, Fixed, K
+from imprint.method.proxies import ProxySet
+from imprint.registry import Registry
+
+
+@dataclass(frozen=True)
+class Random:
+    """Randomness of one class in one run.
+
+    Attributes
+    ----------
+    seed : int
+        Seed of the run.
+    label : int
+        Number of the class, which has a stream of its own.
+    """
+
+    seed: int
+    label: int
+
+    def generator(self) -> np.random.Generator:
+        """A numpy generator of this seed and class."""
+        return np.random.default_rng([self.seed, self.label])
+
+
+@dataclass(frozen=True)
+class AllClasses:
+    """One run of a GEN that sees all classes.
+
+    Attributes
+    ----------
+    k : int
+        Proxies per class.
+    seed : int
+        Seed of the run.
+    shared : object
+        What `prepare` returned.
+    clusters : ProxySet or None
+        The proxy set that a GEN with `clusters` starts from.
+    """
+
+    k: int
+    seed: int
+    shared: Any
+    clusters: ProxySet | None
+
+
+def _passes(n: int, k: int, classes: int, d: int) -> float:
+    """One pass over the samples for each proxy."""
+    return 2.0 * n * k * d
+
+
+def kmeans_operations(n: int, k: int, classes: int, d: int) -> float:
+    """About 30 rounds, whose bookkeeping is slower than their products."""
+    return 30 * 4 * 2.0 * n * k * d
+
+
+@dataclass(frozen=True)
+class Generator:
+    """A registered GEN.
+
+    Attributes
+    ----------
+    name : str
+        Its name in configurations, paths and columns.
+    make : callable
+        The function, see the module.
+    takes_k : bool
+        Whether k is a choice; not for `mean` and `ls` (one proxy per class) and `all` (every sample).
+    seeded : bool
+        Whether the result depends on the seed.
+    samples : bool
+        Whether proxies are training samples, returned by row number.
+    prefix : bool
+        Whether the first k proxies of a larger k are the proxies for k, so that one run serves all k.
+    prepare : callable or None
+        What all k and seeds of a class share, from x; of a GEN that sees all classes from x and,
+        if it `needs_ridge`, the ridge.
+    sees_all_classes : bool
+        Whether the proxies of a class depend on the samples of all classes.
+    needs_ridge : bool
+        Whether `prepare` takes the ridge `ls_lambda` of the FM.
+    clusters : str or None
+        The GEN whose clusters this one starts from.
+    exact_updates : bool
+        Whether more samples of a known class can be taken in without the old ones.
+    requires : str or None
+        An optional package that it needs.
+    loads : str or None
+        A module that it imports when it is first called and that has threads of its own; they can be
+        limited only once it is loaded.
+    operations : callable
+        Floating-point operations of one run, roughly, from n samples, k, the number of classes and d.
+    file : str or None
+        The user's file that registered it.
+    """
+
+    name: str
+    make: Callable[..., Any]
+    takes_k: bool = True
+    seeded: bool = False
+    samples: bool = False
+    prefix: bool = False
+    prepare: Callable[..., Any] | None = None
+    sees_all_classes: bool = False
+    needs_ridge: bool = False
+    clusters: str | None = None
+    exact_updates: bool = False
+    requires: str | None = None
+    loads: str | None = None
+    operations: Callable[[int, int, int, int], float] = _passes
+    file: str | None = None
+
+    @property
+    def chooses_k(self) -> bool:
+        """Whether `k: auto` can choose k for it."""
+        return self.takes_k and not self.sees_all_classes
+
+    @property
+    def only_k(self) -> K | None:
+        """The k of a GEN without a choice: every sample, or one proxy per class; None with a choice."""
+        if self.takes_k:
+            return None
+        return Every() if self.samples else Fixed(1)
+
+    @property
+    def module(self) -> str:
+        """Where it is defined, without the package's name; empty for a file of the user's."""
+        return "" if self.file else self.make.__module__.removeprefix("imprint.")
+
+
+GENERATORS: Registry[Generator] = Registry("GEN")
+ANY_K = 1  # what a GEN without a choice of k is called with
+
+
+def missing_package(gen: str, package: str) -> str:
+    """What to say where a GEN's optional package is not installed."""
+    return f"GEN {gen} needs the package '{package}', which is not installed; run: pip install {package}"
+
+
+def generator(name: str, **properties: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Register a function as the GEN `name`.
+
+    Parameters
+    ----------
+    name : str
+        Letters, digits and underscores.
+    **properties
+        Fields of `Generator` besides `name` and `make`.
+
+    Examples
+    --------
+    >>> @generator("median", takes_k=False)
+    ... def median(x, k, random, shared):
+    ...     return np.median(x, axis=0, keepdims=True)
+    >>> GENERATORS.find("median").takes_k
+    False
+    >>> GENERATORS.remove("median")
+    """
+
+    def register(function: Callable[..., Any]) -> Callable[..., Any]:
+        GENERATORS.add(name, Generator(name, function, **properties))
+        return function
+
+    return register
+
+
+def load_library_of(gen: str) -> None:
+    """Import what a GEN would import when it is first called."""
+    library = GENERATORS.find(gen).loads
+    if library:
+        importlib.import_module(library)

@@ -1,0 +1,53 @@
+"""Generators whose proxies are chosen training samples."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from imprint.method.generate.registry import Random, generator
+
+
+@generator("random", seeded=True, samples=True, prefix=True)
+def random_samples(x: np.ndarray, k: int, random: Random, shared: None) -> np.ndarray:
+    """K samples drawn without replacement. Returns (k,) row numbers."""
+    return random.generator().permutation(len(x))[:k]
+
+
+@generator("fps", seeded=True, samples=True, prefix=True)
+def farthest_points(x: np.ndarray, k: int, random: Random, shared: None) -> np.ndarray:
+    """K samples, each the farthest from those before it (Gonzalez 1985). Returns (k,) row numbers.
+
+    The first is drawn at random. Costs O(k n d): the distance to the chosen set is kept, not recomputed.
+    A chosen sample is never chosen again, even among duplicates.
+    """
+    x = x - x.mean(axis=0)  # a shared offset would cost the digits that tell samples apart
+    lengths = np.einsum("nd,nd->n", x, x)
+
+    def squared_distances(i: int) -> np.ndarray:
+        return lengths + lengths[i] - 2 * (x @ x[i])
+
+    chosen = [int(random.generator().integers(len(x)))]
+    nearest = squared_distances(chosen[0])
+    nearest[chosen[0]] = -np.inf
+    while len(chosen) < k:
+        chosen.append(int(nearest.argmax()))
+        np.minimum(nearest, squared_distances(chosen[-1]), out=nearest)
+        nearest[chosen[-1]] = -np.inf
+    return np.array(chosen)
+
+
+@generator("cov_max", samples=True, prefix=True)
+def largest_covariance(x: np.ndarray, k: int, random: Random, shared: None) -> np.ndarray:
+    """Choose the k samples with the largest column sum of the n x n sample covariance. Returns (k,) row numbers.
+
+    Samples are the variables, features the observations. The sum of column j is <s, x_j - mean(x_j)> / (d - 1)
+    with s the sum of the row-centred samples, so the matrix is never built: O(n d).
+    """
+    centred = x - x.mean(axis=1, keepdims=True)
+    return np.argsort(-(centred @ centred.sum(axis=0)), kind="stable")[:k]
+
+
+@generator("all", takes_k=False, samples=True, exact_updates=True)
+def all_samples(x: np.ndarray, k: int, random: Random, shared: None) -> np.ndarray:
+    """Every sample of the class. Returns (n,) row numbers."""
+    return np.arange(len(x))

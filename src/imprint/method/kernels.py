@@ -1,0 +1,118 @@
+"""Compiled loops of the grid engine: Manhattan distances, the m smallest keys of each row, the neighbours' votes."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit, prange
+
+CHUNK = 64  # columns whose smallest key is compared at once with the m-th best so far
+
+
+@njit(parallel=True, fastmath=True, cache=True)
+def manhattan(x: np.ndarray, p: np.ndarray, out: np.ndarray) -> None:  # pragma: no cover
+    """Minus the Manhattan distances of x (n, d) to p (q, d), into out (n, q); all float32.
+
+    Four rows at once share each load of p; 64 rows of p stay in the cache for 32 rows of x.
+    """
+    n, d = x.shape
+    for block in prange((n + 31) // 32):
+        last = min(n, 32 * block + 32)
+        for tile in range(0, len(p), 64):
+            stop = min(len(p), tile + 64)
+            i = 32 * block
+            while i + 4 <= last:
+                for j in range(tile, stop):
+                    a = b = c = e = np.float32(0)
+                    for t in range(d):
+                        v = p[j, t]
+                        a += abs(x[i, t] - v)
+                        b += abs(x[i + 1, t] - v)
+                        c += abs(x[i + 2, t] - v)
+                        e += abs(x[i + 3, t] - v)
+                    out[i, j], out[i + 1, j], out[i + 2, j], out[i + 3, j] = -a, -b, -c, -e
+                i += 4
+            while i < last:
+                for j in range(tile, stop):
+                    a = np.float32(0)
+                    for t in range(d):
+                        a += abs(x[i, t] - p[j, t])
+                    out[i, j] = -a
+                i += 1
+
+
+@njit(parallel=True, fastmath={"nnan", "ninf", "nsz", "contract", "reassoc"}, cache=True)
+def select(
+    products: np.ndarray,
+    start: int,
+    end: int,
+    first: int,
+    lengths: np.ndarray,
+    scale: np.ndarray,
+    offset: np.ndarray,
+    keys: np.ndarray,
+    neighbours: np.ndarray,
+    values: np.ndarray,
+) -> None:  # pragma: no cover
+    """Merge columns start..end of `products` (n, P) into the m nearest of each row found so far, in place.
+
+    Column j is proxy first + j - start of its set, with key lengths[row] * offset[proxy] - scale[proxy] * product.
+    keys, neighbours, values: (n, m) float32, int32, float32, ascending by key; keys start at infinity. A tie goes
+    to the proxy with the lower number, so columns must come in order. `values` keeps the products.
+    """
+    m = keys.shape[1]
+    for i in prange(products.shape[0]):
+        row = products[i]
+        length = lengths[i]
+        worst = keys[i, m - 1]
+        for chunk in range(start, end, CHUNK):
+            stop = min(chunk + CHUNK, end)
+            shift = first - start
+            smallest = np.float32(np.inf)
+            for j in range(chunk, stop):
+                smallest = min(smallest, length * offset[j + shift] - scale[j + shift] * row[j])
+            if smallest >= worst:
+                continue
+            for j in range(chunk, stop):
+                key = length * offset[j + shift] - scale[j + shift] * row[j]
+                if key < worst:
+                    at = m - 1
+                    while at > 0 and keys[i, at - 1] > key:
+                        keys[i, at] = keys[i, at - 1]
+                        neighbours[i, at] = neighbours[i, at - 1]
+                        values[i, at] = values[i, at - 1]
+                        at -= 1
+                    keys[i, at] = key
+                    neighbours[i, at] = j + shift
+                    values[i, at] = row[j]
+                    worst = keys[i, m - 1]
+
+
+@njit(parallel=True, cache=True)
+def vote(
+    labels: np.ndarray, weights: np.ndarray, classes: int, ms: np.ndarray
+) -> np.ndarray:  # pragma: no cover
+    """Class with the largest sum of weights among the first m neighbours, for each of the ascending `ms`.
+
+    labels: (n, M) classes of the neighbours, nearest first. weights: (n, M) positive, or (1, M) for all rows.
+    Returns (len(ms), n) int64. Ties go to the lowest class.
+    """
+    n, most = labels.shape
+    result = np.empty((len(ms), n), np.int64)
+    shared = weights.shape[0] == 1
+    for i in prange(n):
+        tally = np.zeros(classes)
+        best = -1
+        at = 0
+        for j in range(most):
+            label = labels[i, j]
+            tally[label] += weights[0, j] if shared else weights[i, j]
+            if (
+                best < 0
+                or tally[label] > tally[best]
+                or (tally[label] == tally[best] and label < best)
+            ):
+                best = label
+            while at < len(ms) and ms[at] == j + 1:
+                result[at, i] = best
+                at += 1
+    return result

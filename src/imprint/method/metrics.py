@@ -1,0 +1,70 @@
+"""Scores of predictions: accuracy with its interval, balanced accuracy, F1."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Scores of one configuration on one task, all in [0, 1].
+
+    Attributes
+    ----------
+    accuracy : float
+        Share of samples whose class is predicted.
+    accuracy_low, accuracy_high : float
+        Its 95% interval for this number of samples (Wilson 1927).
+    balanced_accuracy : float
+        Mean recall of the classes that have samples.
+    macro_f1 : float
+        Mean F1 of the classes that have samples or are predicted.
+    class_f1 : tuple of float
+        F1 of each class, NaN for one that neither has samples nor is predicted.
+    """
+
+    accuracy: float
+    accuracy_low: float
+    accuracy_high: float
+    balanced_accuracy: float
+    macro_f1: float
+    class_f1: tuple[float, ...]
+
+
+def scores(y: np.ndarray, predicted: np.ndarray, classes: int) -> Scores:
+    """Score predictions, as scikit-learn's metrics do.
+
+    Parameters
+    ----------
+    y : ndarray of shape (n,)
+        Labels in [0, classes).
+    predicted : ndarray of shape (n,)
+        Predictions.
+    classes : int
+        Number of classes.
+
+    Examples
+    --------
+    >>> scores(np.array([0, 0, 1, 1]), np.array([0, 1, 1, 1]), 2).accuracy
+    0.75
+    """
+    confusion = np.bincount(y * classes + predicted, minlength=classes * classes).reshape(
+        classes, classes
+    )
+    right, true, guessed = np.diag(confusion), confusion.sum(axis=1), confusion.sum(axis=0)
+    n = len(y)
+    p = right.sum() / n
+    z = 1.959963984540054  # the normal's 97.5% point
+    centre, half = p + z**2 / (2 * n), z * np.sqrt(p * (1 - p) / n + z**2 / (4 * n**2))
+    with np.errstate(invalid="ignore"):
+        f1 = 2 * right / (true + guessed)
+    return Scores(
+        accuracy=float(p),
+        accuracy_low=float((centre - half) / (1 + z**2 / n)),
+        accuracy_high=float((centre + half) / (1 + z**2 / n)),
+        balanced_accuracy=float((right[true > 0] / true[true > 0]).mean()),
+        macro_f1=float(np.nanmean(f1)),
+        class_f1=tuple(f1.tolist()),
+    )

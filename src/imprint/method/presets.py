@@ -1,0 +1,88 @@
+"""Published methods as named configurations, with the average accuracy that their comparison reports.
+
+The figures are means over 4 FMs and 12 tasks, in percent, from Westerhoff et al. (TMLR 2025, arXiv 2503.14572).
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from imprint.method.configuration import Configuration, Fixed, Scoring
+from imprint.registry import Registry
+
+
+class Preset(NamedTuple):
+    """A published method.
+
+    Attributes
+    ----------
+    label : str
+        How figures and tables name it.
+    configuration : Configuration
+        What it is.
+    published : float
+        Its published mean accuracy in percent.
+    """
+
+    label: str
+    configuration: Configuration
+    published: float
+
+
+BEST_PRODUCT = ("max", "inner_product")
+
+PRESETS: Registry[Preset] = Registry("preset")
+PRESETS.add(
+    "qi",
+    Preset(
+        "Qi et al. 2018",
+        Configuration("l2", "mean", Fixed(1), Scoring("l2", "l2", *BEST_PRODUCT)),
+        86.79,
+    ),
+)
+PRESETS.add(
+    "hosoda",
+    Preset(
+        "Hosoda et al. 2024",
+        Configuration("none", "mean", Fixed(1), Scoring("quantile", "none", *BEST_PRODUCT)),
+        82.90,
+    ),
+)
+PRESETS.add(
+    "janson",
+    Preset(
+        "Janson et al. 2022",
+        Configuration(
+            "none", "mean", Fixed(1), Scoring("none", "none", "mnn", "euclidean", "uniform", 1)
+        ),
+        86.64,
+    ),
+)
+PRESETS.add(
+    "westerhoff",
+    Preset(
+        "Westerhoff et al. 2025",
+        Configuration("l2", "kmeans", Fixed(20), Scoring("l2", "l2", *BEST_PRODUCT)),
+        91.06,
+    ),
+)
+PRESETS.add(
+    "oracle",
+    Preset(
+        "Least squares (oracle)",
+        Configuration("none", "ls", Fixed(1), Scoring("none", "none", *BEST_PRODUCT)),
+        94.54,
+    ),
+)
+
+
+def published() -> dict[str, dict[str, object]]:
+    """The presets as tables and figures take them: label, published mean accuracy, and the fields of the method."""
+    return {
+        name: {
+            "label": preset.label,
+            "published": preset.published,
+            **preset.configuration.columns(),
+        }
+        for name, preset in PRESETS.items()
+    }

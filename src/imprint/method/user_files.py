@@ -1,0 +1,56 @@
+"""Components in Python files of the user's: GENs, NORMs and distances."""
+
+from __future__ import annotations
+
+import importlib.util
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from imprint.errors import UserError
+from imprint.method.distances import DISTANCES
+from imprint.method.generate import GENERATORS
+from imprint.method.normalize import NORMS
+from imprint.registry import Registry
+
+REGISTRIES: tuple[Registry[Any], ...] = (GENERATORS, NORMS, DISTANCES)
+
+
+def load_file(path: str | Path) -> None:
+    """Register the components of a Python file, once.
+
+    Raises
+    ------
+    UserError
+        If the file is missing, fails, registers nothing, or takes a name that is taken. Nothing of it
+        stays registered then.
+    """
+    file = Path(path).resolve()
+    if any(entry.file == str(file) for registry in REGISTRIES for entry in registry.values()):
+        return
+    if not file.is_file():
+        raise UserError(
+            f"{path} does not exist; it would be a Python file that registers a GEN, NORM or distance"
+        )
+    before = [set(registry) for registry in REGISTRIES]
+    spec = importlib.util.spec_from_file_location(f"imprint_components_{file.stem}", file)
+    assert spec is not None and spec.loader is not None
+    try:
+        spec.loader.exec_module(importlib.util.module_from_spec(spec))
+    except Exception as error:
+        for registry, names in zip(REGISTRIES, before, strict=True):
+            for name in set(registry) - names:
+                registry.remove(name)
+        if isinstance(error, UserError):
+            raise UserError(f"{path}: {error}") from None
+        raise UserError(f"{path} cannot be loaded ({type(error).__name__}: {error})") from error
+    added = 0
+    for registry, names in zip(REGISTRIES, before, strict=True):
+        for name in set(registry) - names:
+            registry.replace(name, replace(registry[name], file=str(file)))
+            added += 1
+    if not added:
+        raise UserError(
+            f"{path} registers no component; put @generator('name') from imprint.method.generate, "
+            "@normalization('name') or @distance('name') above a function"
+        )

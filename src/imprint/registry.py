@@ -1,0 +1,97 @@
+"""One registry for every kind of component: GEN, NORM, distance, dataset source, FM source, table, figure."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Generic, TypeVar
+
+from imprint.errors import UserError
+
+T = TypeVar("T")
+
+
+def suggestion(name: object, known: Iterable[object]) -> str:
+    """`" (did you mean 'x'?)"` if a known name is close to `name`, else an empty text."""
+    close = difflib.get_close_matches(str(name), [str(entry) for entry in known], n=1)
+    return f" (did you mean '{close[0]}'?)" if close else ""
+
+
+def unknown(kind: str, name: object, known: Iterable[object]) -> str:
+    """The message for a name that is not among the known ones."""
+    names = [str(entry) for entry in known]
+    return f"unknown {kind} '{name}'; known: {', '.join(names) or 'none'}{suggestion(name, names)}"
+
+
+class Registry(Mapping[str, T], Generic[T]):
+    """Components of one kind by name, in the order in which they were registered.
+
+    An entry carries every property of the component that other code needs, so that no code
+    compares names.
+
+    Parameters
+    ----------
+    kind : str
+        What messages call one entry, such as "GEN" or "dataset source".
+
+    Examples
+    --------
+    >>> colours = Registry("colour")
+    >>> colours.add("red", "#d00")
+    >>> colours.find("rad")
+    Traceback (most recent call last):
+    ...
+    imprint.errors.UserError: unknown colour 'rad'; known: red (did you mean 'red'?)
+    """
+
+    def __init__(self, kind: str) -> None:
+        self.kind = kind
+        self._entries: dict[str, T] = {}
+
+    def add(self, name: str, entry: T) -> None:
+        """Register `entry`.
+
+        Raises
+        ------
+        UserError
+            If the name is taken, or is no identifier: names stand in paths and columns.
+        """
+        if not name.isidentifier():
+            raise UserError(
+                f"{self.kind} '{name}': a name has letters, digits and underscores only"
+            )
+        if name in self._entries:
+            raise UserError(f"there is a {self.kind} '{name}' already; choose another name")
+        self._entries[name] = entry
+
+    def remove(self, name: str) -> None:
+        """Take back a registration; used when the file that made it fails."""
+        del self._entries[name]
+
+    def replace(self, name: str, entry: T) -> None:
+        """Put another entry in the place of a registered one."""
+        self.find(name)
+        self._entries[name] = entry
+
+    def find(self, name: object) -> T:
+        """The entry of that name; a `UserError` with the known names if there is none."""
+        if name not in self._entries:
+            raise UserError(unknown(self.kind, name, self._entries))
+        return self._entries[str(name)]
+
+    def names(self, **properties: Any) -> tuple[str, ...]:
+        """The names of the entries whose attributes have these values; all without any."""
+        return tuple(
+            name
+            for name, entry in self._entries.items()
+            if all(getattr(entry, key) == value for key, value in properties.items())
+        )
+
+    def __getitem__(self, name: str) -> T:
+        return self._entries[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._entries)
+
+    def __len__(self) -> int:
+        return len(self._entries)

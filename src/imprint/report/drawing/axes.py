@@ -1,0 +1,153 @@
+"""Axes that figures share: scales, ticks that have room, and labels around panels."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from imprint.report.drawing.style import GREY, INK, setting, small_size
+from imprint.report.drawing.text import text_width
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+
+def k_axis(
+    axes: Axes, ks: Sequence[int], inches: float, names: Mapping[int, str] | None = None
+) -> None:
+    """Make the x axis logarithmic with a tick for each number that was run.
+
+    Parameters
+    ----------
+    axes : Axes
+        The panel.
+    ks : sequence of int
+        The numbers.
+    inches : float
+        Width of the panel inside its axes. Labels that would touch are left out, never those of both ends.
+    names : mapping, optional
+        Labels of numbers that stand for something else.
+    """
+    ks = sorted(set(ks))
+    axes.set_xscale("log")
+    axes.minorticks_off()
+    axes.set_xlim(ks[0] / 1.15, ks[-1] * 1.15)
+    at = np.log(ks) / np.log(ks[-1] / ks[0] * 1.15**2) * inches
+    words = [(names or {}).get(k, str(k)) for k in ks]
+    halves = [(text_width(word, small_size()) + 0.03) / 2 for word in words]
+    labels = [words[0], *[""] * (len(ks) - 1)]
+    taken = np.inf  # left end of the label before
+    for i in range(len(ks) - 1, 0, -1):
+        if at[i] + halves[i] <= taken and at[i] - halves[i] >= at[0] + halves[0]:
+            labels[i], taken = words[i], at[i] - halves[i]
+    axes.set_xticks(ks, labels)
+
+
+def d_axis(axes: Axes, ds: Sequence[int], inches: float) -> None:
+    """Give the x axis a tick for each d, and as many labels as have room in so many inches."""
+    step = int(np.ceil(len(ds) * (text_width(str(ds[-1]), small_size()) + 0.04) / inches))
+    axes.set_xticks(ds, [str(d) if i % step == 0 else "" for i, d in enumerate(ds)])
+    axes.set_xlim(ds[0] - 0.3, ds[-1] + 0.3)
+
+
+def percent_axis(axes: Axes) -> None:
+    """Give an accuracy axis round ticks, and never a range so narrow that noise looks like an effect."""
+    from matplotlib.ticker import MaxNLocator
+
+    low, high = axes.get_ylim()
+    if high - low < 3:
+        low, high = (low + high) / 2 - 1.5, (low + high) / 2 + 1.5
+    above = 100 + 0.04 * (high - low)  # half a marker at 100 %
+    axes.set_ylim(max(low, -1), min(high, above))
+    axes.yaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
+
+
+def log_axis(axes: Axes, name: Literal["x", "y"]) -> None:
+    """Make an axis logarithmic, with plain numbers at 1, 2 and 5."""
+    from matplotlib.ticker import LogLocator, NullLocator, StrMethodFormatter
+
+    if name == "x":
+        axes.set_xscale("log")
+    else:
+        axes.set_yscale("log")
+    axis = axes.xaxis if name == "x" else axes.yaxis
+    axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axis.set_minor_locator(NullLocator())
+    axis.set_major_formatter(StrMethodFormatter("{x:g}"))
+
+
+def label_across(axes: Axes, text: str, columns: int) -> None:
+    """Name the x axis that a row of so many panels shares: under the first one, centred over all."""
+    axes.set_xlabel(" ")  # room for it
+    down = 3.5 + 2 * setting("axes.labelpad") + 1.15 * small_size()
+    label = axes.annotate(
+        text,
+        (columns / 2 + 0.1 * (columns - 1), 0),
+        (0, -down),
+        xycoords="axes fraction",
+        textcoords="offset points",
+        ha="center",
+        va="top",
+        annotation_clip=False,
+    )
+    label.set_in_layout(False)
+
+
+def row_title(axes: Axes, name: str) -> None:
+    """Write the name of a row of panels at the right of its last one."""
+    axes.annotate(
+        name,
+        (1, 0.5),
+        (5, 0),
+        "axes fraction",
+        "offset points",
+        rotation=270,
+        va="center",
+        fontweight="bold",
+    )
+
+
+def label_right(axes: Axes, levels: Mapping[str, float], inches: float) -> None:
+    """Write names at the right of a panel near their y, moved apart and each tied to its y by a line.
+
+    Set the limits and scales of the panel before; `inches` is its height inside its axes.
+    """
+    heights = [
+        axes.transLimits.transform(axes.transScale.transform((1, y)))[1] for y in levels.values()
+    ]
+    moved = spread(heights, 1.15 * small_size() / 72 / inches)
+    for name, height, text_height in zip(levels, heights, moved, strict=True):
+        axes.annotate(
+            name,
+            (1, height),
+            (1 + 0.12 / inches, text_height),
+            "axes fraction",
+            "axes fraction",
+            va="center",
+            fontsize=small_size(),
+            color=INK,
+            arrowprops={
+                "arrowstyle": "-",
+                "color": GREY,
+                "linewidth": 0.4,
+                "shrinkA": 1,
+                "shrinkB": 0,
+            },
+            annotation_clip=False,
+        )
+
+
+def spread(positions: Sequence[float], gap: float) -> np.ndarray:
+    """Positions moved as little as possible, so that they are `gap` apart and, if there is room, within 0 and 1."""
+    from scipy.optimize import isotonic_regression
+
+    if not len(positions):
+        return np.empty(0)
+    order = np.argsort(positions, kind="stable")
+    steps = gap * np.arange(len(order))
+    moved = isotonic_regression(np.asarray(positions, float)[order] - steps).x
+    spaced = np.empty(len(order))
+    spaced[order] = np.clip(moved, 0, max(0, 1 - steps[-1])) + steps
+    return spaced

@@ -1,0 +1,113 @@
+"""The style of all figures: widths, sizes of text and lines, and matplotlib settings.
+
+A figure is laid out for the width at which it is printed, so that its smallest text has 6 points there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from matplotlib.typing import RcKeyType
+
+WIDTHS = {"column": 3.4, "page": 7.0}  # inches
+DPI = 300
+INK, GREY = "#222222", "#767676"
+FONT = "DejaVu Sans"
+
+RC: dict[RcKeyType, Any] = {
+    "axes.axisbelow": True,
+    "axes.edgecolor": GREY,
+    "axes.grid": True,
+    "axes.labelcolor": INK,
+    "axes.linewidth": 0.6,
+    "axes.spines.right": False,
+    "axes.spines.top": False,
+    "axes.titlepad": 4,
+    "figure.dpi": DPI,
+    "font.family": FONT,
+    "grid.color": "#E3E3E3",
+    "grid.linewidth": 0.5,
+    "legend.frameon": False,
+    "legend.handlelength": 2.6,
+    "pdf.fonttype": 42,
+    "text.color": INK,
+    "xtick.color": GREY,
+    "xtick.labelcolor": INK,
+    "xtick.major.width": 0.6,
+    "ytick.color": GREY,
+    "ytick.labelcolor": INK,
+    "ytick.major.width": 0.6,
+}
+
+
+class _Sizes(NamedTuple):
+    """Sizes in points."""
+
+    font: float
+    title: float
+    small: float
+    legend: float
+    pad: float
+    line: float
+    marker: float
+
+
+SIZES = {
+    "column": _Sizes(7, title=8.5, small=6, legend=6.5, pad=2.5, line=1.0, marker=3.0),
+    "page": _Sizes(8, title=9.5, small=7, legend=7.5, pad=3.5, line=1.2, marker=3.6),
+}
+
+
+def _settings(width: str) -> dict[RcKeyType, Any]:
+    sizes = SIZES[width]
+    return {
+        **RC,
+        "axes.labelpad": sizes.pad,
+        "axes.labelsize": sizes.font,
+        "axes.titlesize": sizes.font,
+        "figure.figsize": (WIDTHS[width], 3),
+        "figure.titlesize": sizes.title,
+        "font.size": sizes.font,
+        "legend.fontsize": sizes.legend,
+        "legend.title_fontsize": sizes.legend,
+        "lines.linewidth": sizes.line,
+        "lines.markersize": sizes.marker,
+        "xtick.labelsize": sizes.small,
+        "xtick.major.pad": sizes.pad,
+        "ytick.labelsize": sizes.small,
+        "ytick.major.pad": sizes.pad,
+    }
+
+
+@contextmanager
+def applied(width: str = "column") -> Iterator[None]:
+    """The style for what is drawn inside, on figures of the width `column` (3.4 inches) or `page` (7 inches)."""
+    import matplotlib
+
+    with matplotlib.rc_context(_settings(width)):
+        yield
+
+
+def setting(name: RcKeyType) -> Any:
+    """A matplotlib setting of the style in use."""
+    import matplotlib
+
+    return matplotlib.rcParams[name]
+
+
+def figure_width() -> float:
+    """Width of a figure in inches."""
+    return setting("figure.figsize")[0]
+
+
+def small_size() -> float:
+    """Size of the smallest text in points."""
+    return setting("xtick.labelsize")
+
+
+def panels_across(inches: float, most: int) -> int:
+    """How many panels of at least so many inches fit beside each other, at most `most`."""
+    return max(1, min(most, int(figure_width() / inches)))

@@ -1,0 +1,56 @@
+"""Text measured in inches: wrapped, shortened and broken so that it fits."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from imprint.report.drawing.style import FONT, setting
+
+ELLIPSIS = "\N{HORIZONTAL ELLIPSIS}"
+
+
+def text_width(text: str, size: float, weight: str = "normal") -> float:
+    """Width of a line of text of so many points, in inches."""
+    from matplotlib.font_manager import FontProperties
+    from matplotlib.textpath import text_to_path
+
+    font = FontProperties(family=FONT, size=size, weight=weight)
+    return text_to_path.get_text_width_height_descent(text, font, ismath=False)[0] / 72
+
+
+def wrap(text: str, inches: float, size: float, weight: str = "normal") -> list[str]:
+    """The lines of a text, none wider than so many inches unless it is one word."""
+    lines: list[str] = []
+    for word in text.split():
+        longer = f"{lines[-1]} {word}" if lines else word
+        if lines and text_width(longer, size, weight) <= inches:
+            lines[-1] = longer
+        else:
+            lines.append(word)
+    return lines
+
+
+def shorten(text: str, inches: float, size: float) -> str:
+    """The text, cut to so many inches with an ellipsis if it is wider."""
+    short = text
+    while len(short) > 1 and text_width(short, size) > inches:
+        short = short.rstrip(ELLIPSIS)[:-1] + ELLIPSIS
+    return short
+
+
+def break_name(name: str, inches: float) -> str:
+    """A long name on several lines of so many inches, broken after - _ . / or a space."""
+    size, lines = setting("font.size"), [""]
+    for piece in re.findall(r"[^-_./ ]*[-_./ ]?", name):
+        if lines[-1] and text_width((lines[-1] + piece).strip(), size, "bold") > inches:
+            lines.append("")
+        lines[-1] += piece
+    return "\n".join(line.strip() for line in lines)
+
+
+def add_halo(text: Any) -> None:
+    """Give a text a white rim, so that it can be read on points."""
+    from matplotlib.patheffects import withStroke
+
+    text.set_path_effects([withStroke(linewidth=1.6, foreground="white")])

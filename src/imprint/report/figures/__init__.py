@@ -1,0 +1,55 @@
+"""Figures of a study. `FIGURES` holds them by name; each is one function in a module of its own.
+
+A figure of an experiment is drawn from three things:
+
+scores
+    A row per cell (a method on one task), draw and seed: fm, task, family, d, draw, shots, norm_pre, gen, k,
+    norm_post, norm_inf, agg, distance, weighting, m, seed, accuracy (0 to 1), and columns that are not drawn.
+collapse
+    A row per fm, task and draw: fm, task, family, d, draw, nc1, and columns that are not drawn.
+presets
+    The published methods: `imprint.method.presets.published`.
+
+A figure of one FM and task is drawn from the table that its entry names, from the description in that file, with fm
+and task added, and from images: `imprint.study.jobs.tsne` and `imprint.study.jobs.predictions` make these tables.
+
+Importing this package is cheap: matplotlib and pandas are imported by the functions that draw.
+"""
+
+from imprint.report.drawing.saving import save
+from imprint.report.figures import (
+    accuracy_over_k,
+    accuracy_over_k_by_d,
+    best_k_over_d,
+    confusion,
+    critical_difference,
+    critical_difference_agg,
+    critical_difference_gen,
+    few_shot,
+    gain_over_nc1,
+    gallery,
+    nc1_over_d,
+    published_methods,
+    tsne,
+)
+from imprint.report.figures.registry import FIGURES, FigureEntry, figure
+
+__all__ = [
+    "FIGURES",
+    "FigureEntry",
+    "accuracy_over_k",
+    "accuracy_over_k_by_d",
+    "best_k_over_d",
+    "confusion",
+    "critical_difference",
+    "critical_difference_agg",
+    "critical_difference_gen",
+    "few_shot",
+    "figure",
+    "gain_over_nc1",
+    "gallery",
+    "nc1_over_d",
+    "published_methods",
+    "save",
+    "tsne",
+]

@@ -1,0 +1,89 @@
+"""Accuracy against the number of proxies per class when each class is made of d original ones."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from math import ceil
+from typing import TYPE_CHECKING, Any
+
+from imprint.analysis.gens import gens_without_k, shown_gen
+from imprint.analysis.selection import accuracy_over_k, sizes
+from imprint.report.drawing.axes import k_axis, percent_axis
+from imprint.report.drawing.looks import Look, legend_line, shades
+from imprint.report.drawing.panels import family_panels
+from imprint.report.drawing.sheet import legend_below, sheet
+from imprint.report.drawing.style import INK, figure_width, panels_across
+from imprint.report.drawing.text import break_name
+from imprint.report.figures.registry import NO_FAMILY, NothingToShow, Presets, figure
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+TITLE = "Accuracy over k when a class is made of d"
+RING: dict[str, Any] = {
+    "linestyle": "",
+    "marker": "o",
+    "markersize": 7,
+    "fillstyle": "none",
+    "color": INK,
+    "zorder": 4,
+    "clip_on": False,
+}
+
+
+@figure("accuracy_over_k_by_d", title=TITLE, category="Proxies per class")
+def accuracy_over_k_by_d(scores: pd.DataFrame, collapse: pd.DataFrame, presets: Presets) -> Figure:
+    """A panel per FM and "d in 1" family, a line per d, a ring where k = d; of one GEN, k-means if it was run."""
+    families = scores[scores["d"].notna()]
+    if families.empty:
+        raise NothingToShow(NO_FAMILY)
+    table, configuration = accuracy_over_k(families)
+    table = table[~table["gen"].isin(gens_without_k(table))]
+    table = table.dropna(subset="k")  # a k that each task chose has no position
+    if table.empty:
+        raise NothingToShow(
+            "The 'd in 1' tasks were run without a GEN that takes several k. Add kmeans."
+        )
+    gen = shown_gen(table["gen"])
+    table = table[table["gen"] == gen].astype({"k": int, "d": int})
+
+    panels = family_panels(table)
+    looks = shades(sorted(table["d"].unique()))
+    ks = sorted(table["k"].unique())
+    columns = panels_across(1.5, len(panels))
+    across, rows = figure_width() / columns, ceil(len(panels) / columns)
+    values = f"Mean, band from lowest to highest; n = {sizes(families)}"
+    fig = sheet(TITLE, f"GEN {gen}; {configuration}\n{values}", 0.3 + 1.5 * rows)
+    grid = fig.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
+    for i, axes in enumerate(grid.flat):
+        if i >= len(panels):
+            axes.remove()
+            continue
+        family, fm, title = panels[i]
+        _panel(axes, table[(table["family"] == family) & (table["fm"] == fm)], looks)
+        axes.set_title(break_name(title, across - 0.3), fontweight="bold")
+        k_axis(axes, ks, across - 0.4)
+        if i % columns == 0:
+            axes.set_ylabel("Accuracy (%)")
+        if i + columns >= len(panels):
+            axes.set_xlabel("Proxies per class, k")
+            axes.tick_params(labelbottom=True)
+    percent_axis(grid[0, 0])
+    lines = [legend_line(str(d), **look.line()) for d, look in looks.items()]
+    lines.append(legend_line("k = d, where run", **RING))
+    legend_below(fig, lines, title="Original classes per class, d")
+    return fig
+
+
+def _panel(axes: Axes, cell: pd.DataFrame, looks: dict[Hashable, Look]) -> None:
+    for d, rows in cell.groupby("d"):
+        line, look = rows.sort_values("k"), looks[d]
+        axes.fill_between(
+            line["k"], line["low"], line["high"], color=look.colour, alpha=0.13, linewidth=0
+        )
+        axes.plot(line["k"], line["mean"], **look.line())
+        at_d = line[line["k"] == d]
+        if len(at_d):
+            axes.plot(at_d["k"], at_d["mean"], **RING)

@@ -1,0 +1,135 @@
+"""The best number of proxies per class, and the accuracy there, when each class is made of d original ones."""
+
+from __future__ import annotations
+
+from math import ceil
+from typing import TYPE_CHECKING
+
+from imprint.analysis.gens import has_choice_of_k
+from imprint.analysis.matrices import is_value
+from imprint.analysis.selection import shown, sizes
+from imprint.report.drawing.axes import d_axis, label_across, percent_axis
+from imprint.report.drawing.looks import DOTTED_GUIDE, Look, gen_look, legend_line
+from imprint.report.drawing.panels import family_panels
+from imprint.report.drawing.sheet import legend_below, sheet
+from imprint.report.drawing.style import figure_width, panels_across
+from imprint.report.drawing.text import break_name
+from imprint.report.figures.registry import NO_FAMILY, NothingToShow, Presets, figure
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
+
+TITLE = "Best k and its accuracy over d"
+COMPARED = ("mean", "kmeans", "kls", "ls")
+WITH_ONE_PROXY = {"mean": "kmeans", "ls": "kls"}  # GENs that are others with k = 1
+POINTS = {"mean": "s", "ls": "D"}  # markers of GENs that are horizontal lines in other figures
+
+
+@figure("best_k_over_d", title=TITLE, category="Proxies per class")
+def best_k_over_d(scores: pd.DataFrame, collapse: pd.DataFrame, presets: Presets) -> Figure:
+    """Above the best k, below the accuracy there, against d: a column per FM and "d in 1" family, a line per GEN.
+
+    The best k of a draw is the smallest whose accuracy, the mean over seeds, is the highest.
+    """
+    from matplotlib.ticker import MaxNLocator
+
+    families = scores[scores["d"].notna()]
+    if families.empty:
+        raise NothingToShow(NO_FAMILY)
+    rows, configuration = shown(families)
+    rows = rows[rows["gen"].isin(COMPARED) & rows["k"].notna()]
+    if rows.empty:
+        raise NothingToShow(
+            f"The 'd in 1' tasks were run without {', '.join(COMPARED)}. Add kmeans with several k, mean, ls or kls."
+        )
+    best = _best(rows)
+    ds = sorted(best["d"].unique())
+    gens = [gen for gen in COMPARED if is_value(best["gen"], gen).any()]
+    panels = family_panels(best)
+    columns = panels_across(0.8, len(panels))
+    strips = ceil(len(panels) / columns)
+    across = figure_width() / columns
+    values = f"Mean over draws, band from lowest to highest; n = {sizes(families)}{_ks_run(rows)}"
+    fig = sheet(TITLE, f"{configuration}\n{values}", 0.25 + 2.1 * strips)
+    grid = fig.add_gridspec(2 * strips, columns)
+    first: tuple[Axes | None, Axes | None] = (None, None)
+    for i, (family, fm, title) in enumerate(panels):
+        strip, column = divmod(i, columns)
+        upper = fig.add_subplot(grid[2 * strip, column], sharey=first[0])
+        lower = fig.add_subplot(grid[2 * strip + 1, column], sharey=first[1])
+        if i == 0:
+            first = (upper, lower)
+        cell = best[(best["family"] == family) & (best["fm"] == fm)]
+        upper.plot(ds, ds, **DOTTED_GUIDE)
+        for gen in gens:
+            of_gen = cell[cell["gen"] == gen]
+            _line(lower, of_gen, "accuracy", _look(gen))
+            if has_choice_of_k(gen):
+                _line(upper, of_gen, "k", _look(gen))
+        upper.set_title(break_name(title, across - 0.2), fontweight="bold")
+        for axes in (upper, lower):
+            d_axis(axes, ds, across - 0.35)
+            axes.tick_params(labelleft=column == 0, labelbottom=axes is lower)
+        if column == 0:
+            upper.set_ylabel("Best k")
+            lower.set_ylabel("Accuracy (%)")
+            label_across(lower, "Original classes per class, d", min(columns, len(panels) - i))
+    k_panel, accuracy_panel = fig.axes[:2]
+    k_panel.set_ylim(0, None)
+    k_panel.yaxis.set_major_locator(MaxNLocator(5, integer=True))
+    percent_axis(accuracy_panel)
+    norms = dict(rows[["gen", "norm"]].drop_duplicates().to_numpy())
+    legend_below(fig, _legend(gens, norms))
+    return fig
+
+
+def _ks_run(rows: pd.DataFrame) -> str:
+    """The k that each GEN was run with, a line each: the best is one of them."""
+    lines = []
+    for gen in COMPARED:
+        ks = sorted({int(k) for k in rows.loc[is_value(rows["gen"], gen), "k"]})
+        if len(ks) > 1:
+            text = ", ".join(map(str, ks)) if len(ks) < 10 else f"{ks[0]} to {ks[-1]}"
+            lines.append(f"\n{gen} with k = {text}")
+    return "".join(lines)
+
+
+def _best(rows: pd.DataFrame) -> pd.DataFrame:
+    """fm, family, d, draw, gen with its best k (1 where there is no choice) and accuracy (%)."""
+    import pandas as pd
+
+    keys = ["fm", "family", "d", "draw", "gen"]
+    typed = rows.astype({"fm": str, "family": str, "gen": str, "d": int, "draw": int})
+    one = typed[is_value(typed["k"], 1)]
+    for gen, other in WITH_ONE_PROXY.items():
+        if not (typed["gen"] == gen).any():
+            typed = pd.concat([typed, one[one["gen"] == other].assign(gen=gen)])
+    means = typed.groupby([*keys, "k"])["accuracy"].mean().mul(100).reset_index()
+    return means.loc[means.groupby(keys)["accuracy"].idxmax()]
+
+
+def _line(axes: Axes, rows: pd.DataFrame, column: str, look: Look) -> None:
+    line = rows.groupby("d")[column].agg(["mean", "min", "max"]).astype(float)
+    if len(line) == 0:
+        return
+    axes.fill_between(
+        line.index, line["min"], line["max"], color=look.colour, alpha=0.15, linewidth=0
+    )
+    axes.plot(line.index, line["mean"], **look.line())
+
+
+def _look(gen: str) -> Look:
+    look = gen_look(gen)
+    return Look(look.colour, POINTS.get(gen, look.marker), look.dash)
+
+
+def _legend(gens: list[str], norms: dict[str, str]) -> list[Line2D]:
+    """`norms`: NORM and AGG of the GENs that have others than those of the figure, else empty."""
+    lines = []
+    for gen in gens:
+        label = f"{gen} ({norms[gen].split(';')[0]})" if norms.get(gen) else gen
+        lines.append(legend_line(label, **_look(gen).line()))
+    return [*lines, legend_line("k = d", **DOTTED_GUIDE)]

@@ -1,0 +1,36 @@
+"""The comparisons that figures of methods draw."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from imprint.analysis.components import best_of_others
+from imprint.analysis.matrices import accuracy_matrix
+from imprint.analysis.ranking import ComparedMethods, compare_methods
+from imprint.report.figures.registry import NothingToShow, Presets
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def compared_presets(scores: pd.DataFrame, presets: Presets) -> ComparedMethods:
+    """The published methods; `NothingToShow` if there are fewer than two."""
+    matrix = accuracy_matrix(scores, {preset["label"]: preset for preset in presets.values()})
+    return _compared(matrix, "published methods", "Add them to its methods.")
+
+
+def compared_components(scores: pd.DataFrame, component: str) -> ComparedMethods:
+    """All GENs or AGGs, each with the best of the other components; `NothingToShow` if there are fewer than two."""
+    matrix = best_of_others(scores, component).accuracies
+    return _compared(matrix, f"{component}s", f"Add more to its `{component.lower()}`.")
+
+
+def _compared(matrix: pd.DataFrame, kind: str, remedy: str) -> ComparedMethods:
+    result = compare_methods(matrix)
+    if len(result.summary) < 2:
+        raise NothingToShow(f"Fewer than two {kind} have results in this experiment. {remedy}")
+    if not result.rows:
+        raise NothingToShow(
+            f"The {kind} share no FM and task. Add what is missing: all of them on the same ones."
+        )
+    return result

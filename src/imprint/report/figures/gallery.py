@@ -1,0 +1,113 @@
+"""Test images of one cell beside their nearest proxies."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from imprint.report.drawing.looks import COLOURS
+from imprint.report.drawing.sheet import sheet
+from imprint.report.drawing.style import INK, figure_width, small_size
+from imprint.report.drawing.text import shorten
+from imprint.report.figures.registry import figure
+from imprint.report.figures.shown_cell import cell_in_words
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from PIL.Image import Image
+
+    Images = Mapping[str, Callable[[str, str], Image | None]]
+
+TITLE = "Test images and their nearest proxies"
+MISTAKES, ROWS = 4, 7  # at most so many mistakes, and so many rows in all
+SAME_CLASS = {"color": INK, "linewidth": 1.2, "linestyle": "-"}
+OTHER_CLASS = {"color": COLOURS[1], "linewidth": 1.6, "linestyle": (0, (2.5, 1.5))}
+
+
+@figure("gallery", title=TITLE, category="One task", table="predictions", needs_images=True)
+def gallery(predictions: pd.DataFrame, description: Mapping[str, Any], images: Images) -> Figure:
+    """A row per test sample, mistakes first: its image and those of its nearest proxies.
+
+    `images` holds for each dataset a function of split and id; a sample without an image is shown by its id.
+    """
+    chosen = chosen_rows(predictions)
+    names = description["classes"]
+    columns = 1 + len(predictions["near_class"].iloc[0])
+    proxies = (
+        "For a proxy stands the training sample of its class that is nearest to it in direction"
+    )
+    if description["proxies_are_samples"]:
+        proxies = "Proxies are training samples"
+    subtitle = (
+        f"{cell_in_words(description)}\n{proxies}; below are class and {description['value_is']}, framed in dashes "
+        f"where the class is not the true one. {len(chosen)} of {len(predictions):,} test samples, mistakes first"
+    )
+    size = figure_width() / (columns + 0.35)
+    fig = sheet(TITLE, subtitle, 0.2 + (size + 0.26) * len(chosen))
+    grid = fig.subplots(len(chosen), columns, squeeze=False)
+    for panels, sample in zip(grid, predictions.iloc[chosen].to_dict("records"), strict=True):
+        true, predicted = sample["true"], sample["predicted"]
+        verdict = "right" if true == predicted else f"as {names[predicted]}"
+        image = _image(images, sample["dataset"], "test", sample["id"])
+        _show(panels[0], image, sample["id"], (names[true], verdict), size)
+        panels[0].xaxis.label.set_fontweight("bold")
+        near = zip(
+            sample["near_class"],
+            sample["near_dataset"],
+            sample["near_id"],
+            sample["near_value"],
+            strict=True,
+        )
+        for axes, (label, dataset, name, value) in zip(panels[1:], near, strict=True):
+            image = _image(images, dataset, "train", name)
+            _show(axes, image, name, (names[label], f"{value:.3f}"), size)
+            frame = SAME_CLASS if label == true else OTHER_CLASS
+            axes.spines[:].set(visible=True, **frame)
+    titles = ["test", "nearest", *(f"{i}." for i in range(2, columns))]
+    for axes, title in zip(grid[0], titles, strict=True):
+        axes.set_title(title, fontweight="bold")
+    return fig
+
+
+def chosen_rows(predictions: pd.DataFrame) -> list[int]:
+    """The rows that a gallery shows: some mistakes, then some that are right, the same every time.
+
+    Of each kind one of every class comes before a second of any.
+    """
+    order = np.random.default_rng(0).permutation(len(predictions))
+    right = (predictions["true"] == predictions["predicted"]).to_numpy()[order]
+    wrong = _varied(order[~right], predictions["true"], MISTAKES)
+    return [*wrong, *_varied(order[right], predictions["true"], ROWS - len(wrong))]
+
+
+def _varied(order: np.ndarray, classes: pd.Series, most: int) -> list[int]:
+    """At most so many rows: the first of each class before the second of any."""
+    ordered = classes.iloc[order]
+    turn = ordered.groupby(ordered).cumcount().to_numpy()
+    return [int(i) for i in order[np.argsort(turn, kind="stable")][:most]]
+
+
+def _image(images: Images, dataset: str, split: str, name: str) -> Image | None:
+    return images[dataset](split, name) if dataset in images else None
+
+
+def _show(
+    axes: Axes, image: Image | None, name: str, words: tuple[str, str], inches: float
+) -> None:
+    """Show an image, or else its name, with words below it."""
+    axes.set(xticks=[], yticks=[])
+    axes.grid(visible=False)
+    lines = [shorten(word, inches, small_size()) for word in words]
+    axes.set_xlabel("\n".join(lines), fontsize=small_size(), labelpad=1.5, linespacing=1.0)
+    axes.set_box_aspect(1)
+    if image is None:
+        pieces = [name[i : i + 8] for i in range(0, len(name), 8)]
+        text = "\n".join(pieces[-4:])  # paths differ at their ends
+        axes.text(0.5, 0.5, text, ha="center", va="center", fontsize=small_size())
+        axes.set(xlim=(0, 1), ylim=(0, 1))
+        return
+    axes.imshow(np.asarray(image.convert("RGB")), interpolation="nearest", aspect="auto")

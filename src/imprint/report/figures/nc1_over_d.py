@@ -1,0 +1,89 @@
+"""Neural collapse (NC1) when each class is made of d original ones."""
+
+from __future__ import annotations
+
+from math import ceil
+from typing import TYPE_CHECKING
+
+from imprint.analysis.selection import natural_order
+from imprint.report.drawing.axes import d_axis, label_right, log_axis
+from imprint.report.drawing.looks import legend_line, numbered_look
+from imprint.report.drawing.sheet import legend_below, sheet
+from imprint.report.drawing.style import INK, figure_width, panels_across
+from imprint.report.figures.registry import NO_FAMILY, NothingToShow, Presets, figure
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+TITLE = "Neural collapse against d"
+LOG_FROM = 10  # a wider ratio of highest to lowest NC1 asks for a logarithmic axis
+
+
+@figure("nc1_over_d", title=TITLE, category="Neural collapse")
+def nc1_over_d(scores: pd.DataFrame, collapse: pd.DataFrame, presets: Presets) -> Figure:
+    """A panel per FM: NC1 against d, a line per "d in 1" family, and at the right the other tasks by name."""
+    known = collapse.dropna(subset="nc1").astype({"fm": str, "task": str, "family": str})
+    families, others = known[known["d"].notna()], known[known["d"].isna()]
+    if families.empty:
+        raise NothingToShow(NO_FAMILY)
+    fms, names = natural_order(known["fm"]), natural_order(families["family"])
+    columns = panels_across(2.4, len(fms))
+    rows = ceil(len(fms) / columns)
+    height = max(1.2, 0.11 * others["task"].nunique())
+    draws = families["draw"].nunique()
+    count = f"{draws} draw" if draws == 1 else f"{draws} draws"
+    subtitle = f"Line: {', '.join(names)}; mean, band from lowest to highest, n = {count}"
+    if len(others):
+        subtitle += ". Right: the other tasks"
+    fig = sheet(TITLE, subtitle, 0.25 + (height + 0.25) * rows)
+    grid = fig.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
+    ds = sorted(families["d"].astype(int).unique())
+    _nc1_scale(grid[0, 0], known["nc1"])
+    for i, axes in enumerate(grid.flat):
+        if i >= len(fms):
+            axes.remove()
+            continue
+        _lines(axes, families[families["fm"] == fms[i]], names)
+        axes.set_title(fms[i], fontweight="bold")
+        if i % columns == 0:
+            axes.set_ylabel("NC1 (0 = collapsed)")
+        if i + columns >= len(fms):
+            axes.set_xlabel("Original classes per class, d")
+            axes.tick_params(labelbottom=True)
+        d_axis(axes, ds, figure_width() / columns - 1.4)
+    for axes, fm in zip(grid.flat, fms, strict=False):
+        _other_tasks(axes, others[others["fm"] == fm], height)
+    if len(names) > 1:
+        lines = [legend_line(name, **numbered_look(i).line()) for i, name in enumerate(names)]
+        legend_below(fig, lines, title="Family")
+    return fig
+
+
+def _lines(axes: Axes, families: pd.DataFrame, names: list[str]) -> None:
+    groups = families.astype({"d": int}).groupby(["family", "d"])["nc1"].agg(["mean", "min", "max"])
+    for family, line in groups.reset_index("d").groupby("family"):
+        look = numbered_look(names.index(str(family)))
+        axes.fill_between(
+            line["d"], line["min"], line["max"], color=look.colour, alpha=0.2, linewidth=0
+        )
+        axes.plot(line["d"], line["mean"], **look.line())
+
+
+def _other_tasks(axes: Axes, others: pd.DataFrame, height: float) -> None:
+    """Mark the tasks without a d at the right edge and name them."""
+    levels = others.groupby("task")["nc1"].mean()
+    edge = axes.get_yaxis_transform()
+    for level in levels:
+        axes.plot([1, 1.012], [level] * 2, transform=edge, color=INK, clip_on=False)
+    label_right(axes, dict(levels), height)
+
+
+def _nc1_scale(axes: Axes, values: pd.Series) -> None:
+    """An NC1 axis that holds all values, logarithmic where they span more than one order of magnitude."""
+    if values.min() <= 0 or values.max() / values.min() < LOG_FROM:
+        axes.set_ylim(0, 1.05 * values.max())
+        return
+    axes.set_ylim(values.min() / 1.2, 1.2 * values.max())
+    log_axis(axes, "y")

@@ -1,0 +1,40 @@
+"""Tables of a study. `TABLES` holds them by name; each is one function in a module of its own.
+
+A table is made of what a figure is drawn from (see `imprint.report.figures`): scores, collapse and presets, whose
+`published` is the mean accuracy (%) in the paper, over 4 FMs x 12 tasks. It is a frame of exact numbers; its column
+`note` says in the first row what a reader must know. `save` rounds the numbers and sets the note below the table.
+
+Importing this package is cheap: pandas is imported by the functions that make a table.
+"""
+
+from imprint.report.tables import (
+    accuracy_over_k,
+    agg,
+    choice_of_k,
+    configurations,
+    gen,
+    neural_collapse,
+    norm,
+    published_methods,
+    runtime,
+    statistics,
+)
+from imprint.report.tables.registry import TABLES, TableEntry, table
+from imprint.report.tables.writing import save
+
+__all__ = [
+    "TABLES",
+    "TableEntry",
+    "accuracy_over_k",
+    "agg",
+    "choice_of_k",
+    "configurations",
+    "gen",
+    "neural_collapse",
+    "norm",
+    "published_methods",
+    "runtime",
+    "save",
+    "statistics",
+    "table",
+]

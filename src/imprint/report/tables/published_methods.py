@@ -1,0 +1,53 @@
+"""The published methods ranked."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from imprint.analysis.intervals import mean_intervals
+from imprint.analysis.matrices import accuracy_matrix
+from imprint.analysis.ranking import identical, rank_methods
+from imprint.analysis.selection import rule
+from imprint.report.tables.notes import with_note
+from imprint.report.tables.registry import Presets, table
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@table("published_methods", title="Published methods", category="Methods")
+def published_methods(
+    scores: pd.DataFrame, collapse: pd.DataFrame, presets: Presets
+) -> pd.DataFrame:
+    """A row per published method, the best mean rank first; over the (FM, task) that all of them have.
+
+    A method without any result comes last, with its published accuracy alone.
+    """
+    import pandas as pd
+
+    methods = {preset["label"]: preset for preset in presets.values()}
+    result = rank_methods(accuracy_matrix(scores, methods))
+    order = [*result.summary.index, *(name for name in methods if name not in result.summary.index)]
+    low, high = mean_intervals(result.accuracies.to_numpy())
+    measured = result.summary.assign(low=low, high=high).reindex(order)
+    keys = ["norm_pre", "gen", "k", "norm_post", "norm_inf", "published"]
+    settings = pd.DataFrame([methods[name] for name in order], columns=keys, index=order)
+    frame = pd.DataFrame(
+        {
+            "method": order,
+            "NORMpre": settings["norm_pre"],
+            "GEN": settings["gen"],
+            "k": settings["k"].astype("Int64"),
+            "NORMpost": settings["norm_post"],
+            "NORMinf": settings["norm_inf"],
+            "AGG": [rule(methods[name]) for name in order],
+            "mean rank": measured["mean_rank"],
+            "mean (%)": 100 * measured["mean"],
+            "std (%)": 100 * measured["std"],
+            "95% low (%)": 100 * measured["low"],
+            "95% high (%)": 100 * measured["high"],
+            "FM x task": [result.rows if name in result.summary.index else 0 for name in order],
+            "published mean (%)": settings["published"].astype(float),
+        }
+    )
+    return with_note(frame.reset_index(drop=True), *result.notes, *identical(result.accuracies))

@@ -1,0 +1,53 @@
+"""The registry of tables: a table is one decorated function in a module of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from imprint.registry import Registry
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Presets = Mapping[str, Mapping[str, Any]]
+Make = Callable[["pd.DataFrame", "pd.DataFrame", Presets], "pd.DataFrame"]
+
+
+@dataclass(frozen=True)
+class TableEntry:
+    """A registered table.
+
+    Attributes
+    ----------
+    name : str
+        Its name in configurations and file names.
+    title, category : str
+        How the report lists it.
+    make : callable
+        Makes it of scores, collapse and presets, see `imprint.report.tables`.
+    """
+
+    name: str
+    title: str
+    category: str
+    make: Make
+
+    @property
+    def module(self) -> str:
+        """Where it is defined, without the package's name."""
+        return self.make.__module__.removeprefix("imprint.")
+
+
+TABLES: Registry[TableEntry] = Registry("table")
+
+
+def table(name: str, *, title: str, category: str) -> Callable[[Make], Make]:
+    """Register a function as the table `name`; its caption is `workflow/report/tables/NAME.rst`."""
+
+    def register(make: Make) -> Make:
+        TABLES.add(name, TableEntry(name, title, category, make))
+        return make
+
+    return register

@@ -1,0 +1,213 @@
+"""Blocks of finished work, stored from run to run: an edit costs what it adds, a killed job goes on where it was.
+
+A block is one proxy set, the scores of one proxy set under one scoring, or the collapse of one draw. Each output
+file of the rules that make them has an SQLite file of its own under `cache/` in the results, where blocks lie by a
+digest of all that they depend on: the content of the embeddings and proxies, the parameters, and the code. So
+no block is ever out of date, and all of them can be deleted at any time. There is one file for each output, not
+for each block: a study has hundreds of thousands of blocks, more than the number of files that many clusters allow.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from imprint.store.files import canonical
+
+log = logging.getLogger("imprint")
+
+FOLDER = "cache"  # under the results
+FORMAT = 1  # of these files; those of another format are replaced
+COMMIT_SECONDS = 2  # between two commits: what a kill may cost
+WAIT = 30  # seconds for another process that writes the same file, left over from a killed run
+TABLE = "CREATE TABLE IF NOT EXISTS blocks (key BLOB PRIMARY KEY, value BLOB, digest BLOB, used INTEGER)"
+
+
+def digest(*arrays: np.ndarray | None) -> str:
+    """SHA-256 of the content, type and shape of arrays, in hexadecimal."""
+    content = hashlib.sha256()
+    for array in arrays:
+        if array is not None:
+            content.update(f"{array.dtype}{array.shape}".encode())
+            content.update(np.ascontiguousarray(array).data)
+    return content.hexdigest()
+
+
+def block_key(*values: Any) -> bytes:
+    """The key of a block that depends on these values (JSON)."""
+    return hashlib.sha256(canonical(values).encode()).digest()
+
+
+@dataclass
+class Work:
+    """What a job was asked for, and how much of it had to be computed."""
+
+    requested: int = 0
+    computed: int = 0
+
+    def add(self, computed: bool, count: int = 1) -> None:
+        """Count some blocks."""
+        self.requested += count
+        self.computed += count * computed
+
+    def __str__(self) -> str:
+        return f"{self.requested} requested, {self.computed} computed, {self.requested - self.computed} reused"
+
+
+@dataclass
+class Blocks:
+    """The blocks of one output file, by key. Without a file they live as long as the object.
+
+    A fault of the file costs time, not the job: it is logged, and blocks are computed.
+    """
+
+    file: sqlite3.Connection | None = None
+    pending: dict[bytes, bytes] = field(default_factory=dict)
+    used: set[bytes] = field(default_factory=set)
+    committed: float = field(default_factory=time.monotonic)
+
+    def get(self, key: bytes) -> bytes | None:
+        """A block, or None if it has to be computed, as where its bytes were damaged on disk."""
+        self.used.add(key)
+        if key in self.pending:
+            return self.pending[key]
+        rows = self._execute("SELECT value, digest FROM blocks WHERE key = ?", [(key,)])
+        return rows[0][0] if rows and rows[0][1] == _check(rows[0][0]) else None
+
+    def put(self, key: bytes, value: bytes) -> None:
+        """Store a block; it is on disk some seconds later."""
+        self.used.add(key)
+        self.pending[key] = value
+        if self.file and time.monotonic() - self.committed > COMMIT_SECONDS:
+            self.commit()
+
+    def commit(self) -> None:
+        """Write all blocks to disk, as those of a run that has not ended."""
+        rows = [(key, value, _check(value)) for key, value in self.pending.items()]
+        if rows:
+            self._execute("INSERT OR REPLACE INTO blocks VALUES (?, ?, ?, NULL)", rows)
+            self.pending = {} if self.file else self.pending
+        self.committed = time.monotonic()
+
+    def close(self) -> None:
+        """Commit, and record that a run which ended now used these blocks."""
+        self.commit()
+        now = int(time.time())
+        self._execute(
+            "UPDATE blocks SET used = 0 WHERE used IS NULL", [()]
+        )  # of runs that were killed
+        self._execute("UPDATE blocks SET used = ? WHERE key = ?", [(now, key) for key in self.used])
+
+    def _execute(self, command: str, values: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+        if self.file is None:
+            return []
+        try:
+            with self.file:
+                if command.startswith("SELECT"):
+                    return self.file.execute(command, values[0]).fetchall()
+                self.file.executemany(command, values)
+        except sqlite3.Error as error:
+            log.warning("finished blocks cannot be stored from here on: %s", error)
+            self.file = None
+        return []
+
+
+def _check(value: bytes) -> bytes:
+    return hashlib.blake2b(value, digest_size=8).digest()
+
+
+def blocks_file(results: str | Path, output: str | Path) -> Path:
+    """The file that holds the blocks of an output file."""
+    return Path(results) / FOLDER / Path(output).relative_to(results).with_suffix(".blocks")
+
+
+@contextmanager
+def open_blocks(path: str | Path | None) -> Iterator[Blocks]:
+    """The blocks in the file `path`, for as long as the context lasts."""
+    connection = None
+    try:
+        connection = _open(Path(path)) if path else None
+    except (OSError, sqlite3.Error) as error:
+        log.warning("finished blocks cannot be stored in %s: %s", path, error)
+    blocks = Blocks(connection)
+    try:
+        yield blocks
+    except BaseException:
+        blocks.commit()
+        raise
+    else:
+        blocks.close()
+    finally:
+        if connection:
+            connection.close()
+
+
+def _open(path: Path) -> sqlite3.Connection:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    for again in (False, True):
+        connection = sqlite3.connect(path, timeout=WAIT)
+        try:
+            version = connection.execute("PRAGMA user_version").fetchone()[0]
+            if version not in (0, FORMAT):
+                raise sqlite3.DatabaseError(f"its format is {version}, not {FORMAT}")
+            connection.execute(TABLE)
+            connection.execute(f"PRAGMA user_version = {FORMAT}")
+            connection.execute("SELECT 1 FROM blocks LIMIT 1")
+            break
+        except sqlite3.OperationalError:
+            connection.close()  # locked, read-only, no space: as it is
+            raise
+        except sqlite3.DatabaseError as error:
+            connection.close()
+            if again:
+                raise
+            log.warning("%s is damaged or of another version (%s); it is replaced", path, error)
+            for damaged in (path, path.with_name(path.name + "-journal")):
+                damaged.unlink(missing_ok=True)
+    return connection
+
+
+@dataclass(frozen=True)
+class Content:
+    """One file of blocks: its path, bytes, number of blocks, and how many of them its last run did not use."""
+
+    path: Path
+    size: int
+    blocks: int
+    unused: int
+
+
+def contents(results: str | Path) -> Iterator[Content]:
+    """The files of blocks of a study; one that cannot be read counts no blocks."""
+    for path in sorted((Path(results) / FOLDER).rglob("*.blocks")):
+        blocks, unused = 0, 0
+        try:
+            with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=WAIT)) as file:
+                blocks, unused = file.execute(
+                    "SELECT count(*), count(*) FILTER (WHERE used < (SELECT max(used) FROM blocks)) FROM blocks"
+                ).fetchone()
+        except sqlite3.Error as error:
+            log.warning("%s cannot be read: %s", path, error)
+        yield Content(path, path.stat().st_size, blocks, unused)
+
+
+def prune(content: Content, needed: bool) -> int:
+    """Drop the blocks of a file that its last run did not use, or the file if it is not needed; returns bytes freed."""
+    if not needed:
+        content.path.unlink()
+        return content.size
+    if content.unused:
+        with closing(sqlite3.connect(content.path, timeout=WAIT)) as file:
+            with file:
+                file.execute("DELETE FROM blocks WHERE used < (SELECT max(used) FROM blocks)")
+            file.execute("VACUUM")
+    return content.size - content.path.stat().st_size

@@ -1,0 +1,143 @@
+"""What a file of imprint holds and what it was made from, without reading its arrays."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from imprint.errors import UserError
+
+Facts = dict[str, Any]
+
+
+def describe(path: Path) -> Facts:
+    """Describe a file of embeddings, images, proxies, scores or collapse, a head, or weights.
+
+    Returns
+    -------
+    dict
+        Ready for JSON: `file`, `bytes`, `kind`, and what files of that kind have.
+
+    Raises
+    ------
+    UserError
+        If it is no such file.
+    """
+    readers: dict[str, Callable[[Path], Facts]] = {
+        ".h5": _hdf5,
+        ".hdf5": _hdf5,
+        ".parquet": _parquet,
+        ".safetensors": _safetensors,
+    }
+    if path.is_dir():
+        raise UserError(f"{path} is a folder; name a file")
+    if not path.exists():
+        raise UserError(f"{path} does not exist")
+    if path.suffix not in readers:
+        raise UserError(f"{path}: '{path.suffix}' is none of {', '.join(readers)}")
+    return {"file": str(path), "bytes": path.stat().st_size, **readers[path.suffix](path)}
+
+
+def _hdf5(path: Path) -> Facts:
+    from imprint.store.files import open_hdf5
+
+    with open_hdf5(path) as file:
+        origin = {}
+        if "provenance" in file.attrs:
+            origin["made_from"] = json.loads(file.attrs["provenance"])
+        if "embeddings" in file:
+            return {**_embeddings(file), **origin}
+        shapes = {
+            name: {key: list(group[key].shape) for key in ("embeddings", "images") if key in group}
+            for name, group in file.items()
+            if hasattr(group, "keys")  # no array
+        }
+        groups = {
+            name: shape["embeddings"] for name, shape in shapes.items() if "embeddings" in shape
+        }
+        if groups:
+            return {"kind": "embeddings", "groups": groups}
+        splits = {name: shape["images"] for name, shape in shapes.items() if "images" in shape}
+        if splits:
+            return {"kind": "images", "splits": splits}
+        sets = _proxy_sets(file)
+        if sets:
+            return {"kind": "proxies", "sets": sets, **origin}
+    raise UserError(f"{path} holds neither embeddings, images nor proxies of imprint")
+
+
+def _embeddings(file: Any) -> Facts:
+    names = json.loads(file.attrs.get("class_names", "[]"))
+    rows = file["embeddings"]
+    return {
+        "kind": "embeddings",
+        "samples": rows.shape[0],
+        "dimensions": rows.shape[1],
+        "type": str(rows.dtype),
+        "classes": len(names),
+        "class_names": names,
+        "skipped": int(file.attrs.get("skipped", 0)),
+    }
+
+
+def _proxy_sets(file: Any) -> list[Facts]:
+    """The sets of a file of proxies, which lie in groups NORMpre/seedN/drawN."""
+    sets: list[Facts] = []
+
+    def visit(name: str, entry: Any) -> None:
+        if name.count("/") != 2 or not hasattr(entry, "keys") or "labels" not in entry:
+            return
+        norm_pre, seed, draw = name.split("/")
+        sets.append(
+            {
+                "norm_pre": norm_pre,
+                "seed": seed.removeprefix("seed"),
+                "draw": int(draw.removeprefix("draw")),
+                "proxies": entry["labels"].shape[0],
+                "seconds": float(entry.attrs["seconds"]),
+            }
+        )
+
+    file.visititems(visit)
+    return sets
+
+
+def _parquet(path: Path) -> Facts:
+    import pyarrow.compute as pc
+    import pyarrow.parquet as pq
+    from pyarrow import ArrowException
+
+    try:
+        file = pq.ParquetFile(path)
+    except (ArrowException, OSError) as error:
+        raise UserError(f"{path} is not a readable Parquet file ({error})") from None
+    columns = file.schema_arrow.names
+    kind = "scores" if "accuracy" in columns else "collapse" if "nc1" in columns else "table"
+    facts: Facts = {"kind": kind, "rows": file.metadata.num_rows, "columns": columns}
+    for name in ("fm", "task", "gen", "agg"):
+        if name in columns:
+            facts[name] = sorted(set(file.read([name])[name].unique().to_pylist()))
+    if "accuracy" in columns:
+        accuracy = pc.min_max(file.read(["accuracy"])["accuracy"]).as_py()
+        facts["accuracy"] = [accuracy["min"], accuracy["max"]]
+    return facts
+
+
+def _safetensors(path: Path) -> Facts:
+    from imprint.store.heads import describe_safetensors
+
+    shapes, metadata = describe_safetensors(path)
+    if "configuration" not in metadata:
+        return {"kind": "weights", "tensors": len(shapes), **metadata}
+    names = metadata.pop("classes")
+    proxies, dimensions = shapes["proxies"]
+    return {
+        "kind": "head",
+        "proxies": proxies,
+        "dimensions": dimensions,
+        "classes": len(names),
+        "class_names": names,
+        **metadata,
+    }

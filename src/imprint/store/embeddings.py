@@ -1,0 +1,77 @@
+"""Embeddings files: one split of one dataset by one FM."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from imprint.errors import UserError
+from imprint.store.files import open_hdf5
+
+
+@dataclass(frozen=True)
+class Embeddings:
+    """Embeddings of one split of one dataset by one FM.
+
+    Attributes
+    ----------
+    x : ndarray of shape (N, D)
+        Embeddings, float32.
+    y : ndarray of shape (N,)
+        Labels in [0, len(class_names)), int64.
+    ids : ndarray of shape (N,)
+        Names of the samples.
+    class_names : tuple of str
+        Names of the classes.
+    provenance : dict
+        What the file was made from.
+    fm_classifier : ndarray of shape (C, D) or None
+        Weights of the FM's own classifier, float32, where they are known.
+    """
+
+    x: np.ndarray
+    y: np.ndarray
+    ids: np.ndarray
+    class_names: tuple[str, ...]
+    provenance: dict[str, Any]
+    fm_classifier: np.ndarray | None = None
+
+
+def read_embeddings(path: str | Path) -> Embeddings:
+    """Read an embeddings file.
+
+    Raises
+    ------
+    UserError
+        If it cannot be read, its arrays do not match, or a value is NaN or infinite: such an embedding has
+        no nearest proxy.
+    """
+    with open_hdf5(path) as file:
+        for name in ("embeddings", "labels", "ids"):
+            if name not in file:
+                raise UserError(
+                    f"{path} has no dataset '{name}'; an embeddings file has 'embeddings' (N, D), "
+                    "'labels' (N,) and 'ids' (N,)"
+                )
+        x = file["embeddings"][:].astype(np.float32, copy=False)
+        y = file["labels"][:].astype(np.int64, copy=False)
+        ids = file["ids"].asstr()[:]
+        names = tuple(json.loads(file.attrs["class_names"]))
+        provenance = json.loads(file.attrs["provenance"])
+        fm_classifier = file["classifier"][:].astype(np.float32) if "classifier" in file else None
+    if x.ndim != 2 or len(x) != len(y) or len(x) != len(ids):
+        raise UserError(
+            f"{path}: {x.shape} embeddings, {y.shape} labels and {ids.shape} ids do not match"
+        )
+    bad = ~np.isfinite(x).all(axis=1)
+    if bad.any():
+        first = np.flatnonzero(bad)[0]
+        raise UserError(
+            f"{path}: {bad.sum()} of {len(x)} embeddings hold NaN or infinity, the first is row {first} "
+            f"('{ids[first]}'); check that image, or compute with precision float32"
+        )
+    return Embeddings(x, y, ids, names, provenance, fm_classifier)

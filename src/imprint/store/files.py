@@ -1,0 +1,131 @@
+"""Files with provenance, written whole or not at all.
+
+Every file carries a `provenance` attribute (JSON): what it was made from and by which version. A file is
+written under a temporary name in its folder, flushed to disk and renamed, so that a name that exists always
+stands for a finished file.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from imprint import __version__
+from imprint.errors import UserError
+
+
+@contextmanager
+def atomic(path: str | Path) -> Iterator[Path]:
+    """Give a temporary path beside `path`, flushed and renamed to it on success, removed on failure.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     with atomic(Path(folder, "a.txt")) as temporary:
+    ...         _ = temporary.write_text("whole")
+    ...     Path(folder, "a.txt").read_text()
+    'whole'
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, name = tempfile.mkstemp(
+        dir=path.parent, prefix=f".{path.name}.", suffix=".tmp" + path.suffix
+    )
+    os.close(descriptor)
+    temporary = Path(name)
+    try:
+        yield temporary
+        with open(temporary, "rb") as file:
+            os.fsync(file.fileno())
+        # mkstemp makes files private; a result is as readable as any other file of the user
+        mask = os.umask(0)
+        os.umask(mask)
+        temporary.chmod(0o666 & ~mask)
+        temporary.replace(path)
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+class _Lenient(io.FileIO):
+    """A file whose failed writes are remembered instead of raised.
+
+    HDF5 that meets a full disk while it closes a file ends the process with a segmentation fault.
+    """
+
+    failed: OSError | None = None
+
+    def write(self, data: Any) -> int:
+        left = memoryview(data).cast("B")
+        try:
+            while self.failed is None and len(left):
+                left = left[super().write(left) :]
+        except OSError as error:
+            self.failed = error
+        return len(data)
+
+
+@contextmanager
+def new_hdf5(path: str | Path) -> Iterator[Any]:
+    """Open a new HDF5 file for writing; it has its name once it is whole. A full disk is an `OSError`."""
+    import h5py
+
+    with atomic(path) as temporary, _Lenient(temporary, "w+") as disk:
+        try:
+            with h5py.File(disk, "w") as file:
+                yield file
+        finally:
+            if disk.failed:
+                raise OSError(disk.failed.errno, disk.failed.strerror, str(path))
+
+
+def canonical(value: Any) -> str:
+    """JSON with sorted keys and no spaces: equal content gives equal text.
+
+    Examples
+    --------
+    >>> canonical({"b": (1, 2), "a": None})
+    '{"a":null,"b":[1,2]}'
+    """
+    return json.dumps(value, sort_keys=True, separators=(",", ":"))
+
+
+def provenance_json(**fields: Any) -> str:
+    """The JSON text of the `provenance` attribute: the given fields and the library's version."""
+    return canonical({"imprint": __version__, **fields})
+
+
+@contextmanager
+def open_hdf5(path: str | Path) -> Iterator[Any]:
+    """Open an HDF5 file for reading.
+
+    Raises
+    ------
+    UserError
+        If it is missing, cut off or no HDF5 file.
+    """
+    import h5py
+
+    try:
+        file = h5py.File(path, "r")
+    except FileNotFoundError:
+        raise UserError(f"{path} does not exist") from None
+    except OSError as error:
+        # a link leads to a shared cache
+        damaged = Path(path).resolve() if Path(path).is_symlink() else "it"
+        raise UserError(
+            f"{path} is not a readable HDF5 file ({error}); delete {damaged} and run again"
+        ) from None
+    with file:
+        yield file

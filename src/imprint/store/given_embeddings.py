@@ -1,0 +1,165 @@
+"""Embeddings that the user computed elsewhere, checked and put into the project's form."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from imprint.errors import UserError
+from imprint.store.files import new_hdf5, open_hdf5, provenance_json
+
+_LISTED = 5
+
+# name of an array in a file -> its name here
+_ARRAYS = {
+    "embeddings": "embeddings",
+    "labels": "labels",
+    "ids": "ids",
+    "class_names": "class_names",
+    "classifier": "fm_classifier",
+}
+
+
+def adopt(
+    path: str | Path,
+    output: str | Path,
+    *,
+    split: str | None = None,
+    class_names: Sequence[str] | None = None,
+    provenance: Mapping[str, Any] | None = None,
+) -> None:
+    """Check a file of embeddings and write it as `imprint.fm.extract` would.
+
+    Parameters
+    ----------
+    path : path
+        NPZ or HDF5 (.npz, .h5, .hdf5) with `embeddings` (N, D) floating point and `labels` (N,) integers from 0
+        and, if they are known, `ids` (N,) and `class_names` (C,); in HDF5 class names may be an attribute too, JSON or
+        an array.
+    output : path
+        The embeddings file.
+    split : str, optional
+        The group of an HDF5 file that holds the arrays, if it has one of that name.
+    class_names : sequence of str, optional
+        Taken before those of the file. Without any, the classes are the numbers up to the largest label.
+    provenance : mapping, optional
+        Further entries of the provenance.
+
+    Raises
+    ------
+    UserError
+        If the file or an array in it is missing or of no use.
+    """
+    import h5py
+
+    path = Path(path)
+    arrays = read_arrays(path, split)
+    for name in ("embeddings", "labels"):
+        if name not in arrays:
+            raise UserError(f"{path} has no '{name}'; it needs embeddings (N, D) and labels (N,)")
+    x, y = arrays["embeddings"], arrays["labels"]
+    _check(path, x, y)
+    if class_names is None:
+        class_names = arrays.get("class_names", [str(i) for i in range(int(y.max()) + 1)])
+    if y.max() >= len(class_names):
+        raise UserError(f"{path}: label {y.max()} is beyond the {len(class_names)} class names")
+    ids = [str(name) for name in arrays.get("ids", range(len(y)))]
+    if len(ids) != len(y) or len(set(ids)) != len(ids):
+        raise UserError(f"{path}: 'ids' are not {len(y)} different names")
+    origin = {"source": "embeddings", "file": str(path), "split": split}
+    names = json.dumps([str(name) for name in class_names], ensure_ascii=False)
+    with new_hdf5(output) as file:
+        file.create_dataset("embeddings", data=x.astype(np.float32), fletcher32=True, chunks=True)
+        file.create_dataset("labels", data=y.astype(np.int64), fletcher32=True)
+        file.create_dataset("ids", data=ids, dtype=h5py.string_dtype())
+        file.attrs["class_names"] = names
+        file.attrs["provenance"] = provenance_json(**origin | dict(provenance or {}))
+        file.attrs["skipped"] = 0
+
+
+def read_arrays(path: Path, split: str | None = None, required: bool = False) -> dict[str, Any]:
+    """The arrays in a file of embeddings, HDF5 or NPZ.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    split : str, optional
+        A group of an HDF5 file, in place of its root.
+    required : bool
+        Whether the file must have that group.
+
+    Returns
+    -------
+    dict
+        embeddings, labels, ids, class_names, fm_classifier and provenance, as far as the file has them. A file has
+        `fm_classifier` under the name `classifier`.
+
+    Raises
+    ------
+    UserError
+        If the file or the group is missing, or the file cannot be read.
+    """
+    if path.suffix in (".h5", ".hdf5"):
+        return _read_hdf5(path, split, required)
+    if path.suffix != ".npz":
+        raise UserError(f"{path}: '{path.suffix}' is none of .npz, .h5, .hdf5")
+    arrays = {}
+    try:
+        with np.load(path) as file:
+            for name, key in _ARRAYS.items():
+                if name in file:
+                    array = file[name]
+                    arrays[key] = (
+                        np.char.decode(array, "utf-8") if array.dtype.kind == "S" else array
+                    )
+    except FileNotFoundError:
+        raise UserError(f"{path} does not exist") from None
+    except Exception as error:  # numpy raises BadZipFile, ValueError (objects), EOFError, ...
+        raise UserError(
+            f"{path} cannot be read as plain arrays ({error}); write it with numpy.savez"
+        ) from error
+    return arrays
+
+
+def _read_hdf5(path: Path, split: str | None, required: bool) -> dict[str, Any]:
+    arrays: dict[str, Any] = {}
+    with open_hdf5(path) as file:
+        if required and split and split not in file:
+            groups = [name for name, entry in file.items() if hasattr(entry, "items")]
+            raise UserError(f"{path} has no group '{split}'; it has: {', '.join(groups) or 'none'}")
+        group = file.get(split, file) if split else file
+        for name, key in _ARRAYS.items():
+            if name in group:
+                is_text = group[name].dtype.kind in "OS"
+                arrays[key] = group[name].asstr()[:] if is_text else group[name][:]
+        names = group.attrs.get("class_names", file.attrs.get("class_names"))
+        if names is not None and "class_names" not in arrays:
+            listed = json.loads(names) if isinstance(names, str) else list(names)
+            arrays["class_names"] = [n.decode() if isinstance(n, bytes) else n for n in listed]
+        if "provenance" in file.attrs:
+            arrays["provenance"] = json.loads(file.attrs["provenance"])
+    return arrays
+
+
+def _check(path: Path, x: np.ndarray, y: np.ndarray) -> None:
+    if x.ndim != 2 or x.dtype.kind != "f" or 0 in x.shape:
+        raise UserError(
+            f"{path}: 'embeddings' are {x.dtype} of shape {x.shape}, not floating point (N, D)"
+        )
+    if y.shape != (len(x),) or y.dtype.kind not in "iu":
+        raise UserError(
+            f"{path}: 'labels' are {y.dtype} of shape {y.shape}, not {len(x)} whole numbers"
+        )
+    if y.min() < 0:
+        raise UserError(f"{path}: label {y.min()} is negative; classes count from 0")
+    bad = np.flatnonzero(~np.isfinite(x).all(axis=1))
+    if len(bad):
+        rows = ", ".join(map(str, bad[:_LISTED]))
+        raise UserError(
+            f"{path}: {len(bad)} of {len(x)} embeddings hold NaN or infinity, the first in rows {rows}"
+        )

@@ -1,0 +1,188 @@
+"""Saved heads: the proxies of one method on one task, with all that is needed to use them on new embeddings.
+
+A head is one safetensors file, its description in the header, and the same description beside it as JSON for people.
+`ImprintingClassifier.load` makes a classifier of it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from imprint import __version__
+from imprint.errors import UserError
+from imprint.store.files import atomic, canonical
+
+if TYPE_CHECKING:
+    pass
+
+# what must agree where a head is used: another of these gives other embeddings
+IDENTITY = ("model", "weights_sha256", "transform")
+
+
+@dataclass(frozen=True)
+class Head:
+    """A saved head.
+
+    Attributes
+    ----------
+    proxies : ndarray of shape (P, D)
+        Proxies as generated, float32.
+    labels : ndarray of shape (P,)
+        Their classes, ascending.
+    description : dict
+        What it is: configuration, classes (names), fm (name, model, weights_sha256, transform), task, accuracy,
+        version; `unit` where the proxies are samples before NORMpre = l2, as `Candidate` has it.
+    fm_classifier : ndarray of shape (C, D) or None
+        The weights of the FM's own classifier, where NORMpost needs them.
+    state : dict
+        Further arrays by name: what an estimator needs to take in more classes.
+    """
+
+    proxies: np.ndarray
+    labels: np.ndarray
+    description: dict[str, Any]
+    fm_classifier: np.ndarray | None = None
+    state: dict[str, np.ndarray] = field(default_factory=dict)
+
+    def require_fm(self, fm: Any) -> None:
+        """Check that embeddings of `fm`, see `fm_identity`, are of this head's kind.
+
+        Raises
+        ------
+        UserError
+            If its model, weights or transform are others than this head's.
+        """
+        expected, other = self.description["fm"], fm_identity(fm)
+        keys = [name for name in IDENTITY if name in expected] or ["fm"]
+        wrong = [
+            f"{name} {_in_words(expected.get(name))}, not {_in_words(other.get(name))}"
+            for name in keys
+            if canonical(expected.get(name)) != canonical(other.get(name))
+        ]
+        if wrong:
+            raise UserError(
+                f"this head was made from embeddings of another kind: its FM has {'; '.join(wrong)}. Embed with that "
+                "FM, or fit a head on embeddings of yours"
+            )
+
+
+def fm_identity(fm: Any) -> dict[str, Any]:
+    """What is known of an FM.
+
+    Parameters
+    ----------
+    fm : mapping or object
+        A mapping with `model`, `weights_sha256` and `transform` (of these at least `model`, or a name as `fm`), as
+        the provenance of an embeddings file has them; or what carries them, `Embeddings` or an `Embedder`.
+
+    Raises
+    ------
+    UserError
+        If it names no FM.
+    """
+    if hasattr(fm, "provenance"):
+        fm = fm.provenance
+    elif hasattr(fm, "identity"):
+        fm = {**fm.identity, "transform": fm.transform.as_dict()}
+    if not isinstance(fm, Mapping) or not (fm.get("model") or fm.get("fm")):
+        raise UserError(
+            f"fm {fm!r} names no FM; give a mapping with model, weights_sha256 and transform, the provenance of an "
+            "embeddings file, or the Embedder"
+        )
+    return dict(fm)
+
+
+def _in_words(value: Any) -> str:
+    if value is None:
+        return "an unknown one"
+    return value if isinstance(value, str) else canonical(value)
+
+
+def ids_as_bytes(ids: np.ndarray) -> np.ndarray:
+    """Numbers or texts (n,) as the bytes of a JSON list, uint8, as `state` keeps the ids of samples."""
+    return np.frombuffer(json.dumps(ids.tolist()).encode(), np.uint8)
+
+
+def write_head(path: str | Path, head: Head) -> None:
+    """Write a head to `path` (.safetensors) and its description beside it (.json)."""
+    from safetensors.numpy import save_file
+
+    if Path(path).suffix != ".safetensors":
+        raise UserError(
+            f"{path}: a head is a .safetensors file, with its description beside it as .json"
+        )
+    tensors = {
+        "proxies": head.proxies.astype(np.float32, copy=False),
+        "labels": head.labels.astype(np.int64),
+    }
+    if head.fm_classifier is not None:
+        tensors["classifier"] = head.fm_classifier
+    tensors |= {_STATE + name: array for name, array in head.state.items()}
+    description = {"imprint": __version__, **head.description}
+    with atomic(path) as temporary:
+        save_file(
+            {name: np.ascontiguousarray(array) for name, array in tensors.items()},
+            temporary,
+            metadata={"imprint": json.dumps(description)},
+        )
+    with atomic(Path(path).with_suffix(".json")) as temporary:
+        temporary.write_text(
+            json.dumps(description, indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
+        )
+
+
+_STATE = "state."  # begins the names of tensors that prediction does not need
+
+
+def read_head(path: str | Path) -> Head:
+    """Read a head that `write_head` wrote.
+
+    Raises
+    ------
+    UserError
+        If the file is missing or no head.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="numpy") as file:
+            description = json.loads((file.metadata() or {})["imprint"])
+            names = file.keys()  # the file is no mapping
+            tensors = {name: file.get_tensor(name) for name in names}
+    except FileNotFoundError:
+        raise UserError(f"{path} does not exist") from None
+    except (SafetensorError, KeyError, OSError) as error:
+        raise UserError(f"{path} is no head of imprint ({error!r})") from None
+    missing = {"proxies", "labels"} - tensors.keys()
+    missing |= {"configuration", "classes", "fm", "seed"} - description.keys()
+    if missing:
+        raise UserError(
+            f"{path} is no head of imprint, or one of an older version (it has no {', '.join(sorted(missing))})"
+        )
+    state = {
+        name.removeprefix(_STATE): tensor
+        for name, tensor in tensors.items()
+        if name.startswith(_STATE)
+    }
+    return Head(
+        tensors["proxies"], tensors["labels"], description, tensors.get("classifier"), state
+    )
+
+
+def describe_safetensors(path: str | Path) -> tuple[dict[str, list[int]], dict[str, Any]]:
+    """The shapes of the tensors of a safetensors file, and what imprint wrote about it, without reading them."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="numpy") as file:
+            description = json.loads((file.metadata() or {}).get("imprint", "{}"))
+            names = file.keys()  # the file is no mapping
+            return {name: file.get_slice(name).get_shape() for name in names}, description
+    except (SafetensorError, OSError) as error:
+        raise UserError(f"{path} is not a readable safetensors file ({error})") from None

@@ -1,0 +1,117 @@
+"""Where the files of a study lie: the one place that knows.
+
+Functions take the folder of the results and what a file is for; a rule gives wildcards in braces.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+DOWNLOADS = "downloads"
+MANIFEST = "manifest.json"
+LOGS = "logs"
+# folders below the results that jobs write to; what lies elsewhere is none of theirs
+FOLDERS = (
+    DOWNLOADS,
+    "data",
+    "fms",
+    "embeddings",
+    "proxies",
+    "scores",
+    "collapse",
+    "tables",
+    "figures",
+    "heads",
+)
+
+
+def downloads_folder(results: str | Path, dataset: str) -> Path:
+    """A downloaded dataset."""
+    return Path(results, DOWNLOADS, dataset)
+
+
+def manifest_file(results: str | Path, dataset: str) -> Path:
+    """The description of a prepared dataset."""
+    return Path(results, "data", dataset, MANIFEST)
+
+
+def weights_file(results: str | Path, fm: str) -> Path:
+    """Weights of an FM that were downloaded or pre-trained."""
+    return Path(results, "fms", f"{fm}.safetensors")
+
+
+def embeddings_file(results: str | Path, fm: str, dataset: str, split: str) -> Path:
+    """Embeddings of one split of one dataset by one FM."""
+    return Path(results, "embeddings", fm, dataset, f"{split}.h5")
+
+
+def proxies_file(results: str | Path, fm: str, task: str, shots: str, gen: str, k: str) -> Path:
+    """Proxies of one GEN and k, by its label."""
+    return Path(results, "proxies", fm, task, shots, gen, f"k{k}.h5")
+
+
+def scores_file(results: str | Path, fm: str, task: str, shots: str, agg: str) -> Path:
+    """Scores of one AGG."""
+    return Path(results, "scores", fm, task, shots, f"{agg}.parquet")
+
+
+def collapse_file(results: str | Path, fm: str, task: str) -> Path:
+    """Neural collapse of one FM and task."""
+    return Path(results, "collapse", fm, f"{task}.parquet")
+
+
+def figure_data_file(results: str | Path, experiment: str, fm: str, task: str, data: str) -> Path:
+    """What figures of one FM and task are drawn from."""
+    return Path(results, "figures", experiment, fm, task, f"{data}.parquet")
+
+
+def all_scores(results: str | Path) -> Path:
+    """Every cell of the study."""
+    return Path(results, "scores.parquet")
+
+
+def all_collapse(results: str | Path) -> Path:
+    """Neural collapse of every FM and task."""
+    return Path(results, "collapse.parquet")
+
+
+def report_text(results: str | Path) -> Path:
+    """The opening of the report, as reStructuredText."""
+    return Path(results, "summary.rst")
+
+
+def summary_file(results: str | Path) -> Path:
+    """What was run and what won, in a few lines."""
+    return Path(results, "summary.txt")
+
+
+def logs_folder(results: str | Path) -> Path:
+    """The logs of all jobs."""
+    return Path(results, LOGS)
+
+
+def running_file(results: str | Path) -> Path:
+    """The note that a run leaves while it is at work."""
+    return Path(results, LOGS, "running.json")
+
+
+def report_file(results: str | Path) -> Path:
+    """The report."""
+    return Path(results, "report.html")
+
+
+def table_file(results: str | Path, experiment: str, table: str, suffix: str) -> Path:
+    """A table of an experiment in one format."""
+    return Path(results, "tables", experiment, f"{table}.{suffix}")
+
+
+def figure_file(results: str | Path, experiment: str, figure: str, suffix: str) -> Path:
+    """A figure of an experiment; one of a single FM and task is named `fm/task/figure`."""
+    return Path(results, "figures", experiment, f"{figure}.{suffix}")
+
+
+def head_file(
+    results: str | Path, experiment: str, fm: str, task: str, shots: str, suffix: str
+) -> Path:
+    """The best head of one FM and task."""
+    return Path(results, "heads", experiment, fm, task, f"{shots}.{suffix}")

@@ -1,0 +1,68 @@
+"""Proxy files: the proxy sets of one GEN and k on one task."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from imprint.method.proxies import ProxySet, ProxySets
+from imprint.store.files import new_hdf5, open_hdf5
+
+# names of groups: norm_pre/seed/draw
+ANY_SEED, SEED, DRAW = "any seed", "seed", "draw"
+
+
+def write_proxies(path: str | Path, sets: ProxySets, provenance: str) -> None:
+    """Write proxy sets; one that serves several seeds is stored once and linked by name.
+
+    Parameters
+    ----------
+    path : path
+        An HDF5 file.
+    sets : dict
+        Proxy sets by (norm_pre, seed, draw).
+    provenance : str
+        JSON, see `imprint.store.files.provenance_json`.
+    """
+    with new_hdf5(path) as file:
+        file.attrs["provenance"] = provenance
+        groups: dict[ProxySet, Any] = {}
+        for (norm_pre, seed, draw), proxies in sets.items():
+            of_seed = ANY_SEED if seed is None else f"{SEED}{seed}"
+            name = f"{norm_pre}/{of_seed}/{DRAW}{draw}"
+            if proxies in groups:
+                file[name] = groups[proxies]
+                continue
+            group = groups[proxies] = file.create_group(name)
+            group.attrs["seconds"] = proxies.seconds
+            arrays = {
+                "labels": proxies.labels,
+                "values": proxies.values,
+                "samples": proxies.samples,
+            }
+            for key, array in arrays.items():
+                if array is not None:
+                    group.create_dataset(key, data=array, fletcher32=True)
+
+
+def read_proxies(path: str | Path) -> ProxySets:
+    """Read a proxy file; sets that are stored once are one object."""
+    import h5py
+
+    sets: ProxySets = {}
+    by_address: dict[int, ProxySet] = {}
+    with open_hdf5(path) as file:
+        for norm_pre, seeds in file.items():
+            for of_seed, draws in seeds.items():
+                seed = None if of_seed == ANY_SEED else int(of_seed.removeprefix(SEED))
+                for draw, group in draws.items():
+                    address = h5py.h5o.get_info(group.id).addr
+                    if address not in by_address:
+                        by_address[address] = ProxySet(
+                            labels=group["labels"][:],
+                            values=group["values"][:] if "values" in group else None,
+                            samples=group["samples"][:] if "samples" in group else None,
+                            seconds=float(group.attrs["seconds"]),
+                        )
+                    sets[norm_pre, seed, int(draw.removeprefix(DRAW))] = by_address[address]
+    return sets

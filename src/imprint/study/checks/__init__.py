@@ -1,0 +1,58 @@
+"""Checks of a configuration that need more than one of its keys.
+
+Each check is a function of the key of an entry, the entry, and all sections, and yields problems. A new one is added
+to the list of its section.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from imprint.study.checks import experiments, inputs, tasks
+from imprint.study.checks.sections import Sections
+from imprint.study.parse import Parsed
+from imprint.study.problems import Problem
+
+Check = Callable[[str, Any, Sections], Iterator[Problem]]
+
+CHECKS: dict[str, tuple[Check, ...]] = {
+    "fms": (inputs.pretraining_dataset, inputs.embeddings_files, inputs.checkpoint_file),
+    "datasets": (inputs.dataset_source, inputs.dataset_classes),
+    "tasks": (
+        tasks.task_datasets,
+        tasks.one_choice_of_classes,
+        tasks.task_classes,
+        tasks.label_map,
+        tasks.family_classes,
+        tasks.task_name,
+    ),
+    "experiments": (
+        experiments.experiment_names,
+        experiments.grid,
+        experiments.number_of_proxies,
+        experiments.packages,
+        experiments.aggregations,
+        experiments.norms,
+        experiments.embeddings,
+        experiments.ridges,
+        experiments.shown_cell,
+    ),
+}
+
+
+def problems(parsed: Parsed) -> list[Problem]:
+    """All problems of a configuration beyond its form.
+
+    What is right of an entry is checked even if other keys of it are not.
+    """
+    sections = Sections(**parsed.entries, names=parsed.names)
+    reported = {
+        problem: None
+        for section, checks in CHECKS.items()
+        for name, entry in parsed.entries[section].items()
+        for check in checks
+        for problem in check(f"{section}.{name}", entry, sections)
+    }
+    # what a key that is left out would have said is not known
+    return [problem for problem in reported if problem.key not in parsed.incomplete]

@@ -1,0 +1,79 @@
+"""Checks of FMs and datasets: the files and splits that they need."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from imprint.data.sources import make
+from imprint.errors import UserError
+from imprint.registry import unknown
+from imprint.study.checks.sections import Sections, check_classes
+from imprint.study.config import (
+    FM,
+    Dataset,
+    EmbeddingsFM,
+    ImageDataset,
+    OwnImages,
+    PretrainedFM,
+    PublishedFM,
+)
+from imprint.study.problems import Problem
+
+
+def pretraining_dataset(key: str, fm: FM, sections: Sections) -> Iterator[Problem]:
+    """An FM that the workflow pre-trains needs a dataset with images for it."""
+    if not isinstance(fm, PretrainedFM):
+        return
+    if fm.dataset not in sections.names["datasets"]:
+        message = unknown("dataset", fm.dataset, sections.names["datasets"])
+        yield Problem(f"{key}.dataset", message)
+    dataset = sections.datasets.get(fm.dataset)
+    if dataset is not None and not dataset.can_pretrain:
+        message = f"'{fm.dataset}' has no split 'pretrain'; a dataset of source glyphs has one"
+        yield Problem(f"{key}.dataset", message)
+
+
+def embeddings_files(key: str, fm: FM, sections: Sections) -> Iterator[Problem]:
+    """The files of an FM without a model must exist, for datasets of the study."""
+    if not isinstance(fm, EmbeddingsFM):
+        return
+    for dataset in fm.files:
+        if dataset not in sections.names["datasets"]:
+            message = unknown("dataset", dataset, sections.names["datasets"])
+            yield Problem(f"{key}.files.{dataset}", message)
+        for file in dict.fromkeys(fm.file(dataset, split) for split in ("train", "test")):
+            if not Path(file).is_file():
+                yield Problem(f"{key}.files.{dataset}", f"there is no file {file}")
+
+
+def checkpoint_file(key: str, fm: FM, sections: Sections) -> Iterator[Problem]:
+    """A checkpoint must exist."""
+    if isinstance(fm, PublishedFM) and fm.checkpoint and not Path(fm.checkpoint).is_file():
+        message = f"there is no file {fm.checkpoint}; give a .safetensors or .pth file of weights"
+        yield Problem(f"{key}.checkpoint", message)
+
+
+def dataset_source(key: str, dataset: Dataset, sections: Sections) -> Iterator[Problem]:
+    """The source must have the dataset, and the user's images must be where they are said to be."""
+    if not isinstance(dataset, ImageDataset):
+        return
+    if isinstance(dataset, OwnImages) and not Path(dataset.path).exists():
+        message = f"there is no {dataset.path}; give the folder, or the table, of your images"
+        yield Problem(f"{key}.path", message)
+        return
+    try:
+        advice = make(dataset.source, dataset.options).by_hand()
+    except UserError as error:
+        yield Problem(f"{key}.name", str(error))
+        return
+    if advice and dataset.is_downloaded:
+        yield Problem(f"{key}.root", advice)
+
+
+def dataset_classes(key: str, dataset: Dataset, sections: Sections) -> Iterator[Problem]:
+    """The classes to embed must exist."""
+    if isinstance(dataset, ImageDataset) and dataset.classes != "needed":
+        name = key.partition(".")[2]
+        count = sections.class_counts[name]
+        yield from check_classes(f"{key}.classes", dataset.classes, count, name)

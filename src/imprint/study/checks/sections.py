@@ -1,0 +1,85 @@
+"""What the checks look at: all sections, as far as they have the right form."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+from imprint.errors import UserError
+from imprint.registry import unknown
+from imprint.study.config import FM, Dataset, Experiment, TaskConfig
+from imprint.study.problems import Problem
+
+
+@dataclass(frozen=True)
+class Sections:
+    """The entries of each section by name, as far as they have the right form.
+
+    Attributes
+    ----------
+    fms, datasets, tasks, experiments : mapping
+        The entries; of those with problems of form, what is right.
+    names : mapping
+        The names of all entries of each section, right or not.
+    """
+
+    fms: Mapping[str, FM]
+    datasets: Mapping[str, Dataset]
+    tasks: Mapping[str, TaskConfig]
+    experiments: Mapping[str, Experiment]
+    names: Mapping[str, list[str]]
+
+    @cached_property
+    def class_counts(self) -> dict[str, int | None]:
+        """The number of classes of each dataset, or None where it is not known."""
+        counts: dict[str, int | None] = {}
+        for name, dataset in self.datasets.items():
+            try:
+                counts[name] = dataset.class_count
+            except UserError:  # reported by the check of the dataset
+                counts[name] = None
+        return counts
+
+    def fms_of(self, experiment: Experiment) -> dict[str, FM]:
+        """The FMs of an experiment, without unknown ones."""
+        names = experiment.fms or self.fms
+        return {name: self.fms[name] for name in names if name in self.fms}
+
+    def tasks_of(self, experiment: Experiment) -> dict[str, TaskConfig]:
+        """The tasks of an experiment, without unknown ones."""
+        names = experiment.tasks or self.tasks
+        return {name: self.tasks[name] for name in names if name in self.tasks}
+
+
+def check_names(
+    key: str, kind: str, names: Iterable[str] | None, known: Iterable[str]
+) -> Iterator[Problem]:
+    """Check that each name is known and given once."""
+    names, known = list(names or ()), list(known)
+    for i, name in enumerate(names):
+        if name not in known:
+            yield Problem(f"{key}[{i}]", unknown(kind, name, known))
+        elif name in names[:i]:
+            yield Problem(f"{key}[{i}]", f"{kind} '{name}' is given twice")
+
+
+def check_classes(
+    key: str, classes: Iterable[int] | None, count: int | None, owner: str
+) -> Iterator[Problem]:
+    """Check that classes are listed, exist, and are given once; `count` is None where it is not known."""
+    if classes is None:
+        return
+    classes = list(classes)
+    if not classes:
+        yield Problem(key, "it is empty; leave it out for all classes")
+    for i, label in enumerate(classes):
+        if count is not None and label >= count:
+            yield Problem(f"{key}[{i}]", no_such_class(label, count, owner))
+        elif label in classes[:i]:
+            yield Problem(f"{key}[{i}]", f"class {label} is given twice")
+
+
+def no_such_class(label: int, count: int, owner: str) -> str:
+    """The message for a class that a dataset, or several, do not have."""
+    return f"there is no class {label}; '{owner}' has the classes 0 to {count - 1}"

@@ -1,0 +1,101 @@
+"""Checks of tasks: their datasets, classes and families."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from imprint.study.checks.sections import Sections, check_classes, check_names, no_such_class
+from imprint.study.config import TaskConfig
+from imprint.study.problems import Problem
+
+
+def _class_count(task: TaskConfig, sections: Sections) -> int | None:
+    """The number of classes of all datasets of a task; None if one is not known."""
+    total = 0
+    for name in task.datasets:
+        count = sections.class_counts.get(name)
+        if count is None:
+            return None
+        total += count
+    return total
+
+
+def _owner(task: TaskConfig) -> str:
+    """How messages call the datasets of a task."""
+    return " + ".join(task.datasets)
+
+
+def task_datasets(key: str, task: TaskConfig, sections: Sections) -> Iterator[Problem]:
+    """The datasets of a task must exist."""
+    known = sections.names["datasets"]
+    yield from check_names(f"{key}.datasets", "dataset", task.datasets, known)
+
+
+def one_choice_of_classes(key: str, task: TaskConfig, sections: Sections) -> Iterator[Problem]:
+    """Classes are chosen in one way."""
+    keys = [name for name in ("classes", "label_map", "family") if getattr(task, name) is not None]
+    if len(keys) > 1:
+        yield Problem(key, f"{' and '.join(keys)} exclude each other; give one of them")
+
+
+def task_classes(key: str, task: TaskConfig, sections: Sections) -> Iterator[Problem]:
+    """The classes of a task must exist, and be two or more."""
+    count = _class_count(task, sections)
+    yield from check_classes(f"{key}.classes", task.classes, count, _owner(task))
+    if task.classes is not None and len(task.classes) == 1:
+        yield Problem(f"{key}.classes", "one class leaves nothing to tell apart; give two or more")
+
+
+def label_map(key: str, task: TaskConfig, sections: Sections) -> Iterator[Problem]:
+    """A label map maps classes that exist to 0, 1, 2, ..."""
+    if task.label_map is None:
+        return
+    key = f"{key}.label_map"
+    if not task.label_map:
+        yield Problem(key, "it is empty; leave it out to keep the classes as they are")
+    count = _class_count(task, sections)
+    for label in task.label_map:
+        if count is not None and label >= count:
+            yield Problem(key, no_such_class(label, count, _owner(task)))
+    new = set(task.label_map.values())
+    if new != set(range(len(new))):
+        yield Problem(key, "the new classes must be 0, 1, 2, ... without a gap")
+
+
+def family_classes(key: str, task: TaskConfig, sections: Sections) -> Iterator[Problem]:
+    """A family needs enough classes to draw from, of a known number."""
+    family = task.family
+    if family is None:
+        return
+    key = f"{key}.family"
+    if len(set(family.d)) < len(family.d):
+        yield Problem(f"{key}.d", "a value is given twice")
+    for name in task.datasets:
+        dataset = sections.datasets.get(name)
+        if dataset is not None and not dataset.has_images and dataset.class_count is None:
+            message = (
+                f"how many classes '{name}' has is not known, so none can be drawn; "
+                "give its class_count"
+            )
+            yield Problem(key, message)
+    count = _class_count(task, sections)
+    drawn_from = family.sample or count
+    needed = family.classes * max(family.d)
+    if count is not None and family.sample and family.sample > count:
+        message = f"{family.sample} classes asked for, '{_owner(task)}' has {count}"
+        yield Problem(f"{key}.sample", message)
+    elif drawn_from is not None and needed > drawn_from:
+        message = (
+            f"{family.classes} new classes of {max(family.d)} original ones need {needed} "
+            f"classes; there are {drawn_from}"
+        )
+        yield Problem(f"{key}.d", message)
+
+
+def task_name(key: str, task: TaskConfig, sections: Sections) -> Iterator[Problem]:
+    """No family makes a task of this name too."""
+    name = key.partition(".")[2]
+    for family, other in sections.tasks.items():
+        if other.family is not None and name in other.draw_counts(family):
+            message = f"the family '{family}' makes a task of this name; give it another"
+            yield Problem(key, message)

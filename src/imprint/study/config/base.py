@@ -1,0 +1,102 @@
+"""What the sections of the configuration share: the base model and types of values."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import partial
+from typing import Annotated, Any, TypeVar
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    StringConstraints,
+)
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
+
+from imprint.method.configuration import AGGREGATIONS, WEIGHTINGS
+from imprint.method.distances import DISTANCES
+from imprint.method.generate import GENERATORS
+from imprint.method.normalize import NORMS
+from imprint.method.presets import PRESETS
+from imprint.registry import Registry, unknown
+from imprint.report.figures import FIGURES
+from imprint.report.tables import TABLES
+
+UNKNOWN_NAME = "unknown_name"  # type of the errors of `Known`
+
+
+class Section(BaseModel):
+    """Base of all sections: unknown keys are errors, values do not change, docstrings describe the keys."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+
+@dataclass(frozen=True)
+class Known:
+    """Annotation of a text that must be one of some names.
+
+    Attributes
+    ----------
+    kind : str
+        What one name is of, for messages.
+    names : callable
+        Returns the names; called at each check, as a user's file may add some.
+    extensible : bool
+        Whether users' files may add names, which the JSON schema then cannot list.
+    """
+
+    kind: str
+    names: Callable[[], Iterable[str]]
+    extensible: bool = False
+
+    def _check(self, name: str) -> str:
+        names = list(self.names())
+        if name not in names:
+            message = unknown(self.kind, name, names)
+            raise PydanticCustomError(UNKNOWN_NAME, "{message}", {"message": message})
+        return name
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        return core_schema.no_info_after_validator_function(self._check, handler(source))
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        names = {"enum": list(self.names()), "type": "string"}
+        return {"anyOf": [names, {"type": "string"}]} if self.extensible else names
+
+
+def _component(registry: Registry[Any], kind: str = "", **properties: Any) -> Known:
+    """The name of a component with these properties."""
+    return Known(kind or registry.kind, partial(registry.names, **properties), extensible=True)
+
+
+def _as_list(value: Any) -> Any:
+    return value if isinstance(value, list | tuple) else [value]
+
+
+T = TypeVar("T")
+
+Positive = Annotated[int, Field(gt=0, strict=True)]
+Count = Annotated[int, Field(ge=0, strict=True)]
+Share = Annotated[float, Field(gt=0, lt=1)]
+Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
+# a list that is not empty; one value may stand for a list of one
+OneOrMore = Annotated[tuple[T, ...], BeforeValidator(_as_list), Field(min_length=1)]
+
+GenName = Annotated[str, _component(GENERATORS)]
+Norm = Annotated[str, _component(NORMS)]
+NormOfRows = Annotated[str, _component(NORMS, "NORM of embeddings", of_rows=True)]
+DistanceName = Annotated[str, _component(DISTANCES)]
+AggName = Annotated[str, Known("AGG", lambda: AGGREGATIONS)]
+Weighting = Annotated[str, Known("weighting", lambda: WEIGHTINGS)]
+PresetName = Annotated[str, Known(PRESETS.kind, PRESETS.names)]
+FigureName = Annotated[str, Known(FIGURES.kind, FIGURES.names)]
+TableName = Annotated[str, Known(TABLES.kind, TABLES.names)]

@@ -1,0 +1,142 @@
+"""The section `experiments`."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from imprint.method.configuration import MNN, Configuration
+from imprint.study.config.base import (
+    AggName,
+    Count,
+    DistanceName,
+    FigureName,
+    GenName,
+    Name,
+    Norm,
+    NormOfRows,
+    OneOrMore,
+    Positive,
+    PresetName,
+    Section,
+    TableName,
+    Weighting,
+)
+
+
+class GenGrid(Section):
+    """One GEN with the numbers of proxies to try."""
+
+    name: GenName
+    """Name of the GEN."""
+    k: OneOrMore[Positive | Literal["auto"]] | None = None
+    """Proxies per class, one or several, `auto` for a number chosen from the training samples of each task; not for mean,
+    ls and all, which have no choice."""
+
+
+class AggGrid(Section):
+    """One AGG with the distances, numbers of neighbours and weightings to try."""
+
+    name: AggName
+    """`max`: the class of the best proxy; `mnn`: the m nearest vote."""
+    distance: OneOrMore[DistanceName] | None = None
+    """How near a proxy is; inner_product by default for max, euclidean for mnn."""
+    m: OneOrMore[Positive] | None = None
+    """Neighbours that vote; mnn only, where it must be given."""
+    weighting: OneOrMore[Weighting] | None = None
+    """How votes count: the same (`uniform`, the default), or by 1 / distance (`distance`); mnn only."""
+
+    @property
+    def votes(self) -> bool:
+        """Whether several proxies decide."""
+        return self.name == MNN
+
+
+class Cell(Section):
+    """Which cell the figures of one FM and task show (`tsne`, `confusion`, `gallery`).
+
+    Where FM or task is left open, each has a figure of its own; of the methods left open the best by median accuracy
+    is shown.
+    """
+
+    fm: Name | None = None
+    """FM; each of the experiment by default."""
+    task: Name | None = None
+    """Task, one of a family by its own name (`<name>-d<d>`); by default each of the experiment, those of families only
+    if there are no others."""
+    shots: Positive | Literal["full"] | None = None
+    """Training samples per class; the most of the experiment by default."""
+    draw: Count = 0
+    """Which draw of a family's task."""
+    norm_pre: NormOfRows | None = None
+    """Normalisation of training embeddings before generation."""
+    gen: GenName | None = None
+    """Name of the GEN."""
+    k: Positive | Literal["auto"] | None = None
+    """Proxies per class."""
+    norm_post: Norm | None = None
+    """Normalisation of the proxies."""
+    norm_inf: NormOfRows | None = None
+    """Normalisation of test embeddings."""
+    agg: AggName | None = None
+    """`max` or `mnn`."""
+    distance: DistanceName | None = None
+    """How near a proxy is."""
+    weighting: Weighting | None = None
+    """How votes count."""
+    m: Positive | None = None
+    """Neighbours that vote."""
+    seed: Count | None = None
+    """Seed of the run; by default the one that reaches the median accuracy."""
+
+    def fits(self, configuration: Configuration) -> bool:
+        """Whether a method has every choice that is made here."""
+        fields = configuration.as_dict()
+        return all(str(fields[name]) == str(value) for name, value in self.method.items())
+
+    @property
+    def method(self) -> dict[str, Any]:
+        """The choices of the method that are made here, by the names of `Configuration.as_dict`."""
+        other = {"fm", "task", "shots", "draw", "seed"}
+        return self.model_dump(exclude=other, exclude_none=True)
+
+
+class Experiment(Section):
+    """A named grid: every combination of its axes is a cell; cells shared with other experiments are computed once."""
+
+    fms: OneOrMore[Name] | None = None
+    """FMs; all by default."""
+    tasks: OneOrMore[Name] | None = None
+    """Tasks or task families; all by default."""
+    shots: OneOrMore[Positive | Literal["full"]] = ("full",)
+    """Training samples per class, `full` for all of them."""
+    seeds: OneOrMore[Count] | None = None
+    """Seeds of this experiment; those of the study by default."""
+    presets: tuple[PresetName, ...] = ()
+    """Published methods, by name: qi, hosoda, janson, westerhoff, oracle."""
+    gen: tuple[GenGrid, ...] = ()
+    """Generators with their k."""
+    norm_pre: OneOrMore[NormOfRows] = ("l2",)
+    """Normalisation of training embeddings before generation."""
+    norm_post: OneOrMore[Norm] = ("l2",)
+    """Normalisation of the proxies."""
+    norm_inf: OneOrMore[NormOfRows] = ("l2",)
+    """Normalisation of test embeddings. norm_pre l2 is combined with norm_inf l2 only, as in the paper."""
+    agg: tuple[AggGrid, ...] = (AggGrid(name="max"),)
+    """Aggregations with their distances, m and weightings."""
+    save_heads: bool = False
+    """Whether to save the best head of each FM and task in results/heads; not for task families."""
+    per_class: bool = False
+    """Whether scores also hold the F1 of each class (column class_f1, in class order)."""
+    figures: tuple[FigureName, ...] = ()
+    """Figures to draw of this experiment."""
+    also: tuple[str, ...] = ()
+    """Other experiments, whose grids the tables and figures of this one show too."""
+    cell: Cell = Cell()
+    """Which cell the figures of one FM and task show: tsne, confusion and gallery."""
+    tables: tuple[TableName, ...] = ()
+    """Tables to write of this experiment."""
+
+    @property
+    def has_grid(self) -> bool:
+        """Whether it has cells of its own; else it only shows those of others."""
+        return bool(self.gen or self.presets)

@@ -1,0 +1,143 @@
+"""The section `fms`: a model for each source of `imprint.fm`, and one for embeddings computed elsewhere."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field
+
+from imprint.study.config.base import Count, Name, Positive, Section
+
+# weight decay of the pre-training of the paper's four FMs
+WEIGHT_DECAY = {"resnet18": 1e-4, "resnet50": 1e-4, "vit_b_16": 0.1, "swin_b": 0.05}
+LOCAL_FOLDER = "local-dir:"  # how timm names a model in a folder
+
+
+class _FM(Section):
+    """What other code asks of any FM.
+
+    Attributes
+    ----------
+    embeds_images : bool
+        Whether it is a model; else there are only its embeddings.
+    pretrains : bool
+        Whether the workflow trains its weights.
+    """
+
+    embeds_images: ClassVar[bool] = True
+    pretrains: ClassVar[bool] = False
+
+    source: str
+    """Kind of source."""
+    ls_lambda: Annotated[float, Field(gt=0)] | None = None
+    """Ridge of the least-squares GEN (`ls`, `kls`): the weight decay of the FM's pre-training."""
+
+    @property
+    def ridge(self) -> float | None:
+        """Ridge of the least-squares GENs; None if it is not known."""
+        return self.ls_lambda
+
+    @property
+    def fetches_weights(self) -> bool:
+        """Whether the workflow downloads its published weights."""
+        return False
+
+
+class _Model(_FM):
+    """A model, which embeds images."""
+
+    model: str
+    """Name of the architecture; for timm with its tag, such as resnet18.tv_in1k, or hf-hub: and local-dir: names."""
+    precision: Literal["float32", "bf16", "fp16"] = "float32"
+    """Precision of the forward pass."""
+    dtype: Literal["float32", "float16"] = "float32"
+    """How embeddings are stored; float16 halves the files, and values beyond its range are an error."""
+
+
+class PretrainedFM(_Model):
+    """A small timm architecture that the workflow pre-trains itself, then freezes."""
+
+    pretrains: ClassVar[bool] = True
+
+    source: Literal["pretrained"]
+    """Kind of source."""
+    model: str
+    """timm architecture, such as test_resnet or test_convnext."""
+    dataset: Name
+    """Dataset whose split `pretrain` it learns; it must have one (`glyphs` has)."""
+    epochs: Positive = 8
+    """Passes over the training images."""
+    seed: Count = 0
+    """Seed of initialisation, order and augmentation."""
+    weight_decay: Annotated[float, Field(ge=0)] = 0.05
+    """Weight decay of AdamW; also the default of ls_lambda."""
+
+    @property
+    def ridge(self) -> float | None:
+        """`ls_lambda`, or the weight decay."""
+        return self.ls_lambda or self.weight_decay or None
+
+
+class PublishedFM(_Model):
+    """A model with published weights or a checkpoint."""
+
+    checkpoint: str | None = None
+    """File with weights (safetensors, or a .pth of tensors) in place of the published ones. ${NAME} reads the environment."""
+    input_size: Positive | None = None
+    """Side in pixels that images are resized to, without a crop, in place of the model's own preprocessing."""
+    mean: tuple[float, float, float] | None = None
+    """Mean of the RGB channels in [0, 1], in place of the model's own."""
+    std: tuple[float, float, float] | None = None
+    """Standard deviation of the RGB channels, in place of the model's own."""
+    interpolation: Literal["bilinear", "bicubic", "nearest"] | None = None
+    """How images are resized, in place of the model's own way."""
+
+    @property
+    def ridge(self) -> float | None:
+        """`ls_lambda`, or the weight decay of a known model."""
+        return self.ls_lambda or WEIGHT_DECAY.get(self.model.partition(".")[0])
+
+    @property
+    def fetches_weights(self) -> bool:
+        """Whether there is no checkpoint in place of the published weights."""
+        return not self.checkpoint
+
+
+class TimmFM(PublishedFM):
+    """A model of timm, with its published weights or a checkpoint."""
+
+    source: Literal["timm"]
+    """Kind of source."""
+
+    @property
+    def fetches_weights(self) -> bool:
+        """Whether its weights are neither in a checkpoint nor in a folder."""
+        return not (self.checkpoint or self.model.startswith(LOCAL_FOLDER))
+
+
+class TorchvisionFM(PublishedFM):
+    """A classification model of torchvision, with its published weights or a checkpoint."""
+
+    source: Literal["torchvision"]
+    """Kind of source."""
+    weights: str = "IMAGENET1K_V1"
+    """Name of the published weights; their own transform is used."""
+
+
+class EmbeddingsFM(_FM):
+    """Embeddings computed elsewhere, in place of a model."""
+
+    embeds_images: ClassVar[bool] = False
+
+    source: Literal["embeddings"]
+    """Kind of source."""
+    files: dict[Name, str] = Field(min_length=1)
+    """For each dataset its file, HDF5 with groups train and test, or a path with {split} in it (HDF5 or NPZ); it
+    holds embeddings (N, D), labels (N,) and, if known, ids and class_names."""
+
+    def file(self, dataset: str, split: str) -> str:
+        """The file of one split of a dataset."""
+        return self.files[dataset].replace("{split}", split)
+
+
+FM = Annotated[PretrainedFM | TimmFM | TorchvisionFM | EmbeddingsFM, Field(discriminator="source")]

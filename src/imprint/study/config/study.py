@@ -1,0 +1,51 @@
+"""The whole configuration."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, StringConstraints
+
+from imprint.study.config.base import Count, Name, OneOrMore, Positive, Section
+from imprint.study.config.datasets import Dataset
+from imprint.study.config.experiments import Experiment
+from imprint.study.config.fms import FM
+from imprint.study.config.tasks import TaskConfig
+
+
+class Compute(Section):
+    """How results are computed; a change here computes nothing again."""
+
+    device: Annotated[str, StringConstraints(pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$")] = "auto"
+    """auto (a GPU if there is one), cpu, mps, cuda or cuda:N."""
+    batch_size: Positive | None = None
+    """Images per forward pass; chosen for the device by default."""
+    scoring_device: Annotated[str, StringConstraints(pattern=r"^(cpu|mps|cuda(:\d+)?)$")] = "cpu"
+    """Where proxies are scored: cpu, mps, cuda or cuda:N. Rounding differs, predictions hardly ever."""
+    threads: Positive = 1
+    """Threads of each job that generates or scores proxies; more pay with tens of thousands of samples. On one machine a
+    job that generates proxies also takes the cores that no other job asks for."""
+
+
+class StudyConfig(Section):
+    """A study: foundation models, datasets, tasks, seeds, and the experiments on them."""
+
+    results: str = "results"
+    """Folder that everything is written to."""
+    seeds: OneOrMore[Count] = (17121997, 123987, 12412312)
+    """Seeds of the replicates; by default the paper's."""
+    compute: Compute = Compute()
+    """How results are computed: devices, batch size, threads."""
+    components: tuple[str, ...] = ()
+    """Python files that register GENs, NORMs or distances of your own."""
+    figure_width: Literal["column", "page"] = "column"
+    """For which width figures are laid out: a column (3.4 inches) or a page (7 inches) of a paper. Only they are drawn
+    again after a change."""
+    fms: dict[Name, FM] = Field(min_length=1)
+    """Foundation models by name."""
+    datasets: dict[Name, Dataset] = Field(min_length=1)
+    """Datasets by name."""
+    tasks: dict[Name, TaskConfig] = Field(min_length=1)
+    """Tasks and task families by name."""
+    experiments: dict[Name, Experiment] = Field(min_length=1)
+    """Experiments by name."""

@@ -1,0 +1,44 @@
+"""The section `tasks`."""
+
+from __future__ import annotations
+
+from imprint.study.config.base import Count, Name, OneOrMore, Positive, Section
+
+
+class Family(Section):
+    """A family of tasks "d in 1": new classes that each unite d original ones, over random draws (section 5.3)."""
+
+    d: OneOrMore[Positive]
+    """How many original classes make one new class; one task `<name>-d<d>` each."""
+    classes: Positive = 10
+    """New classes per task."""
+    draws: Positive = 10
+    """Random draws of the classes; all are inside one job."""
+    sample: Positive | None = None
+    """How many original classes are drawn from; all by default."""
+    seed: Count = 420
+    """Seed of the draws (Python's `random`); 420 gives the paper's."""
+
+
+class TaskConfig(Section):
+    """A classification task: one or several datasets, all classes or some, as they are or united."""
+
+    datasets: OneOrMore[Name]
+    """Datasets, concatenated; the labels of each are offset by the number of classes before it."""
+    classes: tuple[Count, ...] | None = None
+    """Class indices (after the offset) to keep; class j of the task is the j-th of them. All by default."""
+    label_map: dict[Count, Count] | None = None
+    """New class of each original class (after the offset); several may share one. Those not named are left out."""
+    family: Family | None = None
+    """Makes this a family of "d in 1" tasks instead of one task."""
+
+    def draw_counts(self, name: str) -> dict[str, int]:
+        """The number of draws of each task that this section makes under a name."""
+        if self.family is None:
+            return {name: 1}
+        return {family_task(name, d): self.family.draws for d in self.family.d}
+
+
+def family_task(family: str, d: int) -> str:
+    """The name of one task of a family."""
+    return f"{family}-d{d}"

@@ -1,0 +1,164 @@
+"""Fingerprints of the code that decides a rule's numbers, so that an edit reruns what it can change.
+
+A fingerprint starts from the rule's script and from the module of each component that its wildcards
+choose (a GEN, a dataset source, a figure). What these import counts too, except modules that decide
+no number (`NEVER`): messages, progress, file formats, dispatch by name. Of a file that counts,
+docstrings, comments, layout, types of arguments, log lines and the texts of errors do not.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+from collections.abc import Iterable
+from functools import cache
+from pathlib import Path
+
+PACKAGE = Path(__file__).parents[1]
+
+NEVER = (
+    "imprint.errors",
+    "imprint.registry",
+    "imprint.formatting",
+    "imprint.store",
+    "imprint.study.jobs.job",
+    "imprint.data.retries",
+    "imprint.fm.progress",
+    "imprint.fm.journal",
+    # these find components by name; the rule names the modules of those it uses
+    "imprint.data.registry",
+    "imprint.data.sources",
+    "imprint.fm.models",
+    "imprint.fm.registry",
+    "imprint.method.generate.registry",
+    "imprint.method.user_files",
+    "imprint.report.figures.registry",
+    "imprint.report.tables.registry",
+)
+
+
+def fingerprint(script: str | Path, *modules: str, files: Iterable[str | Path] = ()) -> str:
+    """A digest of what decides a rule's numbers.
+
+    Parameters
+    ----------
+    script : path
+        The rule's script.
+    *modules : str
+        Full names of the modules of the components that the rule uses.
+    files : iterable of paths
+        The user's files that the rule runs.
+
+    Returns
+    -------
+    str
+        Sixteen hexadecimal digits.
+    """
+    content, imports = read(Path(script))
+    digest = hashlib.sha256(content.encode())
+    for file in files:
+        digest.update(read(Path(file))[0].encode())
+    for name, path in sorted(closure(imports, modules).items()):
+        digest.update(f"{name} {read(path)[0]} ".encode())
+    return digest.hexdigest()[:16]
+
+
+def closure(imports: Iterable[str], modules: Iterable[str] = ()) -> dict[str, Path]:
+    """The modules that count, with their files.
+
+    Parameters
+    ----------
+    imports : iterable of str
+        Names that a script imports.
+    modules : iterable of str
+        Modules that count in any case.
+
+    Returns
+    -------
+    dict
+        The modules, those of `imports`, and all that they import, at their top or inside functions.
+    """
+    counted: dict[str, Path] = {}
+    for name in modules:
+        path = source(name)
+        if path is None:
+            raise ValueError(f"there is no module {name}")
+        counted[name] = path
+    names = [*imports, *(name for path in counted.values() for name in read(path)[1])]
+    while names:
+        name = names.pop()
+        path = source(name)
+        # the `__init__` of a package only hands names on
+        if path is None or path.name == "__init__.py" or name in counted or _never_counts(name):
+            continue
+        counted[name] = path
+        names += read(path)[1]
+    return counted
+
+
+def _never_counts(name: str) -> bool:
+    return any(name == entry or name.startswith(f"{entry}.") for entry in NEVER)
+
+
+@cache
+def source(name: str) -> Path | None:
+    """The file of a module of this library, found without importing it (some import torch)."""
+    package, *inner = name.split(".")
+    path = PACKAGE.joinpath(*inner)
+    if package != PACKAGE.name:
+        return None
+    return next((p for p in (path / "__init__.py", path.with_suffix(".py")) if p.is_file()), None)
+
+
+@cache
+def read(path: Path) -> tuple[str, tuple[str, ...]]:
+    """See `parse`."""
+    return parse(path.read_text(encoding="utf-8"))
+
+
+def parse(text: str) -> tuple[str, tuple[str, ...]]:
+    """A digest of what counts of a Python file, and the names of this library that it imports."""
+    tree = _Counted().visit(ast.parse(text))
+    imports: list[str] = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            imports += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            imports += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+    library = [name for name in imports if name.partition(".")[0] == PACKAGE.name]
+    return hashlib.sha256(ast.dump(tree).encode()).hexdigest(), tuple(library)
+
+
+class _Counted(ast.NodeTransformer):
+    """Removes what changes no number: docstrings, log lines, texts of errors and warnings, types."""
+
+    def visit_Expr(self, node: ast.Expr) -> ast.AST | None:
+        if isinstance(node.value, ast.Constant) or _is_message(node.value):
+            return None
+        return self.generic_visit(node)
+
+    def visit_Raise(self, node: ast.Raise) -> ast.AST:
+        return ast.Raise(node.exc.func if isinstance(node.exc, ast.Call) else node.exc, None)
+
+    def visit_If(self, node: ast.If) -> ast.AST | None:
+        if isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
+            return None
+        return self.generic_visit(node)
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
+        node.returns = None
+        return self.generic_visit(node)
+
+    def visit_arg(self, node: ast.arg) -> ast.AST:
+        node.annotation = None
+        return node
+
+
+def _is_message(value: ast.expr) -> bool:
+    """Whether an expression is a line for the log or the terminal: `log.info(...)`, `report(...)`."""
+    if not isinstance(value, ast.Call):
+        return False
+    function = value.func
+    if isinstance(function, ast.Attribute):
+        return isinstance(function.value, ast.Name) and function.value.id in ("log", "warnings")
+    return isinstance(function, ast.Name) and function.id == "report"

@@ -1,0 +1,160 @@
+"""A study ready to run: its tasks resolved, its experiments expanded to cells."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cached_property
+from itertools import product
+from pathlib import Path
+from typing import NamedTuple
+
+from imprint.method.configuration import Configuration
+from imprint.method.generate import GENERATORS
+from imprint.store.paths import collapse_file, proxies_file, scores_file
+from imprint.study.config import StudyConfig
+from imprint.study.methods import configurations, sort_key
+from imprint.study.tasks import Task, resolve
+
+
+class Group(NamedTuple):
+    """What one set of score files is for."""
+
+    fm: str
+    task: str
+    shots: str
+
+
+class Study:
+    """A study without problems.
+
+    Experiments are expanded once each, and the cells of a (FM, task, shots) on demand.
+
+    Attributes
+    ----------
+    config : StudyConfig
+        The study as configured.
+    root : Path
+        Folder of its results.
+    """
+
+    def __init__(self, config: StudyConfig) -> None:
+        self.config = config
+        self.root = Path(config.results)
+        self._cells: dict[Group, dict[Configuration, tuple[int, ...]]] = {}
+
+    @cached_property
+    def tasks(self) -> dict[str, Task]:
+        """All tasks by name, those of families included."""
+        return {task.name: task for tasks in self._resolved.values() for task in tasks}
+
+    @cached_property
+    def _resolved(self) -> dict[str, list[Task]]:
+        resolved = {}
+        for name, task in self.config.tasks.items():
+            counts = [self.config.datasets[dataset].class_count for dataset in task.datasets]
+            known = [count for count in counts if count is not None]
+            total = sum(known) if len(known) == len(counts) else None
+            resolved[name] = list(resolve(name, task, total))
+        return resolved
+
+    @cached_property
+    def methods(self) -> dict[str, list[Configuration]]:
+        """The methods of each experiment's own grid."""
+        return {name: configurations(entry) for name, entry in self.config.experiments.items()}
+
+    def experiment_groups(self, name: str) -> list[Group]:
+        """The groups that the grid of an experiment covers; none if it only shows the grids of others."""
+        experiment = self.config.experiments[name]
+        if not self.methods[name]:
+            return []
+        tasks = [
+            task.name
+            for entry in experiment.tasks or self.config.tasks
+            for task in self._resolved[entry]
+        ]
+        fms = experiment.fms or self.config.fms
+        return [
+            Group(fm, task, str(shots)) for fm, task, shots in product(fms, tasks, experiment.shots)
+        ]
+
+    def experiment_seeds(self, name: str) -> tuple[int, ...]:
+        """The seeds of an experiment."""
+        return self.config.experiments[name].seeds or self.config.seeds
+
+    def experiment_runs(self, name: str) -> dict[str, int]:
+        """Runs of an experiment by task or family, those included that it shares with others."""
+        each = len(self.methods[name]) * len(set(self.experiment_seeds(name)))
+        runs: dict[str, int] = {}
+        for group in self.experiment_groups(name):
+            task = self.tasks[group.task]
+            runs[task.family] = runs.get(task.family, 0) + each * len(task.draws)
+        return runs
+
+    @cached_property
+    def _experiments_of(self) -> dict[Group, list[str]]:
+        of_groups: dict[Group, list[str]] = {}
+        for name in self.config.experiments:
+            for group in self.experiment_groups(name):
+                of_groups.setdefault(group, []).append(name)
+        return of_groups
+
+    @property
+    def groups(self) -> list[Group]:
+        """Every (fm, task, shots) of the study."""
+        return list(self._experiments_of)
+
+    def experiments_of(self, group: Group) -> list[str]:
+        """The experiments whose grids cover a group."""
+        return self._experiments_of[group]
+
+    def cells(self, group: Group) -> dict[Configuration, tuple[int, ...]]:
+        """The configurations of a group, sorted, with their seeds; those that experiments share stand once."""
+        if group not in self._cells:
+            merged: dict[Configuration, dict[int, None]] = {}
+            for name in self._experiments_of[group]:
+                seeds = dict.fromkeys(self.experiment_seeds(name))
+                for configuration in self.methods[name]:
+                    merged.setdefault(configuration, {}).update(seeds)
+            ordered = sorted(merged, key=sort_key)
+            self._cells[group] = {c: tuple(sorted(merged[c])) for c in ordered}
+        return self._cells[group]
+
+    def runs(self) -> int:
+        """Configurations times draws times seeds: what a program that handles one at a time would run."""
+        return sum(
+            len(self.tasks[group.task].draws) * sum(map(len, self.cells(group).values()))
+            for group in self.groups
+        )
+
+    def generations(self, group: Group, agg: str | None = None) -> list[tuple[str, str]]:
+        """(gen, label of k) of the proxy files that a group, or one AGG of it, evaluates."""
+        return list(
+            dict.fromkeys(
+                (c.gen, c.k.label) for c in self.cells(group) if agg is None or c.scoring.agg == agg
+            )
+        )
+
+    def aggregations(self, group: Group) -> list[str]:
+        """The AGGs of a group's score files."""
+        return list(dict.fromkeys(c.scoring.agg for c in self.cells(group)))
+
+    def fm_tasks(self) -> list[tuple[str, str]]:
+        """Every (fm, task) of the study."""
+        return list(dict.fromkeys((group.fm, group.task) for group in self.groups))
+
+    def datasets_of(self, task: str) -> tuple[str, ...]:
+        """The datasets of a task, in its order."""
+        return self.tasks[task].datasets
+
+    def outputs_with_blocks(self) -> Iterator[Path]:
+        """The files of the jobs that store blocks of finished work."""
+        for group in self.groups:
+            for gen, k in self.generations(group):
+                yield proxies_file(self.root, *group, gen, k)
+                clusters = GENERATORS.find(gen).clusters
+                if clusters:
+                    yield proxies_file(self.root, *group, clusters, k)
+            for agg in self.aggregations(group):
+                yield scores_file(self.root, *group, agg)
+        for fm, task in self.fm_tasks():
+            yield collapse_file(self.root, fm, task)

@@ -1,0 +1,108 @@
+"""What a study reads: where datasets lie, which weights are fetched, which images there are."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import os
+from pathlib import Path
+from typing import Any
+
+from imprint.store.paths import downloads_folder, weights_file
+from imprint.study.config import EmbeddingsFM, StudyConfig
+
+
+def downloaded(config: StudyConfig) -> list[str]:
+    """The datasets that the workflow downloads: published ones without a root."""
+    return [name for name, entry in config.datasets.items() if getattr(entry, "root", "") is None]
+
+
+def roots(config: StudyConfig) -> dict[str, str | None]:
+    """Where each dataset that is read in place lies, None for the others."""
+    of_datasets: dict[str, str | None] = {
+        name: getattr(entry, "root", None) for name, entry in config.datasets.items()
+    }
+    for name in downloaded(config):
+        of_datasets[name] = str(downloads_folder(config.results, name))
+    return of_datasets
+
+
+def fetched(config: StudyConfig) -> list[str]:
+    """The FMs whose published weights the workflow downloads."""
+    return [name for name, fm in config.fms.items() if fm.fetches_weights]
+
+
+def pretrained(config: StudyConfig) -> list[str]:
+    """The FMs that the workflow pre-trains."""
+    return [name for name, fm in config.fms.items() if fm.pretrains]
+
+
+def image_fms(config: StudyConfig) -> list[str]:
+    """The FMs that embed images."""
+    return [name for name, fm in config.fms.items() if fm.embeds_images]
+
+
+def adopted_fms(config: StudyConfig) -> list[str]:
+    """The FMs whose embeddings the user computed."""
+    return [name for name, fm in config.fms.items() if not fm.embeds_images]
+
+
+def checkpoints(config: StudyConfig) -> dict[str, str | None]:
+    """The file of each FM's weights: the workflow's or the user's; None where there is none."""
+    files: dict[str, str | None] = {
+        name: getattr(fm, "checkpoint", None) for name, fm in config.fms.items()
+    }
+    for name in fetched(config) + pretrained(config):
+        files[name] = str(weights_file(config.results, name))
+    return files
+
+
+def embeddings_file(config: StudyConfig, fm: str, dataset: str, split: str) -> str:
+    """The user's file of embeddings, for an FM without a model."""
+    entry = config.fms[fm]
+    assert isinstance(entry, EmbeddingsFM)
+    return entry.files[dataset].replace("{split}", split)
+
+
+def data(config: StudyConfig, dataset: str) -> dict[str, Any]:
+    """What a dataset is, wherever it lies; of the user's images also which files there are."""
+    entry = config.datasets[dataset]
+    spec = entry.model_dump(mode="json", exclude=set(entry.subset_keys | entry.location_keys))
+    if "path" in spec:
+        spec["files"] = listing(spec["path"])
+    return spec
+
+
+def listing(path: str) -> str:
+    """A digest of the names and sizes of the images in a folder, or of a table and the images it names.
+
+    It changes when images are added or removed; what cannot be read counts as empty, and the job reports it.
+    """
+    digest = hashlib.sha256()
+    top = Path(path)
+    if top.is_file():
+        digest.update(top.read_bytes())
+        files, top = _named_in(top), top.parent
+    else:
+        files = [
+            Path(parent, name)
+            for parent, _, names in os.walk(top, followlinks=True)
+            for name in names
+        ]
+    for file in sorted(files):
+        try:
+            size = file.stat().st_size
+        except OSError:  # a link that leads nowhere
+            size = -1
+        line = f"{os.path.relpath(file, top)} {size}\n"
+        digest.update(line.encode(errors="surrogateescape"))
+    return digest.hexdigest()[:16]
+
+
+def _named_in(table: Path) -> list[Path]:
+    """The files that a table names."""
+    try:
+        with open(table, encoding="utf-8-sig", newline="") as file:
+            return [table.parent / row["path"] for row in csv.DictReader(file) if row.get("path")]
+    except (UnicodeDecodeError, csv.Error):
+        return []

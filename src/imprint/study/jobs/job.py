@@ -1,0 +1,137 @@
+"""How a job runs: progress goes to its log, its outcome to the terminal."""
+
+from __future__ import annotations
+
+import atexit
+import gc
+import logging
+import os
+import sys
+import time
+import traceback
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from imprint.errors import NO_RIGHT, NO_ROOM, UserError
+
+log = logging.getLogger("imprint")
+
+
+REMEDIES = {
+    "make room and run again, what is finished stays": NO_ROOM,
+    "give this user the right to it, or another folder (`results` in the configuration), and run again": NO_RIGHT,
+}
+
+
+@contextmanager
+def job(snakemake: Any) -> Iterator[Callable[[str], None]]:
+    """Run the body of a script.
+
+    Progress goes to the rule's log, as does the traceback of a failure. A `UserError` ends the job with its
+    message alone, anything else with the last line of the traceback and the name of the log. Numerical
+    libraries use as many threads as the rule asks for.
+
+    Parameters
+    ----------
+    snakemake : object
+        What Snakemake gives to a script.
+
+    Yields
+    ------
+    callable
+        Takes a few words on what was done, for the log and for the job's line on the terminal.
+    """
+    atexit.register(end_at_once)
+    path = Path(str(snakemake.log[0]))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handler = logging.FileHandler(path, mode="w", encoding="utf-8")
+    handler.setFormatter(
+        logging.Formatter("%(asctime)s %(levelname)s %(message)s", "%Y-%m-%d %H:%M:%S")
+    )
+    log.addHandler(handler)
+    log.setLevel(logging.INFO)
+    # a log that cannot be written, on a full disk, is reported once: at the job's end
+    logging.raiseExceptions = False
+    start = time.monotonic()
+    results: list[str] = []
+
+    def report(words: str) -> None:
+        log.info("%s", words)
+        results.append(words)
+
+    try:
+        with limited_threads(snakemake.threads):
+            yield report
+        seconds = time.monotonic() - start
+        log.info("done in %.1f s on %d threads", seconds, snakemake.threads)
+        wildcards = " ".join(map(str, snakemake.wildcards))
+        line = "  ".join([f"{snakemake.rule:12} {wildcards}", f"{seconds:.1f} s", *results])
+        sys.stderr.write(line + "\n")  # in one piece, among those of other jobs
+    except UserError as error:
+        log.error("%s", error)
+        _stop(f"{snakemake.rule}: {error}")
+    except OSError as error:
+        log.error("%s", traceback.format_exc())
+        _stop(f"{snakemake.rule}: {_in_words(error, snakemake.output, path)}")
+    except Exception as error:
+        log.error("%s", traceback.format_exc())
+        _stop(f"{snakemake.rule}: {type(error).__name__}: {error} (traceback in {path})")
+    finally:
+        log.removeHandler(handler)
+        handler.close()
+
+
+def _in_words(error: OSError, outputs: Iterable[Any], log_path: Path) -> str:
+    """An error of the system, with what to do about it where that is known."""
+    for remedy, numbers in REMEDIES.items():
+        if error.errno in numbers:
+            file = error.filename or ", ".join(map(str, outputs))
+            return f"{file}: {os.strerror(error.errno or 0)}; {remedy}"
+    return f"OSError: {error} (traceback in {log_path})"
+
+
+@contextmanager
+def loading(load: Callable[..., None], *arguments: Any) -> Iterator[None]:
+    """Load libraries in a thread while the body does other things, such as reading; waits for both.
+
+    Nothing that they load is garbage, so none is collected meanwhile.
+    """
+
+    def run() -> None:
+        gc.disable()
+        try:
+            load(*arguments)
+        finally:
+            gc.enable()
+
+    with ThreadPoolExecutor(1) as thread:
+        loaded = thread.submit(run)
+        yield
+    loaded.result()
+
+
+def end_at_once() -> None:
+    """Skip the garbage collection at the end of a process, which takes a fifth of a second.
+
+    Extensions of torch would report what is not freed as a leak.
+    """
+    if "torch" not in sys.modules:
+        gc.freeze()
+
+
+def _stop(message: str) -> None:
+    sys.stderr.write(message + "\n")
+    sys.exit(1)
+
+
+@contextmanager
+def limited_threads(threads: int) -> Iterator[None]:
+    """Limit numerical libraries, loaded or not yet loaded, to so many threads."""
+    from threadpoolctl import threadpool_limits
+
+    os.environ["NUMBA_NUM_THREADS"] = str(threads)
+    with threadpool_limits(limits=threads):
+        yield

@@ -1,0 +1,147 @@
+"""The job of a predictions file: every test sample of one task as one cell predicts it, with its nearest proxies."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from imprint.analysis.best import best_configuration
+from imprint.analysis.frames import rows_of
+from imprint.data.pools import Pool, class_names, draw_shots, pool, select
+from imprint.method.configuration import UNIT_LENGTH, Configuration
+from imprint.method.engine import Candidate, nearest_proxies, predict
+from imprint.method.normalize import apply, l2
+from imprint.method.proxies import ProxySet
+from imprint.store.embeddings import Embeddings
+
+NEIGHBOURS = 5
+
+
+def choose(scores: pd.DataFrame, spec: Mapping[str, Any]) -> tuple[Configuration, int]:
+    """Choose the cell to show.
+
+    Parameters
+    ----------
+    scores : DataFrame
+        The scores of the whole study.
+    spec : mapping
+        See `imprint.study.specs.shown_cell`.
+
+    Returns
+    -------
+    configuration, seed
+        The best configuration among the rows that `spec` names, and its seed that reaches the median accuracy.
+    """
+    rows = rows_of(scores, [spec])
+    methods = [Configuration.from_dict(fields) for fields in spec["configurations"]]
+    best = best_configuration(rows[rows["draw"] == spec["draw"]], methods)
+    return best.configuration, best.seed
+
+
+def predictions(
+    train: Sequence[Embeddings],
+    test: Sequence[Embeddings],
+    proxies: ProxySet,
+    configuration: Configuration,
+    seed: int,
+    spec: Mapping[str, Any],
+) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """Predict every test sample of a task as one cell does.
+
+    Parameters
+    ----------
+    train, test : sequences of Embeddings
+        The splits of each dataset of the task.
+    proxies : ProxySet
+        Proxies of the configuration.
+    configuration : Configuration
+        The method.
+    seed : int
+        Seed of the cell.
+    spec : mapping
+        See `imprint.study.specs.shown_cell`.
+
+    Returns
+    -------
+    frame : DataFrame
+        A row for each test sample: dataset, id, true and predicted (numbers of classes), and lists over the
+        nearest proxies, nearest first: near_class, near_value (what proxies are ranked by), near_dataset and
+        near_id of the training sample that a proxy is or, where proxies are no samples, of the sample of its
+        class that is nearest to it in direction.
+    description : dict
+        What they are predictions of.
+    """
+    training, testing = pool(train), pool(test)
+    rows, y, classes = select(testing, spec["draw_groups"])
+    x, scoring = testing.x[rows], configuration.scoring
+    values, unit = proxies.matrix(training.x), False
+    if proxies.samples is not None:
+        unit = configuration.norm_pre == UNIT_LENGTH
+        values = values if unit else apply(configuration.norm_pre, values)
+    candidate = Candidate(values, proxies.labels, (scoring,), unit=unit)
+    ((_, predicted),) = predict(x, classes, [candidate], fm_classifier=training.fm_classifier)
+    near = nearest_proxies(x, candidate, NEIGHBOURS, training.fm_classifier)
+    near_values, value_is = near.similarities, scoring.distance.replace("_", " ")
+    if near.distances is not None:
+        near_values, value_is = near.distances, f"{scoring.distance} distance"
+
+    shown = np.full(len(proxies.labels), -1)
+    needed = np.unique(near.numbers)
+    shown[needed] = _training_rows(needed, proxies, training, seed, spec)
+    of_training, of_testing = (_names(parts, spec["datasets"]) for parts in (train, test))
+    frame = pd.DataFrame(
+        {
+            "dataset": of_testing[0][rows],
+            "id": of_testing[1][rows],
+            "true": y,
+            "predicted": predicted,
+            "near_class": list(proxies.labels[near.numbers]),
+            "near_value": list(near_values),
+            "near_dataset": list(of_training[0][shown[near.numbers]]),
+            "near_id": list(of_training[1][shown[near.numbers]]),
+        }
+    )
+    description = {
+        "configuration": configuration.as_dict(),
+        "seed": seed,
+        "draw": spec["draw"],
+        "accuracy": float((predicted == y).mean()),
+        "classes": class_names(train, spec["draw_groups"]),
+        "proxies": len(proxies.labels),
+        "proxies_are_samples": proxies.samples is not None,
+        "value_is": value_is,
+    }
+    return frame, description
+
+
+def _training_rows(
+    needed: np.ndarray,
+    proxies: ProxySet,
+    training: Pool,
+    seed: int,
+    spec: Mapping[str, Any],
+) -> np.ndarray:
+    """The row of the training pool that stands for each of these proxies."""
+    if proxies.samples is not None:
+        return proxies.samples[needed]
+    rows, y, _ = select(training, spec["draw_groups"])
+    drawn = draw_shots(y, spec["groups"][0][2], seed)
+    rows, y = rows[drawn], y[drawn]
+    chosen = np.empty(len(needed), np.int64)
+    directions = l2(proxies.matrix(training.x)[needed])
+    for label in np.unique(proxies.labels[needed]):
+        of_class, members = proxies.labels[needed] == label, rows[y == label]
+        cosines = directions[of_class] @ l2(training.x[members]).T
+        chosen[of_class] = members[cosines.argmax(axis=1)]
+    return chosen
+
+
+def _names(parts: Sequence[Embeddings], datasets: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+    """Dataset and id of each row of a pool."""
+    sizes = [len(part.ids) for part in parts]
+    return np.repeat(np.array(datasets, object), sizes), np.concatenate(
+        [part.ids.astype(object) for part in parts]
+    )

@@ -1,0 +1,119 @@
+"""From files to a study: read, merged, checked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from imprint.errors import UserError
+from imprint.method.user_files import load_file
+from imprint.study import checks
+from imprint.study.grid import Study
+from imprint.study.parse import parse
+from imprint.study.problems import ConfigError, Problem
+from imprint.study.read import read_yaml
+
+
+def load(
+    files: Iterable[str | Path],
+    overrides: Mapping[str, Any] | None = None,
+) -> Study:
+    """Read a study.
+
+    Parameters
+    ----------
+    files : iterable of paths
+        YAML files; later ones extend or replace keys of earlier ones.
+    overrides : mapping, optional
+        Keys that extend or replace those of the files.
+
+    Returns
+    -------
+    Study
+        The study, without problems.
+
+    Raises
+    ------
+    ConfigError
+        With all problems at once.
+    """
+    paths = [str(file) for file in files]
+    raw: dict[str, Any] = {}
+    for file in paths:
+        raw = _merged(raw, read_yaml(file))
+    if overrides:
+        raw = _merged(raw, overrides)
+    source = " + ".join(paths) or "the configuration"
+    if paths and overrides:
+        source += " + --config"
+    unloaded = _load_components(raw.get("components"))
+    parsed = parse(raw)
+    problems = unloaded + parsed.problems + checks.problems(parsed)
+    if parsed.config is None or problems:
+        raise ConfigError(source, problems)
+    return Study(parsed.config)
+
+
+def _load_components(files: Any) -> list[Problem]:
+    """Register the user's components before anything names them; a file that cannot be loaded is a problem."""
+    problems = []
+    for i, file in enumerate(files if isinstance(files, list) else []):
+        try:
+            load_file(str(file))
+        except UserError as error:
+            problems.append(Problem(f"components[{i}]", str(error)))
+    return problems
+
+
+def load_for_workflow(requested: Mapping[str, Any]) -> Study:
+    """The study that Snakemake is asked for.
+
+    Snakemake reads the files of `--configfile` itself, so messages do not name them; a file given as `--config
+    study=FILE` is read here.
+
+    Parameters
+    ----------
+    requested : mapping
+        What `--configfile` and `--config` say. With `experiments` it is a whole study. Otherwise the study is the
+        file that `study` names, or config.yaml, and the other keys extend or replace those of the file.
+
+    Raises
+    ------
+    UserError
+        If the study has problems, or two studies are named.
+    """
+    keys = {key: _typed(value) for key, value in requested.items()}
+    file = keys.pop("study", None)
+    if "experiments" not in keys:
+        return load([file or "config.yaml"], keys)
+    if file:
+        raise UserError(
+            f"--configfile and --config study={file} each name a study; give one of them"
+        )
+    return load([], keys)
+
+
+def _typed(value: Any) -> Any:
+    """Numbers and truth values that Snakemake leaves as texts inside lists and mappings of `--config`."""
+    if isinstance(value, Mapping):
+        return {_typed(key): _typed(entry) for key, entry in value.items()}
+    if isinstance(value, list):
+        return [_typed(entry) for entry in value]
+    if not isinstance(value, str) or not 0 < len(value) < 100 or value[0] in "*&![{":
+        return value
+    try:
+        number = yaml.safe_load(value)
+    except yaml.YAMLError:
+        return value
+    return number if isinstance(number, int | float | bool) else value
+
+
+def _merged(base: Mapping[str, Any], extra: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(base)
+    for key, value in extra.items():
+        both = isinstance(merged.get(key), Mapping) and isinstance(value, Mapping)
+        merged[key] = _merged(merged[key], value) if both else value
+    return merged

@@ -1,0 +1,155 @@
+"""Errors of pydantic as problems: the key as the user would write it, and words for a person."""
+
+from __future__ import annotations
+
+import re
+import types
+from collections.abc import Mapping
+from typing import Annotated, Any, Union, get_args, get_origin
+
+from pydantic import BaseModel, ValidationError
+
+from imprint.registry import suggestion, unknown
+from imprint.study.config.base import UNKNOWN_NAME
+from imprint.study.problems import Problem
+
+RENAMED = {"generators": "components"}  # keys of earlier versions
+_KEY = "[key]"  # pydantic's mark for an error of a key itself
+
+
+def problems_of(error: ValidationError, kind: Any, prefix: str) -> list[Problem]:
+    """The problems in a part of a configuration.
+
+    Parameters
+    ----------
+    error : ValidationError
+        What pydantic found.
+    kind : type
+        The type that was asked for.
+    prefix : str
+        The key of the part; empty for the whole configuration.
+
+    Returns
+    -------
+    list of Problem
+        One for each key; of the alternatives of a union the first speaks for all.
+    """
+    messages: dict[str, str] = {}
+    for item in error.errors(include_url=False):
+        key, known_keys = _key(kind, item["loc"], prefix)
+        messages.setdefault(key, _message(item, known_keys))
+    return [Problem(key, message) for key, message in messages.items()]
+
+
+def _key(kind: Any, location: tuple[Any, ...], prefix: str) -> tuple[str, list[str]]:
+    """The key of an error, and the keys that the mapping around it may have."""
+    key, known_keys = prefix, _keys(kind)
+    for step in location:
+        if step == _KEY:
+            continue
+        kind, is_written = _inner(kind, step)
+        if is_written and isinstance(step, int) and key:
+            key += f"[{step}]"
+        elif is_written:
+            key = f"{key}.{step}" if key else str(step)
+        known_keys = _keys(kind) or known_keys
+    return key, known_keys
+
+
+def _bare(kind: Any) -> Any:
+    """A type without its annotations."""
+    while get_origin(kind) is Annotated:
+        kind = get_args(kind)[0]
+    return kind
+
+
+def _is_section(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, BaseModel)
+
+
+def _keys(kind: Any) -> list[str]:
+    kind = _bare(kind)
+    return list(kind.model_fields) if _is_section(kind) else []
+
+
+def _inner(kind: Any, step: Any) -> tuple[Any, bool]:
+    """The type one step of an error's location further in, and whether the user wrote that step as a key."""
+    kind = _bare(kind)
+    if _is_section(kind):
+        field = kind.model_fields.get(step)
+        return (field.annotation if field else None), True
+    arguments, origin = get_args(kind), get_origin(kind)
+    if origin in (Union, types.UnionType):
+        options = [_bare(option) for option in arguments if option is not type(None)]
+        for option in filter(_is_section, options):
+            source = option.model_fields.get("source")
+            if source is not None and step in get_args(source.annotation):
+                return option, False  # the source is pydantic's, to say which option it is
+        return _inner(options[0], step) if len(options) == 1 else (kind, isinstance(step, int))
+    if origin is tuple:
+        return arguments[0], True
+    if origin is dict:
+        return arguments[1], True
+    return None, isinstance(step, int)
+
+
+def _quoted_names(text: str) -> list[str]:
+    return re.findall(r"'([^']+)'", text)
+
+
+def _message(item: Mapping[str, Any], known_keys: list[str]) -> str:
+    """An error of pydantic in words."""
+    value, context = item.get("input"), item.get("ctx", {})
+    shown = f"'{value}'" if isinstance(value, str) else str(value)
+    match item["type"]:
+        case "extra_forbidden":
+            return _unknown_key(item["loc"][-1], known_keys)
+        case "missing":
+            return "it is missing; it must be given"
+        case "union_tag_not_found":
+            return f"{context['discriminator']} is missing; it must be given"
+        case "union_tag_invalid":
+            return unknown("source", context["tag"], _quoted_names(context["expected_tags"]))
+        case "literal_error":
+            return unknown("name", value, _quoted_names(context["expected"]))
+        case "greater_than" if context["gt"] == 0:
+            return f"{shown} is not a positive number"
+        case "greater_than_equal" if context["ge"] == 0:
+            return f"{shown} is negative; it must be 0 or more"
+        case "greater_than" | "greater_than_equal" | "less_than" | "less_than_equal":
+            return f"{shown} is out of range: {item['msg'].lower()}"
+        case "int_type" | "int_parsing" | "int_from_float":
+            if isinstance(value, str) and value.strip("+-").isdigit():
+                return f"{shown} is not a whole number; write {value} without quotes"
+            return f"{shown} is not a whole number"
+        case "float_type" | "float_parsing":
+            return f"{shown} is not a number"
+        case "string_type":
+            return f"{shown} is not a text; put it in quotes"
+        case "bool_type" | "bool_parsing":
+            return f"{shown} is neither true nor false"
+        case "string_pattern_mismatch" if item["loc"] and item["loc"][-1] == _KEY:
+            return (
+                f"{shown} is no usable name; a name has letters, digits, '.', '_' and '-', "
+                "and starts with a letter or digit"
+            )
+        case "string_pattern_mismatch":
+            return f"{shown} does not fit the pattern {context['pattern']}"
+        case "too_short":
+            return "it is empty; give at least one entry"
+        case "tuple_type" | "list_type":
+            return f"{shown} is not a list"
+        case "dict_type" | "model_type" | "model_attributes_type" if value is None:
+            return "it is empty; it must be a mapping of keys to values"
+        case "dict_type" | "model_type" | "model_attributes_type":
+            return f"{shown} is not a mapping of keys to values, such as {{name: ...}}"
+        case kind if kind == UNKNOWN_NAME:
+            return str(item["msg"])
+    return f"{shown}: {item['msg']}"
+
+
+def _unknown_key(key: Any, known_keys: list[str]) -> str:
+    new = RENAMED.get(str(key))
+    if new in known_keys:
+        return f"this key is called '{new}' now; rename it"
+    return f"unknown key; known here: {', '.join(known_keys)}{suggestion(key, known_keys)}"

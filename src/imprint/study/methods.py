@@ -1,0 +1,61 @@
+"""The methods of an experiment: its presets, and every combination of its axes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import product
+from typing import Any
+
+from imprint.method.configuration import (
+    DEFAULT_DISTANCE,
+    MNN,
+    UNIT_LENGTH,
+    Configuration,
+    K,
+    Scoring,
+    parse_k,
+)
+from imprint.method.generate import GENERATORS
+from imprint.method.presets import PRESETS
+from imprint.study.config import AggGrid, Experiment, GenGrid
+
+
+def configurations(experiment: Experiment) -> list[Configuration]:
+    """The distinct methods of an experiment, presets first."""
+    methods = dict.fromkeys(PRESETS.find(name).configuration for name in experiment.presets)
+    for grid in experiment.gen:
+        norms = product(experiment.norm_pre, experiment.norm_post, experiment.norm_inf)
+        for (pre, post, inf), k in product(norms, ks_of(grid)):
+            if pre == UNIT_LENGTH and inf != UNIT_LENGTH:
+                continue  # as in the paper
+            for agg in experiment.agg:
+                for scoring in _scorings(agg, post, inf):
+                    methods[Configuration(pre, grid.name, k, scoring)] = None
+    return list(methods)
+
+
+def ks_of(grid: GenGrid) -> list[K]:
+    """The k of one GEN of an experiment."""
+    if grid.k:
+        return [parse_k(k) for k in grid.k]
+    k = GENERATORS.find(grid.name).only_k
+    return [k] if k else []
+
+
+def _scorings(agg: AggGrid, norm_post: str, norm_inf: str) -> Iterator[Scoring]:
+    votes = agg.name == MNN
+    weightings: tuple[str | None, ...] = (None,)
+    if votes:
+        weightings = agg.weighting or ("uniform",)
+    for distance, weighting, m in product(
+        agg.distance or (DEFAULT_DISTANCE[agg.name],), weightings, agg.m or (None,)
+    ):
+        yield Scoring(norm_post, norm_inf, agg.name, distance, weighting, m)
+
+
+def sort_key(configuration: Configuration) -> tuple[tuple[bool, Any], ...]:
+    """Orders configurations field by field; what is missing comes first."""
+    return tuple(
+        (value is not None, value if value is not None else 0)
+        for value in configuration.columns().values()
+    )

@@ -1,0 +1,134 @@
+"""From the keys of a configuration to typed sections, entry by entry, so that one mistake hides no other."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from imprint.study.config import FM, Dataset, Experiment, StudyConfig, TaskConfig
+from imprint.study.messages import problems_of
+from imprint.study.problems import Problem
+from imprint.study.read import expand_variables
+
+SECTIONS: dict[str, Any] = {
+    "fms": FM,
+    "datasets": Dataset,
+    "tasks": TaskConfig,
+    "experiments": Experiment,
+}
+
+
+@dataclass
+class Parsed:
+    """A configuration as far as it has the right form.
+
+    Attributes
+    ----------
+    config : StudyConfig or None
+        The whole, if there are no problems of form.
+    names : dict
+        The names of the entries of each section, right or not.
+    entries : dict
+        For each section the entries by name; of those with problems, what is right.
+    incomplete : set of str
+        Keys that entries had to be left without, and the keys of these entries.
+    problems : list of Problem
+        The problems of form.
+    """
+
+    config: StudyConfig | None = None
+    names: dict[str, list[str]] = field(default_factory=lambda: {name: [] for name in SECTIONS})
+    entries: dict[str, dict[str, Any]] = field(
+        default_factory=lambda: {name: {} for name in SECTIONS}
+    )
+    incomplete: set[str] = field(default_factory=set)
+    problems: list[Problem] = field(default_factory=list)
+
+
+def parse(raw: Mapping[str, Any]) -> Parsed:
+    """Read a configuration.
+
+    Parameters
+    ----------
+    raw : mapping
+        Its keys, as YAML has them.
+
+    Returns
+    -------
+    Parsed
+        What is right, and all problems of form.
+    """
+    parsed = Parsed()
+    raw = expand_variables(dict(raw), "", parsed.problems)
+    invalid: list[str] = []  # entries whose problems are in the list
+    for section in SECTIONS:
+        entries = raw.get(section)
+        if isinstance(entries, dict):  # else it is a problem of the whole, below
+            adapter: TypeAdapter[Any] = TypeAdapter(SECTIONS[section])
+            for name, entry in entries.items():
+                if not _parse_entry(parsed, adapter, section, str(name), entry):
+                    invalid.append(f"{section}.{name}")
+    try:
+        parsed.config = StudyConfig.model_validate(_with_parsed_entries(raw, parsed, invalid))
+    except ValidationError as error:
+        parsed.problems += [
+            problem
+            for problem in problems_of(error, StudyConfig, "")
+            if not any(_is_within(problem.key, entry) for entry in invalid)
+        ]
+    if parsed.problems:
+        parsed.config = None
+    return parsed
+
+
+def _parse_entry(
+    parsed: Parsed, adapter: TypeAdapter[Any], section: str, name: str, entry: Any
+) -> bool:
+    """Read one entry of a section; whether it is right."""
+    parsed.names[section].append(name)
+    key = f"{section}.{name}"
+    try:
+        parsed.entries[section][name] = adapter.validate_python(entry)
+    except ValidationError as error:
+        parsed.problems += problems_of(error, SECTIONS[section], key)
+        if isinstance(entry, dict):
+            wrong = _wrong_keys(error, entry)
+            rest = {k: value for k, value in entry.items() if str(k) not in wrong}
+            try:
+                parsed.entries[section][name] = adapter.validate_python(rest)
+            except ValidationError:
+                return False
+            parsed.incomplete |= {key, *(f"{key}.{k}" for k in wrong)}
+        return False
+    return True
+
+
+def _wrong_keys(error: ValidationError, entry: Mapping[Any, Any]) -> set[str]:
+    """The keys of an entry that have problems."""
+    return {
+        next((str(step) for step in item["loc"] if step in entry), "") for item in error.errors()
+    }
+
+
+def _with_parsed_entries(
+    raw: Mapping[str, Any], parsed: Parsed, invalid: list[str]
+) -> dict[str, Any]:
+    """The whole configuration, with its entries as they were read; None for the wrong ones."""
+    whole = dict(raw)
+    for section in SECTIONS:
+        if isinstance(raw.get(section), dict):
+            whole[section] = {
+                name: parsed.entries[section][str(name)]
+                if f"{section}.{name}" not in invalid
+                else None
+                for name in raw[section]
+            }
+    return whole
+
+
+def _is_within(key: str, entry: str) -> bool:
+    """Whether a key lies in an entry, or is that of the entry."""
+    return key == entry or key.startswith((f"{entry}.", f"{entry}["))

@@ -1,0 +1,50 @@
+"""Whether a run is at work: a note in the results from the start of a run to its end."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+from enum import Enum
+from pathlib import Path
+
+from imprint.store.paths import running_file
+
+
+class State(Enum):
+    """What became of the last run."""
+
+    ENDED = "ended"
+    AT_WORK = "at work"
+    KILLED = "killed"
+
+
+def begin(results: str | Path) -> None:
+    """Leave the note of this process."""
+    note = running_file(results)
+    note.parent.mkdir(parents=True, exist_ok=True)
+    process = {"host": platform.node(), "process": os.getpid()}
+    note.write_text(json.dumps(process), encoding="utf-8")
+
+
+def end(results: str | Path) -> None:
+    """Take the note away."""
+    running_file(results).unlink(missing_ok=True)
+
+
+def state(results: str | Path) -> State:
+    """What became of the last run in these results; one on another host counts as at work."""
+    try:
+        process = json.loads(running_file(results).read_text(encoding="utf-8"))
+        host, number = process["host"], int(process["process"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return State.ENDED
+    if host != platform.node():
+        return State.AT_WORK
+    try:
+        os.kill(number, 0)
+    except ProcessLookupError:
+        return State.KILLED
+    except PermissionError:  # another user's process
+        pass
+    return State.AT_WORK

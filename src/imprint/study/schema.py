@@ -1,0 +1,35 @@
+"""The JSON schema of a study, for editors: `python -m imprint.study.schema` prints it."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from imprint.study.config import StudyConfig
+
+
+def schema() -> dict[str, Any]:
+    """JSON schema of config.yaml; where a list is asked for, one value may stand for a list of one."""
+    made = _one_or_list(StudyConfig.model_json_schema())
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "IMPRINT study",
+        **made,
+    }
+
+
+def _one_or_list(node: Any) -> Any:
+    """Lists of at least one entry also accept the entry alone, as the models do."""
+    if isinstance(node, list):
+        return [_one_or_list(entry) for entry in node]
+    if not isinstance(node, dict):
+        return node
+    node = {key: _one_or_list(value) for key, value in node.items()}
+    if node.get("type") == "array" and node.get("minItems") == 1 and "items" in node:
+        about = {key: node.pop(key) for key in ("description", "default", "title") if key in node}
+        return {**about, "anyOf": [node, node["items"]]}
+    return node
+
+
+if __name__ == "__main__":
+    print(json.dumps(schema(), indent=1, ensure_ascii=False))

@@ -1,0 +1,271 @@
+"""What each job is told: JSON, and only what matters to its output."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from imprint.method.configuration import Configuration
+from imprint.method.distances import DISTANCES, Distance
+from imprint.method.generate import GENERATORS, Generator
+from imprint.method.normalize import NORMS, Normalization
+from imprint.study.grid import Group, Study
+from imprint.study.methods import sort_key
+
+
+def subset(study: Study, dataset: str) -> dict[str, Any]:
+    """What of a dataset is embedded."""
+    entry = study.config.datasets[dataset]
+    spec = entry.model_dump(mode="json", include=set(entry.subset_keys))
+    if spec.get("classes") == "needed":
+        spec["classes"] = _classes_needed(study, dataset)
+    return spec
+
+
+def _classes_needed(study: Study, dataset: str) -> list[int] | None:
+    """The classes of a dataset that the tasks use; None if one of them uses all, or cannot tell."""
+    counts = {name: entry.class_count for name, entry in study.config.datasets.items()}
+    needed: set[int] = set()
+    for name in dict.fromkeys(group.task for group in study.groups):
+        task = study.tasks[name]
+        if dataset not in task.datasets:
+            continue
+        offset = 0
+        for other in task.datasets[: task.datasets.index(dataset)]:
+            if counts[other] is None:
+                return None
+            offset += counts[other] or 0
+        count = counts[dataset]
+        if count is None:
+            return None
+        for draw in task.draws:
+            if draw is None:
+                return None
+            used = {original - offset for originals in draw for original in originals}
+            needed |= {label for label in used if 0 <= label < count}
+    return sorted(needed)
+
+
+def weights(study: Study, fm: str) -> dict[str, Any]:
+    """Which published weights an FM has."""
+    return study.config.fms[fm].model_dump(mode="json", include={"source", "model", "weights"})
+
+
+def pretraining(study: Study, fm: str) -> dict[str, Any]:
+    """How an FM is pre-trained."""
+    fields = {"model", "epochs", "seed", "weight_decay"}
+    return study.config.fms[fm].model_dump(mode="json", include=fields)
+
+
+def embedding(study: Study, fm: str) -> dict[str, Any]:
+    """How an FM embeds."""
+    other = {"ls_lambda", "checkpoint", "epochs", "seed", "weight_decay", "dataset", "files"}
+    return study.config.fms[fm].model_dump(mode="json", exclude=other)
+
+
+def proxies(study: Study, group: Group, gen: str, k: str) -> dict[str, Any]:
+    """The job of one proxy file: its NORMpre, each with its seeds. k: its label."""
+    by_norm: dict[str, set[int]] = {}
+    for configuration, seeds in study.cells(group).items():
+        of_file = (configuration.gen, configuration.k.label) == (gen, k)
+        starts_from_it = GENERATORS.find(configuration.gen).clusters == gen
+        if of_file or (starts_from_it and configuration.k.label == k):
+            by_norm.setdefault(configuration.norm_pre, set()).update(seeds)
+    # one set for all seeds where they change nothing: then a new seed is no reason to run the job again
+    entry = GENERATORS.find(gen)
+    seeded = entry.seeded or group.shots != "full"
+    spec = {
+        **study.tasks[group.task].spec(),
+        "shots": group.shots,
+        "gen": gen,
+        "k": k,
+        "seeds": {
+            norm: sorted(seeds) if seeded else [None] for norm, seeds in sorted(by_norm.items())
+        },
+    }
+    if entry.needs_ridge:
+        spec["ls_lambda"] = study.config.fms[group.fm].ridge
+    return spec
+
+
+def evaluation(study: Study, group: Group, agg: str) -> dict[str, Any]:
+    """The job of one score file: its configurations with their seeds."""
+    experiments = [study.config.experiments[name] for name in study.experiments_of(group)]
+    spec = {
+        **study.tasks[group.task].spec(),
+        "fm": group.fm,
+        "shots": group.shots,
+        "cells": [
+            {**configuration.as_dict(), "seeds": list(seeds)}
+            for configuration, seeds in study.cells(group).items()
+            if configuration.scoring.agg == agg
+        ],
+    }
+    if any(experiment.per_class for experiment in experiments):
+        spec["per_class"] = True
+    return spec
+
+
+def files_of_proxies(study: Study, group: Group, gen: str, k: str) -> tuple[str, ...]:
+    """The user's files that decide a proxy file."""
+    norms = proxies(study, group, gen, k)["seeds"]
+    return _files([GENERATORS.find(gen), *map(NORMS.find, norms)])
+
+
+def files_of_evaluation(study: Study, group: Group, agg: str) -> tuple[str, ...]:
+    """The user's files that decide a score file, beside those that decide its proxies."""
+    return _files_of_scoring(c for c in study.cells(group) if c.scoring.agg == agg)
+
+
+def files_of_shown(study: Study, name: str) -> tuple[str, ...]:
+    """The user's files that decide how the shown cell of an experiment predicts."""
+    return _files_of_scoring(shown_methods(study, name))
+
+
+def components_of(study: Study, configurations: Iterable[Configuration]) -> list[str]:
+    """The components to load for these configurations."""
+    configurations = list(configurations)
+    gens = [GENERATORS.find(configuration.gen) for configuration in configurations]
+    return components(study, (*_files(gens), *_files_of_scoring(configurations)))
+
+
+def components(study: Study, files: Iterable[str]) -> list[str]:
+    """Files of the user's components, as the study names them."""
+    files = set(files)
+    return [file for file in study.config.components if str(Path(file).resolve()) in files]
+
+
+def _files_of_scoring(configurations: Iterable[Configuration]) -> tuple[str, ...]:
+    entries: dict[Normalization | Distance, None] = {}
+    for configuration in configurations:
+        scoring = configuration.scoring
+        for norm in (configuration.norm_pre, scoring.norm_post, scoring.norm_inf):
+            entries[NORMS.find(norm)] = None
+        entries[DISTANCES.find(scoring.distance)] = None
+    return _files(entries)
+
+
+def _files(entries: Iterable[Generator | Normalization | Distance]) -> tuple[str, ...]:
+    return tuple(sorted({entry.file for entry in entries if entry.file}))
+
+
+def collapse(study: Study, fm: str, task: str) -> dict[str, Any]:
+    """The job of one collapse file."""
+    return {**study.tasks[task].spec(), "fm": fm}
+
+
+def selection(study: Study, name: str) -> list[dict[str, Any]]:
+    """What rows of scores.parquet belong to an experiment: its own grid, first, and those it shows `also`."""
+    return [
+        grid_of(study, grid, study.experiment_groups(grid))
+        for grid in (name, *study.config.experiments[name].also)
+    ]
+
+
+def grid_of(study: Study, name: str, groups: Iterable[Group]) -> dict[str, Any]:
+    """What rows of these groups belong to an experiment's own grid."""
+    return {
+        "groups": sorted(groups),
+        "configurations": _columns(study.methods[name]),
+        "seeds": sorted(study.experiment_seeds(name)),
+    }
+
+
+def _columns(methods: list[Configuration]) -> list[dict[str, str | int | None]]:
+    return [configuration.as_dict() for configuration in sorted(methods, key=sort_key)]
+
+
+def heads(study: Study, name: str) -> list[Group]:
+    """The groups whose heads an experiment saves: all samples, or the most shots it has; no families."""
+    if not study.config.experiments[name].save_heads:
+        return []
+    most = _most_shots(study, name)
+    return [
+        group
+        for group in study.experiment_groups(name)
+        if group.shots == most and study.tasks[group.task].d is None
+    ]
+
+
+def _most_shots(study: Study, name: str) -> str:
+    counts = [shots for shots in study.config.experiments[name].shots if shots != "full"]
+    if len(counts) < len(study.config.experiments[name].shots):
+        return "full"
+    return str(max(counts))
+
+
+# figures of one FM and task
+
+
+def shown_groups(study: Study, name: str) -> list[Group]:
+    """The groups that an experiment's figures of one FM and task show."""
+    cell = study.config.experiments[name].cell
+    shots = str(cell.shots or _most_shots(study, name))
+    groups = [
+        group
+        for group in study.experiment_groups(name)
+        if group.shots == shots and cell.fm in (None, group.fm) and cell.task in (None, group.task)
+    ]
+    plain = [group for group in groups if study.tasks[group.task].d is None]
+    return groups if cell.task else plain or groups
+
+
+def shown_group(study: Study, name: str, fm: str, task: str) -> Group:
+    """The group that an experiment's figures of this FM and task show."""
+    return next(group for group in shown_groups(study, name) if group[:2] == (fm, task))
+
+
+def shown_methods(study: Study, name: str) -> list[Configuration]:
+    """The methods that the shown cell may have."""
+    cell = study.config.experiments[name].cell
+    return [method for method in study.methods[name] if cell.fits(method)]
+
+
+def shown_generations(study: Study, name: str) -> list[tuple[str, str]]:
+    """(gen, label of k) of the proxy files that the shown cell may need."""
+    return list(dict.fromkeys((c.gen, c.k.label) for c in shown_methods(study, name)))
+
+
+def shown_cell(study: Study, name: str, fm: str, task: str) -> dict[str, Any]:
+    """The job that chooses a cell: the rows of scores to choose from, and one draw of the task."""
+    cell = study.config.experiments[name].cell
+    seeds = study.experiment_seeds(name) if cell.seed is None else (cell.seed,)
+    return {
+        "groups": [shown_group(study, name, fm, task)],
+        "configurations": _columns(shown_methods(study, name)),
+        "seeds": sorted(seeds),
+        **shown_samples(study, name, task),
+    }
+
+
+def shown_samples(study: Study, name: str, task: str) -> dict[str, Any]:
+    """The test samples that an experiment's figures of one FM and task show."""
+    draw = study.config.experiments[name].cell.draw
+    return {
+        "draw": draw,
+        "draw_groups": study.tasks[task].draws[draw],
+        "datasets": study.tasks[task].datasets,
+    }
+
+
+def datasets_with_images(study: Study, fm: str, task: str) -> list[str]:
+    """The datasets of a task whose images an FM embedded; none if its embeddings were given."""
+    if not study.config.fms[fm].embeds_images:
+        return []
+    return [d for d in study.tasks[task].datasets if study.config.datasets[d].has_images]
+
+
+# for the report
+
+
+def overview(study: Study) -> dict[str, str | int]:
+    """The study in a few words."""
+    families = dict.fromkeys(study.tasks[group.task].family for group in study.groups)
+    return {
+        "runs": f"{study.runs():,}",
+        "fms": ", ".join(study.config.fms),
+        "tasks": ", ".join(families),
+        "datasets": ", ".join(study.config.datasets),
+        "seeds": len(study.config.seeds),
+    }

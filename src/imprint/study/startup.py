@@ -1,0 +1,68 @@
+"""Checks before a run: permissions, killed runs, files from the future. They change nothing."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
+
+from imprint.errors import UserError
+from imprint.study import running
+
+CLOCK_SKEW = 60  # seconds that the clock of a file server may be ahead
+
+
+def check_startup(results: Path) -> None:
+    """Check the working directory before a run, and print what the user may have to do.
+
+    Parameters
+    ----------
+    results : Path
+        The folder of the results.
+
+    Raises
+    ------
+    UserError
+        If the working directory cannot be written to. Results that cannot be written to are only
+        reported: a finished study can still be looked at.
+    """
+    for folder in (Path.cwd() / ".snakemake", results.absolute()):
+        existing = next(path for path in (folder, *folder.parents) if path.exists())
+        if os.access(existing, os.W_OK):
+            continue
+        message = (
+            f"{existing} cannot be written to, so nothing can be computed here; "
+            "give this user the right to it"
+        )
+        if folder != results.absolute():
+            raise UserError(f"{message}, or work in another directory.")
+        print(
+            f"{message}, or name another folder by `results` in the configuration.", file=sys.stderr
+        )
+    if running.state(results) is running.State.KILLED:
+        print(
+            "The last run here was killed. If Snakemake reports a lock, remove it with "
+            "`snakemake --unlock`; a new run goes on where the killed one stopped.",
+            file=sys.stderr,
+        )
+
+
+def future_files(results: Path) -> str | None:
+    """Advice about result files with a later time than now; None if there are none.
+
+    Snakemake takes what is made from such a file, being older, for a failure, and deletes it.
+    """
+    files = []
+    for path in results.rglob("*"):
+        with suppress(OSError):  # gone by now, or not readable
+            if path.is_file() and path.stat().st_mtime > time.time() + CLOCK_SKEW:
+                files.append(path)
+    if not files:
+        return None
+    return (
+        f"A clock is or was wrong: {len(files)} files in {results} are from the future, such as "
+        f"{min(files)}, and Snakemake makes nothing from them. When the clock is right, "
+        f"`find {results} -newermt now -exec touch {{}} +` gives them the present time."
+    )

@@ -1,0 +1,263 @@
+"""Where a study stands: what is done, what is to do and why, and how long that took before.
+
+What is to do is what `snakemake --summary` says; how long jobs took stands at the end of their logs.
+"""
+
+from __future__ import annotations
+
+import csv
+import os
+import re
+import subprocess
+import sys
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from itertools import groupby
+from pathlib import Path, PurePath
+from statistics import median
+from typing import Any
+
+from imprint.errors import UserError
+from imprint.store.blocks import contents
+from imprint.store.paths import FOLDERS, MANIFEST
+from imprint.study import running
+
+# the columns of `snakemake --summary` that are read
+COLUMNS = ("output_file", "rule", "log-file(s)", "status", "plan")
+TO_DO = "update pending"  # in `plan`
+REASONS = {  # by what stands in `status`
+    "updated input files": "what it reads has changed",
+    "set of input files changed": "it reads other files",
+    "params changed": "its code or its configuration changed",
+    "rule implementation changed": "its rule changed",
+    "ok": "what it reads is made anew",
+}
+
+_LOGS = 100  # read of each rule at most: enough for a median
+_DONE = re.compile(r"done in ([\d.]+) s on (\d+) threads?\s*$")
+_OWN_LINES = ("Using workflow specific profile", "Building DAG of jobs")  # of Snakemake, no error
+
+
+@dataclass(frozen=True)
+class Job:
+    """One job of the plan.
+
+    Attributes
+    ----------
+    rule : str
+        Name of its rule.
+    outputs : list of str
+        Its files.
+    why : str or None
+        Why it is to run; None if it is done.
+    log : str or None
+        Its log, if it ever ran.
+    """
+
+    rule: str
+    outputs: list[str]
+    why: str | None
+    log: str | None
+
+
+@dataclass
+class Rule:
+    """The jobs of one rule.
+
+    Attributes
+    ----------
+    done : int
+        How many are done.
+    why : Counter
+        How many are to do, by reason.
+    seconds : float or None
+        Seconds on one core that these will take; None if no job of the rule ran before.
+    """
+
+    done: int = 0
+    why: Counter[str] = field(default_factory=Counter)
+    seconds: float | None = 0.0
+
+
+@dataclass(frozen=True)
+class Status:
+    """Where a study stands.
+
+    Attributes
+    ----------
+    rules : dict
+        Jobs by rule.
+    cores : int
+        Cores that times are estimated for.
+    running : bool
+        Whether a run is at work in these results.
+    blocks, unused, kept_size : int
+        Blocks of finished work, how many of them the last runs did not use, and their bytes.
+    leftovers : list of str
+        Result files that no job of the study makes.
+    """
+
+    rules: dict[str, Rule]
+    cores: int
+    running: bool
+    blocks: int
+    unused: int
+    kept_size: int
+    leftovers: list[str]
+
+    @property
+    def seconds(self) -> float:
+        """Time for what is to do, on all cores; jobs of rules that never ran are not counted."""
+        return sum(rule.seconds or 0 for rule in self.rules.values()) / self.cores
+
+    def as_dict(self) -> dict[str, Any]:
+        """The fields as JSON can hold them, with `seconds`."""
+        rules = {name: {**vars(rule), "why": dict(rule.why)} for name, rule in self.rules.items()}
+        return {**vars(self), "rules": rules, "seconds": self.seconds}
+
+
+def status(results: str | Path, config: str | None = None, cores: int | None = None) -> Status:
+    """Say where the study in the working directory stands; computes and changes nothing.
+
+    Parameters
+    ----------
+    results : path
+        The folder of its results.
+    config : str, optional
+        Its configuration; config.yaml by default.
+    cores : int, optional
+        Cores that times are estimated for; all by default.
+
+    Raises
+    ------
+    UserError
+        If there is no workflow, or Snakemake cannot plan the study.
+    """
+    cores = cores or os.cpu_count() or 1
+    jobs = plan(_snakefile(), config, cores)
+    files = list(contents(results))
+    return Status(
+        jobs_by_rule(jobs),
+        cores,
+        running.state(results) is running.State.AT_WORK,
+        sum(file.blocks for file in files),
+        sum(file.unused for file in files),
+        sum(file.size for file in files),
+        sorted(_leftovers(Path(results), {output for job in jobs for output in job.outputs})),
+    )
+
+
+def _snakefile() -> Path:
+    """The workflow of the working directory, else of the checkout that this package is installed from."""
+    for folder in (Path.cwd(), Path(__file__).parents[3]):
+        if (folder / "Snakefile").is_file():
+            return folder / "Snakefile"
+    raise UserError(
+        "there is no workflow here; run this in a checkout of imprint, where the Snakefile is"
+    )
+
+
+def plan(snakefile: str | Path, config: str | None = None, cores: int = 1) -> list[Job]:
+    """All jobs of the study in the working directory, in the order of Snakemake's plan.
+
+    Raises
+    ------
+    UserError
+        With Snakemake's message if there is no plan, as where the configuration has problems.
+    """
+    command = [sys.executable, "-m", "snakemake", "--snakefile", str(snakefile)]
+    command += ["--cores", str(cores), "--summary"]
+    command += ["--config", f"study={config}"] if config else []
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        lines = [line for line in done.stderr.splitlines() if line]
+        message = "\n".join(line for line in lines if not line.startswith(_OWN_LINES))
+        raise UserError(message or "Snakemake cannot plan the study")
+    return list(parse_summary(done.stdout))
+
+
+def parse_summary(summary: str) -> Iterator[Job]:
+    """The jobs in the text of `snakemake --summary`.
+
+    It has a line for each file. Files of one job follow each other and differ in their suffix alone.
+    """
+    lines = iter(summary.splitlines())
+    header = next((line for line in lines if line.startswith(COLUMNS[0] + "\t")), "").split("\t")
+    missing = [name for name in COLUMNS if name not in header]
+    if missing:
+        raise UserError(
+            f"the --summary of this Snakemake has no column {', '.join(missing)}; "
+            "install a version that pyproject.toml allows"
+        )
+    rows = csv.DictReader(lines, header, delimiter="\t", quoting=csv.QUOTE_NONE)
+    for (rule, _), group in groupby(rows, _job_of):
+        files = list(group)
+        logs = [file["log-file(s)"].split(",")[0] for file in files if file["log-file(s)"] != "-"]
+        yield Job(
+            rule,
+            [file["output_file"] for file in files],
+            _reason(files, ran_before=bool(logs)),
+            logs[0] if logs else None,
+        )
+
+
+def _job_of(file: dict[str, str]) -> tuple[str, PurePath]:
+    return file["rule"], PurePath(file["output_file"]).with_suffix("")
+
+
+def _reason(files: list[dict[str, str]], ran_before: bool) -> str | None:
+    """Why a job is to run. A missing file that nothing needs is not made."""
+    if not any(file["plan"] == TO_DO for file in files):
+        return None
+    statuses = {file["status"] for file in files}
+    if "missing" in statuses:
+        return "its file is gone" if ran_before else "new"
+    reasons = [reason for text, reason in REASONS.items() if text in statuses]
+    return reasons[0] if reasons else ", ".join(sorted(statuses))
+
+
+def jobs_by_rule(jobs: Iterable[Job]) -> dict[str, Rule]:
+    """Jobs by rule; each to do takes as long as the median of those that ran before."""
+    rules: dict[str, Rule] = {}
+    logs: dict[str, list[str]] = defaultdict(list)
+    for job in jobs:
+        rule = rules.setdefault(job.rule, Rule())
+        if job.why is None:
+            rule.done += 1
+        else:
+            rule.why[job.why] += 1
+        if job.log is not None:
+            logs[job.rule].append(job.log)
+    for name, rule in rules.items():
+        if rule.why:
+            times = list(_logged_seconds(logs[name]))
+            rule.seconds = median(times) * rule.why.total() if times else None
+    return rules
+
+
+def _logged_seconds(logs: list[str]) -> Iterator[float]:
+    """Seconds on one core of the jobs with these logs that ended well."""
+    for log in logs[:: max(1, len(logs) // _LOGS)]:
+        try:
+            text = Path(log).read_text(encoding="utf-8", errors="replace")
+        except OSError:
+            continue
+        end = _DONE.search(text.rstrip().rpartition("\n")[2])
+        if end:
+            yield float(end[1]) * int(end[2])
+
+
+def _leftovers(results: Path, outputs: set[str]) -> Iterator[str]:
+    """Files in the folders of the results that no job makes: of what was taken out of the study."""
+    known = {Path(output).absolute() for output in outputs}
+    # what lies beside a manifest belongs to it
+    known |= {path.parent for path in known if path.name == MANIFEST}
+    for folder in FOLDERS:
+        for path in (results / folder).rglob("*"):
+            hidden = any(name.startswith(".") for name in path.relative_to(results).parts)
+            if hidden or path.suffix == ".partial":  # of jobs that were stopped
+                continue
+            is_file = path.is_file() or path.is_symlink()
+            if is_file and not known & {path.absolute(), *path.absolute().parents}:
+                yield str(path)

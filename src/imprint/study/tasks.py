@@ -1,0 +1,75 @@
+"""Tasks as configured, resolved to the original classes of each of their classes."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from imprint.study.config import TaskConfig
+from imprint.study.config.tasks import Family
+
+
+@dataclass(frozen=True)
+class Task:
+    """A resolved task. groups: for each draw the original classes of each new class; None keeps all as they are."""
+
+    name: str
+    family: str
+    d: int | None
+    datasets: tuple[str, ...]
+    draws: tuple[tuple[tuple[int, ...], ...] | None, ...]
+
+    def spec(self) -> dict[str, Any]:
+        """What a job needs to know of the task, as JSON can hold it."""
+        return {"task": self.name, "family": self.family, "d": self.d, "draws": self.draws}
+
+
+def resolve(name: str, config: TaskConfig, count: int | None) -> Iterator[Task]:
+    """Resolve one entry of the section `tasks`.
+
+    Parameters
+    ----------
+    name : str
+        Its key.
+    config : TaskConfig
+        The entry.
+    count : int or None
+        How many classes its datasets have together, where known; a family needs it.
+
+    Yields
+    ------
+    Task
+        One task, or one for each d of a family.
+    """
+    groups: tuple[tuple[int, ...], ...] | None = None
+    if config.family is not None:
+        if count is None:
+            raise ValueError(f"family {name}: the number of classes is not known")
+        yield from _family(name, config.family, config.datasets, count)
+        return
+    if config.classes is not None:
+        groups = tuple((c,) for c in config.classes)
+    elif config.label_map is not None:
+        new = sorted(set(config.label_map.values()))
+        groups = tuple(tuple(old for old, to in config.label_map.items() if to == j) for j in new)
+    yield Task(name, name, None, config.datasets, (groups,))
+
+
+def _family(name: str, family: Family, datasets: tuple[str, ...], count: int) -> Iterator[Task]:
+    """The tasks "d in 1" of a family, with the draws of the paper (DESIGN: Python's `random`, shuffled in place)."""
+    generator = random.Random(family.seed)
+    sample = family.sample or count
+    classes = generator.sample(range(count), sample)
+    stride = sample // family.classes
+    orders = []
+    for _ in range(family.draws):
+        generator.shuffle(classes)
+        orders.append(tuple(classes))
+    for d in family.d:
+        draws = tuple(
+            tuple(order[stride * j : stride * j + d] for j in range(family.classes))
+            for order in orders
+        )
+        yield Task(f"{name}-d{d}", name, d, datasets, draws)

@@ -1,0 +1,438 @@
+"""Ranks, tests and groups of methods, against published examples and scipy."""
+
+from collections import Counter
+from fractions import Fraction
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+
+from imprint.analysis import hypothesis_tests, intervals, matrices, ranking
+from imprint.method.presets import PRESETS
+
+# Demsar 2006, table 6: AUC of C4.5 with none, one or both of its parameters tuned, on 14 data sets. "voting" shows
+# 0.975 twice there with ranks 2 and 3, so its third value is the larger one before rounding.
+DEMSAR = pd.DataFrame(
+    [
+        [0.763, 0.768, 0.771, 0.798],
+        [0.599, 0.591, 0.590, 0.569],
+        [0.954, 0.971, 0.968, 0.967],
+        [0.628, 0.661, 0.654, 0.657],
+        [0.882, 0.888, 0.886, 0.898],
+        [0.936, 0.931, 0.916, 0.931],
+        [0.661, 0.668, 0.609, 0.685],
+        [0.583, 0.583, 0.563, 0.625],
+        [0.775, 0.838, 0.866, 0.875],
+        [1.000, 1.000, 1.000, 1.000],
+        [0.940, 0.962, 0.965, 0.962],
+        [0.619, 0.666, 0.614, 0.669],
+        [0.972, 0.981, 0.9751, 0.975],
+        [0.957, 0.978, 0.946, 0.970],
+    ],
+    columns=["C4.5", "C4.5+m", "C4.5+cf", "C4.5+m+cf"],
+)
+
+QI = PRESETS["qi"].configuration.columns()
+KMEANS = {**QI, "gen": "kmeans", "k": 20}
+JANSON = {
+    **QI,
+    "norm_pre": "none",
+    "norm_post": "none",
+    "norm_inf": "none",
+    "agg": "mnn",
+    "distance": "euclidean",
+    "weighting": "uniform",
+    "m": 1,
+}
+
+
+def cells(method, accuracies, *, fm="resnet", task="digits", shots="full"):
+    """Rows of one method on one task: an accuracy per seed."""
+    rows = [
+        {**method, "fm": fm, "task": task, "shots": shots, "seed": i, "accuracy": a}
+        for i, a in enumerate(accuracies)
+    ]
+    return pd.DataFrame(rows)
+
+
+def scores(*parts):
+    frame = pd.concat(parts, ignore_index=True).astype({"k": "Int64", "m": "Int64"})
+    text = [
+        "fm",
+        "task",
+        "shots",
+        "gen",
+        "norm_pre",
+        "norm_post",
+        "norm_inf",
+        "agg",
+        "distance",
+        "weighting",
+    ]
+    return frame.astype(dict.fromkeys(text, "category"))
+
+
+def test_ranks_of_demsars_example():
+    mean_ranks = ranking.ranks(DEMSAR).mean()
+    assert mean_ranks.round(3).tolist() == [3.143, 2.000, 2.893, 1.964]
+    n, k = DEMSAR.shape
+    chi2 = 12 * n / (k * (k + 1)) * ((mean_ranks**2).sum() - k * (k + 1) ** 2 / 4)
+    assert chi2 == pytest.approx(9.28, abs=0.005)
+    assert (n - 1) * chi2 / (n * (k - 1) - chi2) == pytest.approx(3.69, abs=0.005)
+    # the published statistic does not correct for ties, ours does: it can only be larger
+    ties = sum(
+        (c**3 - c).sum()
+        for c in (np.unique(row, return_counts=True)[1] for row in DEMSAR.to_numpy())
+    )
+    assert hypothesis_tests.friedman(DEMSAR).statistic == pytest.approx(
+        chi2 / (1 - ties / (n * k * (k**2 - 1)))
+    )
+
+
+def test_concordance_of_demsars_example():
+    # Kendall's W by its own formula, from sums of ranks, with his correction for ties
+    n, k = DEMSAR.shape
+    sums = ranking.ranks(DEMSAR).sum()
+    ties = sum(
+        (c**3 - c).sum()
+        for c in (np.unique(row, return_counts=True)[1] for row in DEMSAR.to_numpy())
+    )
+    w = 12 * ((sums - sums.mean()) ** 2).sum() / (n**2 * (k**3 - k) - n * ties)
+    assert hypothesis_tests.friedman(DEMSAR).w == pytest.approx(w)
+
+
+def test_wilcoxon_of_demsars_example():
+    # Demsar splits the two zeros and finds R- = 12; Pratt drops their ranks, 1 and 2: half of them was in R-
+    test = hypothesis_tests.signed_rank(DEMSAR["C4.5+m"].to_numpy(), DEMSAR["C4.5"].to_numpy())
+    assert test.statistic == 12 - 1.5
+    assert test.p < 0.05
+    assert test.effect == pytest.approx((93 - 12) / (93 + 12))  # R+ = 93
+
+
+def p_by_all_signs(differences):
+    """Two-sided p of the signed-rank test with Pratt's zeros: every choice of signs counted, in whole numbers."""
+    doubled = [int(r) for r in 2 * stats.rankdata(np.abs(differences))]  # ranks of ties are halves
+    ranks = [r for r, d in zip(doubled, differences, strict=True) if d]
+    lower = sum(r for r, d in zip(doubled, differences, strict=True) if d < 0)
+    ways = Counter({0: 1})
+    for r in ranks:
+        ways = ways + Counter({total + r: count for total, count in ways.items()})
+    statistic = min(lower, sum(ranks) - lower)
+    tail = sum(count for total, count in ways.items() if total <= statistic)
+    return min(1.0, float(Fraction(2 * tail, 2 ** len(ranks))))
+
+
+@given(st.lists(st.integers(-4, 4), min_size=1, max_size=50).filter(any))
+def test_p_is_exact_for_up_to_50_differences_with_ties_and_zeros(differences):
+    d = np.array(differences, dtype=float)
+    found = hypothesis_tests.signed_rank(d, np.zeros(len(d)))
+    assert found.p == pytest.approx(p_by_all_signs(d), rel=1e-9)
+
+
+@given(
+    st.permutations(range(1, 51)),
+    st.lists(st.booleans(), min_size=50, max_size=50),
+    st.integers(1, 50),
+)
+def test_p_is_exact_for_up_to_50_differences_without_ties(order, signs, n):
+    d = np.array(
+        [rank if up else -rank for rank, up in zip(order[:n], signs[:n], strict=True)], dtype=float
+    )
+    expected = stats.wilcoxon(d, method="exact").pvalue
+    assert hypothesis_tests.signed_rank(d, np.zeros(n)).p == pytest.approx(expected, rel=1e-9)
+
+
+@given(st.lists(st.integers(-3, 3), min_size=2, max_size=7).filter(any))
+def test_the_count_of_all_signs_is_that_of_scipy(differences):
+    # scipy flips the signs of all differences, zeros too, which changes nothing
+    d = np.array(differences, dtype=float)
+    expected = stats.wilcoxon(d, zero_method="pratt", method=stats.PermutationMethod())
+    found = hypothesis_tests.signed_rank(d, np.zeros(len(d)))
+    assert (found.statistic, found.p) == pytest.approx((expected.statistic, expected.pvalue))
+    assert p_by_all_signs(d) == pytest.approx(expected.pvalue)
+
+
+def test_p_of_many_pairs_is_scipys_approximation():
+    rng = np.random.default_rng(2)
+    first, second = rng.integers(0, 20, size=(2, 200)).astype(
+        float
+    )  # whole numbers: no rounding breaks their ties
+    assert (
+        hypothesis_tests.signed_rank(first, second).p
+        == stats.wilcoxon(first, second, zero_method="pratt").pvalue
+    )
+
+
+def test_effects_reach_their_ends():
+    low, high = np.linspace(0.1, 0.5, 7), np.linspace(0.3, 0.9, 7)
+    assert hypothesis_tests.signed_rank(high, low).effect == 1
+    assert hypothesis_tests.signed_rank(low, high).effect == -1
+    assert hypothesis_tests.signed_rank(low, low).effect == 0
+    # one difference among many zeros is no large effect
+    assert hypothesis_tests.signed_rank(
+        low + 0.1 * (np.arange(7) == 3), low
+    ).effect == pytest.approx(7 / 28)
+    order = pd.DataFrame({name: np.arange(5.0) - i for i, name in enumerate("abc")})
+    assert hypothesis_tests.friedman(order).w == pytest.approx(1)
+
+
+def test_tests_agree_with_scipy():
+    rng = np.random.default_rng(0)
+    matrix = pd.DataFrame(rng.normal(size=(30, 4)), columns=list("abcd"))
+    result = ranking.compare_methods(matrix)
+    expected = stats.friedmanchisquare(*matrix.to_numpy().T)
+    assert (result.friedman.statistic, result.friedman.p) == pytest.approx(
+        (expected.statistic, expected.pvalue)
+    )
+    for pair in result.pairwise:
+        expected = stats.wilcoxon(matrix[pair.first], matrix[pair.second], zero_method="pratt")
+        assert (pair.statistic, pair.p) == pytest.approx((expected.statistic, expected.pvalue))
+
+
+def test_equal_differences_tie_whatever_their_rounding():
+    first = np.array([0.3, 0.2, 0.9, 0.7, 0.6])
+    second = np.array([0.2, 0.1, 0.8, 0.8, 0.7])
+    assert (
+        hypothesis_tests.signed_rank(first, second)[0] == 6
+    )  # five ranks of 3, two of them negative
+
+
+def test_holm_of_four():
+    # sorted: 0.005 x 4, 0.01 x 3, 0.03 x 2, then 0.04 x 1 raised to the one before
+    assert hypothesis_tests.holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx(
+        [0.03, 0.06, 0.06, 0.02]
+    )
+    assert hypothesis_tests.holm([0.6, 0.7]) == pytest.approx([1, 1])
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=12))
+def test_holm_lies_between_p_and_bonferroni(p):
+    adjusted = hypothesis_tests.holm(p)
+    assert (adjusted >= p).all()
+    assert (adjusted <= np.minimum(np.array(p) * len(p), 1)).all()
+
+
+def test_identical_methods_do_not_differ():
+    column = np.linspace(0.5, 0.9, 20)
+    result = ranking.compare_methods(pd.DataFrame({"a": column, "b": column, "c": column}))
+    assert result.friedman.p == 1
+    assert [pair.p_holm for pair in result.pairwise] == [1, 1, 1]
+    assert [pair.effect for pair in result.pairwise] == [0, 0, 0]
+    assert result.cliques == (("a", "b", "c"),)
+    assert (result.summary["mean_rank"] == 2).all()
+    assert result.notes == ("Identical on every (FM, task): a = b = c.",)
+
+
+def test_two_groups_of_methods_are_told_apart():
+    rng = np.random.default_rng(1)
+    difficulty = rng.uniform(0.4, 0.8, size=(40, 1))
+    level = np.array([0.10, 0.10, 0.0, 0.0])
+    matrix = pd.DataFrame(
+        difficulty + level + 0.01 * rng.normal(size=(40, 4)), columns=list("abcd")
+    )
+    result = ranking.compare_methods(matrix)
+    assert {frozenset(clique) for clique in result.cliques} == {frozenset("ab"), frozenset("cd")}
+
+
+def test_intervals_of_means_are_those_of_scipy():
+    rng = np.random.default_rng(3)
+    samples = rng.uniform(size=(25, 3)) ** 2
+    low, high = intervals.mean_intervals(samples)
+    for i in range(3):
+        expected = stats.bootstrap(
+            (samples[:, i],),
+            np.mean,
+            method="BCa",
+            batch=100,
+            random_state=np.random.default_rng(0),
+        ).confidence_interval
+        assert (low[i], high[i]) == pytest.approx((expected.low, expected.high), abs=1e-9)
+
+
+def test_intervals_of_many_normal_values_are_those_of_the_t_test():
+    samples = np.random.default_rng(4).normal(size=(1000, 1))
+    low, high = intervals.mean_intervals(samples)
+    expected = stats.ttest_1samp(samples[:, 0], 0).confidence_interval()
+    assert (low[0], high[0]) == pytest.approx((expected.low, expected.high), abs=0.01)
+
+
+def test_intervals_of_paired_differences_do_not_know_how_hard_tasks_are():
+    rng = np.random.default_rng(5)
+    difficulty = rng.uniform(0.2, 0.8, size=30)
+    first, second = difficulty + 0.05, difficulty + 0.001 * rng.normal(size=30)
+    low, high = intervals.mean_intervals(np.stack([first, first - second], axis=1))
+    assert low[0] < 0.5 < high[0] and high[0] - low[0] > 0.1
+    assert 0.049 < low[1] < high[1] < 0.051
+
+
+def test_intervals_where_there_is_nothing_to_resample():
+    samples = np.array([[0.5, 0.1], [0.5, 0.2], [0.5, 0.3]] * 2)
+    low, high = intervals.mean_intervals(samples)
+    assert low[0] == high[0] == 0.5 and low[1] < 0.2 < high[1]
+    for few in (np.empty((0, 2)), np.ones((1, 2)), samples[:5]):
+        assert np.isnan(intervals.mean_intervals(few)).all()
+    assert intervals.mean_intervals(np.empty((5, 0)))[0].shape == (0,)
+
+
+def test_without_an_overall_difference_all_are_joined():
+    # a wins 22 times by much and loses 18 times by little: signed ranks tell it from b, plain ranks do not
+    lead = np.concatenate([np.linspace(0.2, 0.3, 22), -np.linspace(0.01, 0.02, 18)])
+    result = ranking.compare_methods(pd.DataFrame({"a": 0.5 + lead, "b": 0.5, "c": 0.5 + lead / 2}))
+    assert result.friedman.p > 0.05 > max(pair.p_holm for pair in result.pairwise)
+    assert result.cliques == (("a", "c", "b"),)
+
+
+def test_cliques_are_maximal_runs():
+    different = {frozenset("ad"), frozenset("ae"), frozenset("be")}
+    assert ranking.cliques("abcde", different) == (
+        ("a", "b", "c"),
+        ("b", "c", "d"),
+        ("c", "d", "e"),
+    )
+    assert ranking.cliques("abc", {frozenset("ab"), frozenset("ac"), frozenset("bc")}) == ()
+    # b and c differ, so no bar passes over them, though a and d do not differ
+    assert ranking.cliques("abcd", {frozenset("bc")}) == (("a", "b"), ("c", "d"))
+
+
+def test_missing_cells_are_left_out_and_counted():
+    matrix = pd.DataFrame(
+        {"a": [0.9, 0.8, 0.7, np.nan], "b": [0.8, np.nan, 0.6, np.nan], "c": [np.nan] * 4}
+    )
+    result = ranking.compare_methods(matrix)
+    assert (result.rows, result.left_out) == (2, 1)  # a row that no method has is no loss
+    assert list(result.summary.index) == ["a", "b"]
+    assert result.summary.loc["a", "mean"] == pytest.approx(
+        0.8
+    )  # over the shared rows, like for like
+    assert result.notes[:2] == (
+        "Without any result and left out: c.",
+        "1 (FM, task) left out, for want of results of b (1).",
+    )
+
+
+def test_one_pair_has_ranks_but_nothing_else():
+    result = ranking.compare_methods(pd.DataFrame({"a": [0.9], "b": [0.8], "c": [0.7]}))
+    assert result.summary["mean_rank"].tolist() == [1, 2, 3]
+    assert result.summary["std"].isna().all() and result.friedman is None
+    assert "One (FM, task) alone: no standard deviation and no interval." in result.notes
+    assert result.cliques == (("a", "b", "c"),)
+
+
+@pytest.mark.parametrize("shape", [(0, 0), (0, 3), (5, 1), (1, 4), (5, 2), (3, 3)])
+def test_too_little_is_reported_not_raised(shape):
+    methods = shape[1]
+    rng = np.random.default_rng(0)
+    result = ranking.compare_methods(
+        pd.DataFrame(rng.normal(size=shape), columns=list("abcd"[:methods]))
+    )
+    assert result.notes
+    assert result.friedman is None or methods >= 3
+
+
+def test_too_few_pairs_to_differ_says_how_many_it_takes():
+    # 10 pairs of methods and Holm: 2 / 2^n x 10 < 0.05 from n = 9 on
+    better = pd.DataFrame({name: np.arange(8.0) + i for i, name in enumerate("abcde")})
+    assert any("it takes 9" in note for note in ranking.compare_methods(better).notes)
+    enough = pd.DataFrame(
+        {name: np.arange(9.0) ** 2 + i * np.arange(1, 10) for i, name in enumerate("abcde")}
+    )
+    assert ranking.compare_methods(enough).notes == ()
+    assert max(pair.p_holm for pair in ranking.compare_methods(enough).pairwise) < 0.05
+
+
+def test_accuracy_is_the_median_over_seeds():
+    matrix = matrices.accuracy_matrix(
+        scores(cells(QI, [0.1, 0.8, 0.9]), cells(KMEANS, [0.7])), {"qi": QI, "km": KMEANS}
+    )
+    assert matrix.loc[("resnet", "digits")].tolist() == [0.8, 0.7]
+
+
+def test_methods_are_paired_by_fm_and_task_not_by_row():
+    rng = np.random.default_rng(0)
+    parts = [
+        cells(m, rng.uniform(size=3), fm=fm, task=task)
+        for fm in "ab"
+        for task in "xyz"
+        for m in (QI, KMEANS)
+    ]
+    frame = scores(*parts)
+    straight = matrices.accuracy_matrix(frame, {"qi": QI, "km": KMEANS})
+    shuffled = matrices.accuracy_matrix(
+        frame.sample(frac=1, random_state=1), {"qi": QI, "km": KMEANS}
+    )
+    pd.testing.assert_frame_equal(straight, shuffled.loc[straight.index])
+
+
+def test_a_method_that_lacks_a_task_has_a_gap_there():
+    frame = scores(
+        cells(QI, [0.5], task="x"), cells(QI, [0.6], task="y"), cells(KMEANS, [0.7], task="y")
+    )
+    matrix = matrices.accuracy_matrix(frame, {"qi": QI, "km": KMEANS, "janson": JANSON})
+    assert list(matrix.columns) == ["qi", "km", "janson"]
+    assert matrix["km"].isna().tolist() == [True, False]
+    assert matrix["janson"].isna().all()
+
+
+def test_every_configuration_has_its_column_of_medians():
+    few = cells(QI, [0.9, 0.9, 0.9], shots="5")
+    frame = scores(
+        few, cells(QI, [0.1, 0.8, 0.9]), cells(KMEANS, [0.7], task="other"), cells(JANSON, [0.5])
+    )
+    configurations, matrix = matrices.by_configuration(frame)
+    assert configurations["gen"].tolist() == ["mean", "kmeans", "mean"]
+    assert configurations["m"].tolist() == [pd.NA, pd.NA, 1]
+    assert matrix.loc[("resnet", "digits")].tolist() == pytest.approx(
+        [0.8, np.nan, 0.5], nan_ok=True
+    )
+    assert matrix.loc[("resnet", "other")].tolist() == pytest.approx(
+        [np.nan, 0.7, np.nan], nan_ok=True
+    )
+    assert all(table.empty for table in matrices.by_configuration(frame.iloc[:0]))
+
+
+def test_no_method_in_the_scores_gives_an_empty_matrix():
+    assert matrices.accuracy_matrix(scores(cells(QI, [0.5])), {"janson": JANSON}).empty
+
+
+@pytest.mark.parametrize("stored", [JANSON, {**JANSON, "agg": "max", "weighting": None, "m": None}])
+@pytest.mark.parametrize("wanted", [JANSON, {**JANSON, "agg": "max", "weighting": None, "m": None}])
+def test_the_nearest_proxy_is_one_rule_under_two_names(stored, wanted):
+    other = cells({**JANSON, "m": 3}, [0.1])
+    found = matrices.rows_of(scores(other, cells(stored, [0.9]), cells(QI, [0.2])), wanted)
+    assert found["accuracy"].tolist() == [0.9]
+
+
+def test_votes_are_told_apart_by_m_and_weighting():
+    three = {**JANSON, "m": 3}
+    weighted = {**three, "weighting": "distance"}
+    frame = scores(cells(JANSON, [0.1]), cells(three, [0.2]), cells(weighted, [0.3]))
+    assert matrices.rows_of(frame, three)["accuracy"].tolist() == [0.2]
+    assert matrices.rows_of(frame, weighted)["accuracy"].tolist() == [0.3]
+
+
+def test_all_samples_are_preferred_to_few_shots():
+    few, more = cells(QI, [0.1], shots="5"), cells(QI, [0.2], shots="10")
+    assert matrices.fullest(scores(few, more))["accuracy"].tolist() == [0.2]
+    assert matrices.fullest(scores(few, more, cells(QI, [0.3])))["accuracy"].tolist() == [0.3]
+
+
+def test_spearmans_p_is_exact_for_few_points_and_never_zero():
+    x = np.arange(6.0)
+    assert hypothesis_tests.spearman(x, x**2) == pytest.approx((1, 2 / 720))
+    assert hypothesis_tests.spearman(x, -x) == pytest.approx((-1, 2 / 720))
+    few = np.array([3.0, 1, 4, 0, 5, 9]), np.array([2.0, 7, 1, 8, 3, 9])
+    test = stats.permutation_test(
+        (few[1],),
+        lambda y: stats.spearmanr(few[0], y).statistic,
+        permutation_type="pairings",
+        n_resamples=np.inf,
+    )
+    assert hypothesis_tests.spearman(*few) == pytest.approx((test.statistic, test.pvalue))
+    many = np.arange(12.0)
+    assert 0 < hypothesis_tests.spearman(many, many)[1] < 1e-8
+    noisy = many + 5 * np.sin(7 * many)
+    expected = stats.spearmanr(many, noisy)
+    assert hypothesis_tests.spearman(many, noisy) == (expected.statistic, expected.pvalue)

@@ -1,0 +1,386 @@
+"""The `imprint` command on a folder of images and on embeddings, as its users type it."""
+
+import csv
+import json
+import shlex
+import subprocess
+import sys
+
+import h5py
+import numpy as np
+import pytest
+from PIL import Image
+from safetensors.torch import save_file
+from sklearn.datasets import load_digits
+
+from imprint import cli
+from imprint.estimator.classifier import ImprintingClassifier
+from imprint.method.proxies import ProxySet
+from imprint.store.embeddings import read_embeddings
+from imprint.store.files import provenance_json
+from imprint.store.proxies import write_proxies
+
+NAMES = ("one", "two", "zero")
+
+
+@pytest.fixture(scope="module")
+def workdir(tmp_path_factory):
+    """photos/ with a folder a class, new/ without, a file of weights."""
+    import timm
+    import torch
+
+    root = tmp_path_factory.mktemp("cli")
+    digits = load_digits()
+    number = {"zero": 0, "one": 1, "two": 2}
+    for name in NAMES:
+        for i, row in enumerate(np.flatnonzero(digits.target == number[name])[:30]):
+            folder = root / "photos" / name if i < 20 else root / "new"
+            folder.mkdir(parents=True, exist_ok=True)
+            Image.fromarray((digits.images[row] * 15.9).astype("uint8")).resize((32, 32)).save(
+                folder / f"{name}{i}.png"
+            )
+    torch.manual_seed(0)
+    save_file(
+        timm.create_model("test_resnet", num_classes=5).state_dict(), root / "net.safetensors"
+    )
+    return root
+
+
+@pytest.fixture
+def imprint(workdir, monkeypatch, capsys):
+    """Run a command in `workdir`; returns its output, or its errors where `code` is not 0."""
+    monkeypatch.chdir(workdir)
+
+    def run(command, code=0):
+        with pytest.raises(SystemExit) as ended:
+            cli.main(shlex.split(command))
+        output = capsys.readouterr()
+        assert ended.value.code == code, output.err
+        return output.err if code else output.out
+
+    return run
+
+
+FM = "--fm test_resnet --checkpoint net.safetensors --device cpu"
+
+
+@pytest.fixture
+def embedded(imprint, workdir):
+    if not (workdir / "photos.h5").exists():
+        imprint(f"embed photos -o photos.h5 {FM}")
+    return read_embeddings(workdir / "photos.h5")
+
+
+def test_embeddings_of_a_folder_have_its_classes(embedded):
+    assert embedded.class_names == NAMES
+    assert embedded.x.shape == (60, 96)
+    assert embedded.ids[0].startswith("one/")
+
+
+def test_from_a_folder_to_labels(imprint, workdir, embedded):
+    facts = json.loads(imprint(f"fit photos -o own.safetensors {FM} --k 3 --json"))
+    assert facts["classes"] == list(NAMES) and facts["proxies"] == 9
+    imprint("predict own.safetensors new -o labels.csv --device cpu")
+    rows = list(csv.DictReader((workdir / "labels.csv").open()))
+    assert len(rows) == 30
+    assert (
+        np.mean([row["id"].startswith(row["label"]) for row in rows]) > 0.5
+    )  # the FM has random weights; chance is a third
+    alone = json.loads(imprint(f"predict own.safetensors new/{rows[0]['id']} --json"))
+    assert alone["label"] == rows[0]["label"] and alone["id"] == rows[0]["id"]
+    rejected = imprint("predict own.safetensors new --reject-below 1.1").splitlines()[1:]
+    assert {row.split(",")[1] for row in rejected} == {"rejected"}
+
+
+def test_a_head_predicts_as_the_estimator(imprint, workdir, embedded):
+    imprint("fit photos.h5 -o e.safetensors --preset qi")
+    by_name = np.array(embedded.class_names)[embedded.y]
+    expected = ImprintingClassifier.preset("qi").fit(embedded.x, by_name).predict(embedded.x)
+    rows = [
+        json.loads(line) for line in imprint("predict e.safetensors photos.h5 --json").splitlines()
+    ]
+    assert [row["label"] for row in rows] == expected.tolist()
+    assert [row["id"] for row in rows] == embedded.ids.tolist()
+
+
+def test_a_comparison_ranks_by_cross_validated_accuracy(imprint, workdir, embedded):
+    command = "compare photos.h5 --gen mean,kmeans,all --k 2,5 --folds 4"
+    rows = json.loads(imprint(f"{command} --json --output all.csv"))
+    accuracies = [row["accuracy"] for row in rows]
+    assert accuracies == sorted(accuracies, reverse=True) and rows[0]["rank"] == 1
+    assert {(row["gen"], row["k"]) for row in rows} >= {
+        ("mean", 1),
+        ("kmeans", 2),
+        ("kmeans", 5),
+        ("all", None),
+    }
+    assert len((workdir / "all.csv").read_text().splitlines()) == len(rows) + 1
+    best = imprint(command).splitlines()[-1].strip()
+    imprint(best.removeprefix("imprint ").replace("head.safetensors", "best.safetensors"))
+    configuration = json.loads((workdir / "best.json").read_text())["configuration"]
+    k = "all" if rows[0]["k"] is None else str(rows[0]["k"])
+    assert (configuration["gen"], configuration["k"]) == (rows[0]["gen"], k)
+
+
+def test_a_comparison_equals_the_estimator_in_each_fold(embedded):
+    from sklearn.model_selection import StratifiedKFold, cross_val_score
+
+    from imprint.estimator.cross_validation import compare_heads
+    from imprint.method.configuration import Configuration, Every, Fixed, Scoring
+    from imprint.method.presets import PRESETS
+
+    folds = StratifiedKFold(4, shuffle=True, random_state=0)
+    l2 = Scoring("l2", "l2", "max", "inner_product")
+    vote = Scoring("l2", "l2", "mnn", "euclidean", "distance", 3)
+    estimators = {
+        Configuration("l2", "kmeans", Fixed(3), vote): ImprintingClassifier(
+            k=3, agg="mnn", distance="euclidean", weighting="distance", m=3, random_state=0
+        ),
+        PRESETS["oracle"].configuration: ImprintingClassifier.preset("oracle"),
+        Configuration("l2", "all", Every(), l2): ImprintingClassifier(gen="all"),
+    }
+    table = compare_heads(embedded.x, embedded.y, list(estimators), folds=4).set_index("gen")
+    for configuration, estimator in estimators.items():
+        expected = cross_val_score(estimator, embedded.x, embedded.y, cv=folds).mean()
+        assert table.loc[configuration.gen, "accuracy"] == pytest.approx(expected)
+
+
+def test_plain_arrays_with_labels_that_are_names(imprint, workdir, embedded):
+    labels = np.array(embedded.class_names)[embedded.y]
+    np.savez(workdir / "own.npz", embeddings=embedded.x, labels=labels)
+    imprint("fit own.npz -o n.safetensors")
+    with h5py.File(workdir / "unlabelled.h5", "w") as file:
+        file["test/embeddings"] = embedded.x
+    rows = imprint("predict n.safetensors unlabelled.h5 --group test").splitlines()[1:]
+    assert len(rows) == 60
+    assert (
+        np.mean([row.split(",")[1] == label for row, label in zip(rows, labels, strict=True)]) > 0.8
+    )
+
+
+@pytest.mark.parametrize(
+    ("command", "message"),
+    [
+        ("fit nowhere -o x.safetensors", "nowhere does not exist"),
+        ("fit photos -o x.safetensors", "--fm MODEL"),
+        ("fit photos.h5 -o x.bin", "a head is a .safetensors file"),
+        ("fit photos.h5 -o x.safetensors --preset nobody", "unknown preset 'nobody'"),
+        ("fit photos.h5 -o x.safetensors --gen nothing", "nothing"),
+        (f"fit new -o x.safetensors {FM}", "no class folders"),
+        (f"embed photos -o x.csv {FM}", "HDF5 file"),
+        (
+            "embed photos -o x.h5 --fm test_resnet --checkpoint gone.pth",
+            "checkpoint gone.pth does not exist",
+        ),
+        ("predict gone.safetensors new", "gone.safetensors does not exist"),
+        ("compare photos.h5 --folds 50", "the smallest class has 20"),
+        ("compare photos.h5 --gen nothing", "unknown GEN 'nothing'"),
+        ("compare photos.h5 --gen mean --norm l3", "l3"),
+        ("fit photos.h5 -o photos/one", "a head is a .safetensors file"),
+        ("fit photos.h5 -o net.safetensors/x.safetensors", "cannot be written"),
+        ("fit photos.h5", "Missing option '-o' / '--output'"),
+        ("fit photos.h5 -o x.safetensors --speed 3", "No such option: --speed"),
+        ("forget photos.h5", "No such command 'forget'"),
+        ("show photos", "is a folder"),
+        ("show photos.csv", "photos.csv does not exist"),
+    ],
+)
+def test_a_mistake_ends_in_its_message_and_exit_code_2(imprint, embedded, command, message):
+    error = imprint(command, code=2)
+    assert message in error and error.count("\n") == 1
+
+
+def test_a_head_is_refused_on_other_embeddings(imprint, workdir, embedded):
+    imprint("fit photos.h5 -o r.safetensors --preset qi")
+    error = imprint("predict r.safetensors new --input-size 40 --device cpu", code=2)
+    assert "made from embeddings of another kind" in error and "transform" in error
+    np.savez(workdir / "narrow.npz", embeddings=embedded.x[:, :7])
+    assert "7 values" in imprint("predict r.safetensors narrow.npz", code=2)
+
+
+def test_a_folder_of_splits_is_not_taken_for_classes(imprint, workdir):
+    for split in ("train", "test"):
+        (workdir / "divided" / split / "one").mkdir(parents=True, exist_ok=True)
+    error = imprint(f"fit divided -o x.safetensors {FM}", code=2)
+    assert "give one of them" in error
+
+
+def test_show_says_what_is_in_a_file(imprint, workdir, embedded):
+    facts = json.loads(imprint("show photos.h5 --json"))
+    assert (facts["kind"], facts["samples"], facts["dimensions"], facts["classes"]) == (
+        "embeddings",
+        60,
+        96,
+        3,
+    )
+    assert facts["made_from"]["model"] == "test_resnet"
+    imprint("fit photos.h5 -o s.safetensors --k 2")
+    head = json.loads(imprint("show s.safetensors --json"))
+    assert (head["kind"], head["proxies"], head["class_names"]) == ("head", 6, list(NAMES))
+    assert "proxies: 6" in imprint("show s.safetensors")
+    sets = {("l2", 7, 0): ProxySet(np.arange(3), values=np.ones((3, 2), np.float32), seconds=0.5)}
+    write_proxies(workdir / "p.h5", sets, provenance_json(spec={}))
+    assert json.loads(imprint("show p.h5 --json"))["sets"] == [
+        {"norm_pre": "l2", "seed": "7", "draw": 0, "proxies": 3, "seconds": 0.5}
+    ]
+    (workdir / "bad.parquet").write_text("no")
+    assert "not a readable Parquet" in imprint("show bad.parquet", code=2)
+
+
+def test_help_and_show_import_nothing_heavy(workdir, embedded):
+    heavy = "('torch', 'sklearn', 'pandas', 'scipy', 'numba', 'matplotlib', 'timm')"
+    code = (
+        "import sys; from imprint import cli\n"
+        "try: cli.main(sys.argv[1:])\n"
+        f"except SystemExit: print('loaded:', [m for m in {heavy} if m in sys.modules])"
+    )
+    for command in (["--help"], ["fit", "--help"], ["show", "photos.h5"]):
+        done = subprocess.run(
+            [sys.executable, "-c", code, *command],
+            cwd=workdir,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert done.stdout.endswith("loaded: []\n")
+
+
+def write_arrays(workdir, name, **replaced):
+    rng = np.random.default_rng(0)
+    y = np.arange(30) % 3
+    x = (rng.normal(size=(30, 4)) + 4 * np.eye(3, 4)[y]).astype(np.float32)
+    np.savez(workdir / name, **{"embeddings": x, "labels": y, **replaced})
+
+
+@pytest.mark.parametrize(
+    ("replaced", "classes"),
+    [
+        ({"labels": np.arange(30) % 3 - 1}, ["-1", "0", "1"]),
+        ({"labels": np.array([207, 281, 970])[np.arange(30) % 3]}, ["207", "281", "970"]),
+        (
+            {"labels": np.arange(30) % 3 + 1, "class_names": ["none", "a", "b", "c"]},
+            ["a", "b", "c"],
+        ),
+        ({"labels": (np.arange(30) % 3).astype(float)}, ["0", "1", "2"]),
+        ({"labels": np.array([b"a", b"b", b"c"])[np.arange(30) % 3]}, ["a", "b", "c"]),
+    ],
+)
+def test_labels_of_ones_own_are_the_same_classes_to_all_commands(
+    imprint, workdir, replaced, classes
+):
+    write_arrays(workdir, "own.npz", **replaced)
+    assert (
+        json.loads(imprint("fit own.npz -o l.safetensors --gen mean --json"))["classes"] == classes
+    )
+    assert f"30 samples of {len(classes)} classes" in imprint(
+        "compare own.npz --gen mean --folds 2"
+    )
+
+
+@pytest.mark.parametrize(
+    ("replaced", "message"),
+    [
+        ({"labels": np.arange(30) / 2}, "neither whole numbers nor names"),
+        ({"class_names": ["crane", "crane", "wren"]}, "a name stands twice"),
+        ({"class_names": ["a", "b"]}, "do not fit the 2 'class_names'"),
+        ({"ids": np.arange(29)}, "30 embeddings and ids of shape (29,)"),
+    ],
+)
+def test_labels_that_will_not_do_are_refused_by_all_commands(imprint, workdir, replaced, message):
+    write_arrays(workdir, "own.npz", **replaced)
+    for command in ("fit own.npz -o l.safetensors", "compare own.npz --folds 2"):
+        assert message in imprint(command, code=2)
+
+
+def test_images_beside_folders_mean_that_these_are_no_classes(imprint, workdir):
+    (workdir / "mixed").mkdir()
+    (workdir / "mixed" / "sub").symlink_to(workdir / "photos" / "one")
+    (workdir / "mixed" / ".hidden.png").write_bytes(b"no image")
+    for i in range(2):
+        Image.new("L", (8, 8)).save(workdir / f"mixed/{i}.png")
+    assert json.loads(imprint(f"embed mixed -o mixed.h5 {FM} --json"))["samples"] == 2
+    error = imprint("fit mixed.h5 -o l.safetensors", code=2)
+    assert "has no classes" in error and "a folder for each class" in error
+    assert "mixed/0.png is one image" in imprint(f"fit mixed/0.png -o l.safetensors {FM}", code=2)
+
+
+def test_the_command_that_a_comparison_prints_makes_that_head(imprint, workdir, embedded):
+    options = "--input-size 24 --mean 0.1 0.2 0.3 --std 1 1 1 --interpolation bilinear --seed 3 --ls-lambda 0.5"
+    printed = imprint(f"compare photos {FM} {options} --gen mean --folds 2").splitlines()[-1]
+    for option in options.replace(" --", "\n--").splitlines():
+        name, *values = option.split()
+        words = printed.split(f"{name} ")[1].split(" --")[0].split()
+        assert [float(v) if v[0].isdigit() else v for v in words] == [
+            float(v) if v[0].isdigit() else v for v in values
+        ]
+    imprint(printed.strip().removeprefix("imprint "))
+
+
+def test_the_printed_command_quotes_names_with_spaces(imprint, workdir, embedded):
+    write_arrays(workdir, "my birds.npz")
+    printed = imprint("compare 'my birds.npz' --gen mean --folds 2").splitlines()[-1].strip()
+    assert "'my birds.npz'" in printed
+    imprint(printed.removeprefix("imprint "))
+
+
+@pytest.mark.parametrize(
+    ("command", "message"),
+    [
+        (f"embed photos -o x.h5 {FM} --batch-size -1", "'--batch-size'"),
+        (f"fit photos -o x.safetensors {FM} --gen kmean", "kmean"),
+        (f"compare photos {FM} --folds 50", "50 folds need"),
+        ("fit photos.h5 -o x.safetensors --seed -1", "'--seed'"),
+        (
+            "fit photos.h5 -o x.safetensors --k abc",
+            "k 'abc' is neither a positive whole number nor 'auto'",
+        ),
+        ("fit photos.h5 -o x.safetensors --m 7", "only neighbours that vote"),
+        ("fit photos.h5 -o x.safetensors --preset qi --k 5", "leaves no choice of k"),
+        ("fit photos.h5 -o x.safetensors --group trian", "has no group 'trian'"),
+        ("compare photos.h5 --ls-lambda 0", "0 is not a positive number"),
+        ("compare photos.h5 --k 2,x", "--k: x is not a positive whole number"),
+        ("compare photos.h5 --components gone.py", "gone.py does not exist"),
+        ("predict net.safetensors new", "is no head of imprint"),
+    ],
+)
+def test_a_mistake_is_reported_before_images_are_embedded(
+    imprint, workdir, embedded, monkeypatch, command, message
+):
+    monkeypatch.setattr("imprint.fm.extract.extract", None)
+    assert message in imprint(command, code=2)
+
+
+def test_help_is_plain_and_fits_80_columns(imprint, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    for command in ("compare", "fit", "predict", "embed", "show", "doctor", "status", "cache"):
+        text = imprint(f"{command} --help")
+        assert text.startswith(f"Usage: imprint {command}") and text.isascii()
+        assert max(map(len, text.splitlines())) <= 80
+    assert "Examples:\n  imprint fit photos" in imprint("fit --help")
+
+
+def test_a_reader_that_leaves_is_no_error(workdir, embedded):
+    command = [sys.executable, "-m", "imprint.cli", "show", *["photos.h5"] * 2000]
+    with subprocess.Popen(
+        command, cwd=workdir, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        process.stdout.readline()
+        process.stdout.close()
+        assert process.stderr.read() == b""
+    assert process.returncode == 0
+
+
+def test_a_component_of_the_user_is_compared_and_saved(imprint, workdir, embedded):
+    (workdir / "medians.py").write_text(
+        "import numpy as np\n"
+        "from imprint.method.generate import generator\n\n\n"
+        "@generator('middle', takes_k=False)\n"
+        "def middle(x, k, random, shared):\n"
+        "    return np.median(x, axis=0, keepdims=True)\n"
+    )
+    printed = imprint("compare photos.h5 --components medians.py --gen middle --folds 2")
+    assert "--components medians.py" in printed and "middle " in printed
+    imprint("fit photos.h5 -o m.safetensors --components medians.py --gen middle")
+    assert (
+        len(imprint("predict m.safetensors photos.h5 --components medians.py").splitlines()) == 61
+    )

@@ -1,0 +1,70 @@
+"""Facts of tasks: which samples they hold, under which labels, and how shots are drawn."""
+
+import numpy as np
+import pytest
+
+from imprint.data.pools import Pool, draw_shots, pool, require_all, select
+from imprint.errors import UserError
+from imprint.store.embeddings import Embeddings
+
+
+def part(y, classes, width=2):
+    y = np.array(y)
+    x = np.arange(len(y) * width, dtype=np.float32).reshape(len(y), width)
+    return Embeddings(x, y, np.arange(len(y)).astype(str), tuple(map(str, range(classes))), {})
+
+
+def test_the_labels_of_a_dataset_are_offset_by_the_classes_before_it():
+    """By all classes that the datasets before have, not by those that occur."""
+    both = pool([part([0, 1], 4), part([2, 0], 3)])
+    np.testing.assert_array_equal(both.y, [0, 1, 6, 4])
+    assert both.class_count == 7
+
+
+def test_datasets_of_different_embedding_size_cannot_be_one_task():
+    with pytest.raises(UserError, match="different sizes"):
+        pool([part([0], 1, width=2), part([0], 1, width=3)])
+
+
+def test_groups_unite_and_leave_out_classes():
+    rows, y, classes = select(pool([part([0, 1, 2, 3, 1], 4)]), [[3], [1, 0]])
+    np.testing.assert_array_equal(rows, [0, 1, 3, 4])
+    np.testing.assert_array_equal(y, [1, 1, 0, 1])
+    assert classes == 2
+
+
+def test_a_class_that_is_not_there_is_named():
+    with pytest.raises(UserError, match="no class 9"):
+        select(pool([part([0], 4)]), [[9]])
+
+
+def test_without_groups_all_classes_stay():
+    own = Pool(np.zeros((3, 1), np.float32), np.array([2, 0, 2]), 3)
+    rows, y, classes = select(own, None)
+    assert (list(rows), list(y), classes) == ([0, 1, 2], [2, 0, 2], 3)
+
+
+def test_shots_are_at_most_n_per_class_nested_and_drawn_by_the_seed():
+    y = np.random.default_rng(0).integers(0, 5, 200)
+    few, more = draw_shots(y, "3", 1), draw_shots(y, "10", 1)
+    np.testing.assert_array_equal(np.bincount(y[few]), [3] * 5)
+    assert set(few) <= set(more)
+    assert set(draw_shots(y, "3", 2)) != set(few)
+    np.testing.assert_array_equal(draw_shots(y, "1000", 1), np.arange(200))
+    np.testing.assert_array_equal(draw_shots(y, "full", 1), np.arange(200))
+
+
+def test_every_sample_has_the_same_chance():
+    y = np.repeat([0, 1], [10, 30])
+    drawn = (
+        np.bincount(
+            np.concatenate([draw_shots(y, "5", seed) for seed in range(2000)]), minlength=40
+        )
+        / 2000
+    )
+    np.testing.assert_allclose(drawn, np.repeat([1 / 2, 1 / 6], [10, 30]), atol=0.06)
+
+
+def test_a_class_missing_from_the_training_split_is_named():
+    with pytest.raises(UserError, match="2 of 4 classes have no training sample \\(class 1, 3\\)"):
+        require_all(np.array([0, 2]), 4, "task t")

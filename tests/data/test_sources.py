@@ -1,0 +1,570 @@
+import bz2
+import errno
+import io
+import json
+import struct
+import tarfile
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from imprint.data import sources
+from imprint.errors import UserError
+
+
+def save_image(path, value=0, size=(6, 4), **options):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new("RGB", size, (value, value, value)).save(path, **options)
+
+
+def write_idx(path, array):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(
+        struct.pack(f">HBB{array.ndim}I", 0, 8, array.ndim, *array.shape) + array.tobytes()
+    )
+
+
+@pytest.fixture
+def mnist(tmp_path):
+    rng = np.random.default_rng(0)
+    arrays = {}
+    for split, name, count in (("train", "train", 12), ("test", "t10k", 5)):
+        images = rng.integers(0, 256, (count, 28, 28), dtype=np.uint8)
+        labels = rng.integers(0, 10, count, dtype=np.uint8)
+        write_idx(tmp_path / f"data/MNIST/raw/{name}-images-idx3-ubyte", images)
+        write_idx(tmp_path / f"data/MNIST/raw/{name}-labels-idx1-ubyte", labels)
+        arrays[split] = images, labels
+    return {"name": "MNIST", "root": str(tmp_path / "data")}, arrays
+
+
+def test_digits_are_all_there_once_and_divided_class_by_class(tmp_path):
+    from sklearn.datasets import load_digits
+
+    sources.prepare("sklearn", {"test_fraction": 0.25}, tmp_path)
+    train, test = (sources.open_split(tmp_path, split) for split in ("train", "test"))
+    images = np.concatenate([train.array, test.array])
+    expected = np.rint(load_digits().images * 255 / 16).astype(np.uint8)
+    assert images.max() == 255
+    np.testing.assert_array_equal(
+        *(np.unique(x.reshape(len(x), -1), axis=0) for x in (images, expected))
+    )
+    share = np.bincount(test.labels) / (np.bincount(train.labels) + np.bincount(test.labels))
+    np.testing.assert_allclose(share, 0.25, atol=0.005)
+    assert train.class_names == tuple("0123456789")
+
+
+def test_preparing_again_gives_the_same_bytes(tmp_path):
+    options = {"pretrain": 1, "train": 2, "test": 1}
+    files = []
+    for folder in (tmp_path / "a", tmp_path / "b"):
+        sources.prepare("glyphs", options, folder)
+        files.append([path.read_bytes() for path in sorted(folder.iterdir())])
+    assert files[0] == files[1]
+    assert len(files[0]) == 2
+
+
+def test_the_manifest_tells_what_there_is(tmp_path):
+    import hashlib
+
+    sources.prepare("glyphs", {"pretrain": 1, "train": 2, "test": 1}, tmp_path)
+    manifest = sources.read_manifest(tmp_path)
+    assert manifest["splits"] == {"pretrain": 100, "train": 200, "test": 100}
+    data = (tmp_path / "images.h5").read_bytes()
+    assert manifest["files"]["images.h5"] == {
+        "bytes": len(data),
+        "sha256": hashlib.sha256(data).hexdigest(),
+    }
+    assert len(manifest["class_names"]) == 100
+
+
+def test_number_of_classes_is_known_without_data():
+    assert sources.class_count("glyphs") == 100
+    assert sources.class_count("sklearn", {"name": "digits"}) == 10
+    assert sources.class_count("torchvision", {"name": "CIFAR100", "root": "/nowhere"}) == 100
+    assert sources.class_count("imagefolder", {"path": "/nowhere"}) is None
+
+
+def test_classes_and_limit_choose_samples_but_renumber_nothing(tmp_path):
+    sources.prepare("glyphs", {"pretrain": 1, "train": 12, "test": 1}, tmp_path)
+    whole = sources.open_split(tmp_path, "train")
+    some = sources.open_split(tmp_path, "train", classes=[7, 2], limit=5)
+    more = sources.open_split(tmp_path, "train", classes=[2, 7], limit=9)
+    np.testing.assert_array_equal(
+        np.bincount(some.labels, minlength=9), [0, 0, 5, 0, 0, 0, 0, 5, 0]
+    )
+    assert some.class_names == whole.class_names
+    assert some.ids == sorted(some.ids)
+    assert set(some.ids) < set(more.ids) < set(whole.ids)
+    position = whole.ids.index(some.ids[3])
+    np.testing.assert_array_equal(some.array[3], whole.array[position])
+    other = sources.open_split(tmp_path, "train", classes=[7, 2], limit=5, seed=1)
+    assert other.ids != some.ids
+    with pytest.raises(UserError, match=r"\[100\].*100"):
+        sources.open_split(tmp_path, "train", classes=[100])
+
+
+def test_torchvision_data_are_read_where_they_lie(mnist, tmp_path):
+    options, arrays = mnist
+    before = sorted(tmp_path.rglob("*"))
+    sources.prepare("torchvision", options, tmp_path / "prepared")
+    assert [path for path in sorted(tmp_path.rglob("*")) if "prepared" not in path.parts] == before
+    for split in ("train", "test"):
+        images = sources.open_split(tmp_path / "prepared", split)
+        np.testing.assert_array_equal(images.array, arrays[split][0])
+        np.testing.assert_array_equal(images.labels, arrays[split][1])
+        assert images[1].mode == "L"
+        assert images.ids[1] == f"{split}/00001"
+
+
+def test_usps_counts_its_digits_from_zero(tmp_path):
+    lines = [
+        "1 " + " ".join(f"{i}:-1.0" for i in range(1, 257)),
+        "10 " + " ".join(f"{i}:1" for i in range(1, 257)),
+    ]
+    for name in ("usps.bz2", "usps.t.bz2"):
+        (tmp_path / name).write_bytes(bz2.compress("\n".join(lines).encode()))
+    sources.prepare("torchvision", {"name": "USPS", "root": str(tmp_path)}, tmp_path / "prepared")
+    images = sources.open_split(tmp_path / "prepared", "test")
+    assert images.labels.tolist() == [0, 9]
+    assert images.array.shape == (2, 16, 16)
+    assert images.array[0].max() == 0
+    assert images.array[1].min() == 255
+
+
+@pytest.mark.parametrize(
+    ("name", "file"), [("MNIST", "t10k-labels-idx1-ubyte"), ("SVHN", "train_32x32.mat")]
+)
+def test_missing_data_are_named_with_their_place(name, file, tmp_path):
+    with pytest.raises(UserError, match=file) as problem:
+        sources.prepare(
+            "torchvision", {"name": name, "root": str(tmp_path / "data")}, tmp_path / "prepared"
+        )
+    assert str(tmp_path / "data") in str(problem.value)
+    assert not (tmp_path / "prepared/manifest.json").exists()
+
+
+def test_damaged_data_are_named(mnist, tmp_path):
+    file = tmp_path / "data/MNIST/raw/train-images-idx3-ubyte"
+    file.write_bytes(file.read_bytes()[:5000])
+    with pytest.raises(UserError, match="train-images-idx3-ubyte"):
+        sources.prepare("torchvision", mnist[0], tmp_path / "prepared")
+
+
+def test_data_that_changed_after_preparing_are_noticed(mnist, tmp_path):
+    options, arrays = mnist
+    sources.prepare("torchvision", options, tmp_path / "prepared")
+    raw = tmp_path / "data/MNIST/raw"
+    write_idx(raw / "t10k-images-idx3-ubyte", arrays["test"][0][:3])
+    write_idx(raw / "t10k-labels-idx1-ubyte", arrays["test"][1][:3])
+    with pytest.raises(UserError, match="has 3 samples and had 5"):
+        sources.open_split(tmp_path / "prepared", "test")
+
+
+def test_image_folder_with_its_own_test_part(tmp_path):
+    root = tmp_path / "pets"
+    for path in ("train/cat/1.png", "train/cat/deep/2.jpg", "train/a dog/1.png", "test/cat/9.png"):
+        save_image(root / path)
+    (root / "train/cat/notes.txt").write_text("not an image")
+    save_image(root / "train/cat/.hidden.png")
+    sources.prepare("imagefolder", {"path": str(root)}, tmp_path / "prepared")
+    train = sources.open_split(tmp_path / "prepared", "train")
+    assert train.class_names == ("a dog", "cat")
+    assert train.ids == ["train/a dog/1.png", "train/cat/1.png", "train/cat/deep/2.jpg"]
+    assert train.labels.tolist() == [0, 1, 1]
+    assert train.array is None
+    assert train[0].size == (6, 4)
+    assert sources.open_split(tmp_path / "prepared", "test").ids == ["test/cat/9.png"]
+
+
+def test_one_image_folder_is_divided_by_seed_in_every_class(tmp_path):
+    for name in ("a", "b"):
+        for i in range(10):
+            save_image(tmp_path / f"all/{name}/{i}.png", i)
+    chosen = []
+    for seed in (0, 0, 1):
+        options = {"path": str(tmp_path / "all"), "test_fraction": 0.3, "seed": seed}
+        sources.prepare("imagefolder", options, tmp_path / "prepared")
+        test = sources.open_split(tmp_path / "prepared", "test")
+        train = sources.open_split(tmp_path / "prepared", "train")
+        assert np.bincount(test.labels).tolist() == [3, 3]
+        assert len(set(test.ids) | set(train.ids)) == 20
+        chosen.append(test.ids)
+    assert chosen[0] == chosen[1] != chosen[2]
+
+
+def test_image_folder_mistakes_are_explained(tmp_path):
+    save_image(tmp_path / "d/train/cat/1.png")
+    save_image(tmp_path / "d/test/dog/1.png")
+    with pytest.raises(UserError, match="dog"):
+        sources.prepare("imagefolder", {"path": str(tmp_path / "d")}, tmp_path / "p")
+    (tmp_path / "d/train/empty").mkdir()
+    with pytest.raises(UserError, match="empty"):
+        sources.prepare("imagefolder", {"path": str(tmp_path / "d")}, tmp_path / "p")
+    with pytest.raises(UserError, match="does not exist"):
+        sources.prepare("imagefolder", {"path": str(tmp_path / "nowhere")}, tmp_path / "p")
+
+
+def test_table_of_paths(tmp_path):
+    for i in range(4):
+        save_image(tmp_path / f"images/{i}.png", i)
+    rows = [
+        "images/0.png,10,train",
+        "images/1.png,9,train",
+        "images/2.png,9,test",
+        "images/3.png,10,test",
+    ]
+    (tmp_path / "t.csv").write_text("path,label,split\n" + "\n".join(rows) + "\n")
+    sources.prepare("csv", {"path": str(tmp_path / "t.csv")}, tmp_path / "prepared")
+    train = sources.open_split(tmp_path / "prepared", "train")
+    assert train.class_names == ("9", "10")
+    assert train.labels.tolist() == [1, 0]
+    assert train[1].getpixel((0, 0)) == (1, 1, 1)
+
+
+def test_table_mistakes_are_listed_at_once_with_their_lines(tmp_path):
+    save_image(tmp_path / "0.png")
+    (tmp_path / "t.csv").write_text(
+        "path,label,split\n0.png,a,train\nno.png,a,test\n0.png,a,test\n0.png,,test\n"
+    )
+    with pytest.raises(UserError, match="3 problems") as problem:
+        sources.prepare("csv", {"path": str(tmp_path / "t.csv")}, tmp_path / "prepared")
+    assert all(text in str(problem.value) for text in ("line 3", "no.png", "line 4", "line 5"))
+    (tmp_path / "t.csv").write_text("file,label\n0.png,a\n")
+    with pytest.raises(UserError, match="no column path"):
+        sources.prepare("csv", {"path": str(tmp_path / "t.csv")}, tmp_path / "prepared")
+
+
+def test_images_are_turned_as_their_camera_says(tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    for split in ("train", "test"):
+        save_image(tmp_path / f"d/{split}/a/1.jpg", size=(6, 4), exif=exif)
+    sources.prepare("imagefolder", {"path": str(tmp_path / "d")}, tmp_path / "prepared")
+    assert sources.open_split(tmp_path / "prepared", "train")[0].size == (4, 6)
+
+
+def test_a_torchvision_dataset_of_image_files_with_its_own_test_part(tmp_path):
+    top = tmp_path / "data/oxford-iiit-pet"
+    for split, names in (
+        ("trainval", ["Abyssinian_1", "pug_1", "Abyssinian_2"]),
+        ("test", ["pug_2"]),
+    ):
+        lines = [f"{name} {2 if 'pug' in name else 1} 1 1" for name in names]
+        (top / "annotations").mkdir(parents=True, exist_ok=True)
+        (top / "annotations" / f"{split}.txt").write_text("\n".join(lines) + "\n")
+        for i, name in enumerate(names):
+            save_image(top / "images" / f"{name}.jpg", 50 * i)
+    options = {"name": "OxfordIIITPet", "root": str(tmp_path / "data")}
+    sources.prepare("torchvision", options, tmp_path / "prepared")
+    train = sources.open_split(tmp_path / "prepared", "train")
+    assert train.ids[1] == "oxford-iiit-pet/images/pug_1.jpg"
+    assert train.labels.tolist() == [0, 1, 0]
+    assert train.class_names == ("Abyssinian", "Pug")
+    assert train[2].getpixel((0, 0)) == (100, 100, 100)
+    assert sources.open_split(tmp_path / "prepared", "test").labels.tolist() == [1]
+    assert sources.class_count("torchvision", options) == 37
+
+
+def test_a_torchvision_dataset_without_a_test_part_is_divided(tmp_path):
+    for name in ("Forest", "River"):
+        for i in range(10):
+            save_image(tmp_path / f"eurosat/2750/{name}/{name}_{i}.jpg")
+    sources.prepare(
+        "torchvision", {"name": "EuroSAT", "root": str(tmp_path)}, tmp_path / "prepared"
+    )
+    train, test = (sources.open_split(tmp_path / "prepared", split) for split in ("train", "test"))
+    assert np.bincount(test.labels).tolist() == [2, 2]
+    assert len(set(train.ids) | set(test.ids)) == 20
+    with pytest.raises(UserError, match=r"(?s)Dataset not found.*nowhere/eurosat/.*https://"):
+        sources.prepare(
+            "torchvision", {"name": "EuroSAT", "root": str(tmp_path / "nowhere")}, tmp_path / "p"
+        )
+
+
+def test_street_view_house_numbers_have_their_colours_last(tmp_path, monkeypatch):
+    from torchvision import datasets
+
+    class House:
+        def __init__(self, root, split, download):
+            self.data = np.arange(2 * 3 * 32 * 32).reshape(2, 3, 32, 32).astype(np.uint8)
+            self.labels = np.array([0, 9])
+
+        def __len__(self):
+            return 2
+
+    monkeypatch.setattr(datasets, "SVHN", House)
+    for name in ("train_32x32.mat", "test_32x32.mat"):
+        (tmp_path / name).write_bytes(b"")
+    sources.prepare("torchvision", {"name": "SVHN", "root": str(tmp_path)}, tmp_path / "prepared")
+    images = sources.open_split(tmp_path / "prepared", "test")
+    np.testing.assert_array_equal(images.array[1, 4, 5], House("", "", "").data[1, :, 4, 5])
+    assert images.class_names == tuple("0123456789")
+
+
+SYNSETS = ("n01443537", "n01440764", "n02980441")  # goldfish 1, tench 0, castle 483
+
+
+def tar_of(path, members):
+    """An uncompressed archive of {name: bytes}; returns its bytes."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz" if path.suffix == ".gz" else "w") as archive:
+        for name, content in members.items():
+            entry = tarfile.TarInfo(name)
+            entry.size = len(content)
+            archive.addfile(entry, io.BytesIO(content))
+    path.write_bytes(buffer.getvalue())
+    return buffer.getvalue()
+
+
+def jpeg(value):
+    buffer = io.BytesIO()
+    Image.new("L", (8, 8), value).save(buffer, "jpeg")
+    return buffer.getvalue()
+
+
+@pytest.fixture
+def imagenet(tmp_path):
+    """Three classes of ImageNet in its archives, and the same unpacked; two images a class and split."""
+    from scipy.io import savemat
+
+    packed, unpacked = tmp_path / "packed", tmp_path / "unpacked"
+    packed.mkdir()
+    train, val, truth = {}, {}, []
+    for c, synset in enumerate(SYNSETS):
+        images = {f"{synset}_{i}.JPEG": jpeg(40 * c + 10 * i) for i in range(2)}
+        train[f"{synset}.tar"] = tar_of(tmp_path / "inner.tar", images)
+        for i in range(2):
+            number = len(truth) + 1
+            name = f"ILSVRC2012_val_{number:08d}.JPEG"
+            truth.append(c + 1)
+            val[name] = jpeg(40 * c + 10 * i + 5)
+            images[f"../../val/{synset}/{name}"] = val[name]
+        for name, content in images.items():
+            (unpacked / "train" / synset).mkdir(parents=True, exist_ok=True)
+            (unpacked / "val" / synset).mkdir(parents=True, exist_ok=True)
+            (unpacked / "train" / synset / name).write_bytes(content)
+    tar_of(packed / "ILSVRC2012_img_train.tar", train)
+    tar_of(packed / "ILSVRC2012_img_val.tar", val)
+    meta = np.array(
+        [(i + 1, synset, "words") for i, synset in enumerate(SYNSETS)],
+        dtype=[("ILSVRC2012_ID", "O"), ("WNID", "O"), ("words", "O")],
+    )
+    savemat(tmp_path / "meta.mat", {"synsets": meta})
+    kit = "ILSVRC2012_devkit_t12/data"
+    tar_of(
+        packed / "ILSVRC2012_devkit_t12.tar.gz",
+        {
+            f"{kit}/meta.mat": (tmp_path / "meta.mat").read_bytes(),
+            f"{kit}/ILSVRC2012_validation_ground_truth.txt": "\n".join(map(str, truth)).encode(),
+        },
+    )
+    return packed, unpacked
+
+
+def test_imagenet_is_read_inside_its_archives_as_when_unpacked(imagenet, tmp_path):
+    found = []
+    for i, root in enumerate(imagenet):
+        before = sorted(tmp_path.rglob("*.JPEG"))
+        sources.prepare("torchvision", {"name": "ImageNet", "root": str(root)}, tmp_path / f"p{i}")
+        assert sorted(tmp_path.rglob("*.JPEG")) == before, "nothing is unpacked"
+        found.append([sources.open_split(tmp_path / f"p{i}", split) for split in ("train", "test")])
+    for packed, unpacked in zip(*found, strict=True):
+        assert packed.ids == unpacked.ids
+        assert packed.labels.tolist() == unpacked.labels.tolist() == [0, 0, 1, 1, 483, 483]
+        for a, b in zip(packed, unpacked, strict=True):
+            np.testing.assert_array_equal(a, b)
+    train, test = found[0]
+    assert train.ids[2] == "train/n01443537/n01443537_0.JPEG"
+    assert test.ids[0] == "val/n01440764/ILSVRC2012_val_00000003.JPEG"
+    assert train.class_names[483] == "castle (n02980441)"
+    assert (
+        len(train.class_names) == sources.class_count("torchvision", {"name": "ImageNet"}) == 1000
+    )
+    assert np.asarray(test[5]).mean() == pytest.approx(95, abs=2)
+
+
+def test_of_imagenet_only_the_classes_asked_for_are_there(imagenet, tmp_path):
+    sources.prepare("torchvision", {"name": "ImageNet", "root": str(imagenet[0])}, tmp_path / "p")
+    some = sources.open_split(tmp_path / "p", "train", classes=[483, 0], limit=1)
+    assert some.labels.tolist() == [0, 483]
+    assert len(some.spans) == 2
+    with pytest.raises(UserError, match=r"'train'.*no images of the classes \[7\]"):
+        sources.open_split(tmp_path / "p", "train", classes=[7, 0])
+
+
+def test_imagenet_that_is_missing_or_damaged_is_explained(imagenet, tmp_path):
+    options = {"name": "ImageNet", "root": str(tmp_path / "nowhere")}
+    with pytest.raises(
+        UserError, match=r"(?s)nowhere/train.*img_train\.tar.*devkit.*https://image-net\.org"
+    ):
+        sources.prepare("torchvision", options, tmp_path / "p")
+    root = imagenet[0]
+    options = {"name": "ImageNet", "root": str(root)}
+    sources.prepare("torchvision", options, tmp_path / "p")
+    whole = (root / "ILSVRC2012_img_train.tar").read_bytes()
+    (root / "ILSVRC2012_img_train.tar").write_bytes(whole[:9000])
+    with pytest.raises(UserError, match="cut off"):
+        sources.open_split(tmp_path / "p", "train")
+    with pytest.raises(UserError, match="damaged or not whole"):
+        sources.prepare("torchvision", options, tmp_path / "p")
+    (root / "ILSVRC2012_img_train.tar").write_bytes(whole)
+    (root / "ILSVRC2012_devkit_t12.tar.gz").write_bytes(b"no archive")
+    with pytest.raises(UserError, match=r"devkit_t12\.tar\.gz is no development kit"):
+        sources.prepare("torchvision", options, tmp_path / "p")
+    (root / "ILSVRC2012_devkit_t12.tar.gz").unlink()
+    with pytest.raises(UserError, match=r"devkit_t12\.tar\.gz is missing"):
+        sources.prepare("torchvision", options, tmp_path / "p")
+
+
+def test_a_download_that_fails_is_tried_again(mnist, tmp_path, monkeypatch, caplog):
+    """And goes on with the archives that an earlier attempt finished; only the whole dataset has its name."""
+    from urllib.error import HTTPError, URLError
+
+    from torchvision import datasets
+
+    calls, fails = [], [URLError("no route to host"), RuntimeError("File not found or corrupted.")]
+
+    def mirror(root, download, train):
+        assert download
+        calls.append(train)
+        if fails:
+            raise fails.pop(0)
+        (Path(root) / f"{train}").write_text("archive")
+
+    monkeypatch.setattr("imprint.data.retries.PAUSES", (0, 0))
+    monkeypatch.setattr(datasets, "MNIST", mirror)
+    sources.fetch("torchvision", {"name": "MNIST"}, tmp_path / "whole")
+    assert calls == [True, True, True, False]
+    assert caplog.text.count("trying again") == 2
+    assert sorted(path.name for path in (tmp_path / "whole").iterdir()) == ["False", "True"]
+
+    for failure, tries in (
+        (URLError("no route to host"), 3),
+        (RuntimeError("File not found or corrupted."), 3),
+        (RuntimeError("Error downloading x.gz:\nTried https://y, got:\nno route to host\n"), 3),
+        (HTTPError("https://x", 404, "Not Found", None, None), 1),
+        (RuntimeError("anything else"), 1),
+    ):
+        calls.clear()
+        fails[:] = [failure] * 9
+        with pytest.raises(
+            UserError,
+            match=r"(?s)could not be downloaded.*as `root`.*root/MNIST/raw.*from https://",
+        ):
+            sources.fetch("torchvision", {"name": "MNIST"}, tmp_path / "again")
+        assert len(calls) == tries
+        assert not (tmp_path / "again").exists()
+    fails[:] = [OSError(errno.ENOSPC, "No space left on device")] * 9
+    with pytest.raises(OSError, match="No space"):  # no matter of a network
+        sources.fetch("torchvision", {"name": "MNIST"}, tmp_path / "again")
+
+
+@pytest.fixture
+def eurosat(monkeypatch):
+    """EuroSAT's download: an archive, and two classes of three images that it is unpacked to; full(n) after n images."""
+    from torchvision.datasets import eurosat
+
+    room, fetched = [99], []
+
+    def download(url, download_root, **_):
+        archive = Path(download_root) / "EuroSAT.zip"
+        if not archive.exists():
+            fetched.append(url)
+            archive.write_bytes(b"archive")
+        for i in range(6):
+            if i == room[0]:
+                raise OSError(errno.ENOSPC, "No space left on device")
+            save_image(Path(download_root) / f"2750/{'AB'[i // 3]}/{i}.png")
+
+    monkeypatch.setattr(eurosat, "download_and_extract_archive", download)
+    return room, fetched
+
+
+def test_what_was_unpacked_half_way_is_no_dataset(eurosat, tmp_path):
+    """torchvision takes its folder for whole as soon as it is there."""
+    room, fetched = eurosat
+    room[0] = 4
+    with pytest.raises(OSError, match="No space"):
+        sources.fetch("torchvision", {"name": "EuroSAT"}, tmp_path / "whole")
+    assert not (tmp_path / "whole").exists()
+    room[0] = 99
+    sources.fetch("torchvision", {"name": "EuroSAT"}, tmp_path / "whole")
+    assert len(fetched) == 1, "the archive was whole"
+    sources.prepare(
+        "torchvision", {"name": "EuroSAT", "root": str(tmp_path / "whole")}, tmp_path / "p"
+    )
+    manifest = sources.read_manifest(tmp_path / "p")
+    assert sum(manifest["splits"].values()) == 6
+    assert not list(tmp_path.glob(".*.part"))
+
+
+def test_a_source_says_what_it_is():
+    assert sources.SOURCES.names(placed=True) == ("mnist_m", "torchvision")
+    assert sources.SOURCES.names(own_files=True) == ("imagefolder", "csv")
+    assert [n for n, entry in sources.SOURCES.items() if "pretrain" in entry.splits] == ["glyphs"]
+    assert sources.make("torchvision", {"name": "MNIST"}).by_hand() is None
+    assert "register" in sources.make("torchvision", {"name": "ImageNet"}).by_hand()
+    with pytest.raises(UserError, match="'glyphs' is not downloaded"):
+        sources.fetch("glyphs", {}, "nowhere")
+
+
+def test_who_shares_a_download_waits_for_it(eurosat, tmp_path):
+    _, fetched = eurosat
+
+    def fetch(name):
+        sources.fetch("torchvision", {"name": "EuroSAT"}, tmp_path / name, tmp_path)
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(fetch, "abcd"))
+    assert len(fetched) == 1
+    (shared,) = {(tmp_path / name / "eurosat").resolve() for name in "abcd"}
+    assert shared.parents[1] == tmp_path / "downloads"
+    fetch("a")  # again, over its own links
+    sources.prepare("torchvision", {"name": "EuroSAT", "root": str(tmp_path / "a")}, tmp_path / "p")
+
+
+def test_imagenet_is_not_downloaded(tmp_path):
+    with pytest.raises(UserError, match=r"image-net\.org.*as `root`"):
+        sources.fetch("torchvision", {"name": "ImageNet"}, tmp_path / "p")
+
+
+def test_a_class_of_few_images_has_some_on_either_side(tmp_path):
+    for name, count in (("one", 1), ("two", 2), ("many", 8)):
+        for i in range(count):
+            save_image(tmp_path / f"all/{name}/{i}.png")
+    sources.prepare(
+        "imagefolder", {"path": str(tmp_path / "all"), "test_fraction": 0.9}, tmp_path / "p"
+    )
+    train, test = (sources.open_split(tmp_path / "p", split).labels for split in ("train", "test"))
+    assert np.bincount(train, minlength=3).tolist() == [1, 1, 1]
+    assert np.bincount(test, minlength=3).tolist() == [7, 0, 1]
+
+
+def test_a_class_that_only_the_test_part_has_is_a_mistake(tmp_path):
+    for i in range(3):
+        save_image(tmp_path / f"{i}.png")
+    (tmp_path / "t.csv").write_text("path,label,split\n0.png,a,train\n1.png,a,test\n2.png,b,test\n")
+    with pytest.raises(UserError, match="1 classes of the split test have no image in train: b"):
+        sources.prepare("csv", {"path": str(tmp_path / "t.csv")}, tmp_path / "p")
+
+
+def test_unknown_names_are_answered_with_the_known_ones(tmp_path):
+    with pytest.raises(UserError, match=r"'glyph'.*did you mean 'glyphs'"):
+        sources.class_count("glyph")
+    with pytest.raises(UserError, match=r"sizes.*pretrain"):
+        sources.class_count("glyphs", {"sizes": 3})
+    with pytest.raises(UserError, match="name"):
+        sources.class_count("torchvision", {})
+    with pytest.raises(UserError, match=r"'MNST'.*did you mean 'MNIST'"):
+        sources.class_count("torchvision", {"name": "MNST"})
+    with pytest.raises(UserError, match="not prepared"):
+        sources.open_split(tmp_path, "train")
+    sources.prepare("glyphs", {"pretrain": 1, "train": 1, "test": 1}, tmp_path)
+    with pytest.raises(UserError, match=r"'val'.*test"):
+        sources.open_split(tmp_path, "val")
+    (tmp_path / "manifest.json").write_text(json.dumps({})[:1])
+    with pytest.raises(UserError, match="damaged"):
+        sources.open_split(tmp_path, "train")

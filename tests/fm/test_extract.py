@@ -1,0 +1,507 @@
+import errno
+import json
+import logging
+import os
+import subprocess
+import sys
+import textwrap
+import time
+
+import h5py
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch import nn
+
+from imprint.data.images import Images
+from imprint.errors import UserError
+from imprint.fm import compute
+from imprint.fm.embedder import Embedder
+from imprint.fm.extract import extract
+from imprint.fm.journal import Journal
+from imprint.fm.transforms import Transform
+from imprint.store.embeddings import read_embeddings
+
+
+class Body(nn.Module):
+    """A convolution and a pool; `before` may be set to do something before each batch."""
+
+    def __init__(self, seed=0):
+        super().__init__()
+        torch.manual_seed(seed)
+        self.conv = nn.Conv2d(3, 12, 5, stride=3)
+        self.before = lambda x: None
+
+    def forward(self, x):
+        self.before(x)
+        return self.conv(x).relu().mean((2, 3))
+
+
+@pytest.fixture
+def embedder():
+    identity = {"source": "test", "model": "body"}
+    body = Body()
+    return Embedder(body, Transform((16, 16), (16, 16)), identity, fm_classifier=torch.ones(3, 12))
+
+
+@pytest.fixture
+def images():
+    rng = np.random.default_rng(0)
+    array = rng.integers(0, 256, (700, 8, 8), dtype=np.uint8)
+    labels = rng.integers(0, 3, len(array))
+    return Images(labels, [f"train/{i:05d}" for i in range(len(array))], ("a", "b", "c"), array)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Twenty image files, class by class."""
+    rng = np.random.default_rng(1)
+    ids = [f"{i:02d}.png" for i in range(20)]
+    (tmp_path / "files").mkdir()
+    for name in ids:
+        pixels = rng.integers(0, 256, (9, 7, 3), dtype=np.uint8)
+        Image.fromarray(pixels).resize((30, 40)).save(tmp_path / "files" / name)
+    return Images(np.arange(20) // 8, ids, ("a", "b", "c"), folder=tmp_path / "files")
+
+
+def stop_after(batches):
+    """Raise KeyboardInterrupt, as Ctrl-C does, when so many batches are through."""
+    left = [batches]
+
+    def before(x):
+        left[0] -= 1
+        if left[0] < 0:
+            raise KeyboardInterrupt
+
+    return before
+
+
+def test_the_file_says_what_it_holds_and_where_from(embedder, images, tmp_path):
+    extract(
+        embedder,
+        images,
+        tmp_path / "e.h5",
+        provenance={"fm": "body", "dataset": "d", "split": "train"},
+    )
+    read = read_embeddings(tmp_path / "e.h5")
+    with torch.inference_mode():
+        expected = embedder(
+            embedder.transform.normalised(embedder.transform.batch_pixels(images.array))
+        ).numpy()
+    rows = np.concatenate([np.flatnonzero(images.labels == label) for label in range(3)])
+    np.testing.assert_allclose(read.x, expected[rows], atol=1e-5)
+    np.testing.assert_array_equal(read.y, images.labels[rows])
+    assert read.ids.tolist() == [images.ids[row] for row in rows]
+    assert read.class_names == images.class_names
+    np.testing.assert_array_equal(read.fm_classifier, np.ones((3, 12)))
+    about = read.provenance
+    assert (about["fm"], about["dataset"], about["model"], about["precision"]) == (
+        "body",
+        "d",
+        "body",
+        "float32",
+    )
+    assert about["weights_sha256"] == embedder.identity["weights_sha256"]
+    assert about["transform"]["size"] == [16, 16]
+    with h5py.File(tmp_path / "e.h5") as file:
+        assert file["embeddings"].fletcher32
+    assert [path.name for path in tmp_path.iterdir()] == ["e.h5"]
+
+
+def test_files_and_arrays_give_the_same_embeddings(embedder, folder, tmp_path):
+    array = np.stack([np.asarray(folder[i]) for i in range(len(folder))])
+    extract(embedder, folder, tmp_path / "files.h5", threads=4, batch_size=6)
+    extract(
+        embedder,
+        Images(folder.labels, folder.ids, folder.class_names, array),
+        tmp_path / "array.h5",
+    )
+    a, b = (read_embeddings(tmp_path / name).x for name in ("files.h5", "array.h5"))
+    cosine = (a * b).sum(1) / np.linalg.norm(a, axis=1) / np.linalg.norm(b, axis=1)
+    assert cosine.min() > 0.999
+
+
+def test_an_interrupted_extraction_goes_on_and_ends_with_the_same_bytes(embedder, images, tmp_path):
+    extract(embedder, images, tmp_path / "whole.h5")
+    embedder.body.before = stop_after(18)
+    with pytest.raises(KeyboardInterrupt):
+        extract(embedder, images, tmp_path / "e.h5")
+    assert not (tmp_path / "e.h5").exists()
+    assert (tmp_path / "e.h5.partial").stat().st_size > 512 * 12 * 4
+    seen = []
+    embedder.body.before = lambda x: seen.append(len(x))
+    extract(embedder, images, tmp_path / "e.h5")
+    assert sum(seen) == 700 - 512
+    assert (tmp_path / "e.h5").read_bytes() == (tmp_path / "whole.h5").read_bytes()
+    assert not (tmp_path / "e.h5.partial").exists()
+
+
+@pytest.mark.parametrize("changed", ["weights", "precision", "transform", "images", "provenance"])
+def test_a_partial_of_anything_else_is_not_continued(embedder, images, tmp_path, changed):
+    embedder.body.before = stop_after(18)
+    with pytest.raises(KeyboardInterrupt):
+        extract(embedder, images, tmp_path / "e.h5")
+    options, seen = {}, []
+    if changed == "weights":
+        embedder = Embedder(Body(seed=1), embedder.transform, {"source": "test", "model": "body"})
+    elif changed == "precision":
+        options = {"precision": "bf16"}
+    elif changed == "transform":
+        embedder.transform = Transform((16, 16), (18, 18))
+    elif changed == "images":
+        images.array[699] += 1
+    else:
+        options = {"provenance": {"split": "test"}}
+    embedder.body.before = lambda x: seen.append(len(x))
+    extract(embedder, images, tmp_path / "e.h5", **options)
+    assert sum(seen) == 700
+
+
+def test_a_record_cut_off_by_a_kill_is_dropped_and_those_before_it_kept(tmp_path):
+    program = """
+        import os, signal, sys
+        from pathlib import Path
+        import numpy as np
+        from imprint.fm.journal import Journal
+        journal = Journal(Path(sys.argv[1]), "fingerprint", 4)
+        journal.append(3, {1: "damaged"}, np.arange(8).reshape(2, 4))
+        journal.append(2, {}, np.ones((2, 4)))
+        size = Path(sys.argv[1]).stat().st_size
+        journal.append(5, {}, np.zeros((5, 4)))
+        os.truncate(sys.argv[1], size + 30)
+        os.kill(os.getpid(), signal.SIGKILL)
+    """
+    path = tmp_path / "e.h5.partial"
+    done = subprocess.run([sys.executable, "-c", textwrap.dedent(program), path], check=False)
+    assert done.returncode == -9
+    journal = Journal(path, "fingerprint", 4)
+    assert journal.covered == 5
+    journal.append(1, {}, np.full((1, 4), 7))
+    (_, skipped, first), (_, _, second), (_, _, third) = journal.records()
+    assert skipped == {1: "damaged"}
+    np.testing.assert_array_equal(first, np.arange(8).reshape(2, 4))
+    np.testing.assert_array_equal(second, np.ones((2, 4)))
+    np.testing.assert_array_equal(third, np.full((1, 4), 7))
+    journal.close()
+    other = Journal(path, "another", 4)
+    assert other.covered == 0
+    other.close(discard=True)
+    assert not path.exists()
+
+
+def test_a_flipped_bit_ends_the_records(tmp_path):
+    path = tmp_path / "e.h5.partial"
+    journal = Journal(path, "fingerprint", 4)
+    for _ in range(3):
+        journal.append(1, {}, np.ones((1, 4)))
+    journal.close()
+    data = bytearray(path.read_bytes())
+    data[-60] ^= 1
+    path.write_bytes(data)
+    journal = Journal(path, "fingerprint", 4)
+    assert journal.covered == 1
+    journal.close()
+
+
+def test_too_large_a_batch_is_halved_until_it_fits(embedder, images, tmp_path, caplog):
+    extract(embedder, images, tmp_path / "small.h5", batch_size=4)
+    sizes = []
+
+    def before(x):
+        sizes.append(len(x))
+        if len(x) > 5:
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+
+    embedder.body.before = before
+    extract(embedder, images, tmp_path / "e.h5", batch_size=32)
+    assert sizes[:4] == [32, 16, 8, 4]
+    assert max(sizes[4:]) == 4
+    assert "going on with 4" in caplog.text
+    a, b = (read_embeddings(tmp_path / name) for name in ("small.h5", "e.h5"))
+    np.testing.assert_allclose(a.x, b.x, atol=1e-6)
+
+
+def test_one_image_that_does_not_fit_and_other_failures_are_not_retried(embedder, images, tmp_path):
+    def fail(text):
+        def before(x):
+            raise RuntimeError(text)
+
+        return before
+
+    embedder.body.before = fail(
+        "DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes"
+    )
+    with pytest.raises(UserError, match="one image"):
+        extract(embedder, images, tmp_path / "e.h5")
+    embedder.body.before = fail("shapes do not match")
+    with pytest.raises(RuntimeError, match="shapes"):
+        extract(embedder, images, tmp_path / "e.h5")
+
+
+@pytest.mark.parametrize("threads", [1, 4])
+def test_a_damaged_image_is_named_or_left_out(embedder, folder, tmp_path, threads, caplog):
+    whole = (folder.folder / "07.png").read_bytes()
+    (folder.folder / "07.png").write_bytes(whole[: len(whole) // 2])
+    (folder.folder / "11.png").write_text("this is not an image")
+    (folder.folder / "12.png").unlink()
+    with pytest.raises(UserError, match=r"files/07\.png.*truncated"):
+        extract(embedder, folder, tmp_path / "e.h5", threads=threads)
+    extract(embedder, folder, tmp_path / "e.h5", threads=threads, on_error="skip", batch_size=3)
+    read = read_embeddings(tmp_path / "e.h5")
+    kept = [i for i in range(20) if i not in (7, 11, 12)]
+    assert read.ids.tolist() == [folder.ids[i] for i in kept]
+    np.testing.assert_array_equal(read.y, folder.labels[kept])
+    with torch.inference_mode():
+        expected = torch.cat([embedder(embedder.transform(folder[i])[None]) for i in kept]).numpy()
+    np.testing.assert_allclose(read.x, expected, atol=1e-5)
+    with h5py.File(tmp_path / "e.h5") as file:
+        assert file.attrs["skipped"] == 3
+        assert set(json.loads(file.attrs["provenance"])["skipped_first"]) == {
+            "07.png",
+            "11.png",
+            "12.png",
+        }
+    assert "11.png" in caplog.text
+    assert "3 of 20 images skipped" in caplog.text
+
+
+def test_a_folder_without_a_readable_image_is_an_error_each_time(embedder, folder, tmp_path):
+    for name in folder.ids:
+        (folder.folder / name).write_text("no image")
+    for _ in range(2):
+        with pytest.raises(UserError, match="no image can be read"):
+            extract(embedder, folder, tmp_path / "e.h5", on_error="skip")
+    assert not (tmp_path / "e.h5").exists()
+
+
+@pytest.mark.parametrize("precision", ["bf16", "fp16"])
+def test_half_precision_is_close(embedder, images, tmp_path, precision):
+    extract(embedder, images, tmp_path / "full.h5")
+    extract(embedder, images, tmp_path / "half.h5", precision=precision)
+    a, b = (read_embeddings(tmp_path / name).x for name in ("full.h5", "half.h5"))
+    cosine = (a * b).sum(1) / np.linalg.norm(a, axis=1) / np.linalg.norm(b, axis=1)
+    assert not np.array_equal(a, b)
+    assert cosine.min() > 0.999
+
+
+def test_an_embedding_that_is_not_finite_names_its_image(embedder, images, tmp_path):
+    def before(x):
+        if len(x) != 32:  # the last batch
+            embedder.body.conv.weight.data.fill_(float("nan"))
+
+    embedder.body.before = before
+    first = images.ids[np.argsort(images.labels, kind="stable")[672]]
+    with pytest.raises(UserError, match=f"'{first}' holds NaN"):
+        extract(embedder, images, tmp_path / "e.h5")
+
+
+def test_half_the_size_on_request(embedder, images, tmp_path):
+    extract(embedder, images, tmp_path / "full.h5")
+    extract(embedder, images, tmp_path / "half.h5", dtype="float16")
+    with h5py.File(tmp_path / "half.h5") as file:
+        assert file["embeddings"].dtype == np.float16
+        assert file["embeddings"].fletcher32
+    full, half = (read_embeddings(tmp_path / name) for name in ("full.h5", "half.h5"))
+    np.testing.assert_allclose(half.x, full.x, rtol=1e-3, atol=1e-6)
+    assert half.provenance["dtype"] == "float16"
+
+
+def test_what_float16_cannot_hold_is_refused_with_its_image(embedder, images, tmp_path):
+    def before(x):
+        if len(x) != 32:  # the last batch
+            embedder.body.conv.bias.data.fill_(7e4)
+
+    embedder.body.before = before
+    first = images.ids[np.argsort(images.labels, kind="stable")[672]]
+    with pytest.raises(UserError, match=f"'{first}' has values beyond 65504"):
+        extract(embedder, images, tmp_path / "e.h5", dtype="float16")
+    extract(embedder, images, tmp_path / "e.h5")
+    assert not np.isinf(read_embeddings(tmp_path / "e.h5").x).any()
+
+
+def test_a_class_is_read_in_one_piece(embedder, images, tmp_path):
+    extract(embedder, images, tmp_path / "e.h5")
+    with h5py.File(tmp_path / "e.h5") as file:
+        labels, ids = file["labels"][:], file["ids"].asstr()[:]
+    for label in range(3):
+        rows = np.flatnonzero(labels == label)
+        np.testing.assert_array_equal(rows, np.arange(rows[0], rows[0] + len(rows)))
+        assert ids[rows].tolist() == [images.ids[i] for i in np.flatnonzero(images.labels == label)]
+
+
+def test_an_image_that_changed_does_not_continue_a_partial(embedder, folder, tmp_path, monkeypatch):
+    monkeypatch.setattr("imprint.fm.extract._SECONDS", 0)  # a record after every batch
+    seen = []
+    for changed, expected in ((False, 20 - 8), (True, 20)):
+        embedder.body.before = stop_after(2)
+        with pytest.raises(KeyboardInterrupt):
+            extract(embedder, folder, tmp_path / "e.h5", batch_size=4)
+        if changed:
+            os.utime(folder.folder / "19.png", ns=(1, 1))
+        seen.clear()
+        embedder.body.before = lambda x: seen.append(len(x))
+        extract(embedder, folder, tmp_path / "e.h5", batch_size=4)
+        assert sum(seen) == expected
+
+
+def test_a_slow_model_is_recorded_before_its_chunk_is_full(embedder, images, tmp_path, monkeypatch):
+    monkeypatch.setattr("imprint.fm.extract._SECONDS", 0)
+    embedder.body.before = stop_after(4)
+    with pytest.raises(KeyboardInterrupt):
+        extract(embedder, images, tmp_path / "e.h5")
+    seen = []
+    embedder.body.before = lambda x: seen.append(len(x))
+    monkeypatch.undo()
+    extract(embedder, images, tmp_path / "e.h5")
+    assert sum(seen) == 700 - 4 * 32
+    extract(embedder, images, tmp_path / "whole.h5")
+    assert (tmp_path / "e.h5").read_bytes() == (tmp_path / "whole.h5").read_bytes()
+
+
+def test_what_a_kill_left_while_writing_is_removed(embedder, images, tmp_path):
+    (tmp_path / ".e.h5.abc123.tmp.h5").write_bytes(b"half a file")
+    (tmp_path / ".e2.h5.abc123.tmp.h5").write_bytes(b"of another output")
+    extract(embedder, images, tmp_path / "e.h5")
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".e2.h5.abc123.tmp.h5", "e.h5"]
+
+
+def test_two_processes_do_not_write_the_same_rows(embedder, images, tmp_path):
+    other = Journal(tmp_path / "e.h5.partial", "fingerprint", 12)
+    other.append(1, {}, np.ones((1, 12)))
+    with pytest.raises(UserError, match="another process"):
+        extract(embedder, images, tmp_path / "e.h5")
+    assert len(list(other.records())) == 1
+    other.close()
+    extract(embedder, images, tmp_path / "e.h5")
+
+
+def test_the_lock_of_a_killed_extraction_is_free(tmp_path):
+    program = """
+        import os, signal, sys
+        from pathlib import Path
+        from imprint.fm.journal import Journal
+        Journal(Path(sys.argv[1]), "fingerprint", 4)
+        os.kill(os.getpid(), signal.SIGKILL)
+    """
+    path = tmp_path / "e.h5.partial"
+    subprocess.run([sys.executable, "-c", textwrap.dedent(program), path], check=False)
+    Journal(path, "fingerprint", 4).close(discard=True)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("failure", [errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP])
+def test_a_file_system_without_locks_is_no_error(tmp_path, monkeypatch, failure):
+    def flock(*_):
+        raise OSError(failure, os.strerror(failure))
+
+    monkeypatch.setattr("fcntl.flock", flock)
+    journal = Journal(tmp_path / "e.h5.partial", "fingerprint", 4)
+    journal.append(1, {}, np.ones((1, 4)))
+    journal.close(discard=True)
+    assert not list(tmp_path.iterdir())
+
+
+def test_progress_is_a_bar_on_a_terminal_and_lines_in_the_log(
+    embedder, images, tmp_path, monkeypatch, caplog, capsys
+):
+    monkeypatch.setattr("imprint.fm.progress._EVERY", 0)
+    caplog.set_level(logging.INFO, logger="imprint")
+    extract(embedder, images, tmp_path / "e.h5")
+    assert capsys.readouterr().err == ""
+    assert "32 of 700 images" in caplog.text
+    assert "a second" in caplog.text
+    assert "s left" in caplog.text
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    monkeypatch.setattr("tqdm.std.tqdm.monitor_interval", 0)
+    embedder.body.before = lambda x: time.sleep(0.01)
+    extract(embedder, images, tmp_path / "e.h5")
+    bar = capsys.readouterr().err
+    assert "700/700" in bar
+    assert "image/s" in bar
+    assert "<" in bar, "the time left"
+
+
+def test_images_inside_an_archive(embedder, folder, tmp_path):
+    import tarfile
+
+    with tarfile.open(tmp_path / "all.tar", "w") as archive:
+        for name in folder.ids:
+            archive.add(folder.folder / name, name)
+    with tarfile.open(tmp_path / "all.tar") as archive:
+        spans = np.array([(member.offset_data, member.size) for member in archive])
+    packed = Images(
+        folder.labels, folder.ids, folder.class_names, folder=tmp_path / "all.tar", spans=spans
+    )
+    extract(embedder, folder, tmp_path / "files.h5")
+    extract(embedder, packed, tmp_path / "packed.h5")
+    a, b = (read_embeddings(tmp_path / name) for name in ("files.h5", "packed.h5"))
+    np.testing.assert_array_equal(a.x, b.x)
+    np.testing.assert_array_equal(packed.take([3, 5])[1], folder[5])
+    with open(tmp_path / "all.tar", "r+b") as file:
+        file.seek(spans[4, 0])
+        file.write(b"damaged!")
+    with pytest.raises(UserError, match=r"all\.tar/04\.png"):
+        extract(embedder, packed, tmp_path / "packed.h5")
+
+
+def test_wrong_options_are_named(embedder, images, tmp_path):
+    with pytest.raises(UserError, match=r"'fp8'.*bf16"):
+        extract(embedder, images, tmp_path / "e.h5", precision="fp8")
+    with pytest.raises(UserError, match=r"'tpu'.*cpu"):
+        extract(embedder, images, tmp_path / "e.h5", device="tpu")
+    for device in ("cuda:99", "cpu:1", "cuda:x"):
+        with pytest.raises(UserError, match=f"'{device}'.*cpu"):
+            extract(embedder, images, tmp_path / "e.h5", device=device)
+    with pytest.raises(UserError, match=r"'bfloat16'.*float16"):
+        extract(embedder, images, tmp_path / "e.h5", dtype="bfloat16")
+    with pytest.raises(UserError, match="ignore"):
+        extract(embedder, images, tmp_path / "e.h5", on_error="ignore")
+    with pytest.raises(UserError, match="no images"):
+        extract(embedder, images.take([]), tmp_path / "e.h5")
+    assert not list(tmp_path.iterdir())
+
+
+def test_threads_are_those_of_the_job_and_put_back():
+    before = torch.get_num_threads()
+    for threads in (1, 2, 4, 16):
+        for one_by_one in (True, False):
+            with compute.torch_settings(torch.device("cpu"), threads, one_by_one) as workers:
+                assert torch.get_num_threads() == threads
+                assert workers == (threads if one_by_one and threads > 1 else 0)
+        with compute.torch_settings(torch.device("cuda"), threads, True) as workers:
+            assert max(1, workers + torch.get_num_threads()) == threads
+    assert torch.get_num_threads() == before
+
+
+def test_on_the_processor_loading_and_computing_take_turns(embedder, folder, tmp_path, monkeypatch):
+    """All threads load, then all compute: never more at work than the job has."""
+    computing, loaded_meanwhile = [False], []
+
+    def forward(x):
+        computing[0] = True
+        time.sleep(0.05)
+        computing[0] = False
+
+    embedder.body.before = forward
+    read = Images.__getitem__
+    monkeypatch.setattr(
+        Images,
+        "__getitem__",
+        lambda images, i: loaded_meanwhile.append(computing[0]) or read(images, i),
+    )
+    extract(embedder, folder, tmp_path / "e.h5", device="cpu", threads=4, batch_size=5)
+    assert len(loaded_meanwhile) == 20
+    assert not any(loaded_meanwhile)
+
+
+def test_files_that_are_missing_or_inside_an_archive_can_be_prefetched(folder, tmp_path):
+    folder.prefetch(range(20))
+    Images(folder.labels, folder.ids, folder.class_names, folder=tmp_path / "nowhere").prefetch(
+        [0, 1]
+    )
+    (tmp_path / "archive").write_bytes(b"0" * 100)
+    spans = np.array([[0, 50], [50, 50]])
+    Images(
+        folder.labels[:2], folder.ids[:2], folder.class_names, None, tmp_path / "archive", spans
+    ).prefetch([0, 1])

@@ -1,0 +1,327 @@
+"""Facts of AGG and of the grid engine: it gives what a plain evaluation of one configuration at a time gives."""
+
+import warnings
+from itertools import product
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.metrics import accuracy_score, balanced_accuracy_score, f1_score
+
+from imprint.errors import UserError
+from imprint.method.configuration import Scoring
+from imprint.method.distances import DISTANCES
+from imprint.method.engine import Candidate, Effort, evaluate, predict
+from imprint.method.metrics import scores
+from imprint.method.normalize import NORMS, apply_to_proxies, l2
+
+NORM_POST, NORM_INF = NORMS.names(), NORMS.names(of_rows=True)
+
+seeds = st.integers(0, 2**32 - 1)
+MS = (1, 2, 3, 7, 1000)
+HEAD = np.random.default_rng(5).normal(size=(6, 8)).astype(np.float32)  # an FM's own classifier
+
+
+def data(seed=0, n=40, p=30, d=8, classes=4):
+    rng = np.random.default_rng(seed)
+    labels = np.sort(np.r_[np.arange(classes), rng.integers(0, classes, p - classes)])
+    y = rng.integers(0, classes, n)
+    centres = rng.normal(size=(classes, d))
+    proxies = (centres[labels] + rng.normal(size=(p, d))) * rng.uniform(0.5, 2, size=(p, 1))
+    x = (centres[y] + rng.normal(size=(n, d))) * rng.uniform(0.5, 2, size=(n, 1))
+    return x.astype(np.float32), y, proxies.astype(np.float32), labels
+
+
+def plain_distances(x, p, name):
+    x, p = x.astype(np.float64), p.astype(np.float64)
+    match name:
+        case "inner_product":
+            return -x @ p.T
+        case "cosine":
+            return (
+                1
+                - (x / np.linalg.norm(x, axis=1, keepdims=True))
+                @ (p / np.linalg.norm(p, axis=1, keepdims=True)).T
+            )
+        case "euclidean":
+            return np.linalg.norm(x[:, None] - p, axis=2)
+        case "manhattan":
+            return np.abs(x[:, None] - p).sum(axis=2)
+        case "mahalanobis":
+            inverse = np.linalg.inv(np.cov(p, rowvar=False) + 1e-6 * np.eye(p.shape[1]))
+            difference = x[:, None] - p
+            return np.sqrt(np.einsum("npd,de,npe->np", difference, inverse, difference))
+    raise KeyError(name)
+
+
+def plain(x, proxies, labels, classes, scoring, noise=0):
+    """One configuration, by its definition, in float64; `noise` seeds a millionth that is added to the distances."""
+    p = apply_to_proxies(scoring.norm_post, proxies, labels, HEAD)
+    q = l2(x) if scoring.norm_inf == "l2" else x
+    distances = plain_distances(q, p, scoring.distance)
+    m = min(scoring.m or 1, len(p))
+    if noise:
+        random = np.random.default_rng(noise).normal(size=distances.shape)
+        distances = distances + 1e-6 * np.abs(distances).max(axis=1, keepdims=True) * random
+    predicted = []
+    for row in distances:
+        nearest = np.argsort(row, kind="stable")[:m]
+        weights = 1 / (row[nearest] + 1e-10) if scoring.weighting == "distance" else np.ones(m)
+        predicted.append(np.bincount(labels[nearest], weights, classes).argmax())
+    return np.array(predicted)
+
+
+def clear(x, proxies, labels, classes, scoring):
+    """Rows (n,) whose class does not hang on the last digits of the distances."""
+    exact = plain(x, proxies, labels, classes, scoring)
+    return np.all([plain(x, proxies, labels, classes, scoring, e) == exact for e in (1, 2)], axis=0)
+
+
+def every_scoring():
+    for post, inf, distance in product(NORM_POST, NORM_INF, DISTANCES):
+        if distance == "manhattan" and post.startswith("quantile"):
+            continue  # proxies with the same values in another order: a sample outside their range is as far from all
+        yield Scoring(post, inf, "max", distance)
+        for m in MS:
+            yield Scoring(post, inf, "mnn", distance, "uniform", m)
+            if distance != "inner_product":
+                yield Scoring(post, inf, "mnn", distance, "distance", m)
+
+
+def predictions(x, classes, candidates, **options):
+    found = [{} for _ in candidates]
+    for users, predicted in predict(x, classes, candidates, fm_classifier=HEAD, **options):
+        for i, scoring in users:
+            assert scoring not in found[i]
+            found[i][scoring] = predicted
+    return found
+
+
+@settings(max_examples=15, deadline=None)
+@given(seeds)
+def test_every_configuration_equals_its_definition(seed):
+    x, _, proxies, labels = data(seed)
+    wanted = tuple(every_scoring())
+    (found,) = predictions(x, 4, [Candidate(proxies, labels, wanted)])
+    assert set(found) == set(wanted)
+    clears = []
+    for scoring in wanted:
+        sure = clear(x, proxies, labels, 4, scoring)
+        clears.append(sure.mean())
+        expected = plain(x, proxies, labels, 4, scoring)
+        np.testing.assert_array_equal(found[scoring][sure], expected[sure], err_msg=str(scoring))
+    assert np.mean(clears) > 0.9
+
+
+def test_blocks_and_memory_change_nothing(monkeypatch):
+    x, _, proxies, labels = data(3, n=200, p=100)
+    few = data(4, p=9)[2:]
+    candidates = [
+        Candidate(proxies, labels, tuple(every_scoring())),
+        Candidate(*few, tuple(every_scoring())),
+    ]
+    whole = predictions(x, 4, candidates)
+    monkeypatch.setattr("imprint.method.nearest.BLOCK", 7)
+    parts = predictions(x, 4, candidates, memory=2000)
+    for own, other in zip(whole, parts, strict=True):
+        for scoring in own:
+            assert (own[scoring] != other[scoring]).mean() <= 0.005, (
+                scoring
+            )  # rounding may turn a tie
+
+
+@pytest.mark.parametrize("norm", ["none", "l2", "quantile", "quantile_pooled"])
+def test_unit_proxies_are_those_divided_by_their_lengths(norm):
+    x, _, proxies, labels = data(9)
+    wanted = tuple(s for s in every_scoring() if s.norm_post == norm)
+    divided = Candidate(l2(proxies), labels, wanted)
+    own, other = (
+        predictions(x, 4, [c])[0] for c in (Candidate(proxies, labels, wanted, unit=True), divided)
+    )
+    for scoring in wanted:
+        sure = clear(x, l2(proxies), labels, 4, scoring)
+        np.testing.assert_array_equal(
+            own[scoring][sure], other[scoring][sure], err_msg=str(scoring)
+        )
+
+
+def test_torch_finds_the_same_as_the_compiled_loops(monkeypatch):
+    """On the device that every machine has; CUDA and MPS run the same code."""
+    import torch
+
+    monkeypatch.setattr("imprint.method.nearest.BLOCK", 11)
+    x, _, proxies, labels = data(10, n=100, p=60)
+    wanted = tuple(every_scoring())
+    (own,) = predictions(x, 4, [Candidate(proxies, labels, wanted)])
+    (other,) = predictions(
+        x, 4, [Candidate(proxies, labels, wanted)], device=str(torch.device("cpu", 0))
+    )
+    for scoring in wanted:
+        sure = clear(x, proxies, labels, 4, scoring)
+        np.testing.assert_array_equal(
+            own[scoring][sure], other[scoring][sure], err_msg=str(scoring)
+        )
+
+
+def test_quantile_fm_without_a_head_says_what_to_use():
+    x, _, proxies, labels = data(11)
+    with pytest.raises(UserError, match="quantile_pooled"):
+        list(
+            predict(
+                x,
+                4,
+                [
+                    Candidate(
+                        proxies, labels, (Scoring("quantile_fm", "l2", "max", "inner_product"),)
+                    )
+                ],
+            )
+        )
+
+
+def test_max_is_the_nearest_neighbour_of_unit_vectors():
+    x, _, proxies, labels = data(5)
+    wanted = (
+        Scoring("l2", "l2", "max", "inner_product"),
+        Scoring("l2", "l2", "mnn", "euclidean", "uniform", 1),
+        Scoring("l2", "none", "mnn", "cosine", "distance", 1),
+    )
+    (found,) = predictions(x, 4, [Candidate(proxies, labels, wanted)])
+    np.testing.assert_array_equal(found[wanted[0]], found[wanted[1]])
+    np.testing.assert_array_equal(found[wanted[0]], found[wanted[2]])
+
+
+def test_norm_at_inference_changes_nothing_for_the_inner_product_and_is_not_computed_twice():
+    x, _, proxies, labels = data(6)
+    wanted = tuple(Scoring("none", inf, "max", "inner_product") for inf in NORM_INF)
+    effort = Effort()
+    (found,) = predictions(x, 4, [Candidate(proxies, labels, wanted)], effort=effort)
+    np.testing.assert_array_equal(found[wanted[0]], found[wanted[1]])
+    assert (effort.configurations, effort.rankings, effort.predictions) == (2, 1, 1)
+
+
+def test_all_proxies_voting_alike_elect_the_class_with_the_most_proxies():
+    x, _, proxies, _ = data(7, p=12)
+    labels = np.repeat([0, 1, 2], [3, 5, 4])
+    scoring = Scoring("none", "none", "mnn", "euclidean", "uniform", 12)
+    (found,) = predictions(x, 3, [Candidate(proxies, labels, (scoring,))])
+    assert (found[scoring] == 1).all()
+
+
+def test_names_of_classes_do_not_matter():
+    x, _, proxies, labels = data(12, n=300, p=40)
+    rename = np.array([2, 0, 3, 1])
+    order = np.argsort(rename[labels], kind="stable")
+    wanted = tuple(
+        Scoring(post, "l2", "mnn", d, "distance", m)
+        for post in ("none", "l2")
+        for d in ("cosine", "manhattan")
+        for m in (1, 5)
+    )
+    (own,) = predictions(x, 4, [Candidate(proxies, labels, wanted)])
+    (other,) = predictions(x, 4, [Candidate(proxies[order], rename[labels][order], wanted)])
+    for scoring in wanted:
+        np.testing.assert_array_equal(rename[own[scoring]], other[scoring])
+
+
+def test_a_tied_vote_goes_to_the_lowest_class():
+    proxies = np.array([[2.0, 0], [1.0, 0]], np.float32)
+    scoring = Scoring("none", "none", "mnn", "euclidean", "uniform", 2)
+    (found,) = predictions(
+        np.array([[1.0, 0]], np.float32), 2, [Candidate(proxies, np.array([0, 1]), (scoring,))]
+    )
+    assert found[scoring] == [0]
+
+
+def test_a_test_sample_that_is_a_proxy_outweighs_all_others():
+    rng = np.random.default_rng(0)
+    proxies = (100 + rng.normal(size=(50, 64))).astype(np.float32)
+    labels = np.repeat([0, 1], [1, 49])
+    scoring = Scoring("none", "none", "mnn", "euclidean", "distance", 50)
+    (found,) = predictions(proxies[:1], 2, [Candidate(proxies, labels, (scoring,))])
+    assert found[scoring] == [0]
+
+
+def test_zero_vectors_have_a_prediction():
+    proxies = np.zeros((4, 3), np.float32)
+    proxies[3, 0] = 1
+    wanted = tuple(every_scoring())
+    (found,) = predictions(
+        np.zeros((1, 3), np.float32), 2, [Candidate(proxies, np.array([0, 0, 1, 1]), wanted)]
+    )
+    assert all(found[scoring][0] in (0, 1) for scoring in wanted)
+
+
+@settings(max_examples=25, deadline=None)
+@given(seeds)
+def test_scores_are_scikit_learns(seed):
+    rng = np.random.default_rng(seed)
+    y, predicted = rng.integers(0, 5, 30), rng.integers(0, 4, 30)
+    own = scores(y, predicted, 6)
+    assert own.accuracy == pytest.approx(accuracy_score(y, predicted))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of classes that are predicted but not there
+        expected = balanced_accuracy_score(y, predicted)
+    assert own.balanced_accuracy == pytest.approx(expected)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        per_class = f1_score(y, predicted, average=None, labels=range(6), zero_division=np.nan)
+    np.testing.assert_allclose(own.class_f1, per_class)
+    assert own.macro_f1 == pytest.approx(f1_score(y, predicted, average="macro", zero_division=0))
+    assert own.accuracy_low <= own.accuracy <= own.accuracy_high
+
+
+def test_the_interval_is_wilsons():
+    y = np.zeros(10, int)
+    own = scores(y, np.r_[np.zeros(7, int), np.ones(3, int)], 2)
+    # Wilson 1927: 7 of 10 gives 0.397 to 0.892
+    assert own.accuracy_low == pytest.approx(0.3968, abs=1e-4)
+    assert own.accuracy_high == pytest.approx(0.8922, abs=1e-4)
+
+
+def test_evaluate_scores_each_candidate():
+    x, y, proxies, labels = data(8)
+    scoring = Scoring("l2", "l2", "max", "inner_product")
+    (result,) = evaluate(x, y, 4, [Candidate(proxies, labels, (scoring,))])
+    assert result[scoring].accuracy == (plain(x, proxies, labels, 4, scoring) == y).mean()
+
+
+@pytest.mark.parametrize("norm_inf", ["none", "l2"])
+@pytest.mark.parametrize("shift", [0, 100, 3000])
+def test_what_all_embeddings_share_does_not_decide_which_is_near(shift, norm_inf):
+    """One large feature, as of transformers: distances are small differences of large numbers."""
+    rng = np.random.default_rng(0)
+    p, x = (rng.normal(size=(n, 16)).astype(np.float32) for n in (200, 300))
+    p[:, 3] += shift
+    x[:, 3] += shift
+    labels = np.arange(200)
+    wanted = (
+        Scoring("none", norm_inf, "mnn", "euclidean", "distance", 3),
+        Scoring("none", norm_inf, "max", "euclidean"),
+    )
+    (found,) = [dict_of(x, labels, p, wanted)]
+    exact = x / np.linalg.norm(x, axis=1, keepdims=True) if norm_inf == "l2" else x
+    distances = np.linalg.norm(exact[:, None].astype(np.float64) - p[None], axis=2)
+    nearest = distances.argmin(axis=1)
+    for scoring in (
+        wanted
+    ):  # the vote of three by 1 / distance, each a class of its own, is that of the nearest
+        assert (found[scoring] == nearest).mean() > 0.99
+
+
+def dict_of(x, labels, p, scorings):
+    candidate = Candidate(p, labels, scorings)
+    return {
+        s: predicted for users, predicted in predict(x, len(labels), [candidate]) for _, s in users
+    }
+
+
+def test_a_zero_embedding_has_a_nearest_proxy_under_l2():
+    p = np.array([[5, 0], [0, 1]], np.float32)
+    scorings = tuple(
+        Scoring("none", "l2", "max", distance)
+        for distance in ("euclidean", "mahalanobis", "manhattan")
+    )
+    found = dict_of(np.zeros((1, 2), np.float32), np.arange(2), p, scorings)
+    assert [found[s].tolist() for s in scorings if s.distance != "mahalanobis"] == [[1], [1]]

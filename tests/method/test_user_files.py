@@ -1,0 +1,189 @@
+"""GENs, NORMs and distances in a Python file of the user's."""
+
+import numpy as np
+import pytest
+
+from imprint.errors import UserError
+from imprint.method.configuration import Scoring
+from imprint.method.distances import DISTANCES
+from imprint.method.engine import Candidate, predict
+from imprint.method.generate import GENERATORS
+from imprint.method.generate.proxy_sets import proxy_sets
+from imprint.method.normalize import NORMS, apply
+from imprint.method.user_files import REGISTRIES, load_file
+
+COMPONENTS = """
+import numpy as np
+from imprint.method.distances import distance
+from imprint.method.generate import generator
+from imprint.method.normalize import normalization, proxy_normalization
+
+
+@generator("median", takes_k=False)
+def median(x, k, random, shared):
+    return np.median(x, axis=0, keepdims=True)
+
+
+@generator("extremes", samples=True)
+def extremes(x, k, random, shared):
+    return np.argsort(-np.abs(x).max(axis=1), kind="stable")[:k]
+
+
+@generator("contrast", takes_k=False, sees_all_classes=True)
+def contrast(x, y, run):
+    means = np.stack([x[y == label].mean(axis=0) for label in range(y.max() + 1)])
+    return means - x.mean(axis=0), np.arange(len(means))
+
+
+@normalization("squashed")
+def squashed(x):
+    return np.tanh(x)
+
+
+@proxy_normalization("centred")
+def centred(proxies, labels, fm_classifier):
+    return proxies - proxies.mean(axis=0)
+
+
+@distance("chebyshev")
+def chebyshev(x, proxies):
+    return np.abs(x[:, None] - proxies[None]).max(axis=2)
+"""
+
+
+@pytest.fixture
+def load(tmp_path):
+    """Loads a file with this text; what it registers is taken back afterwards."""
+    before = [set(registry) for registry in REGISTRIES]
+
+    def write(text, name="mine.py"):
+        path = tmp_path / name
+        path.write_text(text)
+        load_file(path)
+        return path
+
+    yield write
+    for registry, names in zip(REGISTRIES, before, strict=True):
+        for name in set(registry) - names:
+            registry.remove(name)
+
+
+def data(n=60, d=5, classes=3, seed=0):
+    rng = np.random.default_rng(seed)
+    y = np.arange(n) % classes
+    return (rng.normal(size=(n, d)) + 2 * np.eye(classes, d)[y]).astype(np.float32), y
+
+
+def test_a_file_may_register_every_kind_and_may_be_loaded_again(load):
+    path = load(COMPONENTS)
+    load_file(path)
+    for registry, name in ((GENERATORS, "median"), (NORMS, "squashed"), (DISTANCES, "chebyshev")):
+        assert registry[name].file == str(path)
+
+
+def test_proxies_of_each_kind_of_gen(load):
+    load(COMPONENTS)
+    x, y = data()
+    median = proxy_sets(x, y, "median", [1], [0])[1, 0]
+    np.testing.assert_allclose(median.values[1], np.median(x[y == 1], axis=0))
+    extremes = proxy_sets(x, y, "extremes", [2], [0])[2, 0]
+    assert extremes.values is None and (y[extremes.samples] == extremes.labels).all()
+    contrast = proxy_sets(x, y, "contrast", [1], [0])[1, 0]
+    np.testing.assert_allclose(contrast.values.mean(axis=0), 0, atol=1e-5)
+
+
+@pytest.mark.parametrize("norm_inf", ["none", "l2", "squashed"])
+@pytest.mark.parametrize("norm_post", ["none", "l2", "squashed", "centred"])
+@pytest.mark.parametrize("device", ["cpu", "cpu:0"])
+def test_predictions_equal_the_definition(load, norm_post, norm_inf, device):
+    load(COMPONENTS)
+    x, _ = data(seed=1)
+    proxies, labels = data(n=9, seed=2)
+    labels = np.sort(labels)
+    scorings = tuple(
+        Scoring(norm_post, norm_inf, *rest)
+        for rest in (
+            ("max", "inner_product"),
+            ("max", "chebyshev"),
+            ("mnn", "chebyshev", "distance", 5),
+            ("mnn", "euclidean", "uniform", 3),
+        )
+    )
+    p = proxies - proxies.mean(axis=0) if norm_post == "centred" else apply(norm_post, proxies)
+    q = apply(norm_inf, x)
+    apart = {
+        "inner_product": -(q @ p.T),
+        "euclidean": np.linalg.norm(q[:, None] - p[None], axis=2),
+        "chebyshev": np.abs(q[:, None] - p[None]).max(axis=2),
+    }
+    predicted = {}
+    for users, of_users in predict(x, 3, [Candidate(proxies, labels, scorings)], device=device):
+        predicted |= {scoring: of_users for _, scoring in users}
+    for scoring in scorings:
+        order = np.argsort(apart[scoring.distance], axis=1, kind="stable")[:, : scoring.neighbours]
+        weights = np.ones(order.shape)
+        if scoring.weighs_by_distance:
+            weights = 1 / (np.take_along_axis(apart[scoring.distance], order, axis=1) + 1e-10)
+        votes = np.stack([(weights * (labels[order] == c)).sum(axis=1) for c in range(3)], axis=1)
+        np.testing.assert_array_equal(predicted[scoring], votes.argmax(axis=1))
+
+
+GEN = """
+import numpy as np
+from imprint.method.generate import generator
+
+@generator("{name}", takes_k=False)
+def mine(x, k, random, shared):
+    return np.median(x, axis=0, keepdims=True)
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("x = 1", "registers no component"),
+        ("def f(:", "cannot be loaded .SyntaxError"),
+        (
+            GEN.format(name="half") + "raise ValueError('later')",
+            "cannot be loaded .ValueError: later",
+        ),
+        (GEN.format(name="mean"), "there is a GEN 'mean' already"),
+        (GEN.format(name="no-name"), "letters, digits and underscores"),
+    ],
+)
+def test_a_file_that_cannot_be_used_leaves_nothing_behind(load, text, message):
+    before = [dict(registry) for registry in REGISTRIES]
+    with pytest.raises(UserError, match=message):
+        load(text)
+    assert before == [dict(registry) for registry in REGISTRIES]
+
+
+def test_a_file_that_is_not_there(tmp_path):
+    with pytest.raises(UserError, match=r"mine.py does not exist"):
+        load_file(tmp_path / "mine.py")
+
+
+@pytest.mark.parametrize(
+    ("returned", "properties", "message"),
+    [
+        ("x[:1] * np.nan", "", "NaN or infinity"),
+        ("x.mean(axis=0)", "", r"shape \(5,\)"),
+        ("np.arange(k) + len(x)", ", samples=True", "row numbers below"),
+    ],
+)
+def test_what_a_gen_returns_is_checked(load, returned, properties, message):
+    load(
+        "import numpy as np\nfrom imprint.method.generate import generator\n\n"
+        f"@generator('wrong'{properties})\ndef wrong(x, k, random, shared):\n    return {returned}\n"
+    )
+    with pytest.raises(UserError, match=rf"GEN 'wrong' of .*mine.py returned .*{message}"):
+        proxy_sets(*data(), "wrong", [2], [0])
+
+
+def test_labels_of_a_gen_that_sees_all_classes_are_checked(load):
+    load(
+        "import numpy as np\nfrom imprint.method.generate import generator\n\n"
+        "@generator('wrong', sees_all_classes=True)\ndef wrong(x, y, run):\n    return x[:2], np.array([1, 0])\n"
+    )
+    with pytest.raises(UserError, match=r"returned labels .* each class at least once"):
+        proxy_sets(*data(), "wrong", [2], [0])

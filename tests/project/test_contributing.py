@@ -1,0 +1,66 @@
+"""The examples of CONTRIBUTING.md and of the documentation run as they stand."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+def python_blocks(page):
+    """(heading, code) of every Python block of a page."""
+    blocks, heading = [], ""
+    text = (ROOT / page).read_text(encoding="utf-8")
+    for title, code in re.findall(
+        r"^#+ ([^\n]+)$|^```python\n(.*?)^```$", text, flags=re.MULTILINE | re.DOTALL
+    ):
+        heading = title or heading
+        if code:
+            blocks.append((heading, code))
+    return blocks
+
+
+def run(code, folder):
+    """Run code as a script in `folder`."""
+    script = folder / "example.py"
+    script.write_text(code, encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, str(script)], cwd=folder, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("heading", "code"),
+    [
+        pytest.param(heading, code, id=heading.partition(":")[0])
+        for heading, code in python_blocks("CONTRIBUTING.md")
+    ],
+)
+def test_an_example_of_a_new_component_runs(heading, code, tmp_path):
+    run(code, tmp_path)
+
+
+@pytest.mark.parametrize(
+    "kind", ["NORM", "GEN", "distance", "dataset", "table", "figure", "command"]
+)
+def test_there_is_an_example_for_every_kind_of_component(kind):
+    headings = [heading for heading, _ in python_blocks("CONTRIBUTING.md")]
+    assert any(heading.startswith(f"A {kind}:") for heading in headings)
+
+
+@pytest.mark.parametrize("page", ["docs/guide/classifier.md", "docs/how-to/own-components.md"])
+def test_the_code_on_a_page_runs_from_top_to_bottom(page, tmp_path):
+    run("\n".join(code for _, code in python_blocks(page)), tmp_path)
+
+
+def test_the_code_of_the_readme_runs(tmp_path):
+    data = (
+        "import numpy as np\n"
+        "embeddings = other_embeddings = np.eye(6)\n"
+        "labels = [0, 0, 0, 1, 1, 1]\n"
+    )
+    run(data + "\n".join(code for _, code in python_blocks("README.md")), tmp_path)

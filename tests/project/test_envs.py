@@ -1,0 +1,195 @@
+"""The environments in envs/ are those of pyproject.toml, and have all that the rules in them import."""
+
+import ast
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import grimp
+import pytest
+import yaml
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+from packaging.version import Version
+
+ROOT = Path(__file__).parents[2]
+SCRIPTS = ROOT / "workflow" / "scripts"
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+EXTRAS = PROJECT["optional-dependencies"]
+TORCH = {"torch", "torchvision", "timm"}
+
+# name on conda-forge (of Snakemake: on bioconda) -> name on PyPI, where they differ
+PYPI = {
+    "pytorch": "torch",
+    "matplotlib-base": "matplotlib",
+    "seaborn-base": "seaborn",
+    "snakemake-minimal": "snakemake",
+}
+# name of an import -> of its package, where they differ; fontTools comes with matplotlib, pydantic_core with pydantic
+PACKAGES = {
+    "PIL": "pillow",
+    "sklearn": "scikit-learn",
+    "yaml": "pyyaml",
+    "fontTools": "matplotlib",
+    "pydantic_core": "pydantic",
+}
+
+
+def requirements(lines):
+    """{name: versions} of requirements, those of the project's own extras resolved."""
+    resolved = {}
+    for requirement in map(Requirement, lines):
+        if requirement.name == PROJECT["name"]:
+            for extra in requirement.extras:
+                resolved |= requirements(EXTRAS[extra])
+        else:
+            resolved[requirement.name] = requirement.specifier
+    return resolved
+
+
+def environment(name):
+    """{name on PyPI: versions} of an environment file."""
+    listed = yaml.safe_load((ROOT / "envs" / f"{name}.yaml").read_text())["dependencies"]
+    pairs = [package.split(" ") for package in listed]
+    return {PYPI.get(package, package): SpecifierSet(versions) for package, versions in pairs}
+
+
+STUDY = {
+    **requirements(PROJECT["dependencies"]),
+    **requirements(EXTRAS["study"]),
+    "python": SpecifierSet(PROJECT["requires-python"]),
+}
+BASE, WITH_TORCH = environment("base"), environment("torch")
+
+
+@pytest.fixture(scope="module")
+def graph():
+    graph = grimp.build_graph("imprint", include_external_packages=True, cache_dir=None)
+    # it registers what is in a file and calls nothing; distances import torch when called on a GPU
+    graph.remove_import(importer="imprint.method.user_files", imported="imprint.method.distances")
+    return graph
+
+
+def imports(script, graph):
+    """Packages that a script may import, by way of the library too; those of the extras onnx and pam aside."""
+    tree = ast.parse(script.read_text())
+    names = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    modules = {name for name in names if name in graph.modules}
+    for module in set(modules):
+        modules |= graph.find_upstream_modules(module)
+    packages = {name.split(".")[0] for name in names | modules}
+    optional = {*requirements(EXTRAS["onnx"]), *requirements(EXTRAS["pam"])} - set(STUDY)
+    standard = {*sys.stdlib_module_names, "imprint"}
+    return {PACKAGES.get(name, name) for name in packages - standard - optional}
+
+
+def rules():
+    """(script, environment or None) of every rule that has a script."""
+    pairs = []
+    for path in (ROOT / "workflow" / "rules").glob("*.smk"):
+        for text in re.split(r"^ *rule\b", path.read_text(), flags=re.MULTILINE)[1:]:
+            script = re.search(r'script:\s+"\.\./scripts/(\w+)\.py"', text)
+            env = re.search(r'conda:\s+"\.\./\.\./envs/(\w+)\.yaml"', text)
+            if script:
+                pairs.append((script[1], env and env[1]))
+    return pairs
+
+
+def test_the_environments_are_the_extra_study():
+    assert {name: STUDY[name] for name in set(STUDY) - TORCH} == BASE
+    assert {name: STUDY[name] for name in set(STUDY) - {"snakemake"}} == WITH_TORCH
+
+
+@pytest.mark.parametrize(("script", "env"), sorted(rules(), key=str))
+def test_a_rule_is_in_the_environment_that_has_what_it_imports(script, env, graph):
+    needed = imports(SCRIPTS / f"{script}.py", graph)
+    if script == "report":  # starts Snakemake again, so it runs where Snakemake is
+        assert env is None
+        needed.add("snakemake")
+    else:
+        assert env == ("torch" if needed & TORCH else "base")
+    assert needed <= set(WITH_TORCH if env == "torch" else BASE)
+
+
+def test_every_script_has_a_rule():
+    assert {script for script, _ in rules()} == {path.stem for path in SCRIPTS.glob("*.py")}
+
+
+def test_the_base_environment_can_start_the_workflow(tmp_path):
+    """The Snakefile imports the library, which must not import torch: here it is hidden."""
+    code = (
+        "import sys\n"
+        "class Hidden:\n"
+        "    def find_spec(name, path, target=None):\n"
+        f"        if name in {TORCH!r}: raise ModuleNotFoundError(name)\n"
+        "sys.meta_path.insert(0, Hidden)\n"
+        "from snakemake.cli import main\n"
+        f"main(['-s', {str(ROOT / 'Snakefile')!r}, '--dry-run'])\n"
+    )
+    shutil.copy(ROOT / "config.yaml", tmp_path)
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def recipe(name):
+    """{path in the image: path here} of what a recipe copies, and its shell commands."""
+    text = (ROOT / "envs" / name).read_text()
+    if name == "Dockerfile":
+        copied = {}
+        for *paths, target in (
+            line.split() for line in re.findall(r"^COPY (.*)$", text, re.MULTILINE)
+        ):
+            copied |= {f"/imprint/{path if target == './' else target}": path for path in paths}
+        return copied, re.findall(r"^RUN (.*)$", text, re.MULTILINE)
+    sections = dict(re.findall(r"^%(\w+)\n(.*?)(?=^%|\Z)", text, re.MULTILINE | re.DOTALL))
+    pairs = [line.split() for line in sections.pop("files").strip().splitlines()]
+    return {target: path for path, target in pairs}, list(sections.values())
+
+
+@pytest.mark.parametrize("name", ["Dockerfile", "apptainer.def"])
+def test_an_image_is_made_from_the_lock_as_make_does(name):
+    copied, commands = recipe(name)
+    assert {
+        "/imprint/Makefile",
+        "/imprint/requirements.lock",
+        "/imprint/requirements-setup.lock",
+    } <= set(copied)
+    assert any("make .venv/ready" in command for command in commands)
+    for command in commands:
+        subprocess.run(["bash", "-n"], input=command, text=True, check=True)
+    text = (ROOT / "envs" / name).read_text()
+    python = re.search(r"^(?:FROM|From:) python:([\d.]+)-slim$", text, re.MULTILINE)[1]
+    assert f"PYTHON ?= python{python}\n" in (ROOT / "Makefile").read_text()
+    assert Version(python) in SpecifierSet(PROJECT["requires-python"])
+
+
+def test_images_have_all_that_the_study_needs(tmp_path):
+    copied, _ = recipe("Dockerfile")
+    assert copied == recipe("apptainer.def")[0]
+    for target, source in copied.items():
+        copy = shutil.copytree if (ROOT / source).is_dir() else shutil.copy
+        copy(ROOT / source, tmp_path / target.removeprefix("/imprint/"))
+    command = [sys.executable, "-m", "snakemake", "-s", str(tmp_path / "Snakefile"), "--dry-run"]
+    done = subprocess.run(
+        command,
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(tmp_path / "src")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "report" in done.stdout + done.stderr
+    paths = set(re.findall(r"/imprint/([\w./-]+)", (ROOT / "envs/Dockerfile").read_text()))
+    assert all((tmp_path / path).exists() for path in paths - {".venv/bin"})

@@ -1,0 +1,78 @@
+"""Agreement with real images, a real FM and the authors' released program, where the reference data are there."""
+
+import gzip
+import json
+import shutil
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pandas as pd
+import pytest
+
+from imprint.method.collapse import collapse
+
+REFERENCE = Path(__file__).parents[3] / "shared" / "reference"
+pytestmark = pytest.mark.skipif(
+    not REFERENCE.is_dir(),
+    reason=f"no reference data in {REFERENCE}: parity with the released program is not checked",
+)
+
+
+@pytest.fixture(scope="module")
+def data():
+    with h5py.File(REFERENCE / "mnist_subset_resnet10t_embeddings.h5") as file:
+        found = {
+            f"{s}_{a}": file[s][b][:]
+            for s in ("train", "test")
+            for a, b in (("x", "embeddings"), ("y", "labels"))
+        }
+    return found | {name: found[name].astype(np.int64) for name in ("train_y", "test_y")}
+
+
+def test_deterministic_configurations_agree_to_a_tenth_of_a_point(data):
+    from benchmarks.parity import accuracies
+
+    released = pd.read_csv(REFERENCE / "mnist_released_scores.csv", keep_default_na=False)
+    fixed = released[
+        released["gen"].isin(["mean", "all", "cov_max", "ls"])
+        & (released["distance"] != "manhattan")
+    ]
+    table = pd.concat(accuracies(fixed, data, own_draws=True))
+    assert len(table) > 120
+    assert (table["ours"] - table["accuracy"]).abs().max() <= 0.1 + 1e-9
+
+
+def test_nc1_is_that_of_the_released_program(data):
+    released = json.loads((REFERENCE / "mnist_nc1_released.json").read_text())
+    own = collapse(data["train_x"], data["train_y"], 10)
+    assert own.nc1_released == pytest.approx(released["nc1"], rel=1e-4)
+    assert own.trace_b == pytest.approx(released["trace_b"], rel=1e-4)
+    assert own.nc1 < own.nc1_released
+
+
+def test_embeddings_of_mnist_are_the_reference_ones(tmp_path):
+    from imprint.data import sources
+    from imprint.fm import extract, models
+
+    raw = tmp_path / "MNIST" / "raw"
+    raw.mkdir(parents=True)
+    for packed in (REFERENCE / "data/MNIST/raw").glob("*.gz"):
+        with gzip.open(packed) as source, open(raw / packed.stem, "wb") as target:
+            shutil.copyfileobj(source, target)
+    sources.prepare("torchvision", {"name": "MNIST", "root": str(tmp_path)}, tmp_path / "prepared")
+    images = sources.open_split(tmp_path / "prepared", "test").take(np.arange(500))
+    net = models.load(
+        "timm", "resnet10t", checkpoint=REFERENCE / "resnet10t_cifar100.safetensors", input_size=64, interpolation="bilinear",
+        mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225),
+    )  # fmt: skip
+    extract.extract(net, images, tmp_path / "test.h5")
+    expected = np.load(REFERENCE / "mnist_test_first500_resnet10t.npy")
+    with h5py.File(tmp_path / "test.h5") as file:
+        own = file["embeddings"][:][np.argsort(file["ids"].asstr()[:])]
+    cosine = (
+        (own * expected).sum(axis=1)
+        / np.linalg.norm(own, axis=1)
+        / np.linalg.norm(expected, axis=1)
+    )
+    assert cosine.min() >= 0.999

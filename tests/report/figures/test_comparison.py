@@ -1,0 +1,252 @@
+"""Figures that compare methods and components: ranks, bars between what does not differ, and what they say."""
+
+import re
+from itertools import combinations, pairwise
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.colors import to_rgb
+
+from imprint.analysis.ranking import compare_methods
+from imprint.method import presets as published
+from imprint.report.drawing.rank_diagram import bar_lanes
+from imprint.report.drawing.style import SIZES, WIDTHS
+from imprint.report.figures import FIGURES
+from tests.legible import texts, words
+
+METHOD = published.PRESETS["qi"].configuration.columns()
+PRESETS = {
+    "qi": {**METHOD, "label": "Qi et al. 2018"},
+    "westerhoff": {**METHOD, "label": "Westerhoff et al. 2025", "gen": "kmeans", "k": 20},
+    "janson": {
+        **METHOD,
+        "label": "Janson et al. 2022",
+        "norm_pre": "none",
+        "norm_post": "none",
+        "norm_inf": "none",
+        "agg": "mnn",
+        "distance": "euclidean",
+        "weighting": "uniform",
+        "m": 1,
+    },
+    "oracle": {**METHOD, "label": "Least squares (oracle)", "gen": "ls", "norm_pre": "none"},
+}
+VOTES = [
+    {**METHOD, "agg": "mnn", "distance": distance, "weighting": weighting, "m": m}
+    for distance in ("euclidean", "cosine", "manhattan", "mahalanobis")
+    for weighting in ("uniform", "distance")
+    for m in (3, 5, 50)
+]
+IN_BOTH_WIDTHS = pytest.mark.parametrize("width", WIDTHS)
+
+
+def scores(methods, matrix):
+    """Scores of methods: a matrix of accuracies with a row per task and a column per method."""
+    rows = [
+        {**method, "task": f"task-{t}", "accuracy": matrix[t][i]}
+        for i, method in enumerate(methods)
+        for t in range(len(matrix))
+    ]
+    frame = pd.DataFrame(rows).assign(
+        fm="resnet", family="task", d=pd.NA, draw=0, shots="full", seed=1
+    )
+    text = [
+        "fm",
+        "task",
+        "shots",
+        "gen",
+        "norm_pre",
+        "norm_post",
+        "norm_inf",
+        "agg",
+        "distance",
+        "weighting",
+    ]
+    return frame.astype({"k": "Int64", "m": "Int64", **dict.fromkeys(text, "category")})
+
+
+def steps(methods, tasks=20, step=0.02, noise=0.002):
+    """Each method below the one before, by more or less than the noise."""
+    rng = np.random.default_rng(0)
+    return 0.9 - step * np.arange(methods) + noise * rng.normal(size=(tasks, methods))
+
+
+def draw_figure(name, frame, presets=PRESETS, width="column"):
+    return FIGURES[name].draw(frame, pd.DataFrame(), presets, width=width)
+
+
+def rows(figure):
+    return [label.get_text() for label in figure.axes[0].get_yticklabels()]
+
+
+def bars(figure):
+    """First and last row that each bar of a diagram joins."""
+    return [tuple(np.round(line.get_ydata()).astype(int)) for line in figure.axes[1].lines]
+
+
+def check_room(figure, width):
+    """No text covers another, leaves the page, or is too small to read at the width it was made for."""
+    assert figure.get_figwidth() == WIDTHS[width]
+    page = figure.bbox
+    boxes = [
+        (text.get_text(), text.get_fontsize(), text.get_window_extent()) for text in texts(figure)
+    ]
+    for text, size, box in boxes:
+        assert page.x0 - 1 <= box.x0 and box.x1 <= page.x1 + 1, text
+        assert page.y0 - 1 <= box.y0 and box.y1 <= page.y1 + 1, text
+        assert size >= SIZES[width].small, text
+    for (a, _, box_a), (b, _, box_b) in combinations(boxes, 2):
+        apart = min(box_a.x1, box_b.x1) - max(box_a.x0, box_b.x0) < 1
+        assert apart or min(box_a.y1, box_b.y1) - max(box_a.y0, box_b.y0) < 1, (a, b)
+
+
+@IN_BOTH_WIDTHS
+def test_twenty_five_aggs_have_room(width):
+    methods = [METHOD, *VOTES]
+    figure = draw_figure(
+        "critical_difference_agg", scores(methods, steps(25, tasks=60, step=0.001)), width=width
+    )
+    check_room(figure, width)
+    assert len(rows(figure)) == 25 and "50-nn mahalanobis, distance" in words(figure)
+    ranks, side = figure.axes
+    assert ranks.get_window_extent().width > 0.25 * figure.bbox.width
+    # each dot beside its name, all bars between the first row and the last, side by side where they overlap
+    assert [tuple(line.get_ydata()) for line in ranks.lines] == [tuple(range(25))]
+    spans = sorted((line.get_xdata()[0], *line.get_ydata()) for line in side.lines)
+    assert len(spans) > 3 and len({lane for lane, *_ in spans}) > 1
+    for (lane, _, end), (next_lane, start, _) in pairwise(spans):
+        assert lane != next_lane or end < start
+
+
+@IN_BOTH_WIDTHS
+@pytest.mark.parametrize("name", ["published_methods", "critical_difference"])
+def test_published_methods_are_legible(name, width):
+    for tasks in (1, 2, 30):
+        check_room(draw_figure(name, scores(PRESETS.values(), steps(4, tasks)), width=width), width)
+
+
+def test_methods_stand_at_their_mean_ranks_best_on_top():
+    order = ["qi", "janson", "oracle", "westerhoff"]
+    figure = draw_figure("critical_difference", scores([PRESETS[name] for name in order], steps(4)))
+    assert rows(figure) == [f"{PRESETS[name]['label']} ({i}.00)" for i, name in enumerate(order, 1)]
+    axes, _ = figure.axes
+    assert axes.lines[0].get_xdata().tolist() == [1, 2, 3, 4] and axes.yaxis_inverted()
+    assert bars(figure) == []
+    assert "there are none, all pairs differ" in words(figure)
+    friedman = re.search(
+        r"= ([0-9.]+), p = [0-9.e-]+, Kendall's W = ([0-9.]+); 20 \(FM, task\)", words(figure)
+    )
+    assert friedman.groups() == ("60.00", "1.00")  # n (k - 1): the same order everywhere
+
+
+def test_bars_join_what_does_not_differ():
+    matrix = steps(4)
+    rng = np.random.default_rng(1)
+    matrix[:, 1] = matrix[:, 0] + 0.001 * rng.normal(size=20)
+    matrix[:, 3] = matrix[:, 2] + 0.001 * rng.normal(size=20)
+    figure = draw_figure("critical_difference", scores(PRESETS.values(), matrix))
+    assert bars(figure) == [(0, 1), (2, 3)]
+    assert {frozenset(name.split(" (")[0] for name in rows(figure)[:2])} == {
+        frozenset(("Qi et al. 2018", "Westerhoff et al. 2025"))
+    }
+
+
+def test_one_bar_joins_all_when_friedman_finds_nothing():
+    noise = np.random.default_rng(4).uniform(size=(20, 4))
+    figure = draw_figure("critical_difference", scores(PRESETS.values(), noise))
+    assert "One bar joins all methods: Friedman's test finds no difference" in words(figure)
+    assert bars(figure) == [(0, 3)]
+
+
+def test_overlapping_bars_stand_beside_each_other():
+    columns = {
+        name: 0.5 + 0.01 * np.random.default_rng(i).normal(size=60)
+        for i, name in enumerate("abcde")
+    }
+    drift = pd.DataFrame(columns) + 0.004 * np.arange(5)
+    result = compare_methods(drift)
+    order = list(result.summary.index)
+    lanes = bar_lanes(order, result.cliques)
+    spans = [
+        (order.index(c[0]), order.index(c[-1]), lane)
+        for c, lane in zip(result.cliques, lanes, strict=True)
+    ]
+    assert len(spans) > 1
+    for (a, b, lane), (c, d, other) in combinations(spans, 2):
+        assert lane != other or b < c or d < a
+
+
+def test_identical_methods_and_one_pair_are_drawn_and_said():
+    figure = draw_figure("critical_difference", scores(PRESETS.values(), np.full((9, 4), 0.5)))
+    assert bars(figure) == [(0, 3)] and "Identical on every (FM, task)" in words(figure)
+    assert figure.axes[0].lines[0].get_xdata().tolist() == [2.5] * 4
+    figure = draw_figure("critical_difference", scores(PRESETS.values(), steps(4, tasks=1)))
+    assert bars(figure) == [(0, 3)] and "Nothing to test" in words(figure)
+
+
+def test_gens_stand_with_the_best_of_the_others():
+    methods = [
+        METHOD,
+        {**METHOD, "norm_pre": "none"},
+        {**METHOD, "gen": "kmeans", "k": 5},
+        {**METHOD, "gen": "kmeans", "k": 20},
+        {**METHOD, "gen": "all", "k": None},
+    ]
+    # mean is best with l2 on one task, without on the other; k-means with 5 on one, 20 on the other
+    matrix = [[0.7, 0.1, 0.8, 0.1, 0.9], [0.1, 0.7, 0.1, 0.8, 0.2]]
+    figure = draw_figure("critical_difference_gen", scores(methods, matrix))
+    assert rows(figure) == ["kmeans (1.50)", "all (2.00)", "mean (2.50)"]
+    assert "best of its k, NORM and AGG run, on test data" in words(figure)
+
+
+def test_missing_cells_are_named_in_the_figure():
+    frame = scores(PRESETS.values(), steps(4))
+    frame = frame[(frame["gen"] != "ls") | (frame["task"] != "task-3")]
+    assert "1 (FM, task) left out, for want of results of Least squares (oracle) (1)" in words(
+        draw_figure("critical_difference", frame)
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("critical_difference", "Fewer than two published methods"),
+        ("critical_difference_gen", "Fewer than two GENs"),
+        ("critical_difference_agg", "Fewer than two AGGs"),
+        ("published_methods", "Fewer than two published methods"),
+    ],
+)
+@pytest.mark.parametrize("methods", [[], [METHOD]], ids=["none", "one"])
+def test_with_less_than_two_to_compare_a_figure_says_what_to_add(name, message, methods):
+    frame = scores([METHOD], [[0.5], [0.6]])
+    text = words(draw_figure(name, frame if methods else frame.iloc[:0]))
+    assert message in text and "Add" in text
+
+
+def test_methods_without_a_common_task_say_so():
+    frame = scores([PRESETS["qi"], PRESETS["oracle"]], steps(2, tasks=2))
+    frame = frame[(frame["gen"] == "mean") == (frame["task"] == "task-0")]
+    assert "share no FM and task" in words(draw_figure("critical_difference", frame))
+
+
+def test_accuracies_have_their_methods_name_and_numbers_beside_them():
+    figure = draw_figure("published_methods", scores(PRESETS.values(), steps(4)))
+    axes = figure.axes[0]
+    names = [text.get_text() for text in axes.texts]
+    assert names[:2] == [
+        "Qi et al. 2018\nl2 | mean | l2 | l2 | max",
+        "Westerhoff et al. 2025\nl2 | kmeans k=20 | l2 | l2 | max",
+    ]
+    assert names[2] == "Janson et al. 2022\nnone | mean | none | none | 1-nn euclidean"
+    dots = [line for line in axes.lines if line.get_marker() == "o"]
+    assert [len(line.get_xdata()) for line in dots] == [20] * 4
+    assert "mean rank 1.00" in words(figure) and axes.yaxis_inverted()
+
+
+@pytest.mark.parametrize("name", ["critical_difference", "published_methods"])
+def test_ink_differs_from_paper_without_colour(name):
+    figure = draw_figure(name, scores(PRESETS.values(), steps(4)))
+    for line in (line for axes in figure.axes for line in axes.lines if len(line.get_xdata()) > 1):
+        grey = np.dot(to_rgb(line.get_color()), (0.299, 0.587, 0.114))
+        assert grey < 0.5

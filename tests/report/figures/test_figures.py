@@ -1,0 +1,465 @@
+"""Figures: what they show of known scores, that nothing overlaps, and that the same data give the same bytes."""
+
+import re
+import sys
+from itertools import product
+from pathlib import Path
+from subprocess import run
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.colors import to_rgb
+from PIL import Image
+from scipy import stats
+
+from imprint.analysis import selection
+from imprint.errors import UserError
+from imprint.report.drawing.axes import k_axis, spread
+from imprint.report.drawing.looks import GENS, shades
+from imprint.report.drawing.sheet import canvas
+from imprint.report.drawing.text import shorten, text_width, wrap
+from imprint.report.figures import FIGURES, save
+from imprint.report.tables import TABLES
+from tests.legible import check_legible, words
+
+REPORT = Path(__file__).parents[3] / "workflow" / "report"
+L2 = ("l2", "l2", "l2", "max", "inner_product", None, None)
+NONE = ("none", "none", "none", "max", "inner_product", None, None)
+NEAREST = ("none", "none", "none", "mnn", "euclidean", "uniform", 1)
+KEYS = selection.CONFIGURATION
+
+
+def preset(label, gen, k, configuration):
+    return {
+        "label": label,
+        "gen": gen,
+        "k": k,
+        "published": 90.0,
+        **dict(zip(KEYS, configuration, strict=True)),
+    }
+
+
+PRESETS = {
+    "qi": preset("Qi et al. 2018", "mean", 1, L2),
+    "janson": preset("Janson et al. 2022", "mean", 1, NEAREST),
+    "westerhoff": preset("Westerhoff et al. 2025", "kmeans", 20, L2),
+    "oracle": preset("Oracle (least squares)", "ls", 1, NONE),
+}
+KS = {"mean": [1], "kmeans": [1, 2, 3, 5, 10, 20], "random": [1, 5, 20], "all": [None], "ls": [1]}
+
+
+def study(fms, plain, ds, configurations=(L2, NONE, NEAREST), draws=2, seeds=2, shots=("full",)):
+    """Scores and collapse of a study in which more proxies pay where NC1 is high, and more samples everywhere."""
+    rng = np.random.default_rng(0)
+    tasks = [(name, name, None, 0, nc1) for name, nc1 in plain.items()]
+    tasks += [
+        (f"glyphs-d{d}", "glyphs-d", d, draw, 0.4 * d + 0.02 * draw)
+        for d in ds
+        for draw in range(draws)
+    ]
+    scores, collapse = [], []
+    for fm in fms:
+        for task, family, d, draw, nc1 in tasks:
+            keys = {"fm": fm, "task": task, "family": family, "d": d, "draw": draw}
+            collapse.append({**keys, "nc1": nc1})
+            for gen, ks in KS.items():
+                for k in ks:
+                    gain = 0.07 * nc1 * (1 - 1 / (k or 50)) + {"ls": 0.2, "random": -0.1}.get(
+                        gen, 0
+                    )
+                    for i, n, seed in product(range(len(configurations)), shots, range(seeds)):
+                        less = 0 if n == "full" else 0.3 / n
+                        accuracy = (
+                            0.85 - 0.07 * nc1 + gain - 0.02 * i - less + 0.005 * rng.uniform()
+                        )
+                        scores.append(
+                            (*keys.values(), n, gen, k, *configurations[i], seed, accuracy)
+                        )
+    columns = [*keys, "shots", "gen", "k", *KEYS, "seed", "accuracy"]
+    whole = dict.fromkeys(["d", "draw", "k", "m"], "Int64")
+    frame = pd.DataFrame(scores, columns=columns).astype(whole)
+    text = [
+        "fm",
+        "task",
+        "family",
+        "shots",
+        "gen",
+        "norm_pre",
+        "norm_post",
+        "norm_inf",
+        "agg",
+        "distance",
+        "weighting",
+    ]
+    collapse = pd.DataFrame(collapse).astype({"d": "Int64", "draw": "Int64"})
+    return frame.astype({"shots": str}).astype(dict.fromkeys(text, "category")), collapse
+
+
+DIGITS = {"digits-all": 3.1, "digits-even": 1.4, "digits-odd": 1.9, "digits-short": 0.8}
+SMALL = study(["resnet", "convnext"], DIGITS, [1, 2, 3, 5])
+LARGE = study(
+    ["resnet50.tv_in1k", "vit_b_16.tv_in1k", "swin_b.tv_in1k"],
+    {
+        f"{name}-{part}": nc1
+        for name, nc1 in (("mnist", 1), ("fashion", 2))
+        for part in ("all", "even", "odd", "short")
+    },
+    range(1, 11),
+    seeds=1,
+)
+ONE = study(["resnet"], {"digits-all": 3.0}, [2])
+SHOTS = study(
+    ["resnet", "convnext"], DIGITS, [], [L2], shots=[1, 2, 5, 10, 20, 50, "full"], seeds=3
+)
+FROM_SCORES = [name for name, entry in FIGURES.items() if not entry.shows_one_task]
+
+
+def draw_figure(name, data=SMALL, presets=PRESETS, **options):
+    return FIGURES[name].draw(*data, presets, **options)
+
+
+@pytest.mark.parametrize(("width", "inches"), [("column", 3.4), ("page", 7.0)])
+@pytest.mark.parametrize("data", [SMALL, LARGE, ONE, SHOTS], ids=["small", "large", "one", "shots"])
+@pytest.mark.parametrize("name", FROM_SCORES)
+def test_every_word_is_legible_in_a_column_and_on_a_page(name, data, width, inches):
+    figure = draw_figure(name, data, width=width)
+    check_legible(figure, inches)
+
+
+@pytest.mark.parametrize("name", FROM_SCORES)
+def test_a_figure_has_its_title_axes_and_what_its_values_stand_for(name):
+    figure = draw_figure(name, SHOTS if name == "few_shot" else SMALL)
+    text = words(figure)
+    assert figure.texts[0].get_fontweight() == "bold"
+    shared = [label.get_text() for axes in figure.axes for label in axes.texts]
+    assert any(", k" in text or ", n" in text or ", d" in text for text in shared) or any(
+        axes.get_xlabel().strip() for axes in figure.axes
+    )
+    assert re.search(r"seed|draw|points|\(FM, task\)", text)
+    if any(axes.collections for axes in figure.axes):
+        assert "band" in text
+
+
+@pytest.mark.parametrize("name", FROM_SCORES)
+def test_without_rows_a_figure_says_what_is_missing(name):
+    scores, collapse = SMALL
+    messages = []
+    figure = draw_figure(name, (scores.iloc[:0], collapse.iloc[:0]), missing=messages.append)
+    assert "Add" in words(figure)
+    assert len(messages) == 1 and messages[0] in words(figure)
+
+
+def test_where_there_is_something_to_show_nothing_is_called_missing():
+    messages = []
+    draw_figure("accuracy_over_k", missing=messages.append)
+    assert messages == []
+
+
+def test_without_a_family_the_figures_over_d_say_so():
+    data = study(["resnet"], DIGITS, [])
+    for name in ("accuracy_over_k_by_d", "nc1_over_d", "best_k_over_d"):
+        assert "No 'd in 1' tasks in this experiment" in words(draw_figure(name, data))
+
+
+@pytest.mark.parametrize("name", ["accuracy_over_k", "gain_over_nc1"])
+def test_same_data_same_bytes(name, tmp_path):
+    first, second = (save(draw_figure(name, ONE), tmp_path / f"{name}.{i}") for i in range(2))
+    for a, b in zip(first, second, strict=True):
+        assert a.read_bytes() == b.read_bytes(), a.name
+    assert [path.name for path in first] == [f"{name}.0.png", f"{name}.0.pdf"]
+    assert b"CreationDate" not in first[1].read_bytes()
+    with Image.open(first[0]) as image:
+        assert image.width == round(300 * draw_figure(name, ONE).get_figwidth())
+
+
+def test_gens_are_told_apart_without_colour():
+    looks = [(look.marker, str(look.dash)) for look in GENS.values()]
+    assert len(set(looks)) == len(looks)
+
+
+def test_things_in_order_get_lighter_so_that_grey_tells_them_apart():
+    greys = [
+        np.dot(to_rgb(look.colour), (0.299, 0.587, 0.114)) for look in shades(range(10)).values()
+    ]
+    assert (np.diff(greys) > 0.02).all() and greys[-1] < 0.75
+
+
+def panel_of(figure, fm, task):
+    """The panel under the name of an FM and beside that of a task."""
+    columns = {
+        axes.get_title(): axes.get_subplotspec().colspan.start
+        for axes in figure.axes
+        if axes.get_title()
+    }
+    rows = {
+        text.get_text().replace("\n", ""): axes.get_subplotspec().rowspan.start
+        for axes in figure.axes
+        for text in axes.texts
+    }
+    panels = {
+        (axes.get_subplotspec().rowspan.start, axes.get_subplotspec().colspan.start): axes
+        for axes in figure.axes
+    }
+    return panels[rows[task], columns[fm]]
+
+
+def test_accuracy_over_k_draws_the_means_of_the_seeds():
+    scores, _ = SMALL
+    figure = draw_figure("accuracy_over_k")
+    panel = panel_of(figure, "convnext", "digits-all")
+    cell = scores[
+        (scores["fm"] == "convnext")
+        & (scores["task"] == "digits-all")
+        & (scores["norm_pre"] == "l2")
+    ]
+    expected = 100 * cell[cell["gen"] == "kmeans"].groupby("k")["accuracy"].mean()
+    line = next(line for line in panel.lines if line.get_marker() == GENS["kmeans"].marker)
+    assert line.get_xdata().tolist() == [1, 2, 3, 5, 10, 20]
+    assert line.get_ydata() == pytest.approx(expected.to_numpy())
+    lowest = panel_of(figure, "convnext", "digits-short")
+    assert [label.get_text() for label in lowest.get_xticklabels()] == [
+        "1",
+        "2",
+        "3",
+        "5",
+        "10",
+        "20",
+    ]
+    labels = {text.get_text() for text in figure.legends[0].get_texts()} - {" "}
+    assert labels == set(KS) - {"ls"} | {"ls (NORM none throughout)"}, (
+        "l2 was run, but least squares is defined without"
+    )
+    oracle = scores[
+        (scores["fm"] == "convnext") & (scores["task"] == "digits-all") & (scores["gen"] == "ls")
+    ]
+    level = (
+        100
+        * oracle.loc[(oracle["norm_pre"] == "none") & (oracle["agg"] == "max"), "accuracy"].mean()
+    )
+    assert any(line.get_ydata() == pytest.approx([level, level]) for line in panel.lines)
+
+
+def test_all_samples_as_proxies_are_a_line_across():
+    scores, _ = SMALL
+    panel = panel_of(draw_figure("accuracy_over_k"), "resnet", "digits-odd")
+    cell = scores[
+        (scores["fm"] == "resnet") & (scores["task"] == "digits-odd") & (scores["norm_pre"] == "l2")
+    ]
+    level = 100 * cell.loc[cell["gen"] == "all", "accuracy"].mean()
+    flat = [line for line in panel.lines if list(line.get_xdata()) == [0, 1]]
+    assert any(line.get_ydata() == pytest.approx([level, level]) for line in flat)
+
+
+def test_more_fms_than_fit_beside_each_other_go_on_below():
+    figure = draw_figure(
+        "accuracy_over_k", study([f"fm-{i}" for i in range(9)], {"digits": 2.0}, [], [L2])
+    )
+    check_legible(figure, 3.4)
+    assert len({axes.get_title() for axes in figure.axes}) == 9
+
+
+def test_few_shot_bands_are_confidence_intervals_of_the_mean():
+    scores, _ = SHOTS
+    panel = panel_of(draw_figure("few_shot", SHOTS), "convnext", "digits-all")
+    cell = scores[
+        (scores["fm"] == "convnext") & (scores["task"] == "digits-all") & (scores["shots"] == "5")
+    ]
+    values = 100 * cell[(cell["gen"] == "kmeans") & (cell["k"] == 5)]["accuracy"]
+    low, high = stats.t.interval(0.95, len(values) - 1, values.mean(), stats.sem(values))
+    bands = [band.get_paths()[0].vertices for band in panel.collections]
+    at_five = [set(np.round(v[v[:, 0] == 5, 1], 6)) for v in bands]
+    assert {round(low, 6), round(high, 6)} in at_five
+
+
+def test_all_samples_stand_right_of_the_most_shots():
+    panel = panel_of(draw_figure("few_shot", SHOTS), "convnext", "digits-short")
+    x = next(line.get_xdata() for line in panel.lines if len(line.get_xdata()) == 7)
+    assert list(x[:6]) == [1, 2, 5, 10, 20, 50] and x[6] > 50
+    assert panel.get_xticklabels()[-1].get_text() == "full"
+
+
+def peaked(gens=("kmeans",)):
+    """Scores of a family whose accuracy is highest at k = d."""
+    scores, collapse = study(["resnet"], {}, [1, 2, 3, 5], [L2])
+    k, d = scores["k"].fillna(1).astype(float), scores["d"].astype(float)
+    accuracy = (
+        (0.9 - 0.05 * np.abs(k - d)).clip(0, 1).where(scores["gen"].isin(["kmeans", "kls"]), 0.3)
+    )
+    return scores.assign(accuracy=accuracy)[scores["gen"].isin(gens)], collapse
+
+
+def test_the_best_k_is_found_where_it_is():
+    upper, lower = draw_figure("best_k_over_d", peaked(["kmeans", "mean", "ls"])).axes[:2]
+    best = next(line for line in upper.lines if line.get_marker() == GENS["kmeans"].marker)
+    assert best.get_xdata().tolist() == [1, 2, 3, 5] and best.get_ydata().tolist() == [1, 2, 3, 5]
+    assert len(lower.lines) == 3
+    kmeans = next(line for line in lower.lines if line.get_marker() == GENS["kmeans"].marker)
+    assert kmeans.get_ydata() == pytest.approx([90] * 4)
+
+
+def test_best_k_takes_the_mean_from_k_means_with_one_centre():
+    _, lower = draw_figure("best_k_over_d", peaked()).axes[:2]
+    mean = next(line for line in lower.lines if line.get_marker() == "s")
+    assert mean.get_ydata() == pytest.approx([90, 85, 80, 70])
+
+
+def test_a_k_that_each_task_chose_is_a_line_across_and_nowhere_else():
+    scores, collapse = SMALL
+    auto = (
+        scores[(scores["gen"] == "kmeans") & (scores["k"] == 1)]
+        .assign(k=pd.NA)
+        .astype({"k": "Int64"})
+    )
+    for name in ("accuracy_over_k", "accuracy_over_k_by_d", "best_k_over_d", "gain_over_nc1"):
+        messages = []
+        draw_figure(name, (pd.concat([scores, auto]), collapse), missing=messages.append)
+        assert not messages
+    legend = draw_figure("accuracy_over_k", (pd.concat([scores, auto]), collapse)).legends[0]
+    assert "kmeans, k auto" in [text.get_text() for text in legend.get_texts()]
+
+
+def test_a_missing_standard_configuration_is_named():
+    text = words(
+        draw_figure("accuracy_over_k", study(["resnet"], DIGITS, [], configurations=[NEAREST]))
+    )
+    assert "NORM none throughout; AGG 1-nn euclidean (the most frequent here" in text
+
+
+def test_an_oracle_run_without_normalisation_keeps_its_line():
+    scores, collapse = SMALL
+    scores = scores[(scores["gen"] != "ls") | (scores["norm_pre"] == "none")]
+    assert "ls (NORM none throughout)" in words(draw_figure("accuracy_over_k", (scores, collapse)))
+
+
+def test_rings_mark_k_equal_to_d():
+    panel = draw_figure("accuracy_over_k_by_d").axes[0]
+    rings = [line for line in panel.lines if line.get_markersize() == 7 and len(line.get_xdata())]
+    assert [int(ring.get_xdata()[0]) for ring in rings] == [1, 2, 3, 5]
+
+
+def test_nc1_of_plain_tasks_stands_beside_that_of_d():
+    figure = draw_figure("nc1_over_d")
+    for axes, fm in zip(figure.axes, ["convnext", "resnet"], strict=True):
+        assert axes.get_title() == fm
+        # mean of draws 0.4 d and 0.4 d + 0.02
+        assert axes.lines[0].get_ydata() == pytest.approx([0.41, 0.81, 1.21, 2.01])
+        assert {text.get_text() for text in axes.texts} == set(DIGITS)
+        marks = [line.get_ydata()[0] for line in axes.lines[1:]]
+        assert sorted(marks) == pytest.approx(sorted(DIGITS.values()))
+    assert figure.axes[0].get_ylim() == figure.axes[1].get_ylim()
+
+
+def rows_of_table(figure):
+    """The words of the table below the points, row by row."""
+    texts = figure.axes[1].texts
+    return [[text.get_text() for text in texts[i : i + 7]] for i in range(0, len(texts), 7)]
+
+
+def test_gain_has_a_point_for_each_fm_task_and_draw():
+    figure = draw_figure("gain_over_nc1")
+    points = sum(
+        len(line.get_xdata()) for line in figure.axes[0].lines if line.get_linestyle() == "None"
+    )
+    assert points == 2 * (4 + 4 * 2)
+    x, y = next((line.get_xdata()[0], line.get_ydata()[0]) for line in figure.axes[0].lines)
+    assert y == pytest.approx(100 * 0.07 * x * (1 - 1 / 5), abs=0.5)
+    table = rows_of_table(figure)
+    assert [row[0] for row in table] == [
+        "region",
+        "all",
+        "lowest third",
+        "middle third",
+        "highest third",
+    ]
+    assert int(table[1][2]) == points == sum(int(row[2]) for row in table[2:])
+    assert float(table[1][5]) > 0.9
+
+
+def test_the_fit_of_gains_is_least_squares_over_the_logarithm_of_nc1():
+    scores, collapse = study([f"fm-{i}" for i in range(12)], {"digits": 1.0}, [], [L2], seeds=1)
+    nc1 = {f"fm-{i}": 0.1 * 1.5**i for i in range(12)}
+    collapse = collapse.assign(nc1=collapse["fm"].map(nc1))
+    gain = 0.2 + 0.1 * np.log10(scores["fm"].astype(str).map(nc1))
+    scores = scores.assign(
+        accuracy=0.4 + gain.where((scores["gen"] == "kmeans") & (scores["k"] == 5), 0)
+    )
+    figure = draw_figure("gain_over_nc1", (scores, collapse))
+    for row in rows_of_table(figure)[1:]:
+        assert row[3:6] == ["+10.0", "1.00", "+1.00"], row
+
+
+def test_points_without_nc1_or_of_one_value_leave_no_fit_and_no_failure():
+    scores, collapse = SMALL
+    assert "Make results/collapse" in words(
+        draw_figure("gain_over_nc1", (scores, collapse.assign(nc1=np.nan)))
+    )
+    assert (
+        rows_of_table(draw_figure("gain_over_nc1", (scores, collapse.assign(nc1=1.0))))[1][3:]
+        == ["-"] * 4
+    )
+
+
+def test_k_means_with_one_centre_is_the_mean():
+    scores, collapse = SMALL
+    scores = scores[(scores["gen"] != "kmeans") | (scores["k"] != 1)]
+    assert int(rows_of_table(draw_figure("gain_over_nc1", (scores, collapse)))[1][2]) == 2 * (
+        4 + 4 * 2
+    )
+
+
+def test_names_are_ordered_by_the_numbers_in_them():
+    assert selection.natural_order(["d10", "d2", "d1", "a"]) == ["a", "d1", "d2", "d10"]
+
+
+def test_labels_are_moved_apart_by_as_little_as_may_be():
+    assert spread([0.2, 0.5, 0.8], 0.1) == pytest.approx([0.2, 0.5, 0.8])
+    assert spread([0.5, 0.5], 0.1) == pytest.approx([0.45, 0.55])
+    assert spread([0.99, 0.98, 0.1], 0.1) == pytest.approx([1.0, 0.9, 0.1])
+    crowd = spread([0.3] * 20, 0.1)
+    assert np.diff(crowd) == pytest.approx([0.1] * 19)
+
+
+def test_words_are_wrapped_and_cut_to_the_inches_there_are():
+    lines = wrap("the quick brown fox jumps over the lazy dog", 1.0, 7)
+    assert " ".join(lines) == "the quick brown fox jumps over the lazy dog"
+    assert len(lines) > 1 and all(text_width(line, 7) <= 1.0 for line in lines)
+    assert shorten("short", 1.0, 7) == "short"
+    cut = shorten("a name that is much too long for it", 1.0, 7)
+    assert cut.endswith("\N{HORIZONTAL ELLIPSIS}") and text_width(cut, 7) <= 1.0
+
+
+def test_labels_of_close_k_are_thinned_but_not_their_ends():
+    axes = canvas(3, 2).subplots()
+    k_axis(axes, range(1, 51), inches=1.2)
+    labels = [label.get_text() for label in axes.get_xticklabels()]
+    assert labels[0] == "1" and labels[-1] == "50" and 4 < sum(map(bool, labels)) < 12
+
+
+def test_an_unknown_figure_is_answered_with_the_known():
+    with pytest.raises(UserError, match="unknown figure 'nc1'; known: accuracy_over_k"):
+        FIGURES.find("nc1")
+
+
+def test_the_lists_of_figures_and_tables_cost_no_heavy_import():
+    code = "import sys, imprint.report.figures, imprint.report.tables; print(*{'pandas', 'matplotlib', 'scipy', 'torch'} & set(sys.modules))"
+    assert (
+        run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
+        == ""
+    )
+
+
+@pytest.mark.parametrize(("kind", "names"), [("figures", FIGURES), ("tables", TABLES)])
+def test_every_figure_and_table_has_a_caption_that_renders(kind, names):
+    jinja2, core = pytest.importorskip("jinja2"), pytest.importorskip("docutils.core")
+    assert {path.stem for path in (REPORT / kind).glob("*.rst")} == set(names)
+    overview = dict.fromkeys(("runs", "fms", "tasks", "datasets", "seeds"), "some")
+    wildcards = SimpleNamespace(experiment="methods", fm="net", task="digits")
+    job = SimpleNamespace(wildcards=wildcards, config={"about": overview, "summary": []})
+    for path in [REPORT / "workflow.rst", *(REPORT / kind).glob("*.rst")]:
+        template = jinja2.Template(path.read_text(), undefined=jinja2.StrictUndefined)
+        caption = core.publish_doctree(
+            template.render(snakemake=job), settings_overrides={"halt_level": 2}
+        )
+        assert "methods" in caption.astext().lower()

@@ -1,0 +1,330 @@
+"""Figures of one FM and task: what is predicted, what is near, and that the pictures show it."""
+
+import re
+from itertools import combinations
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from PIL import Image
+
+from imprint.data import sources
+from imprint.data.lookup import images_by_id
+from imprint.errors import UserError
+from imprint.method.configuration import Configuration, Fixed, Scoring
+from imprint.method.normalize import l2
+from imprint.method.proxies import ProxySet
+from imprint.report.figures import FIGURES
+from imprint.report.figures.gallery import chosen_rows
+from imprint.store.embeddings import Embeddings
+from imprint.store.files import provenance_json
+from imprint.store.frames import read_parquet, read_provenance, write_parquet
+from imprint.study.jobs.predictions import NEIGHBOURS, choose, predictions
+from imprint.study.jobs.tsne import MOST, tsne
+from imprint.study.load import load
+from imprint.study.problems import ConfigError
+from imprint.study.specs import shown_cell, shown_generations, shown_groups
+from tests.legible import check_legible, words
+
+MEAN = Configuration("l2", "mean", Fixed(1), Scoring("l2", "l2", "max", "inner_product"))
+NEAREST = Configuration(
+    "none", "random", Fixed(3), Scoring("none", "none", "mnn", "euclidean", "uniform", 1)
+)
+
+
+def embeddings(n, classes=3, seed=0, prefix="s", away=3.0):
+    """Classes around the axes of a space of eight dimensions."""
+    rng = np.random.default_rng(seed)
+    y = np.arange(n) % classes
+    x = rng.normal(size=(n, 8)) + away * np.eye(8)[y]
+    names = tuple(f"class {c}" for c in range(classes))
+    return Embeddings(
+        x.astype("f"), y, np.array([f"{prefix}{i}" for i in range(n)], object), names, {}
+    )
+
+
+TRAIN, TEST = embeddings(60, prefix="train-"), embeddings(45, seed=1, prefix="test-", away=2.0)
+SPEC = {"draw": 0, "draw_groups": None, "datasets": ["one"], "groups": [["net", "task", "full"]]}
+
+
+def means(train, norm=l2):
+    x = norm(train.x)
+    return ProxySet(np.arange(3), np.stack([x[train.y == c].mean(axis=0) for c in range(3)]))
+
+
+def of_means():
+    table, description = predictions([TRAIN], [TEST], means(TRAIN), MEAN, 1, SPEC)
+    return table, description | {"fm": "net", "task": "digits"}
+
+
+# predictions
+
+
+def test_predictions_are_those_of_the_method():
+    table, description = of_means()
+    nearest = (l2(TEST.x) @ l2(means(TRAIN).values).T).argmax(axis=1)
+    assert table["predicted"].tolist() == nearest.tolist()
+    assert description["accuracy"] == pytest.approx((nearest == TEST.y).mean())
+    # max takes the class of the nearest proxy; values fall along each row
+    assert [near[0] for near in table["near_class"]] == nearest.tolist()
+    assert all((np.diff(values) <= 0).all() for values in table["near_value"])
+    assert description["value_is"] == "inner product" and description["classes"] == list(
+        TRAIN.class_names
+    )
+    assert table["id"].tolist() == list(TEST.ids)
+
+
+def test_a_proxy_that_is_no_sample_is_shown_by_the_sample_in_its_direction():
+    table, _ = of_means()
+    for label, name in zip(table["near_class"].iloc[0], table["near_id"].iloc[0], strict=True):
+        members = np.flatnonzero(TRAIN.y == label)
+        cosines = l2(TRAIN.x[members]) @ means(TRAIN).values[label]
+        assert name == TRAIN.ids[members[cosines.argmax()]]
+
+
+def test_a_proxy_that_is_a_sample_is_shown_as_itself_at_its_distance():
+    samples = np.array([0, 3, 6, 1, 4, 7, 2, 5, 8])
+    proxies = ProxySet(np.repeat([0, 1, 2], 3), samples=samples)
+    table, description = predictions([TRAIN], [TEST], proxies, NEAREST, 1, SPEC)
+    distances = np.linalg.norm(TEST.x[0] - TRAIN.x[samples], axis=1)
+    order = np.argsort(distances)[:NEIGHBOURS]
+    assert list(table["near_id"].iloc[0]) == [f"train-{i}" for i in samples[order]]
+    assert table["near_value"].iloc[0] == pytest.approx(distances[order], abs=1e-4)
+    assert description["proxies_are_samples"] and description["value_is"] == "euclidean distance"
+
+
+def test_samples_of_a_task_of_several_datasets_keep_their_names():
+    other = embeddings(30, seed=2, prefix="other-")
+    groups = [[0, 3], [1, 4], [2, 5]]  # equal classes of both datasets are one
+    spec = SPEC | {"datasets": ["one", "two"], "draw_groups": groups}
+    table, description = predictions([TRAIN, other], [TEST, other], means(TRAIN), MEAN, 1, spec)
+    assert table.groupby("dataset").size().to_dict() == {"one": 45, "two": 30}
+    assert table.loc[table["dataset"] == "two", "id"].str.startswith("other-").all()
+    assert table["true"].tolist() == [*TEST.y, *other.y]
+    assert description["classes"] == ["class 0", "class 1", "class 2"]
+
+
+def test_the_best_cell_of_those_left_open_is_chosen():
+    rows = [
+        {"fm": "net", "task": "task", "shots": "full", "draw": 0, **c.columns(), "seed": s, "accuracy": a, "proxies": p}
+        for c, s, a, p in [
+            (MEAN, 1, 0.80, 3), (MEAN, 2, 0.82, 3), (MEAN, 3, 0.99, 3),
+            (NEAREST, 1, 0.95, 9), (NEAREST, 2, 0.97, 9), (NEAREST, 3, 0.10, 9),
+        ]
+    ]  # fmt: skip
+    scores = pd.DataFrame(rows).astype({"k": "Int64", "m": "Int64"})
+    both = SPEC | {"configurations": [MEAN.as_dict(), NEAREST.as_dict()], "seeds": [1, 2, 3]}
+    assert choose(scores, both) == (NEAREST, 1)  # by median, at the seed that reaches it
+    assert choose(scores, both | {"configurations": [MEAN.as_dict()]}) == (MEAN, 2)
+    assert choose(scores, both | {"seeds": [3]}) == (MEAN, 3)
+
+
+def test_tables_of_one_task_keep_what_they_are_of(tmp_path):
+    table, description = of_means()
+    write_parquet(tmp_path / "p.parquet", table, provenance_json(about=description))
+    assert read_provenance(tmp_path / "p.parquet")["about"] == description
+    reread = read_parquet(tmp_path / "p.parquet")
+    assert list(reread["near_id"].iloc[3]) == list(table["near_id"].iloc[3])
+
+
+# pictures
+
+
+@pytest.mark.parametrize(("width", "inches"), [("column", 3.4), ("page", 7.0)])
+@pytest.mark.parametrize("classes", [3, 10, 60])
+def test_a_confusion_matrix_is_legible_and_counts_what_is_confused(classes, width, inches):
+    rng = np.random.default_rng(0)
+    true = np.arange(20 * classes) % classes
+    predicted = np.where(
+        rng.uniform(size=len(true)) < 0.1, rng.integers(0, classes, len(true)), true
+    )
+    predicted[:7] = np.where(true[:7] == 1, 2, predicted[:7])
+    table = pd.DataFrame({"true": true, "predicted": predicted})
+    _, description = of_means()
+    description = description | {"classes": [f"number {c}" for c in range(classes)]}
+    figure = FIGURES["confusion"].draw(table, description, None, width=width)
+    check_legible(figure, inches)
+    counts = pd.crosstab(true, predicted).to_numpy()
+    if classes == 10:
+        numbers = [int(text.get_text()) for text in figure.axes[0].texts]
+        assert sorted(numbers) == sorted(counts[counts > 0])
+    off = counts - np.diag(np.diag(counts))
+    i, j = divmod(int(off.argmax()), classes)
+    assert f"number {i} as number {j} ({off.max()})" in words(figure)
+    assert "n = " in words(figure) and "seed 1" in words(figure)
+
+
+def picture(split, name):
+    return Image.new("L", (8, 8), 100) if split == "test" else Image.new("RGB", (8, 12), "red")
+
+
+@pytest.mark.parametrize(("width", "inches"), [("column", 3.4), ("page", 7.0)])
+def test_a_gallery_shows_mistakes_first_each_with_its_nearest_proxies(width, inches):
+    table, description = of_means()
+    requests = []
+    images = {"one": lambda split, name: requests.append((split, name)) or picture(split, name)}
+    figure = FIGURES["gallery"].draw(table, description, images, width=width)
+    check_legible(figure, inches)
+    shown = table.iloc[chosen_rows(table)]
+    wrong = (shown["true"] != shown["predicted"]).tolist()
+    assert wrong == sorted(wrong, reverse=True) and any(wrong) and not all(wrong)
+    assert [name for split, name in requests if split == "test"] == shown["id"].tolist()
+    near = [name for names in shown["near_id"] for name in names]
+    assert [name for split, name in requests if split == "train"] == near
+    assert len(figure.axes) == len(shown) * (1 + 3)  # three proxies in all
+
+
+def test_frames_tell_right_neighbours_from_wrong_ones_without_colour():
+    table, description = of_means()
+    figure = FIGURES["gallery"].draw(table, description, {"one": picture})
+    shown = table.iloc[chosen_rows(table)]
+    for row, sample in enumerate(shown.itertuples()):
+        for axes, label in zip(
+            figure.axes[4 * row + 1 : 4 * row + 4], sample.near_class, strict=True
+        ):
+            solid = axes.spines["left"].get_linestyle() == "-"
+            assert solid == (label == sample.true)
+
+
+def test_where_there_are_no_images_the_ids_stand():
+    table, description = of_means()
+    text = words(FIGURES["gallery"].draw(table, description, {}))
+    assert table["id"].iloc[chosen_rows(table)[0]].split("-")[0] in text.replace(" ", "")
+
+
+def test_images_are_found_by_the_ids_of_their_embeddings(tmp_path):
+    sources.prepare("sklearn", {"name": "digits"}, tmp_path)
+    split = sources.open_split(tmp_path, "test", classes=[3], limit=2)
+    image = images_by_id(tmp_path)
+    for i, name in enumerate(split.ids):
+        assert np.array_equal(np.asarray(image("test", name)), np.asarray(split[i]))
+    assert image("test", "no such image") is None
+
+
+# t-SNE
+
+
+def test_islands_apart_in_the_embeddings_are_apart_in_the_plane():
+    table, description = tsne([embeddings(90, away=30.0)], SPEC)
+    middles = table.groupby("label")[["x", "y"]].mean().to_numpy()
+    within = np.linalg.norm(table[["x", "y"]].to_numpy() - middles[table["label"]], axis=1)
+    between = min(np.linalg.norm(a - b) for a, b in combinations(middles, 2))
+    assert between > 2 * within.max()
+    assert description["shown"] == description["samples"] == 90
+    again, _ = tsne([embeddings(90, away=30.0)], SPEC)
+    pd.testing.assert_frame_equal(table, again)
+
+
+def test_at_most_so_many_samples_are_placed_and_too_few_are_refused(monkeypatch):
+    monkeypatch.setattr("imprint.study.jobs.tsne.MOST", 40)
+    table, description = tsne([embeddings(90)], SPEC)
+    assert len(table) == description["shown"] == 40 and description["samples"] == 90
+    assert MOST == 2000
+    with pytest.raises(UserError, match="3 test samples are too few for t-SNE"):
+        tsne([embeddings(3)], SPEC)
+
+
+@pytest.mark.parametrize(("width", "inches"), [("column", 3.4), ("page", 7.0)])
+def test_several_datasets_get_a_panel_of_their_own(width, inches):
+    parts = [embeddings(60, away=30.0), embeddings(60, seed=5, away=-40.0)]
+    spec = SPEC | {"datasets": ["one", "two"], "draw_groups": [[0, 3], [1, 4], [2, 5]]}
+    points, description = tsne(parts, spec)
+    description |= {"fm": "net", "task": "both"}
+    figure = FIGURES["tsne"].draw(points, description, None, width=width)
+    check_legible(figure, inches)
+    assert [axes.get_title() for axes in figure.axes] == ["by class", "by dataset"]
+    # every class has a name on each of its two islands
+    assert sorted(text.get_text() for text in figure.axes[0].texts) == sorted(
+        2 * ["class 0", "class 1", "class 2"]
+    )
+    markers = {line.get_marker() for line in figure.axes[1].lines}
+    assert len(markers) == 2
+    one = FIGURES["tsne"].draw(points[points["dataset"] == "one"], description, None, width=width)
+    assert len(one.axes) == 1 and "n = 120 of 120" in words(one)
+
+
+# naming a cell in the configuration
+
+BASE = {
+    "seeds": [1, 2],
+    "fms": {
+        n: {"source": "pretrained", "model": "test_resnet", "dataset": "glyphs"}
+        for n in ("net", "other")
+    },
+    "datasets": {"glyphs": {"source": "glyphs"}, "digits": {"source": "sklearn", "name": "digits"}},
+    "tasks": {
+        "digits": {"datasets": "digits"},
+        "glyphs": {"datasets": "glyphs", "family": {"d": [1, 2], "draws": 3}},
+    },
+}
+
+
+def study(tmp_path, cell, **keys):
+    experiment = {
+        "shots": [5, "full"],
+        "gen": [{"name": "kmeans", "k": [1, 5, "auto"]}, {"name": "all"}],
+        "figures": ["confusion"],
+        "cell": cell,
+        **keys,
+    }
+    path = tmp_path / "study.yaml"
+    path.write_text(yaml.safe_dump({**BASE, "experiments": {"main": experiment}}))
+    return load([path])
+
+
+def test_by_default_each_fm_and_plain_task_has_its_figure_with_most_shots(tmp_path):
+    assert shown_groups(study(tmp_path, {}), "main") == [
+        ("net", "digits", "full"),
+        ("other", "digits", "full"),
+    ]
+    families = study(tmp_path, {"fm": "net"}, tasks=["glyphs"])
+    assert shown_groups(families, "main") == [
+        ("net", "glyphs-d1", "full"),
+        ("net", "glyphs-d2", "full"),
+    ]
+
+
+def test_a_cell_is_named_by_any_of_its_axes(tmp_path):
+    one_cell = study(
+        tmp_path,
+        {
+            "fm": "net",
+            "task": "glyphs-d2",
+            "shots": 5,
+            "draw": 2,
+            "gen": "kmeans",
+            "k": 5,
+            "seed": 2,
+        },
+    )
+    assert shown_groups(one_cell, "main") == [("net", "glyphs-d2", "5")]
+    assert shown_generations(one_cell, "main") == [("kmeans", "5")]
+    spec = shown_cell(one_cell, "main", "net", "glyphs-d2")
+    assert spec["seeds"] == [2] and spec["draw"] == 2
+    assert spec["draw_groups"] == one_cell.tasks["glyphs-d2"].draws[2]
+    assert shown_generations(study(tmp_path, {"k": "auto"}), "main") == [("kmeans", "auto")]
+    assert shown_generations(study(tmp_path, {"gen": "all"}), "main") == [("all", "all")]
+
+
+@pytest.mark.parametrize(
+    ("cell", "key", "message"),
+    [
+        ({"fm": "nett"}, "cell.fm", "unknown fm of the experiment 'nett'; known: net, other"),
+        ({"task": "glyphs"}, "cell.task", "known: digits, glyphs-d1, glyphs-d2"),
+        ({"shots": 7}, "cell.shots", "known: 5, full"),
+        ({"gen": "kmeans", "k": 7}, "cell", "the experiment has no method with gen kmeans, k 7"),
+        (
+            {"task": "glyphs-d1", "draw": 3},
+            "cell.draw",
+            "there is no draw 3; they are counted from 0, and there are 3",
+        ),
+        ({"draw": 1}, "cell.draw", "there is no draw 1"),
+        ({"genn": "kmeans"}, "cell.genn", "unknown key"),
+    ],
+)
+def test_a_cell_that_is_not_in_the_experiment_is_told(tmp_path, cell, key, message):
+    with pytest.raises(ConfigError) as error:
+        study(tmp_path, cell)
+    problems = dict(error.value.problems)
+    assert re.search(re.escape(message), problems[f"experiments.main.{key}"]), problems

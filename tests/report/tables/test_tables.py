@@ -1,0 +1,511 @@
+"""Tables: what they say of known scores, and how they read."""
+
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from imprint.errors import UserError
+from imprint.report.tables import TABLES, save
+
+L2 = {
+    "norm_pre": "l2",
+    "norm_post": "l2",
+    "norm_inf": "l2",
+    "agg": "max",
+    "distance": "inner_product",
+}
+PLAIN = {
+    "norm_pre": "none",
+    "norm_post": "none",
+    "norm_inf": "none",
+    "agg": "max",
+    "distance": "inner_product",
+}
+PRESETS = {
+    "qi": {
+        **L2,
+        "label": "Qi",
+        "gen": "mean",
+        "k": 1,
+        "weighting": None,
+        "m": None,
+        "published": 86.79,
+    },
+    "clusters": {
+        **L2,
+        "label": "Clusters",
+        "gen": "kmeans",
+        "k": 20,
+        "weighting": None,
+        "m": None,
+        "published": 91.06,
+    },
+    "oracle": {
+        **PLAIN,
+        "label": "Oracle",
+        "gen": "ls",
+        "k": 1,
+        "weighting": None,
+        "m": None,
+        "published": 94.54,
+    },
+}
+TASKS = [f"glyphs-d{d}" for d in range(1, 11)]
+
+
+def scores():
+    """Three seeds on ten tasks: mean 80 %, k-means k=1 80 %, k=20 90 %, ls 95 %, less 1 point per task."""
+    levels = [
+        ("mean", 1, L2, 0.80),
+        ("kmeans", 1, L2, 0.80),
+        ("kmeans", 20, L2, 0.90),
+        ("ls", 1, PLAIN, 0.95),
+    ]
+    rows = [
+        {
+            **norms,
+            "gen": gen,
+            "k": k,
+            "task": task,
+            "d": d,
+            "seed": seed,
+            "accuracy": level - d / 100 + (seed - 1) / 1000,
+            "proxies": 10 * k,
+            "seconds": k * d * (seed + 1),
+        }
+        for gen, k, norms, level in levels
+        for d, task in enumerate(TASKS, 1)
+        for seed in range(3)
+    ]
+    frame = pd.DataFrame(rows).assign(
+        fm="resnet", family="glyphs-d", draw=0, shots="full", weighting=None
+    )
+    return frame.assign(m=pd.array([pd.NA] * len(frame), dtype="Int64")).astype(
+        {"k": "Int64", "d": "Int64"}
+    )
+
+
+def collapse():
+    rows = [
+        {
+            "task": task,
+            "d": d,
+            "draw": draw,
+            "nc1": d + draw / 10,
+            "nc1_released": d + 1.0,
+            "vci": 0.5,
+        }
+        for d, task in enumerate(TASKS, 1)
+        for draw in range(3)
+    ]
+    constant = {
+        "classes": 10,
+        "samples": 500,
+        "trace_w": 0.4,
+        "trace_b": 0.6,
+        "rank_w": 64,
+        "rank_b": 9,
+    }
+    return (
+        pd.DataFrame(rows).assign(fm="resnet", family="glyphs-d", **constant).astype({"d": "Int64"})
+    )
+
+
+def make_table(name, results=None, presets=PRESETS):
+    return TABLES[name].make(scores() if results is None else results, collapse(), presets)
+
+
+def one_space(text):
+    """The text without the spaces that only align it."""
+    return re.sub(" +", " ", text)
+
+
+def test_published_methods_ranked_with_the_published_mean_beside():
+    table = make_table("published_methods").set_index("method")
+    assert list(table.index) == ["Oracle", "Clusters", "Qi"]
+    assert table["mean rank"].tolist() == [1, 2, 3]
+    assert table["mean (%)"].tolist() == pytest.approx([89.5, 84.5, 74.5])
+    assert table["published mean (%)"].tolist() == [94.54, 91.06, 86.79]
+    assert (table["FM x task"] == 10).all()
+    assert (table["95% low (%)"] < table["mean (%)"]).all() and (
+        table["mean (%)"] < table["95% high (%)"]
+    ).all()
+    assert table["note"].isna().all()
+
+
+def test_a_published_method_without_results_comes_last():
+    frame = scores()
+    table = make_table("published_methods", frame[frame["gen"] != "ls"])
+    assert table["method"].tolist() == ["Clusters", "Qi", "Oracle"]
+    assert pd.isna(table["mean (%)"].iloc[2]) and table["FM x task"].tolist() == [10, 10, 0]
+    assert table["note"][0] == "Without any result and left out: Oracle."
+
+
+def test_published_methods_say_what_is_missing_or_alike():
+    frame = scores()
+    clusters = frame["gen"].eq("kmeans") & frame["k"].eq(20)
+    table = make_table("published_methods", frame[~(clusters & (frame["d"] > 4))])
+    assert (table["FM x task"] == 4).all()
+    assert table["note"][0] == "6 (FM, task) left out, for want of results of Clusters (6)."
+    alike = make_table("published_methods", frame.assign(accuracy=0.5 + frame["d"] / 100))
+    assert alike["note"][0] == "Identical on every (FM, task): Qi = Clusters = Oracle."
+    assert alike["mean rank"].tolist() == [2, 2, 2]
+    alone = make_table("published_methods", frame[frame["d"] == 1])
+    assert alone["std (%)"].isna().all() and alone["95% low (%)"].isna().all()
+    assert alone["note"][0] == "One (FM, task) alone: no standard deviation and no interval."
+    single = make_table("published_methods", frame, {"qi": PRESETS["qi"]})
+    assert single["mean rank"].tolist() == [1] and single["FM x task"].tolist() == [10]
+
+
+def test_statistics_lists_friedman_and_every_pair():
+    table = make_table("statistics")
+    assert table["test"].tolist() == ["Friedman", "Wilcoxon", "Wilcoxon", "Wilcoxon"]
+    assert table["statistic"].iloc[0] == pytest.approx(
+        20
+    )  # 3 methods in one order on all 10: n (k - 1)
+    first = table.set_index(["method", "other"]).loc[("Oracle", "Qi")]
+    assert first["mean difference (points)"] == pytest.approx(15)
+    assert first["p"] < first["p_holm"] < 0.05
+    assert (
+        first["95% low (points)"] == first["95% high (points)"] == pytest.approx(15)
+    )  # always the same
+    assert table["effect size"].tolist() == [1, 1, 1, 1]  # W, then always higher
+
+
+@pytest.mark.parametrize(
+    ("rows", "presets", "note"),
+    [
+        (
+            slice(None),
+            {"qi": PRESETS["qi"]},
+            "Nothing to test: 1 method(s) over 10 shared (FM, task).",
+        ),
+        (slice(3), PRESETS, "Nothing to test"),
+        (slice(0), PRESETS, "Without any result and left out: Qi, Clusters, Oracle."),
+    ],
+    ids=["one method", "one pair", "none"],
+)
+def test_statistics_of_too_little_are_a_note(rows, presets, note):
+    table = make_table(
+        "statistics", scores().groupby(["gen", "k", "task"]).head(3).iloc[rows], presets
+    )
+    assert table["test"].iloc[0] == "Friedman" and pd.isna(table["p"].iloc[0])
+    assert note in table["note"].iloc[0]
+
+
+def test_accuracy_over_k_takes_the_oracle_without_normalisation():
+    table = make_table("accuracy_over_k").set_index(["task", "gen", "k"])
+    row = table.loc[("glyphs-d1", "kmeans", 20)]
+    assert (row["mean (%)"], row["lowest (%)"], row["highest (%)"]) == pytest.approx(
+        (89, 88.9, 89.1)
+    )
+    assert row["runs"] == 3 and row["configuration"].startswith("NORM l2 throughout")
+    assert table.loc[("glyphs-d1", "ls", 1), "configuration"].startswith("NORM none throughout")
+
+
+def test_neural_collapse_is_a_mean_over_draws_in_the_order_of_d():
+    table = make_table("neural_collapse")
+    assert table["task"].tolist() == TASKS  # d10 after d9
+    assert table["nc1"].tolist() == pytest.approx([d + 0.1 for d in range(1, 11)])
+    assert (table["draws"] == 3).all()
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_no_results_make_a_table_without_rows_of_results(name, tmp_path):
+    empty = TABLES[name].make(scores().iloc[:0], collapse().iloc[:0], {})
+    csv, *_ = save(empty, tmp_path / name)
+    assert list(pd.read_csv(csv).columns) == list(make_table(name).columns)
+
+
+def test_saved_numbers_are_rounded_for_reading(tmp_path):
+    frame = pd.DataFrame(
+        {
+            "mean (%)": [91.0649, 90.1],
+            "nc1": [0.33333, None],
+            "p": [1.234e-7, 1.0],
+            "rank_w": [64.0, 3.5],
+            "median (s)": [0.0000123456, 4320.7],
+        }
+    )
+    csv, markdown, page, latex = save(
+        frame.assign(k=pd.array([5, pd.NA], dtype="Int64")), tmp_path / "run.v1"
+    )
+    assert csv.read_text() == (
+        "mean (%),nc1,p,rank_w,median (s),k\n91.06,0.333,1.2e-07,64,0.0000123,5\n90.10,,1,3.5,4320,\n"
+    )
+    first_row = markdown.read_text().splitlines()[2]
+    assert one_space(first_row) == "| 91.06 | 0.333 | 1.2e-07 | 64 | 0.0000123 | 5 |"
+    assert [path.name for path in (csv, markdown, page, latex)] == [
+        f"run.v1.{kind}" for kind in ("csv", "md", "html", "tex")
+    ]
+    assert '<td class="data row0 col5" >5</td>' in page.read_text()
+    assert "#T_table .col5 {\n  text-align: right;\n}" in page.read_text()
+    assert r"91.06 & 0.333 & 1.2e-07 & 64 & 0.0000123 & 5 \\" in latex.read_text()
+
+
+def test_notes_stand_below_the_table_and_in_the_csv_beside_it(tmp_path):
+    frame = pd.DataFrame(
+        {"GEN": ["mean", "ls"], "mean (%)": [90.0, 80.0], "note": ["a < b & c", None]}
+    )
+    csv, markdown, page, latex = (path.read_text() for path in save(frame, tmp_path / "noted"))
+    assert csv.splitlines() == ["GEN,mean (%),note", "mean,90.00,a < b & c", "ls,80.00,"]
+    assert one_space(markdown).endswith("| ls | 80.00 |\n\nNote: a < b & c\n")
+    assert "</table>\n<p>Note: a &lt; b &amp; c</p>" in page
+    assert latex.splitlines()[-1] == r"\par\smallskip{\footnotesize Note: a \textless{} b \& c\par}"
+    assert one_space(markdown).startswith("| GEN | mean (%) |\n")
+    assert "GEN & mean" in latex and "note" not in page
+
+
+def test_a_list_in_a_cell_has_lines_where_there_can_be(tmp_path):
+    frame = pd.DataFrame({"best k": ["20: 6\n5: 2"]})
+    csv, markdown, page, latex = (path.read_text() for path in save(frame, tmp_path / "list"))
+    assert csv.splitlines()[1] == "20: 6; 5: 2" and "| 20: 6; 5: 2 |" in one_space(markdown)
+    assert ">20: 6<br>5: 2</td>" in page
+    assert r"\begin{tabular}[t]{@{}l@{}}20: 6 \\ 5: 2\end{tabular} \\" in latex
+
+
+def test_a_bar_in_a_cell_starts_no_column_in_markdown(tmp_path):
+    markdown = save(pd.DataFrame({"name": ["a|b"]}), tmp_path / "bar")[1].read_text()
+    assert r"| a\|b |" in one_space(markdown)
+
+
+SPECIAL = r"a_b & 50% of $x$ #1 {c} ~ ^ \d <e> |f| *g [h]"
+
+
+def cells_of(line):
+    r"""The cells of a line of a LaTeX table; `\&` is a sign, what stands in braces belongs to its cell."""
+    assert line.endswith(r" \\")
+    return re.split(r"(?<!\\) & ", line.removesuffix(r" \\"))
+
+
+def test_latex_has_the_lines_of_a_booktabs_table(tmp_path):
+    frame = pd.DataFrame({"method_1": [SPECIAL, "*b", "[c]"], "gain (points)": [-1.5, 2.0, None]})
+    latex = save(frame, tmp_path / "special")[3].read_text()
+    lines = latex.splitlines()
+    assert lines[:3] == [r"% \usepackage{booktabs}", r"\begin{tabular}{lr}", r"\toprule"]
+    assert cells_of(lines[3]) == [
+        r"method\_1",
+        r"\begin{tabular}[b]{@{}r@{}}gain \\ (points)\end{tabular}",
+    ]
+    assert lines[4] == r"\midrule"
+    rows = [cells_of(line) for line in lines[5:8]]
+    assert rows[0] == [
+        r"a\_b \& 50\% of \$x\$ \#1 \{c\} \textasciitilde{} \textasciicircum{} \textbackslash{}d "
+        r"\textless{}e\textgreater{} \textbar{}f\textbar{} {*}g {[}h]",
+        "$-$1.50",
+    ]
+    # a bare * or [ after the line break before it would be read as its argument
+    assert rows[1] == ["{*}b", "2.00"] and rows[2] == ["{[}c]", ""]
+    assert lines[8:] == [r"\bottomrule", r"\end{tabular}"]
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_latex_of_every_table_is_well_formed(name, tmp_path):
+    latex = save(make_table(name), tmp_path / name)[3].read_text()
+    opened = []
+    for kind, environment in re.findall(r"\\(begin|end){(\w+)}", latex):
+        if kind == "begin":
+            opened.append(environment)
+        else:
+            assert opened.pop() == environment
+    assert not opened
+    bare = re.sub(r"\\[\\&%$#_{}]", "", latex)
+    assert bare.count("{") == bare.count("}")
+    columns = len(re.search(r"^\\begin{\w+}{([lr]+)}$", latex, re.MULTILINE)[1])
+    table = [line for line in latex.splitlines() if line.endswith(r"\\")]
+    assert table and all(len(cells_of(line)) == columns for line in table)
+    commands = set(re.findall(r"\\([a-z]+)", latex)) - {"begin", "end", "usepackage"}
+    assert commands <= {
+        "toprule",
+        "midrule",
+        "bottomrule",
+        "endfirsthead",
+        "endhead",
+        "endfoot",
+        "endlastfoot",
+        "par",
+        "smallskip",
+        "footnotesize",
+    }
+
+
+def test_a_long_latex_table_breaks_over_pages(tmp_path):
+    latex = save(pd.DataFrame({"k": range(100)}), tmp_path / "long")[3].read_text()
+    assert latex.startswith("% \\usepackage{booktabs, longtable}\n\\begin{longtable}{r}\n")
+    head, rows = latex.split("\\endlastfoot\n")
+    assert (
+        head.count("\\toprule\nk \\\\\n\\midrule\n\\end") == 2
+    )  # on the first page and on the others
+    assert "\\endhead\n" in head and rows.startswith("0 \\\\\n1 \\\\\n")
+
+
+def test_an_unknown_table_is_answered_with_the_known():
+    with pytest.raises(UserError, match="unknown table 'metods'; known: accuracy_over_k"):
+        TABLES.find("metods")
+
+
+def test_configurations_are_ranked_over_the_tasks():
+    table = make_table("configurations")
+    assert table["GEN"].tolist() == ["ls", "kmeans", "mean", "kmeans"]
+    assert table["mean rank"].tolist() == [1, 2, 3.5, 3.5]
+    assert table["mean (%)"].tolist() == pytest.approx([89.5, 84.5, 74.5, 74.5])
+    assert (table["FM x task"] == len(TASKS)).all()
+
+
+def test_configurations_are_compared_over_the_tasks_that_all_have():
+    rows = scores()
+    table = make_table("configurations", rows[~((rows["gen"] == "ls") & (rows["d"] > 4))])
+    assert (table["FM x task"] == 4).all()
+    assert table["mean (%)"][0] == pytest.approx(92.5)
+    assert table["note"][0] == (
+        "6 (FM, task) left out, for want of results of none ls 1 none none max inner_product (6)."
+    )
+
+
+NEAREST = {**PLAIN, "distance": "euclidean"}
+VOTES = {**PLAIN, "agg": "mnn", "distance": "euclidean"}
+
+
+def grid(cells, tasks=("a", "b")):
+    """Scores of (gen, k, norm and agg, weighting, m, an accuracy per task); one FM and seed."""
+    rows = [
+        {
+            **rest,
+            "gen": gen,
+            "k": k,
+            "weighting": weighting,
+            "m": m,
+            "task": task,
+            "accuracy": accuracy,
+        }
+        for gen, k, rest, weighting, m, accuracies in cells
+        for task, accuracy in zip(tasks, accuracies, strict=True)
+        if accuracy is not None
+    ]
+    frame = pd.DataFrame(rows).assign(
+        fm="resnet", family="a", d=pd.NA, draw=0, shots="full", seed=1
+    )
+    frame = frame.astype({"k": "Int64", "m": "Int64", "d": "Int64"}).assign(proxies=10, seconds=1.0)
+    text = [
+        "fm",
+        "task",
+        "shots",
+        "gen",
+        "norm_pre",
+        "norm_post",
+        "norm_inf",
+        "agg",
+        "distance",
+        "weighting",
+    ]
+    return frame.astype(dict.fromkeys(text, "category"))
+
+
+GRID = [
+    ("mean", 1, L2, None, None, (0.80, 0.70)),
+    ("mean", 1, PLAIN, None, None, (0.70, 0.75)),
+    ("kmeans", 5, L2, None, None, (0.90, 0.60)),
+    ("kmeans", 20, L2, None, None, (0.90, 0.65)),
+    ("kmeans", 20, PLAIN, None, None, (0.50, 0.60)),
+    ("all", None, VOTES, "uniform", 3, (0.20, 0.10)),
+]
+
+
+def test_each_gen_stands_with_the_best_of_the_others():
+    table = make_table("gen", grid(GRID)).set_index("GEN")
+    assert list(table.index) == ["mean", "kmeans", "all"]  # equal ranks: the higher mean first
+    assert table["mean rank"].tolist() == [1.5, 1.5, 3]
+    assert table["mean (%)"].tolist() == pytest.approx([77.5, 77.5, 15])
+    assert table["std (%)"].tolist() == pytest.approx(
+        100 * np.std([(0.8, 0.75), (0.9, 0.65), (0.2, 0.1)], 1, ddof=1)
+    )
+    assert table["combinations"].tolist() == [2, 3, 1]
+    # both k are best on a, only 20 on b; mean and all have no choice of k
+    assert table["best k"].tolist() == ["", "20: 2\n5: 1", ""]
+    assert table["best NORM"].tolist() == [
+        "l2/l2/l2: 1\nnone/none/none: 1",
+        "l2/l2/l2: 2",
+        "none/none/none: 2",
+    ]
+    assert table["best AGG"].tolist() == ["max: 2", "max: 2", "3-nn euclidean, uniform: 2"]
+    assert table["note"].iloc[0] == (
+        "Picked from 1 to 3 combinations: where there are more, the best can only be higher."
+    )
+
+
+def test_each_norm_stands_with_the_best_of_the_others():
+    table = make_table("norm", grid(GRID))
+    assert table[["NORMpre", "NORMpost", "NORMinf"]].agg("/".join, axis=1).tolist() == [
+        "l2/l2/l2",
+        "none/none/none",
+    ]
+    assert table["mean (%)"].tolist() == pytest.approx([80, 72.5])
+    assert table["best GEN and k"].tolist() == ["kmeans k=5: 1\nkmeans k=20: 1\nmean: 1", "mean: 2"]
+
+
+def test_the_nearest_proxy_is_one_agg_under_all_its_names():
+    accuracies = (0.9, 0.8)
+    cells = [
+        ("mean", 1, NEAREST, None, None, accuracies),
+        ("mean", 1, VOTES, "uniform", 1, accuracies),
+        ("mean", 1, VOTES, "distance", 1, accuracies),
+        ("mean", 1, VOTES, "distance", 3, (0.7, 0.9)),
+        ("mean", 1, PLAIN, None, None, (0.8, 0.7)),
+        ("mean", 1, {**PLAIN, "agg": "mnn"}, "uniform", 1, (0.8, 0.7)),
+    ]
+    table = make_table("agg", grid(cells))
+    named = table[["AGG", "distance", "weighting", "m"]].astype(object)
+    assert named.where(named.notna(), None).to_numpy().tolist() == [
+        ["mnn", "euclidean", None, 1],
+        ["mnn", "euclidean", "distance", 3],
+        ["max", "inner_product", None, None],
+    ]
+    assert table["combinations"].tolist() == [1, 1, 1] and table["note"].isna().all()
+
+
+def test_components_say_what_is_missing_or_alike():
+    missing = [*GRID[:-1], ("all", None, L2, None, None, (0.95, None))]
+    table = make_table("gen", grid(missing))
+    assert table["GEN"].tolist() == ["all", "kmeans", "mean"] and (table["FM x task"] == 1).all()
+    assert table["best NORM"].tolist() == ["l2/l2/l2: 1", "l2/l2/l2: 1", "l2/l2/l2: 1"]
+    note = table["note"][0]
+    assert "1 (FM, task) left out, for want of results of all (1)." in note
+    assert "One (FM, task) alone" in note
+    # a combination that lacks a cell does not take the (FM, task) away, the best of the others stands in
+    holes = [*GRID[:4], ("kmeans", 20, PLAIN, None, None, (0.99, None))]
+    table = make_table("gen", grid(holes)).set_index("GEN")
+    assert (table["FM x task"] == 2).all() and table.loc["kmeans", "mean (%)"] == pytest.approx(82)
+    # NORMinf changes nothing for max
+    alike = [
+        ("mean", 1, {**PLAIN, "norm_inf": norm}, None, None, (0.8, 0.7)) for norm in ("none", "l2")
+    ]
+    table = make_table("norm", grid(alike))
+    assert table["note"][0] == "Identical on every (FM, task): none/none/none = none/none/l2."
+    assert table["mean rank"].tolist() == [1.5, 1.5]
+    assert make_table("gen", grid(alike))["mean rank"].tolist() == [1]
+
+
+def test_runtime_is_that_of_sets_of_proxies_not_of_their_scores():
+    frame = scores()
+    # a second way to score the sets of one seed must not give it more weight
+    again = frame[frame["seed"] == 0].assign(norm_inf="none")
+    table = make_table("runtime", pd.concat([frame, again])).set_index(["GEN", "k"])
+    row = table.loc[("kmeans", 20)]
+    # k d (seed + 1) seconds: of a task the middle seed, then the median of d = 1..10
+    assert row[["median (s)", "lowest (s)", "highest (s)"]].tolist() == pytest.approx(
+        [220, 40, 400]
+    )
+    assert row[["proxies", "samples", "FM x task"]].tolist() == [200, 500, 10]
+    assert list(table.index) == [("kmeans", 1), ("kmeans", 20), ("ls", 1), ("mean", 1)]
+    assert table["note"].isna().all()
+
+
+def test_runtime_says_which_rows_cannot_be_compared():
+    frame = scores()
+    table = make_table("runtime", frame[(frame["gen"] != "ls") | (frame["d"] < 3)])
+    assert table.set_index("GEN").loc["ls", "FM x task"] == 2
+    assert table["note"][0].startswith("Not all were run on all 10 (FM, task)")
+    few = make_table("runtime", frame.assign(shots="5"))
+    assert few["samples"].isna().all() and few["proxies"].notna().all()

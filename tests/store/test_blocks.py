@@ -1,0 +1,294 @@
+"""Blocks of work kept from run to run: what is computed and what is not, and that the results are the same."""
+
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import textwrap
+from contextlib import suppress
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from imprint.data.pools import Pool
+from imprint.method import engine as evaluate
+from imprint.method.configuration import Configuration, Scoring, parse_k
+from imprint.store.blocks import (
+    Blocks,
+    block_key,
+    blocks_file,
+    contents,
+    open_blocks,
+    prune,
+)
+from imprint.study.jobs.collapse import measure_collapse
+from imprint.study.jobs.proxies import make_proxies
+from imprint.study.jobs.scores import score
+
+RNG = np.random.default_rng(0)
+Y = np.arange(60) % 4
+TRAIN = Pool(
+    RNG.normal(size=(60, 5)).astype(np.float32), Y, 4, RNG.normal(size=(9, 5)).astype(np.float32)
+)
+TEST = Pool(RNG.normal(size=(60, 5)).astype(np.float32), Y, 4)
+TASK = {"task": "t", "family": "t", "d": None, "draws": [None], "shots": "full"}
+CELLS = [
+    Configuration(pre, gen, parse_k(k), Scoring(post, inf, agg, distance, weighting, m))
+    for pre, inf in (("none", "none"), ("none", "l2"), ("l2", "l2"))
+    for gen, k in (("kmeans", 2), ("all", "all"))
+    for post in ("none", "quantile_fm")
+    for agg, distance, weighting, m in (
+        ("max", "inner_product", None, None),
+        ("mnn", "cosine", "distance", 3),
+        ("mnn", "cosine", "distance", 5),
+    )
+]
+
+
+def generated(gen, k, seeds=(1, 2), blocks=None, task=TASK, train=TRAIN, code=""):
+    seeds = list(seeds) if gen == "kmeans" else [None]
+    spec = {**task, "gen": gen, "k": k, "seeds": {"none": seeds, "l2": seeds}}
+    return make_proxies(train, spec, blocks=blocks, code=code)
+
+
+def scored(cells=CELLS, blocks=None, seeds=(1, 2), train=TRAIN, test=TEST, code="", **spec):
+    sets = {("kmeans", "2"): generated("kmeans", 2)[0], ("all", "all"): generated("all", "all")[0]}
+    spec = {
+        **TASK,
+        "fm": "net",
+        "cells": [{**c.as_dict(), "seeds": list(seeds)} for c in cells],
+        **spec,
+    }
+    table, _, work = score(train, test, sets, spec, blocks=blocks, code=code)
+    return table.drop(columns="seconds"), work
+
+
+def test_a_second_time_everything_is_kept_and_the_same(tmp_path):
+    with open_blocks(tmp_path / "p.blocks") as blocks:
+        first, work = generated("kmeans", 2, blocks=blocks)
+        assert (work.requested, work.computed) == (4, 4)
+    with open_blocks(tmp_path / "p.blocks") as blocks:
+        again, work = generated("kmeans", 2, blocks=blocks)
+        assert (work.requested, work.computed) == (4, 0)
+    for name, made in first.items():
+        np.testing.assert_array_equal(made.values, again[name].values)
+        assert made.seconds == again[name].seconds
+    plain, _ = scored()
+    for computed in (len(CELLS) * 2, 0):
+        with open_blocks(tmp_path / "s.blocks") as blocks:
+            table, work = scored(blocks=blocks)
+        assert work.computed == computed
+        pd.testing.assert_frame_equal(table, plain)
+
+
+def test_what_is_added_is_computed_and_nothing_else(tmp_path):
+    with open_blocks(tmp_path / "s.blocks") as blocks:
+        part, work = scored([c for c in CELLS if c.scoring.m != 5], blocks, seeds=[1])
+    assert (work.requested, work.computed) == (24, 24)
+    with open_blocks(tmp_path / "s.blocks") as blocks:
+        _, work = scored([c for c in CELLS if c.scoring.m != 5], blocks, seeds=[1, 2])
+    # the set of `all` is one for all seeds: its scores are there
+    assert (work.requested, work.computed) == (48, 12)
+    with open_blocks(tmp_path / "s.blocks") as blocks:
+        table, work = scored(CELLS, blocks)
+    assert (work.requested, work.computed) == (72, 24)
+    pd.testing.assert_frame_equal(table, scored()[0])
+    with open_blocks(tmp_path / "s.blocks") as blocks:
+        table, work = scored([c for c in CELLS if c.scoring.m != 5], blocks, seeds=[1])
+    assert work.computed == 0
+    pd.testing.assert_frame_equal(table, part)
+    with open_blocks(tmp_path / "p.blocks") as blocks:
+        generated("kmeans", 2, [1], blocks)
+        assert generated("kmeans", 2, [1, 3], blocks)[1].computed == 2
+        generated("all", "all", [1], blocks)
+        assert generated("all", "all", [1, 2], blocks)[1].computed == 0
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"code": "other"},
+        {"test": Pool(TEST.x[::-1], Y, 4)},
+        {"test": Pool(TEST.x, Y[::-1].copy(), 4)},
+        {"draws": [[[1], [0], [2], [3]]]},
+        {"per_class": True},
+    ],
+)
+def test_nothing_is_kept_of_other_data_or_code(changed):
+    blocks = Blocks()
+    scored(blocks=blocks)
+    table, work = scored(blocks=blocks, **changed)
+    assert work.computed == work.requested
+    pd.testing.assert_frame_equal(table, scored(**changed)[0])
+
+
+def test_other_samples_and_another_head_are_told_apart_where_they_matter():
+    blocks = Blocks()
+    scored(blocks=blocks)
+    # proxies that are samples are other proxies in another pool, those of kmeans are given by value
+    _, work = scored(blocks=blocks, train=Pool(TRAIN.x + 1, Y, 4, TRAIN.fm_classifier))
+    assert work.computed == work.requested / 2
+    _, work = scored(blocks=blocks, train=Pool(TRAIN.x, Y, 4, TRAIN.fm_classifier + 1))
+    assert work.computed == work.requested / 2
+
+
+def test_proxies_depend_on_all_that_made_them():
+    blocks = Blocks()
+    generated("kmeans", 2, blocks=blocks)
+    for changed in (
+        {"task": {**TASK, "draws": [[[0], [1]]]}},
+        {"task": {**TASK, "shots": "5"}},
+        {"train": TEST},
+        {"code": "other"},
+    ):
+        work = generated("kmeans", 2, blocks=blocks, **changed)[1]
+        assert work.computed == work.requested, changed
+    assert generated("kmeans", 3, blocks=blocks)[1].computed == 4
+    spec = {**TASK, "gen": "kls", "k": 2, "seeds": {"none": [1]}, "ls_lambda": 0.1}
+    assert make_proxies(TRAIN, spec, generated("kmeans", 2)[0], blocks=blocks)[1].computed == 1
+    assert make_proxies(TRAIN, spec, generated("kmeans", 2)[0], blocks=blocks)[1].computed == 0
+    assert make_proxies(TRAIN, spec | {"ls_lambda": 0.2}, generated("kmeans", 2)[0], blocks=blocks)[
+        1
+    ].computed
+    assert make_proxies(TRAIN, spec, generated("kmeans", 3)[0], blocks=blocks)[1].computed == 1
+
+
+def test_collapse_is_kept_by_draw(tmp_path):
+    with open_blocks(tmp_path / "c.blocks") as blocks:
+        one, _ = measure_collapse(TRAIN, {**TASK, "fm": "net", "draws": [[[0], [1]]]}, blocks)
+    with open_blocks(tmp_path / "c.blocks") as blocks:
+        two, work = measure_collapse(
+            TRAIN, {**TASK, "fm": "net", "draws": [[[0], [1]], [[2], [3]]]}, blocks
+        )
+    assert (work.requested, work.computed) == (2, 1)
+    pd.testing.assert_frame_equal(two[:1], one)
+    pd.testing.assert_frame_equal(
+        two, measure_collapse(TRAIN, {**TASK, "fm": "net", "draws": [[[0], [1]], [[2], [3]]]})[0]
+    )
+
+
+def test_an_interrupted_job_keeps_what_it_finished(tmp_path, monkeypatch):
+    real, left = evaluate.scores, [30]
+
+    def interrupted(*arguments):
+        left[0] -= 1
+        if left[0] < 0:
+            raise KeyboardInterrupt
+        return real(*arguments)
+
+    monkeypatch.setattr(evaluate, "scores", interrupted)
+    with pytest.raises(KeyboardInterrupt), open_blocks(tmp_path / "s.blocks") as blocks:
+        scored(blocks=blocks)
+    monkeypatch.undo()
+    with open_blocks(tmp_path / "s.blocks") as blocks:
+        table, work = scored(blocks=blocks)
+    assert 0 < work.computed < work.requested
+    pd.testing.assert_frame_equal(table, scored()[0])
+
+
+def test_a_killed_process_leaves_whole_blocks(tmp_path):
+    program = textwrap.dedent("""
+        import os, sys
+        from imprint.store import blocks
+        blocks.COMMIT_SECONDS = 0
+        with blocks.open_blocks(sys.argv[1]) as stored:
+            for i in range(10**9):
+                stored.put(blocks.block_key(i), str(i).encode() * 1000)
+                if i == 200:
+                    print("going", flush=True)
+        """)
+    running = subprocess.Popen(
+        [sys.executable, "-c", program, str(tmp_path / "k.blocks")],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert running.stdout.readline() == "going\n"
+    os.kill(running.pid, signal.SIGKILL)
+    running.wait()
+    with open_blocks(tmp_path / "k.blocks") as blocks:
+        assert all(blocks.get(block_key(i)) == str(i).encode() * 1000 for i in range(200))
+
+
+def test_a_damaged_block_or_file_is_made_anew(tmp_path, caplog):
+    path = tmp_path / "k.blocks"
+    with open_blocks(path) as blocks:
+        blocks.put(block_key(1), b"whole")
+    with sqlite3.connect(path) as file:
+        file.execute("UPDATE blocks SET value = ?", (b"whale",))
+    file.close()
+    with open_blocks(path) as blocks:
+        assert blocks.get(block_key(1)) is None
+        blocks.put(block_key(1), b"whole")
+    with open_blocks(path) as blocks:
+        assert blocks.get(block_key(1)) == b"whole"
+    for damage in (b"no database at all" * 100, path.read_bytes()[:5000]):
+        path.write_bytes(damage)
+        with open_blocks(path) as blocks:
+            assert blocks.get(block_key(1)) is None
+            blocks.put(block_key(1), b"whole")
+    with open_blocks(path) as blocks:
+        assert blocks.get(block_key(1)) == b"whole"
+    assert "it is replaced" in caplog.text
+
+
+def test_without_a_place_to_keep_it_in_the_work_is_done(tmp_path, caplog):
+    (tmp_path / "file").write_text("in the way")
+    with open_blocks(tmp_path / "file" / "s.blocks") as blocks:
+        table, _ = scored(blocks=blocks)
+    assert "cannot be stored" in caplog.text
+    pd.testing.assert_frame_equal(table, scored()[0])
+
+
+def test_a_file_that_fails_half_way_fails_no_job(tmp_path, caplog):
+    with open_blocks(tmp_path / "s.blocks") as blocks:
+        blocks.put(block_key(0), b"0")
+        blocks.commit()
+        blocks.file.execute("DROP TABLE blocks")
+        table, _ = scored(blocks=blocks)
+    assert "cannot be stored from here on" in caplog.text
+    pd.testing.assert_frame_equal(table, scored()[0])
+
+
+def test_what_the_last_run_did_not_use_can_be_pruned(tmp_path, monkeypatch):
+    path = blocks_file(tmp_path, tmp_path / "scores" / "net" / "max.parquet")
+    assert path == tmp_path / "cache" / "scores" / "net" / "max.blocks"
+    for now, names in ((1000, range(100)), (2000, range(10))):
+        monkeypatch.setattr("time.time", lambda now=now: now)
+        with open_blocks(path) as blocks:
+            for i in names:
+                if blocks.get(block_key(i)) is None:
+                    blocks.put(block_key(i), b"x" * 1000)
+    (found,) = contents(tmp_path)
+    assert (found.path, found.blocks, found.unused) == (path, 100, 90)
+    assert prune(found, needed=True) > 50_000
+    (found,) = contents(tmp_path)
+    assert (found.blocks, found.unused) == (10, 0)
+    with open_blocks(path) as blocks:
+        assert blocks.get(block_key(5)) == b"x" * 1000
+        assert blocks.get(block_key(50)) is None
+    assert prune(found, needed=False) == found.size
+    assert list(contents(tmp_path)) == []
+
+
+def test_the_blocks_of_a_run_that_was_stopped_are_not_unused(tmp_path, monkeypatch):
+    path = blocks_file(tmp_path, tmp_path / "max.parquet")
+
+    def run(now, names, ends=True):
+        monkeypatch.setattr("time.time", lambda: now)
+        with suppress(InterruptedError), open_blocks(path) as blocks:
+            for i in names:
+                if blocks.get(block_key(i)) is None:
+                    blocks.put(block_key(i), b"x")
+                    blocks.commit()
+            if not ends:
+                raise InterruptedError
+        (found,) = contents(tmp_path)
+        return found.blocks, found.unused
+
+    assert run(1000, range(5)) == (5, 0)
+    assert run(2000, range(3, 9), ends=False) == (9, 0), (
+        "those of before may be wanted when it goes on"
+    )
+    assert run(3000, range(4, 7)) == (9, 6)

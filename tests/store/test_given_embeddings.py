@@ -1,0 +1,81 @@
+import json
+
+import h5py
+import numpy as np
+import pytest
+
+from imprint.errors import UserError
+from imprint.store.embeddings import read_embeddings
+from imprint.store.given_embeddings import adopt
+
+
+@pytest.fixture
+def arrays():
+    rng = np.random.default_rng(0)
+    return {
+        "embeddings": rng.standard_normal((6, 4)).astype(np.float16),
+        "labels": np.array([0, 1, 2, 0, 1, 2]),
+    }
+
+
+def test_npz_becomes_an_embeddings_file(arrays, tmp_path):
+    np.savez(tmp_path / "mine.npz", **arrays, ids=list("uvwxyz"), class_names=["cat", "dog", "owl"])
+    adopt(tmp_path / "mine.npz", tmp_path / "e.h5", provenance={"fm": "mine"})
+    read = read_embeddings(tmp_path / "e.h5")
+    np.testing.assert_array_equal(read.x, arrays["embeddings"])
+    np.testing.assert_array_equal(read.y, arrays["labels"])
+    assert read.ids.tolist() == list("uvwxyz")
+    assert read.class_names == ("cat", "dog", "owl")
+    assert read.provenance["fm"] == "mine"
+
+
+def test_hdf5_with_a_group_for_every_split(arrays, tmp_path):
+    with h5py.File(tmp_path / "mine.h5", "w") as file:
+        for split, rows in (("train", slice(0, 4)), ("test", slice(4, 6))):
+            for name, array in arrays.items():
+                file[f"{split}/{name}"] = array[rows]
+        file.attrs["class_names"] = json.dumps(["cat", "dog", "owl"])
+    adopt(tmp_path / "mine.h5", tmp_path / "e.h5", split="test")
+    read = read_embeddings(tmp_path / "e.h5")
+    np.testing.assert_array_equal(read.x, arrays["embeddings"][4:])
+    assert read.class_names == ("cat", "dog", "owl")
+    assert len(set(read.ids)) == 2
+
+
+def test_without_names_the_classes_are_numbers(arrays, tmp_path):
+    np.savez(tmp_path / "mine.npz", **arrays)
+    adopt(tmp_path / "mine.npz", tmp_path / "e.h5")
+    assert read_embeddings(tmp_path / "e.h5").class_names == ("0", "1", "2")
+    adopt(tmp_path / "mine.npz", tmp_path / "e.h5", class_names=["a", "b", "c", "d"])
+    assert read_embeddings(tmp_path / "e.h5").class_names == ("a", "b", "c", "d")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"labels": None}, "no 'labels'"),
+        ({"labels": np.zeros(5, int)}, "6 whole numbers"),
+        ({"labels": np.zeros(6)}, "whole numbers"),
+        ({"labels": np.array([0, 1, 2, 0, 1, -1])}, "negative"),
+        ({"embeddings": np.zeros(6)}, r"\(N, D\)"),
+        ({"embeddings": np.array([[1.0], [2], [np.nan], [4], [np.inf], [6]])}, "2 of 6.*rows 2, 4"),
+        ({"ids": list("uuwxyz")}, "6 different names"),
+        ({"class_names": ["cat", "dog"]}, "label 2 is beyond the 2"),
+    ],
+)
+def test_what_is_wrong_is_said_and_nothing_is_written(arrays, tmp_path, change, message):
+    content = {name: value for name, value in {**arrays, **change}.items() if value is not None}
+    np.savez(tmp_path / "mine.npz", **content)
+    with pytest.raises(UserError, match=message):
+        adopt(tmp_path / "mine.npz", tmp_path / "e.h5")
+    assert not (tmp_path / "e.h5").exists()
+
+
+def test_files_that_are_none(tmp_path):
+    with pytest.raises(UserError, match="does not exist"):
+        adopt(tmp_path / "mine.npz", tmp_path / "e.h5")
+    (tmp_path / "mine.npz").write_bytes(b"no")
+    with pytest.raises(UserError, match="cannot be read"):
+        adopt(tmp_path / "mine.npz", tmp_path / "e.h5")
+    with pytest.raises(UserError, match=r"\.csv"):
+        adopt(tmp_path / "mine.csv", tmp_path / "e.h5")

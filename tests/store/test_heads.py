@@ -1,0 +1,118 @@
+"""A saved head is the best of its experiment, and predicts as the engine does."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from imprint import ImprintingClassifier
+from imprint.analysis.best import best_configuration
+from imprint.data.pools import Pool, class_names
+from imprint.errors import UserError
+from imprint.method.configuration import Configuration, Every, Fixed, Scoring
+from imprint.method.engine import Candidate, predict
+from imprint.method.generate.proxy_sets import proxy_sets
+from imprint.method.normalize import l2
+from imprint.store.embeddings import Embeddings
+from imprint.store.heads import Head, fm_identity, read_head, write_head
+from imprint.study.jobs.heads import make_head
+
+QI = Configuration("l2", "mean", Fixed(1), Scoring("l2", "l2", "max", "inner_product"))
+VOTE = Configuration("l2", "all", Every(), Scoring("none", "l2", "mnn", "cosine", "distance", 3))
+FIVE = QI._replace(k=Fixed(5), gen="kmeans")
+ABOUT = {"classes": ["a", "b", "c"], "fm": {"model": "net"}, "task": "t", "seed": 7}
+
+
+def data(seed=0):
+    rng = np.random.default_rng(seed)
+    y = np.arange(60) % 3
+    return Pool((np.eye(3, 5)[y] + 0.3 * rng.normal(size=(60, 5))).astype(np.float32), y, 3)
+
+
+@pytest.mark.parametrize("configuration", [QI, VOTE])
+def test_a_saved_head_predicts_as_the_engine(tmp_path, configuration):
+    train, x = data(), data(1).x
+    made = proxy_sets(l2(train.x), train.y, configuration.gen, [1], [7])[1, 7]
+    write_head(tmp_path / "head.safetensors", make_head(train, made, configuration, ABOUT))
+    own = ImprintingClassifier.load(tmp_path / "head.safetensors")
+    candidate = Candidate(made.matrix(l2(train.x)), made.labels, (configuration.scoring,))
+    ((_, expected),) = predict(x, 3, [candidate])
+    np.testing.assert_array_equal(own.predict(x), np.array(ABOUT["classes"])[expected])
+    assert (
+        json.loads((tmp_path / "head.json").read_text())["configuration"]["gen"]
+        == configuration.gen
+    )
+
+
+def test_samples_as_proxies_are_kept_as_the_engine_has_them(tmp_path):
+    train = data()
+    made = proxy_sets(l2(train.x), train.y, "fps", [4], [7])[4, 7]
+    write_head(
+        tmp_path / "h.safetensors",
+        make_head(train, made, VOTE._replace(gen="fps", k=Fixed(4)), ABOUT),
+    )
+    own = read_head(tmp_path / "h.safetensors")
+    assert own.description["unit"]
+    np.testing.assert_array_equal(own.proxies, train.x[made.samples])
+    assert json.loads(own.state["sample_ids"].tobytes()) == made.samples.tolist()
+
+
+def test_a_head_knows_its_fm():
+    fm = {"fm": "mine", "model": "net", "weights_sha256": "ab", "transform": {"size": [8, 8]}}
+    own = Head(np.ones((1, 2), np.float32), np.zeros(1, int), {"fm": fm})
+    part = Embeddings(
+        np.zeros((1, 1)),
+        np.zeros(1),
+        np.zeros(1),
+        ("0",),
+        fm | {"fm": "other name", "split": "test"},
+    )
+    own.require_fm(part)
+    with pytest.raises(UserError, match="weights_sha256 ab, not cd"):
+        own.require_fm(fm | {"weights_sha256": "cd"})
+    given = Head(own.proxies, own.labels, {"fm": {"fm": "mine", "source": "embeddings"}})
+    given.require_fm({"fm": "mine"})
+    with pytest.raises(UserError, match="fm mine, not yours"):
+        given.require_fm({"fm": "yours"})
+
+
+def test_an_embedder_says_which_fm_it_is():
+    class Transform:
+        def as_dict(self):
+            return {"size": (8, 8)}
+
+    class Embedder:
+        identity = {"model": "net", "weights_sha256": "ab"}  # noqa: RUF012
+        transform = Transform()
+
+    own = Head(np.ones((1, 2), np.float32), np.zeros(1, int), {"fm": fm_identity(Embedder())})
+    own.require_fm({"model": "net", "weights_sha256": "ab", "transform": {"size": [8, 8]}})
+
+
+def test_a_file_that_is_no_head_is_named(tmp_path):
+    (tmp_path / "x.safetensors").write_bytes(b"nothing")
+    for name in ("x.safetensors", "none.safetensors"):
+        with pytest.raises(UserError, match=name):
+            read_head(tmp_path / name)
+
+
+def test_the_best_is_by_median_then_by_fewest_proxies():
+    rows = [
+        (QI, 1, 0.9, 3), (QI, 2, 0.8, 3), (QI, 3, 0.7, 3),
+        (VOTE, 1, 0.8, 60), (VOTE, 2, 0.8, 60), (VOTE, 3, 0.8, 60),
+        (FIVE, 1, 0.99, 15), (FIVE, 2, 0.1, 15), (FIVE, 3, 0.1, 15),
+    ]  # fmt: skip
+    frame = pd.DataFrame(
+        [{**c.columns(), "seed": s, "accuracy": a, "proxies": p} for c, s, a, p in rows]
+    )
+    methods = [QI, VOTE, FIVE]
+    frame = frame.astype({"k": "Int64", "m": "Int64", "gen": "category", "weighting": "category"})
+    assert best_configuration(frame, methods) == (QI, 2, 0.8)
+    assert best_configuration(frame[frame["gen"] == "all"], methods) == (VOTE, 1, 0.8)
+
+
+def test_united_classes_have_the_names_of_their_parts():
+    part = Embeddings(np.zeros((1, 1)), np.zeros(1), np.zeros(1), ("0", "1"), {})
+    assert class_names([part, part], [[0, 2], [1], [0, 1]]) == ["0", "1", "0+1"]
+    assert class_names([part], None) == ["0", "1"]

@@ -1,0 +1,82 @@
+"""Jobs end in the user's words."""
+
+import errno
+import logging
+from types import SimpleNamespace
+
+import pytest
+
+from imprint.errors import UserError
+from imprint.study.jobs import job
+
+
+def run(tmp_path, body):
+    given = SimpleNamespace(
+        log=[str(tmp_path / "logs" / "rule.log")],
+        threads=1,
+        rule="proxies",
+        wildcards=["net", "digits"],
+        output=[tmp_path / "results/k1.h5"],
+    )
+    with job.job(given) as did:
+        body(did)
+    return given.log[0]
+
+
+def read(tmp_path):
+    return (tmp_path / "logs" / "rule.log").read_text()
+
+
+def test_progress_goes_to_the_log_and_what_was_done_to_the_terminal_too(tmp_path, capsys):
+    def body(did):
+        job.log.info("half way")
+        did("two of three")
+
+    run(tmp_path, body)
+    assert "half way" in read(tmp_path)
+    assert "two of three" in read(tmp_path)
+    said = capsys.readouterr().err
+    assert said.startswith("proxies      net digits  0.") and said.endswith(" s  two of three\n")
+    assert "done in" in read(tmp_path)
+    assert not logging.getLogger("imprint").handlers
+
+
+def test_a_users_mistake_has_no_traceback(tmp_path, capsys):
+    def body(did):
+        raise UserError("data/x.png is no image")
+
+    with pytest.raises(SystemExit) as caught:
+        run(tmp_path, body)
+    assert caught.value.code == 1
+    assert capsys.readouterr().err == "proxies: data/x.png is no image\n"
+    assert "Traceback" not in read(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("number", "name", "said"),
+    [
+        (errno.ENOSPC, None, "{}/results/k1.h5: No space left on device; make room and run again"),
+        (errno.EFBIG, None, "{}/results/k1.h5: File too large; make room and run again"),
+        (errno.EACCES, "data/x.h5", "data/x.h5: Permission denied; give this user the right to it"),
+        (
+            errno.EROFS,
+            "results/x",
+            "results/x: Read-only file system; give this user the right to it",
+        ),
+        (errno.EIO, None, "OSError: [Errno 5] it broke (traceback in"),
+    ],
+)
+def test_a_full_or_read_only_disk_is_told_with_the_way_out(tmp_path, capsys, number, name, said):
+    def body(did):
+        raise OSError(number, "it broke", name) if name else OSError(number, "it broke")
+
+    with pytest.raises(SystemExit):
+        run(tmp_path, body)
+    assert capsys.readouterr().err.startswith(f"proxies: {said.format(tmp_path)}")
+
+
+def test_our_mistake_has_a_traceback_in_the_log(tmp_path, capsys):
+    with pytest.raises(SystemExit):
+        run(tmp_path, lambda did: 1 / 0)
+    assert "ZeroDivisionError" in capsys.readouterr().err
+    assert "Traceback" in read(tmp_path)

@@ -1,0 +1,395 @@
+"""What a study may say, and what is said of one that cannot be used."""
+
+import json
+import random
+from pathlib import Path
+
+import pytest
+import yaml
+
+from imprint.method.configuration import Fixed
+from imprint.method.presets import PRESETS
+from imprint.study import inputs, specs
+from imprint.study.load import load
+from imprint.study.read import ConfigError, read_yaml
+from imprint.study.schema import schema
+
+ROOT = Path(__file__).parents[2]
+BASE = {
+    "seeds": [1, 2],
+    "fms": {"net": {"source": "pretrained", "model": "test_resnet", "dataset": "glyphs"}},
+    "datasets": {"glyphs": {"source": "glyphs"}, "digits": {"source": "sklearn", "name": "digits"}},
+    "tasks": {"all": {"datasets": "digits"}, "short": {"datasets": "digits", "classes": [0, 1, 2]}},
+    "experiments": {"main": {"gen": [{"name": "kmeans", "k": [1, 5]}, {"name": "mean"}]}},
+}
+
+
+def study(tmp_path, **sections):
+    path = tmp_path / "study.yaml"
+    path.write_text(yaml.safe_dump({**BASE, **sections}))
+    return load([path])
+
+
+def problems(tmp_path, **sections):
+    with pytest.raises(ConfigError) as caught:
+        study(tmp_path, **sections)
+    return dict(caught.value.problems)
+
+
+def experiment(**keys):
+    return {"main": {"gen": [{"name": "mean"}], **keys}}
+
+
+def test_the_default_study_and_the_examples_are_usable(monkeypatch, tmp_path):
+
+    (tmp_path / "net.safetensors").touch()
+    (tmp_path / "cat").mkdir()
+    monkeypatch.setenv("IMPRINT_MNIST", str(tmp_path))
+    monkeypatch.setenv("IMPRINT_IMAGES", str(tmp_path))
+    monkeypatch.setenv("IMPRINT_CHECKPOINT", str(tmp_path / "net.safetensors"))
+    (tmp_path / "cifar100.h5").touch()
+    monkeypatch.setenv("IMPRINT_CIFAR100", str(tmp_path / "cifar100.h5"))
+    for path in [ROOT / "config.yaml", *(ROOT / "config").glob("*.yaml")]:
+        assert load([path]).runs() > 0
+
+
+def test_the_schema_file_is_that_of_the_models():
+    text = (ROOT / "workflow/schemas/config.schema.json").read_text()
+    assert json.loads(text) == schema(), "run `make schema`"
+
+
+def test_every_key_is_described():
+    def objects(node):
+        if isinstance(node, dict):
+            yield node
+            for value in node.values():
+                yield from objects(value)
+        elif isinstance(node, list):
+            for value in node:
+                yield from objects(value)
+
+    for node in objects(schema()):
+        for key, value in node.get("properties", {}).items():
+            if not (isinstance(value, dict) and "properties" in value):
+                assert "description" in value, key
+
+
+def test_a_grid_is_every_combination_once(tmp_path):
+    own = study(tmp_path)
+    assert own.groups == [("net", "all", "full"), ("net", "short", "full")]
+    cells = own.cells(own.groups[0])
+    assert {(c.gen, c.k) for c in cells} == {
+        ("kmeans", Fixed(1)),
+        ("kmeans", Fixed(5)),
+        ("mean", Fixed(1)),
+    }
+    assert set(cells.values()) == {(1, 2)}
+    assert own.runs() == 2 * 3 * 2
+
+
+def test_cells_shared_by_experiments_stand_once_with_the_seeds_of_both(tmp_path):
+    second = {"gen": [{"name": "mean"}], "seeds": [2, 3], "tasks": "all"}
+    own = study(tmp_path, experiments={**BASE["experiments"], "again": second})
+    cells = {
+        c.gen: seeds for c, seeds in own.cells(("net", "all", "full")).items() if c.gen == "mean"
+    }
+    assert cells == {"mean": (1, 2, 3)}
+    assert own.runs() == 2 * 3 * 2 + 1
+
+
+def test_order_and_layout_of_the_configuration_change_no_job(tmp_path):
+    first = study(tmp_path)
+    turned = {
+        "experiments": {
+            "main": {
+                "agg": [{"name": "max"}],
+                "gen": [{"name": "mean"}, {"name": "kmeans", "k": [5, 1]}],
+            }
+        },
+        "tasks": dict(reversed(BASE["tasks"].items())),
+    }
+    second = study(tmp_path, **turned)
+    for group in first.groups:
+        assert specs.evaluation(first, group, "max") == specs.evaluation(second, group, "max")
+        assert specs.proxies(first, group, "kmeans", "5") == specs.proxies(
+            second, group, "kmeans", "5"
+        )
+
+
+def test_the_papers_norm_grid_has_nine_combinations(tmp_path):
+    own = study(
+        tmp_path,
+        experiments=experiment(
+            norm_pre=["none", "l2"], norm_post=["none", "l2", "quantile"], norm_inf=["none", "l2"]
+        ),
+    )
+    assert len(own.cells(own.groups[0])) == 9
+
+
+def test_the_papers_agg_grid_has_246_configurations_for_a_proxy_file(tmp_path):
+    distances = ["euclidean", "cosine"]  # with manhattan and mahalanobis twice as many
+    agg = [
+        {"name": "max"},
+        {
+            "name": "mnn",
+            "distance": distances,
+            "m": [1, 3, 5, 20, 50],
+            "weighting": ["uniform", "distance"],
+        },
+    ]
+    norms = dict.fromkeys(("norm_pre", "norm_post", "norm_inf"), ["none", "l2"])
+    own = study(tmp_path, experiments=experiment(agg=agg, **norms))
+    assert len(own.cells(own.groups[0])) == 6 * (1 + 2 * 10)
+
+
+def test_presets_are_the_published_methods(tmp_path):
+    own = study(tmp_path, experiments={"main": {"presets": list(PRESETS)}})
+    cells = own.cells(own.groups[0])
+    assert len(cells) == 5
+    assert {c.gen for c in cells} == {"mean", "kmeans", "ls"}
+    assert own.aggregations(own.groups[0]) == ["max", "mnn"]
+
+
+def test_the_draws_of_a_family_are_the_papers(tmp_path):
+    """100 of 1000 classes by Python's random seeded with 420; each draw a shuffle in place; stride 10."""
+    tasks = {"in": {"datasets": "glyphs", "family": {"d": [1, 3, 10], "draws": 2}}}
+    own = study(tmp_path, tasks=tasks)
+    generator = random.Random(420)
+    order = generator.sample(range(100), 100)
+    assert random.Random(420).sample(range(1000), 100)[:5] == [26, 689, 800, 373, 279]
+    for draw in range(2):
+        generator.shuffle(order)
+        assert own.tasks["in-d3"].draws[draw][2] == tuple(order[20:23])
+        assert own.tasks["in-d1"].draws[draw] == tuple((order[10 * j],) for j in range(10))
+        assert sorted(c for group in own.tasks["in-d10"].draws[draw] for c in group) == list(
+            range(100)
+        )
+
+
+def test_only_the_classes_that_tasks_use_are_embedded_where_asked_for(tmp_path):
+    datasets = {**BASE["datasets"], "digits": {**BASE["datasets"]["digits"], "classes": "needed"}}
+    tasks = {
+        "a": {"datasets": ["glyphs", "digits"], "classes": [3, 101]},
+        "b": {"datasets": "digits", "classes": [7, 8]},
+    }
+    few = study(tmp_path, datasets=datasets, tasks=tasks)
+    assert specs.subset(few, "digits")["classes"] == [1, 7, 8]
+    tasks["c"] = {"datasets": "digits"}
+    all_classes = study(tmp_path, datasets=datasets, tasks=tasks)
+    assert specs.subset(all_classes, "digits")["classes"] is None
+
+
+def test_label_map_unites_classes(tmp_path):
+    tasks = {"two": {"datasets": ["digits", "glyphs"], "label_map": {0: 0, 10: 0, 3: 1}}}
+    assert study(tmp_path, tasks=tasks).tasks["two"].draws == (((0, 10), (3,)),)
+
+
+def test_kls_asks_kmeans_for_its_clusters(tmp_path):
+    own = study(
+        tmp_path,
+        experiments={"main": {"gen": [{"name": "kls", "k": 3}], "norm_pre": ["none", "l2"]}},
+    )
+    assert specs.proxies(own, own.groups[0], "kmeans", "3")["seeds"] == {
+        "l2": [1, 2],
+        "none": [1, 2],
+    }
+    assert specs.proxies(own, own.groups[0], "kls", "3")["ls_lambda"] == 0.05
+
+
+def test_a_mapping_can_start_from_another(tmp_path):
+    (tmp_path / "a.yaml").write_text("one: &one {x: 1, y: 2}\ntwo:\n  <<: *one\n  y: 3\n")
+    assert read_yaml(tmp_path / "a.yaml")["two"] == {"x": 1, "y": 3}
+
+
+def test_k_can_be_chosen_by_the_task(tmp_path):
+    own = study(tmp_path, experiments={"main": {"gen": [{"name": "kmeans", "k": [3, "auto"]}]}})
+    assert own.generations(own.groups[0]) == [("kmeans", "auto"), ("kmeans", "3")]
+    assert specs.proxies(own, own.groups[0], "kmeans", "auto")["k"] == "auto"
+    with pytest.raises(ConfigError, match=r"gen\[0\]\.k: kls cannot choose k"):
+        study(tmp_path, experiments={"main": {"gen": [{"name": "kls", "k": "auto"}]}})
+    with pytest.raises(ConfigError, match="'many' is"):
+        study(tmp_path, experiments={"main": {"gen": [{"name": "kmeans", "k": "many"}]}})
+
+
+def test_own_images_are_the_same_until_one_comes_or_goes(tmp_path):
+    images = tmp_path / "images" / "cat"
+    images.mkdir(parents=True)
+    (images / "1.png").write_bytes(b"x")
+    datasets = {
+        **BASE["datasets"],
+        "own": {"source": "imagefolder", "path": str(tmp_path / "images")},
+    }
+    first = inputs.data(study(tmp_path, datasets=datasets).config, "own")
+    assert inputs.data(study(tmp_path, datasets=datasets).config, "own") == first
+    (images / "2.png").write_bytes(b"x")
+    second = inputs.data(study(tmp_path, datasets=datasets).config, "own")
+    assert second != first
+
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (images / "linked").symlink_to(elsewhere)
+    (images / "nowhere.png").symlink_to(tmp_path / "nothing")
+    third = inputs.data(study(tmp_path, datasets=datasets).config, "own")
+    (elsewhere / "3.png").write_bytes(b"x")
+    assert second != third != inputs.data(study(tmp_path, datasets=datasets).config, "own"), (
+        "links are followed, as by the job"
+    )
+
+    (tmp_path / "table.csv").write_text("path,label\nelsewhere/3.png,cat\nnone.png,dog\n")
+    datasets = {**BASE["datasets"], "own": {"source": "csv", "path": str(tmp_path / "table.csv")}}
+    first = inputs.data(study(tmp_path, datasets=datasets).config, "own")
+    assert inputs.data(study(tmp_path, datasets=datasets).config, "own") == first
+    (elsewhere / "3.png").write_bytes(b"another")
+    assert inputs.data(study(tmp_path, datasets=datasets).config, "own") != first
+
+
+def test_variables_of_the_environment_are_read(tmp_path, monkeypatch):
+    datasets = {
+        **BASE["datasets"],
+        "mnist": {"source": "torchvision", "name": "MNIST", "root": "${PLACE:-here}/x"},
+    }
+    assert study(tmp_path, datasets=datasets).config.datasets["mnist"].root == "here/x"
+    monkeypatch.setenv("PLACE", "/there")
+    assert study(tmp_path, datasets=datasets).config.datasets["mnist"].root == "/there/x"
+    datasets["mnist"]["root"] = "${NOWHERE:-}"
+    unplaced = study(tmp_path, datasets=datasets)
+    assert inputs.downloaded(unplaced.config) == ["mnist"]
+    assert inputs.roots(unplaced.config)["mnist"] == "results/downloads/mnist"
+    datasets["mnist"]["root"] = "${NOWHERE}"
+    assert "NOWHERE is not set" in problems(tmp_path, datasets=datasets)["datasets.mnist.root"]
+
+
+@pytest.mark.parametrize(
+    ("sections", "path", "words"),
+    [
+        ({"sedes": [1]}, "sedes", "did you mean 'seeds'?"),
+        ({"experiments": {}}, "experiments", "it is empty"),
+        ({"experiments": {"main": {}}}, "experiments.main", "the grid is empty"),
+        ({"experiments": {"main": {"gen": []}}}, "experiments.main", "the grid is empty"),
+        ({"experiments": {"main": {"gen": [{"name": "kmeans", "k": []}]}}}, "experiments.main.gen[0].k", "it is empty"),
+        ({"experiments": {"main": {"gen": [{"name": "kmeans", "k": 0}]}}}, "experiments.main.gen[0].k[0]", "0 is not a positive number"),
+        ({"experiments": {"main": {"gen": [{"name": "kmeans", "k": [5, -1]}]}}}, "experiments.main.gen[0].k[1]", "not a positive"),
+        ({"experiments": {"main": {"gen": [{"name": "kmeans", "k": "five"}]}}}, "experiments.main.gen[0].k[0]", "not a whole number"),
+        ({"experiments": {"main": {"gen": [{"name": "kmeans", "k": 2.5}]}}}, "experiments.main.gen[0].k[0]", "not a whole number"),
+        ({"experiments": {"main": {"gen": [{"name": "kmeans", "k": True}]}}}, "experiments.main.gen[0].k[0]", "not a whole number"),
+        ({"experiments": {"main": {"gen": [{"name": "kmean", "k": 1}]}}}, "experiments.main.gen[0].name", "did you mean 'kmeans'?"),
+        ({"experiments": {"main": {"gen": [{"name": "kmeans"}]}}}, "experiments.main.gen[0].k", "it is missing"),
+        ({"experiments": {"main": {"gen": [{"name": "mean", "k": 3}]}}}, "experiments.main.gen[0].k", "no choice of k"),
+        ({"experiments": experiment(agg=[{"name": "max", "m": 3}])}, "experiments.main.agg[0].m", "only mnn has m"),
+        ({"experiments": experiment(agg=[{"name": "mnn"}])}, "experiments.main.agg[0].m", "it is missing"),
+        ({"experiments": experiment(agg=[])}, "experiments.main.agg", "it is empty"),
+        ({"experiments": experiment(also=["mine"])}, "experiments.main.also[0]", "unknown experiment 'mine'"),
+        ({"experiments": experiment(also=["main"])}, "experiments.main.also[0]", "unknown experiment 'main'"),
+        ({"experiments": experiment() | {"both": {"also": ["main"], "figures": ["tsne"]}}}, "experiments.both.figures[0]", "own grid, which is empty"),
+        ({"experiments": experiment() | {"both": {"also": ["main"], "save_heads": True}}}, "experiments.both.save_heads", "own grid, which is empty"),
+        ({"experiments": experiment(norm_inf=["none"])}, "experiments.main.norm_inf", "the grid is empty"),
+        ({"experiments": experiment(norm_post=["quantil"])}, "experiments.main.norm_post[0]", "did you mean 'quantile"),
+        ({"experiments": experiment(tasks=["al"])}, "experiments.main.tasks[0]", "did you mean 'all'?"),
+        ({"experiments": experiment(tasks=["all", "all"])}, "experiments.main.tasks[1]", "given twice"),
+        ({"experiments": experiment(fms=["nett"])}, "experiments.main.fms[0]", "did you mean 'net'?"),
+        ({"experiments": experiment(figures=["accuracy"])}, "experiments.main.figures[0]", "unknown figure"),
+        ({"experiments": experiment(presets=["quiche"])}, "experiments.main.presets[0]", "unknown preset"),
+        ({"experiments": experiment(shots=["some"])}, "experiments.main.shots[0]", "some"),
+        ({"tasks": {"all": {"datasets": "digitz"}}}, "tasks.all.datasets[0]", "did you mean 'digits'?"),
+        ({"tasks": {"all": {"datasets": "digits", "classes": [0, 10]}}}, "tasks.all.classes[1]", "'digits' has the classes 0 to 9"),
+        ({"tasks": {"all": {"datasets": "digits", "classes": [3, 3]}}}, "tasks.all.classes[1]", "given twice"),
+        ({"tasks": {"all": {"datasets": "digits", "label_map": {0: 0, 77: 1}}}}, "tasks.all.label_map", "no class 77"),
+        ({"tasks": {"all": {"datasets": "digits", "label_map": {0: 0, 1: 2}}}}, "tasks.all.label_map", "without a gap"),
+        ({"tasks": {"all": {"datasets": "digits", "classes": [1], "label_map": {0: 0}}}}, "tasks.all", "exclude each other"),
+        ({"tasks": {"all": {"datasets": "digits", "family": {"d": [1, 2]}}}}, "tasks.all.family.d", "there are 10"),
+        ({"tasks": {"a/b": {"datasets": "digits"}}}, "tasks.a/b", "no usable name"),
+        ({"tasks": [1]}, "tasks", "not a mapping"),
+        ({"datasets": {**BASE["datasets"], "x": {"source": "sklearn", "name": "digits", "test_fraction": 2}}}, "datasets.x.test_fraction", "out of range"),
+        ({"fms": {"net": {"source": "timn", "model": "x"}}}, "fms.net", "did you mean 'timm'?"),
+        ({"fms": {"net": {"model": "x"}}}, "fms.net", "'source' is missing"),
+        ({"fms": {"net": {"source": "timm"}}}, "fms.net.model", "it is missing"),
+        ({"fms": {"net": {"source": "pretrained", "model": "test_resnet", "dataset": "digits"}}}, "fms.net.dataset", "no split 'pretrain'"),
+        ({"datasets": {**BASE["datasets"], "x": {"source": "torchvision", "name": "MNITS"}}}, "datasets.x.name", "MNITS"),
+        ({"datasets": {"digits": {"source": "embeddings"}}, "fms": {"net": {"source": "embeddings", "files": {"digits": __file__}}}, "tasks": {"t": {"datasets": "digits", "family": {"d": [1], "classes": 2}}}}, "tasks.t.family", "give its class_count"),
+        ({"datasets": {**BASE["datasets"], "x": {"source": "torchvision", "name": "ImageNet"}}}, "datasets.x.root", "image-net.org"),
+        ({"datasets": {**BASE["datasets"], "x": {"source": "imagefolder", "path": "/no/where"}}}, "datasets.x.path", "there is no /no/where"),
+        ({"fms": {"net": {"source": "timm", "model": "x", "checkpoint": "no.pth"}}}, "fms.net.checkpoint", "there is no file no.pth"),
+        ({"fms": {"net": {"source": "embeddings", "files": {"digits": "no-{split}.npz"}}}}, "fms.net.files.digits", "there is no file no-"),
+        ({"fms": {"net": {"source": "embeddings", "files": {"glyphs": __file__}}}}, "fms.net.files", "none for dataset 'digits'"),
+        (
+            {"datasets": {**BASE["datasets"], "x": {"source": "embeddings"}}, "tasks": {"t": {"datasets": "x"}}},
+            "experiments.main",
+            "cannot embed dataset 'x'",
+        ),
+        (
+            {"fms": {"net": {"source": "timm", "model": "x"}}, "experiments": {"main": {"gen": [{"name": "ls"}]}}},
+            "fms.net.ls_lambda",
+            "it is missing",
+        ),
+    ],
+)  # fmt: skip
+def test_a_mistake_is_named_with_what_would_be_right(tmp_path, sections, path, words):
+    found = problems(tmp_path, **sections)
+    assert path in found, found
+    assert words in found[path], found
+
+
+def test_a_gen_whose_package_is_missing_is_told_before_any_job(tmp_path, monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    found = problems(tmp_path, experiments={"main": {"gen": [{"name": "pam", "k": 3}]}})
+    assert "pip install kmedoids" in found["experiments.main.gen[0].name"]
+
+
+def test_all_mistakes_are_told_at_once(tmp_path):
+    found = problems(
+        tmp_path,
+        typo=1,
+        tasks={"all": {"datasets": "digitz"}, "short": {"datasets": "digits", "classs": [1]}},
+        experiments={"main": {"gen": [{"name": "kmeans", "k": 0}], "tasks": ["none"]}},
+    )
+    assert set(found) == {
+        "typo", "tasks.all.datasets[0]", "tasks.short.classs", "experiments.main.gen[0].k[0]", "experiments.main.tasks[0]",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (None, "there is no such file"),
+        ("fms: [", "invalid YAML"),
+        (
+            "tasks:\n  a: {datasets: digits}\n  a: {datasets: digits}\n",
+            "line 3: 'a' stands here and in line 2",
+        ),
+        ("- 1\n", "must hold the keys of a study"),
+        ("", "must hold the keys of a study"),
+        ("seeds: [1]\n", "fms: it is missing"),
+    ],
+)
+def test_an_unusable_file_is_named(tmp_path, text, words):
+    path = tmp_path / "broken.yaml"
+    if text is not None:
+        path.write_text(text)
+    with pytest.raises(ConfigError) as caught:
+        load([path])
+    assert str(caught.value).startswith(f"{path} is not usable, ")
+    assert words in str(caught.value)
+
+
+def test_later_files_and_overrides_extend_earlier_ones(tmp_path):
+    base, extra = tmp_path / "base.yaml", tmp_path / "extra.yaml"
+    base.write_text(yaml.safe_dump(BASE))
+    extra.write_text("seeds: [5]\ntasks: {odd: {datasets: digits, classes: [1, 3]}}\n")
+    own = load([base, extra], {"results": "elsewhere"})
+    assert own.config.seeds == (5,)
+    assert set(own.tasks) == {"all", "short", "odd"}
+    assert own.config.results == "elsewhere"
+
+
+def test_an_experiment_may_show_the_grids_of_others(tmp_path):
+    extra = {
+        "several": {"gen": [{"name": "kmeans", "k": 2}], "also": ["main"]},
+        "shown": {"also": ["main"]},
+    }
+    alone, both = study(tmp_path), study(tmp_path, experiments={**BASE["experiments"], **extra})
+    assert both.runs() == alone.runs() + 2 * 2
+    several, main = specs.selection(both, "several")
+    empty, shown = specs.selection(both, "shown")
+    assert [main] == specs.selection(both, "main") == [shown]
+    assert {c["k"] for c in several["configurations"]} == {"2"}
+    assert both.experiment_groups("shown") == empty["groups"] == []

@@ -1,0 +1,284 @@
+"""Which edits of code run which jobs again: what decides their numbers, and nothing else."""
+
+import ast
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from imprint.data.sources import SOURCES
+from imprint.fm.models import FM_SOURCES
+from imprint.method.generate import GENERATORS
+from imprint.report.figures import FIGURES
+from imprint.report.tables import TABLES
+from imprint.study import fingerprint
+
+WORKFLOW = Path(__file__).parents[2] / "workflow"
+SCRIPTS = WORKFLOW / "scripts"
+LIBRARY = Path(fingerprint.__file__).parents[1]
+
+
+def module_of(entry):
+    return entry.__module__.removeprefix("imprint.")
+
+
+# jobs by rule and component: the script, and the modules that the rule names
+JOBS = {
+    **{f"dataset {name}": ("dataset", module_of(entry)) for name, entry in SOURCES.items()},
+    "pretrain on glyphs": ("pretrain", module_of(SOURCES["glyphs"])),
+    **{
+        f"embed {name} by {fm}": ("embed", module_of(FM_SOURCES[fm]), module_of(entry))
+        for name, entry in SOURCES.items()
+        for fm in FM_SOURCES
+    },
+    "adopt": ("adopt", "store.given_embeddings"),
+    **{f"proxies {name}": ("proxies", entry.module) for name, entry in GENERATORS.items()},
+    "evaluate": ("evaluate",),
+    "collapse": ("collapse",),
+    "collect": ("collect",),
+    "summary": ("summary",),
+    **{f"table {name}": ("table", entry.module) for name, entry in TABLES.items()},
+    "head": ("head", "store.heads"),
+    **{
+        f"figure {name}": ("task_figure" if entry.shows_one_task else "figure", entry.module)
+        for name, entry in FIGURES.items()
+    },
+    "tsne": ("tsne",),
+    "predictions": ("predictions",),
+}
+
+
+def fingerprints():
+    """The fingerprint of each of these jobs."""
+    return {
+        name: fingerprint.fingerprint(
+            SCRIPTS / f"{script}.py", *(f"imprint.{module}" for module in modules)
+        )
+        for name, (script, *modules) in JOBS.items()
+    }
+
+
+@pytest.fixture(scope="module")
+def before():
+    return fingerprints()
+
+
+@pytest.fixture
+def rerun(before, monkeypatch):
+    """The jobs whose fingerprints change when a file of the library is edited."""
+
+    def edited(file, edit):
+        path = LIBRARY / file
+        text = edit(path.read_text(encoding="utf-8"))
+        assert text != path.read_text(encoding="utf-8")
+        read = fingerprint.read
+        monkeypatch.setattr(
+            fingerprint, "read", lambda p: fingerprint.parse(text) if p == path else read(p)
+        )
+        after = fingerprints()
+        return {name for name in JOBS if after[name] != before[name]}
+
+    return edited
+
+
+def code(text):
+    """One more line of code."""
+    return text + "\nEDITED = 1\n"
+
+
+def jobs(*starts):
+    return {name for name in JOBS if name.startswith(starts)}
+
+
+PROXIES = jobs("proxies ")
+FIGURE = jobs("figure ")
+# of rows and their columns: what all figures and tables are made from
+ROWS = FIGURE - {f"figure {name}" for name in FIGURES.names(shows_one_task=True)} | jobs("table ")
+
+RERUN = {
+    # proxies of `kls` start from the clusters of `kmeans`: from their file, where it changes
+    "method/generate/centers.py": jobs("proxies mean", "proxies kme", "proxies pam"),
+    "method/generate/least_squares.py": {"proxies ls", "proxies kls"},
+    "method/generate/samples.py": {
+        f"proxies {name}" for name in ("fps", "cov_max", "random", "all")
+    },
+    "method/generate/proxy_sets.py": PROXIES,
+    "method/generate/choose_k.py": PROXIES,
+    "method/normalize.py": PROXIES | {"evaluate", "collapse", "predictions", "tsne", "head"},
+    "method/engine.py": {"evaluate", "predictions"},
+    "method/nearest.py": {"evaluate", "predictions"},
+    "method/distances.py": {"evaluate", "predictions"},
+    "method/kernels.py": {"evaluate", "predictions"},
+    "method/metrics.py": {"evaluate", "predictions"},
+    "method/collapse.py": {"collapse"},
+    "fm/transforms.py": jobs("embed ", "pretrain "),
+    "fm/extract.py": jobs("embed "),
+    "fm/timm_models.py": {name for name in jobs("embed ") if name.endswith("by timm")},
+    "fm/pretrain.py": jobs("pretrain "),
+    "data/sklearn.py": jobs("dataset sklearn", "embed sklearn "),
+    "data/glyphs.py": jobs("dataset glyphs", "embed glyphs ", "pretrain "),
+    "store/given_embeddings.py": {"adopt"},
+    "store/heads.py": {"head"},
+    "study/jobs/heads.py": {"head"},
+    "study/jobs/scores.py": {"evaluate"},
+    "method/presets.py": ROWS | {"summary"},
+    "analysis/summary.py": {"summary"},
+    "analysis/best.py": {"head", "predictions"},
+    "report/figures/nc1_over_d.py": {"figure nc1_over_d"},
+    "report/figures/gallery.py": {"figure gallery"},
+    "report/drawing/style.py": FIGURE,
+    "report/tables/writing.py": jobs("table "),
+}
+
+
+@pytest.mark.parametrize("file", RERUN)
+def test_code_reruns_what_it_decides_and_nothing_else(rerun, file):
+    assert rerun(file, code) == RERUN[file]
+
+
+@pytest.mark.parametrize(
+    "file",
+    [
+        "errors.py",
+        "registry.py",
+        "formatting.py",
+        "fm/progress.py",
+        "fm/journal.py",
+        "fm/models.py",
+        "fm/registry.py",
+        "data/sources.py",
+        "data/registry.py",
+        "data/retries.py",
+        "method/user_files.py",
+        "method/generate/registry.py",
+        "method/generate/__init__.py",
+        "report/figures/registry.py",
+        "store/files.py",
+        "store/blocks.py",
+        "store/paths.py",
+        "study/jobs/job.py",
+        "study/jobs/page.py",
+        "study/status.py",
+        "study/doctor.py",
+        "study/specs.py",
+        "cli/heads.py",
+        "estimator/classifier.py",
+    ],
+)
+def test_code_that_decides_no_number_reruns_nothing(rerun, file):
+    assert rerun(file, code) == set()
+
+
+@pytest.mark.parametrize(
+    ("file", "pattern", "text"),
+    [
+        ("method/normalize.py", r"\A\"\"\"NORM: ", '"""Another docstring. '),
+        ("method/normalize.py", r"def l2\(.*\n    \"\"\"Rows", "\\g<0> and rows"),
+        ("method/normalize.py", r"needs the weights of the FM's own", "lacks the weights of its"),
+        ("method/normalize.py", r"def l2\(x: np.ndarray\) -> np.ndarray", "def l2(x: object)"),
+        ("method/normalize.py", r"\Z", "# a comment\n\n"),
+        ("fm/extract.py", r"log\.info\(\"%s: ", "\\g<0>still "),
+    ],
+)
+def test_words_rerun_nothing(rerun, file, pattern, text):
+    assert rerun(file, lambda original: re.sub(pattern, text, original, count=1)) == set()
+
+
+@pytest.mark.parametrize(
+    ("face", "module"),
+    [
+        ("data/sources.py", "data.cifar_10"),
+        ("report/figures/__init__.py", "report.figures.pie"),
+        ("method/generate/__init__.py", "method.generate.medians"),
+    ],
+)
+def test_a_new_component_of_the_library_reruns_nothing(rerun, face, module, tmp_path, monkeypatch):
+    path = tmp_path / "new.py"
+    path.write_text("x = 1\n")
+    source = fingerprint.source
+    monkeypatch.setattr(
+        fingerprint, "source", lambda name: path if name == f"imprint.{module}" else source(name)
+    )
+    assert rerun(face, lambda text: f"{text}\nimport imprint.{module}\n") == set()
+
+
+def test_rules_name_what_is_tested_here():
+    rules = "".join(path.read_text() for path in (WORKFLOW / "rules").glob("*.smk"))
+    assert set(re.findall(r'code_of\(\s*"(\w+)"', rules)) == {job[0] for job in JOBS.values()}
+
+
+def test_the_users_files_count(tmp_path):
+    """Without their comments, as all code."""
+    file, script = tmp_path / "own.py", SCRIPTS / "proxies.py"
+
+    def of(text):
+        file.write_text(text)
+        fingerprint.read.cache_clear()
+        return fingerprint.fingerprint(script, files=[file])
+
+    first = of("def f(x):\n    return x + 1\n")
+    assert first != fingerprint.fingerprint(script)
+    assert of('"""Mine."""\ndef f(x):\n    return (x\n            + 1)  # one\n') == first
+    assert of("def f(x):\n    return x + 2\n") != first
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("raise UserError('one')", "raise UserError(f'two {x}')"),
+        ("log.info('one')", "log.info('two %s', x)"),
+        ("warnings.warn('one')", "warnings.warn('two')"),
+        ("", "log.info(x)"),
+    ],
+)
+def test_messages_do_not_count(before, after):
+    texts = (f"def f(x):\n    {line}\n    return x\n" for line in (before, after))
+    assert len(set(map(fingerprint.parse, texts))) == 1
+
+
+@pytest.mark.parametrize("after", ["raise StopIteration", "log = x", "x.warn('one')"])
+def test_what_a_function_does_counts(after):
+    before = fingerprint.parse("def f(x):\n    raise UserError('one')\n")
+    assert fingerprint.parse(f"def f(x):\n    {after}\n") != before
+
+
+def test_an_import_inside_a_function_counts_and_one_for_types_does_not():
+    inside = "def f():\n    from imprint.b import x\n"
+    assert fingerprint.parse(inside)[1] == ("imprint.b", "imprint.b.x")
+    typed = "if TYPE_CHECKING:\n    from imprint.b import x\n"
+    assert fingerprint.parse(typed)[1] == ()
+
+
+def test_a_component_without_a_module_is_a_mistake():
+    with pytest.raises(ValueError, match=r"no module imprint\.nowhere"):
+        fingerprint.fingerprint(SCRIPTS / "proxies.py", "imprint.nowhere")
+
+
+@pytest.mark.parametrize("script", sorted(p.stem for p in SCRIPTS.glob("*.py")))
+def test_only_what_makes_weights_or_embeds_imports_torch(script):
+    """It takes seconds, in thousands of jobs."""
+    tree = ast.parse((SCRIPTS / f"{script}.py").read_text())
+    imports = "\n".join(
+        ast.unparse(n) for n in tree.body if isinstance(n, ast.Import | ast.ImportFrom)
+    )
+    code = f"import sys\n{imports}\nprint('torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert (
+        done.stdout == f"{script == 'pretrain'}\n"
+    )  # embed imports it in the branch that needs it
+
+
+def test_the_snakefile_starts_without_torch_and_scikit_learn():
+    """Every job of a cluster parses the workflow: what it imports is paid thousands of times."""
+    code = (
+        "import sys; import imprint.study, imprint.study.fingerprint, imprint.study.startup, imprint.report.figures, imprint.report.tables;"
+        "print([m for m in ('torch', 'sklearn', 'pandas', 'matplotlib', 'numba', 'h5py', 'scipy') if m in sys.modules])"
+    )
+    assert (
+        subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, check=True
+        ).stdout
+        == "[]\n"
+    )

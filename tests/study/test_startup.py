@@ -1,0 +1,62 @@
+"""Checks before a run say what stands in its way, and change nothing."""
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from imprint.errors import UserError
+from imprint.study import running
+from imprint.study.startup import check_startup, future_files
+
+
+def test_a_folder_that_cannot_be_written_to_is_reported_before_the_run(
+    tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "results").mkdir()
+    monkeypatch.setattr(os, "access", lambda path, mode: "results" not in str(path))
+    check_startup(Path("results"))
+    assert f"{tmp_path}/results cannot be written to" in capsys.readouterr().err
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    with pytest.raises(UserError, match=r"cannot be written to.*another directory"):
+        check_startup(Path("results"))
+
+
+def test_files_from_the_future_are_counted_with_a_command_that_corrects_them(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    files = {"early": 4e9, "late": 1e9}
+    (tmp_path / "results/scores").mkdir(parents=True)
+    for name, seconds in files.items():
+        (tmp_path / "results/scores" / name).touch()
+        os.utime(tmp_path / "results/scores" / name, (seconds, seconds))
+    advice = future_files(Path("results"))
+    assert "1 files in results are from the future, such as results/scores/early" in advice
+    assert (tmp_path / "results/scores/early").stat().st_mtime == 4e9, "advice changes nothing"
+    command = advice.split("`")[1]
+    subprocess.run(command, shell=True, check=True)
+    assert abs((tmp_path / "results/scores/early").stat().st_mtime - time.time()) < 60
+    assert (tmp_path / "results/scores/late").stat().st_mtime == 1e9
+    assert future_files(Path("results")) is None
+
+
+def test_a_killed_run_is_reported_with_the_way_to_unlock(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    code = (
+        "import sys; from imprint.study import running; running.begin('results'); sys.stdin.read()"
+    )
+    run = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE)
+    while running.state("results") is not running.State.AT_WORK:
+        time.sleep(0.05)
+    check_startup(Path("results"))
+    assert capsys.readouterr().err == "", "a run at work is none that was killed"
+    run.kill()
+    run.communicate()
+    check_startup(Path("results"))
+    assert "snakemake --unlock" in capsys.readouterr().err
+    running.end("results")
+    check_startup(Path("results"))
+    assert capsys.readouterr().err == ""

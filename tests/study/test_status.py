@@ -1,0 +1,62 @@
+"""The status of a study, from what Snakemake plans."""
+
+import pytest
+
+from imprint.errors import UserError
+from imprint.formatting import duration, size
+from imprint.study import status
+
+
+@pytest.fixture
+def log(tmp_path):
+    """The log of a job that took so many seconds on so many threads."""
+
+    def write(seconds, threads):
+        path = tmp_path / f"{seconds}.log"
+        path.write_text(f"1 requested\ndone in {seconds} s on {threads} threads\n")
+        return str(path)
+
+    return write
+
+
+def test_times_are_those_of_such_jobs_before(log):
+    rules = status.jobs_by_rule(
+        [
+            status.Job("embed", ["a"], None, log(100, 2)),
+            status.Job("embed", ["b"], None, log(300, 2)),
+            status.Job("embed", ["c"], "new", None),
+            status.Job("embed", ["d"], "its rule changed", log(200, 2)),
+            status.Job("report", ["e"], "new", None),
+        ]
+    )
+    embed, report = rules["embed"], rules["report"]
+    assert (embed.done, dict(embed.why)) == (2, {"new": 1, "its rule changed": 1})
+    assert embed.seconds == 2 * 2 * 200  # two jobs of the median time on two threads
+    assert (report.done, report.seconds) == (0, None)
+
+
+def test_files_that_no_job_makes_are_leftovers(tmp_path, monkeypatch):
+    for name in ("proxies/old.h5", "proxies/wanted.h5", "embeddings/e.h5.partial", "logs/x.log"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    jobs = [status.Job("proxies", [str(tmp_path / "proxies/wanted.h5")], None, None)]
+    monkeypatch.setattr(status, "plan", lambda *arguments: jobs)
+    assert status.status(tmp_path).leftovers == [str(tmp_path / "proxies/old.h5")]
+
+
+def test_a_folder_without_a_workflow_is_a_mistake(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(status, "__file__", str(tmp_path / "a/b/status.py"))
+    with pytest.raises(UserError, match="no workflow here"):
+        status.status(tmp_path)
+
+
+def test_quantities_are_in_units_that_suit_them():
+    assert [duration(s) for s in (3, 89, 100, 6000)] == ["3 s", "89 s", "2 min", "1.7 h"]
+    assert [size(b) for b in (7, 7e4, 7e7, 7e10, 7e13)] == [
+        "7 B",
+        "70 kB",
+        "70 MB",
+        "70 GB",
+        "70.0 TB",
+    ]

@@ -1,0 +1,13 @@
+"""Take over embeddings that the user computed."""
+
+from imprint.store.given_embeddings import adopt
+from imprint.study.jobs.job import job
+
+with job(snakemake):
+    names = {name: snakemake.wildcards[name] for name in ("fm", "dataset", "split")}
+    adopt(
+        snakemake.input.embeddings,
+        snakemake.output.embeddings,
+        split=snakemake.wildcards.split,
+        provenance=names,
+    )
