@@ -10,7 +10,7 @@ COMPILE := uv pip compile --universal --generate-hashes --quiet --no-header --no
 unexport PYTHONDONTWRITEBYTECODE
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: study status test test-slurm coverage lint format docs schema lock clean
+.PHONY: study status test test-slurm lint format docs schema lock clean
 
 study: .venv/ready
 	snakemake --cores $(CORES)
@@ -19,16 +19,13 @@ study: .venv/ready
 status: .venv/ready
 	imprint status
 
+# with the lines of the library that it runs, those aside that only jobs run
 test: .venv/ready
-	pytest
+	pytest --cov --cov-report term:skip-covered
 
 # a small study on a SLURM of one node, which this starts: as root on Debian, else skipped
 test-slurm: .venv/ready
 	pytest -n0 -rs tests/slurm
-
-# which lines of the library its tests run, those of tests/workflow aside
-coverage: .venv/ready
-	pytest tests src/imprint --ignore tests/workflow --cov --cov-report term:skip-covered
 
 lint: .venv/ready
 	ruff check .

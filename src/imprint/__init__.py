@@ -1,9 +1,13 @@
 """IMPRINT: classification heads for frozen foundation models, computed from a few embeddings, without gradients."""
 
 import importlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+from imprint.version import __version__
+
+if TYPE_CHECKING:
+    from imprint.estimator.classifier import ImprintingClassifier
+
 __all__ = ["ImprintingClassifier", "__version__"]
 
 

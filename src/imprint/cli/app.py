@@ -13,8 +13,8 @@ from typing import Annotated, Any, get_type_hints
 import typer
 from typer.core import TyperCommand
 
-from imprint import __version__
 from imprint.cli.options import GROUPS
+from imprint.version import __version__
 
 EXAMPLES = """\b
 Examples:

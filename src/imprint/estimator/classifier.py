@@ -23,6 +23,13 @@ from imprint.estimator.incremental import (
     joined,
     take_in,
 )
+from imprint.estimator.saving import (
+    SAVED_ATTRIBUTES,
+    SavedClassifier,
+    constructor_arguments,
+    load_classifier,
+    save_classifier,
+)
 from imprint.method.configuration import (
     AGGREGATIONS,
     IDENTITY,
@@ -32,7 +39,6 @@ from imprint.method.configuration import (
     WEIGHTINGS,
     Auto,
     Configuration,
-    Every,
     Fixed,
     K,
     Scoring,
@@ -403,10 +409,24 @@ class ImprintingClassifier(ClassifierMixin, BaseEstimator):
             The FM and its preprocessing, see `imprint.store.heads.fm_identity`; a head that was loaded keeps
             its FM. Ids of samples must be numbers or text.
         """
-        from imprint.estimator.saving import save_classifier
-
         check_is_fitted(self)
-        save_classifier(self, path, fm)
+        fm = fm if fm is not None else getattr(self, "fm_", None)
+        if fm is None:
+            raise UserError(
+                "save: name the FM that the embeddings came from, as the provenance of an embeddings file or a mapping "
+                "with model, weights_sha256 and transform"
+            )
+        classifier = SavedClassifier(
+            self._configuration(),
+            {
+                **self.get_params(),
+                "random_state": self.seed_,
+                "fm_classifier": self._fm_classifier(),
+            },
+            {name: getattr(self, name) for name in SAVED_ATTRIBUTES},
+            self._imprinted(),
+        )
+        save_classifier(path, classifier, self.plain_classes("save"), fm)
 
     @classmethod
     def load(cls, path: str | Path, fm: Any = None) -> Self:
@@ -427,9 +447,13 @@ class ImprintingClassifier(ClassifierMixin, BaseEstimator):
         UserError
             If the file is no head, or `fm` is another model, has other weights or another preprocessing.
         """
-        from imprint.estimator.saving import load_classifier
-
-        return load_classifier(cls, path, fm)
+        saved = load_classifier(path, fm)
+        classifier = cls(**saved.parameters)
+        for name, value in saved.attributes.items():
+            setattr(classifier, name, value)
+        classifier._keep(saved.imprinted)
+        classifier._mapped = classifier._after_norm_post(saved.imprinted)
+        return classifier
 
     def to_torch(self) -> torch.nn.Module:
         """Make a module from embeddings (N, D), before NORMinf, to the scores (N, C) of the classes.
@@ -648,18 +672,6 @@ def _searches(how: Ranking, firsts: np.ndarray) -> list[Search]:
         )
         searches.append(Search(of_class))
     return searches
-
-
-def constructor_arguments(configuration: Configuration) -> dict[str, Any]:
-    """Arguments of `ImprintingClassifier` for a configuration; what it leaves open keeps its default."""
-    arguments = {
-        name: value for name, value in configuration.columns().items() if value is not None
-    }
-    if isinstance(configuration.k, Auto):
-        arguments["k"] = Auto.label
-    if isinstance(configuration.k, Every):
-        arguments.pop("k", None)
-    return arguments
 
 
 def _as_numpy(values: Any) -> Any:

@@ -3,48 +3,63 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any
 
 import numpy as np
 import sklearn
 
-from imprint import __version__
 from imprint.errors import UserError
 from imprint.estimator.incremental import Imprinted
-from imprint.method.configuration import UNIT_LENGTH, Configuration, Fixed
+from imprint.method.configuration import UNIT_LENGTH, Auto, Configuration, Every, Fixed
 from imprint.method.generate import GENERATORS
 from imprint.store.heads import Head, fm_identity, ids_as_bytes, read_head, write_head
+from imprint.version import __version__
 
-if TYPE_CHECKING:
-    from imprint.estimator.classifier import ImprintingClassifier
-
-Classifier = TypeVar("Classifier", bound="ImprintingClassifier")
 SAMPLE_IDS = "sample_ids"
+SAVED_ATTRIBUTES = ("classes_", "class_counts_", "n_samples_seen_", "k_", "seed_")
 
 
-def save_classifier(classifier: ImprintingClassifier, path: str | Path, fm: Any) -> None:
-    """Write the head of a fitted classifier; see `ImprintingClassifier.save`."""
-    fm = fm if fm is not None else getattr(classifier, "fm_", None)
-    if fm is None:
-        raise UserError(
-            "save: name the FM that the embeddings came from, as the provenance of an embeddings file or a mapping "
-            "with model, weights_sha256 and transform"
-        )
-    configuration = classifier._configuration()
-    replaced = {"random_state": classifier.seed_, "fm_classifier": None}
-    parameters = {**classifier.get_params(), **replaced}
-    samples = GENERATORS[classifier.gen].samples
+@dataclass(frozen=True)
+class SavedClassifier:
+    """What of a classifier a file holds.
+
+    Attributes
+    ----------
+    configuration : Configuration
+        Its method.
+    parameters : dict
+        Arguments of its constructor.
+    attributes : dict
+        Fitted attributes; when saved those of `SAVED_ATTRIBUTES`, when loaded also `n_features_in_` and `fm_`.
+    imprinted : Imprinted
+        Its proxies, and what adding classes needs.
+    """
+
+    configuration: Configuration
+    parameters: dict[str, Any]
+    attributes: dict[str, Any]
+    imprinted: Imprinted
+
+
+def save_classifier(
+    path: str | Path, classifier: SavedClassifier, classes: list[Any], fm: Any
+) -> None:
+    """Write the head of a classifier, its classes as JSON holds them; see `ImprintingClassifier.save`."""
+    configuration, attributes = classifier.configuration, classifier.attributes
+    parameters = {**classifier.parameters, "fm_classifier": None}  # it is among the arrays
+    samples = GENERATORS[configuration.gen].samples
     description = {
         "configuration": configuration.as_dict(),
-        "unit": samples and classifier.norm_pre == UNIT_LENGTH,
+        "unit": samples and configuration.norm_pre == UNIT_LENGTH,
         "parameters": {name: _plain(value) for name, value in parameters.items()},
-        "classes": classifier.plain_classes("save"),
-        "classes_type": classifier.classes_.dtype.str,
-        "class_counts": classifier.class_counts_.tolist(),
-        "samples": classifier.n_samples_seen_,
-        "k": classifier.k_,
-        "seed": classifier.seed_,
+        "classes": classes,
+        "classes_type": attributes["classes_"].dtype.str,
+        "class_counts": attributes["class_counts_"].tolist(),
+        "samples": attributes["n_samples_seen_"],
+        "k": attributes["k_"],
+        "seed": attributes["seed_"],
         "fm": fm_identity(fm),
         "versions": {
             "imprint": __version__,
@@ -52,20 +67,16 @@ def save_classifier(classifier: ImprintingClassifier, path: str | Path, fm: Any)
             "scikit-learn": sklearn.__version__,
         },
     }
-    imprinted = classifier._imprinted()
+    imprinted = classifier.imprinted
     state = dict(imprinted.sums)
     if imprinted.ids is not None:
         state[SAMPLE_IDS] = ids_as_bytes(imprinted.ids)
-    head = Head(
-        imprinted.proxies, imprinted.labels, description, classifier._fm_classifier(), state
-    )
-    write_head(path, head)
+    fm_classifier = classifier.parameters["fm_classifier"]
+    write_head(path, Head(imprinted.proxies, imprinted.labels, description, fm_classifier, state))
 
 
-def load_classifier(kind: type[Classifier], path: str | Path, fm: Any) -> Classifier:
-    """The classifier of a saved head; see `ImprintingClassifier.load`."""
-    from imprint.estimator.classifier import constructor_arguments
-
+def load_classifier(path: str | Path, fm: Any) -> SavedClassifier:
+    """Read a saved head; see `ImprintingClassifier.load`."""
     head = read_head(path)
     if fm is not None:
         head.require_fm(fm)
@@ -82,29 +93,41 @@ def load_classifier(kind: type[Classifier], path: str | Path, fm: Any) -> Classi
             **constructor_arguments(configuration),
             "random_state": description["seed"],
         }
-    classifier = kind(**{**parameters, "fm_classifier": head.fm_classifier})
     counts = np.bincount(head.labels, minlength=len(description["classes"]))
     of_workflow = None
     if GENERATORS[configuration.gen].takes_k:
         k = configuration.k
         of_workflow = k.k if isinstance(k, Fixed) else int(counts.max())
     ids = state.pop(SAMPLE_IDS, None)
-    classifier.classes_ = np.array(description["classes"], dtype=description.get("classes_type"))
-    classifier.class_counts_ = np.array(description.get("class_counts", counts))
-    classifier.n_samples_seen_ = description.get("samples", 0)
-    classifier.n_features_in_ = head.proxies.shape[1]
-    classifier.k_ = description.get("k", of_workflow)
-    classifier.seed_ = description["seed"]
-    classifier.fm_ = description["fm"]
+    attributes = {
+        "classes_": np.array(description["classes"], dtype=description.get("classes_type")),
+        "class_counts_": np.array(description.get("class_counts", counts)),
+        "n_samples_seen_": description.get("samples", 0),
+        "n_features_in_": head.proxies.shape[1],
+        "k_": description.get("k", of_workflow),
+        "seed_": description["seed"],
+        "fm_": description["fm"],
+    }
     imprinted = Imprinted(
         head.proxies,
         head.labels,
         None if ids is None else np.array(json.loads(ids.tobytes())),
         state,
     )
-    classifier._keep(imprinted)
-    classifier._mapped = classifier._after_norm_post(imprinted)
-    return classifier
+    parameters = {**parameters, "fm_classifier": head.fm_classifier}
+    return SavedClassifier(configuration, parameters, attributes, imprinted)
+
+
+def constructor_arguments(configuration: Configuration) -> dict[str, Any]:
+    """Arguments of `ImprintingClassifier` for a configuration; what it leaves open keeps its default."""
+    arguments = {
+        name: value for name, value in configuration.columns().items() if value is not None
+    }
+    if isinstance(configuration.k, Auto):
+        arguments["k"] = Auto.label
+    if isinstance(configuration.k, Every):
+        arguments.pop("k", None)
+    return arguments
 
 
 def _plain(value: Any) -> Any:

@@ -15,7 +15,6 @@ from typing import Any
 import numpy as np
 import torch
 
-from imprint import __version__
 from imprint.data.images import Images
 from imprint.errors import UserError
 from imprint.fm.compute import PRECISIONS, Batched, choose_device, torch_settings
@@ -24,6 +23,7 @@ from imprint.fm.journal import Journal
 from imprint.fm.loading import batches, reads_one_by_one, unreadable
 from imprint.fm.progress import Progress
 from imprint.store.files import canonical, new_hdf5, provenance_json
+from imprint.version import __version__
 
 log = logging.getLogger("imprint")
 

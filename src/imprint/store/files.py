@@ -16,8 +16,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from imprint import __version__
 from imprint.errors import UserError
+from imprint.version import __version__
 
 
 @contextmanager

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from imprint import __version__
 from imprint.errors import UserError
 from imprint.store.files import atomic, canonical
+from imprint.version import __version__
 
 if TYPE_CHECKING:
     pass

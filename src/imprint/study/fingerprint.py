@@ -20,6 +20,7 @@ NEVER = (
     "imprint.errors",
     "imprint.registry",
     "imprint.formatting",
+    "imprint.version",
     "imprint.store",
     "imprint.study.jobs.job",
     "imprint.data.retries",
