@@ -41,6 +41,7 @@ class Study:
         self.config = config
         self.root = Path(config.results)
         self._cells: dict[Group, dict[Configuration, tuple[int, ...]]] = {}
+        self._proxy_seeds: dict[Group, dict[tuple[str, str], dict[str, set[int]]]] = {}
 
     @cached_property
     def tasks(self) -> dict[str, Task]:
@@ -118,6 +119,19 @@ class Study:
             ordered = sorted(merged, key=sort_key)
             self._cells[group] = {c: tuple(sorted(merged[c])) for c in ordered}
         return self._cells[group]
+
+    def proxy_seeds(self, group: Group) -> dict[tuple[str, str], dict[str, set[int]]]:
+        """The seeds of each NORMpre in each proxy file of a group, by (gen, label of k)."""
+        if group not in self._proxy_seeds:
+            of_files: dict[tuple[str, str], dict[str, set[int]]] = {}
+            for configuration, seeds in self.cells(group).items():
+                gen, k = configuration.gen, configuration.k.label
+                clusters = GENERATORS.find(gen).clusters
+                for name in filter(None, (gen, clusters)):
+                    norms = of_files.setdefault((name, k), {})
+                    norms.setdefault(configuration.norm_pre, set()).update(seeds)
+            self._proxy_seeds[group] = of_files
+        return self._proxy_seeds[group]
 
     def runs(self) -> int:
         """Configurations times draws times seeds: what a program that handles one at a time would run."""

@@ -66,12 +66,7 @@ def embedding(study: Study, fm: str) -> dict[str, Any]:
 
 def proxies(study: Study, group: Group, gen: str, k: str) -> dict[str, Any]:
     """The job of one proxy file: its NORMpre, each with its seeds. k: its label."""
-    by_norm: dict[str, set[int]] = {}
-    for configuration, seeds in study.cells(group).items():
-        of_file = (configuration.gen, configuration.k.label) == (gen, k)
-        starts_from_it = GENERATORS.find(configuration.gen).clusters == gen
-        if of_file or (starts_from_it and configuration.k.label == k):
-            by_norm.setdefault(configuration.norm_pre, set()).update(seeds)
+    by_norm = study.proxy_seeds(group).get((gen, k), {})
     # one set for all seeds where they change nothing: then a new seed is no reason to run the job again
     entry = GENERATORS.find(gen)
     seeded = entry.seeded or group.shots != "full"
@@ -109,7 +104,7 @@ def evaluation(study: Study, group: Group, agg: str) -> dict[str, Any]:
 
 def files_of_proxies(study: Study, group: Group, gen: str, k: str) -> tuple[str, ...]:
     """The user's files that decide a proxy file."""
-    norms = proxies(study, group, gen, k)["seeds"]
+    norms = study.proxy_seeds(group).get((gen, k), {})
     return _files([GENERATORS.find(gen), *map(NORMS.find, norms)])
 
 
