@@ -47,13 +47,13 @@ from imprint.study.jobs.scores import score
 import scipy.linalg, sklearn.cluster, threadpoolctl
 start = time.perf_counter()
 study = load(["config.yaml"])
-group, gen, k = ("fm", "task", "full"), "kmeans", int(sys.argv[1])
+group, gen, k = Group("fm", "task", "full"), "kmeans", sys.argv[1]
 train, test = (pool([read_embeddings(f"results/embeddings/fm/data/{split}.h5")]) for split in ("train", "test"))
-sets, _ = make_proxies(train, specs.proxies(study, group, gen, str(k)), threads=2)
+sets, _ = make_proxies(train, specs.proxies(study, group, gen, k), threads=2)
 cells = 0
 for agg in ("max", "mnn"):
     spec = specs.evaluation(study, group, agg)
-    spec["cells"] = [cell for cell in spec["cells"] if (cell["gen"], cell["k"]) == (gen, str(k))]
+    spec["cells"] = [cell for cell in spec["cells"] if (cell["gen"], cell["k"]) == (gen, k)]
     cells += len(score(train, test, {(gen, k): sets}, spec)[0])
 print(cells, time.perf_counter() - start)
 """
