@@ -22,8 +22,9 @@ import numpy as np
 from benchmarks.data import Data, made
 from imprint.method import normalize
 from imprint.method.configuration import Scoring
-from imprint.method.engine import Candidate, Effort, evaluate
+from imprint.method.engine import Effort, evaluate
 from imprint.method.generate.proxy_sets import proxy_sets
+from imprint.method.scoring import Candidate
 
 SEEDS = (17121997, 123987, 12412312)
 

@@ -28,10 +28,11 @@ import pandas as pd
 from imprint.method import normalize
 from imprint.method.collapse import collapse
 from imprint.method.configuration import Scoring
-from imprint.method.engine import Candidate, evaluate
+from imprint.method.engine import evaluate
 from imprint.method.generate import proxy_sets as proxy_set_module
 from imprint.method.generate.proxy_sets import proxy_sets
 from imprint.method.generate.registry import Random
+from imprint.method.scoring import Candidate
 
 LS_LAMBDA = 1e-4
 TOLERANCE = 0.1  # points; what is further off is listed

@@ -115,11 +115,104 @@ def test_a_comparison_ranks_by_cross_validated_accuracy(imprint, workdir, embedd
         ("all", None),
     }
     assert len((workdir / "all.csv").read_text().splitlines()) == len(rows) + 1
-    best = imprint(command).splitlines()[-1].strip()
-    imprint(best.removeprefix("imprint ").replace("head.safetensors", "best.safetensors"))
-    configuration = json.loads((workdir / "best.json").read_text())["configuration"]
-    k = "all" if rows[0]["k"] is None else str(rows[0]["k"])
-    assert (configuration["gen"], configuration["k"]) == (rows[0]["gen"], k)
+    whitened = [
+        row["k"] for row in rows if (row["gen"], row["norm_post"]) == ("kmeans", "whiten+l2")
+    ]
+    assert {2, 5} <= set(whitened)
+    references = {row["gen"] for row in rows if row["reference"]}
+    assert {"ridge", "logistic"} <= references and "kmeans" not in references
+
+
+def printed_command(output):
+    """The command at the end of a comparison, without `imprint`."""
+    return output.splitlines()[-1].strip().removeprefix("imprint ")
+
+
+def best_of(output):
+    """The first row of a printed comparison."""
+    return output.splitlines()[3].split()
+
+
+def test_the_command_that_a_comparison_prints_makes_the_best_head(imprint, workdir):
+    """One class has short and long embeddings, the other ones between: it takes two proxies, and no NORM."""
+    rng = np.random.default_rng(0)
+    y = np.arange(60) % 2
+    lengths = np.where(y == 1, 3, rng.choice([1, 9], 60))
+    x = lengths[:, None] * np.full(4, 0.5) + 0.3 * rng.normal(size=(60, 4))
+    np.savez(workdir / "lengths.npz", embeddings=x, labels=np.array(["owl", "wren"])[y])
+    output = imprint("compare lengths.npz --gen kmeans --k 2 --norm none --m 1 --folds 2")
+    assert best_of(output)[1:5] == ["kmeans", "2", "none", "mnn"]
+    facts = json.loads(imprint(f"{printed_command(output)} --json"))
+    assert facts["method"] == {
+        "norm_pre": "none",
+        "gen": "kmeans",
+        "k": "2",
+        "norm_post": "none",
+        "norm_inf": "none",
+        "agg": "mnn",
+        "distance": "euclidean",
+        "weighting": "distance",
+        "m": 1,
+    }
+    rows = csv.DictReader(imprint("predict head.safetensors lengths.npz").splitlines())
+    assert np.mean(np.array([row["label"] for row in rows]) == np.array(["owl", "wren"])[y]) > 0.9
+
+
+def test_where_a_choice_by_the_samples_is_best_the_command_lets_them_choose(imprint, workdir):
+    """Five clusters a class, and noise in half of the directions: it takes several proxies and whitening."""
+    rng = np.random.default_rng(1)
+    centres, y = rng.normal(size=(3, 5, 12)), np.arange(180) % 3
+    noise = rng.normal(size=(180, 12)) * np.repeat([0.15, 1.2], 6)
+    x = centres[y, rng.integers(0, 5, 180)] + noise
+    np.savez(workdir / "clusters.npz", embeddings=x, labels=y)
+    output = imprint("compare clusters.npz --gen auto --folds 2")
+    assert best_of(output)[1] == "auto"
+    assert printed_command(output) == "fit clusters.npz -o head.safetensors --method auto"
+    assert "auto chose kmeans" in imprint(printed_command(output))
+
+
+def test_a_reference_is_marked_and_no_head_is_made_of_it(imprint, workdir):
+    """Planes divide the classes, and each sample may be near one: what a trained head is made for."""
+    rng = np.random.default_rng(1)
+    x = rng.normal(size=(200, 8))
+    np.savez(workdir / "planes.npz", embeddings=x, labels=(x @ rng.normal(size=(8, 3))).argmax(1))
+    output = imprint("compare planes.npz --gen mean --folds 2 --output planes.csv")
+    assert (best_of(output)[1], best_of(output)[-1]) == ("logistic", "yes")
+    rows = list(csv.DictReader((workdir / "planes.csv").open()))
+    assert {row["gen"] for row in rows if row["reference"] == "True"} == {
+        *("ridge", "logistic"),  # and as presets of other GENs:
+        *("mean", "all"),
+    }
+    assert "The best that is no reference is saved by:" in output
+    imprint(printed_command(output))
+    method = json.loads((workdir / "head.json").read_text())["configuration"]
+    best = next(row for row in rows if row["reference"] == "False")
+    assert best["gen"] in (method["gen"], "auto")
+
+
+def test_the_grid_of_a_comparison_has_what_can_be_used():
+    from imprint.errors import UserError
+    from imprint.estimator.cross_validation import default_methods
+    from imprint.method.generate import GENERATORS
+
+    norms = ["none", "l2", "whiten+l2"]
+    grid = default_methods(list(GENERATORS), [2, 20], norms, [5])
+    assert len(set(grid)) == len(grid) and {method.gen for method in grid} == set(GENERATORS)
+    for method in grid:
+        assert GENERATORS[method.gen].problem(method.norm_pre, method.scoring) is None
+    of_auto = [method for method in grid if method.gen == "auto"]
+    assert [(method.norm_pre, method.scoring.norm_inf) for method in of_auto] == [("l2", "l2")]
+    whitened = [
+        method
+        for method in grid
+        if method.gen == "kmeans" and method.scoring.norm_post == "whiten+l2"
+    ]
+    assert {(method.k.label, method.norm_pre, method.scoring.norm_inf) for method in whitened} == {
+        ("2", "l2", "l2"),
+        ("20", "l2", "l2"),
+    }
+    with pytest.raises(UserError, match="unknown NORM 'l3'"):
+        default_methods(["mean"], [2], ["l3"], [])
 
 
 def test_a_comparison_equals_the_estimator_in_each_fold(embedded):
@@ -164,7 +257,7 @@ def test_plain_arrays_with_labels_that_are_names(imprint, workdir, embedded):
         ("fit nowhere -o x.safetensors", "nowhere does not exist"),
         ("fit photos -o x.safetensors", "--fm MODEL"),
         ("fit photos.h5 -o x.bin", "a head is a .safetensors file"),
-        ("fit photos.h5 -o x.safetensors --preset nobody", "unknown preset 'nobody'"),
+        ("fit photos.h5 -o x.safetensors --preset nobody", "unknown method 'nobody'"),
         ("fit photos.h5 -o x.safetensors --gen nothing", "nothing"),
         (f"fit new -o x.safetensors {FM}", "no class folders"),
         (f"embed photos -o x.csv {FM}", "HDF5 file"),

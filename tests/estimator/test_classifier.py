@@ -21,12 +21,12 @@ from imprint import ImprintingClassifier
 from imprint.data.pools import Pool
 from imprint.errors import UserError
 from imprint.method.configuration import Auto, Configuration, Every, Fixed, Scoring
-from imprint.method.engine import Candidate
 from imprint.method.engine import predict as engine
 from imprint.method.generate.choose_k import choose_k
-from imprint.method.normalize import l2
+from imprint.method.normalize import FittedNorms, l2
 from imprint.method.presets import PRESETS
 from imprint.method.proxies import proxy_set_for
+from imprint.method.scoring import candidate
 from imprint.store.heads import write_head
 from imprint.study.jobs.heads import make_head
 from imprint.study.jobs.proxies import make_proxies
@@ -63,7 +63,9 @@ def not_expected(estimator):
         found["check_fit_score_takes_y"] = (
             "calls partial_fit twice with the same classes, exact for mean, ls and all"
         )
-    if estimator.norm_post.startswith("quantile"):
+    if estimator.method is None and estimator.gen is None:
+        found["check_methods_subset_invariance"] = "scores are float32, as the embeddings"
+    if (estimator.norm_post or "").startswith("quantile"):
         found["check_classifiers_train"] = (
             "of the few features of its data, quantiles keep only the order"
         )
@@ -175,13 +177,8 @@ def test_a_cell_of_the_workflow_is_predicted_alike(cell):
     }
     sets, _ = make_proxies(train, spec)
     own = proxy_set_for(sets, cell.norm_pre, 7, 0)
-    unit = own.samples is not None and cell.norm_pre == "l2"
-    ((_, expected),) = engine(
-        TEST,
-        6,
-        [Candidate(own.matrix(X), own.labels, (cell.scoring,), unit=unit)],
-        fm_classifier=OWN_CLASSIFIER,
-    )
+    of_set = candidate(own, X, cell.norm_pre, (cell.scoring,), FittedNorms(X, Y))
+    ((_, expected),) = engine(TEST, 6, [of_set], fm_classifier=OWN_CLASSIFIER)
     model = estimator(cell).fit(X, Y)
     np.testing.assert_array_equal(model.predict(TEST), expected)
     cells = [{**cell.as_dict(), "seeds": [7]}]
@@ -238,6 +235,9 @@ METHODS = [
     {"gen": "fps", "k": 4, "norm_post": "quantile"},
     {"gen": "random", "k": 4, "norm_post": "quantile_fm"},
     {"gen": "all", "norm_post": "quantile_pooled"},
+    {"gen": "mean", "norm_post": "whiten(0.3)+l2"},
+    {"gen": "kmeans", "k": 3, "norm_post": "l2+whiten(0.2)", "distance": "euclidean"},
+    {"gen": "mean", "norm_post": "center+l2", "agg": "mnn", "m": 2, "distance": "cosine"},
 ]
 names = pytest.mark.parametrize("method", METHODS, ids=lambda m: "-".join(map(str, m.values())))
 
@@ -289,6 +289,46 @@ def test_more_samples_of_known_classes_are_exact_or_refused(method):
         with pytest.raises(UserError, match="cannot take in more samples of class 0, 1"):
             model.partial_fit(X[70:], Y[70:])
         assert pickle.dumps(model) == before
+
+
+@pytest.mark.parametrize(
+    "method", [{"gen": "ridge", "norm_post": "none"}, {"method": "whiten"}], ids=str
+)
+def test_a_penalty_stays_when_classes_leave_and_come_back(method):
+    """What leave-one-out chose needs all samples to be chosen anew; all else is exact."""
+    whole = new(method).fit(X, Y)
+    model = new(method).fit(X, Y).remove_classes([4, 5])
+    assert set(model.predict(TEST)) <= set(range(4))
+    alike(model.add_classes(X[Y >= 4], Y[Y >= 4]), whole)
+    half = new(method).fit(X, Y).partial_fit(X, Y)
+    np.testing.assert_array_equal(half.class_counts_, 2 * whole.class_counts_)
+
+
+def test_what_was_learnt_before_generation_is_fitted_again_only_on_all():
+    norm = "l2+whiten+l2"
+    model = ImprintingClassifier(gen="mean", norm_pre=norm, norm_inf=norm).fit(X[Y < 4], Y[Y < 4])
+    with pytest.raises(UserError, match="fit again on all"):
+        model.add_classes(X[Y > 3], Y[Y > 3])
+
+
+def test_auto_is_the_default_and_says_why(tmp_path):
+    model = ImprintingClassifier(random_state=0).fit(X, Y)
+    assert model.choice_.configuration == model.configuration_
+    assert model.choice_.held_out > 0 and "held-out samples" in model.choice_.reason
+    fixed = ImprintingClassifier.preset("whiten", probability=True, random_state=0).fit(X, Y)
+    proba = fixed.predict_proba(TEST)
+    np.testing.assert_allclose(proba.sum(axis=1), 1)
+    np.testing.assert_array_equal(proba.argmax(axis=1), fixed.class_scores(TEST).argmax(axis=1))
+    fixed.save(tmp_path / "h.safetensors", FM)
+    loaded = ImprintingClassifier.load(tmp_path / "h.safetensors")
+    np.testing.assert_array_equal(loaded.predict_proba(TEST), proba)
+    single = ImprintingClassifier().fit(np.eye(3), [0, 1, 2])
+    assert "no class has two samples" in single.choice_.reason
+    with pytest.raises(UserError, match="no class had two samples"):
+        single.predict_proba(np.eye(3))
+    assert not hasattr(ImprintingClassifier(gen="mean"), "predict_proba")
+    with pytest.raises(UserError, match="method auto chooses gen itself"):
+        ImprintingClassifier(method="auto", gen="mean").fit(X, Y)
 
 
 def test_added_classes_stand_after_those_there():

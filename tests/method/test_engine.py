@@ -7,16 +7,19 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.special import logsumexp
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, f1_score
 
 from imprint.errors import UserError
+from imprint.method.class_scores import class_scores
 from imprint.method.configuration import Scoring
 from imprint.method.distances import DISTANCES
-from imprint.method.engine import Candidate, Effort, evaluate, predict
+from imprint.method.engine import Effort, evaluate, predict
 from imprint.method.metrics import scores
 from imprint.method.normalize import NORMS, apply_to_proxies, l2
+from imprint.method.scoring import Candidate
 
-NORM_POST, NORM_INF = NORMS.names(), NORMS.names(of_rows=True)
+NORM_POST, NORM_INF = NORMS.names(fitted=None), NORMS.names(of_rows=True, fitted=None)
 
 seeds = st.integers(0, 2**32 - 1)
 MS = (1, 2, 3, 7, 1000)
@@ -325,3 +328,25 @@ def test_a_zero_embedding_has_a_nearest_proxy_under_l2():
     )
     found = dict_of(np.zeros((1, 2), np.float32), np.arange(2), p, scorings)
     assert [found[s].tolist() for s in scorings if s.distance != "mahalanobis"] == [[1], [1]]
+
+
+@pytest.mark.parametrize("distance", ["inner_product", "cosine", "euclidean"])
+def test_logsumexp_sums_all_proxies_of_a_class(distance):
+    rng = np.random.default_rng(5)
+    x, p = rng.normal(size=(40, 8)), rng.normal(size=(15, 8))
+    labels = np.sort(rng.integers(0, 4, 15))
+    labels[[0, 5, 10, 14]] = [0, 1, 2, 3]
+    labels = np.sort(labels)
+    similarity = {
+        "inner_product": x @ p.T,
+        "cosine": l2(x) @ l2(p).T,
+        "euclidean": -np.linalg.norm(x[:, None] - p[None], axis=2),
+    }[distance]
+    for temperature in (0.05, 0.5):
+        scoring = Scoring("none", "none", "logsumexp", distance, f"exponential({temperature})")
+        of_class = [logsumexp(similarity[:, labels == c] / temperature, axis=1) for c in range(4)]
+        candidate = Candidate(p.astype(np.float32), labels, (scoring,))
+        ((_, predicted),) = predict(x, 4, [candidate])
+        np.testing.assert_array_equal(predicted, np.argmax(of_class, axis=0))
+        own = class_scores(x, candidate, 4)
+        np.testing.assert_allclose(own, temperature * np.transpose(of_class), rtol=1e-3, atol=1e-4)

@@ -6,10 +6,11 @@ import pytest
 from imprint.errors import UserError
 from imprint.method.configuration import Scoring
 from imprint.method.distances import DISTANCES
-from imprint.method.engine import Candidate, predict
+from imprint.method.engine import predict
 from imprint.method.generate import GENERATORS
 from imprint.method.generate.proxy_sets import proxy_sets
 from imprint.method.normalize import NORMS, apply
+from imprint.method.scoring import Candidate
 from imprint.method.user_files import REGISTRIES, load_file
 
 COMPONENTS = """
@@ -122,7 +123,7 @@ def test_predictions_equal_the_definition(load, norm_post, norm_inf, device):
     for scoring in scorings:
         order = np.argsort(apart[scoring.distance], axis=1, kind="stable")[:, : scoring.neighbours]
         weights = np.ones(order.shape)
-        if scoring.weighs_by_distance:
+        if scoring.weighting == "distance":
             weights = 1 / (np.take_along_axis(apart[scoring.distance], order, axis=1) + 1e-10)
         votes = np.stack([(weights * (labels[order] == c)).sum(axis=1) for c in range(3)], axis=1)
         np.testing.assert_array_equal(predicted[scoring], votes.argmax(axis=1))

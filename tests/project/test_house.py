@@ -21,8 +21,8 @@ SCRIPTS = sorted((ROOT / "workflow").rglob("*.py"))
 
 REGISTRIES = (GENERATORS, NORMS, DISTANCES, SOURCES, FM_SOURCES, FIGURES, TABLES)
 NAMES = {name for registry in REGISTRIES for name in registry}
-# words that mean other things too: a value of K, a suffix, names of columns
-OTHER_MEANINGS = {"all", "csv", "gen", "norm", "agg"}
+# words that mean other things too: values of K, a device, a fit of images, a suffix, names of columns
+OTHER_MEANINGS = {"all", "auto", "center", "csv", "gen", "norm", "agg"}
 
 
 def parsed(path):

@@ -12,7 +12,7 @@ TEMPLATE = Path(__file__).parents[2] / "workflow/report/report.rst"
 def test_the_opening_lists_what_won_and_says_what_was_run():
     summary = [
         "Run: 12 cells.",
-        "Published methods, over 4 (FM, task): Qi 80.1.",
+        "Named methods, over 4 (FM, task): Qi 80.1.",
         "Best of the 3: mean.",
     ]
     overview = dict.fromkeys(("runs", "fms", "tasks", "datasets", "seeds"), "some")
@@ -21,5 +21,5 @@ def test_the_opening_lists_what_won_and_says_what_was_run():
     items = [node.astext() for node in page.findall(docutils.nodes.list_item)]
     assert items[:3] == summary
     strong = [node.astext() for node in page.findall(docutils.nodes.strong)]
-    assert strong[:3] == ["Run", "Published methods", "Best"]
+    assert strong[:3] == ["Run", "Named methods", "Best"]
     assert "net on some (data: some)" in page.astext()

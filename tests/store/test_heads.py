@@ -11,9 +11,10 @@ from imprint.analysis.best import best_configuration
 from imprint.data.pools import Pool, class_names
 from imprint.errors import UserError
 from imprint.method.configuration import Configuration, Every, Fixed, Scoring
-from imprint.method.engine import Candidate, predict
+from imprint.method.engine import predict
 from imprint.method.generate.proxy_sets import proxy_sets
 from imprint.method.normalize import l2
+from imprint.method.scoring import Candidate
 from imprint.store.embeddings import Embeddings
 from imprint.store.heads import Head, fm_identity, read_head, write_head
 from imprint.study.jobs.heads import make_head

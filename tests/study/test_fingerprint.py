@@ -98,19 +98,24 @@ FIGURE = jobs("figure ")
 ROWS = FIGURE - {f"figure {name}" for name in FIGURES.names(shows_one_task=True)} | jobs("table ")
 
 RERUN = {
-    # proxies of `kls` start from the clusters of `kmeans`: from their file, where it changes
-    "method/generate/centers.py": jobs("proxies mean", "proxies kme", "proxies pam"),
+    # scores on request generate the proxies of a validation part; proxies of `kls` start from the clusters of `kmeans`: from their file, where it changes
+    "method/generate/centers.py": jobs(
+        "proxies mean", "proxies kme", "proxies pam", "proxies auto"
+    ),
     "method/generate/least_squares.py": {"proxies ls", "proxies kls"},
     "method/generate/samples.py": {
         f"proxies {name}" for name in ("fps", "cov_max", "random", "all")
     },
-    "method/generate/proxy_sets.py": PROXIES,
-    "method/generate/choose_k.py": PROXIES,
-    "method/normalize.py": PROXIES | {"evaluate", "collapse", "predictions", "tsne", "head"},
+    "method/generate/proxy_sets.py": PROXIES | {"evaluate"},
+    "method/generate/choose_k.py": PROXIES | {"evaluate"},
+    "method/normalize/rows.py": PROXIES | {"evaluate", "collapse", "predictions", "tsne", "head"},
+    "method/normalize/fitted.py": PROXIES | {"evaluate", "predictions", "head"},
+    "method/generate/choose_method.py": {"proxies auto"},
+    "method/scoring.py": {"evaluate", "predictions", "proxies auto"},
     "method/engine.py": {"evaluate", "predictions"},
-    "method/nearest.py": {"evaluate", "predictions"},
-    "method/distances.py": {"evaluate", "predictions"},
-    "method/kernels.py": {"evaluate", "predictions"},
+    "method/nearest.py": {"evaluate", "predictions", "proxies auto"},
+    "method/distances.py": {"evaluate", "predictions", "proxies auto"},
+    "method/kernels.py": {"evaluate", "predictions", "proxies auto"},
     "method/metrics.py": {"evaluate", "predictions"},
     "method/collapse.py": {"collapse"},
     "fm/transforms.py": jobs("embed ", "pretrain "),
@@ -155,6 +160,8 @@ def test_code_reruns_what_it_decides_and_nothing_else(rerun, file):
         "method/user_files.py",
         "method/generate/registry.py",
         "method/generate/__init__.py",
+        "method/normalize/__init__.py",
+        "method/normalize/registry.py",
         "report/figures/registry.py",
         "store/files.py",
         "store/blocks.py",
@@ -175,11 +182,15 @@ def test_code_that_decides_no_number_reruns_nothing(rerun, file):
 @pytest.mark.parametrize(
     ("file", "pattern", "text"),
     [
-        ("method/normalize.py", r"\A\"\"\"NORM: ", '"""Another docstring. '),
-        ("method/normalize.py", r"def l2\(.*\n    \"\"\"Rows", "\\g<0> and rows"),
-        ("method/normalize.py", r"needs the weights of the FM's own", "lacks the weights of its"),
-        ("method/normalize.py", r"def l2\(x: np.ndarray\) -> np.ndarray", "def l2(x: object)"),
-        ("method/normalize.py", r"\Z", "# a comment\n\n"),
+        ("method/normalize/rows.py", r"\A\"\"\"NORMs ", '"""Another docstring. '),
+        ("method/normalize/rows.py", r"def l2\(.*\n    \"\"\"Rows", "\\g<0> and rows"),
+        (
+            "method/normalize/quantiles.py",
+            r"needs the weights of the FM's own",
+            "lacks the weights of its",
+        ),
+        ("method/normalize/rows.py", r"def l2\(x: np.ndarray\) -> np.ndarray", "def l2(x: object)"),
+        ("method/normalize/rows.py", r"\Z", "# a comment\n\n"),
         ("fm/extract.py", r"log\.info\(\"%s: ", "\\g<0>still "),
     ],
 )

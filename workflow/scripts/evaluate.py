@@ -3,7 +3,7 @@
 import json
 
 from imprint.data.pools import pool
-from imprint.method.normalize import NORMS
+from imprint.method.normalize import chain
 from imprint.method.user_files import load_file
 from imprint.store.blocks import open_blocks
 from imprint.store.embeddings import read_embeddings
@@ -34,7 +34,9 @@ with (
         train, test, proxies, spec, snakemake.resources.device, blocks, snakemake.params.code
     )
     references = {
-        norm: NORMS[norm].reference for norm in frame["norm_post"].unique() if NORMS[norm].reference
+        norm: chain(norm).reference
+        for norm in frame["norm_post"].unique()
+        if chain(norm).reference
     }
     provenance = provenance_json(spec=spec, quantile_references=references)
     write_parquet(snakemake.output.scores, frame, provenance)

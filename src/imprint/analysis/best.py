@@ -1,10 +1,11 @@
-"""The best configuration among scores, chosen on test data."""
+"""The best configuration among scores, chosen on the validation part of the training samples or on test data."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
+from imprint.analysis.matrices import chosen_on
 from imprint.method.configuration import FIELDS, Configuration
 
 if TYPE_CHECKING:
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class Best(NamedTuple):
-    """A configuration, its seed that reaches the median accuracy, and that accuracy (0 to 1)."""
+    """A configuration, its seed that reaches the median test accuracy, and that accuracy (0 to 1)."""
 
     configuration: Configuration
     seed: int
@@ -20,7 +21,7 @@ class Best(NamedTuple):
 
 
 def best_configuration(scores: pd.DataFrame, methods: Sequence[Configuration]) -> Best:
-    """The configuration with the highest median accuracy over seeds.
+    """The configuration with the highest median accuracy over seeds, on validation samples where scores have them.
 
     Parameters
     ----------
@@ -40,9 +41,11 @@ def best_configuration(scores: pd.DataFrame, methods: Sequence[Configuration]) -
     keys = scores[fields].astype(object).where(scores[fields].notna(), None)
     number = keys.fillna("").groupby(fields, sort=False).ngroup().to_numpy()
     summary = scores.groupby(number).agg(
-        accuracy=("accuracy", "median"), proxies=("proxies", "median")
+        chosen_on=(chosen_on(scores), "median"),
+        accuracy=("accuracy", "median"),
+        proxies=("proxies", "median"),
     )
-    order = summary.sort_values(["accuracy", "proxies"], ascending=[False, True], kind="stable")
+    order = summary.sort_values(["chosen_on", "proxies"], ascending=[False, True], kind="stable")
     rows = scores[number == order.index[0]]
     median = float(order["accuracy"].iloc[0])
     nearest = (rows["accuracy"] - median).abs().to_numpy().argmin()

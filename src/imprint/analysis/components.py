@@ -1,7 +1,7 @@
 """Each GEN, NORM or AGG with the best of the other components, as tables and figures of one component show it.
 
-The best is picked for each (FM, task) by median accuracy on test data: what a component can reach, not what is
-reached by one who must choose without the test data.
+The best is picked for each (FM, task) by median accuracy: on test data, which says what a component can reach, or, with
+`select_on: validation`, on a part of the training samples, which says what one reaches who must choose without test data.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from imprint.analysis.gens import has_choice_of_k
-from imprint.analysis.matrices import by_configuration
+from imprint.analysis.matrices import by_configuration, chosen_on
 from imprint.analysis.selection import BEST_PRODUCT, natural, rule
 from imprint.method.configuration import INNER_PRODUCT, MAX, MNN
 
@@ -36,13 +36,13 @@ COMPANIONS = {
 class Best:
     """Each entry of a component with the best of the others.
 
-    accuracies: a row per (fm, task), a column per entry: the highest median accuracy (0..1), NaN where there is none.
+    accuracies: a row per (fm, task), a column per entry: the median accuracy (0..1) of the best, NaN where there is none.
     entries: a row per entry: the columns of the component, and `combinations`, how many of the others it was run with.
     """
 
     accuracies: pd.DataFrame
     entries: pd.DataFrame
-    _medians: pd.DataFrame
+    _criterion: pd.DataFrame
     _names: pd.DataFrame
 
     def companions(self, entry: str, companion: str, rows: pd.Index) -> list[tuple[str, int]]:
@@ -51,7 +51,7 @@ class Best:
         Most frequent first. On a tie for the best each value that reaches it counts.
         """
         methods = self._names.index[self._names["entry"] == entry]
-        medians = self._medians.loc[rows, methods].to_numpy()
+        medians = self._criterion.loc[rows, methods].to_numpy()
         reached = medians == np.fmax.reduce(medians, axis=1, initial=-np.inf)[:, None]
         values = self._names.loc[methods, companion].to_numpy()
         counts = [
@@ -78,14 +78,23 @@ def best_of_others(scores: pd.DataFrame, component: str) -> Best:
     frame = names if component == "AGG" else configurations
     entries = frame[columns].set_index(pd.Index(names["entry"]))
     entries = entries[~entries.index.duplicated()].astype({"m": "Int64"} if "m" in columns else {})
+    _, criterion = by_configuration(scores, chosen_on(scores))
     best = {
-        entry: np.fmax.reduce(medians[methods].to_numpy(), axis=1)
+        entry: _of_best(medians[methods].to_numpy(), criterion[methods].to_numpy())
         for entry, methods in names.groupby("entry", sort=False).groups.items()
     }
     others = names.drop_duplicates(["entry", *COMPANIONS[component]])
     entries["combinations"] = others.groupby("entry").size()
     accuracies = pd.DataFrame(best, index=medians.index, columns=entries.index, dtype=float)
-    return Best(accuracies, entries, medians, names)
+    return Best(accuracies, entries, criterion, names)
+
+
+def _of_best(accuracies: np.ndarray, criterion: np.ndarray) -> np.ndarray:
+    """(n,) in each row the accuracy of the method with the largest criterion; both (n, methods), NaN where missing."""
+    known = ~np.isnan(criterion)
+    best = np.where(known, criterion, -np.inf).argmax(axis=1)
+    of_best: np.ndarray = accuracies[np.arange(len(best)), best]
+    return np.where(known.any(axis=1), of_best, np.nan)
 
 
 def gen_and_k(configuration: Mapping[str, Any]) -> str:

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from imprint.method.configuration import FIELDS, Configuration
+from imprint.method.score_names import ON_VALIDATION, VALIDATION
 
 CATEGORIES = ["fm", "task", "family", "shots", *(f for f in FIELDS if f not in ("k", "m"))]
 NULLABLE = ["d", "k", "m"]
@@ -44,12 +45,16 @@ def rows_of(frame: pd.DataFrame, grids: Sequence[Mapping[str, Any]]) -> pd.DataF
     Returns
     -------
     DataFrame
-        The rows in their order.
+        The rows in their order; with `validation_accuracy` only where the best is chosen on it.
     """
     chosen = np.zeros(len(frame), bool)
     for grid in grids:
         chosen |= _in_grid(frame, grid)
-    return frame[chosen].reset_index(drop=True)
+    rows = frame[chosen].reset_index(drop=True)
+    # the column is there just where the best is chosen on it
+    if VALIDATION in rows and not any(g.get("select_on") == ON_VALIDATION for g in grids):
+        rows = rows.drop(columns=VALIDATION)
+    return rows
 
 
 def _in_grid(frame: pd.DataFrame, grid: Mapping[str, Any]) -> np.ndarray:

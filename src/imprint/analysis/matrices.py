@@ -9,6 +9,7 @@ import numpy as np
 
 from imprint.analysis.gens import has_choice_of_k
 from imprint.method.configuration import FIELDS, MAX, Scoring
+from imprint.method.score_names import VALIDATION
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -52,6 +53,11 @@ def rows_of(scores: pd.DataFrame, method: Mapping[str, Any]) -> pd.DataFrame:
     return scores[chosen]
 
 
+def chosen_on(scores: pd.DataFrame) -> str:
+    """The column by which the best is chosen: validation samples where scores have them, else test samples."""
+    return VALIDATION if VALIDATION in scores else "accuracy"
+
+
 def is_value(column: pd.Series, value: Any) -> np.ndarray:
     """Where a column, categorical or nullable, equals a value; a missing entry equals none."""
     return (column == value).to_numpy(bool, na_value=False)
@@ -74,8 +80,21 @@ def accuracy_matrix(scores: pd.DataFrame, methods: Mapping[Any, Mapping[str, Any
     return pd.DataFrame(medians).reindex(columns=list(methods)).astype(float)
 
 
-def by_configuration(scores: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Median accuracy (0..1) over seeds and draws of every configuration.
+def preset_matrix(scores: pd.DataFrame, presets: Mapping[str, Mapping[str, Any]]) -> pd.DataFrame:
+    """`accuracy_matrix` of presets by label: those with a published accuracy, and others that the study ran.
+
+    presets: see `imprint.method.presets.published`.
+    """
+    by_label = {preset["label"]: preset for preset in presets.values()}
+    matrix = accuracy_matrix(scores, by_label)
+    unpublished = {name for name, preset in by_label.items() if not preset.get("published", True)}
+    return matrix[[name for name in matrix if name not in unpublished or matrix[name].any()]]
+
+
+def by_configuration(
+    scores: pd.DataFrame, column: str = "accuracy"
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Median accuracy (0..1), or of another column, over seeds and draws of every configuration.
 
     Returns the configurations, a row each, and a matrix: a row per (fm, task), a column per number of configuration,
     NaN where missing.
@@ -84,5 +103,5 @@ def by_configuration(scores: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     number = rows.groupby(METHOD, observed=True, dropna=False, sort=False).ngroup().to_numpy()
     numbers, first = np.unique(number, return_index=True)
     configurations = rows[METHOD].iloc[first].reset_index(drop=True)
-    medians = rows.groupby([*PAIR, number], observed=True)["accuracy"].median()
+    medians = rows.groupby([*PAIR, number], observed=True)[column].median()
     return configurations, medians.unstack().reindex(columns=numbers)

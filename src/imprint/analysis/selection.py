@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 from imprint.analysis.gens import gens_of_all_classes, gens_without_k
 from imprint.analysis.matrices import fullest, is_value
-from imprint.method.configuration import FIELDS, IDENTITY, INNER_PRODUCT, MAX, MNN, UNIT_LENGTH
+from imprint.method.configuration import (
+    FIELDS,
+    IDENTITY,
+    INNER_PRODUCT,
+    LOGSUMEXP,
+    MAX,
+    MNN,
+    UNIT_LENGTH,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -57,6 +65,8 @@ def rule(configuration: Mapping[str, Any]) -> str:
     """AGG of a configuration as figures and tables write it: "max", "1-nn euclidean", "5-nn cosine, distance"."""
     if configuration["agg"] == MAX and configuration["distance"] == INNER_PRODUCT:
         return BEST_PRODUCT
+    if configuration["agg"] == LOGSUMEXP:
+        return f"{LOGSUMEXP} {configuration['distance']}, {configuration['weighting']}"
     # max with a distance is the nearest proxy
     m = 1 if configuration["agg"] == MAX else configuration["m"]
     votes = "" if m == 1 else f", {configuration['weighting']}"
@@ -119,8 +129,9 @@ def most_frequent(rows: pd.DataFrame) -> dict[str, Any]:
 def _have(rows: pd.DataFrame, configuration: Mapping[str, Any]) -> Any:
     found = is_value(rows["agg"], configuration["agg"])
     for name, value in configuration.items():
-        # weighting and m mean nothing to max
-        if name not in ("weighting", "m") or configuration["agg"] == MNN:
+        # weighting means nothing to max, and m to votes alone
+        has = {"m": configuration["agg"] == MNN, "weighting": configuration["agg"] != MAX}
+        if has.get(name, True):
             found = found & is_value(rows[name], value)
     return found
 

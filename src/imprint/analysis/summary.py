@@ -48,14 +48,14 @@ def _count(number: int, one: str, more: str = "") -> str:
 
 
 def _published(scores: pd.DataFrame, presets: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
-    matrix = matrices.accuracy_matrix(scores, {p["label"]: p for p in presets.values()})
+    matrix = matrices.preset_matrix(scores, presets)
     found = ranking.rank_methods(matrix)
     if found.rows and len(found.summary) > 1:
         shown = [
             f"{name} {100 * row['mean']:.1f}% (mean rank {row['mean_rank']:.1f})"
             for name, row in found.summary.iterrows()
         ]
-        yield f"Published methods, over {found.rows} (FM, task): {', then '.join(shown)}."
+        yield f"Named methods, over {found.rows} (FM, task): {', then '.join(shown)}."
 
 
 def _best(scores: pd.DataFrame) -> Iterator[str]:

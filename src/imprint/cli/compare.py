@@ -24,8 +24,22 @@ from imprint.cli.options import (
 from imprint.cli.tables import print_table
 from imprint.estimator.fm_choice import FMChoice
 from imprint.estimator.method_choice import MethodChoice
+from imprint.method.presets import PRESETS
 
 SHOWN = 10  # rows on the terminal
+COLUMNS = (
+    "rank",
+    "gen",
+    "k",
+    "norm",
+    "agg",
+    "distance",
+    "m",
+    "accuracy",
+    "proxies",
+    "time",
+    "reference",
+)
 # options of the FM that leave the head as it is
 RUNNING = ("device", "batch_size")
 
@@ -42,7 +56,13 @@ def compare(
         str, typer.Option(metavar="GEN,...", help="Ways to generate proxies.")
     ] = "mean,kmeans,all,ls",
     k: Annotated[str, typer.Option(metavar="K,...", help="Proxies per class.")] = "2,5,10,20",
-    norm: Annotated[str, typer.Option(metavar="NORM,...", help="Normalisation: none, l2.")] = "l2",
+    norm: Annotated[
+        str,
+        typer.Option(
+            metavar="NORM,...",
+            help="Normalisation: none, l2, or whiten+l2 (of proxies, with l2 elsewhere).",
+        ),
+    ] = "l2,whiten+l2",
     m: Annotated[
         str, typer.Option(metavar="M,...", help="Neighbours that vote, beside max.")
     ] = "5",
@@ -60,8 +80,8 @@ def compare(
 ) -> None:
     """Find the best head for your images.
 
-    Scores published methods and a grid of GEN, k, NORM and AGG by cross-validation, best first, and
-    prints the command that saves the best.
+    Scores named methods and a grid of GEN, k, NORM and AGG by cross-validation, best first, and prints
+    the command that saves the best. References, such as a linear probe, are ranked but not imprinting.
     """
     from imprint.estimator import cross_validation
     from imprint.estimator.inputs import read_labelled
@@ -96,12 +116,13 @@ def compare(
     _print_ranking(rows[:SHOWN])
     if len(rows) > SHOWN:
         print(f"... and {len(rows) - SHOWN} more" + (f" in {output}" if output else " (--output)"))
-    command = _fit_command(source, (fm, inputs, fitting), rows[0])
-    print(f"\nThe best is saved by:\n  {command}")
+    best = next((row for row in rows if not row["reference"]), rows[0])
+    command = _fit_command(source, (fm, inputs, fitting), best)
+    condition = " that is no reference" if rows[0]["reference"] else ""
+    print(f"\nThe best{condition} is saved by:\n  {command}")
 
 
 def _print_ranking(rows: list[dict[str, Any]]) -> None:
-    columns = ("rank", "gen", "k", "norm", "agg", "distance", "m", "accuracy", "proxies", "time")
     cells = []
     for row in rows:
         norms = [row["norm_pre"], row["norm_post"], row["norm_inf"]]
@@ -113,9 +134,10 @@ def _print_ranking(rows: list[dict[str, Any]]) -> None:
             "accuracy": f"{100 * row['accuracy']:.1f} ± {100 * row['std']:.1f}",
             "proxies": round(row["proxies"]),
             "time": f"{row['seconds']:.2f}s",
+            "reference": "yes" if row["reference"] else "",
         }
-        cells.append([shown[column] for column in columns])
-    print_table(columns, cells, left=("gen", "norm", "agg", "distance"))
+        cells.append([shown[column] for column in COLUMNS])
+    print_table(COLUMNS, cells, left=("gen", "norm", "agg", "distance", "reference"))
 
 
 def _fit_command(source: Path, groups: Iterable[object], method: Mapping[str, Any]) -> str:
@@ -124,7 +146,7 @@ def _fit_command(source: Path, groups: Iterable[object], method: Mapping[str, An
     for group in groups:
         defaults = vars(type(group)())
         options |= {name: v for name, v in vars(group).items() if v != defaults[name]}
-    options |= {name: method[name] for name in vars(MethodChoice()) if name in method}
+    options |= _method_options(method)
     words = ["imprint", "fit", str(source), "-o", "head.safetensors"]
     for name, value in options.items():
         if value is None or name in RUNNING:
@@ -135,3 +157,12 @@ def _fit_command(source: Path, groups: Iterable[object], method: Mapping[str, An
         elif value is not True:
             words.append(str(value))
     return shlex.join(words)
+
+
+def _method_options(method: Mapping[str, Any]) -> dict[str, Any]:
+    """The options that name a method: that of its name or, without one, those of its parts."""
+    for name, preset in PRESETS.items():
+        parts = preset.configuration.columns()
+        if all(method[part] == value for part, value in parts.items()):
+            return {"method": name}
+    return {name: method[name] for name in vars(MethodChoice()) if name in method}

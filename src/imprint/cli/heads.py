@@ -9,7 +9,7 @@ import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, TextIO
+from typing import TYPE_CHECKING, Annotated, TextIO
 
 import typer
 
@@ -23,9 +23,13 @@ from imprint.cli.options import (
     load_components,
     require_writable,
 )
+from imprint.cli.tables import print_table
 from imprint.errors import UserError
 from imprint.estimator.fm_choice import FMChoice
 from imprint.estimator.method_choice import MethodChoice
+
+if TYPE_CHECKING:
+    from imprint.method.generate.choose_method import Choice
 
 
 @command(
@@ -49,14 +53,13 @@ def fit(
 ) -> None:
     """Make a head for your classes and save it.
 
-    Computes the proxies of each class and saves them with all that prediction needs. The default is
-    the method that won the study: 20 k-means proxies per class, L2 throughout, the nearest proxy
-    decides.
+    Computes the proxies of each class and saves them with all that prediction needs. Without a method
+    your images choose it: whitened class means, or several whitened proxies per class where
+    held-out images are told apart better with them.
     """
     import numpy as np
 
     from imprint.estimator.inputs import read_labelled
-    from imprint.method.normalize import NORMS
 
     load_components(inputs.components)
     if output.suffix != ".safetensors":
@@ -64,7 +67,7 @@ def fit(
     classifier = method.classifier(random_state=fitting.seed, ls_lambda=fitting.ls_lambda)
     require_writable(output)
     embeddings = read_labelled(source, fm, group=inputs.group)
-    if NORMS.find(classifier.norm_post).needs_fm_classifier:
+    if embeddings.fm_classifier is not None:
         classifier.set_params(fm_classifier=embeddings.fm_classifier)
     labels = np.array(embeddings.class_names)[embeddings.y]
     with warnings.catch_warnings(record=True) as notes:
@@ -74,18 +77,40 @@ def fit(
         print(f"note: {note.message}", file=sys.stderr)
     classifier.save(output, embeddings.provenance)
     classes, proxies = classifier.classes_.tolist(), len(classifier.proxies_)
+    choice = classifier.choice_
     if as_json:
         facts = {
             "head": str(output),
             "classes": classes,
             "samples": len(labels),
             "proxies": proxies,
+            "method": classifier.configuration_.as_dict(),
+            "choice": None if choice is None else choice.as_dict(),
         }
         print(json.dumps(facts))
-    else:
-        print(
-            f"{output}: {proxies:,} proxies of {len(classes)} classes from {len(labels):,} samples"
-        )
+        return
+    print(f"{output}: {proxies:,} proxies of {len(classes)} classes from {len(labels):,} samples")
+    if choice is not None:
+        _print_choice(choice)
+
+
+def _print_choice(choice: Choice) -> None:
+    """What `auto` considered, and why it chose."""
+    print(f"\nauto chose {choice.configuration.text}: {choice.reason}")
+    if not choice.held_out:
+        return
+    rows = [
+        [
+            "*" if entry.configuration == choice.configuration else "",
+            entry.configuration.text,
+            f"{100 * entry.accuracy:.1f}",
+            f"{entry.loss:.3f}",
+            f"{entry.gain:+.3f} ± {entry.standard_error:.3f}" if number else "-",
+        ]
+        for number, entry in enumerate(choice.considered)
+    ]
+    columns = ("", "method", "accuracy (%)", "log loss", "lower by")
+    print_table(columns, rows, left=("", "method"))
 
 
 @command(

@@ -77,25 +77,35 @@ GROUPS: dict[type, dict[str, Any]] = {
         ),
     },
     MethodChoice: {
-        "preset": _method(
+        "method": _method(
+            "--method",
+            "--preset",
             metavar="NAME",
-            help="Published method: qi, hosoda, janson, westerhoff or oracle. Options below replace parts of it.",
+            show_default="auto, or westerhoff where an option below is given",
+            help="auto: your images choose; or a named method: whiten, westerhoff, qi, hosoda, janson, oracle, probe, ... "
+            "Options below replace parts of it.",
         ),
         "gen": _method(
-            metavar="GEN", help="How proxies are generated: mean, kmeans, kmedoids, all, ls, ..."
+            metavar="GEN",
+            help="How proxies are generated: mean, kmeans, kmedoids, all, ridge, ls, ...",
         ),
         "k": _method(metavar="K", help="Proxies per class, or auto."),
-        "norm_pre": _method(metavar="NORM", help="Of training embeddings: none, l2."),
-        "norm_post": _method(
-            metavar="NORM", help="Of proxies: none, l2, quantile, quantile_pooled, quantile_fm."
+        "norm_pre": _method(
+            metavar="NORM", help="Of training embeddings: none, l2, l2+whiten+l2, ..."
         ),
-        "norm_inf": _method(metavar="NORM", help="Of embeddings to predict: none, l2."),
+        "norm_post": _method(
+            metavar="NORM",
+            help="Of proxies: none, l2, whiten+l2, quantile, quantile_pooled, quantile_fm.",
+        ),
+        "norm_inf": _method(metavar="NORM", help="Of embeddings to predict: none, l2, ..."),
         "agg": _method(metavar="AGG", help="max, or mnn: m neighbours vote."),
         "distance": _method(
             metavar="NAME", help="inner_product, cosine, euclidean, manhattan or mahalanobis."
         ),
         "m": _method(metavar="M", min=1, help="Neighbours that vote."),
-        "weighting": _method(metavar="NAME", help="Of votes: uniform, distance."),
+        "weighting": _method(
+            metavar="NAME", help="Of votes: uniform, distance, exponential(0.07)."
+        ),
     },
     FMChoice: {
         "fm": _fm(

@@ -125,6 +125,15 @@ def draw_shots(y: np.ndarray, shots: str, seed: int | None) -> np.ndarray:
     return np.sort(by_class[rank < int(shots)])
 
 
+def training_rows(
+    samples: Pool, groups: Groups, shots: str, seed: int | None
+) -> tuple[np.ndarray, np.ndarray, int]:
+    """The training set of a task: rows of the pool, their new labels, and the number of classes; see `draw_shots`."""
+    rows, y, classes = select(samples, groups)
+    chosen = draw_shots(y, shots, seed)
+    return rows[chosen], y[chosen], classes
+
+
 def require_all(y: np.ndarray, classes: int, subject: str) -> None:
     """A `UserError` about the subject if a class of 0..classes-1 has no sample in y."""
     missing = np.flatnonzero(np.bincount(y, minlength=classes) == 0)

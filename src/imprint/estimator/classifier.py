@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils import check_random_state
+from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from imprint.errors import UserError
 from imprint.estimator.incremental import (
+    FROM_CLASS_SUMS,
     Imprinted,
     NewSamples,
     Settings,
@@ -23,46 +24,31 @@ from imprint.estimator.incremental import (
     joined,
     take_in,
 )
+from imprint.estimator.parameters import AUTO, CHOICES, check, configuration_of, method_of, resolve
 from imprint.estimator.saving import (
     SAVED_ATTRIBUTES,
     SavedClassifier,
-    constructor_arguments,
     load_classifier,
     save_classifier,
 )
+from imprint.method.calibration import probabilities
+from imprint.method.class_scores import class_scores
+from imprint.method.class_sums import ClassSums
 from imprint.method.configuration import (
-    AGGREGATIONS,
     IDENTITY,
-    MNN,
-    UNIFORM,
     UNIT_LENGTH,
-    WEIGHTINGS,
     Auto,
-    Configuration,
     Fixed,
-    K,
-    Scoring,
     parse_k,
 )
-from imprint.method.distances import DISTANCES, TINY, Columns, Ranking
-from imprint.method.engine import (
-    MEMORY,
-    Candidate,
-    measured,
-    nearest_proxies,
-    predict,
-    ranking,
-)
-from imprint.method.generate import GENERATORS
+from imprint.method.engine import predict
+from imprint.method.folding import fold
+from imprint.method.generate import GENERATORS, Generator
 from imprint.method.generate.choose_k import choose_k
-from imprint.method.nearest import Search, nearest
-from imprint.method.normalize import (
-    NORMS,
-    apply,
-    apply_to_proxies,
-    l2,
-)
+from imprint.method.generate.choose_method import Choice, choose
+from imprint.method.normalize import FittedNorms, chain, l2, learns
 from imprint.method.presets import PRESETS
+from imprint.method.scoring import Candidate, nearest_proxies
 
 if TYPE_CHECKING:
     import torch
@@ -100,23 +86,32 @@ class ImprintingClassifier(ClassifierMixin, BaseEstimator):
 
     Parameters
     ----------
-    gen : str, default="kmeans"
+    method : str, optional
+        `auto`: the training samples choose, see `imprint.method.generate.choose_method.choose`. Or a name of
+        `imprint.method.presets.PRESETS`, parts of which the parameters below replace. By default `auto` if none of them
+        is given, else `westerhoff`: 20 k-means proxies per class, l2 throughout, the best proxy decides.
+    gen : str, optional
         GEN, how proxies are generated; a name of `imprint.method.generate.GENERATORS`.
-    k : int or "auto", default=20
+    k : int or "auto", optional
         Proxies per class, or a number chosen from the training samples. Without effect on a GEN that leaves
         no choice of k.
-    norm_pre, norm_inf : str, default="l2"
-        NORM of training and of test embeddings, such as "none" or "l2".
-    norm_post : str, default="l2"
-        NORM of proxies, such as "none", "l2" or "quantile".
-    agg : {"max", "mnn"}, default="max"
-        The class of the nearest proxy, or a vote of the m nearest; `max` ignores m and weighting.
-    distance : str, default="inner_product"
+    norm_pre, norm_inf : str, optional
+        NORM of training and of test embeddings, such as "none", "l2" or "l2+whiten+l2".
+    norm_post : str, optional
+        NORM of proxies, such as "none", "l2", "quantile" or "whiten+l2". What it learns from the training embeddings is
+        applied to test embeddings too.
+    agg : {"max", "mnn", "logsumexp"}, optional
+        The class of the nearest proxy, a vote of the m nearest, or all proxies of a class by exp(similarity / T); only `mnn`
+        has m, and `max` no weighting.
+    distance : str, optional
         A name of `imprint.method.distances.DISTANCES`.
-    m : int, default=1
+    m : int, optional
         Neighbours that vote.
-    weighting : {"uniform", "distance"}, default="uniform"
-        How they vote: equally, or with 1 / (distance + 1e-10).
+    weighting : str, optional
+        How they vote, a name of `imprint.method.weightings.WEIGHTINGS`: equally, with 1 / (distance + 1e-10), or with
+        exp(-distance / T) ("exponential(0.07)").
+    probability : bool, default=False
+        Whether `fit` holds out samples, as `auto` does anyway, to find the temperature of `predict_proba`.
     random_state : int, RandomState or None, default=None
         Seed of GEN; an int gives what the workflow gives for it.
     ls_lambda : float, default=1e-4
@@ -136,6 +131,12 @@ class ImprintingClassifier(ClassifierMixin, BaseEstimator):
         Rows of `classes_`, ascending.
     proxy_samples_ : ndarray of shape (P,) or None
         Ids of the samples that are proxies, None where they are none.
+    configuration_ : Configuration
+        The method.
+    choice_ : Choice or None
+        What `auto` considered, and why it chose.
+    inverse_temperature_ : float or None
+        What class scores are multiplied with before the softmax of `predict_proba`; None if no temperature was fitted.
     k_, seed_ : int or None
         Those used; k_ is None where GEN leaves no choice.
 
@@ -154,19 +155,22 @@ class ImprintingClassifier(ClassifierMixin, BaseEstimator):
 
     def __init__(
         self,
-        gen: str = "kmeans",
-        k: int | str = 20,
-        norm_pre: str = "l2",
-        norm_post: str = "l2",
-        norm_inf: str = "l2",
-        agg: str = "max",
-        distance: str = "inner_product",
-        m: int = 1,
-        weighting: str = "uniform",
+        method: str | None = None,
+        gen: str | None = None,
+        k: int | str | None = None,
+        norm_pre: str | None = None,
+        norm_post: str | None = None,
+        norm_inf: str | None = None,
+        agg: str | None = None,
+        distance: str | None = None,
+        m: int | None = None,
+        weighting: str | None = None,
+        probability: bool = False,
         random_state: Any = None,
         ls_lambda: float = 1e-4,
         fm_classifier: Any = None,
     ) -> None:
+        self.method = method
         self.gen = gen
         self.k = k
         self.norm_pre = norm_pre
@@ -176,18 +180,19 @@ class ImprintingClassifier(ClassifierMixin, BaseEstimator):
         self.distance = distance
         self.m = m
         self.weighting = weighting
+        self.probability = probability
         self.random_state = random_state
         self.ls_lambda = ls_lambda
         self.fm_classifier = fm_classifier
 
     @classmethod
     def preset(cls, name: str, **parameters: Any) -> Self:
-        """Make a published method by name.
+        """Make a method by name.
 
         Parameters
         ----------
         name : str
-            qi, hosoda, janson, westerhoff or oracle.
+            A name of `imprint.method.presets.PRESETS`, such as qi, westerhoff or whiten.
         **parameters
             Replace those of the method.
 
@@ -196,8 +201,8 @@ class ImprintingClassifier(ClassifierMixin, BaseEstimator):
         UserError
             If there is no such preset.
         """
-        configuration = PRESETS.find(name).configuration
-        return cls(**{**constructor_arguments(configuration), **parameters})
+        PRESETS.find(name)
+        return cls(method=name, **parameters)
 
     def fit(self, X: Any, y: Any, *, sample_ids: Sequence[Any] | None = None) -> Self:
         """Imprint classes.
@@ -217,20 +222,42 @@ class ImprintingClassifier(ClassifierMixin, BaseEstimator):
         -------
         self
         """
-        self.check_parameters()
+        parts = self._checked()
         X, y, ids = self._validated(X, y, sample_ids, reset=True)
         seed = self.random_state
         if not isinstance(seed, int | np.integer):
             seed = check_random_state(seed).randint(np.iinfo(np.int32).max)
         self.seed_ = int(seed)
-        self.k_ = self._choose_k(X, y)
+        self._choose(parts, X, np.unique(y, return_inverse=True)[1])
         self.classes_ = y[:0]
         self.class_counts_ = np.zeros(0, np.int64)
         self.n_samples_seen_ = 0
-        samples = ids[:0] if GENERATORS[self.gen].samples else None
+        self._class_sums: ClassSums | None = None
+        samples = ids[:0] if self._gen().samples else None
         self._keep(Imprinted(X[:0], np.zeros(0, np.int64), samples))
         self._take_in(X, y, ids)
         return self
+
+    def _choose(self, parts: dict[str, Any] | None, x: np.ndarray, y: np.ndarray) -> None:
+        """Choose what is left to the training samples x (n, D) with labels y (n,), 0..C-1."""
+        self.choice_: Choice | None = None
+        self.inverse_temperature_: float | None = None
+        settings: dict[str, Any] = {
+            "ls_lambda": self.ls_lambda,
+            "fm_classifier": self._fm_classifier(),
+        }
+        if parts is None:
+            choice = self.choice_ = choose(x, y, self.seed_, **settings)
+            self.configuration_ = choice.configuration
+        else:
+            self.configuration_ = configuration_of(parts, self._choose_k(parts, x, y))
+            if self.probability:
+                choice = choose(x, y, self.seed_, [self.configuration_], **settings)
+        if parts is None or self.probability:
+            inverse = choice.inverse_temperature
+            self.inverse_temperature_ = None if np.isnan(inverse) else inverse
+        k = self.configuration_.k
+        self.k_ = k.k if self._gen().takes_k and isinstance(k, Fixed) else None
 
     def add_classes(self, X: Any, y: Any, *, sample_ids: Sequence[Any] | None = None) -> Self:
         """Imprint further classes; old proxies are not computed again, and old samples are not needed.
@@ -287,10 +314,10 @@ class ImprintingClassifier(ClassifierMixin, BaseEstimator):
             return self.fit(X, y, sample_ids=sample_ids)
         X, y, ids = self._validated(X, y, sample_ids, reset=False)
         known = np.intersect1d(y, self.classes_)
-        if len(known) and not GENERATORS[self.gen].exact_updates:
+        if len(known) and not self._gen().exact_updates:
             exact = ", ".join(GENERATORS.names(exact_updates=True))
             raise UserError(
-                f"partial_fit: GEN {self.gen} cannot take in more samples of class {_listed(known)} without its old ones; "
+                f"partial_fit: GEN {self.configuration_.gen} cannot take in more samples of class {_listed(known)} without its old ones; "
                 f"{exact} can. Fit again, or remove the class and add it with all its samples"
             )
         self._take_in(X, y, ids)
@@ -309,12 +336,21 @@ class ImprintingClassifier(ClassifierMixin, BaseEstimator):
         if len(strange := np.setdiff1d(leaving, self.classes_)):
             raise UserError(f"remove_classes: there is no class {_listed(strange)}")
         stays = ~np.isin(self.classes_, leaving)
-        imprinted = forget(self._imprinted(), stays, self.gen)
         if not stays.any():
             raise UserError("remove_classes: no class would be left")
+        sums = self._class_sums
+        if sums is not None:
+            if not sums.by_class:
+                raise UserError(
+                    "remove_classes: there were too many classes to keep the covariance of each; fit again without them"
+                )
+            sums = sums.of_classes(stays)
+        norms = self._norms_of(sums)
+        imprinted = forget(self._imprinted(), stays, self.configuration_.gen, sums)
         self.classes_, self.class_counts_ = self.classes_[stays], self.class_counts_[stays]
+        self._class_sums, self._norms = sums, norms
         self._keep(imprinted)
-        self._mapped = self._after_norm_post(imprinted)
+        self._derive(imprinted)
         return self
 
     def predict(self, X: Any, *, reject_below: float | None = None) -> np.ndarray:
@@ -334,8 +370,9 @@ class ImprintingClassifier(ClassifierMixin, BaseEstimator):
             Labels.
         """
         X = self._queries(X)
+        candidate = self._folded.candidate if self._folded else self._candidate()
         ((_, numbers),) = predict(
-            X, len(self.classes_), [self._candidate()], fm_classifier=self._fm_classifier()
+            X, len(self.classes_), [candidate], fm_classifier=self._fm_classifier()
         )
         labels = self.classes_[numbers]
         if reject_below is None:
@@ -377,17 +414,39 @@ class ImprintingClassifier(ClassifierMixin, BaseEstimator):
     def class_scores(self, X: Any) -> np.ndarray:
         """As `decision_function`, but always (N, C), a column for each class, of two classes too."""
         x = self._queries(X)
-        scoring = self._configuration().scoring
-        voters = min(scoring.neighbours, len(self.proxies_))
-        if voters == 1:
-            return self._best_of_classes(x)
-        near = nearest_proxies(x, self._candidate(), voters, self._fm_classifier())
-        votes = np.zeros((len(x), len(self.classes_)))
-        weights: Any = 1.0
-        if scoring.weighs_by_distance and near.distances is not None:
-            weights = 1 / (near.distances.astype(np.float64) + TINY)
-        np.add.at(votes, (np.arange(len(x))[:, None], self.proxy_classes_[near.numbers]), weights)
-        return votes
+        exact = self._folded is not None and self._folded.exact
+        candidate = self._folded.candidate if self._folded and exact else self._candidate()
+        return class_scores(x, candidate, len(self.classes_), self._fm_classifier())
+
+    def _gives_probabilities(self) -> bool:
+        choices = [getattr(self, name) for name in CHOICES]
+        return bool(self.probability) or method_of(self.method, choices) == AUTO
+
+    @available_if(_gives_probabilities)  # type: ignore[untyped-decorator]
+    def predict_proba(self, X: Any) -> np.ndarray:
+        """Probabilities of the classes: a softmax of class scores at a temperature fitted to held-out training samples.
+
+        Parameters
+        ----------
+        X : array of shape (N, D)
+            Embeddings.
+
+        Returns
+        -------
+        ndarray of shape (N, C), columns as `classes_`
+            Rows sum to 1.
+
+        Raises
+        ------
+        UserError
+            If `fit` had no sample to hold out.
+        """
+        check_is_fitted(self)
+        if self.inverse_temperature_ is None:
+            raise UserError(
+                "predict_proba: no temperature was fitted, as no class had two samples when the head was made"
+            )
+        return probabilities(self.class_scores(X), self.inverse_temperature_)
 
     def nearest_proxies(self, X: Any, n: int = 5) -> Nearest:
         """Find the n proxies nearest to each embedding of X (N, D), which explain its prediction."""
@@ -417,7 +476,7 @@ class ImprintingClassifier(ClassifierMixin, BaseEstimator):
                 "with model, weights_sha256 and transform"
             )
         classifier = SavedClassifier(
-            self._configuration(),
+            self.configuration_,
             {
                 **self.get_params(),
                 "random_state": self.seed_,
@@ -425,6 +484,8 @@ class ImprintingClassifier(ClassifierMixin, BaseEstimator):
             },
             {name: getattr(self, name) for name in SAVED_ATTRIBUTES},
             self._imprinted(),
+            self._norms,
+            self._class_sums,
         )
         save_classifier(path, classifier, self.plain_classes("save"), fm)
 
@@ -451,8 +512,11 @@ class ImprintingClassifier(ClassifierMixin, BaseEstimator):
         classifier = cls(**saved.parameters)
         for name, value in saved.attributes.items():
             setattr(classifier, name, value)
+        classifier.configuration_ = saved.configuration
+        classifier.choice_ = None
+        classifier._norms, classifier._class_sums = saved.norms, saved.class_sums
         classifier._keep(saved.imprinted)
-        classifier._mapped = classifier._after_norm_post(saved.imprinted)
+        classifier._derive(saved.imprinted)
         return classifier
 
     def to_torch(self) -> torch.nn.Module:
@@ -470,15 +534,21 @@ class ImprintingClassifier(ClassifierMixin, BaseEstimator):
         from imprint.estimator.export import scorer
 
         check_is_fitted(self)
-        candidate, scoring = self._candidate(), self._configuration().scoring
+        candidate = self._folded.candidate if self._folded else self._candidate()
+        scoring = candidate.scorings[0]
         voters = min(scoring.neighbours, len(self.proxies_))
-        if voters > 1:
+        if voters > 1 or scoring.sums_all:
+            votes = f"votes of {voters} neighbours" if voters > 1 else f"sums by {scoring.agg}"
+            raise UserError(f"to_torch: {votes} have no module; use agg='max', or m=1")
+        if learns(scoring.norm_post, scoring.norm_inf):
             raise UserError(
-                f"to_torch: votes of {voters} neighbours have no module; use agg='max', or m=1"
+                f"to_torch: {scoring.norm_post} and {scoring.norm_inf} with {scoring.distance} distance have no module"
             )
         proxies = l2(candidate.values) if candidate.unit else candidate.values
-        proxies = apply_to_proxies(candidate.scorings[0].norm_post, proxies, candidate.labels)
-        return scorer(proxies, candidate.labels, scoring.distance, self.norm_inf)
+        proxies = candidate.norms.of_proxies(
+            candidate.norm_pre, scoring.norm_post, proxies, candidate.labels, self._fm_classifier()
+        )
+        return scorer(proxies, candidate.labels, scoring.distance, scoring.norm_inf, candidate.bias)
 
     def to_onnx(self, path: str | Path) -> None:
         """Write `to_torch()` as ONNX to `path` (.onnx), see `imprint.estimator.export.write_onnx`.
@@ -499,47 +569,18 @@ class ImprintingClassifier(ClassifierMixin, BaseEstimator):
         UserError
             With all that is wrong.
         """
-        known = {
-            "gen": tuple(GENERATORS),
-            "norm_pre": NORMS.names(of_rows=True),
-            "norm_post": tuple(NORMS),
-            "norm_inf": NORMS.names(of_rows=True),
-            "agg": AGGREGATIONS,
-            "distance": tuple(DISTANCES),
-            "weighting": WEIGHTINGS,
-        }
-        wrong = [
-            f"{name}={getattr(self, name)!r}; known: {', '.join(names)}"
-            for name, names in known.items()
-            if getattr(self, name) not in names
-        ]
-        auto = self.k == Auto.label
-        for name, value in (("k", 1 if auto else self.k), ("m", self.m)):
-            if not isinstance(value, int | np.integer) or isinstance(value, bool) or value < 1:
-                wrong.append(f"{name}={value!r} is not a positive whole number")
-        if not isinstance(self.ls_lambda, int | float | np.number) or not self.ls_lambda > 0:
-            wrong.append(f"ls_lambda={self.ls_lambda!r} is not a positive number")
-        if not wrong:
-            wrong += self._contradictions(auto)
-        if wrong:
-            raise UserError("ImprintingClassifier: " + "; ".join(wrong))
+        self._checked()
 
-    def _contradictions(self, auto: bool) -> list[str]:
-        """Parameters that are right each, but not together."""
-        wrong = []
-        entry, distance = GENERATORS[self.gen], DISTANCES[self.distance]
-        if auto and entry.takes_k and not entry.chooses_k:
-            wrong.append(f"k='auto' with gen='{self.gen}', which cannot choose k; give a number")
-        weighted = self.agg == MNN and self.m != 1 and self.weighting != UNIFORM
-        if weighted and not distance.weighs_votes:
-            wrong.append(
-                f"weighting='{self.weighting}' with distance='{self.distance}', which is no distance"
+    def _checked(self) -> dict[str, Any] | None:
+        """All choices of the method; None where the training samples make them."""
+        parts = resolve(self.method, {name: getattr(self, name) for name in CHOICES})
+        if not isinstance(self.ls_lambda, int | float | np.number) or not self.ls_lambda > 0:
+            raise UserError(
+                f"ImprintingClassifier: ls_lambda={self.ls_lambda!r} is not a positive number"
             )
-        if NORMS[self.norm_post].needs_fm_classifier and self.fm_classifier is None:
-            wrong.append(
-                f"norm_post='{self.norm_post}' without fm_classifier, the (C, D) weights of the FM's own classifier"
-            )
-        return wrong
+        if parts is not None:
+            check(parts, self.fm_classifier)
+        return parts
 
     def plain_classes(self, purpose: str) -> list[str | int | float]:
         """The labels as JSON can hold them; a `UserError` that names the purpose if it cannot."""
@@ -570,21 +611,28 @@ class ImprintingClassifier(ClassifierMixin, BaseEstimator):
         )
         return queries
 
-    def _choose_k(self, x: np.ndarray, y: np.ndarray) -> int | None:
-        if not GENERATORS[self.gen].takes_k:
+    def _choose_k(self, parts: dict[str, Any], x: np.ndarray, y: np.ndarray) -> int | None:
+        if not GENERATORS[parts["gen"]].takes_k:
             return None
-        k = parse_k(self.k)
+        k = parse_k(parts["k"])
         if isinstance(k, Fixed):
             return k.k
-        numbers = np.unique(y, return_inverse=True)[1]
-        return choose_k(apply(self.norm_pre, x), numbers, self.gen, self.seed_)[0]
+        assert isinstance(k, Auto)
+        normalised = FittedNorms(x, y).of_embeddings(parts["norm_pre"], x)
+        return choose_k(normalised, y, parts["gen"], self.seed_)[0]
+
+    def _gen(self) -> Generator:
+        return GENERATORS[self.configuration_.gen]
 
     def _imprinted(self) -> Imprinted:
-        return Imprinted(self.proxies_, self.proxy_classes_, self.proxy_samples_, self._sums)
+        return Imprinted(
+            self.proxies_, self.proxy_classes_, self.proxy_samples_, self._bias, self._sums
+        )
 
     def _keep(self, imprinted: Imprinted) -> None:
         self.proxies_, self.proxy_classes_ = imprinted.proxies, imprinted.labels
         self.proxy_samples_, self._sums = imprinted.ids, imprinted.sums
+        self._bias = imprinted.bias
 
     def _take_in(self, x: np.ndarray, y: np.ndarray, ids: np.ndarray) -> None:
         """Imprint samples x (n, D) with labels y (n,); nothing of the estimator changes if this fails."""
@@ -599,79 +647,124 @@ class ImprintingClassifier(ClassifierMixin, BaseEstimator):
         counts[:known] += self.class_counts_
         _warn(classes, counts, self.k_, np.unique(of_samples))
 
+        normalised, sums, norms = self._normalised_training(x, of_samples, known)
         total = self.n_samples_seen_ + len(x)
-        new = NewSamples(x, apply(self.norm_pre, x), of_samples, ids, known, counts, total)
-        settings = Settings(GENERATORS[self.gen], self.k_, self.seed_, self.ls_lambda)
+        new = NewSamples(x, normalised, of_samples, ids, known, counts, total, sums)
+        settings = Settings(self._gen(), self.k_, self.seed_, self.ls_lambda)
         imprinted = take_in(self._imprinted(), new, settings)
-        mapped = self._after_norm_post(imprinted)
+        before = self._norms if known else None
+        self._norms = norms
+        try:
+            self._derive(imprinted)
+        except UserError:
+            if before is not None:
+                self._norms = before
+            raise
         self.classes_, self.class_counts_, self.n_samples_seen_ = classes, counts, total
+        self._class_sums = sums
         self._keep(imprinted)
-        self._mapped = mapped
+
+    def _normalised_training(
+        self, x: np.ndarray, labels: np.ndarray, known: int
+    ) -> tuple[np.ndarray, ClassSums | None, FittedNorms]:
+        """New samples after NORMpre, the sums of all samples where they are needed, and the fitted NORMs of all."""
+        norm_pre, post = self.configuration_.norm_pre, self.configuration_.scoring.norm_post
+        if known and learns(norm_pre):
+            raise UserError(
+                f"norm_pre {norm_pre} learns from all samples before proxies are generated; fit again on all of them"
+            )
+        norms = self._norms if known else FittedNorms(x, labels)
+        normalised = norms.of_embeddings(norm_pre, x)
+        if not learns(post) and self._gen().make not in FROM_CLASS_SUMS:
+            return normalised, None, self._learnt(norms)
+        # what the fitted step of NORMpost learns from
+        before = chain(post).before_fitted()
+        arriving = FittedNorms().of_embeddings(before, normalised) if before else normalised
+        classes = int(max(labels.max() + 1, known))
+        sums = ClassSums.of(arriving, labels, classes)
+        if not known:
+            return normalised, sums, self._learnt(norms)
+        if self._class_sums is None:
+            raise UserError(
+                "this head was written by the workflow, without the sums that its NORM or GEN needs to take in more; "
+                "fit anew"
+            )
+        sums = self._class_sums.plus(sums)
+        return normalised, sums, self._norms_of(sums)
+
+    def _learnt(self, norms: FittedNorms) -> FittedNorms:
+        """What the NORMs of the method learn, without the samples they learn from."""
+        scoring = self.configuration_.scoring
+        norms.learn(self.configuration_.norm_pre, scoring.norm_post, scoring.norm_inf)
+        return FittedNorms(learnt=norms.learnt)
+
+    def _norms_of(self, sums: ClassSums | None) -> FittedNorms:
+        """The fitted NORMs of the samples of these sums, with the penalties that `fit` chose."""
+        scoring = self.configuration_.scoring
+        if sums is None or not learns(scoring.norm_post):
+            return self._norms
+        if len(chain(scoring.norm_post).fitted) > 1:
+            raise UserError(
+                f"norm_post {scoring.norm_post} learns in several steps; fit again on all samples"
+            )
+        (path,) = self._norms.learnt
+        from_sums = getattr(self._norms.learnt[path], "from_sums", None)
+        if from_sums is None:
+            raise UserError(
+                f"norm_post {scoring.norm_post} cannot learn from sums; fit again on all samples"
+            )
+        return FittedNorms(learnt={path: from_sums(sums)})
+
+    def _derive(self, imprinted: Imprinted) -> None:
+        """Derive from proxies what prediction takes in their place."""
+        mapped = self._after_norm_post(imprinted)
+        candidate = self._candidate_of(imprinted, mapped)
+        scoring = self.configuration_.scoring
+        folded = None
+        if learns(scoring.norm_post, scoring.norm_inf):
+            folded = fold(candidate, self._fm_classifier())
+        self._mapped, self._folded = mapped, folded
 
     def _after_norm_post(self, imprinted: Imprinted) -> np.ndarray | None:
-        """(P, D) proxies after a NORMpost that costs more than a scale; None for others."""
-        norm = NORMS[self.norm_post]
-        if norm.scale is not None:
+        """(P, D) proxies after a NORMpost of all proxies; None for others."""
+        single = chain(self.configuration_.scoring.norm_post).single
+        if single is None or single.proxies is None:
             return None
         unchanged, labels = imprinted.unchanged, imprinted.labels
         values = self._normalised_samples(imprinted.proxies)
-        if unchanged and norm.appends is not None and self._mapped is not None:
-            new = norm.appends(self._mapped, values[unchanged:], labels[unchanged:])
+        if unchanged and single.appends is not None and self._mapped is not None:
+            new = single.appends(self._mapped, values[unchanged:], labels[unchanged:])
             return np.concatenate([self._mapped, new])
-        return apply_to_proxies(self.norm_post, values, labels, self._fm_classifier())
+        return single.proxies(values, labels, self._fm_classifier())
 
     def _normalised_samples(self, proxies: np.ndarray) -> np.ndarray:
         """Proxies after NORMpre: those that are samples are kept as they were given."""
-        return apply(self.norm_pre, proxies) if GENERATORS[self.gen].samples else proxies
-
-    def _configuration(self) -> Configuration:
-        votes = (self.weighting, int(self.m)) if self.agg == MNN else (None, None)
-        scoring = Scoring(self.norm_post, self.norm_inf, self.agg, self.distance, *votes)
-        k: K = GENERATORS[self.gen].only_k or Fixed(self.k_ or 1)
-        return Configuration(self.norm_pre, self.gen, k, scoring)
+        if not self._gen().samples:
+            return proxies
+        return self._norms.of_embeddings(self.configuration_.norm_pre, proxies)
 
     def _candidate(self) -> Candidate:
-        scoring = self._configuration().scoring
-        if self._mapped is not None:
-            scoring = scoring._replace(norm_post=IDENTITY)
-            return Candidate(self._mapped, self.proxy_classes_, (scoring,))
-        if GENERATORS[self.gen].samples and self.norm_pre == UNIT_LENGTH:
-            return Candidate(self.proxies_, self.proxy_classes_, (scoring,), unit=True)
-        values = self._normalised_samples(self.proxies_)
-        return Candidate(values, self.proxy_classes_, (scoring,))
+        return self._candidate_of(self._imprinted(), self._mapped)
+
+    def _candidate_of(self, imprinted: Imprinted, mapped: np.ndarray | None) -> Candidate:
+        scoring, norm_pre = self.configuration_.scoring, self.configuration_.norm_pre
+        settings: dict[str, Any] = {
+            "bias": imprinted.bias,
+            "norms": self._norms,
+            "norm_pre": norm_pre,
+        }
+        labels = imprinted.labels
+        if mapped is not None:
+            return Candidate(mapped, labels, (scoring._replace(norm_post=IDENTITY),), **settings)
+        if self._gen().samples and norm_pre == UNIT_LENGTH:
+            return Candidate(imprinted.proxies, labels, (scoring,), unit=True, **settings)
+        values = self._normalised_samples(imprinted.proxies)
+        return Candidate(values, labels, (scoring,), **settings)
 
     def _fm_classifier(self) -> np.ndarray | None:
         if self.fm_classifier is None:
             return None
         return np.asarray(_as_numpy(self.fm_classifier), np.float32)
-
-    def _best_of_classes(self, x: np.ndarray) -> np.ndarray:
-        """(n, C) similarities of the best proxy of each class: a search per class, all from the product of `predict`."""
-        candidate = self._candidate()
-        how, queries = ranking(x, candidate, candidate.scorings[0], self._fm_classifier())
-        firsts = np.searchsorted(candidate.labels, np.arange(len(self.classes_) + 1))
-        columns = {search: i for i, search in enumerate(_searches(how, firsts))}
-        numbers = np.empty((len(x), len(self.classes_)), np.int32)
-        products = np.empty(numbers.shape, np.float32)
-        for search, of_class, values in nearest(queries.x, queries.lengths, columns, MEMORY):
-            column = columns[search]
-            numbers[:, column] = firsts[column] + of_class[:, 0]
-            products[:, column] = values[:, 0]
-        return measured(how, queries, self.distance, numbers, products).similarities
-
-
-def _searches(how: Ranking, firsts: np.ndarray) -> list[Search]:
-    """A search for the best proxy of each class; the proxies of class i are firsts[i] to firsts[i + 1]."""
-    searches = []
-    for first, last in pairwise(firsts):
-        part = slice(first, last)
-        offset = None if how.offset is None else how.offset[part]
-        columns = Columns(how.columns.values[part])
-        of_class = Ranking(
-            columns, how.scale[part], offset, how.times_length, None, how.queries, how.block
-        )
-        searches.append(Search(of_class))
-    return searches
 
 
 def _as_numpy(values: Any) -> Any:

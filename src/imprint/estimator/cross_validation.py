@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import product
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,12 +23,13 @@ from imprint.method.configuration import (
     K,
     Scoring,
 )
-from imprint.method.engine import Candidate, evaluate_each
+from imprint.method.engine import evaluate_each
 from imprint.method.generate import GENERATORS
 from imprint.method.generate.proxy_sets import proxy_sets
 from imprint.method.generate.registry import ANY_K
-from imprint.method.normalize import apply
+from imprint.method.normalize import FittedNorms, chain
 from imprint.method.presets import PRESETS
+from imprint.method.scoring import Candidate, candidate
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -47,27 +49,55 @@ def default_methods(
     ks : sequence of int
         Numbers of proxies per class.
     norms : sequence of str
-        Each stands in all three places.
+        Each stands in all three places; one that learns from the training set, or is of proxies only, stands after
+        generation, with l2 in the other places.
     ms : sequence of int
         Neighbours that vote by the inverse of the euclidean distance, beside `max`.
 
     Returns
     -------
     list of Configuration
-        The published methods first.
+        The named methods first. Of the others those that the GEN can be used with.
+
+    Raises
+    ------
+    UserError
+        If a name is unknown, or a GEN can be used with none of the NORMs.
     """
     methods = [preset.configuration for preset in PRESETS.values()]
     for gen in gens:
         entry = GENERATORS.find(gen)
         of_gen: list[K] = [entry.only_k] if entry.only_k else [Fixed(k) for k in ks]
-        for k in of_gen:
-            for norm in norms:
-                post = IDENTITY if entry.sees_all_classes else norm
-                scorings = [Scoring(post, norm, MAX, INNER_PRODUCT)]
-                if not entry.sees_all_classes:
-                    scorings += [Scoring(post, norm, MNN, "euclidean", BY_DISTANCE, m) for m in ms]
-                methods += [Configuration(norm, gen, k, scoring) for scoring in scorings]
+        problems = []
+        for k, norm in product(of_gen, norms):
+            pre, post, inf = _places(norm)
+            if entry.sees_all_classes:
+                scorings = [Scoring(IDENTITY, inf, MAX, INNER_PRODUCT)]
+            else:
+                scorings = [Scoring(post, inf, MAX, INNER_PRODUCT)]
+                scorings += [Scoring(post, inf, MNN, "euclidean", BY_DISTANCE, m) for m in ms]
+            for scoring in scorings:
+                if problem := entry.problem(pre, scoring):
+                    problems.append(problem)
+                else:
+                    methods.append(Configuration(pre, gen, k, scoring))
+        if problems and all(method.gen != gen for method in methods):
+            raise UserError(problems[0])
     return list(dict.fromkeys(methods))
+
+
+def _places(norm: str) -> tuple[str, str, str]:
+    """NORMpre, NORMpost and NORMinf that one NORM of a grid stands for."""
+    parsed = chain(norm)
+    if parsed.fitted or not parsed.of_rows:
+        return UNIT_LENGTH, norm, UNIT_LENGTH
+    return norm, norm, norm
+
+
+def is_reference(method: Configuration) -> bool:
+    """Whether a method is no imprinting but what imprinting is compared with."""
+    references = [preset.configuration for preset in PRESETS.values() if preset.reference]
+    return method in references or GENERATORS.find(method.gen).reference
 
 
 def compare_heads(
@@ -106,8 +136,8 @@ def compare_heads(
     -------
     DataFrame
         A row for each method, best first, of equals the one with fewest proxies: rank, the fields of the
-        method, accuracy and its standard deviation over folds, mean number of proxies, and mean seconds to
-        generate them.
+        method, whether it is a reference, accuracy and its standard deviation over folds, mean number of
+        proxies, and mean seconds to generate them.
 
     Raises
     ------
@@ -132,6 +162,7 @@ def compare_heads(
                     rows.append(
                         {
                             **method.columns(),
+                            "reference": is_reference(method),
                             "accuracy": scores.accuracy,
                             "proxies": len(entry.candidate.labels),
                             "seconds": entry.seconds,
@@ -141,6 +172,7 @@ def compare_heads(
     ranked = (
         frame.groupby(list(FIELDS), sort=False, dropna=False)
         .agg(
+            reference=("reference", "first"),
             accuracy=("accuracy", "mean"),
             std=("accuracy", "std"),
             proxies=("proxies", "mean"),
@@ -187,13 +219,12 @@ def _generated(
         k = method.k.k if isinstance(method.k, Fixed) else ANY_K
         of_gen = users.setdefault((method.norm_pre, method.gen), {})
         of_gen.setdefault(k, []).append(method)
+    norms = FittedNorms(x, y)
     for (norm_pre, gen), by_k in users.items():
-        normalised = apply(norm_pre, x)
+        normalised = norms.of_embeddings(norm_pre, x)
         sets = proxy_sets(normalised, y, gen, by_k, [seed], ls_lambda=ls_lambda, threads=threads)
         for k, of_k in by_k.items():
             proxies = sets[k, seed]
-            unit = proxies.samples is not None and norm_pre == UNIT_LENGTH
-            values = proxies.matrix(x if unit else normalised)
             scorings = tuple(dict.fromkeys(method.scoring for method in of_k))
-            candidate = Candidate(values, proxies.labels, scorings, unit=unit)
-            yield _Generated(candidate, of_k, proxies.seconds)
+            of_set = candidate(proxies, x, norm_pre, scorings, norms)
+            yield _Generated(of_set, of_k, proxies.seconds)

@@ -106,7 +106,13 @@ def write_onnx(
         temporary.write_bytes(model.SerializeToString())
 
 
-def scorer(proxies: np.ndarray, labels: np.ndarray, distance: str, norm_inf: str) -> nn.Module:
+def scorer(
+    proxies: np.ndarray,
+    labels: np.ndarray,
+    distance: str,
+    norm_inf: str,
+    own_bias: np.ndarray | None = None,
+) -> nn.Module:
     """The module of a head; see `ImprintingClassifier.to_torch`.
 
     Parameters
@@ -117,6 +123,8 @@ def scorer(proxies: np.ndarray, labels: np.ndarray, distance: str, norm_inf: str
         Their classes, ascending.
     distance, norm_inf : str
         Names of the distance and of NORMinf.
+    own_bias : ndarray of shape (P,), optional
+        What is added to the inner products of the proxies.
     """
     form = DISTANCES.find(distance).linear
     if form is None:
@@ -128,6 +136,8 @@ def scorer(proxies: np.ndarray, labels: np.ndarray, distance: str, norm_inf: str
         )
     unit = norm_inf == UNIT_LENGTH
     weight, bias, one_length = torch.from_numpy(np.array(proxies)), None, True
+    if own_bias is not None:
+        bias, one_length = torch.from_numpy(np.array(own_bias, np.float32)), False
     if form.unit:
         weight = normalize(weight, dim=1)
     if form.squares:

@@ -13,21 +13,24 @@ from typing import Any
 import numpy as np
 
 from imprint.errors import UserError
+from imprint.method.class_sums import ClassSums
 from imprint.method.generate import GENERATORS, Generator
 from imprint.method.generate.centers import mean
 from imprint.method.generate.least_squares import (
     clustered_least_squares,
     factored,
     gram,
-    group_sums,
     least_squares,
     pseudo_classes,
     weights,
 )
 from imprint.method.generate.proxy_sets import proxy_sets
 from imprint.method.generate.registry import ANY_K
+from imprint.method.generate.ridge import ridge
 from imprint.method.generate.samples import all_samples
 from imprint.method.proxies import ProxySet
+from imprint.method.ridge import from_sums, leave_one_out
+from imprint.method.sums import group_sums
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,8 @@ class Imprinted:
         Numbers of their classes, ascending.
     ids : ndarray of shape (P,) or None
         Ids of the samples that are proxies; None where proxies are no samples.
+    bias : ndarray of shape (P,) or None
+        What is added to the inner products of the proxies.
     sums : dict
         Sums that later samples are added to, by name.
     unchanged : int
@@ -51,6 +56,7 @@ class Imprinted:
     proxies: np.ndarray
     labels: np.ndarray
     ids: np.ndarray | None = None
+    bias: np.ndarray | None = None
     sums: dict[str, np.ndarray] = field(default_factory=dict)
     unchanged: int = 0
 
@@ -73,6 +79,8 @@ class NewSamples:
         Samples of each class, the old ones included.
     total : int
         Samples of all classes, the old ones included.
+    class_sums : ClassSums or None
+        Of `normalised`, the old samples included, where GEN or NORM needs them.
     """
 
     x: np.ndarray
@@ -82,6 +90,7 @@ class NewSamples:
     known: int
     counts: np.ndarray
     total: int
+    class_sums: ClassSums | None = None
 
 
 @dataclass(frozen=True)
@@ -127,6 +136,7 @@ def _new_classes(before: Imprinted, new: NewSamples, settings: Settings) -> Impr
         np.concatenate([before.proxies, values]) if new.known else values,
         np.concatenate([before.labels, new.known + generated.labels]),
         ids,
+        bias=generated.bias,
         unchanged=len(before.proxies),
     )
 
@@ -143,7 +153,7 @@ def _means(before: Imprinted, new: NewSamples, settings: Settings) -> Imprinted:
     proxies = (sums / new.counts[:, None]).astype(np.float32)
     only_new = new.classes.min() >= new.known
     unchanged = new.known if only_new else 0
-    return Imprinted(proxies, np.arange(len(sums)), None, {"sums": sums}, unchanged)
+    return Imprinted(proxies, np.arange(len(sums)), sums={"sums": sums}, unchanged=unchanged)
 
 
 def _every_sample(before: Imprinted, new: NewSamples, settings: Settings) -> Imprinted:
@@ -185,7 +195,21 @@ def _from_sums(
         counts = _added(_sum(before, "counts", settings), counts)
     factor = factored(total, new.total, settings.ls_lambda)
     proxies = weights(sums, counts, factor).astype(np.float32)
-    return Imprinted(proxies, labels, None, {"gram": total, "sums": sums, "counts": counts})
+    return Imprinted(proxies, labels, sums={"gram": total, "sums": sums, "counts": counts})
+
+
+PENALTY = "penalty"
+
+
+def _ridge(before: Imprinted, new: NewSamples, settings: Settings) -> Imprinted:
+    """Ridge regression; the penalty is chosen once, from the samples of the first fit."""
+    if not new.known:
+        fitted = leave_one_out(new.normalised, new.classes)
+    else:
+        assert new.class_sums is not None
+        fitted = from_sums(new.class_sums, float(_sum(before, PENALTY, settings)))
+    sums = {PENALTY: np.array(fitted.penalty)}
+    return Imprinted(fitted.weights, np.arange(len(fitted.weights)), bias=fitted.bias, sums=sums)
 
 
 Update = Callable[[Imprinted, NewSamples, Settings], Imprinted]
@@ -195,7 +219,10 @@ UPDATES: dict[Callable[..., Any], Update] = {
     all_samples: _every_sample,
     least_squares: _least_squares,
     clustered_least_squares: _clustered,
+    ridge: _ridge,
 }
+# GENs whose proxies follow from the sums of the classes alone
+FROM_CLASS_SUMS = (ridge,)
 
 
 def _sum(before: Imprinted, name: str, settings: Settings) -> np.ndarray:
@@ -227,9 +254,19 @@ def joined(old: np.ndarray | None, new: np.ndarray) -> np.ndarray:
     return np.concatenate([old, new])
 
 
-def forget(before: Imprinted, stays: np.ndarray, gen: str) -> Imprinted:
-    """The proxies without those of some classes; stays: (C,) mask of the classes that remain."""
-    if GENERATORS.find(gen).sees_all_classes:
+def forget(
+    before: Imprinted, stays: np.ndarray, gen: str, class_sums: ClassSums | None
+) -> Imprinted:
+    """The proxies without those of some classes.
+
+    stays: (C,) mask of the classes that remain. class_sums: of these, where GEN or NORM needs them.
+    """
+    entry = GENERATORS.find(gen)
+    if entry.make in FROM_CLASS_SUMS and class_sums is not None:
+        fitted = from_sums(class_sums, float(before.sums[PENALTY]))
+        labels = np.arange(len(fitted.weights))
+        return Imprinted(fitted.weights, labels, bias=fitted.bias, sums=before.sums)
+    if entry.sees_all_classes:
         raise UserError(
             f"remove_classes: the proxies of GEN {gen} depend on the samples of all classes; fit again without them"
         )
@@ -238,5 +275,5 @@ def forget(before: Imprinted, stays: np.ndarray, gen: str) -> Imprinted:
         before.proxies[of_stays],
         (np.cumsum(stays) - 1)[before.labels[of_stays]],
         None if before.ids is None else before.ids[of_stays],
-        {name: array[stays] for name, array in before.sums.items()},
+        sums={name: array[stays] for name, array in before.sums.items()},
     )

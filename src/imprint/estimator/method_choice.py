@@ -1,4 +1,4 @@
-"""The method that a user names: a preset, and what replaces parts of it."""
+"""The method that a user names: `auto` or a preset, and what replaces parts of it."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ VOTES = ("m", "weighting")  # what only a vote of neighbours has
 
 @dataclass(frozen=True)
 class MethodChoice:
-    """A preset and the parameters of `ImprintingClassifier` that replace its own; None leaves one.
+    """Parameters of `ImprintingClassifier` that name a method; None leaves one.
 
     Attributes
     ----------
-    preset : str
-        A name of `imprint.method.presets.PRESETS`.
+    method : str or None
+        `auto`, or a name of `imprint.method.presets.PRESETS`.
     gen, norm_pre, norm_post, norm_inf, agg, distance, weighting : str or None
         As in `ImprintingClassifier`.
     k : str or None
@@ -29,7 +29,7 @@ class MethodChoice:
         Neighbours that vote.
     """
 
-    preset: str = "westerhoff"
+    method: str | None = None
     gen: str | None = None
     k: str | None = None
     norm_pre: str | None = None
@@ -43,8 +43,6 @@ class MethodChoice:
     def classifier(self, **parameters: Any) -> ImprintingClassifier:
         """The classifier, unfitted.
 
-        A GEN in place of one that leaves no choice of k gets the usual k.
-
         Parameters
         ----------
         **parameters
@@ -56,29 +54,30 @@ class MethodChoice:
             If a name is unknown, or a parameter has no effect on the method.
         """
         from imprint.estimator.classifier import ImprintingClassifier
-        from imprint.method.configuration import MNN
+        from imprint.estimator.parameters import CHOICES, resolve
+        from imprint.method.configuration import LOGSUMEXP, MNN
         from imprint.method.generate import GENERATORS
-        from imprint.method.normalize import NORMS
+        from imprint.method.normalize import chain
 
-        changes = {
-            name: value
-            for name, value in vars(self).items()
-            if name != "preset" and value is not None
+        named: dict[str, Any] = {
+            name: value for name, value in vars(self).items() if value is not None
         }
-        if "k" in changes:
-            changes["k"] = _parse_k(changes["k"])
-        classifier = ImprintingClassifier.preset(self.preset, **changes, **parameters)
-        norm = NORMS.get(classifier.norm_post)
-        if not (norm and norm.needs_fm_classifier):  # which comes with the embeddings
+        if "k" in named:
+            named["k"] = _parse_k(named["k"])
+        classifier = ImprintingClassifier(**named, **parameters)
+        parts = resolve(classifier.method, {name: getattr(classifier, name) for name in CHOICES})
+        if parts is None:
             classifier.check_parameters()
-        takes_k = GENERATORS.find(classifier.gen).takes_k
-        if "k" in changes and not takes_k and classifier.k != 1:
+            return classifier
+        # what needs the FM's own classifier gets it with the embeddings
+        if not chain(parts["norm_post"]).needs_fm_classifier:
+            classifier.check_parameters()
+        if "k" in named and named["k"] != 1 and not GENERATORS.find(parts["gen"]).takes_k:
             raise UserError(
-                f"k {classifier.k}: GEN {classifier.gen} leaves no choice of k; choose another GEN"
+                f"k {named['k']}: GEN {parts['gen']} leaves no choice of k; choose another GEN"
             )
-        if "gen" in changes and "k" not in changes and takes_k and classifier.k == 1:
-            classifier.set_params(k=ImprintingClassifier().k)
-        unused = [name for name in VOTES if name in changes and classifier.agg != MNN]
+        has = {MNN: VOTES, LOGSUMEXP: ("weighting",)}.get(parts["agg"], ())
+        unused = [name for name in VOTES if name in named and name not in has]
         if unused:
             raise UserError(
                 f"{' and '.join(unused)}: only neighbours that vote have that; choose agg {MNN}"

@@ -12,13 +12,22 @@ import sklearn
 
 from imprint.errors import UserError
 from imprint.estimator.incremental import Imprinted
+from imprint.method.class_sums import ClassSums
 from imprint.method.configuration import UNIT_LENGTH, Auto, Configuration, Every, Fixed
 from imprint.method.generate import GENERATORS
+from imprint.method.normalize import FittedNorms
 from imprint.store.heads import Head, fm_identity, ids_as_bytes, read_head, write_head
 from imprint.version import __version__
 
 SAMPLE_IDS = "sample_ids"
-SAVED_ATTRIBUTES = ("classes_", "class_counts_", "n_samples_seen_", "k_", "seed_")
+SAVED_ATTRIBUTES = (
+    "classes_",
+    "class_counts_",
+    "n_samples_seen_",
+    "k_",
+    "seed_",
+    "inverse_temperature_",
+)
 
 
 @dataclass(frozen=True)
@@ -35,12 +44,18 @@ class SavedClassifier:
         Fitted attributes; when saved those of `SAVED_ATTRIBUTES`, when loaded also `n_features_in_` and `fm_`.
     imprinted : Imprinted
         Its proxies, and what adding classes needs.
+    norms : FittedNorms
+        What its NORMs learnt.
+    class_sums : ClassSums or None
+        The sums of the training embeddings, where adding classes needs them.
     """
 
     configuration: Configuration
     parameters: dict[str, Any]
     attributes: dict[str, Any]
     imprinted: Imprinted
+    norms: FittedNorms
+    class_sums: ClassSums | None
 
 
 def save_classifier(
@@ -50,6 +65,7 @@ def save_classifier(
     configuration, attributes = classifier.configuration, classifier.attributes
     parameters = {**classifier.parameters, "fm_classifier": None}  # it is among the arrays
     samples = GENERATORS[configuration.gen].samples
+    temperature = attributes["inverse_temperature_"]
     description = {
         "configuration": configuration.as_dict(),
         "unit": samples and configuration.norm_pre == UNIT_LENGTH,
@@ -60,6 +76,7 @@ def save_classifier(
         "samples": attributes["n_samples_seen_"],
         "k": attributes["k_"],
         "seed": attributes["seed_"],
+        "inverse_temperature": temperature,
         "fm": fm_identity(fm),
         "versions": {
             "imprint": __version__,
@@ -69,10 +86,21 @@ def save_classifier(
     }
     imprinted = classifier.imprinted
     state = dict(imprinted.sums)
+    if classifier.class_sums is not None:
+        state |= classifier.class_sums.arrays()
     if imprinted.ids is not None:
         state[SAMPLE_IDS] = ids_as_bytes(imprinted.ids)
     fm_classifier = classifier.parameters["fm_classifier"]
-    write_head(path, Head(imprinted.proxies, imprinted.labels, description, fm_classifier, state))
+    head = Head(
+        imprinted.proxies,
+        imprinted.labels,
+        description,
+        fm_classifier,
+        state,
+        imprinted.bias,
+        classifier.norms.state(),
+    )
+    write_head(path, head)
 
 
 def load_classifier(path: str | Path, fm: Any) -> SavedClassifier:
@@ -106,16 +134,22 @@ def load_classifier(path: str | Path, fm: Any) -> SavedClassifier:
         "n_features_in_": head.proxies.shape[1],
         "k_": description.get("k", of_workflow),
         "seed_": description["seed"],
+        "inverse_temperature_": description.get("inverse_temperature"),
         "fm_": description["fm"],
     }
+    class_sums = ClassSums.from_arrays(state)
+    if class_sums is not None:
+        state = {name: array for name, array in state.items() if name not in class_sums.arrays()}
     imprinted = Imprinted(
         head.proxies,
         head.labels,
         None if ids is None else np.array(json.loads(ids.tobytes())),
+        head.bias,
         state,
     )
     parameters = {**parameters, "fm_classifier": head.fm_classifier}
-    return SavedClassifier(configuration, parameters, attributes, imprinted)
+    norms = FittedNorms.from_state(head.norms)
+    return SavedClassifier(configuration, parameters, attributes, imprinted, norms, class_sums)
 
 
 def constructor_arguments(configuration: Configuration) -> dict[str, Any]:

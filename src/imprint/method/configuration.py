@@ -67,17 +67,19 @@ def parse_k(value: object) -> K:
     return Fixed(k)
 
 
-MAX, MNN = AGGREGATIONS = ("max", "mnn")
-UNIFORM, BY_DISTANCE = WEIGHTINGS = ("uniform", "distance")
+MAX, MNN, LOGSUMEXP = AGGREGATIONS = ("max", "mnn", "logsumexp")
+UNIFORM, BY_DISTANCE, EXPONENTIAL = "uniform", "distance", "exponential"  # weightings of votes
 IDENTITY, UNIT_LENGTH = "none", "l2"  # the NORMs that only scale rows
 INNER_PRODUCT = "inner_product"  # what `max` takes without a distance
-DEFAULT_DISTANCE = {MAX: INNER_PRODUCT, MNN: "euclidean"}
+DEFAULT_DISTANCE = {MAX: INNER_PRODUCT, MNN: "euclidean", LOGSUMEXP: INNER_PRODUCT}
+DEFAULT_WEIGHTING = {MAX: None, MNN: UNIFORM, LOGSUMEXP: EXPONENTIAL}
 
 
 class Scoring(NamedTuple):
     """How the proxies of one set are used: NORMpost, NORMinf and AGG with its distance.
 
-    `max` has weighting and m None; with a distance it is `mnn` with m = 1.
+    `max` has weighting and m None; with a distance it is `mnn` with m = 1. `logsumexp` has m None, and the temperature in its
+    weighting.
     """
 
     norm_post: str
@@ -93,9 +95,9 @@ class Scoring(NamedTuple):
         return self.m or 1
 
     @property
-    def weighs_by_distance(self) -> bool:
-        """Whether votes count by the inverse of the distance."""
-        return self.weighting == BY_DISTANCE
+    def weighs_votes(self) -> bool:
+        """Whether some votes count more than others."""
+        return self.neighbours > 1 and self.weighting not in (None, UNIFORM)
 
     @property
     def is_best_product(self) -> bool:
@@ -103,9 +105,14 @@ class Scoring(NamedTuple):
         return self.agg == MAX and self.distance == INNER_PRODUCT
 
     @property
+    def sums_all(self) -> bool:
+        """Whether all proxies of a class count, and not the nearest."""
+        return self.agg == LOGSUMEXP
+
+    @property
     def is_nearest(self) -> bool:
         """Whether it is the 1-nearest-proxy rule under one of its two names: `max` with a distance, `mnn` with m = 1."""
-        return self.neighbours == 1 and not self.is_best_product
+        return self.neighbours == 1 and not self.is_best_product and not self.sums_all
 
 
 class Configuration(NamedTuple):
@@ -115,6 +122,22 @@ class Configuration(NamedTuple):
     gen: str
     k: K
     scoring: Scoring
+
+    @property
+    def text(self) -> str:
+        """The method in a few words.
+
+        Examples
+        --------
+        >>> Configuration("l2", "kmeans", Fixed(5), Scoring("whiten+l2", "l2", "max", "inner_product")).text
+        'kmeans k=5, NORM l2/whiten+l2/l2, max inner_product'
+        """
+        s = self.scoring
+        k = "" if self.k in (Fixed(1), Every()) else f" k={self.k.label}"
+        votes = "" if s.m is None else f", m={s.m}"
+        votes += "" if s.weighting is None else f" {s.weighting}"
+        norms = "/".join((self.norm_pre, s.norm_post, s.norm_inf))
+        return f"{self.gen}{k}, NORM {norms}, {s.agg} {s.distance}{votes}"
 
     def as_dict(self) -> dict[str, str | int | None]:
         """The fields by name in the order of `FIELDS`, k as its label: what JSON holds.

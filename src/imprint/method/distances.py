@@ -22,10 +22,8 @@ import numpy as np
 from imprint.registry import Registry
 
 if TYPE_CHECKING:
-    import torch
     from numpy.typing import NDArray
 
-TINY = 1e-10  # added to a distance before its inverse becomes a weight
 # the squared length of the proxies' mean, in mean squared distances to it, from which on it is taken off
 FAR = 100
 NEAR = 1e-2  # relative distance below which float32 has lost its digits
@@ -39,12 +37,9 @@ class Block:
     ----------
     fill : callable
         `fill(x, proxies, out)` writes minus the distances of x (n, D) to proxies (q, D) into out (n, q).
-    on_device : callable or None
-        The same on torch tensors, (x, proxies) to minus the distances; without it the processor computes them.
     """
 
     fill: Callable[[np.ndarray, np.ndarray, np.ndarray], None]
-    on_device: Callable[[torch.Tensor, torch.Tensor], torch.Tensor] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,11 +56,13 @@ class Columns:
 class Proxies:
     """Proxies of one set after NORMpost: `columns` (P, D) times `scale` (P,).
 
-    NORMpost = l2 is kept as a scale, so that the columns, and every product with them, are shared with `none`.
+    NORMpost = l2 is kept as a scale, so that the columns, and every product with them, are shared with `none`. `bias`
+    (P,), if there is one, is added to the inner products.
     """
 
     columns: Columns
     scale: np.ndarray
+    bias: np.ndarray | None = None
 
     @cached_property
     def squares(self) -> np.ndarray:
@@ -303,8 +300,11 @@ def _directly(proxies: Proxies, queries: Queries, block: Block) -> Ranking:
 
 @_of_the_library("inner_product", weighs_votes=False, linear=LinearForm())
 def inner_product(proxies: Proxies, queries: Queries) -> Ranking:
-    """The largest <p, x> is nearest. It is no distance, so votes cannot be weighted by it."""
-    return Ranking(proxies.columns, proxies.scale, None, False, None)
+    """The largest <p, x>, plus the bias of p if it has one, is nearest. It is no distance, so votes cannot be weighted by it."""
+    if proxies.bias is None:
+        return Ranking(proxies.columns, proxies.scale, None, False, None)
+    offset = (-proxies.bias).astype(np.float32)
+    return Ranking(proxies.columns, proxies.scale, offset, queries.l2, None)
 
 
 @_of_the_library("cosine", linear=LinearForm(unit=True), similarity=lambda distances: 1 - distances)
@@ -436,13 +436,7 @@ def _fill_manhattan(x: np.ndarray, proxies: np.ndarray, out: np.ndarray) -> None
     manhattan(x, proxies, out)
 
 
-def _manhattan_on_device(x: torch.Tensor, proxies: torch.Tensor) -> torch.Tensor:
-    import torch
-
-    return -torch.cdist(x, proxies, p=1)
-
-
-MANHATTAN = Block(_fill_manhattan, _manhattan_on_device)
+MANHATTAN = Block(_fill_manhattan)
 
 
 @_of_the_library("manhattan", shares_product=False)

@@ -15,38 +15,22 @@ from typing import Any
 
 import numpy as np
 
-from imprint.method.configuration import IDENTITY, UNIT_LENGTH, Scoring
-from imprint.method.distances import DISTANCES, TINY, Columns, Proxies, Queries, Ranking
+from imprint.method.class_scores import class_scores
+from imprint.method.configuration import UNIT_LENGTH, Scoring
+from imprint.method.distances import DISTANCES, Columns, Proxies, Ranking
 from imprint.method.metrics import Scores, scores
 from imprint.method.nearest import Search, nearest
-from imprint.method.normalize import NORMS, apply, apply_to_proxies, l2
-
-MEMORY = 512 * 2**20  # bytes for products and neighbours, unless the caller says otherwise
-
-
-@dataclass(frozen=True, eq=False)
-class Candidate:
-    """One proxy set and the scorings asked of it.
-
-    Attributes
-    ----------
-    values : ndarray of shape (P, D)
-        Proxies, float32.
-    labels : ndarray of shape (P,)
-        Their classes, ascending.
-    scorings : tuple of Scoring
-        What is asked of them.
-    unit : bool, default=False
-        Whether the proxies are `values` divided by their lengths, as samples are after NORMpre = l2.
-    key : hashable, optional
-        Names `values`: candidates of one key have the same values and share products with them.
-    """
-
-    values: np.ndarray
-    labels: np.ndarray
-    scorings: tuple[Scoring, ...]
-    unit: bool = False
-    key: Hashable = None
+from imprint.method.normalize import chain
+from imprint.method.scoring import (
+    MEMORY,
+    Candidate,
+    Embeddings,
+    Space,
+    normalised_proxies,
+    post_of,
+    space_of,
+)
+from imprint.method.weightings import vote_weights
 
 
 @dataclass
@@ -92,17 +76,6 @@ class _Request:
     def key(self) -> Hashable:
         """Names the values of the candidate's proxies."""
         return self.index if self.candidate.key is None else (self.candidate.key,)
-
-
-@dataclass
-class _Embeddings:
-    """The test embeddings that products are taken of: as they are, or after a NORMinf that does not only scale them."""
-
-    x: np.ndarray
-
-    def __post_init__(self) -> None:
-        self.lengths = np.linalg.norm(self.x, axis=1)
-        self.scaled = {l2: Queries(self.x, self.lengths, l2) for l2 in (False, True)}
 
 
 def evaluate(
@@ -188,36 +161,61 @@ def predict(
     x = np.ascontiguousarray(x, np.float32)
     effort = effort if effort is not None else Effort()
     effort.configurations += sum(len(c.scorings) for c in candidates)
-    as_they_are = _Embeddings(x)
-    for norm, asked in _by_embeddings(candidates).items():
-        embeddings = as_they_are
-        if norm is not None:
-            embeddings = _Embeddings(np.ascontiguousarray(apply(norm, x), np.float32))
+    yield from _sums(x, classes, candidates, fm_classifier, effort)
+    as_they_are = Embeddings(x)
+    for space, asked in _by_space(candidates).items():
+        embeddings = as_they_are if space is None else space.map(x)
         for requests in _portions(asked, memory):
             searches = _rankings(requests, embeddings, fm_classifier)
             effort.rankings += len(searches)
             columns = {search.ranking.columns for search in searches}
             effort.flop += 2 * x.size * sum(map(len, columns))
-            for search, neighbours, products in nearest(
-                embeddings.x, embeddings.lengths, searches, memory, device
-            ):
+            for search, neighbours, products in _nearest(embeddings, searches, memory, device):
                 assert isinstance(search, _Shared)
                 for users, predicted in _votes(search, neighbours, products, classes):
                     effort.predictions += 1
                     yield users, predicted
 
 
-def _by_embeddings(candidates: Sequence[Candidate]) -> dict[str | None, list[_Request]]:
-    """Requests by the NORMinf that needs embeddings of its own; None for those that only scale rows."""
-    by_norm: dict[str | None, list[_Request]] = {None: []}
+def _sums(
+    x: np.ndarray,
+    classes: int,
+    candidates: Sequence[Candidate],
+    fm_classifier: np.ndarray | None,
+    effort: Effort,
+) -> Iterator[tuple[list[tuple[int, Scoring]], np.ndarray]]:
+    """Predictions of scorings in which all proxies count, one by one."""
     for index, candidate in enumerate(candidates):
-        scorings: dict[str | None, list[Scoring]] = {}
         for scoring in candidate.scorings:
-            norm = None if NORMS.find(scoring.norm_inf).scale else scoring.norm_inf
-            scorings.setdefault(norm, []).append(scoring)
-        for norm, group in scorings.items():
-            by_norm.setdefault(norm, []).append(_Request(index, candidate, group))
-    return by_norm
+            if scoring.sums_all:
+                scores = class_scores(x, candidate.asked((scoring,)), classes, fm_classifier)
+                effort.predictions += 1
+                effort.flop += 2 * len(x) * candidate.values.size
+                yield [(index, scoring)], scores.argmax(axis=1)
+
+
+def _nearest(
+    embeddings: Embeddings, searches: list[_Shared], memory: int, device: str
+) -> Iterator[tuple[Search, np.ndarray, np.ndarray]]:
+    if device == "cpu":
+        return nearest(embeddings.x, embeddings.lengths, searches, memory)
+    from imprint.method.nearest_on_device import nearest_on_device
+
+    return nearest_on_device(embeddings.x, embeddings.lengths, searches, memory, device)
+
+
+def _by_space(candidates: Sequence[Candidate]) -> dict[Space | None, list[_Request]]:
+    """Requests by the space that test embeddings are mapped to for them."""
+    by_space: dict[Space | None, list[_Request]] = {None: []}
+    for index, candidate in enumerate(candidates):
+        scorings: dict[Space | None, list[Scoring]] = {}
+        for scoring in candidate.scorings:
+            if scoring.sums_all:
+                continue
+            scorings.setdefault(space_of(candidate, scoring), []).append(scoring)
+        for space, group in scorings.items():
+            by_space.setdefault(space, []).append(_Request(index, candidate, group))
+    return by_space
 
 
 def _portions(asked: Iterable[_Request], memory: int) -> Iterator[list[_Request]]:
@@ -227,8 +225,8 @@ def _portions(asked: Iterable[_Request], memory: int) -> Iterator[list[_Request]
         candidate = request.candidate
         by_product: dict[Hashable, list[Scoring]] = {}
         for scoring in request.scorings:
-            post = _post(candidate, scoring)
-            scaled = NORMS.find(post).scale is not None
+            post = post_of(candidate, scoring)
+            scaled = chain(post).only_scales
             of_columns = None if scaled else (post, candidate.unit)
             own = not DISTANCES.find(scoring.distance).shares_product
             product = (scoring.distance, post) if own else None
@@ -250,13 +248,8 @@ def _portions(asked: Iterable[_Request], memory: int) -> Iterator[list[_Request]
         yield portion
 
 
-def _post(candidate: Candidate, scoring: Scoring) -> str:
-    """NORMpost; for proxies of unit length `none` is `l2`, which keeps them as a scale."""
-    return UNIT_LENGTH if candidate.unit and scoring.norm_post == IDENTITY else scoring.norm_post
-
-
 def _rankings(
-    requests: list[_Request], embeddings: _Embeddings, fm_classifier: np.ndarray | None
+    requests: list[_Request], embeddings: Embeddings, fm_classifier: np.ndarray | None
 ) -> list[_Shared]:
     """The distinct rankings that the requests need."""
     searches: dict[Hashable, _Shared] = {}
@@ -267,12 +260,13 @@ def _rankings(
         candidate = request.candidate
         raw = columns.setdefault(request.key, Columns(candidate.values))
         for scoring in request.scorings:
-            post = _post(candidate, scoring)
+            post = post_of(candidate, scoring)
             unit = candidate.unit and post != UNIT_LENGTH
-            name = (request.key, unit, post)
+            learnt = (candidate.norms, candidate.norm_pre) if chain(post).fitted else None
+            name = (request.key, unit, post, learnt, candidate.bias is None)
             if name not in normalised:
-                normalised[name] = _normalised(raw, candidate, post, fm_classifier)
-            queries = embeddings.scaled[scoring.norm_inf == UNIT_LENGTH]
+                normalised[name] = normalised_proxies(raw, candidate, post, fm_classifier)
+            queries = embeddings.queries(scoring)
             ranking_name = (name, queries.l2, scoring.distance)
             if ranking_name not in rankings:
                 rank = DISTANCES.find(scoring.distance).rank
@@ -286,83 +280,6 @@ def _rankings(
     return list(searches.values())
 
 
-def _normalised(
-    raw: Columns, candidate: Candidate, norm: str, fm_classifier: np.ndarray | None
-) -> Proxies:
-    """Proxies after NORMpost; a NORM that only scales rows is kept as a scale on the columns."""
-    scale = NORMS.find(norm).scale
-    if scale is not None:
-        factors = scale(candidate.values)
-        if factors is None:
-            factors = np.ones(len(candidate.values))
-        return Proxies(raw, factors.astype(np.float32))
-    values = l2(candidate.values) if candidate.unit else candidate.values
-    columns = np.ascontiguousarray(
-        apply_to_proxies(norm, values, candidate.labels, fm_classifier), np.float32
-    )
-    return Proxies(Columns(columns), np.ones(len(columns), np.float32))
-
-
-def ranking(
-    x: np.ndarray, candidate: Candidate, scoring: Scoring, fm_classifier: np.ndarray | None = None
-) -> tuple[Ranking, Queries]:
-    """How one scoring ranks the proxies of one candidate for the embeddings x (n, D), and these after NORMinf.
-
-    A NORMinf that only scales rows is kept as the scale of the queries.
-    """
-    if not NORMS.find(scoring.norm_inf).scale:
-        x = np.ascontiguousarray(apply(scoring.norm_inf, x), np.float32)
-    queries = Queries(x, np.linalg.norm(x, axis=1), scoring.norm_inf == UNIT_LENGTH)
-    proxies = _normalised(
-        Columns(candidate.values), candidate, _post(candidate, scoring), fm_classifier
-    )
-    return DISTANCES.find(scoring.distance).rank(proxies, queries), queries
-
-
-@dataclass(frozen=True)
-class Neighbours:
-    """The m nearest proxies of n embeddings, nearest first; all (n, m).
-
-    Attributes
-    ----------
-    numbers : ndarray
-        Which proxies they are.
-    similarities : ndarray
-        How near they are, larger is nearer: the inner product, the cosine, or minus the distance.
-    distances : ndarray or None
-        Their distances; None for the inner product, which is none.
-    """
-
-    numbers: np.ndarray
-    similarities: np.ndarray
-    distances: np.ndarray | None
-
-
-def nearest_proxies(
-    x: np.ndarray,
-    candidate: Candidate,
-    m: int,
-    fm_classifier: np.ndarray | None = None,
-) -> Neighbours:
-    """The m proxies of a candidate nearest to each embedding of x (n, D), by its first scoring."""
-    scoring = candidate.scorings[0]
-    how, queries = ranking(np.ascontiguousarray(x, np.float32), candidate, scoring, fm_classifier)
-    search = Search(how, min(m, len(candidate.labels)))
-    ((_, numbers, products),) = nearest(queries.x, queries.lengths, [search], MEMORY)
-    return measured(how, queries, scoring.distance, numbers, products)
-
-
-def measured(
-    how: Ranking, queries: Queries, distance: str, numbers: np.ndarray, products: np.ndarray
-) -> Neighbours:
-    """Proxies (n, m) with known products with the queries, and how near they are."""
-    if how.measure is None:
-        return Neighbours(numbers, products * how.scale[numbers] * queries.scale[:, None], None)
-    distances = how.measure(slice(0, len(numbers)), numbers, products)
-    similarities = DISTANCES.find(distance).similarity(distances)
-    return Neighbours(numbers, similarities.astype(np.float32, copy=False), distances)
-
-
 def _votes(
     search: _Shared, neighbours: np.ndarray, products: np.ndarray, classes: int
 ) -> Iterator[tuple[list[tuple[int, Scoring]], np.ndarray]]:
@@ -370,23 +287,25 @@ def _votes(
     from imprint.method.kernels import vote
 
     labels = search.labels[neighbours]
-    # by the ranking whose distances weigh the votes, None where all count the same; then by m
-    ballots: dict[Ranking | None, dict[int, list[tuple[int, Scoring]]]] = {}
+    # by the ranking whose distances weigh the votes and how, None where all count the same; then by m
+    ballots: dict[tuple[Ranking, str] | None, dict[int, list[tuple[int, Scoring]]]] = {}
     for index, scoring, ranking in search.users:
         m = min(scoring.neighbours, search.most)
-        weighted = scoring.weighs_by_distance and m > 1  # one voter wins with any weight
-        ballot = ballots.setdefault(ranking if weighted else None, {})
+        weighing = None
+        if scoring.weighs_votes and m > 1:  # one voter wins with any weight
+            assert scoring.weighting is not None
+            weighing = (ranking, scoring.weighting)
+        ballot = ballots.setdefault(weighing, {})
         ballot.setdefault(m, []).append((index, scoring))
     for weighing, users in ballots.items():
         ms = np.array(sorted(users))
         most = ms[-1]
         weights = np.ones((1, most))
         if weighing is not None:
-            assert weighing.measure is not None
-            distances = weighing.measure(
-                slice(0, len(labels)), neighbours[:, :most], products[:, :most]
-            )
-            weights = 1 / (distances.astype(np.float64) + TINY)
+            how, weighting = weighing
+            assert how.measure is not None
+            distances = how.measure(slice(0, len(labels)), neighbours[:, :most], products[:, :most])
+            weights = np.ascontiguousarray(vote_weights(weighting, distances))
         first = np.ascontiguousarray(
             labels[:, :most]
         )  # of one layout, so that the loop is compiled once

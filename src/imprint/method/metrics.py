@@ -68,3 +68,53 @@ def scores(y: np.ndarray, predicted: np.ndarray, classes: int) -> Scores:
         macro_f1=float(np.nanmean(f1)),
         class_f1=tuple(f1.tolist()),
     )
+
+
+def top_accuracy(class_scores: np.ndarray, y: np.ndarray, count: int) -> float:
+    """Share of samples whose class is among the `count` with the largest scores.
+
+    Parameters
+    ----------
+    class_scores : ndarray of shape (n, C)
+        Scores of the classes; of equal ones the first counts as larger.
+    y : ndarray of shape (n,)
+        Labels in [0, C).
+    count : int
+        How many classes count, all of them if there are fewer.
+
+    Examples
+    --------
+    >>> top_accuracy(np.array([[3, 2, 1], [3, 2, 1]]), np.array([1, 2]), 2)
+    0.5
+    """
+    best = np.argsort(-class_scores, axis=1, kind="stable")[:, :count]
+    return float((best == y[:, None]).any(axis=1).mean())
+
+
+def log_loss(probabilities: np.ndarray, y: np.ndarray) -> float:
+    """Mean of -log p of the true class. probabilities: (n, C). y: (n,) labels in [0, C)."""
+    of_true = probabilities[np.arange(len(y)), y]
+    return float(-np.log(np.maximum(of_true, np.finfo(float).tiny)).mean())
+
+
+def calibration_error(probabilities: np.ndarray, y: np.ndarray, bins: int = 15) -> float:
+    """Expected calibration error: how far confidence and accuracy are apart, over bins of confidence (Guo et al. 2017).
+
+    Parameters
+    ----------
+    probabilities : ndarray of shape (n, C)
+        Rows sum to 1.
+    y : ndarray of shape (n,)
+        Labels in [0, C).
+    bins : int, default=15
+        Bins of equal width.
+
+    Examples
+    --------
+    >>> calibration_error(np.array([[0.5, 0.5], [0.5, 0.5]]), np.array([0, 1]))
+    0.0
+    """
+    confidence, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == y
+    bin_of = np.minimum((confidence * bins).astype(int), bins - 1)
+    gaps = np.bincount(bin_of, confidence - right, minlength=bins)
+    return float(np.abs(gaps).sum() / len(y))

@@ -1,21 +1,18 @@
 """The nearest proxies of every test embedding, for many rankings at once, in blocks of bounded memory.
 
-Proxies of many sets lie side by side in one product; each ranking then picks its nearest from its own columns. On
-the CPU the product is numpy's and the picking a compiled loop; elsewhere both are torch's.
+Proxies of many sets lie side by side in one product; each ranking then picks its nearest from its own columns. The
+product is numpy's and the picking a compiled loop; `nearest_on_device` is the same with torch.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from imprint.method.distances import Block, Columns, Queries, Ranking
-
-if TYPE_CHECKING:
-    import torch
 
 # columns of one product: enough for the speed of the matrix product, few enough for the cache
 BLOCK = 4096
@@ -34,7 +31,7 @@ class Search:
 
 
 @dataclass
-class _Matrix:
+class Matrix:
     """Proxies as the columns of one product, and the searches that it serves."""
 
     columns: Columns
@@ -42,23 +39,24 @@ class _Matrix:
 
 
 @dataclass
-class _Pack:
+class Pack:
     """Matrices that are multiplied with the same queries; `queries` and `block` as in `Ranking`."""
 
     queries: Queries | None
     block: Block | None
-    matrices: list[_Matrix] = field(default_factory=list)
+    matrices: list[Matrix] = field(default_factory=list)
     bytes: int = 0
 
     @property
     def searches(self) -> list[Search]:
+        """The searches of all matrices."""
         return [search for matrix in self.matrices for search in matrix.searches]
 
 
-class _Run(NamedTuple):
+class Run(NamedTuple):
     """Columns first..last of a matrix within one product."""
 
-    matrix: _Matrix
+    matrix: Matrix
     first: int
     last: int
 
@@ -68,7 +66,6 @@ def nearest(
     lengths: np.ndarray,
     searches: Iterable[Search],
     memory: int,
-    device: str = "cpu",
 ) -> Iterator[tuple[Search, np.ndarray, np.ndarray]]:
     """Find the nearest proxies of every row.
 
@@ -82,8 +79,6 @@ def nearest(
         What is searched for.
     memory : int
         Bytes for products and neighbours.
-    device : str, default="cpu"
-        "cpu", or a device of torch.
 
     Yields
     ------
@@ -91,41 +86,38 @@ def nearest(
         The numbers (n, most) of the nearest proxies of each row, nearest first, and their products.
     """
     lengths = np.where(lengths > 0, lengths, 1)  # a zero embedding has no direction, but distances
-    for pack in _packs(searches, len(x), memory // 2):
-        if device == "cpu":
-            yield from _on_cpu(x, lengths, pack, memory // 2)
-        else:
-            yield from _with_torch(x, lengths, pack, memory // 2, device)
+    for pack in packs(searches, len(x), memory // 2):
+        yield from _on_cpu(x, lengths, pack, memory // 2)
 
 
-def _packs(searches: Iterable[Search], n: int, memory: int) -> Iterator[_Pack]:
+def packs(searches: Iterable[Search], n: int, memory: int) -> Iterator[Pack]:
     """Matrices of proxies, together as far as their rankings' neighbours (12 bytes each) fit in memory."""
-    matrices: dict[tuple[Columns, Queries | None, Block | None], _Matrix] = {}
+    matrices: dict[tuple[Columns, Queries | None, Block | None], Matrix] = {}
     for search in searches:
         ranking = search.ranking
         name = (ranking.columns, ranking.queries, ranking.block)
-        matrices.setdefault(name, _Matrix(ranking.columns)).searches.append(search)
-    packs: dict[tuple[Queries | None, Block | None], _Pack] = {}
+        matrices.setdefault(name, Matrix(ranking.columns)).searches.append(search)
+    packs: dict[tuple[Queries | None, Block | None], Pack] = {}
     for (_, queries, block), matrix in matrices.items():
         need = sum(12 * n * search.most for search in matrix.searches)
-        pack = packs.setdefault((queries, block), _Pack(queries, block))
+        pack = packs.setdefault((queries, block), Pack(queries, block))
         if pack.matrices and pack.bytes + need > memory:
             yield pack
-            pack = packs[queries, block] = _Pack(queries, block)
+            pack = packs[queries, block] = Pack(queries, block)
         pack.matrices.append(matrix)
         pack.bytes += need
     yield from packs.values()
 
 
-def _products(pack: _Pack) -> Iterator[list[_Run]]:
+def products_of(pack: Pack) -> Iterator[list[Run]]:
     """Runs of columns that make one product of at most BLOCK columns."""
-    runs: list[_Run] = []
+    runs: list[Run] = []
     free = BLOCK
     for matrix in pack.matrices:
         first = 0
         while first < len(matrix.columns):
             last = min(len(matrix.columns), first + free)
-            runs.append(_Run(matrix, first, last))
+            runs.append(Run(matrix, first, last))
             free -= last - first
             first = last
             if free == 0:
@@ -135,13 +127,19 @@ def _products(pack: _Pack) -> Iterator[list[_Run]]:
         yield runs
 
 
-def _side_by_side(runs: list[_Run]) -> np.ndarray:
+def side_by_side(runs: list[Run]) -> np.ndarray:
+    """The columns of runs as one matrix."""
     columns = [run.matrix.columns.values[run.first : run.last] for run in runs]
     return columns[0] if len(columns) == 1 else np.concatenate(columns)
 
 
+def block_height(n: int, columns: int, memory: int) -> int:
+    """Rows of one block of products: few enough for the memory (bytes) and the cache."""
+    return max(1, min(n, memory // (4 * columns), 2**22 // columns))
+
+
 def _on_cpu(
-    x: np.ndarray, lengths: np.ndarray, pack: _Pack, memory: int
+    x: np.ndarray, lengths: np.ndarray, pack: Pack, memory: int
 ) -> Iterator[tuple[Search, np.ndarray, np.ndarray]]:
     from imprint.method.kernels import select
 
@@ -159,9 +157,9 @@ def _on_cpu(
             np.zeros(shape, np.int32),
             np.zeros(shape, np.float32),
         )
-    for runs in _products(pack):
-        columns = _side_by_side(runs)
-        height = max(1, min(n, memory // (4 * len(columns)), 2**22 // len(columns)))
+    for runs in products_of(pack):
+        columns = side_by_side(runs)
+        height = block_height(n, len(columns), memory)
         buffer = np.empty((height, len(columns)), np.float32)
         for top in range(0, n, height):
             rows = slice(top, min(top + height, n))
@@ -185,65 +183,3 @@ def _on_cpu(
     for search in pack.searches:
         _, neighbours, values = best.pop(search)
         yield search, neighbours, values
-
-
-def _with_torch(
-    x: np.ndarray, lengths: np.ndarray, pack: _Pack, memory: int, device: str
-) -> Iterator[tuple[Search, np.ndarray, np.ndarray]]:
-    """As `_on_cpu`. Proxies whose keys are equal may come in another order, and products round otherwise."""
-    import torch
-
-    def upload(array: np.ndarray) -> torch.Tensor:
-        return torch.from_numpy(np.ascontiguousarray(array, np.float32)).to(device)
-
-    n = len(x)
-    x = x if pack.queries is None else pack.queries.values
-    queries = upload(x)
-    size = upload(lengths)[:, None]
-    scales, offsets, best = {}, {}, {}
-    for search in pack.searches:
-        shape, ranking = (n, search.most), search.ranking
-        scales[search] = upload(ranking.scale)
-        offsets[search] = None if ranking.offset is None else upload(ranking.offset)
-        best[search] = [
-            torch.full(shape, torch.inf, device=device),
-            torch.zeros(shape, dtype=torch.long, device=device),
-            torch.zeros(shape, device=device),
-        ]
-    for runs in _products(pack):
-        columns = _side_by_side(runs)
-        on_device = upload(columns)
-        height = max(1, min(n, memory // (12 * len(columns))))
-        for top in range(0, n, height):
-            rows = slice(top, min(top + height, n))
-            if pack.block is None:
-                products = queries[rows] @ on_device.T
-            elif pack.block.on_device:
-                products = pack.block.on_device(queries[rows], on_device)
-            else:
-                distances = np.empty((rows.stop - top, len(columns)), np.float32)
-                pack.block.fill(np.ascontiguousarray(x[rows]), columns, distances)
-                products = upload(distances)
-            start = 0
-            for matrix, first, last in runs:
-                of_matrix = products[:, start : start + last - first]
-                start += last - first
-                for search in matrix.searches:
-                    keys = -scales[search][first:last] * of_matrix
-                    offset = offsets[search]
-                    if offset is not None:
-                        keys += offset[first:last] * (
-                            size[rows] if search.ranking.times_length else 1
-                        )
-                    smallest, at = keys.topk(min(search.most, last - first), largest=False)
-                    new = (smallest, at + first, of_matrix.gather(1, at))
-                    merged = [
-                        torch.cat([old[rows], more], dim=1)
-                        for old, more in zip(best[search], new, strict=True)
-                    ]
-                    order = merged[0].argsort(dim=1, stable=True)[:, : search.most]
-                    for old, more in zip(best[search], merged, strict=True):
-                        old[rows] = more.gather(1, order)
-    for search in pack.searches:
-        _, neighbours, values = best.pop(search)
-        yield search, neighbours.to(torch.int32).cpu().numpy(), values.cpu().numpy()

@@ -24,12 +24,18 @@ class ProxySet:
         Rows of the training set that are the proxies, int64.
     seconds : float
         Time of generation.
+    bias : ndarray of shape (P,) or None
+        What is added to the inner products of the proxies, float32.
+    note : str
+        What the GEN says of its choices; empty of most.
     """
 
     labels: np.ndarray
     values: np.ndarray | None = None
     samples: np.ndarray | None = None
     seconds: float = 0.0
+    bias: np.ndarray | None = None
+    note: str = ""
 
     def matrix(self, train: np.ndarray) -> np.ndarray:
         """(P, D) proxies; `train` (N, D) is the training set they were made from, after NORMpre."""

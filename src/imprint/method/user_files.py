@@ -1,4 +1,4 @@
-"""Components in Python files of the user's: GENs, NORMs and distances."""
+"""Components in Python files of the user's: GENs, NORMs, distances and weightings."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from imprint.errors import UserError
 from imprint.method.distances import DISTANCES
 from imprint.method.generate import GENERATORS
 from imprint.method.normalize import NORMS
+from imprint.method.weightings import WEIGHTINGS
 from imprint.registry import Registry
 
-REGISTRIES: tuple[Registry[Any], ...] = (GENERATORS, NORMS, DISTANCES)
+REGISTRIES: tuple[Registry[Any], ...] = (GENERATORS, NORMS, DISTANCES, WEIGHTINGS)
 
 
 def load_file(path: str | Path) -> None:
@@ -30,7 +31,7 @@ def load_file(path: str | Path) -> None:
         return
     if not file.is_file():
         raise UserError(
-            f"{path} does not exist; it would be a Python file that registers a GEN, NORM or distance"
+            f"{path} does not exist; it would be a Python file that registers a GEN, NORM, distance or weighting"
         )
     before = [set(registry) for registry in REGISTRIES]
     spec = importlib.util.spec_from_file_location(f"imprint_components_{file.stem}", file)
@@ -52,5 +53,5 @@ def load_file(path: str | Path) -> None:
     if not added:
         raise UserError(
             f"{path} registers no component; put @generator('name') from imprint.method.generate, "
-            "@normalization('name') or @distance('name') above a function"
+            "@normalization('name'), @distance('name') or @weighting('name') above a function"
         )

@@ -42,6 +42,10 @@ class Head:
         The weights of the FM's own classifier, where NORMpost needs them.
     state : dict
         Further arrays by name: what an estimator needs to take in more classes.
+    bias : ndarray of shape (P,) or None
+        What is added to the inner products of the proxies, float32.
+    norms : dict
+        What fitted NORMs learnt, see `FittedNorms.state`.
     """
 
     proxies: np.ndarray
@@ -49,6 +53,8 @@ class Head:
     description: dict[str, Any]
     fm_classifier: np.ndarray | None = None
     state: dict[str, np.ndarray] = field(default_factory=dict)
+    bias: np.ndarray | None = None
+    norms: dict[str, np.ndarray] = field(default_factory=dict)
 
     def require_fm(self, fm: Any) -> None:
         """Check that embeddings of `fm`, see `fm_identity`, are of this head's kind.
@@ -123,7 +129,10 @@ def write_head(path: str | Path, head: Head) -> None:
     }
     if head.fm_classifier is not None:
         tensors["classifier"] = head.fm_classifier
+    if head.bias is not None:
+        tensors["bias"] = head.bias.astype(np.float32, copy=False)
     tensors |= {_STATE + name: array for name, array in head.state.items()}
+    tensors |= {_NORM + name: array for name, array in head.norms.items()}
     description = {"imprint": __version__, **head.description}
     with atomic(path) as temporary:
         save_file(
@@ -138,6 +147,7 @@ def write_head(path: str | Path, head: Head) -> None:
 
 
 _STATE = "state."  # begins the names of tensors that prediction does not need
+_NORM = "norm."  # and of those that fitted NORMs learnt
 
 
 def read_head(path: str | Path) -> Head:
@@ -165,14 +175,23 @@ def read_head(path: str | Path) -> Head:
         raise UserError(
             f"{path} is no head of imprint, or one of an older version (it has no {', '.join(sorted(missing))})"
         )
-    state = {
-        name.removeprefix(_STATE): tensor
-        for name, tensor in tensors.items()
-        if name.startswith(_STATE)
-    }
     return Head(
-        tensors["proxies"], tensors["labels"], description, tensors.get("classifier"), state
+        tensors["proxies"],
+        tensors["labels"],
+        description,
+        tensors.get("classifier"),
+        _named(tensors, _STATE),
+        tensors.get("bias"),
+        _named(tensors, _NORM),
     )
+
+
+def _named(tensors: Mapping[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:
+    return {
+        name.removeprefix(prefix): tensor
+        for name, tensor in tensors.items()
+        if name.startswith(prefix)
+    }
 
 
 def describe_safetensors(path: str | Path) -> tuple[dict[str, list[int]], dict[str, Any]]:

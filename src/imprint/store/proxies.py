@@ -35,10 +35,13 @@ def write_proxies(path: str | Path, sets: ProxySets, provenance: str) -> None:
                 continue
             group = groups[proxies] = file.create_group(name)
             group.attrs["seconds"] = proxies.seconds
+            if proxies.note:
+                group.attrs["note"] = proxies.note
             arrays = {
                 "labels": proxies.labels,
                 "values": proxies.values,
                 "samples": proxies.samples,
+                "bias": proxies.bias,
             }
             for key, array in arrays.items():
                 if array is not None:
@@ -63,6 +66,8 @@ def read_proxies(path: str | Path) -> ProxySets:
                             values=group["values"][:] if "values" in group else None,
                             samples=group["samples"][:] if "samples" in group else None,
                             seconds=float(group.attrs["seconds"]),
+                            bias=group["bias"][:] if "bias" in group else None,
+                            note=str(group.attrs.get("note", "")),
                         )
                     sets[norm_pre, seed, int(draw.removeprefix(DRAW))] = by_address[address]
     return sets

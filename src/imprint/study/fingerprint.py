@@ -32,6 +32,7 @@ NEVER = (
     "imprint.fm.models",
     "imprint.fm.registry",
     "imprint.method.generate.registry",
+    "imprint.method.normalize.registry",
     "imprint.method.user_files",
     "imprint.report.figures.registry",
     "imprint.report.tables.registry",
@@ -88,6 +89,7 @@ def closure(imports: Iterable[str], modules: Iterable[str] = ()) -> dict[str, Pa
     names = [*imports, *(name for path in counted.values() for name in read(path)[1])]
     while names:
         name = names.pop()
+        name = handed_on(name)
         path = source(name)
         # the `__init__` of a package only hands names on
         if path is None or path.name == "__init__.py" or name in counted or _never_counts(name):
@@ -95,6 +97,19 @@ def closure(imports: Iterable[str], modules: Iterable[str] = ()) -> dict[str, Pa
         counted[name] = path
         names += read(path)[1]
     return counted
+
+
+@cache
+def handed_on(name: str) -> str:
+    """Where a name comes from that the `__init__` of a package hands on; any other name as it is."""
+    package, _, last = name.rpartition(".")
+    path = source(package) if package else None
+    if source(name) is not None or path is None or path.name != "__init__.py":
+        return name
+    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.ImportFrom) and any(alias.name == last for alias in node.names):
+            return f"{node.module}"
+    return name
 
 
 def _never_counts(name: str) -> bool:

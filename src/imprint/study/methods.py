@@ -8,14 +8,14 @@ from typing import Any
 
 from imprint.method.configuration import (
     DEFAULT_DISTANCE,
-    MNN,
-    UNIT_LENGTH,
+    DEFAULT_WEIGHTING,
     Configuration,
     K,
     Scoring,
     parse_k,
 )
 from imprint.method.generate import GENERATORS
+from imprint.method.normalize import are_combined
 from imprint.method.presets import PRESETS
 from imprint.study.config import AggGrid, Experiment, GenGrid
 
@@ -26,10 +26,12 @@ def configurations(experiment: Experiment) -> list[Configuration]:
     for grid in experiment.gen:
         norms = product(experiment.norm_pre, experiment.norm_post, experiment.norm_inf)
         for (pre, post, inf), k in product(norms, ks_of(grid)):
-            if pre == UNIT_LENGTH and inf != UNIT_LENGTH:
-                continue  # as in the paper
+            if not are_combined(pre, post, inf):
+                continue
             for agg in experiment.agg:
                 for scoring in _scorings(agg, post, inf):
+                    if GENERATORS.find(grid.name).problem(pre, scoring):
+                        continue
                     methods[Configuration(pre, grid.name, k, scoring)] = None
     return list(methods)
 
@@ -43,10 +45,7 @@ def ks_of(grid: GenGrid) -> list[K]:
 
 
 def _scorings(agg: AggGrid, norm_post: str, norm_inf: str) -> Iterator[Scoring]:
-    votes = agg.name == MNN
-    weightings: tuple[str | None, ...] = (None,)
-    if votes:
-        weightings = agg.weighting or ("uniform",)
+    weightings: tuple[str | None, ...] = agg.weighting or (DEFAULT_WEIGHTING[agg.name],)
     for distance, weighting, m in product(
         agg.distance or (DEFAULT_DISTANCE[agg.name],), weightings, agg.m or (None,)
     ):

@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from imprint.method.configuration import Configuration
-from imprint.method.distances import DISTANCES, Distance
-from imprint.method.generate import GENERATORS, Generator
-from imprint.method.normalize import NORMS, Normalization
+from imprint.method.distances import DISTANCES
+from imprint.method.generate import GENERATORS
+from imprint.method.normalize import chain
+from imprint.method.score_names import ON_VALIDATION
+from imprint.method.weightings import find_weighting
 from imprint.study.grid import Group, Study
 from imprint.study.methods import sort_key
 
@@ -99,13 +101,17 @@ def evaluation(study: Study, group: Group, agg: str) -> dict[str, Any]:
     }
     if any(experiment.per_class for experiment in experiments):
         spec["per_class"] = True
+    extra = {name for experiment in experiments for name in experiment.all_extra_scores}
+    if extra:
+        spec["extra_scores"] = sorted(extra)
+        spec["ls_lambda"] = study.config.fms[group.fm].ridge
     return spec
 
 
 def files_of_proxies(study: Study, group: Group, gen: str, k: str) -> tuple[str, ...]:
     """The user's files that decide a proxy file."""
     norms = study.proxy_seeds(group).get((gen, k), {})
-    return _files([GENERATORS.find(gen), *map(NORMS.find, norms)])
+    return _files_of([gen], norms)
 
 
 def files_of_evaluation(study: Study, group: Group, agg: str) -> tuple[str, ...]:
@@ -121,8 +127,8 @@ def files_of_shown(study: Study, name: str) -> tuple[str, ...]:
 def components_of(study: Study, configurations: Iterable[Configuration]) -> list[str]:
     """The components to load for these configurations."""
     configurations = list(configurations)
-    gens = [GENERATORS.find(configuration.gen) for configuration in configurations]
-    return components(study, (*_files(gens), *_files_of_scoring(configurations)))
+    gens = {configuration.gen for configuration in configurations}
+    return components(study, (*_files_of(gens, ()), *_files_of_scoring(configurations)))
 
 
 def components(study: Study, files: Iterable[str]) -> list[str]:
@@ -132,17 +138,29 @@ def components(study: Study, files: Iterable[str]) -> list[str]:
 
 
 def _files_of_scoring(configurations: Iterable[Configuration]) -> tuple[str, ...]:
-    entries: dict[Normalization | Distance, None] = {}
+    norms, distances, weightings = set(), set(), set()
     for configuration in configurations:
         scoring = configuration.scoring
-        for norm in (configuration.norm_pre, scoring.norm_post, scoring.norm_inf):
-            entries[NORMS.find(norm)] = None
-        entries[DISTANCES.find(scoring.distance)] = None
-    return _files(entries)
+        norms |= {configuration.norm_pre, scoring.norm_post, scoring.norm_inf}
+        distances.add(scoring.distance)
+        if scoring.weighting is not None:
+            weightings.add(scoring.weighting)
+    return _files_of((), norms, distances, weightings)
 
 
-def _files(entries: Iterable[Generator | Normalization | Distance]) -> tuple[str, ...]:
-    return tuple(sorted({entry.file for entry in entries if entry.file}))
+def _files_of(
+    gens: Iterable[str],
+    norms: Iterable[str],
+    distances: Iterable[str] = (),
+    weightings: Iterable[str] = (),
+) -> tuple[str, ...]:
+    """The user's files that registered these components."""
+    files = {GENERATORS.find(gen).file for gen in gens}
+    files |= {DISTANCES.find(distance).file for distance in distances}
+    files |= {find_weighting(weighting)[0].file for weighting in weightings}
+    for norm in norms:
+        files |= set(chain(norm).files)
+    return tuple(sorted(file for file in files if file))
 
 
 def collapse(study: Study, fm: str, task: str) -> dict[str, Any]:
@@ -164,7 +182,14 @@ def grid_of(study: Study, name: str, groups: Iterable[Group]) -> dict[str, Any]:
         "groups": sorted(groups),
         "configurations": _columns(study.methods[name]),
         "seeds": sorted(study.experiment_seeds(name)),
+        **_selecting(study, name),
     }
+
+
+def _selecting(study: Study, name: str) -> dict[str, str]:
+    """On what an experiment chooses its best, where it is not the test data."""
+    chosen_on = study.config.experiments[name].select_on
+    return {"select_on": chosen_on} if chosen_on == ON_VALIDATION else {}
 
 
 def _columns(methods: list[Configuration]) -> list[dict[str, str | int | None]]:
@@ -230,6 +255,7 @@ def shown_cell(study: Study, name: str, fm: str, task: str) -> dict[str, Any]:
         "groups": [shown_group(study, name, fm, task)],
         "configurations": _columns(shown_methods(study, name)),
         "seeds": sorted(seeds),
+        **_selecting(study, name),
         **shown_samples(study, name, task),
     }
 

@@ -1,7 +1,7 @@
 """Figures that compare methods and components: ranks, bars between what does not differ, and what they say."""
 
 import re
-from itertools import combinations, pairwise
+from itertools import combinations, pairwise, product
 
 import numpy as np
 import pandas as pd
@@ -38,6 +38,7 @@ VOTES = [
     for weighting in ("uniform", "distance")
     for m in (3, 5, 50)
 ]
+NAMED = published.published()  # all that the library has
 IN_BOTH_WIDTHS = pytest.mark.parametrize("width", WIDTHS)
 
 
@@ -120,10 +121,37 @@ def test_twenty_five_aggs_have_room(width):
 
 
 @IN_BOTH_WIDTHS
+def test_norms_with_long_names_have_room(width):
+    pres, posts = ("none", "l2", "l2+whiten+l2"), ("none", "quantile_pooled", "whiten(ledoit_wolf)")
+    methods = [
+        {**METHOD, "norm_pre": pre, "norm_post": post, "norm_inf": inf}
+        for pre, post, inf in product(pres, posts, ("none", "l2"))
+    ]
+    matrix = steps(len(methods), tasks=40, step=0.002, noise=0.01)
+    figure = draw_figure("critical_difference_norm", scores(methods, matrix), width=width)
+    check_room(figure, width)
+    assert len(rows(figure)) == 18 and "l2+whiten+l2/quantile_pooled/l2" in words(figure)
+
+
+@IN_BOTH_WIDTHS
 @pytest.mark.parametrize("name", ["published_methods", "critical_difference"])
-def test_published_methods_are_legible(name, width):
+@pytest.mark.parametrize("presets", [PRESETS, NAMED], ids=["published", "all"])
+def test_named_methods_are_legible(presets, name, width):
     for tasks in (1, 2, 30):
-        check_room(draw_figure(name, scores(PRESETS.values(), steps(4, tasks)), width=width), width)
+        frame = scores(presets.values(), steps(len(presets), tasks))
+        figure = draw_figure(name, frame, presets, width=width)
+        check_room(figure, width)
+        text = words(figure)
+        for preset in presets.values():
+            assert preset["label"] in text
+            assert "reference" in preset["label"] or not preset.get("reference")
+
+
+def test_a_method_that_no_paper_published_is_shown_where_it_was_run():
+    run = [preset for name, preset in NAMED.items() if name in PRESETS or name == "ridge"]
+    figure = draw_figure("critical_difference", scores(run, steps(len(run))), NAMED)
+    assert any(name.startswith("Ridge (reference)") for name in rows(figure))
+    assert "kNN" not in words(figure)
 
 
 def test_methods_stand_at_their_mean_ranks_best_on_top():
@@ -200,6 +228,32 @@ def test_gens_stand_with_the_best_of_the_others():
     assert "best of its k, NORM and AGG run, on test data" in words(figure)
 
 
+def test_norms_stand_with_the_best_of_the_others():
+    whitened = {**METHOD, "norm_post": "whiten+l2"}
+    methods = [
+        METHOD,
+        {**METHOD, "gen": "kmeans", "k": 20},
+        whitened,
+        {**whitened, "agg": "mnn", "distance": "cosine", "weighting": "uniform", "m": 3},
+    ]
+    # l2 is best with k-means on one task, with mean on the other; whitening with a vote, and without
+    matrix = [[0.1, 0.7, 0.2, 0.8], [0.6, 0.1, 0.9, 0.3]]
+    figure = draw_figure("critical_difference_norm", scores(methods, matrix))
+    assert rows(figure) == ["l2/whiten+l2/l2 (1.00)", "l2/l2/l2 (2.00)"]
+    assert "best of its GEN, k and AGG run, on test data" in words(figure)
+    assert "NORMpre/NORMpost/NORMinf" in words(figure)
+
+
+def test_a_best_that_validation_samples_chose_is_called_so():
+    methods = [METHOD, {**METHOD, "gen": "kmeans", "k": 5}, {**METHOD, "gen": "kmeans", "k": 20}]
+    frame = scores(methods, [[0.7, 0.6, 0.8]])
+    # the k that is best on test data is not the best on the validation samples
+    frame["validation_accuracy"] = np.where(frame["k"] == 5, 0.9, 0.5)
+    figure = draw_figure("critical_difference_gen", frame)
+    assert "on validation samples" in words(figure)
+    assert rows(figure) == ["mean (1.00)", "kmeans (2.00)"]
+
+
 def test_missing_cells_are_named_in_the_figure():
     frame = scores(PRESETS.values(), steps(4))
     frame = frame[(frame["gen"] != "ls") | (frame["task"] != "task-3")]
@@ -211,10 +265,11 @@ def test_missing_cells_are_named_in_the_figure():
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("critical_difference", "Fewer than two published methods"),
+        ("critical_difference", "Fewer than two named methods"),
         ("critical_difference_gen", "Fewer than two GENs"),
+        ("critical_difference_norm", "Fewer than two NORMs"),
         ("critical_difference_agg", "Fewer than two AGGs"),
-        ("published_methods", "Fewer than two published methods"),
+        ("published_methods", "Fewer than two named methods"),
     ],
 )
 @pytest.mark.parametrize("methods", [[], [METHOD]], ids=["none", "one"])

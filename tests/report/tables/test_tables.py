@@ -135,6 +135,16 @@ def test_published_methods_ranked_with_the_published_mean_beside():
     assert table["note"].isna().all()
 
 
+def test_references_are_marked_among_the_named_methods():
+    presets = {**PRESETS, "oracle": {**PRESETS["oracle"], "reference": True}}
+    table = make_table("published_methods", presets=presets)
+    assert dict(zip(table["method"], table["kind"], strict=True)) == {
+        "Oracle": "reference",
+        "Clusters": "imprinting",
+        "Qi": "imprinting",
+    }
+
+
 def test_a_published_method_without_results_comes_last():
     frame = scores()
     table = make_table("published_methods", frame[frame["gen"] != "ls"])

@@ -7,10 +7,11 @@ from imprint.analysis.frames import collect, rows_of
 from imprint.data.pools import Pool, draw_shots
 from imprint.errors import UserError
 from imprint.method.configuration import FIELDS, Configuration, Scoring, parse_k
-from imprint.method.engine import Candidate, evaluate
+from imprint.method.engine import evaluate
 from imprint.method.generate.proxy_sets import proxy_sets
 from imprint.method.normalize import l2
 from imprint.method.proxies import proxy_set_for
+from imprint.method.scoring import Candidate
 from imprint.study.jobs.collapse import measure_collapse
 from imprint.study.jobs.proxies import make_proxies
 from imprint.study.jobs.scores import score

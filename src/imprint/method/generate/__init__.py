@@ -1,6 +1,24 @@
 """GEN: how the proxies of a class are generated. Importing the package registers the generators it ships."""
 
-from imprint.method.generate import centers, least_squares, samples
-from imprint.method.generate.registry import GENERATORS, Generator, Random, generator
+from imprint.method.generate import centers, chosen, least_squares, references, ridge, samples
+from imprint.method.generate.registry import (
+    GENERATORS,
+    Generated,
+    Generator,
+    Random,
+    generator,
+)
 
-__all__ = ["GENERATORS", "Generator", "Random", "centers", "generator", "least_squares", "samples"]
+__all__ = [
+    "GENERATORS",
+    "Generated",
+    "Generator",
+    "Random",
+    "centers",
+    "chosen",
+    "generator",
+    "least_squares",
+    "references",
+    "ridge",
+    "samples",
+]

@@ -12,6 +12,7 @@ import numpy as np
 
 from imprint.method.generate.registry import AllClasses, generator, kmeans_operations
 from imprint.method.proxies import ProxySet
+from imprint.method.sums import group_sums
 
 
 def gram(x: np.ndarray) -> np.ndarray:
@@ -36,17 +37,6 @@ def factored(total: np.ndarray, n: int, ls_lambda: float) -> Any:
 def factor(x: np.ndarray, ls_lambda: float) -> Any:
     """Cholesky factor of X^T X / N + lambda I in float64. x: (n, d)."""
     return factored(gram(x), len(x), ls_lambda)
-
-
-def group_sums(x: np.ndarray, groups: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """(G, d) float64 sums of the samples x (n, d) of each group, and their counts (G,). groups: (n,) of 0..G-1."""
-    from scipy.sparse import csr_array
-
-    counts = np.bincount(groups)
-    members = csr_array(
-        (np.ones(len(x), np.float64), (groups, np.arange(len(x)))), shape=(len(counts), len(x))
-    )
-    return members @ x, counts
 
 
 def weights(sums: np.ndarray, counts: np.ndarray, shared: Any) -> np.ndarray:

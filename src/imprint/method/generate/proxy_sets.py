@@ -13,6 +13,7 @@ from imprint.errors import UserError
 from imprint.method.generate.registry import (
     GENERATORS,
     AllClasses,
+    Generated,
     Generator,
     Random,
     load_library_of,
@@ -208,7 +209,8 @@ def _from_all_classes(
                 continue
             start = time.perf_counter()
             of_clusters = clusters[k, seed] if clusters and entry.clusters else None
-            values, labels = entry.make(x, y, AllClasses(k, seed or 0, shared, of_clusters))
+            run = AllClasses(k, seed or 0, shared, of_clusters, threads)
+            values, labels, bias, note = Generated(*entry.make(x, y, run))
             seconds = preparation + time.perf_counter() - start
             seconds += of_clusters.seconds if of_clusters else 0.0
             if entry.file:
@@ -219,6 +221,8 @@ def _from_all_classes(
                 values=None if entry.samples else values.astype(np.float32, copy=False),
                 samples=values if entry.samples else None,
                 seconds=seconds,
+                bias=None if bias is None else np.asarray(bias, np.float32),
+                note=note,
             )
     return sets
 

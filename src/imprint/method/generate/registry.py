@@ -4,7 +4,7 @@ A GEN is one registered function. Most see one class at a time, `f(x, k, random,
 embeddings of the class after NORMpre, `random` its source of randomness, `shared` what `prepare(x)` returned (None
 without a `prepare`). They return (p, d) proxies or, if registered with `samples=True`, the (p,) row numbers of the
 samples that become proxies; p = min(k, n). One that sees all classes, `f(x, y, run)`, gets their labels (n,), 0..C-1, and
-what an `AllClasses` holds, and returns (p, d) proxies (or rows) with their labels (p,), ascending.
+what an `AllClasses` holds, and returns `Generated`.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from imprint.method.configuration import Every, Fixed, K
+from imprint.method.configuration import IDENTITY, UNIT_LENGTH, Every, Fixed, K, Scoring
 from imprint.method.proxies import ProxySet
 from imprint.registry import Registry
 
@@ -55,12 +55,36 @@ class AllClasses:
         What `prepare` returned.
     clusters : ProxySet or None
         The proxy set that a GEN with `clusters` starts from.
+    threads : int
+        Cores that it may use.
     """
 
     k: int
     seed: int
     shared: Any
     clusters: ProxySet | None
+    threads: int = 1
+
+
+class Generated(NamedTuple):
+    """What a GEN that sees all classes returns; a plain pair of values and labels does as well.
+
+    Attributes
+    ----------
+    values : ndarray of shape (P, d)
+        Proxies, or of shape (P,) the rows of samples that are proxies.
+    labels : ndarray of shape (P,)
+        Their classes, ascending.
+    bias : ndarray of shape (P,) or None
+        What is added to the inner products of the proxies.
+    note : str
+        What it chose, for people.
+    """
+
+    values: np.ndarray
+    labels: np.ndarray
+    bias: np.ndarray | None = None
+    note: str = ""
 
 
 def _passes(n: int, k: int, classes: int, d: int) -> float:
@@ -100,6 +124,12 @@ class Generator:
         Whether `prepare` takes the ridge `ls_lambda` of the FM.
     clusters : str or None
         The GEN whose clusters this one starts from.
+    has_bias : bool
+        Whether its proxies have a bias, which only the inner product has a use for.
+    needs_unit_length : bool
+        Whether it takes embeddings of unit length alone: NORMpre and NORMinf l2.
+    reference : bool
+        Whether it is no imprinting but what imprinting is compared with.
     exact_updates : bool
         Whether more samples of a known class can be taken in without the old ones.
     requires : str or None
@@ -123,6 +153,9 @@ class Generator:
     sees_all_classes: bool = False
     needs_ridge: bool = False
     clusters: str | None = None
+    has_bias: bool = False
+    needs_unit_length: bool = False
+    reference: bool = False
     exact_updates: bool = False
     requires: str | None = None
     loads: str | None = None
@@ -140,6 +173,15 @@ class Generator:
         if self.takes_k:
             return None
         return Every() if self.samples else Fixed(1)
+
+    def problem(self, norm_pre: str, scoring: Scoring) -> str | None:
+        """Why its proxies cannot be used so; None if they can."""
+        unit = norm_pre == UNIT_LENGTH and scoring.norm_inf == UNIT_LENGTH
+        if self.needs_unit_length and not unit:
+            return f"GEN {self.name} needs norm_pre l2 and norm_inf l2"
+        if self.has_bias and not (scoring.is_best_product and scoring.norm_post == IDENTITY):
+            return f"GEN {self.name} has a bias: it needs norm_post none and agg max with inner_product"
+        return None
 
     @property
     def module(self) -> str:

@@ -1,4 +1,4 @@
-"""Figures of a study. `FIGURES` holds them by name; each is one function in a module of its own.
+"""Figures of a study. `FIGURES` holds them by name; each is one function, in a module of its own or with others of its kind.
 
 A figure of an experiment is drawn from three things:
 
@@ -8,7 +8,7 @@ scores
 collapse
     A row per fm, task and draw: fm, task, family, d, draw, nc1, and columns that are not drawn.
 presets
-    The published methods: `imprint.method.presets.published`.
+    The named methods: `imprint.method.presets.published`.
 
 A figure of one FM and task is drawn from the table that its entry names, from the description in that file, with fm
 and task added, and from images: `imprint.study.jobs.tsne` and `imprint.study.jobs.predictions` make these tables.
@@ -23,8 +23,7 @@ from imprint.report.figures import (
     best_k_over_d,
     confusion,
     critical_difference,
-    critical_difference_agg,
-    critical_difference_gen,
+    critical_difference_components,
     few_shot,
     gain_over_nc1,
     gallery,
@@ -42,8 +41,7 @@ __all__ = [
     "best_k_over_d",
     "confusion",
     "critical_difference",
-    "critical_difference_agg",
-    "critical_difference_gen",
+    "critical_difference_components",
     "few_shot",
     "figure",
     "gain_over_nc1",

@@ -1,4 +1,4 @@
-"""Mean ranks of the published methods, and which of them differ."""
+"""Mean ranks of the named methods, and which of them differ."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-TITLE = "Published methods: critical differences"
+TITLE = "Named methods: critical differences"
 
 
 @figure("critical_difference", title=TITLE, category="Methods")
 def critical_difference(scores: pd.DataFrame, collapse: pd.DataFrame, presets: Presets) -> Figure:
-    """Mean ranks of the published methods; a bar joins those that do not differ."""
+    """Mean ranks of the named methods; a bar joins those that do not differ."""
     return rank_diagram(TITLE, compared_presets(scores, presets))

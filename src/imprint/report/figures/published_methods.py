@@ -1,4 +1,4 @@
-"""Accuracies of the published methods beside each other."""
+"""Accuracies of the named methods beside each other."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-TITLE = "Published methods: accuracy"
+TITLE = "Named methods: accuracy"
 
 
 @figure("published_methods", title=TITLE, category="Methods")
@@ -45,9 +45,10 @@ def published_methods(scores: pd.DataFrame, collapse: pd.DataFrame, presets: Pre
         "markeredgewidth": 0,
         "alpha": 0.6,
     }
+    stroke: dict[str, Any] = {"color": INK, "linewidth": 2, "solid_capstyle": "butt"}
     for y, method in enumerate(methods):
         axes.plot(percent[method], y + offsets, "o", **dots)
-        axes.plot([percent[method].mean()] * 2, [y - 0.2, y + 0.2], color=INK, linewidth=2)
+        axes.plot([percent[method].mean()] * 2, [y - 0.18, y + 0.22], **stroke)
         axes.annotate(
             f"{method}\n{_choices(by_label[method])}",
             (0, y - 0.72),

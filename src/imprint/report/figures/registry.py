@@ -1,4 +1,4 @@
-"""The registry of figures: a figure is one decorated function in a module of its own."""
+"""The registry of figures: a figure is one decorated function."""
 
 from __future__ import annotations
 

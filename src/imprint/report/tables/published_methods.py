@@ -1,11 +1,12 @@
-"""The published methods ranked."""
+"""The named methods ranked: published ones, those of this library, and references."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from imprint.analysis.intervals import mean_intervals
-from imprint.analysis.matrices import accuracy_matrix
+from imprint.analysis.matrices import preset_matrix
 from imprint.analysis.ranking import identical, rank_methods
 from imprint.analysis.selection import rule
 from imprint.report.tables.notes import with_note
@@ -15,19 +16,20 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-@table("published_methods", title="Published methods", category="Methods")
+@table("published_methods", title="Named methods", category="Methods")
 def published_methods(
     scores: pd.DataFrame, collapse: pd.DataFrame, presets: Presets
 ) -> pd.DataFrame:
-    """A row per published method, the best mean rank first; over the (FM, task) that all of them have.
+    """A row per named method, the best mean rank first; over the (FM, task) that all of them have.
 
-    A method without any result comes last, with its published accuracy alone.
+    A published method without any result comes last, with its published accuracy alone.
     """
     import pandas as pd
 
     methods = {preset["label"]: preset for preset in presets.values()}
-    result = rank_methods(accuracy_matrix(scores, methods))
-    order = [*result.summary.index, *(name for name in methods if name not in result.summary.index)]
+    matrix = preset_matrix(scores, presets)
+    result = rank_methods(matrix)
+    order = [*result.summary.index, *(name for name in matrix if name not in result.summary.index)]
     low, high = mean_intervals(result.accuracies.to_numpy())
     measured = result.summary.assign(low=low, high=high).reindex(order)
     keys = ["norm_pre", "gen", "k", "norm_post", "norm_inf", "published"]
@@ -35,6 +37,7 @@ def published_methods(
     frame = pd.DataFrame(
         {
             "method": order,
+            "kind": [_kind(methods[name]) for name in order],
             "NORMpre": settings["norm_pre"],
             "GEN": settings["gen"],
             "k": settings["k"].astype("Int64"),
@@ -51,3 +54,8 @@ def published_methods(
         }
     )
     return with_note(frame.reset_index(drop=True), *result.notes, *identical(result.accuracies))
+
+
+def _kind(preset: Mapping[str, Any]) -> str:
+    """Whether a method is imprinting, or what imprinting is compared with."""
+    return "reference" if preset.get("reference") else "imprinting"

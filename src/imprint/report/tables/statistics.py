@@ -1,11 +1,11 @@
-"""Tests of which published methods differ."""
+"""Tests of which named methods differ."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from imprint.analysis.intervals import mean_intervals
-from imprint.analysis.matrices import accuracy_matrix
+from imprint.analysis.matrices import preset_matrix
 from imprint.analysis.ranking import compare_methods
 from imprint.report.tables.notes import with_note
 from imprint.report.tables.registry import Presets, table
@@ -27,16 +27,15 @@ COLUMNS = [
 ]
 
 
-@table("statistics", title="Published methods: tests", category="Methods")
+@table("statistics", title="Named methods: tests", category="Methods")
 def statistics(scores: pd.DataFrame, collapse: pd.DataFrame, presets: Presets) -> pd.DataFrame:
-    """Friedman's test, then each pair of published methods by Wilcoxon's signed-rank test with Holm's correction.
+    """Friedman's test, then each pair of named methods by Wilcoxon's signed-rank test with Holm's correction.
 
     The first row is Friedman's; its `note` says what was left out and what could not be tested.
     """
     import pandas as pd
 
-    methods = {preset["label"]: preset for preset in presets.values()}
-    result = compare_methods(accuracy_matrix(scores, methods))
+    result = compare_methods(preset_matrix(scores, presets))
     first = result.accuracies[[pair.first for pair in result.pairwise]]
     second = result.accuracies[[pair.second for pair in result.pairwise]]
     low, high = mean_intervals(first.to_numpy() - second.to_numpy())

@@ -32,6 +32,7 @@ CHECKS: dict[str, tuple[Check, ...]] = {
         experiments.grid,
         experiments.number_of_proxies,
         experiments.packages,
+        experiments.usable_proxies,
         experiments.aggregations,
         experiments.norms,
         experiments.embeddings,

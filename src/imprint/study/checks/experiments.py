@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Iterator
+from itertools import product
 
-from imprint.method.configuration import BY_DISTANCE, UNIT_LENGTH, Auto
+from imprint.method.configuration import EXPONENTIAL, LOGSUMEXP, MAX, Auto
 from imprint.method.distances import DISTANCES
 from imprint.method.generate import GENERATORS
 from imprint.method.generate.registry import missing_package
+from imprint.method.normalize import are_combined, learns
 from imprint.method.presets import PRESETS
+from imprint.method.weightings import find_weighting
 from imprint.registry import unknown
 from imprint.report.figures import FIGURES
 from imprint.study.checks.sections import Sections, check_names
@@ -61,6 +64,19 @@ def number_of_proxies(key: str, experiment: Experiment, sections: Sections) -> I
             yield Problem(place, f"{grid.name} has no choice of k; remove it")
 
 
+def usable_proxies(key: str, experiment: Experiment, sections: Sections) -> Iterator[Problem]:
+    """The proxies of each GEN can be used in some cell."""
+    present = {method.gen for method in configurations(experiment)}
+    for i, grid in enumerate(experiment.gen):
+        entry = GENERATORS[grid.name]
+        if grid.name in present or not (entry.has_bias or entry.needs_unit_length):
+            continue
+        needs = "norm_post none and agg max with inner_product"
+        if entry.needs_unit_length:
+            needs += ", norm_pre l2 and norm_inf l2"
+        yield Problem(f"{key}.gen[{i}]", f"{grid.name} is in no cell: it needs {needs}")
+
+
 def packages(key: str, experiment: Experiment, sections: Sections) -> Iterator[Problem]:
     """The packages that GENs need are installed."""
     for i, grid in enumerate(experiment.gen):
@@ -77,12 +93,15 @@ def aggregations(key: str, experiment: Experiment, sections: Sections) -> Iterat
         place = f"{key}.agg[{i}]"
         if grid.votes and grid.m is None:
             yield Problem(f"{place}.m", "it is missing; mnn needs the number of neighbours")
-        if not grid.votes:
-            for name in ("m", "weighting"):
-                if getattr(grid, name) is not None:
-                    message = f"only mnn has {name}; remove it, or use mnn"
-                    yield Problem(f"{place}.{name}", message)
-        elif BY_DISTANCE in (grid.weighting or ()):
+        if not grid.votes and grid.m is not None:
+            yield Problem(f"{place}.m", "only mnn has m; remove it, or use mnn")
+        if grid.name == MAX and grid.weighting is not None:
+            yield Problem(f"{place}.weighting", "only mnn has weighting; remove it, or use mnn")
+        names = [find_weighting(text)[0] for text in grid.weighting or ()]
+        if grid.name == LOGSUMEXP and any(entry.name != EXPONENTIAL for entry in names):
+            message = f"logsumexp weighs by {EXPONENTIAL}, such as {EXPONENTIAL}(0.05)"
+            yield Problem(f"{place}.weighting", message)
+        if grid.votes and any(entry.needs_distance for entry in names):
             for name in grid.distance or ():
                 if not DISTANCES[name].weighs_votes:
                     message = f"votes cannot be weighted by {name}: it is no distance"
@@ -91,10 +110,23 @@ def aggregations(key: str, experiment: Experiment, sections: Sections) -> Iterat
 
 def norms(key: str, experiment: Experiment, sections: Sections) -> Iterator[Problem]:
     """Some NORMpre and NORMinf can be combined."""
-    only_unit_length = set(experiment.norm_pre) == {UNIT_LENGTH}
-    if experiment.gen and only_unit_length and UNIT_LENGTH not in experiment.norm_inf:
+    if not experiment.gen:
+        return
+    pres, posts, infs = experiment.norm_pre, experiment.norm_post, experiment.norm_inf
+    cells = [norms for norms in product(pres, posts, infs) if are_combined(*norms)]
+    if not cells and not learns(*pres, *posts, *infs):
         message = "the grid is empty: norm_pre l2 is combined with norm_inf l2 only"
         yield Problem(f"{key}.norm_inf", message)
+        return
+    places = (("norm_pre", pres, 0), ("norm_post", posts, 1), ("norm_inf", infs, 2))
+    for name, values, at in places:
+        for value in values:
+            if learns(value) and not any(norms[at] == value for norms in cells):
+                message = (
+                    f"{value} is in no cell: what is fitted before generation must stand at inference too, and what is "
+                    "fitted after it needs the same norm_pre and norm_inf"
+                )
+                yield Problem(f"{key}.{name}", message)
 
 
 def embeddings(key: str, experiment: Experiment, sections: Sections) -> Iterator[Problem]:

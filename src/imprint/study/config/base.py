@@ -18,11 +18,14 @@ from pydantic import (
 )
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
-from imprint.method.configuration import AGGREGATIONS, WEIGHTINGS
+from imprint.errors import UserError
+from imprint.method.configuration import AGGREGATIONS
 from imprint.method.distances import DISTANCES
 from imprint.method.generate import GENERATORS
-from imprint.method.normalize import NORMS
+from imprint.method.normalize import NORMS, chain
 from imprint.method.presets import PRESETS
+from imprint.method.score_names import EXTRA_SCORES, SELECT_ON
+from imprint.method.weightings import WEIGHTINGS, find_weighting
 from imprint.registry import Registry, unknown
 from imprint.report.figures import FIGURES
 from imprint.report.tables import TABLES
@@ -73,6 +76,44 @@ class Known:
         return {"anyOf": [names, {"type": "string"}]} if self.extensible else names
 
 
+@dataclass(frozen=True)
+class Composed:
+    """Annotation of a text in which names may stand with arguments or in chains.
+
+    Attributes
+    ----------
+    check : callable
+        Raises a `UserError` if the text is wrong.
+    names : callable
+        Returns the plain names, for the JSON schema.
+    """
+
+    check: Callable[[str], object]
+    names: Callable[[], Iterable[str]]
+
+    def _check(self, text: str) -> str:
+        try:
+            self.check(text)
+        except UserError as error:
+            raise PydanticCustomError(UNKNOWN_NAME, "{message}", {"message": str(error)}) from None
+        return text
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        return core_schema.no_info_after_validator_function(self._check, handler(source))
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        return {"anyOf": [{"enum": list(self.names()), "type": "string"}, {"type": "string"}]}
+
+
+def _check_of_rows(norm: str) -> None:
+    if not chain(norm).of_rows:
+        raise UserError(unknown("NORM of embeddings", norm, NORMS.names(of_rows=True)))
+
+
 def _component(registry: Registry[Any], kind: str = "", **properties: Any) -> Known:
     """The name of a component with these properties."""
     return Known(kind or registry.kind, partial(registry.names, **properties), extensible=True)
@@ -92,11 +133,13 @@ Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")
 OneOrMore = Annotated[tuple[T, ...], BeforeValidator(_as_list), Field(min_length=1)]
 
 GenName = Annotated[str, _component(GENERATORS)]
-Norm = Annotated[str, _component(NORMS)]
-NormOfRows = Annotated[str, _component(NORMS, "NORM of embeddings", of_rows=True)]
+Norm = Annotated[str, Composed(chain, NORMS.names)]
+NormOfRows = Annotated[str, Composed(_check_of_rows, partial(NORMS.names, of_rows=True))]
 DistanceName = Annotated[str, _component(DISTANCES)]
 AggName = Annotated[str, Known("AGG", lambda: AGGREGATIONS)]
-Weighting = Annotated[str, Known("weighting", lambda: WEIGHTINGS)]
+Weighting = Annotated[str, Composed(find_weighting, WEIGHTINGS.names)]
+ExtraScore = Annotated[str, Known("score", lambda: EXTRA_SCORES)]
+SelectOn = Annotated[str, Known("part", lambda: SELECT_ON)]
 PresetName = Annotated[str, Known(PRESETS.kind, PRESETS.names)]
 FigureName = Annotated[str, Known(FIGURES.kind, FIGURES.names)]
 TableName = Annotated[str, Known(TABLES.kind, TABLES.names)]

@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from imprint.method.configuration import MNN, Configuration
+from imprint.method.score_names import ON_TEST, ON_VALIDATION, VALIDATION
 from imprint.study.config.base import (
     AggName,
     Count,
     DistanceName,
+    ExtraScore,
     FigureName,
     GenName,
     Name,
@@ -18,6 +20,7 @@ from imprint.study.config.base import (
     Positive,
     PresetName,
     Section,
+    SelectOn,
     TableName,
     Weighting,
 )
@@ -37,13 +40,15 @@ class AggGrid(Section):
     """One AGG with the distances, numbers of neighbours and weightings to try."""
 
     name: AggName
-    """`max`: the class of the best proxy; `mnn`: the m nearest vote."""
+    """`max`: the class of the best proxy; `mnn`: the m nearest vote; `logsumexp`: all proxies of a class count by
+    exp(similarity / T)."""
     distance: OneOrMore[DistanceName] | None = None
-    """How near a proxy is; inner_product by default for max, euclidean for mnn."""
+    """How near a proxy is; inner_product by default for max and logsumexp, euclidean for mnn."""
     m: OneOrMore[Positive] | None = None
     """Neighbours that vote; mnn only, where it must be given."""
     weighting: OneOrMore[Weighting] | None = None
-    """How votes count: the same (`uniform`, the default), or by 1 / distance (`distance`); mnn only."""
+    """How votes count: the same (`uniform`, the default of mnn), by 1 / distance (`distance`), or by exp(-distance / T)
+    (`exponential(0.07)`); logsumexp has the last alone, and max none."""
 
     @property
     def votes(self) -> bool:
@@ -112,7 +117,8 @@ class Experiment(Section):
     seeds: OneOrMore[Count] | None = None
     """Seeds of this experiment; those of the study by default."""
     presets: tuple[PresetName, ...] = ()
-    """Published methods, by name: qi, hosoda, janson, westerhoff, oracle."""
+    """Named methods: the published qi, hosoda, janson, westerhoff and oracle; whiten and auto; and what they are compared with,
+    the references ridge, probe, lda and knn."""
     gen: tuple[GenGrid, ...] = ()
     """Generators with their k."""
     norm_pre: OneOrMore[NormOfRows] = ("l2",)
@@ -127,6 +133,13 @@ class Experiment(Section):
     """Whether to save the best head of each FM and task in results/heads; not for task families."""
     per_class: bool = False
     """Whether scores also hold the F1 of each class (column class_f1, in class order)."""
+    extra_scores: tuple[ExtraScore, ...] = ()
+    """Further columns of scores: `validation_accuracy` on a fifth of the training samples that is held out,
+    `train_accuracy`, `top5_accuracy`, `log_loss` and `calibration_error` (expected calibration error, 15 bins) of a softmax at
+    the temperature that suits the held-out samples. Each costs about as much as the scores."""
+    select_on: SelectOn = ON_TEST
+    """On what the best of several configurations is chosen, in tables, figures and saved heads: `validation`, the held-out
+    fifth of the training samples, so that test data only score it; or `test`, which says what could be reached."""
     figures: tuple[FigureName, ...] = ()
     """Figures to draw of this experiment."""
     also: tuple[str, ...] = ()
@@ -135,6 +148,13 @@ class Experiment(Section):
     """Which cell the figures of one FM and task show: tsne, confusion and gallery."""
     tables: tuple[TableName, ...] = ()
     """Tables to write of this experiment."""
+
+    @property
+    def all_extra_scores(self) -> tuple[str, ...]:
+        """The further columns, with that of the validation part where it is needed."""
+        if self.select_on == ON_VALIDATION:
+            return (VALIDATION, *self.extra_scores)
+        return self.extra_scores
 
     @property
     def has_grid(self) -> bool:

@@ -10,9 +10,10 @@ import pandas as pd
 
 from imprint.analysis.best import Best, best_configuration
 from imprint.analysis.frames import rows_of
-from imprint.data.pools import Groups, Pool, class_names, pool
+from imprint.analysis.matrices import chosen_on
+from imprint.data.pools import Groups, Pool, class_names, pool, training_rows
 from imprint.method.configuration import UNIT_LENGTH, Configuration
-from imprint.method.normalize import NORMS
+from imprint.method.normalize import FittedNorms, chain
 from imprint.method.proxies import ProxySet, proxy_set_for
 from imprint.store.embeddings import Embeddings
 from imprint.store.heads import Head, ids_as_bytes, write_head
@@ -54,7 +55,9 @@ def save_best_head(
     """
     ((_, task, shots),) = grid["groups"]
     methods = [Configuration.from_dict(fields) for fields in grid["configurations"]]
-    best = best_configuration(rows_of(scores, [grid]), methods)
+    rows_of_grid = rows_of(scores, [grid])
+    best = best_configuration(rows_of_grid, methods)
+    validated = chosen_on(rows_of_grid) != "accuracy"
     method, samples = best.configuration, pool(train)
     sets = read_proxies(proxy_files[method.gen, method.k.label])
     proxies = proxy_set_for(sets, method.norm_pre, best.seed, 0)
@@ -64,16 +67,23 @@ def save_best_head(
         "shots": shots,
         "seed": best.seed,
         "accuracy": best.accuracy,
-        "accuracy_is": "median over seeds, on the test split by which this head was chosen",
+        "accuracy_is": "median over seeds on the test split; this head was chosen on the "
+        + ("validation part of the training split" if validated else "same test split"),
         "classes": class_names(train, classes),
         "fm": train[0].provenance | weights,
     }
-    write_head(path, make_head(samples, proxies, method, description))
+    rows, y, _ = training_rows(samples, classes, shots, best.seed)
+    norms = FittedNorms(samples.x[rows], y)
+    write_head(path, make_head(samples, proxies, method, description, norms))
     return best
 
 
 def make_head(
-    train: Pool, proxies: ProxySet, method: Configuration, description: Mapping[str, Any]
+    train: Pool,
+    proxies: ProxySet,
+    method: Configuration,
+    description: Mapping[str, Any],
+    norms: FittedNorms | None = None,
 ) -> Head:
     """The head of a proxy set of the workflow.
 
@@ -87,9 +97,14 @@ def make_head(
         What it is.
     description : mapping
         What else the head says of itself: classes, fm, seed and, if known, task, shots, accuracy.
+    norms : FittedNorms, optional
+        The NORMs of the training set, where one learns.
     """
+    scoring = method.scoring
+    norms = norms or FittedNorms()
+    norms.learn(method.norm_pre, scoring.norm_post, scoring.norm_inf)
     samples = proxies.samples
-    needs_fm = NORMS.find(method.scoring.norm_post).needs_fm_classifier
+    needs_fm = chain(scoring.norm_post).needs_fm_classifier
     return Head(
         proxies.matrix(train.x),
         proxies.labels,
@@ -101,4 +116,6 @@ def make_head(
         },
         train.fm_classifier if needs_fm else None,
         {} if samples is None else {"sample_ids": ids_as_bytes(samples)},
+        proxies.bias,
+        norms.state(),
     )

@@ -10,11 +10,12 @@ import pandas as pd
 
 from imprint.analysis.best import best_configuration
 from imprint.analysis.frames import rows_of
-from imprint.data.pools import Pool, class_names, draw_shots, pool, select
-from imprint.method.configuration import UNIT_LENGTH, Configuration
-from imprint.method.engine import Candidate, nearest_proxies, predict
-from imprint.method.normalize import apply, l2
+from imprint.data.pools import Pool, class_names, pool, select, training_rows
+from imprint.method.configuration import Configuration
+from imprint.method.engine import predict
+from imprint.method.normalize import FittedNorms, l2
 from imprint.method.proxies import ProxySet
+from imprint.method.scoring import candidate, nearest_proxies
 from imprint.store.embeddings import Embeddings
 
 NEIGHBOURS = 5
@@ -77,20 +78,18 @@ def predictions(
     training, testing = pool(train), pool(test)
     rows, y, classes = select(testing, spec["draw_groups"])
     x, scoring = testing.x[rows], configuration.scoring
-    values, unit = proxies.matrix(training.x), False
-    if proxies.samples is not None:
-        unit = configuration.norm_pre == UNIT_LENGTH
-        values = values if unit else apply(configuration.norm_pre, values)
-    candidate = Candidate(values, proxies.labels, (scoring,), unit=unit)
-    ((_, predicted),) = predict(x, classes, [candidate], fm_classifier=training.fm_classifier)
-    near = nearest_proxies(x, candidate, NEIGHBOURS, training.fm_classifier)
+    drawn, labels, _ = training_rows(training, spec["draw_groups"], spec["groups"][0][2], seed)
+    norms = FittedNorms(training.x[drawn], labels)
+    shown_set = candidate(proxies, training.x, configuration.norm_pre, (scoring,), norms)
+    ((_, predicted),) = predict(x, classes, [shown_set], fm_classifier=training.fm_classifier)
+    near = nearest_proxies(x, shown_set, NEIGHBOURS, training.fm_classifier)
     near_values, value_is = near.similarities, scoring.distance.replace("_", " ")
     if near.distances is not None:
         near_values, value_is = near.distances, f"{scoring.distance} distance"
 
     shown = np.full(len(proxies.labels), -1)
     needed = np.unique(near.numbers)
-    shown[needed] = _training_rows(needed, proxies, training, seed, spec)
+    shown[needed] = _standing_for(needed, proxies, training, drawn, labels)
     of_training, of_testing = (_names(parts, spec["datasets"]) for parts in (train, test))
     frame = pd.DataFrame(
         {
@@ -117,19 +116,12 @@ def predictions(
     return frame, description
 
 
-def _training_rows(
-    needed: np.ndarray,
-    proxies: ProxySet,
-    training: Pool,
-    seed: int,
-    spec: Mapping[str, Any],
+def _standing_for(
+    needed: np.ndarray, proxies: ProxySet, training: Pool, rows: np.ndarray, y: np.ndarray
 ) -> np.ndarray:
-    """The row of the training pool that stands for each of these proxies."""
+    """The row of the training pool that stands for each of these proxies. rows, y: the training set."""
     if proxies.samples is not None:
         return proxies.samples[needed]
-    rows, y, _ = select(training, spec["draw_groups"])
-    drawn = draw_shots(y, spec["groups"][0][2], seed)
-    rows, y = rows[drawn], y[drawn]
     chosen = np.empty(len(needed), np.int64)
     directions = l2(proxies.matrix(training.x)[needed])
     for label in np.unique(proxies.labels[needed]):

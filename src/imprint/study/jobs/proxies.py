@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from imprint.data.pools import Pool, draw_shots, require_all, select
+from imprint.data.pools import Pool, require_all, training_rows
 from imprint.method.configuration import Auto, Fixed, K, parse_k
 from imprint.method.generate.choose_k import choose_k
 from imprint.method.generate.proxy_sets import proxy_sets
 from imprint.method.generate.registry import ANY_K
-from imprint.method.normalize import apply
+from imprint.method.normalize import FittedNorms
 from imprint.method.proxies import ProxySet, ProxySets, proxy_set_for
 from imprint.store.blocks import Blocks, Work, block_key, digest
 
@@ -82,24 +82,16 @@ def make_proxies(
                 work.add(seed in missing)
             runs = [[seed] for seed in missing] if few_shot else [missing]
             for run in filter(None, runs):
-                rows, y = _training_rows(train, spec, draw, run[0])
-                x = apply(norm_pre, train.x[rows])
+                rows, y, classes = training_rows(train, groups, spec["shots"], run[0])
+                require_all(y, classes, f"task {spec['task']}")
+                x = train.x[rows]
+                x = FittedNorms(x, y).of_embeddings(norm_pre, x)
                 for seed, proxies in _generated(x, y, k, spec, run, of_clusters, threads):
                     finished[seed] = _packed(proxies, rows)
                     blocks.put(keys[seed], finished[seed])
             for seed in seeds:
                 sets[norm_pre, seed, draw] = _unpacked(finished[seed])
     return sets, work
-
-
-def _training_rows(
-    train: Pool, spec: Mapping[str, Any], draw: int, seed: Seed
-) -> tuple[np.ndarray, np.ndarray]:
-    """Rows of the pool and labels of one draw's training set; with few shots they depend on the seed."""
-    rows, y, classes = select(train, spec["draws"][draw])
-    require_all(y, classes, f"task {spec['task']}")
-    chosen = draw_shots(y, spec["shots"], seed)
-    return rows[chosen], y[chosen]
 
 
 def _generated(
@@ -141,11 +133,18 @@ def _packed(proxies: ProxySet, rows: np.ndarray) -> bytes:
     """A set as bytes; sample numbers within a training set become rows of the pool."""
     file = io.BytesIO()
     seconds = np.float64(proxies.seconds)
+    arrays: dict[str, Any] = {
+        "labels": proxies.labels,
+        "seconds": seconds,
+        "note": np.array(proxies.note),
+    }
     if proxies.samples is not None:
-        np.savez(file, labels=proxies.labels, seconds=seconds, samples=rows[proxies.samples])
-    else:
-        assert proxies.values is not None
-        np.savez(file, labels=proxies.labels, seconds=seconds, values=proxies.values)
+        arrays["samples"] = rows[proxies.samples]
+    if proxies.values is not None:
+        arrays["values"] = proxies.values
+    if proxies.bias is not None:
+        arrays["bias"] = proxies.bias
+    np.savez(file, allow_pickle=False, **arrays)
     return file.getvalue()
 
 
@@ -156,4 +155,6 @@ def _unpacked(block: bytes) -> ProxySet:
             file.get("values"),
             file.get("samples"),
             seconds=float(file["seconds"]),
+            bias=file.get("bias"),
+            note=str(file["note"]),
         )

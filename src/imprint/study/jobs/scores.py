@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -12,14 +12,16 @@ import numpy as np
 import pandas as pd
 
 from imprint.analysis.frames import compact
-from imprint.data.pools import Pool, select
+from imprint.data.pools import Pool, select, training_rows
 from imprint.errors import UserError
-from imprint.method.configuration import UNIT_LENGTH, Configuration, Scoring
-from imprint.method.engine import Candidate, Effort, evaluate_each
+from imprint.method.configuration import Configuration, Scoring
+from imprint.method.engine import Effort, evaluate_each
 from imprint.method.metrics import Scores
-from imprint.method.normalize import NORMS
+from imprint.method.normalize import FittedNorms, chain, learns
 from imprint.method.proxies import ProxySet, ProxySets, proxy_set_for
+from imprint.method.scoring import candidate
 from imprint.store.blocks import Blocks, Work, block_key, digest
+from imprint.study.jobs.extra_scores import TrainingScores
 
 
 @dataclass
@@ -31,6 +33,12 @@ class _Request:
     users: list[tuple[Configuration, int]] = field(default_factory=list)
     keys: dict[Scoring, bytes] = field(default_factory=dict)
     scores: dict[Scoring, Scores] = field(default_factory=dict)
+    extra: dict[Scoring, dict[str, float]] = field(default_factory=dict)
+
+    @property
+    def seed(self) -> int:
+        """A seed of its users; where they have several, training set and proxies are the same for all."""
+        return self.users[0][1]
 
     @property
     def missing(self) -> tuple[Scoring, ...]:
@@ -48,6 +56,10 @@ class _Digests:
         return digest(self.train.x)
 
     @cached_property
+    def y(self) -> str:
+        return digest(self.train.y)
+
+    @cached_property
     def fm_classifier(self) -> str:
         return digest(self.train.fm_classifier)
 
@@ -55,8 +67,55 @@ class _Digests:
         """The content of a proxy set; of samples their numbers, the pool, and how it is normalised."""
         proxies = request.proxies
         if proxies.samples is None:
-            return [digest(proxies.labels, proxies.values)]
+            return [digest(proxies.labels, proxies.values, proxies.bias)]
         return [digest(proxies.labels, proxies.samples), self.x, request.norm_pre]
+
+
+@dataclass
+class _TrainingSets:
+    """The training sets of the seeds and draws, from which fitted NORMs learn."""
+
+    train: Pool
+    spec: Mapping[str, Any]
+    of_sets: dict[tuple[int, int | None], FittedNorms] = field(default_factory=dict)
+
+    def key(self, seed: int) -> tuple[str, int | None]:
+        """Names the samples drawn: with all of them the seed changes nothing."""
+        shots = self.spec["shots"]
+        return shots, None if shots == "full" else seed
+
+    def extra(
+        self, draw: int, request: _Request, test_x: np.ndarray, test_y: np.ndarray
+    ) -> dict[Scoring, dict[str, float]]:
+        """The scores on request of a proxy set; the rows of samples are those of its training set."""
+        shots, drawn = self.key(request.seed)
+        rows, y, _ = training_rows(self.train, self.spec["draws"][draw], shots, drawn)
+        of_set = TrainingScores(
+            self.train.x[rows],
+            y,
+            test_x,
+            test_y,
+            request.seed,
+            self.spec["extra_scores"],
+            self.spec.get("ls_lambda"),
+            self.train.fm_classifier,
+        )
+        proxies = request.proxies
+        if proxies.samples is not None:
+            proxies = replace(proxies, samples=np.searchsorted(rows, proxies.samples))
+        method, _ = request.users[0]
+        return of_set.of(method, proxies, request.missing)
+
+    def norms(self, draw: int, request: _Request) -> FittedNorms | None:
+        """The NORMs of the training set that a request's proxies are of; None if none of them learns."""
+        used = {norm for s in request.missing for norm in (s.norm_post, s.norm_inf)}
+        if not learns(request.norm_pre, *used):
+            return None
+        shots, drawn = self.key(request.seed)
+        if (draw, drawn) not in self.of_sets:
+            rows, y, _ = training_rows(self.train, self.spec["draws"][draw], shots, drawn)
+            self.of_sets[draw, drawn] = FittedNorms(self.train.x[rows], y)
+        return self.of_sets[draw, drawn]
 
 
 def score(
@@ -98,8 +157,11 @@ def score(
     blocks = blocks or Blocks()
     effort, work = Effort(), Work()
     rows: list[dict[str, Any]] = []
+    extra_names = spec.get("extra_scores", [])
     data = [code, digest(test.x, test.y), per_class]
-    digests = _Digests(train)
+    if extra_names:
+        data += [extra_names, spec.get("ls_lambda"), digest(train.x, train.y), spec["shots"]]
+    digests, training = _Digests(train), _TrainingSets(train, spec)
     for draw, groups in enumerate(spec["draws"]):
         chosen, y, classes = select(test, groups)
         if len(chosen) == 0:
@@ -108,19 +170,38 @@ def score(
         for request in requests:
             content = digests.of_proxies(request)
             for scoring in dict.fromkeys(user.scoring for user, _ in request.users):
-                needs_fm = NORMS.find(scoring.norm_post).needs_fm_classifier
+                needs_fm = chain(scoring.norm_post).needs_fm_classifier
                 reference = digests.fm_classifier if needs_fm else None
-                key = block_key(data, groups, content, reference, scoring)
+                parts = [data, groups, content, reference, scoring]
+                if learns(scoring.norm_post, scoring.norm_inf):
+                    parts += [digests.x, digests.y, request.norm_pre, training.key(request.seed)]
+                key = block_key(*parts)
                 request.keys[scoring] = key
                 block = blocks.get(key)
                 if block is not None:
-                    request.scores[scoring] = Scores(**json.loads(block))
+                    values = json.loads(block)
+                    request.extra[scoring] = values.pop("extra", {})
+                    request.scores[scoring] = Scores(**values)
             for user, _ in request.users:
                 work.add(user.scoring not in request.scores)
         unfinished = [request for request in requests if request.missing]
-        samples = _SampleProxies(train)
-        candidates = [samples.candidate(request) for request in unfinished]
+        taken: dict[bytes, np.ndarray] = {}
+        candidates = [
+            candidate(
+                request.proxies,
+                train.x,
+                request.norm_pre,
+                request.missing,
+                training.norms(draw, request),
+                taken,
+            )
+            for request in unfinished
+        ]
         x = test.x if len(chosen) == len(test.x) else test.x[chosen]
+        if extra_names:
+            for request in unfinished:
+                extra = training.extra(draw, request, x, y)
+                request.extra |= {scoring: extra[scoring] for scoring in request.missing}
         for index, scoring, result in evaluate_each(
             x,
             y,
@@ -135,6 +216,8 @@ def score(
             if not per_class:
                 values["class_f1"] = ()
             request.scores[scoring] = Scores(**values)
+            if extra_names:
+                values["extra"] = request.extra[scoring]
             blocks.put(request.keys[scoring], json.dumps(values).encode())
         for request in requests:
             rows += _rows(request, draw, per_class)
@@ -160,38 +243,19 @@ def _requests(
     return list(requests.values())
 
 
-class _SampleProxies:
-    """Candidates of proxy sets; samples are taken before NORMpre, so that those of all NORMs share products."""
-
-    def __init__(self, train: Pool) -> None:
-        self.train = train
-        self.values: dict[bytes, np.ndarray] = {}
-
-    def candidate(self, request: _Request) -> Candidate:
-        proxies = request.proxies
-        if proxies.samples is None:
-            return Candidate(proxies.matrix(self.train.x), proxies.labels, request.missing)
-        rows = proxies.samples.tobytes()
-        if rows not in self.values:
-            self.values[rows] = self.train.x[proxies.samples]
-        x, unit = self.values[rows], request.norm_pre == UNIT_LENGTH
-        key: Any = rows
-        if not unit and NORMS.find(request.norm_pre).scale is None:
-            x, key = NORMS.find(request.norm_pre).function(x), (request.norm_pre, rows)
-        return Candidate(x, proxies.labels, request.missing, unit=unit, key=key)
-
-
 def _rows(request: _Request, draw: int, per_class: bool) -> list[dict[str, Any]]:
     left_out = () if per_class else ("class_f1",)
     rows = []
     for user, seed in request.users:
-        values = vars(request.scores[user.scoring])
+        values: dict[str, Any] = vars(request.scores[user.scoring])
+        extra: dict[str, Any] = request.extra.get(user.scoring, {})
         rows.append(
             {
                 "draw": draw,
                 **user.columns(),
                 "seed": seed,
                 **{name: value for name, value in values.items() if name not in left_out},
+                **extra,
                 "proxies": len(request.proxies.labels),
                 "seconds": request.proxies.seconds,
             }

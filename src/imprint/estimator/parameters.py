@@ -1,0 +1,166 @@
+"""The parameters of `ImprintingClassifier` that name a method: resolved from a preset, and checked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+
+from imprint.errors import UserError
+from imprint.estimator.saving import constructor_arguments
+from imprint.method.configuration import (
+    AGGREGATIONS,
+    EXPONENTIAL,
+    LOGSUMEXP,
+    MNN,
+    UNIFORM,
+    Auto,
+    Configuration,
+    Fixed,
+    K,
+    Scoring,
+)
+from imprint.method.distances import DISTANCES
+from imprint.method.generate import GENERATORS
+from imprint.method.normalize import chain, norms_problem
+from imprint.method.presets import PRESETS
+from imprint.method.weightings import find_weighting
+from imprint.registry import unknown
+
+AUTO = "auto"
+BASE = "westerhoff"  # what single choices replace parts of
+USUAL_K = 20
+CHOICES = ("gen", "k", "norm_pre", "norm_post", "norm_inf", "agg", "distance", "m", "weighting")
+UNSET: dict[str, Any] = {"k": USUAL_K, "m": 1, "weighting": UNIFORM}
+
+
+def resolve(method: str | None, choices: Mapping[str, Any]) -> dict[str, Any] | None:
+    """All choices of a method.
+
+    Parameters
+    ----------
+    method : str or None
+        `auto`, or a preset; None is `auto` without any other choice, else the preset `westerhoff`.
+    choices : mapping
+        What replaces parts of the preset, by the names in `CHOICES`; None leaves a part.
+
+    Returns
+    -------
+    dict or None
+        Every choice; None for `auto`, which leaves them to the training samples.
+
+    Raises
+    ------
+    UserError
+        If there is no such method, or choices are named beside `auto`.
+    """
+    made = {name: value for name, value in choices.items() if value is not None}
+    method = method_of(method, made.values())
+    if method == AUTO:
+        if made:
+            raise UserError(
+                f"method auto chooses {', '.join(made)} itself; leave them out, or name another method"
+            )
+        return None
+    if method not in PRESETS:
+        raise UserError(unknown("method", method, (AUTO, *PRESETS)))
+    parts = {**UNSET, **constructor_arguments(PRESETS[method].configuration)}
+    parts = {name: parts[name] for name in CHOICES}
+    had_k = GENERATORS[parts["gen"]].takes_k
+    parts |= made
+    if "k" not in made and not had_k:
+        parts["k"] = USUAL_K
+    if parts["agg"] == LOGSUMEXP and "weighting" not in made:
+        parts["weighting"] = EXPONENTIAL
+    return parts
+
+
+def method_of(method: str | None, choices: Iterable[Any]) -> str:
+    """The name of a method; None stands for `auto`, or for the usual preset where single choices replace parts of it."""
+    if method is not None:
+        return method
+    return BASE if any(choice is not None for choice in choices) else AUTO
+
+
+def check(parts: Mapping[str, Any], fm_classifier: Any) -> None:
+    """Check all choices of a method.
+
+    Raises
+    ------
+    UserError
+        With all that is wrong.
+    """
+    wrong = []
+    known = {"gen": tuple(GENERATORS), "agg": AGGREGATIONS, "distance": tuple(DISTANCES)}
+    wrong += [
+        f"{name}={parts[name]!r}; known: {', '.join(names)}"
+        for name, names in known.items()
+        if parts[name] not in names
+    ]
+    for name in ("norm_pre", "norm_post", "norm_inf"):
+        try:
+            of_rows = chain(str(parts[name])).of_rows
+        except UserError as error:
+            wrong.append(f"{name}={parts[name]!r}: {error}")
+            continue
+        if name != "norm_post" and not of_rows:
+            wrong.append(f"{name}={parts[name]!r} stands after generation only, as norm_post")
+    try:
+        weighting, _ = find_weighting(str(parts["weighting"]))
+    except UserError as error:
+        wrong.append(f"weighting={parts['weighting']!r}: {error}")
+    auto = parts["k"] == Auto.label
+    for name, value in (("k", 1 if auto else parts["k"]), ("m", parts["m"])):
+        if not isinstance(value, int | np.integer) or isinstance(value, bool) or value < 1:
+            wrong.append(f"{name}={value!r} is not a positive whole number")
+    if not wrong:
+        if parts["agg"] == LOGSUMEXP and weighting.name != EXPONENTIAL:
+            wrong.append(
+                f"agg='{LOGSUMEXP}' with weighting='{parts['weighting']}'; it weighs by {EXPONENTIAL}"
+            )
+        wrong += _contradictions(parts, auto, weighting.needs_distance, fm_classifier)
+    if wrong:
+        raise UserError("ImprintingClassifier: " + "; ".join(wrong))
+
+
+def _contradictions(
+    parts: Mapping[str, Any], auto: bool, needs_distance: bool, fm_classifier: Any
+) -> list[str]:
+    """Choices that are right each, but not together."""
+    wrong = []
+    entry, distance = GENERATORS[parts["gen"]], DISTANCES[parts["distance"]]
+    if auto and entry.takes_k and not entry.chooses_k:
+        wrong.append(f"k='auto' with gen='{entry.name}', which cannot choose k; give a number")
+    votes = parts["agg"] == MNN and parts["m"] != 1
+    if votes and needs_distance and not distance.weighs_votes:
+        wrong.append(
+            f"weighting='{parts['weighting']}' with distance='{distance.name}', which is no distance"
+        )
+    if chain(parts["norm_post"]).needs_fm_classifier and fm_classifier is None:
+        wrong.append(
+            f"norm_post='{parts['norm_post']}' without fm_classifier, the (C, D) weights of the FM's own classifier"
+        )
+    problems = (
+        norms_problem(parts["norm_pre"], parts["norm_post"], parts["norm_inf"]),
+        entry.problem(parts["norm_pre"], scoring_of(parts)),
+    )
+    return wrong + [problem for problem in problems if problem]
+
+
+def scoring_of(parts: Mapping[str, Any]) -> Scoring:
+    """NORMpost, NORMinf and AGG of a method."""
+    votes: tuple[str | None, int | None] = (None, None)
+    if parts["agg"] == MNN:
+        votes = (parts["weighting"], int(parts["m"]))
+    elif parts["agg"] == LOGSUMEXP:
+        votes = (parts["weighting"], None)
+    names = ("norm_post", "norm_inf", "agg", "distance")
+    weighting, m = votes
+    return Scoring(**{name: parts[name] for name in names}, weighting=weighting, m=m)
+
+
+def configuration_of(parts: Mapping[str, Any], k: int | None) -> Configuration:
+    """The method, with the k that was chosen or None for a GEN without a choice."""
+    of_gen: K = GENERATORS[parts["gen"]].only_k or Fixed(k or 1)
+    return Configuration(parts["norm_pre"], parts["gen"], of_gen, scoring_of(parts))

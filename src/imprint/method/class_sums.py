@@ -1,0 +1,129 @@
+"""Sums by class that tell means and covariances exactly, and can grow and shrink by classes and samples."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+
+from imprint.method.sums import eigenpairs
+
+LIMIT = 2**26  # values of roots that are kept class by class
+
+
+@dataclass(frozen=True)
+class ClassSums:
+    """Counts, means and scatters of the embeddings of each class.
+
+    Attributes
+    ----------
+    counts : ndarray of shape (C,)
+        Samples of each class.
+    means : ndarray of shape (C, d)
+        Their means, float64.
+    roots : ndarray of shape (r, d)
+        R with R^T R the scatter within classes, float32: the rows of one class after those of another, for each class its
+        centred samples or, if these are more than d, as few rows of the same scatter.
+    sizes : ndarray of shape (C,) or (1,)
+        Rows of `roots` for each class; of one size where they were pooled, as they would have been too many.
+    """
+
+    counts: np.ndarray
+    means: np.ndarray
+    roots: np.ndarray
+    sizes: np.ndarray
+
+    @classmethod
+    def of(cls, x: np.ndarray, y: np.ndarray, classes: int) -> Self:
+        """The sums of embeddings x (n, d) with labels y (n,) below `classes`; a class may be empty."""
+        counts, means = np.bincount(y, minlength=classes), np.zeros((classes, x.shape[1]))
+        roots = []
+        for label in range(classes):
+            rows = x[y == label]
+            if len(rows):
+                means[label] = rows.mean(axis=0, dtype=np.float64)
+            roots.append(_reduced(rows - means[label].astype(np.float32)))
+        return cls._made(counts, means, roots)
+
+    @classmethod
+    def _made(cls, counts: np.ndarray, means: np.ndarray, roots: list[np.ndarray]) -> Self:
+        together = np.concatenate(roots)
+        if len(roots) > 1 and together.size > LIMIT:
+            together = _reduced(together)
+            return cls(counts, means, together, np.array([len(together)]))
+        return cls(counts, means, together, np.array([len(root) for root in roots]))
+
+    @property
+    def by_class(self) -> bool:
+        """Whether each class has a scatter of its own."""
+        return len(self.sizes) == len(self.counts)
+
+    @property
+    def total(self) -> int:
+        """Samples of all classes."""
+        return int(self.counts.sum())
+
+    def plus(self, other: ClassSums) -> ClassSums:
+        """The sums of both sets of samples; `other` has these classes and may have more."""
+        classes, known = len(other.counts), len(self.counts)
+        counts, means = other.counts.copy(), other.means.copy()
+        own, others = self._of_classes(classes), other._of_classes(classes)
+        for label in range(known):
+            n, m = int(self.counts[label]), int(other.counts[label])
+            counts[label] = n + m
+            if not m:
+                means[label] = self.means[label]
+                continue
+            shift = self.means[label] - other.means[label]
+            means[label] = (n * self.means[label] + m * other.means[label]) / (n + m)
+            between = (np.sqrt(n * m / (n + m)) * shift)[None].astype(np.float32)
+            others[label] = _reduced(np.concatenate([others[label], between]))
+        roots = [np.concatenate(pair) for pair in zip(own, others, strict=True)]
+        if not (self.by_class and other.by_class):
+            roots = [np.concatenate(roots)]
+        return self._made(counts, means, [_reduced(root) for root in roots])
+
+    def of_classes(self, stays: np.ndarray) -> ClassSums:
+        """The sums of some classes, a mask (C,); only where each class has its own scatter."""
+        roots = [
+            root for root, stay in zip(self._of_classes(len(stays)), stays, strict=True) if stay
+        ]
+        return self._made(self.counts[stays], self.means[stays], roots)
+
+    def _of_classes(self, classes: int) -> list[np.ndarray]:
+        """The roots of so many classes; pooled ones stand with the first."""
+        roots = np.split(self.roots, np.cumsum(self.sizes)[:-1])
+        return roots + [self.roots[:0]] * (classes - len(roots))
+
+    def centred(self) -> np.ndarray:
+        """R (r, d) float32 with R^T R the scatter of all samples about their mean."""
+        shift = (self.means - self.mean) * np.sqrt(self.counts)[:, None]
+        return np.concatenate([self.roots, shift.astype(np.float32)])
+
+    @property
+    def mean(self) -> np.ndarray:
+        """(d,) mean of all samples."""
+        mean: np.ndarray = self.counts @ self.means / self.total
+        return mean
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """The sums by name, as files hold them."""
+        return {f"class_{name}": array for name, array in vars(self).items()}
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> Self | None:
+        """The sums that `arrays` gave; None if they are not among these arrays."""
+        names = {name: f"class_{name}" for name in cls.__dataclass_fields__}
+        if not arrays.keys() >= set(names.values()):
+            return None
+        return cls(**{name: arrays[key] for name, key in names.items()})
+
+
+def _reduced(root: np.ndarray) -> np.ndarray:
+    """At most d rows (r, d) of the same scatter as these."""
+    if len(root) <= root.shape[1]:
+        return root
+    values, vectors = eigenpairs(root)
+    return np.sqrt(values).astype(np.float32)[:, None] * vectors.T

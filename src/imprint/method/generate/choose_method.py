@@ -1,0 +1,290 @@
+"""Choosing a method from the training samples of a task, by the log loss of samples that are held out."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from imprint.errors import UserError
+from imprint.method.calibration import calibrate
+from imprint.method.class_scores import class_scores
+from imprint.method.configuration import (
+    INNER_PRODUCT,
+    MAX,
+    UNIT_LENGTH,
+    Configuration,
+    Fixed,
+    K,
+    Scoring,
+)
+from imprint.method.generate.proxy_sets import proxy_sets
+from imprint.method.generate.registry import ANY_K
+from imprint.method.holdout import folds, rows_by_class
+from imprint.method.normalize import FittedNorms
+from imprint.method.proxies import ProxySet
+from imprint.method.scoring import candidate
+
+WHITENED = Scoring("whiten+l2", UNIT_LENGTH, MAX, INNER_PRODUCT)
+# the simplest first: one that follows must be better by a standard error. Without whitening none of them was better on real
+# FMs (docs/findings.md): the penalty, which leave-one-out chooses, reaches from whitening to none.
+CANDIDATES = (
+    Configuration(UNIT_LENGTH, "mean", Fixed(1), WHITENED),
+    Configuration(UNIT_LENGTH, "kmeans", Fixed(5), WHITENED),
+    Configuration(UNIT_LENGTH, "kmeans", Fixed(20), WHITENED),
+)
+FEW_VALUES = 2**19  # of embeddings
+SAMPLES = 20_000  # that the choice is made on, at most
+
+
+@dataclass(frozen=True)
+class Considered:
+    """One method of a choice.
+
+    Attributes
+    ----------
+    configuration : Configuration
+        The method.
+    loss : float
+        Mean log loss of the held-out samples at the temperature that suits it best; NaN where nothing was held out.
+    accuracy : float
+        Share of the held-out samples whose class it predicts.
+    gain : float
+        How much lower its loss is than that of the first method.
+    standard_error : float
+        Of the gain, over held-out samples.
+    """
+
+    configuration: Configuration
+    loss: float
+    accuracy: float
+    gain: float
+    standard_error: float
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A method chosen, and why.
+
+    Attributes
+    ----------
+    configuration : Configuration
+        The method.
+    considered : tuple of Considered
+        All methods, in the order in which they were given.
+    held_out : int
+        Predictions of held-out samples that the choice rests on.
+    inverse_temperature : float
+        What turns its class scores into probabilities by a softmax; NaN where nothing was held out.
+    seconds : float
+        Time that it took.
+    """
+
+    configuration: Configuration
+    considered: tuple[Considered, ...]
+    held_out: int
+    inverse_temperature: float
+    seconds: float
+
+    def as_dict(self) -> dict[str, Any]:
+        """The choice as JSON holds it."""
+        return {
+            "method": self.configuration.as_dict(),
+            "reason": self.reason,
+            "held_out": self.held_out,
+            "seconds": self.seconds,
+            "considered": [
+                {
+                    "method": entry.configuration.as_dict(),
+                    "log_loss": _number(entry.loss),
+                    "accuracy": _number(entry.accuracy),
+                    "gain": entry.gain,
+                    "standard_error": _number(entry.standard_error),
+                }
+                for entry in self.considered
+            ],
+        }
+
+    @property
+    def reason(self) -> str:
+        """One sentence for people."""
+        first = self.considered[0]
+        if not self.held_out:
+            return "no class has two samples, so the simplest method is taken"
+        chosen = next(c for c in self.considered if c.configuration == self.configuration)
+        if chosen is first:
+            return (
+                f"none of {len(self.considered) - 1} others has a log loss on {self.held_out:,} held-out samples that is "
+                "lower by a standard error"
+            )
+        return (
+            f"its log loss on {self.held_out:,} held-out samples is {chosen.loss:.3f}, {first.loss:.3f} with the simplest "
+            f"method (difference {chosen.gain:.3f}, standard error {chosen.standard_error:.3f})"
+        )
+
+
+def _number(value: float) -> float | None:
+    return None if np.isnan(value) else value
+
+
+def choose(
+    x: np.ndarray,
+    y: np.ndarray,
+    seed: int | None,
+    methods: Sequence[Configuration] = CANDIDATES,
+    *,
+    threads: int = 1,
+    ls_lambda: float | None = None,
+    fm_classifier: np.ndarray | None = None,
+) -> Choice:
+    """Choose one of several methods.
+
+    Ten folds, or as many as the largest class has samples, are held out one after another, if there are few samples three
+    times over; what fitted NORMs choose, such as a penalty, is chosen once from all samples. The first method is taken
+    unless others have a log loss that is lower by a standard error of the paired difference: of these the best.
+
+    Parameters
+    ----------
+    x : ndarray of shape (n, d)
+        Training embeddings before NORMpre, float32.
+    y : ndarray of shape (n,)
+        Labels 0..C-1, each at least once.
+    seed : int or None
+        Seed of the folds and of GENs.
+    methods : sequence of Configuration, default=CANDIDATES
+        What is chosen from, the simplest first.
+    threads : int, default=1
+        Classes whose proxies are generated at once.
+    ls_lambda : float, optional
+        The ridge of GENs that need one.
+    fm_classifier : ndarray of shape (C', d), optional
+        The weights of the FM's own classifier.
+
+    Returns
+    -------
+    Choice
+        The method and what it was chosen from.
+
+    Examples
+    --------
+    >>> x = np.array([[0, 1], [0.1, 1], [1, 0], [1, 0.1]], np.float32)
+    >>> choose(x, np.array([0, 0, 1, 1]), seed=0).configuration.gen
+    'mean'
+    """
+    from threadpoolctl import threadpool_limits
+
+    start = time.perf_counter()
+    if not methods:
+        raise UserError("there is no method to choose from")
+    x, y = _at_most(x, y, seed or 0)
+    classes = int(y.max()) + 1
+    norms = _learnt(methods, x, y)
+    scored: list[list[np.ndarray]] = [[] for _ in methods]
+    truth: list[np.ndarray] = []
+    held_rows: list[np.ndarray] = []
+    # threads cost more than they save on few samples
+    few = x.size < FEW_VALUES
+    threads = 1 if few else threads
+    with threadpool_limits(limits=1) if few else nullcontext():
+        for held in folds(y, seed or 0):
+            fitted = norms.refitted(x[~held], y[~held])
+            sets = _sets(methods, x[~held], y[~held], seed, threads, ls_lambda, fitted)
+            for scores, method in zip(scored, methods, strict=True):
+                of_method = candidate(
+                    sets[_generation(method)],
+                    x[~held],
+                    method.norm_pre,
+                    (method.scoring,),
+                    fitted,
+                )
+                scores.append(class_scores(x[held], of_method, classes, fm_classifier))
+            truth.append(y[held])
+            held_rows.append(np.flatnonzero(held))
+    if not truth:
+        nothing = (np.nan, np.nan, 0.0, np.nan)
+        considered = tuple(Considered(method, *nothing) for method in methods)
+        return Choice(methods[0], considered, 0, np.nan, time.perf_counter() - start)
+    true, samples = np.concatenate(truth), np.concatenate(held_rows)
+    calibrated = [calibrate(np.concatenate(scores), true) for scores in scored]
+    entries = []
+    for method, fit, scores in zip(methods, calibrated, scored, strict=True):
+        gains = calibrated[0].losses - fit.losses
+        right = np.concatenate([s.argmax(axis=1) for s in scores]) == true
+        error = _standard_error(gains, samples)
+        loss = float(fit.losses.mean())
+        entries.append(Considered(method, loss, float(right.mean()), float(gains.mean()), error))
+    better = [i for i, entry in enumerate(entries) if entry.gain > entry.standard_error]
+    best = min(better, key=lambda i: entries[i].loss, default=0)
+    return Choice(
+        methods[best],
+        tuple(entries),
+        len(true),
+        calibrated[best].inverse_temperature,
+        time.perf_counter() - start,
+    )
+
+
+def _standard_error(gains: np.ndarray, samples: np.ndarray) -> float:
+    """Of the mean of gains (n,) that belong to these samples (n,); those of one sample are no news to each other."""
+    of_sample = np.bincount(samples, gains) / np.maximum(np.bincount(samples), 1)
+    distinct = of_sample[np.unique(samples)]
+    if len(distinct) < 2:
+        return np.inf
+    return float(distinct.std(ddof=1) / np.sqrt(len(distinct)))
+
+
+def _learnt(methods: Sequence[Configuration], x: np.ndarray, y: np.ndarray) -> FittedNorms:
+    """The NORMs of all samples, with what the methods need of them learnt."""
+    norms = FittedNorms(x, y)
+    for method in methods:
+        norms.learn(method.norm_pre, method.scoring.norm_post, method.scoring.norm_inf)
+    return norms
+
+
+def _at_most(x: np.ndarray, y: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """A random part of the samples where they are many, the same share of each class, at least two."""
+    share = SAMPLES / len(y)
+    if share >= 1:
+        return x, y
+    random = np.random.default_rng(seed)
+    chosen = []
+    for rows in rows_by_class(y):
+        count = min(len(rows), max(2, round(share * len(rows))))
+        chosen.append(random.permutation(rows)[:count])
+    kept = np.sort(np.concatenate(chosen))
+    return x[kept], y[kept]
+
+
+def _generation(method: Configuration) -> tuple[str, str, K]:
+    return method.norm_pre, method.gen, method.k
+
+
+def _sets(
+    methods: Sequence[Configuration],
+    x: np.ndarray,
+    y: np.ndarray,
+    seed: int | None,
+    threads: int,
+    ls_lambda: float | None,
+    norms: FittedNorms,
+) -> dict[tuple[str, str, K], ProxySet]:
+    """The proxy set of each method, each once."""
+    sets = {}
+    for name in dict.fromkeys(map(_generation, methods)):
+        norm_pre, gen, k = name
+        count = k.k if isinstance(k, Fixed) else ANY_K
+        of_gen = proxy_sets(
+            norms.of_embeddings(norm_pre, x),
+            y,
+            gen,
+            [count],
+            [seed],
+            ls_lambda=ls_lambda,
+            threads=threads,
+        )
+        sets[name] = of_gen[count, seed]
+    return sets

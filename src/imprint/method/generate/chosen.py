@@ -1,0 +1,57 @@
+"""The method that the training samples of a task choose, as one GEN."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from imprint.errors import UserError
+from imprint.method.configuration import Fixed
+from imprint.method.folding import fold
+from imprint.method.generate.centers import kmeans, mean
+from imprint.method.generate.choose_method import choose
+from imprint.method.generate.proxy_sets import proxy_sets
+from imprint.method.generate.registry import (
+    ANY_K,
+    AllClasses,
+    Generated,
+    generator,
+    kmeans_operations,
+)
+from imprint.method.normalize.training import FittedNorms
+from imprint.method.scoring import candidate
+
+USED = (mean, kmeans)  # the GENs that are chosen from
+
+
+def _operations(n: int, k: int, classes: int, d: int) -> float:
+    """About two fits of the largest method, and the decompositions of fitted NORMs in each fold."""
+    return 2 * kmeans_operations(n, 20, classes, d) + 30 * 2.0 * d**3
+
+
+@generator(
+    "auto",
+    takes_k=False,
+    seeded=True,
+    sees_all_classes=True,
+    has_bias=True,
+    needs_unit_length=True,
+    loads="sklearn.cluster",
+    operations=_operations,
+)
+def chosen_method(x: np.ndarray, y: np.ndarray, run: AllClasses) -> Generated:
+    """What `imprint.method.generate.choose_method.choose` chooses, its fitted NORMs folded into the proxies.
+
+    x: (n, d) training embeddings of unit length, as test embeddings must be.
+    """
+    choice = choose(x, y, run.seed, threads=run.threads)
+    method = choice.configuration
+    norms = FittedNorms(x, y)
+    k = method.k.k if isinstance(method.k, Fixed) else ANY_K
+    normalised = norms.of_embeddings(method.norm_pre, x)
+    of_gen = proxy_sets(normalised, y, method.gen, [k], [run.seed], threads=run.threads)
+    folded = fold(candidate(of_gen[k, run.seed], x, method.norm_pre, (method.scoring,), norms))
+    if folded is None:
+        raise UserError(f"GEN auto: the method {method.as_dict()} cannot be folded into proxies")
+    note = f"{method.gen}, k {method.k.label}, {method.scoring.norm_post}: {choice.reason}"
+    plain = folded.candidate
+    return Generated(plain.values, plain.labels, plain.bias, note)

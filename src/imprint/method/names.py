@@ -1,0 +1,19 @@
+"""Names with an argument in brackets, such as `whiten(oas)`."""
+
+from __future__ import annotations
+
+import re
+
+_NAME = re.compile(r"(\w+)(?:\((.*)\))?")
+
+
+def split_name(text: str) -> tuple[str, str | None]:
+    """The name and the argument of a text; None for the argument where there is none.
+
+    Examples
+    --------
+    >>> split_name("whiten(oas)"), split_name("whiten")
+    (('whiten', 'oas'), ('whiten', None))
+    """
+    match = _NAME.fullmatch(text)
+    return (match[1], match[2]) if match else (text, None)

@@ -1,0 +1,193 @@
+"""Names of NORMs, which may be chains of them: `l2+whiten(oas)+l2`, from left to right."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from imprint.errors import UserError
+from imprint.method.configuration import IDENTITY, UNIT_LENGTH
+from imprint.method.names import split_name
+from imprint.method.normalize.registry import NORMS, FittedNorm, Normalization
+
+SEPARATOR = "+"
+
+
+@dataclass(frozen=True)
+class Step:
+    """One NORM of a chain; `argument` is the text in brackets after its name."""
+
+    entry: Normalization
+    argument: str | None = None
+
+    @property
+    def text(self) -> str:
+        """The step as it is written."""
+        return self.entry.name if self.argument is None else f"{self.entry.name}({self.argument})"
+
+    def unfitted(self) -> FittedNorm:
+        """The fitted NORM before it has learnt."""
+        assert self.entry.fitted is not None
+        return self.entry.fitted() if self.argument is None else self.entry.fitted(self.argument)
+
+
+@dataclass(frozen=True)
+class Chain:
+    """A NORM as configurations name it: one NORM, or several one after another.
+
+    Attributes
+    ----------
+    steps : tuple of Step
+        Without steps that change nothing.
+    """
+
+    steps: tuple[Step, ...]
+
+    @property
+    def text(self) -> str:
+        """The one name that it has."""
+        return SEPARATOR.join(step.text for step in self.steps) or IDENTITY
+
+    @property
+    def of_rows(self) -> bool:
+        """Whether it may stand before generation and at inference."""
+        return all(step.entry.of_rows for step in self.steps)
+
+    @cached_property
+    def fitted(self) -> tuple[Step, ...]:
+        """The steps that learn from the training embeddings."""
+        return tuple(step for step in self.steps if step.entry.fitted)
+
+    @property
+    def single(self) -> Normalization | None:
+        """The NORM that it is; None of several."""
+        if not self.steps:
+            return NORMS[IDENTITY]
+        return self.steps[0].entry if len(self.steps) == 1 else None
+
+    @property
+    def is_identity(self) -> bool:
+        """Whether it changes nothing."""
+        return not self.steps
+
+    @property
+    def only_scales(self) -> bool:
+        """Whether it multiplies each row by a number."""
+        return self.single is not None and self.single.scale is not None
+
+    @property
+    def needs_fm_classifier(self) -> bool:
+        """Whether a step needs the weights of the FM's own classifier."""
+        return any(step.entry.needs_fm_classifier for step in self.steps)
+
+    @property
+    def reference(self) -> str | None:
+        """What the quantiles of its steps are taken of."""
+        references = [step.entry.reference for step in self.steps if step.entry.reference]
+        return "; ".join(references) or None
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The user's files that registered its steps."""
+        return tuple(step.entry.file for step in self.steps if step.entry.file)
+
+    def up_to_fitted(self) -> tuple[Step, ...]:
+        """The steps up to the last that learns: they decide the space that embeddings lie in."""
+        last = max((i for i, step in enumerate(self.steps) if step.entry.fitted), default=-1)
+        return self.steps[: last + 1]
+
+    def before_fitted(self) -> str:
+        """The steps before the first that learns, as a NORM; empty if there are none."""
+        first = next((i for i, step in enumerate(self.steps) if step.entry.fitted), 0)
+        return SEPARATOR.join(step.text for step in self.steps[:first])
+
+
+def chain(norm: str) -> Chain:
+    """The chain that a name stands for.
+
+    Raises
+    ------
+    UserError
+        If a step is unknown, has an argument that it cannot take, learns from embeddings after one that is of
+        proxies only, or changes nothing: a chain has one name.
+
+    Examples
+    --------
+    >>> [step.text for step in chain("l2+whiten(oas)").steps]
+    ['l2', 'whiten(oas)']
+    """
+    plain = NORMS.get(norm)
+    if plain is not None and plain.fitted is None:
+        return Chain(joined(()) if norm == IDENTITY else (Step(plain),))
+    steps: tuple[Step, ...] = ()
+    for text in str(norm).split(SEPARATOR):
+        step = _step(text.strip(), norm)
+        if step.entry.fitted and not Chain(steps).of_rows:
+            before = next(s.text for s in steps if not s.entry.of_rows)
+            raise UserError(
+                f"NORM '{norm}': '{step.text}' learns from embeddings and cannot follow '{before}'"
+            )
+        steps += (step,)
+    whole = Chain(joined(steps))
+    if whole.text != norm:
+        raise UserError(f"NORM '{norm}' has one name only: write '{whole.text}'")
+    return whole
+
+
+def _step(text: str, norm: str) -> Step:
+    name, argument = split_name(text)
+    entry = NORMS.find(name)
+    if argument is None and entry.fitted is None:
+        return Step(entry)
+    if entry.fitted is None:
+        raise UserError(f"NORM '{norm}': '{entry.name}' takes no argument")
+    step = Step(entry, argument)
+    try:
+        step.unfitted()
+    except (TypeError, ValueError) as error:
+        raise UserError(f"NORM '{norm}': {error}") from None
+    return step
+
+
+def joined(steps: tuple[Step, ...]) -> tuple[Step, ...]:
+    """Steps without those that change nothing: `none`, and `l2` after `l2`."""
+    kept: list[Step] = []
+    for step in steps:
+        repeated = step.entry.name == UNIT_LENGTH and kept and kept[-1].entry.name == UNIT_LENGTH
+        if step.entry.name != IDENTITY and not repeated:
+            kept.append(step)
+    return tuple(kept)
+
+
+def learns(*norms: str) -> bool:
+    """Whether one of these NORMs learns from training embeddings."""
+    return any(chain(norm).fitted for norm in norms)
+
+
+def norms_problem(norm_pre: str, norm_post: str, norm_inf: str) -> str | None:
+    """Why three NORMs do not go together; None if they do.
+
+    Proxies and test embeddings must lie in one space: what NORMpre learns is applied at inference too. What NORMpost
+    learns after NORMpre is applied to test embeddings after NORMinf without being named again, so these must be alike.
+    """
+    pre, inf = chain(norm_pre), chain(norm_inf)
+    if chain(norm_post).fitted and pre != inf:
+        return (
+            f"norm_post {norm_post} learns after norm_pre {norm_pre} and is applied after norm_inf {norm_inf}: these two "
+            "must be the same"
+        )
+    if pre.up_to_fitted() == inf.up_to_fitted():
+        return None
+    return (
+        f"norm_pre {norm_pre} and norm_inf {norm_inf} lead to different spaces: up to the last fitted NORM they must "
+        f"be alike, such as norm_pre {norm_pre} with norm_inf {norm_pre}"
+    )
+
+
+def are_combined(norm_pre: str, norm_post: str, norm_inf: str) -> bool:
+    """Whether a grid combines the three: `l2` before generation needs `l2` at inference, as in the paper."""
+    if norms_problem(norm_pre, norm_post, norm_inf):
+        return False
+    pre, inf = chain(norm_pre).steps, chain(norm_inf).steps
+    unit = [steps[:1] == chain(UNIT_LENGTH).steps for steps in (pre, inf)]
+    return unit[1] or not unit[0]

@@ -1,0 +1,192 @@
+"""NORMs that learn from the training embeddings of a task."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Self
+
+import numpy as np
+
+from imprint.errors import UserError
+from imprint.method.class_sums import ClassSums
+from imprint.method.normalize.registry import normalization
+from imprint.method.ridge import leave_one_out
+from imprint.method.sums import scatter, within
+
+ROUNDING = 1e-7
+LEAVE_ONE_OUT, LEDOIT_WOLF, OAS = SHRINKAGES = ("leave_one_out", "ledoit_wolf", "oas")
+
+
+@normalization("center", fitted=True)
+class Center:
+    """Take off the mean of the training embeddings.
+
+    Attributes
+    ----------
+    mean_ : ndarray of shape (n_features,)
+        The mean, float32.
+
+    Examples
+    --------
+    >>> Center().fit(np.array([[1.0], [3.0]]), np.array([0, 1])).transform(np.array([[2.5]]))
+    array([[0.5]])
+    """
+
+    mean_: np.ndarray
+
+    def fit(self, embeddings: np.ndarray, labels: np.ndarray) -> Self:
+        """Learn the mean of embeddings (n, d)."""
+        self.mean_ = embeddings.mean(axis=0, dtype=np.float64).astype(np.float32)
+        return self
+
+    def refit(self, embeddings: np.ndarray, labels: np.ndarray) -> Center:
+        """The mean of other embeddings."""
+        return Center().fit(embeddings, labels)
+
+    def from_sums(self, sums: ClassSums) -> Center:
+        """The mean of the samples of these sums."""
+        center = Center()
+        center.mean_ = sums.mean.astype(np.float32)
+        return center
+
+    def transform(self, embeddings: np.ndarray) -> np.ndarray:
+        """Embeddings (n, d) less the mean."""
+        return embeddings - self.mean_
+
+    @property
+    def components_(self) -> np.ndarray:
+        """The linear part of the map, which changes nothing."""
+        return np.eye(len(self.mean_), dtype=np.float32)
+
+
+@normalization("whiten", fitted=True)
+class Whiten:
+    """Whiten embeddings by the pooled within-class covariance, moved towards a multiple of the identity.
+
+    Parameters
+    ----------
+    shrinkage : {"leave_one_out", "ledoit_wolf", "oas"} or float, default="leave_one_out"
+        How far the covariance is moved. `leave_one_out` takes the penalty with the least leave-one-out error of a ridge
+        regression of the labels, which is chosen for telling classes apart; `ledoit_wolf` and `oas` estimate the
+        covariance of each class as scikit-learn's `LinearDiscriminantAnalysis(shrinkage="auto")` does and average
+        them; a number from 0 (excluded) to 1 is the share of the identity.
+
+    Attributes
+    ----------
+    components_ : ndarray of shape (n_features, n_features)
+        T with T T^T the inverse of the shrunk covariance up to a factor, float32.
+    penalty_ : float
+        What was added to the diagonal of the scatter within classes; NaN for `ledoit_wolf` and `oas`, infinite where
+        nothing varies within classes.
+
+    Notes
+    -----
+    Embeddings are not centred: with euclidean distance that changes nothing, and before `l2` it loses accuracy. Costs
+    O(n d^2 + d^3). Where classes have one sample each nothing varies within them, and nothing is changed. With `mean` and
+    euclidean distance the head is linear discriminant analysis, with k-means one with several centres per class.
+
+    References
+    ----------
+    Ledoit and Wolf, "A well-conditioned estimator for large-dimensional covariance matrices", 2004. Chen et al.,
+    "Shrinkage algorithms for MMSE covariance estimation", 2010.
+
+    Examples
+    --------
+    >>> x = np.array([[0, 0], [0, 9], [1, 0], [1, 9]], np.float32)
+    >>> Whiten(0.01).fit(x, np.array([0, 0, 1, 1])).transform(x).round(1)
+    array([[0. , 0. ],
+           [0. , 0.6],
+           [1. , 0. ],
+           [1. , 0.6]], dtype=float32)
+    """
+
+    components_: np.ndarray
+    penalty_: float
+
+    def __init__(self, shrinkage: str | float = LEAVE_ONE_OUT) -> None:
+        self.shrinkage = shrinkage if shrinkage in SHRINKAGES else _share(shrinkage)
+
+    def fit(self, embeddings: np.ndarray, labels: np.ndarray) -> Self:
+        """Learn the covariance within classes of embeddings (n, d) with labels (n,), 0..C-1."""
+        x = embeddings.astype(np.float32, copy=False)
+        if self.shrinkage in (LEDOIT_WOLF, OAS):
+            self._learn(_of_classes(x, labels, str(self.shrinkage)), math.nan)
+        else:
+            total = scatter(within(x, labels))
+            lacks_penalty = self.shrinkage == LEAVE_ONE_OUT and np.trace(total) > 0
+            penalty = leave_one_out(x, labels).penalty if lacks_penalty else math.inf
+            self._learn(total, penalty)
+        return self
+
+    def refit(self, embeddings: np.ndarray, labels: np.ndarray) -> Whiten:
+        """Learn from other embeddings with the penalty that leave-one-out chose here."""
+        whiten = Whiten(self.shrinkage)
+        if self.shrinkage != LEAVE_ONE_OUT:
+            return whiten.fit(embeddings, labels)
+        whiten._learn(scatter(within(embeddings, labels)), self.penalty_)
+        return whiten
+
+    def from_sums(self, sums: ClassSums) -> Whiten:
+        """What `refit` learns from the samples of these sums."""
+        if self.shrinkage in (LEDOIT_WOLF, OAS):
+            raise UserError(f"whiten({self.shrinkage}) needs all samples again; fit again on all")
+        whiten = Whiten(self.shrinkage)
+        whiten._learn(scatter(sums.roots), self.penalty_)
+        return whiten
+
+    def transform(self, embeddings: np.ndarray) -> np.ndarray:
+        """Embeddings (n, d) in the space where the shrunk covariance within classes is a multiple of the identity."""
+        return embeddings.astype(np.float32, copy=False) @ self.components_
+
+    def _learn(self, total: np.ndarray, penalty: float) -> None:
+        """Whiten by `total` (d, d), a scatter or, with a penalty that is NaN, an estimated covariance."""
+        from scipy.linalg import cholesky, solve_triangular
+
+        d = len(total)
+        mean = np.trace(total) / d
+        if isinstance(self.shrinkage, float) and mean > 0:
+            share = self.shrinkage
+            penalty = share / (1 - share) * mean if share < 1 else math.inf
+        self.penalty_ = penalty
+        if not mean > 0 or penalty == math.inf:
+            self.components_ = np.eye(d, dtype=np.float32)
+            return
+        shrunk = total.copy()
+        # a scatter of float32 products has rounding of this size, which can make it indefinite
+        least = 1e-9 * mean if math.isnan(penalty) else ROUNDING * d * mean
+        shrunk[np.diag_indices(d)] += max(least, 0 if math.isnan(penalty) else penalty)
+        factor = cholesky(shrunk, lower=True, overwrite_a=True)
+        inverse = solve_triangular(factor, np.eye(d), lower=True, overwrite_b=True)
+        unit = mean if math.isnan(penalty) else penalty  # keeps numbers near one
+        self.components_ = (np.sqrt(unit) * inverse.T).astype(np.float32)
+
+
+def _share(shrinkage: object) -> float:
+    try:
+        share = float(str(shrinkage))
+    except ValueError:
+        share = math.nan
+    if not 0 < share <= 1:
+        raise ValueError(
+            f"shrinkage {shrinkage} is neither {', '.join(SHRINKAGES)} nor above 0 and at most 1"
+        )
+    return share
+
+
+def _of_classes(x: np.ndarray, labels: np.ndarray, estimator: str) -> np.ndarray:
+    """The mean (d, d) over classes of their shrunk covariances, estimated on standardised features."""
+    from sklearn import covariance
+
+    shrunk: Callable[..., tuple[np.ndarray, float]] = getattr(covariance, estimator)
+    classes, d = int(labels.max()) + 1, x.shape[1]
+    total = np.zeros((d, d))
+    for label in range(classes):
+        rows = x[labels == label].astype(np.float64)
+        if len(rows) < 2:
+            continue  # one sample varies in nothing
+        scale = rows.std(axis=0)
+        scale[scale == 0] = 1  # a constant feature
+        standardised = (rows - rows.mean(axis=0)) / scale
+        total += scale[:, None] * shrunk(standardised)[0] * scale
+    return total / classes

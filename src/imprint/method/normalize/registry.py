@@ -1,0 +1,135 @@
+"""The registry of NORMs.
+
+There are three kinds. A NORM of rows is a function of embeddings (n, d) that treats each row alone. A fitted NORM
+learns from the training embeddings of a task and then treats each row alone. Both may stand in all three places.
+A NORM of proxies sees all proxies of a task and stands after generation only, as `quantile` does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol, Self
+
+import numpy as np
+
+from imprint.registry import Registry
+
+OfRows = Callable[[np.ndarray], np.ndarray]
+OfProxies = Callable[[np.ndarray, np.ndarray, np.ndarray | None], np.ndarray]
+
+
+class FittedNorm(Protocol):
+    """What a fitted NORM must have, as scikit-learn's transformers do.
+
+    Arrays that `fit` learns are attributes whose names end in an underscore; they are saved with a head. One with
+    `components_` (d, d) and, if it moves the origin, `mean_` (d,) is linear, (x - mean_) @ components_, and is folded
+    into the proxies where that saves time.
+    """
+
+    def fit(self, embeddings: np.ndarray, labels: np.ndarray) -> Self:
+        """Learn from training embeddings (n, d) with labels (n,), 0..C-1."""
+
+    def transform(self, embeddings: np.ndarray) -> np.ndarray:
+        """Map embeddings (n, d) to as many rows, float32."""
+
+
+@dataclass(frozen=True)
+class Normalization:
+    """A registered NORM.
+
+    Attributes
+    ----------
+    name : str
+        Its name in configurations, paths and columns.
+    rows : callable or None
+        The function of a NORM of rows, (n, d) to (n, d).
+    fitted : callable or None
+        Makes a `FittedNorm`, without arguments or, if it takes one, from the text in brackets after the name.
+    proxies : callable or None
+        The function of a NORM of proxies: proxies (p, d), their labels (p,), ascending, and the
+        weights (c, d) of the FM's own classifier or None, to (p, d).
+    scale : callable or None
+        For a NORM of rows that only scales them: embeddings (n, d) to their factors (n,) or to
+        None where nothing changes. Such NORMs share one matrix product in the engine.
+    appends : callable or None
+        For a NORM of proxies that can go on where classes are added: proxies after NORM (p, d),
+        the new ones before it (q, d) and their labels (q,), to the new ones after it (q, d).
+    reference : str or None
+        What the quantiles are taken of, as score files record it.
+    needs_fm_classifier : bool
+        Whether it needs the weights of the FM's own classifier.
+    file : str or None
+        The user's file that registered it.
+    """
+
+    name: str
+    rows: OfRows | None = None
+    fitted: Callable[..., FittedNorm] | None = None
+    proxies: OfProxies | None = None
+    scale: Callable[[np.ndarray], np.ndarray | None] | None = None
+    appends: Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray] | None = None
+    reference: str | None = None
+    needs_fm_classifier: bool = False
+    file: str | None = None
+
+    @property
+    def of_rows(self) -> bool:
+        """Whether it may stand before generation and at inference too."""
+        return self.proxies is None
+
+
+NORMS: Registry[Normalization] = Registry("NORM")
+
+
+def normalization(name: str, *, fitted: bool = False) -> Callable[[Any], Any]:
+    """Register a NORM `name` for all three places.
+
+    Parameters
+    ----------
+    name : str
+        Letters, digits and underscores.
+    fitted : bool, default=False
+        Whether a class is registered that learns from training embeddings, see `FittedNorm`, and not a function of rows
+        (n, d).
+
+    Examples
+    --------
+    >>> from imprint.method.normalize import apply
+    >>> @normalization("sign")
+    ... def sign(x):
+    ...     return np.sign(x)
+    >>> apply("sign", np.array([[-2.0, 0.5]]))
+    array([[-1.,  1.]])
+    >>> NORMS.remove("sign")
+    """
+
+    def register(component: Any) -> Any:
+        of_kind = {"fitted" if fitted else "rows": component}
+        NORMS.add(name, Normalization(name, **of_kind))
+        return component
+
+    return register
+
+
+def proxy_normalization(
+    name: str,
+    *,
+    reference: str | None = None,
+    needs_fm_classifier: bool = False,
+    appends: Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray] | None = None,
+) -> Callable[[OfProxies], OfProxies]:
+    """Register a function of all proxies as the NORM `name`, see `Normalization.proxies`."""
+
+    def register(function: OfProxies) -> OfProxies:
+        entry = Normalization(
+            name,
+            proxies=function,
+            appends=appends,
+            reference=reference,
+            needs_fm_classifier=needs_fm_classifier,
+        )
+        NORMS.add(name, entry)
+        return function
+
+    return register

@@ -1,0 +1,179 @@
+"""NORMs applied: to embeddings and proxies, with what fitted ones learnt from one training set."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from imprint.errors import UserError
+from imprint.method.configuration import IDENTITY
+from imprint.method.normalize import fitted, quantiles, rows
+from imprint.method.normalize.chains import SEPARATOR, Step, chain, joined
+from imprint.method.normalize.registry import NORMS, FittedNorm
+
+Path = tuple[Step, ...]
+SHIPPED = (fitted, quantiles, rows)  # registered before a name is looked up
+
+
+def apply(norm: str, x: np.ndarray) -> np.ndarray:
+    """A NORM of embeddings (n, d) that has nothing to learn."""
+    return FittedNorms().of_embeddings(norm, x)
+
+
+def apply_to_proxies(
+    norm: str, proxies: np.ndarray, labels: np.ndarray, fm_classifier: np.ndarray | None = None
+) -> np.ndarray:
+    """NORMpost, without anything to learn, of proxies (p, d) with labels (p,), ascending."""
+    return FittedNorms().of_proxies(IDENTITY, norm, proxies, labels, fm_classifier)
+
+
+class FittedNorms:
+    """The NORMs of one training set. Each fitted one learns once, when it is first needed.
+
+    A fitted NORM learns from the embeddings that reach it: the training embeddings after the steps before it; in NORMpost,
+    also after NORMpre. What NORMpost learns is applied to test embeddings after NORMinf, so that they lie in the space of
+    the proxies.
+
+    Parameters
+    ----------
+    x : ndarray of shape (n, d), optional
+        Training embeddings. Without them nothing can be learnt any more.
+    y : ndarray of shape (n,), optional
+        Their labels, 0..C-1.
+    learnt : mapping, optional
+        Fitted NORMs by path, as `learnt` of another object has them.
+
+    Attributes
+    ----------
+    learnt : dict
+        The fitted NORMs by the path that leads to them, such as `l2+whiten`.
+
+    Examples
+    --------
+    >>> x = np.array([[1.0, 0], [3, 0], [0, 5]], np.float32)
+    >>> FittedNorms(x, np.array([0, 0, 1])).of_embeddings("center", x[:1])
+    array([[-0.33333334, -1.6666666 ]], dtype=float32)
+    """
+
+    def __init__(
+        self,
+        x: np.ndarray | None = None,
+        y: np.ndarray | None = None,
+        learnt: Mapping[str, FittedNorm] | None = None,
+    ) -> None:
+        self._x, self._y = x, y
+        self.learnt: dict[str, FittedNorm] = dict(learnt or {})
+
+    def of_embeddings(self, norm: str, x: np.ndarray) -> np.ndarray:
+        """NORMpre or NORMinf of embeddings (n, d)."""
+        steps = chain(norm)
+        if not steps.of_rows:
+            raise UserError(
+                f"NORM '{norm}' stands after generation only; before it and at inference: "
+                f"{', '.join(NORMS.names(of_rows=True))}"
+            )
+        return self._applied(steps.steps, x)
+
+    def of_proxies(
+        self,
+        norm_pre: str,
+        norm_post: str,
+        proxies: np.ndarray,
+        labels: np.ndarray,
+        fm_classifier: np.ndarray | None = None,
+    ) -> np.ndarray:
+        """NORMpost of proxies (p, d) with labels (p,), ascending, that were generated after `norm_pre`."""
+        path = chain(norm_pre).steps
+        for step in chain(norm_post).steps:
+            path += (step,)
+            if step.entry.proxies is not None:
+                proxies = step.entry.proxies(proxies, labels, fm_classifier)
+            else:
+                proxies = self._step(path, proxies)
+        return proxies
+
+    def of_queries(self, norm_pre: str, norm_post: str, norm_inf: str, x: np.ndarray) -> np.ndarray:
+        """Test embeddings (n, d) after NORMinf and after what NORMpost learns."""
+        x = self.of_embeddings(norm_inf, x)
+        for norm in self.of_space(norm_pre, norm_post):
+            x = norm.transform(x)
+        return x
+
+    def of_space(self, norm_pre: str, norm_post: str) -> list[FittedNorm]:
+        """What NORMpost learns, in its order."""
+        path, norms = chain(norm_pre).steps, []
+        for step in chain(norm_post).steps:
+            path += (step,)
+            if step.entry.fitted:
+                norms.append(self._fitted(path))
+        return norms
+
+    def fitted_of(self, norm: str) -> list[FittedNorm]:
+        """The fitted NORMs of a chain of embeddings, in its order."""
+        steps = chain(norm).steps
+        return [self._fitted(steps[: i + 1]) for i, step in enumerate(steps) if step.entry.fitted]
+
+    def learn(self, norm_pre: str, norm_post: str, norm_inf: str) -> FittedNorms:
+        """Learn all that a method needs, now. Returns self."""
+        self.fitted_of(norm_pre)
+        self.fitted_of(norm_inf)
+        self.of_space(norm_pre, norm_post)
+        return self
+
+    def refitted(self, x: np.ndarray, y: np.ndarray) -> FittedNorms:
+        """These NORMs for other training embeddings (n, d) with labels (n,), with the choices that were made here.
+
+        A fitted NORM without `refit` learns anew.
+        """
+        other = FittedNorms(x, y)
+        for name, norm in sorted(self.learnt.items(), key=lambda item: len(item[0])):
+            path = chain(name).steps
+            again = getattr(norm, "refit", None)
+            if again is not None:
+                other.learnt[name] = again(other._applied(path[:-1], x), y)
+        return other
+
+    def state(self) -> dict[str, np.ndarray]:
+        """What was learnt, as arrays by `path/attribute`."""
+        return {
+            f"{name}/{attribute}": np.asarray(value)
+            for name, norm in self.learnt.items()
+            for attribute, value in vars(norm).items()
+            if attribute.endswith("_")
+        }
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, np.ndarray]) -> FittedNorms:
+        """The NORMs that `state` described."""
+        norms = cls()
+        for key, value in state.items():
+            name, attribute = key.rsplit("/", 1)
+            if name not in norms.learnt:
+                norms.learnt[name] = chain(name).steps[-1].unfitted()
+            setattr(norms.learnt[name], attribute, value if value.ndim else value.item())
+        return norms
+
+    def _applied(self, steps: Path, x: np.ndarray) -> np.ndarray:
+        for i in range(len(steps)):
+            x = self._step(steps[: i + 1], x)
+        return x
+
+    def _step(self, path: Path, x: np.ndarray) -> np.ndarray:
+        """The last step of a path."""
+        if path[-1].entry.fitted:
+            return self._fitted(path).transform(x)
+        assert path[-1].entry.rows is not None
+        return path[-1].entry.rows(x)
+
+    def _fitted(self, path: Path) -> FittedNorm:
+        path = joined(path)
+        name = SEPARATOR.join(step.text for step in path)
+        if name not in self.learnt:
+            if self._x is None or self._y is None:
+                raise UserError(
+                    f"NORM {path[-1].text} learns from training embeddings, and there are none here"
+                )
+            x = self._applied(path[:-1], self._x)
+            self.learnt[name] = path[-1].unfitted().fit(x, self._y)
+        return self.learnt[name]

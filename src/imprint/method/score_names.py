@@ -1,0 +1,14 @@
+"""Names of scores on request, and of the samples on which the best is chosen."""
+
+from __future__ import annotations
+
+# scores on request, as columns of frames
+VALIDATION, TRAIN, TOP5, LOG_LOSS, CALIBRATION = EXTRA_SCORES = (
+    "validation_accuracy",
+    "train_accuracy",
+    "top5_accuracy",
+    "log_loss",
+    "calibration_error",
+)
+# the samples on which the best of several methods is chosen
+ON_TEST, ON_VALIDATION = SELECT_ON = ("test", "validation")

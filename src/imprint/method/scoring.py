@@ -1,0 +1,285 @@
+"""How the proxies of one set are scored: NORMs applied on both sides, and similarities of embeddings and proxies."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from imprint.method.configuration import IDENTITY, UNIT_LENGTH, Scoring
+from imprint.method.distances import DISTANCES, Block, Columns, Proxies, Queries, Ranking
+from imprint.method.nearest import BLOCK, Search, block_height, nearest
+from imprint.method.normalize import FittedNorms, chain, l2
+from imprint.method.proxies import ProxySet
+
+MEMORY = 512 * 2**20  # bytes for products and neighbours, unless the caller says otherwise
+NOTHING_LEARNT = FittedNorms()
+
+
+@dataclass(frozen=True, eq=False)
+class Candidate:
+    """One proxy set and the scorings asked of it.
+
+    Attributes
+    ----------
+    values : ndarray of shape (P, D)
+        Proxies, float32.
+    labels : ndarray of shape (P,)
+        Their classes, ascending.
+    scorings : tuple of Scoring
+        What is asked of them.
+    unit : bool, default=False
+        Whether the proxies are `values` divided by their lengths, as samples are after NORMpre = l2.
+    key : hashable, optional
+        Names `values`: candidates of one key have the same values and share products with them.
+    bias : ndarray of shape (P,), optional
+        Added to the inner products of the proxies.
+    norms : FittedNorms, optional
+        The NORMs of the training set that the proxies were made from; needed where a scoring has a fitted one.
+    norm_pre : str, default="none"
+        The NORM before generation, after which a fitted NORMpost learns.
+    """
+
+    values: np.ndarray
+    labels: np.ndarray
+    scorings: tuple[Scoring, ...]
+    unit: bool = False
+    key: Hashable = None
+    bias: np.ndarray | None = None
+    norms: FittedNorms = NOTHING_LEARNT
+    norm_pre: str = IDENTITY
+
+    def asked(self, scorings: tuple[Scoring, ...]) -> Candidate:
+        """The same proxies with other scorings."""
+        return replace(self, scorings=scorings)
+
+
+def candidate(
+    proxies: ProxySet,
+    x: np.ndarray,
+    norm_pre: str,
+    scorings: tuple[Scoring, ...],
+    norms: FittedNorms | None = None,
+    taken: dict[bytes, np.ndarray] | None = None,
+) -> Candidate:
+    """The candidate of a proxy set. Samples are taken before NORMpre = l2, so that those of all NORMs share products.
+
+    Parameters
+    ----------
+    proxies : ProxySet
+        Proxies that were generated after `norm_pre`.
+    x : ndarray of shape (N, D)
+        Embeddings before NORMpre, of which the numbers of samples are rows.
+    norm_pre : str
+        The NORM before generation.
+    scorings : tuple of Scoring
+        What is asked of the proxies.
+    norms : FittedNorms, optional
+        The NORMs of the training set; needed where one learns.
+    taken : dict, optional
+        Keeps the samples of a set, so that candidates share them.
+    """
+    norms = norms or NOTHING_LEARNT
+    if proxies.samples is None:
+        assert proxies.values is not None
+        return Candidate(
+            proxies.values,
+            proxies.labels,
+            scorings,
+            bias=proxies.bias,
+            norms=norms,
+            norm_pre=norm_pre,
+        )
+    taken = {} if taken is None else taken
+    rows = proxies.samples.tobytes()
+    if rows not in taken:
+        taken[rows] = x[proxies.samples]
+    values, pre = taken[rows], chain(norm_pre)
+    unit = pre == chain(UNIT_LENGTH)
+    key: Hashable = rows
+    if not unit and not pre.is_identity:
+        values = norms.of_embeddings(norm_pre, values)
+        key = (norm_pre, rows, norms if pre.fitted else None)
+    return Candidate(
+        values, proxies.labels, scorings, unit=unit, key=key, norms=norms, norm_pre=norm_pre
+    )
+
+
+@dataclass
+class Embeddings:
+    """The test embeddings that products are taken of: before a NORMinf that only scales them, or after any other."""
+
+    x: np.ndarray
+    normalised: bool = False
+
+    def __post_init__(self) -> None:
+        self.x = np.ascontiguousarray(self.x, np.float32)
+        self.lengths = np.linalg.norm(self.x, axis=1)
+        self._scaled = {l2: Queries(self.x, self.lengths, l2) for l2 in (False, True)}
+
+    def queries(self, scoring: Scoring) -> Queries:
+        """The embeddings after NORMinf."""
+        return self._scaled[not self.normalised and scoring.norm_inf == UNIT_LENGTH]
+
+
+@dataclass(frozen=True)
+class Space:
+    """How test embeddings are mapped for some scorings; None in their place for a NORMinf that only scales them."""
+
+    norm_inf: str
+    norm_post: str
+    norm_pre: str
+    norms: FittedNorms
+
+    def map(self, x: np.ndarray) -> Embeddings:
+        """The test embeddings x (n, D) in this space."""
+        mapped = self.norms.of_queries(self.norm_pre, self.norm_post, self.norm_inf, x)
+        return Embeddings(mapped, normalised=True)
+
+
+def space_of(candidate: Candidate, scoring: Scoring) -> Space | None:
+    """The space of a scoring; equal ones share products."""
+    post, inf = chain(scoring.norm_post), chain(scoring.norm_inf)
+    if not post.fitted and inf.only_scales:
+        return None
+    learnt = scoring.norm_post if post.fitted else IDENTITY
+    pre = candidate.norm_pre if post.fitted else IDENTITY
+    norms = candidate.norms if post.fitted or inf.fitted else NOTHING_LEARNT
+    return Space(scoring.norm_inf, learnt, pre, norms)
+
+
+def post_of(candidate: Candidate, scoring: Scoring) -> str:
+    """NORMpost; for proxies of unit length `none` is `l2`, which keeps them as a scale."""
+    return UNIT_LENGTH if candidate.unit and scoring.norm_post == IDENTITY else scoring.norm_post
+
+
+def normalised_proxies(
+    raw: Columns, candidate: Candidate, norm: str, fm_classifier: np.ndarray | None
+) -> Proxies:
+    """Proxies after NORMpost; a NORM that only scales rows is kept as a scale on the columns."""
+    single = chain(norm).single
+    if single is not None and single.scale is not None:
+        factors = single.scale(candidate.values)
+        if factors is None:
+            factors = np.ones(len(candidate.values))
+        return Proxies(raw, factors.astype(np.float32), candidate.bias)
+    values = l2(candidate.values) if candidate.unit else candidate.values
+    values = candidate.norms.of_proxies(
+        candidate.norm_pre, norm, values, candidate.labels, fm_classifier
+    )
+    columns = np.ascontiguousarray(values, np.float32)
+    return Proxies(Columns(columns), np.ones(len(columns), np.float32), candidate.bias)
+
+
+def ranking(
+    x: np.ndarray, candidate: Candidate, scoring: Scoring, fm_classifier: np.ndarray | None = None
+) -> tuple[Ranking, Queries]:
+    """How one scoring ranks the proxies of one candidate for the embeddings x (n, D), and these after NORMinf.
+
+    A NORMinf that only scales rows is kept as the scale of the queries.
+    """
+    space = space_of(candidate, scoring)
+    queries = (Embeddings(x) if space is None else space.map(x)).queries(scoring)
+    proxies = normalised_proxies(
+        Columns(candidate.values), candidate, post_of(candidate, scoring), fm_classifier
+    )
+    return DISTANCES.find(scoring.distance).rank(proxies, queries), queries
+
+
+@dataclass(frozen=True)
+class Neighbours:
+    """The m nearest proxies of n embeddings, nearest first; all (n, m).
+
+    Attributes
+    ----------
+    numbers : ndarray
+        Which proxies they are.
+    similarities : ndarray
+        How near they are, larger is nearer: the inner product, the cosine, or minus the distance.
+    distances : ndarray or None
+        Their distances; None for the inner product, which is none.
+    """
+
+    numbers: np.ndarray
+    similarities: np.ndarray
+    distances: np.ndarray | None
+
+
+def nearest_proxies(
+    x: np.ndarray,
+    candidate: Candidate,
+    m: int,
+    fm_classifier: np.ndarray | None = None,
+) -> Neighbours:
+    """The m proxies of a candidate nearest to each embedding of x (n, D), by its first scoring."""
+    scoring = candidate.scorings[0]
+    how, queries = ranking(np.ascontiguousarray(x, np.float32), candidate, scoring, fm_classifier)
+    search = Search(how, min(m, len(candidate.labels)))
+    ((_, numbers, products),) = nearest(queries.x, queries.lengths, [search], MEMORY)
+    return measured(how, queries, scoring.distance, numbers, products)
+
+
+def measured(
+    how: Ranking, queries: Queries, distance: str, numbers: np.ndarray, products: np.ndarray
+) -> Neighbours:
+    """Proxies (n, m) with known products with the queries, and how near they are."""
+    if how.measure is None:
+        similarities = products * how.scale[numbers] * queries.scale[:, None]
+        if how.offset is not None:  # minus the bias
+            similarities -= how.offset[numbers]
+        return Neighbours(numbers, similarities, None)
+    distances = how.measure(slice(0, len(numbers)), numbers, products)
+    similarities = DISTANCES.find(distance).similarity(distances)
+    return Neighbours(numbers, similarities.astype(np.float32, copy=False), distances)
+
+
+def similarities(
+    how: Ranking, queries: Queries, distance: str, memory: int = MEMORY
+) -> Iterator[tuple[slice, np.ndarray]]:
+    """How near all proxies are to each query, block by block of rows; see `Neighbours.similarities`.
+
+    Parameters
+    ----------
+    how : Ranking
+        The ranking of the proxies.
+    queries : Queries
+        The embeddings it was made for.
+    distance : str
+        Its distance.
+    memory : int, default=512 MiB
+        Bytes for the products.
+
+    Yields
+    ------
+    rows, similarities
+        Rows of the queries, and the similarities (rows, P) of all proxies in their order.
+    """
+    x = queries.x if how.queries is None else how.queries.values
+    numbers = np.arange(len(how.columns))
+    # blocks of the shapes that `nearest` has, so that products are the same to the last digit
+    height = block_height(len(x), min(len(numbers), BLOCK), memory // 2)
+    for top in range(0, len(x), height):
+        rows = slice(top, min(top + height, len(x)))
+        products = np.empty((rows.stop - top, len(numbers)), np.float32)
+        for first in range(0, len(numbers), BLOCK):
+            columns = how.columns.values[first : first + BLOCK]
+            out = products[:, first : first + BLOCK]
+            if how.block is None:
+                out[:] = x[rows] @ columns.T
+            else:
+                out[:] = _filled(how.block, x[rows], columns)
+        if how.measure is not None:
+            near = how.measure(rows, np.broadcast_to(numbers, products.shape), products)
+            yield rows, DISTANCES.find(distance).similarity(near).astype(np.float32, copy=False)
+            continue
+        products *= how.scale * queries.scale[rows, None]
+        if how.offset is not None:  # minus the bias
+            products -= how.offset
+        yield rows, products
+
+
+def _filled(block: Block, x: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    out = np.empty((len(x), len(columns)), np.float32)
+    block.fill(np.ascontiguousarray(x), columns, out)
+    return out

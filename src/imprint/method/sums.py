@@ -1,0 +1,55 @@
+"""Sums over the samples of a training set: by class, and of products."""
+
+from __future__ import annotations
+
+import numpy as np
+
+BLOCK = 2**23  # values of one block of rows
+SMALLEST = 1e-10  # eigenvalues below this share of the largest are rounding
+
+
+def group_sums(x: np.ndarray, groups: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(G, d) float64 sums of the samples x (n, d) of each group, and their counts (G,). groups: (n,) of 0..G-1."""
+    from scipy.sparse import csr_array
+
+    counts = np.bincount(groups)
+    members = csr_array(
+        (np.ones(len(x), np.float64), (groups, np.arange(len(x)))), shape=(len(counts), len(x))
+    )
+    return members @ x, counts
+
+
+def blocks(n: int, d: int) -> list[slice]:
+    """Slices of n rows of d values that bound temporary copies."""
+    height = max(1, BLOCK // d)
+    return [slice(top, min(n, top + height)) for top in range(0, n, height)]
+
+
+def scatter(x: np.ndarray) -> np.ndarray:
+    """x^T x (d, d) in float64, from float32 products of bounded blocks. x: (n, d) float32."""
+    total = np.zeros((x.shape[1], x.shape[1]))
+    for rows in blocks(*x.shape):
+        total += x[rows].T @ x[rows]
+    return total
+
+
+def within(x: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Embeddings (n, d) less the mean of their class, float32. labels: (n,) of 0..C-1, each at least once."""
+    sums, counts = group_sums(x, labels)
+    return x - (sums / counts[:, None]).astype(np.float32)[labels]
+
+
+def eigenpairs(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Eigenvalues (r,) and eigenvectors (d, r) of x^T x that are not zero, for rows x (n, d), n or d small."""
+    n, d = x.shape
+    if n < d:
+        values, left = np.linalg.eigh((x @ x.T).astype(np.float64))
+    else:
+        values, vectors = np.linalg.eigh(scatter(x))
+    kept = values > SMALLEST * max(values[-1], 0)
+    values = values[kept]
+    if n < d:
+        return values, (x.T @ (left[:, kept] / np.sqrt(values)).astype(np.float32)).astype(
+            np.float32
+        )
+    return values, vectors[:, kept].astype(np.float32)

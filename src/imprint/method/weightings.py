@@ -1,0 +1,116 @@
+"""Weightings: how much the vote of a near proxy counts, by its distance."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from imprint.errors import UserError
+from imprint.method.configuration import BY_DISTANCE, UNIFORM
+from imprint.method.names import split_name
+from imprint.registry import Registry
+
+TINY = 1e-10  # added to a distance before its inverse becomes a weight
+TEMPERATURE = 0.07  # of `exponential`, as in DINO
+
+
+@dataclass(frozen=True)
+class Weighting:
+    """A registered weighting.
+
+    Attributes
+    ----------
+    name : str
+        Its name in configurations and columns.
+    weights : callable
+        Distances (n, m) float64, nearest first, and an argument if it takes one, to positive weights (n, m).
+    default : float or None
+        The argument without one in brackets; None if it takes none.
+    needs_distance : bool
+        Whether a similarity that is no distance will not do.
+    file : str or None
+        The user's file that registered it.
+    """
+
+    name: str
+    weights: Callable[..., np.ndarray]
+    default: float | None = None
+    needs_distance: bool = True
+    file: str | None = None
+
+
+WEIGHTINGS: Registry[Weighting] = Registry("weighting")
+
+
+def weighting(name: str, **properties: Any) -> Callable[[Any], Any]:
+    """Register a function of distances (n, m) as the weighting `name`; properties are fields of `Weighting`.
+
+    Examples
+    --------
+    >>> @weighting("reciprocal_square")
+    ... def reciprocal_square(distances):
+    ...     return 1 / (distances + 1e-10) ** 2
+    >>> vote_weights("reciprocal_square", np.array([[0.5, 1.0]])).round(3)
+    array([[4., 1.]])
+    >>> WEIGHTINGS.remove("reciprocal_square")
+    """
+
+    def register(function: Callable[..., np.ndarray]) -> Callable[..., np.ndarray]:
+        WEIGHTINGS.add(name, Weighting(name, function, **properties))
+        return function
+
+    return register
+
+
+@weighting(UNIFORM, needs_distance=False)
+def uniform(distances: np.ndarray) -> np.ndarray:
+    """All votes count the same."""
+    return np.ones(distances.shape)
+
+
+@weighting(BY_DISTANCE)
+def by_distance(distances: np.ndarray) -> np.ndarray:
+    """Votes count by the inverse of the distance."""
+    return 1 / (distances + TINY)
+
+
+@weighting("exponential", default=TEMPERATURE)
+def exponential(distances: np.ndarray, temperature: float) -> np.ndarray:
+    """Votes count by exp(-distance / temperature): with cosine by exp(cosine / temperature) (Wu et al. 2018).
+
+    Taken from the nearest on, which changes no comparison and keeps the numbers finite.
+    """
+    return np.exp((distances.min(axis=1, keepdims=True) - distances) / temperature)
+
+
+def find_weighting(text: str) -> tuple[Weighting, tuple[float, ...]]:
+    """The weighting that a text names, and its argument.
+
+    Raises
+    ------
+    UserError
+        If it is unknown, takes no argument, or not this one.
+    """
+    name, argument = split_name(text)
+    entry = WEIGHTINGS.find(name)
+    if argument is None:
+        return entry, () if entry.default is None else (entry.default,)
+    try:
+        number = float(argument)
+    except ValueError:
+        number = -1.0
+    if entry.default is None or not 0 < number < np.inf:
+        raise UserError(
+            f"weighting '{text}': '{name}' takes "
+            + ("no argument" if entry.default is None else "a positive number in brackets")
+        )
+    return entry, (number,)
+
+
+def vote_weights(text: str, distances: np.ndarray) -> np.ndarray:
+    """Weights (n, m) of the votes of neighbours at these distances (n, m), nearest first."""
+    entry, arguments = find_weighting(text)
+    return np.asarray(entry.weights(distances.astype(np.float64), *arguments), np.float64)

@@ -1,0 +1,149 @@
+"""Scores on request beside those of predictions: on training samples, on a validation part of them, and of probabilities."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from imprint.method.calibration import calibrate, probabilities
+from imprint.method.class_scores import class_scores
+from imprint.method.configuration import Auto, Configuration, Fixed, Scoring
+from imprint.method.engine import evaluate
+from imprint.method.generate.choose_k import choose_k
+from imprint.method.generate.proxy_sets import proxy_sets
+from imprint.method.generate.registry import ANY_K
+from imprint.method.holdout import folds
+from imprint.method.metrics import calibration_error, log_loss, top_accuracy
+from imprint.method.normalize.training import FittedNorms
+from imprint.method.proxies import ProxySet
+from imprint.method.score_names import CALIBRATION, LOG_LOSS, TOP5, TRAIN, VALIDATION
+from imprint.method.scoring import Candidate, candidate
+
+VALIDATION_FOLDS = 5
+
+
+class TrainingScores:
+    """Scores of the methods of one training set.
+
+    Parameters
+    ----------
+    x : ndarray of shape (n, d)
+        Training embeddings before NORMpre.
+    y : ndarray of shape (n,)
+        Their labels, 0..C-1.
+    test_x : ndarray of shape (N, d)
+        Test embeddings.
+    test_y : ndarray of shape (N,)
+        Their labels.
+    seed : int
+        Of the validation part and of GENs.
+    wanted : sequence of str
+        Names in `EXTRA_SCORES`.
+    ls_lambda : float or None
+        Ridge of the GENs that need one.
+    fm_classifier : ndarray of shape (C', d) or None
+        The weights of the FM's own classifier.
+    """
+
+    def __init__(
+        self,
+        x: np.ndarray,
+        y: np.ndarray,
+        test_x: np.ndarray,
+        test_y: np.ndarray,
+        seed: int,
+        wanted: Sequence[str],
+        ls_lambda: float | None,
+        fm_classifier: np.ndarray | None,
+    ) -> None:
+        self._x, self._y, self._test_x, self._test_y = x, y, test_x, test_y
+        self._seed, self._wanted, self._ls_lambda = seed, wanted, ls_lambda
+        self._fm_classifier = fm_classifier
+        self._classes = int(y.max()) + 1
+        self.norms = FittedNorms(x, y)
+        self._held = next(folds(y, seed, VALIDATION_FOLDS), None)
+
+    def of(
+        self, method: Configuration, proxies: ProxySet, scorings: tuple[Scoring, ...]
+    ) -> dict[Scoring, dict[str, float]]:
+        """The scores wanted of one proxy set under each of its scorings.
+
+        Parameters
+        ----------
+        method : Configuration
+            The GEN, k and NORMpre of the proxies; its own scoring does not matter.
+        proxies : ProxySet
+            Proxies of all training samples; the numbers of samples are rows of `x`.
+        scorings : tuple of Scoring
+            What is asked of them.
+
+        Returns
+        -------
+        dict
+            For each scoring, scores by name; NaN where no sample can be held out.
+        """
+        norm_pre = method.norm_pre
+        whole = candidate(proxies, self._x, norm_pre, scorings, self.norms)
+        scores: dict[Scoring, dict[str, float]] = {scoring: {} for scoring in scorings}
+        if TRAIN in self._wanted:
+            for scoring, result in self._evaluated(whole, self._x, self._y).items():
+                scores[scoring][TRAIN] = result
+        part = None
+        if {VALIDATION, LOG_LOSS, CALIBRATION} & set(self._wanted):
+            part = self._without_held_out(method, scorings)
+        if VALIDATION in self._wanted:
+            accuracies = dict.fromkeys(scorings, np.nan)
+            if part is not None:
+                held = self._held
+                accuracies = self._evaluated(part, self._x[held], self._y[held])
+            for scoring, accuracy in accuracies.items():
+                scores[scoring][VALIDATION] = accuracy
+        for scoring in scorings:
+            scores[scoring] |= self._of_class_scores(whole, part, scoring)
+        return scores
+
+    def _without_held_out(
+        self, method: Configuration, scorings: tuple[Scoring, ...]
+    ) -> Candidate | None:
+        """The method on the training samples that are not held out."""
+        if self._held is None:
+            return None
+        x, y = self._x[~self._held], self._y[~self._held]
+        norms = FittedNorms(x, y)
+        normalised = norms.of_embeddings(method.norm_pre, x)
+        k = method.k.k if isinstance(method.k, Fixed) else ANY_K
+        if isinstance(method.k, Auto):
+            k, _ = choose_k(normalised, y, method.gen, self._seed)
+        sets = proxy_sets(normalised, y, method.gen, [k], [self._seed], ls_lambda=self._ls_lambda)
+        return candidate(sets[k, self._seed], x, method.norm_pre, scorings, norms)
+
+    def _evaluated(self, of_set: Candidate, x: np.ndarray, y: np.ndarray) -> dict[Scoring, float]:
+        (results,) = evaluate(x, y, self._classes, [of_set], fm_classifier=self._fm_classifier)
+        return {scoring: result.accuracy for scoring, result in results.items()}
+
+    def _of_class_scores(
+        self, whole: Candidate, part: Candidate | None, scoring: Scoring
+    ) -> dict[str, float]:
+        wanted = {TOP5, LOG_LOSS, CALIBRATION} & set(self._wanted)
+        if not wanted:
+            return {}
+        of_test = self._class_scores(whole, scoring, self._test_x)
+        scores = {}
+        if TOP5 in wanted:
+            scores[TOP5] = top_accuracy(of_test, self._test_y, 5)
+        of_probabilities = {LOG_LOSS: log_loss, CALIBRATION: calibration_error}
+        chances = None
+        if part is not None:
+            of_held = self._class_scores(part, scoring, self._x[self._held])
+            fitted = calibrate(of_held, self._y[self._held])
+            chances = probabilities(of_test, fitted.inverse_temperature)
+        for name in (LOG_LOSS, CALIBRATION):
+            if name in wanted:
+                function = of_probabilities[name]
+                scores[name] = np.nan if chances is None else function(chances, self._test_y)
+        return scores
+
+    def _class_scores(self, of_set: Candidate, scoring: Scoring, x: np.ndarray) -> np.ndarray:
+        of_one = of_set.asked((scoring,))
+        return class_scores(x, of_one, self._classes, self._fm_classifier)

@@ -1,0 +1,153 @@
+"""Facts of the choice of a method from training samples."""
+
+import json
+
+import numba
+import numpy as np
+import pytest
+from threadpoolctl import threadpool_limits
+
+from imprint.errors import UserError
+from imprint.method.configuration import Configuration, Fixed, Scoring
+from imprint.method.generate.choose_method import CANDIDATES, choose
+from imprint.method.generate.registry import load_library_of
+
+MEAN = CANDIDATES[0]
+TWO_MEANS = MEAN._replace(gen="kmeans", k=Fixed(2))
+NEIGHBOURS = Configuration(
+    "l2", "all", Fixed(1), Scoring("none", "l2", "mnn", "cosine", "distance", 5)
+)
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    """Such small arrays would spend their time on waking threads."""
+    load_library_of("kmeans")
+    before = numba.get_num_threads()
+    numba.set_num_threads(1)
+    with threadpool_limits(limits=1):
+        yield
+    numba.set_num_threads(before)
+
+
+def compact(seed, sizes, d=6, apart=1.0):
+    """One normal distribution for each class."""
+    rng = np.random.default_rng(seed)
+    y = rng.permutation(np.repeat(np.arange(len(sizes)), sizes))
+    x = apart * rng.normal(size=(len(sizes), d))[y] + rng.normal(size=(len(y), d))
+    return x.astype(np.float32), y
+
+
+def exclusive_or(seed, n, d=6, noise=0.8):
+    """Two classes of two far clusters each, whose means are one point."""
+    rng = np.random.default_rng(seed)
+    corners = rng.choice([-3, 3], size=(n, 2))
+    x = noise * rng.normal(size=(n, d))
+    x[:, :2] += corners
+    return x.astype(np.float32), (corners.prod(axis=1) > 0).astype(int)
+
+
+def content(choice):
+    """All that a choice says but the time it took."""
+    return {key: value for key, value in choice.as_dict().items() if key != "seconds"}
+
+
+def test_the_mean_is_chosen_for_classes_of_one_cluster_each():
+    choice = choose(*compact(0, (20, 25, 15)), seed=0)
+    assert choice.configuration == MEAN
+    assert choice.reason.startswith("none of 2 others has a log loss on 180 held-out samples")
+
+
+def test_several_centres_are_chosen_for_classes_of_several_clusters():
+    choice = choose(*exclusive_or(0, 80), seed=0)
+    assert choice.configuration.gen == "kmeans"
+    mean = choice.considered[0]
+    chosen = next(c for c in choice.considered if c.configuration == choice.configuration)
+    assert mean.accuracy < 0.7 and chosen.accuracy > 0.95
+    assert choice.reason.startswith(f"its log loss on {choice.held_out} held-out samples is")
+
+
+def test_two_centres_suffice_for_two_clusters():
+    for seed in range(3):
+        choice = choose(*exclusive_or(seed, 60), seed, (MEAN, TWO_MEANS))
+        assert choice.configuration == TWO_MEANS
+
+
+def test_the_order_of_the_methods_says_which_is_the_simplest():
+    x, y = compact(1, (15, 15, 15), apart=4)  # all predict all samples
+    for methods in ((MEAN, TWO_MEANS, NEIGHBOURS), (NEIGHBOURS, MEAN)):
+        choice = choose(x, y, 0, methods)
+        assert choice.configuration == methods[0]
+        assert [c.configuration for c in choice.considered] == list(methods)
+        assert choice.considered[0].gain == 0
+
+
+def test_a_later_method_is_taken_only_where_it_is_better_by_a_standard_error():
+    methods, chosen = (MEAN, TWO_MEANS, NEIGHBOURS), set()
+    for seed in range(12):
+        x, y = compact(seed, (8, 12, 6), apart=0.8)
+        if seed % 2:
+            x, y = exclusive_or(seed, 24, noise=2)
+        choice = choose(x, y, seed, methods)
+        better = [c for c in choice.considered if c.gain > c.standard_error]
+        best = min(better, key=lambda c: c.loss, default=choice.considered[0])
+        assert choice.configuration == best.configuration
+        chosen.add(choice.configuration)
+        for considered in choice.considered:
+            assert considered.gain == pytest.approx(choice.considered[0].loss - considered.loss)
+    assert len(chosen) > 1
+
+
+def test_with_one_sample_a_class_the_simplest_is_taken():
+    choice = choose(*compact(0, (1,) * 4), seed=0)
+    assert choice.configuration == MEAN
+    assert choice.reason == "no class has two samples, so the simplest method is taken"
+    assert choice.held_out == 0 and np.isnan(choice.inverse_temperature)
+
+
+@pytest.mark.parametrize("sizes", [(2, 2, 2), (2, 1), (30, 1, 2, 1), (12,)])
+def test_small_and_unequal_classes_can_be_chosen_for(sizes):
+    x, y = compact(2, sizes)
+    choice = choose(x, y, 0, (MEAN, TWO_MEANS))
+    assert choice.held_out == 3 * np.bincount(y)[np.bincount(y) > 1].sum()
+    for considered in choice.considered:
+        assert 0 <= considered.accuracy <= 1 and considered.loss >= 0
+    assert choice.inverse_temperature > 0
+
+
+def test_samples_that_are_held_out_are_new_to_proxies_and_norms():
+    """Random labels: a method that knew the held-out samples would tell theirs."""
+    whitened = Scoring("whiten(1e-3)", "none", "max", "euclidean")
+    methods = NEIGHBOURS, Configuration("none", "mean", Fixed(1), whitened)
+    accuracies = []
+    for seed in range(4):
+        rng = np.random.default_rng(seed)
+        x, y = rng.normal(size=(60, 80)).astype(np.float32), rng.permutation(np.arange(60) % 2)
+        accuracies.append([c.accuracy for c in choose(x, y, seed, methods).considered])
+    assert (np.mean(accuracies, axis=0) < 0.6).all()
+
+
+def test_the_same_seed_makes_the_same_choice():
+    x, y = compact(3, (12, 9, 14))
+    first, again, other = (choose(x, y, seed, (MEAN, TWO_MEANS)) for seed in (5, 5, 6))
+    assert content(first) == content(again) != content(other)
+
+
+def test_the_number_of_threads_does_not_matter():
+    x, y = compact(3, (12, 9, 14))
+    alone, together = (choose(x, y, 5, (MEAN, TWO_MEANS), threads=t) for t in (1, 2))
+    assert content(alone) == content(together)
+
+
+@pytest.mark.parametrize("sizes", [(6, 7, 5), (1, 1)])
+def test_a_choice_is_json(sizes):
+    choice = choose(*compact(4, sizes), 0, (MEAN, TWO_MEANS))
+    description = choice.as_dict()
+    assert json.loads(json.dumps(description, allow_nan=False)) == description
+    assert Configuration.from_dict(description["method"]) == choice.configuration
+    assert description["reason"] == choice.reason
+
+
+def test_there_is_something_to_choose_from():
+    with pytest.raises(UserError, match="no method to choose from"):
+        choose(*compact(0, (3, 3)), 0, ())

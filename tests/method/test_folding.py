@@ -1,0 +1,246 @@
+"""Facts of methods with fitted NORMs: the engine, class scores and folded proxies follow one definition.
+
+200 random methods are compared with their definition in float64. Where two classes are as good as each other, to a
+ten-thousandth, either may be predicted.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numba
+import numpy as np
+import pytest
+from threadpoolctl import threadpool_limits
+
+from imprint.method.class_scores import class_scores
+from imprint.method.configuration import Scoring
+from imprint.method.engine import predict
+from imprint.method.folding import fold
+from imprint.method.generate.proxy_sets import proxy_sets
+from imprint.method.generate.registry import load_library_of
+from imprint.method.normalize import FittedNorms
+from imprint.method.scoring import candidate
+
+METHODS, CLASSES = 200, 4
+TIE = 1e-4
+GENS = ("mean", "kmeans", "fps", "all", "ridge")
+NORMS = (  # NORMpre and NORMinf
+    ("none", "none"),
+    ("none", "l2"),
+    ("l2", "l2"),
+    ("l2+whiten", "l2+whiten"),
+    ("l2+whiten", "l2+whiten+l2"),
+    ("l2+whiten+l2", "l2+whiten+l2"),
+)
+NORMS_POST = (
+    "none",
+    "l2",
+    "center",
+    "center+l2",
+    "whiten",
+    "whiten+l2",
+    "whiten(0.3)+center",
+    "l2+whiten(oas)+l2",
+    "center+whiten(ledoit_wolf)",
+    "whiten+quantile",
+)
+DISTANCES = ("inner_product", "cosine", "euclidean", "manhattan")
+WEIGHTINGS = ("uniform", "distance", "exponential(0.5)")
+
+
+def distances_of(q, p, name):
+    match name:
+        case "inner_product":
+            return -q @ p.T
+        case "cosine":
+            lengths = np.linalg.norm(q, axis=1)[:, None] * np.linalg.norm(p, axis=1)
+            return 1 - q @ p.T / lengths
+        case "euclidean":
+            return np.linalg.norm(q[:, None] - p, axis=2)
+        case "manhattan":
+            return np.abs(q[:, None] - p).sum(axis=2)
+    raise KeyError(name)
+
+
+def weights_of(distances, name):
+    match name:
+        case "uniform":
+            return np.ones(distances.shape)
+        case "distance":
+            return 1 / (distances + 1e-10)
+        case "exponential(0.5)":
+            return np.exp(-distances / 0.5)
+    raise KeyError(name)
+
+
+def are_clear(scores):
+    """(n,) whether the best class leads the second by more than rounding."""
+    second, first = np.sort(scores, axis=1)[:, -2:].T
+    return first - second > TIE * np.abs(scores).max(axis=1)
+
+
+@dataclass(eq=False)
+class Method:
+    """A method and a task, and what is predicted for it."""
+
+    norm_pre: str
+    gen: str
+    scoring: Scoring
+    task: int
+
+    def __post_init__(self):
+        rng = np.random.default_rng(self.task)
+        d = int(rng.integers(4, 9))
+        centres, shift, widths = (
+            rng.normal(size=(CLASSES, d)),
+            rng.normal(size=d),
+            rng.uniform(0.2, 1.5, d),
+        )
+        self.y = np.r_[np.arange(CLASSES), rng.integers(0, CLASSES, 36)]
+        of_queries = rng.integers(0, CLASSES, 60)
+        self.x, self.queries = (
+            (centres[y] + shift + widths * rng.normal(size=(len(y), d))).astype(np.float32)
+            for y in (self.y, of_queries)
+        )
+        self.norms = FittedNorms(self.x, self.y)
+        normalised = self.norms.of_embeddings(self.norm_pre, self.x)
+        self.proxies = proxy_sets(normalised, self.y, self.gen, [3], [0])[3, 0]
+        self.candidate = candidate(self.proxies, self.x, self.norm_pre, (self.scoring,), self.norms)
+        self.predictions = self.predictions_of(self.candidate)
+        self.scores = class_scores(self.queries, self.candidate, CLASSES)
+
+    def predictions_of(self, of_method):
+        ((_, predictions),) = predict(self.queries, CLASSES, [of_method])
+        return predictions
+
+    @cached_property
+    def distances(self):
+        """(n, P) distances, or inner products with the sign turned, after the NORMs."""
+        norms, scoring = self.norms, self.scoring
+        p = self.proxies.matrix(norms.of_embeddings(self.norm_pre, self.x))
+        p = norms.of_proxies(self.norm_pre, scoring.norm_post, p, self.proxies.labels)
+        q = norms.of_embeddings(scoring.norm_inf, self.queries)
+        for learnt in norms.of_space(self.norm_pre, scoring.norm_post):
+            q = learnt.transform(q)
+        distances = distances_of(q.astype(np.float64), p.astype(np.float64), scoring.distance)
+        return distances if self.proxies.bias is None else distances - self.proxies.bias
+
+    @cached_property
+    def definition(self):
+        """The class (n,) of each test embedding by the definition, and whether it does not hang on rounding (n,)."""
+        labels, scoring = self.proxies.labels, self.scoring
+        if min(scoring.neighbours, len(labels)) == 1:
+            best = [-self.distances[:, labels == label].min(axis=1) for label in range(CLASSES)]
+            best = np.stack(best, axis=1)
+            return best.argmax(axis=1), are_clear(best)
+        order = np.argsort(self.distances, axis=1, kind="stable")
+        sorted_distances = np.take_along_axis(self.distances, order, axis=1)
+        m = scoring.neighbours
+        votes = np.zeros((len(order), CLASSES))
+        weights = weights_of(sorted_distances[:, :m], scoring.weighting)
+        np.add.at(votes, (np.arange(len(order))[:, None], labels[order[:, :m]]), weights)
+        clear = are_clear(votes) | (scoring.weighting == "uniform")  # a tie of whole numbers is one
+        if m < len(labels):  # the last voter may have a rival
+            gap = sorted_distances[:, m] - sorted_distances[:, m - 1]
+            clear &= gap > TIE * np.abs(sorted_distances[:, m])
+        return votes.argmax(axis=1), clear
+
+    def __str__(self):
+        return f"norm_pre {self.norm_pre}, gen {self.gen}, {self.scoring}, task {self.task}"
+
+
+def random_method(rng):
+    def one_of(values):
+        return values[rng.integers(len(values))]
+
+    gen, distance, norm_post = one_of(GENS), one_of(DISTANCES), one_of(NORMS_POST)
+    norm_pre, norm_inf = one_of(NORMS)
+    task = int(rng.integers(2**31))
+    if gen == "ridge":  # has a bias
+        return Method(norm_pre, gen, Scoring("none", norm_inf, "max", "inner_product"), task)
+    if rng.random() < 0.4:
+        return Method(norm_pre, gen, Scoring(norm_post, norm_inf, "max", distance), task)
+    weighting = "uniform" if distance == "inner_product" else one_of(WEIGHTINGS)
+    m = int(rng.integers(1, 6))
+    return Method(norm_pre, gen, Scoring(norm_post, norm_inf, "mnn", distance, weighting, m), task)
+
+
+@pytest.fixture(scope="module")
+def methods():
+    rng = np.random.default_rng(0)
+    load_library_of("kmeans")
+    before = numba.get_num_threads()
+    numba.set_num_threads(1)  # such small arrays would spend their time on waking threads
+    with threadpool_limits(limits=1):
+        yield [random_method(rng) for _ in range(METHODS)]
+    numba.set_num_threads(before)
+
+
+@pytest.fixture(scope="module")
+def folded_methods(methods):
+    """The methods that can be folded, with their folded form."""
+    forms = [(method, fold(method.candidate)) for method in methods]
+    return [(method, folded) for method, folded in forms if folded is not None]
+
+
+def test_the_engine_predicts_as_defined(methods):
+    shares = []
+    for method in methods:
+        expected, clear = method.definition
+        shares.append(clear.mean())
+        np.testing.assert_array_equal(
+            method.predictions[clear], expected[clear], err_msg=str(method)
+        )
+    assert np.mean(shares) > 0.98
+
+
+def test_the_class_with_the_largest_score_is_predicted(methods):
+    for method in methods:
+        clear = are_clear(method.scores)
+        np.testing.assert_array_equal(
+            method.scores.argmax(axis=1)[clear], method.predictions[clear], err_msg=str(method)
+        )
+
+
+def test_folding_changes_no_prediction(folded_methods):
+    assert len(folded_methods) > METHODS / 6
+    for method, folded in folded_methods:
+        clear = method.definition[1]
+        np.testing.assert_array_equal(
+            method.predictions_of(folded.candidate)[clear],
+            method.predictions[clear],
+            err_msg=str(method),
+        )
+
+
+def test_exact_folding_changes_no_class_score(folded_methods):
+    exact = [(method, folded) for method, folded in folded_methods if folded.exact]
+    assert len(exact) > METHODS / 20
+    for method, folded in exact:
+        scores = class_scores(method.queries, folded.candidate, CLASSES)
+        largest = np.abs(method.scores).max()
+        np.testing.assert_allclose(
+            scores, method.scores, rtol=1e-4, atol=1e-4 * largest, err_msg=str(method)
+        )
+
+
+def test_folded_proxies_need_no_fitted_norm_any_more(folded_methods):
+    for _, folded in folded_methods:
+        (scoring,) = folded.candidate.scorings
+        assert (scoring.norm_post, scoring.is_best_product) == ("none", True)
+        assert scoring.norm_inf in ("none", "l2")
+
+
+@pytest.mark.parametrize(
+    ("norm_post", "norm_inf", "agg"),
+    [
+        ("none", "l2", ("max", "inner_product")),  # nothing is fitted
+        ("whiten", "l2", ("mnn", "euclidean", "uniform", 3)),  # a vote
+        ("whiten", "l2", ("max", "manhattan")),  # no inner product orders classes as it does
+        ("whiten", "center+l2", ("max", "inner_product")),  # a length in between
+    ],
+)
+def test_what_is_no_linear_layer_is_not_folded(norm_post, norm_inf, agg):
+    norm_pre = "center" if "center" in norm_inf else "l2"
+    method = Method(norm_pre, "all", Scoring(norm_post, norm_inf, *agg), task=1)
+    assert fold(method.candidate) is None

@@ -1,0 +1,160 @@
+"""Facts of the ridge regression whose penalty leave-one-out errors choose."""
+
+import numpy as np
+import pytest
+from sklearn.linear_model import RidgeCV
+
+from imprint.method.class_sums import ClassSums
+from imprint.method.ridge import PENALTIES, from_sums, leave_one_out
+
+MANY_SAMPLES = {"n": 25, "d": 6}
+FEW_FEATURES = {"n": 40, "d": 3, "noise": 4}
+FEW_SAMPLES = {"n": 12, "d": 20}
+SHAPES = pytest.mark.parametrize("shape", [MANY_SAMPLES, FEW_FEATURES, FEW_SAMPLES], ids=str)
+
+
+def data(seed, n=25, d=6, classes=3, noise=1.5):
+    rng = np.random.default_rng(seed)
+    y = rng.permutation(np.r_[np.repeat(np.arange(classes), 2), np.zeros(n - 2 * classes, int)])
+    y[y == 0] = rng.choice(classes, size=(y == 0).sum(), p=[0.5, 0.35, 0.15])
+    y[:classes] = np.arange(classes)
+    x = rng.normal(size=(classes, d))[y] + noise * rng.normal(size=(n, d)) + 1
+    return x.astype(np.float32), y
+
+
+def importance(y, balanced):
+    """Weights (n,) of the samples, which sum to n: a class as a whole weighs n / C if they are balanced."""
+    counts = np.bincount(y)
+    return (len(y) / len(counts) / counts)[y] if balanced else np.ones(len(y))
+
+
+def grid(x, y, balanced, intercept):
+    """The penalties that are tried: `PENALTIES` in mean eigenvalues of the scatter."""
+    x, weights = x.astype(np.float64), importance(y, balanced)
+    if intercept:
+        x = x - weights @ x / weights.sum()
+    return PENALTIES * (weights @ (x**2).sum(axis=1)) / min(x.shape)
+
+
+def solved(x, targets, weights, penalty, intercept):
+    """Weights (d, C) and intercepts (C,) from the normal equations, the intercept unpenalised."""
+    design = np.column_stack([x.astype(np.float64), np.ones(len(x))])
+    if not intercept:
+        design[:, -1] = 0
+    penalties = np.full(design.shape[1], penalty)
+    penalties[-1] = 0 if intercept else 1
+    weighted = design * weights[:, None]
+    solution = np.linalg.solve(weighted.T @ design + np.diag(penalties), weighted.T @ targets)
+    return solution[:-1], solution[-1]
+
+
+def errors_of_refits(x, y, balanced, intercept):
+    """Sums over samples of the squared errors of the regression of all others, for each penalty."""
+    targets, weights = np.eye(y.max() + 1)[y], importance(y, balanced)
+    errors = []
+    for penalty in grid(x, y, balanced, intercept):
+        error = 0.0
+        for i in range(len(x)):
+            others = np.arange(len(x)) != i
+            slope, start = solved(x[others], targets[others], weights[others], penalty, intercept)
+            error += weights[i] * ((targets[i] - x[i] @ slope - start) ** 2).sum()
+        errors.append(error)
+    return np.array(errors)
+
+
+@pytest.mark.parametrize("shape", [MANY_SAMPLES, FEW_FEATURES], ids=str)
+@pytest.mark.parametrize("intercept", [True, False])
+@pytest.mark.parametrize("balanced", [True, False])
+def test_the_penalty_is_that_of_explicit_refits_without_each_sample(shape, intercept, balanced):
+    chosen, expected = [], []
+    for seed in range(4):
+        x, y = data(seed, **shape)
+        ridge = leave_one_out(x, y, balanced=balanced, intercept=intercept)
+        chosen.append(ridge.penalty)
+        best = errors_of_refits(x, y, balanced, intercept).argmin()
+        expected.append(grid(x, y, balanced, intercept)[best])
+    np.testing.assert_allclose(chosen, expected, rtol=1e-4)
+
+
+@pytest.mark.parametrize("intercept", [True, False])
+@pytest.mark.parametrize("balanced", [True, False])
+def test_with_fewer_samples_than_features_the_penalty_is_as_good_as_the_best(intercept, balanced):
+    """The regression without penalty fits all samples, and what is left of a residual is rounding."""
+    for seed in range(4):
+        x, y = data(seed, **FEW_SAMPLES)
+        ridge = leave_one_out(x, y, balanced=balanced, intercept=intercept)
+        penalties = grid(x, y, balanced, intercept)
+        chosen = np.abs(penalties - ridge.penalty).argmin()
+        assert ridge.penalty == pytest.approx(penalties[chosen], rel=1e-4)
+        errors = errors_of_refits(x, y, balanced, intercept)
+        assert errors[chosen] < 1.01 * errors.min() < 0.9 * errors.max()
+
+
+@SHAPES
+@pytest.mark.parametrize("intercept", [True, False])
+@pytest.mark.parametrize("balanced", [True, False])
+def test_weights_solve_the_normal_equations(shape, intercept, balanced):
+    x, y = data(5, **shape)
+    ridge = leave_one_out(x, y, balanced=balanced, intercept=intercept)
+    weights, bias = solved(x, np.eye(3)[y], importance(y, balanced), ridge.penalty, intercept)
+    np.testing.assert_allclose(ridge.weights, weights.T, rtol=1e-3, atol=1e-5)
+    if intercept:
+        np.testing.assert_allclose(ridge.bias, bias, rtol=1e-3, atol=1e-5)
+    else:
+        assert ridge.bias is None
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_it_is_scikit_learns_cross_validated_ridge(seed):
+    x, y = data(seed, n=60, d=8)
+    ridge = leave_one_out(x, y)
+    expected = RidgeCV(alphas=grid(x, y, balanced=False, intercept=True)).fit(x, np.eye(3)[y])
+    assert ridge.penalty == pytest.approx(expected.alpha_, rel=1e-4)
+    np.testing.assert_allclose(ridge.weights, expected.coef_, rtol=1e-3, atol=1e-5)
+    np.testing.assert_allclose(ridge.bias, expected.intercept_, rtol=1e-3, atol=1e-5)
+
+
+@SHAPES
+def test_sums_of_samples_give_the_same_regression(shape):
+    x, y = data(1, **shape)
+    ridge = leave_one_out(x, y)
+    of_sums = from_sums(ClassSums.of(x, y, 3), ridge.penalty)
+    assert of_sums.penalty == ridge.penalty
+    np.testing.assert_allclose(of_sums.weights, ridge.weights, rtol=1e-3, atol=1e-5)
+    np.testing.assert_allclose(of_sums.bias, ridge.bias, rtol=1e-3, atol=1e-5)
+
+
+def test_balanced_classes_count_the_same_however_many_samples_they_have():
+    """An intercept alone, as nothing else tells the classes apart: a balanced one is 1 / C."""
+    rng = np.random.default_rng(0)
+    y = np.repeat([0, 1], [180, 20])
+    x = rng.normal(size=(200, 4)).astype(np.float32)
+    for balanced, expected in ((True, [0.5, 0.5]), (False, [0.9, 0.1])):
+        ridge = leave_one_out(x, y, balanced=balanced)
+        of_mean = (x @ ridge.weights.T + ridge.bias).mean(axis=0)
+        np.testing.assert_allclose(of_mean, expected, atol=0.05)
+
+
+@pytest.mark.parametrize("balanced", [True, False])
+def test_samples_that_are_all_alike_are_told_apart_by_their_frequency_alone(balanced):
+    x, y = np.full((5, 3), 0.1, np.float32), np.array([0, 1, 1, 1, 2])
+    ridge = leave_one_out(x, y, balanced=balanced)
+    expected = np.full(3, 1 / 3) if balanced else [0.2, 0.6, 0.2]
+    np.testing.assert_allclose(x[0] @ ridge.weights.T + ridge.bias, expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("intercept", [True, False])
+def test_a_class_of_one_sample_is_learnt(intercept):
+    x, y = data(3, n=25)
+    x, y = np.concatenate([x, x[:1] + 20]), np.r_[y, 3]
+    ridge = leave_one_out(x, y, intercept=intercept, balanced=True)
+    scores = x @ ridge.weights.T + (ridge.bias if intercept else 0)
+    assert scores.argmax(axis=1)[-1] == 3
+
+
+def test_the_order_of_the_samples_does_not_matter():
+    x, y = data(4)
+    turn = np.random.default_rng(0).permutation(len(x))
+    first, second = leave_one_out(x, y), leave_one_out(x[turn], y[turn])
+    assert first.penalty == pytest.approx(second.penalty, rel=1e-5)
+    np.testing.assert_allclose(first.weights, second.weights, rtol=1e-3, atol=1e-5)
