@@ -104,7 +104,7 @@ def test_a_head_predicts_as_the_estimator(imprint, workdir, embedded):
 
 
 def test_a_comparison_ranks_by_cross_validated_accuracy(imprint, workdir, embedded):
-    command = "compare photos.h5 --gen mean,kmeans,all --k 2,5 --folds 4"
+    command = "compare photos.h5 --gen mean,kmeans,all --k 2,5 --folds 2"
     rows = json.loads(imprint(f"{command} --json --output all.csv"))
     accuracies = [row["accuracy"] for row in rows]
     assert accuracies == sorted(accuracies, reverse=True) and rows[0]["rank"] == 1

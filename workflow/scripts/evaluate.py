@@ -34,9 +34,7 @@ with (
         train, test, proxies, spec, snakemake.resources.device, blocks, snakemake.params.code
     )
     references = {
-        norm: chain(norm).reference
-        for norm in frame["norm_post"].unique()
-        if chain(norm).reference
+        norm: chain(norm).reference for norm in frame["norm_post"].unique() if chain(norm).reference
     }
     provenance = provenance_json(spec=spec, quantile_references=references)
     write_parquet(snakemake.output.scores, frame, provenance)

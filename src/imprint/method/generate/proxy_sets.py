@@ -204,8 +204,9 @@ def _from_all_classes(
     sets: dict[tuple[int, Seed], ProxySet] = {}
     for k in ks:
         for seed in seeds:
-            if not entry.seeded and seed != seeds[0]:
-                sets[k, seed] = sets[k, seeds[0]]
+            alike = (k if entry.takes_k else ks[0], seed if entry.seeded else seeds[0])
+            if alike in sets:
+                sets[k, seed] = sets[alike]
                 continue
             start = time.perf_counter()
             of_clusters = clusters[k, seed] if clusters and entry.clusters else None
