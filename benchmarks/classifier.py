@@ -52,7 +52,7 @@ def main() -> None:
 
     data = made()
     classes = [l2(data.x[data.y == c]) for c in range(data.classes)]
-    model = ImprintingClassifier(random_state=SEED)
+    model = ImprintingClassifier(method="westerhoff", random_state=SEED)
     model.fit(data.x[:500], data.y[:500]).predict(data.test_x[:10])  # loads the compiled loops
 
     print(f"{'':62}{'here':>10}{'limit':>10}{'ratio':>8}{'least':>8}")
@@ -74,7 +74,9 @@ def main() -> None:
 
     many = made(train=60_000, test=1, classes=1001)
     last = many.y == 1000
-    thousand = ImprintingClassifier(random_state=SEED).fit(many.x[~last], many.y[~last])
+    thousand = ImprintingClassifier(method="westerhoff", random_state=SEED).fit(
+        many.x[~last], many.y[~last]
+    )
     grown = [copy.copy(thousand) for _ in range(quick)]
     compare(
         "add a class to 1,000 of k=20 | fit it alone, one concatenation",
@@ -82,7 +84,9 @@ def main() -> None:
         lambda: np.concatenate(
             [
                 thousand.proxies_,
-                ImprintingClassifier(random_state=SEED).fit(many.x[last], many.y[last]).proxies_,
+                ImprintingClassifier(method="westerhoff", random_state=SEED)
+                .fit(many.x[last], many.y[last])
+                .proxies_,
             ]
         ),
         quick,

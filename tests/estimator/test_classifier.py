@@ -309,6 +309,8 @@ def test_what_was_learnt_before_generation_is_fitted_again_only_on_all():
     model = ImprintingClassifier(gen="mean", norm_pre=norm, norm_inf=norm).fit(X[Y < 4], Y[Y < 4])
     with pytest.raises(UserError, match="fit again on all"):
         model.add_classes(X[Y > 3], Y[Y > 3])
+    with pytest.raises(UserError, match="fit again without these classes"):
+        model.remove_classes([3])
 
 
 def test_auto_is_the_default_and_says_why(tmp_path):

@@ -108,15 +108,11 @@ def test_a_mistake_in_a_weighting_is_named(text, message):
         find_weighting(text)
 
 
-def test_only_the_weighting_that_ignores_distances_votes_by_a_similarity():
-    assert WEIGHTINGS.names(needs_distance=False) == ("uniform",)
-
-
 @pytest.fixture
 def rank_weight():
     """A weighting as a user writes it: by rank, with a base."""
 
-    @weighting("rank", default=2.0, needs_distance=False)
+    @weighting("rank", default=2.0)
     def rank(distances, base):
         return base ** -np.arange(distances.shape[1]) * np.ones(distances.shape)
 

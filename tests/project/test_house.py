@@ -11,6 +11,7 @@ from imprint.fm.registry import FM_SOURCES
 from imprint.method.distances import DISTANCES
 from imprint.method.generate import GENERATORS
 from imprint.method.normalize import NORMS
+from imprint.method.weightings import WEIGHTINGS
 from imprint.report.figures import FIGURES
 from imprint.report.tables import TABLES
 
@@ -19,7 +20,7 @@ MODULES = sorted((ROOT / "src").rglob("*.py"))
 WORKFLOW = [ROOT / "Snakefile", *sorted((ROOT / "workflow").rglob("*.smk"))]
 SCRIPTS = sorted((ROOT / "workflow").rglob("*.py"))
 
-REGISTRIES = (GENERATORS, NORMS, DISTANCES, SOURCES, FM_SOURCES, FIGURES, TABLES)
+REGISTRIES = (GENERATORS, NORMS, DISTANCES, WEIGHTINGS, SOURCES, FM_SOURCES, FIGURES, TABLES)
 NAMES = {name for registry in REGISTRIES for name in registry}
 # words that mean other things too: values of K, a device, a fit of images, a suffix, names of columns
 OTHER_MEANINGS = {"all", "auto", "center", "csv", "gen", "norm", "agg"}

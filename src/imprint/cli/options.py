@@ -70,7 +70,7 @@ GROUPS: dict[type, dict[str, Any]] = {
         "components": typer.Option(
             metavar="FILE,...",
             show_default=False,
-            help="Python files that register a GEN, NORM or distance of yours.",
+            help="Python files that register a GEN, NORM, distance or weighting of yours.",
         ),
         "group": typer.Option(
             metavar="NAME", help="Group of an HDF5 file that holds the embeddings, such as train."
@@ -98,7 +98,10 @@ GROUPS: dict[type, dict[str, Any]] = {
             help="Of proxies: none, l2, whiten+l2, quantile, quantile_pooled, quantile_fm.",
         ),
         "norm_inf": _method(metavar="NORM", help="Of embeddings to predict: none, l2, ..."),
-        "agg": _method(metavar="AGG", help="max, or mnn: m neighbours vote."),
+        "agg": _method(
+            metavar="AGG",
+            help="max, mnn: m neighbours vote, or logsumexp: all proxies of a class count.",
+        ),
         "distance": _method(
             metavar="NAME", help="inner_product, cosine, euclidean, manhattan or mahalanobis."
         ),

@@ -338,6 +338,11 @@ class ImprintingClassifier(ClassifierMixin, BaseEstimator):
         stays = ~np.isin(self.classes_, leaving)
         if not stays.any():
             raise UserError("remove_classes: no class would be left")
+        if learns(self.configuration_.norm_pre):
+            raise UserError(
+                f"remove_classes: norm_pre {self.configuration_.norm_pre} learns from all samples before proxies are "
+                "generated; fit again without these classes"
+            )
         sums = self._class_sums
         if sums is not None:
             if not sums.by_class:
@@ -701,8 +706,13 @@ class ImprintingClassifier(ClassifierMixin, BaseEstimator):
     def _norms_of(self, sums: ClassSums | None) -> FittedNorms:
         """The fitted NORMs of the samples of these sums, with the penalties that `fit` chose."""
         scoring = self.configuration_.scoring
-        if sums is None or not learns(scoring.norm_post):
+        if not learns(scoring.norm_post):
             return self._norms
+        if sums is None:
+            raise UserError(
+                "this head was written by the workflow, without the sums that its NORM needs to learn from other classes; "
+                "fit anew"
+            )
         if len(chain(scoring.norm_post).fitted) > 1:
             raise UserError(
                 f"norm_post {scoring.norm_post} learns in several steps; fit again on all samples"
@@ -787,7 +797,7 @@ def _warn(classes: np.ndarray, counts: np.ndarray, k: int | None, seen: np.ndarr
     if counts[most] >= IMBALANCE * counts[least]:
         warnings.warn(
             f"classes are imbalanced: '{classes[most]}' has {counts[most]} samples, '{classes[least]}' {counts[least]}; "
-            "gen='all' with votes, and ls, favour large classes",
+            "gen='all' with votes, ls and ridge favour large classes",
             stacklevel=4,
         )
 

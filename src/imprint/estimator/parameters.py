@@ -12,6 +12,7 @@ from imprint.estimator.saving import constructor_arguments
 from imprint.method.configuration import (
     AGGREGATIONS,
     EXPONENTIAL,
+    IDENTITY,
     LOGSUMEXP,
     MNN,
     UNIFORM,
@@ -71,6 +72,9 @@ def resolve(method: str | None, choices: Mapping[str, Any]) -> dict[str, Any] | 
     parts |= made
     if "k" not in made and not had_k:
         parts["k"] = USUAL_K
+    entry = GENERATORS.get(parts["gen"])
+    if entry is not None and entry.has_bias and "norm_post" not in made:
+        parts["norm_post"] = IDENTITY  # all that a bias goes with
     if parts["agg"] == LOGSUMEXP and "weighting" not in made:
         parts["weighting"] = EXPONENTIAL
     return parts
@@ -119,13 +123,13 @@ def check(parts: Mapping[str, Any], fm_classifier: Any) -> None:
             wrong.append(
                 f"agg='{LOGSUMEXP}' with weighting='{parts['weighting']}'; it weighs by {EXPONENTIAL}"
             )
-        wrong += _contradictions(parts, auto, weighting.needs_distance, fm_classifier)
+        wrong += _contradictions(parts, auto, weighting.name != UNIFORM, fm_classifier)
     if wrong:
         raise UserError("ImprintingClassifier: " + "; ".join(wrong))
 
 
 def _contradictions(
-    parts: Mapping[str, Any], auto: bool, needs_distance: bool, fm_classifier: Any
+    parts: Mapping[str, Any], auto: bool, weighted: bool, fm_classifier: Any
 ) -> list[str]:
     """Choices that are right each, but not together."""
     wrong = []
@@ -133,7 +137,7 @@ def _contradictions(
     if auto and entry.takes_k and not entry.chooses_k:
         wrong.append(f"k='auto' with gen='{entry.name}', which cannot choose k; give a number")
     votes = parts["agg"] == MNN and parts["m"] != 1
-    if votes and needs_distance and not distance.weighs_votes:
+    if votes and weighted and not distance.weighs_votes:
         wrong.append(
             f"weighting='{parts['weighting']}' with distance='{distance.name}', which is no distance"
         )

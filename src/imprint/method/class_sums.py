@@ -8,7 +8,7 @@ from typing import Self
 
 import numpy as np
 
-from imprint.method.sums import eigenpairs
+from imprint.method.sums import eigenpairs, scatter
 
 LIMIT = 2**26  # values of roots that are kept class by class
 
@@ -123,7 +123,14 @@ class ClassSums:
 
 def _reduced(root: np.ndarray) -> np.ndarray:
     """At most d rows (r, d) of the same scatter as these."""
+    from scipy.linalg import LinAlgError, cholesky
+
     if len(root) <= root.shape[1]:
         return root
-    values, vectors = eigenpairs(root)
-    return np.sqrt(values).astype(np.float32)[:, None] * vectors.T
+    total = scatter(root)
+    try:
+        factor: np.ndarray = cholesky(total).astype(np.float32)
+    except LinAlgError:  # features are constant, or combinations of others
+        values, vectors = eigenpairs(root)
+        factor = np.sqrt(values).astype(np.float32)[:, None] * vectors.T
+    return factor

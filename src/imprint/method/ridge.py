@@ -76,36 +76,37 @@ def leave_one_out(
     array([0, 0, 1, 1])
     """
     n, d = x.shape
-    counts = np.bincount(y)
+    sums, counts = group_sums(x, y)
     classes = len(counts)
-    share = (n / classes / counts)[y] if balanced else np.ones(n)  # sums to n
-    root = np.sqrt(share).astype(np.float32)[:, None]
-    mean = share @ x / n if intercept else np.zeros(d)
-    middle = np.bincount(y, share) / n if intercept else np.zeros(classes)
-    centred = ((x - mean.astype(np.float32)) * root).astype(np.float32, copy=False)
-    values, vectors = eigenpairs(centred)
+    of_class = n / classes / counts if balanced else np.ones(classes)  # what a sample counts
+    share = of_class[y]
+    mean = of_class @ sums / n if intercept else np.zeros(d)
+    middle = of_class * counts / n if intercept else np.zeros(classes)
+    centred = x - mean.astype(np.float32)
+    root = np.sqrt(of_class).astype(np.float32)[y, None]
+    values, vectors = eigenpairs(centred * root if balanced else centred)
     if not len(values):  # all samples alike
         bias = middle.astype(np.float32) if intercept else None
         return Ridge(1.0, np.zeros((classes, d), np.float32), bias)
-    sums, _ = group_sums(centred * root, y)
-    moments = sums - np.outer(middle, sums.sum(axis=0))
+    # sums over samples of share (target - middle) (x - mean)^T; without an intercept nothing is taken off
+    moments = of_class[:, None] * (sums - counts[:, None] * mean)
     coordinates = vectors.T.astype(np.float64) @ moments.T  # (r, C)
-    unit = values.sum() / min(n, d)
-    penalties = PENALTIES * unit
+    penalties = PENALTIES * values.sum() / min(n, d)
+    inverse = 1 / (values[:, None] + penalties)  # (r, penalties)
     chosen = np.argsort(y, kind="stable")[:: max(1, -(-n // SAMPLES))]
     errors = np.zeros(len(penalties))
     for rows in blocks(len(chosen), d):
         some = chosen[rows]
-        z = (centred[some] / root[some]) @ vectors
-        targets = y[some][:, None] == np.arange(classes)
-        for i, penalty in enumerate(penalties):
-            inverse = 1 / (values + penalty)
-            residual = targets - middle - z @ (coordinates * inverse[:, None]).astype(np.float32)
-            leverage = share[some] * ((z**2) @ inverse.astype(np.float32))
-            if intercept:
-                leverage += share[some] / n
-            left_out = (residual**2).sum(axis=1) / np.maximum(1 - leverage, 1e-6) ** 2
-            errors[i] += share[some] @ left_out
+        z = centred[some] @ vectors
+        leverages = share[some, None] * ((z**2) @ inverse.astype(np.float32))
+        if intercept:
+            leverages += share[some, None] / n
+        kept = np.maximum(1 - leverages, 1e-6)
+        targets = (y[some][:, None] == np.arange(classes)) - middle.astype(np.float32)
+        for i in range(len(penalties)):
+            residual = targets - z @ (coordinates * inverse[:, i, None]).astype(np.float32)
+            squares = np.einsum("nc,nc->n", residual, residual)
+            errors[i] += share[some] @ (squares / kept[:, i] ** 2)
     penalty = float(penalties[errors.argmin()])
     weights = _weights(coordinates, values, vectors, penalty)
     if not intercept:

@@ -29,8 +29,6 @@ class Weighting:
         Distances (n, m) float64, nearest first, and an argument if it takes one, to positive weights (n, m).
     default : float or None
         The argument without one in brackets; None if it takes none.
-    needs_distance : bool
-        Whether a similarity that is no distance will not do.
     file : str or None
         The user's file that registered it.
     """
@@ -38,7 +36,6 @@ class Weighting:
     name: str
     weights: Callable[..., np.ndarray]
     default: float | None = None
-    needs_distance: bool = True
     file: str | None = None
 
 
@@ -65,7 +62,7 @@ def weighting(name: str, **properties: Any) -> Callable[[Any], Any]:
     return register
 
 
-@weighting(UNIFORM, needs_distance=False)
+@weighting(UNIFORM)
 def uniform(distances: np.ndarray) -> np.ndarray:
     """All votes count the same."""
     return np.ones(distances.shape)

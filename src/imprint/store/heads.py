@@ -10,16 +10,13 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from imprint.errors import UserError
 from imprint.store.files import atomic, canonical
 from imprint.version import __version__
-
-if TYPE_CHECKING:
-    pass
 
 # what must agree where a head is used: another of these gives other embeddings
 IDENTITY = ("model", "weights_sha256", "transform")

@@ -14,6 +14,7 @@ from imprint.method.configuration import Configuration, Scoring, parse_k
 from imprint.method.holdout import folds
 from imprint.method.metrics import calibration_error
 from imprint.method.score_names import EXTRA_SCORES
+from imprint.store.blocks import open_blocks
 from imprint.study.jobs.proxies import make_proxies
 from imprint.study.jobs.scores import score
 
@@ -36,7 +37,7 @@ METHODS = [
 ]
 
 
-def scored(methods=METHODS, train=TRAIN, **changes):
+def scored(methods=METHODS, train=TRAIN, blocks=None, **changes):
     task = {**TASK, **changes}
     files = {}
     for method in methods:
@@ -44,7 +45,7 @@ def scored(methods=METHODS, train=TRAIN, **changes):
         files[method.gen, method.k.label] = make_proxies(train, {**task, **spec})[0]
     cells = [{**method.as_dict(), "seeds": [1]} for method in methods]
     spec = {"fm": "net", "cells": cells, "extra_scores": list(EXTRA_SCORES), "ls_lambda": None}
-    return score(train, TEST, files, {**task, **spec})[0]
+    return score(train, TEST, files, {**task, **spec}, blocks=blocks)[0]
 
 
 def classifier(method, **parameters):
@@ -56,7 +57,7 @@ def classifier(method, **parameters):
 def test_each_score_is_what_its_name_says(method):
     (row,) = scored([method]).to_dict("records")
     whole = classifier(method).fit(TRAIN.x, TRAIN.y)
-    held = next(folds(TRAIN.y, 1, 5))
+    held = next(folds(TRAIN.y, 0, 5))
     part = classifier(method).fit(TRAIN.x[~held], TRAIN.y[~held])
     assert row["train_accuracy"] == pytest.approx(whole.score(TRAIN.x, TRAIN.y))
     assert row["validation_accuracy"] == pytest.approx(part.score(TRAIN.x[held], TRAIN.y[held]))
@@ -89,6 +90,21 @@ def test_samples_of_a_subset_of_classes_are_found_again():
     row = scored(METHODS[1:2], draws=[[[1, 2], [5, 6]]]).iloc[0]
     assert row["train_accuracy"] == 1  # each sample is its own nearest proxy
     assert 0 < row["validation_accuracy"] <= 1
+
+
+def test_scores_on_request_do_not_depend_on_what_ran_before(tmp_path):
+    """k-means with k = 1 has the same proxies for every seed, but not the same held-out clusters with k = 2."""
+    one, two = METHODS[0]._replace(k=parse_k(1)), METHODS[0]
+    path = tmp_path / "blocks.h5"
+    with open_blocks(path) as blocks:
+        first = [scored([method], blocks=blocks) for method in (one, two)]
+    with open_blocks(path) as blocks:
+        again = [scored([method], blocks=blocks) for method in (two, one)][::-1]
+    alone = [scored([method]) for method in (one, two)]
+    for frames in zip(first, again, alone, strict=True):
+        values = [frame[list(EXTRA_SCORES)].to_numpy(float) for frame in frames]
+        np.testing.assert_array_equal(values[0], values[1])
+        np.testing.assert_array_equal(values[0], values[2])
 
 
 def grid(select_on):

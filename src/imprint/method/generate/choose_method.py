@@ -37,8 +37,8 @@ CANDIDATES = (
     Configuration(UNIT_LENGTH, "kmeans", Fixed(5), WHITENED),
     Configuration(UNIT_LENGTH, "kmeans", Fixed(20), WHITENED),
 )
-FEW_VALUES = 2**19  # of embeddings
-SAMPLES = 20_000  # that the choice is made on, at most
+FEW_VALUES = 2**21  # of embeddings
+SAMPLES = 10_000  # that the choice is made on, at most
 
 
 @dataclass(frozen=True)

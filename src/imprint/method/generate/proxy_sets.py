@@ -192,7 +192,7 @@ def _from_all_classes(
     if entry.needs_ridge:
         if ls_lambda is None:
             raise UserError(
-                f"GEN '{entry.name}' needs the FM's ls_lambda (the weight decay of its pre-training)"
+                f"GEN '{entry.name}' needs the FM's ls_lambda (in the paper, the weight decay of its pre-training)"
             )
         ridge = [ls_lambda]
     load_library_of(entry.name)

@@ -6,7 +6,7 @@ import importlib.util
 from collections.abc import Iterator
 from itertools import product
 
-from imprint.method.configuration import EXPONENTIAL, LOGSUMEXP, MAX, Auto
+from imprint.method.configuration import EXPONENTIAL, LOGSUMEXP, MAX, UNIFORM, Auto
 from imprint.method.distances import DISTANCES
 from imprint.method.generate import GENERATORS
 from imprint.method.generate.registry import missing_package
@@ -101,7 +101,7 @@ def aggregations(key: str, experiment: Experiment, sections: Sections) -> Iterat
         if grid.name == LOGSUMEXP and any(entry.name != EXPONENTIAL for entry in names):
             message = f"logsumexp weighs by {EXPONENTIAL}, such as {EXPONENTIAL}(0.05)"
             yield Problem(f"{place}.weighting", message)
-        if grid.votes and any(entry.needs_distance for entry in names):
+        if grid.votes and any(entry.name != UNIFORM for entry in names):
             for name in grid.distance or ():
                 if not DISTANCES[name].weighs_votes:
                     message = f"votes cannot be weighted by {name}: it is no distance"

@@ -32,8 +32,8 @@ class GenGrid(Section):
     name: GenName
     """Name of the GEN."""
     k: OneOrMore[Positive | Literal["auto"]] | None = None
-    """Proxies per class, one or several, `auto` for a number chosen from the training samples of each task; not for mean,
-    ls and all, which have no choice."""
+    """Proxies per class, one or several, `auto` for a number chosen from the training samples of each task; not for
+    mean, all, ls, ridge, logistic and auto, which have no choice."""
 
 
 class AggGrid(Section):
@@ -83,7 +83,7 @@ class Cell(Section):
     norm_inf: NormOfRows | None = None
     """Normalisation of test embeddings."""
     agg: AggName | None = None
-    """`max` or `mnn`."""
+    """`max`, `mnn` or `logsumexp`."""
     distance: DistanceName | None = None
     """How near a proxy is."""
     weighting: Weighting | None = None

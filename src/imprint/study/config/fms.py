@@ -30,7 +30,8 @@ class _FM(Section):
     source: str
     """Kind of source."""
     ls_lambda: Annotated[float, Field(gt=0)] | None = None
-    """Ridge of the least-squares GEN (`ls`, `kls`): the weight decay of the FM's pre-training."""
+    """Ridge of the least-squares GENs (`ls`, `kls`): in the paper the weight decay of the FM's pre-training. Other values can be far
+    better, and GEN `ridge` finds one."""
 
     @property
     def ridge(self) -> float | None:

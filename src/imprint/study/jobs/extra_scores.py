@@ -37,7 +37,7 @@ class TrainingScores:
     test_y : ndarray of shape (N,)
         Their labels.
     seed : int
-        Of the validation part and of GENs.
+        Of GENs.
     wanted : sequence of str
         Names in `EXTRA_SCORES`.
     ls_lambda : float or None
@@ -62,7 +62,8 @@ class TrainingScores:
         self._fm_classifier = fm_classifier
         self._classes = int(y.max()) + 1
         self.norms = FittedNorms(x, y)
-        self._held = next(folds(y, seed, VALIDATION_FOLDS), None)
+        # the same samples for every method and seed, so that methods are compared on one part
+        self._held = next(folds(y, 0, VALIDATION_FOLDS), None)
 
     def of(
         self, method: Configuration, proxies: ProxySet, scorings: tuple[Scoring, ...]

@@ -16,6 +16,7 @@ from imprint.data.pools import Pool, select, training_rows
 from imprint.errors import UserError
 from imprint.method.configuration import Configuration, Scoring
 from imprint.method.engine import Effort, evaluate_each
+from imprint.method.generate import GENERATORS
 from imprint.method.metrics import Scores
 from imprint.method.normalize import FittedNorms, chain, learns
 from imprint.method.proxies import ProxySet, ProxySets, proxy_set_for
@@ -175,6 +176,11 @@ def score(
                 parts = [data, groups, content, reference, scoring]
                 if learns(scoring.norm_post, scoring.norm_inf):
                     parts += [digests.x, digests.y, request.norm_pre, training.key(request.seed)]
+                if extra_names:  # these generate proxies again
+                    method, seed = request.users[0]
+                    of_seed = seed if GENERATORS.find(method.gen).seeded else None
+                    parts += [method.gen, method.k.label, request.norm_pre, of_seed]
+                    parts.append(training.key(seed))
                 key = block_key(*parts)
                 request.keys[scoring] = key
                 block = blocks.get(key)
