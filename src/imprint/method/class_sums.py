@@ -123,14 +123,12 @@ class ClassSums:
 
 def _reduced(root: np.ndarray) -> np.ndarray:
     """At most d rows (r, d) of the same scatter as these."""
-    from scipy.linalg import LinAlgError, cholesky
-
     if len(root) <= root.shape[1]:
         return root
     total = scatter(root)
     try:
-        factor: np.ndarray = cholesky(total).astype(np.float32)
-    except LinAlgError:  # features are constant, or combinations of others
+        factor: np.ndarray = np.linalg.cholesky(total).T.astype(np.float32)
+    except np.linalg.LinAlgError:  # features are constant, or combinations of others
         values, vectors = eigenpairs(root)
         factor = np.sqrt(values).astype(np.float32)[:, None] * vectors.T
     return factor
