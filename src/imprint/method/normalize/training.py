@@ -51,9 +51,9 @@ class FittedNorms:
 
     Examples
     --------
-    >>> x = np.array([[1.0, 0], [3, 0], [0, 5]], np.float32)
+    >>> x = np.array([[1.0, 0], [3, 0], [5, 3]], np.float32)
     >>> FittedNorms(x, np.array([0, 0, 1])).of_embeddings("center", x[:1])
-    array([[-0.33333334, -1.6666666 ]], dtype=float32)
+    array([[-2., -1.]], dtype=float32)
     """
 
     def __init__(
