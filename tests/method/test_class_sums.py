@@ -35,7 +35,7 @@ def assert_tells(sums, x, y, classes):
             np.testing.assert_allclose(own.roots.T @ own.roots, scatters[-1], rtol=1e-4, atol=1e-3)
     np.testing.assert_allclose(sums.roots.T @ sums.roots, sum(scatters), rtol=1e-4, atol=1e-3)
     np.testing.assert_allclose(sums.mean, x.mean(axis=0, dtype=float), rtol=1e-6)
-    centred = sums.centred()
+    centred = sums.about(sums.mean)
     np.testing.assert_allclose(centred.T @ centred, scatter(x), rtol=1e-4, atol=1e-3)
 
 
@@ -94,7 +94,7 @@ def few_values(monkeypatch):
 @pytest.mark.parametrize("sizes", [(3, 1, 2, 2, 3, 2), (40, 3, 25, 1, 1, 1)])
 def test_pooled_scatters_tell_the_same_of_all_classes_together(few_values, sizes):
     x, y = data(5, sizes)
-    sums = ClassSums.of(x, y, 6)
+    sums = ClassSums.of(x, y, 6).bounded()
     assert not sums.by_class and sums.roots.shape == (5, 5)
     assert_tells(sums, x, y, 6)
 
@@ -102,7 +102,7 @@ def test_pooled_scatters_tell_the_same_of_all_classes_together(few_values, sizes
 @pytest.mark.parametrize("arriving", [(9, 4, 3, 2, 2, 8), (30, 20, 9, 8, 7, 6), (4, 0, 0, 0, 0, 1)])
 def test_pooled_scatters_grow_as_if_all_samples_had_been_there(few_values, arriving):
     (x, y), (more, of_more) = data(6, (3, 9, 2, 2, 3, 2)), data(7, arriving)
-    sums = ClassSums.of(x, y, 6).plus(ClassSums.of(more, of_more, len(arriving)))
+    sums = ClassSums.of(x, y, 6).bounded().plus(ClassSums.of(more, of_more, len(arriving)))
     assert not sums.by_class
     assert_tells(sums, np.concatenate([x, more]), np.r_[y, of_more], len(arriving))
 

@@ -16,7 +16,6 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from imprint.errors import UserError
 from imprint.estimator.incremental import (
-    FROM_CLASS_SUMS,
     Imprinted,
     NewSamples,
     Settings,
@@ -24,6 +23,7 @@ from imprint.estimator.incremental import (
     joined,
     take_in,
 )
+from imprint.estimator.learning import Learnt
 from imprint.estimator.parameters import AUTO, CHOICES, check, configuration_of, method_of, resolve
 from imprint.estimator.saving import (
     SAVED_ATTRIBUTES,
@@ -33,7 +33,6 @@ from imprint.estimator.saving import (
 )
 from imprint.method.calibration import probabilities
 from imprint.method.class_scores import class_scores
-from imprint.method.class_sums import ClassSums
 from imprint.method.configuration import (
     IDENTITY,
     UNIT_LENGTH,
@@ -153,6 +152,8 @@ class ImprintingClassifier(ClassifierMixin, BaseEstimator):
     array(['cat'], dtype='<U3')
     """
 
+    _learnt: Learnt
+
     def __init__(
         self,
         method: str | None = None,
@@ -232,7 +233,6 @@ class ImprintingClassifier(ClassifierMixin, BaseEstimator):
         self.classes_ = y[:0]
         self.class_counts_ = np.zeros(0, np.int64)
         self.n_samples_seen_ = 0
-        self._class_sums: ClassSums | None = None
         samples = ids[:0] if self._gen().samples else None
         self._keep(Imprinted(X[:0], np.zeros(0, np.int64), samples))
         self._take_in(X, y, ids)
@@ -338,22 +338,10 @@ class ImprintingClassifier(ClassifierMixin, BaseEstimator):
         stays = ~np.isin(self.classes_, leaving)
         if not stays.any():
             raise UserError("remove_classes: no class would be left")
-        if learns(self.configuration_.norm_pre):
-            raise UserError(
-                f"remove_classes: norm_pre {self.configuration_.norm_pre} learns from all samples before proxies are "
-                "generated; fit again without these classes"
-            )
-        sums = self._class_sums
-        if sums is not None:
-            if not sums.by_class:
-                raise UserError(
-                    "remove_classes: there were too many classes to keep the covariance of each; fit again without them"
-                )
-            sums = sums.of_classes(stays)
-        norms = self._norms_of(sums)
-        imprinted = forget(self._imprinted(), stays, self.configuration_.gen, sums)
+        learnt = self._learnt.without(stays)
+        imprinted = forget(self._imprinted(), stays, self.configuration_.gen, learnt.sums)
         self.classes_, self.class_counts_ = self.classes_[stays], self.class_counts_[stays]
-        self._class_sums, self._norms = sums, norms
+        self._learnt = learnt
         self._keep(imprinted)
         self._derive(imprinted)
         return self
@@ -489,8 +477,8 @@ class ImprintingClassifier(ClassifierMixin, BaseEstimator):
             },
             {name: getattr(self, name) for name in SAVED_ATTRIBUTES},
             self._imprinted(),
-            self._norms,
-            self._class_sums,
+            self._learnt.norms,
+            self._learnt.sums,
         )
         save_classifier(path, classifier, self.plain_classes("save"), fm)
 
@@ -519,7 +507,7 @@ class ImprintingClassifier(ClassifierMixin, BaseEstimator):
             setattr(classifier, name, value)
         classifier.configuration_ = saved.configuration
         classifier.choice_ = None
-        classifier._norms, classifier._class_sums = saved.norms, saved.class_sums
+        classifier._learnt = Learnt(saved.configuration, saved.norms, saved.class_sums)
         classifier._keep(saved.imprinted)
         classifier._derive(saved.imprinted)
         return classifier
@@ -652,78 +640,24 @@ class ImprintingClassifier(ClassifierMixin, BaseEstimator):
         counts[:known] += self.class_counts_
         _warn(classes, counts, self.k_, np.unique(of_samples))
 
-        normalised, sums, norms = self._normalised_training(x, of_samples, known)
+        if known:
+            normalised, learnt = self._learnt.with_more(x, of_samples, len(classes))
+        else:
+            normalised, learnt = Learnt.first(self.configuration_, x, of_samples)
         total = self.n_samples_seen_ + len(x)
-        new = NewSamples(x, normalised, of_samples, ids, known, counts, total, sums)
+        new = NewSamples(x, normalised, of_samples, ids, known, counts, total, learnt.sums)
         settings = Settings(self._gen(), self.k_, self.seed_, self.ls_lambda)
         imprinted = take_in(self._imprinted(), new, settings)
-        before = self._norms if known else None
-        self._norms = norms
+        before = self._learnt if known else None
+        self._learnt = learnt
         try:
             self._derive(imprinted)
         except UserError:
             if before is not None:
-                self._norms = before
+                self._learnt = before
             raise
         self.classes_, self.class_counts_, self.n_samples_seen_ = classes, counts, total
-        self._class_sums = sums
         self._keep(imprinted)
-
-    def _normalised_training(
-        self, x: np.ndarray, labels: np.ndarray, known: int
-    ) -> tuple[np.ndarray, ClassSums | None, FittedNorms]:
-        """New samples after NORMpre, the sums of all samples where they are needed, and the fitted NORMs of all."""
-        norm_pre, post = self.configuration_.norm_pre, self.configuration_.scoring.norm_post
-        if known and learns(norm_pre):
-            raise UserError(
-                f"norm_pre {norm_pre} learns from all samples before proxies are generated; fit again on all of them"
-            )
-        norms = self._norms if known else FittedNorms(x, labels)
-        normalised = norms.of_embeddings(norm_pre, x)
-        if not learns(post) and self._gen().make not in FROM_CLASS_SUMS:
-            return normalised, None, self._learnt(norms)
-        # what the fitted step of NORMpost learns from
-        before = chain(post).before_fitted()
-        arriving = FittedNorms().of_embeddings(before, normalised) if before else normalised
-        classes = int(max(labels.max() + 1, known))
-        sums = ClassSums.of(arriving, labels, classes)
-        if not known:
-            return normalised, sums, self._learnt(norms)
-        if self._class_sums is None:
-            raise UserError(
-                "this head was written by the workflow, without the sums that its NORM or GEN needs to take in more; "
-                "fit anew"
-            )
-        sums = self._class_sums.plus(sums)
-        return normalised, sums, self._norms_of(sums)
-
-    def _learnt(self, norms: FittedNorms) -> FittedNorms:
-        """What the NORMs of the method learn, without the samples they learn from."""
-        scoring = self.configuration_.scoring
-        norms.learn(self.configuration_.norm_pre, scoring.norm_post, scoring.norm_inf)
-        return FittedNorms(learnt=norms.learnt)
-
-    def _norms_of(self, sums: ClassSums | None) -> FittedNorms:
-        """The fitted NORMs of the samples of these sums, with the penalties that `fit` chose."""
-        scoring = self.configuration_.scoring
-        if not learns(scoring.norm_post):
-            return self._norms
-        if sums is None:
-            raise UserError(
-                "this head was written by the workflow, without the sums that its NORM needs to learn from other classes; "
-                "fit anew"
-            )
-        if len(chain(scoring.norm_post).fitted) > 1:
-            raise UserError(
-                f"norm_post {scoring.norm_post} learns in several steps; fit again on all samples"
-            )
-        (path,) = self._norms.learnt
-        from_sums = getattr(self._norms.learnt[path], "from_sums", None)
-        if from_sums is None:
-            raise UserError(
-                f"norm_post {scoring.norm_post} cannot learn from sums; fit again on all samples"
-            )
-        return FittedNorms(learnt={path: from_sums(sums)})
 
     def _derive(self, imprinted: Imprinted) -> None:
         """Derive from proxies what prediction takes in their place."""
@@ -751,7 +685,7 @@ class ImprintingClassifier(ClassifierMixin, BaseEstimator):
         """Proxies after NORMpre: those that are samples are kept as they were given."""
         if not self._gen().samples:
             return proxies
-        return self._norms.of_embeddings(self.configuration_.norm_pre, proxies)
+        return self._learnt.norms.of_embeddings(self.configuration_.norm_pre, proxies)
 
     def _candidate(self) -> Candidate:
         return self._candidate_of(self._imprinted(), self._mapped)
@@ -760,7 +694,7 @@ class ImprintingClassifier(ClassifierMixin, BaseEstimator):
         scoring, norm_pre = self.configuration_.scoring, self.configuration_.norm_pre
         settings: dict[str, Any] = {
             "bias": imprinted.bias,
-            "norms": self._norms,
+            "norms": self._learnt.norms,
             "norm_pre": norm_pre,
         }
         labels = imprinted.labels

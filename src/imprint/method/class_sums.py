@@ -8,9 +8,10 @@ from typing import Self
 
 import numpy as np
 
+from imprint.method.holdout import rows_by_class
 from imprint.method.sums import eigenpairs, scatter
 
-LIMIT = 2**26  # values of roots that are kept class by class
+LIMIT = 2**26  # values of roots that `bounded` keeps class by class
 
 
 @dataclass(frozen=True)
@@ -38,22 +39,25 @@ class ClassSums:
     @classmethod
     def of(cls, x: np.ndarray, y: np.ndarray, classes: int) -> Self:
         """The sums of embeddings x (n, d) with labels y (n,) below `classes`; a class may be empty."""
-        counts, means = np.bincount(y, minlength=classes), np.zeros((classes, x.shape[1]))
-        roots = []
-        for label in range(classes):
-            rows = x[y == label]
+        means, roots = np.zeros((classes, x.shape[1])), [x[:0]] * classes
+        for label, members in enumerate(rows_by_class(y)):
+            rows = x[members]
             if len(rows):
                 means[label] = rows.mean(axis=0, dtype=np.float64)
-            roots.append(_reduced(rows - means[label].astype(np.float32)))
-        return cls._made(counts, means, roots)
+                rows -= means[label].astype(np.float32)
+                roots[label] = _reduced(rows)
+        return cls._made(np.bincount(y, minlength=classes), means, roots)
 
     @classmethod
     def _made(cls, counts: np.ndarray, means: np.ndarray, roots: list[np.ndarray]) -> Self:
-        together = np.concatenate(roots)
-        if len(roots) > 1 and together.size > LIMIT:
-            together = _reduced(together)
-            return cls(counts, means, together, np.array([len(together)]))
-        return cls(counts, means, together, np.array([len(root) for root in roots]))
+        return cls(counts, means, np.concatenate(roots), np.array([len(root) for root in roots]))
+
+    def bounded(self) -> ClassSums:
+        """The sums as they are kept: with one scatter of all classes where theirs are too many values."""
+        if not self.by_class or len(self.counts) == 1 or self.roots.size <= LIMIT:
+            return self
+        together = _reduced(self.roots)
+        return ClassSums(self.counts, self.means, together, np.array([len(together)]))
 
     @property
     def by_class(self) -> bool:
@@ -66,7 +70,7 @@ class ClassSums:
         return int(self.counts.sum())
 
     def plus(self, other: ClassSums) -> ClassSums:
-        """The sums of both sets of samples; `other` has these classes and may have more."""
+        """The sums of both sets of samples, `bounded`; `other` has these classes and may have more."""
         classes, known = len(other.counts), len(self.counts)
         counts, means = other.counts.copy(), other.means.copy()
         own, others = self._of_classes(classes), other._of_classes(classes)
@@ -83,7 +87,8 @@ class ClassSums:
         roots = [np.concatenate(pair) for pair in zip(own, others, strict=True)]
         if not (self.by_class and other.by_class):
             roots = [np.concatenate(roots)]
-        return self._made(counts, means, [_reduced(root) for root in roots])
+        together = self._made(counts, means, [_reduced(root) for root in roots])
+        return together.bounded()
 
     def of_classes(self, stays: np.ndarray) -> ClassSums:
         """The sums of some classes, a mask (C,); only where each class has its own scatter."""
@@ -97,10 +102,17 @@ class ClassSums:
         roots = np.split(self.roots, np.cumsum(self.sizes)[:-1])
         return roots + [self.roots[:0]] * (classes - len(roots))
 
-    def centred(self) -> np.ndarray:
-        """R (r, d) float32 with R^T R the scatter of all samples about their mean."""
-        shift = (self.means - self.mean) * np.sqrt(self.counts)[:, None]
-        return np.concatenate([self.roots, shift.astype(np.float32)])
+    def about(self, point: np.ndarray, of_class: np.ndarray | None = None) -> np.ndarray:
+        """R (r, d) float32 with R^T R the scatter of all samples about a point (d,).
+
+        of_class: (C,) what a sample of each class counts, one by default; only where each class has its own scatter.
+        """
+        shift, roots = (self.means - point) * np.sqrt(self.counts)[:, None], self.roots
+        if of_class is not None:
+            factors = np.sqrt(of_class)[:, None]
+            shift = factors * shift
+            roots = roots * np.repeat(factors.astype(np.float32), self.sizes, axis=0)
+        return np.concatenate([roots, shift.astype(np.float32)])
 
     @property
     def mean(self) -> np.ndarray:

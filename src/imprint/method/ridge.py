@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from imprint.method.class_sums import ClassSums
-from imprint.method.sums import blocks, eigenpairs, group_sums
+from imprint.method.sums import blocks, eigenpairs
 
 # penalties tried, in mean eigenvalues of the scatter
 PENALTIES = np.geomspace(1e-4, 1e2, 19)
@@ -39,7 +39,12 @@ class Ridge:
 
 
 def leave_one_out(
-    x: np.ndarray, y: np.ndarray, *, balanced: bool = False, intercept: bool = True
+    x: np.ndarray,
+    y: np.ndarray,
+    *,
+    balanced: bool = False,
+    intercept: bool = True,
+    sums: ClassSums | None = None,
 ) -> Ridge:
     """Regress one-hot labels on embeddings with the penalty whose leave-one-out errors have the least sum of squares.
 
@@ -53,6 +58,8 @@ def leave_one_out(
         Whether classes count the same, however many samples they have.
     intercept : bool, default=True
         Whether each class has an intercept.
+    sums : ClassSums, optional
+        Of these samples, where they are known; each class with its own scatter.
 
     Returns
     -------
@@ -76,20 +83,19 @@ def leave_one_out(
     array([0, 0, 1, 1])
     """
     n, d = x.shape
-    sums, counts = group_sums(x, y)
-    classes = len(counts)
+    classes = int(y.max()) + 1
+    sums = sums or ClassSums.of(x, y, classes)
+    counts = sums.counts
     of_class = n / classes / counts if balanced else np.ones(classes)  # what a sample counts
-    share = of_class[y]
-    mean = of_class @ sums / n if intercept else np.zeros(d)
+    # sums without an intercept are about the origin
+    mean = of_class @ (counts[:, None] * sums.means) / n if intercept else np.zeros(d)
     middle = of_class * counts / n if intercept else np.zeros(classes)
-    centred = x - mean.astype(np.float32)
-    root = np.sqrt(of_class).astype(np.float32)[y, None]
-    values, vectors = eigenpairs(centred * root if balanced else centred)
+    values, vectors = eigenpairs(sums.about(mean, of_class if balanced else None))
     if not len(values):  # all samples alike
         bias = middle.astype(np.float32) if intercept else None
         return Ridge(1.0, np.zeros((classes, d), np.float32), bias)
-    # sums over samples of share (target - middle) (x - mean)^T; without an intercept nothing is taken off
-    moments = of_class[:, None] * (sums - counts[:, None] * mean)
+    # sums over samples of share (target - middle) (x - mean)^T
+    moments = (of_class * counts)[:, None] * (sums.means - mean)
     coordinates = vectors.T.astype(np.float64) @ moments.T  # (r, C)
     penalties = PENALTIES * values.sum() / min(n, d)
     inverse = 1 / (values[:, None] + penalties)  # (r, penalties)
@@ -97,16 +103,17 @@ def leave_one_out(
     errors = np.zeros(len(penalties))
     for rows in blocks(len(chosen), d):
         some = chosen[rows]
-        z = centred[some] @ vectors
-        leverages = share[some, None] * ((z**2) @ inverse.astype(np.float32))
+        share = of_class[y[some]]
+        z = (x[some] - mean.astype(np.float32)) @ vectors
+        leverages = share[:, None] * ((z**2) @ inverse.astype(np.float32))
         if intercept:
-            leverages += share[some, None] / n
+            leverages += share[:, None] / n
         kept = np.maximum(1 - leverages, 1e-6)
         targets = (y[some][:, None] == np.arange(classes)) - middle.astype(np.float32)
         for i in range(len(penalties)):
             residual = targets - z @ (coordinates * inverse[:, i, None]).astype(np.float32)
             squares = np.einsum("nc,nc->n", residual, residual)
-            errors[i] += share[some] @ (squares / kept[:, i] ** 2)
+            errors[i] += share @ (squares / kept[:, i] ** 2)
     penalty = float(penalties[errors.argmin()])
     weights = _weights(coordinates, values, vectors, penalty)
     if not intercept:
@@ -116,7 +123,7 @@ def leave_one_out(
 
 def from_sums(sums: ClassSums, penalty: float) -> Ridge:
     """The regression of `leave_one_out` at a given penalty, from the sums of its samples."""
-    values, vectors = eigenpairs(sums.centred())
+    values, vectors = eigenpairs(sums.about(sums.mean))
     share = sums.counts / sums.total
     # sum over samples of (target - its mean) (x - mean)^T
     moments = sums.counts[:, None] * (sums.means - sums.mean)

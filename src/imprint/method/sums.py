@@ -33,12 +33,6 @@ def scatter(x: np.ndarray) -> np.ndarray:
     return total
 
 
-def within(x: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """Embeddings (n, d) less the mean of their class, float32. labels: (n,) of 0..C-1, each at least once."""
-    sums, counts = group_sums(x, labels)
-    return x - (sums / counts[:, None]).astype(np.float32)[labels]
-
-
 def eigenpairs(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Eigenvalues (r,) and eigenvectors (d, r) of x^T x that are not zero, for rows x (n, d), n or d small."""
     n, d = x.shape

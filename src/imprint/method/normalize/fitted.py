@@ -12,7 +12,7 @@ from imprint.errors import UserError
 from imprint.method.class_sums import ClassSums
 from imprint.method.normalize.registry import normalization
 from imprint.method.ridge import leave_one_out
-from imprint.method.sums import scatter, within
+from imprint.method.sums import scatter
 
 ROUNDING = 1e-7
 LEAVE_ONE_OUT, LEDOIT_WOLF, OAS = SHRINKAGES = ("leave_one_out", "ledoit_wolf", "oas")
@@ -79,6 +79,8 @@ class Whiten:
     penalty_ : float
         What was added to the diagonal of the scatter within classes; NaN for `ledoit_wolf` and `oas`, infinite where
         nothing varies within classes.
+    sums : ClassSums or None
+        Of the embeddings that `fit` has seen, where it needs them.
 
     Notes
     -----
@@ -103,6 +105,7 @@ class Whiten:
 
     components_: np.ndarray
     penalty_: float
+    sums: ClassSums | None = None
 
     def __init__(self, shrinkage: str | float = LEAVE_ONE_OUT) -> None:
         self.shrinkage = shrinkage if shrinkage in SHRINKAGES else _share(shrinkage)
@@ -112,20 +115,20 @@ class Whiten:
         x = embeddings.astype(np.float32, copy=False)
         if self.shrinkage in (LEDOIT_WOLF, OAS):
             self._learn(_of_classes(x, labels, str(self.shrinkage)), math.nan)
-        else:
-            total = scatter(within(x, labels))
-            lacks_penalty = self.shrinkage == LEAVE_ONE_OUT and np.trace(total) > 0
-            penalty = leave_one_out(x, labels).penalty if lacks_penalty else math.inf
-            self._learn(total, penalty)
+            return self
+        sums = ClassSums.of(x, labels, int(labels.max()) + 1)
+        total = scatter(sums.roots)
+        lacks_penalty = self.shrinkage == LEAVE_ONE_OUT and np.trace(total) > 0
+        penalty = leave_one_out(x, labels, sums=sums).penalty if lacks_penalty else math.inf
+        self._learn(total, penalty)
+        self.sums = sums.bounded()
         return self
 
     def refit(self, embeddings: np.ndarray, labels: np.ndarray) -> Whiten:
         """Learn from other embeddings with the penalty that leave-one-out chose here."""
-        whiten = Whiten(self.shrinkage)
         if self.shrinkage != LEAVE_ONE_OUT:
-            return whiten.fit(embeddings, labels)
-        whiten._learn(scatter(within(embeddings, labels)), self.penalty_)
-        return whiten
+            return Whiten(self.shrinkage).fit(embeddings, labels)
+        return self.from_sums(ClassSums.of(embeddings, labels, int(labels.max()) + 1))
 
     def from_sums(self, sums: ClassSums) -> Whiten:
         """What `refit` learns from the samples of these sums."""

@@ -63,6 +63,7 @@ class FittedNorms:
         learnt: Mapping[str, FittedNorm] | None = None,
     ) -> None:
         self._x, self._y = x, y
+        self._latest: tuple[Path, np.ndarray] | None = None  # training embeddings after some steps
         self.learnt: dict[str, FittedNorm] = dict(learnt or {})
 
     def of_embeddings(self, norm: str, x: np.ndarray) -> np.ndarray:
@@ -73,7 +74,7 @@ class FittedNorms:
                 f"NORM '{norm}' stands after generation only; before it and at inference: "
                 f"{', '.join(NORMS.names(of_rows=True))}"
             )
-        return self._applied(steps.steps, x)
+        return self._training(steps.steps) if x is self._x else self._applied(steps.steps, x)
 
     def of_proxies(
         self,
@@ -131,7 +132,7 @@ class FittedNorms:
             path = chain(name).steps
             again = getattr(norm, "refit", None)
             if again is not None:
-                other.learnt[name] = again(other._applied(path[:-1], x), y)
+                other.learnt[name] = again(other._training(path[:-1]), y)
         return other
 
     def state(self) -> dict[str, np.ndarray]:
@@ -154,6 +155,13 @@ class FittedNorms:
             setattr(norms.learnt[name], attribute, value if value.ndim else value.item())
         return norms
 
+    def _training(self, steps: Path) -> np.ndarray:
+        """Training embeddings after some steps; the last are kept, as what follows NORMpre often needs them again."""
+        assert self._x is not None
+        if self._latest is None or self._latest[0] != steps:
+            self._latest = steps, self._applied(steps, self._x)
+        return self._latest[1]
+
     def _applied(self, steps: Path, x: np.ndarray) -> np.ndarray:
         for i in range(len(steps)):
             x = self._step(steps[: i + 1], x)
@@ -174,6 +182,5 @@ class FittedNorms:
                 raise UserError(
                     f"NORM {path[-1].text} learns from training embeddings, and there are none here"
                 )
-            x = self._applied(path[:-1], self._x)
-            self.learnt[name] = path[-1].unfitted().fit(x, self._y)
+            self.learnt[name] = path[-1].unfitted().fit(self._training(path[:-1]), self._y)
         return self.learnt[name]

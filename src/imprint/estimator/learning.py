@@ -1,0 +1,118 @@
+"""What a classifier learns from its training samples beside proxies: fitted NORMs, and the sums that keep them exact."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from imprint.errors import UserError
+from imprint.estimator.incremental import FROM_CLASS_SUMS
+from imprint.method.class_sums import ClassSums
+from imprint.method.configuration import Configuration
+from imprint.method.generate import GENERATORS
+from imprint.method.normalize import FittedNorms, chain, learns
+
+
+@dataclass(frozen=True)
+class Learnt:
+    """What was learnt from all samples so far.
+
+    Attributes
+    ----------
+    method : Configuration
+        The method that needs it.
+    norms : FittedNorms
+        Its fitted NORMs, without the samples that they learnt from.
+    sums : ClassSums or None
+        Of the samples as they reach GEN, or the first fitted step of NORMpost; None where neither needs them, and in heads
+        of the workflow.
+    """
+
+    method: Configuration
+    norms: FittedNorms
+    sums: ClassSums | None = None
+
+    @classmethod
+    def first(
+        cls, method: Configuration, x: np.ndarray, y: np.ndarray
+    ) -> tuple[np.ndarray, Learnt]:
+        """The first samples x (n, d), labels y (n,) of 0..C-1, after NORMpre, and what is learnt from them."""
+        norms, scoring = FittedNorms(x, y), method.scoring
+        normalised = norms.of_embeddings(method.norm_pre, x)
+        norms.learn(method.norm_pre, scoring.norm_post, scoring.norm_inf)
+        learnt = FittedNorms(learnt=norms.learnt)
+        if not _needs_sums(method):
+            return normalised, cls(method, learnt)
+        of_post = norms.of_space(method.norm_pre, scoring.norm_post)
+        sums = getattr(of_post[0], "sums", None) if of_post else None
+        if sums is None:
+            sums = _sums(method, normalised, y, int(y.max()) + 1).bounded()
+        return normalised, cls(method, learnt, sums)
+
+    def with_more(self, x: np.ndarray, y: np.ndarray, classes: int) -> tuple[np.ndarray, Learnt]:
+        """More samples x (n, d), labels y (n,) below `classes`, after NORMpre, and what all samples tell."""
+        norm_pre = self.method.norm_pre
+        if learns(norm_pre):
+            raise UserError(
+                f"norm_pre {norm_pre} learns from all samples before proxies are generated; fit again on all of them"
+            )
+        normalised = self.norms.of_embeddings(norm_pre, x)
+        if not _needs_sums(self.method):
+            return normalised, self
+        if self.sums is None:
+            raise UserError(
+                "this head was written by the workflow, without the sums that its NORM or GEN needs to take in more; "
+                "fit anew"
+            )
+        sums = self.sums.plus(_sums(self.method, normalised, y, classes))
+        return normalised, Learnt(self.method, self._norms_of(sums), sums)
+
+    def without(self, stays: np.ndarray) -> Learnt:
+        """What the samples of some classes, a mask (C,), tell."""
+        if learns(self.method.norm_pre):
+            raise UserError(
+                f"remove_classes: norm_pre {self.method.norm_pre} learns from all samples before proxies are "
+                "generated; fit again without these classes"
+            )
+        if self.sums is None:
+            return Learnt(self.method, self._norms_of(None))
+        if not self.sums.by_class:
+            raise UserError(
+                "remove_classes: there were too many classes to keep the covariance of each; fit again without them"
+            )
+        sums = self.sums.of_classes(stays)
+        return Learnt(self.method, self._norms_of(sums), sums)
+
+    def _norms_of(self, sums: ClassSums | None) -> FittedNorms:
+        """The fitted NORMs of the samples of these sums, with the penalties that `fit` chose."""
+        norm_post = self.method.scoring.norm_post
+        if not learns(norm_post):
+            return self.norms
+        if sums is None:
+            raise UserError(
+                "this head was written by the workflow, without the sums that its NORM needs to learn from other classes; "
+                "fit anew"
+            )
+        if len(chain(norm_post).fitted) > 1:
+            raise UserError(
+                f"norm_post {norm_post} learns in several steps; fit again on all samples"
+            )
+        ((path, norm),) = self.norms.learnt.items()
+        from_sums = getattr(norm, "from_sums", None)
+        if from_sums is None:
+            raise UserError(
+                f"norm_post {norm_post} cannot learn from sums; fit again on all samples"
+            )
+        return FittedNorms(learnt={path: from_sums(sums)})
+
+
+def _needs_sums(method: Configuration) -> bool:
+    return learns(method.scoring.norm_post) or GENERATORS[method.gen].make in FROM_CLASS_SUMS
+
+
+def _sums(method: Configuration, normalised: np.ndarray, y: np.ndarray, classes: int) -> ClassSums:
+    """Of samples after NORMpre, as they reach GEN or the first step of NORMpost that learns."""
+    before = chain(method.scoring.norm_post).before_fitted()
+    arriving = FittedNorms().of_embeddings(before, normalised) if before else normalised
+    return ClassSums.of(arriving, y, classes)
