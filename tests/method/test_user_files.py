@@ -9,7 +9,7 @@ from imprint.method.distances import DISTANCES
 from imprint.method.engine import predict
 from imprint.method.generate import GENERATORS
 from imprint.method.generate.proxy_sets import proxy_sets
-from imprint.method.normalize import NORMS, apply
+from imprint.method.normalize import NORMS, FittedNorms, apply
 from imprint.method.scoring import Candidate
 from imprint.method.user_files import REGISTRIES, load_file
 
@@ -188,3 +188,39 @@ def test_labels_of_a_gen_that_sees_all_classes_are_checked(load):
     )
     with pytest.raises(UserError, match=r"returned labels .* each class at least once"):
         proxy_sets(*data(), "wrong", [2], [0])
+
+
+NORM = """
+from imprint.method.normalize import normalization
+
+@normalization("mine", fitted=True)
+class Mine:
+    def fit(self, embeddings, labels):
+        return self
+
+    def transform(self, embeddings):
+        return {returned}
+"""
+
+
+@pytest.mark.parametrize(
+    ("returned", "message"),
+    [
+        ("embeddings[:3]", r"shape \(3, 5\) of 60 embeddings"),
+        ("embeddings.tolist()", "list"),
+        ("embeddings / 0", "not finite"),
+    ],
+)
+def test_what_a_fitted_norm_returns_is_checked(load, returned, message):
+    load(NORM.format(returned=returned))
+    x, y = data()
+    with (
+        pytest.raises(UserError, match=rf"NORM mine \(.*mine.py\) made .*{message}"),
+        np.errstate(all="ignore"),
+    ):
+        FittedNorms(x, y).of_embeddings("mine", x)
+
+
+def test_a_fitted_norm_needs_fit_and_transform(load):
+    with pytest.raises(UserError, match="a class with fit and transform"):
+        load(NORM.format(returned="embeddings").replace("def fit", "def learn"))

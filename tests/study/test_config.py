@@ -296,6 +296,7 @@ def test_variables_of_the_environment_are_read(tmp_path, monkeypatch):
         ({"experiments": experiment(figures=["accuracy"])}, "experiments.main.figures[0]", "unknown figure"),
         ({"experiments": experiment(presets=["quiche"])}, "experiments.main.presets[0]", "unknown preset"),
         ({"experiments": experiment(shots=["some"])}, "experiments.main.shots[0]", "some"),
+        ({"experiments": experiment(shots=[1, 5], select_on="validation")}, "experiments.main.select_on", "take 1 out of shots"),
         ({"tasks": {"all": {"datasets": "digitz"}}}, "tasks.all.datasets[0]", "did you mean 'digits'?"),
         ({"tasks": {"all": {"datasets": "digits", "classes": [0, 10]}}}, "tasks.all.classes[1]", "'digits' has the classes 0 to 9"),
         ({"tasks": {"all": {"datasets": "digits", "classes": [3, 3]}}}, "tasks.all.classes[1]", "given twice"),

@@ -13,6 +13,7 @@ from typing import Any, Protocol, Self
 
 import numpy as np
 
+from imprint.errors import UserError
 from imprint.registry import Registry
 
 OfRows = Callable[[np.ndarray], np.ndarray]
@@ -105,6 +106,8 @@ def normalization(name: str, *, fitted: bool = False) -> Callable[[Any], Any]:
     """
 
     def register(component: Any) -> Any:
+        if fitted and not all(hasattr(component, method) for method in ("fit", "transform")):
+            raise UserError(f"NORM {name}: a fitted NORM is a class with fit and transform")
         of_kind = {"fitted" if fitted else "rows": component}
         NORMS.add(name, Normalization(name, **of_kind))
         return component

@@ -169,10 +169,13 @@ class FittedNorms:
 
     def _step(self, path: Path, x: np.ndarray) -> np.ndarray:
         """The last step of a path."""
-        if path[-1].entry.fitted:
-            return self._fitted(path).transform(x)
-        assert path[-1].entry.rows is not None
-        return path[-1].entry.rows(x)
+        entry = path[-1].entry
+        if entry.fitted:
+            result = self._fitted(path).transform(x)
+        else:
+            assert entry.rows is not None
+            result = entry.rows(x)
+        return _checked(path[-1], len(x), result) if entry.file else result
 
     def _fitted(self, path: Path) -> FittedNorm:
         path = joined(path)
@@ -184,3 +187,16 @@ class FittedNorms:
                 )
             self.learnt[name] = path[-1].unfitted().fit(self._training(path[:-1]), self._y)
         return self.learnt[name]
+
+
+def _checked(step: Step, n: int, result: object) -> np.ndarray:
+    """What a user's NORM made of n rows, float32; a `UserError` if it is no matrix of n rows of finite numbers."""
+    place = f"NORM {step.text} ({step.entry.file})"
+    if not isinstance(result, np.ndarray) or result.ndim != 2 or len(result) != n:
+        got = (
+            f"an array of shape {result.shape}" if isinstance(result, np.ndarray) else type(result)
+        )
+        raise UserError(f"{place} made {got} of {n} embeddings; it must be an array of {n} rows")
+    if not np.isfinite(result).all():
+        raise UserError(f"{place} made values of embeddings that are not finite")
+    return result.astype(np.float32, copy=False)

@@ -30,6 +30,7 @@ CHECKS: dict[str, tuple[Check, ...]] = {
     "experiments": (
         experiments.experiment_names,
         experiments.grid,
+        experiments.held_out_samples,
         experiments.number_of_proxies,
         experiments.packages,
         experiments.usable_proxies,

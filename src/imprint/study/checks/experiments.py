@@ -12,6 +12,7 @@ from imprint.method.generate import GENERATORS
 from imprint.method.generate.registry import missing_package
 from imprint.method.normalize import are_combined, learns
 from imprint.method.presets import PRESETS
+from imprint.method.score_names import ON_TEST, ON_VALIDATION
 from imprint.method.weightings import find_weighting
 from imprint.registry import unknown
 from imprint.report.figures import FIGURES
@@ -49,6 +50,16 @@ def grid(key: str, experiment: Experiment, sections: Sections) -> Iterator[Probl
     for i, name in enumerate(experiment.figures):
         if FIGURES[name].shows_one_task:
             yield Problem(f"{key}.figures[{i}]", message)
+
+
+def held_out_samples(key: str, experiment: Experiment, sections: Sections) -> Iterator[Problem]:
+    """Where held-out training samples choose, there are some."""
+    if experiment.select_on == ON_VALIDATION and 1 in experiment.shots:
+        message = (
+            f"{ON_VALIDATION} holds out training samples, and of shots 1 none is left for training; "
+            f"take 1 out of shots, or choose on {ON_TEST}"
+        )
+        yield Problem(f"{key}.select_on", message)
 
 
 def number_of_proxies(key: str, experiment: Experiment, sections: Sections) -> Iterator[Problem]:
