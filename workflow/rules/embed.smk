@@ -2,7 +2,7 @@
 
 
 def model_of(wildcards):
-    """The weights or the folder of an FM, and the images that it embeds."""
+    """The weights or the folder of an FM, and the images that it embeds; packaged weights are told by their hash in the code."""
     fm = study.config.fms[wildcards.fm]
     files = {
         "manifest": paths.manifest_file(results, wildcards.dataset),
@@ -10,9 +10,9 @@ def model_of(wildcards):
     }
     if fm.fetches_weights or fm.pretrains:
         files["weights"] = paths.weights_file(results, wildcards.fm)
-    elif fm.checkpoint:
+    elif getattr(fm, "checkpoint", None):
         files["weights"] = fm.checkpoint
-    else:
+    elif fm.source == "timm":
         folder = Path(fm.model.removeprefix("local-dir:"))
         files["model"] = sorted(str(path) for path in folder.glob("*") if path.is_file())
     return files

@@ -113,8 +113,9 @@ GROUPS: dict[type, dict[str, Any]] = {
     FMChoice: {
         "fm": _fm(
             metavar="MODEL",
-            help="A timm model (resnet18.a1_in1k, hf-hub:..., local-dir:...), torchvision:NAME, or "
-            "pretrained: with a --checkpoint that a study of imprint wrote.",
+            show_default="that of the head, or tf_efficientnet_lite0",
+            help="tf_efficientnet_lite0, ...lite1 or ...lite2, whose weights are installed; a timm model (resnet18.a1_in1k, "
+            "hf-hub:..., local-dir:...), torchvision:NAME, or pretrained: with a --checkpoint that a study of imprint wrote.",
         ),
         "checkpoint": _fm(metavar="FILE", help="Weights from a file (safetensors, .pth)."),
         "weights": _fm(metavar="NAME", help="Published weights of a torchvision model."),

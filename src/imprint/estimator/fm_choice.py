@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Any
 from imprint.errors import UserError
 from imprint.fm import models
 from imprint.fm.models import FM_SOURCES
+from imprint.fm.packaged_models import PACKAGED
 
 if TYPE_CHECKING:
     from imprint.fm.embedder import Embedder
 
+DEFAULT_FM = "package:tf_efficientnet_lite0"  # ImageNet weights that need no network
 DEFAULT_SOURCE = "timm"  # of a model that is named without its source
 PREPROCESSING = ("input_size", "mean", "std", "interpolation")
 
@@ -25,7 +27,8 @@ class FMChoice:
     Attributes
     ----------
     fm : str or None
-        A timm model (`resnet18.a1_in1k`), or `SOURCE:MODEL`; None for the FM of a head.
+        A packaged FM (`tf_efficientnet_lite1`), a timm model (`resnet18.a1_in1k`), or `SOURCE:MODEL`; None for the FM of a
+        head, or `DEFAULT_FM` without one.
     checkpoint : Path or None
         A file of weights, in place of the published ones.
     weights : str or None
@@ -72,19 +75,15 @@ class FMChoice:
         Raises
         ------
         UserError
-            If no FM is named, or the one named cannot be loaded.
+            If the FM cannot be loaded.
         """
-        if self.fm is not None:
-            recorded = {}
-            source, model = _parse(self.fm)
-            weights = self.weights
-        elif recorded:
+        if self.fm is None and recorded:
             source, model, weights = _parse_recorded(recorded)
             weights = self.weights or weights
         else:
-            raise UserError(
-                "name the FM that embeds the images: --fm MODEL, such as resnet18.a1_in1k (timm)"
-            )
+            recorded = {}
+            source, model = _parse(self.fm or DEFAULT_FM)
+            weights = self.weights
         weights = weights or FM_SOURCES[source].default_weights
         checkpoint = self.checkpoint or recorded.get("checkpoint")
         if checkpoint is not None and not Path(checkpoint).exists():
@@ -112,6 +111,8 @@ class FMChoice:
 
 def _parse(fm: str) -> tuple[str, str | None]:
     """Source and model of a name; timm's own names may hold a colon (`hf-hub:...`)."""
+    if fm in PACKAGED:
+        return "package", fm
     prefix, _, rest = fm.partition(":")
     return (prefix, rest or None) if prefix in FM_SOURCES else (DEFAULT_SOURCE, fm)
 

@@ -8,7 +8,12 @@ from typing import TYPE_CHECKING, Any
 from imprint.errors import UserError
 
 # these modules register their sources
-from imprint.fm import pretrained_models, timm_models, torchvision_models  # noqa: F401
+from imprint.fm import (  # noqa: F401
+    packaged_models,
+    pretrained_models,
+    timm_models,
+    torchvision_models,
+)
 from imprint.fm.registry import FM_SOURCES
 
 if TYPE_CHECKING:
@@ -29,12 +34,13 @@ def load(
 
     Parameters
     ----------
-    source : {"timm", "torchvision", "pretrained"} or another registered one
-        `timm`: published weights come from where timm has them. `torchvision`: `weights` also say how images are
-        prepared. `pretrained`: `checkpoint` is a file of `imprint.fm.pretrain`.
+    source : {"package", "timm", "torchvision", "pretrained"} or another registered one
+        `package`: weights lie in an installed Python package. `timm`: published weights come from where timm has them.
+        `torchvision`: `weights` also say how images are prepared. `pretrained`: `checkpoint` is a file of
+        `imprint.fm.pretrain`.
     model : str, optional
         For timm a tagged name (resnet18.tv_in1k), hf-hub:... or local-dir:..., with a `checkpoint` any name of timm's.
-        For torchvision its name there. For pretrained none.
+        For torchvision its name there. For package a name of `imprint.fm.packaged_models.PACKAGED`. For pretrained none.
     weights : str, optional
         torchvision's name of the weights (IMAGENET1K_V1, DEFAULT).
     checkpoint : path, optional

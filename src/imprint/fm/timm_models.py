@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from imprint.data.retries import persistent
 from imprint.errors import UserError
+from imprint.fm.hubs import advice, hugging_face
 from imprint.fm.registry import FMSource, fm_source
 from imprint.registry import suggestion
 
@@ -87,16 +89,17 @@ class TimmModel(FMSource):
         """The model with its published weights."""
         from imprint.fm.checkpoints import only_weights
 
-        try:
-            with only_weights():
+        local = self.model.startswith("local-dir:")
+        with nullcontext(True) if local else hugging_face() as reachable, only_weights():
+            try:
                 model = persistent(self.model, lambda: self._resized(changes, pretrained=True))
-        except (
-            Exception
-        ) as error:  # the hub's client has a class for every way of being unreachable
-            raise UserError(
-                f"the weights of '{self.model}' could not be loaded ({type(error).__name__}: {error})"
-                f"{self._remedy()}"
-            ) from error
+            except Exception as error:  # the hub's client has a class for every way of failing
+                reason = f"{type(error).__name__}: {error}"
+                if not reachable:
+                    reason = "they are not in the folder of Hugging Face's client, and the hub cannot be reached"
+                raise UserError(
+                    f"the weights of '{self.model}' could not be loaded ({reason}){self._remedy()}"
+                ) from error
         return self._classifying(model)
 
     def _load_fetched(self, path: str | Path, changes: Mapping[str, Any]) -> Any:
@@ -180,9 +183,9 @@ class TimmModel(FMSource):
         config = timm.get_pretrained_cfg(name) if ":" not in name else None
         hub_id = config.hf_hub_id if config else name.removeprefix("hf-hub:")
         if not hub_id:
-            return "; without a network, download them elsewhere and give the file as 'checkpoint'"
+            return f"; download them elsewhere and give the file as 'checkpoint'. {advice()}"
         hub_id = f"{hub_id}{name}" if hub_id.endswith("/") else hub_id
         return (
-            f"; without a network, get https://huggingface.co/{hub_id}/resolve/main/model.safetensors elsewhere "
-            "and give the file as 'checkpoint'"
+            f"; get https://huggingface.co/{hub_id}/resolve/main/model.safetensors elsewhere and give the file as "
+            f"'checkpoint'. {advice()}"
         )

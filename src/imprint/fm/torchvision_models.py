@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from imprint.data.retries import persistent
 from imprint.errors import UserError
+from imprint.fm.hubs import advice, is_reachable
 from imprint.fm.registry import FMSource, fm_source
 from imprint.registry import suggestion
 
@@ -106,6 +107,14 @@ class TorchvisionModel(FMSource):
 
         from imprint.fm.checkpoints import only_weights
 
+        folder = Path(torch.hub.get_dir()) / "checkpoints"
+        remedy = f"without a network, put {entry.url} into {folder}. {advice()}"
+        kept = (folder / entry.url.rpartition("/")[2]).exists()
+        if not kept and not is_reachable(entry.url):
+            raise UserError(
+                f"the weights {entry.name} of torchvision's {self.model} could not be loaded (the server of {entry.url} "
+                f"cannot be reached); {remedy}"
+            )
         try:
             with only_weights():
                 model: nn.Module = persistent(
@@ -114,8 +123,7 @@ class TorchvisionModel(FMSource):
                 return model
         except Exception as error:  # torch.load has another class for every way of being damaged
             raise UserError(
-                f"the weights {entry.name} of torchvision's {self.model} could not be loaded ({error}); "
-                f"without a network, put {entry.url} into {Path(torch.hub.get_dir()) / 'checkpoints'}"
+                f"the weights {entry.name} of torchvision's {self.model} could not be loaded ({error}); {remedy}"
             ) from error
 
     def _entry(self) -> Any:

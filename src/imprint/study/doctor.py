@@ -142,7 +142,7 @@ def _fm(study: Study, name: str, samples: int) -> tuple[list[Finding], int | Non
     if isinstance(config, PretrainedFM) or workflow_has_it:
         checkpoint: str | Path | None = weights
     else:
-        checkpoint = config.checkpoint
+        checkpoint = getattr(config, "checkpoint", None)
     description = {
         k: v for k, v in specs.embedding(study, name).items() if k not in ("precision", "dtype")
     }

@@ -17,7 +17,12 @@ from imprint.study.problems import Problem
 Check = Callable[[str, Any, Sections], Iterator[Problem]]
 
 CHECKS: dict[str, tuple[Check, ...]] = {
-    "fms": (inputs.pretraining_dataset, inputs.embeddings_files, inputs.checkpoint_file),
+    "fms": (
+        inputs.pretraining_dataset,
+        inputs.embeddings_files,
+        inputs.checkpoint_file,
+        inputs.packaged_weights,
+    ),
     "datasets": (inputs.dataset_source, inputs.dataset_classes),
     "tasks": (
         tasks.task_datasets,

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from imprint.data.sources import make
 from imprint.errors import UserError
+from imprint.fm.packaged_models import PACKAGED
 from imprint.registry import unknown
 from imprint.study.checks.sections import Sections, check_classes
 from imprint.study.config import (
@@ -15,6 +16,7 @@ from imprint.study.config import (
     EmbeddingsFM,
     ImageDataset,
     OwnImages,
+    PackagedFM,
     PretrainedFM,
     PublishedFM,
 )
@@ -52,6 +54,15 @@ def checkpoint_file(key: str, fm: FM, sections: Sections) -> Iterator[Problem]:
     if isinstance(fm, PublishedFM) and fm.checkpoint and not Path(fm.checkpoint).is_file():
         message = f"there is no file {fm.checkpoint}; give a .safetensors or .pth file of weights"
         yield Problem(f"{key}.checkpoint", message)
+
+
+def packaged_weights(key: str, fm: FM, sections: Sections) -> Iterator[Problem]:
+    """The package with the weights must be installed."""
+    if isinstance(fm, PackagedFM):
+        try:
+            PACKAGED[fm.model].path()
+        except UserError as error:
+            yield Problem(f"{key}.model", str(error))
 
 
 def dataset_source(key: str, dataset: Dataset, sections: Sections) -> Iterator[Problem]:

@@ -12,7 +12,7 @@ from imprint.study.config.datasets import (
     PublishedDataset,
 )
 from imprint.study.config.experiments import AggGrid, Cell, Experiment, GenGrid
-from imprint.study.config.fms import FM, EmbeddingsFM, PretrainedFM, PublishedFM
+from imprint.study.config.fms import FM, EmbeddingsFM, PackagedFM, PretrainedFM, PublishedFM
 from imprint.study.config.study import Compute, StudyConfig
 from imprint.study.config.tasks import Family, TaskConfig, family_task
 
@@ -29,6 +29,7 @@ __all__ = [
     "GenGrid",
     "ImageDataset",
     "OwnImages",
+    "PackagedFM",
     "PretrainedFM",
     "PublishedDataset",
     "PublishedFM",

