@@ -55,11 +55,11 @@ def test_what_was_run_and_what_won():
         "Run: 48 scores of 1 FM on 8 tasks and families of tasks, with 2 seeds."
     )
     assert (
-        "over 8 (FM, task): Least squares (oracle) 93.5% (mean rank 1.0), then Westerhoff et al. 2025 63.5%"
+        "with net on 8 tasks: Least squares (oracle) 93.5% (mean rank 1.0), then Westerhoff et al. 2025 63.5%"
         in methods
     )
     assert best.startswith(
-        "Best of the 2 configurations without least squares that were run on all 8 (FM, task): kmeans, k = 20, NORM l2, l2, l2, max"
+        "Best of the 2 configurations that see one class at a time and were run on all 8 (FM, task): kmeans, k = 20, NORM l2, l2, l2, max"
     )
     assert best.count("63.5%") == 1
     assert "+10.0 points (95% interval +10.0 to +10.0), better on 8 of 8 (FM, task)" in gain

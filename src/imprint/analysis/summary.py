@@ -13,6 +13,7 @@ from imprint.analysis.gens import gens_of_all_classes, k_in_words
 from imprint.analysis.selection import L2_MAX
 
 L2 = {**L2_MAX, "weighting": None, "m": None}
+CHANCE = 0.05  # p from which on a relation may be one
 FEW, MANY = 5, 20  # proxies per class that gains are told for
 
 
@@ -55,7 +56,15 @@ def _published(scores: pd.DataFrame, presets: Mapping[str, Mapping[str, Any]]) -
             f"{name} {100 * row['mean']:.1f}% (mean rank {row['mean_rank']:.1f})"
             for name, row in found.summary.iterrows()
         ]
-        yield f"Named methods, over {found.rows} (FM, task): {', then '.join(shown)}."
+        yield f"Named methods, {_where(matrix.dropna(axis=1, how='all').dropna())}: {', then '.join(shown)}."
+
+
+def _where(matrix: pd.DataFrame) -> str:
+    """The rows (FM, task) of a matrix in words; one FM is named."""
+    fms = matrix.index.get_level_values("fm").unique()
+    if len(fms) == 1:
+        return f"with {fms[0]} on {_count(len(matrix), 'task')}"
+    return f"over {len(matrix)} (FM, task)"
 
 
 def _best(scores: pd.DataFrame) -> Iterator[str]:
@@ -74,7 +83,7 @@ def _best(scores: pd.DataFrame) -> Iterator[str]:
         method["agg"] if pd.isna(method["m"]) else f"{method['m']} nearest ({method['weighting']})"
     )
     yield (
-        f"Best of the {matrix.shape[1]} configurations without least squares that were run on all {len(matrix)} (FM, task): "
+        f"Best of the {matrix.shape[1]} configurations that see one class at a time and were run on all {len(matrix)} (FM, task): "
         f"{method['gen']}, {k}, "
         f"NORM {method['norm_pre']}, {method['norm_post']}, {method['norm_inf']}, {agg} by {method['distance']}: "
         f"{100 * matrix.iloc[:, best].mean():.1f}% (chosen on the test data that it is scored on)."
@@ -127,5 +136,12 @@ def _collapse(scores: pd.DataFrame, collapse: pd.DataFrame) -> Iterator[str]:
     )
     yield (
         f"Neural collapse: k = {FEW} gains {low:+.1f} points over k = 1 where NC1 is at most {middle:.2f} and {high:+.1f} where it is "
-        f"more; gain and NC1 rise together with Spearman's rho = {rho:.2f} (p = {p:.1g}, {len(both)} (FM, task))."
+        f"more; {_relation(rho, p)} (Spearman's rho = {rho:.2f}, p = {p:.1g}, {len(both)} (FM, task))."
     )
+
+
+def _relation(rho: float, p: float) -> str:
+    """What a rank correlation of NC1 and gain, and its p, say."""
+    if not p < CHANCE:
+        return "that gain and NC1 go together cannot be told from chance"
+    return "gain rises with NC1" if rho > 0 else "gain falls as NC1 rises"

@@ -9,9 +9,13 @@ from contextlib import contextmanager
 import torch
 
 from imprint.errors import UserError
+from imprint.fm.batch_norms import fold_batch_norms
 from imprint.fm.embedder import Embedder
 
 log = logging.getLogger("imprint")
+
+# pixels of a forward pass on a processor: more leave its caches
+PIXELS = 4 * 224**2
 
 PRECISIONS: dict[str, torch.dtype | None] = {
     "float32": None,
@@ -21,7 +25,7 @@ PRECISIONS: dict[str, torch.dtype | None] = {
 
 
 class Batched:
-    """A model on a device, called in pieces that fit its memory.
+    """A model on a device, its batch norms folded, called in pieces that fit memory.
 
     Parameters
     ----------
@@ -34,9 +38,14 @@ class Batched:
     """
 
     def __init__(self, embedder: Embedder, device: torch.device, precision: str) -> None:
+        height, width = embedder.transform.size
+        example = torch.rand(2, 3, height, width, generator=torch.Generator().manual_seed(0))
+        fold_batch_norms(embedder.body, example)
         self.embedder = embedder.to(device).to(memory_format=torch.channels_last)
         self.device, self.dtype = device, PRECISIONS[precision]
         self.largest: int | None = None
+        if device.type == "cpu":
+            self.largest = max(1, PIXELS // (height * width))
 
     @torch.inference_mode()
     def __call__(self, x: torch.Tensor) -> torch.Tensor:

@@ -144,7 +144,8 @@ class Whiten:
 
     def _learn(self, total: np.ndarray, penalty: float) -> None:
         """Whiten by `total` (d, d), a scatter or, with a penalty that is NaN, an estimated covariance."""
-        from scipy.linalg import cholesky, solve_triangular
+        from scipy.linalg import cholesky
+        from scipy.linalg.lapack import dtrtri
 
         d = len(total)
         mean = np.trace(total) / d
@@ -160,7 +161,7 @@ class Whiten:
         least = 1e-9 * mean if math.isnan(penalty) else ROUNDING * d * mean
         shrunk[np.diag_indices(d)] += max(least, 0 if math.isnan(penalty) else penalty)
         factor = cholesky(shrunk, lower=True, overwrite_a=True)
-        inverse = solve_triangular(factor, np.eye(d), lower=True, overwrite_b=True)
+        inverse, _ = dtrtri(factor, lower=1, overwrite_c=1)
         unit = mean if math.isnan(penalty) else penalty  # keeps numbers near one
         self.components_ = (np.sqrt(unit) * inverse.T).astype(np.float32)
 

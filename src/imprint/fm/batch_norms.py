@@ -1,0 +1,113 @@
+"""Batch norms folded into the convolutions before them, which leaves less to compute and changes embeddings by rounding only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn.utils.fusion import fuse_conv_bn_weights
+
+TOLERANCE = (
+    1e-3  # relative change of an embedding: rounding is far below it, a wrong pair far above
+)
+
+
+def fold_batch_norms(model: nn.Module, x: torch.Tensor) -> int:
+    """Fold every batch norm of a model in eval mode into the convolution whose output it takes.
+
+    Parameters
+    ----------
+    model : nn.Module
+        Changed in place. As it was if its output for `x` would not be the same up to rounding.
+    x : tensor
+        Input of the model, with which it is seen what follows on what.
+
+    Returns
+    -------
+    int
+        Batch norms folded.
+    """
+    if not any(isinstance(module, nn.BatchNorm2d) for module in model.modules()):
+        return 0
+    with torch.no_grad():
+        pairs, before = _pairs(model, x)
+        if not pairs:
+            return 0
+        for pair in pairs:
+            pair.fold(model)
+        after = model(x)
+        change = (after - before).flatten(1).norm(dim=1)
+        if not (change <= TOLERANCE * before.flatten(1).norm(dim=1)).all():
+            for pair in pairs:
+                pair.restore(model)
+            return 0
+    return len(pairs)
+
+
+@dataclass(frozen=True)
+class _Pair:
+    """A convolution and the batch norm `norm` of this name that takes its output."""
+
+    convolution: nn.Conv2d
+    weight: nn.Parameter
+    bias: nn.Parameter | None
+    norm: nn.BatchNorm2d
+    name: str
+
+    def fold(self, model: nn.Module) -> None:
+        norm, mean, variance = self.norm, self.norm.running_mean, self.norm.running_var
+        assert mean is not None and variance is not None
+        self.convolution.weight, self.convolution.bias = fuse_conv_bn_weights(
+            self.weight, self.bias, mean, variance, norm.eps, norm.weight, norm.bias
+        )
+        # timm's batch norms have an activation in them
+        rest = [getattr(norm, part) for part in ("drop", "act") if hasattr(norm, part)]
+        model.set_submodule(self.name, nn.Sequential(*rest))
+
+    def restore(self, model: nn.Module) -> None:
+        self.convolution.weight, self.convolution.bias = self.weight, self.bias
+        model.set_submodule(self.name, self.norm)
+
+
+def _pairs(model: nn.Module, x: torch.Tensor) -> tuple[list[_Pair], torch.Tensor]:
+    """The pairs that a forward pass shows, and its output."""
+    names = {module: name for name, module in model.named_modules() if name}
+    outputs: dict[int, tuple[nn.Conv2d, torch.Tensor, int]] = {}
+    pairs: dict[nn.Module, _Pair] = {}
+    calls: dict[nn.Module, int] = {}
+
+    def made(module: nn.Module, inputs: object, output: torch.Tensor) -> None:
+        calls[module] = calls.get(module, 0) + 1
+        if isinstance(module, nn.Conv2d):
+            outputs[id(output)] = (
+                module,
+                output,
+                output._version,
+            )  # kept, so that no other has its id
+
+    def taken(module: nn.Module, inputs: tuple[torch.Tensor, ...]) -> None:
+        if not isinstance(module, nn.BatchNorm2d) or module.running_mean is None:
+            return
+        found = outputs.get(id(inputs[0]))
+        # another version: something changed the output in place
+        if found is not None and found[1]._version == found[2]:
+            convolution = found[0]
+            parameters: Any = convolution.weight, convolution.bias
+            pairs[module] = _Pair(convolution, *parameters, module, names[module])
+
+    hooks = [module.register_forward_hook(made) for module in names]
+    hooks += [module.register_forward_pre_hook(taken) for module in names]
+    try:
+        result: torch.Tensor = model(x)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    convolutions = [pair.convolution for pair in pairs.values()]
+    once = [
+        pair
+        for norm, pair in pairs.items()
+        if calls[norm] == calls[pair.convolution] == 1 and convolutions.count(pair.convolution) == 1
+    ]
+    return once, result
