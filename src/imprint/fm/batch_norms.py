@@ -94,8 +94,9 @@ def _pairs(model: nn.Module, x: torch.Tensor) -> tuple[list[_Pair], torch.Tensor
         # another version: something changed the output in place
         if found is not None and found[1]._version == found[2]:
             convolution = found[0]
-            parameters: Any = convolution.weight, convolution.bias
-            pairs[module] = _Pair(convolution, *parameters, module, names[module])
+            weight: Any = convolution.weight
+            bias: Any = convolution.bias
+            pairs[module] = _Pair(convolution, weight, bias, module, names[module])
 
     hooks = [module.register_forward_hook(made) for module in names]
     hooks += [module.register_forward_pre_hook(taken) for module in names]
