@@ -390,7 +390,7 @@ def test_of_imagenet_only_the_classes_asked_for_are_there(imagenet, tmp_path):
     sources.prepare("torchvision", {"name": "ImageNet", "root": str(imagenet[0])}, tmp_path / "p")
     some = sources.open_split(tmp_path / "p", "train", classes=[483, 0], limit=1)
     assert some.labels.tolist() == [0, 483]
-    assert len(some.spans) == 2
+    assert len(some.positions) == 2
     with pytest.raises(UserError, match=r"'train'.*no images of the classes \[7\]"):
         sources.open_split(tmp_path / "p", "train", classes=[7, 0])
 

@@ -15,6 +15,7 @@ from PIL import Image
 from torch import nn
 
 from imprint.data.images import Images
+from imprint.data.stores import Archives
 from imprint.errors import UserError
 from imprint.fm import compute
 from imprint.fm.embedder import Embedder
@@ -429,17 +430,16 @@ def test_images_inside_an_archive(embedder, folder, tmp_path):
         for name in folder.ids:
             archive.add(folder.folder / name, name)
     with tarfile.open(tmp_path / "all.tar") as archive:
-        spans = np.array([(member.offset_data, member.size) for member in archive])
-    packed = Images(
-        folder.labels, folder.ids, folder.class_names, folder=tmp_path / "all.tar", spans=spans
-    )
+        spans = np.array([(0, member.offset_data, member.size) for member in archive])
+    store = Archives((tmp_path / "all.tar",), spans)
+    packed = Images(folder.labels, folder.ids, folder.class_names, store=store)
     extract(embedder, folder, tmp_path / "files.h5")
     extract(embedder, packed, tmp_path / "packed.h5")
     a, b = (read_embeddings(tmp_path / name) for name in ("files.h5", "packed.h5"))
     np.testing.assert_array_equal(a.x, b.x)
     np.testing.assert_array_equal(packed.take([3, 5])[1], folder[5])
     with open(tmp_path / "all.tar", "r+b") as file:
-        file.seek(spans[4, 0])
+        file.seek(spans[4, 1])
         file.write(b"damaged!")
     with pytest.raises(UserError, match=r"all\.tar/04\.png"):
         extract(embedder, packed, tmp_path / "packed.h5")
@@ -501,7 +501,5 @@ def test_files_that_are_missing_or_inside_an_archive_can_be_prefetched(folder, t
         [0, 1]
     )
     (tmp_path / "archive").write_bytes(b"0" * 100)
-    spans = np.array([[0, 50], [50, 50]])
-    Images(
-        folder.labels[:2], folder.ids[:2], folder.class_names, None, tmp_path / "archive", spans
-    ).prefetch([0, 1])
+    store = Archives((tmp_path / "archive",), np.array([[0, 0, 50], [0, 50, 50]]))
+    Images(folder.labels[:2], folder.ids[:2], folder.class_names, store=store).prefetch([0, 1])

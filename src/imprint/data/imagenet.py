@@ -19,6 +19,7 @@ import numpy as np
 
 from imprint.data.images import Images
 from imprint.data.registry import Source, describe_file
+from imprint.data.stores import Archives
 from imprint.errors import UserError
 from imprint.store.files import new_hdf5, open_hdf5
 
@@ -112,7 +113,8 @@ class ImageNet(Source):
         archive = self.root / _ARCHIVES[split]
         if not archive.exists() or archive.stat().st_size < spans.sum(axis=1).max():
             raise UserError(f"{archive} is gone or cut off since the dataset was prepared")
-        return Images(labels, paths, names, folder=archive, spans=spans)
+        in_archive = np.column_stack([np.zeros(len(spans), np.int64), spans])
+        return Images(labels, paths, names, store=Archives((archive,), in_archive))
 
     def files(self, folder: Path) -> list[Path]:
         """The index, which has the name and size of every image."""

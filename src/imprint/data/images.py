@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import io
-import os
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
@@ -13,6 +11,7 @@ from typing import BinaryIO
 import numpy as np
 from PIL import Image, ImageOps
 
+from imprint.data.stores import Store, file_state, prefetch
 from imprint.errors import UserError
 
 
@@ -25,16 +24,17 @@ class Images:
     labels : ndarray of shape (N,)
         Indices of `class_names`, int64.
     ids : list of str
-        Names of the samples, unique in the split; without an `array` and `spans` also their paths
-        below `folder`.
+        Names of the samples, unique in the split; of image files also their paths below `folder`.
     class_names : tuple of str
         Names of the classes.
     array : ndarray of shape (N, H, W) or (N, H, W, 3), or None
         The images, uint8, if they are in memory.
     folder : Path or None
-        The folder of the image files, or the uncompressed archive that holds them.
-    spans : ndarray of shape (N, 2), or None
-        First byte and number of bytes of each image file in the archive, int64.
+        The folder of the image files.
+    store : Store or None
+        What holds the image files, if they do not lie in a folder.
+    positions : ndarray of shape (N,), or None
+        Where in the store; in its order by default.
     """
 
     labels: np.ndarray
@@ -42,7 +42,8 @@ class Images:
     class_names: tuple[str, ...]
     array: np.ndarray | None = None
     folder: Path | None = None
-    spans: np.ndarray | None = None
+    store: Store | None = None
+    positions: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -51,42 +52,59 @@ class Images:
         """Sample i as a PIL image, in the mode it is stored in."""
         if self.array is not None:
             return Image.fromarray(self.array[i])
-        path, first, size = self._location(i)
-        if size is None:
-            return read_image(path)
-        with open(path, "rb") as archive:
-            archive.seek(first)
-            return read_image(io.BytesIO(archive.read(size)))
+        if self.store is not None:
+            return read_image(io.BytesIO(self.store.read(self._position(i))))
+        return read_image(self._file(i))
 
     def path(self, i: int) -> str:
         """Where sample i comes from, for messages."""
+        if self.store is not None:
+            return str(self.store.file(self._position(i)) / self.ids[i])
         return str(self.folder / self.ids[i] if self.folder else self.ids[i])
 
     def prefetch(self, rows: Sequence[int]) -> None:
         """Ask the system to read the files of these samples into its cache, without waiting for it."""
-        if self.array is not None or not hasattr(os, "posix_fadvise"):
+        if self.array is not None:
             return
         for i in rows:
-            path, first, size = self._location(i)
-            with suppress(OSError), open(path, "rb", buffering=0) as file:  # reading reports it
-                os.posix_fadvise(file.fileno(), first, size or 0, os.POSIX_FADV_WILLNEED)
+            if self.store is not None:
+                self.store.prefetch(self._position(i))
+            else:
+                prefetch(self._file(i))
 
-    def _location(self, i: int) -> tuple[Path, int, int | None]:
-        """The file that sample i is in, its first byte there and its number of bytes (None: all)."""
-        assert self.folder is not None, "images that are not in memory have a folder"
-        if self.spans is None:
-            return self.folder / self.ids[i], 0, None
-        first, size = self.spans[i].tolist()
-        return self.folder, first, size
+    def state(self) -> Iterator[bytes]:
+        """What differs once the images, their order or their labels do."""
+        yield "\n".join(self.ids).encode()
+        yield str(self.folder).encode()
+        for array in (self.labels, self.array, self.positions):
+            if array is not None:
+                yield np.ascontiguousarray(array).tobytes()
+        if self.store is not None:
+            yield from self.store.state()
+        elif self.array is None:
+            yield from (file_state(self._file(i)) for i in range(len(self)))
+
+    def _position(self, i: int) -> int:
+        return i if self.positions is None else int(self.positions[i])
+
+    def _file(self, i: int) -> Path:
+        assert self.folder is not None, (
+            "images that are neither in memory nor in a store have a folder"
+        )
+        return self.folder / self.ids[i]
 
     def take(self, rows: Sequence[int] | np.ndarray) -> Images:
         """The samples of these row numbers, in this order."""
+        chosen = np.asarray(rows, np.int64)
+        positions = self.positions
+        if self.store is not None:
+            positions = chosen if positions is None else positions[chosen]
         return replace(
             self,
-            labels=self.labels[rows],
-            ids=[self.ids[i] for i in rows],
-            array=None if self.array is None else self.array[rows],
-            spans=None if self.spans is None else self.spans[rows],
+            labels=self.labels[chosen],
+            ids=[self.ids[i] for i in chosen],
+            array=None if self.array is None else self.array[chosen],
+            positions=positions,
         )
 
     def by_class(self) -> Images:

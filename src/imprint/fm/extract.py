@@ -150,26 +150,9 @@ def _fingerprint(facts: Mapping[str, Any], images: Images, device: torch.device)
     digest = hashlib.sha256()
     versions = {"imprint": __version__, "torch": torch.__version__, "device": device.type}
     digest.update(canonical({**facts, **versions}).encode())
-    digest.update("\n".join(images.ids).encode())
-    digest.update(str(images.folder).encode())
-    for array in (images.labels, images.array, images.spans):
-        if array is not None:
-            digest.update(np.ascontiguousarray(array).data)
-    if images.folder is not None and images.spans is not None:
-        digest.update(_state(images.folder))
-    elif images.folder is not None and images.array is None:
-        for name in images.ids:
-            digest.update(_state(images.folder / name))
+    for part in images.state():
+        digest.update(part)
     return digest.hexdigest()
-
-
-def _state(path: Path) -> bytes:
-    """Size and time of a file, which change when it does."""
-    try:
-        status = path.stat()
-    except OSError:
-        return b"missing"
-    return f"{status.st_size} {status.st_mtime_ns} ".encode()
 
 
 def _fill(

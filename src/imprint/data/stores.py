@@ -1,0 +1,106 @@
+"""Files that hold many image files: uncompressed tar archives, and datasets of Hugging Face."""
+
+from __future__ import annotations
+
+import os
+import tarfile
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from imprint.errors import UserError
+
+
+class Store(ABC):
+    """Image files inside other files, each at its position."""
+
+    @abstractmethod
+    def read(self, position: int) -> bytes:
+        """The bytes of an image file."""
+
+    @abstractmethod
+    def file(self, position: int) -> Path:
+        """The file that it lies in, for messages."""
+
+    @abstractmethod
+    def state(self) -> Iterator[bytes]:
+        """What differs once other images lie in the store."""
+
+    def prefetch(self, position: int) -> None:
+        """Ask the system to read an image file into its cache, without waiting for it."""
+        return
+
+
+@dataclass(frozen=True)
+class Archives(Store):
+    """Uncompressed tar archives.
+
+    Attributes
+    ----------
+    paths : tuple of Path
+        The archives.
+    spans : ndarray of shape (M, 3)
+        Archive, first byte and number of bytes of each image file, int64.
+    """
+
+    paths: tuple[Path, ...]
+    spans: np.ndarray
+
+    def read(self, position: int) -> bytes:
+        """The bytes of an image file."""
+        _, first, size = self.spans[position].tolist()
+        with open(self.file(position), "rb") as archive:
+            archive.seek(first)
+            return archive.read(size)
+
+    def file(self, position: int) -> Path:
+        """The archive of an image file."""
+        return self.paths[self.spans[position, 0]]
+
+    def state(self) -> Iterator[bytes]:
+        """Size and time of the archives, and where what lies in them."""
+        yield np.ascontiguousarray(self.spans).tobytes()
+        yield from map(file_state, self.paths)
+
+    def prefetch(self, position: int) -> None:
+        """Ask the system to read an image file into its cache, without waiting for it."""
+        _, first, size = self.spans[position].tolist()
+        prefetch(self.file(position), first, size)
+
+
+def members(archive: Path) -> Iterator[tarfile.TarInfo]:
+    """The files in an uncompressed tar archive, in its order.
+
+    Raises
+    ------
+    UserError
+        If it is compressed, so that no file in it can be read without all before it, or damaged.
+    """
+    try:
+        with tarfile.open(archive, "r:") as file:
+            yield from (member for member in file if member.isfile())
+    except (tarfile.TarError, EOFError, OSError) as error:
+        raise UserError(
+            f"{archive} cannot be read as an uncompressed tar archive ({error}); unpack a compressed one (gunzip), fetch "
+            "a damaged one again"
+        ) from error
+
+
+def file_state(path: Path) -> bytes:
+    """Size and time of a file, which change when it does."""
+    try:
+        status = path.stat()
+    except OSError:
+        return b"missing"
+    return f"{status.st_size} {status.st_mtime_ns} ".encode()
+
+
+def prefetch(path: Path, first: int = 0, size: int = 0) -> None:
+    """Ask the system to read part of a file into its cache, or all of it, without waiting for it."""
+    if hasattr(os, "posix_fadvise"):
+        with suppress(OSError), open(path, "rb", buffering=0) as file:  # reading reports it
+            os.posix_fadvise(file.fileno(), first, size, os.POSIX_FADV_WILLNEED)
