@@ -28,6 +28,7 @@ EXTRAS = {
         "tabulate",
         "yaml",
     ),
+    "huggingface": ("datasets",),
     "onnx": ("onnx", "onnxscript"),
     "pam": ("kmedoids",),
 }

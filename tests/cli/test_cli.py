@@ -1,13 +1,16 @@
 """The `imprint` command on a folder of images and on embeddings, as its users type it."""
 
 import csv
+import io
 import json
 import shlex
 import subprocess
 import sys
+import tarfile
 
 import h5py
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 from safetensors.torch import save_file
@@ -90,6 +93,20 @@ def test_from_a_folder_to_labels(imprint, workdir, embedded):
     assert alone["label"] == rows[0]["label"] and alone["id"] == rows[0]["id"]
     rejected = imprint("predict own.safetensors new --reject-below 1.1").splitlines()[1:]
     assert {row.split(",")[1] for row in rejected} == {"rejected"}
+
+
+def test_without_a_model_named_imagenet_weights_of_a_package_are_taken(imprint, workdir):
+    imprint("fit photos -o imagenet.safetensors --device cpu")
+    facts = json.loads(imprint("show imagenet.safetensors --json"))
+    assert facts["fm"]["source"] == "package" and facts["fm"]["model"] == "tf_efficientnet_lite0"
+    rows = list(
+        csv.DictReader(imprint("predict imagenet.safetensors new --device cpu").splitlines())
+    )
+    assert np.mean([row["id"].startswith(row["label"]) for row in rows]) > 0.9
+    again = json.loads(
+        imprint("embed new -o new.h5 --fm tf_efficientnet_lite0 --device cpu --json")
+    )
+    assert again["dimensions"] == 1280
 
 
 def test_a_head_predicts_as_the_estimator(imprint, workdir, embedded):
@@ -255,7 +272,7 @@ def test_plain_arrays_with_labels_that_are_names(imprint, workdir, embedded):
     ("command", "message"),
     [
         ("fit nowhere -o x.safetensors", "nowhere does not exist"),
-        ("fit photos -o x.safetensors", "--fm MODEL"),
+        ("fit photos -o x.safetensors --checkpoint net.safetensors", "has weights of its own"),
         ("fit photos.h5 -o x.bin", "a head is a .safetensors file"),
         ("fit photos.h5 -o x.safetensors --preset nobody", "unknown method 'nobody'"),
         ("fit photos.h5 -o x.safetensors --gen nothing", "nothing"),
@@ -275,7 +292,7 @@ def test_plain_arrays_with_labels_that_are_names(imprint, workdir, embedded):
         ("fit photos.h5 -o x.safetensors --speed 3", "No such option: --speed"),
         ("forget photos.h5", "No such command 'forget'"),
         ("show photos", "is a folder"),
-        ("show photos.csv", "photos.csv does not exist"),
+        ("show none.csv", "none.csv does not exist"),
     ],
 )
 def test_a_mistake_ends_in_its_message_and_exit_code_2(imprint, embedded, command, message):
@@ -395,6 +412,63 @@ def test_images_beside_folders_mean_that_these_are_no_classes(imprint, workdir):
     error = imprint("fit mixed.h5 -o l.safetensors", code=2)
     assert "has no classes" in error and "a folder for each class" in error
     assert "mixed/0.png is one image" in imprint(f"fit mixed/0.png -o l.safetensors {FM}", code=2)
+
+
+@pytest.fixture
+def listed(workdir):
+    """Tables of the photographs, and the same in a shard of WebDataset; the first 15 of a class are for training."""
+    rows = [
+        {
+            "path": f"photos/{name}/{name}{i}.png",
+            "label": name,
+            "split": "train" if i < 15 else "test",
+        }
+        for name in NAMES
+        for i in range(20)
+    ]
+    table = pd.DataFrame(rows)
+    table.to_csv(workdir / "divided.csv", index=False)
+    table.drop(columns="split").to_csv(workdir / "photos.csv", index=False)
+    table.drop(columns="split").to_parquet(workdir / "photos.parquet")
+    table[["path"]].to_csv(workdir / "paths.csv", index=False)
+    with tarfile.open(workdir / "photos.tar", "w") as archive:
+        for row in rows:
+            image = workdir / row["path"]
+            archive.add(image, image.name)
+            label = tarfile.TarInfo(f"{image.stem}.cls")
+            label.size = len(row["label"])
+            archive.addfile(label, io.BytesIO(row["label"].encode()))
+
+
+@pytest.mark.parametrize("source", ["photos.csv", "photos.parquet", "photos.tar"])
+def test_tables_and_shards_are_as_good_as_folders(imprint, workdir, embedded, listed, source):
+    imprint(f"fit {source} -o of-list.safetensors {FM} --preset qi")
+    imprint("fit photos.h5 -o of-folder.safetensors --preset qi")
+    heads = [
+        ImprintingClassifier.load(workdir / f"of-{kind}.safetensors") for kind in ("list", "folder")
+    ]
+    assert heads[0].classes_.tolist() == list(NAMES)
+    np.testing.assert_allclose(heads[0].proxies_, heads[1].proxies_, rtol=1e-5, atol=1e-6)
+    rows = list(
+        csv.DictReader(imprint(f"predict of-list.safetensors {source} --device cpu").splitlines())
+    )
+    assert len(rows) == 60
+    assert rows[0]["id"].endswith("one0.png")
+
+
+def test_a_divided_table_fits_on_one_part_and_predicts_the_other(imprint, listed, caplog):
+    facts = json.loads(imprint(f"fit divided.csv -o divided.safetensors {FM} --preset qi --json"))
+    assert facts["samples"] == 45
+    assert "its images for train are taken" in caplog.text
+    predicted = imprint("predict divided.safetensors divided.csv --device cpu").splitlines()
+    assert len(predicted) == 1 + 15
+
+
+def test_a_table_without_labels_is_embedded_and_does_not_fit(imprint, workdir, listed):
+    assert json.loads(imprint(f"embed paths.csv -o paths.h5 {FM} --json"))["samples"] == 60
+    assert "has no column label" in imprint(f"fit paths.csv -o l.safetensors {FM}", code=2)
+    (workdir / "gone.csv").write_text("path,label\nphotos/none.png,one\n")
+    assert "photos/none.png does not exist" in imprint(f"embed gone.csv -o l.h5 {FM}", code=2)
 
 
 def test_the_command_that_a_comparison_prints_makes_that_head(imprint, workdir, embedded):

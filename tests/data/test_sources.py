@@ -503,7 +503,12 @@ def test_what_was_unpacked_half_way_is_no_dataset(eurosat, tmp_path):
 
 def test_a_source_says_what_it_is():
     assert sources.SOURCES.names(placed=True) == ("mnist_m", "torchvision")
-    assert sources.SOURCES.names(own_files=True) == ("imagefolder", "csv")
+    assert sources.SOURCES.names(own_files=True) == (
+        "huggingface",
+        "imagefolder",
+        "csv",
+        "webdataset",
+    )
     assert [n for n, entry in sources.SOURCES.items() if "pretrain" in entry.splits] == ["glyphs"]
     assert sources.make("torchvision", {"name": "MNIST"}).by_hand() is None
     assert "register" in sources.make("torchvision", {"name": "ImageNet"}).by_hand()

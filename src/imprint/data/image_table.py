@@ -1,4 +1,4 @@
-"""Datasets of the user's own images: a table of paths and labels."""
+"""Datasets of the user's own images: a table of paths and labels, CSV or Parquet."""
 
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ from imprint.data.image_files import LISTED, FileSource, Row, divided
 from imprint.data.registry import source
 from imprint.errors import UserError
 
+PARQUET = ".parquet"
 _WHOLE_NUMBER = re.compile(r"-?[0-9]+")
 
 
 @source("csv")
 @dataclass(frozen=True)
 class ImageTable(FileSource):
-    """A CSV table with the columns path, label and, if it has a test part of its own, split (train, test).
+    """A CSV or Parquet table with the columns path, label and, if it has a test part of its own, split (train, test).
 
     Paths are relative to the table's folder. Classes are in the order of their names; names that are all whole
     numbers, in the order of the numbers.
@@ -46,27 +47,20 @@ class ImageTable(FileSource):
     def class_count(self) -> int | None:
         """The number of different labels; None if the table cannot be read."""
         try:
-            return len({row["label"] for _, row in self._read()[1]}) or None
+            return len({row["label"] for _, row in read_table(self.path)[1]}) or None
         except (UserError, KeyError):
             return None
 
     def rows(self) -> tuple[list[Row], Sequence[str]]:
         """A row for each image, in the order of the table; see `FileSource.rows`."""
-        columns, table = self._read()
-        missing = [name for name in ("path", "label") if name not in columns]
-        if missing:
-            raise UserError(
-                f"dataset table {self.path} has no column {' and '.join(missing)}, "
-                f"it has: {', '.join(columns)}; it needs path and label, and may have split"
-            )
-        self._check(table, "split" in columns)
-        paths = [row["path"] for _, row in table]
-        labels = [row["label"] for _, row in table]
+        columns, table = self.checked()
+        paths = [row["path"] for row in table]
+        labels = [row["label"] for row in table]
         numbers = all(_WHOLE_NUMBER.fullmatch(label) for label in labels)
         names = sorted(set(labels), key=int if numbers else None)
         if "split" not in columns:
             return divided(self.top(), paths, labels, self.test_fraction, self.seed), names
-        rows = [(row["path"], row["label"], row["split"]) for _, row in table]
+        rows = [(row["path"], row["label"], row["split"]) for row in table]
         trained = {label for _, label, split in rows if split == "train"}
         untrained = sorted({label for _, label, _ in rows} - trained)
         if untrained:
@@ -76,28 +70,43 @@ class ImageTable(FileSource):
             )
         return rows, names
 
-    def _read(self) -> tuple[Sequence[str], list[tuple[int, dict[str, str]]]]:
-        """The columns of the table, and its rows, each with the number of its line."""
-        try:
-            with open(self.path, encoding="utf-8-sig", newline="") as file:
-                reader = csv.DictReader(file)
-                columns = reader.fieldnames or []
-                return columns, [(reader.line_num, row) for row in reader]
-        except (OSError, UnicodeDecodeError, csv.Error) as error:
-            raise UserError(f"dataset table {self.path} cannot be read: {error}") from error
+    def checked(
+        self, needed: Sequence[str] = ("path", "label")
+    ) -> tuple[Sequence[str], list[dict[str, str]]]:
+        """The columns and rows of the table.
 
-    def _check(self, table: list[tuple[int, dict[str, str]]], has_split: bool) -> None:
+        Parameters
+        ----------
+        needed : sequence of str
+            Columns that must be there.
+
+        Raises
+        ------
+        UserError
+            If it cannot be read, lacks a column, or names what is not there.
+        """
+        columns, table = read_table(self.path)
+        missing = [name for name in needed if name not in columns]
+        if missing:
+            raise UserError(
+                f"dataset table {self.path} has no column {' and '.join(missing)}, "
+                f"it has: {', '.join(columns)}; it needs {' and '.join(needed)}, and may have split"
+            )
+        self._check(table, columns)
+        return columns, [row for _, row in table]
+
+    def _check(self, table: list[tuple[int, dict[str, str]]], columns: Sequence[str]) -> None:
         problems: list[str] = []
         first_lines: dict[str, int] = {}
         for line, row in table:
             path = row["path"]
-            if not path or not row["label"]:
+            if not path or ("label" in columns and not row["label"]):
                 problems.append(f"line {line}: path or label is empty")
             elif path in first_lines:
                 problems.append(f"line {line}: {path} is in line {first_lines[path]} already")
             elif not (self.top() / path).is_file():
                 problems.append(f"line {line}: {self.top() / path} does not exist")
-            elif has_split and row["split"] not in self.splits:
+            elif "split" in columns and row["split"] not in self.splits:
                 problems.append(f"line {line}: split '{row['split']}' is neither train nor test")
             first_lines.setdefault(path, line)
         if problems:
@@ -106,3 +115,54 @@ class ImageTable(FileSource):
             raise UserError(
                 f"dataset table {self.path} is not usable, {len(problems)} problems:\n  {listed}{more}"
             )
+
+
+Table = tuple[Sequence[str], list[tuple[int, dict[str, str]]]]
+
+
+def is_table(path: Path) -> bool:
+    """Whether a file is a table of paths by its name and, of Parquet, by its columns."""
+    suffix = path.suffix.lower()
+    try:
+        return suffix == ".csv" or (suffix == PARQUET and "path" in columns_of(path))
+    except UserError:
+        return False
+
+
+def read_table(path: str | Path) -> Table:
+    """The columns of a table, and its rows, each with the number of its line (CSV) or row (Parquet).
+
+    Raises
+    ------
+    UserError
+        If it cannot be read.
+    """
+    try:
+        if Path(path).suffix.lower() == PARQUET:
+            return _read_parquet(path)
+        with open(path, encoding="utf-8-sig", newline="") as file:
+            reader = csv.DictReader(file)
+            return reader.fieldnames or [], [(reader.line_num, row) for row in reader]
+    except (OSError, ValueError, csv.Error) as error:
+        raise UserError(f"dataset table {path} cannot be read: {error}") from error
+
+
+def _read_parquet(path: str | Path) -> Table:
+    from pyarrow import parquet
+
+    names = [name for name in ("path", "label", "split") if name in columns_of(path)]
+    rows = parquet.read_table(path, columns=names).to_pylist()
+    texts = [{k: "" if v is None else str(v) for k, v in row.items()} for row in rows]
+    return names, list(enumerate(texts, start=1))
+
+
+def columns_of(path: str | Path) -> list[str]:
+    """The names of the columns of a Parquet file; a `UserError` if it is none."""
+    import pyarrow
+    from pyarrow import parquet
+
+    try:
+        names: list[str] = parquet.read_schema(path).names
+    except (OSError, pyarrow.ArrowException) as error:
+        raise UserError(f"{path} is not a readable Parquet file: {error}") from error
+    return names

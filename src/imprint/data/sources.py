@@ -16,7 +16,16 @@ from pathlib import Path
 from typing import Any
 
 # these modules register their sources
-from imprint.data import glyphs, image_folder, image_table, mnist_m, sklearn, torchvision  # noqa: F401
+from imprint.data import (  # noqa: F401
+    glyphs,
+    hugging_face,
+    image_folder,
+    image_table,
+    mnist_m,
+    sklearn,
+    torchvision,
+    webdataset,
+)
 from imprint.data.images import Images
 from imprint.data.registry import SOURCES, Source
 from imprint.data.retries import is_local, reason

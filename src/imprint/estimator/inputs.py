@@ -1,4 +1,4 @@
-"""What a user gives to fit and predict: a file of embeddings, a folder of images, or one image."""
+"""What a user gives to fit and predict: a file of embeddings, or images in a folder, a table, a dataset or one file."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import logging
 import os
 import tempfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -18,13 +19,16 @@ from imprint.store.given_embeddings import read_arrays
 from imprint.store.heads import Head
 
 if TYPE_CHECKING:
+    from imprint.data.divided import DividedSource
     from imprint.data.images import Images
 
 log = logging.getLogger("imprint")
 
 UNNAMED = ("",)  # the class names of images and embeddings without classes
 FILES = (".h5", ".hdf5", ".npz")
-SPLITS = {"train", "test", "val"}
+SPLITS = {"train", "test", "val", "validation"}
+PARQUET = ".parquet"
+Classes = Literal["required", "optional", "ignored"]
 
 
 def read_labelled(
@@ -129,15 +133,19 @@ def embed(images: Images, output: Path, fm: FMChoice, head: Head | None = None) 
     )
 
 
-def images_of(source: Path, *, classes: Literal["required", "optional", "ignored"]) -> Images:
-    """The images of a folder, or the one image that `source` is; hidden files and folders are left out.
+def images_of(source: Path, *, classes: Classes) -> Images:
+    """The images of a folder, a table, a dataset of Hugging Face or WebDataset, or the one image that `source` is.
+
+    Hidden files and folders are left out. Of data that are divided already these are those for training, and for
+    prediction those for testing; a note says so.
 
     Parameters
     ----------
     source : Path
-        A folder of images, or an image.
+        A folder of images, a CSV or Parquet table of their paths, such a dataset, or an image.
     classes : {"required", "optional", "ignored"}
-        Whether the folders in `source` are classes. `optional`: only if no image lies beside them.
+        Whether classes are read, such as the folders in `source`. `optional`: if there are any; of folders, only if no
+        image lies beside them.
 
     Raises
     ------
@@ -145,13 +153,19 @@ def images_of(source: Path, *, classes: Literal["required", "optional", "ignored
         If there is no such source, or no image or class in it.
     """
     from imprint.data.image_files import SUFFIXES  # embeddings in a file need no package for images
+    from imprint.data.image_table import is_table
     from imprint.data.images import Images
 
     _require(source)
+    if source.is_file() and is_table(source):
+        return _images_of_table(source, classes)
+    if (dataset := _dataset(source)) is not None:
+        return _images_of_dataset(source, dataset, classes)
     if source.is_file():
         if classes == "required":
             raise UserError(
-                f"{source} is one image; give a folder with a folder of images for each class"
+                f"{source} is one image; give a folder with a folder of images for each class, or a table with the columns "
+                "path and label"
             )
         return Images(np.zeros(1, np.int64), [source.name], UNNAMED, folder=source.parent)
     visible = [entry for entry in source.iterdir() if not entry.name.startswith(".")]
@@ -188,10 +202,75 @@ def _images_by_class(source: Path, folders: list[str]) -> Images:
     return Images(np.array([numbers[label] for label in labels]), ids, tuple(names), folder=source)
 
 
+def _dataset(source: Path) -> DividedSource | None:
+    """The dataset that a source is; None for any other."""
+    from imprint.data.hugging_face import SAVED, HuggingFaceDataset
+    from imprint.data.webdataset import WebDataset
+
+    if source.suffix.lower() == ".tar":
+        return WebDataset(str(source))
+    if source.suffix.lower() == PARQUET:
+        return HuggingFaceDataset(str(source))
+    if source.is_dir():
+        if any((source / name).exists() for name in SAVED):
+            return HuggingFaceDataset(str(source))
+        # not every folder of images is searched for other files
+        folders = [source, *(source / name for name in ("data", *SPLITS))]
+        if any(next(folder.glob("*.tar"), None) for folder in folders):
+            return WebDataset(str(source))
+        if any(next(folder.glob(f"*{PARQUET}"), None) for folder in folders):
+            return HuggingFaceDataset(str(source))
+    return None
+
+
+def _images_of_dataset(source: Path, dataset: DividedSource, classes: Classes) -> Images:
+    from imprint.data.divided import WHOLE
+
+    given = dataset.given()
+    images = given.get(WHOLE)
+    if images is None:
+        split = "test" if classes == "ignored" else "train"
+        log.warning(f"note: {source} is divided already; its images for {split} are taken")
+        images = given[split]
+    if classes == "ignored":
+        return replace(images, labels=np.zeros(len(images), np.int64), class_names=UNNAMED)
+    return _present(images)
+
+
+def _images_of_table(source: Path, classes: Classes) -> Images:
+    """The images that a table names; without a column `label` they have no classes."""
+    from imprint.data.divided import numbers_of
+    from imprint.data.image_table import ImageTable
+    from imprint.data.images import Images
+
+    needed = ("path", "label") if classes == "required" else ("path",)
+    columns, rows = ImageTable(str(source)).checked(needed)
+    wanted = "test" if classes == "ignored" else "train"
+    if "split" in columns:
+        log.warning(f"note: {source} has a column 'split'; its images for {wanted} are taken")
+        rows = [row for row in rows if row["split"] == wanted]
+    if not rows:
+        raise UserError(
+            f"{source} names no images" + (f" for {wanted}" if "split" in columns else "")
+        )
+    paths = [row["path"] for row in rows]
+    if "label" not in columns or classes == "ignored":
+        return Images(np.zeros(len(rows), np.int64), paths, UNNAMED, folder=source.parent)
+    labels, names = numbers_of(np.array([row["label"] for row in rows]))
+    return Images(labels, paths, names, folder=source.parent)
+
+
+def _present(images: Images) -> Images:
+    """Images whose classes have a sample each."""
+    present, labels = np.unique(images.labels, return_inverse=True)
+    names = tuple(images.class_names[label] for label in present)
+    return replace(images, labels=labels.astype(np.int64), class_names=names)
+
+
 def _require(source: Path) -> None:
     if not source.exists():
         raise UserError(
-            f"{source} does not exist; give a folder of images, an image, or embeddings (HDF5, NPZ)"
+            f"{source} does not exist; give images (a folder, a table, a dataset, a file) or embeddings (HDF5, NPZ)"
         )
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import os
 from pathlib import Path
 from typing import Any
 
+from imprint.data.image_table import is_table, read_table
+from imprint.errors import UserError
 from imprint.store.paths import downloads_folder, weights_file
 from imprint.study.config import EmbeddingsFM, StudyConfig
 
@@ -80,9 +81,11 @@ def listing(path: str) -> str:
     """
     digest = hashlib.sha256()
     top = Path(path)
-    if top.is_file():
+    if top.is_file() and is_table(top):
         digest.update(top.read_bytes())
         files, top = _named_in(top), top.parent
+    elif top.is_file():
+        files, top = [top], top.parent
     else:
         files = [
             Path(parent, name)
@@ -100,9 +103,8 @@ def listing(path: str) -> str:
 
 
 def _named_in(table: Path) -> list[Path]:
-    """The files that a table names."""
+    """The images that a table names."""
     try:
-        with open(table, encoding="utf-8-sig", newline="") as file:
-            return [table.parent / row["path"] for row in csv.DictReader(file) if row.get("path")]
-    except (UnicodeDecodeError, csv.Error):
+        return [table.parent / row["path"] for _, row in read_table(table)[1] if row.get("path")]
+    except UserError:
         return []

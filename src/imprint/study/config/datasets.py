@@ -165,6 +165,24 @@ class CsvDataset(OwnImages):
     """Kind of source."""
 
 
+class HuggingFaceDataset(OwnImages):
+    """Own images: a dataset of Hugging Face's `datasets`, the folder of its `save_to_disk`, or Parquet with a column of images."""
+
+    source: Literal["huggingface"]
+    """Kind of source."""
+    image: str | None = None
+    """Column of images; the first by default."""
+    label: str | None = None
+    """Column of labels; by default the first that has class names, or is called so."""
+
+
+class WebDataset(OwnImages):
+    """Own images: WebDataset, uncompressed tar archives of images with a file `.cls` or `.json` of the label beside each."""
+
+    source: Literal["webdataset"]
+    """Kind of source."""
+
+
 class EmbeddingsDataset(_Dataset):
     """No images at all: embeddings computed elsewhere, which FMs of source `embeddings` name."""
 
@@ -183,6 +201,8 @@ Dataset = Annotated[
     | MnistMDataset
     | ImageFolderDataset
     | CsvDataset
+    | HuggingFaceDataset
+    | WebDataset
     | EmbeddingsDataset,
     Field(discriminator="source"),
 ]

@@ -1,0 +1,115 @@
+"""Datasets of the user's own images that are read as one set, or as the splits they are divided into already."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from imprint.data.images import Images, stratified
+from imprint.data.registry import Source
+from imprint.errors import UserError
+
+WHOLE = "whole"  # name of what is not divided
+TEST_NAMES = (
+    "test",
+    "validation",
+    "val",
+)  # what a split for testing is called, the first that is there
+
+
+class DividedSource(Source):
+    """A source whose data may be divided already. A subclass is a dataclass with `path`, `test_fraction` and `seed`."""
+
+    path: str
+    test_fraction: float
+    seed: int
+
+    own_files = True
+
+    @abstractmethod
+    def given(self, folder: Path | None = None) -> Mapping[str, Images]:
+        """The images as they are given: the split `whole`, or the splits `train` and `test`.
+
+        Parameters
+        ----------
+        folder : Path, optional
+            Where copies may lie that are needed to read them.
+
+        Raises
+        ------
+        UserError
+            If they cannot be read, or lack labels.
+        """
+
+    def class_count(self) -> int | None:
+        """None: only the data can tell."""
+        return None
+
+    def prepare(self, folder: Path) -> dict[str, Any]:
+        """Read labels and places of all images; see `Source.prepare`."""
+        images = {split: self.open(folder, {}, split) for split in self.splits}
+        return {
+            "class_names": list(images["train"].class_names),
+            "splits": {split: len(part) for split, part in images.items()},
+            "files": {path.name: {"bytes": path.stat().st_size} for path in self.files(folder)},
+        }
+
+    def open(self, folder: Path, manifest: dict[str, Any], split: str) -> Images:
+        """One split; what is not divided already is divided by `test_fraction` and `seed`."""
+        given = self.given(folder)
+        whole = given.get(WHOLE)
+        if whole is None:
+            self._check_division(given)
+            return given[split]
+        if not 0 < self.test_fraction < 1:
+            raise UserError(
+                f"dataset {self.path}: test_fraction {self.test_fraction} is not between 0 and 1"
+            )
+        is_test = stratified(whole.labels, self.test_fraction, self.seed)
+        return whole.take(np.flatnonzero(is_test == (split == "test")))
+
+    def _check_division(self, given: Mapping[str, Images]) -> None:
+        missing = [split for split in self.splits if split not in given or not len(given[split])]
+        if missing:
+            raise UserError(f"dataset {self.path}: no images for {' and '.join(missing)}")
+        untrained = np.setdiff1d(given["test"].labels, given["train"].labels)
+        if len(untrained):
+            names = [given["test"].class_names[label] for label in untrained[:5]]
+            raise UserError(
+                f"dataset {self.path}: {len(untrained)} classes of the split test have no image in train: {', '.join(names)}"
+            )
+
+
+def named_splits(names: Mapping[str, Any], place: str) -> dict[str, str]:
+    """Which of some splits are `train` and `test`; what is alone is `whole`.
+
+    Raises
+    ------
+    UserError
+        If there are several, and none is for training or testing.
+    """
+    if len(names) == 1:
+        return {WHOLE: next(iter(names))}
+    test = next((name for name in TEST_NAMES if name in names), None)
+    if "train" not in names or test is None:
+        raise UserError(
+            f"dataset {place} has the splits {', '.join(names)}; it needs train and {' or '.join(TEST_NAMES)}"
+        )
+    return {"train": "train", "test": test}
+
+
+def numbers_of(labels: np.ndarray) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Numbers 0..C-1 of labels that are names, and the names: whole numbers in their order, others sorted."""
+    texts = np.unique(labels.astype(str))
+    try:
+        names = sorted(texts.tolist(), key=int)
+    except ValueError:
+        names = texts.tolist()
+    numbers = {name: number for number, name in enumerate(names)}
+    return np.array([numbers[label] for label in labels.astype(str).tolist()], np.int64), tuple(
+        names
+    )

@@ -1,0 +1,195 @@
+"""Datasets of the user's own images: those of Hugging Face's `datasets`, saved to disk or as Parquet."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from imprint.data.divided import TEST_NAMES, DividedSource, named_splits, numbers_of
+from imprint.data.images import Images
+from imprint.data.registry import numbered, source
+from imprint.data.stores import Store, file_state
+from imprint.errors import UserError
+from imprint.registry import suggestion
+
+SAVED = ("dataset_dict.json", "state.json")  # what `save_to_disk` leaves in a folder
+LABELS = (
+    "label",
+    "labels",
+    "class",
+    "fine_label",
+)  # names of a column of labels, the first that is there
+
+
+@source("huggingface")
+@dataclass(frozen=True)
+class HuggingFaceDataset(DividedSource):
+    """A dataset of Hugging Face's `datasets`: the folder of `save_to_disk`, a Parquet file with images, or a folder of these.
+
+    Images are read where they lie; those in Parquet from a copy that the library makes beside the manifest. Parquet
+    files are divided already if their names, or folders, begin with `train` and `test`.
+
+    Attributes
+    ----------
+    path : str
+        The folder or file.
+    image, label : str or None
+        Names of the columns; by default the first with images, and the first with class names or called `label`.
+    test_fraction : float
+        Share of every class in the split `test`, where the data are not divided already.
+    seed : int
+        Seed of that division.
+    """
+
+    path: str
+    image: str | None = None
+    label: str | None = None
+    test_fraction: float = 0.2
+    seed: int = 0
+
+    def given(self, folder: Path | None = None) -> Mapping[str, Images]:
+        """The images as they are given; see `DividedSource.given`."""
+        tables = self._tables(folder)
+        splits = named_splits(tables, self.path)
+        columns = {split: self._columns(tables[name]) for split, name in splits.items()}
+        labels = [np.asarray(tables[name][columns[split][1]]) for split, name in splits.items()]
+        names = _class_names(tables[next(iter(splits.values()))], columns[next(iter(splits))][1])
+        together = np.concatenate(labels)
+        if names is None:
+            together, names = numbers_of(together)
+        if together.min() < 0 or together.max() >= len(names):
+            raise UserError(
+                f"dataset {self.path}: labels go from {together.min()} to {together.max()}, and there are {len(names)} classes; "
+                "a split without labels cannot be used"
+            )
+        numbers = np.split(
+            together.astype(np.int64), np.cumsum([len(part) for part in labels])[:-1]
+        )
+        return {
+            split: Images(
+                of_split,
+                numbered(name, len(of_split)),
+                names,
+                store=HuggingFaceImages(tables[name], columns[split][0], Path(self.path)),
+            )
+            for (split, name), of_split in zip(splits.items(), numbers, strict=True)
+        }
+
+    def files(self, folder: Path) -> list[Path]:
+        """All files of the dataset."""
+        path = Path(self.path)
+        return [path] if path.is_file() else sorted(p for p in path.rglob("*") if p.is_file())
+
+    def _tables(self, folder: Path | None) -> dict[str, Any]:
+        """The splits by name."""
+        import datasets
+
+        datasets.disable_progress_bars()
+        path = Path(self.path)
+        try:
+            if path.is_dir() and any((path / name).exists() for name in SAVED):
+                read = datasets.load_from_disk(str(path))
+                return dict(read) if isinstance(read, datasets.DatasetDict) else {"train": read}
+            copies = (
+                None if folder is None else str(folder)
+            )  # by default where the library keeps its own
+            return {
+                name: datasets.Dataset.from_parquet(list(map(str, files)), cache_dir=copies)
+                for name, files in self._parquet_files().items()
+            }
+        except (OSError, ValueError, datasets.exceptions.DatasetGenerationError) as error:
+            raise UserError(f"dataset {path} cannot be read: {error}") from error
+
+    def _parquet_files(self) -> dict[str, list[Path]]:
+        path = Path(self.path)
+        files = [path] if path.is_file() else sorted(path.rglob("*.parquet"))
+        if not files:
+            raise UserError(
+                f"dataset {path} is neither a folder of `save_to_disk` ({' or '.join(SAVED)}) nor has Parquet files"
+            )
+        by_split: dict[str, list[Path]] = {}
+        for file in files:
+            texts = [file.name] if path.is_file() else file.relative_to(path).parts
+            names = (
+                name for name in ("train", *TEST_NAMES) for text in texts if text.startswith(name)
+            )
+            by_split.setdefault(next(names, "train"), []).append(file)
+        return by_split
+
+    def _columns(self, table: Any) -> tuple[str, str]:
+        """The columns of images and of labels."""
+        import datasets
+
+        features = table.features
+        for name in (self.image, self.label):
+            if name is not None and name not in features:
+                raise UserError(
+                    f"dataset {self.path} has no column '{name}'{suggestion(name, list(features))}; it has: {', '.join(features)}"
+                )
+        image = self.image or next((n for n, f in features.items() if _holds_images(f)), None)
+        if image is None:
+            raise UserError(
+                f"dataset {self.path} has no column of images; it has: {', '.join(features)}"
+            )
+        of_classes = (n for n, f in features.items() if isinstance(f, datasets.ClassLabel))
+        label = self.label or next(of_classes, next((n for n in LABELS if n in features), None))
+        if label is None:
+            raise UserError(
+                f"dataset {self.path} has no column of class labels; name it by `label`: {', '.join(features)}"
+            )
+        return image, label
+
+
+def _holds_images(feature: Any) -> bool:
+    import datasets
+
+    if isinstance(feature, datasets.Image):
+        return True
+    # an image as other writers of Parquet store it
+    return isinstance(feature, dict) and "bytes" in feature
+
+
+def _class_names(table: Any, label: str) -> tuple[str, ...] | None:
+    names = getattr(table.features[label], "names", None)
+    return None if names is None else tuple(names)
+
+
+class HuggingFaceImages(Store):
+    """The image column of a dataset of Hugging Face.
+
+    Parameters
+    ----------
+    table : datasets.Dataset
+        The dataset.
+    column : str
+        Its column of images.
+    path : Path
+        Where it lies, for messages.
+    """
+
+    def __init__(self, table: Any, column: str, path: Path) -> None:
+        import datasets
+
+        self._table = table.select_columns([column])
+        if isinstance(table.features[column], datasets.Image):
+            self._table = self._table.cast_column(column, datasets.Image(decode=False))
+        self._column, self._path = column, path
+
+    def read(self, position: int) -> bytes:
+        """The bytes of an image file."""
+        image = self._table[position][self._column]
+        content: bytes | None = image["bytes"]
+        return Path(image["path"]).read_bytes() if content is None else content
+
+    def file(self, position: int) -> Path:
+        """The dataset."""
+        return self._path
+
+    def state(self) -> Iterator[bytes]:
+        """Size and time of the files that it reads."""
+        for file in self._table.cache_files:
+            yield file_state(Path(file["filename"]))

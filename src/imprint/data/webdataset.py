@@ -1,0 +1,163 @@
+"""Datasets of the user's own images: WebDataset, tar archives of image files with a file of the label beside each."""
+
+from __future__ import annotations
+
+import json
+import tarfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from imprint.data.divided import DividedSource, named_splits, numbers_of
+from imprint.data.image_files import SUFFIXES
+from imprint.data.images import Images
+from imprint.data.registry import source
+from imprint.data.stores import Archives, members
+from imprint.errors import UserError
+
+CLASS_NAMES = "classnames.txt"  # a name a line, of the labels 0, 1, ...
+SPLITS = ("train", "test", "validation", "val")
+
+
+@source("webdataset")
+@dataclass(frozen=True)
+class WebDataset(DividedSource):
+    """Uncompressed tar archives ("shards") in which `a/b.jpg` and `a/b.cls` are an image and its label.
+
+    Nothing is unpacked: each image is read where it lies, so that a run goes on where it was stopped. Shards are
+    divided already if they lie in folders `train` and `test`, or their names begin so. The label is a number or a
+    name, in a file `.cls` or as `label` in a file `.json`; `classnames.txt` beside the shards has a name a line for
+    the numbers.
+
+    Attributes
+    ----------
+    path : str
+        A folder of shards, or one shard.
+    test_fraction : float
+        Share of every class in the split `test`, where the shards are not divided already.
+    seed : int
+        Seed of that division.
+    """
+
+    path: str
+    test_fraction: float = 0.2
+    seed: int = 0
+
+    def given(self, folder: Path | None = None) -> Mapping[str, Images]:
+        """The images as they are given; see `DividedSource.given`."""
+        shards = self._shards()
+        by_name: dict[str, list[Path]] = {}
+        for shard in shards:
+            by_name.setdefault(self._split_of(shard), []).append(shard)
+        splits = named_splits(by_name, self.path)
+        read = {split: _Samples(by_name[name]) for split, name in splits.items()}
+        texts = np.concatenate([samples.labels for samples in read.values()])
+        numbers, names = self._named(texts)
+        ends = np.cumsum([len(samples.labels) for samples in read.values()])[:-1]
+        return {
+            split: Images(labels, samples.ids, names, store=samples.store())
+            for (split, samples), labels in zip(read.items(), np.split(numbers, ends), strict=True)
+        }
+
+    def files(self, folder: Path) -> list[Path]:
+        """The shards, and the names of the classes."""
+        names = self._top() / CLASS_NAMES
+        return [*self._shards(), *([names] if names.exists() else [])]
+
+    def _top(self) -> Path:
+        path = Path(self.path)
+        return path.parent if path.is_file() else path
+
+    def _shards(self) -> list[Path]:
+        path = Path(self.path)
+        shards = [path] if path.is_file() else sorted(path.rglob("*.tar"))
+        if not shards:
+            raise UserError(f"dataset {path} has no shards (.tar)")
+        return shards
+
+    def _split_of(self, shard: Path) -> str:
+        """The split that the folder or the name of a shard says."""
+        relative = shard.relative_to(self._top())
+        for text in (*relative.parent.parts, relative.name):
+            for name in SPLITS:
+                if text.lower().startswith(name):
+                    return name
+        return ""
+
+    def _named(self, labels: np.ndarray) -> tuple[np.ndarray, tuple[str, ...]]:
+        """Numbers of labels, and the names of the classes."""
+        file = self._top() / CLASS_NAMES
+        if not file.exists():
+            return numbers_of(labels)
+        names = tuple(file.read_text(encoding="utf-8").splitlines())
+        try:
+            numbers = labels.astype(np.int64)
+        except ValueError:
+            raise UserError(
+                f"{file} names numbers, but there are labels such as '{labels[0]}'"
+            ) from None
+        if numbers.min() < 0 or numbers.max() >= len(names):
+            raise UserError(
+                f"{file} has {len(names)} names, labels go from {numbers.min()} to {numbers.max()}"
+            )
+        return numbers, names
+
+
+class _Samples:
+    """The samples of some shards, in their order."""
+
+    def __init__(self, shards: list[Path]) -> None:
+        self.shards = shards
+        self.ids: list[str] = []
+        spans: list[tuple[int, int, int]] = []
+        labels: list[str] = []
+        for number, shard in enumerate(shards):
+            images: dict[str, tarfile.TarInfo] = {}
+            of_key: dict[str, str] = {}
+            with open(shard, "rb") as file:
+                for member in members(shard):
+                    key, suffix = _key(member.name)
+                    if suffix in SUFFIXES:
+                        images[key] = member
+                    elif suffix in (".cls", ".json"):
+                        file.seek(member.offset_data)
+                        label = _label(file.read(member.size), suffix)
+                        of_key.setdefault(key, label) if label is not None else None
+            for key, member in images.items():
+                if key not in of_key:
+                    raise UserError(
+                        f"{shard}: {member.name} has no label; it needs {key}.cls, or {key}.json with an entry 'label'"
+                    )
+                self.ids.append(f"{shard.stem}/{member.name}")
+                spans.append((number, member.offset_data, member.size))
+                labels.append(of_key[key])
+        if not spans:
+            raise UserError(f"{shards[0].parent}: no images ({' '.join(SUFFIXES)}) in its shards")
+        self.spans, self.labels = np.array(spans, np.int64), np.array(labels)
+
+    def store(self) -> Archives:
+        """Where they lie."""
+        return Archives(tuple(self.shards), self.spans)
+
+
+def _key(name: str) -> tuple[str, str]:
+    """What the files of a sample share, and the rest of the name, which starts with the first dot after a folder."""
+    folder, slash, base = name.rpartition("/")
+    stem, _, suffix = base.partition(".")
+    return f"{folder}{slash}{stem}", f".{suffix.lower()}"
+
+
+def _label(content: bytes, suffix: str) -> str | None:
+    """The label in a file beside an image; None if it has none."""
+    text = content.decode("utf-8", errors="replace").strip()
+    if suffix == ".cls":
+        return text
+    try:
+        entries: Any = json.loads(text)
+    except json.JSONDecodeError:
+        return None
+    found = entries.get("label") if isinstance(entries, dict) else None
+    return None if found is None else str(found)

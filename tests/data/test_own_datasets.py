@@ -1,0 +1,218 @@
+"""Images in datasets of Hugging Face and in WebDataset shards: the same as in the files that they were made of."""
+
+import io
+import json
+import tarfile
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from imprint.data import sources
+from imprint.errors import UserError
+
+NAMES = ("ant", "bee", "cat")
+
+
+def pictures(count, seed=0):
+    """Random images, as PNG files, and their labels."""
+    rng = np.random.default_rng(seed)
+    images = [
+        Image.fromarray(rng.integers(0, 256, (6, 7, 3), dtype=np.uint8)) for _ in range(count)
+    ]
+    return images, np.arange(count) % len(NAMES)
+
+
+def png(image):
+    file = io.BytesIO()
+    image.save(file, "png")
+    return file.getvalue()
+
+
+def tar(path, files):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tarfile.open(path, "w") as archive:
+        for name, content in files.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            archive.addfile(member, io.BytesIO(content))
+
+
+def shards(folder, images, labels, sizes, label):
+    """Shards of these sizes; `label` makes the name and content of the file of a label."""
+    first = 0
+    for number, size in enumerate(sizes):
+        files = {}
+        for i in range(first, first + size):
+            suffix, content = label(int(labels[i]))
+            files[f"{i:04d}.{suffix}"] = content
+            files[f"{i:04d}.png"] = png(images[i])
+        tar(folder / f"{number:03d}.tar", files)
+        first += size
+
+
+def saved(path, images, labels):
+    import datasets
+
+    features = datasets.Features(
+        {
+            "id": datasets.Value("int64"),
+            "picture": datasets.Image(),
+            "kind": datasets.ClassLabel(names=list(NAMES)),
+        }
+    )
+    columns = {"id": list(range(len(images))), "picture": images, "kind": labels.tolist()}
+    return datasets.Dataset.from_dict(columns, features=features)
+
+
+def by_save_to_disk(folder):
+    import datasets
+
+    train, test = pictures(9), pictures(6, seed=1)
+    splits = {"train": saved(folder, *train), "validation": saved(folder, *test)}
+    datasets.DatasetDict(splits).save_to_disk(str(folder / "d"))
+    return "huggingface", folder / "d", train, test
+
+
+def by_parquet(folder):
+    train, test = pictures(9), pictures(6, seed=1)
+    (folder / "d" / "data").mkdir(parents=True)
+    saved(folder, *train).to_parquet(str(folder / "d/data/train-00000-of-00001.parquet"))
+    saved(folder, *test).to_parquet(str(folder / "d/data/test-00000-of-00001.parquet"))
+    return "huggingface", folder / "d", train, test
+
+
+def by_webdataset(folder):
+    train, test = pictures(9), pictures(6, seed=1)
+    shards(folder / "d/train", *train, (4, 5), lambda y: ("cls", str(y).encode()))
+    shards(folder / "d/test", *test, (6,), lambda y: ("json", json.dumps({"label": y}).encode()))
+    (folder / "d/classnames.txt").write_text("\n".join(NAMES) + "\n")
+    return "webdataset", folder / "d", train, test
+
+
+@pytest.mark.parametrize("make", [by_save_to_disk, by_parquet, by_webdataset])
+def test_divided_data_keep_splits_images_and_class_names(tmp_path, make):
+    source, path, *splits = make(tmp_path)
+    sources.prepare(source, {"path": str(path)}, tmp_path / "p")
+    manifest = sources.read_manifest(tmp_path / "p")
+    assert manifest["splits"] == {"train": 9, "test": 6}
+    assert manifest["class_names"] == list(NAMES)
+    for name, (images, labels) in zip(("train", "test"), splits, strict=True):
+        split = sources.open_split(tmp_path / "p", name)
+        np.testing.assert_array_equal(split.labels, labels)
+        assert len(set(split.ids)) == len(images)
+        with ThreadPoolExecutor(3) as pool:
+            read = list(pool.map(split.__getitem__, range(len(images))))
+        for expected, image in zip(images, read, strict=True):
+            np.testing.assert_array_equal(np.asarray(image), np.asarray(expected))
+        some = split.by_class().take([2, 4])
+        number = np.argsort(labels, kind="stable")[4]
+        np.testing.assert_array_equal(np.asarray(some[1]), np.asarray(images[number]))
+        assert str(path) in some.path(1)
+        some.prefetch([0, 1])
+    assert all(file.is_file() for file in sources.files_of(tmp_path / "p"))
+
+
+def whole_by_save_to_disk(folder):
+    images, labels = pictures(12)
+    saved(folder, images, labels).save_to_disk(str(folder / "d"))
+    return "huggingface", folder / "d"
+
+
+def whole_by_parquet(folder):
+    import pandas as pd
+
+    images, labels = pictures(12)
+    content = [{"bytes": png(image), "path": None} for image in images]
+    frame = pd.DataFrame({"image": content, "label": [NAMES[label] for label in labels]})
+    frame.to_parquet(folder / "d.parquet")
+    return "huggingface", folder / "d.parquet"
+
+
+def whole_by_webdataset(folder):
+    shards(folder, *pictures(12), (12,), lambda y: ("cls", NAMES[y].encode()))
+    return "webdataset", folder / "000.tar"
+
+
+@pytest.mark.parametrize("make", [whole_by_save_to_disk, whole_by_parquet, whole_by_webdataset])
+def test_whole_data_are_divided(tmp_path, make):
+    source, path = make(tmp_path)
+    sources.prepare(source, {"path": str(path), "test_fraction": 0.25}, tmp_path / "p")
+    parts = [sources.open_split(tmp_path / "p", name) for name in ("train", "test")]
+    assert [len(part) for part in parts] == [9, 3]
+    assert parts[0].class_names == NAMES
+    assert not set(parts[0].ids) & set(parts[1].ids)
+    images, labels = pictures(12)
+    found = {
+        np.asarray(image).tobytes(): label for image, label in zip(images, labels, strict=True)
+    }
+    for part in parts:
+        for i in range(len(part)):
+            assert found[np.asarray(part[i]).tobytes()] == part.labels[i]
+    with pytest.raises(UserError, match="test_fraction 1 is not between"):
+        sources.prepare(source, {"path": str(path), "test_fraction": 1}, tmp_path / "p")
+
+
+def without_labels(folder):
+    tar(folder / "d/0.tar", {"a.png": png(pictures(1)[0][0])})
+
+
+def compressed(folder):
+    (folder / "d").mkdir()
+    with tarfile.open(folder / "d/0.tar", "w:gz") as archive:
+        archive.addfile(tarfile.TarInfo("a"))
+
+
+def too_few_names(folder):
+    shards(folder / "d", *pictures(3), (3,), lambda y: ("cls", str(y).encode()))
+    (folder / "d/classnames.txt").write_text("one\ntwo\n")
+
+
+def names_of_names(folder):
+    shards(folder / "d", *pictures(3), (3,), lambda y: ("cls", b"x"))
+    (folder / "d/classnames.txt").write_text("one\ntwo\n")
+
+
+def strange_splits(folder):
+    for name in ("test", "val"):
+        shards(folder / "d" / name, *pictures(3), (3,), lambda y: ("cls", b"1"))
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (without_labels, r"a\.png has no label; it needs a\.cls"),
+        (compressed, r"0\.tar cannot be read as an uncompressed tar archive"),
+        (too_few_names, "has 2 names, labels go from 0 to 2"),
+        (names_of_names, "names numbers, but there are labels such as 'x'"),
+        (strange_splits, "has the splits test, val; it needs train and test or"),
+        (lambda folder: (folder / "d").mkdir(), "has no shards"),
+    ],
+)
+def test_shards_that_cannot_be_used_say_why(tmp_path, make, message):
+    make(tmp_path)
+    with pytest.raises(UserError, match=message):
+        sources.prepare("webdataset", {"path": str(tmp_path / "d")}, tmp_path / "p")
+
+
+def test_a_dataset_of_hugging_face_that_cannot_be_used_says_why(tmp_path):
+    import pandas as pd
+
+    _, path = whole_by_save_to_disk(tmp_path)
+    for options, message in (
+        ({"image": "pictur"}, "no column 'pictur' .did you mean 'picture'"),
+        ({"path": str(tmp_path / "p")}, "neither a folder of `save_to_disk`"),
+    ):
+        with pytest.raises(UserError, match=message):
+            sources.prepare("huggingface", {"path": str(path), **options}, tmp_path / "p")
+    pd.DataFrame({"label": [1]}).to_parquet(tmp_path / "none.parquet")
+    with pytest.raises(UserError, match="no column of images; it has: label"):
+        sources.prepare("huggingface", {"path": str(tmp_path / "none.parquet")}, tmp_path / "p")
+    images = [{"bytes": png(pictures(1)[0][0]), "path": None}]
+    pd.DataFrame({"image": images, "other": [1]}).to_parquet(tmp_path / "one.parquet")
+    with pytest.raises(UserError, match="no column of class labels"):
+        sources.prepare("huggingface", {"path": str(tmp_path / "one.parquet")}, tmp_path / "p")
+    (tmp_path / "broken.parquet").write_bytes(b"no parquet")
+    with pytest.raises(UserError, match=r"broken\.parquet cannot be read"):
+        sources.prepare("huggingface", {"path": str(tmp_path / "broken.parquet")}, tmp_path / "p")
