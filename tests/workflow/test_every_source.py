@@ -1,7 +1,9 @@
 """Every kind of FM and dataset through the workflow, offline: real code on stand-ins that the test writes."""
 
+import io
 import json
 import shutil
+import tarfile
 
 import h5py
 import numpy as np
@@ -58,6 +60,21 @@ def hub_cache(folder):
     )
 
 
+def packed(folder):
+    """The readable photographs in a shard of WebDataset, and in Parquet with a column of images."""
+    rows = []
+    with tarfile.open(folder / "images.tar", "w") as archive:
+        for name in ("cat", "dog"):
+            for path in sorted((folder / "images" / name).glob("?.*g")):
+                content = path.read_bytes()
+                rows.append({"image": {"bytes": content, "path": path.name}, "label": name})
+                for file, data in ((path.name, content), (f"{path.stem}.cls", name.encode())):
+                    member = tarfile.TarInfo(f"{name}/{file}")
+                    member.size = len(data)
+                    archive.addfile(member, io.BytesIO(data))
+    pd.DataFrame(rows).to_parquet(folder / "images.parquet")
+
+
 def given_embeddings(folder):
     """Embeddings computed elsewhere: two NPZ files."""
     rng = np.random.default_rng(0)
@@ -74,6 +91,7 @@ def test_own_images_local_models_and_given_embeddings(empty, monkeypatch):
     photographs(empty.folder / "images")
     local_timm(empty.folder / "local")
     hub_cache(empty.folder / "torch")
+    packed(empty.folder)
     given_embeddings(empty.folder)
     monkeypatch.setenv("TORCH_HOME", str(empty.folder / "torch"))
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
@@ -89,16 +107,20 @@ def test_own_images_local_models_and_given_embeddings(empty, monkeypatch):
             "folder": {"source": "imagefolder", "path": "images", "test_fraction": 0.5, "on_error": "skip"},
             "table": {"source": "csv", "path": "table.csv"},
             "mine": {"source": "embeddings", "class_count": 2},
+            "shard": {"source": "webdataset", "path": "images.tar", "test_fraction": 0.5},
+            "parquet": {"source": "huggingface", "path": "images.parquet", "test_fraction": 0.5},
         },
         "fms": {
             "local": {"source": "timm", "model": "local-dir:local"},
             "resnet18": {"source": "torchvision", "model": "resnet18"},
             "mine": {"source": "embeddings", "files": {"mine": "mine-{split}.npz"}},
+            "packaged": {"source": "package", "model": "tf_efficientnet_lite0", "input_size": 64},
         },
-        "tasks": {name: {"datasets": name} for name in ("folder", "table", "mine")},
+        "tasks": {name: {"datasets": name} for name in ("folder", "table", "mine", "shard", "parquet")},
         "experiments": {
             "images": {"fms": ["local", "resnet18"], "tasks": ["folder", "table"], "presets": ["qi"], "save_heads": True},
             "given": {"fms": "mine", "tasks": "mine", "presets": ["qi"]},
+            "packed": {"fms": "packaged", "tasks": ["shard", "parquet"], "presets": ["qi"]},
         },
     }  # fmt: skip
     empty.configure(config)
@@ -106,7 +128,10 @@ def test_own_images_local_models_and_given_embeddings(empty, monkeypatch):
     scores = pd.read_parquet(empty.folder / "results/scores.parquet")
     assert set(zip(scores["fm"], scores["task"], strict=True)) == {
         ("local", "folder"), ("local", "table"), ("resnet18", "folder"), ("resnet18", "table"), ("mine", "mine"),
+        ("packaged", "shard"), ("packaged", "parquet"),
     }  # fmt: skip
+    of_packed = scores[scores["fm"] == "packaged"].set_index("task")["accuracy"]
+    assert (of_packed == of_packed.iloc[0]).all(), "the same images in either"
     assert (scores.loc[scores["fm"] == "mine", "accuracy"] > 0.9).all()
     embeddings = empty.folder / "results/embeddings"
     skipped = 0

@@ -18,10 +18,10 @@ from imprint.version import __version__
 
 EXAMPLES = """\b
 Examples:
-  imprint compare photos --fm resnet18.a1_in1k
-  imprint fit photos -o birds.safetensors --fm resnet18.a1_in1k
+  imprint compare photos
+  imprint fit photos -o birds.safetensors
   imprint predict birds.safetensors new-photos -o labels.csv
-  imprint embed photos -o photos.h5 --fm resnet18.a1_in1k
+  imprint embed photos -o photos.h5
   imprint show results/scores.parquet
   imprint doctor
   imprint status

@@ -46,7 +46,7 @@ RUNNING = ("device", "batch_size")
 
 @command(
     """
-      imprint compare photos --fm resnet18.a1_in1k
+      imprint compare photos
       imprint compare photos.h5 --gen mean,kmeans --k 2,5,10,50 --output ranking.csv
     """
 )

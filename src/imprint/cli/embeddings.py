@@ -19,6 +19,7 @@ SHOWN = 12  # items of a list
 
 @command(
     """
+      imprint embed photos -o photos.h5
       imprint embed photos -o photos.h5 --fm resnet18.a1_in1k
       imprint embed photos -o photos.h5 --fm torchvision:resnet50 --device cuda
     """
@@ -28,7 +29,7 @@ def embed(
         Path,
         typer.Argument(
             show_default=False,
-            help="A folder of images, or with a folder of images for each class.",
+            help="A folder of images, or with a folder of images for each class; a table of paths (CSV, Parquet), a dataset of Hugging Face, or WebDataset shards.",
         ),
     ],
     output: Annotated[Path, typer.Option("-o", "--output", help="HDF5 file (.h5).")],
@@ -36,7 +37,7 @@ def embed(
     *,
     fm: FMChoice,
 ) -> None:
-    """Embed a folder of images to an HDF5 file.
+    """Embed images to an HDF5 file.
 
     The file is for fit, compare and predict. A run that was killed is resumed.
     """

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 @command(
     """
-      imprint fit photos -o birds.safetensors --fm resnet18.a1_in1k
+      imprint fit photos -o birds.safetensors
       imprint fit photos.h5 -o birds.safetensors --gen kmeans --k 5
       imprint fit photos.h5 -o birds.safetensors --preset qi
     """
@@ -130,7 +130,8 @@ def predict(
     source: Annotated[
         Path,
         typer.Argument(
-            show_default=False, help="A folder of images, an image, or embeddings (HDF5, NPZ)."
+            show_default=False,
+            help="A folder of images, an image, a table of paths, a dataset, or embeddings (HDF5, NPZ).",
         ),
     ],
     output: Annotated[

@@ -30,7 +30,8 @@ Source = Annotated[
     Path,
     typer.Argument(
         show_default=False,
-        help="A folder with a folder of images for each class, or embeddings with labels (HDF5, NPZ).",
+        help="A folder with a folder of images for each class, a table of paths and labels (CSV, Parquet), a dataset of "
+        "Hugging Face, WebDataset shards, or embeddings with labels (HDF5, NPZ).",
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]

@@ -30,8 +30,12 @@ def published_methods(scores: pd.DataFrame, collapse: pd.DataFrame, presets: Pre
     percent = 100 * result.accuracies
     by_label = {preset["label"]: preset for preset in presets.values()}
 
+    fms = result.accuracies.index.get_level_values("fm").unique()
+    pairs = f"{result.rows} (FM, task)"
+    if len(fms) == 1:
+        pairs = f"{result.rows} task{'s' * (result.rows > 1)} with {fms[0]}"
     subtitle = (
-        f"Dots: {result.rows} (FM, task), medians over seeds and draws. Stroke: their mean.\n"
+        f"Dots: {pairs}, medians over seeds and draws. Stroke: their mean.\n"
         "Below each name: NORMpre | GEN | NORMpost | NORMinf | AGG."
     )
     pitch = 0.24 + 2.5 * small_size() / 72
