@@ -63,7 +63,7 @@ def pretraining(study: Study, fm: str) -> dict[str, Any]:
 def embedding(study: Study, fm: str) -> dict[str, Any]:
     """How an FM embeds."""
     other = {"ls_lambda", "checkpoint", "epochs", "seed", "weight_decay", "dataset", "files"}
-    return study.config.fms[fm].model_dump(mode="json", exclude=other)
+    return study.config.fms[fm].model_dump(mode="json", exclude={*other, "shards"})
 
 
 def proxies(study: Study, group: Group, gen: str, k: str) -> dict[str, Any]:

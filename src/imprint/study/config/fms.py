@@ -54,6 +54,9 @@ class _Model(_FM):
     """Precision of the forward pass."""
     dtype: Literal["float32", "float16"] = "float32"
     """How embeddings are stored; float16 halves the files, and values beyond its range are an error."""
+    shards: Positive = 1
+    """Jobs that a split is embedded in, side by side where there are GPUs or nodes for them. The embeddings are the same
+    whatever it is, so a change of it embeds nothing anew."""
 
 
 class PretrainedFM(_Model):
