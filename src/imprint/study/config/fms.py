@@ -59,7 +59,15 @@ class _Model(_FM):
     whatever it is, so a change of it embeds nothing anew."""
 
 
-class PretrainedFM(_Model):
+class _WithTokens(_Model):
+    """A timm architecture, which may be a transformer."""
+
+    pooling: Literal["pooled", "class_token", "class_token+patches"] = "pooled"
+    """What of the last layer is the embedding: what the model's own classifier takes; the class token; or the class token and
+    beside it the mean of the patch tokens, which is twice as long."""
+
+
+class PretrainedFM(_WithTokens):
     """A small timm architecture that the workflow pre-trains itself, then freezes."""
 
     pretrains: ClassVar[bool] = True
@@ -127,7 +135,7 @@ class PublishedFM(_Published):
         return not self.checkpoint
 
 
-class TimmFM(PublishedFM):
+class TimmFM(PublishedFM, _WithTokens):
     """A model of timm, with its published weights or a checkpoint."""
 
     source: Literal["timm"]
