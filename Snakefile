@@ -20,6 +20,7 @@ from imprint.report.tables import TABLES
 from imprint.store import paths
 from imprint.store.blocks import blocks_file
 from imprint.store.files import canonical
+from imprint.store.shards import read_shards
 from imprint.study import inputs, running, specs
 from imprint.study.fingerprint import fingerprint
 from imprint.study.grid import Group

@@ -185,6 +185,27 @@ def test_only_the_classes_that_tasks_use_are_embedded_where_asked_for(tmp_path):
     assert specs.subset(all_classes, "digits")["classes"] is None
 
 
+def test_embeddings_depend_on_the_pooling_of_an_fm_but_not_on_its_shards(tmp_path):
+    def embedding(**keys):
+        fms = {"net": {**BASE["fms"]["net"], **keys}}
+        return specs.embedding(study(tmp_path, fms=fms), "net")
+
+    assert embedding(shards=4) == embedding(pooling="pooled") == embedding()
+    assert embedding(pooling="class_token") == {**embedding(), "pooling": "class_token"}
+
+
+def test_wrong_shards_and_poolings_are_told_with_what_is_right(tmp_path):
+    fms = {
+        "few": {**BASE["fms"]["net"], "shards": 0},
+        "other": {**BASE["fms"]["net"], "pooling": "class_tokens"},
+        "vision": {"source": "torchvision", "model": "vit_b_16", "pooling": "class_token"},
+    }
+    told = problems(tmp_path, fms=fms)
+    assert "0" in told["fms.few.shards"]
+    assert "class_token+patches" in told["fms.other.pooling"]
+    assert "unknown key" in told["fms.vision.pooling"]
+
+
 def test_label_map_unites_classes(tmp_path):
     tasks = {"two": {"datasets": ["digits", "glyphs"], "label_map": {0: 0, 10: 0, 3: 1}}}
     assert study(tmp_path, tasks=tasks).tasks["two"].draws == (((0, 10), (3,)),)

@@ -83,10 +83,63 @@ rule pretrain:
         "../scripts/pretrain.py"
 
 
-rule embed:
-    """Embeddings of one split of one dataset by one FM."""
+def embed_params(wildcards):
+    """What decides embeddings, besides the files that they are made from."""
+    return [
+        canonical(specs.embedding(study, wildcards.fm)),
+        canonical(specs.subset(study, wildcards.dataset)),
+        code_of("embed", fm_module(wildcards.fm), source_of(wildcards.dataset)),
+    ]
+
+
+def shards_of(wildcards):
+    """The files of the shards that a split is embedded in, if it is not embedded whole.
+
+    Snakemake makes a file anew when the set of its input files changes. So one that is there keeps the shards that it was
+    made in: another number of shards gives the same embeddings. What is shared is made whole, as its key would hold them.
+    """
+    names = wildcards.fm, wildcards.dataset, wildcards.split
+    shards = read_shards(paths.embeddings_file(study.root, *names), embed_params(wildcards))
+    if shards is None:
+        shards = 1 if sharing else study.config.fms[wildcards.fm].shards
+    if shards == 1:
+        return []
+    return [paths.shard_file(results, *names, shard + 1, shards) for shard in range(shards)]
+
+
+rule embed_shard:
+    """Rows of one shard of a split; `embed` joins the shards."""
     input:
         unpack(model_of),
+    output:
+        rows=temp(paths.shard_file(results, "{fm}", "{dataset}", "{split}", "{shard}", "{shards}")),
+    log:
+        "<logs>/embed_shard/{fm}/{dataset}/{split}/{shard}-of-{shards}.log",
+    wildcard_constraints:
+        fm=one_of(inputs.image_fms(study.config)),
+        shard=r"\d+",
+        shards=r"\d+",
+    conda:
+        "../../envs/torch.yaml"
+    threads: 2
+    resources:
+        mem_mb=grow(6000),
+        runtime=longer(240),
+        roots=roots,
+        compute=compute,
+    params:
+        fm=lambda w: embed_params(w)[0],
+        dataset=lambda w: embed_params(w)[1],
+        code=lambda w: embed_params(w)[2],
+    script:
+        "../scripts/embed_shard.py"
+
+
+rule embed:
+    """Embeddings of one split of one dataset by one FM, or the shards of it joined."""
+    input:
+        unpack(model_of),
+        shards=shards_of,
     output:
         embeddings=paths.embeddings_file(results, "{fm}", "{dataset}", "{split}"),
     log:
@@ -103,9 +156,9 @@ rule embed:
         roots=roots,
         compute=compute,
     params:
-        fm=lambda w: canonical(specs.embedding(study, w.fm)),
-        dataset=lambda w: canonical(specs.subset(study, w.dataset)),
-        code=lambda w: code_of("embed", fm_module(w.fm), source_of(w.dataset)),
+        fm=lambda w: embed_params(w)[0],
+        dataset=lambda w: embed_params(w)[1],
+        code=lambda w: embed_params(w)[2],
         origin=origin_of,
     script:
         "../scripts/embed.py"

@@ -128,6 +128,12 @@ GROUPS: dict[type, dict[str, Any]] = {
         "interpolation": _fm(
             metavar="NAME", help="How images are resized: bilinear, bicubic or nearest."
         ),
+        "pooling": _fm(
+            metavar="NAME",
+            show_default="that of the head, or pooled",
+            help="What is the embedding: pooled, as the model's classifier takes it, class_token, or class_token+patches: beside it "
+            "the mean of the patch tokens. For transformers of timm.",
+        ),
         "device": _fm(metavar="NAME", help="auto (a GPU if there is one), cpu, mps, cuda, cuda:1."),
         "batch_size": _fm(
             metavar="N", min=1, help="Images per forward pass; chosen for the device."

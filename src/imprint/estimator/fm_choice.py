@@ -11,6 +11,7 @@ from imprint.errors import UserError
 from imprint.fm import models
 from imprint.fm.models import FM_SOURCES
 from imprint.fm.packaged_models import PACKAGED
+from imprint.fm.registry import POOLED
 
 if TYPE_CHECKING:
     from imprint.fm.embedder import Embedder
@@ -39,6 +40,8 @@ class FMChoice:
         Of the channels, in place of the model's own.
     interpolation : str or None
         How images are resized, in place of the model's own.
+    pooling : str or None
+        What of the last layer is the embedding, see `imprint.fm.models.load`; None for that of a head, or "pooled" without one.
     device : str
         `auto`, `cpu`, `mps`, `cuda` or `cuda:1`.
     batch_size : int or None
@@ -54,6 +57,7 @@ class FMChoice:
     mean: tuple[float, float, float] | None = None
     std: tuple[float, float, float] | None = None
     interpolation: str | None = None
+    pooling: str | None = None
     device: str = "auto"
     batch_size: int | None = None
     skip_unreadable: bool = False
@@ -80,10 +84,11 @@ class FMChoice:
         if self.fm is None and recorded:
             source, model, weights = _parse_recorded(recorded)
             weights = self.weights or weights
+            pooling = self.pooling or recorded.get("pooling", POOLED)
         else:
             recorded = {}
             source, model = _parse(self.fm or DEFAULT_FM)
-            weights = self.weights
+            weights, pooling = self.weights, self.pooling or POOLED
         weights = weights or FM_SOURCES[source].default_weights
         checkpoint = self.checkpoint or recorded.get("checkpoint")
         if checkpoint is not None and not Path(checkpoint).exists():
@@ -94,7 +99,9 @@ class FMChoice:
         # torch takes seconds to import
         from imprint.fm.transforms import Transform
 
-        embedder = models.load(source, model, weights=weights, checkpoint=checkpoint, **changes)
+        embedder = models.load(
+            source, model, weights=weights, checkpoint=checkpoint, pooling=pooling, **changes
+        )
         if "transform" in recorded and all(value is None for value in changes.values()):
             settings: dict[str, Any] = {
                 key: tuple(value) if isinstance(value, list) else value  # as JSON has it

@@ -10,6 +10,7 @@ from torch import nn
 
 from imprint.errors import UserError
 from imprint.fm.checkpoints import weights_sha256
+from imprint.fm.registry import CLASS_TOKEN_AND_PATCHES, POOLED
 from imprint.fm.transforms import Transform
 
 
@@ -23,7 +24,7 @@ class Embedder(nn.Module):
     transform : Transform
         What images go through before the model.
     identity : mapping
-        `source` and `model`.
+        `source` and `model`, and `pooling` where it is not "pooled".
     fm_classifier : tensor of shape (C, dim), optional
         Weights of the model's own linear classifier; those of another size are dropped.
     weight_decay : float, optional
@@ -38,7 +39,7 @@ class Embedder(nn.Module):
     transform : Transform
         What images go through before the model.
     identity : dict
-        `source`, `model` and `weights_sha256`.
+        `source`, `model`, `pooling` where it is not "pooled", and `weights_sha256`.
     fm_classifier : ndarray of shape (C, dim) or None
         Weights of the model's own linear classifier, float32.
     weight_decay : float or None
@@ -109,3 +110,61 @@ class TimmFeatures(nn.Module):
             self.model.forward_features(x), pre_logits=True
         )
         return features
+
+
+class TimmTokens(nn.Module):
+    """The class token of a timm model after its final norm, alone or beside the mean of the patch tokens."""
+
+    def __init__(self, model: Any, with_patches: bool) -> None:
+        super().__init__()
+        self.model, self.with_patches = model, with_patches
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Features of a batch."""
+        tokens: torch.Tensor = self.model.forward_features(x)
+        # models made to average their tokens have their final norm behind the average
+        if getattr(self.model, "fc_norm", None) is not None:
+            tokens = self.model.fc_norm(tokens)
+        class_token = tokens[:, 0]
+        if not self.with_patches:
+            return class_token
+        # before the patches there may be registers too
+        patches = tokens[:, self.model.num_prefix_tokens :].mean(dim=1)
+        return torch.cat([class_token, patches], dim=1)
+
+
+def timm_embedder(
+    model: Any,
+    transform: Transform,
+    identity: Mapping[str, Any],
+    fm_classifier: torch.Tensor | None,
+    weight_decay: float | None = None,
+    pooling: str = POOLED,
+) -> Embedder:
+    """The embedder of a timm model without its classifier.
+
+    Parameters
+    ----------
+    model : nn.Module
+        The model.
+    transform, identity, fm_classifier, weight_decay
+        As `Embedder` takes them; `identity` without the pooling.
+    pooling : {"pooled", "class_token", "class_token+patches"}
+        What of the last layer is the embedding.
+
+    Raises
+    ------
+    UserError
+        If the model has no class token and the pooling needs one, or as `Embedder`.
+    """
+    if pooling == POOLED:
+        features, dim = TimmFeatures(model), model.head_hidden_size
+        return Embedder(features, transform, identity, fm_classifier, weight_decay, dim)
+    has_class_token = getattr(model, "cls_token", None) is not None
+    if not has_class_token or not getattr(model, "num_prefix_tokens", 0):
+        raise UserError(
+            f"model {identity['model']} has no class token, which pooling '{pooling}' takes; use pooling '{POOLED}'"
+        )
+    tokens = TimmTokens(model, with_patches=pooling == CLASS_TOKEN_AND_PATCHES)
+    identity = {**identity, "pooling": pooling}
+    return Embedder(tokens, transform, identity, fm_classifier, weight_decay)

@@ -1,10 +1,8 @@
-"""Embeddings of one split of a dataset by one foundation model, into one HDF5 file."""
+"""Embeddings of one split of a dataset by one foundation model, into one HDF5 file, or of a shard of it."""
 
 from __future__ import annotations
 
 import glob
-import hashlib
-import json
 import logging
 import time
 from collections.abc import Mapping
@@ -17,22 +15,18 @@ import torch
 
 from imprint.data.images import Images
 from imprint.errors import UserError
-from imprint.fm.compute import PRECISIONS, Batched, choose_device, torch_settings
+from imprint.fm.compute import Batched, choose_device, torch_settings
 from imprint.fm.embedder import Embedder
+from imprint.fm.extraction import Extraction, NoImages, digest
 from imprint.fm.journal import Journal
 from imprint.fm.loading import batches, reads_one_by_one, unreadable
 from imprint.fm.progress import Progress
-from imprint.store.files import canonical, new_hdf5, provenance_json
-from imprint.version import __version__
 
 log = logging.getLogger("imprint")
 
 _BATCH = {"cpu": 32, "mps": 64, "cuda": 256}
 _BLOCK = {"cpu": 256, "mps": 512, "cuda": 1024}  # samples between two records of progress on disk,
 _SECONDS = 20  # or so much time if that is sooner
-_DTYPES = ("float32", "float16")
-_CHUNK = 2**20  # bytes of an HDF5 chunk
-_LISTED = 20  # skipped images named in the output
 
 
 def extract(
@@ -88,71 +82,123 @@ def extract(
         If an option is unknown, an image cannot be read, an embedding is not finite or too large for `dtype`, or
         another process writes the same file.
     """
-    if precision not in PRECISIONS:
-        raise UserError(f"unknown precision '{precision}'; known: {', '.join(PRECISIONS)}")
-    if on_error not in ("fail", "skip"):
-        raise UserError(f"on_error '{on_error}' is neither fail nor skip")
-    if batch_size is not None and batch_size < 1:
-        raise UserError(f"batch_size {batch_size} is not a positive number")
-    if dtype not in _DTYPES:
-        raise UserError(f"embeddings cannot be stored as '{dtype}'; known: {', '.join(_DTYPES)}")
-    if len(images) == 0:
-        raise UserError(f"{output}: the split has no images")
-    images = images.by_class()
     output = Path(output)
-    torch_device = choose_device(device)
-    if precision == "fp16" and torch_device.type == "cpu":
-        log.warning(
-            "fp16 is several times slower than float32 on most processors; bf16 may be faster"
-        )
-    facts = {
-        **embedder.identity,
-        "transform": embedder.transform.as_dict(),
-        "precision": precision,
-        "on_error": on_error,
-        "dtype": dtype,
-        "weight_decay": embedder.weight_decay,
-        **(provenance or {}),
-    }
+    extraction = Extraction(
+        embedder, images, output, precision, on_error, dtype, dict(provenance or {})
+    )
+    torch_device, size = _running(device, precision, batch_size)
+    images = images.by_class()
+    fingerprint = extraction.fingerprint(digest(images), torch_device.type)
     partial = output.with_name(output.name + ".partial")
-    journal = Journal(partial, _fingerprint(facts, images, torch_device), embedder.dim)
+    journal = Journal(partial, fingerprint, embedder.dim)
     finished = False
     try:
-        for temporary in output.parent.glob(f".{glob.escape(output.name)}.*.tmp*"):
-            temporary.unlink()  # a kill came while the output was written
-        if journal.covered:
-            log.info("%s: going on after %d of %d images", output, journal.covered, len(images))
-        one_by_one = reads_one_by_one(images, embedder.transform)
-        with torch_settings(torch_device, threads, one_by_one) as workers:
-            model = Batched(embedder, torch_device, precision)
-            size = batch_size or _BATCH[torch_device.type]
-            _fill(journal, model, images, size, workers, on_error, dtype)
-        if journal.covered != len(images):
-            raise RuntimeError(f"{journal.covered} of {len(images)} images were embedded")
-        skipped: dict[int, str] = {}
-        for _, unread, _ in journal.records():
-            skipped |= unread
-        if len(skipped) == len(images):
+        remove_unfinished(output)
+        _complete(journal, extraction, images, torch_device, size, threads)
+        try:
+            extraction.write(journal.records, images)
+        except NoImages:
             finished = True
-            raise UserError(
-                f"{output}: no image can be read; the first: {unreadable(images, *min(skipped.items()))}"
-            )
-        if skipped:
-            log.warning("%s: %d of %d images skipped", output, len(skipped), len(images))
-        _write(output, journal, images, skipped, facts, embedder.fm_classifier, dtype)
+            raise
         finished = True
     finally:
         journal.close(discard=finished)
 
 
-def _fingerprint(facts: Mapping[str, Any], images: Images, device: torch.device) -> str:
-    """SHA-256 of all the rows depend on: model, transform, precision, kind of device, samples, versions."""
-    digest = hashlib.sha256()
-    versions = {"imprint": __version__, "torch": torch.__version__, "device": device.type}
-    digest.update(canonical({**facts, **versions}).encode())
-    for part in images.state():
-        digest.update(part)
-    return digest.hexdigest()
+def extract_shard(
+    embedder: Embedder,
+    images: Images,
+    output: str | Path,
+    shard: int,
+    shards: int,
+    *,
+    precision: str = "float32",
+    device: str = "auto",
+    batch_size: int | None = None,
+    threads: int = 1,
+    on_error: str = "fail",
+    dtype: str = "float32",
+    provenance: Mapping[str, Any] | None = None,
+) -> None:
+    """Write the rows of one shard of a split, for `imprint.fm.shards.join_shards`.
+
+    A shard is a contiguous part of the samples in the order of `extract`, of whole batches: an embedding may differ
+    in its last bits with the number of images in its forward pass, so every pass holds the images that it
+    holds without shards. A split of fewer batches than shards has shards without samples.
+
+    Parameters
+    ----------
+    embedder, images, precision, device, batch_size, threads, on_error, dtype, provenance
+        As in `extract`, and of the whole split: the same for all its shards.
+    output : path
+        The file, in the form of `imprint.fm.journal`. Until it is whole rows go to `output`.partial, and the
+        next call goes on from there.
+    shard, shards : int
+        Which shard, from 1, and how many there are.
+
+    Raises
+    ------
+    UserError
+        As `extract`.
+    """
+    if not 1 <= shard <= shards:
+        raise UserError(f"shard {shard} of {shards} does not exist; shards count from 1")
+    output = Path(output)
+    extraction = Extraction(
+        embedder, images, output, precision, on_error, dtype, dict(provenance or {})
+    )
+    torch_device, size = _running(device, precision, batch_size)
+    batch_count = -(-len(images) // size)
+    first, stop = (min(i * batch_count // shards * size, len(images)) for i in (shard - 1, shard))
+    images = images.by_class().take(np.arange(first, stop))
+    fingerprint = extraction.fingerprint(digest(images), torch_device.type)
+    partial = output.with_name(output.name + ".partial")
+    journal = Journal(partial, fingerprint, embedder.dim)
+    try:
+        if len(images):
+            _complete(journal, extraction, images, torch_device, size, threads)
+    except BaseException:
+        journal.close()
+        raise
+    journal.finish(output)
+
+
+def remove_unfinished(output: Path) -> None:
+    """Remove what a kill left while `output` was written."""
+    for temporary in output.parent.glob(f".{glob.escape(output.name)}.*.tmp*"):
+        temporary.unlink()
+
+
+def _running(device: str, precision: str, batch_size: int | None) -> tuple[torch.device, int]:
+    """The device and the batch size of a name and of what may be None."""
+    if batch_size is not None and batch_size < 1:
+        raise UserError(f"batch_size {batch_size} is not a positive number")
+    torch_device = choose_device(device)
+    if precision == "fp16" and torch_device.type == "cpu":
+        log.warning(
+            "fp16 is several times slower than float32 on most processors; bf16 may be faster"
+        )
+    return torch_device, batch_size or _BATCH[torch_device.type]
+
+
+def _complete(
+    journal: Journal,
+    extraction: Extraction,
+    images: Images,
+    device: torch.device,
+    batch_size: int,
+    threads: int,
+) -> None:
+    """Bring the journal to its end."""
+    if journal.covered:
+        log.info("%s: going on after %d of %d images", journal.path, journal.covered, len(images))
+    embedder = extraction.embedder
+    one_by_one = reads_one_by_one(images, embedder.transform)
+    with torch_settings(device, threads, one_by_one) as workers:
+        model = Batched(embedder, device, extraction.precision)
+        _fill(journal, model, images, batch_size, workers, extraction.on_error, extraction.dtype)
+    if journal.covered != len(images):
+        raise RuntimeError(f"{journal.covered} of {len(images)} images were embedded")
 
 
 def _fill(
@@ -228,41 +274,3 @@ def _record(
             kept = [i for i in range(journal.covered, journal.covered + count) if i not in skipped]
             raise UserError(f"the embedding of '{images.ids[kept[int(good.argmin())]]}' {problem}")
     journal.append(count, skipped, rows)
-
-
-def _write(
-    output: Path,
-    journal: Journal,
-    images: Images,
-    skipped: Mapping[int, str],
-    facts: Mapping[str, Any],
-    fm_classifier: np.ndarray | None,
-    dtype: str,
-) -> None:
-    """Turn the finished journal into the output file, a block at a time."""
-    import h5py
-
-    mask = np.ones(len(images), bool)
-    mask[list(skipped)] = False
-    kept = np.flatnonzero(mask)
-    if skipped:
-        listed = {images.ids[position]: skipped[position] for position in sorted(skipped)[:_LISTED]}
-        facts = {**facts, "skipped": len(skipped), "skipped_first": listed}
-    chunk = min(len(kept), max(1, _CHUNK // (np.dtype(dtype).itemsize * journal.dim)))
-    with new_hdf5(output) as file:
-        shape = (len(kept), journal.dim)
-        rows = file.create_dataset(
-            "embeddings", shape, dtype, chunks=(chunk, journal.dim), fletcher32=True
-        )
-        end = 0
-        for _, _, block in journal.records():
-            rows[end : end + len(block)] = block
-            end += len(block)
-        file.create_dataset("labels", data=images.labels[kept], fletcher32=True)
-        ids = [images.ids[i] for i in kept]
-        file.create_dataset("ids", data=ids, dtype=h5py.string_dtype())
-        if fm_classifier is not None:
-            file.create_dataset("classifier", data=fm_classifier, fletcher32=True)
-        file.attrs["class_names"] = json.dumps(images.class_names, ensure_ascii=False)
-        file.attrs["provenance"] = provenance_json(**facts)
-        file.attrs["skipped"] = len(skipped)

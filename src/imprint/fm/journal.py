@@ -13,6 +13,7 @@ import struct
 import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from filelock import FileLock, Timeout
@@ -23,6 +24,9 @@ _MAGIC = b"imprint partial embeddings 1\n"
 _RECORD = struct.Struct(
     "<QQQI"
 )  # samples covered, bytes of the skip list, bytes of the rows, CRC-32 of both
+
+# samples covered, {position: reason} of those skipped, rows (n, dim) float32 of the others
+Record = tuple[int, dict[int, str], np.ndarray]
 
 
 class Journal:
@@ -92,19 +96,10 @@ class Journal:
         self._sync()
         self.covered += count
 
-    def records(self) -> Iterator[tuple[int, dict[int, str], np.ndarray]]:
-        """The whole records in order: (samples covered, {position: reason}, rows (n, dim) float32)."""
+    def records(self) -> Iterator[Record]:
+        """The whole records in order."""
         self._file.seek(self._start)
-        while len(head := self._file.read(_RECORD.size)) == _RECORD.size:
-            count, notes_size, size, crc = _RECORD.unpack(head)
-            left = os.fstat(self._file.fileno()).st_size - self._file.tell()
-            if notes_size + size > left:
-                return
-            notes, payload = self._file.read(notes_size), self._file.read(size)
-            if zlib.crc32(payload, zlib.crc32(notes)) != crc:
-                return
-            skipped = {int(position): reason for position, reason in json.loads(notes).items()}
-            yield count, skipped, np.frombuffer(payload, np.float32).reshape(-1, self.dim)
+        yield from _records(self._file, self.dim)
 
     def close(self, discard: bool = False) -> None:
         """Let others have the file, or delete it."""
@@ -114,6 +109,43 @@ class Journal:
             Path(self._lock.lock_file).unlink(missing_ok=True)
         self._lock.release()
 
+    def finish(self, path: Path) -> None:
+        """Give the file the name of a finished one, for `fingerprint_of` and `records_of`."""
+        self._file.close()
+        self.path.replace(path)
+        Path(self._lock.lock_file).unlink(missing_ok=True)
+        self._lock.release()
+
     def _sync(self) -> None:
         self._file.flush()
         os.fsync(self._file.fileno())
+
+
+def fingerprint_of(path: Path) -> str | None:
+    """The fingerprint of a finished journal; None of any other file."""
+    with open(path, "rb") as file:
+        if file.readline() != _MAGIC:
+            return None
+        return file.readline().decode(errors="replace").rstrip("\n")
+
+
+def records_of(path: Path, dim: int) -> Iterator[Record]:
+    """The whole records of a finished journal in order."""
+    with open(path, "rb") as file:
+        file.readline()
+        file.readline()
+        yield from _records(file, dim)
+
+
+def _records(file: BinaryIO, dim: int) -> Iterator[Record]:
+    """The records from the position of the file on, to the first that is cut off or damaged."""
+    while len(head := file.read(_RECORD.size)) == _RECORD.size:
+        count, notes_size, size, crc = _RECORD.unpack(head)
+        left = os.fstat(file.fileno()).st_size - file.tell()
+        if notes_size + size > left:
+            return
+        notes, payload = file.read(notes_size), file.read(size)
+        if zlib.crc32(payload, zlib.crc32(notes)) != crc:
+            return
+        skipped = {int(position): reason for position, reason in json.loads(notes).items()}
+        yield count, skipped, np.frombuffer(payload, np.float32).reshape(-1, dim)

@@ -14,7 +14,8 @@ from imprint.fm import (  # noqa: F401
     timm_models,
     torchvision_models,
 )
-from imprint.fm.registry import FM_SOURCES
+from imprint.fm.registry import FM_SOURCES, POOLED, POOLINGS
+from imprint.registry import unknown as unknown_name
 
 if TYPE_CHECKING:
     from imprint.fm.embedder import Embedder
@@ -28,6 +29,7 @@ def load(
     *,
     weights: str | None = None,
     checkpoint: str | Path | None = None,
+    pooling: str = POOLED,
     **changes: Any,
 ) -> Embedder:
     """Load a foundation model.
@@ -45,6 +47,10 @@ def load(
         torchvision's name of the weights (IMAGENET1K_V1, DEFAULT).
     checkpoint : path, optional
         Weights in place of the published ones: .safetensors, .pth, .pt or .bin.
+    pooling : {"pooled", "class_token", "class_token+patches"}
+        What of the last layer, after the final norm, is the embedding: what the model's own classifier takes, the class token,
+        or the class token and beside it the mean of the patch tokens, as DINOv2's linear probes take them. For
+        transformers of timm that have a class token.
     **changes
         input_size (int or (h, w)), mean, std, interpolation, crop_pct, crop_mode (center, squash, border) replace what
         the model came with; None leaves it. input_size alone means the whole image, without a crop.
@@ -57,7 +63,8 @@ def load(
     Raises
     ------
     UserError
-        If the source, model or weights are unknown, or weights cannot be fetched or do not fit.
+        If the source, model, weights or pooling are unknown, weights cannot be fetched or do not fit, or the model has
+        no class token.
     """
     unknown = set(changes) - set(SETTINGS)
     if unknown:
@@ -65,8 +72,14 @@ def load(
     entry = FM_SOURCES.find(source)
     if model is None and entry.needs_model_name:
         raise UserError(f"an FM of source '{source}' needs a model name")
+    if pooling not in POOLINGS:
+        raise UserError(unknown_name("pooling", pooling, POOLINGS))
+    if pooling != POOLED and not entry.has_tokens:
+        raise UserError(
+            f"pooling '{pooling}' is for transformers of timm; models of source '{source}', as {model}, are '{POOLED}' alone"
+        )
     changes = {name: value for name, value in changes.items() if value is not None}
-    return entry(model or "", weights, checkpoint).load(changes)
+    return entry(model or "", weights, checkpoint, pooling).load(changes)
 
 
 def fetch(path: str | Path, source: str, model: str, *, weights: str | None = None) -> None:

@@ -17,13 +17,14 @@ class PretrainedModel(FMSource):
     """A model of `imprint.fm.pretrain`, from the file that its training wrote."""
 
     needs_model_name = False
+    has_tokens = True
 
     def load(self, changes: Mapping[str, Any]) -> Embedder:
         """The model; see `FMSource.load`."""
         import timm
 
         from imprint.fm.checkpoints import fill, read_facts, read_state
-        from imprint.fm.embedder import Embedder, TimmFeatures
+        from imprint.fm.embedder import timm_embedder
         from imprint.fm.transforms import make_transform
 
         if self.checkpoint is None:
@@ -39,10 +40,11 @@ class PretrainedModel(FMSource):
         fill(model, state, self.checkpoint)
         rows = model.get_classifier().weight
         model.reset_classifier(0)
-        return Embedder(
-            TimmFeatures(model),
+        return timm_embedder(
+            model,
             make_transform(facts, changes),
             {"source": "pretrained", "model": facts["model"]},
             rows,
             facts["weight_decay"],
+            self.pooling,
         )

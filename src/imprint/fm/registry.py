@@ -18,6 +18,13 @@ if TYPE_CHECKING:
     from imprint.fm.embedder import Embedder
 
 
+# what of the last layer, after the final norm, is the embedding
+POOLED = "pooled"  # what the model's own classifier takes
+CLASS_TOKEN = "class_token"
+CLASS_TOKEN_AND_PATCHES = "class_token+patches"  # beside it the mean of the patch tokens
+POOLINGS = (POOLED, CLASS_TOKEN, CLASS_TOKEN_AND_PATCHES)
+
+
 @dataclass(frozen=True)
 class FMSource(ABC):
     """One foundation model of a source.
@@ -30,21 +37,27 @@ class FMSource(ABC):
         Name of the published weights, where they have one of their own.
     checkpoint : path or None
         File of weights, in place of the published ones.
+    pooling : {"pooled", "class_token", "class_token+patches"}
+        What of the last layer is the embedding; see `imprint.fm.models.load`.
     published : bool
         Whether weights are published under the model's name, so that `fetch` can write them to a file.
     needs_model_name : bool
         Whether `load` needs `model`.
     default_weights : str or None
         The published weights that a study takes unless it names others.
+    has_tokens : bool
+        Whether `load` heeds `pooling`; else it is always "pooled".
     """
 
     model: str = ""
     weights: str | None = None
     checkpoint: str | Path | None = None
+    pooling: str = POOLED
 
     published: ClassVar[bool] = False
     needs_model_name: ClassVar[bool] = True
     default_weights: ClassVar[str | None] = None
+    has_tokens: ClassVar[bool] = False
 
     @abstractmethod
     def load(self, changes: Mapping[str, Any]) -> Embedder:

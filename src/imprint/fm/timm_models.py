@@ -22,6 +22,7 @@ class TimmModel(FMSource):
     """A model of timm: a tagged name, hf-hub:... or local-dir:..., or any name with a checkpoint."""
 
     published = True
+    has_tokens = True
 
     def load(self, changes: Mapping[str, Any]) -> Embedder:
         """The model; see `FMSource.load`."""
@@ -29,7 +30,7 @@ class TimmModel(FMSource):
         from torch import nn
 
         from imprint.fm.checkpoints import read_facts, read_state
-        from imprint.fm.embedder import Embedder, TimmFeatures
+        from imprint.fm.embedder import timm_embedder
         from imprint.fm.transforms import make_transform
 
         identity = {"source": "timm", "model": self.model}
@@ -42,12 +43,12 @@ class TimmModel(FMSource):
             model = self._create(read_state(self.checkpoint), self.checkpoint, changes)
         classifier = model.get_classifier()
         model.reset_classifier(0)
-        return Embedder(
-            TimmFeatures(model),
+        return timm_embedder(
+            model,
             make_transform(timm.data.resolve_model_data_config(model), changes),
             identity,
             classifier.weight if isinstance(classifier, nn.Linear) else None,
-            dim=model.head_hidden_size,
+            pooling=self.pooling,
         )
 
     def fetch(self, path: str | Path) -> None:

@@ -20,6 +20,7 @@ from imprint.version import __version__
 
 # what must agree where a head is used: another of these gives other embeddings
 IDENTITY = ("model", "weights_sha256", "transform")
+DEFAULTS = {"pooling": "pooled"}  # of an identity, which names it where it is another
 
 
 @dataclass(frozen=True)
@@ -59,10 +60,13 @@ class Head:
         Raises
         ------
         UserError
-            If its model, weights or transform are others than this head's.
+            If its model, weights, transform or pooling are others than this head's.
         """
         expected, other = self.description["fm"], fm_identity(fm)
         keys = [name for name in IDENTITY if name in expected] or ["fm"]
+        if "model" in keys:
+            expected, other = DEFAULTS | expected, DEFAULTS | other
+            keys += DEFAULTS
         wrong = [
             f"{name} {_in_words(expected.get(name))}, not {_in_words(other.get(name))}"
             for name in keys

@@ -45,6 +45,19 @@ def embeddings_file(results: str | Path, fm: str, dataset: str, split: str) -> P
     return Path(results, "embeddings", fm, dataset, f"{split}.h5")
 
 
+def shard_file(
+    results: str | Path, fm: str, dataset: str, split: str, shard: int | str, shards: int | str
+) -> Path:
+    """Rows of one shard of a split, until they are joined."""
+    return Path(results, "embeddings", fm, dataset, f"{split}.{shard}-of-{shards}.rows")
+
+
+def shards_note(embeddings: str | Path) -> Path:
+    """The note beside a file of embeddings that says in how many shards it was made."""
+    path = Path(embeddings)
+    return path.with_name(f".{path.name}.shards")
+
+
 def proxies_file(results: str | Path, fm: str, task: str, shots: str, gen: str, k: str) -> Path:
     """Proxies of one GEN and k, by its label."""
     return Path(results, "proxies", fm, task, shots, gen, f"k{k}.h5")

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from imprint.fm.registry import POOLED
 from imprint.method.configuration import Configuration
 from imprint.method.distances import DISTANCES
 from imprint.method.generate import GENERATORS
@@ -63,7 +64,10 @@ def pretraining(study: Study, fm: str) -> dict[str, Any]:
 def embedding(study: Study, fm: str) -> dict[str, Any]:
     """How an FM embeds."""
     other = {"ls_lambda", "checkpoint", "epochs", "seed", "weight_decay", "dataset", "files"}
-    return study.config.fms[fm].model_dump(mode="json", exclude=other)
+    spec = study.config.fms[fm].model_dump(mode="json", exclude={*other, "shards"})
+    if spec.get("pooling") == POOLED:  # as before there was a choice
+        del spec["pooling"]
+    return spec
 
 
 def proxies(study: Study, group: Group, gen: str, k: str) -> dict[str, Any]:

@@ -54,9 +54,20 @@ class _Model(_FM):
     """Precision of the forward pass."""
     dtype: Literal["float32", "float16"] = "float32"
     """How embeddings are stored; float16 halves the files, and values beyond its range are an error."""
+    shards: Positive = 1
+    """Jobs that a split is embedded in, side by side where there are GPUs or nodes for them. The embeddings are the same
+    whatever it is, so a change of it embeds nothing anew."""
 
 
-class PretrainedFM(_Model):
+class _WithTokens(_Model):
+    """A timm architecture, which may be a transformer."""
+
+    pooling: Literal["pooled", "class_token", "class_token+patches"] = "pooled"
+    """What of the last layer is the embedding: what the model's own classifier takes; the class token; or the class token and
+    beside it the mean of the patch tokens, which is twice as long."""
+
+
+class PretrainedFM(_WithTokens):
     """A small timm architecture that the workflow pre-trains itself, then freezes."""
 
     pretrains: ClassVar[bool] = True
@@ -124,7 +135,7 @@ class PublishedFM(_Published):
         return not self.checkpoint
 
 
-class TimmFM(PublishedFM):
+class TimmFM(PublishedFM, _WithTokens):
     """A model of timm, with its published weights or a checkpoint."""
 
     source: Literal["timm"]

@@ -1,0 +1,148 @@
+"""What an extraction is asked for, and the file it ends in, whichever way the rows were made."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from imprint.data.images import Images
+from imprint.errors import UserError
+from imprint.fm.compute import PRECISIONS
+from imprint.fm.embedder import Embedder
+from imprint.fm.journal import Record
+from imprint.fm.loading import unreadable
+from imprint.store.files import canonical, new_hdf5, provenance_json
+from imprint.version import __version__
+
+log = logging.getLogger("imprint")
+
+_DTYPES = ("float32", "float16")
+_CHUNK = 2**20  # bytes of an HDF5 chunk
+_LISTED = 20  # skipped images named in the output
+
+
+@dataclass(frozen=True)
+class Extraction:
+    """What decides the embeddings of a split; parameters are those of `imprint.fm.extract.extract`.
+
+    Raises
+    ------
+    UserError
+        If an option is unknown or there are no images.
+    """
+
+    embedder: Embedder
+    images: Images
+    output: Path
+    precision: str = "float32"
+    on_error: str = "fail"
+    dtype: str = "float32"
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.precision not in PRECISIONS:
+            raise UserError(f"unknown precision '{self.precision}'; known: {', '.join(PRECISIONS)}")
+        if self.on_error not in ("fail", "skip"):
+            raise UserError(f"on_error '{self.on_error}' is neither fail nor skip")
+        if self.dtype not in _DTYPES:
+            raise UserError(
+                f"embeddings cannot be stored as '{self.dtype}'; known: {', '.join(_DTYPES)}"
+            )
+        if len(self.images) == 0:
+            raise UserError(f"{self.output}: the split has no images")
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """The provenance, but for the skipped images."""
+        return {
+            **self.embedder.identity,
+            "transform": self.embedder.transform.as_dict(),
+            "precision": self.precision,
+            "on_error": self.on_error,
+            "dtype": self.dtype,
+            "weight_decay": self.embedder.weight_decay,
+            **self.provenance,
+        }
+
+    def fingerprint(self, images_digest: str, kind: str) -> str:
+        """SHA-256 of all the rows depend on: model, transform, precision, kind of device, images, versions."""
+        versions = {"imprint": __version__, "torch": torch.__version__, "device": kind}
+        text = canonical({**self.facts, **versions, "images": images_digest})
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    def write(self, records: Callable[[], Iterator[Record]], images: Images) -> None:
+        """Write the output file from the records of all images, a chunk at a time.
+
+        The file does not depend on how the rows are divided into records.
+        """
+        import h5py
+
+        skipped: dict[int, str] = {}
+        for _, unread, _ in records():
+            skipped |= unread
+        if len(skipped) == len(images):
+            raise NoImages(
+                f"{self.output}: no image can be read; the first: {unreadable(images, *min(skipped.items()))}"
+            )
+        facts = self.facts
+        if skipped:
+            log.warning("%s: %d of %d images skipped", self.output, len(skipped), len(images))
+            listed = {images.ids[i]: skipped[i] for i in sorted(skipped)[:_LISTED]}
+            facts |= {"skipped": len(skipped), "skipped_first": listed}
+        mask = np.ones(len(images), bool)
+        mask[list(skipped)] = False
+        kept = np.flatnonzero(mask)
+        dim, fm_classifier = self.embedder.dim, self.embedder.fm_classifier
+        chunk = min(len(kept), max(1, _CHUNK // (np.dtype(self.dtype).itemsize * dim)))
+        with new_hdf5(self.output) as file:
+            rows = file.create_dataset(
+                "embeddings", (len(kept), dim), self.dtype, chunks=(chunk, dim), fletcher32=True
+            )
+            end = 0
+            for block in _in_chunks((rows for _, _, rows in records()), chunk):
+                rows[end : end + len(block)] = block
+                end += len(block)
+            file.create_dataset("labels", data=images.labels[kept], fletcher32=True)
+            ids = [images.ids[i] for i in kept]
+            file.create_dataset("ids", data=ids, dtype=h5py.string_dtype())
+            if fm_classifier is not None:
+                file.create_dataset("classifier", data=fm_classifier, fletcher32=True)
+            file.attrs["class_names"] = json.dumps(images.class_names, ensure_ascii=False)
+            file.attrs["provenance"] = provenance_json(**facts)
+            file.attrs["skipped"] = len(skipped)
+
+
+class NoImages(UserError):
+    """No image of a split can be read."""
+
+
+def digest(images: Images) -> str:
+    """SHA-256 of the samples: of their names, labels and content, or of the size and time of their files."""
+    content = hashlib.sha256()
+    for part in images.state():
+        content.update(part)
+    return content.hexdigest()
+
+
+def _in_chunks(blocks: Iterator[np.ndarray], size: int) -> Iterator[np.ndarray]:
+    """The rows of all blocks, in blocks of `size` but for the last."""
+    waiting: list[np.ndarray] = []
+    count = 0
+    for block in blocks:
+        while count + len(block) >= size:
+            rest = size - count
+            yield np.concatenate([*waiting, block[:rest]])
+            block, waiting, count = block[rest:], [], 0
+        if len(block):
+            waiting.append(block)
+            count += len(block)
+    if waiting:
+        yield np.concatenate(waiting)

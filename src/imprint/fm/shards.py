@@ -1,0 +1,94 @@
+"""The embeddings of a split from those of its shards."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from imprint.data.images import Images
+from imprint.errors import UserError
+from imprint.fm.embedder import Embedder
+from imprint.fm.extract import remove_unfinished
+from imprint.fm.extraction import Extraction, NoImages, digest
+from imprint.fm.journal import Record, fingerprint_of, records_of
+
+_DEVICES = ("cpu", "cuda", "mps")
+
+
+def join_shards(
+    embedder: Embedder,
+    images: Images,
+    output: str | Path,
+    shards: Sequence[str | Path],
+    *,
+    precision: str = "float32",
+    on_error: str = "fail",
+    dtype: str = "float32",
+    provenance: Mapping[str, Any] | None = None,
+) -> None:
+    """Write the embeddings of a split from the files of `imprint.fm.extract.extract_shard`.
+
+    The file has the bytes of the one that `imprint.fm.extract.extract` writes on the same kind of device. Memory does not
+    depend on the number of samples but for labels, ids and images in memory.
+
+    Parameters
+    ----------
+    embedder, images, output, precision, on_error, dtype, provenance
+        As in `imprint.fm.extract.extract`.
+    shards : sequence of paths
+        The shards, in their order.
+
+    Raises
+    ------
+    UserError
+        If a shard is damaged or of another model, precision, device, choice of images or version, or no image can be
+        read. The shards are deleted then, so that the next run embeds them anew.
+    """
+    paths, output = [Path(shard) for shard in shards], Path(output)
+    extraction = Extraction(
+        embedder, images, output, precision, on_error, dtype, dict(provenance or {})
+    )
+    images = images.by_class()
+    firsts = _firsts(extraction, images, paths)
+
+    def records() -> Iterator[Record]:
+        for first, path in zip(firsts, paths, strict=True):
+            for count, skipped, rows in records_of(path, embedder.dim):
+                yield count, {first + i: reason for i, reason in skipped.items()}, rows
+                first += count
+
+    remove_unfinished(output)
+    try:
+        extraction.write(records, images)
+    except NoImages:
+        _delete(paths)
+        raise
+
+
+def _firsts(extraction: Extraction, images: Images, paths: Sequence[Path]) -> list[int]:
+    """The position of the first sample of each shard."""
+    firsts, end = [], 0
+    kinds = set(_DEVICES)
+    for path in paths:
+        firsts.append(end)
+        count = sum(count for count, _, _ in records_of(path, extraction.embedder.dim))
+        samples = digest(images.take(np.arange(end, min(end + count, len(images)))))
+        fingerprint = fingerprint_of(path)
+        # the shards may have been embedded on another kind of device than this one, but all on the same
+        kinds = {k for k in kinds if extraction.fingerprint(samples, k) == fingerprint}
+        end += count
+        if not kinds or (path == paths[-1] and end != len(images)):
+            _delete(paths)
+            raise UserError(
+                f"the shard {path} is damaged, or was made from other images or with another model, device, batch size or "
+                f"version than the rest; the shards of {extraction.output} are deleted, run again to embed them anew"
+            )
+    return firsts
+
+
+def _delete(paths: Sequence[Path]) -> None:
+    for path in paths:
+        path.unlink(missing_ok=True)
