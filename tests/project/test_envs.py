@@ -20,6 +20,7 @@ ROOT = Path(__file__).parents[2]
 SCRIPTS = ROOT / "workflow" / "scripts"
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 EXTRAS = PROJECT["optional-dependencies"]
+IMAGES = {*EXTRAS["weights"], *(r for r in EXTRAS["huggingface"] if not r.startswith("weight"))}
 TORCH = {"torch", "torchvision", "timm"}
 
 # name on conda-forge (of Snakemake: on bioconda) -> name on PyPI, where they differ
@@ -54,7 +55,9 @@ def requirements(lines):
 def environment(name):
     """{name on PyPI: versions} of an environment file."""
     listed = yaml.safe_load((ROOT / "envs" / f"{name}.yaml").read_text())["dependencies"]
-    pairs = [package.split(" ") for package in listed]
+    from_pypi = [p for entry in listed if isinstance(entry, dict) for p in entry["pip"]]
+    plain = [entry for entry in listed if isinstance(entry, str) and entry != "pip"]
+    pairs = [package.split(" ") for package in plain + from_pypi]
     return {PYPI.get(package, package): SpecifierSet(versions) for package, versions in pairs}
 
 
@@ -106,7 +109,8 @@ def rules():
 
 def test_the_environments_are_the_extra_study():
     assert {name: STUDY[name] for name in set(STUDY) - TORCH} == BASE
-    assert {name: STUDY[name] for name in set(STUDY) - {"snakemake"}} == WITH_TORCH
+    with_images = STUDY | requirements(IMAGES)
+    assert {name: with_images[name] for name in set(with_images) - {"snakemake"}} == WITH_TORCH
 
 
 @pytest.mark.parametrize(("script", "env"), sorted(rules(), key=str))

@@ -74,29 +74,24 @@ class _Pair:
 def _pairs(model: nn.Module, x: torch.Tensor) -> tuple[list[_Pair], torch.Tensor]:
     """The pairs that a forward pass shows, and its output."""
     names = {module: name for name, module in model.named_modules() if name}
-    outputs: dict[int, tuple[nn.Conv2d, torch.Tensor, int]] = {}
+    outputs: list[tuple[nn.Conv2d, torch.Tensor, int]] = []
     pairs: dict[nn.Module, _Pair] = {}
     calls: dict[nn.Module, int] = {}
 
     def made(module: nn.Module, inputs: object, output: torch.Tensor) -> None:
         calls[module] = calls.get(module, 0) + 1
         if isinstance(module, nn.Conv2d):
-            outputs[id(output)] = (
-                module,
-                output,
-                output._version,
-            )  # kept, so that no other has its id
+            outputs.append((module, output, output._version))
 
     def taken(module: nn.Module, inputs: tuple[torch.Tensor, ...]) -> None:
         if not isinstance(module, nn.BatchNorm2d) or module.running_mean is None:
             return
-        found = outputs.get(id(inputs[0]))
-        # another version: something changed the output in place
-        if found is not None and found[1]._version == found[2]:
-            convolution = found[0]
-            weight: Any = convolution.weight
-            bias: Any = convolution.bias
-            pairs[module] = _Pair(convolution, weight, bias, module, names[module])
+        for convolution, output, version in reversed(outputs):
+            # another version: something changed the output in place
+            if output is inputs[0] and output._version == version:
+                weight: Any = convolution.weight
+                bias: Any = convolution.bias
+                pairs[module] = _Pair(convolution, weight, bias, module, names[module])
 
     hooks = [module.register_forward_hook(made) for module in names]
     hooks += [module.register_forward_pre_hook(taken) for module in names]
