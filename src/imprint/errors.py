@@ -15,7 +15,7 @@ NO_RIGHT = {errno.EROFS, errno.EACCES, errno.EPERM}
 
 # extra of the distribution: the packages that it brings, by the names of their imports
 EXTRAS = {
-    "fm": ("PIL", "pooch", "timm", "torch", "torchvision", "tqdm"),
+    "fm": ("PIL", "huggingface_hub", "pooch", "timm", "torch", "torchvision", "tqdm"),
     "study": (
         "fontTools",
         "jinja2",

@@ -21,10 +21,11 @@ SCRIPTS = ROOT / "workflow" / "scripts"
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 EXTRAS = PROJECT["optional-dependencies"]
 IMAGES = {*EXTRAS["weights"], *(r for r in EXTRAS["huggingface"] if not r.startswith("weight"))}
-TORCH = {"torch", "torchvision", "timm"}
+TORCH = {"torch", "torchvision", "timm", "huggingface-hub"}
 
 # name on conda-forge (of Snakemake: on bioconda) -> name on PyPI, where they differ
 PYPI = {
+    "huggingface_hub": "huggingface-hub",
     "pytorch": "torch",
     "matplotlib-base": "matplotlib",
     "seaborn-base": "seaborn",
@@ -33,6 +34,7 @@ PYPI = {
 # name of an import -> of its package, where they differ; fontTools comes with matplotlib, pydantic_core with pydantic
 PACKAGES = {
     "PIL": "pillow",
+    "huggingface_hub": "huggingface-hub",
     "sklearn": "scikit-learn",
     "yaml": "pyyaml",
     "fontTools": "matplotlib",
