@@ -456,6 +456,23 @@ def test_tables_and_shards_are_as_good_as_folders(imprint, workdir, embedded, li
     assert rows[0]["id"].endswith("one0.png")
 
 
+def test_images_without_labels_are_predicted_and_other_files_beside_them_do_not_matter(
+    imprint, workdir
+):
+    imprint(f"fit photos -o own.safetensors {FM} --preset qi")
+    with tarfile.open(workdir / "bare.tar", "w") as archive:
+        for path in sorted((workdir / "new").glob("*.png")):
+            archive.add(path, path.name)
+    assert len(imprint("predict own.safetensors bare.tar --device cpu").splitlines()) == 1 + 30
+    assert json.loads(imprint(f"embed bare.tar -o bare.h5 {FM} --json"))["samples"] == 30
+    assert "has no label" in imprint(f"fit bare.tar -o l.safetensors {FM}", code=2)
+    (workdir / "copy").mkdir()
+    (workdir / "copy" / "one").symlink_to(workdir / "photos" / "one")
+    (workdir / "copy" / "two").symlink_to(workdir / "photos" / "two")
+    (workdir / "copy" / "download.tar").write_bytes(b"")
+    assert json.loads(imprint(f"embed copy -o copy.h5 {FM} --json"))["samples"] == 40
+
+
 def test_a_divided_table_fits_on_one_part_and_predicts_the_other(imprint, listed, caplog):
     facts = json.loads(imprint(f"fit divided.csv -o divided.safetensors {FM} --preset qi --json"))
     assert facts["samples"] == 45

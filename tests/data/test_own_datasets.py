@@ -174,6 +174,11 @@ def names_of_names(folder):
     (folder / "d/classnames.txt").write_text("one\ntwo\n")
 
 
+def two_images(folder):
+    image = png(pictures(1)[0][0])
+    tar(folder / "d/0.tar", {"a.png": image, "a.jpg": image, "a.cls": b"1"})
+
+
 def strange_splits(folder):
     for name in ("test", "val"):
         shards(folder / "d" / name, *pictures(3), (3,), lambda y: ("cls", b"1"))
@@ -186,6 +191,7 @@ def strange_splits(folder):
         (compressed, r"0\.tar cannot be read as an uncompressed tar archive"),
         (too_few_names, "has 2 names, labels go from 0 to 2"),
         (names_of_names, "names numbers, but there are labels such as 'x'"),
+        (two_images, "the sample a has two images"),
         (strange_splits, "has the splits test, val; it needs train and test or"),
         (lambda folder: (folder / "d").mkdir(), "has no shards"),
     ],
@@ -213,6 +219,68 @@ def test_a_dataset_of_hugging_face_that_cannot_be_used_says_why(tmp_path):
     pd.DataFrame({"image": images, "other": [1]}).to_parquet(tmp_path / "one.parquet")
     with pytest.raises(UserError, match="no column of class labels"):
         sources.prepare("huggingface", {"path": str(tmp_path / "one.parquet")}, tmp_path / "p")
+    pd.DataFrame({"image": images * 2, "label": ["a", None]}).to_parquet(tmp_path / "null.parquet")
+    with pytest.raises(UserError, match="1 images have no label"):
+        sources.prepare("huggingface", {"path": str(tmp_path / "null.parquet")}, tmp_path / "p")
     (tmp_path / "broken.parquet").write_bytes(b"no parquet")
     with pytest.raises(UserError, match=r"broken\.parquet cannot be read"):
         sources.prepare("huggingface", {"path": str(tmp_path / "broken.parquet")}, tmp_path / "p")
+
+
+def test_splits_must_name_the_same_classes(tmp_path):
+    import datasets
+
+    for name, classes in (("train", ["a", "b"]), ("test", ["b", "a"])):
+        features = datasets.Features(
+            {"image": datasets.Image(), "label": datasets.ClassLabel(names=classes)}
+        )
+        columns = {"image": pictures(2)[0], "label": [0, 1]}
+        datasets.Dataset.from_dict(columns, features=features).to_parquet(
+            str(tmp_path / f"{name}.parquet")
+        )
+    with pytest.raises(UserError, match="do not name the same classes"):
+        sources.prepare("huggingface", {"path": str(tmp_path)}, tmp_path / "p")
+
+
+def test_a_split_without_labels_hinders_no_other(tmp_path):
+    import datasets
+
+    features = datasets.Features(
+        {"image": datasets.Image(), "label": datasets.ClassLabel(names=["a", "b"])}
+    )
+    for name, labels in (("train", [0, 1]), ("test", [-1, -1])):
+        columns = {"image": pictures(2)[0], "label": labels}
+        datasets.Dataset.from_dict(columns, features=features).to_parquet(
+            str(tmp_path / f"{name}.parquet")
+        )
+    dataset = sources.make("huggingface", {"path": str(tmp_path)})
+    assert dataset.given(tmp_path / "p", only="train")["train"].labels.tolist() == [0, 1]
+    unlabelled = dataset.given(tmp_path / "p", only="test", labelled=False)["test"]
+    assert unlabelled.class_names == ("",) and len(unlabelled) == 2
+    with pytest.raises(UserError, match="labels go from -1 to 1"):
+        sources.prepare("huggingface", {"path": str(tmp_path)}, tmp_path / "p")
+
+
+def test_images_of_another_column_are_other_images(tmp_path):
+    import pandas as pd
+
+    content = [{"bytes": png(image), "path": None} for image in pictures(2)[0]]
+    raw = [entry["bytes"] for entry in content]
+    pd.DataFrame({"image": content, "mask": raw, "label": [0, 1]}).to_parquet(
+        tmp_path / "d.parquet"
+    )
+    states = []
+    for column in ("image", "mask"):
+        images = sources.make(
+            "huggingface", {"path": str(tmp_path / "d.parquet"), "image": column}
+        ).given(tmp_path / "p")["whole"]
+        np.testing.assert_array_equal(np.asarray(images[1]), np.asarray(pictures(2)[0][1]))
+        states.append(b"".join(images.state()))
+    assert states[0] != states[1]
+
+
+def test_samples_of_shards_with_the_same_name_have_ids_of_their_own(tmp_path):
+    for folder in ("a", "b"):
+        shards(tmp_path / folder, *pictures(3), (3,), lambda y: ("cls", str(y).encode()))
+    images = sources.make("webdataset", {"path": str(tmp_path)}).given()["whole"]
+    assert len(set(images.ids)) == 6

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -31,13 +32,19 @@ class DividedSource(Source):
     own_files = True
 
     @abstractmethod
-    def given(self, folder: Path | None = None) -> Mapping[str, Images]:
+    def given(
+        self, folder: Path | None = None, *, only: str | None = None, labelled: bool = True
+    ) -> Mapping[str, Images]:
         """The images as they are given: the split `whole`, or the splits `train` and `test`.
 
         Parameters
         ----------
         folder : Path, optional
             Where copies may lie that are needed to read them.
+        only : str, optional
+            Of divided data this split alone.
+        labelled : bool, default=True
+            Whether labels are read; without them all images are of one class without a name.
 
         Raises
         ------
@@ -52,10 +59,16 @@ class DividedSource(Source):
     def prepare(self, folder: Path) -> dict[str, Any]:
         """Read labels and places of all images; see `Source.prepare`."""
         images = {split: self.open(folder, {}, split) for split in self.splits}
+        empty = [split for split, part in images.items() if not len(part)]
+        if empty:
+            raise UserError(f"dataset {self.path}: no images for {' and '.join(empty)}")
         return {
             "class_names": list(images["train"].class_names),
             "splits": {split: len(part) for split, part in images.items()},
-            "files": {path.name: {"bytes": path.stat().st_size} for path in self.files(folder)},
+            "files": {
+                os.path.relpath(path, self.path): {"bytes": path.stat().st_size}
+                for path in self.files(folder)
+            },
         }
 
     def open(self, folder: Path, manifest: dict[str, Any], split: str) -> Images:
@@ -73,15 +86,28 @@ class DividedSource(Source):
         return whole.take(np.flatnonzero(is_test == (split == "test")))
 
     def _check_division(self, given: Mapping[str, Images]) -> None:
-        missing = [split for split in self.splits if split not in given or not len(given[split])]
-        if missing:
-            raise UserError(f"dataset {self.path}: no images for {' and '.join(missing)}")
         untrained = np.setdiff1d(given["test"].labels, given["train"].labels)
         if len(untrained):
             names = [given["test"].class_names[label] for label in untrained[:5]]
             raise UserError(
                 f"dataset {self.path}: {len(untrained)} classes of the split test have no image in train: {', '.join(names)}"
             )
+
+
+def by_split(files: Iterable[Path], top: Path) -> dict[str, list[Path]]:
+    """Files by the split that a folder below `top`, or their name, begins with; those that say none are for training."""
+    known = ("train", *TEST_NAMES)
+    found: dict[str, list[Path]] = {}
+    for file in files:
+        texts = [text.lower() for text in file.relative_to(top).parts]
+        said = (name for text in texts for name in known if text.startswith(name))
+        found.setdefault(next(said, "train"), []).append(file)
+    return found
+
+
+def unlabelled(count: int) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Labels and class names of images without classes."""
+    return np.zeros(count, np.int64), ("",)
 
 
 def named_splits(names: Mapping[str, Any], place: str) -> dict[str, str]:

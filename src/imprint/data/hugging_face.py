@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +10,14 @@ from typing import Any
 
 import numpy as np
 
-from imprint.data.divided import TEST_NAMES, DividedSource, named_splits, numbers_of
+from imprint.data.divided import (
+    WHOLE,
+    DividedSource,
+    by_split,
+    named_splits,
+    numbers_of,
+    unlabelled,
+)
 from imprint.data.images import Images
 from imprint.data.registry import numbered, source
 from imprint.data.stores import Store, file_state
@@ -51,33 +59,57 @@ class HuggingFaceDataset(DividedSource):
     test_fraction: float = 0.2
     seed: int = 0
 
-    def given(self, folder: Path | None = None) -> Mapping[str, Images]:
+    def given(
+        self, folder: Path | None = None, *, only: str | None = None, labelled: bool = True
+    ) -> Mapping[str, Images]:
         """The images as they are given; see `DividedSource.given`."""
         tables = self._tables(folder)
-        splits = named_splits(tables, self.path)
-        columns = {split: self._columns(tables[name]) for split, name in splits.items()}
-        labels = [np.asarray(tables[name][columns[split][1]]) for split, name in splits.items()]
-        names = _class_names(tables[next(iter(splits.values()))], columns[next(iter(splits))][1])
-        together = np.concatenate(labels)
+        splits = {
+            split: name
+            for split, name in named_splits(tables, self.path).items()
+            if split in (only or split, WHOLE)
+        }
+        numbers, names = self._labels({s: tables[name] for s, name in splits.items()}, labelled)
+        return {
+            split: Images(
+                numbers[split],
+                numbered(name, len(tables[name])),
+                names,
+                store=HuggingFaceImages(
+                    tables[name], self._images_of(tables[name]), Path(self.path)
+                ),
+            )
+            for split, name in splits.items()
+        }
+
+    def _labels(
+        self, tables: Mapping[str, Any], labelled: bool
+    ) -> tuple[dict[str, np.ndarray], tuple[str, ...]]:
+        """The labels of each split, and the names of the classes."""
+        if not labelled:
+            return {s: unlabelled(len(table))[0] for s, table in tables.items()}, unlabelled(0)[1]
+        columns = {split: self._labels_of(table) for split, table in tables.items()}
+        known = {_class_names(table, columns[split]) for split, table in tables.items()}
+        if len(known) > 1:
+            raise UserError(
+                f"dataset {self.path}: its splits do not name the same classes in the same order"
+            )
+        values = {split: list(table[columns[split]]) for split, table in tables.items()}
+        missing = sum(value is None for part in values.values() for value in part)
+        if missing:
+            raise UserError(f"dataset {self.path}: {missing} images have no label")
+        together = np.array([value for part in values.values() for value in part])
+        names = known.pop()
         if names is None:
             together, names = numbers_of(together)
         if together.min() < 0 or together.max() >= len(names):
             raise UserError(
-                f"dataset {self.path}: labels go from {together.min()} to {together.max()}, and there are {len(names)} classes; "
-                "a split without labels cannot be used"
+                f"dataset {self.path}: labels go from {together.min()} to {together.max()}, and there are {len(names)} "
+                "classes; a split without labels cannot be used"
             )
-        numbers = np.split(
-            together.astype(np.int64), np.cumsum([len(part) for part in labels])[:-1]
-        )
-        return {
-            split: Images(
-                of_split,
-                numbered(name, len(of_split)),
-                names,
-                store=HuggingFaceImages(tables[name], columns[split][0], Path(self.path)),
-            )
-            for (split, name), of_split in zip(splits.items(), numbers, strict=True)
-        }
+        ends = np.cumsum([len(part) for part in values.values()])[:-1]
+        parts = np.split(together.astype(np.int64), ends)
+        return dict(zip(values, parts, strict=True)), names
 
     def files(self, folder: Path) -> list[Path]:
         """All files of the dataset."""
@@ -98,7 +130,9 @@ class HuggingFaceDataset(DividedSource):
                 None if folder is None else str(folder)
             )  # by default where the library keeps its own
             return {
-                name: datasets.Dataset.from_parquet(list(map(str, files)), cache_dir=copies)
+                name: datasets.Dataset.from_parquet(
+                    [glob.escape(str(file)) for file in files], cache_dir=copies
+                )
                 for name, files in self._parquet_files().items()
             }
         except (OSError, ValueError, datasets.exceptions.DatasetGenerationError) as error:
@@ -111,37 +145,39 @@ class HuggingFaceDataset(DividedSource):
             raise UserError(
                 f"dataset {path} is neither a folder of `save_to_disk` ({' or '.join(SAVED)}) nor has Parquet files"
             )
-        by_split: dict[str, list[Path]] = {}
-        for file in files:
-            texts = [file.name] if path.is_file() else file.relative_to(path).parts
-            names = (
-                name for name in ("train", *TEST_NAMES) for text in texts if text.startswith(name)
-            )
-            by_split.setdefault(next(names, "train"), []).append(file)
-        return by_split
+        return by_split(files, path.parent if path.is_file() else path)
 
-    def _columns(self, table: Any) -> tuple[str, str]:
-        """The columns of images and of labels."""
-        import datasets
-
-        features = table.features
-        for name in (self.image, self.label):
-            if name is not None and name not in features:
-                raise UserError(
-                    f"dataset {self.path} has no column '{name}'{suggestion(name, list(features))}; it has: {', '.join(features)}"
-                )
+    def _images_of(self, table: Any) -> str:
+        """The column of images."""
+        features = self._checked(table, self.image)
         image = self.image or next((n for n, f in features.items() if _holds_images(f)), None)
         if image is None:
             raise UserError(
                 f"dataset {self.path} has no column of images; it has: {', '.join(features)}"
             )
+        return image
+
+    def _labels_of(self, table: Any) -> str:
+        """The column of labels."""
+        import datasets
+
+        features = self._checked(table, self.label)
         of_classes = (n for n, f in features.items() if isinstance(f, datasets.ClassLabel))
         label = self.label or next(of_classes, next((n for n in LABELS if n in features), None))
         if label is None:
             raise UserError(
                 f"dataset {self.path} has no column of class labels; name it by `label`: {', '.join(features)}"
             )
-        return image, label
+        return label
+
+    def _checked(self, table: Any, name: str | None) -> Mapping[str, Any]:
+        """The columns, among them the one named."""
+        features: Mapping[str, Any] = table.features
+        if name is not None and name not in features:
+            raise UserError(
+                f"dataset {self.path} has no column '{name}'{suggestion(name, list(features))}; it has: {', '.join(features)}"
+            )
+        return features
 
 
 def _holds_images(feature: Any) -> bool:
@@ -150,7 +186,9 @@ def _holds_images(feature: Any) -> bool:
     if isinstance(feature, datasets.Image):
         return True
     # an image as other writers of Parquet store it
-    return isinstance(feature, dict) and "bytes" in feature
+    return (isinstance(feature, dict) and "bytes" in feature) or (
+        getattr(feature, "dtype", None) in ("binary", "large_binary")
+    )
 
 
 def _class_names(table: Any, label: str) -> tuple[str, ...] | None:
@@ -182,6 +220,8 @@ class HuggingFaceImages(Store):
     def read(self, position: int) -> bytes:
         """The bytes of an image file."""
         image = self._table[position][self._column]
+        if isinstance(image, bytes):
+            return image
         content: bytes | None = image["bytes"]
         return Path(image["path"]).read_bytes() if content is None else content
 
@@ -190,6 +230,7 @@ class HuggingFaceImages(Store):
         return self._path
 
     def state(self) -> Iterator[bytes]:
-        """Size and time of the files that it reads."""
+        """The column, and size and time of the files that it reads."""
+        yield self._column.encode()
         for file in self._table.cache_files:
             yield file_state(Path(file["filename"]))

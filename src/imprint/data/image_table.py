@@ -150,8 +150,9 @@ def read_table(path: str | Path) -> Table:
 def _read_parquet(path: str | Path) -> Table:
     from pyarrow import parquet
 
-    names = [name for name in ("path", "label", "split") if name in columns_of(path)]
-    rows = parquet.read_table(path, columns=names).to_pylist()
+    names = columns_of(path)
+    used = [name for name in ("path", "label", "split") if name in names]
+    rows = parquet.read_table(path, columns=used).to_pylist()
     texts = [{k: "" if v is None else str(v) for k, v in row.items()} for row in rows]
     return names, list(enumerate(texts, start=1))
 

@@ -11,7 +11,14 @@ from typing import Any
 
 import numpy as np
 
-from imprint.data.divided import DividedSource, named_splits, numbers_of
+from imprint.data.divided import (
+    WHOLE,
+    DividedSource,
+    by_split,
+    named_splits,
+    numbers_of,
+    unlabelled,
+)
 from imprint.data.image_files import SUFFIXES
 from imprint.data.images import Images
 from imprint.data.registry import source
@@ -19,7 +26,6 @@ from imprint.data.stores import Archives, members
 from imprint.errors import UserError
 
 CLASS_NAMES = "classnames.txt"  # a name a line, of the labels 0, 1, ...
-SPLITS = ("train", "test", "validation", "val")
 
 
 @source("webdataset")
@@ -46,14 +52,22 @@ class WebDataset(DividedSource):
     test_fraction: float = 0.2
     seed: int = 0
 
-    def given(self, folder: Path | None = None) -> Mapping[str, Images]:
+    def given(
+        self, folder: Path | None = None, *, only: str | None = None, labelled: bool = True
+    ) -> Mapping[str, Images]:
         """The images as they are given; see `DividedSource.given`."""
-        shards = self._shards()
-        by_name: dict[str, list[Path]] = {}
-        for shard in shards:
-            by_name.setdefault(self._split_of(shard), []).append(shard)
-        splits = named_splits(by_name, self.path)
-        read = {split: _Samples(by_name[name]) for split, name in splits.items()}
+        shards = by_split(self._shards(), self._top())
+        read = {
+            split: _Samples(shards[name], self._top(), labelled)
+            for split, name in named_splits(shards, self.path).items()
+            if split in (only or split, WHOLE)
+        }
+        if not labelled:
+            return {
+                split: Images(no_labels, samples.ids, unnamed, store=samples.store())
+                for split, samples in read.items()
+                for no_labels, unnamed in [unlabelled(len(samples.ids))]
+            }
         texts = np.concatenate([samples.labels for samples in read.values()])
         numbers, names = self._named(texts)
         ends = np.cumsum([len(samples.labels) for samples in read.values()])[:-1]
@@ -78,15 +92,6 @@ class WebDataset(DividedSource):
             raise UserError(f"dataset {path} has no shards (.tar)")
         return shards
 
-    def _split_of(self, shard: Path) -> str:
-        """The split that the folder or the name of a shard says."""
-        relative = shard.relative_to(self._top())
-        for text in (*relative.parent.parts, relative.name):
-            for name in SPLITS:
-                if text.lower().startswith(name):
-                    return name
-        return ""
-
     def _named(self, labels: np.ndarray) -> tuple[np.ndarray, tuple[str, ...]]:
         """Numbers of labels, and the names of the classes."""
         file = self._top() / CLASS_NAMES
@@ -96,8 +101,9 @@ class WebDataset(DividedSource):
         try:
             numbers = labels.astype(np.int64)
         except ValueError:
+            other = next(text for text in labels.tolist() if not text.isdecimal())
             raise UserError(
-                f"{file} names numbers, but there are labels such as '{labels[0]}'"
+                f"{file} names numbers, but there are labels such as '{other}'"
             ) from None
         if numbers.min() < 0 or numbers.max() >= len(names):
             raise UserError(
@@ -109,7 +115,7 @@ class WebDataset(DividedSource):
 class _Samples:
     """The samples of some shards, in their order."""
 
-    def __init__(self, shards: list[Path]) -> None:
+    def __init__(self, shards: list[Path], top: Path, labelled: bool) -> None:
         self.shards = shards
         self.ids: list[str] = []
         spans: list[tuple[int, int, int]] = []
@@ -121,19 +127,23 @@ class _Samples:
                 for member in members(shard):
                     key, suffix = _key(member.name)
                     if suffix in SUFFIXES:
+                        if key in images:
+                            raise UserError(
+                                f"{shard}: the sample {key} has two images, {images[key].name} and {member.name}"
+                            )
                         images[key] = member
-                    elif suffix in (".cls", ".json"):
+                    elif labelled and suffix in (".cls", ".json"):
                         file.seek(member.offset_data)
                         label = _label(file.read(member.size), suffix)
                         of_key.setdefault(key, label) if label is not None else None
             for key, member in images.items():
-                if key not in of_key:
+                if labelled and key not in of_key:
                     raise UserError(
                         f"{shard}: {member.name} has no label; it needs {key}.cls, or {key}.json with an entry 'label'"
                     )
-                self.ids.append(f"{shard.stem}/{member.name}")
+                self.ids.append((shard.relative_to(top) / member.name).as_posix())
                 spans.append((number, member.offset_data, member.size))
-                labels.append(of_key[key])
+                labels.append(of_key.get(key, ""))
         if not spans:
             raise UserError(f"{shards[0].parent}: no images ({' '.join(SUFFIXES)}) in its shards")
         self.spans, self.labels = np.array(spans, np.int64), np.array(labels)

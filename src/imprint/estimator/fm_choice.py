@@ -87,7 +87,10 @@ class FMChoice:
             pooling = self.pooling or recorded.get("pooling", POOLED)
         else:
             recorded = {}
-            source, model = _parse(self.fm or DEFAULT_FM)
+            fm = self.fm or DEFAULT_FM
+            if fm in PACKAGED and self.checkpoint is None:
+                fm = f"package:{fm}"
+            source, model = _parse(fm)
             weights, pooling = self.weights, self.pooling or POOLED
         weights = weights or FM_SOURCES[source].default_weights
         checkpoint = self.checkpoint or recorded.get("checkpoint")
@@ -118,8 +121,6 @@ class FMChoice:
 
 def _parse(fm: str) -> tuple[str, str | None]:
     """Source and model of a name; timm's own names may hold a colon (`hf-hub:...`)."""
-    if fm in PACKAGED:
-        return "package", fm
     prefix, _, rest = fm.partition(":")
     return (prefix, rest or None) if prefix in FM_SOURCES else (DEFAULT_SOURCE, fm)
 

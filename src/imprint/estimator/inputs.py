@@ -214,6 +214,8 @@ def _dataset(source: Path) -> DividedSource | None:
     if source.is_dir():
         if any((source / name).exists() for name in SAVED):
             return HuggingFaceDataset(str(source))
+        if _has_image_files(source):  # other files may lie beside them
+            return None
         # not every folder of images is searched for other files
         folders = [source, *(source / name for name in ("data", *SPLITS))]
         if any(next(folder.glob("*.tar"), None) for folder in folders):
@@ -223,18 +225,28 @@ def _dataset(source: Path) -> DividedSource | None:
     return None
 
 
+def _has_image_files(source: Path) -> bool:
+    """Whether there are image files in a folder or the folders in it."""
+    from imprint.data.image_files import SUFFIXES
+
+    folders = [source, *(entry for entry in source.iterdir() if entry.is_dir())]
+    return any(file.suffix.lower() in SUFFIXES for folder in folders for file in folder.iterdir())
+
+
 def _images_of_dataset(source: Path, dataset: DividedSource, classes: Classes) -> Images:
     from imprint.data.divided import WHOLE
 
-    given = dataset.given()
-    images = given.get(WHOLE)
-    if images is None:
-        split = "test" if classes == "ignored" else "train"
+    split, labelled = ("test", False) if classes == "ignored" else ("train", True)
+    try:
+        given = dataset.given(only=split, labelled=labelled)
+    except UserError as error:
+        if classes != "optional":
+            raise
+        given = dataset.given(only=split, labelled=False)
+        log.warning(f"note: {error}; so the images have no classes")
+    if WHOLE not in given:
         log.warning(f"note: {source} is divided already; its images for {split} are taken")
-        images = given[split]
-    if classes == "ignored":
-        return replace(images, labels=np.zeros(len(images), np.int64), class_names=UNNAMED)
-    return _present(images)
+    return _present(given.get(WHOLE) or given[split])
 
 
 def _images_of_table(source: Path, classes: Classes) -> Images:

@@ -42,10 +42,13 @@ class Learnt:
         normalised = norms.of_embeddings(method.norm_pre, x)
         norms.learn(method.norm_pre, scoring.norm_post, scoring.norm_inf)
         learnt = FittedNorms(learnt=norms.learnt)
-        if not _needs_sums(method):
-            return normalised, cls(method, learnt)
         of_post = norms.of_space(method.norm_pre, scoring.norm_post)
         sums = getattr(of_post[0], "sums", None) if of_post else None
+        for norm in learnt.learnt.values():
+            if hasattr(norm, "sums"):
+                norm.sums = None
+        if not _needs_sums(method):
+            return normalised, cls(method, learnt)
         if sums is None:
             sums = _sums(method, normalised, y, int(y.max()) + 1).bounded()
         return normalised, cls(method, learnt, sums)

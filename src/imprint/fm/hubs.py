@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import http.client
+import ssl
 import time
 import urllib.error
 import urllib.request
@@ -25,9 +27,12 @@ def is_reachable(url: str) -> bool:
         try:
             with urllib.request.urlopen(request, timeout=TIMEOUT):
                 return True
-        except urllib.error.HTTPError:
+        except (urllib.error.HTTPError, http.client.HTTPException):
             return True
-        except OSError:
+        except OSError as error:
+            # a certificate that the hub's client may trust
+            if isinstance(getattr(error, "reason", error), ssl.SSLError):
+                return True
             if pause is not None:
                 time.sleep(pause)
     return False

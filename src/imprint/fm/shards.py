@@ -73,6 +73,10 @@ def _firsts(extraction: Extraction, images: Images, paths: Sequence[Path]) -> li
     firsts, end = [], 0
     kinds = set(_DEVICES)
     for path in paths:
+        if not path.exists():
+            raise UserError(
+                f"the shard {path} is not there; an earlier attempt may have deleted it and said why. Run again to embed it"
+            )
         firsts.append(end)
         count = sum(count for count, _, _ in records_of(path, extraction.embedder.dim))
         samples = digest(images.take(np.arange(end, min(end + count, len(images)))))
