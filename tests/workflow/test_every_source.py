@@ -61,18 +61,15 @@ def hub_cache(folder):
 
 
 def packed(folder):
-    """The readable photographs in a shard of WebDataset, and in Parquet with a column of images."""
-    rows = []
+    """The readable photographs in a shard of WebDataset."""
     with tarfile.open(folder / "images.tar", "w") as archive:
         for name in ("cat", "dog"):
             for path in sorted((folder / "images" / name).glob("?.*g")):
                 content = path.read_bytes()
-                rows.append({"image": {"bytes": content, "path": path.name}, "label": name})
                 for file, data in ((path.name, content), (f"{path.stem}.cls", name.encode())):
                     member = tarfile.TarInfo(f"{name}/{file}")
                     member.size = len(data)
                     archive.addfile(member, io.BytesIO(data))
-    pd.DataFrame(rows).to_parquet(folder / "images.parquet")
 
 
 def given_embeddings(folder):
@@ -108,7 +105,6 @@ def test_own_images_local_models_and_given_embeddings(empty, monkeypatch):
             "table": {"source": "csv", "path": "table.csv"},
             "mine": {"source": "embeddings", "class_count": 2},
             "shard": {"source": "webdataset", "path": "images.tar", "test_fraction": 0.5},
-            "parquet": {"source": "huggingface", "path": "images.parquet", "test_fraction": 0.5},
         },
         "fms": {
             "local": {"source": "timm", "model": "local-dir:local"},
@@ -116,11 +112,11 @@ def test_own_images_local_models_and_given_embeddings(empty, monkeypatch):
             "mine": {"source": "embeddings", "files": {"mine": "mine-{split}.npz"}},
             "packaged": {"source": "package", "model": "tf_efficientnet_lite0", "input_size": 64},
         },
-        "tasks": {name: {"datasets": name} for name in ("folder", "table", "mine", "shard", "parquet")},
+        "tasks": {name: {"datasets": name} for name in ("folder", "table", "mine", "shard")},
         "experiments": {
             "images": {"fms": ["local", "resnet18"], "tasks": ["folder", "table"], "presets": ["qi"], "save_heads": True},
             "given": {"fms": "mine", "tasks": "mine", "presets": ["qi"]},
-            "packed": {"fms": "packaged", "tasks": ["shard", "parquet"], "presets": ["qi"]},
+            "packed": {"fms": "packaged", "tasks": "shard", "presets": ["qi"]},
         },
     }  # fmt: skip
     empty.configure(config)
@@ -128,10 +124,8 @@ def test_own_images_local_models_and_given_embeddings(empty, monkeypatch):
     scores = pd.read_parquet(empty.folder / "results/scores.parquet")
     assert set(zip(scores["fm"], scores["task"], strict=True)) == {
         ("local", "folder"), ("local", "table"), ("resnet18", "folder"), ("resnet18", "table"), ("mine", "mine"),
-        ("packaged", "shard"), ("packaged", "parquet"),
+        ("packaged", "shard"),
     }  # fmt: skip
-    of_packed = scores[scores["fm"] == "packaged"].set_index("task")["accuracy"]
-    assert (of_packed == of_packed.iloc[0]).all(), "the same images in either"
     assert (scores.loc[scores["fm"] == "mine", "accuracy"] > 0.9).all()
     embeddings = empty.folder / "results/embeddings"
     skipped = 0
