@@ -35,8 +35,8 @@ def published_methods(scores: pd.DataFrame, collapse: pd.DataFrame, presets: Pre
     if len(fms) == 1:
         pairs = f"{result.rows} task{'s' * (result.rows > 1)} with {fms[0]}"
     subtitle = (
-        f"Dots: {pairs}, medians over seeds and draws. Stroke: their mean.\n"
-        "Below each name: NORMpre | GEN | NORMpost | NORMinf | AGG."
+        f"Dots: {pairs}, medians over seeds and draws.\n"
+        "Stroke: their mean. Below each name: NORMpre | GEN | NORMpost | NORMinf | AGG."
     )
     pitch = 0.24 + 2.5 * small_size() / 72
     fig = sheet(TITLE, subtitle, 0.4 + pitch * len(methods))
