@@ -17,7 +17,9 @@ NO_RIGHT = {errno.EROFS, errno.EACCES, errno.EPERM}
 EXTRAS = {
     "fm": ("PIL", "huggingface_hub", "pooch", "timm", "torch", "torchvision", "tqdm"),
     "study": (
+        "altair",
         "fontTools",
+        "itables",
         "jinja2",
         "matplotlib",
         "pyarrow",
@@ -26,6 +28,7 @@ EXTRAS = {
         "seaborn",
         "snakemake",
         "tabulate",
+        "vl_convert",
         "yaml",
     ),
     "huggingface": ("datasets",),
