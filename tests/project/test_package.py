@@ -17,7 +17,12 @@ from imprint.errors import EXTRAS
 
 ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-IMPORTS = {"huggingface-hub": "huggingface_hub", "pillow": "PIL", "pyyaml": "yaml"}
+IMPORTS = {
+    "vl-convert-python": "vl_convert",
+    "huggingface-hub": "huggingface_hub",
+    "pillow": "PIL",
+    "pyyaml": "yaml",
+}
 BUNDLED = {"fontTools"}  # come with a package of the extra: matplotlib
 # typer and rich, of the core, bring pydantic and pygments
 HIDDEN = set(sum(EXTRAS.values(), ())) - {"pydantic", "pygments"}
