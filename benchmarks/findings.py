@@ -13,7 +13,9 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from scipy.stats import spearmanr, wilcoxon
+from scipy.stats import spearmanr
+
+from imprint.analysis.differences import difference, separate_datasets
 
 PAIR = ["fm", "task", "draw"]
 L2 = ("l2", "l2", "l2")
@@ -37,16 +39,17 @@ def column(frame: pd.DataFrame, gen: str, k: int | str | None = None) -> pd.Seri
     return own.groupby(PAIR)["accuracy"].median() * 100
 
 
-def compared(name: str, one: pd.Series, other: pd.Series) -> str:
-    """Mean difference over the pairs that both have, its range by bootstrap, wins and Wilcoxon's p."""
-    difference = (one - other).dropna().to_numpy()
-    draws = np.random.default_rng(0).choice(difference, (10_000, len(difference))).mean(axis=1)
-    low, high = np.percentile(draws, [2.5, 97.5])
-    p = wilcoxon(difference, zero_method="pratt").pvalue if difference.any() else 1.0
-    wins, losses = (difference > 0).sum(), (difference < 0).sum()
+def compared(scores: pd.DataFrame, name: str, one: pd.Series, other: pd.Series) -> str:
+    """Mean difference over datasets, its interval and p where there are enough, and wins over the pairs that both have."""
+    values = (one - other).dropna()
+    found = difference(values, separate_datasets(scores))
+    sure = (
+        f" [{found.low:+.2f}, {found.high:+.2f}], p = {found.p:.1g}" if found.p == found.p else ""
+    )
+    wins, losses = (values > 0).sum(), (values < 0).sum()
     return (
-        f"{name}: {difference.mean():+.2f} points [{low:+.2f}, {high:+.2f}], better on {wins}, worse on {losses} "
-        f"of {len(difference)}, p = {p:.1g}"
+        f"{name}: {found.mean:+.2f} points over {found.datasets} datasets{sure}, better on {wins}, worse on {losses} "
+        f"of {len(values)} pairs"
     )
 
 
@@ -55,16 +58,28 @@ def several_proxies(scores: pd.DataFrame) -> None:
     own = norms(plain_max(scores), *L2)
     novel = own[own["d"].isna()]
     for k in (5, 20):
-        print(compared(f"kmeans k={k} - mean", column(novel, "kmeans", k), column(novel, "mean")))
+        print(
+            compared(
+                scores, f"kmeans k={k} - mean", column(novel, "kmeans", k), column(novel, "mean")
+            )
+        )
     print(
         compared(
-            "kmeans k=20 - random k=20", column(novel, "kmeans", 20), column(novel, "random", 20)
+            scores,
+            "kmeans k=20 - random k=20",
+            column(novel, "kmeans", 20),
+            column(novel, "random", 20),
         )
     )
-    print(compared("all - kmeans k=20", column(novel, "all"), column(novel, "kmeans", 20)))
+    print(compared(scores, "all - kmeans k=20", column(novel, "all"), column(novel, "kmeans", 20)))
     ls = norms(plain_max(scores), "none", "none", "none")
     print(
-        compared("ls - kmeans k=20", column(ls[ls["d"].isna()], "ls"), column(novel, "kmeans", 20))
+        compared(
+            scores,
+            "ls - kmeans k=20",
+            column(ls[ls["d"].isna()], "ls"),
+            column(novel, "kmeans", 20),
+        )
     )
 
 
@@ -119,11 +134,11 @@ def collapse_and_gain(scores: pd.DataFrame, collapse: pd.DataFrame) -> None:
         ("NC1 < 0.5", both[both["nc1"] < 0.5]), ("NC1 0.5 to 1.5", both[both["nc1"].between(0.5, 1.5)]),
         ("NC1 > 1.5", both[both["nc1"] > 1.5]),
     ):  # fmt: skip
-        rho, p = spearmanr(part["nc1"], part["gain"])
+        rho = spearmanr(part["nc1"], part["gain"]).statistic
         slope = np.polyfit(np.log10(part["nc1"]), part["gain"], 1)
         fit = np.corrcoef(np.log10(part["nc1"]), part["gain"])[0, 1] ** 2
         print(
-            f"{name}: n = {len(part)}, mean gain {part['gain'].mean():+.2f}, Spearman {rho:.2f} (p = {p:.1g}), "
+            f"{name}: n = {len(part)}, mean gain {part['gain'].mean():+.2f}, Spearman {rho:.2f}, "
             f"{slope[0]:+.1f} points a decade of NC1, R2 = {fit:.2f}"
         )
 
@@ -147,8 +162,12 @@ def peak(scores: pd.DataFrame, collapse: pd.DataFrame) -> None:
     ls = norms(plain_max(scores[scores["d"].notna()]), *L2)
     for fm in own["fm"].unique():
         mine, least = own[own["fm"] == fm], ls[ls["fm"] == fm]
-        print(compared(f"{fm}: ls - kmeans k=20", column(least, "ls"), column(mine, "kmeans", 20)))
-        print(compared(f"{fm}: kls k=5 - ls", column(least, "kls", 5), column(least, "ls")))
+        print(
+            compared(
+                scores, f"{fm}: ls - kmeans k=20", column(least, "ls"), column(mine, "kmeans", 20)
+            )
+        )
+        print(compared(scores, f"{fm}: kls k=5 - ls", column(least, "kls", 5), column(least, "ls")))
 
 
 def few_shots(scores: pd.DataFrame) -> None:
@@ -198,8 +217,8 @@ def choice_of_k(scores: pd.DataFrame) -> None:
                 f"{medians['seconds'].mean():.2f} s"
             )
         if 20 in found:
-            print("  " + compared("auto - k=20", table["auto"], table[20]))
-        print("  " + compared("auto - best in hindsight", table["auto"], best))
+            print("  " + compared(scores, "auto - k=20", table["auto"], table[20]))
+        print("  " + compared(scores, "auto - best in hindsight", table["auto"], best))
 
 
 def main() -> None:

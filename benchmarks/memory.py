@@ -35,7 +35,14 @@ def job(folder: Path) -> None:
     from imprint.study.jobs.scores import score
 
     train, test = (pool([read_embeddings(folder / f"{split}.h5")]) for split in ("train", "test"))
-    task = {"task": "all", "family": "all", "d": None, "draws": [None], "shots": "full"}
+    task = {
+        "task": "all",
+        "family": "all",
+        "d": None,
+        "datasets": ["data"],
+        "draws": [None],
+        "shots": "full",
+    }
     proxies, _ = make_proxies(
         train, {**task, "gen": "all", "k": None, "seeds": {"none": [None], "l2": [None]}}
     )

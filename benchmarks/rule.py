@@ -27,7 +27,14 @@ from imprint.store.proxies import write_proxies
 from imprint.study.jobs.proxies import make_proxies
 
 GENERATIONS = [("kmeans", "1"), ("kmeans", "5"), ("kmeans", "20"), ("mean", "1"), ("all", "all")]
-TASK = {"task": "all", "family": "all", "d": None, "draws": [None], "shots": "full"}
+TASK = {
+    "task": "all",
+    "family": "all",
+    "d": None,
+    "datasets": ["data"],
+    "draws": [None],
+    "shots": "full",
+}
 
 
 class Named(dict):

@@ -6,11 +6,11 @@ from fractions import Fraction
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from scipy import stats
 
-from imprint.analysis import hypothesis_tests, intervals, matrices, ranking
+from imprint.analysis import hypothesis_tests, matrices, ranking
 from imprint.method.presets import PRESETS
 
 # Demsar 2006, table 6: AUC of C4.5 with none, one or both of its parameters tuned, on 14 data sets. "voting" shows
@@ -237,44 +237,30 @@ def test_two_groups_of_methods_are_told_apart():
     assert {frozenset(clique) for clique in result.cliques} == {frozenset("ab"), frozenset("cd")}
 
 
-def test_intervals_of_means_are_those_of_scipy():
-    rng = np.random.default_rng(3)
-    samples = rng.uniform(size=(25, 3)) ** 2
-    low, high = intervals.mean_intervals(samples)
-    for i in range(3):
-        expected = stats.bootstrap(
-            (samples[:, i],),
-            np.mean,
-            method="BCa",
-            batch=100,
-            random_state=np.random.default_rng(0),
-        ).confidence_interval
-        assert (low[i], high[i]) == pytest.approx((expected.low, expected.high), abs=1e-9)
+@given(st.integers(6, 14), st.integers(0, 10**6))
+def test_the_interval_holds_the_shifts_that_the_test_does_not_reject(n, seed):
+    values = np.random.default_rng(seed).standard_t(3, n)
+    means = (values[:, None] + values)[np.triu_indices(n)] / 2
+    assume(np.diff(np.sort(means)).min() > 3e-5)  # no ties, at which both are coarser
+    low, high = hypothesis_tests.signed_rank_interval(values)[1:]
+    for end, inside in ((low, 1e-5), (high, -1e-5)):
+        assert hypothesis_tests.signed_rank(values - end - inside, 0 * values).p > 0.05
+        assert hypothesis_tests.signed_rank(values - end + inside, 0 * values).p <= 0.05
 
 
-def test_intervals_of_many_normal_values_are_those_of_the_t_test():
-    samples = np.random.default_rng(4).normal(size=(1000, 1))
-    low, high = intervals.mean_intervals(samples)
-    expected = stats.ttest_1samp(samples[:, 0], 0).confidence_interval()
-    assert (low[0], high[0]) == pytest.approx((expected.low, expected.high), abs=0.01)
+@pytest.mark.parametrize(("n", "outside"), [(6, 1), (8, 4), (10, 9), (20, 53)])
+def test_ends_of_intervals_are_those_of_the_published_table(n, outside):
+    """Wilcoxon's table for 5%, two-sided: 0, 3, 8, 52 are the largest sums that reject; the ends are the next means."""
+    values = np.cumsum(np.random.default_rng(n).exponential(size=n))
+    means = sorted((a + b) / 2 for i, a in enumerate(values) for b in values[i:])
+    found = hypothesis_tests.signed_rank_interval(values)
+    assert (found.low, found.high) == pytest.approx((means[outside - 1], means[-outside]))
+    assert found.estimate == pytest.approx(np.median(means))
 
 
-def test_intervals_of_paired_differences_do_not_know_how_hard_tasks_are():
-    rng = np.random.default_rng(5)
-    difficulty = rng.uniform(0.2, 0.8, size=30)
-    first, second = difficulty + 0.05, difficulty + 0.001 * rng.normal(size=30)
-    low, high = intervals.mean_intervals(np.stack([first, first - second], axis=1))
-    assert low[0] < 0.5 < high[0] and high[0] - low[0] > 0.1
-    assert 0.049 < low[1] < high[1] < 0.051
-
-
-def test_intervals_where_there_is_nothing_to_resample():
-    samples = np.array([[0.5, 0.1], [0.5, 0.2], [0.5, 0.3]] * 2)
-    low, high = intervals.mean_intervals(samples)
-    assert low[0] == high[0] == 0.5 and low[1] < 0.2 < high[1]
-    for few in (np.empty((0, 2)), np.ones((1, 2)), samples[:5]):
-        assert np.isnan(intervals.mean_intervals(few)).all()
-    assert intervals.mean_intervals(np.empty((5, 0)))[0].shape == (0,)
+def test_of_five_values_there_is_no_interval():
+    found = hypothesis_tests.signed_rank_interval(np.arange(5.0))
+    assert found.estimate == 2 and np.isnan(found[1:]).all()
 
 
 def test_without_an_overall_difference_all_are_joined():
@@ -317,7 +303,7 @@ def test_one_pair_has_ranks_but_nothing_else():
     result = ranking.compare_methods(pd.DataFrame({"a": [0.9], "b": [0.8], "c": [0.7]}))
     assert result.summary["mean_rank"].tolist() == [1, 2, 3]
     assert result.summary["std"].isna().all() and result.friedman is None
-    assert "One (FM, task) alone: no standard deviation and no interval." in result.notes
+    assert "One (FM, task) alone: no standard deviation." in result.notes
     assert result.cliques == (("a", "b", "c"),)
 
 

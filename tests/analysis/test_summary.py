@@ -19,6 +19,7 @@ def scores(accuracies, pairs=8):
             "fm": "net",
             "task": f"t{number}",
             "family": f"t{number}",
+            "datasets": f"t{number}",
             "d": None,
             "draw": 0,
             "shots": "full",
@@ -50,38 +51,60 @@ def mean_and(**more):
 
 
 def test_what_was_run_and_what_won():
-    first, methods, best, gain = summary.lines(scores(mean_and(k20=0.6)), collapses(), published())
+    first, methods, differences, best, gain = summary.lines(
+        scores(mean_and(k20=0.6)), collapses(), published()
+    )
     assert first.startswith(
-        "Run: 48 scores of 1 FM on 8 tasks and families of tasks, with 2 seeds."
+        "Run: 48 scores of 1 FM on 8 tasks and families of tasks from 8 datasets, with 2 seeds."
     )
     assert (
         "with net on 8 tasks: Least squares (oracle) 93.5% (mean rank 1.0), then Westerhoff et al. 2025 63.5%"
         in methods
     )
-    assert best.startswith(
-        "Best of the 2 configurations that see one class at a time and were run on all 8 (FM, task): kmeans, k = 20, NORM l2, l2, l2, max"
+    assert differences == (
+        "Their differences: 3 of 3 pairs of named methods differ over 8 datasets (signed-rank, Holm, p < 0.05): "
+        "Least squares (oracle) above Qi et al. 2018 by 40.0 points; "
+        "Least squares (oracle) above Westerhoff et al. 2025 by 30.0 points; "
+        "Westerhoff et al. 2025 above Qi et al. 2018 by 10.0 points."
     )
-    assert best.count("63.5%") == 1
-    assert "+10.0 points (95% interval +10.0 to +10.0), better on 8 of 8 (FM, task)" in gain
+    assert best.startswith(
+        "Best of the 3 configurations that were run on all 8 (FM, task): ls, k = 1, NORM none throughout; AGG max: 93.5%"
+    )
+    assert best.endswith(
+        "that see one class at a time kmeans, k = 20, NORM l2 throughout; AGG max: 63.5%."
+    )
+    assert (
+        "by +10.0 points over 8 datasets (95% interval +10.0 to +10.0), better on 8 of 8 (FM, task)"
+        in gain
+    )
 
 
-def test_the_gain_follows_neural_collapse():
+def test_methods_on_one_dataset_are_not_said_to_differ():
+    rows = scores(mean_and(k20=0.6)).assign(datasets="one")
+    said = summary.lines(rows, collapses(), published())
+    assert said[2] == (
+        "Their differences: the named methods cannot be told apart beyond these data. "
+        "One dataset: too few to say anything of others, for which it takes 6."
+    )
+    assert "by +10.0 points over 1 dataset, better on 8 of 8" in said[-1]
+
+
+def test_gains_are_told_for_collapsed_classes_and_for_others():
     frame = scores(mean_and(k1=0.5, k5=0.5))
     number = frame["task"].astype(str).str[1:].astype(int)
-    frame.loc[frame["k"] == 5, "accuracy"] += 0.02 * number[frame["k"] == 5]
-    said = summary.lines(frame, collapses(), published())[-1]
-    # tasks 0 to 3 gain 0, 2, 4, 6 points, those after them 8, 10, 12, 14
-    assert (
-        "k = 5 gains +3.0 points over k = 1 where NC1 is at most 0.35 and +11.0 where it is more"
-        in said
+    frame.loc[frame["k"] == 5, "accuracy"] -= 0.02 * number[frame["k"] == 5]
+    said = summary.lines(frame, collapses().assign(nc1=np.arange(8) / 4), published())[-1]
+    # NC1 is at most 1 on tasks 0 to 4, which gain 0, -2, -4, -6, -8 points, and above on those that gain -10, -12, -14
+    assert said == (
+        "Neural collapse: k = 5 changes the accuracy of k = 1 by -4.0 points where NC1 is at most 1 (5 (FM, task)) "
+        "and by -12.0 points where NC1 is above 1 (3 (FM, task))."
     )
-    assert "rho = 1.00" in said
 
 
 @pytest.mark.parametrize("pairs", [1, 3])
 def test_what_the_cells_do_not_tell_is_left_out(pairs):
     said = summary.lines(scores(mean_and(), pairs), collapses(pairs), published())
-    assert len(said) == 3
+    assert len(said) == 4
     assert not any("Neural collapse" in line or "Several proxies" in line for line in said)
 
 
@@ -92,5 +115,5 @@ def test_classes_that_unite_others_are_told_apart():
     (gain,) = (
         line for line in summary.lines(rows, collapses(), published()) if "Several proxies" in line
     )
-    assert "better on 6 of 6 (FM, task); by +10.0 points" in gain
+    assert "better on 6 of 6 (FM, task); by +10.0 points over 2 datasets" in gain
     assert gain.endswith("better on 2 of 2 (FM, task) whose classes unite several others.")

@@ -168,7 +168,15 @@ def estimator(cell, seed=7):
 @pytest.mark.parametrize("cell", CELLS, ids=lambda c: "-".join([c.gen, *map(str, c.scoring[:4])]))
 def test_a_cell_of_the_workflow_is_predicted_alike(cell):
     train, test = Pool(X, Y, 6, OWN_CLASSIFIER), Pool(TEST, TEST_Y, 6, OWN_CLASSIFIER)
-    task = {"fm": "net", "task": "t", "family": "t", "d": None, "draws": [None], "shots": "full"}
+    task = {
+        "fm": "net",
+        "task": "t",
+        "family": "t",
+        "d": None,
+        "datasets": ["data"],
+        "draws": [None],
+        "shots": "full",
+    }
     spec = task | {
         "gen": cell.gen,
         "k": cell.k.label,

@@ -33,7 +33,14 @@ TRAIN = Pool(
     RNG.normal(size=(60, 5)).astype(np.float32), Y, 4, RNG.normal(size=(9, 5)).astype(np.float32)
 )
 TEST = Pool(RNG.normal(size=(60, 5)).astype(np.float32), Y, 4)
-TASK = {"task": "t", "family": "t", "d": None, "draws": [None], "shots": "full"}
+TASK = {
+    "task": "t",
+    "family": "t",
+    "d": None,
+    "datasets": ["data"],
+    "draws": [None],
+    "shots": "full",
+}
 CELLS = [
     Configuration(pre, gen, parse_k(k), Scoring(post, inf, agg, distance, weighting, m))
     for pre, inf in (("none", "none"), ("none", "l2"), ("l2", "l2"))

@@ -11,7 +11,14 @@ import pandas as pd
 from imprint.method.configuration import FIELDS, Configuration
 from imprint.method.score_names import ON_VALIDATION, VALIDATION
 
-CATEGORIES = ["fm", "task", "family", "shots", *(f for f in FIELDS if f not in ("k", "m"))]
+CATEGORIES = [
+    "fm",
+    "task",
+    "family",
+    "datasets",
+    "shots",
+    *(f for f in FIELDS if f not in ("k", "m")),
+]
 NULLABLE = ["d", "k", "m"]
 
 

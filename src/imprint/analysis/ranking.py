@@ -153,7 +153,7 @@ def _gaps(matrix: pd.DataFrame, present: pd.DataFrame, complete: pd.DataFrame) -
         lacking = [f"{name} ({count})" for name, count in missing[missing > 0].items()]
         yield f"{left_out} (FM, task) left out, for want of results of {_few(lacking, ', ')}."
     if len(complete) == 1:
-        yield "One (FM, task) alone: no standard deviation and no interval."
+        yield "One (FM, task) alone: no standard deviation."
 
 
 def identical(accuracies: pd.DataFrame) -> tuple[str, ...]:

@@ -1,4 +1,7 @@
-"""The report's opening: in a few lines, what was run and what won."""
+"""The report's opening: in a few lines, what was run and what won.
+
+Each sentence follows from a number or a test, with its direction; what the scores do not tell is left out.
+"""
 
 from __future__ import annotations
 
@@ -8,38 +11,47 @@ from typing import Any, cast
 import numpy as np
 import pandas as pd
 
-from imprint.analysis import hypothesis_tests, intervals, matrices, ranking
+from imprint.analysis import matrices, ranking
+from imprint.analysis.differences import (
+    FEWEST,
+    Difference,
+    difference,
+    differences,
+    separate_datasets,
+    too_few,
+)
 from imprint.analysis.gens import gens_of_all_classes, k_in_words
-from imprint.analysis.selection import L2_MAX
+from imprint.analysis.selection import L2_MAX, describe
 
 L2 = {**L2_MAX, "weighting": None, "m": None}
-CHANCE = 0.05  # p from which on a relation may be one
+COLLAPSED = 1.0  # NC1 up to which the paper calls a task's classes collapsed
 FEW, MANY = 5, 20  # proxies per class that gains are told for
+NAMED = 3  # pairs of methods that are told to differ
 
 
 def lines(
     scores: pd.DataFrame, collapse: pd.DataFrame, presets: Mapping[str, Mapping[str, Any]]
 ) -> list[str]:
-    """Sentences: the extent, the best published method, the best of all, what several proxies gain, what NC1 says.
+    """Sentences: the extent, the named methods, which of them differ, the best of all, gain of several proxies, NC1.
 
-    scores, collapse: all rows of the study. presets: see `imprint.method.presets.published`. What the cells of the study
-    do not tell is left out.
+    scores, collapse: all rows of the study. presets: see `imprint.method.presets.published`.
     """
+    datasets = separate_datasets(scores)
     return [
-        _extent(scores),
-        *_published(scores, presets),
+        _extent(scores, datasets),
+        *_named(scores, datasets, presets),
         *_best(scores),
-        *_gain(scores),
+        *_gain(scores, datasets),
         *_collapse(scores, collapse),
     ]
 
 
-def _extent(scores: pd.DataFrame) -> str:
+def _extent(scores: pd.DataFrame, datasets: Mapping[str, str]) -> str:
     fms, tasks = scores["fm"].nunique(), scores["family"].nunique()
     seeds = scores["seed"].nunique()
     return (
         f"Run: {len(scores):,} scores of {_count(fms, 'FM')} on {_count(tasks, 'task or family', 'tasks and families')} "
-        f"of tasks, with {_count(seeds, 'seed')}. "
+        f"of tasks from {_count(len(set(datasets.values())), 'dataset')}, with {_count(seeds, 'seed')}. "
         "Accuracies below are means over (FM, task) of the medians over seeds, on test data."
     )
 
@@ -48,15 +60,44 @@ def _count(number: int, one: str, more: str = "") -> str:
     return f"{number} {one if number == 1 else more or one + 's'}"
 
 
-def _published(scores: pd.DataFrame, presets: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
-    matrix = matrices.preset_matrix(scores, presets)
-    found = ranking.rank_methods(matrix)
-    if found.rows and len(found.summary) > 1:
-        shown = [
-            f"{name} {100 * row['mean']:.1f}% (mean rank {row['mean_rank']:.1f})"
-            for name, row in found.summary.iterrows()
-        ]
-        yield f"Named methods, {_where(matrix.dropna(axis=1, how='all').dropna())}: {', then '.join(shown)}."
+def _named(
+    scores: pd.DataFrame,
+    datasets: Mapping[str, str],
+    presets: Mapping[str, Mapping[str, Any]],
+) -> Iterator[str]:
+    ranked = ranking.rank_methods(matrices.preset_matrix(scores, presets))
+    if not ranked.rows or len(ranked.summary) < 2:
+        return
+    shown = [
+        f"{name} {100 * row['mean']:.1f}% (mean rank {row['mean_rank']:.1f})"
+        for name, row in ranked.summary.iterrows()
+    ]
+    yield f"Named methods, {_where(ranked.accuracies)}: {', then '.join(shown)}."
+    pairs = differences(ranked.accuracies, datasets)
+    count = pairs[0].difference.datasets
+    if count < FEWEST:
+        yield f"Their differences: the named methods cannot be told apart beyond these data. {too_few(count)}"
+        return
+    differing = sorted(
+        (pair for pair in pairs if pair.p_holm < ranking.ALPHA),
+        key=lambda pair: -abs(pair.difference.mean),
+    )
+    over = f"over {count} datasets (signed-rank, Holm, p < {ranking.ALPHA:g})"
+    if not differing:
+        yield f"Their differences: no pair of the named methods is shown to differ {over}."
+        return
+    said = [_above(pair.first, pair.second, pair.difference) for pair in differing[:NAMED]]
+    yield (
+        f"Their differences: {len(differing)} of {len(pairs)} pairs of named methods differ {over}"
+        f"{', most of all' if len(differing) > NAMED else ''}: {'; '.join(said)}."
+    )
+
+
+def _above(first: str, second: str, of_pair: Difference) -> str:
+    points = 100 * of_pair.mean
+    if points < 0:
+        first, second = second, first
+    return f"{first} above {second} by {abs(points):.1f} points"
 
 
 def _where(matrix: pd.DataFrame) -> str:
@@ -68,29 +109,36 @@ def _where(matrix: pd.DataFrame) -> str:
 
 
 def _best(scores: pd.DataFrame) -> Iterator[str]:
-    """The best configuration among those that see one class at a time, over the pairs that most of them have."""
-    per_class = scores[~scores["gen"].isin(gens_of_all_classes())]
-    configurations, matrix = matrices.by_configuration(per_class)
+    """The best configuration of all, and the best of those that see one class at a time if it is another."""
+    configurations, matrix = matrices.by_configuration(scores)
     matrix = matrix.dropna(
         axis="columns", thresh=max(1, int(matrix.notna().sum().max() * 0.9))
     ).dropna()
     if not matrix.size:
         return
-    best = int(matrix.mean().to_numpy().argmax())
-    method = cast("dict[str, Any]", configurations.loc[matrix.columns[best]].to_dict())
-    k = k_in_words(method["gen"], method["k"])
-    agg = (
-        method["agg"] if pd.isna(method["m"]) else f"{method['m']} nearest ({method['weighting']})"
+    means = 100 * matrix.mean().to_numpy()
+    run = configurations.loc[matrix.columns]
+    best = int(means.argmax())
+    text = (
+        f"Best of the {matrix.shape[1]} configurations that were run on all {len(matrix)} (FM, task): "
+        f"{_in_words(run.iloc[best])}: {means[best]:.1f}% (chosen on the test data that it is scored on)"
     )
-    yield (
-        f"Best of the {matrix.shape[1]} configurations that see one class at a time and were run on all {len(matrix)} (FM, task): "
-        f"{method['gen']}, {k}, "
-        f"NORM {method['norm_pre']}, {method['norm_post']}, {method['norm_inf']}, {agg} by {method['distance']}: "
-        f"{100 * matrix.iloc[:, best].mean():.1f}% (chosen on the test data that it is scored on)."
-    )
+    per_class = ~run["gen"].isin(gens_of_all_classes()).to_numpy()
+    if not per_class[best] and per_class.any():
+        other = int(np.where(per_class, means, -np.inf).argmax())
+        text += (
+            "; of those that see one class at a time "
+            f"{_in_words(run.iloc[other])}: {means[other]:.1f}%"
+        )
+    yield f"{text}."
 
 
-def _gain(scores: pd.DataFrame) -> Iterator[str]:
+def _in_words(configuration: pd.Series) -> str:
+    method = cast("dict[str, Any]", configuration.to_dict())
+    return f"{method['gen']}, {k_in_words(method['gen'], method['k'])}, {describe(method)}"
+
+
+def _gain(scores: pd.DataFrame, datasets: Mapping[str, str]) -> Iterator[str]:
     methods: dict[str, dict[str, Any]] = {
         "one": {"gen": "mean", "k": None, **L2},
         "many": {"gen": "kmeans", "k": MANY, **L2},
@@ -98,12 +146,12 @@ def _gain(scores: pd.DataFrame) -> Iterator[str]:
     matrix = matrices.accuracy_matrix(scores, methods).dropna()
     if len(matrix) < 2:
         return
-    gain = 100 * (matrix["many"] - matrix["one"])
+    gain = 100 * (matrix["many"] - matrix["one"]).round(12)
     united = gain.index.get_level_values("task").isin(
         scores.loc[scores["d"].fillna(1) > 1, "task"].unique()
     )
     said = [
-        f"by {_mean(part)}, better on {(part > 0).sum()} of {len(part)} (FM, task){which}"
+        f"by {_points(difference(part, datasets))}, better on {(part > 0).sum()} of {len(part)} (FM, task){which}"
         for part, which in (
             (gain[~united], ""),
             (gain[united], " whose classes unite several others"),
@@ -115,11 +163,11 @@ def _gain(scores: pd.DataFrame) -> Iterator[str]:
     )
 
 
-def _mean(gain: pd.Series) -> str:
-    if len(gain) < intervals.FEWEST:
-        return f"{gain.mean():+.1f} points"
-    low, high = intervals.mean_intervals(gain.to_numpy()[:, None])
-    return f"{gain.mean():+.1f} points (95% interval {low[0]:+.1f} to {high[0]:+.1f})"
+def _points(gain: Difference) -> str:
+    text = f"{gain.mean:+.1f} points over {_count(gain.datasets, 'dataset')}"
+    if np.isnan(gain.low):
+        return text
+    return f"{text} (95% interval {gain.low:+.1f} to {gain.high:+.1f})"
 
 
 def _collapse(scores: pd.DataFrame, collapse: pd.DataFrame) -> Iterator[str]:
@@ -127,21 +175,18 @@ def _collapse(scores: pd.DataFrame, collapse: pd.DataFrame) -> Iterator[str]:
     gain = matrices.accuracy_matrix(scores, methods).dropna().diff(axis=1)[FEW] * 100
     nc1 = collapse.groupby(["fm", "task"], observed=True)["nc1"].mean()
     both = pd.DataFrame({"gain": gain, "nc1": nc1}).dropna()
-    if len(both) < 5 or both["gain"].nunique() < 2:
+    sides = [
+        (both.loc[part, "gain"], where)
+        for part, where in (
+            (both["nc1"] <= COLLAPSED, f"at most {COLLAPSED:g}"),
+            (both["nc1"] > COLLAPSED, f"above {COLLAPSED:g}"),
+        )
+        if part.any()
+    ]
+    if len(both) < 2 or len(sides) < 2:
         return
-    rho, p = hypothesis_tests.spearman(both["nc1"].to_numpy(), both["gain"].to_numpy())
-    middle = np.median(both["nc1"])
-    low, high = (
-        both.loc[part, "gain"].mean() for part in (both["nc1"] <= middle, both["nc1"] > middle)
-    )
-    yield (
-        f"Neural collapse: k = {FEW} gains {low:+.1f} points over k = 1 where NC1 is at most {middle:.2f} and {high:+.1f} where it is "
-        f"more; {_relation(rho, p)} (Spearman's rho = {rho:.2f}, p = {p:.1g}, {len(both)} (FM, task))."
-    )
-
-
-def _relation(rho: float, p: float) -> str:
-    """What a rank correlation of NC1 and gain, and its p, say."""
-    if not p < CHANCE:
-        return "that gain and NC1 go together cannot be told from chance"
-    return "gain rises with NC1" if rho > 0 else "gain falls as NC1 rises"
+    said = [
+        f"{gains.mean():+.1f} points where NC1 is {where} ({len(gains)} (FM, task))"
+        for gains, where in sides
+    ]
+    yield f"Neural collapse: k = {FEW} changes the accuracy of k = 1 by {' and by '.join(said)}."

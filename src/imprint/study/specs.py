@@ -95,6 +95,7 @@ def evaluation(study: Study, group: Group, agg: str) -> dict[str, Any]:
     experiments = [study.config.experiments[name] for name in study.experiments_of(group)]
     spec = {
         **study.tasks[group.task].spec(),
+        "datasets": study.tasks[group.task].datasets,
         "fm": group.fm,
         "shots": group.shots,
         "cells": [

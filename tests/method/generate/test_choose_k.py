@@ -44,7 +44,7 @@ def test_classes_of_very_different_size():
 def test_a_proxy_file_of_auto_is_that_of_the_k_chosen():
     x, y = clusters(3)
     spec = {
-        "task": "t", "family": "t", "d": None, "draws": [None], "shots": "full", "gen": "kmeans", "seeds": {"l2": [1, 2]},
+        "task": "t", "family": "t", "d": None, "datasets": ["data"], "draws": [None], "shots": "full", "gen": "kmeans", "seeds": {"l2": [1, 2]},
     }  # fmt: skip
     auto, work = make_proxies(Pool(x, y, 4), {**spec, "k": "auto"})
     assert work.computed == 2

@@ -14,7 +14,7 @@ def scores(accuracy, proxies, seconds):
         for task, value in enumerate(values):
             rows.append(
                 {
-                    "fm": "net", "task": f"t{task}", "family": f"t{task}", "d": None, "draw": 0, "shots": "full",
+                    "fm": "net", "task": f"t{task}", "family": f"t{task}", "datasets": f"t{task}", "d": None, "draw": 0, "shots": "full",
                     "norm_pre": "l2", "gen": "kmeans", "k": k, "norm_post": "l2", "norm_inf": "l2", "agg": "max",
                     "distance": "inner_product", "weighting": None, "m": None, "seed": 1, "accuracy": value,
                     "proxies": proxies[k], "seconds": seconds[k],
@@ -37,7 +37,7 @@ def test_auto_is_compared_with_every_k_and_with_hindsight():
     np.testing.assert_allclose(table["auto - k (points)"].dropna(), [10, 0, -10 / 3], atol=1e-9)
     assert table.loc["20", ["better", "worse"]].tolist() == [2, 2]
     assert table.loc["1", ["better", "worse"]].tolist() == [2, 0]
-    assert table["low (points)"]["20"] < 0 < table["high (points)"]["20"]
+    assert table["95% low (points)"]["20"] < 0 < table["95% high (points)"]["20"]
 
 
 def test_without_auto_the_table_says_so():

@@ -27,7 +27,14 @@ def samples(seed, n=180, d=6, classes=8):
 
 
 TRAIN, TEST = samples(0), samples(1)
-TASK = {"task": "t", "family": "t", "d": None, "draws": [None], "shots": "full"}
+TASK = {
+    "task": "t",
+    "family": "t",
+    "d": None,
+    "datasets": ["data"],
+    "draws": [None],
+    "shots": "full",
+}
 METHODS = [
     Configuration("l2", "kmeans", parse_k(2), Scoring("whiten+l2", "l2", "max", "inner_product")),
     Configuration(

@@ -25,8 +25,14 @@ def samples(seed, n=120, d=6, classes=6):
 
 
 TRAIN, TEST = samples(0), samples(1)
-TASK = {"task": "t", "family": "t", "d": None, "draws": [None]}
-PAIRS = {"task": "p-d2", "family": "p", "d": 2, "draws": [[[0, 1], [2, 3]], [[5, 3], [4, 0]]]}
+TASK = {"task": "t", "family": "t", "d": None, "datasets": ["data"], "draws": [None]}
+PAIRS = {
+    "task": "p-d2",
+    "family": "p",
+    "d": 2,
+    "datasets": ["data"],
+    "draws": [[[0, 1], [2, 3]], [[5, 3], [4, 0]]],
+}
 
 
 def proxies(task, gen, k, seeds=(1, 2), shots="full", norm_pre=("none", "l2")):

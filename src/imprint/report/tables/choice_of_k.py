@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from imprint.analysis.hypothesis_tests import signed_rank
-from imprint.analysis.intervals import FEWEST, mean_intervals
+from imprint.analysis.differences import FEWEST, difference, separate_datasets, too_few
 from imprint.analysis.matrices import PAIR, fullest, is_value
 from imprint.analysis.selection import CONFIGURATION, L2_MAX
 from imprint.method.configuration import Auto
+from imprint.report.tables.difference_columns import DIFFERENCE_COLUMNS, difference_columns
 from imprint.report.tables.notes import with_note
 from imprint.report.tables.registry import Presets, table
 
@@ -25,11 +25,8 @@ COLUMNS = [
     "proxies per class",
     "time (s)",
     "auto - k (points)",
-    "better",
-    "worse",
+    *DIFFERENCE_COLUMNS,
     "p",
-    "low (points)",
-    "high (points)",
 ]
 
 
@@ -38,7 +35,7 @@ def choice_of_k(scores: pd.DataFrame, collapse: pd.DataFrame, presets: Presets) 
     """Accuracy, proxies per class and time of k-means with each k, with k = auto, and with the best k in hindsight.
 
     By max with l2 throughout, or else under whichever NORM and AGG comes first. A place is an (FM, task), in families
-    a draw; its accuracy is the median over seeds. Differences are auto minus the row's.
+    a draw; its accuracy is the median over seeds. Differences are auto minus the row's, tested over datasets.
     """
     import pandas as pd
 
@@ -49,6 +46,12 @@ def choice_of_k(scores: pd.DataFrame, collapse: pd.DataFrame, presets: Presets) 
         )
     accuracy = medians["accuracy"].dropna() * 100
     proxies, seconds = (medians[name].loc[accuracy.index] for name in ("proxies", "seconds"))
+    datasets = separate_datasets(scores)
+
+    def against(other: pd.Series) -> dict[str, Any]:
+        found = difference(accuracy[AUTO] - other, datasets)
+        return {"auto - k (points)": found.mean, **difference_columns(found), "p": found.p}
+
     fixed = sorted(accuracy.columns.drop(AUTO).astype(int))
     classes = proxies[min(fixed)] / min(fixed) if fixed else np.nan
     rows = []
@@ -59,16 +62,17 @@ def choice_of_k(scores: pd.DataFrame, collapse: pd.DataFrame, presets: Presets) 
                 "mean (%)": accuracy[k].mean(),
                 "proxies per class": (proxies[k] / classes).mean(),
                 "time (s)": seconds[k].mean(),
-                **({} if k == AUTO else _against(accuracy[AUTO] - accuracy[k])),
+                **({} if k == AUTO else against(accuracy[k])),
             }
         )
     if fixed:
         best = accuracy[fixed].max(axis=1)
-        rows.append({"k": HINDSIGHT, "mean (%)": best.mean(), **_against(accuracy[AUTO] - best)})
-    return with_note(
-        pd.DataFrame(rows, columns=COLUMNS),
-        f"{len(accuracy)} places; an interval is of 95%, by bootstrap over them, of fewer than {FEWEST} there is none.",
-    )
+        rows.append({"k": HINDSIGHT, "mean (%)": best.mean(), **against(best)})
+    count = len(set(map(datasets.__getitem__, accuracy.index.unique("task"))))
+    notes = [too_few(count)] if count < FEWEST else []
+    frame = pd.DataFrame(rows, columns=COLUMNS)
+    frame = frame.astype(dict.fromkeys(("datasets", "better", "worse"), "Int64"))
+    return with_note(frame, f"{len(accuracy)} places.", *notes)
 
 
 def _medians(scores: pd.DataFrame) -> dict[str, pd.DataFrame]:
@@ -83,16 +87,3 @@ def _medians(scores: pd.DataFrame) -> dict[str, pd.DataFrame]:
     k = rows["k"].astype(object).where(rows["k"].notna(), AUTO)
     groups = rows.assign(k=k).groupby([*PAIR, "draw", "k"], observed=True)
     return {name: groups[name].median().unstack("k") for name in ("accuracy", "proxies", "seconds")}
-
-
-def _against(difference: pd.Series) -> dict[str, Any]:
-    """Auto minus another choice: mean, how often it is better and worse, Wilcoxon's p, and an interval of the mean."""
-    low, high = mean_intervals(difference.to_numpy()[:, None])
-    return {
-        "auto - k (points)": difference.mean(),
-        "better": int((difference > 1e-9).sum()),
-        "worse": int((difference < -1e-9).sum()),
-        "p": signed_rank(difference.to_numpy(), np.zeros(len(difference))).p,
-        "low (points)": low[0],
-        "high (points)": high[0],
-    }

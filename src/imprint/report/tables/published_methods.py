@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from imprint.analysis.intervals import mean_intervals
 from imprint.analysis.matrices import preset_matrix
 from imprint.analysis.ranking import identical, rank_methods
 from imprint.analysis.selection import rule
@@ -30,8 +29,7 @@ def published_methods(
     matrix = preset_matrix(scores, presets)
     result = rank_methods(matrix)
     order = [*result.summary.index, *(name for name in matrix if name not in result.summary.index)]
-    low, high = mean_intervals(result.accuracies.to_numpy())
-    measured = result.summary.assign(low=low, high=high).reindex(order)
+    measured = result.summary.reindex(order)
     keys = ["norm_pre", "gen", "k", "norm_post", "norm_inf", "published"]
     settings = pd.DataFrame([methods[name] for name in order], columns=keys, index=order)
     frame = pd.DataFrame(
@@ -47,8 +45,6 @@ def published_methods(
             "mean rank": measured["mean_rank"],
             "mean (%)": 100 * measured["mean"],
             "std (%)": 100 * measured["std"],
-            "95% low (%)": 100 * measured["low"],
-            "95% high (%)": 100 * measured["high"],
             "FM x task": [result.rows if name in result.summary.index else 0 for name in order],
             "published mean (%)": settings["published"].astype(float),
         }

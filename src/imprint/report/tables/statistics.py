@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from imprint.analysis.intervals import mean_intervals
+from imprint.analysis.differences import FEWEST, differences, separate_datasets, too_few
 from imprint.analysis.matrices import preset_matrix
 from imprint.analysis.ranking import compare_methods
+from imprint.report.tables.difference_columns import DIFFERENCE_COLUMNS, difference_columns
 from imprint.report.tables.notes import with_note
 from imprint.report.tables.registry import Presets, table
 
@@ -14,53 +15,57 @@ if TYPE_CHECKING:
     import pandas as pd
 
 COLUMNS = [
-    "test",
     "method",
     "other",
-    "statistic",
-    "p",
-    "p_holm",
-    "effect size",
     "mean difference (points)",
-    "95% low (points)",
-    "95% high (points)",
+    *DIFFERENCE_COLUMNS,
+    "p_holm",
+    "paper: test",
+    "paper: statistic",
+    "paper: effect size",
+    "paper: p",
+    "paper: p_holm",
+    "FM x task",
 ]
 
 
 @table("statistics", title="Named methods: tests", category="Methods")
 def statistics(scores: pd.DataFrame, collapse: pd.DataFrame, presets: Presets) -> pd.DataFrame:
-    """Friedman's test, then each pair of named methods by Wilcoxon's signed-rank test with Holm's correction.
+    """Each pair of named methods over datasets, and beside it by the paper's procedure, which counts each (FM, task).
 
-    The first row is Friedman's; its `note` says what was left out and what could not be tested.
+    The paper's procedure is Friedman's test, in the first row, and Wilcoxon's signed-rank test of each pair with Holm's
+    correction. The `note` of the first row says what was left out and what could not be tested.
     """
     import pandas as pd
 
     result = compare_methods(preset_matrix(scores, presets))
-    first = result.accuracies[[pair.first for pair in result.pairwise]]
-    second = result.accuracies[[pair.second for pair in result.pairwise]]
-    low, high = mean_intervals(first.to_numpy() - second.to_numpy())
+    datasets = separate_datasets(scores)
     friedman = result.friedman
     overall = {
-        "test": "Friedman",
         "method": f"all {len(result.summary)}",
-        "statistic": friedman.statistic if friedman else None,
-        "p": friedman.p if friedman else None,
-        "effect size": friedman.w if friedman else None,
+        "paper: test": "Friedman",
+        "paper: statistic": friedman.statistic if friedman else None,
+        "paper: p": friedman.p if friedman else None,
+        "paper: effect size": friedman.w if friedman else None,
     }
+    over_datasets = differences(100 * result.accuracies, datasets)
     pairs = [
         {
-            "test": "Wilcoxon",
             "method": pair.first,
             "other": pair.second,
-            "statistic": pair.statistic,
-            "p": pair.p,
+            "mean difference (points)": pair.difference.mean,
+            **difference_columns(pair.difference),
             "p_holm": pair.p_holm,
-            "effect size": pair.effect,
-            "mean difference (points)": 100 * pair.mean_difference,
-            "95% low (points)": 100 * low[i],
-            "95% high (points)": 100 * high[i],
+            "paper: test": "Wilcoxon",
+            "paper: statistic": as_published.statistic,
+            "paper: effect size": as_published.effect,
+            "paper: p": as_published.p,
+            "paper: p_holm": as_published.p_holm,
         }
-        for i, pair in enumerate(result.pairwise)
+        for pair, as_published in zip(over_datasets, result.pairwise, strict=True)
     ]
-    frame = pd.DataFrame([overall, *pairs], columns=COLUMNS)
-    return with_note(frame.assign(**{"FM x task": result.rows}), *result.notes)
+    frame = pd.DataFrame([overall, *pairs], columns=COLUMNS).assign(**{"FM x task": result.rows})
+    frame = frame.astype(dict.fromkeys(("datasets", "better", "worse"), "Int64"))
+    count = over_datasets[0].difference.datasets if over_datasets else 0
+    notes = [too_few(count)] if 0 < count < FEWEST else []
+    return with_note(frame, *notes, *result.notes)

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 DECIMALS = {
     "mean rank": 2,
-    "statistic": 2,
-    "effect size": 2,
+    "paper: statistic": 2,
+    "paper: effect size": 2,
     "nc1": 3,
     "nc1_released": 3,
     "vci": 3,
@@ -67,7 +67,7 @@ def _text(value: Any, column: str) -> str:
         return ""
     if not isinstance(value, float):
         return str(value)
-    if column in ("p", "p_holm"):
+    if column.endswith(("p", "p_holm")):
         return f"{value:.2g}"
     if column.endswith("(s)"):
         return np.format_float_positional(value, precision=3, fractional=False, trim="-")

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from imprint.analysis.differences import JOINT
 from imprint.analysis.frames import compact
 from imprint.data.pools import Pool, select, training_rows
 from imprint.errors import UserError
@@ -272,6 +273,7 @@ def _rows(request: _Request, draw: int, per_class: bool) -> list[dict[str, Any]]
 def _frame(rows: list[dict[str, Any]], spec: Mapping[str, Any]) -> pd.DataFrame:
     """The columns of scores.parquet in their order, with compact types."""
     of_task = {name: spec[name] for name in ("fm", "task", "family", "d")}
+    of_task["datasets"] = JOINT.join(spec["datasets"])
     frame = pd.DataFrame(rows)
     columns = {**of_task, "draw": frame.pop("draw"), "shots": spec["shots"], **frame}
     return compact(pd.DataFrame(columns, index=frame.index))
