@@ -75,6 +75,15 @@ def selection_of(experiment):
     return canonical(specs.selection(study, experiment))
 
 
+def settings_of(names):
+    """What an experiment sets for a table or figure that takes these settings."""
+
+    def settings(wildcards):
+        return canonical(specs.settings(study, wildcards.experiment, names))
+
+    return settings
+
+
 @cache
 def missing_proxies():
     """How many proxy files of the study are not there yet when the jobs are planned."""

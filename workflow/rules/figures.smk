@@ -51,6 +51,7 @@ for name in FIGURES.names(shows_one_task=False):
             figure=name,
             width=study.config.figure_width,
             selection=lambda w: selection_of(w.experiment),
+            settings=settings_of(FIGURES[name].settings),
             code=code_of("figure", FIGURES[name].module),
         script:
             "../scripts/figure.py"

@@ -107,6 +107,7 @@ for name, entry in TABLES.items():
         params:
             table=name,
             selection=lambda w: selection_of(w.experiment),
+            settings=settings_of(entry.settings),
             code=code_of("table", entry.module),
         script:
             "../scripts/table.py"

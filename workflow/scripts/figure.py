@@ -23,6 +23,11 @@ with job(snakemake) as report:
         for path in (snakemake.input.scores, snakemake.input.collapse)
     )
     figure = FIGURES[name].draw(
-        scores, collapse, published(), width=snakemake.params.width, missing=missing
+        scores,
+        collapse,
+        published(),
+        width=snakemake.params.width,
+        missing=missing,
+        **json.loads(snakemake.params.settings),
     )
     save(figure, Path(snakemake.output.png).with_suffix(""))

@@ -16,5 +16,6 @@ with job(snakemake):
         rows_of(read_parquet(path), selection)
         for path in (snakemake.input.scores, snakemake.input.collapse)
     )
-    table = TABLES[snakemake.params.table].make(scores, collapse, published())
+    settings = json.loads(snakemake.params.settings)
+    table = TABLES[snakemake.params.table].make(scores, collapse, published(), **settings)
     save(table, Path(snakemake.output.csv).with_suffix(""))

@@ -1,25 +1,35 @@
-"""Each GEN, NORM or AGG with the best of the other components, as tables and figures of one component show it.
+"""GENs, NORMs and AGGs ranked: the entries of one component of a method, each beside choices of the other components.
 
-The best is picked for each (FM, task) by median accuracy: on test data, which says what a component can reach, or, with
-`select_on: validation`, on a part of the training samples, which says what one reaches who must choose without test data.
+An entry is run with many companions, such as a GEN with several k, NORM and AGG. What stands for it depends on `rank_by` of the
+experiment:
+
+configuration
+    One configuration for all (FM, task), as in the paper: every configuration is ranked within each (FM, task), and of each
+    entry the one with the best mean rank is kept.
+best_companions
+    On each (FM, task) the configuration that is best there, so that companions may change from one to the next.
+
+Either is chosen on the test data that also score it, or, with `select_on: validation`, on a part of the training samples.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from imprint.analysis.gens import has_choice_of_k
+from imprint.analysis.gens import k_label
 from imprint.analysis.matrices import by_configuration, chosen_on
+from imprint.analysis.ranking import are_enough, ranks
 from imprint.analysis.selection import BEST_PRODUCT, natural, rule
 from imprint.method.configuration import INNER_PRODUCT, MAX, MNN
 
 if TYPE_CHECKING:
     import pandas as pd
 
+BY_CONFIGURATION, BY_COMPANIONS = RANK_BY = ("configuration", "best_companions")
 COLUMNS = {
     "GEN": ["gen"],
     "NORM": ["norm_pre", "norm_post", "norm_inf"],
@@ -33,8 +43,28 @@ COMPANIONS = {
 
 
 @dataclass(frozen=True, eq=False)
+class Kept:
+    """Each entry of a component by the configuration that is kept for it.
+
+    accuracies: a row per (fm, task) that is ranked over, a column per entry, best mean rank first: the median accuracy (0..1)
+    of its configuration on test data.
+    entries: a row per entry in that order: the columns of the component; `mean_rank` of its configuration among all, on test
+    data; `configurations`, how many were ranked for it; and the companions that are kept.
+    configurations: a row per entry: all fields of its configuration.
+    ranked: how many configurations were ranked.
+    notes: what was left out, in sentences.
+    """
+
+    accuracies: pd.DataFrame
+    entries: pd.DataFrame
+    configurations: pd.DataFrame
+    ranked: int
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, eq=False)
 class Best:
-    """Each entry of a component with the best of the others.
+    """Each entry of a component with the best of the others on each (FM, task).
 
     accuracies: a row per (fm, task), a column per entry: the median accuracy (0..1) of the best, NaN where there is none.
     entries: a row per entry: the columns of the component, and `combinations`, how many of the others it was run with.
@@ -45,39 +75,105 @@ class Best:
     _criterion: pd.DataFrame
     _names: pd.DataFrame
 
-    def companions(self, entry: str, companion: str, rows: pd.Index) -> list[tuple[str, int]]:
-        """The values of a companion that were among the best with this entry, and on how many of the rows.
+    def companions(self, entry: str, companion: str, rows: pd.Index) -> list[tuple[str, float]]:
+        """The values of a companion that were best with this entry, and on how many of the rows.
 
-        Most frequent first. On a tie for the best each value that reaches it counts.
+        Most frequent first. A row on which several values tie for the best counts for each in equal shares.
         """
         methods = self._names.index[self._names["entry"] == entry]
         medians = self._criterion.loc[rows, methods].to_numpy()
-        reached = medians == np.fmax.reduce(medians, axis=1, initial=-np.inf)[:, None]
+        best = np.fmax.reduce(medians, axis=1, initial=-np.inf)[:, None]
         values = self._names.loc[methods, companion].to_numpy()
+        distinct = sorted(filter(None, set(values)), key=natural)
+        reached = [(medians[:, values == value] == best).any(axis=1) for value in distinct]
+        shares = np.array(reached) / np.maximum(np.sum(reached, axis=0), 1)
         counts = [
-            (value, int(reached[:, values == value].any(axis=1).sum()))
-            for value in sorted(set(values), key=natural)
-            if value
+            (value, float(share.sum())) for value, share in zip(distinct, shares, strict=True)
         ]
         return sorted([pair for pair in counts if pair[1]], key=lambda pair: -pair[1])
 
 
+def kept_configurations(scores: pd.DataFrame, component: str) -> Kept:
+    """Each GEN, NORM or AGG (the component) by its configuration with the best mean rank, k belonging to GEN.
+
+    Notes
+    -----
+    Ranks are comparable only over the same (FM, task) and configurations. Of each entry the configuration with most
+    (FM, task) says where the entry was run. An entry that was run on less than half as many as another is left out; the
+    (FM, task) that all others have are ranked over, and on these the configurations that lack none of them.
+
+    Of configurations with the same mean rank the one with the higher mean is kept, then the first of the scores.
+    """
+    import pandas as pd
+
+    configurations, medians = by_configuration(scores)
+    criterion = medians
+    if chosen_on(scores) != "accuracy":
+        _, criterion = by_configuration(scores, chosen_on(scores))
+    names = _names_of(configurations, component)
+    known = (medians.notna() & criterion.notna()).to_numpy().T  # a row per configuration
+    counts = pd.Series(known.sum(axis=1), names.index)
+    most = counts.groupby(names["entry"], sort=False).max()
+    enough = are_enough(most)
+    considered: np.ndarray = names["entry"].map(enough).astype(bool).to_numpy()
+    fullest = counts[considered].groupby(names["entry"][considered], sort=False).idxmax()
+    pairs = np.logical_and.reduce(known[fullest], axis=0, initial=len(fullest) > 0)
+    ranked: np.ndarray = considered & known[:, pairs].all(axis=1)
+
+    chosen = criterion.loc[pairs].loc[:, ranked].round(12)
+    scored = medians.loc[pairs].loc[:, ranked].round(12)
+    order = pd.DataFrame({"rank": ranks(chosen).mean(), "mean": -chosen.mean()})
+    order = order.assign(entry=names["entry"]).sort_values(["rank", "mean"], kind="stable")
+    kept = order[~order["entry"].duplicated()]
+    mean_rank, accuracy = ranks(scored).mean()[kept.index], scored.mean()[kept.index]
+    best_first = np.lexsort((-accuracy.to_numpy(), mean_rank.to_numpy()))
+    methods = kept.index[best_first]
+    labels = pd.Index(names.loc[methods, "entry"])
+
+    entries = _fields(names, configurations, component).loc[methods]
+    entries = entries.join(names.loc[methods, COMPANIONS[component]]).set_index(labels)
+    entries["mean_rank"] = mean_rank[methods].to_numpy()
+    entries["configurations"] = order["entry"].value_counts()[labels].to_numpy()
+    return Kept(
+        accuracies=scored[methods].set_axis(labels, axis="columns"),
+        entries=entries,
+        configurations=configurations.loc[methods].set_index(labels),
+        ranked=int(ranked.sum()),
+        notes=tuple(_left_out(component, most, enough, pairs, considered, ranked)),
+    )
+
+
+def _left_out(
+    component: str,
+    most: pd.Series,
+    enough: pd.Series,
+    pairs: np.ndarray,
+    considered: np.ndarray,
+    ranked: np.ndarray,
+) -> Iterator[str]:
+    if not enough.all():
+        few = ", ".join(f"{entry} ({most[entry]})" for entry in most.index[~enough])
+        yield f"Left out, run on less than half of the (FM, task): {few}."
+    if missing := int((~pairs).sum()):
+        yield f"{missing} (FM, task) left out, where some {component} was not run."
+    if lacking := int((considered & ~ranked).sum()):
+        yield (
+            f"{lacking} of {int(considered.sum())} configurations left out, which lack some of the "
+            "(FM, task)."
+        )
+
+
 def best_of_others(scores: pd.DataFrame, component: str) -> Best:
-    """Each GEN, NORM or AGG (the component) with the best of the others, k belonging to GEN.
+    """Each GEN, NORM or AGG (the component) with the best of the others on each (FM, task), k belonging to GEN.
 
     The nearest proxy is one entry, whether run as `max` with a distance or as `mnn` with m = 1.
     """
     import pandas as pd
 
     configurations, medians = by_configuration(scores)
-    records = cast("list[dict[str, Any]]", configurations.to_dict("records"))
-    named = [_names(configuration) for configuration in records]
-    names = pd.DataFrame(named, columns=["k", "GEN", "GEN and k", "NORM", "AGG", *COLUMNS["AGG"]])
-    names["entry"] = names[component]
-    columns = COLUMNS[component]
-    frame = names if component == "AGG" else configurations
-    entries = frame[columns].set_index(pd.Index(names["entry"]))
-    entries = entries[~entries.index.duplicated()].astype({"m": "Int64"} if "m" in columns else {})
+    names = _names_of(configurations, component)
+    entries = _fields(names, configurations, component).set_index(pd.Index(names["entry"]))
+    entries = entries[~entries.index.duplicated()]
     _, criterion = by_configuration(scores, chosen_on(scores))
     best = {
         entry: _of_best(medians[methods].to_numpy(), criterion[methods].to_numpy())
@@ -98,14 +194,30 @@ def _of_best(accuracies: np.ndarray, criterion: np.ndarray) -> np.ndarray:
 
 
 def gen_and_k(configuration: Mapping[str, Any]) -> str:
-    """GEN with its k where there is a choice of it: "mean", "kmeans k=20"."""
-    gen, k = configuration["gen"], configuration["k"]
-    return f"{gen} k={k}" if has_choice_of_k(gen, [k]) else gen
+    """GEN with its k where there is a choice of it: "mean", "kmeans k=20", "kmeans k=auto"."""
+    k = k_label(configuration["gen"], configuration["k"])
+    return f"{configuration['gen']} k={k}" if k else str(configuration["gen"])
+
+
+def _names_of(configurations: pd.DataFrame, component: str) -> pd.DataFrame:
+    """A row per configuration: what tables call its choices, and the entry of the component that it belongs to."""
+    import pandas as pd
+
+    records = cast("list[dict[str, Any]]", configurations.to_dict("records"))
+    columns = ["k", "GEN", "GEN and k", "NORM", "AGG", *COLUMNS["AGG"]]
+    names = pd.DataFrame([_names(configuration) for configuration in records], columns=columns)
+    return names.assign(entry=names[component])
+
+
+def _fields(names: pd.DataFrame, configurations: pd.DataFrame, component: str) -> pd.DataFrame:
+    """The columns of a component for each configuration; AGG under the one name of each rule."""
+    columns = COLUMNS[component]
+    frame = names if component == "AGG" else configurations
+    return frame[columns].astype({"m": "Int64"} if "m" in columns else {})
 
 
 def _names(configuration: Mapping[str, Any]) -> dict[str, Any]:
     """What tables call the fields of a configuration, and AGG under the one name of each rule."""
-    gen, k = configuration["gen"], configuration["k"]
     agg = rule(configuration)
     fields: tuple[Any, ...] = tuple(configuration[name] for name in COLUMNS["AGG"])
     if agg in (BEST_PRODUCT, f"1-nn {INNER_PRODUCT}"):
@@ -113,8 +225,8 @@ def _names(configuration: Mapping[str, Any]) -> dict[str, Any]:
     elif agg.startswith("1-nn "):
         fields = (MNN, configuration["distance"], None, 1)
     return {
-        "k": str(k) if has_choice_of_k(gen, [k]) else "",
-        "GEN": gen,
+        "k": k_label(configuration["gen"], configuration["k"]),
+        "GEN": configuration["gen"],
         "GEN and k": gen_and_k(configuration),
         "NORM": "/".join(configuration[name] for name in COLUMNS["NORM"]),
         "AGG": agg,

@@ -55,6 +55,15 @@ def k_in_words(gen: str, k: Any) -> str:
     return f"k = {Auto.label if pd.isna(k) else k}"
 
 
+def k_label(gen: str, k: Any) -> str:
+    """The k of a configuration as tables write it: a number, "auto", or nothing where GEN leaves no choice."""
+    import pandas as pd
+
+    if not has_choice_of_k(gen, [k]):
+        return ""
+    return Auto.label if pd.isna(k) else str(k)
+
+
 def shown_gen(gens: pd.Series) -> str:
     """The GEN that a figure of one GEN shows: k-means if it was run, else the one with most rows."""
     if gens.empty or (gens == KMEANS).any():

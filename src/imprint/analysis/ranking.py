@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 ALPHA = 0.05
+ENOUGH = 0.5  # share of the most (FM, task) of any method that a method needs to be compared
 
 
 @dataclass(frozen=True)
@@ -61,11 +62,13 @@ class ComparedMethods(RankedMethods):
 
     friedman: None where it could not be made; `notes` says why.
     cliques: groups of methods, in rank order, that do not differ at p < 0.05.
+    limits: those of the notes that say what could not be tested.
     """
 
     friedman: Friedman | None
     pairwise: tuple[Pairwise, ...]
     cliques: tuple[tuple[str, ...], ...]
+    limits: tuple[str, ...] = ()
 
 
 def ranks(matrix: pd.DataFrame) -> pd.DataFrame:
@@ -87,14 +90,21 @@ def cliques(order: Sequence[str], different: set[frozenset[str]]) -> tuple[tuple
     return tuple(tuple(order[start:end]) for start, end in runs)
 
 
+def are_enough(counts: pd.Series) -> pd.Series:
+    """Which methods were run on enough (FM, task) to be compared: half as many as that with most, and at least one."""
+    return counts >= max(1, ENOUGH * counts.max()) if len(counts) else counts.astype(bool)
+
+
 def rank_methods(matrix: pd.DataFrame) -> RankedMethods:
     """Rank the methods (columns) of an accuracy matrix over its rows, the (FM, task) pairs.
 
-    Methods without any result are dropped, then rows that some method lacks; both are reported in `notes`.
+    Methods that were run on less than half as many pairs as another are dropped, then rows that some method lacks; both are
+    reported in `notes`.
     """
     import pandas as pd
 
-    present = matrix.dropna(axis="columns", how="all").dropna(how="all")
+    enough = are_enough(matrix.notna().sum())
+    present = matrix[list(matrix.columns[enough])].dropna(how="all")
     complete = present.dropna().round(12)
     summary = pd.DataFrame(
         {"mean_rank": ranks(complete).mean(), "mean": complete.mean(), "std": complete.std()}
@@ -115,6 +125,7 @@ def compare_methods(matrix: pd.DataFrame, alpha: float = ALPHA) -> ComparedMetho
     ranked = rank_methods(matrix)
     complete = ranked.accuracies
     test = friedman(complete)
+    limits = tuple(_limits(complete, test, alpha))
     pairwise = _pairwise(complete)
     different = {frozenset((pair.first, pair.second)) for pair in pairwise if pair.p_holm < alpha}
     if test is not None and test.p >= alpha:
@@ -123,11 +134,27 @@ def compare_methods(matrix: pd.DataFrame, alpha: float = ALPHA) -> ComparedMetho
         accuracies=complete,
         summary=ranked.summary,
         left_out=ranked.left_out,
-        notes=(*ranked.notes, *identical(complete), *_limits(complete, test, alpha)),
+        notes=(*ranked.notes, *identical(complete), *limits),
         friedman=test,
         pairwise=pairwise,
         cliques=cliques(list(complete.columns), different),
+        limits=limits,
     )
+
+
+def pairs_needed(methods: int, alpha: float = ALPHA) -> int:
+    """How many (FM, task) it takes before any two of so many methods can differ at p < alpha.
+
+    The smallest two-sided p of the signed-rank test over n pairs is 2 / 2^n, and Holm's correction multiplies it by the
+    number of tests.
+
+    Examples
+    --------
+    >>> pairs_needed(2), pairs_needed(5)
+    (6, 9)
+    """
+    tests = methods * (methods - 1) // 2
+    return floor(log2(2 * tests / alpha)) + 1 if tests else 0
 
 
 def _pairwise(matrix: pd.DataFrame) -> tuple[Pairwise, ...]:
@@ -146,8 +173,11 @@ def _pairwise(matrix: pd.DataFrame) -> tuple[Pairwise, ...]:
 
 
 def _gaps(matrix: pd.DataFrame, present: pd.DataFrame, complete: pd.DataFrame) -> Iterator[str]:
-    if absent := [name for name in matrix.columns if name not in present.columns]:
+    counts = matrix.notna().sum().drop(present.columns)
+    if absent := [str(name) for name in counts.index[counts == 0]]:
         yield f"Without any result and left out: {', '.join(absent)}."
+    if few := [f"{name} ({count})" for name, count in counts[counts > 0].items()]:
+        yield f"Left out, run on less than half of the (FM, task): {', '.join(few)}."
     if left_out := len(present) - len(complete):
         missing = present.isna().sum()
         lacking = [f"{name} ({count})" for name, count in missing[missing > 0].items()]
@@ -180,8 +210,6 @@ def _limits(complete: pd.DataFrame, test: Friedman | None, alpha: float) -> Iter
         return
     if test is None:
         yield f"Friedman's test needs 3 methods, here are {methods}."
-    # the smallest two-sided p of n pairs is 2 / 2^n, and Holm multiplies it by the number of tests
-    tests = methods * (methods - 1) // 2
-    if 2 * tests / 2**rows >= alpha:
-        needed = floor(log2(2 * tests / alpha)) + 1
+    needed = pairs_needed(methods, alpha)
+    if rows < needed:
         yield f"{rows} (FM, task) are too few for any pair to differ at p < {alpha:g}: it takes {needed}."

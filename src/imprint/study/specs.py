@@ -15,6 +15,7 @@ from imprint.method.score_names import ON_VALIDATION
 from imprint.method.weightings import find_weighting
 from imprint.study.grid import Group, Study
 from imprint.study.methods import sort_key
+from imprint.study.papers_pairs import has_papers_pairs
 
 
 def subset(study: Study, dataset: str) -> dict[str, Any]:
@@ -189,6 +190,18 @@ def grid_of(study: Study, name: str, groups: Iterable[Group]) -> dict[str, Any]:
         "seeds": sorted(study.experiment_seeds(name)),
         **_selecting(study, name),
     }
+
+
+def settings(study: Study, name: str, names: Iterable[str]) -> dict[str, Any]:
+    """Settings of an experiment that some tables and figures take, those of these names.
+
+    rank_by: see `Experiment`. of_paper: whether published accuracies can stand beside those of the experiment.
+    """
+    every = {
+        "rank_by": study.config.experiments[name].rank_by,
+        "of_paper": has_papers_pairs(study, name),
+    }
+    return {key: every[key] for key in names}
 
 
 def _selecting(study: Study, name: str) -> dict[str, str]:

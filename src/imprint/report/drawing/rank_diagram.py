@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from imprint.analysis.ranking import ALPHA, ComparedMethods
-from imprint.report.drawing.sheet import layout, sheet
-from imprint.report.drawing.style import INK, figure_width, small_size
+from imprint.analysis.ranking import ALPHA, ComparedMethods, pairs_needed
+from imprint.report.drawing.sheet import sheet
+from imprint.report.drawing.style import GREY, INK, figure_width, small_size
 from imprint.report.drawing.text import text_width
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-LANE = 0.09  # inches from one bar to the next
+LANE = 0.09  # inches from the last dot to the bar, and from one bar to the next
 
 
 def rank_diagram(title: str, result: ComparedMethods, *subtitle: str) -> Figure:
-    """A row per method, the best mean rank on top; a bar beside the rows joins methods that do not differ.
+    """A row per method, the best mean rank on top; a bar beside the dots joins methods that do not differ.
+
+    Where so few (FM, task) were compared that no test can find a difference, there are ranks alone.
 
     Parameters
     ----------
@@ -40,52 +43,62 @@ def rank_diagram(title: str, result: ComparedMethods, *subtitle: str) -> Figure:
     methods = result.summary["mean_rank"]
     order = list(methods.index)
     names = [f"{name} ({rank:.2f})" for name, rank in methods.items()]
-    lanes = bar_lanes(order, result.cliques)
-    side = LANE * (max(lanes, default=0) + 1)
     left = max(text_width(name, small_size()) for name in names)
     pitch = 1.5 * small_size() / 72
-    lines = (*subtitle, _meaning_of_bars(result), _verdict(result))
+    lines = filter(None, (*subtitle, *_words(result)))
     figure = sheet(title, "\n".join(lines), 0.4 + pitch * len(methods))
-    layout(figure).set(wspace=0)
-    axes, bars = figure.subplots(
-        1, 2, sharey=True, width_ratios=[figure_width() - left - side - 0.3, side]
-    )
+    axes = figure.subplots()
     rows = np.arange(len(methods))
+    low, high = _limits(methods)
+    spans = _spans(order, result)
+    inches = figure_width() - left - 0.3
+    step = LANE * (high - low) / max(inches - LANE * (len(spans) + 1), LANE)
+    bars = bar_positions(spans, methods.to_numpy(), step)
+    for x, (first, last) in zip(bars, spans, strict=True):
+        members = rows[first : last + 1]
+        axes.hlines(members, methods.iloc[members], x, color=GREY, linewidth=0.5, zorder=1.5)
+        axes.plot(
+            [x, x], [first - 0.25, last + 0.25], color=INK, linewidth=2.4, solid_capstyle="butt"
+        )
     axes.plot(methods, rows, "o", color=INK, markersize=4, clip_on=False)
     axes.set_yticks(rows, names)
     axes.tick_params(axis="y", length=0)
+    axes.grid(axis="y", visible=False)
     axes.set_ylim(len(methods) - 0.5, -0.5)
-    axes.set_xlim(*_limits(methods))
+    axes.set_xlim(low, max(high, *(x + step / 2 for x in bars)) if bars else high)
     axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
     axes.set_xlabel("Mean rank (1 = best)")
-    for clique, lane in zip(result.cliques, lanes, strict=True):
-        ends = [order.index(clique[0]) - 0.25, order.index(clique[-1]) + 0.25]
-        bars.plot([lane, lane], ends, color=INK, linewidth=3, solid_capstyle="butt")
-    bars.set_xlim(-0.5, side / LANE - 0.5)
-    bars.grid(axis="x", visible=False)
-    bars.tick_params(length=0, labelbottom=False, labelleft=False)
-    bars.spines[:].set_visible(False)
     return figure
 
 
-def bar_lanes(order: list[str], cliques: tuple[tuple[str, ...], ...]) -> list[int]:
-    """A lane for each bar, so that bars which overlap stand beside each other.
+def _spans(order: list[str], result: ComparedMethods) -> list[tuple[int, int]]:
+    """First and last row of each bar; none where no test could find a difference."""
+    if not _can_differ(result):
+        return []
+    return [(order.index(clique[0]), order.index(clique[-1])) for clique in result.cliques]
+
+
+def bar_positions(
+    spans: Sequence[tuple[int, int]], mean_ranks: np.ndarray, step: float
+) -> list[float]:
+    """Where each bar stands: right of the dots that it joins, and of the bars before that it would touch.
 
     Parameters
     ----------
-    order : list of str
-        The methods from the best to the worst.
-    cliques : tuple of tuples of str
-        The methods that each bar joins, in that order.
+    spans : sequence of (int, int)
+        First and last row of each bar, in the order of the rows.
+    mean_ranks : ndarray of shape (n,)
+        Mean rank of each row, in ascending order.
+    step : float
+        Room that a bar takes.
     """
-    lanes: list[int] = []
-    ends: list[int] = []  # the last row of each lane
-    for clique in cliques:
-        start, end = order.index(clique[0]), order.index(clique[-1])
-        lane = next((i for i, last in enumerate(ends) if last < start), len(ends))
-        ends[lane : lane + 1] = [end]
-        lanes.append(lane)
-    return lanes
+    positions: list[float] = []
+    for first, last in spans:
+        beside = [
+            x for x, (_, end) in zip(positions, spans, strict=False) if end >= first
+        ]  # those before that share a row
+        positions.append(max([mean_ranks[last] + step, *(x + step for x in beside)]))
+    return positions
 
 
 def _limits(ranks: pd.Series) -> tuple[float, float]:
@@ -93,6 +106,22 @@ def _limits(ranks: pd.Series) -> tuple[float, float]:
     low, high = np.floor(ranks.min()), np.ceil(ranks.max())
     high = max(high, low + 1)
     return low - 0.03 * (high - low), high
+
+
+def _can_differ(result: ComparedMethods) -> bool:
+    """Whether there are enough (FM, task) for a test to tell any two of the methods apart."""
+    return result.rows >= pairs_needed(len(result.summary))
+
+
+def _words(result: ComparedMethods) -> Iterator[str]:
+    """Lines on the tests and what was left out."""
+    if not _can_differ(result):
+        others = [note for note in result.notes if note not in result.limits]
+        yield f"Ranks only: {' '.join(result.limits)}"
+        yield " ".join(others)
+    else:
+        yield _meaning_of_bars(result)
+        yield " ".join([_verdict(result), *result.notes])
 
 
 def _meaning_of_bars(result: ComparedMethods) -> str:
@@ -105,8 +134,8 @@ def _meaning_of_bars(result: ComparedMethods) -> str:
 def _verdict(result: ComparedMethods) -> str:
     text = f"{result.rows} (FM, task)."
     test = result.friedman
-    if test is not None:
-        chi2 = "\N{GREEK SMALL LETTER CHI}\N{SUPERSCRIPT TWO}"
-        numbers = f"{chi2} = {test.statistic:.2f}, p = {test.p:.2g}, Kendall's W = {test.w:.2f}"
-        text = f"Friedman: {numbers}; {text}"
-    return " ".join([text, *result.notes])
+    if test is None:
+        return text
+    chi2 = "\N{GREEK SMALL LETTER CHI}\N{SUPERSCRIPT TWO}"
+    numbers = f"{chi2} = {test.statistic:.2f}, p = {test.p:.2g}, Kendall's W = {test.w:.2f}"
+    return f"Friedman: {numbers}; {text}"

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from imprint.analysis.components import best_of_others
+from imprint.analysis.components import BY_CONFIGURATION, best_of_others, kept_configurations
 from imprint.analysis.matrices import preset_matrix
 from imprint.analysis.ranking import ComparedMethods, compare_methods
 from imprint.report.figures.registry import NothingToShow, Presets
@@ -22,8 +23,17 @@ def compared_presets(scores: pd.DataFrame, presets: Presets) -> ComparedMethods:
     return _compared(preset_matrix(scores, presets), "named methods", "`presets`")
 
 
-def compared_components(scores: pd.DataFrame, component: str) -> ComparedMethods:
-    """All GENs, NORMs or AGGs, each with the best of the other components; `NothingToShow` if there are fewer than two."""
+def compared_components(
+    scores: pd.DataFrame, component: str, rank_by: str = BY_CONFIGURATION
+) -> ComparedMethods:
+    """All GENs, NORMs or AGGs; `NothingToShow` if there are fewer than two.
+
+    rank_by: what stands for each, see `imprint.analysis.components`.
+    """
+    if rank_by == BY_CONFIGURATION:
+        kept = kept_configurations(scores, component)
+        result = _compared(kept.accuracies, f"{component}s", KEYS[component])
+        return replace(result, notes=(*kept.notes, *result.notes))
     matrix = best_of_others(scores, component).accuracies
     return _compared(matrix, f"{component}s", KEYS[component])
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from imprint.analysis.components import BY_COMPANIONS, BY_CONFIGURATION
 from imprint.analysis.matrices import chosen_on
 from imprint.method.score_names import VALIDATION
 from imprint.report.drawing.rank_diagram import rank_diagram
@@ -14,27 +15,37 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-# what the subtitle says of each component
+# what the subtitle says of each way to rank
 SUBTITLES = {
-    "AGG": "Each (FM, task) with the best of its GEN, k and NORM run, on {data}.",
-    "GEN": "Each (FM, task) with the best of its k, NORM and AGG run, on {data}.",
-    "NORM": "Names: NORMpre/NORMpost/NORMinf.\n"
-    "Each (FM, task) with the best of its GEN, k and AGG run, on {data}.",
+    BY_CONFIGURATION: "{component}s by their best-ranked configuration, chosen on {data}.",
+    BY_COMPANIONS: "On each (FM, task) with the best of its {companions} run, on {data}.",
 }
+COMPANIONS = {"AGG": "GEN, k and NORM", "GEN": "k, NORM and AGG", "NORM": "GEN, k and AGG"}
+NAMES = {"NORM": "Names: NORMpre/NORMpost/NORMinf.\n"}
 
 
-def _register(component: str, subtitle: str) -> None:
+def _register(component: str) -> None:
     title = f"{component}: critical differences"
 
-    @figure(f"critical_difference_{component.lower()}", title=title, category="Components")
+    @figure(
+        f"critical_difference_{component.lower()}",
+        title=title,
+        category="Components",
+        settings=("rank_by",),
+    )
     def critical_difference(
-        scores: pd.DataFrame, collapse: pd.DataFrame, presets: Presets
+        scores: pd.DataFrame,
+        collapse: pd.DataFrame,
+        presets: Presets,
+        rank_by: str = BY_CONFIGURATION,
     ) -> Figure:
-        """Mean ranks, each entry with the best of the other components; a bar joins those that do not differ."""
-        result = compared_components(scores, component)
+        """Mean ranks, each entry with what `rank_by` chooses of the other components; a bar joins those that do not differ."""
+        result = compared_components(scores, component, rank_by)
         data = "validation samples" if chosen_on(scores) == VALIDATION else "test data"
-        return rank_diagram(title, result, subtitle.format(data=data))
+        companions = COMPANIONS[component]
+        text = SUBTITLES[rank_by].format(component=component, companions=companions, data=data)
+        return rank_diagram(title, result, NAMES.get(component, "") + text)
 
 
-for component, subtitle in SUBTITLES.items():
-    _register(component, subtitle)
+for component in COMPANIONS:
+    _register(component)

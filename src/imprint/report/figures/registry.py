@@ -38,6 +38,8 @@ class FigureEntry:
         For a figure of one FM and task, the table that it is drawn from and that a job of its own makes.
     needs_images : bool
         Whether it shows images of the datasets.
+    settings : tuple of str
+        Settings of the experiment that `function` also takes, by name: see `imprint.study.specs.settings`.
     """
 
     name: str
@@ -46,6 +48,7 @@ class FigureEntry:
     function: Draw
     table: str | None = None
     needs_images: bool = False
+    settings: tuple[str, ...] = ()
 
     @property
     def shows_one_task(self) -> bool:
@@ -62,6 +65,7 @@ class FigureEntry:
         *inputs: Any,
         width: str = "column",
         missing: Callable[[str], None] = lambda message: None,
+        **settings: Any,
     ) -> Figure:
         """Draw the figure in the common style.
 
@@ -73,13 +77,15 @@ class FigureEntry:
             Width for which it is laid out.
         missing : callable
             Called with what is missing if there is nothing to show; the figure then holds these words.
+        **settings
+            Those that `settings` names; the function has a default for each.
         """
         from imprint.report.drawing.sheet import notice
         from imprint.report.drawing.style import applied
 
         with applied(width):
             try:
-                return self.function(*inputs)
+                return self.function(*inputs, **settings)
             except NothingToShow as reason:
                 missing(str(reason))
                 return notice(self.title, str(reason))

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from imprint.report.tables.component_ranking import component_ranking
+from imprint.report.tables.component_ranking import SETTINGS, component_ranking
 from imprint.report.tables.registry import Presets, table
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
-@table("agg", title="AGG with the best of GEN and NORM", category="Components")
-def agg(scores: pd.DataFrame, collapse: pd.DataFrame, presets: Presets) -> pd.DataFrame:
-    """A row per (AGG, distance, weighting, m), each with the best GEN, k and NORM of each (FM, task)."""
-    return component_ranking(scores, "AGG")
+@table("agg", title="AGGs ranked", category="Components", settings=SETTINGS)
+def agg(
+    scores: pd.DataFrame, collapse: pd.DataFrame, presets: Presets, **settings: Any
+) -> pd.DataFrame:
+    """A row per (AGG, distance, weighting, m); `settings` are those of `component_ranking`."""
+    return component_ranking(scores, "AGG", **settings)

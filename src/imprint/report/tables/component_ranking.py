@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
-from imprint.analysis.components import COLUMNS, COMPANIONS, best_of_others
+from imprint.analysis.components import (
+    BY_CONFIGURATION,
+    COLUMNS,
+    COMPANIONS,
+    best_of_others,
+    kept_configurations,
+)
+from imprint.analysis.matrices import chosen_on
 from imprint.analysis.ranking import RankedMethods, identical, rank_methods
+from imprint.method.presets import published_accuracy
+from imprint.method.score_names import VALIDATION
 from imprint.report.tables.notes import with_note
 
 if TYPE_CHECKING:
@@ -18,21 +27,70 @@ HEADINGS = {
     "norm_inf": "NORMinf",
     "agg": "AGG",
 }
+SETTINGS = ("rank_by", "of_paper")
+PUBLISHED = "published mean (%)"
 MOST = 3  # values of a companion that are named
 
 
-def component_ranking(scores: pd.DataFrame, component: str) -> pd.DataFrame:
-    """A row per GEN, NORM or AGG (the component), each with the best of the others of each (FM, task)."""
+def component_ranking(
+    scores: pd.DataFrame, component: str, rank_by: str = BY_CONFIGURATION, of_paper: bool = False
+) -> pd.DataFrame:
+    """A row per GEN, NORM or AGG (the component).
+
+    rank_by: what stands for each, see `imprint.analysis.components`. of_paper: whether the FMs and tasks are those of the
+    paper, so that its accuracies can stand beside those of the same configurations.
+    """
+    if rank_by == BY_CONFIGURATION:
+        return _kept(scores, component, of_paper)
+    return _with_best_companions(scores, component)
+
+
+def _kept(scores: pd.DataFrame, component: str, of_paper: bool) -> pd.DataFrame:
+    kept = kept_configurations(scores, component)
+    result = rank_methods(kept.accuracies)
+    entries = kept.entries
+    summary = result.summary.loc[entries.index]
+    frame = entries[COLUMNS[component]].rename(columns=HEADINGS)
+    frame["mean rank"] = entries["mean_rank"]
+    frame["mean rank of kept"] = summary["mean_rank"]
+    frame["mean (%)"] = 100 * summary["mean"]
+    frame["std (%)"] = 100 * summary["std"]
+    if of_paper:
+        fields = kept.configurations.astype(object)
+        records = cast(
+            "list[dict[str, Any]]", fields.where(fields.notna(), None).to_dict("records")
+        )
+        frame[PUBLISHED] = [published_accuracy(record) for record in records]
+        frame[PUBLISHED] = frame[PUBLISHED].astype(float)
+    frame["FM x task"] = result.rows
+    for companion in COMPANIONS[component]:
+        frame[f"kept {companion}"] = entries[companion]
+    frame["configurations"] = entries["configurations"]
+    if frame.empty:
+        return with_note(frame.reset_index(drop=True))
+    data = "test data, which score it too"
+    if chosen_on(scores) == VALIDATION:
+        data = "validation samples; test data score it"
+    note = (
+        f"Kept: of each {component} the configuration with the best mean rank over {result.rows} (FM, task) among all "
+        f"{kept.ranked}, chosen on {data}."
+    )
+    notes = [*kept.notes, *result.notes, *identical(result.accuracies)]
+    return with_note(frame.reset_index(drop=True), note, *notes)
+
+
+def _with_best_companions(scores: pd.DataFrame, component: str) -> pd.DataFrame:
     best = best_of_others(scores, component)
     result = rank_methods(best.accuracies)
     entries = best.entries.loc[result.summary.index]
-    frame = with_measures(entries[COLUMNS[component]].rename(columns=HEADINGS), result)
+    fields = entries[COLUMNS[component]].rename(columns=HEADINGS)
+    frame = fields.join(measures(result)).reset_index(drop=True)
     frame["combinations"] = entries["combinations"].to_numpy()
     rows = result.accuracies.index
     for companion in COMPANIONS[component]:
         counts = [best.companions(entry, companion, rows)[:MOST] for entry in entries.index]
         frame[f"best {companion}"] = [
-            "\n".join(f"{value}: {count}" for value, count in pairs) for pairs in counts
+            "\n".join(f"{value}: {round(count, 1):g}" for value, count in pairs) for pairs in counts
         ]
     notes = [*result.notes, *identical(result.accuracies)]
     least, most = entries["combinations"].min(), entries["combinations"].max()
@@ -43,13 +101,15 @@ def component_ranking(scores: pd.DataFrame, component: str) -> pd.DataFrame:
     return with_note(frame, *notes)
 
 
-def with_measures(frame: pd.DataFrame, result: RankedMethods) -> pd.DataFrame:
-    """The rows, which are in the order of the ranking, with mean rank, mean and standard deviation (%)."""
-    measures = {
-        "mean rank": result.summary["mean_rank"],
-        "mean (%)": 100 * result.summary["mean"],
-        "std (%)": 100 * result.summary["std"],
-    }
-    measured = frame.assign(**measures)
-    measured["FM x task"] = result.rows
-    return measured.reset_index(drop=True)
+def measures(result: RankedMethods) -> pd.DataFrame:
+    """A row per method, in the order of the ranking: mean rank, mean and standard deviation (%), and over how many pairs."""
+    import pandas as pd
+
+    return pd.DataFrame(
+        {
+            "mean rank": result.summary["mean_rank"],
+            "mean (%)": 100 * result.summary["mean"],
+            "std (%)": 100 * result.summary["std"],
+            "FM x task": result.rows,
+        }
+    )

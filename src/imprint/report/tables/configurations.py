@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from imprint.analysis.gens import k_label
 from imprint.analysis.matrices import METHOD, by_configuration
 from imprint.analysis.ranking import rank_methods
-from imprint.report.tables.component_ranking import HEADINGS, with_measures
+from imprint.method.configuration import Auto
+from imprint.report.tables.component_ranking import HEADINGS, measures
 from imprint.report.tables.notes import with_note
 from imprint.report.tables.registry import Presets, table
 
@@ -20,10 +22,14 @@ def configurations(scores: pd.DataFrame, collapse: pd.DataFrame, presets: Preset
     import pandas as pd
 
     rows, medians = by_configuration(scores)
+    labels = pd.Series([k_label(gen, k) for gen, k in zip(rows["gen"], rows["k"], strict=True)])
+    if (labels == Auto.label).any():
+        rows["k"] = rows["k"].astype(object).where(rows["k"].notna(), labels)
     names = [
         " ".join(str(value) for value in row if pd.notna(value))
         for row in rows.itertuples(index=False)
     ]
     result = rank_methods(medians.set_axis(names, axis="columns"))
-    frame = rows.set_axis(names).loc[result.summary.index, METHOD].rename(columns=HEADINGS)
-    return with_note(with_measures(frame, result), *result.notes)
+    fields = rows.set_axis(names)[METHOD].rename(columns=HEADINGS)
+    frame = measures(result).join(fields).reset_index(drop=True)
+    return with_note(frame, *result.notes)

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from imprint.report.tables.component_ranking import component_ranking
+from imprint.report.tables.component_ranking import SETTINGS, component_ranking
 from imprint.report.tables.registry import Presets, table
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
-@table("gen", title="GEN with the best of NORM and AGG", category="Components")
-def gen(scores: pd.DataFrame, collapse: pd.DataFrame, presets: Presets) -> pd.DataFrame:
-    """A row per GEN, each with the best k, NORM and AGG of each (FM, task)."""
-    return component_ranking(scores, "GEN")
+@table("gen", title="GENs ranked", category="Components", settings=SETTINGS)
+def gen(
+    scores: pd.DataFrame, collapse: pd.DataFrame, presets: Presets, **settings: Any
+) -> pd.DataFrame:
+    """A row per GEN; `settings` are those of `component_ranking`."""
+    return component_ranking(scores, "GEN", **settings)

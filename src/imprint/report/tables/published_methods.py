@@ -15,20 +15,23 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-@table("published_methods", title="Named methods", category="Methods")
+@table("published_methods", title="Named methods", category="Methods", settings=("of_paper",))
 def published_methods(
-    scores: pd.DataFrame, collapse: pd.DataFrame, presets: Presets
+    scores: pd.DataFrame, collapse: pd.DataFrame, presets: Presets, of_paper: bool = False
 ) -> pd.DataFrame:
     """A row per named method, the best mean rank first; over the (FM, task) that all of them have.
 
-    A published method without any result comes last, with its published accuracy alone.
+    of_paper: whether the FMs and tasks are those of the paper, so that its accuracies can stand beside. Then a published
+    method without any result comes last, with its published accuracy alone.
     """
     import pandas as pd
 
     methods = {preset["label"]: preset for preset in presets.values()}
     matrix = preset_matrix(scores, presets)
     result = rank_methods(matrix)
-    order = [*result.summary.index, *(name for name in matrix if name not in result.summary.index)]
+    order = list(result.summary.index)
+    if of_paper:
+        order += [name for name in matrix if name not in result.summary.index]
     measured = result.summary.reindex(order)
     keys = ["norm_pre", "gen", "k", "norm_post", "norm_inf", "published"]
     settings = pd.DataFrame([methods[name] for name in order], columns=keys, index=order)
@@ -46,9 +49,10 @@ def published_methods(
             "mean (%)": 100 * measured["mean"],
             "std (%)": 100 * measured["std"],
             "FM x task": [result.rows if name in result.summary.index else 0 for name in order],
-            "published mean (%)": settings["published"].astype(float),
         }
     )
+    if of_paper and not result.left_out:
+        frame["published mean (%)"] = settings["published"].astype(float).to_numpy()
     return with_note(frame.reset_index(drop=True), *result.notes, *identical(result.accuracies))
 
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Presets = Mapping[str, Mapping[str, Any]]
-Make = Callable[["pd.DataFrame", "pd.DataFrame", Presets], "pd.DataFrame"]
+Make = Callable[..., "pd.DataFrame"]
 
 
 @dataclass(frozen=True)
@@ -27,12 +27,15 @@ class TableEntry:
         How the report lists it.
     make : callable
         Makes it of scores, collapse and presets, see `imprint.report.tables`.
+    settings : tuple of str
+        Settings of the experiment that `make` also takes, by name: see `imprint.study.specs.settings`.
     """
 
     name: str
     title: str
     category: str
     make: Make
+    settings: tuple[str, ...] = ()
 
     @property
     def module(self) -> str:
@@ -43,11 +46,13 @@ class TableEntry:
 TABLES: Registry[TableEntry] = Registry("table")
 
 
-def table(name: str, *, title: str, category: str) -> Callable[[Make], Make]:
+def table(
+    name: str, *, title: str, category: str, settings: tuple[str, ...] = ()
+) -> Callable[[Make], Make]:
     """Register a function as the table `name`; its caption is `workflow/report/tables/NAME.rst`."""
 
     def register(make: Make) -> Make:
-        TABLES.add(name, TableEntry(name, title, category, make))
+        TABLES.add(name, TableEntry(name, title, category, make, settings))
         return make
 
     return register

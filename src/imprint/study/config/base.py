@@ -18,6 +18,7 @@ from pydantic import (
 )
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
+from imprint.analysis.components import RANK_BY
 from imprint.errors import UserError
 from imprint.method.configuration import AGGREGATIONS
 from imprint.method.distances import DISTANCES
@@ -139,6 +140,7 @@ DistanceName = Annotated[str, _component(DISTANCES)]
 AggName = Annotated[str, Known("AGG", lambda: AGGREGATIONS)]
 Weighting = Annotated[str, Composed(find_weighting, WEIGHTINGS.names)]
 ExtraScore = Annotated[str, Known("score", lambda: EXTRA_SCORES)]
+RankBy = Annotated[str, Known("ranking", lambda: RANK_BY)]
 SelectOn = Annotated[str, Known("part", lambda: SELECT_ON)]
 PresetName = Annotated[str, Known(PRESETS.kind, PRESETS.names)]
 FigureName = Annotated[str, Known(FIGURES.kind, FIGURES.names)]

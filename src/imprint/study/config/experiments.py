@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
+from imprint.analysis.components import BY_CONFIGURATION
 from imprint.method.configuration import MNN, Configuration
 from imprint.method.score_names import ON_TEST, ON_VALIDATION, VALIDATION
 from imprint.study.config.base import (
@@ -19,6 +20,7 @@ from imprint.study.config.base import (
     OneOrMore,
     Positive,
     PresetName,
+    RankBy,
     Section,
     SelectOn,
     TableName,
@@ -139,7 +141,12 @@ class Experiment(Section):
     the temperature that suits the held-out samples. Each costs about as much as the scores."""
     select_on: SelectOn = ON_TEST
     """On what the best of several configurations is chosen, in tables, figures and saved heads: `validation`, the held-out
-    fifth of the training samples, so that test data only score it; or `test`, which says what could be reached."""
+    fifth of the training samples, so that test data only score it; or `test`, which says what could be reached. In
+    rankings of GEN, NORM and AGG see `rank_by` too."""
+    rank_by: RankBy = BY_CONFIGURATION
+    """What stands for a GEN, NORM or AGG in tables and figures that rank them: `configuration`, the one configuration with the
+    best mean rank over all FMs and tasks, as in the paper; or `best_companions`, on each FM and task the configuration
+    that is best there."""
     figures: tuple[FigureName, ...] = ()
     """Figures to draw of this experiment."""
     also: tuple[str, ...] = ()
