@@ -90,7 +90,7 @@ class Best:
         counts = [
             (value, float(share.sum())) for value, share in zip(distinct, shares, strict=True)
         ]
-        return sorted([pair for pair in counts if pair[1]], key=lambda pair: -pair[1])
+        return sorted([pair for pair in counts if pair[1]], key=lambda pair: -round(pair[1], 9))
 
 
 def kept_configurations(scores: pd.DataFrame, component: str) -> Kept:

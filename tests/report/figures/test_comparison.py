@@ -1,16 +1,15 @@
 """Figures that compare methods and components: ranks, bars between what does not differ, and what they say."""
 
 import re
-from itertools import combinations, pairwise, product
+from itertools import combinations, product
 
 import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.colors import to_rgb
 
-from imprint.analysis.ranking import compare_methods
 from imprint.method import presets as published
-from imprint.report.drawing.rank_diagram import bar_lanes
+from imprint.report.drawing.rank_diagram import bar_positions
 from imprint.report.drawing.style import SIZES, WIDTHS
 from imprint.report.figures import FIGURES
 from tests.legible import texts, words
@@ -73,17 +72,33 @@ def steps(methods, tasks=20, step=0.02, noise=0.002):
     return 0.9 - step * np.arange(methods) + noise * rng.normal(size=(tasks, methods))
 
 
-def draw_figure(name, frame, presets=PRESETS, width="column"):
-    return FIGURES[name].draw(frame, pd.DataFrame(), presets, width=width)
+def draw_figure(name, frame, presets=PRESETS, width="column", **settings):
+    return FIGURES[name].draw(frame, pd.DataFrame(), presets, width=width, **settings)
 
 
 def rows(figure):
     return [label.get_text() for label in figure.axes[0].get_yticklabels()]
 
 
+def dots(figure):
+    """Mean ranks at which the dots of a diagram stand, row by row."""
+    (line,) = [line for line in figure.axes[0].lines if line.get_marker() == "o"]
+    assert line.get_ydata().tolist() == list(range(len(rows(figure))))
+    return line.get_xdata()
+
+
+def bar_lines(figure):
+    """The bars of a diagram: x, first and last row of each."""
+    upright = [line for line in figure.axes[0].lines if len(set(line.get_xdata())) == 1]
+    found = [
+        (line.get_xdata()[0], *line.get_ydata()) for line in upright if len(line.get_xdata()) == 2
+    ]
+    return [(x, *np.round([first, last]).astype(int)) for x, first, last in found if first != last]
+
+
 def bars(figure):
     """First and last row that each bar of a diagram joins."""
-    return [tuple(np.round(line.get_ydata()).astype(int)) for line in figure.axes[1].lines]
+    return [tuple(span) for _, *span in bar_lines(figure)]
 
 
 def check_room(figure, width):
@@ -110,14 +125,17 @@ def test_twenty_five_aggs_have_room(width):
     )
     check_room(figure, width)
     assert len(rows(figure)) == 25 and "50-nn mahalanobis, distance" in words(figure)
-    ranks, side = figure.axes
-    assert ranks.get_window_extent().width > 0.25 * figure.bbox.width
-    # each dot beside its name, all bars between the first row and the last, side by side where they overlap
-    assert [tuple(line.get_ydata()) for line in ranks.lines] == [tuple(range(25))]
-    spans = sorted((line.get_xdata()[0], *line.get_ydata()) for line in side.lines)
-    assert len(spans) > 3 and len({lane for lane, *_ in spans}) > 1
-    for (lane, _, end), (next_lane, start, _) in pairwise(spans):
-        assert lane != next_lane or end < start
+    (axes,) = figure.axes
+    assert axes.get_window_extent().width > 0.25 * figure.bbox.width
+    # each bar stands right of the dots that it joins, a tenth of an inch from the last, and touches no other bar
+    spans, ranks = bar_lines(figure), dots(figure)
+    inches_per_rank = axes.get_window_extent().width / figure.dpi / np.ptp(axes.get_xlim())
+    assert len(spans) > 3
+    gaps = [(x - ranks[last]) * inches_per_rank for x, _, last in spans]
+    assert 0.04 < min(gaps) < 0.12 and max(gaps) < 0.6
+    for (x, first, last), (other, start, end) in combinations(spans, 2):
+        apart = abs(x - other) * inches_per_rank > 0.05
+        assert apart or last < start or end < first
 
 
 @IN_BOTH_WIDTHS
@@ -158,8 +176,7 @@ def test_methods_stand_at_their_mean_ranks_best_on_top():
     order = ["qi", "janson", "oracle", "westerhoff"]
     figure = draw_figure("critical_difference", scores([PRESETS[name] for name in order], steps(4)))
     assert rows(figure) == [f"{PRESETS[name]['label']} ({i}.00)" for i, name in enumerate(order, 1)]
-    axes, _ = figure.axes
-    assert axes.lines[0].get_xdata().tolist() == [1, 2, 3, 4] and axes.yaxis_inverted()
+    assert dots(figure).tolist() == [1, 2, 3, 4] and figure.axes[0].yaxis_inverted()
     assert bars(figure) == []
     assert "there are none, all pairs differ" in words(figure)
     friedman = re.search(
@@ -188,29 +205,45 @@ def test_one_bar_joins_all_when_friedman_finds_nothing():
 
 
 def test_overlapping_bars_stand_beside_each_other():
-    columns = {
-        name: 0.5 + 0.01 * np.random.default_rng(i).normal(size=60)
-        for i, name in enumerate("abcde")
-    }
-    drift = pd.DataFrame(columns) + 0.004 * np.arange(5)
-    result = compare_methods(drift)
-    order = list(result.summary.index)
-    lanes = bar_lanes(order, result.cliques)
-    spans = [
-        (order.index(c[0]), order.index(c[-1]), lane)
-        for c, lane in zip(result.cliques, lanes, strict=True)
-    ]
-    assert len(spans) > 1
-    for (a, b, lane), (c, d, other) in combinations(spans, 2):
-        assert lane != other or b < c or d < a
+    # the second shares a row with the first, and its dots end where those of the first do; the third shares none
+    ranks = np.array([1, 2, 2, 2.1, 3])
+    first, second, third = bar_positions([(0, 1), (1, 2), (3, 4)], ranks, 0.5)
+    assert (first, second, third) == (2.5, 3.0, 3.5)
 
 
-def test_identical_methods_and_one_pair_are_drawn_and_said():
+def test_identical_methods_are_drawn_and_said():
     figure = draw_figure("critical_difference", scores(PRESETS.values(), np.full((9, 4), 0.5)))
     assert bars(figure) == [(0, 3)] and "Identical on every (FM, task)" in words(figure)
-    assert figure.axes[0].lines[0].get_xdata().tolist() == [2.5] * 4
-    figure = draw_figure("critical_difference", scores(PRESETS.values(), steps(4, tasks=1)))
-    assert bars(figure) == [(0, 3)] and "Nothing to test" in words(figure)
+    assert dots(figure).tolist() == [2.5] * 4
+
+
+@pytest.mark.parametrize("tasks", [1, 7, 8])
+def test_where_no_test_can_succeed_there_are_ranks_alone(tasks):
+    """Six tests of four methods: 2 / 2^n x 6 < 0.05 from n = 8 on."""
+    figure = draw_figure("critical_difference", scores(PRESETS.values(), steps(4, tasks, noise=0)))
+    text = words(figure)
+    assert dots(figure).tolist() == [1, 2, 3, 4] and bars(figure) == []
+    assert ("Ranks only" in text) == (tasks < 8) and ("Friedman:" in text) == (tasks == 8)
+    assert ("7 (FM, task) are too few for any pair to differ at p < 0.05: it takes 8." in text) == (
+        tasks == 7
+    )
+
+
+def test_components_are_compared_by_the_configurations_that_are_kept():
+    methods = [
+        METHOD,
+        {**METHOD, "gen": "kmeans", "k": 5},
+        {**METHOD, "gen": "kmeans", "k": 20},
+    ]
+    # k = 20 is best on most tasks; with the best k of each task k-means would win everywhere
+    matrix = [[0.7, 0.1, 0.8], [0.7, 0.2, 0.9], [0.6, 0.8, 0.1]]
+    figure = draw_figure("critical_difference_gen", scores(methods, matrix))
+    assert rows(figure) == ["kmeans (1.33)", "mean (1.67)"]
+    assert "GENs by their best-ranked configuration, chosen on test data" in words(figure)
+    figure = draw_figure(
+        "critical_difference_gen", scores(methods, matrix), rank_by="best_companions"
+    )
+    assert rows(figure) == ["kmeans (1.00)", "mean (2.00)"]
 
 
 def test_gens_stand_with_the_best_of_the_others():
@@ -223,7 +256,8 @@ def test_gens_stand_with_the_best_of_the_others():
     ]
     # mean is best with l2 on one task, without on the other; k-means with 5 on one, 20 on the other
     matrix = [[0.7, 0.1, 0.8, 0.1, 0.9], [0.1, 0.7, 0.1, 0.8, 0.2]]
-    figure = draw_figure("critical_difference_gen", scores(methods, matrix))
+    frame = scores(methods, matrix)
+    figure = draw_figure("critical_difference_gen", frame, rank_by="best_companions")
     assert rows(figure) == ["kmeans (1.50)", "all (2.00)", "mean (2.50)"]
     assert "best of its k, NORM and AGG run, on test data" in words(figure)
 
@@ -238,7 +272,8 @@ def test_norms_stand_with_the_best_of_the_others():
     ]
     # l2 is best with k-means on one task, with mean on the other; whitening with a vote, and without
     matrix = [[0.1, 0.7, 0.2, 0.8], [0.6, 0.1, 0.9, 0.3]]
-    figure = draw_figure("critical_difference_norm", scores(methods, matrix))
+    frame = scores(methods, matrix)
+    figure = draw_figure("critical_difference_norm", frame, rank_by="best_companions")
     assert rows(figure) == ["l2/whiten+l2/l2 (1.00)", "l2/l2/l2 (2.00)"]
     assert "best of its GEN, k and AGG run, on test data" in words(figure)
     assert "NORMpre/NORMpost/NORMinf" in words(figure)
@@ -294,9 +329,24 @@ def test_accuracies_have_their_methods_name_and_numbers_beside_them():
         "Westerhoff et al. 2025\nl2 | kmeans k=20 | l2 | l2 | max",
     ]
     assert names[2] == "Janson et al. 2022\nnone | mean | none | none | 1-nn euclidean"
-    dots = [line for line in axes.lines if line.get_marker() == "o"]
-    assert [len(line.get_xdata()) for line in dots] == [20] * 4
     assert "mean rank 1.00" in words(figure) and axes.yaxis_inverted()
+
+
+def test_a_line_joins_the_accuracies_of_each_fm_and_task():
+    matrix = steps(4, tasks=5, noise=0.01)
+    frame = scores(PRESETS.values(), matrix)
+    frame = pd.concat([frame, frame.assign(fm="vit", accuracy=frame["accuracy"] - 0.1)])
+    figure = draw_figure("published_methods", frame)
+    joined = [line for line in figure.axes[0].lines if len(line.get_xdata()) == 4]
+    lines = [line for line in joined if line.get_linestyle() != "None"]
+    shapes = [line.get_marker() for line in joined if line.get_linestyle() == "None"]
+    assert len(lines) == 10 and [shapes.count(shape) for shape in dict.fromkeys(shapes)] == [5, 5]
+    # at one height of every row, and on each of them the accuracies of one FM and task
+    for line in lines:
+        assert np.ptp(line.get_ydata() - np.arange(4)) < 1e-9
+    expected = {tuple(np.round(100 * np.sort(row)[::-1], 6)) for row in [*matrix, *(matrix - 0.1)]}
+    assert {tuple(np.round(np.sort(line.get_xdata())[::-1], 6)) for line in lines} == expected
+    assert "10 pairs of FM and task" in words(figure) and "vit" in words(figure)
 
 
 @pytest.mark.parametrize("name", ["critical_difference", "published_methods"])

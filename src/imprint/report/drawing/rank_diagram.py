@@ -51,22 +51,25 @@ def rank_diagram(title: str, result: ComparedMethods, *subtitle: str) -> Figure:
     rows = np.arange(len(methods))
     low, high = _limits(methods)
     spans = _spans(order, result)
-    inches = figure_width() - left - 0.3
-    step = LANE * (high - low) / max(inches - LANE * (len(spans) + 1), LANE)
+    ranks_per_inch = (high - low) / (figure_width() - left - 0.3)
+    bars = bar_positions(spans, methods.to_numpy(), LANE * ranks_per_inch)
+    right = max([high, *bars])
+    # bars beyond the ranks narrow the scale, so that they take more of it
+    step = LANE * ranks_per_inch * (right - low) / (high - low)
     bars = bar_positions(spans, methods.to_numpy(), step)
     for x, (first, last) in zip(bars, spans, strict=True):
-        members = rows[first : last + 1]
-        axes.hlines(members, methods.iloc[members], x, color=GREY, linewidth=0.5, zorder=1.5)
-        axes.plot(
-            [x, x], [first - 0.25, last + 0.25], color=INK, linewidth=2.4, solid_capstyle="butt"
-        )
+        for row in rows[first : last + 1]:
+            axes.plot([methods.iloc[row], x], [row, row], color=GREY, linewidth=0.5)
+        ends = [first - 0.25, last + 0.25]
+        axes.plot([x, x], ends, color=INK, linewidth=2.4, solid_capstyle="butt")
     axes.plot(methods, rows, "o", color=INK, markersize=4, clip_on=False)
     axes.set_yticks(rows, names)
     axes.tick_params(axis="y", length=0)
     axes.grid(axis="y", visible=False)
     axes.set_ylim(len(methods) - 0.5, -0.5)
-    axes.set_xlim(low, max(high, *(x + step / 2 for x in bars)) if bars else high)
-    axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+    axes.set_xlim(low, max([high, *(x + step / 2 for x in bars)]))
+    ticks = MaxNLocator(6, integer=True).tick_values(low, high)
+    axes.set_xticks([tick for tick in ticks if low <= tick <= high])
     axes.set_xlabel("Mean rank (1 = best)")
     return figure
 

@@ -9,8 +9,8 @@ import numpy as np
 
 from imprint.analysis.components import gen_and_k
 from imprint.analysis.selection import rule
-from imprint.report.drawing.looks import COLOURS
-from imprint.report.drawing.sheet import sheet
+from imprint.report.drawing.looks import COLOURS, MARKERS, legend_line
+from imprint.report.drawing.sheet import legend_below, sheet
 from imprint.report.drawing.style import GREY, INK, small_size
 from imprint.report.figures.comparisons import compared_presets
 from imprint.report.figures.registry import Presets, figure
@@ -24,35 +24,34 @@ TITLE = "Named methods: accuracy"
 
 @figure("published_methods", title=TITLE, category="Methods")
 def published_methods(scores: pd.DataFrame, collapse: pd.DataFrame, presets: Presets) -> Figure:
-    """A row per method, the best mean rank on top: a dot per FM and task, a stroke at their mean, numbers beside."""
+    """A row per method, the best mean rank on top: dots joined from row to row, a stroke at their mean, numbers beside."""
     result = compared_presets(scores, presets)
     methods = list(result.summary.index)
-    percent = 100 * result.accuracies
+    percent = 100 * result.accuracies.sort_index()
     by_label = {preset["label"]: preset for preset in presets.values()}
+    names = percent.index.get_level_values("fm")
+    fms = list(names.unique())
 
-    fms = result.accuracies.index.get_level_values("fm").unique()
-    pairs = f"{result.rows} (FM, task)"
+    pairs = f"{result.rows} pairs of FM and task"
     if len(fms) == 1:
         pairs = f"{result.rows} task{'s' * (result.rows > 1)} with {fms[0]}"
     subtitle = (
-        f"Dots: {pairs}, medians over seeds and draws.\n"
-        "Stroke: their mean. Below each name: NORMpre | GEN | NORMpost | NORMinf | AGG."
+        f"Lines: {pairs}, medians over seeds and draws.\n"
+        "Stroke: mean. Below a name: NORMpre | GEN | NORMpost | NORMinf | AGG."
     )
     pitch = 0.24 + 2.5 * small_size() / 72
     fig = sheet(TITLE, subtitle, 0.4 + pitch * len(methods))
     axes = fig.subplots()
-    # spread by the golden ratio: even, and the same for an FM and task in every row
-    offsets = 0.28 * (np.arange(len(percent)) * 0.618034 % 1 - 0.5)
-    dots: dict[str, Any] = {
-        "color": COLOURS[0],
-        "markersize": 3,
-        "markeredgewidth": 0,
-        "alpha": 0.6,
-    }
-    stroke: dict[str, Any] = {"color": INK, "linewidth": 2, "solid_capstyle": "butt"}
+    rows = np.arange(len(methods))
+    # dots of an FM and task stand at one height of every row
+    heights = np.linspace(-0.15, 0.15, len(percent)) if len(percent) > 1 else np.zeros(1)
+    dots: dict[str, Any] = {"markersize": 3, "markeredgewidth": 0, "linestyle": "", "zorder": 3}
+    stroke: dict[str, Any] = {"color": INK, "linewidth": 2, "solid_capstyle": "butt", "zorder": 4}
+    for values, fm, height in zip(percent.to_numpy(), names, heights, strict=True):
+        axes.plot(values, rows + height, color=GREY, linewidth=0.35, zorder=2)
+        axes.plot(values, rows + height, alpha=0.75, **_of_fm(fms.index(fm)), **dots)
     for y, method in enumerate(methods):
-        axes.plot(percent[method], y + offsets, "o", **dots)
-        axes.plot([percent[method].mean()] * 2, [y - 0.18, y + 0.22], **stroke)
+        axes.plot([percent[method].mean()] * 2, [y - 0.2, y + 0.2], **stroke)
         axes.annotate(
             f"{method}\n{_choices(by_label[method])}",
             (0, y - 0.72),
@@ -61,6 +60,8 @@ def published_methods(scores: pd.DataFrame, collapse: pd.DataFrame, presets: Pre
             "offset points",
             va="top",
             fontsize=small_size(),
+            bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.75, "pad": 0.6},
+            zorder=5,
         )
         axes.axhline(y + 0.28, color=GREY, linewidth=0.4)
     axes.set_yticks([])
@@ -70,7 +71,17 @@ def published_methods(scores: pd.DataFrame, collapse: pd.DataFrame, presets: Pre
     numbers.set_yticks(range(len(methods)), [_numbers(row) for row in result.summary.itertuples()])
     numbers.yaxis.set_tick_params(length=0)
     numbers.spines["right"].set_visible(False)
+    if len(fms) > 1:
+        legend_below(fig, [legend_line(fm, **_of_fm(i), **dots) for i, fm in enumerate(fms)])
     return fig
+
+
+def _of_fm(number: int) -> dict[str, Any]:
+    """Colour and shape of the dots of an FM, counted from 0."""
+    return {
+        "color": COLOURS[number % len(COLOURS)],
+        "marker": MARKERS[number % len(MARKERS)],
+    }
 
 
 def _choices(preset: Mapping[str, Any]) -> str:
