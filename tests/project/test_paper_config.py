@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from imprint.method.presets import PRESETS
+from imprint.method.presets import PRESETS, PUBLISHED
 from imprint.study.load import load
 
 ROOT = Path(__file__).parents[2]
@@ -31,7 +31,12 @@ K_ABOVE_SHOTS = {"few shots": 240, "few shots, kls": 240}
 # not a grid of the paper
 OURS = {"published-methods": 720, "few-shot-all": 780}
 # cells of the others once more, for a figure
-AGAIN = {"many-proxies-of-resnet18-on-cifar10": 30, "combidigits-in-the-plane": 12, "best-k": 0}
+AGAIN = {
+    "agg-kmeans-20": 1_728,
+    "many-proxies-of-resnet18-on-cifar10": 30,
+    "combidigits-in-the-plane": 12,
+    "best-k": 0,
+}
 
 
 @pytest.fixture(scope="module")
@@ -91,6 +96,15 @@ def test_the_published_methods_are_in_the_grids_but_for_the_oracle(study):
     published = {name: preset for name, preset in PRESETS.items() if preset.published}
     missing = {name for name, preset in published.items() if preset.configuration not in grids}
     assert missing == {"oracle"}
+
+
+def test_every_published_accuracy_is_of_a_method_that_is_run(study):
+    run = {c for name in ("published-methods", "agg-kmeans-20") for c in study.methods[name]}
+    assert set(PUBLISHED) <= run
+    of_aggs = [PUBLISHED.get(c) for c in study.methods["agg-kmeans-20"]]
+    assert len(of_aggs) == 12 and sorted({a for a in of_aggs if a}, reverse=True) == [
+        91.06, 90.59, 90.12, 87.05, 84.23,
+    ]  # fmt: skip
 
 
 def test_the_whole_study_is_a_few_thousand_jobs(study):

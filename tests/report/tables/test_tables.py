@@ -492,7 +492,7 @@ def test_a_k_that_the_task_chooses_is_named_and_no_pair_counts_twice():
     auto = [("kmeans", None, L2, None, None, (0.90, 0.60))]
     frame = grid([*GRID, *auto])
     table = make_table("gen", frame, rank_by="best_companions").set_index("GEN")
-    assert table.loc["kmeans", "best k"] == "20: 1.3\n5: 0.3\nauto: 0.3"
+    assert table.loc["kmeans", "best k"] == "20: 1.3\nauto: 0.3\n5: 0.3"
     alone = make_table("gen", grid([*GRID[:2], *auto])).set_index("GEN")
     assert alone.loc["kmeans", "kept k"] == "auto"
     assert "auto" in make_table("configurations", frame)["k"].tolist()
