@@ -45,7 +45,7 @@ def rank_diagram(title: str, result: ComparedMethods, *subtitle: str) -> Figure:
     names = [f"{name} ({rank:.2f})" for name, rank in methods.items()]
     left = max(text_width(name, small_size()) for name in names)
     pitch = 1.5 * small_size() / 72
-    lines = filter(None, (*subtitle, *_words(result)))
+    lines = (*subtitle, *_words(result))
     figure = sheet(title, "\n".join(lines), 0.4 + pitch * len(methods))
     axes = figure.subplots()
     rows = np.arange(len(methods))
@@ -120,8 +120,7 @@ def _words(result: ComparedMethods) -> Iterator[str]:
     """Lines on the tests and what was left out."""
     if not _can_differ(result):
         others = [note for note in result.notes if note not in result.limits]
-        yield f"Ranks only: {' '.join(result.limits)}"
-        yield " ".join(others)
+        yield " ".join([*result.limits, "Ranks only.", *others])
     else:
         yield _meaning_of_bars(result)
         yield " ".join([_verdict(result), *result.notes])
