@@ -2,9 +2,10 @@
 
 
 rule collapse:
-    """NC1, VCI and their parts of a task's training embeddings, a row for each draw."""
+    """NC1, VCI and their parts of a task's training and test embeddings, a row for each draw and split."""
     input:
         train=embeddings_of("train"),
+        test=embeddings_of("test"),
     output:
         collapse=paths.collapse_file(results, "{fm}", "{task}"),
     log:

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from imprint.analysis.splits import is_of_split
 from imprint.method.configuration import FIELDS, Configuration
-from imprint.method.score_names import ON_VALIDATION, VALIDATION
+from imprint.method.score_names import ON_VALIDATION, TRAINING_SPLIT, VALIDATION
 
 CATEGORIES = [
     "fm",
@@ -17,6 +18,7 @@ CATEGORIES = [
     "family",
     "datasets",
     "shots",
+    "split",
     *(f for f in FIELDS if f not in ("k", "m")),
 ]
 NULLABLE = ["d", "k", "m"]
@@ -46,22 +48,33 @@ def rows_of(frame: pd.DataFrame, grids: Sequence[Mapping[str, Any]]) -> pd.DataF
     frame : DataFrame
         Scores or collapse of the whole study.
     grids : sequence of mappings
-        See `imprint.study.specs.selection`: groups, configurations, seeds. A column that the frame lacks
-        (collapse has no shots and no configuration) selects nothing.
+        See `imprint.study.specs.selection`: groups, configurations, seeds, and for collapse the split. A column that
+        the frame lacks (collapse has no shots and no configuration) selects nothing.
 
     Returns
     -------
     DataFrame
-        The rows in their order; with `validation_accuracy` only where the best is chosen on it.
+        The rows in their order; with `validation_accuracy` only where the best is chosen on it. Of collapse one
+        split of each (FM, task), that of the first grid with it.
     """
     chosen = np.zeros(len(frame), bool)
     for grid in grids:
-        chosen |= _in_grid(frame, grid)
+        of_grid = _in_grid(frame, grid)
+        if "nc1" in frame:
+            of_grid &= is_of_split(frame, grid.get("nc1_split", TRAINING_SPLIT))
+            of_grid &= ~_is_of_pair_in(frame, frame[chosen])
+        chosen |= of_grid
     rows = frame[chosen].reset_index(drop=True)
     # the column is there just where the best is chosen on it
     if VALIDATION in rows and not any(g.get("select_on") == ON_VALIDATION for g in grids):
         rows = rows.drop(columns=VALIDATION)
     return rows
+
+
+def _is_of_pair_in(frame: pd.DataFrame, other: pd.DataFrame) -> np.ndarray:
+    """Where a row is of an (FM, task) of the other frame."""
+    pairs = pd.MultiIndex.from_frame(frame[["fm", "task"]].astype(str))
+    return pairs.isin(pd.MultiIndex.from_frame(other[["fm", "task"]].astype(str)))
 
 
 def _in_grid(frame: pd.DataFrame, grid: Mapping[str, Any]) -> np.ndarray:

@@ -76,7 +76,7 @@ def rule(configuration: Mapping[str, Any]) -> str:
 def standard(rows: pd.DataFrame) -> tuple[pd.DataFrame, str]:
     """The rows of the configuration that is shown, under any shots, and a line that names it.
 
-    l2 throughout with max of inner products; where a study has no such row, its most frequent configuration.
+    l2 throughout with max of inner products; where there is no such row, the most frequent configuration.
     """
     standard = rows[_have(rows, L2_MAX)]
     if len(standard) or rows.empty:
@@ -84,7 +84,9 @@ def standard(rows: pd.DataFrame) -> tuple[pd.DataFrame, str]:
     else:
         most = most_frequent(rows)
         standard = rows[_have(rows, most)]
-        text = f"{describe(most)} (the most frequent here; l2 throughout with max was not run)"
+        text = describe(most)
+        if not _have(rows, most).all():
+            text += " (the most frequent here; l2 throughout with max was not run)"
     return standard, text
 
 

@@ -22,6 +22,7 @@ from imprint.analysis.differences import (
 )
 from imprint.analysis.gens import gens_of_all_classes, k_in_words
 from imprint.analysis.selection import L2_MAX, describe
+from imprint.analysis.splits import of_split
 
 L2 = {**L2_MAX, "weighting": None, "m": None}
 COLLAPSED = 1.0  # NC1 up to which the paper calls a task's classes collapsed
@@ -173,7 +174,7 @@ def _points(gain: Difference) -> str:
 def _collapse(scores: pd.DataFrame, collapse: pd.DataFrame) -> Iterator[str]:
     methods = {k: {"gen": "kmeans", "k": k, **L2} for k in (1, FEW)}
     gain = matrices.accuracy_matrix(scores, methods).dropna().diff(axis=1)[FEW] * 100
-    nc1 = collapse.groupby(["fm", "task"], observed=True)["nc1"].mean()
+    nc1 = of_split(collapse).groupby(["fm", "task"], observed=True)["nc1"].mean()
     both = pd.DataFrame({"gain": gain, "nc1": nc1}).dropna()
     sides = [
         (both.loc[part, "gain"], where)

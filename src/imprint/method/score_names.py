@@ -1,4 +1,4 @@
-"""Names of scores on request, and of the samples on which the best is chosen."""
+"""Names of scores on request, of the splits that NC1 is of, and of the samples on which the best is chosen."""
 
 from __future__ import annotations
 
@@ -10,5 +10,7 @@ VALIDATION, TRAIN, TOP5, LOG_LOSS, CALIBRATION = EXTRA_SCORES = (
     "log_loss",
     "calibration_error",
 )
+# the splits on which neural collapse is measured
+NC1_SPLITS = TRAINING_SPLIT, TEST_SPLIT = ("train", "test")
 # the samples on which the best of several methods is chosen
 ON_TEST, ON_VALIDATION = SELECT_ON = ("test", "validation")

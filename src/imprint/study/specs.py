@@ -11,7 +11,7 @@ from imprint.method.configuration import Configuration
 from imprint.method.distances import DISTANCES
 from imprint.method.generate import GENERATORS
 from imprint.method.normalize import chain
-from imprint.method.score_names import ON_VALIDATION
+from imprint.method.score_names import ON_VALIDATION, TRAINING_SPLIT
 from imprint.method.weightings import find_weighting
 from imprint.study.grid import Group, Study
 from imprint.study.methods import sort_key
@@ -175,11 +175,17 @@ def collapse(study: Study, fm: str, task: str) -> dict[str, Any]:
 
 
 def selection(study: Study, name: str) -> list[dict[str, Any]]:
-    """What rows of scores.parquet belong to an experiment: its own grid, first, and those it shows `also`."""
-    return [
-        grid_of(study, grid, study.experiment_groups(grid))
-        for grid in (name, *study.config.experiments[name].also)
-    ]
+    """What rows of scores.parquet and collapse.parquet belong to an experiment.
+
+    Its own grid, first, and those it shows `also`.
+    """
+    experiments = study.config.experiments
+    grids = []
+    for other in (name, *experiments[name].also):
+        split = experiments[name].nc1_split or experiments[other].nc1_split or TRAINING_SPLIT
+        grid = grid_of(study, other, study.experiment_groups(other))
+        grids.append({**grid, "nc1_split": split})
+    return grids
 
 
 def grid_of(study: Study, name: str, groups: Iterable[Group]) -> dict[str, Any]:

@@ -299,6 +299,17 @@ def test_the_best_k_is_found_where_it_is():
     assert kmeans.get_ydata() == pytest.approx([90] * 4)
 
 
+def test_the_best_k_of_a_plateau_is_its_smallest():
+    scores, collapse = peaked()
+    level = scores.assign(accuracy=0.9 + 1e-4 * scores["k"].astype(float) / 20)
+    known = collapse.assign(test_samples=1000)
+    upper = draw_figure("best_k_over_d", (level, known)).axes[0]
+    best = next(line for line in upper.lines if line.get_marker() == GENS["kmeans"].marker)
+    assert best.get_ydata().tolist() == [1] * 4
+    (band,) = upper.collections
+    assert band.get_paths()[0].vertices[:, 1].max() == 20
+
+
 def test_best_k_takes_the_mean_from_k_means_with_one_centre():
     _, lower = draw_figure("best_k_over_d", peaked()).axes[:2]
     mean = next(line for line in lower.lines if line.get_marker() == "s")
@@ -321,10 +332,14 @@ def test_a_k_that_each_task_chose_is_a_line_across_and_nowhere_else():
 
 
 def test_a_missing_standard_configuration_is_named():
-    text = words(
-        draw_figure("accuracy_over_k", study(["resnet"], DIGITS, [], configurations=[NEAREST]))
+    most, other = (
+        study(["resnet"], tasks, [], configurations=[configuration])[0]
+        for tasks, configuration in ((DIGITS, NEAREST), ({"digits-all": 3.1}, NONE))
     )
+    text = words(draw_figure("accuracy_over_k", (pd.concat([most, other]), SMALL[1])))
     assert "NORM none throughout; AGG 1-nn euclidean (the most frequent here" in text
+    alone = words(draw_figure("accuracy_over_k", (most, SMALL[1])))
+    assert "NORM none throughout; AGG 1-nn euclidean" in alone and "most frequent" not in alone
 
 
 def test_an_oracle_run_without_normalisation_keeps_its_line():
@@ -337,6 +352,19 @@ def test_rings_mark_k_equal_to_d():
     panel = draw_figure("accuracy_over_k_by_d").axes[0]
     rings = [line for line in panel.lines if line.get_markersize() == 7 and len(line.get_xdata())]
     assert [int(ring.get_xdata()[0]) for ring in rings] == [1, 2, 3, 5]
+
+
+def test_other_tasks_are_dotted_lines_beside_those_of_d():
+    figure = draw_figure("accuracy_over_k_by_d")
+    scores, _ = SMALL
+    cell = scores[(scores["fm"] == "convnext") & (scores["task"] == "digits-all")]
+    kmeans = cell[(cell["gen"] == "kmeans") & (cell["norm_pre"] == "l2")]
+    expected = 100 * kmeans.groupby("k")["accuracy"].mean()
+    dotted = [line.get_ydata() for line in figure.axes[0].lines if line.get_fillstyle() == "none"]
+    assert any(y == pytest.approx(expected.to_numpy()) for y in dotted if len(y) == len(expected))
+    assert set(DIGITS) <= {text.get_text() for text in figure.legends[0].get_texts()}
+    alone = draw_figure("accuracy_over_k_by_d", study(["resnet"], {}, [1, 2], [L2]))
+    assert "Dotted" not in words(alone)
 
 
 def test_nc1_of_plain_tasks_stands_beside_that_of_d():
@@ -354,59 +382,97 @@ def test_nc1_of_plain_tasks_stands_beside_that_of_d():
 def rows_of_table(figure):
     """The words of the table below the points, row by row."""
     texts = figure.axes[1].texts
-    return [[text.get_text() for text in texts[i : i + 7]] for i in range(0, len(texts), 7)]
+    return [[text.get_text().strip() for text in texts[i : i + 5]] for i in range(0, len(texts), 5)]
 
 
-def test_gain_has_a_point_for_each_fm_task_and_draw():
+def points_of(axes):
+    """NC1 and gain of the points of a panel."""
+    return sorted(
+        (x, y)
+        for line in axes.lines
+        if line.get_linestyle() == "None"
+        for x, y in zip(line.get_xdata(), line.get_ydata(), strict=True)
+    )
+
+
+def test_gain_has_a_point_for_each_fm_and_task_after_averaging_draws():
     figure = draw_figure("gain_over_nc1")
-    points = sum(
-        len(line.get_xdata()) for line in figure.axes[0].lines if line.get_linestyle() == "None"
-    )
-    assert points == 2 * (4 + 4 * 2)
-    x, y = next((line.get_xdata()[0], line.get_ydata()[0]) for line in figure.axes[0].lines)
-    assert y == pytest.approx(100 * 0.07 * x * (1 - 1 / 5), abs=0.5)
-    table = rows_of_table(figure)
-    assert [row[0] for row in table] == [
-        "region",
-        "all",
-        "lowest third",
-        "middle third",
-        "highest third",
+    points = points_of(figure.axes[0])
+    assert len(points) == 2 * (4 + 4)
+    nc1, gain = np.array(points).T
+    # of glyphs-d1 the mean of draws with 0.4 and 0.42
+    assert nc1[:2] == pytest.approx([0.41, 0.41])
+    assert gain == pytest.approx(100 * 0.07 * nc1 * (1 - 1 / 5), abs=0.5)
+    assert "n = 16 points" in words(figure) and "a mean over 2 draws and seeds" in words(figure)
+
+
+def test_gains_are_told_for_nc1_below_and_above_one():
+    table = rows_of_table(draw_figure("gain_over_nc1"))
+    assert [row[:2] for row in table[1:]] == [
+        ["all", "16"],
+        ['"d in 1" tasks', "8"],
+        ["other tasks", "8"],
+        ["NC1 up to 1", "6"],
+        ['"d in 1" tasks', "4"],
+        ["other tasks", "2"],
+        ["NC1 above 1", "10"],
+        ['"d in 1" tasks', "4"],
+        ["other tasks", "6"],
     ]
-    assert int(table[1][2]) == points == sum(int(row[2]) for row in table[2:])
-    assert float(table[1][5]) > 0.9
+    assert float(table[1][4]) > 0.9
+    assert table[5][4] == "-", "of four points no correlation is told"
+    assert table[0][-1] == "\N{GREEK SMALL LETTER RHO}", "dependent points have no p"
 
 
-def test_the_fit_of_gains_is_least_squares_over_the_logarithm_of_nc1():
-    scores, collapse = study([f"fm-{i}" for i in range(12)], {"digits": 1.0}, [], [L2], seeds=1)
-    nc1 = {f"fm-{i}": 0.1 * 1.5**i for i in range(12)}
-    collapse = collapse.assign(nc1=collapse["fm"].map(nc1))
-    gain = 0.2 + 0.1 * np.log10(scores["fm"].astype(str).map(nc1))
-    scores = scores.assign(
-        accuracy=0.4 + gain.where((scores["gen"] == "kmeans") & (scores["k"] == 5), 0)
-    )
+def test_one_point_or_gains_of_zero_leave_no_failure_no_line_and_no_nan():
+    scores, collapse = study(["resnet"], {"digits": 2.0}, [], [L2])
     figure = draw_figure("gain_over_nc1", (scores, collapse))
-    for row in rows_of_table(figure)[1:]:
-        assert row[3:6] == ["+10.0", "1.00", "+1.00"], row
+    assert "n = 1 point," in words(figure) and "nan" not in words(figure)
+    assert [row[:2] for row in rows_of_table(figure)[1:]] == [["all", "1"], ["NC1 above 1", "1"]]
+    scores, collapse = SMALL
+    figure = draw_figure("gain_over_nc1", (scores.assign(accuracy=0.5), collapse))
+    axes = figure.axes[0]
+    assert all(y == 0 for _, y in points_of(axes)) and axes.get_ylim()[0] > -2
+    level = [line for line in axes.lines if len(line.get_xdata()) > 1]
+    assert all(set(line.get_ydata()) <= {0, 1} for line in level), "the line at zero and NC1 = 1"
+    assert {row[4] for row in rows_of_table(figure)[1:]} == {"-"}
 
 
-def test_points_without_nc1_or_of_one_value_leave_no_fit_and_no_failure():
+def test_points_without_nc1_are_asked_for():
     scores, collapse = SMALL
     assert "Make results/collapse" in words(
         draw_figure("gain_over_nc1", (scores, collapse.assign(nc1=np.nan)))
     )
-    assert (
-        rows_of_table(draw_figure("gain_over_nc1", (scores, collapse.assign(nc1=1.0))))[1][3:]
-        == ["-"] * 4
-    )
+
+
+def test_a_running_median_follows_many_gains_that_set_in_late():
+    fms = [f"fm-{i}" for i in range(60)]
+    scores, collapse = study(fms, {"digits": 1.0}, [], [L2], seeds=1)
+    nc1 = {fm: 0.05 * 1.08**i for i, fm in enumerate(fms)}
+    gain = scores["fm"].astype(str).map(nc1).sub(1).clip(lower=0) / 10
+    scores = scores.assign(accuracy=0.4 + gain.where(scores["k"].eq(5).fillna(False), 0))
+    figure = draw_figure("gain_over_nc1", (scores, collapse.assign(nc1=collapse["fm"].map(nc1))))
+    line = max(figure.axes[0].lines, key=lambda line: len(line.get_xdata()))
+    x, y = line.get_xdata(), line.get_ydata()
+    assert y[x < 0.9] == pytest.approx(0, abs=0.1) and (np.diff(y[x > 1.2]) > 0).all()
+    assert "running median" in words(figure)
 
 
 def test_k_means_with_one_centre_is_the_mean():
     scores, collapse = SMALL
     scores = scores[(scores["gen"] != "kmeans") | (scores["k"] != 1)]
-    assert int(rows_of_table(draw_figure("gain_over_nc1", (scores, collapse)))[1][2]) == 2 * (
-        4 + 4 * 2
-    )
+    assert rows_of_table(draw_figure("gain_over_nc1", (scores, collapse)))[1][1] == "16"
+
+
+def test_figures_of_nc1_say_of_which_split_it_is():
+    scores, collapse = SMALL
+    for name in ("nc1_over_d", "gain_over_nc1"):
+        assert "NC1 of training embeddings" in words(draw_figure(name))
+        test = draw_figure(name, (scores, collapse.assign(split="test")))
+        assert "NC1 of test embeddings" in words(test)
+        split = np.where(collapse["d"].isna(), "train", "test")
+        both = words(draw_figure(name, (scores, collapse.assign(split=split))))
+        assert "NC1 of training embeddings; for glyphs-d of test embeddings" in both
 
 
 def test_names_are_ordered_by_the_numbers_in_them():

@@ -7,9 +7,9 @@ from math import ceil
 from typing import TYPE_CHECKING, Any
 
 from imprint.analysis.gens import gens_without_k, shown_gen
-from imprint.analysis.selection import accuracy_over_k, sizes
+from imprint.analysis.selection import accuracy_over_k, natural_order, sizes
 from imprint.report.drawing.axes import k_axis, percent_axis
-from imprint.report.drawing.looks import Look, legend_line, shades
+from imprint.report.drawing.looks import DOTTED_GUIDE, MARKERS, Look, legend_line, shades
 from imprint.report.drawing.panels import family_panels
 from imprint.report.drawing.sheet import legend_below, sheet
 from imprint.report.drawing.style import INK, figure_width, panels_across
@@ -35,7 +35,10 @@ RING: dict[str, Any] = {
 
 @figure("accuracy_over_k_by_d", title=TITLE, category="Proxies per class")
 def accuracy_over_k_by_d(scores: pd.DataFrame, collapse: pd.DataFrame, presets: Presets) -> Figure:
-    """A panel per FM and "d in 1" family, a line per d, a ring where k = d; of one GEN, k-means if it was run."""
+    """A panel per FM and "d in 1" family, a line per d, a ring where k = d; of one GEN, k-means if it was run.
+
+    Dotted lines show the FM's other tasks.
+    """
     families = scores[scores["d"].notna()]
     if families.empty:
         raise NothingToShow(NO_FAMILY)
@@ -48,13 +51,17 @@ def accuracy_over_k_by_d(scores: pd.DataFrame, collapse: pd.DataFrame, presets: 
         )
     gen = shown_gen(table["gen"])
     table = table[table["gen"] == gen].astype({"k": int, "d": int})
+    others = _other_tasks(scores[scores["d"].isna()], table, configuration)
+    names = natural_order(others["task"])
 
     panels = family_panels(table)
     looks = shades(sorted(table["d"].unique()))
-    ks = sorted(table["k"].unique())
+    ks = sorted({*table["k"], *others["k"]})
     columns = panels_across(1.5, len(panels))
     across, rows = figure_width() / columns, ceil(len(panels) / columns)
     values = f"Mean, band from lowest to highest; n = {sizes(families)}"
+    if names:
+        values += "\nDotted: other tasks of the FM, means over seeds"
     fig = sheet(TITLE, f"GEN {gen}; {configuration}\n{values}", 0.3 + 1.5 * rows)
     grid = fig.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
     for i, axes in enumerate(grid.flat):
@@ -63,6 +70,9 @@ def accuracy_over_k_by_d(scores: pd.DataFrame, collapse: pd.DataFrame, presets: 
             continue
         family, fm, title = panels[i]
         _panel(axes, table[(table["family"] == family) & (table["fm"] == fm)], looks)
+        for name, rows_of_task in others[others["fm"] == fm].groupby("task"):
+            line = rows_of_task.sort_values("k")
+            axes.plot(line["k"], line["mean"], **_dotted(names.index(str(name))))
         axes.set_title(break_name(title, across - 0.3), fontweight="bold")
         k_axis(axes, ks, across - 0.4)
         if i % columns == 0:
@@ -73,8 +83,29 @@ def accuracy_over_k_by_d(scores: pd.DataFrame, collapse: pd.DataFrame, presets: 
     percent_axis(grid[0, 0])
     lines = [legend_line(str(d), **look.line()) for d, look in looks.items()]
     lines.append(legend_line("k = d, where run", **RING))
-    legend_below(fig, lines, title="Original classes per class, d")
+    of_tasks = [legend_line(name, **_dotted(i)) for i, name in enumerate(names)]
+    if names:
+        title = "Lines: original classes per class, d. Dotted: other tasks"
+        legend_below(fig, lines, of_tasks, title=title)
+    else:
+        legend_below(fig, lines, title="Original classes per class, d")
     return fig
+
+
+def _other_tasks(scores: pd.DataFrame, table: pd.DataFrame, configuration: str) -> pd.DataFrame:
+    """Accuracies over k of tasks without a d, as those of the families in `table`: FM, GEN, NORM and AGG, largest k."""
+    others, shown = accuracy_over_k(scores)
+    if shown != configuration:
+        return others.iloc[:0]
+    others = others.dropna(subset="k").astype({"k": int})
+    comparable = others["fm"].isin(table["fm"]) & others["gen"].isin(table["gen"])
+    return others[comparable & (others["k"] <= table["k"].max())]
+
+
+def _dotted(number: int) -> dict[str, Any]:
+    """How the line of a task without a d is drawn, counted from 0."""
+    marker = MARKERS[number % len(MARKERS)]
+    return {**DOTTED_GUIDE, "marker": marker, "fillstyle": "none"}
 
 
 def _panel(axes: Axes, cell: pd.DataFrame, looks: dict[Hashable, Look]) -> None:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from math import ceil
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from imprint.analysis.best_k import best_k
 from imprint.analysis.gens import has_choice_of_k
-from imprint.analysis.matrices import is_value
+from imprint.analysis.matrices import PAIR, is_value
 from imprint.analysis.selection import shown, sizes
 from imprint.report.drawing.axes import d_axis, label_across, percent_axis
 from imprint.report.drawing.looks import DOTTED_GUIDE, Look, gen_look, legend_line
 from imprint.report.drawing.panels import family_panels
 from imprint.report.drawing.sheet import legend_below, sheet
-from imprint.report.drawing.style import figure_width, panels_across
+from imprint.report.drawing.style import INK, figure_width, panels_across
 from imprint.report.drawing.text import break_name
 from imprint.report.figures.registry import NO_FAMILY, NothingToShow, Presets, figure
 
@@ -25,6 +28,7 @@ if TYPE_CHECKING:
 TITLE = "Best k and its accuracy over d"
 COMPARED = ("mean", "kmeans", "kls", "ls")
 WITH_ONE_PROXY = {"mean": "kmeans", "ls": "kls"}  # GENs that are others with k = 1
+DIAGONAL = {**DOTTED_GUIDE, "color": INK, "zorder": 3}
 POINTS = {"mean": "s", "ls": "D"}  # markers of GENs that are horizontal lines in other figures
 
 
@@ -32,7 +36,7 @@ POINTS = {"mean": "s", "ls": "D"}  # markers of GENs that are horizontal lines i
 def best_k_over_d(scores: pd.DataFrame, collapse: pd.DataFrame, presets: Presets) -> Figure:
     """Above the best k, below the accuracy there, against d: a column per FM and "d in 1" family, a line per GEN.
 
-    The best k of a draw is the smallest whose accuracy, the mean over seeds, is the highest.
+    The best k is the smallest within noise of the highest accuracy, see `imprint.analysis.best_k`.
     """
     from matplotlib.ticker import MaxNLocator
 
@@ -45,15 +49,19 @@ def best_k_over_d(scores: pd.DataFrame, collapse: pd.DataFrame, presets: Presets
         raise NothingToShow(
             f"The 'd in 1' tasks were run without {', '.join(COMPARED)}. Add kmeans with several k, mean, ls or kls."
         )
-    best = _best(rows)
+    best = _best(rows, _test_samples(collapse))
     ds = sorted(best["d"].unique())
     gens = [gen for gen in COMPARED if is_value(best["gen"], gen).any()]
     panels = family_panels(best)
     columns = panels_across(0.8, len(panels))
     strips = ceil(len(panels) / columns)
     across = figure_width() / columns
-    values = f"Mean over draws, band from lowest to highest; n = {sizes(families)}{_ks_run(rows)}"
-    fig = sheet(TITLE, f"{configuration}\n{values}", 0.25 + 2.1 * strips)
+    runs = "draws" if families["draw"].nunique() > 1 else "seeds"
+    rule = (
+        "Best k: the smallest within one standard error of the highest accuracy; band: up to the largest such k\n"
+        f"Accuracy: mean at the best k, band from lowest to highest of the {runs}; n = {sizes(families)}"
+    )
+    fig = sheet(TITLE, f"{configuration}\n{rule}{_ks_run(rows)}", 0.25 + 2.1 * strips)
     grid = fig.add_gridspec(2 * strips, columns)
     first: tuple[Axes | None, Axes | None] = (None, None)
     for i, (family, fm, title) in enumerate(panels):
@@ -63,12 +71,12 @@ def best_k_over_d(scores: pd.DataFrame, collapse: pd.DataFrame, presets: Presets
         if i == 0:
             first = (upper, lower)
         cell = best[(best["family"] == family) & (best["fm"] == fm)]
-        upper.plot(ds, ds, **DOTTED_GUIDE)
+        upper.plot(ds, ds, **DIAGONAL)
         for gen in gens:
             of_gen = cell[cell["gen"] == gen]
-            _line(lower, of_gen, "accuracy", _look(gen))
+            _line(lower, of_gen, ("mean", "lowest", "highest"), _look(gen))
             if has_choice_of_k(gen):
-                _line(upper, of_gen, "k", _look(gen))
+                _line(upper, of_gen, ("k", "k", "largest"), _look(gen))
         upper.set_title(break_name(title, across - 0.2), fontweight="bold")
         for axes in (upper, lower):
             d_axis(axes, ds, across - 0.35)
@@ -97,28 +105,46 @@ def _ks_run(rows: pd.DataFrame) -> str:
     return "".join(lines)
 
 
-def _best(rows: pd.DataFrame) -> pd.DataFrame:
-    """fm, family, d, draw, gen with its best k (1 where there is no choice) and accuracy (%)."""
+def _test_samples(collapse: pd.DataFrame) -> dict[Any, float]:
+    """Test samples of a draw by (fm, task), where they are known."""
+    if "test_samples" not in collapse:
+        return {}
+    known = collapse.dropna(subset="test_samples").astype({"fm": str, "task": str})
+    return known.groupby(PAIR)["test_samples"].mean().to_dict()
+
+
+def _best(rows: pd.DataFrame, test_samples: dict[Any, float]) -> pd.DataFrame:
+    """A row for each fm, task, family, d and gen: its best k, the largest k within noise, and accuracies (%) at the best k.
+
+    Columns k, largest; mean, lowest and highest: over draws or, where there is one, over seeds.
+    """
     import pandas as pd
 
-    keys = ["fm", "family", "d", "draw", "gen"]
-    typed = rows.astype({"fm": str, "family": str, "gen": str, "d": int, "draw": int})
-    one = typed[is_value(typed["k"], 1)]
+    typed = rows.astype(
+        {"fm": str, "task": str, "family": str, "gen": str, "d": int, "draw": int, "k": int}
+    )
+    one = typed[typed["k"] == 1]
     for gen, other in WITH_ONE_PROXY.items():
         if not (typed["gen"] == gen).any():
             typed = pd.concat([typed, one[one["gen"] == other].assign(gen=gen)])
-    means = typed.groupby([*keys, "k"])["accuracy"].mean().mul(100).reset_index()
-    return means.loc[means.groupby(keys)["accuracy"].idxmax()]
+    keys, found = [*PAIR, "family", "d", "gen"], []
+    for names, own in typed.groupby(keys):
+        best = best_k(own, test_samples.get(names[:2], np.inf))
+        at_best = own[own["k"] == best.smallest]
+        repeated = "draw" if own["draw"].nunique() > 1 else "seed"
+        means = 100 * at_best.groupby(repeated)["accuracy"].mean()
+        accuracies = (means.mean(), means.min(), means.max())
+        found.append((*names, best.smallest, best.largest, *accuracies))
+    return pd.DataFrame(found, columns=[*keys, "k", "largest", "mean", "lowest", "highest"])
 
 
-def _line(axes: Axes, rows: pd.DataFrame, column: str, look: Look) -> None:
-    line = rows.groupby("d")[column].agg(["mean", "min", "max"]).astype(float)
-    if len(line) == 0:
+def _line(axes: Axes, rows: pd.DataFrame, columns: tuple[str, str, str], look: Look) -> None:
+    """Draw a column against d, with a band between two others."""
+    if rows.empty:
         return
-    axes.fill_between(
-        line.index, line["min"], line["max"], color=look.colour, alpha=0.15, linewidth=0
-    )
-    axes.plot(line.index, line["mean"], **look.line())
+    middle, low, high = columns
+    axes.fill_between(rows["d"], rows[low], rows[high], color=look.colour, alpha=0.15, linewidth=0)
+    axes.plot(rows["d"], rows[middle], **look.line())
 
 
 def _look(gen: str) -> Look:
@@ -132,4 +158,4 @@ def _legend(gens: list[str], norms: dict[str, str]) -> list[Line2D]:
     for gen in gens:
         label = f"{gen} ({norms[gen].split(';')[0]})" if norms.get(gen) else gen
         lines.append(legend_line(label, **_look(gen).line()))
-    return [*lines, legend_line("k = d", **DOTTED_GUIDE)]
+    return [*lines, legend_line("k = d", **DIAGONAL)]

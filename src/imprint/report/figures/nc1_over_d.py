@@ -6,6 +6,7 @@ from math import ceil
 from typing import TYPE_CHECKING
 
 from imprint.analysis.selection import natural_order
+from imprint.analysis.splits import nc1_in_words
 from imprint.report.drawing.axes import d_axis, label_right, log_axis
 from imprint.report.drawing.looks import legend_line, numbered_look
 from imprint.report.drawing.sheet import legend_below, sheet
@@ -23,8 +24,9 @@ LOG_FROM = 10  # a wider ratio of highest to lowest NC1 asks for a logarithmic a
 
 @figure("nc1_over_d", title=TITLE, category="Neural collapse")
 def nc1_over_d(scores: pd.DataFrame, collapse: pd.DataFrame, presets: Presets) -> Figure:
-    """A panel per FM: NC1 against d, a line per "d in 1" family, and at the right the other tasks by name."""
+    """A panel per FM with a "d in 1" family: NC1 against d, a line per family, and at the right the other tasks by name."""
     known = collapse.dropna(subset="nc1").astype({"fm": str, "task": str, "family": str})
+    known = known[known["fm"].isin(known.loc[known["d"].notna(), "fm"])]
     families, others = known[known["d"].notna()], known[known["d"].isna()]
     if families.empty:
         raise NothingToShow(NO_FAMILY)
@@ -34,7 +36,7 @@ def nc1_over_d(scores: pd.DataFrame, collapse: pd.DataFrame, presets: Presets) -
     height = max(1.2, 0.11 * others["task"].nunique())
     draws = families["draw"].nunique()
     count = f"{draws} draw" if draws == 1 else f"{draws} draws"
-    subtitle = f"Line: {', '.join(names)}; mean, band from lowest to highest, n = {count}"
+    subtitle = f"{nc1_in_words(known)}\nLine: {', '.join(names)}; mean, band from lowest to highest, n = {count}"
     if len(others):
         subtitle += ". Right: the other tasks"
     fig = sheet(TITLE, subtitle, 0.25 + (height + 0.25) * rows)

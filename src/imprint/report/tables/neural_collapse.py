@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from imprint.analysis.matrices import PAIR
+from imprint.method.score_names import TRAINING_SPLIT
 from imprint.report.tables.registry import Presets, table
 from imprint.report.tables.sorting import sorted_naturally
 
@@ -16,9 +17,11 @@ MEASURES = ["nc1", "nc1_released", "vci", "trace_w", "trace_b", "rank_w", "rank_
 
 @table("neural_collapse", title="Neural collapse", category="Neural collapse")
 def neural_collapse(scores: pd.DataFrame, collapse: pd.DataFrame, presets: Presets) -> pd.DataFrame:
-    """NC1, its released variant, VCI, traces and ranks by FM and task: means over draws."""
-    groups = collapse.astype({"fm": str, "task": str}).groupby(PAIR)
+    """NC1, its released variant, VCI, traces and ranks by FM and task, with the split they are of: means over draws."""
+    keys = [*PAIR, "split"]
+    splits = collapse if "split" in collapse else collapse.assign(split=TRAINING_SPLIT)
+    groups = splits.astype(dict.fromkeys(keys, str)).groupby(keys)
     means = groups[["classes", "samples", *MEASURES]].mean()
     means.insert(0, "draws", groups.size())
     means.insert(0, "d", groups["d"].first())
-    return sorted_naturally(means.reset_index(), PAIR)
+    return sorted_naturally(means.reset_index(), keys)

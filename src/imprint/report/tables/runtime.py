@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from imprint.analysis.matrices import PAIR, fullest
+from imprint.analysis.splits import of_split
 from imprint.report.tables.notes import with_note
 from imprint.report.tables.registry import Presets, table
 from imprint.report.tables.sorting import sorted_naturally
@@ -29,7 +30,7 @@ def runtime(scores: pd.DataFrame, collapse: pd.DataFrame, presets: Presets) -> p
     sets = groups[["seconds", "proxies"]].first()
     medians = sets.groupby([*PAIR, *kind], observed=True, dropna=False).median().reset_index()
     medians = medians.astype({"fm": str, "task": str, "gen": str})
-    samples = collapse.astype({"fm": str, "task": str}).groupby(PAIR)["samples"].median()
+    samples = of_split(collapse).astype({"fm": str, "task": str}).groupby(PAIR)["samples"].median()
     if not (rows["shots"] == "full").all():
         samples = samples.iloc[:0]
     medians = medians.join(samples, on=PAIR)

@@ -147,6 +147,9 @@ class Experiment(Section):
     """What stands for a GEN, NORM or AGG in tables and figures that rank them: `configuration`, the one configuration with the
     best mean rank over all FMs and tasks, as in the paper; or `best_companions`, on each FM and task the configuration
     that is best there."""
+    nc1_split: Literal["train", "test"] | None = None
+    """On which embeddings tables and figures of this experiment show NC1: `train`, the default, or `test`, as the paper does for
+    ImageNet. Where it is not set, cells of the experiments under `also` are shown with theirs."""
     figures: tuple[FigureName, ...] = ()
     """Figures to draw of this experiment."""
     also: tuple[str, ...] = ()

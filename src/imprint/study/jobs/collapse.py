@@ -1,4 +1,4 @@
-"""The job of a collapse file: NC1, VCI and company of one task, over draws."""
+"""The job of a collapse file: NC1, VCI and company of one task, over draws and both splits."""
 
 from __future__ import annotations
 
@@ -12,42 +12,52 @@ import pandas as pd
 from imprint.analysis.frames import compact
 from imprint.data.pools import Pool, select
 from imprint.method.collapse import collapse
+from imprint.method.score_names import NC1_SPLITS, TEST_SPLIT
 from imprint.store.blocks import Blocks, Work, block_key, digest
 
 
 def measure_collapse(
-    train: Pool, spec: Mapping[str, Any], blocks: Blocks | None = None, code: str = ""
+    train: Pool,
+    test: Pool,
+    spec: Mapping[str, Any],
+    blocks: Blocks | None = None,
+    code: str = "",
 ) -> tuple[pd.DataFrame, Work]:
-    """Measure the neural collapse of a task's training embeddings.
+    """Measure the neural collapse of a task's training and of its test embeddings.
 
     Parameters
     ----------
-    train : Pool
-        The training split of the task's datasets.
+    train, test : Pool
+        The training and the test split of the task's datasets.
     spec : mapping
         See `imprint.study.specs.collapse`.
     blocks : Blocks, optional
-        Finished draws of earlier runs of the same `code`.
+        Finished draws of a split, of earlier runs of the same `code`.
     code : str, optional
         Fingerprint of what decides the numbers.
 
     Returns
     -------
     frame : DataFrame
-        A row for each draw.
+        A row for each draw and split.
     work : Work
-        How many draws were computed.
+        How many draws of a split were computed.
     """
     blocks = blocks or Blocks()
-    data, work, rows = digest(train.x, train.y), Work(), []
-    for draw, groups in enumerate(spec["draws"]):
-        key = block_key(code, data, groups)
-        block = blocks.get(key)
-        work.add(block is None)
-        if block is None:
-            chosen, y, classes = select(train, groups)
-            block = json.dumps(asdict(collapse(train.x[chosen], y, classes))).encode()
-            blocks.put(key, block)
-        of_task = {name: spec[name] for name in ("fm", "task", "family", "d")}
-        rows.append({**of_task, "draw": draw, **json.loads(block)})
-    return compact(pd.DataFrame(rows)), work
+    of_task = {name: spec[name] for name in ("fm", "task", "family", "d")}
+    work = Work()
+    rows: list[dict[str, Any]] = []
+    for split, samples in zip(NC1_SPLITS, (train, test), strict=True):
+        data = digest(samples.x, samples.y)
+        for draw, groups in enumerate(spec["draws"]):
+            key = block_key(code, data, groups)
+            block = blocks.get(key)
+            work.add(block is None)
+            if block is None:
+                chosen, y, classes = select(samples, groups)
+                block = json.dumps(asdict(collapse(samples.x[chosen], y, classes))).encode()
+                blocks.put(key, block)
+            rows.append({**of_task, "draw": draw, "split": split, **json.loads(block)})
+    test_samples = {row["draw"]: row["samples"] for row in rows if row["split"] == TEST_SPLIT}
+    frame = pd.DataFrame([{**row, "test_samples": test_samples[row["draw"]]} for row in rows])
+    return compact(frame), work

@@ -1,0 +1,47 @@
+"""The split, training or test, that neural collapse was measured on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from imprint.analysis.selection import natural_order
+from imprint.method.score_names import TEST_SPLIT, TRAINING_SPLIT
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+NAMES = {TRAINING_SPLIT: "training embeddings", TEST_SPLIT: "test embeddings"}
+
+
+def of_split(collapse: pd.DataFrame, split: str = TRAINING_SPLIT) -> pd.DataFrame:
+    """The rows of collapse that were measured on one split.
+
+    Rows of earlier versions, which have no column `split`, are of the training split.
+    """
+    return collapse[is_of_split(collapse, split)]
+
+
+def is_of_split(collapse: pd.DataFrame, split: str) -> np.ndarray:
+    """Where a row of collapse was measured on this split, see `of_split`."""
+    if "split" not in collapse:
+        return np.full(len(collapse), split == TRAINING_SPLIT)
+    return (collapse["split"].astype(object).fillna(TRAINING_SPLIT) == split).to_numpy(bool)
+
+
+def nc1_in_words(collapse: pd.DataFrame) -> str:
+    """Of which embeddings the NC1 of these rows is, as figures write it.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> nc1_in_words(pd.DataFrame({"family": ["mnist", "cifar10", "imagenet"], "split": ["train", "train", "test"]}))
+    'NC1 of training embeddings; for imagenet of test embeddings'
+    """
+    families = {split: natural_order(of_split(collapse, split)["family"]) for split in NAMES}
+    first, other = sorted(NAMES, key=lambda split: len(families[split]), reverse=True)
+    text = f"NC1 of {NAMES[first]}"
+    if families[other]:
+        text += f"; for {', '.join(families[other])} of {NAMES[other]}"
+    return text
