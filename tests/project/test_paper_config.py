@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from imprint.method.presets import PRESETS, PUBLISHED
+from imprint.study import specs
 from imprint.study.load import load
 
 ROOT = Path(__file__).parents[2]
@@ -21,7 +22,7 @@ GRIDS = {
     "few shots, kls": (2_100, ["few-shot-kls"]),
     "CombiDigits": (360, ["neural-collapse"], ["combidigits"]),
     "CombiDigits, kls": (180, ["neural-collapse-kls"], ["combidigits"]),
-    "ImageNet": (36_000, ["neural-collapse"], ["imagenet"]),
+    "ImageNet": (36_000, ["neural-collapse-imagenet"], ["imagenet"]),
     "ImageNet, kls": (18_000, ["neural-collapse-kls"], ["imagenet"]),
     "MNIST, FashionMNIST, CIFAR-10": (1_080, ["neural-collapse"], THREE),
     "MNIST, FashionMNIST, CIFAR-10, kls": (540, ["neural-collapse-kls"], THREE),
@@ -35,6 +36,7 @@ AGAIN = {
     "agg-kmeans-20": 1_728,
     "many-proxies-of-resnet18-on-cifar10": 30,
     "combidigits-in-the-plane": 12,
+    "neural-collapse-none": 18_720,
     "best-k": 0,
 }
 
@@ -112,3 +114,15 @@ def test_the_whole_study_is_a_few_thousand_jobs(study):
     assert (
         4_000 < scores_and_proxies < 5_900
     )  # data, embeddings, tables and figures: about 100 more
+
+
+def test_nc1_of_imagenet_is_that_of_the_validation_images_and_of_other_tasks_of_training_images(
+    study,
+):
+    for name in ("neural-collapse", "best-k"):
+        splits = {
+            study.tasks[task].family: grid["nc1_split"]
+            for grid in reversed(specs.selection(study, name))
+            for _, task, _ in grid["groups"]
+        }
+        assert splits.pop("imagenet") == "test" and set(splits.values()) == {"train"}

@@ -10,7 +10,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from imprint.data.pools import Pool
 from imprint.method.collapse import collapse
+from imprint.study.jobs.collapse import measure_collapse
 
 REFERENCE = Path(__file__).parents[3] / "shared" / "reference"
 pytestmark = pytest.mark.skipif(
@@ -76,3 +78,18 @@ def test_embeddings_of_mnist_are_the_reference_ones(tmp_path):
         / np.linalg.norm(expected, axis=1)
     )
     assert cosine.min() >= 0.999
+
+
+def test_nc1_of_cifar100_grows_with_d_and_is_higher_on_test_embeddings():
+    """The FM's own classes, d of them in each new one: NC1 of training and of test embeddings, measured apart."""
+    with h5py.File(REFERENCE / "cifar100_resnet10t_embeddings.h5") as file:
+        train, test = (
+            Pool(file[s]["embeddings"][:].astype(np.float32), file[s]["labels"][:].astype(int), 100)
+            for s in ("train", "test")
+        )
+    orders = [np.random.default_rng(draw).permutation(100) for draw in range(3)]
+    for d, expected in ((1, (0.33, 0.47)), (3, (1.41, 1.65)), (10, (5.28, 6.11))):
+        draws = [[order[i : 10 * d : 10].tolist() for i in range(10)] for order in orders]
+        spec = {"fm": "resnet10t", "task": f"own-d{d}", "family": "own", "d": d, "draws": draws}
+        nc1 = measure_collapse(train, test, spec)[0].groupby("split", observed=True)["nc1"].mean()
+        assert (nc1["train"], nc1["test"]) == pytest.approx(expected, abs=0.006)

@@ -162,18 +162,21 @@ def test_proxies_depend_on_all_that_made_them():
     assert make_proxies(TRAIN, spec, generated("kmeans", 3)[0], blocks=blocks)[1].computed == 1
 
 
-def test_collapse_is_kept_by_draw(tmp_path):
+def test_collapse_is_kept_by_draw_and_split(tmp_path):
+    def spec(*draws):
+        return {**TASK, "fm": "net", "draws": list(draws)}
+
+    both = [[0], [1]], [[2], [3]]
     with open_blocks(tmp_path / "c.blocks") as blocks:
-        one, _ = measure_collapse(TRAIN, {**TASK, "fm": "net", "draws": [[[0], [1]]]}, blocks)
+        one, _ = measure_collapse(TRAIN, TEST, spec([[0], [1]]), blocks)
     with open_blocks(tmp_path / "c.blocks") as blocks:
-        two, work = measure_collapse(
-            TRAIN, {**TASK, "fm": "net", "draws": [[[0], [1]], [[2], [3]]]}, blocks
-        )
-    assert (work.requested, work.computed) == (2, 1)
-    pd.testing.assert_frame_equal(two[:1], one)
-    pd.testing.assert_frame_equal(
-        two, measure_collapse(TRAIN, {**TASK, "fm": "net", "draws": [[[0], [1]], [[2], [3]]]})[0]
-    )
+        two, work = measure_collapse(TRAIN, TEST, spec(*both), blocks)
+        other = Pool(TEST.x + 1, TEST.y, 4)
+        _, of_other = measure_collapse(TRAIN, other, spec(*both), blocks)
+    assert (work.requested, work.computed) == (4, 2)
+    assert (of_other.requested, of_other.computed) == (4, 2), "training embeddings are the same"
+    pd.testing.assert_frame_equal(two[two["draw"] == 0].reset_index(drop=True), one)
+    pd.testing.assert_frame_equal(two, measure_collapse(TRAIN, TEST, spec(*both))[0])
 
 
 def test_an_interrupted_job_keeps_what_it_finished(tmp_path, monkeypatch):

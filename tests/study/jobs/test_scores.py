@@ -1,11 +1,13 @@
 """The jobs of the study: proxies and scores over draws and seeds, and the rows that belong to an experiment."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from imprint.analysis.frames import collect, rows_of
-from imprint.data.pools import Pool, draw_shots
+from imprint.data.pools import Pool, draw_shots, select
 from imprint.errors import UserError
+from imprint.method.collapse import collapse
 from imprint.method.configuration import FIELDS, Configuration, Scoring, parse_k
 from imprint.method.engine import evaluate
 from imprint.method.generate.proxy_sets import proxy_sets
@@ -140,10 +142,42 @@ def test_a_class_without_training_samples_is_an_error_that_names_the_task():
         make_proxies(Pool(TRAIN.x, TRAIN.y, 7), spec)
 
 
-def test_collapse_has_a_row_for_each_draw():
-    frame = measure_collapse(TRAIN, {**PAIRS, "fm": "net"})[0]
-    assert list(frame["draw"]) == [0, 1]
+def measured(task):
+    return measure_collapse(TRAIN, TEST, {**task, "fm": "net"})[0]
+
+
+def test_collapse_has_a_row_for_each_draw_and_split():
+    frame = measured(PAIRS)
+    assert list(frame["draw"]) == [0, 1, 0, 1]
+    assert list(frame["split"]) == ["train", "train", "test", "test"]
     assert (frame["classes"] == 2).all()
+    in_test = [np.isin(TEST.y, list(np.ravel(groups))).sum() for groups in PAIRS["draws"]]
+    assert list(frame["test_samples"]) == in_test * 2
+    chosen, y, classes = select(TEST, PAIRS["draws"][1])
+    assert frame["nc1"].iloc[3] == collapse(TEST.x[chosen], y, classes).nc1 != frame["nc1"].iloc[1]
+
+
+def test_an_experiment_gets_nc1_of_the_split_that_it_asks_for():
+    frame = collect([measured(task) for task in (PAIRS, TASK)])
+    empty = {"configurations": [], "seeds": []}
+    pairs = {**empty, "groups": [["net", "p-d2", "full"]]}
+    plain = {**empty, "groups": [["net", "t", "full"]]}
+    assert set(rows_of(frame, [pairs])["split"]) == {"train"}
+    of_test = {**pairs, "nc1_split": "test"}
+    both = rows_of(frame, [plain, of_test])
+    assert dict(both[["task", "split"]].to_numpy()) == {"t": "train", "p-d2": "test"}
+    first = rows_of(frame, [of_test, pairs, plain])
+    assert len(first) == 3, "a task asked for on both splits is shown on the first alone"
+    pd.testing.assert_series_equal(
+        first["nc1"].sort_values(), both["nc1"].sort_values(), check_index=False
+    )
+
+
+def test_rows_of_an_earlier_version_are_never_taken_for_test_embeddings():
+    old = measured(PAIRS).query("split == 'train'").drop(columns="split")
+    pairs = {"configurations": [], "seeds": [], "groups": [["net", "p-d2", "full"]]}
+    assert len(rows_of(old, [pairs])) == 2
+    assert rows_of(old, [{**pairs, "nc1_split": "test"}]).empty
 
 
 def test_collected_tables_keep_their_rows_and_types():
@@ -171,5 +205,5 @@ def test_an_experiment_gets_its_own_rows():
     }
     both = rows_of(whole, [selection, other, other])
     assert set(both["task"]) == {"p-d2", "t"} and len(both) == 2 + len(rows_of(whole, [other]))
-    frame = collect([measure_collapse(TRAIN, {**t, "fm": "net"})[0] for t in (PAIRS, TASK)])
+    frame = collect([measured(task) for task in (PAIRS, TASK)])
     assert set(rows_of(frame, [selection])["task"]) == {"p-d2"}
