@@ -299,6 +299,14 @@ def test_the_best_k_is_found_where_it_is():
     assert kmeans.get_ydata() == pytest.approx([90] * 4)
 
 
+def test_the_lines_over_d_go_from_left_to_right():
+    data = study(["resnet"], {}, [1, 2, 10], [L2])
+    for name in ("best_k_over_d", "nc1_over_d"):
+        for axes in draw_figure(name, data).axes:
+            for line in axes.lines:
+                assert list(line.get_xdata()) == sorted(line.get_xdata())
+
+
 def test_the_best_k_of_a_plateau_is_its_smallest():
     scores, collapse = peaked()
     level = scores.assign(accuracy=0.9 + 1e-4 * scores["k"].astype(float) / 20)
