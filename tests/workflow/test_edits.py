@@ -100,13 +100,13 @@ EDITS = {
     "a task on another dataset": (
         grid(tasks=["a", "b"]),
         {"adopt": 2, "collapse": 1, "collapses": 1, "proxies": 3, "evaluate": 2, **SUMMARY},
-        {"collapse": (1, 1), "proxies": (5, 5), "evaluate": (12, 12)},
+        {"collapse": (2, 2), "proxies": (5, 5), "evaluate": (12, 12)},
         {"collapses": 1, **SUMMARY},
     ),
     "an FM": (
         grid(fms=["one", "two"]),
         {"adopt": 2, "collapse": 1, "collapses": 1, "proxies": 3, "evaluate": 2, **SUMMARY},
-        {"collapse": (1, 1), "proxies": (5, 5), "evaluate": (12, 12)},
+        {"collapse": (2, 2), "proxies": (5, 5), "evaluate": (12, 12)},
         {"collapses": 1, **SUMMARY},
     ),
     "an experiment of cells that are there": (
@@ -188,7 +188,7 @@ def test_other_embeddings_make_all_of_theirs_anew(given):
         "evaluate": 2,
         **SUMMARY,
     }
-    assert work == {"collapse": (1, 1), "proxies": (5, 5), "evaluate": (12, 12)}
+    assert work == {"collapse": (2, 1), "proxies": (5, 5), "evaluate": (12, 12)}
 
 
 def test_comments_order_and_layout_run_nothing(given):
@@ -228,11 +228,11 @@ def test_the_status_says_what_is_to_do_and_why(given):
 def test_the_cache_is_shown_and_pruned(given):
     given.configure(grid(gen=[{"name": "all"}]))
     given.snakemake("study")
-    assert "cache: 14 blocks" in given.imprint("cache")
+    assert "cache: 15 blocks" in given.imprint("cache")
     found = json.loads(given.imprint("cache", "--prune", "--json"))
     assert found["freed"] > 0
     assert {name: rule["blocks"] for name, rule in found["rules"].items()} == {
-        "collapse": 1,
+        "collapse": 2,
         "proxies": 1,
         "scores": 2,
     }

@@ -21,4 +21,4 @@ with (
     )
     frame, work = measure_collapse(train, test, spec, blocks, snakemake.params.code)
     write_parquet(snakemake.output.collapse, frame, provenance_json(spec=spec))
-    report(f"draws of a split: {work}")
+    report(f"draws: {work}")
