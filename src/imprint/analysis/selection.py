@@ -21,6 +21,7 @@ from imprint.method.configuration import (
 if TYPE_CHECKING:
     import pandas as pd
 
+THROUGHOUT = "throughout"
 BEST_PRODUCT = "max"  # how figures and tables write plain `max`
 
 
@@ -34,6 +35,7 @@ L2_MAX = _throughout(UNIT_LENGTH)
 # how least squares is defined: l2 costs it much
 NONE_MAX = _throughout(IDENTITY)
 CONFIGURATION = [name for name in FIELDS if name not in ("gen", "k")]
+NORM = ["norm_pre", "norm_post", "norm_inf"]
 
 
 def natural(name: str) -> list[tuple[int, str]]:
@@ -52,13 +54,15 @@ def natural_order(names: Any) -> list[str]:
 
 def describe(configuration: Mapping[str, Any]) -> str:
     """NORM and AGG of a configuration in a few words."""
-    norms = [configuration[name] for name in ("norm_pre", "norm_post", "norm_inf")]
-    same = (
-        f"{norms[0]} throughout"
-        if len(set(norms)) == 1
-        else f"{' / '.join(norms)} (pre / post / inf)"
-    )
-    return f"NORM {same}; AGG {rule(configuration)}"
+    norm = norms_in_words(configuration)
+    order = "" if norm.endswith(THROUGHOUT) else " (pre / post / inf)"
+    return f"NORM {norm}{order}; AGG {rule(configuration)}"
+
+
+def norms_in_words(configuration: Mapping[str, Any]) -> str:
+    """NORMpre, NORMpost and NORMinf: "l2 throughout", "l2 / whiten+l2 / l2"."""
+    norms = [configuration[name] for name in NORM]
+    return f"{norms[0]} {THROUGHOUT}" if len(set(norms)) == 1 else " / ".join(norms)
 
 
 def rule(configuration: Mapping[str, Any]) -> str:
@@ -73,21 +77,18 @@ def rule(configuration: Mapping[str, Any]) -> str:
     return f"{m}-nn {configuration['distance']}{votes}"
 
 
-def standard(rows: pd.DataFrame) -> tuple[pd.DataFrame, str]:
-    """The rows of the configuration that is shown, under any shots, and a line that names it.
+def standard(rows: pd.DataFrame) -> tuple[dict[str, Any], str]:
+    """The configuration that is shown, and a line that names it.
 
     l2 throughout with max of inner products; where there is no such row, the most frequent configuration.
     """
-    standard = rows[_have(rows, L2_MAX)]
-    if len(standard) or rows.empty:
-        text = describe(L2_MAX)
-    else:
-        most = most_frequent(rows)
-        standard = rows[_have(rows, most)]
-        text = describe(most)
-        if not _have(rows, most).all():
-            text += " (the most frequent here; l2 throughout with max was not run)"
-    return standard, text
+    if rows.empty or _have(rows, L2_MAX).any():
+        return L2_MAX, describe(L2_MAX)
+    most = most_frequent(rows)
+    text = describe(most)
+    if not _have(rows, most).all():
+        text += " (the most frequent here; l2 throughout with max was not run)"
+    return most, text
 
 
 def shown(scores: pd.DataFrame) -> tuple[pd.DataFrame, str]:
@@ -96,25 +97,58 @@ def shown(scores: pd.DataFrame) -> tuple[pd.DataFrame, str]:
     Least squares (ls, kls) is taken without normalisation, where it was run so; GENs without a choice of k (mean, all, ls)
     that the configuration lacks from their own most frequent one. The column `norm` names these, and is empty elsewhere.
     """
+    whole = fullest(scores)
+    configuration, text = standard(whole)
+    rows = _completed(whole, configuration, text)
+    shots = rows["shots"].iloc[0] if len(rows) else "full"
+    return rows, text if shots == "full" else f"{text}; {shots} shots"
+
+
+def _completed(rows: pd.DataFrame, configuration: Mapping[str, Any], text: str) -> pd.DataFrame:
+    """The rows of a configuration, and those of GENs that are shown under another than `text` names; see `shown`."""
     import pandas as pd
 
-    whole = fullest(scores)
-    rows, text = standard(whole)
-    without_k, least_squares = gens_without_k(whole), gens_of_all_classes()
+    completed = rows[_have(rows, configuration)]
+    without_k, least_squares = gens_without_k(rows), gens_of_all_classes()
     parts = []
     for gen in dict.fromkeys((*without_k, *least_squares)):
-        of_gen = whole[is_value(whole["gen"], gen)]
+        of_gen = rows[is_value(rows["gen"], gen)]
         other = None
         if gen in least_squares and _have(of_gen, NONE_MAX).any():
             other = NONE_MAX
-        elif gen in without_k and len(of_gen) and not is_value(rows["gen"], gen).any():
+        elif gen in without_k and len(of_gen) and not is_value(completed["gen"], gen).any():
             other = most_frequent(of_gen)
         if other and describe(other) != text:
             parts.append(of_gen[_have(of_gen, other)].assign(norm=describe(other)))
-            rows = rows[~is_value(rows["gen"], gen)]
-    parts.insert(0, rows.assign(norm=""))
-    shots = rows["shots"].iloc[0] if len(rows) else "full"
-    return pd.concat(parts), text if shots == "full" else f"{text}; {shots} shots"
+            completed = completed[~is_value(completed["gen"], gen)]
+    return pd.concat([completed.assign(norm=""), *parts])
+
+
+def shown_norms(rows: pd.DataFrame) -> tuple[dict[str, pd.DataFrame], str]:
+    """The rows of each NORM that GENs with a choice of k were run with under the AGG that is shown.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        Scores, under any shots.
+
+    Returns
+    -------
+    of_norms : dict
+        Rows with the column `norm`, see `shown`, by the name of the NORM; that of `standard` is first.
+    text : str
+        A line that names the configuration of the first.
+    """
+    configuration, text = standard(rows)
+    of_norms = {norms_in_words(configuration): _completed(rows, configuration, text)}
+    with_k = rows[~rows["gen"].isin(gens_without_k(rows))]
+    agg = {name: configuration[name] for name in configuration if name not in NORM}
+    same_agg = with_k[_have(with_k, agg)] if len(with_k) else with_k
+    for norms in same_agg[NORM].astype(str).drop_duplicates().to_dict("records"):
+        other = {**configuration, **norms}
+        if norms_in_words(other) not in of_norms:
+            of_norms[norms_in_words(other)] = _completed(rows, other, text)
+    return of_norms, text
 
 
 def most_frequent(rows: pd.DataFrame) -> dict[str, Any]:
@@ -145,12 +179,17 @@ def accuracy_over_k(scores: pd.DataFrame) -> tuple[pd.DataFrame, str]:
     configuration.
     """
     rows, text = shown(scores)
+    return means_over_k(rows), text
+
+
+def means_over_k(rows: pd.DataFrame) -> pd.DataFrame:
+    """The means of `accuracy_over_k`, of rows with the column `norm`."""
     keys = ["fm", "task", "family", "d", "gen", "k", "norm"]
     groups = rows.groupby(keys, observed=True, dropna=False)["accuracy"]
     table = groups.agg(["mean", "min", "max", "size"]).reset_index()
     table = table.rename(columns={"min": "low", "max": "high", "size": "runs"})
     table[["mean", "low", "high"]] *= 100
-    return table.astype({"fm": str, "task": str, "family": str, "gen": str}), text
+    return table.astype({"fm": str, "task": str, "family": str, "gen": str})
 
 
 def sizes(rows: pd.DataFrame) -> str:

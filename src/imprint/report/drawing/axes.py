@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from imprint.report.drawing.looks import DOTTED_GUIDE
 from imprint.report.drawing.style import GREY, INK, setting, small_size
 from imprint.report.drawing.text import text_width
 
@@ -43,6 +44,31 @@ def k_axis(
         if at[i] + halves[i] <= taken and at[i] - halves[i] >= at[0] + halves[0]:
             labels[i], taken = words[i], at[i] - halves[i]
     axes.set_xticks(ks, labels)
+
+
+def k_axis_with_marks(
+    axes: Axes, ks: Sequence[int], inches: float, marks: int, pitch: float
+) -> np.ndarray:
+    """Give a panel a `k_axis` and, right of a dotted line, room for marks; returns the x of these.
+
+    Parameters
+    ----------
+    axes, ks, inches
+        See `k_axis`; the room is part of the width.
+    marks : int
+        How many there are.
+    pitch : float
+        Inches from one to the next.
+    """
+    beside = (marks + 0.5) * pitch if marks else 0
+    k_axis(axes, ks, inches - beside)
+    left, right = axes.get_xlim()
+    if not marks:
+        return np.empty(0)
+    per_inch = np.log(right / left) / (inches - beside)
+    axes.axvline(right, **DOTTED_GUIDE)
+    axes.set_xlim(left, right * np.exp(per_inch * beside))
+    return right * np.exp(per_inch * pitch * (np.arange(marks) + 0.75))
 
 
 def d_axis(axes: Axes, ds: Sequence[int], inches: float) -> None:

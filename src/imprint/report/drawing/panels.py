@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from math import ceil
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from imprint.analysis.selection import natural_order
+from imprint.analysis.selection import natural_order, shown_norms
 from imprint.report.drawing.axes import label_across, percent_axis, row_title
+from imprint.report.drawing.looks import in_legend_order
 from imprint.report.drawing.sheet import sheet
-from imprint.report.drawing.style import figure_width, panels_across
-from imprint.report.drawing.text import break_name
+from imprint.report.drawing.style import WIDTHS, applied, figure_width, setting
+from imprint.report.drawing.text import break_name, text_width
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -18,66 +21,161 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 NARROWEST = 0.8  # inches of a panel and what is beside it
+BLOCK = 3.2  # a narrower block of panels has no room for the name of its x axis
+WITH_MARKS = 1.0  # the same with some marks, see `imprint.report.drawing.marks`
 HEIGHT, HIGH = 0.9, 1.4  # inches of a panel, and where there are few below each other
+MOST_IN_COLUMN, MOST_ON_PAGE = 5, 8  # rows of panels that are still read at a glance
+
+
+class _Arrangement(NamedTuple):
+    """Panels beside and below each other: of one task, and in all."""
+
+    abreast: int
+    deep: int
+    blocks: int
+    strips: int
+
+    @property
+    def rows(self) -> int:
+        return self.strips * self.deep
+
+
+def _arranged(tasks: int, columns: int, narrowest: float, width: float) -> _Arrangement:
+    abreast = max(1, min(columns, int(width / narrowest)))
+    deep = ceil(columns / abreast)
+    blocks = 1
+    if tasks > 3 and deep == 1:
+        blocks = max(1, min(2, int(width / max(abreast * narrowest, BLOCK))))
+    return _Arrangement(abreast, deep, blocks, ceil(tasks / blocks))
+
+
+@contextmanager
+def room_for(tasks: int, columns: int, narrowest: float = NARROWEST) -> Iterator[None]:
+    """The style of a page where `by_task` would make a column too high to be read, or break its rows; else the style in use."""
+    here = _arranged(tasks, columns, narrowest, figure_width())
+    page = _arranged(tasks, columns, narrowest, WIDTHS["page"])
+    if here.rows > MOST_IN_COLUMN or here.deep > page.deep == 1:
+        with applied("page"):
+            yield
+    else:
+        yield
 
 
 def by_task(
     title: str,
     subtitle: str,
     tasks: Sequence[str],
-    fms: Sequence[str],
+    columns: Sequence[str],
     x_label: str,
-    draw: Callable[[Axes, str, str, float], None],
+    draw: Callable[[Axes, int, int, float], None],
+    narrowest: float = NARROWEST,
 ) -> Figure:
-    """A figure of accuracies (%) with a row of panels per task and a column per FM.
+    """A figure of accuracies (%) with a row of panels per task and a column per FM, or per FM and NORM.
 
-    The panels of a task share one accuracy axis. Tasks stand in two blocks beside each other if they fit; FMs that
-    do not fit beside each other continue below.
+    The panels of a task share one accuracy axis. Tasks stand in several blocks beside each other if they fit; columns
+    that do not fit beside each other continue below.
 
     Parameters
     ----------
     title, subtitle : str
         See `imprint.report.drawing.sheet.sheet`.
-    tasks, fms : sequences of str
+    tasks, columns : sequences of str
         Names of rows and columns.
     x_label : str
         Name of the x axis.
     draw : callable
-        `draw(axes, task, fm, inches)` draws one panel and its x axis, so many inches wide.
+        `draw(axes, task, column, inches)` draws one panel and its x axis, so many inches wide; task and column are
+        counted from 0.
+    narrowest : float, default=0.8
+        Inches that a panel needs with what is beside it.
     """
-    columns = panels_across(NARROWEST, len(fms))
-    deep = ceil(len(fms) / columns)  # rows of panels of one task
-    blocks = 1
-    if len(tasks) > 3 and deep == 1:
-        blocks = panels_across(max(columns * NARROWEST, 3.2), 2)
-    strips = ceil(len(tasks) / blocks)  # tasks below each other
-    across = figure_width() / (blocks * columns)
+    abreast, deep, blocks, strips = _arranged(len(tasks), len(columns), narrowest, figure_width())
+    across = figure_width() / (blocks * abreast)
     height = HIGH if strips * deep < 3 else HEIGHT
+    row_names = [break_name(task, height - 0.25) for task in tasks]
+    longest = max(
+        text_width(line, setting("font.size"), "bold")
+        for name in row_names
+        for line in name.split("\n")
+    )
+    height = max(height, longest + 0.15)
     figure = sheet(title, subtitle, 0.3 + height * strips * deep)
-    grid = figure.add_gridspec(strips * deep, blocks * columns)
-    for t, task in enumerate(tasks):
+    grid = figure.add_gridspec(strips * deep, blocks * abreast)
+    for t, row_name in enumerate(row_names):
         block, strip = divmod(t, strips)
         last_task = strip == strips - 1 or t == len(tasks) - 1
         first: Axes | None = None
-        for f, fm in enumerate(fms):
-            row, column = divmod(f, columns)
-            spot = grid[strip * deep + row, block * columns + column]
+        for c, name in enumerate(columns):
+            row, column = divmod(c, abreast)
+            spot = grid[strip * deep + row, block * abreast + column]
             axes = figure.add_subplot(spot, sharex=first, sharey=first)
             first = first or axes
-            draw(axes, task, fm, across - 0.35)
-            lowest = last_task and f + columns >= len(fms)
+            draw(axes, t, c, across - 0.35)
+            lowest = last_task and c + abreast >= len(columns)
             axes.tick_params(labelbottom=lowest, labelleft=column == 0)
             if lowest and column == 0:
-                label_across(axes, x_label, columns)
+                label_across(axes, x_label, abreast)
             if column == 0:
                 axes.set_ylabel("Accuracy (%)")
             if strip == 0 or deep > 1:
-                axes.set_title(break_name(fm, across - 0.2), fontweight="bold")
-            if column == columns - 1 or f == len(fms) - 1:
-                row_title(axes, break_name(task, height - 0.25))
+                lines = [break_name(line, across - 0.2) for line in name.split("\n")]
+                axes.set_title("\n".join(lines), fontweight="bold")
+            if column == abreast - 1 or c == len(columns) - 1:
+                row_title(axes, row_name)
         if first is not None:
             percent_axis(first)
     return figure
+
+
+@dataclass(frozen=True)
+class Columns:
+    """The columns of panels: FMs and, where a study has several and there is room, NORMs.
+
+    Attributes
+    ----------
+    pairs : list of (str, str)
+        FM and NORM of each column.
+    of_norms : dict
+        The rows of each NORM, see `imprint.analysis.selection.shown_norms`.
+    text : str
+        NORM and AGG in words, or where NORM is to be read.
+    """
+
+    pairs: list[tuple[str, str]]
+    of_norms: dict[str, pd.DataFrame]
+    text: str
+
+    @property
+    def names(self) -> list[str]:
+        """Titles of the columns."""
+        return [f"{fm}\n{norm}" if len(self.of_norms) > 1 else fm for fm, norm in self.pairs]
+
+    @property
+    def gens(self) -> list[str]:
+        """All GENs in the order of legends."""
+        return in_legend_order(
+            str(gen) for rows in self.of_norms.values() for gen in rows["gen"].unique()
+        )
+
+
+def shown_columns(rows: pd.DataFrame) -> Columns:
+    """A column of panels for each FM and NORM or, where these have no room on a page, for each FM."""
+    of_norms, text = shown_norms(rows)
+    first, *others = of_norms
+    fms = natural_order(of_norms[first]["fm"])
+    panels = len(of_norms) * len(fms)
+    page = _arranged(rows["task"].nunique(), panels, WITH_MARKS, WIDTHS["page"])
+    if others and (page.deep > 1 or page.rows > MOST_ON_PAGE):
+        count = f"{len(others)} other NORM{'s' if len(others) > 1 else ''}"
+        return Columns(
+            [(fm, first) for fm in fms],
+            {first: of_norms[first]},
+            f"{text}; {count} of this experiment left out, for want of room",
+        )
+    if others:
+        order = "pre / post / inf where they differ"
+        text = f"NORM above each panel ({order}){text[text.index('; AGG') :]}"
+    return Columns([(fm, norm) for fm in fms for norm in of_norms], of_norms, text)
 
 
 def family_panels(table: pd.DataFrame) -> list[tuple[str, str, str]]:

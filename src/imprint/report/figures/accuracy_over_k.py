@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from imprint.analysis.gens import gens_without_k
-from imprint.analysis.selection import accuracy_over_k as accuracies_over_k
-from imprint.analysis.selection import natural_order, sizes
-from imprint.report.drawing.axes import k_axis
-from imprint.report.drawing.looks import DASHES, Look, gen_look, in_legend_order, legend_line
-from imprint.report.drawing.panels import by_task
+from imprint.analysis.matrices import fullest
+from imprint.analysis.selection import means_over_k, natural_order, sizes
+from imprint.report.drawing.axes import k_axis_with_marks
+from imprint.report.drawing.looks import gen_look, legend_line
+from imprint.report.drawing.marks import Mark, marks_of
+from imprint.report.drawing.panels import by_task, room_for, shown_columns
 from imprint.report.drawing.sheet import legend_below
 from imprint.report.figures.registry import NothingToShow, Presets, figure
 
@@ -18,75 +19,69 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-    from matplotlib.lines import Line2D
 
 TITLE = "Accuracy over the number of proxies"
+NARROWEST = 0.72  # inches of a panel without marks
+PITCH = 0.075  # inches from one mark to the next
 
 
 @figure("accuracy_over_k", title=TITLE, category="Proxies per class")
 def accuracy_over_k(scores: pd.DataFrame, collapse: pd.DataFrame, presets: Presets) -> Figure:
-    """A panel per task and FM, a line per GEN; GENs without a choice of k are horizontal lines.
+    """A row of panels per task, a column per FM and NORM, a line per GEN; GENs without a choice of k are marks at the right.
 
     Tasks of a "d in 1" family are left to `accuracy_over_k_by_d`, unless there are no others.
     """
+    import pandas as pd
+
     plain = scores[scores["d"].isna()]
-    rows = plain if len(plain) else scores
-    table, configuration = accuracies_over_k(rows)
-    without_k = gens_without_k(table)
-    lines = table[~table["gen"].isin(without_k)]
+    rows = fullest(plain if len(plain) else scores)
+    columns = shown_columns(rows)
+    tables = {norm: means_over_k(own) for norm, own in columns.of_norms.items()}
+    whole = pd.concat(list(tables.values()))
+    without_k = gens_without_k(whole)
+    lines = whole[~whole["gen"].isin(without_k)]
     if lines.empty:
         raise NothingToShow(
             "No GEN with a choice of k, such as kmeans, in this experiment. Add one with several k."
         )
-    ks = sorted(lines["k"].dropna().astype(int).unique())
-    fms, tasks = natural_order(lines["fm"]), natural_order(lines["task"])
-    cells = dict(tuple(table.groupby(["task", "fm"])))
+    ks = sorted(lines["k"].dropna().astype(int).unique()) or [1]
+    tasks, marks = natural_order(lines["task"]), marks_of(whole, without_k)
+    narrowest = NARROWEST + PITCH * len(marks)
 
-    def draw(axes: Axes, task: str, fm: str, inches: float) -> None:
-        if (task, fm) in cells:
-            _panel(axes, cells[task, fm], without_k)
-        k_axis(axes, ks, inches)
+    def draw(axes: Axes, task: int, column: int, inches: float) -> None:
+        fm, norm = columns.pairs[column]
+        table = tables[norm]
+        cell = table[(table["task"] == tasks[task]) & (table["fm"] == fm)]
+        places = k_axis_with_marks(axes, ks, inches, len(marks), PITCH)
+        _lines(axes, cell[~cell["gen"].isin(without_k)])
+        _marks(axes, cell, marks, places)
 
-    subtitle = f"{configuration}\nMean, band from lowest to highest; n = {sizes(rows)}"
-    fig = by_task(TITLE, subtitle, tasks, fms, "Proxies per class, k", draw)
-    legend_below(fig, _legend(table, without_k))
+    subtitle = f"{columns.text}\nMean, band or bar from lowest to highest; n = {sizes(rows)}"
+    if marks:
+        subtitle += (
+            "\nRight of the dotted line, in the order of the legend: what has no choice of k"
+        )
+    with room_for(len(tasks), len(columns.pairs), narrowest):
+        x_label = "Proxies per class, k"
+        fig = by_task(TITLE, subtitle, tasks, columns.names, x_label, draw, narrowest)
+        gens = [gen for gen in columns.gens if gen in set(lines["gen"])]
+        of_lines = [legend_line(gen, **gen_look(gen).line()) for gen in gens]
+        of_marks = [legend_line(mark.label, **mark.style) for mark in marks]
+        legend_below(fig, *filter(None, (of_lines, of_marks)))
     return fig
 
 
-def _panel(axes: Axes, cell: pd.DataFrame, without_k: Collection[str]) -> None:
-    for (name, _), rows in cell.groupby(["gen", "norm"]):
-        gen = str(name)
-        if gen in without_k:
-            axes.axhline(rows["mean"].iloc[0], **_level(gen).line(), zorder=1.5)
-            continue
-        for level in rows.loc[rows["k"].isna(), "mean"]:
-            axes.axhline(level, **_auto(gen).line(), zorder=1.5)
-        line = rows.dropna(subset="k").sort_values("k")
-        k, look = line["k"].to_numpy(int), gen_look(gen)
+def _lines(axes: Axes, cell: pd.DataFrame) -> None:
+    for gen, rows in cell.dropna(subset="k").groupby("gen"):
+        line, look = rows.sort_values("k"), gen_look(str(gen))
+        k = line["k"].to_numpy(int)
         axes.fill_between(k, line["low"], line["high"], color=look.colour, alpha=0.18, linewidth=0)
         axes.plot(k, line["mean"], **look.line())
 
 
-def _level(gen: str) -> Look:
-    """The look of a GEN without a choice of k."""
-    look = gen_look(gen)
-    return Look(look.colour, None, look.dash)
-
-
-def _auto(gen: str) -> Look:
-    """The look of a GEN whose k each task chose."""
-    return Look(gen_look(gen).colour, None, DASHES[4])
-
-
-def _legend(table: pd.DataFrame, without_k: Collection[str]) -> list[Line2D]:
-    lines = []
-    gens = in_legend_order(table["gen"])
-    for gen in gens:
-        look = _level(gen) if gen in without_k else gen_look(gen)
-        for norm in table.loc[table["gen"] == gen, "norm"].unique():
-            label = f"{gen} ({norm.split(';')[0]})" if norm else gen
-            lines.append(legend_line(label, **look.line()))
-    auto = set(table.loc[table["k"].isna(), "gen"]) - set(without_k)
-    return lines + [
-        legend_line(f"{gen}, k auto", **_auto(gen).line()) for gen in gens if gen in auto
-    ]
+def _marks(axes: Axes, cell: pd.DataFrame, marks: Sequence[Mark], places: Sequence[float]) -> None:
+    for mark, x in zip(marks, places, strict=True):
+        for row in mark.rows(cell).itertuples():
+            if row.low < row.high:
+                axes.plot([x, x], [row.low, row.high], color=mark.style["color"], linewidth=0.8)
+            axes.plot([x], [row.mean], **mark.style)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -9,10 +10,11 @@ import numpy as np
 
 from imprint.analysis.gens import gens_without_k, shown_gen
 from imprint.analysis.matrices import is_value
-from imprint.analysis.selection import natural_order, sizes, standard
+from imprint.analysis.selection import natural_order, sizes
 from imprint.report.drawing.axes import k_axis
-from imprint.report.drawing.looks import Look, gen_look, in_legend_order, legend_line, shades
-from imprint.report.drawing.panels import by_task
+from imprint.report.drawing.looks import DASHES, Look, gen_look, legend_line, shades
+from imprint.report.drawing.marks import Mark, marks_of
+from imprint.report.drawing.panels import by_task, room_for, shown_columns
 from imprint.report.drawing.sheet import legend_below
 from imprint.report.figures.registry import NothingToShow, Presets, figure
 
@@ -22,63 +24,87 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 TITLE = "Few shots: accuracy over samples per class"
-LEVEL = 0.95
 ALL_SAMPLES = "full"
+NARROWEST = 1.0  # inches of a panel
+ASIDE, WIDEST = 0.035, 0.1  # inches from the points of one line to the next, and of all
 
 
 @dataclass(frozen=True)
 class _Line:
-    """One line of every panel: a GEN with one k, or a GEN without a choice of k."""
+    """One line of every panel: the shown GEN with one k, or what has no choice of k."""
 
     label: str
     look: Look
-    gen: str
-    k: int | None = None
+    gen: str = ""
+    k: int = 0
+    mark: Mark | None = None
 
     def rows(self, cell: pd.DataFrame) -> pd.DataFrame:
-        of_gen = cell[is_value(cell["gen"], self.gen)]
-        return of_gen if self.k is None else of_gen[is_value(of_gen["k"], self.k)]
+        if self.mark is not None:
+            return self.mark.rows(cell)
+        return cell[is_value(cell["gen"], self.gen) & is_value(cell["k"], self.k)]
 
 
 @figure("few_shot", title=TITLE, category="Few shots")
 def few_shot(scores: pd.DataFrame, collapse: pd.DataFrame, presets: Presets) -> Figure:
-    """A row of panels per task, a column per FM, a line per k; GENs without a choice of k as further lines.
+    """A row of panels per task, a column per FM and NORM, a line per k; what has no choice of k as further lines.
 
     Of the GENs with a choice of k one is shown, k-means if it was run. Tasks of a "d in 1" family are left out unless
     there are no others.
     """
+    import pandas as pd
+
     plain = scores[scores["d"].isna()]
-    rows, configuration = standard(plain if len(plain) else scores)
-    if rows["shots"].nunique() < 2:
+    rows = plain if len(plain) else scores
+    columns = shown_columns(rows)
+    whole = pd.concat(list(columns.of_norms.values()))
+    if whole["shots"].nunique() < 2:
         raise NothingToShow(
             "Only one number of shots in this experiment. Add some, as shots: [1, 5, 20, full]."
         )
-    without_k = gens_without_k(rows)
-    gen = shown_gen(rows.loc[~rows["gen"].isin(without_k), "gen"])
-    table = _means(rows[rows["gen"].isin([gen, *without_k])])
+    without_k = gens_without_k(whole)
+    gen = shown_gen(whole.loc[~whole["gen"].isin(without_k), "gen"])
+    gens = [gen, *without_k]
+    tables = {norm: _means(own[own["gen"].isin(gens)]) for norm, own in columns.of_norms.items()}
+    table = pd.concat(list(tables.values()))
     ks = sorted(table.loc[is_value(table["gen"], gen), "k"].dropna().astype(int).unique())
     lines = [_Line(f"k = {k}", look, gen, k) for k, look in shades(ks).items()]
-    lines += [_Line(name, gen_look(name), name) for name in in_legend_order(without_k)]
+    for mark in marks_of(table, without_k):
+        label = mark.label.removeprefix(f"{gen}, ")
+        lines.append(_Line(label, _look(mark), mark=mark))
 
     counts = sorted({int(n) for n in table["shots"] if n != ALL_SAMPLES})
     # all samples stand a step to the right of the most shots, whatever their number
     positions = {str(n): n for n in counts} | {ALL_SAMPLES: _beyond(counts)}
     ticks = sorted(positions[n] for n in table["shots"].unique())
-    fms, tasks = natural_order(table["fm"]), natural_order(table["task"])
-    cells = dict(tuple(table.groupby(["task", "fm"])))
+    tasks = natural_order(table["task"])
 
-    def draw(axes: Axes, task: str, fm: str, inches: float) -> None:
-        if (task, fm) in cells:
-            _panel(axes, cells[task, fm], lines, positions)
+    def draw(axes: Axes, task: int, column: int, inches: float) -> None:
+        fm, norm = columns.pairs[column]
+        own = tables[norm]
+        cell = own[(own["task"] == tasks[task]) & (own["fm"] == fm)]
+        _panel(axes, cell, lines, positions)
         k_axis(axes, ticks, inches, {positions[ALL_SAMPLES]: ALL_SAMPLES})
 
-    values = f"Mean, band: its 95% confidence interval (Student's t) over {sizes(rows)}"
-    fig = by_task(TITLE, f"{configuration}\n{values}", tasks, fms, "Samples per class, n", draw)
+    values = f"Point: mean of {sizes(rows)}; bar: from the lowest to the highest of them"
+    subtitle = f"{columns.text}\n{values}"
     title = f"Proxies per class, k, of {gen}"
-    if without_k:
-        title += ", and GENs without a choice of k"
-    legend_below(fig, [legend_line(line.label, **line.look.line()) for line in lines], title=title)
+    if len(lines) > len(ks):
+        title += ", and what has no choice of k"
+    with room_for(len(tasks), len(columns.pairs), NARROWEST):
+        x_label = "Samples per class, n"
+        fig = by_task(TITLE, subtitle, tasks, columns.names, x_label, draw, NARROWEST)
+        legend_below(
+            fig, [legend_line(line.label, **line.look.line()) for line in lines], title=title
+        )
     return fig
+
+
+def _look(mark: Mark) -> Look:
+    look = gen_look(mark.gen)
+    return Look(
+        mark.style["color"], mark.style["marker"], DASHES[2] if mark.chooses_k else look.dash
+    )
 
 
 def _beyond(counts: list[int]) -> int:
@@ -90,25 +116,27 @@ def _beyond(counts: list[int]) -> int:
 
 
 def _means(rows: pd.DataFrame) -> pd.DataFrame:
-    """fm, task, gen, k, shots, mean accuracy (%) over seeds and draws, and the ends of its confidence interval."""
-    from scipy.stats import t
-
-    keys = ["fm", "task", "gen", "k", "shots"]
+    """fm, task, gen, k, norm, shots, and mean, lowest and highest accuracy (%) over seeds and draws."""
+    keys = ["fm", "task", "gen", "k", "norm", "shots"]
     groups = rows.groupby(keys, observed=True, dropna=False)["accuracy"]
-    table = groups.agg(["mean", "std", "size"]).reset_index()
-    quantile = t.ppf((1 + LEVEL) / 2, np.maximum(table["size"] - 1, 1))
-    half = quantile * table["std"].fillna(0) / table["size"] ** 0.5
-    table["low"] = (table["mean"] - half).clip(0, 1)
-    table["high"] = (table["mean"] + half).clip(0, 1)
-    table[["mean", "low", "high"]] *= 100
+    table = groups.agg(["mean", "min", "max"]).mul(100).reset_index()
+    table = table.rename(columns={"min": "low", "max": "high"})
     return table.astype({"fm": str, "task": str, "gen": str, "shots": str})
 
 
-def _panel(axes: Axes, cell: pd.DataFrame, lines: list[_Line], positions: dict[str, int]) -> None:
-    for line in lines:
+def _panel(
+    axes: Axes, cell: pd.DataFrame, lines: Sequence[_Line], positions: dict[str, int]
+) -> None:
+    from matplotlib.transforms import ScaledTranslation
+
+    aside = min(ASIDE, WIDEST / max(len(lines) - 1, 1))
+    moves = aside * (np.arange(len(lines)) - (len(lines) - 1) / 2)
+    for line, inches in zip(lines, moves, strict=True):
         rows = line.rows(cell)
         rows = rows.assign(n=rows["shots"].map(positions)).sort_values("n")
-        axes.fill_between(
-            rows["n"], rows["low"], rows["high"], color=line.look.colour, alpha=0.15, linewidth=0
-        )
-        axes.plot(rows["n"], rows["mean"], **line.look.line())
+        n, colour = rows["n"], line.look.colour
+        means = axes.plot(n, rows["mean"], clip_on=False, **line.look.line())
+        bars = axes.vlines(n, rows["low"], rows["high"], color=colour, linewidth=0.8)
+        move = ScaledTranslation(inches, 0, axes.figure.dpi_scale_trans)
+        for artist in (*means, bars):  # after they count for the limits of the axes
+            artist.set_transform(axes.transData + move)

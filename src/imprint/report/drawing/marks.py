@@ -1,0 +1,69 @@
+"""Marks of what has no place on an axis of k: GENs without a choice of k, and a k that each task chose."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from imprint.analysis.matrices import is_value
+from imprint.report.drawing.looks import gen_look, in_legend_order
+from imprint.report.drawing.style import GREY, INK
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+POINTS: dict[str, dict[str, Any]] = {
+    "mean": {"marker": "s", "color": GREY, "markerfacecolor": "white"},
+    "all": {"marker": "H", "color": GREY},
+    "ls": {"marker": "D", "color": INK},
+}
+
+
+@dataclass(frozen=True)
+class Mark:
+    """One mark of every panel.
+
+    Attributes
+    ----------
+    gen : str
+        Its GEN.
+    norm : str
+        How its configuration is called where that is another than the other GENs have; else empty.
+    chooses_k : bool
+        Whether the GEN has a choice of k, which each task made by its training samples.
+    """
+
+    gen: str
+    norm: str
+    chooses_k: bool
+
+    @property
+    def label(self) -> str:
+        """What the legend says."""
+        name = f"{self.gen}, k auto" if self.chooses_k else self.gen
+        return f"{name} ({self.norm.split(';')[0]})" if self.norm else name
+
+    @property
+    def style(self) -> dict[str, Any]:
+        """Arguments for `Axes.plot`."""
+        look = gen_look(self.gen)
+        if self.chooses_k:
+            point = {"marker": "*", "color": look.colour, "markersize": 5}
+        else:
+            point = POINTS.get(self.gen, {"marker": look.marker, "color": look.colour})
+        return {"linestyle": "", "clip_on": False, "zorder": 3, **point}
+
+    def rows(self, table: pd.DataFrame) -> pd.DataFrame:
+        """Its rows of a table with gen, k and norm."""
+        rows = table[is_value(table["gen"], self.gen) & is_value(table["norm"], self.norm)]
+        return rows[rows["k"].isna()] if self.chooses_k else rows
+
+
+def marks_of(table: pd.DataFrame, without_k: Collection[str]) -> list[Mark]:
+    """The marks of a table with gen, k and norm, in the order of legends; `without_k`: GENs that have no choice of k."""
+    flat = table["gen"].isin(list(without_k))
+    kinds = table[flat | table["k"].isna()][["gen", "norm"]].drop_duplicates()
+    order = in_legend_order(map(str, kinds["gen"]))
+    marks = [Mark(str(gen), str(norm), gen not in without_k) for gen, norm in kinds.to_numpy()]
+    return sorted(marks, key=lambda mark: (mark.chooses_k, order.index(mark.gen), mark.norm))
