@@ -102,9 +102,12 @@ for name in FIGURES.names(shows_one_task=True):
 
 
 rule tsne:
-    """Positions in the plane for the test embeddings of one task, from which its figure is drawn."""
+    """Positions in the plane for the test embeddings of one task and the proxies of the chosen cell."""
     input:
+        scores=paths.all_scores(results),
+        train=embeddings_of("train"),
         test=embeddings_of("test"),
+        proxies=shown_proxies,
     output:
         table=paths.figure_data_file(results, "{experiment}", "{fm}", "{task}", "tsne"),
     log:
@@ -118,8 +121,10 @@ rule tsne:
         mem_mb=grow(2000),
         runtime=longer(15),
     params:
-        spec=lambda w: canonical(specs.shown_samples(study, w.experiment, w.task)),
-        code=code_of("tsne"),
+        generations=lambda w: specs.shown_generations(study, w.experiment),
+        spec=lambda w: canonical(specs.shown_cell(study, w.experiment, w.fm, w.task)),
+        components=lambda w: specs.components_of(study, specs.shown_methods(study, w.experiment)),
+        code=lambda w: code_of("tsne", files=specs.files_of_shown(study, w.experiment)),
     script:
         "../scripts/tsne.py"
 

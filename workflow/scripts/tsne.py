@@ -1,15 +1,26 @@
-"""Place the test embeddings of one task in the plane."""
+"""Place the test embeddings of one task, and the proxies of one cell, in the plane."""
 
 import json
 
+from imprint.method.user_files import load_file
 from imprint.store.embeddings import read_embeddings
 from imprint.store.files import provenance_json
-from imprint.store.frames import write_parquet
+from imprint.store.frames import read_parquet, write_parquet
 from imprint.study.jobs.job import job
+from imprint.study.jobs.shown_cell import read_cell
 from imprint.study.jobs.tsne import tsne
 
 with job(snakemake) as report:
     spec = json.loads(snakemake.params.spec)
-    table, about = tsne([read_embeddings(path) for path in snakemake.input.test], spec)
-    write_parquet(snakemake.output.table, table, provenance_json(about=about))
-    report(f"{about['shown']} of {about['samples']} samples")
+    for file in snakemake.params.components:
+        load_file(file)
+    generations = map(tuple, snakemake.params.generations)
+    files = dict(zip(generations, snakemake.input.proxies, strict=True))
+    cell = read_cell(read_parquet(snakemake.input.scores), files, spec)
+    train, test = (
+        [read_embeddings(path) for path in paths]
+        for paths in (snakemake.input.train, snakemake.input.test)
+    )
+    table, description = tsne(train, test, *cell, spec)
+    write_parquet(snakemake.output.table, table, provenance_json(about=description))
+    report(f"{description['shown']} of {description['samples']} samples")

@@ -20,7 +20,8 @@ from imprint.report.figures.gallery import chosen_rows
 from imprint.store.embeddings import Embeddings
 from imprint.store.files import provenance_json
 from imprint.store.frames import read_parquet, read_provenance, write_parquet
-from imprint.study.jobs.predictions import NEIGHBOURS, choose, predictions
+from imprint.study.jobs.predictions import NEIGHBOURS, predictions
+from imprint.study.jobs.shown_cell import choose
 from imprint.study.jobs.tsne import MOST, tsne
 from imprint.study.load import load
 from imprint.study.problems import ConfigError
@@ -205,31 +206,57 @@ def test_images_are_found_by_the_ids_of_their_embeddings(tmp_path):
 # t-SNE
 
 
+def placed(test, proxies=None, configuration=MEAN, train=(TRAIN,), spec=SPEC):
+    """Samples, proxies and description of a t-SNE."""
+    proxies = means(TRAIN) if proxies is None else proxies
+    table, description = tsne(train, test, proxies, configuration, 1, spec)
+    return table[~table["proxy"]], table[table["proxy"]], description
+
+
 def test_islands_apart_in_the_embeddings_are_apart_in_the_plane():
-    table, description = tsne([embeddings(90, away=30.0)], SPEC)
-    middles = table.groupby("label")[["x", "y"]].mean().to_numpy()
-    within = np.linalg.norm(table[["x", "y"]].to_numpy() - middles[table["label"]], axis=1)
+    far = embeddings(90, away=30.0)
+    samples, proxies, description = placed([far], means(far), train=[far])
+    middles = samples.groupby("label")[["x", "y"]].mean().to_numpy()
+    within = np.linalg.norm(samples[["x", "y"]].to_numpy() - middles[samples["label"]], axis=1)
     between = min(np.linalg.norm(a - b) for a, b in combinations(middles, 2))
     assert between > 2 * within.max()
     assert description["shown"] == description["samples"] == 90
-    again, _ = tsne([embeddings(90, away=30.0)], SPEC)
-    pd.testing.assert_frame_equal(table, again)
+    again, *_ = placed([far], means(far), train=[far])
+    pd.testing.assert_frame_equal(samples, again)
+    # a class mean stands on the island of its class
+    assert proxies["label"].tolist() == [0, 1, 2] and proxies["name"].iloc[1] == "class 1"
+    away = np.linalg.norm(proxies[["x", "y"]].to_numpy() - middles, axis=1)
+    assert away.max() < between / 2
+
+
+def test_proxies_that_are_samples_stand_where_these_samples_are():
+    far = embeddings(90, away=30.0)
+    same = ProxySet(np.array([0, 1, 2]), samples=np.array([0, 1, 2]))
+    for norm in ("none", "whiten"):
+        scoring = Scoring("none", norm, "mnn", "euclidean", "uniform", 1)
+        method = Configuration(norm, "random", Fixed(1), scoring)
+        samples, proxies, _ = placed([far], same, method, train=[far])
+        places, span = samples[["x", "y"]].to_numpy(), np.ptp(samples["x"])
+        apart = np.linalg.norm(proxies[["x", "y"]].to_numpy() - places[:3], axis=1)
+        assert apart.max() < 0.1 * span, norm
 
 
 def test_at_most_so_many_samples_are_placed_and_too_few_are_refused(monkeypatch):
     monkeypatch.setattr("imprint.study.jobs.tsne.MOST", 40)
-    table, description = tsne([embeddings(90)], SPEC)
-    assert len(table) == description["shown"] == 40 and description["samples"] == 90
+    monkeypatch.setattr("imprint.study.jobs.tsne.MOST_PROXIES", 2)
+    samples, proxies, description = placed([embeddings(90)])
+    assert len(samples) == description["shown"] == 40 and description["samples"] == 90
+    assert len(proxies) == description["proxies_shown"] == 2 and description["proxies"] == 3
     assert MOST == 2000
     with pytest.raises(UserError, match="3 test samples are too few for t-SNE"):
-        tsne([embeddings(3)], SPEC)
+        placed([embeddings(3)])
 
 
 @pytest.mark.parametrize(("width", "inches"), [("column", 3.4), ("page", 7.0)])
 def test_several_datasets_get_a_panel_of_their_own(width, inches):
     parts = [embeddings(60, away=30.0), embeddings(60, seed=5, away=-40.0)]
     spec = SPEC | {"datasets": ["one", "two"], "draw_groups": [[0, 3], [1, 4], [2, 5]]}
-    points, description = tsne(parts, spec)
+    points, description = tsne(parts, parts, means(parts[0]), MEAN, 1, spec)
     description |= {"fm": "net", "task": "both"}
     figure = FIGURES["tsne"].draw(points, description, None, width=width)
     check_legible(figure, inches)
@@ -238,10 +265,18 @@ def test_several_datasets_get_a_panel_of_their_own(width, inches):
     assert sorted(text.get_text() for text in figure.axes[0].texts) == sorted(
         2 * ["class 0", "class 1", "class 2"]
     )
-    markers = {line.get_marker() for line in figure.axes[1].lines}
+    for axes in figure.axes:  # three proxies; one scale in both directions
+        stars = [line for line in axes.lines if line.get_marker() == "*"]
+        assert sum(len(line.get_xdata()) for line in stars) == 3
+        box = axes.get_window_extent()
+        assert np.ptp(axes.get_xlim()) / box.width == pytest.approx(
+            np.ptp(axes.get_ylim()) / box.height, rel=1e-3
+        )
+    markers = {line.get_marker() for line in figure.axes[1].lines} - {"*"}
     assert len(markers) == 2
-    one = FIGURES["tsne"].draw(points[points["dataset"] == "one"], description, None, width=width)
-    assert len(one.axes) == 1 and "n = 120 of 120" in words(one)
+    one = points[points["proxy"] | (points["dataset"] == "one")]
+    alone = FIGURES["tsne"].draw(one, description, None, width=width)
+    assert len(alone.axes) == 1 and "120 test samples (dots) and 3 proxies (stars)" in words(alone)
 
 
 # naming a cell in the configuration

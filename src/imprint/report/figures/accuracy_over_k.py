@@ -81,7 +81,7 @@ def _lines(axes: Axes, cell: pd.DataFrame) -> None:
 
 def _marks(axes: Axes, cell: pd.DataFrame, marks: Sequence[Mark], places: Sequence[float]) -> None:
     for mark, x in zip(marks, places, strict=True):
-        for row in mark.rows(cell).itertuples():
-            if row.low < row.high:
-                axes.plot([x, x], [row.low, row.high], color=mark.style["color"], linewidth=0.8)
-            axes.plot([x], [row.mean], **mark.style)
+        for mean, low, high in mark.rows(cell)[["mean", "low", "high"]].to_numpy(float):
+            if low < high:
+                axes.plot([x, x], [low, high], color=mark.style["color"], linewidth=0.8)
+            axes.plot([x], [mean], **mark.style)

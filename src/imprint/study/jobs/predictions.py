@@ -8,8 +8,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from imprint.analysis.best import best_configuration
-from imprint.analysis.frames import rows_of
 from imprint.data.pools import Pool, class_names, pool, select, training_rows
 from imprint.method.configuration import Configuration
 from imprint.method.engine import predict
@@ -19,27 +17,6 @@ from imprint.method.scoring import candidate, nearest_proxies
 from imprint.store.embeddings import Embeddings
 
 NEIGHBOURS = 5
-
-
-def choose(scores: pd.DataFrame, spec: Mapping[str, Any]) -> tuple[Configuration, int]:
-    """Choose the cell to show.
-
-    Parameters
-    ----------
-    scores : DataFrame
-        The scores of the whole study.
-    spec : mapping
-        See `imprint.study.specs.shown_cell`.
-
-    Returns
-    -------
-    configuration, seed
-        The best configuration among the rows that `spec` names, and its seed that reaches the median accuracy.
-    """
-    rows = rows_of(scores, [spec])
-    methods = [Configuration.from_dict(fields) for fields in spec["configurations"]]
-    best = best_configuration(rows[rows["draw"] == spec["draw"]], methods)
-    return best.configuration, best.seed
 
 
 def predictions(
