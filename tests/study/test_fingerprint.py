@@ -46,6 +46,7 @@ JOBS = {
         for name, entry in FIGURES.items()
     },
     "tsne": ("tsne",),
+    "samples": ("samples",),
     "predictions": ("predictions",),
 }
 

@@ -35,14 +35,15 @@ def test_a_figure_that_cannot_be_filled_says_so_and_the_study_goes_on(finished):
 
 def test_figures_of_one_task_are_made_from_the_proxies_there_are(done):
     cell = {"task": "digits", "gen": "kmeans", "k": 3, "seed": 2}
-    figures = ["tsne", "confusion", "gallery"]
+    figures = ["samples", "tsne", "confusion", "gallery"]
     done.configure(
         with_experiment(TINY, gen=[{"name": "kmeans", "k": [1, 3]}], figures=figures, cell=cell)
     )
     folder = done.folder / "results/figures/more/net/digits"
     wanted = [f"{folder}/{name}.png".removeprefix(f"{done.folder}/") for name in figures]
     planned = done.planned(*wanted)
-    assert planned == {"tsne": 1, "predictions": 1, **{f"figure_{name}": 1 for name in figures}}
+    tables = dict.fromkeys(["samples", "tsne", "predictions"], 1)
+    assert planned == tables | {f"figure_{name}": 1 for name in figures}
     done.snakemake(*wanted)
     for name in figures:
         with Image.open(folder / f"{name}.png") as image:

@@ -129,6 +129,29 @@ rule tsne:
         "../scripts/tsne.py"
 
 
+rule samples:
+    """Some training images of each class and dataset of one task."""
+    input:
+        train=embeddings_of("train"),
+    output:
+        table=paths.figure_data_file(results, "{experiment}", "{fm}", "{task}", "samples"),
+    log:
+        "<logs>/samples/{experiment}/{fm}/{task}.log",
+    group:
+        "summary"
+    conda:
+        "../../envs/base.yaml"
+    threads: 1
+    resources:
+        mem_mb=grow(2000),
+        runtime=longer(10),
+    params:
+        spec=lambda w: canonical(specs.shown_samples(study, w.experiment, w.task)),
+        code=code_of("samples"),
+    script:
+        "../scripts/samples.py"
+
+
 rule predictions:
     """Every test sample of one task as the chosen cell predicts it, with its nearest proxies."""
     input:

@@ -63,7 +63,7 @@ def study(fms, plain, ds, configurations=(L2, NONE, NEAREST), draws=2, seeds=2, 
     for fm in fms:
         for task, family, d, draw, nc1 in tasks:
             keys = {"fm": fm, "task": task, "family": family, "d": d, "draw": draw}
-            collapse.append({**keys, "nc1": nc1})
+            collapse.append({**keys, "nc1": nc1, "samples": 600})
             for gen, ks in KS.items():
                 for k in ks:
                     gain = 0.07 * nc1 * (1 - 1 / (k or 50)) + {"ls": 0.2, "random": -0.1}.get(
@@ -74,10 +74,10 @@ def study(fms, plain, ds, configurations=(L2, NONE, NEAREST), draws=2, seeds=2, 
                         accuracy = (
                             0.85 - 0.07 * nc1 + gain - 0.02 * i - less + 0.005 * rng.uniform()
                         )
-                        scores.append(
-                            (*keys.values(), n, gen, k, *configurations[i], seed, accuracy)
-                        )
-    columns = [*keys, "shots", "gen", "k", *KEYS, "seed", "accuracy"]
+                        seconds = 0.001 * (k or 50) * (1 + seed)
+                        method = (gen, k, *configurations[i])
+                        scores.append((*keys.values(), n, *method, seed, accuracy, seconds))
+    columns = [*keys, "shots", "gen", "k", *KEYS, "seed", "accuracy", "seconds"]
     whole = dict.fromkeys(["d", "draw", "k", "m"], "Int64")
     frame = pd.DataFrame(scores, columns=columns).astype(whole)
     text = [
@@ -318,6 +318,28 @@ def test_all_samples_stand_right_of_the_most_shots():
     x = next(line.get_xdata() for line in panel.lines if len(line.get_xdata()) == 7)
     assert list(x[:6]) == [1, 2, 5, 10, 20, 50] and x[6] > 50
     assert panel.get_xticklabels()[-1].get_text() == "full"
+
+
+def test_generation_time_is_the_median_over_seeds_on_logarithmic_axes():
+    data = study(["a", "b"], DIGITS, [], [L2, NONE], seeds=3)
+    figure = draw_figure("generation_time", data)
+    axes = figure.axes[0]
+    assert axes.get_xscale() == axes.get_yscale() == "log"
+    line = next(line for line in axes.lines if line.get_marker() == GENS["kmeans"].marker)
+    # `study` gives 1, 2 and 3 milliseconds per proxy to the three seeds
+    assert line.get_ydata() == pytest.approx(0.002 * line.get_xdata())
+    band = axes.collections[0].get_paths()[0].vertices
+    at_ten = band[band[:, 0] == 10, 1]
+    assert (at_ten.min(), at_ten.max()) == pytest.approx((0.01, 0.03))
+    assert [y for _, y in marks(axes)] == pytest.approx([0.002, 0.1, 0.002])  # mean, all, ls
+    text = words(figure)
+    assert "8 pairs of FM and task" in text and "600 training samples" in text
+
+
+def test_generation_time_says_what_was_not_run_everywhere():
+    scores, collapse = study(["a", "b"], DIGITS, [], [L2])
+    some = scores[(scores["gen"] != "random") | (scores["fm"] == "a")], collapse
+    assert "Not on all pairs were run: random" in words(draw_figure("generation_time", some))
 
 
 def peaked(gens=("kmeans",)):

@@ -21,6 +21,7 @@ from imprint.store.embeddings import Embeddings
 from imprint.store.files import provenance_json
 from imprint.store.frames import read_parquet, read_provenance, write_parquet
 from imprint.study.jobs.predictions import NEIGHBOURS, predictions
+from imprint.study.jobs.samples import EACH, samples
 from imprint.study.jobs.shown_cell import choose
 from imprint.study.jobs.tsne import MOST, tsne
 from imprint.study.load import load
@@ -201,6 +202,56 @@ def test_images_are_found_by_the_ids_of_their_embeddings(tmp_path):
     for i, name in enumerate(split.ids):
         assert np.array_equal(np.asarray(image("test", name)), np.asarray(split[i]))
     assert image("test", "no such image") is None
+
+
+# samples
+
+
+def test_samples_are_of_each_class_and_dataset_and_of_all_that_a_class_is_made_of():
+    parts = [embeddings(60), embeddings(30, seed=2, prefix="other-")]
+    groups = [[0, 1, 3], [2]]  # two classes of the first dataset and one of the second; one alone
+    spec = {"draw": 0, "datasets": ["one", "two"], "draw_groups": groups}
+    table, description = samples(parts, spec)
+    counts = table.groupby(["label", "dataset"]).size().to_dict()
+    assert counts == {(0, "one"): EACH, (0, "two"): 10, (1, "one"): EACH}
+    original = dict(zip(parts[0].ids, parts[0].y, strict=True))
+    first = table[(table["label"] == 0) & (table["dataset"] == "one")]
+    assert {original[name] for name in first["id"][:2]} == {0, 1}
+    assert description["classes"] == ["class 0+class 1", "class 2"]
+    pd.testing.assert_frame_equal(table, samples(parts, spec)[0])
+
+
+@pytest.mark.parametrize(("width", "inches"), [("column", 3.4), ("page", 7.0)])
+def test_a_grid_of_samples_has_a_row_per_class_and_a_block_per_dataset(width, inches):
+    parts = [embeddings(60), embeddings(30, seed=2)]
+    spec = {"draw": 0, "datasets": ["one", "two"], "draw_groups": [[0, 3], [1, 4], [2, 5]]}
+    table, description = samples(parts, spec)
+    description |= {"fm": "net", "task": "both"}
+    requests = []
+    images = {
+        name: lambda split, id, name=name: requests.append((name, split, id)) or picture(split, id)
+        for name in ("one", "two")
+    }
+    figure = FIGURES["samples"].draw(table, description, images, width=width)
+    check_legible(figure, inches)
+    assert [axes.get_title() for axes in figure.axes] == ["one", "two"]
+    assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == [
+        "class 0",
+        "class 1",
+        "class 2",
+    ]
+    assert {split for _, split, _ in requests} == {"train"} and len(requests) == 3 * 12
+    # the red pictures, higher than wide, are whole, on white
+    colours = {tuple(colour) for colour in figure.axes[0].images[0].get_array().reshape(-1, 3)}
+    assert colours == {(255, 0, 0), (255, 255, 255)}
+
+
+def test_samples_of_given_embeddings_say_that_there_are_no_images():
+    table, description = samples([TRAIN], SPEC)
+    messages = []
+    description |= {"fm": "net", "task": "digits"}
+    FIGURES["samples"].draw(table, description, {}, missing=messages.append)
+    assert len(messages) == 1 and "without images" in messages[0]
 
 
 # t-SNE

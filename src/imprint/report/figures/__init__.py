@@ -4,14 +4,15 @@ A figure of an experiment is drawn from three things:
 
 scores
     A row per cell (a method on one task), draw and seed: fm, task, family, d, draw, shots, norm_pre, gen, k,
-    norm_post, norm_inf, agg, distance, weighting, m, seed, accuracy (0 to 1), and columns that are not drawn.
+    norm_post, norm_inf, agg, distance, weighting, m, seed, accuracy (0 to 1), seconds (of generation), and columns
+    that are not drawn.
 collapse
     A row per fm, task and draw: fm, task, family, d, draw, nc1, and columns that are not drawn.
 presets
     The named methods: `imprint.method.presets.published`.
 
 A figure of one FM and task is drawn from the table that its entry names, from the description in that file, with fm
-and task added, and from images: `imprint.study.jobs.tsne` and `imprint.study.jobs.predictions` make these tables.
+and task added, and from images: `imprint.study.jobs.tsne`, `predictions` and `samples` make these tables.
 
 Importing this package is cheap: matplotlib and pandas are imported by the functions that draw.
 """
@@ -27,8 +28,10 @@ from imprint.report.figures import (
     few_shot,
     gain_over_nc1,
     gallery,
+    generation_time,
     nc1_over_d,
     published_methods,
+    samples,
     tsne,
 )
 from imprint.report.figures.registry import FIGURES, FigureEntry, figure
@@ -46,8 +49,10 @@ __all__ = [
     "figure",
     "gain_over_nc1",
     "gallery",
+    "generation_time",
     "nc1_over_d",
     "published_methods",
+    "samples",
     "save",
     "tsne",
 ]

@@ -1,0 +1,100 @@
+"""The time that proxies take to generate, against their number."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from imprint.analysis.gens import gens_without_k
+from imprint.analysis.matrices import PAIR, fullest
+from imprint.analysis.selection import sizes
+from imprint.report.drawing.axes import k_axis_with_marks, log_axis
+from imprint.report.drawing.looks import gen_look, in_legend_order, legend_line
+from imprint.report.drawing.marks import marks_of
+from imprint.report.drawing.sheet import legend_below, sheet
+from imprint.report.drawing.style import figure_width
+from imprint.report.figures.registry import NothingToShow, Presets, figure
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+TITLE = "Time to generate proxies over their number"
+PITCH = 0.13  # inches from one mark to the next
+DECADES = 2  # above which only powers of ten are named
+SHORTEST = 1e-5  # seconds; what is shorter is not measured
+
+
+@figure("generation_time", title=TITLE, category="Proxies per class")
+def generation_time(scores: pd.DataFrame, collapse: pd.DataFrame, presets: Presets) -> Figure:
+    """A line per GEN, on logarithmic axes; GENs without a choice of k are marks at the right."""
+    from matplotlib.ticker import LogLocator
+
+    rows = fullest(scores)
+    if rows.empty:
+        raise NothingToShow("No scores in this experiment. Add GENs with several k to its grid.")
+    table, pairs = _times(rows)
+    without_k = gens_without_k(table)
+    marks, lines = marks_of(table, without_k), table[~table["gen"].isin(without_k)]
+    ks = sorted(lines["k"].dropna().astype(int).unique()) or [1]
+    fig = sheet(TITLE, _subtitle(rows, collapse, table, pairs), 2.3)
+    axes = fig.subplots()
+    places = k_axis_with_marks(axes, ks, figure_width() - 0.6, len(marks), PITCH)
+    for gen, own in lines.dropna(subset="k").groupby("gen"):
+        line, look = own.sort_values("k"), gen_look(str(gen))
+        k = line["k"].to_numpy(int)
+        axes.fill_between(k, line["low"], line["high"], color=look.colour, alpha=0.18, linewidth=0)
+        axes.plot(k, line["median"], **look.line())
+    for mark, x in zip(marks, places, strict=True):
+        for median, low, high in mark.rows(table)[["median", "low", "high"]].to_numpy(float):
+            axes.plot([x, x], [low, high], color=mark.style["color"], linewidth=0.8)
+            axes.plot([x], [median], **mark.style)
+    log_axis(axes, "y")
+    if np.ptp(np.log10(axes.get_ylim())) > DECADES:
+        axes.yaxis.set_major_locator(LogLocator())
+    axes.set(xlabel="Proxies per class, k", ylabel="Seconds")
+    gens = in_legend_order(lines.dropna(subset="k")["gen"])
+    of_lines = [legend_line(gen, **gen_look(gen).line()) for gen in gens]
+    of_marks = [legend_line(mark.label, **mark.style) for mark in marks]
+    legend_below(fig, *filter(None, (of_lines, of_marks)))
+    return fig
+
+
+def _times(rows: pd.DataFrame) -> tuple[pd.DataFrame, int]:
+    """gen, k, norm (empty) with the seconds of a typical FM and task: median, lowest and highest seed, and `pairs`.
+
+    Typical is the geometric mean over FMs and tasks: of the median, of the lowest, of the highest.
+    """
+    kind = ["gen", "k"]
+    keys = [*PAIR, *kind, "norm_pre", "draw", "seed"]
+    # the proxies of one set serve several scorings
+    sets = rows.groupby(keys, observed=True, dropna=False, sort=False)["seconds"].first()
+    seconds = sets.clip(lower=SHORTEST).reset_index()
+    each = seconds.groupby([*PAIR, *kind], observed=True, dropna=False)["seconds"]
+    logs = np.log(each.agg(median="median", low="min", high="max")).reset_index()
+    of_kind = logs.astype({"gen": str}).groupby(kind, dropna=False)
+    table = np.exp(of_kind[["median", "low", "high"]].mean())
+    table["pairs"] = of_kind.size()
+    return table.reset_index().assign(norm=""), len(logs[PAIR].drop_duplicates())
+
+
+def _subtitle(rows: pd.DataFrame, collapse: pd.DataFrame, table: pd.DataFrame, pairs: int) -> str:
+    where = "1 FM and task" if pairs == 1 else f"{pairs} pairs of FM and task, their geometric mean"
+    lines = [f"One set of proxies, all classes together; {where}{_samples(rows, collapse)}"]
+    lines.append(f"Median, band or bar from lowest to highest; n = {sizes(rows)}")
+    if (table["pairs"] < pairs).any():
+        names = in_legend_order(table.loc[table["pairs"] < pairs, "gen"])
+        lines.append(f"Not on all pairs were run: {', '.join(names)}. Do not compare these")
+    return "\n".join(lines)
+
+
+def _samples(rows: pd.DataFrame, collapse: pd.DataFrame) -> str:
+    """How many training samples the tasks have, where all of them are used."""
+    if not (rows["shots"] == "full").all() or "samples" not in collapse or collapse.empty:
+        return ""
+    counts = collapse["samples"]
+    low, high = int(counts.min()), int(counts.max())
+    return (
+        f"; {low:,} training samples" if low == high else f"; {low:,} to {high:,} training samples"
+    )

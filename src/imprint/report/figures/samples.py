@@ -1,0 +1,88 @@
+"""Some training images of every class and dataset of one task."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from imprint.report.drawing.sheet import sheet
+from imprint.report.drawing.style import figure_width, small_size
+from imprint.report.drawing.text import break_name, shorten, text_width
+from imprint.report.figures.registry import NothingToShow, figure
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+    from PIL.Image import Image
+
+    Images = Mapping[str, Callable[[str, str], Image | None]]
+
+TITLE = "Training images of a task"
+ACROSS, FEWEST = 12, 2  # images beside each other, and at least of one dataset
+ROWS = 20  # classes shown
+PIXELS, GAP = 72, 6  # of an image, and between two
+
+
+@figure("samples", title=TITLE, category="One task", table="samples", needs_images=True)
+def samples(table: pd.DataFrame, description: Mapping[str, Any], images: Images) -> Figure:
+    """A row per class, a block of columns per dataset.
+
+    `images` holds for each dataset a function of split and id.
+    """
+    classes, datasets = description["classes"], description["datasets"]
+    shown = [name for name in datasets if name in images]
+    if not shown:
+        raise NothingToShow("The embeddings of this task were given, without images. Add datasets.")
+    labels = sorted(table["label"].unique())[:ROWS]
+    each = max(FEWEST, ACROSS // len(shown))
+    names = [shorten(classes[label], 0.9, small_size()) for label in labels]
+    beside = max(text_width(name, small_size()) for name in names) + 0.2
+    inches = (figure_width() - beside) / (each * len(shown) + 0.3 * (len(shown) - 1))
+    titles = [break_name(name, each * inches) for name in shown]
+    lines = max(title.count("\n") + 1 for title in titles)
+    count = len(classes)
+    rows = f"{count} classes" if len(labels) == count else f"{len(labels)} of {count} classes"
+    subtitle = f"{description['task']}: {rows}, a row each"
+    if len(shown) > 1:
+        subtitle += "; a block of columns per dataset"
+    fig = sheet(TITLE, subtitle, inches * len(labels) + 0.15 * lines + 0.15)
+    grid = fig.subplots(1, len(shown), squeeze=False)[0]
+    for axes, dataset, title in zip(grid, shown, titles, strict=True):
+        own = table[table["dataset"] == dataset]
+        ids = [list(own.loc[own["label"] == label, "id"])[:each] for label in labels]
+        axes.imshow(_mosaic(ids, each, lambda name, d=dataset: images[d]("train", name)))
+        axes.set_title(title, fontweight="bold")
+        axes.grid(visible=False)
+        axes.spines[:].set_visible(False)
+        axes.set(xticks=[], yticks=[])
+    middles = (PIXELS + GAP) * np.arange(len(labels)) + PIXELS / 2
+    grid[0].set_yticks(middles, names)
+    grid[0].tick_params(length=0)
+    return fig
+
+
+def _mosaic(ids: list[list[str]], each: int, image: Callable[[str], Image | None]) -> np.ndarray:
+    """The images of these ids, a row of them per list, on white; a grey tile stands for one that cannot be read."""
+    step = PIXELS + GAP
+    mosaic = np.full((step * len(ids) - GAP, step * each - GAP, 3), 255, np.uint8)
+    for row, names in enumerate(ids):
+        for column, name in enumerate(names):
+            picture = image(name)
+            tile = (
+                np.full((PIXELS, PIXELS, 3), 200, np.uint8) if picture is None else _tile(picture)
+            )
+            top, left = step * row, step * column
+            mosaic[top : top + PIXELS, left : left + PIXELS] = tile
+    return mosaic
+
+
+def _tile(picture: Image) -> np.ndarray:
+    """An image in a square, whole; small ones keep their pixels."""
+    from PIL import Image, ImageOps
+
+    small = max(picture.size) < PIXELS
+    method = Image.Resampling.NEAREST if small else Image.Resampling.LANCZOS
+    square = ImageOps.pad(picture.convert("RGB"), (PIXELS, PIXELS), method=method, color="white")
+    return np.asarray(square)

@@ -1,0 +1,58 @@
+"""The job of a samples file: some training images of each class and dataset of one task."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from imprint.data.pools import class_names, pool, select
+from imprint.store.embeddings import Embeddings
+
+EACH = 12  # of a class and dataset at most
+SEED = 0
+
+
+def samples(
+    train: Sequence[Embeddings], spec: Mapping[str, Any]
+) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """Draw training images of one task, the same every time.
+
+    Of a class that is made of several original ones, one of each comes before a second of any.
+
+    Parameters
+    ----------
+    train : sequence of Embeddings
+        The training split of each dataset of the task.
+    spec : mapping
+        See `imprint.study.specs.shown_samples`.
+
+    Returns
+    -------
+    table : DataFrame
+        A row per image: label (number of the class in the task), dataset, id, in the order in which they are shown.
+    description : dict
+        classes: names of the classes; datasets: their names in the task's order.
+    """
+    pooled = pool(train)
+    rows, labels, _ = select(pooled, spec["draw_groups"])
+    sizes = [len(part.ids) for part in train]
+    every = pd.DataFrame(
+        {
+            "label": labels,
+            "dataset": np.repeat(np.array(spec["datasets"], object), sizes)[rows],
+            "id": np.concatenate([part.ids.astype(object) for part in train])[rows],
+            "original": pooled.y[rows],
+        }
+    )
+    shuffled = every.iloc[np.random.default_rng(SEED).permutation(len(every))]
+    turn = shuffled.groupby(["dataset", "original"], sort=False).cumcount()
+    ordered = shuffled.assign(turn=turn).sort_values(["label", "turn", "original"], kind="stable")
+    table = ordered.groupby(["label", "dataset"], sort=False).head(EACH)
+    description = {
+        "classes": class_names(train, spec["draw_groups"]),
+        "datasets": list(spec["datasets"]),
+    }
+    return table[["label", "dataset", "id"]].reset_index(drop=True), description
