@@ -111,6 +111,20 @@ def test_the_picture_of_the_house_shows_the_imports(house):
     assert sorted(house.ROOMS) == ROOMS
 
 
+def test_the_picture_of_the_framework_is_what_its_command_draws(monkeypatch, tmp_path):
+    """Run `python docs/draw_framework.py` after an edit to it."""
+    monkeypatch.syspath_prepend(DOCS)
+    import draw_framework
+
+    draw_framework.write(tmp_path / "drawn.svg")
+
+    def words(path):
+        return re.findall(r">([^<\n]+)</(?:text|tspan)>", path.read_text(encoding="utf-8"))
+
+    assert "NORMpre" in words(draw_framework.FILE)
+    assert words(draw_framework.FILE) == words(tmp_path / "drawn.svg")
+
+
 def test_the_reference_describes_every_key(monkeypatch):
     monkeypatch.syspath_prepend(DOCS)
     import generate_reference
