@@ -8,6 +8,7 @@ from typing import Any
 from imprint.report.drawing.style import FONT, setting
 
 ELLIPSIS = "\N{HORIZONTAL ELLIPSIS}"
+NO_BREAK = "\N{NO-BREAK SPACE}"  # between words that stay on one line
 
 
 def text_width(text: str, size: float, weight: str = "normal") -> float:
@@ -22,7 +23,7 @@ def text_width(text: str, size: float, weight: str = "normal") -> float:
 def wrap(text: str, inches: float, size: float, weight: str = "normal") -> list[str]:
     """The lines of a text, none wider than so many inches unless it is one word."""
     lines: list[str] = []
-    for word in text.split():
+    for word in filter(None, re.split(r"[ \n]+", text)):
         longer = f"{lines[-1]} {word}" if lines else word
         if lines and text_width(longer, size, weight) <= inches:
             lines[-1] = longer

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from imprint.analysis.gens import gens_without_k
@@ -79,7 +79,7 @@ def _lines(axes: Axes, cell: pd.DataFrame) -> None:
         axes.plot(k, line["mean"], **look.line())
 
 
-def _marks(axes: Axes, cell: pd.DataFrame, marks: Sequence[Mark], places: Sequence[float]) -> None:
+def _marks(axes: Axes, cell: pd.DataFrame, marks: Sequence[Mark], places: Iterable[float]) -> None:
     for mark, x in zip(marks, places, strict=True):
         for mean, low, high in mark.rows(cell)[["mean", "low", "high"]].to_numpy(float):
             if low < high:

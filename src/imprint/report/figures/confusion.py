@@ -10,7 +10,7 @@ import numpy as np
 
 from imprint.report.drawing.sheet import sheet
 from imprint.report.drawing.style import figure_width, small_size
-from imprint.report.drawing.text import shorten, text_width
+from imprint.report.drawing.text import NO_BREAK, shorten, text_width
 from imprint.report.figures.registry import figure
 from imprint.report.figures.shown_cell import cell_in_words
 
@@ -36,7 +36,7 @@ def confusion(
     np.add.at(counts, (predictions["true"].to_numpy(), predictions["predicted"].to_numpy()), 1)
     share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     accuracy = (
-        f"Accuracy {100 * description['accuracy']:.2f} %, n = {len(predictions):,} test samples"
+        f"Accuracy {100 * description['accuracy']:.2f}%, n = {len(predictions):,} test samples"
     )
     subtitle = f"{cell_in_words(description)}\n{accuracy}{_worst(counts, names)}"
     longest = max(text_width(name, small_size()) for name in names)
@@ -77,5 +77,6 @@ def _worst(counts: np.ndarray, names: list[str]) -> str:
     for i in np.argsort(-confused, axis=None, kind="stable")[:WORST]:
         true, predicted = divmod(int(i), len(counts))
         if confused[true, predicted]:
-            pairs.append(f"{names[true]} as {names[predicted]} ({confused[true, predicted]})")
-    return f"; most often confused: {', '.join(pairs)}" if pairs else ""
+            pair = f"{names[true]} as {names[predicted]} ({confused[true, predicted]})"
+            pairs.append(pair.replace(" ", NO_BREAK))
+    return f"\nMost often confused: {', '.join(pairs)}" if pairs else ""

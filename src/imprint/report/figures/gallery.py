@@ -43,8 +43,8 @@ def gallery(predictions: pd.DataFrame, description: Mapping[str, Any], images: I
     if description["proxies_are_samples"]:
         proxies = "Proxies are training samples"
     subtitle = (
-        f"{cell_in_words(description)}\n{proxies}; below are class and {description['value_is']}, framed in dashes "
-        f"where the class is not the true one. {len(chosen)} of {len(predictions):,} test samples, mistakes first"
+        f"{cell_in_words(description)}\n{proxies}. Below: class and {description['value_is']}; "
+        f"dashes: not the true class.\n{len(chosen)} of {len(predictions):,} test samples, mistakes first"
     )
     size = figure_width() / (columns + 0.35)
     fig = sheet(TITLE, subtitle, 0.2 + (size + 0.26) * len(chosen))
@@ -55,6 +55,7 @@ def gallery(predictions: pd.DataFrame, description: Mapping[str, Any], images: I
         image = _image(images, sample["dataset"], "test", sample["id"])
         _show(panels[0], image, sample["id"], (names[true], verdict), size)
         panels[0].xaxis.label.set_fontweight("bold")
+        panels[0].spines[:].set_visible(False)
         near = zip(
             sample["near_class"],
             sample["near_dataset"],

@@ -52,7 +52,7 @@ def samples(table: pd.DataFrame, description: Mapping[str, Any], images: Images)
     for axes, dataset, title in zip(grid, shown, titles, strict=True):
         own = table[table["dataset"] == dataset]
         ids = [list(own.loc[own["label"] == label, "id"])[:each] for label in labels]
-        axes.imshow(_mosaic(ids, each, lambda name, d=dataset: images[d]("train", name)))
+        axes.imshow(_mosaic(ids, each, images[dataset]))
         axes.set_title(title, fontweight="bold")
         axes.grid(visible=False)
         axes.spines[:].set_visible(False)
@@ -63,13 +63,15 @@ def samples(table: pd.DataFrame, description: Mapping[str, Any], images: Images)
     return fig
 
 
-def _mosaic(ids: list[list[str]], each: int, image: Callable[[str], Image | None]) -> np.ndarray:
+def _mosaic(
+    ids: list[list[str]], each: int, image: Callable[[str, str], Image | None]
+) -> np.ndarray:
     """The images of these ids, a row of them per list, on white; a grey tile stands for one that cannot be read."""
     step = PIXELS + GAP
     mosaic = np.full((step * len(ids) - GAP, step * each - GAP, 3), 255, np.uint8)
     for row, names in enumerate(ids):
         for column, name in enumerate(names):
-            picture = image(name)
+            picture = image("train", name)
             tile = (
                 np.full((PIXELS, PIXELS, 3), 200, np.uint8) if picture is None else _tile(picture)
             )
