@@ -35,7 +35,7 @@ def test_a_figure_that_cannot_be_filled_says_so_and_the_study_goes_on(finished):
 
 def test_figures_of_one_task_are_made_from_the_proxies_there_are(done):
     cell = {"task": "digits", "gen": "kmeans", "k": 3, "seed": 2}
-    figures = ["samples", "tsne", "confusion", "gallery"]
+    figures = ["training_images", "tsne", "confusion", "gallery"]
     done.configure(
         with_experiment(TINY, gen=[{"name": "kmeans", "k": [1, 3]}], figures=figures, cell=cell)
     )

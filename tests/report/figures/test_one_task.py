@@ -232,7 +232,7 @@ def test_a_grid_of_samples_has_a_row_per_class_and_a_block_per_dataset(width, in
         name: lambda split, id, name=name: requests.append((name, split, id)) or picture(split, id)
         for name in ("one", "two")
     }
-    figure = FIGURES["samples"].draw(table, description, images, width=width)
+    figure = FIGURES["training_images"].draw(table, description, images, width=width)
     check_legible(figure, inches)
     assert [axes.get_title() for axes in figure.axes] == ["one", "two"]
     assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == [
@@ -250,7 +250,7 @@ def test_samples_of_given_embeddings_say_that_there_are_no_images():
     table, description = samples([TRAIN], SPEC)
     messages = []
     description |= {"fm": "net", "task": "digits"}
-    FIGURES["samples"].draw(table, description, {}, missing=messages.append)
+    FIGURES["training_images"].draw(table, description, {}, missing=messages.append)
     assert len(messages) == 1 and "without images" in messages[0]
 
 

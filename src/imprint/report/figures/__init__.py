@@ -31,7 +31,7 @@ from imprint.report.figures import (
     generation_time,
     nc1_over_d,
     published_methods,
-    samples,
+    training_images,
     tsne,
 )
 from imprint.report.figures.registry import FIGURES, FigureEntry, figure
@@ -52,7 +52,7 @@ __all__ = [
     "generation_time",
     "nc1_over_d",
     "published_methods",
-    "samples",
     "save",
+    "training_images",
     "tsne",
 ]

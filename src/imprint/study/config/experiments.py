@@ -59,7 +59,7 @@ class AggGrid(Section):
 
 
 class Cell(Section):
-    """Which cell the figures of one FM and task show (`tsne`, `confusion`, `gallery`; `samples` shows no method).
+    """Which cell the figures of one FM and task show (`tsne`, `confusion`, `gallery`; `training_images` shows no method).
 
     Where FM or task is left open, each has a figure of its own; of the methods left open the best by median accuracy
     is shown.
@@ -155,7 +155,7 @@ class Experiment(Section):
     also: tuple[str, ...] = ()
     """Other experiments, whose grids the tables and figures of this one show too."""
     cell: Cell = Cell()
-    """Which cell the figures of one FM and task show: tsne, confusion, gallery and samples."""
+    """Which cell the figures of one FM and task show: tsne, confusion, gallery and training_images."""
     tables: tuple[TableName, ...] = ()
     """Tables to write of this experiment."""
 

@@ -25,8 +25,8 @@ ROWS = 20  # classes shown
 PIXELS, GAP = 72, 6  # of an image, and between two
 
 
-@figure("samples", title=TITLE, category="One task", table="samples", needs_images=True)
-def samples(table: pd.DataFrame, description: Mapping[str, Any], images: Images) -> Figure:
+@figure("training_images", title=TITLE, category="One task", table="samples", needs_images=True)
+def training_images(table: pd.DataFrame, description: Mapping[str, Any], images: Images) -> Figure:
     """A row per class, a block of columns per dataset.
 
     `images` holds for each dataset a function of split and id.
