@@ -9,6 +9,7 @@ import numpy as np
 from imprint.analysis.gens import gens_without_k
 from imprint.analysis.matrices import PAIR, fullest
 from imprint.analysis.selection import sizes
+from imprint.analysis.splits import of_split
 from imprint.report.drawing.axes import k_axis_with_marks, log_axis
 from imprint.report.drawing.looks import gen_look, in_legend_order, legend_line
 from imprint.report.drawing.marks import marks_of
@@ -93,7 +94,7 @@ def _samples(rows: pd.DataFrame, collapse: pd.DataFrame) -> str:
     """How many training samples the tasks have, where all of them are used."""
     if not (rows["shots"] == "full").all() or "samples" not in collapse or collapse.empty:
         return ""
-    counts = collapse["samples"]
+    counts = of_split(collapse)["samples"]
     low, high = int(counts.min()), int(counts.max())
     return (
         f"; {low:,} training samples" if low == high else f"; {low:,} to {high:,} training samples"
