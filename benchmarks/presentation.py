@@ -79,6 +79,18 @@ def collapse_of(study: Study) -> pd.DataFrame:
     )
 
 
+def fms_of(scores: pd.DataFrame) -> pd.DataFrame:
+    names = scores["fm"].unique().astype(str)
+    constant = {
+        "model": "resnet18",
+        "input_size": "224x224",
+        "precision": "float32",
+        "device": "cpu",
+    }
+    numbers = {"dimensions": 512, "parameters": 11_000_000, "images_per_second": 40.0, "threads": 2}
+    return pd.DataFrame({"fm": names, **constant, **numbers})
+
+
 def job(folder: Path, kind: str, name: str, experiment: str) -> None:
     """What one job does; prints its peak memory."""
     scores, collapse = (
@@ -92,10 +104,12 @@ def job(folder: Path, kind: str, name: str, experiment: str) -> None:
         selection = json.loads((folder / "selections.json").read_text())[experiment]
         scores, collapse = rows_of(scores, selection), rows_of(collapse, selection)
         stem = folder / f"{experiment}-{name}"
+        entry = (FIGURES if kind == "figure" else TABLES)[name]
+        inputs = [scores, collapse, published(), *([fms_of(scores)] if entry.needs_fms else [])]
         if kind == "figure":
-            save_figure(FIGURES[name].draw(scores, collapse, published()), stem)
+            save_figure(FIGURES[name].draw(*inputs), stem)
         else:
-            save_table(TABLES[name].make(scores, collapse, published()), stem)
+            save_table(TABLES[name].make(*inputs), stem)
     print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10)
 
 
@@ -104,7 +118,8 @@ def filling(figure: str, own: dict[str, pd.DataFrame], collapse: pd.DataFrame) -
     found = []
     for name in sorted(own, key=lambda name: -len(own[name])):
         missing: list[str] = []
-        FIGURES[figure].draw(own[name], collapse, published(), missing=missing.append)
+        fms = [fms_of(own[name])] if FIGURES[figure].needs_fms else []
+        FIGURES[figure].draw(own[name], collapse, published(), *fms, missing=missing.append)
         found += [] if missing else [name]
     return found
 

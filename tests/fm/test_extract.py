@@ -78,6 +78,18 @@ def stop_after(batches):
     return before
 
 
+def test_size_and_speed_go_to_the_log_without_the_first_batch(embedder, images, tmp_path, caplog):
+    caplog.set_level(logging.INFO, logger="imprint")
+    extract(embedder, images, tmp_path / "e.h5", device="cpu", threads=1, batch_size=100)
+    measured = {}
+    for record in caplog.records:
+        measured |= getattr(record, "measured", {})
+    assert measured.pop("seconds") > 0
+    # 12 filters of 5 x 5 on 3 channels and their biases
+    parameters = 12 * 75 + 12
+    assert measured == {"parameters": parameters, "device": "cpu", "threads": 1, "images": 600}
+
+
 def test_the_file_says_what_it_holds_and_where_from(embedder, images, tmp_path):
     extract(
         embedder,

@@ -114,7 +114,7 @@ def test_own_images_local_models_and_given_embeddings(empty, monkeypatch):
         },
         "tasks": {name: {"datasets": name} for name in ("folder", "table", "mine", "shard")},
         "experiments": {
-            "images": {"fms": ["local", "resnet18"], "tasks": ["folder", "table"], "presets": ["qi"], "save_heads": True},
+            "images": {"fms": ["local", "resnet18"], "tasks": ["folder", "table"], "presets": ["qi"], "save_heads": True, "tables": ["fms"]},
             "given": {"fms": "mine", "tasks": "mine", "presets": ["qi"]},
             "packed": {"fms": "packaged", "tasks": "shard", "presets": ["qi"]},
         },
@@ -127,6 +127,20 @@ def test_own_images_local_models_and_given_embeddings(empty, monkeypatch):
         ("packaged", "shard"),
     }  # fmt: skip
     assert (scores.loc[scores["fm"] == "mine", "accuracy"] > 0.9).all()
+    fms = pd.read_parquet(empty.folder / "results/fms.parquet").set_index("fm")
+    assert fms["dimensions"].to_dict() == {
+        "local": 96,
+        "mine": 6,
+        "packaged": 1280,
+        "resnet18": 512,
+    }
+    assert fms.loc["resnet18", "parameters"] == 11_176_512  # 11,689,512 without the classifier
+    of_images = fms.drop("mine")
+    assert (of_images["images_per_second"] > 0).all() and (of_images["threads"] > 0).all()
+    assert fms.loc["mine"].drop("dimensions").isna().all()
+    ranked = pd.read_csv(empty.folder / "results/tables/images/fms.csv")
+    assert set(ranked["FM"]) == {"local", "resnet18"}
+
     embeddings = empty.folder / "results/embeddings"
     skipped = 0
     for split in ("train", "test"):

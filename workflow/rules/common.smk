@@ -41,6 +41,17 @@ def embeddings_of(split):
     return files
 
 
+def embeddings_of_fms():
+    """All embeddings of the study, those of an FM together."""
+    files = [
+        paths.embeddings_file(results, fm, dataset, split)
+        for fm, task in study.fm_tasks()
+        for dataset in study.datasets_of(task)
+        for split in ("train", "test")
+    ]
+    return sorted(set(files))
+
+
 def proxies_of(group, generations):
     """The proxy files of some GENs and k, in their order."""
     return [paths.proxies_file(results, *group, gen, k) for gen, k in generations]

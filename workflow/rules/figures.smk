@@ -26,6 +26,7 @@ for name in FIGURES.names(shows_one_task=False):
         input:
             scores=paths.all_scores(results),
             collapse=paths.all_collapse(results),
+            fms=paths.all_fms(results) if FIGURES[name].needs_fms else [],
         output:
             png=report(
                 paths.figure_file(results, "{experiment}", name, "png"),

@@ -49,6 +49,28 @@ rule collapses:
         "../scripts/collect.py"
 
 
+rule fms:
+    """Every FM: its size, and its speed where it was measured."""
+    input:
+        embeddings_of_fms(),
+    output:
+        table=paths.all_fms(results),
+    log:
+        "<logs>/fms.log",
+    group:
+        "summary"
+    conda:
+        "../../envs/base.yaml"
+    threads: 1
+    resources:
+        mem_mb=grow(1000),
+        runtime=longer(10),
+    params:
+        code=code_of("fms"),
+    script:
+        "../scripts/fms.py"
+
+
 rule summary:
     """In a few lines, what was run and what won: the report opens with them."""
     input:
@@ -84,6 +106,7 @@ for name, entry in TABLES.items():
         input:
             scores=paths.all_scores(results),
             collapse=paths.all_collapse(results),
+            fms=paths.all_fms(results) if entry.needs_fms else [],
         output:
             csv=paths.table_file(results, "{experiment}", name, "csv"),
             markdown=paths.table_file(results, "{experiment}", name, "md"),

@@ -18,14 +18,12 @@ with job(snakemake) as report:
         report(f"nothing to show: {message}")
 
     selection = json.loads(snakemake.params.selection)
-    scores, collapse = (
-        rows_of(read_parquet(path), selection)
-        for path in (snakemake.input.scores, snakemake.input.collapse)
-    )
+    scores, collapse, *fms = (rows_of(read_parquet(path), selection) for path in snakemake.input)
     figure = FIGURES[name].draw(
         scores,
         collapse,
         published(),
+        *fms,
         width=snakemake.params.width,
         missing=missing,
         **json.loads(snakemake.params.settings),

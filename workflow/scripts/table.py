@@ -12,10 +12,7 @@ from imprint.study.jobs.job import job
 
 with job(snakemake):
     selection = json.loads(snakemake.params.selection)
-    scores, collapse = (
-        rows_of(read_parquet(path), selection)
-        for path in (snakemake.input.scores, snakemake.input.collapse)
-    )
+    scores, collapse, *fms = (rows_of(read_parquet(path), selection) for path in snakemake.input)
     settings = json.loads(snakemake.params.settings)
-    table = TABLES[snakemake.params.table].make(scores, collapse, published(), **settings)
+    table = TABLES[snakemake.params.table].make(scores, collapse, published(), *fms, **settings)
     save(table, Path(snakemake.output.csv).with_suffix(""))

@@ -193,6 +193,20 @@ def _complete(
     if journal.covered:
         log.info("%s: going on after %d of %d images", journal.path, journal.covered, len(images))
     embedder = extraction.embedder
+    log.info(
+        "on %s with %d threads",
+        device,
+        threads,
+        extra={
+            "measured": {
+                "parameters": sum(p.numel() for p in embedder.body.parameters()),
+                "device": torch.cuda.get_device_name(device)
+                if device.type == "cuda"
+                else device.type,
+                "threads": threads,
+            }
+        },
+    )
     one_by_one = reads_one_by_one(images, embedder.transform)
     with torch_settings(device, threads, one_by_one) as workers:
         model = Batched(embedder, device, extraction.precision)

@@ -23,10 +23,15 @@ class Progress:
         Those that an earlier run finished.
     done : int
         Those that are finished now.
+
+    Notes
+    -----
+    The last line of the log carries `measured`, images and seconds, for `imprint.store.measurements`.
     """
 
     def __init__(self, total: int, before: int = 0) -> None:
         self.total, self.before, self.done = total, before, before
+        self._first: tuple[int, float] | None = None
 
     def __enter__(self) -> Progress:
         self._start = self._logged = time.monotonic()
@@ -40,6 +45,8 @@ class Progress:
     def advance(self, count: int) -> None:
         """Count more samples as done."""
         self.done += count
+        if self._first is None:
+            self._first = self.done, time.monotonic()
         if self._bar is not None:
             self._bar.update(count)
         if time.monotonic() - self._logged >= _EVERY:
@@ -54,10 +61,20 @@ class Progress:
         if self._bar is not None:
             self._bar.close()
         if self.done == self.total and self.done > self.before:
-            seconds = time.monotonic() - self._start
+            images, seconds = self.done - self.before, time.monotonic() - self._start
             log.info(
                 "%d images in %.1f s, %.1f a second",
-                self.done - self.before,
+                images,
                 seconds,
-                (self.done - self.before) / seconds,
+                images / seconds,
+                extra={
+                    "measured": self._after_first_batch() or {"images": images, "seconds": seconds}
+                },
             )
+
+    def _after_first_batch(self) -> dict[str, float] | None:
+        """Images and seconds without the first batch, in which a model is still starting up."""
+        if self._first is None or self._first[0] == self.done:
+            return None
+        first, then = self._first
+        return {"images": self.done - first, "seconds": time.monotonic() - then}

@@ -5,6 +5,7 @@ Functions take the folder of the results and what a file is for; a rule gives wi
 
 from __future__ import annotations
 
+import glob
 from pathlib import Path
 
 DOWNLOADS = "downloads"
@@ -58,6 +59,19 @@ def shards_note(embeddings: str | Path) -> Path:
     return path.with_name(f".{path.name}.shards")
 
 
+def measurements_note(output: str | Path) -> Path:
+    """The note beside an output that says what was measured while it was made."""
+    path = Path(output)
+    return path.with_name(f".{path.name}.measured")
+
+
+def shard_measurements(embeddings: str | Path) -> list[Path]:
+    """Such notes of the shards that a file of embeddings was joined from; they outlive the shards."""
+    path = Path(embeddings)
+    pattern = measurements_note(shard_file("", "", "", glob.escape(path.stem), "*", "*")).name
+    return sorted(path.parent.glob(pattern))
+
+
 def proxies_file(results: str | Path, fm: str, task: str, shots: str, gen: str, k: str) -> Path:
     """Proxies of one GEN and k, by its label."""
     return Path(results, "proxies", fm, task, shots, gen, f"k{k}.h5")
@@ -86,6 +100,11 @@ def all_scores(results: str | Path) -> Path:
 def all_collapse(results: str | Path) -> Path:
     """Neural collapse of every FM and task."""
     return Path(results, "collapse.parquet")
+
+
+def all_fms(results: str | Path) -> Path:
+    """Every FM of the study: its size and speed."""
+    return Path(results, "fms.parquet")
 
 
 def report_text(results: str | Path) -> Path:

@@ -116,8 +116,27 @@ SHOTS = study(
 FROM_SCORES = [name for name, entry in FIGURES.items() if not entry.shows_one_task]
 
 
+def fms_of(scores):
+    """FMs of several sizes and speeds; of the last one little is known."""
+    names = list(scores["fm"].unique())
+    known = len(names) - 1
+    return pd.DataFrame(
+        {
+            "fm": names,
+            "dimensions": [512 * 2**i for i in range(len(names))],
+            "parameters": pd.array(
+                [*[11_000_000 * 20**i for i in range(known)], None][: len(names)], "Int64"
+            ),
+            "images_per_second": [*[1234.5 / 30**i for i in range(known)], None][: len(names)],
+            "device": [*["NVIDIA H100 80GB HBM3"] * known, None][: len(names)],
+            "threads": pd.array([*[2] * known, None][: len(names)], "Int64"),
+        }
+    )
+
+
 def draw_figure(name, data=SMALL, presets=PRESETS, **options):
-    return FIGURES[name].draw(*data, presets, **options)
+    fms = [fms_of(data[0])] if FIGURES[name].needs_fms else []
+    return FIGURES[name].draw(*data, presets, *fms, **options)
 
 
 @pytest.mark.parametrize(("width", "inches"), [("column", 3.4), ("page", 7.0)])
@@ -174,6 +193,38 @@ def test_same_data_same_bytes(name, tmp_path):
     assert b"CreationDate" not in first[1].read_bytes()
     with Image.open(first[0]) as image:
         assert image.width == round(300 * draw_figure(name, ONE).get_figwidth())
+
+
+def test_fms_stand_in_the_order_of_their_ranks_with_what_they_cost():
+    scores, collapse = SMALL
+    better = scores["accuracy"].where(scores["fm"] == "convnext", scores["accuracy"] - 0.1)
+    figure = draw_figure("fms", (scores.assign(accuracy=better), collapse))
+    accuracy, _, size, parameters, speed = figure.axes
+    assert [label.get_text() for label in accuracy.get_yticklabels()] == [
+        "convnext (1.00)",
+        "resnet (2.00)",
+    ]
+    assert size.lines[0].get_xdata().tolist() == [1024, 512]
+    assert [line.get_xdata()[0] for line in accuracy.lines if line.get_marker() == "D"] == sorted(
+        (line.get_xdata()[0] for line in accuracy.lines if line.get_marker() == "D"), reverse=True
+    )
+    assert speed.get_xlabel() == "Images a second"
+    assert "Images a second: on NVIDIA H100 80GB HBM3 with 2 threads." in words(figure)
+    assert np.isnan(parameters.lines[0].get_xdata()).tolist() == [True, False]
+    without = pd.DataFrame({"fm": ["resnet", "convnext"], "dimensions": 512})
+    for name in ("parameters", "images_per_second", "device", "threads"):
+        without[name] = None
+    assert len(FIGURES["fms"].draw(*SMALL, PRESETS, without).axes) == 3
+
+
+def test_fms_without_a_common_task_are_not_ranked():
+    scores, collapse = SMALL
+    apart = scores[(scores["fm"] == "resnet") == (scores["task"] == "digits-all")]
+    messages = []
+    draw_figure("fms", (apart, collapse), missing=messages.append)
+    assert messages == [
+        "The FMs share no task: nothing to rank. Add what is missing: all FMs on the same tasks."
+    ]
 
 
 def test_gens_are_told_apart_without_colour():

@@ -116,9 +116,30 @@ def collapse():
     )
 
 
-def make_table(name, results=None, presets=PRESETS, **settings):
-    results = scores() if results is None else results
-    return TABLES[name].make(results, collapse(), presets, **settings)
+FMS = pd.DataFrame(
+    {
+        "fm": ["resnet", "given"],
+        "model": ["resnet18.tv_in1k", None],
+        "input_size": ["224x224", None],
+        "precision": ["float32", None],
+        "dimensions": [512, 64],
+        "parameters": pd.array([11_176_512, None], "Int64"),
+        "images_per_second": [40.25, None],
+        "device": ["cpu", None],
+        "threads": pd.array([2, None], "Int64"),
+    }
+)
+
+
+def make_table(name, results=None, presets=PRESETS, collapses=None, **settings):
+    fms = [FMS] if TABLES[name].needs_fms else []
+    return TABLES[name].make(
+        scores() if results is None else results,
+        collapse() if collapses is None else collapses,
+        presets,
+        *fms,
+        **settings,
+    )
 
 
 def one_space(text):
@@ -143,6 +164,43 @@ def test_published_means_are_not_shown_beside_other_fms_and_tasks():
     missing = frame[(frame["gen"] != "ls") | (frame["d"] < 9)]
     table = make_table("published_methods", missing, of_paper=True)
     assert "published mean (%)" not in table and (table["FM x task"] == 8).all()
+
+
+def test_fms_are_ranked_by_what_all_of_them_ran():
+    resnet = scores()
+    given = resnet.assign(fm="given", accuracy=resnet["accuracy"] + 0.01)
+    # another task and another k of one FM alone change nothing
+    alone = resnet[resnet["task"] == "glyphs-d1"].assign(task="own", accuracy=0.1)
+    other_k = resnet[resnet["k"] == 20].assign(k=50, accuracy=0.99)
+    table = make_table("fms", pd.concat([resnet, given, alone, other_k])).set_index("FM")
+    assert list(table.index) == ["given", "resnet"]
+    assert table["mean rank"].tolist() == [1, 2]
+    # 80, 80, 90 and 95 %, less 5.5 points on the average task
+    assert table["mean (%)"].tolist() == pytest.approx([81.75, 80.75])
+    assert table["best (%)"].tolist() == pytest.approx([90.5, 89.5])
+    assert table["best configuration"].tolist() == ["Oracle", "Oracle"]
+    assert (table["tasks"] == 10).all()
+    assert table.loc["resnet", "nc1"] == pytest.approx(5.6)
+    assert table.loc["resnet", ["parameters (M)", "images a second"]].tolist() == [11.176512, 40.25]
+    assert table.loc["given", ["model", "parameters (M)", "images a second"]].isna().all()
+    assert table["note"].iloc[0] == (
+        "Means over 4 configurations that all FMs ran on 10 tasks; the best of them is chosen for each FM on test "
+        "data. Left out, as not all FMs have them: 1 task and 1 configuration. Images a second: on cpu with 2 threads."
+    )
+
+
+def test_nc1_of_fms_is_of_training_embeddings():
+    both = pd.concat([collapse().assign(split="train"), collapse().assign(split="test", nc1=99.0)])
+    assert make_table("fms", collapses=both)["nc1"].tolist() == pytest.approx([5.6])
+
+
+def test_fms_without_a_common_task_are_listed_without_ranks():
+    resnet = scores()
+    given = resnet[resnet["task"] == "glyphs-d1"].assign(fm="given", task="own")
+    table = make_table("fms", pd.concat([resnet, given]))
+    assert table["FM"].tolist() == ["given", "resnet"] and table["mean rank"].isna().all()
+    assert table["embedding size"].tolist() == [64, 512]
+    assert table["note"].iloc[0].startswith("The FMs share no task: nothing to rank.")
 
 
 def test_references_are_marked_among_the_named_methods():
@@ -250,7 +308,7 @@ def test_neural_collapse_is_a_mean_over_draws_in_the_order_of_d():
 
 @pytest.mark.parametrize("name", TABLES)
 def test_no_results_make_a_table_without_rows_of_results(name, tmp_path):
-    empty = TABLES[name].make(scores().iloc[:0], collapse().iloc[:0], {})
+    empty = make_table(name, scores().iloc[:0], {}, collapse().iloc[:0])
     csv, *_ = save(empty, tmp_path / name)
     assert list(pd.read_csv(csv).columns) == list(make_table(name).columns)
 

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from imprint.errors import UserError
+from imprint.store.measurements import read_measurements
 from imprint.study.jobs import job
 
 
@@ -39,6 +40,15 @@ def test_progress_goes_to_the_log_and_what_was_done_to_the_terminal_too(tmp_path
     assert said.startswith("proxies      net digits  0.") and said.endswith(" s  two of three\n")
     assert "done in" in read(tmp_path)
     assert not logging.getLogger("imprint").handlers
+
+
+def test_what_is_measured_lies_beside_the_output_and_goes_with_the_next_run(tmp_path):
+    (tmp_path / "results").mkdir()
+    output = tmp_path / "results/k1.h5"
+    run(tmp_path, lambda did: job.log.info("fast", extra={"measured": {"seconds": 2.0}}))
+    assert read_measurements(output) == [{"seconds": 2.0}]
+    run(tmp_path, lambda did: None)
+    assert read_measurements(output) == []
 
 
 def test_a_users_mistake_has_no_traceback(tmp_path, capsys):

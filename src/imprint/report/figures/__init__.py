@@ -1,6 +1,6 @@
 """Figures of a study. `FIGURES` holds them by name; each is one function, in a module of its own or with others of its kind.
 
-A figure of an experiment is drawn from three things:
+A figure of an experiment is drawn from:
 
 scores
     A row per cell (a method on one task), draw and seed: fm, task, family, d, draw, shots, norm_pre, gen, k,
@@ -10,6 +10,8 @@ collapse
     A row per fm, task and draw: fm, task, family, d, draw, nc1, and columns that are not drawn.
 presets
     The named methods: `imprint.method.presets.published`.
+fms, for those whose entry says `needs_fms`
+    A row per FM: fm, model, dimensions, parameters, images_per_second, device, threads: `imprint.study.jobs.fms`.
 
 A figure of one FM and task is drawn from the table that its entry names, from the description in that file, with fm
 and task added, and from images: `imprint.study.jobs.tsne`, `predictions` and `samples` make these tables.
@@ -26,6 +28,7 @@ from imprint.report.figures import (
     critical_difference,
     critical_difference_components,
     few_shot,
+    fms,
     gain_over_nc1,
     gallery,
     generation_time,
@@ -47,6 +50,7 @@ __all__ = [
     "critical_difference_components",
     "few_shot",
     "figure",
+    "fms",
     "gain_over_nc1",
     "gallery",
     "generation_time",

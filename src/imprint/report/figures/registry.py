@@ -32,7 +32,7 @@ class FigureEntry:
     title, category : str
         How the report lists it.
     function : callable
-        Draws it. A figure of an experiment takes scores, collapse and presets; a figure of one FM and task takes
+        Draws it. A figure of an experiment takes scores, collapse and presets, and FMs if it `needs_fms`; one of one FM and task takes
         `table`, its description and images: see `imprint.report.figures`.
     table : str or None
         For a figure of one FM and task, the table that it is drawn from and that a job of its own makes.
@@ -40,6 +40,8 @@ class FigureEntry:
         Whether it shows images of the datasets.
     settings : tuple of str
         Settings of the experiment that `function` also takes, by name: see `imprint.study.specs.settings`.
+    needs_fms : bool
+        Whether it takes the frame of FMs.
     """
 
     name: str
@@ -49,6 +51,7 @@ class FigureEntry:
     table: str | None = None
     needs_images: bool = False
     settings: tuple[str, ...] = ()
+    needs_fms: bool = False
 
     @property
     def shows_one_task(self) -> bool:

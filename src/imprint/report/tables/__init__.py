@@ -1,7 +1,7 @@
 """Tables of a study. `TABLES` holds them by name; each is one function in a module of its own.
 
-A table is made of what a figure is drawn from (see `imprint.report.figures`): scores, collapse and presets, whose
-`published` is the mean accuracy (%) in the paper, over 4 FMs x 12 tasks. It is a frame of exact numbers; its column
+A table is made of what a figure is drawn from (see `imprint.report.figures`): scores, collapse and presets, and for some FMs.
+`published` of a preset is the mean accuracy (%) in the paper, over 4 FMs x 12 tasks. It is a frame of exact numbers; its column
 `note` says in the first row what a reader must know. `save` rounds the numbers and sets the note below the table.
 
 Importing this package is cheap: pandas is imported by the functions that make a table.
@@ -12,6 +12,7 @@ from imprint.report.tables import (
     agg,
     choice_of_k,
     configurations,
+    fms,
     gen,
     neural_collapse,
     norm,
@@ -29,6 +30,7 @@ __all__ = [
     "agg",
     "choice_of_k",
     "configurations",
+    "fms",
     "gen",
     "neural_collapse",
     "norm",

@@ -29,6 +29,8 @@ class TableEntry:
         Makes it of scores, collapse and presets, see `imprint.report.tables`.
     settings : tuple of str
         Settings of the experiment that `make` also takes, by name: see `imprint.study.specs.settings`.
+    needs_fms : bool
+        Whether `make` takes the frame of FMs too.
     """
 
     name: str
@@ -36,6 +38,7 @@ class TableEntry:
     category: str
     make: Make
     settings: tuple[str, ...] = ()
+    needs_fms: bool = False
 
     @property
     def module(self) -> str:
@@ -46,13 +49,19 @@ class TableEntry:
 TABLES: Registry[TableEntry] = Registry("table")
 
 
-def table(
-    name: str, *, title: str, category: str, settings: tuple[str, ...] = ()
-) -> Callable[[Make], Make]:
-    """Register a function as the table `name`; its caption is `workflow/report/tables/NAME.rst`."""
+def table(name: str, **properties: Any) -> Callable[[Make], Make]:
+    """Register a function as the table `name`.
+
+    Parameters
+    ----------
+    name : str
+        Letters, digits and underscores; its caption is `workflow/report/tables/NAME.rst`.
+    **properties
+        Fields of `TableEntry` besides `name` and `make`.
+    """
 
     def register(make: Make) -> Make:
-        TABLES.add(name, TableEntry(name, title, category, make, settings))
+        TABLES.add(name, TableEntry(name, make=make, **properties))
         return make
 
     return register

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 DECIMALS = {
     "mean rank": 2,
     "mean rank of kept": 2,
+    "parameters (M)": 2,
     "paper: statistic": 2,
     "paper: effect size": 2,
     "nc1": 3,

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from imprint.errors import NO_RIGHT, NO_ROOM, UserError
+from imprint.store.measurements import Collector, write_measurements
 
 log = logging.getLogger("imprint")
 
@@ -32,7 +33,8 @@ def job(snakemake: Any) -> Iterator[Callable[[str], None]]:
 
     Progress goes to the rule's log, as does the traceback of a failure. A `UserError` ends the job with its
     message alone, anything else with the last line of the traceback and the name of the log. Numerical
-    libraries use as many threads as the rule asks for.
+    libraries use as many threads as the rule asks for. What was measured, such as the speed of an FM, goes to a note
+    beside the first output, see `imprint.store.measurements`.
 
     Parameters
     ----------
@@ -51,7 +53,10 @@ def job(snakemake: Any) -> Iterator[Callable[[str], None]]:
     handler.setFormatter(
         logging.Formatter("%(asctime)s %(levelname)s %(message)s", "%Y-%m-%d %H:%M:%S")
     )
-    log.addHandler(handler)
+    measurements = Collector()
+    handlers = handler, measurements
+    for each in handlers:
+        log.addHandler(each)
     log.setLevel(logging.INFO)
     # a log that cannot be written, on a full disk, is reported once: at the job's end
     logging.raiseExceptions = False
@@ -65,6 +70,8 @@ def job(snakemake: Any) -> Iterator[Callable[[str], None]]:
     try:
         with limited_threads(snakemake.threads):
             yield report
+        for output in snakemake.output[:1]:
+            write_measurements(output, measurements.values)
         seconds = time.monotonic() - start
         log.info("done in %.1f s on %d threads", seconds, snakemake.threads)
         wildcards = " ".join(map(str, snakemake.wildcards))
@@ -80,8 +87,9 @@ def job(snakemake: Any) -> Iterator[Callable[[str], None]]:
         log.error("%s", traceback.format_exc())
         _stop(f"{snakemake.rule}: {type(error).__name__}: {error} (traceback in {path})")
     finally:
-        log.removeHandler(handler)
-        handler.close()
+        for each in handlers:
+            log.removeHandler(each)
+            each.close()
 
 
 def _in_words(error: OSError, outputs: Iterable[Any], log_path: Path) -> str:

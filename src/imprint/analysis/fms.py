@@ -1,0 +1,158 @@
+"""FMs ranked over tasks, each by the same configurations."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from imprint.analysis.gens import has_choice_of_k, k_in_words
+from imprint.analysis.matrices import by_configuration, chosen_on
+from imprint.analysis.ranking import rank_methods
+from imprint.analysis.selection import rule
+from imprint.analysis.splits import of_split
+from imprint.method.score_names import VALIDATION
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+NORMS = ("norm_pre", "norm_post", "norm_inf")
+
+
+@dataclass(frozen=True, eq=False)
+class ComparedFMs:
+    """FMs ranked over the tasks and by the configurations that all of them have.
+
+    accuracies: a row per task, a column per FM, best mean rank first: the mean (0..1) over the configurations of the
+        medians over seeds and draws.
+    summary: a row per FM in that order: mean_rank (1 = best), mean and std of its column, best and best_configuration, which
+        has the highest mean over the tasks, and nc1, the mean over the tasks; an FM that shares nothing has no numbers.
+    configurations: how many each accuracy is the mean of.
+    notes: why there is nothing to rank, or what was left out, in sentences.
+    chosen_on: what the best configuration is chosen on, in words.
+    """
+
+    accuracies: pd.DataFrame
+    summary: pd.DataFrame
+    configurations: int
+    notes: tuple[str, ...]
+    chosen_on: str
+
+
+def compare_fms(
+    scores: pd.DataFrame, collapse: pd.DataFrame, presets: Mapping[str, Mapping[str, Any]]
+) -> ComparedFMs:
+    """Rank the FMs of an experiment.
+
+    Of all configurations those count that every FM ran on every task that all FMs have, and each counts the same.
+
+    Parameters
+    ----------
+    scores, collapse : DataFrame
+        Rows of an experiment.
+    presets : mapping
+        See `imprint.method.presets.published`: a configuration with a name is called by it.
+    """
+    import pandas as pd
+
+    configurations, medians = by_configuration(scores)
+    criterion = by_configuration(scores, chosen_on(scores))[1]
+    fms = [str(fm) for fm in medians.index.unique("fm")]
+    tasks_of = medians.index.to_frame(index=False).astype(str).groupby("task")["fm"].nunique()
+    tasks = list(tasks_of.index[tasks_of == len(fms)])
+    of_tasks = medians[medians.index.get_level_values("task").isin(tasks)]
+    shared = of_tasks.dropna(axis="columns")
+    accuracies = shared.mean(axis="columns").unstack("fm").rename(columns=str, index=str)
+    if not shared.size:
+        accuracies = pd.DataFrame(columns=fms, dtype=float)
+    result = rank_methods(accuracies)
+    ranked = list(result.summary.index)
+    summary = result.summary.reindex([*ranked, *(fm for fm in fms if fm not in ranked)])
+    best = _best(shared, criterion.loc[shared.index, shared.columns])
+    names = {
+        number: configuration_name(configurations.loc[number].to_dict(), presets)
+        for number in best["number"].unique()
+    }
+    summary["best"] = best["accuracy"]
+    summary["best_configuration"] = best["number"].map(names)
+    summary["nc1"] = _nc1(collapse, tasks)
+    return ComparedFMs(
+        result.accuracies,
+        summary,
+        shared.shape[1] if shared.size else 0,
+        tuple(_notes(medians, of_tasks, shared, len(tasks))),
+        "validation samples" if VALIDATION in scores else "test data",
+    )
+
+
+def configuration_name(
+    configuration: Mapping[str, Any], presets: Mapping[str, Mapping[str, Any]]
+) -> str:
+    """A configuration by the label of its preset, else "kmeans, k = 5; NORM l2/none/l2; max"."""
+    for preset in presets.values():
+        if _parts(preset) == _parts(configuration):
+            return str(preset["label"])
+    gen, norms, agg = _parts(configuration)
+    return f"{gen}; NORM {norms}; {agg}"
+
+
+def speed_conditions(fms: pd.DataFrame) -> tuple[str, ...]:
+    """A sentence on the device and threads under which images a second were measured; none if they were not."""
+    measured = fms[fms["images_per_second"].notna()]
+    conditions = measured[["device", "threads"]].drop_duplicates()
+    if not len(conditions):
+        return ()
+    if len(conditions) > 1:
+        return ("Images a second were measured under different conditions.",)
+    device, threads = conditions.iloc[0]
+    return (f"Images a second: on {device} with {count(int(threads), 'thread')}.",)
+
+
+def _parts(configuration: Mapping[str, Any]) -> tuple[str, str, str]:
+    gen, k = configuration["gen"], configuration["k"]
+    if has_choice_of_k(gen, [k]):
+        gen = f"{gen}, {k_in_words(gen, k)}"
+    return gen, "/".join(configuration[name] for name in NORMS), rule(configuration)
+
+
+def _best(accuracies: pd.DataFrame, criterion: pd.DataFrame) -> pd.DataFrame:
+    """The number of each FM's configuration with the largest mean criterion over tasks, and its mean accuracy."""
+    import pandas as pd
+
+    best = []
+    for fm, means in criterion.dropna(axis="columns").groupby("fm", observed=True):
+        if means.size:
+            number = means.mean().idxmax()
+            of_fm = accuracies[accuracies.index.get_level_values("fm") == fm]
+            best.append((str(fm), number, of_fm.mean().to_dict()[number]))
+    return pd.DataFrame(best, columns=["fm", "number", "accuracy"]).set_index("fm")
+
+
+def _nc1(collapse: pd.DataFrame, tasks: list[str]) -> pd.Series:
+    """The mean NC1 of each FM over tasks, of their means over draws, on training embeddings."""
+    rows = of_split(collapse).astype({"fm": str, "task": str})
+    rows = rows[rows["task"].isin(tasks)]
+    return rows.groupby(["fm", "task"])["nc1"].mean().groupby("fm").mean()
+
+
+def _notes(
+    medians: pd.DataFrame, of_tasks: pd.DataFrame, shared: pd.DataFrame, tasks: int
+) -> Iterator[str]:
+    if not tasks:
+        yield "The FMs share no task: nothing to rank."
+        return
+    if not shared.size:
+        yield "No configuration was run with every FM on every shared task: nothing to rank."
+        return
+    left_out = {
+        "task": medians.index.get_level_values("task").nunique() - tasks,
+        "configuration": int(of_tasks.notna().any().sum()) - shared.shape[1],
+    }
+    counts = [count(number, noun) for noun, number in left_out.items() if number]
+    if counts:
+        yield f"Left out, as not all FMs have them: {' and '.join(counts)}."
+
+
+def count(number: int, noun: str) -> str:
+    """A number of things in words: "1 task", "4 tasks"."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"

@@ -1,0 +1,151 @@
+"""FMs ranked by accuracy, and beside it what they cost."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import ceil, floor, log10
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from imprint.analysis.fms import ComparedFMs, compare_fms, count, speed_conditions
+from imprint.report.drawing.looks import COLOURS
+from imprint.report.drawing.sheet import sheet
+from imprint.report.drawing.style import INK, figure_width, panels_across, small_size
+from imprint.report.drawing.text import shorten
+from imprint.report.figures.registry import NothingToShow, Presets, figure
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+TITLE = "FMs compared"
+LOG_FROM = 10  # a wider ratio of largest to smallest asks for a logarithmic axis
+PANEL = 1.6  # inches of a panel of one quantity, at least
+HIGH, LOW = 0.27, 0.17  # inches of a row: of accuracies, of one quantity
+AXIS = 0.42  # inches below a panel
+NAME = 0.3  # of the width for the name of an FM, at most
+
+
+@dataclass(frozen=True)
+class _Quantity:
+    """One number of every FM, and what it is called."""
+
+    label: str
+    values: pd.Series
+
+
+@figure("fms", title=TITLE, category="FMs", needs_fms=True)
+def compared_fms(
+    scores: pd.DataFrame, collapse: pd.DataFrame, presets: Presets, fms: pd.DataFrame
+) -> Figure:
+    """A row per FM, the best mean rank on top: a dot per task; below, a panel for each quantity that is known of an FM."""
+    result = compare_fms(scores, collapse, presets)
+    if len(result.summary) < 2:
+        raise NothingToShow("Fewer than two FMs in this experiment. Add others to its `fms`.")
+    if result.accuracies.empty:
+        raise NothingToShow(f"{result.notes[0]} Add what is missing: all FMs on the same tasks.")
+    order = list(result.accuracies.columns)
+    facts = fms.set_index(fms["fm"].astype(str)).reindex(order)
+    quantities = _quantities(result, facts)
+    columns = panels_across(PANEL, len(quantities))
+    rows = ceil(len(quantities) / columns)
+    heights = [AXIS + HIGH * len(order), *[AXIS + LOW * len(order)] * rows]
+    remarks = [" ".join([*result.notes, *speed_conditions(facts)])]
+    fig = sheet(TITLE, "\n".join([_subtitle(result), *remarks]), sum(heights))
+    grid = fig.add_gridspec(1 + rows, columns, height_ratios=heights)
+    _accuracies(fig.add_subplot(grid[0, :]), result)
+    for i, quantity in enumerate(quantities):
+        row, column = divmod(i, columns)
+        axes = fig.add_subplot(grid[1 + row, column])
+        _panel(axes, quantity, [_short(fm) for fm in order] if column == 0 else [""] * len(order))
+    return fig
+
+
+def _subtitle(result: ComparedFMs) -> str:
+    of_task = "the one configuration"
+    if result.configurations > 1:
+        of_task = f"mean over the {result.configurations} configurations"
+    return (
+        f"Dot: a task, {of_task} that all FMs ran (medians over seeds and draws). Stroke, and number at the "
+        f"right: mean over {count(len(result.accuracies), 'task')}. In brackets: mean rank over tasks (1 = best). "
+        f"Diamond: mean of the best configuration, chosen for each FM on {result.chosen_on}."
+    )
+
+
+def _quantities(result: ComparedFMs, fms: pd.DataFrame) -> list[_Quantity]:
+    """Those that are known of an FM at least."""
+    known = (
+        _Quantity("NC1 (0 = collapsed)", result.summary["nc1"]),
+        _Quantity("Embedding size", fms["dimensions"].astype(float)),
+        _Quantity("Parameters (millions)", fms["parameters"].astype(float) / 1e6),
+        _Quantity("Images a second", fms["images_per_second"]),
+    )
+    return [quantity for quantity in known if quantity.values.notna().any()]
+
+
+def _accuracies(axes: Axes, result: ComparedFMs) -> None:
+    percent = 100 * result.accuracies
+    # spread by the golden ratio: even, and the same for a task in every row
+    offsets = 0.4 * (np.arange(len(percent)) * 0.618034 % 1 - 0.5)
+    for y, (fm, row) in enumerate(result.summary.iterrows()):
+        axes.plot(percent[fm], y + offsets, "o", color=COLOURS[0], markeredgewidth=0, alpha=0.6)
+        axes.plot([100 * row["mean"]] * 2, [y - 0.35, y + 0.35], color=INK, linewidth=2)
+        best: dict[str, Any] = {
+            "markerfacecolor": "none",
+            "color": INK,
+            "markersize": 4.5,
+            "markeredgewidth": 0.9,
+        }
+        axes.plot(100 * row["best"], y, "D", **best)
+    names = [f"{_short(fm)} ({rank:.2f})" for fm, rank in result.summary["mean_rank"].items()]
+    _rows(axes, names, [f"{100 * mean:.1f}" for mean in result.summary["mean"]])
+    axes.set_xlabel("Accuracy (%)")
+
+
+def _panel(axes: Axes, quantity: _Quantity, names: list[str]) -> None:
+    from matplotlib.ticker import MaxNLocator
+
+    values = quantity.values.to_numpy(float)
+    axes.plot(values, range(len(values)), "o", color=INK, markersize=4, clip_on=False)
+    _rows(axes, names, [_number(value) for value in values])
+    axes.set_xlabel(quantity.label)
+    low, high = np.nanmin(values), np.nanmax(values)
+    if low > 0 and high / low >= LOG_FROM:
+        _decades(axes, low, high)
+    else:
+        axes.set_xlim(0, 1.08 * high)
+        axes.xaxis.set_major_locator(MaxNLocator(3))
+
+
+def _decades(axes: Axes, low: float, high: float) -> None:
+    """A logarithmic axis from a power of ten to another; there is room for two labels."""
+    axes.set_xscale("log")
+    axes.minorticks_off()
+    powers = [10.0**power for power in range(floor(log10(low)), ceil(log10(high)) + 1)]
+    axes.set_xticks(powers, [_number(powers[0]), *[""] * (len(powers) - 2), _number(powers[-1])])
+    axes.set_xlim(powers[0], powers[-1])
+
+
+def _number(value: float) -> str:
+    """Whole numbers, or three digits; a dash for what is not known."""
+    if np.isnan(value):
+        return "\N{EN DASH}"
+    return f"{value:,.0f}" if value.is_integer() else f"{float(f'{value:.3g}'):,g}"
+
+
+def _rows(axes: Axes, names: list[str], numbers: list[str]) -> None:
+    """A row per FM from top to bottom, its name at the left and a number at the right."""
+    axes.set_yticks(range(len(names)), names)
+    axes.set_ylim(len(names) - 0.5, -0.5)
+    axes.tick_params(axis="y", length=0)
+    right = axes.secondary_yaxis("right")
+    right.set_yticks(range(len(names)), numbers)
+    right.yaxis.set_tick_params(length=0)
+    right.spines["right"].set_visible(False)
+
+
+def _short(fm: object) -> str:
+    """The name of an FM, cut to what leaves room for the panels."""
+    return shorten(str(fm), NAME * figure_width(), small_size())

@@ -1,0 +1,50 @@
+"""FMs ranked, with what they cost."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from imprint.analysis.fms import compare_fms, count, speed_conditions
+from imprint.report.tables.notes import with_note
+from imprint.report.tables.registry import Presets, table
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@table("fms", title="FMs compared", category="FMs", needs_fms=True)
+def compared_fms(
+    scores: pd.DataFrame, collapse: pd.DataFrame, presets: Presets, fms: pd.DataFrame
+) -> pd.DataFrame:
+    """A row per FM, the best mean rank over tasks first; what is not known of an FM is empty."""
+    import pandas as pd
+
+    result = compare_fms(scores, collapse, presets)
+    summary = result.summary
+    facts = fms.set_index(fms["fm"].astype(str)).reindex(summary.index)
+    frame = pd.DataFrame(
+        {
+            "FM": summary.index,
+            "model": facts["model"],
+            "mean rank": summary["mean_rank"],
+            "mean (%)": 100 * summary["mean"],
+            "std (%)": 100 * summary["std"],
+            "best (%)": 100 * summary["best"],
+            "best configuration": summary["best_configuration"],
+            "tasks": len(result.accuracies),
+            "nc1": summary["nc1"],
+            "embedding size": facts["dimensions"],
+            "input size": facts["input_size"],
+            "parameters (M)": facts["parameters"].astype(float) / 1e6,
+            "images a second": facts["images_per_second"],
+            "device": facts["device"],
+            "threads": facts["threads"],
+        }
+    )
+    notes = [*result.notes, *speed_conditions(facts)]
+    if result.configurations:
+        extent = f"{count(result.configurations, 'configuration')} that all FMs ran on {count(len(result.accuracies), 'task')}"
+        notes.insert(
+            0, f"Means over {extent}; the best of them is chosen for each FM on {result.chosen_on}."
+        )
+    return with_note(frame.reset_index(drop=True), *notes)

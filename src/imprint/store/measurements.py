@@ -1,0 +1,61 @@
+"""What was measured while a file was made, such as the speed of an FM, in a note beside it.
+
+Such numbers differ from run to run. They stay out of the file, so that the same work gives the same bytes, and a file
+without a note is as good as one with it.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from imprint.store.files import atomic, canonical
+from imprint.store.paths import measurements_note, shard_measurements
+
+Measurements = dict[str, Any]
+
+
+class Collector(logging.Handler):
+    """Collects what records of the log carry as `measured`: `log.info(..., extra={"measured": {...}})`.
+
+    Attributes
+    ----------
+    values : dict
+        All of it; a later value replaces an earlier one of the same name.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.values: Measurements = {}
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep what a record carries."""
+        self.values |= getattr(record, "measured", {})
+
+
+def write_measurements(output: str | Path, values: Mapping[str, Any]) -> None:
+    """Write the note of an output, or remove an old one if nothing was measured."""
+    path = measurements_note(output)
+    if not values:
+        path.unlink(missing_ok=True)
+        return
+    with atomic(path) as temporary:
+        temporary.write_text(canonical(dict(values)), encoding="utf-8")
+
+
+def read_measurements(embeddings: str | Path) -> list[Measurements]:
+    """What was measured while a file of embeddings was made, by one job or by one for each shard; damaged notes are left out."""
+    note = measurements_note(embeddings)
+    notes = [note] if note.exists() else shard_measurements(embeddings)
+    measured = []
+    for path in notes:
+        try:
+            values = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            continue
+        if isinstance(values, dict):
+            measured.append(values)
+    return measured

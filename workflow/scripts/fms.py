@@ -1,0 +1,11 @@
+"""Describe the FMs of the study."""
+
+from imprint.store.files import provenance_json
+from imprint.store.frames import write_parquet
+from imprint.study.jobs.fms import describe_fms
+from imprint.study.jobs.job import job
+
+with job(snakemake) as report:
+    table = describe_fms(snakemake.input)
+    write_parquet(snakemake.output.table, table, provenance_json(files=len(snakemake.input)))
+    report(f"{len(table)} FMs")
