@@ -7,7 +7,7 @@ import sys
 
 from typer.exceptions import TyperException
 
-from imprint.cli import compare, embeddings, heads, study  # noqa: F401 (they register their commands)
+from imprint.cli import compare, diff, embeddings, heads, study  # noqa: F401 (they register their commands)
 from imprint.cli.app import app
 from imprint.errors import UserError, not_installed
 

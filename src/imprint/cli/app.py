@@ -25,6 +25,7 @@ Examples:
   imprint show results/scores.parquet
   imprint doctor
   imprint status
+  imprint diff before/results after/results
 
 `imprint COMMAND --help` says more. Exit code: 0 done, 1 problems found (doctor),
 2 a mistake in what was given.

@@ -1,0 +1,83 @@
+"""Two studies side by side: their scores paired cell by cell."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from imprint.analysis.fms import configuration_name
+from imprint.analysis.matrices import METHOD
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+CELL = ["fm", "task", "shots", "draw", "seed", *METHOD]
+BY = ("fm", "task", "method")
+
+
+def paired_cells(a: pd.DataFrame, b: pd.DataFrame) -> pd.DataFrame:
+    """The cells of two studies, those of one FM, task, shots, draw, seed and configuration in one row.
+
+    Parameters
+    ----------
+    a, b : DataFrame
+        Scores of two studies, with the columns of `CELL` and accuracy (0 to 1).
+
+    Returns
+    -------
+    DataFrame
+        The columns of `CELL`, `method`, which is the configuration in words, `accuracy_a` and `accuracy_b`, NaN in a study
+        without the cell, and `difference`: B - A in points.
+    """
+    import pandas as pd
+
+    columns = [*CELL, "accuracy"]
+    both = pd.concat([a[columns], b[columns]], ignore_index=True)
+    number = both.groupby(CELL, observed=True, dropna=False, sort=False).ngroup().to_numpy()
+    first = np.unique(number, return_index=True)[1]
+    cells = both[CELL].iloc[first].reset_index(drop=True)
+    of_configuration = cells.groupby(METHOD, observed=True, dropna=False, sort=False)
+    names = [
+        configuration_name(dict(zip(METHOD, row, strict=True)), {})
+        for row in cells[METHOD].iloc[of_configuration.head(1).index].itertuples(index=False)
+    ]
+    cells["method"] = np.array(names, dtype=object)[of_configuration.ngroup()]
+    for name, rows in (("accuracy_a", number[: len(a)]), ("accuracy_b", number[len(a) :])):
+        accuracies = (a if name == "accuracy_a" else b)["accuracy"].to_numpy(float)
+        cells[name] = np.nan
+        cells.loc[rows, name] = accuracies
+    cells["difference"] = 100 * (cells["accuracy_b"] - cells["accuracy_a"])
+    return cells
+
+
+def summary(cells: pd.DataFrame) -> dict[str, Any]:
+    """How cells of `paired_cells` differ.
+
+    Returns
+    -------
+    dict
+        `pairs`, how many of them are `equal`, cells `only_a` and `only_b`, and of the differences (points) the `mean`, the
+        `median` and the `largest`, which is that of the largest absolute value; None without pairs.
+    """
+    differences = cells["difference"].to_numpy()
+    differences = differences[~np.isnan(differences)]
+    numbers: dict[str, Any] = {
+        "pairs": len(differences),
+        "equal": int((differences == 0).sum()),
+        "only_a": int(cells["accuracy_b"].isna().sum()),
+        "only_b": int(cells["accuracy_a"].isna().sum()),
+        **dict.fromkeys(("mean", "median", "largest")),
+    }
+    if len(differences):
+        numbers["mean"] = float(differences.mean())
+        numbers["median"] = float(np.median(differences))
+        numbers["largest"] = float(differences[np.abs(differences).argmax()])
+    return numbers
+
+
+def summaries(cells: pd.DataFrame, column: str) -> list[dict[str, Any]]:
+    """`summary` for each value of a column, with that value; the largest difference first."""
+    groups = cells.groupby(column, observed=True, sort=True)
+    rows = [{column: str(value), **summary(group)} for value, group in groups]
+    return sorted(rows, key=lambda row: -abs(row["largest"] or 0))

@@ -1,0 +1,136 @@
+"""The command that puts two studies side by side."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from imprint.cli.app import command
+from imprint.cli.options import Json, require_writable
+from imprint.cli.tables import print_table
+from imprint.errors import UserError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SHOWN = 15  # values of one column that are printed
+
+StudyScores = Annotated[
+    Path,
+    typer.Argument(
+        help="The results folder of a study, or its scores.parquet.", show_default=False
+    ),
+]
+
+
+@command(
+    examples="""
+    imprint diff before/results after/results
+    imprint diff before/results after/results -o differences.csv
+    imprint diff results results --fm-a resnet18 --fm-b resnet50
+    """
+)
+def diff(
+    a: StudyScores,
+    b: StudyScores,
+    fm_a: Annotated[
+        str | None,
+        typer.Option("--fm-a", metavar="NAME", help="Compare only this FM of A, with --fm-b."),
+    ] = None,
+    fm_b: Annotated[
+        str | None,
+        typer.Option("--fm-b", metavar="NAME", help="The FM of B that --fm-a is compared with."),
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", metavar="FILE", help="Write every cell to this CSV file."),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Compare the scores of two finished studies.
+
+    Pairs the cells of A and B that have the same FM, task, shots, draw, seed and configuration, and says
+    how many are equal and how much the others differ (accuracy of B - A, in points): in all, and by FM, task
+    and method. With --fm-a and --fm-b the FMs may have different names.
+    """
+    from imprint.analysis.study_differences import BY, paired_cells, summaries, summary
+    from imprint.store.files import atomic
+
+    if (fm_a is None) != (fm_b is None):
+        raise UserError("--fm-a and --fm-b go together: name the FM of A and that of B")
+    if output:
+        require_writable(output)
+    scores = [_scores(a, fm_a), _scores(b, fm_b)]
+    if fm_a:
+        scores = [rows.assign(fm=f"{fm_a} and {fm_b}") for rows in scores]
+    cells = paired_cells(*scores)
+    total = summary(cells)
+    by = {column: summaries(cells, column) for column in BY}
+    if output:
+        with atomic(output) as temporary:
+            cells.to_csv(temporary, index=False)
+    if as_json:
+        print(json.dumps({"a": str(a), "b": str(b), **total, "by": by}))
+        return
+    _print_total(total)
+    for column, rows in by.items():
+        _print_rows(column, rows)
+
+
+def _scores(path: Path, fm: str | None) -> pd.DataFrame:
+    """The scores of a study, or of one FM of it."""
+    from imprint.analysis.matrices import is_value
+    from imprint.analysis.study_differences import CELL
+    from imprint.registry import unknown
+    from imprint.store.frames import read_parquet
+    from imprint.store.paths import all_scores
+
+    file = all_scores(path) if path.is_dir() else path
+    if path.is_dir() and not file.exists():
+        raise UserError(
+            f"{path} holds no finished study: it has no {file.name}; name the results folder of one"
+        )
+    scores = read_parquet(file)
+    missing = [name for name in (*CELL, "accuracy") if name not in scores]
+    if missing:
+        raise UserError(f"{file} holds no scores of a study: it has no column {', '.join(missing)}")
+    if fm is None:
+        return scores
+    fms = sorted(map(str, scores["fm"].unique()))
+    if fm not in fms:
+        raise UserError(f"{file}: {unknown('FM', fm, fms)}")
+    return scores[is_value(scores["fm"], fm)]
+
+
+def _print_total(total: dict[str, Any]) -> None:
+    print(
+        f"{total['pairs']:,} cells are in both studies, {total['only_a']:,} only in A, {total['only_b']:,} only in B."
+    )
+    if not total["pairs"]:
+        print("Nothing to compare: cells pair by FM, task, shots, draw, seed and configuration.")
+        return
+    print(
+        f"{total['equal']:,} scores are equal. Accuracy of B - A in points: mean {_points(total['mean'])}, median "
+        f"{_points(total['median'])}, largest {_points(total['largest'])}."
+    )
+
+
+def _print_rows(column: str, rows: list[dict[str, Any]]) -> None:
+    names = ["pairs", "equal", "only_a", "only_b"]
+    points = ["mean", "median", "largest"]
+    headings = [column, "pairs", "equal", "only A", "only B", *points]
+    cells = [
+        [row[column], *(f"{row[n]:,}" for n in names), *(_points(row[n]) for n in points)]
+        for row in rows[:SHOWN]
+    ]
+    print()
+    print_table(headings, cells, left=(column,))
+    if len(rows) > SHOWN:
+        print(f"and {len(rows) - SHOWN} more, which --json lists")
+
+
+def _points(value: float | None) -> str:
+    return "" if value is None else f"{round(value, 2) + 0:+.2f}"  # -0.00 becomes +0.00
