@@ -63,6 +63,7 @@ include: "workflow/rules/proxies.smk"
 include: "workflow/rules/evaluate.smk"
 include: "workflow/rules/collapse.smk"
 include: "workflow/rules/summary.smk"
+include: "workflow/rules/explorer.smk"
 include: "workflow/rules/figures.smk"
 
 

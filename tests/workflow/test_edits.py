@@ -17,12 +17,12 @@ pytestmark = pytest.mark.xdist_group("edits")
 
 # The study is that of conftest.py, GIVEN: 3 proxy files, of which `all` is the same for all seeds, and 2 score files of 6
 # cells each.
-SUMMARY = {"scores": 1, "table_configurations": 1}
+SUMMARY = {"scores": 1, "explorer": 1, "table_configurations": 1}
 
 
 # what a job says of itself; Snakemake, which writes to the same terminal, may have left a line open before it
 JOB = re.compile(
-    r"(?<![a-z_])(dataset|embed|adopt|proxies|evaluate|collapses?|scores|summary|(?:table|figure)_\w+|report) [^\n]*?  \d+\.\d s"
+    r"(?<![a-z_])(dataset|embed|adopt|proxies|evaluate|collapses?|scores|summary|(?:table|figure)_\w+|explorer|report) [^\n]*?  \d+\.\d s"
     r"(?:  \w+(?: sets)?: (\d+) requested, (\d+) computed, \d+ reused)?"
 )
 
@@ -146,7 +146,7 @@ EDITS["an experiment with cells of its own"][0]["fms"] = {
 }
 EDITS["an experiment with cells of its own"] = (
     EDITS["an experiment with cells of its own"][0],
-    {"proxies": 1, "evaluate": 2, "table_configurations": 2, "scores": 1},
+    {"proxies": 1, "evaluate": 2, "table_configurations": 2, "scores": 1, "explorer": 1},
     *EDITS["an experiment with cells of its own"][2:],
 )
 

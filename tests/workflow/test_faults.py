@@ -106,7 +106,7 @@ def test_an_intermediate_that_was_deleted_is_made_again_when_it_is_needed(given)
     assert "cells: 6 requested, 0 computed, 6 reused" in said
     assert "cells: 12 requested, 6 computed, 6 reused" in said
     (given.folder / "results/scores.parquet").unlink()
-    assert set(given.planned("study")) == {"scores", "table_configurations", "study"}
+    assert set(given.planned("study")) == {"scores", "explorer", "table_configurations", "study"}
 
 
 @pytest.mark.parametrize("days", [-400, 400])
@@ -121,7 +121,7 @@ def test_a_clock_that_jumps_runs_nothing_again(given, days):
     assert given.planned("study") == {}
     given.configure(with_m([3, 5]))
     planned = given.planned("study")
-    assert planned.keys() == {"evaluate", "scores", "table_configurations", "study"}
+    assert planned.keys() == {"evaluate", "scores", "explorer", "table_configurations", "study"}
     if days > 0:
         output = given.snakemake("study", succeeds=False)
         advice = next(line for line in output.splitlines() if "from the future" in line)

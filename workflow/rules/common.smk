@@ -135,11 +135,11 @@ def figures_of(name):
 
 
 def study_results():
-    """Every table and figure that the experiments ask for, and the collected scores.
+    """Every table and figure that the experiments ask for, the explorer, and the collected scores.
 
     Every file of a job is named, so that any that is gone is made again.
     """
-    files = [paths.all_scores(results), paths.all_collapse(results)]
+    files = [paths.all_scores(results), paths.all_collapse(results), paths.explorer_file(results)]
     for name, experiment in study.config.experiments.items():
         for table in experiment.tables:
             files += [

@@ -132,6 +132,11 @@ def report_file(results: str | Path) -> Path:
     return Path(results, "report.html")
 
 
+def explorer_file(results: str | Path) -> Path:
+    """The page on which all scores can be explored."""
+    return Path(results, "explore.html")
+
+
 def table_file(results: str | Path, experiment: str, table: str, suffix: str) -> Path:
     """A table of an experiment in one format."""
     return Path(results, "tables", experiment, f"{table}.{suffix}")

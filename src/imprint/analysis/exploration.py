@@ -1,0 +1,90 @@
+"""The scores that one can explore: a row per FM, task, shots and method, with medians over seeds and draws."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from imprint.analysis.gens import KMEANS, k_in_words
+from imprint.analysis.matrices import METHOD
+from imprint.analysis.selection import natural, rule
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+TASK = ["FM", "task", "d"]
+CHOICES = ["GEN", "k", "NORM", "AGG"]
+TEXTS = [*TASK, "shots", *CHOICES]
+ACCURACY = {"accuracy": "median", "lowest": "min", "highest": "max"}
+ONE = "1"
+SAME_AT_ONE = {"mean": KMEANS}  # k-means with one proxy is the mean
+
+
+def explored(scores: pd.DataFrame, collapse: pd.DataFrame) -> pd.DataFrame:
+    """Medians over seeds and draws, in the words of tables.
+
+    Parameters
+    ----------
+    scores, collapse : DataFrame
+        All rows of the study.
+
+    Returns
+    -------
+    DataFrame
+        Texts: FM, task (of a family its name), d (empty outside families), shots, GEN, k, NORM (pre/post/inf), AGG.
+        Numbers: accuracy, lowest, highest (%), seeds, draws; gain (points) over one proxy with all else equal, and the
+        NC1 of the task, both missing where there is no gain. Sorted by the texts, numbers first and by value.
+    """
+    import pandas as pd
+
+    number = scores.groupby(METHOD, observed=True, dropna=False, sort=False).ngroup().to_numpy()
+    methods = scores[METHOD].iloc[np.unique(number, return_index=True)[1]].to_dict("records")
+    words = pd.DataFrame([in_words(method) for method in methods], dtype="category")
+    rows = _tasks(scores).join(words.iloc[number].reset_index(drop=True))
+    rows = rows.join(scores[["shots", "accuracy", "seed", "draw"]].reset_index(drop=True))
+    groups = rows.groupby(TEXTS, observed=True)
+    table = 100 * groups["accuracy"].agg(**ACCURACY)
+    table[["seeds", "draws"]] = groups[["seed", "draw"]].nunique()
+    table = table.reset_index().astype(dict.fromkeys(TEXTS, str))
+    nc1 = _tasks(collapse).assign(NC1=collapse["nc1"].to_numpy()).astype(dict.fromkeys(TASK, str))
+    table = table.merge(_gains(table), how="left")
+    table = table.merge(nc1.groupby(TASK, as_index=False)["NC1"].median(), how="left")
+    table["NC1"] = table["NC1"].where(table["gain"].notna())
+    return table.sort_values(TEXTS, key=_ranks, ignore_index=True)
+
+
+def in_words(method: Mapping[str, Any]) -> dict[str, str]:
+    """GEN, k, NORM and AGG of a method with the keys of `imprint.method.configuration.FIELDS`."""
+    norms = (method["norm_pre"], method["norm_post"], method["norm_inf"])
+    k = k_in_words(method["gen"], method["k"]).removeprefix("k = ")
+    return {"GEN": method["gen"], "k": k, "NORM": "/".join(norms), "AGG": rule(method)}
+
+
+def in_order(texts: Iterable[str]) -> list[str]:
+    """The distinct texts that are not empty: numbers first and by value, then words."""
+    return sorted(set(texts) - {""}, key=lambda text: (not text[0].isdigit(), natural(text)))
+
+
+def _ranks(texts: pd.Series) -> pd.Series:
+    return texts.map({text: rank for rank, text in enumerate(["", *in_order(texts)])})
+
+
+def _tasks(frame: pd.DataFrame) -> pd.DataFrame:
+    """FM, task and d of rows of scores or collapse, as categories."""
+    tasks = frame[["fm", "family", "d"]].set_axis(TASK, axis=1).reset_index(drop=True)
+    d = tasks["d"].astype(object).where(tasks["d"].notna(), "").astype(str)
+    return tasks.assign(d=d.astype("category"))
+
+
+def _gains(table: pd.DataFrame) -> pd.DataFrame:
+    """The texts and `gain` of rows with several proxies for which there is one with k = 1 and all else equal."""
+    import pandas as pd
+
+    equal = [name for name in TEXTS if name != "k"]
+    one = table.loc[table["k"] == ONE, [*equal, "accuracy"]]
+    same = one.assign(GEN=one["GEN"].map(SAME_AT_ONE)).dropna()
+    one = pd.concat([one, same]).drop_duplicates(equal)
+    both = table[table["k"] != ONE].merge(one, on=equal, suffixes=("", " of one"))
+    return both.assign(gain=both["accuracy"] - both["accuracy of one"])[[*TEXTS, "gain"]]

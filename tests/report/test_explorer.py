@@ -1,0 +1,101 @@
+"""The explorer in a real browser: it loads offline without a complaint, and each menu changes what it says it changes."""
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from benchmarks.browser import CHROMIUM, Browser
+from imprint.analysis.exploration import explored, in_words
+from imprint.analysis.frames import compact
+from imprint.report.explorer import page
+
+TEMPLATE = Path(__file__).parents[2] / "workflow" / "report" / "explore.html"
+METHOD = {"norm_pre": "l2", "norm_post": "l2", "norm_inf": "l2", "agg": "max", "distance": "inner_product"}  # fmt: skip
+
+
+def rows(gens=("kmeans", "fps"), ks=(1, 5, 10)):
+    """Two FMs on two tasks; kmeans is best on net-a, fps on net-b, and both gain from proxies."""
+    scores = [
+        {
+            "fm": fm, "task": task, "family": task, "d": None, "draw": 0, "shots": shots, "gen": gen, "k": k, **METHOD,
+            "weighting": None, "m": None, "seed": seed,
+            "accuracy": 0.5 + k / 50 + 0.1 * (gen[0] == fm[-1]) + 0.05 * (task == "two") - 0.2 * (shots == "1"),
+        }
+        for fm in ("net-k", "net-f")
+        for task in ("one", "two")
+        for shots in ("1", "full")
+        for gen in gens
+        for k in ks
+        for seed in (1, 2, 3)
+    ]  # fmt: skip
+    collapse = [
+        {"fm": fm, "task": task, "family": task, "d": None, "draw": 0, "nc1": nc1}
+        for fm, nc1 in (("net-k", 0.2), ("net-f", 2.0))
+        for task in ("one", "two")
+    ]
+    return explored(compact(pd.DataFrame(scores)), compact(pd.DataFrame(collapse)))
+
+
+def written(table, folder):
+    named = {"Ours": in_words({**METHOD, "gen": "kmeans", "k": 5, "weighting": None, "m": None})}
+    path = folder / "explore.html"
+    path.write_text(page(table, TEMPLATE.read_text(encoding="utf-8"), named), encoding="utf-8")
+    return path
+
+
+def picture(name):
+    """The words and shapes of a chart, as an expression of the page."""
+    return f"document.querySelector('#{name} svg')?.outerHTML"
+
+
+def choose(browser, chart, label, value):
+    """Choose from the menu of a chart that has this label; the chart must change."""
+    menu = f"[...document.querySelectorAll('#{chart}-menus .vega-bind')].find(bind => bind.innerText.startsWith('{label}')).querySelector('select')"
+    browser.value(
+        f"before = {picture(chart)}; menu = {menu}; "
+        f"menu.selectedIndex = [...menu.options].findIndex(option => option.text.includes('{value}')); "
+        "menu.dispatchEvent(new Event('change'))"
+    )
+    browser.wait(f"{picture(chart)} != before")
+    return browser.value(picture(chart))
+
+
+GRID = "document.querySelector('#grid_wrapper .dt-info')?.innerText ?? ''"
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium on the PATH")
+def test_the_page_opens_offline_and_every_menu_changes_its_chart(tmp_path):
+    path = written(rows(), tmp_path)
+    with Browser(700) as browser:
+        browser.send("Network.enable")
+        browser.send("Network.emulateNetworkConditions", offline=True, latency=0, downloadThroughput=0, uploadThroughput=0)  # fmt: skip
+        browser.open(path)
+        for name in ("lines", "pairs", "gains"):
+            browser.wait(f"!!{picture(name)}")
+        browser.wait(f"{GRID}.includes('48 entries')")
+
+        choose(browser, "lines", "FM", "net-f")
+        choose(browser, "lines", "task", "two")
+        choose(browser, "lines", "GEN", "fps")
+        by_shots = choose(browser, "lines", "horizontal axis", "shots")
+        assert "training images per class" in by_shots and ">full<" in by_shots
+
+        # of 4 dots, kmeans with k = 10 is above kmeans with k = 5 on all
+        assert "B better on 4 of 4 dots" in choose(browser, "pairs", "B", "kmeans, k = 10")
+        # fps is above kmeans with one of the FMs alone
+        assert "B better on 2 of 4 dots, worse on 2" in choose(browser, "pairs", "B", "fps, k = 5")
+
+        assert "gain on 4 of 4 dots" in browser.value(picture("gains"))
+        assert "median +18.0" in choose(browser, "gains", "k", "10")
+        choose(browser, "gains", "shots", "(any)")
+
+        browser.value("search = document.querySelector('#grid_wrapper input[type=search]'); search.value = 'fps'; search.dispatchEvent(new Event('input'))")  # fmt: skip
+        browser.wait(f"{GRID}.includes('24 entries')")
+        assert browser.value("document.documentElement.scrollWidth") <= 700
+    assert browser.console == []
+
+
+def test_a_study_without_several_proxies_says_that_there_is_no_gain(tmp_path):
+    html = written(rows(gens=["mean"], ks=[1]), tmp_path).read_text(encoding="utf-8")
+    assert "No GEN of this study was run with k = 1 and with a larger k." in html

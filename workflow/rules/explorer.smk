@@ -1,0 +1,25 @@
+"""The page on which all scores can be explored."""
+
+
+rule explorer:
+    """Charts and a grid of all scores on one page that opens offline."""
+    input:
+        scores=paths.all_scores(results),
+        collapse=paths.all_collapse(results),
+        template=workflow.source_path("../report/explore.html"),
+    output:
+        html=paths.explorer_file(results),
+    log:
+        "<logs>/explorer.log",
+    group:
+        "summary"
+    conda:
+        "../../envs/base.yaml"
+    threads: 1
+    resources:
+        mem_mb=grow(2000),
+        runtime=longer(10),
+    params:
+        code=code_of("explore"),
+    script:
+        "../scripts/explore.py"
