@@ -67,7 +67,7 @@ GRID = "document.querySelector('#grid_wrapper .dt-info')?.innerText ?? ''"
 @pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium on the PATH")
 def test_the_page_opens_offline_and_every_menu_changes_its_chart(tmp_path):
     path = written(rows(), tmp_path)
-    with Browser(700) as browser:
+    with Browser(700, seconds=30) as browser:
         browser.send("Network.enable")
         browser.send("Network.emulateNetworkConditions", offline=True, latency=0, downloadThroughput=0, uploadThroughput=0)  # fmt: skip
         browser.open(path)
@@ -75,7 +75,7 @@ def test_the_page_opens_offline_and_every_menu_changes_its_chart(tmp_path):
             browser.wait(f"!!{picture(name)}")
         browser.wait(f"{GRID}.includes('48 entries')")
 
-        choose(browser, "lines", "FM", "net-f")
+        choose(browser, "lines", "FM", "net-k")
         choose(browser, "lines", "task", "two")
         choose(browser, "lines", "GEN", "fps")
         by_shots = choose(browser, "lines", "horizontal axis", "shots")

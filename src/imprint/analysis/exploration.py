@@ -17,35 +17,26 @@ if TYPE_CHECKING:
 TASK = ["FM", "task", "d"]
 CHOICES = ["GEN", "k", "NORM", "AGG"]
 TEXTS = [*TASK, "shots", *CHOICES]
-ACCURACY = {"accuracy": "median", "lowest": "min", "highest": "max"}
-ONE = "1"
 SAME_AT_ONE = {"mean": KMEANS}  # k-means with one proxy is the mean
 
 
 def explored(scores: pd.DataFrame, collapse: pd.DataFrame) -> pd.DataFrame:
-    """Medians over seeds and draws, in the words of tables.
+    """Medians over seeds and draws of all scores of a study.
 
-    Parameters
-    ----------
-    scores, collapse : DataFrame
-        All rows of the study.
-
-    Returns
-    -------
-    DataFrame
-        Texts: FM, task (of a family its name), d (empty outside families), shots, GEN, k, NORM (pre/post/inf), AGG.
-        Numbers: accuracy, lowest, highest (%), seeds, draws; gain (points) over one proxy with all else equal, and the
-        NC1 of the task, both missing where there is no gain. Sorted by the texts, numbers first and by value.
+    Returns texts: FM, task (of a family its name), d (empty outside families), shots, GEN, k, NORM (pre/post/inf), AGG;
+    and numbers: accuracy, lowest, highest (%), seeds, draws, gain (points) over one proxy with all else equal, and the NC1
+    of the task, both missing where there is no gain. Sorted by the texts, numbers first and by value.
     """
     import pandas as pd
 
     number = scores.groupby(METHOD, observed=True, dropna=False, sort=False).ngroup().to_numpy()
-    methods = scores[METHOD].iloc[np.unique(number, return_index=True)[1]].to_dict("records")
-    words = pd.DataFrame([in_words(method) for method in methods], dtype="category")
+    methods = scores[METHOD].iloc[np.unique(number, return_index=True)[1]]
+    words = pd.DataFrame([in_words(row) for row in methods.to_dict("records")], dtype="category")
     rows = _tasks(scores).join(words.iloc[number].reset_index(drop=True))
     rows = rows.join(scores[["shots", "accuracy", "seed", "draw"]].reset_index(drop=True))
     groups = rows.groupby(TEXTS, observed=True)
-    table = 100 * groups["accuracy"].agg(**ACCURACY)
+    table = 100 * groups["accuracy"].agg(["median", "min", "max"])
+    table = table.set_axis(["accuracy", "lowest", "highest"], axis=1)
     table[["seeds", "draws"]] = groups[["seed", "draw"]].nunique()
     table = table.reset_index().astype(dict.fromkeys(TEXTS, str))
     nc1 = _tasks(collapse).assign(NC1=collapse["nc1"].to_numpy()).astype(dict.fromkeys(TASK, str))
@@ -55,11 +46,11 @@ def explored(scores: pd.DataFrame, collapse: pd.DataFrame) -> pd.DataFrame:
     return table.sort_values(TEXTS, key=_ranks, ignore_index=True)
 
 
-def in_words(method: Mapping[str, Any]) -> dict[str, str]:
+def in_words(method: Mapping[Any, Any]) -> dict[str, str]:
     """GEN, k, NORM and AGG of a method with the keys of `imprint.method.configuration.FIELDS`."""
-    norms = (method["norm_pre"], method["norm_post"], method["norm_inf"])
+    norms = "/".join(method[f"norm_{step}"] for step in ("pre", "post", "inf"))
     k = k_in_words(method["gen"], method["k"]).removeprefix("k = ")
-    return {"GEN": method["gen"], "k": k, "NORM": "/".join(norms), "AGG": rule(method)}
+    return {"GEN": method["gen"], "k": k, "NORM": norms, "AGG": rule(method)}
 
 
 def in_order(texts: Iterable[str]) -> list[str]:
@@ -83,8 +74,8 @@ def _gains(table: pd.DataFrame) -> pd.DataFrame:
     import pandas as pd
 
     equal = [name for name in TEXTS if name != "k"]
-    one = table.loc[table["k"] == ONE, [*equal, "accuracy"]]
+    one = table.loc[table["k"] == "1", [*equal, "accuracy"]]
     same = one.assign(GEN=one["GEN"].map(SAME_AT_ONE)).dropna()
     one = pd.concat([one, same]).drop_duplicates(equal)
-    both = table[table["k"] != ONE].merge(one, on=equal, suffixes=("", " of one"))
+    both = table[table["k"] != "1"].merge(one, on=equal, suffixes=("", " of one"))
     return both.assign(gain=both["accuracy"] - both["accuracy of one"])[[*TEXTS, "gain"]]
