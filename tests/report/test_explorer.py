@@ -87,7 +87,7 @@ def test_the_page_opens_offline_and_every_menu_changes_its_chart(tmp_path):
         assert "B better on 2 of 4 dots, worse on 2" in choose(browser, "pairs", "B", "fps, k = 5")
 
         assert "gain on 4 of 4 dots" in browser.value(picture("gains"))
-        assert "median +18.0" in choose(browser, "gains", "k", "10")
+        assert "median difference +18.0" in choose(browser, "gains", "k", "10")
         choose(browser, "gains", "shots", "(any)")
 
         browser.value("search = document.querySelector('#grid_wrapper input[type=search]'); search.value = 'fps'; search.dispatchEvent(new Event('input'))")  # fmt: skip

@@ -86,7 +86,7 @@ def _lines(table: pd.DataFrame) -> Any:
     colours = sorted(several, key=lambda name: name != "GEN")
     first = {"FM": table["FM"][0], "task": table["task"][0], **L2_MAX}
     menus, rows = _filtered(table, several, first, unless="x")
-    menus += [_menu("x", "horizontal axis", axes), _menu("colour", "colour", colours)]
+    menus = [_menu("x", "horizontal axis", axes), _menu("colour", "colour", colours), *menus]
     sums = {"accuracy": "median(accuracy)", "lowest": "min(lowest)", "highest": "max(highest)"}
     points = (
         rows.transform_calculate(position="datum[x]", line="datum[colour]")
@@ -106,7 +106,7 @@ def _lines(table: pd.DataFrame) -> Any:
         tooltip=["line:N", "position:N", *(f"{name}:Q" for name in sums), "rows:N"],
     )
     title = alt.expr(f"{UNDER_AXIS}[x]")
-    return chart.properties(title=alt.Title(title), **WIDE).add_params(*menus[::-1], legend)
+    return chart.properties(title=alt.Title(title), **WIDE).add_params(*menus, legend)
 
 
 def _pairs(table: pd.DataFrame, named: Mapping[str, Mapping[str, str]]) -> Any:
@@ -163,7 +163,7 @@ def _scatter(dots: Any, points: Any, guide: Any, up: str, down: str) -> Any:
     brush = alt.selection_interval()
     legend = alt.selection_point(fields=["FM"], bind="legend")
     chosen = brush & legend
-    words = f"'{up} ' + datum.up + ' of ' + datum.all + ' dots, {down} ' + datum.down + '; median '"
+    words = f"'{up} ' + datum.up + ' of ' + datum.all + ' dots, {down} ' + datum.down + '; median difference '"
     counts = (
         points.transform_filter(chosen)
         .transform_calculate(up="datum.gain > 0 ? 1 : 0", down="datum.gain < 0 ? 1 : 0")
@@ -184,10 +184,8 @@ def _filtered(
     import altair as alt
 
     parse = {str(name): "number" for name in table.select_dtypes("number")}
-    menus, chart = (
-        [],
-        alt.Chart(alt.NamedData("rows", format=alt.CsvDataFormat(type="tsv", parse=parse))),
-    )
+    data = alt.NamedData("rows", format=alt.CsvDataFormat(type="tsv", parse=parse))
+    menus, chart = [], alt.Chart(data)
     for name in columns:
         if len(values := in_order(table[name])) > 1:
             chosen = first[name] if first.get(name) in values else ANY
