@@ -36,6 +36,7 @@ PACKAGES = {
     "PIL": "pillow",
     "huggingface_hub": "huggingface-hub",
     "sklearn": "scikit-learn",
+    "vl_convert": "vl-convert-python",
     "yaml": "pyyaml",
     "fontTools": "matplotlib",
     "pydantic_core": "pydantic",

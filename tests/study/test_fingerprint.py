@@ -40,6 +40,7 @@ JOBS = {
     "collect": ("collect",),
     "fms": ("fms",),
     "summary": ("summary",),
+    "explore": ("explore",),
     **{f"table {name}": ("table", entry.module) for name, entry in TABLES.items()},
     "head": ("head", "store.heads"),
     **{
@@ -130,13 +131,14 @@ RERUN = {
     "store/heads.py": {"head"},
     "study/jobs/heads.py": {"head"},
     "study/jobs/scores.py": {"evaluate"},
-    "method/presets.py": ROWS | {"summary"},
     "study/jobs/fms.py": {"fms"},
+    "method/presets.py": ROWS | {"summary", "explore"},
     "analysis/summary.py": {"summary"},
     "analysis/best.py": {"head", "predictions", "tsne"},
     "report/figures/nc1_over_d.py": {"figure nc1_over_d"},
     "report/figures/gallery.py": {"figure gallery"},
-    "report/drawing/style.py": FIGURE,
+    "report/drawing/style.py": FIGURE | {"explore"},
+    "report/explorer.py": {"explore"},
     "report/tables/writing.py": jobs("table "),
 }
 
