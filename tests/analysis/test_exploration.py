@@ -26,9 +26,18 @@ def score(gen, k, accuracy, *, task="t", family="t", d=None, draw=0, seed=1, **c
 
 def table(scores, nc1):
     collapse = [
-        {"fm": "net", "task": f"{family}{d}", "family": family, "d": d, "draw": i, "nc1": value}
+        {
+            "fm": "net",
+            "task": f"{family}{d}",
+            "family": family,
+            "d": d,
+            "draw": i,
+            "split": split,
+            "nc1": value + added,
+        }
         for (family, d), values in nc1.items()
         for i, value in enumerate(values)
+        for split, added in (("train", 0), ("test", 5))
     ]
     return explored(compact(pd.DataFrame(scores)), compact(pd.DataFrame(collapse)))
 

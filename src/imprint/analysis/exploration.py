@@ -10,6 +10,7 @@ import numpy as np
 from imprint.analysis.gens import KMEANS, k_in_words
 from imprint.analysis.matrices import METHOD
 from imprint.analysis.selection import natural, rule
+from imprint.analysis.splits import of_split
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,10 +26,11 @@ def explored(scores: pd.DataFrame, collapse: pd.DataFrame) -> pd.DataFrame:
 
     Returns texts: FM, task (of a family its name), d (empty outside families), shots, GEN, k, NORM (pre/post/inf), AGG;
     and numbers: accuracy, lowest, highest (%), seeds, draws, gain (points) over one proxy with all else equal, and the NC1
-    of the task, both missing where there is no gain. Sorted by the texts, numbers first and by value.
+    of its training embeddings, both missing where there is no gain. Sorted by the texts, numbers first and by value.
     """
     import pandas as pd
 
+    collapse = of_split(collapse)
     number = scores.groupby(METHOD, observed=True, dropna=False, sort=False).ngroup().to_numpy()
     methods = scores[METHOD].iloc[np.unique(number, return_index=True)[1]]
     words = pd.DataFrame([in_words(row) for row in methods.to_dict("records")], dtype="category")
