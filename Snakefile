@@ -1,12 +1,14 @@
 """IMPRINT: weight imprinting on frozen foundation models.
 
-`snakemake --cores N` runs the study in config.yaml to results/report.html; `--config study=FILE` runs another.
+`snakemake --cores N` runs the study in config.yaml to results/report.html; `--config study=FILE` runs another, and
+`snakemake --cores N EXPERIMENT` one experiment of it.
 """
 
 import atexit
 import os
 import re
 import sys
+import time
 from functools import cache
 from pathlib import Path
 
@@ -29,6 +31,7 @@ from imprint.study.load import load_for_workflow
 from imprint.study.output_cache import origin, output_cache
 from imprint.study.startup import check_startup, future_files
 
+started = time.time()
 try:
     study = load_for_workflow(config)
     sharing = output_cache(os.environ)
@@ -52,6 +55,8 @@ localrules:  # on a cluster the network often ends at its login node
     all,
     study,
     report,
+    experiment_report,
+    workflow_report,
     download,
     weights,
 
@@ -65,6 +70,7 @@ include: "workflow/rules/collapse.smk"
 include: "workflow/rules/summary.smk"
 include: "workflow/rules/explorer.smk"
 include: "workflow/rules/figures.smk"
+include: "workflow/rules/report.smk"
 
 
 rule all:
@@ -72,6 +78,7 @@ rule all:
     default_target: True
     input:
         paths.report_file(results),
+        paths.workflow_report_file(results),
 
 
 rule study:
@@ -86,9 +93,9 @@ onstart:
 
 onsuccess:
     running.end(study.root)
-    page = paths.report_file(study.root)
-    if page.exists():
-        print(f"The report is {page}; open it in a browser.", file=sys.stderr)
+    for page in running.new_pages(study.root, started) or [paths.report_file(study.root)]:
+        if page.exists():
+            print(f"The report is {page}; open it in a browser.", file=sys.stderr)
 
 
 onerror:

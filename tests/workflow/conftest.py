@@ -32,7 +32,7 @@ TINY = {
             "tables": ["published_methods", "statistics"],
             "figures": ["published_methods", "critical_difference"],
         },
-        "proxies": {
+        "number-of-proxies": {
             "gen": [{"name": "kmeans", "k": [1, 3]}, {"name": "all"}],
             "figures": ["accuracy_over_k", "accuracy_over_k_by_d", "nc1_over_d", "gain_over_nc1"],
         },

@@ -24,13 +24,13 @@ def test_another_width_draws_figures_and_computes_nothing(done):
 
 
 def test_a_figure_that_cannot_be_filled_says_so_and_the_study_goes_on(finished):
-    log = (finished.folder / "results/logs/figures/proxies/gain_over_nc1.log").read_text()
+    log = (finished.folder / "results/logs/figures/number-of-proxies/gain_over_nc1.log").read_text()
     assert (
-        "WARNING experiment proxies, figure gain_over_nc1: nothing to show. No task with k-means at k = 1"
+        "WARNING experiment number-of-proxies, figure gain_over_nc1: nothing to show. No task with k-means at k = 1"
         in log
     )
     assert "nothing to show: No task" in (finished.folder / "said.txt").read_text()
-    assert (finished.folder / "results/figures/proxies/gain_over_nc1.png").exists()
+    assert (finished.folder / "results/figures/number-of-proxies/gain_over_nc1.png").exists()
 
 
 def test_figures_of_one_task_are_made_from_the_proxies_there_are(done):

@@ -27,7 +27,7 @@ def edited(**changes):
 
 def with_k(*ks):
     config = copy.deepcopy(TINY)
-    config["experiments"]["proxies"]["gen"][0]["k"] = list(ks)
+    config["experiments"]["number-of-proxies"]["gen"][0]["k"] = list(ks)
     return config
 
 
@@ -131,7 +131,7 @@ def test_a_broken_configuration_stops_before_any_job_without_a_traceback(empty, 
         # Snakemake does not tell a workflow the names of its --configfile
         where = "the configuration" if where == "--configfile" else "other.yaml"
     assert f"{where} is not usable, 2 problems:" in said
-    assert "experiments.proxies.gen[0].k[0]: 0 is not a positive number" in said
+    assert "experiments.number-of-proxies.gen[0].k[0]: 0 is not a positive number" in said
     assert "did you mean 'digits'?" in said
     assert "Traceback" not in said
     assert not (empty.folder / "results").exists()

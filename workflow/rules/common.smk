@@ -29,6 +29,27 @@ def group_of(wildcards):
     return Group(wildcards.fm, wildcards.task, wildcards.shots)
 
 
+def scores_of(groups):
+    """The score files of some FMs, tasks and shots."""
+    return [
+        paths.scores_file(results, *group, agg)
+        for group in groups
+        for agg in study.aggregations(group)
+    ]
+
+
+def shown_scores(wildcards):
+    """The score files of an experiment."""
+    return scores_of(specs.shown(study, wildcards.experiment))
+
+
+def shown_collapse(wildcards):
+    """The collapse files of an experiment."""
+    groups = specs.shown(study, wildcards.experiment)
+    fm_tasks = dict.fromkeys((group.fm, group.task) for group in groups)
+    return [paths.collapse_file(results, fm, task) for fm, task in fm_tasks]
+
+
 def embeddings_of(split):
     """The embeddings of a task's datasets, in the task's order."""
 
@@ -125,28 +146,42 @@ def longer(minutes):
 
 
 def figures_of(name):
-    """The figures of an experiment; those of one FM and task lie in folders of their own."""
-    folders = ["/".join(group[:2]) for group in specs.shown_groups(study, name)]
+    """The pictures of an experiment; those of one FM and task lie in folders of their own."""
     for figure in study.config.experiments[name].figures:
-        if FIGURES[figure].shows_one_task:
-            yield from (f"{folder}/{figure}" for folder in folders)
-        else:
-            yield figure
+        for place in specs.places(study, name, figure):
+            yield "/".join([*place.values(), figure])
 
 
-def study_results():
-    """Every table and figure that the experiments ask for, the explorer, and the collected scores.
+def shown_files(name):
+    """What the report shows of an experiment: a CSV for each table, a PNG for each figure."""
+    tables = [paths.table_file(results, name, t, "csv") for t in study.config.experiments[name].tables]
+    return tables + [paths.figure_file(results, name, f, "png") for f in figures_of(name)]
+
+
+def captions_of(names):
+    """The captions of the tables and figures of some experiments."""
+    experiments = [study.config.experiments[name] for name in names]
+    captions = [f"tables/{table}" for experiment in experiments for table in experiment.tables]
+    captions += [f"figures/{figure}" for experiment in experiments for figure in experiment.figures]
+    return [workflow.source_path(f"../report/{name}.rst") for name in dict.fromkeys(captions)]
+
+
+def experiment_results(name):
+    """Every table, figure and head that an experiment asks for.
 
     Every file of a job is named, so that any that is gone is made again.
     """
-    files = [paths.all_scores(results), paths.all_collapse(results), paths.explorer_file(results)]
-    for name, experiment in study.config.experiments.items():
-        for table in experiment.tables:
-            files += [
-                paths.table_file(results, name, table, s) for s in ("csv", "md", "tex", "html")
-            ]
-        for figure in figures_of(name):
-            files += [paths.figure_file(results, name, figure, s) for s in ("png", "pdf")]
-        for group in specs.heads(study, name):
-            files += [paths.head_file(results, name, *group, s) for s in ("safetensors", "json")]
+    experiment, files = study.config.experiments[name], []
+    for table in experiment.tables:
+        files += [paths.table_file(results, name, table, s) for s in ("csv", "md", "tex", "html")]
+    for figure in figures_of(name):
+        files += [paths.figure_file(results, name, figure, s) for s in ("png", "pdf")]
+    for group in specs.heads(study, name):
+        files += [paths.head_file(results, name, *group, s) for s in ("safetensors", "json")]
     return files
+
+
+def study_results():
+    """What the experiments ask for, the explorer, and the collected scores."""
+    files = [paths.all_scores(results), paths.all_collapse(results), paths.explorer_file(results)]
+    return files + [file for name in study.config.experiments for file in experiment_results(name)]

@@ -1,4 +1,4 @@
-"""Figures, and the report."""
+"""Figures, and what those of one FM and task are drawn from."""
 
 
 def with_images(wildcards):
@@ -17,6 +17,13 @@ def shown_proxies(wildcards):
     return proxies_of(group, specs.shown_generations(study, wildcards.experiment))
 
 
+def shown_cell_scores(wildcards):
+    """The score files that figures of one FM and task choose their cell from."""
+    return scores_of(
+        [specs.shown_group(study, wildcards.experiment, wildcards.fm, wildcards.task)]
+    )
+
+
 for name in FIGURES.names(shows_one_task=False):
 
     rule:
@@ -24,9 +31,9 @@ for name in FIGURES.names(shows_one_task=False):
         name:
             f"figure_{name}"
         input:
-            scores=paths.all_scores(results),
-            collapse=paths.all_collapse(results),
-            fms=paths.all_fms(results) if FIGURES[name].needs_fms else [],
+            scores=shown_scores,
+            collapse=shown_collapse,
+            fms=[paths.all_fms(results)] if FIGURES[name].needs_fms else [],
         output:
             png=report(
                 paths.figure_file(results, "{experiment}", name, "png"),
@@ -105,7 +112,7 @@ for name in FIGURES.names(shows_one_task=True):
 rule tsne:
     """Positions in the plane for the test embeddings of one task and the proxies of the chosen cell."""
     input:
-        scores=paths.all_scores(results),
+        scores=shown_cell_scores,
         train=embeddings_of("train"),
         test=embeddings_of("test"),
         proxies=shown_proxies,
@@ -156,7 +163,7 @@ rule samples:
 rule predictions:
     """Every test sample of one task as the chosen cell predicts it, with its nearest proxies."""
     input:
-        scores=paths.all_scores(results),
+        scores=shown_cell_scores,
         train=embeddings_of("train"),
         test=embeddings_of("test"),
         proxies=shown_proxies,
@@ -179,21 +186,3 @@ rule predictions:
         code=lambda w: code_of("predictions", files=specs.files_of_shown(study, w.experiment)),
     script:
         "../scripts/predictions.py"
-
-
-rule report:
-    """Tables, figures and run times on one page that opens offline."""
-    input:
-        study_results(),
-        summary=paths.summary_file(results),
-        style=workflow.source_path("../report/style.css"),
-    output:
-        html=paths.report_file(results),
-    log:
-        "<logs>/report.log",
-    threads: 1
-    resources:
-        mem_mb=grow(2000),
-        runtime=longer(15),
-    script:
-        "../scripts/report.py"

@@ -4,11 +4,7 @@
 rule scores:
     """Every cell of the study: one row for each configuration, task, draw and seed."""
     input:
-        [
-            paths.scores_file(results, *group, agg)
-            for group in study.groups
-            for agg in study.aggregations(group)
-        ],
+        scores_of(study.groups),
     output:
         table=paths.all_scores(results),
     log:
@@ -100,13 +96,13 @@ rule summary:
 for name, entry in TABLES.items():
 
     rule:
-        """One table of one experiment: CSV, Markdown, LaTeX, and HTML for the report."""
+        """One table of one experiment: CSV, Markdown, LaTeX and HTML."""
         name:
             f"table_{name}"
         input:
-            scores=paths.all_scores(results),
-            collapse=paths.all_collapse(results),
-            fms=paths.all_fms(results) if entry.needs_fms else [],
+            scores=shown_scores,
+            collapse=shown_collapse,
+            fms=[paths.all_fms(results)] if entry.needs_fms else [],
         output:
             csv=paths.table_file(results, "{experiment}", name, "csv"),
             markdown=paths.table_file(results, "{experiment}", name, "md"),
@@ -139,7 +135,7 @@ for name, entry in TABLES.items():
 rule head:
     """The best head of one FM and task among those of an experiment, ready to use."""
     input:
-        scores=paths.all_scores(results),
+        scores=lambda w: scores_of([group_of(w)]),
         train=embeddings_of("train"),
         proxies=lambda w: proxies_of(group_of(w), study.generations(group_of(w))),
     output:

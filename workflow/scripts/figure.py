@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from imprint.analysis.frames import rows_of
+from imprint.analysis.frames import collect, rows_of
 from imprint.method.presets import published
 from imprint.report.drawing.saving import save
 from imprint.report.figures import FIGURES
@@ -12,13 +12,19 @@ from imprint.study.jobs.job import job, log
 
 with job(snakemake) as report:
     experiment, name = snakemake.wildcards.experiment, snakemake.params.figure
+    reasons = []
 
     def missing(message):
+        reasons.append(message)
         log.warning("experiment %s, figure %s: nothing to show. %s", experiment, name, message)
         report(f"nothing to show: {message}")
 
     selection = json.loads(snakemake.params.selection)
-    scores, collapse, *fms = (rows_of(read_parquet(path), selection) for path in snakemake.input)
+    scores, collapse, *fms = (
+        rows_of(collect([read_parquet(path) for path in paths]), selection)
+        for paths in (snakemake.input.scores, snakemake.input.collapse, snakemake.input.fms)
+        if paths
+    )
     figure = FIGURES[name].draw(
         scores,
         collapse,
@@ -28,4 +34,4 @@ with job(snakemake) as report:
         missing=missing,
         **json.loads(snakemake.params.settings),
     )
-    save(figure, Path(snakemake.output.png).with_suffix(""))
+    save(figure, Path(snakemake.output.png).with_suffix(""), empty=" ".join(reasons))

@@ -2,6 +2,7 @@
 
 import json
 
+from imprint.analysis.frames import collect
 from imprint.method.user_files import load_file
 from imprint.store.embeddings import read_embeddings
 from imprint.store.frames import read_parquet
@@ -14,7 +15,7 @@ with job(snakemake) as report:
     generations = map(tuple, snakemake.params.generations)
     best = save_best_head(
         snakemake.output.head,
-        read_parquet(snakemake.input.scores),
+        collect([read_parquet(path) for path in snakemake.input.scores]),
         json.loads(snakemake.params.grid),
         [read_embeddings(path) for path in snakemake.input.train],
         json.loads(snakemake.params.groups),

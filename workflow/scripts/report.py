@@ -1,10 +1,20 @@
-"""Build the report."""
+"""Build the report, or the page of one experiment."""
 
+import json
 from pathlib import Path
 
+from imprint.report.page import build
 from imprint.study.jobs.job import job
-from imprint.study.jobs.page import build_page
+from imprint.study.load import command_of
 
-with job(snakemake):
-    snakefile = Path(snakemake.scriptdir).resolve().parents[1] / "Snakefile"
-    build_page(snakemake.output.html, snakefile, snakemake.config, snakemake.input.style)
+with job(snakemake) as report:
+    opening = snakemake.input.get("opening")
+    build(
+        snakemake.output.html,
+        json.loads(snakemake.params.page),
+        snakemake.params.results,
+        Path(snakemake.input.template).parent,
+        command_of(snakemake.config),
+        Path(opening).read_text(encoding="utf-8") if opening else "",
+    )
+    report(snakemake.output.html)

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from imprint.analysis.frames import rows_of
+from imprint.analysis.frames import collect, rows_of
 from imprint.method.presets import published
 from imprint.report.tables import TABLES
 from imprint.report.tables.writing import save
@@ -12,7 +12,11 @@ from imprint.study.jobs.job import job
 
 with job(snakemake):
     selection = json.loads(snakemake.params.selection)
-    scores, collapse, *fms = (rows_of(read_parquet(path), selection) for path in snakemake.input)
+    scores, collapse, *fms = (
+        rows_of(collect([read_parquet(path) for path in paths]), selection)
+        for paths in (snakemake.input.scores, snakemake.input.collapse, snakemake.input.fms)
+        if paths
+    )
     settings = json.loads(snakemake.params.settings)
     table = TABLES[snakemake.params.table].make(scores, collapse, published(), *fms, **settings)
     save(table, Path(snakemake.output.csv).with_suffix(""))

@@ -18,7 +18,12 @@ with job(snakemake):
         roots = json.loads(snakemake.resources.roots)
         folders = [Path(manifest).parent for manifest in snakemake.input.manifests]
         images = {folder.name: images_by_id(folder, roots[folder.name]) for folder in folders}
+    reasons = []
     figure = FIGURES[snakemake.params.figure].draw(
-        read_parquet(snakemake.input.table), description, images, width=snakemake.params.width
+        read_parquet(snakemake.input.table),
+        description,
+        images,
+        width=snakemake.params.width,
+        missing=reasons.append,
     )
-    save(figure, Path(snakemake.output.png).with_suffix(""))
+    save(figure, Path(snakemake.output.png).with_suffix(""), empty=" ".join(reasons))

@@ -2,6 +2,7 @@
 
 import json
 
+from imprint.analysis.frames import collect
 from imprint.method.user_files import load_file
 from imprint.store.embeddings import read_embeddings
 from imprint.store.files import provenance_json
@@ -16,7 +17,8 @@ with job(snakemake) as report:
         load_file(file)
     generations = map(tuple, snakemake.params.generations)
     files = dict(zip(generations, snakemake.input.proxies, strict=True))
-    cell = read_cell(read_parquet(snakemake.input.scores), files, spec)
+    scores = collect([read_parquet(path) for path in snakemake.input.scores])
+    cell = read_cell(scores, files, spec)
     train, test = (
         [read_embeddings(path) for path in paths]
         for paths in (snakemake.input.train, snakemake.input.test)

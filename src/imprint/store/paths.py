@@ -11,6 +11,7 @@ from pathlib import Path
 DOWNLOADS = "downloads"
 MANIFEST = "manifest.json"
 LOGS = "logs"
+REPORTS = "reports"
 # folders below the results that jobs write to; what lies elsewhere is none of theirs
 FOLDERS = (
     DOWNLOADS,
@@ -23,6 +24,7 @@ FOLDERS = (
     "tables",
     "figures",
     "heads",
+    REPORTS,
 )
 
 
@@ -130,6 +132,16 @@ def running_file(results: str | Path) -> Path:
 def report_file(results: str | Path) -> Path:
     """The report."""
     return Path(results, "report.html")
+
+
+def experiment_report_file(results: str | Path, experiment: str) -> Path:
+    """The part of the report that shows one experiment, as a page of its own."""
+    return Path(results, REPORTS, f"{experiment}.html")
+
+
+def workflow_report_file(results: str | Path) -> Path:
+    """Snakemake's own report: rules, run times, software."""
+    return Path(results, "workflow-report.html")
 
 
 def explorer_file(results: str | Path) -> Path:

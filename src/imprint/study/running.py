@@ -1,4 +1,4 @@
-"""Whether a run is at work: a note in the results from the start of a run to its end."""
+"""A run: whether it is at work, by a note in the results from its start to its end, and the pages that it made."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import platform
 from enum import Enum
 from pathlib import Path
 
-from imprint.store.paths import running_file
+from imprint.store.paths import REPORTS, report_file, running_file
 
 
 class State(Enum):
@@ -30,6 +30,12 @@ def begin(results: str | Path) -> None:
 def end(results: str | Path) -> None:
     """Take the note away."""
     running_file(results).unlink(missing_ok=True)
+
+
+def new_pages(results: str | Path, since: float) -> list[Path]:
+    """The report and the pages of experiments that were made since then (seconds of the epoch)."""
+    pages = [report_file(results), *sorted(Path(results, REPORTS).glob("*.html"))]
+    return [page for page in pages if page.exists() and page.stat().st_mtime >= since]
 
 
 def state(results: str | Path) -> State:

@@ -13,6 +13,8 @@ from imprint.method.generate import GENERATORS
 from imprint.method.normalize import chain
 from imprint.method.score_names import ON_VALIDATION, TRAINING_SPLIT
 from imprint.method.weightings import find_weighting
+from imprint.report.figures import FIGURES
+from imprint.report.tables import TABLES
 from imprint.study.grid import Group, Study
 from imprint.study.methods import sort_key
 from imprint.study.papers_pairs import has_papers_pairs
@@ -188,6 +190,12 @@ def selection(study: Study, name: str) -> list[dict[str, Any]]:
     return grids
 
 
+def shown(study: Study, name: str) -> list[Group]:
+    """The groups whose rows belong to an experiment, its own and those it shows `also`, in the order of the study."""
+    names = {name, *study.config.experiments[name].also}
+    return [group for group in study.groups if names & set(study.experiments_of(group))]
+
+
 def grid_of(study: Study, name: str, groups: Iterable[Group]) -> dict[str, Any]:
     """What rows of these groups belong to an experiment's own grid."""
     return {
@@ -302,6 +310,34 @@ def datasets_with_images(study: Study, fm: str, task: str) -> list[str]:
 
 
 # for the report
+
+
+def page(study: Study, names: Iterable[str]) -> dict[str, Any]:
+    """What the report shows of these experiments: see `imprint.report.page.build`."""
+    sections = [_section(study, name) for name in names]
+    shown = [section for section in sections if section["figures"] or section["tables"]]
+    return {"title": study.config.title, "sections": shown}
+
+
+def _section(study: Study, name: str) -> dict[str, Any]:
+    experiment = study.config.experiments[name]
+    figures = [
+        {"name": figure, "title": FIGURES[figure].title, **place}
+        for figure in experiment.figures
+        for place in places(study, name, figure)
+    ]
+    tables = [
+        {"name": table, "title": TABLES[table].title, "leading": TABLES[table].leading}
+        for table in experiment.tables
+    ]
+    return {"name": name, "about": experiment.about, "figures": figures, "tables": tables}
+
+
+def places(study: Study, name: str, figure: str) -> list[dict[str, str]]:
+    """The FM and task of each picture of a figure; one picture without them shows the whole experiment."""
+    if not FIGURES[figure].shows_one_task:
+        return [{}]
+    return [{"fm": group.fm, "task": group.task} for group in shown_groups(study, name)]
 
 
 def overview(study: Study) -> dict[str, str | int]:

@@ -12,14 +12,21 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-def save(figure: Figure, stem: str | Path) -> tuple[Path, Path]:
-    """Write stem.png (300 dpi) and stem.pdf; the same figure gives the same bytes."""
+EMPTY = "Description"  # key of the PNG's metadata
+
+
+def save(figure: Figure, stem: str | Path, empty: str | None = None) -> tuple[Path, Path]:
+    """Write stem.png (300 dpi) and stem.pdf; the same figure gives the same bytes.
+
+    empty: why the figure shows nothing, which the PNG's metadata then say.
+    """
     stem = Path(stem)
     png, pdf = stem.with_name(f"{stem.name}.png"), stem.with_name(f"{stem.name}.pdf")
     no_date = {"CreationDate": None, "Creator": None, "Producer": None}
     with applied():
         with atomic(png) as path:
-            figure.savefig(path, format="png", dpi=DPI, metadata={"Software": None})
+            metadata = {"Software": None} | ({EMPTY: empty} if empty else {})
+            figure.savefig(path, format="png", dpi=DPI, metadata=metadata)
         figure.set_layout_engine("none")  # laid out once, for both
         with atomic(pdf) as path:
             figure.savefig(path, format="pdf", metadata=no_date)

@@ -16,7 +16,12 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-@table("configurations", title="All configurations", category="Components")
+@table(
+    "configurations",
+    title="All configurations",
+    category="Components",
+    leading=("mean rank", "mean (%)"),
+)
 def configurations(scores: pd.DataFrame, collapse: pd.DataFrame, presets: Presets) -> pd.DataFrame:
     """A row per configuration, the best mean rank first; over the (FM, task) that all configurations have."""
     import pandas as pd

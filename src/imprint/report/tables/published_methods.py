@@ -15,7 +15,13 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-@table("published_methods", title="Named methods", category="Methods", settings=("of_paper",))
+@table(
+    "published_methods",
+    title="Named methods",
+    category="Methods",
+    settings=("of_paper",),
+    leading=("method", "mean rank", "mean (%)", "std (%)"),
+)
 def published_methods(
     scores: pd.DataFrame, collapse: pd.DataFrame, presets: Presets, of_paper: bool = False
 ) -> pd.DataFrame:

@@ -31,6 +31,8 @@ class TableEntry:
         Settings of the experiment that `make` also takes, by name: see `imprint.study.specs.settings`.
     needs_fms : bool
         Whether `make` takes the frame of FMs too.
+    leading : tuple of str
+        Columns that the report shows first; by default it keeps the order of the table.
     """
 
     name: str
@@ -39,6 +41,7 @@ class TableEntry:
     make: Make
     settings: tuple[str, ...] = ()
     needs_fms: bool = False
+    leading: tuple[str, ...] = ()
 
     @property
     def module(self) -> str:

@@ -34,6 +34,7 @@ CHECKS: dict[str, tuple[Check, ...]] = {
     ),
     "experiments": (
         experiments.experiment_names,
+        experiments.target,
         experiments.grid,
         experiments.held_out_samples,
         experiments.number_of_proxies,

@@ -20,6 +20,7 @@ from imprint.study.checks.sections import Sections, check_names
 from imprint.study.config import EmbeddingsFM, Experiment
 from imprint.study.methods import configurations
 from imprint.study.problems import Problem
+from imprint.study.rules import rule_names
 
 
 def experiment_names(key: str, experiment: Experiment, sections: Sections) -> Iterator[Problem]:
@@ -32,6 +33,14 @@ def experiment_names(key: str, experiment: Experiment, sections: Sections) -> It
     for kind in ("preset", "figure", "table"):
         chosen = getattr(experiment, f"{kind}s")
         yield from check_names(f"{key}.{kind}s", kind, chosen, chosen)
+
+
+def target(key: str, experiment: Experiment, sections: Sections) -> Iterator[Problem]:
+    """`snakemake NAME` runs an experiment, so that its name is none of a rule."""
+    name = key.partition(".")[2]
+    if name in rule_names():
+        message = f"'snakemake {name}' runs a rule of the workflow; give the experiment another name"
+        yield Problem(key, message)
 
 
 def grid(key: str, experiment: Experiment, sections: Sections) -> Iterator[Problem]:

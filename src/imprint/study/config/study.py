@@ -30,6 +30,8 @@ class Compute(Section):
 class StudyConfig(Section):
     """A study: foundation models, datasets, tasks, seeds, and the experiments on them."""
 
+    title: str = "A study of weight imprinting"
+    """Title of the report."""
     results: str = "results"
     """Folder that everything is written to."""
     seeds: OneOrMore[Count] = (17121997, 123987, 12412312)

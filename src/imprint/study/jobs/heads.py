@@ -36,7 +36,7 @@ def save_best_head(
     path : path
         A .safetensors file.
     scores : DataFrame
-        The scores of the whole study.
+        The scores of the FM and task, of all experiments.
     grid : mapping
         See `imprint.study.specs.selection`, with one group.
     train : sequence of Embeddings

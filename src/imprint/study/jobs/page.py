@@ -1,4 +1,4 @@
-"""The job of the report: Snakemake's own reporter, run by a second Snakemake that only reads."""
+"""The job of Snakemake's own report: its reporter, run by a second Snakemake that only reads."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from imprint.study.jobs.job import log
 def build_page(
     path: str | Path, snakefile: str | Path, config: Mapping[str, Any], style: str | Path
 ) -> None:
-    """Build the report of a finished study.
+    """Build Snakemake's report of a finished study.
 
     Parameters
     ----------

@@ -21,7 +21,7 @@ def choose(scores: pd.DataFrame, spec: Mapping[str, Any]) -> tuple[Configuration
     Parameters
     ----------
     scores : DataFrame
-        The scores of the whole study.
+        The scores of the FM and task, of all experiments.
     spec : mapping
         See `imprint.study.specs.shown_cell`.
 
@@ -44,7 +44,7 @@ def read_cell(
     Parameters
     ----------
     scores : DataFrame
-        The scores of the whole study.
+        The scores of the FM and task, of all experiments.
     files : mapping
         Proxy files by GEN and label of k.
     spec : mapping

@@ -1,0 +1,151 @@
+"""Building the report."""
+
+from __future__ import annotations
+
+import os
+import platform
+import time
+from collections.abc import Mapping
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from imprint.report.page.items import Item, Section, embedded, read_picture, read_table
+from imprint.report.page.prose import Prose, anchor
+from imprint.store import paths
+from imprint.store.files import atomic
+from imprint.version import __version__
+
+PACKAGES = ("numpy", "scipy", "scikit-learn", "pandas", "torch", "timm", "matplotlib", "snakemake")
+
+
+def build(
+    path: str | Path,
+    spec: Mapping[str, Any],
+    results: str | Path,
+    templates: str | Path,
+    command: str,
+    opening: str = "",
+) -> None:
+    """Write the report, or the part of it that shows one experiment.
+
+    It is made of the files of figures and tables; no scores are read.
+
+    Parameters
+    ----------
+    path : path
+        The HTML file.
+    spec : mapping
+        `title`, and `sections`: `name`, `about`, `figures` and `tables` of each experiment. Figures and tables have
+        `name` and `title`, a figure of one task also `fm` and `task`, and a table the columns to show first, `leading`.
+    results : path
+        The folder of the results.
+    templates : path
+        The folder of page.html, page.css, page.js, glossary.rst and the captions.
+    command : str
+        What computes the study.
+    opening : str
+        What was run and what won, as reStructuredText; the page of one experiment has none.
+    """
+    from itables import options
+
+    path, results = Path(path).absolute(), Path(results).absolute()
+    bundle = Path(options.dt_bundle)
+    page = _Page(path, results, Path(templates))
+    html = page.template("page.html").render(
+        title=spec["title"],
+        opening=page.prose.html(opening),
+        sections=[page.section(entry) for entry in spec["sections"]],
+        terms=page.prose.terms,
+        made=time.strftime("%Y-%m-%d %H:%M"),
+        version=__version__,
+        versions={"Python": platform.python_version(), **_versions()},
+        command=command,
+        whole=page.link_if_there(paths.report_file(results)),
+        explorer=page.link_if_there(paths.explorer_file(results)),
+        workflow=page.link(paths.workflow_report_file(results)),
+        grid_style=embedded(bundle.with_suffix(".css"), "text/css"),
+        grid_code=embedded(bundle, "text/javascript"),
+    )
+    with atomic(path) as temporary:
+        temporary.write_text(html, encoding="utf-8")
+
+
+class _Page:
+    """What one page is made of."""
+
+    def __init__(self, path: Path, results: Path, templates: Path) -> None:
+        self.path, self.results = path, results
+        self.template = Environment(
+            loader=FileSystemLoader(templates),
+            autoescape=True,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        ).get_template
+        self.prose = Prose((templates / "glossary.rst").read_text(encoding="utf-8"))
+
+    def section(self, entry: Mapping[str, Any]) -> Section:
+        """An experiment."""
+        self.prose.new_section()
+        name = entry["name"]
+        figures = [self._figure(name, figure) for figure in entry["figures"]]
+        tables = [self._table(name, table) for table in entry["tables"]]
+        return Section(anchor("experiment", name), name, entry["about"], figures + tables)
+
+    def _figure(self, experiment: str, spec: Mapping[str, Any]) -> Item:
+        places = [spec[key] for key in ("fm", "task") if key in spec]
+        name = "/".join([*places, spec["name"]])
+        png, pdf = (
+            paths.figure_file(self.results, experiment, name, suffix) for suffix in ("png", "pdf")
+        )
+        return Item(
+            anchor=anchor(experiment, "figure", name),
+            title=": ".join([spec["title"], *filter(None, [" on ".join(places)])]),
+            caption=self._caption("figures", experiment, spec),
+            files={"PDF": self.link(pdf), "PNG": self.link(png)},
+            picture=read_picture(png),
+        )
+
+    def _table(self, experiment: str, spec: Mapping[str, Any]) -> Item:
+        csv, markdown, latex = (
+            paths.table_file(self.results, experiment, spec["name"], suffix)
+            for suffix in ("csv", "md", "tex")
+        )
+        files = {"CSV": csv, "Markdown": markdown, "LaTeX": latex}
+        return Item(
+            anchor=anchor(experiment, "table", spec["name"]),
+            title=spec["title"],
+            caption=self._caption("tables", experiment, spec),
+            files={name: self.link(file) for name, file in files.items()},
+            table=read_table(csv, spec["leading"]),
+        )
+
+    def _caption(self, folder: str, experiment: str, spec: Mapping[str, Any]) -> Markup:
+        """A caption, which is a template as Snakemake's own report has them."""
+        wildcards = SimpleNamespace(experiment=experiment, **spec)
+        template = self.template(f"{folder}/{spec['name']}.rst")
+        text = template.render(snakemake=SimpleNamespace(wildcards=wildcards))
+        return self.prose.html(text, title_ends=f"experiment {experiment}).")
+
+    def link(self, target: Path) -> str:
+        """The address of a file, from the page."""
+        return Path(os.path.relpath(target, self.path.parent)).as_posix()
+
+    def link_if_there(self, target: Path) -> str | None:
+        """The address of another page; None if there is none."""
+        return self.link(target) if target.exists() and target != self.path else None
+
+
+def _versions() -> dict[str, str]:
+    versions = {}
+    for package in PACKAGES:
+        try:
+            versions[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return versions

@@ -1,0 +1,199 @@
+"""Figures and tables as the report shows them, read from their files."""
+
+from __future__ import annotations
+
+import csv
+from base64 import b64encode
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from markupsafe import Markup
+
+from imprint.analysis.selection import natural_order
+from imprint.report.drawing.saving import EMPTY
+
+PIXELS = 1.6  # of a PNG for one of the page
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A figure.
+
+    Attributes
+    ----------
+    source : str
+        The PNG as an address that holds it.
+    width, height : int
+        Pixels on the page.
+    empty : str or None
+        Why it shows nothing.
+    """
+
+    source: str
+    width: int
+    height: int
+    empty: str | None
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a table.
+
+    Attributes
+    ----------
+    name : str
+        Its heading.
+    is_number : bool
+        Whether all of its cells are numbers, or empty.
+    cells : list of str
+        Its cells.
+    order : list of int
+        The rank of each cell when the table is sorted by it, for a column of texts.
+    """
+
+    LONGEST = 40  # characters of a cell that stays on one line
+
+    name: str
+    is_number: bool
+    cells: list[str]
+    order: list[int]
+
+    @property
+    def kind(self) -> str:
+        """`number`, `long` (texts that take several lines) or `text`."""
+        if self.is_number:
+            return "number"
+        return "long" if max(map(len, self.cells)) > self.LONGEST else "text"
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A table.
+
+    Attributes
+    ----------
+    columns : list of Column
+        Those that lead first; none that are empty.
+    rows : int
+        Number of rows.
+    notes : list of str
+        What stands below it; of a table without rows, why it has none.
+    """
+
+    columns: list[Column]
+    rows: int
+    notes: list[str]
+
+
+def read_picture(path: str | Path) -> Picture:
+    """Read a PNG that `imprint.report.drawing.saving` wrote."""
+    from PIL import Image
+
+    with Image.open(path) as image:
+        width, height = (round(pixels / PIXELS) for pixels in image.size)
+        empty = image.info.get(EMPTY)
+    return Picture(embedded(path, "image/png"), width, height, empty)
+
+
+def embedded(path: str | Path, kind: str) -> str:
+    """A file as an address that holds it."""
+    return f"data:{kind};base64,{b64encode(Path(path).read_bytes()).decode()}"
+
+
+def read_table(path: str | Path, leading: Sequence[str] = ()) -> Grid:
+    """Read a CSV that `imprint.report.tables.writing` wrote; its column `note` becomes notes.
+
+    Parameters
+    ----------
+    path : path
+        The CSV.
+    leading : sequence of str
+        Columns to show first.
+    """
+    with open(path, encoding="utf-8", newline="") as file:
+        lines = list(csv.DictReader(file))
+    notes = [line.pop("note") for line in lines if line.get("note")]
+    rows = [line for line in lines if any(line.values())]
+    names = [name for name in (rows[0] if rows else ()) if any(row[name] for row in rows)]
+    names.sort(key=lambda name: leading.index(name) if name in leading else len(leading))
+    return Grid([_column(name, [row[name] for row in rows]) for name in names], len(rows), notes)
+
+
+def _column(name: str, cells: list[str]) -> Column:
+    is_number = any(cells) and all(map(_is_number, filter(None, cells)))
+    ranks = {cell: rank for rank, cell in enumerate(natural_order(cells))}
+    return Column(name, is_number, cells, [ranks[cell] for cell in cells])
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return True
+
+
+@dataclass(frozen=True)
+class Item:
+    """A figure or table with its caption.
+
+    Attributes
+    ----------
+    anchor, title : str
+        Its place on the page, and its heading.
+    caption : Markup
+        How to read it.
+    files : dict of str to str
+        Addresses of its files, by format.
+    picture : Picture or None
+        Of a figure.
+    table : Grid or None
+        Of a table.
+    """
+
+    anchor: str
+    title: str
+    caption: Markup
+    files: dict[str, str]
+    picture: Picture | None = None
+    table: Grid | None = None
+
+    @property
+    def empty(self) -> str | None:
+        """Why there is nothing to show."""
+        if self.picture is not None:
+            return self.picture.empty
+        assert self.table is not None
+        return None if self.table.rows else " ".join(self.table.notes) or "It has no rows."
+
+
+@dataclass(frozen=True)
+class Section:
+    """An experiment.
+
+    Attributes
+    ----------
+    anchor, name : str
+        Its place on the page, and its heading.
+    about : str or None
+        What it asks.
+    items : list of Item
+        Its figures and tables.
+    """
+
+    anchor: str
+    name: str
+    about: str | None
+    items: list[Item]
+
+    @property
+    def shown(self) -> list[Item]:
+        """The items that show something."""
+        return [item for item in self.items if item.empty is None]
+
+    @property
+    def without_content(self) -> list[Item]:
+        """The others."""
+        return [item for item in self.items if item.empty is not None]
+

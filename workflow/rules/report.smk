@@ -1,0 +1,82 @@
+"""The report, a page for each experiment, and Snakemake's own report underneath."""
+
+page_parts = [
+    workflow.source_path(f"../report/{name}") for name in ("page.css", "page.js", "glossary.rst")
+]
+
+
+rule report:
+    """Tables and figures of all experiments on one page that opens offline."""
+    input:
+        [shown_files(name) for name in study.config.experiments],
+        captions_of(study.config.experiments),
+        page_parts,
+        template=workflow.source_path("../report/page.html"),
+        opening=paths.report_text(results),
+    output:
+        html=paths.report_file(results),
+    log:
+        "<logs>/report.log",
+    threads: 1
+    resources:
+        mem_mb=grow(1000),
+        runtime=longer(10),
+    params:
+        results=study.config.results,
+        page=canonical(specs.page(study, study.config.experiments)),
+        code=code_of("report"),
+    script:
+        "../scripts/report.py"
+
+
+rule experiment_report:
+    """Tables and figures of one experiment on one page that opens offline."""
+    input:
+        lambda w: shown_files(w.experiment),
+        lambda w: captions_of([w.experiment]),
+        page_parts,
+        template=workflow.source_path("../report/page.html"),
+    output:
+        html=paths.experiment_report_file(results, "{experiment}"),
+    log:
+        "<logs>/reports/{experiment}.log",
+    threads: 1
+    resources:
+        mem_mb=grow(1000),
+        runtime=longer(10),
+    params:
+        results=study.config.results,
+        page=lambda w: canonical(specs.page(study, [w.experiment])),
+        code=code_of("report"),
+    script:
+        "../scripts/report.py"
+
+
+rule workflow_report:
+    """Snakemake's own report: rules, run times, software."""
+    input:
+        study_results(),
+        paths.summary_file(results),
+        style=workflow.source_path("../report/style.css"),
+    output:
+        html=paths.workflow_report_file(results),
+    log:
+        "<logs>/workflow-report.log",
+    threads: 1
+    resources:
+        mem_mb=grow(2000),
+        runtime=longer(15),
+    script:
+        "../scripts/workflow_report.py"
+
+
+for name in study.config.experiments:
+
+    rule:
+        """One experiment: its tables, figures and heads, and a page that shows them."""
+        name:
+            name
+        input:
+            experiment_results(name),
+            paths.experiment_report_file(results, name),
+        localrule: True
