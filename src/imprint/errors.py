@@ -18,6 +18,7 @@ EXTRAS = {
     "fm": ("PIL", "huggingface_hub", "pooch", "timm", "torch", "torchvision", "tqdm"),
     "study": (
         "altair",
+        "docutils",
         "fontTools",
         "itables",
         "jinja2",

@@ -305,6 +305,8 @@ def test_variables_of_the_environment_are_read(tmp_path, monkeypatch):
         ({"experiments": experiment(agg=[{"name": "max", "m": 3}])}, "experiments.main.agg[0].m", "only mnn has m"),
         ({"experiments": experiment(agg=[{"name": "mnn"}])}, "experiments.main.agg[0].m", "it is missing"),
         ({"experiments": experiment(agg=[])}, "experiments.main.agg", "it is empty"),
+        ({"experiments": {"report": experiment()["main"]}}, "experiments.report", "runs a rule of the workflow"),
+        ({"experiments": {"table_gen": experiment()["main"]}}, "experiments.table_gen", "another name"),
         ({"experiments": experiment(also=["mine"])}, "experiments.main.also[0]", "unknown experiment 'mine'"),
         ({"experiments": experiment(also=["main"])}, "experiments.main.also[0]", "unknown experiment 'main'"),
         ({"experiments": experiment() | {"both": {"also": ["main"], "figures": ["tsne"]}}}, "experiments.both.figures[0]", "own grid, which is empty"),

@@ -42,7 +42,12 @@ def test_a_dry_run_of_a_fresh_study_plans_everything_and_makes_nothing(empty):
 
 def test_the_whole_chain_ends_in_a_report(finished):
     results = finished.folder / "results"
-    assert "<html" in (results / "report.html").read_text()[:2000].lower()
+    report = (results / "report.html").read_text()
+    assert report.index("<h2>methods") < report.index("<h2>number-of-proxies")
+    assert "How to read it." in report, "captions are there"
+    assert "neural collapse: nothing to show. No task with k-means at k = 1" in report
+    assert report.count("<img ") == 5, "a picture of each figure that shows something"
+    assert "<html" in (results / "workflow-report.html").read_text()[:2000].lower()
     for name in ("published_methods", "critical_difference"):
         for kind in ("png", "pdf"):
             assert (results / f"figures/methods/{name}.{kind}").stat().st_size > 1000
@@ -109,7 +114,39 @@ def test_regrouping_the_same_cells_computes_none_of_them(done):
     config["experiments"]["again"] = {"presets": ["qi"], "tables": ["published_methods"]}
     done.configure(config)
     planned = done.planned()
-    assert planned == {"table_published_methods": 1, "report": 1, "all": 1}
+    pages = {"report": 1, "workflow_report": 1, "all": 1}
+    assert planned == {"table_published_methods": 1, **pages}
+
+
+def test_one_experiment_alone_runs_what_it_needs(empty):
+    config = copy.deepcopy(TINY)
+    config["experiments"]["few-shot"] = {
+        "tasks": ["digits"],
+        "shots": [1, 3],
+        "gen": [{"name": "mean"}],
+        "figures": ["few_shot"],
+        "tables": ["gen"],
+    }
+    empty.configure(config)
+    assert empty.planned("few-shot") == {
+        "pretrain": 1,
+        "dataset": 2,
+        "embed": 2,  # digits alone; the FM is pre-trained on the images of glyphs
+        "collapse": 1,
+        "proxies": 2,
+        "evaluate": 2,
+        "figure_few_shot": 1,
+        "table_gen": 1,
+        "experiment_report": 1,
+        "few-shot": 1,
+    }
+
+
+def test_a_page_is_made_anew_when_what_it_says_changes_and_only_then(done):
+    config = copy.deepcopy(TINY)
+    config["experiments"]["methods"]["about"] = "Which head is best?"
+    done.configure(config)
+    assert done.planned() == {"report": 1, "all": 1}
 
 
 @pytest.mark.parametrize("where", ["config.yaml", "--configfile", "--config"])

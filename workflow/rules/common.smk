@@ -154,7 +154,9 @@ def figures_of(name):
 
 def shown_files(name):
     """What the report shows of an experiment: a CSV for each table, a PNG for each figure."""
-    tables = [paths.table_file(results, name, t, "csv") for t in study.config.experiments[name].tables]
+    tables = [
+        paths.table_file(results, name, t, "csv") for t in study.config.experiments[name].tables
+    ]
     return tables + [paths.figure_file(results, name, f, "png") for f in figures_of(name)]
 
 

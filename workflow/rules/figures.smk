@@ -19,9 +19,7 @@ def shown_proxies(wildcards):
 
 def shown_cell_scores(wildcards):
     """The score files that figures of one FM and task choose their cell from."""
-    return scores_of(
-        [specs.shown_group(study, wildcards.experiment, wildcards.fm, wildcards.task)]
-    )
+    return scores_of([specs.shown_group(study, wildcards.experiment, wildcards.fm, wildcards.task)])
 
 
 for name in FIGURES.names(shows_one_task=False):

@@ -17,6 +17,8 @@ rule report:
         html=paths.report_file(results),
     log:
         "<logs>/report.log",
+    conda:
+        "../../envs/base.yaml"
     threads: 1
     resources:
         mem_mb=grow(1000),
@@ -40,6 +42,8 @@ rule experiment_report:
         html=paths.experiment_report_file(results, "{experiment}"),
     log:
         "<logs>/reports/{experiment}.log",
+    conda:
+        "../../envs/base.yaml"
     threads: 1
     resources:
         mem_mb=grow(1000),

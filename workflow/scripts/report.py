@@ -4,8 +4,8 @@ import json
 from pathlib import Path
 
 from imprint.report.page import build
+from imprint.study.command import command_of
 from imprint.study.jobs.job import job
-from imprint.study.load import command_of
 
 with job(snakemake) as report:
     opening = snakemake.input.get("opening")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import shlex
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -96,22 +94,6 @@ def load_for_workflow(requested: Mapping[str, Any]) -> Study:
             f"--configfile and --config study={file} each name a study; give one of them"
         )
     return load([], keys)
-
-
-def command_of(requested: Mapping[str, Any]) -> str:
-    """What the user types to compute the study that Snakemake is asked for.
-
-    requested: see `load_for_workflow`. The names of files of `--configfile` are not known.
-    """
-    command = ["snakemake", "--cores", "N"]
-    if "experiments" in requested:
-        return shlex.join([*command, "--configfile", "FILE"])
-    keys = [f"{key}={_as_typed(value)}" for key, value in requested.items()]
-    return shlex.join([*command, *(["--config", *keys] if keys else [])])
-
-
-def _as_typed(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value)
 
 
 def _typed(value: Any) -> Any:

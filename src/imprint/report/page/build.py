@@ -12,7 +12,6 @@ from types import SimpleNamespace
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
 
 from imprint.report.page.items import Item, Section, embedded, read_picture, read_table
 from imprint.report.page.prose import Prose, anchor
@@ -125,7 +124,7 @@ class _Page:
             table=read_table(csv, spec["leading"]),
         )
 
-    def _caption(self, folder: str, experiment: str, spec: Mapping[str, Any]) -> Markup:
+    def _caption(self, folder: str, experiment: str, spec: Mapping[str, Any]) -> str:
         """A caption, which is a template as Snakemake's own report has them."""
         wildcards = SimpleNamespace(experiment=experiment, **spec)
         template = self.template(f"{folder}/{spec['name']}.rst")

@@ -8,8 +8,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from markupsafe import Markup
-
 from imprint.analysis.selection import natural_order
 from imprint.report.drawing.saving import EMPTY
 
@@ -142,8 +140,8 @@ class Item:
     ----------
     anchor, title : str
         Its place on the page, and its heading.
-    caption : Markup
-        How to read it.
+    caption : str
+        How to read it, as HTML.
     files : dict of str to str
         Addresses of its files, by format.
     picture : Picture or None
@@ -154,7 +152,7 @@ class Item:
 
     anchor: str
     title: str
-    caption: Markup
+    caption: str
     files: dict[str, str]
     picture: Picture | None = None
     table: Grid | None = None
@@ -196,4 +194,3 @@ class Section:
     def without_content(self) -> list[Item]:
         """The others."""
         return [item for item in self.items if item.empty is not None]
-

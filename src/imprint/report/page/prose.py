@@ -9,9 +9,13 @@ from dataclasses import dataclass
 from docutils import core, io, nodes
 from docutils.readers import doctree
 from docutils.writers import html5_polyglot
-from markupsafe import Markup
 
-SETTINGS = {"report_level": 3, "halt_level": 4, "syntax_highlight": "none", "file_insertion_enabled": False}
+SETTINGS = {
+    "report_level": 3,
+    "halt_level": 4,
+    "syntax_highlight": "none",
+    "file_insertion_enabled": False,
+}
 
 
 @dataclass(frozen=True)
@@ -24,13 +28,13 @@ class Term:
         The term.
     synonyms : tuple of str
         Other words for it, which are linked too.
-    meaning : Markup
-        Its explanation.
+    meaning : str
+        Its explanation, as HTML.
     """
 
     name: str
     synonyms: tuple[str, ...]
-    meaning: Markup
+    meaning: str
 
     @property
     def anchor(self) -> str:
@@ -66,7 +70,7 @@ class Prose:
         """Link each term once more: a reader may start here."""
         self._linked.clear()
 
-    def html(self, text: str, title_ends: str = "") -> Markup:
+    def html(self, text: str, title_ends: str = "") -> str:
         """The HTML of a text; a first paragraph that ends with these words is its title, which is left out."""
         document = core.publish_doctree(text, settings_overrides=SETTINGS)
         first = next(document.findall(nodes.paragraph), None)
@@ -105,7 +109,7 @@ def _terms(glossary: str) -> Iterator[Term]:
         yield Term(name, synonyms, _html(meaning))
 
 
-def _html(document: nodes.document) -> Markup:
+def _html(document: nodes.document) -> str:
     parts = core.publish_parts(
         document,
         source_class=io.DocTreeInput,
@@ -113,4 +117,4 @@ def _html(document: nodes.document) -> Markup:
         writer=html5_polyglot.Writer(),
         settings_overrides=SETTINGS,
     )
-    return Markup(parts["body"])
+    return str(parts["body"])

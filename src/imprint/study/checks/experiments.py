@@ -39,7 +39,9 @@ def target(key: str, experiment: Experiment, sections: Sections) -> Iterator[Pro
     """`snakemake NAME` runs an experiment, so that its name is none of a rule."""
     name = key.partition(".")[2]
     if name in rule_names():
-        message = f"'snakemake {name}' runs a rule of the workflow; give the experiment another name"
+        message = (
+            f"'snakemake {name}' runs a rule of the workflow; give the experiment another name"
+        )
         yield Problem(key, message)
 
 

@@ -1,0 +1,179 @@
+"""The report shows what is there, in the order of the study, and works in a browser without a network."""
+
+import json
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[3]
+TEMPLATES = ROOT / "workflow/report"
+OPENING = """
+A title
+=======
+
+- **Run**: 12 scores over 2 (FM, task).
+"""
+ROWS = [("mean", "", 30.5, 9), ("kmeans", "2", 20.25, 11), ("kmeans", "10", 9.5, 100)] * 6
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory):
+    """The report of two experiments: a figure, one that shows nothing, and a table of 18 rows."""
+    from matplotlib.figure import Figure
+
+    from imprint.report.drawing.saving import save
+    from imprint.report.page import build
+
+    results = tmp_path_factory.mktemp("results")
+    for folder in ("figures/second", "tables/first"):
+        (results / folder).mkdir(parents=True)
+    save(Figure(figsize=(2, 1)), results / "figures/second/nc1_over_d")
+    reason = "No task. Add one & run."
+    save(Figure(figsize=(2, 1)), results / "figures/second/few_shot", empty=reason)
+    lines = ["GEN,k,weighting,mean rank,mean (%),note"]
+    lines += [f"{gen},{k},,{rank},{mean},{'' if i else 'One left out.'}" for i, (gen, k, rank, mean) in enumerate(ROWS)]  # fmt: skip
+    (results / "tables/first/gen.csv").write_text("\n".join(lines) + "\n")
+    spec = {
+        "title": "Heads & proxies",
+        "sections": [
+            {
+                "name": "second",
+                "about": "Is NC1 low?",
+                "figures": [
+                    {"name": "nc1_over_d", "title": "NC1 over d"},
+                    {"name": "few_shot", "title": "Few shots"},
+                ],
+                "tables": [],
+            },
+            {
+                "name": "first",
+                "about": None,
+                "figures": [],
+                "tables": [{"name": "gen", "title": "GENs", "leading": ["mean rank", "mean (%)"]}],
+            },
+            {
+                "name": "empty",
+                "about": None,
+                "figures": [{"name": "few_shot", "title": "Few shots"}],
+                "tables": [],
+            },
+        ],
+    }
+    shutil.copytree(results / "figures/second", results / "figures/empty")
+    build(results / "report.html", spec, results, TEMPLATES, "snakemake --cores N", OPENING)
+    return results / "report.html"
+
+
+@pytest.fixture(scope="module")
+def text(page):
+    return page.read_text(encoding="utf-8")
+
+
+def contents(text):
+    return text[text.index('<nav id="contents"') : text.index("</nav>")]
+
+
+def test_experiments_stand_in_the_order_of_the_study(text):
+    assert re.findall(r"<h2>(.*?)</h2>", text)[:3] == ["second", "first", "empty"]
+    assert "Heads &amp; proxies</h1>" in text
+    assert "Is NC1 low?" in text
+
+
+def test_contents_list_only_what_has_content(text):
+    assert [name for name in ("NC1 over d", "Few shots", "GENs") if name in contents(text)] == [
+        "NC1 over d",
+        "GENs",
+    ]
+    assert ">empty</a>" not in contents(text)
+
+
+def test_a_figure_without_content_is_a_line_and_no_picture(text):
+    assert text.count("Few shots: nothing to show. No task. Add one &amp; run.") == 2
+    assert text.count("<img ") == 1
+
+
+def test_captions_are_visible_and_terms_explained(text):
+    assert text.count("How to read it.") == 2, "of the figure and the table"
+    assert "(experiment" not in text, "the heading says it"
+    assert '<a class="reference external term" href="#term-fm-task">(FM, task)</a>' in text
+    assert 'id="term-fm-task"' in text
+
+
+def test_columns_that_lead_come_first_and_empty_ones_not_at_all(text):
+    headings = re.findall(r'<th scope="col" class="(\w+)">(.*?)</th>', text)
+    assert headings == [
+        ("number", "mean rank"),
+        ("number", "mean (%)"),
+        ("text", "GEN"),
+        ("number", "k"),
+    ]
+    assert '<p class="note">One left out.</p>' in text
+
+
+def test_files_are_linked_beside_the_page_and_nothing_lies_elsewhere(page, text):
+    links = set(re.findall(r'(?:href|src)="([^"#]+)"', text))
+    local = {link for link in links if not link.startswith("data:")}
+    assert {"figures/second/nc1_over_d.pdf", "tables/first/gen.csv"} <= local
+    assert not any(re.match(r"\w+:|//", link) for link in local)
+    assert "explore.html" not in text, "there is none"
+
+
+def test_the_page_of_an_experiment_links_the_whole_report(page):
+    from imprint.report.page import build
+
+    results = page.parent
+    one = results / "reports/first.html"
+    (results / "explore.html").touch()
+    try:
+        build(one, {"title": "T", "sections": []}, results, TEMPLATES, "snakemake")
+    finally:
+        (results / "explore.html").unlink()
+    assert 'href="../report.html"' in one.read_text()
+    assert 'href="../explore.html"' in one.read_text()
+
+
+PROBE = """
+<script>
+const errors = [];
+window.addEventListener("error", event => errors.push(event.message));
+window.addEventListener("unhandledrejection", event => errors.push(String(event.reason)));
+function shown() { return [...document.querySelectorAll("table.grid tbody tr")].map(row => row.cells[3].textContent); }
+window.addEventListener("load", () => {
+  const said = { rows: shown().length };
+  const search = document.querySelector(".dt-search input");
+  search.value = "kmeans 10";
+  search.dispatchEvent(new Event("input", { bubbles: true }));
+  said.found = shown();
+  search.value = "";
+  search.dispatchEvent(new Event("input", { bubbles: true }));
+  document.querySelectorAll("table.grid thead th .dt-column-order")[1].click();
+  setTimeout(() => {
+    said.first = document.querySelector("table.grid tbody tr").cells[1].textContent;
+    said.errors = errors;
+    const note = document.createElement("pre");
+    note.id = "said";
+    note.textContent = JSON.stringify(said);
+    document.body.append(note);
+  }, 500);
+});
+</script>
+</body>"""
+
+
+@pytest.mark.skipif(shutil.which("chromium") is None, reason="Chromium is not installed")
+def test_in_a_browser_tables_are_searched_paged_and_sorted(page, text, tmp_path):
+    probed = tmp_path / "report.html"
+    probed.write_text(text.replace("</body>", PROBE), encoding="utf-8")
+    command = ["chromium", "--headless=new", "--no-sandbox", "--disable-gpu", "--dump-dom"]
+    command += [f"--user-data-dir={tmp_path}/browser", "--virtual-time-budget=10000"]
+    command += ["--enable-logging=stderr", probed.as_uri()]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
+    said = json.loads(re.search(r'<pre id="said">(.*?)</pre>', done.stdout)[1])
+    assert said["errors"] == []
+    assert "CONSOLE" not in done.stderr
+    assert said["rows"] == 15, "a page of a long table"
+    assert said["found"] == ["10"] * 6
+    assert said["first"] == "9", "numbers are sorted by value"
