@@ -50,7 +50,7 @@ class Column:
         The rank of each cell when the table is sorted by it, for a column of texts.
     """
 
-    LONGEST = 40  # characters of a cell that stays on one line
+    LONGEST = 30  # characters of a cell that stays on one line
 
     name: str
     is_number: bool
