@@ -12,6 +12,7 @@ from imprint.analysis.selection import natural_order
 from imprint.report.drawing.saving import EMPTY
 
 PIXELS = 1.6  # of a PNG for one of the page
+LONGEST = 30  # characters of a cell that stays on one line
 
 
 @dataclass(frozen=True)
@@ -42,27 +43,18 @@ class Column:
     ----------
     name : str
         Its heading.
-    is_number : bool
-        Whether all of its cells are numbers, or empty.
+    kind : str
+        `number`, where all cells are numbers or empty, `long` (texts that take several lines) or `text`.
     cells : list of str
         Its cells.
     order : list of int
         The rank of each cell when the table is sorted by it, for a column of texts.
     """
 
-    LONGEST = 30  # characters of a cell that stays on one line
-
     name: str
-    is_number: bool
+    kind: str
     cells: list[str]
     order: list[int]
-
-    @property
-    def kind(self) -> str:
-        """`number`, `long` (texts that take several lines) or `text`."""
-        if self.is_number:
-            return "number"
-        return "long" if max(map(len, self.cells)) > self.LONGEST else "text"
 
 
 @dataclass(frozen=True)
@@ -119,9 +111,12 @@ def read_table(path: str | Path, leading: Sequence[str] = ()) -> Grid:
 
 
 def _column(name: str, cells: list[str]) -> Column:
-    is_number = any(cells) and all(map(_is_number, filter(None, cells)))
+    if all(map(_is_number, filter(None, cells))):
+        kind = "number"
+    else:
+        kind = "long" if max(map(len, cells)) > LONGEST else "text"
     ranks = {cell: rank for rank, cell in enumerate(natural_order(cells))}
-    return Column(name, is_number, cells, [ranks[cell] for cell in cells])
+    return Column(name, kind, cells, [ranks[cell] for cell in cells])
 
 
 def _is_number(cell: str) -> bool:
