@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     category="Methods",
     settings=("of_paper",),
     leading=("method", "mean rank", "mean (%)", "std (%)"),
-    leading=("method", "mean rank", "mean (%)", "std (%)"),
 )
 def published_methods(
     scores: pd.DataFrame, collapse: pd.DataFrame, presets: Presets, of_paper: bool = False
