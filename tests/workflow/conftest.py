@@ -12,6 +12,8 @@ import pandas as pd
 import pytest
 import yaml
 
+from tests.workflow.warm import warm_python
+
 ROOT = Path(__file__).parents[2]
 TINY = {
     "seeds": [1, 2],
@@ -83,6 +85,7 @@ class Study:
         (self.folder / "config.yaml").write_text(text)
 
     def command(self, *arguments):
+        """What a user types; it starts cold, and can be killed with its jobs."""
         command = [sys.executable, "-m", "snakemake", "-s", str(ROOT / "Snakefile")]
         if self.environment()["SNAKEMAKE_OUTPUT_CACHE"]:
             command += ["--cache", "weights", "pretrain", "embed"]
@@ -95,25 +98,21 @@ class Study:
             "SNAKEMAKE_OUTPUT_CACHE": "",
         }
 
-    def snakemake(self, *arguments, succeeds=True):
-        """Run Snakemake here; returns all that it printed."""
-        done = subprocess.run(
-            self.command(*arguments),
-            cwd=self.folder,
-            env=self.environment(),
-            capture_output=True,
-            text=True,
+    def run(self, command):
+        return subprocess.run(
+            command, cwd=self.folder, env=self.environment(), capture_output=True, text=True
         )
+
+    def snakemake(self, *arguments, succeeds=True):
+        """Run Snakemake here, warm; returns all that it printed."""
+        done = self.run([warm_python(), *self.command(*arguments)[1:]])
         said = done.stdout + done.stderr
         assert (done.returncode == 0) == succeeds, said[-6000:]
         return said
 
     def imprint(self, *arguments, succeeds=True):
-        """Run the command `imprint` here; returns all that it printed."""
-        command = [sys.executable, "-c", "from imprint.cli import main; main()", *arguments]
-        done = subprocess.run(
-            command, cwd=self.folder, env=self.environment(), capture_output=True, text=True
-        )
+        """Run the command `imprint` here, warm; returns all that it printed."""
+        done = self.run([warm_python(), "-m", "imprint.cli", *arguments])
         said = done.stdout if succeeds else done.stdout + done.stderr
         assert (done.returncode == 0) == succeeds, done.stdout + done.stderr
         return said
@@ -147,10 +146,13 @@ def empty(tmp_path):
 
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory):
-    """The tiny study, computed once; not to be changed."""
+    """The tiny study, computed once as a user does; not to be changed."""
     study = Study(tmp_path_factory.mktemp("finished"))
     study.configure(TINY)
-    (study.folder / "said.txt").write_text(study.snakemake())
+    done = study.run(study.command())
+    said = done.stdout + done.stderr
+    assert done.returncode == 0, said[-6000:]
+    (study.folder / "said.txt").write_text(said)
     return study
 
 

@@ -30,21 +30,9 @@ STUDY = {
 
 # in the jobs' processes, MNIST comes from the server
 REDIRECT = """
-import importlib.util, sys
-class Redirect:
-    def find_spec(self, name, path, target=None):
-        if name != "torchvision.datasets.mnist":
-            return None
-        sys.meta_path.remove(self)
-        spec = importlib.util.find_spec(name)
-        load = spec.loader.exec_module
-        def exec_module(module):
-            load(module)
-            module.MNIST.mirrors, module.MNIST.resources = [{address!r}], {archives!r}
-        spec.loader.exec_module = exec_module
-        return spec
-sys.meta_path.insert(0, Redirect())
 import imprint.data.retries
+from torchvision.datasets import MNIST
+MNIST.mirrors, MNIST.resources = [{address!r}], {archives!r}
 imprint.data.retries.PAUSES = (0, 0)
 """
 

@@ -114,7 +114,8 @@ def test_own_images_local_models_and_given_embeddings(empty, monkeypatch):
         },
         "tasks": {name: {"datasets": name} for name in ("folder", "table", "mine", "shard")},
         "experiments": {
-            "images": {"fms": ["local", "resnet18"], "tasks": ["folder", "table"], "presets": ["qi"], "save_heads": True, "tables": ["fms"]},
+            "images": {"fms": "resnet18", "tasks": "table", "presets": ["qi"], "save_heads": True, "tables": ["fms"]},
+            "skipped": {"fms": "local", "tasks": "folder", "presets": ["qi"]},
             "given": {"fms": "mine", "tasks": "mine", "presets": ["qi"]},
             "packed": {"fms": "packaged", "tasks": "shard", "presets": ["qi"]},
         },
@@ -123,8 +124,7 @@ def test_own_images_local_models_and_given_embeddings(empty, monkeypatch):
     empty.snakemake("study")
     scores = pd.read_parquet(empty.folder / "results/scores.parquet")
     assert set(zip(scores["fm"], scores["task"], strict=True)) == {
-        ("local", "folder"), ("local", "table"), ("resnet18", "folder"), ("resnet18", "table"), ("mine", "mine"),
-        ("packaged", "shard"),
+        ("local", "folder"), ("resnet18", "table"), ("mine", "mine"), ("packaged", "shard"),
     }  # fmt: skip
     assert (scores.loc[scores["fm"] == "mine", "accuracy"] > 0.9).all()
     fms = pd.read_parquet(empty.folder / "results/fms.parquet").set_index("fm")
@@ -139,17 +139,17 @@ def test_own_images_local_models_and_given_embeddings(empty, monkeypatch):
     assert (of_images["images_per_second"] > 0).all() and (of_images["threads"] > 0).all()
     assert fms.loc["mine"].drop("dimensions").isna().all()
     ranked = pd.read_csv(empty.folder / "results/tables/images/fms.csv")
-    assert set(ranked["FM"]) == {"local", "resnet18"}
+    assert set(ranked["FM"]) == {"resnet18"}
 
     embeddings = empty.folder / "results/embeddings"
     skipped = 0
     for split in ("train", "test"):
-        with h5py.File(embeddings / f"resnet18/folder/{split}.h5") as file:
-            assert file["embeddings"].shape[1] == 512
+        with h5py.File(embeddings / f"local/folder/{split}.h5") as file:
+            assert file["embeddings"].shape[1] == 96
             skipped += file.attrs["skipped"]
     assert skipped == 1
     with h5py.File(embeddings / "resnet18/table/test.h5") as file:
-        assert len(file["labels"]) == 8
+        assert file["embeddings"].shape == (8, 512)
         assert json.loads(file.attrs["class_names"]) == ["cat", "dog"]
 
     saved = empty.folder / "results/heads/images/resnet18/table/full.safetensors"
@@ -175,14 +175,14 @@ def test_own_images_local_models_and_given_embeddings(empty, monkeypatch):
     Image.new("RGB", (30, 30), (200, 40, 40)).save(empty.folder / "images/cat/new.png")
     planned = empty.planned("results/scores.parquet")
     assert planned["dataset"] == 1
-    assert planned["embed"] == 4
+    assert planned["embed"] == 2
 
     # a file that is no image stops the job where the configuration says so
     config["datasets"]["folder"]["on_error"] = "fail"
     empty.configure(config)
     said = empty.snakemake(
-        "results/embeddings/resnet18/folder/train.h5",
-        "results/embeddings/resnet18/folder/test.h5",
+        "results/embeddings/local/folder/train.h5",
+        "results/embeddings/local/folder/test.h5",
         succeeds=False,
     )
     assert "broken.png" in said
