@@ -1,13 +1,12 @@
 """A split that is embedded in shards: the same file, whatever their number, and made once."""
 
 import copy
-import shutil
 
 import pytest
 
-from tests.workflow.conftest import TINY, Study
+from tests.workflow.conftest import TINY
 
-pytestmark = pytest.mark.xdist_group("shards")
+pytestmark = pytest.mark.xdist_group("workflow")
 
 TARGETS = ["results/embeddings/net/digits/train.h5"]
 
@@ -18,28 +17,18 @@ def with_fm(**changes):
     return config
 
 
-@pytest.fixture(scope="module")
-def embedded(tmp_path_factory):
-    """The tiny study with its embeddings of digits alone, made whole; not to be changed."""
-    study = Study(tmp_path_factory.mktemp("embedded"))
-    study.configure(TINY)
-    study.snakemake(*TARGETS)
-    return study
-
-
-@pytest.fixture
-def done(embedded, tmp_path):
-    """A copy of it, free to be changed."""
-    shutil.copytree(embedded.folder, tmp_path, dirs_exist_ok=True)
-    return Study(tmp_path)
-
-
 def bytes_of(study):
     return [(study.folder / target).read_bytes() for target in TARGETS]
 
 
+def files_of(study):
+    """The files beside embeddings, but for the notes of how fast each job was."""
+    names = [path.name for path in (study.folder / TARGETS[0]).parent.iterdir()]
+    return sorted(name for name in names if not name.endswith(".measured"))
+
+
 def test_shards_give_the_same_files_and_another_number_of_them_runs_nothing(done):
-    whole = bytes_of(done)
+    whole, files = bytes_of(done), files_of(done)
     done.configure(with_fm(shards=2))
     assert done.planned(*TARGETS) == {}, "what is there was made whole and stays valid"
     for target in TARGETS:
@@ -49,12 +38,7 @@ def test_shards_give_the_same_files_and_another_number_of_them_runs_nothing(done
     assert planned["embed"] == 1
     done.snakemake(*TARGETS)
     assert bytes_of(done) == whole
-    files = {path.name for path in (done.folder / "results/embeddings/net/digits").iterdir()}
-    # beside it lie the note on its shards and how fast each of them was
-    assert {name for name in files if not name.endswith(".measured")} == {
-        "train.h5",
-        ".train.h5.shards",
-    }
+    assert files_of(done) == files
     done.configure(with_fm(shards=3))
     assert done.planned(*TARGETS) == {}, "what is there was made in two shards"
     assert done.imprint("status", "--leftovers").count("embeddings/") == 0

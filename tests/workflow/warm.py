@@ -1,11 +1,11 @@
-"""An interpreter that has done its imports: a Python job of a second takes a tenth of one.
+"""An interpreter that has done its imports: a Python job of a second takes a fifth of one.
 
 A server imports what workflow and jobs import, and forks for each program. `warm_python()` is the path of a command that
-takes `-m MODULE`, `-c CODE` or a script, as `python` does, and hands it to the server with its working directory,
-environment and terminal. Within the program `sys.executable` is that command, so that jobs start warm too.
+takes `-m MODULE` or a script, as `python` does, and hands it to the server with its working directory, environment and
+terminal. Within the program `sys.executable` is that command, so that jobs start warm too. Whoever kills the command does
+not kill the program.
 """
 
-import atexit
 import gc
 import json
 import os
@@ -15,21 +15,20 @@ import socket
 import subprocess
 import sys
 import tempfile
-import time
 import traceback
 from functools import cache
 from importlib import import_module
 from pathlib import Path
 from socketserver import ForkingMixIn, StreamRequestHandler, UnixStreamServer
 
-# modules that compute nothing and start no thread when they are imported, so that a fork is safe
+# none of them computes or starts a thread when it is imported, so that a fork is safe
 IMPORTS = (
     "h5py", "matplotlib.pyplot", "numba", "pandas", "seaborn", "sklearn.cluster", "scipy.stats", "snakemake.cli",
     "snakemake_executor_plugin_slurm", "timm", "torch", "torchvision", "imprint.cli", "imprint.report.figures",
     "imprint.report.tables", "imprint.study.load", "imprint.study.specs",
 )  # fmt: skip
 
-CLIENT = """#!{python} -IS
+COMMAND = """#!{python} -IS
 import json, os, socket, sys
 with socket.socket(socket.AF_UNIX) as server:
     server.connect({address!r})
@@ -42,24 +41,24 @@ with socket.socket(socket.AF_UNIX) as server:
 @cache
 def warm_python():
     """The path of the command; its server ends with this process."""
-    folder = tempfile.TemporaryDirectory()
-    address, client = Path(folder.name) / "server", Path(folder.name) / "python"
-    client.write_text(CLIENT.format(python=sys.executable, address=str(address)))
-    client.chmod(0o755)
+    environment = {**os.environ, "HF_HUB_OFFLINE": "1"}
     server = subprocess.Popen(
-        [sys.executable, __file__, address], env={**os.environ, "HF_HUB_OFFLINE": "1"}
+        [sys.executable, __file__], env=environment, stdout=subprocess.PIPE, text=True
     )
-    atexit.register(folder.cleanup)
-    atexit.register(server.wait)
-    atexit.register(server.terminate)
-    while not address.exists():
-        assert server.poll() is None
-        time.sleep(0.05)
-    return str(client)
+    path = server.stdout.readline().strip()
+    assert path, "the server of the warm interpreter did not start"
+    return path
 
 
 class Server(ForkingMixIn, UnixStreamServer):
-    """Forks for each program."""
+    """Forks for each program, as long as the process lives that started it."""
+
+    parent = os.getppid()
+
+    def service_actions(self):
+        super().service_actions()
+        if os.getppid() != self.parent:
+            sys.exit()
 
 
 class Program(StreamRequestHandler):
@@ -74,13 +73,9 @@ class Program(StreamRequestHandler):
         os.environ.clear()
         os.environ.update(environment)
         os.chdir(folder)
-        sys.executable = arguments[0]
-        sys.path[1:1] = filter(None, environment.get("PYTHONPATH", "").split(os.pathsep))
-        sys.modules.pop("sitecustomize", None)
-        site.execsitecustomize()
         code = 0
         try:
-            execute(arguments[1:])
+            execute(arguments)
         except SystemExit as end:
             code = end.code if isinstance(end.code, int) else int(end.code is not None)
         except BaseException:
@@ -92,21 +87,36 @@ class Program(StreamRequestHandler):
 
 
 def execute(arguments):
-    """Run what `python` would run with these arguments."""
-    first = arguments[0]
-    if first == "-m":
-        sys.path[0], sys.argv = str(Path.cwd()), arguments[1:]
-        runpy.run_module(arguments[1], run_name="__main__", alter_sys=True)
-    elif first == "-c":
-        sys.path[0], sys.argv = str(Path.cwd()), ["-c", *arguments[2:]]
-        exec(arguments[1], {"__name__": "__main__"})
+    """Do what `python` does with these arguments, of which the first is its name."""
+    sys.executable, *sys.argv = arguments
+    sys.path[1:1] = filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))
+    sys.modules.pop("sitecustomize", None)
+    site.execsitecustomize()
+    if sys.argv[0] == "-m":
+        sys.path[0] = str(Path.cwd())
+        del sys.argv[0]
+        runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
     else:
-        sys.path[0], sys.argv = str(Path(first).parent), arguments
-        runpy.run_path(first, run_name="__main__")
+        sys.path[0] = str(Path(sys.argv[0]).parent)
+        runpy.run_path(sys.argv[0], run_name="__main__")
+
+
+def serve():
+    """Write the command, print its path and wait for programs."""
+    for name in IMPORTS:
+        import_module(name)
+    gc.freeze()  # a collection in a fork would copy all memory
+    with tempfile.TemporaryDirectory() as folder:
+        address, command = f"{folder}/server", Path(folder) / "python"
+        command.write_text(COMMAND.format(python=sys.executable, address=address))
+        command.chmod(0o755)
+        with Server(address, Program) as server:
+            print(command, flush=True)
+            server.serve_forever()
 
 
 if __name__ == "__main__":
-    for name in IMPORTS:
-        import_module(name)
-    gc.freeze()  # a collection in a fork would copy all of its memory
-    Server(sys.argv[1], Program).serve_forever()
+    try:
+        serve()
+    except SystemExit:
+        os._exit(0)  # at once: taking the imports apart takes long, and tells of leaks in them

@@ -13,6 +13,7 @@ rule report:
         page_parts,
         template=workflow.source_path("../report/page.html"),
         opening=paths.report_text(results),
+        explorer=ancient(paths.explorer_file(results)),
     output:
         html=paths.report_file(results),
     log:
