@@ -21,9 +21,10 @@ from importlib import import_module
 from pathlib import Path
 from socketserver import ForkingMixIn, StreamRequestHandler, UnixStreamServer
 
-# none of them computes or starts a thread when it is imported, so that a fork is safe
+# None of them computes or starts a thread when it is imported, so that a fork is safe. Numba is not among them: a job
+# sets the number of its threads first.
 IMPORTS = (
-    "h5py", "matplotlib.pyplot", "numba", "pandas", "seaborn", "sklearn.cluster", "scipy.stats", "snakemake.cli",
+    "h5py", "matplotlib.pyplot", "pandas", "seaborn", "sklearn.cluster", "scipy.stats", "snakemake.cli",
     "snakemake_executor_plugin_slurm", "timm", "torch", "torchvision", "imprint.cli", "imprint.report.figures",
     "imprint.report.tables", "imprint.study.load", "imprint.study.specs",
 )  # fmt: skip
