@@ -1,4 +1,4 @@
-"""An interpreter that has done its imports: a Python job of a second takes a fifth of one.
+"""An interpreter that has done its imports, on which a small job spends most of its time.
 
 A server imports what workflow and jobs import, and forks for each program. `warm_python()` is the path of a command that
 takes `-m MODULE` or a script, as `python` does, and hands it to the server with its working directory, environment and
