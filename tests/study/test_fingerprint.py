@@ -41,6 +41,7 @@ JOBS = {
     "fms": ("fms",),
     "summary": ("summary",),
     "explore": ("explore",),
+    "report": ("report",),
     **{f"table {name}": ("table", entry.module) for name, entry in TABLES.items()},
     "head": ("head", "store.heads"),
     **{
@@ -137,7 +138,7 @@ RERUN = {
     "analysis/best.py": {"head", "predictions", "tsne"},
     "report/figures/nc1_over_d.py": {"figure nc1_over_d"},
     "report/figures/gallery.py": {"figure gallery"},
-    "report/drawing/style.py": FIGURE | {"explore"},
+    "report/drawing/style.py": FIGURE | {"explore", "report"},
     "report/explorer.py": {"explore"},
     "report/tables/writing.py": jobs("table "),
 }

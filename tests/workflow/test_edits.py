@@ -211,7 +211,7 @@ def test_without_the_cache_the_scores_are_the_same(given):
 
 
 def test_the_status_says_what_is_to_do_and_why(given):
-    assert "11 of 14 jobs are done; 3 to do: their time is not known yet" in given.imprint("status")
+    assert "12 of 15 jobs are done; 3 to do: their time is not known yet" in given.imprint("status")
     (given.folder / "results/tables/grid/configurations.csv").unlink()
     assert "its file is gone (1)" in given.imprint("status")
     given.configure(grid(gen=[{"name": "kmeans", "k": [1, 3]}, {"name": "all"}]))

@@ -106,7 +106,7 @@ def test_an_intermediate_that_was_deleted_is_made_again_when_it_is_needed(given)
     assert "cells: 6 requested, 0 computed, 6 reused" in said
     assert "cells: 12 requested, 6 computed, 6 reused" in said
     (given.folder / "results/scores.parquet").unlink()
-    assert set(given.planned("study")) == {"scores", "explorer", "table_configurations", "study"}
+    assert set(given.planned("study")) == {"scores", "explorer", "study"}
 
 
 @pytest.mark.parametrize("days", [-400, 400])
