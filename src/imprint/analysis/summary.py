@@ -66,7 +66,10 @@ def _named(
     datasets: Mapping[str, str],
     presets: Mapping[str, Mapping[str, Any]],
 ) -> Iterator[str]:
-    ranked = ranking.rank_methods(matrices.preset_matrix(scores, presets))
+    """The named methods on the (FM, task) that all of them were run on, if there are any, and which of them differ."""
+    matrix = matrices.preset_matrix(scores, presets)
+    with_all = matrix.dropna(axis="columns", how="all").dropna()
+    ranked = ranking.rank_methods(matrix if with_all.empty else with_all)
     if not ranked.rows or len(ranked.summary) < 2:
         return
     shown = [
