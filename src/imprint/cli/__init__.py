@@ -7,7 +7,15 @@ import sys
 
 from typer.exceptions import TyperException
 
-from imprint.cli import compare, diff, embeddings, heads, study  # noqa: F401 (they register their commands)
+from imprint.cli import (  # noqa: F401 (they register their commands)
+    compare,
+    diff,
+    embeddings,
+    evaluate,
+    heads,
+    revise,
+    study,
+)
 from imprint.cli.app import app
 from imprint.errors import UserError, not_installed
 

@@ -19,6 +19,7 @@ from imprint.cli.options import (
     InputOptions,
     Json,
     JsonLines,
+    SavedHead,
     Source,
     load_components,
     require_writable,
@@ -121,12 +122,7 @@ def _print_choice(choice: Choice) -> None:
     """
 )
 def predict(
-    head: Annotated[
-        Path,
-        typer.Argument(
-            show_default=False, help="A head that `imprint fit` or a study saved (.safetensors)."
-        ),
-    ],
+    head: SavedHead,
     source: Annotated[
         Path,
         typer.Argument(

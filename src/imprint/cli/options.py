@@ -34,6 +34,12 @@ Source = Annotated[
         "Hugging Face, WebDataset shards, or embeddings with labels (HDF5, NPZ).",
     ),
 ]
+SavedHead = Annotated[
+    Path,
+    typer.Argument(
+        show_default=False, help="A head that `imprint fit` or a study saved (.safetensors)."
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 JsonLines = Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")]
 

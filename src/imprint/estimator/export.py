@@ -106,6 +106,31 @@ def write_onnx(
         temporary.write_bytes(model.SerializeToString())
 
 
+def write_program(
+    module: nn.Module, dim: int, path: str | Path, classes: list[str | int | float]
+) -> None:
+    """Write a module of `scorer` as a program of torch.export, which `torch.export.load` reads without imprint.
+
+    Parameters
+    ----------
+    module : Module
+        The module.
+    dim : int
+        Size of an embedding.
+    path : path
+        A .pt2 file.
+    classes : list
+        The labels of the columns, which the file keeps as JSON in the extra file `classes`.
+    """
+    if Path(path).suffix != ".pt2":
+        raise UserError(f"{path}: a program of torch.export is a .pt2 file")
+    program = torch.export.export(
+        module.eval(), (torch.zeros(2, dim),), dynamic_shapes=({0: torch.export.Dim("n")},)
+    )
+    with atomic(path) as temporary:
+        torch.export.save(program, temporary, extra_files={"classes": json.dumps(classes)})
+
+
 def scorer(
     proxies: np.ndarray,
     labels: np.ndarray,

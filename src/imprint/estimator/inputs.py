@@ -35,6 +35,7 @@ def read_labelled(
     source: Path,
     fm: FMChoice,
     *,
+    head: Head | None = None,
     group: str | None = None,
     check: Callable[[np.ndarray], None] | None = None,
 ) -> Embeddings:
@@ -46,7 +47,9 @@ def read_labelled(
         HDF5 or NPZ with `embeddings` (N, D) and `labels` (N,), numbers or names, or a folder with a
         folder of images for each class.
     fm : FMChoice
-        What embeds images.
+        What embeds images; the FM of the head if there is one and this names none.
+    head : Head, optional
+        The head that the embeddings are for.
     group : str, optional
         The group of an HDF5 file that holds the embeddings.
     check : callable, optional
@@ -55,17 +58,21 @@ def read_labelled(
     Raises
     ------
     UserError
-        If there is no such source, or it has no usable embeddings, images or classes.
+        If there is no such source, it has no usable embeddings, images or classes, or the embeddings are not of the kind
+        that the head takes.
     """
     if _is_file(source):
         embeddings = _read_file(source, group, labelled=True)
         if check:
             check(embeddings.y)
-        return embeddings
-    images = images_of(source, classes="required")
-    if check:
-        check(images.labels)
-    return _embed(images, fm)
+    else:
+        images = images_of(source, classes="required")
+        if check:
+            check(images.labels)
+        embeddings = _embed(images, fm, head)
+    if head is not None:
+        _require_kind(source, embeddings, head)
+    return embeddings
 
 
 def read_unlabelled(
@@ -94,6 +101,12 @@ def read_unlabelled(
         embeddings = _read_file(source, group, labelled=False)
     else:
         embeddings = _embed(images_of(source, classes="ignored"), fm, head)
+    _require_kind(source, embeddings, head)
+    return embeddings
+
+
+def _require_kind(source: Path, embeddings: Embeddings, head: Head) -> None:
+    """Check that a head takes embeddings of this FM and size; a `UserError` if not."""
     if "weights_sha256" in embeddings.provenance:
         head.require_fm(embeddings.provenance)
     elif "weights_sha256" in head.description["fm"]:
@@ -103,7 +116,6 @@ def read_unlabelled(
         raise UserError(
             f"{source}: embeddings of {embeddings.x.shape[1]} values, the head takes {size}"
         )
-    return embeddings
 
 
 def embed(images: Images, output: Path, fm: FMChoice, head: Head | None = None) -> None:

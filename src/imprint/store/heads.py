@@ -137,7 +137,8 @@ def write_head(path: str | Path, head: Head) -> None:
     description = {"imprint": __version__, **head.description}
     with atomic(path) as temporary:
         save_file(
-            {name: np.ascontiguousarray(array) for name, array in tensors.items()},
+            # ascontiguousarray would make numbers arrays of one element
+            {name: np.asarray(array, order="C") for name, array in tensors.items()},
             temporary,
             metadata={"imprint": json.dumps(description)},
         )

@@ -1,0 +1,193 @@
+"""How well a head labels samples whose classes are known."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from imprint.errors import UserError
+from imprint.method.metrics import calibration_error, log_loss, scores
+
+if TYPE_CHECKING:
+    from imprint.estimator.classifier import ImprintingClassifier
+
+
+@dataclass(frozen=True)
+class ClassResult:
+    """How well one class is told.
+
+    Attributes
+    ----------
+    name : str
+        The class.
+    samples : int
+        Samples of it.
+    recall : float
+        Share of its samples that are labelled with it; NaN without samples.
+    precision : float
+        Share of the samples labelled with it that are of it; NaN if none is.
+    f1 : float
+        Harmonic mean of both; NaN without samples and labels.
+    """
+
+    name: str
+    samples: int
+    recall: float
+    precision: float
+    f1: float
+
+
+@dataclass(frozen=True)
+class Confusion:
+    """How many samples of a class are labelled as another."""
+
+    true: str
+    predicted: str
+    count: int
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Predictions of a head against known classes.
+
+    Attributes
+    ----------
+    samples : int
+        Samples of classes that the head knows.
+    accuracy, accuracy_low, accuracy_high : float
+        Share that is labelled right, and its 95% interval (Wilson 1927).
+    balanced_accuracy, macro_f1 : float
+        Means over classes of recall and of F1.
+    log_loss, calibration_error : float or None
+        Of the probabilities; None where the head gives none.
+    classes : tuple of ClassResult
+        In the order of the head.
+    confusions : tuple of Confusion
+        Most frequent first.
+    unknown : dict
+        Samples of each class that the head does not know; they are left out.
+    predicted : ndarray of shape (samples,)
+        Labels that the head gives.
+    rows : ndarray of shape (samples,)
+        Which of the samples these are.
+    """
+
+    samples: int
+    accuracy: float
+    accuracy_low: float
+    accuracy_high: float
+    balanced_accuracy: float
+    macro_f1: float
+    log_loss: float | None
+    calibration_error: float | None
+    classes: tuple[ClassResult, ...]
+    confusions: tuple[Confusion, ...]
+    unknown: dict[str, int]
+    predicted: np.ndarray
+    rows: np.ndarray
+
+    def as_dict(self) -> dict[str, Any]:
+        """What JSON can hold of it: all but `predicted` and `rows`, None for what is undefined."""
+        facts = asdict(self)
+        del facts["predicted"], facts["rows"]
+        for entry in facts["classes"]:
+            entry.update({k: None for k, v in entry.items() if v != v})
+        return facts
+
+
+def evaluate(classifier: ImprintingClassifier, X: Any, y: Sequence[Any]) -> Evaluation:
+    """Evaluate a head on samples whose classes are known.
+
+    Parameters
+    ----------
+    classifier : ImprintingClassifier
+        A fitted head.
+    X : array of shape (N, D)
+        Embeddings.
+    y : sequence of length N
+        Their classes; those that the head does not know are left out and counted.
+
+    Returns
+    -------
+    Evaluation
+        Accuracy with its interval, each class, and what is confused.
+
+    Raises
+    ------
+    UserError
+        If the head knows none of the classes.
+
+    Examples
+    --------
+    >>> from imprint import ImprintingClassifier
+    >>> embeddings = np.array([[0.0, 1], [0.1, 1], [1, 0], [1, 0.1]])
+    >>> head = ImprintingClassifier(gen="mean").fit(embeddings, ["cat", "cat", "dog", "dog"])
+    >>> found = evaluate(head, [[0, 1], [1, 0], [0.9, 0]], ["cat", "cat", "dog"])
+    >>> found.confusions
+    (Confusion(true='cat', predicted='dog', count=1),)
+    """
+    names = [str(label) for label in classifier.classes_.tolist()]
+    numbers = {name: number for number, name in enumerate(names)}
+    of_samples = [str(label) for label in np.asarray(y).tolist()]
+    unknown = Counter(label for label in of_samples if label not in numbers)
+    rows = np.array([i for i, label in enumerate(of_samples) if label in numbers], np.int64)
+    if not len(rows):
+        raise UserError(
+            f"the head knows none of the classes {_few(list(unknown))}; its own are {_few(names)}"
+        )
+    X = np.asarray(X)[rows]
+    true = np.array([numbers[of_samples[row]] for row in rows])
+    class_scores = classifier.class_scores(X)
+    labels = {label: number for number, label in enumerate(classifier.classes_.tolist())}
+    predicted = np.array([labels[label] for label in classifier.predict(X).tolist()])
+    found = scores(true, predicted, len(names))
+    counts = np.zeros((len(names), len(names)), np.int64)
+    np.add.at(counts, (true, predicted), 1)
+    loss = error = None
+    if classifier.inverse_temperature_ is not None:
+        from imprint.method.calibration import probabilities
+
+        of_classes = probabilities(class_scores, classifier.inverse_temperature_)
+        loss, error = log_loss(of_classes, true), calibration_error(of_classes, true)
+    return Evaluation(
+        samples=len(rows),
+        accuracy=found.accuracy,
+        accuracy_low=found.accuracy_low,
+        accuracy_high=found.accuracy_high,
+        balanced_accuracy=found.balanced_accuracy,
+        macro_f1=found.macro_f1,
+        log_loss=loss,
+        calibration_error=error,
+        classes=_classes(names, counts, found.class_f1),
+        confusions=_confusions(names, counts),
+        unknown=dict(unknown),
+        predicted=classifier.classes_[predicted],
+        rows=rows,
+    )
+
+
+def _classes(
+    names: list[str], counts: np.ndarray, f1: tuple[float, ...]
+) -> tuple[ClassResult, ...]:
+    right, true, labelled = np.diag(counts), counts.sum(axis=1), counts.sum(axis=0)
+    with np.errstate(invalid="ignore"):
+        recall, precision = right / true, right / labelled
+    columns = zip(names, true.tolist(), recall.tolist(), precision.tolist(), f1, strict=True)
+    return tuple(ClassResult(*values) for values in columns)
+
+
+def _confusions(names: list[str], counts: np.ndarray) -> tuple[Confusion, ...]:
+    wrong = np.where(np.eye(len(counts), dtype=bool), 0, counts)
+    order = np.argsort(-wrong, axis=None, kind="stable")[: np.count_nonzero(wrong)]
+    pairs = (divmod(int(i), len(counts)) for i in order)
+    return tuple(Confusion(names[a], names[b], int(wrong[a, b])) for a, b in pairs)
+
+
+def _few(names: list[str]) -> str:
+    """The first five, and how many more."""
+    more = f" and {len(names) - 5} more" if len(names) > 5 else ""
+    return ", ".join(names[:5]) + more
