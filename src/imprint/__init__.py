@@ -7,16 +7,25 @@ from imprint.version import __version__
 
 if TYPE_CHECKING:
     from imprint.estimator.classifier import ImprintingClassifier
+    from imprint.estimator.evaluation import evaluate
+    from imprint.estimator.sources import compare, embed
 
-__all__ = ["ImprintingClassifier", "__version__"]
+__all__ = ["ImprintingClassifier", "__version__", "compare", "embed", "evaluate"]
+
+# by name, so that `import imprint` stays instant and no rule is taken to depend on the estimator
+_MODULES = {
+    "ImprintingClassifier": "imprint.estimator.classifier",
+    "compare": "imprint.estimator.sources",
+    "embed": "imprint.estimator.sources",
+    "evaluate": "imprint.estimator.evaluation",
+}
 
 
 def __getattr__(name: str) -> Any:
-    # by name, so that `import imprint` stays instant and no rule is taken to depend on the estimator
-    if name == "ImprintingClassifier":
-        return importlib.import_module("imprint.estimator.classifier").ImprintingClassifier
+    if name in _MODULES:
+        return getattr(importlib.import_module(_MODULES[name]), name)
     raise AttributeError(f"module 'imprint' has no attribute '{name}'")
 
 
 def __dir__() -> list[str]:
-    return [*globals(), "ImprintingClassifier"]
+    return __all__

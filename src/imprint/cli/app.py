@@ -21,6 +21,9 @@ Examples:
   imprint compare photos
   imprint fit photos -o birds.safetensors
   imprint predict birds.safetensors new-photos -o labels.csv
+  imprint evaluate birds.safetensors test-photos
+  imprint add birds.safetensors photos-of-owls
+  imprint export birds.safetensors -o birds.onnx
   imprint embed photos -o photos.h5
   imprint show results/scores.parquet
   imprint doctor

@@ -117,22 +117,26 @@ def _print_choice(choice: Choice) -> None:
 @command(
     """
       imprint predict birds.safetensors new-photos -o labels.csv
-      imprint predict birds.safetensors photo.jpg --json
-      imprint predict birds.safetensors new.h5 --reject-below 0.6
+      imprint predict birds.safetensors photo.jpg other.jpg --top 3 --proba
+      imprint predict birds.safetensors new.h5 --reject-below 0.6 --json
     """
 )
 def predict(
     head: SavedHead,
-    source: Annotated[
-        Path,
+    sources: Annotated[
+        list[Path],
         typer.Argument(
             show_default=False,
-            help="A folder of images, an image, a table of paths, a dataset, or embeddings (HDF5, NPZ).",
+            help="Folders of images, images, tables of paths; or one dataset, or embeddings (HDF5, NPZ).",
         ),
     ],
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="CSV file; printed without it.")
     ] = None,
+    top: Annotated[int, typer.Option(min=1, metavar="N", help="Labels for each, best first.")] = 1,
+    proba: Annotated[
+        bool, typer.Option("--proba", help="Probabilities in place of scores.")
+    ] = False,
     reject_below: Annotated[
         float | None,
         typer.Option(metavar="SCORE", help="Label as rejected what no class scores this much for."),
@@ -144,7 +148,7 @@ def predict(
 ) -> None:
     """Label images or embeddings by a saved head.
 
-    Labels each image below a folder, an image, or each row of an embeddings file. Images are
+    Labels each image below a folder, each image given, or each row of an embeddings file. Images are
     embedded by the FM of the head; one that is named by --fm must be the same.
     """
     from imprint.estimator.classifier import ImprintingClassifier
@@ -152,16 +156,36 @@ def predict(
     from imprint.store.heads import read_head
 
     load_components(inputs.components)
-    saved = read_head(head)
+    classifier = ImprintingClassifier.load(head)
+    temperature = classifier.inverse_temperature_
+    if proba and temperature is None:
+        raise UserError(
+            f"{head} gives no probabilities; fit it without a method, or with ImprintingClassifier(probability=True)"
+        )
     if output:
         require_writable(output)
-    embeddings = read_unlabelled(source, fm, saved, group=inputs.group)
-    classifier = ImprintingClassifier.load(head)
-    labels = classifier.predict(embeddings.x, reject_below=reject_below).tolist()
-    scores = classifier.class_scores(embeddings.x).max(axis=1).tolist()
-    rows = zip(embeddings.ids.tolist(), labels, scores, strict=True)
+    embeddings = read_unlabelled(sources, fm, read_head(head), group=inputs.group)
+    scores = classifier.class_scores(embeddings.x)
+    first = classifier.predict(embeddings.x, reject_below=reject_below).tolist()
+    best = (-scores).argsort(axis=1, kind="stable")[:, :top]
+    if proba and temperature is not None:
+        from imprint.method.calibration import probabilities
+
+        scores = probabilities(scores, temperature)
+    names = classifier.classes_.tolist()
+    rows = []
+    for sample, label, numbers, of_sample in zip(
+        embeddings.ids.tolist(), first, best.tolist(), scores.tolist(), strict=True
+    ):
+        labelled = [(names[number], of_sample[number]) for number in numbers]
+        labelled[0] = (label, labelled[0][1])
+        rows.append((sample, labelled))
+    value = "probability" if proba else "score"
     with _open(output) as file:
-        (_write_json if as_json else _write_csv)(file, rows)
+        (_write_json if as_json else _write_csv)(file, rows, value, best.shape[1])
+
+
+Labelled = tuple[object, list[tuple[object, float]]]  # a sample, and its labels with their values
 
 
 @contextmanager
@@ -174,12 +198,17 @@ def _open(output: Path | None) -> Iterator[TextIO]:
             yield file
 
 
-def _write_json(file: TextIO, rows: Iterable[tuple[object, object, float]]) -> None:
-    for sample, label, score in rows:
-        print(json.dumps({"id": sample, "label": label, "score": round(score, 6)}), file=file)
+def _write_json(file: TextIO, rows: Iterable[Labelled], value: str, top: int) -> None:
+    for sample, labelled in rows:
+        entries = [{"label": label, value: round(number, 6)} for label, number in labelled]
+        more = {"top": entries} if top > 1 else {}
+        print(json.dumps({"id": sample, **entries[0], **more}), file=file)
 
 
-def _write_csv(file: TextIO, rows: Iterable[tuple[object, object, float]]) -> None:
+def _write_csv(file: TextIO, rows: Iterable[Labelled], value: str, top: int) -> None:
     writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(["id", "label", "score"])
-    writer.writerows((sample, label, f"{score:.6g}") for sample, label, score in rows)
+    suffixes = ["", *(f"_{place}" for place in range(2, top + 1))]
+    writer.writerow(["id", *(f"{name}{s}" for s in suffixes for name in ("label", value))])
+    for sample, labelled in rows:
+        cells = [cell for label, number in labelled for cell in (label, f"{number:.6g}")]
+        writer.writerow([sample, *cells])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -69,21 +69,21 @@ def read_labelled(
         images = images_of(source, classes="required")
         if check:
             check(images.labels)
-        embeddings = _embed(images, fm, head)
+        embeddings = embedded(images, fm, head)
     if head is not None:
         _require_kind(source, embeddings, head)
     return embeddings
 
 
 def read_unlabelled(
-    source: Path, fm: FMChoice, head: Head, *, group: str | None = None
+    sources: Sequence[Path], fm: FMChoice, head: Head, *, group: str | None = None
 ) -> Embeddings:
     """Embeddings to predict with a head; all are of one class without a name.
 
     Parameters
     ----------
-    source : Path
-        HDF5 or NPZ with `embeddings` (N, D), a folder of images at any depth, or one image.
+    sources : sequence of Path
+        HDF5 or NPZ with `embeddings` (N, D), a folder of images at any depth, or one image; or several folders and images.
     fm : FMChoice
         What embeds images; the FM of the head if it names none.
     head : Head
@@ -97,12 +97,31 @@ def read_unlabelled(
         If there is no such source, it is not usable, or the embeddings are not of the kind that the
         head takes.
     """
-    if _is_file(source):
+    source = sources[0]
+    if len(sources) > 1:
+        embeddings = embedded(_joined(sources), fm, head)
+    elif _is_file(source):
         embeddings = _read_file(source, group, labelled=False)
     else:
-        embeddings = _embed(images_of(source, classes="ignored"), fm, head)
+        embeddings = embedded(images_of(source, classes="ignored"), fm, head)
     _require_kind(source, embeddings, head)
     return embeddings
+
+
+def _joined(sources: Sequence[Path]) -> Images:
+    """The images of several folders, tables and files, by their paths."""
+    from imprint.data.images import Images
+
+    paths: list[str] = []
+    for source in sources:
+        images = None if _is_file(source) else images_of(source, classes="ignored")
+        if images is None or images.folder is None:
+            raise UserError(
+                f"{source} can only be given alone; several sources are folders, tables of paths and images"
+            )
+        paths += [(images.folder / name).as_posix() for name in images.ids]
+    paths = list(dict.fromkeys(paths))
+    return Images(np.zeros(len(paths), np.int64), paths, UNNAMED, folder=Path())
 
 
 def _require_kind(source: Path, embeddings: Embeddings, head: Head) -> None:
@@ -304,7 +323,8 @@ def _is_file(source: Path) -> bool:
     return source.suffix.lower() in FILES
 
 
-def _embed(images: Images, fm: FMChoice, head: Head | None = None) -> Embeddings:
+def embedded(images: Images, fm: FMChoice, head: Head | None = None) -> Embeddings:
+    """The embeddings of images, see `embed`."""
     with tempfile.TemporaryDirectory(prefix="imprint-") as folder:
         output = Path(folder) / "embeddings.h5"
         embed(images, output, fm, head)
