@@ -175,6 +175,26 @@ def test_the_command_that_a_comparison_prints_makes_the_best_head(imprint, workd
     assert np.mean(np.array([row["label"] for row in rows]) == np.array(["owl", "wren"])[y]) > 0.9
 
 
+def test_a_comparison_says_what_is_level_and_what_is_not(imprint, workdir):
+    """Two clusters a class on opposite sides of 0: one proxy is far behind several, which are level."""
+    rng = np.random.default_rng(2)
+    y, side = np.arange(160) % 2, rng.choice([-1, 1], 160)
+    x = side[:, None] * np.eye(6)[y] + 0.1 * rng.normal(size=(160, 6))
+    np.savez(workdir / "mixed.npz", embeddings=x, labels=y)
+    output = imprint("compare mixed.npz --gen kmeans,all --k 4,20 --folds 4 --output mixed.csv")
+    table = pd.read_csv(workdir / "mixed.csv")
+    assert (table["low"] <= table["difference"]).all() and (
+        table["difference"] <= table["high"]
+    ).all()
+    assert table["difference"].iloc[0] == table["high"].iloc[0] == 0
+    one = table[table["name"] == "Qi et al. 2018"].iloc[0]
+    assert one["high"] < 0 and one["bytes"] == 2 * 6 * 4
+    sentence = next(line for line in output.splitlines() if line.startswith("Best here: "))
+    level, below = sentence.split("Below it: ")
+    assert f"Qi et al. 2018 by {-100 * one['difference']:.1f} points" in below
+    assert "Westerhoff et al. 2025" in level
+
+
 def test_where_a_choice_by_the_samples_is_best_the_command_lets_them_choose(imprint, workdir):
     """Five clusters a class, and noise in half of the directions: it takes several proxies and whitening."""
     rng = np.random.default_rng(1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -24,9 +24,11 @@ from imprint.cli.options import (
 from imprint.cli.tables import print_table
 from imprint.estimator.fm_choice import FMChoice
 from imprint.estimator.method_choice import MethodChoice
+from imprint.formatting import size
 from imprint.method.presets import PRESETS
 
 SHOWN = 10  # rows on the terminal
+SMALLER = 0.5  # share of the best head's bytes from which on a smaller one is named
 COLUMNS = (
     "rank",
     "gen",
@@ -36,7 +38,8 @@ COLUMNS = (
     "distance",
     "m",
     "accuracy",
-    "proxies",
+    "behind",
+    "size",
     "time",
     "reference",
 )
@@ -112,27 +115,38 @@ def compare(
         return
     rows: Any = table.astype(object).where(table.notna(), None).to_dict("records")
     samples, classes = len(embeddings.x), len(embeddings.class_names)
-    print(f"{samples:,} samples of {classes} classes, {folds} folds; accuracy in %\n")
+    print(
+        f"{samples:,} samples of {classes} classes, {folds} folds; accuracy in %, behind: points below the first row "
+        "(95% interval), size: of its weights, time: of a fit\n"
+    )
     _print_ranking(rows[:SHOWN])
     if len(rows) > SHOWN:
         print(f"... and {len(rows) - SHOWN} more" + (f" in {output}" if output else " (--output)"))
-    best = next((row for row in rows if not row["reference"]), rows[0])
-    command = _fit_command(source, (fm, inputs, fitting), best)
+    print(f"\n{cross_validation.verdict(table)}")
+    heads = [row for row in rows if not row["reference"]] or rows
+    groups = (fm, inputs, fitting)
+    smallest = min((row for row in heads if row["high"] >= 0), key=lambda row: row["bytes"])
+    if smallest["bytes"] < SMALLER * heads[0]["bytes"]:
+        command = _fit_command(source, groups, smallest)
+        print(
+            f"\nThe smallest head that is level ({size(smallest['bytes'])}) is saved by:\n  {command}"
+        )
     condition = " that is no reference" if rows[0]["reference"] else ""
-    print(f"\nThe best{condition} is saved by:\n  {command}")
+    print(f"\nThe best{condition} is saved by:\n  {_fit_command(source, groups, heads[0])}")
 
 
 def _print_ranking(rows: list[dict[str, Any]]) -> None:
     cells = []
-    for row in rows:
+    for number, row in enumerate(rows):
         norms = [row["norm_pre"], row["norm_post"], row["norm_inf"]]
         shown = {
             **row,
             "k": "all" if row["k"] is None else row["k"],
             "norm": norms[0] if len(set(norms)) == 1 else "/".join(norms),
             "m": "-" if row["m"] is None else row["m"],
-            "accuracy": f"{100 * row['accuracy']:.1f} ± {100 * row['std']:.1f}",
-            "proxies": round(row["proxies"]),
+            "accuracy": f"{100 * row['accuracy']:.1f}",
+            "behind": _behind(row) if number else "",
+            "size": size(row["bytes"]),
             "time": f"{row['seconds']:.2f}s",
             "reference": "yes" if row["reference"] else "",
         }
@@ -140,7 +154,15 @@ def _print_ranking(rows: list[dict[str, Any]]) -> None:
     print_table(COLUMNS, cells, left=("gen", "norm", "agg", "distance", "reference"))
 
 
-def _fit_command(source: Path, groups: Iterable[object], method: Mapping[str, Any]) -> str:
+def _behind(row: Mapping[str, Any]) -> str:
+    """Points behind the best, and the interval."""
+    low, high = (
+        100 * abs(row[end]) if row[end] < 0 else -100 * row[end] for end in ("high", "low")
+    )
+    return f"{-100 * row['difference']:.1f} ({low:.1f} to {high:.1f})"
+
+
+def _fit_command(source: Path, groups: Sequence[object], method: Mapping[str, Any]) -> str:
     """The command that makes the head of a method, with the options that change it."""
     options: dict[str, Any] = {}
     for group in groups:

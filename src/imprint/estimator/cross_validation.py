@@ -8,6 +8,7 @@ from itertools import product
 from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy.special import stdtrit
 
 from imprint.errors import UserError
 from imprint.method.configuration import (
@@ -135,9 +136,18 @@ def compare_heads(
     Returns
     -------
     DataFrame
-        A row for each method, best first, of equals the one with fewest proxies: rank, the fields of the
-        method, whether it is a reference, accuracy and its standard deviation over folds, mean number of
-        proxies, and mean seconds to generate them.
+        A row for each method, best first, of equals the one with fewest proxies: rank, name (of a named method), the fields
+        of the method, whether it is a reference, accuracy, its `difference` to the best with the ends of the 95% interval,
+        mean number of proxies, bytes of the weights of the head, and mean seconds to generate them.
+
+    Notes
+    -----
+    The interval of a difference is that of the corrected resampled t-test: folds share training samples, so that the variance
+    of their differences is taken times 1 / folds + 1 / (folds - 1).
+
+    References
+    ----------
+    Nadeau and Bengio, "Inference for the generalization error", 2003.
 
     Raises
     ------
@@ -150,7 +160,8 @@ def compare_heads(
     check_folds(y, folds)
     classes = int(y.max()) + 1
     rows = []
-    for train, test in StratifiedKFold(folds, shuffle=True, random_state=seed).split(x, y):
+    parts = StratifiedKFold(folds, shuffle=True, random_state=seed).split(x, y)
+    for fold, (train, test) in enumerate(parts):
         generated = list(_generated(x[train], y[train], methods, seed, ls_lambda, threads))
         candidates = [entry.candidate for entry in generated]
         for number, scoring, scores in evaluate_each(
@@ -162,6 +173,8 @@ def compare_heads(
                     rows.append(
                         {
                             **method.columns(),
+                            "fold": fold,
+                            "name": name_of(method),
                             "reference": is_reference(method),
                             "accuracy": scores.accuracy,
                             "proxies": len(entry.candidate.labels),
@@ -169,22 +182,64 @@ def compare_heads(
                         }
                     )
     frame = pd.DataFrame(rows).astype({"k": "Int64", "m": "Int64"})
-    ranked = (
-        frame.groupby(list(FIELDS), sort=False, dropna=False)
-        .agg(
-            reference=("reference", "first"),
-            accuracy=("accuracy", "mean"),
-            std=("accuracy", "std"),
-            proxies=("proxies", "mean"),
-            seconds=("seconds", "mean"),
-        )
-        .reset_index()
-        .sort_values(
-            ["accuracy", "proxies"], ascending=[False, True], kind="stable", ignore_index=True
-        )
+    groups = frame.groupby(list(FIELDS), sort=False, dropna=False)
+    ranked = groups.agg(
+        name=("name", "first"),
+        reference=("reference", "first"),
+        accuracy=("accuracy", "mean"),
+        proxies=("proxies", "mean"),
+        seconds=("seconds", "mean"),
+    ).reset_index()
+    of_folds = frame.assign(method=groups.ngroup()).pivot(
+        index="method", columns="fold", values="accuracy"
     )
+    best_first = ["accuracy", "proxies"]
+    ranked = ranked.sort_values(best_first, ascending=[False, True], kind="stable")
+    behind = (of_folds - of_folds.loc[ranked.index[0]]).loc[ranked.index].to_numpy()
+    half = stdtrit(folds - 1, 0.975) * behind.std(axis=1, ddof=1)
+    half *= np.sqrt(1 / folds + 1 / (folds - 1))
+    ranked["difference"] = behind.mean(axis=1)
+    ranked["low"], ranked["high"] = ranked["difference"] - half, ranked["difference"] + half
+    ranked["bytes"] = (ranked["proxies"] * x.shape[1] * np.float32().nbytes).round().astype(int)
     ranked.insert(0, "rank", ranked["accuracy"].rank(ascending=False, method="min").astype(int))
-    return ranked
+    return ranked.reset_index(drop=True)
+
+
+def name_of(method: Configuration) -> str | None:
+    """The label of a named method; None for any other."""
+    for preset in PRESETS.values():
+        if preset.configuration == method:
+            return preset.label
+    return None
+
+
+def verdict(table: pd.DataFrame) -> str:
+    """What a comparison of heads says, in a sentence or two: the best named method, which are level with it, which are not.
+
+    table: of `compare_heads`.
+    """
+    best = table.iloc[0]
+    named = table[table["name"].notna()]
+    others = named[named.index != table.index[0]]
+    level = others[others["high"] >= 0]
+    worse = others[others["high"] < 0]
+    text = f"Best here: {_in_words(best)}, {100 * best['accuracy']:.1f}%."
+    if len(level):
+        text += f" Level with it, as far as these images tell: {', '.join(level['name'])}."
+    if len(worse):
+        said = [
+            f"{row['name']} by {-100 * row['difference']:.1f} points" for _, row in worse.iterrows()
+        ]
+        text += f" Below it: {', '.join(said)}."
+    return text
+
+
+def _in_words(row: pd.Series) -> str:
+    if row["name"] is not None and row["name"] == row["name"]:
+        return str(row["name"])
+    norms = "/".join(row[f"norm_{step}"] for step in ("pre", "post", "inf"))
+    k = "" if row["k"] is None or row["k"] != row["k"] else f" k={row['k']}"
+    return f"{row['gen']}{k}, NORM {norms}, {row['agg']} {row['distance']}"
 
 
 def check_folds(y: np.ndarray, folds: int) -> None:
