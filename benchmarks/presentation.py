@@ -15,14 +15,17 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from imprint.analysis.differences import JOINT
 from imprint.analysis.frames import collect, compact, rows_of
 from imprint.method.configuration import FIELDS
 from imprint.method.presets import published
+from imprint.method.score_names import TEST_SPLIT, TRAINING_SPLIT
 from imprint.report.drawing.saving import save as save_figure
 from imprint.report.figures import FIGURES
 from imprint.report.tables import TABLES
@@ -31,6 +34,11 @@ from imprint.store.frames import read_parquet, write_parquet
 from imprint.study import specs
 from imprint.study.grid import Group, Study
 from imprint.study.load import load
+
+WHOLE = "all"  # scores of the whole study
+SETTINGS = sorted(
+    {name for entry in (*FIGURES.values(), *TABLES.values()) for name in entry.settings}
+)
 
 
 def scores_of(study: Study) -> pd.DataFrame:
@@ -57,6 +65,7 @@ def scores_of(study: Study) -> pd.DataFrame:
             "task": name,
             "family": task.family,
             "d": task.d,
+            "datasets": JOINT.join(task.datasets),
             "draw": frame.pop("draw"),
             "shots": shots,
         }
@@ -68,14 +77,17 @@ def scores_of(study: Study) -> pd.DataFrame:
 def collapse_of(study: Study) -> pd.DataFrame:
     rng = np.random.default_rng(1)
     rows = [
-        {"fm": fm, "task": name, "family": task.family, "d": task.d, "draw": draw, "nc1": 0.4 * (task.d or 4) * rng.uniform(0.8, 1.2)}
+        {"fm": fm, "task": name, "family": task.family, "d": task.d, "draw": draw, "split": split, "nc1": 0.4 * (task.d or 4) * rng.uniform(0.8, 1.2)}
         for fm, name in study.fm_tasks()
         for task in [study.tasks[name]]
         for draw in range(len(task.draws))
+        for split in (TRAINING_SPLIT, TEST_SPLIT)
     ]  # fmt: skip
     measures = dict.fromkeys(("nc1_released", "vci", "trace_w", "trace_b"), 0.5)
     return compact(
-        pd.DataFrame(rows).assign(classes=10, samples=1000, rank_w=9, rank_b=9, **measures)
+        pd.DataFrame(rows).assign(
+            classes=10, samples=1000, test_samples=1000, rank_w=9, rank_b=9, **measures
+        )
     )
 
 
@@ -94,23 +106,33 @@ def fms_of(scores: pd.DataFrame) -> pd.DataFrame:
 def job(folder: Path, kind: str, name: str, experiment: str) -> None:
     """What one job does; prints its peak memory."""
     scores, collapse = (
-        read_parquet(folder / f"{table}.parquet") for table in ("scores", "collapse")
+        read_parquet(folder / f"{table}.parquet") for table in (experiment, "collapse")
     )
     if kind == "summary":
         from imprint.analysis import summary
 
         summary.lines(scores, collapse, published())
     else:
-        selection = json.loads((folder / "selections.json").read_text())[experiment]
+        selection, settings = json.loads((folder / "experiments.json").read_text())[experiment]
         scores, collapse = rows_of(scores, selection), rows_of(collapse, selection)
         stem = folder / f"{experiment}-{name}"
         entry = (FIGURES if kind == "figure" else TABLES)[name]
         inputs = [scores, collapse, published(), *([fms_of(scores)] if entry.needs_fms else [])]
+        settings = {key: settings[key] for key in entry.settings}
         if kind == "figure":
-            save_figure(FIGURES[name].draw(*inputs), stem)
+            save_figure(FIGURES[name].draw(*inputs, **settings), stem)
         else:
-            save_table(TABLES[name].make(*inputs), stem)
+            save_table(TABLES[name].make(*inputs, **settings), stem)
     print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10)
+
+
+def _in_files(study: Study, scores: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
+    """The rows of the score files that the jobs of each experiment read: of its FMs, tasks and shots."""
+    keys = ["fm", "task", "shots"]
+    of_rows = pd.MultiIndex.from_frame(scores[keys].astype(str))
+    for name, experiment in study.config.experiments.items():
+        groups = [g for each in (name, *experiment.also) for g in study.experiment_groups(each)]
+        yield name, scores[of_rows.isin([tuple(map(str, group)) for group in groups])]
 
 
 def filling(figure: str, own: dict[str, pd.DataFrame], collapse: pd.DataFrame) -> list[str]:
@@ -137,7 +159,7 @@ def main() -> None:
         return job(Path(options.job[0]), *options.job[1:])
     study = load([options.config])
     experiments = study.config.experiments
-    jobs = [("summary", "summary", "all")]
+    jobs = [("summary", "summary", WHOLE)]
     jobs += [("table", table, name) for name, e in experiments.items() for table in e.tables]
     jobs += [("figure", figure, name) for name, e in experiments.items() for figure in e.figures]
     jobs = [
@@ -151,11 +173,15 @@ def main() -> None:
         asked = {what for _, what, _ in jobs}
         for figure in (f for f in FIGURES.names(shows_one_task=False) if f not in asked):
             jobs += [("figure", figure, name) for name in filling(figure, own, collapse)[:1]]
-        write_parquet(Path(folder, "scores.parquet"), scores, "{}")
+        write_parquet(Path(folder, f"{WHOLE}.parquet"), scores, "{}")
         write_parquet(Path(folder, "collapse.parquet"), collapse, "{}")
-        Path(folder, "selections.json").write_text(
-            json.dumps({name: specs.selection(study, name) for name in experiments})
-        )
+        for name, rows in _in_files(study, scores):
+            write_parquet(Path(folder, f"{name}.parquet"), rows, "{}")
+        told = {
+            name: [specs.selection(study, name), specs.settings(study, name, SETTINGS)]
+            for name in experiments
+        }
+        Path(folder, "experiments.json").write_text(json.dumps(told))
         print(f"{len(scores):,} rows")
         total = peak = 0.0
         for one in jobs:
