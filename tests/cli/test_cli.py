@@ -426,6 +426,8 @@ def test_images_beside_folders_mean_that_these_are_no_classes(imprint, workdir):
     (workdir / "mixed").mkdir()
     (workdir / "mixed" / "sub").symlink_to(workdir / "photos" / "one")
     (workdir / "mixed" / ".hidden.png").write_bytes(b"no image")
+    (workdir / "mixed" / "__MACOSX").mkdir()
+    (workdir / "mixed" / "__MACOSX" / "0.png").write_bytes(b"no image")
     for i in range(2):
         Image.new("L", (8, 8)).save(workdir / f"mixed/{i}.png")
     assert json.loads(imprint(f"embed mixed -o mixed.h5 {FM} --json"))["samples"] == 2

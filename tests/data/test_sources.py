@@ -169,6 +169,8 @@ def test_image_folder_with_its_own_test_part(tmp_path):
         save_image(root / path)
     (root / "train/cat/notes.txt").write_text("not an image")
     save_image(root / "train/cat/.hidden.png")
+    save_image(root / "train/__MACOSX/cat/1.png")
+    (root / "train/cat/Thumbs.db").write_bytes(b"left by a file manager")
     sources.prepare("imagefolder", {"path": str(root)}, tmp_path / "prepared")
     train = sources.open_split(tmp_path / "prepared", "train")
     assert train.class_names == ("a dog", "cat")

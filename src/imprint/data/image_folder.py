@@ -14,6 +14,7 @@ from imprint.data.image_files import (
     FileSource,
     Row,
     divided,
+    is_clutter,
 )
 from imprint.data.registry import source
 from imprint.errors import UserError
@@ -101,8 +102,8 @@ class ImageFolder(FileSource):
         for name in names:
             images: list[str] = []
             for parent, folders, files in os.walk(top / name, followlinks=True):
-                folders[:] = sorted(folder for folder in folders if not folder.startswith("."))
-                visible = [file for file in files if not file.startswith(".")]
+                folders[:] = sorted(folder for folder in folders if not is_clutter(folder))
+                visible = [file for file in files if not is_clutter(file)]
                 below = Path(parent).relative_to(self.top())
                 named_as_images = [file for file in visible if file.lower().endswith(SUFFIXES)]
                 images += [(below / file).as_posix() for file in named_as_images]
@@ -127,5 +128,5 @@ class ImageFolder(FileSource):
 
 def _class_folders(top: Path) -> list[str]:
     return sorted(
-        entry.name for entry in os.scandir(top) if entry.is_dir() and not entry.name.startswith(".")
+        entry.name for entry in os.scandir(top) if entry.is_dir() and not is_clutter(entry.name)
     )

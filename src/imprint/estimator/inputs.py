@@ -183,7 +183,10 @@ def images_of(source: Path, *, classes: Classes) -> Images:
     UserError
         If there is no such source, or no image or class in it.
     """
-    from imprint.data.image_files import SUFFIXES  # embeddings in a file need no package for images
+    from imprint.data.image_files import (
+        SUFFIXES,
+        is_clutter,
+    )  # embeddings in a file need no package for images
     from imprint.data.image_table import is_table
     from imprint.data.images import Images
 
@@ -199,7 +202,7 @@ def images_of(source: Path, *, classes: Classes) -> Images:
                 "path and label"
             )
         return Images(np.zeros(1, np.int64), [source.name], UNNAMED, folder=source.parent)
-    visible = [entry for entry in source.iterdir() if not entry.name.startswith(".")]
+    visible = [entry for entry in source.iterdir() if not is_clutter(entry.name)]
     folders = sorted(entry.name for entry in visible if entry.is_dir())
     loose = [entry for entry in visible if entry.is_file() and entry.suffix.lower() in SUFFIXES]
     if classes == "required" or (classes == "optional" and folders and not loose):
@@ -212,7 +215,7 @@ def images_of(source: Path, *, classes: Classes) -> Images:
     ids = []
     for path in source.rglob("*"):
         relative = path.relative_to(source)
-        hidden = any(name.startswith(".") for name in relative.parts)
+        hidden = any(map(is_clutter, relative.parts))
         if path.suffix.lower() in SUFFIXES and not hidden:
             ids.append(relative.as_posix())
     if not ids:
