@@ -290,6 +290,7 @@ def test_variables_of_the_environment_are_read(tmp_path, monkeypatch):
     ("sections", "path", "words"),
     [
         ({"sedes": [1]}, "sedes", "did you mean 'seeds'?"),
+        ({"seeds": 3}, "seeds", "3 is one number; list the seeds, [3] for this one alone"),
         ({"experiments": {}}, "experiments", "it is empty"),
         ({"experiments": {"main": {}}}, "experiments.main", "the grid is empty"),
         ({"experiments": {"main": {"gen": []}}}, "experiments.main", "the grid is empty"),

@@ -31,7 +31,7 @@ from imprint.registry import Registry, unknown
 from imprint.report.figures import FIGURES
 from imprint.report.tables import TABLES
 
-UNKNOWN_NAME = "unknown_name"  # type of the errors of `Known`
+TOLD = "told"  # type of the errors whose message says it all
 
 
 class Section(BaseModel):
@@ -62,7 +62,7 @@ class Known:
         names = list(self.names())
         if name not in names:
             message = unknown(self.kind, name, names)
-            raise PydanticCustomError(UNKNOWN_NAME, "{message}", {"message": message})
+            raise PydanticCustomError(TOLD, "{message}", {"message": message})
         return name
 
     def __get_pydantic_core_schema__(
@@ -96,7 +96,7 @@ class Composed:
         try:
             self.check(text)
         except UserError as error:
-            raise PydanticCustomError(UNKNOWN_NAME, "{message}", {"message": str(error)}) from None
+            raise PydanticCustomError(TOLD, "{message}", {"message": str(error)}) from None
         return text
 
     def __get_pydantic_core_schema__(
@@ -124,12 +124,21 @@ def _as_list(value: Any) -> Any:
     return value if isinstance(value, list | tuple) else [value]
 
 
+def _as_seeds(value: Any) -> Any:
+    """A list of seeds; one number could as well be meant as how many."""
+    if isinstance(value, int):
+        message = f"{value} is one number; list the seeds, [{value}] for this one alone"
+        raise PydanticCustomError(TOLD, "{message}", {"message": message})
+    return value
+
+
 T = TypeVar("T")
 
 Positive = Annotated[int, Field(gt=0, strict=True)]
 Count = Annotated[int, Field(ge=0, strict=True)]
 Share = Annotated[float, Field(gt=0, lt=1)]
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
+Seeds = Annotated[tuple[Count, ...], BeforeValidator(_as_seeds), Field(min_length=1)]
 # a list that is not empty; one value may stand for a list of one
 OneOrMore = Annotated[tuple[T, ...], BeforeValidator(_as_list), Field(min_length=1)]
 

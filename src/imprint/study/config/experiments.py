@@ -22,6 +22,7 @@ from imprint.study.config.base import (
     PresetName,
     RankBy,
     Section,
+    Seeds,
     SelectOn,
     TableName,
     Weighting,
@@ -118,7 +119,7 @@ class Experiment(Section):
     """Tasks or task families; all by default."""
     shots: OneOrMore[Positive | Literal["full"]] = ("full",)
     """Training samples per class, `full` for all of them."""
-    seeds: OneOrMore[Count] | None = None
+    seeds: Seeds | None = None
     """Seeds of this experiment; those of the study by default."""
     presets: tuple[PresetName, ...] = ()
     """Named methods: the published qi, hosoda, janson, westerhoff and oracle; whiten and auto; and what they are compared with,

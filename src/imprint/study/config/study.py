@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
-from imprint.study.config.base import Count, Name, OneOrMore, Positive, Section
+from imprint.study.config.base import Name, Positive, Section, Seeds
 from imprint.study.config.datasets import Dataset
 from imprint.study.config.experiments import Experiment
 from imprint.study.config.fms import FM
@@ -34,7 +34,7 @@ class StudyConfig(Section):
     """Title of the report."""
     results: str = "results"
     """Folder that everything is written to."""
-    seeds: OneOrMore[Count] = (17121997, 123987, 12412312)
+    seeds: Seeds = (17121997, 123987, 12412312)
     """Seeds of the replicates; by default the paper's."""
     compute: Compute = Compute()
     """How results are computed: devices, batch size, threads."""
