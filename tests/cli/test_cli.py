@@ -590,3 +590,23 @@ def test_a_component_of_the_user_is_compared_and_saved(imprint, workdir, embedde
     assert (
         len(imprint("predict m.safetensors photos.h5 --components medians.py").splitlines()) == 61
     )
+
+
+def test_several_fms_are_compared_on_the_same_folds(imprint, workdir):
+    command = "compare photos --device cpu --gen mean --folds 2 --fm tf_efficientnet_lite0,tf_efficientnet_lite1"
+    output = imprint(f"{command} --output fms.csv")
+    table = pd.read_csv(workdir / "fms.csv")
+    assert table.groupby("fm").size().nunique() == 1 and len(set(table["fm"])) == 2
+    best = table.iloc[0]
+    assert f"Best here: {best['fm']} with " in output
+    assert f"--fm {best['fm']} " in printed_command(output)
+    alone = json.loads(imprint(f"{command.replace(',tf_efficientnet_lite1', '')} --json"))
+    of_fm = table[table["fm"] == "tf_efficientnet_lite0"]["accuracy"].tolist()
+    assert of_fm == pytest.approx([row["accuracy"] for row in alone])
+
+
+def test_what_belongs_to_one_fm_is_refused_for_several(imprint, workdir, embedded):
+    fms = "--fm tf_efficientnet_lite0,tf_efficientnet_lite1"
+    assert "holds embeddings of one FM" in imprint(f"compare photos.h5 {fms}", code=2)
+    message = imprint(f"compare photos {fms} --checkpoint net.safetensors", code=2)
+    assert "--checkpoint belongs to one FM" in message

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -22,6 +23,7 @@ from imprint.cli.options import (
     split,
 )
 from imprint.cli.tables import print_table
+from imprint.errors import UserError
 from imprint.estimator.fm_choice import FMChoice
 from imprint.estimator.method_choice import MethodChoice
 from imprint.formatting import size
@@ -50,6 +52,7 @@ RUNNING = ("device", "batch_size")
 @command(
     """
       imprint compare photos
+      imprint compare photos --fm tf_efficientnet_lite0,resnet50.a1_in1k
       imprint compare photos.h5 --gen mean,kmeans --k 2,5,10,50 --output ranking.csv
     """
 )
@@ -84,10 +87,10 @@ def compare(
     """Find the best head for your images.
 
     Scores named methods and a grid of GEN, k, NORM and AGG by cross-validation, best first, and prints
-    the command that saves the best. References, such as a linear probe, are ranked but not imprinting.
+    the command that saves the best. Several FMs, separated by commas, are compared too. References, such as a linear probe, are ranked but not imprinting.
     """
     from imprint.estimator import cross_validation
-    from imprint.estimator.inputs import read_labelled
+    from imprint.estimator.inputs import FILES, read_labelled
 
     load_components(inputs.components)
     grid = cross_validation.default_methods(
@@ -95,26 +98,39 @@ def compare(
     )
     if output:
         require_writable(output)
-    embeddings = read_labelled(
-        source, fm, group=inputs.group, check=lambda y: cross_validation.check_folds(y, folds)
-    )
-    table = cross_validation.compare_heads(
-        embeddings.x,
-        embeddings.y,
+    fms = split(fm.fm or "")
+    if len(fms) > 1 and source.suffix.lower() in FILES:
+        raise UserError(f"{source} holds embeddings of one FM; give images to compare several")
+    if len(fms) > 1 and fm.checkpoint is not None:
+        raise UserError("--checkpoint belongs to one FM; give no more than one by --fm")
+    choices = {name: replace(fm, fm=name) for name in fms} if len(fms) > 1 else {"": fm}
+    embeddings = {
+        name: read_labelled(
+            source,
+            choice,
+            group=inputs.group,
+            check=lambda y: cross_validation.check_folds(y, folds),
+        )
+        for name, choice in choices.items()
+    }
+    table = cross_validation.compare_fms(
+        embeddings,
         grid,
         folds=folds,
         seed=fitting.seed,
         ls_lambda=fitting.ls_lambda,
-        fm_classifier=embeddings.fm_classifier,
         threads=os.cpu_count() or 1,
     )
+    if len(fms) < 2:
+        table = table.drop(columns="fm")
     if output:
         table.to_csv(output, index=False)
     if as_json:
         print(table.to_json(orient="records"))
         return
     rows: Any = table.astype(object).where(table.notna(), None).to_dict("records")
-    samples, classes = len(embeddings.x), len(embeddings.class_names)
+    first = next(iter(embeddings.values()))
+    samples, classes = len(first.x), len(first.class_names)
     print(
         f"{samples:,} samples of {classes} classes, {folds} folds; accuracy in %, behind: points below the first row "
         "(95% interval), size: of its weights, time: of a fit\n"
@@ -124,19 +140,25 @@ def compare(
         print(f"... and {len(rows) - SHOWN} more" + (f" in {output}" if output else " (--output)"))
     print(f"\n{cross_validation.verdict(table)}")
     heads = [row for row in rows if not row["reference"]] or rows
-    groups = (fm, inputs, fitting)
-    smallest = min((row for row in heads if row["high"] >= 0), key=lambda row: row["bytes"])
-    if smallest["bytes"] < SMALLER * heads[0]["bytes"]:
-        command = _fit_command(source, groups, smallest)
+    best = heads[0]
+
+    def fit_command(row: Mapping[str, Any]) -> str:
+        return _fit_command(source, (choices[row.get("fm", "")], inputs, fitting), row)
+
+    level = [row for row in heads if row["high"] >= 0]
+    smallest = min(level, key=lambda row: row["bytes"], default=best)
+    if smallest["bytes"] < SMALLER * best["bytes"]:
+        command = fit_command(smallest)
         print(
             f"\nThe smallest head that is level ({size(smallest['bytes'])}) is saved by:\n  {command}"
         )
     condition = " that is no reference" if rows[0]["reference"] else ""
-    print(f"\nThe best{condition} is saved by:\n  {_fit_command(source, groups, heads[0])}")
+    print(f"\nThe best{condition} is saved by:\n  {fit_command(best)}")
 
 
 def _print_ranking(rows: list[dict[str, Any]]) -> None:
     cells = []
+    columns = [*COLUMNS[:1], *(["fm"] if "fm" in rows[0] else []), *COLUMNS[1:]]
     for number, row in enumerate(rows):
         norms = [row["norm_pre"], row["norm_post"], row["norm_inf"]]
         shown = {
@@ -150,8 +172,8 @@ def _print_ranking(rows: list[dict[str, Any]]) -> None:
             "time": f"{row['seconds']:.2f}s",
             "reference": "yes" if row["reference"] else "",
         }
-        cells.append([shown[column] for column in COLUMNS])
-    print_table(COLUMNS, cells, left=("gen", "norm", "agg", "distance", "reference"))
+        cells.append([shown[column] for column in columns])
+    print_table(columns, cells, left=("fm", "gen", "norm", "agg", "distance", "reference"))
 
 
 def _behind(row: Mapping[str, Any]) -> str:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from scipy.special import stdtrit
@@ -34,6 +34,8 @@ from imprint.method.scoring import Candidate, candidate
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from imprint.store.embeddings import Embeddings
 
 SEED = 0
 
@@ -154,9 +156,72 @@ def compare_heads(
     UserError
         If a class has too few samples for so many folds.
     """
+    settings = Settings(folds, seed, ls_lambda, threads)
+    return _ranked(_scored(x, y, methods, settings, fm_classifier), list(FIELDS), folds)
+
+
+def compare_fms(
+    embeddings: Mapping[str, Embeddings],
+    methods: Sequence[Configuration],
+    *,
+    folds: int = 5,
+    seed: int = SEED,
+    ls_lambda: float = 1e-4,
+    threads: int = 1,
+) -> pd.DataFrame:
+    """Rank FMs with methods, as `compare_heads` ranks methods.
+
+    Parameters
+    ----------
+    embeddings : mapping
+        Of the same samples in the same order, by the name of their FM.
+    methods, folds, seed, ls_lambda, threads
+        As in `compare_heads`.
+
+    Returns
+    -------
+    DataFrame
+        As that of `compare_heads`, with a column `fm`; a row for each FM and method.
+
+    Raises
+    ------
+    UserError
+        If the samples of FMs differ, or a class has too few.
+    """
+    import pandas as pd
+
+    first = next(iter(embeddings.values()))
+    settings = Settings(folds, seed, ls_lambda, threads)
+    frames = []
+    for fm, of_fm in embeddings.items():
+        if of_fm.ids.tolist() != first.ids.tolist():
+            raise UserError(f"FM {fm} embedded other images than {next(iter(embeddings))}")
+        frame = _scored(of_fm.x, of_fm.y, methods, settings, of_fm.fm_classifier)
+        frames.append(frame.assign(fm=fm))
+    return _ranked(pd.concat(frames, ignore_index=True), ["fm", *FIELDS], folds)
+
+
+class Settings(NamedTuple):
+    """What a comparison depends on besides embeddings and methods: see `compare_heads`."""
+
+    folds: int
+    seed: int
+    ls_lambda: float
+    threads: int
+
+
+def _scored(
+    x: np.ndarray,
+    y: np.ndarray,
+    methods: Sequence[Configuration],
+    settings: Settings,
+    fm_classifier: np.ndarray | None,
+) -> pd.DataFrame:
+    """A row for each method and fold."""
     import pandas as pd
     from sklearn.model_selection import StratifiedKFold
 
+    folds, seed, ls_lambda, threads = settings
     check_folds(y, folds)
     classes = int(y.max()) + 1
     rows = []
@@ -168,6 +233,7 @@ def compare_heads(
             x[test], y[test], classes, candidates, fm_classifier=fm_classifier
         ):
             entry = generated[number]
+            proxies = len(entry.candidate.labels)
             for method in entry.methods:
                 if method.scoring == scoring:
                     rows.append(
@@ -177,17 +243,23 @@ def compare_heads(
                             "name": name_of(method),
                             "reference": is_reference(method),
                             "accuracy": scores.accuracy,
-                            "proxies": len(entry.candidate.labels),
+                            "proxies": proxies,
+                            "bytes": proxies * x.shape[1] * np.float32().nbytes,
                             "seconds": entry.seconds,
                         }
                     )
-    frame = pd.DataFrame(rows).astype({"k": "Int64", "m": "Int64"})
-    groups = frame.groupby(list(FIELDS), sort=False, dropna=False)
+    return pd.DataFrame(rows).astype({"k": "Int64", "m": "Int64"})
+
+
+def _ranked(frame: pd.DataFrame, keys: list[str], folds: int) -> pd.DataFrame:
+    """A row for each of the keys, best first, with its difference to the best."""
+    groups = frame.groupby(keys, sort=False, dropna=False)
     ranked = groups.agg(
         name=("name", "first"),
         reference=("reference", "first"),
         accuracy=("accuracy", "mean"),
         proxies=("proxies", "mean"),
+        bytes=("bytes", "mean"),
         seconds=("seconds", "mean"),
     ).reset_index()
     of_folds = frame.assign(method=groups.ngroup()).pivot(
@@ -200,7 +272,7 @@ def compare_heads(
     half *= np.sqrt(1 / folds + 1 / (folds - 1))
     ranked["difference"] = behind.mean(axis=1)
     ranked["low"], ranked["high"] = ranked["difference"] - half, ranked["difference"] + half
-    ranked["bytes"] = (ranked["proxies"] * x.shape[1] * np.float32().nbytes).round().astype(int)
+    ranked["bytes"] = ranked["bytes"].round().astype(int)
     ranked.insert(0, "rank", ranked["accuracy"].rank(ascending=False, method="min").astype(int))
     return ranked.reset_index(drop=True)
 
@@ -214,23 +286,28 @@ def name_of(method: Configuration) -> str | None:
 
 
 def verdict(table: pd.DataFrame) -> str:
-    """What a comparison of heads says, in a sentence or two: the best named method, which are level with it, which are not.
+    """What a comparison of heads says, in a few sentences: the best, which are level with it, which are not.
 
-    table: of `compare_heads`.
+    table: of `compare_heads`, whose named methods are told, or of `compare_fms`: each FM with its best method.
     """
     best = table.iloc[0]
-    named = table[table["name"].notna()]
-    others = named[named.index != table.index[0]]
-    level = others[others["high"] >= 0]
-    worse = others[others["high"] < 0]
-    text = f"Best here: {_in_words(best)}, {100 * best['accuracy']:.1f}%."
-    if len(level):
-        text += f" Level with it, as far as these images tell: {', '.join(level['name'])}."
-    if len(worse):
-        said = [
-            f"{row['name']} by {-100 * row['difference']:.1f} points" for _, row in worse.iterrows()
-        ]
-        text += f" Below it: {', '.join(said)}."
+    several_fms = "fm" in table
+    told = table[~table["fm"].duplicated()] if several_fms else table[table["name"].notna()]
+    others = told[told.index != table.index[0]]
+    names = [row["fm"] if several_fms else row["name"] for _, row in others.iterrows()]
+    is_level = (others["high"] >= 0).tolist()
+    level = [name for name, near in zip(names, is_level, strict=True) if near]
+    below = [
+        f"{name} by {-100 * points:.1f} points"
+        for name, near, points in zip(names, is_level, others["difference"], strict=True)
+        if not near
+    ]
+    fm = f"{best['fm']} with " if several_fms else ""
+    text = f"Best here: {fm}{_in_words(best)}, {100 * best['accuracy']:.1f}%."
+    if level:
+        text += f" Level with it, as far as these images tell: {', '.join(level)}."
+    if below:
+        text += f" Below it: {', '.join(below)}."
     return text
 
 
