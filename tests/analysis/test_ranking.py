@@ -223,7 +223,7 @@ def test_identical_methods_do_not_differ():
     assert [pair.effect for pair in result.pairwise] == [0, 0, 0]
     assert result.cliques == (("a", "b", "c"),)
     assert (result.summary["mean_rank"] == 2).all()
-    assert result.notes == ("Identical on every (FM, task): a = b = c.",)
+    assert result.notes == ("Equal medians on every (FM, task): a = b = c.",)
 
 
 def test_two_groups_of_methods_are_told_apart():

@@ -54,11 +54,9 @@ def test_what_was_run_and_what_won():
     first, methods, differences, best, gain = summary.lines(
         scores(mean_and(k20=0.6)), collapses(), published()
     )
-    assert first.startswith(
-        "Run: 48 scores of 1 FM on 8 tasks and families of tasks from 8 datasets, with 2 seeds."
-    )
+    assert first.startswith("Run: 48 scores of 1 FM on 8 tasks from 8 datasets, with 2 seeds.")
     assert (
-        "with net on 8 tasks: Least squares (oracle) 93.5% (mean rank 1.0), then Westerhoff et al. 2025 63.5%"
+        "with net on 8 tasks: Least squares (oracle) 1.0 (93.5%), Westerhoff et al. 2025 2.0 (63.5%)"
         in methods
     )
     assert differences == (
@@ -68,13 +66,13 @@ def test_what_was_run_and_what_won():
         "Westerhoff et al. 2025 above Qi et al. 2018 by 10.0 points."
     )
     assert best.startswith(
-        "Best of the 3 configurations that were run on all 8 (FM, task): ls, k = 1, NORM none throughout; AGG max: 93.5%"
+        "Best of the 3 configurations that were run on all 8 pairs of FM and task: ls, k = 1, NORM none throughout; AGG max: 93.5%"
     )
     assert best.endswith(
         "that see one class at a time kmeans, k = 20, NORM l2 throughout; AGG max: 63.5%."
     )
     assert (
-        "by +10.0 points over 8 datasets (95% interval +10.0 to +10.0), better on 8 of 8 (FM, task)"
+        "by +10.0 points over 8 datasets (95% interval +10.0 to +10.0), better in 8 of 8 pairs"
         in gain
     )
 
@@ -84,9 +82,9 @@ def test_methods_on_one_dataset_are_not_said_to_differ():
     said = summary.lines(rows, collapses(), published())
     assert said[2] == (
         "Their differences: the named methods cannot be told apart beyond these data. "
-        "One dataset: too few to say anything of others, for which it takes 6."
+        "One dataset: too few to say anything of others; a test over datasets takes 6."
     )
-    assert "by +10.0 points over 1 dataset, better on 8 of 8" in said[-1]
+    assert "by +10.0 points on one (8 pairs), better in 8 of 8 pairs" in said[-1]
 
 
 def test_gains_are_told_for_collapsed_classes_and_for_others():
@@ -96,8 +94,8 @@ def test_gains_are_told_for_collapsed_classes_and_for_others():
     said = summary.lines(frame, collapses().assign(nc1=np.arange(8) / 4), published())[-1]
     # NC1 is at most 1 on tasks 0 to 4, which gain 0, -2, -4, -6, -8 points, and above on those that gain -10, -12, -14
     assert said == (
-        "Neural collapse: k = 5 changes the accuracy of k = 1 by -4.0 points where NC1 is at most 1 (5 (FM, task)) "
-        "and by -12.0 points where NC1 is above 1 (3 (FM, task))."
+        "Neural collapse: k = 5 changes the accuracy of k = 1 by -4.0 points where NC1 is at most 1 (5 pairs) "
+        "and by -12.0 points where NC1 is above 1 (3 pairs)."
     )
 
 
@@ -115,5 +113,8 @@ def test_classes_that_unite_others_are_told_apart():
     (gain,) = (
         line for line in summary.lines(rows, collapses(), published()) if "Several proxies" in line
     )
-    assert "better on 6 of 6 (FM, task); by +10.0 points over 2 datasets" in gain
-    assert gain.endswith("better on 2 of 2 (FM, task) whose classes unite several others.")
+    assert (
+        "better in 6 of 6 pairs; by +10.0 points on t6 (1 pair), +10.0 points on t7 (1 pair)"
+        in gain
+    )
+    assert gain.endswith("better in 2 of 2 pairs whose classes unite several others.")

@@ -121,7 +121,7 @@ def differences(matrix: pd.DataFrame, datasets: Mapping[str, str]) -> tuple[Pair
 def too_few(datasets: int) -> str:
     """A sentence on a number of datasets that is too small for an interval."""
     count = "One dataset" if datasets == 1 else f"{datasets} datasets"
-    return f"{count}: too few to say anything of others, for which it takes {FEWEST}."
+    return f"{count}: too few to say anything of others; a test over datasets takes {FEWEST}."
 
 
 def _stretch(cells: np.ndarray) -> float:

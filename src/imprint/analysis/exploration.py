@@ -43,7 +43,7 @@ def explored(scores: pd.DataFrame, collapse: pd.DataFrame) -> pd.DataFrame:
     table = table.reset_index().astype(dict.fromkeys(TEXTS, str))
     nc1 = _tasks(collapse).assign(NC1=collapse["nc1"].to_numpy()).astype(dict.fromkeys(TASK, str))
     table = table.merge(_gains(table), how="left")
-    table = table.merge(nc1.groupby(TASK, as_index=False)["NC1"].median(), how="left")
+    table = table.merge(nc1.groupby(TASK, as_index=False)["NC1"].mean(), how="left")
     table["NC1"] = table["NC1"].where(table["gain"].notna())
     return table.sort_values(TEXTS, key=_ranks, ignore_index=True)
 

@@ -192,7 +192,7 @@ def identical(accuracies: pd.DataFrame) -> tuple[str, ...]:
     for name, column in accuracies.items():
         same.setdefault(tuple(column), []).append(str(name))
     groups = [" = ".join(names) for names in same.values() if len(names) > 1]
-    return (f"Identical on every (FM, task): {_few(groups, '; ')}.",) * (
+    return (f"Equal medians on every (FM, task): {_few(groups, '; ')}.",) * (
         len(accuracies) > 1 and bool(groups)
     )
 
@@ -212,4 +212,4 @@ def _limits(complete: pd.DataFrame, test: Friedman | None, alpha: float) -> Iter
         yield f"Friedman's test needs 3 methods, here are {methods}."
     needed = pairs_needed(methods, alpha)
     if rows < needed:
-        yield f"{rows} (FM, task) are too few for any pair to differ at p < {alpha:g}: it takes {needed}."
+        yield f"{rows} (FM, task) are too few for any two of {methods} to differ at p < {alpha:g}: it takes {needed}."

@@ -48,12 +48,12 @@ def lines(
 
 
 def _extent(scores: pd.DataFrame, datasets: Mapping[str, str]) -> str:
-    fms, tasks = scores["fm"].nunique(), scores["family"].nunique()
+    fms, tasks = scores["fm"].nunique(), scores["task"].nunique()
     seeds = scores["seed"].nunique()
     return (
-        f"Run: {len(scores):,} scores of {_count(fms, 'FM')} on {_count(tasks, 'task or family', 'tasks and families')} "
-        f"of tasks from {_count(len(set(datasets.values())), 'dataset')}, with {_count(seeds, 'seed')}. "
-        "Accuracies below are means over (FM, task) of the medians over seeds, on test data."
+        f"Run: {len(scores):,} scores of {_count(fms, 'FM')} on {_count(tasks, 'task')} "
+        f"from {_count(len(set(datasets.values())), 'dataset')}, with {_count(seeds, 'seed')}. "
+        "Accuracies are on test data, medians over seeds and draws, and means of these over pairs of FM and task."
     )
 
 
@@ -73,10 +73,10 @@ def _named(
     if not ranked.rows or len(ranked.summary) < 2:
         return
     shown = [
-        f"{name} {100 * row['mean']:.1f}% (mean rank {row['mean_rank']:.1f})"
+        f"{name} {row['mean_rank']:.1f} ({100 * row['mean']:.1f}%)"
         for name, row in ranked.summary.iterrows()
     ]
-    yield f"Named methods, {_where(ranked.accuracies)}: {', then '.join(shown)}."
+    yield f"Named methods by mean rank, and mean accuracy, {_where(ranked.accuracies)}: {', '.join(shown)}."
     pairs = differences(ranked.accuracies, datasets)
     count = pairs[0].difference.datasets
     if count < FEWEST:
@@ -109,7 +109,7 @@ def _where(matrix: pd.DataFrame) -> str:
     fms = matrix.index.get_level_values("fm").unique()
     if len(fms) == 1:
         return f"with {fms[0]} on {_count(len(matrix), 'task')}"
-    return f"over {len(matrix)} (FM, task)"
+    return f"over {len(matrix)} pairs of FM and task"
 
 
 def _best(scores: pd.DataFrame) -> Iterator[str]:
@@ -124,7 +124,7 @@ def _best(scores: pd.DataFrame) -> Iterator[str]:
     run = configurations.loc[matrix.columns]
     best = int(means.argmax())
     text = (
-        f"Best of the {matrix.shape[1]} configurations that were run on all {len(matrix)} (FM, task): "
+        f"Best of the {matrix.shape[1]} configurations that were run on all {len(matrix)} pairs of FM and task: "
         f"{_in_words(run.iloc[best])}: {means[best]:.1f}% (chosen on the test data that it is scored on)"
     )
     per_class = ~run["gen"].isin(gens_of_all_classes()).to_numpy()
@@ -155,7 +155,7 @@ def _gain(scores: pd.DataFrame, datasets: Mapping[str, str]) -> Iterator[str]:
         scores.loc[scores["d"].fillna(1) > 1, "task"].unique()
     )
     said = [
-        f"by {_points(difference(part, datasets))}, better on {(part > 0).sum()} of {len(part)} (FM, task){which}"
+        f"{_points(part, datasets)}, better in {(part > 0).sum()} of {_count(len(part), 'pair')}{which}"
         for part, which in (
             (gain[~united], ""),
             (gain[united], " whose classes unite several others"),
@@ -163,15 +163,24 @@ def _gain(scores: pd.DataFrame, datasets: Mapping[str, str]) -> Iterator[str]:
         if len(part)
     ]
     yield (
-        f"Several proxies: {MANY} per class by k-means instead of the mean (l2, max) change the accuracy {'; '.join(said)}."
+        f"Several proxies: {MANY} per class by k-means in place of the mean (NORM l2, AGG max) change the accuracy by "
+        f"{'; by '.join(said)}."
     )
 
 
-def _points(gain: Difference) -> str:
-    text = f"{gain.mean:+.1f} points over {_count(gain.datasets, 'dataset')}"
-    if np.isnan(gain.low):
-        return text
-    return f"{text} (95% interval {gain.low:+.1f} to {gain.high:+.1f})"
+def _points(gain: pd.Series, datasets: Mapping[str, str]) -> str:
+    """A mean gain over datasets with its interval, or that of each of few datasets."""
+    found = difference(gain, datasets)
+    if found.datasets >= FEWEST:
+        return (
+            f"{found.mean:+.1f} points over {found.datasets} datasets "
+            f"(95% interval {found.low:+.1f} to {found.high:+.1f})"
+        )
+    owners = gain.index.get_level_values("task").astype(str).map(datasets)
+    return ", ".join(
+        f"{part.mean():+.1f} points on {name} ({_count(len(part), 'pair')})"
+        for name, part in gain.groupby(owners)
+    )
 
 
 def _collapse(scores: pd.DataFrame, collapse: pd.DataFrame) -> Iterator[str]:
@@ -179,8 +188,11 @@ def _collapse(scores: pd.DataFrame, collapse: pd.DataFrame) -> Iterator[str]:
     gain = matrices.accuracy_matrix(scores, methods).dropna().diff(axis=1)[FEW] * 100
     nc1 = of_split(collapse).groupby(["fm", "task"], observed=True)["nc1"].mean()
     both = pd.DataFrame({"gain": gain, "nc1": nc1}).dropna()
+    united = both.index.get_level_values("task").isin(
+        scores.loc[scores["d"].fillna(1) > 1, "task"].unique()
+    )
     sides = [
-        (both.loc[part, "gain"], where)
+        (both.loc[part, "gain"], int(united[part].sum()), where)
         for part, where in (
             (both["nc1"] <= COLLAPSED, f"at most {COLLAPSED:g}"),
             (both["nc1"] > COLLAPSED, f"above {COLLAPSED:g}"),
@@ -190,7 +202,8 @@ def _collapse(scores: pd.DataFrame, collapse: pd.DataFrame) -> Iterator[str]:
     if len(both) < 2 or len(sides) < 2:
         return
     said = [
-        f"{gains.mean():+.1f} points where NC1 is {where} ({len(gains)} (FM, task))"
-        for gains, where in sides
+        f"{gains.mean():+.1f} points where NC1 is {where} ({_count(len(gains), 'pair')}"
+        f"{f', of {count} the classes unite several others' if count else ''})"
+        for gains, count, where in sides
     ]
     yield f"Neural collapse: k = {FEW} changes the accuracy of k = 1 by {' and by '.join(said)}."

@@ -213,7 +213,7 @@ def test_overlapping_bars_stand_beside_each_other():
 
 def test_identical_methods_are_drawn_and_said():
     figure = draw_figure("critical_difference", scores(PRESETS.values(), np.full((9, 4), 0.5)))
-    assert bars(figure) == [(0, 3)] and "Identical on every (FM, task)" in words(figure)
+    assert bars(figure) == [(0, 3)] and "Equal medians on every (FM, task)" in words(figure)
     assert dots(figure).tolist() == [2.5] * 4
 
 
@@ -224,9 +224,9 @@ def test_where_no_test_can_succeed_there_are_ranks_alone(tasks):
     text = words(figure)
     assert dots(figure).tolist() == [1, 2, 3, 4] and bars(figure) == []
     assert ("Ranks only" in text) == (tasks < 8) and ("Friedman:" in text) == (tasks == 8)
-    assert ("7 (FM, task) are too few for any pair to differ at p < 0.05: it takes 8." in text) == (
-        tasks == 7
-    )
+    assert (
+        "7 (FM, task) are too few for any two of 4 to differ at p < 0.05: it takes 8." in text
+    ) == (tasks == 7)
 
 
 def test_components_are_compared_by_the_configurations_that_are_kept():

@@ -235,7 +235,7 @@ def test_published_methods_say_what_is_missing_or_alike():
     assert table["method"].tolist() == ["Oracle", "Qi"] and (table["FM x task"] == 10).all()
     assert table["note"][0] == "Left out, run on less than half of the (FM, task): Clusters (4)."
     alike = make_table("published_methods", frame.assign(accuracy=0.5 + frame["d"] / 100))
-    assert alike["note"][0] == "Identical on every (FM, task): Qi = Clusters = Oracle."
+    assert alike["note"][0] == "Equal medians on every (FM, task): Qi = Clusters = Oracle."
     assert alike["mean rank"].tolist() == [2, 2, 2]
     alone = make_table("published_methods", frame[frame["d"] == 1])
     assert alone["std (%)"].isna().all()
@@ -595,7 +595,7 @@ def test_components_say_what_is_missing_or_alike():
         ("mean", 1, {**PLAIN, "norm_inf": norm}, None, None, (0.8, 0.7)) for norm in ("none", "l2")
     ]
     table = make_table("norm", grid(alike), rank_by="best_companions")
-    assert table["note"][0] == "Identical on every (FM, task): none/none/none = none/none/l2."
+    assert table["note"][0] == "Equal medians on every (FM, task): none/none/none = none/none/l2."
     assert table["mean rank"].tolist() == [1.5, 1.5]
     alone = make_table("gen", grid(alike), rank_by="best_companions")
     assert alone["mean rank"].tolist() == [1]

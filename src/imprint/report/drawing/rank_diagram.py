@@ -130,7 +130,19 @@ def _meaning_of_bars(result: ComparedMethods) -> str:
     if result.friedman is not None and result.friedman.p >= ALPHA:
         return f"One bar joins all methods: Friedman's test finds no difference between them at p < {ALPHA:g}."
     text = f"Bars join what is not shown to differ at p < {ALPHA:g} (Wilcoxon signed-rank, Holm)"
+    if apart := _alike_without_bar(result):
+        return f"{text}. Nor do these, which no bar can join: {', '.join(apart)}."
     return f"{text}." if result.cliques else f"{text}: there are none, all pairs differ."
+
+
+def _alike_without_bar(result: ComparedMethods) -> list[str]:
+    """Pairs that are not shown to differ, but between which one stands that differs from either."""
+    joined = [set(clique) for clique in result.cliques]
+    return [
+        f"{pair.first} and {pair.second}"
+        for pair in result.pairwise
+        if pair.p_holm >= ALPHA and not any({pair.first, pair.second} <= bar for bar in joined)
+    ]
 
 
 def _verdict(result: ComparedMethods) -> str:

@@ -79,4 +79,9 @@ def _worst(counts: np.ndarray, names: list[str]) -> str:
         if confused[true, predicted]:
             pair = f"{names[true]} as {names[predicted]} ({confused[true, predicted]})"
             pairs.append(pair.replace(" ", NO_BREAK))
-    return f"\nMost often confused: {', '.join(pairs)}" if pairs else ""
+    if not pairs:
+        return ""
+    rarest = np.sort(confused, axis=None)[-len(pairs)]
+    untold = int((confused >= rarest).sum()) - len(pairs)
+    more = f" and {untold} more with {rarest}" if untold else ""
+    return f"\nMost often confused: {', '.join(pairs)}{more}"
