@@ -203,7 +203,7 @@ def _collapse(scores: pd.DataFrame, collapse: pd.DataFrame) -> Iterator[str]:
         return
     said = [
         f"{gains.mean():+.1f} points where NC1 is {where} ({_count(len(gains), 'pair')}"
-        f"{f', of {count} the classes unite several others' if count else ''})"
+        f"{f', {count} of them with classes that unite others' if count else ''})"
         for gains, count, where in sides
     ]
     yield f"Neural collapse: k = {FEW} changes the accuracy of k = 1 by {' and by '.join(said)}."
