@@ -16,6 +16,7 @@ import pandas as pd
 from scipy.stats import spearmanr
 
 from imprint.analysis.differences import difference, separate_datasets
+from imprint.analysis.splits import of_split
 
 PAIR = ["fm", "task", "draw"]
 L2 = ("l2", "l2", "l2")
@@ -230,6 +231,7 @@ def main() -> None:
     scores, collapse = (
         pd.read_parquet(results / f"{name}.parquet") for name in ("scores", "collapse")
     )
+    collapse = of_split(collapse)
     full = scores[scores["shots"] == "full"]
     print(
         f"{len(scores):,} scores of {scores['fm'].nunique()} FMs on {scores['task'].nunique()} tasks"
