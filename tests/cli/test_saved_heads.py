@@ -74,8 +74,18 @@ def test_a_class_comes_and_goes_without_the_old_images(imprint):
     data = np.load("test.npz")["embeddings"]
     before, after = (ImprintingClassifier.load(f"{n}.safetensors") for n in ("birds", "three"))
     np.testing.assert_allclose(after.class_scores(data), before.class_scores(data), atol=1e-6)
+    assert "took in 12 samples; added owl" in imprint(
+        "add birds.safetensors owls.npz -o c.safetensors"
+    )
     message = imprint("remove birds.safetensors penguin", code=2)
     assert "has no class penguin; its classes are crow, magpie" in message
+
+
+@pytest.mark.parametrize("command", ["fit owls.npz -o owls.safetensors", "compare owls.npz"])
+def test_one_class_alone_is_refused(imprint, command):
+    assert "all samples are of one class; a head tells at least two apart" in imprint(
+        command, code=2
+    )
 
 
 def test_the_best_labels_and_their_probabilities(imprint):

@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -28,6 +28,9 @@ from imprint.estimator.fm_choice import FMChoice
 from imprint.estimator.method_choice import MethodChoice
 from imprint.formatting import size
 from imprint.method.presets import PRESETS
+
+if TYPE_CHECKING:
+    import numpy as np
 
 SHOWN = 10  # rows on the terminal
 SMALLER = 0.5  # share of the best head's bytes from which on a smaller one is named
@@ -90,7 +93,7 @@ def compare(
     the command that saves the best. Several FMs, separated by commas, are compared too. References, such as a linear probe, are ranked but not imprinting.
     """
     from imprint.estimator import cross_validation
-    from imprint.estimator.inputs import FILES, read_labelled
+    from imprint.estimator.inputs import FILES, check_classes, read_labelled
 
     load_components(inputs.components)
     grid = cross_validation.default_methods(
@@ -98,6 +101,11 @@ def compare(
     )
     if output:
         require_writable(output)
+
+    def check_labels(y: np.ndarray) -> None:
+        check_classes(y)
+        cross_validation.check_folds(y, folds)
+
     fms = split(fm.fm or "")
     if len(fms) > 1 and source.suffix.lower() in FILES:
         raise UserError(f"{source} holds embeddings of one FM; give images to compare several")
@@ -109,7 +117,7 @@ def compare(
             source,
             choice,
             group=inputs.group,
-            check=lambda y: cross_validation.check_folds(y, folds),
+            check=check_labels,
         )
         for name, choice in choices.items()
     }

@@ -60,14 +60,14 @@ def fit(
     """
     import numpy as np
 
-    from imprint.estimator.inputs import read_labelled
+    from imprint.estimator.inputs import check_classes, read_labelled
 
     load_components(inputs.components)
     if output.suffix != ".safetensors":
         raise UserError(f"--output {output}: a head is a .safetensors file")
     classifier = method.classifier(random_state=fitting.seed, ls_lambda=fitting.ls_lambda)
     require_writable(output)
-    embeddings = read_labelled(source, fm, group=inputs.group)
+    embeddings = read_labelled(source, fm, group=inputs.group, check=check_classes)
     if embeddings.fm_classifier is not None:
         classifier.set_params(fm_classifier=embeddings.fm_classifier)
     labels = np.array(embeddings.class_names)[embeddings.y]

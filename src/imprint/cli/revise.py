@@ -157,4 +157,6 @@ def _report(output: Path, classifier: ImprintingClassifier, as_json: bool, **fac
         if isinstance(names, list) and names
     ]
     text = f"{output}: {proxies:,} proxies of {len(classes)} classes"
+    if "samples" in facts:
+        text += f"; took in {facts['samples']:,} samples"
     print("; ".join([text, *changes]))

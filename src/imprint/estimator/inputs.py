@@ -75,6 +75,12 @@ def read_labelled(
     return embeddings
 
 
+def check_classes(y: np.ndarray) -> None:
+    """Check that labels y (N,), 0..C-1, are of two classes at least; a `UserError` if not."""
+    if not y.max():
+        raise UserError("all samples are of one class; a head tells at least two apart")
+
+
 def read_unlabelled(
     sources: Sequence[Path], fm: FMChoice, head: Head, *, group: str | None = None
 ) -> Embeddings:
