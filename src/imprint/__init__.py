@@ -7,16 +7,16 @@ from imprint.version import __version__
 
 if TYPE_CHECKING:
     from imprint.estimator.classifier import ImprintingClassifier
+    from imprint.estimator.commands import compare, embed
     from imprint.estimator.evaluation import evaluate
-    from imprint.estimator.sources import compare, embed
 
 __all__ = ["ImprintingClassifier", "__version__", "compare", "embed", "evaluate"]
 
 # by name, so that `import imprint` stays instant and no rule is taken to depend on the estimator
 _MODULES = {
     "ImprintingClassifier": "imprint.estimator.classifier",
-    "compare": "imprint.estimator.sources",
-    "embed": "imprint.estimator.sources",
+    "compare": "imprint.estimator.commands",
+    "embed": "imprint.estimator.commands",
     "evaluate": "imprint.estimator.evaluation",
 }
 
