@@ -56,7 +56,7 @@ schema: .venv/ready
 	touch $@
 
 lock: .venv/ready
-	$(COMPILE) pyproject.toml --extra study --extra weights --extra huggingface --extra onnx --extra slurm --group dev --group docs -o requirements.lock
+	$(COMPILE) pyproject.toml --extra study --extra weights --extra huggingface --extra heif --extra onnx --extra slurm --group dev --group docs -o requirements.lock
 	echo uv | $(COMPILE) - -o requirements-setup.lock
 
 clean:
