@@ -49,12 +49,13 @@ start = time.perf_counter()
 study = load(["config.yaml"])
 group, gen, k = Group("fm", "task", "full"), "kmeans", sys.argv[1]
 train, test = (pool([read_embeddings(f"results/embeddings/fm/data/{split}.h5")]) for split in ("train", "test"))
-sets, _ = make_proxies(train, specs.proxies(study, group, gen, k), threads=2)
+spec = specs.proxies(study, group, gen)
+sets, _ = make_proxies(train, {**spec, "seeds": {k: spec["seeds"][k]}}, threads=2)
 cells = 0
 for agg in ("max", "mnn"):
     spec = specs.evaluation(study, group, agg)
     spec["cells"] = [cell for cell in spec["cells"] if (cell["gen"], cell["k"]) == (gen, k)]
-    cells += len(score(train, test, {(gen, k): sets}, spec)[0])
+    cells += len(score(train, test, {gen: sets}, spec)[0])
 print(cells, time.perf_counter() - start)
 """
 

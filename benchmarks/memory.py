@@ -30,6 +30,7 @@ def job(folder: Path) -> None:
     """What the evaluation rule does; prints the peak memory of this process."""
     from benchmarks.engine import agg_scorings
     from imprint.data.pools import pool
+    from imprint.method.configuration import Configuration, Every
     from imprint.store.embeddings import read_embeddings
     from imprint.study.jobs.proxies import make_proxies
     from imprint.study.jobs.scores import score
@@ -44,12 +45,14 @@ def job(folder: Path) -> None:
         "shots": "full",
     }
     proxies, _ = make_proxies(
-        train, {**task, "gen": "all", "k": None, "seeds": {"none": [None], "l2": [None]}}
+        train, {**task, "gen": "all", "seeds": {"all": {"none": [None], "l2": [None]}}}
     )
     cells = [
-        [pre, "all", None, *scoring, [1]] for pre in ("none", "l2") for scoring in agg_scorings(pre)
+        {**Configuration(pre, "all", Every(), scoring).as_dict(), "seeds": [1]}
+        for pre in ("none", "l2")
+        for scoring in agg_scorings(pre)
     ]
-    score(train, test, {("all", None): proxies}, {**task, "fm": "fm", "cells": cells})
+    score(train, test, {"all": proxies}, {**task, "fm": "fm", "cells": cells})
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     print(
         f"{len(train.x):,} x {train.x.shape[1]:,} proxies, {len(cells)} configurations: peak {peak:.2f} GiB"

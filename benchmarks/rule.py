@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from itertools import product
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -26,7 +27,7 @@ from imprint.store.files import canonical
 from imprint.store.proxies import write_proxies
 from imprint.study.jobs.proxies import make_proxies
 
-GENERATIONS = [("kmeans", "1"), ("kmeans", "5"), ("kmeans", "20"), ("mean", "1"), ("all", "all")]
+GENS = {"kmeans": ("1", "5", "20"), "mean": ("1",), "all": ("all",)}
 TASK = {
     "task": "all",
     "family": "all",
@@ -51,13 +52,14 @@ def prepare(folder: Path) -> SimpleNamespace:
     del data
     train = pool([read_embeddings(folder / "train.h5")])
     cells = []
-    for gen, k in GENERATIONS:
-        seeds = dict.fromkeys(("none", "l2"), list(SEEDS) if gen == "kmeans" else [None])
-        sets, _ = make_proxies(train, {**TASK, "gen": gen, "k": k, "seeds": seeds}, threads=2)
-        write_proxies(folder / f"{gen}-{k}.h5", sets, "{}")
+    for gen, ks in GENS.items():
+        norms = dict.fromkeys(("none", "l2"), list(SEEDS) if gen == "kmeans" else [None])
+        spec = {**TASK, "gen": gen, "seeds": dict.fromkeys(ks, norms)}
+        sets, _ = make_proxies(train, spec, threads=2)
+        write_proxies(folder / f"{gen}.h5", sets, "{}")
         cells += [
             {**Configuration(pre, gen, parse_k(k), scoring).as_dict(), "seeds": list(SEEDS)}
-            for pre in seeds
+            for pre, k in product(norms, ks)
             for scoring in agg_scorings(pre)
             if scoring.agg == "mnn"
         ]
@@ -66,12 +68,12 @@ def prepare(folder: Path) -> SimpleNamespace:
         input=Named(
             train=[str(folder / "train.h5")],
             test=[str(folder / "test.h5")],
-            proxies=[str(folder / f"{gen}-{k}.h5") for gen, k in GENERATIONS],
+            proxies=[str(folder / f"{gen}.h5") for gen in GENS],
         ),
         output=Named(scores=str(folder / "scores.parquet")),
         params=Named(
             spec=canonical(spec),
-            generations=GENERATIONS,
+            gens=list(GENS),
             components=[],
             code="",
             blocks=str(folder / "scores.blocks"),

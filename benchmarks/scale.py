@@ -3,7 +3,7 @@
     python -m benchmarks.scale [--finished .] [--rounds 3]
 
 The dry run of config/paper.yaml is made in an empty folder, so that all its jobs are planned. `--finished` is a working directory
-whose study (config.yaml) was run to its end, as `make` leaves it; it is said if there is something to do. Bars: at most 6,000
+whose study (config.yaml) was run to its end, as `make` leaves it; it is said if there is something to do. Bars: at most 2,000
 jobs, 60 s and 8 s.
 """
 
@@ -56,7 +56,7 @@ def main() -> None:
         ]
     jobs = int(re.findall(r"^total +(\d+)$", runs[0][1], re.MULTILINE)[0])
     seconds = statistics.median(seconds for seconds, _ in runs)
-    print(f"config/paper.yaml: {jobs:,} jobs (bar 6,000), dry run {seconds:.1f} s (bar 60)")
+    print(f"config/paper.yaml: {jobs:,} jobs (bar 2,000), dry run {seconds:.1f} s (bar 60)")
     if not (options.finished / "results" / "report.html").exists():
         print(f"no finished study in {options.finished}; `make` makes one")
         return

@@ -348,10 +348,12 @@ def test_show_says_what_is_in_a_file(imprint, workdir, embedded):
     head = json.loads(imprint("show s.safetensors --json"))
     assert (head["kind"], head["proxies"], head["class_names"]) == ("head", 6, list(NAMES))
     assert "proxies: 6" in imprint("show s.safetensors")
-    sets = {("l2", 7, 0): ProxySet(np.arange(3), values=np.ones((3, 2), np.float32), seconds=0.5)}
+    sets = {
+        ("1", "l2", 7, 0): ProxySet(np.arange(3), values=np.ones((3, 2), np.float32), seconds=0.5)
+    }
     write_proxies(workdir / "p.h5", sets, provenance_json(spec={}))
     assert json.loads(imprint("show p.h5 --json"))["sets"] == [
-        {"norm_pre": "l2", "seed": "7", "draw": 0, "proxies": 3, "seconds": 0.5}
+        {"k": "1", "norm_pre": "l2", "seed": "7", "draw": 0, "proxies": 3, "seconds": 0.5}
     ]
     (workdir / "bad.parquet").write_text("no")
     assert "not a readable Parquet" in imprint("show bad.parquet", code=2)

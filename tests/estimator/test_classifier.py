@@ -179,18 +179,17 @@ def test_a_cell_of_the_workflow_is_predicted_alike(cell):
     }
     spec = task | {
         "gen": cell.gen,
-        "k": cell.k.label,
-        "seeds": {cell.norm_pre: [7]},
+        "seeds": {cell.k.label: {cell.norm_pre: [7]}},
         "ls_lambda": 0.1,
     }
     sets, _ = make_proxies(train, spec)
-    own = proxy_set_for(sets, cell.norm_pre, 7, 0)
+    own = proxy_set_for(sets, cell.k.label, cell.norm_pre, 7, 0)
     of_set = candidate(own, X, cell.norm_pre, (cell.scoring,), FittedNorms(X, Y))
     ((_, expected),) = engine(TEST, 6, [of_set], fm_classifier=OWN_CLASSIFIER)
     model = estimator(cell).fit(X, Y)
     np.testing.assert_array_equal(model.predict(TEST), expected)
     cells = [{**cell.as_dict(), "seeds": [7]}]
-    frame, *_ = score(train, test, {(cell.gen, cell.k.label): sets}, task | {"cells": cells})
+    frame, *_ = score(train, test, {cell.gen: sets}, task | {"cells": cells})
     assert model.score(TEST, TEST_Y) == pytest.approx(frame["accuracy"].iloc[0], abs=1e-12)
 
 
@@ -495,10 +494,9 @@ def test_a_head_of_the_workflow_is_taken_over(tmp_path):
         "draws": [None],
         "shots": "full",
         "gen": "fps",
-        "k": 4,
-        "seeds": {"l2": [7]},
+        "seeds": {"4": {"l2": [7]}},
     }
-    own = proxy_set_for(make_proxies(train, spec)[0], "l2", 7, 0)
+    own = proxy_set_for(make_proxies(train, spec)[0], "4", "l2", 7, 0)
     description = {"classes": list("abcdef"), "fm": FM, "seed": 7}
     write_head(tmp_path / "h.safetensors", make_head(train, own, cell, description))
     loaded = ImprintingClassifier.load(tmp_path / "h.safetensors", FM)

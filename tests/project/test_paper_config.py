@@ -109,11 +109,9 @@ def test_every_published_accuracy_is_of_a_method_that_is_run(study):
     ]  # fmt: skip
 
 
-def test_the_whole_study_is_a_few_thousand_jobs(study):
-    scores_and_proxies = len(set(study.outputs_with_blocks()))
-    assert (
-        4_000 < scores_and_proxies < 5_900
-    )  # data, embeddings, tables and figures: about 100 more
+def test_the_whole_study_is_some_fourteen_hundred_jobs(study):
+    # data, embeddings, tables and figures: about 150 more
+    assert 1_200 < len(set(study.outputs_with_blocks())) < 1_500
 
 
 def test_nc1_of_imagenet_is_that_of_the_validation_images_and_of_other_tasks_of_training_images(

@@ -56,12 +56,12 @@ CELLS = [
 
 def generated(gen, k, seeds=(1, 2), blocks=None, task=TASK, train=TRAIN, code=""):
     seeds = list(seeds) if gen == "kmeans" else [None]
-    spec = {**task, "gen": gen, "k": k, "seeds": {"none": seeds, "l2": seeds}}
+    spec = {**task, "gen": gen, "seeds": {str(k): {"none": seeds, "l2": seeds}}}
     return make_proxies(train, spec, blocks=blocks, code=code)
 
 
 def scored(cells=CELLS, blocks=None, seeds=(1, 2), train=TRAIN, test=TEST, code="", **spec):
-    sets = {("kmeans", "2"): generated("kmeans", 2)[0], ("all", "all"): generated("all", "all")[0]}
+    sets = {"kmeans": generated("kmeans", 2)[0], "all": generated("all", "all")[0]}
     spec = {
         **TASK,
         "fm": "net",
@@ -153,13 +153,27 @@ def test_proxies_depend_on_all_that_made_them():
         work = generated("kmeans", 2, blocks=blocks, **changed)[1]
         assert work.computed == work.requested, changed
     assert generated("kmeans", 3, blocks=blocks)[1].computed == 4
-    spec = {**TASK, "gen": "kls", "k": 2, "seeds": {"none": [1]}, "ls_lambda": 0.1}
+    spec = {**TASK, "gen": "kls", "seeds": {"2": {"none": [1]}}, "ls_lambda": 0.1}
     assert make_proxies(TRAIN, spec, generated("kmeans", 2)[0], blocks=blocks)[1].computed == 1
     assert make_proxies(TRAIN, spec, generated("kmeans", 2)[0], blocks=blocks)[1].computed == 0
     assert make_proxies(TRAIN, spec | {"ls_lambda": 0.2}, generated("kmeans", 2)[0], blocks=blocks)[
         1
     ].computed
-    assert make_proxies(TRAIN, spec, generated("kmeans", 3)[0], blocks=blocks)[1].computed == 1
+    other = generated("kmeans", 2, train=TEST)[0]
+    assert make_proxies(TRAIN, spec, other, blocks=blocks)[1].computed == 1
+
+
+def test_a_further_k_computes_its_own_sets_alone():
+    blocks = Blocks()
+    generated("kmeans", 2, blocks=blocks)
+    seeds = {"none": [1, 2], "l2": [1, 2]}
+    sets, work = make_proxies(
+        TRAIN, {**TASK, "gen": "kmeans", "seeds": {"2": seeds, "3": seeds}}, blocks=blocks
+    )
+    assert (work.requested, work.computed) == (8, 4)
+    for (k, *rest), proxies in sets.items():
+        alone = generated("kmeans", int(k))[0]
+        np.testing.assert_array_equal(proxies.values, alone[k, *rest].values)
 
 
 def test_collapse_is_kept_by_draw_and_split(tmp_path):

@@ -39,14 +39,19 @@ def test_proxies_come_back_as_they_were_and_shared_sets_stay_shared(tmp_path):
     path = tmp_path / "p.h5"
     values = ProxySet(np.array([0, 1]), values=np.eye(2, 3, dtype=np.float32), seconds=0.5)
     samples = ProxySet(np.array([0, 1, 1]), samples=np.array([4, 2, 3]))
-    sets = {("none", 1, 0): values, ("none", 2, 0): values, ("l2", 1, 0): samples}
+    sets = {
+        ("2", "none", 1, 0): values,
+        ("2", "none", 2, 0): values,
+        ("all", "l2", 1, 0): samples,
+    }
     write_proxies(path, sets, provenance_json(fm="f"))
     back = read_proxies(path)
     assert set(back) == set(sets)
-    assert back["none", 1, 0] is back["none", 2, 0]
-    np.testing.assert_array_equal(back["none", 1, 0].values, values.values)
-    np.testing.assert_array_equal(back["l2", 1, 0].samples, samples.samples)
-    assert back["none", 1, 0].seconds == 0.5
+    assert back["2", "none", 1, 0] is back["2", "none", 2, 0]
+    np.testing.assert_array_equal(back["2", "none", 1, 0].values, values.values)
+    np.testing.assert_array_equal(back["all", "l2", 1, 0].samples, samples.samples)
+    assert back["2", "none", 1, 0].seconds == 0.5
+    assert set(read_proxies(path, ["all"])) == {("all", "l2", 1, 0)}
     with h5py.File(path) as file:
         assert json.loads(file.attrs["provenance"])["fm"] == "f"
 

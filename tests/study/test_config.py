@@ -116,9 +116,7 @@ def test_order_and_layout_of_the_configuration_change_no_job(tmp_path):
     second = study(tmp_path, **turned)
     for group in first.groups:
         assert specs.evaluation(first, group, "max") == specs.evaluation(second, group, "max")
-        assert specs.proxies(first, group, "kmeans", "5") == specs.proxies(
-            second, group, "kmeans", "5"
-        )
+        assert specs.proxies(first, group, "kmeans") == specs.proxies(second, group, "kmeans")
 
 
 def test_the_papers_norm_grid_has_nine_combinations(tmp_path):
@@ -216,11 +214,10 @@ def test_kls_asks_kmeans_for_its_clusters(tmp_path):
         tmp_path,
         experiments={"main": {"gen": [{"name": "kls", "k": 3}], "norm_pre": ["none", "l2"]}},
     )
-    assert specs.proxies(own, own.groups[0], "kmeans", "3")["seeds"] == {
-        "l2": [1, 2],
-        "none": [1, 2],
+    assert specs.proxies(own, own.groups[0], "kmeans")["seeds"] == {
+        "3": {"l2": [1, 2], "none": [1, 2]}
     }
-    assert specs.proxies(own, own.groups[0], "kls", "3")["ls_lambda"] == 0.05
+    assert specs.proxies(own, own.groups[0], "kls")["ls_lambda"] == 0.05
 
 
 def test_a_mapping_can_start_from_another(tmp_path):
@@ -230,8 +227,8 @@ def test_a_mapping_can_start_from_another(tmp_path):
 
 def test_k_can_be_chosen_by_the_task(tmp_path):
     own = study(tmp_path, experiments={"main": {"gen": [{"name": "kmeans", "k": [3, "auto"]}]}})
-    assert own.generations(own.groups[0]) == [("kmeans", "auto"), ("kmeans", "3")]
-    assert specs.proxies(own, own.groups[0], "kmeans", "auto")["k"] == "auto"
+    assert own.gens(own.groups[0]) == ["kmeans"]
+    assert list(specs.proxies(own, own.groups[0], "kmeans")["seeds"]) == ["3", "auto"]
     with pytest.raises(ConfigError, match=r"gen\[0\]\.k: kls cannot choose k"):
         study(tmp_path, experiments={"main": {"gen": [{"name": "kls", "k": "auto"}]}})
     with pytest.raises(ConfigError, match="'many' is"):

@@ -73,7 +73,7 @@ def test_read_only_results(given_fresh, given_finished, tmp_path):
     ("damaged", "kept"),
     [
         ("embeddings/one/a/test.h5", "proxies"),
-        ("proxies/one/a/full/kmeans/k2.h5", "embeddings"),
+        ("proxies/one/a/full/kmeans.h5", "embeddings"),
         ("scores/one/a/full/mnn.parquet", "proxies"),
     ],
 )
@@ -96,13 +96,13 @@ def test_a_file_cut_off_is_named_and_made_anew_once_deleted(given, given_finishe
 
 
 def test_an_intermediate_that_was_deleted_is_made_again_when_it_is_needed(given):
-    (given.folder / "results/proxies/one/a/full/kmeans/k2.h5").unlink()
+    (given.folder / "results/proxies/one/a/full/kmeans.h5").unlink()
     assert given.planned("study") == {}, "its scores are there"
     given.configure(with_m([3, 5]))
     planned = given.planned("study")
     assert (planned["proxies"], planned["evaluate"]) == (1, 2)
     said = given.snakemake("study")
-    assert "proxy sets: 2 requested, 0 computed, 2 reused" in said
+    assert "proxy sets: 4 requested, 0 computed, 4 reused" in said
     assert "cells: 6 requested, 0 computed, 6 reused" in said
     assert "cells: 12 requested, 6 computed, 6 reused" in said
     (given.folder / "results/scores.parquet").unlink()

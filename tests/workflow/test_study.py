@@ -34,7 +34,7 @@ def with_k(*ks):
 def test_a_dry_run_of_a_fresh_study_plans_everything_and_makes_nothing(empty):
     planned = empty.planned()
     assert planned["embed"] == 4
-    assert planned["proxies"] == 2 * 5  # tasks x (mean, ls, all, kmeans 1 and 3)
+    assert planned["proxies"] == 2 * 4  # tasks x (mean, ls, all, kmeans)
     assert planned["evaluate"] == 2 * 2
     assert planned["report"] == 1
     assert not (empty.folder / "results").exists()
@@ -102,11 +102,11 @@ def test_a_new_k_runs_only_what_depends_on_it_and_changes_no_other_score(done):
     )
 
 
-def test_a_k_taken_away_generates_nothing(done):
+def test_a_k_taken_away_runs_its_gen_and_the_scores_alone(done):
     done.configure(with_k(1))
     planned = done.planned()
-    assert "proxies" not in planned
-    assert planned["evaluate"] == 2
+    assert (planned["proxies"], planned["evaluate"]) == (2, 2)
+    assert {"embed", "pretrain", "dataset", "collapse"}.isdisjoint(planned)
 
 
 def test_regrouping_the_same_cells_computes_none_of_them(done):

@@ -18,8 +18,7 @@ wildcard_constraints:
     split="pretrain|train|test",
     task=one_of(study.tasks),
     shots=r"full|\d+",
-    gen=one_of(gen for group in study.groups for gen, _ in study.generations(group)),
-    k=rf"{Every.label}|{Auto.label}|\d+",
+    gen=one_of(gen for group in study.groups for gen in study.proxy_seeds(group)),
     agg=one_of(AGGREGATIONS),
     experiment=one_of(study.config.experiments),
 
@@ -73,9 +72,9 @@ def embeddings_of_fms():
     return sorted(set(files))
 
 
-def proxies_of(group, generations):
-    """The proxy files of some GENs and k, in their order."""
-    return [paths.proxies_file(results, *group, gen, k) for gen, k in generations]
+def proxies_of(group, gens):
+    """The proxy files of some GENs, in their order."""
+    return [paths.proxies_file(results, *group, gen) for gen in gens]
 
 
 def download_of(*datasets):
@@ -120,9 +119,9 @@ def settings_of(names):
 def missing_proxies():
     """How many proxy files of the study are not there yet when the jobs are planned."""
     files = (
-        paths.proxies_file(study.root, *group, *generation)
+        paths.proxies_file(study.root, *group, gen)
         for group in study.groups
-        for generation in study.generations(group)
+        for gen in study.gens(group)
     )
     return sum(not file.exists() for file in files)
 

@@ -6,7 +6,7 @@ rule evaluate:
     input:
         train=embeddings_of("train"),
         test=embeddings_of("test"),
-        proxies=lambda w: proxies_of(group_of(w), study.generations(group_of(w), w.agg)),
+        proxies=lambda w: proxies_of(group_of(w), study.gens(group_of(w), w.agg)),
     output:
         scores=paths.scores_file(results, "{fm}", "{task}", "{shots}", "{agg}"),
     log:
@@ -22,7 +22,7 @@ rule evaluate:
         device=study.config.compute.scoring_device,
     params:
         spec=lambda w: canonical(specs.evaluation(study, group_of(w), w.agg)),
-        generations=lambda w: study.generations(group_of(w), w.agg),
+        gens=lambda w: study.gens(group_of(w), w.agg),
         components=lambda w: specs.components_of(study, study.cells(group_of(w))),
         code=lambda w: code_of(
             "evaluate", files=specs.files_of_evaluation(study, group_of(w), w.agg)

@@ -14,7 +14,7 @@ def manifests_of(wildcards):
 def shown_proxies(wildcards):
     """The proxy files of the cells that figures of one FM and task may show."""
     group = specs.shown_group(study, wildcards.experiment, wildcards.fm, wildcards.task)
-    return proxies_of(group, specs.shown_generations(study, wildcards.experiment))
+    return proxies_of(group, specs.shown_gens(study, wildcards.experiment))
 
 
 def shown_cell_scores(wildcards):
@@ -127,7 +127,7 @@ rule tsne:
         mem_mb=grow(2000),
         runtime=longer(15),
     params:
-        generations=lambda w: specs.shown_generations(study, w.experiment),
+        gens=lambda w: specs.shown_gens(study, w.experiment),
         spec=lambda w: canonical(specs.shown_cell(study, w.experiment, w.fm, w.task)),
         components=lambda w: specs.components_of(study, specs.shown_methods(study, w.experiment)),
         code=lambda w: code_of("tsne", files=specs.files_of_shown(study, w.experiment)),
@@ -178,7 +178,7 @@ rule predictions:
         mem_mb=grow(3000),
         runtime=longer(10),
     params:
-        generations=lambda w: specs.shown_generations(study, w.experiment),
+        gens=lambda w: specs.shown_gens(study, w.experiment),
         spec=lambda w: canonical(specs.shown_cell(study, w.experiment, w.fm, w.task)),
         components=lambda w: specs.components_of(study, specs.shown_methods(study, w.experiment)),
         code=lambda w: code_of("predictions", files=specs.files_of_shown(study, w.experiment)),

@@ -4,7 +4,7 @@
 def clusters_of(wildcards):
     """The proxy file whose clusters a GEN starts from, as kls does from those of kmeans."""
     gen = GENERATORS[wildcards.gen].clusters
-    return proxies_of(group_of(wildcards), [(gen, wildcards.k)] if gen else [])
+    return proxies_of(group_of(wildcards), [gen] if gen else [])
 
 
 def proxy_threads(wildcards):
@@ -16,18 +16,18 @@ def proxy_threads(wildcards):
 
 def user_files(wildcards):
     """The user's files that a proxy file depends on."""
-    return specs.files_of_proxies(study, group_of(wildcards), wildcards.gen, wildcards.k)
+    return specs.files_of_proxies(study, group_of(wildcards), wildcards.gen)
 
 
 rule proxies:
-    """Proxies of every class by one GEN and k; seeds, draws and NORMpre inside."""
+    """Proxies of every class by one GEN; k, seeds, draws and NORMpre inside."""
     input:
         train=embeddings_of("train"),
         clusters=clusters_of,
     output:
-        proxies=paths.proxies_file(results, "{fm}", "{task}", "{shots}", "{gen}", "{k}"),
+        proxies=paths.proxies_file(results, "{fm}", "{task}", "{shots}", "{gen}"),
     log:
-        "<logs>/proxies/{fm}/{task}/{shots}/{gen}-k{k}.log",
+        "<logs>/proxies/{fm}/{task}/{shots}/{gen}.log",
     group:
         "task"
     conda:
@@ -37,7 +37,7 @@ rule proxies:
         mem_mb=grow(2000),
         runtime=longer(30),
     params:
-        spec=lambda w: canonical(specs.proxies(study, group_of(w), w.gen, w.k)),
+        spec=lambda w: canonical(specs.proxies(study, group_of(w), w.gen)),
         components=lambda w: specs.components(study, user_files(w)),
         code=lambda w: code_of("proxies", GENERATORS[w.gen].module, files=user_files(w)),
         blocks=blocks_of,

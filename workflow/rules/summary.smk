@@ -137,7 +137,7 @@ rule head:
     input:
         scores=lambda w: scores_of([group_of(w)]),
         train=embeddings_of("train"),
-        proxies=lambda w: proxies_of(group_of(w), study.generations(group_of(w))),
+        proxies=lambda w: proxies_of(group_of(w), study.gens(group_of(w))),
     output:
         head=paths.head_file(results, "{experiment}", "{fm}", "{task}", "{shots}", "safetensors"),
         about=paths.head_file(results, "{experiment}", "{fm}", "{task}", "{shots}", "json"),
@@ -152,7 +152,7 @@ rule head:
         mem_mb=grow(3000),
         runtime=longer(10),
     params:
-        generations=lambda w: study.generations(group_of(w)),
+        gens=lambda w: study.gens(group_of(w)),
         groups=lambda w: canonical(study.tasks[w.task].draws[0]),
         grid=lambda w: canonical(specs.grid_of(study, w.experiment, [group_of(w)])),
         checkpoint=lambda w: inputs.checkpoints(study.config)[w.fm],

@@ -25,10 +25,8 @@ with (
         for paths in (snakemake.input.train, snakemake.input.test)
     )
     proxies = {
-        (gen, k): read_proxies(path)
-        for (gen, k), path in zip(
-            snakemake.params.generations, snakemake.input.proxies, strict=True
-        )
+        gen: read_proxies(path, {cell["k"] for cell in spec["cells"] if cell["gen"] == gen})
+        for gen, path in zip(snakemake.params.gens, snakemake.input.proxies, strict=True)
     }
     frame, effort, work = score(
         train, test, proxies, spec, snakemake.resources.device, blocks, snakemake.params.code

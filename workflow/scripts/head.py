@@ -12,14 +12,13 @@ from imprint.study.jobs.job import job
 with job(snakemake) as report:
     for file in snakemake.params.components:
         load_file(file)
-    generations = map(tuple, snakemake.params.generations)
     best = save_best_head(
         snakemake.output.head,
         collect([read_parquet(path) for path in snakemake.input.scores]),
         json.loads(snakemake.params.grid),
         [read_embeddings(path) for path in snakemake.input.train],
         json.loads(snakemake.params.groups),
-        dict(zip(generations, snakemake.input.proxies, strict=True)),
+        dict(zip(snakemake.params.gens, snakemake.input.proxies, strict=True)),
         snakemake.params.checkpoint,
     )
     report(f"{best.configuration.as_dict()}, accuracy {best.accuracy:.4f}")

@@ -15,8 +15,7 @@ with job(snakemake) as report:
     spec = json.loads(snakemake.params.spec)
     for file in snakemake.params.components:
         load_file(file)
-    generations = map(tuple, snakemake.params.generations)
-    files = dict(zip(generations, snakemake.input.proxies, strict=True))
+    files = dict(zip(snakemake.params.gens, snakemake.input.proxies, strict=True))
     scores = collect([read_parquet(path) for path in snakemake.input.scores])
     cell = read_cell(scores, files, spec)
     train, test = (

@@ -1,4 +1,4 @@
-"""Generate the proxies of one GEN and k on one task."""
+"""Generate the proxies of one GEN on one task."""
 
 import json
 

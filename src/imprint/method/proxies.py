@@ -45,11 +45,11 @@ class ProxySet:
         return self.values
 
 
-# proxy sets by norm_pre, seed and draw; the seed is None where it changes nothing
-ProxySets = dict[tuple[str, int | None, int], ProxySet]
+# proxy sets of a GEN by label of k, norm_pre, seed and draw; the seed is None where it changes nothing
+ProxySets = dict[tuple[str, str, int | None, int], ProxySet]
 
 
-def proxy_set_for(sets: ProxySets, norm_pre: str, seed: int | None, draw: int) -> ProxySet:
+def proxy_set_for(sets: ProxySets, k: str, norm_pre: str, seed: int | None, draw: int) -> ProxySet:
     """The proxy set for `seed`; sets that do not depend on the seed are shared."""
-    of_seed = sets.get((norm_pre, seed, draw))
-    return of_seed if of_seed is not None else sets[norm_pre, None, draw]
+    of_seed = sets.get((k, norm_pre, seed, draw))
+    return of_seed if of_seed is not None else sets[k, norm_pre, None, draw]

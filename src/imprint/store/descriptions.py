@@ -83,15 +83,16 @@ def _embeddings(file: Any) -> Facts:
 
 
 def _proxy_sets(file: Any) -> list[Facts]:
-    """The sets of a file of proxies, which lie in groups NORMpre/seedN/drawN."""
+    """The sets of a file of proxies, which lie in groups kN/NORMpre/seedN/drawN."""
     sets: list[Facts] = []
 
     def visit(name: str, entry: Any) -> None:
-        if name.count("/") != 2 or not hasattr(entry, "keys") or "labels" not in entry:
+        if name.count("/") != 3 or not hasattr(entry, "keys") or "labels" not in entry:
             return
-        norm_pre, seed, draw = name.split("/")
+        k, norm_pre, seed, draw = name.split("/")
         sets.append(
             {
+                "k": k.removeprefix("k"),
                 "norm_pre": norm_pre,
                 "seed": seed.removeprefix("seed"),
                 "draw": int(draw.removeprefix("draw")),

@@ -74,9 +74,9 @@ def shard_measurements(embeddings: str | Path) -> list[Path]:
     return sorted(path.parent.glob(pattern))
 
 
-def proxies_file(results: str | Path, fm: str, task: str, shots: str, gen: str, k: str) -> Path:
-    """Proxies of one GEN and k, by its label."""
-    return Path(results, "proxies", fm, task, shots, gen, f"k{k}.h5")
+def proxies_file(results: str | Path, fm: str, task: str, shots: str, gen: str) -> Path:
+    """Proxies of one GEN."""
+    return Path(results, "proxies", fm, task, shots, f"{gen}.h5")
 
 
 def scores_file(results: str | Path, fm: str, task: str, shots: str, agg: str) -> Path:

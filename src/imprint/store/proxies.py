@@ -1,15 +1,16 @@
-"""Proxy files: the proxy sets of one GEN and k on one task."""
+"""Proxy files: the proxy sets of one GEN on one task."""
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
 from imprint.method.proxies import ProxySet, ProxySets
 from imprint.store.files import new_hdf5, open_hdf5
 
-# names of groups: norm_pre/seed/draw
-ANY_SEED, SEED, DRAW = "any seed", "seed", "draw"
+# names of groups: k/norm_pre/seed/draw
+K, ANY_SEED, SEED, DRAW = "k", "any seed", "seed", "draw"
 
 
 def write_proxies(path: str | Path, sets: ProxySets, provenance: str) -> None:
@@ -20,16 +21,16 @@ def write_proxies(path: str | Path, sets: ProxySets, provenance: str) -> None:
     path : path
         An HDF5 file.
     sets : dict
-        Proxy sets by (norm_pre, seed, draw).
+        Proxy sets by (k, norm_pre, seed, draw).
     provenance : str
         JSON, see `imprint.store.files.provenance_json`.
     """
     with new_hdf5(path) as file:
         file.attrs["provenance"] = provenance
         groups: dict[ProxySet, Any] = {}
-        for (norm_pre, seed, draw), proxies in sets.items():
+        for (k, norm_pre, seed, draw), proxies in sets.items():
             of_seed = ANY_SEED if seed is None else f"{SEED}{seed}"
-            name = f"{norm_pre}/{of_seed}/{DRAW}{draw}"
+            name = f"{K}{k}/{norm_pre}/{of_seed}/{DRAW}{draw}"
             if proxies in groups:
                 file[name] = groups[proxies]
                 continue
@@ -48,26 +49,35 @@ def write_proxies(path: str | Path, sets: ProxySets, provenance: str) -> None:
                     group.create_dataset(key, data=array, fletcher32=True)
 
 
-def read_proxies(path: str | Path) -> ProxySets:
-    """Read a proxy file; sets that are stored once are one object."""
+def read_proxies(path: str | Path, ks: Collection[str] | None = None) -> ProxySets:
+    """Read a proxy file, or of it the sets of the k with these labels; sets that are stored once are one object."""
     import h5py
 
     sets: ProxySets = {}
     by_address: dict[int, ProxySet] = {}
     with open_hdf5(path) as file:
-        for norm_pre, seeds in file.items():
+        for k, norm_pre, seed, draw, group in _groups(file):
+            if ks is not None and k not in ks:
+                continue
+            address = h5py.h5o.get_info(group.id).addr
+            if address not in by_address:
+                by_address[address] = ProxySet(
+                    labels=group["labels"][:],
+                    values=group["values"][:] if "values" in group else None,
+                    samples=group["samples"][:] if "samples" in group else None,
+                    seconds=float(group.attrs["seconds"]),
+                    bias=group["bias"][:] if "bias" in group else None,
+                    note=str(group.attrs.get("note", "")),
+                )
+            sets[k, norm_pre, seed, draw] = by_address[address]
+    return sets
+
+
+def _groups(file: Any) -> Iterator[tuple[str, str, int | None, int, Any]]:
+    """The label of k, norm_pre, seed, draw and HDF5 group of each set in an open file."""
+    for k, norms in file.items():
+        for norm_pre, seeds in norms.items():
             for of_seed, draws in seeds.items():
                 seed = None if of_seed == ANY_SEED else int(of_seed.removeprefix(SEED))
                 for draw, group in draws.items():
-                    address = h5py.h5o.get_info(group.id).addr
-                    if address not in by_address:
-                        by_address[address] = ProxySet(
-                            labels=group["labels"][:],
-                            values=group["values"][:] if "values" in group else None,
-                            samples=group["samples"][:] if "samples" in group else None,
-                            seconds=float(group.attrs["seconds"]),
-                            bias=group["bias"][:] if "bias" in group else None,
-                            note=str(group.attrs.get("note", "")),
-                        )
-                    sets[norm_pre, seed, int(draw.removeprefix(DRAW))] = by_address[address]
-    return sets
+                    yield k.removeprefix(K), norm_pre, seed, int(draw.removeprefix(DRAW)), group

@@ -61,7 +61,7 @@ def costs(
         for (_, k, _, _), runs in products.items():
             # picking the nearest doubles the product
             evaluate.seconds += runs * 2 * 2.0 * size.test * _proxies(k, size) * d / rate
-        proxies.jobs += len(study.generations(group))
+        proxies.jobs += len(study.gens(group))
         evaluate.jobs += len(study.aggregations(group))
         evaluate.size += 40 * size.draws * sum(map(len, cells.values()))
     for cost in (proxies, evaluate):

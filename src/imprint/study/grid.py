@@ -24,6 +24,10 @@ class Group(NamedTuple):
     shots: str
 
 
+# of the proxy files of a group: seeds by GEN, label of k and NORMpre
+ProxySeeds = dict[str, dict[str, dict[str, set[int]]]]
+
+
 class Study:
     """A study without problems.
 
@@ -41,7 +45,7 @@ class Study:
         self.config = config
         self.root = Path(config.results)
         self._cells: dict[Group, dict[Configuration, tuple[int, ...]]] = {}
-        self._proxy_seeds: dict[Group, dict[tuple[str, str], dict[str, set[int]]]] = {}
+        self._proxy_seeds: dict[Group, ProxySeeds] = {}
 
     @cached_property
     def tasks(self) -> dict[str, Task]:
@@ -120,15 +124,15 @@ class Study:
             self._cells[group] = {c: tuple(sorted(merged[c])) for c in ordered}
         return self._cells[group]
 
-    def proxy_seeds(self, group: Group) -> dict[tuple[str, str], dict[str, set[int]]]:
-        """The seeds of each NORMpre in each proxy file of a group, by (gen, label of k)."""
+    def proxy_seeds(self, group: Group) -> ProxySeeds:
+        """The seeds of each k and NORMpre in each proxy file of a group."""
         if group not in self._proxy_seeds:
-            of_files: dict[tuple[str, str], dict[str, set[int]]] = {}
+            of_files: ProxySeeds = {}
             for configuration, seeds in self.cells(group).items():
                 gen, k = configuration.gen, configuration.k.label
                 clusters = GENERATORS.find(gen).clusters
                 for name in filter(None, (gen, clusters)):
-                    norms = of_files.setdefault((name, k), {})
+                    norms = of_files.setdefault(name, {}).setdefault(k, {})
                     norms.setdefault(configuration.norm_pre, set()).update(seeds)
             self._proxy_seeds[group] = of_files
         return self._proxy_seeds[group]
@@ -140,12 +144,10 @@ class Study:
             for group in self.groups
         )
 
-    def generations(self, group: Group, agg: str | None = None) -> list[tuple[str, str]]:
-        """(gen, label of k) of the proxy files that a group, or one AGG of it, evaluates."""
+    def gens(self, group: Group, agg: str | None = None) -> list[str]:
+        """The GENs whose proxy files a group, or one AGG of it, evaluates."""
         return list(
-            dict.fromkeys(
-                (c.gen, c.k.label) for c in self.cells(group) if agg is None or c.scoring.agg == agg
-            )
+            dict.fromkeys(c.gen for c in self.cells(group) if agg is None or c.scoring.agg == agg)
         )
 
     def aggregations(self, group: Group) -> list[str]:
@@ -163,11 +165,8 @@ class Study:
     def outputs_with_blocks(self) -> Iterator[Path]:
         """The files of the jobs that store blocks of finished work."""
         for group in self.groups:
-            for gen, k in self.generations(group):
-                yield proxies_file(self.root, *group, gen, k)
-                clusters = GENERATORS.find(gen).clusters
-                if clusters:
-                    yield proxies_file(self.root, *group, clusters, k)
+            for gen in self.proxy_seeds(group):
+                yield proxies_file(self.root, *group, gen)
             for agg in self.aggregations(group):
                 yield scores_file(self.root, *group, agg)
         for fm, task in self.fm_tasks():

@@ -73,9 +73,8 @@ def embedding(study: Study, fm: str) -> dict[str, Any]:
     return spec
 
 
-def proxies(study: Study, group: Group, gen: str, k: str) -> dict[str, Any]:
-    """The job of one proxy file: its NORMpre, each with its seeds. k: its label."""
-    by_norm = study.proxy_seeds(group).get((gen, k), {})
+def proxies(study: Study, group: Group, gen: str) -> dict[str, Any]:
+    """The job of one proxy file: its k, each with its NORMpre and their seeds."""
     # one set for all seeds where they change nothing: then a new seed is no reason to run the job again
     entry = GENERATORS.find(gen)
     seeded = entry.seeded or group.shots != "full"
@@ -83,9 +82,9 @@ def proxies(study: Study, group: Group, gen: str, k: str) -> dict[str, Any]:
         **study.tasks[group.task].spec(),
         "shots": group.shots,
         "gen": gen,
-        "k": k,
         "seeds": {
-            norm: sorted(seeds) if seeded else [None] for norm, seeds in sorted(by_norm.items())
+            k: {norm: sorted(seeds) if seeded else [None] for norm, seeds in sorted(norms.items())}
+            for k, norms in sorted(study.proxy_seeds(group).get(gen, {}).items())
         },
     }
     if entry.needs_ridge:
@@ -116,9 +115,9 @@ def evaluation(study: Study, group: Group, agg: str) -> dict[str, Any]:
     return spec
 
 
-def files_of_proxies(study: Study, group: Group, gen: str, k: str) -> tuple[str, ...]:
+def files_of_proxies(study: Study, group: Group, gen: str) -> tuple[str, ...]:
     """The user's files that decide a proxy file."""
-    norms = study.proxy_seeds(group).get((gen, k), {})
+    norms = {norm for norms in study.proxy_seeds(group).get(gen, {}).values() for norm in norms}
     return _files_of([gen], norms)
 
 
@@ -274,9 +273,9 @@ def shown_methods(study: Study, name: str) -> list[Configuration]:
     return [method for method in study.methods[name] if cell.fits(method)]
 
 
-def shown_generations(study: Study, name: str) -> list[tuple[str, str]]:
-    """(gen, label of k) of the proxy files that the shown cell may need."""
-    return list(dict.fromkeys((c.gen, c.k.label) for c in shown_methods(study, name)))
+def shown_gens(study: Study, name: str) -> list[str]:
+    """The GENs whose proxy files the shown cell may need."""
+    return list(dict.fromkeys(method.gen for method in shown_methods(study, name)))
 
 
 def shown_cell(study: Study, name: str, fm: str, task: str) -> dict[str, Any]:

@@ -44,12 +44,13 @@ def test_classes_of_very_different_size():
 def test_a_proxy_file_of_auto_is_that_of_the_k_chosen():
     x, y = clusters(3)
     spec = {
-        "task": "t", "family": "t", "d": None, "datasets": ["data"], "draws": [None], "shots": "full", "gen": "kmeans", "seeds": {"l2": [1, 2]},
+        "task": "t", "family": "t", "d": None, "datasets": ["data"], "draws": [None], "shots": "full", "gen": "kmeans",
     }  # fmt: skip
-    auto, work = make_proxies(Pool(x, y, 4), {**spec, "k": "auto"})
+    auto, work = make_proxies(Pool(x, y, 4), {**spec, "seeds": {"auto": {"l2": [1, 2]}}})
     assert work.computed == 2
-    for (norm_pre, seed, draw), made in auto.items():
-        k = len(made.labels) // 4
-        plain = make_proxies(Pool(x, y, 4), {**spec, "k": k})[0][norm_pre, seed, draw]
+    for (_, norm_pre, seed, draw), made in auto.items():
+        k = str(len(made.labels) // 4)
+        of_k = make_proxies(Pool(x, y, 4), {**spec, "seeds": {k: {norm_pre: [seed]}}})[0]
+        plain = of_k[k, norm_pre, seed, draw]
         np.testing.assert_array_equal(made.values, plain.values)
         assert made.seconds > plain.seconds

@@ -26,7 +26,7 @@ from imprint.study.jobs.shown_cell import choose
 from imprint.study.jobs.tsne import MOST, tsne
 from imprint.study.load import load
 from imprint.study.problems import ConfigError
-from imprint.study.specs import shown_cell, shown_generations, shown_groups
+from imprint.study.specs import shown_cell, shown_gens, shown_groups
 from tests.legible import check_legible, words
 
 MEAN = Configuration("l2", "mean", Fixed(1), Scoring("l2", "l2", "max", "inner_product"))
@@ -385,12 +385,12 @@ def test_a_cell_is_named_by_any_of_its_axes(tmp_path):
         },
     )
     assert shown_groups(one_cell, "main") == [("net", "glyphs-d2", "5")]
-    assert shown_generations(one_cell, "main") == [("kmeans", "5")]
+    assert shown_gens(one_cell, "main") == ["kmeans"]
     spec = shown_cell(one_cell, "main", "net", "glyphs-d2")
     assert spec["seeds"] == [2] and spec["draw"] == 2
     assert spec["draw_groups"] == one_cell.tasks["glyphs-d2"].draws[2]
-    assert shown_generations(study(tmp_path, {"k": "auto"}), "main") == [("kmeans", "auto")]
-    assert shown_generations(study(tmp_path, {"gen": "all"}), "main") == [("all", "all")]
+    assert shown_gens(study(tmp_path, {"k": "auto"}), "main") == ["kmeans"]
+    assert shown_gens(study(tmp_path, {"gen": "all"}), "main") == ["all"]
 
 
 @pytest.mark.parametrize(

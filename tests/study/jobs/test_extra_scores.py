@@ -48,8 +48,8 @@ def scored(methods=METHODS, train=TRAIN, blocks=None, **changes):
     task = {**TASK, **changes}
     files = {}
     for method in methods:
-        spec = {"gen": method.gen, "k": method.k.label, "seeds": {method.norm_pre: [1]}}
-        files[method.gen, method.k.label] = make_proxies(train, {**task, **spec})[0]
+        spec = {"gen": method.gen, "seeds": {method.k.label: {method.norm_pre: [1]}}}
+        files[method.gen] = make_proxies(train, {**task, **spec})[0]
     cells = [{**method.as_dict(), "seeds": [1]} for method in methods]
     spec = {"fm": "net", "cells": cells, "extra_scores": list(EXTRA_SCORES), "ls_lambda": None}
     return score(train, TEST, files, {**task, **spec}, blocks=blocks)[0]

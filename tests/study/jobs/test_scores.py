@@ -42,8 +42,7 @@ def proxies(task, gen, k, seeds=(1, 2), shots="full", norm_pre=("none", "l2")):
         **task,
         "shots": shots,
         "gen": gen,
-        "k": k,
-        "seeds": dict.fromkeys(norm_pre, list(seeds)),
+        "seeds": {str(k): dict.fromkeys(norm_pre, list(seeds))},
         "ls_lambda": 0.1,
     }
     return make_proxies(TRAIN, spec)[0]
@@ -51,33 +50,33 @@ def proxies(task, gen, k, seeds=(1, 2), shots="full", norm_pre=("none", "l2")):
 
 def test_proxies_are_made_for_every_norm_seed_and_draw():
     made = proxies(PAIRS, "kmeans", 2)
-    assert set(made) == {(n, s, d) for n in ("none", "l2") for s in (1, 2) for d in (0, 1)}
+    assert set(made) == {("2", n, s, d) for n in ("none", "l2") for s in (1, 2) for d in (0, 1)}
     rows = np.flatnonzero(np.isin(TRAIN.y, [5, 3, 4, 0]))
     y = np.isin(TRAIN.y[rows], [4, 0]).astype(int)
     expected = proxy_sets(l2(TRAIN.x[rows]), y, "kmeans", [2], [2])[2, 2]
-    np.testing.assert_array_equal(made["l2", 2, 1].values, expected.values)
+    np.testing.assert_array_equal(made["2", "l2", 2, 1].values, expected.values)
 
 
 def test_what_no_seed_changes_is_made_once_unless_shots_are_drawn():
     made = proxies(TASK, "mean", 1, seeds=[None])
-    assert proxy_set_for(made, "none", 1, 0) is proxy_set_for(made, "none", 2, 0)
+    assert proxy_set_for(made, "1", "none", 1, 0) is proxy_set_for(made, "1", "none", 2, 0)
     few = proxies(TASK, "mean", 1, shots="3")
-    assert not np.array_equal(few["none", 1, 0].values, few["none", 2, 0].values)
+    assert not np.array_equal(few["1", "none", 1, 0].values, few["1", "none", 2, 0].values)
     rows = draw_shots(TRAIN.y, "3", 2)
     expected = [TRAIN.x[rows][TRAIN.y[rows] == c].mean(axis=0) for c in range(6)]
-    np.testing.assert_allclose(few["none", 2, 0].values, expected, rtol=1e-5)
+    np.testing.assert_allclose(few["1", "none", 2, 0].values, expected, rtol=1e-5)
 
 
 def test_sample_proxies_are_numbered_as_rows_of_the_pool():
-    made = proxies(PAIRS, "all", "all")["none", 1, 1]
+    made = proxies(PAIRS, "all", "all")["all", "none", 1, 1]
     assert set(made.samples) == set(np.flatnonzero(np.isin(TRAIN.y, [5, 3, 4, 0])))
 
 
 def test_kls_gives_the_same_from_stored_clusters():
-    spec = {**TASK, "shots": "full", "gen": "kls", "k": 2, "seeds": {"l2": [1]}, "ls_lambda": 0.1}
+    spec = {**TASK, "shots": "full", "gen": "kls", "seeds": {"2": {"l2": [1]}}, "ls_lambda": 0.1}
     stored = proxies(TASK, "kmeans", 2, seeds=[1], norm_pre=["l2"])
     own, other = make_proxies(TRAIN, spec)[0], make_proxies(TRAIN, spec, stored)[0]
-    np.testing.assert_array_equal(own["l2", 1, 0].values, other["l2", 1, 0].values)
+    np.testing.assert_array_equal(own["2", "l2", 1, 0].values, other["2", "l2", 1, 0].values)
 
 
 def configuration(norm, gen, k):
@@ -97,8 +96,8 @@ def cells(*configurations, seeds=(1, 2)):
 
 def table(task=PAIRS):
     made = {
-        ("kmeans", "2"): proxies(task, "kmeans", 2),
-        ("all", "all"): proxies(task, "all", "all"),
+        "kmeans": proxies(task, "kmeans", 2),
+        "all": proxies(task, "all", "all"),
     }
     spec = {**task, "fm": "net", "shots": "full", "cells": cells(*CELLS)}
     return score(TRAIN, TEST, made, spec)[0]
@@ -110,7 +109,7 @@ def test_scores_have_a_row_for_each_configuration_draw_and_seed():
     assert not frame.duplicated(["draw", "seed", *FIELDS]).any()
     assert frame["k"].isna().sum() == 4
     assert (frame["d"] == 2).all()
-    made = proxies(PAIRS, "kmeans", 2)["l2", 2, 1]
+    made = proxies(PAIRS, "kmeans", 2)["2", "l2", 2, 1]
     rows = np.flatnonzero(np.isin(TEST.y, [5, 3, 4, 0]))
     scoring = CELLS[0].scoring
     y = np.isin(TEST.y[rows], [4, 0]).astype(int)
@@ -123,7 +122,7 @@ def test_scores_have_a_row_for_each_configuration_draw_and_seed():
 
 
 def test_the_f1_of_each_class_is_there_on_request():
-    made = {("all", "all"): proxies(PAIRS, "all", "all")}
+    made = {"all": proxies(PAIRS, "all", "all")}
     spec = {
         **PAIRS,
         "fm": "net",
@@ -137,7 +136,7 @@ def test_the_f1_of_each_class_is_there_on_request():
 
 
 def test_a_class_without_training_samples_is_an_error_that_names_the_task():
-    spec = {**TASK, "shots": "full", "gen": "mean", "k": 1, "seeds": {"none": [1]}}
+    spec = {**TASK, "shots": "full", "gen": "mean", "seeds": {"1": {"none": [1]}}}
     with pytest.raises(UserError, match="task t: 1 of 7 classes have no training sample"):
         make_proxies(Pool(TRAIN.x, TRAIN.y, 7), spec)
 

@@ -83,8 +83,7 @@ def proxy_sets(
     if entry.sees_all_classes:
         return _from_all_classes(entry, x, y, ks, seeds, ls_lambda, clusters, threads)
     run_seeds = seeds if entry.seeded else seeds[:1]
-    run_ks = ks[-1:] if entry.prefix else ks
-    runs = [(k, seed) for k in run_ks for seed in run_seeds]
+    runs = [(k, seed) for k in ks for seed in run_seeds]
 
     def of_class(label: int) -> dict[tuple[int, Seed], tuple[np.ndarray, float]]:
         return _of_class(entry, x, members[label], first + label, runs)
@@ -97,11 +96,11 @@ def proxy_sets(
     sets: dict[tuple[int, Seed], ProxySet] = {}
     for k in ks:
         for seed in seeds:
-            run = (run_ks[-1] if entry.prefix else k, seed if entry.seeded else run_seeds[0])
-            if (k, run[1]) in sets:
-                sets[k, seed] = sets[k, run[1]]
+            run = k, seed if entry.seeded else run_seeds[0]
+            if run in sets:
+                sets[k, seed] = sets[run]
                 continue
-            proxies = [results[run][0][: k if entry.prefix else None] for results in by_class]
+            proxies = [results[run][0] for results in by_class]
             labels = np.repeat(np.arange(len(proxies)), [len(of_one) for of_one in proxies])
             stacked = np.concatenate(proxies)
             sets[k, seed] = ProxySet(

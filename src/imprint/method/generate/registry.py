@@ -113,8 +113,6 @@ class Generator:
         Whether the result depends on the seed.
     samples : bool
         Whether proxies are training samples, returned by row number.
-    prefix : bool
-        Whether the first k proxies of a larger k are the proxies for k, so that one run serves all k.
     prepare : callable or None
         What all k and seeds of a class share, from x; of a GEN that sees all classes from x and,
         if it `needs_ridge`, the ridge.
@@ -148,7 +146,6 @@ class Generator:
     takes_k: bool = True
     seeded: bool = False
     samples: bool = False
-    prefix: bool = False
     prepare: Callable[..., Any] | None = None
     sees_all_classes: bool = False
     needs_ridge: bool = False

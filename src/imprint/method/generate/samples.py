@@ -7,13 +7,13 @@ import numpy as np
 from imprint.method.generate.registry import Random, generator
 
 
-@generator("random", seeded=True, samples=True, prefix=True)
+@generator("random", seeded=True, samples=True)
 def random_samples(x: np.ndarray, k: int, random: Random, shared: None) -> np.ndarray:
     """K samples drawn without replacement. Returns (k,) row numbers."""
     return random.generator().permutation(len(x))[:k]
 
 
-@generator("fps", seeded=True, samples=True, prefix=True)
+@generator("fps", seeded=True, samples=True)
 def farthest_points(x: np.ndarray, k: int, random: Random, shared: None) -> np.ndarray:
     """K samples, each the farthest from those before it (Gonzalez 1985). Returns (k,) row numbers.
 
@@ -36,7 +36,7 @@ def farthest_points(x: np.ndarray, k: int, random: Random, shared: None) -> np.n
     return np.array(chosen)
 
 
-@generator("cov_max", samples=True, prefix=True)
+@generator("cov_max", samples=True)
 def largest_covariance(x: np.ndarray, k: int, random: Random, shared: None) -> np.ndarray:
     """Choose the k samples with the largest column sum of the n x n sample covariance. Returns (k,) row numbers.
 

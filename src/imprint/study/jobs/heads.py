@@ -26,7 +26,7 @@ def save_best_head(
     grid: Mapping[str, Any],
     train: Sequence[Embeddings],
     classes: Groups,
-    proxy_files: Mapping[tuple[str, str], str],
+    proxy_files: Mapping[str, str],
     checkpoint: str | None,
 ) -> Best:
     """Save the best head of an experiment on one FM and task.
@@ -44,7 +44,7 @@ def save_best_head(
     classes : sequence of sequences of int, or None
         The original classes of each class of the task.
     proxy_files : mapping
-        The proxy files by GEN and label of k.
+        The proxy files by GEN.
     checkpoint : str or None
         The file of the FM's weights, where `imprint predict` looks for them.
 
@@ -59,8 +59,9 @@ def save_best_head(
     best = best_configuration(rows_of_grid, methods)
     validated = chosen_on(rows_of_grid) != "accuracy"
     method, samples = best.configuration, pool(train)
-    sets = read_proxies(proxy_files[method.gen, method.k.label])
-    proxies = proxy_set_for(sets, method.norm_pre, best.seed, 0)
+    k = method.k.label
+    sets = read_proxies(proxy_files[method.gen], [k])
+    proxies = proxy_set_for(sets, k, method.norm_pre, best.seed, 0)
     weights = {"checkpoint": str(Path(checkpoint).resolve())} if checkpoint else {}
     description = {
         "task": task,

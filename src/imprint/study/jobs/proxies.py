@@ -1,10 +1,11 @@
-"""The job of a proxy file: every NORMpre, seed and draw of one GEN and k on one task."""
+"""The job of a proxy file: every k, NORMpre, seed and draw of one GEN on one task."""
 
 from __future__ import annotations
 
 import io
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from itertools import groupby, product
 from typing import Any
 
 import numpy as np
@@ -38,7 +39,7 @@ def make_proxies(
     spec : mapping
         See `imprint.study.specs.proxies`.
     clusters : dict, optional
-        The sets for the same k that the GEN starts from, if it does.
+        The sets that the GEN starts from, if it does.
     threads : int, default=1
         Classes handled at once.
     blocks : Blocks, optional
@@ -49,80 +50,103 @@ def make_proxies(
     Returns
     -------
     sets : dict
-        Proxy sets by (norm_pre, seed, draw); proxies that are samples are numbered as rows of the pool.
+        Proxy sets by (k, norm_pre, seed, draw); proxies that are samples are numbered as rows of the pool.
     work : Work
         How many sets were computed.
     """
-    gen, k = spec["gen"], parse_k(spec["k"])
     blocks = blocks or Blocks()
     data = digest(train.x, train.y)
-    few_shot = spec["shots"] != "full"  # another training set for each seed
     sets: ProxySets = {}
     work = Work()
-    for norm_pre, seeds in spec["seeds"].items():
-        for draw, groups in enumerate(spec["draws"]):
-            of_clusters: dict[Seed, ProxySet] = {}
-            if clusters:
-                of_clusters = {s: proxy_set_for(clusters, norm_pre, s, draw) for s in seeds}
-            settings = [
-                code,
-                data,
-                gen,
-                k.label,
-                spec.get("ls_lambda"),
-                norm_pre,
-                groups,
-                spec["shots"],
-            ]
-            keys = {s: block_key(*settings, s, _content(of_clusters.get(s))) for s in seeds}
-            stored = {s: blocks.get(keys[s]) for s in seeds}
-            finished = {s: block for s, block in stored.items() if block is not None}
-            missing = [s for s in seeds if s not in finished]
-            for seed in seeds:
-                work.add(seed in missing)
-            runs = [[seed] for seed in missing] if few_shot else [missing]
-            for run in filter(None, runs):
-                rows, y, classes = training_rows(train, groups, spec["shots"], run[0])
-                require_all(y, classes, f"task {spec['task']}")
-                x = train.x[rows]
-                x = FittedNorms(x, y).of_embeddings(norm_pre, x)
-                for seed, proxies in _generated(x, y, k, spec, run, of_clusters, threads):
-                    finished[seed] = _packed(proxies, rows)
-                    blocks.put(keys[seed], finished[seed])
-            for seed in seeds:
-                sets[norm_pre, seed, draw] = _unpacked(finished[seed])
+    norms = dict.fromkeys(norm for norms in spec["seeds"].values() for norm in norms)
+    for norm_pre, (draw, groups) in product(norms, enumerate(spec["draws"])):
+        runs = [
+            _Run(parse_k(k), seed)
+            for k, seeds in spec["seeds"].items()
+            for seed in seeds.get(norm_pre, ())
+        ]
+        if clusters:
+            for run in runs:
+                run.clusters = proxy_set_for(clusters, run.k.label, norm_pre, run.seed, draw)
+        settings = [spec["gen"], spec.get("ls_lambda"), norm_pre, groups, spec["shots"]]
+        for run in runs:
+            of_clusters = _content(run.clusters)
+            run.key = block_key(code, data, *settings, run.k.label, run.seed, of_clusters)
+            run.block = blocks.get(run.key)
+        missing = [run for run in runs if run.block is None]
+        work.add(True, len(missing))
+        work.add(False, len(runs) - len(missing))
+        for of_set in _by_training_set(missing, spec["shots"]):
+            rows, y, classes = training_rows(train, groups, spec["shots"], of_set[0].seed)
+            require_all(y, classes, f"task {spec['task']}")
+            x = train.x[rows]
+            x = FittedNorms(x, y).of_embeddings(norm_pre, x)
+            for run, proxies in _generated(x, y, spec, of_set, threads):
+                run.block = _packed(proxies, rows)
+                blocks.put(run.key, run.block)
+        for run in runs:
+            assert run.block is not None
+            sets[run.k.label, norm_pre, run.seed, draw] = _unpacked(run.block)
     return sets, work
 
 
+@dataclass
+class _Run:
+    """One proxy set of a NORMpre and draw: what it starts from, and the block that it becomes."""
+
+    k: K
+    seed: Seed
+    clusters: ProxySet | None = None
+    key: bytes = b""
+    block: bytes | None = None
+
+
+def _by_training_set(runs: list[_Run], shots: str) -> list[list[_Run]]:
+    """The runs of each training set: with few shots each seed has its own."""
+    of_sets: dict[Seed, list[_Run]] = {}
+    for run in runs:
+        of_sets.setdefault(None if shots == "full" else run.seed, []).append(run)
+    return list(of_sets.values())
+
+
 def _generated(
-    x: np.ndarray,
-    y: np.ndarray,
-    k: K,
-    spec: Mapping[str, Any],
-    seeds: list[Seed],
-    clusters: Mapping[Seed, ProxySet],
-    threads: int,
-) -> Iterator[tuple[Seed, ProxySet]]:
-    """The proxy set of each seed. The time to choose k counts to its seconds."""
+    x: np.ndarray, y: np.ndarray, spec: Mapping[str, Any], runs: list[_Run], threads: int
+) -> Iterator[tuple[_Run, ProxySet]]:
+    """The proxy set of each run on a training set; runs that ask for the same seeds share their work."""
     gen = spec["gen"]
-    if isinstance(k, Auto):
-        for seed in seeds:
-            chosen, seconds = choose_k(x, y, gen, seed, threads)
-            proxies = proxy_sets(x, y, gen, [chosen], [seed], threads=threads)[chosen, seed]
-            yield seed, replace(proxies, seconds=proxies.seconds + seconds)
-        return
-    count = k.k if isinstance(k, Fixed) else ANY_K
-    sets = proxy_sets(
-        x,
-        y,
-        gen,
-        [count],
-        seeds,
-        ls_lambda=spec.get("ls_lambda"),
-        clusters={(count, seed): clusters[seed] for seed in seeds} if clusters else None,
-        threads=threads,
-    )
-    yield from ((seed, sets[count, seed]) for seed in seeds)
+    of_seeds: dict[tuple[Seed, ...], dict[int, list[_Run]]] = {}
+    for k, of_k in groupby(runs, key=lambda run: run.k):
+        alike = list(of_k)
+        if isinstance(k, Auto):
+            yield from ((run, _of_chosen_k(x, y, gen, run.seed, threads)) for run in alike)
+        else:
+            count = k.k if isinstance(k, Fixed) else ANY_K
+            of_seeds.setdefault(tuple(run.seed for run in alike), {})[count] = alike
+    for seeds, by_k in of_seeds.items():
+        clusters = {
+            (k, run.seed): run.clusters
+            for k, alike in by_k.items()
+            for run in alike
+            if run.clusters is not None
+        }
+        sets = proxy_sets(
+            x,
+            y,
+            gen,
+            by_k,
+            seeds,
+            ls_lambda=spec.get("ls_lambda"),
+            clusters=clusters or None,
+            threads=threads,
+        )
+        yield from ((run, sets[k, run.seed]) for k, alike in by_k.items() for run in alike)
+
+
+def _of_chosen_k(x: np.ndarray, y: np.ndarray, gen: str, seed: Seed, threads: int) -> ProxySet:
+    """The proxy set of the k that the task chooses, whose time counts to its seconds."""
+    chosen, seconds = choose_k(x, y, gen, seed, threads)
+    proxies = proxy_sets(x, y, gen, [chosen], [seed], threads=threads)[chosen, seed]
+    return replace(proxies, seconds=proxies.seconds + seconds)
 
 
 def _content(proxies: ProxySet | None) -> str | None:

@@ -123,7 +123,7 @@ class _TrainingSets:
 def score(
     train: Pool,
     test: Pool,
-    proxies: Mapping[tuple[str, str], ProxySets],
+    proxies: Mapping[str, ProxySets],
     spec: Mapping[str, Any],
     device: str = "cpu",
     blocks: Blocks | None = None,
@@ -136,7 +136,7 @@ def score(
     train, test : Pool
         The splits of the task's datasets.
     proxies : mapping
-        The content of the proxy files by GEN and label of k.
+        The content of the proxy files by GEN.
     spec : mapping
         See `imprint.study.specs.evaluation`.
     device : str, default="cpu"
@@ -236,15 +236,15 @@ def score(
 
 
 def _requests(
-    cells: list[dict[str, Any]], proxies: Mapping[tuple[str, str], ProxySets], draw: int
+    cells: list[dict[str, Any]], proxies: Mapping[str, ProxySets], draw: int
 ) -> list[_Request]:
     """The proxy sets of a draw, each once however many seeds share it, with the cells that use them."""
     requests: dict[tuple[ProxySet, str], _Request] = {}
     for cell in cells:
         user = Configuration.from_dict(cell)
-        sets = proxies[user.gen, user.k.label]
+        sets = proxies[user.gen]
         for seed in cell["seeds"]:
-            of_seed = proxy_set_for(sets, user.norm_pre, seed, draw)
+            of_seed = proxy_set_for(sets, user.k.label, user.norm_pre, seed, draw)
             key = (of_seed, user.norm_pre)
             requests.setdefault(key, _Request(of_seed, user.norm_pre)).users.append((user, seed))
     return list(requests.values())

@@ -37,7 +37,7 @@ def choose(scores: pd.DataFrame, spec: Mapping[str, Any]) -> tuple[Configuration
 
 
 def read_cell(
-    scores: pd.DataFrame, files: Mapping[tuple[str, str], str | Path], spec: Mapping[str, Any]
+    scores: pd.DataFrame, files: Mapping[str, str | Path], spec: Mapping[str, Any]
 ) -> tuple[ProxySet, Configuration, int]:
     """Choose the cell to show and read its proxies.
 
@@ -46,7 +46,7 @@ def read_cell(
     scores : DataFrame
         The scores of the FM and task, of all experiments.
     files : mapping
-        Proxy files by GEN and label of k.
+        Proxy files by GEN.
     spec : mapping
         See `imprint.study.specs.shown_cell`.
 
@@ -56,5 +56,7 @@ def read_cell(
         See `choose`.
     """
     configuration, seed = choose(scores, spec)
-    sets = read_proxies(files[configuration.gen, configuration.k.label])
-    return proxy_set_for(sets, configuration.norm_pre, seed, spec["draw"]), configuration, seed
+    k = configuration.k.label
+    sets = read_proxies(files[configuration.gen], [k])
+    proxies = proxy_set_for(sets, k, configuration.norm_pre, seed, spec["draw"])
+    return proxies, configuration, seed
