@@ -34,9 +34,9 @@ lint: .venv/ready
 	mypy
 	lint-imports
 
-# the documentation, to site/index.html
+# the documentation, to site/index.html; its notebook is run, on one core since other targets run beside it
 docs: .venv/ready
-	NO_MKDOCS_2_WARNING=1 mkdocs build --strict --quiet
+	OMP_NUM_THREADS=1 NO_MKDOCS_2_WARNING=1 mkdocs build --strict --quiet
 
 format: .venv/ready
 	ruff check --fix .

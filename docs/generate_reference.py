@@ -14,10 +14,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from typer.main import get_command
+
+from imprint.cli import app
+
 ROOT = Path(__file__).parents[1]
 SCHEMA = ROOT / "workflow" / "schemas" / "config.schema.json"
 MARKER = re.compile(r"<!-- generated: (\w+) -->")
-COMMANDS = ("compare", "fit", "predict", "embed", "show", "doctor", "status", "cache")
 Schema = dict[str, Any]
 
 
@@ -119,7 +122,8 @@ def _cell(text: str) -> str:
 
 def commands() -> str:
     """The help of every command."""
-    return "\n\n".join(f"## imprint {name}\n\n```text\n{_help(name)}\n```" for name in COMMANDS)
+    names = get_command(app).commands
+    return "\n\n".join(f"## imprint {name}\n\n```text\n{_help(name)}\n```" for name in names)
 
 
 def _help(command: str) -> str:

@@ -1,0 +1,132 @@
+"""Accuracy and time of fitting over images per class, as a table and as the picture of the README.
+
+    python -m benchmarks.shots [FOLDER] [--draws 10] [--title TITLE] [--output docs/guide/images_per_class.png]
+
+FOLDER holds `train.h5` and `test.h5` of one dataset by one FM, as a study leaves them in results/embeddings; without it, those of
+scikit-learn's digits by EfficientNet-Lite0, which `make` computes. Each draw takes other training images at random; all are
+tested on the same test images. Seconds are processor time of fitting, embeddings at hand, on one core.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import warnings
+from pathlib import Path
+from time import process_time
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+from matplotlib.ticker import MultipleLocator
+from threadpoolctl import threadpool_limits
+
+from benchmarks.heads import AUTO, FIXED, METHODS, PROBE, accuracy, cell_of, fit, load_libraries
+from imprint.data.pools import Pool, pool
+from imprint.report.drawing.axes import k_axis
+from imprint.report.drawing.looks import COLOURS, DASHES, Look, legend_line
+from imprint.report.drawing.sheet import legend_below, sheet
+from imprint.report.drawing.style import GREY, INK, applied
+from imprint.store.embeddings import read_embeddings
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+DIGITS = Path("results/embeddings/efficientnet-lite0/digits")
+OUTPUT = Path("docs/guide/images_per_class.png")
+TITLE = "Handwritten digits, told apart by a head on a frozen ImageNet model"
+RESOLUTION = 200  # dots per inch: 1,400 across
+SHOTS = (1, 2, 5, 10, 20, 50, 100, 200, 500)
+MEAN, KMEANS, WHITENED = list(FIXED)[:3]
+SHOWN = {
+    AUTO: ("imprint's default", Look(COLOURS[1], "o", DASHES[0])),
+    WHITENED: ("whitened means", Look(COLOURS[5], "v", DASHES[2])),
+    PROBE: ("linear probe, C swept", Look(INK, "D", DASHES[1])),
+    KMEANS: ("20 k-means proxies", Look(COLOURS[0], "^", DASHES[3])),
+    MEAN: ("means", Look(GREY, "s", DASHES[2])),
+}
+TABLED = (*SHOWN, "ridge")
+ASIDE = 0.008  # of a decade, from one line to the next
+
+
+def measure(pools: tuple[Pool, Pool], draws: int) -> pd.DataFrame:
+    """n, draw, method, accuracy (%) and seconds."""
+    train, _ = pools
+    classes = [[label] for label in range(train.class_count)]
+    fewest = np.bincount(train.y).min()
+    rows = []
+    load_libraries()
+    for n in (n for n in SHOTS if n <= fewest):
+        for draw in range(draws):
+            cell = cell_of("", "", pools, classes, str(n), draw)
+            for method in TABLED:
+                start = process_time()
+                fitted = fit(cell, METHODS[method], draw).candidate
+                spent = process_time() - start
+                rows.append((n, draw, method, accuracy(cell, fitted), spent))
+        print(f"{n} images per class", file=sys.stderr, flush=True)
+    return pd.DataFrame(rows, columns=["n", "draw", "method", "accuracy", "seconds"])
+
+
+def drawn(table: pd.DataFrame, title: str, subtitle: str) -> Figure:
+    """Accuracy at the left, seconds at the right."""
+    draws = table["draw"].nunique()
+    values = f"Point: mean of {draws} draws of training images; bar: lowest to highest of them."
+    figure = sheet(title, f"{subtitle} {values}", height=2.9)
+    left, right = figure.subplots(1, 2, width_ratios=[2, 1])
+    for place, (method, (_, look)) in enumerate(SHOWN.items()):
+        groups = table[table["method"] == method].groupby("n")
+        accuracies = groups["accuracy"].agg(["mean", "min", "max"])
+        n = accuracies.index * 10 ** (ASIDE * (place - len(SHOWN) / 2))
+        strong = {"linewidth": 2, "zorder": 3} if method == AUTO else {}
+        left.plot(n, accuracies["mean"], **look.line(**strong))
+        left.vlines(n, accuracies["min"], accuracies["max"], color=look.colour, linewidth=0.8)
+        right.plot(accuracies.index, groups["seconds"].median(), **look.line(**strong))
+    ns = sorted(table["n"].unique())
+    k_axis(left, ns, inches=4.2)
+    k_axis(right, ns, inches=1.9)
+    left.yaxis.set_major_locator(MultipleLocator(10))
+    right.set_yscale("log")
+    ticks = {0.001: "1 ms", 0.01: "10 ms", 0.1: "0.1 s", 1: "1 s", 10: "10 s"}
+    right.set_yticks(list(ticks), list(ticks.values()))
+    right.minorticks_off()
+    left.set_title("Accuracy on test images (%)", loc="left")
+    right.set_title("Time to fit the head, one core", loc="left")
+    for axes in (left, right):
+        axes.set_xlabel("training images per class")
+    legend_below(figure, [legend_line(label, **look.line()) for label, look in SHOWN.values()])
+    return figure
+
+
+def print_table(table: pd.DataFrame) -> None:
+    """Mean accuracies, and median seconds, a row for each method."""
+    for values, how, decimals in (("accuracy", "mean", 1), ("seconds", "median", 3)):
+        wide = table.pivot_table(
+            index="method", columns="n", values=values, aggfunc=how, sort=False
+        )
+        print(f"\n{how} {values}\n\n{wide.round(decimals).to_markdown()}", flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("folder", nargs="?", type=Path, metavar="FOLDER", default=DIGITS)
+    parser.add_argument("--draws", type=int, default=10)
+    parser.add_argument("--title", default=TITLE)
+    parser.add_argument("--output", type=Path, default=OUTPUT)
+    options = parser.parse_args()
+    warnings.simplefilter("ignore")  # k-means of few samples
+    splits = [read_embeddings(options.folder / f"{split}.h5") for split in ("train", "test")]
+    with threadpool_limits(limits=1):
+        table = measure((pool(splits[:1]), pool(splits[1:])), options.draws)
+    print_table(table)
+    made_of = splits[0].provenance
+    subtitle = f"{made_of['dataset']} by {made_of['fm']}, {len(splits[1].y)} test images."
+    with applied("page"):
+        figure = drawn(table, options.title, subtitle)
+        figure.savefig(options.output, dpi=RESOLUTION, metadata={"Software": None})
+
+
+if __name__ == "__main__":
+    main()
