@@ -145,3 +145,20 @@ def test_the_site_needs_no_other_server():
     assert "use_directory_urls: false" in settings
     assert "extra_javascript" not in settings
     assert "extra_css" not in settings
+
+
+def test_a_page_that_loads_from_another_server_is_found(monkeypatch):
+    monkeypatch.syspath_prepend(DOCS)
+    from finish_pages import loaded_from_elsewhere
+
+    page = (
+        '<link rel="stylesheet" href="../style.css"><link rel="canonical" href="https://a.org">'
+        '<script src="../code.js"></script><a href="https://b.org">b</a>'
+    )
+    assert loaded_from_elsewhere(page) == []
+    fonts = '<link href="//c.org/font.css" rel="preload stylesheet">'
+    script = '<script src="https://d.org/MathJax.js"></script>'
+    assert loaded_from_elsewhere(page + fonts + script) == [
+        "//c.org/font.css",
+        "https://d.org/MathJax.js",
+    ]
