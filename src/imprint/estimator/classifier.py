@@ -41,6 +41,7 @@ from imprint.method.configuration import (
     parse_k,
 )
 from imprint.method.engine import predict
+from imprint.method.familiarity import Familiarity, certainty, similarity
 from imprint.method.folding import fold
 from imprint.method.generate import GENERATORS, Generator
 from imprint.method.generate.choose_k import choose_k
@@ -52,6 +53,7 @@ from imprint.method.scoring import Candidate, nearest_proxies
 if TYPE_CHECKING:
     import torch
 
+REJECTED = "rejected"  # the label of samples that fit no class
 # the largest class may have so many times the samples of the smallest without a warning
 IMBALANCE = 10
 
@@ -110,7 +112,8 @@ class ImprintingClassifier(ClassifierMixin, BaseEstimator):
         How they vote, a name of `imprint.method.weightings.WEIGHTINGS`: equally, with 1 / (distance + 1e-10), or with
         exp(-distance / T) ("exponential(0.07)").
     probability : bool, default=False
-        Whether `fit` holds out samples, as `auto` does anyway, to find the temperature of `predict_proba`.
+        Whether `fit` holds out samples, as `auto` does anyway, to find the temperature of `predict_proba` and what
+        `familiarity` and `reject` measure by.
     random_state : int, RandomState or None, default=None
         Seed of GEN; an int gives what the workflow gives for it.
     ls_lambda : float, default=1e-4
@@ -136,6 +139,8 @@ class ImprintingClassifier(ClassifierMixin, BaseEstimator):
         What `auto` considered, and why it chose.
     inverse_temperature_ : float or None
         What class scores are multiplied with before the softmax of `predict_proba`; None if no temperature was fitted.
+    familiarity_ : Familiarity or None
+        How well held-out training samples fit the head; None if none were held out.
     k_, seed_ : int or None
         Those used; k_ is None where GEN leaves no choice.
 
@@ -242,6 +247,7 @@ class ImprintingClassifier(ClassifierMixin, BaseEstimator):
         """Choose what is left to the training samples x (n, D) with labels y (n,), 0..C-1."""
         self.choice_: Choice | None = None
         self.inverse_temperature_: float | None = None
+        self.familiarity_: Familiarity | None = None
         settings: dict[str, Any] = {
             "ls_lambda": self.ls_lambda,
             "fm_classifier": self._fm_classifier(),
@@ -256,6 +262,7 @@ class ImprintingClassifier(ClassifierMixin, BaseEstimator):
         if parts is None or self.probability:
             inverse = choice.inverse_temperature
             self.inverse_temperature_ = None if np.isnan(inverse) else inverse
+            self.familiarity_ = choice.familiarity
         k = self.configuration_.k
         self.k_ = k.k if self._gen().takes_k and isinstance(k, Fixed) else None
 
@@ -346,21 +353,26 @@ class ImprintingClassifier(ClassifierMixin, BaseEstimator):
         self._derive(imprinted)
         return self
 
-    def predict(self, X: Any, *, reject_below: float | None = None) -> np.ndarray:
+    def predict(self, X: Any, *, reject: float | None = None) -> np.ndarray:
         """Label embeddings.
 
         Parameters
         ----------
         X : array of shape (N, D)
             Embeddings.
-        reject_below : float, optional
-            A sample whose best class scores less than this (similarity, or sum of votes; see
-            `decision_function`) is labelled -1 where labels are numbers, "rejected" where they are not.
+        reject : float, optional
+            The share of samples of known classes to reject with those of unknown ones, such as 0.05: a sample whose
+            `familiarity` is no larger is labelled -1 where labels are numbers, "rejected" where they are not.
 
         Returns
         -------
         ndarray of shape (N,)
             Labels.
+
+        Raises
+        ------
+        UserError
+            If `fit` held out no samples, or too few for this share.
         """
         X = self._queries(X)
         candidate = self._folded.candidate if self._folded else self._candidate()
@@ -368,20 +380,67 @@ class ImprintingClassifier(ClassifierMixin, BaseEstimator):
             X, len(self.classes_), [candidate], fm_classifier=self._fm_classifier()
         )
         labels = self.classes_[numbers]
-        if reject_below is None:
+        if reject is None:
             return labels
-        number = np.issubdtype(self.classes_.dtype, np.number)
-        mark: int | str = -1 if number else "rejected"
+        mark, labels = self._rejection(labels)
+        self.held_out("reject").require(reject)
+        labels[self.familiarity(X) <= reject] = mark
+        return labels
+
+    def _rejection(self, labels: np.ndarray) -> tuple[int | str, np.ndarray]:
+        """What marks rejected samples, and labels of a type that holds it."""
+        is_number = np.issubdtype(self.classes_.dtype, np.number)
+        mark: int | str = -1 if is_number else REJECTED
         if mark in self.classes_.tolist():
             raise UserError(
                 f"predict: {mark!r} marks rejected samples, but is a class here; rename the class"
             )
-        if not number and self.classes_.dtype.kind != "U":
-            labels = labels.astype(object)
-        rejected = self.class_scores(X).max(axis=1) < reject_below
-        return np.where(
-            rejected, np.array(mark, labels.dtype if labels.dtype == object else None), labels
-        )
+        if is_number:
+            signed = np.result_type(labels.dtype, np.int8)
+            return mark, labels.astype(signed)
+        if labels.dtype.kind != "U":
+            return mark, labels.astype(object)
+        return mark, labels.astype(np.result_type(labels.dtype, np.array(mark).dtype))
+
+    def held_out(self, purpose: str) -> Familiarity:
+        """The `familiarity_`; a `UserError` that names the purpose without one."""
+        check_is_fitted(self)
+        if self.familiarity_ is None:
+            raise UserError(
+                f"{purpose}: no training samples were held out when this head was made; fit anew with method='auto' or "
+                "probability=True, or by imprint fit, where a class has two samples at least"
+            )
+        return self.familiarity_
+
+    def familiarity(self, X: Any) -> np.ndarray:
+        """Say how well embeddings fit the known classes, to tell those of unknown classes.
+
+        The worse of two ranks among training samples that `fit` held out: of the similarity of the nearest proxy, and of the
+        entropy of the probabilities. Of samples of known classes a share of 0.05 has 0.05 or less.
+
+        Parameters
+        ----------
+        X : array of shape (N, D)
+            Embeddings.
+
+        Returns
+        -------
+        ndarray of shape (N,)
+            The share of held-out training samples that are no more familiar, above 0 and at most 1.
+
+        Raises
+        ------
+        UserError
+            If `fit` held out no samples.
+        """
+        known = self.held_out("familiarity")
+        assert self.inverse_temperature_ is not None
+        x = self._queries(X)
+        certain = certainty(self.class_scores(x), self.inverse_temperature_)
+        near = similarity(x, self._candidate(), self._fm_classifier())
+        # rounded as those that were kept
+        signals = np.stack([near, certain], axis=1).astype(np.float32)
+        return known.of(signals)
 
     def decision_function(self, X: Any) -> np.ndarray:
         """Score how well each class fits each embedding.

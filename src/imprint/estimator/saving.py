@@ -14,12 +14,14 @@ from imprint.errors import UserError
 from imprint.estimator.incremental import Imprinted
 from imprint.method.class_sums import ClassSums
 from imprint.method.configuration import UNIT_LENGTH, Auto, Configuration, Every, Fixed
+from imprint.method.familiarity import Familiarity
 from imprint.method.generate import GENERATORS
 from imprint.method.normalize import FittedNorms
 from imprint.store.heads import Head, fm_identity, ids_as_bytes, read_head, write_head
 from imprint.version import __version__
 
 SAMPLE_IDS = "sample_ids"
+HELD_OUT = "held_out"
 SAVED_ATTRIBUTES = (
     "classes_",
     "class_counts_",
@@ -27,6 +29,7 @@ SAVED_ATTRIBUTES = (
     "k_",
     "seed_",
     "inverse_temperature_",
+    "familiarity_",
 )
 
 
@@ -65,7 +68,7 @@ def save_classifier(
     configuration, attributes = classifier.configuration, classifier.attributes
     parameters = {**classifier.parameters, "fm_classifier": None}  # it is among the arrays
     samples = GENERATORS[configuration.gen].samples
-    temperature = attributes["inverse_temperature_"]
+    familiarity: Familiarity | None = attributes["familiarity_"]
     description = {
         "configuration": configuration.as_dict(),
         "unit": samples and configuration.norm_pre == UNIT_LENGTH,
@@ -76,7 +79,8 @@ def save_classifier(
         "samples": attributes["n_samples_seen_"],
         "k": attributes["k_"],
         "seed": attributes["seed_"],
-        "inverse_temperature": temperature,
+        "inverse_temperature": attributes["inverse_temperature_"],
+        "held_out": None if familiarity is None else familiarity.samples,
         "fm": fm_identity(fm),
         "versions": {
             "imprint": __version__,
@@ -90,6 +94,8 @@ def save_classifier(
         state |= classifier.class_sums.arrays()
     if imprinted.ids is not None:
         state[SAMPLE_IDS] = ids_as_bytes(imprinted.ids)
+    if familiarity is not None:
+        state[HELD_OUT] = familiarity.held_out
     fm_classifier = classifier.parameters["fm_classifier"]
     head = Head(
         imprinted.proxies,
@@ -126,7 +132,7 @@ def load_classifier(path: str | Path, fm: Any) -> SavedClassifier:
     if GENERATORS[configuration.gen].takes_k:
         k = configuration.k
         of_workflow = k.k if isinstance(k, Fixed) else int(counts.max())
-    ids = state.pop(SAMPLE_IDS, None)
+    ids, held_out = state.pop(SAMPLE_IDS, None), state.pop(HELD_OUT, None)
     attributes = {
         "classes_": np.array(description["classes"], dtype=description.get("classes_type")),
         "class_counts_": np.array(description.get("class_counts", counts)),
@@ -135,6 +141,9 @@ def load_classifier(path: str | Path, fm: Any) -> SavedClassifier:
         "k_": description.get("k", of_workflow),
         "seed_": description["seed"],
         "inverse_temperature_": description.get("inverse_temperature"),
+        "familiarity_": held_out
+        if held_out is None
+        else Familiarity(held_out, description["held_out"]),
         "fm_": description["fm"],
     }
     class_sums = ClassSums.from_arrays(state)
