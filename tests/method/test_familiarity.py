@@ -34,7 +34,7 @@ def drawn(classes, each, seed):
 def test_a_share_of_known_samples_is_rejected_and_unknown_classes_are_told(method):
     head = ImprintingClassifier(**method, probability=True, random_state=0)
     head.fit(*drawn(range(KNOWN), 60, seed=1))
-    x, y = drawn(range(KNOWN), 500, seed=2)
+    x, _ = drawn(range(KNOWN), 500, seed=2)
     strange, _ = drawn(range(KNOWN, 6), 100, seed=3)
     for share in (0.05, 0.2):
         rejected = head.predict(x, reject=share) == -1
