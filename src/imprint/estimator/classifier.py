@@ -15,6 +15,8 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from imprint.errors import UserError
+from imprint.estimator.duplicates import Sketches
+from imprint.estimator.examples import examples_of
 from imprint.estimator.incremental import (
     Imprinted,
     NewSamples,
@@ -133,6 +135,8 @@ class ImprintingClassifier(ClassifierMixin, BaseEstimator):
         Rows of `classes_`, ascending.
     proxy_samples_ : ndarray of shape (P,) or None
         Ids of the samples that are proxies, None where they are none.
+    proxy_examples_ : ndarray of shape (P,) or None
+        Ids of the samples that are proxies, or of those of their class that are nearest to them; None in heads of the workflow.
     configuration_ : Configuration
         The method.
     choice_ : Choice or None
@@ -238,6 +242,8 @@ class ImprintingClassifier(ClassifierMixin, BaseEstimator):
         self.classes_ = y[:0]
         self.class_counts_ = np.zeros(0, np.int64)
         self.n_samples_seen_ = 0
+        self.proxy_examples_: np.ndarray | None = None
+        self._sketches: Sketches | None = Sketches.of(X[:0], np.zeros(0, np.int32))
         samples = ids[:0] if self._gen().samples else None
         self._keep(Imprinted(X[:0], np.zeros(0, np.int64), samples))
         self._take_in(X, y, ids)
@@ -327,8 +333,35 @@ class ImprintingClassifier(ClassifierMixin, BaseEstimator):
                 f"partial_fit: GEN {self.configuration_.gen} cannot take in more samples of class {_listed(known)} without its old ones; "
                 f"{exact} can. Fit again, or remove the class and add it with all its samples"
             )
+        if again := int(self.seen_before(X, y).sum()):
+            warnings.warn(
+                f"partial_fit: {again} of {len(y)} samples are in the head already and count twice; `seen_before` says which",
+                stacklevel=2,
+            )
         self._take_in(X, y, ids)
         return self
+
+    def seen_before(self, X: Any, y: Any) -> np.ndarray:
+        """Say which samples are in the head already, in the same class.
+
+        They are known by a few numbers of their embeddings that the head keeps, so by content, not by name.
+
+        Parameters
+        ----------
+        X, y
+            As in `fit`.
+
+        Returns
+        -------
+        ndarray of shape (N,)
+            A mask; False for all in heads that keep no such numbers.
+        """
+        x, y, _ = self._validated(X, y, None, reset=False)
+        if self._sketches is None:
+            return np.zeros(len(x), bool)
+        numbers = {label: number for number, label in enumerate(self.classes_.tolist())}
+        of_samples = np.array([numbers.get(label, -1) for label in y.tolist()])
+        return self._sketches.has(Sketches.of(x, of_samples))
 
     def remove_classes(self, labels: Sequence[Any]) -> Self:
         """Forget classes.
@@ -347,6 +380,10 @@ class ImprintingClassifier(ClassifierMixin, BaseEstimator):
             raise UserError("remove_classes: no class would be left")
         learnt = self._learnt.without(stays)
         imprinted = forget(self._imprinted(), stays, self.configuration_.gen, learnt.sums)
+        if self.proxy_examples_ is not None:
+            self.proxy_examples_ = self.proxy_examples_[stays[self.proxy_classes_]]
+        if self._sketches is not None:
+            self._sketches = self._sketches.without(stays)
         self.classes_, self.class_counts_ = self.classes_[stays], self.class_counts_[stays]
         self._learnt = learnt
         self._keep(imprinted)
@@ -509,6 +546,13 @@ class ImprintingClassifier(ClassifierMixin, BaseEstimator):
         classes = self.classes_[self.proxy_classes_[near.numbers]]
         return Nearest(near.numbers, classes, near.similarities, ids)
 
+    def compared(self, X: Any) -> np.ndarray:
+        """Embeddings (N, D) as they are compared with proxies: after NORMinf and what NORMpost learns."""
+        scoring = self.configuration_.scoring
+        return self._learnt.norms.of_queries(
+            self.configuration_.norm_pre, scoring.norm_post, scoring.norm_inf, self._queries(X)
+        )
+
     def save(self, path: str | Path, fm: Any = None) -> None:
         """Write the head to a file, described in its header and beside it as JSON.
 
@@ -538,6 +582,7 @@ class ImprintingClassifier(ClassifierMixin, BaseEstimator):
             self._imprinted(),
             self._learnt.norms,
             self._learnt.sums,
+            self._sketches,
         )
         save_classifier(path, classifier, self.plain_classes("save"), fm)
 
@@ -566,6 +611,7 @@ class ImprintingClassifier(ClassifierMixin, BaseEstimator):
             setattr(classifier, name, value)
         classifier.configuration_ = saved.configuration
         classifier.choice_ = None
+        classifier._sketches = saved.sketches
         classifier._learnt = Learnt(saved.configuration, saved.norms, saved.class_sums)
         classifier._keep(saved.imprinted)
         classifier._derive(saved.imprinted)
@@ -707,6 +753,7 @@ class ImprintingClassifier(ClassifierMixin, BaseEstimator):
         new = NewSamples(x, normalised, of_samples, ids, known, counts, total, learnt.sums)
         settings = Settings(self._gen(), self.k_, self.seed_, self.ls_lambda)
         imprinted = take_in(self._imprinted(), new, settings)
+        examples = examples_of(self.proxy_examples_, imprinted, new)
         before = self._learnt if known else None
         self._learnt = learnt
         try:
@@ -716,6 +763,9 @@ class ImprintingClassifier(ClassifierMixin, BaseEstimator):
                 self._learnt = before
             raise
         self.classes_, self.class_counts_, self.n_samples_seen_ = classes, counts, total
+        self.proxy_examples_ = examples
+        if self._sketches is not None:
+            self._sketches = self._sketches.plus(Sketches.of(x, of_samples))
         self._keep(imprinted)
 
     def _derive(self, imprinted: Imprinted) -> None:

@@ -64,7 +64,7 @@ def draw_confusions(
         of_class = predicted == pair.predicted
         pairs.append(
             ConfusedPair(
-                f"{pair.true} labelled as {pair.predicted}: {pair.count} of {samples[pair.true]}",
+                f"{pair.true} labelled as {pair.predicted}: {pair.count} of {samples[pair.true]} images",
                 tiles(of_class & (true == pair.true)),
                 tiles(of_class & (true == pair.predicted)),
                 pair.true,

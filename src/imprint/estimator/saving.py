@@ -11,6 +11,7 @@ import numpy as np
 import sklearn
 
 from imprint.errors import UserError
+from imprint.estimator.duplicates import Sketches
 from imprint.estimator.incremental import Imprinted
 from imprint.method.class_sums import ClassSums
 from imprint.method.configuration import UNIT_LENGTH, Auto, Configuration, Every, Fixed
@@ -21,7 +22,9 @@ from imprint.store.heads import Head, fm_identity, ids_as_bytes, read_head, writ
 from imprint.version import __version__
 
 SAMPLE_IDS = "sample_ids"
+EXAMPLE_IDS = "example_ids"
 HELD_OUT = "held_out"
+SKETCHES, SKETCH_CLASSES = "sketches", "sketch_classes"
 SAVED_ATTRIBUTES = (
     "classes_",
     "class_counts_",
@@ -30,6 +33,7 @@ SAVED_ATTRIBUTES = (
     "seed_",
     "inverse_temperature_",
     "familiarity_",
+    "proxy_examples_",
 )
 
 
@@ -51,6 +55,8 @@ class SavedClassifier:
         What its NORMs learnt.
     class_sums : ClassSums or None
         The sums of the training embeddings, where adding classes needs them.
+    sketches : Sketches or None
+        What training samples are known again by.
     """
 
     configuration: Configuration
@@ -59,6 +65,7 @@ class SavedClassifier:
     imprinted: Imprinted
     norms: FittedNorms
     class_sums: ClassSums | None
+    sketches: Sketches | None = None
 
 
 def save_classifier(
@@ -94,6 +101,11 @@ def save_classifier(
         state |= classifier.class_sums.arrays()
     if imprinted.ids is not None:
         state[SAMPLE_IDS] = ids_as_bytes(imprinted.ids)
+    elif attributes["proxy_examples_"] is not None:
+        state[EXAMPLE_IDS] = ids_as_bytes(attributes["proxy_examples_"])
+    if classifier.sketches is not None:
+        state[SKETCHES] = classifier.sketches.values
+        state[SKETCH_CLASSES] = classifier.sketches.classes
     if familiarity is not None:
         state[HELD_OUT] = familiarity.held_out
     fm_classifier = classifier.parameters["fm_classifier"]
@@ -132,7 +144,11 @@ def load_classifier(path: str | Path, fm: Any) -> SavedClassifier:
     if GENERATORS[configuration.gen].takes_k:
         k = configuration.k
         of_workflow = k.k if isinstance(k, Fixed) else int(counts.max())
-    ids, held_out = state.pop(SAMPLE_IDS, None), state.pop(HELD_OUT, None)
+    ids = _ids(state.pop(SAMPLE_IDS, None))
+    examples = _ids(state.pop(EXAMPLE_IDS, None))
+    held_out, sketches = state.pop(HELD_OUT, None), None
+    if SKETCHES in state:
+        sketches = Sketches(state.pop(SKETCHES), state.pop(SKETCH_CLASSES))
     attributes = {
         "classes_": np.array(description["classes"], dtype=description.get("classes_type")),
         "class_counts_": np.array(description.get("class_counts", counts)),
@@ -144,6 +160,7 @@ def load_classifier(path: str | Path, fm: Any) -> SavedClassifier:
         "familiarity_": held_out
         if held_out is None
         else Familiarity(held_out, description["held_out"]),
+        "proxy_examples_": examples if ids is None else ids,
         "fm_": description["fm"],
     }
     class_sums = ClassSums.from_arrays(state)
@@ -152,13 +169,19 @@ def load_classifier(path: str | Path, fm: Any) -> SavedClassifier:
     imprinted = Imprinted(
         head.proxies,
         head.labels,
-        None if ids is None else np.array(json.loads(ids.tobytes())),
+        ids,
         head.bias,
         state,
     )
     parameters = {**parameters, "fm_classifier": head.fm_classifier}
     norms = FittedNorms.from_state(head.norms)
-    return SavedClassifier(configuration, parameters, attributes, imprinted, norms, class_sums)
+    return SavedClassifier(
+        configuration, parameters, attributes, imprinted, norms, class_sums, sketches
+    )
+
+
+def _ids(as_bytes: np.ndarray | None) -> np.ndarray | None:
+    return None if as_bytes is None else np.array(json.loads(as_bytes.tobytes()))
 
 
 def constructor_arguments(configuration: Configuration) -> dict[str, Any]:

@@ -74,10 +74,7 @@ def confused_pairs(pairs: Sequence[ConfusedPair], subtitle: str) -> Figure:
     """A row for each pair: left what is labelled wrong, right examples of the class it was taken for."""
     with applied("page"):
         inches = (figure_width() - 0.5) / (2 * ABREAST + 0.5)
-        title_room = 0.36
-        figure = sheet(
-            "The most confused classes", subtitle, (inches + WORDS + title_room) * len(pairs)
-        )
+        figure = sheet("The most confused classes", subtitle, (inches + WORDS) * len(pairs))
         widths = [1] * ABREAST + [0.35] + [1] * ABREAST
         grid = figure.subplots(
             len(pairs), len(widths), squeeze=False, gridspec_kw={"width_ratios": widths}
@@ -108,7 +105,7 @@ def explained(rows: Sequence[tuple[Tile, Sequence[Tile]]], subtitle: str) -> Fig
     with applied("page"):
         columns = 1 + max(len(near) for _, near in rows)
         inches = min(1.2, figure_width() / (columns + 0.35))
-        figure = sheet("Why these labels", subtitle, 0.2 + (inches + WORDS) * len(rows))
+        figure = sheet("Why these labels", subtitle, 0.2 + (inches + 1.6 * WORDS) * len(rows))
         grid = figure.subplots(len(rows), columns, squeeze=False)
         for axes in grid.flat:
             axes.set_axis_off()
