@@ -257,7 +257,7 @@ def _draw(
     rows = []
     for one in explanations[:SHOWN]:
         chance = f"{one.score:.3f}" if one.probability is None else f"{100 * one.probability:.0f}%"
-        words = (f"{one.label} {chance}", "", PurePath(one.id).name)
+        words = (one.label, chance, PurePath(one.id).name)
         rows.append((Tile(own.read(one.id), one.id, words), tiles(one)))
     what = (
         "The training images nearest to each, with class and cosine"

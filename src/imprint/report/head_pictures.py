@@ -105,7 +105,7 @@ def explained(rows: Sequence[tuple[Tile, Sequence[Tile]]], subtitle: str) -> Fig
     with applied("page"):
         columns = 1 + max(len(near) for _, near in rows)
         inches = min(1.2, figure_width() / (columns + 0.35))
-        figure = sheet("Why these labels", subtitle, 0.2 + (inches + 1.6 * WORDS) * len(rows))
+        figure = sheet("Why these labels", subtitle, 0.2 + (inches + 1.4 * WORDS) * len(rows))
         grid = figure.subplots(len(rows), columns, squeeze=False)
         for axes in grid.flat:
             axes.set_axis_off()
