@@ -17,7 +17,21 @@ from typing import Any
 ROOT = Path(__file__).parents[1]
 SCHEMA = ROOT / "workflow" / "schemas" / "config.schema.json"
 MARKER = re.compile(r"<!-- generated: (\w+) -->")
-COMMANDS = ("compare", "fit", "predict", "embed", "show", "doctor", "status", "cache")
+COMMANDS = (
+    "compare",
+    "fit",
+    "predict",
+    "evaluate",
+    "explain",
+    "add",
+    "remove",
+    "export",
+    "embed",
+    "show",
+    "doctor",
+    "status",
+    "cache",
+)
 Schema = dict[str, Any]
 
 

@@ -61,13 +61,13 @@ def require_form(path: Path) -> None:
 def write_picture(path: Path, figure: Figure) -> None:
     """Write a figure (.png, .pdf or .svg); the same figure gives the same bytes."""
     form = path.suffix.lower()[1:]
-    no_date: dict[str, str | None] = {
-        "png": {"Software": None},
-        "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
-        "svg": {"Date": None, "Creator": None},
-    }[form]
+    dated = {
+        "png": ("Software",),
+        "pdf": ("CreationDate", "Creator", "Producer"),
+        "svg": ("Date", "Creator"),
+    }
     with applied("page"), atomic(path) as temporary:
-        figure.savefig(temporary, format=form, dpi=DPI, metadata=no_date)
+        figure.savefig(temporary, format=form, dpi=DPI, metadata=dict.fromkeys(dated[form]))
 
 
 def confused_pairs(pairs: Sequence[ConfusedPair], subtitle: str) -> Figure:
