@@ -36,3 +36,10 @@ def test_each_proxy_has_an_example_of_its_class(gen):
     classes = head.classes_[head.proxy_classes_]
     assert len(head.proxy_examples_) == len(head.proxies_)
     assert all(map(str.startswith, head.proxy_examples_.tolist(), classes.tolist()))
+
+
+def test_examples_of_proxies_may_be_numbers_and_names():
+    head = ImprintingClassifier(gen="mean").fit(X, Y)
+    head.add_classes(X[:2] + 5, ["wren", "wren"], sample_ids=["a.jpg", "b.jpg"])
+    assert head.proxy_examples_[2] in ("a.jpg", "b.jpg")
+    assert head.proxy_examples_[0] in {str(number) for number in range(20)}

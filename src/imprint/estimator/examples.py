@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from imprint.estimator.incremental import Imprinted, NewSamples, joined
+from imprint.estimator.incremental import Imprinted, NewSamples
 from imprint.method.normalize import l2
 
 
 def examples_of(
     before: np.ndarray | None, imprinted: Imprinted, new: NewSamples
 ) -> np.ndarray | None:
-    """The ids (P,) of the training samples that proxies are, or of those of their class with the largest cosine to them.
+    """The ids (P,) of the training samples that proxies are, or, as text, of those of their class with the largest cosine to them.
 
     Proxies of classes that were there before keep theirs.
 
@@ -36,4 +36,5 @@ def examples_of(
         chosen.append(rows[(proxies @ x[rows].T).argmax(axis=1)])
     if not chosen:
         return before
-    return joined(before, new.ids[np.concatenate(chosen)])
+    ids = new.ids[np.concatenate(chosen)].astype(str)
+    return ids if before is None else np.concatenate([before, ids])
