@@ -91,8 +91,8 @@ def test_from_a_folder_to_labels(imprint, workdir, embedded):
     )  # the FM has random weights; chance is a third
     alone = json.loads(imprint(f"predict own.safetensors new/{rows[0]['id']} --json"))
     assert alone["label"] == rows[0]["label"] and alone["id"] == rows[0]["id"]
-    rejected = imprint("predict own.safetensors new --reject-below 1.1").splitlines()[1:]
-    assert {row.split(",")[1] for row in rejected} == {"rejected"}
+    few, many = (imprint(f"predict own.safetensors new --reject {s}") for s in (0.05, 0.9))
+    assert few.count("rejected") < 15 < many.count("rejected")
 
 
 def test_without_a_model_named_imagenet_weights_of_a_package_are_taken(imprint, workdir):

@@ -101,7 +101,13 @@ def test_the_best_labels_and_their_probabilities(imprint):
         rows[0][f"label{s}"] for s in ("", "_2", "_3")
     ]
     imprint("fit train.npz -o qi.safetensors --preset qi")
-    assert "gives no probabilities" in imprint("predict qi.safetensors all.npz --proba", code=2)
+    assert "probability" in imprint("predict qi.safetensors all.npz --proba")
+    data = np.load("train.npz")
+    head = ImprintingClassifier(method="qi").fit(data["embeddings"], data["labels"])
+    head.save("plain.safetensors", {"fm": "train"})
+    assert "gives no probabilities" in imprint("predict plain.safetensors all.npz --proba", code=2)
+    message = imprint("predict plain.safetensors all.npz --reject 0.05", code=2)
+    assert "no training samples were held out" in message
 
 
 def test_an_exported_program_predicts_as_the_head(imprint):

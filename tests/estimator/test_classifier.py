@@ -395,24 +395,28 @@ def test_proxies_that_are_samples_have_their_row_numbers(gen):
     np.testing.assert_array_equal(model.proxies_, X[order[model.proxy_samples_]])
 
 
-def test_samples_like_no_class_can_be_rejected():
+def test_samples_like_no_class_can_be_rejected(tmp_path):
     far = -X.mean(axis=0, keepdims=True) * 10
     for labels, mark in (
         (Y, -1),
+        (Y.astype(np.uint8), -1),
         (Y.astype(str), "rejected"),
         (Y.astype(str).astype(object), "rejected"),
     ):
-        model = ImprintingClassifier(gen="mean", norm_inf="l2").fit(X, labels)
-        best = model.decision_function(TEST).max(axis=1)
-        limit = float(np.median(best))
-        predicted = model.predict(np.r_[TEST, far], reject_below=limit)
+        model = ImprintingClassifier(gen="mean", norm_inf="l2", probability=True).fit(X, labels)
+        familiarity = model.familiarity(TEST)
+        assert ((familiarity > 0) & (familiarity <= 1)).all()
+        predicted = model.predict(np.r_[TEST, far], reject=0.5)
         assert predicted[-1] == mark
-        np.testing.assert_array_equal(predicted[:-1] == mark, best < limit)
-        np.testing.assert_array_equal(
-            predicted[:-1][best >= limit], model.predict(TEST)[best >= limit]
-        )
+        rejected = familiarity <= 0.5
+        np.testing.assert_array_equal(predicted[:-1] == mark, rejected)
+        np.testing.assert_array_equal(predicted[:-1][~rejected], model.predict(TEST)[~rejected])
     with pytest.raises(UserError, match="marks rejected samples"):
-        ImprintingClassifier(gen="mean").fit(X, Y - 1).predict(X, reject_below=0)
+        ImprintingClassifier(gen="mean", probability=True).fit(X, Y - 1).predict(X, reject=0.5)
+    model = ImprintingClassifier().fit(X, Y)
+    model.save(tmp_path / "head.safetensors", {"model": "pixels"})
+    loaded = ImprintingClassifier.load(tmp_path / "head.safetensors")
+    np.testing.assert_array_equal(loaded.familiarity(TEST), model.familiarity(TEST))
 
 
 def test_few_samples_and_imbalance_are_said():

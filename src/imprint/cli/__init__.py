@@ -12,6 +12,7 @@ from imprint.cli import (  # noqa: F401 (they register their commands)
     diff,
     embeddings,
     evaluate,
+    explain,
     heads,
     revise,
     study,

@@ -22,6 +22,7 @@ Examples:
   imprint fit photos -o birds.safetensors
   imprint predict birds.safetensors new-photos -o labels.csv
   imprint evaluate birds.safetensors test-photos
+  imprint explain birds.safetensors photo.jpg -o why.png
   imprint add birds.safetensors photos-of-owls
   imprint export birds.safetensors -o birds.onnx
   imprint embed photos -o photos.h5

@@ -4,12 +4,22 @@ from __future__ import annotations
 
 import json
 import sys
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
+import typer
 
 from imprint.cli.app import command
-from imprint.cli.options import InputOptions, Json, SavedHead, Source, load_components
+from imprint.cli.options import (
+    ImageFolder,
+    InputOptions,
+    Json,
+    SavedHead,
+    Source,
+    load_components,
+    require_writable,
+)
 from imprint.cli.tables import print_table
 from imprint.estimator.fm_choice import FMChoice
 
@@ -17,17 +27,32 @@ if TYPE_CHECKING:
     from imprint.estimator.evaluation import Evaluation
 
 CONFUSIONS = 10  # that are printed
+NOTHING_HELD_OUT = "the head can reject no images, as none were held out when it was made; imprint fit makes one that can"
 
 
 @command(
     """
       imprint evaluate birds.safetensors test-photos
+      imprint evaluate birds.safetensors test-photos --picture confusions.png --curve coverage.png
       imprint evaluate birds.safetensors test.h5 --json
     """
 )
 def evaluate(
     head: SavedHead,
     source: Source,
+    picture: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Picture of the most confused classes (.png, .pdf, .svg)."
+        ),
+    ] = None,
+    curve: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Picture of the error over the share of images that are kept."
+        ),
+    ] = None,
+    images: ImageFolder = None,
     as_json: Json = False,
     *,
     inputs: InputOptions,
@@ -35,8 +60,9 @@ def evaluate(
 ) -> None:
     """Say how well a saved head labels images whose classes are known.
 
-    Prints the accuracy with its 95% interval, each class, and which classes are confused. Use images that the
-    head was not made from.
+    Prints the accuracy with its 95% interval, each class, which classes are confused, and how many images `imprint predict
+    --reject` rejects and how many of the rest are labelled wrong. Use images that the head was not made from; classes that
+    it does not know show how many of such images it rejects.
     """
     from imprint.estimator.classifier import ImprintingClassifier
     from imprint.estimator.evaluation import evaluate
@@ -44,16 +70,36 @@ def evaluate(
     from imprint.store.heads import read_head
 
     load_components(inputs.components)
+    for path in filter(None, (picture, curve)):
+        from imprint.report.head_pictures import require_form
+
+        require_form(path)
+        require_writable(path)
     embeddings = read_labelled(source, fm, head=read_head(head), group=inputs.group)
     labels = np.array(embeddings.class_names)[embeddings.y]
     found = evaluate(ImprintingClassifier.load(head), embeddings.x, labels)
     if found.unknown:
         names = ", ".join(f"{name} ({count})" for name, count in found.unknown.items())
-        print(f"note: left out, as the head does not know these classes: {names}", file=sys.stderr)
+        print(f"note: the head does not know these classes: {names}", file=sys.stderr)
+    if not found.coverage:
+        print(f"note: {NOTHING_HELD_OUT}", file=sys.stderr)
     if as_json:
         print(json.dumps(found.as_dict()))
     else:
         _print(found)
+    if picture is not None:
+        from imprint.estimator.evaluation_pictures import draw_confusions
+        from imprint.estimator.photographs import photographs_of
+        from imprint.report.head_pictures import write_picture
+
+        photographs = photographs_of(source, embeddings.provenance, images, classes="required")
+        ids = embeddings.ids.tolist()
+        write_picture(picture, draw_confusions(found, labels.tolist(), ids, photographs))
+    if curve is not None:
+        from imprint.estimator.evaluation_pictures import draw_coverage
+        from imprint.report.head_pictures import write_picture
+
+        write_picture(curve, draw_coverage(found, labels.tolist()))
 
 
 def _print(found: Evaluation) -> None:
@@ -77,6 +123,18 @@ def _print(found: Evaluation) -> None:
         print("\nmost often confused")
         rows = [[c.true, c.predicted, c.count] for c in found.confusions[:CONFUSIONS]]
         print_table(("class", "labelled as", "samples"), rows, left=("class", "labelled as"))
+    if found.coverage:
+        print("\nimages that fit no class rejected (imprint predict --reject)")
+        columns = ["reject", "known images kept", "error of these"]
+        rows = [
+            [f"{c.reject:g}" if c.reject else "-", _percent(c.kept), _percent(c.error)]
+            for c in found.coverage
+        ]
+        if found.unknown:
+            columns.append("unknown kept")
+            for row, c in zip(rows, found.coverage, strict=True):
+                row.append(_percent(c.unknown_kept))
+        print_table(columns, rows)
 
 
 def _percent(share: float) -> str:

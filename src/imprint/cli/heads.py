@@ -65,7 +65,9 @@ def fit(
     load_components(inputs.components)
     if output.suffix != ".safetensors":
         raise UserError(f"--output {output}: a head is a .safetensors file")
-    classifier = method.classifier(random_state=fitting.seed, ls_lambda=fitting.ls_lambda)
+    classifier = method.classifier(
+        random_state=fitting.seed, ls_lambda=fitting.ls_lambda, probability=True
+    )
     require_writable(output)
     embeddings = read_labelled(source, fm, group=inputs.group, check=check_classes)
     if embeddings.fm_classifier is not None:
@@ -118,7 +120,7 @@ def _print_choice(choice: Choice) -> None:
     """
       imprint predict birds.safetensors new-photos -o labels.csv
       imprint predict birds.safetensors photo.jpg other.jpg --top 3 --proba
-      imprint predict birds.safetensors new.h5 --reject-below 0.6 --json
+      imprint predict birds.safetensors new.h5 --reject 0.05 --json
     """
 )
 def predict(
@@ -137,9 +139,12 @@ def predict(
     proba: Annotated[
         bool, typer.Option("--proba", help="Probabilities in place of scores.")
     ] = False,
-    reject_below: Annotated[
+    reject: Annotated[
         float | None,
-        typer.Option(metavar="SCORE", help="Label as rejected what no class scores this much for."),
+        typer.Option(
+            metavar="SHARE",
+            help="Label as rejected what fits the classes no better than this share of images of theirs, such as 0.05.",
+        ),
     ] = None,
     as_json: JsonLines = False,
     *,
@@ -160,13 +165,15 @@ def predict(
     temperature = classifier.inverse_temperature_
     if proba and temperature is None:
         raise UserError(
-            f"{head} gives no probabilities; fit it without a method, or with ImprintingClassifier(probability=True)"
+            f"{head} gives no probabilities: no training images were held out when it was made; make it anew by imprint fit"
         )
+    if reject is not None:
+        classifier.held_out("reject").require(reject)
     if output:
         require_writable(output)
     embeddings = read_unlabelled(sources, fm, read_head(head), group=inputs.group)
     scores = classifier.class_scores(embeddings.x)
-    first = classifier.predict(embeddings.x, reject_below=reject_below).tolist()
+    first = classifier.predict(embeddings.x, reject=reject).tolist()
     best = (-scores).argsort(axis=1, kind="stable")[:, :top]
     if proba and temperature is not None:
         from imprint.method.calibration import probabilities

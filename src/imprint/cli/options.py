@@ -40,6 +40,15 @@ SavedHead = Annotated[
         show_default=False, help="A head that `imprint fit` or a study saved (.safetensors)."
     ),
 ]
+ImageFolder = Annotated[
+    Path | None,
+    typer.Option(
+        "--images",
+        metavar="FOLDER",
+        show_default="where they were embedded",
+        help="Where the images of a picture lie, if they have moved or embeddings do not say.",
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 JsonLines = Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -51,7 +52,8 @@ def add(
     """Add classes to a saved head, or samples to its classes.
 
     The images of the old classes are not needed: the result is that of a fit on all samples with the same method. Samples
-    of a class that is there already need a GEN that can take them in, such as `mean`.
+    of a class that is there already need a GEN that can take them in, such as `mean`; images that the head has taken in
+    before are left out.
     """
     from imprint.estimator.inputs import read_labelled
     from imprint.store.heads import read_head
@@ -62,7 +64,17 @@ def add(
     classifier = _load(head)
     before = set(classifier.plain_classes("add"))
     labels = np.array(embeddings.class_names)[embeddings.y]
-    classifier.partial_fit(embeddings.x, labels, sample_ids=embeddings.ids.tolist())
+    again = classifier.seen_before(embeddings.x, labels)
+    if again.any():
+        names = embeddings.ids[again].tolist()
+        print(
+            f"note: left out {len(names)} images that are in {head} already, such as {names[0]}",
+            file=sys.stderr,
+        )
+        if again.all():
+            raise UserError(f"{head} has all images of {source} already; it stays as it is")
+    x, labels = embeddings.x[~again], labels[~again]
+    classifier.partial_fit(x, labels, sample_ids=embeddings.ids[~again].tolist())
     classifier.save(output)
     new = [name for name in classifier.plain_classes("add") if name not in before]
     _report(output, classifier, as_json, added=new, samples=len(labels))

@@ -15,6 +15,8 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from imprint.errors import UserError
+from imprint.estimator.duplicates import Sketches
+from imprint.estimator.examples import examples_of
 from imprint.estimator.incremental import (
     Imprinted,
     NewSamples,
@@ -41,6 +43,7 @@ from imprint.method.configuration import (
     parse_k,
 )
 from imprint.method.engine import predict
+from imprint.method.familiarity import Familiarity, certainty, similarity
 from imprint.method.folding import fold
 from imprint.method.generate import GENERATORS, Generator
 from imprint.method.generate.choose_k import choose_k
@@ -52,6 +55,7 @@ from imprint.method.scoring import Candidate, nearest_proxies
 if TYPE_CHECKING:
     import torch
 
+REJECTED = "rejected"  # the label of samples that fit no class
 # the largest class may have so many times the samples of the smallest without a warning
 IMBALANCE = 10
 
@@ -110,7 +114,8 @@ class ImprintingClassifier(ClassifierMixin, BaseEstimator):
         How they vote, a name of `imprint.method.weightings.WEIGHTINGS`: equally, with 1 / (distance + 1e-10), or with
         exp(-distance / T) ("exponential(0.07)").
     probability : bool, default=False
-        Whether `fit` holds out samples, as `auto` does anyway, to find the temperature of `predict_proba`.
+        Whether `fit` holds out samples, as `auto` does anyway, to find the temperature of `predict_proba` and what
+        `familiarity` and `reject` measure by.
     random_state : int, RandomState or None, default=None
         Seed of GEN; an int gives what the workflow gives for it.
     ls_lambda : float, default=1e-4
@@ -130,12 +135,16 @@ class ImprintingClassifier(ClassifierMixin, BaseEstimator):
         Rows of `classes_`, ascending.
     proxy_samples_ : ndarray of shape (P,) or None
         Ids of the samples that are proxies, None where they are none.
+    proxy_examples_ : ndarray of shape (P,) or None
+        Ids of the samples that are proxies, or of those of their class that are nearest to them; None in heads of the workflow.
     configuration_ : Configuration
         The method.
     choice_ : Choice or None
         What `auto` considered, and why it chose.
     inverse_temperature_ : float or None
         What class scores are multiplied with before the softmax of `predict_proba`; None if no temperature was fitted.
+    familiarity_ : Familiarity or None
+        How well held-out training samples fit the head; None if none were held out.
     k_, seed_ : int or None
         Those used; k_ is None where GEN leaves no choice.
 
@@ -233,6 +242,8 @@ class ImprintingClassifier(ClassifierMixin, BaseEstimator):
         self.classes_ = y[:0]
         self.class_counts_ = np.zeros(0, np.int64)
         self.n_samples_seen_ = 0
+        self.proxy_examples_: np.ndarray | None = None
+        self._sketches: Sketches | None = Sketches.of(X[:0], np.zeros(0, np.int32))
         samples = ids[:0] if self._gen().samples else None
         self._keep(Imprinted(X[:0], np.zeros(0, np.int64), samples))
         self._take_in(X, y, ids)
@@ -242,6 +253,7 @@ class ImprintingClassifier(ClassifierMixin, BaseEstimator):
         """Choose what is left to the training samples x (n, D) with labels y (n,), 0..C-1."""
         self.choice_: Choice | None = None
         self.inverse_temperature_: float | None = None
+        self.familiarity_: Familiarity | None = None
         settings: dict[str, Any] = {
             "ls_lambda": self.ls_lambda,
             "fm_classifier": self._fm_classifier(),
@@ -256,6 +268,7 @@ class ImprintingClassifier(ClassifierMixin, BaseEstimator):
         if parts is None or self.probability:
             inverse = choice.inverse_temperature
             self.inverse_temperature_ = None if np.isnan(inverse) else inverse
+            self.familiarity_ = choice.familiarity
         k = self.configuration_.k
         self.k_ = k.k if self._gen().takes_k and isinstance(k, Fixed) else None
 
@@ -320,8 +333,35 @@ class ImprintingClassifier(ClassifierMixin, BaseEstimator):
                 f"partial_fit: GEN {self.configuration_.gen} cannot take in more samples of class {_listed(known)} without its old ones; "
                 f"{exact} can. Fit again, or remove the class and add it with all its samples"
             )
+        if again := int(self.seen_before(X, y).sum()):
+            warnings.warn(
+                f"partial_fit: {again} of {len(y)} samples are in the head already and count twice; `seen_before` says which",
+                stacklevel=2,
+            )
         self._take_in(X, y, ids)
         return self
+
+    def seen_before(self, X: Any, y: Any) -> np.ndarray:
+        """Say which samples are in the head already, in the same class.
+
+        They are known by a few numbers of their embeddings that the head keeps, so by content, not by name.
+
+        Parameters
+        ----------
+        X, y
+            As in `fit`.
+
+        Returns
+        -------
+        ndarray of shape (N,)
+            A mask; False for all in heads that keep no such numbers.
+        """
+        x, y, _ = self._validated(X, y, None, reset=False)
+        if self._sketches is None:
+            return np.zeros(len(x), bool)
+        numbers = {label: number for number, label in enumerate(self.classes_.tolist())}
+        of_samples = np.array([numbers.get(label, -1) for label in y.tolist()])
+        return self._sketches.has(Sketches.of(x, of_samples))
 
     def remove_classes(self, labels: Sequence[Any]) -> Self:
         """Forget classes.
@@ -340,27 +380,36 @@ class ImprintingClassifier(ClassifierMixin, BaseEstimator):
             raise UserError("remove_classes: no class would be left")
         learnt = self._learnt.without(stays)
         imprinted = forget(self._imprinted(), stays, self.configuration_.gen, learnt.sums)
+        if self.proxy_examples_ is not None:
+            self.proxy_examples_ = self.proxy_examples_[stays[self.proxy_classes_]]
+        if self._sketches is not None:
+            self._sketches = self._sketches.without(stays)
         self.classes_, self.class_counts_ = self.classes_[stays], self.class_counts_[stays]
         self._learnt = learnt
         self._keep(imprinted)
         self._derive(imprinted)
         return self
 
-    def predict(self, X: Any, *, reject_below: float | None = None) -> np.ndarray:
+    def predict(self, X: Any, *, reject: float | None = None) -> np.ndarray:
         """Label embeddings.
 
         Parameters
         ----------
         X : array of shape (N, D)
             Embeddings.
-        reject_below : float, optional
-            A sample whose best class scores less than this (similarity, or sum of votes; see
-            `decision_function`) is labelled -1 where labels are numbers, "rejected" where they are not.
+        reject : float, optional
+            The share of samples of known classes to reject with those of unknown ones, such as 0.05: a sample whose
+            `familiarity` is no larger is labelled -1 where labels are numbers, "rejected" where they are not.
 
         Returns
         -------
         ndarray of shape (N,)
             Labels.
+
+        Raises
+        ------
+        UserError
+            If `fit` held out no samples, or too few for this share.
         """
         X = self._queries(X)
         candidate = self._folded.candidate if self._folded else self._candidate()
@@ -368,20 +417,67 @@ class ImprintingClassifier(ClassifierMixin, BaseEstimator):
             X, len(self.classes_), [candidate], fm_classifier=self._fm_classifier()
         )
         labels = self.classes_[numbers]
-        if reject_below is None:
+        if reject is None:
             return labels
-        number = np.issubdtype(self.classes_.dtype, np.number)
-        mark: int | str = -1 if number else "rejected"
+        mark, labels = self._rejection(labels)
+        self.held_out("reject").require(reject)
+        labels[self.familiarity(X) <= reject] = mark
+        return labels
+
+    def _rejection(self, labels: np.ndarray) -> tuple[int | str, np.ndarray]:
+        """What marks rejected samples, and labels of a type that holds it."""
+        is_number = np.issubdtype(self.classes_.dtype, np.number)
+        mark: int | str = -1 if is_number else REJECTED
         if mark in self.classes_.tolist():
             raise UserError(
                 f"predict: {mark!r} marks rejected samples, but is a class here; rename the class"
             )
-        if not number and self.classes_.dtype.kind != "U":
-            labels = labels.astype(object)
-        rejected = self.class_scores(X).max(axis=1) < reject_below
-        return np.where(
-            rejected, np.array(mark, labels.dtype if labels.dtype == object else None), labels
-        )
+        if is_number:
+            signed = np.result_type(labels.dtype, np.int8)
+            return mark, labels.astype(signed)
+        if labels.dtype.kind != "U":
+            return mark, labels.astype(object)
+        return mark, labels.astype(np.result_type(labels.dtype, np.array(mark).dtype))
+
+    def held_out(self, purpose: str) -> Familiarity:
+        """The `familiarity_`; a `UserError` that names the purpose without one."""
+        check_is_fitted(self)
+        if self.familiarity_ is None:
+            raise UserError(
+                f"{purpose}: no training samples were held out when this head was made; fit anew with method='auto' or "
+                "probability=True, or by imprint fit, where a class has two samples at least"
+            )
+        return self.familiarity_
+
+    def familiarity(self, X: Any) -> np.ndarray:
+        """Say how well embeddings fit the known classes, to tell those of unknown classes.
+
+        The worse of two ranks among training samples that `fit` held out: of the similarity of the nearest proxy, and of the
+        entropy of the probabilities. Of samples of known classes a share of 0.05 has 0.05 or less.
+
+        Parameters
+        ----------
+        X : array of shape (N, D)
+            Embeddings.
+
+        Returns
+        -------
+        ndarray of shape (N,)
+            The share of held-out training samples that are no more familiar, above 0 and at most 1.
+
+        Raises
+        ------
+        UserError
+            If `fit` held out no samples.
+        """
+        known = self.held_out("familiarity")
+        assert self.inverse_temperature_ is not None
+        x = self._queries(X)
+        certain = certainty(self.class_scores(x), self.inverse_temperature_)
+        near = similarity(x, self._candidate(), self._fm_classifier())
+        # rounded as those that were kept
+        signals = np.stack([near, certain], axis=1).astype(np.float32)
+        return known.of(signals)
 
     def decision_function(self, X: Any) -> np.ndarray:
         """Score how well each class fits each embedding.
@@ -450,6 +546,13 @@ class ImprintingClassifier(ClassifierMixin, BaseEstimator):
         classes = self.classes_[self.proxy_classes_[near.numbers]]
         return Nearest(near.numbers, classes, near.similarities, ids)
 
+    def compared(self, X: Any) -> np.ndarray:
+        """Embeddings (N, D) as they are compared with proxies: after NORMinf and what NORMpost learns."""
+        scoring = self.configuration_.scoring
+        return self._learnt.norms.of_queries(
+            self.configuration_.norm_pre, scoring.norm_post, scoring.norm_inf, self._queries(X)
+        )
+
     def save(self, path: str | Path, fm: Any = None) -> None:
         """Write the head to a file, described in its header and beside it as JSON.
 
@@ -479,6 +582,7 @@ class ImprintingClassifier(ClassifierMixin, BaseEstimator):
             self._imprinted(),
             self._learnt.norms,
             self._learnt.sums,
+            self._sketches,
         )
         save_classifier(path, classifier, self.plain_classes("save"), fm)
 
@@ -507,6 +611,7 @@ class ImprintingClassifier(ClassifierMixin, BaseEstimator):
             setattr(classifier, name, value)
         classifier.configuration_ = saved.configuration
         classifier.choice_ = None
+        classifier._sketches = saved.sketches
         classifier._learnt = Learnt(saved.configuration, saved.norms, saved.class_sums)
         classifier._keep(saved.imprinted)
         classifier._derive(saved.imprinted)
@@ -648,6 +753,7 @@ class ImprintingClassifier(ClassifierMixin, BaseEstimator):
         new = NewSamples(x, normalised, of_samples, ids, known, counts, total, learnt.sums)
         settings = Settings(self._gen(), self.k_, self.seed_, self.ls_lambda)
         imprinted = take_in(self._imprinted(), new, settings)
+        examples = examples_of(self.proxy_examples_, imprinted, new)
         before = self._learnt if known else None
         self._learnt = learnt
         try:
@@ -657,6 +763,9 @@ class ImprintingClassifier(ClassifierMixin, BaseEstimator):
                 self._learnt = before
             raise
         self.classes_, self.class_counts_, self.n_samples_seen_ = classes, counts, total
+        self.proxy_examples_ = examples
+        if self._sketches is not None:
+            self._sketches = self._sketches.plus(Sketches.of(x, of_samples))
         self._keep(imprinted)
 
     def _derive(self, imprinted: Imprinted) -> None:

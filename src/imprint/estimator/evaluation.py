@@ -15,6 +15,8 @@ from imprint.method.metrics import calibration_error, log_loss, scores
 if TYPE_CHECKING:
     from imprint.estimator.classifier import ImprintingClassifier
 
+REJECTED_SHARES = (0.05, 0.1, 0.2, 0.5)  # of samples of known classes
+
 
 @dataclass(frozen=True)
 class ClassResult:
@@ -51,6 +53,28 @@ class Confusion:
 
 
 @dataclass(frozen=True)
+class Coverage:
+    """What is left of the samples where some are rejected.
+
+    Attributes
+    ----------
+    reject : float
+        Share of samples of known classes that the head was asked to reject.
+    kept : float
+        Share of them that it keeps.
+    error : float
+        Share of those kept that is labelled wrong; NaN if none is kept.
+    unknown_kept : float
+        Share of the samples of other classes that it keeps, wrongly; NaN without such samples.
+    """
+
+    reject: float
+    kept: float
+    error: float
+    unknown_kept: float
+
+
+@dataclass(frozen=True)
 class Evaluation:
     """Predictions of a head against known classes.
 
@@ -68,12 +92,16 @@ class Evaluation:
         In the order of the head.
     confusions : tuple of Confusion
         Most frequent first.
+    coverage : tuple of Coverage
+        For each of `REJECTED_SHARES` that the held-out training samples of the head allow; empty where it kept none.
     unknown : dict
-        Samples of each class that the head does not know; they are left out.
+        Samples of each class that the head does not know; they are left out of all but `coverage`.
     predicted : ndarray of shape (samples,)
         Labels that the head gives.
     rows : ndarray of shape (samples,)
         Which of the samples these are.
+    familiarity : ndarray of shape (N,) or None
+        Of all samples given, see `ImprintingClassifier.familiarity`.
     """
 
     samples: int
@@ -86,15 +114,17 @@ class Evaluation:
     calibration_error: float | None
     classes: tuple[ClassResult, ...]
     confusions: tuple[Confusion, ...]
+    coverage: tuple[Coverage, ...]
     unknown: dict[str, int]
     predicted: np.ndarray
     rows: np.ndarray
+    familiarity: np.ndarray | None
 
     def as_dict(self) -> dict[str, Any]:
-        """What JSON can hold of it: all but `predicted` and `rows`, None for what is undefined."""
-        facts = asdict(self)
-        del facts["predicted"], facts["rows"]
-        for entry in facts["classes"]:
+        """What JSON can hold of it: all but the arrays, None for what is undefined."""
+        facts = {k: v for k, v in asdict(self).items() if not isinstance(v, np.ndarray)}
+        facts.pop("familiarity", None)
+        for entry in (*facts["classes"], *facts["coverage"]):
             entry.update({k: None for k, v in entry.items() if v != v})
         return facts
 
@@ -139,7 +169,8 @@ def evaluate(classifier: ImprintingClassifier, X: Any, y: Sequence[Any]) -> Eval
         raise UserError(
             f"the head knows none of the classes {_few(list(unknown))}; its own are {_few(names)}"
         )
-    X = np.asarray(X)[rows]
+    every = np.asarray(X)
+    X = every[rows]
     true = np.array([numbers[of_samples[row]] for row in rows])
     class_scores = classifier.class_scores(X)
     labels = {label: number for number, label in enumerate(classifier.classes_.tolist())}
@@ -153,6 +184,15 @@ def evaluate(classifier: ImprintingClassifier, X: Any, y: Sequence[Any]) -> Eval
 
         of_classes = probabilities(class_scores, classifier.inverse_temperature_)
         loss, error = log_loss(of_classes, true), calibration_error(of_classes, true)
+    familiarity = None
+    coverage: tuple[Coverage, ...] = ()
+    if classifier.familiarity_ is not None:
+        familiarity = classifier.familiarity(every)
+        shares = [0.0, *(s for s in REJECTED_SHARES if s >= classifier.familiarity_.least)]
+        strange = np.delete(familiarity, rows)
+        coverage = tuple(
+            _coverage(share, familiarity[rows], predicted == true, strange) for share in shares
+        )
     return Evaluation(
         samples=len(rows),
         accuracy=found.accuracy,
@@ -164,10 +204,22 @@ def evaluate(classifier: ImprintingClassifier, X: Any, y: Sequence[Any]) -> Eval
         calibration_error=error,
         classes=_classes(names, counts, found.class_f1),
         confusions=_confusions(names, counts),
+        coverage=coverage,
         unknown=dict(unknown),
         predicted=classifier.classes_[predicted],
         rows=rows,
+        familiarity=familiarity,
     )
+
+
+def _coverage(
+    share: float, familiarity: np.ndarray, right: np.ndarray, strange: np.ndarray
+) -> Coverage:
+    """Of samples of known classes, which of them are labelled right, and the familiarity of others."""
+    kept = familiarity > share
+    error = 1 - right[kept].mean() if kept.any() else np.nan
+    unknown_kept = (strange > share).mean() if len(strange) else np.nan
+    return Coverage(share, float(kept.mean()), float(error), float(unknown_kept))
 
 
 def _classes(

@@ -166,7 +166,9 @@ def embed(images: Images, output: Path, fm: FMChoice, head: Head | None = None) 
         batch_size=fm.batch_size,
         threads=len(affinity(0)) if affinity else os.cpu_count() or 1,
         on_error="skip" if fm.skip_unreadable else "fail",
-        provenance=origin,
+        provenance=origin
+        if images.folder is None
+        else {**origin, "folder": str(images.folder.resolve())},
     )
 
 

@@ -11,15 +11,20 @@ import numpy as np
 import sklearn
 
 from imprint.errors import UserError
+from imprint.estimator.duplicates import Sketches
 from imprint.estimator.incremental import Imprinted
 from imprint.method.class_sums import ClassSums
 from imprint.method.configuration import UNIT_LENGTH, Auto, Configuration, Every, Fixed
+from imprint.method.familiarity import Familiarity
 from imprint.method.generate import GENERATORS
 from imprint.method.normalize import FittedNorms
 from imprint.store.heads import Head, fm_identity, ids_as_bytes, read_head, write_head
 from imprint.version import __version__
 
 SAMPLE_IDS = "sample_ids"
+EXAMPLE_IDS = "example_ids"
+HELD_OUT = "held_out"
+SKETCHES, SKETCH_CLASSES = "sketches", "sketch_classes"
 SAVED_ATTRIBUTES = (
     "classes_",
     "class_counts_",
@@ -27,6 +32,8 @@ SAVED_ATTRIBUTES = (
     "k_",
     "seed_",
     "inverse_temperature_",
+    "familiarity_",
+    "proxy_examples_",
 )
 
 
@@ -48,6 +55,8 @@ class SavedClassifier:
         What its NORMs learnt.
     class_sums : ClassSums or None
         The sums of the training embeddings, where adding classes needs them.
+    sketches : Sketches or None
+        What training samples are known again by.
     """
 
     configuration: Configuration
@@ -56,6 +65,7 @@ class SavedClassifier:
     imprinted: Imprinted
     norms: FittedNorms
     class_sums: ClassSums | None
+    sketches: Sketches | None = None
 
 
 def save_classifier(
@@ -65,7 +75,7 @@ def save_classifier(
     configuration, attributes = classifier.configuration, classifier.attributes
     parameters = {**classifier.parameters, "fm_classifier": None}  # it is among the arrays
     samples = GENERATORS[configuration.gen].samples
-    temperature = attributes["inverse_temperature_"]
+    familiarity: Familiarity | None = attributes["familiarity_"]
     description = {
         "configuration": configuration.as_dict(),
         "unit": samples and configuration.norm_pre == UNIT_LENGTH,
@@ -76,7 +86,8 @@ def save_classifier(
         "samples": attributes["n_samples_seen_"],
         "k": attributes["k_"],
         "seed": attributes["seed_"],
-        "inverse_temperature": temperature,
+        "inverse_temperature": attributes["inverse_temperature_"],
+        "held_out": None if familiarity is None else familiarity.samples,
         "fm": fm_identity(fm),
         "versions": {
             "imprint": __version__,
@@ -90,6 +101,13 @@ def save_classifier(
         state |= classifier.class_sums.arrays()
     if imprinted.ids is not None:
         state[SAMPLE_IDS] = ids_as_bytes(imprinted.ids)
+    elif attributes["proxy_examples_"] is not None:
+        state[EXAMPLE_IDS] = ids_as_bytes(attributes["proxy_examples_"])
+    if classifier.sketches is not None:
+        state[SKETCHES] = classifier.sketches.values
+        state[SKETCH_CLASSES] = classifier.sketches.classes
+    if familiarity is not None:
+        state[HELD_OUT] = familiarity.held_out
     fm_classifier = classifier.parameters["fm_classifier"]
     head = Head(
         imprinted.proxies,
@@ -126,7 +144,11 @@ def load_classifier(path: str | Path, fm: Any) -> SavedClassifier:
     if GENERATORS[configuration.gen].takes_k:
         k = configuration.k
         of_workflow = k.k if isinstance(k, Fixed) else int(counts.max())
-    ids = state.pop(SAMPLE_IDS, None)
+    ids = _ids(state.pop(SAMPLE_IDS, None))
+    examples = _ids(state.pop(EXAMPLE_IDS, None))
+    held_out, sketches = state.pop(HELD_OUT, None), None
+    if SKETCHES in state:
+        sketches = Sketches(state.pop(SKETCHES), state.pop(SKETCH_CLASSES))
     attributes = {
         "classes_": np.array(description["classes"], dtype=description.get("classes_type")),
         "class_counts_": np.array(description.get("class_counts", counts)),
@@ -135,6 +157,10 @@ def load_classifier(path: str | Path, fm: Any) -> SavedClassifier:
         "k_": description.get("k", of_workflow),
         "seed_": description["seed"],
         "inverse_temperature_": description.get("inverse_temperature"),
+        "familiarity_": held_out
+        if held_out is None
+        else Familiarity(held_out, description["held_out"]),
+        "proxy_examples_": examples if ids is None else ids,
         "fm_": description["fm"],
     }
     class_sums = ClassSums.from_arrays(state)
@@ -143,13 +169,19 @@ def load_classifier(path: str | Path, fm: Any) -> SavedClassifier:
     imprinted = Imprinted(
         head.proxies,
         head.labels,
-        None if ids is None else np.array(json.loads(ids.tobytes())),
+        ids,
         head.bias,
         state,
     )
     parameters = {**parameters, "fm_classifier": head.fm_classifier}
     norms = FittedNorms.from_state(head.norms)
-    return SavedClassifier(configuration, parameters, attributes, imprinted, norms, class_sums)
+    return SavedClassifier(
+        configuration, parameters, attributes, imprinted, norms, class_sums, sketches
+    )
+
+
+def _ids(as_bytes: np.ndarray | None) -> np.ndarray | None:
+    return None if as_bytes is None else np.array(json.loads(as_bytes.tobytes()))
 
 
 def constructor_arguments(configuration: Configuration) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from imprint.errors import UserError
-from imprint.method.calibration import calibrate
+from imprint.method.calibration import Calibration, calibrate
 from imprint.method.class_scores import class_scores
 from imprint.method.configuration import (
     INNER_PRODUCT,
@@ -22,6 +22,7 @@ from imprint.method.configuration import (
     K,
     Scoring,
 )
+from imprint.method.familiarity import Familiarity, certainty, similarity
 from imprint.method.generate.proxy_sets import proxy_sets
 from imprint.method.generate.registry import ANY_K
 from imprint.method.holdout import folds, rows_by_class
@@ -82,6 +83,8 @@ class Choice:
         What turns its class scores into probabilities by a softmax; NaN where nothing was held out.
     seconds : float
         Time that it took.
+    familiarity : Familiarity or None
+        How well held-out samples fit the method; None where nothing was held out.
     """
 
     configuration: Configuration
@@ -89,6 +92,7 @@ class Choice:
     held_out: int
     inverse_temperature: float
     seconds: float
+    familiarity: Familiarity | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """The choice as JSON holds it."""
@@ -184,6 +188,7 @@ def choose(
     classes = int(y.max()) + 1
     norms = _learnt(methods, x, y)
     scored: list[list[np.ndarray]] = [[] for _ in methods]
+    nearness: list[list[np.ndarray]] = [[] for _ in methods]
     truth: list[np.ndarray] = []
     held_rows: list[np.ndarray] = []
     # threads cost more than they save on few samples
@@ -193,7 +198,7 @@ def choose(
         for held in folds(y, seed or 0):
             fitted = norms.refitted(x[~held], y[~held])
             sets = _sets(methods, x[~held], y[~held], seed, threads, ls_lambda, fitted)
-            for scores, method in zip(scored, methods, strict=True):
+            for scores, near, method in zip(scored, nearness, methods, strict=True):
                 of_method = candidate(
                     sets[_generation(method)],
                     x[~held],
@@ -202,6 +207,7 @@ def choose(
                     fitted,
                 )
                 scores.append(class_scores(x[held], of_method, classes, fm_classifier))
+                near.append(similarity(x[held], of_method, fm_classifier))
             truth.append(y[held])
             held_rows.append(np.flatnonzero(held))
     if not truth:
@@ -225,7 +231,20 @@ def choose(
         len(true),
         calibrated[best].inverse_temperature,
         time.perf_counter() - start,
+        _familiarity(scored[best], nearness[best], calibrated[best], samples),
     )
+
+
+def _familiarity(
+    scored: list[np.ndarray],
+    nearness: list[np.ndarray],
+    calibrated: Calibration,
+    samples: np.ndarray,
+) -> Familiarity:
+    """From the class scores and similarities of the folds, and the samples (n,) that they belong to."""
+    certain = certainty(np.concatenate(scored), calibrated.inverse_temperature)
+    signals = np.stack([np.concatenate(nearness), certain], axis=1).astype(np.float32)
+    return Familiarity(signals, len(np.unique(samples)))
 
 
 def _standard_error(gains: np.ndarray, samples: np.ndarray) -> float:

@@ -9,14 +9,13 @@ import numpy as np
 
 from imprint.report.drawing.looks import COLOURS
 from imprint.report.drawing.sheet import sheet
-from imprint.report.drawing.style import INK, figure_width, small_size
-from imprint.report.drawing.text import shorten
+from imprint.report.drawing.style import INK, figure_width
+from imprint.report.drawing.tiles import show_image
 from imprint.report.figures.registry import figure
 from imprint.report.figures.shown_cell import cell_in_words
 
 if TYPE_CHECKING:
     import pandas as pd
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
     from PIL.Image import Image
 
@@ -53,7 +52,7 @@ def gallery(predictions: pd.DataFrame, description: Mapping[str, Any], images: I
         true, predicted = sample["true"], sample["predicted"]
         verdict = "right" if true == predicted else f"as {names[predicted]}"
         image = _image(images, sample["dataset"], "test", sample["id"])
-        _show(panels[0], image, sample["id"], (names[true], verdict), size)
+        show_image(panels[0], image, sample["id"], (names[true], verdict), size)
         panels[0].xaxis.label.set_fontweight("bold")
         panels[0].spines[:].set_visible(False)
         near = zip(
@@ -65,7 +64,7 @@ def gallery(predictions: pd.DataFrame, description: Mapping[str, Any], images: I
         )
         for axes, (label, dataset, name, value) in zip(panels[1:], near, strict=True):
             image = _image(images, dataset, "train", name)
-            _show(axes, image, name, (names[label], f"{value:.3f}"), size)
+            show_image(axes, image, name, (names[label], f"{value:.3f}"), size)
             frame = SAME_CLASS if label == true else OTHER_CLASS
             axes.spines[:].set(visible=True, **frame)
     titles = ["test", "nearest", *(f"{i}." for i in range(2, columns))]
@@ -94,21 +93,3 @@ def _varied(order: np.ndarray, classes: pd.Series, most: int) -> list[int]:
 
 def _image(images: Images, dataset: str, split: str, name: str) -> Image | None:
     return images[dataset](split, name) if dataset in images else None
-
-
-def _show(
-    axes: Axes, image: Image | None, name: str, words: tuple[str, str], inches: float
-) -> None:
-    """Show an image, or else its name, with words below it."""
-    axes.set(xticks=[], yticks=[])
-    axes.grid(visible=False)
-    lines = [shorten(word, inches, small_size()) for word in words]
-    axes.set_xlabel("\n".join(lines), fontsize=small_size(), labelpad=1.5, linespacing=1.0)
-    axes.set_box_aspect(1)
-    if image is None:
-        pieces = [name[i : i + 8] for i in range(0, len(name), 8)]
-        text = "\n".join(pieces[-4:])  # paths differ at their ends
-        axes.text(0.5, 0.5, text, ha="center", va="center", fontsize=small_size())
-        axes.set(xlim=(0, 1), ylim=(0, 1))
-        return
-    axes.imshow(np.asarray(image.convert("RGB")), interpolation="nearest", aspect="auto")

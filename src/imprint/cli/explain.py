@@ -1,0 +1,92 @@
+"""The command that explains labels."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from imprint.cli.app import command
+from imprint.cli.options import (
+    ImageFolder,
+    InputOptions,
+    JsonLines,
+    SavedHead,
+    load_components,
+    require_writable,
+)
+from imprint.cli.tables import print_table
+from imprint.estimator.fm_choice import FMChoice
+
+
+@command(
+    """
+      imprint explain birds.safetensors photo.jpg -o why.png
+      imprint explain birds.safetensors new-photos --train photos.h5 -o why.png
+      imprint explain birds.safetensors photo.jpg --train photos --top 3 --json
+    """
+)
+def explain(
+    head: SavedHead,
+    sources: Annotated[
+        list[Path],
+        typer.Argument(
+            show_default=False,
+            help="Images, folders of images, tables of paths; or one dataset, or embeddings (HDF5, NPZ).",
+        ),
+    ],
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", help="Picture of it (.png, .pdf, .svg)."),
+    ] = None,
+    train: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="SOURCE",
+            help="The training images or, faster, their embeddings: shows the nearest of all of them, not examples of "
+            "proxies.",
+        ),
+    ] = None,
+    top: Annotated[int, typer.Option(min=1, metavar="N", help="How many near ones.")] = 5,
+    images: ImageFolder = None,
+    as_json: JsonLines = False,
+    *,
+    inputs: InputOptions,
+    fm: FMChoice,
+) -> None:
+    """Show the training images nearest to images, which explain their labels.
+
+    Without --train each of the nearest proxies stands by the training image nearest to it, whose name the head keeps.
+    """
+    from imprint.estimator.explanation import explain
+
+    load_components(inputs.components)
+    if output is not None:
+        require_writable(output)
+    found = explain(
+        head,
+        sources,
+        train=train,
+        n=top,
+        picture=output,
+        images=images,
+        group=inputs.group,
+        fm=fm,
+    )
+    if as_json:
+        for one in found:
+            print(json.dumps(one.as_dict()))
+        return
+    rows = []
+    for one in found:
+        chance = "-" if one.probability is None else f"{100 * one.probability:.0f}"
+        for place, near in enumerate(one.nearest):
+            own = (one.id, one.label, chance) if not place else ("", "", "")
+            rows.append([*own, near.id, near.label, f"{near.similarity:.3f}"])
+    columns = ("image", "label", "probability (%)", "near it", "of class", "similarity")
+    print_table(columns, rows, left=("image", "label", "near it", "of class"))
+    if output is not None:
+        print(f"{output} shows it", file=sys.stderr)

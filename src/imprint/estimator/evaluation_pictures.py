@@ -1,0 +1,101 @@
+"""Pictures of an evaluation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from imprint.errors import UserError
+from imprint.estimator.evaluation import Evaluation
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from imprint.estimator.photographs import Photographs
+    from imprint.report.head_pictures import Tile
+
+PAIRS = 5  # that are shown
+
+
+def draw_confusions(
+    evaluation: Evaluation, y: Sequence[Any], ids: Sequence[Any], photographs: Photographs
+) -> Figure:
+    """Draw the most confused pairs of classes: images labelled wrong beside images of the class they were taken for.
+
+    Parameters
+    ----------
+    evaluation : Evaluation
+        Of a head on samples.
+    y : sequence of length N
+        The classes of all of these samples.
+    ids : sequence of length N
+        Their ids.
+    photographs : Photographs
+        Their images.
+
+    Returns
+    -------
+    Figure
+        At page width.
+
+    Raises
+    ------
+    UserError
+        If nothing is confused, or an image cannot be read.
+    """
+    from imprint.report.head_pictures import ABREAST, ConfusedPair, Tile, confused_pairs
+
+    if not evaluation.confusions:
+        raise UserError("there is no pair to show: all images are labelled right")
+    true = np.array([str(label) for label in np.asarray(y)[evaluation.rows].tolist()])
+    predicted = np.array([str(label) for label in evaluation.predicted.tolist()])
+    names = [str(name) for name in np.asarray(ids)[evaluation.rows].tolist()]
+    samples = {entry.name: entry.samples for entry in evaluation.classes}
+
+    def tiles(chosen: np.ndarray) -> list[Tile]:
+        shown = [names[row] for row in np.flatnonzero(chosen)[:ABREAST]]
+        return [Tile(photographs.read(name), name, (PurePath(name).name,)) for name in shown]
+
+    pairs = []
+    for pair in evaluation.confusions[:PAIRS]:
+        of_class = predicted == pair.predicted
+        pairs.append(
+            ConfusedPair(
+                f"{pair.true} labelled as {pair.predicted}: {pair.count} of {samples[pair.true]} images",
+                tiles(of_class & (true == pair.true)),
+                tiles(of_class & (true == pair.predicted)),
+                pair.true,
+                pair.predicted,
+            )
+        )
+    wrong = sum(pair.count for pair in evaluation.confusions)
+    subtitle = (
+        f"{wrong:,} of {evaluation.samples:,} images are labelled wrong; left some of them, right images of the class "
+        "that they were taken for"
+    )
+    return confused_pairs(pairs, subtitle)
+
+
+def draw_coverage(evaluation: Evaluation, y: Sequence[Any]) -> Figure:
+    """Draw the error of the samples that are kept over their share; `y` holds the classes of all samples (N,).
+
+    Raises
+    ------
+    UserError
+        If the head keeps nothing to measure by.
+    """
+    from imprint.report.head_pictures import coverage_curve
+
+    if evaluation.familiarity is None:
+        raise UserError(
+            "there is no curve: no training samples were held out when this head was made; make it anew by imprint fit"
+        )
+    true = [str(label) for label in np.asarray(y)[evaluation.rows].tolist()]
+    right = np.array([str(label) for label in evaluation.predicted.tolist()]) == np.array(true)
+    strange = np.delete(evaluation.familiarity, evaluation.rows)
+    unknown = f" and {len(strange):,} of other classes" if len(strange) else ""
+    subtitle = f"{evaluation.samples:,} images of known classes{unknown}; those that fit the head least are rejected first"
+    return coverage_curve(evaluation.familiarity[evaluation.rows], right, strange, subtitle)

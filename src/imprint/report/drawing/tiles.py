@@ -1,0 +1,33 @@
+"""Images as tiles of a figure, with words below them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from imprint.report.drawing.style import small_size
+from imprint.report.drawing.text import shorten
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from PIL.Image import Image
+
+
+def show_image(
+    axes: Axes, image: Image | None, name: str, words: Sequence[str], inches: float
+) -> None:
+    """Show an image, or else its name, with lines of words below it that fit into so many inches."""
+    axes.set(xticks=[], yticks=[])
+    axes.grid(visible=False)
+    lines = [shorten(word, inches, small_size()) for word in words]
+    axes.set_xlabel("\n".join(lines), fontsize=small_size(), labelpad=1.5, linespacing=1.0)
+    axes.set_box_aspect(1)
+    if image is None:
+        pieces = [name[i : i + 8] for i in range(0, len(name), 8)]
+        text = "\n".join(pieces[-4:])  # paths differ at their ends
+        axes.text(0.5, 0.5, text, ha="center", va="center", fontsize=small_size())
+        axes.set(xlim=(0, 1), ylim=(0, 1))
+        return
+    axes.imshow(np.asarray(image.convert("RGB")), interpolation="nearest", aspect="auto")

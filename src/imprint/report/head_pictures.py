@@ -1,0 +1,168 @@
+"""Pictures of what a head does with photographs: pairs that it confuses, what lies near, and how far to trust it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from imprint.errors import UserError
+from imprint.report.drawing.looks import COLOURS, DASHES
+from imprint.report.drawing.sheet import legend_below, sheet
+from imprint.report.drawing.style import DPI, INK, applied, figure_width, setting, small_size
+from imprint.report.drawing.text import shorten
+from imprint.report.drawing.tiles import show_image
+from imprint.store.files import atomic
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+    from PIL.Image import Image
+
+FORMS = (".png", ".pdf", ".svg")
+ABREAST = 4  # images of each class of a pair
+WORDS = 0.3  # inches below an image
+SAME_CLASS = {"color": INK, "linewidth": 1.2, "linestyle": "-"}
+OTHER_CLASS = {"color": COLOURS[1], "linewidth": 1.6, "linestyle": (0, (2.5, 1.5))}
+
+
+@dataclass(frozen=True)
+class Tile:
+    """An image with its name, words below it, and whether it is of the class that a head gave.
+
+    An image that is None is shown by its name.
+    """
+
+    image: Image | None
+    name: str
+    words: tuple[str, ...]
+    same_class: bool = True
+
+
+@dataclass(frozen=True)
+class ConfusedPair:
+    """Images of a class that are labelled as another, and images of that other class."""
+
+    title: str
+    wrong: Sequence[Tile]
+    examples: Sequence[Tile]
+    true: str
+    predicted: str
+
+
+def require_form(path: Path) -> None:
+    """Check that a picture can be written in the form that the name of a file asks for; a `UserError` if not."""
+    if path.suffix.lower() not in FORMS:
+        raise UserError(f"{path}: a picture is a {', '.join(FORMS[:-1])} or {FORMS[-1]} file")
+
+
+def write_picture(path: Path, figure: Figure) -> None:
+    """Write a figure (.png, .pdf or .svg); the same figure gives the same bytes."""
+    form = path.suffix.lower()[1:]
+    dated = {
+        "png": ("Software",),
+        "pdf": ("CreationDate", "Creator", "Producer"),
+        "svg": ("Date", "Creator"),
+    }
+    with applied("page"), atomic(path) as temporary:
+        figure.savefig(temporary, format=form, dpi=DPI, metadata=dict.fromkeys(dated[form]))
+
+
+def confused_pairs(pairs: Sequence[ConfusedPair], subtitle: str) -> Figure:
+    """A row for each pair: left what is labelled wrong, right examples of the class it was taken for."""
+    with applied("page"):
+        inches = (figure_width() - 0.5) / (2 * ABREAST + 0.5)
+        figure = sheet("The most confused classes", subtitle, (inches + WORDS) * len(pairs))
+        widths = [1] * ABREAST + [0.35] + [1] * ABREAST
+        grid = figure.subplots(
+            len(pairs), len(widths), squeeze=False, gridspec_kw={"width_ratios": widths}
+        )
+        for axes in grid.flat:
+            axes.set_axis_off()
+        for row, pair in zip(grid, pairs, strict=True):
+            sides = (
+                (row[:ABREAST], pair.wrong, pair.title),
+                (
+                    row[ABREAST + 1 :],
+                    pair.examples,
+                    f"{pair.predicted}, labelled right" if pair.examples else "",
+                ),
+            )
+            for panels, tiles, title in sides:
+                for axes, tile in zip(panels, tiles, strict=False):
+                    axes.set_axis_on()
+                    show_image(axes, tile.image, tile.name, tile.words, inches)
+                    axes.spines[:].set_visible(False)
+                words = shorten(title, ABREAST * inches, setting("axes.titlesize"))
+                panels[0].set_title(words, loc="left", fontweight="bold")
+    return figure
+
+
+def explained(rows: Sequence[tuple[Tile, Sequence[Tile]]], subtitle: str) -> Figure:
+    """A row for each image: left the image with its label, right the training images nearest to it."""
+    with applied("page"):
+        columns = 1 + max(len(near) for _, near in rows)
+        inches = min(1.2, figure_width() / (columns + 0.35))
+        figure = sheet("Why these labels", subtitle, 0.2 + (inches + 1.4 * WORDS) * len(rows))
+        grid = figure.subplots(len(rows), columns, squeeze=False)
+        for axes in grid.flat:
+            axes.set_axis_off()
+        for panels, (tile, near) in zip(grid, rows, strict=True):
+            for axes, shown in zip(panels, (tile, *near), strict=False):
+                axes.set_axis_on()
+                show_image(axes, shown.image, shown.name, shown.words, inches)
+                frame = SAME_CLASS if shown.same_class else OTHER_CLASS
+                axes.spines[:].set(visible=shown is not tile, **frame)
+            panels[0].xaxis.label.set_fontweight("bold")
+        titles = ["image", "nearest", *(f"{i}." for i in range(2, columns))]
+        for axes, title in zip(grid[0], titles, strict=True):
+            axes.set_title(title, fontweight="bold")
+    return figure
+
+
+def coverage_curve(
+    familiarity: np.ndarray, right: np.ndarray, strange: np.ndarray, subtitle: str
+) -> Figure:
+    """The error of the samples that are kept over their share, the most familiar first.
+
+    Parameters
+    ----------
+    familiarity : ndarray of shape (n,)
+        Of samples of known classes.
+    right : ndarray of shape (n,)
+        Whether their labels are right.
+    strange : ndarray of shape (s,)
+        The familiarity of samples of other classes, perhaps none.
+    subtitle : str
+        What was evaluated.
+    """
+    with applied("page"):
+        figure = sheet("What is rejected, and the error of the rest", subtitle, 2.6)
+        axes = figure.subplots()
+        limits = np.unique(familiarity)
+        kept = (familiarity[None] >= limits[:, None]).mean(axis=1)
+        errors = [100 * (1 - right[familiarity >= limit].mean()) for limit in limits]
+        lines = axes.plot(
+            100 * kept,
+            errors,
+            color=COLOURS[0],
+            linestyle=DASHES[0],
+            label="kept and labelled wrong",
+        )
+        if len(strange):
+            unknown = [100 * (strange >= limit).mean() for limit in limits]
+            lines += axes.plot(
+                100 * kept,
+                unknown,
+                color=COLOURS[1],
+                linestyle=DASHES[1],
+                label="images of unknown classes that are kept",
+            )
+            legend_below(figure, lines)
+        axes.set(xlim=(0, 100), xlabel="images of known classes kept (%)")
+        axes.set_ylim(bottom=0)
+        axes.set_ylabel("share (%)" if len(strange) else "error of those kept (%)")
+        axes.tick_params(labelsize=small_size())
+    return figure

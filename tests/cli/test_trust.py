@@ -1,0 +1,135 @@
+"""How far to trust a head, as users ask it: rejected shares, pictures of confusions, explanations, images added twice."""
+
+import json
+import shlex
+import shutil
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import save_file
+
+import imprint as library
+from imprint import cli
+
+GREYS = {"dark": 20, "light": 220, "middling": 120}
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory):
+    """A folder with train/ and test/, images of three greys, two of the test images in the wrong class, and weights."""
+    import timm
+
+    root = tmp_path_factory.mktemp("trust")
+    random = np.random.default_rng(0)
+    for split, classes in (("train", ("dark", "light")), ("test", GREYS)):
+        for name in classes:
+            (root / split / name).mkdir(parents=True)
+            for i in range(12):
+                shade = GREYS["light" if (split, name, i) == ("test", "dark", 0) else name]
+                pixels = np.clip(shade + random.integers(-15, 15, (24, 24)), 0, 255).astype(
+                    np.uint8
+                )
+                Image.fromarray(pixels).save(root / split / name / f"{name}{i}.png")
+    torch.manual_seed(0)
+    save_file(
+        timm.create_model("test_resnet", num_classes=5).state_dict(), root / "net.safetensors"
+    )
+    return root
+
+
+@pytest.fixture
+def imprint(photos, monkeypatch, capsys):
+    """Run a command beside the images; returns its output, or its errors where `code` is not 0."""
+    monkeypatch.chdir(photos)
+
+    def run(command, code=0):
+        with pytest.raises(SystemExit) as ended:
+            cli.main(shlex.split(command))
+        output = capsys.readouterr()
+        assert ended.value.code == code, output.err
+        return output.err if code else output.out
+
+    fm = "--fm test_resnet --checkpoint net.safetensors --device cpu"
+    if not (photos / "head.safetensors").exists():
+        run(f"embed train -o train.h5 {fm}")
+        run("fit train.h5 -o head.safetensors --preset qi")
+    return run
+
+
+def test_coverage_is_told_against_error(imprint):
+    found = json.loads(imprint("evaluate head.safetensors test --device cpu --json"))
+    assert found["unknown"] == {"middling": 12} and found["samples"] == 24
+    nothing, *shares = found["coverage"]
+    assert nothing == {
+        "reject": 0,
+        "kept": 1,
+        "error": 1 - found["accuracy"],
+        "unknown_kept": 1,
+    }
+    assert [entry["reject"] for entry in shares] == [0.05, 0.1, 0.2, 0.5]
+    assert sorted((entry["kept"] for entry in shares), reverse=True) == [e["kept"] for e in shares]
+    rows = imprint("predict head.safetensors test --device cpu --reject 0.5").splitlines()[1:]
+    kept = [row for row in rows if ",rejected," not in row]
+    known = [row for row in kept if not row.startswith("middling")]
+    assert len(known) / 24 == shares[-1]["kept"]
+    assert (len(kept) - len(known)) / 12 == shares[-1]["unknown_kept"]
+    printed = imprint("evaluate head.safetensors test --device cpu")
+    assert "known images kept" in printed and "unknown kept" in printed
+
+
+def test_pictures_of_confusions_and_of_coverage(imprint, photos):
+    imprint(
+        "evaluate head.safetensors test --device cpu --picture confused.png --curve coverage.pdf"
+    )
+    assert Image.open(photos / "confused.png").width == 2100  # 7 inches
+    assert (photos / "coverage.pdf").read_bytes().startswith(b"%PDF")
+    message = imprint("evaluate head.safetensors test --picture confused.doc", code=2)
+    assert "confused.doc: a picture is a .png, .pdf or .svg file" in message
+    message = imprint("evaluate head.safetensors train.h5 --picture confused.png", code=2)
+    assert "all images are labelled right" in message
+
+
+@pytest.mark.parametrize("train", ["", "--train train.h5", "--train train"])
+def test_labels_are_explained_by_images_of_their_class(imprint, photos, train):
+    command = f"explain head.safetensors test/dark/dark3.png {train} --top 2 --device cpu"
+    (why,) = map(json.loads, imprint(f"{command} --json -o why.png").splitlines())
+    assert why["id"] == "dark3.png" and why["label"] == "dark" and why["probability"] > 0.5
+    first, second = why["nearest"]
+    assert first["label"] == "dark" and (photos / "train" / first["id"]).is_file()
+    assert first["similarity"] >= second["similarity"]
+    assert Image.open(photos / "why.png").width == 2100
+    assert first["id"] in imprint(command)
+
+
+def test_a_training_image_is_its_own_nearest(imprint):
+    (why, _) = library.explain(
+        "head.safetensors", ["train/light/light4.png", "test/dark/dark1.png"], train="train.h5"
+    )
+    assert why.label == "light" and why.nearest[0].id == "light/light4.png"
+    assert why.nearest[0].similarity == pytest.approx(1, abs=1e-4)
+
+
+def test_training_images_that_have_moved_are_named(imprint, photos):
+    shutil.move(photos / "train", photos / "elsewhere")
+    command = "explain head.safetensors test/dark/dark3.png -o why.png --device cpu"
+    try:
+        message = imprint(command, code=2)
+        assert "train/" in message and "is not there any more; say by --images" in message
+        imprint(f"{command} --images elsewhere")
+        assert "nowhere is no folder" in imprint(f"{command} --images nowhere", code=2)
+    finally:
+        shutil.move(photos / "elsewhere", photos / "train")
+
+
+def test_images_that_are_added_twice_count_once(imprint, photos):
+    before = (photos / "head.safetensors").read_bytes()
+    message = imprint("add head.safetensors train --device cpu", code=2)
+    assert "head.safetensors has all images of train already" in message
+    assert (photos / "head.safetensors").read_bytes() == before
+    added = imprint("add head.safetensors test -o more.safetensors --device cpu --json")
+    assert json.loads(added)["samples"] == 36
+    assert "all images of test already" in imprint("add more.safetensors test", code=2)
+    imprint("remove more.safetensors middling")
+    assert json.loads(imprint("add more.safetensors test --json"))["samples"] == 12

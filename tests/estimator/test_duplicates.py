@@ -1,0 +1,45 @@
+"""Samples are known again by content, whatever they are called."""
+
+import numpy as np
+import pytest
+
+from imprint import ImprintingClassifier
+
+X = np.random.default_rng(0).normal(size=(40, 8)).astype(np.float32)
+Y = np.repeat(["crow", "owl"], 20)
+
+
+def test_samples_are_known_again_up_to_rounding(tmp_path):
+    head = ImprintingClassifier(gen="mean").fit(X, Y)
+    others = np.random.default_rng(1).normal(size=(20, 8)).astype(np.float32)
+    assert head.seen_before(X * (1 + 1e-6), Y).all()
+    assert not head.seen_before(others, Y[:20]).any()
+    assert not head.seen_before(X, Y[::-1]).any()  # in another class
+    head.save(tmp_path / "head.safetensors", {"model": "random"})
+    loaded = ImprintingClassifier.load(tmp_path / "head.safetensors")
+    assert loaded.seen_before(X, Y).all()
+    loaded.remove_classes(["crow"])
+    assert loaded.seen_before(X, Y).tolist() == (Y == "owl").tolist()
+
+
+def test_samples_that_count_twice_are_said():
+    head = ImprintingClassifier(gen="mean").fit(X, Y)
+    with pytest.warns(UserWarning, match="3 of 3 samples are in the head already"):
+        head.partial_fit(X[:3], Y[:3])
+
+
+@pytest.mark.parametrize("gen", ["mean", "kmeans", "all", "ls"])
+def test_each_proxy_has_an_example_of_its_class(gen):
+    names = np.array([f"{label}{i}" for i, label in enumerate(Y)])
+    head = ImprintingClassifier(gen=gen, k=3).fit(X, Y, sample_ids=names)
+    head.add_classes(X + 5, np.repeat("wren", 40), sample_ids=[f"wren{i}" for i in range(40)])
+    classes = head.classes_[head.proxy_classes_]
+    assert len(head.proxy_examples_) == len(head.proxies_)
+    assert all(map(str.startswith, head.proxy_examples_.tolist(), classes.tolist()))
+
+
+def test_examples_of_proxies_may_be_numbers_and_names():
+    head = ImprintingClassifier(gen="mean").fit(X, Y)
+    head.add_classes(X[:2] + 5, ["wren", "wren"], sample_ids=["a.jpg", "b.jpg"])
+    assert head.proxy_examples_[2] in ("a.jpg", "b.jpg")
+    assert head.proxy_examples_[0] in {str(number) for number in range(20)}
