@@ -17,6 +17,7 @@ from torch import nn
 
 from imprint.errors import UserError
 from imprint.store.files import atomic, canonical
+from imprint.store.seals import BLANK, NAME, check_seal, seal
 
 _LISTED = 5  # names shown in a message that would otherwise list hundreds
 
@@ -111,6 +112,7 @@ def _read_torch(path: Path) -> dict[str, torch.Tensor]:
 
 
 def _read_safetensors(path: Path) -> dict[str, torch.Tensor]:
+    check_seal(path, "delete it and make or fetch it again")
     try:
         with safe_open(path, framework="pt") as file:
             return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  (it is no mapping)
@@ -127,7 +129,8 @@ def save(path: str | Path, state: Mapping[str, torch.Tensor], facts: Mapping[str
     whole = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in state.items()}
     with atomic(path) as temporary:
         # one metadata key: safetensors does not keep the order of several
-        save_file(whole, temporary, metadata={"imprint": canonical(dict(facts))})
+        save_file(whole, temporary, metadata={"imprint": canonical({**facts, NAME: BLANK})})
+        seal(temporary)
 
 
 def read_facts(path: str | Path) -> dict[str, Any]:
@@ -139,6 +142,7 @@ def read_facts(path: str | Path) -> dict[str, Any]:
     try:
         with safe_open(path, framework="np") as file:
             facts: dict[str, Any] = json.loads((file.metadata() or {}).get("imprint", "{}"))
+            facts.pop(NAME, None)
             return facts
     except (SafetensorError, OSError) as error:
         raise UserError(

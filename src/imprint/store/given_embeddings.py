@@ -128,7 +128,7 @@ def read_arrays(path: Path, split: str | None = None, required: bool = False) ->
 
 def _read_hdf5(path: Path, split: str | None, required: bool) -> dict[str, Any]:
     arrays: dict[str, Any] = {}
-    with open_hdf5(path) as file:
+    with open_hdf5(path, "write it again") as file:
         if required and split and split not in file:
             groups = [name for name, entry in file.items() if hasattr(entry, "items")]
             raise UserError(f"{path} has no group '{split}'; it has: {', '.join(groups) or 'none'}")
