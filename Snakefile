@@ -29,6 +29,7 @@ from imprint.study.grid import Group
 from imprint.study.jobs.job import end_at_once
 from imprint.study.load import load_for_workflow
 from imprint.study.output_cache import origin, output_cache
+from imprint.study.records import NOT_COUNTED, Records, spec_digest
 from imprint.study.startup import check_startup, future_files
 
 started = time.time()
@@ -36,6 +37,7 @@ try:
     study = load_for_workflow(config)
     sharing = output_cache(os.environ)
     check_startup(study.root)
+    records = Records(study.root)
 except UserError as error:
     print(error, file=sys.stderr)
     sys.exit(1)
@@ -89,6 +91,7 @@ rule study:
 
 onstart:
     running.begin(study.root)
+    records.begin()
 
 
 onsuccess:
