@@ -24,6 +24,7 @@ from imprint.store.blocks import blocks_file
 from imprint.store.files import canonical
 from imprint.store.shards import read_shards
 from imprint.study import inputs, running, specs
+from imprint.study.contents import have_changed
 from imprint.study.fingerprint import fingerprint
 from imprint.study.grid import Group
 from imprint.study.jobs.job import end_at_once
@@ -96,6 +97,7 @@ onstart:
 
 onsuccess:
     running.end(study.root)
+    output_cache(os.environ)  # closes the entries that this run added
     for page in running.new_pages(study.root, started) or [paths.report_file(study.root)]:
         if page.exists():
             print(f"The report is {page}; open it in a browser.", file=sys.stderr)

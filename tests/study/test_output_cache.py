@@ -9,8 +9,8 @@ from PIL import Image
 
 from imprint.data import sources
 from imprint.errors import UserError
-from imprint.study import output_cache as sharing
-from imprint.study.output_cache import FOLDER, contents, origin, output_cache
+from imprint.study.contents import contents
+from imprint.study.output_cache import FOLDER, origin, output_cache
 
 
 def folder_of_images(root):
@@ -76,7 +76,7 @@ def test_content_is_read_once(tmp_path, monkeypatch):
     sources.prepare("imagefolder", folder_of_images(tmp_path / "images"), tmp_path / "prepared")
     manifest = str(tmp_path / "prepared/manifest.json")
     first = contents(manifest)
-    monkeypatch.setattr(sharing, "_sha256", lambda path: pytest.fail("read again"))
+    monkeypatch.setattr("imprint.study.contents.sha256_of", lambda path: pytest.fail("read again"))
     assert contents(manifest) == first
 
 

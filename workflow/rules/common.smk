@@ -41,7 +41,12 @@ def marker(rule):
             }
             return spec_digest(rule, values)
 
-        return records.marker if records.outdated(output, spec) else ancient(records.marker)
+        outdated = records.outdated(output, spec) or (
+            rule == "dataset"
+            and Path(output).exists()
+            and have_changed(output, inputs.roots(study.config)[wildcards.dataset])
+        )
+        return records.marker if outdated else ancient(records.marker)
 
     return file
 

@@ -99,9 +99,7 @@ def check_head(
         raise _wrong(where, f"it has {len(names)} classes and {len(counts)} counts of samples")
 
 
-def check_numbers(
-    where: str, name: str, array: np.ndarray, shape: tuple[int | None, ...]
-) -> None:
+def check_numbers(where: str, name: str, array: np.ndarray, shape: tuple[int | None, ...]) -> None:
     """Check that an array holds finite floating point numbers of this shape; None is any length but 0."""
     fits = array.ndim == len(shape) and all(
         length == (wanted or length) and length

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from imprint.errors import UserError
 from imprint.method.score_names import EXTRA_SCORES, LOG_LOSS
 from imprint.store.files import atomic
+from imprint.store.places import check_place
 from imprint.store.seals import BLANK, NAME, check_seal, damaged, seal
 
 if TYPE_CHECKING:
@@ -57,6 +58,7 @@ def read_parquet(path: str | Path) -> pd.DataFrame:
         raise UserError(f"{path} does not exist") from None
     except (OSError, ValueError) as error:
         raise damaged(path, _REMEDY, f"it is not a readable Parquet file ({error})") from None
+    check_place(path, _provenance(path))
     for name in sorted(RATES & set(frame.columns)):
         wrong = frame[name][~frame[name].between(0, 1) & frame[name].notna()]
         if len(wrong):
@@ -66,8 +68,13 @@ def read_parquet(path: str | Path) -> pd.DataFrame:
 
 def read_provenance(path: str | Path) -> dict[str, Any]:
     """The provenance that `write_parquet` stored."""
+    check_seal(path)
+    return _provenance(path)
+
+
+def _provenance(path: str | Path) -> dict[str, Any]:
     import pyarrow.parquet as pq
 
-    check_seal(path)
-    provenance: dict[str, Any] = json.loads(pq.read_schema(path).metadata[b"provenance"])
+    metadata = pq.read_schema(path).metadata or {}
+    provenance: dict[str, Any] = json.loads(metadata.get(b"provenance", b"{}"))
     return provenance

@@ -99,7 +99,7 @@ def read_record(output: str | Path) -> Record | None:
 def state_of(path: str | Path) -> State:
     """Size and times of a file, which change when it does: no program can set the last; empty if it is missing."""
     try:
-        facts = os.stat(path)
+        facts = Path(path).stat()
     except OSError:
         return []
     return [facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns]

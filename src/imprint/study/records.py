@@ -83,12 +83,13 @@ class Records:
         spec : callable
             Returns the `spec_digest` that its record should have.
         """
-        if not os.path.exists(output):
+        output = Path(output)
+        if not output.exists():
             return False
         record = self._read(output)
         if record is None:
             # of a cache of outputs, which go by content, or of an older version
-            return not (self._has_metadata or os.path.islink(output))
+            return not (self._has_metadata or output.is_symlink())
         if not self._is_whole(record) or self._has_moved(record):
             return True
         if self.known:
@@ -99,7 +100,7 @@ class Records:
         """Whether the outputs have their sizes; one that is gone is no matter of this."""
         for name, size in record.outputs.items():
             with suppress(OSError):
-                if os.stat(self._results / name).st_size != size:
+                if (self._results / name).stat().st_size != size:
                     return False
         return True
 
@@ -116,7 +117,7 @@ class Records:
             made = self._read(self._results / name)
             if made is not None and made.sha256 != digest:
                 return False
-        return all(map(os.path.exists, record.files))
+        return all(Path(path).exists() for path in record.files)
 
 
 def _text(path: Path) -> str:
