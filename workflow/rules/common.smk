@@ -23,30 +23,36 @@ wildcard_constraints:
     experiment=one_of(study.config.experiments),
 
 
-def marker(rule):
-    """An input that reruns a job whose output is there, but not what the study asks for: see `imprint.study.records`."""
+def have_images_changed(wildcards):
+    """Whether the images of a dataset are others than when it was prepared."""
+    manifest = paths.manifest_file(study.root, wildcards.dataset)
+    root = inputs.roots(study.config)[wildcards.dataset]
+    return manifest.exists() and have_changed(manifest, root)
+
+
+def marker(name, changed=lambda wildcards: False):
+    """An input that reruns a job whose output is there, but not what the study asks for: see `imprint.study.records`.
+
+    name: of the rule. changed: whether its output is outdated for another reason.
+    """
 
     def file(wildcards):
-        if sharing and rule in ("weights", "pretrain", "embed"):  # these go by content
+        if sharing and name in ("weights", "pretrain", "embed"):  # these go by content
             return []
-        entry = getattr(rules, rule)
-        names = dict(wildcards.items())
-        output = entry.output[0].replace(results, study.config.results).format(**names)
+        entry = getattr(rules, name)
+        place = entry.output[0].replace(results, study.config.results)
 
         def spec():
             values = {
-                name: value(wildcards) if callable(value) else value
-                for name, value in entry.params.items()
-                if name not in NOT_COUNTED
+                key: value(wildcards) if callable(value) else value
+                for key, value in entry.params.items()
+                if key not in NOT_COUNTED
             }
-            return spec_digest(rule, values)
+            return spec_digest(name, values)
 
-        outdated = records.outdated(output, spec) or (
-            rule == "dataset"
-            and Path(output).exists()
-            and have_changed(output, inputs.roots(study.config)[wildcards.dataset])
-        )
-        return records.marker if outdated else ancient(records.marker)
+        if records.outdated(place.format(**dict(wildcards.items())), spec) or changed(wildcards):
+            return records.marker
+        return ancient(records.marker)
 
     return file
 

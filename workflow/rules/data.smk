@@ -37,7 +37,7 @@ rule dataset:
     """Make or check one dataset, and describe what is there."""
     input:
         lambda w: download_of(w.dataset),
-        marker=marker("dataset"),
+        marker=marker("dataset", have_images_changed),
     output:
         manifest=paths.manifest_file(results, "{dataset}"),
     log:

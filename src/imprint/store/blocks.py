@@ -26,7 +26,7 @@ from imprint.store.files import canonical
 log = logging.getLogger("imprint")
 
 FOLDER = "cache"  # under the results
-FORMAT = 1  # of these files; those of another format are replaced
+FORMAT = 2  # of these files; those of another format are replaced
 COMMIT_SECONDS = 2  # between two commits: what a kill may cost
 WAIT = 30  # seconds for another process that writes the same file, left over from a killed run
 TABLE = "CREATE TABLE IF NOT EXISTS blocks (key BLOB PRIMARY KEY, value BLOB, digest BLOB, used INTEGER)"
@@ -81,7 +81,7 @@ class Blocks:
         if key in self.pending:
             return self.pending[key]
         rows = self._execute("SELECT value, digest FROM blocks WHERE key = ?", [(key,)])
-        return rows[0][0] if rows and rows[0][1] == _check(rows[0][0]) else None
+        return rows[0][0] if rows and rows[0][1] == _check(key, rows[0][0]) else None
 
     def put(self, key: bytes, value: bytes) -> None:
         """Store a block; it is on disk some seconds later."""
@@ -92,7 +92,7 @@ class Blocks:
 
     def commit(self) -> None:
         """Write all blocks to disk, as those of a run that has not ended."""
-        rows = [(key, value, _check(value)) for key, value in self.pending.items()]
+        rows = [(key, value, _check(key, value)) for key, value in self.pending.items()]
         if rows:
             self._execute("INSERT OR REPLACE INTO blocks VALUES (?, ?, ?, NULL)", rows)
             self.pending = {} if self.file else self.pending
@@ -121,8 +121,9 @@ class Blocks:
         return []
 
 
-def _check(value: bytes) -> bytes:
-    return hashlib.blake2b(value, digest_size=8).digest()
+def _check(key: bytes, value: bytes) -> bytes:
+    """A checksum of both: a damaged index would find the block of another key."""
+    return hashlib.blake2b(key + value, digest_size=8).digest()
 
 
 def blocks_file(results: str | Path, output: str | Path) -> Path:
