@@ -81,7 +81,10 @@ class Blocks:
         if key in self.pending:
             return self.pending[key]
         rows = self._execute("SELECT value, digest FROM blocks WHERE key = ?", [(key,)])
-        return rows[0][0] if rows and rows[0][1] == _check(key, rows[0][0]) else None
+        if not rows or not isinstance(rows[0][0], bytes) or rows[0][1] != _check(key, rows[0][0]):
+            return None
+        value: bytes = rows[0][0]
+        return value
 
     def put(self, key: bytes, value: bytes) -> None:
         """Store a block; it is on disk some seconds later."""
@@ -115,7 +118,7 @@ class Blocks:
                 if command.startswith("SELECT"):
                     return self.file.execute(command, values[0]).fetchall()
                 self.file.executemany(command, values)
-        except sqlite3.Error as error:
+        except (sqlite3.Error, ValueError) as error:  # a damaged name is no text
             log.warning("finished blocks cannot be stored from here on: %s", error)
             self.file = None
         return []
@@ -137,7 +140,7 @@ def open_blocks(path: str | Path | None) -> Iterator[Blocks]:
     connection = None
     try:
         connection = _open(Path(path)) if path else None
-    except (OSError, sqlite3.Error) as error:
+    except (OSError, sqlite3.Error, ValueError) as error:
         log.warning("finished blocks cannot be stored in %s: %s", path, error)
     blocks = Blocks(connection)
     try:
@@ -167,7 +170,7 @@ def _open(path: Path) -> sqlite3.Connection:
         except sqlite3.OperationalError:
             connection.close()  # locked, read-only, no space: as it is
             raise
-        except sqlite3.DatabaseError as error:
+        except (sqlite3.DatabaseError, ValueError) as error:
             connection.close()
             if again:
                 raise
