@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+import logging
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -18,6 +19,8 @@ from torch import nn
 from imprint.errors import UserError
 from imprint.store.files import atomic, canonical
 from imprint.store.seals import BLANK, NAME, check_seal, seal
+
+log = logging.getLogger("imprint")
 
 _LISTED = 5  # names shown in a message that would otherwise list hundreds
 
@@ -198,7 +201,35 @@ def fill(
         raise UserError(
             f"{path} does not fit the model {type(model).__name__}\n  " + "\n  ".join(problems)
         )
+    _check_values(expected, state, path)
     model.load_state_dict({key: state[key] for key in expected if key in state}, strict=False)
+
+
+def _check_values(
+    expected: Mapping[str, torch.Tensor], state: Mapping[str, torch.Tensor], path: str | Path
+) -> None:
+    """Refuse weights that no training makes: whole numbers, NaN, or the same number in every matrix."""
+    matrices = {
+        key: state[key]
+        for key, tensor in expected.items()
+        if key in state and tensor.is_floating_point() and tensor.ndim > 1 and tensor.numel() > 1
+    }
+    whole = [key for key, weights in matrices.items() if not weights.is_floating_point()]
+    if whole:
+        raise UserError(
+            f"{path}: {', '.join(whole[:_LISTED])} hold whole numbers ({state[whole[0]].dtype}), not trained weights; "
+            "quantised weights must be converted to floating point first"
+        )
+    bad = [key for key, weights in matrices.items() if not weights.isfinite().all()]
+    if bad:
+        raise UserError(f"{path}: {', '.join(bad[:_LISTED])} hold NaN or infinity")
+    constant = [key for key, weights in matrices.items() if weights.min() == weights.max()]
+    if matrices and len(constant) == len(matrices):
+        raise UserError(
+            f"{path}: each of its {len(matrices)} matrices holds one number alone; these are no trained weights"
+        )
+    if constant:
+        log.warning("%s: one number alone in %s", path, ", ".join(constant[:_LISTED]))
 
 
 def weights_sha256(state: Mapping[str, torch.Tensor]) -> str:

@@ -114,5 +114,24 @@ def check_numbers(where: str, name: str, array: np.ndarray, shape: tuple[int | N
         raise _wrong(where, f"{name} hold NaN or infinity")
 
 
+# float32 holds the squares of such values, and their sums
+SMALLEST, LARGEST = 1e-15, 1e15
+
+
+def check_scale(where: str, x: np.ndarray) -> None:
+    """Refuse embeddings (n, d) whose squares float32 cannot hold: their distances would be zero or infinite.
+
+    Examples
+    --------
+    >>> check_scale("X", np.ones((2, 2), np.float32))
+    """
+    largest = max(float(x.max(initial=0)), -float(x.min(initial=0)))
+    if largest and not SMALLEST <= largest <= LARGEST:
+        raise UserError(
+            f"{where}: the largest value of an embedding is {largest:.3g}; single precision computes with values "
+            f"between {SMALLEST:g} and {LARGEST:g}. Divide all embeddings, of training and of test, by one number"
+        )
+
+
 def _wrong(where: str, why: str) -> UserError:
     return UserError(f"{where}: {why}; {_REMEDY}")

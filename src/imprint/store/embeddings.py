@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from imprint.errors import UserError
+from imprint.store.checks import check_scale
 from imprint.store.files import open_hdf5
 from imprint.store.places import check_place
 from imprint.store.seals import damaged
@@ -93,4 +94,5 @@ def read_embeddings(path: str | Path) -> Embeddings:
             f"{path}: {bad.sum()} of {len(x)} embeddings hold NaN or infinity, the first is row {first} "
             f"('{ids[first]}'); check that image, or compute with precision float32"
         )
+    check_scale(str(path), x)
     return Embeddings(x, y, ids, names, provenance, fm_classifier)

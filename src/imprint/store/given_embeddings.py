@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from imprint.errors import UserError
+from imprint.store.checks import check_scale
 from imprint.store.files import new_hdf5, open_hdf5, provenance_json
 
 _LISTED = 5
@@ -163,3 +164,4 @@ def _check(path: Path, x: np.ndarray, y: np.ndarray) -> None:
         raise UserError(
             f"{path}: {len(bad)} of {len(x)} embeddings hold NaN or infinity, the first in rows {rows}"
         )
+    check_scale(str(path), x)
