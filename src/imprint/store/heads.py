@@ -173,7 +173,7 @@ def read_head(path: str | Path) -> Head:
             tensors = {name: file.get_tensor(name) for name in names}
     except FileNotFoundError:
         raise UserError(f"{path} does not exist") from None
-    except (SafetensorError, KeyError, ValueError, OSError) as error:
+    except (SafetensorError, KeyError, TypeError, ValueError, OSError) as error:
         raise UserError(f"{path} is no head of imprint ({error!r})") from None
     missing = {"proxies", "labels"} - tensors.keys()
     missing |= {"configuration", "classes", "fm", "seed"} - description.keys()
