@@ -58,11 +58,11 @@ def proxies(folder: Path) -> Kind:
     values = rng.normal(size=(30, 16)).astype("f")
     labels = np.repeat(np.arange(3), 10)
     sets = {
-        ("none", 1, 0): ProxySet(labels, values=values, seconds=0.5),
-        ("l2", 1, 0): ProxySet(labels, samples=np.arange(30), seconds=0.25),
+        ("10", "none", 1, 0): ProxySet(labels, values=values, seconds=0.5),
+        ("10", "l2", 1, 0): ProxySet(labels, samples=np.arange(30), seconds=0.25),
     }
     path = folder / "proxies.h5"
-    write_proxies(path, sets, provenance_json(spec={"k": "10"}))
+    write_proxies(path, sets, provenance_json(spec={"gen": "kmeans"}))
     return Kind("proxies", path, lambda: {key: vars(s) for key, s in read_proxies(path).items()})
 
 

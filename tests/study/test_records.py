@@ -4,6 +4,7 @@ import os
 
 import pytest
 
+from imprint.store.paths import record_file
 from imprint.store.records import make_record, read_record, write_record
 from imprint.study.records import Records, spec_digest
 
@@ -47,7 +48,7 @@ def test_another_configuration_is_seen(results):
 
 
 def test_a_file_without_a_record_is_not_taken_for_done(results):
-    os.remove("results/scores/.max.parquet.record")
+    record_file("results/scores/max.parquet").unlink()
     assert outdated()
 
 
@@ -91,7 +92,7 @@ def test_snakemake_is_trusted_with_what_was_made_here_alone(tmp_path, monkeypatc
     (tmp_path / ".snakemake/metadata").mkdir()
     (tmp_path / ".snakemake/metadata/a").touch()
     assert Records("results").known
-    os.rename("results", "moved")
+    (tmp_path / "results").rename("moved")
     assert not Records("moved").known
     (tmp_path / "results/scores").mkdir(parents=True)
     second = Records("results")

@@ -168,7 +168,7 @@ def read_head(path: str | Path) -> Head:
     check_seal(path, "make it again or get another copy")
     try:
         with safe_open(path, framework="numpy") as file:
-            description = json.loads((file.metadata() or {})["imprint"])
+            description = dict(json.loads((file.metadata() or {})["imprint"]))
             names = file.keys()  # the file is no mapping
             tensors = {name: file.get_tensor(name) for name in names}
     except FileNotFoundError:
