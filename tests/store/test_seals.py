@@ -156,7 +156,9 @@ def test_embeddings_beyond_single_precision_are_told(scale):
 
 def test_a_proxy_set_of_nothing_is_not_read(tmp_path):
     path = tmp_path / "p.h5"
-    write_proxies(path, {("1", "none", 1, 0): ProxySet(np.array([1, 0]), np.ones((2, 2), "f"))}, "{}")
+    write_proxies(
+        path, {("1", "none", 1, 0): ProxySet(np.array([1, 0]), np.ones((2, 2), "f"))}, "{}"
+    )
     from imprint.store.proxies import read_proxies
 
     with pytest.raises(UserError, match=r"p\.h5: k1/none/seed1/draw0: labels are not in ascending"):
