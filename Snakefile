@@ -24,11 +24,13 @@ from imprint.store.blocks import blocks_file
 from imprint.store.files import canonical
 from imprint.store.shards import read_shards
 from imprint.study import inputs, running, specs
+from imprint.study.contents import have_changed
 from imprint.study.fingerprint import fingerprint
 from imprint.study.grid import Group
 from imprint.study.jobs.job import end_at_once
 from imprint.study.load import load_for_workflow
 from imprint.study.output_cache import origin, output_cache
+from imprint.study.records import NOT_COUNTED, Records, spec_digest
 from imprint.study.startup import check_startup, future_files
 
 started = time.time()
@@ -36,6 +38,7 @@ try:
     study = load_for_workflow(config)
     sharing = output_cache(os.environ)
     check_startup(study.root)
+    records = Records(study.root)
 except UserError as error:
     print(error, file=sys.stderr)
     sys.exit(1)
@@ -89,10 +92,12 @@ rule study:
 
 onstart:
     running.begin(study.root)
+    records.begin()
 
 
 onsuccess:
     running.end(study.root)
+    output_cache(os.environ)  # closes the entries that this run added
     for page in running.new_pages(study.root, started) or [paths.report_file(study.root)]:
         if page.exists():
             print(f"The report is {page}; open it in a browser.", file=sys.stderr)

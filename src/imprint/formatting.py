@@ -17,3 +17,20 @@ def size(count: float) -> str:
             return f"{count:.0f} {unit}"
         count /= 1000
     return f"{count:.1f} TB"
+
+
+def as_text(cell: str) -> str:
+    """A cell of a CSV file that spreadsheets take as text: one that would be a formula begins with an apostrophe.
+
+    Examples
+    --------
+    >>> as_text("=1+1.png"), as_text("cat.png"), as_text("-1.5")
+    ("'=1+1.png", 'cat.png', '-1.5')
+    """
+    if not cell.startswith(("=", "+", "-", "@", "\t", "\r")):
+        return cell
+    try:
+        float(cell)
+    except ValueError:
+        return f"'{cell}"
+    return cell

@@ -301,3 +301,21 @@ def test_the_snakefile_starts_without_torch_and_scikit_learn():
         ).stdout
         == "[]\n"
     )
+
+
+def test_a_module_that_a_users_file_imports_counts(tmp_path):
+    gen, helper = tmp_path / "gen.py", tmp_path / "helper_of_gen.py"
+    gen.write_text("from helper_of_gen import half\n")
+    helper.write_text("import inner_of_gen\nhalf = 0.5\n")
+    (tmp_path / "inner_of_gen.py").write_text("x = 1\n")
+    assert [path.name for path in fingerprint.with_imported([gen])] == [
+        "gen.py",
+        "helper_of_gen.py",
+        "inner_of_gen.py",
+    ]
+
+
+def test_versions_of_packages_that_compute_count_where_they_are_imported(tmp_path):
+    file = tmp_path / "gen.py"
+    file.write_text("import json\nfrom sklearn.cluster import KMeans\nimport numpy as np\n")
+    assert set(fingerprint.versions([file])) == {"numpy", "scikit-learn"}

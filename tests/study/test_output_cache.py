@@ -9,8 +9,8 @@ from PIL import Image
 
 from imprint.data import sources
 from imprint.errors import UserError
-from imprint.study import output_cache as sharing
-from imprint.study.output_cache import FOLDER, contents, origin, output_cache
+from imprint.study.contents import contents, have_changed, record_contents
+from imprint.study.output_cache import FOLDER, origin, output_cache
 
 
 def folder_of_images(root):
@@ -76,7 +76,7 @@ def test_content_is_read_once(tmp_path, monkeypatch):
     sources.prepare("imagefolder", folder_of_images(tmp_path / "images"), tmp_path / "prepared")
     manifest = str(tmp_path / "prepared/manifest.json")
     first = contents(manifest)
-    monkeypatch.setattr(sharing, "_sha256", lambda path: pytest.fail("read again"))
+    monkeypatch.setattr("imprint.study.contents.sha256_of", lambda path: pytest.fail("read again"))
     assert contents(manifest) == first
 
 
@@ -137,3 +137,28 @@ def test_a_cache_must_be_a_folder_that_can_be_written_to(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "access", lambda path, mode: False)
     with pytest.raises(UserError, match="can write to"):
         output_cache({FOLDER: "cache"})
+
+
+def test_images_changed_in_their_place_are_seen_whatever_the_time_says(tmp_path):
+    place, prepared = tmp_path / "place", tmp_path / "prepared"
+    sources.prepare("imagefolder", folder_of_images(place), prepared)
+    manifest = prepared / "manifest.json"
+    record_contents(manifest)
+    assert not have_changed(manifest)
+    image = place / "cat/1.bmp"
+    times, whole = image.stat(), image.read_bytes()
+    image.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+    os.utime(image, ns=(times.st_atime_ns, times.st_mtime_ns))
+    assert have_changed(manifest)
+    image.write_bytes(whole)
+    assert not have_changed(manifest), "a new time alone is no other content"
+    image.unlink()
+    assert have_changed(manifest)
+
+
+def test_entries_of_the_cache_are_closed_to_others(tmp_path):
+    entry = tmp_path / "entry.h5"
+    entry.touch()
+    entry.chmod(0o666)
+    output_cache({FOLDER: str(tmp_path)})
+    assert entry.stat().st_mode & 0o777 == 0o664

@@ -6,6 +6,7 @@ rule collapse:
     input:
         train=embeddings_of("train"),
         test=embeddings_of("test"),
+        marker=marker("collapse"),
     output:
         collapse=paths.collapse_file(results, "{fm}", "{task}"),
     log:

@@ -23,6 +23,40 @@ wildcard_constraints:
     experiment=one_of(study.config.experiments),
 
 
+def have_images_changed(wildcards):
+    """Whether the images of a dataset are others than when it was prepared."""
+    manifest = paths.manifest_file(study.root, wildcards.dataset)
+    root = inputs.roots(study.config)[wildcards.dataset]
+    return manifest.exists() and have_changed(manifest, root)
+
+
+def marker(name, changed=lambda wildcards: False):
+    """An input that reruns a job whose output is there, but not what the study asks for: see `imprint.study.records`.
+
+    name: of the rule. changed: whether its output is outdated for another reason.
+    """
+
+    def file(wildcards):
+        if sharing and name in ("weights", "pretrain", "embed"):  # these go by content
+            return []
+        entry = getattr(rules, name)
+        place = entry.output[0].replace(results, study.config.results)
+
+        def spec():
+            values = {
+                key: value(wildcards) if callable(value) else value
+                for key, value in entry.params.items()
+                if key not in NOT_COUNTED
+            }
+            return spec_digest(name, values)
+
+        if records.outdated(place.format(**dict(wildcards.items())), spec) or changed(wildcards):
+            return records.marker
+        return ancient(records.marker)
+
+    return file
+
+
 def group_of(wildcards):
     """The FM, task and shots of a job."""
     return Group(wildcards.fm, wildcards.task, wildcards.shots)

@@ -12,6 +12,8 @@ rule download:
     Where outputs are shared it lies once, which Snakemake's `cache:` cannot do for a folder: of two runs that end at the
     same time one would move its folder into that of the other.
     """
+    input:
+        marker=marker("download"),
     output:
         folder=directory(paths.downloads_folder(results, "{dataset}")),
     log:
@@ -35,6 +37,7 @@ rule dataset:
     """Make or check one dataset, and describe what is there."""
     input:
         lambda w: download_of(w.dataset),
+        marker=marker("dataset", have_images_changed),
     output:
         manifest=paths.manifest_file(results, "{dataset}"),
     log:

@@ -7,6 +7,7 @@ rule evaluate:
         train=embeddings_of("train"),
         test=embeddings_of("test"),
         proxies=lambda w: proxies_of(group_of(w), study.gens(group_of(w), w.agg)),
+        marker=marker("evaluate"),
     output:
         scores=paths.scores_file(results, "{fm}", "{task}", "{shots}", "{agg}"),
     log:

@@ -32,6 +32,7 @@ for name in FIGURES.names(shows_one_task=False):
             scores=shown_scores,
             collapse=shown_collapse,
             fms=[paths.all_fms(results)] if FIGURES[name].needs_fms else [],
+            marker=marker(f"figure_{name}"),
         output:
             png=report(
                 paths.figure_file(results, "{experiment}", name, "png"),
@@ -75,6 +76,7 @@ for name in FIGURES.names(shows_one_task=True):
             ),
             manifests=manifests_of if FIGURES[name].needs_images else [],
             images=((lambda w: download_of(*with_images(w))) if FIGURES[name].needs_images else []),
+            marker=marker(f"figure_{name}"),
         output:
             png=report(
                 paths.figure_file(results, "{experiment}", f"{{fm}}/{{task}}/{name}", "png"),
@@ -114,6 +116,7 @@ rule tsne:
         train=embeddings_of("train"),
         test=embeddings_of("test"),
         proxies=shown_proxies,
+        marker=marker("tsne"),
     output:
         table=paths.figure_data_file(results, "{experiment}", "{fm}", "{task}", "tsne"),
     log:
@@ -139,6 +142,7 @@ rule samples:
     """Some training images of each class and dataset of one task."""
     input:
         train=embeddings_of("train"),
+        marker=marker("samples"),
     output:
         table=paths.figure_data_file(results, "{experiment}", "{fm}", "{task}", "samples"),
     log:
@@ -165,6 +169,7 @@ rule predictions:
         train=embeddings_of("train"),
         test=embeddings_of("test"),
         proxies=shown_proxies,
+        marker=marker("predictions"),
     output:
         table=paths.figure_data_file(results, "{experiment}", "{fm}", "{task}", "predictions"),
     log:

@@ -24,6 +24,7 @@ rule proxies:
     input:
         train=embeddings_of("train"),
         clusters=clusters_of,
+        marker=marker("proxies"),
     output:
         proxies=paths.proxies_file(results, "{fm}", "{task}", "{shots}", "{gen}"),
     log:

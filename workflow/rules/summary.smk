@@ -4,7 +4,8 @@
 rule scores:
     """Every cell of the study: one row for each configuration, task, draw and seed."""
     input:
-        scores_of(study.groups),
+        files=scores_of(study.groups),
+        marker=marker("scores"),
     output:
         table=paths.all_scores(results),
     log:
@@ -18,6 +19,7 @@ rule scores:
         mem_mb=grow(2000),
         runtime=longer(10),
     params:
+        groups=canonical(study.groups),
         code=code_of("collect"),
     script:
         "../scripts/collect.py"
@@ -26,7 +28,8 @@ rule scores:
 rule collapses:
     """Neural collapse of every FM and task."""
     input:
-        [paths.collapse_file(results, fm, task) for fm, task in study.fm_tasks()],
+        files=[paths.collapse_file(results, fm, task) for fm, task in study.fm_tasks()],
+        marker=marker("collapses"),
     output:
         table=paths.all_collapse(results),
     log:
@@ -40,6 +43,7 @@ rule collapses:
         mem_mb=grow(1000),
         runtime=longer(10),
     params:
+        fm_tasks=canonical(study.fm_tasks()),
         code=code_of("collect"),
     script:
         "../scripts/collect.py"
@@ -48,7 +52,8 @@ rule collapses:
 rule fms:
     """Every FM: its size, and its speed where it was measured."""
     input:
-        embeddings_of_fms(),
+        files=embeddings_of_fms(),
+        marker=marker("fms"),
     output:
         table=paths.all_fms(results),
     log:
@@ -62,6 +67,7 @@ rule fms:
         mem_mb=grow(1000),
         runtime=longer(10),
     params:
+        files=canonical(list(map(str, embeddings_of_fms()))),
         code=code_of("fms"),
     script:
         "../scripts/fms.py"
@@ -73,6 +79,7 @@ rule summary:
         scores=paths.all_scores(results),
         collapse=paths.all_collapse(results),
         template=workflow.source_path("../report/report.rst"),
+        marker=marker("summary"),
     output:
         summary=paths.summary_file(results),
         report=paths.report_text(results),
@@ -103,6 +110,7 @@ for name, entry in TABLES.items():
             scores=shown_scores,
             collapse=shown_collapse,
             fms=[paths.all_fms(results)] if entry.needs_fms else [],
+            marker=marker(f"table_{name}"),
         output:
             csv=paths.table_file(results, "{experiment}", name, "csv"),
             markdown=paths.table_file(results, "{experiment}", name, "md"),
@@ -138,6 +146,7 @@ rule head:
         scores=lambda w: scores_of([group_of(w)]),
         train=embeddings_of("train"),
         proxies=lambda w: proxies_of(group_of(w), study.gens(group_of(w))),
+        marker=marker("head"),
     output:
         head=paths.head_file(results, "{experiment}", "{fm}", "{task}", "{shots}", "safetensors"),
         about=paths.head_file(results, "{experiment}", "{fm}", "{task}", "{shots}", "json"),

@@ -6,6 +6,6 @@ from imprint.store.frames import read_parquet, write_parquet
 from imprint.study.jobs.job import job
 
 with job(snakemake) as report:
-    table = collect([read_parquet(path) for path in snakemake.input])
-    write_parquet(snakemake.output.table, table, provenance_json(files=len(snakemake.input)))
-    report(f"{len(table)} rows from {len(snakemake.input)} files")
+    table = collect([read_parquet(path) for path in snakemake.input.files])
+    write_parquet(snakemake.output.table, table, provenance_json(files=len(snakemake.input.files)))
+    report(f"{len(table)} rows from {len(snakemake.input.files)} files")

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 from imprint.data import sources
+from imprint.study.contents import record_contents
 from imprint.study.jobs.job import job
 
 with job(snakemake):
@@ -12,4 +13,6 @@ with job(snakemake):
     root = json.loads(snakemake.resources.roots)[snakemake.wildcards.dataset]
     if root:
         options["root"] = root
-    sources.prepare(options.pop("source"), options, Path(snakemake.output.manifest).parent)
+    manifest = Path(snakemake.output.manifest)
+    sources.prepare(options.pop("source"), options, manifest.parent)
+    record_contents(manifest, root)

@@ -6,6 +6,6 @@ from imprint.study.jobs.fms import describe_fms
 from imprint.study.jobs.job import job
 
 with job(snakemake) as report:
-    table = describe_fms(snakemake.input)
-    write_parquet(snakemake.output.table, table, provenance_json(files=len(snakemake.input)))
+    table = describe_fms(snakemake.input.files)
+    write_parquet(snakemake.output.table, table, provenance_json(files=len(snakemake.input.files)))
     report(f"{len(table)} FMs")

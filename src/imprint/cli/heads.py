@@ -28,6 +28,7 @@ from imprint.cli.tables import print_table
 from imprint.errors import UserError
 from imprint.estimator.fm_choice import FMChoice
 from imprint.estimator.method_choice import MethodChoice
+from imprint.formatting import as_text
 
 if TYPE_CHECKING:
     from imprint.method.generate.choose_method import Choice
@@ -218,4 +219,4 @@ def _write_csv(file: TextIO, rows: Iterable[Labelled], value: str, top: int) -> 
     writer.writerow(["id", *(f"{name}{s}" for s in suffixes for name in ("label", value))])
     for sample, labelled in rows:
         cells = [cell for label, number in labelled for cell in (label, f"{number:.6g}")]
-        writer.writerow([sample, *cells])
+        writer.writerow([as_text(str(cell)) for cell in (sample, *cells)])

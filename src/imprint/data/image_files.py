@@ -17,6 +17,7 @@ from imprint.data.images import Images, stratified
 from imprint.data.registry import Source, describe_file
 from imprint.errors import UserError
 from imprint.store.files import atomic
+from imprint.store.paths import MANIFEST
 
 FILES = "files.csv"
 SUFFIXES = (
@@ -83,7 +84,10 @@ class FileSource(Source):
         names = tuple(manifest["class_names"])
         index = {name: i for i, name in enumerate(names)}
         paths, labels = [], []
+        recorded = manifest["files"].get(FILES)
         try:
+            if recorded is not None and recorded != describe_file(folder / FILES):
+                raise KeyError("it is another file than when the dataset was prepared")
             with open(folder / FILES, encoding="utf-8", newline="") as file:
                 for row in csv.DictReader(file):
                     if row["split"] == split:
@@ -91,7 +95,8 @@ class FileSource(Source):
                         labels.append(index[row["label"]])
         except (OSError, KeyError) as error:
             raise UserError(
-                f"{folder / FILES} is missing or damaged ({error}); prepare the dataset again"
+                f"{folder / FILES} is missing or damaged ({error}); "
+                f"delete {folder / MANIFEST} to prepare the dataset again"
             ) from error
         return Images(np.array(labels, np.int64), paths, names, folder=self.top())
 

@@ -33,6 +33,7 @@ from imprint.errors import UserError
 from imprint.registry import suggestion
 from imprint.store.files import atomic, canonical
 from imprint.store.paths import DOWNLOADS, MANIFEST
+from imprint.store.seals import BLANK, NAME, check_seal, seal
 
 
 def make(name: str, options: Mapping[str, Any] | None = None) -> Source:
@@ -164,12 +165,16 @@ def prepare(name: str, options: Mapping[str, Any] | None, folder: str | Path) ->
     folder.mkdir(parents=True, exist_ok=True)
     dataset: Any = make(name, options)
     manifest = {"source": name, "options": asdict(dataset), **dataset.prepare(folder)}
-    path = folder / MANIFEST
+    write_manifest(folder / MANIFEST, manifest)
+    return folder / MANIFEST
+
+
+def write_manifest(path: str | Path, manifest: Mapping[str, Any]) -> None:
+    """Write a manifest, sealed."""
+    text = json.dumps({**manifest, NAME: BLANK}, indent=1, ensure_ascii=False)
     with atomic(path) as temporary:
-        temporary.write_text(
-            json.dumps(manifest, indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
-        )
-    return path
+        temporary.write_text(text + "\n", encoding="utf-8")
+        seal(temporary)
 
 
 def open_split(
@@ -235,12 +240,14 @@ def _prepared(manifest: Mapping[str, Any], root: str | None) -> Source:
 def read_manifest(folder: str | Path) -> dict[str, Any]:
     """The manifest that `prepare` wrote; a `UserError` if it is missing or damaged."""
     path = Path(folder) / MANIFEST
+    check_seal(path, "delete it to prepare the dataset again")
     try:
         manifest: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise UserError(f"{path} does not exist: the dataset is not prepared") from None
-    except json.JSONDecodeError as error:
+    except ValueError as error:
         raise UserError(
             f"{path} is damaged ({error}); delete it to prepare the dataset again"
         ) from None
+    manifest.pop(NAME, None)
     return manifest

@@ -51,6 +51,7 @@ from imprint.method.generate.choose_method import Choice, choose
 from imprint.method.normalize import FittedNorms, chain, l2, learns
 from imprint.method.presets import PRESETS
 from imprint.method.scoring import Candidate, nearest_proxies
+from imprint.store.checks import check_scale
 
 if TYPE_CHECKING:
     import torch
@@ -696,6 +697,7 @@ class ImprintingClassifier(ClassifierMixin, BaseEstimator):
             self, _as_numpy(X), _as_numpy(y), dtype=np.float32, order="C", reset=reset
         )
         check_classification_targets(y)
+        check_scale("X", X)
         start = 0 if reset else self.n_samples_seen_
         ids = np.arange(start, start + len(X)) if sample_ids is None else np.asarray(sample_ids)
         if ids.shape != (len(X),):
@@ -707,6 +709,7 @@ class ImprintingClassifier(ClassifierMixin, BaseEstimator):
         queries: np.ndarray = validate_data(
             self, _as_numpy(X), dtype=np.float32, order="C", reset=False
         )
+        check_scale("X", queries)
         return queries
 
     def _choose_k(self, parts: dict[str, Any], x: np.ndarray, y: np.ndarray) -> int | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+import logging
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -17,6 +18,9 @@ from torch import nn
 
 from imprint.errors import UserError
 from imprint.store.files import atomic, canonical
+from imprint.store.seals import BLANK, NAME, check_seal, seal
+
+log = logging.getLogger("imprint")
 
 _LISTED = 5  # names shown in a message that would otherwise list hundreds
 
@@ -111,6 +115,7 @@ def _read_torch(path: Path) -> dict[str, torch.Tensor]:
 
 
 def _read_safetensors(path: Path) -> dict[str, torch.Tensor]:
+    check_seal(path, "delete it and make or fetch it again")
     try:
         with safe_open(path, framework="pt") as file:
             return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  (it is no mapping)
@@ -127,7 +132,8 @@ def save(path: str | Path, state: Mapping[str, torch.Tensor], facts: Mapping[str
     whole = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in state.items()}
     with atomic(path) as temporary:
         # one metadata key: safetensors does not keep the order of several
-        save_file(whole, temporary, metadata={"imprint": canonical(dict(facts))})
+        save_file(whole, temporary, metadata={"imprint": canonical({**facts, NAME: BLANK})})
+        seal(temporary)
 
 
 def read_facts(path: str | Path) -> dict[str, Any]:
@@ -139,6 +145,7 @@ def read_facts(path: str | Path) -> dict[str, Any]:
     try:
         with safe_open(path, framework="np") as file:
             facts: dict[str, Any] = json.loads((file.metadata() or {}).get("imprint", "{}"))
+            facts.pop(NAME, None)
             return facts
     except (SafetensorError, OSError) as error:
         raise UserError(
@@ -194,7 +201,35 @@ def fill(
         raise UserError(
             f"{path} does not fit the model {type(model).__name__}\n  " + "\n  ".join(problems)
         )
+    _check_values(expected, state, path)
     model.load_state_dict({key: state[key] for key in expected if key in state}, strict=False)
+
+
+def _check_values(
+    expected: Mapping[str, torch.Tensor], state: Mapping[str, torch.Tensor], path: str | Path
+) -> None:
+    """Refuse weights that no training makes: whole numbers, NaN, or the same number in every matrix."""
+    matrices = {
+        key: state[key]
+        for key, tensor in expected.items()
+        if key in state and tensor.is_floating_point() and tensor.ndim > 1 and tensor.numel() > 1
+    }
+    whole = [key for key, weights in matrices.items() if not weights.is_floating_point()]
+    if whole:
+        raise UserError(
+            f"{path}: {', '.join(whole[:_LISTED])} hold whole numbers ({state[whole[0]].dtype}), not trained weights; "
+            "quantised weights must be converted to floating point first"
+        )
+    bad = [key for key, weights in matrices.items() if not weights.isfinite().all()]
+    if bad:
+        raise UserError(f"{path}: {', '.join(bad[:_LISTED])} hold NaN or infinity")
+    constant = [key for key, weights in matrices.items() if weights.min() == weights.max()]
+    if matrices and len(constant) == len(matrices):
+        raise UserError(
+            f"{path}: each of its {len(matrices)} matrices holds one number alone; these are no trained weights"
+        )
+    if constant:
+        log.warning("%s: one number alone in %s", path, ", ".join(constant[:_LISTED]))
 
 
 def weights_sha256(state: Mapping[str, torch.Tensor]) -> str:

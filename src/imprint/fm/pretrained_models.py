@@ -36,6 +36,10 @@ class PretrainedModel(FMSource):
             raise UserError(
                 f"checkpoint {self.checkpoint} is not a file of imprint's pre-training (no metadata)"
             )
+        if not timm.is_model(str(facts.get("model"))):
+            raise UserError(
+                f"checkpoint {self.checkpoint}: timm has no model '{facts.get('model')}'"
+            )
         model: Any = timm.create_model(facts["model"], num_classes=len(facts["classes"]))
         fill(model, state, self.checkpoint)
         rows = model.get_classifier().weight

@@ -17,6 +17,20 @@ if TYPE_CHECKING:
     from imprint.fm.embedder import Embedder
 
 
+# arguments of timm.create_model that say where weights come from: no file of weights decides that
+RESERVED = {
+    "cache_dir",
+    "checkpoint_path",
+    "exportable",
+    "model_name",
+    "no_jit",
+    "pretrained",
+    "pretrained_cfg",
+    "pretrained_cfg_overlay",
+    "scriptable",
+}
+
+
 @fm_source("timm")
 class TimmModel(FMSource):
     """A model of timm: a tagged name, hf-hub:... or local-dir:..., or any name with a checkpoint."""
@@ -105,6 +119,8 @@ class TimmModel(FMSource):
 
     def _load_fetched(self, path: str | Path, changes: Mapping[str, Any]) -> Any:
         """The model with its published weights, from a file of `fetch`."""
+        import timm
+
         from imprint.fm.checkpoints import read_facts
 
         recipe = read_facts(path).get("timm") or {
@@ -112,6 +128,12 @@ class TimmModel(FMSource):
             "config": None,
             "arguments": {},
         }
+        refused = sorted(set(recipe["arguments"]) & RESERVED)
+        if refused or (recipe["config"] is not None and not timm.is_model(recipe["architecture"])):
+            raise UserError(
+                f"{path} names {', '.join(refused) or 'the model ' + str(recipe['architecture'])} for timm, which a file of "
+                "weights may not; delete the file to fetch them again"
+            )
         try:
             model = self._resized(
                 changes,

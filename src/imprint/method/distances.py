@@ -92,7 +92,9 @@ class Proxies:
             centred = self._rows(rows) - mean
             covariance += centred.T @ centred
         covariance /= max(count - 1, 1)
-        covariance[np.diag_indices_from(covariance)] += 1e-6
+        diagonal = np.diag_indices_from(covariance)
+        # of large embeddings 1e-6 is less than rounding, and the matrix would have no factor
+        covariance[diagonal] += max(1e-6, 1e-12 * covariance[diagonal].max())
         factor = cholesky(covariance, lower=True, overwrite_a=True)
         squares, shift = np.empty(count), np.empty(count)
         columns = np.empty_like(self.columns.values)

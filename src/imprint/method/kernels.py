@@ -87,17 +87,25 @@ def select(
                     worst = keys[i, m - 1]
 
 
-@njit(parallel=True, cache=True)
-def vote(
-    labels: np.ndarray, weights: np.ndarray, classes: int, ms: np.ndarray
-) -> np.ndarray:  # pragma: no cover
+def vote(labels: np.ndarray, weights: np.ndarray, classes: int, ms: np.ndarray) -> np.ndarray:
     """Class with the largest sum of weights among the first m neighbours, for each of the ascending `ms`.
 
     labels: (n, M) classes of the neighbours, nearest first. weights: (n, M) positive, or (1, M) for all rows.
-    Returns (len(ms), n) int64. Ties go to the lowest class.
+    Returns (len(ms), n) int64. Ties go to the lowest class. ValueError for labels that are none of the classes.
     """
+    result, wrong = _vote(labels, weights, classes, ms)
+    if wrong:
+        raise ValueError(f"{wrong} labels of neighbours are none of {classes} classes")
+    return result
+
+
+@njit(parallel=True, cache=True)
+def _vote(
+    labels: np.ndarray, weights: np.ndarray, classes: int, ms: np.ndarray
+) -> tuple[np.ndarray, int]:  # pragma: no cover
     n, most = labels.shape
-    result = np.empty((len(ms), n), np.int64)
+    result = np.zeros((len(ms), n), np.int64)
+    wrong = 0
     shared = weights.shape[0] == 1
     for i in prange(n):
         tally = np.zeros(classes)
@@ -105,6 +113,9 @@ def vote(
         at = 0
         for j in range(most):
             label = labels[i, j]
+            if label < 0 or label >= classes:
+                wrong += 1
+                break
             tally[label] += weights[0, j] if shared else weights[i, j]
             if (
                 best < 0
@@ -115,4 +126,4 @@ def vote(
             while at < len(ms) and ms[at] == j + 1:
                 result[at, i] = best
                 at += 1
-    return result
+    return result, wrong

@@ -26,7 +26,7 @@ from imprint.store.files import canonical
 log = logging.getLogger("imprint")
 
 FOLDER = "cache"  # under the results
-FORMAT = 1  # of these files; those of another format are replaced
+FORMAT = 2  # of these files; those of another format are replaced
 COMMIT_SECONDS = 2  # between two commits: what a kill may cost
 WAIT = 30  # seconds for another process that writes the same file, left over from a killed run
 TABLE = "CREATE TABLE IF NOT EXISTS blocks (key BLOB PRIMARY KEY, value BLOB, digest BLOB, used INTEGER)"
@@ -81,7 +81,10 @@ class Blocks:
         if key in self.pending:
             return self.pending[key]
         rows = self._execute("SELECT value, digest FROM blocks WHERE key = ?", [(key,)])
-        return rows[0][0] if rows and rows[0][1] == _check(rows[0][0]) else None
+        if not rows or not isinstance(rows[0][0], bytes) or rows[0][1] != _check(key, rows[0][0]):
+            return None
+        value: bytes = rows[0][0]
+        return value
 
     def put(self, key: bytes, value: bytes) -> None:
         """Store a block; it is on disk some seconds later."""
@@ -92,7 +95,7 @@ class Blocks:
 
     def commit(self) -> None:
         """Write all blocks to disk, as those of a run that has not ended."""
-        rows = [(key, value, _check(value)) for key, value in self.pending.items()]
+        rows = [(key, value, _check(key, value)) for key, value in self.pending.items()]
         if rows:
             self._execute("INSERT OR REPLACE INTO blocks VALUES (?, ?, ?, NULL)", rows)
             self.pending = {} if self.file else self.pending
@@ -115,14 +118,15 @@ class Blocks:
                 if command.startswith("SELECT"):
                     return self.file.execute(command, values[0]).fetchall()
                 self.file.executemany(command, values)
-        except sqlite3.Error as error:
+        except (sqlite3.Error, ValueError) as error:  # a damaged name is no text
             log.warning("finished blocks cannot be stored from here on: %s", error)
             self.file = None
         return []
 
 
-def _check(value: bytes) -> bytes:
-    return hashlib.blake2b(value, digest_size=8).digest()
+def _check(key: bytes, value: bytes) -> bytes:
+    """A checksum of both: a damaged index would find the block of another key."""
+    return hashlib.blake2b(key + value, digest_size=8).digest()
 
 
 def blocks_file(results: str | Path, output: str | Path) -> Path:
@@ -136,7 +140,7 @@ def open_blocks(path: str | Path | None) -> Iterator[Blocks]:
     connection = None
     try:
         connection = _open(Path(path)) if path else None
-    except (OSError, sqlite3.Error) as error:
+    except (OSError, sqlite3.Error, ValueError) as error:
         log.warning("finished blocks cannot be stored in %s: %s", path, error)
     blocks = Blocks(connection)
     try:
@@ -166,7 +170,7 @@ def _open(path: Path) -> sqlite3.Connection:
         except sqlite3.OperationalError:
             connection.close()  # locked, read-only, no space: as it is
             raise
-        except sqlite3.DatabaseError as error:
+        except (sqlite3.DatabaseError, ValueError) as error:
             connection.close()
             if again:
                 raise

@@ -10,7 +10,10 @@ from typing import Any
 import numpy as np
 
 from imprint.errors import UserError
+from imprint.store.checks import check_scale
 from imprint.store.files import open_hdf5
+from imprint.store.places import check_place
+from imprint.store.seals import damaged
 
 
 @dataclass(frozen=True)
@@ -47,8 +50,8 @@ def read_embeddings(path: str | Path) -> Embeddings:
     Raises
     ------
     UserError
-        If it cannot be read, its arrays do not match, or a value is NaN or infinite: such an embedding has
-        no nearest proxy.
+        If it cannot be read, its arrays do not match, a label is beyond the classes, or a value is NaN or infinite:
+        such an embedding has no nearest proxy.
     """
     with open_hdf5(path) as file:
         for name in ("embeddings", "labels", "ids"):
@@ -57,15 +60,32 @@ def read_embeddings(path: str | Path) -> Embeddings:
                     f"{path} has no dataset '{name}'; an embeddings file has 'embeddings' (N, D), "
                     "'labels' (N,) and 'ids' (N,)"
                 )
+        for name, kinds in (("embeddings", "f"), ("labels", "iu")):
+            if file[name].dtype.kind not in kinds:
+                raise damaged(path, "make it again", f"its {name} are {file[name].dtype}")
         x = file["embeddings"][:].astype(np.float32, copy=False)
         y = file["labels"][:].astype(np.int64, copy=False)
         ids = file["ids"].asstr()[:]
         names = tuple(json.loads(file.attrs["class_names"]))
         provenance = json.loads(file.attrs["provenance"])
+        check_place(path, provenance)
         fm_classifier = file["classifier"][:].astype(np.float32) if "classifier" in file else None
-    if x.ndim != 2 or len(x) != len(y) or len(x) != len(ids):
+    if x.ndim != 2 or y.ndim != 1 or ids.ndim != 1 or len(x) != len(y) or len(x) != len(ids):
         raise UserError(
             f"{path}: {x.shape} embeddings, {y.shape} labels and {ids.shape} ids do not match"
+        )
+    if len(y) and not 0 <= y.min() <= y.max() < len(names):
+        wrong = y.min() if y.min() < 0 else y.max()
+        raise UserError(
+            f"{path}: label {wrong} is none of the {len(names)} classes, which count from 0"
+        )
+    if fm_classifier is not None and (
+        fm_classifier.ndim != 2
+        or fm_classifier.shape[1] != x.shape[1]
+        or not np.isfinite(fm_classifier).all()
+    ):
+        raise UserError(
+            f"{path}: 'classifier' is {fm_classifier.shape}, not (C, {x.shape[1]}) finite numbers"
         )
     bad = ~np.isfinite(x).all(axis=1)
     if bad.any():
@@ -74,4 +94,5 @@ def read_embeddings(path: str | Path) -> Embeddings:
             f"{path}: {bad.sum()} of {len(x)} embeddings hold NaN or infinity, the first is row {first} "
             f"('{ids[first]}'); check that image, or compute with precision float32"
         )
+    check_scale(str(path), x)
     return Embeddings(x, y, ids, names, provenance, fm_classifier)

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from imprint.errors import UserError
+from imprint.store.seals import BLANK, NAME, check_seal, damaged, seal
 from imprint.version import __version__
 
 
@@ -80,14 +81,18 @@ class _Lenient(io.FileIO):
 def new_hdf5(path: str | Path) -> Iterator[Any]:
     """Open a new HDF5 file for writing; it has its name once it is whole. A full disk is an `OSError`."""
     import h5py
+    import numpy as np
 
-    with atomic(path) as temporary, _Lenient(temporary, "w+") as disk:
-        try:
-            with h5py.File(disk, "w") as file:
-                yield file
-        finally:
-            if disk.failed:
-                raise OSError(disk.failed.errno, disk.failed.strerror, str(path))
+    with atomic(path) as temporary:
+        with _Lenient(temporary, "w+") as disk:
+            try:
+                with h5py.File(disk, "w") as file:
+                    file.attrs[NAME] = np.bytes_(BLANK)
+                    yield file
+            finally:
+                if disk.failed:
+                    raise OSError(disk.failed.errno, disk.failed.strerror, str(path))
+        seal(temporary)
 
 
 def canonical(value: Any) -> str:
@@ -106,26 +111,39 @@ def provenance_json(**fields: Any) -> str:
     return canonical({"imprint": __version__, **fields})
 
 
+_REMEDY = "delete it and run again"
+
+
 @contextmanager
-def open_hdf5(path: str | Path) -> Iterator[Any]:
+def open_hdf5(path: str | Path, remedy: str = _REMEDY) -> Iterator[Any]:
     """Open an HDF5 file for reading.
+
+    Parameters
+    ----------
+    path : path
+        The file.
+    remedy : str
+        What to do about a damaged one.
 
     Raises
     ------
     UserError
-        If it is missing, cut off or no HDF5 file.
+        If it is missing, damaged or no HDF5 file, or what is asked of it is not there.
     """
     import h5py
 
+    check_seal(path, remedy)
     try:
         file = h5py.File(path, "r")
     except FileNotFoundError:
         raise UserError(f"{path} does not exist") from None
     except OSError as error:
-        # a link leads to a shared cache
-        damaged = Path(path).resolve() if Path(path).is_symlink() else "it"
-        raise UserError(
-            f"{path} is not a readable HDF5 file ({error}); delete {damaged} and run again"
-        ) from None
+        raise damaged(path, remedy, f"it is not a readable HDF5 file ({error})") from None
     with file:
-        yield file
+        try:
+            yield file
+        except UserError:
+            raise
+        except (OSError, RuntimeError, LookupError, ValueError, TypeError) as error:
+            # HDF5 reports bytes that make no sense by any of these
+            raise damaged(path, remedy, f"it cannot be read ({error})") from error

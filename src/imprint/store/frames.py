@@ -7,10 +7,24 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from imprint.errors import UserError
+from imprint.method.score_names import EXTRA_SCORES, LOG_LOSS
 from imprint.store.files import atomic
+from imprint.store.places import check_place
+from imprint.store.seals import BLANK, NAME, check_seal, damaged, seal
 
 if TYPE_CHECKING:
     import pandas as pd
+
+_REMEDY = "delete it and run again"
+# columns of frames that lie between 0 and 1
+RATES = {
+    "accuracy",
+    "accuracy_low",
+    "accuracy_high",
+    "balanced_accuracy",
+    "macro_f1",
+    *EXTRA_SCORES,
+} - {LOG_LOSS}
 
 
 def write_parquet(path: str | Path, frame: pd.DataFrame, provenance: str) -> None:
@@ -20,10 +34,11 @@ def write_parquet(path: str | Path, frame: pd.DataFrame, provenance: str) -> Non
 
     table = pa.Table.from_pandas(frame, preserve_index=False)
     table = table.replace_schema_metadata(
-        {**(table.schema.metadata or {}), b"provenance": provenance.encode()}
+        {**(table.schema.metadata or {}), b"provenance": provenance.encode(), NAME: BLANK}
     )
     with atomic(path) as temporary:
         pq.write_table(table, temporary, compression="zstd")
+        seal(temporary)
 
 
 def read_parquet(path: str | Path) -> pd.DataFrame:
@@ -32,23 +47,34 @@ def read_parquet(path: str | Path) -> pd.DataFrame:
     Raises
     ------
     UserError
-        If the file is missing or cut off.
+        If the file is missing or damaged, or a rate in it is no rate.
     """
     import pandas as pd
 
+    check_seal(path)
     try:
-        return pd.read_parquet(path)
+        frame = pd.read_parquet(path)
     except FileNotFoundError:
         raise UserError(f"{path} does not exist") from None
     except (OSError, ValueError) as error:
-        raise UserError(
-            f"{path} is not a readable Parquet file ({error}); delete it and run again"
-        ) from None
+        raise damaged(path, _REMEDY, f"it is not a readable Parquet file ({error})") from None
+    check_place(path, _provenance(path))
+    for name in sorted(RATES & set(frame.columns)):
+        wrong = frame[name][~frame[name].between(0, 1) & frame[name].notna()]
+        if len(wrong):
+            raise damaged(path, _REMEDY, f"{name} {wrong.iloc[0]} is not between 0 and 1")
+    return frame
 
 
 def read_provenance(path: str | Path) -> dict[str, Any]:
     """The provenance that `write_parquet` stored."""
+    check_seal(path)
+    return _provenance(path)
+
+
+def _provenance(path: str | Path) -> dict[str, Any]:
     import pyarrow.parquet as pq
 
-    provenance: dict[str, Any] = json.loads(pq.read_schema(path).metadata[b"provenance"])
+    metadata = pq.read_schema(path).metadata or {}
+    provenance: dict[str, Any] = json.loads(metadata.get(b"provenance", b"{}"))
     return provenance

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from imprint.errors import UserError
+from imprint.store.checks import check_scale
 from imprint.store.files import new_hdf5, open_hdf5, provenance_json
 
 _LISTED = 5
@@ -128,7 +129,7 @@ def read_arrays(path: Path, split: str | None = None, required: bool = False) ->
 
 def _read_hdf5(path: Path, split: str | None, required: bool) -> dict[str, Any]:
     arrays: dict[str, Any] = {}
-    with open_hdf5(path) as file:
+    with open_hdf5(path, "write it again") as file:
         if required and split and split not in file:
             groups = [name for name, entry in file.items() if hasattr(entry, "items")]
             raise UserError(f"{path} has no group '{split}'; it has: {', '.join(groups) or 'none'}")
@@ -163,3 +164,4 @@ def _check(path: Path, x: np.ndarray, y: np.ndarray) -> None:
         raise UserError(
             f"{path}: {len(bad)} of {len(x)} embeddings hold NaN or infinity, the first in rows {rows}"
         )
+    check_scale(str(path), x)

@@ -15,7 +15,9 @@ from typing import Any
 import numpy as np
 
 from imprint.errors import UserError
+from imprint.store.checks import check_head
 from imprint.store.files import atomic, canonical
+from imprint.store.seals import BLANK, NAME, check_seal, seal
 from imprint.version import __version__
 
 # what must agree where a head is used: another of these gives other embeddings
@@ -140,8 +142,9 @@ def write_head(path: str | Path, head: Head) -> None:
             # ascontiguousarray would make numbers arrays of one element
             {name: np.asarray(array, order="C") for name, array in tensors.items()},
             temporary,
-            metadata={"imprint": json.dumps(description)},
+            metadata={"imprint": json.dumps({**description, NAME: BLANK})},
         )
+        seal(temporary)
     with atomic(Path(path).with_suffix(".json")) as temporary:
         temporary.write_text(
             json.dumps(description, indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
@@ -158,18 +161,19 @@ def read_head(path: str | Path) -> Head:
     Raises
     ------
     UserError
-        If the file is missing or no head.
+        If the file is missing, no head, damaged or edited.
     """
     from safetensors import SafetensorError, safe_open
 
+    check_seal(path, "make it again or get another copy")
     try:
         with safe_open(path, framework="numpy") as file:
-            description = json.loads((file.metadata() or {})["imprint"])
+            description = dict(json.loads((file.metadata() or {})["imprint"]))
             names = file.keys()  # the file is no mapping
             tensors = {name: file.get_tensor(name) for name in names}
     except FileNotFoundError:
         raise UserError(f"{path} does not exist") from None
-    except (SafetensorError, KeyError, OSError) as error:
+    except (SafetensorError, KeyError, TypeError, ValueError, OSError) as error:
         raise UserError(f"{path} is no head of imprint ({error!r})") from None
     missing = {"proxies", "labels"} - tensors.keys()
     missing |= {"configuration", "classes", "fm", "seed"} - description.keys()
@@ -177,6 +181,8 @@ def read_head(path: str | Path) -> Head:
         raise UserError(
             f"{path} is no head of imprint, or one of an older version (it has no {', '.join(sorted(missing))})"
         )
+    description.pop(NAME, None)
+    check_head(str(path), tensors, description)
     return Head(
         tensors["proxies"],
         tensors["labels"],
@@ -197,13 +203,15 @@ def _named(tensors: Mapping[str, np.ndarray], prefix: str) -> dict[str, np.ndarr
 
 
 def describe_safetensors(path: str | Path) -> tuple[dict[str, list[int]], dict[str, Any]]:
-    """The shapes of the tensors of a safetensors file, and what imprint wrote about it, without reading them."""
+    """The shapes of the tensors of a safetensors file, and what imprint wrote about it, read only to compare the seal."""
     from safetensors import SafetensorError, safe_open
 
+    check_seal(path, "make it again or get another copy")
     try:
         with safe_open(path, framework="numpy") as file:
             description = json.loads((file.metadata() or {}).get("imprint", "{}"))
+            description.pop(NAME, None)
             names = file.keys()  # the file is no mapping
             return {name: file.get_slice(name).get_shape() for name in names}, description
-    except (SafetensorError, OSError) as error:
+    except (SafetensorError, ValueError, OSError) as error:
         raise UserError(f"{path} is not a readable safetensors file ({error})") from None

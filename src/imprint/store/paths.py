@@ -67,6 +67,17 @@ def measurements_note(output: str | Path) -> Path:
     return path.with_name(f".{path.name}.measured")
 
 
+def record_file(output: str | Path) -> Path:
+    """The note beside the first output of a job that says what it was made from."""
+    path = Path(output)
+    return path.with_name(f".{path.name}.record")
+
+
+def results_id_file(results: str | Path) -> Path:
+    """The name that results have in the working directory where all of them were made."""
+    return Path(results, LOGS, "id")
+
+
 def shard_measurements(embeddings: str | Path) -> list[Path]:
     """Such notes of the shards that a file of embeddings was joined from; they outlive the shards."""
     path = Path(embeddings)

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from imprint.method.proxies import ProxySet, ProxySets
+from imprint.store.checks import check_proxies
 from imprint.store.files import new_hdf5, open_hdf5
+from imprint.store.places import check_place
 
 # names of groups: k/norm_pre/seed/draw
 K, ANY_SEED, SEED, DRAW = "k", "any seed", "seed", "draw"
@@ -50,25 +55,25 @@ def write_proxies(path: str | Path, sets: ProxySets, provenance: str) -> None:
 
 
 def read_proxies(path: str | Path, ks: Collection[str] | None = None) -> ProxySets:
-    """Read a proxy file, or of it the sets of the k with these labels; sets that are stored once are one object."""
+    """Read a proxy file, or of it the sets of the k with these labels; sets that are stored once are one object.
+
+    Raises
+    ------
+    UserError
+        If it is missing or damaged, or a set is none.
+    """
     import h5py
 
     sets: ProxySets = {}
     by_address: dict[int, ProxySet] = {}
     with open_hdf5(path) as file:
+        check_place(path, json.loads(file.attrs["provenance"]))
         for k, norm_pre, seed, draw, group in _groups(file):
             if ks is not None and k not in ks:
                 continue
             address = h5py.h5o.get_info(group.id).addr
             if address not in by_address:
-                by_address[address] = ProxySet(
-                    labels=group["labels"][:],
-                    values=group["values"][:] if "values" in group else None,
-                    samples=group["samples"][:] if "samples" in group else None,
-                    seconds=float(group.attrs["seconds"]),
-                    bias=group["bias"][:] if "bias" in group else None,
-                    note=str(group.attrs.get("note", "")),
-                )
+                by_address[address] = _proxy_set(path, group)
             sets[k, norm_pre, seed, draw] = by_address[address]
     return sets
 
@@ -81,3 +86,14 @@ def _groups(file: Any) -> Iterator[tuple[str, str, int | None, int, Any]]:
                 seed = None if of_seed == ANY_SEED else int(of_seed.removeprefix(SEED))
                 for draw, group in draws.items():
                     yield k.removeprefix(K), norm_pre, seed, int(draw.removeprefix(DRAW)), group
+
+
+def _proxy_set(path: str | Path, group: Any) -> ProxySet:
+    def array(name: str) -> np.ndarray | None:
+        return group[name][:] if name in group else None
+
+    labels, values, samples, bias = map(array, ("labels", "values", "samples", "bias"))
+    check_proxies(f"{path}: {group.name.strip('/')}", labels, values, samples, bias)
+    assert labels is not None
+    note = str(group.attrs.get("note", ""))
+    return ProxySet(labels, values, samples, float(group.attrs["seconds"]), bias, note)

@@ -3,18 +3,41 @@
 A fingerprint starts from the rule's script and from the module of each component that its wildcards
 choose (a GEN, a dataset source, a figure). What these import counts too, except modules that decide
 no number (`NEVER`): messages, progress, file formats, dispatch by name. Of a file that counts,
-docstrings, comments, layout, types of arguments, log lines and the texts of errors do not.
+docstrings, comments, layout, types of arguments, log lines and the texts of errors do not. The versions of
+packages that compute, such as NumPy, count where a file that counts imports them.
 """
 
 from __future__ import annotations
 
 import ast
 import hashlib
-from collections.abc import Iterable
+import sys
+from collections.abc import Iterable, Iterator
 from functools import cache
+from importlib import metadata
 from pathlib import Path
 
+from imprint.store.files import canonical
+
 PACKAGE = Path(__file__).parents[1]
+
+# packages whose version decides numbers: the name of their module, and of what is installed
+COMPUTING = {
+    "PIL": "pillow",
+    "kmedoids": "kmedoids",
+    "numba": "numba",
+    "numpy": "numpy",
+    "scipy": "scipy",
+    "sklearn": "scikit-learn",
+    "timm": "timm",
+    "torch": "torch",
+    "torchvision": "torchvision",
+}
+_INSTALLED = (
+    "site-packages",
+    "dist-packages",
+    f"python{sys.version_info[0]}.{sys.version_info[1]}",
+)
 
 NEVER = (
     "imprint.errors",
@@ -58,11 +81,57 @@ def fingerprint(script: str | Path, *modules: str, files: Iterable[str | Path] =
     """
     content, imports = read(Path(script))
     digest = hashlib.sha256(content.encode())
-    for file in files:
-        digest.update(read(Path(file))[0].encode())
-    for name, path in sorted(closure(imports, modules).items()):
+    of_user = with_imported(files)
+    for path in of_user:
+        digest.update(read(path)[0].encode())
+    counted = closure(imports, modules)
+    for name, path in sorted(counted.items()):
         digest.update(f"{name} {read(path)[0]} ".encode())
+    digest.update(canonical(versions([Path(script), *counted.values(), *of_user])).encode())
     return digest.hexdigest()[:16]
+
+
+def with_imported(files: Iterable[str | Path]) -> list[Path]:
+    """Files of the user's, and those that they import: found where Python finds them, but for installed packages."""
+    counted: list[Path] = []
+    waiting = [Path(file).resolve() for file in files]
+    while waiting:
+        path = waiting.pop(0)
+        if path in counted:
+            continue
+        counted.append(path)
+        for name in read(path)[1]:
+            folders = [path.parent, *map(Path, sys.path)]
+            waiting += [file for folder in folders for file in _modules(folder, name)]
+    return counted
+
+
+def _modules(folder: Path, name: str) -> Iterator[Path]:
+    """The files of a module in a folder, those of its packages included; none if it is an installed one."""
+    if folder.name in _INSTALLED or PACKAGE in (folder / name.partition(".")[0], folder):
+        return
+    path = folder
+    for part in name.split("."):
+        path = path / part
+        for file in (path / "__init__.py", path.with_suffix(".py")):
+            if file.is_file() and not set(_INSTALLED) & set(file.parts):
+                yield file.resolve()
+
+
+def versions(files: Iterable[Path]) -> dict[str, str | None]:
+    """The versions of the packages that compute, of those that these files import."""
+    packages = {name.partition(".")[0] for file in files for name in read(file)[1]}
+    return {
+        COMPUTING[name]: _version(COMPUTING[name]) for name in sorted(packages & set(COMPUTING))
+    }
+
+
+@cache
+def _version(distribution: str) -> str | None:
+    try:
+        return metadata.version(distribution)
+    except metadata.PackageNotFoundError:  # jobs have an environment of their own
+        return None
 
 
 def closure(imports: Iterable[str], modules: Iterable[str] = ()) -> dict[str, Path]:
@@ -133,16 +202,17 @@ def read(path: Path) -> tuple[str, tuple[str, ...]]:
 
 
 def parse(text: str) -> tuple[str, tuple[str, ...]]:
-    """A digest of what counts of a Python file, and the names of this library that it imports."""
+    """A digest of what counts of a Python file, and the names that it imports."""
     tree = _Counted().visit(ast.parse(text))
     imports: list[str] = []
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             imports += [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            imports += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
-    library = [name for name in imports if name.partition(".")[0] == PACKAGE.name]
-    return hashlib.sha256(ast.dump(tree).encode()).hexdigest(), tuple(library)
+        elif isinstance(node, ast.ImportFrom):
+            module = node.module or ""  # of `from . import name`
+            names = [module, *(f"{module}.{alias.name}" for alias in node.names)]
+            imports += [name.strip(".") for name in names if name]
+    return hashlib.sha256(ast.dump(tree).encode()).hexdigest(), tuple(dict.fromkeys(imports))
 
 
 class _Counted(ast.NodeTransformer):

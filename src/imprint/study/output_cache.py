@@ -6,24 +6,21 @@ place, or weights that were trained on another processor: `origin` does, by cont
 """
 
 import hashlib
-import json
 import os
 import platform
+import stat
 from collections.abc import Mapping, MutableMapping
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from imprint.data import sources
 from imprint.errors import UserError
-from imprint.store.files import atomic, canonical
+from imprint.store.files import canonical
+from imprint.store.records import sha256_of
+from imprint.study.contents import contents
 
 FOLDER = "SNAKEMAKE_OUTPUT_CACHE"
-CONTENTS = "contents.json"
 SOFTWARE = ("numpy", "pillow", "timm", "torch", "torchvision")  # decides weights and embeddings
-
-_AT_ONCE = 8  # files read at a time: most of it is waiting for the disk
 
 
 def output_cache(environment: MutableMapping[str, str]) -> bool:
@@ -41,7 +38,20 @@ def output_cache(environment: MutableMapping[str, str]) -> bool:
             "make it, or unset the variable to share nothing"
         )
     environment[FOLDER] = str(folder)
+    close_entries(folder)
     return True
+
+
+def close_entries(folder: Path) -> None:
+    """Take from others the right to write what of this user lies in the shared folder: Snakemake gives it to all.
+
+    Who may read an entry uses it, and whoever could write it would decide their results.
+    """
+    for path in folder.iterdir():
+        with suppress(OSError):  # another user's, or gone by now
+            mode = path.lstat().st_mode
+            if stat.S_ISREG(mode) and mode & stat.S_IWOTH:
+                path.chmod(stat.S_IMODE(mode) & ~stat.S_IWOTH)
 
 
 def origin(
@@ -62,52 +72,11 @@ def origin(
         {
             "wildcards": dict(wildcards),
             "images": manifest and contents(manifest, root),
-            "weights": weights and Path(weights).stat() and _sha256(Path(weights)),
+            "weights": weights and Path(weights).stat() and sha256_of(weights),
             "software": {name: _version(name) for name in SOFTWARE},
             "processor": _processor() if trains else None,
         }
     )
-
-
-def contents(manifest: str, root: str | None = None) -> str:
-    """A digest of the files that a prepared dataset's images are read from, by content, wherever they lie.
-
-    It is kept beside the manifest, and made again when the size or time of a file has changed.
-    """
-    Path(manifest).stat()  # FileNotFoundError tells Snakemake to ask again when it is there
-    folder = Path(manifest).parent
-    paths = sources.files_of(folder, root)
-    state = hashlib.sha256(canonical([_state(path) for path in paths]).encode()).hexdigest()
-    try:
-        kept = json.loads((folder / CONTENTS).read_text(encoding="utf-8"))
-    except (FileNotFoundError, json.JSONDecodeError):
-        kept = {}
-    if kept.get("state") != state:
-        with ThreadPoolExecutor(_AT_ONCE) as pool:
-            digest = hashlib.sha256("\n".join(pool.map(_sha256, paths)).encode()).hexdigest()
-        kept = {"state": state, "sha256": digest}
-        # whoever only looks at a study may not be allowed to write there
-        with suppress(PermissionError), atomic(folder / CONTENTS) as temporary:
-            temporary.write_text(json.dumps(kept), encoding="utf-8")
-    return kept["sha256"]
-
-
-def _state(path: Path) -> list[str | int]:
-    """What changes when a file does: no program can set the last of the times."""
-    try:
-        facts = path.stat()
-    except OSError:
-        return [str(path)]
-    return [str(path.absolute()), facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns]
-
-
-def _sha256(path: Path) -> str:
-    """Of a file that cannot be read, which an extraction may be told to skip, nothing."""
-    try:
-        with open(path, "rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError:
-        return ""
 
 
 def _processor() -> str:

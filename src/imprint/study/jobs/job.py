@@ -17,9 +17,13 @@ from typing import Any
 
 from imprint.errors import NO_RIGHT, NO_ROOM, UserError
 from imprint.store.measurements import Collector, write_measurements
+from imprint.store.records import make_record, write_record
+from imprint.study.records import spec_digest
 
 log = logging.getLogger("imprint")
 
+MARKER = "marker"  # names the input that marks outdated outputs, see `imprint.study.records`
+USERS_FILES = ("weights", "model", "embeddings")  # names of inputs that may be the user's
 
 REMEDIES = {
     "make room and run again, what is finished stays": NO_ROOM,
@@ -72,6 +76,8 @@ def job(snakemake: Any) -> Iterator[Callable[[str], None]]:
             yield report
         for output in snakemake.output[:1]:
             write_measurements(output, measurements.values)
+        if hasattr(snakemake.input, MARKER):
+            _record(snakemake, path)
         seconds = time.monotonic() - start
         log.info("done in %.1f s on %d threads", seconds, snakemake.threads)
         wildcards = " ".join(map(str, snakemake.wildcards))
@@ -90,6 +96,19 @@ def job(snakemake: Any) -> Iterator[Callable[[str], None]]:
         for each in handlers:
             log.removeHandler(each)
             each.close()
+
+
+def _record(snakemake: Any, log_path: Path) -> None:
+    """Write the record of a job that ended well."""
+    outputs = list(snakemake.output)
+    root = os.path.commonpath([outputs[0], log_path])
+    files = [file for name in USERS_FILES for file in _listed(snakemake.input.get(name, []))]
+    spec = spec_digest(snakemake.rule, dict(snakemake.params.items()))
+    write_record(outputs[0], make_record(spec, root, outputs, snakemake.input, files))
+
+
+def _listed(files: Any) -> list[str]:
+    return [files] if isinstance(files, str) else list(files)
 
 
 def _in_words(error: OSError, outputs: Iterable[Any], log_path: Path) -> str:

@@ -1,0 +1,229 @@
+"""Bits flipped in every kind of file that imprint writes: what is noticed, what is harmless, and what is neither.
+
+    python -m benchmarks.faults [--flips 100] [--seed 0]
+
+Each file is made in a temporary folder, one bit of a copy is flipped at random and the copy is read as the program reads it.
+A flip is noticed when a message names the file, and harmless when what was read is what was written. Of the finished work in
+`cache/` noticed means that a block is computed again. Bar: everything is noticed or harmless. The exit code is 1 otherwise.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import random
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from imprint.errors import UserError
+
+Value = Any
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of file: how it is made, and how what it holds is read for comparison."""
+
+    name: str
+    path: Path
+    read: Callable[[], Value]
+
+
+def embeddings(folder: Path) -> Kind:
+    from imprint.store.embeddings import read_embeddings
+    from imprint.store.given_embeddings import adopt
+
+    rng = np.random.default_rng(0)
+    y = np.arange(300) % 3
+    np.savez(folder / "x.npz", embeddings=rng.normal(size=(300, 16)).astype("f"), labels=y)
+    path = folder / "embeddings.h5"
+    adopt(folder / "x.npz", path, class_names=["a", "b", "c"])
+    return Kind("embeddings", path, lambda: read_embeddings(path))
+
+
+def proxies(folder: Path) -> Kind:
+    from imprint.method.proxies import ProxySet
+    from imprint.store.files import provenance_json
+    from imprint.store.proxies import read_proxies, write_proxies
+
+    rng = np.random.default_rng(0)
+    values = rng.normal(size=(30, 16)).astype("f")
+    labels = np.repeat(np.arange(3), 10)
+    sets = {
+        ("10", "none", 1, 0): ProxySet(labels, values=values, seconds=0.5),
+        ("10", "l2", 1, 0): ProxySet(labels, samples=np.arange(30), seconds=0.25),
+    }
+    path = folder / "proxies.h5"
+    write_proxies(path, sets, provenance_json(spec={"gen": "kmeans"}))
+    return Kind("proxies", path, lambda: {key: vars(s) for key, s in read_proxies(path).items()})
+
+
+def frame(folder: Path, name: str, column: str) -> Kind:
+    import pandas as pd
+
+    from imprint.store.files import provenance_json
+    from imprint.store.frames import read_parquet, read_provenance, write_parquet
+
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame(
+        {"fm": pd.Categorical(["a", "b"] * 100), "seed": range(200), column: rng.random(200)}
+    )
+    path = folder / f"{name}.parquet"
+    write_parquet(path, table, provenance_json(spec={"fm": "a"}))
+    return Kind(
+        name, path, lambda: (read_parquet(path).to_dict("list"), read_provenance(path)["spec"])
+    )
+
+
+def scores(folder: Path) -> Kind:
+    return frame(folder, "scores", "accuracy")
+
+
+def collapse(folder: Path) -> Kind:
+    return frame(folder, "collapse", "nc1")
+
+
+def head(folder: Path) -> Kind:
+    from imprint import ImprintingClassifier
+    from imprint.store.heads import read_head
+
+    rng = np.random.default_rng(0)
+    y = np.arange(60) % 3
+    fitted = ImprintingClassifier(gen="kmeans", k=4, random_state=0)
+    path = folder / "head.safetensors"
+    fitted.fit(rng.normal(size=(60, 16)) + 3 * np.eye(16)[y], np.array(["a", "b", "c"])[y])
+    fitted.save(path, fm={"model": "net"})
+    return Kind("head", path, lambda: vars(read_head(path)))
+
+
+def weights(folder: Path) -> Kind:
+    import torch
+
+    from imprint.fm.checkpoints import read_facts, read_state, save
+
+    path = folder / "weights.safetensors"
+    generator = torch.Generator().manual_seed(0)
+    save(path, {"body": torch.randn(64, 32, generator=generator)}, {"model": "net"})
+
+    def read() -> Value:
+        return {name: t.numpy() for name, t in read_state(path).items()}, read_facts(path)
+
+    return Kind("weights", path, read)
+
+
+def images(folder: Path) -> Kind:
+    from imprint.data import sources
+
+    sources.prepare("glyphs", {"pretrain": 1, "train": 2, "test": 1}, folder / "glyphs")
+    return Kind(
+        "images.h5",
+        folder / "glyphs/images.h5",
+        lambda: vars(sources.open_split(folder / "glyphs", "train")),
+    )
+
+
+def manifest(folder: Path) -> Kind:
+    from imprint.data import sources
+
+    sources.prepare("glyphs", {"pretrain": 1, "train": 2, "test": 1}, folder / "described")
+    place = folder / "described"
+    return Kind("manifest", place / "manifest.json", lambda: sources.read_manifest(place))
+
+
+def blocks(folder: Path) -> Kind:
+    from imprint.store.blocks import block_key, open_blocks
+
+    path = folder / "cells.blocks"
+    with open_blocks(path) as file:
+        for number in range(50):
+            file.put(block_key(number), json.dumps({"accuracy": number / 50}).encode() * 20)
+
+    def read() -> Value:
+        with open_blocks(path) as file:
+            values = [file.get(block_key(number)) for number in range(50)]
+        if None in values:
+            raise UserError(f"{path}: a block is computed again")
+        return values
+
+    return Kind("finished work", path, read)
+
+
+KINDS = (embeddings, proxies, scores, collapse, head, weights, images, manifest, blocks)
+
+
+def equal(a: Value, b: Value) -> bool:
+    """Whether two things that were read are the same, arrays inside by value."""
+    if isinstance(a, np.ndarray) or isinstance(b, np.ndarray):
+        return np.array_equal(np.asarray(a), np.asarray(b))
+    if isinstance(a, dict):
+        return a.keys() == b.keys() and all(equal(a[key], b[key]) for key in a)
+    if isinstance(a, list | tuple):
+        return len(a) == len(b) and all(map(equal, a, b))
+    if hasattr(a, "__dataclass_fields__"):
+        return equal(vars(a), vars(b))
+    return bool(a == b)
+
+
+def outcome(kind: Kind, expected: Value) -> str:
+    """What reading a file comes to."""
+    try:
+        value = kind.read()
+    except UserError as error:
+        return "noticed" if kind.path.name in str(error) else "file not named"
+    except Exception as error:
+        return f"traceback ({type(error).__name__})"
+    return "harmless" if equal(value, expected) else "WRONG"
+
+
+def flipped(content: bytes, chance: random.Random) -> bytes:
+    """A file with one bit turned."""
+    position = chance.randrange(len(content))
+    damaged = bytearray(content)
+    damaged[position] ^= 1 << chance.randrange(8)
+    return bytes(damaged)
+
+
+def attack(kind: Kind, flips: int, chance: random.Random) -> Counter[str]:
+    """The outcomes of flips in one file."""
+    content, expected = kind.path.read_bytes(), kind.read()
+    counts: Counter[str] = Counter()
+    for _ in range(flips):
+        kind.path.write_bytes(flipped(content, chance))
+        counts[outcome(kind, expected)] += 1
+    kind.path.write_bytes(content)
+    return counts
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--flips", type=int, default=100)
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args()
+    chance = random.Random(options.seed)
+    logging.getLogger("imprint").setLevel(logging.ERROR)
+    bad = 0
+    print(f"{'file':16}{'bytes':>9}{'noticed':>9}{'harmless':>10}  other")
+    with tempfile.TemporaryDirectory() as folder:
+        for make in KINDS:
+            kind = make(Path(folder))
+            counts = attack(kind, options.flips, chance)
+            size = kind.path.stat().st_size
+            other = {k: v for k, v in counts.items() if k not in ("noticed", "harmless")}
+            bad += sum(other.values())
+            print(
+                f"{kind.name:16}{size:9,}{counts['noticed']:9}{counts['harmless']:10}  "
+                + (", ".join(f"{count} {what}" for what, count in other.items()) or "none")
+            )
+    sys.exit(1 if bad else 0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,137 @@
+"""What proxies and heads must be, checked when their files are read: types, shapes, ranges, order, finite values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from imprint.errors import UserError
+from imprint.method.configuration import Configuration
+
+_REMEDY = "the file is damaged or was edited; make it again"
+
+
+def check_proxies(
+    where: str,
+    labels: np.ndarray | None,
+    values: np.ndarray | None,
+    samples: np.ndarray | None,
+    bias: np.ndarray | None,
+    classes: int | None = None,
+) -> None:
+    """Check the arrays of a proxy set.
+
+    Parameters
+    ----------
+    where : str
+        The file, for messages.
+    labels : ndarray of shape (P,)
+        Classes, whole numbers from 0, ascending.
+    values : ndarray of shape (P, D), or None
+        Finite proxies.
+    samples : ndarray of shape (P,), or None
+        Rows of the training set, in place of values.
+    bias : ndarray of shape (P,), or None
+        Finite numbers.
+    classes : int, optional
+        Labels are smaller than this.
+
+    Raises
+    ------
+    UserError
+        With the first of them that is not so.
+    """
+    if labels is None or labels.ndim != 1 or labels.dtype.kind not in "iu" or not len(labels):
+        raise _wrong(where, "it has no labels, whole numbers (P,)")
+    count = len(labels)
+    if (np.diff(labels) < 0).any():
+        raise _wrong(where, "labels are not in ascending order")
+    if labels[0] < 0 or (classes is not None and labels[-1] >= classes):
+        label = labels[0] if labels[0] < 0 else labels[-1]
+        of_classes = "" if classes is None else f" of {classes}"
+        raise _wrong(where, f"label {label} is none{of_classes} classes, which count from 0")
+    if (values is None) == (samples is None):
+        raise _wrong(where, "it needs either values or samples")
+    if values is not None:
+        check_numbers(where, "proxies", values, (count, None))
+    if samples is not None and (
+        samples.shape != (count,) or samples.dtype.kind not in "iu" or samples.min() < 0
+    ):
+        raise _wrong(where, f"samples are not {count} whole numbers from 0")
+    if bias is not None:
+        check_numbers(where, "bias", bias, (count,))
+
+
+def check_head(
+    where: str,
+    tensors: Mapping[str, np.ndarray],
+    description: Mapping[str, Any],
+) -> None:
+    """Check the arrays of a head, by their names in its file, and what it says of itself.
+
+    Raises
+    ------
+    UserError
+        With the first thing that is not as a head has it.
+    """
+    names = description["classes"]
+    if not isinstance(names, Sequence) or isinstance(names, str) or not names:
+        raise _wrong(where, "its classes are no list of names")
+    if len(set(map(repr, names))) < len(names):
+        raise _wrong(where, "it names a class twice")
+    proxies, bias = tensors["proxies"], tensors.get("bias")
+    check_proxies(where, tensors["labels"], proxies, None, bias, len(names))
+    if "classifier" in tensors:
+        check_numbers(where, "classifier", tensors["classifier"], (None, proxies.shape[1]))
+    for name, array in tensors.items():
+        if array.dtype.kind == "f" and not np.isfinite(array).all():
+            raise _wrong(where, f"{name} holds NaN or infinity")
+    if not isinstance(description["fm"], Mapping):
+        raise _wrong(where, "its fm is no mapping")
+    try:
+        Configuration.from_dict(description["configuration"])
+    except (LookupError, TypeError, ValueError) as error:
+        raise _wrong(where, f"its configuration is none ({error})") from None
+    counts = description.get("class_counts")
+    if counts is not None and len(counts) != len(names):
+        raise _wrong(where, f"it has {len(names)} classes and {len(counts)} counts of samples")
+
+
+def check_numbers(where: str, name: str, array: np.ndarray, shape: tuple[int | None, ...]) -> None:
+    """Check that an array holds finite floating point numbers of this shape; None is any length but 0."""
+    fits = array.ndim == len(shape) and all(
+        length == (wanted or length) and length
+        for length, wanted in zip(array.shape, shape, strict=True)
+    )
+    if array.dtype.kind != "f" or not fits:
+        wanted = ", ".join("any" if length is None else str(length) for length in shape)
+        raise _wrong(
+            where, f"{name} are {array.dtype} {array.shape}, not floating point ({wanted})"
+        )
+    if not np.isfinite(array).all():
+        raise _wrong(where, f"{name} hold NaN or infinity")
+
+
+# float32 holds the squares of such values, and their sums
+SMALLEST, LARGEST = 1e-15, 1e15
+
+
+def check_scale(where: str, x: np.ndarray) -> None:
+    """Refuse embeddings (n, d) whose squares float32 cannot hold: their distances would be zero or infinite.
+
+    Examples
+    --------
+    >>> check_scale("X", np.ones((2, 2), np.float32))
+    """
+    largest = max(float(x.max(initial=0)), -float(x.min(initial=0)))
+    if largest and not SMALLEST <= largest <= LARGEST:
+        raise UserError(
+            f"{where}: the largest value of an embedding is {largest:.3g}; single precision computes with values "
+            f"between {SMALLEST:g} and {LARGEST:g}. Divide all embeddings, of training and of test, by one number"
+        )
+
+
+def _wrong(where: str, why: str) -> UserError:
+    return UserError(f"{where}: {why}; {_REMEDY}")

@@ -1,0 +1,114 @@
+"""Records of jobs: a note beside the first output of each that says what it was made from.
+
+Snakemake keeps such knowledge in `.snakemake` of the working directory, by path. A record goes where the file goes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from imprint.store.files import atomic, canonical
+from imprint.store.paths import record_file
+
+State = list[int]
+
+
+@dataclass(frozen=True)
+class Record:
+    """What a job made its outputs from.
+
+    Attributes
+    ----------
+    spec : str
+        Digest of the parameters of its rule.
+    outputs : dict
+        Bytes of each output, by its path from the folder of the results.
+    sha256 : str
+        Of the first output.
+    inputs : dict
+        `sha256` of the records of what it read of the results, by their paths from there.
+    files : dict
+        State (see `state_of`) and SHA-256 of the other files that it read, by their paths.
+    """
+
+    spec: str
+    outputs: dict[str, int]
+    sha256: str
+    inputs: dict[str, str]
+    files: dict[str, tuple[State, str]]
+
+
+def make_record(
+    spec: str,
+    root: str | Path,
+    outputs: Iterable[str | Path],
+    inputs: Iterable[str | Path],
+    files: Iterable[str | Path] = (),
+) -> Record:
+    """The record of a job that has just ended.
+
+    Parameters
+    ----------
+    spec : str
+        Digest of its parameters.
+    root : path
+        The folder of the results.
+    outputs, inputs : iterables of paths
+        Its files. Inputs without a record are left out.
+    files : iterable of paths
+        Those of the inputs that may be the user's.
+    """
+    paths = [Path(output) for output in outputs]
+    recorded = {str(path): read_record(path) for path in inputs}
+    ours = {os.path.relpath(path, root): of.sha256 for path, of in recorded.items() if of}
+    others = {
+        str(path): (state_of(path), sha256_of(path))
+        for path in files
+        if not recorded.get(str(path))
+    }
+    return Record(
+        spec,
+        {os.path.relpath(path, root): path.stat().st_size for path in paths if path.is_file()},
+        sha256_of(paths[0]) if paths[0].is_file() else "",
+        ours,
+        others,
+    )
+
+
+def write_record(output: str | Path, record: Record) -> None:
+    """Write the record of a job beside its first output."""
+    with atomic(record_file(output)) as temporary:
+        temporary.write_text(canonical(asdict(record)), encoding="utf-8")
+
+
+def read_record(output: str | Path) -> Record | None:
+    """The record of the job whose first output this is; None if there is none, or a damaged one."""
+    try:
+        fields: dict[str, Any] = json.loads(record_file(output).read_bytes())
+        return Record(**fields)
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def state_of(path: str | Path) -> State:
+    """Size and times of a file, which change when it does: no program can set the last; empty if it is missing."""
+    try:
+        facts = Path(path).stat()
+    except OSError:
+        return []
+    return [facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns]
+
+
+def sha256_of(path: str | Path) -> str:
+    """SHA-256 of a file's content; empty if it cannot be read."""
+    try:
+        with open(path, "rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return ""

@@ -1,0 +1,73 @@
+"""Seals: a file holds the SHA-256 of all its other bytes, so that damage is noticed before its content is used.
+
+A writer puts `BLANK` where its format keeps descriptions (an attribute of HDF5, the metadata of Parquet and safetensors)
+and `seal` replaces the zeros in it. The digest is that of the file with zeros in its place, so a file needs
+no second one beside it, and any program that knows the format reads it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import mmap
+from pathlib import Path
+
+from imprint.errors import UserError
+
+NAME = "seal"  # of the attribute or key
+_MARK = b"imprint-sha256:"
+_DIGITS = 64
+BLANK = (_MARK + b"0" * _DIGITS).decode()
+
+
+def seal(path: str | Path) -> None:
+    """Fill the blank seal of a file that is written."""
+    with open(path, "r+b") as file, mmap.mmap(file.fileno(), 0) as content:
+        first = content.find(BLANK.encode()) + len(_MARK)
+        content[first : first + _DIGITS] = _digest(content, first).encode()
+        content.flush()
+
+
+def check_seal(path: str | Path, remedy: str = "delete it and run again") -> None:
+    """Compare a file with its seal; a file without one passes.
+
+    Parameters
+    ----------
+    path : path
+        A file.
+    remedy : str
+        What to do about a damaged one.
+
+    Raises
+    ------
+    UserError
+        If the file is damaged or was edited.
+    """
+    try:
+        with (
+            open(path, "rb") as file,
+            mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content,
+        ):
+            first = content.find(_MARK)
+            if first < 0:
+                return
+            first += len(_MARK)
+            if content[first : first + _DIGITS].decode("latin1") == _digest(content, first):
+                return
+    except (OSError, ValueError):  # missing or empty: its reader says so
+        return
+    raise damaged(path, remedy, "its content does not match its checksum")
+
+
+def damaged(path: str | Path, remedy: str, why: str) -> UserError:
+    """The error for a damaged file; of a link, which leads to a shared cache, the file that it leads to is named."""
+    target = f" (a link to {Path(path).resolve()}: delete both)" if Path(path).is_symlink() else ""
+    return UserError(f"{path}{target} is damaged or was edited: {why}; {remedy}")
+
+
+def _digest(content: mmap.mmap, first: int) -> str:
+    """SHA-256 of a file with zeros for the digits from `first` on."""
+    with memoryview(content) as view:
+        digest = hashlib.sha256(view[:first])
+        digest.update(b"0" * _DIGITS)
+        digest.update(view[first + _DIGITS :])
+    return digest.hexdigest()

@@ -1,0 +1,62 @@
+"""The content of datasets: whether their images, wherever they lie, are those that were prepared."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+
+from imprint.data import sources
+from imprint.errors import UserError
+from imprint.store.files import atomic, canonical
+from imprint.store.records import sha256_of, state_of
+
+CONTENTS = "contents.json"  # beside the manifest
+KEY = "contents"  # in the manifest
+
+_AT_ONCE = 8  # files read at a time: most of it is waiting for the disk
+
+
+def contents(manifest: str, root: str | None = None) -> str:
+    """A digest of the files that a prepared dataset's images are read from, by content, wherever they lie.
+
+    It is kept beside the manifest, and made again when the size or time of a file has changed.
+    """
+    Path(manifest).stat()  # FileNotFoundError tells Snakemake to ask again when it is there
+    folder = Path(manifest).parent
+    paths = sources.files_of(folder, root)
+    states = canonical([[str(path.absolute()), *state_of(path)] for path in paths])
+    state = hashlib.sha256(states.encode()).hexdigest()
+    try:
+        kept = json.loads((folder / CONTENTS).read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError):
+        kept = {}
+    if kept.get("state") != state or "sha256" not in kept:
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            lines = "\n".join(pool.map(sha256_of, paths))
+        kept = {"state": state, "sha256": hashlib.sha256(lines.encode()).hexdigest()}
+        # whoever only looks at a study may not be allowed to write there
+        with suppress(PermissionError), atomic(folder / CONTENTS) as temporary:
+            temporary.write_text(json.dumps(kept), encoding="utf-8")
+    return str(kept["sha256"])
+
+
+def record_contents(manifest: str | Path, root: str | None = None) -> None:
+    """Write the digest of a dataset's images into its manifest, so that what is made from other images has another one."""
+    facts = sources.read_manifest(Path(manifest).parent)
+    facts[KEY] = contents(str(manifest), root)
+    sources.write_manifest(manifest, facts)
+
+
+def have_changed(manifest: str | Path, root: str | None = None) -> bool:
+    """Whether the images of a prepared dataset are others than when it was prepared, or cannot be found.
+
+    Images are read again only when the size or a time of one has changed.
+    """
+    try:
+        recorded = sources.read_manifest(Path(manifest).parent).get(KEY)
+        return recorded is not None and recorded != contents(str(manifest), root)
+    except (OSError, UserError, LookupError, ValueError):
+        return True

@@ -1,0 +1,127 @@
+"""Which outputs were made for another configuration or from other files than there are now, by their records.
+
+Snakemake tells that of what it made in this working directory itself. Results that were copied or moved, or whose
+`.snakemake` was deleted, it takes as they are: of these every record is compared. Files that Snakemake compares by time
+alone are compared by content in any case.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from imprint.store.files import canonical
+from imprint.store.paths import FOLDERS, results_id_file
+from imprint.store.records import Record, read_record, sha256_of, state_of
+from imprint.study import running
+
+SNAKEMAKE = Path(".snakemake")
+NOT_COUNTED = ("blocks", "origin", "results")  # parameters that say where things lie
+
+
+def spec_digest(rule: str, params: Mapping[str, Any]) -> str:
+    """A digest of the parameters of a job, but for those that say where things lie."""
+    counted = {name: value for name, value in params.items() if name not in NOT_COUNTED}
+    return hashlib.sha256(canonical([rule, counted]).encode()).hexdigest()[:16]
+
+
+class Records:
+    """The records of a study when its jobs are planned.
+
+    Parameters
+    ----------
+    results : path
+        The folder of the results.
+
+    Attributes
+    ----------
+    known : bool
+        Whether all results were made in this working directory, so that Snakemake knows of them.
+    marker : str
+        A file that is newer than any output. It is an input of every job: one that is to be ignored, but for
+        outdated outputs.
+    """
+
+    def __init__(self, results: str | Path) -> None:
+        self._results = Path(results)
+        name = hashlib.sha256(str(self._results).encode()).hexdigest()[:16]
+        self._here = SNAKEMAKE / f"imprint-{name}"
+        self.marker = str(SNAKEMAKE / f"imprint-{name}.now")
+        ids = [_text(path) for path in (self._here, results_id_file(results))]
+        metadata = SNAKEMAKE / "metadata"
+        self._has_metadata = metadata.is_dir() and any(os.scandir(metadata))
+        self.known = bool(ids[0]) and ids[0] == ids[1] and self._has_metadata
+        self._empty = not any((self._results / folder).exists() for folder in FOLDERS)
+        self._read = cache(read_record)
+        # a job whose input is newer than its output when it ends has failed
+        if running.state(results) is not running.State.AT_WORK or not Path(self.marker).exists():
+            SNAKEMAKE.mkdir(exist_ok=True)
+            Path(self.marker).write_text(str(time.time_ns()))
+
+    def begin(self) -> None:
+        """Note, when a run begins without results, that all will be made here."""
+        if self._empty:
+            new = uuid.uuid4().hex
+            results_id_file(self._results).parent.mkdir(parents=True, exist_ok=True)
+            for path in (self._here, results_id_file(self._results)):
+                path.write_text(new)
+
+    def outdated(self, output: str | Path, spec: Callable[[], str]) -> bool:
+        """Whether an output is there, but not what the study asks for.
+
+        Parameters
+        ----------
+        output : path
+            The first output of a job.
+        spec : callable
+            Returns the `spec_digest` that its record should have.
+        """
+        output = Path(output)
+        if not output.exists():
+            return False
+        record = self._read(output)
+        if record is None:
+            # of a cache of outputs, which go by content, or of an older version
+            return not (self._has_metadata or output.is_symlink())
+        if not self._is_whole(record) or self._has_moved(record):
+            return True
+        if self.known:
+            return False
+        return record.spec != spec() or not self._fits(record)
+
+    def _is_whole(self, record: Record) -> bool:
+        """Whether the outputs have their sizes; one that is gone is no matter of this."""
+        for name, size in record.outputs.items():
+            with suppress(OSError):
+                if (self._results / name).stat().st_size != size:
+                    return False
+        return True
+
+    def _has_moved(self, record: Record) -> bool:
+        """Whether a file that is none of the results has another content now."""
+        return any(
+            (now := state_of(path)) != state and now and sha256_of(path) != digest
+            for path, (state, digest) in record.files.items()
+        )
+
+    def _fits(self, record: Record) -> bool:
+        """Whether it was made from the results that are there, and from files that are there."""
+        for name, digest in record.inputs.items():
+            made = self._read(self._results / name)
+            if made is not None and made.sha256 != digest:
+                return False
+        return all(Path(path).exists() for path in record.files)
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text()
+    except (OSError, ValueError):
+        return ""

@@ -1,0 +1,56 @@
+"""Files of weights that are none are refused, and decide nothing but weights."""
+
+import pytest
+import torch
+from torch import nn
+
+from imprint.errors import UserError
+from imprint.fm.checkpoints import fill, read_facts, read_state, save
+from imprint.fm.models import load
+
+
+def model():
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Linear(4, 3), nn.Linear(3, 2))
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (torch.zeros_like, "one number alone"),
+        (torch.ones_like, "one number alone"),
+        (lambda weights: (10 * weights).to(torch.int8), "whole numbers"),
+        (lambda weights: weights * torch.nan, "NaN"),
+    ],
+)
+def test_weights_that_no_training_makes_are_refused(change, said):
+    state = {key: change(value) for key, value in model().state_dict().items()}
+    with pytest.raises(UserError, match=said):
+        fill(model(), state, "w.pth")
+
+
+def test_weights_of_half_precision_fit():
+    state = {key: value.half() for key, value in model().state_dict().items()}
+    fill(model(), state, "w.pth")
+
+
+def test_facts_come_back_without_the_seal(tmp_path):
+    save(tmp_path / "w.safetensors", model().state_dict(), {"model": "net"})
+    assert read_facts(tmp_path / "w.safetensors") == {"model": "net"}
+    assert set(read_state(tmp_path / "w.safetensors")) == set(model().state_dict())
+
+
+@pytest.mark.parametrize(
+    ("architecture", "arguments", "said"),
+    [
+        ("test_resnet", {"checkpoint_path": "other.pth"}, "names checkpoint_path for timm"),
+        ("hf-hub:some/model", {}, "names the model hf-hub:some/model for timm"),
+    ],
+)
+def test_a_file_of_weights_hands_timm_no_other_weights(tmp_path, architecture, arguments, said):
+    name = "hf-hub:org/net"
+    recipe = {"architecture": architecture, "config": {}, "arguments": arguments}
+    facts = {"source": "timm", "model": name, "timm": recipe}
+    save(tmp_path / "w.safetensors", model().state_dict(), facts)
+    with pytest.raises(UserError, match=said):
+        load("timm", name, checkpoint=tmp_path / "w.safetensors")

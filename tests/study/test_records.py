@@ -1,0 +1,106 @@
+"""Outputs that are not what the study asks for are told by their records, whatever Snakemake remembers."""
+
+import os
+
+import pytest
+
+from imprint.store.paths import record_file
+from imprint.store.records import make_record, read_record, write_record
+from imprint.study.records import Records, spec_digest
+
+SPEC = spec_digest("proxies", {"spec": "{}", "code": "1"})
+
+
+@pytest.fixture
+def results(tmp_path, monkeypatch):
+    """A file of results made from another one and from one of the user's, in a working directory without .snakemake."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "results/proxies").mkdir(parents=True)
+    (tmp_path / "results/scores").mkdir()
+    write("mine.npz", "rows")
+    make("results/proxies/k1.h5", "proxies", files=["mine.npz"])
+    make("results/scores/max.parquet", "scores", inputs=["results/proxies/k1.h5"])
+    return tmp_path / "results"
+
+
+def write(path, text):
+    with open(path, "w") as file:
+        file.write(text)
+
+
+def make(path, text, inputs=(), files=()):
+    write(path, text)
+    write_record(path, make_record(SPEC, "results", [path], [*inputs, *files], files))
+
+
+def outdated(path="results/scores/max.parquet", spec=SPEC):
+    return Records("results").outdated(path, lambda: spec)
+
+
+def test_what_is_asked_for_is_done(results):
+    assert not outdated()
+    assert not outdated("results/proxies/k1.h5")
+    assert not outdated("results/proxies/missing.h5")
+
+
+def test_another_configuration_is_seen(results):
+    assert outdated(spec="another")
+
+
+def test_a_file_without_a_record_is_not_taken_for_done(results):
+    record_file("results/scores/max.parquet").unlink()
+    assert outdated()
+
+
+def test_scores_of_other_proxies_are_seen_whatever_the_times_say(results):
+    make("results/proxies/k1.h5", "PROXIES", files=["mine.npz"])
+    os.utime("results/proxies/k1.h5", (1e9, 1e9))
+    assert outdated()
+
+
+def test_proxies_made_again_the_same_change_nothing(results):
+    make("results/proxies/k1.h5", "proxies", files=["mine.npz"])
+    assert not outdated()
+
+
+def test_a_cut_file_is_seen(results):
+    write("results/scores/max.parquet", "sc")
+    assert outdated()
+
+
+def test_an_older_file_of_the_users_is_seen_by_its_content(results):
+    write("mine.npz", "ROWS")
+    os.utime("mine.npz", (1e9, 1e9))
+    assert outdated("results/proxies/k1.h5")
+
+
+def test_a_touched_file_of_the_users_is_no_other(results):
+    os.utime("mine.npz", (1e9, 1e9))
+    assert not outdated("results/proxies/k1.h5")
+
+
+def test_where_things_lie_does_not_count():
+    assert spec_digest("proxies", {"spec": "{}", "code": "1", "blocks": "/a"}) == SPEC
+    assert spec_digest("proxies", {"spec": "{}", "code": "2"}) != SPEC
+
+
+def test_snakemake_is_trusted_with_what_was_made_here_alone(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    first = Records("results")
+    assert not first.known
+    first.begin()
+    (tmp_path / ".snakemake/metadata").mkdir()
+    (tmp_path / ".snakemake/metadata/a").touch()
+    assert Records("results").known
+    (tmp_path / "results").rename("moved")
+    assert not Records("moved").known
+    (tmp_path / "results/scores").mkdir(parents=True)
+    second = Records("results")
+    second.begin()
+    assert not second.known
+    assert not Records("results").known
+
+
+def test_a_damaged_record_is_none(results):
+    write("results/scores/.max.parquet.record", "{")
+    assert read_record("results/scores/max.parquet") is None
