@@ -41,5 +41,7 @@ rule proxies:
         components=lambda w: specs.components(study, user_files(w)),
         code=lambda w: code_of("proxies", GENERATORS[w.gen].module, files=user_files(w)),
         blocks=blocks_of,
+    message:
+        "proxies of {wildcards.task} on {wildcards.fm} by {wildcards.gen}, k {wildcards.k}, shots {wildcards.shots}"
     script:
         "../scripts/proxies.py"

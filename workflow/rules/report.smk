@@ -28,6 +28,8 @@ rule report:
         results=study.config.results,
         page=canonical(specs.page(study, study.config.experiments)),
         code=code_of("report"),
+    message:
+        "the report"
     script:
         "../scripts/report.py"
 
@@ -53,6 +55,8 @@ rule experiment_report:
         results=study.config.results,
         page=lambda w: canonical(specs.page(study, [w.experiment])),
         code=code_of("report"),
+    message:
+        "report of {wildcards.experiment}"
     script:
         "../scripts/report.py"
 
@@ -71,6 +75,8 @@ rule workflow_report:
     resources:
         mem_mb=grow(2000),
         runtime=longer(15),
+    message:
+        "Snakemake's own report"
     script:
         "../scripts/workflow_report.py"
 
@@ -85,3 +91,5 @@ for name in study.config.experiments:
             experiment_results(name),
             paths.experiment_report_file(results, name),
         localrule: True
+        message:
+            f"experiment {name}"

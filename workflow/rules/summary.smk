@@ -19,6 +19,8 @@ rule scores:
         runtime=longer(10),
     params:
         code=code_of("collect"),
+    message:
+        "collecting all scores"
     script:
         "../scripts/collect.py"
 
@@ -41,6 +43,8 @@ rule collapses:
         runtime=longer(10),
     params:
         code=code_of("collect"),
+    message:
+        "collecting neural collapse of all tasks"
     script:
         "../scripts/collect.py"
 
@@ -63,6 +67,8 @@ rule fms:
         runtime=longer(10),
     params:
         code=code_of("fms"),
+    message:
+        "collecting sizes and speeds of FMs"
     script:
         "../scripts/fms.py"
 
@@ -89,6 +95,8 @@ rule summary:
     params:
         overview=canonical(specs.overview(study)),
         code=code_of("summary"),
+    message:
+        "summarising the study"
     script:
         "../scripts/summary.py"
 
@@ -128,6 +136,8 @@ for name, entry in TABLES.items():
             selection=lambda w: selection_of(w.experiment),
             settings=settings_of(entry.settings),
             code=code_of("table", entry.module),
+        message:
+            f"table {name} of {{wildcards.experiment}}"
         script:
             "../scripts/table.py"
 
@@ -158,5 +168,7 @@ rule head:
         checkpoint=lambda w: inputs.checkpoints(study.config)[w.fm],
         components=lambda w: specs.components_of(study, study.methods[w.experiment]),
         code=code_of("head", "store.heads"),
+    message:
+        "best head of {wildcards.experiment} for {wildcards.task} on {wildcards.fm}, shots {wildcards.shots}"
     script:
         "../scripts/head.py"

@@ -1,4 +1,4 @@
-"""How a job runs: progress goes to its log, its outcome to the terminal."""
+"""How a job runs: progress and its end go to its log, from where the terminal has them; errors go to both."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from typing import Any
 
 from imprint.errors import NO_RIGHT, NO_ROOM, UserError
 from imprint.store.measurements import Collector, write_measurements
+from imprint.study import job_log
 
 log = logging.getLogger("imprint")
 
@@ -44,15 +45,13 @@ def job(snakemake: Any) -> Iterator[Callable[[str], None]]:
     Yields
     ------
     callable
-        Takes a few words on what was done, for the log and for the job's line on the terminal.
+        Takes a few words on what was done, for the log, whose last line goes to the terminal.
     """
     atexit.register(end_at_once)
     path = Path(str(snakemake.log[0]))
     path.parent.mkdir(parents=True, exist_ok=True)
     handler = logging.FileHandler(path, mode="w", encoding="utf-8")
-    handler.setFormatter(
-        logging.Formatter("%(asctime)s %(levelname)s %(message)s", "%Y-%m-%d %H:%M:%S")
-    )
+    handler.setFormatter(logging.Formatter(job_log.FORMAT, job_log.TIME_FORMAT))
     measurements = Collector()
     handlers = handler, measurements
     for each in handlers:
@@ -73,10 +72,7 @@ def job(snakemake: Any) -> Iterator[Callable[[str], None]]:
         for output in snakemake.output[:1]:
             write_measurements(output, measurements.values)
         seconds = time.monotonic() - start
-        log.info("done in %.1f s on %d threads", seconds, snakemake.threads)
-        wildcards = " ".join(map(str, snakemake.wildcards))
-        line = "  ".join([f"{snakemake.rule:12} {wildcards}", f"{seconds:.1f} s", *results])
-        sys.stderr.write(line + "\n")  # in one piece, among those of other jobs
+        log.info("%s", job_log.Ending(seconds, snakemake.threads, "; ".join(results)))
     except UserError as error:
         log.error("%s", error)
         _stop(f"{snakemake.rule}: {error}")
