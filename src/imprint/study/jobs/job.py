@@ -16,8 +16,10 @@ from pathlib import Path
 from typing import Any
 
 from imprint.errors import NO_RIGHT, NO_ROOM, UserError
+from imprint.store.files import remove_unfinished
 from imprint.store.measurements import Collector, write_measurements
 from imprint.study import job_log
+from imprint.study.jobs.parent import ends_with_parent
 
 log = logging.getLogger("imprint")
 
@@ -34,7 +36,8 @@ def job(snakemake: Any) -> Iterator[Callable[[str], None]]:
 
     Progress goes to the rule's log, as does the traceback of a failure. A `UserError` ends the job with its
     message alone, anything else with the last line of the traceback and the name of the log. Numerical
-    libraries use as many threads as the rule asks for. What was measured, such as the speed of an FM, goes to a note
+    libraries use as many threads as the rule asks for. The job ends if the run that started it is killed, and removes what
+    an earlier one left that was killed while it wrote. What was measured, such as the speed of an FM, goes to a note
     beside the first output, see `imprint.store.measurements`.
 
     Parameters
@@ -67,12 +70,17 @@ def job(snakemake: Any) -> Iterator[Callable[[str], None]]:
         results.append(words)
 
     try:
-        with limited_threads(snakemake.threads):
+        for output in snakemake.output:
+            remove_unfinished(output)
+        with limited_threads(snakemake.threads), ends_with_parent(snakemake.rule):
             yield report
         for output in snakemake.output[:1]:
             write_measurements(output, measurements.values)
         seconds = time.monotonic() - start
         log.info("%s", job_log.Ending(seconds, snakemake.threads, "; ".join(results)))
+    except KeyboardInterrupt:
+        log.error("stopped before it was done")
+        sys.exit(130)
     except UserError as error:
         log.error("%s", error)
         _stop(f"{snakemake.rule}: {error}")
