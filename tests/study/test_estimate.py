@@ -52,7 +52,7 @@ def test_samples_are_those_of_the_classes_that_are_embedded(study):
 
 def test_what_is_done_costs_nothing(study, tmp_path):
     scores = tmp_path / "results/scores/net/two-d2/full/max.parquet"
-    proxies = tmp_path / "results/proxies/net/two-d2/full/all/kall.h5"
+    proxies = tmp_path / "results/proxies/net/two-d2/full/all.h5"
     proxies.parent.mkdir(parents=True)
     proxies.touch()
     cost = costs(study)

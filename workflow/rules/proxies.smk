@@ -42,6 +42,6 @@ rule proxies:
         code=lambda w: code_of("proxies", GENERATORS[w.gen].module, files=user_files(w)),
         blocks=blocks_of,
     message:
-        "proxies of {wildcards.task} on {wildcards.fm} by {wildcards.gen}, k {wildcards.k}, shots {wildcards.shots}"
+        "proxies of {wildcards.task} on {wildcards.fm} by {wildcards.gen}, shots {wildcards.shots}"
     script:
         "../scripts/proxies.py"
