@@ -108,7 +108,8 @@ class LogHandler(LogHandlerBase):
         if event == LogEvent.JOB_FINISHED:
             return self._line
         if event == LogEvent.RUN_INFO and self._tally:
-            return f"{self._tally.total} jobs to do{self._cores}"
+            jobs = "1 job" if self._tally.total == 1 else f"{self._tally.total} jobs"
+            return f"{jobs} to do{self._cores}"
         if event == LogEvent.ERROR and (record.exception == "RuleException" or FAILED in text):
             return ""  # the job itself says why, and the list at the end
         return "" if event in SILENT or text.startswith(CHATTER) else text
