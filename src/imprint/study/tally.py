@@ -149,7 +149,7 @@ class Tally:
         """How far the run is, in columns."""
         seconds = self.left(now) if self.done < self.total else None
         left = "" if seconds is None else f"~{duration(seconds)} left"
-        return f"{self.done:>{len(str(self.total))}} of {self.total}  {left:>11}  "
+        return f"{self.done:>{len(str(self.total))}} of {self.total}  {left:>12}  "
 
 
 def _short(seconds: float) -> str:
