@@ -82,12 +82,16 @@ rule all:
     input:
         paths.report_file(results),
         paths.workflow_report_file(results),
+    message:
+        "the whole study"
 
 
 rule study:
     """Everything that the report shows."""
     input:
         study_results(),
+    message:
+        "all that the report shows"
 
 
 onstart:
@@ -105,7 +109,5 @@ onsuccess:
 
 onerror:
     running.end(study.root)
-    logs = paths.logs_folder(study.root)
-    print(f"Some jobs failed; their messages are above and in {logs}.", file=sys.stderr)
     if advice := future_files(study.root):
         print(advice, file=sys.stderr)

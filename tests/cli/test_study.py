@@ -1,7 +1,12 @@
-"""The status of a study as `imprint status` prints it."""
+"""What `imprint doctor` says of a folder, and the status of a study as `imprint status` prints it."""
 
 from collections import Counter
 
+import numpy as np
+import pytest
+from PIL import Image
+
+from imprint.cli import main
 from imprint.cli.study import print_status
 from imprint.study.status import Rule, Status
 
@@ -64,3 +69,21 @@ def test_blocks_and_leftovers_are_counted(capsys):
         "(see `imprint cache`)."
     )
     assert lines[2].startswith("1 files belong to nothing in this study, such as proxies/old.h5")
+
+
+def test_the_doctor_counts_images_classes_and_broken_files_of_a_folder(tmp_path, capsys):
+    for name in ("owl/1.png", "owl/2.png", "wren/1.png", "wren/2.png", "wren/3.png"):
+        path = tmp_path / "photos" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(np.zeros((9, 9, 3), np.uint8)).save(path)
+    with pytest.raises(SystemExit) as caught:
+        main(["doctor", str(tmp_path / "photos")])
+    assert caught.value.code == 0
+    said = capsys.readouterr().out.splitlines()
+    assert said[0].split() == ["ok", "images:", "5", "in", str(tmp_path / "photos")]
+    assert said[1].endswith("classes: 2, 2 (owl) to 3 each")
+    (tmp_path / "photos/wren/3.png").write_bytes(b"none")
+    with pytest.raises(SystemExit) as caught:
+        main(["doctor", str(tmp_path / "photos")])
+    assert caught.value.code == 1
+    assert "wren/3.png cannot be read: " in capsys.readouterr().out

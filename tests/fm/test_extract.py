@@ -418,13 +418,11 @@ def test_a_file_system_without_locks_is_no_error(tmp_path, monkeypatch, failure)
 def test_progress_is_a_bar_on_a_terminal_and_lines_in_the_log(
     embedder, images, tmp_path, monkeypatch, caplog, capsys
 ):
-    monkeypatch.setattr("imprint.fm.progress._EVERY", 0)
     caplog.set_level(logging.INFO, logger="imprint")
     extract(embedder, images, tmp_path / "e.h5")
     assert capsys.readouterr().err == ""
-    assert "32 of 700 images" in caplog.text
-    assert "a second" in caplog.text
-    assert "s left" in caplog.text
+    assert "700 images in" in caplog.text
+    caplog.set_level(logging.WARNING, logger="imprint")
     monkeypatch.setattr("sys.stderr.isatty", lambda: True)
     monkeypatch.setattr("tqdm.std.tqdm.monitor_interval", 0)
     embedder.body.before = lambda x: time.sleep(0.01)

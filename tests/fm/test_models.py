@@ -440,8 +440,8 @@ def test_weights_that_cannot_be_fetched_say_where_to_put_them(tmp_path, monkeypa
 
     monkeypatch.setattr(torch.hub, "_hub_dir", str(tmp_path))
     monkeypatch.setattr(torch.hub, "download_url_to_file", unreachable)
-    monkeypatch.setattr("imprint.fm.hubs.is_reachable", lambda url: True)
-    monkeypatch.setattr("imprint.fm.torchvision_models.is_reachable", lambda url: True)
+    monkeypatch.setattr("imprint.fm.hubs.refusal", lambda url: "")
+    monkeypatch.setattr("imprint.fm.torchvision_models.refusal", lambda url: "")
     monkeypatch.setattr("imprint.data.retries.PAUSES", (0, 0))
     with pytest.raises(UserError, match=r"(?s)no route.*put https://.*checkpoints"):
         models.load("torchvision", "shufflenet_v2_x0_5")

@@ -83,7 +83,7 @@ def server():
 
     class Refusing(http.server.BaseHTTPRequestHandler):
         def do_HEAD(self):
-            self.send_error(503)
+            self.send_error(404 if "absent" in self.path else 503)
 
         def log_message(self, *_):
             pass
@@ -96,11 +96,23 @@ def server():
         thread.join()
 
 
-def test_a_server_is_there_if_it_answers_at_all(server, monkeypatch):
+def test_a_server_in_trouble_or_out_of_reach_gives_nothing(server, monkeypatch):
     monkeypatch.setattr(hubs, "PAUSES", (0,))
-    assert hubs.is_reachable(server)
-    assert not hubs.is_reachable("http://127.0.0.1:9/")
-    assert hubs.is_reachable("file:///anywhere")
+    assert hubs.refusal(server) == "answers with 503 Service Unavailable"
+    assert hubs.refusal("http://127.0.0.1:9/") == "cannot be reached"
+    assert hubs.refusal(f"{server}/absent") == "", "it may have other files"
+    assert hubs.refusal("file:///anywhere") == ""
+
+
+def test_a_hub_in_trouble_is_told_at_once(server, tmp_path, monkeypatch, caplog):
+    import huggingface_hub.constants
+
+    monkeypatch.setattr(hubs, "PAUSES", ())
+    monkeypatch.setattr(huggingface_hub.constants, "ENDPOINT", server)
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path))
+    with pytest.raises(UserError, match=r"the hub answers with 503 .*source 'package' need no"):
+        models.load("timm", "resnet18.a1_in1k")
+    assert not caplog.records, "the hub's client makes no attempts of its own"
 
 
 def test_without_a_hub_one_attempt_is_enough(tmp_path, monkeypatch):
@@ -110,7 +122,7 @@ def test_without_a_hub_one_attempt_is_enough(tmp_path, monkeypatch):
     monkeypatch.setattr(huggingface_hub.constants, "ENDPOINT", "http://127.0.0.1:9")
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path))
     monkeypatch.setattr(torch.hub, "_hub_dir", str(tmp_path))
-    monkeypatch.setattr("imprint.fm.torchvision_models.is_reachable", lambda url: False)
+    monkeypatch.setattr("imprint.fm.torchvision_models.refusal", lambda url: "cannot be reached")
     monkeypatch.setattr("imprint.data.retries.PAUSES", None)  # an attempt more would fail
     way_out = "source 'package' need no network: tf_efficientnet_lite0"
     with pytest.raises(UserError, match=f"the hub cannot be reached.*{way_out}"):

@@ -19,6 +19,7 @@ import pytest
 import yaml
 
 from imprint.study import status
+from snakemake_logger_plugin_imprint import CHATTER, FAILED
 
 pytestmark = pytest.mark.xdist_group("contract")
 
@@ -34,6 +35,7 @@ rule all:
 rule one:
     output: file="<results>/one.txt"
     log: "<results>/logs/one.log"
+    message: "making {output.file} once"
     cache: True
     params: spec=config.get("spec", "a"), derived=lambda w, input: os.environ.get("DEVICE")
     resources: mem_mb=lambda wildcards, attempt: 10 * attempt, device=os.environ.get("DEVICE", "cpu")
@@ -104,10 +106,11 @@ class Workflow:
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
-    """The workflow, run once with `--config`, with a cache in place that `--cache` does not name."""
+    """The workflow, run once with `--config` and our logger, with a cache in place that `--cache` does not name."""
     workflow = Workflow(tmp_path_factory.mktemp("contract"))
     _, workflow.output = workflow.snakemake(
-        "--config", *REQUESTED, SNAKEMAKE_OUTPUT_CACHE=str(workflow.folder / "cache")
+        *("--logger", "imprint", "--quiet", "host", "rules", "--config", *REQUESTED),
+        SNAKEMAKE_OUTPUT_CACHE=str(workflow.folder / "cache"),
     )
     return workflow
 
@@ -158,6 +161,17 @@ def test_what_scripts_and_rules_know(finished):
     hooks = re.findall("HOOK [a-z]+", finished.output)
     assert hooks == ["HOOK start", "HOOK success"]
     assert not list((finished.folder / "cache").iterdir()), "`cache: True` stores without --cache"
+
+
+def test_a_logger_learns_what_runs_and_what_ended(finished):
+    """Fields of `LogEvent`s are documented by name alone: those that snakemake_logger_plugin_imprint reads are there."""
+    lines = [" ".join(line.split()) for line in finished.output.splitlines()]
+    assert [line for line in lines if re.match(r"\d of 3|3 jobs", line)] == [
+        "3 jobs to do on 2 cores",
+        "1 of 3 making out put/one.txt once: 2.0 s",
+        "2 of 3 two",
+        "3 of 3 all",
+    ], "events or their fields have other names"
 
 
 def test_resources_are_no_reason_to_run_again(finished):
@@ -213,5 +227,10 @@ def test_what_is_made_from_a_file_of_the_future_fails(finished, tmp_path):
     later = time.time() + 86400
     os.utime(folder / "out put/one.txt", (later, later))
     _, output = workflow.snakemake("--config", *REQUESTED, succeeds=False)
+    other_words = [text for text in CHATTER if text not in output]
+    # of rules with environments and groups
+    other_words = [text for text in other_words if not text.startswith(("Conda", "Group"))]
+    assert not other_words, "what the logger leaves out has other words"
+    assert FAILED in output, "a run that failed ends in other words"
     assert "has older modification time" in output, "imprint.study.startup advises for this case"
     assert re.findall("HOOK [a-z]+", output) == ["HOOK start", "HOOK error"]

@@ -53,9 +53,21 @@ def test_a_sound_study_passes_and_nothing_is_made(study, tmp_path, monkeypatch, 
     assert any("embeddings of 96" in f["text"] for f in findings)
     assert any("1,797 images in about" in f["text"] for f in findings)
     rules = {f["subject"]: f["text"] for f in findings if f["subject"].startswith("rule ")}
-    assert rules["rule proxies"].startswith("1 jobs, about ")
-    assert rules["rule evaluate"].startswith("1 jobs, about ")
+    assert rules["rule proxies"].startswith("1 job, about ")
+    assert rules["rule evaluate"].startswith("1 job, about ")
     assert not (tmp_path / "results").exists()
+
+
+def test_what_is_done_is_not_counted(study, tmp_path, monkeypatch, capsys):
+    study()
+    for name in ("embeddings/net/digits/train.h5", "embeddings/net/digits/test.h5"):
+        (tmp_path / "results" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "results" / name).touch()
+    code, findings, _ = doctor(monkeypatch, capsys)
+    assert code == 0
+    texts = [f["text"] for f in findings]
+    assert "all 1,797 images are embedded" in texts
+    assert not any("images/s" in text for text in texts)
 
 
 def test_missing_data_are_a_problem_that_says_what_to_place_where(study, monkeypatch, capsys):

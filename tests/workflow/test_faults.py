@@ -86,7 +86,9 @@ def test_a_file_cut_off_is_named_and_made_anew_once_deleted(given, given_finishe
     given.configure(with_m([3, 5]) if "scores/" not in damaged else GIVEN)
     said = given.snakemake("study", succeeds=False)
     assert f"results/{damaged} is not a readable" in said
-    assert "delete it and run again" in said
+    *_, why, log = said.splitlines()
+    assert "delete it and run again" in why
+    assert (given.folder / log.removeprefix("    log: ")).exists()
     assert "Traceback" not in said
     path.unlink()
     given.configure(GIVEN)
@@ -158,7 +160,10 @@ def test_a_job_killed_leaves_what_others_finished(given_fresh, given_finished):
     said = running.communicate()[0]
     assert killed
     assert running.returncode != 0
-    assert "Some jobs failed" in said
+    assert re.search(r"jobs? failed, \d+ did not run:$", said, re.M)
+    *_, why, log = said.splitlines()
+    assert re.fullmatch(r"  proxies of a on one by .*: died with <Signals.SIGKILL: 9>.", why)
+    assert re.fullmatch(r"    log: results/logs/proxies/one/a/full/.*\.log", log), "it comes last"
     given_fresh.snakemake("study")
     same_scores(given_fresh, given_finished)
 

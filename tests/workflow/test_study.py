@@ -4,6 +4,7 @@ import copy
 import json
 import os
 import random
+import re
 import signal
 import subprocess
 import time
@@ -55,7 +56,19 @@ def test_the_whole_chain_ends_in_a_report(finished):
         assert "Qi et al." in (results / f"tables/methods/published_methods.{kind}").read_text()
     said = (finished.folder / "said.txt").read_text()
     assert "The report is results/report.html" in said
-    assert "evaluate     net digits full max" in said
+
+
+def test_the_terminal_has_one_line_a_job(finished):
+    """Where it is a file or a pipe: plain lines, no more than twice as many as jobs."""
+    said = (finished.folder / "said.txt").read_text()
+    total = int(re.search(r"^(\d+) jobs to do on 2 cores$", said, re.M)[1])
+    numbers = re.findall(rf"^ *(\d+) of {total}  (?!.*  now )", said, re.M)
+    assert sorted(map(int, numbers)) == list(range(1, total + 1))
+    assert len(said.splitlines()) <= 2 * total
+    assert said.isprintable() or set(filter(lambda sign: not sign.isprintable(), said)) == {"\n"}
+    assert re.search(r"embedding digits \(train\) by net: [\d.]+ s", said)
+    assert re.search(r"scoring digits on net by max, shots full: [\d.]+ s; cells: ", said)
+    assert re.search(r"~\d+ (s|min) left", said)
 
 
 def test_every_cell_has_its_row(finished):

@@ -23,5 +23,7 @@ rule collapse:
         spec=lambda w: canonical(specs.collapse(study, w.fm, w.task)),
         code=code_of("collapse"),
         blocks=blocks_of,
+    message:
+        "neural collapse of {wildcards.task} on {wildcards.fm}"
     script:
         "../scripts/collapse.py"

@@ -29,6 +29,8 @@ rule download:
         runtime=longer(240),
     params:
         spec=lambda w: canonical(inputs.data(study.config, w.dataset)),
+    message:
+        "downloading dataset {wildcards.dataset}"
     script:
         "../scripts/download.py"
 
@@ -52,5 +54,7 @@ rule dataset:
     params:
         spec=lambda w: canonical(inputs.data(study.config, w.dataset)),
         code=lambda w: code_of("dataset", source_of(w.dataset)),
+    message:
+        "preparing dataset {wildcards.dataset}"
     script:
         "../scripts/dataset.py"

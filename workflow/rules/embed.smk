@@ -55,6 +55,8 @@ rule weights:
         runtime=longer(60),
     params:
         spec=lambda w: canonical(specs.weights(study, w.fm)),
+    message:
+        "downloading the weights of {wildcards.fm}"
     script:
         "../scripts/weights.py"
 
@@ -82,6 +84,8 @@ rule pretrain:
         spec=lambda w: canonical(specs.pretraining(study, w.fm)),
         code=lambda w: code_of("pretrain", source_of(study.config.fms[w.fm].dataset)),
         origin=lambda w, input: origin_of(w, input, trains=True),
+    message:
+        "pre-training {wildcards.fm}"
     script:
         "../scripts/pretrain.py"
 
@@ -134,6 +138,8 @@ rule embed_shard:
         fm=lambda w: embed_params(w)[0],
         dataset=lambda w: embed_params(w)[1],
         code=lambda w: embed_params(w)[2],
+    message:
+        "embedding {wildcards.dataset} ({wildcards.split}, shard {wildcards.shard} of {wildcards.shards}) by {wildcards.fm}"
     script:
         "../scripts/embed_shard.py"
 
@@ -164,6 +170,8 @@ rule embed:
         dataset=lambda w: embed_params(w)[1],
         code=lambda w: embed_params(w)[2],
         origin=origin_of,
+    message:
+        "embedding {wildcards.dataset} ({wildcards.split}) by {wildcards.fm}"
     script:
         "../scripts/embed.py"
 
@@ -187,5 +195,7 @@ rule adopt:
         runtime=longer(15),
     params:
         code=code_of("adopt", "store.given_embeddings"),
+    message:
+        "checking given embeddings of {wildcards.dataset} ({wildcards.split}) by {wildcards.fm}"
     script:
         "../scripts/adopt.py"

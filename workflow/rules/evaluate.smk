@@ -29,5 +29,7 @@ rule evaluate:
             "evaluate", files=specs.files_of_evaluation(study, group_of(w), w.agg)
         ),
         blocks=blocks_of,
+    message:
+        "scoring {wildcards.task} on {wildcards.fm} by {wildcards.agg}, shots {wildcards.shots}"
     script:
         "../scripts/evaluate.py"

@@ -22,5 +22,7 @@ rule explorer:
         runtime=longer(10),
     params:
         code=code_of("explore"),
+    message:
+        "page to explore all scores"
     script:
         "../scripts/explore.py"

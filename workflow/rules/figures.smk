@@ -60,6 +60,8 @@ for name in FIGURES.names(shows_one_task=False):
             selection=lambda w: selection_of(w.experiment),
             settings=settings_of(FIGURES[name].settings),
             code=code_of("figure", FIGURES[name].module),
+        message:
+            f"figure {name} of {{wildcards.experiment}}"
         script:
             "../scripts/figure.py"
 
@@ -105,6 +107,8 @@ for name in FIGURES.names(shows_one_task=True):
             figure=name,
             width=study.config.figure_width,
             code=code_of("task_figure", FIGURES[name].module),
+        message:
+            f"figure {name} of {{wildcards.task}} on {{wildcards.fm}} for {{wildcards.experiment}}"
         script:
             "../scripts/task_figure.py"
 
@@ -134,6 +138,8 @@ rule tsne:
         spec=lambda w: canonical(specs.shown_cell(study, w.experiment, w.fm, w.task)),
         components=lambda w: specs.components_of(study, specs.shown_methods(study, w.experiment)),
         code=lambda w: code_of("tsne", files=specs.files_of_shown(study, w.experiment)),
+    message:
+        "t-SNE of {wildcards.task} on {wildcards.fm} for {wildcards.experiment}"
     script:
         "../scripts/tsne.py"
 
@@ -158,6 +164,8 @@ rule samples:
     params:
         spec=lambda w: canonical(specs.shown_samples(study, w.experiment, w.task)),
         code=code_of("samples"),
+    message:
+        "example images of {wildcards.task} on {wildcards.fm} for {wildcards.experiment}"
     script:
         "../scripts/samples.py"
 
@@ -187,5 +195,7 @@ rule predictions:
         spec=lambda w: canonical(specs.shown_cell(study, w.experiment, w.fm, w.task)),
         components=lambda w: specs.components_of(study, specs.shown_methods(study, w.experiment)),
         code=lambda w: code_of("predictions", files=specs.files_of_shown(study, w.experiment)),
+    message:
+        "predictions for {wildcards.task} on {wildcards.fm} in {wildcards.experiment}"
     script:
         "../scripts/predictions.py"

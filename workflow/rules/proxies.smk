@@ -42,5 +42,7 @@ rule proxies:
         components=lambda w: specs.components(study, user_files(w)),
         code=lambda w: code_of("proxies", GENERATORS[w.gen].module, files=user_files(w)),
         blocks=blocks_of,
+    message:
+        "proxies of {wildcards.task} on {wildcards.fm} by {wildcards.gen}, shots {wildcards.shots}"
     script:
         "../scripts/proxies.py"

@@ -29,6 +29,8 @@ rule report:
         results=study.config.results,
         page=canonical(specs.page(study, study.config.experiments)),
         code=code_of("report"),
+    message:
+        "the report"
     script:
         "../scripts/report.py"
 
@@ -55,6 +57,8 @@ rule experiment_report:
         results=study.config.results,
         page=lambda w: canonical(specs.page(study, [w.experiment])),
         code=code_of("report"),
+    message:
+        "report of {wildcards.experiment}"
     script:
         "../scripts/report.py"
 
@@ -74,6 +78,8 @@ rule workflow_report:
     resources:
         mem_mb=grow(2000),
         runtime=longer(15),
+    message:
+        "Snakemake's own report"
     script:
         "../scripts/workflow_report.py"
 
@@ -88,3 +94,5 @@ for name in study.config.experiments:
             experiment_results(name),
             paths.experiment_report_file(results, name),
         localrule: True
+        message:
+            f"experiment {name}"

@@ -21,6 +21,8 @@ rule scores:
     params:
         groups=canonical(study.groups),
         code=code_of("collect"),
+    message:
+        "collecting all scores"
     script:
         "../scripts/collect.py"
 
@@ -45,6 +47,8 @@ rule collapses:
     params:
         fm_tasks=canonical(study.fm_tasks()),
         code=code_of("collect"),
+    message:
+        "collecting neural collapse of all tasks"
     script:
         "../scripts/collect.py"
 
@@ -69,6 +73,8 @@ rule fms:
     params:
         files=canonical(list(map(str, embeddings_of_fms()))),
         code=code_of("fms"),
+    message:
+        "collecting sizes and speeds of FMs"
     script:
         "../scripts/fms.py"
 
@@ -96,6 +102,8 @@ rule summary:
     params:
         overview=canonical(specs.overview(study)),
         code=code_of("summary"),
+    message:
+        "summarising the study"
     script:
         "../scripts/summary.py"
 
@@ -136,6 +144,8 @@ for name, entry in TABLES.items():
             selection=lambda w: selection_of(w.experiment),
             settings=settings_of(entry.settings),
             code=code_of("table", entry.module),
+        message:
+            f"table {name} of {{wildcards.experiment}}"
         script:
             "../scripts/table.py"
 
@@ -167,5 +177,7 @@ rule head:
         checkpoint=lambda w: inputs.checkpoints(study.config)[w.fm],
         components=lambda w: specs.components_of(study, study.methods[w.experiment]),
         code=code_of("head", "store.heads"),
+    message:
+        "best head of {wildcards.experiment} for {wildcards.task} on {wildcards.fm}, shots {wildcards.shots}"
     script:
         "../scripts/head.py"

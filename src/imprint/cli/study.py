@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 
 CONFIG = "config.yaml"
 REASONS = 3  # shown of each rule
+PROBLEM = "PROBLEM"  # the level of a finding that makes the exit code 1
 
 Config = Annotated[str | None, typer.Argument(help=f"Configuration file ({CONFIG}).")]
 
@@ -29,31 +32,70 @@ def _load(*configs: str) -> Study:
     return load(configs)
 
 
-@command()
+@command(
+    examples="""
+      imprint doctor
+      imprint doctor config/paper.yaml
+      imprint doctor photos
+    """
+)
 def doctor(
-    config: Annotated[
-        list[str] | None, typer.Argument(help=f"Configuration files ({CONFIG}).")
+    source: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            metavar="CONFIG|FOLDER",
+            help=f"Configuration files ({CONFIG}), or a folder or other source of images.",
+        ),
     ] = None,
     as_json: JsonLines = False,
 ) -> None:
-    """Check a study before hours are spent.
+    """Check a study, or a folder of images, before hours are spent.
 
-    Checks that data are on disk or reachable, weights, device, a forward pass of every FM, disk and
-    time. Computes and changes nothing. The exit code is 1 if there is a problem.
+    Of a study: that data are on disk or reachable, weights, device, a forward pass of every FM, disk and
+    the time of what is not done yet. Of a folder: images, classes and files that cannot be read. Computes and
+    changes nothing. The exit code is 1 if there is a problem.
     """
-    study = _load(*(config or [CONFIG]))
+    sources = source or [Path(CONFIG)]
+    if len(sources) == 1 and sources[0].suffix not in (".yaml", ".yml", ".json"):
+        _print_findings(_folder_findings(sources[0]), as_json)
+        return
+    study = _load(*map(str, sources))
 
-    from imprint.study.doctor import BAD, examine
+    from imprint.study.doctor import examine
 
+    _print_findings(((f.level, f.subject, f.text) for f in examine(study)), as_json)
+
+
+def _print_findings(findings: Iterable[tuple[str, str, str]], as_json: bool) -> None:
+    """Print findings (level, subject, text) as they come; exit with 1 if one is a problem."""
     problems = False
-    for finding in examine(study):
-        problems |= finding.level == BAD
+    for level, subject, text in findings:
+        problems |= level == PROBLEM
         if as_json:
-            print(json.dumps(vars(finding)), flush=True)
+            print(json.dumps({"level": level, "subject": subject, "text": text}), flush=True)
         else:
-            print(f"{finding.level:8}{finding.subject}: {finding.text}", flush=True)
+            print(f"{level:8}{subject}: {text}", flush=True)
     if problems:
         raise typer.Exit(1)
+
+
+def _folder_findings(source: Path) -> Iterator[tuple[str, str, str]]:
+    """What is to say of a source of images."""
+    from imprint.estimator.folder_check import check_folder
+
+    check = check_folder(source)
+    yield "ok", "images", f"{check.images:,} in {source}"
+    if check.classes:
+        few, many = (choose(check.classes.values()) for choose in (min, max))
+        smallest = min(check.classes, key=check.classes.__getitem__)
+        size = f"{few:,} each" if few == many else f"{few:,} ({smallest}) to {many:,} each"
+        lone = few < 2 or len(check.classes) < 2
+        text = f"{len(check.classes):,}, {size}"
+        yield ("note" if lone else "ok"), "classes", text
+    else:
+        yield "note", "classes", "none; for fit and compare put the images of each in a folder"
+    for path, reason in check.broken.items():
+        yield PROBLEM, "broken", f"{path} cannot be read: {reason}"
 
 
 @command()

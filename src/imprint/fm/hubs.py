@@ -1,4 +1,4 @@
-"""Hubs of weights: whether they are there, so that a machine without a network is told at once."""
+"""Hubs of weights: whether they give anything, so that a machine without a network is told at once."""
 
 from __future__ import annotations
 
@@ -13,41 +13,61 @@ from urllib.parse import urlsplit
 
 from imprint.fm.packaged_models import PACKAGED
 
-TIMEOUT = 5  # seconds of one attempt
-PAUSES = (0.5, 1)  # between attempts, as a name server may fail once
+TIMEOUT = 4  # seconds that a server may take to answer
+PAUSES = (0.5, 1)  # between attempts, as a name server or a server may fail once
+BUSY = 429  # too many requests
 
 
-def is_reachable(url: str) -> bool:
-    """Whether the server of a URL answers, with whatever status; through a proxy where the environment names one."""
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https"):
-        return True
-    request = urllib.request.Request(f"{parts.scheme}://{parts.netloc}/", method="HEAD")
+def refusal(url: str) -> str:
+    """Why the server of a URL gives nothing now, in words that follow its name; empty where it may give something.
+
+    It is asked through a proxy where the environment names one. Three attempts are made, but one of a server that takes
+    its time.
+    """
+    if urlsplit(url).scheme not in ("http", "https"):
+        return ""
+    words = ""
     for pause in (*PAUSES, None):
         try:
-            with urllib.request.urlopen(request, timeout=TIMEOUT):
-                return True
-        except (urllib.error.HTTPError, http.client.HTTPException):
-            return True
+            with urllib.request.urlopen(
+                urllib.request.Request(url, method="HEAD"), timeout=TIMEOUT
+            ):
+                return ""
+        except urllib.error.HTTPError as error:
+            if error.code < 500 and error.code != BUSY:
+                return ""
+            words = f"answers with {error.code} {error.reason}"
+        except http.client.HTTPException:
+            return ""
         except OSError as error:
-            # a certificate that the hub's client may trust
-            if isinstance(getattr(error, "reason", error), ssl.SSLError):
-                return True
-            if pause is not None:
-                time.sleep(pause)
-    return False
+            reason = getattr(error, "reason", error)
+            if isinstance(reason, ssl.SSLError):  # a certificate that the hub's client may trust
+                return ""
+            words = "cannot be reached"
+            if isinstance(reason, TimeoutError):
+                return words
+        if pause is not None:
+            time.sleep(pause)
+    return words
 
 
 @contextmanager
-def hugging_face() -> Iterator[bool]:
-    """Whether Hugging Face's hub can be reached; inside, its client asks only its own folder where it cannot."""
+def hugging_face(repository: str) -> Iterator[str]:
+    """Why Hugging Face's hub does not give the files of a repository now, as `refusal` says it.
+
+    Inside, its client asks only its own folder where the hub gives nothing. It tells of its own attempts once.
+    """
     from huggingface_hub import constants
+    from huggingface_hub.utils import logging
 
     before = constants.HF_HUB_OFFLINE
-    reachable = not before and is_reachable(constants.ENDPOINT)
-    constants.HF_HUB_OFFLINE = not reachable
+    words = "is not to be asked (HF_HUB_OFFLINE)"
+    if not before:
+        words = refusal(f"{constants.ENDPOINT}/{repository}/resolve/main/config.json")
+    constants.HF_HUB_OFFLINE = bool(words)
+    logging.disable_propagation()
     try:
-        yield reachable
+        yield words
     finally:
         constants.HF_HUB_OFFLINE = before
 

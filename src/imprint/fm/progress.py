@@ -1,4 +1,4 @@
-"""Progress of a long job: a bar on a terminal, and a line now and then in the log."""
+"""Progress of a long job: a bar on a terminal; elsewhere, as in a file or a notebook, a line now and then."""
 
 from __future__ import annotations
 
@@ -7,9 +7,13 @@ import sys
 import time
 from typing import Any
 
+from imprint.formatting import duration
+
 log = logging.getLogger("imprint")
 
-_EVERY = 30  # seconds between two lines of the log
+_EVERY = 30.0  # seconds between two lines, and rarer in a long job
+_SHARE = 0.1  # of all images after which there is a line as well,
+_PAUSE = 5.0  # but not sooner than so many seconds after the last one
 
 
 class Progress:
@@ -26,6 +30,7 @@ class Progress:
 
     Notes
     -----
+    Where the log takes lines of this level, as in the jobs of a study, they go there and there is no bar.
     The last line of the log carries `measured`, images and seconds, for `imprint.store.measurements`.
     """
 
@@ -34,9 +39,10 @@ class Progress:
         self._first: tuple[int, float] | None = None
 
     def __enter__(self) -> Progress:
-        self._start = self._logged = time.monotonic()
+        self._start = self._told_at = time.monotonic()
+        self._told = self.before
         self._bar: Any = None
-        if sys.stderr.isatty():
+        if sys.stderr.isatty() and not log.isEnabledFor(logging.INFO):
             from tqdm import tqdm
 
             self._bar = tqdm(total=self.total, initial=self.before, unit="image", smoothing=0.05)
@@ -49,27 +55,36 @@ class Progress:
             self._first = self.done, time.monotonic()
         if self._bar is not None:
             self._bar.update(count)
-        if time.monotonic() - self._logged >= _EVERY:
-            self._logged = time.monotonic()
-            rate = (self.done - self.before) / (self._logged - self._start)
-            left = (self.total - self.done) / rate
-            log.info(
-                "%d of %d images, %.1f a second, %.0f s left", self.done, self.total, rate, left
-            )
+        now = time.monotonic()
+        if self._is_due(now):
+            self._told, self._told_at = self.done, now
+            rate = (self.done - self.before) / (now - self._start)
+            left = duration((self.total - self.done) / rate)
+            self._tell(f"{self.done} of {self.total} images, {rate:.1f} a second, {left} left")
+
+    def _is_due(self, now: float) -> bool:
+        """Whether it is time for a line."""
+        seconds, images = now - self._told_at, self.done - self._told
+        return self.done < self.total and (
+            seconds >= max(_EVERY, (now - self._start) / 20)
+            or (seconds >= _PAUSE and images >= _SHARE * self.total)
+        )
+
+    def _tell(self, line: str, **measured: Any) -> None:
+        """A line, unless there is a bar; none of what takes no time but for the log."""
+        if log.isEnabledFor(logging.INFO):
+            log.info("%s", line, extra=measured)
+        elif self._bar is None and time.monotonic() - self._start >= _PAUSE:
+            print(line, file=sys.stderr, flush=True)
 
     def __exit__(self, *_: object) -> None:
         if self._bar is not None:
             self._bar.close()
         if self.done == self.total and self.done > self.before:
             images, seconds = self.done - self.before, time.monotonic() - self._start
-            log.info(
-                "%d images in %.1f s, %.1f a second",
-                images,
-                seconds,
-                images / seconds,
-                extra={
-                    "measured": self._after_first_batch() or {"images": images, "seconds": seconds}
-                },
+            self._tell(
+                f"{images} images in {seconds:.1f} s, {images / seconds:.1f} a second",
+                measured=self._after_first_batch() or {"images": images, "seconds": seconds},
             )
 
     def _after_first_batch(self) -> dict[str, float] | None:

@@ -105,13 +105,14 @@ class TimmModel(FMSource):
         from imprint.fm.checkpoints import only_weights
 
         local = self.model.startswith("local-dir:")
-        with nullcontext(True) if local else hugging_face() as reachable, only_weights():
+        hub = nullcontext("") if local else hugging_face(self._repository() or self.model)
+        with hub as refusal, only_weights():
             try:
                 model = persistent(self.model, lambda: self._resized(changes, pretrained=True))
             except Exception as error:  # the hub's client has a class for every way of failing
                 reason = f"{type(error).__name__}: {error}"
-                if not reachable:
-                    reason = "they are not in the folder of Hugging Face's client, and the hub cannot be reached"
+                if refusal:
+                    reason = f"they are not in the folder of Hugging Face's client, and the hub {refusal}"
                 raise UserError(
                     f"the weights of '{self.model}' could not be loaded ({reason}){self._remedy()}"
                 ) from error
@@ -196,19 +197,24 @@ class TimmModel(FMSource):
             raise UserError(f"timm's {self.model} is no classifier, so it has no embedding to take")
         return model
 
-    def _remedy(self) -> str:
-        """What to do when weights cannot be fetched."""
+    def _repository(self) -> str | None:
+        """Where the weights lie on Hugging Face's hub."""
         import timm
 
-        name = self.model
-        if name.startswith("local-dir:"):
+        if self.model.startswith("hf-hub:"):
+            return self.model.removeprefix("hf-hub:")
+        config = timm.get_pretrained_cfg(self.model)
+        name = config.hf_hub_id if config else None
+        return f"{name}{self.model}" if name and name.endswith("/") else name
+
+    def _remedy(self) -> str:
+        """What to do when weights cannot be fetched."""
+        if self.model.startswith("local-dir:"):
             return "; the folder needs config.json and model.safetensors, as timm.models.save_for_hf writes them"
-        config = timm.get_pretrained_cfg(name) if ":" not in name else None
-        hub_id = config.hf_hub_id if config else name.removeprefix("hf-hub:")
-        if not hub_id:
+        repository = self._repository()
+        if not repository:
             return f"; download them elsewhere and give the file as 'checkpoint'. {advice()}"
-        hub_id = f"{hub_id}{name}" if hub_id.endswith("/") else hub_id
         return (
-            f"; get https://huggingface.co/{hub_id}/resolve/main/model.safetensors elsewhere and give the file as "
+            f"; get https://huggingface.co/{repository}/resolve/main/model.safetensors elsewhere and give the file as "
             f"'checkpoint'. {advice()}"
         )

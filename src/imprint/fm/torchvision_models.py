@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from imprint.data.retries import persistent
 from imprint.errors import UserError
-from imprint.fm.hubs import advice, is_reachable
+from imprint.fm.hubs import advice, refusal
 from imprint.fm.registry import FMSource, fm_source
 from imprint.registry import suggestion
 
@@ -110,10 +110,10 @@ class TorchvisionModel(FMSource):
         folder = Path(torch.hub.get_dir()) / "checkpoints"
         remedy = f"without a network, put {entry.url} into {folder}. {advice()}"
         kept = (folder / entry.url.rpartition("/")[2]).exists()
-        if not kept and not is_reachable(entry.url):
+        if not kept and (words := refusal(entry.url)):
             raise UserError(
                 f"the weights {entry.name} of torchvision's {self.model} could not be loaded (the server of {entry.url} "
-                f"cannot be reached); {remedy}"
+                f"{words}); {remedy}"
             )
         try:
             with only_weights():

@@ -7,6 +7,7 @@ stands for a finished file.
 
 from __future__ import annotations
 
+import glob
 import io
 import json
 import os
@@ -56,6 +57,13 @@ def atomic(path: str | Path) -> Iterator[Path]:
         finally:
             os.close(folder)
     finally:
+        temporary.unlink(missing_ok=True)
+
+
+def remove_unfinished(path: str | Path) -> None:
+    """Remove what a process that was killed left while it wrote `path`, or a note beside it, by `atomic`."""
+    path = Path(path)
+    for temporary in path.parent.glob(f".{glob.escape(path.name)}.*.tmp*"):
         temporary.unlink(missing_ok=True)
 
 

@@ -130,11 +130,6 @@ def summary_file(results: str | Path) -> Path:
     return Path(results, "summary.txt")
 
 
-def logs_folder(results: str | Path) -> Path:
-    """The logs of all jobs."""
-    return Path(results, LOGS)
-
-
 def running_file(results: str | Path) -> Path:
     """The note that a run leaves while it is at work."""
     return Path(results, LOGS, "running.json")

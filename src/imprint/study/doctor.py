@@ -1,15 +1,16 @@
 """`imprint doctor`: check a study before hours are spent on it.
 
 Looks at everything a run would need: data, weights, device, disk; loads every model and sends a few images through
-it; and says how long the embeddings should take and how large they will be. Computes and changes nothing.
+it as a job would; and says how long what is not done yet should take and how large it will be. Computes and changes nothing.
 """
 
 from __future__ import annotations
 
+import logging
+import os
 import shutil
 import socket
 import tempfile
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,12 +22,17 @@ import numpy as np
 from imprint.errors import UserError
 from imprint.formatting import duration
 from imprint.formatting import size as size_of
+from imprint.store import paths
+from imprint.store.measurements import Collector
 from imprint.study import estimate, inputs, specs
 from imprint.study.config import EmbeddingsDataset, EmbeddingsFM, PretrainedFM
 from imprint.study.grid import Study
 
 GOOD, WARNING, BAD = "ok", "note", "PROBLEM"
 TRIED = 8  # images sent through each model
+TIMED, SECONDS = 512, 5  # images that are embedded to time it, at most, or as many as take so long
+THREADS = 2  # of a job that embeds: workflow/rules/embed.smk
+SPLITS = ("train", "test")
 CLOSE = 0.999  # cosine that an embedding on the device must reach with the one on the CPU
 
 
@@ -39,6 +45,17 @@ class Finding:
     text: str
 
 
+@dataclass
+class Split:
+    """One split of a dataset: how many samples of it are embedded, and its images, if it has any."""
+
+    count: int
+    images: Any = None
+
+
+Datasets = dict[str, dict[str, Split]]
+
+
 def examine(study: Study) -> Iterator[Finding]:
     """All findings on a study, as they are made."""
     yield Finding(
@@ -46,40 +63,55 @@ def examine(study: Study) -> Iterator[Finding]:
         "study",
         f"{study.runs():,} runs in {len(study.groups)} (FM, task, shots); no problem in the configuration",
     )
-    counts: dict[str, dict[str, int]] = {}
+    with tempfile.TemporaryDirectory() as scratch:
+        yield from _examine(study, Path(scratch))
+
+
+def _examine(study: Study, scratch: Path) -> Iterator[Finding]:
+    datasets: Datasets = {}
     used = {dataset for _, task, _ in study.groups for dataset in study.datasets_of(task)}
     for name in sorted(used):
-        finding, counts[name] = _dataset(study, name)
+        finding, datasets[name] = _dataset(study, name, scratch)
         yield finding
-    size = 0
+    size, seconds, cores = 0, 0.0, os.cpu_count() or 1
     widths: dict[str, int | None] = {}
     for name in study.config.fms:
-        datasets = {
-            d for fm, task, _ in study.groups if fm == name for d in study.datasets_of(task)
-        }
-        samples = sum(sum(counts[d].values()) for d in datasets)
-        findings, widths[name] = _fm(study, name, samples)
+        findings, widths[name], to_do, rate = _fm(study, name, datasets, scratch)
         yield from findings
-        size += samples * (widths[name] or 0) * 4
+        size += to_do * (widths[name] or 0) * 4
+        seconds += to_do / rate * THREADS if rate else 0
+    counts = {
+        name: {split: entry.count for split, entry in splits.items()}
+        for name, splits in datasets.items()
+    }
     known = [
         group
         for group in study.groups
         if widths[group[0]] and all(counts[d] for d in study.datasets_of(group[1]))
     ]
     if known:
-        costs = estimate.costs(study, known, counts, widths)
-        size += sum(cost.size for cost in costs.values())
-        for rule, cost in costs.items():
-            text = f"{cost.jobs:,} jobs, about {duration(cost.seconds)} on one core, {size_of(cost.size)}"
-            yield Finding(GOOD, f"rule {rule}", text)
+        for rule, cost in estimate.costs(study, known, counts, widths).items():
+            yield Finding(GOOD, f"rule {rule}", _cost_in_words(cost))
+            size, seconds = size + cost.size, seconds + cost.seconds
     if len(known) < len(study.groups):
         text = f"no estimate for {len(study.groups) - len(known)} of {len(study.groups)} (FM, task, shots): see above"
         yield Finding(WARNING, "study", text)
+    elif seconds:
+        text = f"embeddings, proxies and scores that are to do take about {duration(seconds / cores)} on {cores} cores"
+        yield Finding(GOOD, "time", text)
     yield _disk(study.root, size)
 
 
-def _dataset(study: Study, name: str) -> tuple[Finding, dict[str, int]]:
-    """What is there of a dataset, and how many samples each split that is embedded will have, as far as known."""
+def _cost_in_words(cost: estimate.Cost) -> str:
+    if not cost.jobs:
+        return f"{cost.done:,} done, none to do"
+    jobs = "1 job" if cost.jobs == 1 else f"{cost.jobs:,} jobs"
+    done = f" to do, {cost.done:,} done" if cost.done else ""
+    return f"{jobs}{done}, about {duration(cost.seconds)} on one core, {size_of(cost.size)}"
+
+
+def _dataset(study: Study, name: str, scratch: Path) -> tuple[Finding, dict[str, Split]]:
+    """What is there of a dataset, and its splits as they are embedded, as far as known."""
     from imprint.data import sources
 
     config, subject = study.config.datasets[name], f"dataset {name}"
@@ -93,26 +125,24 @@ def _dataset(study: Study, name: str) -> tuple[Finding, dict[str, int]]:
         return Finding(BAD, subject, text), {}
     try:
         if (folder / sources.MANIFEST).exists():
-            return Finding(GOOD, subject, "prepared"), _counts(folder, study, name)
-        with tempfile.TemporaryDirectory() as scratch:
-            options = config.options | ({"root": root} if root else {})
-            sources.prepare(config.source, options, scratch)
-            return Finding(GOOD, subject, "complete on disk, or made here"), _counts(
-                Path(scratch), study, name
-            )
+            return Finding(GOOD, subject, "prepared"), _splits(folder, study, name)
+        folder = scratch / name
+        folder.mkdir()
+        options = config.options | ({"root": root} if root else {})
+        sources.prepare(config.source, options, folder)
+        text = "complete on disk, or made here"
+        return Finding(GOOD, subject, text), _splits(folder, study, name)
     except UserError as error:
         return Finding(BAD, subject, str(error)), {}
 
 
-def _counts(folder: Path, study: Study, name: str) -> dict[str, int]:
+def _splits(folder: Path, study: Study, name: str) -> dict[str, Split]:
     from imprint.data import sources
 
     chosen = {key: value for key, value in specs.subset(study, name).items() if key != "on_error"}
     root = inputs.roots(study.config)[name]
-    return {
-        split: len(sources.open_split(folder, split, **chosen, root=root))
-        for split in ("train", "test")
-    }
+    images = {split: sources.open_split(folder, split, **chosen, root=root) for split in SPLITS}
+    return {split: Split(len(entry), entry) for split, entry in images.items()}
 
 
 def _network(config: Any) -> bool:
@@ -127,15 +157,17 @@ def _network(config: Any) -> bool:
         return False
 
 
-def _fm(study: Study, name: str, samples: int) -> tuple[list[Finding], int | None]:
-    """What a few images say of an FM, and the size of its embeddings."""
+def _fm(
+    study: Study, name: str, datasets: Datasets, scratch: Path
+) -> tuple[list[Finding], int | None, int, float]:
+    """What a few images say of an FM, the size of its embeddings, how many are to do, and images a second."""
     config, subject = study.config.fms[name], f"fm {name}"
     if isinstance(config, EmbeddingsFM):
-        return [Finding(GOOD, subject, f"embeddings given for {', '.join(config.files)}")], None
+        return _given(study, name, datasets)
     weights = study.root / "fms" / f"{name}.safetensors"  # of the workflow
     if isinstance(config, PretrainedFM) and not weights.exists():
         text = f"{config.model} is not pre-trained yet; the workflow will do it, in a minute or two on one core"
-        return [Finding(WARNING, subject, text)], None
+        return [Finding(WARNING, subject, text)], None, 0, 0.0
     from imprint.fm import models
 
     workflow_has_it = name in inputs.fetched(study.config) and weights.exists()
@@ -149,10 +181,10 @@ def _fm(study: Study, name: str, samples: int) -> tuple[list[Finding], int | Non
     try:
         embedder = models.load(**description, checkpoint=checkpoint)
     except UserError as error:
-        return [Finding(BAD, subject, str(error))], None
+        return [Finding(BAD, subject, str(error))], None, 0, 0.0
     except Exception as error:  # of hubs and their clients, which fail in many ways
         text = f"its weights cannot be loaded: {type(error).__name__}: {str(error).splitlines()[0]}"
-        return [Finding(BAD, subject, f"{text}; without a network give a checkpoint")], None
+        return [Finding(BAD, subject, f"{text}; without a network give a checkpoint")], None, 0, 0.0
     sha = embedder.identity["weights_sha256"]
     text = f"{config.model} loads, weights sha256 {sha[:16]}, embeddings of {embedder.dim}"
     if isinstance(config, PretrainedFM):
@@ -161,15 +193,59 @@ def _fm(study: Study, name: str, samples: int) -> tuple[list[Finding], int | Non
         accuracy = read_facts(weights)["accuracy"]["held_out"]
         text += f"; {accuracy:.1%} on held-out images of its own classes"
     findings = [Finding(GOOD, subject, text)]
+    splits = {
+        (dataset, split): entry
+        for fm, task in study.fm_tasks()
+        for dataset in (study.datasets_of(task) if fm == name else ())
+        for split, entry in datasets[dataset].items()
+    }
+    left = {
+        key: entry
+        for key, entry in splits.items()
+        if not paths.embeddings_file(study.root, name, *key).exists()
+    }
+    samples, to_do = (sum(entry.count for entry in each.values()) for each in (splits, left))
+    rate = 0.0
     try:
-        findings += _forward(embedder, study.config.compute.device, subject, samples)
+        findings += _forward(embedder, study.config.compute.device, subject)
+        if samples and not to_do:
+            findings.append(Finding(GOOD, subject, f"all {samples:,} images are embedded"))
+        elif to_do and findings[-1].level == GOOD:
+            images = max(left.values(), key=lambda entry: entry.count).images
+            rate = _rate(study, name, embedder, images, scratch)
+            of = f" of {samples:,}" if to_do < samples else ""
+            text = f"{to_do:,}{of} images in about {duration(to_do / rate)} on {THREADS} threads, {rate:.1f} images/s"
+            findings.append(Finding(GOOD, subject, text))
     except UserError as error:
         findings.append(Finding(BAD, subject, str(error)))
-    return findings, embedder.dim
+    return findings, embedder.dim, to_do, rate
 
 
-def _forward(embedder: Any, device_name: str, subject: str, samples: int) -> Iterator[Finding]:
-    """Embeddings of noise: finite, of a sensible length, the same on device and CPU; and the rate."""
+def _given(
+    study: Study, name: str, datasets: Datasets
+) -> tuple[list[Finding], int | None, int, float]:
+    """What is there of embeddings that the user computed; their numbers of samples become those of the datasets."""
+    findings: list[Finding] = []
+    width = None
+    used = {d for fm, task in study.fm_tasks() if fm == name for d in study.datasets_of(task)}
+    for dataset in sorted(used):
+        for split in SPLITS:
+            file = inputs.embeddings_file(study.config, name, dataset, split)
+            try:
+                count, width = estimate.shape_of_given(file, split)
+            except UserError as error:
+                findings.append(Finding(BAD, f"fm {name}", str(error)))
+                continue
+            datasets[dataset].setdefault(split, Split(count))
+            text = f"{count:,} embeddings of {width} in {file}"
+            findings.append(Finding(GOOD, f"fm {name}", text))
+    if any(finding.level == BAD for finding in findings):
+        width = None
+    return findings, width, 0, 0.0
+
+
+def _forward(embedder: Any, device_name: str, subject: str) -> Iterator[Finding]:
+    """Embeddings of noise: finite, of a sensible length, the same on device and CPU."""
     import torch
     from PIL import Image
 
@@ -183,12 +259,7 @@ def _forward(embedder: Any, device_name: str, subject: str, samples: int) -> Ite
     batch = torch.stack([embedder.transform(image) for image in images])
     with torch.inference_mode():
         x = embedder(batch)
-        embedder.to(device)
-        moved = batch.to(device)
-        embedder(moved)  # the first pass sets things up
-        start = time.perf_counter()
-        there = embedder(moved).cpu()
-        seconds = (time.perf_counter() - start) / TRIED
+        there = embedder.to(device)(batch.to(device)).cpu()
     if not torch.isfinite(x).all():
         yield Finding(
             BAD,
@@ -208,10 +279,40 @@ def _forward(embedder: Any, device_name: str, subject: str, samples: int) -> Ite
             f"embeddings on {device} differ from those on the CPU: cosine {cosine:.4f}",
         )
         return
-    whole = f"; {samples:,} images in about {duration(samples * seconds)}" if samples else ""
     same = "" if device.type == "cpu" else f", as on the CPU (cosine {cosine:.5f})"
-    text = f"forward pass on {device} is sound, length {lengths.mean():.2f}{same}; {1 / seconds:.0f} images/s{whole}"
+    text = f"forward pass on {device} is sound, length {lengths.mean():.2f}{same}"
     yield Finding(GOOD, subject, text)
+
+
+def _rate(study: Study, name: str, embedder: Any, images: Any, scratch: Path) -> float:
+    """Images a second of a job that embeds: read, transformed and embedded in its batches, by its threads."""
+    from imprint.fm.extract import extract
+
+    log, measured = logging.getLogger("imprint"), Collector()
+    level = log.level
+    log.addHandler(measured)
+    log.setLevel(logging.INFO)
+    log.propagate = False
+    compute = study.config.compute
+    options: dict[str, Any] = {
+        "precision": specs.embedding(study, name)["precision"],
+        "device": compute.device,
+        "batch_size": compute.batch_size,
+        "threads": min(THREADS, os.cpu_count() or 1),
+        "on_error": "skip",
+    }
+    rate, count = 0.0, 2 * TRIED  # the first few load what a job loads once
+    try:
+        for _ in range(2):
+            rows = np.linspace(0, len(images) - 1, min(count, len(images))).astype(int)
+            extract(embedder, images.take(rows), scratch / f"{name}.h5", **options)
+            rate = measured.values["images"] / measured.values["seconds"]
+            count = int(min(TIMED, max(count, rate * SECONDS)))
+        return rate
+    finally:
+        log.removeHandler(measured)
+        log.setLevel(level)
+        log.propagate = True
 
 
 def _disk(root: Path, size: int) -> Finding:

@@ -44,7 +44,8 @@ class Study:
     def __init__(self, config: StudyConfig) -> None:
         self.config = config
         self.root = Path(config.results)
-        self._cells: dict[Group, dict[Configuration, tuple[int, ...]]] = {}
+        # by experiments: groups of the same have the same cells
+        self._cells: dict[tuple[str, ...], dict[Configuration, tuple[int, ...]]] = {}
         self._proxy_seeds: dict[Group, ProxySeeds] = {}
 
     @cached_property
@@ -114,15 +115,16 @@ class Study:
 
     def cells(self, group: Group) -> dict[Configuration, tuple[int, ...]]:
         """The configurations of a group, sorted, with their seeds; those that experiments share stand once."""
-        if group not in self._cells:
+        names = tuple(self._experiments_of[group])
+        if names not in self._cells:
             merged: dict[Configuration, dict[int, None]] = {}
-            for name in self._experiments_of[group]:
+            for name in names:
                 seeds = dict.fromkeys(self.experiment_seeds(name))
                 for configuration in self.methods[name]:
                     merged.setdefault(configuration, {}).update(seeds)
             ordered = sorted(merged, key=sort_key)
-            self._cells[group] = {c: tuple(sorted(merged[c])) for c in ordered}
-        return self._cells[group]
+            self._cells[names] = {c: tuple(sorted(merged[c])) for c in ordered}
+        return self._cells[names]
 
     def proxy_seeds(self, group: Group) -> ProxySeeds:
         """The seeds of each k and NORMpre in each proxy file of a group."""

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import csv
 import os
-import re
 import subprocess
 import sys
 from collections import Counter, defaultdict
@@ -22,6 +21,7 @@ from imprint.errors import UserError
 from imprint.store.blocks import contents
 from imprint.store.paths import FOLDERS, MANIFEST
 from imprint.study import running
+from imprint.study.job_log import ending
 
 # the columns of `snakemake --summary` that are read
 COLUMNS = ("output_file", "rule", "log-file(s)", "status", "plan")
@@ -35,7 +35,6 @@ REASONS = {  # by what stands in `status`
 }
 
 _LOGS = 100  # read of each rule at most: enough for a median
-_DONE = re.compile(r"done in ([\d.]+) s on (\d+) threads?\s*$")
 _OWN_LINES = ("Using workflow specific profile", "Building DAG of jobs")  # of Snakemake, no error
 
 
@@ -239,13 +238,8 @@ def jobs_by_rule(jobs: Iterable[Job]) -> dict[str, Rule]:
 def _logged_seconds(logs: list[str]) -> Iterator[float]:
     """Seconds on one core of the jobs with these logs that ended well."""
     for log in logs[:: max(1, len(logs) // _LOGS)]:
-        try:
-            text = Path(log).read_text(encoding="utf-8", errors="replace")
-        except OSError:
-            continue
-        end = _DONE.search(text.rstrip().rpartition("\n")[2])
-        if end:
-            yield float(end[1]) * int(end[2])
+        if ended := ending(log):
+            yield ended.seconds * ended.threads
 
 
 def _leftovers(results: Path, outputs: set[str]) -> Iterator[str]:

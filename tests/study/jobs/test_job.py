@@ -8,6 +8,7 @@ import pytest
 
 from imprint.errors import UserError
 from imprint.store.measurements import read_measurements
+from imprint.study import job_log
 from imprint.study.jobs import job
 
 
@@ -28,17 +29,17 @@ def read(tmp_path):
     return (tmp_path / "logs" / "rule.log").read_text()
 
 
-def test_progress_goes_to_the_log_and_what_was_done_to_the_terminal_too(tmp_path, capsys):
+def test_progress_goes_to_the_log_which_ends_with_what_was_done(tmp_path, capsys):
     def body(did):
         job.log.info("half way")
         did("two of three")
+        assert "half way" in read(tmp_path)
+        assert job_log.ending(tmp_path / "logs" / "rule.log") is None
 
-    run(tmp_path, body)
-    assert "half way" in read(tmp_path)
-    assert "two of three" in read(tmp_path)
-    said = capsys.readouterr().err
-    assert said.startswith("proxies      net digits  0.") and said.endswith(" s  two of three\n")
-    assert "done in" in read(tmp_path)
+    ending = job_log.ending(run(tmp_path, body))
+    assert (ending.threads, ending.words) == (1, "two of three")
+    assert 0 <= ending.seconds < 60
+    assert capsys.readouterr().err == "", "the terminal has it from there"
     assert not logging.getLogger("imprint").handlers
 
 
@@ -59,6 +60,7 @@ def test_a_users_mistake_has_no_traceback(tmp_path, capsys):
         run(tmp_path, body)
     assert caught.value.code == 1
     assert capsys.readouterr().err == "proxies: data/x.png is no image\n"
+    assert job_log.reason(tmp_path / "logs" / "rule.log") == "data/x.png is no image"
     assert "Traceback" not in read(tmp_path)
 
 

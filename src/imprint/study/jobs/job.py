@@ -1,4 +1,4 @@
-"""How a job runs: progress goes to its log, its outcome to the terminal."""
+"""How a job runs: progress and its end go to its log, from where the terminal has them; errors go to both."""
 
 from __future__ import annotations
 
@@ -16,8 +16,11 @@ from pathlib import Path
 from typing import Any
 
 from imprint.errors import NO_RIGHT, NO_ROOM, UserError
+from imprint.store.files import remove_unfinished
 from imprint.store.measurements import Collector, write_measurements
 from imprint.store.records import make_record, write_record
+from imprint.study import job_log
+from imprint.study.jobs.parent import ends_with_parent
 from imprint.study.records import spec_digest
 
 log = logging.getLogger("imprint")
@@ -37,7 +40,8 @@ def job(snakemake: Any) -> Iterator[Callable[[str], None]]:
 
     Progress goes to the rule's log, as does the traceback of a failure. A `UserError` ends the job with its
     message alone, anything else with the last line of the traceback and the name of the log. Numerical
-    libraries use as many threads as the rule asks for. What was measured, such as the speed of an FM, goes to a note
+    libraries use as many threads as the rule asks for. The job ends if the run that started it is killed, and removes what
+    an earlier one left that was killed while it wrote. What was measured, such as the speed of an FM, goes to a note
     beside the first output, see `imprint.store.measurements`.
 
     Parameters
@@ -48,15 +52,13 @@ def job(snakemake: Any) -> Iterator[Callable[[str], None]]:
     Yields
     ------
     callable
-        Takes a few words on what was done, for the log and for the job's line on the terminal.
+        Takes a few words on what was done, for the log, whose last line goes to the terminal.
     """
     atexit.register(end_at_once)
     path = Path(str(snakemake.log[0]))
     path.parent.mkdir(parents=True, exist_ok=True)
     handler = logging.FileHandler(path, mode="w", encoding="utf-8")
-    handler.setFormatter(
-        logging.Formatter("%(asctime)s %(levelname)s %(message)s", "%Y-%m-%d %H:%M:%S")
-    )
+    handler.setFormatter(logging.Formatter(job_log.FORMAT, job_log.TIME_FORMAT))
     measurements = Collector()
     handlers = handler, measurements
     for each in handlers:
@@ -72,17 +74,19 @@ def job(snakemake: Any) -> Iterator[Callable[[str], None]]:
         results.append(words)
 
     try:
-        with limited_threads(snakemake.threads):
+        for output in snakemake.output:
+            remove_unfinished(output)
+        with limited_threads(snakemake.threads), ends_with_parent(snakemake.rule):
             yield report
         for output in snakemake.output[:1]:
             write_measurements(output, measurements.values)
         if hasattr(snakemake.input, MARKER):
             _record(snakemake, path)
         seconds = time.monotonic() - start
-        log.info("done in %.1f s on %d threads", seconds, snakemake.threads)
-        wildcards = " ".join(map(str, snakemake.wildcards))
-        line = "  ".join([f"{snakemake.rule:12} {wildcards}", f"{seconds:.1f} s", *results])
-        sys.stderr.write(line + "\n")  # in one piece, among those of other jobs
+        log.info("%s", job_log.Ending(seconds, snakemake.threads, "; ".join(results)))
+    except KeyboardInterrupt:
+        log.error("stopped before it was done")
+        sys.exit(130)
     except UserError as error:
         log.error("%s", error)
         _stop(f"{snakemake.rule}: {error}")

@@ -1,0 +1,68 @@
+"""What others read in the log of a job: how it ended, why it failed, how far it is."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+FORMAT = "%(asctime)s %(levelname)s %(message)s"
+TIME_FORMAT = "%Y-%m-%d %H:%M:%S"
+
+_TAIL = 8192  # bytes that are read of a log's end
+_START = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d ([A-Z]+) ")
+_DONE = re.compile(r"done in ([\d.]+) s on (\d+) threads?(?:: (.*))?$")
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How a job ended that went well: wall seconds, threads, and a few words on what it did."""
+
+    seconds: float
+    threads: int
+    words: str
+
+    def __str__(self) -> str:
+        line = f"done in {self.seconds:.1f} s on {self.threads} threads"
+        return f"{line}: {self.words}" if self.words else line
+
+
+def written(log: str | Path) -> float:
+    """When a log was written last, in seconds of the epoch; 0 if there is none."""
+    try:
+        return Path(log).stat().st_mtime
+    except OSError:
+        return 0.0
+
+
+def last_line(log: str | Path) -> str:
+    """The last line of a log without its time and level; empty if there is no log."""
+    lines = _tail(log).splitlines()
+    return _START.sub("", lines[-1]) if lines else ""
+
+
+def ending(log: str | Path) -> Ending | None:
+    """How the job of a log ended; None if it did not end well, or not yet."""
+    match = _DONE.search(last_line(log))
+    return Ending(float(match[1]), int(match[2]), match[3] or "") if match else None
+
+
+def reason(log: str | Path) -> str:
+    """Why the job of a log failed, in one line; empty if the log does not say."""
+    text = _tail(log)
+    errors = [match for match in _START.finditer(text) if match[1] == "ERROR"]
+    if not errors:
+        return ""
+    lines = text[errors[-1].end() :].strip().splitlines() or [""]
+    return lines[-1 if lines[0].startswith("Traceback") else 0]
+
+
+def _tail(log: str | Path) -> str:
+    """The end of a log."""
+    try:
+        with open(log, "rb") as file:
+            end = file.seek(0, 2)
+            file.seek(max(0, end - _TAIL))
+            return file.read().decode(errors="replace").rstrip()
+    except OSError:
+        return ""

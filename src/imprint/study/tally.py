@@ -1,0 +1,156 @@
+"""The account of a run: a line for each job that ends, the time left, and what failed."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from statistics import median
+
+from imprint.formatting import duration
+from imprint.study import job_log
+
+CLOCK_SKEW = 60  # seconds that the clock of another machine may be behind
+_FIRST = 3  # jobs before the time left is estimated
+_SHOWN = 20  # failures that are listed
+
+
+@dataclass(frozen=True)
+class Job:
+    """A job that was started.
+
+    Attributes
+    ----------
+    rule, words : str
+        Its rule, and what it does in words of the study.
+    log : str or None
+        Its log.
+    start : float
+        Seconds of the epoch.
+    """
+
+    rule: str
+    words: str
+    log: str | None
+    start: float
+
+    @property
+    def has_log(self) -> bool:
+        """Whether there is a log of this run of it."""
+        return self.log is not None and job_log.written(self.log) > self.start - CLOCK_SKEW
+
+    @property
+    def ending(self) -> job_log.Ending | None:
+        """How it ended, if its log says that it ended well."""
+        return job_log.ending(self.log) if self.log and self.has_log else None
+
+    @property
+    def reason(self) -> str:
+        """Why it failed, if its log says so."""
+        return job_log.reason(self.log) if self.log and self.has_log else ""
+
+    @property
+    def news(self) -> str:
+        """The last line of its log."""
+        return job_log.last_line(self.log) if self.log and self.has_log else ""
+
+
+class Tally:
+    """Counts jobs as they start, end and fail.
+
+    Parameters
+    ----------
+    planned : mapping
+        How many jobs of each rule there are to do.
+    start : float
+        Seconds of the epoch, as all times here.
+    """
+
+    def __init__(self, planned: Mapping[str, int], start: float) -> None:
+        self.total, self.done = sum(planned.values()), 0
+        self._start = start
+        self._to_do = dict(planned)
+        self._running: dict[int, Job] = {}
+        self._failed: dict[int, tuple[Job, str, str]] = {}
+        self._ended: Counter[str] = Counter()
+        self._seconds: dict[str, float] = defaultdict(float)  # of those that ended
+
+    def start(self, number: int, job: Job) -> None:
+        """Count a job as started, for the first time or again."""
+        self._running[number] = job
+        self._failed.pop(number, None)
+
+    def finish(self, number: int, now: float) -> str:
+        """Count a job as done; returns its line."""
+        job = self._running.pop(number)
+        self.done += 1
+        self._to_do[job.rule] = self._to_do.get(job.rule, 1) - 1
+        self._ended[job.rule] += 1
+        self._seconds[job.rule] += now - job.start
+        ending = job.ending
+        words = [job.words]
+        if job.log:
+            words = [f"{job.words}: {_short(ending.seconds if ending else now - job.start)}"]
+        if ending and ending.words:
+            words.append(ending.words)
+        return self._head(now) + "; ".join(words)
+
+    def fail(self, number: int, message: str, log: str) -> Job:
+        """Count a job as failed; returns it.
+
+        message, log: what is told of it where its own log says nothing. Of a group that fails, all jobs are
+        reported; those that ended well are none of its failures.
+        """
+        job = self._running.pop(number)
+        if not job.ending:
+            self._failed[number] = job, job.reason or message, (job.log if job.news else log) or ""
+        return job
+
+    def left(self, now: float) -> float | None:
+        """Seconds until all is done, roughly; None at the start.
+
+        A job takes as long as the mean of those of its rule that are done, or as long as that is for most rules, and
+        as many run at a time as until now.
+        """
+        if self.done < _FIRST:
+            return None
+        means = {rule: self._seconds[rule] / count for rule, count in self._ended.items()}
+        other = median(means.values())
+        work = sum(count * means.get(rule, other) for rule, count in self._to_do.items())
+        for job in self._running.values():
+            work -= min(now - job.start, means.get(job.rule, other))
+        at_a_time = max(1.0, sum(self._seconds.values()) / max(now - self._start, 1e-3))
+        return work / at_a_time
+
+    def running(self, now: float) -> str:
+        """A line on the jobs that run, with what their logs say last; empty if none runs."""
+        jobs = []
+        for job in self._running.values():
+            since = duration(now - job.start)
+            jobs.append(f"{job.words} ({', '.join(filter(None, [since, job.news]))})")
+        return f"{self._head(now)}now {'; '.join(jobs)}" if jobs else ""
+
+    def failures(self) -> list[str]:
+        """Lines on the jobs that failed: what, why, and where the log is; none if no job failed."""
+        if not self._failed:
+            return []
+        rest = self.total - self.done - len(self._failed)
+        heading = f"{len(self._failed)} of {self.total} jobs failed"
+        lines = [f"{heading}, {rest} did not run:" if rest else f"{heading}:"]
+        failed = sorted(self._failed.values(), key=lambda failure: not failure[0].reason)
+        for job, why, log in failed[:_SHOWN]:
+            lines.append(f"  {job.words}: {why}")
+            lines.append(f"    log: {log}" if log else "    it has no log")
+        if len(failed) > _SHOWN:
+            lines.append(f"  and {len(failed) - _SHOWN} others")
+        return lines
+
+    def _head(self, now: float) -> str:
+        """How far the run is, in columns."""
+        seconds = self.left(now) if self.done < self.total else None
+        left = "" if seconds is None else f"~{duration(seconds)} left"
+        return f"{self.done:>{len(str(self.total))}} of {self.total}  {left:>12}  "
+
+
+def _short(seconds: float) -> str:
+    return f"{seconds:.1f} s" if seconds < 10 else duration(seconds)

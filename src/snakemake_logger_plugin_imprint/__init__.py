@@ -1,0 +1,154 @@
+"""The terminal of a study: `--logger imprint`, which both profiles select.
+
+One line for each job that ends, in words of the study, with the time left; what failed, last. All else
+is Snakemake's own, with its options: what `--quiet`, `--dry-run` and `--verbose` ask for is shown as Snakemake
+shows it. Trouble here never ends a run: Snakemake's own text stands in.
+"""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import sys
+import threading
+import time
+from typing import Any
+
+from snakemake_interface_logger_plugins.base import LogHandlerBase
+from snakemake_interface_logger_plugins.common import LogEvent
+
+from imprint.study.tally import Job, Tally
+
+CHATTER = (  # of Snakemake, which is left out
+    "Assuming unrestricted shared filesystem usage",
+    "Building DAG of jobs",
+    "Using shell: ",
+    "Conda environments: ignored",
+    "Group jobs: inactive",
+    "Select jobs to execute",
+    "Exiting because a job execution failed",
+)
+SILENT = {LogEvent.JOB_STARTED, LogEvent.RESOURCES_INFO, LogEvent.PROGRESS}
+FAILED = "At least one job did not complete successfully"  # said here with more
+QUIET_SECONDS = 60.0  # after so long without a line one says what is running; rarer in a long run
+
+
+class LogHandler(LogHandlerBase):
+    """Writes to the terminal; `imprint.study.tally.Tally` has the words."""
+
+    writes_to_stream = True
+    writes_to_file = False
+    has_filter = False  # Snakemake's, for --quiet
+    has_formatter = False  # Snakemake's, for all that has no words here
+    needs_rulegraph = False
+
+    def __post_init__(self) -> None:
+        settings = self.common_settings
+        self._stream = sys.stdout if settings.stdout else sys.stderr
+        self._plain = settings.dryrun or settings.verbose or settings.debug_dag
+        self._on_terminal = self._stream.isatty()
+        self._start = self._written = time.time()
+        self._tally: Tally | None = None
+        self._cores = ""
+        self._exception = self._line = self._below = ""
+        self._ended = threading.Event()
+
+    def handle(self, record: logging.LogRecord) -> Any:
+        """Note what is reported, whether or not it is to be shown."""
+        if not self._plain:
+            try:
+                self._note(record, getattr(record, "event", None))
+            except Exception:
+                self._plain = True
+        return super().handle(record)
+
+    def _note(self, record: Any, event: LogEvent | None) -> None:
+        if event == LogEvent.RESOURCES_INFO and hasattr(record, "cores"):
+            self._cores = f" on {record.cores} cores"
+        elif event == LogEvent.RUN_INFO:
+            counts = {rule: n for rule, n in record.stats.items() if rule != "total"}
+            self._tally = Tally(counts, record.created)
+            threading.Thread(target=self._watch, daemon=True).start()
+        elif event == LogEvent.ERROR:
+            last = record.getMessage().strip().splitlines()[-1]
+            self._exception = last.rpartition("' ")[2]  # of "Command '...' died with ..."
+        elif event == LogEvent.GROUP_ERROR:
+            self._say(f"{record.getMessage()}; log: {', '.join(record.aux_logs)}")
+        elif self._tally is None:
+            return
+        elif event == LogEvent.JOB_INFO:
+            words = record.rule_msg or " ".join([record.rule_name, *record.wildcards.values()])
+            log = record.log[0] if record.log else None
+            self._tally.start(record.jobid, Job(record.rule_name, words, log, record.created))
+        elif event == LogEvent.JOB_FINISHED:
+            self._line = self._tally.finish(record.job_id, record.created)
+        elif event == LogEvent.JOB_ERROR:
+            message = record.rule_msg or self._exception
+            job = self._tally.fail(record.jobid, message, record.log[-1] if record.log else "")
+            if record.rule_msg or not job.reason:  # else it said so itself, here
+                self._say(f"{job.words}: {job.reason or message}")
+
+    def _say(self, text: str) -> None:
+        """Write an error, unless `--quiet all`."""
+        super().handle(logging.makeLogRecord({"levelno": logging.ERROR, "msg": text}))
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write what a record says, in the words of the study where there are some."""
+        try:
+            self._write(self._words(record, getattr(record, "event", None)))
+        except BrokenPipeError:  # who read this has left
+            pass
+        except Exception:
+            self.handleError(record)
+
+    def _words(self, record: Any, event: LogEvent | None) -> str:
+        text = self.format(record)
+        if self._plain or text == "None":
+            return "" if text == "None" else text
+        if event == LogEvent.JOB_FINISHED:
+            return self._line
+        if event == LogEvent.RUN_INFO and self._tally:
+            jobs = "1 job" if self._tally.total == 1 else f"{self._tally.total} jobs"
+            return f"{jobs} to do{self._cores}"
+        if event == LogEvent.ERROR and (record.exception == "RuleException" or FAILED in text):
+            return ""  # the job itself says why, and the list at the end
+        return "" if event in SILENT or text.startswith(CHATTER) else text
+
+    def _write(self, text: str) -> None:
+        if text:
+            self._clear()
+            self._stream.write(text + "\n")
+            self._stream.flush()
+            self._written = time.time()
+
+    def _clear(self) -> None:
+        if self._below:
+            self._stream.write("\r\x1b[K")
+            self._below = ""
+
+    def _watch(self) -> None:
+        """Say what is running: on a terminal always, below the lines; in a file after a long silence."""
+        while not self._ended.wait(1):
+            with self.lock:  # type: ignore[union-attr]
+                try:
+                    self._say_what_runs(time.time())
+                except Exception:
+                    return
+
+    def _say_what_runs(self, now: float) -> None:
+        if self._on_terminal:
+            self._clear()
+            width = shutil.get_terminal_size().columns - 1
+            self._below = self._tally.running(now)[:width] if self._tally else ""
+            self._stream.write(self._below)
+            self._stream.flush()
+        elif now - self._written > max(QUIET_SECONDS, (now - self._start) / 10) and self._tally:
+            self._write(self._tally.running(now))
+
+    def close(self) -> None:
+        """End the account: with what failed, and where the logs are."""
+        if not self._ended.is_set():
+            self._ended.set()
+            self._clear()
+            self._say("\n".join(self._tally.failures() if self._tally else []))
+        super().close()

@@ -1,0 +1,80 @@
+"""What a study costs is counted on what it embeds and on what is not done yet."""
+
+import h5py
+import numpy as np
+import pytest
+import yaml
+
+from imprint.errors import UserError
+from imprint.study import estimate
+from imprint.study.load import load
+
+
+@pytest.fixture
+def study(tmp_path, monkeypatch):
+    """Ten new classes of two of ImageNet's each, of which one network is to embed 100: every sample is a proxy."""
+    monkeypatch.chdir(tmp_path)
+    family = {"d": [2], "classes": 10, "draws": 1, "sample": 100, "seed": 420}
+    config = {
+        "datasets": {
+            "imagenet": {
+                "source": "torchvision",
+                "name": "ImageNet",
+                "root": "imagenet",
+                "classes": "needed",
+            }
+        },
+        "fms": {"net": {"source": "torchvision", "model": "resnet18"}},
+        "tasks": {"two": {"datasets": "imagenet", "family": family}},
+        "experiments": {
+            "main": {
+                "gen": [{"name": "all"}],
+                **{norm: ["none"] for norm in ("norm_pre", "norm_post", "norm_inf")},
+                "agg": [{"name": "max"}],
+            }
+        },
+    }
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(config))
+    return load(["config.yaml"])
+
+
+def costs(study, per_class=13):
+    """Of 20 embedded classes, as the family draws them."""
+    counts = {"imagenet": {"train": 20 * per_class, "test": 20 * 5}}
+    return estimate.costs(study, study.groups, counts, {"net": 512})
+
+
+def test_samples_are_those_of_the_classes_that_are_embedded(study):
+    proxies = costs(study)["proxies"]
+    assert (proxies.jobs, proxies.done) == (1, 0)
+    assert proxies.size == 2 * 20 * 13 * 8, "a row number of each sample, in the file and its block"
+
+
+def test_what_is_done_costs_nothing(study, tmp_path):
+    scores = tmp_path / "results/scores/net/two-d2/full/max.parquet"
+    proxies = tmp_path / "results/proxies/net/two-d2/full/all.h5"
+    proxies.parent.mkdir(parents=True)
+    proxies.touch()
+    cost = costs(study)
+    assert (cost["proxies"].jobs, cost["proxies"].done, cost["proxies"].seconds) == (0, 1, 0)
+    assert cost["evaluate"].jobs == 1
+    proxies.unlink()
+    scores.parent.mkdir(parents=True)
+    scores.touch()
+    cost = costs(study)
+    assert cost["proxies"].jobs == cost["evaluate"].jobs == 0, "proxies that no scores need"
+    assert cost["proxies"].seconds == cost["evaluate"].size == 0
+
+
+def test_given_embeddings_are_counted_without_reading_them(tmp_path):
+    x = np.zeros((7, 3), np.float32)
+    np.savez(tmp_path / "x.npz", embeddings=x)
+    with h5py.File(tmp_path / "x.h5", "w") as file:
+        file["train/embeddings"] = x
+    for name in ("x.npz", "x.h5"):
+        assert estimate.shape_of_given(tmp_path / name, "train") == (7, 3)
+    np.savez(tmp_path / "other.npz", labels=x)
+    with pytest.raises(UserError, match=r"other\.npz has no 'embeddings' \(N, D\)"):
+        estimate.shape_of_given(tmp_path / "other.npz", "train")
+    with pytest.raises(UserError, match=r"none\.h5 does not exist"):
+        estimate.shape_of_given(tmp_path / "none.h5", "train")

@@ -1,0 +1,121 @@
+"""The account of a run, as the terminal shows it."""
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from imprint.study.tally import Job, Tally
+
+NOW = time.time()
+
+
+@pytest.fixture
+def job(tmp_path):
+    """A job of a rule, with these last lines in its log; no log if there are none."""
+
+    def make(rule, *lines, start=NOW, written=NOW):
+        log = tmp_path / f"{rule}-{len(list(tmp_path.iterdir()))}.log"
+        if lines:
+            log.write_text("".join(f"2026-01-02 03:04:05 {line}\n" for line in lines))
+            os.utime(log, (written, written))
+        return Job(rule, f"doing {rule}", str(log), start)
+
+    return make
+
+
+def done(seconds, words=""):
+    return f"INFO done in {seconds} s on 2 threads{words}"
+
+
+def test_a_job_that_ends_has_a_line_with_what_its_log_says(job):
+    tally = Tally({"embed": 1, "report": 1}, NOW)
+    tally.start(7, job("embed", "INFO half way", done(12.3, ": 40 images")))
+    assert tally.finish(7, NOW + 15).split() == [
+        "1",
+        "of",
+        "2",
+        "doing",
+        "embed:",
+        "12",
+        "s;",
+        "40",
+        "images",
+    ]
+    tally.start(8, job("report"))
+    assert tally.finish(8, NOW + 15).endswith("doing report: 15 s"), "without a log: as seen here"
+
+
+def test_a_log_of_an_earlier_run_says_nothing(job):
+    tally = Tally({"embed": 1}, NOW)
+    tally.start(7, job("embed", done(99), written=NOW - 1000))
+    assert tally.finish(7, NOW + 5).endswith("doing embed: 5.0 s")
+
+
+def test_the_time_left_is_that_of_such_jobs_on_as_many_at_a_time(job):
+    tally = Tally({"embed": 8}, NOW)
+    for number in range(4):  # two at a time
+        tally.start(number, job("embed"))
+    assert tally.left(NOW + 5) is None
+    for number, seconds in enumerate((10, 10, 20, 20)):
+        line = tally.finish(number, NOW + seconds)
+    # each took 15 s as seen from its start, three at a time
+    assert tally.left(NOW + 20) == pytest.approx(4 * 15 / 3)
+    assert "4 of 8" in line and "~20 s left" in line
+
+
+def test_what_runs_is_told_with_the_last_line_of_its_log(job):
+    tally = Tally({"embed": 2}, NOW)
+    assert tally.running(NOW) == ""
+    tally.start(1, job("embed", "INFO 20 of 40 images"))
+    assert tally.running(NOW + 3).split() == [
+        "0",
+        "of",
+        "2",
+        "now",
+        "doing",
+        "embed",
+        "(3",
+        "s,",
+        "20",
+        "of",
+        "40",
+        "images)",
+    ]
+
+
+def test_failures_are_told_with_their_reason_and_their_log(job):
+    tally = Tally({"embed": 3, "proxies": 1, "report": 1}, NOW)
+    assert tally.failures() == []
+    jobs = {
+        1: job("embed", "INFO half way", "ERROR x.png is no image"),
+        2: job("embed", "ERROR Traceback (most recent call last):", "", "ZeroDivisionError: by 0"),
+        3: job("proxies"),
+    }
+    # the lines of a traceback carry no time
+    log = Path(jobs[2].log)
+    log.write_text(log.read_text().replace("2026-01-02 03:04:05 Zero", "Zero"))
+    for number, each in jobs.items():
+        tally.start(number, each)
+        tally.fail(number, "died with SIGKILL", "submission.log")
+    assert tally.failures() == [
+        "3 of 5 jobs failed, 2 did not run:",
+        "  doing embed: x.png is no image",
+        f"    log: {jobs[1].log}",
+        "  doing embed: ZeroDivisionError: by 0",
+        f"    log: {jobs[2].log}",
+        "  doing proxies: died with SIGKILL",
+        "    log: submission.log",
+    ]
+
+
+def test_a_job_tried_again_and_one_of_a_failed_group_that_was_done_are_no_failures(job):
+    tally = Tally({"embed": 2}, NOW)
+    again, member = job("embed", "ERROR no memory"), job("embed", done(3))
+    for number, each in enumerate((again, member)):
+        tally.start(number, each)
+        tally.fail(number, "", "")
+    assert len(tally.failures()) == 3
+    tally.start(0, again)
+    assert tally.failures() == []
