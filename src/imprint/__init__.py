@@ -9,8 +9,9 @@ if TYPE_CHECKING:
     from imprint.estimator.classifier import ImprintingClassifier
     from imprint.estimator.commands import compare, embed
     from imprint.estimator.evaluation import evaluate
+    from imprint.estimator.export import export
 
-__all__ = ["ImprintingClassifier", "__version__", "compare", "embed", "evaluate"]
+__all__ = ["ImprintingClassifier", "__version__", "compare", "embed", "evaluate", "export"]
 
 # by name, so that `import imprint` stays instant and no rule is taken to depend on the estimator
 _MODULES = {
@@ -18,6 +19,7 @@ _MODULES = {
     "compare": "imprint.estimator.commands",
     "embed": "imprint.estimator.commands",
     "evaluate": "imprint.estimator.evaluation",
+    "export": "imprint.estimator.export",
 }
 
 
