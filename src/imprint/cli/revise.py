@@ -119,7 +119,7 @@ def export(
         Path | None,
         typer.Option(
             metavar="SOURCE",
-            show_default="crops of two photographs",
+            show_default="crops of two photographs; without --with-fm mixtures of proxies",
             help="Images of yours (without --with-fm embeddings too) to check the file on.",
         ),
     ] = None,
