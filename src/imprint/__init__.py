@@ -10,8 +10,17 @@ if TYPE_CHECKING:
     from imprint.estimator.commands import compare, embed
     from imprint.estimator.evaluation import evaluate
     from imprint.estimator.explanation import explain
+    from imprint.estimator.export import export
 
-__all__ = ["ImprintingClassifier", "__version__", "compare", "embed", "evaluate", "explain"]
+__all__ = [
+    "ImprintingClassifier",
+    "__version__",
+    "compare",
+    "embed",
+    "evaluate",
+    "explain",
+    "export",
+]
 
 # by name, so that `import imprint` stays instant and no rule is taken to depend on the estimator
 _MODULES = {
@@ -20,6 +29,7 @@ _MODULES = {
     "embed": "imprint.estimator.commands",
     "evaluate": "imprint.estimator.evaluation",
     "explain": "imprint.estimator.explanation",
+    "export": "imprint.estimator.export",
 }
 
 

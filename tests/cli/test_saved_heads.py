@@ -3,11 +3,13 @@
 import csv
 import json
 import shlex
+import sys
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
+from sklearn.datasets import load_sample_images
 
 from imprint import cli
 from imprint.estimator.classifier import ImprintingClassifier
@@ -111,16 +113,68 @@ def test_the_best_labels_and_their_probabilities(imprint):
 
 
 def test_an_exported_program_predicts_as_the_head(imprint):
-    imprint("export birds.safetensors -o birds.pt2 --to torch")
+    printed = imprint("export birds.safetensors -o birds.pt2")
+    assert "checked in torch" in printed and "equal labels" in printed
     files = {"classes": ""}
     program = torch.export.load("birds.pt2", extra_files=files).module()
     assert json.loads(files["classes"]) == ["crow", "magpie"]
     data = np.load("test.npz")["embeddings"]
     head = ImprintingClassifier.load("birds.safetensors")
-    best = program(torch.from_numpy(data)).numpy().argmax(axis=1)
-    assert (np.array(json.loads(files["classes"]))[best] == head.predict(data)).all()
-    imprint("export birds.safetensors -o birds.onnx")
-    assert "is a .pt2 file" in imprint("export birds.safetensors -o x.onnx --to torch", code=2)
+    outputs = program(torch.from_numpy(data))
+    np.testing.assert_allclose(outputs["scores"], head.class_scores(data), atol=1e-5)
+    np.testing.assert_allclose(outputs["probabilities"], head.predict_proba(data), atol=1e-4)
+
+
+def test_an_export_says_what_it_checked_and_what_it_could_not(imprint, monkeypatch):
+    facts = json.loads(imprint("export birds.safetensors -o birds.onnx --check test.npz --json"))
+    assert facts["check"]["samples"] == facts["check"]["equal_labels"] == 40
+    assert facts["check"]["largest_difference"] < 1e-4
+    assert facts["outputs"] == "scores (N, C), as predict gives them; probabilities (N, C)"
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    unchecked = imprint("export birds.safetensors -o birds.onnx")
+    assert "not checked" in unchecked and "pip install onnxruntime" in unchecked
+
+
+def test_what_cannot_be_exported_says_so_in_the_words_of_the_command(imprint):
+    wrong = imprint("export birds.safetensors -o x.onnx --to torch", code=2)
+    assert "x.onnx: the form torch is a .pt2 file" in wrong
+    assert "exported to a .onnx or .pt2 file" in imprint(
+        "export birds.safetensors -o x.bin", code=2
+    )
+    imprint("fit train.npz -o votes.safetensors --agg mnn --m 3 --distance euclidean")
+    message = imprint("export votes.safetensors -o votes.onnx", code=2)
+    assert "votes of 3 neighbours cannot be exported; fit it with agg max" in message
+    message = imprint("export birds.safetensors -o birds.onnx --with-fm", code=2)
+    assert "embeddings of train" in message and "name the FM by --fm" in message
+
+
+def test_the_fm_and_the_head_in_one_file_label_photographs(imprint, tmp_path):
+    import onnxruntime
+
+    pixels = {"flower": 1, "temple": 0}
+    for name, number in pixels.items():
+        (tmp_path / "photos" / name).mkdir(parents=True)
+        photograph = load_sample_images().images[number]
+        for i, part in enumerate(np.array_split(photograph[:, :600], 5, axis=1)):
+            Image.fromarray(part).save(tmp_path / f"photos/{name}/{i}.jpg")
+    imprint("fit photos -o photos.safetensors --device cpu")
+    facts = json.loads(imprint("export photos.safetensors -o photos.onnx --with-fm --json"))
+    assert facts["check"]["kind"] == "crops of photographs"
+    assert facts["check"]["equal_labels"] == facts["check"]["samples"] == 16
+    assert {file.name for file in tmp_path.glob("*.onnx*")} == {"photos.onnx"}
+
+    # what a deployer does, with nothing of imprint: follow the preparation that the file describes
+    session = onnxruntime.InferenceSession("photos.onnx")
+    facts = session.get_modelmeta().custom_metadata_map
+    assert "shorter side has 256 pixels (bicubic" in facts["preparation"]
+    image = Image.open("photos/flower/2.jpg").resize((256, 910), Image.Resampling.BICUBIC)
+    image = image.crop((16, 343, 240, 567))
+    x = (np.asarray(image, np.float32) / 255).transpose(2, 0, 1)[None]
+    scores, probabilities = session.run(["scores", "probabilities"], {"images": x})
+    row = json.loads(imprint("predict photos.safetensors photos/flower/2.jpg --json"))
+    assert json.loads(facts["classes"])[scores[0].argmax()] == row["label"] == "flower"
+    assert abs(scores.max() - row["score"]) < 1e-4
+    np.testing.assert_allclose(probabilities.sum(), 1, atol=1e-5)
 
 
 def test_several_images_and_folders_are_labelled_at_once(imprint, tmp_path):

@@ -547,6 +547,8 @@ def test_the_module_predicts_as_the_estimator(method):
     np.testing.assert_array_equal(model.classes_[scores.argmax(axis=1)], model.predict(TEST))
     if method in BEST:
         np.testing.assert_allclose(scores, model.decision_function(TEST), rtol=1e-4, atol=1e-4)
+    exact = model.to_torch(exact=True)(torch.from_numpy(TEST)).numpy()
+    np.testing.assert_allclose(exact, model.class_scores(TEST), rtol=1e-4, atol=1e-4)
     assert sum(t.numel() for t in module.state_dict().values()) >= model.proxies_.size
     assert not any(p.requires_grad for p in module.parameters())
 
@@ -572,9 +574,7 @@ def test_onnx_runs_as_the_module(tmp_path, method):
     classes = json.loads(session.get_modelmeta().custom_metadata_map["classes"])
     for queries in (TEST, TEST[:1]):
         (scores,) = session.run(["scores"], {"embeddings": queries})
-        np.testing.assert_allclose(
-            scores, model.to_torch()(torch.from_numpy(queries)).numpy(), rtol=1e-4, atol=1e-4
-        )
+        np.testing.assert_allclose(scores, model.class_scores(queries), rtol=1e-4, atol=1e-4)
         assert np.array(classes)[scores.argmax(axis=1)].tolist() == model.predict(queries).tolist()
 
 

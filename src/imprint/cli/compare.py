@@ -45,7 +45,8 @@ COLUMNS = (
     "accuracy",
     "behind",
     "size",
-    "time",
+    "fit",
+    "predict",
     "reference",
 )
 # options of the FM that leave the head as it is
@@ -94,6 +95,7 @@ def compare(
     """
     from imprint.estimator import cross_validation
     from imprint.estimator.inputs import FILES, check_classes, read_labelled
+    from imprint.estimator.verdict import verdict
 
     load_components(inputs.components)
     grid = cross_validation.default_methods(
@@ -140,13 +142,13 @@ def compare(
     first = next(iter(embeddings.values()))
     samples, classes = len(first.x), len(first.class_names)
     print(
-        f"{samples:,} samples of {classes} classes, {folds} folds; accuracy in %, behind: points below the first row "
-        "(95% interval), size: of its weights, time: of a fit\n"
+        f"{samples:,} samples of {classes} classes, {folds} folds; accuracy in %; behind: points below the first row (95% "
+        "interval); size: of its weights; fit, predict: median time to fit, and to label 1,000 embeddings\n"
     )
     _print_ranking(rows[:SHOWN])
     if len(rows) > SHOWN:
         print(f"... and {len(rows) - SHOWN} more" + (f" in {output}" if output else " (--output)"))
-    print(f"\n{cross_validation.verdict(table)}")
+    print(f"\n{verdict(table)}")
     heads = [row for row in rows if not row["reference"]] or rows
     best = heads[0]
 
@@ -177,7 +179,8 @@ def _print_ranking(rows: list[dict[str, Any]]) -> None:
             "accuracy": f"{100 * row['accuracy']:.1f}",
             "behind": _behind(row) if number else "",
             "size": size(row["bytes"]),
-            "time": f"{row['seconds']:.2f}s",
+            "fit": f"{row['fit_seconds']:.2f}s",
+            "predict": f"{1000 * row['predict_seconds']:.1f}ms",
             "reference": "yes" if row["reference"] else "",
         }
         cells.append([shown[column] for column in columns])

@@ -32,6 +32,10 @@ from imprint.formatting import as_text
 
 if TYPE_CHECKING:
     from imprint.method.generate.choose_method import Choice
+    from imprint.store.embeddings import Embeddings
+
+FEW = 10  # images of a class below which `fit` warns
+LISTED = 5  # classes that it names then
 
 
 @command(
@@ -77,8 +81,9 @@ def fit(
     with warnings.catch_warnings(record=True) as notes:
         warnings.simplefilter("always")
         classifier.fit(embeddings.x, labels, sample_ids=embeddings.ids.tolist())
-    for note in notes:
-        print(f"note: {note.message}", file=sys.stderr)
+    for note in (_few_images(embeddings), *(str(note.message) for note in notes)):
+        if note:
+            print(f"note: {note}", file=sys.stderr)
     classifier.save(output, embeddings.provenance)
     classes, proxies = classifier.classes_.tolist(), len(classifier.proxies_)
     choice = classifier.choice_
@@ -96,6 +101,23 @@ def fit(
     print(f"{output}: {proxies:,} proxies of {len(classes)} classes from {len(labels):,} samples")
     if choice is not None:
         _print_choice(choice)
+
+
+def _few_images(embeddings: Embeddings) -> str:
+    """Which classes have too few images for a head that one can trust; empty if none has."""
+    import numpy as np
+
+    counts = np.bincount(embeddings.y)
+    few = sorted((count, name) for count, name in zip(counts, embeddings.class_names, strict=True))
+    few = [(count, name) for count, name in few if count < FEW]
+    if not few:
+        return ""
+    listed = ", ".join(f"{name} ({count})" for count, name in few[:LISTED])
+    if len(few) > LISTED:
+        listed += f" and {len(few) - LISTED} more"
+    return (
+        f"few images of {listed}; labels of such classes are less sure, give {FEW} or more of each"
+    )
 
 
 def _print_choice(choice: Choice) -> None:

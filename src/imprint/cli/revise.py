@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -21,7 +20,9 @@ from imprint.cli.options import (
     require_writable,
 )
 from imprint.errors import UserError
+from imprint.estimator.export import Form
 from imprint.estimator.fm_choice import FMChoice
+from imprint.formatting import size
 
 if TYPE_CHECKING:
     from imprint.estimator.classifier import ImprintingClassifier
@@ -105,42 +106,63 @@ def remove(
     _report(output, classifier, as_json, removed=classes)
 
 
-class Form(StrEnum):
-    """What a head is exported as."""
-
-    onnx = "onnx"
-    torch = "torch"
-
-
 @command(
     """
-      imprint export birds.safetensors -o birds.onnx
-      imprint export birds.safetensors -o birds.pt2 --to torch
+      imprint export birds.safetensors -o birds.onnx --with-fm
+      imprint export birds.safetensors -o birds.pt2 --with-fm --check photos
+      imprint export birds.safetensors -o head.onnx
     """
 )
 def export(
     head: SavedHead,
-    output: Annotated[Path, typer.Option("-o", "--output", help="The file to write.")],
-    to: Annotated[Form, typer.Option(help="ONNX, or a program of torch.export.")] = Form.onnx,
+    output: Annotated[
+        Path,
+        typer.Option(
+            "-o", "--output", help="The file to write: .onnx, or .pt2 (a program of torch.export)."
+        ),
+    ],
+    to: Annotated[
+        Form | None, typer.Option(show_default="by the name of the output", help="onnx or torch.")
+    ] = None,
+    with_fm: Annotated[
+        bool, typer.Option("--with-fm", help="FM and head in one file: images in.")
+    ] = False,
+    check: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="SOURCE",
+            show_default="crops of two photographs; without --with-fm mixtures of proxies",
+            help="Images of yours (without --with-fm embeddings too) to check the file on.",
+        ),
+    ] = None,
     as_json: Json = False,
     *,
     inputs: InputOptions,
+    fm: FMChoice,
 ) -> None:
-    """Export a saved head, from embeddings to class scores, for use without imprint.
+    """Export a saved head, alone or with its FM in one file, for use without imprint.
 
-    The largest score is the class that `predict` gives. The names of the classes are in the file.
+    Embeddings or, with --with-fm, images go in, and the scores of the classes come out, and probabilities if the head has
+    them. Images are float32 (N, 3, height, width), RGB between 0 and 1; the file says how to resize and crop them, and
+    names the classes. It is run and compared with `predict` before it gets its name.
     """
-    load_components(inputs.components)
-    require_writable(output)
-    classifier = _load(head)
-    if to is Form.onnx:
-        classifier.to_onnx(output)
-    else:
-        from imprint.estimator.export import write_program
+    from imprint.estimator.export import export, form_of
 
-        size = classifier.n_features_in_
-        write_program(classifier.to_torch(), size, output, classifier.plain_classes("export"))
-    _report(output, classifier, as_json, form=to.value)
+    load_components(inputs.components)
+    form_of(output, to)
+    require_writable(output)
+    written = export(head, output, to=to, with_fm=with_fm, fm=fm, check=check)
+    if as_json:
+        print(json.dumps(written.as_dict()))
+        return
+    print(f"{output}: {written.input} -> {written.outputs}; {size(written.bytes)}")
+    if written.preparation:
+        print(f"prepare images: {written.preparation}")
+    print(
+        written.check.text
+        if written.check
+        else "not checked, as onnxruntime is not installed; run: pip install onnxruntime"
+    )
 
 
 def _output(head: Path, output: Path | None) -> Path:

@@ -52,11 +52,13 @@ from imprint.method.normalize import FittedNorms, chain, l2, learns
 from imprint.method.presets import PRESETS
 from imprint.method.scoring import Candidate, nearest_proxies
 from imprint.store.checks import check_scale
+from imprint.store.files import atomic
 
 if TYPE_CHECKING:
     import torch
 
 REJECTED = "rejected"  # the label of samples that fit no class
+FEW = 8  # samples that are labelled sooner than the engine's compiled loops are imported
 # the largest class may have so many times the samples of the smallest without a warning
 IMBALANCE = 10
 
@@ -413,10 +415,13 @@ class ImprintingClassifier(ClassifierMixin, BaseEstimator):
             If `fit` held out no samples, or too few for this share.
         """
         X = self._queries(X)
-        candidate = self._folded.candidate if self._folded else self._candidate()
-        ((_, numbers),) = predict(
-            X, len(self.classes_), [candidate], fm_classifier=self._fm_classifier()
-        )
+        if len(X) <= FEW:
+            numbers = self.class_scores(X).argmax(axis=1)
+        else:
+            candidate = self._folded.candidate if self._folded else self._candidate()
+            ((_, numbers),) = predict(
+                X, len(self.classes_), [candidate], fm_classifier=self._fm_classifier()
+            )
         labels = self.classes_[numbers]
         if reject is None:
             return labels
@@ -618,19 +623,24 @@ class ImprintingClassifier(ClassifierMixin, BaseEstimator):
         classifier._derive(saved.imprinted)
         return classifier
 
-    def to_torch(self) -> torch.nn.Module:
+    def to_torch(self, *, exact: bool = False) -> torch.nn.Module:
         """Make a module from embeddings (N, D), before NORMinf, to the scores (N, C) of the classes.
 
         A plain `torch.nn.Linear` where one gives the same order of classes: one proxy per class, and inner
         product, cosine, or euclidean distance without NORMinf or of proxies of one length. Else a module that
         takes the best proxy of each class, whose scores are those of `decision_function`.
 
+        Parameters
+        ----------
+        exact : bool, default=False
+            Whether scores are always those of `decision_function`. Only `has_exact_module` heads have such a module.
+
         Raises
         ------
         UserError
             For votes of several neighbours, and for distances and NORMs that no linear layer gives.
         """
-        from imprint.estimator.export import scorer
+        from imprint.estimator.head_modules import scorer
 
         check_is_fitted(self)
         candidate = self._folded.candidate if self._folded else self._candidate()
@@ -638,27 +648,38 @@ class ImprintingClassifier(ClassifierMixin, BaseEstimator):
         voters = min(scoring.neighbours, len(self.proxies_))
         if voters > 1 or scoring.sums_all:
             votes = f"votes of {voters} neighbours" if voters > 1 else f"sums by {scoring.agg}"
-            raise UserError(f"to_torch: {votes} have no module; use agg='max', or m=1")
+            raise UserError(f"a head with {votes} cannot be exported; fit it with agg max, or m 1")
         if learns(scoring.norm_post, scoring.norm_inf):
             raise UserError(
-                f"to_torch: {scoring.norm_post} and {scoring.norm_inf} with {scoring.distance} distance have no module"
+                f"a head with {scoring.norm_post} and {scoring.norm_inf} under {scoring.distance} distance cannot be "
+                "exported; fit it with another NORM or distance"
             )
+        if exact and not self.has_exact_module:
+            raise UserError("no module gives the scores of this head, only their order")
         proxies = l2(candidate.values) if candidate.unit else candidate.values
         proxies = candidate.norms.of_proxies(
             candidate.norm_pre, scoring.norm_post, proxies, candidate.labels, self._fm_classifier()
         )
-        return scorer(proxies, candidate.labels, scoring.distance, scoring.norm_inf, candidate.bias)
+        return scorer(
+            proxies, candidate.labels, scoring.distance, scoring.norm_inf, candidate.bias, exact
+        )
+
+    @property
+    def has_exact_module(self) -> bool:
+        """Whether `to_torch(exact=True)` can give the scores of `decision_function`."""
+        return self._folded is None or self._folded.exact
 
     def to_onnx(self, path: str | Path) -> None:
-        """Write `to_torch()` as ONNX to `path` (.onnx), see `imprint.estimator.export.write_onnx`.
+        """Write the head as ONNX to `path` (.onnx): embeddings in, class scores out.
 
-        Needs the extra `weight-imprinting[onnx]`.
+        `imprint.export` writes heads with their FM too, and checks what it wrote. Needs the extra `weight-imprinting[onnx]`.
         """
-        from imprint.estimator.export import write_onnx
+        from imprint.estimator.export import write
 
         if Path(path).suffix != ".onnx":
-            raise UserError(f"to_onnx: {path} does not end in .onnx")
-        write_onnx(self.to_torch(), self.proxies_.shape[1], path, self.plain_classes("to_onnx"))
+            raise UserError(f"{path} does not end in .onnx")
+        with atomic(path) as temporary:
+            write(self, temporary, named=Path(path))
 
     def check_parameters(self) -> None:
         """Check all parameters, as `fit` does.

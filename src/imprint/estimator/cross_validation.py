@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from scipy.special import stdtrit
@@ -24,11 +25,12 @@ from imprint.method.configuration import (
     K,
     Scoring,
 )
-from imprint.method.engine import evaluate_each
+from imprint.method.engine import evaluate_each, predict
+from imprint.method.folding import fold
 from imprint.method.generate import GENERATORS
 from imprint.method.generate.proxy_sets import proxy_sets
 from imprint.method.generate.registry import ANY_K
-from imprint.method.normalize import FittedNorms, chain
+from imprint.method.normalize import FittedNorms, chain, learns
 from imprint.method.presets import PRESETS
 from imprint.method.scoring import Candidate, candidate
 
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
     from imprint.store.embeddings import Embeddings
 
 SEED = 0
+LABELLED = 1000  # embeddings whose labelling is timed
 
 
 def default_methods(
@@ -140,7 +143,8 @@ def compare_heads(
     DataFrame
         A row for each method, best first, of equals the one with fewest proxies: rank, name (of a named method), the fields
         of the method, whether it is a reference, accuracy, its `difference` to the best with the ends of the 95% interval,
-        mean number of proxies, bytes of the weights of the head, and mean seconds to generate them.
+        mean number of proxies, bytes of the weights of the head, and medians of `fit_seconds` (what its NORMs learn, and its
+        proxies) and of `predict_seconds`, for 1,000 embeddings.
 
     Notes
     -----
@@ -224,11 +228,20 @@ def _scored(
     folds, seed, ls_lambda, threads = settings
     check_folds(y, folds)
     classes = int(y.max()) + 1
-    rows = []
+    rows: list[dict[str, Any]] = []
     parts = StratifiedKFold(folds, shuffle=True, random_state=seed).split(x, y)
-    for fold, (train, test) in enumerate(parts):
+    for number_of_fold, (train, test) in enumerate(parts):
         generated = list(_generated(x[train], y[train], methods, seed, ls_lambda, threads))
         candidates = [entry.candidate for entry in generated]
+        predict_seconds = {}
+        if not rows:  # once is enough: no fold has another size
+            predict_seconds = {
+                (number, scoring): _predict_seconds(
+                    of_set, scoring, x[test], classes, fm_classifier
+                )
+                for number, of_set in enumerate(candidates)
+                for scoring in of_set.scorings
+            }
         for number, scoring, scores in evaluate_each(
             x[test], y[test], classes, candidates, fm_classifier=fm_classifier
         ):
@@ -239,13 +252,14 @@ def _scored(
                     rows.append(
                         {
                             **method.columns(),
-                            "fold": fold,
+                            "fold": number_of_fold,
                             "name": name_of(method),
                             "reference": is_reference(method),
                             "accuracy": scores.accuracy,
                             "proxies": proxies,
                             "bytes": proxies * x.shape[1] * np.float32().nbytes,
-                            "seconds": entry.seconds,
+                            "fit_seconds": entry.seconds[method],
+                            "predict_seconds": predict_seconds.get((number, scoring)),
                         }
                     )
     return pd.DataFrame(rows).astype({"k": "Int64", "m": "Int64"})
@@ -260,7 +274,8 @@ def _ranked(frame: pd.DataFrame, keys: list[str], folds: int) -> pd.DataFrame:
         accuracy=("accuracy", "mean"),
         proxies=("proxies", "mean"),
         bytes=("bytes", "mean"),
-        seconds=("seconds", "mean"),
+        fit_seconds=("fit_seconds", "median"),
+        predict_seconds=("predict_seconds", "median"),
     ).reset_index()
     of_folds = frame.assign(method=groups.ngroup()).pivot(
         index="method", columns="fold", values="accuracy"
@@ -285,40 +300,6 @@ def name_of(method: Configuration) -> str | None:
     return None
 
 
-def verdict(table: pd.DataFrame) -> str:
-    """What a comparison of heads says, in a few sentences: the best, which are level with it, which are not.
-
-    table: of `compare_heads`, whose named methods are told, or of `compare_fms`: each FM with its best method.
-    """
-    best = table.iloc[0]
-    several_fms = "fm" in table
-    told = table[~table["fm"].duplicated()] if several_fms else table[table["name"].notna()]
-    others = told[told.index != table.index[0]]
-    names = [row["fm"] if several_fms else row["name"] for _, row in others.iterrows()]
-    is_level = (others["high"] >= 0).tolist()
-    level = [name for name, near in zip(names, is_level, strict=True) if near]
-    below = [
-        f"{name} by {-100 * points:.1f} points"
-        for name, near, points in zip(names, is_level, others["difference"], strict=True)
-        if not near
-    ]
-    fm = f"{best['fm']} with " if several_fms else ""
-    text = f"Best here: {fm}{_in_words(best)}, {100 * best['accuracy']:.1f}%."
-    if level:
-        text += f" Level with it, as far as these images tell: {', '.join(level)}."
-    if below:
-        text += f" Below it: {', '.join(below)}."
-    return text
-
-
-def _in_words(row: pd.Series) -> str:
-    if row["name"] is not None and row["name"] == row["name"]:
-        return str(row["name"])
-    norms = "/".join(row[f"norm_{step}"] for step in ("pre", "post", "inf"))
-    k = "" if row["k"] is None or row["k"] != row["k"] else f" k={row['k']}"
-    return f"{row['gen']}{k}, NORM {norms}, {row['agg']} {row['distance']}"
-
-
 def check_folds(y: np.ndarray, folds: int) -> None:
     """Check that each label 0..C-1 stands at least `folds` times in y (n,); a `UserError` if not."""
     counts = np.bincount(y)
@@ -330,11 +311,11 @@ def check_folds(y: np.ndarray, folds: int) -> None:
 
 @dataclass(frozen=True)
 class _Generated:
-    """A proxy set, the methods that use it, and the seconds that it took."""
+    """A proxy set, the methods that use it, and the seconds that a fit of each takes."""
 
     candidate: Candidate
     methods: list[Configuration]
-    seconds: float
+    seconds: dict[Configuration, float]
 
 
 def _generated(
@@ -352,6 +333,7 @@ def _generated(
         of_gen = users.setdefault((method.norm_pre, method.gen), {})
         of_gen.setdefault(k, []).append(method)
     norms = FittedNorms(x, y)
+    learning = {names: _learn(norms, x, y, names) for names in map(_norms_of, methods)}
     for (norm_pre, gen), by_k in users.items():
         normalised = norms.of_embeddings(norm_pre, x)
         sets = proxy_sets(normalised, y, gen, by_k, [seed], ls_lambda=ls_lambda, threads=threads)
@@ -359,4 +341,35 @@ def _generated(
             proxies = sets[k, seed]
             scorings = tuple(dict.fromkeys(method.scoring for method in of_k))
             of_set = candidate(proxies, x, norm_pre, scorings, norms)
-            yield _Generated(of_set, of_k, proxies.seconds)
+            seconds = {m: proxies.seconds + learning[_norms_of(m)] for m in of_k}
+            yield _Generated(of_set, of_k, seconds)
+
+
+def _norms_of(method: Configuration) -> tuple[str, str, str]:
+    return method.norm_pre, method.scoring.norm_post, method.scoring.norm_inf
+
+
+def _learn(norms: FittedNorms, x: np.ndarray, y: np.ndarray, names: tuple[str, str, str]) -> float:
+    """Learn NORMs as one method alone would; seconds."""
+    start = time.perf_counter()
+    norms.learnt |= FittedNorms(x, y).learn(*names).learnt
+    return time.perf_counter() - start
+
+
+def _predict_seconds(
+    of_set: Candidate,
+    scoring: Scoring,
+    x: np.ndarray,
+    classes: int,
+    fm_classifier: np.ndarray | None,
+) -> float:
+    """Seconds to label 1,000 embeddings by one method alone: the median of three calls after a first."""
+    alone = of_set.asked((scoring,))
+    if learns(scoring.norm_post, scoring.norm_inf) and (folded := fold(alone, fm_classifier)):
+        alone = folded.candidate
+    rows, times = x[np.arange(LABELLED) % len(x)], []
+    for _ in range(4):
+        start = time.perf_counter()
+        list(predict(rows, classes, [alone], fm_classifier=fm_classifier))
+        times.append(time.perf_counter() - start)
+    return float(np.median(times[1:]))

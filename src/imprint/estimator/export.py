@@ -1,180 +1,328 @@
-"""Heads as torch modules and ONNX files."""
+"""Heads, alone or behind their FM, in one file that needs no imprint: ONNX, or a program of torch.export."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from enum import StrEnum
 from pathlib import Path
-
-import numpy as np
-import torch
-from torch import nn
-from torch.nn.functional import linear, normalize
+from typing import TYPE_CHECKING, Any
 
 from imprint.errors import UserError, not_installed
-from imprint.method.configuration import IDENTITY, UNIT_LENGTH
-from imprint.method.distances import DISTANCES
+from imprint.estimator.fm_choice import FMChoice
 from imprint.store.files import atomic
+from imprint.version import __version__
+
+if TYPE_CHECKING:
+    import torch
+
+    from imprint.estimator.classifier import ImprintingClassifier
+    from imprint.estimator.export_check import Check
+    from imprint.estimator.head_modules import Deployed
+    from imprint.fm.embedder import Embedder
+    from imprint.fm.transforms import Transform
+
+EMBEDDINGS, IMAGES = "embeddings", "images"  # names of the input
+PROTOBUF = 2**31 - 2**20  # bytes of weights that one ONNX file can hold
 
 
-class BestProxy(nn.Module):
-    """From embeddings (n, D) to the similarity (n, C) of the best proxy of each class.
+class Form(StrEnum):
+    """What a head is exported as."""
 
-    Parameters
+    onnx = "onnx"
+    torch = "torch"
+
+
+SUFFIXES = {Form.onnx: ".onnx", Form.torch: ".pt2"}
+
+
+@dataclass(frozen=True)
+class Exported:
+    """A file that was written.
+
+    Attributes
     ----------
-    weight : Tensor of shape (P, D)
-        Proxies.
-    bias : Tensor of shape (P,) or None
-        Added to the products.
-    labels : Tensor of shape (P,)
-        Classes of the proxies, ascending.
-    unit : bool
-        Whether embeddings are divided by their length.
-    distance : bool
-        Whether the scores <w, x> + b, with b = -|w|^2 / 2, become minus the euclidean distance.
-    """
-
-    weight: torch.Tensor
-    bias: torch.Tensor | None
-    labels: torch.Tensor
-
-    def __init__(
-        self,
-        weight: torch.Tensor,
-        bias: torch.Tensor | None,
-        labels: torch.Tensor,
-        unit: bool,
-        distance: bool,
-    ) -> None:
-        super().__init__()
-        self.register_buffer("weight", weight)
-        self.register_buffer("bias", bias)
-        self.register_buffer("labels", labels)
-        self.classes = int(labels[-1]) + 1
-        self.unit = unit
-        self.distance = distance
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Scores (n, C) of embeddings (n, D)."""
-        if self.unit:
-            x = normalize(x, dim=1)
-        scores = linear(x, self.weight, self.bias)
-        n = scores.shape[0]  # len() would fix the batch size when the module is exported
-        best = scores.new_full((n, self.classes), -torch.inf)
-        best = best.scatter_reduce(1, self.labels.expand(n, -1), scores, "amax")
-        if self.distance:
-            return -((x * x).sum(dim=1, keepdim=True) - 2 * best).clamp(min=0).sqrt()
-        return best
-
-
-def write_onnx(
-    module: nn.Module, dim: int, path: str | Path, classes: list[str | int | float]
-) -> None:
-    """Write a module of `scorer` as ONNX: `embeddings` (N, dim) float32 to `scores` (N, C), for any N.
-
-    Parameters
-    ----------
-    module : Module
-        The module.
-    dim : int
-        Size of an embedding.
-    path : path
-        An .onnx file.
+    file : str
+        Its path.
+    form : str
+        onnx or torch.
+    input, outputs : str
+        What goes in and what comes out, in words.
+    preparation : str or None
+        How images are made ready, in words; None for embeddings.
     classes : list
-        The labels of the columns, which the file keeps as JSON under the metadata key `classes`.
+        The labels of the columns.
+    bytes : int
+        Its size.
+    check : Check or None
+        How it was checked against `predict`; None if it could not be.
     """
+
+    file: str
+    form: str
+    input: str
+    outputs: str
+    preparation: str | None
+    classes: list[str | int | float]
+    bytes: int
+    check: Check | None
+
+    def as_dict(self) -> dict[str, Any]:
+        """All of it as JSON holds it."""
+        return asdict(self)
+
+
+def export(
+    head: str | Path,
+    output: str | Path,
+    *,
+    to: str | None = None,
+    with_fm: bool = False,
+    fm: str | FMChoice | None = None,
+    check: str | Path | None = None,
+) -> Exported:
+    """Write a saved head, alone or behind its FM, to one file that needs no imprint, and check it against `predict`.
+
+    Parameters
+    ----------
+    head : path
+        A head that `imprint fit` or a study saved.
+    output : path
+        The file, `.onnx` or, for a program of torch.export, `.pt2`.
+    to : {"onnx", "torch"}, optional
+        The form; by default that of the name of the output.
+    with_fm : bool, default=False
+        Whether images go in, not embeddings.
+    fm : str or FMChoice, optional
+        The FM, if the head does not say where it is.
+    check : path, optional
+        What the file is checked on, in place of crops of two photographs: images or, without the FM, images or embeddings.
+
+    Returns
+    -------
+    Exported
+        What was written and how it was checked.
+
+    Raises
+    ------
+    UserError
+        If the head cannot be exported, its FM cannot be loaded, or the file computes something else than `predict`; then
+        it is not written.
+
+    Examples
+    --------
+    >>> import imprint
+    >>> imprint.export("birds.safetensors", "birds.onnx", with_fm=True).check  # doctest: +SKIP
+    Check(runtime='onnxruntime 1.32.0', kind='images', samples=16, equal_labels=16, largest_difference=1.3e-06)
+    """
+    from imprint.estimator import export_check
+    from imprint.estimator.classifier import ImprintingClassifier
+    from imprint.store.heads import read_head
+
+    output = Path(output)
+    form = form_of(output, to)
+    saved = read_head(head)
+    classifier = ImprintingClassifier.load(head)
+    classifier.plain_classes("export")
+    choice = fm if isinstance(fm, FMChoice) else FMChoice(fm)
+    source = None if check is None else Path(check)
+    classifier.to_torch()  # what cannot be exported says so before the FM is loaded
+    if with_fm:
+        embedder = _embedder(Path(head), classifier, saved.description["fm"], choice)
+        samples = export_check.of_images(classifier, embedder, source)
+    else:
+        embedder = None
+        samples = export_check.of_embeddings(classifier, saved, choice, source)
+    with atomic(output) as temporary:
+        facts = write(classifier, temporary, form=form, embedder=embedder, named=output)
+        checked = export_check.check(temporary, form, samples, output)
+    return Exported(
+        str(output),
+        form.value,
+        facts["input"],
+        facts["outputs"],
+        facts.get("preparation"),
+        classifier.plain_classes("export"),
+        output.stat().st_size,
+        checked,
+    )
+
+
+def form_of(output: Path, to: str | None) -> Form:
+    """The form of an output; a `UserError` if its name is not of that form."""
+    if to is not None and to not in list(Form):
+        raise UserError(f"to={to!r} is neither {' nor '.join(Form)}")
+    by_suffix = {suffix: form for form, suffix in SUFFIXES.items()}
+    form = Form(to) if to is not None else by_suffix.get(output.suffix)
+    if form is None or output.suffix != SUFFIXES[form]:
+        suffixes = " or ".join(by_suffix) if form is None else SUFFIXES[form]
+        what = "a head is exported to a" if form is None else f"the form {form} is a"
+        raise UserError(f"{output}: {what} {suffixes} file")
+    return form
+
+
+def _embedder(
+    path: Path, classifier: ImprintingClassifier, recorded: Mapping[str, Any], choice: FMChoice
+) -> Embedder:
+    """The FM of a head."""
+    from imprint.fm.models import FM_SOURCES
+    from imprint.store.heads import read_head
+
+    if choice.fm is None and recorded.get("source") not in FM_SOURCES:
+        raise UserError(
+            f"{path} was made from embeddings of {recorded.get('fm') or 'an unknown FM'}, which imprint cannot load; export "
+            "the head alone, or name the FM by --fm"
+        )
+    embedder, _ = choice.load(recorded)
+    if "weights_sha256" in recorded:
+        read_head(path).require_fm(embedder)
+    size = classifier.n_features_in_
+    if embedder.dim != size:
+        raise UserError(
+            f"the FM {embedder.identity['model']} gives embeddings of {embedder.dim} values, {path} takes {size}"
+        )
+    return embedder
+
+
+def write(
+    classifier: ImprintingClassifier,
+    path: Path | str,
+    *,
+    form: Form = Form.onnx,
+    embedder: Embedder | None = None,
+    named: Path | None = None,
+) -> dict[str, str]:
+    """Write a head, behind the FM if there is one, without a check.
+
+    Parameters
+    ----------
+    classifier : ImprintingClassifier
+        The head.
+    path : path
+        The file.
+    form : Form, default=Form.onnx
+        What it is.
+    embedder : Embedder, optional
+        The FM.
+    named : path, optional
+        The name that the file will have, for messages.
+
+    Returns
+    -------
+    dict
+        What the file says of itself: texts, some of them JSON.
+    """
+    import torch
+
+    from imprint.estimator.head_modules import Deployed
+
+    exact = classifier.has_exact_module
+    temperature = classifier.inverse_temperature_ if exact else None
+    head = classifier.to_torch(exact=exact)
+    outputs = (
+        "scores (N, C), as predict gives them" if exact else "scores (N, C), whose order counts"
+    )
+    if temperature is not None:
+        outputs += "; probabilities (N, C)"
+    facts = {
+        "classes": json.dumps(classifier.plain_classes("export"), ensure_ascii=False),
+        "outputs": outputs,
+        "fm": json.dumps(getattr(classifier, "fm_", {}), ensure_ascii=False),
+        "imprint": __version__,
+    }
+    if embedder is None:
+        size = classifier.n_features_in_
+        facts["input"] = f"embeddings, float32 (N, {size}), as the FM gives them"
+        module, example, name = Deployed(head, temperature), torch.zeros(2, size), EMBEDDINGS
+    else:
+        transform = embedder.transform
+        facts["input"] = f"images, float32 (N, 3, {transform.size[0]}, {transform.size[1]})"
+        facts["preparation"] = preparation(transform)
+        facts["preprocessing"] = json.dumps(transform.as_dict())
+        body = embedder.body.to("cpu", memory_format=torch.contiguous_format)  # type: ignore[call-overload]
+        module = Deployed(head, temperature, body, transform.mean, transform.std)
+        generator = torch.Generator().manual_seed(0)
+        example, name = torch.rand(2, 3, *transform.size, generator=generator), IMAGES
+    _WRITERS[form](module.eval(), example, name, Path(path), facts, Path(named or path))
+    return facts
+
+
+def preparation(transform: Transform) -> str:
+    """How an image is made ready for a file that holds the FM, in words."""
+    (height, width), (rows, columns) = transform.resize, transform.size
+    how = f"{transform.interpolation}, antialiased"
+    if transform.fit == "squash":
+        text = f"resize the image to {width} x {height} pixels, width x height ({how})"
+    elif transform.fit == "border":
+        fill = ", ".join(str(round(255 * value)) for value in transform.mean)
+        text = (
+            f"resize the image, proportions kept, to fit into {width} x {height} pixels, width x height ({how}); fill the "
+            f"rest with the colour {fill}"
+        )
+    elif height == width:
+        text = f"resize the image, proportions kept, until its shorter side has {height} pixels ({how})"
+    else:
+        text = f"resize the image, proportions kept, to cover {width} x {height} pixels, width x height ({how})"
+    if transform.fit != "squash" or (height, width) != (rows, columns):
+        text += f"; take the {columns} x {rows} pixels in its centre"
+    return (
+        f"RGB; {text}; divide by 255, so that values lie between 0 and 1. Mean and standard deviation of the channels are "
+        "taken care of inside."
+    )
+
+
+def _write_onnx(
+    module: Deployed,
+    example: torch.Tensor,
+    name: str,
+    path: Path,
+    facts: Mapping[str, str],
+    named: Path,
+) -> None:
+    """Write ONNX for any N, the facts as its metadata."""
+    import torch
+
     try:
         import onnx
         import onnxscript  # noqa: F401 (what torch exports with)
     except ModuleNotFoundError as error:
         raise UserError(not_installed(error.name or "onnx") or str(error)) from None
+    weights = sum(tensor.nbytes for tensor in module.state_dict().values())
+    if weights > PROTOBUF:
+        raise UserError(
+            f"{named}: the FM has {weights / 2**30:.1f} GB of weights, and an ONNX file holds 2 GB; use --to torch"
+        )
     program = torch.onnx.export(
-        module.eval(),
-        (torch.zeros(2, dim),),
-        input_names=["embeddings"],
-        output_names=["scores"],
+        module,
+        (example,),
+        input_names=[name],
+        output_names=module.outputs,
         dynamic_shapes=({0: torch.export.Dim("n")},),
         dynamo=True,
         verbose=False,
     )
     assert program is not None  # with dynamo=True there is one
     model = program.model_proto
-    model.metadata_props.append(
-        onnx.StringStringEntryProto(key="classes", value=json.dumps(classes))
-    )
+    for key, value in facts.items():
+        model.metadata_props.append(onnx.StringStringEntryProto(key=key, value=value))
     onnx.checker.check_model(model)
-    with atomic(path) as temporary:
-        temporary.write_bytes(model.SerializeToString())
+    path.write_bytes(model.SerializeToString())
 
 
-def write_program(
-    module: nn.Module, dim: int, path: str | Path, classes: list[str | int | float]
+def _write_program(
+    module: Deployed,
+    example: torch.Tensor,
+    name: str,
+    path: Path,
+    facts: Mapping[str, str],
+    named: Path,
 ) -> None:
-    """Write a module of `scorer` as a program of torch.export, which `torch.export.load` reads without imprint.
+    """Write a program of torch.export for any N, the facts as its extra files."""
+    import torch
 
-    Parameters
-    ----------
-    module : Module
-        The module.
-    dim : int
-        Size of an embedding.
-    path : path
-        A .pt2 file.
-    classes : list
-        The labels of the columns, which the file keeps as JSON in the extra file `classes`.
-    """
-    if Path(path).suffix != ".pt2":
-        raise UserError(f"{path}: a program of torch.export is a .pt2 file")
-    program = torch.export.export(
-        module.eval(), (torch.zeros(2, dim),), dynamic_shapes=({0: torch.export.Dim("n")},)
-    )
-    with atomic(path) as temporary:
-        torch.export.save(program, temporary, extra_files={"classes": json.dumps(classes)})
+    program = torch.export.export(module, (example,), dynamic_shapes=({0: torch.export.Dim("n")},))
+    torch.export.save(program, path, extra_files=dict(facts))
 
 
-def scorer(
-    proxies: np.ndarray,
-    labels: np.ndarray,
-    distance: str,
-    norm_inf: str,
-    own_bias: np.ndarray | None = None,
-) -> nn.Module:
-    """The module of a head; see `ImprintingClassifier.to_torch`.
-
-    Parameters
-    ----------
-    proxies : ndarray of shape (P, D)
-        Proxies after NORMpost, float32.
-    labels : ndarray of shape (P,)
-        Their classes, ascending.
-    distance, norm_inf : str
-        Names of the distance and of NORMinf.
-    own_bias : ndarray of shape (P,), optional
-        What is added to the inner products of the proxies.
-    """
-    form = DISTANCES.find(distance).linear
-    if form is None:
-        linear_ones = ", ".join(name for name, entry in DISTANCES.items() if entry.linear)
-        raise UserError(f"to_torch: {distance} distance has no module; {linear_ones} have one")
-    if norm_inf not in (IDENTITY, UNIT_LENGTH):
-        raise UserError(
-            f"to_torch: NORMinf {norm_inf} has no module; {IDENTITY} and {UNIT_LENGTH} have one"
-        )
-    unit = norm_inf == UNIT_LENGTH
-    weight, bias, one_length = torch.from_numpy(np.array(proxies)), None, True
-    if own_bias is not None:
-        bias, one_length = torch.from_numpy(np.array(own_bias, np.float32)), False
-    if form.unit:
-        weight = normalize(weight, dim=1)
-    if form.squares:
-        squares = (proxies.astype(np.float64) ** 2).sum(axis=1)
-        bias = torch.from_numpy((-squares / 2).astype(np.float32))
-        one_length = np.allclose(squares, squares[0], rtol=1e-6, atol=0)
-    if len(labels) > labels[-1] + 1 or (unit and not one_length):
-        of_classes = torch.from_numpy(np.array(labels))
-        return BestProxy(weight, bias, of_classes, unit or form.unit, form.squares)
-    bias = None if one_length else bias
-    layer = nn.Linear(weight.shape[1], len(weight), bias=bias is not None)
-    layer.weight.data = weight
-    if bias is not None:
-        layer.bias.data = bias
-    return layer.requires_grad_(False)
+_WRITERS = {Form.onnx: _write_onnx, Form.torch: _write_program}

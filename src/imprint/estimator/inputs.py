@@ -28,6 +28,7 @@ UNNAMED = ("",)  # the class names of images and embeddings without classes
 FILES = (".h5", ".hdf5", ".npz")
 SPLITS = {"train", "test", "val", "validation"}
 PARQUET = ".parquet"
+IMAGES_A_THREAD = 8  # with fewer, threads wait more than they work
 Classes = Literal["required", "optional", "ignored"]
 
 
@@ -158,13 +159,14 @@ def embed(images: Images, output: Path, fm: FMChoice, head: Head | None = None) 
     from imprint.fm.extract import extract  # imports torch
 
     affinity = getattr(os, "sched_getaffinity", None)
+    cores = len(affinity(0)) if affinity else os.cpu_count() or 1
     extract(
         embedder,
         images,
         output,
         device=fm.device,
         batch_size=fm.batch_size,
-        threads=len(affinity(0)) if affinity else os.cpu_count() or 1,
+        threads=min(cores, 1 + len(images) // IMAGES_A_THREAD),
         on_error="skip" if fm.skip_unreadable else "fail",
         provenance=origin
         if images.folder is None

@@ -14,6 +14,7 @@ from imprint.fm import (  # noqa: F401
     timm_models,
     torchvision_models,
 )
+from imprint.fm.compiler import compiler_deferred
 from imprint.fm.registry import FM_SOURCES, POOLED, POOLINGS
 from imprint.registry import unknown as unknown_name
 
@@ -79,7 +80,8 @@ def load(
             f"pooling '{pooling}' is for transformers of timm; models of source '{source}', as {model}, are '{POOLED}' alone"
         )
     changes = {name: value for name, value in changes.items() if value is not None}
-    return entry(model or "", weights, checkpoint, pooling).load(changes)
+    with compiler_deferred():
+        return entry(model or "", weights, checkpoint, pooling).load(changes)
 
 
 def fetch(path: str | Path, source: str, model: str, *, weights: str | None = None) -> None:

@@ -1,0 +1,229 @@
+"""Exported files run, and compared with what `predict` says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from imprint.errors import UserError
+
+if TYPE_CHECKING:
+    from imprint.data.images import Images
+    from imprint.estimator.classifier import ImprintingClassifier
+    from imprint.estimator.export import Form
+    from imprint.estimator.fm_choice import FMChoice
+    from imprint.fm.embedder import Embedder
+    from imprint.store.heads import Head
+
+MOST = 64  # samples of a check
+TOLERANCE = 1e-3  # of the range of scores: rounding is far below it
+GRID = (2, 4)  # crops of each photograph
+
+
+@dataclass(frozen=True)
+class Samples:
+    """What a file is given, and what `predict` says of it.
+
+    Attributes
+    ----------
+    kind : str
+        What they are, in words.
+    input : ndarray
+        What goes into the file, float32.
+    scores : ndarray of shape (n, C)
+        Class scores.
+    labels : ndarray of shape (n,)
+        The columns that `predict` names.
+    exact : bool
+        Whether the file gives these scores; if not, only their order.
+    """
+
+    kind: str
+    input: np.ndarray
+    scores: np.ndarray
+    labels: np.ndarray
+    exact: bool
+
+
+@dataclass(frozen=True)
+class Check:
+    """How an exported file agrees with `predict`.
+
+    Attributes
+    ----------
+    runtime : str
+        What ran the file, with its version.
+    kind : str
+        What it was run on.
+    samples : int
+        How many of them.
+    equal_labels : int
+        For how many the labels are equal; for others the two best classes score alike.
+    largest_difference : float or None
+        Of a class score; None where only the order of scores is that of the head.
+    """
+
+    runtime: str
+    kind: str
+    samples: int
+    equal_labels: int
+    largest_difference: float | None
+
+    @property
+    def text(self) -> str:
+        """One line for people."""
+        equal = "equal labels"
+        if self.equal_labels < self.samples:
+            equal = f"equal labels on {self.equal_labels}, on the others a tie"
+        text = f"checked in {self.runtime} on {self.samples} {self.kind}: {equal}"
+        if self.largest_difference is not None:
+            text += f", largest difference of scores {self.largest_difference:.0e}"
+        return text
+
+
+def of_images(classifier: ImprintingClassifier, embedder: Embedder, source: Path | None) -> Samples:
+    """Images to check a file with the FM: those of a source, or crops of the photographs that scikit-learn brings."""
+    import torch
+
+    from imprint.estimator import inputs
+    from imprint.fm.compute import Batched
+    from imprint.fm.loading import batches, unreadable
+
+    if source is None:
+        images, kind = photographs(), "crops of photographs"
+    elif source.suffix.lower() in inputs.FILES:
+        raise UserError(f"--check {source} holds embeddings; a file with the FM takes images")
+    else:
+        images, kind = _some(inputs.images_of(source, classes="ignored")), "images"
+    pixels = []
+    for _, x, unread in batches(images, embedder.transform, MOST):
+        if unread:
+            raise unreadable(images, *min(unread.items()))
+        if x is not None:
+            pixels.append(x.expand(-1, 3, -1, -1))
+    stacked = torch.cat(pixels)
+    embeddings = Batched(embedder, torch.device("cpu"), "float32")(stacked).numpy()
+    return _samples(classifier, kind, stacked.numpy().astype(np.float32) / 255, embeddings)
+
+
+def of_embeddings(
+    classifier: ImprintingClassifier, head: Head, fm: FMChoice, source: Path | None
+) -> Samples:
+    """Embeddings to check a head alone: those of a source, or mixtures of its proxies."""
+    from imprint.estimator import inputs
+
+    if source is not None:
+        x = inputs.read_unlabelled([source], fm, head).x
+        return _samples(classifier, "embeddings", x[_spread(len(x))], x[_spread(len(x))])
+    proxies = classifier.proxies_
+    random = np.random.default_rng(0)
+    first, second = proxies[random.integers(0, len(proxies), (2, MOST))]
+    share = random.uniform(size=(MOST, 1)).astype(np.float32)
+    x = (share * first + (1 - share) * second).astype(np.float32)
+    return _samples(classifier, "mixtures of its proxies", x, x)
+
+
+def _samples(
+    classifier: ImprintingClassifier, kind: str, given: np.ndarray, embeddings: np.ndarray
+) -> Samples:
+    column = {label: number for number, label in enumerate(classifier.classes_.tolist())}
+    labels = np.array([column[label] for label in classifier.predict(embeddings).tolist()])
+    scores = classifier.class_scores(embeddings)
+    return Samples(kind, given, scores, labels, classifier.has_exact_module)
+
+
+def photographs() -> Images:
+    """Sixteen crops of the two photographs that scikit-learn brings."""
+    from sklearn.datasets import load_sample_images
+
+    from imprint.data.images import Images
+
+    crops = [
+        tile
+        for photograph in load_sample_images().images
+        for row in np.array_split(photograph[: len(photograph) // GRID[0] * GRID[0]], GRID[0])
+        for tile in np.array_split(row, GRID[1], axis=1)
+    ]
+    ids = [str(number) for number in range(len(crops))]
+    return Images(np.zeros(len(crops), np.int64), ids, ("",), array=np.stack(crops))
+
+
+def _some(images: Images) -> Images:
+    return images.take(_spread(len(images)))
+
+
+def _spread(count: int) -> np.ndarray:
+    """At most `MOST` of so many, spread over all."""
+    return np.unique(np.linspace(0, count - 1, min(count, MOST)).astype(int))
+
+
+def check(path: Path, form: Form, samples: Samples, named: Path) -> Check | None:
+    """Run a file on samples, all at once and one alone.
+
+    Returns
+    -------
+    Check or None
+        None if what runs such files is not installed.
+
+    Raises
+    ------
+    UserError
+        If the file says something else than `predict`.
+    """
+    from imprint.estimator.export import Form
+
+    loaded = (_onnx if form is Form.onnx else _program)(path)
+    if loaded is None:
+        return None
+    runtime, run = loaded
+    scores = run(samples.input)
+    alone = run(samples.input[:1])
+    margin = TOLERANCE * float(np.ptp(samples.scores) or 1)
+    if alone.shape != (1, scores.shape[1]) or len(scores) != len(samples.input):
+        raise UserError(f"{named}: {runtime} gives {alone.shape} for one sample; not written")
+    equal = scores.argmax(axis=1) == samples.labels
+    best = np.sort(samples.scores, axis=1)
+    tied = best[:, -1] - best[:, -2] <= margin
+    difference = float(np.abs(scores - samples.scores).max()) if samples.exact else None
+    if not (equal | tied).all() or (difference or 0) > margin:
+        scored = "" if difference is None else f", and scores differ by up to {difference:.1g}"
+        raise UserError(
+            f"{named} is not written: in {runtime} {(~equal).sum()} of {len(equal)} labels are others than those of "
+            f"predict{scored}; try the other form (--to)"
+        )
+    return Check(runtime, samples.kind, len(equal), int(equal.sum()), difference)
+
+
+Run = Callable[[np.ndarray], np.ndarray]
+
+
+def _onnx(path: Path) -> tuple[str, Run] | None:
+    try:
+        import onnxruntime
+    except ModuleNotFoundError:
+        return None
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    (entry,) = session.get_inputs()
+
+    def run(x: np.ndarray) -> np.ndarray:
+        scores: np.ndarray = session.run(["scores"], {entry.name: x})[0]
+        return scores
+
+    return f"onnxruntime {onnxruntime.__version__}", run
+
+
+def _program(path: Path) -> tuple[str, Run]:
+    import torch
+
+    program: Any = torch.export.load(path).module()
+
+    def run(x: np.ndarray) -> np.ndarray:
+        with torch.inference_mode():
+            scores: np.ndarray = program(torch.from_numpy(x))["scores"].numpy()
+        return scores
+
+    return f"torch {torch.__version__}", run

@@ -1,0 +1,168 @@
+"""Heads as torch modules, and what exported files compute."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn.functional import linear, normalize
+
+from imprint.errors import UserError
+from imprint.method.configuration import IDENTITY, UNIT_LENGTH
+from imprint.method.distances import DISTANCES
+
+
+class BestProxy(nn.Module):
+    """From embeddings (n, D) to the similarity (n, C) of the best proxy of each class.
+
+    Parameters
+    ----------
+    weight : Tensor of shape (P, D)
+        Proxies.
+    bias : Tensor of shape (P,) or None
+        Added to the products.
+    labels : Tensor of shape (P,)
+        Classes of the proxies, ascending.
+    unit : bool
+        Whether embeddings are divided by their length.
+    distance : bool
+        Whether the scores <w, x> + b, with b = -|w|^2 / 2, become minus the euclidean distance.
+    """
+
+    weight: torch.Tensor
+    bias: torch.Tensor | None
+    labels: torch.Tensor
+
+    def __init__(
+        self,
+        weight: torch.Tensor,
+        bias: torch.Tensor | None,
+        labels: torch.Tensor,
+        unit: bool,
+        distance: bool,
+    ) -> None:
+        super().__init__()
+        self.register_buffer("weight", weight)
+        self.register_buffer("bias", bias)
+        self.register_buffer("labels", labels)
+        self.classes = int(labels[-1]) + 1
+        self.unit = unit
+        self.distance = distance
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Scores (n, C) of embeddings (n, D)."""
+        if self.unit:
+            x = normalize(x, dim=1)
+        scores = linear(x, self.weight, self.bias)
+        n = scores.shape[0]  # len() would fix the batch size when the module is exported
+        best = scores.new_full((n, self.classes), -torch.inf)
+        best = best.scatter_reduce(1, self.labels.expand(n, -1), scores, "amax")
+        if self.distance:
+            return -((x * x).sum(dim=1, keepdim=True) - 2 * best).clamp(min=0).sqrt()
+        return best
+
+
+def scorer(
+    proxies: np.ndarray,
+    labels: np.ndarray,
+    distance: str,
+    norm_inf: str,
+    own_bias: np.ndarray | None = None,
+    exact: bool = False,
+) -> nn.Module:
+    """The module of a head; see `ImprintingClassifier.to_torch`.
+
+    Parameters
+    ----------
+    proxies : ndarray of shape (P, D)
+        Proxies after NORMpost, float32.
+    labels : ndarray of shape (P,)
+        Their classes, ascending.
+    distance, norm_inf : str
+        Names of the distance and of NORMinf.
+    own_bias : ndarray of shape (P,), optional
+        What is added to the inner products of the proxies.
+    exact : bool, default=False
+        Whether scores must be the similarities themselves, where a plain linear layer gives only their order.
+    """
+    form = DISTANCES.find(distance).linear
+    if form is None:
+        linear_ones = ", ".join(name for name, entry in DISTANCES.items() if entry.linear)
+        raise UserError(
+            f"a head with {distance} distance cannot be exported; fit it with one of {linear_ones}"
+        )
+    if norm_inf not in (IDENTITY, UNIT_LENGTH):
+        raise UserError(
+            f"a head with NORMinf {norm_inf} cannot be exported; fit it with {IDENTITY} or {UNIT_LENGTH}"
+        )
+    unit = norm_inf == UNIT_LENGTH
+    weight, bias, one_length = torch.from_numpy(np.array(proxies)), None, True
+    if own_bias is not None:
+        bias, one_length = torch.from_numpy(np.array(own_bias, np.float32)), False
+    if form.unit:
+        weight = normalize(weight, dim=1)
+    if form.squares:
+        squares = (proxies.astype(np.float64) ** 2).sum(axis=1)
+        bias = torch.from_numpy((-squares / 2).astype(np.float32))
+        one_length = np.allclose(squares, squares[0], rtol=1e-6, atol=0)
+    normalises = unit or form.unit or form.squares
+    if len(labels) > labels[-1] + 1 or (unit and not one_length) or (exact and normalises):
+        of_classes = torch.from_numpy(np.array(labels))
+        return BestProxy(weight, bias, of_classes, unit or form.unit, form.squares)
+    bias = None if one_length else bias
+    layer = nn.Linear(weight.shape[1], len(weight), bias=bias is not None)
+    layer.weight.data = weight
+    if bias is not None:
+        layer.bias.data = bias
+    return layer.requires_grad_(False)
+
+
+class Deployed(nn.Module):
+    """What an exported file computes.
+
+    Parameters
+    ----------
+    head : Module
+        From embeddings to class scores.
+    inverse_temperature : float or None
+        What scores are multiplied with before the softmax that gives probabilities; None for scores alone.
+    body : Module, optional
+        The FM, before the head; input is images then.
+    mean, std : sequence of 3 floats
+        Of the channels of images, for `body`.
+
+    Attributes
+    ----------
+    outputs : list of str
+        What comes out.
+    """
+
+    mean: torch.Tensor
+    std: torch.Tensor
+
+    def __init__(
+        self,
+        head: nn.Module,
+        inverse_temperature: float | None,
+        body: nn.Module | None = None,
+        mean: Sequence[float] = (),
+        std: Sequence[float] = (),
+    ) -> None:
+        super().__init__()
+        self.head, self.body = head, body
+        self.inverse_temperature = inverse_temperature
+        self.outputs = ["scores"] if inverse_temperature is None else ["scores", "probabilities"]
+        self.register_buffer("mean", torch.tensor(mean)[:, None, None])
+        self.register_buffer("std", torch.tensor(std)[:, None, None])
+
+    def forward(self, x: torch.Tensor) -> dict[str, torch.Tensor]:
+        """Scores (n, C) and, with a temperature, probabilities (n, C)."""
+        if self.body is not None:
+            x = self.body((x - self.mean) / self.std)
+        scores = self.head(x)
+        if self.inverse_temperature is None:
+            return {"scores": scores}
+        probabilities = (self.inverse_temperature * scores).softmax(dim=1)
+        return {"scores": scores, "probabilities": probabilities}
