@@ -202,8 +202,6 @@ def images_of(source: Path, *, classes: Classes) -> Images:
     if source.suffix.lower() in FILES:
         raise UserError(f"{source} holds embeddings, no images; fit, compare and predict take it")
     if not source.is_dir():
-        if not source.is_file():
-            raise UserError(f"{source} is a device or a pipe, neither a file nor a folder")
         if classes == "required":
             raise UserError(
                 f"{source} is one image; give a folder with a folder of images for each class, or a table with the columns "
@@ -332,6 +330,8 @@ def _require(source: Path) -> None:
         raise UserError(
             f"{source} does not exist; give images (a folder, a table, a dataset, a file) or embeddings (HDF5, NPZ)"
         )
+    if not source.is_file() and not source.is_dir():
+        raise UserError(f"{source} is a device or a pipe, neither a file nor a folder")
 
 
 def _is_file(source: Path) -> bool:

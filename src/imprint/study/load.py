@@ -14,7 +14,7 @@ from imprint.study import checks
 from imprint.study.grid import Study
 from imprint.study.parse import is_within, parse
 from imprint.study.problems import ConfigError, Problem
-from imprint.study.read import read_yaml
+from imprint.study.read import read_yaml, require_limits
 
 
 def load(
@@ -92,6 +92,7 @@ def load_for_workflow(requested: Mapping[str, Any]) -> Study:
     UserError
         If the study has problems, or two studies are named.
     """
+    require_limits("the configuration", dict(requested))
     keys = {key: _typed(value) for key, value in requested.items()}
     file = keys.pop("study", None)
     if file in ("", None) and "study" in requested:

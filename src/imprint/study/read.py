@@ -93,7 +93,7 @@ def read_yaml(path: str | Path) -> Document:
         message = f"invalid YAML: {getattr(error, 'problem', None) or error}"
         raise ConfigError(source, [Problem(where, message)]) from None
     except RecursionError:
-        message = f"it is nested too deeply; {MOST_DEPTH} levels are the most"
+        message = f"it has far more than {MOST_DEPTH} levels"
         raise ConfigError(source, [Problem("", message)]) from None
 
 
@@ -104,7 +104,7 @@ def _parsed(source: str, text: str) -> Document:
     try:
         node = loader.get_single_node()
         if node is not None:
-            _check_extent(source, node)
+            require_limits(source, node)
             _note_lines(node, "", lines)
         content = None if node is None else loader.construct_document(node)
     finally:
@@ -117,37 +117,31 @@ def _parsed(source: str, text: str) -> Document:
     return Document(content, lines)
 
 
-def _children(node: yaml.Node) -> list[yaml.Node]:
+def _children(node: Any) -> list[Any]:
+    """The values in a node of YAML, or in a mapping or list."""
     if isinstance(node, yaml.MappingNode):
         return [child for pair in node.value for child in pair]
-    return node.value if isinstance(node, yaml.SequenceNode) else []
+    if isinstance(node, yaml.SequenceNode):
+        return list(node.value)
+    if isinstance(node, dict):
+        return list(node.values())
+    return node if isinstance(node, list) else []
 
 
-def _check_extent(source: str, root: yaml.Node) -> None:
-    """A ConfigError if the values, with what aliases stand for, are too many or nested too deeply."""
-    extents: dict[yaml.Node, tuple[int, int]] = {}  # values and levels
-    within: set[yaml.Node] = set()
-
-    def extent(node: yaml.Node) -> tuple[int, int]:
-        if node not in extents:
-            line = f"line {node.start_mark.line + 1}"
-            if node in within:
-                raise ConfigError(source, [Problem(line, "an alias stands in what it stands for")])
-            within.add(node)
-            of_children = [extent(child) for child in _children(node)]
-            within.remove(node)
-            values = 1 + sum(values for values, _ in of_children)
-            levels = 1 + max((levels for _, levels in of_children), default=0)
-            if values > MOST_VALUES or levels > MOST_DEPTH:
-                message = (
-                    f"it stands for {values:,} values in {levels} levels, all that its aliases (*name) name counted; "
-                    f"the most are {MOST_VALUES:,} and {MOST_DEPTH}"
-                )
-                raise ConfigError(source, [Problem(line, message)])
-            extents[node] = values, levels
-        return extents[node]
-
-    extent(root)
+def require_limits(source: str, root: Any) -> None:
+    """A ConfigError if there are too many values, or too many levels; what an alias stands for counts each time."""
+    waiting = [(root, 1)]
+    count = 0
+    while waiting:
+        value, level = waiting.pop()
+        count += 1
+        if count > MOST_VALUES or level > MOST_DEPTH:
+            message = (
+                f"it has more than {MOST_VALUES:,} values or {MOST_DEPTH} levels, all that its aliases (*name) stand "
+                "for counted"
+            )
+            raise ConfigError(source, [Problem("", message)])
+        waiting += [(child, level + 1) for child in _children(value)]
 
 
 def _note_lines(node: yaml.Node, key: str, lines: dict[str, int]) -> None:
