@@ -88,6 +88,33 @@ def test_an_unset_variable_is_one_problem(tmp_path):
     assert "1 problem:" in refusal(tmp_path, text)
 
 
+@pytest.mark.parametrize(
+    ("files", "words"),
+    [
+        (["cat/a.png"], "'own' has one class, and one class leaves nothing to tell apart"),
+        (["pets/cat/a.png", "pets/dog/a.png"], "give the path {}/pets"),
+        (["pets/train/cat/a.png", "pets/test/cat/a.png"], "give the path {}/pets"),
+        (["train/cat/a.png", "train/dog/a.png"], "give the path {}/train"),
+    ],
+)
+def test_one_class_is_refused_with_the_folder_that_may_be_meant(tmp_path, files, words):
+    own = tmp_path / "own"
+    for name in files:
+        (own / name).parent.mkdir(parents=True, exist_ok=True)
+        (own / name).touch()
+    text = STUDY.replace(
+        "digits: {source: sklearn, name: digits}", f"own: {{source: imagefolder, path: {own}}}"
+    )
+    message = refusal(tmp_path, text.replace("datasets: digits", "datasets: own"))
+    assert "study.yaml:7: tasks.all.datasets: " in message
+    assert words.format("own") in message
+
+
+def test_classes_may_not_all_become_one(tmp_path):
+    text = STUDY.replace("datasets: digits", "datasets: digits, label_map: {0: 0, 1: 0}")
+    assert "map to two or more" in refusal(tmp_path, text)
+
+
 def test_what_comes_from_the_command_line_has_no_line(tmp_path):
     text = STUDY.replace("name: kmeans", "name: kmens")
     message = refusal(tmp_path, text, fms={"net": {"modl": "x"}}, seeds=[-1])

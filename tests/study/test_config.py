@@ -45,7 +45,8 @@ def experiment(**keys):
 def test_the_default_study_and_the_examples_are_usable(monkeypatch, tmp_path):
 
     (tmp_path / "net.safetensors").touch()
-    (tmp_path / "cat").mkdir()
+    for name in ("cat", "dog"):
+        (tmp_path / name).mkdir()
     monkeypatch.setenv("IMPRINT_MNIST", str(tmp_path))
     monkeypatch.setenv("IMPRINT_IMAGES", str(tmp_path))
     monkeypatch.setenv("IMPRINT_CHECKPOINT", str(tmp_path / "net.safetensors"))

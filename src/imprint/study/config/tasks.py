@@ -14,7 +14,7 @@ class Family(Section):
 
     d: OneOrMore[Positive]
     """How many original classes make one new class; one task `<name>-d<d>` each."""
-    classes: Positive = 10
+    classes: Annotated[Positive, Field(ge=2)] = 10
     """New classes per task."""
     draws: Annotated[Positive, Field(le=10_000)] = 10
     """Random draws of the classes; all are inside one job."""
