@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 from PIL import Image
@@ -59,6 +60,8 @@ def workdir(tmp_path_factory):
         np.savez(root / f"{name}.npz", embeddings=x, labels=y)
     np.savez(root / "words.npz", embeddings=x.astype(str), labels=labels)
     (root / "file").write_text("no head")
+    with h5py.File(root / "damaged.h5", "w") as file:
+        file["embeddings"] = 1.0
     torch.manual_seed(0)
     save_file(
         timm.create_model("test_resnet", num_classes=5).state_dict(), root / "net.safetensors"
@@ -107,6 +110,7 @@ def imprint(workdir, monkeypatch, capsys):
         ("embed photos -o photos", "embeddings go to an HDF5 file"),
         ("predict head.safetensors good.npz -o /dev/full", "No space left on device"),
         ("predict head.safetensors good.npz -o photos", "photos is a folder"),
+        ("show damaged.h5", "damaged.h5 is damaged, or no file of imprint"),
         ("fti good.npz", "Did you mean 'fit'?"),
         ("fit good.npz -o h.safetensors --k 0", "neither a positive whole number nor 'auto'"),
     ],

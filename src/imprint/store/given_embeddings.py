@@ -143,14 +143,36 @@ def _read_hdf5(path: Path, split: str | None, required: bool) -> dict[str, Any]:
                 if hasattr(group[name], "items"):
                     raise UserError(f"{path}: '{name}' is a group, not an array")
                 is_text = group[name].dtype.kind in "OS"
-                arrays[key] = group[name].asstr()[:] if is_text else group[name][:]
+                arrays[key] = group[name].asstr()[()] if is_text else group[name][()]
         names = group.attrs.get("class_names", file.attrs.get("class_names"))
         if names is not None and "class_names" not in arrays:
-            listed = json.loads(names) if isinstance(names, str) else list(names)
-            arrays["class_names"] = [n.decode() if isinstance(n, bytes) else n for n in listed]
+            arrays["class_names"] = _names(path, names)
         if "provenance" in file.attrs:
-            arrays["provenance"] = json.loads(file.attrs["provenance"])
+            arrays["provenance"] = _provenance(path, file.attrs["provenance"])
     return arrays
+
+
+def _names(path: Path, value: Any) -> list[str]:
+    """Names of classes: an array, or a list in JSON."""
+    try:
+        listed = json.loads(value) if isinstance(value, str) else list(value)
+    except (ValueError, TypeError):
+        listed = None
+    if isinstance(listed, list):
+        listed = [name.decode() if isinstance(name, bytes) else name for name in listed]
+        if all(isinstance(name, str | int | np.integer) for name in listed):
+            return [str(name) for name in listed]
+    raise UserError(f"{path}: 'class_names' are no names; give an array of them, or a list in JSON")
+
+
+def _provenance(path: Path, value: Any) -> dict[str, Any]:
+    try:
+        entries = json.loads(value)
+    except (ValueError, TypeError):
+        entries = None
+    if not isinstance(entries, dict):
+        raise UserError(f"{path}: 'provenance' is no mapping in JSON; remove this attribute")
+    return entries
 
 
 def _check(path: Path, x: np.ndarray, y: np.ndarray) -> None:
