@@ -188,7 +188,11 @@ def test_the_end_of_a_pipe_is_quiet_and_a_full_disk_one_line(imprint, workdir):
 def test_ctrl_c_is_one_line(imprint, workdir):
     Path("slow.py").write_text("import time\nprint('ready', flush=True)\ntime.sleep(60)\n")
     command = "fit good.npz -o h.safetensors --components slow.py"
-    process = started(workdir, command, stdout=subprocess.PIPE)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a job of a shell ignores it
+    try:
+        process = started(workdir, command, stdout=subprocess.PIPE)
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert process.stdout.readline() == "ready\n"
     process.send_signal(signal.SIGINT)
     assert process.communicate()[1] == "interrupted\n"
