@@ -10,6 +10,20 @@ class UserError(Exception):
     """
 
 
+class WrongSource(UserError):
+    """A source that is not the one meant.
+
+    Attributes
+    ----------
+    source, instead : str
+        What was given, and what would be right.
+    """
+
+    def __init__(self, message: str, source: object, instead: object) -> None:
+        super().__init__(message)
+        self.source, self.instead = str(source), str(instead)
+
+
 NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}  # of an OSError: a disk or quota is full
 NO_RIGHT = {errno.EROFS, errno.EACCES, errno.EPERM}
 
@@ -32,6 +46,7 @@ EXTRAS = {
         "vl_convert",
         "yaml",
     ),
+    "heif": ("pi_heif",),
     "huggingface": ("datasets",),
     "onnx": ("onnx", "onnxscript"),
     "pam": ("kmedoids",),

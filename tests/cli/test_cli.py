@@ -432,7 +432,8 @@ def test_images_beside_folders_mean_that_these_are_no_classes(imprint, workdir):
     (workdir / "mixed" / "__MACOSX" / "0.png").write_bytes(b"no image")
     for i in range(2):
         Image.new("L", (8, 8)).save(workdir / f"mixed/{i}.png")
-    assert json.loads(imprint(f"embed mixed -o mixed.h5 {FM} --json"))["samples"] == 2
+    samples = json.loads(imprint(f"embed mixed -o mixed.h5 {FM} --json"))["samples"]
+    assert samples == 2 + 20  # links are followed
     error = imprint("fit mixed.h5 -o l.safetensors", code=2)
     assert "has no classes" in error and "a folder for each class" in error
     assert "mixed/0.png is one image" in imprint(f"fit mixed/0.png -o l.safetensors {FM}", code=2)

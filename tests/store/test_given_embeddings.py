@@ -57,6 +57,7 @@ def test_without_names_the_classes_are_numbers(arrays, tmp_path):
         ({"labels": np.zeros(5, int)}, "6 whole numbers"),
         ({"labels": np.zeros(6)}, "whole numbers"),
         ({"labels": np.array([0, 1, 2, 0, 1, -1])}, "negative"),
+        ({"labels": np.array([0, 1, 2, 0, 1, 10**9])}, "1,000,000,001 classes"),
         ({"embeddings": np.zeros(6)}, r"\(N, D\)"),
         ({"embeddings": np.array([[1.0], [2], [np.nan], [4], [np.inf], [6]])}, "2 of 6.*rows 2, 4"),
         ({"ids": list("uuwxyz")}, "6 different names"),
@@ -79,3 +80,26 @@ def test_files_that_are_none(tmp_path):
         adopt(tmp_path / "mine.npz", tmp_path / "e.h5")
     with pytest.raises(UserError, match=r"\.csv"):
         adopt(tmp_path / "mine.csv", tmp_path / "e.h5")
+
+
+@pytest.mark.parametrize(
+    ("entries", "attributes", "message"),
+    [
+        ({"embeddings": None}, {}, "'embeddings' is a group"),
+        ({}, {"class_names": "cat, dog"}, "'class_names' are no names"),
+        ({}, {"class_names": '{"cat": 1}'}, "'class_names' are no names"),
+        ({}, {"class_names": 3}, "'class_names' are no names"),
+        ({}, {"provenance": "resnet18"}, "'provenance' is no mapping in JSON"),
+        ({"embeddings": 1.0}, {}, r"\(N, D\)"),
+    ],
+)
+def test_hdf5_of_another_form_is_named(arrays, tmp_path, entries, attributes, message):
+    with h5py.File(tmp_path / "mine.h5", "w") as file:
+        for name, value in {**arrays, **entries}.items():
+            if value is None:
+                file.create_group(name)
+            else:
+                file[name] = value
+        file.attrs.update(attributes)
+    with pytest.raises(UserError, match=message):
+        adopt(tmp_path / "mine.h5", tmp_path / "e.h5")

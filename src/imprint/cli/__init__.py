@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import logging
+import os
+import shlex
 import sys
+import tempfile
+from pathlib import Path
 
-from typer.exceptions import TyperException
-
-from imprint.cli import (  # noqa: F401 (they register their commands)
-    compare,
-    diff,
-    embeddings,
-    evaluate,
-    explain,
-    heads,
-    revise,
-    study,
-)
-from imprint.cli.app import app
-from imprint.errors import UserError, not_installed
+INTERRUPTED = 130  # exit code
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -32,18 +24,84 @@ def main(arguments: list[str] | None = None) -> None:
     arguments : list of str, optional
         In place of `sys.argv[1:]`.
     """
+    try:
+        code = _run(sys.argv[1:] if arguments is None else arguments)
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        code = INTERRUPTED
+    sys.exit(code)
+
+
+def _run(arguments: list[str]) -> int:
+    """Run a command; the exit code."""
+    from typer.exceptions import TyperException
+
+    from imprint.cli import (  # noqa: F401 (they register their commands)
+        compare,
+        diff,
+        embeddings,
+        evaluate,
+        explain,
+        heads,
+        revise,
+        study,
+    )
+    from imprint.cli.app import app, drop_output
+    from imprint.errors import UserError, WrongSource, not_installed
+
+    _prepare_output()
     logging.basicConfig(format="%(message)s", level=logging.WARNING)
     try:
-        code = app(arguments, prog_name="imprint", standalone_mode=False) or 0
-    except (UserError, TyperException) as error:
-        print(
-            error.format_message() if isinstance(error, TyperException) else error, file=sys.stderr
-        )
-        code = 2
+        if "" in arguments:
+            raise UserError("an argument is empty; is a variable of the shell not set?")
+        code = int(app(arguments, prog_name="imprint", standalone_mode=False) or 0)
+        if code == INTERRUPTED:  # typer takes Ctrl-C for an end of the command's own
+            raise KeyboardInterrupt
+        sys.stdout.flush()
+        return code
+    except BrokenPipeError:  # the reader of our output has left, as `head` does
+        drop_output()
+        return 0
+    except TyperException as error:
+        message = error.format_message()
+    except WrongSource as error:
+        message = f"{error}\nRun: {_corrected(arguments, error.source, error.instead)}"
+    except UserError as error:
+        message = str(error)
     except ModuleNotFoundError as error:
-        message = not_installed(error.name or "")
-        if message is None:
+        if (advice := not_installed(error.name or "")) is None:
             raise
-        print(message, file=sys.stderr)
-        code = 2
-    sys.exit(code)
+        message = advice
+    except OSError as error:
+        if error.strerror is None:
+            raise
+        if error.filename is None:
+            drop_output()
+        message = f"{_place(error.filename)}: {error.strerror}"
+    print(message, file=sys.stderr)
+    return 2
+
+
+def _prepare_output() -> None:
+    """Make printing safe: where an output is closed, and of names that its encoding lacks."""
+    if sys.stdout is None:
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _corrected(arguments: list[str], source: str, instead: str) -> str:
+    """The command with another source."""
+    words = [instead if Path(word) == Path(source) else word for word in arguments]
+    return shlex.join(["imprint", *words])
+
+
+def _place(filename: object) -> str:
+    """Where an OSError arose, in words of the user's: temporary files have names that say nothing."""
+    if filename is None:
+        return "the output cannot be written"
+    path, temporary = Path(os.fsdecode(str(filename))), Path(tempfile.gettempdir())
+    if path.is_relative_to(temporary) and path.name.startswith(("imprint-", "tmp")):
+        return f"{temporary}, the folder of temporary files (TMPDIR)"
+    return str(path.parent if path.name.startswith(".") and ".tmp" in path.name else path)

@@ -7,13 +7,14 @@ import inspect
 import os
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import fields
 from typing import Annotated, Any, get_type_hints
 
 import typer
 from typer.core import TyperCommand
 
-from imprint.cli.options import GROUPS
+from imprint.cli.options import GROUPS, refuse_overwriting
 from imprint.version import __version__
 
 EXAMPLES = """\b
@@ -59,6 +60,12 @@ def imprint(
     """Weight imprinting on frozen foundation models (FMs)."""
 
 
+def drop_output() -> None:
+    """Send what is still to be printed nowhere, so that the end of the process does not try again."""
+    with suppress(OSError):  # an output without a file of the system's
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 class Command(TyperCommand):
     """A command whose help lists options in sections, one for each `rich_help_panel`."""
 
@@ -76,7 +83,9 @@ class Command(TyperCommand):
                 formatter.write_dl(records)
 
 
-def command(examples: str = "") -> Callable[[Callable[..., None]], Callable[..., None]]:
+def command(
+    examples: str = "", *, in_place: str | None = None
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Register a function as the command of its name, described by its docstring.
 
     A parameter that is annotated with a dataclass of `GROUPS` becomes an option for each of its fields.
@@ -85,6 +94,8 @@ def command(examples: str = "") -> Callable[[Callable[..., None]], Callable[...,
     ----------
     examples : str
         Command lines that end the help.
+    in_place : str, optional
+        The parameter whose file `output` may replace.
     """
 
     def register(function: Callable[..., None]) -> Callable[..., None]:
@@ -105,11 +116,12 @@ def command(examples: str = "") -> Callable[[Callable[..., None]], Callable[...,
                 values[name] = group(
                     **{field.name: values.pop(field.name) for field in fields(group)}
                 )
+            refuse_overwriting(values, in_place)
             try:
                 function(**values)
                 sys.stdout.flush()
             except BrokenPipeError:  # the reader of our output has left, as `head` does
-                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+                drop_output()
 
         run.__dict__["__signature__"] = inspect.Signature(parameters)
         epilog = f"\b\nExamples:\n{inspect.cleandoc(examples)}" if examples else None

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import os
 import tempfile
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -181,11 +183,59 @@ def load_components(files: str) -> None:
 
 def require_writable(output: Path) -> None:
     """Make the folder of an output; a `UserError` if no file can be written there."""
+    folder = output.parent
     try:
-        output.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=output.parent):
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
             pass
+        if output.is_dir():
+            raise UserError(f"--output {output} is a folder; name a file in it")
+        may_write = not output.exists() or os.access(output, os.W_OK)
+    except (FileExistsError, NotADirectoryError):
+        raise UserError(
+            f"--output {output} cannot be written: {folder} is, or lies in, a file and no folder"
+        ) from None
     except OSError as error:
         raise UserError(f"--output {output} cannot be written ({error.strerror})") from None
-    if output.is_dir():
-        raise UserError(f"--output {output} is a folder; name a file in it")
+    if not may_write:
+        raise UserError(f"--output {output} cannot be written: it is write-protected")
+
+
+WRITTEN = (".csv", ".h5", ".hdf5", ".json", ".jsonl", ".onnx", ".pt2", ".safetensors", ".txt")
+
+
+def refuse_overwriting(values: Mapping[str, Any], in_place: str | None = None) -> None:
+    """A `UserError` if the output of a command is one of its inputs, or a file of another kind in a folder that it reads.
+
+    Parameters
+    ----------
+    values : mapping
+        Its parameters.
+    in_place : str, optional
+        The parameter whose file `output` may replace.
+    """
+    output = values.get("output")
+    if not isinstance(output, Path) or not output.is_file():
+        return
+    for path in _inputs(values, in_place):
+        if path.exists() and path.samefile(output):
+            raise UserError(
+                f"--output {output} is an input of this command and would be lost; name another file"
+            )
+        inside = path.is_dir() and output.resolve().is_relative_to(path.resolve())
+        if inside and output.suffix.lower() not in WRITTEN:
+            raise UserError(
+                f"--output {output} is a file of {path}, which this command reads, and would be lost; name another file"
+            )
+
+
+def _inputs(values: Mapping[str, Any], in_place: str | None) -> Iterator[Path]:
+    """The files and folders that parameters name."""
+    for name, value in values.items():
+        if isinstance(value, InputOptions):
+            yield from map(Path, split(value.components))
+        elif isinstance(value, FMChoice):
+            yield from filter(None, [value.checkpoint])
+        elif name not in ("output", in_place):
+            entries = value if isinstance(value, list | tuple) else [value]
+            yield from (entry for entry in entries if isinstance(entry, Path))

@@ -39,7 +39,8 @@ Changed = Annotated[
     """
       imprint add birds.safetensors more-photos
       imprint add birds.safetensors owls.h5 -o more-birds.safetensors
-    """
+    """,
+    in_place="head",
 )
 def add(
     head: SavedHead,
@@ -81,7 +82,7 @@ def add(
     _report(output, classifier, as_json, added=new, samples=len(labels))
 
 
-@command("  imprint remove birds.safetensors magpie crow")
+@command("  imprint remove birds.safetensors magpie crow", in_place="head")
 def remove(
     head: SavedHead,
     classes: Annotated[

@@ -20,29 +20,6 @@ from imprint.store.files import atomic
 from imprint.store.paths import MANIFEST
 
 FILES = "files.csv"
-SUFFIXES = (
-    ".bmp",
-    ".gif",
-    ".jpeg",
-    ".jpg",
-    ".pbm",
-    ".pgm",
-    ".png",
-    ".ppm",
-    ".tif",
-    ".tiff",
-    ".webp",
-)
-
-# what operating systems and archives leave among a user's files, beside names that begin with a dot
-CLUTTER = ("__MACOSX", "@eaDir", "Thumbs.db", "desktop.ini", "$RECYCLE.BIN")
-LISTED = 5  # mistakes named in a message
-
-
-def is_clutter(name: str) -> bool:
-    """Whether a file or folder is hidden or not the user's, by its name."""
-    return name.startswith(".") or name in CLUTTER
-
 
 Row = tuple[str, str, str]  # path from the root, name of the class, split
 

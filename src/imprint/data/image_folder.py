@@ -3,19 +3,13 @@
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from imprint.data.image_files import (
-    LISTED,
-    SUFFIXES,
-    FileSource,
-    Row,
-    divided,
-    is_clutter,
-)
+from imprint.data.folders import LISTED, LeftOut, search, subfolders
+from imprint.data.image_files import FileSource, Row, divided
+from imprint.data.image_formats import SUFFIXES
 from imprint.data.registry import source
 from imprint.errors import UserError
 
@@ -52,8 +46,8 @@ class ImageFolder(FileSource):
     def class_count(self) -> int | None:
         """The number of folders; None if they cannot be read."""
         try:
-            return len(_class_folders(self.top() / ("train" if self._test_folder() else "")))
-        except OSError:
+            return len(subfolders(self.top() / ("train" if self._test_folder() else "")))
+        except UserError:
             return None
 
     def rows(self) -> tuple[list[Row], Sequence[str]]:
@@ -91,32 +85,31 @@ class ImageFolder(FileSource):
             If there is no class folder, or one without images.
         """
         top = self.top() / subfolder
-        names = _class_folders(top)
+        names = subfolders(top)
         if not names:
             raise UserError(
                 f"dataset folder {top} has no class folders; it needs one folder of images for each class"
             )
+        classes = [top / name for name in names]
         paths: list[str] = []
         labels: list[str] = []
-        ignored = 0
-        for name in names:
-            images: list[str] = []
-            for parent, folders, files in os.walk(top / name, followlinks=True):
-                folders[:] = sorted(folder for folder in folders if not is_clutter(folder))
-                visible = [file for file in files if not is_clutter(file)]
-                below = Path(parent).relative_to(self.top())
-                named_as_images = [file for file in visible if file.lower().endswith(SUFFIXES)]
-                images += [(below / file).as_posix() for file in named_as_images]
-                ignored += len(visible) - len(named_as_images)
+        left_out = LeftOut()
+        for name, folder in zip(names, classes, strict=True):
+            images = search(folder, [top, *classes], left_out)
             if not images:
                 kinds = " ".join(SUFFIXES)
                 raise UserError(
-                    f"dataset folder {top / name} has no images ({kinds}); fill it or remove it"
+                    f"dataset folder {folder} has no images ({kinds}); fill it or remove it"
                 )
-            paths += sorted(images)
+            paths += sorted(path.relative_to(self.top()).as_posix() for path in images)
             labels += [name] * len(images)
-        if ignored:
-            log.warning("%s: %d files are no images by their names and are left out", top, ignored)
+        left_out.note(top)
+        if len(names) > 1 and not any((self.top() / path).parent in classes for path in paths):
+            log.warning(
+                "%s: the classes are its folders (%s), not the folders in these",
+                top,
+                ", ".join(names[:LISTED]) + (", ..." if len(names) > LISTED else ""),
+            )
         return names, paths, labels
 
     def _test_folder(self) -> str | None:
@@ -124,9 +117,3 @@ class ImageFolder(FileSource):
         if not (self.top() / "train").is_dir():
             return None
         return next((name for name in ("test", "val") if (self.top() / name).is_dir()), None)
-
-
-def _class_folders(top: Path) -> list[str]:
-    return sorted(
-        entry.name for entry in os.scandir(top) if entry.is_dir() and not is_clutter(entry.name)
-    )

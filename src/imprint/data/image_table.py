@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from imprint.data.image_files import LISTED, FileSource, Row, divided
+from imprint.data.folders import LISTED
+from imprint.data.image_files import FileSource, Row, divided
 from imprint.data.registry import source
 from imprint.errors import UserError
 
@@ -105,7 +106,9 @@ class ImageTable(FileSource):
             elif path in first_lines:
                 problems.append(f"line {line}: {path} is in line {first_lines[path]} already")
             elif not (self.top() / path).is_file():
-                problems.append(f"line {line}: {self.top() / path} does not exist")
+                exists = (self.top() / path).exists()
+                problem = "is no file" if exists else "does not exist"
+                problems.append(f"line {line}: {self.top() / path} {problem}")
             elif "split" in columns and row["split"] not in self.splits:
                 problems.append(f"line {line}: split '{row['split']}' is neither train nor test")
             first_lines.setdefault(path, line)
@@ -143,6 +146,10 @@ def read_table(path: str | Path) -> Table:
         with open(path, encoding="utf-8-sig", newline="") as file:
             reader = csv.DictReader(file)
             return reader.fieldnames or [], [(reader.line_num, row) for row in reader]
+    except UnicodeDecodeError as error:
+        raise UserError(
+            f"dataset table {path} cannot be read: it is not UTF-8; save it as UTF-8"
+        ) from error
     except (OSError, ValueError, csv.Error) as error:
         raise UserError(f"dataset table {path} cannot be read: {error}") from error
 

@@ -6,11 +6,11 @@ import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image
 
+from imprint.data.image_formats import defect, read_image
 from imprint.data.stores import Store, file_state, prefetch
 from imprint.errors import UserError
 
@@ -61,6 +61,10 @@ class Images:
         if self.store is not None:
             return str(self.store.file(self._position(i)) / self.ids[i])
         return str(self.folder / self.ids[i] if self.folder else self.ids[i])
+
+    def defect(self, i: int) -> str | None:
+        """Why sample i cannot be read, as far as a short look at its file tells; None if it seems in order."""
+        return None if self.array is not None or self.store is not None else defect(self._file(i))
 
     def prefetch(self, rows: Sequence[int]) -> None:
         """Ask the system to read the files of these samples into its cache, without waiting for it."""
@@ -149,13 +153,6 @@ class Images:
             chosen.append(rows)
         rows = np.sort(np.concatenate(chosen)) if chosen else np.arange(0)
         return self if len(rows) == len(self) else self.take(rows)
-
-
-def read_image(file: Path | BinaryIO) -> Image.Image:
-    """Read an image file and turn it as its EXIF orientation says. A damaged file raises OSError and others."""
-    with Image.open(file) as image:
-        image.load()
-        return ImageOps.exif_transpose(image)
 
 
 def stratified(labels: np.ndarray, fraction: float, seed: int) -> np.ndarray:

@@ -19,7 +19,7 @@ from imprint.data.divided import (
     numbers_of,
     unlabelled,
 )
-from imprint.data.image_files import SUFFIXES
+from imprint.data.image_formats import SUFFIXES
 from imprint.data.images import Images
 from imprint.data.registry import source
 from imprint.data.stores import Archives, members

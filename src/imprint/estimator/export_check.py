@@ -102,7 +102,7 @@ def of_images(classifier: ImprintingClassifier, embedder: Embedder, source: Path
     pixels = []
     for _, x, unread in batches(images, embedder.transform, MOST):
         if unread:
-            raise unreadable(images, *min(unread.items()))
+            raise unreadable(images, unread)
         if x is not None:
             pixels.append(x.expand(-1, 3, -1, -1))
     stacked = torch.cat(pixels)

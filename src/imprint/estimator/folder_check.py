@@ -7,7 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from imprint.estimator.inputs import UNNAMED, images_of
+from imprint.estimator.embeddings_files import UNNAMED
+from imprint.estimator.inputs import images_of
 
 THREADS = 4
 

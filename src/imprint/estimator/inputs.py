@@ -8,14 +8,14 @@ import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from imprint.errors import UserError
+from imprint.errors import UserError, WrongSource
+from imprint.estimator.embeddings_files import UNNAMED, read_file
 from imprint.estimator.fm_choice import FMChoice
 from imprint.store.embeddings import Embeddings, read_embeddings
-from imprint.store.given_embeddings import read_arrays
 from imprint.store.heads import Head
 
 if TYPE_CHECKING:
@@ -24,9 +24,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("imprint")
 
-UNNAMED = ("",)  # the class names of images and embeddings without classes
 FILES = (".h5", ".hdf5", ".npz")
-SPLITS = {"train", "test", "val", "validation"}
 PARQUET = ".parquet"
 IMAGES_A_THREAD = 8  # with fewer, threads wait more than they work
 Classes = Literal["required", "optional", "ignored"]
@@ -63,7 +61,7 @@ def read_labelled(
         that the head takes.
     """
     if _is_file(source):
-        embeddings = _read_file(source, group, labelled=True)
+        embeddings = read_file(source, group, labelled=True)
         if check:
             check(embeddings.y)
     else:
@@ -108,7 +106,7 @@ def read_unlabelled(
     if len(sources) > 1:
         embeddings = embedded(_joined(sources), fm, head)
     elif _is_file(source):
-        embeddings = _read_file(source, group, labelled=False)
+        embeddings = read_file(source, group, labelled=False)
     else:
         embeddings = embedded(images_of(source, classes="ignored"), fm, head)
     _require_kind(source, embeddings, head)
@@ -193,10 +191,9 @@ def images_of(source: Path, *, classes: Classes) -> Images:
     UserError
         If there is no such source, or no image or class in it.
     """
-    from imprint.data.image_files import (
-        SUFFIXES,
-        is_clutter,
-    )  # embeddings in a file need no package for images
+    # embeddings in a file need no package for images
+    from imprint.data.folders import LeftOut, loose_images, search, subfolders
+    from imprint.data.image_formats import SUFFIXES
     from imprint.data.image_table import is_table
     from imprint.data.images import Images
 
@@ -205,42 +202,49 @@ def images_of(source: Path, *, classes: Classes) -> Images:
         return _images_of_table(source, classes)
     if (dataset := _dataset(source)) is not None:
         return _images_of_dataset(source, dataset, classes)
-    if source.is_file():
+    if source.suffix.lower() in FILES:
+        raise UserError(f"{source} holds embeddings, no images; fit, compare and predict take it")
+    if not source.is_dir():
         if classes == "required":
             raise UserError(
                 f"{source} is one image; give a folder with a folder of images for each class, or a table with the columns "
                 "path and label"
             )
         return Images(np.zeros(1, np.int64), [source.name], UNNAMED, folder=source.parent)
-    visible = [entry for entry in source.iterdir() if not is_clutter(entry.name)]
-    folders = sorted(entry.name for entry in visible if entry.is_dir())
-    loose = [entry for entry in visible if entry.is_file() and entry.suffix.lower() in SUFFIXES]
+    folders, loose = subfolders(source), loose_images(source)
     if classes == "required" or (classes == "optional" and folders and not loose):
-        return _images_by_class(source, folders)
+        return _images_by_class(source, classes)
     if classes == "optional" and folders:
         log.warning(
-            f"note: images lie beside the folders in {source}, such as {loose[0].name}; so these "
+            f"note: images lie beside the folders in {source}, such as {loose[0]}; so these "
             "folders are not taken for classes"
         )
-    ids = []
-    for path in source.rglob("*"):
-        relative = path.relative_to(source)
-        hidden = any(map(is_clutter, relative.parts))
-        if path.suffix.lower() in SUFFIXES and not hidden:
-            ids.append(relative.as_posix())
+    left_out = LeftOut()
+    ids = sorted(path.relative_to(source).as_posix() for path in search(source, (), left_out))
     if not ids:
         raise UserError(f"{source} has no images ({' '.join(SUFFIXES)})")
-    return Images(np.zeros(len(ids), np.int64), sorted(ids), UNNAMED, folder=source)
+    left_out.note(source)
+    return Images(np.zeros(len(ids), np.int64), ids, UNNAMED, folder=source)
 
 
-def _images_by_class(source: Path, folders: list[str]) -> Images:
+def _images_by_class(source: Path, classes: Classes) -> Images:
+    from imprint.data.folders import SPLITS, folder_of_classes, subfolders
     from imprint.data.image_folder import ImageFolder
     from imprint.data.images import Images
 
-    if folders and set(folders) <= SPLITS:
-        raise UserError(
-            f"{source} holds {' and '.join(folders)}; give one of them, such as {source / folders[-1]}"
-        )
+    folders, instead = subfolders(source), folder_of_classes(source)
+    if instead is not None:
+        below = ", ".join(subfolders(instead))
+        if set(folders) <= SPLITS:
+            raise WrongSource(
+                f"{source} holds {' and '.join(folders)}; give one of them, such as {instead}",
+                source,
+                instead,
+            )
+        message = f"{source} has one folder and so one class, {folders[0]}; the folders in {instead} ({below}) seem to be the classes"
+        if classes == "required":
+            raise WrongSource(f"{message}: give {instead}", source, instead)
+        log.warning(f"note: {message}")
     names, ids, labels = ImageFolder(str(source)).scan()
     numbers = {name: number for number, name in enumerate(names)}
     return Images(np.array([numbers[label] for label in labels]), ids, tuple(names), folder=source)
@@ -248,6 +252,7 @@ def _images_by_class(source: Path, folders: list[str]) -> Images:
 
 def _dataset(source: Path) -> DividedSource | None:
     """The dataset that a source is; None for any other."""
+    from imprint.data.folders import SPLITS
     from imprint.data.hugging_face import SAVED, HuggingFaceDataset
     from imprint.data.webdataset import WebDataset
 
@@ -271,10 +276,10 @@ def _dataset(source: Path) -> DividedSource | None:
 
 def _has_image_files(source: Path) -> bool:
     """Whether there are image files in a folder or the folders in it."""
-    from imprint.data.image_files import SUFFIXES
+    from imprint.data.folders import loose_images, subfolders
 
-    folders = [source, *(entry for entry in source.iterdir() if entry.is_dir())]
-    return any(file.suffix.lower() in SUFFIXES for folder in folders for file in folder.iterdir())
+    folders = [source, *(source / name for name in subfolders(source))]
+    return any(map(loose_images, folders))
 
 
 def _images_of_dataset(source: Path, dataset: DividedSource, classes: Classes) -> Images:
@@ -328,6 +333,8 @@ def _require(source: Path) -> None:
         raise UserError(
             f"{source} does not exist; give images (a folder, a table, a dataset, a file) or embeddings (HDF5, NPZ)"
         )
+    if not source.is_file() and not source.is_dir():
+        raise UserError(f"{source} is a device or a pipe, neither a file nor a folder")
 
 
 def _is_file(source: Path) -> bool:
@@ -342,56 +349,3 @@ def embedded(images: Images, fm: FMChoice, head: Head | None = None) -> Embeddin
         output = Path(folder) / "embeddings.h5"
         embed(images, output, fm, head)
         return read_embeddings(output)
-
-
-def _read_file(path: Path, group: str | None, labelled: bool) -> Embeddings:
-    """Embeddings of a file of imprint, or of anyone's HDF5 or NPZ."""
-    arrays = read_arrays(path, group, required=True)
-    x = arrays.get("embeddings")
-    if x is None or x.ndim != 2 or not len(x):
-        hint = "" if group else "; if they lie in a group, name it by --group"
-        raise UserError(f"{path} has no 'embeddings' (N, D){hint}")
-    finite = np.isfinite(x).all(axis=1)
-    if not finite.all():
-        raise UserError(f"{path}: row {int(np.argmin(finite))} holds NaN or infinity")
-    if labelled:
-        y, names = _read_labels(path, arrays, len(x))
-    else:
-        y, names = np.zeros(len(x), np.int64), UNNAMED
-    ids = np.asarray(arrays.get("ids", np.arange(len(x))))
-    if ids.shape != (len(x),):
-        raise UserError(f"{path}: {len(x)} embeddings and ids of shape {ids.shape} do not match")
-    provenance = arrays.get("provenance") or {"fm": path.stem}
-    return Embeddings(x.astype(np.float32), y, ids, names, provenance, arrays.get("fm_classifier"))
-
-
-def _read_labels(
-    path: Path, arrays: dict[str, Any], count: int
-) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Labels (count,), 0..C-1, and the names of the classes; classes without a sample are left out."""
-    if "labels" not in arrays:
-        raise UserError(f"{path} has no 'labels' (N,), which fitting needs")
-    y, names = np.asarray(arrays["labels"]), arrays.get("class_names")
-    if y.shape != (count,):
-        raise UserError(f"{path}: {count} embeddings and labels of shape {y.shape} do not match")
-    if names is not None and tuple(names) == UNNAMED:
-        raise UserError(
-            f"{path} has no classes: its images did not lie in a folder for each class; embed them "
-            "again from such folders, or give labels"
-        )
-    if y.dtype.kind == "f" and (y == np.floor(y)).all():
-        y = y.astype(np.int64)
-    if y.dtype.kind not in "iuUO":
-        raise UserError(f"{path}: 'labels' are {y.dtype}, neither whole numbers nor names")
-    if y.dtype.kind in "UO" or names is None:
-        classes, y = np.unique(y.astype(str) if y.dtype.kind == "O" else y, return_inverse=True)
-        return y.astype(np.int64), tuple(map(str, classes))
-    if len(set(names)) < len(names):
-        raise UserError(f"{path}: a name stands twice among the {len(names)} in 'class_names'")
-    if y.min() < 0 or y.max() >= len(names):
-        raise UserError(
-            f"{path}: labels from {y.min()} to {y.max()} do not fit the {len(names)} 'class_names'; "
-            f"they are 0 to {len(names) - 1}"
-        )
-    present, y = np.unique(y, return_inverse=True)
-    return y.astype(np.int64), tuple(str(names[label]) for label in present)

@@ -19,7 +19,7 @@ from imprint.fm.compute import Batched, choose_device, torch_settings
 from imprint.fm.embedder import Embedder
 from imprint.fm.extraction import Extraction, NoImages, digest
 from imprint.fm.journal import Journal
-from imprint.fm.loading import batches, reads_one_by_one, unreadable
+from imprint.fm.loading import batches, reads_one_by_one, require_readable, unreadable
 from imprint.fm.progress import Progress
 
 log = logging.getLogger("imprint")
@@ -209,6 +209,8 @@ def _complete(
     )
     one_by_one = reads_one_by_one(images, embedder.transform)
     with torch_settings(device, threads, one_by_one) as workers:
+        if extraction.on_error == "fail" and not journal.covered:
+            require_readable(images, threads)
         model = Batched(embedder, device, extraction.precision)
         _fill(journal, model, images, batch_size, workers, extraction.on_error, extraction.dtype)
     if journal.covered != len(images):
@@ -243,9 +245,11 @@ def _fill(
         written = None
         for number, x, unread in loaded:
             if unread and on_error == "fail":
-                raise unreadable(images, *min(unread.items()))
+                for _, _, more in loaded:  # to list all that cannot be read at once
+                    unread |= more
+                raise unreadable(images, unread)
             for position, reason in unread.items():
-                log.warning("skipped: %s", unreadable(images, position, reason))
+                log.warning("skipped: %s: %s", images.path(position), reason)
             if x is not None:
                 embeddings.append(model(x))
             count, skipped = count + number, skipped | unread

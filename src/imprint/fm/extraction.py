@@ -18,7 +18,7 @@ from imprint.errors import UserError
 from imprint.fm.compute import PRECISIONS
 from imprint.fm.embedder import Embedder
 from imprint.fm.journal import Record
-from imprint.fm.loading import unreadable
+from imprint.fm.loading import LISTED
 from imprint.store.files import canonical, new_hdf5, provenance_json
 from imprint.version import __version__
 
@@ -26,7 +26,6 @@ log = logging.getLogger("imprint")
 
 _DTYPES = ("float32", "float16")
 _CHUNK = 2**20  # bytes of an HDF5 chunk
-_LISTED = 20  # skipped images named in the output
 
 
 @dataclass(frozen=True)
@@ -57,7 +56,7 @@ class Extraction:
                 f"embeddings cannot be stored as '{self.dtype}'; known: {', '.join(_DTYPES)}"
             )
         if len(self.images) == 0:
-            raise UserError(f"{self.output}: the split has no images")
+            raise UserError("there are no images")
 
     @property
     def facts(self) -> dict[str, Any]:
@@ -89,13 +88,14 @@ class Extraction:
         for _, unread, _ in records():
             skipped |= unread
         if len(skipped) == len(images):
+            first = min(skipped)
             raise NoImages(
-                f"{self.output}: no image can be read; the first: {unreadable(images, *min(skipped.items()))}"
+                f"no image can be read; the first is {images.path(first)}: {skipped[first]}"
             )
         facts = self.facts
         if skipped:
-            log.warning("%s: %d of %d images skipped", self.output, len(skipped), len(images))
-            listed = {images.ids[i]: skipped[i] for i in sorted(skipped)[:_LISTED]}
+            log.warning("%d of %d images skipped", len(skipped), len(images))
+            listed = {images.ids[i]: skipped[i] for i in sorted(skipped)[:LISTED]}
             facts |= {"skipped": len(skipped), "skipped_first": listed}
         mask = np.ones(len(images), bool)
         mask[list(skipped)] = False

@@ -7,15 +7,18 @@ nothing has to be copied between processes or started anew in a job's script.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import pairwise
 
 import torch
 
+from imprint.data.image_formats import UnreadableImage
 from imprint.data.images import Images
 from imprint.errors import UserError
 from imprint.fm.transforms import Transform
+
+LISTED = 20  # images named in a message
 
 Pixels = tuple[torch.Tensor | None, dict[int, str]]
 Batch = tuple[int, torch.Tensor | None, dict[int, str]]
@@ -71,7 +74,9 @@ def batches(
                 read.append(transform.pixels(images[position]))
             except MemoryError:
                 raise
-            except Exception as error:  # a damaged file raises nearly every class there is
+            except UnreadableImage as error:
+                unread[position] = str(error)
+            except Exception as error:  # of a transform, and of sources with readers of their own
                 unread[position] = f"{type(error).__name__}: {error}"
         return torch.stack(read) if read else None, unread
 
@@ -123,9 +128,28 @@ def reads_one_by_one(images: Images, transform: Transform) -> bool:
     return images.array is None or not transform.has_batched
 
 
-def unreadable(images: Images, position: int, reason: str) -> UserError:
-    """The user's error for an image that cannot be read."""
+def require_readable(images: Images, workers: int) -> None:
+    """A `UserError` with all image files that cannot be read, as far as a short look at each tells."""
+    if images.array is not None:
+        return
+    with ThreadPoolExecutor(workers, "imprint-check") as pool:
+        found = enumerate(pool.map(images.defect, range(len(images))))
+        if reasons := {i: reason for i, reason in found if reason is not None}:
+            raise unreadable(images, reasons)
+
+
+def unreadable(images: Images, reasons: Mapping[int, str]) -> UserError:
+    """The user's error for images that cannot be read, {position: reason}."""
+    advice = "or leave such images out (`on_error: skip`, --skip-unreadable)"
+    if len(reasons) == 1:
+        ((i, reason),) = reasons.items()
+        return UserError(
+            f"image {images.path(i)} cannot be read: {reason}; mend or remove it, {advice}"
+        )
+    lines = [f"{images.path(i)}: {reasons[i]}" for i in sorted(reasons)[:LISTED]]
+    if len(reasons) > LISTED:
+        lines.append(f"and {len(reasons) - LISTED} more")
+    listed = "\n  ".join(lines)
     return UserError(
-        f"image {images.path(position)} cannot be read: {reason}; "
-        "mend or remove it, or leave such images out (`on_error: skip`, --skip-unreadable)"
+        f"{len(reasons)} of {len(images)} images cannot be read:\n  {listed}\nmend or remove them, {advice}"
     )

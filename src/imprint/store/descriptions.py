@@ -37,7 +37,11 @@ def describe(path: Path) -> Facts:
         raise UserError(f"{path} does not exist")
     if path.suffix not in readers:
         raise UserError(f"{path}: '{path.suffix}' is none of {', '.join(readers)}")
-    return {"file": str(path), "bytes": path.stat().st_size, **readers[path.suffix](path)}
+    try:
+        facts = readers[path.suffix](path)
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+        raise UserError(f"{path} is damaged, or no file of imprint ({error})") from error
+    return {"file": str(path), "bytes": path.stat().st_size, **facts}
 
 
 def _hdf5(path: Path) -> Facts:

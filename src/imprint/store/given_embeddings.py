@@ -6,14 +6,17 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+from zipfile import ZipFile
 
 import numpy as np
 
 from imprint.errors import UserError
 from imprint.store.checks import check_scale
 from imprint.store.files import new_hdf5, open_hdf5, provenance_json
+from imprint.store.object_arrays import read_array
 
 _LISTED = 5
+MOST_CLASSES = 1_000_000
 
 # name of an array in a file -> its name here
 _ARRAYS = {
@@ -105,22 +108,24 @@ def read_arrays(path: Path, split: str | None = None, required: bool = False) ->
     UserError
         If the file or the group is missing, or the file cannot be read.
     """
-    if path.suffix in (".h5", ".hdf5"):
+    suffix = path.suffix.lower()
+    if suffix in (".h5", ".hdf5"):
         return _read_hdf5(path, split, required)
-    if path.suffix != ".npz":
+    if suffix != ".npz":
         raise UserError(f"{path}: '{path.suffix}' is none of .npz, .h5, .hdf5")
     arrays = {}
     try:
-        with np.load(path) as file:
+        with ZipFile(path) as file:
+            members = set(file.namelist())
             for name, key in _ARRAYS.items():
-                if name in file:
-                    array = file[name]
-                    arrays[key] = (
-                        np.char.decode(array, "utf-8") if array.dtype.kind == "S" else array
-                    )
+                if f"{name}.npy" in members:
+                    with file.open(f"{name}.npy") as member:
+                        array = read_array(member)
+                    is_text = array.dtype.kind == "S"
+                    arrays[key] = np.char.decode(array, "utf-8") if is_text else array
     except FileNotFoundError:
         raise UserError(f"{path} does not exist") from None
-    except Exception as error:  # numpy raises BadZipFile, ValueError (objects), EOFError, ...
+    except Exception as error:  # BadZipFile, ValueError (objects), EOFError, ...
         raise UserError(
             f"{path} cannot be read as plain arrays ({error}); write it with numpy.savez"
         ) from error
@@ -136,15 +141,39 @@ def _read_hdf5(path: Path, split: str | None, required: bool) -> dict[str, Any]:
         group = file.get(split, file) if split else file
         for name, key in _ARRAYS.items():
             if name in group:
+                if hasattr(group[name], "items"):
+                    raise UserError(f"{path}: '{name}' is a group, not an array")
                 is_text = group[name].dtype.kind in "OS"
-                arrays[key] = group[name].asstr()[:] if is_text else group[name][:]
+                arrays[key] = group[name].asstr()[()] if is_text else group[name][()]
         names = group.attrs.get("class_names", file.attrs.get("class_names"))
         if names is not None and "class_names" not in arrays:
-            listed = json.loads(names) if isinstance(names, str) else list(names)
-            arrays["class_names"] = [n.decode() if isinstance(n, bytes) else n for n in listed]
+            arrays["class_names"] = _names(path, names)
         if "provenance" in file.attrs:
-            arrays["provenance"] = json.loads(file.attrs["provenance"])
+            arrays["provenance"] = _provenance(path, file.attrs["provenance"])
     return arrays
+
+
+def _names(path: Path, value: Any) -> list[str]:
+    """Names of classes: an array, or a list in JSON."""
+    try:
+        listed = json.loads(value) if isinstance(value, str) else list(value)
+    except (ValueError, TypeError):
+        listed = None
+    if isinstance(listed, list):
+        listed = [name.decode() if isinstance(name, bytes) else name for name in listed]
+        if all(isinstance(name, str | int | np.integer) for name in listed):
+            return [str(name) for name in listed]
+    raise UserError(f"{path}: 'class_names' are no names; give an array of them, or a list in JSON")
+
+
+def _provenance(path: Path, value: Any) -> dict[str, Any]:
+    try:
+        entries = json.loads(value)
+    except (ValueError, TypeError):
+        entries = None
+    if not isinstance(entries, dict):
+        raise UserError(f"{path}: 'provenance' is no mapping in JSON; remove this attribute")
+    return entries
 
 
 def _check(path: Path, x: np.ndarray, y: np.ndarray) -> None:
@@ -158,6 +187,11 @@ def _check(path: Path, x: np.ndarray, y: np.ndarray) -> None:
         )
     if y.min() < 0:
         raise UserError(f"{path}: label {y.min()} is negative; classes count from 0")
+    if y.max() >= MOST_CLASSES:
+        raise UserError(
+            f"{path}: label {y.max()} would make {int(y.max()) + 1:,} classes, of which at most {MOST_CLASSES:,} are "
+            "possible; number the classes 0, 1, 2, ..."
+        )
     bad = np.flatnonzero(~np.isfinite(x).all(axis=1))
     if len(bad):
         rows = ", ".join(map(str, bad[:_LISTED]))

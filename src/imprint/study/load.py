@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +12,9 @@ from imprint.errors import UserError
 from imprint.method.user_files import load_file
 from imprint.study import checks
 from imprint.study.grid import Study
-from imprint.study.parse import parse
+from imprint.study.parse import is_within, parse
 from imprint.study.problems import ConfigError, Problem
-from imprint.study.read import read_yaml
+from imprint.study.read import read_yaml, require_limits
 
 
 def load(
@@ -42,9 +42,16 @@ def load(
     """
     paths = [str(file) for file in files]
     raw: dict[str, Any] = {}
+    places: dict[str, str] = {}
     for file in paths:
-        raw = _merged(raw, read_yaml(file))
+        document = read_yaml(file)
+        places = _kept(places, raw, document.content)
+        places |= {key: f"{file}:{line}" for key, line in document.lines.items()}
+        raw = _merged(raw, document.content)
     if overrides:
+        places = _kept(places, raw, overrides)
+        if paths:
+            places |= dict.fromkeys(_replaced(raw, overrides), "--config")
         raw = _merged(raw, overrides)
     source = " + ".join(paths) or "the configuration"
     if paths and overrides:
@@ -53,7 +60,7 @@ def load(
     parsed = parse(raw)
     problems = unloaded + parsed.problems + checks.problems(parsed)
     if parsed.config is None or problems:
-        raise ConfigError(source, problems)
+        raise ConfigError(source, problems, places)
     return Study(parsed.config)
 
 
@@ -85,8 +92,11 @@ def load_for_workflow(requested: Mapping[str, Any]) -> Study:
     UserError
         If the study has problems, or two studies are named.
     """
+    require_limits("the configuration", dict(requested))
     keys = {key: _typed(value) for key, value in requested.items()}
     file = keys.pop("study", None)
+    if file in ("", None) and "study" in requested:
+        raise UserError("--config study= names no file; is a variable of the shell not set?")
     if "experiments" not in keys:
         return load([file or "config.yaml"], keys)
     if file:
@@ -117,3 +127,25 @@ def _merged(base: Mapping[str, Any], extra: Mapping[str, Any]) -> dict[str, Any]
         both = isinstance(merged.get(key), Mapping) and isinstance(value, Mapping)
         merged[key] = _merged(merged[key], value) if both else value
     return merged
+
+
+def _replaced(base: Mapping[str, Any], extra: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
+    """The keys whose values `_merged` takes from `extra` alone."""
+    for name, value in extra.items():
+        key = f"{prefix}{name}"
+        if isinstance(base.get(name), Mapping) and isinstance(value, Mapping):
+            yield from _replaced(base[name], value, f"{key}.")
+        else:
+            yield key
+
+
+def _kept(
+    places: dict[str, str], base: Mapping[str, Any], extra: Mapping[str, Any]
+) -> dict[str, str]:
+    """Places but for the keys that `extra` replaces, and all below them."""
+    replaced = list(_replaced(base, extra))
+    return {
+        key: place
+        for key, place in places.items()
+        if not any(is_within(key, other) for other in replaced)
+    }

@@ -116,6 +116,12 @@ def _message(item: Mapping[str, Any], known_keys: list[str]) -> str:
             return f"{shown} is not a positive number"
         case "greater_than_equal" if context["ge"] == 0:
             return f"{shown} is negative; it must be 0 or more"
+        case "less_than_equal":
+            return f"{shown} is too large; the most is {context['le']:,}"
+        case "less_than" if context["lt"] > 1:
+            return f"{shown} is too large; it must be below {context['lt']:,}"
+        case "finite_number":
+            return f"{shown} is not a finite number"
         case "greater_than" | "greater_than_equal" | "less_than" | "less_than_equal":
             return f"{shown} is out of range: {item['msg'].lower()}"
         case "int_type" | "int_parsing" | "int_from_float":
@@ -124,6 +130,8 @@ def _message(item: Mapping[str, Any], known_keys: list[str]) -> str:
             return f"{shown} is not a whole number"
         case "float_type" | "float_parsing":
             return f"{shown} is not a number"
+        case "string_type" if value is None:
+            return "it is empty; give a text, or leave the key out"
         case "string_type":
             return f"{shown} is not a text; put it in quotes"
         case "bool_type" | "bool_parsing":
@@ -135,6 +143,8 @@ def _message(item: Mapping[str, Any], known_keys: list[str]) -> str:
             )
         case "string_pattern_mismatch":
             return f"{shown} does not fit the pattern {context['pattern']}"
+        case "too_long":
+            return f"it has {context['actual_length']:,} entries; the most are {context['max_length']:,}"
         case "too_short":
             return "it is empty; give at least one entry"
         case "tuple_type" | "list_type":

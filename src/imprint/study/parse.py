@@ -63,6 +63,7 @@ def parse(raw: Mapping[str, Any]) -> Parsed:
     """
     parsed = Parsed()
     raw = expand_variables(dict(raw), "", parsed.problems)
+    parsed.incomplete |= {problem.key for problem in parsed.problems}
     invalid: list[str] = []  # entries whose problems are in the list
     for section in SECTIONS:
         entries = raw.get(section)
@@ -77,7 +78,7 @@ def parse(raw: Mapping[str, Any]) -> Parsed:
         parsed.problems += [
             problem
             for problem in problems_of(error, StudyConfig, "")
-            if not any(_is_within(problem.key, entry) for entry in invalid)
+            if not any(is_within(problem.key, entry) for entry in invalid)
         ]
     if parsed.problems:
         parsed.config = None
@@ -129,6 +130,6 @@ def _with_parsed_entries(
     return whole
 
 
-def _is_within(key: str, entry: str) -> bool:
+def is_within(key: str, entry: str) -> bool:
     """Whether a key lies in an entry, or is that of the entry."""
     return key == entry or key.startswith((f"{entry}.", f"{entry}["))

@@ -5,14 +5,18 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Hashable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
+from yaml.reader import ReaderError
 
 from imprint.study.problems import ConfigError, Problem
 
 _MERGE = "tag:yaml.org,2002:merge"  # `<<: *other`, whose keys may be repeated
+MOST_VALUES, MOST_DEPTH = 200_000, 50  # of a file
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _VARIABLE = re.compile(r"\$\{(\w+)(?::-([^}]*))?\}")
 
 
@@ -40,13 +44,30 @@ class _Loader(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
-def read_yaml(path: str | Path) -> dict[str, Any]:
-    """The mapping in a YAML file.
+@dataclass(frozen=True)
+class Document:
+    """What a YAML file holds.
+
+    Attributes
+    ----------
+    content : dict
+        Its mapping.
+    lines : dict of str to int
+        The line of each key, such as `tasks.all.datasets[0]`.
+    """
+
+    content: dict[str, Any]
+    lines: dict[str, int]
+
+
+def read_yaml(path: str | Path) -> Document:
+    """Read a YAML file.
 
     Raises
     ------
     ConfigError
-        If the file is missing, unreadable, invalid, repeats a key, or holds no mapping.
+        If the file is missing, unreadable, invalid, repeats a key, holds no mapping, or far more than it shows: an
+        alias (`*name`) stands for all that its anchor has.
     """
     source = str(path)
     try:
@@ -55,16 +76,37 @@ def read_yaml(path: str | Path) -> dict[str, Any]:
         raise ConfigError(source, [Problem("", "there is no such file")]) from None
     except IsADirectoryError:
         raise ConfigError(source, [Problem("", "it is a folder, not a file")]) from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(source, [Problem("", f"it cannot be read: {error}")]) from None
-    loader = _Loader(text)
+    except UnicodeDecodeError:
+        raise ConfigError(source, [Problem("", "it is not UTF-8; save it as UTF-8")]) from None
+    except OSError as error:
+        message = f"it cannot be read: {error.strerror}"
+        raise ConfigError(source, [Problem("", message)]) from None
     try:
-        content = loader.get_single_data()
+        return _parsed(source, text)
+    except ReaderError as error:
+        line = text.count("\n", 0, error.position) + 1
+        message = f"it holds the control character {chr(error.character)!r}; remove it"
+        raise ConfigError(source, [Problem(f"line {line}", message)]) from None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f"line {mark.line + 1}, column {mark.column + 1}" if mark else ""
         message = f"invalid YAML: {getattr(error, 'problem', None) or error}"
         raise ConfigError(source, [Problem(where, message)]) from None
+    except RecursionError:
+        message = f"it has far more than {MOST_DEPTH} levels"
+        raise ConfigError(source, [Problem("", message)]) from None
+
+
+def _parsed(source: str, text: str) -> Document:
+    """What the text of a YAML file holds."""
+    loader = _Loader(text)
+    lines: dict[str, int] = {}
+    try:
+        node = loader.get_single_node()
+        if node is not None:
+            require_limits(source, node)
+            _note_lines(node, "", lines)
+        content = None if node is None else loader.construct_document(node)
     finally:
         loader.dispose()
     if loader.problems:
@@ -72,7 +114,52 @@ def read_yaml(path: str | Path) -> dict[str, Any]:
     if not isinstance(content, dict):
         message = "it must hold the keys of a study: fms, datasets, tasks, experiments"
         raise ConfigError(source, [Problem("", message)])
-    return content
+    return Document(content, lines)
+
+
+def _children(node: Any) -> list[Any]:
+    """The values in a node of YAML, or in a mapping or list."""
+    if isinstance(node, yaml.MappingNode):
+        return [child for pair in node.value for child in pair]
+    if isinstance(node, yaml.SequenceNode):
+        return list(node.value)
+    if isinstance(node, dict):
+        return list(node.values())
+    return node if isinstance(node, list) else []
+
+
+def require_limits(source: str, root: Any) -> None:
+    """A ConfigError if there are too many values, or too many levels; what an alias stands for counts each time."""
+    waiting = [(root, 1)]
+    count = 0
+    while waiting:
+        value, level = waiting.pop()
+        count += 1
+        if count > MOST_VALUES or level > MOST_DEPTH:
+            message = (
+                f"it has more than {MOST_VALUES:,} values or {MOST_DEPTH} levels, all that its aliases (*name) stand "
+                "for counted"
+            )
+            raise ConfigError(source, [Problem("", message)])
+        waiting += [(child, level + 1) for child in _children(value)]
+
+
+def _note_lines(node: yaml.Node, key: str, lines: dict[str, int]) -> None:
+    """Add the lines of all keys in a node, whose own key is given."""
+    if isinstance(node, yaml.SequenceNode):
+        for i, entry in enumerate(node.value):
+            lines[f"{key}[{i}]"] = entry.start_mark.line + 1
+            _note_lines(entry, f"{key}[{i}]", lines)
+    elif isinstance(node, yaml.MappingNode):
+        # keys that are merged first: those of the mapping itself replace them
+        for name, value in sorted(node.value, key=lambda pair: pair[0].tag != _MERGE):
+            if name.tag == _MERGE:
+                for merged in value.value if isinstance(value, yaml.SequenceNode) else [value]:
+                    _note_lines(merged, key, lines)
+            else:
+                inner = f"{key}.{name.value}" if key else str(name.value)
+                lines[inner] = name.start_mark.line + 1
+                _note_lines(value, inner, lines)
 
 
 def expand_variables(value: Any, key: str, problems: list[Problem]) -> Any:
@@ -85,7 +172,7 @@ def expand_variables(value: Any, key: str, problems: list[Problem]) -> Any:
     key : str
         The key that has it.
     problems : list
-        Gets the variables that are not set.
+        Gets the variables that are not set, and control characters.
 
     Returns
     -------
@@ -100,6 +187,10 @@ def expand_variables(value: Any, key: str, problems: list[Problem]) -> Any:
     if isinstance(value, list):
         return [expand_variables(entry, f"{key}[{i}]", problems) for i, entry in enumerate(value)]
     if isinstance(value, str):
+        if control := _CONTROL.search(value):
+            problems.append(
+                Problem(key, f"it holds the control character {control[0]!r}; remove it")
+            )
         try:
             return os.path.expanduser(_VARIABLE.sub(_variable, value))
         except KeyError as error:

@@ -43,7 +43,6 @@ CHECKS: dict[str, tuple[Check, ...]] = {
         experiments.aggregations,
         experiments.norms,
         experiments.embeddings,
-        experiments.ridges,
         experiments.shown_cell,
     ),
 }

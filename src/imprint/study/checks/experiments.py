@@ -11,7 +11,6 @@ from imprint.method.distances import DISTANCES
 from imprint.method.generate import GENERATORS
 from imprint.method.generate.registry import missing_package
 from imprint.method.normalize import are_combined, learns
-from imprint.method.presets import PRESETS
 from imprint.method.score_names import ON_TEST, ON_VALIDATION
 from imprint.method.weightings import find_weighting
 from imprint.registry import unknown
@@ -169,31 +168,26 @@ def embeddings(key: str, experiment: Experiment, sections: Sections) -> Iterator
                 yield Problem(key, message)
 
 
-def ridges(key: str, experiment: Experiment, sections: Sections) -> Iterator[Problem]:
-    """The FMs have a ridge for the GENs that need one."""
-    gens = {grid.name for grid in experiment.gen}
-    gens |= {PRESETS[name].configuration.gen for name in experiment.presets}
-    for gen in sorted(name for name in gens if GENERATORS[name].needs_ridge):
-        for name, fm in sections.fms_of(experiment).items():
-            if fm.ridge is None:
-                message = f"it is missing; GEN {gen} in {key} needs it"
-                yield Problem(f"fms.{name}.ls_lambda", message)
-
-
 def shown_cell(key: str, experiment: Experiment, sections: Sections) -> Iterator[Problem]:
     """The cell that figures show is one of the experiment's."""
     key, cell = f"{key}.cell", experiment.cell
     draws: dict[str, int] = {}
-    for name in experiment.tasks or sections.tasks:
+    names = sections.names  # what is not there is reported where the experiment names it
+    for name in experiment.tasks or names["tasks"]:
         task = sections.tasks.get(name)
-        draws |= {name: 1} if task is None else task.draw_counts(name)
+        if task is not None:
+            draws |= task.draw_counts(name)
+        elif name in names["tasks"]:
+            draws[name] = 1
+    fms = [name for name in experiment.fms or names["fms"] if name in names["fms"]]
+    mistaken = set(experiment.fms or ()) - set(fms), set(experiment.tasks or ()) - {*names["tasks"]}
     choices = {
-        "fm": (cell.fm, experiment.fms or sections.fms),
-        "task": (cell.task, draws),
-        "shots": (cell.shots, experiment.shots),
+        "fm": (cell.fm, fms, mistaken[0] and cell.fm in names["fms"]),
+        "task": (cell.task, draws, mistaken[1] and cell.task in names["tasks"]),
+        "shots": (cell.shots, experiment.shots, False),
     }
-    for name, (value, known) in choices.items():
-        if value is not None and value not in known:
+    for name, (value, known, is_meant) in choices.items():
+        if value is not None and value not in known and not is_meant:
             yield Problem(f"{key}.{name}", unknown(f"{name} of the experiment", value, known))
     fewest = min(draws.values(), default=1)
     count = draws.get(cell.task, fewest) if cell.task else fewest

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
+from imprint.data.folders import folder_of_classes, subfolders
 from imprint.study.checks.sections import Sections, check_classes, check_names, no_such_class
-from imprint.study.config import TaskConfig
+from imprint.study.config import ImageFolderDataset, TaskConfig
 from imprint.study.problems import Problem
+
+ONE_CLASS = "one class leaves nothing to tell apart"
 
 
 def _class_count(task: TaskConfig, sections: Sections) -> int | None:
@@ -43,7 +47,24 @@ def task_classes(key: str, task: TaskConfig, sections: Sections) -> Iterator[Pro
     count = _class_count(task, sections)
     yield from check_classes(f"{key}.classes", task.classes, count, _owner(task))
     if task.classes is not None and len(task.classes) == 1:
-        yield Problem(f"{key}.classes", "one class leaves nothing to tell apart; give two or more")
+        yield Problem(f"{key}.classes", f"{ONE_CLASS}; give two or more")
+    if count == 1:
+        message = f"'{_owner(task)}' has one class, and {ONE_CLASS}"
+        yield Problem(f"{key}.datasets", message + _where_classes_are(task, sections))
+
+
+def _where_classes_are(task: TaskConfig, sections: Sections) -> str:
+    """The folder whose folders seem to be the classes, as the end of a message; empty if there is none."""
+    for name in task.datasets:
+        dataset = sections.datasets.get(name)
+        if isinstance(dataset, ImageFolderDataset):
+            folder = folder_of_classes(Path(dataset.path))
+            if folder is None:
+                continue
+            is_divided = folder.name == "train" and {"test", "val"} & set(subfolders(folder.parent))
+            path = folder.parent if is_divided else folder
+            return f"; the classes seem to be the folders in {folder}: give the path {path}"
+    return ""
 
 
 def label_map(key: str, task: TaskConfig, sections: Sections) -> Iterator[Problem]:
@@ -58,6 +79,8 @@ def label_map(key: str, task: TaskConfig, sections: Sections) -> Iterator[Proble
         if count is not None and label >= count:
             yield Problem(key, no_such_class(label, count, _owner(task)))
     new = set(task.label_map.values())
+    if len(new) == 1:
+        yield Problem(key, f"{ONE_CLASS}; map to two or more")
     if new != set(range(len(new))):
         yield Problem(key, "the new classes must be 0, 1, 2, ... without a gap")
 

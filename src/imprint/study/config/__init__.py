@@ -8,6 +8,7 @@ from imprint.study.config.datasets import (
     Dataset,
     EmbeddingsDataset,
     ImageDataset,
+    ImageFolderDataset,
     OwnImages,
     PublishedDataset,
 )
@@ -28,6 +29,7 @@ __all__ = [
     "Family",
     "GenGrid",
     "ImageDataset",
+    "ImageFolderDataset",
     "OwnImages",
     "PackagedFM",
     "PretrainedFM",

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 from typing import Annotated, Any, TypeVar
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -32,6 +34,11 @@ from imprint.report.figures import FIGURES
 from imprint.report.tables import TABLES
 
 TOLD = "told"  # type of the errors whose message says it all
+
+
+def told(message: str) -> PydanticCustomError:
+    """The error of a value, with a message for the user."""
+    return PydanticCustomError(TOLD, "{message}", {"message": message})
 
 
 class Section(BaseModel):
@@ -62,7 +69,7 @@ class Known:
         names = list(self.names())
         if name not in names:
             message = unknown(self.kind, name, names)
-            raise PydanticCustomError(TOLD, "{message}", {"message": message})
+            raise told(message)
         return name
 
     def __get_pydantic_core_schema__(
@@ -96,7 +103,7 @@ class Composed:
         try:
             self.check(text)
         except UserError as error:
-            raise PydanticCustomError(TOLD, "{message}", {"message": str(error)}) from None
+            raise told(str(error)) from None
         return text
 
     def __get_pydantic_core_schema__(
@@ -128,17 +135,35 @@ def _as_seeds(value: Any) -> Any:
     """A list of seeds; one number could as well be meant as how many."""
     if isinstance(value, int):
         message = f"{value} is one number; list the seeds, [{value}] for this one alone"
-        raise PydanticCustomError(TOLD, "{message}", {"message": message})
+        raise told(message)
     return value
+
+
+def _check_place(text: str) -> str:
+    """A file or folder; a variable that is not replaced would be a name of its own."""
+    if not text.strip():
+        raise told("it is empty; name a file or folder")
+    if variable := re.search(r"\$([A-Za-z_]\w*)", text):
+        raise told(f"{variable[0]} is not replaced; write ${{{variable[1]}}} for the variable")
+    return text
 
 
 T = TypeVar("T")
 
-Positive = Annotated[int, Field(gt=0, strict=True)]
-Count = Annotated[int, Field(ge=0, strict=True)]
+MOST = 1_000_000  # of anything that is counted
+LARGEST_SEED = 2**32 - 1
+
+Positive = Annotated[int, Field(gt=0, le=MOST, strict=True)]
+Count = Annotated[int, Field(ge=0, lt=MOST, strict=True)]
+Seed = Annotated[int, Field(ge=0, le=LARGEST_SEED, strict=True)]
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+PositiveFloat = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Place = Annotated[str, AfterValidator(_check_place)]
 Share = Annotated[float, Field(gt=0, lt=1)]
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
-Seeds = Annotated[tuple[Count, ...], BeforeValidator(_as_seeds), Field(min_length=1)]
+Seeds = Annotated[
+    tuple[Seed, ...], BeforeValidator(_as_seeds), Field(min_length=1, max_length=1000)
+]
 # a list that is not empty; one value may stand for a list of one
 OneOrMore = Annotated[tuple[T, ...], BeforeValidator(_as_list), Field(min_length=1)]
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import BeforeValidator, Field
 
 from imprint.data.sources import SOURCES, make
-from imprint.study.config.base import Count, Positive, Section, Share
+from imprint.study.config.base import Count, Place, Positive, Section, Seed, Share
 
 
 class _Dataset(Section):
@@ -85,7 +85,7 @@ class GlyphsDataset(ImageDataset):
     """Images per class of the split `train`, from which proxies are generated."""
     test: Positive = 50
     """Images per class of the split `test`."""
-    seed: Count = 0
+    seed: Seed = 0
     """Seed of the drawing."""
 
 
@@ -98,7 +98,7 @@ class SklearnDataset(ImageDataset):
     """Which of them."""
     test_fraction: Share = 0.3
     """Share of the samples in the test split, stratified by class."""
-    seed: Count = 0
+    seed: Seed = 0
     """Seed of the split."""
 
 
@@ -107,7 +107,7 @@ class PublishedDataset(ImageDataset):
 
     location_keys: ClassVar[frozenset[str]] = frozenset({"root"})
 
-    root: Annotated[str | None, BeforeValidator(lambda text: text or None)] = None
+    root: Annotated[Place | None, BeforeValidator(lambda text: text or None)] = None
     """Folder that holds it in its usual layout; without one, or with an empty text, it is downloaded into `downloads` of
     the results. ${NAME} and ${NAME:-default} read the environment, ${NAME:-} leaves it out where NAME is not set."""
 
@@ -141,11 +141,11 @@ class MnistMDataset(PublishedDataset):
 class OwnImages(ImageDataset):
     """The user's own images."""
 
-    path: str
+    path: Place
     """Where it is. ${NAME} and ${NAME:-default} read the environment."""
     test_fraction: Share = 0.2
     """Share of the samples in the test split, stratified by class, where the data are not divided already."""
-    seed: Count = 0
+    seed: Seed = 0
     """Seed of that division."""
     on_error: Literal["fail", "skip"] = "fail"
     """What to do with an image that cannot be read: stop and name it, or leave it out and count it."""

@@ -22,6 +22,7 @@ from imprint.study.config.base import (
     PresetName,
     RankBy,
     Section,
+    Seed,
     Seeds,
     SelectOn,
     TableName,
@@ -93,7 +94,7 @@ class Cell(Section):
     """How votes count."""
     m: Positive | None = None
     """Neighbours that vote."""
-    seed: Count | None = None
+    seed: Seed | None = None
     """Seed of the run; by default the one that reaches the median accuracy."""
 
     def fits(self, configuration: Configuration) -> bool:

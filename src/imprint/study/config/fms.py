@@ -7,10 +7,20 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from imprint.fm.packaged_models import PACKAGED
-from imprint.study.config.base import Count, Known, Name, Positive, Section
+from imprint.study.config.base import (
+    Finite,
+    Known,
+    Name,
+    Place,
+    Positive,
+    PositiveFloat,
+    Section,
+    Seed,
+)
 
 # weight decay of the pre-training of the paper's four FMs
 WEIGHT_DECAY = {"resnet18": 1e-4, "resnet50": 1e-4, "vit_b_16": 0.1, "swin_b": 0.05}
+COMMON_DECAY = 1e-4  # where it is not known: that of the common ResNets, and the default of `ImprintingClassifier`
 LOCAL_FOLDER = "local-dir:"  # how timm names a model in a folder
 
 
@@ -30,14 +40,19 @@ class _FM(Section):
 
     source: str
     """Kind of source."""
-    ls_lambda: Annotated[float, Field(gt=0)] | None = None
-    """Ridge of the least-squares GENs (`ls`, `kls`): in the paper the weight decay of the FM's pre-training. Other values can be far
-    better, and GEN `ridge` finds one."""
+    ls_lambda: PositiveFloat | None = None
+    """Ridge of the least-squares GENs (`ls`, `kls`): by default the weight decay of the FM's pre-training, as in the paper, or 1e-4
+    where that is not known. Other values can be far better, and GEN `ridge` finds one."""
 
     @property
-    def ridge(self) -> float | None:
-        """Ridge of the least-squares GENs; None if it is not known."""
-        return self.ls_lambda
+    def pretraining_decay(self) -> float | None:
+        """The weight decay of the pre-training; None if it is not known."""
+        return None
+
+    @property
+    def ridge(self) -> float:
+        """Ridge of the least-squares GENs."""
+        return self.ls_lambda or self.pretraining_decay or COMMON_DECAY
 
     @property
     def fetches_weights(self) -> bool:
@@ -80,15 +95,15 @@ class PretrainedFM(_WithTokens):
     """Dataset whose split `pretrain` it learns; it must have one (`glyphs` has)."""
     epochs: Positive = 8
     """Passes over the training images."""
-    seed: Count = 0
+    seed: Seed = 0
     """Seed of initialisation, order and augmentation."""
-    weight_decay: Annotated[float, Field(ge=0)] = 0.05
+    weight_decay: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.05
     """Weight decay of AdamW; also the default of ls_lambda."""
 
     @property
-    def ridge(self) -> float | None:
-        """`ls_lambda`, or the weight decay."""
-        return self.ls_lambda or self.weight_decay or None
+    def pretraining_decay(self) -> float:
+        """The weight decay."""
+        return self.weight_decay
 
 
 class _Published(_Model):
@@ -96,9 +111,9 @@ class _Published(_Model):
 
     input_size: Positive | None = None
     """Side in pixels that images are resized to, without a crop, in place of the model's own preprocessing."""
-    mean: tuple[float, float, float] | None = None
+    mean: tuple[Finite, Finite, Finite] | None = None
     """Mean of the RGB channels in [0, 1], in place of the model's own."""
-    std: tuple[float, float, float] | None = None
+    std: tuple[PositiveFloat, PositiveFloat, PositiveFloat] | None = None
     """Standard deviation of the RGB channels, in place of the model's own."""
     interpolation: Literal["bilinear", "bicubic", "nearest"] | None = None
     """How images are resized, in place of the model's own way."""
@@ -113,21 +128,21 @@ class PackagedFM(_Published):
     """Its name, which is that of timm's architecture."""
 
     @property
-    def ridge(self) -> float:
-        """`ls_lambda`, or the weight decay of the pre-training."""
-        return self.ls_lambda or PACKAGED[self.model].weight_decay
+    def pretraining_decay(self) -> float:
+        """The weight decay of the pre-training."""
+        return PACKAGED[self.model].weight_decay
 
 
 class PublishedFM(_Published):
     """A model with published weights or a checkpoint."""
 
-    checkpoint: str | None = None
+    checkpoint: Place | None = None
     """File with weights (safetensors, or a .pth of tensors) in place of the published ones. ${NAME} reads the environment."""
 
     @property
-    def ridge(self) -> float | None:
-        """`ls_lambda`, or the weight decay of a known model."""
-        return self.ls_lambda or WEIGHT_DECAY.get(self.model.partition(".")[0])
+    def pretraining_decay(self) -> float | None:
+        """The weight decay of a known model."""
+        return WEIGHT_DECAY.get(self.model.partition(".")[0])
 
     @property
     def fetches_weights(self) -> bool:
@@ -163,7 +178,7 @@ class EmbeddingsFM(_FM):
 
     source: Literal["embeddings"]
     """Kind of source."""
-    files: dict[Name, str] = Field(min_length=1)
+    files: dict[Name, Place] = Field(min_length=1)
     """For each dataset its file, HDF5 with groups train and test, or a path with {split} in it (HDF5 or NPZ); it
     holds embeddings (N, D), labels (N,) and, if known, ids and class_names."""
 

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints
 
-from imprint.study.config.base import Name, Positive, Section, Seeds
+from imprint.study.config.base import Name, Place, Positive, Section, Seeds, told
 from imprint.study.config.datasets import Dataset
 from imprint.study.config.experiments import Experiment
 from imprint.study.config.fms import FM
 from imprint.study.config.tasks import TaskConfig
+
+
+def _not_the_root(folder: str) -> str:
+    if Path(folder).resolve() == Path("/"):
+        raise told(f"{folder} is the root of the disk; name a folder")
+    return folder
 
 
 class Compute(Section):
@@ -32,13 +39,13 @@ class StudyConfig(Section):
 
     title: str = "A study of weight imprinting"
     """Title of the report."""
-    results: str = "results"
+    results: Annotated[Place, AfterValidator(_not_the_root)] = "results"
     """Folder that everything is written to."""
     seeds: Seeds = (17121997, 123987, 12412312)
     """Seeds of the replicates; by default the paper's."""
     compute: Compute = Compute()
     """How results are computed: devices, batch size, threads."""
-    components: tuple[str, ...] = ()
+    components: tuple[Place, ...] = ()
     """Python files that register GENs, NORMs or distances of your own."""
     figure_width: Literal["column", "page"] = "column"
     """For which width figures are laid out: a column (3.4 inches) or a page (7 inches) of a paper. Only they are drawn

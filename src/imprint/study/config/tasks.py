@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from imprint.study.config.base import Count, Name, OneOrMore, Positive, Section
+from typing import Annotated
+
+from pydantic import Field
+
+from imprint.study.config.base import Count, Name, OneOrMore, Positive, Section, Seed
 
 
 class Family(Section):
@@ -10,13 +14,13 @@ class Family(Section):
 
     d: OneOrMore[Positive]
     """How many original classes make one new class; one task `<name>-d<d>` each."""
-    classes: Positive = 10
+    classes: Annotated[Positive, Field(ge=2)] = 10
     """New classes per task."""
-    draws: Positive = 10
+    draws: Annotated[Positive, Field(le=10_000)] = 10
     """Random draws of the classes; all are inside one job."""
     sample: Positive | None = None
     """How many original classes are drawn from; all by default."""
-    seed: Count = 420
+    seed: Seed = 420
     """Seed of the draws (Python's `random`); 420 gives the paper's."""
 
 

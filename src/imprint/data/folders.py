@@ -1,0 +1,179 @@
+"""Image files below a folder: hidden files, devices and links that lead back are left out."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from imprint.data.image_formats import SUFFIXES
+from imprint.errors import UserError
+
+log = logging.getLogger("imprint")
+
+# what operating systems and archives leave among a user's files, beside names that begin with a dot
+CLUTTER = ("__MACOSX", "@eaDir", "Thumbs.db", "desktop.ini", "$RECYCLE.BIN")
+SPLITS = {"train", "test", "val", "validation"}  # folders that are not classes
+LISTED = 5  # files named in a message
+
+
+def is_clutter(name: str) -> bool:
+    """Whether a file or folder is hidden or not the user's, by its name."""
+    return name.startswith(".") or name in CLUTTER
+
+
+@dataclass
+class LeftOut:
+    """What is not read of a folder of images.
+
+    Attributes
+    ----------
+    others : int
+        How many files are no images by their names.
+    special : list of Path
+        Pipes, sockets and devices with the name of an image.
+    repeated : list of Path
+        Folders that a link leads to again.
+    """
+
+    others: int = 0
+    special: list[Path] = field(default_factory=list)
+    repeated: list[Path] = field(default_factory=list)
+
+    def note(self, top: Path) -> None:
+        """Tell what is left out."""
+        if self.others:
+            log.warning(
+                "%s: %d files are no images by their names and are left out", top, self.others
+            )
+        if self.special:
+            log.warning("%s: pipes and devices are left out: %s", top, _listed(self.special))
+        if self.repeated:
+            log.warning(
+                "%s: folders that links lead to again are read once; left out: %s",
+                top,
+                _listed(self.repeated),
+            )
+
+
+def search(folder: Path, elsewhere: Iterable[Path], left_out: LeftOut) -> list[Path]:
+    """The image files below a folder, at any depth; links are followed, each folder is read once.
+
+    Parameters
+    ----------
+    folder : Path
+        The folder.
+    elsewhere : iterable of Path
+        Folders that are not read where a link leads to them.
+    left_out : LeftOut
+        Gets what is no image.
+
+    Returns
+    -------
+    list of Path
+        In no order.
+
+    Raises
+    ------
+    UserError
+        If a folder cannot be read, or names of images are not UTF-8.
+    """
+    seen = {_identity(path) for path in (folder, *elsewhere)}
+    waiting = [folder]
+    images = []
+    while waiting:
+        for entry in _entries(waiting.pop()):
+            path = Path(entry.path)
+            if _is_folder(entry):
+                identity = _identity(path)
+                if identity in seen:
+                    left_out.repeated.append(path)
+                else:
+                    seen.add(identity)
+                    waiting.append(path)
+            elif not _is_image(entry):
+                left_out.others += 1
+            elif _is_special(entry):
+                left_out.special.append(path)
+            else:
+                images.append(path)
+    require_utf8(images)
+    return images
+
+
+def subfolders(folder: Path) -> list[str]:
+    """The names of the folders in a folder, sorted, without clutter."""
+    return sorted(entry.name for entry in _entries(folder) if _is_folder(entry))
+
+
+def loose_images(folder: Path) -> list[str]:
+    """The names of the images that lie directly in a folder, sorted."""
+    return sorted(
+        entry.name for entry in _entries(folder) if not _is_folder(entry) and _is_image(entry)
+    )
+
+
+def folder_of_classes(folder: Path) -> Path | None:
+    """Where the classes seem to lie if a folder has one folder only, or has folders named as splits; else None."""
+    names = subfolders(folder)
+    if names and set(names) <= SPLITS:
+        return folder / ("train" if "train" in names else names[-1])
+    if len(names) != 1 or loose_images(folder / names[0]):
+        return None
+    below = folder / names[0]
+    return folder_of_classes(below) or (below if len(subfolders(below)) > 1 else None)
+
+
+def require_utf8(paths: Sequence[Path]) -> None:
+    """A `UserError` if the name of a file or folder is not UTF-8: it could not be written to a table."""
+    wrong = [path for path in paths if _in_words(path) != str(path)]
+    if wrong:
+        raise UserError(
+            f"names of images must be UTF-8, and {len(wrong)} are not: {_listed(wrong)}; rename these files or their "
+            "folders, such as by `convmv -f latin1 -t utf8 -r --notest FOLDER`"
+        )
+
+
+def _in_words(path: Path) -> str:
+    """A path whose bytes that are not UTF-8 are written as numbers."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
+
+
+def _listed(paths: Sequence[Path]) -> str:
+    more = f" and {len(paths) - LISTED} more" if len(paths) > LISTED else ""
+    return ", ".join(_in_words(path) for path in sorted(paths)[:LISTED]) + more
+
+
+def _entries(folder: Path) -> list[os.DirEntry[str]]:
+    try:
+        with os.scandir(folder) as entries:
+            return [entry for entry in entries if not is_clutter(entry.name)]
+    except OSError as error:
+        raise UserError(f"folder {folder} cannot be read: {error.strerror}") from None
+
+
+def _identity(path: Path) -> tuple[int, int]:
+    status = path.stat()
+    return status.st_dev, status.st_ino
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link that leads to itself
+        return False
+
+
+def _is_image(entry: os.DirEntry[str]) -> bool:
+    """Whether an entry that is no folder is an image by its name."""
+    return entry.name.lower().endswith(SUFFIXES)
+
+
+def _is_special(entry: os.DirEntry[str]) -> bool:
+    """Whether it is neither a regular file nor a link that leads nowhere, which reading it tells."""
+    try:
+        return not entry.is_file() and Path(entry.path).exists()
+    except OSError:
+        return False

@@ -1,0 +1,118 @@
+"""The formats that image files may have, and what is wrong with a file that cannot be read."""
+
+from __future__ import annotations
+
+import os
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import BinaryIO
+
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from imprint.errors import not_installed
+
+# Pillow's name of each format and the suffixes of its files; Pillow knows others, some of which start programs
+FORMATS = {
+    "AVIF": (".avif",),
+    "BMP": (".bmp",),
+    "GIF": (".gif",),
+    "HEIF": (".heic", ".heif"),
+    "JPEG": (".jpeg", ".jpg"),
+    "PNG": (".png",),
+    "PPM": (".pbm", ".pgm", ".ppm"),
+    "TIFF": (".tif", ".tiff"),
+    "WEBP": (".webp",),
+}
+SUFFIXES = tuple(sorted(suffix for suffixes in FORMATS.values() for suffix in suffixes))
+
+HEIF_PACKAGE = "pi_heif"
+_HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
+_AVIF_BRANDS = (b"avif", b"avis")
+_ENDS = {"JPEG": b"\xff\xd9", "PNG": b"IEND\xaeB`\x82"}  # of a file that is whole
+_TAIL = 1024  # bytes at the end of a file in which its end is looked for
+
+
+class UnreadableImage(OSError):
+    """An image that cannot be read; the message says why, without its name."""
+
+
+@cache
+def _readable() -> tuple[str, ...]:
+    """The formats of `FORMATS` that Pillow reads here."""
+    if find_spec(HEIF_PACKAGE):
+        import pi_heif
+
+        pi_heif.register_heif_opener()
+    Image.init()
+    return tuple(name for name in FORMATS if name in Image.OPEN)
+
+
+def read_image(file: Path | BinaryIO) -> Image.Image:
+    """Read an image file of one of the `FORMATS`, whatever its name, and turn it as its EXIF orientation says.
+
+    Raises
+    ------
+    UnreadableImage
+        If it cannot be read.
+    """
+    try:
+        with Image.open(file, formats=_readable()) as image:
+            image.load()
+            return ImageOps.exif_transpose(image)
+    except MemoryError:
+        raise
+    except Exception as error:  # a damaged file raises nearly every class there is
+        raise UnreadableImage(_reason(file, error)) from error
+
+
+def defect(file: Path) -> str | None:
+    """Why an image file cannot be read, as far as header and end of the file tell; None if they are in order.
+
+    An image is decoded only where the file seems cut off.
+    """
+    try:
+        with Image.open(file, formats=_readable()) as image:
+            end = _ENDS.get(image.format or "")
+        if end is not None and end not in _tail(file):
+            read_image(file)
+    except UnreadableImage as error:
+        return f"it is cut off: {error}"
+    except Exception as error:  # as in `read_image`
+        return _reason(file, error)
+    return None
+
+
+def _tail(path: Path) -> bytes:
+    with open(path, "rb") as file:
+        file.seek(max(0, os.fstat(file.fileno()).st_size - _TAIL))
+        return file.read()
+
+
+def _reason(file: Path | BinaryIO, error: Exception) -> str:
+    """In words why an image cannot be read."""
+    if isinstance(error, UnidentifiedImageError):
+        return _unidentified(_head(file))
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    return str(error) or type(error).__name__
+
+
+def _head(file: Path | BinaryIO) -> bytes:
+    if isinstance(file, Path):
+        with open(file, "rb") as opened:
+            return opened.read(12)
+    file.seek(0)
+    return file.read(12)
+
+
+def _unidentified(head: bytes) -> str:
+    """What is wrong with a file that begins like this."""
+    brand = head[8:12] if head[4:8] == b"ftyp" else None
+    if not head:
+        return "it is empty"
+    if brand in _HEIF_BRANDS and not find_spec(HEIF_PACKAGE):
+        return f"it is HEIC; {not_installed(HEIF_PACKAGE)}"
+    if brand in _AVIF_BRANDS:
+        return "it is AVIF, which Pillow reads from version 11.3 on; run: pip install -U pillow"
+    return f"it is damaged or of another format than {', '.join(FORMATS)}"

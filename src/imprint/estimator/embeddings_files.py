@@ -1,0 +1,98 @@
+"""Embeddings in a file, with labels that are numbers or names."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from imprint.errors import UserError
+from imprint.store.embeddings import Embeddings
+from imprint.store.given_embeddings import read_arrays
+
+UNNAMED = ("",)  # the class names of images and embeddings without classes
+
+
+def read_file(path: Path, group: str | None, labelled: bool) -> Embeddings:
+    """Embeddings of a file of imprint, or of anyone's HDF5 or NPZ.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    group : str or None
+        The group of an HDF5 file that holds them.
+    labelled : bool
+        Whether labels are read; without them all are of one class without a name.
+
+    Raises
+    ------
+    UserError
+        If the file or an array in it is missing or of no use.
+    """
+    arrays = read_arrays(path, group, required=True)
+    x = arrays.get("embeddings")
+    if x is None or x.ndim != 2 or not len(x):
+        hint = "" if group else "; if they lie in a group, name it by --group"
+        raise UserError(f"{path} has no 'embeddings' (N, D){hint}")
+    if x.dtype.kind not in "fiub":
+        raise UserError(f"{path}: 'embeddings' are {x.dtype}, not numbers")
+    finite = np.isfinite(x).all(axis=1)
+    if not finite.all():
+        raise UserError(f"{path}: row {int(np.argmin(finite))} holds NaN or infinity")
+    if labelled:
+        y, names = _read_labels(path, arrays, len(x))
+    else:
+        y, names = np.zeros(len(x), np.int64), UNNAMED
+    ids = np.asarray(arrays.get("ids", np.arange(len(x))))
+    if ids.shape != (len(x),):
+        raise UserError(f"{path}: {len(x)} embeddings and ids of shape {ids.shape} do not match")
+    provenance = arrays.get("provenance") or {"fm": path.stem}
+    return Embeddings(x.astype(np.float32), y, ids, names, provenance, arrays.get("fm_classifier"))
+
+
+def _read_labels(
+    path: Path, arrays: dict[str, Any], count: int
+) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Labels (count,), 0..C-1, and the names of the classes; classes without a sample are left out."""
+    if "labels" not in arrays:
+        raise UserError(f"{path} has no 'labels' (N,), which fitting needs")
+    y, names = np.asarray(arrays["labels"]), arrays.get("class_names")
+    if y.shape != (count,):
+        raise UserError(f"{path}: {count} embeddings and labels of shape {y.shape} do not match")
+    if names is not None and tuple(names) == UNNAMED:
+        raise UserError(
+            f"{path} has no classes: its images did not lie in a folder for each class; embed them "
+            "again from such folders, or give labels"
+        )
+    if y.dtype.kind == "f" and (y == np.floor(y)).all():
+        y = y.astype(np.int64)
+    if y.dtype.kind not in "iuUO":
+        raise UserError(f"{path}: 'labels' are {y.dtype}, neither whole numbers nor names")
+    if y.dtype.kind == "O":
+        y = _plain(path, y)
+    if y.dtype.kind == "U" or names is None:
+        classes, y = np.unique(y, return_inverse=True)
+        return y.astype(np.int64), tuple(map(str, classes))
+    if len(set(names)) < len(names):
+        raise UserError(f"{path}: a name stands twice among the {len(names)} in 'class_names'")
+    if y.min() < 0 or y.max() >= len(names):
+        raise UserError(
+            f"{path}: labels from {y.min()} to {y.max()} do not fit the {len(names)} 'class_names'; "
+            f"they are 0 to {len(names) - 1}"
+        )
+    present, y = np.unique(y, return_inverse=True)
+    return y.astype(np.int64), tuple(str(names[label]) for label in present)
+
+
+def _plain(path: Path, labels: np.ndarray) -> np.ndarray:
+    """Labels that are objects, as whole numbers if all are, else as texts; a `UserError` if one is neither."""
+    kinds = [isinstance(label, str | int | np.integer) for label in labels]
+    if not all(kinds):
+        row = kinds.index(False)
+        raise UserError(
+            f"{path}: the label in row {row} is {labels[row]!r}, neither a whole number nor a name"
+        )
+    numbers = all(isinstance(label, int | np.integer) for label in labels)
+    return labels.astype(np.int64 if numbers else str)

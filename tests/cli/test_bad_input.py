@@ -1,0 +1,199 @@
+"""Wrong files and words: one sentence that names them, exit code 2, nothing overwritten, no traceback."""
+
+import os
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+from PIL import Image
+from safetensors.torch import save_file
+
+from imprint import cli
+
+NAMES = ("cat", "dog", "owl")
+FM = "--fm test_resnet --checkpoint net.safetensors --device cpu"
+
+
+@pytest.fixture(scope="module")
+def workdir(tmp_path_factory):
+    """Photographs, embeddings, a head, tables and what is wrong."""
+    import timm
+    import torch
+
+    root = tmp_path_factory.mktemp("input")
+    random = np.random.default_rng(0)
+    rows = ["path,label"]
+    for name in NAMES:
+        (root / "photos" / name).mkdir(parents=True)
+        for i in range(3):
+            pixels = random.integers(0, 256, (48, 48, 3), np.uint8)
+            Image.fromarray(pixels).save(root / f"photos/{name}/{i}.jpg")
+            rows.append(f"photos/{name}/{i}.jpg,{name}")
+    (root / "photos.csv").write_text("\n".join(rows))
+    shutil.copytree(root / "photos", root / "nested" / "pets" / "train")
+    shutil.copytree(root / "photos", root / "nested" / "pets" / "test")
+    shutil.copytree(root / "photos", root / "broken")
+    (root / "broken" / "cat" / "0.jpg").write_text("<html>")
+    (root / "broken" / "dog" / "1.jpg").write_bytes(b"")
+    whole = (root / "broken" / "owl" / "2.jpg").read_bytes()
+    (root / "broken" / "owl" / "2.jpg").write_bytes(whole[: len(whole) // 2])
+    shutil.copytree(root / "photos", root / "latin")
+    (root / "latin" / "cat" / "0.jpg").rename(root / "latin" / "cat" / os.fsdecode(b"\xe9.jpg"))
+    (root / "single").mkdir()
+    shutil.copytree(root / "photos" / "cat", root / "single" / "cat")
+    for name in ("pipe.jpg", "pipe.npz"):
+        os.mkfifo(root / name)
+    (root / "table.csv").write_bytes("path,label\nk\xe4tzchen.jpg,cat\n".encode("latin-1"))
+    x, labels = random.normal(size=(30, 4)).astype("f4"), np.repeat(NAMES, 10)
+    for name, y in {
+        "good": labels,
+        "objects": labels.astype(object),
+        "nobody": np.where(np.arange(30) == 4, None, labels.astype(object)),
+        "alike": np.zeros(30, int),
+    }.items():
+        np.savez(root / f"{name}.npz", embeddings=x, labels=y)
+    np.savez(root / "words.npz", embeddings=x.astype(str), labels=labels)
+    (root / "file").write_text("no head")
+    with h5py.File(root / "damaged.h5", "w") as file:
+        file["embeddings"] = 1.0
+    torch.manual_seed(0)
+    save_file(
+        timm.create_model("test_resnet", num_classes=5).state_dict(), root / "net.safetensors"
+    )
+    return root
+
+
+@pytest.fixture
+def imprint(workdir, monkeypatch, capsys):
+    """Run a command in `workdir`; returns what it prints, to stderr where `code` is not 0."""
+    monkeypatch.chdir(workdir)
+
+    def run(command, code=0):
+        with pytest.raises(SystemExit) as ended:
+            cli.main(shlex.split(command))
+        output = capsys.readouterr()
+        assert ended.value.code == code, output.err
+        return output.err if code else output.out
+
+    if not Path("head.safetensors").exists():
+        run("fit good.npz -o head.safetensors --gen mean")
+    return run
+
+
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        ("fit '' -o h.safetensors", "an argument is empty"),
+        ("fit nowhere -o h.safetensors", "nowhere does not exist"),
+        ("fit nested -o h.safetensors", "Run: imprint fit nested/pets/train -o h.safetensors"),
+        ("fit nested/pets -o h.safetensors", "Run: imprint fit nested/pets/train -o h.safetensors"),
+        ("fit single -o h.safetensors", "all samples are of one class"),
+        ("fit alike.npz -o h.safetensors", "all samples are of one class"),
+        ("fit nobody.npz -o h.safetensors", "the label in row 4 is None"),
+        ("fit words.npz -o h.safetensors", "'embeddings' are <U"),
+        ("fit latin -o h.safetensors", r"latin/cat/\xe9.jpg; rename these files"),
+        ("fit table.csv -o h.safetensors", "table.csv cannot be read: it is not UTF-8"),
+        ("fit pipe.jpg -o h.safetensors", "pipe.jpg is a device or a pipe"),
+        ("fit pipe.npz -o h.safetensors", "pipe.npz is a device or a pipe"),
+        ("embed good.npz -o e.h5", "good.npz holds embeddings, no images"),
+        ("predict head.safetensors /dev/null", "/dev/null is a device or a pipe"),
+        ("predict file good.npz", "file is no head of imprint"),
+        ("predict head.safetensors " + "a" * 300, "File name too long"),
+        ("fit good.npz -o file/h.safetensors", "file is, or lies in, a file and no folder"),
+        ("fit good.npz -o /proc/h.safetensors", "--output /proc/h.safetensors cannot be written"),
+        ("embed photos -o photos", "embeddings go to an HDF5 file"),
+        ("predict head.safetensors good.npz -o /dev/full", "No space left on device"),
+        ("predict head.safetensors good.npz -o photos", "photos is a folder"),
+        ("show damaged.h5", "damaged.h5 is damaged, or no file of imprint"),
+        ("fti good.npz", "Did you mean 'fit'?"),
+        ("fit good.npz -o h.safetensors --k 0", "neither a positive whole number nor 'auto'"),
+    ],
+)
+def test_a_mistake_is_one_message(imprint, workdir, command, words):
+    error = imprint(command, code=2)
+    assert words in error
+    assert "Traceback" not in error and "/tmp/" not in error.replace(str(workdir), "")
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "compare good.npz -o good.npz",
+        "compare good.npz -o photos/../good.npz",
+        "compare good.npz -o link.npz",
+        "predict head.safetensors good.npz -o head.safetensors",
+        "predict head.safetensors photos.csv -o photos.csv",
+        "predict head.safetensors photos -o photos/cat/0.jpg",
+        f"fit photos -o net.safetensors {FM}",
+        "fit good.npz -o own.safetensors --components own.safetensors",
+        "export head.safetensors -o head.safetensors --to torch",
+    ],
+)
+def test_no_input_is_overwritten(imprint, workdir, command):
+    Path("own.safetensors").write_text("components")
+    if not Path("link.npz").exists():
+        Path("link.npz").symlink_to("good.npz")
+    before = {path: path.read_bytes() for path in workdir.rglob("*") if path.is_file()}
+    assert "would be lost; name another file" in imprint(command, code=2)
+    assert {path: path.read_bytes() for path in before} == before
+
+
+def test_a_head_may_be_changed_in_place(imprint, workdir):
+    shutil.copy("head.safetensors", "changed.safetensors")
+    assert "removed owl" in imprint("remove changed.safetensors owl -o changed.safetensors")
+
+
+def test_all_broken_images_are_listed_at_once_or_left_out(imprint, caplog):
+    error = imprint(f"fit broken -o h.safetensors {FM}", code=2)
+    assert "3 of 9 images cannot be read" in error and "--skip-unreadable" in error
+    assert "broken/dog/1.jpg: it is empty" in error
+    assert all(name in error for name in ("broken/cat/0.jpg", "broken/owl/2.jpg: it is cut off"))
+    imprint(f"embed broken -o broken.h5 {FM} --skip-unreadable")
+    assert "skipped: broken/cat/0.jpg" in caplog.text and "3 of 9 images skipped" in caplog.text
+    assert "/tmp/" not in caplog.text
+
+
+def test_labels_may_be_objects(imprint):
+    imprint("fit objects.npz -o objects.safetensors --gen mean")
+    assert "on 30 samples" in imprint("evaluate objects.safetensors objects.npz")
+    assert imprint("predict objects.safetensors objects.npz").count("\n") == 31
+    assert "took in 30 samples" in imprint("add objects.safetensors objects.npz -o o.safetensors")
+
+
+def started(workdir, command, **options):
+    words = [sys.executable, "-m", "imprint.cli", *shlex.split(command)]
+    return subprocess.Popen(words, cwd=workdir, stderr=subprocess.PIPE, text=True, **options)
+
+
+def test_the_end_of_a_pipe_is_quiet_and_a_full_disk_one_line(imprint, workdir):
+    np.savez("many.npz", embeddings=np.ones((20_000, 4), "f4"))
+    reader = started(workdir, "predict head.safetensors many.npz", stdout=subprocess.PIPE)
+    assert reader.stdout.readline() == "id,label,score\n"
+    reader.stdout.close()
+    assert reader.stderr.read().count("\n") <= 1  # a note, but no traceback
+    assert reader.wait() == 0
+    with Path("/dev/full").open("w") as full:
+        process = started(workdir, "show head.safetensors", stdout=full)
+        error = process.communicate()[1]
+    assert error == "the output cannot be written: No space left on device\n"
+    assert process.returncode == 2
+
+
+def test_ctrl_c_is_one_line(imprint, workdir):
+    Path("slow.py").write_text("import time\nprint('ready', flush=True)\ntime.sleep(60)\n")
+    command = "fit good.npz -o h.safetensors --components slow.py"
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a job of a shell ignores it
+    try:
+        process = started(workdir, command, stdout=subprocess.PIPE)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert process.stdout.readline() == "ready\n"
+    process.send_signal(signal.SIGINT)
+    assert process.communicate()[1] == "interrupted\n"
+    assert process.returncode == 130

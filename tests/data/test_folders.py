@@ -1,0 +1,75 @@
+"""What of a folder of images is read: links, pipes, devices, names, and where its classes lie."""
+
+import os
+
+import pytest
+
+from imprint.data.folders import LeftOut, folder_of_classes, search, subfolders
+from imprint.errors import UserError
+
+
+def touch(top, *names):
+    for name in names:
+        (top / name).parent.mkdir(parents=True, exist_ok=True)
+        (top / name).touch()
+
+
+def names_below(top, *elsewhere):
+    left_out = LeftOut()
+    images = search(top, elsewhere, left_out)
+    return {path.relative_to(top).as_posix() for path in images}, left_out
+
+
+def test_images_are_found_at_any_depth_by_their_names(tmp_path):
+    touch(tmp_path, "a.JPG", "deep/er/b.heic", "deep/c.avif", "notes.txt", "deep/d.eps")
+    touch(tmp_path, "__MACOSX/x.png", ".DS_Store", ".hidden/y.png", "._a.JPG", "Thumbs.db")
+    found, left_out = names_below(tmp_path)
+    assert found == {"a.JPG", "deep/er/b.heic", "deep/c.avif"}
+    assert left_out.others == 2
+
+
+def test_a_folder_is_read_once_however_many_links_lead_to_it(tmp_path):
+    touch(tmp_path, "cats/a.png", "dogs/b.png", "elsewhere/c.png")
+    (tmp_path / "cats" / "loop").symlink_to("..")
+    (tmp_path / "cats" / "itself").symlink_to("itself")
+    (tmp_path / "cats" / "sisters").symlink_to("../dogs")
+    (tmp_path / "cats" / "more").symlink_to("../elsewhere")
+    (tmp_path / "cats" / "again").symlink_to("../elsewhere")
+    found, left_out = names_below(tmp_path / "cats", tmp_path, tmp_path / "dogs")
+    assert found in ({"a.png", "more/c.png"}, {"a.png", "again/c.png"})
+    assert {path.name for path in left_out.repeated} - {"more", "again"} == {"loop", "sisters"}
+
+
+def test_pipes_and_devices_are_left_out_and_named(tmp_path, caplog):
+    touch(tmp_path, "a.png")
+    os.mkfifo(tmp_path / "pipe.png")
+    (tmp_path / "endless.png").symlink_to("/dev/zero")
+    (tmp_path / "gone.png").symlink_to("nowhere")
+    found, left_out = names_below(tmp_path)
+    assert found == {"a.png", "gone.png"}  # reading says that the second is not there
+    left_out.note(tmp_path)
+    assert "pipe.png" in caplog.text and "endless.png" in caplog.text
+
+
+def test_names_that_are_not_utf8_are_named_with_the_remedy(tmp_path):
+    touch(tmp_path, "a.png", os.fsdecode(b"caf\xe9/b.png"))
+    with pytest.raises(UserError, match=r"caf\\xe9/b\.png; rename .*convmv"):
+        names_below(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("files", "classes"),
+    [
+        (["cats/a.png", "dogs/b.png"], None),
+        (["photos/cats/a.png", "photos/dogs/b.png"], "photos"),
+        (["photos/photos/cats/a.png", "photos/photos/dogs/b.png"], "photos/photos"),
+        (["photos/train/cats/a.png", "photos/test/cats/b.png"], "photos/train"),
+        (["train/cats/a.png", "val/cats/b.png"], "train"),
+        (["cats/a.png"], None),
+        (["cats/2025/a.png"], None),
+    ],
+)
+def test_classes_are_looked_for_below_a_single_folder(tmp_path, files, classes):
+    touch(tmp_path, *files)
+    assert folder_of_classes(tmp_path) == (classes and tmp_path / classes)
+    assert subfolders(tmp_path) == sorted({name.partition("/")[0] for name in files})
