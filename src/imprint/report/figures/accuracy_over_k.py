@@ -72,7 +72,7 @@ def accuracy_over_k(scores: pd.DataFrame, collapse: pd.DataFrame, presets: Prese
         right.append("in the order of the legend, what has no choice of k")
     if intervals:
         right.append(
-            "with caps, the 95% interval that the number of test samples leaves to the highest point"
+            "with caps, the 95% interval that the number of test samples leaves to the highest of the lines"
         )
     if right:
         subtitle += f"\nRight of the dotted line: {'; last, '.join(right)}"
