@@ -317,7 +317,7 @@ def test_several_datasets_get_a_panel_of_their_own(width, inches):
         2 * ["class 0", "class 1", "class 2"]
     )
     for axes in figure.axes:  # three proxies; one scale in both directions
-        filled = [line for line in axes.lines if line.get_markerfacecolor() != "none"]
+        filled = [line for line in axes.lines if str(line.get_markerfacecolor()) != "none"]
         assert sum(len(line.get_xdata()) for line in filled) == 3
         box = axes.get_window_extent()
         assert np.ptp(axes.get_xlim()) / box.width == pytest.approx(
