@@ -79,7 +79,7 @@ def study(fms, plain, ds, configurations=(L2, NONE, NEAREST), draws=2, seeds=2, 
                         scores.append((*keys.values(), n, *method, seed, accuracy, seconds))
     columns = [*keys, "shots", "gen", "k", *KEYS, "seed", "accuracy", "seconds"]
     whole = dict.fromkeys(["d", "draw", "k", "m"], "Int64")
-    frame = pd.DataFrame(scores, columns=columns).astype(whole)
+    frame = pd.DataFrame(scores, columns=columns).astype(whole).assign(proxies=10)
     text = [
         "fm",
         "task",

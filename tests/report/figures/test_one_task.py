@@ -328,7 +328,9 @@ def test_several_datasets_get_a_panel_of_their_own(width, inches):
     assert len(of_class) == 3 and len({line.get_marker() for line in figure.axes[1].lines}) == 3
     one = points[points["proxy"] | (points["dataset"] == "one")]
     alone = FIGURES["tsne"].draw(one, description, None, width=width)
-    assert len(alone.axes) == 1 and "120 test samples (hollow) and 3 proxies (filled)" in words(alone)
+    assert len(alone.axes) == 1 and "120 test samples (hollow) and 3 proxies (filled)" in words(
+        alone
+    )
 
 
 # naming a cell in the configuration

@@ -777,7 +777,7 @@ def test_runtime_is_that_of_sets_of_proxies_not_of_their_scores():
     table = make_table("runtime", pd.concat([frame, again])).set_index(["GEN", "k"])
     row = table.loc[("kmeans", 20)]
     # k d (seed + 1) seconds: of a task the middle seed, then the median of d = 1..10
-    assert row[["median (s)", "lowest (s)", "highest (s)"]].tolist() == pytest.approx(
+    assert row[["generation time (s)", "lowest (s)", "highest (s)"]].tolist() == pytest.approx(
         [220, 40, 400]
     )
     assert row[["proxies", "samples", "FM x task"]].tolist() == [200, 500, 10]
