@@ -636,10 +636,16 @@ def test_every_figure_and_table_has_a_caption_that_renders(kind, names):
     jinja2, core = pytest.importorskip("jinja2"), pytest.importorskip("docutils.core")
     assert {path.stem for path in (REPORT / kind).glob("*.rst")} == set(names)
     wildcards = SimpleNamespace(experiment="methods", fm="net", task="digits")
-    job = SimpleNamespace(wildcards=wildcards)
-    for path in (REPORT / kind).glob("*.rst"):
+    usual = SimpleNamespace(settings='{"rank_by": "configuration"}', selection="{}")
+    other = SimpleNamespace(
+        settings='{"rank_by": "best_companions"}', selection='{"select_on": "validation"}'
+    )
+    for path, params in product((REPORT / kind).glob("*.rst"), (usual, other)):
+        job = SimpleNamespace(wildcards=wildcards, params=params)
         template = jinja2.Template(path.read_text(), undefined=jinja2.StrictUndefined)
         caption = core.publish_doctree(
             template.render(snakemake=job), settings_overrides={"halt_level": 2}
         )
-        assert "methods" in caption.astext().lower()
+        text = caption.astext()
+        assert "methods" in text.lower()
+        assert "rank_by" not in text and "select_on" not in text, "only what applies is said"

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from imprint.analysis.gens import gens_without_k
 from imprint.analysis.generation_time import KIND, generation_times
+from imprint.analysis.gens import gens_without_k
 from imprint.analysis.matrices import PAIR, fullest
 from imprint.analysis.selection import sizes
 from imprint.analysis.splits import of_split

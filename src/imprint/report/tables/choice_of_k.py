@@ -31,7 +31,12 @@ COLUMNS = [
 ]
 
 
-@table("choice_of_k", title="k chosen by the task", category="Proxies per class")
+@table(
+    "choice_of_k",
+    title="k chosen by the task",
+    category="Proxies per class",
+    beside=("accuracy_over_k",),
+)
 def choice_of_k(scores: pd.DataFrame, collapse: pd.DataFrame, presets: Presets) -> pd.DataFrame:
     """Accuracy, proxies per class and time of k-means with each k, with k = auto, and with the best k in hindsight.
 

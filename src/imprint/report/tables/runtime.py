@@ -17,7 +17,12 @@ if TYPE_CHECKING:
 SECONDS = {"median": GENERATION_TIME, "min": "lowest (s)", "max": "highest (s)"}
 
 
-@table("runtime", title="Time to generate proxies", category="Proxies per class")
+@table(
+    "runtime",
+    title="Time to generate proxies",
+    category="Proxies per class",
+    beside=("generation_time",),
+)
 def runtime(scores: pd.DataFrame, collapse: pd.DataFrame, presets: Presets) -> pd.DataFrame:
     """Generation time by GEN and k, and the lowest and highest of the (FM, task).
 
