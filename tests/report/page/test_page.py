@@ -156,6 +156,9 @@ window.addEventListener("unhandledrejection", event => errors.push(String(event.
 function shown() { return [...document.querySelectorAll("table.grid tbody tr")].map(row => row.cells[3].textContent); }
 window.addEventListener("load", () => {
   const said = { rows: shown().length };
+  const part = document.querySelector(".scroll");
+  said.roomy = part.classList.contains("wide");
+  part.style.width = "80px";
   const search = document.querySelector(".dt-search input");
   search.value = "kmeans 10";
   search.dispatchEvent(new Event("input", { bubbles: true }));
@@ -165,6 +168,7 @@ window.addEventListener("load", () => {
   document.querySelectorAll("table.grid thead th .dt-column-order")[1].click();
   setTimeout(() => {
     said.first = document.querySelector("table.grid tbody tr").cells[1].textContent;
+    said.narrow = part.classList.contains("wide");
     said.errors = errors;
     const note = document.createElement("pre");
     note.id = "said";
@@ -189,4 +193,5 @@ def test_in_a_browser_tables_are_searched_paged_and_sorted(page, text, tmp_path)
     assert "CONSOLE" not in done.stderr
     assert said["rows"] == 15, "a page of a long table"
     assert said["found"] == ["10"] * 6
+    assert not said["roomy"] and said["narrow"], "columns out of sight are said"
     assert said["first"] == "9", "numbers are sorted by value"
