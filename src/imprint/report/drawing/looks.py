@@ -48,7 +48,7 @@ GENS = {
     "kls": Look(COLOURS[5], "P", DASHES[1]),
     "pam": Look(COLOURS[4], "d", DASHES[1]),
     "mean": Look(GREY, None, DASHES[2]),
-    "all": Look(GREY, None, DASHES[1]),
+    "all": Look("#8B5A2B", None, DASHES[1]),
     "ls": Look(INK, None, DASHES[0]),
 }
 OTHER_MARKERS = [m for m in MARKERS if m not in {look.marker for look in GENS.values()}]

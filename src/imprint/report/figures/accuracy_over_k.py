@@ -105,5 +105,5 @@ def _marks(axes: Axes, cell: pd.DataFrame, marks: Sequence[Mark], places: Iterab
 def _interval(axes: Axes, cell: pd.DataFrame, x: float) -> None:
     """The interval of the accuracy that is highest of all lines."""
     if len(cell):
-        best = cell.loc[cell["mean"].idxmax()]
+        best = cell.iloc[cell["mean"].to_numpy().argmax()]
         axes.plot([x, x], [best["below"], best["above"]], **INTERVAL | CAPS, clip_on=False)

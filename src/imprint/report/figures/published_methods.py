@@ -103,16 +103,17 @@ def _extent(percent: pd.DataFrame) -> str:
 
 def _rows(percent: pd.DataFrame) -> tuple[list[_Row], str]:
     """The rows from top to bottom, and what the subtitle adds where they are no single tasks."""
-    by_fm = {fm: own.droplevel("fm") for fm, own in percent.groupby(level="fm", observed=True)}
-    fms = natural_order(by_fm)
+    fm_of, task_of = (percent.index.get_level_values(name).astype(str) for name in ("fm", "task"))
+    values = percent.to_numpy()
+    fms = natural_order(fm_of)
     if len(percent) > MOST_ROWS:
-        means = [_Row(fm, by_fm[fm].mean().to_numpy()) for fm in fms]
+        means = [_Row(fm, values[fm_of == fm].mean(axis=0)) for fm in fms]
         return means, ", and means over the tasks of an FM"
     rows = []
     for fm in fms:
         rows.append(_Row(fm, None))
-        tasks = by_fm[fm].set_axis(by_fm[fm].index.astype(str))
-        rows += [_Row(task, tasks.loc[task].to_numpy()) for task in natural_order(tasks.index)]
+        own = dict(zip(task_of[fm_of == fm], values[fm_of == fm], strict=True))
+        rows += [_Row(task, own[task]) for task in natural_order(own)]
     return rows[1:] if len(fms) == 1 else rows, ""
 
 

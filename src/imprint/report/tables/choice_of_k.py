@@ -86,8 +86,8 @@ def _seconds(scores: pd.DataFrame, accuracy: pd.DataFrame) -> pd.DataFrame:
     times = generation_times(scores[is_value(scores["gen"], GEN)])
     times["k"] = times["k"].astype(object).where(times["k"].notna(), AUTO)
     by_pair = times.set_index([*PAIR, "k"])["seconds"].unstack("k")
-    pairs = accuracy.index.droplevel("draw").unique()
-    return by_pair.loc[[(str(fm), str(task)) for fm, task in pairs]]
+    fms, tasks = (accuracy.index.get_level_values(name).astype(str) for name in PAIR)
+    return by_pair.loc[list(dict.fromkeys(zip(fms, tasks, strict=True)))]
 
 
 def _medians(scores: pd.DataFrame) -> dict[str, pd.DataFrame]:
