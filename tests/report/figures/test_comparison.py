@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from matplotlib.colors import to_rgb
 
+from imprint.analysis.frames import compact
 from imprint.method import presets as published
 from imprint.report.drawing.rank_diagram import bar_positions
 from imprint.report.drawing.style import SIZES, WIDTHS
@@ -51,19 +52,7 @@ def scores(methods, matrix):
     frame = pd.DataFrame(rows).assign(
         fm="resnet", family="task", d=pd.NA, draw=0, shots="full", seed=1
     )
-    text = [
-        "fm",
-        "task",
-        "shots",
-        "gen",
-        "norm_pre",
-        "norm_post",
-        "norm_inf",
-        "agg",
-        "distance",
-        "weighting",
-    ]
-    return frame.astype({"k": "Int64", "m": "Int64", **dict.fromkeys(text, "category")})
+    return compact(frame)
 
 
 def steps(methods, tasks=20, step=0.02, noise=0.002):
