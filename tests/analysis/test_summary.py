@@ -7,7 +7,7 @@ import pytest
 from imprint.analysis import summary
 from imprint.analysis.frames import compact
 from imprint.method.configuration import Configuration, Fixed, Scoring, parse_k
-from imprint.method.presets import published
+from imprint.method.presets import PRESETS, published
 
 L2 = Scoring("l2", "l2", "max", "inner_product")
 
@@ -117,4 +117,21 @@ def test_classes_that_unite_others_are_told_apart():
         "better in 6 of 6 pairs; by +10.0 points on t6 (1 pair), +10.0 points on t7 (1 pair)"
         in gain
     )
-    assert gain.endswith("better in 2 of 2 pairs whose classes unite several others.")
+    assert gain.endswith(
+        "better in 2 of 2 pairs whose classes unite several others. "
+        "2 datasets: too few to say anything of others; a test over datasets takes 6."
+    )
+
+
+@pytest.mark.parametrize(("accuracy", "points", "better"), [(0.63, "+3.0", 8), (0.55, "-5.0", 0)])
+def test_whitened_means_are_set_against_several_proxies_with_the_sign(accuracy, points, better):
+    whitened = PRESETS["whiten"].configuration
+    rows = scores(mean_and(k20=0.6) | {whitened: accuracy})
+    (said,) = (line for line in summary.lines(rows, collapses(), published()) if line.startswith("Whitening"))  # fmt: skip
+    assert said == (
+        "Whitening: one whitened mean per class (NORM l2 / whiten+l2 / l2) in place of 20 proxies by k-means (NORM l2) "
+        f"changes the accuracy by {points} points over 8 datasets (95% interval {points} to {points}), "
+        f"better in {better} of 8 pairs."
+    )
+    (said,) = (line for line in summary.lines(rows.assign(datasets="one"), collapses(), published()) if line.startswith("Whitening"))  # fmt: skip
+    assert said.endswith("One dataset: too few to say anything of others; a test over datasets takes 6.")  # fmt: skip

@@ -1,5 +1,6 @@
 """The explorer in a real browser: it loads offline without a complaint, and each menu changes what it says it changes."""
 
+import json
 from pathlib import Path
 
 import pandas as pd
@@ -8,6 +9,7 @@ import pytest
 from benchmarks.browser import CHROMIUM, Browser
 from imprint.analysis.exploration import explored, in_words
 from imprint.analysis.frames import compact
+from imprint.report.drawing.looks import gen_look
 from imprint.report.explorer import page
 
 TEMPLATE = Path(__file__).parents[2] / "workflow" / "report" / "explore.html"
@@ -61,6 +63,11 @@ def choose(browser, chart, label, value):
     return browser.value(picture(chart))
 
 
+# names and colours of the legend of the lines
+LEGEND = """
+    [...document.querySelectorAll('#lines .role-legend-symbol path')].map((symbol, i) => [
+        document.querySelectorAll('#lines .role-legend-label text')[i].textContent, symbol.getAttribute('stroke')])
+"""
 GRID = "document.querySelector('#grid_wrapper .dt-info')?.innerText ?? ''"
 
 
@@ -74,6 +81,23 @@ def test_the_page_opens_offline_and_every_menu_changes_its_chart(tmp_path):
         for name in ("lines", "pairs", "gains"):
             browser.wait(f"!!{picture(name)}")
         browser.wait(f"{GRID}.includes('48 entries')")
+
+        # GENs have the colours of the figures
+        colours = {gen: gen_look(gen).colour for gen in ("fps", "kmeans")}
+        assert colours == dict(browser.value(LEGEND))
+        browser.value("document.querySelector('#lines').scrollIntoView()")
+        # a dot tells its numbers, and a name in the legend singles its line out
+        x, y = browser.value("box = document.querySelector('#lines .mark-symbol path[aria-label*=kmeans]').getBoundingClientRect(); [box.x + box.width / 2, box.y + box.height / 2]")  # fmt: skip
+        browser.send("Input.dispatchMouseEvent", type="mouseMoved", x=x, y=y)
+        browser.wait("!!document.querySelector('#vg-tooltip-element.visible')")
+        told = browser.value("document.querySelector('#vg-tooltip-element').innerText")
+        assert "kmeans" in told and "accuracy" in told and "lowest" in told
+        before = browser.value(picture("lines"))
+        x, y = browser.value("box = document.querySelector('#lines .role-legend-symbol path').getBoundingClientRect(); [box.x + box.width / 2, box.y + box.height / 2]")  # fmt: skip
+        for event in ("mousePressed", "mouseReleased"):
+            browser.send("Input.dispatchMouseEvent", type=event, x=x, y=y, button="left", clickCount=1)  # fmt: skip
+        browser.wait(f"{picture('lines')} != {json.dumps(before)}")
+        assert 'opacity="0.1"' in browser.value(picture("lines"))
 
         choose(browser, "lines", "FM", "net-k")
         choose(browser, "lines", "task", "two")

@@ -17,4 +17,8 @@ for (const table of document.querySelectorAll("table.grid")) {
     language: { search: "Search:", lengthMenu: "_MENU_ rows", info: "_START_ to _END_ of _TOTAL_ rows" },
   });
 }
+// what is out of sight is said
+const widths = new ResizeObserver(entries => entries.forEach(({ target }) =>
+  target.closest(".scroll").classList.toggle("wide", target.scrollWidth > target.clientWidth + 1)));
+document.querySelectorAll(".scroll .dt-layout-full").forEach(part => widths.observe(part));
 document.documentElement.dataset.ready = "yes";

@@ -22,7 +22,7 @@ import numpy as np
 
 from imprint.analysis.gens import k_label
 from imprint.analysis.matrices import by_configuration, chosen_on
-from imprint.analysis.ranking import are_enough, ranks
+from imprint.analysis.ranking import are_enough, merged, merged_note, ranks
 from imprint.analysis.selection import BEST_PRODUCT, natural, rule
 from imprint.method.configuration import INNER_PRODUCT, MAX, MNN
 
@@ -49,8 +49,9 @@ class Kept:
     accuracies: a row per (fm, task) that is ranked over, a column per entry, best mean rank first: the median accuracy (0..1)
     of its configuration on test data.
     entries: a row per entry in that order: the columns of the component; `mean_rank` of its configuration among all, on test
-    data; `configurations`, how many were ranked for it; and the companions that are kept.
+    data; `configurations`, how many were ranked for it and what equals it; and the companions that are kept.
     configurations: a row per entry: all fields of its configuration.
+    equal: for an entry those that equal it on every (FM, task), which have no row of their own.
     ranked: how many configurations were ranked.
     notes: what was left out, in sentences.
     """
@@ -58,6 +59,7 @@ class Kept:
     accuracies: pd.DataFrame
     entries: pd.DataFrame
     configurations: pd.DataFrame
+    equal: Mapping[str, tuple[str, ...]]
     ranked: int
     notes: tuple[str, ...]
 
@@ -129,17 +131,27 @@ def kept_configurations(scores: pd.DataFrame, component: str) -> Kept:
     best_first = np.lexsort((-accuracy.to_numpy(), mean_rank.to_numpy()))
     methods = kept.index[best_first]
     labels = pd.Index(names.loc[methods, "entry"])
+    accuracies, equal = merged(scored[methods].set_axis(labels, axis="columns"))
+    methods = methods[labels.isin(accuracies.columns)]
+    labels = accuracies.columns
 
     entries = _fields(names, configurations, component).loc[methods]
     entries = entries.join(names.loc[methods, COMPANIONS[component]]).set_index(labels)
     entries["mean_rank"] = mean_rank[methods].to_numpy()
-    entries["configurations"] = order["entry"].value_counts()[labels].to_numpy()
+    counted = order["entry"].value_counts()
+    entries["configurations"] = [
+        counted[[entry, *equal.get(entry, ())]].sum() for entry in entries.index
+    ]
     return Kept(
-        accuracies=scored[methods].set_axis(labels, axis="columns"),
+        accuracies=accuracies,
         entries=entries,
         configurations=configurations.loc[methods].set_index(labels),
+        equal=equal,
         ranked=int(ranked.sum()),
-        notes=tuple(_left_out(component, most, enough, pairs, considered, ranked)),
+        notes=(
+            *_left_out(component, most, enough, pairs, considered, ranked),
+            *merged_note(equal),
+        ),
     )
 
 

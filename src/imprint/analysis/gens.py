@@ -49,6 +49,8 @@ def k_in_words(gen: str, k: Any) -> str:
     """How many proxies a GEN had, for sentences: "k = 20", "k = auto", "all samples"."""
     import pandas as pd
 
+    if gen in GENERATORS and GENERATORS[gen].chooses_method:
+        return f"k = {Auto.label}"
     only = GENERATORS[gen].only_k if gen in GENERATORS else None
     if only is not None and only.column is None:
         return "all samples"

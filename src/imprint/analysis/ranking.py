@@ -7,7 +7,7 @@ correction. Groups of methods that the tests cannot tell apart are joined.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from math import floor, log2
@@ -186,15 +186,39 @@ def _gaps(matrix: pd.DataFrame, present: pd.DataFrame, complete: pd.DataFrame) -
         yield "One (FM, task) alone: no standard deviation."
 
 
+def equal_methods(accuracies: pd.DataFrame) -> dict[str, tuple[str, ...]]:
+    """For the first of methods (columns) with equal accuracies on every (FM, task) the others; of one (FM, task) none."""
+    if len(accuracies) < 2:
+        return {}
+    same: dict[tuple[float, ...], list[str]] = {}
+    for name, column in accuracies.round(12).fillna(-1).items():
+        same.setdefault(tuple(column), []).append(str(name))
+    return {first: tuple(others) for first, *others in same.values() if others}
+
+
 def identical(accuracies: pd.DataFrame) -> tuple[str, ...]:
     """A sentence that names the methods with equal accuracies on every (FM, task), if there are any and several rows."""
-    same: dict[tuple[float, ...], list[str]] = {}
-    for name, column in accuracies.items():
-        same.setdefault(tuple(column), []).append(str(name))
-    groups = [" = ".join(names) for names in same.values() if len(names) > 1]
-    return (f"Equal medians on every (FM, task): {_few(groups, '; ')}.",) * (
-        len(accuracies) > 1 and bool(groups)
-    )
+    if equal := equal_methods(accuracies):
+        return (f"Equal medians on every (FM, task): {_groups(equal)}.",)
+    return ()
+
+
+def merged(accuracies: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, tuple[str, ...]]]:
+    """The columns without those that equal one before, so that these are no rivals in a ranking; and `equal_methods`."""
+    equal = equal_methods(accuracies)
+    others = {name for names in equal.values() for name in names}
+    return accuracies[[name for name in accuracies if name not in others]], equal
+
+
+def merged_note(equal: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
+    """A sentence on what `merged` made one."""
+    if not equal:
+        return ()
+    return (f"Equal on every (FM, task), and ranked as one: {_groups(equal)}.",)
+
+
+def _groups(equal: Mapping[str, Sequence[str]]) -> str:
+    return _few([" = ".join((first, *others)) for first, others in equal.items()], "; ")
 
 
 def _few(names: list[str], separator: str) -> str:

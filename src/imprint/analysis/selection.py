@@ -175,20 +175,27 @@ def _have(rows: pd.DataFrame, configuration: Mapping[str, Any]) -> Any:
 def accuracy_over_k(scores: pd.DataFrame) -> tuple[pd.DataFrame, str]:
     """Mean, lowest and highest accuracy (%) over seeds and draws for each fm, task, gen and k.
 
-    Columns: fm, task, family, d, gen, k, norm (see `shown`), mean, low, high, runs; and the line that names the
-    configuration.
+    Columns: fm, task, family, d, gen, k, norm (see `shown`), mean, low, high, runs, and, where the scores have
+    intervals, below and above; and the line that names the configuration.
     """
     rows, text = shown(scores)
     return means_over_k(rows), text
 
 
 def means_over_k(rows: pd.DataFrame) -> pd.DataFrame:
-    """The means of `accuracy_over_k`, of rows with the column `norm`."""
+    """The means of `accuracy_over_k`, of rows with the column `norm`.
+
+    below, above: ends of the 95% interval that the number of test samples leaves to an accuracy, means over the runs.
+    """
     keys = ["fm", "task", "family", "d", "gen", "k", "norm"]
-    groups = rows.groupby(keys, observed=True, dropna=False)["accuracy"]
-    table = groups.agg(["mean", "min", "max", "size"]).reset_index()
+    groups = rows.groupby(keys, observed=True, dropna=False)
+    table = groups["accuracy"].agg(["mean", "min", "max", "size"])
     table = table.rename(columns={"min": "low", "max": "high", "size": "runs"})
-    table[["mean", "low", "high"]] *= 100
+    if "accuracy_low" in rows:
+        ends = groups[["accuracy_low", "accuracy_high"]].mean()
+        table[["below", "above"]] = ends.to_numpy()
+    table = table.reset_index()
+    table[[name for name in ("mean", "low", "high", "below", "above") if name in table]] *= 100
     return table.astype({"fm": str, "task": str, "family": str, "gen": str})
 
 

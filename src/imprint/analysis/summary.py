@@ -21,8 +21,9 @@ from imprint.analysis.differences import (
     too_few,
 )
 from imprint.analysis.gens import gens_of_all_classes, k_in_words
-from imprint.analysis.selection import L2_MAX, describe
+from imprint.analysis.selection import L2_MAX, describe, norms_in_words
 from imprint.analysis.splits import of_split
+from imprint.method.presets import PRESETS
 
 L2 = {**L2_MAX, "weighting": None, "m": None}
 COLLAPSED = 1.0  # NC1 up to which the paper calls a task's classes collapsed
@@ -33,7 +34,7 @@ NAMED = 3  # pairs of methods that are told to differ
 def lines(
     scores: pd.DataFrame, collapse: pd.DataFrame, presets: Mapping[str, Mapping[str, Any]]
 ) -> list[str]:
-    """Sentences: the extent, the named methods, which of them differ, the best of all, gain of several proxies, NC1.
+    """Sentences: the extent, the named methods, which of them differ, the best of all, gain of several proxies and of whitening, NC1.
 
     scores, collapse: all rows of the study. presets: see `imprint.method.presets.published`.
     """
@@ -43,6 +44,7 @@ def lines(
         *_named(scores, datasets, presets),
         *_best(scores),
         *_gain(scores, datasets),
+        *_whitening(scores, datasets),
         *_collapse(scores, collapse),
     ]
 
@@ -147,25 +149,54 @@ def _gain(scores: pd.DataFrame, datasets: Mapping[str, str]) -> Iterator[str]:
         "one": {"gen": "mean", "k": None, **L2},
         "many": {"gen": "kmeans", "k": MANY, **L2},
     }
+    yield from _change(
+        scores,
+        methods,
+        datasets,
+        f"Several proxies: {MANY} per class by k-means in place of the mean (NORM l2, AGG max) change",
+    )
+
+
+def _whitening(scores: pd.DataFrame, datasets: Mapping[str, str]) -> Iterator[str]:
+    """Whether one whitened mean per class is above or below several proxies."""
+    methods: dict[str, dict[str, Any]] = {
+        "many": {"gen": "kmeans", "k": MANY, **L2},
+        "whitened": dict(PRESETS["whiten"].configuration.columns()),
+    }
+    yield from _change(
+        scores,
+        methods,
+        datasets,
+        f"Whitening: one whitened mean per class (NORM {norms_in_words(methods['whitened'])}) in place of {MANY} proxies by "
+        "k-means (NORM l2) changes",
+    )
+
+
+def _change(
+    scores: pd.DataFrame,
+    methods: Mapping[str, Mapping[str, Any]],
+    datasets: Mapping[str, str],
+    change: str,
+) -> Iterator[str]:
+    """How a second method changes the accuracy of a first, apart on tasks whose classes unite several others."""
     matrix = matrices.accuracy_matrix(scores, methods).dropna()
     if len(matrix) < 2:
         return
-    gain = 100 * (matrix["many"] - matrix["one"]).round(12)
+    gain = 100 * matrix.diff(axis=1).iloc[:, 1].round(12)
     united = gain.index.get_level_values("task").isin(
         scores.loc[scores["d"].fillna(1) > 1, "task"].unique()
     )
-    said = [
-        f"{_points(part, datasets)}, better in {(part > 0).sum()} of {_count(len(part), 'pair')}{which}"
-        for part, which in (
-            (gain[~united], ""),
-            (gain[united], " whose classes unite several others"),
-        )
-        if len(part)
-    ]
-    yield (
-        f"Several proxies: {MANY} per class by k-means in place of the mean (NORM l2, AGG max) change the accuracy by "
-        f"{'; by '.join(said)}."
-    )
+    said, counts = [], []
+    for part, which in ((gain[~united], ""), (gain[united], " whose classes unite several others")):
+        if not len(part):
+            continue
+        better = f"better in {(part > 0).sum()} of {_count(len(part), 'pair')}"
+        said.append(f"{_points(part, datasets)}, {better}{which}")
+        counts.append(difference(part, datasets).datasets)
+    text = f"{change} the accuracy by {'; by '.join(said)}."
+    if min(counts) < FEWEST:
+        text += f" {too_few(min(counts))}"
+    yield text
 
 
 def _points(gain: pd.Series, datasets: Mapping[str, str]) -> str:

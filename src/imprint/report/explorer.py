@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import base64
 import gzip
+import json
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from imprint.analysis.exploration import CHOICES, TASK, TEXTS, in_order
-from imprint.report.drawing.looks import COLOURS
+from imprint.report.drawing.looks import COLOURS, gen_look
 from imprint.report.drawing.style import GREY
 
 if TYPE_CHECKING:
@@ -22,10 +23,11 @@ METHOD = "datum.GEN + ', k = ' + datum.k + ', NORM ' + datum.NORM + ', AGG ' + d
 WIDE: dict[str, Any] = {"width": "container", "height": 380}
 DOTS: dict[str, Any] = {"filled": True, "size": 70}
 GUIDE: dict[str, Any] = {"color": GREY, "strokeDash": [4, 3]}
+PALETTE = [*COLOURS, "#999999", "#8B5A2B", "#A6CE39", "#7B3294"]
 LOOKS: dict[str, Any] = {
     "axis": {"labelFontSize": 12, "titleFontSize": 13},
     "legend": {"orient": "bottom", "columns": 6, "labelFontSize": 12, "labelLimit": 300},
-    "range": {"category": [*COLOURS, "#999999", "#8B5A2B", "#A6CE39", "#7B3294"]},
+    "range": {"category": PALETTE},
     "title": {"orient": "bottom", "fontSize": 13},
     "tooltipFormat": {"numberFormat": ".2f"},
 }
@@ -96,17 +98,34 @@ def _lines(table: pd.DataFrame) -> Any:
         .transform_calculate(part="isFinite(toNumber(datum.position)) ? '' : datum.position")
     )
     order = in_order(table[several].to_numpy().ravel())
+    of_columns = {name: in_order(table[name]) for name in several}
+    colours_of_lines = alt.Scale(domain=order, range=_colours(of_columns, order))
     legend = alt.selection_point(fields=["line"], bind="legend")
     chart = points.mark_line(point=DOTS).encode(
         x=alt.X("position:N", sort=order, title=None, axis={"labelAngle": 0}),
         y=alt.Y("accuracy:Q", scale={"zero": False}, title="accuracy (%)"),
-        color=alt.Color("line:N", sort=order, legend={"title": None}),
+        color=alt.Color(
+            "line:N",
+            scale=colours_of_lines,
+            legend=alt.Legend(title=None, values=alt.ExprRef(f"{json.dumps(of_columns)}[colour]")),
+        ),
         detail="part:N",
         opacity=alt.condition(legend, alt.value(0.9), alt.value(0.1)),
         tooltip=["line:N", "position:N", *(f"{name}:Q" for name in sums), "rows:N"],
     )
     title = alt.expr(f"{UNDER_AXIS}[x]")
     return chart.properties(title=alt.Title(title), **WIDE).add_params(*menus, legend)
+
+
+def _colours(of_columns: Mapping[str, list[str]], order: Iterable[str]) -> list[str]:
+    """The colours of some values: of GENs as in all figures, of others by their place in their column."""
+    colours = {
+        value: PALETTE[i % len(PALETTE)]
+        for values in of_columns.values()
+        for i, value in enumerate(values)
+    }
+    colours |= {gen: gen_look(gen).colour for gen in of_columns.get("GEN", ())}
+    return [colours[value] for value in order]
 
 
 def _pairs(table: pd.DataFrame, named: Mapping[str, Mapping[str, str]]) -> Any:

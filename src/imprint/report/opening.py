@@ -8,8 +8,11 @@ from typing import Any
 
 
 def opening(template: str, summary: Iterable[str], overview: Mapping[str, Any]) -> str:
-    """The opening of the report: a template filled with the lines of the summary and what was run."""
-    return template.format(summary="\n".join(map(_item, summary)), **overview)
+    """The opening of the report: a template filled with the lines of the summary, what was found first, and what was run."""
+    extent, *findings = summary
+    return template.format(
+        summary="\n".join(map(_item, findings)), extent=extent.removeprefix("Run: "), **overview
+    )
 
 
 def _item(line: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from imprint.method.score_names import ON_VALIDATION, TRAINING_SPLIT
 from imprint.method.weightings import find_weighting
 from imprint.report.figures import FIGURES
 from imprint.report.tables import TABLES
+from imprint.store.files import canonical
 from imprint.study.grid import Group, Study
 from imprint.study.methods import sort_key
 from imprint.study.papers_pairs import has_papers_pairs
@@ -320,16 +322,39 @@ def page(study: Study, names: Iterable[str]) -> dict[str, Any]:
 
 def _section(study: Study, name: str) -> dict[str, Any]:
     experiment = study.config.experiments[name]
+    # what captions of rankings ask for, as the rules of figures and tables have it
+    settings_of = canonical(
+        {"rank_by": experiment.rank_by, "of_paper": has_papers_pairs(study, name)}
+    )
+    chosen = {"settings": settings_of, "selection": canonical(_selecting(study, name))}
     figures = [
-        {"name": figure, "title": FIGURES[figure].title, **place}
+        {"name": figure, "title": FIGURES[figure].title, **place, **chosen}
         for figure in experiment.figures
         for place in places(study, name, figure)
     ]
     tables = [
-        {"name": table, "title": TABLES[table].title, "leading": TABLES[table].leading}
+        {
+            "name": table,
+            "title": TABLES[table].title,
+            "leading": TABLES[table].leading,
+            "beside": TABLES[table].beside or (table,),
+            **chosen,
+        }
         for table in experiment.tables
     ]
-    return {"name": name, "about": experiment.about, "figures": figures, "tables": tables}
+    return {
+        "name": name,
+        "title": experiment.title or in_words(name),
+        "about": experiment.about,
+        "figures": figures,
+        "tables": tables,
+    }
+
+
+def in_words(name: str) -> str:
+    """The name of an experiment as a heading: "few-shot" is "Few shot"."""
+    words = re.sub(r"[-_]+", " ", name).strip()
+    return words[:1].upper() + words[1:]
 
 
 def places(study: Study, name: str, figure: str) -> list[dict[str, str]]:

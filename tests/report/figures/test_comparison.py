@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from matplotlib.colors import to_rgb
 
+from imprint.analysis.frames import compact
 from imprint.method import presets as published
 from imprint.report.drawing.rank_diagram import bar_positions
 from imprint.report.drawing.style import SIZES, WIDTHS
@@ -51,19 +52,7 @@ def scores(methods, matrix):
     frame = pd.DataFrame(rows).assign(
         fm="resnet", family="task", d=pd.NA, draw=0, shots="full", seed=1
     )
-    text = [
-        "fm",
-        "task",
-        "shots",
-        "gen",
-        "norm_pre",
-        "norm_post",
-        "norm_inf",
-        "agg",
-        "distance",
-        "weighting",
-    ]
-    return frame.astype({"k": "Int64", "m": "Int64", **dict.fromkeys(text, "category")})
+    return compact(frame)
 
 
 def steps(methods, tasks=20, step=0.02, noise=0.002):
@@ -320,38 +309,41 @@ def test_methods_without_a_common_task_say_so():
     assert "share no FM and task" in words(draw_figure("critical_difference", frame))
 
 
-def test_accuracies_have_their_methods_name_and_numbers_beside_them():
-    figure = draw_figure("published_methods", scores(PRESETS.values(), steps(4)))
-    axes = figure.axes[0]
-    names = [text.get_text() for text in axes.texts]
-    assert names[:2] == [
-        "Qi et al. 2018\nl2 | mean | l2 | l2 | max",
-        "Westerhoff et al. 2025\nl2 | kmeans k=20 | l2 | l2 | max",
-    ]
-    assert names[2] == "Janson et al. 2022\nnone | mean | none | none | 1-nn euclidean"
-    assert "mean rank 1.00" in words(figure) and axes.yaxis_inverted()
+def grid(figure):
+    """The words of a grid of numbers, from top to bottom: {y: [words from left to right]}."""
+    found = {}
+    for text in sorted(figure.axes[0].texts, key=lambda text: text.get_position()):
+        found.setdefault(text.get_position()[1], []).append(text.get_text())
+    return [found[y] for y in sorted(found)]
 
 
-def test_a_line_joins_the_accuracies_of_each_fm_and_task():
-    matrix = steps(4, tasks=5, noise=0.01)
+def test_each_method_has_its_points_behind_the_best_on_each_fm_and_task():
+    matrix = np.array([[0.90, 0.875, 0.5, 0.9], [0.70, 0.88, 0.69, 0.62]])
     frame = scores(PRESETS.values(), matrix)
-    frame = pd.concat([frame, frame.assign(fm="vit", accuracy=frame["accuracy"] - 0.1)])
-    figure = draw_figure("published_methods", frame)
-    joined = [line for line in figure.axes[0].lines if len(line.get_xdata()) == 4]
-    lines = [line for line in joined if line.get_linestyle() != "None"]
-    shapes = [line.get_marker() for line in joined if line.get_linestyle() == "None"]
-    assert len(lines) == 10 and [shapes.count(shape) for shape in dict.fromkeys(shapes)] == [5, 5]
-    # at one height of every row, and on each of them the accuracies of one FM and task
-    for line in lines:
-        assert np.ptp(line.get_ydata() - np.arange(4)) < 1e-9
-    expected = {tuple(np.round(100 * np.sort(row)[::-1], 6)) for row in [*matrix, *(matrix - 0.1)]}
-    assert {tuple(np.round(np.sort(line.get_xdata())[::-1], 6)) for line in lines} == expected
-    assert "10 pairs of FM and task" in words(figure) and "vit" in words(figure)
+    names, means, ranks, first, second = grid(draw_figure("published_methods", frame))
+    order = ["Qi et al. 2018", "Westerhoff et al. 2025", "Least squares (oracle)", "Janson et al. 2022"]  # fmt: skip
+    assert names == [*order, "best of the row (%)"]
+    assert means == ["mean (%)", "80.0", "87.8", "76.0", "59.5"]
+    assert ranks == ["mean rank", "1.8", "2.0", "2.8", "3.5"]
+    assert first == ["task-0", "0", "2.5", "0", "40", "90.0"]
+    assert second == ["task-1", "18", "0", "26", "19", "88.0"]
 
 
-@pytest.mark.parametrize("name", ["critical_difference", "published_methods"])
-def test_ink_differs_from_paper_without_colour(name):
-    figure = draw_figure(name, scores(PRESETS.values(), steps(4)))
+def test_fms_have_headings_above_their_tasks_and_share_a_row_where_tasks_are_many():
+    few = scores(PRESETS.values(), steps(4, tasks=2))
+    figure = draw_figure("published_methods", pd.concat([few, few.assign(fm="vit")]))
+    assert [row[0] for row in grid(figure)[3:]] == [
+        "resnet", "task-0", "task-1", "vit", "task-0", "task-1"
+    ]  # fmt: skip
+    assert "4 pairs of FM and task" in words(figure)
+    many = scores(PRESETS.values(), steps(4, tasks=40))
+    figure = draw_figure("published_methods", pd.concat([many, many.assign(fm="vit")]))
+    assert [row[0] for row in grid(figure)[3:]] == ["resnet", "vit"]
+    assert "means over the tasks of an FM" in words(figure)
+
+
+def test_ink_differs_from_paper_without_colour():
+    figure = draw_figure("critical_difference", scores(PRESETS.values(), steps(4)))
     for line in (line for axes in figure.axes for line in axes.lines if len(line.get_xdata()) > 1):
         grey = np.dot(to_rgb(line.get_color()), (0.299, 0.587, 0.114))
         assert grey < 0.5

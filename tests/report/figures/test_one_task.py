@@ -317,17 +317,20 @@ def test_several_datasets_get_a_panel_of_their_own(width, inches):
         2 * ["class 0", "class 1", "class 2"]
     )
     for axes in figure.axes:  # three proxies; one scale in both directions
-        stars = [line for line in axes.lines if line.get_marker() == "*"]
-        assert sum(len(line.get_xdata()) for line in stars) == 3
+        filled = [line for line in axes.lines if str(line.get_markerfacecolor()) != "none"]
+        assert sum(len(line.get_xdata()) for line in filled) == 3
         box = axes.get_window_extent()
         assert np.ptp(axes.get_xlim()) / box.width == pytest.approx(
             np.ptp(axes.get_ylim()) / box.height, rel=1e-3
         )
-    markers = {line.get_marker() for line in figure.axes[1].lines} - {"*"}
-    assert len(markers) == 2
+    # without colour a shape tells the class, and on the right the dataset, and filling a proxy from a sample
+    of_class = {line.get_marker() for line in figure.axes[0].lines}
+    assert len(of_class) == 3 and len({line.get_marker() for line in figure.axes[1].lines}) == 3
     one = points[points["proxy"] | (points["dataset"] == "one")]
     alone = FIGURES["tsne"].draw(one, description, None, width=width)
-    assert len(alone.axes) == 1 and "120 test samples (dots) and 3 proxies (stars)" in words(alone)
+    assert len(alone.axes) == 1 and "120 test samples (hollow) and 3 proxies (filled)" in words(
+        alone
+    )
 
 
 # naming a cell in the configuration

@@ -18,6 +18,8 @@ A title
 """
 ROWS = [("mean", "", 30.5, 9), ("kmeans", "2", 20.25, 11), ("kmeans", "10", 9.5, 100)] * 6
 
+PLAIN = {"settings": "{}", "selection": "{}"}  # of an experiment that sets nothing
+
 
 @pytest.fixture(scope="module")
 def page(tmp_path_factory):
@@ -41,23 +43,34 @@ def page(tmp_path_factory):
         "sections": [
             {
                 "name": "second",
+                "title": "A second look",
                 "about": "Is NC1 low?",
                 "figures": [
-                    {"name": "nc1_over_d", "title": "NC1 over d"},
-                    {"name": "few_shot", "title": "Few shots"},
+                    {"name": "nc1_over_d", "title": "NC1 over d", **PLAIN},
+                    {"name": "few_shot", "title": "Few shots", **PLAIN},
                 ],
                 "tables": [],
             },
             {
                 "name": "first",
+                "title": "First",
                 "about": None,
                 "figures": [],
-                "tables": [{"name": "gen", "title": "GENs", "leading": ["mean rank", "mean (%)"]}],
+                "tables": [
+                    {
+                        "name": "gen",
+                        "title": "GENs",
+                        "leading": ["mean rank", "mean (%)"],
+                        "beside": [],
+                        **PLAIN,
+                    }
+                ],
             },
             {
                 "name": "empty",
+                "title": "Empty",
                 "about": None,
-                "figures": [{"name": "few_shot", "title": "Few shots"}],
+                "figures": [{"name": "few_shot", "title": "Few shots", **PLAIN}],
                 "tables": [],
             },
         ],
@@ -77,7 +90,7 @@ def contents(text):
 
 
 def test_experiments_stand_in_the_order_of_the_study(text):
-    assert re.findall(r"<h2>(.*?)</h2>", text)[:3] == ["second", "first", "empty"]
+    assert re.findall(r"<h2>(.*?)</h2>", text)[:3] == ["A second look", "First", "Empty"]
     assert "Heads &amp; proxies</h1>" in text
     assert "Is NC1 low?" in text
 
@@ -87,7 +100,7 @@ def test_contents_list_only_what_has_content(text):
         "NC1 over d",
         "GENs",
     ]
-    assert ">empty</a>" not in contents(text)
+    assert ">Empty</a>" not in contents(text)
 
 
 def test_a_figure_without_content_is_a_line_and_no_picture(text):
@@ -143,6 +156,9 @@ window.addEventListener("unhandledrejection", event => errors.push(String(event.
 function shown() { return [...document.querySelectorAll("table.grid tbody tr")].map(row => row.cells[3].textContent); }
 window.addEventListener("load", () => {
   const said = { rows: shown().length };
+  const part = document.querySelector(".scroll");
+  said.roomy = part.classList.contains("wide");
+  part.style.width = "80px";
   const search = document.querySelector(".dt-search input");
   search.value = "kmeans 10";
   search.dispatchEvent(new Event("input", { bubbles: true }));
@@ -152,6 +168,7 @@ window.addEventListener("load", () => {
   document.querySelectorAll("table.grid thead th .dt-column-order")[1].click();
   setTimeout(() => {
     said.first = document.querySelector("table.grid tbody tr").cells[1].textContent;
+    said.narrow = part.classList.contains("wide");
     said.errors = errors;
     const note = document.createElement("pre");
     note.id = "said";
@@ -176,4 +193,5 @@ def test_in_a_browser_tables_are_searched_paged_and_sorted(page, text, tmp_path)
     assert "CONSOLE" not in done.stderr
     assert said["rows"] == 15, "a page of a long table"
     assert said["found"] == ["10"] * 6
+    assert not said["roomy"] and said["narrow"], "columns out of sight are said"
     assert said["first"] == "9", "numbers are sorted by value"

@@ -33,7 +33,7 @@ def test_auto_is_compared_with_every_k_and_with_hindsight():
     assert list(table.index) == ["1", "20", "auto", "best in hindsight"]
     np.testing.assert_allclose(table["mean (%)"], [70, 80, 80, 250 / 3])
     np.testing.assert_allclose(table["proxies per class"].iloc[:3], [1, 20, 15])
-    np.testing.assert_allclose(table["time (s)"].iloc[:3], [1, 4, 9])
+    np.testing.assert_allclose(table["generation time (s)"].iloc[:3], [1, 4, 9])
     np.testing.assert_allclose(table["auto - k (points)"].dropna(), [10, 0, -10 / 3], atol=1e-9)
     assert table.loc["20", ["better", "worse"]].tolist() == [2, 2]
     assert table.loc["1", ["better", "worse"]].tolist() == [2, 0]

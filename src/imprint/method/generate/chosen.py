@@ -31,6 +31,7 @@ def _operations(n: int, k: int, classes: int, d: int) -> float:
 @generator(
     "auto",
     takes_k=False,
+    chooses_method=True,
     seeded=True,
     sees_all_classes=True,
     has_bias=True,

@@ -126,6 +126,8 @@ class Generator:
         Whether its proxies have a bias, which only the inner product has a use for.
     needs_unit_length : bool
         Whether it takes embeddings of unit length alone: NORMpre and NORMinf l2.
+    chooses_method : bool
+        Whether the training samples choose what it does, the number of proxies too.
     reference : bool
         Whether it is no imprinting but what imprinting is compared with.
     exact_updates : bool
@@ -152,6 +154,7 @@ class Generator:
     clusters: str | None = None
     has_bias: bool = False
     needs_unit_length: bool = False
+    chooses_method: bool = False
     reference: bool = False
     exact_updates: bool = False
     requires: str | None = None

@@ -14,6 +14,8 @@ from imprint.report.drawing.text import text_width
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+STRETCHED_TICKS = (0, 40, 60, 80, 90, 95, 98, 99, 100)
+
 
 def k_axis(
     axes: Axes, ks: Sequence[int], inches: float, names: Mapping[int, str] | None = None
@@ -88,6 +90,27 @@ def percent_axis(axes: Axes) -> None:
     above = 100 + 0.04 * (high - low)  # half a marker at 100 %
     axes.set_ylim(max(low, -1), min(high, above))
     axes.yaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
+
+
+def stretched_axis(axes: Axes) -> None:
+    """Stretch an accuracy axis (%) towards 100, where lines lie close: evenly spaced are the logarithms of errors.
+
+    Half a point is added to each error, so that 100 has a place.
+    """
+    from matplotlib.ticker import FixedLocator, NullLocator, StrMethodFormatter
+
+    low, high = axes.get_ylim()
+    axes.set_yscale(
+        "function",
+        functions=(
+            lambda y: -np.log(np.maximum(100 - y, 0) + 0.5),
+            lambda z: 100.5 - np.exp(-z),
+        ),
+    )
+    axes.set_ylim(max(low, 0), min(high, 100.05))
+    axes.yaxis.set_major_locator(FixedLocator(STRETCHED_TICKS))
+    axes.yaxis.set_minor_locator(NullLocator())
+    axes.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
 
 
 def log_axis(axes: Axes, name: Literal["x", "y"]) -> None:

@@ -47,8 +47,12 @@ GENS = {
     "random": Look(COLOURS[1], "s", DASHES[1]),
     "kls": Look(COLOURS[5], "P", DASHES[1]),
     "pam": Look(COLOURS[4], "d", DASHES[1]),
+    "auto": Look("#7B3294", "X", DASHES[0]),
+    "ridge": Look("#7A9A01", "<", DASHES[1]),
+    "logistic": Look("#B2182B", ">", DASHES[3]),
+    "lda": Look("#5E4FA2", "p", DASHES[4]),
     "mean": Look(GREY, None, DASHES[2]),
-    "all": Look(GREY, None, DASHES[1]),
+    "all": Look("#8B5A2B", None, DASHES[1]),
     "ls": Look(INK, None, DASHES[0]),
 }
 OTHER_MARKERS = [m for m in MARKERS if m not in {look.marker for look in GENS.values()}]

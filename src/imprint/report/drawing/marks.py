@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 POINTS: dict[str, dict[str, Any]] = {
     "mean": {"marker": "s", "color": GREY, "markerfacecolor": "white"},
-    "all": {"marker": "H", "color": GREY},
+    "all": {"marker": "H", "color": gen_look("all").colour},
     "ls": {"marker": "D", "color": INK},
 }
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from imprint.analysis.gens import gens_without_k
 from imprint.analysis.matrices import fullest
@@ -13,6 +13,7 @@ from imprint.report.drawing.looks import gen_look, legend_line
 from imprint.report.drawing.marks import Mark, marks_of
 from imprint.report.drawing.panels import by_task, room_for, shown_columns
 from imprint.report.drawing.sheet import legend_below
+from imprint.report.drawing.style import GREY
 from imprint.report.figures.registry import NothingToShow, Presets, figure
 
 if TYPE_CHECKING:
@@ -23,11 +24,16 @@ if TYPE_CHECKING:
 TITLE = "Accuracy over the number of proxies"
 NARROWEST = 0.72  # inches of a panel without marks
 PITCH = 0.075  # inches from one mark to the next
+# the interval that the number of test samples leaves to an accuracy
+INTERVAL: dict[str, Any] = {"color": GREY, "linewidth": 0.8}
+CAPS: dict[str, Any] = {"marker": "_", "markersize": 4, "markeredgewidth": 0.8}
 
 
 @figure("accuracy_over_k", title=TITLE, category="Proxies per class")
 def accuracy_over_k(scores: pd.DataFrame, collapse: pd.DataFrame, presets: Presets) -> Figure:
     """A row of panels per task, a column per FM and NORM, a line per GEN; GENs without a choice of k are marks at the right.
+
+    There, too, stands how far the number of test samples leaves the highest accuracy open.
 
     Tasks of a "d in 1" family are left to `accuracy_over_k_by_d`, unless there are no others.
     """
@@ -46,21 +52,30 @@ def accuracy_over_k(scores: pd.DataFrame, collapse: pd.DataFrame, presets: Prese
         )
     ks = sorted(lines["k"].dropna().astype(int).unique()) or [1]
     tasks, marks = natural_order(lines["task"]), marks_of(whole, without_k)
-    narrowest = NARROWEST + PITCH * len(marks)
+    intervals = "below" in whole
+    beside = len(marks) + intervals
+    narrowest = NARROWEST + PITCH * beside
 
     def draw(axes: Axes, task: int, column: int, inches: float) -> None:
         fm, norm = columns.pairs[column]
         table = tables[norm]
         cell = table[(table["task"] == tasks[task]) & (table["fm"] == fm)]
-        places = k_axis_with_marks(axes, ks, inches, len(marks), PITCH)
+        places = k_axis_with_marks(axes, ks, inches, beside, PITCH)
         _lines(axes, cell[~cell["gen"].isin(without_k)])
-        _marks(axes, cell, marks, places)
+        _marks(axes, cell, marks, places[: len(marks)])
+        if intervals:
+            _interval(axes, cell[~cell["gen"].isin(without_k)], places[-1])
 
     subtitle = f"{columns.text}\nMean, band or bar from lowest to highest; n = {sizes(rows)}"
+    right = []
     if marks:
-        subtitle += (
-            "\nRight of the dotted line, in the order of the legend: what has no choice of k"
+        right.append("in the order of the legend, what has no choice of k")
+    if intervals:
+        right.append(
+            "with caps, the 95% interval that the number of test samples leaves to the highest of the lines"
         )
+    if right:
+        subtitle += f"\nRight of the dotted line: {'; last, '.join(right)}"
     with room_for(len(tasks), len(columns.pairs), narrowest):
         x_label = "Proxies per class, k"
         fig = by_task(TITLE, subtitle, tasks, columns.names, x_label, draw, narrowest)
@@ -85,3 +100,10 @@ def _marks(axes: Axes, cell: pd.DataFrame, marks: Sequence[Mark], places: Iterab
             if low < high:
                 axes.plot([x, x], [low, high], color=mark.style["color"], linewidth=0.8)
             axes.plot([x], [mean], **mark.style)
+
+
+def _interval(axes: Axes, cell: pd.DataFrame, x: float) -> None:
+    """The interval of the accuracy that is highest of all lines."""
+    if len(cell):
+        best = cell.iloc[cell["mean"].to_numpy().argmax()]
+        axes.plot([x, x], [best["below"], best["above"]], **INTERVAL | CAPS, clip_on=False)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from imprint.analysis.gens import gens_without_k, shown_gen
 from imprint.analysis.selection import accuracy_over_k, natural_order, sizes
-from imprint.report.drawing.axes import k_axis, percent_axis
+from imprint.report.drawing.axes import k_axis, percent_axis, stretched_axis
 from imprint.report.drawing.looks import DOTTED_GUIDE, MARKERS, Look, legend_line, shades
 from imprint.report.drawing.panels import family_panels
 from imprint.report.drawing.sheet import legend_below, sheet
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 TITLE = "Accuracy over k when a class is made of d"
+NEAR_100 = 95.0  # from here on lines lie close, and the axis is stretched
 RING: dict[str, Any] = {
     "linestyle": "",
     "marker": "o",
@@ -60,6 +61,9 @@ def accuracy_over_k_by_d(scores: pd.DataFrame, collapse: pd.DataFrame, presets: 
     columns = panels_across(1.5, len(panels))
     across, rows = figure_width() / columns, ceil(len(panels) / columns)
     values = f"Mean, band from lowest to highest; n = {sizes(families)}"
+    stretched = table["mean"].max() > NEAR_100
+    if stretched:
+        values += "\nThe accuracy axis is stretched towards 100."
     if names:
         values += "\nDotted: other tasks of the FM, means over seeds"
     fig = sheet(TITLE, f"GEN {gen}; {configuration}\n{values}", 0.3 + 1.5 * rows)
@@ -80,7 +84,10 @@ def accuracy_over_k_by_d(scores: pd.DataFrame, collapse: pd.DataFrame, presets: 
         if i + columns >= len(panels):
             axes.set_xlabel("Proxies per class, k")
             axes.tick_params(labelbottom=True)
-    percent_axis(grid[0, 0])
+    if stretched:
+        stretched_axis(grid[0, 0])
+    else:
+        percent_axis(grid[0, 0])
     lines = [legend_line(str(d), **look.line()) for d, look in looks.items()]
     lines.append(legend_line("k = d, where run", **RING))
     of_tasks = [legend_line(name, **_dotted(i)) for i, name in enumerate(names)]
@@ -112,7 +119,7 @@ def _panel(axes: Axes, cell: pd.DataFrame, looks: dict[Hashable, Look]) -> None:
     for d, rows in cell.groupby("d"):
         line, look = rows.sort_values("k"), looks[d]
         axes.fill_between(
-            line["k"], line["low"], line["high"], color=look.colour, alpha=0.13, linewidth=0
+            line["k"], line["low"], line["high"], color=look.colour, alpha=0.1, linewidth=0
         )
         axes.plot(line["k"], line["mean"], **look.line())
         at_d = line[line["k"] == d]

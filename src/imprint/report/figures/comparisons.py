@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from imprint.analysis.components import BY_CONFIGURATION, best_of_others, kept_configurations
 from imprint.analysis.matrices import preset_matrix
-from imprint.analysis.ranking import ComparedMethods, compare_methods
+from imprint.analysis.ranking import ComparedMethods, compare_methods, merged, merged_note
 from imprint.report.figures.registry import NothingToShow, Presets
 
 if TYPE_CHECKING:
@@ -30,12 +30,16 @@ def compared_components(
 
     rank_by: what stands for each, see `imprint.analysis.components`.
     """
+    notes: tuple[str, ...] = ()
     if rank_by == BY_CONFIGURATION:
         kept = kept_configurations(scores, component)
-        result = _compared(kept.accuracies, f"{component}s", KEYS[component])
-        return replace(result, notes=(*kept.notes, *result.notes))
-    matrix = best_of_others(scores, component).accuracies
-    return _compared(matrix, f"{component}s", KEYS[component])
+        matrix, equal, notes = kept.accuracies, kept.equal, kept.notes
+    else:
+        matrix, equal = merged(best_of_others(scores, component).accuracies)
+        notes = merged_note(equal)
+    names = {name: f"{name} + {len(equal[name])} equal" for name in equal}
+    result = _compared(matrix.rename(columns=names), f"{component}s", KEYS[component])
+    return replace(result, notes=(*notes, *result.notes))
 
 
 def _compared(matrix: pd.DataFrame, kind: str, keys: str) -> ComparedMethods:

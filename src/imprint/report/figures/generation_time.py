@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from imprint.analysis.generation_time import KIND, generation_times
 from imprint.analysis.gens import gens_without_k
 from imprint.analysis.matrices import PAIR, fullest
 from imprint.analysis.selection import sizes
@@ -54,7 +55,7 @@ def generation_time(scores: pd.DataFrame, collapse: pd.DataFrame, presets: Prese
     log_axis(axes, "y")
     if np.ptp(np.log10(axes.get_ylim())) > DECADES:
         axes.yaxis.set_major_locator(LogLocator())
-    axes.set(xlabel="Proxies per class, k", ylabel="Seconds")
+    axes.set(xlabel="Proxies per class, k", ylabel="Generation time (s)")
     gens = in_legend_order(lines.dropna(subset="k")["gen"])
     of_lines = [legend_line(gen, **gen_look(gen).line()) for gen in gens]
     of_marks = [legend_line(mark.label, **mark.style) for mark in marks]
@@ -63,25 +64,17 @@ def generation_time(scores: pd.DataFrame, collapse: pd.DataFrame, presets: Prese
 
 
 def _times(rows: pd.DataFrame) -> tuple[pd.DataFrame, int]:
-    """gen, k, norm (empty) with the seconds of a typical FM and task: median, lowest and highest seed, and `pairs`.
-
-    Typical is the geometric mean over FMs and tasks: of the median, of the lowest, of the highest.
-    """
-    kind = ["gen", "k"]
-    keys = [*PAIR, *kind, "norm_pre", "draw", "seed"]
-    # the proxies of one set serve several scorings
-    sets = rows.groupby(keys, observed=True, dropna=False, sort=False)["seconds"].first()
-    seconds = sets.clip(lower=SHORTEST).reset_index()
-    each = seconds.groupby([*PAIR, *kind], observed=True, dropna=False)["seconds"]
-    logs = np.log(each.agg(median="median", low="min", high="max")).reset_index()
-    of_kind = logs.astype({"gen": str}).groupby(kind, dropna=False)
-    table = np.exp(of_kind[["median", "low", "high"]].mean())
+    """gen, k, norm (empty) with the generation time, `median`, that of the lowest and highest seed, and `pairs`; all pairs."""
+    times = generation_times(rows)
+    ends = times[["seconds", "low", "high"]].clip(lower=SHORTEST)
+    of_kind = times.assign(**ends).groupby(KIND, dropna=False)
+    table = of_kind[["seconds", "low", "high"]].median().rename(columns={"seconds": "median"})
     table["pairs"] = of_kind.size()
-    return table.reset_index().assign(norm=""), len(logs[PAIR].drop_duplicates())
+    return table.reset_index().assign(norm=""), len(times[PAIR].drop_duplicates())
 
 
 def _subtitle(rows: pd.DataFrame, collapse: pd.DataFrame, table: pd.DataFrame, pairs: int) -> str:
-    where = "1 FM and task" if pairs == 1 else f"{pairs} pairs of FM and task, their geometric mean"
+    where = "1 FM and task" if pairs == 1 else f"{pairs} pairs of FM and task, their median"
     lines = [f"One set of proxies, all classes together; {where}{_samples(rows, collapse)}"]
     lines.append(f"Median, band or bar from lowest to highest; n = {sizes(rows)}")
     if (table["pairs"] < pairs).any():

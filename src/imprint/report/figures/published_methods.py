@@ -1,93 +1,147 @@
-"""Accuracies of the named methods beside each other."""
+"""How far each named method lies behind the best one, FM by FM and task by task."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from imprint.analysis.components import gen_and_k
-from imprint.analysis.selection import rule
-from imprint.report.drawing.looks import COLOURS, MARKERS, legend_line
-from imprint.report.drawing.sheet import legend_below, sheet
-from imprint.report.drawing.style import GREY, INK, small_size
+from imprint.analysis.selection import natural_order
+from imprint.report.drawing.sheet import sheet
+from imprint.report.drawing.style import INK, applied, figure_width, small_size
+from imprint.report.drawing.text import shorten, text_width
 from imprint.report.figures.comparisons import compared_presets
 from imprint.report.figures.registry import Presets, figure
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-TITLE = "Named methods: accuracy"
+    from imprint.analysis.ranking import ComparedMethods
+
+TITLE = "Named methods: behind the best"
+MOST_ROWS = 60  # beyond, the tasks of an FM share a row
+DARK = 0.55  # share of the colour scale from which words are white
+LONGEST = 1.1  # inches of the name of a task
+NARROWEST, WIDEST = 0.21, 0.75  # inches of a cell
+BESIDE = 0.4  # inches right of the cells
+HEADS = ("mean (%)", "mean rank")  # rows above the cells
+
+
+@dataclass(frozen=True)
+class _Row:
+    """A row below the heading of its FM, or the heading; `values` are accuracies (%) by method."""
+
+    name: str
+    values: np.ndarray | None
 
 
 @figure("published_methods", title=TITLE, category="Methods")
 def published_methods(scores: pd.DataFrame, collapse: pd.DataFrame, presets: Presets) -> Figure:
-    """A row per method, the best mean rank on top: dots joined from row to row, a stroke at their mean, numbers beside."""
+    """A column per method, the best mean rank first, a row per FM and task; in a cell the points behind the row's best."""
     result = compared_presets(scores, presets)
-    methods = list(result.summary.index)
-    percent = 100 * result.accuracies.sort_index()
-    by_label = {preset["label"]: preset for preset in presets.values()}
-    names = percent.index.get_level_values("fm")
-    fms = list(names.unique())
+    if figure_width() - _left(result) - BESIDE < NARROWEST * len(result.summary):
+        with applied("page"):
+            return _drawn(result)
+    return _drawn(result)
 
-    pairs = f"{result.rows} pairs of FM and task"
-    if len(fms) == 1:
-        pairs = f"{result.rows} task{'s' * (result.rows > 1)} with {fms[0]}"
+
+def _left(result: ComparedMethods) -> float:
+    """Inches of the names of rows."""
+    size = small_size()
+    names = [HEADS[0], *(row.name for row in _rows(result.accuracies)[0])]
+    widths = [text_width(shorten(name, LONGEST, size), size, "bold") for name in names]
+    return max(widths) + 0.12
+
+
+def _drawn(result: ComparedMethods) -> Figure:
+    methods, percent, size = list(result.summary.index), 100 * result.accuracies, small_size()
+    rows, of_rows = _rows(percent)
+    cell = min(WIDEST, (figure_width() - _left(result) - BESIDE) / len(methods))
+    pitch = 1.75 * size / 72
+    names = pitch * 0.3 + max(text_width(name, size) for name in methods)
     subtitle = (
-        f"Lines: {pairs}, medians over seeds and draws.\n"
-        "Stroke: mean. Below a name: NORMpre | GEN | NORMpost | NORMinf | AGG."
+        f"{_extent(percent)}, medians over seeds and draws{of_rows}.\n"
+        "Cells: points of accuracy behind the best method of the row."
     )
-    pitch = 0.24 + 2.5 * small_size() / 72
-    fig = sheet(TITLE, subtitle, 0.4 + pitch * len(methods))
-    axes = fig.subplots()
-    rows = np.arange(len(methods))
-    # dots of an FM and task stand at one height of every row
-    heights = np.linspace(-0.15, 0.15, len(percent)) if len(percent) > 1 else np.zeros(1)
-    dots: dict[str, Any] = {"markersize": 3, "markeredgewidth": 0, "linestyle": "", "zorder": 3}
-    stroke: dict[str, Any] = {"color": INK, "linewidth": 2, "solid_capstyle": "butt", "zorder": 4}
-    for values, fm, height in zip(percent.to_numpy(), names, heights, strict=True):
-        axes.plot(values, rows + height, color=GREY, linewidth=0.35, zorder=2)
-        axes.plot(values, rows + height, alpha=0.75, **_of_fm(fms.index(fm)), **dots)
-    for y, method in enumerate(methods):
-        axes.plot([percent[method].mean()] * 2, [y - 0.2, y + 0.2], **stroke)
-        axes.annotate(
-            f"{method}\n{_choices(by_label[method])}",
-            (0, y - 0.72),
-            (2, -1.5),
-            axes.get_yaxis_transform(),
-            "offset points",
-            va="top",
-            fontsize=small_size(),
-            bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.75, "pad": 0.6},
-            zorder=5,
+    across, down = cell * len(methods), pitch * (len(rows) + len(HEADS))
+    fig = sheet(TITLE, subtitle, names + down + 0.1)
+    fig.set_layout_engine("none")
+    width, height = figure_width(), fig.get_figheight()
+    axes = fig.add_axes((_left(result) / width, 0.05 / height, across / width, down / height))
+    style: dict[str, Any] = {"fontsize": size, "va": "center"}
+    _cells(axes, rows)
+    means = [f"{100 * mean:.1f}" for mean in result.summary["mean"]]
+    ranks = [f"{rank:.1f}" for rank in result.summary["mean_rank"]]
+    for y, name, texts in zip((-2, -1), HEADS, (means, ranks), strict=True):
+        axes.text(-0.55, y, name, ha="right", fontweight="bold", **style)
+        _words(axes, y, texts)
+    for y, row in enumerate(rows):
+        weight = "bold" if row.values is None else "normal"
+        axes.text(
+            -0.55, y, shorten(row.name, LONGEST, size), ha="right", fontweight=weight, **style
         )
-        axes.axhline(y + 0.28, color=GREY, linewidth=0.4)
-    axes.set_yticks([])
-    axes.set_ylim(len(methods) - 0.72, -0.72)
-    axes.set_xlabel("Accuracy (%)")
-    numbers = axes.secondary_yaxis("right")
-    numbers.set_yticks(range(len(methods)), [_numbers(row) for row in result.summary.itertuples()])
-    numbers.yaxis.set_tick_params(length=0)
-    numbers.spines["right"].set_visible(False)
-    if len(fms) > 1:
-        legend_below(fig, [legend_line(fm, **_of_fm(i), **dots) for i, fm in enumerate(fms)])
+        if row.values is not None:
+            axes.text(len(methods) - 0.45, y, f"{row.values.max():.1f}", **style)
+    for x, name in enumerate([*methods, "best of the row (%)"]):
+        axes.text(x, -2.6, name, rotation=90, ha="center", va="bottom", fontsize=size)
+    axes.set_axis_off()
+    axes.set_xlim(-0.5, len(methods) - 0.5)
+    axes.set_ylim(len(rows) - 0.5, -2.5)
     return fig
 
 
-def _of_fm(number: int) -> dict[str, Any]:
-    """Colour and shape of the dots of an FM, counted from 0."""
-    return {
-        "color": COLOURS[number % len(COLOURS)],
-        "marker": MARKERS[number % len(MARKERS)],
-    }
+def _extent(percent: pd.DataFrame) -> str:
+    fms = percent.index.get_level_values("fm").unique()
+    if len(fms) == 1:
+        return f"{fms[0]} on {len(percent)} task{'s' * (len(percent) > 1)}"
+    return f"{len(percent)} pairs of FM and task"
 
 
-def _choices(preset: Mapping[str, Any]) -> str:
-    norms = preset["norm_post"], preset["norm_inf"]
-    return " | ".join((preset["norm_pre"], gen_and_k(preset), *norms, rule(preset)))
+def _rows(percent: pd.DataFrame) -> tuple[list[_Row], str]:
+    """The rows from top to bottom, and what the subtitle adds where they are no single tasks."""
+    fm_of, task_of = (percent.index.get_level_values(name).astype(str) for name in ("fm", "task"))
+    values = percent.to_numpy()
+    fms = natural_order(fm_of)
+    if len(percent) > MOST_ROWS:
+        means = [_Row(fm, values[fm_of == fm].mean(axis=0)) for fm in fms]
+        return means, ", and means over the tasks of an FM"
+    rows = []
+    for fm in fms:
+        rows.append(_Row(fm, None))
+        own = dict(zip(task_of[fm_of == fm], values[fm_of == fm], strict=True))
+        rows += [_Row(task, own[task]) for task in natural_order(own)]
+    return rows[1:] if len(fms) == 1 else rows, ""
 
 
-def _numbers(row: Any) -> str:
-    return f"mean rank {row.mean_rank:.2f}\n{100 * row.mean:.2f} \N{PLUS-MINUS SIGN} {100 * row.std:.2f} SD"
+def _cells(axes: Axes, rows: list[_Row]) -> None:
+    """The cells, dark where a method lies far behind, with their numbers."""
+    from matplotlib.colors import PowerNorm
+
+    width = max(len(row.values) for row in rows if row.values is not None)
+    behind = np.full((len(rows), width), np.nan)
+    for y, row in enumerate(rows):
+        if row.values is not None:
+            behind[y] = row.values.max() - row.values
+    norm = PowerNorm(0.5, 0, max(np.nanmax(behind), 1))
+    axes.imshow(behind, "Blues", norm=norm, aspect="auto", interpolation="nearest")
+    for y in range(len(rows)):
+        if np.isnan(behind[y]).all():
+            continue
+        texts = [_points(value) for value in behind[y]]
+        colours = ["white" if norm(value) > DARK else INK for value in behind[y]]
+        _words(axes, y, texts, colours)
+
+
+def _points(value: float) -> str:
+    return f"{value:.1f}" if 0.05 <= value < 9.95 else f"{value:.0f}"
+
+
+def _words(
+    axes: Axes, y: float, texts: Sequence[str], colours: Sequence[str] | None = None
+) -> None:
+    for x, (text, colour) in enumerate(zip(texts, colours or [INK] * len(texts), strict=True)):
+        axes.text(x, y, text, ha="center", va="center", fontsize=small_size(), color=colour)

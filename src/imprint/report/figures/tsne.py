@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from imprint.report.drawing.looks import class_colours, legend_line, numbered_look
+from imprint.report.drawing.looks import MARKERS, class_colours, legend_line, numbered_look
 from imprint.report.drawing.sheet import legend_below, sheet
 from imprint.report.drawing.style import INK, figure_width, small_size
 from imprint.report.drawing.text import add_halo, shorten, text_width
@@ -20,39 +20,57 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 TITLE = "Embeddings in the plane (t-SNE)"
-MANY = 100  # proxies, above which their stars are small
-LABELS = 60  # islands of one class and origin that are named; more would cover the dots
+MANY = 100  # proxies, above which they are small
+LABELS = 60  # islands of one class and origin that are named; more would cover the samples
+ANY_CLASS = "*"  # the shape of a proxy where shapes stand for datasets
 
 
 @figure("tsne", title=TITLE, category="One task", table="tsne")
 def tsne(points: pd.DataFrame, description: Mapping[str, Any], images: object = None) -> Figure:
-    """A panel coloured by class, with names on the islands; with several datasets also one coloured by these.
+    """A panel by class, with names on the islands; with several datasets also one by these.
 
-    Stars are the proxies of the shown cell, placed together with the samples.
+    A class or dataset has a colour and a shape, hollow for its samples and filled for the proxies of the shown cell, which
+    are placed together with the samples.
     """
     samples, proxies = points[~points["proxy"]], points[points["proxy"]]
     datasets = list(dict.fromkeys(samples["dataset"]))
     panels = 2 if len(datasets) > 1 else 1
     inches = min(figure_width() / panels, 3.4) - 0.1
-    counts = [_of(description["shown"], description["samples"], "test samples (dots)")]
-    counts += [_of(description["proxies_shown"], description["proxies"], "proxies (stars)")]
+    counts = [_of(description["shown"], description["samples"], "test samples (hollow)")]
+    counts += [_of(description["proxies_shown"], description["proxies"], "proxies (filled)")]
     subtitle = (
         f"{cell_in_words(description)}\n{' and '.join(counts)}, placed together; "
         f"perplexity {description['perplexity']}; axes have no unit, and one scale"
     )
     fig = sheet(TITLE, subtitle, inches + (0.25 if panels > 1 else 0.1))
     grid = fig.subplots(1, panels, squeeze=False)[0]
-    _by_class(grid[0], samples, proxies, inches)
+    classes = samples.drop_duplicates("label").sort_values("label")
+    colours = class_colours(len(classes))
+    entries = []
+    for i, (label, name) in enumerate(zip(classes["label"], classes["name"], strict=True)):
+        marker = MARKERS[i % len(MARKERS)]
+        _samples(grid[0], samples[samples["label"] == label], colours[i], marker)
+        filled = _filled(colours[i], marker, len(proxies))
+        of_class = proxies[proxies["label"] == label]
+        grid[0].plot(of_class["x"], of_class["y"], linestyle="", zorder=3, **filled)
+        entries.append(legend_line(str(name), linestyle="", **_filled(colours[i], marker, 1)))
+    _name_islands(grid[0], points, inches)
     if panels > 1:
         grid[0].set_title("by class", fontweight="bold")
         grid[1].set_title("by dataset", fontweight="bold")
-        for i, dataset in enumerate(datasets):
-            look = numbered_look(i)
-            _dots(grid[1], samples[samples["dataset"] == dataset], look.colour, str(look.marker))
-        _stars(grid[1], proxies, "white", len(proxies))
-        looks = [numbered_look(i).line(linestyle="") for i in range(len(datasets))]
-        lines = [legend_line(name, **look) for name, look in zip(datasets, looks, strict=True)]
-        legend_below(fig, [*lines, legend_line("proxy", linestyle="", **_star("white", 1))])
+        looks = [numbered_look(i) for i in range(len(datasets))]
+        for dataset, look in zip(datasets, looks, strict=True):
+            _samples(grid[1], samples[samples["dataset"] == dataset], look.colour, str(look.marker))
+        star = _filled("white", ANY_CLASS, len(proxies))
+        grid[1].plot(proxies["x"], proxies["y"], linestyle="", zorder=3, **star)
+        entries = [
+            legend_line(name, linestyle="", **_hollow(look.colour, str(look.marker)))
+            for name, look in zip(datasets, looks, strict=True)
+        ]
+        entries.append(legend_line("proxy", linestyle="", **_filled("white", ANY_CLASS, 1)))
+        legend_below(fig, entries)
+    elif len(entries) <= len(MARKERS):
+        legend_below(fig, entries, title="Class")
     limits = _square(points)
     for axes in grid:
         axes.set(xticks=[], yticks=[], xlabel="t-SNE 1", ylabel="t-SNE 2", **limits)
@@ -73,32 +91,29 @@ def _square(points: pd.DataFrame) -> dict[str, tuple[float, float]]:
     return {f"{axis}lim": (at - half, at + half) for axis, at in zip("xy", middle, strict=True)}
 
 
-def _dots(axes: Axes, points: pd.DataFrame, colour: Any, marker: str) -> None:
-    style = {"color": colour, "markersize": 2.2, "markeredgewidth": 0, "alpha": 0.6}
-    axes.plot(points["x"], points["y"], marker, **style)
+def _hollow(colour: Any, marker: str) -> dict[str, Any]:
+    """A sample."""
+    face = {"markerfacecolor": "none", "markeredgewidth": 0.5}
+    return {"marker": marker, "color": colour, "markersize": 2.8, **face}
 
 
-def _star(colour: Any, count: int) -> dict[str, Any]:
-    """A star with a dark rim, so that it is seen among dots without colour too; smaller where there are many."""
-    size, rim = (5.5, 0.6) if count <= MANY else (3.6, 0.4)
+def _filled(colour: Any, marker: str, count: int) -> dict[str, Any]:
+    """A proxy, with a dark rim, so that it is seen among samples without colour too; smaller where there are many."""
+    size, rim = (5.5, 0.7) if count <= MANY else (3.6, 0.5)
     edge = {"markeredgecolor": INK, "markeredgewidth": rim}
-    return {"marker": "*", "color": colour, "markersize": size, **edge}
+    return {"marker": marker, "color": colour, "markersize": size, **edge}
 
 
-def _stars(axes: Axes, proxies: pd.DataFrame, colour: Any, count: int) -> None:
-    axes.plot(proxies["x"], proxies["y"], linestyle="", zorder=3, **_star(colour, count))
+def _samples(axes: Axes, samples: pd.DataFrame, colour: Any, marker: str) -> None:
+    axes.plot(samples["x"], samples["y"], linestyle="", alpha=0.8, **_hollow(colour, marker))
 
 
-def _by_class(axes: Axes, samples: pd.DataFrame, proxies: pd.DataFrame, inches: float) -> None:
-    import pandas as pd
-
-    labels = np.unique(samples["label"])
-    for label, colour in zip(labels, class_colours(len(labels)), strict=True):
-        _dots(axes, samples[samples["label"] == label], colour, "o")
-        _stars(axes, proxies[proxies["label"] == label], colour, len(proxies))
+def _name_islands(axes: Axes, points: pd.DataFrame, inches: float) -> None:
+    """Write the name of each class on each of its islands, unless it would cover another."""
+    samples = points[~points["proxy"]]
     groups = [island for _, island in samples.groupby(["label", "original"])]
     islands = sorted(groups, key=len, reverse=True)
-    left, right = _square(pd.concat([samples, proxies]))["xlim"]
+    left, right = _square(points)["xlim"]
     span = right - left
     height = 1.2 * small_size() / 72 * span / inches
     taken: list[tuple[float, float, float]] = []  # middle and half width of names, and their y

@@ -39,8 +39,9 @@ def build(
     path : path
         The HTML file.
     spec : mapping
-        `title`, and `sections`: `name`, `about`, `figures` and `tables` of each experiment. Figures and tables have
-        `name` and `title`, a figure of one task also `fm` and `task`, and a table the columns to show first, `leading`.
+        `title`, and `sections`: `name`, `title`, `about`, `figures` and `tables` of each experiment. Figures and tables have
+        `name`, `title`, and `settings` and `selection` for captions, as rules have them; a figure of one task also has
+        `fm` and `task`, and a table the columns to show first, `leading`, and the figures that it follows, `beside`.
     results : path
         The folder of the results.
     templates : path
@@ -92,9 +93,16 @@ class _Page:
         """An experiment."""
         self.prose.new_section()
         name = entry["name"]
-        figures = [self._figure(name, figure) for figure in entry["figures"]]
-        tables = [self._table(name, table) for table in entry["tables"]]
-        return Section(anchor("experiment", name), name, entry["about"], figures + tables)
+        items, left = [], list(entry["tables"])
+        for number, figure in enumerate(entry["figures"]):
+            items.append(self._figure(name, figure))
+            later = {other["name"] for other in entry["figures"][number + 1 :]}
+            for table in [table for table in left if figure["name"] in table["beside"]]:
+                if not later & set(table["beside"]):  # after the last of its figures
+                    items.append(self._table(name, table))
+                    left.remove(table)
+        items += [self._table(name, table) for table in left]
+        return Section(anchor("experiment", name), entry["title"], entry["about"], items)
 
     def _figure(self, experiment: str, spec: Mapping[str, Any]) -> Item:
         places = [spec[key] for key in ("fm", "task") if key in spec]
@@ -127,8 +135,9 @@ class _Page:
     def _caption(self, folder: str, experiment: str, spec: Mapping[str, Any]) -> str:
         """A caption, which is a template as Snakemake's own report has them."""
         wildcards = SimpleNamespace(experiment=experiment, **spec)
+        params = SimpleNamespace(settings=spec["settings"], selection=spec["selection"])
         template = self.template(f"{folder}/{spec['name']}.rst")
-        text = template.render(snakemake=SimpleNamespace(wildcards=wildcards))
+        text = template.render(snakemake=SimpleNamespace(wildcards=wildcards, params=params))
         return self.prose.html(text, title_ends=f"experiment {experiment}).")
 
     def link(self, target: Path) -> str:

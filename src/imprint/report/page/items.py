@@ -100,6 +100,10 @@ def read_table(path: str | Path, leading: Sequence[str] = ()) -> Grid:
         The CSV.
     leading : sequence of str
         Columns to show first.
+
+    Notes
+    -----
+    A column with one value in all of several rows, if it does not lead, becomes a note.
     """
     with open(path, encoding="utf-8", newline="") as file:
         lines = list(csv.DictReader(file))
@@ -107,7 +111,17 @@ def read_table(path: str | Path, leading: Sequence[str] = ()) -> Grid:
     rows = [line for line in lines if any(line.values())]
     names = [name for name in (rows[0] if rows else ()) if any(row[name] for row in rows)]
     names.sort(key=lambda name: leading.index(name) if name in leading else len(leading))
-    return Grid([_column(name, [row[name] for row in rows]) for name in names], len(rows), notes)
+    columns = [_column(name, [row[name] for row in rows]) for name in names]
+    constant = [column for column in columns if _says_nothing(column, leading)]
+    if constant and len(constant) < len(columns):
+        columns = [column for column in columns if column not in constant]
+        same = "; ".join(f"{column.name}: {column.cells[0]}" for column in constant)
+        notes.insert(0, f"The same in all rows: {same}.")
+    return Grid(columns, len(rows), notes)
+
+
+def _says_nothing(column: Column, leading: Sequence[str]) -> bool:
+    return len(column.cells) > 1 and len(set(column.cells)) == 1 and column.name not in leading
 
 
 def _column(name: str, cells: list[str]) -> Column:
@@ -167,7 +181,7 @@ class Section:
 
     Attributes
     ----------
-    anchor, name : str
+    anchor, title : str
         Its place on the page, and its heading.
     about : str or None
         What it asks.
@@ -176,7 +190,7 @@ class Section:
     """
 
     anchor: str
-    name: str
+    title: str
     about: str | None
     items: list[Item]
 

@@ -11,7 +11,13 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-@table("agg", title="AGGs ranked", category="Components", settings=SETTINGS)
+@table(
+    "agg",
+    title="AGGs ranked",
+    category="Components",
+    settings=SETTINGS,
+    beside=("critical_difference_agg",),
+)
 def agg(
     scores: pd.DataFrame, collapse: pd.DataFrame, presets: Presets, **settings: Any
 ) -> pd.DataFrame:

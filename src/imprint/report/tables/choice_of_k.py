@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from imprint.analysis.differences import FEWEST, difference, separate_datasets, too_few
+from imprint.analysis.generation_time import GENERATION_TIME, generation_times
 from imprint.analysis.matrices import PAIR, fullest, is_value
 from imprint.analysis.selection import CONFIGURATION, L2_MAX
 from imprint.method.configuration import Auto
@@ -23,14 +24,19 @@ COLUMNS = [
     "k",
     "mean (%)",
     "proxies per class",
-    "time (s)",
+    GENERATION_TIME,
     "auto - k (points)",
     *DIFFERENCE_COLUMNS,
     "p",
 ]
 
 
-@table("choice_of_k", title="k chosen by the task", category="Proxies per class")
+@table(
+    "choice_of_k",
+    title="k chosen by the task",
+    category="Proxies per class",
+    beside=("accuracy_over_k",),
+)
 def choice_of_k(scores: pd.DataFrame, collapse: pd.DataFrame, presets: Presets) -> pd.DataFrame:
     """Accuracy, proxies per class and time of k-means with each k, with k = auto, and with the best k in hindsight.
 
@@ -45,7 +51,7 @@ def choice_of_k(scores: pd.DataFrame, collapse: pd.DataFrame, presets: Presets) 
             pd.DataFrame(columns=["k"]), "No results of k-means with k = auto in this experiment."
         )
     accuracy = medians["accuracy"].dropna() * 100
-    proxies, seconds = (medians[name].loc[accuracy.index] for name in ("proxies", "seconds"))
+    proxies, seconds = medians["proxies"].loc[accuracy.index], _seconds(scores, accuracy)
     datasets = separate_datasets(scores)
 
     def against(other: pd.Series) -> dict[str, Any]:
@@ -61,7 +67,7 @@ def choice_of_k(scores: pd.DataFrame, collapse: pd.DataFrame, presets: Presets) 
                 "k": str(k),
                 "mean (%)": accuracy[k].mean(),
                 "proxies per class": (proxies[k] / classes).mean(),
-                "time (s)": seconds[k].mean(),
+                GENERATION_TIME: seconds[k].median(),
                 **({} if k == AUTO else against(accuracy[k])),
             }
         )
@@ -75,8 +81,17 @@ def choice_of_k(scores: pd.DataFrame, collapse: pd.DataFrame, presets: Presets) 
     return with_note(frame, f"{len(accuracy)} places.", *notes)
 
 
+def _seconds(scores: pd.DataFrame, accuracy: pd.DataFrame) -> pd.DataFrame:
+    """Generation times: a row for each FM and task of some accuracies, a column per k."""
+    times = generation_times(scores[is_value(scores["gen"], GEN)])
+    times["k"] = times["k"].astype(object).where(times["k"].notna(), AUTO)
+    by_pair = times.set_index([*PAIR, "k"])["seconds"].unstack("k")
+    fms, tasks = (accuracy.index.get_level_values(name).astype(str) for name in PAIR)
+    return by_pair.loc[list(dict.fromkeys(zip(fms, tasks, strict=True)))]
+
+
 def _medians(scores: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """Medians over seeds of accuracy, proxies and seconds: for each a row per place and a column per k."""
+    """Medians over seeds of accuracy and proxies: for each a row per place and a column per k."""
     rows = fullest(scores)
     rows = rows[is_value(rows["gen"], GEN)]
     chosen = np.logical_and.reduce([is_value(rows[name], value) for name, value in L2_MAX.items()])
@@ -86,4 +101,4 @@ def _medians(scores: pd.DataFrame) -> dict[str, pd.DataFrame]:
     rows = rows[chosen]
     k = rows["k"].astype(object).where(rows["k"].notna(), AUTO)
     groups = rows.assign(k=k).groupby([*PAIR, "draw", "k"], observed=True)
-    return {name: groups[name].median().unstack("k") for name in ("accuracy", "proxies", "seconds")}
+    return {name: groups[name].median().unstack("k") for name in ("accuracy", "proxies")}

@@ -12,7 +12,7 @@ from imprint.analysis.components import (
     kept_configurations,
 )
 from imprint.analysis.matrices import chosen_on
-from imprint.analysis.ranking import RankedMethods, identical, rank_methods
+from imprint.analysis.ranking import RankedMethods, merged, merged_note, rank_methods
 from imprint.method.presets import published_accuracy
 from imprint.method.score_names import VALIDATION
 from imprint.report.tables.notes import with_note
@@ -28,6 +28,7 @@ HEADINGS = {
     "agg": "AGG",
 }
 SETTINGS = ("rank_by", "of_paper")
+EQUAL = "equal to"
 PUBLISHED = "published mean (%)"
 MOST = 3  # values of a companion that are named
 
@@ -51,6 +52,7 @@ def _kept(scores: pd.DataFrame, component: str, of_paper: bool) -> pd.DataFrame:
     entries = kept.entries
     summary = result.summary.loc[entries.index]
     frame = entries[COLUMNS[component]].rename(columns=HEADINGS)
+    frame[EQUAL] = [", ".join(kept.equal.get(entry, ())) for entry in entries.index]
     frame["mean rank"] = entries["mean_rank"]
     frame["mean rank of kept"] = summary["mean_rank"]
     frame["mean (%)"] = 100 * summary["mean"]
@@ -75,15 +77,16 @@ def _kept(scores: pd.DataFrame, component: str, of_paper: bool) -> pd.DataFrame:
         f"Kept: of each {component} the configuration with the best mean rank over {result.rows} (FM, task) among all "
         f"{kept.ranked}, chosen on {data}."
     )
-    notes = [*kept.notes, *result.notes, *identical(result.accuracies)]
-    return with_note(frame.reset_index(drop=True), note, *notes)
+    return with_note(frame.reset_index(drop=True), note, *kept.notes, *result.notes)
 
 
 def _with_best_companions(scores: pd.DataFrame, component: str) -> pd.DataFrame:
     best = best_of_others(scores, component)
-    result = rank_methods(best.accuracies)
+    accuracies, equal = merged(best.accuracies)
+    result = rank_methods(accuracies)
     entries = best.entries.loc[result.summary.index]
     fields = entries[COLUMNS[component]].rename(columns=HEADINGS)
+    fields[EQUAL] = [", ".join(equal.get(entry, ())) for entry in entries.index]
     frame = fields.join(measures(result)).reset_index(drop=True)
     frame["combinations"] = entries["combinations"].to_numpy()
     rows = result.accuracies.index
@@ -92,7 +95,7 @@ def _with_best_companions(scores: pd.DataFrame, component: str) -> pd.DataFrame:
         frame[f"best {companion}"] = [
             "\n".join(f"{value}: {round(count, 1):g}" for value, count in pairs) for pairs in counts
         ]
-    notes = [*result.notes, *identical(result.accuracies)]
+    notes = [*merged_note(equal), *result.notes]
     least, most = entries["combinations"].min(), entries["combinations"].max()
     if least < most:
         notes.append(

@@ -11,7 +11,13 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-@table("gen", title="GENs ranked", category="Components", settings=SETTINGS)
+@table(
+    "gen",
+    title="GENs ranked",
+    category="Components",
+    settings=SETTINGS,
+    beside=("critical_difference_gen",),
+)
 def gen(
     scores: pd.DataFrame, collapse: pd.DataFrame, presets: Presets, **settings: Any
 ) -> pd.DataFrame:

@@ -15,7 +15,12 @@ if TYPE_CHECKING:
 MEASURES = ["nc1", "nc1_released", "vci", "trace_w", "trace_b", "rank_w", "rank_b"]
 
 
-@table("neural_collapse", title="Neural collapse", category="Neural collapse")
+@table(
+    "neural_collapse",
+    title="Neural collapse",
+    category="Neural collapse",
+    beside=("nc1_over_d", "gain_over_nc1"),
+)
 def neural_collapse(scores: pd.DataFrame, collapse: pd.DataFrame, presets: Presets) -> pd.DataFrame:
     """NC1, its released variant, VCI, traces and ranks by FM and task, with the split they are of: means over draws."""
     keys = [*PAIR, "split"]

@@ -11,7 +11,13 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-@table("norm", title="NORMs ranked", category="Components", settings=SETTINGS)
+@table(
+    "norm",
+    title="NORMs ranked",
+    category="Components",
+    settings=SETTINGS,
+    beside=("critical_difference_norm",),
+)
 def norm(
     scores: pd.DataFrame, collapse: pd.DataFrame, presets: Presets, **settings: Any
 ) -> pd.DataFrame:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from imprint.analysis.gens import k_in_words
 from imprint.analysis.matrices import preset_matrix
 from imprint.analysis.ranking import identical, rank_methods
 from imprint.analysis.selection import rule
@@ -47,7 +48,7 @@ def published_methods(
             "kind": [_kind(methods[name]) for name in order],
             "NORMpre": settings["norm_pre"],
             "GEN": settings["gen"],
-            "k": settings["k"].astype("Int64"),
+            "k": [_k(methods[name]) for name in order],
             "NORMpost": settings["norm_post"],
             "NORMinf": settings["norm_inf"],
             "AGG": [rule(methods[name]) for name in order],
@@ -60,6 +61,11 @@ def published_methods(
     if of_paper and not result.left_out:
         frame["published mean (%)"] = settings["published"].astype(float).to_numpy()
     return with_note(frame.reset_index(drop=True), *result.notes, *identical(result.accuracies))
+
+
+def _k(preset: Mapping[str, Any]) -> str:
+    """The number of proxies per class: a number, "auto" where the training samples choose it, or "all"."""
+    return k_in_words(preset["gen"], preset["k"]).removeprefix("k = ").removesuffix(" samples")
 
 
 def _kind(preset: Mapping[str, Any]) -> str:

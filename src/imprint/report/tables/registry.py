@@ -33,6 +33,8 @@ class TableEntry:
         Whether `make` takes the frame of FMs too.
     leading : tuple of str
         Columns that the report shows first; by default it keeps the order of the table.
+    beside : tuple of str
+        Figures after which the report shows it; by default the one of its name.
     """
 
     name: str
@@ -42,6 +44,7 @@ class TableEntry:
     settings: tuple[str, ...] = ()
     needs_fms: bool = False
     leading: tuple[str, ...] = ()
+    beside: tuple[str, ...] = ()
 
     @property
     def module(self) -> str:

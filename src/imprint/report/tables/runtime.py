@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from imprint.analysis.generation_time import GENERATION_TIME, KIND, generation_times
 from imprint.analysis.matrices import PAIR, fullest
 from imprint.analysis.splits import of_split
 from imprint.report.tables.notes import with_note
@@ -13,34 +14,32 @@ from imprint.report.tables.sorting import sorted_naturally
 if TYPE_CHECKING:
     import pandas as pd
 
-SECONDS = {"median": "median (s)", "min": "lowest (s)", "max": "highest (s)"}
+SECONDS = {"median": GENERATION_TIME, "min": "lowest (s)", "max": "highest (s)"}
 
 
-@table("runtime", title="Time to generate proxies", category="Proxies per class")
+@table(
+    "runtime",
+    title="Time to generate proxies",
+    category="Proxies per class",
+    beside=("generation_time",),
+)
 def runtime(scores: pd.DataFrame, collapse: pd.DataFrame, presets: Presets) -> pd.DataFrame:
-    """Seconds that one set of proxies takes, by GEN and k: median, lowest and highest of the (FM, task).
+    """Generation time by GEN and k, and the lowest and highest of the (FM, task).
 
-    The time of an (FM, task) is the median over seeds, draws and NORMpre. Numbers of training samples and of proxies
-    are medians too; the former is known where all samples are used.
+    Numbers of training samples and of proxies are medians too; the former is known where all samples are used.
     """
-    rows = fullest(scores)
-    kind = ["gen", "k"]
-    keys = [*PAIR, *kind, "norm_pre", "draw", "seed"]
-    groups = rows.groupby(keys, observed=True, dropna=False, sort=False)
-    sets = groups[["seconds", "proxies"]].first()
-    medians = sets.groupby([*PAIR, *kind], observed=True, dropna=False).median().reset_index()
-    medians = medians.astype({"fm": str, "task": str, "gen": str})
+    times = generation_times(scores)
     samples = of_split(collapse).astype({"fm": str, "task": str}).groupby(PAIR)["samples"].median()
-    if not (rows["shots"] == "full").all():
+    if not (fullest(scores)["shots"] == "full").all():
         samples = samples.iloc[:0]
-    medians = medians.join(samples, on=PAIR)
-    of_kind = medians.groupby(kind, dropna=False)
+    times = times.join(samples, on=PAIR)
+    of_kind = times.groupby(KIND, dropna=False)
     frame = of_kind["seconds"].agg([*SECONDS, "size"])
     frame = frame.join(of_kind[["proxies", "samples"]].median()).reset_index()
-    frame = sorted_naturally(frame, kind)
+    frame = sorted_naturally(frame, KIND)
     frame = frame.rename(columns={"gen": "GEN", "size": "FM x task", **SECONDS})
     frame = frame[["GEN", "k", *SECONDS.values(), "proxies", "samples", "FM x task"]]
-    pairs = len(medians[PAIR].drop_duplicates())
+    pairs = len(times[PAIR].drop_duplicates())
     if (frame["FM x task"] < pairs).any():
         return with_note(
             frame,

@@ -29,7 +29,9 @@ COLUMNS = [
 ]
 
 
-@table("statistics", title="Named methods: tests", category="Methods")
+@table(
+    "statistics", title="Named methods: tests", category="Methods", beside=("critical_difference",)
+)
 def statistics(scores: pd.DataFrame, collapse: pd.DataFrame, presets: Presets) -> pd.DataFrame:
     """Each pair of named methods over datasets, and beside it by the paper's procedure, which counts each (FM, task).
 

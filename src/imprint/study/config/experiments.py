@@ -112,6 +112,8 @@ class Cell(Section):
 class Experiment(Section):
     """A named grid: every combination of its axes is a cell; cells shared with other experiments are computed once."""
 
+    title: str | None = None
+    """Its heading in the report; by default its name in words."""
     about: str | None = None
     """What the experiment asks, in a sentence that the report shows below its heading."""
     fms: OneOrMore[Name] | None = None

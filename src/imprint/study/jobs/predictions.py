@@ -8,13 +8,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from imprint.data.pools import Pool, class_names, pool, select, training_rows
+from imprint.data.pools import class_names
 from imprint.method.configuration import Configuration
 from imprint.method.engine import predict
-from imprint.method.normalize import FittedNorms, l2
+from imprint.method.normalize import l2
 from imprint.method.proxies import ProxySet
 from imprint.method.scoring import candidate, nearest_proxies
 from imprint.store.embeddings import Embeddings
+from imprint.study.jobs.shown_cell import ShownTask, shown_task
 
 NEIGHBOURS = 5
 
@@ -52,13 +53,11 @@ def predictions(
     description : dict
         What they are predictions of.
     """
-    training, testing = pool(train), pool(test)
-    rows, y, classes = select(testing, spec["draw_groups"])
-    x, scoring = testing.x[rows], configuration.scoring
-    drawn, labels, _ = training_rows(training, spec["draw_groups"], spec["groups"][0][2], seed)
-    norms = FittedNorms(training.x[drawn], labels)
-    shown_set = candidate(proxies, training.x, configuration.norm_pre, (scoring,), norms)
-    ((_, predicted),) = predict(x, classes, [shown_set], fm_classifier=training.fm_classifier)
+    task = shown_task(train, test, seed, spec)
+    training, rows, y = task.training, task.rows, task.y
+    x, scoring = task.testing.x[rows], configuration.scoring
+    shown_set = candidate(proxies, training.x, configuration.norm_pre, (scoring,), task.norms)
+    ((_, predicted),) = predict(x, task.classes, [shown_set], fm_classifier=training.fm_classifier)
     near = nearest_proxies(x, shown_set, NEIGHBOURS, training.fm_classifier)
     near_values, value_is = near.similarities, scoring.distance.replace("_", " ")
     if near.distances is not None:
@@ -66,7 +65,7 @@ def predictions(
 
     shown = np.full(len(proxies.labels), -1)
     needed = np.unique(near.numbers)
-    shown[needed] = _standing_for(needed, proxies, training, drawn, labels)
+    shown[needed] = _standing_for(needed, proxies, task)
     of_training, of_testing = (_names(parts, spec["datasets"]) for parts in (train, test))
     frame = pd.DataFrame(
         {
@@ -93,17 +92,16 @@ def predictions(
     return frame, description
 
 
-def _standing_for(
-    needed: np.ndarray, proxies: ProxySet, training: Pool, rows: np.ndarray, y: np.ndarray
-) -> np.ndarray:
-    """The row of the training pool that stands for each of these proxies. rows, y: the training set."""
+def _standing_for(needed: np.ndarray, proxies: ProxySet, task: ShownTask) -> np.ndarray:
+    """The row of the training pool that stands for each of these proxies."""
     if proxies.samples is not None:
         return proxies.samples[needed]
     chosen = np.empty(len(needed), np.int64)
-    directions = l2(proxies.matrix(training.x)[needed])
+    x, y, rows = task.training.x, task.training_labels, task.training_rows
+    directions = l2(proxies.matrix(x)[needed])
     for label in np.unique(proxies.labels[needed]):
         of_class, members = proxies.labels[needed] == label, rows[y == label]
-        cosines = directions[of_class] @ l2(training.x[members]).T
+        cosines = directions[of_class] @ l2(x[members]).T
         chosen[of_class] = members[cosines.argmax(axis=1)]
     return chosen
 

@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from imprint.data.pools import Pool, class_names, pool, select, training_rows
+from imprint.data.pools import Pool, class_names
 from imprint.errors import UserError
 from imprint.method.configuration import Configuration
 from imprint.method.normalize import FittedNorms, l2
 from imprint.method.proxies import ProxySet
 from imprint.store.embeddings import Embeddings
+from imprint.study.jobs.shown_cell import shown_task
 
 MOST, MOST_PROXIES = 2_000, 500  # samples and proxies shown
 COMPONENTS = 50  # of PCA before
@@ -56,22 +57,20 @@ def tsne(
     description : dict
         How they were placed, and the cell.
     """
-    training, testing = pool(train), pool(test)
-    rows, y, _ = select(testing, spec["draw_groups"])
+    task = shown_task(train, test, seed, spec)
+    testing, rows, norms = task.testing, task.rows, task.norms
     chosen = np.sort(np.random.default_rng(SEED).permutation(len(rows))[:MOST])
     if len(chosen) < FEWEST:
         raise UserError(f"{len(chosen)} test samples are too few for t-SNE; it takes {FEWEST}")
-    drawn, labels, _ = training_rows(training, spec["draw_groups"], spec["groups"][0][2], seed)
-    norms = FittedNorms(training.x[drawn], labels)
     pre, scoring = configuration.norm_pre, configuration.scoring
     x = norms.of_queries(pre, scoring.norm_post, scoring.norm_inf, testing.x[rows[chosen]])
     near = np.sort(np.random.default_rng(SEED).permutation(len(proxies.labels))[:MOST_PROXIES])
-    centres = _after_norms(proxies, training, norms, configuration)[near]
+    centres = _after_norms(proxies, task.training, norms, configuration)[near]
     names = np.array(class_names(test, spec["draw_groups"]), object)
     datasets = np.repeat(np.array(spec["datasets"], object), [len(part.y) for part in test])
     perplexity = min(PERPLEXITY, (len(x) - 1) // 3)
     places = _places(np.concatenate([l2(x), l2(centres)]), perplexity)
-    label = np.concatenate([y[chosen], proxies.labels[near]])
+    label = np.concatenate([task.y[chosen], proxies.labels[near]])
     table = pd.DataFrame(
         {
             "x": places[:, 0],
