@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import warnings
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -21,18 +21,28 @@ def mean(x: np.ndarray, k: int, random: Random, shared: None) -> np.ndarray:
     return x.mean(axis=0, dtype=np.float64, keepdims=True)
 
 
-@generator("kmeans", seeded=True, loads="sklearn.cluster", operations=kmeans_operations)
+def kmeans_at_once(x: np.ndarray, runs: Sequence[tuple[int, Random]]) -> list[np.ndarray]:
+    """The proxies of `kmeans` for each k and source of randomness."""
+    from imprint.method.generate.batched_kmeans import fits
+
+    made = fits(x, [(k, random.seed) for k, random in runs])
+    return [fit.centroids for fit in made]
+
+
+@generator(
+    "kmeans",
+    seeded=True,
+    at_once=kmeans_at_once,
+    loads="imprint.method.generate.batched_kmeans",
+    operations=kmeans_operations,
+)
 def kmeans(x: np.ndarray, k: int, random: Random, shared: None) -> np.ndarray:
     """Centroids of scikit-learn's `KMeans` with its defaults (k-means++, one start). Returns (k, d).
 
     Where the class has fewer than k distinct samples some centroids coincide.
     """
-    from sklearn.cluster import KMeans
-    from sklearn.exceptions import ConvergenceWarning
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        return KMeans(n_clusters=k, random_state=random.seed).fit(x).cluster_centers_
+    (centroids,) = kmeans_at_once(x, [(k, random)])
+    return centroids
 
 
 def _matrix_operations(n: int, k: int, classes: int, d: int) -> float:

@@ -63,7 +63,8 @@ def proxy_sets(
     -------
     dict
         Proxy sets by (k, seed). A GEN that ignores the seed runs once, and all seeds share the object.
-        `seconds` is the time of one set, shared work counted in full.
+        `seconds` is the time of one set, shared work counted in full; of sets that a GEN makes at once, a share of their
+        time in proportion to k.
 
     Raises
     ------
@@ -118,17 +119,29 @@ def _of_class(
     """Proxies of one class, or the rows that become them, with the seconds they took, for each (k, seed)."""
     of_class = x[rows]
     start = time.perf_counter()
-    shared = entry.prepare(of_class) if entry.prepare else None
-    preparation = time.perf_counter() - start
-    results = {}
-    for k, seed in runs:
-        start = time.perf_counter()
-        proxies = entry.make(of_class, min(k, len(of_class)), Random(seed or 0, label), shared)
-        seconds = preparation + time.perf_counter() - start
-        if entry.file:
-            proxies = _checked(entry, proxies, of_class)
-        results[k, seed] = rows[proxies] if entry.samples else proxies, seconds
-    return results
+    asked = [(min(k, len(of_class)), Random(seed or 0, label)) for k, seed in runs]
+    if entry.at_once:
+        made = entry.at_once(of_class, asked)
+        seconds = (time.perf_counter() - start) / sum(k for k, _ in asked)
+        times = [seconds * k for k, _ in asked]
+    else:
+        shared = entry.prepare(of_class) if entry.prepare else None
+        preparation = time.perf_counter() - start
+        made, times = [], []
+        for k, random in asked:
+            start = time.perf_counter()
+            made.append(entry.make(of_class, k, random, shared))
+            times.append(preparation + time.perf_counter() - start)
+    if entry.file:
+        if len(made) != len(runs):
+            raise UserError(
+                f"GEN '{entry.name}' of {entry.file} returned {len(made)} results at once; it must return one for each of "
+                f"{len(runs)} k and seeds"
+            )
+        made = [_checked(entry, proxies, of_class) for proxies in made]
+    if entry.samples:
+        made = [rows[proxies] for proxies in made]
+    return dict(zip(runs, zip(made, times, strict=True), strict=True))
 
 
 def _checked(entry: Generator, proxies: Any, x: np.ndarray) -> np.ndarray:
