@@ -69,24 +69,35 @@ def fits(x: np.ndarray, runs: Sequence[tuple[int, int]]) -> list[Fit]:
     array([[3.       , 3.3333333]], dtype=float32)
     """
     distinct = list(dict.fromkeys(_alike(*run) for run in runs))
-    made: dict[tuple[int, int], Fit] = {}
-    if x.dtype == np.float32 and np.isfinite(x.sum(dtype=np.float64)):
-        x = np.ascontiguousarray(x)
-        mean = x.mean(axis=0)
-        centred = x - mean
-        least_shift = np.mean(np.var(x, axis=0)) * TOLERANCE
-        begun = [_Run(run, centred[rows]) for run, rows in _starts(centred, distinct).items()]
-        for run in _rounds(centred, begun, least_shift):
-            made[run.name] = Fit(run.centroids + mean, batched=True)
-    for name in distinct:
-        if name not in made:
-            made[name] = Fit(_by_scikit_learn(x, *name), batched=False)
+    with _libraries().limit(limits=1):  # the products of one class are too small to share
+        made = _together(x, distinct)
+        for name in distinct:
+            if name not in made:
+                made[name] = Fit(_by_scikit_learn(x, *name), batched=False)
     return [made[_alike(*run)] for run in runs]
+
+
+@cache
+def _libraries() -> ThreadpoolController:
+    return ThreadpoolController()
 
 
 def _alike(k: int, seed: int) -> tuple[int, int]:
     """Names runs of one result: one centroid depends on no seed."""
     return k, seed if k > 1 else 0
+
+
+def _together(x: np.ndarray, runs: Sequence[tuple[int, int]]) -> dict[tuple[int, int], Fit]:
+    """The fits that are made here, by k and seed."""
+    if x.dtype != np.float32 or not np.isfinite(x.sum(dtype=np.float64)):
+        return {}
+    x = np.ascontiguousarray(x)
+    mean = x.mean(axis=0)
+    centred = x - mean
+    least_shift = np.mean(np.var(x, axis=0)) * TOLERANCE
+    begun = [_Run(run, centred[rows]) for run, rows in _starts(centred, runs).items()]
+    ended = _rounds(centred, begun, least_shift)
+    return {run.name: Fit(run.centroids + mean, batched=True) for run in ended}
 
 
 def _by_scikit_learn(x: np.ndarray, k: int, seed: int) -> np.ndarray:
@@ -216,16 +227,15 @@ def _rounds(x: np.ndarray, runs: list[_Run], least_shift: Any) -> Iterator[_Run]
     # those of many columns first: their products are made at once
     active = sorted(runs, key=lambda run: -run.k)
     labels = np.full((len(active), len(x)), -1, np.int32)
-    with _one_core():
-        for _ in range(ROUNDS):
-            if not active:
-                return
-            moved = _round(x, active, labels, least_shift)
-            yield from (run for run, state in zip(active, moved, strict=True) if state == ENDED)
-            stays = [state == GOES_ON for state in moved]
-            if not all(stays):
-                active = [run for run, stay in zip(active, stays, strict=True) if stay]
-                labels = labels[stays]
+    for _ in range(ROUNDS):
+        if not active:
+            return
+        states = _round(x, active, labels, least_shift)
+        yield from (run for run, state in zip(active, states, strict=True) if state == ENDED)
+        stays = [state == GOES_ON for state in states]
+        if not all(stays):
+            active = [run for run, stay in zip(active, stays, strict=True) if stay]
+            labels = labels[stays]
     yield from active
 
 
@@ -238,7 +248,7 @@ def _round(x: np.ndarray, runs: list[_Run], labels: np.ndarray, least_shift: Any
     moved = np.zeros(len(runs), np.int64)
     for top in range(0, len(x), CHUNK):
         rows = slice(top, min(top + CHUNK, len(x)))
-        for first, last in _together(firsts, (rows.stop - top) * x.shape[1]):
+        for first, last in _portions(firsts, (rows.stop - top) * x.shape[1]):
             columns = slice(firsts[first], firsts[last])
             distances = _distances(x[rows], before[columns], lengths[columns])
             assign(
@@ -266,7 +276,7 @@ def _round(x: np.ndarray, runs: list[_Run], labels: np.ndarray, least_shift: Any
     return states
 
 
-def _together(firsts: np.ndarray, values: int) -> Iterator[tuple[int, int]]:
+def _portions(firsts: np.ndarray, values: int) -> Iterator[tuple[int, int]]:
     """First and last + 1 of the runs whose products with so many values of samples are made at once.
 
     firsts: (R + 1,) first columns of the runs, those of most columns first.
@@ -284,13 +294,3 @@ def _distances(x: np.ndarray, centroids: np.ndarray, lengths: np.ndarray) -> np.
     # numpy has no product that adds to what is there: the rounding would be another
     sgemm(-2.0, centroids.T, x.T, 1.0, distances.T, trans_a=True, overwrite_c=True)
     return distances
-
-
-@cache
-def _libraries() -> Any:
-    return ThreadpoolController()
-
-
-def _one_core() -> Any:
-    """A context in which products run on one core: they are too small to share."""
-    return _libraries().limit(limits=1, user_api="blas")

@@ -78,6 +78,8 @@ class _Counted:
 def _after_classes(before: np.ndarray, proxies: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """Proxies (q, d) of new classes, each class mapped to the values of all before it."""
     out = np.empty_like(proxies)
+    if not len(out):
+        return out
     reference, levels = _Counted(before), _levels(proxies.shape[1])
     starts = np.flatnonzero(np.r_[True, labels[1:] != labels[:-1]])
     for start, end in pairwise([*starts, len(out)]):
