@@ -77,6 +77,12 @@ def main() -> None:
     thousand = ImprintingClassifier(method="westerhoff", random_state=SEED).fit(
         many.x[~last], many.y[~last]
     )
+    compare(
+        "decision_function 10,000, 1,000 classes of k=20 | predict",
+        lambda: thousand.decision_function(data.test_x),
+        lambda: thousand.predict(data.test_x),
+        repeats,
+    )
     grown = [copy.copy(thousand) for _ in range(quick)]
     compare(
         "add a class to 1,000 of k=20 | fit it alone, one concatenation",

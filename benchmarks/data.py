@@ -21,15 +21,24 @@ class Data:
 def made(
     train: int = 60_000, test: int = 10_000, d: int = 512, classes: int = 10, seed: int = 0
 ) -> Data:
-    """Embeddings as a ReLU network gives them: non-negative, each class a mixture of five clusters."""
+    """Embeddings as a ReLU network gives them: non-negative, each class five clusters that spread in some directions.
+
+    Within a cluster a few directions of large variance run on into each other, so that k-means takes as many rounds as on embeddings
+    of MNIST by a ResNet: 12 to 21. Round clusters are found in three.
+    """
     rng = np.random.default_rng(seed)
     centres = np.maximum(
         rng.normal(size=(classes, 1, d)) + 0.7 * rng.normal(size=(classes, 5, d)), 0
     )
+    deviations = 0.5 / np.sqrt(np.arange(1, 21))
+    directions = (deviations[:, None] * rng.normal(size=(classes, 20, d))).astype(np.float32)
 
     def split(n: int) -> tuple[np.ndarray, np.ndarray]:
         y, cluster = rng.integers(0, classes, n), rng.integers(0, 5, n)
         x = centres[y, cluster].astype(np.float32)
+        along = rng.normal(size=(n, 20)).astype(np.float32)
+        for label in range(classes):
+            x[y == label] += along[y == label] @ directions[label]
         x += rng.normal(scale=0.5, size=(n, d)).astype(np.float32)
         return np.maximum(x, 0, out=x), y
 

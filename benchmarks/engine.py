@@ -12,6 +12,7 @@ single: a straightforward evaluation that fits scikit-learn's NearestNeighbors f
 from __future__ import annotations
 
 import argparse
+import os
 import resource
 import time
 from collections.abc import Iterable
@@ -27,6 +28,7 @@ from imprint.method.generate.proxy_sets import proxy_sets
 from imprint.method.scoring import Candidate
 
 SEEDS = (17121997, 123987, 12412312)
+CORES = os.cpu_count() or 1
 
 
 def peak_gib() -> float:
@@ -66,7 +68,7 @@ def grid(data: Data, gens: Iterable[tuple[str, list[int]]], scorings, label: str
         x = normalize.apply(norm_pre, data.x)
         for gen, ks in gens:
             start = time.perf_counter()
-            sets = proxy_sets(x, data.y, gen, ks, SEEDS)
+            sets = proxy_sets(x, data.y, gen, ks, SEEDS, threads=CORES)
             times[gen] = times.get(gen, 0) + time.perf_counter() - start
             counted += len(sets) * len(scorings(norm_pre))
             for proxies in dict.fromkeys(sets.values()):

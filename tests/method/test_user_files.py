@@ -181,6 +181,21 @@ def test_what_a_gen_returns_is_checked(load, returned, properties, message):
         proxy_sets(*data(), "wrong", [2], [0])
 
 
+def test_a_gen_that_serves_all_k_at_once_returns_a_result_for_each(load):
+    load(
+        "from imprint.method.generate import generator\n"
+        "def firsts(x, runs):\n    return [x[:k] for k, random in runs]\n"
+        "def one(x, runs):\n    return [x[:1]]\n"
+        "@generator('firsts', at_once=firsts)\n@generator('short', at_once=one)\n"
+        "def alone(x, k, random, shared):\n    raise AssertionError\n"
+    )
+    x, y = np.arange(24, dtype=np.float32).reshape(8, 3), np.repeat([0, 1], 4)
+    sets = proxy_sets(x, y, "firsts", [1, 3], [0])
+    np.testing.assert_array_equal(sets[3, 0].values, x[[0, 1, 2, 4, 5, 6]])
+    with pytest.raises(UserError, match=r"returned 1 results at once; .* each of 2 k and seeds"):
+        proxy_sets(x, y, "short", [1, 3], [0])
+
+
 def test_labels_of_a_gen_that_sees_all_classes_are_checked(load):
     load(
         "import numpy as np\nfrom imprint.method.generate import generator\n\n"

@@ -260,6 +260,7 @@ class ImprintingClassifier(ClassifierMixin, BaseEstimator):
         settings: dict[str, Any] = {
             "ls_lambda": self.ls_lambda,
             "fm_classifier": self._fm_classifier(),
+            "threads": None,
         }
         if parts is None:
             choice = self.choice_ = choose(x, y, self.seed_, **settings)

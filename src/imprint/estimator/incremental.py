@@ -112,6 +112,7 @@ class Settings:
             [k],
             [self.seed],
             ls_lambda=self.ls_lambda,
+            threads=None,
             first=new.known,
         )
         return sets[k, self.seed]

@@ -38,16 +38,18 @@ def class_scores(
     voters = min(scoring.neighbours, len(candidate.labels))
     if voters > 1:
         return _votes(x, candidate, scoring, voters, classes, fm_classifier)
-    firsts = np.searchsorted(candidate.labels, np.arange(classes))
+    from imprint.method.kernels import best_of_classes
+
+    firsts = np.searchsorted(candidate.labels, np.arange(classes + 1))
     scores = np.empty((len(x), classes), np.float32)
     how, queries = ranking(x, candidate, scoring, fm_classifier)
     for rows, of_proxies in similarities(how, queries, scoring.distance, MEMORY):
-        scores[rows] = np.maximum.reduceat(of_proxies, firsts, axis=1)
+        best_of_classes(of_proxies, firsts, scores[rows])
         if scoring.sums_all:
             assert scoring.weighting is not None
             _, (temperature,) = find_weighting(scoring.weighting)
             powers = np.exp((of_proxies - scores[rows][:, candidate.labels]) / temperature)
-            scores[rows] += temperature * np.log(np.add.reduceat(powers, firsts, axis=1))
+            scores[rows] += temperature * np.log(np.add.reduceat(powers, firsts[:-1], axis=1))
     return scores
 
 

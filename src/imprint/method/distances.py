@@ -163,8 +163,8 @@ class Ranking:
     times_length : bool
         Whether the offset is multiplied by the length of the embedding.
     measure : callable or None
-        `measure(rows, neighbours, products)` gives distances (n, m) of the rows' neighbours (n, m)
-        whose products are known; None where proxies are ranked by a similarity that is no distance.
+        `measure(rows, neighbours, products)` gives distances (n, m) of the rows' neighbours (n, m), or (1, m) for all
+        rows, whose products are known; None where proxies are ranked by a similarity that is no distance.
     queries : Queries or None
         Where no inner product gives the distance, the embeddings to take it of directly.
     block : callable or None
@@ -402,6 +402,7 @@ def _replace(
 ) -> None:
     """Compute in float64 what is so near that the difference of large numbers has lost its digits."""
     i, j = np.nonzero(near)
+    neighbours = np.broadcast_to(neighbours, near.shape)
     for chosen in np.array_split(np.arange(len(i)), len(i) // 20_000 + 1):
         of_x = x[rows][i[chosen]].astype(np.float64)
         of_p = p[neighbours[i[chosen], j[chosen]]].astype(np.float64)

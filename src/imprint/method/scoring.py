@@ -270,10 +270,13 @@ def similarities(
             else:
                 out[:] = _filled(how.block, x[rows], columns)
         if how.measure is not None:
-            near = how.measure(rows, np.broadcast_to(numbers, products.shape), products)
+            near = how.measure(rows, numbers[None], products)
             yield rows, DISTANCES.find(distance).similarity(near).astype(np.float32, copy=False)
             continue
-        products *= how.scale * queries.scale[rows, None]
+        if queries.l2:
+            products *= how.scale * queries.scale[rows, None]
+        elif not (how.scale == 1).all():
+            products *= how.scale
         if how.offset is not None:  # minus the bias
             products -= how.offset
         yield rows, products

@@ -33,6 +33,13 @@ def scatter(x: np.ndarray) -> np.ndarray:
     return total
 
 
+def scatter_within(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """(d, d) float64 scatter of x (n, d) float32 about the means of their classes y (n,)."""
+    sums, counts = group_sums(x, y)
+    means = (sums / np.maximum(counts, 1)[:, None]).astype(np.float32)
+    return scatter(x - means[y])
+
+
 def eigenpairs(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Eigenvalues (r,) and eigenvectors (d, r) of x^T x that are not zero, for rows x (n, d), n or d small."""
     n, d = x.shape

@@ -126,6 +126,19 @@ def test_kmedoids_finds_the_medoids_of_separate_clusters():
     assert set(own.samples) == medoids
 
 
+@settings(max_examples=30, deadline=None)
+@given(seeds, st.integers(1, 12))
+def test_no_cluster_has_a_better_medoid_than_its_own(seed, k):
+    x = np.random.default_rng(seed).normal(size=(80, 3)).astype(np.float32)
+    medoids = made("kmedoids", x, np.zeros(80, int), k=k).samples
+    distances = np.linalg.norm(x[:, None] - x.astype(np.float64), axis=2)
+    nearest = distances[medoids].argmin(axis=0)
+    for cluster, medoid in enumerate(medoids):
+        members = np.flatnonzero(nearest == cluster)
+        costs = distances[np.ix_(members, members)].sum(axis=0)
+        assert costs[members == medoid] <= costs.min() * (1 + 1e-6)
+
+
 @pytest.mark.parametrize("gen", BY_CLASS)
 def test_the_only_sample_of_a_class_is_its_proxy(gen):
     x, y = data(n=30)

@@ -54,6 +54,29 @@ def test_quantile_leaves_the_first_class_and_gives_later_proxies_one_distributio
     assert after[labels > 0].max() <= x[labels == 0].max()
 
 
+@given(
+    seeds,
+    st.integers(1, 9),
+    st.integers(1, 40),
+    st.sampled_from([np.float32, np.float64]),
+    st.booleans(),
+)
+def test_quantile_is_numpys_of_all_values_of_the_classes_before_to_the_bit(
+    seed, classes, d, dtype, ties
+):
+    random = np.random.default_rng(seed)
+    labels = np.repeat(np.arange(classes), random.integers(1, 6, classes))
+    x = random.normal(size=(len(labels), d)).astype(dtype)
+    if ties:
+        x = np.maximum(np.round(x, 1), -0.0)
+    expected = x.copy()
+    for label in range(1, classes):
+        values = np.quantile(expected[labels < label], (np.arange(d) + 0.5) / d)
+        order = np.argsort(x[labels == label], axis=1, kind="stable")
+        expected[labels == label] = values.astype(dtype)[np.argsort(order, axis=1)]
+    np.testing.assert_array_equal(quantile(x, labels), expected)
+
+
 def test_quantile_takes_the_quantiles_of_the_classes_before():
     x = np.array([[0.0, 1.0, 2.0, 3.0], [30.0, 10.0, 40.0, 20.0]], np.float32)
     expected = np.quantile([0, 1, 2, 3], [0.125, 0.375, 0.625, 0.875])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import warnings
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -21,18 +21,28 @@ def mean(x: np.ndarray, k: int, random: Random, shared: None) -> np.ndarray:
     return x.mean(axis=0, dtype=np.float64, keepdims=True)
 
 
-@generator("kmeans", seeded=True, loads="sklearn.cluster", operations=kmeans_operations)
+def kmeans_at_once(x: np.ndarray, runs: Sequence[tuple[int, Random]]) -> list[np.ndarray]:
+    """The proxies of `kmeans` for each k and source of randomness."""
+    from imprint.method.generate.batched_kmeans import fits
+
+    made = fits(x, [(k, random.seed) for k, random in runs])
+    return [fit.centroids for fit in made]
+
+
+@generator(
+    "kmeans",
+    seeded=True,
+    at_once=kmeans_at_once,
+    loads="imprint.method.generate.batched_kmeans",
+    operations=kmeans_operations,
+)
 def kmeans(x: np.ndarray, k: int, random: Random, shared: None) -> np.ndarray:
     """Centroids of scikit-learn's `KMeans` with its defaults (k-means++, one start). Returns (k, d).
 
     Where the class has fewer than k distinct samples some centroids coincide.
     """
-    from sklearn.cluster import KMeans
-    from sklearn.exceptions import ConvergenceWarning
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        return KMeans(n_clusters=k, random_state=random.seed).fit(x).cluster_centers_
+    (centroids,) = kmeans_at_once(x, [(k, random)])
+    return centroids
 
 
 def _matrix_operations(n: int, k: int, classes: int, d: int) -> float:
@@ -47,34 +57,49 @@ def distance_matrix(x: np.ndarray) -> np.ndarray:
     return pairwise_distances(x, metric="euclidean")
 
 
+def _most_central(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The distances, and the samples with the smallest sum of them first."""
+    distances = distance_matrix(x)
+    return distances, np.argsort(distances.sum(axis=1), kind="stable")
+
+
 @generator(
     "kmedoids",
     samples=True,
-    prepare=distance_matrix,
+    prepare=_most_central,
     loads="sklearn.metrics",
     operations=_matrix_operations,
 )
-def kmedoids(x: np.ndarray, k: int, random: Random, distances: np.ndarray) -> np.ndarray:
+def kmedoids(
+    x: np.ndarray, k: int, random: Random, shared: tuple[np.ndarray, np.ndarray]
+) -> np.ndarray:
     """Medoids by alternating assignment and update (Park and Jun 2009). Returns (k,) row numbers.
 
-    Starts from the k samples with the smallest sum of distances to all others, so it needs no seed. `distances`
-    is the (n, n) matrix of the class; a round costs O(k n + sum of squared cluster sizes).
+    Starts from the k samples with the smallest sum of distances to all others, so it needs no seed. A round costs
+    O(k n + sum of the squared sizes of the clusters that changed).
     """
-    medoids = np.argsort(distances.sum(axis=1), kind="stable")[:k]
+    distances, central = shared
+    medoids = central[:k].copy()
+    before = np.full(len(x), -1)
     for _ in range(300):
         nearest = distances[medoids].argmin(axis=0)
-        before = medoids.copy()
-        for cluster in range(k):
+        moved = nearest != before
+        # others have the medoid that is best for the samples they still have
+        changed = np.union1d(nearest[moved], before[moved])
+        updated = medoids.copy()
+        for cluster in changed[changed >= 0]:
             rows = np.flatnonzero(nearest == cluster)
             if len(rows) == 0:
                 continue  # duplicates of another medoid: it keeps its place
-            cost = distances[np.ix_(rows, rows)].sum(axis=0)
+            among = distances if len(rows) == len(x) else distances[np.ix_(rows, rows)]
+            cost = among.sum(axis=0)
             best = cost.argmin()
             own = np.flatnonzero(rows == medoids[cluster])
             if len(own) == 0 or cost[best] < cost[own[0]]:
-                medoids[cluster] = rows[best]
-        if (medoids == before).all():
+                updated[cluster] = rows[best]
+        if (updated == medoids).all():
             break
+        medoids, before = updated, nearest
     return medoids
 
 

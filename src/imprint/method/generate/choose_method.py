@@ -23,7 +23,7 @@ from imprint.method.configuration import (
     Scoring,
 )
 from imprint.method.familiarity import Familiarity, certainty, similarity
-from imprint.method.generate.proxy_sets import proxy_sets
+from imprint.method.generate.proxy_sets import MANY_VALUES, proxy_sets
 from imprint.method.generate.registry import ANY_K
 from imprint.method.holdout import folds, rows_by_class
 from imprint.method.normalize import FittedNorms
@@ -38,7 +38,6 @@ CANDIDATES = (
     Configuration(UNIT_LENGTH, "kmeans", Fixed(5), WHITENED),
     Configuration(UNIT_LENGTH, "kmeans", Fixed(20), WHITENED),
 )
-FEW_VALUES = 2**21  # of embeddings
 SAMPLES = 10_000  # that the choice is made on, at most
 
 
@@ -141,7 +140,7 @@ def choose(
     seed: int | None,
     methods: Sequence[Configuration] = CANDIDATES,
     *,
-    threads: int = 1,
+    threads: int | None = 1,
     ls_lambda: float | None = None,
     fm_classifier: np.ndarray | None = None,
 ) -> Choice:
@@ -161,8 +160,8 @@ def choose(
         Seed of the folds and of GENs.
     methods : sequence of Configuration, default=CANDIDATES
         What is chosen from, the simplest first.
-    threads : int, default=1
-        Classes whose proxies are generated at once.
+    threads : int or None, default=1
+        Classes whose proxies are generated at once; None as in `proxy_sets`.
     ls_lambda : float, optional
         The ridge of GENs that need one.
     fm_classifier : ndarray of shape (C', d), optional
@@ -192,7 +191,7 @@ def choose(
     truth: list[np.ndarray] = []
     held_rows: list[np.ndarray] = []
     # threads cost more than they save on few samples
-    few = x.size < FEW_VALUES
+    few = x.size < MANY_VALUES
     threads = 1 if few else threads
     with threadpool_limits(limits=1) if few else nullcontext():
         for held in folds(y, seed or 0):
@@ -287,23 +286,26 @@ def _sets(
     x: np.ndarray,
     y: np.ndarray,
     seed: int | None,
-    threads: int,
+    threads: int | None,
     ls_lambda: float | None,
     norms: FittedNorms,
 ) -> dict[tuple[str, str, K], ProxySet]:
-    """The proxy set of each method, each once."""
-    sets = {}
-    for name in dict.fromkeys(map(_generation, methods)):
-        norm_pre, gen, k = name
-        count = k.k if isinstance(k, Fixed) else ANY_K
+    """The proxy set of each method, each once; all k of a GEN together, which can share work."""
+    numbers: dict[tuple[str, str], dict[int, K]] = {}
+    for norm_pre, gen, k in map(_generation, methods):
+        number = k.k if isinstance(k, Fixed) else ANY_K
+        numbers.setdefault((norm_pre, gen), {})[number] = k
+    normalised = {norm: norms.of_embeddings(norm, x) for norm, _ in numbers}
+    sets: dict[tuple[str, str, K], ProxySet] = {}
+    for (norm_pre, gen), ks in numbers.items():
         of_gen = proxy_sets(
-            norms.of_embeddings(norm_pre, x),
+            normalised[norm_pre],
             y,
             gen,
-            [count],
+            ks,
             [seed],
             ls_lambda=ls_lambda,
             threads=threads,
         )
-        sets[name] = of_gen[count, seed]
+        sets |= {(norm_pre, gen, k): of_gen[number, seed] for number, k in ks.items()}
     return sets

@@ -36,7 +36,7 @@ def _operations(n: int, k: int, classes: int, d: int) -> float:
     sees_all_classes=True,
     has_bias=True,
     needs_unit_length=True,
-    loads="sklearn.cluster",
+    loads="imprint.method.generate.batched_kmeans",
     operations=_operations,
 )
 def chosen_method(x: np.ndarray, y: np.ndarray, run: AllClasses) -> Generated:

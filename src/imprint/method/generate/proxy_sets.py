@@ -21,6 +21,7 @@ from imprint.method.generate.registry import (
 from imprint.method.proxies import ProxySet
 
 T = TypeVar("T")
+MANY_VALUES = 2**21  # of embeddings, from which threads save more than they cost
 Seed = int | None  # None where it changes nothing
 
 
@@ -33,7 +34,7 @@ def proxy_sets(
     *,
     ls_lambda: float | None = None,
     clusters: Mapping[tuple[int, Seed], ProxySet] | None = None,
-    threads: int = 1,
+    threads: int | None = 1,
     first: int = 0,
 ) -> dict[tuple[int, Seed], ProxySet]:
     """Generate the proxies of all classes for every k and seed.
@@ -52,10 +53,10 @@ def proxy_sets(
         The ridge of the GENs that need one.
     clusters : mapping, optional
         Proxy sets by (k, seed) that a GEN such as `kls` starts from; computed here without them.
-    threads : int, default=1
+    threads : int or None, default=1
         Classes handled at once, each on one core, so that the result does not depend on it where the
         caller keeps numerical libraries to one core too. With 1 they take what they may, which can change
-        the last digit.
+        the last digit. None: as many as numerical libraries may use cores, where there are enough samples.
     first : int, default=0
         The number of class 0 where these classes join others; the randomness of a class depends on it.
 
@@ -63,7 +64,8 @@ def proxy_sets(
     -------
     dict
         Proxy sets by (k, seed). A GEN that ignores the seed runs once, and all seeds share the object.
-        `seconds` is the time of one set, shared work counted in full.
+        `seconds` is the time of one set, shared work counted in full; of sets that a GEN makes at once, a share of their
+        time in proportion to k.
 
     Raises
     ------
@@ -80,6 +82,8 @@ def proxy_sets(
     entry = GENERATORS.find(gen)
     ks, seeds = sorted(set(ks)), list(dict.fromkeys(seeds))
     members = _members(x, y)
+    if threads is None:
+        threads = _cores() if x.size >= MANY_VALUES else 1
     if entry.sees_all_classes:
         return _from_all_classes(entry, x, y, ks, seeds, ls_lambda, clusters, threads)
     run_seeds = seeds if entry.seeded else seeds[:1]
@@ -118,17 +122,29 @@ def _of_class(
     """Proxies of one class, or the rows that become them, with the seconds they took, for each (k, seed)."""
     of_class = x[rows]
     start = time.perf_counter()
-    shared = entry.prepare(of_class) if entry.prepare else None
-    preparation = time.perf_counter() - start
-    results = {}
-    for k, seed in runs:
-        start = time.perf_counter()
-        proxies = entry.make(of_class, min(k, len(of_class)), Random(seed or 0, label), shared)
-        seconds = preparation + time.perf_counter() - start
-        if entry.file:
-            proxies = _checked(entry, proxies, of_class)
-        results[k, seed] = rows[proxies] if entry.samples else proxies, seconds
-    return results
+    asked = [(min(k, len(of_class)), Random(seed or 0, label)) for k, seed in runs]
+    if entry.at_once:
+        made = entry.at_once(of_class, asked)
+        seconds = (time.perf_counter() - start) / sum(k for k, _ in asked)
+        times = [seconds * k for k, _ in asked]
+    else:
+        shared = entry.prepare(of_class) if entry.prepare else None
+        preparation = time.perf_counter() - start
+        made, times = [], []
+        for k, random in asked:
+            start = time.perf_counter()
+            made.append(entry.make(of_class, k, random, shared))
+            times.append(preparation + time.perf_counter() - start)
+    if entry.file:
+        if len(made) != len(runs):
+            raise UserError(
+                f"GEN '{entry.name}' of {entry.file} returned {len(made)} results at once; it must return one for each of "
+                f"{len(runs)} k and seeds"
+            )
+        made = [_checked(entry, proxies, of_class) for proxies in made]
+    if entry.samples:
+        made = [rows[proxies] for proxies in made]
+    return dict(zip(runs, zip(made, times, strict=True), strict=True))
 
 
 def _checked(entry: Generator, proxies: Any, x: np.ndarray) -> np.ndarray:
@@ -150,6 +166,13 @@ def _checked(entry: Generator, proxies: Any, x: np.ndarray) -> np.ndarray:
             f"for {n} samples; it must return {expected}"
         )
     return proxies
+
+
+def _cores() -> int:
+    """How many the numerical libraries may use."""
+    from threadpoolctl import threadpool_info
+
+    return max((int(library["num_threads"]) for library in threadpool_info()), default=1)
 
 
 def _in_threads(function: Callable[[int], T], count: int, threads: int) -> list[T]:

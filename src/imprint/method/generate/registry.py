@@ -116,6 +116,9 @@ class Generator:
     prepare : callable or None
         What all k and seeds of a class share, from x; of a GEN that sees all classes from x and,
         if it `needs_ridge`, the ridge.
+    at_once : callable or None
+        Returns the proxies of several k and seeds of a class, `at_once(x, [(k, random), ...])`, each as `make` does: for
+        a GEN that can share work among them.
     sees_all_classes : bool
         Whether the proxies of a class depend on the samples of all classes.
     needs_ridge : bool
@@ -149,6 +152,7 @@ class Generator:
     seeded: bool = False
     samples: bool = False
     prepare: Callable[..., Any] | None = None
+    at_once: Callable[..., list[np.ndarray]] | None = None
     sees_all_classes: bool = False
     needs_ridge: bool = False
     clusters: str | None = None

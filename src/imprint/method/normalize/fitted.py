@@ -12,7 +12,7 @@ from imprint.errors import UserError
 from imprint.method.class_sums import ClassSums
 from imprint.method.normalize.registry import normalization
 from imprint.method.ridge import leave_one_out
-from imprint.method.sums import scatter
+from imprint.method.sums import scatter, scatter_within
 
 ROUNDING = 1e-7
 LEAVE_ONE_OUT, LEDOIT_WOLF, OAS = SHRINKAGES = ("leave_one_out", "ledoit_wolf", "oas")
@@ -128,7 +128,9 @@ class Whiten:
         """Learn from other embeddings with the penalty that leave-one-out chose here."""
         if self.shrinkage != LEAVE_ONE_OUT:
             return Whiten(self.shrinkage).fit(embeddings, labels)
-        return self.from_sums(ClassSums.of(embeddings, labels, int(labels.max()) + 1))
+        whiten = Whiten(self.shrinkage)
+        whiten._learn(scatter_within(embeddings, labels), self.penalty_)
+        return whiten
 
     def from_sums(self, sums: ClassSums) -> Whiten:
         """What `refit` learns from the samples of these sums."""

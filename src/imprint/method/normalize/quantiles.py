@@ -9,26 +9,83 @@ import numpy as np
 from imprint.errors import UserError
 from imprint.method.normalize.registry import proxy_normalization
 
+ROWS = 256  # that are sorted at a time
+
 
 def to_quantiles(proxies: np.ndarray, reference: np.ndarray) -> np.ndarray:
     """Each row of proxies (p, d) gets the d quantiles (i + 0.5) / d of `reference`, rank by rank.
 
     Ranks stay as they were; equal values keep the order of their positions.
     """
-    d = proxies.shape[1]
-    values = np.quantile(reference, (np.arange(d) + 0.5) / d).astype(proxies.dtype)
+    return _by_rank(proxies, np.quantile(reference, _levels(proxies.shape[1])))
+
+
+def _levels(d: int) -> np.ndarray:
+    return (np.arange(d) + 0.5) / d
+
+
+def _by_rank(proxies: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Rows of proxies (p, d) with the ascending values (d,) in the order of their own."""
     out = np.empty_like(proxies)
-    np.put_along_axis(out, np.argsort(proxies, axis=1, kind="stable"), values[None, :], axis=1)
+    values = values.astype(proxies.dtype)[None, :]
+    for top in range(0, len(proxies), ROWS):
+        rows = slice(top, top + ROWS)
+        np.put_along_axis(out[rows], _ascending(proxies[rows]), values, axis=1)
     return out
+
+
+def _ascending(rows: np.ndarray) -> np.ndarray:
+    """As `np.argsort(rows, axis=1, kind="stable")`, of float32 ten times faster: numpy sorts whole numbers by vector instructions."""
+    if rows.dtype != np.float32:
+        return np.argsort(rows, axis=1, kind="stable")
+    bits = (rows + np.float32(0)).view(np.int32)  # adding 0 makes -0 equal to 0
+    bits = np.where(
+        bits < 0, ~bits ^ np.int32(-(2**31)), bits
+    )  # as whole numbers in the order of the values
+    keys = bits.astype(np.int64) << 32
+    keys |= np.arange(rows.shape[1])
+    keys.sort(axis=1)
+    return keys & (2**32 - 1)
+
+
+class _Counted:
+    """Values of which many are equal, each held once: all proxies of a class that was mapped have the same ones."""
+
+    def __init__(self, values: np.ndarray) -> None:
+        self.values, self.counts = np.unique(values, return_counts=True)
+
+    def add(self, values: np.ndarray, times: int) -> None:
+        """Add ascending values, each so many times."""
+        counts = np.concatenate([self.counts, np.full(len(values), times)])
+        values = np.concatenate([self.values, values])
+        order = np.argsort(values, kind="stable")  # merges two ascending runs
+        self.values, self.counts = values[order], counts[order]
+
+    def quantiles(self, levels: np.ndarray) -> np.ndarray:
+        """As numpy's `quantile` gives them, to the bit."""
+        ends = np.cumsum(self.counts)
+        places = levels * (ends[-1] - 1)
+        below = np.floor(places).astype(np.int64)
+        share = places - below
+        low, high = (
+            self.values[np.searchsorted(ends, np.minimum(rank, ends[-1] - 1), side="right")]
+            for rank in (below, below + 1)
+        )
+        step = high - low
+        return np.where(share < 0.5, low + step * share, high - step * (1 - share))
 
 
 def _after_classes(before: np.ndarray, proxies: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """Proxies (q, d) of new classes, each class mapped to the values of all before it."""
-    out = np.concatenate([before, proxies])
-    starts = np.flatnonzero(np.r_[True, labels[1:] != labels[:-1]]) + len(before)
+    out = np.empty_like(proxies)
+    if not len(out):
+        return out
+    reference, levels = _Counted(before), _levels(proxies.shape[1])
+    starts = np.flatnonzero(np.r_[True, labels[1:] != labels[:-1]])
     for start, end in pairwise([*starts, len(out)]):
-        out[start:end] = to_quantiles(out[start:end], out[:start])
-    return out[len(before) :]
+        out[start:end] = _by_rank(proxies[start:end], reference.quantiles(levels))
+        reference.add(np.sort(out[start]), end - start)
+    return out
 
 
 @proxy_normalization(

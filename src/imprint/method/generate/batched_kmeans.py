@@ -1,0 +1,296 @@
+"""K-means of one class for several k and seeds at once, with the results of scikit-learn's `KMeans`.
+
+A fit alone leaves most of a core idle: its products are narrow, and each round of each fit reads the samples anew. Here
+all fits of a class make each round together. Each takes the steps of scikit-learn in their order: the same stream of
+random numbers, the same arithmetic of starts, rounds and stops. So centroids are those of `KMeans` on one core, to the last
+digit where the linear algebra library computes a product alike however many columns it has.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, NamedTuple
+
+import numpy as np
+from scipy.linalg.blas import sgemm
+from sklearn.cluster import KMeans
+from sklearn.exceptions import ConvergenceWarning
+from threadpoolctl import ThreadpoolController
+
+from imprint.method.generate.kmeans_kernel import assign
+
+ROUNDS = 300  # at most
+TOLERANCE = 1e-4  # of the mean variance of a feature
+CHUNK = 256  # rows of a product, as scikit-learn has them
+NARROW = 2**20  # multiplications up to which OpenBLAS has other kernels, whose last digits differ
+START_BLOCK = 2**17  # float64 values at a time
+GOES_ON, ENDED, FAILED = range(3)
+COINCIDE = 1e-9  # share of the sum of squared distances below which samples and centroids coincide
+
+
+class Fit(NamedTuple):
+    """One fit.
+
+    Attributes
+    ----------
+    centroids : ndarray of shape (k, d)
+        As `KMeans.cluster_centers_`.
+    batched : bool
+        Whether it was computed here, and not by scikit-learn.
+    """
+
+    centroids: np.ndarray
+    batched: bool
+
+
+def fits(x: np.ndarray, runs: Sequence[tuple[int, int]]) -> list[Fit]:
+    """Fit k-means for each k and seed.
+
+    Parameters
+    ----------
+    x : ndarray of shape (n, d)
+        Samples of one class.
+    runs : sequence of (k, seed)
+        Numbers of clusters, at most n, and seeds.
+
+    Returns
+    -------
+    list of Fit
+        In the order of `runs`. Where a cluster runs empty, there are fewer than k distinct samples, or x is not finite and
+        float32, scikit-learn itself makes the fit.
+
+    Examples
+    --------
+    >>> x = np.array([[0, 0], [0, 1], [9, 9]], np.float32)
+    >>> fits(x, [(1, 0), (2, 0)])[0].centroids
+    array([[3.       , 3.3333333]], dtype=float32)
+    """
+    distinct = list(dict.fromkeys(_alike(*run) for run in runs))
+    with _libraries().limit(limits=1):  # the products of one class are too small to share
+        made = _together(x, distinct)
+        for name in distinct:
+            if name not in made:
+                made[name] = Fit(_by_scikit_learn(x, *name), batched=False)
+    return [made[_alike(*run)] for run in runs]
+
+
+@cache
+def _libraries() -> ThreadpoolController:
+    return ThreadpoolController()
+
+
+def _alike(k: int, seed: int) -> tuple[int, int]:
+    """Names runs of one result: one centroid depends on no seed."""
+    return k, seed if k > 1 else 0
+
+
+def _together(x: np.ndarray, runs: Sequence[tuple[int, int]]) -> dict[tuple[int, int], Fit]:
+    """The fits that are made here, by k and seed."""
+    if x.dtype != np.float32 or not np.isfinite(x.sum(dtype=np.float64)):
+        return {}
+    x = np.ascontiguousarray(x)
+    mean = x.mean(axis=0)
+    centred = x - mean
+    least_shift = np.mean(np.var(x, axis=0)) * TOLERANCE
+    begun = [_Run(run, centred[rows]) for run, rows in _starts(centred, runs).items()]
+    ended = _rounds(centred, begun, least_shift)
+    return {run.name: Fit(run.centroids + mean, batched=True) for run in ended}
+
+
+def _by_scikit_learn(x: np.ndarray, k: int, seed: int) -> np.ndarray:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        centroids: np.ndarray = KMeans(n_clusters=k, random_state=seed).fit(x).cluster_centers_
+    return centroids
+
+
+class _Start:
+    """Greedy k-means++ (Arthur and Vassilvitskii 2007): a chain of samples, whose first k are the start for k.
+
+    Parameters
+    ----------
+    n : int
+        Number of samples.
+    trials : int
+        Samples drawn for each centroid, of which the best is taken.
+    seed : int
+        Seed of the draws.
+    """
+
+    def __init__(self, n: int, trials: int, seed: int) -> None:
+        self.random = np.random.RandomState(seed)
+        self.trials = trials
+        self.ones = np.ones(n, np.float32)
+        self.drawn = np.array([self.random.choice(n, p=self.ones / self.ones.sum())])
+        self.rows: list[int] = []
+        self.nearest: np.ndarray = np.empty(0, np.float32)
+        self.total: Any = np.float32(0)
+        self.first_total = np.float32(0)
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether every sample coincides with a centroid."""
+        return bool(self.rows) and bool(np.all(self.total <= COINCIDE * self.first_total))
+
+    def draw(self) -> None:
+        """Draw samples with probability proportional to their squared distance to the nearest centroid."""
+        # float32 and sequential: other sums would sometimes draw other samples
+        values = self.random.uniform(size=self.trials) * self.total
+        drawn = np.searchsorted(np.cumsum(self.nearest), values)
+        self.drawn = np.minimum(drawn, self.nearest.size - 1)
+
+    def take(self, distances: np.ndarray) -> None:
+        """Take the best of the drawn samples, whose squared distances (trials, n) to all samples are given."""
+        if not self.rows:
+            self.rows, self.nearest = [int(self.drawn[0])], distances
+            self.total = distances @ self.ones
+            self.first_total = self.total[0]
+            return
+        distances = np.minimum(self.nearest, distances)
+        totals = distances @ self.ones[:, None]
+        best = np.argmin(totals)
+        self.rows.append(int(self.drawn[best]))
+        self.nearest, self.total = distances[best], totals[best]
+
+
+def _starts(x: np.ndarray, runs: Sequence[tuple[int, int]]) -> dict[tuple[int, int], list[int]]:
+    """Rows of the initial centroids of each run; without those that have fewer than k distinct samples."""
+    longest: dict[tuple[int, int], int] = {}
+    for k, seed in runs:
+        chain = _chain(k, seed)
+        longest[chain] = max(k, longest.get(chain, 0))
+    starts = {chain: _Start(len(x), *chain) for chain in longest}
+    active = list(starts)
+    lengths = _squared_lengths(x)
+    while active:
+        drawn = np.concatenate([starts[chain].drawn for chain in active])
+        distances = _squared_distances(x, lengths, drawn)
+        end = 0
+        for chain in active:
+            first, end = end, end + len(starts[chain].drawn)
+            starts[chain].take(distances[first:end])
+        active = [
+            chain
+            for chain in active
+            if len(starts[chain].rows) < longest[chain] and not starts[chain].exhausted
+        ]
+        for chain in active:
+            starts[chain].draw()
+    rows = {run: starts[_chain(*run)].rows[: run[0]] for run in runs}
+    return {run: of_run for run, of_run in rows.items() if len(of_run) == run[0]}
+
+
+def _chain(k: int, seed: int) -> tuple[int, int]:
+    """Trials and seed: runs of equal ones draw the same samples."""
+    return 2 + int(np.log(k)), seed
+
+
+def _squared_lengths(x: np.ndarray) -> np.ndarray:
+    """(n,) squared lengths of x (n, d) in float64."""
+    blocks = np.array_split(x, x.size // START_BLOCK + 1)
+    wide = (block.astype(np.float64) for block in blocks)
+    return np.concatenate([np.einsum("nd,nd->n", block, block) for block in wide])
+
+
+def _squared_distances(x: np.ndarray, lengths: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """(q, n) float32 squared distances of some rows (q,) to all rows of x (n, d), computed in float64."""
+    distances = np.empty((len(rows), len(x)), np.float32)
+    chosen = x[rows].astype(np.float64)
+    height = max(1, START_BLOCK // x.shape[1])
+    for top in range(0, len(x), height):
+        block = slice(top, top + height)
+        products = chosen @ x[block].astype(np.float64).T
+        products *= -2
+        products += lengths[rows, None]
+        products += lengths[block]
+        distances[:, block] = products
+    return np.maximum(distances, 0, out=distances)
+
+
+@dataclass(eq=False)
+class _Run:
+    """One fit on its way: its k and seed, and its centroids (k, d)."""
+
+    name: tuple[int, int]
+    centroids: np.ndarray
+
+    @property
+    def k(self) -> int:
+        return self.name[0]
+
+
+def _rounds(x: np.ndarray, runs: list[_Run], least_shift: Any) -> Iterator[_Run]:
+    """Lloyd's rounds of all runs over x (n, d); yields each run that ends, but for those with an empty cluster."""
+    # those of many columns first: their products are made at once
+    active = sorted(runs, key=lambda run: -run.k)
+    labels = np.full((len(active), len(x)), -1, np.int32)
+    for _ in range(ROUNDS):
+        if not active:
+            return
+        states = _round(x, active, labels, least_shift)
+        yield from (run for run, state in zip(active, states, strict=True) if state == ENDED)
+        stays = [state == GOES_ON for state in states]
+        if not all(stays):
+            active = [run for run, stay in zip(active, stays, strict=True) if stay]
+            labels = labels[stays]
+    yield from active
+
+
+def _round(x: np.ndarray, runs: list[_Run], labels: np.ndarray, least_shift: Any) -> list[int]:
+    """One round: new centroids (k, d) and labels (R, n) of each run, in place, and whether it goes on."""
+    before = np.concatenate([run.centroids for run in runs])
+    lengths = np.einsum("kd,kd->k", before, before)
+    firsts = np.cumsum([0] + [run.k for run in runs])
+    sums, counts = np.zeros_like(before), np.zeros(len(before), np.int64)
+    moved = np.zeros(len(runs), np.int64)
+    for top in range(0, len(x), CHUNK):
+        rows = slice(top, min(top + CHUNK, len(x)))
+        for first, last in _portions(firsts, (rows.stop - top) * x.shape[1]):
+            columns = slice(firsts[first], firsts[last])
+            distances = _distances(x[rows], before[columns], lengths[columns])
+            assign(
+                distances,
+                x[rows],
+                firsts[first : last + 1] - firsts[first],
+                labels[first:last, rows],
+                sums[columns],
+                counts[columns],
+                moved[first:last],
+            )
+    shares = (1 / np.maximum(counts, 1)).astype(np.float32)
+    after = sums * shares[:, None]
+    shifts = after - before
+    shifts = np.sqrt(np.einsum("kd,kd->k", shifts, shifts))
+    states = []
+    for run, first, end, changes in zip(runs, firsts, firsts[1:], moved, strict=False):
+        run.centroids = after[first:end]
+        if (counts[first:end] == 0).any():
+            states.append(FAILED)
+        elif changes == 0 or (shifts[first:end] ** 2).sum() <= least_shift:
+            states.append(ENDED)
+        else:
+            states.append(GOES_ON)
+    return states
+
+
+def _portions(firsts: np.ndarray, values: int) -> Iterator[tuple[int, int]]:
+    """First and last + 1 of the runs whose products with so many values of samples are made at once.
+
+    firsts: (R + 1,) first columns of the runs, those of most columns first.
+    """
+    wide = int((np.diff(firsts) * values > NARROW).sum())
+    if wide:
+        yield 0, wide
+    yield from ((run, run + 1) for run in range(wide, len(firsts) - 1))
+
+
+def _distances(x: np.ndarray, centroids: np.ndarray, lengths: np.ndarray) -> np.ndarray:
+    """(n, K) squared distances less the squared length of the sample, which its centroids share."""
+    distances = np.empty((len(x), len(centroids)), np.float32)
+    distances[:] = lengths
+    # numpy has no product that adds to what is there: the rounding would be another
+    sgemm(-2.0, centroids.T, x.T, 1.0, distances.T, trans_a=True, overwrite_c=True)
+    return distances

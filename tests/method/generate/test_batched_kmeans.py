@@ -1,0 +1,115 @@
+"""Fits of k-means made together are scikit-learn's."""
+
+import warnings
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.cluster import KMeans
+from threadpoolctl import threadpool_limits
+
+from imprint.method.generate.batched_kmeans import fits
+
+KS = (1, 2, 3, 5, 8, 20)
+
+
+@pytest.fixture(autouse=True)
+def one_core():
+    """On several, scikit-learn adds samples up in another order."""
+    with threadpool_limits(limits=1):
+        yield
+
+
+def blobs(n, d, seed=0, clusters=7, spread=0.6, zeros=False):
+    """Samples of clusters that overlap; with `zeros`, non-negative as ReLU leaves them."""
+    random = np.random.default_rng(seed)
+    x = random.normal(size=(clusters, d))[random.integers(0, clusters, n)]
+    x = (x + spread * random.normal(size=(n, d))).astype(np.float32)
+    return np.maximum(x, 0) if zeros else x
+
+
+def of_scikit_learn(x, k, seed):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return KMeans(n_clusters=k, random_state=seed).fit(x)
+
+
+def assert_as_scikit_learn(x, runs):
+    made = fits(x, runs)
+    for (k, seed), fit in zip(runs, made, strict=True):
+        expected = of_scikit_learn(x, k, seed).cluster_centers_
+        scale = np.abs(expected).max() + np.finfo(np.float32).tiny
+        np.testing.assert_allclose(fit.centroids / scale, expected / scale, atol=2e-6, rtol=0)
+        assert fit.centroids.dtype == expected.dtype
+    return made
+
+
+@pytest.mark.parametrize(
+    ("n", "d"), [(1, 3), (2, 1), (20, 2), (21, 600), (255, 8), (257, 8), (700, 33), (1030, 128)]
+)
+@pytest.mark.parametrize("zeros", [False, True])
+def test_centroids_are_those_of_scikit_learn_whatever_the_shape(n, d, zeros):
+    x = blobs(n, d, seed=n + d, zeros=zeros)
+    runs = [(min(k, n), seed) for k in KS for seed in (0, 2**32 - 1)]
+    assert_as_scikit_learn(x, runs)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.integers(0, 2**32 - 1), st.integers(1, 90), st.integers(1, 24), st.floats(-3, 3), st.data()
+)
+def test_centroids_are_those_of_scikit_learn_for_any_samples(seed, n, d, shift, data):
+    scale = 10 ** data.draw(st.floats(-6, 6))
+    x = (scale * (blobs(n, d, seed, zeros=data.draw(st.booleans())) + 10**shift)).astype(np.float32)
+    k = data.draw(st.integers(1, n))
+    assert_as_scikit_learn(x, [(k, seed), (min(n, 2 * k), seed), (k, seed // 2)])
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.integers(2, 60), st.integers(1, 4), st.data())
+def test_duplicates_and_samples_between_two_centroids(seed, n, d, data):
+    """Whole numbers from a small range: many samples coincide, many are as near to two centroids."""
+    x = np.random.default_rng(seed).integers(0, 3, (n, d)).astype(np.float32)
+    k = data.draw(st.integers(1, n))
+    assert_as_scikit_learn(x, [(k, seed), (min(n, 3), seed)])
+
+
+def test_fits_are_the_same_together_and_alone():
+    x = blobs(600, 96)
+    runs = [(k, seed) for k in KS for seed in (1, 2, 3)]
+    for run, fit in zip(runs, fits(x, runs), strict=True):
+        (alone,) = fits(x, [run])
+        np.testing.assert_array_equal(fit.centroids, alone.centroids)
+
+
+def test_usual_samples_need_no_help_of_scikit_learn():
+    runs = [(k, seed) for k in KS for seed in (1, 2, 3)]
+    assert all(fit.batched for fit in fits(blobs(600, 96), runs))
+
+
+def test_a_cluster_that_runs_empty_is_left_to_scikit_learn():
+    # 40 samples at five points
+    x = np.repeat(blobs(5, 4), 8, axis=0)
+    made = assert_as_scikit_learn(x, [(3, 0), (5, 0), (6, 0), (20, 0)])
+    assert [fit.batched for fit in made[:2]] == [True, True]
+    assert [fit.batched for fit in made[2:]] == [False, False]
+
+
+def test_double_precision_is_left_to_scikit_learn():
+    x = blobs(50, 4).astype(np.float64)
+    assert not assert_as_scikit_learn(x, [(4, 1)])[0].batched
+
+
+def test_samples_that_are_not_finite_are_refused():
+    x = blobs(50, 4)
+    x[3, 1] = np.nan
+    with pytest.raises(ValueError, match="NaN"):
+        fits(x, [(4, 1)])
+
+
+def test_samples_stay_as_they_are():
+    x = blobs(100, 8)
+    before = x.copy()
+    fits(x, [(4, 1)])
+    np.testing.assert_array_equal(x, before)
