@@ -18,6 +18,7 @@ def run(tmp_path, body):
         threads=1,
         rule="proxies",
         wildcards=["net", "digits"],
+        input=SimpleNamespace(),
         output=[tmp_path / "results/k1.h5"],
     )
     with job.job(given) as did:
