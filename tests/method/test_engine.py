@@ -281,6 +281,11 @@ def test_the_interval_is_wilsons():
     # Wilson 1927: 7 of 10 gives 0.397 to 0.892
     assert own.accuracy_low == pytest.approx(0.3968, abs=1e-4)
     assert own.accuracy_high == pytest.approx(0.8922, abs=1e-4)
+    for n in range(1, 200):  # rounding must not lead beyond what a share can be
+        all_right = scores(np.zeros(n, int), np.zeros(n, int), 1)
+        all_wrong = scores(np.zeros(n, int), np.ones(n, int), 2)
+        assert all_right.accuracy_high == pytest.approx(1) and all_right.accuracy_high <= 1
+        assert 0 <= all_wrong.accuracy_low == pytest.approx(0)
 
 
 def test_evaluate_scores_each_candidate():

@@ -20,10 +20,21 @@ pytestmark = pytest.mark.xdist_group("edits")
 SUMMARY = {"scores": 1, "explorer": 1, "table_configurations": 1}
 
 
-# what a job says of itself; Snakemake, which writes to the same terminal, may have left a line open before it
+# how the lines of jobs begin in the terminal, by rule
+WORDS = {
+    "checking given embeddings": "adopt",
+    "neural collapse of": "collapse",
+    "collecting neural collapse": "collapses",
+    "proxies of": "proxies",
+    "scoring": "evaluate",
+    "collecting all scores": "scores",
+    "page to explore": "explorer",
+}
 JOB = re.compile(
-    r"(?<![a-z_])(dataset|embed|adopt|proxies|evaluate|collapses?|scores|summary|(?:table|figure)_\w+|explorer|report) [^\n]*?  \d+\.\d s"
-    r"(?:  \w+(?: sets)?: (\d+) requested, (\d+) computed, \d+ reused)?"
+    r"^ *\d+ of \d+ .{14} (?:(?P<item>table|figure) (?P<name>\w+)|(?P<words>"
+    + "|".join(WORDS)
+    + r")).*?(?:: (?P<requested>\d+) requested, (?P<computed>\d+) computed.*)?$",
+    re.MULTILINE,
 )
 
 
@@ -32,10 +43,11 @@ def ran(given):
     said = given.snakemake("study")
     jobs, work = Counter(), {}
     for job in JOB.finditer(said):
-        jobs[job[1]] += 1
-        if job[2]:
-            before = work.get(job[1], (0, 0))
-            work[job[1]] = (before[0] + int(job[2]), before[1] + int(job[3]))
+        rule = f"{job['item']}_{job['name']}" if job["item"] else WORDS[job["words"]]
+        jobs[rule] += 1
+        if job["requested"]:
+            before = work.get(rule, (0, 0))
+            work[rule] = (before[0] + int(job["requested"]), before[1] + int(job["computed"]))
     return dict(jobs), work
 
 

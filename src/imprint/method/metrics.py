@@ -62,8 +62,8 @@ def scores(y: np.ndarray, predicted: np.ndarray, classes: int) -> Scores:
         f1 = 2 * right / (true + guessed)
     return Scores(
         accuracy=float(p),
-        accuracy_low=float((centre - half) / (1 + z**2 / n)),
-        accuracy_high=float((centre + half) / (1 + z**2 / n)),
+        accuracy_low=max(float((centre - half) / (1 + z**2 / n)), 0.0),
+        accuracy_high=min(float((centre + half) / (1 + z**2 / n)), 1.0),
         balanced_accuracy=float((right[true > 0] / true[true > 0]).mean()),
         macro_f1=float(np.nanmean(f1)),
         class_f1=tuple(f1.tolist()),

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _REMEDY = "delete it and run again"
+_ROUNDING = 1e-9  # of a mean of rates
 # columns of frames that lie between 0 and 1
 RATES = {
     "accuracy",
@@ -60,7 +61,7 @@ def read_parquet(path: str | Path) -> pd.DataFrame:
         raise damaged(path, _REMEDY, f"it is not a readable Parquet file ({error})") from None
     check_place(path, _provenance(path))
     for name in sorted(RATES & set(frame.columns)):
-        wrong = frame[name][~frame[name].between(0, 1) & frame[name].notna()]
+        wrong = frame[name][~frame[name].between(-_ROUNDING, 1 + _ROUNDING) & frame[name].notna()]
         if len(wrong):
             raise damaged(path, _REMEDY, f"{name} {wrong.iloc[0]} is not between 0 and 1")
     return frame
