@@ -20,7 +20,12 @@ ROOT = Path(__file__).parents[2]
 SCRIPTS = ROOT / "workflow" / "scripts"
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 EXTRAS = PROJECT["optional-dependencies"]
-IMAGES = {*EXTRAS["weights"], *(r for r in EXTRAS["huggingface"] if not r.startswith("weight"))}
+IMAGES = {
+    requirement
+    for extra in ("weights", "huggingface", "heif")
+    for requirement in EXTRAS[extra]
+    if not requirement.startswith(PROJECT["name"])
+}
 TORCH = {"torch", "torchvision", "timm", "huggingface-hub"}
 
 # name on conda-forge (of Snakemake: on bioconda) -> name on PyPI, where they differ
@@ -35,6 +40,7 @@ PYPI = {
 PACKAGES = {
     "PIL": "pillow",
     "huggingface_hub": "huggingface-hub",
+    "pi_heif": "pi-heif",
     "sklearn": "scikit-learn",
     "vl_convert": "vl-convert-python",
     "yaml": "pyyaml",

@@ -20,6 +20,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 IMPORTS = {
     "vl-convert-python": "vl_convert",
     "huggingface-hub": "huggingface_hub",
+    "pi-heif": "pi_heif",
     "pillow": "PIL",
     "pyyaml": "yaml",
 }

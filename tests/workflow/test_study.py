@@ -44,7 +44,7 @@ def test_a_dry_run_of_a_fresh_study_plans_everything_and_makes_nothing(empty):
 def test_the_whole_chain_ends_in_a_report(finished):
     results = finished.folder / "results"
     report = (results / "report.html").read_text()
-    assert report.index("<h2>methods") < report.index("<h2>number-of-proxies")
+    assert report.index("<h2>Methods") < report.index("<h2>Number of proxies")
     assert "How to read it." in report, "captions are there"
     assert "neural collapse: nothing to show. No task with k-means at k = 1" in report
     assert report.count("<img ") == 5, "a picture of each figure that shows something"
@@ -208,7 +208,7 @@ def test_keys_of_the_study_can_be_given_on_the_command_line(done):
     assert planned == {}
     said = done.snakemake("--config", "seeds=[1,x]", succeeds=False)
     assert (
-        "config.yaml + --config is not usable, 1 problem:\n  seeds[1]: 'x' is not a whole number"
+        "config.yaml + --config is not usable, 1 problem:\n  --config: seeds[1]: 'x' is not a whole number"
         in said
     )
 
