@@ -32,7 +32,7 @@ from imprint.method.scoring import candidate
 
 WHITENED = Scoring("whiten+l2", UNIT_LENGTH, MAX, INNER_PRODUCT)
 PLAIN = Scoring(UNIT_LENGTH, UNIT_LENGTH, MAX, INNER_PRODUCT)
-# the simplest first. Plain k-means is not among them: on real FMs it changed no mean by a tenth of a point
+# the simplest first. Plain k-means is not among them: with it the mean over 132 tasks of real FMs is 0.01 points lower
 CANDIDATES = (
     Configuration(UNIT_LENGTH, "mean", Fixed(1), WHITENED),
     Configuration(UNIT_LENGTH, "mean", Fixed(1), PLAIN),
