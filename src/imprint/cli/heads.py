@@ -60,8 +60,8 @@ def fit(
     """Make a head for your classes and save it.
 
     Computes the proxies of each class and saves them with all that prediction needs. Without a method
-    your images choose it: whitened class means, or several whitened proxies per class where
-    held-out images are told apart better with them.
+    your images choose it: class means, whitened or not, or several whitened proxies per class
+    where held-out images are told apart better with them.
     """
     import numpy as np
 
@@ -131,9 +131,9 @@ def _print_choice(choice: Choice) -> None:
             entry.configuration.text,
             f"{100 * entry.accuracy:.1f}",
             f"{entry.loss:.3f}",
-            f"{entry.gain:+.3f} ± {entry.standard_error:.3f}" if number else "-",
+            f"{entry.gain:+.3f} ± {entry.standard_error:.3f}" if entry.gain else "-",
         ]
-        for number, entry in enumerate(choice.considered)
+        for entry in choice.considered
     ]
     columns = ("", "method", "accuracy (%)", "log loss", "lower by")
     print_table(columns, rows, left=("", "method"))

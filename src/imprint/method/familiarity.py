@@ -82,16 +82,23 @@ def _share(ordered: np.ndarray, values: np.ndarray) -> np.ndarray:
 
 
 def similarity(
-    x: np.ndarray, candidate: Candidate, fm_classifier: np.ndarray | None = None
+    x: np.ndarray,
+    candidate: Candidate,
+    fm_classifier: np.ndarray | None = None,
+    class_scores: np.ndarray | None = None,
 ) -> np.ndarray:
     """The similarity (n,) of the proxy nearest to each embedding of x (n, D), by the first scoring of a candidate.
 
     Of an inner product without a bias it is divided by the length of the embedding, in the space that NORMpost learns if it is
-    fitted.
+    fitted. Class scores (n, C), where they are known, save the products: with plain `max` the largest is that of the nearest proxy.
     """
-    nearest = nearest_proxies(x, candidate, 1, fm_classifier)
-    near, scoring = nearest.similarities[:, 0], candidate.scorings[0]
-    if nearest.distances is not None or candidate.bias is not None:
+    scoring = candidate.scorings[0]
+    if class_scores is not None and scoring.is_best_product:
+        near, is_product = class_scores.max(axis=1), True
+    else:
+        nearest = nearest_proxies(x, candidate, 1, fm_classifier)
+        near, is_product = nearest.similarities[:, 0], nearest.distances is None
+    if not is_product or candidate.bias is not None:
         return near
     mapped = candidate.norms.of_queries(
         candidate.norm_pre, scoring.norm_post, scoring.norm_inf, np.asarray(x, np.float32)

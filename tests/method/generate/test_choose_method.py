@@ -55,7 +55,7 @@ def content(choice):
 def test_the_mean_is_chosen_for_classes_of_one_cluster_each():
     choice = choose(*compact(0, (20, 25, 15)), seed=0)
     assert choice.configuration == MEAN
-    assert choice.reason.startswith("none of 2 others has a log loss on 180 held-out samples")
+    assert choice.reason.startswith("none of 3 others has a log loss on 180 held-out samples")
 
 
 def test_several_centres_are_chosen_for_classes_of_several_clusters():
@@ -96,6 +96,30 @@ def test_a_later_method_is_taken_only_where_it_is_better_by_a_standard_error():
         for considered in choice.considered:
             assert considered.gain == pytest.approx(choice.considered[0].loss - considered.loss)
     assert len(chosen) > 1
+
+
+def equally_simple(norm_post):
+    """The class means under another NORM."""
+    return MEAN._replace(scoring=MEAN.scoring._replace(norm_post=norm_post))
+
+
+def test_of_equally_simple_methods_the_least_log_loss_decides_alone():
+    hasty, plain = equally_simple("whiten(0.01)+l2"), equally_simple("l2")
+    for seed in range(4):
+        x, y = compact(seed, (5,) * 4, d=20)  # too few samples for their covariance
+        choice = choose(x, y, 0, (hasty, plain, TWO_MEANS))
+        first, second, _ = choice.considered
+        assert choice.configuration == plain and second.loss < first.loss
+        assert second.gain == 0 and first.gain == pytest.approx(second.loss - first.loss)
+        assert f"{second.loss:.3f}, {first.loss:.3f} with {hasty.text}" in choice.reason
+
+
+def test_whitened_and_plain_means_are_level_with_two_samples_a_class():
+    """One is held out and one varies in nothing: whitening changes no fold, so that the first is taken."""
+    for seed in range(4):
+        choice = choose(*compact(seed, (2,) * 5, d=20), seed)
+        assert choice.configuration == MEAN
+        assert choice.considered[1].loss == pytest.approx(choice.considered[0].loss)
 
 
 def test_with_one_sample_a_class_the_simplest_is_taken():

@@ -17,7 +17,7 @@ from imprint.method.generate.registry import (
     generator,
     kmeans_operations,
 )
-from imprint.method.normalize.training import FittedNorms
+from imprint.method.normalize import FittedNorms, learns
 from imprint.method.scoring import candidate
 
 USED = (mean, kmeans)  # the GENs that are chosen from
@@ -50,9 +50,13 @@ def chosen_method(x: np.ndarray, y: np.ndarray, run: AllClasses) -> Generated:
     k = method.k.k if isinstance(method.k, Fixed) else ANY_K
     normalised = norms.of_embeddings(method.norm_pre, x)
     of_gen = proxy_sets(normalised, y, method.gen, [k], [run.seed], threads=run.threads)
-    folded = fold(candidate(of_gen[k, run.seed], x, method.norm_pre, (method.scoring,), norms))
+    proxies, post = of_gen[k, run.seed], method.scoring.norm_post
+    note = f"{method.gen}, k {method.k.label}, {post}: {choice.reason}"
+    if not learns(post, method.scoring.norm_inf):
+        values = norms.of_proxies(method.norm_pre, post, proxies.matrix(normalised), proxies.labels)
+        return Generated(values, proxies.labels, None, note)
+    folded = fold(candidate(proxies, x, method.norm_pre, (method.scoring,), norms))
     if folded is None:
         raise UserError(f"GEN auto: the method {method.as_dict()} cannot be folded into proxies")
-    note = f"{method.gen}, k {method.k.label}, {method.scoring.norm_post}: {choice.reason}"
     plain = folded.candidate
     return Generated(plain.values, plain.labels, plain.bias, note)
