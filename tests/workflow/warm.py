@@ -71,7 +71,8 @@ class Program(StreamRequestHandler):
         for stream, received in zip((1, 2), streams, strict=True):
             os.dup2(received, stream)
             os.close(received)
-        sys.stdout, sys.stderr = open(1, "w", closefd=False), open(2, "w", 1, closefd=False)
+        sys.stdout = open(1, "w", closefd=False)  # noqa: SIM115
+        sys.stderr = open(2, "w", 1, closefd=False)  # noqa: SIM115
         os.environ.clear()
         os.environ.update(environment)
         os.chdir(folder)
