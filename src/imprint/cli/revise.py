@@ -19,6 +19,7 @@ from imprint.cli.options import (
     load_components,
     require_writable,
 )
+from imprint.cli.tables import print_text
 from imprint.errors import UserError
 from imprint.estimator.export import Form
 from imprint.estimator.fm_choice import FMChoice
@@ -159,9 +160,9 @@ def export(
     if as_json:
         print(json.dumps(written.as_dict()))
         return
-    print(f"{output}: {written.input} -> {written.outputs}; {size(written.bytes)}")
+    print_text(f"{output}: {written.input} -> {written.outputs}; {size(written.bytes)}")
     if written.preparation:
-        print(f"prepare images: {written.preparation}")
+        print_text(f"prepare images: {written.preparation}")
     print(
         written.check.text
         if written.check
