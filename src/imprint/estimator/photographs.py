@@ -117,7 +117,7 @@ def ids_from(provenance: Mapping[str, Any], embeddings: Embeddings) -> list[str]
     here, there = provenance.get(FOLDER), embeddings.provenance.get(FOLDER)
     if here is None or there is None or here == there:
         return ids
-    return [os.path.relpath(os.path.join(there, name), here) for name in ids]
+    return [os.path.relpath(Path(there) / name, here) for name in ids]
 
 
 def in_folder(folder: Path) -> Photographs:

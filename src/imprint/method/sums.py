@@ -39,7 +39,7 @@ def scatter_within(x: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 
 def about_means(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """x (n, d) float32 less the means of their classes y (n,)."""
+    """Samples x (n, d) float32 less the means of their classes y (n,)."""
     sums, counts = group_sums(x, y)
     means = (sums / np.maximum(counts, 1)[:, None]).astype(np.float32)
     return x - means[y]

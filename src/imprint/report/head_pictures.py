@@ -74,7 +74,7 @@ def confused_pairs(pairs: Sequence[ConfusedPair], subtitle: str) -> Figure:
     """A row for each pair: left what is labelled wrong, right examples of the class it was taken for."""
     with applied("page"):
         inches = (figure_width() - 0.5) / (2 * ABREAST + 0.5)
-        figure = sheet("The most confused classes", subtitle, (inches + WORDS) * len(pairs))
+        figure = sheet("The most confused classes", subtitle, (inches + 1.4 * WORDS) * len(pairs))
         widths = [1] * ABREAST + [0.35] + [1] * ABREAST
         grid = figure.subplots(
             len(pairs), len(widths), squeeze=False, gridspec_kw={"width_ratios": widths}
