@@ -143,7 +143,9 @@ def test_images_of_an_added_folder_are_found_again(imprint, photos):
         name = f"middling{i}.png"
         shutil.copy(photos / "test" / "middling" / name, other.with_name(f"dark{i}.png"))
     imprint("add head.safetensors other -o grey.safetensors --device cpu")
-    command = "explain grey.safetensors other/grey/dark1.png -o grey.png --top 1 --device cpu --json"
+    command = (
+        "explain grey.safetensors other/grey/dark1.png -o grey.png --top 1 --device cpu --json"
+    )
     nearest = json.loads(imprint(command))["nearest"][0]
     assert nearest["label"] == "grey" and nearest["id"].startswith("../other/grey/dark")
     assert (photos / "train" / nearest["id"]).is_file()
