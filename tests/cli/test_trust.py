@@ -133,3 +133,19 @@ def test_images_that_are_added_twice_count_once(imprint, photos):
     assert "all images of test already" in imprint("add more.safetensors test", code=2)
     imprint("remove more.safetensors middling")
     assert json.loads(imprint("add more.safetensors test --json"))["samples"] == 12
+
+
+def test_images_of_an_added_folder_are_found_again(imprint, photos):
+    """Both folders have images of one name: each is shown from its own."""
+    other = photos / "other" / "grey" / "dark0.png"
+    other.parent.mkdir(parents=True)
+    for i in range(3):
+        name = f"middling{i}.png"
+        shutil.copy(photos / "test" / "middling" / name, other.with_name(f"dark{i}.png"))
+    imprint("add head.safetensors other -o grey.safetensors --device cpu")
+    command = (
+        "explain grey.safetensors other/grey/dark1.png -o grey.png --top 1 --device cpu --json"
+    )
+    nearest = json.loads(imprint(command))["nearest"][0]
+    assert nearest["label"] == "grey" and nearest["id"].startswith("../other/grey/dark")
+    assert (photos / "train" / nearest["id"]).is_file()

@@ -22,7 +22,7 @@ from imprint.cli.options import (
     require_writable,
     split,
 )
-from imprint.cli.tables import print_table
+from imprint.cli.tables import print_table, print_text
 from imprint.errors import UserError
 from imprint.estimator.fm_choice import FMChoice
 from imprint.estimator.method_choice import MethodChoice
@@ -47,7 +47,6 @@ COLUMNS = (
     "size",
     "fit",
     "predict",
-    "reference",
 )
 # options of the FM that leave the head as it is
 RUNNING = ("device", "batch_size")
@@ -141,14 +140,17 @@ def compare(
     rows: Any = table.astype(object).where(table.notna(), None).to_dict("records")
     first = next(iter(embeddings.values()))
     samples, classes = len(first.x), len(first.class_names)
-    print(
-        f"{samples:,} samples of {classes} classes, {folds} folds; accuracy in %; behind: points below the first row (95% "
-        "interval); size: of its weights; fit, predict: median time to fit, and to label 1,000 embeddings\n"
+    print_text(
+        f"{samples:,} samples of {classes} classes, {folds} folds; *: a reference, no imprinting; accuracy in %; "
+        "behind: points below the first row (95% interval); size: of its weights; fit, predict: median time to fit, "
+        "and to label 1,000 embeddings"
     )
+    print()
     _print_ranking(rows[:SHOWN])
     if len(rows) > SHOWN:
         print(f"... and {len(rows) - SHOWN} more" + (f" in {output}" if output else " (--output)"))
-    print(f"\n{verdict(table)}")
+    print()
+    print_text(verdict(table))
     heads = [row for row in rows if not row["reference"]] or rows
     best = heads[0]
 
@@ -173,6 +175,7 @@ def _print_ranking(rows: list[dict[str, Any]]) -> None:
         norms = [row["norm_pre"], row["norm_post"], row["norm_inf"]]
         shown = {
             **row,
+            "gen": row["gen"] + ("*" if row["reference"] else ""),
             "k": "all" if row["k"] is None else row["k"],
             "norm": norms[0] if len(set(norms)) == 1 else "/".join(norms),
             "m": "-" if row["m"] is None else row["m"],
@@ -181,18 +184,15 @@ def _print_ranking(rows: list[dict[str, Any]]) -> None:
             "size": size(row["bytes"]),
             "fit": f"{row['fit_seconds']:.2f}s",
             "predict": f"{1000 * row['predict_seconds']:.1f}ms",
-            "reference": "yes" if row["reference"] else "",
         }
         cells.append([shown[column] for column in columns])
-    print_table(columns, cells, left=("fm", "gen", "norm", "agg", "distance", "reference"))
+    print_table(columns, cells, left=("fm", "gen", "norm", "agg", "distance"))
 
 
 def _behind(row: Mapping[str, Any]) -> str:
     """Points behind the best, and the interval."""
-    low, high = (
-        100 * abs(row[end]) if row[end] < 0 else -100 * row[end] for end in ("high", "low")
-    )
-    return f"{-100 * row['difference']:.1f} ({low:.1f} to {high:.1f})"
+    points, low, high = (-100 * row[end] for end in ("difference", "high", "low"))
+    return f"{points:z.1f} ({low:z.1f} to {high:z.1f})"
 
 
 def _fit_command(source: Path, groups: Sequence[object], method: Mapping[str, Any]) -> str:

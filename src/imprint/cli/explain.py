@@ -82,11 +82,11 @@ def explain(
         return
     rows = []
     for one in found:
-        chance = "-" if one.probability is None else f"{100 * one.probability:.0f}"
+        chance = "-" if one.probability is None else f"{100 * one.probability:.0f}%"
         for place, near in enumerate(one.nearest):
             own = (one.id, one.label, chance) if not place else ("", "", "")
             rows.append([*own, near.id, near.label, f"{near.similarity:.3f}"])
-    columns = ("image", "label", "probability (%)", "near it", "of class", "similarity")
+    columns = ("image", "label", "probability", "near it", "of class", "similarity")
     print_table(columns, rows, left=("image", "label", "near it", "of class"))
     if output is not None:
         print(f"{output} shows it", file=sys.stderr)

@@ -24,7 +24,7 @@ from imprint.cli.options import (
     load_components,
     require_writable,
 )
-from imprint.cli.tables import print_table
+from imprint.cli.tables import print_table, print_text
 from imprint.errors import UserError
 from imprint.estimator.fm_choice import FMChoice
 from imprint.estimator.method_choice import MethodChoice
@@ -122,7 +122,8 @@ def _few_images(embeddings: Embeddings) -> str:
 
 def _print_choice(choice: Choice) -> None:
     """What `auto` considered, and why it chose."""
-    print(f"\nauto chose {choice.configuration.text}: {choice.reason}")
+    print()
+    print_text(f"auto chose {choice.configuration.text}: {choice.reason}")
     if not choice.held_out:
         return
     rows = [

@@ -19,6 +19,7 @@ from imprint.cli.options import (
     load_components,
     require_writable,
 )
+from imprint.cli.tables import print_text
 from imprint.errors import UserError
 from imprint.estimator.export import Form
 from imprint.estimator.fm_choice import FMChoice
@@ -58,11 +59,14 @@ def add(
     before are left out.
     """
     from imprint.estimator.inputs import read_labelled
+    from imprint.estimator.photographs import ids_from
     from imprint.store.heads import read_head
 
     load_components(inputs.components)
     output = _output(head, output)
-    embeddings = read_labelled(source, fm, head=read_head(head), group=inputs.group)
+    saved = read_head(head)
+    embeddings = read_labelled(source, fm, head=saved, group=inputs.group)
+    ids = np.array(ids_from(saved.description["fm"], embeddings))
     classifier = _load(head)
     before = set(classifier.plain_classes("add"))
     labels = np.array(embeddings.class_names)[embeddings.y]
@@ -76,7 +80,7 @@ def add(
         if again.all():
             raise UserError(f"{head} has all images of {source} already; it stays as it is")
     x, labels = embeddings.x[~again], labels[~again]
-    classifier.partial_fit(x, labels, sample_ids=embeddings.ids[~again].tolist())
+    classifier.partial_fit(x, labels, sample_ids=ids[~again].tolist())
     classifier.save(output)
     new = [name for name in classifier.plain_classes("add") if name not in before]
     _report(output, classifier, as_json, added=new, samples=len(labels))
@@ -156,9 +160,9 @@ def export(
     if as_json:
         print(json.dumps(written.as_dict()))
         return
-    print(f"{output}: {written.input} -> {written.outputs}; {size(written.bytes)}")
+    print_text(f"{output}: {written.input} -> {written.outputs}; {size(written.bytes)}")
     if written.preparation:
-        print(f"prepare images: {written.preparation}")
+        print_text(f"prepare images: {written.preparation}")
     print(
         written.check.text
         if written.check

@@ -1,8 +1,10 @@
-"""Tables on a terminal, and as aligned text elsewhere."""
+"""Tables and sentences on a terminal, and as plain text elsewhere."""
 
 from __future__ import annotations
 
+import shutil
 import sys
+import textwrap
 from collections.abc import Collection, Sequence
 
 
@@ -42,3 +44,15 @@ def print_table(
     for row in cells:
         table.add_row(*row)
     Console(markup=False, emoji=False, highlight=False).print(table)
+
+
+def print_text(text: str) -> None:
+    """Print a paragraph, broken between words where a terminal ends; elsewhere it is one line."""
+    if sys.stdout.isatty():
+        text = textwrap.fill(
+            text,
+            shutil.get_terminal_size().columns,
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+    print(text)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
     from imprint.data.images import Images
+    from imprint.store.embeddings import Embeddings
 
 FOLDER = "folder"  # in the provenance of embeddings: where their images lay
 
@@ -47,12 +49,12 @@ class Photographs:
             return self.images[self._numbers()[name]]
         assert self.folder is not None
         path = self.folder / name
-        try:
-            return read_image(path)
-        except FileNotFoundError:
+        if not path.is_file():
             raise UserError(
                 f"{path} is not there any more; say by --images where the images lie that {name} is one of"
-            ) from None
+            )
+        try:
+            return read_image(path)
         except (OSError, ValueError) as error:
             raise UserError(f"{path} cannot be read ({error})") from None
 
@@ -94,6 +96,28 @@ def photographs_of(
     raise UserError(
         f"{source} does not say where its images lie; name their folder by --images FOLDER"
     )
+
+
+def ids_from(provenance: Mapping[str, Any], embeddings: Embeddings) -> list[str]:
+    """The ids of embeddings as paths from the folder of other images, so that both are found from one folder.
+
+    Parameters
+    ----------
+    provenance : mapping
+        That of the other images.
+    embeddings : Embeddings
+        Of images of maybe another folder.
+
+    Returns
+    -------
+    list of str
+        The ids as they are where a folder is not known or both are the same.
+    """
+    ids = [str(name) for name in embeddings.ids.tolist()]
+    here, there = provenance.get(FOLDER), embeddings.provenance.get(FOLDER)
+    if here is None or there is None or here == there:
+        return ids
+    return [os.path.relpath(Path(there) / name, here) for name in ids]
 
 
 def in_folder(folder: Path) -> Photographs:

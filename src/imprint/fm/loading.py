@@ -140,7 +140,7 @@ def require_readable(images: Images, workers: int) -> None:
 
 def unreadable(images: Images, reasons: Mapping[int, str]) -> UserError:
     """The user's error for images that cannot be read, {position: reason}."""
-    advice = "or leave such images out (`on_error: skip`, --skip-unreadable)"
+    advice = "or leave such images out (--skip-unreadable; in a study `on_error: skip`)"
     if len(reasons) == 1:
         ((i, reason),) = reasons.items()
         return UserError(

@@ -35,9 +35,14 @@ def scatter(x: np.ndarray) -> np.ndarray:
 
 def scatter_within(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """(d, d) float64 scatter of x (n, d) float32 about the means of their classes y (n,)."""
+    return scatter(about_means(x, y))
+
+
+def about_means(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Samples x (n, d) float32 less the means of their classes y (n,)."""
     sums, counts = group_sums(x, y)
     means = (sums / np.maximum(counts, 1)[:, None]).astype(np.float32)
-    return scatter(x - means[y])
+    return x - means[y]
 
 
 def eigenpairs(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -74,7 +74,7 @@ def confused_pairs(pairs: Sequence[ConfusedPair], subtitle: str) -> Figure:
     """A row for each pair: left what is labelled wrong, right examples of the class it was taken for."""
     with applied("page"):
         inches = (figure_width() - 0.5) / (2 * ABREAST + 0.5)
-        figure = sheet("The most confused classes", subtitle, (inches + WORDS) * len(pairs))
+        figure = sheet("The most confused classes", subtitle, (inches + 1.4 * WORDS) * len(pairs))
         widths = [1] * ABREAST + [0.35] + [1] * ABREAST
         grid = figure.subplots(
             len(pairs), len(widths), squeeze=False, gridspec_kw={"width_ratios": widths}
@@ -96,7 +96,17 @@ def confused_pairs(pairs: Sequence[ConfusedPair], subtitle: str) -> Figure:
                     show_image(axes, tile.image, tile.name, tile.words, inches)
                     axes.spines[:].set_visible(False)
                 words = shorten(title, ABREAST * inches, setting("axes.titlesize"))
-                panels[0].set_title(words, loc="left", fontweight="bold")
+                heading = panels[0].annotate(
+                    words,
+                    (0, 1),
+                    (0, setting("axes.titlepad")),
+                    xycoords="axes fraction",
+                    textcoords="offset points",
+                    fontsize=setting("axes.titlesize"),
+                    fontweight="bold",
+                )
+                heading.set_in_layout(False)  # it would widen the first column
+                panels[-1].set_title(" ")  # keeps its height free
     return figure
 
 
@@ -112,10 +122,10 @@ def explained(rows: Sequence[tuple[Tile, Sequence[Tile]]], subtitle: str) -> Fig
         for panels, (tile, near) in zip(grid, rows, strict=True):
             for axes, shown in zip(panels, (tile, *near), strict=False):
                 axes.set_axis_on()
-                show_image(axes, shown.image, shown.name, shown.words, inches)
+                weight = "bold" if shown is tile else "normal"
+                show_image(axes, shown.image, shown.name, shown.words, inches, weight)
                 frame = SAME_CLASS if shown.same_class else OTHER_CLASS
                 axes.spines[:].set(visible=shown is not tile, **frame)
-            panels[0].xaxis.label.set_fontweight("bold")
         titles = ["image", "nearest", *(f"{i}." for i in range(2, columns))]
         for axes, title in zip(grid[0], titles, strict=True):
             axes.set_title(title, fontweight="bold")

@@ -166,6 +166,19 @@ def test_refit_keeps_the_penalty_and_learns_the_covariance_anew():
     assert_is_multiple_of_identity(again.components_.T @ penalised @ again.components_, 1e-3)
 
 
+def test_refit_on_fewer_samples_than_dimensions_whitens_as_their_sums_do():
+    x, y = data(0)
+    few, of_few = data(1, sizes=(1, 1, 2))
+    x, few = (np.concatenate([rows, rows[:, ::-1] ** 2], axis=1) for rows in (x, few))
+    whiten = Whiten().fit(x, y)
+    of_samples = whiten.refit(few, of_few)
+    of_sums = whiten.from_sums(ClassSums.of(few, of_few, 3))
+    assert of_samples.penalty_ == of_sums.penalty_
+    products = [t @ t.T for t in (of_samples.components_, of_sums.components_)]
+    np.testing.assert_allclose(*products, rtol=1e-3, atol=1e-4)
+    assert not np.allclose(products[0], np.eye(12), atol=1e-2)
+
+
 @pytest.mark.parametrize("shrinkage", ["ledoit_wolf", "oas", 0.1])
 def test_refit_without_a_penalty_to_keep_is_a_fit(shrinkage):
     x, y = data(0)

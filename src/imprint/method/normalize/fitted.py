@@ -12,8 +12,9 @@ from imprint.errors import UserError
 from imprint.method.class_sums import ClassSums
 from imprint.method.normalize.registry import normalization
 from imprint.method.ridge import leave_one_out
-from imprint.method.sums import scatter, scatter_within
+from imprint.method.sums import about_means, eigenpairs, scatter, scatter_within
 
+FEW = 2  # dimensions for each sample, below which a scatter is cheap
 ROUNDING = 1e-7
 LEAVE_ONE_OUT, LEDOIT_WOLF, OAS = SHRINKAGES = ("leave_one_out", "ledoit_wolf", "oas")
 
@@ -128,8 +129,11 @@ class Whiten:
         """Learn from other embeddings with the penalty that leave-one-out chose here."""
         if self.shrinkage != LEAVE_ONE_OUT:
             return Whiten(self.shrinkage).fit(embeddings, labels)
-        whiten = Whiten(self.shrinkage)
-        whiten._learn(scatter_within(embeddings, labels), self.penalty_)
+        whiten, d = Whiten(self.shrinkage), embeddings.shape[1]
+        if FEW * len(embeddings) < d and math.isfinite(self.penalty_):
+            whiten._learn_few(about_means(embeddings, labels), self.penalty_)
+        else:
+            whiten._learn(scatter_within(embeddings, labels), self.penalty_)
         return whiten
 
     def from_sums(self, sums: ClassSums) -> Whiten:
@@ -143,6 +147,17 @@ class Whiten:
     def transform(self, embeddings: np.ndarray) -> np.ndarray:
         """Embeddings (n, d) in the space where the shrunk covariance within classes is a multiple of the identity."""
         return embeddings.astype(np.float32, copy=False) @ self.components_
+
+    def _learn_few(self, x: np.ndarray, penalty: float) -> None:
+        """As `_learn` from the scatter of few rows x (n, d), by the directions in which they vary: O(n d^2).
+
+        The space is that of `_learn`, turned.
+        """
+        values, vectors = eigenpairs(x)
+        self.penalty_, added = penalty, max(ROUNDING * float(values.sum()), penalty)
+        shrunk = 1 - np.sqrt(added / (values + added))
+        self.components_ = (vectors * -shrunk.astype(np.float32)) @ vectors.T
+        self.components_[np.diag_indices(x.shape[1])] += 1
 
     def _learn(self, total: np.ndarray, penalty: float) -> None:
         """Whiten by `total` (d, d), a scatter or, with a penalty that is NaN, an estimated covariance."""

@@ -32,10 +32,10 @@ def wrap(text: str, inches: float, size: float, weight: str = "normal") -> list[
     return lines
 
 
-def shorten(text: str, inches: float, size: float) -> str:
+def shorten(text: str, inches: float, size: float, weight: str = "normal") -> str:
     """The text, cut to so many inches with an ellipsis if it is wider."""
     short = text
-    while len(short) > 1 and text_width(short, size) > inches:
+    while len(short) > 1 and text_width(short, size, weight) > inches:
         short = short.rstrip(ELLIPSIS)[:-1] + ELLIPSIS
     return short
 

@@ -16,13 +16,19 @@ if TYPE_CHECKING:
 
 
 def show_image(
-    axes: Axes, image: Image | None, name: str, words: Sequence[str], inches: float
+    axes: Axes,
+    image: Image | None,
+    name: str,
+    words: Sequence[str],
+    inches: float,
+    weight: str = "normal",
 ) -> None:
     """Show an image, or else its name, with lines of words below it that fit into so many inches."""
     axes.set(xticks=[], yticks=[])
     axes.grid(visible=False)
-    lines = [shorten(word, inches, small_size()) for word in words]
-    axes.set_xlabel("\n".join(lines), fontsize=small_size(), labelpad=1.5, linespacing=1.0)
+    size = small_size()
+    text = "\n".join(shorten(word, inches, size, weight) for word in words)
+    axes.set_xlabel(text, fontsize=size, fontweight=weight, labelpad=1.5, linespacing=1.0)
     axes.set_box_aspect(1)
     if image is None:
         pieces = [name[i : i + 8] for i in range(0, len(name), 8)]
