@@ -34,7 +34,7 @@ from imprint.method.calibration import probabilities
 from imprint.method.familiarity import Familiarity
 from imprint.method.generate import GENERATORS
 from imprint.method.presets import PRESETS
-from imprint.store.checks import check_scale
+from imprint.store.array_checks import check_scale
 from imprint.store.files import atomic
 
 if TYPE_CHECKING:

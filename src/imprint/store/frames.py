@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from imprint.errors import UserError
 from imprint.method.score_names import EXTRA_SCORES, LOG_LOSS
 from imprint.store.files import atomic
-from imprint.store.places import check_place
+from imprint.store.paths import check_path
 from imprint.store.seals import BLANK, NAME, check_seal, damaged, seal
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def read_parquet(path: str | Path) -> pd.DataFrame:
         raise UserError(f"{path} does not exist") from None
     except (OSError, ValueError) as error:
         raise damaged(path, _REMEDY, f"it is not a readable Parquet file ({error})") from None
-    check_place(path, _provenance(path))
+    check_path(path, _provenance(path))
     for name in sorted(RATES & set(frame.columns)):
         wrong = frame[name][~frame[name].between(-_ROUNDING, 1 + _ROUNDING) & frame[name].notna()]
         if len(wrong):
