@@ -320,8 +320,8 @@ class ImprintingClassifier(ClassifierMixin, BaseEstimator):
 
         With `max`, or one neighbour: the similarity of the best proxy of the class, which is the inner product
         (after NORMpost and NORMinf), the cosine, or minus the distance. With several neighbours: the sum of the
-        votes for it. The largest, the first among equals, is what `predict` returns. Scores are no
-        probabilities: see CalibratedClassifierCV.
+        votes for it. The largest, the first among equals, is what `predict` returns, up to rounding. Scores are
+        no probabilities: see `predict_proba`.
 
         Returns
         -------
@@ -470,7 +470,7 @@ class ImprintingClassifier(ClassifierMixin, BaseEstimator):
         check_is_fitted(self)
         X = validate_data(self, as_numpy(X), dtype=np.float32, order="C", reset=False)
         check_scale("X", X)
-        return X  # type: ignore[no-any-return]
+        return X
 
     def _settings(self) -> Settings:
         """What generation depends on beside the samples."""

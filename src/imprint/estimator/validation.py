@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -52,10 +52,11 @@ def plain_labels(classes: np.ndarray, purpose: str) -> list[str | int | float]:
     return plain
 
 
-def listed(labels: np.ndarray) -> str:
-    """The first labels in a message."""
-    more = ", ..." if len(labels) > LISTED else ""
-    return ", ".join(map(str, labels[:LISTED].tolist())) + more
+def listed(labels: Iterable[Any]) -> str:
+    """The first labels in a message, and how many more there are."""
+    names = [str(label) for label in labels]
+    more = f" and {len(names) - LISTED} more" if len(names) > LISTED else ""
+    return ", ".join(names[:LISTED]) + more
 
 
 def warn_of_counts(
