@@ -30,7 +30,7 @@ from imprint.study.grid import Group
 from imprint.study.jobs.job import end_at_once
 from imprint.study.load import load_for_workflow
 from imprint.study.output_cache import origin, output_cache
-from imprint.study.records import NOT_COUNTED, Records, spec_digest
+from imprint.study.outdated import NOT_COUNTED, Records, spec_digest
 from imprint.study.startup import check_startup, future_files
 
 started = time.time()

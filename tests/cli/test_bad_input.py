@@ -110,7 +110,7 @@ def imprint(workdir, monkeypatch, capsys):
         ("embed photos -o photos", "embeddings go to an HDF5 file"),
         ("predict head.safetensors good.npz -o /dev/full", "No space left on device"),
         ("predict head.safetensors good.npz -o photos", "photos is a folder"),
-        ("show damaged.h5", "damaged.h5 is damaged, or no file of imprint"),
+        ("show damaged.h5", "damaged.h5 is damaged"),
         ("fti good.npz", "Did you mean 'fit'?"),
         ("fit good.npz -o h.safetensors --k 0", "neither a positive whole number nor 'auto'"),
     ],
@@ -163,7 +163,8 @@ def test_labels_may_be_objects(imprint):
     imprint("fit objects.npz -o objects.safetensors --gen mean")
     assert "on 30 samples" in imprint("evaluate objects.safetensors objects.npz")
     assert imprint("predict objects.safetensors objects.npz").count("\n") == 31
-    assert "took in 30 samples" in imprint("add objects.safetensors objects.npz -o o.safetensors")
+    again = imprint("add objects.safetensors objects.npz -o o.safetensors", code=2)
+    assert "has all images of objects.npz already" in again
 
 
 def started(workdir, command, **options):

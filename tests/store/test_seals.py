@@ -14,7 +14,7 @@ from benchmarks import faults
 from imprint import ImprintingClassifier
 from imprint.errors import UserError
 from imprint.method.proxies import ProxySet
-from imprint.store.checks import check_proxies, check_scale
+from imprint.store.array_checks import check_proxies, check_scale
 from imprint.store.embeddings import read_embeddings
 from imprint.store.frames import read_parquet, write_parquet
 from imprint.store.heads import read_head

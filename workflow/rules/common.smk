@@ -31,7 +31,7 @@ def have_images_changed(wildcards):
 
 
 def marker(name, changed=lambda wildcards: False):
-    """An input that reruns a job whose output is there, but not what the study asks for: see `imprint.study.records`.
+    """An input that reruns a job whose output is there, but not what the study asks for: see `imprint.study.outdated`.
 
     name: of the rule. changed: whether its output is outdated for another reason.
     """

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from imprint.errors import UserError
+from imprint.estimator.validation import class_numbers, listed
 from imprint.method.metrics import calibration_error, log_loss, scores
 
 if TYPE_CHECKING:
@@ -161,20 +162,18 @@ def evaluate(classifier: ImprintingClassifier, X: Any, y: Sequence[Any]) -> Eval
     (Confusion(true='cat', predicted='dog', count=1),)
     """
     names = [str(label) for label in classifier.classes_.tolist()]
-    numbers = {name: number for number, name in enumerate(names)}
-    of_samples = [str(label) for label in np.asarray(y).tolist()]
-    unknown = Counter(label for label in of_samples if label not in numbers)
-    rows = np.array([i for i, label in enumerate(of_samples) if label in numbers], np.int64)
+    of_samples = np.array([str(label) for label in np.asarray(y).tolist()])
+    numbers = class_numbers(np.array(names), of_samples)
+    unknown = Counter(of_samples[numbers < 0].tolist())
+    rows = np.flatnonzero(numbers >= 0)
     if not len(rows):
         raise UserError(
-            f"the head knows none of the classes {_few(list(unknown))}; its own are {_few(names)}"
+            f"the head knows none of the classes {listed(unknown)}; its own are {listed(names)}"
         )
     every = np.asarray(X)
-    X = every[rows]
-    true = np.array([numbers[of_samples[row]] for row in rows])
+    X, true = every[rows], numbers[rows]
     class_scores = classifier.class_scores(X)
-    labels = {label: number for number, label in enumerate(classifier.classes_.tolist())}
-    predicted = np.array([labels[label] for label in classifier.predict(X).tolist()])
+    predicted = class_numbers(classifier.classes_, classifier.predict(X))
     found = scores(true, predicted, len(names))
     counts = np.zeros((len(names), len(names)), np.int64)
     np.add.at(counts, (true, predicted), 1)
@@ -237,9 +236,3 @@ def _confusions(names: list[str], counts: np.ndarray) -> tuple[Confusion, ...]:
     order = np.argsort(-wrong, axis=None, kind="stable")[: np.count_nonzero(wrong)]
     pairs = (divmod(int(i), len(counts)) for i in order)
     return tuple(Confusion(names[a], names[b], int(wrong[a, b])) for a, b in pairs)
-
-
-def _few(names: list[str]) -> str:
-    """The first five, and how many more."""
-    more = f" and {len(names) - 5} more" if len(names) > 5 else ""
-    return ", ".join(names[:5]) + more

@@ -13,6 +13,7 @@ from imprint.errors import UserError
 from imprint.estimator.fm_choice import FMChoice
 from imprint.estimator.inputs import read_labelled, read_unlabelled
 from imprint.estimator.photographs import FOLDER, Photographs, in_folder, photographs_of
+from imprint.estimator.validation import class_numbers
 from imprint.method.calibration import probabilities
 from imprint.method.normalize import l2
 from imprint.store.heads import Head, read_head
@@ -197,8 +198,8 @@ def _explanations(
     classifier: ImprintingClassifier, embeddings: Embeddings, near: list[tuple[Neighbour, ...]]
 ) -> list[Explanation]:
     scores = classifier.class_scores(embeddings.x)
-    labels = classifier.predict(embeddings.x).tolist()
-    numbers = {label: number for number, label in enumerate(classifier.classes_.tolist())}
+    labels = classifier.predict(embeddings.x)
+    numbers = class_numbers(classifier.classes_, labels).tolist()
     chances = familiarity = None
     if classifier.inverse_temperature_ is not None:
         chances = probabilities(scores, classifier.inverse_temperature_)
@@ -208,12 +209,14 @@ def _explanations(
         Explanation(
             str(name),
             str(label),
-            float(scores[row, numbers[label]]),
-            None if chances is None else float(chances[row, numbers[label]]),
+            float(scores[row, number]),
+            None if chances is None else float(chances[row, number]),
             None if familiarity is None else float(familiarity[row]),
             near[row],
         )
-        for row, (name, label) in enumerate(zip(embeddings.ids.tolist(), labels, strict=True))
+        for row, (name, label, number) in enumerate(
+            zip(embeddings.ids.tolist(), labels.tolist(), numbers, strict=True)
+        )
     ]
 
 

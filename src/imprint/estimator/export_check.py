@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from imprint.errors import UserError
+from imprint.estimator.validation import class_numbers
 
 if TYPE_CHECKING:
     from imprint.data.images import Images
@@ -130,8 +131,7 @@ def of_embeddings(
 def _samples(
     classifier: ImprintingClassifier, kind: str, given: np.ndarray, embeddings: np.ndarray
 ) -> Samples:
-    column = {label: number for number, label in enumerate(classifier.classes_.tolist())}
-    labels = np.array([column[label] for label in classifier.predict(embeddings).tolist()])
+    labels = class_numbers(classifier.classes_, classifier.predict(embeddings))
     scores = classifier.class_scores(embeddings)
     return Samples(kind, given, scores, labels, classifier.has_exact_module)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -12,6 +13,10 @@ from torch.nn.functional import linear, normalize
 from imprint.errors import UserError
 from imprint.method.configuration import IDENTITY, UNIT_LENGTH
 from imprint.method.distances import DISTANCES
+from imprint.method.normalize import l2, learns
+
+if TYPE_CHECKING:
+    from imprint.estimator.predictor import Predictor
 
 
 class BestProxy(nn.Module):
@@ -64,15 +69,39 @@ class BestProxy(nn.Module):
         return best
 
 
-def scorer(
+def module_of(head: Predictor, exact: bool) -> nn.Module:
+    """The module of a head; see `ImprintingClassifier.to_torch`."""
+    candidate = head.fastest
+    scoring = candidate.scorings[0]
+    voters = min(scoring.neighbours, len(candidate.labels))
+    if voters > 1 or scoring.sums_all:
+        votes = f"votes of {voters} neighbours" if voters > 1 else f"sums by {scoring.agg}"
+        raise UserError(f"a head with {votes} cannot be exported; fit it with agg max, or m 1")
+    if learns(scoring.norm_post, scoring.norm_inf):
+        raise UserError(
+            f"a head with {scoring.norm_post} and {scoring.norm_inf} under {scoring.distance} distance cannot be "
+            "exported; fit it with another NORM or distance"
+        )
+    if exact and not head.has_exact_module:
+        raise UserError("no module gives the scores of this head, only their order")
+    proxies = l2(candidate.values) if candidate.unit else candidate.values
+    proxies = candidate.norms.of_proxies(
+        candidate.norm_pre, scoring.norm_post, proxies, candidate.labels, head.fm_classifier
+    )
+    return _scorer(
+        proxies, candidate.labels, scoring.distance, scoring.norm_inf, candidate.bias, exact
+    )
+
+
+def _scorer(
     proxies: np.ndarray,
     labels: np.ndarray,
     distance: str,
     norm_inf: str,
-    own_bias: np.ndarray | None = None,
-    exact: bool = False,
+    own_bias: np.ndarray | None,
+    exact: bool,
 ) -> nn.Module:
-    """The module of a head; see `ImprintingClassifier.to_torch`.
+    """The module of proxies.
 
     Parameters
     ----------
@@ -82,9 +111,9 @@ def scorer(
         Their classes, ascending.
     distance, norm_inf : str
         Names of the distance and of NORMinf.
-    own_bias : ndarray of shape (P,), optional
+    own_bias : ndarray of shape (P,) or None
         What is added to the inner products of the proxies.
-    exact : bool, default=False
+    exact : bool
         Whether scores must be the similarities themselves, where a plain linear layer gives only their order.
     """
     form = DISTANCES.find(distance).linear

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from imprint.errors import UserError
-from imprint.estimator.saving import constructor_arguments
 from imprint.method.configuration import (
     AGGREGATIONS,
     EXPONENTIAL,
@@ -18,6 +17,7 @@ from imprint.method.configuration import (
     UNIFORM,
     Auto,
     Configuration,
+    Every,
     Fixed,
     K,
     Scoring,
@@ -85,6 +85,23 @@ def method_of(method: str | None, choices: Iterable[Any]) -> str:
     if method is not None:
         return method
     return BASE if any(choice is not None for choice in choices) else AUTO
+
+
+def checked_parts(parameters: Mapping[str, Any]) -> dict[str, Any] | None:
+    """All choices of the method that parameters of `ImprintingClassifier` name; None for `auto`.
+
+    Raises
+    ------
+    UserError
+        With all that is wrong.
+    """
+    parts = resolve(parameters["method"], {name: parameters[name] for name in CHOICES})
+    ridge = parameters["ls_lambda"]
+    if not isinstance(ridge, int | float | np.number) or not ridge > 0:
+        raise UserError(f"ImprintingClassifier: ls_lambda={ridge!r} is not a positive number")
+    if parts is not None:
+        check(parts, parameters["fm_classifier"])
+    return parts
 
 
 def check(parts: Mapping[str, Any], fm_classifier: Any) -> None:
@@ -168,3 +185,15 @@ def configuration_of(parts: Mapping[str, Any], k: int | None) -> Configuration:
     """The method, with the k that was chosen or None for a GEN without a choice."""
     of_gen: K = GENERATORS[parts["gen"]].only_k or Fixed(k or 1)
     return Configuration(parts["norm_pre"], parts["gen"], of_gen, scoring_of(parts))
+
+
+def constructor_arguments(configuration: Configuration) -> dict[str, Any]:
+    """Arguments of `ImprintingClassifier` for a configuration; what it leaves open keeps its default."""
+    arguments = {
+        name: value for name, value in configuration.columns().items() if value is not None
+    }
+    if isinstance(configuration.k, Auto):
+        arguments["k"] = Auto.label
+    if isinstance(configuration.k, Every):
+        arguments.pop("k", None)
+    return arguments

@@ -13,8 +13,13 @@ import sklearn
 from imprint.errors import UserError
 from imprint.estimator.duplicates import Sketches
 from imprint.estimator.incremental import Imprinted
+from imprint.estimator.learning import Learnt
+from imprint.estimator.parameters import constructor_arguments
+from imprint.estimator.training_state import TrainingState
+from imprint.estimator.tuning import Tuned
+from imprint.estimator.validation import as_classifier_weights, plain_labels
 from imprint.method.class_sums import ClassSums
-from imprint.method.configuration import UNIT_LENGTH, Auto, Configuration, Every, Fixed
+from imprint.method.configuration import UNIT_LENGTH, Configuration, Fixed
 from imprint.method.familiarity import Familiarity
 from imprint.method.generate import GENERATORS
 from imprint.method.normalize import FittedNorms
@@ -25,16 +30,6 @@ SAMPLE_IDS = "sample_ids"
 EXAMPLE_IDS = "example_ids"
 HELD_OUT = "held_out"
 SKETCHES, SKETCH_CLASSES = "sketches", "sketch_classes"
-SAVED_ATTRIBUTES = (
-    "classes_",
-    "class_counts_",
-    "n_samples_seen_",
-    "k_",
-    "seed_",
-    "inverse_temperature_",
-    "familiarity_",
-    "proxy_examples_",
-)
 
 
 @dataclass(frozen=True)
@@ -43,80 +38,76 @@ class SavedClassifier:
 
     Attributes
     ----------
-    configuration : Configuration
-        Its method.
+    state : TrainingState
+        Its proxies, and what adding classes needs.
     parameters : dict
         Arguments of its constructor.
-    attributes : dict
-        Fitted attributes; when saved those of `SAVED_ATTRIBUTES`, when loaded also `n_features_in_` and `fm_`.
-    imprinted : Imprinted
-        Its proxies, and what adding classes needs.
-    norms : FittedNorms
-        What its NORMs learnt.
-    class_sums : ClassSums or None
-        The sums of the training embeddings, where adding classes needs them.
-    sketches : Sketches or None
-        What training samples are known again by.
+    tuned : Tuned
+        What its training samples chose.
+    seed : int
+        Of GEN.
+    fm : Any
+        The FM, see `ImprintingClassifier.save`; when loaded what `imprint.store.heads.fm_identity` gives.
     """
 
-    configuration: Configuration
+    state: TrainingState
     parameters: dict[str, Any]
-    attributes: dict[str, Any]
-    imprinted: Imprinted
-    norms: FittedNorms
-    class_sums: ClassSums | None
-    sketches: Sketches | None = None
+    tuned: Tuned
+    seed: int
+    fm: Any
 
 
-def save_classifier(
-    path: str | Path, classifier: SavedClassifier, classes: list[Any], fm: Any
-) -> None:
-    """Write the head of a classifier, its classes as JSON holds them; see `ImprintingClassifier.save`."""
-    configuration, attributes = classifier.configuration, classifier.attributes
-    parameters = {**classifier.parameters, "fm_classifier": None}  # it is among the arrays
+def save_classifier(path: str | Path, classifier: SavedClassifier) -> None:
+    """Write the head of a classifier; see `ImprintingClassifier.save`."""
+    if classifier.fm is None:
+        raise UserError(
+            "save: name the FM that the embeddings came from, as the provenance of an embeddings file or a mapping "
+            "with model, weights_sha256 and transform"
+        )
+    state, tuned, familiarity = classifier.state, classifier.tuned, classifier.tuned.familiarity
+    imprinted, configuration = state.imprinted, tuned.configuration
+    # the FM's own classifier is among the arrays
+    parameters = {**classifier.parameters, "random_state": classifier.seed, "fm_classifier": None}
     samples = GENERATORS[configuration.gen].samples
-    familiarity: Familiarity | None = attributes["familiarity_"]
     description = {
         "configuration": configuration.as_dict(),
         "unit": samples and configuration.norm_pre == UNIT_LENGTH,
         "parameters": {name: _plain(value) for name, value in parameters.items()},
-        "classes": classes,
-        "classes_type": attributes["classes_"].dtype.str,
-        "class_counts": attributes["class_counts_"].tolist(),
-        "samples": attributes["n_samples_seen_"],
-        "k": attributes["k_"],
-        "seed": attributes["seed_"],
-        "inverse_temperature": attributes["inverse_temperature_"],
+        "classes": plain_labels(state.classes, "save"),
+        "classes_type": state.classes.dtype.str,
+        "class_counts": state.counts.tolist(),
+        "samples": state.samples,
+        "k": tuned.k,
+        "seed": classifier.seed,
+        "inverse_temperature": tuned.inverse_temperature,
         "held_out": None if familiarity is None else familiarity.samples,
-        "fm": fm_identity(fm),
+        "fm": fm_identity(classifier.fm),
         "versions": {
             "imprint": __version__,
             "numpy": np.__version__,
             "scikit-learn": sklearn.__version__,
         },
     }
-    imprinted = classifier.imprinted
-    state = dict(imprinted.sums)
-    if classifier.class_sums is not None:
-        state |= classifier.class_sums.arrays()
+    arrays = dict(imprinted.sums)
+    if state.learnt.sums is not None:
+        arrays |= state.learnt.sums.arrays()
     if imprinted.ids is not None:
-        state[SAMPLE_IDS] = ids_as_bytes(imprinted.ids)
-    elif attributes["proxy_examples_"] is not None:
-        state[EXAMPLE_IDS] = ids_as_bytes(attributes["proxy_examples_"])
-    if classifier.sketches is not None:
-        state[SKETCHES] = classifier.sketches.values
-        state[SKETCH_CLASSES] = classifier.sketches.classes
+        arrays[SAMPLE_IDS] = ids_as_bytes(imprinted.ids)
+    elif state.examples is not None:
+        arrays[EXAMPLE_IDS] = ids_as_bytes(state.examples)
+    if state.sketches is not None:
+        arrays[SKETCHES] = state.sketches.values
+        arrays[SKETCH_CLASSES] = state.sketches.classes
     if familiarity is not None:
-        state[HELD_OUT] = familiarity.held_out
-    fm_classifier = classifier.parameters["fm_classifier"]
+        arrays[HELD_OUT] = familiarity.held_out
     head = Head(
         imprinted.proxies,
         imprinted.labels,
         description,
-        fm_classifier,
-        state,
+        as_classifier_weights(classifier.parameters["fm_classifier"]),
+        arrays,
         imprinted.bias,
-        classifier.norms.state(),
+        state.learnt.norms.state(),
     )
     write_head(path, head)
 
@@ -126,7 +117,7 @@ def load_classifier(path: str | Path, fm: Any) -> SavedClassifier:
     head = read_head(path)
     if fm is not None:
         head.require_fm(fm)
-    description, state = head.description, dict(head.state)
+    description, arrays = head.description, dict(head.state)
     configuration = Configuration.from_dict(description["configuration"])
     if configuration.gen not in GENERATORS:
         raise UserError(
@@ -144,56 +135,35 @@ def load_classifier(path: str | Path, fm: Any) -> SavedClassifier:
     if GENERATORS[configuration.gen].takes_k:
         k = configuration.k
         of_workflow = k.k if isinstance(k, Fixed) else int(counts.max())
-    ids = _ids(state.pop(SAMPLE_IDS, None))
-    examples = _ids(state.pop(EXAMPLE_IDS, None))
-    held_out, sketches = state.pop(HELD_OUT, None), None
-    if SKETCHES in state:
-        sketches = Sketches(state.pop(SKETCHES), state.pop(SKETCH_CLASSES))
-    attributes = {
-        "classes_": np.array(description["classes"], dtype=description.get("classes_type")),
-        "class_counts_": np.array(description.get("class_counts", counts)),
-        "n_samples_seen_": description.get("samples", 0),
-        "n_features_in_": head.proxies.shape[1],
-        "k_": description.get("k", of_workflow),
-        "seed_": description["seed"],
-        "inverse_temperature_": description.get("inverse_temperature"),
-        "familiarity_": held_out
-        if held_out is None
-        else Familiarity(held_out, description["held_out"]),
-        "proxy_examples_": examples if ids is None else ids,
-        "fm_": description["fm"],
-    }
-    class_sums = ClassSums.from_arrays(state)
+    ids = _ids(arrays.pop(SAMPLE_IDS, None))
+    examples = _ids(arrays.pop(EXAMPLE_IDS, None))
+    held_out, sketches = arrays.pop(HELD_OUT, None), None
+    if SKETCHES in arrays:
+        sketches = Sketches(arrays.pop(SKETCHES), arrays.pop(SKETCH_CLASSES))
+    class_sums = ClassSums.from_arrays(arrays)
     if class_sums is not None:
-        state = {name: array for name, array in state.items() if name not in class_sums.arrays()}
-    imprinted = Imprinted(
-        head.proxies,
-        head.labels,
-        ids,
-        head.bias,
-        state,
+        arrays = {name: array for name, array in arrays.items() if name not in class_sums.arrays()}
+    state = TrainingState(
+        np.array(description["classes"], dtype=description.get("classes_type")),
+        np.array(description.get("class_counts", counts)),
+        description.get("samples", 0),
+        Imprinted(head.proxies, head.labels, ids, head.bias, arrays),
+        Learnt(configuration, FittedNorms.from_state(head.norms), class_sums),
+        examples if ids is None else ids,
+        sketches,
+    )
+    tuned = Tuned(
+        configuration,
+        description.get("k", of_workflow),
+        inverse_temperature=description.get("inverse_temperature"),
+        familiarity=None if held_out is None else Familiarity(held_out, description["held_out"]),
     )
     parameters = {**parameters, "fm_classifier": head.fm_classifier}
-    norms = FittedNorms.from_state(head.norms)
-    return SavedClassifier(
-        configuration, parameters, attributes, imprinted, norms, class_sums, sketches
-    )
+    return SavedClassifier(state, parameters, tuned, description["seed"], description["fm"])
 
 
 def _ids(as_bytes: np.ndarray | None) -> np.ndarray | None:
     return None if as_bytes is None else np.array(json.loads(as_bytes.tobytes()))
-
-
-def constructor_arguments(configuration: Configuration) -> dict[str, Any]:
-    """Arguments of `ImprintingClassifier` for a configuration; what it leaves open keeps its default."""
-    arguments = {
-        name: value for name, value in configuration.columns().items() if value is not None
-    }
-    if isinstance(configuration.k, Auto):
-        arguments["k"] = Auto.label
-    if isinstance(configuration.k, Every):
-        arguments.pop("k", None)
-    return arguments
 
 
 def _plain(value: Any) -> Any:

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from imprint.errors import UserError
-from imprint.store.checks import check_scale
+from imprint.store.array_checks import check_scale
 from imprint.store.files import open_hdf5
-from imprint.store.places import check_place
+from imprint.store.paths import check_path
 from imprint.store.seals import damaged
 
 
@@ -68,7 +68,7 @@ def read_embeddings(path: str | Path) -> Embeddings:
         ids = file["ids"].asstr()[:]
         names = tuple(json.loads(file.attrs["class_names"]))
         provenance = json.loads(file.attrs["provenance"])
-        check_place(path, provenance)
+        check_path(path, provenance)
         fm_classifier = file["classifier"][:].astype(np.float32) if "classifier" in file else None
     if x.ndim != 2 or y.ndim != 1 or ids.ndim != 1 or len(x) != len(y) or len(x) != len(ids):
         raise UserError(

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from imprint.errors import UserError
-from imprint.store.seals import BLANK, NAME, check_seal, damaged, seal
+from imprint.store.seals import BLANK, NAME, REMEDY, check_seal, damaged, seal
 from imprint.version import __version__
 
 
@@ -119,11 +119,8 @@ def provenance_json(**fields: Any) -> str:
     return canonical({"imprint": __version__, **fields})
 
 
-_REMEDY = "delete it and run again"
-
-
 @contextmanager
-def open_hdf5(path: str | Path, remedy: str = _REMEDY) -> Iterator[Any]:
+def open_hdf5(path: str | Path, remedy: str = REMEDY) -> Iterator[Any]:
     """Open an HDF5 file for reading.
 
     Parameters

@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING, Any
 from imprint.errors import UserError
 from imprint.method.score_names import EXTRA_SCORES, LOG_LOSS
 from imprint.store.files import atomic
-from imprint.store.places import check_place
-from imprint.store.seals import BLANK, NAME, check_seal, damaged, seal
+from imprint.store.paths import check_path
+from imprint.store.seals import BLANK, NAME, REMEDY, check_seal, damaged, seal
 
 if TYPE_CHECKING:
     import pandas as pd
 
-_REMEDY = "delete it and run again"
 _ROUNDING = 1e-9  # of a mean of rates
 # columns of frames that lie between 0 and 1
 RATES = {
@@ -58,12 +57,12 @@ def read_parquet(path: str | Path) -> pd.DataFrame:
     except FileNotFoundError:
         raise UserError(f"{path} does not exist") from None
     except (OSError, ValueError) as error:
-        raise damaged(path, _REMEDY, f"it is not a readable Parquet file ({error})") from None
-    check_place(path, _provenance(path))
+        raise damaged(path, REMEDY, f"it is not a readable Parquet file ({error})") from None
+    check_path(path, _provenance(path))
     for name in sorted(RATES & set(frame.columns)):
         wrong = frame[name][~frame[name].between(-_ROUNDING, 1 + _ROUNDING) & frame[name].notna()]
         if len(wrong):
-            raise damaged(path, _REMEDY, f"{name} {wrong.iloc[0]} is not between 0 and 1")
+            raise damaged(path, REMEDY, f"{name} {wrong.iloc[0]} is not between 0 and 1")
     return frame
 
 

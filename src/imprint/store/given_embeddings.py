@@ -11,7 +11,7 @@ from zipfile import ZipFile
 import numpy as np
 
 from imprint.errors import UserError
-from imprint.store.checks import check_scale
+from imprint.store.array_checks import check_scale
 from imprint.store.files import new_hdf5, open_hdf5, provenance_json
 from imprint.store.object_arrays import read_array
 

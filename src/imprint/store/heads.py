@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from imprint.errors import UserError
-from imprint.store.checks import check_head
+from imprint.store.array_checks import check_head
 from imprint.store.files import atomic, canonical
 from imprint.store.seals import BLANK, NAME, check_seal, seal
 from imprint.version import __version__

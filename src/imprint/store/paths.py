@@ -6,7 +6,11 @@ Functions take the folder of the results and what a file is for; a rule gives wi
 from __future__ import annotations
 
 import glob
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
+
+from imprint.errors import UserError
 
 DOWNLOADS = "downloads"
 MANIFEST = "manifest.json"
@@ -26,6 +30,13 @@ FOLDERS = (
     "heads",
     REPORTS,
 )
+# what the folders of a kind of results, and the name of the file in them, stand for
+_NAMED_BY_PATH = {
+    "embeddings": ("fm", "dataset", "split"),
+    "proxies": ("fm", "task", "shots", "gen"),
+    "scores": ("fm", "task", "shots", "agg"),
+    "collapse": ("fm", "task"),
+}
 
 
 def downloads_folder(results: str | Path, dataset: str) -> Path:
@@ -170,3 +181,32 @@ def head_file(
 ) -> Path:
     """The best head of one FM and task."""
     return Path(results, "heads", experiment, fm, task, f"{shots}.{suffix}")
+
+
+def check_path(path: str | Path, provenance: Mapping[str, Any]) -> None:
+    """Compare what a file says it was made for with its path: another one may have been moved or copied there.
+
+    Parameters
+    ----------
+    path : path
+        The file; one that lies in no folder of results passes.
+    provenance : mapping
+        What it was made from; names that it does not hold are not compared.
+
+    Raises
+    ------
+    UserError
+        If they differ.
+    """
+    parts = Path(path).with_suffix("").parts
+    for kind, names in _NAMED_BY_PATH.items():
+        if len(parts) <= len(names) or parts[-len(names) - 1] != kind:
+            continue
+        expected = dict(zip(names, parts[-len(names) :], strict=True))
+        recorded = {**provenance, **(provenance.get("spec") or {})}
+        for name, value in expected.items():
+            if name in recorded and str(recorded[name]) != value:
+                raise UserError(
+                    f"{path} is of another {name}: {recorded[name]}, not {value}; it was moved or copied there. "
+                    "Delete it and run again"
+                )

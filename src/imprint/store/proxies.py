@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from imprint.method.proxies import ProxySet, ProxySets
-from imprint.store.checks import check_proxies
+from imprint.store.array_checks import check_proxies
 from imprint.store.files import new_hdf5, open_hdf5
-from imprint.store.places import check_place
+from imprint.store.paths import check_path
 
 # names of groups: k/norm_pre/seed/draw
 K, ANY_SEED, SEED, DRAW = "k", "any seed", "seed", "draw"
@@ -67,7 +67,7 @@ def read_proxies(path: str | Path, ks: Collection[str] | None = None) -> ProxySe
     sets: ProxySets = {}
     by_address: dict[int, ProxySet] = {}
     with open_hdf5(path) as file:
-        check_place(path, json.loads(file.attrs["provenance"]))
+        check_path(path, json.loads(file.attrs["provenance"]))
         for k, norm_pre, seed, draw, group in _groups(file):
             if ks is not None and k not in ks:
                 continue

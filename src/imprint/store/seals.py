@@ -14,6 +14,7 @@ from pathlib import Path
 from imprint.errors import UserError
 
 NAME = "seal"  # of the attribute or key
+REMEDY = "delete it and run again"  # for a damaged file of a study
 _MARK = b"imprint-sha256:"
 _DIGITS = 64
 BLANK = (_MARK + b"0" * _DIGITS).decode()
@@ -27,7 +28,7 @@ def seal(path: str | Path) -> None:
         content.flush()
 
 
-def check_seal(path: str | Path, remedy: str = "delete it and run again") -> None:
+def check_seal(path: str | Path, remedy: str = REMEDY) -> None:
     """Compare a file with its seal; a file without one passes.
 
     Parameters

@@ -1,4 +1,4 @@
-"""The content of datasets: whether their images, wherever they lie, are those that were prepared."""
+"""Digests of the images of datasets, to tell whether they are those that were prepared, wherever they lie."""
 
 from __future__ import annotations
 

@@ -21,11 +21,11 @@ from imprint.store.measurements import Collector, write_measurements
 from imprint.store.records import make_record, write_record
 from imprint.study import job_log
 from imprint.study.jobs.parent import ends_with_parent
-from imprint.study.records import spec_digest
+from imprint.study.outdated import spec_digest
 
 log = logging.getLogger("imprint")
 
-MARKER = "marker"  # names the input that marks outdated outputs, see `imprint.study.records`
+MARKER = "marker"  # names the input that marks outdated outputs, see `imprint.study.outdated`
 USERS_FILES = ("weights", "model", "embeddings")  # names of inputs that may be the user's
 
 REMEDIES = {

@@ -1,4 +1,4 @@
-"""Which outputs were made for another configuration or from other files than there are now, by their records.
+"""Outdated outputs: made for another configuration or from other files than there are now, by their records.
 
 Snakemake tells that of what it made in this working directory itself. Results that were copied or moved, or whose
 `.snakemake` was deleted, it takes as they are: of these every record is compared. Files that Snakemake compares by time

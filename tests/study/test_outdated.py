@@ -6,7 +6,7 @@ import pytest
 
 from imprint.store.paths import record_file
 from imprint.store.records import make_record, read_record, write_record
-from imprint.study.records import Records, spec_digest
+from imprint.study.outdated import Records, spec_digest
 
 SPEC = spec_digest("proxies", {"spec": "{}", "code": "1"})
 

@@ -1,4 +1,4 @@
-"""What proxies and heads must be, checked when their files are read: types, shapes, ranges, order, finite values."""
+"""Checks of the arrays of proxies, heads and embeddings: types, shapes, ranges, order, finite values, scale."""
 
 from __future__ import annotations
 

@@ -1,0 +1,150 @@
+"""Predictions of a fitted head: its proxies as a candidate of the engine, derived once from its training state."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from imprint.estimator.training_state import TrainingState
+from imprint.method.class_scores import class_scores
+from imprint.method.configuration import IDENTITY, UNIT_LENGTH
+from imprint.method.engine import predict
+from imprint.method.familiarity import certainty, similarity
+from imprint.method.folding import Folded, fold
+from imprint.method.generate import GENERATORS
+from imprint.method.normalize import chain, learns
+from imprint.method.scoring import Candidate, Neighbours, nearest_proxies
+
+
+class Nearest(NamedTuple):
+    """The n proxies nearest to each of N samples, nearest first; all (N, n).
+
+    Attributes
+    ----------
+    proxies : ndarray
+        Rows of `proxies_`.
+    classes : ndarray
+        Their labels.
+    similarities : ndarray
+        As in `decision_function` with `max`.
+    samples : ndarray or None
+        Ids of the training samples they are; None where proxies are no samples.
+    """
+
+    proxies: np.ndarray
+    classes: np.ndarray
+    similarities: np.ndarray
+    samples: np.ndarray | None
+
+
+@dataclass(frozen=True)
+class Predictor:
+    """A head that predicts.
+
+    Attributes
+    ----------
+    candidate : Candidate
+        Its proxies and how they are scored.
+    folded : Folded or None
+        What is scored faster in its place; None where nothing is.
+    mapped : ndarray of shape (P, D) or None
+        The proxies after a NORMpost of all proxies; None for others.
+    classes : int
+        Number of classes.
+    fm_classifier : ndarray of shape (C', D) or None
+        The weights of the FM's own classifier.
+    """
+
+    candidate: Candidate
+    folded: Folded | None
+    mapped: np.ndarray | None
+    classes: int
+    fm_classifier: np.ndarray | None
+
+    @classmethod
+    def of(
+        cls,
+        state: TrainingState,
+        fm_classifier: np.ndarray | None,
+        before: Predictor | None = None,
+    ) -> Predictor:
+        """The predictor of a training state; `before`, that of the state before, saves mapping its proxies again."""
+        method, imprinted = state.learnt.method, state.imprinted
+        scoring, norm_pre = method.scoring, method.norm_pre
+        settings: dict[str, Any] = {
+            "bias": imprinted.bias,
+            "norms": state.learnt.norms,
+            "norm_pre": norm_pre,
+        }
+        values = imprinted.proxies
+        # proxies that are samples are kept as they were given
+        unit = GENERATORS[method.gen].samples and norm_pre == UNIT_LENGTH
+        if GENERATORS[method.gen].samples and not unit:
+            values = state.learnt.norms.of_embeddings(norm_pre, values)
+        mapped = _mapped(state, fm_classifier, before)
+        if mapped is not None:
+            values, unit = mapped, False
+            scoring = scoring._replace(norm_post=IDENTITY)
+        candidate = Candidate(values, imprinted.labels, (scoring,), unit=unit, **settings)
+        folded = None
+        if learns(scoring.norm_post, scoring.norm_inf):
+            folded = fold(candidate, fm_classifier)
+        return cls(candidate, folded, mapped, len(state.classes), fm_classifier)
+
+    @property
+    def has_exact_module(self) -> bool:
+        """Whether a torch module can give the scores themselves, not only their order."""
+        return self.folded is None or self.folded.exact
+
+    @property
+    def fastest(self) -> Candidate:
+        """The candidate that orders classes alike at the least cost."""
+        return self.folded.candidate if self.folded else self.candidate
+
+    def labels(self, x: np.ndarray) -> np.ndarray:
+        """The numbers (n,) of the classes of embeddings x (n, D)."""
+        ((_, numbers),) = predict(x, self.classes, [self.fastest], fm_classifier=self.fm_classifier)
+        return numbers
+
+    def class_scores(self, x: np.ndarray) -> np.ndarray:
+        """The scores (n, C) of the classes."""
+        candidate = self.fastest if self.has_exact_module else self.candidate
+        return class_scores(x, candidate, self.classes, self.fm_classifier)
+
+    def nearest(self, x: np.ndarray, n: int) -> Neighbours:
+        """The n proxies nearest to each embedding."""
+        return nearest_proxies(x, self.candidate, n, self.fm_classifier)
+
+    def compared(self, x: np.ndarray) -> np.ndarray:
+        """Embeddings (n, D) as they are compared with proxies: after NORMinf and what NORMpost learns."""
+        candidate, scoring = self.candidate, self.candidate.scorings[0]
+        return candidate.norms.of_queries(
+            candidate.norm_pre, scoring.norm_post, scoring.norm_inf, x
+        )
+
+    def signals(self, x: np.ndarray, inverse_temperature: float) -> np.ndarray:
+        """Similarity and certainty (n, 2) of each embedding, see `imprint.method.familiarity`."""
+        certain = certainty(self.class_scores(x), inverse_temperature)
+        near = similarity(x, self.candidate, self.fm_classifier)
+        # rounded as those of held-out samples, which they are compared with
+        return np.stack([near, certain], axis=1).astype(np.float32)
+
+
+def _mapped(
+    state: TrainingState, fm_classifier: np.ndarray | None, before: Predictor | None
+) -> np.ndarray | None:
+    """The proxies (P, D) after a NORMpost of all proxies; None for others."""
+    method, imprinted = state.learnt.method, state.imprinted
+    single = chain(method.scoring.norm_post).single
+    if single is None or single.proxies is None:
+        return None
+    values, labels = imprinted.proxies, imprinted.labels
+    if GENERATORS[method.gen].samples:
+        values = state.learnt.norms.of_embeddings(method.norm_pre, values)
+    unchanged, appends = imprinted.unchanged, single.appends
+    if before is None or before.mapped is None or appends is None or not unchanged:
+        return single.proxies(values, labels, fm_classifier)
+    new = appends(before.mapped, values[unchanged:], labels[unchanged:])
+    return np.concatenate([before.mapped, new])

@@ -1,0 +1,153 @@
+"""What a classifier keeps of its training samples, and how samples come and classes leave."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from imprint.errors import UserError
+from imprint.estimator.duplicates import Sketches
+from imprint.estimator.examples import examples_of
+from imprint.estimator.incremental import (
+    Imprinted,
+    NewSamples,
+    Settings,
+    forget,
+    joined,
+    take_in,
+)
+from imprint.estimator.learning import Learnt
+from imprint.estimator.validation import class_numbers, listed
+from imprint.method.configuration import Configuration
+from imprint.method.generate import GENERATORS
+
+
+@dataclass(frozen=True)
+class TrainingState:
+    """What is kept of all samples so far; it never changes, so a step that fails leaves the classifier as it was.
+
+    Attributes
+    ----------
+    classes : ndarray of shape (C,)
+        Labels in the order in which they were imprinted.
+    counts : ndarray of shape (C,)
+        Samples of each.
+    samples : int
+        Samples that were ever taken in.
+    imprinted : Imprinted
+        The proxies.
+    learnt : Learnt
+        Fitted NORMs, and the sums that keep them exact.
+    examples : ndarray of shape (P,) or None
+        Ids of the samples that stand for proxies; None in heads of the workflow.
+    sketches : Sketches or None
+        What samples are known again by; None in heads that keep none.
+    """
+
+    classes: np.ndarray
+    counts: np.ndarray
+    samples: int
+    imprinted: Imprinted
+    learnt: Learnt
+    examples: np.ndarray | None
+    sketches: Sketches | None
+
+    @classmethod
+    def first(
+        cls,
+        method: Configuration,
+        settings: Settings,
+        x: np.ndarray,
+        labels: np.ndarray,
+        ids: np.ndarray,
+    ) -> TrainingState:
+        """The state after the first samples x (n, D) with labels and ids (n,)."""
+        classes, numbers = np.unique(labels, return_inverse=True)
+        normalised, learnt = Learnt.first(method, x, numbers)
+        counts = np.bincount(numbers)
+        nothing = Imprinted(
+            x[:0], np.zeros(0, np.int64), ids[:0] if settings.entry.samples else None
+        )
+        new = NewSamples(x, normalised, numbers, ids, 0, counts, len(x), learnt.sums)
+        imprinted = take_in(nothing, new, settings)
+        examples = examples_of(None, imprinted, new)
+        sketches = Sketches.of(x, numbers)
+        return cls(classes, counts, len(x), imprinted, learnt, examples, sketches)
+
+    def with_more(
+        self, settings: Settings, x: np.ndarray, labels: np.ndarray, ids: np.ndarray
+    ) -> TrainingState:
+        """The state after more samples x (n, D), with labels and ids (n,), of new classes or of old ones.
+
+        Raises
+        ------
+        UserError
+            For samples of old classes, if the GEN would have to see the samples before again.
+        """
+        self._require_exact(settings, labels)
+        known, total = len(self.classes), self.samples + len(x)
+        present = np.unique(labels)
+        fresh = present[class_numbers(self.classes, present) < 0]
+        classes = joined(self.classes, fresh)
+        numbers = class_numbers(classes, labels)
+        counts = np.bincount(numbers, minlength=len(classes))
+        counts[:known] += self.counts
+        normalised, learnt = self.learnt.with_more(x, numbers, len(classes))
+        new = NewSamples(x, normalised, numbers, ids, known, counts, total, learnt.sums)
+        imprinted = take_in(self.imprinted, new, settings)
+        examples = examples_of(self.examples, imprinted, new)
+        sketches = self.sketches and self.sketches.plus(Sketches.of(x, numbers))
+        return TrainingState(classes, counts, total, imprinted, learnt, examples, sketches)
+
+    def without(self, labels: np.ndarray) -> TrainingState:
+        """The state without some classes.
+
+        Raises
+        ------
+        UserError
+            If a class is unknown, none would be left, or the proxies depend on all classes.
+        """
+        leaving = np.unique(labels)
+        if len(strange := np.setdiff1d(leaving, self.classes)):
+            raise UserError(f"remove_classes: there is no class {listed(strange)}")
+        stays = ~np.isin(self.classes, leaving)
+        if not stays.any():
+            raise UserError("remove_classes: no class would be left")
+        learnt = self.learnt.without(stays)
+        imprinted = forget(self.imprinted, stays, learnt.method.gen, learnt.sums)
+        examples = self.examples
+        if examples is not None:
+            examples = examples[stays[self.imprinted.labels]]
+        return TrainingState(
+            self.classes[stays],
+            self.counts[stays],
+            self.samples,
+            imprinted,
+            learnt,
+            examples,
+            self.sketches and self.sketches.without(stays),
+        )
+
+    def has(self, x: np.ndarray, labels: np.ndarray) -> np.ndarray:
+        """Which samples x (n, D) with labels (n,) were taken in before, in the same class: a mask."""
+        if self.sketches is None:
+            return np.zeros(len(x), bool)
+        return self.sketches.has(Sketches.of(x, class_numbers(self.classes, labels)))
+
+    def require_new(self, labels: np.ndarray) -> None:
+        """Check that none of these labels is a class; a `UserError` if one is."""
+        if len(known := np.intersect1d(labels, self.classes)):
+            raise UserError(
+                f"add_classes: class {listed(known)} is there already; use partial_fit for more samples of a class, or "
+                "remove_classes first"
+            )
+
+    def _require_exact(self, settings: Settings, labels: np.ndarray) -> None:
+        known = np.intersect1d(labels, self.classes)
+        if len(known) and not settings.entry.exact_updates:
+            exact = ", ".join(GENERATORS.names(exact_updates=True))
+            raise UserError(
+                f"partial_fit: GEN {settings.entry.name} cannot take in more samples of class {listed(known)} without "
+                f"its old ones; {exact} can. Fit again, or remove the class and add it with all its samples"
+            )

@@ -1,0 +1,99 @@
+"""Tuning on the training samples: the method or its k, a temperature, and what familiarity is measured by."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from imprint.estimator.parameters import configuration_of
+from imprint.method.configuration import Auto, Configuration, Fixed, parse_k
+from imprint.method.familiarity import Familiarity
+from imprint.method.generate import GENERATORS
+from imprint.method.generate.choose_k import choose_k
+from imprint.method.generate.choose_method import Choice, choose
+from imprint.method.normalize import FittedNorms
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """A method, and what the training samples that were held out say of it.
+
+    Attributes
+    ----------
+    configuration : Configuration
+        The method.
+    k : int or None
+        Proxies per class; None where the GEN leaves no choice.
+    choice : Choice or None
+        What `auto` considered; None where the user named the method.
+    inverse_temperature : float or None
+        Of the softmax of `predict_proba`; None where no sample was held out.
+    familiarity : Familiarity or None
+        How well held-out samples fit; None where none was held out.
+    """
+
+    configuration: Configuration
+    k: int | None
+    choice: Choice | None = None
+    inverse_temperature: float | None = None
+    familiarity: Familiarity | None = None
+
+
+def tune(
+    x: np.ndarray,
+    y: np.ndarray,
+    parts: Mapping[str, Any] | None,
+    seed: int,
+    *,
+    hold_out: bool,
+    **settings: Any,
+) -> Tuned:
+    """Choose what is left to the training samples x (n, D) with labels y (n,), 0..C-1.
+
+    Parameters
+    ----------
+    x, y : ndarray
+        The samples.
+    parts : mapping or None
+        All choices of the method, see `imprint.estimator.parameters.resolve`; None leaves them to the samples.
+    seed : int
+        Seed of GEN and of what is held out.
+    hold_out : bool
+        Whether samples are held out for a method that is named too.
+    **settings
+        As in `imprint.method.generate.choose_method.choose`.
+    """
+    if parts is None:
+        choice = choose(x, y, seed, **settings)
+        chosen = choice.configuration
+        return Tuned(chosen, _k_of(chosen), choice, *_held_out(choice))
+    configuration = configuration_of(parts, _chosen_k(parts, x, y, seed))
+    if not hold_out:
+        return Tuned(configuration, _k_of(configuration))
+    alone = choose(x, y, seed, [configuration], **settings)
+    return Tuned(configuration, _k_of(configuration), None, *_held_out(alone))
+
+
+def _k_of(method: Configuration) -> int | None:
+    takes_k = GENERATORS[method.gen].takes_k
+    return method.k.k if takes_k and isinstance(method.k, Fixed) else None
+
+
+def _held_out(choice: Choice) -> tuple[float | None, Familiarity | None]:
+    """The temperature and the familiarity that held-out samples give."""
+    inverse = choice.inverse_temperature
+    return None if np.isnan(inverse) else inverse, choice.familiarity
+
+
+def _chosen_k(parts: Mapping[str, Any], x: np.ndarray, y: np.ndarray, seed: int) -> int | None:
+    if not GENERATORS[parts["gen"]].takes_k:
+        return None
+    k = parse_k(parts["k"])
+    if isinstance(k, Fixed):
+        return k.k
+    assert isinstance(k, Auto)
+    normalised = FittedNorms(x, y).of_embeddings(parts["norm_pre"], x)
+    return choose_k(normalised, y, parts["gen"], seed)[0]

@@ -1,0 +1,92 @@
+"""Arrays of labels and samples as users give them: converted, checked and warned of."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from imprint.errors import UserError
+
+# the largest class may have so many times the samples of the smallest without a warning
+IMBALANCE = 10
+LISTED = 5  # labels that a message names
+
+
+def as_numpy(values: Any) -> Any:
+    """A torch tensor as an array, anything else as it is."""
+    if not hasattr(values, "detach"):
+        return values
+    values = values.detach().cpu()
+    return (values.float() if values.is_floating_point() else values).numpy()
+
+
+def as_classifier_weights(fm_classifier: Any) -> np.ndarray | None:
+    """The weights of an FM's own classifier, float32; None without one."""
+    return None if fm_classifier is None else np.asarray(as_numpy(fm_classifier), np.float32)
+
+
+def checked_ids(sample_ids: Sequence[Any] | None, first: int, count: int) -> np.ndarray:
+    """Ids of samples (count,); numbers that go on from `first` in place of None."""
+    ids = np.arange(first, first + count) if sample_ids is None else np.asarray(sample_ids)
+    if ids.shape != (count,):
+        raise UserError(f"sample_ids has shape {ids.shape}; {count} samples need as many ids")
+    return ids
+
+
+def class_numbers(classes: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """The rows in `classes` (C,), in any order, of labels (n,); -1 for a label that is none of them."""
+    numbers = {label: number for number, label in enumerate(classes.tolist())}
+    return np.array([numbers.get(label, -1) for label in labels.tolist()], np.int64)
+
+
+def plain_labels(classes: np.ndarray, purpose: str) -> list[str | int | float]:
+    """Labels as JSON can hold them; a `UserError` that names the purpose if it cannot."""
+    plain: list[Any] = classes.tolist()
+    if not all(isinstance(label, str | int | float) for label in plain):
+        raise UserError(
+            f"{purpose}: JSON cannot hold labels of type {type(plain[0]).__name__}; use text or numbers"
+        )
+    return plain
+
+
+def listed(labels: Iterable[Any]) -> str:
+    """The first labels in a message, and how many more there are."""
+    names = [str(label) for label in labels]
+    more = f" and {len(names) - LISTED} more" if len(names) > LISTED else ""
+    return ", ".join(names[:LISTED]) + more
+
+
+def warn_of_counts(
+    classes: np.ndarray, counts: np.ndarray, k: int | None, labels: np.ndarray, stacklevel: int
+) -> None:
+    """Warn of classes with new samples that have fewer than k, and of imbalance.
+
+    Parameters
+    ----------
+    classes, counts : ndarray of shape (C,)
+        Labels, and samples of each.
+    k : int or None
+        Proxies per class.
+    labels : ndarray of shape (n,)
+        Of the new samples.
+    stacklevel : int
+        As in `warnings.warn`, for the caller.
+    """
+    seen = np.unique(class_numbers(classes, labels))
+    few = seen[counts[seen] < (k or 1)]
+    if len(few):
+        warnings.warn(
+            f"{len(few)} of {len(classes)} classes have fewer than k = {k} samples ({listed(classes[few])}); "
+            "such a class gets a proxy for each sample",
+            stacklevel=stacklevel + 1,
+        )
+    least, most = counts.argmin(), counts.argmax()
+    if counts[most] >= IMBALANCE * counts[least]:
+        warnings.warn(
+            f"classes are imbalanced: '{classes[most]}' has {counts[most]} samples, '{classes[least]}' {counts[least]}; "
+            "gen='all' with votes, ls and ridge favour large classes",
+            stacklevel=stacklevel + 1,
+        )

@@ -1,0 +1,37 @@
+"""Labels, ids and tensors as users give them."""
+
+import numpy as np
+import pytest
+import torch
+
+from imprint.errors import UserError
+from imprint.estimator.validation import as_numpy, checked_ids, class_numbers, listed, plain_labels
+
+
+def test_tensors_of_any_float_are_arrays():
+    tensor = torch.tensor([[0.5, 2]], dtype=torch.bfloat16, requires_grad=True)
+    assert as_numpy(tensor).tolist() == [[0.5, 2]]
+    assert as_numpy(torch.tensor([1, 2])).dtype == np.int64
+    assert as_numpy("ab") == "ab"
+
+
+def test_labels_are_numbered_by_classes_in_any_order():
+    numbers = class_numbers(np.array(["wren", "owl"]), np.array(["owl", "crow", "wren"]))
+    assert numbers.tolist() == [1, -1, 0]
+
+
+def test_ids_go_on_from_those_before():
+    assert checked_ids(None, 3, 2).tolist() == [3, 4]
+    with pytest.raises(UserError, match="2 samples need as many ids"):
+        checked_ids(["a"], 0, 2)
+
+
+def test_json_holds_numbers_and_text_alone():
+    assert plain_labels(np.array(["a", "b"]), "save") == ["a", "b"]
+    with pytest.raises(UserError, match="save: JSON cannot hold labels of type tuple"):
+        plain_labels(np.array([(1, 2), None], object)[:1], "save")
+
+
+def test_a_message_names_five_labels():
+    assert listed(np.arange(5)) == "0, 1, 2, 3, 4"
+    assert listed(np.arange(6)) == "0, 1, 2, 3, 4 and 1 more"
