@@ -24,7 +24,10 @@ wildcard_constraints:
 
 
 def have_images_changed(wildcards):
-    """Whether the images of a dataset are others than when it was prepared."""
+    """Whether the images of a dataset are others than when it was prepared; a download that is gone is no other one."""
+    downloads = Path(paths.downloads_folder(study.root, wildcards.dataset))
+    if wildcards.dataset in inputs.downloaded(study.config) and not downloads.exists():
+        return False
     manifest = paths.manifest_file(study.root, wildcards.dataset)
     root = inputs.roots(study.config)[wildcards.dataset]
     return manifest.exists() and have_changed(manifest, root)
@@ -37,7 +40,8 @@ def marker(name, changed=lambda wildcards: False):
     """
 
     def file(wildcards):
-        if sharing and name in ("weights", "pretrain", "embed"):  # these go by content
+        # the key of a shared output counts what all files that lead to it hold: these go by content
+        if sharing and name in ("download", "dataset", "weights", "pretrain", "embed"):
             return []
         entry = getattr(rules, name)
         place = entry.output[0].replace(results, study.config.results)
@@ -50,8 +54,13 @@ def marker(name, changed=lambda wildcards: False):
             }
             return spec_digest(name, values)
 
-        if records.outdated(place.format(**dict(wildcards.items())), spec) or changed(wildcards):
+        output = place.format(**dict(wildcards.items()))
+        if records.outdated(output, spec) or changed(wildcards):
             return records.marker
+        if records.lacks(
+            output
+        ):  # made while outputs were shared, without this input: another set would be a reason
+            return []
         return ancient(records.marker)
 
     return file

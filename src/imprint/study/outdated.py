@@ -96,6 +96,10 @@ class Records:
             return False
         return record.spec != spec() or not self._fits(record)
 
+    def lacks(self, output: str | Path) -> bool:
+        """Whether an output is there without a record."""
+        return Path(output).exists() and self._read(Path(output)) is None
+
     def _is_whole(self, record: Record) -> bool:
         """Whether the outputs have their sizes; one that is gone is no matter of this."""
         for name, size in record.outputs.items():

@@ -80,7 +80,7 @@ def job(snakemake: Any) -> Iterator[Callable[[str], None]]:
             yield report
         for output in snakemake.output[:1]:
             write_measurements(output, measurements.values)
-        if hasattr(snakemake.input, MARKER):
+        if getattr(snakemake.input, MARKER, None):
             _record(snakemake, path)
         seconds = time.monotonic() - start
         log.info("%s", job_log.Ending(seconds, snakemake.threads, "; ".join(results)))
