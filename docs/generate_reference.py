@@ -16,7 +16,7 @@ from typing import Any
 
 from typer.main import get_command
 
-from imprint.cli import app
+from imprint.cli import application
 
 ROOT = Path(__file__).parents[1]
 SCHEMA = ROOT / "workflow" / "schemas" / "config.schema.json"
@@ -122,7 +122,7 @@ def _cell(text: str) -> str:
 
 def commands() -> str:
     """The help of every command."""
-    names = get_command(app).commands
+    names = get_command(application()).commands
     return "\n\n".join(f"## imprint {name}\n\n```text\n{_help(name)}\n```" for name in names)
 
 

@@ -9,6 +9,10 @@ import shlex
 import sys
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typer import Typer
 
 INTERRUPTED = 130  # exit code
 
@@ -36,17 +40,7 @@ def _run(arguments: list[str]) -> int:
     """Run a command; the exit code."""
     from typer.exceptions import TyperException
 
-    from imprint.cli import (  # noqa: F401 (they register their commands)
-        compare,
-        diff,
-        embeddings,
-        evaluate,
-        explain,
-        heads,
-        revise,
-        study,
-    )
-    from imprint.cli.app import app, drop_output
+    from imprint.cli.app import drop_output
     from imprint.errors import UserError, WrongSource, not_installed
 
     _prepare_output()
@@ -54,7 +48,7 @@ def _run(arguments: list[str]) -> int:
     try:
         if "" in arguments:
             raise UserError("an argument is empty; is a variable of the shell not set?")
-        code = int(app(arguments, prog_name="imprint", standalone_mode=False) or 0)
+        code = int(application()(arguments, prog_name="imprint", standalone_mode=False) or 0)
         if code == INTERRUPTED:  # typer takes Ctrl-C for an end of the command's own
             raise KeyboardInterrupt
         sys.stdout.flush()
@@ -80,6 +74,23 @@ def _run(arguments: list[str]) -> int:
         message = f"{_place(error.filename)}: {error.strerror}"
     print(message, file=sys.stderr)
     return 2
+
+
+def application() -> Typer:
+    """The app with all its commands."""
+    from imprint.cli import (  # noqa: F401 (they register their commands)
+        compare,
+        diff,
+        embeddings,
+        evaluate,
+        explain,
+        heads,
+        revise,
+        study,
+    )
+    from imprint.cli.app import app
+
+    return app
 
 
 def _prepare_output() -> None:

@@ -64,9 +64,9 @@ def fits(x: np.ndarray, runs: Sequence[tuple[int, int]]) -> list[Fit]:
 
     Examples
     --------
-    >>> x = np.array([[0, 0], [0, 1], [9, 9]], np.float32)
+    >>> x = np.array([[0, 0], [0, 2], [9, 4]], np.float32)
     >>> fits(x, [(1, 0), (2, 0)])[0].centroids
-    array([[3.       , 3.3333333]], dtype=float32)
+    array([[3., 2.]], dtype=float32)
     """
     distinct = list(dict.fromkeys(_alike(*run) for run in runs))
     with _libraries().limit(limits=1):  # the products of one class are too small to share
