@@ -156,8 +156,8 @@ def test_a_cancelled_group_is_submitted_again_with_twice_of_all(run):
     asked = {"CANCELLED": [], "COMPLETED": []}
     for job in run.submitted("rule_task"):
         asked[job["JobState"]].append((job["NumCPUs"], job["MinMemoryNode"], job["TimeLimit"]))
-    # five of proxies, four of them at a time; then two of evaluate
-    first, second = ("4", "8000M", "01:10:00"), ("4", "16000M", "02:20:00")
+    # proxies of four GENs at a time, then two of evaluate
+    first, second = ("4", "8000M", "01:15:00"), ("4", "16000M", "02:30:00")
     assert asked["CANCELLED"] == [first]
     assert sorted(asked["COMPLETED"], key=lambda each: each[2]) == [first, second]
 
