@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from imprint.method import costs
 from imprint.registry import Registry
 
 if TYPE_CHECKING:
@@ -230,6 +231,8 @@ class Distance:
         The linear layer that orders the classes alike, so that a head has a torch module.
     similarity : callable
         Distances as similarities, larger is nearer, as `decision_function` has them.
+    operations : callable
+        What one ranking costs, from n embeddings, p proxies and d, see `imprint.method.costs`.
     file : str or None
         The user's file that registered it.
     """
@@ -240,6 +243,7 @@ class Distance:
     shares_product: bool = True
     linear: LinearForm | None = None
     similarity: Callable[[np.ndarray], np.ndarray] = np.negative
+    operations: Callable[[int, int, int], float] = costs.product
     file: str | None = None
 
 
@@ -273,7 +277,8 @@ def distance(
         def rank(proxies: Proxies, queries: Queries) -> Ranking:
             return _directly(proxies, queries, block)
 
-        DISTANCES.add(name, Distance(name, rank, shares_product=False))
+        operations = costs.subtractions
+        DISTANCES.add(name, Distance(name, rank, shares_product=False, operations=operations))
         return function
 
     return register
@@ -409,7 +414,7 @@ def _replace(
         distances[i[chosen], j[chosen]] = exact(of_x, of_p)
 
 
-@_of_the_library("mahalanobis", shares_product=False)
+@_of_the_library("mahalanobis", shares_product=False, operations=costs.whitening)
 def mahalanobis(proxies: Proxies, queries: Queries) -> Ranking:
     """Euclidean after whitening with the Cholesky factor of the proxies' covariance + 1e-6 I (Mahalanobis 1936).
 
@@ -442,7 +447,7 @@ def _fill_manhattan(x: np.ndarray, proxies: np.ndarray, out: np.ndarray) -> None
 MANHATTAN = Block(_fill_manhattan)
 
 
-@_of_the_library("manhattan", shares_product=False)
+@_of_the_library("manhattan", shares_product=False, operations=costs.subtractions)
 def manhattan(proxies: Proxies, queries: Queries) -> Ranking:
     """Sum of absolute differences. No product gives it: it costs as many subtractions as that multiplications."""
     return _directly(proxies, queries, MANHATTAN)

@@ -2,25 +2,59 @@
 
 from __future__ import annotations
 
+import os
 import time
 import zipfile
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from imprint.errors import UserError
-from imprint.method.configuration import Auto, Every, Fixed, K
+from imprint.method import costs as operations
+from imprint.method.configuration import Auto, Configuration, Every, Fixed, K, parse_k
 from imprint.method.distances import DISTANCES
-from imprint.method.generate import GENERATORS, Generator
+from imprint.method.generate import GENERATORS
+from imprint.method.normalize import chain
 from imprint.store.files import open_hdf5
-from imprint.store.paths import proxies_file, scores_file
+from imprint.store.paths import collapse_file, proxies_file, scores_file
 from imprint.study import specs
 from imprint.study.grid import Group, Study
 
 START = 1.5  # seconds that a job takes to start
-AUTO = 200  # k that costs what choosing it does: all candidates
+SET = 4e-3  # seconds that a proxy set takes to generate, or to score, however small it is
+READ = 4e8  # bytes of embeddings that are read, checked and digested in a second
+AUTO = 400  # k that costs what choosing it does: all candidates
+RULES = ("proxies", "evaluate", "collapse")
+
+
+@dataclass(frozen=True)
+class Job:
+    """What one job costs.
+
+    Attributes
+    ----------
+    rule : str
+        Of RULES.
+    group : Group
+        Its FM, task and shots; of the rule collapse the first with this FM and task.
+    name : str
+        Its GEN or AGG; empty of the rule collapse.
+    seconds : float
+        On one core.
+    size : int
+        Bytes that it writes.
+    done : bool
+        Whether nothing is to do: its file is there, or it makes proxies that no score file to do needs.
+    """
+
+    rule: str
+    group: Group
+    name: str
+    seconds: float
+    size: int
+    done: bool
 
 
 @dataclass
@@ -39,56 +73,129 @@ def costs(
     counts: Mapping[str, Mapping[str, int]],
     widths: Mapping[str, int | None],
 ) -> dict[str, Cost]:
-    """Cost by rule of generating and scoring proxies for some (fm, task, shots), without what is done.
+    """What is to do, by rule; arguments as of `jobs`."""
+    of_rules = {rule: Cost() for rule in RULES}
+    for job in jobs(study, groups, counts, widths):
+        cost = of_rules[job.rule]
+        if job.done:
+            cost.done += 1
+            continue
+        cost.jobs += 1
+        cost.seconds += job.seconds
+        cost.size += job.size
+    return of_rules
 
-    Done is what has its file, and a proxy file that no score file to do needs. counts: samples of each dataset and split.
-    widths: D of each FM. Right within a factor of two or three.
+
+def jobs(
+    study: Study,
+    groups: Iterable[Group],
+    counts: Mapping[str, Mapping[str, int]],
+    widths: Mapping[str, int | None],
+    rate: float | None = None,
+) -> Iterator[Job]:
+    """The jobs that generate proxies, score them and measure collapse, done or not.
+
+    Parameters
+    ----------
+    study : Study
+        The study.
+    groups : iterable of Group
+        Which part of it.
+    counts : mapping
+        Samples of each dataset and split.
+    widths : mapping
+        D of each FM.
+    rate : float, optional
+        Operations per second of one core, see `imprint.method.costs`; measured by default.
     """
-    rate = operations_per_second()
-    proxies, evaluate = Cost(), Cost()
+    rate = rate or operations_per_second()
+    fm_tasks = set()
     for group in groups:
         size = _size(study, group, counts)
         d = widths[group.fm] or 0
-        aggs = [a for a in study.aggregations(group) if not _exists(scores_file, study, group, a)]
-        needed = {gen for agg in aggs for gen in study.gens(group, agg)}
-        missing = {gen for gen in needed if not _exists(proxies_file, study, group, gen)}
-        cells = {
-            configuration: seeds
-            for configuration, seeds in study.cells(group).items()
-            if configuration.scoring.agg in aggs
+        reading = START + 4.0 * d * size.stored / READ
+        missing = {
+            agg
+            for agg in study.aggregations(group)
+            if not scores_file(study.root, *group, agg).exists()
         }
-        generated: dict[tuple[Generator, K, str], int] = {}
-        products: dict[tuple[Generator, K, str, str], int] = {}
-        for configuration, seeds in cells.items():
-            entry = GENERATORS.find(configuration.gen)
-            seeded = entry.seeded or group.shots != "full"
+        needed = {gen for agg in missing for gen in study.gens(group, agg)}
+        needed |= {GENERATORS.find(gen).clusters or gen for gen in needed}
+        for gen in study.proxy_seeds(group):
+            done = gen not in needed or proxies_file(study.root, *group, gen).exists()
+            work, sets, written = _of_proxies(study, group, gen, size, d)
+            seconds = reading + work / rate + sets * SET
+            yield Job("proxies", group, gen, seconds, written, done)
+        for agg in study.aggregations(group):
+            work, sets, rows = _of_scores(study, group, agg, size, d)
+            seconds = reading + work / rate + sets * SET
+            yield Job("evaluate", group, agg, seconds, 40 * rows, agg not in missing)
+        if group[:2] not in fm_tasks:
+            fm_tasks.add(group[:2])
+            work = size.draws * sum(operations.collapse(n, d) for n in (size.full, size.test))
+            done = collapse_file(study.root, *group[:2]).exists()
+            yield Job("collapse", group, "", reading + work / rate, 0, done)
+
+
+def _of_proxies(
+    study: Study, group: Group, gen: str, size: _Size, d: int
+) -> tuple[float, int, int]:
+    """Operations, proxy sets and bytes of one proxy file."""
+    entry = GENERATORS.find(gen)
+    seeded = entry.seeded or group.shots != "full"
+    work, sets, written = 0.0, 0, 0
+    training_sets: set[tuple[str, int | None]] = set()
+    for label, norms in study.proxy_seeds(group)[gen].items():
+        k = parse_k(label)
+        for norm_pre, seeds in norms.items():
             runs = size.draws * (len(seeds) if seeded else 1)
-            distance = DISTANCES.find(configuration.scoring.distance)
-            product = "shared" if distance.shares_product else distance.name
-            if configuration.gen in missing:
-                generated[entry, configuration.k, configuration.norm_pre] = runs
-            products[entry, configuration.k, configuration.norm_pre, product] = runs
-        for (entry, k, _), runs in generated.items():
-            count = _proxies(k, size)
-            operations = entry.operations(size.train, _number(k), size.classes, d)
-            proxies.seconds += runs * operations / rate
+            sets += runs
+            work += runs * entry.operations(size.train, _number(k), size.classes, d)
             # once in the file, once among the blocks
-            proxies.size += 2 * runs * count * (8 if entry.samples else 4 * d + 8)
-        for (_, k, _, _), runs in products.items():
-            # picking the nearest doubles the product
-            evaluate.seconds += runs * 2 * 2.0 * size.test * _proxies(k, size) * d / rate
-        proxies.jobs += len(missing)
-        proxies.done += len(study.gens(group)) - len(missing)
-        evaluate.jobs += len(aggs)
-        evaluate.done += len(study.aggregations(group)) - len(aggs)
-        evaluate.size += 40 * size.draws * sum(map(len, cells.values()))
-    for cost in (proxies, evaluate):
-        cost.seconds += START * cost.jobs
-    return {"proxies": proxies, "evaluate": evaluate}
+            written += 2 * runs * _proxies(k, size) * (8 if entry.samples else 4 * d + 8)
+            training_sets |= {(norm_pre, None if group.shots == "full" else seed) for seed in seeds}
+    shared = entry.shared_operations(size.train, size.classes, d)
+    return work + size.draws * len(training_sets) * shared, sets, written
 
 
-def _exists(file_of: Callable[..., Path], study: Study, group: Group, *names: str) -> bool:
-    return file_of(study.root, *group, *names).exists()
+def _of_scores(study: Study, group: Group, agg: str, size: _Size, d: int) -> tuple[float, int, int]:
+    """Operations, proxy sets and rows of one score file."""
+    cells = {c: seeds for c, seeds in study.cells(group).items() if c.scoring.agg == agg}
+    of_sets: dict[tuple[str, K, str], list[Configuration]] = {}
+    runs_of: dict[tuple[str, K, str], int] = {}
+    rows = 0
+    for configuration, seeds in cells.items():
+        entry, k = GENERATORS.find(configuration.gen), configuration.k
+        # every sample is a proxy whatever the NORMpre
+        norm_pre = "" if isinstance(k, Every) else configuration.norm_pre
+        name = configuration.gen, k, norm_pre
+        of_sets.setdefault(name, []).append(configuration)
+        seeded = entry.seeded or group.shots != "full"
+        runs_of[name] = size.draws * (len(seeds) if seeded else 1)
+        rows += size.draws * len(seeds)
+    work = size.draws * operations.embeddings(size.test, d)
+    for name, configurations in of_sets.items():
+        work += runs_of[name] * _of_set(configurations, size.test, _proxies(name[1], size), d)
+    return work, sum(runs_of.values()), rows
+
+
+def _of_set(configurations: Iterable[Configuration], n: int, p: int, d: int) -> float:
+    """Operations that score one set of p proxies on n embeddings under all its configurations."""
+    matrices: dict[tuple[str, ...], float] = {}
+    rankings: dict[tuple[str, ...], float] = {}
+    for scoring in dict.fromkeys(configuration.scoring for configuration in configurations):
+        distance = DISTANCES.find(scoring.distance)
+        post = "" if chain(scoring.norm_post).only_scales else scoring.norm_post
+        product: tuple[str, ...] = (post,)
+        if not distance.shares_product:
+            product = (scoring.norm_post, scoring.norm_inf, distance.name)
+        matrices[product] = distance.operations(n, p, d)
+        if post:
+            matrices[product] += operations.normalisation(p, d)
+        ranking = (scoring.norm_post, scoring.norm_inf, distance.name)
+        longest = operations.ranking(n, p, scoring.neighbours)
+        rankings[ranking] = max(longest, rankings.get(ranking, 0.0))
+    return sum(matrices.values()) + sum(rankings.values())
 
 
 def _number(k: K) -> int:
@@ -104,29 +211,43 @@ def _proxies(k: K, size: _Size) -> int:
 
 @dataclass(frozen=True)
 class _Size:
-    """Training and test samples and classes of one draw of a task, and the number of draws."""
+    """Samples of a task.
 
-    train: int
+    Attributes
+    ----------
+    stored : int
+        In the files of its datasets, both splits.
+    full, test : int
+        Of one draw of the task.
+    train : int
+        Of `full`, those that the shots draw.
+    classes, draws : int
+        Classes of one draw, and draws.
+    """
+
+    stored: int
+    full: int
     test: int
+    train: int
     classes: int
     draws: int
 
 
 def _size(study: Study, group: Group, counts: Mapping[str, Mapping[str, int]]) -> _Size:
     task = study.tasks[group.task]
-    train, test = (
+    full, test = (
         sum(counts[dataset][split] for dataset in task.datasets) for split in ("train", "test")
     )
+    stored = full + test
     known = [_embedded_classes(study, dataset) for dataset in task.datasets]
     originals = sum(count or 0 for count in known) if None not in known else None
     groups = task.draws[0]
     classes = originals or 10
     if groups is not None and originals is not None:
         classes, share = len(groups), sum(map(len, groups)) / originals
-        train, test = int(train * share), int(test * share)
-    if group.shots != "full":
-        train = min(train, classes * int(group.shots))
-    return _Size(train, test, classes, len(task.draws))
+        full, test = int(full * share), int(test * share)
+    train = full if group.shots == "full" else min(full, classes * int(group.shots))
+    return _Size(stored, full, test, train, classes, len(task.draws))
 
 
 def _embedded_classes(study: Study, dataset: str) -> int | None:
@@ -166,13 +287,15 @@ def shape_of_given(path: str | Path, split: str) -> tuple[int, int]:
 
 
 def operations_per_second() -> float:
-    """Speed of a float32 matrix product on one core, measured."""
+    """Speed of a float32 matrix product on one core while all others are as busy, the best of some."""
     from threadpoolctl import threadpool_limits
 
-    x = np.random.default_rng(0).normal(size=(1024, 1024)).astype(np.float32)
-    with threadpool_limits(limits=1):
-        x @ x
-        start = time.perf_counter()
-        for _ in range(4):
+    cores, n = os.cpu_count() or 1, 1536
+    x = np.random.default_rng(0).normal(size=(n, n)).astype(np.float32)
+    times = []
+    with threadpool_limits(limits=cores):
+        for _ in range(6):
+            start = time.perf_counter()
             x @ x
-        return 4 * 2.0 * 1024**3 / (time.perf_counter() - start)
+            times.append(time.perf_counter() - start)
+    return 2.0 * n**3 / min(times) / cores

@@ -49,6 +49,7 @@ NEVER = (
     "imprint.study.jobs.job",
     "imprint.study.jobs.parent",
     "imprint.data.retries",
+    "imprint.method.costs",
     "imprint.fm.progress",
     "imprint.fm.journal",
     # these find components by name; the rule names the modules of those it uses

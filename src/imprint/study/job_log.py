@@ -11,6 +11,7 @@ TIME_FORMAT = "%Y-%m-%d %H:%M:%S"
 
 _TAIL = 8192  # bytes that are read of a log's end
 _START = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d ([A-Z]+) ")
+_USED = re.compile(r"used ([\d.]+) s of processor time and ([\d.]+) GiB of memory$", re.MULTILINE)
 _DONE = re.compile(r"done in ([\d.]+) s on (\d+) threads?(?:: (.*))?$")
 
 
@@ -25,6 +26,17 @@ class Ending:
     def __str__(self) -> str:
         line = f"done in {self.seconds:.1f} s on {self.threads} threads"
         return f"{line}: {self.words}" if self.words else line
+
+
+@dataclass(frozen=True)
+class Usage:
+    """What a job used from the start of its process on: processor seconds, and GiB of memory at most."""
+
+    processor: float
+    memory: float
+
+    def __str__(self) -> str:
+        return f"used {self.processor:.2f} s of processor time and {self.memory:.2f} GiB of memory"
 
 
 def written(log: str | Path) -> float:
@@ -45,6 +57,12 @@ def ending(log: str | Path) -> Ending | None:
     """How the job of a log ended; None if it did not end well, or not yet."""
     match = _DONE.search(last_line(log))
     return Ending(float(match[1]), int(match[2]), match[3] or "") if match else None
+
+
+def usage(log: str | Path) -> Usage | None:
+    """What the job of a log used; None if it did not end well, or not yet."""
+    match = _USED.search(_tail(log))
+    return Usage(float(match[1]), float(match[2])) if match else None
 
 
 def reason(log: str | Path) -> str:

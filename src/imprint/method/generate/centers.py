@@ -7,12 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from imprint.errors import UserError
-from imprint.method.generate.registry import (
-    Random,
-    generator,
-    kmeans_operations,
-    missing_package,
-)
+from imprint.method import costs
+from imprint.method.generate.registry import Random, generator, missing_package
 
 
 @generator("mean", takes_k=False, exact_updates=True)
@@ -34,7 +30,8 @@ def kmeans_at_once(x: np.ndarray, runs: Sequence[tuple[int, Random]]) -> list[np
     seeded=True,
     at_once=kmeans_at_once,
     loads="imprint.method.generate.batched_kmeans",
-    operations=kmeans_operations,
+    operations=costs.kmeans_run,
+    shared_operations=costs.kmeans_shared,
 )
 def kmeans(x: np.ndarray, k: int, random: Random, shared: None) -> np.ndarray:
     """Centroids of scikit-learn's `KMeans` with its defaults (k-means++, one start). Returns (k, d).
@@ -43,11 +40,6 @@ def kmeans(x: np.ndarray, k: int, random: Random, shared: None) -> np.ndarray:
     """
     (centroids,) = kmeans_at_once(x, [(k, random)])
     return centroids
-
-
-def _matrix_operations(n: int, k: int, classes: int, d: int) -> float:
-    """The distances between all samples of a class."""
-    return 3 * 2.0 * n * n / classes * d
 
 
 def distance_matrix(x: np.ndarray) -> np.ndarray:
@@ -68,7 +60,8 @@ def _most_central(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     samples=True,
     prepare=_most_central,
     loads="sklearn.metrics",
-    operations=_matrix_operations,
+    operations=costs.medoids_run,
+    shared_operations=costs.medoids_shared,
 )
 def kmedoids(
     x: np.ndarray, k: int, random: Random, shared: tuple[np.ndarray, np.ndarray]
@@ -110,7 +103,8 @@ def kmedoids(
     prepare=distance_matrix,
     requires="kmedoids",
     loads="sklearn.metrics",
-    operations=_matrix_operations,
+    operations=costs.medoids_run,
+    shared_operations=costs.medoids_shared,
 )
 def pam(x: np.ndarray, k: int, random: Random, distances: np.ndarray) -> np.ndarray:
     """Medoids by FasterPAM from a random start (Schubert and Rousseeuw 2021). Returns (k,) row numbers.

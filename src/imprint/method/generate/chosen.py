@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from imprint.errors import UserError
+from imprint.method import costs
 from imprint.method.configuration import Fixed
 from imprint.method.folding import fold
 from imprint.method.generate.centers import kmeans, mean
@@ -15,17 +16,11 @@ from imprint.method.generate.registry import (
     AllClasses,
     Generated,
     generator,
-    kmeans_operations,
 )
 from imprint.method.normalize import FittedNorms, learns
 from imprint.method.scoring import candidate
 
 USED = (mean, kmeans)  # the GENs that are chosen from
-
-
-def _operations(n: int, k: int, classes: int, d: int) -> float:
-    """About two fits of the largest method, and the decompositions of fitted NORMs in each fold."""
-    return 2 * kmeans_operations(n, 20, classes, d) + 30 * 2.0 * d**3
 
 
 @generator(
@@ -37,7 +32,7 @@ def _operations(n: int, k: int, classes: int, d: int) -> float:
     has_bias=True,
     needs_unit_length=True,
     loads="imprint.method.generate.batched_kmeans",
-    operations=_operations,
+    operations=costs.chosen_method,
 )
 def chosen_method(x: np.ndarray, y: np.ndarray, run: AllClasses) -> Generated:
     """What `imprint.method.generate.choose_method.choose` chooses, its fitted NORMs folded into the proxies.

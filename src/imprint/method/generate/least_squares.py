@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from imprint.method.generate.registry import AllClasses, generator, kmeans_operations
+from imprint.method import costs
+from imprint.method.generate.registry import AllClasses, generator
 from imprint.method.proxies import ProxySet
 from imprint.method.sums import group_sums
 
@@ -46,11 +47,6 @@ def weights(sums: np.ndarray, counts: np.ndarray, shared: Any) -> np.ndarray:
     return cho_solve(shared, (sums / counts[:, None]).T).T / len(counts)
 
 
-def _gram_operations(n: int, k: int, classes: int, d: int) -> float:
-    """The Gram matrix, in float64."""
-    return 4 * 2.0 * n * d * d
-
-
 @generator(
     "ls",
     takes_k=False,
@@ -58,7 +54,8 @@ def _gram_operations(n: int, k: int, classes: int, d: int) -> float:
     needs_ridge=True,
     exact_updates=True,
     prepare=factor,
-    operations=_gram_operations,
+    operations=costs.least_squares_run,
+    shared_operations=costs.least_squares_shared,
 )
 def least_squares(x: np.ndarray, y: np.ndarray, run: AllClasses) -> tuple[np.ndarray, np.ndarray]:
     """Ridge regression of the one-hot labels: the "oracle" of Westerhoff et al. 2025. Returns (C, d) and labels (C,)."""
@@ -72,7 +69,8 @@ def least_squares(x: np.ndarray, y: np.ndarray, run: AllClasses) -> tuple[np.nda
     needs_ridge=True,
     prepare=factor,
     clusters="kmeans",
-    operations=kmeans_operations,
+    operations=costs.least_squares_run,
+    shared_operations=costs.least_squares_shared,
 )
 def clustered_least_squares(
     x: np.ndarray, y: np.ndarray, run: AllClasses

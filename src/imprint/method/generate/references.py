@@ -6,17 +6,13 @@ import warnings
 
 import numpy as np
 
+from imprint.method import costs
 from imprint.method.generate.registry import AllClasses, Generated, generator
 from imprint.method.holdout import folds
 
 PLAIN = np.geomspace(1e-1, 1e4, 6)  # inverse penalties for embeddings as they are, of unit length
 STANDARDISED = np.geomspace(1e-5, 1, 6)  # for standardised ones
 UNTUNED = 100.0  # where nothing can be held out
-
-
-def _operations(n: int, k: int, classes: int, d: int) -> float:
-    """Twelve penalties of a hundred iterations, forwards and backwards."""
-    return 13 * 100 * 4.0 * n * d * classes
 
 
 @generator(
@@ -27,7 +23,7 @@ def _operations(n: int, k: int, classes: int, d: int) -> float:
     has_bias=True,
     reference=True,
     loads="sklearn.linear_model",
-    operations=_operations,
+    operations=costs.logistic,
 )
 def logistic(x: np.ndarray, y: np.ndarray, run: AllClasses) -> Generated:
     """A linear probe: scikit-learn's `LogisticRegression`, tuned on a fold of the training samples.

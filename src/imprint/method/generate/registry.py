@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from imprint.method import costs
 from imprint.method.configuration import IDENTITY, UNIT_LENGTH, Every, Fixed, K, Scoring
 from imprint.method.proxies import ProxySet
 from imprint.registry import Registry
@@ -87,16 +88,6 @@ class Generated(NamedTuple):
     note: str = ""
 
 
-def _passes(n: int, k: int, classes: int, d: int) -> float:
-    """One pass over the samples for each proxy."""
-    return 2.0 * n * k * d
-
-
-def kmeans_operations(n: int, k: int, classes: int, d: int) -> float:
-    """About 30 rounds, whose bookkeeping is slower than their products."""
-    return 30 * 4 * 2.0 * n * k * d
-
-
 @dataclass(frozen=True)
 class Generator:
     """A registered GEN.
@@ -141,7 +132,9 @@ class Generator:
         A module that it imports when it is first called and that has threads of its own; they can be
         limited only once it is loaded.
     operations : callable
-        Floating-point operations of one run, roughly, from n samples, k, the number of classes and d.
+        What one run costs, from n samples, k, the number of classes and d, see `imprint.method.costs`.
+    shared_operations : callable
+        What all k and seeds of a training set cost beside their runs, from n, the number of classes and d.
     file : str or None
         The user's file that registered it.
     """
@@ -163,7 +156,8 @@ class Generator:
     exact_updates: bool = False
     requires: str | None = None
     loads: str | None = None
-    operations: Callable[[int, int, int, int], float] = _passes
+    operations: Callable[[int, int, int, int], float] = costs.passes
+    shared_operations: Callable[[int, int, int], float] = costs.nothing
     file: str | None = None
 
     @property

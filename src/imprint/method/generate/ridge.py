@@ -4,13 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from imprint.method import costs
 from imprint.method.generate.registry import AllClasses, Generated, generator
 from imprint.method.ridge import leave_one_out
-
-
-def _operations(n: int, k: int, classes: int, d: int) -> float:
-    """The scatter, the coordinates of the samples, and their errors for each penalty."""
-    return 2 * 2.0 * n * d * min(n, d) + 20 * 2.0 * min(n, 20_000) * d * classes
 
 
 @generator(
@@ -20,7 +16,7 @@ def _operations(n: int, k: int, classes: int, d: int) -> float:
     has_bias=True,
     exact_updates=True,
     reference=True,
-    operations=_operations,
+    operations=costs.ridge,
 )
 def ridge(x: np.ndarray, y: np.ndarray, run: AllClasses) -> Generated:
     """Weights and intercepts of `imprint.method.ridge.leave_one_out`, one proxy per class."""
@@ -34,7 +30,7 @@ def ridge(x: np.ndarray, y: np.ndarray, run: AllClasses) -> Generated:
     sees_all_classes=True,
     has_bias=True,
     reference=True,
-    operations=_operations,
+    operations=costs.ridge,
 )
 def balanced_ridge(x: np.ndarray, y: np.ndarray, run: AllClasses) -> Generated:
     """`ridge` in which all classes count the same, however many samples they have."""
@@ -43,7 +39,7 @@ def balanced_ridge(x: np.ndarray, y: np.ndarray, run: AllClasses) -> Generated:
 
 
 @generator(
-    "ridge_origin", takes_k=False, sees_all_classes=True, reference=True, operations=_operations
+    "ridge_origin", takes_k=False, sees_all_classes=True, reference=True, operations=costs.ridge
 )
 def ridge_through_origin(x: np.ndarray, y: np.ndarray, run: AllClasses) -> Generated:
     """`ridge` without intercepts."""

@@ -6,6 +6,7 @@ import atexit
 import gc
 import logging
 import os
+import resource
 import sys
 import time
 import traceback
@@ -83,6 +84,7 @@ def job(snakemake: Any) -> Iterator[Callable[[str], None]]:
         if getattr(snakemake.input, MARKER, None):
             _record(snakemake, path)
         seconds = time.monotonic() - start
+        log.info("%s", _usage())
         log.info("%s", job_log.Ending(seconds, snakemake.threads, "; ".join(results)))
     except KeyboardInterrupt:
         log.error("stopped before it was done")
@@ -100,6 +102,15 @@ def job(snakemake: Any) -> Iterator[Callable[[str], None]]:
         for each in handlers:
             log.removeHandler(each)
             each.close()
+
+
+def _usage() -> job_log.Usage:
+    """What this process and those that it started used."""
+    of = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    unit = 2**30 if sys.platform == "darwin" else 2**20
+    return job_log.Usage(
+        sum(each.ru_utime + each.ru_stime for each in of), max(each.ru_maxrss for each in of) / unit
+    )
 
 
 def _record(snakemake: Any, log_path: Path) -> None:

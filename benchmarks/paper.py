@@ -1,0 +1,263 @@
+"""The paper's whole study, or a part of it, on made-up embeddings of its true sizes: hours and memory, and what the doctor says.
+
+    python -m benchmarks.paper FOLDER [--part]
+    python -m benchmarks.paper FOLDER --share 1 --fms resnet18 --datasets mnist --draws 1
+
+Writes embeddings and a study made from config/paper.yaml to FOLDER and runs it with Snakemake. `--part` takes about ten
+minutes on two cores: half of the samples of one FM, MNIST and its subsets in place of twelve tasks, a few shots, three "d in 1"
+with one draw. The whole needs 9 GB of embeddings and 60 GB of results. A run that was stopped goes on with the same command.
+
+Time is processor time divided by the cores, so that other work on the machine counts little. Jobs count for the first experiment
+that asks for their file, with all cells that others have in it. The prediction for the whole study is that of `imprint doctor` for
+each job, times measured over predicted seconds of the jobs of the same rule and GEN or AGG in the part.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import yaml
+
+from benchmarks.data import made
+from imprint.store.paths import LOGS
+from imprint.study import estimate
+from imprint.study.estimate import RULES, Job
+from imprint.study.grid import Study
+from imprint.study.job_log import usage
+from imprint.study.load import load
+
+ROOT = Path(__file__).parents[1]
+WIDTHS: dict[str, int | None] = {"resnet18": 512, "resnet50": 2048, "vit_b_16": 768, "swin_b": 1024}
+SIZES = {  # training and test samples, classes
+    "mnist": (60_000, 10_000, 10),
+    "fashionmnist": (60_000, 10_000, 10),
+    "cifar10": (50_000, 10_000, 10),
+    "mnist-m": (60_000, 10_000, 10),
+    "usps": (7_291, 2_007, 10),
+    "svhn": (73_257, 26_032, 10),
+    "imagenet": (130_000, 5_000, 100),  # of the 100 classes that the paper draws
+}
+DIGITS = ("mnist", "mnist-m", "usps", "svhn")
+OF_IMAGES = ("gallery", "training_images")  # figures that embeddings alone cannot give
+WHOLE: dict[str, Any] = {
+    "share": 1.0, "fms": list(WIDTHS), "datasets": list(SIZES), "shots": [], "d": [], "draws": 10,
+}  # fmt: skip
+PART = {
+    "share": 0.5, "fms": ["resnet18"], "datasets": [*DIGITS, "imagenet"], "shots": ["20", "400", "full"],
+    "d": [1, 4, 10], "draws": 1,
+}  # fmt: skip
+
+
+def study_of(folder: Path, options: Mapping[str, Any]) -> dict[str, Any]:
+    """config/paper.yaml on the embeddings in `folder`, without what the options leave out."""
+    config = yaml.safe_load((ROOT / "config" / "paper.yaml").read_text())
+    datasets, fms = options["datasets"], options["fms"]
+    config["results"] = str(folder / "results")
+    config["datasets"] = {
+        name: {"source": "embeddings", "class_count": SIZES[name][2]} for name in datasets
+    }
+    config["fms"] = {
+        fm: {
+            "source": "embeddings",
+            "ls_lambda": 1e-4,
+            "files": {name: str(folder / "embeddings" / f"{fm}-{name}.h5") for name in datasets},
+        }
+        for fm in fms
+    }
+    tasks = config["tasks"] = {
+        name: task
+        for name, task in config["tasks"].items()
+        if _listed(task["datasets"]) <= set(datasets)
+    }
+    for task in tasks.values():
+        if "family" in task:
+            task["family"] |= {"draws": options["draws"], "d": options["d"] or task["family"]["d"]}
+    experiments = config["experiments"]
+    for name, experiment in list(experiments.items()):
+        used = [task for task in experiment.get("tasks", []) if task in tasks]
+        if ("tasks" in experiment and not used) or experiment.get("fms", fms[0]) not in fms:
+            del experiments[name]
+            continue
+        if used:
+            experiment["tasks"] = used
+        if "shots" in experiment and options["shots"]:
+            experiment["shots"] = [s if s == "full" else int(s) for s in options["shots"]]
+        if "figures" in experiment:
+            experiment["figures"] = [f for f in experiment["figures"] if f not in OF_IMAGES]
+    for experiment in experiments.values():
+        if "also" in experiment:
+            experiment["also"] = [name for name in experiment["also"] if name in experiments]
+    return config
+
+
+def _listed(names: str | list[str]) -> set[str]:
+    return {names} if isinstance(names, str) else set(names)
+
+
+def write_embeddings(folder: Path, options: Mapping[str, Any]) -> None:
+    """Files that are there already stay."""
+    (folder / "embeddings").mkdir(parents=True, exist_ok=True)
+    for fm in options["fms"]:
+        for seed, name in enumerate(SIZES):
+            path = folder / "embeddings" / f"{fm}-{name}.h5"
+            if path.exists() or name not in options["datasets"]:
+                continue
+            train, test = counts_of(options["share"])[name].values()
+            data = made(train, test, WIDTHS[fm] or 0, SIZES[name][2], seed)
+            unfinished = path.with_suffix(".unfinished")
+            with h5py.File(unfinished, "w") as file:
+                for split, x, y in (("train", data.x, data.y), ("test", data.test_x, data.test_y)):
+                    file[f"{split}/embeddings"], file[f"{split}/labels"] = x, y
+                    file[f"{split}/ids"] = np.arange(len(y))
+            unfinished.rename(path)
+            print(f"{path.name}: {train:,} + {test:,} x {WIDTHS[fm]}", flush=True)
+
+
+def counts_of(share: float) -> dict[str, dict[str, int]]:
+    """Training and test samples of each dataset."""
+    return {
+        name: {"train": round(train * share), "test": round(test * share)}
+        for name, (train, test, _) in SIZES.items()
+    }
+
+
+def run(folder: Path, cores: int) -> dict[str, float]:
+    """Run the study, or what is left of it; wall and processor seconds of all runs, and operations a second of a core."""
+    path = folder / "times.json"
+    times = {"wall": 0.0, "processor": 0.0, "rate": 0.0}
+    if path.exists():
+        times = json.loads(path.read_text())
+    command = [sys.executable, "-m", "snakemake", "-s", str(ROOT / "Snakefile"), "study"]
+    command += ["--cores", str(cores), "--config", f"study={folder / 'study.yaml'}"]
+    before = estimate.operations_per_second()
+    start = time.perf_counter()
+    with (folder / "log").open("a") as log:
+        process = subprocess.Popen(command, cwd=folder, stdout=log, stderr=log)
+        _, status, spent = os.wait4(process.pid, 0)  # its jobs included
+    times["wall"] += time.perf_counter() - start
+    times["processor"] += spent.ru_utime + spent.ru_stime
+    times["rate"] = max(times["rate"], before, estimate.operations_per_second())
+    path.write_text(json.dumps(times, indent=1))
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise SystemExit(f"the study stopped, see {folder / 'log'}; the same command goes on")
+    return times
+
+
+def owner(study: Study, job: Job) -> str:
+    """The first experiment that asks for the file of a job."""
+    for name in study.experiments_of(job.group):
+        methods = study.methods[name]
+        names = {method.gen for method in methods} | {method.scoring.agg for method in methods}
+        if job.name in names or not job.name:
+            return name
+    return study.experiments_of(job.group)[-1]
+
+
+def log_of(study: Study, job: Job) -> Path:
+    """The log of a job."""
+    parts = (job.group.fm, job.group.task, *([job.group.shots, job.name] if job.name else []))
+    return (study.root / LOGS / job.rule).joinpath(*parts[:-1], f"{parts[-1]}.log")
+
+
+class Sums:
+    """Seconds of one core by experiment and rule and by rule and GEN or AGG, and GiB of the largest job by experiment."""
+
+    def __init__(self) -> None:
+        self.of_experiments: Counter[tuple[str, str]] = Counter()
+        self.of_names: Counter[tuple[str, str]] = Counter()
+        self.memory: dict[str, float] = {}
+
+    def add(self, study: Study, job: Job, seconds: float, memory: float = 0.0) -> None:
+        """Count a job for the first experiment that asks for its file."""
+        name = owner(study, job)
+        self.of_experiments[name, job.rule] += seconds
+        self.of_names[job.rule, job.name] += seconds
+        self.memory[name] = max(memory, self.memory.get(name, 0.0))
+
+    def print_hours(self, title: str, cores: int) -> float:
+        """Hours by experiment and rule; returns those of all."""
+        print(f"\n{title}, hours on {cores} cores")
+        print(f"  {'experiment':36}" + "".join(f"{name:>11}" for name in (*RULES, "peak GiB")))
+        for name in self.memory:
+            seconds = [self.of_experiments[name, rule] for rule in RULES]
+            self._print_row(name, [s / 3600 / cores for s in seconds], self.memory[name])
+        seconds = [sum(v for (_, of), v in self.of_experiments.items() if of == r) for r in RULES]
+        self._print_row("all", [s / 3600 / cores for s in seconds], max(self.memory.values()))
+        return sum(seconds) / 3600 / cores
+
+    def _print_row(self, name: str, hours: list[float], memory: float) -> None:
+        peak = f"{memory:11.2f}" if memory else ""
+        print(f"  {name:36}" + "".join(f"{hour:11.3f}" for hour in hours) + peak)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--part", action="store_true", help="about ten minutes on two cores")
+    parser.add_argument("--share", type=float, help="of the samples")
+    parser.add_argument("--fms", nargs="+", choices=list(WIDTHS))
+    parser.add_argument("--datasets", nargs="+", choices=list(SIZES))
+    parser.add_argument("--shots", nargs="+", help="in place of thirteen")
+    parser.add_argument("--d", nargs="+", type=int, help='of "d in 1", in place of ten')
+    parser.add_argument("--draws", type=int, help="of ImageNet classes, for each d")
+    parser.add_argument("--cores", type=int, default=os.cpu_count())
+    arguments = parser.parse_args()
+    chosen = {name: value for name, value in vars(arguments).items() if value is not None}
+    options = {**WHOLE, **(PART if arguments.part else {}), **chosen}
+    folder, cores = arguments.folder.absolute(), arguments.cores
+    write_embeddings(folder, options)
+    (folder / "study.yaml").write_text(yaml.safe_dump(study_of(folder, options), sort_keys=False))
+    study = load([folder / "study.yaml"])
+    times = run(folder, cores)
+    measured, said = Sums(), Sums()
+    for job in estimate.jobs(
+        study, study.groups, counts_of(options["share"]), WIDTHS, times["rate"]
+    ):
+        spent = usage(log_of(study, job))
+        if spent:
+            measured.add(study, job, spent.processor, spent.memory)
+            said.add(study, job, job.seconds)
+    hours = measured.print_hours("Measured", cores)
+    hours_said = said.print_hours("The same, as imprint doctor predicts", cores)
+    print(
+        f"\nimprint doctor predicts {hours_said:.3f} of {hours:.3f} hours, {hours_said / hours:.2f}"
+    )
+    ratios = {name: seconds / said.of_names[name] for name, seconds in measured.of_names.items()}
+    for (rule, name), ratio in sorted(ratios.items()):
+        print(f"  {rule:10} {name:10} takes {ratio:5.2f} times as long")
+    logs = (study.root / LOGS).rglob("*.log")
+    every = [spent for path in logs if (spent := usage(path))]
+    rest = sum(spent.processor for spent in every) - hours * 3600 * cores
+    own = times["processor"] - rest - hours * 3600 * cores
+    print(
+        f"tables, figures and all else: {rest / 3600 / cores:.3f} hours; Snakemake: {own / 3600 / cores:.3f} hours for "
+        f"{len(every)} jobs; by the clock {times['wall'] / 3600:.3f} hours; {times['rate'] / 1e9:.0f} GFLOP/s a core"
+    )
+    whole = load([ROOT / "config" / "paper.yaml"])
+    predicted, said = Sums(), Sums()
+    for job in estimate.jobs(whole, whole.groups, counts_of(1.0), WIDTHS, times["rate"]):
+        predicted.add(whole, job, job.seconds * ratios.get((job.rule, job.name), 1.0))
+        said.add(whole, job, job.seconds)
+    hours = predicted.print_hours("The whole study, predicted from what was measured", cores)
+    hours_said = said.print_hours("The whole study, as imprint doctor predicts", cores)
+    print(
+        f"\nIn all {hours:.1f} hours, without tables, figures and reports; the doctor predicts {hours_said:.1f}."
+    )
+
+
+if __name__ == "__main__":
+    main()
