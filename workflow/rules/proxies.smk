@@ -42,6 +42,7 @@ rule proxies:
         components=lambda w: specs.components(study, user_files(w)),
         code=lambda w: code_of("proxies", GENERATORS[w.gen].module, files=user_files(w)),
         blocks=blocks_of,
+        classes=str(class_fits_folder(study.root)),
     message:
         "proxies of {wildcards.task} on {wildcards.fm} by {wildcards.gen}, shots {wildcards.shots}"
     script:

@@ -1,11 +1,13 @@
 """Generate the proxies of one GEN on one task."""
 
 import json
+from pathlib import Path
 
 from imprint.data.pools import pool
 from imprint.method.generate.registry import load_library_of
 from imprint.method.user_files import load_file
 from imprint.store.blocks import open_blocks
+from imprint.store.class_fits import ClassFits
 from imprint.store.embeddings import read_embeddings
 from imprint.store.files import provenance_json
 from imprint.store.proxies import read_proxies, write_proxies
@@ -23,8 +25,8 @@ with (
         train = pool([read_embeddings(path) for path in snakemake.input.train])
         files = snakemake.input.get("clusters")  # one, or none
         clusters = read_proxies(files[0]) if files else None
-        sets, work = make_proxies(
-            train, spec, clusters, snakemake.threads, blocks, snakemake.params.code
-        )
+        code = snakemake.params.code
+        stored = ClassFits(Path(snakemake.params.classes), spec["gen"], code)
+        sets, work = make_proxies(train, spec, clusters, snakemake.threads, blocks, code, stored)
     write_proxies(snakemake.output.proxies, sets, provenance_json(spec=spec))
     report(f"proxy sets: {work}")

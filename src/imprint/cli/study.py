@@ -190,16 +190,21 @@ def cache(
     The blocks of finished work below cache/ in the results are kept so that edits cost what they add.
     Deleting them costs time and nothing else.
     """
-    from imprint.store import blocks
+    from imprint.store import blocks, class_fits
 
     study = _load(config or CONFIG)
     root = study.root
+
+    def contents() -> Iterator[blocks.Content]:
+        yield from blocks.contents(root)
+        yield from class_fits.contents(root)
+
     freed = 0
     if prune:
         used = {blocks.blocks_file(root, output) for output in study.outputs_with_blocks()}
-        freed = sum(blocks.prune(file, file.path in used) for file in blocks.contents(root))
+        freed = sum(blocks.prune(file, file.path in used) for file in contents())
     rules: dict[str, Counter[str]] = {}
-    for file in blocks.contents(root):
+    for file in contents():
         rule = file.path.relative_to(root / blocks.FOLDER).parts[0]
         counts = {"files": 1, "blocks": file.blocks, "unused": file.unused, "bytes": file.size}
         rules.setdefault(rule, Counter()).update(counts)

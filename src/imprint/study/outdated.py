@@ -23,7 +23,7 @@ from imprint.store.records import Record, read_record, sha256_of, state_of
 from imprint.study import running
 
 SNAKEMAKE = Path(".snakemake")
-NOT_COUNTED = ("blocks", "origin", "results")  # parameters that say where things lie
+NOT_COUNTED = ("blocks", "classes", "origin", "results")  # parameters that say where things lie
 
 
 def spec_digest(rule: str, params: Mapping[str, Any]) -> str:

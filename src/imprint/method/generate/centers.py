@@ -28,6 +28,7 @@ def kmeans_at_once(x: np.ndarray, runs: Sequence[tuple[int, Random]]) -> list[np
 @generator(
     "kmeans",
     seeded=True,
+    shares_fits=True,
     at_once=kmeans_at_once,
     loads="imprint.method.generate.batched_kmeans",
     operations=costs.kmeans_run,
@@ -58,6 +59,7 @@ def _most_central(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 @generator(
     "kmedoids",
     samples=True,
+    shares_fits=True,
     prepare=_most_central,
     loads="sklearn.metrics",
     operations=costs.medoids_run,
@@ -100,6 +102,7 @@ def kmedoids(
     "pam",
     seeded=True,
     samples=True,
+    shares_fits=True,
     prepare=distance_matrix,
     requires="kmedoids",
     loads="sklearn.metrics",

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
@@ -23,6 +23,22 @@ from imprint.method.proxies import ProxySet
 T = TypeVar("T")
 MANY_VALUES = 2**21  # of embeddings, from which threads save more than they cost
 Seed = int | None  # None where it changes nothing
+Run = tuple[int, Seed]  # k and seed
+# of one class: proxies, or the numbers of the samples that become them, and seconds
+Fits = dict[Run, tuple[np.ndarray, float]]
+
+
+class StoredFits(Protocol):
+    """Fits of classes that tasks share."""
+
+    def key(self, x: np.ndarray) -> str:
+        """What names the fits of a class with samples x (n, d)."""
+
+    def read(self, key: str) -> Fits:
+        """The fits that are there."""
+
+    def write(self, key: str, fits: Fits) -> None:
+        """Store more of them."""
 
 
 def proxy_sets(
@@ -36,6 +52,7 @@ def proxy_sets(
     clusters: Mapping[tuple[int, Seed], ProxySet] | None = None,
     threads: int | None = 1,
     first: int = 0,
+    stored: StoredFits | None = None,
 ) -> dict[tuple[int, Seed], ProxySet]:
     """Generate the proxies of all classes for every k and seed.
 
@@ -59,6 +76,8 @@ def proxy_sets(
         the last digit. None: as many as numerical libraries may use cores, where there are enough samples.
     first : int, default=0
         The number of class 0 where these classes join others; the randomness of a class depends on it.
+    stored : StoredFits, optional
+        Where a GEN that `shares_fits` looks for those of each class, and stores what it makes.
 
     Returns
     -------
@@ -90,7 +109,11 @@ def proxy_sets(
     runs = [(k, seed) for k in ks for seed in run_seeds]
 
     def of_class(label: int) -> dict[tuple[int, Seed], tuple[np.ndarray, float]]:
-        return _of_class(entry, x, members[label], first + label, runs)
+        rows = members[label]
+        fits = _shared_fits(entry, x[rows], first + label, runs, stored)
+        if not entry.samples:
+            return fits
+        return {run: (rows[samples], seconds) for run, (samples, seconds) in fits.items()}
 
     load_library_of(gen)  # before any clock runs
     if threads > 1:
@@ -116,11 +139,24 @@ def proxy_sets(
     return sets
 
 
-def _of_class(
-    entry: Generator, x: np.ndarray, rows: np.ndarray, label: int, runs: list[tuple[int, Seed]]
-) -> dict[tuple[int, Seed], tuple[np.ndarray, float]]:
-    """Proxies of one class, or the rows that become them, with the seconds they took, for each (k, seed)."""
-    of_class = x[rows]
+def _shared_fits(
+    entry: Generator, x: np.ndarray, label: int, runs: list[Run], stored: StoredFits | None
+) -> Fits:
+    """The fits of one class with samples x (n, d): those that are stored, and all others."""
+    if stored is None or not entry.shares_fits:
+        return _fits(entry, x, label, runs)
+    key = stored.key(x)
+    there = stored.read(key)
+    missing = [run for run in runs if run not in there]
+    if not missing:
+        return there
+    made = _fits(entry, x, label, missing)
+    stored.write(key, made)
+    return there | made
+
+
+def _fits(entry: Generator, of_class: np.ndarray, label: int, runs: Sequence[Run]) -> Fits:
+    """Proxies of one class, or the numbers of the samples that become them, with the seconds they took."""
     start = time.perf_counter()
     asked = [(min(k, len(of_class)), Random(seed or 0, label)) for k, seed in runs]
     if entry.at_once:
@@ -142,8 +178,6 @@ def _of_class(
                 f"{len(runs)} k and seeds"
             )
         made = [_checked(entry, proxies, of_class) for proxies in made]
-    if entry.samples:
-        made = [rows[proxies] for proxies in made]
     return dict(zip(runs, zip(made, times, strict=True), strict=True))
 
 

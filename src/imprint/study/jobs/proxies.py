@@ -13,7 +13,7 @@ import numpy as np
 from imprint.data.pools import Pool, require_all, training_rows
 from imprint.method.configuration import Auto, Fixed, K, parse_k
 from imprint.method.generate.choose_k import choose_k
-from imprint.method.generate.proxy_sets import proxy_sets
+from imprint.method.generate.proxy_sets import StoredFits, proxy_sets
 from imprint.method.generate.registry import ANY_K
 from imprint.method.normalize import FittedNorms
 from imprint.method.proxies import ProxySet, ProxySets, proxy_set_for
@@ -29,6 +29,7 @@ def make_proxies(
     threads: int = 1,
     blocks: Blocks | None = None,
     code: str = "",
+    stored: StoredFits | None = None,
 ) -> tuple[ProxySets, Work]:
     """Generate all proxy sets of one proxy file.
 
@@ -46,6 +47,9 @@ def make_proxies(
         Finished sets of earlier runs of the same `code`.
     code : str, optional
         Fingerprint of what decides the numbers.
+    stored : StoredFits, optional
+        Fits of classes that other tasks of the study may have made. A task with several draws, or with few shots, has
+        classes of its own.
 
     Returns
     -------
@@ -58,6 +62,8 @@ def make_proxies(
     data = digest(train.x, train.y)
     sets: ProxySets = {}
     work = Work()
+    if spec["shots"] != "full" or len(spec["draws"]) > 1:
+        stored = None
     norms = dict.fromkeys(norm for norms in spec["seeds"].values() for norm in norms)
     for norm_pre, (draw, groups) in product(norms, enumerate(spec["draws"])):
         runs = [
@@ -81,7 +87,7 @@ def make_proxies(
             require_all(y, classes, f"task {spec['task']}")
             x = train.x[rows]
             x = FittedNorms(x, y).of_embeddings(norm_pre, x)
-            for run, proxies in _generated(x, y, spec, of_set, threads):
+            for run, proxies in _generated(x, y, spec, of_set, threads, stored):
                 run.block = _packed(proxies, rows)
                 blocks.put(run.key, run.block)
         for run in runs:
@@ -110,7 +116,12 @@ def _by_training_set(runs: list[_Run], shots: str) -> list[list[_Run]]:
 
 
 def _generated(
-    x: np.ndarray, y: np.ndarray, spec: Mapping[str, Any], runs: list[_Run], threads: int
+    x: np.ndarray,
+    y: np.ndarray,
+    spec: Mapping[str, Any],
+    runs: list[_Run],
+    threads: int,
+    stored: StoredFits | None,
 ) -> Iterator[tuple[_Run, ProxySet]]:
     """The proxy set of each run on a training set; runs that ask for the same seeds share their work."""
     gen = spec["gen"]
@@ -138,6 +149,7 @@ def _generated(
             ls_lambda=spec.get("ls_lambda"),
             clusters=clusters or None,
             threads=threads,
+            stored=stored,
         )
         yield from ((run, sets[k, run.seed]) for k, alike in by_k.items() for run in alike)
 

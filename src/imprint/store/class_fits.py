@@ -1,0 +1,96 @@
+"""Fits of single classes, stored from task to task: mnist-all, -even and -odd have classes in common.
+
+A file below `cache/` in the results holds the fits of one class by one GEN, for each k and seed. Its name is a digest of all that
+they depend on: the embeddings of the class after NORMpre, the GEN, and the code. So none is ever out of date, jobs that run
+side by side may write the same file, and all of them can be deleted at any time. They are no inputs of jobs: a file
+that is missing, damaged or cannot be written costs time, not the job.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Lock
+
+import numpy as np
+
+from imprint.errors import UserError
+from imprint.store.blocks import FOLDER, Content, block_key, digest
+from imprint.store.files import new_hdf5, open_hdf5
+
+log = logging.getLogger("imprint")
+
+CLASSES = "classes"  # under the folder of blocks
+ANY_SEED = "any seed"  # where it changes nothing
+
+_writing = Lock()  # writers set the umask of the process for a moment
+
+Fits = dict[tuple[int, int | None], tuple[np.ndarray, float]]
+
+
+@dataclass
+class ClassFits:
+    """The fits of classes by one GEN.
+
+    Attributes
+    ----------
+    folder : Path
+        Where the files lie, see `class_fits_folder`.
+    gen : str
+        The GEN.
+    code : str
+        Fingerprint of what decides the numbers.
+    """
+
+    folder: Path
+    gen: str
+    code: str
+
+    def key(self, x: np.ndarray) -> str:
+        """The name of the fits of a class with samples x (n, d), after NORMpre."""
+        return block_key(self.code, self.gen, digest(x)).hex()
+
+    def read(self, key: str) -> Fits:
+        """Proxies, or numbers of samples within the class, and seconds, by k and seed; empty where there are none."""
+        path = self._path(key)
+        if not path.exists():
+            return {}
+        fits: Fits = {}
+        try:
+            with open_hdf5(path) as file:
+                for name, proxies in file.items():
+                    k, seed = name.split(",")
+                    run = int(k), None if seed == ANY_SEED else int(seed)
+                    fits[run] = proxies[:], float(proxies.attrs["seconds"])
+        except UserError as error:
+            log.warning("not used: %s", error)
+            return {}
+        return fits
+
+    def write(
+        self, key: str, fits: Mapping[tuple[int, int | None], tuple[np.ndarray, float]]
+    ) -> None:
+        """Store fits beside those that are there."""
+        try:
+            with _writing, new_hdf5(self._path(key)) as file:
+                for (k, seed), (proxies, seconds) in (self.read(key) | dict(fits)).items():
+                    name = f"{k},{ANY_SEED if seed is None else seed}"
+                    file.create_dataset(name, data=proxies).attrs["seconds"] = seconds
+        except OSError as error:
+            log.warning("fits of a class cannot be stored: %s", error)
+
+    def _path(self, key: str) -> Path:
+        return self.folder / f"{key}.h5"
+
+
+def class_fits_folder(results: str | Path) -> Path:
+    """Where a study stores fits of classes."""
+    return Path(results) / FOLDER / CLASSES
+
+
+def contents(results: str | Path) -> Iterator[Content]:
+    """The files of fits of a study; each counts as one block."""
+    for path in sorted(class_fits_folder(results).glob("*.h5")):
+        yield Content(path, path.stat().st_size, 1, 0)
