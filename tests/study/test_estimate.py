@@ -66,6 +66,77 @@ def test_what_is_done_costs_nothing(study, tmp_path):
     assert cost["proxies"].seconds == cost["evaluate"].size == 0
 
 
+@pytest.fixture
+def seconds(tmp_path, monkeypatch):
+    """Seconds of each job on MNIST beside its start, by rule, GEN or AGG and task; all else is of experiments."""
+    monkeypatch.chdir(tmp_path)
+    plain = {norm: ["none"] for norm in ("norm_pre", "norm_post", "norm_inf")}
+
+    def of(gen, agg="max", tasks=("all",), **scoring):
+        config = {
+            "datasets": {"mnist": {"source": "torchvision", "name": "MNIST", "root": "data"}},
+            "fms": {"net": {"source": "torchvision", "model": "resnet18", "ls_lambda": 0.1}},
+            "tasks": {
+                "all": {"datasets": "mnist"},
+                "even": {"datasets": "mnist", "classes": [0, 2, 4]},
+            },
+            "experiments": {
+                "main": {
+                    "tasks": list(tasks),
+                    "gen": [gen],
+                    **plain,
+                    "agg": [{"name": agg, **scoring}],
+                }
+            },
+        }
+        (tmp_path / "config.yaml").write_text(yaml.safe_dump(config))
+        study = load(["config.yaml"])
+        counts = {"mnist": {"train": 60_000, "test": 10_000}}
+        jobs = list(estimate.jobs(study, study.groups, counts, {"net": 512}, rate=1e11))
+        least = min(job.seconds for job in jobs)
+        return {(job.rule, job.name, job.group.task): job.seconds - least for job in jobs}
+
+    return of
+
+
+def test_work_that_k_share_is_counted_once(seconds):
+    one, two, six = (
+        seconds({"name": "kmedoids", "k": k})["proxies", "kmedoids", "all"]
+        for k in (1, [1, 2], [1, 2, 3, 5, 10, 20])
+    )
+    assert one < six < 2 * one
+    np.testing.assert_allclose(six - one, 5 * (two - one), rtol=0.02)
+
+
+def test_a_class_that_tasks_have_in_common_is_fitted_once(seconds):
+    kmeans = {"name": "kmeans", "k": 5}
+    both = seconds(kmeans, tasks=("all", "even"))
+    alone = seconds(kmeans, tasks=("even",))
+    assert both["proxies", "kmeans", "even"] < 0.1 * alone["proxies", "kmeans", "even"]
+    assert both["proxies", "kmeans", "all"] > 3 * alone["proxies", "kmeans", "even"]
+
+
+def test_clusters_that_a_gen_starts_from_and_collapse_are_jobs_too(seconds):
+    jobs = seconds({"name": "kls", "k": 5})
+    assert set(jobs) == {
+        ("proxies", "kmeans", "all"),
+        ("proxies", "kls", "all"),
+        ("evaluate", "max", "all"),
+        ("collapse", "", "all"),
+    }
+
+
+def test_scoring_costs_what_its_distance_does(seconds):
+    every = {"name": "all"}
+    product, manhattan, mahalanobis = (
+        seconds(every, "mnn", m=[5], distance=[distance])["evaluate", "mnn", "all"]
+        for distance in ("euclidean", "manhattan", "mahalanobis")
+    )
+    assert product < mahalanobis < manhattan
+    both = seconds(every, "mnn", m=[5], distance=["euclidean", "cosine"])
+    assert both["evaluate", "mnn", "all"] < 1.5 * product, "they share the product"
+
+
 def test_given_embeddings_are_counted_without_reading_them(tmp_path):
     x = np.zeros((7, 3), np.float32)
     np.savez(tmp_path / "x.npz", embeddings=x)

@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import numpy as np
 
+COMPILED = 2**22  # values from which the compiled loop saves more than it takes to load
 BLOCK = 2**23  # values of one block of rows
 SMALLEST = 1e-10  # eigenvalues below this share of the largest are rounding
 
 
 def group_sums(x: np.ndarray, groups: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """(G, d) float64 sums of the samples x (n, d) of each group, and their counts (G,). groups: (n,) of 0..G-1."""
+    counts = np.bincount(groups)
+    if x.size >= COMPILED:
+        from imprint.method.sums_kernel import add_rows
+
+        sums = np.zeros((len(counts), x.shape[1]))
+        add_rows(x, groups, sums)
+        return sums, counts
     from scipy.sparse import csr_array
 
-    counts = np.bincount(groups)
     members = csr_array(
         (np.ones(len(x), np.float64), (groups, np.arange(len(x)))), shape=(len(counts), len(x))
     )

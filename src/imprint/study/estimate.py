@@ -8,6 +8,7 @@ import zipfile
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -110,6 +111,7 @@ def jobs(
     """
     rate = rate or operations_per_second()
     fm_tasks = set()
+    fitted = _Fitted(study)
     for group in groups:
         size = _size(study, group, counts)
         d = widths[group.fm] or 0
@@ -123,7 +125,7 @@ def jobs(
         needed |= {GENERATORS.find(gen).clusters or gen for gen in needed}
         for gen in study.proxy_seeds(group):
             done = gen not in needed or proxies_file(study.root, *group, gen).exists()
-            work, sets, written = _of_proxies(study, group, gen, size, d)
+            work, sets, written = _of_proxies(study, group, gen, size, d, fitted)
             seconds = reading + work / rate + sets * SET
             yield Job("proxies", group, gen, seconds, written, done)
         for agg in study.aggregations(group):
@@ -137,8 +139,30 @@ def jobs(
             yield Job("collapse", group, "", reading + work / rate, 0, done)
 
 
+class _Fitted:
+    """Which classes an FM's tasks before have fitted, by those GENs whose fits are shared."""
+
+    def __init__(self, study: Study) -> None:
+        self.study = study
+        self.fits: set[tuple[Any, ...]] = set()
+
+    def new(self, group: Group, gen: str, classes: int, *run: Any) -> float:
+        """Share of the classes of a group that are fitted by a GEN for a run (k, NORMpre and seeds) for the first time."""
+        task = self.study.tasks[group.task]
+        shared = group.shots == "full" and len(task.draws) == 1
+        if not GENERATORS.find(gen).shares_fits or not shared:
+            return 1.0
+        of_classes = {
+            (group.fm, gen, task.datasets, *originals, *run)
+            for originals in task.draws[0] or [(label,) for label in range(classes)]
+        }
+        new = of_classes - self.fits
+        self.fits |= new
+        return len(new) / len(of_classes)
+
+
 def _of_proxies(
-    study: Study, group: Group, gen: str, size: _Size, d: int
+    study: Study, group: Group, gen: str, size: _Size, d: int, fitted: _Fitted
 ) -> tuple[float, int, int]:
     """Operations, proxy sets and bytes of one proxy file."""
     entry = GENERATORS.find(gen)
@@ -150,12 +174,15 @@ def _of_proxies(
         for norm_pre, seeds in norms.items():
             runs = size.draws * (len(seeds) if seeded else 1)
             sets += runs
-            work += runs * entry.operations(size.train, _number(k), size.classes, d)
+            run = entry.operations(size.train, _number(k), size.classes, d)
+            new = [fitted.new(group, gen, size.classes, k, norm_pre, seed) for seed in seeds]
+            work += runs * run * sum(new) / len(new)
             # once in the file, once among the blocks
             written += 2 * runs * _proxies(k, size) * (8 if entry.samples else 4 * d + 8)
             training_sets |= {(norm_pre, None if group.shots == "full" else seed) for seed in seeds}
     shared = entry.shared_operations(size.train, size.classes, d)
-    return work + size.draws * len(training_sets) * shared, sets, written
+    new = [fitted.new(group, gen, size.classes, *of_set) for of_set in training_sets]
+    return work + size.draws * sum(new) * shared, sets, written
 
 
 def _of_scores(study: Study, group: Group, agg: str, size: _Size, d: int) -> tuple[float, int, int]:

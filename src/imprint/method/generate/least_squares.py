@@ -96,7 +96,9 @@ def pseudo_classes(
         rows = np.flatnonzero(y == label)
         mean = centroids.mean(axis=0)  # a shared offset would cost the digits that tell them apart
         centroids = centroids - mean
+        centred = x[rows]
+        centred -= mean
         half_squares = np.einsum("pd,pd->p", centroids, centroids) / 2
-        groups[rows] = of_class[(half_squares - (x[rows] - mean) @ centroids.T).argmin(axis=1)]
+        groups[rows] = of_class[(half_squares - centred @ centroids.T).argmin(axis=1)]
     used, groups = np.unique(groups, return_inverse=True)
     return groups, clusters.labels[used]
