@@ -97,7 +97,7 @@ def _examine(study: Study, scratch: Path) -> Iterator[Finding]:
         text = f"no estimate for {len(study.groups) - len(known)} of {len(study.groups)} (FM, task, shots): see above"
         yield Finding(WARNING, "study", text)
     elif seconds:
-        text = f"embeddings, proxies and scores that are to do take about {duration(seconds / cores)} on {cores} cores"
+        text = f"embeddings, proxies, scores and collapse that are to do take about {duration(seconds / cores)} on {cores} cores"
         yield Finding(GOOD, "time", text)
     yield _disk(study.root, size)
 
