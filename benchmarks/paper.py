@@ -9,7 +9,7 @@ with one draw. The whole needs 9 GB of embeddings and 60 GB of results. A run th
 
 Time is processor time divided by the cores, so that other work on the machine counts little. Jobs count for the first experiment
 that asks for their file, with all cells that others have in it. The prediction for the whole study is that of `imprint doctor` for
-each job, times measured over predicted seconds of the jobs of the same rule and GEN or AGG in the part.
+each job, times measured over predicted seconds of the jobs of the part that are most like it.
 """
 
 from __future__ import annotations
@@ -49,6 +49,7 @@ SIZES = {  # training and test samples, classes
     "imagenet": (130_000, 5_000, 100),  # of the 100 classes that the paper draws
 }
 DIGITS = ("mnist", "mnist-m", "usps", "svhn")
+TIMES = "times.json"
 OF_IMAGES = ("gallery", "training_images")  # figures that embeddings alone cannot give
 WHOLE: dict[str, Any] = {
     "share": 1.0, "fms": list(WIDTHS), "datasets": list(SIZES), "shots": [], "d": [], "draws": 10,
@@ -134,7 +135,7 @@ def counts_of(share: float) -> dict[str, dict[str, int]]:
 
 def run(folder: Path, cores: int) -> dict[str, float]:
     """Run the study, or what is left of it; wall and processor seconds of all runs, and operations a second of a core."""
-    path = folder / "times.json"
+    path = folder / TIMES
     times = {"wall": 0.0, "processor": 0.0, "rate": 0.0}
     if path.exists():
         times = json.loads(path.read_text())
@@ -151,7 +152,7 @@ def run(folder: Path, cores: int) -> dict[str, float]:
     path.write_text(json.dumps(times, indent=1))
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
-        raise SystemExit(f"the study stopped, see {folder / 'log'}; the same command goes on")
+        print(f"The study stopped, see {folder / 'log'}; the same command goes on. Until then:")
     return times
 
 
@@ -171,19 +172,25 @@ def log_of(study: Study, job: Job) -> Path:
     return (study.root / LOGS / job.rule).joinpath(*parts[:-1], f"{parts[-1]}.log")
 
 
+def names_of(study: Study, job: Job) -> tuple[tuple[str, ...], ...]:
+    """What a job is like: jobs of the same rule, GEN or AGG, and task or family; of the same rule and GEN or AGG."""
+    return (job.rule, job.name, study.tasks[job.group.task].family), (job.rule, job.name)
+
+
 class Sums:
-    """Seconds of one core by experiment and rule and by rule and GEN or AGG, and GiB of the largest job by experiment."""
+    """Seconds of one core by experiment and rule and by what jobs are like, and GiB of the largest job by experiment."""
 
     def __init__(self) -> None:
         self.of_experiments: Counter[tuple[str, str]] = Counter()
-        self.of_names: Counter[tuple[str, str]] = Counter()
+        self.of_names: Counter[tuple[str, ...]] = Counter()
         self.memory: dict[str, float] = {}
 
     def add(self, study: Study, job: Job, seconds: float, memory: float = 0.0) -> None:
         """Count a job for the first experiment that asks for its file."""
         name = owner(study, job)
         self.of_experiments[name, job.rule] += seconds
-        self.of_names[job.rule, job.name] += seconds
+        for names in names_of(study, job):
+            self.of_names[names] += seconds
         self.memory[name] = max(memory, self.memory.get(name, 0.0))
 
     def print_hours(self, title: str, cores: int) -> float:
@@ -215,6 +222,9 @@ def main() -> None:
     parser.add_argument("--d", nargs="+", type=int, help='of "d in 1", in place of ten')
     parser.add_argument("--draws", type=int, help="of ImageNet classes, for each d")
     parser.add_argument("--cores", type=int, default=os.cpu_count())
+    parser.add_argument(
+        "--report", action="store_true", help="of what has run, without running more"
+    )
     arguments = parser.parse_args()
     chosen = {name: value for name, value in vars(arguments).items() if value is not None}
     options = {**WHOLE, **(PART if arguments.part else {}), **chosen}
@@ -222,7 +232,7 @@ def main() -> None:
     write_embeddings(folder, options)
     (folder / "study.yaml").write_text(yaml.safe_dump(study_of(folder, options), sort_keys=False))
     study = load([folder / "study.yaml"])
-    times = run(folder, cores)
+    times = json.loads((folder / TIMES).read_text()) if arguments.report else run(folder, cores)
     measured, said = Sums(), Sums()
     for job in estimate.jobs(
         study, study.groups, counts_of(options["share"]), WIDTHS, times["rate"]
@@ -237,8 +247,8 @@ def main() -> None:
         f"\nimprint doctor predicts {hours_said:.3f} of {hours:.3f} hours, {hours_said / hours:.2f}"
     )
     ratios = {name: seconds / said.of_names[name] for name, seconds in measured.of_names.items()}
-    for (rule, name), ratio in sorted(ratios.items()):
-        print(f"  {rule:10} {name:10} takes {ratio:5.2f} times as long")
+    for names, ratio in sorted(ratios.items()):
+        print(f"  {' '.join(names):40} takes {ratio:5.2f} times as long")
     logs = (study.root / LOGS).rglob("*.log")
     every = [spent for path in logs if (spent := usage(path))]
     rest = sum(spent.processor for spent in every) - hours * 3600 * cores
@@ -250,7 +260,8 @@ def main() -> None:
     whole = load([ROOT / "config" / "paper.yaml"])
     predicted, said = Sums(), Sums()
     for job in estimate.jobs(whole, whole.groups, counts_of(1.0), WIDTHS, times["rate"]):
-        predicted.add(whole, job, job.seconds * ratios.get((job.rule, job.name), 1.0))
+        ratio = next((ratios[names] for names in names_of(whole, job) if names in ratios), 1.0)
+        predicted.add(whole, job, job.seconds * ratio)
         said.add(whole, job, job.seconds)
     hours = predicted.print_hours("The whole study, predicted from what was measured", cores)
     hours_said = said.print_hours("The whole study, as imprint doctor predicts", cores)

@@ -11,13 +11,18 @@ n: samples, or embeddings that are scored; k: proxies of each class; classes: th
 from __future__ import annotations
 
 
-def nothing(n: int, classes: int, d: int) -> float:
-    """No work that runs share."""
+def copies(n: int, classes: int, d: int) -> float:
+    """The samples of each class are copied."""
+    return 100.0 * n * d
+
+
+def nothing(n: int, k: int, classes: int, d: int) -> float:
+    """Samples are named by number."""
     return 0.0
 
 
 def passes(n: int, k: int, classes: int, d: int) -> float:
-    """The samples of each class are copied, and read once for each proxy."""
+    """The samples are read once for each proxy."""
     return n * d * (200.0 + 20 * k)
 
 

@@ -161,7 +161,7 @@ class Generator:
     requires: str | None = None
     loads: str | None = None
     operations: Callable[[int, int, int, int], float] = costs.passes
-    shared_operations: Callable[[int, int, int], float] = costs.nothing
+    shared_operations: Callable[[int, int, int], float] = costs.copies
     file: str | None = None
 
     @property

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from imprint.method import costs
 from imprint.method.generate.registry import Random, generator
 
 
-@generator("random", seeded=True, samples=True)
+@generator("random", seeded=True, samples=True, operations=costs.nothing)
 def random_samples(x: np.ndarray, k: int, random: Random, shared: None) -> np.ndarray:
     """K samples drawn without replacement. Returns (k,) row numbers."""
     return random.generator().permutation(len(x))[:k]
@@ -47,7 +48,7 @@ def largest_covariance(x: np.ndarray, k: int, random: Random, shared: None) -> n
     return np.argsort(-(centred @ centred.sum(axis=0)), kind="stable")[:k]
 
 
-@generator("all", takes_k=False, samples=True, exact_updates=True)
+@generator("all", takes_k=False, samples=True, exact_updates=True, operations=costs.nothing)
 def all_samples(x: np.ndarray, k: int, random: Random, shared: None) -> np.ndarray:
     """Every sample of the class. Returns (n,) row numbers."""
     return np.arange(len(x))
