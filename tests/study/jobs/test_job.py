@@ -2,8 +2,10 @@
 
 import errno
 import logging
+from time import process_time
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 from imprint.errors import UserError
@@ -42,6 +44,18 @@ def test_progress_goes_to_the_log_which_ends_with_what_was_done(tmp_path, capsys
     assert 0 <= ending.seconds < 60
     assert capsys.readouterr().err == "", "the terminal has it from there"
     assert not logging.getLogger("imprint").handlers
+
+
+def test_the_log_says_what_a_job_used(tmp_path):
+    def body(did):
+        x = np.ones(2**27, np.uint8)
+        while process_time() < used_before + 0.3:
+            x.sum()
+
+    used_before = process_time()
+    usage = job_log.usage(run(tmp_path, body))
+    assert usage.processor > 0.3
+    assert 0.125 < usage.memory < 64, "GiB; 128 MiB were filled"
 
 
 def test_what_is_measured_lies_beside_the_output_and_goes_with_the_next_run(tmp_path):
