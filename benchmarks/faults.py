@@ -156,7 +156,27 @@ def blocks(folder: Path) -> Kind:
     return Kind("finished work", path, read)
 
 
-KINDS = (embeddings, proxies, scores, collapse, head, weights, images, manifest, blocks)
+def class_fits(folder: Path) -> Kind:
+    from imprint.store.class_fits import ClassFits, contents
+
+    rng = np.random.default_rng(0)
+    stored = ClassFits(folder / "cache" / "classes", "kmeans", "")
+    runs = [(k, seed) for k in (1, 5, 20) for seed in (1, 2)]
+    stored.write("a", {run: (rng.normal(size=(run[0], 16)).astype("f"), 0.5) for run in runs})
+    (content,) = contents(folder)
+
+    def read() -> Value:
+        fits = stored.read("a")
+        if not fits:
+            raise UserError(f"{content.path}: its class is fitted again")
+        return fits
+
+    return Kind("fits of a class", content.path, read)
+
+
+KINDS = (
+    embeddings, proxies, scores, collapse, head, weights, images, manifest, blocks, class_fits,
+)  # fmt: skip
 
 
 def equal(a: Value, b: Value) -> bool:
