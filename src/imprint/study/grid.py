@@ -46,7 +46,8 @@ class Study:
         self.root = Path(config.results)
         # by experiments: groups of the same have the same cells
         self._cells: dict[tuple[str, ...], dict[Configuration, tuple[int, ...]]] = {}
-        self._proxy_seeds: dict[Group, ProxySeeds] = {}
+        self._proxy_seeds: dict[tuple[str, ...], ProxySeeds] = {}
+        self._aggregations: dict[tuple[str, ...], list[str]] = {}
 
     @cached_property
     def tasks(self) -> dict[str, Task]:
@@ -128,7 +129,8 @@ class Study:
 
     def proxy_seeds(self, group: Group) -> ProxySeeds:
         """The seeds of each k and NORMpre in each proxy file of a group."""
-        if group not in self._proxy_seeds:
+        names = tuple(self._experiments_of[group])
+        if names not in self._proxy_seeds:
             of_files: ProxySeeds = {}
             for configuration, seeds in self.cells(group).items():
                 gen, k = configuration.gen, configuration.k.label
@@ -136,8 +138,8 @@ class Study:
                 for name in filter(None, (gen, clusters)):
                     norms = of_files.setdefault(name, {}).setdefault(k, {})
                     norms.setdefault(configuration.norm_pre, set()).update(seeds)
-            self._proxy_seeds[group] = of_files
-        return self._proxy_seeds[group]
+            self._proxy_seeds[names] = of_files
+        return self._proxy_seeds[names]
 
     def runs(self) -> int:
         """Configurations times draws times seeds: what a program that handles one at a time would run."""
@@ -154,7 +156,12 @@ class Study:
 
     def aggregations(self, group: Group) -> list[str]:
         """The AGGs of a group's score files."""
-        return list(dict.fromkeys(c.scoring.agg for c in self.cells(group)))
+        names = tuple(self._experiments_of[group])
+        if names not in self._aggregations:
+            self._aggregations[names] = list(
+                dict.fromkeys(c.scoring.agg for c in self.cells(group))
+            )
+        return self._aggregations[names]
 
     def fm_tasks(self) -> list[tuple[str, str]]:
         """Every (fm, task) of the study."""
