@@ -43,8 +43,8 @@ class Job:
         Its GEN or AGG; empty of the rule collapse.
     seconds : float
         On one core.
-    size : int
-        Bytes that it writes.
+    read, size : int
+        Bytes of embeddings that it reads, and bytes that it writes.
     done : bool
         Whether nothing is to do: its file is there, or it makes proxies that no score file to do needs.
     """
@@ -53,6 +53,7 @@ class Job:
     group: Group
     name: str
     seconds: float
+    read: int
     size: int
     done: bool
 
@@ -114,7 +115,8 @@ def jobs(
     for group in groups:
         size = _size(study, group, counts)
         d = widths[group.fm] or 0
-        reading = START + 4.0 * d * size.stored / READ
+        read = 4 * d * size.stored
+        reading = START + read / READ
         missing = {
             agg
             for agg in study.aggregations(group)
@@ -126,16 +128,16 @@ def jobs(
             done = gen not in needed or proxies_file(study.root, *group, gen).exists()
             work, sets, written = _of_proxies(study, group, gen, size, d, fitted)
             seconds = reading + work / rate + sets * SET
-            yield Job("proxies", group, gen, seconds, written, done)
+            yield Job("proxies", group, gen, seconds, read, written, done)
         for agg in study.aggregations(group):
             work, sets, rows = _of_scores(study, group, agg, size, d)
             seconds = reading + work / rate + sets * SET
-            yield Job("evaluate", group, agg, seconds, 40 * rows, agg not in missing)
+            yield Job("evaluate", group, agg, seconds, read, 40 * rows, agg not in missing)
         if group[:2] not in fm_tasks:
             fm_tasks.add(group[:2])
             work = size.draws * sum(operations.collapse(n, d) for n in (size.full, size.test))
             done = collapse_file(study.root, *group[:2]).exists()
-            yield Job("collapse", group, "", reading + work / rate, 0, done)
+            yield Job("collapse", group, "", reading + work / rate, read, 0, done)
 
 
 class _Fitted:
