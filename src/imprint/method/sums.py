@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 BLOCK = 2**23  # values of one block of rows
+WIDE = 2**27  # of one that a product with float64 widens
 SMALLEST = 1e-10  # eigenvalues below this share of the largest are rounding
 
 
@@ -13,15 +14,19 @@ def group_sums(x: np.ndarray, groups: np.ndarray) -> tuple[np.ndarray, np.ndarra
     from scipy.sparse import csr_array
 
     counts = np.bincount(groups)
-    members = csr_array(
-        (np.ones(len(x), np.float64), (groups, np.arange(len(x)))), shape=(len(counts), len(x))
-    )
-    return members @ x, counts
+    n, d = x.shape
+    sums = np.zeros((len(counts), d))
+    for rows in blocks(n, d, WIDE):
+        of_block = groups[rows]
+        ones, columns = np.ones(len(of_block)), np.arange(len(of_block))
+        members = csr_array((ones, (of_block, columns)), shape=(len(counts), len(of_block)))
+        sums += members @ x[rows]
+    return sums, counts
 
 
-def blocks(n: int, d: int) -> list[slice]:
-    """Slices of n rows of d values that bound temporary copies."""
-    height = max(1, BLOCK // d)
+def blocks(n: int, d: int, most: int = BLOCK) -> list[slice]:
+    """Slices of n rows of d values, at most so many values each, that bound temporary copies."""
+    height = max(1, most // d)
     return [slice(top, min(n, top + height)) for top in range(0, n, height)]
 
 
@@ -35,27 +40,37 @@ def scatter(x: np.ndarray) -> np.ndarray:
 
 def scatter_within(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """(d, d) float64 scatter of x (n, d) float32 about the means of their classes y (n,)."""
-    return scatter(about_means(x, y))
+    means, total = _means(x, y), np.zeros((x.shape[1], x.shape[1]))
+    for rows in blocks(*x.shape):
+        centred = x[rows] - means[y[rows]]
+        total += centred.T @ centred
+    return total
 
 
 def about_means(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """Samples x (n, d) float32 less the means of their classes y (n,)."""
-    sums, counts = group_sums(x, y)
-    means = (sums / np.maximum(counts, 1)[:, None]).astype(np.float32)
+    means = _means(x, y)
     return x - means[y]
+
+
+def _means(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """(C, d) float32 means of the classes y (n,) of x (n, d)."""
+    sums, counts = group_sums(x, y)
+    return (sums / np.maximum(counts, 1)[:, None]).astype(np.float32)
 
 
 def eigenpairs(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Eigenvalues (r,) and eigenvectors (d, r) of x^T x that are not zero, for rows x (n, d), n or d small."""
     n, d = x.shape
     if n < d:
-        values, left = np.linalg.eigh((x @ x.T).astype(np.float64))
-    else:
-        values, vectors = np.linalg.eigh(scatter(x))
+        values, left = eigenpairs_of((x @ x.T).astype(np.float64))
+        return values, (x.T @ (left / np.sqrt(values)).astype(np.float32)).astype(np.float32)
+    values, vectors = eigenpairs_of(scatter(x))
+    return values, vectors.astype(np.float32)
+
+
+def eigenpairs_of(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Eigenvalues (r,) and eigenvectors (d, r), float64, of a scatter (d, d) that are not zero."""
+    values, vectors = np.linalg.eigh(matrix)
     kept = values > SMALLEST * max(values[-1], 0)
-    values = values[kept]
-    if n < d:
-        return values, (x.T @ (left[:, kept] / np.sqrt(values)).astype(np.float32)).astype(
-            np.float32
-        )
-    return values, vectors[:, kept].astype(np.float32)
+    return values[kept], vectors[:, kept]

@@ -41,6 +41,7 @@ class Look:
 
 GENS = {
     "kmeans": Look(COLOURS[0], "o", DASHES[0]),
+    "minibatch_kmeans": Look(COLOURS[0], "h", DASHES[1]),
     "kmedoids": Look(COLOURS[4], "D", DASHES[4]),
     "fps": Look(COLOURS[2], "^", DASHES[3]),
     "cov_max": Look(COLOURS[3], "v", DASHES[0]),

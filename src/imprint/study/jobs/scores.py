@@ -18,6 +18,7 @@ from imprint.errors import UserError
 from imprint.method.configuration import Configuration, Scoring
 from imprint.method.engine import Effort, evaluate_each
 from imprint.method.generate import GENERATORS
+from imprint.method.large_arrays import take_rows
 from imprint.method.metrics import Scores
 from imprint.method.normalize import FittedNorms, chain, learns
 from imprint.method.proxies import ProxySet, ProxySets, proxy_set_for
@@ -93,7 +94,7 @@ class _TrainingSets:
         shots, drawn = self.key(request.seed)
         rows, y, _ = training_rows(self.train, self.spec["draws"][draw], shots, drawn)
         of_set = TrainingScores(
-            self.train.x[rows],
+            take_rows(self.train.x, rows),
             y,
             test_x,
             test_y,
@@ -116,7 +117,7 @@ class _TrainingSets:
         shots, drawn = self.key(request.seed)
         if (draw, drawn) not in self.of_sets:
             rows, y, _ = training_rows(self.train, self.spec["draws"][draw], shots, drawn)
-            self.of_sets[draw, drawn] = FittedNorms(self.train.x[rows], y)
+            self.of_sets[draw, drawn] = FittedNorms(take_rows(self.train.x, rows), y)
         return self.of_sets[draw, drawn]
 
 
@@ -204,7 +205,7 @@ def score(
             )
             for request in unfinished
         ]
-        x = test.x if len(chosen) == len(test.x) else test.x[chosen]
+        x = take_rows(test.x, chosen)
         if extra_names:
             for request in unfinished:
                 extra = training.extra(draw, request, x, y)

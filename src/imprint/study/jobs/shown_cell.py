@@ -13,6 +13,7 @@ from imprint.analysis.best import best_configuration
 from imprint.analysis.frames import collect, rows_of
 from imprint.data.pools import Pool, pool, select, training_rows
 from imprint.method.configuration import Configuration
+from imprint.method.large_arrays import take_rows
 from imprint.method.normalize import FittedNorms
 from imprint.method.proxies import ProxySet, proxy_set_for
 from imprint.store.embeddings import Embeddings, read_embeddings
@@ -79,7 +80,7 @@ def shown_task(
     training, testing = pool(train), pool(test)
     rows, y, classes = select(testing, spec["draw_groups"])
     drawn, labels, _ = training_rows(training, spec["draw_groups"], spec["groups"][0][2], seed)
-    norms = FittedNorms(training.x[drawn], labels)
+    norms = FittedNorms(take_rows(training.x, drawn), labels)
     return ShownTask(training, testing, rows, y, classes, drawn, labels, norms)
 
 
