@@ -168,7 +168,7 @@ def test_code_reruns_what_it_decides_and_nothing_else(rerun, file):
         "method/generate/__init__.py",
         "method/normalize/__init__.py",
         "method/normalize/registry.py",
-        "report/figures/registry.py",
+        "report/registry.py",
         "store/files.py",
         "store/blocks.py",
         "store/measurements.py",

@@ -60,8 +60,7 @@ NEVER = (
     "imprint.method.normalize.registry",
     "imprint.method.large_arrays",
     "imprint.method.user_files",
-    "imprint.report.figures.registry",
-    "imprint.report.tables.registry",
+    "imprint.report.registry",
 )
 
 

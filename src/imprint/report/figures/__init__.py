@@ -37,7 +37,7 @@ from imprint.report.figures import (
     training_images,
     tsne,
 )
-from imprint.report.figures.registry import FIGURES, FigureEntry, figure
+from imprint.report.registry import FIGURES, FigureEntry, figure
 
 __all__ = [
     "FIGURES",

@@ -17,7 +17,7 @@ from imprint.report.drawing.panels import family_panels
 from imprint.report.drawing.sheet import legend_below, sheet
 from imprint.report.drawing.style import INK, figure_width, panels_across
 from imprint.report.drawing.text import break_name
-from imprint.report.figures.registry import NO_FAMILY, NothingToShow, Presets, figure
+from imprint.report.registry import NO_FAMILY, NothingToShow, Presets, figure
 
 if TYPE_CHECKING:
     import pandas as pd

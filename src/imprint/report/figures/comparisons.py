@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from imprint.analysis.components import BY_CONFIGURATION, best_of_others, kept_configurations
 from imprint.analysis.matrices import preset_matrix
 from imprint.analysis.ranking import ComparedMethods, compare_methods, merged, merged_note
-from imprint.report.figures.registry import NothingToShow, Presets
+from imprint.report.registry import NothingToShow, Presets
 
 if TYPE_CHECKING:
     import pandas as pd

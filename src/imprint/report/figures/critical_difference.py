@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from imprint.report.drawing.rank_diagram import rank_diagram
 from imprint.report.figures.comparisons import compared_presets
-from imprint.report.figures.registry import Presets, figure
+from imprint.report.registry import Presets, figure
 
 if TYPE_CHECKING:
     import pandas as pd

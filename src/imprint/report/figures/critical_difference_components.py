@@ -9,7 +9,7 @@ from imprint.analysis.matrices import chosen_on
 from imprint.method.score_names import VALIDATION
 from imprint.report.drawing.rank_diagram import rank_diagram
 from imprint.report.figures.comparisons import compared_components
-from imprint.report.figures.registry import Presets, figure
+from imprint.report.registry import Presets, figure
 
 if TYPE_CHECKING:
     import pandas as pd

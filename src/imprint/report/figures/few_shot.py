@@ -16,7 +16,7 @@ from imprint.report.drawing.looks import DASHES, Look, gen_look, legend_line, sh
 from imprint.report.drawing.marks import Mark, marks_of
 from imprint.report.drawing.panels import by_task, room_for, shown_columns
 from imprint.report.drawing.sheet import legend_below
-from imprint.report.figures.registry import NothingToShow, Presets, figure
+from imprint.report.registry import NothingToShow, Presets, figure
 
 if TYPE_CHECKING:
     import pandas as pd

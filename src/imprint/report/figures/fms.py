@@ -13,7 +13,7 @@ from imprint.report.drawing.looks import COLOURS
 from imprint.report.drawing.sheet import sheet
 from imprint.report.drawing.style import INK, figure_width, panels_across, small_size
 from imprint.report.drawing.text import shorten
-from imprint.report.figures.registry import NothingToShow, Presets, figure
+from imprint.report.registry import NothingToShow, Presets, figure
 
 if TYPE_CHECKING:
     import pandas as pd

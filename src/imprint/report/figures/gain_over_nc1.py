@@ -14,7 +14,7 @@ from imprint.report.drawing.axes import log_axis
 from imprint.report.drawing.looks import DOTTED_GUIDE, GUIDE, legend_line, point_style
 from imprint.report.drawing.sheet import legend_below, sheet
 from imprint.report.drawing.style import GREY, INK, small_size
-from imprint.report.figures.registry import NothingToShow, Presets, figure
+from imprint.report.registry import NothingToShow, Presets, figure
 
 if TYPE_CHECKING:
     import pandas as pd

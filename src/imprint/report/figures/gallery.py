@@ -11,8 +11,8 @@ from imprint.report.drawing.looks import COLOURS
 from imprint.report.drawing.sheet import sheet
 from imprint.report.drawing.style import INK, figure_width
 from imprint.report.drawing.tiles import show_image
-from imprint.report.figures.registry import figure
 from imprint.report.figures.shown_cell import cell_in_words
+from imprint.report.registry import figure
 
 if TYPE_CHECKING:
     import pandas as pd

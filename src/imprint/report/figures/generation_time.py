@@ -16,7 +16,7 @@ from imprint.report.drawing.looks import gen_look, in_legend_order, legend_line
 from imprint.report.drawing.marks import marks_of
 from imprint.report.drawing.sheet import legend_below, sheet
 from imprint.report.drawing.style import figure_width
-from imprint.report.figures.registry import NothingToShow, Presets, figure
+from imprint.report.registry import NothingToShow, Presets, figure
 
 if TYPE_CHECKING:
     import pandas as pd

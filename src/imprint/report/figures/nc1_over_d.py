@@ -11,7 +11,7 @@ from imprint.report.drawing.axes import d_axis, label_right, log_axis
 from imprint.report.drawing.looks import legend_line, numbered_look
 from imprint.report.drawing.sheet import legend_below, sheet
 from imprint.report.drawing.style import INK, figure_width, panels_across
-from imprint.report.figures.registry import NO_FAMILY, NothingToShow, Presets, figure
+from imprint.report.registry import NO_FAMILY, NothingToShow, Presets, figure
 
 if TYPE_CHECKING:
     import pandas as pd

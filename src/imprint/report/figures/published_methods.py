@@ -13,7 +13,7 @@ from imprint.report.drawing.sheet import sheet
 from imprint.report.drawing.style import INK, applied, figure_width, small_size
 from imprint.report.drawing.text import shorten, text_width
 from imprint.report.figures.comparisons import compared_presets
-from imprint.report.figures.registry import Presets, figure
+from imprint.report.registry import Presets, figure
 
 if TYPE_CHECKING:
     import pandas as pd

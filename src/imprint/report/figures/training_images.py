@@ -10,7 +10,7 @@ import numpy as np
 from imprint.report.drawing.sheet import sheet
 from imprint.report.drawing.style import figure_width, small_size
 from imprint.report.drawing.text import break_name, shorten, text_width
-from imprint.report.figures.registry import NothingToShow, figure
+from imprint.report.registry import NothingToShow, figure
 
 if TYPE_CHECKING:
     import pandas as pd

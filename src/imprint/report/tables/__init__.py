@@ -7,6 +7,7 @@ A table is made of what a figure is drawn from (see `imprint.report.figures`): s
 Importing this package is cheap: pandas is imported by the functions that make a table.
 """
 
+from imprint.report.registry import TABLES, TableEntry, table
 from imprint.report.tables import (
     accuracy_over_k,
     agg,
@@ -20,7 +21,6 @@ from imprint.report.tables import (
     runtime,
     statistics,
 )
-from imprint.report.tables.registry import TABLES, TableEntry, table
 from imprint.report.tables.writing import save
 
 __all__ = [

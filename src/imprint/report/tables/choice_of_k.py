@@ -11,9 +11,9 @@ from imprint.analysis.generation_time import GENERATION_TIME, generation_times
 from imprint.analysis.matrices import PAIR, fullest, is_value
 from imprint.analysis.selection import CONFIGURATION, L2_MAX
 from imprint.method.configuration import Auto
+from imprint.report.registry import Presets, table
 from imprint.report.tables.difference_columns import DIFFERENCE_COLUMNS, difference_columns
 from imprint.report.tables.notes import with_note
-from imprint.report.tables.registry import Presets, table
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from imprint.analysis.fms import compare_fms, count, speed_conditions
+from imprint.report.registry import Presets, table
 from imprint.report.tables.notes import with_note
-from imprint.report.tables.registry import Presets, table
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from imprint.report.registry import Presets, table
 from imprint.report.tables.component_ranking import SETTINGS, component_ranking
-from imprint.report.tables.registry import Presets, table
 
 if TYPE_CHECKING:
     import pandas as pd

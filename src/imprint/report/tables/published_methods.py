@@ -9,8 +9,8 @@ from imprint.analysis.gens import k_in_words
 from imprint.analysis.matrices import preset_matrix
 from imprint.analysis.ranking import identical, rank_methods
 from imprint.analysis.selection import rule
+from imprint.report.registry import Presets, table
 from imprint.report.tables.notes import with_note
-from imprint.report.tables.registry import Presets, table
 
 if TYPE_CHECKING:
     import pandas as pd
