@@ -1,4 +1,4 @@
-"""Tables of a study. `TABLES` holds them by name; each is one function in a module of its own.
+"""Tables of a study. `TABLES` holds them by name; each is one function, in a module of its own or with others of its kind.
 
 A table is made of what a figure is drawn from (see `imprint.report.figures`): scores, collapse and presets, and for some FMs.
 `published` of a preset is the mean accuracy (%) in the paper, over 4 FMs x 12 tasks. It is a frame of exact numbers; its column
@@ -10,13 +10,11 @@ Importing this package is cheap: pandas is imported by the functions that make a
 from imprint.report.registry import TABLES, TableEntry, table
 from imprint.report.tables import (
     accuracy_over_k,
-    agg,
     choice_of_k,
+    component_ranking,
     configurations,
     fms,
-    gen,
     neural_collapse,
-    norm,
     published_methods,
     runtime,
     statistics,
@@ -27,13 +25,11 @@ __all__ = [
     "TABLES",
     "TableEntry",
     "accuracy_over_k",
-    "agg",
     "choice_of_k",
+    "component_ranking",
     "configurations",
     "fms",
-    "gen",
     "neural_collapse",
-    "norm",
     "published_methods",
     "runtime",
     "save",
