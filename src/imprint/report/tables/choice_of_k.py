@@ -12,8 +12,7 @@ from imprint.analysis.matrices import PAIR, fullest, is_value
 from imprint.analysis.selection import CONFIGURATION, L2_MAX
 from imprint.method.configuration import Auto
 from imprint.report.registry import Presets, table
-from imprint.report.tables.difference_columns import DIFFERENCE_COLUMNS, difference_columns
-from imprint.report.tables.notes import with_note
+from imprint.report.tables.layout import DIFFERENCE_COLUMNS, difference_columns, with_note
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -16,7 +16,7 @@ from imprint.analysis.ranking import RankedMethods, merged, merged_note, rank_me
 from imprint.method.presets import published_accuracy
 from imprint.method.score_names import VALIDATION
 from imprint.report.registry import Presets, table
-from imprint.report.tables.notes import with_note
+from imprint.report.tables.layout import with_note
 
 if TYPE_CHECKING:
     import pandas as pd

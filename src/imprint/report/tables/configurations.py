@@ -10,7 +10,7 @@ from imprint.analysis.ranking import rank_methods
 from imprint.method.configuration import Auto
 from imprint.report.registry import Presets, table
 from imprint.report.tables.component_ranking import HEADINGS, measures
-from imprint.report.tables.notes import with_note
+from imprint.report.tables.layout import with_note
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from imprint.analysis.fms import compare_fms, count, speed_conditions
 from imprint.report.registry import Presets, table
-from imprint.report.tables.notes import with_note
+from imprint.report.tables.layout import with_note
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -10,7 +10,7 @@ from imprint.analysis.matrices import preset_matrix
 from imprint.analysis.ranking import identical, rank_methods
 from imprint.analysis.selection import rule
 from imprint.report.registry import Presets, table
-from imprint.report.tables.notes import with_note
+from imprint.report.tables.layout import with_note
 
 if TYPE_CHECKING:
     import pandas as pd
