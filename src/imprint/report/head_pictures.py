@@ -12,9 +12,9 @@ import numpy as np
 from imprint.errors import UserError
 from imprint.report.drawing.looks import COLOURS, DASHES
 from imprint.report.drawing.sheet import legend_below, sheet
-from imprint.report.drawing.style import DPI, INK, applied, figure_width, setting, small_size
+from imprint.report.drawing.style import DPI, applied, figure_width, setting, small_size
 from imprint.report.drawing.text import shorten
-from imprint.report.drawing.tiles import show_image
+from imprint.report.drawing.tiles import OTHER_CLASS, SAME_CLASS, show_image
 from imprint.store.files import atomic
 
 if TYPE_CHECKING:
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 FORMS = (".png", ".pdf", ".svg")
 ABREAST = 4  # images of each class of a pair
 WORDS = 0.3  # inches below an image
-SAME_CLASS = {"color": INK, "linewidth": 1.2, "linestyle": "-"}
-OTHER_CLASS = {"color": COLOURS[1], "linewidth": 1.6, "linestyle": (0, (2.5, 1.5))}
 
 
 @dataclass(frozen=True)
