@@ -23,7 +23,8 @@ import numpy as np
 from imprint.analysis.gens import k_label
 from imprint.analysis.matrices import by_configuration, chosen_on
 from imprint.analysis.ranking import are_enough, merged, merged_note, ranks
-from imprint.analysis.selection import BEST_PRODUCT, natural, rule
+from imprint.analysis.selection import BEST_PRODUCT, rule
+from imprint.analysis.words import natural
 from imprint.method.configuration import INNER_PRODUCT, MAX, MNN
 
 if TYPE_CHECKING:

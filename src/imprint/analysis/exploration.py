@@ -9,8 +9,9 @@ import numpy as np
 
 from imprint.analysis.gens import KMEANS, k_in_words
 from imprint.analysis.matrices import METHOD
-from imprint.analysis.selection import natural, rule
+from imprint.analysis.selection import rule
 from imprint.analysis.splits import of_split
+from imprint.analysis.words import natural
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -11,6 +11,7 @@ from imprint.analysis.matrices import by_configuration, chosen_on
 from imprint.analysis.ranking import rank_methods
 from imprint.analysis.selection import rule
 from imprint.analysis.splits import of_split
+from imprint.analysis.words import count
 from imprint.method.score_names import VALIDATION
 
 if TYPE_CHECKING:
@@ -151,8 +152,3 @@ def _notes(
     counts = [count(number, noun) for noun, number in left_out.items() if number]
     if counts:
         yield f"Left out, as not all FMs have them: {' and '.join(counts)}."
-
-
-def count(number: int, noun: str) -> str:
-    """A number of things in words: "1 task", "4 tasks"."""
-    return f"{number} {noun}{'' if number == 1 else 's'}"

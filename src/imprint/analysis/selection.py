@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from imprint.analysis.gens import gens_of_all_classes, gens_without_k
 from imprint.analysis.matrices import fullest, is_value
+from imprint.analysis.words import count
 from imprint.method.configuration import (
     FIELDS,
     IDENTITY,
@@ -36,20 +36,6 @@ L2_MAX = _throughout(UNIT_LENGTH)
 NONE_MAX = _throughout(IDENTITY)
 CONFIGURATION = [name for name in FIELDS if name not in ("gen", "k")]
 NORM = ["norm_pre", "norm_post", "norm_inf"]
-
-
-def natural(name: str) -> list[tuple[int, str]]:
-    """Sort key that puts glyphs-d2 before glyphs-d10."""
-    return [
-        (int(part), "") if part.isdigit() else (-1, part)
-        for part in re.split(r"(\d+)", str(name))
-        if part
-    ]
-
-
-def natural_order(names: Any) -> list[str]:
-    """The distinct names, numbers within them in the order of their value."""
-    return sorted(map(str, set(names)), key=natural)
 
 
 def describe(configuration: Mapping[str, Any]) -> str:
@@ -201,7 +187,5 @@ def means_over_k(rows: pd.DataFrame) -> pd.DataFrame:
 
 def sizes(rows: pd.DataFrame) -> str:
     """How many seeds, and draws where there are several, each value stands for."""
-    parts = [(rows["seed"].nunique(), "seed")]
-    if rows["draw"].nunique() > 1:
-        parts.insert(0, (rows["draw"].nunique(), "draw"))
-    return " x ".join(f"{n} {what}{'' if n == 1 else 's'}" for n, what in parts)
+    seeds, draws = count(rows["seed"].nunique(), "seed"), rows["draw"].nunique()
+    return f"{count(draws, 'draw')} x {seeds}" if draws > 1 else seeds

@@ -13,7 +13,7 @@ import pytest
 from matplotlib.colors import to_rgb
 from PIL import Image
 
-from imprint.analysis import selection
+from imprint.analysis.words import natural_order
 from imprint.errors import UserError
 from imprint.report.drawing.axes import k_axis, spread
 from imprint.report.drawing.looks import GENS, shades
@@ -141,7 +141,7 @@ def test_things_in_order_get_lighter_so_that_grey_tells_them_apart():
 
 
 def test_names_are_ordered_by_the_numbers_in_them():
-    assert selection.natural_order(["d10", "d2", "d1", "a"]) == ["a", "d1", "d2", "d10"]
+    assert natural_order(["d10", "d2", "d1", "a"]) == ["a", "d1", "d2", "d10"]
 
 
 def test_labels_are_moved_apart_by_as_little_as_may_be():

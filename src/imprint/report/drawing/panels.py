@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from math import ceil
 from typing import TYPE_CHECKING, NamedTuple
 
-from imprint.analysis.selection import natural_order, shown_norms
+from imprint.analysis.selection import shown_norms
+from imprint.analysis.words import count, natural_order
 from imprint.report.drawing.axes import label_across, percent_axis, row_title
 from imprint.report.drawing.looks import in_legend_order
 from imprint.report.drawing.sheet import sheet
@@ -166,11 +167,10 @@ def shown_columns(rows: pd.DataFrame) -> Columns:
     panels = len(of_norms) * len(fms)
     page = _arranged(rows["task"].nunique(), panels, WITH_MARKS, WIDTHS["page"])
     if others and (page.deep > 1 or page.rows > MOST_ON_PAGE):
-        count = f"{len(others)} other NORM{'s' if len(others) > 1 else ''}"
         return Columns(
             [(fm, first) for fm in fms],
             {first: of_norms[first]},
-            f"{text}; {count} of this experiment left out, for want of room",
+            f"{text}; {count(len(others), 'other NORM')} of this experiment left out, for want of room",
         )
     if others:
         order = "pre / post / inf where they differ"

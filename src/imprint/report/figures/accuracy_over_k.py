@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from imprint.analysis.gens import gens_without_k
 from imprint.analysis.matrices import fullest
-from imprint.analysis.selection import means_over_k, natural_order, sizes
+from imprint.analysis.selection import means_over_k, sizes
+from imprint.analysis.words import natural_order
 from imprint.report.drawing.axes import k_axis_with_marks
 from imprint.report.drawing.looks import gen_look, legend_line
 from imprint.report.drawing.marks import Mark, marks_of

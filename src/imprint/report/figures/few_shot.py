@@ -10,7 +10,8 @@ import numpy as np
 
 from imprint.analysis.gens import gens_without_k, shown_gen
 from imprint.analysis.matrices import is_value
-from imprint.analysis.selection import natural_order, sizes
+from imprint.analysis.selection import sizes
+from imprint.analysis.words import natural_order
 from imprint.report.drawing.axes import k_axis
 from imprint.report.drawing.looks import DASHES, Look, gen_look, legend_line, shades
 from imprint.report.drawing.marks import Mark, marks_of

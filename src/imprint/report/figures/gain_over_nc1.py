@@ -8,8 +8,9 @@ import numpy as np
 
 from imprint.analysis.hypothesis_tests import spearman
 from imprint.analysis.matrices import is_value
-from imprint.analysis.selection import natural_order, shown
+from imprint.analysis.selection import shown
 from imprint.analysis.splits import nc1_in_words
+from imprint.analysis.words import count, natural_order
 from imprint.report.drawing.axes import log_axis
 from imprint.report.drawing.looks import DOTTED_GUIDE, GUIDE, legend_line, point_style
 from imprint.report.drawing.sheet import legend_below, sheet
@@ -43,7 +44,7 @@ def gain_over_nc1(scores: pd.DataFrame, collapse: pd.DataFrame, presets: Presets
     fms, families = natural_order(points["fm"]), natural_order(points["family"])
     rows = _table(points)
     subtitle = (
-        f"GEN {GEN}; {configuration}\n{nc1_in_words(collapse)}; n = {_count(len(points))}, one for each FM and task, "
+        f"GEN {GEN}; {configuration}\n{nc1_in_words(collapse)}; n = {count(len(points), 'point')}, one for each FM and task, "
         f"{_draws(collapse)}; they share FMs and data, so {RHO} (Spearman's) has no p"
     )
     line = _running_median(points)
@@ -75,10 +76,6 @@ def gain_over_nc1(scores: pd.DataFrame, collapse: pd.DataFrame, presets: Presets
     title = "Colour and filling: FM; shape: task or family"
     legend_below(fig, of_fms, of_families, title=title)
     return fig
-
-
-def _count(points: int) -> str:
-    return "1 point" if points == 1 else f"{points} points"
 
 
 def _draws(collapse: pd.DataFrame) -> str:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from math import ceil
 from typing import TYPE_CHECKING
 
-from imprint.analysis.selection import natural_order
 from imprint.analysis.splits import nc1_in_words
+from imprint.analysis.words import count, natural_order
 from imprint.report.drawing.axes import d_axis, label_right, log_axis
 from imprint.report.drawing.looks import legend_line, numbered_look
 from imprint.report.drawing.sheet import legend_below, sheet
@@ -34,9 +34,8 @@ def nc1_over_d(scores: pd.DataFrame, collapse: pd.DataFrame, presets: Presets) -
     columns = panels_across(2.4, len(fms))
     rows = ceil(len(fms) / columns)
     height = max(1.2, 0.11 * others["task"].nunique())
-    draws = families["draw"].nunique()
-    count = f"{draws} draw" if draws == 1 else f"{draws} draws"
-    subtitle = f"{nc1_in_words(known)}\nLine: {', '.join(names)}; mean, band from lowest to highest, n = {count}"
+    draws = count(families["draw"].nunique(), "draw")
+    subtitle = f"{nc1_in_words(known)}\nLine: {', '.join(names)}; mean, band from lowest to highest, n = {draws}"
     if len(others):
         subtitle += ". Right: the other tasks"
     fig = sheet(TITLE, subtitle, 0.25 + (height + 0.25) * rows)

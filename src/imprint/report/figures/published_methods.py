@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from imprint.analysis.selection import natural_order
+from imprint.analysis.words import count, natural_order
 from imprint.report.drawing.sheet import sheet
 from imprint.report.drawing.style import INK, applied, figure_width, small_size
 from imprint.report.drawing.text import shorten, text_width
@@ -97,7 +97,7 @@ def _drawn(result: ComparedMethods) -> Figure:
 def _extent(percent: pd.DataFrame) -> str:
     fms = percent.index.get_level_values("fm").unique()
     if len(fms) == 1:
-        return f"{fms[0]} on {len(percent)} task{'s' * (len(percent) > 1)}"
+        return f"{fms[0]} on {count(len(percent), 'task')}"
     return f"{len(percent)} pairs of FM and task"
 
 
