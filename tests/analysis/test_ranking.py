@@ -387,7 +387,7 @@ def test_no_method_in_the_scores_gives_an_empty_matrix():
 @pytest.mark.parametrize("wanted", [JANSON, {**JANSON, "agg": "max", "weighting": None, "m": None}])
 def test_the_nearest_proxy_is_one_rule_under_two_names(stored, wanted):
     other = cells({**JANSON, "m": 3}, [0.1])
-    found = matrices.rows_of(scores(other, cells(stored, [0.9]), cells(QI, [0.2])), wanted)
+    found = matrices.rows_of_method(scores(other, cells(stored, [0.9]), cells(QI, [0.2])), wanted)
     assert found["accuracy"].tolist() == [0.9]
 
 
@@ -395,8 +395,8 @@ def test_votes_are_told_apart_by_m_and_weighting():
     three = {**JANSON, "m": 3}
     weighted = {**three, "weighting": "distance"}
     frame = scores(cells(JANSON, [0.1]), cells(three, [0.2]), cells(weighted, [0.3]))
-    assert matrices.rows_of(frame, three)["accuracy"].tolist() == [0.2]
-    assert matrices.rows_of(frame, weighted)["accuracy"].tolist() == [0.3]
+    assert matrices.rows_of_method(frame, three)["accuracy"].tolist() == [0.2]
+    assert matrices.rows_of_method(frame, weighted)["accuracy"].tolist() == [0.3]
 
 
 def test_all_samples_are_preferred_to_few_shots():

@@ -21,9 +21,9 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from imprint.analysis.gens import k_label
-from imprint.analysis.matrices import by_configuration, chosen_on
+from imprint.analysis.matrices import NORM, by_configuration, chosen_on
 from imprint.analysis.ranking import are_enough, merged, merged_note, ranks
-from imprint.analysis.selection import BEST_PRODUCT, rule
+from imprint.analysis.selection import BEST_PRODUCT, agg_in_words
 from imprint.analysis.words import natural
 from imprint.method.configuration import INNER_PRODUCT, MAX, MNN
 
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 BY_CONFIGURATION, BY_COMPANIONS = RANK_BY = ("configuration", "best_companions")
 COLUMNS = {
     "GEN": ["gen"],
-    "NORM": ["norm_pre", "norm_post", "norm_inf"],
+    "NORM": NORM,
     "AGG": ["agg", "distance", "weighting", "m"],
 }
 COMPANIONS = {
@@ -231,7 +231,7 @@ def _fields(names: pd.DataFrame, configurations: pd.DataFrame, component: str) -
 
 def _names(configuration: Mapping[str, Any]) -> dict[str, Any]:
     """What tables call the fields of a configuration, and AGG under the one name of each rule."""
-    agg = rule(configuration)
+    agg = agg_in_words(configuration)
     fields: tuple[Any, ...] = tuple(configuration[name] for name in COLUMNS["AGG"])
     if agg in (BEST_PRODUCT, f"1-nn {INNER_PRODUCT}"):
         agg, fields = BEST_PRODUCT, (MAX, INNER_PRODUCT, None, None)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from imprint.analysis.gens import gens_of_all_classes, gens_without_k
-from imprint.analysis.matrices import fullest, is_value
+from imprint.analysis.matrices import NORM, fullest, is_value
 from imprint.analysis.words import count
 from imprint.method.configuration import (
     FIELDS,
@@ -26,8 +26,7 @@ BEST_PRODUCT = "max"  # how figures and tables write plain `max`
 
 
 def _throughout(norm: str) -> dict[str, str]:
-    norms = dict.fromkeys(("norm_pre", "norm_post", "norm_inf"), norm)
-    return {**norms, "agg": MAX, "distance": INNER_PRODUCT}
+    return {**dict.fromkeys(NORM, norm), "agg": MAX, "distance": INNER_PRODUCT}
 
 
 # the paper's own method apart from GEN
@@ -35,14 +34,13 @@ L2_MAX = _throughout(UNIT_LENGTH)
 # how least squares is defined: l2 costs it much
 NONE_MAX = _throughout(IDENTITY)
 CONFIGURATION = [name for name in FIELDS if name not in ("gen", "k")]
-NORM = ["norm_pre", "norm_post", "norm_inf"]
 
 
 def describe(configuration: Mapping[str, Any]) -> str:
     """NORM and AGG of a configuration in a few words."""
     norm = norms_in_words(configuration)
     order = "" if norm.endswith(THROUGHOUT) else " (pre / post / inf)"
-    return f"NORM {norm}{order}; AGG {rule(configuration)}"
+    return f"NORM {norm}{order}; AGG {agg_in_words(configuration)}"
 
 
 def norms_in_words(configuration: Mapping[str, Any]) -> str:
@@ -51,7 +49,7 @@ def norms_in_words(configuration: Mapping[str, Any]) -> str:
     return f"{norms[0]} {THROUGHOUT}" if len(set(norms)) == 1 else " / ".join(norms)
 
 
-def rule(configuration: Mapping[str, Any]) -> str:
+def agg_in_words(configuration: Mapping[str, Any]) -> str:
     """AGG of a configuration as figures and tables write it: "max", "1-nn euclidean", "5-nn cosine, distance"."""
     if configuration["agg"] == MAX and configuration["distance"] == INNER_PRODUCT:
         return BEST_PRODUCT
