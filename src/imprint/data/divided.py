@@ -29,8 +29,6 @@ class DividedSource(Source):
     test_fraction: float
     seed: int
 
-    own_files = True
-
     @abstractmethod
     def given(
         self, folder: Path | None = None, *, only: str | None = None, labelled: bool = True

@@ -37,8 +37,6 @@ class ImageFolder(FileSource):
     test_fraction: float = 0.2
     seed: int = 0
 
-    own_files = True
-
     def top(self) -> Path:
         """The folder."""
         return Path(self.path)

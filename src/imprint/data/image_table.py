@@ -39,8 +39,6 @@ class ImageTable(FileSource):
     test_fraction: float = 0.2
     seed: int = 0
 
-    own_files = True
-
     def top(self) -> Path:
         """The table's folder."""
         return Path(self.path).parent

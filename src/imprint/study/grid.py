@@ -87,15 +87,6 @@ class Study:
         """The seeds of an experiment."""
         return self.config.experiments[name].seeds or self.config.seeds
 
-    def experiment_runs(self, name: str) -> dict[str, int]:
-        """Runs of an experiment by task or family, those included that it shares with others."""
-        each = len(self.methods[name]) * len(set(self.experiment_seeds(name)))
-        runs: dict[str, int] = {}
-        for group in self.experiment_groups(name):
-            task = self.tasks[group.task]
-            runs[task.family] = runs.get(task.family, 0) + each * len(task.draws)
-        return runs
-
     @cached_property
     def _experiments_of(self) -> dict[Group, list[str]]:
         of_groups: dict[Group, list[str]] = {}

@@ -122,9 +122,9 @@ def _check_of_rows(norm: str) -> None:
         raise UserError(unknown("NORM of embeddings", norm, NORMS.names(of_rows=True)))
 
 
-def _component(registry: Registry[Any], kind: str = "", **properties: Any) -> Known:
-    """The name of a component with these properties."""
-    return Known(kind or registry.kind, partial(registry.names, **properties), extensible=True)
+def _component(registry: Registry[Any]) -> Known:
+    """The name of a component."""
+    return Known(registry.kind, registry.names, extensible=True)
 
 
 def _as_list(value: Any) -> Any:
