@@ -59,6 +59,21 @@ class _FM(Section):
         """Whether the workflow downloads its published weights."""
         return False
 
+    @property
+    def makes_weights(self) -> bool:
+        """Whether the workflow downloads or trains its weights."""
+        return self.fetches_weights or self.pretrains
+
+    @property
+    def users_weights(self) -> str | None:
+        """The user's file of weights, in place of published ones."""
+        return None
+
+    @property
+    def users_folder(self) -> str | None:
+        """The user's folder that the model and its weights lie in."""
+        return None
+
 
 class _Model(_FM):
     """A model, which embeds images."""
@@ -145,6 +160,11 @@ class PublishedFM(_Published):
         return WEIGHT_DECAY.get(self.model.partition(".")[0])
 
     @property
+    def users_weights(self) -> str | None:
+        """The checkpoint."""
+        return self.checkpoint
+
+    @property
     def fetches_weights(self) -> bool:
         """Whether there is no checkpoint in place of the published weights."""
         return not self.checkpoint
@@ -157,9 +177,16 @@ class TimmFM(PublishedFM, _WithTokens):
     """Kind of source."""
 
     @property
+    def users_folder(self) -> str | None:
+        """The folder that its name stands for, unless a checkpoint has the weights."""
+        if self.checkpoint or not self.model.startswith(LOCAL_FOLDER):
+            return None
+        return self.model.removeprefix(LOCAL_FOLDER)
+
+    @property
     def fetches_weights(self) -> bool:
         """Whether its weights are neither in a checkpoint nor in a folder."""
-        return not (self.checkpoint or self.model.startswith(LOCAL_FOLDER))
+        return not (self.checkpoint or self.users_folder)
 
 
 class TorchvisionFM(PublishedFM):
