@@ -11,9 +11,9 @@ import numpy as np
 from imprint.data.images import Images
 from imprint.errors import UserError
 from imprint.fm.embedder import Embedder
-from imprint.fm.extract import remove_unfinished
 from imprint.fm.extraction import Extraction, NoImages, digest
 from imprint.fm.journal import Record, fingerprint_of, records_of
+from imprint.store.files import remove_unfinished
 
 _DEVICES = ("cpu", "cuda", "mps")
 
