@@ -29,7 +29,7 @@ from imprint.method.normalize import NORMS, chain
 from imprint.method.presets import PRESETS
 from imprint.method.score_names import EXTRA_SCORES, SELECT_ON
 from imprint.method.weightings import WEIGHTINGS, find_weighting
-from imprint.registry import Registry, unknown
+from imprint.registry import unknown
 from imprint.report.figures import FIGURES
 from imprint.report.tables import TABLES
 
@@ -48,58 +48,24 @@ class Section(BaseModel):
 
 
 @dataclass(frozen=True)
-class Known:
-    """Annotation of a text that must be one of some names.
-
-    Attributes
-    ----------
-    kind : str
-        What one name is of, for messages.
-    names : callable
-        Returns the names; called at each check, as a user's file may add some.
-    extensible : bool
-        Whether users' files may add names, which the JSON schema then cannot list.
-    """
-
-    kind: str
-    names: Callable[[], Iterable[str]]
-    extensible: bool = False
-
-    def _check(self, name: str) -> str:
-        names = list(self.names())
-        if name not in names:
-            message = unknown(self.kind, name, names)
-            raise told(message)
-        return name
-
-    def __get_pydantic_core_schema__(
-        self, source: Any, handler: GetCoreSchemaHandler
-    ) -> CoreSchema:
-        return core_schema.no_info_after_validator_function(self._check, handler(source))
-
-    def __get_pydantic_json_schema__(
-        self, schema: CoreSchema, handler: GetJsonSchemaHandler
-    ) -> dict[str, Any]:
-        names = {"enum": list(self.names()), "type": "string"}
-        return {"anyOf": [names, {"type": "string"}]} if self.extensible else names
-
-
-@dataclass(frozen=True)
-class Composed:
-    """Annotation of a text in which names may stand with arguments or in chains.
+class Checked:
+    """Annotation of a text that a function checks.
 
     Attributes
     ----------
     check : callable
         Raises a `UserError` if the text is wrong.
     names : callable
-        Returns the plain names, for the JSON schema.
+        Returns names that it may be, for the JSON schema; called each time, as a user's file may add some.
+    extensible : bool
+        Whether it may be another text than these: one that a user's file adds, or names in a chain or with arguments.
     """
 
     check: Callable[[str], object]
     names: Callable[[], Iterable[str]]
+    extensible: bool = True
 
-    def _check(self, text: str) -> str:
+    def _validate(self, text: str) -> str:
         try:
             self.check(text)
         except UserError as error:
@@ -109,22 +75,29 @@ class Composed:
     def __get_pydantic_core_schema__(
         self, source: Any, handler: GetCoreSchemaHandler
     ) -> CoreSchema:
-        return core_schema.no_info_after_validator_function(self._check, handler(source))
+        return core_schema.no_info_after_validator_function(self._validate, handler(source))
 
     def __get_pydantic_json_schema__(
         self, schema: CoreSchema, handler: GetJsonSchemaHandler
     ) -> dict[str, Any]:
-        return {"anyOf": [{"enum": list(self.names()), "type": "string"}, {"type": "string"}]}
+        names = {"enum": list(self.names()), "type": "string"}
+        return {"anyOf": [names, {"type": "string"}]} if self.extensible else names
+
+
+def one_of(kind: str, names: Callable[[], Iterable[str]], extensible: bool = False) -> Checked:
+    """Annotation of a text that must be one of some names; messages call one of them `kind`."""
+
+    def check(name: str) -> None:
+        known = list(names())
+        if name not in known:
+            raise UserError(unknown(kind, name, known))
+
+    return Checked(check, names, extensible)
 
 
 def _check_of_rows(norm: str) -> None:
     if not chain(norm).of_rows:
         raise UserError(unknown("NORM of embeddings", norm, NORMS.names(of_rows=True)))
-
-
-def _component(registry: Registry[Any]) -> Known:
-    """The name of a component."""
-    return Known(registry.kind, registry.names, extensible=True)
 
 
 def _as_list(value: Any) -> Any:
@@ -167,15 +140,15 @@ Seeds = Annotated[
 # a list that is not empty; one value may stand for a list of one
 OneOrMore = Annotated[tuple[T, ...], BeforeValidator(_as_list), Field(min_length=1)]
 
-GenName = Annotated[str, _component(GENERATORS)]
-Norm = Annotated[str, Composed(chain, NORMS.names)]
-NormOfRows = Annotated[str, Composed(_check_of_rows, partial(NORMS.names, of_rows=True))]
-DistanceName = Annotated[str, _component(DISTANCES)]
-AggName = Annotated[str, Known("AGG", lambda: AGGREGATIONS)]
-Weighting = Annotated[str, Composed(find_weighting, WEIGHTINGS.names)]
-ExtraScore = Annotated[str, Known("score", lambda: EXTRA_SCORES)]
-RankBy = Annotated[str, Known("ranking", lambda: RANK_BY)]
-SelectOn = Annotated[str, Known("part", lambda: SELECT_ON)]
-PresetName = Annotated[str, Known(PRESETS.kind, PRESETS.names)]
-FigureName = Annotated[str, Known(FIGURES.kind, FIGURES.names)]
-TableName = Annotated[str, Known(TABLES.kind, TABLES.names)]
+GenName = Annotated[str, one_of(GENERATORS.kind, GENERATORS.names, extensible=True)]
+Norm = Annotated[str, Checked(chain, NORMS.names)]
+NormOfRows = Annotated[str, Checked(_check_of_rows, partial(NORMS.names, of_rows=True))]
+DistanceName = Annotated[str, one_of(DISTANCES.kind, DISTANCES.names, extensible=True)]
+AggName = Annotated[str, one_of("AGG", lambda: AGGREGATIONS)]
+Weighting = Annotated[str, Checked(find_weighting, WEIGHTINGS.names)]
+ExtraScore = Annotated[str, one_of("score", lambda: EXTRA_SCORES)]
+RankBy = Annotated[str, one_of("ranking", lambda: RANK_BY)]
+SelectOn = Annotated[str, one_of("part", lambda: SELECT_ON)]
+PresetName = Annotated[str, one_of(PRESETS.kind, PRESETS.names)]
+FigureName = Annotated[str, one_of(FIGURES.kind, FIGURES.names)]
+TableName = Annotated[str, one_of(TABLES.kind, TABLES.names)]

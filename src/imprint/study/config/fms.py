@@ -9,13 +9,13 @@ from pydantic import Field
 from imprint.fm.packaged_models import PACKAGED
 from imprint.study.config.base import (
     Finite,
-    Known,
     Name,
     Place,
     Positive,
     PositiveFloat,
     Section,
     Seed,
+    one_of,
 )
 
 # weight decay of the pre-training of the paper's four FMs
@@ -139,7 +139,7 @@ class PackagedFM(_Published):
 
     source: Literal["package"]
     """Kind of source."""
-    model: Annotated[str, Known("packaged FM", lambda: PACKAGED)]
+    model: Annotated[str, one_of("packaged FM", lambda: PACKAGED)]
     """Its name, which is that of timm's architecture."""
 
     @property
