@@ -323,10 +323,10 @@ def page(study: Study, names: Iterable[str]) -> dict[str, Any]:
 def _section(study: Study, name: str) -> dict[str, Any]:
     experiment = study.config.experiments[name]
     # what captions of rankings ask for, as the rules of figures and tables have it
-    settings_of = canonical(
-        {"rank_by": experiment.rank_by, "of_paper": has_papers_pairs(study, name)}
-    )
-    chosen = {"settings": settings_of, "selection": canonical(_selecting(study, name))}
+    chosen = {
+        "settings": canonical(settings(study, name, ("rank_by", "of_paper"))),
+        "selection": canonical(_selecting(study, name)),
+    }
     figures = [
         {"name": figure, "title": FIGURES[figure].title, **place, **chosen}
         for figure in experiment.figures
