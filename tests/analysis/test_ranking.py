@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from imprint.analysis import hypothesis_tests, matrices, ranking
+from imprint.analysis.frames import compact
 from imprint.method.presets import PRESETS
 
 # Demsar 2006, table 6: AUC of C4.5 with none, one or both of its parameters tuned, on 14 data sets. "voting" shows
@@ -59,20 +60,7 @@ def cells(method, accuracies, *, fm="resnet", task="digits", shots="full"):
 
 
 def scores(*parts):
-    frame = pd.concat(parts, ignore_index=True).astype({"k": "Int64", "m": "Int64"})
-    text = [
-        "fm",
-        "task",
-        "shots",
-        "gen",
-        "norm_pre",
-        "norm_post",
-        "norm_inf",
-        "agg",
-        "distance",
-        "weighting",
-    ]
-    return frame.astype(dict.fromkeys(text, "category"))
+    return compact(pd.concat(parts, ignore_index=True))
 
 
 def test_ranks_of_demsars_example():

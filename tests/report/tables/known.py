@@ -4,6 +4,7 @@ import re
 
 import pandas as pd
 
+from imprint.analysis.frames import compact
 from imprint.report.tables import TABLES
 
 L2 = {
@@ -167,20 +168,7 @@ def grid(cells, tasks=("a", "b")):
     frame = pd.DataFrame(rows).assign(
         fm="resnet", family="a", d=pd.NA, draw=0, shots="full", seed=1
     )
-    frame = frame.astype({"k": "Int64", "m": "Int64", "d": "Int64"}).assign(proxies=10, seconds=1.0)
-    text = [
-        "fm",
-        "task",
-        "shots",
-        "gen",
-        "norm_pre",
-        "norm_post",
-        "norm_inf",
-        "agg",
-        "distance",
-        "weighting",
-    ]
-    return frame.astype(dict.fromkeys(text, "category"))
+    return compact(frame.assign(proxies=10, seconds=1.0))
 
 
 PAPERS_PAIRS = [(fm, task) for fm in "abcd" for task in map(str, range(12))]
