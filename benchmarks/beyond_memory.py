@@ -23,15 +23,14 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.data import TASK
+
 WIDTH, TEST = 1024, 10_000
 METHODS = {  # GEN and k
     "mean": 1,
     "minibatch_kmeans": 20,
     "ridge": 1,
 }
-TASK = {
-    "task": "all", "family": "all", "d": None, "datasets": ["data"], "draws": [None], "shots": "full",
-}  # fmt: skip
 SEED = 1
 
 
