@@ -69,11 +69,11 @@ def accuracy_matrix(scores: pd.DataFrame, methods: Mapping[Any, Mapping[str, Any
     import pandas as pd
 
     rows = fullest(scores)
-    found = {name: rows_of_method(rows, method) for name, method in methods.items()}
+    of_methods = {name: rows_of_method(rows, method) for name, method in methods.items()}
     medians = {
-        name: own.groupby(PAIR, observed=True)["accuracy"].median()
-        for name, own in found.items()
-        if len(own)
+        name: chosen.groupby(PAIR, observed=True)["accuracy"].median()
+        for name, chosen in of_methods.items()
+        if len(chosen)
     }
     if not medians:
         nothing = pd.MultiIndex.from_arrays([[], []], names=PAIR)

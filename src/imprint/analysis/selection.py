@@ -147,13 +147,13 @@ def most_frequent(rows: pd.DataFrame) -> dict[str, Any]:
 
 
 def _have(rows: pd.DataFrame, configuration: Mapping[str, Any]) -> Any:
-    found = is_value(rows["agg"], configuration["agg"])
+    matches = is_value(rows["agg"], configuration["agg"])
     for name, value in configuration.items():
         # weighting means nothing to max, and m to votes alone
         has = {"m": configuration["agg"] == MNN, "weighting": configuration["agg"] != MAX}
         if has.get(name, True):
-            found = found & is_value(rows[name], value)
-    return found
+            matches = matches & is_value(rows[name], value)
+    return matches
 
 
 def accuracy_over_k(scores: pd.DataFrame) -> tuple[pd.DataFrame, str]:

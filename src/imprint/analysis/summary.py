@@ -89,10 +89,10 @@ def _named(
     if not differing:
         yield f"Their differences: no pair of the named methods is shown to differ {over}."
         return
-    said = [_above(pair.first, pair.second, pair.difference) for pair in differing[:NAMED]]
+    phrases = [_above(pair.first, pair.second, pair.difference) for pair in differing[:NAMED]]
     yield (
         f"Their differences: {len(differing)} of {len(pairs)} pairs of named methods differ {over}"
-        f"{', most of all' if len(differing) > NAMED else ''}: {'; '.join(said)}."
+        f"{', most of all' if len(differing) > NAMED else ''}: {'; '.join(phrases)}."
     )
 
 
@@ -183,14 +183,14 @@ def _change(
     united = gain.index.get_level_values("task").isin(
         scores.loc[scores["d"].fillna(1) > 1, "task"].unique()
     )
-    said, counts = [], []
+    phrases, counts = [], []
     for part, which in ((gain[~united], ""), (gain[united], " whose classes unite several others")):
         if not len(part):
             continue
         better = f"better in {(part > 0).sum()} of {count(len(part), 'pair')}"
-        said.append(f"{_points(part, datasets)}, {better}{which}")
+        phrases.append(f"{_points(part, datasets)}, {better}{which}")
         counts.append(difference(part, datasets).datasets)
-    text = f"{change} the accuracy by {'; by '.join(said)}."
+    text = f"{change} the accuracy by {'; by '.join(phrases)}."
     if min(counts) < FEWEST:
         text += f" {too_few(min(counts))}"
     yield text
@@ -198,11 +198,11 @@ def _change(
 
 def _points(gain: pd.Series, datasets: Mapping[str, str]) -> str:
     """A mean gain over datasets with its interval, or that of each of few datasets."""
-    found = difference(gain, datasets)
-    if found.datasets >= FEWEST:
+    mean_gain = difference(gain, datasets)
+    if mean_gain.datasets >= FEWEST:
         return (
-            f"{found.mean:+.1f} points over {found.datasets} datasets "
-            f"(95% interval {found.low:+.1f} to {found.high:+.1f})"
+            f"{mean_gain.mean:+.1f} points over {mean_gain.datasets} datasets "
+            f"(95% interval {mean_gain.low:+.1f} to {mean_gain.high:+.1f})"
         )
     owners = gain.index.get_level_values("task").astype(str).map(datasets)
     return ", ".join(
@@ -229,9 +229,9 @@ def _collapse(scores: pd.DataFrame, collapse: pd.DataFrame) -> Iterator[str]:
     ]
     if len(both) < 2 or len(sides) < 2:
         return
-    said = [
+    phrases = [
         f"{gains.mean():+.1f} points where NC1 is {where} ({count(len(gains), 'pair')}"
         f"{f', {uniting} of them with classes that unite others' if uniting else ''})"
         for gains, uniting, where in sides
     ]
-    yield f"Neural collapse: k = {FEW} changes the accuracy of k = 1 by {' and by '.join(said)}."
+    yield f"Neural collapse: k = {FEW} changes the accuracy of k = 1 by {' and by '.join(phrases)}."

@@ -118,8 +118,8 @@ class Records:
     def _fits(self, record: Record) -> bool:
         """Whether it was made from the results that are there, and from files that are there."""
         for name, digest in record.inputs.items():
-            made = self._read(self._results / name)
-            if made is not None and made.sha256 != digest:
+            source = self._read(self._results / name)
+            if source is not None and source.sha256 != digest:
                 return False
         return all(Path(path).exists() for path in record.files)
 

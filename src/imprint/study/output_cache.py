@@ -85,9 +85,9 @@ def _processor() -> str:
         facts = Path("/proc/cpuinfo").read_text(encoding="utf-8").split("\n\n")[0].splitlines()
     except OSError:
         return f"{platform.machine()} {platform.processor()}"
-    told = ("model name", "flags", "CPU implementer", "CPU part", "Features")
+    names = ("model name", "flags", "CPU implementer", "CPU part", "Features")
     return hashlib.sha256(
-        "\n".join(line for line in facts if line.startswith(told)).encode()
+        "\n".join(line for line in facts if line.startswith(names)).encode()
     ).hexdigest()
 
 

@@ -43,7 +43,7 @@ def accuracy_over_k(scores: pd.DataFrame, collapse: pd.DataFrame, presets: Prese
     plain = scores[scores["d"].isna()]
     rows = fullest(plain if len(plain) else scores)
     columns = shown_columns(rows)
-    tables = {norm: means_over_k(own) for norm, own in columns.of_norms.items()}
+    tables = {norm: means_over_k(of_norm) for norm, of_norm in columns.of_norms.items()}
     whole = pd.concat(list(tables.values()))
     without_k = gens_without_k(whole)
     lines = whole[~whole["gen"].isin(without_k)]

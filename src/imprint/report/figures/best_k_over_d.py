@@ -127,15 +127,15 @@ def _best(rows: pd.DataFrame, test_samples: dict[Any, float]) -> pd.DataFrame:
     for gen, other in WITH_ONE_PROXY.items():
         if not (typed["gen"] == gen).any():
             typed = pd.concat([typed, one[one["gen"] == other].assign(gen=gen)])
-    keys, found = [*PAIR, "family", "d", "gen"], []
-    for names, own in typed.groupby(keys):
-        best = best_k(own, test_samples.get(names[:2], np.inf))
-        at_best = own[own["k"] == best.smallest]
-        repeated = "draw" if own["draw"].nunique() > 1 else "seed"
+    keys, bests = [*PAIR, "family", "d", "gen"], []
+    for names, of_gen in typed.groupby(keys):
+        best = best_k(of_gen, test_samples.get(names[:2], np.inf))
+        at_best = of_gen[of_gen["k"] == best.smallest]
+        repeated = "draw" if of_gen["draw"].nunique() > 1 else "seed"
         means = 100 * at_best.groupby(repeated)["accuracy"].mean()
         accuracies = (means.mean(), means.min(), means.max())
-        found.append((*names, best.smallest, best.largest, *accuracies))
-    return pd.DataFrame(found, columns=[*keys, "k", "largest", "mean", "lowest", "highest"])
+        bests.append((*names, best.smallest, best.largest, *accuracies))
+    return pd.DataFrame(bests, columns=[*keys, "k", "largest", "mean", "lowest", "highest"])
 
 
 def _line(axes: Axes, rows: pd.DataFrame, columns: tuple[str, str, str], look: Look) -> None:

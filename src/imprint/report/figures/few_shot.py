@@ -66,7 +66,10 @@ def few_shot(scores: pd.DataFrame, collapse: pd.DataFrame, presets: Presets) -> 
     without_k = gens_without_k(whole)
     gen = shown_gen(whole.loc[~whole["gen"].isin(without_k), "gen"])
     gens = [gen, *without_k]
-    tables = {norm: _means(own[own["gen"].isin(gens)]) for norm, own in columns.of_norms.items()}
+    tables = {
+        norm: _means(of_norm[of_norm["gen"].isin(gens)])
+        for norm, of_norm in columns.of_norms.items()
+    }
     table = pd.concat(list(tables.values()))
     ks = sorted(table.loc[is_value(table["gen"], gen), "k"].dropna().astype(int).unique())
     lines = [_Line(f"k = {k}", look, gen, k) for k, look in shades(ks).items()]
@@ -82,8 +85,8 @@ def few_shot(scores: pd.DataFrame, collapse: pd.DataFrame, presets: Presets) -> 
 
     def draw(axes: Axes, task: int, column: int, inches: float) -> None:
         fm, norm = columns.pairs[column]
-        own = tables[norm]
-        cell = own[(own["task"] == tasks[task]) & (own["fm"] == fm)]
+        of_norm = tables[norm]
+        cell = of_norm[(of_norm["task"] == tasks[task]) & (of_norm["fm"] == fm)]
         _panel(axes, cell, lines, positions)
         k_axis(axes, ticks, inches, {positions[ALL_SAMPLES]: ALL_SAMPLES})
 

@@ -51,9 +51,9 @@ def gain_over_nc1(scores: pd.DataFrame, collapse: pd.DataFrame, presets: Presets
     fig = sheet(TITLE, subtitle, 1.9 + 0.15 * len(rows))
     axes, words = fig.subplots(2, 1, height_ratios=[1.9, 0.15 * len(rows)])
     size = SMALL if len(points) >= MANY_POINTS else {}
-    for (fm, family), own in points.groupby(["fm", "family"]):
+    for (fm, family), of_family in points.groupby(["fm", "family"]):
         look = point_style(fms.index(str(fm)), families.index(str(family))) | size
-        axes.plot(own["nc1"], own["gain"], **look)
+        axes.plot(of_family["nc1"], of_family["gain"], **look)
     axes.axhline(0, **GUIDE)
     log_axis(axes, "x")
     low, high = axes.get_xlim()

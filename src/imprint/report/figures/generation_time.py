@@ -43,8 +43,8 @@ def generation_time(scores: pd.DataFrame, collapse: pd.DataFrame, presets: Prese
     fig = sheet(TITLE, _subtitle(rows, collapse, table, pairs), 2.3)
     axes = fig.subplots()
     places = k_axis_with_marks(axes, ks, figure_width() - 0.6, len(marks), PITCH)
-    for gen, own in lines.dropna(subset="k").groupby("gen"):
-        line, look = own.sort_values("k"), gen_look(str(gen))
+    for gen, of_gen in lines.dropna(subset="k").groupby("gen"):
+        line, look = of_gen.sort_values("k"), gen_look(str(gen))
         k = line["k"].to_numpy(int)
         axes.fill_between(k, line["low"], line["high"], color=look.colour, alpha=0.18, linewidth=0)
         axes.plot(k, line["median"], **look.line())

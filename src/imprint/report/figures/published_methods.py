@@ -112,8 +112,8 @@ def _rows(percent: pd.DataFrame) -> tuple[list[_Row], str]:
     rows = []
     for fm in fms:
         rows.append(_Row(fm, None))
-        own = dict(zip(task_of[fm_of == fm], values[fm_of == fm], strict=True))
-        rows += [_Row(task, own[task]) for task in natural_order(own)]
+        by_task = dict(zip(task_of[fm_of == fm], values[fm_of == fm], strict=True))
+        rows += [_Row(task, by_task[task]) for task in natural_order(by_task)]
     return rows[1:] if len(fms) == 1 else rows, ""
 
 

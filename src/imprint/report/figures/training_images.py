@@ -50,8 +50,8 @@ def training_images(table: pd.DataFrame, description: Mapping[str, Any], images:
     fig = sheet(TITLE, subtitle, inches * len(labels) + 0.15 * lines + 0.15)
     grid = fig.subplots(1, len(shown), squeeze=False)[0]
     for axes, dataset, title in zip(grid, shown, titles, strict=True):
-        own = table[table["dataset"] == dataset]
-        ids = [list(own.loc[own["label"] == label, "id"])[:each] for label in labels]
+        samples = table[table["dataset"] == dataset]
+        ids = [list(samples.loc[samples["label"] == label, "id"])[:each] for label in labels]
         axes.imshow(_mosaic(ids, each, images[dataset]))
         axes.set_title(title, fontweight="bold")
         axes.grid(visible=False)

@@ -54,8 +54,12 @@ def choice_of_k(scores: pd.DataFrame, collapse: pd.DataFrame, presets: Presets) 
     datasets = separate_datasets(scores)
 
     def against(other: pd.Series) -> dict[str, Any]:
-        found = difference(accuracy[AUTO] - other, datasets)
-        return {"auto - k (points)": found.mean, **difference_columns(found), "p": found.p}
+        over_datasets = difference(accuracy[AUTO] - other, datasets)
+        return {
+            "auto - k (points)": over_datasets.mean,
+            **difference_columns(over_datasets),
+            "p": over_datasets.p,
+        }
 
     fixed = sorted(accuracy.columns.drop(AUTO).astype(int))
     classes = proxies[min(fixed)] / min(fixed) if fixed else np.nan
