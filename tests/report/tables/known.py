@@ -25,34 +25,15 @@ PLAIN = {
 }
 
 
+def preset(label, gen, k, choices, published):
+    method = {"gen": gen, "k": k, **choices, "weighting": None, "m": None}
+    return {**method, "label": label, "published": published}
+
+
 PRESETS = {
-    "qi": {
-        **L2,
-        "label": "Qi",
-        "gen": "mean",
-        "k": 1,
-        "weighting": None,
-        "m": None,
-        "published": 86.79,
-    },
-    "clusters": {
-        **L2,
-        "label": "Clusters",
-        "gen": "kmeans",
-        "k": 20,
-        "weighting": None,
-        "m": None,
-        "published": 91.06,
-    },
-    "oracle": {
-        **PLAIN,
-        "label": "Oracle",
-        "gen": "ls",
-        "k": 1,
-        "weighting": None,
-        "m": None,
-        "published": 94.54,
-    },
+    "qi": preset("Qi", "mean", 1, L2, 86.79),
+    "clusters": preset("Clusters", "kmeans", 20, L2, 91.06),
+    "oracle": preset("Oracle", "ls", 1, PLAIN, 94.54),
 }
 
 
