@@ -13,7 +13,7 @@ from imprint.method.generate import GENERATORS
 from imprint.store.paths import collapse_file, proxies_file, scores_file
 from imprint.study.config import StudyConfig
 from imprint.study.methods import configurations, sort_key
-from imprint.study.tasks import Task, resolve
+from imprint.study.tasks import Task, resolve, total
 
 
 class Group(NamedTuple):
@@ -57,10 +57,8 @@ class Study:
     def _resolved(self) -> dict[str, list[Task]]:
         resolved = {}
         for name, task in self.config.tasks.items():
-            counts = [self.config.datasets[dataset].class_count for dataset in task.datasets]
-            known = [count for count in counts if count is not None]
-            total = sum(known) if len(known) == len(counts) else None
-            resolved[name] = list(resolve(name, task, total))
+            count = total(self.config.datasets[dataset].class_count for dataset in task.datasets)
+            resolved[name] = list(resolve(name, task, count))
         return resolved
 
     @cached_property

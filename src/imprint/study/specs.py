@@ -20,6 +20,7 @@ from imprint.store.files import canonical
 from imprint.study.grid import Group, Study
 from imprint.study.methods import sort_key
 from imprint.study.papers_pairs import has_papers_pairs
+from imprint.study.tasks import total
 
 
 def subset(study: Study, dataset: str) -> dict[str, Any]:
@@ -39,13 +40,9 @@ def _classes_needed(study: Study, dataset: str) -> list[int] | None:
         task = study.tasks[name]
         if dataset not in task.datasets:
             continue
-        offset = 0
-        for other in task.datasets[: task.datasets.index(dataset)]:
-            if counts[other] is None:
-                return None
-            offset += counts[other] or 0
-        count = counts[dataset]
-        if count is None:
+        before = task.datasets[: task.datasets.index(dataset)]
+        offset, count = total(counts[other] for other in before), counts[dataset]
+        if offset is None or count is None:
             return None
         for draw in task.draws:
             if draw is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +23,16 @@ class Task:
     def spec(self) -> dict[str, Any]:
         """What a job needs to know of the task, as JSON can hold it."""
         return {"task": self.name, "family": self.family, "d": self.d, "draws": self.draws}
+
+
+def total(counts: Iterable[int | None]) -> int | None:
+    """The number of classes of several datasets together; None if that of one is not known."""
+    whole = 0
+    for count in counts:
+        if count is None:
+            return None
+        whole += count
+    return whole
 
 
 def resolve(name: str, config: TaskConfig, count: int | None) -> Iterator[Task]:
