@@ -17,10 +17,11 @@ from imprint.analysis.words import natural_order
 from imprint.errors import UserError
 from imprint.report.drawing.axes import k_axis, spread
 from imprint.report.drawing.looks import GENS, shades
+from imprint.report.drawing.saving import save
 from imprint.report.drawing.sheet import canvas
 from imprint.report.drawing.style import WIDTHS
 from imprint.report.drawing.text import shorten, text_width, wrap
-from imprint.report.figures import FIGURES, save
+from imprint.report.figures import FIGURES
 from imprint.report.tables import TABLES
 from tests.legible import check_legible, words
 from tests.report.figures.studies import (
