@@ -95,12 +95,12 @@ class DividedSource(Source):
 def by_split(files: Iterable[Path], top: Path) -> dict[str, list[Path]]:
     """Files by the split that a folder below `top`, or their name, begins with; those that say none are for training."""
     known = ("train", *TEST_NAMES)
-    found: dict[str, list[Path]] = {}
+    splits: dict[str, list[Path]] = {}
     for file in files:
         texts = [text.lower() for text in file.relative_to(top).parts]
-        said = (name for text in texts for name in known if text.startswith(name))
-        found.setdefault(next(said, "train"), []).append(file)
-    return found
+        names = (name for text in texts for name in known if text.startswith(name))
+        splits.setdefault(next(names, "train"), []).append(file)
+    return splits
 
 
 def unlabelled(count: int) -> tuple[np.ndarray, tuple[str, ...]]:
@@ -108,7 +108,7 @@ def unlabelled(count: int) -> tuple[np.ndarray, tuple[str, ...]]:
     return np.zeros(count, np.int64), ("",)
 
 
-def named_splits(names: Mapping[str, Any], place: str) -> dict[str, str]:
+def named_splits(names: Mapping[str, Any], path: str) -> dict[str, str]:
     """Which of some splits are `train` and `test`; what is alone is `whole`.
 
     Raises
@@ -121,7 +121,7 @@ def named_splits(names: Mapping[str, Any], place: str) -> dict[str, str]:
     test = next((name for name in TEST_NAMES if name in names), None)
     if "train" not in names or test is None:
         raise UserError(
-            f"dataset {place} has the splits {', '.join(names)}; it needs train and {' or '.join(TEST_NAMES)}"
+            f"dataset {path} has the splits {', '.join(names)}; it needs train and {' or '.join(TEST_NAMES)}"
         )
     return {"train": "train", "test": test}
 

@@ -169,5 +169,5 @@ def _label(content: bytes, suffix: str) -> str | None:
         entries: Any = json.loads(text)
     except json.JSONDecodeError:
         return None
-    found = entries.get("label") if isinstance(entries, dict) else None
-    return None if found is None else str(found)
+    label = entries.get("label") if isinstance(entries, dict) else None
+    return None if label is None else str(label)

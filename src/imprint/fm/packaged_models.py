@@ -97,10 +97,10 @@ class PackagedWeights:
 
         path = self.path()
         with open(path, "rb") as file:
-            found = hashlib.file_digest(file, "sha256").hexdigest()
-        if found != self.sha256:
+            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+        if sha256 != self.sha256:
             raise UserError(
-                f"{path} is not the published file (SHA-256 {found[:12]}..., not {self.sha256[:12]}...); "
+                f"{path} is not the published file (SHA-256 {sha256[:12]}..., not {self.sha256[:12]}...); "
                 f"run: pip install --force-reinstall {self.requirement}"
             )
         return read_state(path)
