@@ -17,7 +17,7 @@ from imprint.study.tasks import Task, resolve, total
 
 
 class Group(NamedTuple):
-    """What one set of score files is for."""
+    """An FM, a task and shots: what one folder of score files is of."""
 
     fm: str
     task: str
@@ -44,7 +44,7 @@ class Study:
     def __init__(self, config: StudyConfig) -> None:
         self.config = config
         self.root = Path(config.results)
-        # by experiments: groups of the same have the same cells
+        # by the experiments of a group, as groups of the same experiments have the same cells
         self._cells: dict[tuple[str, ...], dict[Configuration, tuple[int, ...]]] = {}
         self._proxy_seeds: dict[Group, ProxySeeds] = {}
 

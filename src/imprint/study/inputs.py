@@ -1,4 +1,4 @@
-"""What a study reads: where datasets lie, which weights are fetched, which images there are."""
+"""The inputs of a study: where datasets lie, which weights are downloaded, which images there are."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What each job is told: JSON, and only what matters to its output."""
+"""The specification of each job, ready for JSON: all that its output depends on, and nothing else."""
 
 from __future__ import annotations
 

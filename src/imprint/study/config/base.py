@@ -33,12 +33,12 @@ from imprint.registry import unknown
 from imprint.report.figures import FIGURES
 from imprint.report.tables import TABLES
 
-TOLD = "told"  # type of the errors whose message says it all
+MISTAKE = "mistake"  # type of errors whose message is ours, not that of pydantic
 
 
-def told(message: str) -> PydanticCustomError:
+def mistake(message: str) -> PydanticCustomError:
     """The error of a value, with a message for the user."""
-    return PydanticCustomError(TOLD, "{message}", {"message": message})
+    return PydanticCustomError(MISTAKE, "{message}", {"message": message})
 
 
 class Section(BaseModel):
@@ -69,7 +69,7 @@ class Checked:
         try:
             self.check(text)
         except UserError as error:
-            raise told(str(error)) from None
+            raise mistake(str(error)) from None
         return text
 
     def __get_pydantic_core_schema__(
@@ -108,16 +108,16 @@ def _as_seeds(value: Any) -> Any:
     """A list of seeds; one number could as well be meant as how many."""
     if isinstance(value, int):
         message = f"{value} is one number; list the seeds, [{value}] for this one alone"
-        raise told(message)
+        raise mistake(message)
     return value
 
 
 def _check_place(text: str) -> str:
     """A file or folder; a variable that is not replaced would be a name of its own."""
     if not text.strip():
-        raise told("it is empty; name a file or folder")
+        raise mistake("it is empty; name a file or folder")
     if variable := re.search(r"\$([A-Za-z_]\w*)", text):
-        raise told(f"{variable[0]} is not replaced; write ${{{variable[1]}}} for the variable")
+        raise mistake(f"{variable[0]} is not replaced; write ${{{variable[1]}}} for the variable")
     return text
 
 

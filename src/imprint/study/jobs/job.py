@@ -1,4 +1,4 @@
-"""How a job runs: progress and its end go to its log, from where the terminal has them; errors go to both."""
+"""How a job runs: its log, which the terminal reads too, its errors, its threads and its record."""
 
 from __future__ import annotations
 
