@@ -23,9 +23,7 @@ def compared_presets(scores: pd.DataFrame, presets: Presets) -> ComparedMethods:
     return _compared(preset_matrix(scores, presets), "named methods", "`presets`")
 
 
-def compared_components(
-    scores: pd.DataFrame, component: str, rank_by: str = BY_CONFIGURATION
-) -> ComparedMethods:
+def compared_components(scores: pd.DataFrame, component: str, rank_by: str) -> ComparedMethods:
     """All GENs, NORMs or AGGs; `NothingToShow` if there are fewer than two.
 
     rank_by: what stands for each, see `imprint.analysis.components`.
