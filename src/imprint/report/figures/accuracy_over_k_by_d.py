@@ -118,11 +118,8 @@ def _dotted(number: int) -> dict[str, Any]:
 
 def _panel(axes: Axes, cell: pd.DataFrame, looks: dict[Hashable, Look]) -> None:
     for d, rows in cell.groupby("d"):
-        line, look = rows.sort_values("k"), looks[d]
-        axes.fill_between(
-            line["k"], line["low"], line["high"], color=look.colour, alpha=0.1, linewidth=0
-        )
-        axes.plot(line["k"], line["mean"], **look.line())
+        line = rows.sort_values("k")
+        looks[d].draw(axes, line["k"], line["mean"], line["low"], line["high"], alpha=0.1)
         at_d = line[line["k"] == d]
         if len(at_d):
             axes.plot(at_d["k"], at_d["mean"], **RING)

@@ -144,8 +144,7 @@ def _line(axes: Axes, rows: pd.DataFrame, columns: tuple[str, str, str], look: L
         return
     middle, low, high = columns
     rows = rows.sort_values("d")
-    axes.fill_between(rows["d"], rows[low], rows[high], color=look.colour, alpha=0.15, linewidth=0)
-    axes.plot(rows["d"], rows[middle], **look.line())
+    look.draw(axes, rows["d"], rows[middle], rows[low], rows[high], alpha=0.15)
 
 
 def _look(gen: str) -> Look:

@@ -66,10 +66,7 @@ def _lines(axes: Axes, families: pd.DataFrame, names: list[str]) -> None:
     groups = families.astype({"d": int}).groupby(["family", "d"])["nc1"].agg(["mean", "min", "max"])
     for family, line in groups.reset_index("d").groupby("family"):
         look = numbered_look(names.index(str(family)))
-        axes.fill_between(
-            line["d"], line["min"], line["max"], color=look.colour, alpha=0.2, linewidth=0
-        )
-        axes.plot(line["d"], line["mean"], **look.line())
+        look.draw(axes, line["d"], line["mean"], line["min"], line["max"], alpha=0.2)
 
 
 def _other_tasks(axes: Axes, others: pd.DataFrame, height: float) -> None:
