@@ -1,10 +1,11 @@
-"""Datasets of the user's own images that are read as one set, or as the splits they are divided into already."""
+"""Datasets of the user's own images, which are divided already or here."""
 
 from __future__ import annotations
 
 import os
 from abc import abstractmethod
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +23,27 @@ TEST_NAMES = (
 )  # what a split for testing is called, the first that is there
 
 
-class DividedSource(Source):
-    """A source whose data may be divided already. A subclass is a dataclass with `path`, `test_fraction` and `seed`."""
+@dataclass(frozen=True)
+class UserSource(Source):
+    """The user's own images, read where they lie.
+
+    Attributes
+    ----------
+    path : str
+        Where they lie.
+    test_fraction : float
+        Share of every class in the split `test`, where the images are not divided already.
+    seed : int
+        Seed of that division.
+    """
 
     path: str
-    test_fraction: float
-    seed: int
+    test_fraction: float = 0.2
+    seed: int = 0
+
+
+class DividedSource(UserSource):
+    """Images of the user's that are read as one set, or as the splits they are divided into already."""
 
     @abstractmethod
     def given(
