@@ -188,7 +188,7 @@ def selection(study: Study, name: str) -> list[dict[str, Any]]:
     return grids
 
 
-def shown(study: Study, name: str) -> list[Group]:
+def groups_with_also(study: Study, name: str) -> list[Group]:
     """The groups whose rows belong to an experiment, its own and those it shows `also`, in the order of the study."""
     names = {name, *study.config.experiments[name].also}
     return [group for group in study.groups if names & set(study.experiments_of(group))]
@@ -226,7 +226,7 @@ def _columns(methods: list[Configuration]) -> list[dict[str, str | int | None]]:
     return [configuration.as_dict() for configuration in sorted(methods, key=sort_key)]
 
 
-def heads(study: Study, name: str) -> list[Group]:
+def groups_with_heads(study: Study, name: str) -> list[Group]:
     """The groups whose heads an experiment saves: all samples, or the most shots it has; no families."""
     if not study.config.experiments[name].save_heads:
         return []
@@ -325,9 +325,9 @@ def _section(study: Study, name: str) -> dict[str, Any]:
         "selection": canonical(_selecting(study, name)),
     }
     figures = [
-        {"name": figure, "title": FIGURES[figure].title, **place, **chosen}
+        {"name": figure, "title": FIGURES[figure].title, **picture, **chosen}
         for figure in experiment.figures
-        for place in places(study, name, figure)
+        for picture in pictures(study, name, figure)
     ]
     tables = [
         {
@@ -354,7 +354,7 @@ def in_words(name: str) -> str:
     return words[:1].upper() + words[1:]
 
 
-def places(study: Study, name: str, figure: str) -> list[dict[str, str]]:
+def pictures(study: Study, name: str, figure: str) -> list[dict[str, str]]:
     """The FM and task of each picture of a figure; one picture without them shows the whole experiment."""
     if not FIGURES[figure].shows_one_task:
         return [{}]
