@@ -103,19 +103,13 @@ def extract(
 
 
 def extract_shard(
-    embedder: Embedder,
-    images: Images,
-    output: str | Path,
+    extraction: Extraction,
     shard: int,
     shards: int,
     *,
-    precision: str = "float32",
     device: str = "auto",
     batch_size: int | None = None,
     threads: int = 1,
-    on_error: str = "fail",
-    dtype: str = "float32",
-    provenance: Mapping[str, Any] | None = None,
 ) -> None:
     """Write the rows of one shard of a split, for `imprint.fm.shards.join_shards`.
 
@@ -125,13 +119,13 @@ def extract_shard(
 
     Parameters
     ----------
-    embedder, images, precision, device, batch_size, threads, on_error, dtype, provenance
-        As in `extract`, and of the whole split: the same for all its shards.
-    output : path
-        The file, in the form of `imprint.fm.journal`. Until it is whole rows go to `output`.partial, and the
-        next call goes on from there.
+    extraction : Extraction
+        That of the whole split, but for the output: the file of the shard, in the form of `imprint.fm.journal`. Until it is
+        whole rows go to `output`.partial, and the next call goes on from there.
     shard, shards : int
         Which shard, from 1, and how many there are.
+    device, batch_size, threads
+        As in `extract`; the same for all shards of a split.
 
     Raises
     ------
@@ -140,13 +134,10 @@ def extract_shard(
     """
     if not 1 <= shard <= shards:
         raise UserError(f"shard {shard} of {shards} does not exist; shards count from 1")
-    output = Path(output)
-    extraction = Extraction(
-        embedder, images, output, precision, on_error, dtype, dict(provenance or {})
-    )
-    torch_device, size = _running(device, precision, batch_size)
-    batch_count = -(-len(images) // size)
-    first, stop = (min(i * batch_count // shards * size, len(images)) for i in (shard - 1, shard))
+    torch_device, size = _running(device, extraction.precision, batch_size)
+    images, count = extraction.images, len(extraction.images)
+    batch_count = -(-count // size)
+    first, stop = (min(i * batch_count // shards * size, count) for i in (shard - 1, shard))
     images = images.by_class().take(np.arange(first, stop))
     journal = _journal(extraction, images, torch_device)
     try:
@@ -155,7 +146,7 @@ def extract_shard(
     except BaseException:
         journal.close()
         raise
-    journal.finish(output)
+    journal.finish(extraction.output)
 
 
 def _running(device: str, precision: str, batch_size: int | None) -> tuple[torch.device, int]:

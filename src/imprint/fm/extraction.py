@@ -30,7 +30,9 @@ _CHUNK = 2**20  # bytes of an HDF5 chunk
 
 @dataclass(frozen=True)
 class Extraction:
-    """What decides the embeddings of a split; parameters are those of `imprint.fm.extract.extract`.
+    """What decides the embeddings of a split, and the file that they are written to.
+
+    Parameters are those of `imprint.fm.extract.extract`.
 
     Raises
     ------

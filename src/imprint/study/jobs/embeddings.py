@@ -13,6 +13,7 @@ from imprint.data.images import Images
 from imprint.data.sources import open_split
 from imprint.fm.embedder import Embedder
 from imprint.fm.extract import extract, extract_shard
+from imprint.fm.extraction import Extraction
 from imprint.fm.models import load
 from imprint.fm.shards import join_shards
 from imprint.store.shards import write_shards
@@ -21,9 +22,9 @@ from imprint.store.shards import write_shards
 def embed(snakemake: Any) -> None:
     """Embed one split, or join its shards if it was embedded in some."""
     embedder, images, options = _opened(snakemake)
-    output, shards = snakemake.output.embeddings, snakemake.input.shards
+    output, shards = Path(snakemake.output.embeddings), snakemake.input.shards
     if shards:
-        join_shards(embedder, images, output, shards, **options)
+        join_shards(Extraction(embedder, images, output, **options), shards)
     else:
         extract(embedder, images, output, **options, **_computing(snakemake))
     params = snakemake.params
@@ -33,9 +34,9 @@ def embed(snakemake: Any) -> None:
 def embed_shard(snakemake: Any) -> None:
     """Embed one shard of a split."""
     embedder, images, options = _opened(snakemake)
-    options |= _computing(snakemake)
+    extraction = Extraction(embedder, images, Path(snakemake.output.rows), **options)
     shard, shards = int(snakemake.wildcards.shard), int(snakemake.wildcards.shards)
-    extract_shard(embedder, images, snakemake.output.rows, shard, shards, **options)
+    extract_shard(extraction, shard, shards, **_computing(snakemake))
 
 
 def _opened(snakemake: Any) -> tuple[Embedder, Images, dict[str, Any]]:
