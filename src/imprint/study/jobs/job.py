@@ -63,6 +63,7 @@ def job(snakemake: Any) -> Iterator[Callable[[str], None]]:
     handlers = handler, measurements
     for each in handlers:
         log.addHandler(each)
+    level = log.level
     log.setLevel(logging.INFO)
     # a log that cannot be written, on a full disk, is reported once: at the job's end
     logging.raiseExceptions = False
@@ -97,6 +98,7 @@ def job(snakemake: Any) -> Iterator[Callable[[str], None]]:
         log.error("%s", traceback.format_exc())
         _stop(f"{snakemake.rule}: {type(error).__name__}: {error} (traceback in {path})")
     finally:
+        log.setLevel(level)
         for each in handlers:
             log.removeHandler(each)
             each.close()
