@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import argparse
 import copy
-import time
 import warnings
 from collections.abc import Callable
 
 import numpy as np
 
+from benchmarks.clock import seconds
 from benchmarks.data import made
 from imprint import ImprintingClassifier
 from imprint.method.normalize import l2
@@ -30,16 +30,10 @@ def compare(
     times = np.empty((repeats, 2))
     for i in range(repeats):
         for j in (0, 1) if i % 2 == 0 else (1, 0):
-            times[i, j] = _seconds((own, limit)[j])
+            times[i, j] = seconds((own, limit)[j], repeats=1)
     (spent, alone), best = np.median(times, axis=0), times.min(axis=0)
     ratio = np.median(times[:, 0] / times[:, 1])
     print(f"{what:62}{spent:9.4f}s{alone:9.4f}s{ratio:8.2f}{best[0] / best[1]:8.2f}", flush=True)
-
-
-def _seconds(function: Callable[[], object]) -> float:
-    start = time.perf_counter()
-    function()
-    return time.perf_counter() - start
 
 
 def main() -> None:

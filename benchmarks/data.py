@@ -3,8 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
+
+# a task of these data, as `imprint.study.specs` describes one
+TASK = {
+    "task": "all",
+    "family": "all",
+    "d": None,
+    "datasets": ["data"],
+    "draws": [None],
+    "shots": "full",
+}
 
 
 @dataclass(frozen=True)
@@ -43,3 +54,13 @@ def made(
         return np.maximum(x, 0, out=x), y
 
     return Data(*split(train), *split(test), classes)
+
+
+def write(path: Path, x: np.ndarray, y: np.ndarray) -> None:
+    """An embeddings file as the embedding rule writes it."""
+    import h5py
+
+    with h5py.File(path, "w") as file:
+        file["embeddings"], file["labels"] = x, y
+        file["ids"] = np.arange(len(x)).astype("S")
+        file.attrs["class_names"], file.attrs["provenance"] = str(list(range(10))), "{}"

@@ -145,9 +145,10 @@ import sys
 from pathlib import Path
 from benchmarks.extraction import in_memory, network
 from imprint.fm.extract import extract, extract_shard
+from imprint.fm.extraction import Extraction
 fm, images, folder, shard = network(sys.argv[1]), in_memory(int(sys.argv[2]), 28, 28), Path(sys.argv[3]), int(sys.argv[4])
 if shard:
-    extract_shard(fm, images, folder / f"{shard}.rows", shard, 2, device="cpu", threads=1)
+    extract_shard(Extraction(fm, images, folder / f"{shard}.rows"), shard, 2, device="cpu", threads=1)
 else:
     extract(fm, images, folder / "e.h5", device="cpu", threads=2)
 """

@@ -32,24 +32,31 @@ def plain_max(frame: pd.DataFrame) -> pd.DataFrame:
     return frame[(frame["agg"] == "max") & (frame["distance"] == "inner_product")]
 
 
+def with_k(frame: pd.DataFrame, k: int | str) -> pd.DataFrame:
+    """The rows with this k; `auto` is the one without a number."""
+    return frame[frame["k"].isna()] if k == "auto" else frame[(frame["k"] == k).fillna(False)]
+
+
 def column(frame: pd.DataFrame, gen: str, k: int | str | None = None) -> pd.Series:
-    """Median accuracy of a GEN by pair; k `auto` is the one without a number."""
+    """Median accuracy of a GEN by pair, see `with_k`."""
     own = frame[frame["gen"] == gen]
     if k is not None:
-        own = own[own["k"].isna()] if k == "auto" else own[(own["k"] == k).fillna(False)]
+        own = with_k(own, k)
     return own.groupby(PAIR)["accuracy"].median() * 100
 
 
-def compared(scores: pd.DataFrame, name: str, one: pd.Series, other: pd.Series) -> str:
-    """Mean difference over datasets, its interval and p where there are enough, and wins over the pairs that both have."""
+def compare(
+    scores: pd.DataFrame, name: str, one: pd.Series, other: pd.Series, indent: str = ""
+) -> None:
+    """Print the mean difference over datasets, its interval and p where there are enough, and wins over the pairs that both have."""
     values = (one - other).dropna()
     found = difference(values, separate_datasets(scores))
     sure = (
         f" [{found.low:+.2f}, {found.high:+.2f}], p = {found.p:.1g}" if found.p == found.p else ""
     )
     wins, losses = (values > 0).sum(), (values < 0).sum()
-    return (
-        f"{name}: {found.mean:+.2f} points over {found.datasets} datasets{sure}, better on {wins}, worse on {losses} "
+    print(
+        f"{indent}{name}: {found.mean:+.2f} points over {found.datasets} datasets{sure}, better on {wins}, worse on {losses} "
         f"of {len(values)} pairs"
     )
 
@@ -59,28 +66,17 @@ def several_proxies(scores: pd.DataFrame) -> None:
     own = norms(plain_max(scores), *L2)
     novel = own[own["d"].isna()]
     for k in (5, 20):
-        print(
-            compared(
-                scores, f"kmeans k={k} - mean", column(novel, "kmeans", k), column(novel, "mean")
-            )
-        )
-    print(
-        compared(
-            scores,
-            "kmeans k=20 - random k=20",
-            column(novel, "kmeans", 20),
-            column(novel, "random", 20),
-        )
+        compare(scores, f"kmeans k={k} - mean", column(novel, "kmeans", k), column(novel, "mean"))
+    compare(
+        scores,
+        "kmeans k=20 - random k=20",
+        column(novel, "kmeans", 20),
+        column(novel, "random", 20),
     )
-    print(compared(scores, "all - kmeans k=20", column(novel, "all"), column(novel, "kmeans", 20)))
+    compare(scores, "all - kmeans k=20", column(novel, "all"), column(novel, "kmeans", 20))
     ls = norms(plain_max(scores), "none", "none", "none")
-    print(
-        compared(
-            scores,
-            "ls - kmeans k=20",
-            column(ls[ls["d"].isna()], "ls"),
-            column(novel, "kmeans", 20),
-        )
+    compare(
+        scores, "ls - kmeans k=20", column(ls[ls["d"].isna()], "ls"), column(novel, "kmeans", 20)
     )
 
 
@@ -94,7 +90,7 @@ def normalisation(scores: pd.DataFrame) -> None:
         ("all", "all", None),
     ):
         own = novel[novel["gen"] == gen]
-        own = own if k is None else own[(own["k"] == k).fillna(False)]
+        own = own if k is None else with_k(own, k)
         pairs = own.groupby(["norm_pre", "norm_post", "norm_inf", *PAIR], observed=True)[
             "accuracy"
         ].median()
@@ -107,7 +103,7 @@ def aggregation(scores: pd.DataFrame) -> None:
         "\n## AGG at kmeans k=20, l2 throughout: mean accuracy over novel tasks, best ten and max"
     )
     own = norms(scores[scores["d"].isna()], *L2)
-    own = own[(own["gen"] == "kmeans") & (own["k"] == 20).fillna(False)]
+    own = with_k(own[own["gen"] == "kmeans"], 20)
     keys = own.assign(
         m=own["m"].astype(object).where(own["m"].notna(), ""),
         weighting=own["weighting"].astype(object).fillna(""),
@@ -163,12 +159,8 @@ def peak(scores: pd.DataFrame, collapse: pd.DataFrame) -> None:
     ls = norms(plain_max(scores[scores["d"].notna()]), *L2)
     for fm in own["fm"].unique():
         mine, least = own[own["fm"] == fm], ls[ls["fm"] == fm]
-        print(
-            compared(
-                scores, f"{fm}: ls - kmeans k=20", column(least, "ls"), column(mine, "kmeans", 20)
-            )
-        )
-        print(compared(scores, f"{fm}: kls k=5 - ls", column(least, "kls", 5), column(least, "ls")))
+        compare(scores, f"{fm}: ls - kmeans k=20", column(least, "ls"), column(mine, "kmeans", 20))
+        compare(scores, f"{fm}: kls k=5 - ls", column(least, "kls", 5), column(least, "ls"))
 
 
 def few_shots(scores: pd.DataFrame) -> None:
@@ -200,7 +192,7 @@ def choice_of_k(scores: pd.DataFrame) -> None:
     )
     own = norms(plain_max(scores), *L2)
     own = own[(own["gen"] == "kmeans") & (own["shots"] == "full")]
-    classes = own[(own["k"] == 1).fillna(False)].groupby(PAIR)["proxies"].first()
+    classes = with_k(own, 1).groupby(PAIR)["proxies"].first()
     for name, part in (
         ("novel tasks", own[own["d"].isna()]),
         ("own classes", own[own["d"].notna()]),
@@ -211,15 +203,14 @@ def choice_of_k(scores: pd.DataFrame) -> None:
         best = table[ks].max(axis=1)
         print(f"{name}, {len(table)} pairs; best of {ks} in hindsight: {best.mean():.2f}")
         for k in found:
-            rows = part[part["k"].isna()] if k == "auto" else part[(part["k"] == k).fillna(False)]
-            medians = rows.groupby(PAIR)[["proxies", "seconds"]].median()
+            medians = with_k(part, k).groupby(PAIR)[["proxies", "seconds"]].median()
             print(
                 f"  k = {k}: {table[k].mean():.2f}, {(medians['proxies'] / classes).mean():.1f} proxies per class, "
                 f"{medians['seconds'].mean():.2f} s"
             )
         if 20 in found:
-            print("  " + compared(scores, "auto - k=20", table["auto"], table[20]))
-        print("  " + compared(scores, "auto - best in hindsight", table["auto"], best))
+            compare(scores, "auto - k=20", table["auto"], table[20], indent="  ")
+        compare(scores, "auto - best in hindsight", table["auto"], best, indent="  ")
 
 
 def main() -> None:

@@ -23,7 +23,8 @@ from pathlib import Path
 
 import yaml
 
-ROOT = Path(__file__).parents[1]
+from benchmarks.runs import run
+
 KS = [1, 5, 20]
 NEW = 10
 GRID = {
@@ -78,21 +79,7 @@ def configure(folder: Path, ks: list[int]) -> None:
 
 def snakemake(folder: Path) -> float:
     """Seconds of a run to its end."""
-    command = [
-        sys.executable,
-        "-m",
-        "snakemake",
-        "study",
-        "-s",
-        str(ROOT / "Snakefile"),
-        "--cores",
-        "2",
-    ]
-    start = time.perf_counter()
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise RuntimeError(done.stderr[-3000:])
-    return time.perf_counter() - start
+    return run(folder, "study")[0]
 
 
 def main() -> None:
@@ -109,8 +96,7 @@ def main() -> None:
             for split in ("train", "test"):
                 shutil.copy(options.embeddings / f"{split}.h5", finished)
         else:
-            from benchmarks.data import made
-            from benchmarks.memory import write
+            from benchmarks.data import made, write
 
             data = made()
             write(finished / "train.h5", data.x, data.y)

@@ -14,16 +14,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-import h5py
-import numpy as np
-
-
-def write(path: Path, x: np.ndarray, y: np.ndarray) -> None:
-    """An embeddings file as the embedding rule writes it."""
-    with h5py.File(path, "w") as file:
-        file["embeddings"], file["labels"] = x, y
-        file["ids"] = np.arange(len(x)).astype("S")
-        file.attrs["class_names"], file.attrs["provenance"] = str(list(range(10))), "{}"
+from benchmarks.data import TASK, made, write
 
 
 def job(folder: Path) -> None:
@@ -36,23 +27,15 @@ def job(folder: Path) -> None:
     from imprint.study.jobs.scores import score
 
     train, test = (pool([read_embeddings(folder / f"{split}.h5")]) for split in ("train", "test"))
-    task = {
-        "task": "all",
-        "family": "all",
-        "d": None,
-        "datasets": ["data"],
-        "draws": [None],
-        "shots": "full",
-    }
     proxies, _ = make_proxies(
-        train, {**task, "gen": "all", "seeds": {"all": {"none": [None], "l2": [None]}}}
+        train, {**TASK, "gen": "all", "seeds": {"all": {"none": [None], "l2": [None]}}}
     )
     cells = [
         {**Configuration(pre, "all", Every(), scoring).as_dict(), "seeds": [1]}
         for pre in ("none", "l2")
         for scoring in agg_scorings(pre)
     ]
-    score(train, test, {"all": proxies}, {**task, "fm": "fm", "cells": cells})
+    score(train, test, {"all": proxies}, {**TASK, "fm": "fm", "cells": cells})
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     print(
         f"{len(train.x):,} x {train.x.shape[1]:,} proxies, {len(cells)} configurations: peak {peak:.2f} GiB"
@@ -72,8 +55,6 @@ def main() -> None:
     if arguments.job:
         job(arguments.job)
         return
-    from benchmarks.data import made
-
     with tempfile.TemporaryDirectory() as folder:
         data = made(arguments.train, arguments.test, arguments.width)
         write(Path(folder, "train.h5"), data.x, data.y)

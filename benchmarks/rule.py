@@ -17,9 +17,8 @@ from itertools import product
 from pathlib import Path
 from types import SimpleNamespace
 
-from benchmarks.data import made
+from benchmarks.data import TASK, made, write
 from benchmarks.engine import SEEDS, agg_scorings
-from benchmarks.memory import write
 from imprint.data.pools import pool
 from imprint.method.configuration import Configuration, parse_k
 from imprint.store.embeddings import read_embeddings
@@ -28,14 +27,6 @@ from imprint.store.proxies import write_proxies
 from imprint.study.jobs.proxies import make_proxies
 
 GENS = {"kmeans": ("1", "5", "20"), "mean": ("1",), "all": ("all",)}
-TASK = {
-    "task": "all",
-    "family": "all",
-    "d": None,
-    "datasets": ["data"],
-    "draws": [None],
-    "shots": "full",
-}
 
 
 class Named(dict):

@@ -12,34 +12,10 @@ from __future__ import annotations
 import argparse
 import re
 import statistics
-import subprocess
-import sys
 import tempfile
-import time
 from pathlib import Path
 
-ROOT = Path(__file__).parents[1]
-
-
-def snakemake(folder: Path, *arguments: str) -> tuple[float, str]:
-    """Seconds of a run in `folder`, and its output."""
-    command = [
-        sys.executable,
-        "-m",
-        "snakemake",
-        "-s",
-        str(ROOT / "Snakefile"),
-        "--cores",
-        "2",
-        *arguments,
-    ]
-    start = time.perf_counter()
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
-    seconds = time.perf_counter() - start
-    output = done.stdout + done.stderr
-    if done.returncode:
-        raise RuntimeError(output[-3000:])
-    return seconds, output
+from benchmarks.runs import ROOT, run
 
 
 def main() -> None:
@@ -51,19 +27,17 @@ def main() -> None:
     options = parser.parse_args()
     paper = f"study={ROOT / 'config' / 'paper.yaml'}"
     with tempfile.TemporaryDirectory() as folder:
-        runs = [
-            snakemake(Path(folder), "--dry-run", "--config", paper) for _ in range(options.rounds)
-        ]
+        runs = [run(Path(folder), "--dry-run", "--config", paper) for _ in range(options.rounds)]
     jobs = int(re.findall(r"^total +(\d+)$", runs[0][1], re.MULTILINE)[0])
     seconds = statistics.median(seconds for seconds, _ in runs)
     print(f"config/paper.yaml: {jobs:,} jobs (bar 2,000), dry run {seconds:.1f} s (bar 60)")
     if not (options.finished / "results" / "report.html").exists():
         print(f"no finished study in {options.finished}; `make` makes one")
         return
-    if "Nothing to be done" not in snakemake(options.finished, "--dry-run")[1]:
+    if "Nothing to be done" not in run(options.finished, "--dry-run")[1]:
         print(f"the study in {options.finished} is not finished; `make` finishes it")
         return
-    seconds = statistics.median(snakemake(options.finished)[0] for _ in range(options.rounds))
+    seconds = statistics.median(run(options.finished)[0] for _ in range(options.rounds))
     print(f"a run of the finished study: {seconds:.1f} s (bar 8)")
 
 

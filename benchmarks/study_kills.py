@@ -14,33 +14,20 @@ import random
 import shutil
 import signal
 import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
 
 import pandas as pd
 
-ROOT = Path(__file__).parents[1]
-
-
-def command() -> list[str]:
-    return [
-        sys.executable,
-        "-m",
-        "snakemake",
-        "-s",
-        str(ROOT / "Snakefile"),
-        "--cores",
-        str(os.cpu_count()),
-    ]
+from benchmarks.runs import ROOT, command
 
 
 def started(folder: Path) -> subprocess.Popen:
     """A run in `folder`, with its jobs in a process group of its own."""
     folder.mkdir(exist_ok=True)
     return subprocess.Popen(
-        command(),
+        command(os.cpu_count() or 1),
         cwd=folder,
         start_new_session=True,
         stdout=subprocess.DEVNULL,

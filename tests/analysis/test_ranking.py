@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from imprint.analysis import hypothesis_tests, matrices, ranking
+from imprint.analysis.frames import compact
 from imprint.method.presets import PRESETS
 
 # Demsar 2006, table 6: AUC of C4.5 with none, one or both of its parameters tuned, on 14 data sets. "voting" shows
@@ -59,20 +60,7 @@ def cells(method, accuracies, *, fm="resnet", task="digits", shots="full"):
 
 
 def scores(*parts):
-    frame = pd.concat(parts, ignore_index=True).astype({"k": "Int64", "m": "Int64"})
-    text = [
-        "fm",
-        "task",
-        "shots",
-        "gen",
-        "norm_pre",
-        "norm_post",
-        "norm_inf",
-        "agg",
-        "distance",
-        "weighting",
-    ]
-    return frame.astype(dict.fromkeys(text, "category"))
+    return compact(pd.concat(parts, ignore_index=True))
 
 
 def test_ranks_of_demsars_example():
@@ -387,7 +375,7 @@ def test_no_method_in_the_scores_gives_an_empty_matrix():
 @pytest.mark.parametrize("wanted", [JANSON, {**JANSON, "agg": "max", "weighting": None, "m": None}])
 def test_the_nearest_proxy_is_one_rule_under_two_names(stored, wanted):
     other = cells({**JANSON, "m": 3}, [0.1])
-    found = matrices.rows_of(scores(other, cells(stored, [0.9]), cells(QI, [0.2])), wanted)
+    found = matrices.rows_of_method(scores(other, cells(stored, [0.9]), cells(QI, [0.2])), wanted)
     assert found["accuracy"].tolist() == [0.9]
 
 
@@ -395,8 +383,8 @@ def test_votes_are_told_apart_by_m_and_weighting():
     three = {**JANSON, "m": 3}
     weighted = {**three, "weighting": "distance"}
     frame = scores(cells(JANSON, [0.1]), cells(three, [0.2]), cells(weighted, [0.3]))
-    assert matrices.rows_of(frame, three)["accuracy"].tolist() == [0.2]
-    assert matrices.rows_of(frame, weighted)["accuracy"].tolist() == [0.3]
+    assert matrices.rows_of_method(frame, three)["accuracy"].tolist() == [0.2]
+    assert matrices.rows_of_method(frame, weighted)["accuracy"].tolist() == [0.3]
 
 
 def test_all_samples_are_preferred_to_few_shots():

@@ -3,10 +3,6 @@
 import hashlib
 import io
 import tarfile
-import threading
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,6 +11,7 @@ from PIL import Image
 
 from imprint.data import mnist_m, sources
 from imprint.errors import UserError
+from tests.server import serving
 
 
 def test_mnist_m_in_both_layouts(tmp_path):
@@ -35,43 +32,27 @@ def test_mnist_m_in_both_layouts(tmp_path):
         sources.prepare("mnist_m", {"root": str(tmp_path / "nowhere")}, tmp_path / "other")
 
 
-class Handler(SimpleHTTPRequestHandler):
-    """Serves a folder, and notes which files were asked for."""
-
-    def __init__(self, *arguments, asked, **options):
-        self.asked = asked
-        super().__init__(*arguments, **options)
-
-    def do_GET(self):
-        self.asked.append(Path(self.path).name)
-        super().do_GET()
-
-    def log_message(self, *_):
-        pass
-
-
 @pytest.fixture
 def server(tmp_path, monkeypatch):
     """MNIST-M on a server: its folder, and the list of files that were asked for."""
-    folder, asked, archives = tmp_path / "server", [], {}
+    folder, paths = tmp_path / "server", {}
     folder.mkdir()
-    handler = partial(Handler, asked=asked, directory=str(folder))
-    running = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    threading.Thread(target=running.serve_forever, daemon=True).start()
     for split, count in (("train", 5), ("test", 3)):
         buffer = io.BytesIO()
         torch.save((torch.full((count, 28, 28, 3), 9).byte(), torch.arange(count)), buffer)
-        path = folder / f"mnist_m_{split}.pt.tar.gz"
-        with tarfile.open(path, "w:gz") as archive:
+        paths[split] = folder / f"mnist_m_{split}.pt.tar.gz"
+        with tarfile.open(paths[split], "w:gz") as archive:
             entry = tarfile.TarInfo(f"mnist_m_{split}.pt")
             entry.size = buffer.tell()
             archive.addfile(entry, io.BytesIO(buffer.getvalue()))
-        address = f"http://127.0.0.1:{running.server_port}/{path.name}"
-        archives[split] = (address, hashlib.md5(path.read_bytes()).hexdigest())
-    monkeypatch.setattr(mnist_m, "ARCHIVES", archives)
-    monkeypatch.setattr("time.sleep", lambda seconds: None)
-    yield folder, asked
-    running.shutdown()
+    with serving(folder) as (address, asked):
+        archives = {
+            split: (f"{address}/{path.name}", hashlib.md5(path.read_bytes()).hexdigest())
+            for split, path in paths.items()
+        }
+        monkeypatch.setattr(mnist_m, "ARCHIVES", archives)
+        monkeypatch.setattr("time.sleep", lambda seconds: None)
+        yield folder, asked
 
 
 def test_the_download_is_prepared_as_any_other(server, tmp_path):

@@ -81,10 +81,11 @@ def test_the_manifest_tells_what_there_is(tmp_path):
 
 
 def test_number_of_classes_is_known_without_data():
-    assert sources.class_count("glyphs") == 100
-    assert sources.class_count("sklearn", {"name": "digits"}) == 10
-    assert sources.class_count("torchvision", {"name": "CIFAR100", "root": "/nowhere"}) == 100
-    assert sources.class_count("imagefolder", {"path": "/nowhere"}) is None
+    assert sources.make("glyphs").class_count() == 100
+    assert sources.make("sklearn", {"name": "digits"}).class_count() == 10
+    cifar = sources.make("torchvision", {"name": "CIFAR100", "root": "/nowhere"})
+    assert cifar.class_count() == 100
+    assert sources.make("imagefolder", {"path": "/nowhere"}).class_count() is None
 
 
 def test_classes_and_limit_choose_samples_but_renumber_nothing(tmp_path):
@@ -267,7 +268,7 @@ def test_a_torchvision_dataset_of_image_files_with_its_own_test_part(tmp_path):
     assert train.class_names == ("Abyssinian", "Pug")
     assert train[2].getpixel((0, 0)) == (100, 100, 100)
     assert sources.open_split(tmp_path / "prepared", "test").labels.tolist() == [1]
-    assert sources.class_count("torchvision", options) == 37
+    assert sources.make("torchvision", options).class_count() == 37
 
 
 def test_a_torchvision_dataset_without_a_test_part_is_divided(tmp_path):
@@ -383,7 +384,9 @@ def test_imagenet_is_read_inside_its_archives_as_when_unpacked(imagenet, tmp_pat
     assert test.ids[0] == "val/n01440764/ILSVRC2012_val_00000003.JPEG"
     assert train.class_names[483] == "castle (n02980441)"
     assert (
-        len(train.class_names) == sources.class_count("torchvision", {"name": "ImageNet"}) == 1000
+        len(train.class_names)
+        == sources.make("torchvision", {"name": "ImageNet"}).class_count()
+        == 1000
     )
     assert np.asarray(test[5]).mean() == pytest.approx(95, abs=2)
 
@@ -504,13 +507,6 @@ def test_what_was_unpacked_half_way_is_no_dataset(eurosat, tmp_path):
 
 
 def test_a_source_says_what_it_is():
-    assert sources.SOURCES.names(placed=True) == ("mnist_m", "torchvision")
-    assert sources.SOURCES.names(own_files=True) == (
-        "huggingface",
-        "imagefolder",
-        "csv",
-        "webdataset",
-    )
     assert [n for n, entry in sources.SOURCES.items() if "pretrain" in entry.splits] == ["glyphs"]
     assert sources.make("torchvision", {"name": "MNIST"}).by_hand() is None
     assert "register" in sources.make("torchvision", {"name": "ImageNet"}).by_hand()
@@ -560,13 +556,13 @@ def test_a_class_that_only_the_test_part_has_is_a_mistake(tmp_path):
 
 def test_unknown_names_are_answered_with_the_known_ones(tmp_path):
     with pytest.raises(UserError, match=r"'glyph'.*did you mean 'glyphs'"):
-        sources.class_count("glyph")
+        sources.make("glyph")
     with pytest.raises(UserError, match=r"sizes.*pretrain"):
-        sources.class_count("glyphs", {"sizes": 3})
+        sources.make("glyphs", {"sizes": 3})
     with pytest.raises(UserError, match="name"):
-        sources.class_count("torchvision", {})
+        sources.make("torchvision", {})
     with pytest.raises(UserError, match=r"'MNST'.*did you mean 'MNIST'"):
-        sources.class_count("torchvision", {"name": "MNST"})
+        sources.make("torchvision", {"name": "MNST"})
     with pytest.raises(UserError, match="not prepared"):
         sources.open_split(tmp_path, "train")
     sources.prepare("glyphs", {"pretrain": 1, "train": 1, "test": 1}, tmp_path)

@@ -13,6 +13,7 @@ from imprint.data.images import Images
 from imprint.errors import UserError
 from imprint.fm.embedder import Embedder, TimmFeatures
 from imprint.fm.extract import extract, extract_shard
+from imprint.fm.extraction import Extraction
 from imprint.fm.shards import join_shards
 from imprint.fm.transforms import Transform
 
@@ -56,18 +57,10 @@ def in_shards(embedder, images, folder, shards, *, batch_size=None, **options):
     """The file of a split that was embedded in shards, the last of them first."""
     paths = [folder / f"{i}-of-{shards}.rows" for i in range(1, shards + 1)]
     for i in range(shards, 0, -1):
-        extract_shard(
-            embedder,
-            images,
-            paths[i - 1],
-            i,
-            shards,
-            batch_size=batch_size,
-            device="cpu",
-            **options,
-        )
+        extraction = Extraction(embedder, images, paths[i - 1], **options)
+        extract_shard(extraction, i, shards, batch_size=batch_size, device="cpu")
     output = folder / f"in-{shards}.h5"
-    join_shards(embedder, images, output, paths, **options)
+    join_shards(Extraction(embedder, images, output, **options), paths)
     return output
 
 
@@ -106,12 +99,12 @@ def test_an_interrupted_shard_goes_on(embedder, in_memory, tmp_path, monkeypatch
 
     monkeypatch.setattr(Embedder, "forward", stopped)
     with pytest.raises(KeyboardInterrupt):
-        extract_shard(embedder, in_memory, rows, 1, 1, device="cpu")
+        extract_shard(Extraction(embedder, in_memory, rows), 1, 1, device="cpu")
     assert not rows.exists()
     sizes[:] = []
-    extract_shard(embedder, in_memory, rows, 1, 1, device="cpu")
+    extract_shard(Extraction(embedder, in_memory, rows), 1, 1, device="cpu")
     assert sum(sizes) == 327 - 256
-    join_shards(embedder, in_memory, tmp_path / "joined.h5", [rows])
+    join_shards(Extraction(embedder, in_memory, tmp_path / "joined.h5"), [rows])
     assert (tmp_path / "joined.h5").read_bytes() == whole.read_bytes()
     assert {path.name for path in tmp_path.iterdir()} == {"whole.h5", "rows", "joined.h5"}
 
@@ -134,7 +127,7 @@ def test_shards_that_do_not_fit_together_are_refused_and_deleted(
 ):
     paths = [tmp_path / name for name in ("one", "two")]
     for i, path in enumerate(paths):
-        extract_shard(embedder, in_memory, path, i + 1, 2, device="cpu")
+        extract_shard(Extraction(embedder, in_memory, path), i + 1, 2, device="cpu")
     options, given = {}, paths
     if fault == "order":
         given = paths[::-1]
@@ -147,9 +140,10 @@ def test_shards_that_do_not_fit_together_are_refused_and_deleted(
     elif fault == "missing part":
         given = paths[:1]
     else:
-        extract_shard(embedder, in_memory, paths[1], 2, 2, device="cpu", batch_size=25)
+        second = Extraction(embedder, in_memory, paths[1])
+        extract_shard(second, 2, 2, device="cpu", batch_size=25)
     with pytest.raises(UserError, match="run again"):
-        join_shards(embedder, in_memory, tmp_path / "e.h5", given, **options)
+        join_shards(Extraction(embedder, in_memory, tmp_path / "e.h5", **options), given)
     assert not any(path.exists() for path in (*given, tmp_path / "e.h5"))
 
 
@@ -164,4 +158,4 @@ def test_where_no_image_can_be_read_the_next_run_reads_them_again(embedder, in_a
 def test_shards_count_from_one(embedder, in_memory, tmp_path):
     for shard in (0, 3):
         with pytest.raises(UserError, match=f"shard {shard} of 2"):
-            extract_shard(embedder, in_memory, tmp_path / "rows", shard, 2)
+            extract_shard(Extraction(embedder, in_memory, tmp_path / "rows"), shard, 2)

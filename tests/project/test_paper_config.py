@@ -1,5 +1,6 @@
 """The paper's study (Westerhoff et al., TMLR 2025): config/paper.yaml has its runs, grid by grid."""
 
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -46,13 +47,23 @@ def study():
     return load([ROOT / "config/paper.yaml"])
 
 
+def runs_of(study, name):
+    """Runs of an experiment by task or family, those included that it shares with others."""
+    each = len(study.methods[name]) * len(set(study.experiment_seeds(name)))
+    runs = Counter()
+    for group in study.experiment_groups(name):
+        task = study.tasks[group.task]
+        runs[task.family] += each * len(task.draws)
+    return runs
+
+
 @pytest.mark.parametrize("grid", GRIDS)
 def test_each_grid_has_the_runs_of_the_paper(study, grid):
     paper, experiments, *tasks = GRIDS[grid]
     runs = [
         count
         for name in experiments
-        for task, count in study.experiment_runs(name).items()
+        for task, count in runs_of(study, name).items()
         if not tasks or task in tasks[0]
     ]
     assert sum(runs) - K_ABOVE_SHOTS.get(grid, 0) == paper
@@ -63,18 +74,16 @@ def test_few_shot_cells_with_k_above_the_shots_are_what_is_more_than_in_the_pape
     shots = study.config.experiments[name].shots
     pairs = [(n, c.k.k) for n in shots for c in study.methods[name]]
     distinct = {(n, k if n == "full" else min(n, k)) for n, k in pairs}
-    each = sum(study.experiment_runs(name).values()) // len(pairs)
+    each = runs_of(study, name).total() // len(pairs)
     assert (len(pairs), len(distinct), each) == (39, 35, 4 * 3 * 5)
 
 
 def test_the_grids_are_the_whole_study_and_sum_to_the_papers_total_but_for_three_runs(study):
     used = {name for _, experiments, *_ in GRIDS.values() for name in experiments}
     assert used | set(OURS) | set(AGAIN) == set(study.config.experiments)
-    assert {
-        name: sum(study.experiment_runs(name).values()) for name in OURS | AGAIN
-    } == OURS | AGAIN
+    assert {name: runs_of(study, name).total() for name in OURS | AGAIN} == OURS | AGAIN
     assert sum(paper for paper, *_ in GRIDS.values()) == PAPER - 3
-    everything = sum(sum(study.experiment_runs(name).values()) for name in study.config.experiments)
+    everything = sum(runs_of(study, name).total() for name in study.config.experiments)
     assert everything == PAPER - 3 + sum(K_ABOVE_SHOTS.values()) + sum((OURS | AGAIN).values())
 
 
@@ -88,7 +97,7 @@ def test_runs_that_experiments_share_are_computed_once(study):
         "k = 1, 2, 3, 5, 10 of three tasks under both NORMpre": 5 * 2 * 4 * 3 * 3,
         "the same k of kls": 5 * 4 * 3 * 3,
     }
-    everything = sum(sum(study.experiment_runs(name).values()) for name in study.config.experiments)
+    everything = sum(runs_of(study, name).total() for name in study.config.experiments)
     shared |= AGAIN
     assert study.runs() == everything - sum(shared.values()) == 397_428
 

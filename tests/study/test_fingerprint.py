@@ -104,7 +104,7 @@ ROWS = FIGURE - {f"figure {name}" for name in FIGURES.names(shows_one_task=True)
 RERUN = {
     # scores on request generate the proxies of a validation part; proxies of `kls` start from the clusters of `kmeans`: from their file, where it changes
     "method/generate/centers.py": jobs(
-        "proxies mean", "proxies kme", "proxies pam", "proxies auto"
+        "proxies mean", "proxies kme", "proxies minibatch", "proxies pam", "proxies auto"
     ),
     "method/generate/least_squares.py": {"proxies ls", "proxies kls"},
     "method/generate/samples.py": {
@@ -168,7 +168,7 @@ def test_code_reruns_what_it_decides_and_nothing_else(rerun, file):
         "method/generate/__init__.py",
         "method/normalize/__init__.py",
         "method/normalize/registry.py",
-        "report/figures/registry.py",
+        "report/registry.py",
         "store/files.py",
         "store/blocks.py",
         "store/measurements.py",

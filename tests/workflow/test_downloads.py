@@ -3,15 +3,13 @@
 import gzip
 import hashlib
 import shutil
-import threading
-from dataclasses import dataclass, field
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from tests.server import serving
 from tests.workflow.conftest import Study
 
 pytestmark = pytest.mark.xdist_group("downloads")
@@ -37,27 +35,12 @@ imprint.data.retries.PAUSES = (0, 0)
 """
 
 
-class Handler(SimpleHTTPRequestHandler):
-    """Serves a folder, and notes which files were asked for (twice, torchvision looks for a redirection first)."""
-
-    def __init__(self, *arguments, asked, **options):
-        self.asked = asked
-        super().__init__(*arguments, **options)
-
-    def do_GET(self):
-        self.asked.append(Path(self.path).name)
-        super().do_GET()
-
-    def log_message(self, *_):
-        pass
-
-
 @dataclass
 class Server:
     folder: Path
     address: str
     archives: list
-    asked: list = field(default_factory=list)
+    asked: list
 
 
 @pytest.fixture
@@ -77,12 +60,8 @@ def server(tmp_path):
                 gzip.compress(head + array.astype("uint8").tobytes())
             )
     archives = [(name, hashlib.md5((folder / name).read_bytes()).hexdigest()) for name in ARCHIVES]
-    asked = []
-    handler = partial(Handler, asked=asked, directory=str(folder))
-    running = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    threading.Thread(target=running.serve_forever, daemon=True).start()
-    yield Server(folder, f"http://127.0.0.1:{running.server_port}/", archives, asked)
-    running.shutdown()
+    with serving(folder) as (address, asked):
+        yield Server(folder, f"{address}/", archives, asked)
 
 
 @dataclass

@@ -82,12 +82,12 @@ def scores_of(groups):
 
 def shown_scores(wildcards):
     """The score files of an experiment."""
-    return scores_of(specs.shown(study, wildcards.experiment))
+    return scores_of(specs.groups_with_also(study, wildcards.experiment))
 
 
 def shown_collapse(wildcards):
     """The collapse files of an experiment."""
-    groups = specs.shown(study, wildcards.experiment)
+    groups = specs.groups_with_also(study, wildcards.experiment)
     fm_tasks = dict.fromkeys((group.fm, group.task) for group in groups)
     return [paths.collapse_file(results, fm, task) for fm, task in fm_tasks]
 
@@ -190,8 +190,8 @@ def longer(minutes):
 def figures_of(name):
     """The pictures of an experiment; those of one FM and task lie in folders of their own."""
     for figure in study.config.experiments[name].figures:
-        for place in specs.places(study, name, figure):
-            yield "/".join([*place.values(), figure])
+        for picture in specs.pictures(study, name, figure):
+            yield "/".join([*picture.values(), figure])
 
 
 def shown_files(name):
@@ -220,7 +220,7 @@ def experiment_results(name):
         files += [paths.table_file(results, name, table, s) for s in ("csv", "md", "tex", "html")]
     for figure in figures_of(name):
         files += [paths.figure_file(results, name, figure, s) for s in ("png", "pdf")]
-    for group in specs.heads(study, name):
+    for group in specs.groups_with_heads(study, name):
         files += [paths.head_file(results, name, *group, s) for s in ("safetensors", "json")]
     return files
 

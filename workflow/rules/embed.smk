@@ -8,12 +8,12 @@ def model_of(wildcards):
         "manifest": paths.manifest_file(results, wildcards.dataset),
         "images": download_of(wildcards.dataset),
     }
-    if fm.fetches_weights or fm.pretrains:
+    if fm.makes_weights:
         files["weights"] = paths.weights_file(results, wildcards.fm)
-    elif getattr(fm, "checkpoint", None):
-        files["weights"] = fm.checkpoint
-    elif fm.source == "timm":
-        folder = Path(fm.model.removeprefix("local-dir:"))
+    elif fm.users_weights:
+        files["weights"] = fm.users_weights
+    elif fm.users_folder:
+        folder = Path(fm.users_folder)
         files["model"] = sorted(str(path) for path in folder.glob("*") if path.is_file())
     return files
 
@@ -29,7 +29,7 @@ def origin_of(wildcards, input, trains=False):
         return None
     fm, manifest = study.config.fms[wildcards.fm], input.manifest
     root = inputs.roots(study.config)[Path(manifest).parent.name]
-    weights = None if getattr(fm, "checkpoint", None) else input.get("weights")
+    weights = None if fm.users_weights else input.get("weights")
     return origin(
         dict(wildcards.items()), manifest=manifest, weights=weights, root=root, trains=trains
     )

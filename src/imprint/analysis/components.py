@@ -21,9 +21,10 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from imprint.analysis.gens import k_label
-from imprint.analysis.matrices import by_configuration, chosen_on
+from imprint.analysis.matrices import NORM, by_configuration, chosen_on
 from imprint.analysis.ranking import are_enough, merged, merged_note, ranks
-from imprint.analysis.selection import BEST_PRODUCT, natural, rule
+from imprint.analysis.selection import BEST_PRODUCT, agg_in_words
+from imprint.analysis.words import natural
 from imprint.method.configuration import INNER_PRODUCT, MAX, MNN
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 BY_CONFIGURATION, BY_COMPANIONS = RANK_BY = ("configuration", "best_companions")
 COLUMNS = {
     "GEN": ["gen"],
-    "NORM": ["norm_pre", "norm_post", "norm_inf"],
+    "NORM": NORM,
     "AGG": ["agg", "distance", "weighting", "m"],
 }
 COMPANIONS = {
@@ -43,7 +44,7 @@ COMPANIONS = {
 
 
 @dataclass(frozen=True, eq=False)
-class Kept:
+class KeptConfigurations:
     """Each entry of a component by the configuration that is kept for it.
 
     accuracies: a row per (fm, task) that is ranked over, a column per entry, best mean rank first: the median accuracy (0..1)
@@ -65,7 +66,7 @@ class Kept:
 
 
 @dataclass(frozen=True, eq=False)
-class Best:
+class BestCompanions:
     """Each entry of a component with the best of the others on each (FM, task).
 
     accuracies: a row per (fm, task), a column per entry: the median accuracy (0..1) of the best, NaN where there is none.
@@ -95,7 +96,7 @@ class Best:
         return sorted([pair for pair in counts if pair[1]], key=lambda pair: -round(pair[1], 9))
 
 
-def kept_configurations(scores: pd.DataFrame, component: str) -> Kept:
+def kept_configurations(scores: pd.DataFrame, component: str) -> KeptConfigurations:
     """Each GEN, NORM or AGG (the component) by its configuration with the best mean rank, k belonging to GEN.
 
     Notes
@@ -142,7 +143,7 @@ def kept_configurations(scores: pd.DataFrame, component: str) -> Kept:
     entries["configurations"] = [
         counted[[entry, *equal.get(entry, ())]].sum() for entry in entries.index
     ]
-    return Kept(
+    return KeptConfigurations(
         accuracies=accuracies,
         entries=entries,
         configurations=configurations.loc[methods].set_index(labels),
@@ -175,7 +176,7 @@ def _left_out(
         )
 
 
-def best_of_others(scores: pd.DataFrame, component: str) -> Best:
+def best_of_others(scores: pd.DataFrame, component: str) -> BestCompanions:
     """Each GEN, NORM or AGG (the component) with the best of the others on each (FM, task), k belonging to GEN.
 
     The nearest proxy is one entry, whether run as `max` with a distance or as `mnn` with m = 1.
@@ -194,7 +195,7 @@ def best_of_others(scores: pd.DataFrame, component: str) -> Best:
     others = names.drop_duplicates(["entry", *COMPANIONS[component]])
     entries["combinations"] = others.groupby("entry").size()
     accuracies = pd.DataFrame(best, index=medians.index, columns=entries.index, dtype=float)
-    return Best(accuracies, entries, criterion, names)
+    return BestCompanions(accuracies, entries, criterion, names)
 
 
 def _of_best(accuracies: np.ndarray, criterion: np.ndarray) -> np.ndarray:
@@ -230,7 +231,7 @@ def _fields(names: pd.DataFrame, configurations: pd.DataFrame, component: str) -
 
 def _names(configuration: Mapping[str, Any]) -> dict[str, Any]:
     """What tables call the fields of a configuration, and AGG under the one name of each rule."""
-    agg = rule(configuration)
+    agg = agg_in_words(configuration)
     fields: tuple[Any, ...] = tuple(configuration[name] for name in COLUMNS["AGG"])
     if agg in (BEST_PRODUCT, f"1-nn {INNER_PRODUCT}"):
         agg, fields = BEST_PRODUCT, (MAX, INNER_PRODUCT, None, None)

@@ -110,11 +110,11 @@ def difference(values: pd.Series, datasets: Mapping[str, str]) -> Difference:
 def differences(matrix: pd.DataFrame, datasets: Mapping[str, str]) -> tuple[PairOfMethods, ...]:
     """The differences of all pairs of methods, the columns of an accuracy matrix without missing cells."""
     pairs = list(combinations(matrix.columns, 2))
-    found = [difference(matrix[a] - matrix[b], datasets) for a, b in pairs]
-    adjusted = holm([each.p for each in found])
+    of_pairs = [difference(matrix[a] - matrix[b], datasets) for a, b in pairs]
+    adjusted = holm([each.p for each in of_pairs])
     return tuple(
         PairOfMethods(str(a), str(b), each, float(p))
-        for (a, b), each, p in zip(pairs, found, adjusted, strict=True)
+        for (a, b), each, p in zip(pairs, of_pairs, adjusted, strict=True)
     )
 
 

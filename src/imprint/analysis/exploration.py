@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from imprint.analysis.gens import KMEANS, k_in_words
-from imprint.analysis.matrices import METHOD
-from imprint.analysis.selection import natural, rule
+from imprint.analysis.matrices import METHOD, NORM
+from imprint.analysis.selection import agg_in_words
 from imprint.analysis.splits import of_split
+from imprint.analysis.words import natural
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -50,9 +51,9 @@ def explored(scores: pd.DataFrame, collapse: pd.DataFrame) -> pd.DataFrame:
 
 def in_words(method: Mapping[Any, Any]) -> dict[str, str]:
     """GEN, k, NORM and AGG of a method with the keys of `imprint.method.configuration.FIELDS`."""
-    norms = "/".join(method[f"norm_{step}"] for step in ("pre", "post", "inf"))
+    norms = "/".join(method[name] for name in NORM)
     k = k_in_words(method["gen"], method["k"]).removeprefix("k = ")
-    return {"GEN": method["gen"], "k": k, "NORM": norms, "AGG": rule(method)}
+    return {"GEN": method["gen"], "k": k, "NORM": norms, "AGG": agg_in_words(method)}
 
 
 def in_order(texts: Iterable[str]) -> list[str]:

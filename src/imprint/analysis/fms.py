@@ -7,16 +7,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from imprint.analysis.gens import has_choice_of_k, k_in_words
-from imprint.analysis.matrices import by_configuration, chosen_on
+from imprint.analysis.matrices import NORM, by_configuration, chosen_on
 from imprint.analysis.ranking import rank_methods
-from imprint.analysis.selection import rule
+from imprint.analysis.selection import agg_in_words
 from imprint.analysis.splits import of_split
+from imprint.analysis.words import count
 from imprint.method.score_names import VALIDATION
 
 if TYPE_CHECKING:
     import pandas as pd
-
-NORMS = ("norm_pre", "norm_post", "norm_inf")
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,7 +111,7 @@ def _parts(configuration: Mapping[str, Any]) -> tuple[str, str, str]:
     gen, k = configuration["gen"], configuration["k"]
     if has_choice_of_k(gen, [k]):
         gen = f"{gen}, {k_in_words(gen, k)}"
-    return gen, "/".join(configuration[name] for name in NORMS), rule(configuration)
+    return gen, "/".join(configuration[name] for name in NORM), agg_in_words(configuration)
 
 
 def _best(accuracies: pd.DataFrame, criterion: pd.DataFrame) -> pd.DataFrame:
@@ -151,8 +150,3 @@ def _notes(
     counts = [count(number, noun) for noun, number in left_out.items() if number]
     if counts:
         yield f"Left out, as not all FMs have them: {' and '.join(counts)}."
-
-
-def count(number: int, noun: str) -> str:
-    """A number of things in words: "1 task", "4 tasks"."""
-    return f"{number} {noun}{'' if number == 1 else 's'}"

@@ -70,9 +70,9 @@ def signed_rank(first: np.ndarray, second: np.ndarray) -> SignedRank:
     rank = rankdata(np.abs(differences))
     higher, lower = rank[differences > 0].sum(), rank[differences < 0].sum()
     statistic = min(higher, lower)
-    own = rank[differences != 0]
-    few = len(own) <= EXACT_DIFFERENCES
-    p = _exact(own, statistic) if few else wilcoxon(differences, zero_method="pratt").pvalue
+    nonzero = rank[differences != 0]
+    few = len(nonzero) <= EXACT_DIFFERENCES
+    p = _exact(nonzero, statistic) if few else wilcoxon(differences, zero_method="pratt").pvalue
     return SignedRank(float(statistic), float(p), float((higher - lower) / rank.sum()))
 
 
@@ -156,8 +156,8 @@ def spearman(x: np.ndarray, y: np.ndarray) -> tuple[float, float]:
     """
     from scipy.stats import rankdata, spearmanr
 
-    found = spearmanr(x, y)
-    rho, p = float(found.statistic), float(found.pvalue)
+    result = spearmanr(x, y)
+    rho, p = float(result.statistic), float(result.pvalue)
     if len(x) <= EXACT_POINTS:
         a, b = rankdata(x) - (len(x) + 1) / 2, rankdata(y) - (len(x) + 1) / 2
         orders = np.array(list(permutations(b)))

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 PAIR = ["fm", "task"]
 METHOD = list(FIELDS)
+NORM = ["norm_pre", "norm_post", "norm_inf"]
 
 
 def fullest(scores: pd.DataFrame) -> pd.DataFrame:
@@ -27,7 +28,7 @@ def fullest(scores: pd.DataFrame) -> pd.DataFrame:
     return scores[is_value(scores["shots"], most)]
 
 
-def rows_of(scores: pd.DataFrame, method: Mapping[str, Any]) -> pd.DataFrame:
+def rows_of_method(scores: pd.DataFrame, method: Mapping[str, Any]) -> pd.DataFrame:
     """The rows of one method, with the keys of `imprint.method.configuration.FIELDS`.
 
     k is not compared where GEN leaves no choice of it. The 1-nearest-proxy rule has two names, `max` with a
@@ -38,7 +39,7 @@ def rows_of(scores: pd.DataFrame, method: Mapping[str, Any]) -> pd.DataFrame:
     def require(column: str, value: Any) -> None:
         np.logical_and(chosen, is_value(scores[column], value), out=chosen)
 
-    for column in ("gen", "norm_pre", "norm_post", "norm_inf", "distance"):
+    for column in ("gen", *NORM, "distance"):
         require(column, method[column])
     if has_choice_of_k(method["gen"]):
         require("k", method["k"])
@@ -68,11 +69,11 @@ def accuracy_matrix(scores: pd.DataFrame, methods: Mapping[Any, Mapping[str, Any
     import pandas as pd
 
     rows = fullest(scores)
-    found = {name: rows_of(rows, method) for name, method in methods.items()}
+    of_methods = {name: rows_of_method(rows, method) for name, method in methods.items()}
     medians = {
-        name: own.groupby(PAIR, observed=True)["accuracy"].median()
-        for name, own in found.items()
-        if len(own)
+        name: chosen.groupby(PAIR, observed=True)["accuracy"].median()
+        for name, chosen in of_methods.items()
+        if len(chosen)
     }
     if not medians:
         nothing = pd.MultiIndex.from_arrays([[], []], names=PAIR)

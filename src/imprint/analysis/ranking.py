@@ -24,7 +24,7 @@ ENOUGH = 0.5  # share of the most (FM, task) of any method that a method needs t
 
 @dataclass(frozen=True)
 class Pairwise:
-    """Wilcoxon's signed-rank test of two methods. `mean_difference` is accuracy of first - second, -1..1."""
+    """Wilcoxon's signed-rank test of two methods."""
 
     first: str
     second: str
@@ -32,7 +32,6 @@ class Pairwise:
     p: float
     p_holm: float
     effect: float
-    mean_difference: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,7 +116,7 @@ def rank_methods(matrix: pd.DataFrame) -> RankedMethods:
     )
 
 
-def compare_methods(matrix: pd.DataFrame, alpha: float = ALPHA) -> ComparedMethods:
+def compare_methods(matrix: pd.DataFrame) -> ComparedMethods:
     """Rank the methods (columns) of an accuracy matrix and test which differ.
 
     What the data do not allow (too few methods or pairs) is reported in `notes`, never raised.
@@ -125,10 +124,10 @@ def compare_methods(matrix: pd.DataFrame, alpha: float = ALPHA) -> ComparedMetho
     ranked = rank_methods(matrix)
     complete = ranked.accuracies
     test = friedman(complete)
-    limits = tuple(_limits(complete, test, alpha))
+    limits = tuple(_limits(complete, test))
     pairwise = _pairwise(complete)
-    different = {frozenset((pair.first, pair.second)) for pair in pairwise if pair.p_holm < alpha}
-    if test is not None and test.p >= alpha:
+    different = {frozenset((pair.first, pair.second)) for pair in pairwise if pair.p_holm < ALPHA}
+    if test is not None and test.p >= ALPHA:
         different = set()  # without an overall difference no pair is called different
     return ComparedMethods(
         accuracies=complete,
@@ -142,8 +141,8 @@ def compare_methods(matrix: pd.DataFrame, alpha: float = ALPHA) -> ComparedMetho
     )
 
 
-def pairs_needed(methods: int, alpha: float = ALPHA) -> int:
-    """How many (FM, task) it takes before any two of so many methods can differ at p < alpha.
+def pairs_needed(methods: int) -> int:
+    """How many (FM, task) it takes before any two of so many methods can differ at p < 0.05.
 
     The smallest two-sided p of the signed-rank test over n pairs is 2 / 2^n, and Holm's correction multiplies it by the
     number of tests.
@@ -154,21 +153,18 @@ def pairs_needed(methods: int, alpha: float = ALPHA) -> int:
     (6, 9)
     """
     tests = methods * (methods - 1) // 2
-    return floor(log2(2 * tests / alpha)) + 1 if tests else 0
+    return floor(log2(2 * tests / ALPHA)) + 1 if tests else 0
 
 
 def _pairwise(matrix: pd.DataFrame) -> tuple[Pairwise, ...]:
     if matrix.empty:
         return ()
-    columns = {str(name): column.to_numpy() for name, column in matrix.items()}
-    pairs = list(combinations(columns, 2))
-    tests = [signed_rank(columns[a], columns[b]) for a, b in pairs]
+    pairs = list(combinations(matrix, 2))
+    tests = [signed_rank(matrix[a].to_numpy(), matrix[b].to_numpy()) for a, b in pairs]
     adjusted = holm([test.p for test in tests])
     return tuple(
-        Pairwise(
-            a, b, t.statistic, t.p, float(p_holm), t.effect, float((columns[a] - columns[b]).mean())
-        )
-        for (a, b), t, p_holm in zip(pairs, tests, adjusted, strict=True)
+        Pairwise(str(a), str(b), test.statistic, test.p, float(p_holm), test.effect)
+        for (a, b), test, p_holm in zip(pairs, tests, adjusted, strict=True)
     )
 
 
@@ -227,13 +223,13 @@ def _few(names: list[str], separator: str) -> str:
     return separator.join([*names[:5], *more])
 
 
-def _limits(complete: pd.DataFrame, test: Friedman | None, alpha: float) -> Iterator[str]:
+def _limits(complete: pd.DataFrame, test: Friedman | None) -> Iterator[str]:
     rows, methods = complete.shape
     if methods < 2 or rows < 2:
         yield f"Nothing to test: {methods} method(s) over {rows} shared (FM, task)."
         return
     if test is None:
         yield f"Friedman's test needs 3 methods, here are {methods}."
-    needed = pairs_needed(methods, alpha)
+    needed = pairs_needed(methods)
     if rows < needed:
-        yield f"{rows} (FM, task) are too few for any two of {methods} to differ at p < {alpha:g}: it takes {needed}."
+        yield f"{rows} (FM, task) are too few for any two of {methods} to differ at p < {ALPHA:g}: it takes {needed}."

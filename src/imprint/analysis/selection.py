@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from imprint.analysis.gens import gens_of_all_classes, gens_without_k
-from imprint.analysis.matrices import fullest, is_value
+from imprint.analysis.matrices import NORM, fullest, is_value
+from imprint.analysis.words import count
 from imprint.method.configuration import (
     FIELDS,
     IDENTITY,
@@ -26,8 +26,7 @@ BEST_PRODUCT = "max"  # how figures and tables write plain `max`
 
 
 def _throughout(norm: str) -> dict[str, str]:
-    norms = dict.fromkeys(("norm_pre", "norm_post", "norm_inf"), norm)
-    return {**norms, "agg": MAX, "distance": INNER_PRODUCT}
+    return {**dict.fromkeys(NORM, norm), "agg": MAX, "distance": INNER_PRODUCT}
 
 
 # the paper's own method apart from GEN
@@ -35,28 +34,13 @@ L2_MAX = _throughout(UNIT_LENGTH)
 # how least squares is defined: l2 costs it much
 NONE_MAX = _throughout(IDENTITY)
 CONFIGURATION = [name for name in FIELDS if name not in ("gen", "k")]
-NORM = ["norm_pre", "norm_post", "norm_inf"]
-
-
-def natural(name: str) -> list[tuple[int, str]]:
-    """Sort key that puts glyphs-d2 before glyphs-d10."""
-    return [
-        (int(part), "") if part.isdigit() else (-1, part)
-        for part in re.split(r"(\d+)", str(name))
-        if part
-    ]
-
-
-def natural_order(names: Any) -> list[str]:
-    """The distinct names, numbers within them in the order of their value."""
-    return sorted(map(str, set(names)), key=natural)
 
 
 def describe(configuration: Mapping[str, Any]) -> str:
     """NORM and AGG of a configuration in a few words."""
     norm = norms_in_words(configuration)
     order = "" if norm.endswith(THROUGHOUT) else " (pre / post / inf)"
-    return f"NORM {norm}{order}; AGG {rule(configuration)}"
+    return f"NORM {norm}{order}; AGG {agg_in_words(configuration)}"
 
 
 def norms_in_words(configuration: Mapping[str, Any]) -> str:
@@ -65,7 +49,7 @@ def norms_in_words(configuration: Mapping[str, Any]) -> str:
     return f"{norms[0]} {THROUGHOUT}" if len(set(norms)) == 1 else " / ".join(norms)
 
 
-def rule(configuration: Mapping[str, Any]) -> str:
+def agg_in_words(configuration: Mapping[str, Any]) -> str:
     """AGG of a configuration as figures and tables write it: "max", "1-nn euclidean", "5-nn cosine, distance"."""
     if configuration["agg"] == MAX and configuration["distance"] == INNER_PRODUCT:
         return BEST_PRODUCT
@@ -163,13 +147,13 @@ def most_frequent(rows: pd.DataFrame) -> dict[str, Any]:
 
 
 def _have(rows: pd.DataFrame, configuration: Mapping[str, Any]) -> Any:
-    found = is_value(rows["agg"], configuration["agg"])
+    matches = is_value(rows["agg"], configuration["agg"])
     for name, value in configuration.items():
         # weighting means nothing to max, and m to votes alone
         has = {"m": configuration["agg"] == MNN, "weighting": configuration["agg"] != MAX}
         if has.get(name, True):
-            found = found & is_value(rows[name], value)
-    return found
+            matches = matches & is_value(rows[name], value)
+    return matches
 
 
 def accuracy_over_k(scores: pd.DataFrame) -> tuple[pd.DataFrame, str]:
@@ -201,7 +185,5 @@ def means_over_k(rows: pd.DataFrame) -> pd.DataFrame:
 
 def sizes(rows: pd.DataFrame) -> str:
     """How many seeds, and draws where there are several, each value stands for."""
-    parts = [(rows["seed"].nunique(), "seed")]
-    if rows["draw"].nunique() > 1:
-        parts.insert(0, (rows["draw"].nunique(), "draw"))
-    return " x ".join(f"{n} {what}{'' if n == 1 else 's'}" for n, what in parts)
+    seeds, draws = count(rows["seed"].nunique(), "seed"), rows["draw"].nunique()
+    return f"{count(draws, 'draw')} x {seeds}" if draws > 1 else seeds

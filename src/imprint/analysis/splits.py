@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from imprint.analysis.selection import natural_order
+from imprint.analysis.words import natural_order
 from imprint.method.score_names import TEST_SPLIT, TRAINING_SPLIT
 
 if TYPE_CHECKING:

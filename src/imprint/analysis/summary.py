@@ -23,6 +23,7 @@ from imprint.analysis.differences import (
 from imprint.analysis.gens import gens_of_all_classes, k_in_words
 from imprint.analysis.selection import L2_MAX, describe, norms_in_words
 from imprint.analysis.splits import of_split
+from imprint.analysis.words import count
 from imprint.method.presets import PRESETS
 
 L2 = {**L2_MAX, "weighting": None, "m": None}
@@ -53,14 +54,10 @@ def _extent(scores: pd.DataFrame, datasets: Mapping[str, str]) -> str:
     fms, tasks = scores["fm"].nunique(), scores["task"].nunique()
     seeds = scores["seed"].nunique()
     return (
-        f"Run: {len(scores):,} scores of {_count(fms, 'FM')} on {_count(tasks, 'task')} "
-        f"from {_count(len(set(datasets.values())), 'dataset')}, with {_count(seeds, 'seed')}. "
+        f"Run: {len(scores):,} scores of {count(fms, 'FM')} on {count(tasks, 'task')} "
+        f"from {count(len(set(datasets.values())), 'dataset')}, with {count(seeds, 'seed')}. "
         "Accuracies are on test data, medians over seeds and draws, and means of these over pairs of FM and task."
     )
-
-
-def _count(number: int, one: str, more: str = "") -> str:
-    return f"{number} {one if number == 1 else more or one + 's'}"
 
 
 def _named(
@@ -80,22 +77,22 @@ def _named(
     ]
     yield f"Named methods by mean rank, and mean accuracy, {_where(ranked.accuracies)}: {', '.join(shown)}."
     pairs = differences(ranked.accuracies, datasets)
-    count = pairs[0].difference.datasets
-    if count < FEWEST:
-        yield f"Their differences: the named methods cannot be told apart beyond these data. {too_few(count)}"
+    compared = pairs[0].difference.datasets
+    if compared < FEWEST:
+        yield f"Their differences: the named methods cannot be told apart beyond these data. {too_few(compared)}"
         return
     differing = sorted(
         (pair for pair in pairs if pair.p_holm < ranking.ALPHA),
         key=lambda pair: -abs(pair.difference.mean),
     )
-    over = f"over {count} datasets (signed-rank, Holm, p < {ranking.ALPHA:g})"
+    over = f"over {compared} datasets (signed-rank, Holm, p < {ranking.ALPHA:g})"
     if not differing:
         yield f"Their differences: no pair of the named methods is shown to differ {over}."
         return
-    said = [_above(pair.first, pair.second, pair.difference) for pair in differing[:NAMED]]
+    phrases = [_above(pair.first, pair.second, pair.difference) for pair in differing[:NAMED]]
     yield (
         f"Their differences: {len(differing)} of {len(pairs)} pairs of named methods differ {over}"
-        f"{', most of all' if len(differing) > NAMED else ''}: {'; '.join(said)}."
+        f"{', most of all' if len(differing) > NAMED else ''}: {'; '.join(phrases)}."
     )
 
 
@@ -110,7 +107,7 @@ def _where(matrix: pd.DataFrame) -> str:
     """The rows (FM, task) of a matrix in words; one FM is named."""
     fms = matrix.index.get_level_values("fm").unique()
     if len(fms) == 1:
-        return f"with {fms[0]} on {_count(len(matrix), 'task')}"
+        return f"with {fms[0]} on {count(len(matrix), 'task')}"
     return f"over {len(matrix)} pairs of FM and task"
 
 
@@ -186,14 +183,14 @@ def _change(
     united = gain.index.get_level_values("task").isin(
         scores.loc[scores["d"].fillna(1) > 1, "task"].unique()
     )
-    said, counts = [], []
+    phrases, counts = [], []
     for part, which in ((gain[~united], ""), (gain[united], " whose classes unite several others")):
         if not len(part):
             continue
-        better = f"better in {(part > 0).sum()} of {_count(len(part), 'pair')}"
-        said.append(f"{_points(part, datasets)}, {better}{which}")
+        better = f"better in {(part > 0).sum()} of {count(len(part), 'pair')}"
+        phrases.append(f"{_points(part, datasets)}, {better}{which}")
         counts.append(difference(part, datasets).datasets)
-    text = f"{change} the accuracy by {'; by '.join(said)}."
+    text = f"{change} the accuracy by {'; by '.join(phrases)}."
     if min(counts) < FEWEST:
         text += f" {too_few(min(counts))}"
     yield text
@@ -201,15 +198,15 @@ def _change(
 
 def _points(gain: pd.Series, datasets: Mapping[str, str]) -> str:
     """A mean gain over datasets with its interval, or that of each of few datasets."""
-    found = difference(gain, datasets)
-    if found.datasets >= FEWEST:
+    mean_gain = difference(gain, datasets)
+    if mean_gain.datasets >= FEWEST:
         return (
-            f"{found.mean:+.1f} points over {found.datasets} datasets "
-            f"(95% interval {found.low:+.1f} to {found.high:+.1f})"
+            f"{mean_gain.mean:+.1f} points over {mean_gain.datasets} datasets "
+            f"(95% interval {mean_gain.low:+.1f} to {mean_gain.high:+.1f})"
         )
     owners = gain.index.get_level_values("task").astype(str).map(datasets)
     return ", ".join(
-        f"{part.mean():+.1f} points on {name} ({_count(len(part), 'pair')})"
+        f"{part.mean():+.1f} points on {name} ({count(len(part), 'pair')})"
         for name, part in gain.groupby(owners)
     )
 
@@ -232,9 +229,9 @@ def _collapse(scores: pd.DataFrame, collapse: pd.DataFrame) -> Iterator[str]:
     ]
     if len(both) < 2 or len(sides) < 2:
         return
-    said = [
-        f"{gains.mean():+.1f} points where NC1 is {where} ({_count(len(gains), 'pair')}"
-        f"{f', {count} of them with classes that unite others' if count else ''})"
-        for gains, count, where in sides
+    phrases = [
+        f"{gains.mean():+.1f} points where NC1 is {where} ({count(len(gains), 'pair')}"
+        f"{f', {uniting} of them with classes that unite others' if uniting else ''})"
+        for gains, uniting, where in sides
     ]
-    yield f"Neural collapse: k = {FEW} changes the accuracy of k = 1 by {' and by '.join(said)}."
+    yield f"Neural collapse: k = {FEW} changes the accuracy of k = 1 by {' and by '.join(phrases)}."

@@ -1,10 +1,11 @@
-"""Datasets of the user's own images that are read as one set, or as the splits they are divided into already."""
+"""Datasets of the user's own images, which are divided already or here."""
 
 from __future__ import annotations
 
 import os
 from abc import abstractmethod
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,14 +23,27 @@ TEST_NAMES = (
 )  # what a split for testing is called, the first that is there
 
 
-class DividedSource(Source):
-    """A source whose data may be divided already. A subclass is a dataclass with `path`, `test_fraction` and `seed`."""
+@dataclass(frozen=True)
+class UserSource(Source):
+    """The user's own images, read where they lie.
+
+    Attributes
+    ----------
+    path : str
+        Where they lie.
+    test_fraction : float
+        Share of every class in the split `test`, where the images are not divided already.
+    seed : int
+        Seed of that division.
+    """
 
     path: str
-    test_fraction: float
-    seed: int
+    test_fraction: float = 0.2
+    seed: int = 0
 
-    own_files = True
+
+class DividedSource(UserSource):
+    """Images of the user's that are read as one set, or as the splits they are divided into already."""
 
     @abstractmethod
     def given(
@@ -97,12 +111,12 @@ class DividedSource(Source):
 def by_split(files: Iterable[Path], top: Path) -> dict[str, list[Path]]:
     """Files by the split that a folder below `top`, or their name, begins with; those that say none are for training."""
     known = ("train", *TEST_NAMES)
-    found: dict[str, list[Path]] = {}
+    splits: dict[str, list[Path]] = {}
     for file in files:
         texts = [text.lower() for text in file.relative_to(top).parts]
-        said = (name for text in texts for name in known if text.startswith(name))
-        found.setdefault(next(said, "train"), []).append(file)
-    return found
+        names = (name for text in texts for name in known if text.startswith(name))
+        splits.setdefault(next(names, "train"), []).append(file)
+    return splits
 
 
 def unlabelled(count: int) -> tuple[np.ndarray, tuple[str, ...]]:
@@ -110,7 +124,7 @@ def unlabelled(count: int) -> tuple[np.ndarray, tuple[str, ...]]:
     return np.zeros(count, np.int64), ("",)
 
 
-def named_splits(names: Mapping[str, Any], place: str) -> dict[str, str]:
+def named_splits(names: Mapping[str, Any], path: str) -> dict[str, str]:
     """Which of some splits are `train` and `test`; what is alone is `whole`.
 
     Raises
@@ -123,7 +137,7 @@ def named_splits(names: Mapping[str, Any], place: str) -> dict[str, str]:
     test = next((name for name in TEST_NAMES if name in names), None)
     if "train" not in names or test is None:
         raise UserError(
-            f"dataset {place} has the splits {', '.join(names)}; it needs train and {' or '.join(TEST_NAMES)}"
+            f"dataset {path} has the splits {', '.join(names)}; it needs train and {' or '.join(TEST_NAMES)}"
         )
     return {"train": "train", "test": test}
 

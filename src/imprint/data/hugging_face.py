@@ -36,28 +36,19 @@ LABELS = (
 @source("huggingface")
 @dataclass(frozen=True)
 class HuggingFaceDataset(DividedSource):
-    """A dataset of Hugging Face's `datasets`: the folder of `save_to_disk`, a Parquet file with images, or a folder of these.
+    """At `path` a dataset of Hugging Face's `datasets`: the folder of `save_to_disk`, a Parquet file with images, or a folder of these.
 
     Images are read where they lie; those in Parquet from a copy that the library makes beside the manifest. Parquet
     files are divided already if their names, or folders, begin with `train` and `test`.
 
     Attributes
     ----------
-    path : str
-        The folder or file.
     image, label : str or None
         Names of the columns; by default the first with images, and the first with class names or called `label`.
-    test_fraction : float
-        Share of every class in the split `test`, where the data are not divided already.
-    seed : int
-        Seed of that division.
     """
 
-    path: str
     image: str | None = None
     label: str | None = None
-    test_fraction: float = 0.2
-    seed: int = 0
 
     def given(
         self, folder: Path | None = None, *, only: str | None = None, labelled: bool = True

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from imprint.data.divided import UserSource
 from imprint.data.folders import LISTED, LeftOut, search, subfolders
 from imprint.data.image_files import FileSource, Row, divided
 from imprint.data.image_formats import SUFFIXES
@@ -18,26 +19,11 @@ log = logging.getLogger("imprint")
 
 @source("imagefolder")
 @dataclass(frozen=True)
-class ImageFolder(FileSource):
-    """A folder with a folder for every class, named like it, of images at any depth.
+class ImageFolder(UserSource, FileSource):
+    """At `path` a folder with a folder for every class, named like it, of images at any depth.
 
     With folders `train` and `test` (or `val`) at the top, each of these has the classes.
-
-    Attributes
-    ----------
-    path : str
-        The folder.
-    test_fraction : float
-        Share of every class in the split `test`, where the images are not divided already.
-    seed : int
-        Seed of that division.
     """
-
-    path: str
-    test_fraction: float = 0.2
-    seed: int = 0
-
-    own_files = True
 
     def top(self) -> Path:
         """The folder."""

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from imprint.data.divided import UserSource
 from imprint.data.folders import LISTED
 from imprint.data.image_files import FileSource, Row, divided
 from imprint.data.registry import source
@@ -19,27 +20,12 @@ _WHOLE_NUMBER = re.compile(r"-?[0-9]+")
 
 @source("csv")
 @dataclass(frozen=True)
-class ImageTable(FileSource):
-    """A CSV or Parquet table with the columns path, label and, if it has a test part of its own, split (train, test).
+class ImageTable(UserSource, FileSource):
+    """At `path` a CSV or Parquet table with the columns path, label and, if it has a test part of its own, split (train, test).
 
     Paths are relative to the table's folder. Classes are in the order of their names; names that are all whole
     numbers, in the order of the numbers.
-
-    Attributes
-    ----------
-    path : str
-        The table.
-    test_fraction : float
-        Share of every class in the split `test`, where there is no column split.
-    seed : int
-        Seed of that division.
     """
-
-    path: str
-    test_fraction: float = 0.2
-    seed: int = 0
-
-    own_files = True
 
     def top(self) -> Path:
         """The table's folder."""

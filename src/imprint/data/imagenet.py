@@ -52,8 +52,6 @@ class ImageNet(Source):
 
     root: Path
 
-    placed = True
-
     def class_count(self) -> int:
         """A thousand."""
         return CLASS_COUNT

@@ -50,7 +50,6 @@ class MnistM(Source):
 
     root: str = "data"
 
-    placed = True
     downloadable = True
 
     def class_count(self) -> int:

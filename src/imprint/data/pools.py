@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from imprint.errors import UserError
+from imprint.method.large_arrays import new_array, row_blocks
 from imprint.store.embeddings import Embeddings
 
 Groups = Sequence[Sequence[int]] | None
@@ -52,7 +53,12 @@ def pool(datasets: Sequence[Embeddings]) -> Pool:
     first = datasets[0]
     if len(datasets) == 1:
         return Pool(first.x, first.y, int(offsets[-1]), first.fm_classifier)
-    x = np.concatenate([dataset.x for dataset in datasets])
+    x = new_array((sum(len(dataset.y) for dataset in datasets), first.x.shape[1]))
+    end = 0
+    for dataset in datasets:
+        for block in row_blocks(dataset.x):
+            x[end + block.start : end + block.stop] = dataset.x[block]
+        end += len(dataset.y)
     y = np.concatenate([d.y + offset for d, offset in zip(datasets, offsets[:-1], strict=True)])
     return Pool(x, y, int(offsets[-1]), first.fm_classifier)
 

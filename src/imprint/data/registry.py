@@ -26,18 +26,12 @@ class Source(ABC):
     ----------
     splits : tuple of str
         Names of the splits. FMs can be pre-trained on a source that has a split `pretrain`.
-    placed : bool
-        Whether it is read in place, under its option `root`.
     downloadable : bool
         Whether `fetch` can bring it there; see `by_hand` for a single dataset.
-    own_files : bool
-        Whether it is made of the user's files, at its option `path`.
     """
 
     splits: ClassVar[tuple[str, ...]] = ("train", "test")
-    placed: ClassVar[bool] = False
     downloadable: ClassVar[bool] = False
-    own_files: ClassVar[bool] = False
 
     @abstractmethod
     def class_count(self) -> int | None:

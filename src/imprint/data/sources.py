@@ -60,11 +60,6 @@ def make(name: str, options: Mapping[str, Any] | None = None) -> Source:
     return dataset
 
 
-def class_count(name: str, options: Mapping[str, Any] | None = None) -> int | None:
-    """The number of classes of a dataset, or None where only its data can tell. Reads no images."""
-    return make(name, options).class_count()
-
-
 def fetch(
     name: str,
     options: Mapping[str, Any] | None,

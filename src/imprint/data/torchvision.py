@@ -323,7 +323,6 @@ class Torchvision(Source):
     name: str
     root: str = "data"
 
-    placed = True
     downloadable = True
 
     def __post_init__(self) -> None:

@@ -31,26 +31,13 @@ CLASS_NAMES = "classnames.txt"  # a name a line, of the labels 0, 1, ...
 @source("webdataset")
 @dataclass(frozen=True)
 class WebDataset(DividedSource):
-    """Uncompressed tar archives ("shards") in which `a/b.jpg` and `a/b.cls` are an image and its label.
+    """At `path` an uncompressed tar archive (a "shard") or a folder of them, in which `a/b.jpg` and `a/b.cls` are an image and its label.
 
     Nothing is unpacked: each image is read where it lies, so that a run goes on where it was stopped. Shards are
     divided already if they lie in folders `train` and `test`, or their names begin so. The label is a number or a
     name, in a file `.cls` or as `label` in a file `.json`; `classnames.txt` beside the shards has a name a line for
     the numbers.
-
-    Attributes
-    ----------
-    path : str
-        A folder of shards, or one shard.
-    test_fraction : float
-        Share of every class in the split `test`, where the shards are not divided already.
-    seed : int
-        Seed of that division.
     """
-
-    path: str
-    test_fraction: float = 0.2
-    seed: int = 0
 
     def given(
         self, folder: Path | None = None, *, only: str | None = None, labelled: bool = True
@@ -169,5 +156,5 @@ def _label(content: bytes, suffix: str) -> str | None:
         entries: Any = json.loads(text)
     except json.JSONDecodeError:
         return None
-    found = entries.get("label") if isinstance(entries, dict) else None
-    return None if found is None else str(found)
+    label = entries.get("label") if isinstance(entries, dict) else None
+    return None if label is None else str(label)

@@ -1,4 +1,4 @@
-"""Foundation models behind one face: a batch of images goes in, one embedding an image comes out."""
+"""Foundation models with one interface: a batch of images goes in, an embedding of each comes out."""
 
 from __future__ import annotations
 

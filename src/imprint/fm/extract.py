@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import glob
 import logging
 import time
 from collections.abc import Mapping
@@ -21,6 +20,7 @@ from imprint.fm.extraction import Extraction, NoImages, digest
 from imprint.fm.journal import Journal
 from imprint.fm.loading import batches, reads_one_by_one, require_readable, unreadable
 from imprint.fm.progress import Progress
+from imprint.store.files import remove_unfinished
 
 log = logging.getLogger("imprint")
 
@@ -88,37 +88,28 @@ def extract(
     )
     torch_device, size = _running(device, precision, batch_size)
     images = images.by_class()
-    fingerprint = extraction.fingerprint(digest(images), torch_device.type)
-    partial = output.with_name(output.name + ".partial")
-    journal = Journal(partial, fingerprint, embedder.dim)
-    finished = False
+    journal = _journal(extraction, images, torch_device)
+    is_finished = False
     try:
         remove_unfinished(output)
         _complete(journal, extraction, images, torch_device, size, threads)
-        try:
-            extraction.write(journal.records, images)
-        except NoImages:
-            finished = True
-            raise
-        finished = True
+        extraction.write(journal.records, images)
+        is_finished = True
+    except NoImages:
+        is_finished = True
+        raise
     finally:
-        journal.close(discard=finished)
+        journal.close(discard=is_finished)
 
 
 def extract_shard(
-    embedder: Embedder,
-    images: Images,
-    output: str | Path,
+    extraction: Extraction,
     shard: int,
     shards: int,
     *,
-    precision: str = "float32",
     device: str = "auto",
     batch_size: int | None = None,
     threads: int = 1,
-    on_error: str = "fail",
-    dtype: str = "float32",
-    provenance: Mapping[str, Any] | None = None,
 ) -> None:
     """Write the rows of one shard of a split, for `imprint.fm.shards.join_shards`.
 
@@ -128,13 +119,13 @@ def extract_shard(
 
     Parameters
     ----------
-    embedder, images, precision, device, batch_size, threads, on_error, dtype, provenance
-        As in `extract`, and of the whole split: the same for all its shards.
-    output : path
-        The file, in the form of `imprint.fm.journal`. Until it is whole rows go to `output`.partial, and the
-        next call goes on from there.
+    extraction : Extraction
+        That of the whole split, but for the output: the file of the shard, in the form of `imprint.fm.journal`. Until it is
+        whole rows go to `output`.partial, and the next call goes on from there.
     shard, shards : int
         Which shard, from 1, and how many there are.
+    device, batch_size, threads
+        As in `extract`; the same for all shards of a split.
 
     Raises
     ------
@@ -143,30 +134,19 @@ def extract_shard(
     """
     if not 1 <= shard <= shards:
         raise UserError(f"shard {shard} of {shards} does not exist; shards count from 1")
-    output = Path(output)
-    extraction = Extraction(
-        embedder, images, output, precision, on_error, dtype, dict(provenance or {})
-    )
-    torch_device, size = _running(device, precision, batch_size)
-    batch_count = -(-len(images) // size)
-    first, stop = (min(i * batch_count // shards * size, len(images)) for i in (shard - 1, shard))
+    torch_device, size = _running(device, extraction.precision, batch_size)
+    images, count = extraction.images, len(extraction.images)
+    batch_count = -(-count // size)
+    first, stop = (min(i * batch_count // shards * size, count) for i in (shard - 1, shard))
     images = images.by_class().take(np.arange(first, stop))
-    fingerprint = extraction.fingerprint(digest(images), torch_device.type)
-    partial = output.with_name(output.name + ".partial")
-    journal = Journal(partial, fingerprint, embedder.dim)
+    journal = _journal(extraction, images, torch_device)
     try:
         if len(images):
             _complete(journal, extraction, images, torch_device, size, threads)
     except BaseException:
         journal.close()
         raise
-    journal.finish(output)
-
-
-def remove_unfinished(output: Path) -> None:
-    """Remove what a kill left while `output` was written."""
-    for temporary in output.parent.glob(f".{glob.escape(output.name)}.*.tmp*"):
-        temporary.unlink()
+    journal.finish(extraction.output)
 
 
 def _running(device: str, precision: str, batch_size: int | None) -> tuple[torch.device, int]:
@@ -179,6 +159,13 @@ def _running(device: str, precision: str, batch_size: int | None) -> tuple[torch
             "fp16 is several times slower than float32 on most processors; bf16 may be faster"
         )
     return torch_device, batch_size or _BATCH[torch_device.type]
+
+
+def _journal(extraction: Extraction, images: Images, device: torch.device) -> Journal:
+    """The journal beside the output, with the rows that an earlier call left in it."""
+    partial = extraction.output.with_name(extraction.output.name + ".partial")
+    fingerprint = extraction.fingerprint(digest(images), device.type)
+    return Journal(partial, fingerprint, extraction.embedder.dim)
 
 
 def _complete(

@@ -30,7 +30,9 @@ _CHUNK = 2**20  # bytes of an HDF5 chunk
 
 @dataclass(frozen=True)
 class Extraction:
-    """What decides the embeddings of a split; parameters are those of `imprint.fm.extract.extract`.
+    """What decides the embeddings of a split, and the file that they are written to.
+
+    Parameters are those of `imprint.fm.extract.extract`.
 
     Raises
     ------
@@ -103,9 +105,8 @@ class Extraction:
         dim, fm_classifier = self.embedder.dim, self.embedder.fm_classifier
         chunk = min(len(kept), max(1, _CHUNK // (np.dtype(self.dtype).itemsize * dim)))
         with new_hdf5(self.output) as file:
-            rows = file.create_dataset(
-                "embeddings", (len(kept), dim), self.dtype, chunks=(chunk, dim), fletcher32=True
-            )
+            # in one piece, so that a large file can be mapped; the file's seal tells damage
+            rows = file.create_dataset("embeddings", (len(kept), dim), self.dtype)
             end = 0
             for block in _in_chunks((rows for _, _, rows in records()), chunk):
                 rows[end : end + len(block)] = block

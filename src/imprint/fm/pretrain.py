@@ -20,6 +20,7 @@ HELD_OUT = 0.1  # share of every class that is kept from training, to measure ac
 MEAN, STD = (0.5, 0.5, 0.5), (0.5, 0.5, 0.5)
 _SHIFT = 2  # pixels that a training image is moved by, at most
 _BATCH = 128
+_RATE = 3e-3  # peak of the learning rate
 
 
 def pretrain(
@@ -30,14 +31,12 @@ def pretrain(
     model: str,
     epochs: int = 8,
     seed: int = 0,
-    threads: int = 1,
     weight_decay: float = 0.05,
-    rate: float = 3e-3,
 ) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
     """Train a timm architecture from scratch.
 
     AdamW with a one-cycle learning rate; label smoothing 0.1; random shifts. A tenth of every class is held out.
-    With the same arguments, machine and one thread, the result is the same to the bit.
+    On one thread, so that with the same arguments and machine the result is the same to the bit.
 
     Parameters
     ----------
@@ -53,12 +52,8 @@ def pretrain(
         Passes over the images.
     seed : int
         Seed of initialisation, order and shifts.
-    threads : int
-        Threads of torch.
     weight_decay : float
         Of matrices and kernels.
-    rate : float
-        Peak of the learning rate.
 
     Returns
     -------
@@ -74,10 +69,10 @@ def pretrain(
         If timm has no such architecture.
     """
     before = torch.get_num_threads()
-    torch.set_num_threads(threads)
+    torch.set_num_threads(1)
     try:
         with torch.random.fork_rng(devices=[]):
-            return _train(images, labels, classes, model, epochs, seed, weight_decay, rate)
+            return _train(images, labels, classes, model, epochs, seed, weight_decay)
     finally:
         torch.set_num_threads(before)
 
@@ -90,7 +85,6 @@ def _train(
     epochs: int,
     seed: int,
     weight_decay: float,
-    rate: float,
 ) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
     import timm
 
@@ -109,9 +103,9 @@ def _train(
     torch.manual_seed(seed)
     model: Any = timm.create_model(name, num_classes=len(classes))
     model = model.to(memory_format=torch.channels_last)
-    optimizer = torch.optim.AdamW(_groups(model, weight_decay), lr=rate)
+    optimizer = torch.optim.AdamW(_groups(model, weight_decay), lr=_RATE)
     steps = epochs * -(-len(kept) // _BATCH)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, steps)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, _RATE, steps)
 
     start = time.monotonic()
     for epoch in range(epochs):

@@ -2,33 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from imprint.data.images import Images
 from imprint.errors import UserError
-from imprint.fm.embedder import Embedder
-from imprint.fm.extract import remove_unfinished
 from imprint.fm.extraction import Extraction, NoImages, digest
 from imprint.fm.journal import Record, fingerprint_of, records_of
+from imprint.store.files import remove_unfinished
 
 _DEVICES = ("cpu", "cuda", "mps")
 
 
-def join_shards(
-    embedder: Embedder,
-    images: Images,
-    output: str | Path,
-    shards: Sequence[str | Path],
-    *,
-    precision: str = "float32",
-    on_error: str = "fail",
-    dtype: str = "float32",
-    provenance: Mapping[str, Any] | None = None,
-) -> None:
+def join_shards(extraction: Extraction, shards: Sequence[str | Path]) -> None:
     """Write the embeddings of a split from the files of `imprint.fm.extract.extract_shard`.
 
     The file has the bytes of the one that `imprint.fm.extract.extract` writes on the same kind of device. Memory does not
@@ -36,8 +24,8 @@ def join_shards(
 
     Parameters
     ----------
-    embedder, images, output, precision, on_error, dtype, provenance
-        As in `imprint.fm.extract.extract`.
+    extraction : Extraction
+        That of the split.
     shards : sequence of paths
         The shards, in their order.
 
@@ -47,20 +35,16 @@ def join_shards(
         If a shard is damaged or of another model, precision, device, choice of images or version, or no image can be
         read. The shards are deleted then, so that the next run embeds them anew.
     """
-    paths, output = [Path(shard) for shard in shards], Path(output)
-    extraction = Extraction(
-        embedder, images, output, precision, on_error, dtype, dict(provenance or {})
-    )
-    images = images.by_class()
+    paths, images = [Path(shard) for shard in shards], extraction.images.by_class()
     firsts = _firsts(extraction, images, paths)
 
     def records() -> Iterator[Record]:
         for first, path in zip(firsts, paths, strict=True):
-            for count, skipped, rows in records_of(path, embedder.dim):
+            for count, skipped, rows in records_of(path, extraction.embedder.dim):
                 yield count, {first + i: reason for i, reason in skipped.items()}, rows
                 first += count
 
-    remove_unfinished(output)
+    remove_unfinished(extraction.output)
     try:
         extraction.write(records, images)
     except NoImages:

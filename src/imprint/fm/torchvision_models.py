@@ -109,8 +109,8 @@ class TorchvisionModel(FMSource):
 
         folder = Path(torch.hub.get_dir()) / "checkpoints"
         remedy = f"without a network, put {entry.url} into {folder}. {advice()}"
-        kept = (folder / entry.url.rpartition("/")[2]).exists()
-        if not kept and (words := refusal(entry.url)):
+        is_cached = (folder / entry.url.rpartition("/")[2]).exists()
+        if not is_cached and (words := refusal(entry.url)):
             raise UserError(
                 f"the weights {entry.name} of torchvision's {self.model} could not be loaded (the server of {entry.url} "
                 f"{words}); {remedy}"

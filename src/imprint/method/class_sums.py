@@ -9,9 +9,10 @@ from typing import Self
 import numpy as np
 
 from imprint.method.holdout import rows_by_class
-from imprint.method.sums import eigenpairs, scatter
+from imprint.method.sums import eigenpairs_of, scatter
 
 LIMIT = 2**26  # values of roots that `bounded` keeps class by class
+MANY = 2**29  # that are computed class by class
 
 
 @dataclass(frozen=True)
@@ -38,15 +39,26 @@ class ClassSums:
 
     @classmethod
     def of(cls, x: np.ndarray, y: np.ndarray, classes: int) -> Self:
-        """The sums of embeddings x (n, d) with labels y (n,) below `classes`; a class may be empty."""
-        means, roots = np.zeros((classes, x.shape[1])), [x[:0]] * classes
+        """The sums of embeddings x (n, d) with labels y (n,) below `classes`; a class may be empty.
+
+        There is one scatter of all classes where theirs would be too many values.
+        """
+        d = x.shape[1]
+        counts = np.bincount(y, minlength=classes)
+        means, roots = np.zeros((classes, d)), [x[:0]] * classes
+        pooled = np.zeros((d, d)) if d * int(np.minimum(counts, d).sum()) > MANY else None
         for label, members in enumerate(rows_by_class(y)):
             rows = x[members]
             if len(rows):
                 means[label] = rows.mean(axis=0, dtype=np.float64)
                 rows -= means[label].astype(np.float32)
-                roots[label] = _reduced(rows)
-        return cls._made(np.bincount(y, minlength=classes), means, roots)
+                if pooled is None:
+                    roots[label] = _reduced(rows)
+                else:
+                    pooled += scatter(rows)
+        if pooled is None:
+            return cls._made(counts, means, roots)
+        return cls._made(counts, means, [_root(pooled)])
 
     @classmethod
     def _made(cls, counts: np.ndarray, means: np.ndarray, roots: list[np.ndarray]) -> Self:
@@ -137,10 +149,14 @@ def _reduced(root: np.ndarray) -> np.ndarray:
     """At most d rows (r, d) of the same scatter as these."""
     if len(root) <= root.shape[1]:
         return root
-    total = scatter(root)
+    return _root(scatter(root))
+
+
+def _root(total: np.ndarray) -> np.ndarray:
+    """R (r, d) float32, r at most d, with R^T R the scatter `total` (d, d)."""
     try:
         factor: np.ndarray = np.linalg.cholesky(total).T.astype(np.float32)
     except np.linalg.LinAlgError:  # features are constant, or combinations of others
-        values, vectors = eigenpairs(root)
-        factor = np.sqrt(values).astype(np.float32)[:, None] * vectors.T
+        values, vectors = eigenpairs_of(total)
+        factor = np.sqrt(values).astype(np.float32)[:, None] * vectors.T.astype(np.float32)
     return factor

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from imprint.method.large_arrays import by_rows
 from imprint.method.normalize import l2
 
 
@@ -75,7 +76,7 @@ def collapse(x: np.ndarray, y: np.ndarray, classes: int) -> Collapse:
     >>> collapse(x, np.array([0, 0, 1, 1]), 2).nc1
     0.0
     """
-    x = l2(x)
+    x = by_rows(l2, x)
     counts = np.bincount(y, minlength=classes)
     present = np.flatnonzero(counts)
     c, d = len(present), x.shape[1]

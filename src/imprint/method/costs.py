@@ -36,6 +36,11 @@ def kmeans_shared(n: int, classes: int, d: int) -> float:
     return 8000.0 * n * d
 
 
+def minibatch_run(n: int, k: int, classes: int, d: int) -> float:
+    """As many samples as the rounds see before they change little, at most five times all."""
+    return 5 * 2.0 * n * k * d
+
+
 def medoids_run(n: int, k: int, classes: int, d: int) -> float:
     """Sums of distances within clusters, for some rounds."""
     return 330.0 * n * n / classes

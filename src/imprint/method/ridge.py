@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from imprint.errors import UserError
 from imprint.method.class_sums import ClassSums
 from imprint.method.sums import blocks, eigenpairs
 
@@ -85,6 +86,11 @@ def leave_one_out(
     n, d = x.shape
     classes = int(y.max()) + 1
     sums = sums or ClassSums.of(x, y, classes)
+    if balanced and not sums.by_class:
+        raise UserError(
+            f"a ridge regression in which classes count the same keeps a scatter of each, and {classes:,} of {d} features are "
+            "too many; use ridge, in which samples do"
+        )
     counts = sums.counts
     of_class = n / classes / counts if balanced else np.ones(classes)  # what a sample counts
     # sums without an intercept are about the origin
@@ -101,7 +107,7 @@ def leave_one_out(
     inverse = 1 / (values[:, None] + penalties)  # (r, penalties)
     chosen = np.argsort(y, kind="stable")[:: max(1, -(-n // SAMPLES))]
     errors = np.zeros(len(penalties))
-    for rows in blocks(len(chosen), d):
+    for rows in blocks(len(chosen), max(d, classes)):
         some = chosen[rows]
         share = of_class[y[some]]
         z = (x[some] - mean.astype(np.float32)) @ vectors

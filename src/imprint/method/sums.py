@@ -16,13 +16,11 @@ def group_sums(x: np.ndarray, groups: np.ndarray) -> tuple[np.ndarray, np.ndarra
         from imprint.method.sums_kernel import add_rows
 
         sums = np.zeros((len(counts), x.shape[1]))
-        add_rows(x, groups, sums)
+        add_rows(np.asarray(x), groups, sums)
         return sums, counts
     from scipy.sparse import csr_array
 
-    members = csr_array(
-        (np.ones(len(x), np.float64), (groups, np.arange(len(x)))), shape=(len(counts), len(x))
-    )
+    members = csr_array((np.ones(len(x)), (groups, np.arange(len(x)))), (len(counts), len(x)))
     return members @ x, counts
 
 
@@ -42,27 +40,37 @@ def scatter(x: np.ndarray) -> np.ndarray:
 
 def scatter_within(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """(d, d) float64 scatter of x (n, d) float32 about the means of their classes y (n,)."""
-    return scatter(about_means(x, y))
+    means, total = _means(x, y), np.zeros((x.shape[1], x.shape[1]))
+    for rows in blocks(*x.shape):
+        centred = x[rows] - means[y[rows]]
+        total += centred.T @ centred
+    return total
 
 
 def about_means(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """Samples x (n, d) float32 less the means of their classes y (n,)."""
-    sums, counts = group_sums(x, y)
-    means = (sums / np.maximum(counts, 1)[:, None]).astype(np.float32)
+    means = _means(x, y)
     return x - means[y]
+
+
+def _means(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """(C, d) float32 means of the classes y (n,) of x (n, d)."""
+    sums, counts = group_sums(x, y)
+    return (sums / np.maximum(counts, 1)[:, None]).astype(np.float32)
 
 
 def eigenpairs(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Eigenvalues (r,) and eigenvectors (d, r) of x^T x that are not zero, for rows x (n, d), n or d small."""
     n, d = x.shape
     if n < d:
-        values, left = np.linalg.eigh((x @ x.T).astype(np.float64))
-    else:
-        values, vectors = np.linalg.eigh(scatter(x))
+        values, left = eigenpairs_of((x @ x.T).astype(np.float64))
+        return values, (x.T @ (left / np.sqrt(values)).astype(np.float32)).astype(np.float32)
+    values, vectors = eigenpairs_of(scatter(x))
+    return values, vectors.astype(np.float32)
+
+
+def eigenpairs_of(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Eigenvalues (r,) and eigenvectors (d, r), float64, of a scatter (d, d) that are not zero."""
+    values, vectors = np.linalg.eigh(matrix)
     kept = values > SMALLEST * max(values[-1], 0)
-    values = values[kept]
-    if n < d:
-        return values, (x.T @ (left[:, kept] / np.sqrt(values)).astype(np.float32)).astype(
-            np.float32
-        )
-    return values, vectors[:, kept].astype(np.float32)
+    return values[kept], vectors[:, kept]

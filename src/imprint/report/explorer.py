@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 ANY = "(any)"
-L2_MAX = {"NORM": "l2/l2/l2", "AGG": "max", "shots": "full"}  # chosen first, where they were run
-FIVE_MEANS = {"GEN": "kmeans", "k": "5", **L2_MAX}
+SHOWN_FIRST = {"NORM": "l2/l2/l2", "AGG": "max", "shots": "full"}  # where they were run
+FIVE_MEANS = {"GEN": "kmeans", "k": "5", **SHOWN_FIRST}
 UNDER_AXIS = {"k": "k: proxies per class", "shots": "training images per class", "d": "d"}
 METHOD = "datum.GEN + ', k = ' + datum.k + ', NORM ' + datum.NORM + ', AGG ' + datum.AGG"
 WIDE: dict[str, Any] = {"width": "container", "height": 380}
@@ -86,7 +86,7 @@ def _lines(table: pd.DataFrame) -> Any:
     several = [name for name in TEXTS if table[name].nunique() > 1] or ["GEN"]
     axes = [name for name in UNDER_AXIS if name in several] or ["k"]
     colours = sorted(several, key=lambda name: name != "GEN")
-    first = {"FM": table["FM"][0], "task": table["task"][0], **L2_MAX}
+    first = {"FM": table["FM"][0], "task": table["task"][0], **SHOWN_FIRST}
     menus, rows = _filtered(table, several, first, unless="x")
     menus = [_menu("x", "horizontal axis", axes), _menu("colour", "colour", colours), *menus]
     sums = {"accuracy": "median(accuracy)", "lowest": "min(lowest)", "highest": "max(highest)"}
@@ -137,7 +137,7 @@ def _pairs(table: pd.DataFrame, named: Mapping[str, Mapping[str, str]]) -> Any:
     often = {_text(method): method["runs"] for method in runs}
     texts = sorted(often, key=lambda text: (text not in names, -often[text]))
     shown = [names.get(text, "") + text for text in texts]
-    menus, rows = _filtered(table, ["shots"], L2_MAX)
+    menus, rows = _filtered(table, ["shots"], SHOWN_FIRST)
     a, b = _menu("A", "A", texts, texts[0], shown), _menu("B", "B", texts, texts[:2][-1], shown)
     points = (
         rows.transform_calculate(method=METHOD)

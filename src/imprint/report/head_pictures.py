@@ -11,21 +11,18 @@ import numpy as np
 
 from imprint.errors import UserError
 from imprint.report.drawing.looks import COLOURS, DASHES
+from imprint.report.drawing.saving import DATED, write
 from imprint.report.drawing.sheet import legend_below, sheet
-from imprint.report.drawing.style import DPI, INK, applied, figure_width, setting, small_size
+from imprint.report.drawing.style import applied, figure_width, setting, small_size
 from imprint.report.drawing.text import shorten
-from imprint.report.drawing.tiles import show_image
-from imprint.store.files import atomic
+from imprint.report.drawing.tiles import OTHER_CLASS, SAME_CLASS, show_image
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from PIL.Image import Image
 
-FORMS = (".png", ".pdf", ".svg")
 ABREAST = 4  # images of each class of a pair
 WORDS = 0.3  # inches below an image
-SAME_CLASS = {"color": INK, "linewidth": 1.2, "linestyle": "-"}
-OTHER_CLASS = {"color": COLOURS[1], "linewidth": 1.6, "linestyle": (0, (2.5, 1.5))}
 
 
 @dataclass(frozen=True)
@@ -54,20 +51,15 @@ class ConfusedPair:
 
 def require_form(path: Path) -> None:
     """Check that a picture can be written in the form that the name of a file asks for; a `UserError` if not."""
-    if path.suffix.lower() not in FORMS:
-        raise UserError(f"{path}: a picture is a {', '.join(FORMS[:-1])} or {FORMS[-1]} file")
+    *others, last = (f".{form}" for form in DATED)
+    if path.suffix.lower() not in (*others, last):
+        raise UserError(f"{path}: a picture is a {', '.join(others)} or {last} file")
 
 
 def write_picture(path: Path, figure: Figure) -> None:
     """Write a figure (.png, .pdf or .svg); the same figure gives the same bytes."""
-    form = path.suffix.lower()[1:]
-    dated = {
-        "png": ("Software",),
-        "pdf": ("CreationDate", "Creator", "Producer"),
-        "svg": ("Date", "Creator"),
-    }
-    with applied("page"), atomic(path) as temporary:
-        figure.savefig(temporary, format=form, dpi=DPI, metadata=dict.fromkeys(dated[form]))
+    with applied("page"):
+        write(figure, path)
 
 
 def confused_pairs(pairs: Sequence[ConfusedPair], subtitle: str) -> Figure:

@@ -9,6 +9,7 @@ import numpy as np
 
 from imprint.errors import UserError
 from imprint.method.configuration import Configuration
+from imprint.method.large_arrays import row_blocks
 
 _REMEDY = "the file is damaged or was edited; make it again"
 
@@ -112,6 +113,20 @@ def check_numbers(where: str, name: str, array: np.ndarray, shape: tuple[int | N
         )
     if not np.isfinite(array).all():
         raise _wrong(where, f"{name} hold NaN or infinity")
+
+
+def not_finite(x: np.ndarray) -> np.ndarray:
+    """The numbers of the rows of x (n, d) that hold NaN or infinity, ascending.
+
+    Examples
+    --------
+    >>> not_finite(np.array([[1.0], [np.nan]]))
+    array([1])
+    """
+    found = [
+        block.start + np.flatnonzero(~np.isfinite(x[block]).all(axis=1)) for block in row_blocks(x)
+    ]
+    return np.concatenate([np.zeros(0, np.int64), *found])
 
 
 # float32 holds the squares of such values, and their sums

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from imprint.errors import UserError
-from imprint.store.array_checks import check_scale
+from imprint.method.large_arrays import is_large, new_array, row_blocks
+from imprint.store.array_checks import check_scale, not_finite
 from imprint.store.files import open_hdf5
 from imprint.store.paths import check_path
 from imprint.store.seals import damaged
@@ -23,7 +24,7 @@ class Embeddings:
     Attributes
     ----------
     x : ndarray of shape (N, D)
-        Embeddings, float32.
+        Embeddings, float32; where they are large, on disk (`imprint.method.large_arrays`).
     y : ndarray of shape (N,)
         Labels in [0, len(class_names)), int64.
     ids : ndarray of shape (N,)
@@ -63,7 +64,7 @@ def read_embeddings(path: str | Path) -> Embeddings:
         for name, kinds in (("embeddings", "f"), ("labels", "iu")):
             if file[name].dtype.kind not in kinds:
                 raise damaged(path, "make it again", f"its {name} are {file[name].dtype}")
-        x = file["embeddings"][:].astype(np.float32, copy=False)
+        x = read_rows(file["embeddings"])
         y = file["labels"][:].astype(np.int64, copy=False)
         ids = file["ids"].asstr()[:]
         names = tuple(json.loads(file.attrs["class_names"]))
@@ -87,12 +88,25 @@ def read_embeddings(path: str | Path) -> Embeddings:
         raise UserError(
             f"{path}: 'classifier' is {fm_classifier.shape}, not (C, {x.shape[1]}) finite numbers"
         )
-    bad = ~np.isfinite(x).all(axis=1)
-    if bad.any():
-        first = np.flatnonzero(bad)[0]
+    bad = not_finite(x)
+    if len(bad):
         raise UserError(
-            f"{path}: {bad.sum()} of {len(x)} embeddings hold NaN or infinity, the first is row {first} "
-            f"('{ids[first]}'); check that image, or compute with precision float32"
+            f"{path}: {len(bad)} of {len(x)} embeddings hold NaN or infinity, the first is row {bad[0]} "
+            f"('{ids[bad[0]]}'); check that image, or compute with precision float32"
         )
     check_scale(str(path), x)
     return Embeddings(x, y, ids, names, provenance, fm_classifier)
+
+
+def read_rows(rows: Any) -> np.ndarray:
+    """The float32 rows (N, D) of an HDF5 dataset; large ones are mapped from the file or copied to another, not read."""
+    if rows.ndim != 2 or not is_large(rows.shape):
+        values: np.ndarray = rows[:].astype(np.float32, copy=False)
+        return values
+    offset = rows.id.get_offset()  # None where rows lie in chunks
+    if offset is not None and rows.dtype == np.float32:
+        return np.asarray(np.memmap(rows.file.filename, np.float32, "r", offset, rows.shape))
+    x = new_array(rows.shape)
+    for block in row_blocks(x):
+        x[block] = rows[block]
+    return x

@@ -11,7 +11,9 @@ from zipfile import ZipFile
 import numpy as np
 
 from imprint.errors import UserError
-from imprint.store.array_checks import check_scale
+from imprint.method.large_arrays import is_large
+from imprint.store.array_checks import check_scale, not_finite
+from imprint.store.embeddings import read_rows
 from imprint.store.files import new_hdf5, open_hdf5, provenance_json
 from imprint.store.object_arrays import read_array
 
@@ -77,7 +79,8 @@ def adopt(
     origin = {"source": "embeddings", "file": str(path), "split": split}
     names = json.dumps([str(name) for name in class_names], ensure_ascii=False)
     with new_hdf5(output) as file:
-        file.create_dataset("embeddings", data=x.astype(np.float32), fletcher32=True, chunks=True)
+        # in one piece, so that a large file can be mapped; the file's seal tells damage
+        file.create_dataset("embeddings", data=x.astype(np.float32, copy=False))
         file.create_dataset("labels", data=y.astype(np.int64), fletcher32=True)
         file.create_dataset("ids", data=ids, dtype=h5py.string_dtype())
         file.attrs["class_names"] = names
@@ -143,14 +146,24 @@ def _read_hdf5(path: Path, split: str | None, required: bool) -> dict[str, Any]:
             if name in group:
                 if hasattr(group[name], "items"):
                     raise UserError(f"{path}: '{name}' is a group, not an array")
-                is_text = group[name].dtype.kind in "OS"
-                arrays[key] = group[name].asstr()[()] if is_text else group[name][()]
+                arrays[key] = _array(group[name])
         names = group.attrs.get("class_names", file.attrs.get("class_names"))
         if names is not None and "class_names" not in arrays:
             arrays["class_names"] = _names(path, names)
         if "provenance" in file.attrs:
             arrays["provenance"] = _provenance(path, file.attrs["provenance"])
     return arrays
+
+
+def _array(dataset: Any) -> np.ndarray:
+    """An HDF5 dataset: text, numbers of any kind, or large embeddings, which are not read at once."""
+    if dataset.dtype.kind in "OS":
+        text: np.ndarray = dataset.asstr()[()]
+        return text
+    if dataset.dtype.kind == "f" and is_large(dataset.shape):
+        return read_rows(dataset)
+    numbers: np.ndarray = dataset[()]
+    return numbers
 
 
 def _names(path: Path, value: Any) -> list[str]:
@@ -192,7 +205,7 @@ def _check(path: Path, x: np.ndarray, y: np.ndarray) -> None:
             f"{path}: label {y.max()} would make {int(y.max()) + 1:,} classes, of which at most {MOST_CLASSES:,} are "
             "possible; number the classes 0, 1, 2, ..."
         )
-    bad = np.flatnonzero(~np.isfinite(x).all(axis=1))
+    bad = not_finite(x)
     if len(bad):
         rows = ", ".join(map(str, bad[:_LISTED]))
         raise UserError(

@@ -24,6 +24,9 @@ from imprint.version import __version__
 IDENTITY = ("model", "weights_sha256", "transform")
 DEFAULTS = {"pooling": "pooled"}  # of an identity, which names it where it is another
 
+_STATE = "state."  # begins the names of tensors that prediction does not need
+_NORM = "norm."  # and of those that fitted NORMs learnt
+
 
 @dataclass(frozen=True)
 class Head:
@@ -149,10 +152,6 @@ def write_head(path: str | Path, head: Head) -> None:
         temporary.write_text(
             json.dumps(description, indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
         )
-
-
-_STATE = "state."  # begins the names of tensors that prediction does not need
-_NORM = "norm."  # and of those that fitted NORMs learnt
 
 
 def read_head(path: str | Path) -> Head:

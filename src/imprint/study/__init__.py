@@ -1,1 +1,1 @@
-"""A study: typed configuration, its cells, what each job is told, and checks before a run."""
+"""A study: typed configuration, its cells, the specification of each job, and checks before a run."""

@@ -59,9 +59,9 @@ NEVER = (
     "imprint.fm.registry",
     "imprint.method.generate.registry",
     "imprint.method.normalize.registry",
+    "imprint.method.large_arrays",
     "imprint.method.user_files",
-    "imprint.report.figures.registry",
-    "imprint.report.tables.registry",
+    "imprint.report.registry",
 )
 
 

@@ -13,11 +13,11 @@ from imprint.method.generate import GENERATORS
 from imprint.store.paths import collapse_file, proxies_file, scores_file
 from imprint.study.config import StudyConfig
 from imprint.study.methods import configurations, sort_key
-from imprint.study.tasks import Task, resolve
+from imprint.study.tasks import Task, resolve, total
 
 
 class Group(NamedTuple):
-    """What one set of score files is for."""
+    """An FM, a task and shots: what one folder of score files is of."""
 
     fm: str
     task: str
@@ -44,7 +44,7 @@ class Study:
     def __init__(self, config: StudyConfig) -> None:
         self.config = config
         self.root = Path(config.results)
-        # by experiments: groups of the same have the same cells
+        # by the experiments of a group, as groups of the same experiments have the same cells
         self._cells: dict[tuple[str, ...], dict[Configuration, tuple[int, ...]]] = {}
         self._proxy_seeds: dict[tuple[str, ...], ProxySeeds] = {}
         self._aggregations: dict[tuple[str, ...], list[str]] = {}
@@ -58,10 +58,8 @@ class Study:
     def _resolved(self) -> dict[str, list[Task]]:
         resolved = {}
         for name, task in self.config.tasks.items():
-            counts = [self.config.datasets[dataset].class_count for dataset in task.datasets]
-            known = [count for count in counts if count is not None]
-            total = sum(known) if len(known) == len(counts) else None
-            resolved[name] = list(resolve(name, task, total))
+            count = total(self.config.datasets[dataset].class_count for dataset in task.datasets)
+            resolved[name] = list(resolve(name, task, count))
         return resolved
 
     @cached_property
@@ -87,15 +85,6 @@ class Study:
     def experiment_seeds(self, name: str) -> tuple[int, ...]:
         """The seeds of an experiment."""
         return self.config.experiments[name].seeds or self.config.seeds
-
-    def experiment_runs(self, name: str) -> dict[str, int]:
-        """Runs of an experiment by task or family, those included that it shares with others."""
-        each = len(self.methods[name]) * len(set(self.experiment_seeds(name)))
-        runs: dict[str, int] = {}
-        for group in self.experiment_groups(name):
-            task = self.tasks[group.task]
-            runs[task.family] = runs.get(task.family, 0) + each * len(task.draws)
-        return runs
 
     @cached_property
     def _experiments_of(self) -> dict[Group, list[str]]:

@@ -1,4 +1,4 @@
-"""What a study reads: where datasets lie, which weights are fetched, which images there are."""
+"""The inputs of a study: where datasets lie, which weights are downloaded, which images there are."""
 
 from __future__ import annotations
 
@@ -15,17 +15,15 @@ from imprint.study.config import EmbeddingsFM, StudyConfig
 
 def downloaded(config: StudyConfig) -> list[str]:
     """The datasets that the workflow downloads: published ones without a root."""
-    return [name for name, entry in config.datasets.items() if getattr(entry, "root", "") is None]
+    return [name for name, entry in config.datasets.items() if entry.is_downloaded]
 
 
 def roots(config: StudyConfig) -> dict[str, str | None]:
     """Where each dataset that is read in place lies, None for the others."""
-    of_datasets: dict[str, str | None] = {
-        name: getattr(entry, "root", None) for name, entry in config.datasets.items()
+    return {
+        name: str(downloads_folder(config.results, name)) if entry.is_downloaded else entry.location
+        for name, entry in config.datasets.items()
     }
-    for name in downloaded(config):
-        of_datasets[name] = str(downloads_folder(config.results, name))
-    return of_datasets
 
 
 def fetched(config: StudyConfig) -> list[str]:
@@ -50,19 +48,17 @@ def adopted_fms(config: StudyConfig) -> list[str]:
 
 def checkpoints(config: StudyConfig) -> dict[str, str | None]:
     """The file of each FM's weights: the workflow's or the user's; None where there is none."""
-    files: dict[str, str | None] = {
-        name: getattr(fm, "checkpoint", None) for name, fm in config.fms.items()
+    return {
+        name: str(weights_file(config.results, name)) if fm.makes_weights else fm.users_weights
+        for name, fm in config.fms.items()
     }
-    for name in fetched(config) + pretrained(config):
-        files[name] = str(weights_file(config.results, name))
-    return files
 
 
 def embeddings_file(config: StudyConfig, fm: str, dataset: str, split: str) -> str:
     """The user's file of embeddings, for an FM without a model."""
     entry = config.fms[fm]
     assert isinstance(entry, EmbeddingsFM)
-    return entry.files[dataset].replace("{split}", split)
+    return entry.file(dataset, split)
 
 
 def data(config: StudyConfig, dataset: str) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What others read in the log of a job: how it ended, why it failed, how far it is."""
+"""Reading the log of a job: how it ended, why it failed, how far it is."""
 
 from __future__ import annotations
 

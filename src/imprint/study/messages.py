@@ -10,7 +10,7 @@ from typing import Annotated, Any, Union, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 
 from imprint.registry import suggestion, unknown
-from imprint.study.config.base import TOLD
+from imprint.study.config.base import MISTAKE
 from imprint.study.problems import Problem
 
 RENAMED = {"generators": "components"}  # keys of earlier versions
@@ -153,7 +153,7 @@ def _message(item: Mapping[str, Any], known_keys: list[str]) -> str:
             return "it is empty; it must be a mapping of keys to values"
         case "dict_type" | "model_type" | "model_attributes_type":
             return f"{shown} is not a mapping of keys to values, such as {{name: ...}}"
-        case kind if kind == TOLD:
+        case kind if kind == MISTAKE:
             return str(item["msg"])
     return f"{shown}: {item['msg']}"
 

@@ -1,8 +1,8 @@
-"""Outdated outputs: made for another configuration or from other files than there are now, by their records.
+"""Outdated outputs: those that were made for another configuration, or from other files, than there are now.
 
-Snakemake tells that of what it made in this working directory itself. Results that were copied or moved, or whose
-`.snakemake` was deleted, it takes as they are: of these every record is compared. Files that Snakemake compares by time
-alone are compared by content in any case.
+Snakemake notices this for outputs that it made in this working directory. It takes results as they are that were copied
+or moved here, or whose `.snakemake` was deleted: their records are compared instead. Files that Snakemake compares by
+time alone are always compared by content.
 """
 
 from __future__ import annotations
@@ -45,8 +45,8 @@ class Records:
     known : bool
         Whether all results were made in this working directory, so that Snakemake knows of them.
     marker : str
-        A file that is newer than any output. It is an input of every job: one that is to be ignored, but for
-        outdated outputs.
+        A file that is newer than any output. It is an input of every job; only jobs of outdated outputs do not ignore its
+        time.
     """
 
     def __init__(self, results: str | Path) -> None:
@@ -88,7 +88,7 @@ class Records:
             return False
         record = self._read(output)
         if record is None:
-            # of a cache of outputs, which go by content, or of an older version
+            # a link leads to a cache of outputs, which go by content; an older version wrote no records
             return not (self._has_metadata or output.is_symlink())
         if not self._is_whole(record) or self._has_moved(record):
             return True
@@ -101,7 +101,7 @@ class Records:
         return Path(output).exists() and self._read(Path(output)) is None
 
     def _is_whole(self, record: Record) -> bool:
-        """Whether the outputs have their sizes; one that is gone is no matter of this."""
+        """Whether the outputs that are there have their recorded sizes."""
         for name, size in record.outputs.items():
             with suppress(OSError):
                 if (self._results / name).stat().st_size != size:
@@ -109,7 +109,7 @@ class Records:
         return True
 
     def _has_moved(self, record: Record) -> bool:
-        """Whether a file that is none of the results has another content now."""
+        """Whether a file outside the results has other content now."""
         return any(
             (now := state_of(path)) != state and now and sha256_of(path) != digest
             for path, (state, digest) in record.files.items()
@@ -118,8 +118,8 @@ class Records:
     def _fits(self, record: Record) -> bool:
         """Whether it was made from the results that are there, and from files that are there."""
         for name, digest in record.inputs.items():
-            made = self._read(self._results / name)
-            if made is not None and made.sha256 != digest:
+            source = self._read(self._results / name)
+            if source is not None and source.sha256 != digest:
                 return False
         return all(Path(path).exists() for path in record.files)
 

@@ -1,8 +1,8 @@
 """Outputs shared between working directories through Snakemake's output cache.
 
 Snakemake finds an output in the folder $SNAKEMAKE_OUTPUT_CACHE by its script, its parameters, the content of the files
-it was given, and the recipe of what the workflow made for it. A recipe does not tell images that were changed in their
-place, or weights that were trained on another processor: `origin` does, by content.
+it was given, and the recipe of what the workflow made for it. The recipe is the same for images that were changed in place
+and for weights that were trained on another processor: `origin` tells these apart, by content.
 """
 
 import hashlib
@@ -85,9 +85,9 @@ def _processor() -> str:
         facts = Path("/proc/cpuinfo").read_text(encoding="utf-8").split("\n\n")[0].splitlines()
     except OSError:
         return f"{platform.machine()} {platform.processor()}"
-    told = ("model name", "flags", "CPU implementer", "CPU part", "Features")
+    names = ("model name", "flags", "CPU implementer", "CPU part", "Features")
     return hashlib.sha256(
-        "\n".join(line for line in facts if line.startswith(told)).encode()
+        "\n".join(line for line in facts if line.startswith(names)).encode()
     ).hexdigest()
 
 

@@ -70,31 +70,32 @@ def read_yaml(path: str | Path) -> Document:
         alias (`*name`) stands for all that its anchor has.
     """
     source = str(path)
+
+    def wrong(message: str, place: str = "") -> ConfigError:
+        return ConfigError(source, [Problem(place, message)])
+
     try:
         text = Path(path).read_text(encoding="utf-8")
     except FileNotFoundError:
-        raise ConfigError(source, [Problem("", "there is no such file")]) from None
+        raise wrong("there is no such file") from None
     except IsADirectoryError:
-        raise ConfigError(source, [Problem("", "it is a folder, not a file")]) from None
+        raise wrong("it is a folder, not a file") from None
     except UnicodeDecodeError:
-        raise ConfigError(source, [Problem("", "it is not UTF-8; save it as UTF-8")]) from None
+        raise wrong("it is not UTF-8; save it as UTF-8") from None
     except OSError as error:
-        message = f"it cannot be read: {error.strerror}"
-        raise ConfigError(source, [Problem("", message)]) from None
+        raise wrong(f"it cannot be read: {error.strerror}") from None
     try:
         return _parsed(source, text)
     except ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
         message = f"it holds the control character {chr(error.character)!r}; remove it"
-        raise ConfigError(source, [Problem(f"line {line}", message)]) from None
+        raise wrong(message, f"line {line}") from None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
-        where = f"line {mark.line + 1}, column {mark.column + 1}" if mark else ""
-        message = f"invalid YAML: {getattr(error, 'problem', None) or error}"
-        raise ConfigError(source, [Problem(where, message)]) from None
+        place = f"line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+        raise wrong(f"invalid YAML: {getattr(error, 'problem', None) or error}", place) from None
     except RecursionError:
-        message = f"it has far more than {MOST_DEPTH} levels"
-        raise ConfigError(source, [Problem("", message)]) from None
+        raise wrong(f"it has far more than {MOST_DEPTH} levels") from None
 
 
 def _parsed(source: str, text: str) -> Document:

@@ -1,4 +1,4 @@
-"""A run: whether it is at work, by a note in the results from its start to its end, and the pages that it made."""
+"""Whether a run is at work, by a note that it leaves in the results, and which pages it made."""
 
 from __future__ import annotations
 

@@ -10,11 +10,11 @@ from imprint.study.config import StudyConfig
 
 def schema() -> dict[str, Any]:
     """JSON schema of config.yaml; where a list is asked for, one value may stand for a list of one."""
-    made = _one_or_list(StudyConfig.model_json_schema())
+    keys = _one_or_list(StudyConfig.model_json_schema())
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "IMPRINT study",
-        **made,
+        **keys,
     }
 
 
@@ -26,8 +26,10 @@ def _one_or_list(node: Any) -> Any:
         return node
     node = {key: _one_or_list(value) for key, value in node.items()}
     if node.get("type") == "array" and node.get("minItems") == 1 and "items" in node:
-        about = {key: node.pop(key) for key in ("description", "default", "title") if key in node}
-        return {**about, "anyOf": [node, node["items"]]}
+        annotations = {
+            key: node.pop(key) for key in ("description", "default", "title") if key in node
+        }
+        return {**annotations, "anyOf": [node, node["items"]]}
     return node
 
 

@@ -1,4 +1,4 @@
-"""What each job is told: JSON, and only what matters to its output."""
+"""The specification of each job, ready for JSON: all that its output depends on, and nothing else."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from imprint.store.files import canonical
 from imprint.study.grid import Group, Study
 from imprint.study.methods import sort_key
 from imprint.study.papers_pairs import has_papers_pairs
+from imprint.study.tasks import total
 
 
 def subset(study: Study, dataset: str) -> dict[str, Any]:
@@ -39,13 +40,9 @@ def _classes_needed(study: Study, dataset: str) -> list[int] | None:
         task = study.tasks[name]
         if dataset not in task.datasets:
             continue
-        offset = 0
-        for other in task.datasets[: task.datasets.index(dataset)]:
-            if counts[other] is None:
-                return None
-            offset += counts[other] or 0
-        count = counts[dataset]
-        if count is None:
+        before = task.datasets[: task.datasets.index(dataset)]
+        offset, count = total(counts[other] for other in before), counts[dataset]
+        if offset is None or count is None:
             return None
         for draw in task.draws:
             if draw is None:
@@ -191,7 +188,7 @@ def selection(study: Study, name: str) -> list[dict[str, Any]]:
     return grids
 
 
-def shown(study: Study, name: str) -> list[Group]:
+def groups_with_also(study: Study, name: str) -> list[Group]:
     """The groups whose rows belong to an experiment, its own and those it shows `also`, in the order of the study."""
     names = {name, *study.config.experiments[name].also}
     return [group for group in study.groups if names & set(study.experiments_of(group))]
@@ -229,7 +226,7 @@ def _columns(methods: list[Configuration]) -> list[dict[str, str | int | None]]:
     return [configuration.as_dict() for configuration in sorted(methods, key=sort_key)]
 
 
-def heads(study: Study, name: str) -> list[Group]:
+def groups_with_heads(study: Study, name: str) -> list[Group]:
     """The groups whose heads an experiment saves: all samples, or the most shots it has; no families."""
     if not study.config.experiments[name].save_heads:
         return []
@@ -323,14 +320,14 @@ def page(study: Study, names: Iterable[str]) -> dict[str, Any]:
 def _section(study: Study, name: str) -> dict[str, Any]:
     experiment = study.config.experiments[name]
     # what captions of rankings ask for, as the rules of figures and tables have it
-    settings_of = canonical(
-        {"rank_by": experiment.rank_by, "of_paper": has_papers_pairs(study, name)}
-    )
-    chosen = {"settings": settings_of, "selection": canonical(_selecting(study, name))}
+    chosen = {
+        "settings": canonical(settings(study, name, ("rank_by", "of_paper"))),
+        "selection": canonical(_selecting(study, name)),
+    }
     figures = [
-        {"name": figure, "title": FIGURES[figure].title, **place, **chosen}
+        {"name": figure, "title": FIGURES[figure].title, **picture, **chosen}
         for figure in experiment.figures
-        for place in places(study, name, figure)
+        for picture in pictures(study, name, figure)
     ]
     tables = [
         {
@@ -357,7 +354,7 @@ def in_words(name: str) -> str:
     return words[:1].upper() + words[1:]
 
 
-def places(study: Study, name: str, figure: str) -> list[dict[str, str]]:
+def pictures(study: Study, name: str, figure: str) -> list[dict[str, str]]:
     """The FM and task of each picture of a figure; one picture without them shows the whole experiment."""
     if not FIGURES[figure].shows_one_task:
         return [{}]

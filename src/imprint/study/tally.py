@@ -1,4 +1,4 @@
-"""The account of a run: a line for each job that ends, the time left, and what failed."""
+"""What the terminal shows of a run: a line for each job that ends, the time left, and what failed."""
 
 from __future__ import annotations
 

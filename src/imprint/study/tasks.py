@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from imprint.study.config import TaskConfig
-from imprint.study.config.tasks import Family
+from imprint.study.config import Family, TaskConfig, family_task
 
 
 @dataclass(frozen=True)
@@ -24,6 +23,16 @@ class Task:
     def spec(self) -> dict[str, Any]:
         """What a job needs to know of the task, as JSON can hold it."""
         return {"task": self.name, "family": self.family, "d": self.d, "draws": self.draws}
+
+
+def total(counts: Iterable[int | None]) -> int | None:
+    """The number of classes of several datasets together; None if that of one is not known."""
+    whole = 0
+    for count in counts:
+        if count is None:
+            return None
+        whole += count
+    return whole
 
 
 def resolve(name: str, config: TaskConfig, count: int | None) -> Iterator[Task]:
@@ -43,12 +52,12 @@ def resolve(name: str, config: TaskConfig, count: int | None) -> Iterator[Task]:
     Task
         One task, or one for each d of a family.
     """
-    groups: tuple[tuple[int, ...], ...] | None = None
     if config.family is not None:
         if count is None:
             raise ValueError(f"family {name}: the number of classes is not known")
         yield from _family(name, config.family, config.datasets, count)
         return
+    groups: tuple[tuple[int, ...], ...] | None = None
     if config.classes is not None:
         groups = tuple((c,) for c in config.classes)
     elif config.label_map is not None:
@@ -58,7 +67,7 @@ def resolve(name: str, config: TaskConfig, count: int | None) -> Iterator[Task]:
 
 
 def _family(name: str, family: Family, datasets: tuple[str, ...], count: int) -> Iterator[Task]:
-    """The tasks "d in 1" of a family, with the draws of the paper (DESIGN: Python's `random`, shuffled in place)."""
+    """The tasks "d in 1" of a family, with the draws of the paper: Python's `random`, one list shuffled in place."""
     generator = random.Random(family.seed)
     sample = family.sample or count
     classes = generator.sample(range(count), sample)
@@ -72,4 +81,4 @@ def _family(name: str, family: Family, datasets: tuple[str, ...], count: int) ->
             tuple(order[stride * j : stride * j + d] for j in range(family.classes))
             for order in orders
         )
-        yield Task(f"{name}-d{d}", name, d, datasets, draws)
+        yield Task(family_task(name, d), name, d, datasets, draws)

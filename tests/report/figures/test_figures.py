@@ -13,14 +13,15 @@ import pytest
 from matplotlib.colors import to_rgb
 from PIL import Image
 
-from imprint.analysis import selection
+from imprint.analysis.words import natural_order
 from imprint.errors import UserError
 from imprint.report.drawing.axes import k_axis, spread
 from imprint.report.drawing.looks import GENS, shades
+from imprint.report.drawing.saving import save
 from imprint.report.drawing.sheet import canvas
 from imprint.report.drawing.style import WIDTHS
 from imprint.report.drawing.text import shorten, text_width, wrap
-from imprint.report.figures import FIGURES, save
+from imprint.report.figures import FIGURES
 from imprint.report.tables import TABLES
 from tests.legible import check_legible, words
 from tests.report.figures.studies import (
@@ -141,7 +142,7 @@ def test_things_in_order_get_lighter_so_that_grey_tells_them_apart():
 
 
 def test_names_are_ordered_by_the_numbers_in_them():
-    assert selection.natural_order(["d10", "d2", "d1", "a"]) == ["a", "d1", "d2", "d10"]
+    assert natural_order(["d10", "d2", "d1", "a"]) == ["a", "d1", "d2", "d10"]
 
 
 def test_labels_are_moved_apart_by_as_little_as_may_be():

@@ -22,7 +22,7 @@ from imprint.store.files import provenance_json
 from imprint.store.frames import read_parquet, read_provenance, write_parquet
 from imprint.study.jobs.predictions import NEIGHBOURS, predictions
 from imprint.study.jobs.samples import EACH, samples
-from imprint.study.jobs.shown_cell import choose
+from imprint.study.jobs.shown_cell import ShownCell, choose
 from imprint.study.jobs.tsne import MOST, tsne
 from imprint.study.load import load
 from imprint.study.problems import ConfigError
@@ -56,7 +56,7 @@ def means(train, norm=l2):
 
 
 def of_means():
-    table, description = predictions([TRAIN], [TEST], means(TRAIN), MEAN, 1, SPEC)
+    table, description = predictions(ShownCell([TRAIN], [TEST], means(TRAIN), MEAN, 1, SPEC))
     return table, description | {"fm": "net", "task": "digits"}
 
 
@@ -88,7 +88,7 @@ def test_a_proxy_that_is_no_sample_is_shown_by_the_sample_in_its_direction():
 def test_a_proxy_that_is_a_sample_is_shown_as_itself_at_its_distance():
     samples = np.array([0, 3, 6, 1, 4, 7, 2, 5, 8])
     proxies = ProxySet(np.repeat([0, 1, 2], 3), samples=samples)
-    table, description = predictions([TRAIN], [TEST], proxies, NEAREST, 1, SPEC)
+    table, description = predictions(ShownCell([TRAIN], [TEST], proxies, NEAREST, 1, SPEC))
     distances = np.linalg.norm(TEST.x[0] - TRAIN.x[samples], axis=1)
     order = np.argsort(distances)[:NEIGHBOURS]
     assert list(table["near_id"].iloc[0]) == [f"train-{i}" for i in samples[order]]
@@ -100,7 +100,8 @@ def test_samples_of_a_task_of_several_datasets_keep_their_names():
     other = embeddings(30, seed=2, prefix="other-")
     groups = [[0, 3], [1, 4], [2, 5]]  # equal classes of both datasets are one
     spec = SPEC | {"datasets": ["one", "two"], "draw_groups": groups}
-    table, description = predictions([TRAIN, other], [TEST, other], means(TRAIN), MEAN, 1, spec)
+    cell = ShownCell([TRAIN, other], [TEST, other], means(TRAIN), MEAN, 1, spec)
+    table, description = predictions(cell)
     assert table.groupby("dataset").size().to_dict() == {"one": 45, "two": 30}
     assert table.loc[table["dataset"] == "two", "id"].str.startswith("other-").all()
     assert table["true"].tolist() == [*TEST.y, *other.y]
@@ -260,7 +261,7 @@ def test_samples_of_given_embeddings_say_that_there_are_no_images():
 def placed(test, proxies=None, configuration=MEAN, train=(TRAIN,), spec=SPEC):
     """Samples, proxies and description of a t-SNE."""
     proxies = means(TRAIN) if proxies is None else proxies
-    table, description = tsne(train, test, proxies, configuration, 1, spec)
+    table, description = tsne(ShownCell(train, test, proxies, configuration, 1, spec))
     return table[~table["proxy"]], table[table["proxy"]], description
 
 
@@ -307,7 +308,7 @@ def test_at_most_so_many_samples_are_placed_and_too_few_are_refused(monkeypatch)
 def test_several_datasets_get_a_panel_of_their_own(width, inches):
     parts = [embeddings(60, away=30.0), embeddings(60, seed=5, away=-40.0)]
     spec = SPEC | {"datasets": ["one", "two"], "draw_groups": [[0, 3], [1, 4], [2, 5]]}
-    points, description = tsne(parts, parts, means(parts[0]), MEAN, 1, spec)
+    points, description = tsne(ShownCell(parts, parts, means(parts[0]), MEAN, 1, spec))
     description |= {"fm": "net", "task": "both"}
     figure = FIGURES["tsne"].draw(points, description, None, width=width)
     check_legible(figure, inches)

@@ -4,6 +4,7 @@ import re
 
 import pandas as pd
 
+from imprint.analysis.frames import compact
 from imprint.report.tables import TABLES
 
 L2 = {
@@ -24,34 +25,15 @@ PLAIN = {
 }
 
 
+def preset(label, gen, k, choices, published):
+    method = {"gen": gen, "k": k, **choices, "weighting": None, "m": None}
+    return {**method, "label": label, "published": published}
+
+
 PRESETS = {
-    "qi": {
-        **L2,
-        "label": "Qi",
-        "gen": "mean",
-        "k": 1,
-        "weighting": None,
-        "m": None,
-        "published": 86.79,
-    },
-    "clusters": {
-        **L2,
-        "label": "Clusters",
-        "gen": "kmeans",
-        "k": 20,
-        "weighting": None,
-        "m": None,
-        "published": 91.06,
-    },
-    "oracle": {
-        **PLAIN,
-        "label": "Oracle",
-        "gen": "ls",
-        "k": 1,
-        "weighting": None,
-        "m": None,
-        "published": 94.54,
-    },
+    "qi": preset("Qi", "mean", 1, L2, 86.79),
+    "clusters": preset("Clusters", "kmeans", 20, L2, 91.06),
+    "oracle": preset("Oracle", "ls", 1, PLAIN, 94.54),
 }
 
 
@@ -167,20 +149,7 @@ def grid(cells, tasks=("a", "b")):
     frame = pd.DataFrame(rows).assign(
         fm="resnet", family="a", d=pd.NA, draw=0, shots="full", seed=1
     )
-    frame = frame.astype({"k": "Int64", "m": "Int64", "d": "Int64"}).assign(proxies=10, seconds=1.0)
-    text = [
-        "fm",
-        "task",
-        "shots",
-        "gen",
-        "norm_pre",
-        "norm_post",
-        "norm_inf",
-        "agg",
-        "distance",
-        "weighting",
-    ]
-    return frame.astype(dict.fromkeys(text, "category"))
+    return compact(frame.assign(proxies=10, seconds=1.0))
 
 
 PAPERS_PAIRS = [(fm, task) for fm in "abcd" for task in map(str, range(12))]

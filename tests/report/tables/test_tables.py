@@ -6,7 +6,8 @@ import pytest
 from imprint.errors import UserError
 from imprint.method.presets import PRESETS as NAMED
 from imprint.method.presets import published
-from imprint.report.tables import TABLES, save
+from imprint.report.tables import TABLES
+from imprint.report.tables.writing import save
 from tests.report.tables.known import (
     PAPERS_PAIRS,
     PRESETS,

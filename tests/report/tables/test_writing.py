@@ -5,7 +5,8 @@ import re
 import pandas as pd
 import pytest
 
-from imprint.report.tables import TABLES, save
+from imprint.report.tables import TABLES
+from imprint.report.tables.writing import save
 from tests.report.tables.known import make_table, one_space
 
 

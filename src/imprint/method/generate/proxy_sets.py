@@ -18,6 +18,7 @@ from imprint.method.generate.registry import (
     Random,
     load_library_of,
 )
+from imprint.method.large_arrays import LARGE
 from imprint.method.proxies import ProxySet
 
 T = TypeVar("T")
@@ -117,7 +118,7 @@ def proxy_sets(
 
     load_library_of(gen)  # before any clock runs
     if threads > 1:
-        by_class = _in_threads(of_class, len(members), threads)
+        by_class = _in_threads(of_class, len(members), _at_once(threads, members, x))
     else:
         by_class = [of_class(label) for label in range(len(members))]
     sets: dict[tuple[int, Seed], ProxySet] = {}
@@ -207,6 +208,12 @@ def _cores() -> int:
     from threadpoolctl import threadpool_info
 
     return max((int(library["num_threads"]) for library in threadpool_info()), default=1)
+
+
+def _at_once(threads: int, members: list[np.ndarray], x: np.ndarray) -> int:
+    """How many classes of so many threads fit in memory together, of which each thread copies one."""
+    largest = max(map(len, members)) * x.shape[1] * x.itemsize
+    return max(1, min(threads, LARGE // max(1, largest)))
 
 
 def _in_threads(function: Callable[[int], T], count: int, threads: int) -> list[T]:

@@ -8,6 +8,7 @@ import numpy as np
 
 from imprint.errors import UserError
 from imprint.method.configuration import IDENTITY
+from imprint.method.large_arrays import by_rows
 from imprint.method.normalize import fitted, quantiles, rows
 from imprint.method.normalize.chains import SEPARATOR, Step, chain, joined
 from imprint.method.normalize.registry import NORMS, FittedNorm
@@ -171,10 +172,10 @@ class FittedNorms:
         """The last step of a path."""
         entry = path[-1].entry
         if entry.fitted:
-            result = self._fitted(path).transform(x)
+            result = by_rows(self._fitted(path).transform, x)
         else:
             assert entry.rows is not None
-            result = entry.rows(x)
+            result = by_rows(entry.rows, x)
         return _checked(path[-1], len(x), result) if entry.file else result
 
     def _fitted(self, path: Path) -> FittedNorm:

@@ -5,11 +5,17 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from imprint.report.drawing.style import GREY, INK
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+    Values = np.ndarray | pd.Series
 
 # Okabe and Ito 2008 without their yellow, which is too pale for a line on white
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
@@ -38,9 +44,17 @@ class Look:
         """Arguments for `Axes.plot`."""
         return {"color": self.colour, "marker": self.marker, "linestyle": self.dash, **changes}
 
+    def draw(
+        self, axes: Axes, x: Values, middle: Values, low: Values, high: Values, alpha: float = 0.18
+    ) -> None:
+        """Draw a line with a band around it."""
+        axes.fill_between(x, low, high, color=self.colour, alpha=alpha, linewidth=0)
+        axes.plot(x, middle, **self.line())
+
 
 GENS = {
     "kmeans": Look(COLOURS[0], "o", DASHES[0]),
+    "minibatch_kmeans": Look(COLOURS[0], "h", DASHES[1]),
     "kmedoids": Look(COLOURS[4], "D", DASHES[4]),
     "fps": Look(COLOURS[2], "^", DASHES[3]),
     "cov_max": Look(COLOURS[3], "v", DASHES[0]),

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from imprint.analysis.matrices import is_value
-from imprint.report.drawing.looks import gen_look, in_legend_order
+from imprint.report.drawing.looks import gen_look, in_legend_order, legend_line
 from imprint.report.drawing.style import GREY, INK
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.axes import Axes
+    from matplotlib.lines import Line2D
 
 POINTS: dict[str, dict[str, Any]] = {
     "mean": {"marker": "s", "color": GREY, "markerfacecolor": "white"},
@@ -67,3 +69,21 @@ def marks_of(table: pd.DataFrame, without_k: Collection[str]) -> list[Mark]:
     order = in_legend_order(map(str, kinds["gen"]))
     marks = [Mark(str(gen), str(norm), gen not in without_k) for gen, norm in kinds.to_numpy()]
     return sorted(marks, key=lambda mark: (mark.chooses_k, order.index(mark.gen), mark.norm))
+
+
+def draw_marks(
+    axes: Axes, table: pd.DataFrame, marks: Sequence[Mark], places: Iterable[float], middle: str
+) -> None:
+    """Draw marks at their places on the x axis, each with a bar from `low` to `high` of the table; `middle` is its column."""
+    for mark, x in zip(marks, places, strict=True):
+        for y, low, high in mark.rows(table)[[middle, "low", "high"]].to_numpy(float):
+            if low < high:
+                axes.plot([x, x], [low, high], color=mark.style["color"], linewidth=0.8)
+            axes.plot([x], [y], **mark.style)
+
+
+def legend_entries(gens: Iterable[str], marks: Iterable[Mark]) -> list[list[Line2D]]:
+    """The legend entries of lines of GENs and of marks, a group each; a group without entries is left out."""
+    of_lines = [legend_line(gen, **gen_look(gen).line()) for gen in gens]
+    of_marks = [legend_line(mark.label, **mark.style) for mark in marks]
+    return [group for group in (of_lines, of_marks) if group]

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from math import ceil
 from typing import TYPE_CHECKING, NamedTuple
 
-from imprint.analysis.selection import natural_order, shown_norms
+from imprint.analysis.selection import shown_norms
+from imprint.analysis.words import count, natural_order
 from imprint.report.drawing.axes import label_across, percent_axis, row_title
 from imprint.report.drawing.looks import in_legend_order
 from imprint.report.drawing.sheet import sheet
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-NARROWEST = 0.8  # inches of a panel and what is beside it
 BLOCK = 3.2  # a narrower block of panels has no room for the name of its x axis
 WITH_MARKS = 1.0  # the same with some marks, see `imprint.report.drawing.marks`
 HEIGHT, HIGH = 0.9, 1.4  # inches of a panel, and where there are few below each other
@@ -50,7 +50,7 @@ def _arranged(tasks: int, columns: int, narrowest: float, width: float) -> _Arra
 
 
 @contextmanager
-def room_for(tasks: int, columns: int, narrowest: float = NARROWEST) -> Iterator[None]:
+def room_for(tasks: int, columns: int, narrowest: float) -> Iterator[None]:
     """The style of a page where `by_task` would make a column too high to be read, or break its rows; else the style in use."""
     here = _arranged(tasks, columns, narrowest, figure_width())
     page = _arranged(tasks, columns, narrowest, WIDTHS["page"])
@@ -68,7 +68,7 @@ def by_task(
     columns: Sequence[str],
     x_label: str,
     draw: Callable[[Axes, int, int, float], None],
-    narrowest: float = NARROWEST,
+    narrowest: float,
 ) -> Figure:
     """A figure of accuracies (%) with a row of panels per task and a column per FM, or per FM and NORM.
 
@@ -86,7 +86,7 @@ def by_task(
     draw : callable
         `draw(axes, task, column, inches)` draws one panel and its x axis, so many inches wide; task and column are
         counted from 0.
-    narrowest : float, default=0.8
+    narrowest : float
         Inches that a panel needs with what is beside it.
     """
     abreast, deep, blocks, strips = _arranged(len(tasks), len(columns), narrowest, figure_width())
@@ -166,11 +166,10 @@ def shown_columns(rows: pd.DataFrame) -> Columns:
     panels = len(of_norms) * len(fms)
     page = _arranged(rows["task"].nunique(), panels, WITH_MARKS, WIDTHS["page"])
     if others and (page.deep > 1 or page.rows > MOST_ON_PAGE):
-        count = f"{len(others)} other NORM{'s' if len(others) > 1 else ''}"
         return Columns(
             [(fm, first) for fm in fms],
             {first: of_norms[first]},
-            f"{text}; {count} of this experiment left out, for want of room",
+            f"{text}; {count(len(others), 'other NORM')} of this experiment left out, for want of room",
         )
     if others:
         order = "pre / post / inf where they differ"

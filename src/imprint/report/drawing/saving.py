@@ -13,6 +13,20 @@ if TYPE_CHECKING:
 
 
 EMPTY = "Description"  # key of the PNG's metadata
+# keys of the metadata, by format, that differ from run to run, or from one version of matplotlib to the next
+DATED = {
+    "png": ("Software",),
+    "pdf": ("CreationDate", "Creator", "Producer"),
+    "svg": ("Date", "Creator"),
+}
+
+
+def write(figure: Figure, path: Path, **metadata: str) -> None:
+    """Write a figure in the format of the file's name, one of `DATED`; the same figure gives the same bytes."""
+    form = path.suffix.lower()[1:]
+    with atomic(path) as temporary:
+        dateless = dict.fromkeys(DATED[form]) | metadata
+        figure.savefig(temporary, format=form, dpi=DPI, metadata=dateless)
 
 
 def save(figure: Figure, stem: str | Path, empty: str | None = None) -> tuple[Path, Path]:
@@ -22,12 +36,8 @@ def save(figure: Figure, stem: str | Path, empty: str | None = None) -> tuple[Pa
     """
     stem = Path(stem)
     png, pdf = stem.with_name(f"{stem.name}.png"), stem.with_name(f"{stem.name}.pdf")
-    no_date = {"CreationDate": None, "Creator": None, "Producer": None}
     with applied():
-        with atomic(png) as path:
-            metadata = {"Software": None} | ({EMPTY: empty} if empty else {})
-            figure.savefig(path, format="png", dpi=DPI, metadata=metadata)
+        write(figure, png, **({EMPTY: empty} if empty else {}))
         figure.set_layout_engine("none")  # laid out once, for both
-        with atomic(pdf) as path:
-            figure.savefig(path, format="pdf", metadata=no_date)
+        write(figure, pdf)
     return png, pdf

@@ -33,6 +33,7 @@ RC: dict[RcKeyType, Any] = {
     "legend.frameon": False,
     "legend.handlelength": 2.6,
     "pdf.fonttype": 42,
+    "svg.hashsalt": "imprint",  # names of elements are the same every time
     "text.color": INK,
     "xtick.color": GREY,
     "xtick.labelcolor": INK,

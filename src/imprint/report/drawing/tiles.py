@@ -7,12 +7,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from imprint.report.drawing.style import small_size
+from imprint.report.drawing.looks import COLOURS
+from imprint.report.drawing.style import INK, small_size
 from imprint.report.drawing.text import shorten
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from PIL.Image import Image
+
+# frames of what is near an image: of its class, and of another
+SAME_CLASS = {"color": INK, "linewidth": 1.2, "linestyle": "-"}
+OTHER_CLASS = {"color": COLOURS[1], "linewidth": 1.6, "linestyle": (0, (2.5, 1.5))}
 
 
 def show_image(

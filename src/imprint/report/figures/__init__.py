@@ -19,14 +19,12 @@ and task added, and from images: `imprint.study.jobs.tsne`, `predictions` and `s
 Importing this package is cheap: matplotlib and pandas are imported by the functions that draw.
 """
 
-from imprint.report.drawing.saving import save
-from imprint.report.figures import (
+from imprint.report.figures import (  # noqa: F401  (each registers its figures)
     accuracy_over_k,
     accuracy_over_k_by_d,
     best_k_over_d,
     confusion,
     critical_difference,
-    critical_difference_components,
     few_shot,
     fms,
     gain_over_nc1,
@@ -37,26 +35,6 @@ from imprint.report.figures import (
     training_images,
     tsne,
 )
-from imprint.report.figures.registry import FIGURES, FigureEntry, figure
+from imprint.report.registry import FIGURES, figure
 
-__all__ = [
-    "FIGURES",
-    "FigureEntry",
-    "accuracy_over_k",
-    "accuracy_over_k_by_d",
-    "best_k_over_d",
-    "confusion",
-    "critical_difference",
-    "critical_difference_components",
-    "few_shot",
-    "figure",
-    "fms",
-    "gain_over_nc1",
-    "gallery",
-    "generation_time",
-    "nc1_over_d",
-    "published_methods",
-    "save",
-    "training_images",
-    "tsne",
-]
+__all__ = ["FIGURES", "figure"]

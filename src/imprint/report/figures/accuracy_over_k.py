@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from imprint.analysis.gens import gens_without_k
 from imprint.analysis.matrices import fullest
-from imprint.analysis.selection import means_over_k, natural_order, sizes
+from imprint.analysis.selection import means_over_k, sizes
+from imprint.analysis.words import natural_order
 from imprint.report.drawing.axes import k_axis_with_marks
-from imprint.report.drawing.looks import gen_look, legend_line
-from imprint.report.drawing.marks import Mark, marks_of
+from imprint.report.drawing.looks import gen_look
+from imprint.report.drawing.marks import draw_marks, legend_entries, marks_of
 from imprint.report.drawing.panels import by_task, room_for, shown_columns
 from imprint.report.drawing.sheet import legend_below
 from imprint.report.drawing.style import GREY
-from imprint.report.figures.registry import NothingToShow, Presets, figure
+from imprint.report.registry import NothingToShow, Presets, figure
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -42,7 +42,7 @@ def accuracy_over_k(scores: pd.DataFrame, collapse: pd.DataFrame, presets: Prese
     plain = scores[scores["d"].isna()]
     rows = fullest(plain if len(plain) else scores)
     columns = shown_columns(rows)
-    tables = {norm: means_over_k(own) for norm, own in columns.of_norms.items()}
+    tables = {norm: means_over_k(of_norm) for norm, of_norm in columns.of_norms.items()}
     whole = pd.concat(list(tables.values()))
     without_k = gens_without_k(whole)
     lines = whole[~whole["gen"].isin(without_k)]
@@ -62,7 +62,7 @@ def accuracy_over_k(scores: pd.DataFrame, collapse: pd.DataFrame, presets: Prese
         cell = table[(table["task"] == tasks[task]) & (table["fm"] == fm)]
         places = k_axis_with_marks(axes, ks, inches, beside, PITCH)
         _lines(axes, cell[~cell["gen"].isin(without_k)])
-        _marks(axes, cell, marks, places[: len(marks)])
+        draw_marks(axes, cell, marks, places[: len(marks)], "mean")
         if intervals:
             _interval(axes, cell[~cell["gen"].isin(without_k)], places[-1])
 
@@ -80,26 +80,15 @@ def accuracy_over_k(scores: pd.DataFrame, collapse: pd.DataFrame, presets: Prese
         x_label = "Proxies per class, k"
         fig = by_task(TITLE, subtitle, tasks, columns.names, x_label, draw, narrowest)
         gens = [gen for gen in columns.gens if gen in set(lines["gen"])]
-        of_lines = [legend_line(gen, **gen_look(gen).line()) for gen in gens]
-        of_marks = [legend_line(mark.label, **mark.style) for mark in marks]
-        legend_below(fig, *filter(None, (of_lines, of_marks)))
+        legend_below(fig, *legend_entries(gens, marks))
     return fig
 
 
 def _lines(axes: Axes, cell: pd.DataFrame) -> None:
     for gen, rows in cell.dropna(subset="k").groupby("gen"):
-        line, look = rows.sort_values("k"), gen_look(str(gen))
+        line = rows.sort_values("k")
         k = line["k"].to_numpy(int)
-        axes.fill_between(k, line["low"], line["high"], color=look.colour, alpha=0.18, linewidth=0)
-        axes.plot(k, line["mean"], **look.line())
-
-
-def _marks(axes: Axes, cell: pd.DataFrame, marks: Sequence[Mark], places: Iterable[float]) -> None:
-    for mark, x in zip(marks, places, strict=True):
-        for mean, low, high in mark.rows(cell)[["mean", "low", "high"]].to_numpy(float):
-            if low < high:
-                axes.plot([x, x], [low, high], color=mark.style["color"], linewidth=0.8)
-            axes.plot([x], [mean], **mark.style)
+        gen_look(str(gen)).draw(axes, k, line["mean"], line["low"], line["high"])
 
 
 def _interval(axes: Axes, cell: pd.DataFrame, x: float) -> None:

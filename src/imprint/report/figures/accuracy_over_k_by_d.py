@@ -7,14 +7,15 @@ from math import ceil
 from typing import TYPE_CHECKING, Any
 
 from imprint.analysis.gens import gens_without_k, shown_gen
-from imprint.analysis.selection import accuracy_over_k, natural_order, sizes
+from imprint.analysis.selection import accuracy_over_k, sizes
+from imprint.analysis.words import natural_order
 from imprint.report.drawing.axes import k_axis, percent_axis, stretched_axis
 from imprint.report.drawing.looks import DOTTED_GUIDE, MARKERS, Look, legend_line, shades
 from imprint.report.drawing.panels import family_panels
 from imprint.report.drawing.sheet import legend_below, sheet
 from imprint.report.drawing.style import INK, figure_width, panels_across
 from imprint.report.drawing.text import break_name
-from imprint.report.figures.registry import NO_FAMILY, NothingToShow, Presets, figure
+from imprint.report.registry import NO_FAMILY, NothingToShow, Presets, figure
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -117,11 +118,8 @@ def _dotted(number: int) -> dict[str, Any]:
 
 def _panel(axes: Axes, cell: pd.DataFrame, looks: dict[Hashable, Look]) -> None:
     for d, rows in cell.groupby("d"):
-        line, look = rows.sort_values("k"), looks[d]
-        axes.fill_between(
-            line["k"], line["low"], line["high"], color=look.colour, alpha=0.1, linewidth=0
-        )
-        axes.plot(line["k"], line["mean"], **look.line())
+        line = rows.sort_values("k")
+        looks[d].draw(axes, line["k"], line["mean"], line["low"], line["high"], alpha=0.1)
         at_d = line[line["k"] == d]
         if len(at_d):
             axes.plot(at_d["k"], at_d["mean"], **RING)

@@ -17,7 +17,7 @@ from imprint.report.drawing.panels import family_panels
 from imprint.report.drawing.sheet import legend_below, sheet
 from imprint.report.drawing.style import INK, figure_width, panels_across
 from imprint.report.drawing.text import break_name
-from imprint.report.figures.registry import NO_FAMILY, NothingToShow, Presets, figure
+from imprint.report.registry import NO_FAMILY, NothingToShow, Presets, figure
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -127,15 +127,15 @@ def _best(rows: pd.DataFrame, test_samples: dict[Any, float]) -> pd.DataFrame:
     for gen, other in WITH_ONE_PROXY.items():
         if not (typed["gen"] == gen).any():
             typed = pd.concat([typed, one[one["gen"] == other].assign(gen=gen)])
-    keys, found = [*PAIR, "family", "d", "gen"], []
-    for names, own in typed.groupby(keys):
-        best = best_k(own, test_samples.get(names[:2], np.inf))
-        at_best = own[own["k"] == best.smallest]
-        repeated = "draw" if own["draw"].nunique() > 1 else "seed"
+    keys, bests = [*PAIR, "family", "d", "gen"], []
+    for names, of_gen in typed.groupby(keys):
+        best = best_k(of_gen, test_samples.get(names[:2], np.inf))
+        at_best = of_gen[of_gen["k"] == best.smallest]
+        repeated = "draw" if of_gen["draw"].nunique() > 1 else "seed"
         means = 100 * at_best.groupby(repeated)["accuracy"].mean()
         accuracies = (means.mean(), means.min(), means.max())
-        found.append((*names, best.smallest, best.largest, *accuracies))
-    return pd.DataFrame(found, columns=[*keys, "k", "largest", "mean", "lowest", "highest"])
+        bests.append((*names, best.smallest, best.largest, *accuracies))
+    return pd.DataFrame(bests, columns=[*keys, "k", "largest", "mean", "lowest", "highest"])
 
 
 def _line(axes: Axes, rows: pd.DataFrame, columns: tuple[str, str, str], look: Look) -> None:
@@ -144,8 +144,7 @@ def _line(axes: Axes, rows: pd.DataFrame, columns: tuple[str, str, str], look: L
         return
     middle, low, high = columns
     rows = rows.sort_values("d")
-    axes.fill_between(rows["d"], rows[low], rows[high], color=look.colour, alpha=0.15, linewidth=0)
-    axes.plot(rows["d"], rows[middle], **look.line())
+    look.draw(axes, rows["d"], rows[middle], rows[low], rows[high], alpha=0.15)
 
 
 def _look(gen: str) -> Look:

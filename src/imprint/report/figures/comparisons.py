@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from imprint.analysis.components import BY_CONFIGURATION, best_of_others, kept_configurations
 from imprint.analysis.matrices import preset_matrix
 from imprint.analysis.ranking import ComparedMethods, compare_methods, merged, merged_note
-from imprint.report.figures.registry import NothingToShow, Presets
+from imprint.report.registry import NothingToShow, Presets
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,9 +23,7 @@ def compared_presets(scores: pd.DataFrame, presets: Presets) -> ComparedMethods:
     return _compared(preset_matrix(scores, presets), "named methods", "`presets`")
 
 
-def compared_components(
-    scores: pd.DataFrame, component: str, rank_by: str = BY_CONFIGURATION
-) -> ComparedMethods:
+def compared_components(scores: pd.DataFrame, component: str, rank_by: str) -> ComparedMethods:
     """All GENs, NORMs or AGGs; `NothingToShow` if there are fewer than two.
 
     rank_by: what stands for each, see `imprint.analysis.components`.

@@ -11,8 +11,8 @@ import numpy as np
 from imprint.report.drawing.sheet import sheet
 from imprint.report.drawing.style import figure_width, small_size
 from imprint.report.drawing.text import NO_BREAK, shorten, text_width
-from imprint.report.figures.registry import figure
 from imprint.report.figures.shown_cell import cell_in_words
+from imprint.report.registry import figure
 
 if TYPE_CHECKING:
     import pandas as pd

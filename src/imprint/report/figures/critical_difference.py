@@ -1,21 +1,58 @@
-"""Mean ranks of the named methods, and which of them differ."""
+"""Mean ranks of the named methods, and of AGGs, GENs and NORMs, and which of them differ."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from imprint.analysis.components import BY_COMPANIONS, BY_CONFIGURATION
+from imprint.analysis.matrices import chosen_on
+from imprint.method.score_names import VALIDATION
 from imprint.report.drawing.rank_diagram import rank_diagram
-from imprint.report.figures.comparisons import compared_presets
-from imprint.report.figures.registry import Presets, figure
+from imprint.report.figures.comparisons import compared_components, compared_presets
+from imprint.report.registry import Presets, figure
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
 TITLE = "Named methods: critical differences"
+# what the subtitle says of each way to rank
+SUBTITLES = {
+    BY_CONFIGURATION: "{component}s by their best-ranked configuration, chosen on {data}.",
+    BY_COMPANIONS: "On each (FM, task) with the best of its {companions} run, on {data}.",
+}
+COMPANIONS = {"AGG": "GEN, k and NORM", "GEN": "k, NORM and AGG", "NORM": "GEN, k and AGG"}
+NAMES = {"NORM": "Names: NORMpre/NORMpost/NORMinf.\n"}
 
 
 @figure("critical_difference", title=TITLE, category="Methods")
 def critical_difference(scores: pd.DataFrame, collapse: pd.DataFrame, presets: Presets) -> Figure:
     """Mean ranks of the named methods; a bar joins those that do not differ."""
     return rank_diagram(TITLE, compared_presets(scores, presets))
+
+
+def _register(component: str) -> None:
+    title = f"{component}: critical differences"
+
+    @figure(
+        f"critical_difference_{component.lower()}",
+        title=title,
+        category="Components",
+        settings=("rank_by",),
+    )
+    def critical_difference_of_component(
+        scores: pd.DataFrame,
+        collapse: pd.DataFrame,
+        presets: Presets,
+        rank_by: str = BY_CONFIGURATION,
+    ) -> Figure:
+        """Mean ranks, each entry with what `rank_by` chooses of the other components; a bar joins those that do not differ."""
+        result = compared_components(scores, component, rank_by)
+        data = "validation samples" if chosen_on(scores) == VALIDATION else "test data"
+        companions = COMPANIONS[component]
+        text = SUBTITLES[rank_by].format(component=component, companions=companions, data=data)
+        return rank_diagram(title, result, NAMES.get(component, "") + text)
+
+
+for component in COMPANIONS:
+    _register(component)

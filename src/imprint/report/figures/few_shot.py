@@ -10,13 +10,14 @@ import numpy as np
 
 from imprint.analysis.gens import gens_without_k, shown_gen
 from imprint.analysis.matrices import is_value
-from imprint.analysis.selection import natural_order, sizes
+from imprint.analysis.selection import sizes
+from imprint.analysis.words import natural_order
 from imprint.report.drawing.axes import k_axis
 from imprint.report.drawing.looks import DASHES, Look, gen_look, legend_line, shades
 from imprint.report.drawing.marks import Mark, marks_of
 from imprint.report.drawing.panels import by_task, room_for, shown_columns
 from imprint.report.drawing.sheet import legend_below
-from imprint.report.figures.registry import NothingToShow, Presets, figure
+from imprint.report.registry import NothingToShow, Presets, figure
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -65,7 +66,10 @@ def few_shot(scores: pd.DataFrame, collapse: pd.DataFrame, presets: Presets) -> 
     without_k = gens_without_k(whole)
     gen = shown_gen(whole.loc[~whole["gen"].isin(without_k), "gen"])
     gens = [gen, *without_k]
-    tables = {norm: _means(own[own["gen"].isin(gens)]) for norm, own in columns.of_norms.items()}
+    tables = {
+        norm: _means(of_norm[of_norm["gen"].isin(gens)])
+        for norm, of_norm in columns.of_norms.items()
+    }
     table = pd.concat(list(tables.values()))
     ks = sorted(table.loc[is_value(table["gen"], gen), "k"].dropna().astype(int).unique())
     lines = [_Line(f"k = {k}", look, gen, k) for k, look in shades(ks).items()]
@@ -81,8 +85,8 @@ def few_shot(scores: pd.DataFrame, collapse: pd.DataFrame, presets: Presets) -> 
 
     def draw(axes: Axes, task: int, column: int, inches: float) -> None:
         fm, norm = columns.pairs[column]
-        own = tables[norm]
-        cell = own[(own["task"] == tasks[task]) & (own["fm"] == fm)]
+        of_norm = tables[norm]
+        cell = of_norm[(of_norm["task"] == tasks[task]) & (of_norm["fm"] == fm)]
         _panel(axes, cell, lines, positions)
         k_axis(axes, ticks, inches, {positions[ALL_SAMPLES]: ALL_SAMPLES})
 

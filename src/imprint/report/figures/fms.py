@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from imprint.analysis.fms import ComparedFMs, compare_fms, count, speed_conditions
+from imprint.analysis.fms import ComparedFMs, compare_fms, speed_conditions
+from imprint.analysis.words import count
 from imprint.report.drawing.looks import COLOURS
 from imprint.report.drawing.sheet import sheet
 from imprint.report.drawing.style import INK, figure_width, panels_across, small_size
 from imprint.report.drawing.text import shorten
-from imprint.report.figures.registry import NothingToShow, Presets, figure
+from imprint.report.registry import NothingToShow, Presets, figure
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -8,13 +8,14 @@ import numpy as np
 
 from imprint.analysis.hypothesis_tests import spearman
 from imprint.analysis.matrices import is_value
-from imprint.analysis.selection import natural_order, shown
+from imprint.analysis.selection import shown
 from imprint.analysis.splits import nc1_in_words
+from imprint.analysis.words import count, natural_order
 from imprint.report.drawing.axes import log_axis
 from imprint.report.drawing.looks import DOTTED_GUIDE, GUIDE, legend_line, point_style
 from imprint.report.drawing.sheet import legend_below, sheet
 from imprint.report.drawing.style import GREY, INK, small_size
-from imprint.report.figures.registry import NothingToShow, Presets, figure
+from imprint.report.registry import NothingToShow, Presets, figure
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -43,16 +44,16 @@ def gain_over_nc1(scores: pd.DataFrame, collapse: pd.DataFrame, presets: Presets
     fms, families = natural_order(points["fm"]), natural_order(points["family"])
     rows = _table(points)
     subtitle = (
-        f"GEN {GEN}; {configuration}\n{nc1_in_words(collapse)}; n = {_count(len(points))}, one for each FM and task, "
+        f"GEN {GEN}; {configuration}\n{nc1_in_words(collapse)}; n = {count(len(points), 'point')}, one for each FM and task, "
         f"{_draws(collapse)}; they share FMs and data, so {RHO} (Spearman's) has no p"
     )
     line = _running_median(points)
     fig = sheet(TITLE, subtitle, 1.9 + 0.15 * len(rows))
     axes, words = fig.subplots(2, 1, height_ratios=[1.9, 0.15 * len(rows)])
     size = SMALL if len(points) >= MANY_POINTS else {}
-    for (fm, family), own in points.groupby(["fm", "family"]):
+    for (fm, family), of_family in points.groupby(["fm", "family"]):
         look = point_style(fms.index(str(fm)), families.index(str(family))) | size
-        axes.plot(own["nc1"], own["gain"], **look)
+        axes.plot(of_family["nc1"], of_family["gain"], **look)
     axes.axhline(0, **GUIDE)
     log_axis(axes, "x")
     low, high = axes.get_xlim()
@@ -75,10 +76,6 @@ def gain_over_nc1(scores: pd.DataFrame, collapse: pd.DataFrame, presets: Presets
     title = "Colour and filling: FM; shape: task or family"
     legend_below(fig, of_fms, of_families, title=title)
     return fig
-
-
-def _count(points: int) -> str:
-    return "1 point" if points == 1 else f"{points} points"
 
 
 def _draws(collapse: pd.DataFrame) -> str:

@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from imprint.report.drawing.looks import COLOURS
 from imprint.report.drawing.sheet import sheet
-from imprint.report.drawing.style import INK, figure_width
-from imprint.report.drawing.tiles import show_image
-from imprint.report.figures.registry import figure
+from imprint.report.drawing.style import figure_width
+from imprint.report.drawing.tiles import OTHER_CLASS, SAME_CLASS, show_image
 from imprint.report.figures.shown_cell import cell_in_words
+from imprint.report.registry import figure
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,8 +22,6 @@ if TYPE_CHECKING:
 
 TITLE = "Test images and their nearest proxies"
 MISTAKES, ROWS = 4, 7  # at most so many mistakes, and so many rows in all
-SAME_CLASS = {"color": INK, "linewidth": 1.2, "linestyle": "-"}
-OTHER_CLASS = {"color": COLOURS[1], "linewidth": 1.6, "linestyle": (0, (2.5, 1.5))}
 
 
 @figure("gallery", title=TITLE, category="One task", table="predictions", needs_images=True)

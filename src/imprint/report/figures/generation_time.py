@@ -12,11 +12,11 @@ from imprint.analysis.matrices import PAIR, fullest
 from imprint.analysis.selection import sizes
 from imprint.analysis.splits import of_split
 from imprint.report.drawing.axes import k_axis_with_marks, log_axis
-from imprint.report.drawing.looks import gen_look, in_legend_order, legend_line
-from imprint.report.drawing.marks import marks_of
+from imprint.report.drawing.looks import gen_look, in_legend_order
+from imprint.report.drawing.marks import draw_marks, legend_entries, marks_of
 from imprint.report.drawing.sheet import legend_below, sheet
 from imprint.report.drawing.style import figure_width
-from imprint.report.figures.registry import NothingToShow, Presets, figure
+from imprint.report.registry import NothingToShow, Presets, figure
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -43,23 +43,17 @@ def generation_time(scores: pd.DataFrame, collapse: pd.DataFrame, presets: Prese
     fig = sheet(TITLE, _subtitle(rows, collapse, table, pairs), 2.3)
     axes = fig.subplots()
     places = k_axis_with_marks(axes, ks, figure_width() - 0.6, len(marks), PITCH)
-    for gen, own in lines.dropna(subset="k").groupby("gen"):
-        line, look = own.sort_values("k"), gen_look(str(gen))
+    for gen, of_gen in lines.dropna(subset="k").groupby("gen"):
+        line = of_gen.sort_values("k")
         k = line["k"].to_numpy(int)
-        axes.fill_between(k, line["low"], line["high"], color=look.colour, alpha=0.18, linewidth=0)
-        axes.plot(k, line["median"], **look.line())
-    for mark, x in zip(marks, places, strict=True):
-        for median, low, high in mark.rows(table)[["median", "low", "high"]].to_numpy(float):
-            axes.plot([x, x], [low, high], color=mark.style["color"], linewidth=0.8)
-            axes.plot([x], [median], **mark.style)
+        gen_look(str(gen)).draw(axes, k, line["median"], line["low"], line["high"])
+    draw_marks(axes, table, marks, places, "median")
     log_axis(axes, "y")
     if np.ptp(np.log10(axes.get_ylim())) > DECADES:
         axes.yaxis.set_major_locator(LogLocator())
     axes.set(xlabel="Proxies per class, k", ylabel="Generation time (s)")
     gens = in_legend_order(lines.dropna(subset="k")["gen"])
-    of_lines = [legend_line(gen, **gen_look(gen).line()) for gen in gens]
-    of_marks = [legend_line(mark.label, **mark.style) for mark in marks]
-    legend_below(fig, *filter(None, (of_lines, of_marks)))
+    legend_below(fig, *legend_entries(gens, marks))
     return fig
 
 

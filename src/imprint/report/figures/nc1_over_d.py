@@ -5,13 +5,13 @@ from __future__ import annotations
 from math import ceil
 from typing import TYPE_CHECKING
 
-from imprint.analysis.selection import natural_order
 from imprint.analysis.splits import nc1_in_words
+from imprint.analysis.words import count, natural_order
 from imprint.report.drawing.axes import d_axis, label_right, log_axis
 from imprint.report.drawing.looks import legend_line, numbered_look
 from imprint.report.drawing.sheet import legend_below, sheet
 from imprint.report.drawing.style import INK, figure_width, panels_across
-from imprint.report.figures.registry import NO_FAMILY, NothingToShow, Presets, figure
+from imprint.report.registry import NO_FAMILY, NothingToShow, Presets, figure
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,9 +34,8 @@ def nc1_over_d(scores: pd.DataFrame, collapse: pd.DataFrame, presets: Presets) -
     columns = panels_across(2.4, len(fms))
     rows = ceil(len(fms) / columns)
     height = max(1.2, 0.11 * others["task"].nunique())
-    draws = families["draw"].nunique()
-    count = f"{draws} draw" if draws == 1 else f"{draws} draws"
-    subtitle = f"{nc1_in_words(known)}\nLine: {', '.join(names)}; mean, band from lowest to highest, n = {count}"
+    draws = count(families["draw"].nunique(), "draw")
+    subtitle = f"{nc1_in_words(known)}\nLine: {', '.join(names)}; mean, band from lowest to highest, n = {draws}"
     if len(others):
         subtitle += ". Right: the other tasks"
     fig = sheet(TITLE, subtitle, 0.25 + (height + 0.25) * rows)
@@ -67,10 +66,7 @@ def _lines(axes: Axes, families: pd.DataFrame, names: list[str]) -> None:
     groups = families.astype({"d": int}).groupby(["family", "d"])["nc1"].agg(["mean", "min", "max"])
     for family, line in groups.reset_index("d").groupby("family"):
         look = numbered_look(names.index(str(family)))
-        axes.fill_between(
-            line["d"], line["min"], line["max"], color=look.colour, alpha=0.2, linewidth=0
-        )
-        axes.plot(line["d"], line["mean"], **look.line())
+        look.draw(axes, line["d"], line["mean"], line["min"], line["max"], alpha=0.2)
 
 
 def _other_tasks(axes: Axes, others: pd.DataFrame, height: float) -> None:

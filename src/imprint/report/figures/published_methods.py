@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from imprint.analysis.selection import natural_order
+from imprint.analysis.words import count, natural_order
 from imprint.report.drawing.sheet import sheet
 from imprint.report.drawing.style import INK, applied, figure_width, small_size
 from imprint.report.drawing.text import shorten, text_width
 from imprint.report.figures.comparisons import compared_presets
-from imprint.report.figures.registry import Presets, figure
+from imprint.report.registry import Presets, figure
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -97,7 +97,7 @@ def _drawn(result: ComparedMethods) -> Figure:
 def _extent(percent: pd.DataFrame) -> str:
     fms = percent.index.get_level_values("fm").unique()
     if len(fms) == 1:
-        return f"{fms[0]} on {len(percent)} task{'s' * (len(percent) > 1)}"
+        return f"{fms[0]} on {count(len(percent), 'task')}"
     return f"{len(percent)} pairs of FM and task"
 
 
@@ -112,8 +112,8 @@ def _rows(percent: pd.DataFrame) -> tuple[list[_Row], str]:
     rows = []
     for fm in fms:
         rows.append(_Row(fm, None))
-        own = dict(zip(task_of[fm_of == fm], values[fm_of == fm], strict=True))
-        rows += [_Row(task, own[task]) for task in natural_order(own)]
+        by_task = dict(zip(task_of[fm_of == fm], values[fm_of == fm], strict=True))
+        rows += [_Row(task, by_task[task]) for task in natural_order(by_task)]
     return rows[1:] if len(fms) == 1 else rows, ""
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from imprint.report.drawing.sheet import sheet
 from imprint.report.drawing.style import figure_width, small_size
 from imprint.report.drawing.text import break_name, shorten, text_width
-from imprint.report.figures.registry import NothingToShow, figure
+from imprint.report.registry import NothingToShow, figure
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -50,8 +50,8 @@ def training_images(table: pd.DataFrame, description: Mapping[str, Any], images:
     fig = sheet(TITLE, subtitle, inches * len(labels) + 0.15 * lines + 0.15)
     grid = fig.subplots(1, len(shown), squeeze=False)[0]
     for axes, dataset, title in zip(grid, shown, titles, strict=True):
-        own = table[table["dataset"] == dataset]
-        ids = [list(own.loc[own["label"] == label, "id"])[:each] for label in labels]
+        samples = table[table["dataset"] == dataset]
+        ids = [list(samples.loc[samples["label"] == label, "id"])[:each] for label in labels]
         axes.imshow(_mosaic(ids, each, images[dataset]))
         axes.set_title(title, fontweight="bold")
         axes.grid(visible=False)

@@ -11,8 +11,8 @@ from imprint.report.drawing.looks import MARKERS, class_colours, legend_line, nu
 from imprint.report.drawing.sheet import legend_below, sheet
 from imprint.report.drawing.style import INK, figure_width, small_size
 from imprint.report.drawing.text import add_halo, shorten, text_width
-from imprint.report.figures.registry import figure
 from imprint.report.figures.shown_cell import cell_in_words
+from imprint.report.registry import figure
 
 if TYPE_CHECKING:
     import pandas as pd

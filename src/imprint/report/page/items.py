@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from imprint.analysis.selection import natural_order
+from imprint.analysis.words import natural_order
 from imprint.report.drawing.saving import EMPTY
 
 PIXELS = 1.6  # of a PNG for one of the page

@@ -1,42 +1,24 @@
-"""Tables of a study. `TABLES` holds them by name; each is one function in a module of its own.
+"""Tables of a study. `TABLES` holds them by name; each is one function, in a module of its own or with others of its kind.
 
 A table is made of what a figure is drawn from (see `imprint.report.figures`): scores, collapse and presets, and for some FMs.
 `published` of a preset is the mean accuracy (%) in the paper, over 4 FMs x 12 tasks. It is a frame of exact numbers; its column
-`note` says in the first row what a reader must know. `save` rounds the numbers and sets the note below the table.
+`note` says in the first row what a reader must know. `imprint.report.tables.writing` rounds the numbers and sets the note
+below the table.
 
 Importing this package is cheap: pandas is imported by the functions that make a table.
 """
 
-from imprint.report.tables import (
+from imprint.report.registry import TABLES, table
+from imprint.report.tables import (  # noqa: F401  (each registers its tables)
     accuracy_over_k,
-    agg,
     choice_of_k,
+    component_ranking,
     configurations,
     fms,
-    gen,
     neural_collapse,
-    norm,
     published_methods,
     runtime,
     statistics,
 )
-from imprint.report.tables.registry import TABLES, TableEntry, table
-from imprint.report.tables.writing import save
 
-__all__ = [
-    "TABLES",
-    "TableEntry",
-    "accuracy_over_k",
-    "agg",
-    "choice_of_k",
-    "configurations",
-    "fms",
-    "gen",
-    "neural_collapse",
-    "norm",
-    "published_methods",
-    "runtime",
-    "save",
-    "statistics",
-    "table",
-]
+__all__ = ["TABLES", "table"]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from imprint.analysis.selection import accuracy_over_k as accuracies_over_k
-from imprint.report.tables.registry import Presets, table
-from imprint.report.tables.sorting import sorted_naturally
+from imprint.report.registry import Presets, table
+from imprint.report.tables.layout import sorted_naturally
 
 if TYPE_CHECKING:
     import pandas as pd

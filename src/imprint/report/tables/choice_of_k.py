@@ -11,9 +11,8 @@ from imprint.analysis.generation_time import GENERATION_TIME, generation_times
 from imprint.analysis.matrices import PAIR, fullest, is_value
 from imprint.analysis.selection import CONFIGURATION, L2_MAX
 from imprint.method.configuration import Auto
-from imprint.report.tables.difference_columns import DIFFERENCE_COLUMNS, difference_columns
-from imprint.report.tables.notes import with_note
-from imprint.report.tables.registry import Presets, table
+from imprint.report.registry import Presets, table
+from imprint.report.tables.layout import DIFFERENCE_COLUMNS, difference_columns, with_note
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -55,8 +54,12 @@ def choice_of_k(scores: pd.DataFrame, collapse: pd.DataFrame, presets: Presets) 
     datasets = separate_datasets(scores)
 
     def against(other: pd.Series) -> dict[str, Any]:
-        found = difference(accuracy[AUTO] - other, datasets)
-        return {"auto - k (points)": found.mean, **difference_columns(found), "p": found.p}
+        over_datasets = difference(accuracy[AUTO] - other, datasets)
+        return {
+            "auto - k (points)": over_datasets.mean,
+            **difference_columns(over_datasets),
+            "p": over_datasets.p,
+        }
 
     fixed = sorted(accuracy.columns.drop(AUTO).astype(int))
     classes = proxies[min(fixed)] / min(fixed) if fixed else np.nan

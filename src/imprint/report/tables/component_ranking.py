@@ -1,4 +1,4 @@
-"""Rankings of configurations and of one component, as tables show them."""
+"""AGGs, GENs and NORMs ranked: one table for each component."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from imprint.analysis.matrices import chosen_on
 from imprint.analysis.ranking import RankedMethods, merged, merged_note, rank_methods
 from imprint.method.presets import published_accuracy
 from imprint.method.score_names import VALIDATION
-from imprint.report.tables.notes import with_note
+from imprint.report.registry import Presets, table
+from imprint.report.tables.layout import with_note
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,23 +28,9 @@ HEADINGS = {
     "norm_inf": "NORMinf",
     "agg": "AGG",
 }
-SETTINGS = ("rank_by", "of_paper")
 EQUAL = "equal to"
 PUBLISHED = "published mean (%)"
 MOST = 3  # values of a companion that are named
-
-
-def component_ranking(
-    scores: pd.DataFrame, component: str, rank_by: str = BY_CONFIGURATION, of_paper: bool = False
-) -> pd.DataFrame:
-    """A row per GEN, NORM or AGG (the component).
-
-    rank_by: what stands for each, see `imprint.analysis.components`. of_paper: whether the FMs and tasks are those of the
-    paper, so that its accuracies can stand beside those of the same configurations.
-    """
-    if rank_by == BY_CONFIGURATION:
-        return _kept(scores, component, of_paper)
-    return _with_best_companions(scores, component)
 
 
 def _kept(scores: pd.DataFrame, component: str, of_paper: bool) -> pd.DataFrame:
@@ -116,3 +103,32 @@ def measures(result: RankedMethods) -> pd.DataFrame:
             "FM x task": result.rows,
         }
     )
+
+
+def _register(component: str) -> None:
+    @table(
+        component.lower(),
+        title=f"{component}s ranked",
+        category="Components",
+        settings=("rank_by", "of_paper"),
+        beside=(f"critical_difference_{component.lower()}",),
+    )
+    def component_ranking(
+        scores: pd.DataFrame,
+        collapse: pd.DataFrame,
+        presets: Presets,
+        rank_by: str = BY_CONFIGURATION,
+        of_paper: bool = False,
+    ) -> pd.DataFrame:
+        """A row per entry of the component.
+
+        rank_by: what stands for each, see `imprint.analysis.components`. of_paper: whether the FMs and tasks are those of the
+        paper, so that its accuracies can stand beside those of the same configurations.
+        """
+        if rank_by == BY_CONFIGURATION:
+            return _kept(scores, component, of_paper)
+        return _with_best_companions(scores, component)
+
+
+for component in ("AGG", "GEN", "NORM"):
+    _register(component)

@@ -8,9 +8,9 @@ from imprint.analysis.gens import k_label
 from imprint.analysis.matrices import METHOD, by_configuration
 from imprint.analysis.ranking import rank_methods
 from imprint.method.configuration import Auto
+from imprint.report.registry import Presets, table
 from imprint.report.tables.component_ranking import HEADINGS, measures
-from imprint.report.tables.notes import with_note
-from imprint.report.tables.registry import Presets, table
+from imprint.report.tables.layout import with_note
 
 if TYPE_CHECKING:
     import pandas as pd

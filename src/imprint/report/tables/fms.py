@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from imprint.analysis.fms import compare_fms, count, speed_conditions
-from imprint.report.tables.notes import with_note
-from imprint.report.tables.registry import Presets, table
+from imprint.analysis.fms import compare_fms, speed_conditions
+from imprint.analysis.words import count
+from imprint.report.registry import Presets, table
+from imprint.report.tables.layout import with_note
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from imprint.analysis.matrices import PAIR
 from imprint.method.score_names import TRAINING_SPLIT
-from imprint.report.tables.registry import Presets, table
-from imprint.report.tables.sorting import sorted_naturally
+from imprint.report.registry import Presets, table
+from imprint.report.tables.layout import sorted_naturally
 
 if TYPE_CHECKING:
     import pandas as pd

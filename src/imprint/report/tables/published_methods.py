@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 from imprint.analysis.gens import k_in_words
 from imprint.analysis.matrices import preset_matrix
 from imprint.analysis.ranking import identical, rank_methods
-from imprint.analysis.selection import rule
-from imprint.report.tables.notes import with_note
-from imprint.report.tables.registry import Presets, table
+from imprint.analysis.selection import agg_in_words
+from imprint.report.registry import Presets, table
+from imprint.report.tables.layout import with_note
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -51,7 +51,7 @@ def published_methods(
             "k": [_k(methods[name]) for name in order],
             "NORMpost": settings["norm_post"],
             "NORMinf": settings["norm_inf"],
-            "AGG": [rule(methods[name]) for name in order],
+            "AGG": [agg_in_words(methods[name]) for name in order],
             "mean rank": measured["mean_rank"],
             "mean (%)": 100 * measured["mean"],
             "std (%)": 100 * measured["std"],

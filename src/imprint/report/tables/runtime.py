@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 from imprint.analysis.generation_time import GENERATION_TIME, KIND, generation_times
 from imprint.analysis.matrices import PAIR, fullest
 from imprint.analysis.splits import of_split
-from imprint.report.tables.notes import with_note
-from imprint.report.tables.registry import Presets, table
-from imprint.report.tables.sorting import sorted_naturally
+from imprint.report.registry import Presets, table
+from imprint.report.tables.layout import sorted_naturally, with_note
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 from imprint.analysis.differences import FEWEST, differences, separate_datasets, too_few
 from imprint.analysis.matrices import preset_matrix
 from imprint.analysis.ranking import compare_methods
-from imprint.report.tables.difference_columns import DIFFERENCE_COLUMNS, difference_columns
-from imprint.report.tables.notes import with_note
-from imprint.report.tables.registry import Presets, table
+from imprint.report.registry import Presets, table
+from imprint.report.tables.layout import DIFFERENCE_COLUMNS, difference_columns, with_note
 
 if TYPE_CHECKING:
     import pandas as pd

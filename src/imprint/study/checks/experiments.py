@@ -75,14 +75,14 @@ def held_out_samples(key: str, experiment: Experiment, sections: Sections) -> It
 def number_of_proxies(key: str, experiment: Experiment, sections: Sections) -> Iterator[Problem]:
     """Each GEN has a k if it takes one, and none otherwise."""
     for i, grid in enumerate(experiment.gen):
-        gen, place = GENERATORS[grid.name], f"{key}.gen[{i}].k"
+        gen, k_key = GENERATORS[grid.name], f"{key}.gen[{i}].k"
         if gen.takes_k and grid.k is None:
             message = f"it is missing; {grid.name} needs the number of proxies per class"
-            yield Problem(place, message)
+            yield Problem(k_key, message)
         if grid.k and Auto.label in grid.k and not gen.chooses_k:
-            yield Problem(place, f"{grid.name} cannot choose k; give numbers")
+            yield Problem(k_key, f"{grid.name} cannot choose k; give numbers")
         if grid.k and not gen.takes_k:
-            yield Problem(place, f"{grid.name} has no choice of k; remove it")
+            yield Problem(k_key, f"{grid.name} has no choice of k; remove it")
 
 
 def usable_proxies(key: str, experiment: Experiment, sections: Sections) -> Iterator[Problem]:
@@ -111,22 +111,22 @@ def aggregations(key: str, experiment: Experiment, sections: Sections) -> Iterat
     if experiment.gen and not experiment.agg:
         yield Problem(f"{key}.agg", "it is empty; leave it out for max with inner_product")
     for i, grid in enumerate(experiment.agg):
-        place = f"{key}.agg[{i}]"
+        agg_key = f"{key}.agg[{i}]"
         if grid.votes and grid.m is None:
-            yield Problem(f"{place}.m", "it is missing; mnn needs the number of neighbours")
+            yield Problem(f"{agg_key}.m", "it is missing; mnn needs the number of neighbours")
         if not grid.votes and grid.m is not None:
-            yield Problem(f"{place}.m", "only mnn has m; remove it, or use mnn")
+            yield Problem(f"{agg_key}.m", "only mnn has m; remove it, or use mnn")
         if grid.name == MAX and grid.weighting is not None:
-            yield Problem(f"{place}.weighting", "only mnn has weighting; remove it, or use mnn")
+            yield Problem(f"{agg_key}.weighting", "only mnn has weighting; remove it, or use mnn")
         names = [find_weighting(text)[0] for text in grid.weighting or ()]
         if grid.name == LOGSUMEXP and any(entry.name != EXPONENTIAL for entry in names):
             message = f"logsumexp weighs by {EXPONENTIAL}, such as {EXPONENTIAL}(0.05)"
-            yield Problem(f"{place}.weighting", message)
+            yield Problem(f"{agg_key}.weighting", message)
         if grid.votes and any(entry.name != UNIFORM for entry in names):
             for name in grid.distance or ():
                 if not DISTANCES[name].weighs_votes:
                     message = f"votes cannot be weighted by {name}: it is no distance"
-                    yield Problem(f"{place}.weighting", message)
+                    yield Problem(f"{agg_key}.weighting", message)
 
 
 def norms(key: str, experiment: Experiment, sections: Sections) -> Iterator[Problem]:

@@ -1,4 +1,4 @@
-"""What the checks look at: all sections, as far as they have the right form."""
+"""The sections of a configuration as checks see them, and checks of names and classes that several share."""
 
 from __future__ import annotations
 

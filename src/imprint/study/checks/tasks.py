@@ -9,19 +9,14 @@ from imprint.data.folders import folder_of_classes, subfolders
 from imprint.study.checks.sections import Sections, check_classes, check_names, no_such_class
 from imprint.study.config import ImageFolderDataset, TaskConfig
 from imprint.study.problems import Problem
+from imprint.study.tasks import total
 
 ONE_CLASS = "one class leaves nothing to tell apart"
 
 
 def _class_count(task: TaskConfig, sections: Sections) -> int | None:
     """The number of classes of all datasets of a task; None if one is not known."""
-    total = 0
-    for name in task.datasets:
-        count = sections.class_counts.get(name)
-        if count is None:
-            return None
-        total += count
-    return total
+    return total(sections.class_counts.get(name) for name in task.datasets)
 
 
 def _owner(task: TaskConfig) -> str:

@@ -10,7 +10,6 @@ from imprint.study.config.datasets import (
     ImageDataset,
     ImageFolderDataset,
     OwnImages,
-    PublishedDataset,
 )
 from imprint.study.config.experiments import AggGrid, Cell, Experiment, GenGrid
 from imprint.study.config.fms import FM, EmbeddingsFM, PackagedFM, PretrainedFM, PublishedFM
@@ -33,7 +32,6 @@ __all__ = [
     "OwnImages",
     "PackagedFM",
     "PretrainedFM",
-    "PublishedDataset",
     "PublishedFM",
     "StudyConfig",
     "TaskConfig",

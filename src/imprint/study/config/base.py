@@ -29,16 +29,16 @@ from imprint.method.normalize import NORMS, chain
 from imprint.method.presets import PRESETS
 from imprint.method.score_names import EXTRA_SCORES, SELECT_ON
 from imprint.method.weightings import WEIGHTINGS, find_weighting
-from imprint.registry import Registry, unknown
+from imprint.registry import unknown
 from imprint.report.figures import FIGURES
 from imprint.report.tables import TABLES
 
-TOLD = "told"  # type of the errors whose message says it all
+MISTAKE = "mistake"  # type of errors whose message is ours, not that of pydantic
 
 
-def told(message: str) -> PydanticCustomError:
+def mistake(message: str) -> PydanticCustomError:
     """The error of a value, with a message for the user."""
-    return PydanticCustomError(TOLD, "{message}", {"message": message})
+    return PydanticCustomError(MISTAKE, "{message}", {"message": message})
 
 
 class Section(BaseModel):
@@ -48,34 +48,34 @@ class Section(BaseModel):
 
 
 @dataclass(frozen=True)
-class Known:
-    """Annotation of a text that must be one of some names.
+class Checked:
+    """Annotation of a text that a function checks.
 
     Attributes
     ----------
-    kind : str
-        What one name is of, for messages.
+    check : callable
+        Raises a `UserError` if the text is wrong.
     names : callable
-        Returns the names; called at each check, as a user's file may add some.
+        Returns names that it may be, for the JSON schema; called each time, as a user's file may add some.
     extensible : bool
-        Whether users' files may add names, which the JSON schema then cannot list.
+        Whether it may be another text than these: one that a user's file adds, or names in a chain or with arguments.
     """
 
-    kind: str
+    check: Callable[[str], object]
     names: Callable[[], Iterable[str]]
-    extensible: bool = False
+    extensible: bool = True
 
-    def _check(self, name: str) -> str:
-        names = list(self.names())
-        if name not in names:
-            message = unknown(self.kind, name, names)
-            raise told(message)
-        return name
+    def _validate(self, text: str) -> str:
+        try:
+            self.check(text)
+        except UserError as error:
+            raise mistake(str(error)) from None
+        return text
 
     def __get_pydantic_core_schema__(
         self, source: Any, handler: GetCoreSchemaHandler
     ) -> CoreSchema:
-        return core_schema.no_info_after_validator_function(self._check, handler(source))
+        return core_schema.no_info_after_validator_function(self._validate, handler(source))
 
     def __get_pydantic_json_schema__(
         self, schema: CoreSchema, handler: GetJsonSchemaHandler
@@ -84,47 +84,20 @@ class Known:
         return {"anyOf": [names, {"type": "string"}]} if self.extensible else names
 
 
-@dataclass(frozen=True)
-class Composed:
-    """Annotation of a text in which names may stand with arguments or in chains.
+def one_of(kind: str, names: Callable[[], Iterable[str]], extensible: bool = False) -> Checked:
+    """Annotation of a text that must be one of some names; messages call one of them `kind`."""
 
-    Attributes
-    ----------
-    check : callable
-        Raises a `UserError` if the text is wrong.
-    names : callable
-        Returns the plain names, for the JSON schema.
-    """
+    def check(name: str) -> None:
+        known = list(names())
+        if name not in known:
+            raise UserError(unknown(kind, name, known))
 
-    check: Callable[[str], object]
-    names: Callable[[], Iterable[str]]
-
-    def _check(self, text: str) -> str:
-        try:
-            self.check(text)
-        except UserError as error:
-            raise told(str(error)) from None
-        return text
-
-    def __get_pydantic_core_schema__(
-        self, source: Any, handler: GetCoreSchemaHandler
-    ) -> CoreSchema:
-        return core_schema.no_info_after_validator_function(self._check, handler(source))
-
-    def __get_pydantic_json_schema__(
-        self, schema: CoreSchema, handler: GetJsonSchemaHandler
-    ) -> dict[str, Any]:
-        return {"anyOf": [{"enum": list(self.names()), "type": "string"}, {"type": "string"}]}
+    return Checked(check, names, extensible)
 
 
 def _check_of_rows(norm: str) -> None:
     if not chain(norm).of_rows:
         raise UserError(unknown("NORM of embeddings", norm, NORMS.names(of_rows=True)))
-
-
-def _component(registry: Registry[Any], kind: str = "", **properties: Any) -> Known:
-    """The name of a component with these properties."""
-    return Known(kind or registry.kind, partial(registry.names, **properties), extensible=True)
 
 
 def _as_list(value: Any) -> Any:
@@ -135,16 +108,16 @@ def _as_seeds(value: Any) -> Any:
     """A list of seeds; one number could as well be meant as how many."""
     if isinstance(value, int):
         message = f"{value} is one number; list the seeds, [{value}] for this one alone"
-        raise told(message)
+        raise mistake(message)
     return value
 
 
 def _check_place(text: str) -> str:
     """A file or folder; a variable that is not replaced would be a name of its own."""
     if not text.strip():
-        raise told("it is empty; name a file or folder")
+        raise mistake("it is empty; name a file or folder")
     if variable := re.search(r"\$([A-Za-z_]\w*)", text):
-        raise told(f"{variable[0]} is not replaced; write ${{{variable[1]}}} for the variable")
+        raise mistake(f"{variable[0]} is not replaced; write ${{{variable[1]}}} for the variable")
     return text
 
 
@@ -167,15 +140,15 @@ Seeds = Annotated[
 # a list that is not empty; one value may stand for a list of one
 OneOrMore = Annotated[tuple[T, ...], BeforeValidator(_as_list), Field(min_length=1)]
 
-GenName = Annotated[str, _component(GENERATORS)]
-Norm = Annotated[str, Composed(chain, NORMS.names)]
-NormOfRows = Annotated[str, Composed(_check_of_rows, partial(NORMS.names, of_rows=True))]
-DistanceName = Annotated[str, _component(DISTANCES)]
-AggName = Annotated[str, Known("AGG", lambda: AGGREGATIONS)]
-Weighting = Annotated[str, Composed(find_weighting, WEIGHTINGS.names)]
-ExtraScore = Annotated[str, Known("score", lambda: EXTRA_SCORES)]
-RankBy = Annotated[str, Known("ranking", lambda: RANK_BY)]
-SelectOn = Annotated[str, Known("part", lambda: SELECT_ON)]
-PresetName = Annotated[str, Known(PRESETS.kind, PRESETS.names)]
-FigureName = Annotated[str, Known(FIGURES.kind, FIGURES.names)]
-TableName = Annotated[str, Known(TABLES.kind, TABLES.names)]
+GenName = Annotated[str, one_of(GENERATORS.kind, GENERATORS.names, extensible=True)]
+Norm = Annotated[str, Checked(chain, NORMS.names)]
+NormOfRows = Annotated[str, Checked(_check_of_rows, partial(NORMS.names, of_rows=True))]
+DistanceName = Annotated[str, one_of(DISTANCES.kind, DISTANCES.names, extensible=True)]
+AggName = Annotated[str, one_of("AGG", lambda: AGGREGATIONS)]
+Weighting = Annotated[str, Checked(find_weighting, WEIGHTINGS.names)]
+ExtraScore = Annotated[str, one_of("score", lambda: EXTRA_SCORES)]
+RankBy = Annotated[str, one_of("ranking", lambda: RANK_BY)]
+SelectOn = Annotated[str, one_of("part", lambda: SELECT_ON)]
+PresetName = Annotated[str, one_of(PRESETS.kind, PRESETS.names)]
+FigureName = Annotated[str, one_of(FIGURES.kind, FIGURES.names)]
+TableName = Annotated[str, one_of(TABLES.kind, TABLES.names)]

@@ -9,13 +9,13 @@ from pydantic import Field
 from imprint.fm.packaged_models import PACKAGED
 from imprint.study.config.base import (
     Finite,
-    Known,
     Name,
     Place,
     Positive,
     PositiveFloat,
     Section,
     Seed,
+    one_of,
 )
 
 # weight decay of the pre-training of the paper's four FMs
@@ -58,6 +58,21 @@ class _FM(Section):
     def fetches_weights(self) -> bool:
         """Whether the workflow downloads its published weights."""
         return False
+
+    @property
+    def makes_weights(self) -> bool:
+        """Whether the workflow downloads or trains its weights."""
+        return self.fetches_weights or self.pretrains
+
+    @property
+    def users_weights(self) -> str | None:
+        """The user's file of weights, in place of published ones."""
+        return None
+
+    @property
+    def users_folder(self) -> str | None:
+        """The user's folder that the model and its weights lie in."""
+        return None
 
 
 class _Model(_FM):
@@ -124,7 +139,7 @@ class PackagedFM(_Published):
 
     source: Literal["package"]
     """Kind of source."""
-    model: Annotated[str, Known("packaged FM", lambda: PACKAGED)]
+    model: Annotated[str, one_of("packaged FM", lambda: PACKAGED)]
     """Its name, which is that of timm's architecture."""
 
     @property
@@ -145,6 +160,11 @@ class PublishedFM(_Published):
         return WEIGHT_DECAY.get(self.model.partition(".")[0])
 
     @property
+    def users_weights(self) -> str | None:
+        """The checkpoint."""
+        return self.checkpoint
+
+    @property
     def fetches_weights(self) -> bool:
         """Whether there is no checkpoint in place of the published weights."""
         return not self.checkpoint
@@ -157,9 +177,16 @@ class TimmFM(PublishedFM, _WithTokens):
     """Kind of source."""
 
     @property
+    def users_folder(self) -> str | None:
+        """The folder that its name stands for, unless a checkpoint has the weights."""
+        if self.checkpoint or not self.model.startswith(LOCAL_FOLDER):
+            return None
+        return self.model.removeprefix(LOCAL_FOLDER)
+
+    @property
     def fetches_weights(self) -> bool:
         """Whether its weights are neither in a checkpoint nor in a folder."""
-        return not (self.checkpoint or self.model.startswith(LOCAL_FOLDER))
+        return not (self.checkpoint or self.users_folder)
 
 
 class TorchvisionFM(PublishedFM):

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, StringConstraints
 
-from imprint.study.config.base import Name, Place, Positive, Section, Seeds, told
+from imprint.study.config.base import Name, Place, Positive, Section, Seeds, mistake
 from imprint.study.config.datasets import Dataset
 from imprint.study.config.experiments import Experiment
 from imprint.study.config.fms import FM
@@ -16,7 +16,7 @@ from imprint.study.config.tasks import TaskConfig
 
 def _not_the_root(folder: str) -> str:
     if Path(folder).resolve() == Path("/"):
-        raise told(f"{folder} is the root of the disk; name a folder")
+        raise mistake(f"{folder} is the root of the disk; name a folder")
     return folder
 
 

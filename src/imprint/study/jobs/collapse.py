@@ -12,6 +12,7 @@ import pandas as pd
 from imprint.analysis.frames import compact
 from imprint.data.pools import Pool, select
 from imprint.method.collapse import collapse
+from imprint.method.large_arrays import take_rows
 from imprint.method.score_names import NC1_SPLITS, TEST_SPLIT
 from imprint.store.blocks import Blocks, Work, block_key, digest
 
@@ -55,7 +56,9 @@ def measure_collapse(
             work.add(block is None)
             if block is None:
                 chosen, y, classes = select(samples, groups)
-                block = json.dumps(asdict(collapse(samples.x[chosen], y, classes))).encode()
+                block = json.dumps(
+                    asdict(collapse(take_rows(samples.x, chosen), y, classes))
+                ).encode()
                 blocks.put(key, block)
             rows.append({**of_task, "draw": draw, "split": split, **json.loads(block)})
     test_samples = {row["draw"]: row["samples"] for row in rows if row["split"] == TEST_SPLIT}

@@ -1,8 +1,11 @@
-"""The jobs of an embeddings file: one split of one dataset by one FM, whole or in shards."""
+"""The jobs of an embeddings file: one split of one dataset by one FM, whole or in shards.
+
+They take what Snakemake gives to the scripts of the rules `embed` and `embed_shard`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import json
 from pathlib import Path
 from typing import Any
 
@@ -10,98 +13,56 @@ from imprint.data.images import Images
 from imprint.data.sources import open_split
 from imprint.fm.embedder import Embedder
 from imprint.fm.extract import extract, extract_shard
+from imprint.fm.extraction import Extraction
 from imprint.fm.models import load
 from imprint.fm.shards import join_shards
+from imprint.store.shards import write_shards
 
 
-def embed(
-    output: str | Path,
-    fm: Mapping[str, Any],
-    subset: Mapping[str, Any],
-    *,
-    folder: Path,
-    root: str | None,
-    names: Mapping[str, str],
-    compute: Mapping[str, Any],
-    threads: int,
-    shards: Sequence[str] = (),
-) -> None:
-    """Embed one split, or join its shards.
-
-    Parameters
-    ----------
-    output : path
-        The file of embeddings.
-    fm : mapping
-        See `imprint.study.specs.embedding`, with the file of weights as `checkpoint`.
-    subset : mapping
-        See `imprint.study.specs.subset`.
-    folder : Path
-        The prepared dataset.
-    root : str or None
-        Where its images lie now, if it is read in place.
-    names : mapping
-        fm, dataset and split: where the embeddings come from.
-    compute : mapping
-        Device and batch size.
-    threads : int
-        Threads of the job.
-    shards : sequence of paths
-        The files of the shards, if the split was embedded in some.
-    """
-    embedder, images, options = _opened(fm, subset, folder, root, names)
+def embed(snakemake: Any) -> None:
+    """Embed one split, or join its shards if it was embedded in some."""
+    embedder, images, options = _opened(snakemake)
+    output, shards = Path(snakemake.output.embeddings), snakemake.input.shards
     if shards:
-        join_shards(embedder, images, output, shards, **options)
+        join_shards(Extraction(embedder, images, output, **options), shards)
     else:
-        extract(embedder, images, output, **options, **_running(compute), threads=threads)
+        extract(embedder, images, output, **options, **_computing(snakemake))
+    params = snakemake.params
+    write_shards(output, len(shards) or 1, [params.fm, params.dataset, params.code])
 
 
-def embed_shard(
-    output: str | Path,
-    fm: Mapping[str, Any],
-    subset: Mapping[str, Any],
-    *,
-    shard: int,
-    shards: int,
-    folder: Path,
-    root: str | None,
-    names: Mapping[str, str],
-    compute: Mapping[str, Any],
-    threads: int,
-) -> None:
-    """Embed one shard of a split.
+def embed_shard(snakemake: Any) -> None:
+    """Embed one shard of a split."""
+    embedder, images, options = _opened(snakemake)
+    extraction = Extraction(embedder, images, Path(snakemake.output.rows), **options)
+    shard, shards = int(snakemake.wildcards.shard), int(snakemake.wildcards.shards)
+    extract_shard(extraction, shard, shards, **_computing(snakemake))
 
-    Parameters
-    ----------
-    output : path
-        The file of the shard.
-    shard, shards : int
-        Which shard, from 1, and how many there are.
-    fm, subset, folder, root, names, compute, threads
-        As in `embed`.
+
+def _opened(snakemake: Any) -> tuple[Embedder, Images, dict[str, Any]]:
+    """The model, the images and the options of an extraction.
+
+    Params `fm` and `dataset` are JSON of `imprint.study.specs`: `embedding` and `subset`.
     """
-    embedder, images, options = _opened(fm, subset, folder, root, names)
-    options |= _running(compute)
-    extract_shard(embedder, images, output, shard, shards, **options, threads=threads)
-
-
-def _opened(
-    fm: Mapping[str, Any],
-    subset: Mapping[str, Any],
-    folder: Path,
-    root: str | None,
-    names: Mapping[str, str],
-) -> tuple[Embedder, Images, dict[str, Any]]:
-    """The model, the images and the options of an extraction."""
-    loading, classes = dict(fm), dict(subset)
+    fm, subset = json.loads(snakemake.params.fm), json.loads(snakemake.params.dataset)
+    names = {name: snakemake.wildcards[name] for name in ("fm", "dataset", "split")}
     options = {
-        "precision": loading.pop("precision"),
-        "dtype": loading.pop("dtype"),
-        "on_error": classes.pop("on_error", "fail"),
-        "provenance": dict(names),
+        "precision": fm.pop("precision"),
+        "dtype": fm.pop("dtype"),
+        "on_error": subset.pop("on_error", "fail"),
+        "provenance": names,
     }
-    return load(**loading), open_split(folder, names["split"], **classes, root=root), options
+    embedder = load(**fm, checkpoint=snakemake.input.get("weights"))
+    folder = Path(snakemake.input.manifest).parent
+    root = json.loads(snakemake.resources.roots)[names["dataset"]]
+    return embedder, open_split(folder, names["split"], **subset, root=root), options
 
 
-def _running(compute: Mapping[str, Any]) -> dict[str, Any]:
-    return {"device": compute["device"], "batch_size": compute["batch_size"]}
+def _computing(snakemake: Any) -> dict[str, Any]:
+    """Device, batch size and threads."""
+    compute = json.loads(snakemake.resources.compute)
+    return {
+        "device": compute["device"],
+        "batch_size": compute["batch_size"],
+        "threads": snakemake.threads,
+    }

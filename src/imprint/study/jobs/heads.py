@@ -13,6 +13,7 @@ from imprint.analysis.frames import rows_of
 from imprint.analysis.matrices import chosen_on
 from imprint.data.pools import Groups, Pool, class_names, pool, training_rows
 from imprint.method.configuration import UNIT_LENGTH, Configuration
+from imprint.method.large_arrays import take_rows
 from imprint.method.normalize import FittedNorms, chain
 from imprint.method.proxies import ProxySet, proxy_set_for
 from imprint.store.embeddings import Embeddings
@@ -74,7 +75,7 @@ def save_best_head(
         "fm": train[0].provenance | weights,
     }
     rows, y, _ = training_rows(samples, classes, shots, best.seed)
-    norms = FittedNorms(samples.x[rows], y)
+    norms = FittedNorms(take_rows(samples.x, rows), y)
     write_head(path, make_head(samples, proxies, method, description, norms))
     return best
 

@@ -1,4 +1,4 @@
-"""How a job runs: progress and its end go to its log, from where the terminal has them; errors go to both."""
+"""How a job runs: its log, which the terminal reads too, its errors, its threads and its record."""
 
 from __future__ import annotations
 
@@ -64,6 +64,7 @@ def job(snakemake: Any) -> Iterator[Callable[[str], None]]:
     handlers = handler, measurements
     for each in handlers:
         log.addHandler(each)
+    level = log.level
     log.setLevel(logging.INFO)
     # a log that cannot be written, on a full disk, is reported once: at the job's end
     logging.raiseExceptions = False
@@ -99,6 +100,7 @@ def job(snakemake: Any) -> Iterator[Callable[[str], None]]:
         log.error("%s", traceback.format_exc())
         _stop(f"{snakemake.rule}: {type(error).__name__}: {error} (traceback in {path})")
     finally:
+        log.setLevel(level)
         for each in handlers:
             log.removeHandler(each)
             each.close()

@@ -1,4 +1,4 @@
-"""A job ends when the run that started it is gone, as after a kill: nobody waits for it, and the next run makes its files."""
+"""Ending a job when the run that started it was killed: nobody waits for it, and the next run makes its files."""
 
 from __future__ import annotations
 

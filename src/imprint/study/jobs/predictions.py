@@ -2,46 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from imprint.data.pools import class_names
-from imprint.method.configuration import Configuration
 from imprint.method.engine import predict
 from imprint.method.normalize import l2
-from imprint.method.proxies import ProxySet
 from imprint.method.scoring import candidate, nearest_proxies
 from imprint.store.embeddings import Embeddings
-from imprint.study.jobs.shown_cell import ShownTask, shown_task
+from imprint.study.jobs.shown_cell import ShownCell
 
 NEIGHBOURS = 5
 
 
-def predictions(
-    train: Sequence[Embeddings],
-    test: Sequence[Embeddings],
-    proxies: ProxySet,
-    configuration: Configuration,
-    seed: int,
-    spec: Mapping[str, Any],
-) -> tuple[pd.DataFrame, dict[str, Any]]:
+def predictions(cell: ShownCell) -> tuple[pd.DataFrame, dict[str, Any]]:
     """Predict every test sample of a task as one cell does.
-
-    Parameters
-    ----------
-    train, test : sequences of Embeddings
-        The splits of each dataset of the task.
-    proxies : ProxySet
-        Proxies of the configuration.
-    configuration : Configuration
-        The method.
-    seed : int
-        Seed of the cell.
-    spec : mapping
-        See `imprint.study.specs.shown_cell`.
 
     Returns
     -------
@@ -53,11 +31,11 @@ def predictions(
     description : dict
         What they are predictions of.
     """
-    task = shown_task(train, test, seed, spec)
-    training, rows, y = task.training, task.rows, task.y
-    x, scoring = task.testing.x[rows], configuration.scoring
-    shown_set = candidate(proxies, training.x, configuration.norm_pre, (scoring,), task.norms)
-    ((_, predicted),) = predict(x, task.classes, [shown_set], fm_classifier=training.fm_classifier)
+    training, proxies, rows, spec = cell.training, cell.proxies, cell.rows, cell.spec
+    norm_pre, scoring = cell.configuration.norm_pre, cell.configuration.scoring
+    x = cell.testing.x[rows]
+    shown_set = candidate(proxies, training.x, norm_pre, (scoring,), cell.norms)
+    ((_, predicted),) = predict(x, cell.classes, [shown_set], fm_classifier=training.fm_classifier)
     near = nearest_proxies(x, shown_set, NEIGHBOURS, training.fm_classifier)
     near_values, value_is = near.similarities, scoring.distance.replace("_", " ")
     if near.distances is not None:
@@ -65,13 +43,13 @@ def predictions(
 
     shown = np.full(len(proxies.labels), -1)
     needed = np.unique(near.numbers)
-    shown[needed] = _standing_for(needed, proxies, task)
-    of_training, of_testing = (_names(parts, spec["datasets"]) for parts in (train, test))
+    shown[needed] = _standing_for(needed, cell)
+    of_training, of_testing = (_names(parts, spec["datasets"]) for parts in (cell.train, cell.test))
     frame = pd.DataFrame(
         {
             "dataset": of_testing[0][rows],
             "id": of_testing[1][rows],
-            "true": y,
+            "true": cell.y,
             "predicted": predicted,
             "near_class": list(proxies.labels[near.numbers]),
             "near_value": list(near_values),
@@ -80,11 +58,11 @@ def predictions(
         }
     )
     description = {
-        "configuration": configuration.as_dict(),
-        "seed": seed,
+        "configuration": cell.configuration.as_dict(),
+        "seed": cell.seed,
         "draw": spec["draw"],
-        "accuracy": float((predicted == y).mean()),
-        "classes": class_names(train, spec["draw_groups"]),
+        "accuracy": float((predicted == cell.y).mean()),
+        "classes": class_names(cell.train, spec["draw_groups"]),
         "proxies": len(proxies.labels),
         "proxies_are_samples": proxies.samples is not None,
         "value_is": value_is,
@@ -92,12 +70,13 @@ def predictions(
     return frame, description
 
 
-def _standing_for(needed: np.ndarray, proxies: ProxySet, task: ShownTask) -> np.ndarray:
+def _standing_for(needed: np.ndarray, cell: ShownCell) -> np.ndarray:
     """The row of the training pool that stands for each of these proxies."""
+    proxies = cell.proxies
     if proxies.samples is not None:
         return proxies.samples[needed]
     chosen = np.empty(len(needed), np.int64)
-    x, y, rows = task.training.x, task.training_labels, task.training_rows
+    x, y, rows = cell.training.x, cell.training_labels, cell.training_rows
     directions = l2(proxies.matrix(x)[needed])
     for label in np.unique(proxies.labels[needed]):
         of_class, members = proxies.labels[needed] == label, rows[y == label]

@@ -15,6 +15,7 @@ from imprint.method.configuration import Auto, Fixed, K, parse_k
 from imprint.method.generate.choose_k import choose_k
 from imprint.method.generate.proxy_sets import StoredFits, proxy_sets
 from imprint.method.generate.registry import ANY_K
+from imprint.method.large_arrays import take_rows
 from imprint.method.normalize import FittedNorms
 from imprint.method.proxies import ProxySet, ProxySets, proxy_set_for
 from imprint.store.blocks import Blocks, Work, block_key, digest
@@ -85,7 +86,7 @@ def make_proxies(
         for of_set in _by_training_set(missing, spec["shots"]):
             rows, y, classes = training_rows(train, groups, spec["shots"], of_set[0].seed)
             require_all(y, classes, f"task {spec['task']}")
-            x = train.x[rows]
+            x = take_rows(train.x, rows)
             x = FittedNorms(x, y).of_embeddings(norm_pre, x)
             for run, proxies in _generated(x, y, spec, of_set, threads, stored):
                 run.block = _packed(proxies, rows)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -18,6 +18,7 @@ from imprint.errors import UserError
 from imprint.method.configuration import Configuration, Scoring
 from imprint.method.engine import Effort, evaluate_each
 from imprint.method.generate import GENERATORS
+from imprint.method.large_arrays import take_rows
 from imprint.method.metrics import Scores
 from imprint.method.normalize import FittedNorms, chain, learns
 from imprint.method.proxies import ProxySet, ProxySets, proxy_set_for
@@ -44,7 +45,21 @@ class _Request:
 
     @property
     def missing(self) -> tuple[Scoring, ...]:
+        """The scorings without scores."""
         return tuple(scoring for scoring in self.keys if scoring not in self.scores)
+
+    def read(self, scoring: Scoring, block: bytes) -> None:
+        """Take the scores of one scoring from a block."""
+        values = json.loads(block)
+        self.extra[scoring] = values.pop("extra", {})
+        self.scores[scoring] = Scores(**values)
+
+    def block(self, scoring: Scoring) -> bytes:
+        """The block of one scoring."""
+        values = dict(vars(self.scores[scoring]))
+        if scoring in self.extra:
+            values["extra"] = self.extra[scoring]
+        return json.dumps(values).encode()
 
 
 @dataclass
@@ -93,7 +108,7 @@ class _TrainingSets:
         shots, drawn = self.key(request.seed)
         rows, y, _ = training_rows(self.train, self.spec["draws"][draw], shots, drawn)
         of_set = TrainingScores(
-            self.train.x[rows],
+            take_rows(self.train.x, rows),
             y,
             test_x,
             test_y,
@@ -116,7 +131,7 @@ class _TrainingSets:
         shots, drawn = self.key(request.seed)
         if (draw, drawn) not in self.of_sets:
             rows, y, _ = training_rows(self.train, self.spec["draws"][draw], shots, drawn)
-            self.of_sets[draw, drawn] = FittedNorms(self.train.x[rows], y)
+            self.of_sets[draw, drawn] = FittedNorms(take_rows(self.train.x, rows), y)
         return self.of_sets[draw, drawn]
 
 
@@ -170,25 +185,11 @@ def score(
             continue
         requests = _requests(spec["cells"], proxies, draw)
         for request in requests:
-            content = digests.of_proxies(request)
-            for scoring in dict.fromkeys(user.scoring for user, _ in request.users):
-                needs_fm = chain(scoring.norm_post).needs_fm_classifier
-                reference = digests.fm_classifier if needs_fm else None
-                parts = [data, groups, content, reference, scoring]
-                if learns(scoring.norm_post, scoring.norm_inf):
-                    parts += [digests.x, digests.y, request.norm_pre, training.key(request.seed)]
-                if extra_names:  # these generate proxies again
-                    method, seed = request.users[0]
-                    of_seed = seed if GENERATORS.find(method.gen).seeded else None
-                    parts += [method.gen, method.k.label, request.norm_pre, of_seed]
-                    parts.append(training.key(seed))
-                key = block_key(*parts)
-                request.keys[scoring] = key
+            request.keys = dict(_keys(request, [data, groups], digests, training))
+            for scoring, key in request.keys.items():
                 block = blocks.get(key)
                 if block is not None:
-                    values = json.loads(block)
-                    request.extra[scoring] = values.pop("extra", {})
-                    request.scores[scoring] = Scores(**values)
+                    request.read(scoring, block)
             for user, _ in request.users:
                 work.add(user.scoring not in request.scores)
         unfinished = [request for request in requests if request.missing]
@@ -204,7 +205,7 @@ def score(
             )
             for request in unfinished
         ]
-        x = test.x if len(chosen) == len(test.x) else test.x[chosen]
+        x = take_rows(test.x, chosen)
         if extra_names:
             for request in unfinished:
                 extra = training.extra(draw, request, x, y)
@@ -219,13 +220,8 @@ def score(
             effort=effort,
         ):
             request = unfinished[index]
-            values = dict(vars(result))
-            if not per_class:
-                values["class_f1"] = ()
-            request.scores[scoring] = Scores(**values)
-            if extra_names:
-                values["extra"] = request.extra[scoring]
-            blocks.put(request.keys[scoring], json.dumps(values).encode())
+            request.scores[scoring] = result if per_class else replace(result, class_f1=())
+            blocks.put(request.keys[scoring], request.block(scoring))
         for request in requests:
             rows += _rows(request, draw, per_class)
     if not rows:
@@ -248,6 +244,27 @@ def _requests(
             key = (of_seed, user.norm_pre)
             requests.setdefault(key, _Request(of_seed, user.norm_pre)).users.append((user, seed))
     return list(requests.values())
+
+
+def _keys(
+    request: _Request, data: list[Any], digests: _Digests, training: _TrainingSets
+) -> Iterator[tuple[Scoring, bytes]]:
+    """The scorings that are asked of a proxy set, each with the key of its block, which holds all that scores depend on.
+
+    data: what all blocks of a draw depend on.
+    """
+    content = digests.of_proxies(request)
+    for scoring in dict.fromkeys(user.scoring for user, _ in request.users):
+        needs_fm = chain(scoring.norm_post).needs_fm_classifier
+        reference = digests.fm_classifier if needs_fm else None
+        parts = [*data, content, reference, scoring]
+        if learns(scoring.norm_post, scoring.norm_inf):
+            parts += [digests.x, digests.y, request.norm_pre, training.key(request.seed)]
+        if training.spec.get("extra_scores"):  # these generate proxies again
+            method, seed = request.users[0]
+            of_seed = seed if GENERATORS.find(method.gen).seeded else None
+            parts += [method.gen, method.k.label, request.norm_pre, of_seed, training.key(seed)]
+        yield scoring, block_key(*parts)
 
 
 def _rows(request: _Request, draw: int, per_class: bool) -> list[dict[str, Any]]:

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from imprint.data.pools import Pool, class_names
+from imprint.data.pools import class_names
 from imprint.errors import UserError
-from imprint.method.configuration import Configuration
-from imprint.method.normalize import FittedNorms, l2
-from imprint.method.proxies import ProxySet
-from imprint.store.embeddings import Embeddings
-from imprint.study.jobs.shown_cell import shown_task
+from imprint.method.normalize import l2
+from imprint.study.jobs.shown_cell import ShownCell
 
 MOST, MOST_PROXIES = 2_000, 500  # samples and proxies shown
 COMPONENTS = 50  # of PCA before
@@ -23,30 +19,10 @@ FEWEST = 4
 SEED = 0
 
 
-def tsne(
-    train: Sequence[Embeddings],
-    test: Sequence[Embeddings],
-    proxies: ProxySet,
-    configuration: Configuration,
-    seed: int,
-    spec: Mapping[str, Any],
-) -> tuple[pd.DataFrame, dict[str, Any]]:
+def tsne(cell: ShownCell) -> tuple[pd.DataFrame, dict[str, Any]]:
     """Place test embeddings and proxies together: t-SNE (van der Maaten 2008) of their directions in the method's space.
 
     Test embeddings are taken after NORMinf and what NORMpost learnt, proxies after NORMpost; then both have length 1.
-
-    Parameters
-    ----------
-    train, test : sequences of Embeddings
-        The splits of each dataset of the task.
-    proxies : ProxySet
-        Proxies of the configuration.
-    configuration : Configuration
-        The method.
-    seed : int
-        Seed of the cell.
-    spec : mapping
-        See `imprint.study.specs.shown_cell`.
 
     Returns
     -------
@@ -57,20 +33,20 @@ def tsne(
     description : dict
         How they were placed, and the cell.
     """
-    task = shown_task(train, test, seed, spec)
-    testing, rows, norms = task.testing, task.rows, task.norms
+    testing, rows, proxies, spec = cell.testing, cell.rows, cell.proxies, cell.spec
     chosen = np.sort(np.random.default_rng(SEED).permutation(len(rows))[:MOST])
     if len(chosen) < FEWEST:
         raise UserError(f"{len(chosen)} test samples are too few for t-SNE; it takes {FEWEST}")
-    pre, scoring = configuration.norm_pre, configuration.scoring
-    x = norms.of_queries(pre, scoring.norm_post, scoring.norm_inf, testing.x[rows[chosen]])
+    pre, scoring = cell.configuration.norm_pre, cell.configuration.scoring
+    x = cell.norms.of_queries(pre, scoring.norm_post, scoring.norm_inf, testing.x[rows[chosen]])
     near = np.sort(np.random.default_rng(SEED).permutation(len(proxies.labels))[:MOST_PROXIES])
-    centres = _after_norms(proxies, task.training, norms, configuration)[near]
-    names = np.array(class_names(test, spec["draw_groups"]), object)
-    datasets = np.repeat(np.array(spec["datasets"], object), [len(part.y) for part in test])
+    centres = _after_norms(cell)[near]
+    names = np.array(class_names(cell.test, spec["draw_groups"]), object)
+    sizes = [len(part.y) for part in cell.test]
+    datasets = np.repeat(np.array(spec["datasets"], object), sizes)
     perplexity = min(PERPLEXITY, (len(x) - 1) // 3)
     places = _places(np.concatenate([l2(x), l2(centres)]), perplexity)
-    label = np.concatenate([task.y[chosen], proxies.labels[near]])
+    label = np.concatenate([cell.y[chosen], proxies.labels[near]])
     table = pd.DataFrame(
         {
             "x": places[:, 0],
@@ -88,22 +64,21 @@ def tsne(
         "proxies_shown": len(near),
         "proxies": len(proxies.labels),
         "perplexity": perplexity,
-        "configuration": configuration.as_dict(),
-        "seed": seed,
+        "configuration": cell.configuration.as_dict(),
+        "seed": cell.seed,
     }
     return table, description
 
 
-def _after_norms(
-    proxies: ProxySet, training: Pool, norms: FittedNorms, configuration: Configuration
-) -> np.ndarray:
+def _after_norms(cell: ShownCell) -> np.ndarray:
     """The proxies (P, D) after NORMpost."""
-    pre, post = configuration.norm_pre, configuration.scoring.norm_post
+    pre, post = cell.configuration.norm_pre, cell.configuration.scoring.norm_post
+    proxies, training = cell.proxies, cell.training
     values = proxies.values
     if proxies.samples is not None:
-        values = norms.of_embeddings(pre, training.x[proxies.samples])
+        values = cell.norms.of_embeddings(pre, training.x[proxies.samples])
     assert values is not None
-    return norms.of_proxies(pre, post, values, proxies.labels, training.fm_classifier)
+    return cell.norms.of_proxies(pre, post, values, proxies.labels, training.fm_classifier)
 
 
 def _places(x: np.ndarray, perplexity: int) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""The registry of figures: a figure is one decorated function."""
+"""The registries of figures and of tables: either is one decorated function."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any
 from imprint.registry import Registry
 
 if TYPE_CHECKING:
+    import pandas as pd
     from matplotlib.figure import Figure
 
 Presets = Mapping[str, Mapping[str, Any]]
 Draw = Callable[..., "Figure"]
+Make = Callable[..., "pd.DataFrame"]
 
 NO_FAMILY = "No 'd in 1' tasks in this experiment. Add a task family with several d to its tasks."
 
@@ -22,8 +24,8 @@ class NothingToShow(Exception):
 
 
 @dataclass(frozen=True)
-class FigureEntry:
-    """A registered figure.
+class _Entry:
+    """What is known of a registered figure or table.
 
     Attributes
     ----------
@@ -32,12 +34,7 @@ class FigureEntry:
     title, category : str
         How the report lists it.
     function : callable
-        Draws it. A figure of an experiment takes scores, collapse and presets, and FMs if it `needs_fms`; one of one FM and task takes
-        `table`, its description and images: see `imprint.report.figures`.
-    table : str or None
-        For a figure of one FM and task, the table that it is drawn from and that a job of its own makes.
-    needs_images : bool
-        Whether it shows images of the datasets.
+        Draws or makes it, of scores, collapse and presets, and of FMs if it `needs_fms`: see `imprint.report.figures`.
     settings : tuple of str
         Settings of the experiment that `function` also takes, by name: see `imprint.study.specs.settings`.
     needs_fms : bool
@@ -47,21 +44,36 @@ class FigureEntry:
     name: str
     title: str
     category: str
-    function: Draw
-    table: str | None = None
-    needs_images: bool = False
+    function: Callable[..., Any]
     settings: tuple[str, ...] = ()
     needs_fms: bool = False
-
-    @property
-    def shows_one_task(self) -> bool:
-        """Whether it shows one FM and task, not all rows of an experiment."""
-        return self.table is not None
 
     @property
     def module(self) -> str:
         """Where it is defined, without the package's name."""
         return self.function.__module__.removeprefix("imprint.")
+
+
+@dataclass(frozen=True)
+class FigureEntry(_Entry):
+    """A registered figure, of an experiment or of one FM and task.
+
+    Attributes
+    ----------
+    table : str or None
+        For a figure of one FM and task, the table that it is drawn from and that a job of its own makes: `function` takes
+        that table, its description and images.
+    needs_images : bool
+        Whether it shows images of the datasets.
+    """
+
+    table: str | None = None
+    needs_images: bool = False
+
+    @property
+    def shows_one_task(self) -> bool:
+        """Whether it shows one FM and task, not all rows of an experiment."""
+        return self.table is not None
 
     def draw(
         self,
@@ -88,28 +100,69 @@ class FigureEntry:
 
         with applied(width):
             try:
-                return self.function(*inputs, **settings)
+                figure: Figure = self.function(*inputs, **settings)
             except NothingToShow as reason:
                 missing(str(reason))
-                return notice(self.title, str(reason))
+                figure = notice(self.title, str(reason))
+        return figure
+
+
+@dataclass(frozen=True)
+class TableEntry(_Entry):
+    """A registered table.
+
+    Attributes
+    ----------
+    leading : tuple of str
+        Columns that the report shows first; by default it keeps the order of the table.
+    beside : tuple of str
+        Figures after which the report shows it; by default the one of its name.
+    """
+
+    leading: tuple[str, ...] = ()
+    beside: tuple[str, ...] = ()
+
+    def make(self, *inputs: Any, **settings: Any) -> pd.DataFrame:
+        """Make the table of what `function` takes."""
+        table: pd.DataFrame = self.function(*inputs, **settings)
+        return table
 
 
 FIGURES: Registry[FigureEntry] = Registry("figure")
+TABLES: Registry[TableEntry] = Registry("table")
 
 
 def figure(name: str, **properties: Any) -> Callable[[Draw], Draw]:
-    """Register a function as the figure `name`.
+    """Register a function as the figure `name`, whose caption is `workflow/report/figures/NAME.rst`.
 
     Parameters
     ----------
     name : str
-        Letters, digits and underscores; its caption is `workflow/report/figures/NAME.rst`.
+        Letters, digits and underscores.
     **properties
         Fields of `FigureEntry` besides `name` and `function`.
     """
 
     def register(function: Draw) -> Draw:
         FIGURES.add(name, FigureEntry(name, function=function, **properties))
+        return function
+
+    return register
+
+
+def table(name: str, **properties: Any) -> Callable[[Make], Make]:
+    """Register a function as the table `name`, whose caption is `workflow/report/tables/NAME.rst`.
+
+    Parameters
+    ----------
+    name : str
+        Letters, digits and underscores.
+    **properties
+        Fields of `TableEntry` besides `name` and `function`.
+    """
+
+    def register(function: Make) -> Make:
+        TABLES.add(name, TableEntry(name, function=function, **properties))
         return function
 
     return register

@@ -1,0 +1,31 @@
+"""Words for people: counts of things, and names in their natural order."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+
+def count(number: int, noun: str) -> str:
+    """A number of things.
+
+    Examples
+    --------
+    >>> count(1, "task"), count(4, "task")
+    ('1 task', '4 tasks')
+    """
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def natural(name: str) -> list[tuple[int, str]]:
+    """Sort key that puts glyphs-d2 before glyphs-d10."""
+    return [
+        (int(part), "") if part.isdigit() else (-1, part)
+        for part in re.split(r"(\d+)", str(name))
+        if part
+    ]
+
+
+def natural_order(names: Iterable[object]) -> list[str]:
+    """The distinct names, numbers within them in the order of their value."""
+    return sorted(map(str, set(names)), key=natural)

@@ -1,0 +1,49 @@
+"""What tables share: the order of their rows, the columns of a difference, and the note."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from imprint.analysis.words import natural_order
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from imprint.analysis.differences import Difference
+
+DIFFERENCE_COLUMNS = ["datasets", "better", "worse", "95% low (points)", "95% high (points)"]
+
+
+def with_note(frame: pd.DataFrame, *sentences: str) -> pd.DataFrame:
+    """The table with a column `note`, filled in its first row; a table without rows gets one that holds only this."""
+    import pandas as pd
+
+    if frame.empty:
+        frame = frame.reindex([0])
+        sentences = sentences or ("No results in this experiment.",)
+    cells = [" ".join(sentences) or None, *[None] * (len(frame) - 1)]
+    return frame.assign(note=pd.Series(cells, frame.index))
+
+
+def sorted_naturally(frame: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
+    """The rows sorted by these columns: names with the numbers in them by value, numbers as they are."""
+    from pandas.api.types import is_numeric_dtype
+
+    def keys(column: pd.Series) -> pd.Series:
+        if is_numeric_dtype(column):
+            return column
+        return column.map({name: i for i, name in enumerate(natural_order(column))})
+
+    return frame.sort_values(columns, key=keys, kind="stable", ignore_index=True)
+
+
+def difference_columns(difference: Difference) -> dict[str, Any]:
+    """The number of datasets, on how many of them the first method is better and worse, and the interval."""
+    values = (
+        difference.datasets,
+        difference.better,
+        difference.worse,
+        difference.low,
+        difference.high,
+    )
+    return dict(zip(DIFFERENCE_COLUMNS, values, strict=True))
