@@ -27,7 +27,7 @@ def everything_is_large(monkeypatch):
     """Arrays of a few rows lie on disk, and blocks are of a few rows."""
     monkeypatch.setattr(large_arrays, "LARGE", 64)
     monkeypatch.setattr(large_arrays, "BLOCK", 200)
-    monkeypatch.setattr(sums, "WIDE", 100)
+    monkeypatch.setattr(sums, "COMPILED", 1)
     monkeypatch.setattr(class_sums, "MANY", 10)
 
 
