@@ -227,6 +227,8 @@ class Distance:
         Whether votes can be weighted by its inverse; not by a similarity.
     shares_product : bool
         Whether the product of embeddings and proxies serves it; another costs a product of its own.
+    by_product : bool
+        Whether a matrix product gives it, which serves all NORMinf that only scale.
     linear : LinearForm or None
         The linear layer that orders the classes alike, so that a head has a torch module.
     similarity : callable
@@ -241,6 +243,7 @@ class Distance:
     rank: Rank
     weighs_votes: bool = True
     shares_product: bool = True
+    by_product: bool = True
     linear: LinearForm | None = None
     similarity: Callable[[np.ndarray], np.ndarray] = np.negative
     operations: Callable[[int, int, int], float] = costs.product
@@ -277,8 +280,10 @@ def distance(
         def rank(proxies: Proxies, queries: Queries) -> Ranking:
             return _directly(proxies, queries, block)
 
-        operations = costs.subtractions
-        DISTANCES.add(name, Distance(name, rank, shares_product=False, operations=operations))
+        block_distance = Distance(
+            name, rank, shares_product=False, by_product=False, operations=costs.subtractions
+        )
+        DISTANCES.add(name, block_distance)
         return function
 
     return register
@@ -447,7 +452,7 @@ def _fill_manhattan(x: np.ndarray, proxies: np.ndarray, out: np.ndarray) -> None
 MANHATTAN = Block(_fill_manhattan)
 
 
-@_of_the_library("manhattan", shares_product=False, operations=costs.subtractions)
+@_of_the_library("manhattan", shares_product=False, by_product=False, operations=costs.subtractions)
 def manhattan(proxies: Proxies, queries: Queries) -> Ranking:
     """Sum of absolute differences. No product gives it: it costs as many subtractions as that multiplications."""
     return _directly(proxies, queries, MANHATTAN)

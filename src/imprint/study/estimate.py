@@ -22,7 +22,7 @@ from imprint.store.paths import collapse_file, proxies_file, scores_file
 from imprint.study import specs
 from imprint.study.grid import Group, Study
 
-START = 1.2  # seconds that a job takes to start
+START = 1.0  # seconds that a job takes to start
 SET = 4e-3  # seconds that a proxy set takes to generate, or to score, however small it is
 READ = 4e8  # bytes of embeddings that are read, checked and digested in a second
 AUTO = 400  # k that costs what choosing it does: all candidates
@@ -216,7 +216,8 @@ def _of_set(configurations: Iterable[Configuration], n: int, p: int, d: int) -> 
         post = "" if chain(scoring.norm_post).only_scales else scoring.norm_post
         product: tuple[str, ...] = (post,)
         if not distance.shares_product:
-            product = (scoring.norm_post, scoring.norm_inf, distance.name)
+            norm_inf = "" if distance.by_product else scoring.norm_inf
+            product = (scoring.norm_post, norm_inf, distance.name)
         matrices[product] = distance.operations(n, p, d)
         if post:
             matrices[product] += operations.normalisation(p, d)
