@@ -80,14 +80,14 @@ def study_of(folder: Path, options: Mapping[str, Any]) -> dict[str, Any]:
     tasks = config["tasks"] = {
         name: task
         for name, task in config["tasks"].items()
-        if _listed(task["datasets"]) <= set(datasets)
+        if set(_listed(task["datasets"])) <= set(datasets)
     }
     for task in tasks.values():
         if "family" in task:
             task["family"] |= {"draws": options["draws"], "d": options["d"] or task["family"]["d"]}
     experiments = config["experiments"]
     for name, experiment in list(experiments.items()):
-        used = [task for task in experiment.get("tasks", []) if task in tasks]
+        used = [task for task in _listed(experiment.get("tasks", [])) if task in tasks]
         if ("tasks" in experiment and not used) or experiment.get("fms", fms[0]) not in fms:
             del experiments[name]
             continue
@@ -103,8 +103,8 @@ def study_of(folder: Path, options: Mapping[str, Any]) -> dict[str, Any]:
     return config
 
 
-def _listed(names: str | list[str]) -> set[str]:
-    return {names} if isinstance(names, str) else set(names)
+def _listed(names: str | list[str]) -> list[str]:
+    return [names] if isinstance(names, str) else names
 
 
 def write_embeddings(folder: Path, options: Mapping[str, Any]) -> None:
