@@ -83,6 +83,7 @@ def add(
     classifier.partial_fit(x, labels, sample_ids=ids[~again].tolist())
     classifier.save(output)
     new = [name for name in classifier.plain_classes("add") if name not in before]
+    _note_limits(output, classifier)
     _report(output, classifier, as_json, added=new, samples=len(labels))
 
 
@@ -108,6 +109,7 @@ def remove(
         )
     classifier.remove_classes([by_name[name] for name in classes])
     classifier.save(output)
+    _note_limits(output, classifier)
     _report(output, classifier, as_json, removed=classes)
 
 
@@ -184,11 +186,20 @@ def _load(head: Path) -> ImprintingClassifier:
     return ImprintingClassifier.load(head)
 
 
+def _note_limits(output: Path, classifier: ImprintingClassifier) -> None:
+    """Say where probabilities and limits are those of before."""
+    if classifier.familiarity_ is not None and not classifier.is_current:
+        from imprint.estimator.rejection import outdated
+
+        print(f"note: {outdated(output)}", file=sys.stderr)
+
+
 def _report(output: Path, classifier: ImprintingClassifier, as_json: bool, **facts: Any) -> None:
     """Say what was written."""
     classes, proxies = classifier.plain_classes("add"), len(classifier.proxies_)
     if as_json:
-        print(json.dumps({"file": str(output), "classes": classes, "proxies": proxies, **facts}))
+        whole = {"file": str(output), "classes": classes, "proxies": proxies, **facts}
+        print(json.dumps({**whole, "limits_current": classifier.is_current}))
         return
     changes = [
         f"{what} {', '.join(map(str, names))}"

@@ -101,6 +101,7 @@ class Choice:
             "method": self.configuration.as_dict(),
             "reason": self.reason,
             "held_out": self.held_out,
+            "held_out_samples": self.familiarity.samples if self.familiarity else 0,
             "seconds": self.seconds,
             "considered": [
                 {
@@ -122,17 +123,25 @@ class Choice:
         first = self.considered[0]
         chosen = next(c for c in self.considered if c.configuration == self.configuration)
         if chosen is first:
-            return (
-                f"none of {len(self.considered) - 1} others has a log loss on {self.held_out:,} held-out samples that is "
-                "lower by a standard error"
-            )
-        found = f"its log loss on {self.held_out:,} held-out samples is {chosen.loss:.3f}"
+            return f"none of {len(self.considered) - 1} others has a log loss {self._measured} that is lower by a standard error"
+        found = f"its log loss {self._measured} is {chosen.loss:.3f}"
         if chosen.gain == 0:
             return f"{found}, {first.loss:.3f} with {first.configuration.text}"
         return (
             f"{found}, {chosen.loss + chosen.gain:.3f} with the simplest method (difference {chosen.gain:.3f}, "
             f"standard error {chosen.standard_error:.3f})"
         )
+
+    @property
+    def _measured(self) -> str:
+        """On what losses were measured."""
+        assert self.familiarity is not None
+        samples = self.familiarity.samples
+        if samples == self.held_out:
+            return f"on {samples:,} held-out samples"
+        times, uneven = divmod(self.held_out, samples)
+        often = f"up to {times + 1}" if uneven else str(times)
+        return f"on {samples:,} samples, each held out {often} times,"
 
 
 def _number(value: float) -> float | None:
