@@ -44,7 +44,7 @@ def test_the_command_that_a_comparison_prints_makes_the_best_head(imprint, workd
     x = lengths[:, None] * np.full(4, 0.5) + 0.3 * rng.normal(size=(60, 4))
     np.savez(workdir / "lengths.npz", embeddings=x, labels=np.array(["owl", "wren"])[y])
     output = imprint("compare lengths.npz --gen kmeans --k 2 --norm none --m 1 --folds 2")
-    assert best_of(output)[1:5] == ["kmeans", "2", "none", "mnn"]
+    assert best_of(output)[1:6] == ["kmeans", "2,", "none,", "mnn", "1"]
     facts = json.loads(imprint(f"{printed_command(output)} --json"))
     assert facts["method"] == {
         "norm_pre": "none",
@@ -89,7 +89,7 @@ def test_where_a_choice_by_the_samples_is_best_the_command_lets_them_choose(impr
     x = centres[y, rng.integers(0, 5, 180)] + noise
     np.savez(workdir / "clusters.npz", embeddings=x, labels=y)
     output = imprint("compare clusters.npz --gen auto --folds 2")
-    assert best_of(output)[1] == "auto"
+    assert best_of(output)[1] == "auto,"
     assert printed_command(output) == "fit clusters.npz -o head.safetensors --method auto"
     assert "auto chose kmeans" in imprint(printed_command(output))
 
@@ -100,7 +100,7 @@ def test_a_reference_is_marked_and_no_head_is_made_of_it(imprint, workdir):
     x = rng.normal(size=(200, 8))
     np.savez(workdir / "planes.npz", embeddings=x, labels=(x @ rng.normal(size=(8, 3))).argmax(1))
     output = imprint("compare planes.npz --gen mean --folds 2 --output planes.csv")
-    assert best_of(output)[1] == "logistic*"
+    assert best_of(output)[1] == "logistic*,"
     rows = list(csv.DictReader((workdir / "planes.csv").open()))
     assert {row["gen"] for row in rows if row["reference"] == "True"} == {
         *("ridge", "logistic"),  # and as presets of other GENs:
@@ -189,7 +189,7 @@ def test_a_component_of_the_user_is_compared_and_saved(imprint, workdir, embedde
         "    return np.median(x, axis=0, keepdims=True)\n"
     )
     printed = imprint("compare photos.h5 --components medians.py --gen middle --folds 2")
-    assert "--components medians.py" in printed and "middle " in printed
+    assert "--components medians.py" in printed and "middle, " in printed
     imprint("fit photos.h5 -o m.safetensors --components medians.py --gen middle")
     assert (
         len(imprint("predict m.safetensors photos.h5 --components medians.py").splitlines()) == 61
@@ -204,6 +204,8 @@ def test_several_fms_are_compared_on_the_same_folds(imprint, workdir):
     best = table.iloc[0]
     assert f"Best here: {best['fm']} with " in output
     assert f"--fm {best['fm']} " in printed_command(output)
+    of_fms = [line.split()[0] for line in output.splitlines()[3:5]]
+    assert sorted(of_fms) == sorted(set(table["fm"])) and of_fms[0] == best["fm"]
     alone = json.loads(imprint(f"{command.replace(',tf_efficientnet_lite1', '')} --json"))
     of_fm = table[table["fm"] == "tf_efficientnet_lite0"]["accuracy"].tolist()
     assert of_fm == pytest.approx([row["accuracy"] for row in alone])
@@ -211,6 +213,10 @@ def test_several_fms_are_compared_on_the_same_folds(imprint, workdir):
 
 def test_what_belongs_to_one_fm_is_refused_for_several(imprint, workdir, embedded):
     fms = "--fm tf_efficientnet_lite0,tf_efficientnet_lite1"
+    message = imprint(
+        "compare photos --fm tf_efficientnet_lite0 --fm tf_efficientnet_lite1", code=2
+    )
+    assert "--fm is given 2 times" in message
     assert "holds embeddings of one FM" in imprint(f"compare photos.h5 {fms}", code=2)
     message = imprint(f"compare photos {fms} --checkpoint net.safetensors", code=2)
     assert "--checkpoint belongs to one FM" in message

@@ -21,6 +21,7 @@ from imprint.cli.options import (
     JsonLines,
     SavedHead,
     Source,
+    Sources,
     load_components,
     require_writable,
 )
@@ -149,13 +150,7 @@ def _print_choice(choice: Choice) -> None:
 )
 def predict(
     head: SavedHead,
-    sources: Annotated[
-        list[Path],
-        typer.Argument(
-            show_default=False,
-            help="Folders of images, images, tables of paths; or one dataset, or embeddings (HDF5, NPZ).",
-        ),
-    ],
+    sources: Sources,
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="CSV file; printed without it.")
     ] = None,
