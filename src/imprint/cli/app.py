@@ -20,13 +20,13 @@ from imprint.version import __version__
 
 EXAMPLES = """\b
 Examples:
-  imprint compare photos
   imprint fit photos -o birds.safetensors
-  imprint predict birds.safetensors new-photos -o labels.csv
   imprint evaluate birds.safetensors test-photos
+  imprint predict birds.safetensors new-photos -o labels.csv
   imprint explain birds.safetensors photo.jpg -o why.png
   imprint add birds.safetensors photos-of-owls
-  imprint export birds.safetensors -o birds.onnx
+  imprint export birds.safetensors -o birds.onnx --with-fm
+  imprint compare photos
   imprint embed photos -o photos.h5
   imprint show results/scores.parquet
   imprint doctor

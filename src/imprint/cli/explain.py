@@ -51,9 +51,9 @@ def explain(
     inputs: InputOptions,
     fm: FMChoice,
 ) -> None:
-    """Show the training images nearest to images, which explain their labels.
+    """Show the training images that speak for the labels of images.
 
-    Without --train each of the nearest proxies stands by the training image nearest to it, whose name the head keeps.
+    They are the nearest. Without --train each of the nearest proxies stands by the training image nearest to it, whose name the head keeps.
     """
     from imprint.estimator.explanation import explain
 

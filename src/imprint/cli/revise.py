@@ -147,9 +147,9 @@ def export(
     inputs: InputOptions,
     fm: FMChoice,
 ) -> None:
-    """Export a saved head, alone or with its FM in one file, for use without imprint.
+    """Export a saved head to ONNX or torch, for use without imprint.
 
-    Embeddings or, with --with-fm, images go in, and the scores of the classes come out, and probabilities if the head has
+    With --with-fm images go in, otherwise embeddings, and the scores of the classes come out, and probabilities if the head has
     them. Images are float32 (N, 3, height, width), RGB between 0 and 1; the file says how to resize and crop them, and
     names the classes. It is run and compared with `predict` before it gets its name.
     """
