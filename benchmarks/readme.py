@@ -21,7 +21,7 @@ from PIL import Image
 from sklearn.datasets import load_digits, load_sample_images
 
 README = Path(__file__).parents[1] / "README.md"
-WORDS = "zero one two three four five six seven eight nine".split()
+WORDS = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
 KNOWN = ("two", "four", "five", "seven", "eight")
 
 

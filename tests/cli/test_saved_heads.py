@@ -193,3 +193,10 @@ def test_images_of_an_added_class_are_rejected_as_those_of_one_fit(imprint):
     owls = np.load("all.npz")["labels"] == "owl"
     assert rejected[owls].mean() < 0.4 and rejected[~owls].mean() < 0.4
     assert ImprintingClassifier.load("birds.safetensors").familiarity_.samples == 36
+
+
+def test_a_head_of_too_many_images_says_that_its_limits_are_of_before(imprint, monkeypatch):
+    monkeypatch.setattr("imprint.estimator.training_samples.MOST", 24 * 8)
+    more = "add birds.safetensors owls.npz -o more.safetensors --json"
+    assert json.loads(imprint(more))["limits_current"] is False
+    assert imprint("predict more.safetensors all.npz --reject 0.2").count("\n") == 61
