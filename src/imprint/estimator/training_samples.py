@@ -27,7 +27,7 @@ class TrainingSamples:
     @classmethod
     def of(cls, x: np.ndarray, classes: np.ndarray) -> TrainingSamples | None:
         """Embeddings x (n, D) and the numbers of their classes (n,); None of too many."""
-        return cls(x, classes) if x.size <= MOST else None
+        return cls(x.copy(), classes) if x.size <= MOST else None
 
     def plus(self, x: np.ndarray, classes: np.ndarray) -> TrainingSamples | None:
         """With further samples; None of too many."""
