@@ -12,20 +12,15 @@ import h5py
 import numpy as np
 import pytest
 from PIL import Image
-from safetensors.torch import save_file
 
-from imprint import cli
+from tests.cli.commands import FM, write_weights
 
 NAMES = ("cat", "dog", "owl")
-FM = "--fm test_resnet --checkpoint net.safetensors --device cpu"
 
 
 @pytest.fixture(scope="module")
 def workdir(tmp_path_factory):
     """Photographs, embeddings, a head, tables and what is wrong."""
-    import timm
-    import torch
-
     root = tmp_path_factory.mktemp("input")
     random = np.random.default_rng(0)
     rows = ["path,label"]
@@ -62,24 +57,14 @@ def workdir(tmp_path_factory):
     (root / "file").write_text("no head")
     with h5py.File(root / "damaged.h5", "w") as file:
         file["embeddings"] = 1.0
-    torch.manual_seed(0)
-    save_file(
-        timm.create_model("test_resnet", num_classes=5).state_dict(), root / "net.safetensors"
-    )
+    write_weights(root)
     return root
 
 
 @pytest.fixture
-def imprint(workdir, monkeypatch, capsys):
-    """Run a command in `workdir`; returns what it prints, to stderr where `code` is not 0."""
+def imprint(workdir, monkeypatch, run):
+    """Run a command in `workdir`."""
     monkeypatch.chdir(workdir)
-
-    def run(command, code=0):
-        with pytest.raises(SystemExit) as ended:
-            cli.main(shlex.split(command))
-        output = capsys.readouterr()
-        assert ended.value.code == code, output.err
-        return output.err if code else output.out
 
     if not Path("head.safetensors").exists():
         run("fit good.npz -o head.safetensors --gen mean")

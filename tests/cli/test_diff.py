@@ -1,12 +1,10 @@
 """Two studies side by side, as `imprint diff` prints them."""
 
 import json
-import shlex
 
 import pandas as pd
 import pytest
 
-from imprint import cli
 from imprint.store.frames import write_parquet
 
 MAX = {"agg": "max", "distance": "inner_product", "weighting": None, "m": None}
@@ -27,21 +25,14 @@ def scores(fms, tasks, more=0.0):
 
 
 @pytest.fixture
-def imprint(tmp_path, monkeypatch, capsys):
-    """Run a command where the studies `before` and `after` lie; returns its output, or its errors where `code` is not 0."""
+def imprint(tmp_path, monkeypatch, run):
+    """Run a command where the studies `before` and `after` lie."""
     monkeypatch.chdir(tmp_path)
     for name, frame in (
         ("before", scores(["net", "old"], ["a", "b"])),
         ("after", scores(["net", "new"], ["a", "b", "c"], more=0.01)),
     ):
         write_parquet(tmp_path / name / "results" / "scores.parquet", frame, "{}")
-
-    def run(command, code=0):
-        with pytest.raises(SystemExit) as ended:
-            cli.main(shlex.split(command))
-        output = capsys.readouterr()
-        assert ended.value.code == code, output.err
-        return output.err if code else output.out
 
     return run
 

@@ -2,7 +2,6 @@
 
 import csv
 import json
-import shlex
 import sys
 
 import numpy as np
@@ -11,7 +10,6 @@ import torch
 from PIL import Image
 from sklearn.datasets import load_sample_images
 
-from imprint import cli
 from imprint.estimator.classifier import ImprintingClassifier
 
 NAMES = np.array(["crow", "magpie", "owl"])
@@ -28,20 +26,13 @@ def birds(per_class, classes, seed):
 
 
 @pytest.fixture
-def imprint(tmp_path, monkeypatch, capsys):
-    """Run a command where embeddings of birds lie; returns its output, or its errors where `code` is not 0."""
+def imprint(tmp_path, monkeypatch, run):
+    """Run a command where embeddings of birds lie."""
     monkeypatch.chdir(tmp_path)
     np.savez("train.npz", **birds(12, NAMES[:2], 0))
     np.savez("test.npz", **birds(20, NAMES[:2], 1))
     np.savez("owls.npz", **birds(12, NAMES[2:], 2))
     np.savez("all.npz", **birds(20, NAMES, 3))
-
-    def run(command, code=0):
-        with pytest.raises(SystemExit) as ended:
-            cli.main(shlex.split(command))
-        output = capsys.readouterr()
-        assert ended.value.code == code, output.err
-        return output.err if code else output.out
 
     run("fit train.npz -o birds.safetensors")
     return run
@@ -193,3 +184,19 @@ def test_several_images_and_folders_are_labelled_at_once(imprint, tmp_path):
     assert rows == {"new/more/bright.png": "light", "photos/dark/3.png": "dark"}
     message = imprint("predict tones.safetensors new all.npz", code=2)
     assert "all.npz can only be given alone" in message
+
+
+def test_images_of_an_added_class_are_rejected_as_those_of_one_fit(imprint):
+    imprint("add birds.safetensors owls.npz")
+    rows = imprint("predict birds.safetensors all.npz --reject 0.2 --json").splitlines()
+    rejected = np.array([json.loads(row)["rejected"] for row in rows])
+    owls = np.load("all.npz")["labels"] == "owl"
+    assert rejected[owls].mean() < 0.4 and rejected[~owls].mean() < 0.4
+    assert ImprintingClassifier.load("birds.safetensors").familiarity_.samples == 36
+
+
+def test_a_head_of_too_many_images_says_that_its_limits_are_of_before(imprint, monkeypatch):
+    monkeypatch.setattr("imprint.estimator.training_samples.MOST", 24 * 8)
+    more = "add birds.safetensors owls.npz -o more.safetensors --json"
+    assert json.loads(imprint(more))["limits_current"] is False
+    assert imprint("predict more.safetensors all.npz --reject 0.2").count("\n") == 61

@@ -1,17 +1,14 @@
 """How far to trust a head, as users ask it: rejected shares, pictures of confusions, explanations, images added twice."""
 
 import json
-import shlex
 import shutil
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
-from safetensors.torch import save_file
 
 import imprint as library
-from imprint import cli
+from tests.cli.commands import FM, write_weights
 
 GREYS = {"dark": 20, "light": 220, "middling": 120}
 
@@ -19,8 +16,6 @@ GREYS = {"dark": 20, "light": 220, "middling": 120}
 @pytest.fixture(scope="module")
 def photos(tmp_path_factory):
     """A folder with train/ and test/, images of three greys, two of the test images in the wrong class, and weights."""
-    import timm
-
     root = tmp_path_factory.mktemp("trust")
     random = np.random.default_rng(0)
     for split, classes in (("train", ("dark", "light")), ("test", GREYS)):
@@ -32,28 +27,17 @@ def photos(tmp_path_factory):
                     np.uint8
                 )
                 Image.fromarray(pixels).save(root / split / name / f"{name}{i}.png")
-    torch.manual_seed(0)
-    save_file(
-        timm.create_model("test_resnet", num_classes=5).state_dict(), root / "net.safetensors"
-    )
+    write_weights(root)
     return root
 
 
 @pytest.fixture
-def imprint(photos, monkeypatch, capsys):
-    """Run a command beside the images; returns its output, or its errors where `code` is not 0."""
+def imprint(photos, monkeypatch, run):
+    """Run a command beside the images."""
     monkeypatch.chdir(photos)
 
-    def run(command, code=0):
-        with pytest.raises(SystemExit) as ended:
-            cli.main(shlex.split(command))
-        output = capsys.readouterr()
-        assert ended.value.code == code, output.err
-        return output.err if code else output.out
-
-    fm = "--fm test_resnet --checkpoint net.safetensors --device cpu"
     if not (photos / "head.safetensors").exists():
-        run(f"embed train -o train.h5 {fm}")
+        run(f"embed train -o train.h5 {FM}")
         run("fit train.h5 -o head.safetensors --preset qi")
     return run
 
@@ -71,7 +55,7 @@ def test_coverage_is_told_against_error(imprint):
     assert [entry["reject"] for entry in shares] == [0.05, 0.1, 0.2, 0.5]
     assert sorted((entry["kept"] for entry in shares), reverse=True) == [e["kept"] for e in shares]
     rows = imprint("predict head.safetensors test --device cpu --reject 0.5").splitlines()[1:]
-    kept = [row for row in rows if ",rejected," not in row]
+    kept = [row for row in rows if row.endswith(",no")]
     known = [row for row in kept if not row.startswith("middling")]
     assert len(known) / 24 == shares[-1]["kept"]
     assert (len(kept) - len(known)) / 12 == shares[-1]["unknown_kept"]

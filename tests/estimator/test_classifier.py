@@ -323,7 +323,7 @@ def test_what_was_learnt_before_generation_is_fitted_again_only_on_all():
 def test_auto_is_the_default_and_says_why(tmp_path):
     model = ImprintingClassifier(random_state=0).fit(X, Y)
     assert model.choice_.configuration == model.configuration_
-    assert model.choice_.held_out > 0 and "held-out samples" in model.choice_.reason
+    assert model.choice_.held_out > 0 and "held out" in model.choice_.reason
     fixed = ImprintingClassifier.preset("whiten", probability=True, random_state=0).fit(X, Y)
     proba = fixed.predict_proba(TEST)
     np.testing.assert_allclose(proba.sum(axis=1), 1)

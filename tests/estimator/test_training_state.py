@@ -16,7 +16,7 @@ Y, IDS = np.repeat(["wren", "owl"], 20), np.arange(40)
 def state(preset):
     method = PRESETS[preset].configuration
     settings = Settings(GENERATORS[method.gen], 2, 0, 1e-4)
-    return TrainingState.first(method, settings, X, Y, IDS), settings
+    return TrainingState.first(method, settings, X, Y, IDS, keep=False), settings
 
 
 def test_a_class_that_comes_and_goes_leaves_what_was_there():

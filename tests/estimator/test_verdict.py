@@ -27,9 +27,13 @@ def test_a_verdict_names_the_best_and_what_is_level_with_it_and_what_is_below():
 def test_a_verdict_on_fms_takes_each_with_its_best_method():
     table = pd.DataFrame(
         [
-            row("whiten", 0.9, 0.0, 0.0, fm="large"),
-            row("ridge", 0.89, -0.01, 0.004, fm="large"),
-            row("ridge", 0.8, -0.1, -0.05, fm="small"),
+            row("whiten", 0.9, 0.0, 0.0, fm="large", low=0.0),
+            row("ridge", 0.89, -0.01, 0.004, fm="large", low=-0.024),
+            row("lda", 0.89, -0.01, 0.002, fm="middling", low=-0.022),
+            row("ridge", 0.8, -0.1, -0.05, fm="small", low=-0.15),
         ]
     )
-    assert verdict(table) == "Best here: large with whiten, 90.0%. Below it: small by 10.0 points."
+    assert verdict(table) == (
+        "Best here: large with whiten, 90.0%. Level with it, as far as these images tell: middling, "
+        "1.0 points below (-0.2 to 2.2). Below it: small by 10.0 points (5.0 to 15.0)."
+    )

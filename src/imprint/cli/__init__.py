@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import io
 import logging
 import os
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from typer import Typer
 
 INTERRUPTED = 130  # exit code
+# they register commands, which the help lists in this order
+MODULES = ("heads", "evaluate", "explain", "revise", "compare", "embeddings", "study", "diff")
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -78,18 +81,10 @@ def _run(arguments: list[str]) -> int:
 
 def application() -> Typer:
     """The app with all its commands."""
-    from imprint.cli import (  # noqa: F401 (they register their commands)
-        compare,
-        diff,
-        embeddings,
-        evaluate,
-        explain,
-        heads,
-        revise,
-        study,
-    )
     from imprint.cli.app import app
 
+    for module in MODULES:
+        importlib.import_module(f"imprint.cli.{module}")
     return app
 
 

@@ -15,17 +15,18 @@ import typer
 from typer.core import TyperCommand
 
 from imprint.cli.options import GROUPS, refuse_overwriting
+from imprint.errors import UserError
 from imprint.version import __version__
 
 EXAMPLES = """\b
 Examples:
-  imprint compare photos
   imprint fit photos -o birds.safetensors
-  imprint predict birds.safetensors new-photos -o labels.csv
   imprint evaluate birds.safetensors test-photos
+  imprint predict birds.safetensors new-photos -o labels.csv
   imprint explain birds.safetensors photo.jpg -o why.png
   imprint add birds.safetensors photos-of-owls
-  imprint export birds.safetensors -o birds.onnx
+  imprint export birds.safetensors -o birds.onnx --with-fm
+  imprint compare photos
   imprint embed photos -o photos.h5
   imprint show results/scores.parquet
   imprint doctor
@@ -67,7 +68,19 @@ def drop_output() -> None:
 
 
 class Command(TyperCommand):
-    """A command whose help lists options in sections, one for each `rich_help_panel`."""
+    """A command that takes each option once, and whose help has a section for each `rich_help_panel`."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Refuse options given twice, of which the last alone would count."""
+        words = [word.partition("=")[0] for word in args]
+        for option in self.get_params(ctx):
+            times = sum(map(words.count, option.opts))
+            is_flag = getattr(option, "is_flag", False)
+            if times > 1 and option.param_type_name == "option" and not is_flag:
+                raise UserError(
+                    f"{option.opts[-1]} is given {times} times; give it once, where it takes several values as A,B"
+                )
+        return super().parse_args(ctx, args)
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         """Write the sections of arguments and options."""

@@ -27,6 +27,8 @@ from imprint.errors import UserError
 from imprint.estimator.fm_choice import FMChoice
 from imprint.estimator.method_choice import MethodChoice
 from imprint.formatting import size
+from imprint.method.configuration import INNER_PRODUCT
+from imprint.method.generate import GENERATORS
 from imprint.method.presets import PRESETS
 
 if TYPE_CHECKING:
@@ -34,20 +36,7 @@ if TYPE_CHECKING:
 
 SHOWN = 10  # rows on the terminal
 SMALLER = 0.5  # share of the best head's bytes from which on a smaller one is named
-COLUMNS = (
-    "rank",
-    "gen",
-    "k",
-    "norm",
-    "agg",
-    "distance",
-    "m",
-    "accuracy",
-    "behind",
-    "size",
-    "fit",
-    "predict",
-)
+COLUMNS = ("rank", "head", "accuracy", "behind", "size", "fit", "predict")
 # options of the FM that leave the head as it is
 RUNNING = ("device", "batch_size")
 
@@ -94,7 +83,7 @@ def compare(
     """
     from imprint.estimator import cross_validation
     from imprint.estimator.inputs import FILES, check_classes, read_labelled
-    from imprint.estimator.verdict import verdict
+    from imprint.estimator.verdict import is_level, verdict
 
     load_components(inputs.components)
     grid = cross_validation.default_methods(
@@ -141,12 +130,19 @@ def compare(
     first = next(iter(embeddings.values()))
     samples, classes = len(first.x), len(first.class_names)
     print_text(
-        f"{samples:,} samples of {classes} classes, {folds} folds; *: a reference, no imprinting; accuracy in %; "
-        "behind: points below the first row (95% interval); size: of its weights; fit, predict: median time to fit, "
-        "and to label 1,000 embeddings"
+        f"{samples:,} samples of {classes} classes, {folds} folds; head: GEN, NORM and AGG; *: a reference, no imprinting; "
+        "accuracy in %; behind: points below the best (95% interval); size: of its weights; fit, predict: median time "
+        "to fit, and to label 1,000 embeddings"
     )
     print()
-    _print_ranking(rows[:SHOWN])
+    if len(fms) > 1:
+        best_of_fms: dict[str, Any] = {}
+        for row in rows:
+            best_of_fms.setdefault(row["fm"], row)
+        _print_ranking(list(best_of_fms.values()), columns=("fm", "head", "accuracy", "behind"))
+        print(f"\nHeads on {rows[0]['fm']}")
+    shown = [row for row in rows if row.get("fm") == rows[0].get("fm")]
+    _print_ranking(shown[:SHOWN], columns=COLUMNS)
     if len(rows) > SHOWN:
         print(f"... and {len(rows) - SHOWN} more" + (f" in {output}" if output else " (--output)"))
     print()
@@ -157,7 +153,7 @@ def compare(
     def fit_command(row: Mapping[str, Any]) -> str:
         return _fit_command(source, (choices[row.get("fm", "")], inputs, fitting), row)
 
-    level = [row for row in heads if row["high"] >= 0]
+    level = [row for row in heads if is_level(row)]
     smallest = min(level, key=lambda row: row["bytes"], default=best)
     if smallest["bytes"] < SMALLER * best["bytes"]:
         command = fit_command(smallest)
@@ -168,17 +164,12 @@ def compare(
     print(f"\nThe best{condition} is saved by:\n  {fit_command(best)}")
 
 
-def _print_ranking(rows: list[dict[str, Any]]) -> None:
+def _print_ranking(rows: list[dict[str, Any]], columns: Sequence[str]) -> None:
     cells = []
-    columns = [*COLUMNS[:1], *(["fm"] if "fm" in rows[0] else []), *COLUMNS[1:]]
     for number, row in enumerate(rows):
-        norms = [row["norm_pre"], row["norm_post"], row["norm_inf"]]
         shown = {
             **row,
-            "gen": row["gen"] + ("*" if row["reference"] else ""),
-            "k": "all" if row["k"] is None else row["k"],
-            "norm": norms[0] if len(set(norms)) == 1 else "/".join(norms),
-            "m": "-" if row["m"] is None else row["m"],
+            "head": head_in_words(row),
             "accuracy": f"{100 * row['accuracy']:.1f}",
             "behind": _behind(row) if number else "",
             "size": size(row["bytes"]),
@@ -186,7 +177,20 @@ def _print_ranking(rows: list[dict[str, Any]]) -> None:
             "predict": f"{1000 * row['predict_seconds']:.1f}ms",
         }
         cells.append([shown[column] for column in columns])
-    print_table(columns, cells, left=("fm", "gen", "norm", "agg", "distance"))
+    print_table(columns, cells, left=("fm", "head"))
+
+
+def head_in_words(row: Mapping[str, Any]) -> str:
+    """GEN and k, NORM and AGG of a row of the table: `kmeans 5, l2/whiten+l2/l2, max`."""
+    gen = row["gen"] + ("*" if row["reference"] else "")
+    if GENERATORS.find(row["gen"]).takes_k:
+        gen += f" {row['k']}"
+    norms = [row["norm_pre"], row["norm_post"], row["norm_inf"]]
+    norm = norms[0] if len(set(norms)) == 1 else "/".join(norms)
+    agg = row["agg"] if row["m"] is None else f"{row['agg']} {row['m']}"
+    if row["distance"] != INNER_PRODUCT:
+        agg += f" {row['distance']}"
+    return f"{gen}, {norm}, {agg}"
 
 
 def _behind(row: Mapping[str, Any]) -> str:

@@ -60,7 +60,7 @@ def evaluate(
 ) -> None:
     """Say how well a saved head labels images whose classes are known.
 
-    Prints the accuracy with its 95% interval, each class, which classes are confused, and how many images `imprint predict
+    Prints the accuracy with its 95% interval, that of each class (its recall), which classes are confused, and how many images `imprint predict
     --reject` rejects and how many of the rest are labelled wrong. Use images that the head was not made from; classes that
     it does not know show how many of such images it rejects.
     """

@@ -15,10 +15,10 @@ from imprint.cli.options import (
     InputOptions,
     JsonLines,
     SavedHead,
+    Sources,
     load_components,
     require_writable,
 )
-from imprint.cli.tables import print_table
 from imprint.estimator.fm_choice import FMChoice
 
 
@@ -31,13 +31,7 @@ from imprint.estimator.fm_choice import FMChoice
 )
 def explain(
     head: SavedHead,
-    sources: Annotated[
-        list[Path],
-        typer.Argument(
-            show_default=False,
-            help="Images, folders of images, tables of paths; or one dataset, or embeddings (HDF5, NPZ).",
-        ),
-    ],
+    sources: Sources,
     output: Annotated[
         Path | None,
         typer.Option("-o", "--output", help="Picture of it (.png, .pdf, .svg)."),
@@ -57,9 +51,9 @@ def explain(
     inputs: InputOptions,
     fm: FMChoice,
 ) -> None:
-    """Show the training images nearest to images, which explain their labels.
+    """Show the training images that speak for the labels of images.
 
-    Without --train each of the nearest proxies stands by the training image nearest to it, whose name the head keeps.
+    They are the nearest. Without --train each of the nearest proxies stands by the training image nearest to it, whose name the head keeps.
     """
     from imprint.estimator.explanation import explain
 
@@ -80,13 +74,14 @@ def explain(
         for one in found:
             print(json.dumps(one.as_dict()))
         return
-    rows = []
+    width = max(len(near.label) for one in found for near in one.nearest)
+    print(
+        "Of each image its label and, nearest first, similarity, class and name of training images"
+    )
     for one in found:
-        chance = "-" if one.probability is None else f"{100 * one.probability:.0f}%"
-        for place, near in enumerate(one.nearest):
-            own = (one.id, one.label, chance) if not place else ("", "", "")
-            rows.append([*own, near.id, near.label, f"{near.similarity:.3f}"])
-    columns = ("image", "label", "probability", "near it", "of class", "similarity")
-    print_table(columns, rows, left=("image", "label", "near it", "of class"))
+        chance = "" if one.probability is None else f" ({100 * one.probability:.0f}%)"
+        print(f"\n{one.id}: {one.label}{chance}")
+        for near in one.nearest:  # the name stands last, so that a long one breaks no column
+            print(f"  {near.similarity:.3f}  {near.label:{width}}  {near.id}")
     if output is not None:
         print(f"{output} shows it", file=sys.stderr)

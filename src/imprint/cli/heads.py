@@ -6,10 +6,10 @@ import csv
 import json
 import sys
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TextIO
+from typing import TYPE_CHECKING, Annotated, NamedTuple, TextIO
 
 import typer
 
@@ -21,6 +21,7 @@ from imprint.cli.options import (
     JsonLines,
     SavedHead,
     Source,
+    Sources,
     load_components,
     require_writable,
 )
@@ -149,13 +150,7 @@ def _print_choice(choice: Choice) -> None:
 )
 def predict(
     head: SavedHead,
-    sources: Annotated[
-        list[Path],
-        typer.Argument(
-            show_default=False,
-            help="Folders of images, images, tables of paths; or one dataset, or embeddings (HDF5, NPZ).",
-        ),
-    ],
+    sources: Sources,
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="CSV file; printed without it.")
     ] = None,
@@ -167,7 +162,7 @@ def predict(
         float | None,
         typer.Option(
             metavar="SHARE",
-            help="Label as rejected what fits the classes no better than this share of images of theirs, such as 0.05.",
+            help="Mark as rejected what fits the classes no better than this share of images of theirs, such as 0.05.",
         ),
     ] = None,
     as_json: JsonLines = False,
@@ -180,43 +175,52 @@ def predict(
     Labels each image below a folder, each image given, or each row of an embeddings file. Images are
     embedded by the FM of the head; one that is named by --fm must be the same.
     """
-    from imprint.estimator.classifier import ImprintingClassifier
+    from imprint.estimator.fitted_head import FittedHead
     from imprint.estimator.inputs import read_unlabelled
     from imprint.store.heads import read_head
 
     load_components(inputs.components)
-    classifier = ImprintingClassifier.load(head)
-    temperature = classifier.inverse_temperature_
-    if proba and temperature is None:
+    fitted = FittedHead.load(head)
+    if proba and fitted.tuned.inverse_temperature is None:
         raise UserError(
             f"{head} gives no probabilities: no training images were held out when it was made; make it anew by imprint fit"
         )
     if reject is not None:
-        classifier.held_out("reject").require(reject)
+        fitted.held_out("reject").require(reject)
+    if (proba or reject is not None) and not fitted.tuned.current:
+        from imprint.estimator.rejection import outdated
+
+        print(f"note: {outdated(head)}", file=sys.stderr)
     if output:
         require_writable(output)
     embeddings = read_unlabelled(sources, fm, read_head(head), group=inputs.group)
-    scores = classifier.class_scores(embeddings.x)
-    first = classifier.predict(embeddings.x, reject=reject).tolist()
+    scores = fitted.class_scores(embeddings.x)
     best = (-scores).argsort(axis=1, kind="stable")[:, :top]
-    if proba and temperature is not None:
-        from imprint.method.calibration import probabilities
-
-        scores = probabilities(scores, temperature)
-    names = classifier.classes_.tolist()
-    rows = []
-    for sample, label, numbers, of_sample in zip(
-        embeddings.ids.tolist(), first, best.tolist(), scores.tolist(), strict=True
-    ):
-        labelled = [(names[number], of_sample[number]) for number in numbers]
-        labelled[0] = (label, labelled[0][1])
-        rows.append((sample, labelled))
+    values = fitted.probabilities(embeddings.x) if proba else scores
+    familiarity = [None] * len(scores)
+    if reject is not None:
+        familiarity = fitted.familiarity(embeddings.x).tolist()
+    names = fitted.classes.tolist()
+    rows = [
+        Labelled(sample, [(names[i], of_sample[i]) for i in numbers], familiar)
+        for sample, numbers, of_sample, familiar in zip(
+            embeddings.ids.tolist(), best.tolist(), values.tolist(), familiarity, strict=True
+        )
+    ]
     value = "probability" if proba else "score"
     with _open(output) as file:
-        (_write_json if as_json else _write_csv)(file, rows, value, best.shape[1])
+        if as_json:
+            _write_json(file, rows, value, reject)
+        else:
+            _write_csv(file, rows, value, reject)
 
 
-Labelled = tuple[object, list[tuple[object, float]]]  # a sample, and its labels with their values
+class Labelled(NamedTuple):
+    """A sample, its labels with their values, and how well it fits the classes where that is asked."""
+
+    id: object
+    labels: list[tuple[object, float]]
+    familiarity: float | None
 
 
 @contextmanager
@@ -229,17 +233,29 @@ def _open(output: Path | None) -> Iterator[TextIO]:
             yield file
 
 
-def _write_json(file: TextIO, rows: Iterable[Labelled], value: str, top: int) -> None:
-    for sample, labelled in rows:
-        entries = [{"label": label, value: round(number, 6)} for label, number in labelled]
-        more = {"top": entries} if top > 1 else {}
-        print(json.dumps({"id": sample, **entries[0], **more}), file=file)
+def _write_json(file: TextIO, rows: Sequence[Labelled], value: str, reject: float | None) -> None:
+    for row in rows:
+        entries = [{"label": label, value: round(number, 6)} for label, number in row.labels]
+        facts = {"id": row.id, **entries[0]}
+        if len(entries) > 1:
+            facts["top"] = entries
+        if reject is not None and row.familiarity is not None:
+            facts["familiarity"] = round(row.familiarity, 6)
+            facts["rejected"] = row.familiarity <= reject
+        print(json.dumps(facts), file=file)
 
 
-def _write_csv(file: TextIO, rows: Iterable[Labelled], value: str, top: int) -> None:
+def _write_csv(file: TextIO, rows: Sequence[Labelled], value: str, reject: float | None) -> None:
     writer = csv.writer(file, lineterminator="\n")
-    suffixes = ["", *(f"_{place}" for place in range(2, top + 1))]
-    writer.writerow(["id", *(f"{name}{s}" for s in suffixes for name in ("label", value))])
-    for sample, labelled in rows:
-        cells = [cell for label, number in labelled for cell in (label, f"{number:.6g}")]
-        writer.writerow([as_text(str(cell)) for cell in (sample, *cells)])
+    suffixes = ["", *(f"_{place}" for place in range(2, len(rows[0].labels) + 1))]
+    columns = ["id", *(f"{name}{s}" for s in suffixes for name in ("label", value))]
+    if reject is not None:
+        columns += ["familiarity", "rejected"]
+    writer.writerow(columns)
+    for row in rows:
+        cells = [row.id]
+        for label, number in row.labels:
+            cells += [label, f"{number:.6g}"]
+        if reject is not None and row.familiarity is not None:
+            cells += [f"{row.familiarity:.3g}", "yes" if row.familiarity <= reject else "no"]
+        writer.writerow([as_text(str(cell)) for cell in cells])

@@ -36,6 +36,13 @@ Source = Annotated[
         "Hugging Face, WebDataset shards, or embeddings with labels (HDF5, NPZ).",
     ),
 ]
+Sources = Annotated[
+    list[Path],
+    typer.Argument(
+        show_default=False,
+        help="Images, folders of images, tables of paths; or one dataset, or embeddings (HDF5, NPZ).",
+    ),
+]
 SavedHead = Annotated[
     Path,
     typer.Argument(

@@ -83,6 +83,7 @@ def add(
     classifier.partial_fit(x, labels, sample_ids=ids[~again].tolist())
     classifier.save(output)
     new = [name for name in classifier.plain_classes("add") if name not in before]
+    _note_limits(output, classifier)
     _report(output, classifier, as_json, added=new, samples=len(labels))
 
 
@@ -108,6 +109,7 @@ def remove(
         )
     classifier.remove_classes([by_name[name] for name in classes])
     classifier.save(output)
+    _note_limits(output, classifier)
     _report(output, classifier, as_json, removed=classes)
 
 
@@ -145,9 +147,9 @@ def export(
     inputs: InputOptions,
     fm: FMChoice,
 ) -> None:
-    """Export a saved head, alone or with its FM in one file, for use without imprint.
+    """Export a saved head to ONNX or torch, for use without imprint.
 
-    Embeddings or, with --with-fm, images go in, and the scores of the classes come out, and probabilities if the head has
+    With --with-fm images go in, otherwise embeddings, and the scores of the classes come out, and probabilities if the head has
     them. Images are float32 (N, 3, height, width), RGB between 0 and 1; the file says how to resize and crop them, and
     names the classes. It is run and compared with `predict` before it gets its name.
     """
@@ -184,11 +186,20 @@ def _load(head: Path) -> ImprintingClassifier:
     return ImprintingClassifier.load(head)
 
 
+def _note_limits(output: Path, classifier: ImprintingClassifier) -> None:
+    """Say where probabilities and limits are those of before."""
+    if classifier.familiarity_ is not None and not classifier.is_current:
+        from imprint.estimator.rejection import outdated
+
+        print(f"note: {outdated(output)}", file=sys.stderr)
+
+
 def _report(output: Path, classifier: ImprintingClassifier, as_json: bool, **facts: Any) -> None:
     """Say what was written."""
     classes, proxies = classifier.plain_classes("add"), len(classifier.proxies_)
     if as_json:
-        print(json.dumps({"file": str(output), "classes": classes, "proxies": proxies, **facts}))
+        whole = {"file": str(output), "classes": classes, "proxies": proxies, **facts}
+        print(json.dumps({**whole, "limits_current": classifier.is_current}))
         return
     changes = [
         f"{what} {', '.join(map(str, names))}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -15,13 +16,13 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from imprint.errors import UserError
-from imprint.estimator import rejection
+from imprint.estimator.fitted_head import FittedHead
 from imprint.estimator.incremental import Settings
 from imprint.estimator.parameters import AUTO, CHOICES, checked_parts, method_of
 from imprint.estimator.predictor import Nearest, Predictor
 from imprint.estimator.saving import SavedClassifier, load_classifier, save_classifier
 from imprint.estimator.training_state import TrainingState
-from imprint.estimator.tuning import Tuned, tune
+from imprint.estimator.tuning import Tuned, measured_again, tune
 from imprint.estimator.validation import (
     as_classifier_weights,
     as_numpy,
@@ -30,7 +31,6 @@ from imprint.estimator.validation import (
     plain_labels,
     warn_of_counts,
 )
-from imprint.method.calibration import probabilities
 from imprint.method.familiarity import Familiarity
 from imprint.method.generate import GENERATORS
 from imprint.method.presets import PRESETS
@@ -199,7 +199,9 @@ class ImprintingClassifier(ClassifierMixin, BaseEstimator):
             threads=None,
         )
         self._adopt(tuned, int(seed))
-        self._take_in(TrainingState.first(self.configuration_, self._settings(), X, y, ids), y)
+        keep = tuned.familiarity is not None
+        state = TrainingState.first(self.configuration_, self._settings(), X, y, ids, keep=keep)
+        self._take_in(state, y)
         return self
 
     def add_classes(self, X: Any, y: Any, *, sample_ids: Sequence[Any] | None = None) -> Self:
@@ -213,6 +215,7 @@ class ImprintingClassifier(ClassifierMixin, BaseEstimator):
         X, y, ids = self._validated(X, y, sample_ids, reset=False)
         self._state.require_new(y)
         self._take_in(self._state.with_more(self._settings(), X, y, ids), y)
+        self._outdate()
         return self
 
     def partial_fit(
@@ -244,6 +247,7 @@ class ImprintingClassifier(ClassifierMixin, BaseEstimator):
                 stacklevel=2,
             )
         self._take_in(state, y)
+        self._outdate()
         return self
 
     def seen_before(self, X: Any, y: Any) -> np.ndarray:
@@ -259,6 +263,7 @@ class ImprintingClassifier(ClassifierMixin, BaseEstimator):
         """Forget classes; a `UserError` if one is unknown, none is left, or the proxies of the GEN depend on all."""
         check_is_fitted(self)
         self._keep(self._state.without(np.atleast_1d(as_numpy(labels))))
+        self._outdate()
         return self
 
     def predict(self, X: Any, *, reject: float | None = None) -> np.ndarray:
@@ -283,17 +288,28 @@ class ImprintingClassifier(ClassifierMixin, BaseEstimator):
             If `fit` held out no samples, or too few for this share.
         """
         X = self._queries(X)
-        labels = self.classes_[self._predictor.labels(X)]
-        if reject is None:
-            return labels
-        mark = rejection.mark(self.classes_)
-        self.held_out("reject").require(reject)
-        return rejection.marked(labels, self.familiarity(X) <= reject, mark)
+        return self._fitted(measured=reject is not None).labels(X, reject)
+
+    @property
+    def inverse_temperature_(self) -> float | None:
+        """See the attributes above; computed anew where samples came or went since."""
+        return self._measured().inverse_temperature
+
+    @property
+    def familiarity_(self) -> Familiarity | None:
+        """See the attributes above; computed anew where samples came or went since."""
+        return self._measured().familiarity
+
+    @property
+    def is_current(self) -> bool:
+        """Whether probabilities and `familiarity` are measured on all samples; False where these were too many to keep."""
+        check_is_fitted(self)
+        return self._measured().current
 
     def held_out(self, purpose: str) -> Familiarity:
         """The `familiarity_`; a `UserError` that names the purpose without one."""
         check_is_fitted(self)
-        return rejection.require_held_out(self.familiarity_, purpose)
+        return self._fitted().held_out(purpose)
 
     def familiarity(self, X: Any) -> np.ndarray:
         """Say how well embeddings X (N, D) fit the known classes, to tell those of unknown classes.
@@ -311,9 +327,8 @@ class ImprintingClassifier(ClassifierMixin, BaseEstimator):
         UserError
             If `fit` held out no samples.
         """
-        known = self.held_out("familiarity")
-        assert self.inverse_temperature_ is not None
-        return known.of(self._predictor.signals(self._queries(X), self.inverse_temperature_))
+        X = self._queries(X)
+        return self._fitted().familiarity(X)
 
     def decision_function(self, X: Any) -> np.ndarray:
         """Score how well each class fits each embedding of X (N, D).
@@ -347,12 +362,8 @@ class ImprintingClassifier(ClassifierMixin, BaseEstimator):
         A softmax of class scores at a temperature fitted to held-out training samples; a `UserError` if `fit` had no sample to
         hold out.
         """
-        check_is_fitted(self)
-        if self.inverse_temperature_ is None:
-            raise UserError(
-                "predict_proba: no temperature was fitted, as no class had two samples when the head was made"
-            )
-        return probabilities(self.class_scores(X), self.inverse_temperature_)
+        X = self._queries(X)
+        return self._fitted().probabilities(X)
 
     def nearest_proxies(self, X: Any, n: int = 5) -> Nearest:
         """Find the n proxies nearest to each embedding of X (N, D), which explain its prediction."""
@@ -381,7 +392,7 @@ class ImprintingClassifier(ClassifierMixin, BaseEstimator):
         """
         check_is_fitted(self)
         fm = fm if fm is not None else getattr(self, "fm_", None)
-        saved = SavedClassifier(self._state, self.get_params(), self._tuned, self.seed_, fm)
+        saved = SavedClassifier(self._state, self.get_params(), self._measured(), self.seed_, fm)
         save_classifier(path, saved)
 
     @classmethod
@@ -480,7 +491,28 @@ class ImprintingClassifier(ClassifierMixin, BaseEstimator):
         """Take over what training samples chose."""
         self._tuned, self.seed_ = tuned, seed
         self.configuration_, self.choice_, self.k_ = tuned.configuration, tuned.choice, tuned.k
-        self.inverse_temperature_, self.familiarity_ = tuned.inverse_temperature, tuned.familiarity
+
+    def _outdate(self) -> None:
+        """Note that samples came or went, so that `_measured` measures again once that is asked for."""
+        self._tuned = replace(self._tuned, current=False)
+
+    def _measured(self) -> Tuned:
+        """What held-out samples say, of all samples where the head keeps them."""
+        kept = self._state.kept
+        if not self._tuned.current and kept is not None:
+            self._tuned = measured_again(
+                self._tuned,
+                kept,
+                self.seed_,
+                ls_lambda=self.ls_lambda,
+                fm_classifier=as_classifier_weights(self.fm_classifier),
+                threads=None,
+            )
+        return self._tuned
+
+    def _fitted(self, measured: bool = True) -> FittedHead:
+        tuned = self._measured() if measured else self._tuned
+        return FittedHead(self.classes_, self._predictor, tuned)
 
     def _take_in(self, state: TrainingState, y: np.ndarray) -> None:
         """Keep a state with further samples, labelled y (n,), and warn of their classes."""

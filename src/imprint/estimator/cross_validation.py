@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import product
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -29,7 +28,8 @@ from imprint.method.configuration import (
 from imprint.method.engine import evaluate_each, predict
 from imprint.method.folding import fold
 from imprint.method.generate import GENERATORS
-from imprint.method.generate.proxy_sets import MANY_VALUES, proxy_sets
+from imprint.method.generate.cores import cores_for
+from imprint.method.generate.proxy_sets import proxy_sets
 from imprint.method.generate.registry import ANY_K
 from imprint.method.normalize import FittedNorms, chain, learns
 from imprint.method.presets import PRESETS
@@ -162,7 +162,7 @@ def compare_heads(
         If a class has too few samples for so many folds.
     """
     settings = Settings(folds, seed, ls_lambda, threads)
-    with _threads_for(x):
+    with cores_for(x):
         frame = _scored(x, y, methods, settings, fm_classifier)
     return _ranked(frame, list(FIELDS), folds)
 
@@ -203,7 +203,7 @@ def compare_fms(
     for fm, of_fm in embeddings.items():
         if of_fm.ids.tolist() != first.ids.tolist():
             raise UserError(f"FM {fm} embedded other images than {next(iter(embeddings))}")
-        with _threads_for(of_fm.x):
+        with cores_for(of_fm.x):
             frame = _scored(of_fm.x, of_fm.y, methods, settings, of_fm.fm_classifier)
         frames.append(frame.assign(fm=fm))
     return _ranked(pd.concat(frames, ignore_index=True), ["fm", *FIELDS], folds)
@@ -216,24 +216,6 @@ class Settings(NamedTuple):
     seed: int
     ls_lambda: float
     threads: int
-
-
-@contextmanager
-def _threads_for(x: np.ndarray) -> Iterator[None]:
-    """One thread of numerical libraries and compiled loops for few embeddings: more only wait for each other."""
-    import numba
-    from threadpoolctl import threadpool_limits
-
-    if x.size >= MANY_VALUES:
-        yield
-        return
-    before = numba.get_num_threads()
-    numba.set_num_threads(1)
-    try:
-        with threadpool_limits(limits=1):
-            yield
-    finally:
-        numba.set_num_threads(before)
 
 
 def _scored(

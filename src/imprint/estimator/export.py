@@ -244,7 +244,14 @@ def write(
         module = Deployed(head, temperature, body, transform.mean, transform.std)
         generator = torch.Generator().manual_seed(0)
         example, name = torch.rand(2, 3, *transform.size, generator=generator), IMAGES
-    _WRITERS[form](module.eval(), example, name, Path(path), facts, Path(named or path))
+    if form is Form.onnx:
+        _require_onnx(module, Path(named or path))
+    dimensions = ({0: torch.export.Dim("n")},)  # any N
+    program = torch.export.export(module.eval(), (example,), dynamic_shapes=dimensions)
+    if form is Form.onnx:
+        _write_onnx(program, name, module.outputs, dimensions, Path(path), facts)
+    else:
+        torch.export.save(program, path, extra_files=dict(facts))
     return facts
 
 
@@ -272,19 +279,10 @@ def preparation(transform: Transform) -> str:
     )
 
 
-def _write_onnx(
-    module: Deployed,
-    example: torch.Tensor,
-    name: str,
-    path: Path,
-    facts: Mapping[str, str],
-    named: Path,
-) -> None:
-    """Write ONNX for any N, the facts as its metadata."""
-    import torch
-
+def _require_onnx(module: Deployed, named: Path) -> None:
+    """Check that ONNX can hold the module; a `UserError` if it or a package cannot."""
     try:
-        import onnx
+        import onnx  # noqa: F401
         import onnxscript  # noqa: F401 (what torch exports with)
     except ModuleNotFoundError as error:
         raise UserError(not_installed(error.name or "onnx") or str(error)) from None
@@ -293,36 +291,31 @@ def _write_onnx(
         raise UserError(
             f"{named}: the FM has {weights / 2**30:.1f} GB of weights, and an ONNX file holds 2 GB; use --to torch"
         )
-    program = torch.onnx.export(
-        module,
-        (example,),
+
+
+def _write_onnx(
+    program: torch.export.ExportedProgram,
+    name: str,
+    outputs: list[str],
+    dimensions: tuple[Any, ...],
+    path: Path,
+    facts: Mapping[str, str],
+) -> None:
+    """Write a program as ONNX, the facts as its metadata."""
+    import onnx
+    import torch
+
+    translated = torch.onnx.export(
+        program,
         input_names=[name],
-        output_names=module.outputs,
-        dynamic_shapes=({0: torch.export.Dim("n")},),
+        output_names=outputs,
+        dynamic_shapes=dimensions,  # for their names
         dynamo=True,
         verbose=False,
     )
-    assert program is not None  # with dynamo=True there is one
-    model = program.model_proto
+    assert translated is not None  # with dynamo=True there is one
+    model = translated.model_proto
     for key, value in facts.items():
         model.metadata_props.append(onnx.StringStringEntryProto(key=key, value=value))
     onnx.checker.check_model(model)
     path.write_bytes(model.SerializeToString())
-
-
-def _write_program(
-    module: Deployed,
-    example: torch.Tensor,
-    name: str,
-    path: Path,
-    facts: Mapping[str, str],
-    named: Path,
-) -> None:
-    """Write a program of torch.export for any N, the facts as its extra files."""
-    import torch
-
-    program = torch.export.export(module, (example,), dynamic_shapes=({0: torch.export.Dim("n")},))
-    torch.export.save(program, path, extra_files=dict(facts))
-
-
-_WRITERS = {Form.onnx: _write_onnx, Form.torch: _write_program}

@@ -233,6 +233,11 @@ def _images_by_class(source: Path, classes: Classes) -> Images:
     from imprint.data.images import Images
 
     folders, instead = subfolders(source), folder_of_classes(source)
+    if not folders:
+        above = f", such as {source.parent}" if source.parent.name else ""
+        raise UserError(
+            f"{source} has no class folders; give a folder with a folder of images for each class{above}"
+        )
     if instead is not None:
         below = ", ".join(subfolders(instead))
         if set(folders) <= SPLITS:

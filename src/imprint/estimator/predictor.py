@@ -126,8 +126,9 @@ class Predictor:
 
     def signals(self, x: np.ndarray, inverse_temperature: float) -> np.ndarray:
         """Similarity and certainty (n, 2) of each embedding, see `imprint.method.familiarity`."""
-        certain = certainty(self.class_scores(x), inverse_temperature)
-        near = similarity(x, self.candidate, self.fm_classifier)
+        of_classes = self.class_scores(x)
+        certain = certainty(of_classes, inverse_temperature)
+        near = similarity(x, self.candidate, self.fm_classifier, of_classes)
         # rounded as those of held-out samples, which they are compared with
         return np.stack([near, certain], axis=1).astype(np.float32)
 

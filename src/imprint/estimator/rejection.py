@@ -20,6 +20,14 @@ def require_held_out(familiarity: Familiarity | None, purpose: str) -> Familiari
     return familiarity
 
 
+def outdated(head: object) -> str:
+    """What to tell of a head that was changed without measuring its limits anew."""
+    return (
+        f"probabilities and limits of --reject of {head} were measured before classes or images came or went, since it has "
+        "too many images to keep their embeddings; imprint fit on all images makes them suit again"
+    )
+
+
 def mark(classes: np.ndarray) -> int | str:
     """What marks rejected samples beside these classes (C,): -1 or, where labels are no numbers, "rejected".
 

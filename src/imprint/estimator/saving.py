@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import sklearn
 
 from imprint.errors import UserError
 from imprint.estimator.duplicates import Sketches
 from imprint.estimator.incremental import Imprinted
 from imprint.estimator.learning import Learnt
 from imprint.estimator.parameters import constructor_arguments
+from imprint.estimator.training_samples import TrainingSamples
 from imprint.estimator.training_state import TrainingState
 from imprint.estimator.tuning import Tuned
 from imprint.estimator.validation import as_classifier_weights, plain_labels
@@ -30,6 +31,7 @@ SAMPLE_IDS = "sample_ids"
 EXAMPLE_IDS = "example_ids"
 HELD_OUT = "held_out"
 SKETCHES, SKETCH_CLASSES = "sketches", "sketch_classes"
+SAMPLES, SAMPLE_CLASSES = "samples", "sample_classes"
 
 
 @dataclass(frozen=True)
@@ -81,11 +83,12 @@ def save_classifier(path: str | Path, classifier: SavedClassifier) -> None:
         "seed": classifier.seed,
         "inverse_temperature": tuned.inverse_temperature,
         "held_out": None if familiarity is None else familiarity.samples,
+        "current": tuned.current,
         "fm": fm_identity(classifier.fm),
         "versions": {
             "imprint": __version__,
             "numpy": np.__version__,
-            "scikit-learn": sklearn.__version__,
+            "scikit-learn": version("scikit-learn"),
         },
     }
     arrays = dict(imprinted.sums)
@@ -98,6 +101,8 @@ def save_classifier(path: str | Path, classifier: SavedClassifier) -> None:
     if state.sketches is not None:
         arrays[SKETCHES] = state.sketches.values
         arrays[SKETCH_CLASSES] = state.sketches.classes
+    if state.kept is not None:
+        arrays[SAMPLES], arrays[SAMPLE_CLASSES] = state.kept.x, state.kept.classes
     if familiarity is not None:
         arrays[HELD_OUT] = familiarity.held_out
     head = Head(
@@ -137,9 +142,11 @@ def load_classifier(path: str | Path, fm: Any) -> SavedClassifier:
         of_workflow = k.k if isinstance(k, Fixed) else int(counts.max())
     ids = _ids(arrays.pop(SAMPLE_IDS, None))
     examples = _ids(arrays.pop(EXAMPLE_IDS, None))
-    held_out, sketches = arrays.pop(HELD_OUT, None), None
+    held_out, sketches, kept = arrays.pop(HELD_OUT, None), None, None
     if SKETCHES in arrays:
         sketches = Sketches(arrays.pop(SKETCHES), arrays.pop(SKETCH_CLASSES))
+    if SAMPLES in arrays:
+        kept = TrainingSamples(arrays.pop(SAMPLES), arrays.pop(SAMPLE_CLASSES))
     class_sums = ClassSums.from_arrays(arrays)
     if class_sums is not None:
         arrays = {name: array for name, array in arrays.items() if name not in class_sums.arrays()}
@@ -151,12 +158,14 @@ def load_classifier(path: str | Path, fm: Any) -> SavedClassifier:
         Learnt(configuration, FittedNorms.from_state(head.norms), class_sums),
         examples if ids is None else ids,
         sketches,
+        kept,
     )
     tuned = Tuned(
         configuration,
         description.get("k", of_workflow),
         inverse_temperature=description.get("inverse_temperature"),
         familiarity=None if held_out is None else Familiarity(held_out, description["held_out"]),
+        current=description.get("current", True),
     )
     parameters = {**parameters, "fm_classifier": head.fm_classifier}
     return SavedClassifier(state, parameters, tuned, description["seed"], description["fm"])

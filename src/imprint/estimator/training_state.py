@@ -18,6 +18,7 @@ from imprint.estimator.incremental import (
     take_in,
 )
 from imprint.estimator.learning import Learnt
+from imprint.estimator.training_samples import TrainingSamples
 from imprint.estimator.validation import class_numbers, listed
 from imprint.method.configuration import Configuration
 from imprint.method.generate import GENERATORS
@@ -43,6 +44,8 @@ class TrainingState:
         Ids of the samples that stand for proxies; None in heads of the workflow.
     sketches : Sketches or None
         What samples are known again by; None in heads that keep none.
+    kept : TrainingSamples or None
+        The samples; None where they are too many, or none were held out.
     """
 
     classes: np.ndarray
@@ -52,6 +55,7 @@ class TrainingState:
     learnt: Learnt
     examples: np.ndarray | None
     sketches: Sketches | None
+    kept: TrainingSamples | None
 
     @classmethod
     def first(
@@ -61,8 +65,10 @@ class TrainingState:
         x: np.ndarray,
         labels: np.ndarray,
         ids: np.ndarray,
+        *,
+        keep: bool,
     ) -> TrainingState:
-        """The state after the first samples x (n, D) with labels and ids (n,)."""
+        """The state after the first samples x (n, D) with labels and ids (n,); `keep` says whether it keeps these."""
         classes, numbers = np.unique(labels, return_inverse=True)
         normalised, learnt = Learnt.first(method, x, numbers)
         counts = np.bincount(numbers)
@@ -73,7 +79,8 @@ class TrainingState:
         imprinted = take_in(nothing, new, settings)
         examples = examples_of(None, imprinted, new)
         sketches = Sketches.of(x, numbers)
-        return cls(classes, counts, len(x), imprinted, learnt, examples, sketches)
+        kept = TrainingSamples.of(x, numbers) if keep else None
+        return cls(classes, counts, len(x), imprinted, learnt, examples, sketches, kept)
 
     def with_more(
         self, settings: Settings, x: np.ndarray, labels: np.ndarray, ids: np.ndarray
@@ -98,7 +105,8 @@ class TrainingState:
         imprinted = take_in(self.imprinted, new, settings)
         examples = examples_of(self.examples, imprinted, new)
         sketches = self.sketches and self.sketches.plus(Sketches.of(x, numbers))
-        return TrainingState(classes, counts, total, imprinted, learnt, examples, sketches)
+        kept = self.kept and self.kept.plus(x, numbers)
+        return TrainingState(classes, counts, total, imprinted, learnt, examples, sketches, kept)
 
     def without(self, labels: np.ndarray) -> TrainingState:
         """The state without some classes.
@@ -127,6 +135,7 @@ class TrainingState:
             learnt,
             examples,
             self.sketches and self.sketches.without(stays),
+            self.kept and self.kept.without(stays),
         )
 
     def has(self, x: np.ndarray, labels: np.ndarray) -> np.ndarray:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from imprint.estimator.parameters import configuration_of
+from imprint.estimator.training_samples import TrainingSamples
 from imprint.method.configuration import Auto, Configuration, Fixed, parse_k
 from imprint.method.familiarity import Familiarity
 from imprint.method.generate import GENERATORS
@@ -33,6 +34,8 @@ class Tuned:
         Of the softmax of `predict_proba`; None where no sample was held out.
     familiarity : Familiarity or None
         How well held-out samples fit; None where none was held out.
+    current : bool
+        Whether temperature and familiarity are those of all samples that the head has now.
     """
 
     configuration: Configuration
@@ -40,6 +43,7 @@ class Tuned:
     choice: Choice | None = None
     inverse_temperature: float | None = None
     familiarity: Familiarity | None = None
+    current: bool = True
 
 
 def tune(
@@ -75,6 +79,25 @@ def tune(
         return Tuned(configuration, _k_of(configuration))
     alone = choose(x, y, seed, [configuration], **settings)
     return Tuned(configuration, _k_of(configuration), None, *_held_out(alone))
+
+
+def measured_again(tuned: Tuned, samples: TrainingSamples, seed: int, **settings: Any) -> Tuned:
+    """The temperature and the familiarity of the same method on the samples that it has now.
+
+    Parameters
+    ----------
+    tuned : Tuned
+        What was measured before.
+    samples : TrainingSamples
+        All samples.
+    seed : int
+        As in `tune`.
+    **settings
+        As in `imprint.method.generate.choose_method.choose`.
+    """
+    alone = choose(samples.x, samples.classes, seed, [tuned.configuration], **settings)
+    inverse, familiarity = _held_out(alone)
+    return replace(tuned, inverse_temperature=inverse, familiarity=familiarity, current=True)
 
 
 def _k_of(method: Configuration) -> int | None:

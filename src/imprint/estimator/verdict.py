@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -17,14 +18,14 @@ def verdict(table: pd.DataFrame) -> str:
     several_fms = "fm" in table
     told = table[~table["fm"].duplicated()] if several_fms else table[table["name"].notna()]
     others = told[told.index != table.index[0]]
-    names = [row["fm"] if several_fms else row["name"] for _, row in others.iterrows()]
-    is_level = (others["high"] >= 0).tolist()
-    level = [name for name, near in zip(names, is_level, strict=True) if near]
-    below = [
-        f"{name} by {-100 * points:.1f} points"
-        for name, near, points in zip(names, is_level, others["difference"], strict=True)
-        if not near
-    ]
+    level, below = [], []
+    for _, row in others.iterrows():
+        name, points = row["fm" if several_fms else "name"], -100 * row["difference"]
+        between = f" ({-100 * row['high']:z.1f} to {-100 * row['low']:z.1f})" if several_fms else ""
+        if is_level(row):
+            level.append(f"{name}, {points:z.1f} points below{between}" if several_fms else name)
+        else:
+            below.append(f"{name} by {points:.1f} points{between}")
     fm = f"{best['fm']} with " if several_fms else ""
     text = f"Best here: {fm}{_in_words(best)}, {100 * best['accuracy']:.1f}%."
     if level:
@@ -32,6 +33,11 @@ def verdict(table: pd.DataFrame) -> str:
     if below:
         text += f" Below it: {', '.join(below)}."
     return text
+
+
+def is_level(row: Mapping[str, Any] | pd.Series) -> bool:
+    """Whether the interval of a row's difference to the best reaches 0."""
+    return bool(row["high"] >= 0)
 
 
 def _in_words(row: pd.Series) -> str:

@@ -65,8 +65,6 @@ class Embedder(nn.Module):
         self.training = False
         self.transform = transform
         self.weight_decay = weight_decay
-        threads = torch.get_num_threads()
-        torch.set_num_threads(1)  # for one image others only wait
         try:
             with torch.inference_mode():
                 shape = tuple(self(torch.zeros(1, 3, *transform.size)).shape)
@@ -74,8 +72,6 @@ class Embedder(nn.Module):
             raise UserError(
                 f"model {identity['model']} does not take images of size {transform.size}: {error}"
             ) from error
-        finally:
-            torch.set_num_threads(threads)
         if len(shape) != 2:
             raise UserError(
                 f"model {identity['model']} gives features of shape {shape[1:]}, not one vector an image"

@@ -38,13 +38,11 @@ def class_scores(
     voters = min(scoring.neighbours, len(candidate.labels))
     if voters > 1:
         return _votes(x, candidate, scoring, voters, classes, fm_classifier)
-    from imprint.method.kernels import best_of_classes
-
     firsts = np.searchsorted(candidate.labels, np.arange(classes + 1))
     scores = np.empty((len(x), classes), np.float32)
     how, queries = ranking(x, candidate, scoring, fm_classifier)
     for rows, of_proxies in similarities(how, queries, scoring.distance, MEMORY):
-        best_of_classes(of_proxies, firsts, scores[rows])
+        np.maximum.reduceat(of_proxies, firsts[:-1], axis=1, out=scores[rows])
         if scoring.sums_all:
             assert scoring.weighting is not None
             _, (temperature,) = find_weighting(scoring.weighting)

@@ -127,16 +127,3 @@ def _vote(
                 result[at, i] = best
                 at += 1
     return result, wrong
-
-
-@njit(parallel=True, cache=True)
-def best_of_classes(
-    similarities: np.ndarray, firsts: np.ndarray, best: np.ndarray
-) -> None:  # pragma: no cover
-    """Largest similarity (n, P) among the proxies firsts[c] to firsts[c + 1] of each class c, into best (n, C)."""
-    for i in prange(len(similarities)):
-        for c in range(len(firsts) - 1):
-            largest = similarities[i, firsts[c]]
-            for j in range(firsts[c] + 1, firsts[c + 1]):
-                largest = max(largest, similarities[i, j])
-            best[i, c] = largest

@@ -55,7 +55,9 @@ def content(choice):
 def test_the_mean_is_chosen_for_classes_of_one_cluster_each():
     choice = choose(*compact(0, (20, 25, 15)), seed=0)
     assert choice.configuration == MEAN
-    assert choice.reason.startswith("none of 3 others has a log loss on 180 held-out samples")
+    assert choice.reason.startswith(
+        "none of 3 others has a log loss on 60 samples, each held out 3 times"
+    )
 
 
 def test_several_centres_are_chosen_for_classes_of_several_clusters():
@@ -64,7 +66,7 @@ def test_several_centres_are_chosen_for_classes_of_several_clusters():
     mean = choice.considered[0]
     chosen = next(c for c in choice.considered if c.configuration == choice.configuration)
     assert mean.accuracy < 0.7 and chosen.accuracy > 0.95
-    assert choice.reason.startswith(f"its log loss on {choice.held_out} held-out samples is")
+    assert choice.reason.startswith("its log loss on 80 samples, each held out 3 times, is")
 
 
 def test_two_centres_suffice_for_two_clusters():

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +22,7 @@ from imprint.method.configuration import (
     Scoring,
 )
 from imprint.method.familiarity import Familiarity, certainty, similarity
+from imprint.method.generate.cores import cores_for
 from imprint.method.generate.proxy_sets import MANY_VALUES, proxy_sets
 from imprint.method.generate.registry import ANY_K
 from imprint.method.holdout import folds, rows_by_class
@@ -101,6 +101,7 @@ class Choice:
             "method": self.configuration.as_dict(),
             "reason": self.reason,
             "held_out": self.held_out,
+            "held_out_samples": self.familiarity.samples if self.familiarity else 0,
             "seconds": self.seconds,
             "considered": [
                 {
@@ -122,17 +123,25 @@ class Choice:
         first = self.considered[0]
         chosen = next(c for c in self.considered if c.configuration == self.configuration)
         if chosen is first:
-            return (
-                f"none of {len(self.considered) - 1} others has a log loss on {self.held_out:,} held-out samples that is "
-                "lower by a standard error"
-            )
-        found = f"its log loss on {self.held_out:,} held-out samples is {chosen.loss:.3f}"
+            return f"none of {len(self.considered) - 1} others has a log loss {self._measured} that is lower by a standard error"
+        found = f"its log loss {self._measured} is {chosen.loss:.3f}"
         if chosen.gain == 0:
             return f"{found}, {first.loss:.3f} with {first.configuration.text}"
         return (
             f"{found}, {chosen.loss + chosen.gain:.3f} with the simplest method (difference {chosen.gain:.3f}, "
             f"standard error {chosen.standard_error:.3f})"
         )
+
+    @property
+    def _measured(self) -> str:
+        """On what losses were measured."""
+        assert self.familiarity is not None
+        samples = self.familiarity.samples
+        if samples == self.held_out:
+            return f"on {samples:,} held-out samples"
+        times, uneven = divmod(self.held_out, samples)
+        often = f"up to {times + 1}" if uneven else str(times)
+        return f"on {samples:,} samples, each held out {often} times,"
 
 
 def _number(value: float) -> float | None:
@@ -195,10 +204,8 @@ def choose(
     nearness: list[list[np.ndarray]] = [[] for _ in methods]
     truth: list[np.ndarray] = []
     held_rows: list[np.ndarray] = []
-    # threads cost more than they save on few samples
-    few = x.size < MANY_VALUES
-    threads = 1 if few else threads
-    with _one_core() if few else nullcontext():
+    threads = 1 if x.size < MANY_VALUES else threads
+    with cores_for(x):
         for held in folds(y, seed or 0):
             fitted = norms.refitted(x[~held], y[~held])
             sets = _sets(methods, x[~held], y[~held], seed, threads, ls_lambda, fitted)
@@ -240,21 +247,6 @@ def choose(
         time.perf_counter() - start,
         _familiarity(scored[best], nearness[best], calibrated[best], samples),
     )
-
-
-@contextmanager
-def _one_core() -> Iterator[None]:
-    """Numerical libraries and compiled loops keep to one core."""
-    import numba
-    from threadpoolctl import threadpool_limits
-
-    before = numba.get_num_threads()
-    numba.set_num_threads(1)
-    try:
-        with threadpool_limits(limits=1):
-            yield
-    finally:
-        numba.set_num_threads(before)
 
 
 def _best_of_generations(methods: Sequence[Configuration], losses: list[float]) -> list[int]:

@@ -1,0 +1,78 @@
+"""A fitted head that predicts. It needs no scikit-learn, whose import takes longer than labelling an image."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from imprint.errors import UserError
+from imprint.estimator import rejection
+from imprint.estimator.predictor import Predictor
+from imprint.estimator.saving import load_classifier
+from imprint.estimator.tuning import Tuned
+from imprint.estimator.validation import as_classifier_weights
+from imprint.method.calibration import probabilities
+from imprint.method.familiarity import Familiarity
+
+
+@dataclass(frozen=True)
+class FittedHead:
+    """What `ImprintingClassifier` predicts with; embeddings x (n, D) are float32 and finite.
+
+    Attributes
+    ----------
+    classes : ndarray of shape (C,)
+        Labels in the order in which they were imprinted.
+    predictor : Predictor
+        The proxies.
+    tuned : Tuned
+        What held-out training samples say.
+    """
+
+    classes: np.ndarray
+    predictor: Predictor
+    tuned: Tuned
+
+    @classmethod
+    def load(cls, path: str | Path) -> FittedHead:
+        """Read a saved head; a `UserError` if the file is none."""
+        saved = load_classifier(path, None)
+        weights = as_classifier_weights(saved.parameters["fm_classifier"])
+        return cls(saved.state.classes, Predictor.of(saved.state, weights), saved.tuned)
+
+    def class_scores(self, x: np.ndarray) -> np.ndarray:
+        """The scores (n, C), see `ImprintingClassifier.class_scores`."""
+        return self.predictor.class_scores(x)
+
+    def labels(self, x: np.ndarray, reject: float | None = None) -> np.ndarray:
+        """Labels (n,), see `ImprintingClassifier.predict`."""
+        labels: np.ndarray = self.classes[self.predictor.labels(x)]
+        if reject is None:
+            return labels
+        mark = rejection.mark(self.classes)
+        self.held_out("reject").require(reject)
+        return rejection.marked(labels, self.familiarity(x) <= reject, mark)
+
+    def probabilities(self, x: np.ndarray) -> np.ndarray:
+        """Probabilities (n, C); a `UserError` if no temperature was fitted."""
+        temperature = self.require_temperature()
+        return probabilities(self.class_scores(x), temperature)
+
+    def require_temperature(self) -> float:
+        """The inverse temperature of probabilities; a `UserError` without one."""
+        if self.tuned.inverse_temperature is None:
+            raise UserError(
+                "predict_proba: no temperature was fitted, as no class had two samples when the head was made"
+            )
+        return self.tuned.inverse_temperature
+
+    def held_out(self, purpose: str) -> Familiarity:
+        """What familiarity is measured by; a `UserError` that names the purpose without it."""
+        return rejection.require_held_out(self.tuned.familiarity, purpose)
+
+    def familiarity(self, x: np.ndarray) -> np.ndarray:
+        """How well embeddings fit the known classes (n,), see `ImprintingClassifier.familiarity`."""
+        known = self.held_out("familiarity")
+        return known.of(self.predictor.signals(x, self.require_temperature()))
