@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterable, Iterator
 import numpy as np
 import torch
 
-from imprint.method.distances import MANHATTAN, Block
+from imprint.method.distances import MANHATTAN
 from imprint.method.nearest import Pack, Search, packs, products_of, side_by_side
+from imprint.method.rankings import Block
 
 
 def _manhattan(x: torch.Tensor, proxies: torch.Tensor) -> torch.Tensor:

@@ -1,0 +1,78 @@
+"""Strips of rows, shared out among threads: each thread multiplies and compares its own rows on one core."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import cache
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from threadpoolctl import ThreadpoolController
+
+HEIGHT = 512  # rows of a strip: its products with a block of proxies stay in the cache of a core
+FEW = 64  # rows that are not worth a thread
+LIMITED = threading.Lock()  # the number of BLAS threads belongs to the process
+
+EachStrip = Callable[[Callable[[slice], object]], None]
+
+
+@contextmanager
+def strips(n: int, height: int = HEIGHT, *, alone: bool = False) -> Iterator[EachStrip]:
+    """Share out rows among as many threads as compiled loops may use.
+
+    A product that BLAS shares out itself waits for its threads at each block, and then the loops wait for theirs.
+
+    Parameters
+    ----------
+    n : int
+        Number of rows.
+    height : int, default=512
+        Rows of a strip at most.
+    alone : bool, default=False
+        Whether one thread takes all strips.
+
+    Yields
+    ------
+    callable
+        Calls a function with every strip of the rows, in any order and at once.
+
+    Examples
+    --------
+    >>> counts = []
+    >>> with strips(1000) as each:
+    ...     each(lambda rows: counts.append(rows.stop - rows.start))
+    >>> sum(counts)
+    1000
+    """
+    import numba
+
+    threads = 1 if alone else max(1, min(numba.get_num_threads(), n // FEW))
+    rounds = -(-n // (threads * max(1, min(height, HEIGHT))))
+    count = min(n, threads * rounds)
+    rows = [slice(n * i // count, n * (i + 1) // count) for i in range(count)]
+    if threads == 1:
+        yield lambda function: _all(map(function, rows))
+        return
+    with (
+        LIMITED,
+        _libraries("scipy.linalg" in sys.modules).limit(limits=1, user_api="blas"),
+        ThreadPoolExecutor(threads) as pool,
+    ):
+        yield lambda function: _all(pool.map(function, rows))
+
+
+def _all(results: Iterator[object]) -> None:
+    for _ in results:
+        pass
+
+
+@cache
+def _libraries(with_scipy: bool) -> ThreadpoolController:
+    """The libraries that are loaded; scipy brings a BLAS of its own."""
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()
