@@ -240,15 +240,14 @@ def mahalanobis(proxies: Proxies, queries: Queries) -> Ranking:
     proxies, where whitening multiplies by a thousand, they are then zero: what all proxies share there cannot
     drown what tells them apart.
     """
-    from scipy.linalg import solve_triangular
-
     white = proxies.whitened
 
     def measure(rows: slice, neighbours: np.ndarray, products: np.ndarray) -> np.ndarray:
-        centred = (queries.values[rows] - white.mean).T
-        own = solve_triangular(white.factor, centred, lower=True, overwrite_b=True)
+        own = queries.values[rows] - white.mean
+        white.factor.solve(own)
+        own_squares = np.einsum("nd,nd->n", own, own)[:, None]
         scaled = products * queries.scale[rows, None] - white.shift[neighbours]
-        squared = (own**2).sum(axis=0)[:, None] + white.squares[neighbours] - 2 * scaled
+        squared = own_squares + white.squares[neighbours] - 2 * scaled
         return np.sqrt(np.maximum(squared, 0))
 
     ones = np.ones(len(white.columns), np.float32)

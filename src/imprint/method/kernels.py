@@ -44,7 +44,7 @@ def manhattan(x: np.ndarray, p: np.ndarray, out: np.ndarray) -> None:  # pragma:
 @njit(nogil=True, fastmath=KEYS, cache=True)
 def _nearer(
     row: np.ndarray, scale: np.ndarray, offset: np.ndarray, length: float, worst: float
-) -> int:  # pragma: no cover
+) -> np.int32:  # pragma: no cover
     """How many keys are below the worst: a sum is compiled to vector instructions, where a smallest key is not."""
     count = np.int32(0)
     for j in range(len(row)):

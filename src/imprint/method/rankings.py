@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from imprint.method.strips import strips
+from imprint.method.triangular import Triangular
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -83,7 +84,7 @@ class Proxies:
     @cached_property
     def whitened(self) -> Whitened:
         """The proxies as Mahalanobis distances need them."""
-        from scipy.linalg import cholesky, solve_triangular
+        from scipy.linalg import cholesky
 
         # float64: whitening magnifies rounding; in blocks: a whole copy would be twice the proxies
         count, d = self.columns.values.shape
@@ -100,17 +101,17 @@ class Proxies:
         diagonal = np.diag_indices_from(covariance)
         # of large embeddings 1e-6 is less than rounding, and the matrix would have no factor
         covariance[diagonal] += max(1e-6, 1e-12 * covariance[diagonal].max())
-        factor = cholesky(covariance, lower=True, overwrite_a=True)
+        factor = Triangular(cholesky(covariance, lower=True, overwrite_a=True))
         squares, shift = np.empty(count), np.empty(count)
         columns = np.empty_like(self.columns.values)
 
         def whiten(rows: slice) -> None:
-            options = {"lower": True, "overwrite_b": True, "check_finite": False}
-            white = solve_triangular(factor, self._centred(rows, mean).T, **options)
-            squares[rows] = np.einsum("dp,dp->p", white, white)
-            white = solve_triangular(factor, white, trans="T", **options)
-            shift[rows] = mean @ white
-            columns[rows] = white.T
+            white = self._centred(rows, mean)
+            factor.solve(white)
+            squares[rows] = np.einsum("pd,pd->p", white, white)
+            factor.solve_transposed(white)
+            shift[rows] = white @ mean
+            columns[rows] = white
 
         with strips(count) as each:
             each(whiten)
@@ -129,13 +130,13 @@ class Whitened:
     """Proxies p whitened with covariance L L^T about their mean.
 
     columns: (P, D) float32 (L L^T)^-1 (p - mean). squares: (P,) |L^-1 (p - mean)|^2. shift: (P,) <mean, column>.
-    factor: (D, D) L.
+    factor: L. mean: (D,).
     """
 
     columns: Columns
     squares: np.ndarray
     shift: np.ndarray
-    factor: np.ndarray
+    factor: Triangular
     mean: np.ndarray
 
 
