@@ -85,7 +85,7 @@ def select(
             for j in range(chunk, stop):
                 key = length * offset[j] - scale[j] * row[j]
                 if key < worst:
-                    at = m - 1
+                    at = min(m - 1, first + j)  # so many are found at most
                     while at > 0 and keys[i, at - 1] > key:
                         keys[i, at] = keys[i, at - 1]
                         neighbours[i, at] = neighbours[i, at - 1]

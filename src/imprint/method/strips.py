@@ -21,7 +21,7 @@ EachStrip = Callable[[Callable[[slice], object]], None]
 
 
 @contextmanager
-def strips(n: int, height: int = HEIGHT, *, alone: bool = False) -> Iterator[EachStrip]:
+def strips(n: int, at_once: int | None = None, *, alone: bool = False) -> Iterator[EachStrip]:
     """Share out rows among as many threads as compiled loops may use.
 
     A product that BLAS shares out itself waits for its threads at each block, and then the loops wait for theirs.
@@ -30,8 +30,8 @@ def strips(n: int, height: int = HEIGHT, *, alone: bool = False) -> Iterator[Eac
     ----------
     n : int
         Number of rows.
-    height : int, default=512
-        Rows of a strip at most.
+    at_once : int, optional
+        Rows that fit in memory, of the strips of all threads.
     alone : bool, default=False
         Whether one thread takes all strips.
 
@@ -51,7 +51,8 @@ def strips(n: int, height: int = HEIGHT, *, alone: bool = False) -> Iterator[Eac
     import numba
 
     threads = 1 if alone else max(1, min(numba.get_num_threads(), n // FEW))
-    rounds = -(-n // (threads * max(1, min(height, HEIGHT))))
+    height = HEIGHT if at_once is None else max(1, min(HEIGHT, at_once // threads))
+    rounds = -(-n // (threads * height))
     count = min(n, threads * rounds)
     rows = [slice(n * i // count, n * (i + 1) // count) for i in range(count)]
     if threads == 1:
