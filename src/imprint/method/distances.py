@@ -74,8 +74,8 @@ def distance(
 ) -> Callable[[Callable[[np.ndarray, np.ndarray], np.ndarray]], Callable[..., np.ndarray]]:
     """Register a function of embeddings (n, D) and proxies (P, D) that gives distances (n, P).
 
-    It is called for blocks of both, and costs what it costs: the distances of the library come from
-    products that many configurations share.
+    It is called for blocks of both, one after the other, and costs what it costs: the distances of the
+    library come from products that many configurations share.
 
     Examples
     --------
