@@ -243,9 +243,7 @@ def mahalanobis(proxies: Proxies, queries: Queries) -> Ranking:
     white = proxies.whitened
 
     def measure(rows: slice, neighbours: np.ndarray, products: np.ndarray) -> np.ndarray:
-        own = queries.values[rows] - white.mean
-        white.factor.solve(own)
-        own_squares = np.einsum("nd,nd->n", own, own)[:, None]
+        own_squares = white.squares_of(queries.values[rows])[:, None]
         scaled = products * queries.scale[rows, None] - white.shift[neighbours]
         squared = own_squares + white.squares[neighbours] - 2 * scaled
         return np.sqrt(np.maximum(squared, 0))

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from imprint.method.strips import strips
+from imprint.method.strips import one_core, strips
 from imprint.method.triangular import Triangular
 
 if TYPE_CHECKING:
@@ -84,8 +84,12 @@ class Proxies:
     @cached_property
     def whitened(self) -> Whitened:
         """The proxies as Mahalanobis distances need them."""
-        from scipy.linalg import cholesky
+        import scipy.linalg  # its BLAS is limited too
 
+        with one_core():
+            return self._whitened(scipy.linalg.cholesky)
+
+    def _whitened(self, cholesky: Callable[..., np.ndarray]) -> Whitened:
         # float64: whitening magnifies rounding; in blocks: a whole copy would be twice the proxies
         count, d = self.columns.values.shape
         blocks = [slice(top, top + CENTRED) for top in range(0, count, CENTRED)]
@@ -138,6 +142,19 @@ class Whitened:
     shift: np.ndarray
     factor: Triangular
     mean: np.ndarray
+
+    def squares_of(self, x: np.ndarray) -> np.ndarray:
+        """(n,) |L^-1 (x - mean)|^2 of embeddings x (n, D)."""
+        squares = np.empty(len(x))
+
+        def fill(rows: slice) -> None:
+            white = x[rows] - self.mean
+            self.factor.solve(white)
+            squares[rows] = np.einsum("nd,nd->n", white, white)
+
+        with one_core(), strips(len(x)) as each:
+            each(fill)
+        return squares
 
 
 @dataclass(frozen=True, eq=False)

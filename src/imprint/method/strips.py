@@ -50,7 +50,8 @@ def strips(n: int, at_once: int | None = None, *, alone: bool = False) -> Iterat
     """
     import numba
 
-    threads = 1 if alone else max(1, min(numba.get_num_threads(), n // FEW))
+    most = 1 if alone or _thread.has_strip else numba.get_num_threads()
+    threads = max(1, min(most, n // FEW))
     height = HEIGHT if at_once is None else max(1, min(HEIGHT, at_once // threads))
     rounds = -(-n // (threads * height))
     count = min(n, threads * rounds)
@@ -58,12 +59,36 @@ def strips(n: int, at_once: int | None = None, *, alone: bool = False) -> Iterat
     if threads == 1:
         yield lambda function: _all(map(function, rows))
         return
-    with (
-        LIMITED,
-        _libraries("scipy.linalg" in sys.modules).limit(limits=1, user_api="blas"),
-        ThreadPoolExecutor(threads) as pool,
-    ):
+    with one_core(), ThreadPoolExecutor(threads, initializer=_take_strips) as pool:
         yield lambda function: _all(pool.map(function, rows))
+
+
+@contextmanager
+def one_core() -> Iterator[None]:
+    """Keep the products of each thread to one core: small ones wait longer for other cores than they take."""
+    if _thread.is_limited:
+        yield
+        return
+    with LIMITED, _libraries("scipy.linalg" in sys.modules).limit(limits=1, user_api="blas"):
+        _thread.is_limited = True
+        try:
+            yield
+        finally:
+            _thread.is_limited = False
+
+
+class _Thread(threading.local):
+    """Whether this thread works on a strip, and whether its products keep to one core."""
+
+    has_strip = False
+    is_limited = False
+
+
+_thread = _Thread()
+
+
+def _take_strips() -> None:
+    _thread.has_strip = _thread.is_limited = True
 
 
 def _all(results: Iterator[object]) -> None:
