@@ -8,7 +8,7 @@ from imprint.method.configuration import Scoring
 from imprint.method.nearest import nearest_of_classes, products_of_all
 from imprint.method.rankings import Queries, Ranking
 from imprint.method.scoring import MEMORY, Candidate, measured, nearest_proxies, ranking
-from imprint.method.strips import strips
+from imprint.method.strips import FEW, strips
 from imprint.method.weightings import find_weighting, vote_weights
 
 
@@ -43,17 +43,18 @@ def class_scores(
         return _votes(x, candidate, scoring, voters, classes, fm_classifier)
     how, queries = ranking(x, candidate, scoring, fm_classifier)
     scores = np.empty((len(x), classes), np.float32)
+    few = len(x) < FEW  # not worth loading compiled loops
 
     def fill(rows: slice) -> None:
-        if scoring.sums_all:
-            scores[rows] = _smooth_maxima(how, queries, scoring, rows, candidate.labels)
+        if scoring.sums_all or few:
+            scores[rows] = _of_all_proxies(how, queries, scoring, rows, candidate.labels)
             return
         numbers, products = nearest_of_classes(how, queries, rows, candidate.labels, classes)
         near = measured(how, queries, scoring.distance, numbers, products, rows)
         scores[rows] = near.similarities
 
     # a few arrays of a value for each class, or for each proxy
-    values = len(candidate.labels) if scoring.sums_all else classes
+    values = len(candidate.labels) if scoring.sums_all or few else classes
     with strips(
         len(x), MEMORY // (64 * values), alone=how.block is not None and how.block.alone
     ) as each:
@@ -61,15 +62,17 @@ def class_scores(
     return scores
 
 
-def _smooth_maxima(
+def _of_all_proxies(
     how: Ranking, queries: Queries, scoring: Scoring, rows: slice, labels: np.ndarray
 ) -> np.ndarray:
-    assert scoring.weighting is not None
-    _, (temperature,) = find_weighting(scoring.weighting)
     numbers, products = products_of_all(how, queries, rows)
     similarities = measured(how, queries, scoring.distance, numbers, products, rows).similarities
     firsts = np.flatnonzero(np.diff(labels, prepend=-1))
-    best = np.maximum.reduceat(similarities, firsts, axis=1)
+    best: np.ndarray = np.maximum.reduceat(similarities, firsts, axis=1)
+    if not scoring.sums_all:
+        return best
+    assert scoring.weighting is not None
+    _, (temperature,) = find_weighting(scoring.weighting)
     powers = np.exp((similarities - best[:, labels]) / temperature)
     smooth: np.ndarray = best + temperature * np.log(np.add.reduceat(powers, firsts, axis=1))
     return smooth

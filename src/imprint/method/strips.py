@@ -48,10 +48,11 @@ def strips(n: int, at_once: int | None = None, *, alone: bool = False) -> Iterat
     >>> sum(counts)
     1000
     """
-    import numba
+    threads = 1
+    if n >= 2 * FEW and not alone and not _thread.has_strip:
+        import numba
 
-    most = 1 if alone or _thread.has_strip else numba.get_num_threads()
-    threads = max(1, min(most, n // FEW))
+        threads = min(numba.get_num_threads(), n // FEW)
     height = HEIGHT if at_once is None else max(1, min(HEIGHT, at_once // threads))
     rounds = -(-n // (threads * height))
     count = min(n, threads * rounds)
