@@ -1,10 +1,12 @@
-"""The grid engine at full size: whole grids, scoring against the bare matrix products, and one at a time.
+"""The grid engine at full size: whole grids, scoring against the bare matrix products, class scores, and one at a time.
 
-    python -m benchmarks.engine [agg] [gen] [scoring] [single]
+    python -m benchmarks.engine [agg] [gen] [scoring] [classes] [single]
 
 agg: the AGG grid of the paper's section 5.1, 5,904 configurations with their seeds, generation included.
 gen: its GEN and NORM grid, 864 configurations.
-scoring: time of scoring against that of the bare products, by distance, for all 60,000 samples as proxies.
+scoring: time of scoring against that of the bare products (of the bare loop for Manhattan, which no product gives), by
+    distance, for all 60,000 samples as proxies.
+classes: time of class scores against that of predictions, by distance, for 1,000 classes of k proxies each.
 single: a straightforward evaluation that fits scikit-learn's NearestNeighbors for each configuration, on a sample of
     the AGG grid, each cut off at --cut-off seconds, extrapolated to the whole.
 """
@@ -15,17 +17,21 @@ import argparse
 import os
 import resource
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from itertools import product
 
 import numpy as np
 
 from benchmarks.data import Data, made
 from imprint.method import normalize
+from imprint.method.class_scores import class_scores
 from imprint.method.configuration import Scoring
-from imprint.method.engine import Effort, evaluate
+from imprint.method.engine import Effort, evaluate, predict
 from imprint.method.generate.proxy_sets import proxy_sets
+from imprint.method.kernels import manhattan
+from imprint.method.nearest import BLOCK
 from imprint.method.scoring import Candidate
+from imprint.method.strips import strips
 
 SEEDS = (17121997, 123987, 12412312)
 CORES = os.cpu_count() or 1
@@ -92,26 +98,82 @@ def grid(data: Data, gens: Iterable[tuple[str, list[int]]], scorings, label: str
     )
 
 
-def bare(data: Data, proxies: np.ndarray) -> float:
-    """Seconds of the product of all test embeddings with all proxies in blocks as large as the engine's."""
-    start = time.perf_counter()
-    for top in range(0, len(proxies), 4096):
-        columns = proxies[top : top + 4096].T
-        for row in range(0, len(data.test_x), 1024):
-            data.test_x[row : row + 1024] @ columns
-    return time.perf_counter() - start
+def products(data: Data, proxies: np.ndarray) -> None:
+    """The product of all test embeddings with all proxies."""
+    _in_blocks(data.test_x, proxies, lambda x, columns, out: np.matmul(x, columns.T, out=out))
+
+
+def loop(data: Data, proxies: np.ndarray) -> None:
+    """All Manhattan distances of test embeddings to proxies."""
+    _in_blocks(data.test_x, proxies, manhattan)
+
+
+def _in_blocks(
+    x: np.ndarray,
+    proxies: np.ndarray,
+    fill: Callable[[np.ndarray, np.ndarray, np.ndarray], object],
+) -> None:
+    """Fill blocks as large as the engine's, each core those of its own rows: faster than rows that cores share."""
+    out = np.empty((len(x), BLOCK), np.float32)
+    with strips(len(x)) as each:
+        for top in range(0, len(proxies), BLOCK):
+            columns = proxies[top : top + BLOCK]
+            width = len(columns)
+            each(lambda rows: fill(x[rows], columns, out[rows, :width]))  # noqa: B023
+
+
+# what scoring by a distance cannot be faster than
+LIMITS = dict.fromkeys(("inner_product", "euclidean", "cosine", "mahalanobis"), products)
+LIMITS["manhattan"] = loop
+
+
+def compared(
+    label: str, limit: Callable[[], object], own: Callable[[], object], repeats: int
+) -> None:
+    """Print the median seconds of a limit and of what is compared with it, in turn, and the median of their ratios."""
+    times = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        limit()
+        between = time.perf_counter()
+        own()
+        times.append((between - start, time.perf_counter() - between))
+    (least, spent), ratio = np.median(times, axis=0), np.median([b / a for a, b in times])
+    print(f"  {label:34} {least:8.2f} s {spent:8.2f} s {ratio:7.2f}", flush=True)
+
+
+def warm_up(data: Data) -> None:
+    """Compile the loops."""
+    few = Candidate(data.x[:100], np.sort(data.y[:100]), agg_scorings("none"))
+    evaluate(data.test_x[:100], data.test_y[:100], data.classes, [few])
+
+
+def classes(data: Data, repeats: int) -> None:
+    """Ratio of class scores to predictions."""
+    warm_up(data)
+    count = 1000
+    print(f"  {count:,} classes                       predict   class scores  ratio")
+    for k, distance in product((1, 20), LIMITS):
+        proxies, labels = data.x[: k * count], np.repeat(np.arange(count), k)
+        if len(proxies) < k * count:
+            continue
+        candidate = Candidate(proxies, labels, (Scoring("none", "none", "max", distance),))
+        compared(
+            f"{distance}, k = {k}",
+            lambda: list(predict(data.test_x, count, [candidate])),  # noqa: B023
+            lambda: class_scores(data.test_x, candidate, count),  # noqa: B023
+            repeats,
+        )
+    print()
 
 
 def scoring(data: Data, repeats: int) -> None:
-    """Ratio of scoring to the bare products, medians of `repeats`."""
-    warm = Candidate(data.x[:100], np.sort(data.y[:100]), agg_scorings("none"))
-    evaluate(data.test_x[:100], data.test_y[:100], data.classes, [warm])  # compiles the loops
+    """Ratio of scoring to the bare products."""
+    warm_up(data)
     order = np.argsort(data.y, kind="stable")
     proxies, labels = data.x[order], data.y[order]
-    print("  60,000 proxies                     products  scoring    ratio")
-    for distance, m in product(
-        ("inner_product", "euclidean", "cosine", "mahalanobis", "manhattan"), (1, 50)
-    ):
+    print(f"  {len(proxies):,} proxies                        limit    scoring   ratio")
+    for distance, m in product(LIMITS, (1, 50)):
         if distance == "inner_product" and m > 1:
             continue
         name = Scoring(
@@ -122,15 +184,13 @@ def scoring(data: Data, repeats: int) -> None:
             None if m == 1 else "uniform",
             None if m == 1 else m,
         )
-        pairs = []
-        for _ in range(repeats):
-            least = bare(data, proxies)
-            start = time.perf_counter()
-            evaluate(data.test_x, data.test_y, data.classes, [Candidate(proxies, labels, (name,))])
-            pairs.append((least, time.perf_counter() - start))
-        least, spent = np.median(pairs, axis=0)
-        ratio = np.median([b / a for a, b in pairs])
-        print(f"  {distance:15} m = {m:<3}           {least:8.2f} s {spent:8.2f} s {ratio:7.2f}")
+        candidate = Candidate(proxies, labels, (name,))
+        compared(
+            f"{distance}, m = {m}",
+            lambda: LIMITS[distance](data, proxies),  # noqa: B023
+            lambda: evaluate(data.test_x, data.test_y, data.classes, [candidate]),  # noqa: B023
+            repeats,
+        )
     print()
 
 
@@ -176,7 +236,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("what", nargs="*", default=["agg", "gen", "scoring"])
+    parser.add_argument("what", nargs="*", default=["agg", "gen", "scoring", "classes"])
     parser.add_argument("--train", type=int, default=60_000)
     parser.add_argument("--test", type=int, default=10_000)
     parser.add_argument("--width", type=int, default=512)
@@ -190,6 +250,8 @@ def main() -> None:
     ks = [1, 5, 20]
     if "scoring" in arguments.what:
         scoring(data, arguments.repeats)
+    if "classes" in arguments.what:
+        classes(data, arguments.repeats)
     if "agg" in arguments.what:
         grid(
             data,

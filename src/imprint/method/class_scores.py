@@ -5,7 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from imprint.method.configuration import Scoring
-from imprint.method.scoring import MEMORY, Candidate, nearest_proxies, ranking, similarities
+from imprint.method.nearest import nearest_of_classes, products_of_all
+from imprint.method.rankings import Queries, Ranking
+from imprint.method.scoring import MEMORY, Candidate, measured, nearest_proxies, ranking
+from imprint.method.strips import FEW, strips
 from imprint.method.weightings import find_weighting, vote_weights
 
 
@@ -38,17 +41,41 @@ def class_scores(
     voters = min(scoring.neighbours, len(candidate.labels))
     if voters > 1:
         return _votes(x, candidate, scoring, voters, classes, fm_classifier)
-    firsts = np.searchsorted(candidate.labels, np.arange(classes + 1))
-    scores = np.empty((len(x), classes), np.float32)
     how, queries = ranking(x, candidate, scoring, fm_classifier)
-    for rows, of_proxies in similarities(how, queries, scoring.distance, MEMORY):
-        np.maximum.reduceat(of_proxies, firsts[:-1], axis=1, out=scores[rows])
-        if scoring.sums_all:
-            assert scoring.weighting is not None
-            _, (temperature,) = find_weighting(scoring.weighting)
-            powers = np.exp((of_proxies - scores[rows][:, candidate.labels]) / temperature)
-            scores[rows] += temperature * np.log(np.add.reduceat(powers, firsts[:-1], axis=1))
+    scores = np.empty((len(x), classes), np.float32)
+    few = len(x) < FEW  # not worth loading compiled loops
+
+    def fill(rows: slice) -> None:
+        if scoring.sums_all or few:
+            scores[rows] = _of_all_proxies(how, queries, scoring, rows, candidate.labels)
+            return
+        numbers, products = nearest_of_classes(how, queries, rows, candidate.labels, classes)
+        near = measured(how, queries, scoring.distance, numbers, products, rows)
+        scores[rows] = near.similarities
+
+    # a few arrays of a value for each class, or for each proxy
+    values = len(candidate.labels) if scoring.sums_all or few else classes
+    with strips(
+        len(x), MEMORY // (64 * values), alone=how.block is not None and how.block.alone
+    ) as each:
+        each(fill)
     return scores
+
+
+def _of_all_proxies(
+    how: Ranking, queries: Queries, scoring: Scoring, rows: slice, labels: np.ndarray
+) -> np.ndarray:
+    numbers, products = products_of_all(how, queries, rows)
+    similarities = measured(how, queries, scoring.distance, numbers, products, rows).similarities
+    firsts = np.flatnonzero(np.diff(labels, prepend=-1))
+    best: np.ndarray = np.maximum.reduceat(similarities, firsts, axis=1)
+    if not scoring.sums_all:
+        return best
+    assert scoring.weighting is not None
+    _, (temperature,) = find_weighting(scoring.weighting)
+    powers = np.exp((similarities - best[:, labels]) / temperature)
+    smooth: np.ndarray = best + temperature * np.log(np.add.reduceat(powers, firsts, axis=1))
+    return smooth
 
 
 def _votes(

@@ -1,197 +1,20 @@
-"""Distances: how near a proxy is to a test embedding.
-
-Both AGGs rank the proxies p of a test embedding x by a key, smaller is nearer:
-
-    key(x, p) = offset(p) * length(x) - scale(p) * <x, column(p)>
-
-with `length` = |x| or 1. A `Ranking` holds these parts for one NORMpost, NORMinf and distance. NORMinf = l2
-scales a whole row and NORMpost = l2 a whole column, so one matrix product serves them all, and many of
-them rank alike. A distance that no product gives, such as Manhattan, takes its own block of distances in
-place of the product.
-"""
+"""Distances: how near a proxy is to a test embedding, each given as the `Ranking` of the proxies of a set."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from imprint.method import costs
+from imprint.method.rankings import Block, Columns, Proxies, Queries, Ranking
 from imprint.registry import Registry
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 # the squared length of the proxies' mean, in mean squared distances to it, from which on it is taken off
 FAR = 100
 NEAR = 1e-2  # relative distance below which float32 has lost its digits
-
-
-@dataclass(frozen=True, eq=False)
-class Block:
-    """What stands for the matrix product where no product gives a distance.
-
-    Attributes
-    ----------
-    fill : callable
-        `fill(x, proxies, out)` writes minus the distances of x (n, D) to proxies (q, D) into out (n, q).
-    """
-
-    fill: Callable[[np.ndarray, np.ndarray, np.ndarray], None]
-
-
-@dataclass(frozen=True, eq=False)
-class Columns:
-    """The columns (P, D) of a matrix product. One object, one product: it is shared by all who hold it."""
-
-    values: np.ndarray
-
-    def __len__(self) -> int:
-        return len(self.values)
-
-
-@dataclass(frozen=True, eq=False)
-class Proxies:
-    """Proxies of one set after NORMpost: `columns` (P, D) times `scale` (P,).
-
-    NORMpost = l2 is kept as a scale, so that the columns, and every product with them, are shared with `none`. `bias`
-    (P,), if there is one, is added to the inner products.
-    """
-
-    columns: Columns
-    scale: np.ndarray
-    bias: np.ndarray | None = None
-
-    @cached_property
-    def squares(self) -> np.ndarray:
-        """(P,) squared lengths of the proxies."""
-        columns = self.columns.values
-        squares: np.ndarray = np.einsum("pd,pd->p", columns, columns) * self.scale**2
-        return squares
-
-    @cached_property
-    def values(self) -> np.ndarray:
-        """(P, D) the proxies themselves."""
-        if (self.scale == 1).all():
-            return self.columns.values
-        return self.columns.values * self.scale[:, None]
-
-    @cached_property
-    def whitened(self) -> Whitened:
-        """The proxies as Mahalanobis distances need them."""
-        from scipy.linalg import cholesky, solve_triangular
-
-        # float64 in blocks of rows: whitening magnifies rounding, and a whole copy would be twice the proxies
-        count = len(self.columns)
-        blocks = np.array_split(np.arange(count), self.columns.values.size // 2**23 + 1)
-        mean = sum(self._rows(rows).sum(axis=0) for rows in blocks) / count
-        covariance = np.zeros((len(mean), len(mean)))
-        for rows in blocks:
-            centred = self._rows(rows) - mean
-            covariance += centred.T @ centred
-        covariance /= max(count - 1, 1)
-        diagonal = np.diag_indices_from(covariance)
-        # of large embeddings 1e-6 is less than rounding, and the matrix would have no factor
-        covariance[diagonal] += max(1e-6, 1e-12 * covariance[diagonal].max())
-        factor = cholesky(covariance, lower=True, overwrite_a=True)
-        squares, shift = np.empty(count), np.empty(count)
-        columns = np.empty_like(self.columns.values)
-        for rows in blocks:
-            white = solve_triangular(
-                factor, (self._rows(rows) - mean).T, lower=True, overwrite_b=True
-            )
-            squares[rows] = (white**2).sum(axis=0)
-            white = solve_triangular(factor, white, lower=True, trans="T", overwrite_b=True)
-            shift[rows] = mean @ white
-            columns[rows] = white.T
-        return Whitened(Columns(columns), squares, shift, factor, mean)
-
-    def _rows(self, rows: np.ndarray) -> NDArray[np.float64]:
-        return self.columns.values[rows].astype(np.float64) * self.scale[rows, None]
-
-
-@dataclass(frozen=True)
-class Whitened:
-    """Proxies p whitened with covariance L L^T about their mean.
-
-    columns: (P, D) float32 (L L^T)^-1 (p - mean). squares: (P,) |L^-1 (p - mean)|^2. shift: (P,) <mean, column>.
-    factor: (D, D) L.
-    """
-
-    columns: Columns
-    squares: np.ndarray
-    shift: np.ndarray
-    factor: np.ndarray
-    mean: np.ndarray
-
-
-@dataclass(frozen=True, eq=False)
-class Queries:
-    """Test embeddings x (n, D) with their lengths (n,), and whether NORMinf = l2 divides by these."""
-
-    x: np.ndarray
-    lengths: np.ndarray
-    l2: bool = False
-
-    @cached_property
-    def scale(self) -> np.ndarray:
-        """(n,) what NORMinf multiplies a row with."""
-        if not self.l2:
-            return np.ones(len(self.lengths), np.float32)
-        return (1 / np.where(self.lengths > 0, self.lengths, 1)).astype(np.float32)
-
-    @cached_property
-    def values(self) -> np.ndarray:
-        """(n, D) the embeddings after NORMinf."""
-        return self.x * self.scale[:, None] if self.l2 else self.x
-
-
-@dataclass(frozen=True, eq=False)
-class Ranking:
-    """The parts of the key (see the module); rankings of equal `identity` have the same order.
-
-    Attributes
-    ----------
-    columns : Columns
-        Columns of the product.
-    scale : ndarray of shape (P,)
-        Factors of the products.
-    offset : ndarray of shape (P,) or None
-        Offsets of the key.
-    times_length : bool
-        Whether the offset is multiplied by the length of the embedding.
-    measure : callable or None
-        `measure(rows, neighbours, products)` gives distances (n, m) of the rows' neighbours (n, m), or (1, m) for all
-        rows, whose products are known; None where proxies are ranked by a similarity that is no distance.
-    queries : Queries or None
-        Where no inner product gives the distance, the embeddings to take it of directly.
-    block : callable or None
-        What then stands for the matrix product, see `Block`.
-    """
-
-    columns: Columns
-    scale: np.ndarray
-    offset: np.ndarray | None
-    times_length: bool
-    measure: Callable[[slice, np.ndarray, np.ndarray], np.ndarray] | None
-    queries: Queries | None = None
-    block: Block | None = None
-
-    @cached_property
-    def identity(self) -> tuple[Any, ...]:
-        """What decides the order of the proxies."""
-        offset = None if self.offset is None else self.offset.tobytes()
-        return (
-            self.columns,
-            self.queries,
-            self.block,
-            self.scale.tobytes(),
-            offset,
-            self.times_length,
-        )
 
 
 @dataclass(frozen=True)
@@ -258,8 +81,8 @@ def distance(
 ) -> Callable[[Callable[[np.ndarray, np.ndarray], np.ndarray]], Callable[..., np.ndarray]]:
     """Register a function of embeddings (n, D) and proxies (P, D) that gives distances (n, P).
 
-    It is called for blocks of both, and costs what it costs: the distances of the library come from
-    products that many configurations share.
+    It is called for blocks of both, one after the other, and costs what it costs: the distances of the
+    library come from products that many configurations share.
 
     Examples
     --------
@@ -427,15 +250,12 @@ def mahalanobis(proxies: Proxies, queries: Queries) -> Ranking:
     proxies, where whitening multiplies by a thousand, they are then zero: what all proxies share there cannot
     drown what tells them apart.
     """
-    from scipy.linalg import solve_triangular
-
     white = proxies.whitened
 
     def measure(rows: slice, neighbours: np.ndarray, products: np.ndarray) -> np.ndarray:
-        centred = (queries.values[rows] - white.mean).T
-        own = solve_triangular(white.factor, centred, lower=True, overwrite_b=True)
+        own_squares = white.squares_of(queries.values[rows])[:, None]
         scaled = products * queries.scale[rows, None] - white.shift[neighbours]
-        squared = (own**2).sum(axis=0)[:, None] + white.squares[neighbours] - 2 * scaled
+        squared = own_squares + white.squares[neighbours] - 2 * scaled
         return np.sqrt(np.maximum(squared, 0))
 
     ones = np.ones(len(white.columns), np.float32)
@@ -449,7 +269,7 @@ def _fill_manhattan(x: np.ndarray, proxies: np.ndarray, out: np.ndarray) -> None
     manhattan(x, proxies, out)
 
 
-MANHATTAN = Block(_fill_manhattan)
+MANHATTAN = Block(_fill_manhattan, alone=False)
 
 
 @_of_the_library("manhattan", shares_product=False, by_product=False, operations=costs.subtractions)

@@ -17,10 +17,11 @@ import numpy as np
 
 from imprint.method.class_scores import class_scores
 from imprint.method.configuration import UNIT_LENGTH, Scoring
-from imprint.method.distances import DISTANCES, Columns, Proxies, Ranking
+from imprint.method.distances import DISTANCES
 from imprint.method.metrics import Scores, scores
 from imprint.method.nearest import Search, nearest
 from imprint.method.normalize import chain
+from imprint.method.rankings import Columns, Proxies, Ranking
 from imprint.method.scoring import (
     MEMORY,
     Candidate,

@@ -5,17 +5,18 @@ from __future__ import annotations
 import numpy as np
 from numba import njit, prange
 
-CHUNK = 64  # columns whose smallest key is compared at once with the m-th best so far
+CHUNK = 64  # columns whose keys are compared at once with the m-th best so far
+KEYS = {"nnan", "ninf", "nsz", "contract", "reassoc"}  # keys are finite, their rounding is free
 
 
-@njit(parallel=True, fastmath=True, cache=True)
+@njit(nogil=True, fastmath=True, cache=True)
 def manhattan(x: np.ndarray, p: np.ndarray, out: np.ndarray) -> None:  # pragma: no cover
     """Minus the Manhattan distances of x (n, d) to p (q, d), into out (n, q); all float32.
 
     Four rows at once share each load of p; 64 rows of p stay in the cache for 32 rows of x.
     """
     n, d = x.shape
-    for block in prange((n + 31) // 32):
+    for block in range((n + 31) // 32):
         last = min(n, 32 * block + 32)
         for tile in range(0, len(p), 64):
             stop = min(len(p), tile + 64)
@@ -40,15 +41,26 @@ def manhattan(x: np.ndarray, p: np.ndarray, out: np.ndarray) -> None:  # pragma:
                 i += 1
 
 
-@njit(parallel=True, fastmath={"nnan", "ninf", "nsz", "contract", "reassoc"}, cache=True)
+@njit(nogil=True, fastmath=KEYS, cache=True)
+def _nearer(
+    row: np.ndarray, scale: np.ndarray, offset: np.ndarray, length: float, worst: float
+) -> np.int32:  # pragma: no cover
+    """How many keys are below the worst: a sum is compiled to vector instructions, where a smallest key is not."""
+    count = np.int32(0)
+    for j in range(len(row)):
+        count += np.int32(length * offset[j] - scale[j] * row[j] < worst)
+    return count
+
+
+@njit(nogil=True, fastmath=KEYS, cache=True)
 def select(
     products: np.ndarray,
     start: int,
     end: int,
     first: int,
-    lengths: np.ndarray,
     scale: np.ndarray,
     offset: np.ndarray,
+    lengths: np.ndarray,
     keys: np.ndarray,
     neighbours: np.ndarray,
     values: np.ndarray,
@@ -60,29 +72,27 @@ def select(
     to the proxy with the lower number, so columns must come in order. `values` keeps the products.
     """
     m = keys.shape[1]
-    for i in prange(products.shape[0]):
-        row = products[i]
+    scale, offset = scale[first : first + end - start], offset[first : first + end - start]
+    for i in range(products.shape[0]):
+        row = products[i, start:end]
         length = lengths[i]
         worst = keys[i, m - 1]
-        for chunk in range(start, end, CHUNK):
-            stop = min(chunk + CHUNK, end)
-            shift = first - start
-            smallest = np.float32(np.inf)
-            for j in range(chunk, stop):
-                smallest = min(smallest, length * offset[j + shift] - scale[j + shift] * row[j])
-            if smallest >= worst:
+        for chunk in range(0, end - start, CHUNK):
+            stop = min(chunk + CHUNK, end - start)
+            here = slice(chunk, stop)
+            if not _nearer(row[here], scale[here], offset[here], length, worst):
                 continue
             for j in range(chunk, stop):
-                key = length * offset[j + shift] - scale[j + shift] * row[j]
+                key = length * offset[j] - scale[j] * row[j]
                 if key < worst:
-                    at = m - 1
+                    at = min(m - 1, first + j)  # so many are found at most
                     while at > 0 and keys[i, at - 1] > key:
                         keys[i, at] = keys[i, at - 1]
                         neighbours[i, at] = neighbours[i, at - 1]
                         values[i, at] = values[i, at - 1]
                         at -= 1
                     keys[i, at] = key
-                    neighbours[i, at] = j + shift
+                    neighbours[i, at] = first + j
                     values[i, at] = row[j]
                     worst = keys[i, m - 1]
 
@@ -127,3 +137,31 @@ def _vote(
                 result[at, i] = best
                 at += 1
     return result, wrong
+
+
+@njit(nogil=True, fastmath=KEYS, cache=True)
+def select_by_class(
+    products: np.ndarray,
+    first: int,
+    labels: np.ndarray,
+    scale: np.ndarray,
+    offset: np.ndarray,
+    lengths: np.ndarray,
+    keys: np.ndarray,
+    neighbours: np.ndarray,
+    values: np.ndarray,
+) -> None:  # pragma: no cover
+    """Merge the products (P, n) of some proxies into the nearest of each class found so far, in place.
+
+    As `select`, but row j is proxy first + j, with class labels[first + j], and keys, neighbours and values are (C, n): so
+    the loop runs over embeddings, many at once.
+    """
+    for j in range(first, first + len(products)):
+        label = labels[j]
+        for i in range(products.shape[1]):
+            value = products[j - first, i]
+            key = lengths[i] * offset[j] - scale[j] * value
+            if key < keys[label, i]:
+                keys[label, i] = key
+                neighbours[label, i] = j
+                values[label, i] = value

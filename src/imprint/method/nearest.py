@@ -1,21 +1,23 @@
 """The nearest proxies of every test embedding, for many rankings at once, in blocks of bounded memory.
 
 Proxies of many sets lie side by side in one product; each ranking then picks its nearest from its own columns. The
-product is numpy's and the picking a compiled loop; `nearest_on_device` is the same with torch.
+product is numpy's and the picking a compiled loop, which reads it from the cache; `nearest_on_device` is the same with torch.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 
-from imprint.method.distances import Block, Columns, Queries, Ranking
+from imprint.method.rankings import Block, Columns, Queries, Ranking
+from imprint.method.strips import strips
 
-# columns of one product: enough for the speed of the matrix product, few enough for the cache
-BLOCK = 4096
+# columns of one product: enough for the speed of the matrix product, few enough for the cache of a core
+BLOCK = 1024
 
 
 @dataclass(eq=False)
@@ -85,7 +87,6 @@ def nearest(
     search, neighbours, products
         The numbers (n, most) of the nearest proxies of each row, nearest first, and their products.
     """
-    lengths = np.where(lengths > 0, lengths, 1)  # a zero embedding has no direction, but distances
     for pack in packs(searches, len(x), memory // 2):
         yield from _on_cpu(x, lengths, pack, memory // 2)
 
@@ -133,53 +134,101 @@ def side_by_side(runs: list[Run]) -> np.ndarray:
     return columns[0] if len(columns) == 1 else np.concatenate(columns)
 
 
-def block_height(n: int, columns: int, memory: int) -> int:
-    """Rows of one block of products: few enough for the memory (bytes) and the cache."""
-    return max(1, min(n, memory // (4 * columns), 2**22 // columns))
-
-
 def _on_cpu(
     x: np.ndarray, lengths: np.ndarray, pack: Pack, memory: int
 ) -> Iterator[tuple[Search, np.ndarray, np.ndarray]]:
     from imprint.method.kernels import select
 
-    n = len(x)
-    ones, lengths = np.ones(n, np.float32), lengths.astype(np.float32)
     x = x if pack.queries is None else pack.queries.values
-    offsets, best = {}, {}
-    for search in pack.searches:
-        shape, ranking = (n, search.most), search.ranking
-        offsets[search] = (
-            np.zeros(len(ranking.scale), np.float32) if ranking.offset is None else ranking.offset
-        )
-        best[search] = (
-            np.full(shape, np.inf, np.float32),
-            np.zeros(shape, np.int32),
-            np.zeros(shape, np.float32),
-        )
-    for runs in products_of(pack):
-        columns = side_by_side(runs)
-        height = block_height(n, len(columns), memory)
-        buffer = np.empty((height, len(columns)), np.float32)
-        for top in range(0, n, height):
-            rows = slice(top, min(top + height, n))
-            products = buffer[: rows.stop - top]
-            if pack.block is None:
-                np.matmul(x[rows], columns.T, out=products)
-            else:
-                pack.block.fill(x[rows], columns, products)
-            start = 0
-            for matrix, first, last in runs:
-                end = start + last - first
-                for search in matrix.searches:
-                    ranking = search.ranking
-                    times = (lengths if ranking.times_length else ones)[rows]
-                    keys, neighbours, values = (array[rows] for array in best[search])
-                    select(
-                        products, start, end, first, times, ranking.scale, offsets[search],
-                        keys, neighbours, values,
-                    )  # fmt: skip
-                start = end
+    factors = {search: search.ranking.factors(lengths) for search in pack.searches}
+    best = {search: _nothing((len(x), search.most)) for search in pack.searches}
+
+    def merge(rows: slice, runs: list[Run], columns: np.ndarray) -> None:
+        products = _products(pack.block, x[rows], columns)
+        start = 0
+        for matrix, first, last in runs:
+            end = start + last - first
+            for search in matrix.searches:
+                ranking = search.ranking
+                of_rows = [array[rows] for array in (factors[search], *best[search])]
+                key = (ranking.scale, ranking.offsets)
+                select(products, start, end, first, *key, *of_rows)
+            start = end
+
+    with strips(
+        len(x), memory // (4 * BLOCK), alone=pack.block is not None and pack.block.alone
+    ) as each:
+        for runs in products_of(pack):
+            each(partial(merge, runs=runs, columns=side_by_side(runs)))
     for search in pack.searches:
         _, neighbours, values = best.pop(search)
         yield search, neighbours, values
+
+
+def nearest_of_classes(
+    ranking: Ranking, queries: Queries, rows: slice, labels: np.ndarray, classes: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """The nearest proxy of each class, for some rows of the queries.
+
+    Parameters
+    ----------
+    ranking : Ranking
+        The ranking of the proxies for these queries.
+    queries : Queries
+        The embeddings.
+    rows : slice
+        Which of them.
+    labels : ndarray of shape (P,)
+        The classes of the proxies, in [0, classes).
+    classes : int
+        Number of classes.
+
+    Returns
+    -------
+    neighbours, products : ndarray of shape (n, classes)
+        Numbers of proxies, and their products.
+    """
+    from imprint.method.kernels import select_by_class
+
+    x = ranking.multiplied(queries)[rows]
+    factors = ranking.factors(queries.lengths[rows])
+    best = _nothing((classes, len(x)))
+    for first, columns in _blocks(ranking):
+        # a row for each proxy, so that the loop runs over embeddings
+        if ranking.block is None:
+            products = columns @ x.T
+        else:
+            products = np.ascontiguousarray(_products(ranking.block, x, columns).T)
+        select_by_class(products, first, labels, ranking.scale, ranking.offsets, factors, *best)
+    _, neighbours, values = best
+    return neighbours.T, values.T
+
+
+def products_of_all(
+    ranking: Ranking, queries: Queries, rows: slice
+) -> tuple[np.ndarray, np.ndarray]:
+    """The numbers (1, P) of all proxies, and their products (n, P) with some rows of the queries."""
+    x = ranking.multiplied(queries)[rows]
+    blocks = [_products(ranking.block, x, columns) for _, columns in _blocks(ranking)]
+    return np.arange(len(ranking.columns))[None], np.concatenate(blocks, axis=1)
+
+
+def _blocks(ranking: Ranking) -> Iterator[tuple[int, np.ndarray]]:
+    """The first number and the columns of each product."""
+    for first in range(0, len(ranking.columns), BLOCK):
+        yield first, ranking.columns.values[first : first + BLOCK]
+
+
+def _products(block: Block | None, x: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    """Products (n, P) of x (n, D) and columns (P, D), or what stands for them."""
+    if block is None:
+        return x @ columns.T
+    filled = np.empty((len(x), len(columns)), np.float32)
+    block.fill(x, columns, filled)
+    return filled
+
+
+def _nothing(shape: tuple[int, int]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Keys, numbers and products of neighbours before any is found."""
+    keys = np.full(shape, np.inf, np.float32)
+    return keys, np.zeros(shape, np.int32), np.zeros(shape, np.float32)

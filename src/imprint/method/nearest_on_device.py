@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterable, Iterator
 import numpy as np
 import torch
 
-from imprint.method.distances import MANHATTAN, Block
+from imprint.method.distances import MANHATTAN
 from imprint.method.nearest import Pack, Search, packs, products_of, side_by_side
+from imprint.method.rankings import Block
 
 
 def _manhattan(x: torch.Tensor, proxies: torch.Tensor) -> torch.Tensor:
@@ -23,33 +24,58 @@ def nearest_on_device(
     x: np.ndarray, lengths: np.ndarray, searches: Iterable[Search], memory: int, device: str
 ) -> Iterator[tuple[Search, np.ndarray, np.ndarray]]:
     """As `imprint.method.nearest.nearest`, on `device`."""
-    lengths = np.where(lengths > 0, lengths, 1)
     for pack in packs(searches, len(x), memory // 2):
-        yield from _with_torch(x, lengths, pack, memory // 2, device)
+        found = search_on_device(x, lengths, pack, memory // 2, torch.device(device))
+        for search, (neighbours, products) in found.items():
+            yield search, neighbours.to(torch.int32).cpu().numpy(), products.cpu().numpy()
 
 
-def _with_torch(
-    x: np.ndarray, lengths: np.ndarray, pack: Pack, memory: int, device: str
-) -> Iterator[tuple[Search, np.ndarray, np.ndarray]]:
-    """As `_on_cpu`. Proxies whose keys are equal may come in another order, and products round otherwise."""
+def search_on_device(
+    x: np.ndarray, lengths: np.ndarray, pack: Pack, memory: int, device: torch.device
+) -> dict[Search, tuple[torch.Tensor, torch.Tensor]]:
+    """Find the nearest proxies of every row without waiting for the device.
+
+    All products and comparisons are queued; only what a user's own distance computes comes from the processor. Proxies whose keys
+    are equal may come in another order than in `nearest`, and products round otherwise.
+
+    Parameters
+    ----------
+    x : ndarray of shape (n, D)
+        Queries, float32.
+    lengths : ndarray of shape (n,)
+        Their lengths.
+    pack : Pack
+        Proxies and what is searched for among them.
+    memory : int
+        Bytes for products.
+    device : torch.device
+        Where.
+
+    Returns
+    -------
+    dict
+        The numbers and products (n, most), on the device, of each search.
+    """
 
     def upload(array: np.ndarray) -> torch.Tensor:
-        return torch.from_numpy(np.ascontiguousarray(array, np.float32)).to(device)
+        tensor = torch.from_numpy(np.ascontiguousarray(array, np.float32))
+        if device.type == "cuda":  # from other memory a copy is waited for
+            tensor = tensor.pin_memory()
+        return tensor.to(device, non_blocking=True)
 
     n = len(x)
     x = x if pack.queries is None else pack.queries.values
     queries = upload(x)
-    size = upload(lengths)[:, None]
-    scales, offsets, best = {}, {}, {}
+    keys_of, best = {}, {}
     for search in pack.searches:
         shape, ranking = (n, search.most), search.ranking
-        scales[search] = upload(ranking.scale)
-        offsets[search] = None if ranking.offset is None else upload(ranking.offset)
-        best[search] = [
+        parts = (ranking.scale, ranking.offsets, ranking.factors(lengths)[:, None])
+        keys_of[search] = tuple(map(upload, parts))
+        best[search] = (
             torch.full(shape, torch.inf, device=device),
             torch.zeros(shape, dtype=torch.long, device=device),
             torch.zeros(shape, device=device),
-        ]
+        )
     for runs in products_of(pack):
         columns = side_by_side(runs)
         on_device = upload(columns)
@@ -69,12 +95,8 @@ def _with_torch(
                 of_matrix = products[:, start : start + last - first]
                 start += last - first
                 for search in matrix.searches:
-                    keys = -scales[search][first:last] * of_matrix
-                    offset = offsets[search]
-                    if offset is not None:
-                        keys += offset[first:last] * (
-                            size[rows] if search.ranking.times_length else 1
-                        )
+                    scale, offset, factor = keys_of[search]
+                    keys = factor[rows] * offset[first:last] - scale[first:last] * of_matrix
                     smallest, at = keys.topk(min(search.most, last - first), largest=False)
                     new = (smallest, at + first, of_matrix.gather(1, at))
                     merged = [
@@ -84,6 +106,4 @@ def _with_torch(
                     order = merged[0].argsort(dim=1, stable=True)[:, : search.most]
                     for old, more in zip(best[search], merged, strict=True):
                         old[rows] = more.gather(1, order)
-    for search in pack.searches:
-        _, neighbours, values = best.pop(search)
-        yield search, neighbours.to(torch.int32).cpu().numpy(), values.cpu().numpy()
+    return {search: (neighbours, products) for search, (_, neighbours, products) in best.items()}

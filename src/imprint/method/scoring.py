@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from imprint.method.configuration import IDENTITY, UNIT_LENGTH, Scoring
-from imprint.method.distances import DISTANCES, Block, Columns, Proxies, Queries, Ranking
-from imprint.method.nearest import BLOCK, Search, block_height, nearest
+from imprint.method.distances import DISTANCES
+from imprint.method.nearest import Search, nearest
 from imprint.method.normalize import FittedNorms, chain, l2
 from imprint.method.proxies import ProxySet
+from imprint.method.rankings import Columns, Proxies, Queries, Ranking
 
 MEMORY = 512 * 2**20  # bytes for products and neighbours, unless the caller says otherwise
 NOTHING_LEARNT = FittedNorms()
+ALL = slice(None)
 
 
 @dataclass(frozen=True, eq=False)
@@ -221,68 +223,19 @@ def nearest_proxies(
 
 
 def measured(
-    how: Ranking, queries: Queries, distance: str, numbers: np.ndarray, products: np.ndarray
+    how: Ranking,
+    queries: Queries,
+    distance: str,
+    numbers: np.ndarray,
+    products: np.ndarray,
+    rows: slice = ALL,
 ) -> Neighbours:
-    """Proxies (n, m) with known products with the queries, and how near they are."""
+    """How near proxies (n, m), or (1, m) for all rows, are to some rows of the queries whose products with them are known."""
     if how.measure is None:
-        similarities = products * how.scale[numbers] * queries.scale[:, None]
+        similarities = products * how.scale[numbers] * queries.scale[rows, None]
         if how.offset is not None:  # minus the bias
             similarities -= how.offset[numbers]
         return Neighbours(numbers, similarities, None)
-    distances = how.measure(slice(0, len(numbers)), numbers, products)
+    distances = how.measure(rows, numbers, products)
     similarities = DISTANCES.find(distance).similarity(distances)
     return Neighbours(numbers, similarities.astype(np.float32, copy=False), distances)
-
-
-def similarities(
-    how: Ranking, queries: Queries, distance: str, memory: int = MEMORY
-) -> Iterator[tuple[slice, np.ndarray]]:
-    """How near all proxies are to each query, block by block of rows; see `Neighbours.similarities`.
-
-    Parameters
-    ----------
-    how : Ranking
-        The ranking of the proxies.
-    queries : Queries
-        The embeddings it was made for.
-    distance : str
-        Its distance.
-    memory : int, default=512 MiB
-        Bytes for the products.
-
-    Yields
-    ------
-    rows, similarities
-        Rows of the queries, and the similarities (rows, P) of all proxies in their order.
-    """
-    x = queries.x if how.queries is None else how.queries.values
-    numbers = np.arange(len(how.columns))
-    # blocks of the shapes that `nearest` has, so that products are the same to the last digit
-    height = block_height(len(x), min(len(numbers), BLOCK), memory // 2)
-    for top in range(0, len(x), height):
-        rows = slice(top, min(top + height, len(x)))
-        products = np.empty((rows.stop - top, len(numbers)), np.float32)
-        for first in range(0, len(numbers), BLOCK):
-            columns = how.columns.values[first : first + BLOCK]
-            out = products[:, first : first + BLOCK]
-            if how.block is None:
-                out[:] = x[rows] @ columns.T
-            else:
-                out[:] = _filled(how.block, x[rows], columns)
-        if how.measure is not None:
-            near = how.measure(rows, numbers[None], products)
-            yield rows, DISTANCES.find(distance).similarity(near).astype(np.float32, copy=False)
-            continue
-        if queries.l2:
-            products *= how.scale * queries.scale[rows, None]
-        elif not (how.scale == 1).all():
-            products *= how.scale
-        if how.offset is not None:  # minus the bias
-            products -= how.offset
-        yield rows, products
-
-
-def _filled(block: Block, x: np.ndarray, columns: np.ndarray) -> np.ndarray:
-    out = np.empty((len(x), len(columns)), np.float32)
-    block.fill(np.ascontiguousarray(x), columns, out)
-    return out

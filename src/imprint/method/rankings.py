@@ -1,0 +1,238 @@
+"""Rankings: how the proxies of one set are ordered for test embeddings.
+
+Both AGGs rank the proxies p of a test embedding x by a key, smaller is nearer:
+
+    key(x, p) = offset(p) * length(x) - scale(p) * <x, column(p)>
+
+with `length` = |x| or 1. A `Ranking` holds these parts for one NORMpost, NORMinf and distance. NORMinf = l2
+scales a whole row and NORMpost = l2 a whole column, so one matrix product serves them all, and many of
+them rank alike. A distance that no product gives, such as Manhattan, takes its own block of distances in
+place of the product.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from imprint.method.strips import one_core, strips
+from imprint.method.triangular import Triangular
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+CENTRED = 1024  # proxies that are centred at once, in the cache
+
+
+@dataclass(frozen=True, eq=False)
+class Block:
+    """What stands for the matrix product where no product gives a distance.
+
+    Attributes
+    ----------
+    fill : callable
+        `fill(x, proxies, out)` writes minus the distances of x (n, D) to proxies (q, D) into out (n, q).
+    alone : bool, default=True
+        Whether no two threads may call it at once.
+    """
+
+    fill: Callable[[np.ndarray, np.ndarray, np.ndarray], None]
+    alone: bool = True
+
+
+@dataclass(frozen=True, eq=False)
+class Columns:
+    """The columns (P, D) of a matrix product. One object, one product: it is shared by all who hold it."""
+
+    values: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+
+@dataclass(frozen=True, eq=False)
+class Proxies:
+    """Proxies of one set after NORMpost: `columns` (P, D) times `scale` (P,).
+
+    NORMpost = l2 is kept as a scale, so that the columns, and every product with them, are shared with `none`. `bias`
+    (P,), if there is one, is added to the inner products.
+    """
+
+    columns: Columns
+    scale: np.ndarray
+    bias: np.ndarray | None = None
+
+    @cached_property
+    def squares(self) -> np.ndarray:
+        """(P,) squared lengths of the proxies."""
+        columns = self.columns.values
+        squares: np.ndarray = np.einsum("pd,pd->p", columns, columns) * self.scale**2
+        return squares
+
+    @cached_property
+    def values(self) -> np.ndarray:
+        """(P, D) the proxies themselves."""
+        if (self.scale == 1).all():
+            return self.columns.values
+        return self.columns.values * self.scale[:, None]
+
+    @cached_property
+    def whitened(self) -> Whitened:
+        """The proxies as Mahalanobis distances need them."""
+        import scipy.linalg  # its BLAS is limited too
+
+        with one_core():
+            return self._whitened(scipy.linalg.cholesky)
+
+    def _whitened(self, cholesky: Callable[..., np.ndarray]) -> Whitened:
+        # float64: whitening magnifies rounding; in blocks: a whole copy would be twice the proxies
+        count, d = self.columns.values.shape
+        blocks = [slice(top, top + CENTRED) for top in range(0, count, CENTRED)]
+        mean = np.zeros(d)
+        for rows in blocks:
+            mean += self._centred(rows, 0).sum(axis=0)
+        mean /= count
+        covariance = np.zeros((d, d))
+        for rows in blocks:
+            centred = self._centred(rows, mean)
+            covariance += centred.T @ centred
+        covariance /= max(count - 1, 1)
+        diagonal = np.diag_indices_from(covariance)
+        # of large embeddings 1e-6 is less than rounding, and the matrix would have no factor
+        covariance[diagonal] += max(1e-6, 1e-12 * covariance[diagonal].max())
+        factor = Triangular(cholesky(covariance, lower=True, overwrite_a=True))
+        squares, shift = np.empty(count), np.empty(count)
+        columns = np.empty_like(self.columns.values)
+
+        def whiten(rows: slice) -> None:
+            white = self._centred(rows, mean)
+            factor.solve(white)
+            squares[rows] = np.einsum("pd,pd->p", white, white)
+            factor.solve_transposed(white)
+            shift[rows] = white @ mean
+            columns[rows] = white
+
+        with strips(count) as each:
+            each(whiten)
+        return Whitened(Columns(columns), squares, shift, factor, mean)
+
+    def _centred(self, rows: slice, mean: np.ndarray | float) -> NDArray[np.float64]:
+        """Some proxies less their mean, in float64."""
+        centred = self.columns.values[rows].astype(np.float64)
+        centred *= self.scale[rows, None]
+        centred -= mean
+        return centred
+
+
+@dataclass(frozen=True)
+class Whitened:
+    """Proxies p whitened with covariance L L^T about their mean.
+
+    columns: (P, D) float32 (L L^T)^-1 (p - mean). squares: (P,) |L^-1 (p - mean)|^2. shift: (P,) <mean, column>.
+    factor: L. mean: (D,).
+    """
+
+    columns: Columns
+    squares: np.ndarray
+    shift: np.ndarray
+    factor: Triangular
+    mean: np.ndarray
+
+    def squares_of(self, x: np.ndarray) -> np.ndarray:
+        """(n,) |L^-1 (x - mean)|^2 of embeddings x (n, D)."""
+        squares = np.empty(len(x))
+
+        def fill(rows: slice) -> None:
+            white = x[rows] - self.mean
+            self.factor.solve(white)
+            squares[rows] = np.einsum("nd,nd->n", white, white)
+
+        with one_core(), strips(len(x)) as each:
+            each(fill)
+        return squares
+
+
+@dataclass(frozen=True, eq=False)
+class Queries:
+    """Test embeddings x (n, D) with their lengths (n,), and whether NORMinf = l2 divides by these."""
+
+    x: np.ndarray
+    lengths: np.ndarray
+    l2: bool = False
+
+    @cached_property
+    def scale(self) -> np.ndarray:
+        """(n,) what NORMinf multiplies a row with."""
+        if not self.l2:
+            return np.ones(len(self.lengths), np.float32)
+        return (1 / np.where(self.lengths > 0, self.lengths, 1)).astype(np.float32)
+
+    @cached_property
+    def values(self) -> np.ndarray:
+        """(n, D) the embeddings after NORMinf."""
+        return self.x * self.scale[:, None] if self.l2 else self.x
+
+
+@dataclass(frozen=True, eq=False)
+class Ranking:
+    """The parts of the key (see the module); rankings of equal `identity` have the same order.
+
+    Attributes
+    ----------
+    columns : Columns
+        Columns of the product.
+    scale : ndarray of shape (P,)
+        Factors of the products.
+    offset : ndarray of shape (P,) or None
+        Offsets of the key.
+    times_length : bool
+        Whether the offset is multiplied by the length of the embedding.
+    measure : callable or None
+        `measure(rows, neighbours, products)` gives distances (n, m) of the rows' neighbours (n, m), or (1, m) for all
+        rows, whose products are known; None where proxies are ranked by a similarity that is no distance.
+    queries : Queries or None
+        Where no inner product gives the distance, the embeddings to take it of directly.
+    block : callable or None
+        What then stands for the matrix product, see `Block`.
+    """
+
+    columns: Columns
+    scale: np.ndarray
+    offset: np.ndarray | None
+    times_length: bool
+    measure: Callable[[slice, np.ndarray, np.ndarray], np.ndarray] | None
+    queries: Queries | None = None
+    block: Block | None = None
+
+    @cached_property
+    def offsets(self) -> np.ndarray:
+        """(P,) offsets of the key, zeros where it has none."""
+        return np.zeros(len(self.scale), np.float32) if self.offset is None else self.offset
+
+    def multiplied(self, queries: Queries) -> np.ndarray:
+        """(n, D) the embeddings that the columns are multiplied with."""
+        return queries.x if self.queries is None else self.queries.values
+
+    def factors(self, lengths: np.ndarray) -> np.ndarray:
+        """(n,) what offsets are multiplied by for embeddings of these lengths."""
+        # a zero embedding has no direction, but distances
+        factors = np.where(self.times_length & (lengths > 0), lengths, 1)
+        return factors.astype(np.float32)
+
+    @cached_property
+    def identity(self) -> tuple[Any, ...]:
+        """What decides the order of the proxies."""
+        offset = None if self.offset is None else self.offset.tobytes()
+        return (
+            self.columns,
+            self.queries,
+            self.block,
+            self.scale.tobytes(),
+            offset,
+            self.times_length,
+        )

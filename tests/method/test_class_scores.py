@@ -1,0 +1,44 @@
+"""The score of a class is the similarity of its nearest proxy."""
+
+import numpy as np
+import pytest
+from scipy.spatial.distance import cdist
+
+from imprint.method.class_scores import class_scores
+from imprint.method.configuration import Scoring
+from imprint.method.engine import predict
+from imprint.method.scoring import Candidate
+
+
+def similarities(x, p, distance):
+    x, p = x.astype(np.float64), p.astype(np.float64)
+    match distance:
+        case "inner_product":
+            return x @ p.T
+        case "cosine":
+            return 1 - cdist(x, p, "cosine")
+        case "mahalanobis":
+            inverse = np.linalg.inv(np.cov(p, rowvar=False) + 1e-6 * np.eye(p.shape[1]))
+            return -cdist(x, p, "mahalanobis", VI=inverse)
+        case "manhattan":
+            return -cdist(x, p, "cityblock")
+    return -cdist(x, p, distance)
+
+
+@pytest.mark.parametrize(
+    "distance", ["inner_product", "cosine", "euclidean", "mahalanobis", "manhattan"]
+)
+@pytest.mark.parametrize("block", [7, 1024])
+def test_class_scores_are_those_of_the_nearest_proxies(monkeypatch, distance, block):
+    monkeypatch.setattr("imprint.method.nearest.BLOCK", block)
+    rng = np.random.default_rng(1)
+    labels = np.sort(np.r_[np.arange(9), rng.integers(0, 9, 40)])  # classes of unequal size
+    x, p = (rng.normal(size=(n, 6)).astype(np.float32) for n in (300, len(labels)))
+    scoring = Scoring("none", "none", "max", distance)
+    candidate = Candidate(p, labels, (scoring,))
+    exact = similarities(x, p, distance)
+    of_classes = np.stack([exact[:, labels == c].max(axis=1) for c in range(9)], axis=1)
+    own = class_scores(x, candidate, 9)
+    np.testing.assert_allclose(own, of_classes, rtol=1e-4, atol=1e-5)
+    ((_, predicted),) = predict(x, 9, [candidate])
+    np.testing.assert_array_equal(own.argmax(axis=1), predicted)
