@@ -70,8 +70,10 @@ def network(fm: str) -> Embedder:
     return load(source, model)
 
 
-def ratios(fm: str, images: Images, options: argparse.Namespace, folder: Path) -> list[float]:
-    """Rate of extraction over that of the bare forward pass, once a round."""
+def rates(
+    fm: str, images: Images, options: argparse.Namespace, folder: Path
+) -> tuple[list[float], list[float]]:
+    """Images a second of extraction, and its rate over that of the bare forward pass, once a round."""
     device = choose_device(options.device)
     dtype = PRECISIONS[options.precision]
     bare_model, embedder = network(fm), network(fm)
@@ -99,7 +101,7 @@ def ratios(fm: str, images: Images, options: argparse.Namespace, folder: Path) -
             threads=options.threads,
         )
 
-    found = []
+    absolute, relative = [], []
     with torch_settings(device, options.threads, False):
         bare()
         for number in range(options.rounds):
@@ -108,8 +110,9 @@ def ratios(fm: str, images: Images, options: argparse.Namespace, folder: Path) -
                 start = time.perf_counter()
                 run()
                 seconds[run] = time.perf_counter() - start
-            found.append(seconds[bare] / seconds[whole])
-    return found
+            absolute.append(len(images) / seconds[whole])
+            relative.append(seconds[bare] / seconds[whole])
+    return absolute, relative
 
 
 MEMORY = """
@@ -209,9 +212,10 @@ def main() -> None:
             f"{options.fm}, {options.device}, {options.precision}, {options.threads} threads, {options.rounds} rounds"
         )
         for kind, images in kinds.items():
-            found = ratios(options.fm, images, options, folder)
+            absolute, relative = rates(options.fm, images, options, folder)
             print(
-                f"{kind}: {statistics.median(found):.2f} of the bare rate ({min(found):.2f} to {max(found):.2f})",
+                f"{kind}: {statistics.median(absolute):.0f} images a second, {statistics.median(relative):.2f} of the bare "
+                f"rate ({min(relative):.2f} to {max(relative):.2f})",
                 flush=True,
             )
     for count in options.memory:

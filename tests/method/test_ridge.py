@@ -9,14 +9,18 @@ from imprint.method.ridge import PENALTIES, from_sums, leave_one_out
 
 MANY_SAMPLES = {"n": 25, "d": 6}
 FEW_FEATURES = {"n": 40, "d": 3, "noise": 4}
+MANY_CLASSES = {"n": 40, "d": 4, "classes": 7}
 FEW_SAMPLES = {"n": 12, "d": 20}
-SHAPES = pytest.mark.parametrize("shape", [MANY_SAMPLES, FEW_FEATURES, FEW_SAMPLES], ids=str)
+SHAPES = pytest.mark.parametrize(
+    "shape", [MANY_SAMPLES, FEW_FEATURES, MANY_CLASSES, FEW_SAMPLES], ids=str
+)
 
 
 def data(seed, n=25, d=6, classes=3, noise=1.5):
     rng = np.random.default_rng(seed)
     y = rng.permutation(np.r_[np.repeat(np.arange(classes), 2), np.zeros(n - 2 * classes, int)])
-    y[y == 0] = rng.choice(classes, size=(y == 0).sum(), p=[0.5, 0.35, 0.15])
+    shares = np.geomspace(1, 0.3, classes)
+    y[y == 0] = rng.choice(classes, size=(y == 0).sum(), p=shares / shares.sum())
     y[:classes] = np.arange(classes)
     x = rng.normal(size=(classes, d))[y] + noise * rng.normal(size=(n, d)) + 1
     return x.astype(np.float32), y
@@ -62,7 +66,7 @@ def errors_of_refits(x, y, balanced, intercept):
     return np.array(errors)
 
 
-@pytest.mark.parametrize("shape", [MANY_SAMPLES, FEW_FEATURES], ids=str)
+@pytest.mark.parametrize("shape", [MANY_SAMPLES, FEW_FEATURES, MANY_CLASSES], ids=str)
 @pytest.mark.parametrize("intercept", [True, False])
 @pytest.mark.parametrize("balanced", [True, False])
 def test_the_penalty_is_that_of_explicit_refits_without_each_sample(shape, intercept, balanced):
@@ -96,7 +100,9 @@ def test_with_fewer_samples_than_features_the_penalty_is_as_good_as_the_best(int
 def test_weights_solve_the_normal_equations(shape, intercept, balanced):
     x, y = data(5, **shape)
     ridge = leave_one_out(x, y, balanced=balanced, intercept=intercept)
-    weights, bias = solved(x, np.eye(3)[y], importance(y, balanced), ridge.penalty, intercept)
+    weights, bias = solved(
+        x, np.eye(y.max() + 1)[y], importance(y, balanced), ridge.penalty, intercept
+    )
     np.testing.assert_allclose(ridge.weights, weights.T, rtol=1e-3, atol=1e-5)
     if intercept:
         np.testing.assert_allclose(ridge.bias, bias, rtol=1e-3, atol=1e-5)
@@ -118,7 +124,7 @@ def test_it_is_scikit_learns_cross_validated_ridge(seed):
 def test_sums_of_samples_give_the_same_regression(shape):
     x, y = data(1, **shape)
     ridge = leave_one_out(x, y)
-    of_sums = from_sums(ClassSums.of(x, y, 3), ridge.penalty)
+    of_sums = from_sums(ClassSums.of(x, y, y.max() + 1), ridge.penalty)
     assert of_sums.penalty == ridge.penalty
     np.testing.assert_allclose(of_sums.weights, ridge.weights, rtol=1e-3, atol=1e-5)
     np.testing.assert_allclose(of_sums.bias, ridge.bias, rtol=1e-3, atol=1e-5)

@@ -7,6 +7,7 @@ when it is left out is its residual r_i / (1 - h_i) (Allen 1974).
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -69,7 +70,7 @@ def leave_one_out(
 
     Notes
     -----
-    Costs O(n d min(n, d)) for the eigenpairs and O(n d C) for each penalty. In classes of one sample nothing can be
+    Costs O(n d min(n, d)) for the eigenpairs and O(n d min(C, d)) for each penalty. In classes of one sample nothing can be
     left out that others would tell, but the errors are defined.
 
     References
@@ -107,7 +108,7 @@ def leave_one_out(
     inverse = 1 / (values[:, None] + penalties)  # (r, penalties)
     chosen = np.argsort(y, kind="stable")[:: max(1, -(-n // SAMPLES))]
     errors = np.zeros(len(penalties))
-    for rows in blocks(len(chosen), max(d, classes)):
+    for rows in blocks(len(chosen), d):
         some = chosen[rows]
         share = of_class[y[some]]
         z = (x[some] - mean.astype(np.float32)) @ vectors
@@ -115,16 +116,37 @@ def leave_one_out(
         if intercept:
             leverages += share[:, None] / n
         kept = np.maximum(1 - leverages, 1e-6)
-        targets = (y[some][:, None] == np.arange(classes)) - middle.astype(np.float32)
-        for i in range(len(penalties)):
-            residual = targets - z @ (coordinates * inverse[:, i, None]).astype(np.float32)
-            squares = np.einsum("nc,nc->n", residual, residual)
+        for i, squares in enumerate(_squares(z, y[some], coordinates, inverse, middle)):
             errors[i] += share @ (squares / kept[:, i] ** 2)
     penalty = float(penalties[errors.argmin()])
     weights = _weights(coordinates, values, vectors, penalty)
     if not intercept:
         return Ridge(penalty, weights, None)
     return Ridge(penalty, weights, (middle - weights @ mean).astype(np.float32))
+
+
+def _squares(
+    z: np.ndarray, y: np.ndarray, coordinates: np.ndarray, inverse: np.ndarray, middle: np.ndarray
+) -> Iterator[np.ndarray]:
+    """Sums of squared residuals (n,) of samples z (n, r) in the coordinates of the eigenvectors, for each penalty.
+
+    coordinates: (r, C) moments. inverse: (r, penalties). middle: (C,) means of the one-hot labels y (n,).
+    """
+    r, classes = coordinates.shape
+    if classes <= r:
+        targets = (y[:, None] == np.arange(classes)) - middle.astype(np.float32)
+        for scale in inverse.T:
+            residual = targets - z @ (coordinates * scale[:, None]).astype(np.float32)
+            yield np.einsum("nc,nc->n", residual, residual)
+        return
+    # with very many classes the products of r by r are smaller: |t - p|^2 = |t|^2 - 2 t p + |p|^2
+    lengths = 1 - 2 * middle[y] + middle @ middle
+    among = (coordinates @ coordinates.T).astype(np.float32)
+    towards = (coordinates[:, y].T - coordinates @ middle).astype(np.float32)  # (n, r) moments of t
+    for scale in inverse.T.astype(np.float32):
+        scaled = z * scale
+        of_targets = np.einsum("nr,nr->n", scaled, towards)
+        yield lengths - 2 * of_targets + np.einsum("nr,nr->n", scaled @ among, scaled)
 
 
 def from_sums(sums: ClassSums, penalty: float) -> Ridge:
