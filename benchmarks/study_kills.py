@@ -35,6 +35,11 @@ def started(folder: Path) -> subprocess.Popen:
     )
 
 
+def unlock(folder: Path) -> None:
+    """Remove the lock of a run that was killed, as a user would."""
+    subprocess.run([*command(1), "--unlock"], cwd=folder, capture_output=True, check=True)
+
+
 def finished(folder: Path) -> float:
     """Seconds of a run to its end."""
     start = time.monotonic()
@@ -73,6 +78,12 @@ def main() -> None:
                 os.killpg(running.pid, signal.SIGKILL)
                 running.wait()
                 kills += 1
+                unlock(killed)
+            else:
+                if running.returncode:
+                    raise RuntimeError(
+                        f"a run after {kills} kills failed; see {killed}/results/logs"
+                    )
         finished(killed)
         pd.testing.assert_frame_equal(scores(killed), scores(whole))
         print(f"{kills} kills, {time.monotonic() - begun:.0f} s in all: the scores are equal")
