@@ -177,6 +177,7 @@ def predict(
     """
     from imprint.estimator.fitted_head import FittedHead
     from imprint.estimator.inputs import read_unlabelled
+    from imprint.method.calibration import probabilities
     from imprint.store.heads import read_head
 
     load_components(inputs.components)
@@ -196,13 +197,18 @@ def predict(
     embeddings = read_unlabelled(sources, fm, read_head(head), group=inputs.group)
     scores = fitted.class_scores(embeddings.x)
     best = (-scores).argsort(axis=1, kind="stable")[:, :top]
-    values = fitted.probabilities(embeddings.x) if proba else scores
+    values = probabilities(scores, fitted.require_temperature()) if proba else scores
     familiarity = [None] * len(scores)
     if reject is not None:
         familiarity = fitted.familiarity(embeddings.x).tolist()
     names = fitted.classes.tolist()
     rows = [
-        Labelled(sample, [(names[i], of_sample[i]) for i in numbers], familiar)
+        Labelled(
+            sample,
+            [(names[i], of_sample[i]) for i in numbers],
+            familiar,
+            rejected=familiar is not None and reject is not None and familiar <= reject,
+        )
         for sample, numbers, of_sample, familiar in zip(
             embeddings.ids.tolist(), best.tolist(), values.tolist(), familiarity, strict=True
         )
@@ -210,17 +216,18 @@ def predict(
     value = "probability" if proba else "score"
     with _open(output) as file:
         if as_json:
-            _write_json(file, rows, value, reject)
+            _write_json(file, rows, value)
         else:
-            _write_csv(file, rows, value, reject)
+            _write_csv(file, rows, value)
 
 
 class Labelled(NamedTuple):
-    """A sample, its labels with their values, and how well it fits the classes where that is asked."""
+    """A sample, its labels with their values, and how well it fits the classes and whether it is rejected, where that is asked."""
 
     id: object
     labels: list[tuple[object, float]]
     familiarity: float | None
+    rejected: bool
 
 
 @contextmanager
@@ -233,29 +240,29 @@ def _open(output: Path | None) -> Iterator[TextIO]:
             yield file
 
 
-def _write_json(file: TextIO, rows: Sequence[Labelled], value: str, reject: float | None) -> None:
+def _write_json(file: TextIO, rows: Sequence[Labelled], value: str) -> None:
     for row in rows:
         entries = [{"label": label, value: round(number, 6)} for label, number in row.labels]
         facts = {"id": row.id, **entries[0]}
         if len(entries) > 1:
             facts["top"] = entries
-        if reject is not None and row.familiarity is not None:
+        if row.familiarity is not None:
             facts["familiarity"] = round(row.familiarity, 6)
-            facts["rejected"] = row.familiarity <= reject
+            facts["rejected"] = row.rejected
         print(json.dumps(facts), file=file)
 
 
-def _write_csv(file: TextIO, rows: Sequence[Labelled], value: str, reject: float | None) -> None:
+def _write_csv(file: TextIO, rows: Sequence[Labelled], value: str) -> None:
     writer = csv.writer(file, lineterminator="\n")
     suffixes = ["", *(f"_{place}" for place in range(2, len(rows[0].labels) + 1))]
     columns = ["id", *(f"{name}{s}" for s in suffixes for name in ("label", value))]
-    if reject is not None:
+    if rows[0].familiarity is not None:
         columns += ["familiarity", "rejected"]
     writer.writerow(columns)
     for row in rows:
         cells = [row.id]
         for label, number in row.labels:
             cells += [label, f"{number:.6g}"]
-        if reject is not None and row.familiarity is not None:
-            cells += [f"{row.familiarity:.3g}", "yes" if row.familiarity <= reject else "no"]
+        if row.familiarity is not None:
+            cells += [f"{row.familiarity:.3g}", "yes" if row.rejected else "no"]
         writer.writerow([as_text(str(cell)) for cell in cells])

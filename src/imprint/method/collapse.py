@@ -88,7 +88,9 @@ def collapse(x: np.ndarray, y: np.ndarray, classes: int) -> Collapse:
     # sum of x x^T with each class counting once, in float32 products of blocks centred on their class
     within = np.zeros((d, d))
     for mean, rows in zip(means, groups, strict=True):
-        centred = (x[rows] - mean.astype(np.float32)).astype(np.float32)
+        centred = x[rows]
+        centred -= mean.astype(np.float32)
+        centred = centred.astype(np.float32, copy=False)
         within += (centred.T @ centred).astype(np.float64) / (len(rows) * c)
     _, singular, directions = np.linalg.svd(between / np.sqrt(c), full_matrices=False)
     nonzero = singular > singular.max(initial=0) * max(between.shape) * np.finfo(np.float32).eps

@@ -9,7 +9,7 @@ that is missing, damaged or cannot be written costs time, not the job.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
@@ -17,6 +17,7 @@ from threading import Lock
 import numpy as np
 
 from imprint.errors import UserError
+from imprint.method.generate.proxy_sets import Fits
 from imprint.store.blocks import FOLDER, Content, block_key, digest
 from imprint.store.files import new_hdf5, open_hdf5
 
@@ -26,8 +27,6 @@ CLASSES = "classes"  # under the folder of blocks
 ANY_SEED = "any seed"  # where it changes nothing
 
 _writing = Lock()  # writers set the umask of the process for a moment
-
-Fits = dict[tuple[int, int | None], tuple[np.ndarray, float]]
 
 
 @dataclass
@@ -69,13 +68,11 @@ class ClassFits:
             return {}
         return fits
 
-    def write(
-        self, key: str, fits: Mapping[tuple[int, int | None], tuple[np.ndarray, float]]
-    ) -> None:
+    def write(self, key: str, fits: Fits) -> None:
         """Store fits beside those that are there."""
         try:
             with _writing, new_hdf5(self._path(key)) as file:
-                for (k, seed), (proxies, seconds) in (self.read(key) | dict(fits)).items():
+                for (k, seed), (proxies, seconds) in (self.read(key) | fits).items():
                     name = f"{k},{ANY_SEED if seed is None else seed}"
                     file.create_dataset(name, data=proxies).attrs["seconds"] = seconds
         except OSError as error:

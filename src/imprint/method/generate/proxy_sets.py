@@ -109,7 +109,7 @@ def proxy_sets(
     run_seeds = seeds if entry.seeded else seeds[:1]
     runs = [(k, seed) for k in ks for seed in run_seeds]
 
-    def of_class(label: int) -> dict[tuple[int, Seed], tuple[np.ndarray, float]]:
+    def of_class(label: int) -> Fits:
         rows = members[label]
         fits = _shared_fits(entry, x[rows], first + label, runs, stored)
         if not entry.samples:
@@ -118,7 +118,7 @@ def proxy_sets(
 
     load_library_of(gen)  # before any clock runs
     if threads > 1:
-        by_class = _in_threads(of_class, len(members), _at_once(threads, members, x))
+        by_class = _in_threads(of_class, len(members), _workers(threads, members, x))
     else:
         by_class = [of_class(label) for label in range(len(members))]
     sets: dict[tuple[int, Seed], ProxySet] = {}
@@ -210,7 +210,7 @@ def _cores() -> int:
     return max((int(library["num_threads"]) for library in threadpool_info()), default=1)
 
 
-def _at_once(threads: int, members: list[np.ndarray], x: np.ndarray) -> int:
+def _workers(threads: int, members: list[np.ndarray], x: np.ndarray) -> int:
     """How many classes of so many threads fit in memory together, of which each thread copies one."""
     largest = max(map(len, members)) * x.shape[1] * x.itemsize
     return max(1, min(threads, LARGE // max(1, largest)))
