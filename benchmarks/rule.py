@@ -17,6 +17,8 @@ from itertools import product
 from pathlib import Path
 from types import SimpleNamespace
 
+from snakemake.iocontainers import Namedlist
+
 from benchmarks.data import TASK, made, write
 from benchmarks.engine import SEEDS, agg_scorings
 from imprint.data.pools import pool
@@ -27,12 +29,6 @@ from imprint.store.proxies import write_proxies
 from imprint.study.jobs.proxies import make_proxies
 
 GENS = {"kmeans": ("1", "5", "20"), "mean": ("1",), "all": ("all",)}
-
-
-class Named(dict):
-    """Files by name, as Snakemake gives them to a script."""
-
-    __getattr__ = dict.__getitem__
 
 
 def prepare(folder: Path) -> SimpleNamespace:
@@ -56,20 +52,24 @@ def prepare(folder: Path) -> SimpleNamespace:
         ]
     spec = {**TASK, "fm": "fm", "cells": cells}
     return SimpleNamespace(
-        input=Named(
-            train=[str(folder / "train.h5")],
-            test=[str(folder / "test.h5")],
-            proxies=[str(folder / f"{gen}.h5") for gen in GENS],
+        input=Namedlist(
+            fromdict={
+                "train": [str(folder / "train.h5")],
+                "test": [str(folder / "test.h5")],
+                "proxies": [str(folder / f"{gen}.h5") for gen in GENS],
+            }
         ),
-        output=Named(scores=str(folder / "scores.parquet")),
-        params=Named(
-            spec=canonical(spec),
-            gens=list(GENS),
-            components=[],
-            code="",
-            blocks=str(folder / "scores.blocks"),
+        output=Namedlist(fromdict={"scores": str(folder / "scores.parquet")}),
+        params=Namedlist(
+            fromdict={
+                "spec": canonical(spec),
+                "gens": list(GENS),
+                "components": [],
+                "code": "",
+                "blocks": str(folder / "scores.blocks"),
+            }
         ),
-        resources=Named(device="cpu"),
+        resources=Namedlist(fromdict={"device": "cpu"}),
         log=[str(folder / "log")],
         threads=2,
         rule="evaluate",
@@ -78,7 +78,6 @@ def prepare(folder: Path) -> SimpleNamespace:
 
 RUN = """
 import pickle, runpy, sys
-from benchmarks.rule import Named
 runpy.run_path("workflow/scripts/evaluate.py", init_globals={"snakemake": pickle.load(open(sys.argv[1], "rb"))})
 """
 
