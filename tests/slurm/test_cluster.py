@@ -22,7 +22,8 @@ DEFAULT, SLURM = (
 
 STUDY = copy.deepcopy(TINY)
 for experiment in STUDY["experiments"].values():
-    experiment.pop("figures")
+    experiment["figures"] = []
+STUDY["experiments"]["methods"]["figures"] = ["gallery"]  # a group that shows images
 
 # as a user would edit the profile; and too little at first for two jobs
 EDITED = {
@@ -43,6 +44,7 @@ SUBMISSIONS = {
     "rule_task": 2,
     "rule_collapse": 1,
     "rule_summary": 1,
+    "rule_pictures": 1,
 }
 
 

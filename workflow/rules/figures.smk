@@ -3,7 +3,7 @@
 
 def with_images(wildcards):
     """The datasets of a task whose images a figure can show."""
-    return specs.datasets_with_images(study, wildcards.fm, wildcards.task)
+    return shown.datasets_with_images(study, wildcards.fm, wildcards.task)
 
 
 def manifests_of(wildcards):
@@ -13,13 +13,13 @@ def manifests_of(wildcards):
 
 def shown_proxies(wildcards):
     """The proxy files of the cells that figures of one FM and task may show."""
-    group = specs.shown_group(study, wildcards.experiment, wildcards.fm, wildcards.task)
-    return proxies_of(group, specs.shown_gens(study, wildcards.experiment))
+    group = shown.group(study, wildcards.experiment, wildcards.fm, wildcards.task)
+    return proxies_of(group, shown.gens(study, wildcards.experiment))
 
 
 def shown_cell_scores(wildcards):
     """The score files that figures of one FM and task choose their cell from."""
-    return scores_of([specs.shown_group(study, wildcards.experiment, wildcards.fm, wildcards.task)])
+    return scores_of([shown.group(study, wildcards.experiment, wildcards.fm, wildcards.task)])
 
 
 for name in FIGURES.names(shows_one_task=False):
@@ -94,8 +94,8 @@ for name in FIGURES.names(shows_one_task=True):
             pdf=paths.figure_file(results, "{experiment}", f"{{fm}}/{{task}}/{name}", "pdf"),
         log:
             f"<logs>/figures/{{experiment}}/{{fm}}/{{task}}/{name}.log",
-        group:
-            "summary"
+        group:  # jobs that run side by side in a group must agree in `roots`
+            "pictures"
         conda:
             "../../envs/torch.yaml"
         threads: 1
@@ -134,10 +134,10 @@ rule tsne:
         mem_mb=grow(2000),
         runtime=longer(15),
     params:
-        gens=lambda w: specs.shown_gens(study, w.experiment),
-        spec=lambda w: canonical(specs.shown_cell(study, w.experiment, w.fm, w.task)),
-        components=lambda w: specs.components_of(study, specs.shown_methods(study, w.experiment)),
-        code=lambda w: code_of("tsne", files=specs.files_of_shown(study, w.experiment)),
+        gens=lambda w: shown.gens(study, w.experiment),
+        spec=lambda w: canonical(shown.cell(study, w.experiment, w.fm, w.task)),
+        components=lambda w: user_files.components_of(study, shown.methods(study, w.experiment)),
+        code=lambda w: code_of("tsne", files=user_files.files_of_shown(study, w.experiment)),
     message:
         "t-SNE of {wildcards.task} on {wildcards.fm} for {wildcards.experiment}"
     script:
@@ -162,7 +162,7 @@ rule samples:
         mem_mb=grow(2000),
         runtime=longer(10),
     params:
-        spec=lambda w: canonical(specs.shown_samples(study, w.experiment, w.task)),
+        spec=lambda w: canonical(shown.samples(study, w.experiment, w.task)),
         code=code_of("samples"),
     message:
         "example images of {wildcards.task} on {wildcards.fm} for {wildcards.experiment}"
@@ -191,10 +191,10 @@ rule predictions:
         mem_mb=grow(3000),
         runtime=longer(10),
     params:
-        gens=lambda w: specs.shown_gens(study, w.experiment),
-        spec=lambda w: canonical(specs.shown_cell(study, w.experiment, w.fm, w.task)),
-        components=lambda w: specs.components_of(study, specs.shown_methods(study, w.experiment)),
-        code=lambda w: code_of("predictions", files=specs.files_of_shown(study, w.experiment)),
+        gens=lambda w: shown.gens(study, w.experiment),
+        spec=lambda w: canonical(shown.cell(study, w.experiment, w.fm, w.task)),
+        components=lambda w: user_files.components_of(study, shown.methods(study, w.experiment)),
+        code=lambda w: code_of("predictions", files=user_files.files_of_shown(study, w.experiment)),
     message:
         "predictions for {wildcards.task} on {wildcards.fm} in {wildcards.experiment}"
     script:
