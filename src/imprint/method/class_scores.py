@@ -43,10 +43,11 @@ def class_scores(
         return _votes(x, candidate, scoring, voters, classes, fm_classifier)
     how, queries = ranking(x, candidate, scoring, fm_classifier)
     scores = np.empty((len(x), classes), np.float32)
-    few = len(x) < FEW  # not worth loading compiled loops
+    # with few rows compiled loops are not worth loading, and where a class has one proxy there is nothing to choose
+    of_all = scoring.sums_all or len(x) < FEW or len(candidate.labels) == classes
 
     def fill(rows: slice) -> None:
-        if scoring.sums_all or few:
+        if of_all:
             scores[rows] = _of_all_proxies(how, queries, scoring, rows, candidate.labels)
             return
         numbers, products = nearest_of_classes(how, queries, rows, candidate.labels, classes)
@@ -54,7 +55,7 @@ def class_scores(
         scores[rows] = near.similarities
 
     # a few arrays of a value for each class, or for each proxy
-    values = len(candidate.labels) if scoring.sums_all or few else classes
+    values = len(candidate.labels) if of_all else classes
     with strips(
         len(x), MEMORY // (64 * values), alone=how.block is not None and how.block.alone
     ) as each:
@@ -68,6 +69,8 @@ def _of_all_proxies(
     numbers, products = products_of_all(how, queries, rows)
     similarities = measured(how, queries, scoring.distance, numbers, products, rows).similarities
     firsts = np.flatnonzero(np.diff(labels, prepend=-1))
+    if len(firsts) == len(labels):
+        return similarities  # of one proxy the smooth maximum is the maximum
     best: np.ndarray = np.maximum.reduceat(similarities, firsts, axis=1)
     if not scoring.sums_all:
         return best

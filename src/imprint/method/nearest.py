@@ -209,8 +209,12 @@ def products_of_all(
 ) -> tuple[np.ndarray, np.ndarray]:
     """The numbers (1, P) of all proxies, and their products (n, P) with some rows of the queries."""
     x = ranking.multiplied(queries)[rows]
-    blocks = [_products(ranking.block, x, columns) for _, columns in _blocks(ranking)]
-    return np.arange(len(ranking.columns))[None], np.concatenate(blocks, axis=1)
+    if ranking.block is None:
+        products = x @ ranking.columns.values.T
+    else:
+        blocks = [_products(ranking.block, x, columns) for _, columns in _blocks(ranking)]
+        products = np.concatenate(blocks, axis=1)
+    return np.arange(len(ranking.columns))[None], products
 
 
 def _blocks(ranking: Ranking) -> Iterator[tuple[int, np.ndarray]]:
