@@ -17,6 +17,7 @@ from imprint.errors import UserError
 from imprint.fm.models import FM_SOURCES
 from imprint.method.configuration import AGGREGATIONS
 from imprint.method.generate import GENERATORS
+from imprint.method.large_arrays import LARGE
 from imprint.report.figures import FIGURES
 from imprint.report.tables import TABLES
 from imprint.store import paths
@@ -24,7 +25,7 @@ from imprint.store.blocks import blocks_file
 from imprint.store.class_fits import class_fits_folder
 from imprint.store.files import canonical
 from imprint.store.shards import read_shards
-from imprint.study import inputs, running, specs
+from imprint.study import selections, inputs, page, running, shown, specs, user_files
 from imprint.study.contents import have_changed
 from imprint.study.fingerprint import fingerprint
 from imprint.study.grid import Group
@@ -103,9 +104,9 @@ onstart:
 onsuccess:
     running.end(study.root)
     output_cache(os.environ)  # closes the entries that this run added
-    for page in running.new_pages(study.root, started) or [paths.report_file(study.root)]:
-        if page.exists():
-            print(f"The report is {page}; open it in a browser.", file=sys.stderr)
+    for file in running.new_pages(study.root, started) or [paths.report_file(study.root)]:
+        if file.exists():
+            print(f"The report is {file}; open it in a browser.", file=sys.stderr)
 
 
 onerror:

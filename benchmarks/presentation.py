@@ -31,7 +31,7 @@ from imprint.report.figures import FIGURES
 from imprint.report.tables import TABLES
 from imprint.report.tables.writing import save as save_table
 from imprint.store.frames import read_parquet, write_parquet
-from imprint.study import specs
+from imprint.study import selections
 from imprint.study.grid import Group, Study
 from imprint.study.load import load
 
@@ -169,7 +169,7 @@ def main() -> None:
     ]
     with tempfile.TemporaryDirectory() as folder:
         scores, collapse = scores_of(study), collapse_of(study)
-        own = {name: rows_of(scores, specs.selection(study, name)) for name in experiments}
+        own = {name: rows_of(scores, selections.selection(study, name)) for name in experiments}
         asked = {what for _, what, _ in jobs}
         for figure in (f for f in FIGURES.names(shows_one_task=False) if f not in asked):
             jobs += [("figure", figure, name) for name in filling(figure, own, collapse)[:1]]
@@ -178,7 +178,7 @@ def main() -> None:
         for name, rows in _in_files(study, scores):
             write_parquet(Path(folder, f"{name}.parquet"), rows, "{}")
         told = {
-            name: [specs.selection(study, name), specs.settings(study, name, SETTINGS)]
+            name: [selections.selection(study, name), selections.settings(study, name, SETTINGS)]
             for name in experiments
         }
         Path(folder, "experiments.json").write_text(json.dumps(told))

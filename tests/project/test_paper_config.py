@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from imprint.method.presets import PRESETS, PUBLISHED
-from imprint.study import specs
+from imprint.study import selections
 from imprint.study.load import load
 
 ROOT = Path(__file__).parents[2]
@@ -129,7 +129,7 @@ def test_nc1_of_imagenet_is_that_of_the_validation_images_and_of_other_tasks_of_
     for name in ("neural-collapse", "best-k"):
         splits = {
             study.tasks[task].family: grid["nc1_split"]
-            for grid in reversed(specs.selection(study, name))
+            for grid in reversed(selections.selection(study, name))
             for _, task, _ in grid["groups"]
         }
         assert splits.pop("imagenet") == "test" and set(splits.values()) == {"train"}

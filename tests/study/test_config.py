@@ -11,7 +11,7 @@ import yaml
 
 from imprint.method.configuration import Fixed
 from imprint.method.presets import PRESETS
-from imprint.study import inputs, specs
+from imprint.study import inputs, selections, specs
 from imprint.study.load import load
 from imprint.study.read import ConfigError, read_yaml
 from imprint.study.schema import schema
@@ -412,8 +412,8 @@ def test_an_experiment_may_show_the_grids_of_others(tmp_path):
     }
     alone, both = study(tmp_path), study(tmp_path, experiments={**BASE["experiments"], **extra})
     assert both.runs() == alone.runs() + 2 * 2
-    several, main = specs.selection(both, "several")
-    empty, shown = specs.selection(both, "shown")
-    assert [main] == specs.selection(both, "main") == [shown]
+    several, main = selections.selection(both, "several")
+    empty, also = selections.selection(both, "shown")
+    assert [main] == selections.selection(both, "main") == [also]
     assert {c["k"] for c in several["configurations"]} == {"2"}
     assert both.experiment_groups("shown") == empty["groups"] == []

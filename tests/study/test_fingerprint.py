@@ -181,6 +181,7 @@ def test_code_reruns_what_it_decides_and_nothing_else(rerun, file):
         "study/status.py",
         "study/doctor.py",
         "study/specs.py",
+        "study/selections.py",
         "cli/heads.py",
         "estimator/classifier.py",
     ],

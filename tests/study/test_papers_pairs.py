@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from imprint.study import specs
+from imprint.study import selections
 from imprint.study.load import load
 
 PAPER = Path(__file__).parents[2] / "config" / "paper.yaml"
@@ -12,7 +12,7 @@ PAPER = Path(__file__).parents[2] / "config" / "paper.yaml"
 
 def of_paper(name, changes=None):
     """Whether an experiment of the paper's study, changed, has the paper's pairs."""
-    return specs.settings(load([PAPER], changes or {}), name, ["of_paper"])["of_paper"]
+    return selections.settings(load([PAPER], changes or {}), name, ["of_paper"])["of_paper"]
 
 
 @pytest.mark.parametrize("name", ["published-methods", "agg-kmeans-20", "gen-and-norm"])

@@ -26,7 +26,7 @@ from socketserver import ForkingMixIn, StreamRequestHandler, UnixStreamServer
 IMPORTS = (
     "h5py", "matplotlib.pyplot", "pandas", "seaborn", "sklearn.cluster", "scipy.stats", "snakemake.cli",
     "snakemake_executor_plugin_slurm", "timm", "torch", "torchvision", "imprint.cli", "imprint.report.figures",
-    "imprint.report.tables", "imprint.study.load", "imprint.study.specs",
+    "imprint.report.tables", "imprint.study.load", "imprint.study.page",
 )  # fmt: skip
 
 COMMAND = """#!{python} -IS

@@ -17,7 +17,7 @@ rule collapse:
         "../../envs/base.yaml"
     threads: study.config.compute.threads
     resources:
-        mem_mb=grow(2000),
+        mem_mb=grow(2000, copies=2, of=["train", "test"]),
         runtime=longer(15),
     params:
         spec=lambda w: canonical(specs.collapse(study, w.fm, w.task)),

@@ -82,12 +82,12 @@ def scores_of(groups):
 
 def shown_scores(wildcards):
     """The score files of an experiment."""
-    return scores_of(specs.groups_with_also(study, wildcards.experiment))
+    return scores_of(selections.groups_with_also(study, wildcards.experiment))
 
 
 def shown_collapse(wildcards):
     """The collapse files of an experiment."""
-    groups = specs.groups_with_also(study, wildcards.experiment)
+    groups = selections.groups_with_also(study, wildcards.experiment)
     fm_tasks = dict.fromkeys((group.fm, group.task) for group in groups)
     return [paths.collapse_file(results, fm, task) for fm, task in fm_tasks]
 
@@ -146,14 +146,14 @@ def blocks_of(wildcards, output):
 @cache
 def selection_of(experiment):
     """The rows that belong to an experiment."""
-    return canonical(specs.selection(study, experiment))
+    return canonical(selections.selection(study, experiment))
 
 
 def settings_of(names):
     """What an experiment sets for a table or figure that takes these settings."""
 
     def settings(wildcards):
-        return canonical(specs.settings(study, wildcards.experiment, names))
+        return canonical(selections.settings(study, wildcards.experiment, names))
 
     return settings
 
@@ -177,9 +177,19 @@ def with_idle_cores(wildcards):
     return max(study.config.compute.threads, workflow.cores // max(1, missing_proxies()))
 
 
-def grow(megabytes):
-    """Memory that doubles with each retry."""
-    return lambda wildcards, attempt: megabytes * 2 ** (attempt - 1)
+def grow(megabytes, copies=0, of=()):
+    """Memory that doubles with each retry.
+
+    copies, of: how many copies of the embeddings in these inputs come on top; in a dry run before these are computed none. Of
+    LARGE bytes at most: larger ones are mapped, not held.
+    """
+
+    def memory(wildcards, input, attempt):
+        files = [Path(file) for name in of for file in input[name]]
+        held = min(sum(file.stat().st_size for file in files if file.exists()), LARGE)
+        return int(round(megabytes + copies * held / 1e6, -2)) * 2 ** (attempt - 1)
+
+    return memory
 
 
 def longer(minutes):
@@ -190,7 +200,7 @@ def longer(minutes):
 def figures_of(name):
     """The pictures of an experiment; those of one FM and task lie in folders of their own."""
     for figure in study.config.experiments[name].figures:
-        for picture in specs.pictures(study, name, figure):
+        for picture in page.pictures(study, name, figure):
             yield "/".join([*picture.values(), figure])
 
 
@@ -220,7 +230,7 @@ def experiment_results(name):
         files += [paths.table_file(results, name, table, s) for s in ("csv", "md", "tex", "html")]
     for figure in figures_of(name):
         files += [paths.figure_file(results, name, figure, s) for s in ("png", "pdf")]
-    for group in specs.groups_with_heads(study, name):
+    for group in selections.groups_with_heads(study, name):
         files += [paths.head_file(results, name, *group, s) for s in ("safetensors", "json")]
     return files
 

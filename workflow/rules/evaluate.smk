@@ -18,15 +18,15 @@ rule evaluate:
         "../../envs/torch.yaml"
     threads: study.config.compute.threads
     resources:
-        mem_mb=grow(3000),
+        mem_mb=grow(3000, copies=2, of=["train", "test"]),
         runtime=longer(60),
         device=study.config.compute.scoring_device,
     params:
         spec=lambda w: canonical(specs.evaluation(study, group_of(w), w.agg)),
         gens=lambda w: study.gens(group_of(w), w.agg),
-        components=lambda w: specs.components_of(study, study.cells(group_of(w))),
+        components=lambda w: user_files.components_of(study, study.cells(group_of(w))),
         code=lambda w: code_of(
-            "evaluate", files=specs.files_of_evaluation(study, group_of(w), w.agg)
+            "evaluate", files=user_files.files_of_evaluation(study, group_of(w), w.agg)
         ),
         blocks=blocks_of,
     message:

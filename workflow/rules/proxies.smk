@@ -14,9 +14,9 @@ def proxy_threads(wildcards):
     return with_idle_cores(wildcards)
 
 
-def user_files(wildcards):
+def gens_files(wildcards):
     """The user's files that a proxy file depends on."""
-    return specs.files_of_proxies(study, group_of(wildcards), wildcards.gen)
+    return user_files.files_of_proxies(study, group_of(wildcards), wildcards.gen)
 
 
 rule proxies:
@@ -35,12 +35,12 @@ rule proxies:
         "../../envs/base.yaml"
     threads: proxy_threads
     resources:
-        mem_mb=grow(2000),
+        mem_mb=grow(2000, copies=3, of=["train"]),
         runtime=longer(30),
     params:
         spec=lambda w: canonical(specs.proxies(study, group_of(w), w.gen)),
-        components=lambda w: specs.components(study, user_files(w)),
-        code=lambda w: code_of("proxies", GENERATORS[w.gen].module, files=user_files(w)),
+        components=lambda w: user_files.components(study, gens_files(w)),
+        code=lambda w: code_of("proxies", GENERATORS[w.gen].module, files=gens_files(w)),
         blocks=blocks_of,
         classes=str(class_fits_folder(study.root)),
     message:

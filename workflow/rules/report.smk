@@ -27,7 +27,7 @@ rule report:
         runtime=longer(10),
     params:
         results=study.config.results,
-        page=canonical(specs.page(study, study.config.experiments)),
+        page=canonical(page.content(study, study.config.experiments)),
         code=code_of("report"),
     message:
         "the report"
@@ -55,7 +55,7 @@ rule experiment_report:
         runtime=longer(10),
     params:
         results=study.config.results,
-        page=lambda w: canonical(specs.page(study, [w.experiment])),
+        page=lambda w: canonical(page.content(study, [w.experiment])),
         code=code_of("report"),
     message:
         "report of {wildcards.experiment}"

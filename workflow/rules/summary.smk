@@ -100,7 +100,7 @@ rule summary:
         mem_mb=grow(2000),
         runtime=longer(10),
     params:
-        overview=canonical(specs.overview(study)),
+        overview=canonical(page.overview(study)),
         code=code_of("summary"),
     message:
         "summarising the study"
@@ -173,9 +173,9 @@ rule head:
     params:
         gens=lambda w: study.gens(group_of(w)),
         groups=lambda w: canonical(study.tasks[w.task].draws[0]),
-        grid=lambda w: canonical(specs.grid_of(study, w.experiment, [group_of(w)])),
+        grid=lambda w: canonical(selections.grid_of(study, w.experiment, [group_of(w)])),
         checkpoint=lambda w: inputs.checkpoints(study.config)[w.fm],
-        components=lambda w: specs.components_of(study, study.methods[w.experiment]),
+        components=lambda w: user_files.components_of(study, study.methods[w.experiment]),
         code=code_of("head", "store.heads"),
     message:
         "best head of {wildcards.experiment} for {wildcards.task} on {wildcards.fm}, shots {wildcards.shots}"

@@ -48,7 +48,7 @@ def rows_of(frame: pd.DataFrame, grids: Sequence[Mapping[str, Any]]) -> pd.DataF
     frame : DataFrame
         Scores or collapse, of other experiments too.
     grids : sequence of mappings
-        See `imprint.study.specs.selection`: groups, configurations, seeds, and for collapse the split. A column that
+        See `imprint.study.selections.selection`: groups, configurations, seeds, and for collapse the split. A column that
         the frame lacks (collapse has no shots and no configuration) selects nothing.
 
     Returns

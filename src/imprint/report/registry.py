@@ -36,7 +36,7 @@ class _Entry:
     function : callable
         Draws or makes it, of scores, collapse and presets, and of FMs if it `needs_fms`: see `imprint.report.figures`.
     settings : tuple of str
-        Settings of the experiment that `function` also takes, by name: see `imprint.study.specs.settings`.
+        Settings of the experiment that `function` also takes, by name: see `imprint.study.selections.settings`.
     needs_fms : bool
         Whether it takes the frame of FMs.
     """

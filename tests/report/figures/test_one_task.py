@@ -20,13 +20,13 @@ from imprint.report.figures.gallery import chosen_rows
 from imprint.store.embeddings import Embeddings
 from imprint.store.files import provenance_json
 from imprint.store.frames import read_parquet, read_provenance, write_parquet
+from imprint.study import shown
 from imprint.study.jobs.predictions import NEIGHBOURS, predictions
 from imprint.study.jobs.samples import EACH, samples
 from imprint.study.jobs.shown_cell import ShownCell, choose
 from imprint.study.jobs.tsne import MOST, tsne
 from imprint.study.load import load
 from imprint.study.problems import ConfigError
-from imprint.study.specs import shown_cell, shown_gens, shown_groups
 from tests.legible import check_legible, words
 
 MEAN = Configuration("l2", "mean", Fixed(1), Scoring("l2", "l2", "max", "inner_product"))
@@ -169,20 +169,20 @@ def test_a_gallery_shows_mistakes_first_each_with_its_nearest_proxies(width, inc
     images = {"one": lambda split, name: requests.append((split, name)) or picture(split, name)}
     figure = FIGURES["gallery"].draw(table, description, images, width=width)
     check_legible(figure, inches)
-    shown = table.iloc[chosen_rows(table)]
-    wrong = (shown["true"] != shown["predicted"]).tolist()
+    chosen = table.iloc[chosen_rows(table)]
+    wrong = (chosen["true"] != chosen["predicted"]).tolist()
     assert wrong == sorted(wrong, reverse=True) and any(wrong) and not all(wrong)
-    assert [name for split, name in requests if split == "test"] == shown["id"].tolist()
-    near = [name for names in shown["near_id"] for name in names]
+    assert [name for split, name in requests if split == "test"] == chosen["id"].tolist()
+    near = [name for names in chosen["near_id"] for name in names]
     assert [name for split, name in requests if split == "train"] == near
-    assert len(figure.axes) == len(shown) * (1 + 3)  # three proxies in all
+    assert len(figure.axes) == len(chosen) * (1 + 3)  # three proxies in all
 
 
 def test_frames_tell_right_neighbours_from_wrong_ones_without_colour():
     table, description = of_means()
     figure = FIGURES["gallery"].draw(table, description, {"one": picture})
-    shown = table.iloc[chosen_rows(table)]
-    for row, sample in enumerate(shown.itertuples()):
+    chosen = table.iloc[chosen_rows(table)]
+    for row, sample in enumerate(chosen.itertuples()):
         for axes, label in zip(
             figure.axes[4 * row + 1 : 4 * row + 4], sample.near_class, strict=True
         ):
@@ -364,12 +364,12 @@ def study(tmp_path, cell, **keys):
 
 
 def test_by_default_each_fm_and_plain_task_has_its_figure_with_most_shots(tmp_path):
-    assert shown_groups(study(tmp_path, {}), "main") == [
+    assert shown.groups(study(tmp_path, {}), "main") == [
         ("net", "digits", "full"),
         ("other", "digits", "full"),
     ]
     families = study(tmp_path, {"fm": "net"}, tasks=["glyphs"])
-    assert shown_groups(families, "main") == [
+    assert shown.groups(families, "main") == [
         ("net", "glyphs-d1", "full"),
         ("net", "glyphs-d2", "full"),
     ]
@@ -388,13 +388,13 @@ def test_a_cell_is_named_by_any_of_its_axes(tmp_path):
             "seed": 2,
         },
     )
-    assert shown_groups(one_cell, "main") == [("net", "glyphs-d2", "5")]
-    assert shown_gens(one_cell, "main") == ["kmeans"]
-    spec = shown_cell(one_cell, "main", "net", "glyphs-d2")
+    assert shown.groups(one_cell, "main") == [("net", "glyphs-d2", "5")]
+    assert shown.gens(one_cell, "main") == ["kmeans"]
+    spec = shown.cell(one_cell, "main", "net", "glyphs-d2")
     assert spec["seeds"] == [2] and spec["draw"] == 2
     assert spec["draw_groups"] == one_cell.tasks["glyphs-d2"].draws[2]
-    assert shown_gens(study(tmp_path, {"k": "auto"}), "main") == ["kmeans"]
-    assert shown_gens(study(tmp_path, {"gen": "all"}), "main") == ["all"]
+    assert shown.gens(study(tmp_path, {"k": "auto"}), "main") == ["kmeans"]
+    assert shown.gens(study(tmp_path, {"gen": "all"}), "main") == ["all"]
 
 
 @pytest.mark.parametrize(

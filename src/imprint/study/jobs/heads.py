@@ -39,7 +39,7 @@ def save_best_head(
     scores : DataFrame
         The scores of the FM and task, of all experiments.
     grid : mapping
-        See `imprint.study.specs.selection`, with one group.
+        See `imprint.study.selections.selection`, with one group.
     train : sequence of Embeddings
         The training split of each dataset of the task.
     classes : sequence of sequences of int, or None

@@ -27,7 +27,7 @@ def samples(
     train : sequence of Embeddings
         The training split of each dataset of the task.
     spec : mapping
-        See `imprint.study.specs.shown_samples`.
+        See `imprint.study.shown.samples`.
 
     Returns
     -------

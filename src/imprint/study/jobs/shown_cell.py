@@ -35,7 +35,7 @@ class ShownCell:
     seed : int
         Seed of the cell.
     spec : mapping
-        See `imprint.study.specs.shown_cell`.
+        See `imprint.study.shown.cell`.
 
     Attributes
     ----------
@@ -80,7 +80,7 @@ def choose(scores: pd.DataFrame, spec: Mapping[str, Any]) -> tuple[Configuration
     scores : DataFrame
         The scores of the FM and task, of all experiments.
     spec : mapping
-        See `imprint.study.specs.shown_cell`.
+        See `imprint.study.shown.cell`.
 
     Returns
     -------
@@ -103,7 +103,7 @@ def read_shown_cell(files: Any, params: Any) -> ShownCell:
         embeddings of the task's datasets; and `proxies`, a file for each of `gens`.
     params : object
         Has `gens`, names of GENs; `components`, the user's files to load; and `spec`, the JSON of
-        `imprint.study.specs.shown_cell`.
+        `imprint.study.shown.cell`.
     """
     for file in params.components:
         load_file(file)

@@ -1,0 +1,76 @@
+"""What the report shows, and in what words."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from imprint.report.figures import FIGURES
+from imprint.report.tables import TABLES
+from imprint.store.files import canonical
+from imprint.study import selections, shown
+from imprint.study.grid import Study
+
+
+def content(study: Study, names: Iterable[str]) -> dict[str, Any]:
+    """What the report shows of these experiments: see `imprint.report.page.build`."""
+    sections = [_section(study, name) for name in names]
+    filled = [section for section in sections if section["figures"] or section["tables"]]
+    return {"title": study.config.title, "sections": filled}
+
+
+def _section(study: Study, name: str) -> dict[str, Any]:
+    experiment = study.config.experiments[name]
+    # what captions of rankings ask for, as the rules of figures and tables have it
+    chosen = {
+        "settings": canonical(selections.settings(study, name, ("rank_by", "of_paper"))),
+        "selection": canonical(selections.selecting(study, name)),
+    }
+    figures = [
+        {"name": figure, "title": FIGURES[figure].title, **picture, **chosen}
+        for figure in experiment.figures
+        for picture in pictures(study, name, figure)
+    ]
+    tables = [
+        {
+            "name": table,
+            "title": TABLES[table].title,
+            "leading": TABLES[table].leading,
+            "beside": TABLES[table].beside or (table,),
+            **chosen,
+        }
+        for table in experiment.tables
+    ]
+    return {
+        "name": name,
+        "title": experiment.title or in_words(name),
+        "about": experiment.about,
+        "figures": figures,
+        "tables": tables,
+    }
+
+
+def in_words(name: str) -> str:
+    """The name of an experiment as a heading: "few-shot" is "Few shot"."""
+    words = re.sub(r"[-_]+", " ", name).strip()
+    return words[:1].upper() + words[1:]
+
+
+def pictures(study: Study, name: str, figure: str) -> list[dict[str, str]]:
+    """The FM and task of each picture of a figure; one picture without them shows the whole experiment."""
+    if not FIGURES[figure].shows_one_task:
+        return [{}]
+    return [{"fm": group.fm, "task": group.task} for group in shown.groups(study, name)]
+
+
+def overview(study: Study) -> dict[str, str | int]:
+    """The study in a few words."""
+    families = dict.fromkeys(study.tasks[group.task].family for group in study.groups)
+    return {
+        "runs": f"{study.runs():,}",
+        "fms": ", ".join(study.config.fms),
+        "tasks": ", ".join(families),
+        "datasets": ", ".join(study.config.datasets),
+        "seeds": len(study.config.seeds),
+    }
