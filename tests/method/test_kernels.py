@@ -1,5 +1,8 @@
 """Compiled loops write nothing outside their arrays, and decide ties by order."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -32,3 +35,48 @@ def test_equally_near_proxies_come_in_their_order():
     exact = np.argsort(-products[0], kind="stable")[:70]
     assert (best[1] == exact).all()
     assert (best[2] == products[0, exact]).all()
+
+
+MANY_WAYS = """
+import numpy as np
+from numba.core.dispatcher import Dispatcher
+from imprint.method import kernels, sums_kernel
+from imprint.method.class_scores import class_scores
+from imprint.method.configuration import Scoring
+from imprint.method.engine import predict
+from imprint.method.generate import kmeans_kernel
+from imprint.method.generate.batched_kmeans import fits
+from imprint.method.scoring import Candidate
+from imprint.method.sums_kernel import add_rows
+
+random = np.random.default_rng(0)
+x = random.normal(size=(700, 256)).astype(np.float32)
+for n, runs in [(30, [(20, 0)]), (700, [(20, 0)]), (30, [(20, 0), (20, 1)]), (700, [(20, 0), (20, 1)])]:
+    fits(x[:n], runs)
+for labels in (np.arange(9), np.arange(27) // 3):
+    for distance in ("inner_product", "cosine", "euclidean", "mahalanobis", "manhattan"):
+        scorings = [Scoring("none", "none", "max", distance), Scoring("l2", "l2", "mnn", distance, "uniform", 3)]
+        proxies = x[: len(labels)]
+        list(predict(x, 9, [Candidate(proxies, labels, tuple(scorings))]))
+        for scoring in scorings:
+            class_scores(x, Candidate(proxies, labels, (scoring,)), 9)
+add_rows(x, np.arange(700) % 9, np.zeros((9, 256)))
+for module in (kernels, sums_kernel, kmeans_kernel):
+    for name, loop in vars(module).items():
+        if isinstance(loop, Dispatcher):
+            print(name, len(loop.signatures))
+"""
+
+
+def test_each_compiled_loop_is_compiled_for_one_kind_of_arguments():
+    """Two processes that compile one loop for different arguments at once can mix up the files of numba's cache.
+
+    Then one that is compiled for contiguous arrays is called with others, and is wrong without a word.
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", MANY_WAYS], capture_output=True, text=True, check=True
+    )
+    counts = dict(line.split() for line in done.stdout.splitlines())
+    assert counts.pop("_nearer") <= "1"  # within another loop
+    assert set(counts) >= {"assign", "select", "select_by_class", "manhattan", "_vote", "add_rows"}
+    assert set(counts.values()) == {"1"}, counts

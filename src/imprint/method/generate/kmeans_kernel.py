@@ -12,6 +12,8 @@ def assign(
     x: np.ndarray,
     firsts: np.ndarray,
     labels: np.ndarray,
+    run: int,
+    row: int,
     sums: np.ndarray,
     counts: np.ndarray,
     moved: np.ndarray,
@@ -19,7 +21,8 @@ def assign(
     """Assign samples x (n, d) to the nearest centroid in each of R fits, all in place.
 
     Columns firsts[r] to firsts[r + 1] of half_distances (n, K), rows of `sums` (K, d) and values of `counts` (K,) are
-    the centroids of fit r. labels: (R, n), of which `moved` (R,) counts the changes. The first of equal distances is taken.
+    the centroids of fit r. Its labels are labels[run + r, row : row + n], of which `moved` (R,) counts the changes. The first
+    of equal distances is taken.
     Samples are added in their order, one by one, so that sums are those of any program that does so.
     """
     n, d = x.shape
@@ -32,8 +35,8 @@ def assign(
                 if half_distances[i, j] < least:
                     least = half_distances[i, j]
                     nearest = j
-            if labels[r, i] != nearest - first:
-                labels[r, i] = nearest - first
+            if labels[run + r, row + i] != nearest - first:
+                labels[run + r, row + i] = nearest - first
                 moved[r] += 1
             counts[nearest] += 1
             for t in range(d):
