@@ -22,7 +22,8 @@ class Browser:
 
     def __init__(self, width: int = 1400, height: int = 1000, seconds: float = 60) -> None:
         self.console: list[dict[str, Any]] = []
-        self._seconds, self._number, self._left, self._session = seconds, 0, b"", {}
+        self._session: dict[str, str] = {}
+        self._seconds, self._number, self._left = seconds, 0, b""
         read, self._write = os.pipe()
         self._read, write = os.pipe()
         # the browser reads commands from descriptor 3 and answers on 4

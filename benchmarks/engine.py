@@ -65,11 +65,17 @@ def gen_scorings(norm_pre: str) -> tuple[Scoring, ...]:
     )
 
 
-def grid(data: Data, gens: Iterable[tuple[str, list[int]]], scorings, label: str) -> None:
+def grid(
+    data: Data,
+    gens: Iterable[tuple[str, list[int]]],
+    scorings: Callable[[str], tuple[Scoring, ...]],
+    label: str,
+) -> None:
     """Generate, then evaluate, as the jobs of the workflow do; prints the time of each part."""
     counted = 0
-    candidates, times = [], {}
-    samples = {}  # proxies that are the same samples share products
+    candidates: list[Candidate] = []
+    times: dict[str, float] = {}
+    samples: dict[bytes, np.ndarray] = {}  # proxies that are the same samples share products
     for norm_pre in ("none", "l2"):
         x = normalize.apply(norm_pre, data.x)
         for gen, ks in gens:
@@ -200,7 +206,7 @@ def single(data: Data, cut_off: float, sample: int) -> None:
 
     rng = np.random.default_rng(0)
     sizes = [10] * 3 + [10, 50, 200] * 3 + [10, 50, 200] * 3 + [60_000] * 3
-    names = {"euclidean": {}, "cosine": {}, "manhattan": {}, "mahalanobis": {}}
+    names: dict[str, dict] = {"euclidean": {}, "cosine": {}, "manhattan": {}, "mahalanobis": {}}
     spent = []
     for _ in range(sample):
         size, distance = sizes[rng.integers(len(sizes))], list(names)[rng.integers(4)]

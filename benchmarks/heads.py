@@ -34,7 +34,7 @@ from benchmarks.clock import seconds
 from benchmarks.data import Data
 from imprint import ImprintingClassifier
 from imprint.data.pools import Pool, select, training_rows
-from imprint.method.configuration import Configuration, Fixed, Scoring
+from imprint.method.configuration import LOGSUMEXP, Configuration, Fixed, Scoring
 from imprint.method.engine import evaluate, predict
 from imprint.method.generate.least_squares import pseudo_classes
 from imprint.method.generate.proxy_sets import proxy_sets
@@ -42,7 +42,7 @@ from imprint.method.generate.registry import ANY_K
 from imprint.method.normalize import FittedNorms, l2
 from imprint.method.presets import PRESETS
 from imprint.method.ridge import leave_one_out
-from imprint.method.scoring import Candidate, candidate, ranking, similarities
+from imprint.method.scoring import Candidate, candidate
 
 SEED = 17121997
 TASKS = {"all": range(10), "even": range(0, 10, 2), "odd": range(1, 10, 2), "short": range(3)}
@@ -228,22 +228,15 @@ def clustered_ridge(cell: Cell, seed: int) -> dict[str, tuple[float, float]]:
 
 
 def soft_maximum(cell: Cell, seed: int) -> dict[str, tuple[float, float]]:
-    """Whitened k-means 20, where the logarithm of the sum of exp(similarity / T) over the proxies of a class decides."""
+    """Whitened k-means 20, where T log(sum of exp(similarity / T)) over the proxies of a class decides."""
     fitted = fit(cell, FIXED[WHITENED_20], seed)
-    scoring, labels = fitted.candidate.scorings[0], fitted.candidate.labels
-    firsts = np.searchsorted(labels, np.arange(cell.classes))
-    how, queries = ranking(cell.test_x, fitted.candidate, scoring)
-    temperatures = (0.02, 0.05, 0.1)
-    right = dict.fromkeys(temperatures, 0)
-    for rows, of_proxies in similarities(how, queries, scoring.distance):
-        below = of_proxies - of_proxies.max(axis=1, keepdims=True)
-        for t in temperatures:
-            sums = np.add.reduceat(np.exp(below / t), firsts, axis=1)
-            right[t] += int((sums.argmax(axis=1) == cell.test_y[rows]).sum())
-    return {
-        f"{WHITENED_20}, logsumexp T {t}": (100 * count / len(cell.test_y), fitted.seconds)
-        for t, count in right.items()
-    }
+    (scoring,) = fitted.candidate.scorings
+    results = {}
+    for t in (0.02, 0.05, 0.1):
+        soft = scoring._replace(agg=LOGSUMEXP, weighting=f"exponential({t})")
+        candidate = fitted.candidate.asked((soft,))
+        results[f"{WHITENED_20}, logsumexp T {t}"] = accuracy(cell, candidate), fitted.seconds
+    return results
 
 
 EXTRAS = (random_features, clustered_ridge, soft_maximum, whitened_before, whitened_knn)

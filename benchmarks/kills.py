@@ -59,6 +59,7 @@ def start(output: Path, seen: Path, count: int) -> subprocess.Popen:
         stdout=subprocess.PIPE,
         text=True,
     )
+    assert process.stdout is not None
     if process.stdout.readline() != "ready\n":
         raise RuntimeError("the extraction did not start")
     return process

@@ -20,7 +20,7 @@ import os
 import subprocess
 import sys
 import time
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -185,8 +185,8 @@ class Sums:
     """
 
     def __init__(self) -> None:
-        self.of_experiments: Counter[tuple[str, str]] = Counter()
-        self.of_names: Counter[tuple[str, ...]] = Counter()
+        self.of_experiments: defaultdict[tuple[str, str], float] = defaultdict(float)
+        self.of_names: defaultdict[tuple[str, ...], float] = defaultdict(float)
         self.memory: dict[str, float] = {}
         self.copies: dict[tuple[str, ...], float] = {}
 

@@ -93,7 +93,9 @@ def main() -> None:
         subprocess.run([sys.executable, "-c", RUN, str(folder / "job")], check=True)
         wall = time.perf_counter() - start
         log = (folder / "log").read_text()
-    engine = float(re.search(r"([\d.]+) s in the engine", log).group(1))
+    in_engine = re.search(r"([\d.]+) s in the engine", log)
+    assert in_engine is not None, log
+    engine = float(in_engine.group(1))
     print(log.splitlines()[0].split("INFO ")[1])
     print(
         f"wall time of the job's process {wall:.1f} s, of which the engine {100 * engine / wall:.0f}%"
