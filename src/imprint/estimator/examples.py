@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from imprint.estimator.incremental import Imprinted, NewSamples
-from imprint.method.normalize import l2
+from imprint.method.normalize import lengths
 
 
 def examples_of(
@@ -28,12 +28,12 @@ def examples_of(
         return imprinted.ids
     if new.known and before is None:
         return None
-    x = l2(new.normalised)
     chosen = []
     for label in np.unique(new.classes[new.classes >= new.known]):
         rows = np.flatnonzero(new.classes == label)
-        proxies = l2(imprinted.proxies[imprinted.labels == label])
-        chosen.append(rows[(proxies @ x[rows].T).argmax(axis=1)])
+        x = new.normalised[rows]
+        proxies = imprinted.proxies[imprinted.labels == label]  # their lengths change no order
+        chosen.append(rows[(proxies @ x.T / lengths(x)).argmax(axis=1)])
     if not chosen:
         return before
     ids = new.ids[np.concatenate(chosen)].astype(str)

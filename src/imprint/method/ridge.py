@@ -135,9 +135,14 @@ def _squares(
     r, classes = coordinates.shape
     if classes <= r:
         targets = (y[:, None] == np.arange(classes)) - middle.astype(np.float32)
-        for scale in inverse.T:
-            residual = targets - z @ (coordinates * scale[:, None]).astype(np.float32)
-            yield np.einsum("nc,nc->n", residual, residual)
+        # several penalties in one product: alone, each reads all of z for a few columns
+        together = r // classes
+        for first in range(0, inverse.shape[1], together):
+            scales = inverse[:, first : first + together]
+            maps = (scales[:, :, None] * coordinates[:, None]).astype(np.float32).reshape(r, -1)
+            residuals = (z @ maps).reshape(len(z), -1, classes)
+            residuals -= targets[:, None]
+            yield from np.einsum("npc,npc->pn", residuals, residuals)
         return
     # with very many classes the products of r by r are smaller: |t - p|^2 = |t|^2 - 2 t p + |p|^2
     lengths = 1 - 2 * middle[y] + middle @ middle
