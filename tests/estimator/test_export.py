@@ -9,7 +9,7 @@ from torchvision import models
 
 import imprint
 from imprint.errors import UserError
-from imprint.estimator.export import preparation
+from imprint.estimator.export_files import preparation
 from imprint.estimator.fm_choice import FMChoice
 from imprint.fm.transforms import Transform
 

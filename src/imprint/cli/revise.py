@@ -21,7 +21,7 @@ from imprint.cli.options import (
 )
 from imprint.cli.tables import print_text
 from imprint.errors import UserError
-from imprint.estimator.export import Form
+from imprint.estimator.export_files import Form
 from imprint.estimator.fm_choice import FMChoice
 from imprint.formatting import size
 

@@ -451,7 +451,7 @@ class ImprintingClassifier(ClassifierMixin, BaseEstimator):
 
         `imprint.export` writes heads with their FM too, and checks what it wrote. Needs the extra `weight-imprinting[onnx]`.
         """
-        from imprint.estimator.export import write
+        from imprint.estimator.export_files import write
 
         if Path(path).suffix != ".onnx":
             raise UserError(f"{path} does not end in .onnx")

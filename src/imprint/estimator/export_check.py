@@ -15,7 +15,7 @@ from imprint.estimator.validation import class_numbers
 if TYPE_CHECKING:
     from imprint.data.images import Images
     from imprint.estimator.classifier import ImprintingClassifier
-    from imprint.estimator.export import Form
+    from imprint.estimator.export_files import Form
     from imprint.estimator.fm_choice import FMChoice
     from imprint.fm.embedder import Embedder
     from imprint.store.heads import Head
@@ -174,7 +174,7 @@ def check(path: Path, form: Form, samples: Samples, named: Path) -> Check | None
     UserError
         If the file says something else than `predict`.
     """
-    from imprint.estimator.export import Form
+    from imprint.estimator.export_files import Form
 
     loaded = (_onnx if form is Form.onnx else _program)(path)
     if loaded is None:

@@ -11,7 +11,7 @@ from imprint.errors import UserError
 from imprint.fm import models
 from imprint.fm.models import FM_SOURCES
 from imprint.fm.packaged_models import PACKAGED
-from imprint.fm.registry import POOLED
+from imprint.fm.pooling import POOLED
 
 if TYPE_CHECKING:
     from imprint.fm.embedder import Embedder

@@ -10,7 +10,7 @@ from torch import nn
 
 from imprint.errors import UserError
 from imprint.fm.checkpoints import weights_sha256
-from imprint.fm.registry import CLASS_TOKEN_AND_PATCHES, POOLED
+from imprint.fm.pooling import CLASS_TOKEN_AND_PATCHES, POOLED
 from imprint.fm.transforms import Transform
 
 

@@ -15,7 +15,8 @@ from imprint.fm import (  # noqa: F401
     torchvision_models,
 )
 from imprint.fm.compiler import compiler_deferred
-from imprint.fm.registry import FM_SOURCES, POOLED, POOLINGS
+from imprint.fm.pooling import POOLED, POOLINGS
+from imprint.fm.registry import FM_SOURCES
 from imprint.registry import unknown as unknown_name
 
 if TYPE_CHECKING:

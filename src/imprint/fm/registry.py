@@ -12,17 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
+from imprint.fm.pooling import POOLED
 from imprint.registry import Registry
 
 if TYPE_CHECKING:
     from imprint.fm.embedder import Embedder
-
-
-# what of the last layer, after the final norm, is the embedding
-POOLED = "pooled"  # what the model's own classifier takes
-CLASS_TOKEN = "class_token"
-CLASS_TOKEN_AND_PATCHES = "class_token+patches"  # beside it the mean of the patch tokens
-POOLINGS = (POOLED, CLASS_TOKEN, CLASS_TOKEN_AND_PATCHES)
 
 
 @dataclass(frozen=True)

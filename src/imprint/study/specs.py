@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from imprint.fm.registry import POOLED
+from imprint.fm.pooling import POOLED
 from imprint.method.generate import GENERATORS
 from imprint.study.grid import Group, Study
 from imprint.study.tasks import total

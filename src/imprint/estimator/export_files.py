@@ -1,0 +1,169 @@
+"""What writes a head, alone or behind its FM, as ONNX or as a program of torch.export."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from imprint.errors import UserError, not_installed
+from imprint.version import __version__
+
+if TYPE_CHECKING:
+    import torch
+
+    from imprint.estimator.classifier import ImprintingClassifier
+    from imprint.estimator.head_modules import Deployed
+    from imprint.fm.embedder import Embedder
+    from imprint.fm.transforms import Transform
+
+EMBEDDINGS, IMAGES = "embeddings", "images"  # names of the input
+PROTOBUF = 2**31 - 2**20  # bytes of weights that one ONNX file can hold
+
+
+class Form(StrEnum):
+    """What a head is exported as."""
+
+    onnx = "onnx"
+    torch = "torch"
+
+
+SUFFIXES = {Form.onnx: ".onnx", Form.torch: ".pt2"}
+
+
+def write(
+    classifier: ImprintingClassifier,
+    path: Path | str,
+    *,
+    form: Form = Form.onnx,
+    embedder: Embedder | None = None,
+    named: Path | None = None,
+) -> dict[str, str]:
+    """Write a head, behind the FM if there is one, without a check.
+
+    Parameters
+    ----------
+    classifier : ImprintingClassifier
+        The head.
+    path : path
+        The file.
+    form : Form, default=Form.onnx
+        What it is.
+    embedder : Embedder, optional
+        The FM.
+    named : path, optional
+        The name that the file will have, for messages.
+
+    Returns
+    -------
+    dict
+        What the file says of itself: texts, some of them JSON.
+    """
+    import torch
+
+    from imprint.estimator.head_modules import Deployed
+
+    exact = classifier.has_exact_module
+    temperature = classifier.inverse_temperature_ if exact else None
+    head = classifier.to_torch(exact=exact)
+    outputs = (
+        "scores (N, C), as predict gives them" if exact else "scores (N, C), whose order counts"
+    )
+    if temperature is not None:
+        outputs += "; probabilities (N, C)"
+    facts = {
+        "classes": json.dumps(classifier.plain_classes("export"), ensure_ascii=False),
+        "outputs": outputs,
+        "fm": json.dumps(getattr(classifier, "fm_", {}), ensure_ascii=False),
+        "imprint": __version__,
+    }
+    if embedder is None:
+        size = classifier.n_features_in_
+        facts["input"] = f"embeddings, float32 (N, {size}), as the FM gives them"
+        module, example, name = Deployed(head, temperature), torch.zeros(2, size), EMBEDDINGS
+    else:
+        transform = embedder.transform
+        facts["input"] = f"images, float32 (N, 3, {transform.size[0]}, {transform.size[1]})"
+        facts["preparation"] = preparation(transform)
+        facts["preprocessing"] = json.dumps(transform.as_dict())
+        body = embedder.body.to("cpu", memory_format=torch.contiguous_format)  # type: ignore[call-overload]
+        module = Deployed(head, temperature, body, transform.mean, transform.std)
+        generator = torch.Generator().manual_seed(0)
+        example, name = torch.rand(2, 3, *transform.size, generator=generator), IMAGES
+    if form is Form.onnx:
+        _require_onnx(module, Path(named or path))
+    dimensions = ({0: torch.export.Dim("n")},)  # any N
+    program = torch.export.export(module.eval(), (example,), dynamic_shapes=dimensions)
+    if form is Form.onnx:
+        _write_onnx(program, name, module.outputs, dimensions, Path(path), facts)
+    else:
+        torch.export.save(program, path, extra_files=dict(facts))
+    return facts
+
+
+def preparation(transform: Transform) -> str:
+    """How an image is made ready for a file that holds the FM, in words."""
+    (height, width), (rows, columns) = transform.resize, transform.size
+    how = f"{transform.interpolation}, antialiased"
+    if transform.fit == "squash":
+        text = f"resize the image to {width} x {height} pixels, width x height ({how})"
+    elif transform.fit == "border":
+        fill = ", ".join(str(round(255 * value)) for value in transform.mean)
+        text = (
+            f"resize the image, proportions kept, to fit into {width} x {height} pixels, width x height ({how}); fill the "
+            f"rest with the colour {fill}"
+        )
+    elif height == width:
+        text = f"resize the image, proportions kept, until its shorter side has {height} pixels ({how})"
+    else:
+        text = f"resize the image, proportions kept, to cover {width} x {height} pixels, width x height ({how})"
+    if transform.fit != "squash" or (height, width) != (rows, columns):
+        text += f"; take the {columns} x {rows} pixels in its centre"
+    return (
+        f"RGB; {text}; divide by 255, so that values lie between 0 and 1. Mean and standard deviation of the channels are "
+        "taken care of inside."
+    )
+
+
+def _require_onnx(module: Deployed, named: Path) -> None:
+    """Check that ONNX can hold the module; a `UserError` if it or a package cannot."""
+    try:
+        import onnx  # noqa: F401
+        import onnxscript  # noqa: F401 (what torch exports with)
+    except ModuleNotFoundError as error:
+        raise UserError(not_installed(error.name or "onnx") or str(error)) from None
+    weights = sum(tensor.nbytes for tensor in module.state_dict().values())
+    if weights > PROTOBUF:
+        raise UserError(
+            f"{named}: the FM has {weights / 2**30:.1f} GB of weights, and an ONNX file holds 2 GB; use --to torch"
+        )
+
+
+def _write_onnx(
+    program: torch.export.ExportedProgram,
+    name: str,
+    outputs: list[str],
+    dimensions: tuple[Any, ...],
+    path: Path,
+    facts: Mapping[str, str],
+) -> None:
+    """Write a program as ONNX, the facts as its metadata."""
+    import onnx
+    import torch
+
+    translated = torch.onnx.export(
+        program,
+        input_names=[name],
+        output_names=outputs,
+        dynamic_shapes=dimensions,  # for their names
+        dynamo=True,
+        verbose=False,
+    )
+    assert translated is not None  # with dynamo=True there is one
+    model = translated.model_proto
+    for key, value in facts.items():
+        model.metadata_props.append(onnx.StringStringEntryProto(key=key, value=value))
+    onnx.checker.check_model(model)
+    path.write_bytes(model.SerializeToString())
