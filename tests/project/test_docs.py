@@ -1,5 +1,6 @@
 """The documentation has every public name, every test file and every key, and its links lead somewhere."""
 
+import importlib
 import json
 import re
 import sys
@@ -101,6 +102,33 @@ def test_every_benchmark_is_listed():
         if '__name__ == "__main__"' in path.read_text()
     ]
     assert sorted(listed) == sorted(programs)
+
+
+def commands_of_benchmarks():
+    """The options that README, docs and the benchmarks themselves give each benchmark."""
+    options = {}
+    for path in [*ROOT.glob("*.md"), *DOCS.rglob("*.md"), *(ROOT / "benchmarks").glob("*.py")]:
+        for name, rest in re.findall(
+            r"python -m benchmarks\.([a-z_]+)((?: +[^\s`]+)*)", path.read_text()
+        ):
+            options.setdefault(name, set()).update(re.findall(r"--[\w-]+", rest))
+    return sorted(options.items())
+
+
+COMMANDS = commands_of_benchmarks()
+
+
+@pytest.mark.parametrize(("name", "options"), COMMANDS, ids=[name for name, _ in COMMANDS])
+def test_benchmarks_take_the_options_that_texts_give_them(name, options, monkeypatch, capsys):
+    program = importlib.import_module(f"benchmarks.{name}")
+    if not options:
+        assert callable(program.main)
+        return
+    monkeypatch.setattr("sys.argv", [name, "--help"])
+    with pytest.raises(SystemExit):
+        program.main()
+    listed = capsys.readouterr().out.partition("options:")[2]
+    assert options <= set(re.findall(r"--[\w-]+", listed))
 
 
 def test_the_picture_of_the_house_shows_the_imports(house):
