@@ -7,6 +7,7 @@ from scipy.spatial.distance import cdist
 from imprint.method.class_scores import class_scores
 from imprint.method.configuration import Scoring
 from imprint.method.engine import predict
+from imprint.method.normalize import FittedNorms
 from imprint.method.scoring import Candidate
 
 
@@ -43,3 +44,17 @@ def test_class_scores_are_those_of_the_nearest_proxies(monkeypatch, distance, bl
     np.testing.assert_allclose(own, of_classes, rtol=1e-4, atol=1e-5)
     ((_, predicted),) = predict(x, 9, [candidate])
     np.testing.assert_array_equal(own.argmax(axis=1), predicted)
+
+
+def test_embeddings_that_are_mapped_once_score_alike():
+    rng = np.random.default_rng(3)
+    x, y = rng.normal(size=(60, 5)).astype(np.float32), np.repeat(np.arange(3), 20)
+    norms, mapped = FittedNorms(x, y), {}
+    for norm_post, norm_inf in (("whiten+l2", "l2"), ("whiten+l2", "none"), ("none", "l2")):
+        scoring = Scoring(norm_post, norm_inf, "max", "inner_product")
+        one = Candidate(x[::20], np.arange(3), (scoring,), norms=norms)
+        for _ in range(2):
+            np.testing.assert_array_equal(
+                class_scores(x, one, 3, mapped=mapped), class_scores(x, one, 3)
+            )
+    assert len(mapped) == 3

@@ -7,13 +7,24 @@ import numpy as np
 from imprint.method.configuration import Scoring
 from imprint.method.nearest import nearest_of_classes, products_of_all
 from imprint.method.rankings import Queries, Ranking
-from imprint.method.scoring import MEMORY, Candidate, measured, nearest_proxies, ranking
+from imprint.method.scoring import (
+    MEMORY,
+    Candidate,
+    Mapped,
+    measured,
+    nearest_proxies,
+    ranking,
+)
 from imprint.method.strips import FEW, strips
 from imprint.method.weightings import find_weighting, vote_weights
 
 
 def class_scores(
-    x: np.ndarray, candidate: Candidate, classes: int, fm_classifier: np.ndarray | None = None
+    x: np.ndarray,
+    candidate: Candidate,
+    classes: int,
+    fm_classifier: np.ndarray | None = None,
+    mapped: Mapped | None = None,
 ) -> np.ndarray:
     """Scores of the classes by the first scoring of a candidate.
 
@@ -31,6 +42,8 @@ def class_scores(
         Number of classes.
     fm_classifier : ndarray of shape (C', D), optional
         The weights of the FM's own classifier, for NORMs that need them.
+    mapped : dict, optional
+        Keeps x in each space, as in `queries_of`.
 
     Returns
     -------
@@ -41,7 +54,7 @@ def class_scores(
     voters = min(scoring.neighbours, len(candidate.labels))
     if voters > 1:
         return _votes(x, candidate, scoring, voters, classes, fm_classifier)
-    how, queries = ranking(x, candidate, scoring, fm_classifier)
+    how, queries = ranking(x, candidate, scoring, fm_classifier, mapped)
     scores = np.empty((len(x), classes), np.float32)
     # with few rows compiled loops are not worth loading, and where a class has one proxy there is nothing to choose
     of_all = scoring.sums_all or len(x) < FEW or len(candidate.labels) == classes

@@ -8,7 +8,7 @@ import numpy as np
 
 from imprint.errors import UserError
 from imprint.method.calibration import probabilities
-from imprint.method.scoring import Candidate, nearest_proxies
+from imprint.method.scoring import Candidate, Mapped, nearest_proxies, queries_of
 
 
 @dataclass(frozen=True)
@@ -86,11 +86,13 @@ def similarity(
     candidate: Candidate,
     fm_classifier: np.ndarray | None = None,
     class_scores: np.ndarray | None = None,
+    mapped: Mapped | None = None,
 ) -> np.ndarray:
     """The similarity (n,) of the proxy nearest to each embedding of x (n, D), by the first scoring of a candidate.
 
     Of an inner product without a bias it is divided by the length of the embedding, in the space that NORMpost learns if it is
     fitted. Class scores (n, C), where they are known, save the products: with plain `max` the largest is that of the nearest proxy.
+    `mapped` as in `queries_of`.
     """
     scoring = candidate.scorings[0]
     if class_scores is not None and scoring.is_best_product:
@@ -100,10 +102,8 @@ def similarity(
         near, is_product = nearest.similarities[:, 0], nearest.distances is None
     if not is_product or candidate.bias is not None:
         return near
-    mapped = candidate.norms.of_queries(
-        candidate.norm_pre, scoring.norm_post, scoring.norm_inf, np.asarray(x, np.float32)
-    )
-    lengths = np.linalg.norm(mapped, axis=1)
+    queries = queries_of(np.asarray(x, np.float32), candidate, scoring, mapped)
+    lengths = queries.lengths * queries.scale
     return near / np.where(lengths > 0, lengths, 1)
 
 

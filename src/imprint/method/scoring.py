@@ -174,15 +174,32 @@ def normalised_proxies(
     return Proxies(Columns(columns), np.ones(len(columns), np.float32), candidate.bias)
 
 
-def ranking(
-    x: np.ndarray, candidate: Candidate, scoring: Scoring, fm_classifier: np.ndarray | None = None
-) -> tuple[Ranking, Queries]:
-    """How one scoring ranks the proxies of one candidate for the embeddings x (n, D), and these after NORMinf.
+Mapped = dict[Space | None, Embeddings]  # some embeddings in each space they were mapped to
 
-    A NORMinf that only scales rows is kept as the scale of the queries.
+
+def queries_of(
+    x: np.ndarray, candidate: Candidate, scoring: Scoring, mapped: Mapped | None = None
+) -> Queries:
+    """The embeddings x (n, D) as a scoring compares them with proxies.
+
+    A NORMinf that only scales rows is kept as the scale of the queries. `mapped` keeps x in each space, so that calls for the
+    same x map it once.
     """
-    space = space_of(candidate, scoring)
-    queries = (Embeddings(x) if space is None else space.map(x)).queries(scoring)
+    space, mapped = space_of(candidate, scoring), {} if mapped is None else mapped
+    if space not in mapped:
+        mapped[space] = Embeddings(x) if space is None else space.map(x)
+    return mapped[space].queries(scoring)
+
+
+def ranking(
+    x: np.ndarray,
+    candidate: Candidate,
+    scoring: Scoring,
+    fm_classifier: np.ndarray | None = None,
+    mapped: Mapped | None = None,
+) -> tuple[Ranking, Queries]:
+    """How one scoring ranks the proxies of one candidate for the embeddings x (n, D), and these as in `queries_of`."""
+    queries = queries_of(x, candidate, scoring, mapped)
     proxies = normalised_proxies(
         Columns(candidate.values), candidate, post_of(candidate, scoring), fm_classifier
     )

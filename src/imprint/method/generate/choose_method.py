@@ -28,7 +28,7 @@ from imprint.method.generate.registry import ANY_K
 from imprint.method.holdout import folds, rows_by_class
 from imprint.method.normalize import FittedNorms
 from imprint.method.proxies import ProxySet
-from imprint.method.scoring import candidate
+from imprint.method.scoring import Mapped, candidate
 
 WHITENED = Scoring("whiten+l2", UNIT_LENGTH, MAX, INNER_PRODUCT)
 PLAIN = Scoring(UNIT_LENGTH, UNIT_LENGTH, MAX, INNER_PRODUCT)
@@ -209,6 +209,8 @@ def choose(
         for held in folds(y, seed or 0):
             fitted = norms.refitted(x[~held], y[~held])
             sets = _sets(methods, x[~held], y[~held], seed, threads, ls_lambda, fitted)
+            x_held: np.ndarray = x[held]
+            mapped: Mapped = {}
             for scores, near, method in zip(scored, nearness, methods, strict=True):
                 of_method = candidate(
                     sets[_generation(method)],
@@ -217,9 +219,9 @@ def choose(
                     (method.scoring,),
                     fitted,
                 )
-                of_classes = class_scores(x[held], of_method, classes, fm_classifier)
+                of_classes = class_scores(x_held, of_method, classes, fm_classifier, mapped)
                 scores.append(of_classes)
-                near.append(similarity(x[held], of_method, fm_classifier, of_classes))
+                near.append(similarity(x_held, of_method, fm_classifier, of_classes, mapped))
             truth.append(y[held])
             held_rows.append(np.flatnonzero(held))
     if not truth:
