@@ -1,81 +1,18 @@
-import errno
 import json
 import logging
-import os
-import subprocess
-import sys
-import textwrap
 import time
 
 import h5py
 import numpy as np
 import pytest
 import torch
-from PIL import Image
-from torch import nn
 
 from imprint.data.images import Images
 from imprint.data.stores import Archives
 from imprint.errors import UserError
 from imprint.fm import compute
-from imprint.fm.embedder import Embedder
 from imprint.fm.extract import extract
-from imprint.fm.journal import Journal
-from imprint.fm.transforms import Transform
 from imprint.store.embeddings import read_embeddings
-
-
-class Body(nn.Module):
-    """A convolution and a pool; `before` may be set to do something before each batch."""
-
-    def __init__(self, seed=0):
-        super().__init__()
-        torch.manual_seed(seed)
-        self.conv = nn.Conv2d(3, 12, 5, stride=3)
-        self.before = lambda x: None
-
-    def forward(self, x):
-        self.before(x)
-        return self.conv(x).relu().mean((2, 3))
-
-
-@pytest.fixture
-def embedder():
-    identity = {"source": "test", "model": "body"}
-    body = Body()
-    return Embedder(body, Transform((16, 16), (16, 16)), identity, fm_classifier=torch.ones(3, 12))
-
-
-@pytest.fixture
-def images():
-    rng = np.random.default_rng(0)
-    array = rng.integers(0, 256, (700, 8, 8), dtype=np.uint8)
-    labels = rng.integers(0, 3, len(array))
-    return Images(labels, [f"train/{i:05d}" for i in range(len(array))], ("a", "b", "c"), array)
-
-
-@pytest.fixture
-def folder(tmp_path):
-    """Twenty image files, class by class."""
-    rng = np.random.default_rng(1)
-    ids = [f"{i:02d}.png" for i in range(20)]
-    (tmp_path / "files").mkdir()
-    for name in ids:
-        pixels = rng.integers(0, 256, (9, 7, 3), dtype=np.uint8)
-        Image.fromarray(pixels).resize((30, 40)).save(tmp_path / "files" / name)
-    return Images(np.arange(20) // 8, ids, ("a", "b", "c"), folder=tmp_path / "files")
-
-
-def stop_after(batches):
-    """Raise KeyboardInterrupt, as Ctrl-C does, when so many batches are through."""
-    left = [batches]
-
-    def before(x):
-        left[0] -= 1
-        if left[0] < 0:
-            raise KeyboardInterrupt
-
-    return before
 
 
 def test_size_and_speed_go_to_the_log_without_the_first_batch(embedder, images, tmp_path, caplog):
@@ -133,88 +70,6 @@ def test_files_and_arrays_give_the_same_embeddings(embedder, folder, tmp_path):
     a, b = (read_embeddings(tmp_path / name).x for name in ("files.h5", "array.h5"))
     cosine = (a * b).sum(1) / np.linalg.norm(a, axis=1) / np.linalg.norm(b, axis=1)
     assert cosine.min() > 0.999
-
-
-def test_an_interrupted_extraction_goes_on_and_ends_with_the_same_bytes(embedder, images, tmp_path):
-    extract(embedder, images, tmp_path / "whole.h5")
-    embedder.body.before = stop_after(18)
-    with pytest.raises(KeyboardInterrupt):
-        extract(embedder, images, tmp_path / "e.h5")
-    assert not (tmp_path / "e.h5").exists()
-    assert (tmp_path / "e.h5.partial").stat().st_size > 512 * 12 * 4
-    seen = []
-    embedder.body.before = lambda x: seen.append(len(x))
-    extract(embedder, images, tmp_path / "e.h5")
-    assert sum(seen) == 700 - 512
-    assert (tmp_path / "e.h5").read_bytes() == (tmp_path / "whole.h5").read_bytes()
-    assert not (tmp_path / "e.h5.partial").exists()
-
-
-@pytest.mark.parametrize("changed", ["weights", "precision", "transform", "images", "provenance"])
-def test_a_partial_of_anything_else_is_not_continued(embedder, images, tmp_path, changed):
-    embedder.body.before = stop_after(18)
-    with pytest.raises(KeyboardInterrupt):
-        extract(embedder, images, tmp_path / "e.h5")
-    options, seen = {}, []
-    if changed == "weights":
-        embedder = Embedder(Body(seed=1), embedder.transform, {"source": "test", "model": "body"})
-    elif changed == "precision":
-        options = {"precision": "bf16"}
-    elif changed == "transform":
-        embedder.transform = Transform((16, 16), (18, 18))
-    elif changed == "images":
-        images.array[699] += 1
-    else:
-        options = {"provenance": {"split": "test"}}
-    embedder.body.before = lambda x: seen.append(len(x))
-    extract(embedder, images, tmp_path / "e.h5", **options)
-    assert sum(seen) == 700
-
-
-def test_a_record_cut_off_by_a_kill_is_dropped_and_those_before_it_kept(tmp_path):
-    program = """
-        import os, signal, sys
-        from pathlib import Path
-        import numpy as np
-        from imprint.fm.journal import Journal
-        journal = Journal(Path(sys.argv[1]), "fingerprint", 4)
-        journal.append(3, {1: "damaged"}, np.arange(8).reshape(2, 4))
-        journal.append(2, {}, np.ones((2, 4)))
-        size = Path(sys.argv[1]).stat().st_size
-        journal.append(5, {}, np.zeros((5, 4)))
-        os.truncate(sys.argv[1], size + 30)
-        os.kill(os.getpid(), signal.SIGKILL)
-    """
-    path = tmp_path / "e.h5.partial"
-    done = subprocess.run([sys.executable, "-c", textwrap.dedent(program), path], check=False)
-    assert done.returncode == -9
-    journal = Journal(path, "fingerprint", 4)
-    assert journal.covered == 5
-    journal.append(1, {}, np.full((1, 4), 7))
-    (_, skipped, first), (_, _, second), (_, _, third) = journal.records()
-    assert skipped == {1: "damaged"}
-    np.testing.assert_array_equal(first, np.arange(8).reshape(2, 4))
-    np.testing.assert_array_equal(second, np.ones((2, 4)))
-    np.testing.assert_array_equal(third, np.full((1, 4), 7))
-    journal.close()
-    other = Journal(path, "another", 4)
-    assert other.covered == 0
-    other.close(discard=True)
-    assert not path.exists()
-
-
-def test_a_flipped_bit_ends_the_records(tmp_path):
-    path = tmp_path / "e.h5.partial"
-    journal = Journal(path, "fingerprint", 4)
-    for _ in range(3):
-        journal.append(1, {}, np.ones((1, 4)))
-    journal.close()
-    data = bytearray(path.read_bytes())
-    data[-60] ^= 1
-    path.write_bytes(data)
-    journal = Journal(path, "fingerprint", 4)
-    assert journal.covered == 1
-    journal.close()
 
 
 def test_too_large_a_batch_is_halved_until_it_fits(embedder, images, tmp_path, caplog):
@@ -341,78 +196,6 @@ def test_a_class_is_read_in_one_piece(embedder, images, tmp_path):
         rows = np.flatnonzero(labels == label)
         np.testing.assert_array_equal(rows, np.arange(rows[0], rows[0] + len(rows)))
         assert ids[rows].tolist() == [images.ids[i] for i in np.flatnonzero(images.labels == label)]
-
-
-def test_an_image_that_changed_does_not_continue_a_partial(embedder, folder, tmp_path, monkeypatch):
-    monkeypatch.setattr("imprint.fm.extract._SECONDS", 0)  # a record after every batch
-    seen = []
-    for changed, expected in ((False, 20 - 8), (True, 20)):
-        embedder.body.before = stop_after(2)
-        with pytest.raises(KeyboardInterrupt):
-            extract(embedder, folder, tmp_path / "e.h5", batch_size=4)
-        if changed:
-            os.utime(folder.folder / "19.png", ns=(1, 1))
-        seen.clear()
-        embedder.body.before = lambda x: seen.append(len(x))
-        extract(embedder, folder, tmp_path / "e.h5", batch_size=4)
-        assert sum(seen) == expected
-
-
-def test_a_slow_model_is_recorded_before_its_chunk_is_full(embedder, images, tmp_path, monkeypatch):
-    monkeypatch.setattr("imprint.fm.extract._SECONDS", 0)
-    embedder.body.before = stop_after(4)
-    with pytest.raises(KeyboardInterrupt):
-        extract(embedder, images, tmp_path / "e.h5")
-    seen = []
-    embedder.body.before = lambda x: seen.append(len(x))
-    monkeypatch.undo()
-    extract(embedder, images, tmp_path / "e.h5")
-    assert sum(seen) == 700 - 4 * 32
-    extract(embedder, images, tmp_path / "whole.h5")
-    assert (tmp_path / "e.h5").read_bytes() == (tmp_path / "whole.h5").read_bytes()
-
-
-def test_what_a_kill_left_while_writing_is_removed(embedder, images, tmp_path):
-    (tmp_path / ".e.h5.abc123.tmp.h5").write_bytes(b"half a file")
-    (tmp_path / ".e2.h5.abc123.tmp.h5").write_bytes(b"of another output")
-    extract(embedder, images, tmp_path / "e.h5")
-    assert sorted(path.name for path in tmp_path.iterdir()) == [".e2.h5.abc123.tmp.h5", "e.h5"]
-
-
-def test_two_processes_do_not_write_the_same_rows(embedder, images, tmp_path):
-    other = Journal(tmp_path / "e.h5.partial", "fingerprint", 12)
-    other.append(1, {}, np.ones((1, 12)))
-    with pytest.raises(UserError, match="another process"):
-        extract(embedder, images, tmp_path / "e.h5")
-    assert len(list(other.records())) == 1
-    other.close()
-    extract(embedder, images, tmp_path / "e.h5")
-
-
-def test_the_lock_of_a_killed_extraction_is_free(tmp_path):
-    program = """
-        import os, signal, sys
-        from pathlib import Path
-        from imprint.fm.journal import Journal
-        Journal(Path(sys.argv[1]), "fingerprint", 4)
-        os.kill(os.getpid(), signal.SIGKILL)
-    """
-    path = tmp_path / "e.h5.partial"
-    subprocess.run([sys.executable, "-c", textwrap.dedent(program), path], check=False)
-    Journal(path, "fingerprint", 4).close(discard=True)
-    assert not list(tmp_path.iterdir())
-
-
-@pytest.mark.parametrize("failure", [errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP])
-def test_a_file_system_without_locks_is_no_error(tmp_path, monkeypatch, failure):
-    def flock(*_):
-        raise OSError(failure, os.strerror(failure))
-
-    monkeypatch.setattr("fcntl.flock", flock)
-    journal = Journal(tmp_path / "e.h5.partial", "fingerprint", 4)
-    journal.append(1, {}, np.ones((1, 4)))
-    journal.close(discard=True)
-    assert not list(tmp_path.iterdir())
 
 
 def test_progress_is_a_bar_on_a_terminal_and_lines_in_the_log(
