@@ -92,10 +92,6 @@ class DividedSource(UserSource):
         if whole is None:
             self._check_division(given)
             return given[split]
-        if not 0 < self.test_fraction < 1:
-            raise UserError(
-                f"dataset {self.path}: test_fraction {self.test_fraction} is not between 0 and 1"
-            )
         is_test = stratified(whole.labels, self.test_fraction, self.seed)
         return whole.take(np.flatnonzero(is_test == (split == "test")))
 

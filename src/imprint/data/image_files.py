@@ -84,11 +84,9 @@ class FileSource(Source):
 
 
 def divided(
-    top: Path, paths: Iterable[str], labels: Sequence[str], test_fraction: float, seed: int
+    paths: Iterable[str], labels: Sequence[str], test_fraction: float, seed: int
 ) -> list[Row]:
     """Rows of a dataset without a test part of its own: a share of every class becomes it, drawn by `seed`."""
-    if not 0 < test_fraction < 1:
-        raise UserError(f"dataset {top}: test_fraction {test_fraction} is not between 0 and 1")
     _, codes = np.unique(labels, return_inverse=True)
     test = stratified(codes, test_fraction, seed)
     return [

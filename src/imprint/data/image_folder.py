@@ -44,7 +44,7 @@ class ImageFolder(UserSource, FileSource):
         test_folder = self._test_folder()
         if test_folder is None:
             names, paths, labels = self.scan()
-            return divided(self.top(), paths, labels, self.test_fraction, self.seed), names
+            return divided(paths, labels, self.test_fraction, self.seed), names
         names, paths, labels = self.scan("train")
         rows = [(path, label, "train") for path, label in zip(paths, labels, strict=True)]
         test_names, paths, labels = self.scan(test_folder)

@@ -46,7 +46,7 @@ class ImageTable(UserSource, FileSource):
         numbers = all(_WHOLE_NUMBER.fullmatch(label) for label in labels)
         names = sorted(set(labels), key=int if numbers else None)
         if "split" not in columns:
-            return divided(self.top(), paths, labels, self.test_fraction, self.seed), names
+            return divided(paths, labels, self.test_fraction, self.seed), names
         rows = [(row["path"], row["label"], row["split"]) for row in table]
         trained = {label for _, label, split in rows if split == "train"}
         untrained = sorted({label for _, label, _ in rows} - trained)

@@ -155,15 +155,18 @@ class Images:
         return self if len(rows) == len(self) else self.take(rows)
 
 
-def stratified(labels: np.ndarray, fraction: float, seed: int) -> np.ndarray:
-    """A mask of `fraction` of every class, drawn by `seed`: the test part of a dataset without one.
+def stratified(labels: np.ndarray, test_fraction: float, seed: int) -> np.ndarray:
+    """A mask of a share of every class, drawn by `seed`: the test part of a dataset without one.
 
-    A class of two images or more has at least one on either side; a single image is not in the mask.
+    A class of two images or more has at least one on either side; a single image is not in the mask. A `UserError` if the share
+    is not between 0 and 1.
     """
+    if not 0 < test_fraction < 1:
+        raise UserError(f"test_fraction {test_fraction} is not between 0 and 1")
     mask = np.zeros(len(labels), bool)
     for label in np.unique(labels):
         rows = np.random.default_rng((seed, int(label))).permutation(
             np.flatnonzero(labels == label)
         )
-        mask[rows[: min(len(rows) - 1, max(1, round(fraction * len(rows))))]] = True
+        mask[rows[: min(len(rows) - 1, max(1, round(test_fraction * len(rows))))]] = True
     return mask

@@ -35,10 +35,6 @@ class Sklearn(ArraySource):
     def __post_init__(self) -> None:
         if self.name != "digits":
             raise UserError(f"dataset source 'sklearn' has no '{self.name}'; known: digits")
-        if not 0 < self.test_fraction < 1:
-            raise UserError(
-                f"dataset source 'sklearn': test_fraction {self.test_fraction} is not between 0 and 1"
-            )
 
     def class_names(self) -> Sequence[str]:
         """The ten digits."""

@@ -264,7 +264,7 @@ class _FileDataset(_Dataset, FileSource):
             paths = [Path(os.path.relpath(path, self.root)).as_posix() for path, _ in pairs]
             labels = [names[label] for _, label in pairs]
             if len(datasets) == 1:
-                rows += divided(self.root, paths, labels, _TEST_FRACTION, _SEED)
+                rows += divided(paths, labels, _TEST_FRACTION, _SEED)
             else:
                 rows += [(path, label, split) for path, label in zip(paths, labels, strict=True)]
         return rows, names
