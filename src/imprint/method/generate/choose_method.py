@@ -25,7 +25,7 @@ from imprint.method.familiarity import Familiarity, certainty, similarity
 from imprint.method.generate.cores import cores_for
 from imprint.method.generate.proxy_sets import MANY_VALUES, proxy_sets
 from imprint.method.generate.registry import ANY_K
-from imprint.method.holdout import folds, rows_by_class
+from imprint.method.holdout import ENOUGH, FOLDS, folds, rows_by_class
 from imprint.method.normalize import FittedNorms
 from imprint.method.proxies import ProxySet
 from imprint.method.scoring import Mapped, candidate
@@ -40,6 +40,7 @@ CANDIDATES = (
     Configuration(UNIT_LENGTH, "kmeans", Fixed(20), WHITENED),
 )
 SAMPLES = 10_000  # that the choice is made on, at most
+FOLDS_OF_MANY = 5  # where one fold of so many is enough
 ROUNDING = 1e-6  # log losses that differ by less are level
 
 
@@ -161,7 +162,7 @@ def choose(
     """Choose one of several methods.
 
     Ten folds, or as many as the largest class has samples, are held out one after another, if there are few samples three
-    times over; what fitted NORMs choose, such as a penalty, is chosen once from all samples. Methods whose proxies are
+    times over; of many samples a fifth once. What fitted NORMs choose, such as a penalty, is chosen once from all samples. Methods whose proxies are
     generated alike are equally simple: of those, the one with the least log loss stands for all, the first of level ones.
     The simplest is taken unless others have a log loss that is lower by a standard error of the paired difference: of
     these the best.
@@ -205,8 +206,9 @@ def choose(
     truth: list[np.ndarray] = []
     held_rows: list[np.ndarray] = []
     threads = 1 if x.size < MANY_VALUES else threads
+    most_folds = FOLDS_OF_MANY if len(y) >= FOLDS_OF_MANY * ENOUGH else FOLDS
     with cores_for(x):
-        for held in folds(y, seed or 0):
+        for held in folds(y, seed or 0, most_folds):
             fitted = norms.refitted(x[~held], y[~held])
             sets = _sets(methods, x[~held], y[~held], seed, threads, ls_lambda, fitted)
             x_held: np.ndarray = x[held]
