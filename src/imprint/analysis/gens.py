@@ -45,6 +45,13 @@ def gens_of_all_classes() -> tuple[str, ...]:
     return GENERATORS.names(sees_all_classes=True)
 
 
+def gens_made_at_once(frame: pd.DataFrame) -> list[str]:
+    """The GENs of a frame, with columns gen and k, that make their several k at once: no k has a time of its own."""
+    distinct = frame.groupby("gen", observed=True)["k"].nunique()
+    several = [str(gen) for gen, count in distinct.items() if count > 1]
+    return [gen for gen in several if gen in GENERATORS and GENERATORS[gen].at_once]
+
+
 def k_in_words(gen: str, k: Any) -> str:
     """How many proxies a GEN had, for sentences: "k = 20", "k = auto", "all samples"."""
     import pandas as pd

@@ -168,6 +168,13 @@ def test_generation_time_is_the_median_over_seeds_on_logarithmic_axes():
     assert [y for _, y in marks(axes)] == pytest.approx([0.002, 0.1, 0.002])  # mean, all, ls
     text = words(figure)
     assert "8 pairs of FM and task" in text and "600 training samples" in text
+    assert line.get_markerfacecolor() == "white" and "kmeans makes all k at once" in text
+
+
+def test_generation_time_of_one_k_is_a_measured_one():
+    scores, collapse = study(["a"], DIGITS, [], [L2])
+    one = scores[(scores["gen"] != "kmeans") | (scores["k"] == 5)], collapse
+    assert "makes all k at once" not in words(draw_figure("generation_time", one))
 
 
 def test_generation_time_says_what_was_not_run_everywhere():

@@ -30,6 +30,7 @@ DASHES: tuple[Any, ...] = (
 FILLS = ("full", "none", "left", "top", "right", "bottom")
 GUIDE = {"color": GREY, "linewidth": 0.8, "zorder": 1.5}  # lines that help to read the others
 DOTTED_GUIDE = {**GUIDE, "linestyle": DASHES[2]}
+NOT_MEASURED = {"linestyle": DASHES[2], "markerfacecolor": "white"}  # changes of a line
 
 
 @dataclass(frozen=True)
@@ -45,11 +46,18 @@ class Look:
         return {"color": self.colour, "marker": self.marker, "linestyle": self.dash, **changes}
 
     def draw(
-        self, axes: Axes, x: Values, middle: Values, low: Values, high: Values, alpha: float = 0.18
+        self,
+        axes: Axes,
+        x: Values,
+        middle: Values,
+        low: Values,
+        high: Values,
+        alpha: float = 0.18,
+        **changes: Any,
     ) -> None:
-        """Draw a line with a band around it."""
+        """Draw a line with a band around it; `changes` are those of the line, as in `line`."""
         axes.fill_between(x, low, high, color=self.colour, alpha=alpha, linewidth=0)
-        axes.plot(x, middle, **self.line())
+        axes.plot(x, middle, **self.line(**changes))
 
 
 GENS = {

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from imprint.analysis.matrices import is_value
@@ -82,8 +83,15 @@ def draw_marks(
             axes.plot([x], [y], **mark.style)
 
 
-def legend_entries(gens: Iterable[str], marks: Iterable[Mark]) -> list[list[Line2D]]:
-    """The legend entries of lines of GENs and of marks, a group each; a group without entries is left out."""
-    of_lines = [legend_line(gen, **gen_look(gen).line()) for gen in gens]
+def legend_entries(
+    gens: Iterable[str],
+    marks: Iterable[Mark],
+    changes: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
+) -> list[list[Line2D]]:
+    """The legend entries of lines of GENs and of marks, a group each; a group without entries is left out.
+
+    `changes` are those of the lines of some GENs, as in `Look.line`.
+    """
+    of_lines = [legend_line(gen, **gen_look(gen).line(**changes.get(gen, {}))) for gen in gens]
     of_marks = [legend_line(mark.label, **mark.style) for mark in marks]
     return [group for group in (of_lines, of_marks) if group]

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from imprint.analysis.generation_time import KIND, generation_times
-from imprint.analysis.gens import gens_without_k
+from imprint.analysis.gens import gens_made_at_once, gens_without_k
 from imprint.analysis.matrices import PAIR, fullest
 from imprint.analysis.selection import sizes
 from imprint.analysis.splits import of_split
 from imprint.report.drawing.axes import k_axis_with_marks, log_axis
-from imprint.report.drawing.looks import gen_look, in_legend_order
+from imprint.report.drawing.looks import NOT_MEASURED, gen_look, in_legend_order
 from imprint.report.drawing.marks import draw_marks, legend_entries, marks_of
 from imprint.report.drawing.sheet import legend_below, sheet
 from imprint.report.drawing.style import figure_width
@@ -30,7 +30,10 @@ SHORTEST = 1e-5  # seconds; what is shorter is not measured
 
 @figure("generation_time", title=TITLE, category="Proxies per class")
 def generation_time(scores: pd.DataFrame, collapse: pd.DataFrame, presets: Presets) -> Figure:
-    """A line per GEN, on logarithmic axes; GENs without a choice of k are marks at the right."""
+    """A line per GEN, on logarithmic axes; GENs without a choice of k are marks at the right.
+
+    A line of hollow marks joins what a GEN that makes all k at once took, shared out in proportion to k.
+    """
     from matplotlib.ticker import LogLocator
 
     rows = fullest(scores)
@@ -40,20 +43,22 @@ def generation_time(scores: pd.DataFrame, collapse: pd.DataFrame, presets: Prese
     without_k = gens_without_k(table)
     marks, lines = marks_of(table, without_k), table[~table["gen"].isin(without_k)]
     ks = sorted(lines["k"].dropna().astype(int).unique()) or [1]
-    fig = sheet(TITLE, _subtitle(rows, collapse, table, pairs), 2.3)
+    changes = {gen: NOT_MEASURED for gen in gens_made_at_once(lines)}
+    fig = sheet(TITLE, _subtitle(rows, collapse, table, pairs, list(changes)), 2.3)
     axes = fig.subplots()
     places = k_axis_with_marks(axes, ks, figure_width() - 0.6, len(marks), PITCH)
     for gen, of_gen in lines.dropna(subset="k").groupby("gen"):
         line = of_gen.sort_values("k")
         k = line["k"].to_numpy(int)
-        gen_look(str(gen)).draw(axes, k, line["median"], line["low"], line["high"])
+        look, change = gen_look(str(gen)), changes.get(str(gen), {})
+        look.draw(axes, k, line["median"], line["low"], line["high"], **change)
     draw_marks(axes, table, marks, places, "median")
     log_axis(axes, "y")
     if np.ptp(np.log10(axes.get_ylim())) > DECADES:
         axes.yaxis.set_major_locator(LogLocator())
     axes.set(xlabel="Proxies per class, k", ylabel="Generation time (s)")
     gens = in_legend_order(lines.dropna(subset="k")["gen"])
-    legend_below(fig, *legend_entries(gens, marks))
+    legend_below(fig, *legend_entries(gens, marks, changes))
     return fig
 
 
@@ -67,10 +72,19 @@ def _times(rows: pd.DataFrame) -> tuple[pd.DataFrame, int]:
     return table.reset_index().assign(norm=""), len(times[PAIR].drop_duplicates())
 
 
-def _subtitle(rows: pd.DataFrame, collapse: pd.DataFrame, table: pd.DataFrame, pairs: int) -> str:
+def _subtitle(
+    rows: pd.DataFrame,
+    collapse: pd.DataFrame,
+    table: pd.DataFrame,
+    pairs: int,
+    made_at_once: list[str],
+) -> str:
     where = "1 FM and task" if pairs == 1 else f"{pairs} pairs of FM and task, their median"
     lines = [f"One set of proxies, all classes together; {where}{_samples(rows, collapse)}"]
     lines.append(f"Median, band or bar from lowest to highest; n = {sizes(rows)}")
+    if made_at_once:
+        gens = " and ".join(in_legend_order(made_at_once))
+        lines.append(f"Dotted: {gens} makes all k at once; shares by k, not measured")
     if (table["pairs"] < pairs).any():
         names = in_legend_order(table.loc[table["pairs"] < pairs, "gen"])
         lines.append(f"Not on all pairs were run: {', '.join(names)}. Do not compare these")
