@@ -41,7 +41,9 @@ def test_from_a_folder_to_labels(imprint, workdir, embedded):
 
 
 def test_without_a_model_named_imagenet_weights_of_a_package_are_taken(imprint, workdir):
-    imprint("fit photos -o imagenet.safetensors --device cpu")
+    output = imprint("fit photos -o imagenet.safetensors --device cpu")
+    assert "\n  imprint evaluate imagenet.safetensors FOLDER " in output
+    assert "\n  imprint export imagenet.safetensors -o imagenet.onnx --with-fm " in output
     facts = json.loads(imprint("show imagenet.safetensors --json"))
     assert facts["fm"]["source"] == "package" and facts["fm"]["model"] == "tf_efficientnet_lite0"
     rows = list(
@@ -76,6 +78,13 @@ def test_plain_arrays_with_labels_that_are_names(imprint, workdir, embedded):
     assert (
         np.mean([row.split(",")[1] == label for row, label in zip(rows, labels, strict=True)]) > 0.8
     )
+
+
+def test_what_to_do_next_suits_embeddings_of_an_unknown_fm(imprint, workdir, embedded):
+    np.savez(workdir / "arrays.npz", embeddings=embedded.x, labels=embedded.y)
+    output = imprint("fit arrays.npz -o arrays.safetensors --method whiten")
+    assert "\n  imprint predict arrays.safetensors EMBEDDINGS " in output
+    assert "--with-fm" not in output
 
 
 def test_a_head_is_refused_on_other_embeddings(imprint, workdir, embedded):

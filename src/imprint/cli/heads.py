@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shlex
 import sys
 import warnings
 from collections.abc import Iterator, Sequence
@@ -102,6 +103,23 @@ def fit(
     print(f"{output}: {proxies:,} proxies of {len(classes)} classes from {len(labels):,} samples")
     if choice is not None:
         _print_choice(choice)
+    _print_next_steps(output, of_images="weights_sha256" in embeddings.provenance)
+
+
+def _print_next_steps(head: Path, *, of_images: bool) -> None:
+    """What to do with a new head, as commands; `of_images`: its FM is known, so that it takes images."""
+    name, exported = shlex.quote(str(head)), shlex.quote(str(head.with_suffix(".onnx")))
+    source, with_fm = ("FOLDER", " --with-fm") if of_images else ("EMBEDDINGS", "")
+    steps = {
+        f"imprint evaluate {name} {source}": "how good it is, on samples that it has not seen",
+        f"imprint predict {name} {source}": "labels",
+        f"imprint add {name} {source}": "more classes",
+        f"imprint export {name} -o {exported}{with_fm}": "for use elsewhere",
+    }
+    width = max(map(len, steps))
+    print("\nNext:")
+    for step, purpose in steps.items():
+        print(f"  {step:{width}}  # {purpose}")
 
 
 def _few_images(embeddings: Embeddings) -> str:
