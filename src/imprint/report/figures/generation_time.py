@@ -43,7 +43,7 @@ def generation_time(scores: pd.DataFrame, collapse: pd.DataFrame, presets: Prese
     without_k = gens_without_k(table)
     marks, lines = marks_of(table, without_k), table[~table["gen"].isin(without_k)]
     ks = sorted(lines["k"].dropna().astype(int).unique()) or [1]
-    changes = {gen: NOT_MEASURED for gen in gens_made_at_once(lines)}
+    changes = dict.fromkeys(gens_made_at_once(lines), NOT_MEASURED)
     fig = sheet(TITLE, _subtitle(rows, collapse, table, pairs, list(changes)), 2.3)
     axes = fig.subplots()
     places = k_axis_with_marks(axes, ks, figure_width() - 0.6, len(marks), PITCH)
