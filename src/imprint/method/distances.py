@@ -251,15 +251,19 @@ def mahalanobis(proxies: Proxies, queries: Queries) -> Ranking:
     drown what tells them apart.
     """
     white = proxies.whitened
+    of_proxies = white.squares + 2 * white.shift
 
     def measure(rows: slice, neighbours: np.ndarray, products: np.ndarray) -> np.ndarray:
-        own_squares = white.squares_of(queries.values[rows])[:, None]
-        scaled = products * queries.scale[rows, None] - white.shift[neighbours]
-        squared = own_squares + white.squares[neighbours] - 2 * scaled
-        return np.sqrt(np.maximum(squared, 0))
+        own_squares = white.squares_of(queries.values[rows])
+        # |L^-1 (x - p)|^2 for centred x and p, in float64 and in place
+        squared = np.multiply(products, -2 * queries.scale[rows, None], dtype=np.float64)
+        squared += of_proxies[neighbours]
+        squared += own_squares[:, None]
+        np.maximum(squared, 0, out=squared)
+        return np.sqrt(squared, out=squared)
 
     ones = np.ones(len(white.columns), np.float32)
-    offset = (white.squares / 2 + white.shift).astype(np.float32)
+    offset = (of_proxies / 2).astype(np.float32)
     return Ranking(white.columns, ones, offset, queries.l2, measure)
 
 

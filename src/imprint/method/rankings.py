@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from imprint.method.strips import one_core, strips
+from imprint.method.strips import in_order, one_core, strips
 from imprint.method.triangular import Triangular
 
 if TYPE_CHECKING:
@@ -98,9 +98,14 @@ class Proxies:
             mean += self._centred(rows, 0).sum(axis=0)
         mean /= count
         covariance = np.zeros((d, d))
-        for rows in blocks:
+
+        def scatter(rows: slice) -> np.ndarray:
             centred = self._centred(rows, mean)
-            covariance += centred.T @ centred
+            product: np.ndarray = centred.T @ centred
+            return product
+
+        for product in in_order(scatter, blocks):
+            covariance += product
         covariance /= max(count - 1, 1)
         diagonal = np.diag_indices_from(covariance)
         # of large embeddings 1e-6 is less than rounding, and the matrix would have no factor

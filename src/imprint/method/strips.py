@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
     from threadpoolctl import ThreadpoolController
@@ -17,6 +17,7 @@ HEIGHT = 512  # rows of a strip: its products with a block of proxies stay in th
 FEW = 64  # rows that are not worth a thread
 LIMITED = threading.Lock()  # the number of BLAS threads belongs to the process
 
+T = TypeVar("T")
 EachStrip = Callable[[Callable[[slice], object]], None]
 
 
@@ -49,10 +50,8 @@ def strips(n: int, at_once: int | None = None, *, alone: bool = False) -> Iterat
     1000
     """
     threads = 1
-    if n >= 2 * FEW and not alone and not _thread.has_strip:
-        import numba
-
-        threads = min(numba.get_num_threads(), n // FEW)
+    if n >= 2 * FEW and not alone:
+        threads = min(_threads(), n // FEW)
     height = HEIGHT if at_once is None else max(1, min(HEIGHT, at_once // threads))
     rounds = -(-n // (threads * height))
     count = min(n, threads * rounds)
@@ -62,6 +61,34 @@ def strips(n: int, at_once: int | None = None, *, alone: bool = False) -> Iterat
         return
     with one_core(), ThreadPoolExecutor(threads, initializer=_take_strips) as pool:
         yield lambda function: _all(pool.map(function, rows))
+
+
+def in_order(function: Callable[[slice], T], parts: Sequence[slice]) -> Iterator[T]:
+    """The results of a function for some parts, in their order, as many computed at once as there are threads for strips.
+
+    What is summed in order has the same digits on any number of cores.
+
+    Examples
+    --------
+    >>> list(in_order(lambda rows: rows.stop, [slice(0, 2), slice(2, 3)]))
+    [2, 3]
+    """
+    threads = min(_threads(), len(parts)) if len(parts) > 1 else 1
+    if threads == 1:
+        yield from map(function, parts)
+        return
+    with one_core(), ThreadPoolExecutor(threads, initializer=_take_strips) as pool:
+        for first in range(0, len(parts), threads):  # no more results at once than threads
+            yield from pool.map(function, parts[first : first + threads])
+
+
+def _threads() -> int:
+    """Threads that may work on strips."""
+    if _thread.has_strip:
+        return 1
+    import numba
+
+    return int(numba.get_num_threads())
 
 
 @contextmanager

@@ -1,17 +1,15 @@
-"""Triangular systems of many right sides, solved by matrix products."""
+"""Triangular systems of many right sides, solved by products with the inverse."""
 
 from __future__ import annotations
 
 import numpy as np
 
-STEP = 128  # unknowns that are solved for at once
-
 
 class Triangular:
     """Solves with a lower triangular matrix L (D, D) for rows of right sides, in place, in float64.
 
-    The blocks on the diagonal are inverted once, so that all else is matrix products: in LAPACK, which divides row by
-    row, it takes half as long again.
+    The inverse is computed once; BLAS multiplies with its half alone, where LAPACK, which divides row by row, takes more than
+    twice as long.
 
     Examples
     --------
@@ -22,20 +20,21 @@ class Triangular:
     """
 
     def __init__(self, factor: np.ndarray) -> None:
-        self._factor = factor
-        self._blocks = []
-        for first in range(0, len(factor), STEP):
-            block = slice(first, min(first + STEP, len(factor)))
-            self._blocks.append((block, np.linalg.inv(factor[block, block])))
+        from scipy.linalg.lapack import dtrtri
+
+        self._inverse, _ = dtrtri(factor, lower=1)
 
     def solve(self, rows: np.ndarray) -> None:
-        """Replace each row b of (n, D) by the x with L x = b."""
-        for block, inverse in self._blocks:
-            known = rows[:, : block.start] @ self._factor[block, : block.start].T
-            rows[:, block] = (rows[:, block] - known) @ inverse.T
+        """Replace each row b of (n, D), C-contiguous, by the x with L x = b."""
+        self._multiply(rows, transposed=False)
 
     def solve_transposed(self, rows: np.ndarray) -> None:
-        """Replace each row b of (n, D) by the x with L^T x = b."""
-        for block, inverse in reversed(self._blocks):
-            known = rows[:, block.stop :] @ self._factor[block.stop :, block]
-            rows[:, block] = (rows[:, block] - known) @ inverse
+        """Replace each row b of (n, D), C-contiguous, by the x with L^T x = b."""
+        self._multiply(rows, transposed=True)
+
+    def _multiply(self, rows: np.ndarray, *, transposed: bool) -> None:
+        from scipy.linalg.blas import dtrmm
+
+        product = dtrmm(1.0, self._inverse, rows.T, lower=1, trans_a=transposed, overwrite_b=1)
+        if not np.shares_memory(product, rows):  # LAPACK copies what is not contiguous
+            rows[:] = product.T
