@@ -11,6 +11,7 @@ from imprint.analysis.exploration import explored, in_words
 from imprint.analysis.frames import compact
 from imprint.report.drawing.looks import gen_look
 from imprint.report.explorer import page
+from imprint.store.blocks import open_blocks
 
 TEMPLATE = Path(__file__).parents[2] / "workflow" / "report" / "explore.html"
 METHOD = {"norm_pre": "l2", "norm_post": "l2", "norm_inf": "l2", "agg": "max", "distance": "inner_product"}  # fmt: skip
@@ -44,6 +45,17 @@ def written(table, folder):
     path = folder / "explore.html"
     path.write_text(page(table, TEMPLATE.read_text(encoding="utf-8"), named), encoding="utf-8")
     return path
+
+
+def test_the_page_is_the_same_where_the_library_of_its_charts_was_kept(tmp_path):
+    template, pages = TEMPLATE.read_text(encoding="utf-8"), []
+    for damaged in (False, False, True):
+        if damaged:
+            content = (tmp_path / "b").read_bytes()
+            (tmp_path / "b").write_bytes(content.replace(b"vega", b"xxxx"))
+        with open_blocks(tmp_path / "b") as blocks:
+            pages.append(page(rows(), template, {}, blocks))
+    assert pages[0] == pages[1] == pages[2]
 
 
 def picture(name):

@@ -22,6 +22,7 @@ rule explorer:
         runtime=longer(10),
     params:
         code=code_of("explore"),
+        blocks=blocks_of,
     message:
         "page to explore all scores"
     script:

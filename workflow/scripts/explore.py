@@ -5,13 +5,14 @@ from pathlib import Path
 from imprint.analysis.exploration import explored, in_words
 from imprint.method.presets import published
 from imprint.report.explorer import page
+from imprint.store.blocks import open_blocks
 from imprint.store.files import atomic
 from imprint.store.frames import read_parquet
 from imprint.study.jobs.job import job
 
-with job(snakemake):
+with job(snakemake), open_blocks(snakemake.params.blocks) as blocks:
     table = explored(*(read_parquet(snakemake.input[name]) for name in ("scores", "collapse")))
     template = Path(snakemake.input.template).read_text(encoding="utf-8")
     methods = {preset["label"]: in_words(preset) for preset in published().values()}
     with atomic(snakemake.output.html) as temporary:
-        temporary.write_text(page(table, template, methods), encoding="utf-8")
+        temporary.write_text(page(table, template, methods, blocks), encoding="utf-8")

@@ -205,7 +205,7 @@ def cache(
         freed = sum(blocks.prune(file, file.path in used) for file in contents())
     rules: dict[str, Counter[str]] = {}
     for file in contents():
-        rule = file.path.relative_to(root / blocks.FOLDER).parts[0]
+        rule = file.path.relative_to(root / blocks.FOLDER).with_suffix("").parts[0]
         counts = {"files": 1, "blocks": file.blocks, "unused": file.unused, "bytes": file.size}
         rules.setdefault(rule, Counter()).update(counts)
     if as_json:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from imprint.analysis.exploration import CHOICES, TASK, TEXTS, in_order
 from imprint.report.drawing.looks import COLOURS, gen_look
 from imprint.report.drawing.style import GREY
+from imprint.store.blocks import Blocks, block_key
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,19 +34,22 @@ LOOKS: dict[str, Any] = {
 }
 
 
-def page(table: pd.DataFrame, template: str, named: Mapping[str, Mapping[str, str]]) -> str:
+def page(
+    table: pd.DataFrame,
+    template: str,
+    named: Mapping[str, Mapping[str, str]],
+    blocks: Blocks | None = None,
+) -> str:
     """The page as HTML, by a Jinja template.
 
     table, named: of `imprint.analysis.exploration`, `explored` and, for methods that have a name, `in_words`.
+    blocks: keep the library that draws the charts, which takes a second to put together.
     """
-    import altair as alt
     import jinja2
-    import vl_convert
 
     charts = {"lines": _lines(table), "pairs": _pairs(table, named)}
     if table["gain"].notna().any():
         charts["gains"] = _gains(table)
-    version = alt.SCHEMA_VERSION.removeprefix("v").rpartition(".")[0]
     rounded = table.round({**dict.fromkeys(table, 2), "NC1": 3})
     data = gzip.compress(rounded.to_csv(sep="\t", index=False).encode(), mtime=0)
     specs = {name: chart.configure(**LOOKS).to_json(indent=None) for name, chart in charts.items()}
@@ -54,8 +58,22 @@ def page(table: pd.DataFrame, template: str, named: Mapping[str, Mapping[str, st
         data=base64.b64encode(data).decode(),
         grid=_grid(table),
         table=table,
-        vega=vl_convert.javascript_bundle(vl_version=version),  # type: ignore[call-arg]
+        vega=_vega(blocks or Blocks()),
     )
+
+
+def _vega(blocks: Blocks) -> str:
+    """The library that draws the charts."""
+    import altair as alt
+    import vl_convert
+
+    version = alt.SCHEMA_VERSION.removeprefix("v").rpartition(".")[0]
+    key = block_key("vega", version, vl_convert.__version__)  # type: ignore[attr-defined]
+    block = blocks.get(key)
+    if block is None:
+        block = vl_convert.javascript_bundle(vl_version=version).encode()  # type: ignore[call-arg]
+        blocks.put(key, block)
+    return block.decode()
 
 
 def _grid(table: pd.DataFrame) -> str:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from imprint.method.configuration import Configuration
 from imprint.method.generate import GENERATORS
-from imprint.store.paths import collapse_file, proxies_file, scores_file
+from imprint.store.paths import collapse_file, explorer_file, proxies_file, scores_file
 from imprint.study.config import StudyConfig
 from imprint.study.methods import configurations, sort_key
 from imprint.study.tasks import Task, resolve, total
@@ -169,3 +169,4 @@ class Study:
                 yield scores_file(self.root, *group, agg)
         for fm, task in self.fm_tasks():
             yield collapse_file(self.root, fm, task)
+        yield explorer_file(self.root)
