@@ -12,6 +12,7 @@ from imprint.data.stores import Archives
 from imprint.errors import UserError
 from imprint.fm import compute
 from imprint.fm.extract import extract
+from imprint.store.blocks import digest
 from imprint.store.embeddings import read_embeddings
 
 
@@ -173,6 +174,7 @@ def test_half_the_size_on_request(embedder, images, tmp_path):
     full, half = (read_embeddings(tmp_path / name) for name in ("full.h5", "half.h5"))
     np.testing.assert_allclose(half.x, full.x, rtol=1e-3, atol=1e-6)
     assert half.provenance["dtype"] == "float16"
+    assert (full.digest, half.digest) == (digest(full.x), digest(half.x))
 
 
 def test_what_float16_cannot_hold_is_refused_with_its_image(embedder, images, tmp_path):

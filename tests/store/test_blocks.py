@@ -8,11 +8,12 @@ import sys
 import textwrap
 from contextlib import suppress
 
+import h5py
 import numpy as np
 import pandas as pd
 import pytest
 
-from imprint.data.pools import Pool
+from imprint.data.pools import Pool, pool
 from imprint.method import engine as evaluate
 from imprint.method.configuration import Configuration, Scoring, parse_k
 from imprint.store.blocks import (
@@ -20,9 +21,12 @@ from imprint.store.blocks import (
     block_key,
     blocks_file,
     contents,
+    digest,
     open_blocks,
     prune,
 )
+from imprint.store.embeddings import read_embeddings
+from imprint.store.given_embeddings import adopt
 from imprint.study.jobs.collapse import measure_collapse
 from imprint.study.jobs.proxies import make_proxies
 from imprint.study.jobs.scores import score
@@ -316,3 +320,19 @@ def test_the_blocks_of_a_run_that_was_stopped_are_not_unused(tmp_path, monkeypat
         "those of before may be wanted when it goes on"
     )
     assert run(3000, range(4, 7)) == (9, 6)
+
+
+def test_what_embeddings_hold_is_known_from_their_file(tmp_path):
+    def adopted(x):
+        np.savez(tmp_path / "x.npz", embeddings=x, labels=Y)
+        adopt(tmp_path / "x.npz", tmp_path / "x.h5")
+        return tmp_path / "x.h5"
+
+    assert pool([read_embeddings(adopted(TRAIN.x))]).content == digest(TRAIN.x)
+    with h5py.File(adopted(TRAIN.x), "r+") as file:  # by a program that knows no seals
+        del file.attrs["seal"]
+        file["embeddings"][0] += 1
+    edited = read_embeddings(tmp_path / "x.h5")
+    assert pool([edited]).content == digest(edited.x) != digest(TRAIN.x)
+    both = [read_embeddings(adopted(x)) for x in (TRAIN.x, TEST.x)]
+    assert pool(both).content != pool(both[::-1]).content

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from imprint.errors import UserError
 from imprint.method.large_arrays import new_array, row_blocks
+from imprint.store.blocks import digest
 from imprint.store.embeddings import Embeddings
 
 Groups = Sequence[Sequence[int]] | None
@@ -28,12 +30,20 @@ class Pool:
         Classes of all datasets.
     fm_classifier : ndarray of shape (C, D) or None
         Weights of the FM's own classifier, if they are known.
+    digests : tuple of str
+        Digests of the embeddings of each dataset, where all are known.
     """
 
     x: np.ndarray
     y: np.ndarray
     class_count: int
     fm_classifier: np.ndarray | None = None
+    digests: tuple[str, ...] = ()
+
+    @cached_property
+    def content(self) -> str:
+        """A digest of the embeddings, those of the datasets in their order."""
+        return "+".join(self.digests) or digest(self.x)
 
 
 def pool(datasets: Sequence[Embeddings]) -> Pool:
@@ -51,8 +61,11 @@ def pool(datasets: Sequence[Embeddings]) -> Pool:
             f"the datasets of a task have embeddings of different sizes: {sorted(widths)}"
         )
     first = datasets[0]
+    digests = tuple(dataset.digest for dataset in datasets)
+    if not all(digests):
+        digests = ()
     if len(datasets) == 1:
-        return Pool(first.x, first.y, int(offsets[-1]), first.fm_classifier)
+        return Pool(first.x, first.y, int(offsets[-1]), first.fm_classifier, digests)
     x = new_array((sum(len(dataset.y) for dataset in datasets), first.x.shape[1]))
     end = 0
     for dataset in datasets:
@@ -60,7 +73,7 @@ def pool(datasets: Sequence[Embeddings]) -> Pool:
             x[end + block.start : end + block.stop] = dataset.x[block]
         end += len(dataset.y)
     y = np.concatenate([d.y + offset for d, offset in zip(datasets, offsets[:-1], strict=True)])
-    return Pool(x, y, int(offsets[-1]), first.fm_classifier)
+    return Pool(x, y, int(offsets[-1]), first.fm_classifier, digests)
 
 
 def select(samples: Pool, groups: Groups) -> tuple[np.ndarray, np.ndarray, int]:

@@ -19,6 +19,7 @@ from imprint.fm.compute import PRECISIONS
 from imprint.fm.embedder import Embedder
 from imprint.fm.journal import Record
 from imprint.fm.loading import LISTED
+from imprint.store.embeddings import write_rows
 from imprint.store.files import canonical, new_hdf5, provenance_json
 from imprint.version import __version__
 
@@ -105,12 +106,8 @@ class Extraction:
         dim, fm_classifier = self.embedder.dim, self.embedder.fm_classifier
         chunk = min(len(kept), max(1, _CHUNK // (np.dtype(self.dtype).itemsize * dim)))
         with new_hdf5(self.output) as file:
-            # in one piece, so that a large file can be mapped; the file's seal tells damage
-            rows = file.create_dataset("embeddings", (len(kept), dim), self.dtype)
-            end = 0
-            for block in _in_chunks((rows for _, _, rows in records()), chunk):
-                rows[end : end + len(block)] = block
-                end += len(block)
+            chunks = _in_chunks((rows for _, _, rows in records()), chunk)
+            write_rows(file, (len(kept), dim), self.dtype, chunks)
             file.create_dataset("labels", data=images.labels[kept], fletcher32=True)
             ids = [images.ids[i] for i in kept]
             file.create_dataset("ids", data=ids, dtype=h5py.string_dtype())

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +16,9 @@ from imprint.method.large_arrays import is_large, new_array, row_blocks
 from imprint.store.array_checks import check_scale, not_finite
 from imprint.store.files import open_hdf5
 from imprint.store.paths import check_path
-from imprint.store.seals import damaged
+from imprint.store.seals import NAME, damaged
+
+_DIGEST = "digest"  # attribute of the file
 
 
 @dataclass(frozen=True)
@@ -35,6 +39,8 @@ class Embeddings:
         What the file was made from.
     fm_classifier : ndarray of shape (C, D) or None
         Weights of the FM's own classifier, float32, where they are known.
+    digest : str
+        `imprint.store.blocks.digest` of x, where the file has it; empty where not.
     """
 
     x: np.ndarray
@@ -43,6 +49,35 @@ class Embeddings:
     class_names: tuple[str, ...]
     provenance: dict[str, Any]
     fm_classifier: np.ndarray | None = None
+    digest: str = ""
+
+
+def write_rows(file: Any, shape: tuple[int, int], dtype: Any, blocks: Iterable[np.ndarray]) -> None:
+    """Write embeddings (N, D), and their digest, to a new file of HDF5.
+
+    They lie in one piece, so that a large file can be mapped; the seal of the file tells damage.
+
+    Parameters
+    ----------
+    file : h5py.File
+        Of `imprint.store.files.new_hdf5`.
+    shape : tuple of int
+        Their shape.
+    dtype : dtype
+        How they are stored.
+    blocks : iterable of ndarray
+        Some rows after the other.
+    """
+    rows = file.create_dataset("embeddings", shape, dtype)
+    content = hashlib.sha256(f"float32{tuple(map(int, shape))}".encode())
+    end = 0
+    for block in blocks:
+        rows[end : end + len(block)] = block
+        if rows.dtype != np.float32:
+            block = rows[end : end + len(block)].astype(np.float32)
+        content.update(np.ascontiguousarray(block, np.float32).data)
+        end += len(block)
+    file.attrs[_DIGEST] = content.hexdigest()
 
 
 def read_embeddings(path: str | Path) -> Embeddings:
@@ -71,6 +106,8 @@ def read_embeddings(path: str | Path) -> Embeddings:
         provenance = json.loads(file.attrs["provenance"])
         check_path(path, provenance)
         fm_classifier = file["classifier"][:].astype(np.float32) if "classifier" in file else None
+        # of a file without a seal it may be that of other rows
+        digest = str(file.attrs.get(_DIGEST, "")) if NAME in file.attrs else ""
     if x.ndim != 2 or y.ndim != 1 or ids.ndim != 1 or len(x) != len(y) or len(x) != len(ids):
         raise UserError(
             f"{path}: {x.shape} embeddings, {y.shape} labels and {ids.shape} ids do not match"
@@ -95,7 +132,7 @@ def read_embeddings(path: str | Path) -> Embeddings:
             f"('{ids[bad[0]]}'); check that image, or compute with precision float32"
         )
     check_scale(str(path), x)
-    return Embeddings(x, y, ids, names, provenance, fm_classifier)
+    return Embeddings(x, y, ids, names, provenance, fm_classifier, digest)
 
 
 def read_rows(rows: Any) -> np.ndarray:

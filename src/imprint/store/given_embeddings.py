@@ -11,9 +11,9 @@ from zipfile import ZipFile
 import numpy as np
 
 from imprint.errors import UserError
-from imprint.method.large_arrays import is_large
+from imprint.method.large_arrays import is_large, row_blocks
 from imprint.store.array_checks import check_scale, not_finite
-from imprint.store.embeddings import read_rows
+from imprint.store.embeddings import read_rows, write_rows
 from imprint.store.files import new_hdf5, open_hdf5, provenance_json
 from imprint.store.object_arrays import read_array
 
@@ -79,8 +79,7 @@ def adopt(
     origin = {"source": "embeddings", "file": str(path), "split": split}
     names = json.dumps([str(name) for name in class_names], ensure_ascii=False)
     with new_hdf5(output) as file:
-        # in one piece, so that a large file can be mapped; the file's seal tells damage
-        file.create_dataset("embeddings", data=x.astype(np.float32, copy=False))
+        write_rows(file, x.shape, np.float32, (x[block] for block in row_blocks(x)))
         file.create_dataset("labels", data=y.astype(np.int64), fletcher32=True)
         file.create_dataset("ids", data=ids, dtype=h5py.string_dtype())
         file.attrs["class_names"] = names

@@ -49,7 +49,7 @@ def measure_collapse(
     work = Work()
     rows: list[dict[str, Any]] = []
     for split, samples in zip(NC1_SPLITS, (train, test), strict=True):
-        data = digest(samples.x, samples.y)
+        data = [samples.content, digest(samples.y)]
         for draw, groups in enumerate(spec["draws"]):
             key = block_key(code, data, groups)
             block = blocks.get(key)

@@ -60,7 +60,7 @@ def make_proxies(
         How many sets were computed.
     """
     blocks = blocks or Blocks()
-    data = digest(train.x, train.y)
+    data = [train.content, digest(train.y)]
     sets: ProxySets = {}
     work = Work()
     if spec["shots"] != "full" or len(spec["draws"]) > 1:

@@ -69,10 +69,6 @@ class _Digests:
     train: Pool
 
     @cached_property
-    def x(self) -> str:
-        return digest(self.train.x)
-
-    @cached_property
     def y(self) -> str:
         return digest(self.train.y)
 
@@ -85,7 +81,7 @@ class _Digests:
         proxies = request.proxies
         if proxies.samples is None:
             return [digest(proxies.labels, proxies.values, proxies.bias)]
-        return [digest(proxies.labels, proxies.samples), self.x, request.norm_pre]
+        return [digest(proxies.labels, proxies.samples), self.train.content, request.norm_pre]
 
 
 @dataclass
@@ -174,11 +170,11 @@ def score(
     blocks = blocks or Blocks()
     effort, work = Effort(), Work()
     rows: list[dict[str, Any]] = []
-    extra_names = spec.get("extra_scores", [])
-    data = [code, digest(test.x, test.y), per_class]
-    if extra_names:
-        data += [extra_names, spec.get("ls_lambda"), digest(train.x, train.y), spec["shots"]]
     digests, training = _Digests(train), _TrainingSets(train, spec)
+    extra_names = spec.get("extra_scores", [])
+    data = [code, test.content, digest(test.y), per_class]
+    if extra_names:
+        data += [extra_names, spec.get("ls_lambda"), train.content, digests.y, spec["shots"]]
     for draw, groups in enumerate(spec["draws"]):
         chosen, y, classes = select(test, groups)
         if len(chosen) == 0:
@@ -259,7 +255,12 @@ def _keys(
         reference = digests.fm_classifier if needs_fm else None
         parts = [*data, content, reference, scoring]
         if learns(scoring.norm_post, scoring.norm_inf):
-            parts += [digests.x, digests.y, request.norm_pre, training.key(request.seed)]
+            parts += [
+                training.train.content,
+                digests.y,
+                request.norm_pre,
+                training.key(request.seed),
+            ]
         if training.spec.get("extra_scores"):  # these generate proxies again
             method, seed = request.users[0]
             of_seed = seed if GENERATORS.find(method.gen).seeded else None
