@@ -14,7 +14,7 @@ from benchmarks import faults
 from imprint import ImprintingClassifier
 from imprint.errors import UserError
 from imprint.method.proxies import ProxySet
-from imprint.store.array_checks import check_proxies, check_scale
+from imprint.store.array_checks import check_proxies
 from imprint.store.embeddings import read_embeddings
 from imprint.store.frames import read_parquet, write_parquet
 from imprint.store.heads import read_head
@@ -142,16 +142,6 @@ def test_labels_beyond_the_classes_are_told(tmp_path):
         file.attrs["provenance"] = "{}"
     with pytest.raises(UserError, match="label 4 is none of the 1 classes"):
         read_embeddings(tmp_path / "e.h5")
-
-
-@pytest.mark.parametrize("scale", [1e-30, 1e20, 1e30])
-def test_embeddings_beyond_single_precision_are_told(scale):
-    with pytest.raises(UserError, match="Divide all embeddings"):
-        check_scale("X", np.full((2, 2), scale, np.float32))
-    x = np.random.default_rng(0).normal(size=(6, 4))
-    head = ImprintingClassifier().fit(x, [0, 0, 0, 1, 1, 1])
-    with pytest.raises(UserError, match="Divide all embeddings"):
-        head.predict(x * scale)
 
 
 def test_a_proxy_set_of_nothing_is_not_read(tmp_path):

@@ -15,10 +15,8 @@ with (
     open_blocks(snakemake.params.blocks) as blocks,
 ):
     spec = json.loads(snakemake.params.spec)
-    train, test = (
-        pool([read_embeddings(path) for path in paths])
-        for paths in (snakemake.input.train, snakemake.input.test)
-    )
+    train = pool([read_embeddings(path) for path in snakemake.input.train])
+    test = pool([read_embeddings(path) for path in snakemake.input.test], train)
     frame, work = measure_collapse(train, test, spec, blocks, snakemake.params.code)
     write_parquet(snakemake.output.collapse, frame, provenance_json(spec=spec))
     report(f"draws: {work}")

@@ -20,10 +20,8 @@ with (
     spec = json.loads(snakemake.params.spec)
     for file in snakemake.params.components:
         load_file(file)
-    train, test = (
-        pool([read_embeddings(path) for path in paths])
-        for paths in (snakemake.input.train, snakemake.input.test)
-    )
+    train = pool([read_embeddings(path) for path in snakemake.input.train])
+    test = pool([read_embeddings(path) for path in snakemake.input.test], train)
     proxies = {
         gen: read_proxies(path, {cell["k"] for cell in spec["cells"] if cell["gen"] == gen})
         for gen, path in zip(snakemake.params.gens, snakemake.input.proxies, strict=True)

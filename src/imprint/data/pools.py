@@ -10,6 +10,7 @@ import numpy as np
 
 from imprint.errors import UserError
 from imprint.method.large_arrays import new_array, row_blocks
+from imprint.method.scale import check_scale, largest_of, scale_of, scaled
 from imprint.store.blocks import digest
 from imprint.store.embeddings import Embeddings
 
@@ -23,7 +24,7 @@ class Pool:
     Attributes
     ----------
     x : ndarray of shape (N, D)
-        Embeddings.
+        Embeddings, times `scale`.
     y : ndarray of shape (N,)
         Labels, offset by the number of classes of the datasets before.
     class_count : int
@@ -32,6 +33,8 @@ class Pool:
         Weights of the FM's own classifier, if they are known.
     digests : tuple of str
         Digests of the embeddings of each dataset, where all are known.
+    scale : float
+        See `imprint.method.scale.scale_of`.
     """
 
     x: np.ndarray
@@ -39,20 +42,29 @@ class Pool:
     class_count: int
     fm_classifier: np.ndarray | None = None
     digests: tuple[str, ...] = ()
+    scale: float = 1.0
 
     @cached_property
     def content(self) -> str:
-        """A digest of the embeddings, those of the datasets in their order."""
-        return "+".join(self.digests) or digest(self.x)
+        """A digest of the embeddings, those of the datasets in their order, and of their scale."""
+        content = "+".join(self.digests) or digest(self.x)
+        return content if self.scale == 1 else f"{content} * {self.scale}"
 
 
-def pool(datasets: Sequence[Embeddings]) -> Pool:
+def pool(datasets: Sequence[Embeddings], training: Pool | None = None) -> Pool:
     """Concatenate datasets in order; the labels of each are offset by the number of classes before it.
+
+    Parameters
+    ----------
+    datasets : sequence of Embeddings
+        One split of the datasets of a task.
+    training : Pool, optional
+        The training split, whose scale that of test takes.
 
     Raises
     ------
     UserError
-        If the embeddings have different sizes.
+        If the embeddings have different sizes, or are of very different scales.
     """
     offsets = np.cumsum([0, *(len(dataset.class_names) for dataset in datasets)])
     widths = {dataset.x.shape[1] for dataset in datasets}
@@ -61,19 +73,30 @@ def pool(datasets: Sequence[Embeddings]) -> Pool:
             f"the datasets of a task have embeddings of different sizes: {sorted(widths)}"
         )
     first = datasets[0]
+    largest = [largest_of(d.x) if d.largest is None else d.largest for d in datasets]
+    scale = scale_of(max(largest)) if training is None else training.scale
+    for dataset, of_dataset in zip(datasets, largest, strict=True):
+        check_scale(_name(dataset), of_dataset, scale)
     digests = tuple(dataset.digest for dataset in datasets)
     if not all(digests):
         digests = ()
     if len(datasets) == 1:
-        return Pool(first.x, first.y, int(offsets[-1]), first.fm_classifier, digests)
+        x = scaled(first.x, scale)
+        return Pool(x, first.y, int(offsets[-1]), first.fm_classifier, digests, scale)
     x = new_array((sum(len(dataset.y) for dataset in datasets), first.x.shape[1]))
     end = 0
     for dataset in datasets:
         for block in row_blocks(dataset.x):
-            x[end + block.start : end + block.stop] = dataset.x[block]
+            x[end + block.start : end + block.stop] = scaled(dataset.x[block], scale)
         end += len(dataset.y)
     y = np.concatenate([d.y + offset for d, offset in zip(datasets, offsets[:-1], strict=True)])
-    return Pool(x, y, int(offsets[-1]), first.fm_classifier, digests)
+    return Pool(x, y, int(offsets[-1]), first.fm_classifier, digests, scale)
+
+
+def _name(dataset: Embeddings) -> str:
+    """Which embeddings these are, for messages."""
+    names = [dataset.provenance.get(name) for name in ("fm", "dataset", "split")]
+    return "embeddings " + "/".join(str(name) for name in names if name)
 
 
 def select(samples: Pool, groups: Groups) -> tuple[np.ndarray, np.ndarray, int]:

@@ -27,6 +27,7 @@ from imprint.estimator.validation import (
     as_classifier_weights,
     as_numpy,
     checked_ids,
+    checked_scale,
     listed,
     plain_labels,
     warn_of_counts,
@@ -34,7 +35,7 @@ from imprint.estimator.validation import (
 from imprint.method.familiarity import Familiarity
 from imprint.method.generate import GENERATORS
 from imprint.method.presets import PRESETS
-from imprint.store.array_checks import check_scale
+from imprint.method.scale import scaled
 from imprint.store.files import atomic
 
 if TYPE_CHECKING:
@@ -90,7 +91,8 @@ class ImprintingClassifier(ClassifierMixin, BaseEstimator):
     class_counts_ : ndarray of shape (C,)
         Training samples of each.
     proxies_ : ndarray of shape (P, D)
-        Proxies before NORMpost, float32. Where they are samples, the samples as they were given.
+        Proxies before NORMpost, float32. Where they are samples, the samples as they were given. Where float32 cannot hold the squares
+        of embeddings, which are beyond 1e-15 or 1e15, all are multiplied by a power of two.
     proxy_classes_ : ndarray of shape (P,)
         Rows of `classes_`, ascending.
     proxy_samples_ : ndarray of shape (P,) or None
@@ -184,7 +186,7 @@ class ImprintingClassifier(ClassifierMixin, BaseEstimator):
         self
         """
         parts = checked_parts(self.get_params())
-        X, y, ids = self._validated(X, y, sample_ids, reset=True)
+        X, y, ids, scale = self._validated(X, y, sample_ids, reset=True)
         seed = self.random_state
         if not isinstance(seed, int | np.integer):
             seed = check_random_state(seed).randint(np.iinfo(np.int32).max)
@@ -200,7 +202,9 @@ class ImprintingClassifier(ClassifierMixin, BaseEstimator):
         )
         self._adopt(tuned, int(seed))
         keep = tuned.familiarity is not None
-        state = TrainingState.first(self.configuration_, self._settings(), X, y, ids, keep=keep)
+        state = TrainingState.first(
+            self.configuration_, self._settings(), X, y, ids, keep=keep, scale=scale
+        )
         self._take_in(state, y)
         return self
 
@@ -212,7 +216,7 @@ class ImprintingClassifier(ClassifierMixin, BaseEstimator):
         A `UserError` if a class was imprinted before.
         """
         check_is_fitted(self)
-        X, y, ids = self._validated(X, y, sample_ids, reset=False)
+        X, y, ids, _ = self._validated(X, y, sample_ids, reset=False)
         self._state.require_new(y)
         self._take_in(self._state.with_more(self._settings(), X, y, ids), y)
         self._outdate()
@@ -239,7 +243,7 @@ class ImprintingClassifier(ClassifierMixin, BaseEstimator):
             raise UserError(f"partial_fit: class {listed(strange)} is not among the given classes")
         if not hasattr(self, "classes_"):
             return self.fit(X, y, sample_ids=sample_ids)
-        X, y, ids = self._validated(X, y, sample_ids, reset=False)
+        X, y, ids, _ = self._validated(X, y, sample_ids, reset=False)
         state = self._state.with_more(self._settings(), X, y, ids)
         if again := int(self.seen_before(X, y).sum()):
             warnings.warn(
@@ -256,7 +260,7 @@ class ImprintingClassifier(ClassifierMixin, BaseEstimator):
         They are known by a few numbers of their embeddings that the head keeps, so by content, not by name. False for all
         in heads that keep no such numbers.
         """
-        x, y, _ = self._validated(X, y, None, reset=False)
+        x, y, _, _ = self._validated(X, y, None, reset=False)
         return self._state.has(x, y)
 
     def remove_classes(self, labels: Sequence[Any]) -> Self:
@@ -439,7 +443,7 @@ class ImprintingClassifier(ClassifierMixin, BaseEstimator):
         from imprint.estimator.head_modules import module_of
 
         check_is_fitted(self)
-        return module_of(self._predictor, exact)
+        return module_of(self._predictor, exact, self._state.scale)
 
     @property
     def has_exact_module(self) -> bool:
@@ -468,20 +472,20 @@ class ImprintingClassifier(ClassifierMixin, BaseEstimator):
 
     def _validated(
         self, X: Any, y: Any, sample_ids: Sequence[Any] | None, reset: bool
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        X, y = validate_data(
-            self, as_numpy(X), as_numpy(y), dtype=np.float32, order="C", reset=reset
-        )
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, float]:
+        """Embeddings times their scale, labels, ids and the scale."""
+        given = as_numpy(X)
+        X, y = validate_data(self, given, as_numpy(y), dtype=np.float32, order="C", reset=reset)
         check_classification_targets(y)
-        check_scale("X", X)
+        scale = checked_scale(given, X, None if reset else self._state.scale)
         ids = checked_ids(sample_ids, 0 if reset else self.n_samples_seen_, len(X))
-        return X, y, ids
+        return scaled(X, scale), y, ids, scale
 
     def _queries(self, X: Any) -> np.ndarray:
         check_is_fitted(self)
-        X = validate_data(self, as_numpy(X), dtype=np.float32, order="C", reset=False)
-        check_scale("X", X)
-        return X
+        given = as_numpy(X)
+        X = validate_data(self, given, dtype=np.float32, order="C", reset=False)
+        return scaled(X, checked_scale(given, X, self._state.scale))
 
     def _settings(self) -> Settings:
         """What generation depends on beside the samples."""

@@ -12,6 +12,7 @@ import numpy as np
 from scipy.special import stdtrit
 
 from imprint.errors import UserError
+from imprint.estimator.validation import checked_scale
 from imprint.method.configuration import (
     BY_DISTANCE,
     FIELDS,
@@ -33,6 +34,7 @@ from imprint.method.generate.proxy_sets import proxy_sets
 from imprint.method.generate.registry import ANY_K
 from imprint.method.normalize import FittedNorms, chain, learns
 from imprint.method.presets import PRESETS
+from imprint.method.scale import scaled
 from imprint.method.scoring import Candidate, candidate
 
 if TYPE_CHECKING:
@@ -203,8 +205,9 @@ def compare_fms(
     for fm, of_fm in embeddings.items():
         if of_fm.ids.tolist() != first.ids.tolist():
             raise UserError(f"FM {fm} embedded other images than {next(iter(embeddings))}")
-        with cores_for(of_fm.x):
-            frame = _scored(of_fm.x, of_fm.y, methods, settings, of_fm.fm_classifier)
+        x = scaled(of_fm.x, checked_scale(of_fm.x, of_fm.x, None))
+        with cores_for(x):
+            frame = _scored(x, of_fm.y, methods, settings, of_fm.fm_classifier)
         frames.append(frame.assign(fm=fm))
     return _ranked(pd.concat(frames, ignore_index=True), ["fm", *FIELDS], folds)
 

@@ -120,7 +120,7 @@ def of_embeddings(
     if source is not None:
         x = inputs.read_unlabelled([source], fm, head).x
         return _samples(classifier, "embeddings", x[_spread(len(x))], x[_spread(len(x))])
-    proxies = classifier.proxies_
+    proxies = classifier.proxies_ / np.float32(head.description.get("scale", 1.0))
     random = np.random.default_rng(0)
     first, second = proxies[random.integers(0, len(proxies), (2, MOST))]
     share = random.uniform(size=(MOST, 1)).astype(np.float32)

@@ -69,8 +69,21 @@ class BestProxy(nn.Module):
         return best
 
 
-def module_of(head: Predictor, exact: bool) -> nn.Module:
-    """The module of a head; see `ImprintingClassifier.to_torch`."""
+class Scaled(nn.Module):
+    """A module after a multiplication of embeddings (n, D) by a power of two."""
+
+    def __init__(self, scale: float, module: nn.Module) -> None:
+        super().__init__()
+        self.scale, self.module = scale, module
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """What the module gives for embeddings (n, D)."""
+        scores: torch.Tensor = self.module(x * self.scale)
+        return scores
+
+
+def module_of(head: Predictor, exact: bool, scale: float = 1.0) -> nn.Module:
+    """The module of a head whose embeddings are multiplied by `scale`; see `ImprintingClassifier.to_torch`."""
     candidate = head.fastest
     scoring = candidate.scorings[0]
     voters = min(scoring.neighbours, len(candidate.labels))
@@ -88,9 +101,10 @@ def module_of(head: Predictor, exact: bool) -> nn.Module:
     proxies = candidate.norms.of_proxies(
         candidate.norm_pre, scoring.norm_post, proxies, candidate.labels, head.fm_classifier
     )
-    return _scorer(
+    module = _scorer(
         proxies, candidate.labels, scoring.distance, scoring.norm_inf, candidate.bias, exact
     )
+    return module if scale == 1 else Scaled(scale, module)
 
 
 def _scorer(

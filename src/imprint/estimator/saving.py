@@ -85,6 +85,7 @@ def save_classifier(path: str | Path, classifier: SavedClassifier) -> None:
         "held_out": None if familiarity is None else familiarity.samples,
         "current": tuned.current,
         "fm": fm_identity(classifier.fm),
+        **({} if state.scale == 1 else {"scale": state.scale}),
         "versions": {
             "imprint": __version__,
             "numpy": np.__version__,
@@ -159,6 +160,7 @@ def load_classifier(path: str | Path, fm: Any) -> SavedClassifier:
         examples if ids is None else ids,
         sketches,
         kept,
+        description.get("scale", 1.0),
     )
     tuned = Tuned(
         configuration,

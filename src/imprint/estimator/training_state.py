@@ -46,6 +46,8 @@ class TrainingState:
         What samples are known again by; None in heads that keep none.
     kept : TrainingSamples or None
         The samples; None where they are too many, or none were held out.
+    scale : float
+        What embeddings are multiplied by, see `imprint.method.scale.scale_of`; all that is kept is of such.
     """
 
     classes: np.ndarray
@@ -56,6 +58,7 @@ class TrainingState:
     examples: np.ndarray | None
     sketches: Sketches | None
     kept: TrainingSamples | None
+    scale: float = 1.0
 
     @classmethod
     def first(
@@ -67,8 +70,9 @@ class TrainingState:
         ids: np.ndarray,
         *,
         keep: bool,
+        scale: float = 1.0,
     ) -> TrainingState:
-        """The state after the first samples x (n, D) with labels and ids (n,); `keep` says whether it keeps these."""
+        """The state after the first samples x (n, D), times `scale`, with labels and ids (n,); `keep` says whether it keeps these."""
         classes, numbers = np.unique(labels, return_inverse=True)
         normalised, learnt = Learnt.first(method, x, numbers)
         counts = np.bincount(numbers)
@@ -80,7 +84,7 @@ class TrainingState:
         examples = examples_of(None, imprinted, new)
         sketches = Sketches.of(x, numbers)
         kept = TrainingSamples.of(x, numbers) if keep else None
-        return cls(classes, counts, len(x), imprinted, learnt, examples, sketches, kept)
+        return cls(classes, counts, len(x), imprinted, learnt, examples, sketches, kept, scale)
 
     def with_more(
         self, settings: Settings, x: np.ndarray, labels: np.ndarray, ids: np.ndarray
@@ -106,7 +110,9 @@ class TrainingState:
         examples = examples_of(self.examples, imprinted, new)
         sketches = self.sketches and self.sketches.plus(Sketches.of(x, numbers))
         kept = self.kept and self.kept.plus(x, numbers)
-        return TrainingState(classes, counts, total, imprinted, learnt, examples, sketches, kept)
+        return TrainingState(
+            classes, counts, total, imprinted, learnt, examples, sketches, kept, self.scale
+        )
 
     def without(self, labels: np.ndarray) -> TrainingState:
         """The state without some classes.
@@ -136,6 +142,7 @@ class TrainingState:
             examples,
             self.sketches and self.sketches.without(stays),
             self.kept and self.kept.without(stays),
+            self.scale,
         )
 
     def has(self, x: np.ndarray, labels: np.ndarray) -> np.ndarray:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from imprint.errors import UserError
+from imprint.method.scale import check_held, check_scale, largest_of, scale_of
 
 # the largest class may have so many times the samples of the smallest without a warning
 IMBALANCE = 10
@@ -20,12 +21,38 @@ def as_numpy(values: Any) -> Any:
     if not hasattr(values, "detach"):
         return values
     values = values.detach().cpu()
-    return (values.float() if values.is_floating_point() else values).numpy()
+    is_short = values.is_floating_point() and values.element_size() < 8
+    return (values.float() if is_short else values).numpy()
 
 
 def as_classifier_weights(fm_classifier: Any) -> np.ndarray | None:
     """The weights of an FM's own classifier, float32; None without one."""
     return None if fm_classifier is None else np.asarray(as_numpy(fm_classifier), np.float32)
+
+
+def checked_scale(given: Any, x: np.ndarray, scale: float | None) -> float:
+    """The scale of embeddings.
+
+    Parameters
+    ----------
+    given : array
+        As they were given.
+    x : ndarray of shape (n, D)
+        In float32.
+    scale : float or None
+        That of the training embeddings; None for these themselves.
+
+    Raises
+    ------
+    UserError
+        If float32 does not hold them, or not beside the training embeddings.
+    """
+    largest = largest_of(x)
+    if not largest and np.any(given):
+        check_held("X", largest_of(np.asarray(given, np.float64)))
+    scale = scale_of(largest) if scale is None else scale
+    check_scale("X", largest, scale)
+    return scale
 
 
 def checked_ids(sample_ids: Sequence[Any] | None, first: int, count: int) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Checks of the arrays of proxies, heads and embeddings: types, shapes, ranges, order, finite values, scale."""
+"""Checks of the arrays of proxies, heads and embeddings: types, shapes, ranges, order, finite values, the scale of a head."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import numpy as np
 from imprint.errors import UserError
 from imprint.method.configuration import Configuration
 from imprint.method.large_arrays import row_blocks
+from imprint.method.scale import is_scale
 
 _REMEDY = "the file is damaged or was edited; make it again"
 
@@ -95,6 +96,8 @@ def check_head(
         Configuration.from_dict(description["configuration"])
     except (LookupError, TypeError, ValueError) as error:
         raise _wrong(where, f"its configuration is none ({error})") from None
+    if not is_scale(description.get("scale", 1.0)):
+        raise _wrong(where, f"its scale {description['scale']!r} is no power of two")
     counts = description.get("class_counts")
     if counts is not None and len(counts) != len(names):
         raise _wrong(where, f"it has {len(names)} classes and {len(counts)} counts of samples")
@@ -127,25 +130,6 @@ def not_finite(x: np.ndarray) -> np.ndarray:
         block.start + np.flatnonzero(~np.isfinite(x[block]).all(axis=1)) for block in row_blocks(x)
     ]
     return np.concatenate([np.zeros(0, np.int64), *found])
-
-
-# float32 holds the squares of such values, and their sums
-SMALLEST, LARGEST = 1e-15, 1e15
-
-
-def check_scale(where: str, x: np.ndarray) -> None:
-    """Refuse embeddings (n, d) whose squares float32 cannot hold: their distances would be zero or infinite.
-
-    Examples
-    --------
-    >>> check_scale("X", np.ones((2, 2), np.float32))
-    """
-    largest = max(float(x.max(initial=0)), -float(x.min(initial=0)))
-    if largest and not SMALLEST <= largest <= LARGEST:
-        raise UserError(
-            f"{where}: the largest value of an embedding is {largest:.3g}; single precision computes with values "
-            f"between {SMALLEST:g} and {LARGEST:g}. Divide all embeddings, of training and of test, by one number"
-        )
 
 
 def _wrong(where: str, why: str) -> UserError:

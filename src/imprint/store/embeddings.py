@@ -13,7 +13,8 @@ import numpy as np
 
 from imprint.errors import UserError
 from imprint.method.large_arrays import is_large, new_array, row_blocks
-from imprint.store.array_checks import check_scale, not_finite
+from imprint.method.scale import check_held, largest_of
+from imprint.store.array_checks import not_finite
 from imprint.store.files import open_hdf5
 from imprint.store.paths import check_path
 from imprint.store.seals import NAME, damaged
@@ -41,6 +42,8 @@ class Embeddings:
         Weights of the FM's own classifier, float32, where they are known.
     digest : str
         `imprint.store.blocks.digest` of x, where the file has it; empty where not.
+    largest : float or None
+        The largest absolute value in x, where it is known.
     """
 
     x: np.ndarray
@@ -50,6 +53,7 @@ class Embeddings:
     provenance: dict[str, Any]
     fm_classifier: np.ndarray | None = None
     digest: str = ""
+    largest: float | None = None
 
 
 def write_rows(file: Any, shape: tuple[int, int], dtype: Any, blocks: Iterable[np.ndarray]) -> None:
@@ -131,8 +135,9 @@ def read_embeddings(path: str | Path) -> Embeddings:
             f"{path}: {len(bad)} of {len(x)} embeddings hold NaN or infinity, the first is row {bad[0]} "
             f"('{ids[bad[0]]}'); check that image, or compute with precision float32"
         )
-    check_scale(str(path), x)
-    return Embeddings(x, y, ids, names, provenance, fm_classifier, digest)
+    largest = largest_of(x)
+    check_held(str(path), largest)
+    return Embeddings(x, y, ids, names, provenance, fm_classifier, digest, largest)
 
 
 def read_rows(rows: Any) -> np.ndarray:

@@ -12,7 +12,8 @@ import numpy as np
 
 from imprint.errors import UserError
 from imprint.method.large_arrays import is_large, row_blocks
-from imprint.store.array_checks import check_scale, not_finite
+from imprint.method.scale import check_held, largest_of
+from imprint.store.array_checks import not_finite
 from imprint.store.embeddings import read_rows, write_rows
 from imprint.store.files import new_hdf5, open_hdf5, provenance_json
 from imprint.store.object_arrays import read_array
@@ -210,4 +211,4 @@ def _check(path: Path, x: np.ndarray, y: np.ndarray) -> None:
         raise UserError(
             f"{path}: {len(bad)} of {len(x)} embeddings hold NaN or infinity, the first in rows {rows}"
         )
-    check_scale(str(path), x)
+    check_held(str(path), largest_of(x))

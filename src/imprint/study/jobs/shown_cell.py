@@ -63,7 +63,8 @@ class ShownCell:
         self.train, self.test, self.proxies = train, test, proxies
         self.configuration, self.seed, self.spec = configuration, seed, spec
         groups, ((_, _, shots),) = spec["draw_groups"], spec["groups"]
-        self.training, self.testing = pool(train), pool(test)
+        self.training = pool(train)
+        self.testing = pool(test, self.training)
         self.rows, self.y, self.classes = select(self.testing, groups)
         self.training_rows, self.training_labels, _ = training_rows(
             self.training, groups, shots, seed

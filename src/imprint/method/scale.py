@@ -1,0 +1,77 @@
+"""The scale of embeddings: where float32 cannot hold their squares, a power of two, which changes no digit, brings them near one."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from imprint.errors import UserError
+from imprint.method.large_arrays import by_rows
+
+SMALLEST, LARGEST = 1e-15, 1e15  # float32 holds the squares of such values, and their sums
+MOST = 126  # 2**126 and 2**-126 have all digits in float32
+
+
+def largest_of(x: np.ndarray) -> float:
+    """The largest absolute value of embeddings (n, d), 0 where there is none.
+
+    Examples
+    --------
+    >>> largest_of(np.array([[1.0, -2.0]]))
+    2.0
+    """
+    return max(float(x.max(initial=0)), -float(x.min(initial=0)))
+
+
+def scale_of(largest: float) -> float:
+    """What embeddings are multiplied by whose largest training value this is: 1, or a power of two.
+
+    Examples
+    --------
+    >>> scale_of(1000.0), scale_of(2.0**60), scale_of(2.0**-60)
+    (1.0, 4.336808689942018e-19, 5.764607523034235e+17)
+    """
+    if not largest or SMALLEST <= largest <= LARGEST:
+        return 1.0
+    exponent: int = math.frexp(largest)[1]
+    return 2.0 ** -max(-MOST, min(exponent, MOST))
+
+
+def is_scale(value: object) -> bool:
+    """Whether a value is a `scale_of`.
+
+    Examples
+    --------
+    >>> is_scale(0.5), is_scale(0.3), is_scale("1")
+    (True, False, False)
+    """
+    if not isinstance(value, float) or not 2.0**-MOST <= value <= 2.0**MOST:
+        return False
+    return math.frexp(value)[0] == 0.5
+
+
+def scaled(x: np.ndarray, scale: float) -> np.ndarray:
+    """Embeddings (n, d) times a `scale_of`; x itself for 1."""
+    return x if scale == 1 else by_rows(lambda rows: rows * np.float32(scale), x)
+
+
+def check_held(where: str, largest: float) -> None:
+    """A `UserError` for embeddings whose largest value float32 does not hold with all its digits."""
+    limits = np.finfo(np.float32)
+    if largest and not float(limits.tiny) <= largest <= float(limits.max):
+        raise UserError(
+            f"{where}: the largest value of an embedding is {largest:.3g}; single precision holds values between "
+            f"{limits.tiny:.3g} and {limits.max:.3g}. Divide all embeddings, of training and of test, by one number"
+        )
+
+
+def check_scale(where: str, largest: float, scale: float) -> None:
+    """A `UserError` for embeddings that are far larger or smaller than the training embeddings, whose scale this is."""
+    check_held(where, largest)
+    if largest and not SMALLEST <= largest * scale <= LARGEST:
+        raise UserError(
+            f"{where}: the largest value of an embedding is {largest:.3g}; beside the training embeddings single precision "
+            f"computes with values between {SMALLEST / scale:.3g} and {LARGEST / scale:.3g}. Embed both with the same FM, and "
+            "divide both by the same number"
+        )
