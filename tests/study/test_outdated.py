@@ -43,6 +43,16 @@ def test_what_is_asked_for_is_done(results):
     assert not outdated("results/proxies/missing.h5")
 
 
+def test_an_output_whose_content_changed_is_seen_whatever_its_size_and_times(results):
+    path = results / "scores/max.parquet"
+    facts = path.stat()
+    write(path, "scorer")
+    os.utime(path, ns=(facts.st_atime_ns, facts.st_mtime_ns))
+    assert path.stat().st_size == facts.st_size and outdated()
+    write(path, "scores")
+    assert not outdated()
+
+
 def test_another_configuration_is_seen(results):
     assert outdated(spec="another")
 

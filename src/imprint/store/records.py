@@ -9,12 +9,13 @@ import hashlib
 import json
 import os
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from imprint.store.files import atomic, canonical
 from imprint.store.paths import record_file
+from imprint.store.seals import is_sealed
 
 State = list[int]
 
@@ -35,6 +36,8 @@ class Record:
         `sha256` of the records of what it read of the results, by their paths from there.
     files : dict
         State (see `state_of`) and SHA-256 of the other files that it read, by their paths.
+    contents : dict
+        SHA-256 of the outputs that hold no seal, such as tables and pictures, by their paths from there.
     """
 
     spec: str
@@ -42,6 +45,7 @@ class Record:
     sha256: str
     inputs: dict[str, str]
     files: dict[str, tuple[State, str]]
+    contents: dict[str, str] = field(default_factory=dict)
 
 
 def make_record(
@@ -78,6 +82,11 @@ def make_record(
         sha256_of(paths[0]) if paths[0].is_file() else "",
         ours,
         others,
+        {
+            os.path.relpath(path, root): sha256_of(path)
+            for path in paths
+            if path.is_file() and not is_sealed(path)
+        },
     )
 
 

@@ -59,6 +59,18 @@ def check_seal(path: str | Path, remedy: str = REMEDY) -> None:
     raise damaged(path, remedy, "its content does not match its checksum")
 
 
+def is_sealed(path: str | Path) -> bool:
+    """Whether a file holds a seal; False for a missing or empty one."""
+    try:
+        with (
+            open(path, "rb") as file,
+            mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content,
+        ):
+            return content.find(_MARK) >= 0
+    except (OSError, ValueError):
+        return False
+
+
 def damaged(path: str | Path, remedy: str, why: str) -> UserError:
     """The error for a damaged file; of a link, which leads to a shared cache, the file that it leads to is named."""
     target = f" (a link to {Path(path).resolve()}: delete both)" if Path(path).is_symlink() else ""

@@ -101,12 +101,13 @@ class Records:
         return Path(output).exists() and self._read(Path(output)) is None
 
     def _is_whole(self, record: Record) -> bool:
-        """Whether the outputs that are there have their recorded sizes."""
+        """Whether the outputs that are there have their recorded sizes, and those without a seal their content."""
         for name, size in record.outputs.items():
             with suppress(OSError):
                 if (self._results / name).stat().st_size != size:
                     return False
-        return True
+        now = {name: sha256_of(self._results / name) for name in record.contents}
+        return all(now[name] in ("", digest) for name, digest in record.contents.items())
 
     def _has_moved(self, record: Record) -> bool:
         """Whether a file outside the results has other content now."""
