@@ -6,6 +6,8 @@ import pytest
 from imprint import ImprintingClassifier
 from imprint.data.pools import pool
 from imprint.errors import UserError
+from imprint.estimator.embeddings_files import read_file
+from imprint.estimator.fitted_head import FittedHead
 from imprint.method.configuration import Configuration, Fixed, Scoring
 from imprint.method.generate import GENERATORS
 from imprint.method.normalize import NORMS
@@ -90,6 +92,13 @@ def test_a_head_keeps_its_scale(exponent, tmp_path):
         grown.add_classes(x[~first], Y[~first])
         np.testing.assert_array_equal(grown.class_scores(test), whole.class_scores(test))
         assert grown.seen_before(x, Y).all()
+        # the commands predict without scikit-learn
+        whole.save(tmp_path / "head.safetensors", fm={"model": "net"})
+        bare = FittedHead.load(tmp_path / "head.safetensors")
+        np.testing.assert_array_equal(bare.class_scores(test), whole.class_scores(test))
+        np.testing.assert_array_equal(bare.labels(test), whole.predict(test))
+        with pytest.raises(UserError, match="Embed both with the same FM"):
+            bare.labels(TEST)
         scores = whole.to_torch(exact=True)(torch.from_numpy(test)).numpy()
         np.testing.assert_allclose(scores, whole.class_scores(test), rtol=1e-4, atol=1e-5)
 
@@ -153,6 +162,14 @@ def test_values_that_single_precision_cannot_hold_are_told(factor, tmp_path):
     np.savez(tmp_path / "x.npz", embeddings=x, labels=Y)
     with pytest.raises(UserError, match=r"x\.npz.*single precision holds values between"):
         adopt(tmp_path / "x.npz", tmp_path / "x.h5")
+    with pytest.raises(UserError, match=r"x\.npz.*single precision holds values between"):
+        read_file(tmp_path / "x.npz", None, labelled=True)
+
+
+def test_a_file_of_values_beyond_single_precision_is_told(tmp_path):
+    np.savez(tmp_path / "x.npz", embeddings=X.astype(float) * 1e300, labels=Y)
+    with pytest.raises(UserError, match=r"x\.npz.*single precision holds values between"):
+        read_file(tmp_path / "x.npz", None, labelled=True)
 
 
 @pytest.mark.parametrize(("train", "test"), [(1, 1e-20), (1, 1e20), (1e-30, 1), (1e30, 1)])

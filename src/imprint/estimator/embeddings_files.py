@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from imprint.errors import UserError
+from imprint.method.scale import check_held, largest_of
 from imprint.store.embeddings import Embeddings
 from imprint.store.given_embeddings import read_arrays
 
@@ -41,6 +42,7 @@ def read_file(path: Path, group: str | None, labelled: bool) -> Embeddings:
     finite = np.isfinite(x).all(axis=1)
     if not finite.all():
         raise UserError(f"{path}: row {int(np.argmin(finite))} holds NaN or infinity")
+    check_held(str(path), largest_of(x))
     if labelled:
         y, names = _read_labels(path, arrays, len(x))
     else:

@@ -12,9 +12,10 @@ from imprint.estimator import rejection
 from imprint.estimator.predictor import Predictor
 from imprint.estimator.saving import load_classifier
 from imprint.estimator.tuning import Tuned
-from imprint.estimator.validation import as_classifier_weights
+from imprint.estimator.validation import as_classifier_weights, checked_scale
 from imprint.method.calibration import probabilities
 from imprint.method.familiarity import Familiarity
+from imprint.method.scale import scaled
 
 
 @dataclass(frozen=True)
@@ -29,26 +30,33 @@ class FittedHead:
         The proxies.
     tuned : Tuned
         What held-out training samples say.
+    scale : float or None
+        What embeddings are multiplied by, see `imprint.method.scale.scale_of`; None where they are already.
     """
 
     classes: np.ndarray
     predictor: Predictor
     tuned: Tuned
+    scale: float | None = None
 
     @classmethod
     def load(cls, path: str | Path) -> FittedHead:
         """Read a saved head; a `UserError` if the file is none."""
         saved = load_classifier(path, None)
         weights = as_classifier_weights(saved.parameters["fm_classifier"])
-        return cls(saved.state.classes, Predictor.of(saved.state, weights), saved.tuned)
+        predictor = Predictor.of(saved.state, weights)
+        return cls(saved.state.classes, predictor, saved.tuned, saved.state.scale)
+
+    def _scaled(self, x: np.ndarray) -> np.ndarray:
+        return x if self.scale is None else scaled(x, checked_scale(x, x, self.scale))
 
     def class_scores(self, x: np.ndarray) -> np.ndarray:
         """The scores (n, C), see `ImprintingClassifier.class_scores`."""
-        return self.predictor.class_scores(x)
+        return self.predictor.class_scores(self._scaled(x))
 
     def labels(self, x: np.ndarray, reject: float | None = None) -> np.ndarray:
         """Labels (n,), see `ImprintingClassifier.predict`."""
-        labels: np.ndarray = self.classes[self.predictor.labels(x)]
+        labels: np.ndarray = self.classes[self.predictor.labels(self._scaled(x))]
         if reject is None:
             return labels
         mark = rejection.mark(self.classes)
@@ -75,4 +83,4 @@ class FittedHead:
     def familiarity(self, x: np.ndarray) -> np.ndarray:
         """How well embeddings fit the known classes (n,), see `ImprintingClassifier.familiarity`."""
         known = self.held_out("familiarity")
-        return known.of(self.predictor.signals(x, self.require_temperature()))
+        return known.of(self.predictor.signals(self._scaled(x), self.require_temperature()))
