@@ -1,0 +1,104 @@
+"""Heads as modules of torch, and in ONNX, predict as the estimator."""
+
+import json
+import sys
+
+import numpy as np
+import pytest
+import torch
+
+from imprint import ImprintingClassifier
+from imprint.errors import UserError
+from tests.estimator.examples import (
+    TEST,
+    X,
+    Y,
+)
+
+pytestmark = pytest.mark.filterwarnings("ignore:.*classes have fewer than k")
+
+
+LINEAR = [
+    {"gen": "mean"},
+    {"gen": "ls", "norm_inf": "none", "norm_post": "none"},
+    {"gen": "mean", "distance": "cosine"},
+    {"gen": "mean", "distance": "euclidean", "norm_post": "none", "norm_inf": "none"},
+    {"gen": "mean", "distance": "euclidean", "agg": "mnn"},
+    {"gen": "mean", "norm_post": "quantile"},
+]
+
+
+BEST = [
+    {"gen": "kmeans", "k": 3},
+    {"gen": "all", "distance": "cosine", "norm_pre": "none", "norm_inf": "none"},
+    {
+        "gen": "fps",
+        "k": 40,
+        "agg": "mnn",
+        "distance": "euclidean",
+        "norm_post": "none",
+        "norm_pre": "none",
+    },
+    {"gen": "mean", "distance": "euclidean", "norm_post": "none"},
+    {"gen": "kls", "k": 3, "distance": "euclidean", "norm_inf": "none"},
+]
+
+
+@pytest.mark.parametrize("method", LINEAR + BEST)
+@torch.no_grad()
+def test_the_module_predicts_as_the_estimator(method):
+    model = ImprintingClassifier(**method, random_state=0).fit(X, Y)
+    module = model.to_torch()
+    assert (type(module) is torch.nn.Linear) == (method in LINEAR)
+    scores = module(torch.from_numpy(TEST)).numpy()
+    np.testing.assert_array_equal(model.classes_[scores.argmax(axis=1)], model.predict(TEST))
+    if method in BEST:
+        np.testing.assert_allclose(scores, model.decision_function(TEST), rtol=1e-4, atol=1e-4)
+    exact = model.to_torch(exact=True)(torch.from_numpy(TEST)).numpy()
+    np.testing.assert_allclose(exact, model.class_scores(TEST), rtol=1e-4, atol=1e-4)
+    assert sum(t.numel() for t in module.state_dict().values()) >= model.proxies_.size
+    assert not any(p.requires_grad for p in module.parameters())
+
+
+def test_the_module_can_be_exported_for_any_batch_size():
+    module = ImprintingClassifier(k=3, random_state=0).fit(X, Y).to_torch()
+    x = torch.from_numpy(TEST)
+    program = torch.export.export(module, (x,), dynamic_shapes=({0: torch.export.Dim("n")},))
+    torch.testing.assert_close(program.module()(x[:7]), module(x[:7]))
+
+
+@pytest.mark.parametrize(
+    "method", [{"k": 3}, {"gen": "mean"}, {"k": 3, "distance": "euclidean", "norm_inf": "none"}]
+)
+@pytest.mark.filterwarnings("ignore")
+def test_onnx_runs_as_the_module(tmp_path, method):
+    import onnxruntime
+
+    names = np.array(list("abcdef"))
+    model = ImprintingClassifier(random_state=0, **method).fit(X, names[Y])
+    model.to_onnx(tmp_path / "head.onnx")
+    session = onnxruntime.InferenceSession(tmp_path / "head.onnx")
+    classes = json.loads(session.get_modelmeta().custom_metadata_map["classes"])
+    for queries in (TEST, TEST[:1]):
+        (scores,) = session.run(["scores"], {"embeddings": queries})
+        np.testing.assert_allclose(scores, model.class_scores(queries), rtol=1e-4, atol=1e-4)
+        assert np.array(classes)[scores.argmax(axis=1)].tolist() == model.predict(queries).tolist()
+
+
+def test_onnx_without_its_packages_says_what_to_install(tmp_path, monkeypatch):
+    model = ImprintingClassifier(k=3).fit(X, Y)
+    monkeypatch.setitem(sys.modules, "onnxscript", None)
+    with pytest.raises(UserError, match=r"weight-imprinting\[onnx\]"):
+        model.to_onnx(tmp_path / "head.onnx")
+    with pytest.raises(UserError, match=r"does not end in \.onnx"):
+        model.to_onnx(tmp_path / "head.pt")
+
+
+def test_what_has_no_module_says_so():
+    for method, said in (
+        ({"agg": "mnn", "m": 3}, "votes of 3 neighbours"),
+        ({"distance": "manhattan"}, "manhattan"),
+        ({"distance": "mahalanobis"}, "mahalanobis"),
+    ):
+        with pytest.raises(UserError, match=said):
+            ImprintingClassifier(k=3, **method).fit(X, Y).to_torch()

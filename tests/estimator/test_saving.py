@@ -1,0 +1,102 @@
+"""Saved heads are the same, say what they are, and go on."""
+
+import json
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+
+from imprint import ImprintingClassifier
+from imprint.data.pools import Pool
+from imprint.errors import UserError
+from imprint.method.configuration import Configuration, Fixed, Scoring
+from imprint.method.proxies import proxy_set_for
+from imprint.store.heads import write_head
+from imprint.study.jobs.heads import make_head
+from imprint.study.jobs.proxies import make_proxies
+from tests.estimator.examples import (
+    FM,
+    METHODS,
+    TEST,
+    X,
+    Y,
+    alike,
+    estimator,
+    new,
+)
+
+pytestmark = pytest.mark.filterwarnings("ignore:.*classes have fewer than k")
+names = pytest.mark.parametrize("method", METHODS, ids=lambda m: "-".join(map(str, m.values())))
+
+
+@names
+def test_a_saved_head_is_the_same_and_goes_on(tmp_path, method):
+    old = Y < 4
+    model = new(method).fit(X[old], Y[old].astype(str))
+    model.save(tmp_path / "head.safetensors", FM)
+    loaded = ImprintingClassifier.load(tmp_path / "head.safetensors", FM)
+    np.testing.assert_array_equal(loaded.predict(TEST), model.predict(TEST))
+    alike(loaded.add_classes(X[~old], Y[~old].astype(str)), new(method).fit(X, Y.astype(str)))
+    assert (
+        clone(loaded).fit(X[old], Y[old]).predict(TEST).astype(str).tolist()
+        == model.predict(TEST).tolist()
+    )
+
+
+def test_a_saved_head_says_what_it_is(tmp_path):
+    model = ImprintingClassifier(gen="fps", k=2, random_state=5).fit(
+        X, Y, sample_ids=[f"s{i}" for i in range(len(X))]
+    )
+    model.save(tmp_path / "h.safetensors", FM)
+    about = json.loads((tmp_path / "h.json").read_text())
+    assert about["classes"] == list(range(6)) and about["fm"] == FM and about["seed"] == 5
+    assert about["parameters"]["gen"] == "fps" and set(about["versions"]) == {
+        "imprint",
+        "numpy",
+        "scikit-learn",
+    }
+    loaded = ImprintingClassifier.load(tmp_path / "h.safetensors")
+    assert loaded.proxy_samples_.tolist() == model.proxy_samples_.tolist()
+    assert (
+        loaded.classes_.dtype == model.classes_.dtype and loaded.get_params() == model.get_params()
+    )
+
+
+def test_a_head_is_refused_on_another_fm_or_preprocessing(tmp_path):
+    path = tmp_path / "h.safetensors"
+    ImprintingClassifier(gen="mean").fit(X, Y).save(path, FM)
+    for change, said in (
+        ({"model": "vit"}, "model resnet18.tv_in1k, not vit"),
+        ({"weights_sha256": "cd" * 32}, "weights_sha256 abab.*, not cdcd"),
+        ({"transform": {"size": [32, 32], "fit": "center"}}, r"transform .*224.*, not .*32"),
+        ({"weights_sha256": None}, "not an unknown one"),
+    ):
+        with pytest.raises(UserError, match=said):
+            ImprintingClassifier.load(path, FM | change)
+    tuples = FM | {"transform": {"size": (224, 224), "fit": "center"}, "dataset": "d"}
+    ImprintingClassifier.load(path, tuples)
+    with pytest.raises(UserError, match="names no FM"):
+        ImprintingClassifier.load(path, "resnet18")
+    with pytest.raises(UserError, match=r"is a \.safetensors file"):
+        ImprintingClassifier(gen="mean").fit(X, Y).save(tmp_path / "h.json", FM)
+
+
+def test_a_head_of_the_workflow_is_taken_over(tmp_path):
+    cell = Configuration("l2", "fps", Fixed(4), Scoring("l2", "l2", "mnn", "cosine", "uniform", 3))
+    train = Pool(X, Y, 6)
+    spec = {
+        "task": "t",
+        "draws": [None],
+        "shots": "full",
+        "gen": "fps",
+        "seeds": {"4": {"l2": [7]}},
+    }
+    own = proxy_set_for(make_proxies(train, spec)[0], "4", "l2", 7, 0)
+    description = {"classes": list("abcdef"), "fm": FM, "seed": 7}
+    write_head(tmp_path / "h.safetensors", make_head(train, own, cell, description))
+    loaded = ImprintingClassifier.load(tmp_path / "h.safetensors", FM)
+    direct = estimator(cell).fit(X, np.array(list("abcdef"))[Y])
+    np.testing.assert_array_equal(loaded.predict(TEST), direct.predict(TEST))
+    np.testing.assert_array_equal(loaded.proxy_samples_, own.samples)
+    more = loaded.add_classes(X[:9] + 5, ["new"] * 9)
+    assert more.classes_.tolist() == [*"abcdef", "new"]
