@@ -240,11 +240,12 @@ def test_the_status_says_what_is_to_do_and_why(given):
 def test_the_cache_is_shown_and_pruned(given):
     given.configure(grid(gen=[{"name": "all"}]))
     given.snakemake("study")
-    assert "cache: 18 blocks" in given.imprint("cache")
+    assert "cache: 19 blocks" in given.imprint("cache")
     found = json.loads(given.imprint("cache", "--prune", "--json"))
     assert found["freed"] > 0
     assert {name: rule["blocks"] for name, rule in found["rules"].items()} == {
         "collapse": 2,
+        "explore": 1,
         "proxies": 1,
         "scores": 2,
     }
