@@ -30,7 +30,7 @@ NONE = dict.fromkeys(("norm_pre", "norm_post", "norm_inf"), "none")
 L2 = dict.fromkeys(NONE, "l2")
 VOTE = {"gen": "all", "agg": "mnn", "m": 3}
 # without l2 their definitions hold a constant: a ridge, or a temperature
-WITH_CONSTANT = {"ls", "kls", "logistic"}
+WITH_CONSTANT = ("ls", "kls", "logistic")
 GENS = [name for name, gen in GENERATORS.items() if name != "auto" and name != "pam"]
 FREE = [
     *({**NONE, "gen": gen} for gen in GENS if gen not in WITH_CONSTANT),
