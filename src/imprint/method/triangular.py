@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from imprint.method.blas import multiply_lower
+
 
 class Triangular:
     """Solves with a lower triangular matrix L (D, D) for rows of right sides, in place, in float64.
@@ -22,19 +24,13 @@ class Triangular:
     def __init__(self, factor: np.ndarray) -> None:
         from scipy.linalg.lapack import dtrtri
 
-        self._inverse, _ = dtrtri(factor, lower=1)
+        inverse, _ = dtrtri(factor, lower=1)
+        self._inverse = np.ascontiguousarray(inverse)
 
     def solve(self, rows: np.ndarray) -> None:
         """Replace each row b of (n, D), C-contiguous, by the x with L x = b."""
-        self._multiply(rows, transposed=False)
+        multiply_lower(self._inverse, rows, transposed=False)
 
     def solve_transposed(self, rows: np.ndarray) -> None:
         """Replace each row b of (n, D), C-contiguous, by the x with L^T x = b."""
-        self._multiply(rows, transposed=True)
-
-    def _multiply(self, rows: np.ndarray, *, transposed: bool) -> None:
-        from scipy.linalg.blas import dtrmm
-
-        product = dtrmm(1.0, self._inverse, rows.T, lower=1, trans_a=transposed, overwrite_b=1)
-        if not np.shares_memory(product, rows):  # LAPACK copies what is not contiguous
-            rows[:] = product.T
+        multiply_lower(self._inverse, rows, transposed=True)

@@ -15,11 +15,11 @@ from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy.linalg.blas import sgemm
 from sklearn.cluster import KMeans
 from sklearn.exceptions import ConvergenceWarning
 from threadpoolctl import ThreadpoolController
 
+from imprint.method.blas import AddedProduct
 from imprint.method.generate.kmeans_kernel import assign
 
 ROUNDS = 300  # at most
@@ -239,6 +239,36 @@ def _rounds(x: np.ndarray, runs: list[_Run], least_shift: Any) -> Iterator[_Run]
     yield from active
 
 
+class _Portion:
+    """Runs whose products with a chunk of n rows of x are made at once; the others as in `_round`."""
+
+    def __init__(
+        self,
+        x: np.ndarray,
+        n: int,
+        centroids: np.ndarray,
+        lengths: np.ndarray,
+        firsts: np.ndarray,
+        first: int,
+        last: int,
+    ) -> None:
+        self.runs = slice(first, last)
+        self.columns = slice(firsts[first], firsts[last])
+        self.firsts = firsts[first : last + 1] - firsts[first]
+        self._lengths = lengths[self.columns]
+        self._distances = np.empty((n, len(self._lengths)), np.float32)
+        self._product = AddedProduct(-2.0, x, centroids[self.columns], self._distances)
+
+    def distances(self, top: int) -> np.ndarray:
+        """(n, K) squared distances of the chunk from row `top` on, less the squared length of the sample, which its centroids share.
+
+        They are valid until the next call.
+        """
+        self._distances[:] = self._lengths
+        self._product.of_rows(top)
+        return self._distances
+
+
 def _round(x: np.ndarray, runs: list[_Run], labels: np.ndarray, least_shift: Any) -> list[int]:
     """One round: new centroids (k, d) and labels (R, n) of each run, in place, and whether it goes on."""
     before = np.concatenate([run.centroids for run in runs])
@@ -246,21 +276,26 @@ def _round(x: np.ndarray, runs: list[_Run], labels: np.ndarray, least_shift: Any
     firsts = np.cumsum([0] + [run.k for run in runs])
     sums, counts = np.zeros_like(before), np.zeros(len(before), np.int64)
     moved = np.zeros(len(runs), np.int64)
+    portions: dict[int, list[_Portion]] = {}  # by the height of a chunk: the last may be lower
     for top in range(0, len(x), CHUNK):
-        rows = slice(top, min(top + CHUNK, len(x)))
-        for first, last in _portions(firsts, (rows.stop - top) * x.shape[1]):
-            columns = slice(firsts[first], firsts[last])
-            distances = _distances(x[rows], before[columns], lengths[columns])
+        rows = x[top : top + CHUNK]
+        if len(rows) not in portions:
+            portions[len(rows)] = [
+                _Portion(x, len(rows), before, lengths, firsts, *runs_of)
+                for runs_of in _portions(firsts, rows.size)
+            ]
+        for portion in portions[len(rows)]:
+            columns, of_runs = portion.columns, portion.runs
             assign(
-                distances,
-                x[rows],
-                firsts[first : last + 1] - firsts[first],
+                portion.distances(top),
+                rows,
+                portion.firsts,
                 labels,
-                first,
+                of_runs.start,
                 top,
                 sums[columns],
                 counts[columns],
-                moved[first:last],
+                moved[of_runs],
             )
     shares = (1 / np.maximum(counts, 1)).astype(np.float32)
     after = sums * shares[:, None]
@@ -287,12 +322,3 @@ def _portions(firsts: np.ndarray, values: int) -> Iterator[tuple[int, int]]:
     if wide:
         yield 0, wide
     yield from ((run, run + 1) for run in range(wide, len(firsts) - 1))
-
-
-def _distances(x: np.ndarray, centroids: np.ndarray, lengths: np.ndarray) -> np.ndarray:
-    """(n, K) squared distances less the squared length of the sample, which its centroids share."""
-    distances = np.empty((len(x), len(centroids)), np.float32)
-    distances[:] = lengths
-    # numpy has no product that adds to what is there: the rounding would be another
-    sgemm(-2.0, centroids.T, x.T, 1.0, distances.T, trans_a=True, overwrite_c=True)
-    return distances

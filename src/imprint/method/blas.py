@@ -1,0 +1,118 @@
+"""Two routines of BLAS that numpy has no function for, called so that threads run side by side.
+
+`scipy.linalg.blas` has them too, but holds Python's lock for the time of a call: threads that multiply wait for each other. These are the
+same routines of the same library, with the same digits.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Callable
+from functools import cache
+
+import numpy as np
+
+
+class AddedProduct:
+    """Adds factor * x columns^T of some rows of x to `out`, in place; numpy would round the product before it is added.
+
+    The arrays are float32 and contiguous. What a call needs is prepared once, as it may be short.
+
+    Parameters
+    ----------
+    factor : float
+        What the product is multiplied by.
+    x : ndarray of shape (N, D)
+        Rows.
+    columns : ndarray of shape (P, D)
+        Columns.
+    out : ndarray of shape (n, P)
+        What is added to.
+
+    Examples
+    --------
+    >>> x, out = np.array([[0, 0], [3, 4]], np.float32), np.ones((1, 1), np.float32)
+    >>> AddedProduct(-2.0, x, np.array([[1, 2]], np.float32), out).of_rows(1)
+    >>> out
+    array([[-21.]], dtype=float32)
+    """
+
+    def __init__(self, factor: float, x: np.ndarray, columns: np.ndarray, out: np.ndarray) -> None:
+        (self._last, d), count = x.shape, len(columns)
+        self._height = len(out)
+        _check(np.float32, (x, x.shape), (columns, (count, d)), (out, (self._height, count)))
+        self._kept = x, columns, out
+        self._first, self._stride = x.ctypes.data, x.strides[0]
+        depth = _integer(d)
+        # BLAS counts along columns: it is given the transposes
+        self._before = (
+            b"T", b"N", _integer(count), _integer(self._height), depth, _single(factor),
+            columns.ctypes.data, depth,
+        )  # fmt: skip
+        self._after = depth, _single(1.0), out.ctypes.data, _integer(count)
+        self._multiply = _routine("sgemm", 13)
+
+    def of_rows(self, first: int) -> None:
+        """Add the product of as many rows as `out` has, from this one on."""
+        if not 0 <= first <= self._last - self._height:
+            raise ValueError(f"there are no {self._height} rows from {first} on")
+        self._multiply(*self._before, self._first + first * self._stride, *self._after)
+
+
+def multiply_lower(matrix: np.ndarray, rows: np.ndarray, *, transposed: bool) -> None:
+    """Multiply each row by a lower triangular matrix, or by its transpose, in place: half of a full product.
+
+    Parameters
+    ----------
+    matrix : ndarray of shape (D, D)
+        Float64; what is above the diagonal is not read.
+    rows : ndarray of shape (n, D)
+        Float64.
+    transposed : bool
+        Whether the transpose multiplies.
+
+    Examples
+    --------
+    >>> rows = np.array([[1.0, 10.0]])
+    >>> multiply_lower(np.array([[2.0, 0.0], [1.0, 3.0]]), rows, transposed=False)
+    >>> rows
+    array([[ 2., 31.]])
+    """
+    n, d = rows.shape
+    _check(np.float64, (matrix, (d, d)), (rows, (n, d)))
+    # to BLAS the matrix is its transpose, an upper triangular one
+    _routine("dtrmm", 11)(
+        b"L", b"U", b"N" if transposed else b"T", b"N", _integer(d), _integer(n),
+        ctypes.byref(ctypes.c_double(1.0)), matrix.ctypes.data, _integer(d), rows.ctypes.data,
+        _integer(d),
+    )  # fmt: skip
+
+
+def _check(dtype: type, *arrays: tuple[np.ndarray, tuple[int, int]]) -> None:
+    """Check what BLAS does not: it would read and write elsewhere."""
+    for array, shape in arrays:
+        if array.dtype != dtype or array.shape != shape or not array.flags.c_contiguous:
+            raise ValueError(
+                f"{array.dtype} {array.shape} is no contiguous array of {shape} of {dtype}"
+            )
+
+
+def _integer(value: int) -> object:
+    return ctypes.byref(ctypes.c_int(value))
+
+
+def _single(value: float) -> object:
+    return ctypes.byref(ctypes.c_float(value))
+
+
+@cache
+def _routine(name: str, arguments: int) -> Callable[..., None]:
+    """A routine by its name, as `scipy.linalg.cython_blas` offers it to compiled code; ctypes lets go of the lock."""
+    from scipy.linalg import cython_blas
+
+    capsule = cython_blas.__pyx_capi__[name]
+    name_of, pointer_of = ctypes.pythonapi.PyCapsule_GetName, ctypes.pythonapi.PyCapsule_GetPointer
+    name_of.argtypes, name_of.restype = [ctypes.py_object], ctypes.c_char_p
+    pointer_of.argtypes, pointer_of.restype = [ctypes.py_object, ctypes.c_char_p], ctypes.c_void_p
+    address = pointer_of(capsule, name_of(capsule))
+    return ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * arguments)(address)
