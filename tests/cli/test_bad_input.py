@@ -97,6 +97,11 @@ def imprint(workdir, monkeypatch, run):
         ("predict head.safetensors good.npz -o photos", "photos is a folder"),
         ("show damaged.h5", "damaged.h5 is damaged"),
         ("fti good.npz", "Did you mean 'fit'?"),
+        ("fit good.npz -o h.safetensors --gen kmean", "(did you mean 'kmeans'?)"),
+        (
+            "fit good.npz -o h.safetensors --method ls",
+            "known: auto, qi, hosoda, janson, westerhoff, oracle, whiten, ridge",
+        ),
         ("fit good.npz -o h.safetensors --k 0", "neither a positive whole number nor 'auto'"),
     ],
 )

@@ -128,7 +128,7 @@ def test_an_export_says_what_it_checked_and_what_it_could_not(imprint, monkeypat
 
 def test_what_cannot_be_exported_says_so_in_the_words_of_the_command(imprint):
     wrong = imprint("export birds.safetensors -o x.onnx --to torch", code=2)
-    assert "x.onnx: the form torch is a .pt2 file" in wrong
+    assert "x.onnx: a head is exported in the form torch to a .pt2 file" in wrong
     assert "exported to a .onnx or .pt2 file" in imprint(
         "export birds.safetensors -o x.bin", code=2
     )

@@ -86,4 +86,4 @@ def test_the_doctor_counts_images_classes_and_broken_files_of_a_folder(tmp_path,
     with pytest.raises(SystemExit) as caught:
         main(["doctor", str(tmp_path / "photos")])
     assert caught.value.code == 1
-    assert "wren/3.png cannot be read: " in capsys.readouterr().out
+    assert "wren/3.png cannot be read: it is " in capsys.readouterr().out

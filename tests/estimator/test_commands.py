@@ -22,6 +22,7 @@ def photos(tmp_path_factory):
 def test_images_become_embeddings_and_a_head(photos, tmp_path):
     embeddings = imprint.embed(photos, device="cpu", output=tmp_path / "photos.h5")
     assert embeddings.class_names == ("dark", "light") and embeddings.x.shape == (8, 1280)
+    assert repr(embeddings).endswith("8 samples, 1280 values each; classes: dark, light>")
     np.testing.assert_array_equal(read_embeddings(tmp_path / "photos.h5").x, embeddings.x)
     labels = np.array(embeddings.class_names)[embeddings.y]
     head = imprint.ImprintingClassifier(method="qi").fit(embeddings.x, labels)

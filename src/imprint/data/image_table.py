@@ -101,9 +101,8 @@ class ImageTable(UserSource, FileSource):
         if problems:
             more = f"\n  and {len(problems) - LISTED} more" if len(problems) > LISTED else ""
             listed = "\n  ".join(problems[:LISTED])
-            raise UserError(
-                f"dataset table {self.path} is not usable, {len(problems)} problems:\n  {listed}{more}"
-            )
+            count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
+            raise UserError(f"dataset table {self.path} is not usable, {count}:\n  {listed}{more}")
 
 
 Table = tuple[Sequence[str], list[tuple[int, dict[str, str]]]]

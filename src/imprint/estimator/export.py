@@ -138,8 +138,8 @@ def form_of(output: Path, to: str | None) -> Form:
     form = Form(to) if to is not None else by_suffix.get(output.suffix)
     if form is None or output.suffix != SUFFIXES[form]:
         suffixes = " or ".join(by_suffix) if form is None else SUFFIXES[form]
-        what = "a head is exported to a" if form is None else f"the form {form} is a"
-        raise UserError(f"{output}: {what} {suffixes} file")
+        form_asked = "" if form is None else f" in the form {form}"
+        raise UserError(f"{output}: a head is exported{form_asked} to a {suffixes} file")
     return form
 
 

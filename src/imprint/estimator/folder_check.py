@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from imprint.data.image_formats import UnreadableImage
 from imprint.estimator.embeddings_files import UNNAMED
 from imprint.estimator.inputs import images_of
 
@@ -45,6 +46,8 @@ def check_folder(source: Path) -> FolderCheck:
     def problem(i: int) -> str:
         try:
             images[i].load()
+        except UnreadableImage as error:
+            return str(error)
         except Exception as error:  # a damaged file raises nearly every class there is
             return f"{type(error).__name__}: {error}"
         return ""

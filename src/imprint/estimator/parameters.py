@@ -27,7 +27,7 @@ from imprint.method.generate import GENERATORS
 from imprint.method.normalize import chain, norms_problem
 from imprint.method.presets import PRESETS
 from imprint.method.weightings import find_weighting
-from imprint.registry import unknown
+from imprint.registry import suggestion, unknown
 
 AUTO = "auto"
 BASE = "westerhoff"  # what single choices replace parts of
@@ -65,7 +65,7 @@ def resolve(method: str | None, choices: Mapping[str, Any]) -> dict[str, Any] | 
             )
         return None
     if method not in PRESETS:
-        raise UserError(unknown("method", method, (AUTO, *PRESETS)))
+        raise UserError(unknown("method", method, dict.fromkeys((AUTO, *PRESETS))))
     parts = {**UNSET, **constructor_arguments(PRESETS[method].configuration)}
     parts = {name: parts[name] for name in CHOICES}
     had_k = GENERATORS[parts["gen"]].takes_k
@@ -115,7 +115,7 @@ def check(parts: Mapping[str, Any], fm_classifier: Any) -> None:
     wrong = []
     known = {"gen": tuple(GENERATORS), "agg": AGGREGATIONS, "distance": tuple(DISTANCES)}
     wrong += [
-        f"{name}={parts[name]!r}; known: {', '.join(names)}"
+        f"{name}={parts[name]!r}; known: {', '.join(names)}{suggestion(parts[name], names)}"
         for name, names in known.items()
         if parts[name] not in names
     ]

@@ -22,7 +22,10 @@ from imprint.store.seals import NAME, damaged
 _DIGEST = "digest"  # attribute of the file
 
 
-@dataclass(frozen=True)
+SHOWN_CLASSES = 10  # of the names that an object shows
+
+
+@dataclass(frozen=True, repr=False)
 class Embeddings:
     """Embeddings of one split of one dataset by one FM.
 
@@ -54,6 +57,13 @@ class Embeddings:
     fm_classifier: np.ndarray | None = None
     digest: str = ""
     largest: float | None = None
+
+    def __repr__(self) -> str:
+        """A line: the arrays are large."""
+        count, size = self.x.shape
+        names = ", ".join(self.class_names[:SHOWN_CLASSES])
+        more = ", ..." * (len(self.class_names) > SHOWN_CLASSES)
+        return f"<Embeddings of {count} samples, {size} values each; classes: {names}{more}>"
 
 
 def write_rows(file: Any, shape: tuple[int, int], dtype: Any, blocks: Iterable[np.ndarray]) -> None:
