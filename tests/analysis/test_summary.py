@@ -87,6 +87,11 @@ def test_methods_on_one_dataset_are_not_said_to_differ():
     assert "by +10.0 points on one (8 pairs), better in 8 of 8 pairs" in said[-1]
 
 
+def test_one_pair_is_not_all_pairs():
+    said = summary.lines(scores(mean_and(k20=0.6), pairs=1), collapses(1), published())
+    assert any("configurations that were run on the FM and task: ls" in line for line in said)
+
+
 def test_gains_are_told_for_collapsed_classes_and_for_others():
     frame = scores(mean_and(k1=0.5, k5=0.5))
     number = frame["task"].astype(str).str[1:].astype(int)

@@ -122,8 +122,9 @@ def _best(scores: pd.DataFrame) -> Iterator[str]:
     means = 100 * matrix.mean().to_numpy()
     run = configurations.loc[matrix.columns]
     best = int(means.argmax())
+    pairs = f"all {len(matrix)} pairs of FM and task" if len(matrix) > 1 else "the FM and task"
     text = (
-        f"Best of the {matrix.shape[1]} configurations that were run on all {len(matrix)} pairs of FM and task: "
+        f"Best of the {count(matrix.shape[1], 'configuration')} that were run on {pairs}: "
         f"{_in_words(run.iloc[best])}: {means[best]:.1f}% (chosen on the test data that it is scored on)"
     )
     per_class = ~run["gen"].isin(gens_of_all_classes()).to_numpy()
