@@ -1,6 +1,7 @@
 """Samples that the tests of the classifier share, and methods of every kind."""
 
 import numpy as np
+import pytest
 
 from imprint import ImprintingClassifier
 from imprint.method.configuration import Auto
@@ -38,6 +39,9 @@ METHODS = [
     {"gen": "kmeans", "k": 3, "norm_post": "l2+whiten(0.2)", "distance": "euclidean"},
     {"gen": "mean", "norm_post": "center+l2", "agg": "mnn", "m": 2, "distance": "cosine"},
 ]
+each_method = pytest.mark.parametrize(
+    "method", METHODS, ids=lambda method: "-".join(map(str, method.values()))
+)
 
 
 def new(method):

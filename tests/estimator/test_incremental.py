@@ -9,21 +9,18 @@ from imprint import ImprintingClassifier
 from imprint.errors import UserError
 from tests.estimator.examples import (
     FM,
-    METHODS,
     TEST,
     X,
     Y,
     alike,
+    each_method,
     new,
 )
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*classes have fewer than k")
 
 
-names = pytest.mark.parametrize("method", METHODS, ids=lambda m: "-".join(map(str, m.values())))
-
-
-@names
+@each_method
 def test_adding_classes_equals_one_fit_on_all(method):
     old = Y < 4
     for grow in (ImprintingClassifier.add_classes, ImprintingClassifier.partial_fit):
@@ -33,7 +30,7 @@ def test_adding_classes_equals_one_fit_on_all(method):
         np.testing.assert_array_equal(grown.predict(TEST), whole.predict(TEST))
 
 
-@names
+@each_method
 def test_removing_classes_equals_never_having_had_them(method):
     model = new(method).fit(X, Y)
     if method["gen"] in ("ls", "kls"):
@@ -44,7 +41,7 @@ def test_removing_classes_equals_never_having_had_them(method):
     alike(model.add_classes(X[Y >= 4], Y[Y >= 4]), new(method).fit(X, Y))
 
 
-@names
+@each_method
 def test_more_samples_of_known_classes_are_exact_or_refused(method):
     model = new(method).partial_fit(X[:70], Y[:70], classes=np.arange(6))
     if method["gen"] in ("mean", "ls", "all"):

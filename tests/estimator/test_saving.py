@@ -16,20 +16,19 @@ from imprint.study.jobs.heads import make_head
 from imprint.study.jobs.proxies import make_proxies
 from tests.estimator.examples import (
     FM,
-    METHODS,
     TEST,
     X,
     Y,
     alike,
+    each_method,
     estimator,
     new,
 )
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*classes have fewer than k")
-names = pytest.mark.parametrize("method", METHODS, ids=lambda m: "-".join(map(str, m.values())))
 
 
-@names
+@each_method
 def test_a_saved_head_is_the_same_and_goes_on(tmp_path, method):
     old = Y < 4
     model = new(method).fit(X[old], Y[old].astype(str))

@@ -1,11 +1,13 @@
 """The scale of embeddings changes no prediction, and what single precision cannot hold is told."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from imprint import ImprintingClassifier
 from imprint.data.pools import pool
 from imprint.errors import UserError
+from imprint.estimator.cross_validation import compare_heads, default_methods
 from imprint.estimator.embeddings_files import read_file
 from imprint.estimator.fitted_head import FittedHead
 from imprint.method.configuration import Configuration, Fixed, Scoring
@@ -181,3 +183,13 @@ def test_test_embeddings_of_another_scale_are_told(train, test):
     of_test = Embeddings(queries, TEST_Y, TEST_Y.astype(str), tuple("abcd"), {"fm": "net", "split": "test"})  # fmt: skip
     with pytest.raises(UserError, match=r"embeddings net/test: .*Embed both with the same FM"):
         pool([of_test], trained)
+
+
+def test_heads_are_compared_alike_at_every_scale():
+    methods = default_methods(("mean",), (), ("l2", "whiten+l2"), ())
+    tables = [
+        compare_heads(np.ldexp(X, exponent), Y, methods, folds=3, seed=0)
+        for exponent in (0, -90, 90)
+    ]
+    for table in tables[1:]:
+        pd.testing.assert_series_equal(table["accuracy"], tables[0]["accuracy"])

@@ -92,8 +92,8 @@ def compare(
     if output:
         require_writable(output)
 
-    def check_labels(y: np.ndarray) -> None:
-        check_classes(y)
+    def check_labels(names: Sequence[str], y: np.ndarray) -> None:
+        check_classes(names, y)
         cross_validation.check_folds(y, folds)
 
     fms = split(fm.fm or "")

@@ -90,7 +90,7 @@ def compare(
     embeddings = inputs.read_labelled(
         Path(source),
         FMChoice(fm, **options),
-        check=lambda y: cross_validation.check_folds(y, folds),
+        check=lambda _, y: cross_validation.check_folds(y, folds),
     )
     methods = cross_validation.default_methods(
         ("mean", "kmeans", "all", "ls"), (2, 5, 10, 20), ("l2", "whiten+l2"), (5,)

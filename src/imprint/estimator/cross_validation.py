@@ -205,9 +205,8 @@ def compare_fms(
     for fm, of_fm in embeddings.items():
         if of_fm.ids.tolist() != first.ids.tolist():
             raise UserError(f"FM {fm} embedded other images than {next(iter(embeddings))}")
-        x = scaled(of_fm.x, checked_scale(of_fm.x, of_fm.x, None))
-        with cores_for(x):
-            frame = _scored(x, of_fm.y, methods, settings, of_fm.fm_classifier)
+        with cores_for(of_fm.x):
+            frame = _scored(of_fm.x, of_fm.y, methods, settings, of_fm.fm_classifier)
         frames.append(frame.assign(fm=fm))
     return _ranked(pd.concat(frames, ignore_index=True), ["fm", *FIELDS], folds)
 
@@ -234,6 +233,7 @@ def _scored(
 
     folds, seed, ls_lambda, threads = settings
     check_folds(y, folds)
+    x = scaled(x, checked_scale(x, x, None))
     classes = int(y.max()) + 1
     rows: list[dict[str, Any]] = []
     parts = StratifiedKFold(folds, shuffle=True, random_state=seed).split(x, y)

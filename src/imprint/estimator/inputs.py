@@ -36,7 +36,7 @@ def read_labelled(
     *,
     head: Head | None = None,
     group: str | None = None,
-    check: Callable[[np.ndarray], None] | None = None,
+    check: Callable[[Sequence[str], np.ndarray], None] | None = None,
 ) -> Embeddings:
     """Embeddings with classes, read from a file or made of a folder of images.
 
@@ -52,7 +52,8 @@ def read_labelled(
     group : str, optional
         The group of an HDF5 file that holds the embeddings.
     check : callable, optional
-        Called with the labels (N,), 0..C-1, before images are embedded; raises if they will not do.
+        Called with the names of the classes and the labels (N,), 0..C-1, before images are embedded; raises if they will not
+        do.
 
     Raises
     ------
@@ -63,21 +64,36 @@ def read_labelled(
     if _is_file(source):
         embeddings = read_file(source, group, labelled=True)
         if check:
-            check(embeddings.y)
+            _check(source, check, embeddings.class_names, embeddings.y)
     else:
         images = images_of(source, classes="required")
         if check:
-            check(images.labels)
+            _check(source, check, images.class_names, images.labels)
         embeddings = embedded(images, fm, head)
     if head is not None:
         _require_kind(source, embeddings, head)
     return embeddings
 
 
-def check_classes(y: np.ndarray) -> None:
+def _check(
+    source: Path,
+    check: Callable[[Sequence[str], np.ndarray], None],
+    names: Sequence[str],
+    y: np.ndarray,
+) -> None:
+    """Check classes; an error names where they are from."""
+    try:
+        check(names, y)
+    except UserError as error:
+        raise UserError(f"{source}: {error}") from None
+
+
+def check_classes(names: Sequence[str], y: np.ndarray) -> None:
     """Check that labels y (N,), 0..C-1, are of two classes at least; a `UserError` if not."""
     if not y.max():
-        raise UserError("all samples are of one class; a head tells at least two apart")
+        raise UserError(
+            f"all samples are of one class, '{names[0]}'; a head tells at least two apart"
+        )
 
 
 def read_unlabelled(

@@ -98,7 +98,7 @@ def checked_parts(parameters: Mapping[str, Any]) -> dict[str, Any] | None:
     parts = resolve(parameters["method"], {name: parameters[name] for name in CHOICES})
     ridge = parameters["ls_lambda"]
     if not isinstance(ridge, int | float | np.number) or not ridge > 0:
-        raise UserError(f"ImprintingClassifier: ls_lambda={ridge!r} is not a positive number")
+        raise UserError(f"ls_lambda={ridge!r} is not a positive number")
     if parts is not None:
         check(parts, parameters["fm_classifier"])
     return parts
@@ -142,7 +142,7 @@ def check(parts: Mapping[str, Any], fm_classifier: Any) -> None:
             )
         wrong += _contradictions(parts, auto, weighting.name != UNIFORM, fm_classifier)
     if wrong:
-        raise UserError("ImprintingClassifier: " + "; ".join(wrong))
+        raise UserError("; ".join(wrong))
 
 
 def _contradictions(

@@ -111,8 +111,9 @@ def _routine(name: str, arguments: int) -> Callable[..., None]:
     from scipy.linalg import cython_blas
 
     capsule = cython_blas.__pyx_capi__[name]
-    name_of, pointer_of = ctypes.pythonapi.PyCapsule_GetName, ctypes.pythonapi.PyCapsule_GetPointer
-    name_of.argtypes, name_of.restype = [ctypes.py_object], ctypes.c_char_p
-    pointer_of.argtypes, pointer_of.restype = [ctypes.py_object, ctypes.c_char_p], ctypes.c_void_p
-    address = pointer_of(capsule, name_of(capsule))
+    # functions of our own: others may have given those of ctypes.pythonapi other types
+    of_name = ctypes.PYFUNCTYPE(ctypes.c_char_p, ctypes.py_object)
+    of_pointer = ctypes.PYFUNCTYPE(ctypes.c_void_p, ctypes.py_object, ctypes.c_char_p)
+    signature = of_name(("PyCapsule_GetName", ctypes.pythonapi))(capsule)
+    address = of_pointer(("PyCapsule_GetPointer", ctypes.pythonapi))(capsule, signature)
     return ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * arguments)(address)

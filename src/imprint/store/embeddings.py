@@ -20,8 +20,6 @@ from imprint.store.paths import check_path
 from imprint.store.seals import NAME, damaged
 
 _DIGEST = "digest"  # attribute of the file
-
-
 SHOWN_CLASSES = 10  # of the names that an object shows
 
 
