@@ -250,6 +250,13 @@ def test_samples_like_no_class_can_be_rejected(tmp_path):
     np.testing.assert_array_equal(loaded.familiarity(TEST), model.familiarity(TEST))
 
 
+@pytest.mark.parametrize("value", [0, 3])
+def test_embeddings_that_are_all_alike_are_said(value):
+    with pytest.warns(UserWarning, match="all samples have the same embedding"):
+        model = ImprintingClassifier().fit(np.full((20, 4), value), np.arange(20) % 2)
+    assert np.isfinite(model.decision_function(TEST[:, :4])).all()
+
+
 def test_few_samples_and_imbalance_are_said():
     many = np.flatnonzero(Y < 2)
     rows = np.r_[many, np.flatnonzero(Y == 2)[:2]]

@@ -31,6 +31,7 @@ from imprint.estimator.validation import (
     listed,
     plain_labels,
     warn_of_counts,
+    warn_of_equal,
 )
 from imprint.method.familiarity import Familiarity
 from imprint.method.generate import GENERATORS
@@ -187,6 +188,7 @@ class ImprintingClassifier(ClassifierMixin, BaseEstimator):
         """
         parts = checked_parts(self.get_params())
         X, y, ids, scale = self._validated(X, y, sample_ids, reset=True)
+        warn_of_equal(X, stacklevel=2)
         seed = self.random_state
         if not isinstance(seed, int | np.integer):
             seed = check_random_state(seed).randint(np.iinfo(np.int32).max)

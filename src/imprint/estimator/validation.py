@@ -86,6 +86,16 @@ def listed(labels: Iterable[Any]) -> str:
     return ", ".join(names[:LISTED]) + more
 
 
+def warn_of_equal(x: np.ndarray, stacklevel: int) -> None:
+    """Warn where all samples x (n, D) have one embedding; `stacklevel` as in `warnings.warn`, for the caller."""
+    # the last is looked at first: it is nearly always another
+    if len(x) > 1 and np.array_equal(x[0], x[-1]) and (x == x[0]).all():
+        warnings.warn(
+            "all samples have the same embedding, which tells no class from another; the FM may be damaged",
+            stacklevel=stacklevel + 1,
+        )
+
+
 def warn_of_counts(
     classes: np.ndarray, counts: np.ndarray, k: int | None, labels: np.ndarray, stacklevel: int
 ) -> None:
