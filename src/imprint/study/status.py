@@ -27,7 +27,7 @@ from imprint.study.job_log import ending
 COLUMNS = ("output_file", "rule", "log-file(s)", "status", "plan")
 TO_DO = "update pending"  # in `plan`
 REASONS = {  # by what stands in `status`
-    "updated input files": "what it reads has changed",
+    "updated input files": "it, or what it reads, has changed",
     "set of input files changed": "it reads other files",
     "params changed": "its code or its configuration changed",
     "rule implementation changed": "its rule changed",
