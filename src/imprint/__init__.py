@@ -3,7 +3,7 @@
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from imprint.version import __version__
+from imprint.store.version import __version__
 
 if TYPE_CHECKING:
     from imprint.estimator.classifier import ImprintingClassifier

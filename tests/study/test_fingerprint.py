@@ -158,7 +158,7 @@ def test_code_reruns_what_it_decides_and_nothing_else(rerun, file):
         "errors.py",
         "registry.py",
         "formatting.py",
-        "version.py",
+        "store/version.py",
         "fm/progress.py",
         "fm/journal.py",
         "fm/models.py",

@@ -16,7 +16,7 @@ from typer.core import TyperCommand
 
 from imprint.cli.options import GROUPS, refuse_overwriting
 from imprint.errors import UserError
-from imprint.version import __version__
+from imprint.store.version import __version__
 
 EXAMPLES = """\b
 Examples:

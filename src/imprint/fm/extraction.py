@@ -21,7 +21,7 @@ from imprint.fm.journal import Record
 from imprint.fm.loading import LISTED
 from imprint.store.embeddings import write_rows
 from imprint.store.files import canonical, new_hdf5, provenance_json
-from imprint.version import __version__
+from imprint.store.version import __version__
 
 log = logging.getLogger("imprint")
 

@@ -19,7 +19,7 @@ from typing import Any
 
 from imprint.errors import UserError
 from imprint.store.seals import BLANK, NAME, REMEDY, check_seal, damaged, seal
-from imprint.version import __version__
+from imprint.store.version import __version__
 
 
 @contextmanager

@@ -18,7 +18,7 @@ from imprint.errors import UserError
 from imprint.store.array_checks import check_head
 from imprint.store.files import atomic, canonical
 from imprint.store.seals import BLANK, NAME, check_seal, seal
-from imprint.version import __version__
+from imprint.store.version import __version__
 
 # what must agree where a head is used: another of these gives other embeddings
 IDENTITY = ("model", "weights_sha256", "transform")

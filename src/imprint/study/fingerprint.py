@@ -43,7 +43,6 @@ NEVER = (
     "imprint.errors",
     "imprint.registry",
     "imprint.formatting",
-    "imprint.version",
     "imprint.store",
     "imprint.study.job_log",
     "imprint.study.jobs.job",

@@ -17,7 +17,7 @@ from imprint.report.page.items import Item, Section, embedded, read_picture, rea
 from imprint.report.page.prose import Prose, anchor
 from imprint.store import paths
 from imprint.store.files import atomic
-from imprint.version import __version__
+from imprint.store.version import __version__
 
 PACKAGES = ("numpy", "scipy", "scikit-learn", "pandas", "torch", "timm", "matplotlib", "snakemake")
 
