@@ -1,4 +1,4 @@
-"""`imprint.embed`, `imprint.compare` and `imprint.evaluate`: the commands as functions."""
+"""The commands as functions: images or embeddings, and heads in files or in memory."""
 
 import numpy as np
 import pytest
@@ -29,6 +29,8 @@ def test_images_become_embeddings_and_a_head(photos, tmp_path):
     head.save(tmp_path / "head.safetensors", embeddings)
     found = imprint.evaluate(head, embeddings.x, labels)
     assert found.accuracy == 1 and found.confusions == ()
+    of_files = imprint.evaluate(tmp_path / "head.safetensors", photos)
+    assert of_files.as_dict() == found.as_dict()
     # a head that was loaded knows its FM
     imprint.ImprintingClassifier.load(tmp_path / "head.safetensors").save(
         tmp_path / "b.safetensors"
@@ -41,3 +43,30 @@ def test_what_there_is_to_import():
     assert {"ImprintingClassifier", "embed", "compare", "evaluate"} <= set(dir(imprint))
     with pytest.raises(UserError, match="does not exist"):
         imprint.embed("nowhere")
+
+
+def test_a_head_is_a_file_or_a_fitted_classifier(photos, tmp_path):
+    embeddings = imprint.embed(photos, device="cpu", output=tmp_path / "photos.h5")
+    labels = np.array(embeddings.class_names)[embeddings.y]
+    fitted = imprint.ImprintingClassifier(method="qi").fit(
+        embeddings.x, labels, sample_ids=embeddings.ids.tolist()
+    )
+    fitted.save(tmp_path / "head.safetensors", embeddings)
+    photo = photos / "light/0.png"
+    for head in (fitted, tmp_path / "head.safetensors"):
+        (why,) = imprint.explain(head, tmp_path / "photos.h5", n=2)[4:5]
+        assert (why.id, why.label) == ("light/0.png", "light")
+        assert [near.label for near in why.nearest] == ["light", "dark"]
+        assert all(near.id in embeddings.ids for near in why.nearest)
+        exported = imprint.export(head, tmp_path / "head.pt2", to="torch")
+        assert exported.check.equal_labels == exported.check.samples
+    assert imprint.explain(fitted, photo, fm="tf_efficientnet_lite0")[0].label == "light"
+    with pytest.raises(UserError, match="an unknown FM, which imprint cannot load; .* by --fm"):
+        imprint.explain(fitted, photo)  # embeddings alone do not tell their FM
+    for call in (imprint.explain, imprint.export, imprint.evaluate):
+        with pytest.raises(UserError, match="fitted ImprintingClassifier, not list"):
+            call([1], tmp_path / "photos.pt2")
+    with pytest.raises(UserError, match="photos.h5 brings its classes; leave y out"):
+        imprint.evaluate(fitted, tmp_path / "photos.h5", labels)
+    with pytest.raises(UserError, match="give y, the class of each embedding"):
+        imprint.evaluate(fitted, embeddings.x)

@@ -20,7 +20,7 @@ from imprint.estimator.fitted_head import FittedHead
 from imprint.estimator.incremental import Settings
 from imprint.estimator.parameters import AUTO, CHOICES, checked_parts, method_of
 from imprint.estimator.predictor import Nearest, Predictor
-from imprint.estimator.saving import SavedClassifier, load_classifier, save_classifier
+from imprint.estimator.saving import SavedClassifier, head_of, load_classifier
 from imprint.estimator.training_state import TrainingState
 from imprint.estimator.tuning import Tuned, measured_again, tune
 from imprint.estimator.validation import (
@@ -38,9 +38,13 @@ from imprint.method.generate import GENERATORS
 from imprint.method.presets import PRESETS
 from imprint.method.scale import scaled
 from imprint.store.files import atomic
+from imprint.store.heads import write_head
 
 if TYPE_CHECKING:
     import torch
+
+    from imprint.estimator.export_files import Portable
+    from imprint.store.heads import Head
 
 
 class ImprintingClassifier(ClassifierMixin, BaseEstimator):
@@ -396,10 +400,19 @@ class ImprintingClassifier(ClassifierMixin, BaseEstimator):
             The FM and its preprocessing, see `imprint.store.heads.fm_identity`; a head that was loaded keeps
             its FM. Ids of samples must be numbers or text.
         """
+        if fm is None and not getattr(self, "fm_", None):
+            raise UserError(
+                "save: name the FM that the embeddings came from, as the provenance of an embeddings file or a mapping "
+                "with model, weights_sha256 and transform"
+            )
+        write_head(path, self.as_head(fm))
+
+    def as_head(self, fm: Any = None) -> Head:
+        """The head as `save` writes it; where no FM is named, of an unknown one."""
         check_is_fitted(self)
         fm = fm if fm is not None else getattr(self, "fm_", None)
         saved = SavedClassifier(self._state, self.get_params(), self._measured(), self.seed_, fm)
-        save_classifier(path, saved)
+        return head_of(saved)
 
     @classmethod
     def load(cls, path: str | Path, fm: Any = None) -> Self:
@@ -461,8 +474,23 @@ class ImprintingClassifier(ClassifierMixin, BaseEstimator):
 
         if Path(path).suffix != ".onnx":
             raise UserError(f"{path} does not end in .onnx")
+        portable = self.portable()
         with atomic(path) as temporary:
-            write(self, temporary, named=Path(path))
+            write(portable, temporary, named=Path(path))
+
+    def portable(self) -> Portable:
+        """What a file of `imprint.export` holds of the head; a `UserError` as `to_torch` raises it."""
+        from imprint.estimator.export_files import Portable
+
+        exact = self.has_exact_module
+        return Portable(
+            self.to_torch(exact=exact),
+            exact,
+            self.inverse_temperature_ if exact else None,
+            self.plain_classes("export"),
+            self.n_features_in_,
+            getattr(self, "fm_", {}),
+        )
 
     def check_parameters(self) -> None:
         """Check all parameters, as `fit` does; a `UserError` with all that is wrong."""

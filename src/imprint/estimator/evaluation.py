@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from imprint.errors import UserError
+from imprint.estimator.fm_choice import FMChoice
+from imprint.estimator.inputs import read_labelled
 from imprint.estimator.validation import class_numbers, listed
 from imprint.method.metrics import calibration_error, log_loss, scores
 
@@ -130,17 +134,26 @@ class Evaluation:
         return facts
 
 
-def evaluate(classifier: ImprintingClassifier, X: Any, y: Sequence[Any]) -> Evaluation:
+def evaluate(
+    head: str | Path | ImprintingClassifier,
+    X: Any,
+    y: Sequence[Any] | None = None,
+    *,
+    fm: str | FMChoice | None = None,
+) -> Evaluation:
     """Evaluate a head on samples whose classes are known.
 
     Parameters
     ----------
-    classifier : ImprintingClassifier
-        A fitted head.
-    X : array of shape (N, D)
-        Embeddings.
-    y : sequence of length N
-        Their classes; those that the head does not know are left out and counted.
+    head : path or ImprintingClassifier
+        A saved head, or one that is fitted.
+    X : array of shape (N, D) or path
+        Embeddings; or images in a folder for each class, a table of them, or a file of embeddings with labels, as `imprint evaluate`
+        takes them.
+    y : sequence of length N, optional
+        The classes of an array; those that the head does not know are left out and counted.
+    fm : str or FMChoice, optional
+        What embeds images; the FM of the head by default.
 
     Returns
     -------
@@ -150,7 +163,7 @@ def evaluate(classifier: ImprintingClassifier, X: Any, y: Sequence[Any]) -> Eval
     Raises
     ------
     UserError
-        If the head knows none of the classes.
+        If the head knows none of the classes, the source is not usable, or an array comes without classes.
 
     Examples
     --------
@@ -161,6 +174,16 @@ def evaluate(classifier: ImprintingClassifier, X: Any, y: Sequence[Any]) -> Eval
     >>> found.confusions
     (Confusion(true='cat', predicted='dog', count=1),)
     """
+    from imprint.estimator.opening import opened
+
+    classifier, saved = opened(head)
+    if isinstance(X, str | os.PathLike):
+        if y is not None:
+            raise UserError(f"evaluate: {X} brings its classes; leave y out")
+        embeddings = read_labelled(Path(X), FMChoice.of(fm), head=saved)
+        X, y = embeddings.x, np.array(embeddings.class_names)[embeddings.y]
+    if y is None:
+        raise UserError("evaluate: give y, the class of each embedding")
     names = [str(label) for label in classifier.classes_.tolist()]
     of_samples = np.array([str(label) for label in np.asarray(y).tolist()])
     numbers = class_numbers(np.array(names), of_samples)

@@ -16,12 +16,12 @@ from imprint.estimator.photographs import FOLDER, Photographs, in_folder, photog
 from imprint.estimator.validation import class_numbers
 from imprint.method.calibration import probabilities
 from imprint.method.normalize import l2
-from imprint.store.heads import Head, read_head
 
 if TYPE_CHECKING:
     from imprint.estimator.classifier import ImprintingClassifier
     from imprint.report.head_pictures import Tile
     from imprint.store.embeddings import Embeddings
+    from imprint.store.heads import Head
 
 SHOWN = 20  # images of a picture, at most
 
@@ -76,7 +76,7 @@ class Explanation:
 
 
 def explain(
-    head: str | Path,
+    head: str | Path | ImprintingClassifier,
     sources: str | Path | Sequence[str | Path],
     *,
     train: str | Path | None = None,
@@ -90,8 +90,8 @@ def explain(
 
     Parameters
     ----------
-    head : path
-        A saved head.
+    head : path or ImprintingClassifier
+        A saved head, or one that is fitted.
     sources : path or sequence of paths
         Images, folders of them, or embeddings, as `imprint predict` takes them.
     train : path, optional
@@ -125,7 +125,7 @@ def explain(
     >>> why[0].label, why[0].nearest[0].id  # doctest: +SKIP
     ('robin', 'robin/17.jpg')
     """
-    from imprint.estimator.classifier import ImprintingClassifier
+    from imprint.estimator.opening import named, opened
 
     if n < 1:
         raise UserError(f"explain: n={n} is not a positive whole number")
@@ -133,13 +133,13 @@ def explain(
         from imprint.report.head_pictures import require_form
 
         require_form(Path(picture))
-    choice = fm if isinstance(fm, FMChoice) else FMChoice(fm)
+    choice = FMChoice.of(fm)
     given = [sources] if isinstance(sources, str | Path) else list(sources)
     paths = [Path(source) for source in given]
-    saved, classifier = read_head(head), ImprintingClassifier.load(head)
+    classifier, saved = opened(head)
     if train is None and classifier.proxy_examples_ is None:
         raise UserError(
-            f"{head} does not name its training images; give them, or their embeddings, by --train"
+            f"{named(head)} does not name its training images; give them, or their embeddings, by --train"
         )
     embeddings = read_unlabelled(paths, choice, saved, group=group)
     training = None
@@ -154,7 +154,7 @@ def explain(
         if train is not None and training is not None:
             behind = photographs_of(Path(train), training.provenance, folder, classes="required")
         else:
-            behind = _training_photographs(head, saved, folder)
+            behind = _training_photographs(named(head), saved, folder)
         own = _photographs(paths, embeddings)
         _draw(Path(picture), found, own, behind, has_all=train is not None)
     return found
@@ -220,7 +220,7 @@ def _explanations(
     ]
 
 
-def _training_photographs(head: str | Path, saved: Head, folder: Path | None) -> Photographs:
+def _training_photographs(head: str, saved: Head, folder: Path | None) -> Photographs:
     if folder is not None:
         return in_folder(folder)
     if FOLDER not in saved.description["fm"]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +15,7 @@ if TYPE_CHECKING:
     from imprint.estimator.classifier import ImprintingClassifier
     from imprint.estimator.export_check import Check
     from imprint.fm.embedder import Embedder
+    from imprint.store.heads import Head
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class Exported:
 
 
 def export(
-    head: str | Path,
+    head: str | Path | ImprintingClassifier,
     output: str | Path,
     *,
     to: str | None = None,
@@ -63,12 +63,12 @@ def export(
     fm: str | FMChoice | None = None,
     check: str | Path | None = None,
 ) -> Exported:
-    """Write a saved head, alone or behind its FM, to one file that needs no imprint, and check it against `predict`.
+    """Write a head, alone or behind its FM, to one file that needs no imprint, and check it against `predict`.
 
     Parameters
     ----------
-    head : path
-        A head that `imprint fit` or a study saved.
+    head : path or ImprintingClassifier
+        A head that `imprint fit` or a study saved, or one that is fitted.
     output : path
         The file, `.onnx` or, for a program of torch.export, `.pt2`.
     to : {"onnx", "torch"}, optional
@@ -98,25 +98,22 @@ def export(
     Check(runtime='onnxruntime 1.32.0', kind='images', samples=16, equal_labels=16, largest_difference=1.3e-06)
     """
     from imprint.estimator import export_check
-    from imprint.estimator.classifier import ImprintingClassifier
-    from imprint.store.heads import read_head
+    from imprint.estimator.opening import opened
 
     output = Path(output)
     form = form_of(output, to)
-    saved = read_head(head)
-    classifier = ImprintingClassifier.load(head)
-    classifier.plain_classes("export")
-    choice = fm if isinstance(fm, FMChoice) else FMChoice(fm)
+    classifier, saved = opened(head)
+    choice = FMChoice.of(fm)
     source = None if check is None else Path(check)
-    classifier.to_torch()  # what cannot be exported says so before the FM is loaded
+    portable = classifier.portable()  # what cannot be exported says so before the FM is loaded
     if with_fm:
-        embedder = _embedder(Path(head), classifier, saved.description["fm"], choice)
+        embedder = _embedder(saved, choice)
         samples = export_check.of_images(classifier, embedder, source)
     else:
         embedder = None
         samples = export_check.of_embeddings(classifier, saved, choice, source)
     with atomic(output) as temporary:
-        facts = write(classifier, temporary, form=form, embedder=embedder, named=output)
+        facts = write(portable, temporary, form=form, embedder=embedder, named=output)
         checked = export_check.check(temporary, form, samples, output)
     return Exported(
         str(output),
@@ -124,7 +121,7 @@ def export(
         facts["input"],
         facts["outputs"],
         facts.get("preparation"),
-        classifier.plain_classes("export"),
+        portable.classes,
         output.stat().st_size,
         checked,
     )
@@ -143,24 +140,22 @@ def form_of(output: Path, to: str | None) -> Form:
     return form
 
 
-def _embedder(
-    path: Path, classifier: ImprintingClassifier, recorded: Mapping[str, Any], choice: FMChoice
-) -> Embedder:
+def _embedder(head: Head, choice: FMChoice) -> Embedder:
     """The FM of a head."""
     from imprint.fm.models import FM_SOURCES
-    from imprint.store.heads import read_head
 
+    recorded = head.description["fm"]
     if choice.fm is None and recorded.get("source") not in FM_SOURCES:
         raise UserError(
-            f"{path} was made from embeddings of {recorded.get('fm') or 'an unknown FM'}, which imprint cannot load; export "
+            f"this head was made from embeddings of {recorded.get('fm') or 'an unknown FM'}, which imprint cannot load; export "
             "the head alone, or name the FM by --fm"
         )
     embedder, _ = choice.load(recorded)
     if "weights_sha256" in recorded:
-        read_head(path).require_fm(embedder)
-    size = classifier.n_features_in_
+        head.require_fm(embedder)
+    size = head.proxies.shape[1]
     if embedder.dim != size:
         raise UserError(
-            f"the FM {embedder.identity['model']} gives embeddings of {embedder.dim} values, {path} takes {size}"
+            f"the FM {embedder.identity['model']} gives embeddings of {embedder.dim} values, this head takes {size}"
         )
     return embedder

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from imprint.errors import UserError, not_installed
-from imprint.version import __version__
+from imprint.store.version import __version__
 
 if TYPE_CHECKING:
     import torch
 
-    from imprint.estimator.classifier import ImprintingClassifier
     from imprint.estimator.head_modules import Deployed
     from imprint.fm.embedder import Embedder
     from imprint.fm.transforms import Transform
@@ -33,8 +33,36 @@ class Form(StrEnum):
 SUFFIXES = {Form.onnx: ".onnx", Form.torch: ".pt2"}
 
 
+@dataclass(frozen=True)
+class Portable:
+    """What an exported file holds of a head.
+
+    Attributes
+    ----------
+    module : Module
+        From embeddings (N, D) to the scores (N, C) of the classes.
+    exact : bool
+        Whether these are the scores of `decision_function`; if not, only their order is.
+    inverse_temperature : float or None
+        What exact scores are multiplied with before the softmax that gives probabilities.
+    classes : list
+        The labels of the columns.
+    dim : int
+        D.
+    fm : mapping
+        The FM that the embeddings come from, as far as it is known.
+    """
+
+    module: torch.nn.Module
+    exact: bool
+    inverse_temperature: float | None
+    classes: list[str | int | float]
+    dim: int
+    fm: Mapping[str, Any] = field(default_factory=dict)
+
+
 def write(
-    classifier: ImprintingClassifier,
+    head: Portable,
     path: Path | str,
     *,
     form: Form = Form.onnx,
@@ -45,7 +73,7 @@ def write(
 
     Parameters
     ----------
-    classifier : ImprintingClassifier
+    head : Portable
         The head.
     path : path
         The file.
@@ -65,31 +93,28 @@ def write(
 
     from imprint.estimator.head_modules import Deployed
 
-    exact = classifier.has_exact_module
-    temperature = classifier.inverse_temperature_ if exact else None
-    head = classifier.to_torch(exact=exact)
-    outputs = (
-        "scores (N, C), as predict gives them" if exact else "scores (N, C), whose order counts"
-    )
+    temperature = head.inverse_temperature
+    scores = "as predict gives them" if head.exact else "whose order counts"
+    outputs = f"scores (N, C), {scores}"
     if temperature is not None:
         outputs += "; probabilities (N, C)"
     facts = {
-        "classes": json.dumps(classifier.plain_classes("export"), ensure_ascii=False),
+        "classes": json.dumps(head.classes, ensure_ascii=False),
         "outputs": outputs,
-        "fm": json.dumps(getattr(classifier, "fm_", {}), ensure_ascii=False),
+        "fm": json.dumps(head.fm, ensure_ascii=False),
         "imprint": __version__,
     }
     if embedder is None:
-        size = classifier.n_features_in_
-        facts["input"] = f"embeddings, float32 (N, {size}), as the FM gives them"
-        module, example, name = Deployed(head, temperature), torch.zeros(2, size), EMBEDDINGS
+        facts["input"] = f"embeddings, float32 (N, {head.dim}), as the FM gives them"
+        module, example = Deployed(head.module, temperature), torch.zeros(2, head.dim)
+        name = EMBEDDINGS
     else:
         transform = embedder.transform
         facts["input"] = f"images, float32 (N, 3, {transform.size[0]}, {transform.size[1]})"
         facts["preparation"] = preparation(transform)
         facts["preprocessing"] = json.dumps(transform.as_dict())
         body = embedder.body.to("cpu", memory_format=torch.contiguous_format)  # type: ignore[call-overload]
-        module = Deployed(head, temperature, body, transform.mean, transform.std)
+        module = Deployed(head.module, temperature, body, transform.mean, transform.std)
         generator = torch.Generator().manual_seed(0)
         example, name = torch.rand(2, 3, *transform.size, generator=generator), IMAGES
     if form is Form.onnx:

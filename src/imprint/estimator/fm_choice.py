@@ -62,6 +62,11 @@ class FMChoice:
     batch_size: int | None = None
     skip_unreadable: bool = False
 
+    @classmethod
+    def of(cls, fm: str | FMChoice | None) -> FMChoice:
+        """A choice, or that of an FM by its name."""
+        return fm if isinstance(fm, cls) else cls(fm)  # type: ignore[arg-type]
+
     def load(self, recorded: Mapping[str, Any] | None = None) -> tuple[Embedder, dict[str, Any]]:
         """Load the FM.
 

@@ -24,12 +24,13 @@ from imprint.method.configuration import UNIT_LENGTH, Configuration, Fixed
 from imprint.method.familiarity import Familiarity
 from imprint.method.generate import GENERATORS
 from imprint.method.normalize import FittedNorms
-from imprint.store.heads import Head, fm_identity, ids_as_bytes, read_head, write_head
-from imprint.version import __version__
+from imprint.store.heads import Head, fm_identity, ids_as_bytes, read_head
+from imprint.store.version import __version__
 
 SAMPLE_IDS = "sample_ids"
 EXAMPLE_IDS = "example_ids"
 HELD_OUT = "held_out"
+UNKNOWN_FM = {"fm": None}
 SKETCHES, SKETCH_CLASSES = "sketches", "sketch_classes"
 SAMPLES, SAMPLE_CLASSES = "samples", "sample_classes"
 
@@ -49,7 +50,7 @@ class SavedClassifier:
     seed : int
         Of GEN.
     fm : Any
-        The FM, see `ImprintingClassifier.save`; when loaded what `imprint.store.heads.fm_identity` gives.
+        The FM, see `ImprintingClassifier.save`, or None; when loaded what `imprint.store.heads.fm_identity` gives.
     """
 
     state: TrainingState
@@ -59,13 +60,8 @@ class SavedClassifier:
     fm: Any
 
 
-def save_classifier(path: str | Path, classifier: SavedClassifier) -> None:
-    """Write the head of a classifier; see `ImprintingClassifier.save`."""
-    if classifier.fm is None:
-        raise UserError(
-            "save: name the FM that the embeddings came from, as the provenance of an embeddings file or a mapping "
-            "with model, weights_sha256 and transform"
-        )
+def head_of(classifier: SavedClassifier) -> Head:
+    """The head of a classifier, as files hold it; see `ImprintingClassifier.save`."""
     state, tuned, familiarity = classifier.state, classifier.tuned, classifier.tuned.familiarity
     imprinted, configuration = state.imprinted, tuned.configuration
     # the FM's own classifier is among the arrays
@@ -84,7 +80,7 @@ def save_classifier(path: str | Path, classifier: SavedClassifier) -> None:
         "inverse_temperature": tuned.inverse_temperature,
         "held_out": None if familiarity is None else familiarity.samples,
         "current": tuned.current,
-        "fm": fm_identity(classifier.fm),
+        "fm": UNKNOWN_FM if classifier.fm is None else fm_identity(classifier.fm),
         **({} if state.scale == 1 else {"scale": state.scale}),
         "versions": {
             "imprint": __version__,
@@ -106,7 +102,7 @@ def save_classifier(path: str | Path, classifier: SavedClassifier) -> None:
         arrays[SAMPLES], arrays[SAMPLE_CLASSES] = state.kept.x, state.kept.classes
     if familiarity is not None:
         arrays[HELD_OUT] = familiarity.held_out
-    head = Head(
+    return Head(
         imprinted.proxies,
         imprinted.labels,
         description,
@@ -115,7 +111,6 @@ def save_classifier(path: str | Path, classifier: SavedClassifier) -> None:
         imprinted.bias,
         state.learnt.norms.state(),
     )
-    write_head(path, head)
 
 
 def load_classifier(path: str | Path, fm: Any) -> SavedClassifier:
