@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from imprint.fm.packaged_models import PACKAGED
 
 TIMEOUT = 4  # seconds that a server may take to answer
-PAUSES = (0.5, 1)  # between attempts, as a name server or a server may fail once
+PAUSES = (0.2, 0.5)  # between attempts, as a name server or a server may fail once
 BUSY = 429  # too many requests
 
 
