@@ -156,10 +156,12 @@ def cosine(proxies: Proxies, queries: Queries) -> Ranking:
         return squares
 
     def measure(rows: slice, neighbours: np.ndarray, products: np.ndarray) -> np.ndarray:
-        distances = 1 - products * scale[neighbours] * inverse[rows, None]
+        distances = products * scale[neighbours]
+        distances *= inverse[rows, None]
+        np.subtract(1, distances, out=distances)
         near = distances < NEAR
         _replace(distances, near, rows, neighbours, exact, queries.x, proxies.columns.values)
-        return np.maximum(distances, 0)
+        return np.maximum(distances, 0, out=distances)
 
     return Ranking(proxies.columns, scale, None, False, measure)
 
