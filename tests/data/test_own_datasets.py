@@ -254,8 +254,8 @@ def test_a_split_without_labels_hinders_no_other(tmp_path):
             str(tmp_path / f"{name}.parquet")
         )
     dataset = sources.make("huggingface", {"path": str(tmp_path)})
-    assert dataset.given(tmp_path / "p", only="train")["train"].labels.tolist() == [0, 1]
-    unlabelled = dataset.given(tmp_path / "p", only="test", labelled=False)["test"]
+    assert dataset.stored_splits(tmp_path / "p", only="train")["train"].labels.tolist() == [0, 1]
+    unlabelled = dataset.stored_splits(tmp_path / "p", only="test", labelled=False)["test"]
     assert unlabelled.class_names == ("",) and len(unlabelled) == 2
     with pytest.raises(UserError, match="labels go from -1 to 1"):
         sources.prepare("huggingface", {"path": str(tmp_path)}, tmp_path / "p")
@@ -273,7 +273,7 @@ def test_images_of_another_column_are_other_images(tmp_path):
     for column in ("image", "mask"):
         images = sources.make(
             "huggingface", {"path": str(tmp_path / "d.parquet"), "image": column}
-        ).given(tmp_path / "p")["whole"]
+        ).stored_splits(tmp_path / "p")["whole"]
         np.testing.assert_array_equal(np.asarray(images[1]), np.asarray(pictures(2)[0][1]))
         states.append(b"".join(images.state()))
     assert states[0] != states[1]
@@ -282,5 +282,5 @@ def test_images_of_another_column_are_other_images(tmp_path):
 def test_samples_of_shards_with_the_same_name_have_ids_of_their_own(tmp_path):
     for folder in ("a", "b"):
         shards(tmp_path / folder, *pictures(3), (3,), lambda y: ("cls", str(y).encode()))
-    images = sources.make("webdataset", {"path": str(tmp_path)}).given()["whole"]
+    images = sources.make("webdataset", {"path": str(tmp_path)}).stored_splits()["whole"]
     assert len(set(images.ids)) == 6

@@ -35,7 +35,7 @@ def assert_tells(sums, x, y, classes):
             np.testing.assert_allclose(own.roots.T @ own.roots, scatters[-1], rtol=1e-4, atol=1e-3)
     np.testing.assert_allclose(sums.roots.T @ sums.roots, sum(scatters), rtol=1e-4, atol=1e-3)
     np.testing.assert_allclose(sums.mean, x.mean(axis=0, dtype=float), rtol=1e-6)
-    centred = sums.about(sums.mean)
+    centred = sums.scatter_about(sums.mean)
     np.testing.assert_allclose(centred.T @ centred, scatter(x), rtol=1e-4, atol=1e-3)
 
 

@@ -113,3 +113,34 @@ def test_the_library_does_not_import_snakemake():
         if re.search(r"^\s*(?:from|import) snakemake\b", path.read_text(), re.M)
     ]
     assert not importing
+
+
+EMPTY_WORDS = {"found", "own", "made", "place", "given", "said", "all_of_it"}
+
+
+def definitions(tree):
+    """(line, name) of every function, parameter and variable."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            yield node.lineno, node.name
+        elif isinstance(node, ast.arg):
+            yield node.lineno, node.arg
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            yield node.lineno, node.id
+
+
+@pytest.mark.parametrize("path", [*MODULES, *SCRIPTS], ids=lambda path: str(path.relative_to(ROOT)))
+def test_names_say_what_is_held(path):
+    empty = [(line, name) for line, name in definitions(parsed(path)) if name in EMPTY_WORDS]
+    assert not empty, f"names that say nothing of what they hold: {empty}"
+
+
+def test_names_of_functions_parameters_and_variables_are_seen():
+    code = "def found(own, *, made):\n    for place in own:\n        given = place"
+    assert {name for _, name in definitions(ast.parse(code))} == {
+        "found",
+        "own",
+        "made",
+        "place",
+        "given",
+    }

@@ -185,12 +185,15 @@ def _change(
         scores.loc[scores["d"].fillna(1) > 1, "task"].unique()
     )
     phrases, counts = [], []
-    for part, which in ((gain[~united], ""), (gain[united], " whose classes unite several others")):
-        if not len(part):
+    for gains, which in (
+        (gain[~united], ""),
+        (gain[united], " whose classes unite several others"),
+    ):
+        if not len(gains):
             continue
-        better = f"better in {(part > 0).sum()} of {count(len(part), 'pair')}"
-        phrases.append(f"{_points(part, datasets)}, {better}{which}")
-        counts.append(difference(part, datasets).datasets)
+        better = f"better in {(gains > 0).sum()} of {count(len(gains), 'pair')}"
+        phrases.append(f"{_points(gains, datasets)}, {better}{which}")
+        counts.append(difference(gains, datasets).datasets)
     text = f"{change} the accuracy by {'; by '.join(phrases)}."
     if min(counts) < FEWEST:
         text += f" {too_few(min(counts))}"
@@ -207,8 +210,8 @@ def _points(gain: pd.Series, datasets: Mapping[str, str]) -> str:
         )
     owners = gain.index.get_level_values("task").astype(str).map(datasets)
     return ", ".join(
-        f"{part.mean():+.1f} points on {name} ({count(len(part), 'pair')})"
-        for name, part in gain.groupby(owners)
+        f"{gains.mean():+.1f} points on {name} ({count(len(gains), 'pair')})"
+        for name, gains in gain.groupby(owners)
     )
 
 

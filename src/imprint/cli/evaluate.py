@@ -77,16 +77,16 @@ def evaluate(
         require_writable(path)
     embeddings = read_labelled(source, fm, head=read_head(head), group=inputs.group)
     labels = np.array(embeddings.class_names)[embeddings.y]
-    found = evaluate(ImprintingClassifier.load(head), embeddings.x, labels)
-    if found.unknown:
-        names = ", ".join(f"{name} ({count})" for name, count in found.unknown.items())
+    evaluation = evaluate(ImprintingClassifier.load(head), embeddings.x, labels)
+    if evaluation.unknown:
+        names = ", ".join(f"{name} ({count})" for name, count in evaluation.unknown.items())
         print(f"note: the head does not know these classes: {names}", file=sys.stderr)
-    if not found.coverage:
+    if not evaluation.coverage:
         print(f"note: {NOTHING_HELD_OUT}", file=sys.stderr)
     if as_json:
-        print(json.dumps(found.as_dict()))
+        print(json.dumps(evaluation.as_dict()))
     else:
-        _print(found)
+        _print(evaluation)
     if picture is not None:
         from imprint.estimator.evaluation_pictures import draw_confusions
         from imprint.estimator.photographs import photographs_of
@@ -94,45 +94,45 @@ def evaluate(
 
         photographs = photographs_of(source, embeddings.provenance, images, classes="required")
         ids = embeddings.ids.tolist()
-        write_picture(picture, draw_confusions(found, labels.tolist(), ids, photographs))
+        write_picture(picture, draw_confusions(evaluation, labels.tolist(), ids, photographs))
     if curve is not None:
         from imprint.estimator.evaluation_pictures import draw_coverage
         from imprint.report.head_pictures import write_picture
 
-        write_picture(curve, draw_coverage(found, labels.tolist()))
+        write_picture(curve, draw_coverage(evaluation, labels.tolist()))
 
 
-def _print(found: Evaluation) -> None:
-    interval = f"{100 * found.accuracy_low:.1f} to {100 * found.accuracy_high:.1f}"
+def _print(evaluation: Evaluation) -> None:
+    interval = f"{100 * evaluation.accuracy_low:.1f} to {100 * evaluation.accuracy_high:.1f}"
     print(
-        f"accuracy {100 * found.accuracy:.1f}% (95% interval {interval}) on {found.samples:,} samples; "
-        f"mean over classes {100 * found.balanced_accuracy:.1f}%"
+        f"accuracy {100 * evaluation.accuracy:.1f}% (95% interval {interval}) on {evaluation.samples:,} samples; "
+        f"mean over classes {100 * evaluation.balanced_accuracy:.1f}%"
     )
-    if found.calibration_error is not None:
+    if evaluation.calibration_error is not None:
         print(
-            f"probabilities: off by {100 * found.calibration_error:.1f} points on average (calibration error), "
-            f"log loss {found.log_loss:.3f}"
+            f"probabilities: off by {100 * evaluation.calibration_error:.1f} points on average (calibration error), "
+            f"log loss {evaluation.log_loss:.3f}"
         )
     print()
     rows = [
         [entry.name, entry.samples, *map(_percent, (entry.recall, entry.precision, entry.f1))]
-        for entry in found.classes
+        for entry in evaluation.classes
     ]
     print_table(("class", "samples", "recall", "precision", "F1"), rows, left=("class",))
-    if found.confusions:
+    if evaluation.confusions:
         print("\nmost often confused")
-        rows = [[c.true, c.predicted, c.count] for c in found.confusions[:CONFUSIONS]]
+        rows = [[c.true, c.predicted, c.count] for c in evaluation.confusions[:CONFUSIONS]]
         print_table(("class", "labelled as", "samples"), rows, left=("class", "labelled as"))
-    if found.coverage:
+    if evaluation.coverage:
         print("\nimages that fit no class rejected (imprint predict --reject)")
         columns = ["reject", "known images kept", "error of these"]
         rows = [
             [f"{c.reject:g}" if c.reject else "-", _percent(c.kept), _percent(c.error)]
-            for c in found.coverage
+            for c in evaluation.coverage
         ]
-        if found.unknown:
+        if evaluation.unknown:
             columns.append("unknown kept")
-            for row, c in zip(rows, found.coverage, strict=True):
+            for row, c in zip(rows, evaluation.coverage, strict=True):
                 row.append(_percent(c.unknown_kept))
         print_table(columns, rows)
 

@@ -60,7 +60,7 @@ def explain(
     load_components(inputs.components)
     if output is not None:
         require_writable(output)
-    found = explain(
+    explanations = explain(
         head,
         sources,
         train=train,
@@ -71,14 +71,14 @@ def explain(
         fm=fm,
     )
     if as_json:
-        for one in found:
+        for one in explanations:
             print(json.dumps(one.as_dict()))
         return
-    width = max(len(near.label) for one in found for near in one.nearest)
+    width = max(len(near.label) for one in explanations for near in one.nearest)
     print(
         "Of each image its label and, nearest first, similarity, class and name of training images"
     )
-    for one in found:
+    for one in explanations:
         chance = "" if one.probability is None else f" ({100 * one.probability:.0f}%)"
         print(f"\n{one.id}: {one.label}{chance}")
         for near in one.nearest:  # the name stands last, so that a long one breaks no column

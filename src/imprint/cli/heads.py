@@ -272,7 +272,7 @@ def _write_json(file: TextIO, rows: Sequence[Labelled], value: str) -> None:
 
 def _write_csv(file: TextIO, rows: Sequence[Labelled], value: str) -> None:
     writer = csv.writer(file, lineterminator="\n")
-    suffixes = ["", *(f"_{place}" for place in range(2, len(rows[0].labels) + 1))]
+    suffixes = ["", *(f"_{rank}" for rank in range(2, len(rows[0].labels) + 1))]
     columns = ["id", *(f"{name}{s}" for s in suffixes for name in ("label", value))]
     if rows[0].familiarity is not None:
         columns += ["familiarity", "rejected"]

@@ -202,8 +202,8 @@ def _report(output: Path, classifier: ImprintingClassifier, as_json: bool, **fac
         print(json.dumps({**whole, "limits_current": classifier.is_current}))
         return
     changes = [
-        f"{what} {', '.join(map(str, names))}"
-        for what, names in facts.items()
+        f"{change} {', '.join(map(str, names))}"
+        for change, names in facts.items()
         if isinstance(names, list) and names
     ]
     text = f"{output}: {proxies:,} proxies of {len(classes)} classes"

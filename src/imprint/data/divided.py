@@ -46,7 +46,7 @@ class DividedSource(UserSource):
     """Images of the user's that are read as one set, or as the splits they are divided into already."""
 
     @abstractmethod
-    def given(
+    def stored_splits(
         self, folder: Path | None = None, *, only: str | None = None, labelled: bool = True
     ) -> Mapping[str, Images]:
         """The images as they are given: the split `whole`, or the splits `train` and `test`.
@@ -87,18 +87,18 @@ class DividedSource(UserSource):
 
     def open(self, folder: Path, manifest: dict[str, Any], split: str) -> Images:
         """One split; what is not divided already is divided by `test_fraction` and `seed`."""
-        given = self.given(folder)
-        whole = given.get(WHOLE)
+        images = self.stored_splits(folder)
+        whole = images.get(WHOLE)
         if whole is None:
-            self._check_division(given)
-            return given[split]
+            self._check_division(images)
+            return images[split]
         is_test = stratified(whole.labels, self.test_fraction, self.seed)
         return whole.take(np.flatnonzero(is_test == (split == "test")))
 
-    def _check_division(self, given: Mapping[str, Images]) -> None:
-        untrained = np.setdiff1d(given["test"].labels, given["train"].labels)
+    def _check_division(self, images: Mapping[str, Images]) -> None:
+        untrained = np.setdiff1d(images["test"].labels, images["train"].labels)
         if len(untrained):
-            names = [given["test"].class_names[label] for label in untrained[:5]]
+            names = [images["test"].class_names[label] for label in untrained[:5]]
             raise UserError(
                 f"dataset {self.path}: {len(untrained)} classes of the split test have no image in train: {', '.join(names)}"
             )

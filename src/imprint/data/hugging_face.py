@@ -50,10 +50,10 @@ class HuggingFaceDataset(DividedSource):
     image: str | None = None
     label: str | None = None
 
-    def given(
+    def stored_splits(
         self, folder: Path | None = None, *, only: str | None = None, labelled: bool = True
     ) -> Mapping[str, Images]:
-        """The images as they are given; see `DividedSource.given`."""
+        """The images as they are given; see `DividedSource.stored_splits`."""
         tables = self._tables(folder)
         splits = {
             split: name

@@ -39,10 +39,10 @@ class WebDataset(DividedSource):
     the numbers.
     """
 
-    def given(
+    def stored_splits(
         self, folder: Path | None = None, *, only: str | None = None, labelled: bool = True
     ) -> Mapping[str, Images]:
-        """The images as they are given; see `DividedSource.given`."""
+        """The images as they are given; see `DividedSource.stored_splits`."""
         shards = by_split(self._shards(), self._top())
         read = {
             split: _Samples(shards[name], self._top(), labelled)

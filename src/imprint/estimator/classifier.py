@@ -504,18 +504,18 @@ class ImprintingClassifier(ClassifierMixin, BaseEstimator):
         self, X: Any, y: Any, sample_ids: Sequence[Any] | None, reset: bool
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray, float]:
         """Embeddings times their scale, labels, ids and the scale."""
-        given = as_numpy(X)
-        X, y = validate_data(self, given, as_numpy(y), dtype=np.float32, order="C", reset=reset)
+        as_passed = as_numpy(X)
+        X, y = validate_data(self, as_passed, as_numpy(y), dtype=np.float32, order="C", reset=reset)
         check_classification_targets(y)
-        scale = checked_scale(given, X, None if reset else self._state.scale)
+        scale = checked_scale(as_passed, X, None if reset else self._state.scale)
         ids = checked_ids(sample_ids, 0 if reset else self.n_samples_seen_, len(X))
         return scaled(X, scale), y, ids, scale
 
     def _queries(self, X: Any) -> np.ndarray:
         check_is_fitted(self)
-        given = as_numpy(X)
-        X = validate_data(self, given, dtype=np.float32, order="C", reset=False)
-        return scaled(X, checked_scale(given, X, self._state.scale))
+        as_passed = as_numpy(X)
+        X = validate_data(self, as_passed, dtype=np.float32, order="C", reset=False)
+        return scaled(X, checked_scale(as_passed, X, self._state.scale))
 
     def _settings(self) -> Settings:
         """What generation depends on beside the samples."""

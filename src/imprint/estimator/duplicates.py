@@ -37,12 +37,12 @@ class Sketches:
         from scipy.spatial import KDTree
 
         scale = float(np.abs(self.values).mean()) or 1.0
-        found = np.zeros(len(other.values), bool)
+        known = np.zeros(len(other.values), bool)
         for label in np.intersect1d(self.classes, other.classes):
             rows = np.flatnonzero(other.classes == label)
             tree = KDTree(self.values[self.classes == label])
-            found[rows] = tree.query(other.values[rows])[0] <= TOLERANCE * scale
-        return found
+            known[rows] = tree.query(other.values[rows])[0] <= TOLERANCE * scale
+        return known
 
     def plus(self, other: Sketches) -> Sketches:
         """Both."""

@@ -170,8 +170,8 @@ def evaluate(
     >>> from imprint import ImprintingClassifier
     >>> embeddings = np.array([[0.0, 1], [0.1, 1], [1, 0], [1, 0.1]])
     >>> head = ImprintingClassifier(gen="mean").fit(embeddings, ["cat", "cat", "dog", "dog"])
-    >>> found = evaluate(head, [[0, 1], [1, 0], [0.9, 0]], ["cat", "cat", "dog"])
-    >>> found.confusions
+    >>> result = evaluate(head, [[0, 1], [1, 0], [0.9, 0]], ["cat", "cat", "dog"])
+    >>> result.confusions
     (Confusion(true='cat', predicted='dog', count=1),)
     """
     from imprint.estimator.opening import opened
@@ -197,7 +197,7 @@ def evaluate(
     X, true = every[rows], numbers[rows]
     class_scores = classifier.class_scores(X)
     predicted = class_numbers(classifier.classes_, classifier.predict(X))
-    found = scores(true, predicted, len(names))
+    measured = scores(true, predicted, len(names))
     counts = np.zeros((len(names), len(names)), np.int64)
     np.add.at(counts, (true, predicted), 1)
     loss = error = None
@@ -217,14 +217,14 @@ def evaluate(
         )
     return Evaluation(
         samples=len(rows),
-        accuracy=found.accuracy,
-        accuracy_low=found.accuracy_low,
-        accuracy_high=found.accuracy_high,
-        balanced_accuracy=found.balanced_accuracy,
-        macro_f1=found.macro_f1,
+        accuracy=measured.accuracy,
+        accuracy_low=measured.accuracy_low,
+        accuracy_high=measured.accuracy_high,
+        balanced_accuracy=measured.balanced_accuracy,
+        macro_f1=measured.macro_f1,
         log_loss=loss,
         calibration_error=error,
-        classes=_classes(names, counts, found.class_f1),
+        classes=_classes(names, counts, measured.class_f1),
         confusions=_confusions(names, counts),
         coverage=coverage,
         unknown=dict(unknown),

@@ -134,8 +134,8 @@ def explain(
 
         require_form(Path(picture))
     choice = FMChoice.of(fm)
-    given = [sources] if isinstance(sources, str | Path) else list(sources)
-    paths = [Path(source) for source in given]
+    several = [sources] if isinstance(sources, str | Path) else list(sources)
+    paths = [Path(source) for source in several]
     classifier, saved = opened(head)
     if train is None and classifier.proxy_examples_ is None:
         raise UserError(
@@ -148,16 +148,16 @@ def explain(
         near = _near_samples(classifier, embeddings.x, training, n)
     else:
         near = _near_proxies(classifier, embeddings.x, n)
-    found = _explanations(classifier, embeddings, near)
+    explanations = _explanations(classifier, embeddings, near)
     if picture is not None:
         folder = None if images is None else Path(images)
         if train is not None and training is not None:
             behind = photographs_of(Path(train), training.provenance, folder, classes="required")
         else:
             behind = _training_photographs(named(head), saved, folder)
-        own = _photographs(paths, embeddings)
-        _draw(Path(picture), found, own, behind, has_all=train is not None)
-    return found
+        queries = _photographs(paths, embeddings)
+        _draw(Path(picture), explanations, queries, behind, has_all=train is not None)
+    return explanations
 
 
 def _near_samples(
@@ -240,7 +240,7 @@ def _photographs(paths: Sequence[Path], embeddings: Embeddings) -> Photographs:
 def _draw(
     path: Path,
     explanations: Sequence[Explanation],
-    own: Photographs,
+    queries: Photographs,
     training: Photographs,
     has_all: bool,
 ) -> None:
@@ -261,7 +261,7 @@ def _draw(
     for one in explanations[:SHOWN]:
         chance = f"{one.score:.3f}" if one.probability is None else f"{100 * one.probability:.0f}%"
         words = (one.label, chance, PurePath(one.id).name)
-        rows.append((Tile(own.read(one.id), one.id, words), tiles(one)))
+        rows.append((Tile(queries.read(one.id), one.id, words), tiles(one)))
     what = (
         "The training images nearest to each, with class and cosine"
         if has_all

@@ -129,11 +129,11 @@ def of_embeddings(
 
 
 def _samples(
-    classifier: ImprintingClassifier, kind: str, given: np.ndarray, embeddings: np.ndarray
+    classifier: ImprintingClassifier, kind: str, of_file: np.ndarray, embeddings: np.ndarray
 ) -> Samples:
     labels = class_numbers(classifier.classes_, classifier.predict(embeddings))
     scores = classifier.class_scores(embeddings)
-    return Samples(kind, given, scores, labels, classifier.has_exact_module)
+    return Samples(kind, of_file, scores, labels, classifier.has_exact_module)
 
 
 def photographs() -> Images:

@@ -308,15 +308,15 @@ def _images_of_dataset(source: Path, dataset: DividedSource, classes: Classes) -
 
     split, labelled = ("test", False) if classes == "ignored" else ("train", True)
     try:
-        given = dataset.given(only=split, labelled=labelled)
+        images = dataset.stored_splits(only=split, labelled=labelled)
     except UserError as error:
         if classes != "optional":
             raise
-        given = dataset.given(only=split, labelled=False)
+        images = dataset.stored_splits(only=split, labelled=False)
         log.warning(f"note: {error}; so the images have no classes")
-    if WHOLE not in given:
+    if WHOLE not in images:
         log.warning(f"note: {source} is divided already; its images for {split} are taken")
-    return _present(given.get(WHOLE) or given[split])
+    return _present(images.get(WHOLE) or images[split])
 
 
 def _images_of_table(source: Path, classes: Classes) -> Images:

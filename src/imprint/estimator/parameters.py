@@ -56,12 +56,12 @@ def resolve(method: str | None, choices: Mapping[str, Any]) -> dict[str, Any] | 
     UserError
         If there is no such method, or choices are named beside `auto`.
     """
-    made = {name: value for name, value in choices.items() if value is not None}
-    method = method_of(method, made.values())
+    named = {name: value for name, value in choices.items() if value is not None}
+    method = method_of(method, named.values())
     if method == AUTO:
-        if made:
+        if named:
             raise UserError(
-                f"method auto chooses {', '.join(made)} itself; leave them out, or name another method"
+                f"method auto chooses {', '.join(named)} itself; leave them out, or name another method"
             )
         return None
     if method not in PRESETS:
@@ -69,13 +69,13 @@ def resolve(method: str | None, choices: Mapping[str, Any]) -> dict[str, Any] | 
     parts = {**UNSET, **constructor_arguments(PRESETS[method].configuration)}
     parts = {name: parts[name] for name in CHOICES}
     had_k = GENERATORS[parts["gen"]].takes_k
-    parts |= made
-    if "k" not in made and not had_k:
+    parts |= named
+    if "k" not in named and not had_k:
         parts["k"] = USUAL_K
     entry = GENERATORS.get(parts["gen"])
-    if entry is not None and entry.has_bias and "norm_post" not in made:
+    if entry is not None and entry.has_bias and "norm_post" not in named:
         parts["norm_post"] = IDENTITY  # all that a bias goes with
-    if parts["agg"] == LOGSUMEXP and "weighting" not in made:
+    if parts["agg"] == LOGSUMEXP and "weighting" not in named:
         parts["weighting"] = EXPONENTIAL
     return parts
 

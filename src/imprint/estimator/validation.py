@@ -30,12 +30,12 @@ def as_classifier_weights(fm_classifier: Any) -> np.ndarray | None:
     return None if fm_classifier is None else np.asarray(as_numpy(fm_classifier), np.float32)
 
 
-def checked_scale(given: Any, x: np.ndarray, scale: float | None) -> float:
+def checked_scale(as_passed: Any, x: np.ndarray, scale: float | None) -> float:
     """The scale of embeddings.
 
     Parameters
     ----------
-    given : array
+    as_passed : array
         As they were given.
     x : ndarray of shape (n, D)
         In float32.
@@ -48,8 +48,8 @@ def checked_scale(given: Any, x: np.ndarray, scale: float | None) -> float:
         If float32 does not hold them, or not beside the training embeddings.
     """
     largest = largest_of(x)
-    if not largest and np.any(given):
-        check_held("X", largest_of(np.asarray(given, np.float64)))
+    if not largest and np.any(as_passed):
+        check_held("X", largest_of(np.asarray(as_passed, np.float64)))
     scale = scale_of(largest) if scale is None else scale
     check_scale("X", largest, scale)
     return scale

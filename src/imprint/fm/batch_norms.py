@@ -78,7 +78,7 @@ def _pairs(model: nn.Module, x: torch.Tensor) -> tuple[list[_Pair], torch.Tensor
     pairs: dict[nn.Module, _Pair] = {}
     calls: dict[nn.Module, int] = {}
 
-    def made(module: nn.Module, inputs: object, output: torch.Tensor) -> None:
+    def record(module: nn.Module, inputs: object, output: torch.Tensor) -> None:
         calls[module] = calls.get(module, 0) + 1
         if isinstance(module, nn.Conv2d):
             outputs.append((module, output, output._version))
@@ -93,7 +93,7 @@ def _pairs(model: nn.Module, x: torch.Tensor) -> tuple[list[_Pair], torch.Tensor
                 bias: Any = convolution.bias
                 pairs[module] = _Pair(convolution, weight, bias, module, names[module])
 
-    hooks = [module.register_forward_hook(made) for module in names]
+    hooks = [module.register_forward_hook(record) for module in names]
     hooks += [module.register_forward_pre_hook(taken) for module in names]
     try:
         result: torch.Tensor = model(x)

@@ -85,7 +85,7 @@ class ClassSums:
         """The sums of both sets of samples, `bounded`; `other` has these classes and may have more."""
         classes, known = len(other.counts), len(self.counts)
         counts, means = other.counts.copy(), other.means.copy()
-        own, others = self._of_classes(classes), other._of_classes(classes)
+        these, others = self._of_classes(classes), other._of_classes(classes)
         for label in range(known):
             n, m = int(self.counts[label]), int(other.counts[label])
             counts[label] = n + m
@@ -96,7 +96,7 @@ class ClassSums:
             means[label] = (n * self.means[label] + m * other.means[label]) / (n + m)
             between = (np.sqrt(n * m / (n + m)) * shift)[None].astype(np.float32)
             others[label] = _reduced(np.concatenate([others[label], between]))
-        roots = [np.concatenate(pair) for pair in zip(own, others, strict=True)]
+        roots = [np.concatenate(pair) for pair in zip(these, others, strict=True)]
         if not (self.by_class and other.by_class):
             roots = [np.concatenate(roots)]
         together = self._made(counts, means, [_reduced(root) for root in roots])
@@ -114,7 +114,7 @@ class ClassSums:
         roots = np.split(self.roots, np.cumsum(self.sizes)[:-1])
         return roots + [self.roots[:0]] * (classes - len(roots))
 
-    def about(self, point: np.ndarray, of_class: np.ndarray | None = None) -> np.ndarray:
+    def scatter_about(self, point: np.ndarray, of_class: np.ndarray | None = None) -> np.ndarray:
         """R (r, d) float32 with R^T R the scatter of all samples about a point (d,).
 
         of_class: (C,) what a sample of each class counts, one by default; only where each class has its own scatter.

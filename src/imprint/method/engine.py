@@ -229,8 +229,8 @@ def _portions(asked: Iterable[_Request], memory: int) -> Iterator[list[_Request]
             post = post_of(candidate, scoring)
             scaled = chain(post).only_scales
             of_columns = None if scaled else (post, candidate.unit)
-            own = not DISTANCES.find(scoring.distance).shares_product
-            product = (scoring.distance, post) if own else None
+            alone = not DISTANCES.find(scoring.distance).shares_product
+            product = (scoring.distance, post) if alone else None
             by_product.setdefault((of_columns, product), []).append(scoring)
         for name, scorings in by_product.items():
             shared.setdefault((request.key, name), []).append(

@@ -25,8 +25,8 @@ def nearest_on_device(
 ) -> Iterator[tuple[Search, np.ndarray, np.ndarray]]:
     """As `imprint.method.nearest.nearest`, on `device`."""
     for pack in packs(searches, len(x), memory // 2):
-        found = search_on_device(x, lengths, pack, memory // 2, torch.device(device))
-        for search, (neighbours, products) in found.items():
+        neighbours_of = search_on_device(x, lengths, pack, memory // 2, torch.device(device))
+        for search, (neighbours, products) in neighbours_of.items():
             yield search, neighbours.to(torch.int32).cpu().numpy(), products.cpu().numpy()
 
 

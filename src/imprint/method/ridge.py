@@ -97,7 +97,7 @@ def leave_one_out(
     # sums without an intercept are about the origin
     mean = of_class @ (counts[:, None] * sums.means) / n if intercept else np.zeros(d)
     middle = of_class * counts / n if intercept else np.zeros(classes)
-    values, vectors = eigenpairs(sums.about(mean, of_class if balanced else None))
+    values, vectors = eigenpairs(sums.scatter_about(mean, of_class if balanced else None))
     if not len(values):  # all samples alike
         bias = middle.astype(np.float32) if intercept else None
         return Ridge(1.0, np.zeros((classes, d), np.float32), bias)
@@ -156,7 +156,7 @@ def _squares(
 
 def from_sums(sums: ClassSums, penalty: float) -> Ridge:
     """The regression of `leave_one_out` at a given penalty, from the sums of its samples."""
-    values, vectors = eigenpairs(sums.about(sums.mean))
+    values, vectors = eigenpairs(sums.scatter_about(sums.mean))
     share = sums.counts / sums.total
     # sum over samples of (target - its mean) (x - mean)^T
     moments = sums.counts[:, None] * (sums.means - sums.mean)

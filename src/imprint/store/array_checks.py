@@ -126,10 +126,10 @@ def not_finite(x: np.ndarray) -> np.ndarray:
     >>> not_finite(np.array([[1.0], [np.nan]]))
     array([1])
     """
-    found = [
+    rows = [
         block.start + np.flatnonzero(~np.isfinite(x[block]).all(axis=1)) for block in row_blocks(x)
     ]
-    return np.concatenate([np.zeros(0, np.int64), *found])
+    return np.concatenate([np.zeros(0, np.int64), *rows])
 
 
 def _wrong(where: str, why: str) -> UserError:

@@ -316,8 +316,8 @@ def _rate(study: Study, name: str, embedder: Any, images: Any, scratch: Path) ->
 
 
 def _disk(root: Path, size: int) -> Finding:
-    place = next(p for p in (root, *root.absolute().parents) if p.exists())
-    free = shutil.disk_usage(place).free
+    folder = next(p for p in (root, *root.absolute().parents) if p.exists())
+    free = shutil.disk_usage(folder).free
     text = f"{size_of(size)} of embeddings and proxies, {size_of(free)} free in {root}"
     # scores, figures and logs are small beside them
     return Finding(GOOD if free > 1.5 * size + 2**28 else BAD, "disk", text)

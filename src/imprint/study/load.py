@@ -145,7 +145,7 @@ def _kept(
     """Places but for the keys that `extra` replaces, and all below them."""
     replaced = list(_replaced(base, extra))
     return {
-        key: place
-        for key, place in places.items()
+        key: line
+        for key, line in places.items()
         if not any(is_within(key, other) for other in replaced)
     }

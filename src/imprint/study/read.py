@@ -71,8 +71,8 @@ def read_yaml(path: str | Path) -> Document:
     """
     source = str(path)
 
-    def wrong(message: str, place: str = "") -> ConfigError:
-        return ConfigError(source, [Problem(place, message)])
+    def wrong(message: str, where: str = "") -> ConfigError:
+        return ConfigError(source, [Problem(where, message)])
 
     try:
         text = Path(path).read_text(encoding="utf-8")
@@ -92,8 +92,8 @@ def read_yaml(path: str | Path) -> Document:
         raise wrong(message, f"line {line}") from None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
-        place = f"line {mark.line + 1}, column {mark.column + 1}" if mark else ""
-        raise wrong(f"invalid YAML: {getattr(error, 'problem', None) or error}", place) from None
+        where = f"line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+        raise wrong(f"invalid YAML: {getattr(error, 'problem', None) or error}", where) from None
     except RecursionError:
         raise wrong(f"it has far more than {MOST_DEPTH} levels") from None
 

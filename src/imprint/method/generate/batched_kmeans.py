@@ -70,11 +70,11 @@ def fits(x: np.ndarray, runs: Sequence[tuple[int, int]]) -> list[Fit]:
     """
     distinct = list(dict.fromkeys(_alike(*run) for run in runs))
     with _libraries().limit(limits=1):  # the products of one class are too small to share
-        made = _together(x, distinct)
+        of_run = _together(x, distinct)
         for name in distinct:
-            if name not in made:
-                made[name] = Fit(_by_scikit_learn(x, *name), batched=False)
-    return [made[_alike(*run)] for run in runs]
+            if name not in of_run:
+                of_run[name] = Fit(_by_scikit_learn(x, *name), batched=False)
+    return [of_run[_alike(*run)] for run in runs]
 
 
 @cache

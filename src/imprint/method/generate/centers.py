@@ -21,8 +21,8 @@ def kmeans_at_once(x: np.ndarray, runs: Sequence[tuple[int, Random]]) -> list[np
     """The proxies of `kmeans` for each k and source of randomness."""
     from imprint.method.generate.batched_kmeans import fits
 
-    made = fits(x, [(k, random.seed) for k, random in runs])
-    return [fit.centroids for fit in made]
+    fitted = fits(x, [(k, random.seed) for k, random in runs])
+    return [fit.centroids for fit in fitted]
 
 
 @generator(
@@ -102,8 +102,8 @@ def kmedoids(
             among = distances if len(rows) == len(x) else distances[np.ix_(rows, rows)]
             cost = among.sum(axis=0)
             best = cost.argmin()
-            own = np.flatnonzero(rows == medoids[cluster])
-            if len(own) == 0 or cost[best] < cost[own[0]]:
+            members = np.flatnonzero(rows == medoids[cluster])
+            if len(members) == 0 or cost[best] < cost[members[0]]:
                 updated[cluster] = rows[best]
         if (updated == medoids).all():
             break

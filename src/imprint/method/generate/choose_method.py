@@ -125,11 +125,11 @@ class Choice:
         chosen = next(c for c in self.considered if c.configuration == self.configuration)
         if chosen is first:
             return f"none of {len(self.considered) - 1} others has a log loss {self._measured} that is lower by a standard error"
-        found = f"its log loss {self._measured} is {chosen.loss:.3f}"
+        loss = f"its log loss {self._measured} is {chosen.loss:.3f}"
         if chosen.gain == 0:
-            return f"{found}, {first.loss:.3f} with {first.configuration.text}"
+            return f"{loss}, {first.loss:.3f} with {first.configuration.text}"
         return (
-            f"{found}, {chosen.loss + chosen.gain:.3f} with the simplest method (difference {chosen.gain:.3f}, "
+            f"{loss}, {chosen.loss + chosen.gain:.3f} with the simplest method (difference {chosen.gain:.3f}, "
             f"standard error {chosen.standard_error:.3f})"
         )
 

@@ -151,9 +151,9 @@ def _shared_fits(
     missing = [run for run in runs if run not in there]
     if not missing:
         return there
-    made = _fits(entry, x, label, missing)
-    stored.write(key, made)
-    return there | made
+    fits = _fits(entry, x, label, missing)
+    stored.write(key, fits)
+    return there | fits
 
 
 def _fits(entry: Generator, of_class: np.ndarray, label: int, runs: Sequence[Run]) -> Fits:
@@ -161,25 +161,25 @@ def _fits(entry: Generator, of_class: np.ndarray, label: int, runs: Sequence[Run
     start = time.perf_counter()
     asked = [(min(k, len(of_class)), Random(seed or 0, label)) for k, seed in runs]
     if entry.at_once:
-        made = entry.at_once(of_class, asked)
+        proxy_sets = entry.at_once(of_class, asked)
         seconds = (time.perf_counter() - start) / sum(k for k, _ in asked)
         times = [seconds * k for k, _ in asked]
     else:
         shared = entry.prepare(of_class) if entry.prepare else None
         preparation = time.perf_counter() - start
-        made, times = [], []
+        proxy_sets, times = [], []
         for k, random in asked:
             start = time.perf_counter()
-            made.append(entry.make(of_class, k, random, shared))
+            proxy_sets.append(entry.make(of_class, k, random, shared))
             times.append(preparation + time.perf_counter() - start)
     if entry.file:
-        if len(made) != len(runs):
+        if len(proxy_sets) != len(runs):
             raise UserError(
-                f"GEN '{entry.name}' of {entry.file} returned {len(made)} results at once; it must return one for each of "
+                f"GEN '{entry.name}' of {entry.file} returned {len(proxy_sets)} results at once; it must return one for each of "
                 f"{len(runs)} k and seeds"
             )
-        made = [_checked(entry, proxies, of_class) for proxies in made]
-    return dict(zip(runs, zip(made, times, strict=True), strict=True))
+        proxy_sets = [_checked(entry, proxies, of_class) for proxies in proxy_sets]
+    return dict(zip(runs, zip(proxy_sets, times, strict=True), strict=True))
 
 
 def _checked(entry: Generator, proxies: Any, x: np.ndarray) -> np.ndarray:

@@ -192,12 +192,12 @@ class FittedNorms:
 
 def _checked(step: Step, n: int, result: object) -> np.ndarray:
     """What a user's NORM made of n rows, float32; a `UserError` if it is no matrix of n rows of finite numbers."""
-    place = f"NORM {step.text} ({step.entry.file})"
+    norm = f"NORM {step.text} ({step.entry.file})"
     if not isinstance(result, np.ndarray) or result.ndim != 2 or len(result) != n:
         got = (
             f"an array of shape {result.shape}" if isinstance(result, np.ndarray) else type(result)
         )
-        raise UserError(f"{place} made {got} of {n} embeddings; it must be an array of {n} rows")
+        raise UserError(f"{norm} made {got} of {n} embeddings; it must be an array of {n} rows")
     if not np.isfinite(result).all():
-        raise UserError(f"{place} made values of embeddings that are not finite")
+        raise UserError(f"{norm} made values of embeddings that are not finite")
     return result.astype(np.float32, copy=False)

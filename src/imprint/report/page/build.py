@@ -61,7 +61,7 @@ def build(
         opening=page.prose.html(opening),
         sections=[page.section(entry) for entry in spec["sections"]],
         terms=page.prose.terms,
-        made=time.strftime("%Y-%m-%d %H:%M"),
+        date=time.strftime("%Y-%m-%d %H:%M"),
         version=__version__,
         versions={"Python": platform.python_version(), **_versions()},
         command=command,
