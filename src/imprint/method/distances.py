@@ -180,7 +180,9 @@ def euclidean(proxies: Proxies, queries: Queries) -> Ranking:
     def measure(rows: slice, neighbours: np.ndarray, products: np.ndarray) -> np.ndarray:
         row_scale = queries.scale[rows]
         both = (queries.lengths[rows] * row_scale)[:, None] ** 2 + squares[neighbours]
-        squared = both - 2 * products * proxies.scale[neighbours] * row_scale[:, None]
+        squared = products * proxies.scale[neighbours]
+        squared *= 2 * row_scale[:, None]
+        np.subtract(both, squared, out=squared)
         return _euclidean_root(squared, both, rows, neighbours, proxies, queries)
 
     if np.allclose(squares, squares[0], rtol=1e-6, atol=0):
@@ -223,7 +225,8 @@ def _euclidean_root(
 
     near = squared < NEAR * both
     _replace(squared, near, rows, neighbours, exact, queries.values, proxies.values)
-    return np.sqrt(np.maximum(squared, 0))
+    np.maximum(squared, 0, out=squared)
+    return np.sqrt(squared, out=squared)
 
 
 def _replace(
