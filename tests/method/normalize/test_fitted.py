@@ -124,7 +124,10 @@ def degenerate():
 def test_degenerate_embeddings_are_mapped_to_finite_ones_that_stay_apart(x, y, shrinkage):
     whitened = Whiten(shrinkage).fit(x, y).transform(x)
     assert whitened.dtype == np.float32 and np.isfinite(whitened).all()
-    assert len(np.unique(whitened, axis=0)) == len(np.unique(x, axis=0))
+    # a product may round equal rows differently, by where they stand
+    rounding = 1e-5 * np.abs(whitened).max()
+    are_near = np.abs(whitened[:, None] - whitened).max(axis=2) <= rounding
+    np.testing.assert_array_equal(are_near, (x[:, None] == x).all(axis=2))
 
 
 @pytest.mark.parametrize("shrinkage", SHRINKAGES)
