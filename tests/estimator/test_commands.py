@@ -36,7 +36,16 @@ def test_images_become_embeddings_and_a_head(photos, tmp_path):
         tmp_path / "b.safetensors"
     )
     table = imprint.compare(tmp_path / "photos.h5", folds=2)
-    assert table["accuracy"].iloc[0] == 1
+    assert table["accuracy"].iloc[0] == 1 and "fm" not in table
+    assert imprint.compare(embeddings, folds=2)["accuracy"].equals(table["accuracy"])
+    with pytest.raises(UserError, match="of one FM already; leave fm out"):
+        imprint.compare(embeddings, fm="tf_efficientnet_lite1")
+
+
+def test_several_fms_are_ranked_together(photos):
+    fms = ["tf_efficientnet_lite0", "tf_efficientnet_lite1"]
+    table = imprint.compare(photos, fm=fms, folds=2, input_size=64)
+    assert sorted(table["fm"].unique()) == fms
 
 
 def test_what_there_is_to_import():

@@ -23,7 +23,6 @@ from imprint.cli.options import (
     split,
 )
 from imprint.cli.tables import print_table, print_text
-from imprint.errors import UserError
 from imprint.estimator.fm_choice import FMChoice
 from imprint.estimator.method_choice import MethodChoice
 from imprint.formatting import size
@@ -82,7 +81,8 @@ def compare(
     the command that saves the best. Several FMs, separated by commas, are compared too. References, such as a linear probe, are ranked but not imprinting.
     """
     from imprint.estimator import cross_validation
-    from imprint.estimator.inputs import FILES, check_classes, read_labelled
+    from imprint.estimator.commands import embeddings_by_fm
+    from imprint.estimator.inputs import check_classes
     from imprint.estimator.verdict import is_level, verdict
 
     load_components(inputs.components)
@@ -97,20 +97,7 @@ def compare(
         cross_validation.check_folds(y, folds)
 
     fms = split(fm.fm or "")
-    if len(fms) > 1 and source.suffix.lower() in FILES:
-        raise UserError(f"{source} holds embeddings of one FM; give images to compare several")
-    if len(fms) > 1 and fm.checkpoint is not None:
-        raise UserError("--checkpoint belongs to one FM; give no more than one by --fm")
-    choices = {name: replace(fm, fm=name) for name in fms} if len(fms) > 1 else {"": fm}
-    embeddings = {
-        name: read_labelled(
-            source,
-            choice,
-            group=inputs.group,
-            check=check_labels,
-        )
-        for name, choice in choices.items()
-    }
+    embeddings = embeddings_by_fm(source, fms, fm, group=inputs.group, check=check_labels)
     table = cross_validation.compare_fms(
         embeddings,
         grid,
@@ -151,7 +138,8 @@ def compare(
     best = heads[0]
 
     def fit_command(row: Mapping[str, Any]) -> str:
-        return _fit_command(source, (choices[row.get("fm", "")], inputs, fitting), row)
+        choice = replace(fm, fm=row.get("fm", fm.fm))
+        return _fit_command(source, (choice, inputs, fitting), row)
 
     level = [row for row in heads if is_level(row)]
     smallest = min(level, key=lambda row: row["bytes"], default=best)

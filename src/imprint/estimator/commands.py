@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from imprint.errors import UserError
 from imprint.estimator import cross_validation, inputs
 from imprint.estimator.fm_choice import FMChoice
 from imprint.store.embeddings import Embeddings, read_embeddings
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
 
 
@@ -60,16 +64,21 @@ def embed(
 
 
 def compare(
-    source: str | Path, *, fm: str | None = None, folds: int = 5, seed: int = 0, **options: Any
+    source: str | Path | Embeddings,
+    *,
+    fm: str | Sequence[str] | None = None,
+    folds: int = 5,
+    seed: int = 0,
+    **options: Any,
 ) -> pd.DataFrame:
     """Rank heads by cross-validation on images or embeddings with classes.
 
     Parameters
     ----------
-    source : path
+    source : path or Embeddings
         A folder with a folder of images for each class, a table of paths and labels, a dataset, or embeddings with labels.
-    fm : str, optional
-        What embeds images, as in `embed`.
+    fm : str or sequence of str, optional
+        What embeds images, as in `embed`; of several the heads are ranked together.
     folds : int, default=5
         Parts of the cross-validation.
     seed : int, default=0
@@ -80,27 +89,63 @@ def compare(
     Returns
     -------
     DataFrame
-        See `imprint.estimator.cross_validation.compare_heads`.
+        See `imprint.estimator.cross_validation.compare_heads`; of several FMs with a column `fm`, see `compare_fms` there.
+
+    Raises
+    ------
+    UserError
+        If there is no such source, a class has fewer samples than there are folds, or several FMs are named for embeddings.
 
     Examples
     --------
     >>> import imprint
     >>> imprint.compare("photos.h5").head()  # doctest: +SKIP
+    >>> imprint.compare("photos", fm=["tf_efficientnet_lite0", "tf_efficientnet_lite2"]).head()  # doctest: +SKIP
     """
-    embeddings = inputs.read_labelled(
-        Path(source),
-        FMChoice(fm, **options),
-        check=lambda _, y: cross_validation.check_folds(y, folds),
-    )
-    methods = cross_validation.default_methods(
-        ("mean", "kmeans", "all", "ls"), (2, 5, 10, 20), ("l2", "whiten+l2"), (5,)
-    )
-    return cross_validation.compare_heads(
-        embeddings.x,
-        embeddings.y,
-        methods,
+    fms = [fm] if isinstance(fm, str) else list(fm or [])
+
+    def check(_: Sequence[str], y: np.ndarray) -> None:
+        cross_validation.check_folds(y, folds)
+
+    if isinstance(source, Embeddings):
+        if fms:
+            raise UserError("compare: embeddings are of one FM already; leave fm out")
+        check(source.class_names, source.y)
+        by_fm = {"": source}
+    else:
+        by_fm = embeddings_by_fm(Path(source), fms, FMChoice(**options), check=check)
+    table = cross_validation.compare_fms(
+        by_fm,
+        cross_validation.default_methods(
+            ("mean", "kmeans", "all", "ls"), (2, 5, 10, 20), ("l2", "whiten+l2"), (5,)
+        ),
         folds=folds,
         seed=seed,
-        fm_classifier=embeddings.fm_classifier,
         threads=os.cpu_count() or 1,
     )
+    return table if len(by_fm) > 1 else table.drop(columns="fm")
+
+
+def embeddings_by_fm(
+    source: Path,
+    fms: Sequence[str],
+    choice: FMChoice,
+    *,
+    group: str | None = None,
+    check: Callable[[Sequence[str], np.ndarray], None] | None = None,
+) -> dict[str, Embeddings]:
+    """The embeddings of labelled images by each of some FMs, as the choice has it but for their names.
+
+    `group` and `check` as in `imprint.estimator.inputs.read_labelled`. A `UserError` if there are several FMs and the source holds
+    embeddings, or the choice names a checkpoint.
+    """
+    if len(fms) > 1 and source.suffix.lower() in inputs.FILES:
+        raise UserError(f"{source} holds embeddings of one FM; give images to compare several")
+    if len(fms) > 1 and choice.checkpoint is not None:
+        raise UserError("--checkpoint belongs to one FM; give no more than one by --fm")
+    return {
+        name: inputs.read_labelled(
+            source, replace(choice, fm=name or None), group=group, check=check
+        )
+        for name in fms or [""]
+    }
