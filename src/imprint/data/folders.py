@@ -45,9 +45,8 @@ class LeftOut:
     def note(self, top: Path) -> None:
         """Tell what is left out."""
         if self.others:
-            log.warning(
-                "%s: %d files are no images by their names and are left out", top, self.others
-            )
+            files = f"{self.others} files" if self.others > 1 else "1 file"
+            log.warning("%s: left out %s without the name of an image", top, files)
         if self.special:
             log.warning("%s: pipes and devices are left out: %s", top, _listed(self.special))
         if self.repeated:
