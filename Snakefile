@@ -82,6 +82,9 @@ rule all:
     """The whole study, to its report."""
     default_target: True
     input:
+        # what only other jobs ask for is not made again once it is lost
+        study_results(),
+        paths.summary_file(results),
         paths.report_file(results),
         paths.workflow_report_file(results),
     message:

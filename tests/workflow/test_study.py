@@ -94,6 +94,26 @@ def test_a_second_run_does_nothing(done):
     assert "Nothing to be done" in done.snakemake()
 
 
+def test_what_is_lost_of_a_finished_study_is_made_again(done):
+    """Snakemake makes a lost file again only where a target, or a job that runs, asks for it."""
+    results = done.folder / "results"
+    lost = [
+        results / "scores.parquet",
+        results / "collapse.parquet",
+        results / "summary.txt",
+        min(results.glob("tables/*/*.csv")),
+        min(results.glob("figures/*/*.png")),
+    ]
+    before = done.scores()
+    for path in lost:
+        assert done.planned() == {}
+        path.unlink()
+        assert "its file is gone (1)" in done.imprint("status"), path
+        done.snakemake()
+        assert path.exists(), path
+    pd.testing.assert_frame_equal(done.scores(), before)
+
+
 def test_comments_order_and_layout_of_the_configuration_run_nothing(done):
     turned = dict(reversed(list(TINY.items())))
     done.configure("# a comment\n" + json.dumps(turned, indent=3))
