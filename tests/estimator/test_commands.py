@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from PIL import Image
+from sklearn.exceptions import NotFittedError
 
 import imprint
 from imprint.errors import UserError
@@ -79,3 +80,19 @@ def test_a_head_is_a_file_or_a_fitted_classifier(photos, tmp_path):
         imprint.evaluate(fitted, tmp_path / "photos.h5", labels)
     with pytest.raises(UserError, match="give y, the class of each embedding"):
         imprint.evaluate(fitted, embeddings.x)
+
+
+def test_labels_that_no_file_can_hold_are_evaluated_in_memory():
+    days = np.array(["2026-01-01", "2026-01-02"], "datetime64[D]").repeat(3)
+    x = np.arange(12, dtype=np.float32).reshape(6, 2) * [[1], [1], [1], [-1], [-1], [-1]]
+    head = imprint.ImprintingClassifier(method="qi").fit(x, days)
+    assert imprint.evaluate(head, x[1:], days[1:]).samples == 5
+    with pytest.raises(UserError, match="save"):
+        head.as_head()
+
+
+def test_what_is_not_fitted_says_so():
+    with pytest.raises(NotFittedError):
+        imprint.ImprintingClassifier().save("head.safetensors")
+    with pytest.raises(NotFittedError):
+        imprint.evaluate(imprint.ImprintingClassifier(), [[0.0]], [0])

@@ -49,7 +49,7 @@ class DividedSource(UserSource):
     def stored_splits(
         self, folder: Path | None = None, *, only: str | None = None, labelled: bool = True
     ) -> Mapping[str, Images]:
-        """The images as they are given: the split `whole`, or the splits `train` and `test`.
+        """The images as they are stored: the split `whole`, or the splits `train` and `test`.
 
         Parameters
         ----------

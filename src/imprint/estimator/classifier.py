@@ -400,6 +400,7 @@ class ImprintingClassifier(ClassifierMixin, BaseEstimator):
             The FM and its preprocessing, see `imprint.store.heads.fm_identity`; a head that was loaded keeps
             its FM. Ids of samples must be numbers or text.
         """
+        check_is_fitted(self)
         if fm is None and not getattr(self, "fm_", None):
             raise UserError(
                 "save: name the FM that the embeddings came from, as the provenance of an embeddings file or a mapping "

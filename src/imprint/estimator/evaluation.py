@@ -174,13 +174,13 @@ def evaluate(
     >>> result.confusions
     (Confusion(true='cat', predicted='dog', count=1),)
     """
-    from imprint.estimator.opening import opened
+    from imprint.estimator.opening import classifier_of, file_of
 
-    classifier, saved = opened(head)
+    classifier = classifier_of(head)
     if isinstance(X, str | os.PathLike):
         if y is not None:
             raise UserError(f"evaluate: {X} brings its classes; leave y out")
-        embeddings = read_labelled(Path(X), FMChoice.of(fm), head=saved)
+        embeddings = read_labelled(Path(X), FMChoice.of(fm), head=file_of(head))
         X, y = embeddings.x, np.array(embeddings.class_names)[embeddings.y]
     if y is None:
         raise UserError("evaluate: give y, the class of each embedding")

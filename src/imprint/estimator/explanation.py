@@ -125,7 +125,7 @@ def explain(
     >>> why[0].label, why[0].nearest[0].id  # doctest: +SKIP
     ('robin', 'robin/17.jpg')
     """
-    from imprint.estimator.opening import named, opened
+    from imprint.estimator.opening import classifier_of, file_of, named
 
     if n < 1:
         raise UserError(f"explain: n={n} is not a positive whole number")
@@ -136,7 +136,8 @@ def explain(
     choice = FMChoice.of(fm)
     several = [sources] if isinstance(sources, str | Path) else list(sources)
     paths = [Path(source) for source in several]
-    classifier, saved = opened(head)
+    classifier = classifier_of(head)
+    saved = file_of(head)
     if train is None and classifier.proxy_examples_ is None:
         raise UserError(
             f"{named(head)} does not name its training images; give them, or their embeddings, by --train"

@@ -98,11 +98,12 @@ def export(
     Check(runtime='onnxruntime 1.32.0', kind='images', samples=16, equal_labels=16, largest_difference=1.3e-06)
     """
     from imprint.estimator import export_check
-    from imprint.estimator.opening import opened
+    from imprint.estimator.opening import classifier_of, file_of
 
     output = Path(output)
     form = form_of(output, to)
-    classifier, saved = opened(head)
+    classifier = classifier_of(head)
+    saved = file_of(head)
     choice = FMChoice.of(fm)
     source = None if check is None else Path(check)
     portable = classifier.portable()  # what cannot be exported says so before the FM is loaded

@@ -5,26 +5,28 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from sklearn.utils.validation import check_is_fitted
+
 from imprint.errors import UserError
 from imprint.estimator.classifier import ImprintingClassifier
 from imprint.store.heads import Head, read_head
 
 
-def opened(head: str | Path | ImprintingClassifier) -> tuple[ImprintingClassifier, Head]:
-    """The classifier and what its file holds.
-
-    Raises
-    ------
-    UserError
-        If it is neither a file of a head nor a fitted classifier.
-    """
+def classifier_of(head: str | Path | ImprintingClassifier) -> ImprintingClassifier:
+    """The classifier; a `UserError` if it is neither that nor a file of a head."""
     if isinstance(head, ImprintingClassifier):
-        return head, head.as_head()
+        check_is_fitted(head)
+        return head
     if not isinstance(head, str | os.PathLike):
         raise UserError(
             f"a head is the path of a .safetensors file or a fitted ImprintingClassifier, not {type(head).__name__}"
         )
-    return ImprintingClassifier.load(head), read_head(head)
+    return ImprintingClassifier.load(head)
+
+
+def file_of(head: str | Path | ImprintingClassifier) -> Head:
+    """What the file of a head holds, or would hold; a `UserError` if no file could."""
+    return head.as_head() if isinstance(head, ImprintingClassifier) else read_head(head)
 
 
 def named(head: str | Path | ImprintingClassifier) -> str:
