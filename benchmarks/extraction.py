@@ -25,14 +25,17 @@ import time
 from pathlib import Path
 
 import numpy as np
+import timm
 import torch
 from PIL import Image
 
 from imprint.data.images import Images
 from imprint.fm import extract
-from imprint.fm.compute import PIXELS, PRECISIONS, choose_device, torch_settings
-from imprint.fm.embedder import Embedder
+from imprint.fm.compute import PIXELS, PRECISIONS, torch_settings
+from imprint.fm.embedder import Embedder, TimmFeatures
 from imprint.fm.models import load
+from imprint.fm.transforms import Transform
+from imprint.method.devices import choose_device
 
 
 def in_memory(count: int, *shape: int) -> Images:
@@ -65,9 +68,13 @@ def photographs(folder: Path, count: int) -> Images:
 
 
 def network(fm: str) -> Embedder:
-    """The FM `source:model`."""
+    """The FM `source:model`, or with `untrained:MODEL` a network of timm, whose rate does not depend on its weights."""
     source, _, model = fm.partition(":")
-    return load(source, model)
+    if source != "untrained":
+        return load(source, model)
+    body = TimmFeatures(timm.create_model(model, num_classes=0).eval())
+    transform = Transform((224, 224), (256, 256), "center", interpolation="bicubic")
+    return Embedder(body, transform, {"source": source, "model": model})
 
 
 def rates(
@@ -186,7 +193,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--fm", default="package:tf_efficientnet_lite0", help="source:model")
+    parser.add_argument(
+        "--fm",
+        default="package:tf_efficientnet_lite0",
+        help="source:model, or untrained:MODEL of timm",
+    )
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--precision", default="float32")
     parser.add_argument("--threads", type=int, default=2)

@@ -1,6 +1,7 @@
 import json
 import logging
 import time
+from functools import partial
 
 import h5py
 import numpy as np
@@ -11,9 +12,13 @@ from imprint.data.images import Images
 from imprint.data.stores import Archives
 from imprint.errors import UserError
 from imprint.fm import compute
-from imprint.fm.extract import extract
+from imprint.fm.extract import extract as extract_anywhere
 from imprint.store.blocks import digest
 from imprint.store.embeddings import read_embeddings
+from tests.devices import GPU
+
+
+extract = partial(extract_anywhere, device="cpu")  # also where there is a GPU
 
 
 def test_size_and_speed_go_to_the_log_without_the_first_batch(embedder, images, tmp_path, caplog):
@@ -71,6 +76,33 @@ def test_files_and_arrays_give_the_same_embeddings(embedder, folder, tmp_path):
     a, b = (read_embeddings(tmp_path / name).x for name in ("files.h5", "array.h5"))
     cosine = (a * b).sum(1) / np.linalg.norm(a, axis=1) / np.linalg.norm(b, axis=1)
     assert cosine.min() > 0.999
+
+
+@GPU
+@pytest.mark.parametrize(
+    ("precision", "tolerance"), [("float32", 1e-5), ("bf16", 2e-2), ("fp16", 2e-3)]
+)
+def test_a_gpu_gives_the_embeddings_of_the_processor(
+    embedder, images, folder, tmp_path, precision, tolerance
+):
+    for name, source in {"array": images, "files": folder}.items():
+        extract(embedder, source, tmp_path / f"{name}.cpu.h5", device="cpu")
+        on_gpu = tmp_path / f"{name}.gpu.h5"
+        extract(embedder, source, on_gpu, device="cuda", precision=precision, threads=3)
+        expected, found = (read_embeddings(path) for path in (tmp_path / f"{name}.cpu.h5", on_gpu))
+        np.testing.assert_allclose(found.x, expected.x, atol=tolerance)
+        assert found.ids.tolist() == expected.ids.tolist()
+
+
+@GPU
+def test_a_batch_that_a_gpu_cannot_hold_is_halved(embedder, images, tmp_path, caplog):
+    """What the driver itself says when memory runs out, not what a test makes up."""
+    free = torch.cuda.mem_get_info()[0]
+    embedder.body.before = lambda x: torch.empty(
+        len(x), free // 20, dtype=torch.uint8, device="cuda"
+    )
+    extract(embedder, images, tmp_path / "e.h5", device="cuda", batch_size=32)
+    assert "going on with 16" in caplog.text
 
 
 def test_too_large_a_batch_is_halved_until_it_fits(embedder, images, tmp_path, caplog):

@@ -16,6 +16,7 @@ from imprint.fm.extract import extract, extract_shard
 from imprint.fm.extraction import Extraction
 from imprint.fm.shards import join_shards
 from imprint.fm.transforms import Transform
+from tests.devices import GPU
 
 SHARDS = (1, 2, 3, 5)
 
@@ -53,21 +54,23 @@ def in_a_folder(tmp_path):
     return Images(rng.integers(0, 3, 40), ids, ("a", "b", "c"), folder=tmp_path / "files")
 
 
-def in_shards(embedder, images, folder, shards, *, batch_size=None, **options):
+def in_shards(embedder, images, folder, shards, *, batch_size=None, device="cpu", **options):
     """The file of a split that was embedded in shards, the last of them first."""
     paths = [folder / f"{i}-of-{shards}.rows" for i in range(1, shards + 1)]
     for i in range(shards, 0, -1):
         extraction = Extraction(embedder, images, paths[i - 1], **options)
-        extract_shard(extraction, i, shards, batch_size=batch_size, device="cpu")
+        extract_shard(extraction, i, shards, batch_size=batch_size, device=device)
     output = folder / f"in-{shards}.h5"
     join_shards(Extraction(embedder, images, output, **options), paths)
     return output
 
 
+@pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=GPU)])
 @pytest.mark.parametrize("shards", SHARDS)
-def test_images_in_memory_give_the_same_bytes(embedder, in_memory, tmp_path, shards):
-    extract(embedder, in_memory, tmp_path / "whole.h5", device="cpu", provenance={"fm": "net"})
-    joined = in_shards(embedder, in_memory, tmp_path, shards, provenance={"fm": "net"})
+def test_images_in_memory_give_the_same_bytes(embedder, in_memory, tmp_path, shards, device):
+    options = {"device": device, "batch_size": 32, "provenance": {"fm": "net"}}
+    extract(embedder, in_memory, tmp_path / "whole.h5", **options)
+    joined = in_shards(embedder, in_memory, tmp_path, shards, **options)
     assert joined.read_bytes() == (tmp_path / "whole.h5").read_bytes()
 
 

@@ -59,7 +59,8 @@ def read_image(file: Path | BinaryIO) -> Image.Image:
     try:
         with Image.open(file, formats=_readable()) as image:
             image.load()
-            return ImageOps.exif_transpose(image)
+            ImageOps.exif_transpose(image, in_place=True)
+            return image
     except MemoryError:
         raise
     except Exception as error:  # a damaged file raises nearly every class there is

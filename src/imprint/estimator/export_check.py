@@ -93,6 +93,7 @@ def of_images(classifier: ImprintingClassifier, embedder: Embedder, source: Path
     from imprint.estimator import inputs
     from imprint.fm.compute import Batched
     from imprint.fm.loading import batches, unreadable
+    from imprint.fm.readers import Readers
 
     if source is None:
         images, kind = photographs(), "crops of photographs"
@@ -101,11 +102,12 @@ def of_images(classifier: ImprintingClassifier, embedder: Embedder, source: Path
     else:
         images, kind = _some(inputs.images_of(source, classes="ignored")), "images"
     pixels = []
-    for _, x, unread in batches(images, embedder.transform, MOST):
-        if unread:
-            raise unreadable(images, unread)
-        if x is not None:
-            pixels.append(x.expand(-1, 3, -1, -1))
+    with Readers(images, embedder.transform, 0) as readers:
+        for _, x, unread in batches(readers, MOST):
+            if unread:
+                raise unreadable(images, unread)
+            if x is not None:
+                pixels.append(x.expand(-1, 3, -1, -1))
     stacked = torch.cat(pixels)
     embeddings = Batched(embedder, torch.device("cpu"), "float32")(stacked).numpy()
     return _samples(classifier, kind, stacked.numpy().astype(np.float32) / 255, embeddings)

@@ -11,6 +11,7 @@ import torch
 from imprint.errors import UserError
 from imprint.fm.batch_norms import fold_batch_norms
 from imprint.fm.embedder import Embedder
+from imprint.method.devices import float32_products
 
 log = logging.getLogger("imprint")
 
@@ -90,32 +91,6 @@ def out_of_memory(error: RuntimeError) -> bool:
     )
 
 
-def choose_device(name: str) -> torch.device:
-    """The device of that name; `auto` is CUDA, else Apple's MPS, else the processor.
-
-    Raises
-    ------
-    UserError
-        If this machine does not have it.
-    """
-    available = ["cpu"]
-    if torch.backends.mps.is_available():
-        available.insert(0, "mps")
-    if torch.cuda.is_available():
-        available.insert(0, "cuda")
-    if name == "auto":
-        return torch.device(available[0])
-    kind, _, number = name.partition(":")
-    exists = kind in available
-    if exists and number:
-        exists = kind == "cuda" and number.isdecimal() and int(number) < torch.cuda.device_count()
-    if not exists:
-        raise UserError(
-            f"device '{name}' is not there; this machine has: {', '.join(available)} (auto chooses the first)"
-        )
-    return torch.device(name)
-
-
 @contextmanager
 def one_thread() -> Iterator[None]:
     """Torch keeps to one thread: on one image, or on weights, others only wait."""
@@ -156,7 +131,8 @@ def torch_settings(device: torch.device, threads: int, one_by_one: bool) -> Iter
     torch.set_num_threads(computing)
     torch.backends.cudnn.allow_tf32 = False  # float32 means float32
     try:
-        yield workers
+        with float32_products():
+            yield workers
     finally:
         torch.set_num_threads(before[0])
         torch.backends.cudnn.allow_tf32 = before[1]

@@ -14,12 +14,14 @@ import torch
 
 from imprint.data.images import Images
 from imprint.errors import UserError
-from imprint.fm.compute import Batched, choose_device, torch_settings
+from imprint.fm.compute import Batched, torch_settings
 from imprint.fm.embedder import Embedder
 from imprint.fm.extraction import Extraction, NoImages, digest
 from imprint.fm.journal import Journal
-from imprint.fm.loading import batches, reads_one_by_one, require_readable, unreadable
+from imprint.fm.loading import batches, require_readable, unreadable
 from imprint.fm.progress import Progress
+from imprint.fm.readers import Readers, Source
+from imprint.method.devices import choose_device
 from imprint.store.files import remove_unfinished
 
 log = logging.getLogger("imprint")
@@ -194,12 +196,16 @@ def _complete(
             }
         },
     )
-    one_by_one = reads_one_by_one(images, embedder.transform)
-    with torch_settings(device, threads, one_by_one) as workers:
+    one_by_one = Source(images, embedder.transform).one_by_one
+    in_processes = device.type == "cuda"
+    with (
+        torch_settings(device, threads, one_by_one) as workers,
+        Readers(images, embedder.transform, workers, in_processes) as readers,
+    ):
         if extraction.on_error == "fail" and not journal.covered:
-            require_readable(images, threads)
+            require_readable(readers)
         model = Batched(embedder, device, extraction.precision)
-        _fill(journal, model, images, batch_size, workers, extraction.on_error, extraction.dtype)
+        _fill(journal, model, readers, batch_size, extraction.on_error, extraction.dtype)
     if journal.covered != len(images):
         raise RuntimeError(f"{journal.covered} of {len(images)} images were embedded")
 
@@ -207,21 +213,18 @@ def _complete(
 def _fill(
     journal: Journal,
     model: Batched,
-    images: Images,
+    readers: Readers,
     batch_size: int,
-    workers: int,
     on_error: str,
     dtype: str,
 ) -> None:
     """Bring the journal to its end: load, embed and record, each while the others go on."""
-    kind = model.device.type
+    images, kind = readers.images, model.device.type
     block = batch_size * max(1, _BLOCK[kind] // batch_size)
     loaded = batches(
-        images,
-        model.embedder.transform,
+        readers,
         batch_size,
         start=journal.covered,
-        workers=workers,
         ahead=0 if kind == "cpu" else 2,
         pinned=kind == "cuda",
     )

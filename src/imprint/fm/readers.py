@@ -1,0 +1,166 @@
+"""What reads images: this thread, others, or processes.
+
+Threads are enough where they share the processor with the model: nothing is copied between processes. Beside a GPU they
+are too few: Pillow holds the interpreter's lock for a part of each image, and 15 threads read no more photographs than
+8 do, where as many processes read 2.5 times as many.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from types import TracebackType
+from typing import NamedTuple, TypeVar
+
+import numpy as np
+import torch
+
+from imprint.data.image_formats import UnreadableImage
+from imprint.data.images import Images
+from imprint.errors import UserError
+from imprint.fm.transforms import Transform
+
+T = TypeVar("T")
+
+# uint8 (n, 1 or 3, height, width) of the images that could be read, None without any; and {position: reason} of the others
+Pixels = tuple[torch.Tensor | np.ndarray | None, dict[int, str]]
+
+
+class Source(NamedTuple):
+    """Images and what they go through."""
+
+    images: Images
+    transform: Transform
+
+    @property
+    def one_by_one(self) -> bool:
+        """Whether each image is handled alone, which is far slower than a batch held in memory."""
+        return self.images.array is None or not self.transform.has_batched
+
+    def pixels(self, rows: range) -> Pixels:
+        """What a model sees of these samples."""
+        if not self.one_by_one:
+            assert self.images.array is not None
+            return self.transform.batch_pixels(self.images.array[rows.start : rows.stop]), {}
+        read, unread = [], {}
+        for position in rows:
+            try:
+                read.append(self.transform.pixels(self.images[position]))
+            except MemoryError:
+                raise
+            except UnreadableImage as error:
+                unread[position] = str(error)
+            except Exception as error:  # of a transform, and of sources with readers of their own
+                unread[position] = f"{type(error).__name__}: {error}"
+        return torch.stack(read) if read else None, unread
+
+    def defects(self, rows: range) -> dict[int, str]:
+        """Why some of these samples cannot be read, as far as a short look at each file tells."""
+        found = ((i, self.images.defect(i)) for i in rows)
+        return {i: reason for i, reason in found if reason is not None}
+
+
+class Readers:
+    """A context in which images are read.
+
+    Parameters
+    ----------
+    images : Images
+        The images.
+    transform : Transform
+        What they go through.
+    count : int
+        Workers; 0 reads when it is asked to, without any.
+    processes : bool, default=False
+        Whether workers are processes where images are read one by one. They are forked, which leaves the device to this
+        process alone, and end with it.
+    """
+
+    def __init__(
+        self, images: Images, transform: Transform, count: int, processes: bool = False
+    ) -> None:
+        self.images, self.count = images, count
+        self._source = Source(images, transform)
+        self._processes = processes and count > 1 and self._source.one_by_one
+        self._pool: Executor | None = None
+
+    def __enter__(self) -> Readers:
+        if self._processes:
+            self._pool = ProcessPoolExecutor(
+                self.count,
+                multiprocessing.get_context("fork"),
+                initializer=_begin,
+                initargs=(self._source, os.getpid()),
+            )
+            self._pool.submit(
+                os.getpid
+            )  # they are forked with the first task, best before a GPU is at work
+        elif self.count:
+            self._pool = ThreadPoolExecutor(self.count, "imprint-load")
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._pool is not None:
+            self._pool.shutdown(cancel_futures=True)
+        if isinstance(error, BrokenProcessPool):
+            raise UserError(
+                "a process that reads images was ended from outside, as systems do when memory runs out; give the job more "
+                "memory or fewer threads"
+            ) from error
+
+    def pixels(self, rows: range) -> Future[Pixels]:
+        """What a model sees of these samples, as soon as it is read."""
+        return self._submit(_pixels_here if self._processes else self._source.pixels, rows)
+
+    def defects(self, rows: range) -> Future[dict[int, str]]:
+        """Why some of these samples cannot be read, as far as a short look at each file tells."""
+        return self._submit(_defects_here if self._processes else self._source.defects, rows)
+
+    def _submit(self, function: Callable[[range], T], rows: range) -> Future[T]:
+        if self._pool is not None:
+            return self._pool.submit(function, rows)
+        future: Future[T] = Future()
+        future.set_result(function(rows))
+        return future
+
+
+_here: Source | None = None  # in a process that reads: what it reads
+
+
+def _begin(source: Source, parent: int) -> None:
+    """Begin a process that reads: a break-off is its parent's to handle, and it does not outlive that."""
+    global _here
+    _here = source
+    torch.set_num_threads(1)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+
+
+def _end_with(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(1)
+    os._exit(1)
+
+
+def _pixels_here(rows: range) -> Pixels:
+    assert _here is not None
+    pixels, unread = _here.pixels(rows)
+    # as an array: tensors travel through shared memory, of which containers have little
+    return None if pixels is None else np.asarray(pixels), unread
+
+
+def _defects_here(rows: range) -> dict[int, str]:
+    assert _here is not None
+    return _here.defects(rows)
