@@ -1,11 +1,11 @@
 """The grid engine at full size: whole grids, scoring against the bare matrix products, class scores, and one at a time.
 
-    python -m benchmarks.engine [agg] [gen] [scoring] [classes] [single]
+    python -m benchmarks.engine [agg] [gen] [scoring] [classes] [single] [--device cuda]
 
 agg: the AGG grid of the paper's section 5.1, 5,904 configurations with their seeds, generation included.
 gen: its GEN and NORM grid, 864 configurations.
 scoring: time of scoring against that of the bare products (of the bare loop for Manhattan, which no product gives), by
-    distance, for all 60,000 samples as proxies.
+    distance, for all 60,000 samples as proxies. Products on a GPU begin and end there: nothing is carried to it.
 classes: time of class scores against that of predictions, by distance, for 1,000 classes of k proxies each.
 single: a straightforward evaluation that fits scikit-learn's NearestNeighbors for each configuration, on a sample of
     the AGG grid, each cut off at --cut-off seconds, extrapolated to the whole.
@@ -18,6 +18,7 @@ import os
 import resource
 import time
 from collections.abc import Callable, Iterable
+from functools import partial
 from itertools import product
 
 import numpy as np
@@ -70,8 +71,10 @@ def grid(
     gens: Iterable[tuple[str, list[int]]],
     scorings: Callable[[str], tuple[Scoring, ...]],
     label: str,
+    device: str,
 ) -> None:
     """Generate, then evaluate, as the jobs of the workflow do; prints the time of each part."""
+    warm_up(data, device)
     counted = 0
     candidates: list[Candidate] = []
     times: dict[str, float] = {}
@@ -80,7 +83,7 @@ def grid(
         x = normalize.apply(norm_pre, data.x)
         for gen, ks in gens:
             start = time.perf_counter()
-            sets = proxy_sets(x, data.y, gen, ks, SEEDS, threads=CORES)
+            sets = proxy_sets(x, data.y, gen, ks, SEEDS, threads=CORES, device=device)
             times[gen] = times.get(gen, 0) + time.perf_counter() - start
             counted += len(sets) * len(scorings(norm_pre))
             for proxies in dict.fromkeys(sets.values()):
@@ -92,7 +95,7 @@ def grid(
         del x
     effort = Effort()
     start = time.perf_counter()
-    evaluate(data.test_x, data.test_y, data.classes, candidates, effort=effort)
+    evaluate(data.test_x, data.test_y, data.classes, candidates, effort=effort, device=device)
     scoring = time.perf_counter() - start
     for gen, seconds in times.items():
         print(f"  generate {gen:10} {seconds:8.1f} s")
@@ -112,6 +115,21 @@ def products(data: Data, proxies: np.ndarray) -> None:
 def loop(data: Data, proxies: np.ndarray) -> None:
     """All Manhattan distances of test embeddings to proxies."""
     _in_blocks(data.test_x, proxies, manhattan)
+
+
+def limit_on(device: str, distance: str, data: Data, proxies: np.ndarray) -> Callable[[], None]:
+    """The same on a device, where test embeddings and proxies lie already."""
+    import torch
+
+    x, columns = (torch.from_numpy(array).to(device) for array in (data.test_x, proxies))
+
+    def fill() -> None:
+        for top in range(0, len(columns), BLOCK):
+            block = columns[top : top + BLOCK]
+            out = torch.cdist(x, block, p=1) if distance == "manhattan" else x @ block.T
+        out[-1, -1].item()  # waits for the device
+
+    return fill
 
 
 def _in_blocks(
@@ -148,10 +166,11 @@ def compared(
     print(f"  {label:34} {least:8.2f} s {spent:8.2f} s {ratio:7.2f}", flush=True)
 
 
-def warm_up(data: Data) -> None:
-    """Compile the loops."""
+def warm_up(data: Data, device: str = "cpu") -> None:
+    """Compile the loops, and start the device."""
     few = Candidate(data.x[:100], np.sort(data.y[:100]), agg_scorings("none"))
-    evaluate(data.test_x[:100], data.test_y[:100], data.classes, [few])
+    evaluate(data.test_x[:100], data.test_y[:100], data.classes, [few], device=device)
+    proxy_sets(data.x[:100], np.zeros(100, np.int64), "kmeans", [2], [0], device=device)
 
 
 def classes(data: Data, repeats: int) -> None:
@@ -173,9 +192,9 @@ def classes(data: Data, repeats: int) -> None:
     print()
 
 
-def scoring(data: Data, repeats: int) -> None:
+def scoring(data: Data, repeats: int, device: str) -> None:
     """Ratio of scoring to the bare products."""
-    warm_up(data)
+    warm_up(data, device)
     order = np.argsort(data.y, kind="stable")
     proxies, labels = data.x[order], data.y[order]
     print(f"  {len(proxies):,} proxies                        limit    scoring   ratio")
@@ -191,12 +210,11 @@ def scoring(data: Data, repeats: int) -> None:
             None if m == 1 else m,
         )
         candidate = Candidate(proxies, labels, (name,))
-        compared(
-            f"{distance}, m = {m}",
-            lambda: LIMITS[distance](data, proxies),  # noqa: B023
-            lambda: evaluate(data.test_x, data.test_y, data.classes, [candidate]),  # noqa: B023
-            repeats,
-        )
+        limit: Callable[[], object] = partial(LIMITS[distance], data, proxies)
+        if device != "cpu":
+            limit = limit_on(device, distance, data, proxies)
+        own = partial(evaluate, data.test_x, data.test_y, data.classes, [candidate], device=device)
+        compared(f"{distance}, m = {m}", limit, own, repeats)
     print()
 
 
@@ -246,6 +264,9 @@ def main() -> None:
     parser.add_argument("--train", type=int, default=60_000)
     parser.add_argument("--test", type=int, default=10_000)
     parser.add_argument("--width", type=int, default=512)
+    parser.add_argument(
+        "--device", default="cpu", help="where k-means generates and proxies are scored"
+    )
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--sample", type=int, default=24, help="configurations that `single` tries")
     parser.add_argument(
@@ -255,7 +276,7 @@ def main() -> None:
     data = made(arguments.train, arguments.test, arguments.width)
     ks = [1, 5, 20]
     if "scoring" in arguments.what:
-        scoring(data, arguments.repeats)
+        scoring(data, arguments.repeats, arguments.device)
     if "classes" in arguments.what:
         classes(data, arguments.repeats)
     if "agg" in arguments.what:
@@ -264,11 +285,12 @@ def main() -> None:
             [("kmeans", ks), ("kmedoids", ks), ("mean", [1]), ("all", [1])],
             agg_scorings,
             "AGG grid",
+            arguments.device,
         )
     if "gen" in arguments.what:
         more = [1, 2, 3, 5, 10, 20]
         gens = [(g, more) for g in ("kmeans", "kmedoids", "fps", "cov_max", "random")]
-        grid(data, [*gens, ("mean", [1]), ("all", [1])], gen_scorings, "GEN grid")
+        grid(data, [*gens, ("mean", [1]), ("all", [1])], gen_scorings, "GEN grid", arguments.device)
     if "single" in arguments.what:
         single(data, arguments.cut_off, arguments.sample)
 

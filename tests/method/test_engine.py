@@ -18,6 +18,7 @@ from imprint.method.engine import Effort, evaluate, predict
 from imprint.method.metrics import scores
 from imprint.method.normalize import NORMS, apply_to_proxies, l2
 from imprint.method.scoring import Candidate
+from tests.devices import DEVICES
 
 NORM_POST, NORM_INF = NORMS.names(fitted=None), NORMS.names(of_rows=True, fitted=None)
 
@@ -149,17 +150,13 @@ def test_unit_proxies_are_those_divided_by_their_lengths(norm):
         )
 
 
-def test_torch_finds_the_same_as_the_compiled_loops(monkeypatch):
-    """On the device that every machine has; CUDA and MPS run the same code."""
-    import torch
-
+@pytest.mark.parametrize("device", DEVICES)
+def test_torch_finds_the_same_as_the_compiled_loops(monkeypatch, device):
     monkeypatch.setattr("imprint.method.nearest.BLOCK", 11)
     x, _, proxies, labels = data(10, n=100, p=60)
     wanted = tuple(every_scoring())
     (own,) = predictions(x, 4, [Candidate(proxies, labels, wanted)])
-    (other,) = predictions(
-        x, 4, [Candidate(proxies, labels, wanted)], device=str(torch.device("cpu", 0))
-    )
+    (other,) = predictions(x, 4, [Candidate(proxies, labels, wanted)], device=device)
     for scoring in wanted:
         sure = clear(x, proxies, labels, 4, scoring)
         np.testing.assert_array_equal(

@@ -32,11 +32,12 @@ rule proxies:
     group:
         "task"
     conda:
-        "../../envs/base.yaml"
+        "../../envs/torch.yaml"
     threads: proxy_threads
     resources:
         mem_mb=grow(2000, copies=3, of=["train"]),
         runtime=longer(30),
+        device=study.config.compute.generation_device,
     params:
         spec=lambda w: canonical(specs.proxies(study, group_of(w), w.gen)),
         components=lambda w: user_files.components(study, gens_files(w)),

@@ -27,6 +27,15 @@ with (
         clusters = read_proxies(files[0]) if files else None
         code = snakemake.params.code
         stored = ClassFits(Path(snakemake.params.classes), spec["gen"], code)
-        sets, work = make_proxies(train, spec, clusters, snakemake.threads, blocks, code, stored)
+        sets, work = make_proxies(
+            train,
+            spec,
+            clusters,
+            snakemake.threads,
+            blocks,
+            code,
+            stored,
+            snakemake.resources.device,
+        )
     write_proxies(snakemake.output.proxies, sets, provenance_json(spec=spec))
     report(f"proxy sets: {work}")

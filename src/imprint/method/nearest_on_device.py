@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 import numpy as np
 import torch
 
+from imprint.method.devices import choose_device, float32_products, upload
 from imprint.method.distances import MANHATTAN
 from imprint.method.nearest import Pack, Search, packs, products_of, side_by_side
 from imprint.method.rankings import Block
@@ -25,7 +26,8 @@ def nearest_on_device(
 ) -> Iterator[tuple[Search, np.ndarray, np.ndarray]]:
     """As `imprint.method.nearest.nearest`, on `device`."""
     for pack in packs(searches, len(x), memory // 2):
-        neighbours_of = search_on_device(x, lengths, pack, memory // 2, torch.device(device))
+        with float32_products():
+            neighbours_of = search_on_device(x, lengths, pack, memory // 2, choose_device(device))
         for search, (neighbours, products) in neighbours_of.items():
             yield search, neighbours.to(torch.int32).cpu().numpy(), products.cpu().numpy()
 
@@ -56,21 +58,14 @@ def search_on_device(
     dict
         The numbers and products (n, most), on the device, of each search.
     """
-
-    def upload(array: np.ndarray) -> torch.Tensor:
-        tensor = torch.from_numpy(np.ascontiguousarray(array, np.float32))
-        if device.type == "cuda":  # from other memory a copy is waited for
-            tensor = tensor.pin_memory()
-        return tensor.to(device, non_blocking=True)
-
     n = len(x)
     x = x if pack.queries is None else pack.queries.values
-    queries = upload(x)
+    queries = upload(x, device)
     keys_of, best = {}, {}
     for search in pack.searches:
         shape, ranking = (n, search.most), search.ranking
         parts = (ranking.scale, ranking.offsets, ranking.factors(lengths)[:, None])
-        keys_of[search] = tuple(map(upload, parts))
+        keys_of[search] = tuple(upload(part, device) for part in parts)
         best[search] = (
             torch.full(shape, torch.inf, device=device),
             torch.zeros(shape, dtype=torch.long, device=device),
@@ -78,7 +73,7 @@ def search_on_device(
         )
     for runs in products_of(pack):
         columns = side_by_side(runs)
-        on_device = upload(columns)
+        on_device = upload(columns, device)
         height = max(1, min(n, memory // (12 * len(columns))))
         for top in range(0, n, height):
             rows = slice(top, min(top + height, n))
@@ -89,7 +84,7 @@ def search_on_device(
             else:
                 distances = np.empty((rows.stop - top, len(columns)), np.float32)
                 pack.block.fill(np.ascontiguousarray(x[rows]), columns, distances)
-                products = upload(distances)
+                products = upload(distances, device)
             start = 0
             for matrix, first, last in runs:
                 of_matrix = products[:, start : start + last - first]

@@ -10,6 +10,7 @@ from sklearn.cluster import KMeans
 from threadpoolctl import threadpool_limits
 
 from imprint.method.generate.batched_kmeans import fits
+from tests.devices import DEVICES
 
 KS = (1, 2, 3, 5, 8, 20)
 
@@ -73,6 +74,29 @@ def test_duplicates_and_samples_between_two_centroids(seed, n, d, data):
     x = np.random.default_rng(seed).integers(0, 3, (n, d)).astype(np.float32)
     k = data.draw(st.integers(1, n))
     assert_as_scikit_learn(x, [(k, seed), (min(n, 3), seed)])
+
+
+@pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize(("n", "d"), [(1, 3), (2, 1), (20, 2), (257, 8), (700, 33), (1030, 128)])
+def test_on_a_device_centroids_are_those_of_scikit_learn(monkeypatch, n, d, device):
+    monkeypatch.setattr("imprint.method.generate.kmeans_on_device.BLOCK", 10_000)
+    x = blobs(n, d, seed=n + d)
+    runs = [(min(k, n), seed) for k in KS for seed in (0, 1)]
+    made = fits(x, runs, device)
+    assert all(fit.batched for fit in made)
+    for (k, seed), fit in zip(runs, made, strict=True):
+        expected = of_scikit_learn(x, k, seed)
+        np.testing.assert_allclose(fit.centroids, expected.cluster_centers_, atol=1e-5)
+        assert fit.centroids.dtype == np.float32
+
+
+@pytest.mark.parametrize("device", DEVICES)
+def test_on_a_device_too_a_cluster_that_runs_empty_is_left_to_scikit_learn(device):
+    x = np.repeat(blobs(5, 4), 8, axis=0)
+    made = fits(x, [(3, 0), (5, 0), (6, 0)], device)
+    assert [fit.batched for fit in made] == [True, True, False]
+    expected = of_scikit_learn(x, 6, 0).cluster_centers_
+    np.testing.assert_allclose(made[2].centroids, expected, atol=1e-6)
 
 
 def test_fits_are_the_same_together_and_alone():

@@ -9,10 +9,10 @@ digit where the linear algebra library computes a product alike however many col
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from sklearn.cluster import KMeans
@@ -20,14 +20,12 @@ from sklearn.exceptions import ConvergenceWarning
 from threadpoolctl import ThreadpoolController
 
 from imprint.method.blas import AddedProduct
-from imprint.method.generate.kmeans_kernel import assign
+from imprint.method.generate.kmeans_kernel import ENDED, FAILED, GOES_ON, ROUNDS, assign
 
-ROUNDS = 300  # at most
 TOLERANCE = 1e-4  # of the mean variance of a feature
 CHUNK = 256  # rows of a product, as scikit-learn has them
 NARROW = 2**20  # multiplications up to which OpenBLAS has other kernels, whose last digits differ
 START_BLOCK = 2**17  # float64 values at a time
-GOES_ON, ENDED, FAILED = range(3)
 COINCIDE = 1e-9  # share of the sum of squared distances below which samples and centroids coincide
 
 
@@ -46,7 +44,7 @@ class Fit(NamedTuple):
     batched: bool
 
 
-def fits(x: np.ndarray, runs: Sequence[tuple[int, int]]) -> list[Fit]:
+def fits(x: np.ndarray, runs: Sequence[tuple[int, int]], device: str = "cpu") -> list[Fit]:
     """Fit k-means for each k and seed.
 
     Parameters
@@ -55,6 +53,9 @@ def fits(x: np.ndarray, runs: Sequence[tuple[int, int]]) -> list[Fit]:
         Samples of one class.
     runs : sequence of (k, seed)
         Numbers of clusters, at most n, and seeds.
+    device : str, default="cpu"
+        "cpu", or a device of torch, whose sums are rounded otherwise: centroids agree to some digits of float32 unless a sample
+        is as near to one as to another.
 
     Returns
     -------
@@ -70,7 +71,7 @@ def fits(x: np.ndarray, runs: Sequence[tuple[int, int]]) -> list[Fit]:
     """
     distinct = list(dict.fromkeys(_alike(*run) for run in runs))
     with _libraries().limit(limits=1):  # the products of one class are too small to share
-        of_run = _together(x, distinct)
+        of_run = _together(x, distinct, device)
         for name in distinct:
             if name not in of_run:
                 of_run[name] = Fit(_by_scikit_learn(x, *name), batched=False)
@@ -87,17 +88,40 @@ def _alike(k: int, seed: int) -> tuple[int, int]:
     return k, seed if k > 1 else 0
 
 
-def _together(x: np.ndarray, runs: Sequence[tuple[int, int]]) -> dict[tuple[int, int], Fit]:
+def _together(
+    x: np.ndarray, runs: Sequence[tuple[int, int]], device: str
+) -> dict[tuple[int, int], Fit]:
     """The fits that are made here, by k and seed."""
     if x.dtype != np.float32 or not np.isfinite(x.sum(dtype=np.float64)):
         return {}
     x = np.ascontiguousarray(x)
     mean = x.mean(axis=0)
     centred = x - mean
-    least_shift = np.mean(np.var(x, axis=0)) * TOLERANCE
-    begun = [_Run(run, centred[rows]) for run, rows in _starts(centred, runs).items()]
-    ended = _rounds(centred, begun, least_shift)
-    return {run.name: Fit(run.centroids + mean, batched=True) for run in ended}
+    least_shift = float(np.mean(np.var(x, axis=0)) * TOLERANCE)
+    samples = _samples(centred, device)
+    ended = samples.rounds(_starts(samples, len(x), runs), least_shift)
+    return {run: Fit(centroids + mean, batched=True) for run, centroids in ended.items()}
+
+
+class _Samples(Protocol):
+    """The samples of one class, less their mean."""
+
+    def squared_distances(self, rows: np.ndarray) -> np.ndarray:
+        """(q, n) float32 squared distances of some rows (q,) to all rows."""
+
+    def rounds(
+        self, starts: Mapping[tuple[int, int], Sequence[int]], least_shift: float
+    ) -> dict[tuple[int, int], np.ndarray]:
+        """Lloyd's rounds from the rows of each run's initial centroids; without runs of which a cluster ran empty."""
+
+
+def _samples(x: np.ndarray, device: str) -> _Samples:
+    if device == "cpu":
+        return _SamplesHere(x)
+    from imprint.method.devices import choose_device
+    from imprint.method.generate.kmeans_on_device import SamplesOnDevice
+
+    return SamplesOnDevice(x, choose_device(device))
 
 
 def _by_scikit_learn(x: np.ndarray, k: int, seed: int) -> np.ndarray:
@@ -156,18 +180,19 @@ class _Start:
         self.nearest, self.total = distances[best], totals[best]
 
 
-def _starts(x: np.ndarray, runs: Sequence[tuple[int, int]]) -> dict[tuple[int, int], list[int]]:
+def _starts(
+    samples: _Samples, n: int, runs: Sequence[tuple[int, int]]
+) -> dict[tuple[int, int], list[int]]:
     """Rows of the initial centroids of each run; without those that have fewer than k distinct samples."""
     longest: dict[tuple[int, int], int] = {}
     for k, seed in runs:
         chain = _chain(k, seed)
         longest[chain] = max(k, longest.get(chain, 0))
-    starts = {chain: _Start(len(x), *chain) for chain in longest}
+    starts = {chain: _Start(n, *chain) for chain in longest}
     active = list(starts)
-    lengths = _squared_lengths(x)
     while active:
         drawn = np.concatenate([starts[chain].drawn for chain in active])
-        distances = _squared_distances(x, lengths, drawn)
+        distances = samples.squared_distances(drawn)
         end = 0
         for chain in active:
             first, end = end, end + len(starts[chain].drawn)
@@ -188,26 +213,35 @@ def _chain(k: int, seed: int) -> tuple[int, int]:
     return 2 + int(np.log(k)), seed
 
 
-def _squared_lengths(x: np.ndarray) -> np.ndarray:
-    """(n,) squared lengths of x (n, d) in float64."""
-    blocks = np.array_split(x, x.size // START_BLOCK + 1)
-    wide = (block.astype(np.float64) for block in blocks)
-    return np.concatenate([np.einsum("nd,nd->n", block, block) for block in wide])
+class _SamplesHere:
+    """The samples of one class (n, d), less their mean, in the memory of this machine."""
 
+    def __init__(self, x: np.ndarray) -> None:
+        self._x = x
+        blocks = np.array_split(x, x.size // START_BLOCK + 1)
+        wide = (block.astype(np.float64) for block in blocks)
+        self._lengths = np.concatenate([np.einsum("nd,nd->n", block, block) for block in wide])
 
-def _squared_distances(x: np.ndarray, lengths: np.ndarray, rows: np.ndarray) -> np.ndarray:
-    """(q, n) float32 squared distances of some rows (q,) to all rows of x (n, d), computed in float64."""
-    distances = np.empty((len(rows), len(x)), np.float32)
-    chosen = x[rows].astype(np.float64)
-    height = max(1, START_BLOCK // x.shape[1])
-    for top in range(0, len(x), height):
-        block = slice(top, top + height)
-        products = chosen @ x[block].astype(np.float64).T
-        products *= -2
-        products += lengths[rows, None]
-        products += lengths[block]
-        distances[:, block] = products
-    return np.maximum(distances, 0, out=distances)
+    def squared_distances(self, rows: np.ndarray) -> np.ndarray:
+        """Computed in float64."""
+        x, lengths = self._x, self._lengths
+        distances = np.empty((len(rows), len(x)), np.float32)
+        chosen = x[rows].astype(np.float64)
+        height = max(1, START_BLOCK // x.shape[1])
+        for top in range(0, len(x), height):
+            block = slice(top, top + height)
+            products = chosen @ x[block].astype(np.float64).T
+            products *= -2
+            products += lengths[rows, None]
+            products += lengths[block]
+            distances[:, block] = products
+        return np.maximum(distances, 0, out=distances)
+
+    def rounds(
+        self, starts: Mapping[tuple[int, int], Sequence[int]], least_shift: float
+    ) -> dict[tuple[int, int], np.ndarray]:
+        begun = [_Run(run, self._x[rows]) for run, rows in starts.items()]
+        return {run.name: run.centroids for run in _rounds(self._x, begun, least_shift)}
 
 
 @dataclass(eq=False)
@@ -222,7 +256,7 @@ class _Run:
         return self.name[0]
 
 
-def _rounds(x: np.ndarray, runs: list[_Run], least_shift: Any) -> Iterator[_Run]:
+def _rounds(x: np.ndarray, runs: list[_Run], least_shift: float) -> Iterator[_Run]:
     """Lloyd's rounds of all runs over x (n, d); yields each run that ends, but for those with an empty cluster."""
     # those of many columns first: their products are made at once
     active = sorted(runs, key=lambda run: -run.k)
@@ -269,7 +303,7 @@ class _Portion:
         return self._distances
 
 
-def _round(x: np.ndarray, runs: list[_Run], labels: np.ndarray, least_shift: Any) -> list[int]:
+def _round(x: np.ndarray, runs: list[_Run], labels: np.ndarray, least_shift: float) -> list[int]:
     """One round: new centroids (k, d) and labels (R, n) of each run, in place, and whether it goes on."""
     before = np.concatenate([run.centroids for run in runs])
     lengths = np.einsum("kd,kd->k", before, before)

@@ -17,11 +17,13 @@ def mean(x: np.ndarray, k: int, random: Random, shared: None) -> np.ndarray:
     return x.mean(axis=0, dtype=np.float64, keepdims=True)
 
 
-def kmeans_at_once(x: np.ndarray, runs: Sequence[tuple[int, Random]]) -> list[np.ndarray]:
+def kmeans_at_once(
+    x: np.ndarray, runs: Sequence[tuple[int, Random]], device: str = "cpu"
+) -> list[np.ndarray]:
     """The proxies of `kmeans` for each k and source of randomness."""
     from imprint.method.generate.batched_kmeans import fits
 
-    fitted = fits(x, [(k, random.seed) for k, random in runs])
+    fitted = fits(x, [(k, random.seed) for k, random in runs], device)
     return [fit.centroids for fit in fitted]
 
 
@@ -30,6 +32,7 @@ def kmeans_at_once(x: np.ndarray, runs: Sequence[tuple[int, Random]]) -> list[np
     seeded=True,
     shares_fits=True,
     at_once=kmeans_at_once,
+    on_device=True,
     loads="imprint.method.generate.batched_kmeans",
     operations=costs.kmeans_run,
     shared_operations=costs.kmeans_shared,

@@ -5,6 +5,11 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+ROUNDS = 300  # at most
+GOES_ON, ENDED, FAILED = range(
+    3
+)  # what becomes of a run in a round; one of which a cluster runs empty fails
+
 
 @njit(nogil=True, cache=True)
 def assign(

@@ -54,6 +54,7 @@ def proxy_sets(
     threads: int | None = 1,
     first: int = 0,
     stored: StoredFits | None = None,
+    device: str = "cpu",
 ) -> dict[tuple[int, Seed], ProxySet]:
     """Generate the proxies of all classes for every k and seed.
 
@@ -79,6 +80,9 @@ def proxy_sets(
         The number of class 0 where these classes join others; the randomness of a class depends on it.
     stored : StoredFits, optional
         Where a GEN that `shares_fits` looks for those of each class, and stores what it makes.
+    device : str, default="cpu"
+        "cpu", or a device of torch on which a GEN computes that can (`on_device`), one class after the other. Its centroids
+        differ in the last digits of float32, and where a sample is as near to one as to another.
 
     Returns
     -------
@@ -104,14 +108,16 @@ def proxy_sets(
     members = _members(x, y)
     if threads is None:
         threads = _cores() if x.size >= MANY_VALUES else 1
+    if entry.on_device and device != "cpu":
+        threads = 1
     if entry.sees_all_classes:
-        return _from_all_classes(entry, x, y, ks, seeds, ls_lambda, clusters, threads)
+        return _from_all_classes(entry, x, y, ks, seeds, ls_lambda, clusters, threads, device)
     run_seeds = seeds if entry.seeded else seeds[:1]
     runs = [(k, seed) for k in ks for seed in run_seeds]
 
     def of_class(label: int) -> Fits:
         rows = members[label]
-        fits = _shared_fits(entry, x[rows], first + label, runs, stored)
+        fits = _shared_fits(entry, x[rows], first + label, runs, stored, device)
         if not entry.samples:
             return fits
         return {run: (rows[samples], seconds) for run, (samples, seconds) in fits.items()}
@@ -141,27 +147,35 @@ def proxy_sets(
 
 
 def _shared_fits(
-    entry: Generator, x: np.ndarray, label: int, runs: list[Run], stored: StoredFits | None
+    entry: Generator,
+    x: np.ndarray,
+    label: int,
+    runs: list[Run],
+    stored: StoredFits | None,
+    device: str,
 ) -> Fits:
     """The fits of one class with samples x (n, d): those that are stored, and all others."""
     if stored is None or not entry.shares_fits:
-        return _fits(entry, x, label, runs)
+        return _fits(entry, x, label, runs, device)
     key = stored.key(x)
     there = stored.read(key)
     missing = [run for run in runs if run not in there]
     if not missing:
         return there
-    fits = _fits(entry, x, label, missing)
+    fits = _fits(entry, x, label, missing, device)
     stored.write(key, fits)
     return there | fits
 
 
-def _fits(entry: Generator, of_class: np.ndarray, label: int, runs: Sequence[Run]) -> Fits:
+def _fits(
+    entry: Generator, of_class: np.ndarray, label: int, runs: Sequence[Run], device: str
+) -> Fits:
     """Proxies of one class, or the numbers of the samples that become them, with the seconds they took."""
     start = time.perf_counter()
     asked = [(min(k, len(of_class)), Random(seed or 0, label)) for k, seed in runs]
     if entry.at_once:
-        proxy_sets = entry.at_once(of_class, asked)
+        where = (device,) if entry.on_device else ()
+        proxy_sets = entry.at_once(of_class, asked, *where)
         seconds = (time.perf_counter() - start) / sum(k for k, _ in asked)
         times = [seconds * k for k, _ in asked]
     else:
@@ -250,6 +264,7 @@ def _from_all_classes(
     ls_lambda: float | None,
     clusters: Mapping[tuple[int, Seed], ProxySet] | None,
     threads: int,
+    device: str,
 ) -> dict[tuple[int, Seed], ProxySet]:
     ridge = []
     if entry.needs_ridge:
@@ -263,7 +278,7 @@ def _from_all_classes(
     shared = entry.prepare(x, *ridge) if entry.prepare else None
     preparation = time.perf_counter() - start
     if entry.clusters and clusters is None:
-        clusters = proxy_sets(x, y, entry.clusters, ks, seeds, threads=threads)
+        clusters = proxy_sets(x, y, entry.clusters, ks, seeds, threads=threads, device=device)
     sets: dict[tuple[int, Seed], ProxySet] = {}
     for k in ks:
         for seed in seeds:

@@ -110,6 +110,8 @@ class Generator:
     at_once : callable or None
         Returns the proxies of several k and seeds of a class, `at_once(x, [(k, random), ...])`, each as `make` does: for
         a GEN that can share work among them.
+    on_device : bool
+        Whether `at_once` takes the name of a device of torch that it computes on, `at_once(x, runs, device)`.
     shares_fits : bool
         Whether the proxies of a class depend on its samples, k and the seed alone, not on its number, and take long: tasks that
         have a class in common share them.
@@ -149,6 +151,7 @@ class Generator:
     samples: bool = False
     prepare: Callable[..., Any] | None = None
     at_once: Callable[..., list[np.ndarray]] | None = None
+    on_device: bool = False
     shares_fits: bool = False
     sees_all_classes: bool = False
     needs_ridge: bool = False

@@ -20,6 +20,9 @@ def _not_the_root(folder: str) -> str:
     return folder
 
 
+Device = Annotated[str, StringConstraints(pattern=r"^(cpu|mps|cuda(:\d+)?)$")]
+
+
 class Compute(Section):
     """How results are computed; a change here computes nothing again."""
 
@@ -27,7 +30,9 @@ class Compute(Section):
     """auto (a GPU if there is one), cpu, mps, cuda or cuda:N."""
     batch_size: Positive | None = None
     """Images per forward pass; chosen for the device by default."""
-    scoring_device: Annotated[str, StringConstraints(pattern=r"^(cpu|mps|cuda(:\d+)?)$")] = "cpu"
+    generation_device: Device = "cpu"
+    """Where GEN kmeans generates: cpu, mps, cuda or cuda:N. Rounding differs, so a few centroids do too."""
+    scoring_device: Device = "cpu"
     """Where proxies are scored: cpu, mps, cuda or cuda:N. Rounding differs, predictions hardly ever."""
     threads: Positive = 1
     """Threads of each job that generates or scores proxies; more pay with tens of thousands of samples. On one machine a

@@ -31,6 +31,7 @@ def make_proxies(
     blocks: Blocks | None = None,
     code: str = "",
     stored: StoredFits | None = None,
+    device: str = "cpu",
 ) -> tuple[ProxySets, Work]:
     """Generate all proxy sets of one proxy file.
 
@@ -51,6 +52,8 @@ def make_proxies(
     stored : StoredFits, optional
         Fits of classes that other tasks of the study may have made. A task with several draws, or with few shots, has
         classes of its own.
+    device : str, default="cpu"
+        See `proxy_sets`.
 
     Returns
     -------
@@ -88,7 +91,7 @@ def make_proxies(
             require_all(y, classes, f"task {spec['task']}")
             x = take_rows(train.x, rows)
             x = FittedNorms(x, y).of_embeddings(norm_pre, x)
-            for run, proxies in _generated(x, y, spec, of_set, threads, stored):
+            for run, proxies in _generated(x, y, spec, of_set, threads, stored, device):
                 run.block = _packed(proxies, rows)
                 blocks.put(run.key, run.block)
         for run in runs:
@@ -123,6 +126,7 @@ def _generated(
     runs: list[_Run],
     threads: int,
     stored: StoredFits | None,
+    device: str,
 ) -> Iterator[tuple[_Run, ProxySet]]:
     """The proxy set of each run on a training set; runs that ask for the same seeds share their work."""
     gen = spec["gen"]
@@ -151,6 +155,7 @@ def _generated(
             clusters=clusters or None,
             threads=threads,
             stored=stored,
+            device=device,
         )
         yield from ((run, sets[k, run.seed]) for k, alike in by_k.items() for run in alike)
 
