@@ -17,7 +17,6 @@ from imprint.store.blocks import digest
 from imprint.store.embeddings import read_embeddings
 from tests.devices import GPU
 
-
 extract = partial(extract_anywhere, device="cpu")  # also where there is a GPU
 
 

@@ -16,7 +16,6 @@ from imprint.fm.extract import extract as extract_anywhere
 from imprint.fm.journal import Journal
 from imprint.fm.transforms import Transform
 
-
 extract = partial(extract_anywhere, device="cpu")  # also where there is a GPU
 
 
