@@ -21,7 +21,8 @@ import pandas as pd
 from matplotlib.ticker import MultipleLocator
 from threadpoolctl import threadpool_limits
 
-from benchmarks.heads import AUTO, FIXED, METHODS, PROBE, accuracy, cell_of, fit, load_libraries
+from benchmarks.head_cells import cell_of
+from benchmarks.head_methods import AUTO, FIXED, METHODS, PROBE, accuracy, fit, load_libraries
 from imprint.data.pools import Pool, pool
 from imprint.report.drawing.axes import k_axis
 from imprint.report.drawing.looks import COLOURS, DASHES, Look, legend_line

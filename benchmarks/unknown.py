@@ -28,7 +28,7 @@ import pandas as pd
 from sklearn.metrics import roc_auc_score
 from threadpoolctl import threadpool_limits
 
-from benchmarks.heads import SEED, read
+from benchmarks.head_cells import SEED, read
 from imprint import ImprintingClassifier
 
 METHODS: dict[str, dict[str, Any]] = {
