@@ -30,12 +30,12 @@ import torch
 from PIL import Image
 
 from imprint.data.images import Images
+from imprint.devices import choose_device
 from imprint.fm import extract
 from imprint.fm.compute import PIXELS, PRECISIONS, torch_settings
 from imprint.fm.embedder import Embedder, TimmFeatures
 from imprint.fm.models import load
 from imprint.fm.transforms import Transform
-from imprint.method.devices import choose_device
 
 
 def in_memory(count: int, *shape: int) -> Images:

@@ -8,10 +8,10 @@ from contextlib import contextmanager
 
 import torch
 
+from imprint.devices import float32_products
 from imprint.errors import UserError
 from imprint.fm.batch_norms import fold_batch_norms
 from imprint.fm.embedder import Embedder
-from imprint.method.devices import float32_products
 
 log = logging.getLogger("imprint")
 

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 
 from imprint.data.images import Images
+from imprint.devices import choose_device
 from imprint.errors import UserError
 from imprint.fm.compute import Batched, torch_settings
 from imprint.fm.embedder import Embedder
@@ -21,7 +22,6 @@ from imprint.fm.journal import Journal
 from imprint.fm.loading import batches, require_readable, unreadable
 from imprint.fm.progress import Progress
 from imprint.fm.readers import Readers, Source
-from imprint.method.devices import choose_device
 from imprint.store.files import remove_unfinished
 
 log = logging.getLogger("imprint")

@@ -62,8 +62,8 @@ class Source(NamedTuple):
 
     def defects(self, rows: range) -> dict[int, str]:
         """Why some of these samples cannot be read, as far as a short look at each file tells."""
-        found = ((i, self.images.defect(i)) for i in rows)
-        return {i: reason for i, reason in found if reason is not None}
+        defects = ((i, self.images.defect(i)) for i in rows)
+        return {i: reason for i, reason in defects if reason is not None}
 
 
 class Readers:

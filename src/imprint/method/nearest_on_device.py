@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 import numpy as np
 import torch
 
-from imprint.method.devices import choose_device, float32_products, upload
+from imprint.devices import choose_device, float32_products, upload
 from imprint.method.distances import MANHATTAN
 from imprint.method.nearest import Pack, Search, packs, products_of, side_by_side
 from imprint.method.rankings import Block

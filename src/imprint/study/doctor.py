@@ -249,7 +249,7 @@ def _forward(embedder: Any, device_name: str, subject: str) -> Iterator[Finding]
     import torch
     from PIL import Image
 
-    from imprint.method.devices import choose_device
+    from imprint.devices import choose_device
 
     device = choose_device(device_name)
     rng = np.random.default_rng(0)

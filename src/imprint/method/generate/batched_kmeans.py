@@ -118,7 +118,7 @@ class _Samples(Protocol):
 def _samples(x: np.ndarray, device: str) -> _Samples:
     if device == "cpu":
         return _SamplesHere(x)
-    from imprint.method.devices import choose_device
+    from imprint.devices import choose_device
     from imprint.method.generate.kmeans_on_device import SamplesOnDevice
 
     return SamplesOnDevice(x, choose_device(device))

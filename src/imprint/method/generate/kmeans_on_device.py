@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 import torch
 
-from imprint.method.devices import float32_products, upload
+from imprint.devices import float32_products, upload
 from imprint.method.generate.kmeans_kernel import ENDED, FAILED, GOES_ON, ROUNDS
 
 BLOCK = 2**26  # values at a time

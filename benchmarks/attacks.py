@@ -1,0 +1,236 @@
+"""Every kind of file of a finished study lost or damaged, then the study run again and extended: is anything wrong called done?
+
+    python -m benchmarks.attacks [--seed 0] [--only embeddings] [--jobs 2]
+
+For each kind of file in results/ one file is attacked in a copy of the study: deleted, emptied, cut off, one bit flipped (with
+a new time, and with its old one as a disk's decay leaves it), and replaced by another file of its kind. Then the study runs, and
+runs once more after an edit that reads nearly everything. Each run is one of
+
+    as before  it ends, and what it delivers is what an undisturbed study delivers
+    told       it fails with a message that names the file, without a traceback
+    WRONG      anything else
+
+A file that is read by nothing may stay damaged where neither its size nor its time tells: this counts as `unread`. Bar: nothing
+is wrong. The exit code is 1 otherwise.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import random
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pandas as pd
+import yaml
+
+from benchmarks.runs import command
+
+STUDY = {
+    "seeds": [1, 2],
+    "datasets": {
+        "glyphs": {"source": "glyphs", "pretrain": 6, "train": 6, "test": 3},
+        "digits": {"source": "sklearn", "name": "digits", "limit": 12},
+    },
+    "fms": {
+        "net": {"source": "pretrained", "model": "test_resnet", "dataset": "glyphs", "epochs": 1}
+    },
+    "tasks": {
+        "digits": {"datasets": "digits"},
+        "even": {"datasets": "digits", "classes": [0, 2, 4, 6, 8]},
+        "glyphs": {"datasets": "glyphs", "family": {"d": [2], "draws": 2, "classes": 3}},
+    },
+    "experiments": {
+        "methods": {
+            "presets": ["qi", "janson", "oracle"],
+            "tables": ["published_methods", "statistics"],
+            "figures": ["published_methods", "tsne", "gallery"],
+        },
+        "number-of-proxies": {
+            "tasks": ["digits", "even"],
+            "gen": [{"name": "kmeans", "k": [1, 3]}, {"name": "all"}],
+            "figures": ["accuracy_over_k", "gain_over_nc1"],
+            "save_heads": True,
+        },
+    },
+}
+TIMES = re.compile(r"\d+(\.\d+)? (ms|s|min|h)\b")  # how long something took, in reports
+
+
+def flip(path: Path, chance: random.Random) -> None:
+    """One bit of a file turned."""
+    content = bytearray(path.read_bytes())
+    content[chance.randrange(len(content))] ^= 1 << chance.randrange(8)
+    path.write_bytes(content)
+
+
+def decay(path: Path, chance: random.Random) -> None:
+    """One bit of a file turned, its times as before."""
+    before = path.stat()
+    flip(path, chance)
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
+def swap(path: Path, chance: random.Random) -> None:
+    """Another file of the same kind in its place, if there is one."""
+    others = [p for p in sorted(path.parents[1].rglob(f"*{path.suffix}")) if p.name == path.name]
+    others = others or sorted(path.parent.glob(f"*{path.suffix}"))
+    others = [p for p in others if p != path and p.read_bytes() != path.read_bytes()]
+    if others:
+        shutil.copyfile(chance.choice(others), path)
+
+
+ATTACKS: dict[str, Callable[[Path, random.Random], None]] = {
+    "deleted": lambda path, chance: path.unlink(),
+    "emptied": lambda path, chance: path.write_bytes(b""),
+    "cut off": lambda path, chance: path.write_bytes(path.read_bytes()[: -max(1, path.stat().st_size // 3)]),
+    "flipped": flip,
+    "decayed": decay,
+    "swapped": swap,
+}  # fmt: skip
+
+
+def extended() -> dict:
+    """The study with more k, another seed and a figure more."""
+    study = yaml.safe_load(yaml.safe_dump(STUDY))
+    study["experiments"]["number-of-proxies"]["gen"][0]["k"] = [1, 2, 3]
+    study["experiments"]["number-of-proxies"]["figures"].append("accuracy_over_k_by_d")
+    study["experiments"]["methods"]["presets"].append("hosoda")
+    return study
+
+
+def configure(folder: Path, study: dict) -> None:
+    (folder / "config.yaml").write_text(yaml.safe_dump(study, sort_keys=False))
+
+
+def run(folder: Path) -> tuple[int, str]:
+    """Exit code and output of a run, unlike `benchmarks.runs.run` also of one that fails."""
+    done = subprocess.run(command(1), cwd=folder, capture_output=True, text=True, check=False)
+    return done.returncode, done.stdout + done.stderr
+
+
+def delivered(folder: Path) -> dict[str, object]:
+    """What a study delivers, by file: values without times, the bytes of pictures and heads, and that there is a report."""
+    results = folder / "results"
+    found: dict[str, object] = {}
+    for path in sorted(results.rglob("*")):
+        name = str(path.relative_to(results))
+        top = name.split("/")[0]
+        if not path.is_file() or top in ("cache", "logs", "benchmarks") or name.startswith("."):
+            continue
+        if path.suffix == ".parquet":
+            frame = pd.read_parquet(path)
+            frame = frame.drop(columns=[c for c in frame if "seconds" in str(c)])
+            found[name] = frame.astype(str).to_csv()
+        elif path.suffix in (".html", ".txt", ".md", ".csv", ".tex"):
+            found[name] = TIMES.sub("", path.read_text()) if path.suffix != ".html" else True
+        elif path.suffix in (".png", ".svg", ".pdf"):
+            found[name] = path.read_bytes()
+        elif top == "heads":
+            found[name] = path.stat().st_size
+    return found
+
+
+def kind(path: Path, results: Path) -> str:
+    """Names of one kind of file share it: the folder at the top, how deep it lies, and its ending."""
+    parts = path.relative_to(results).parts
+    return f"{parts[0] if len(parts) > 1 else path.name} {len(parts)} {path.suffix}"
+
+
+def victims(results: Path, chance: random.Random) -> Iterator[tuple[str, Path]]:
+    """One file of each kind, but for logs."""
+    of_kind: dict[str, list[Path]] = {}
+    for path in sorted(results.rglob("*")):
+        if path.is_file() and path.relative_to(results).parts[0] != "logs":
+            of_kind.setdefault(kind(path, results), []).append(path)
+    yield from ((name, chance.choice(paths)) for name, paths in of_kind.items())
+
+
+def outcome(folder: Path, victim: str, expected: dict[str, object]) -> tuple[str, str]:
+    """What a run came to, and why if it is wrong."""
+    code, said = run(folder)
+    if "Traceback" in said:
+        return "WRONG", "a traceback: " + said[-1500:]
+    if code:
+        named = victim in said or Path(victim).name in said
+        return ("told", "") if named else ("WRONG", "fails without naming it: " + said[-1500:])
+    found = delivered(folder)
+    differs = [n for n in expected.keys() | found.keys() if expected.get(n) != found.get(n)]
+    if not differs:
+        return "as before", ""
+    if differs == [victim] and victim in found:
+        return "unread", ""
+    return "WRONG", f"done, but {sorted(differs)} differ"
+
+
+def attacked(
+    base: Path, victim: str, attack: str, seed: int, expected: list[dict[str, object]]
+) -> list[tuple[str, str]]:
+    """Outcomes of the two runs after one attack on a copy of the study."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name) / "study"
+        shutil.copytree(base, folder, symlinks=True)
+        ATTACKS[attack](folder / "results" / victim, random.Random(seed))
+        first = outcome(folder, victim, expected[0])
+        if first[0] == "told":  # as the message asks
+            (folder / "results" / victim).unlink(missing_ok=True)
+        configure(folder, extended())
+        return [first, outcome(folder, victim, expected[1])]
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--only", default="", help="kinds of files that begin so")
+    parser.add_argument("--jobs", type=int, default=2, help="attacks at a time")
+    options = parser.parse_args()
+    chance = random.Random(options.seed)
+    with tempfile.TemporaryDirectory() as name:
+        base, other = Path(name) / "base", Path(name) / "other"
+        expected = []
+        base.mkdir()
+        configure(base, STUDY)
+        for folder in (base, other):
+            if folder is other:
+                shutil.copytree(base, other, symlinks=True)
+                configure(other, extended())
+            code, said = run(folder)
+            if code:
+                raise RuntimeError(said[-3000:])
+            expected.append(delivered(folder))
+        results = base / "results"
+        tasks = [
+            (of_kind, str(path.relative_to(results)), attack)
+            for of_kind, path in victims(results, chance)
+            if of_kind.startswith(options.only)
+            for attack in ATTACKS
+        ]
+        counts: Counter[str] = Counter()
+        with ThreadPoolExecutor(options.jobs) as pool:
+            found = pool.map(
+                lambda task: attacked(base, task[1], task[2], chance.randrange(2**31), expected),
+                tasks,
+            )
+            for (of_kind, victim, attack), outcomes in zip(tasks, found, strict=True):
+                words = [word for word, _ in outcomes]
+                counts.update(words)
+                print(f"{of_kind:32} {attack:8} {', then '.join(words):28} {victim}", flush=True)
+                for word, why in outcomes:
+                    if word == "WRONG":
+                        print(f"    {why}", flush=True)
+    print(", ".join(f"{count} {word}" for word, count in counts.most_common()))
+    return int(counts["WRONG"] > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
