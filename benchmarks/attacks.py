@@ -140,7 +140,9 @@ def delivered(folder: Path) -> dict[str, object]:
 
 
 def kind(path: Path, results: Path) -> str:
-    """Names of one kind of file share it: the folder at the top, how deep it lies, and its ending."""
+    """What files of one kind share: the folder at the top, how deep it lies, and its ending."""
+    if path.suffix == ".record":
+        return "record"
     parts = path.relative_to(results).parts
     return f"{parts[0] if len(parts) > 1 else path.name} {len(parts)} {path.suffix}"
 
