@@ -124,7 +124,9 @@ def delivered(folder: Path) -> dict[str, object]:
     for path in sorted(results.rglob("*")):
         name = str(path.relative_to(results))
         top = name.split("/")[0]
-        if not path.is_file() or top in ("cache", "logs", "benchmarks") or name.startswith("."):
+        if not path.is_file() or path.name.startswith("."):
+            continue
+        if "/" in name and top not in ("tables", "figures", "heads"):
             continue
         if path.suffix == ".parquet":
             frame = pd.read_parquet(path)
