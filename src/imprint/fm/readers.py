@@ -28,7 +28,8 @@ from imprint.fm.transforms import Transform
 
 T = TypeVar("T")
 
-# uint8 (n, 1 or 3, height, width) of the images that could be read, None without any; and {position: reason} of the others
+# uint8 (n, 1 or 3, height, width) of the images that could be read, from processes an array (n, height, width, 3), None without
+# any; and {position: reason} of the others
 Pixels = tuple[torch.Tensor | np.ndarray | None, dict[int, str]]
 
 
@@ -51,14 +52,15 @@ class Source(NamedTuple):
         read, unread = [], {}
         for position in rows:
             try:
-                read.append(self.transform.pixels(self.images[position]))
+                pixels = self.transform.pixels(self.images[position])
+                read.append(pixels.permute(1, 2, 0))  # as images lie in memory
             except MemoryError:
                 raise
             except UnreadableImage as error:
                 unread[position] = str(error)
             except Exception as error:  # of a transform, and of sources with readers of their own
                 unread[position] = f"{type(error).__name__}: {error}"
-        return torch.stack(read) if read else None, unread
+        return torch.stack(read).permute(0, 3, 1, 2) if read else None, unread
 
     def defects(self, rows: range) -> dict[int, str]:
         """Why some of these samples cannot be read, as far as a short look at each file tells."""
@@ -158,7 +160,9 @@ def _pixels_here(rows: range) -> Pixels:
     assert _here is not None
     pixels, unread = _here.pixels(rows)
     # as an array: tensors travel through shared memory, of which containers have little
-    return None if pixels is None else np.asarray(pixels), unread
+    return None if pixels is None else np.asarray(
+        torch.as_tensor(pixels).permute(0, 2, 3, 1)
+    ), unread
 
 
 def _defects_here(rows: range) -> dict[int, str]:
