@@ -136,8 +136,8 @@ def delivered(folder: Path) -> dict[str, object]:
                 continue
             frame = frame.drop(columns=[c for c in frame if "seconds" in str(c)])
             found[name] = frame.astype(str).to_csv()
-        elif path.suffix in (".html", ".txt", ".md", ".csv", ".tex"):
-            text = path.read_text(errors="replace")
+        elif path.suffix in (".html", ".json", ".txt", ".md", ".csv", ".tex"):
+            text = path.read_text(errors="replace").replace(str(folder), "")
             found[name] = TIMES.sub("", text) if path.suffix != ".html" else len(text) > 1000
         elif path.suffix in (".png", ".svg", ".pdf"):
             found[name] = path.read_bytes()
