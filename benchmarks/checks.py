@@ -1,0 +1,109 @@
+"""What the checksums of files cost: a scoring job, and an edit of a finished study, with them and without.
+
+    python -m benchmarks.checks [--rounds 5]
+
+Without: no file is sealed when it is written, nor compared with its seal when it is read. Both take turns, the order changing; the
+figure is the median of the ratios. Bar: 1.03.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import pickle
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from benchmarks import increment, rule
+from benchmarks.data import made, write
+from benchmarks.runs import ROOT, run
+
+# Python runs a file of this name at its start
+WITHOUT = """
+from imprint.store import seals
+seals.seal = seals.check_seal = lambda *_, **__: None
+"""
+
+
+def with_path(folder: Path | None) -> None:
+    """Start processes with this folder among those that Python finds modules in, or with none of ours."""
+    places = [str(folder)] if folder else []
+    os.environ["PYTHONPATH"] = os.pathsep.join([*places, str(ROOT / "src"), str(ROOT)])
+
+
+def compared(what: str, measured: Callable[[], float], without: Path, rounds: int) -> None:
+    """Print the median seconds with and without checksums, and the median of their ratios."""
+    pairs = []
+    for number in range(rounds):
+        seconds = {}
+        for folder in (None, without) if number % 2 else (without, None):
+            with_path(folder)
+            seconds[folder] = measured()
+        pairs.append((seconds[None], seconds[without]))
+    ratio = statistics.median(a / b for a, b in pairs)
+    own, least = (statistics.median(column) for column in zip(*pairs, strict=True))
+    print(
+        f"{what}: {own:.2f} s, without {least:.2f} s, ratio {ratio:.3f}, at most 1.03", flush=True
+    )
+
+
+def scoring_job(folder: Path) -> Callable[[], float]:
+    """Seconds of the job of `benchmarks.rule`."""
+    folder.mkdir()
+    (folder / "job").write_bytes(pickle.dumps(rule.prepare(folder)))
+
+    def measured() -> float:
+        (folder / "scores.blocks").unlink(missing_ok=True)
+        start = time.perf_counter()
+        command = [sys.executable, "-c", rule.RUN, str(folder / "job")]
+        subprocess.run(command, check=True, cwd=ROOT)
+        return time.perf_counter() - start
+
+    return measured
+
+
+def edit(folder: Path) -> Callable[[], float]:
+    """Seconds of the edit of `benchmarks.increment`."""
+    finished = folder / "finished"
+    finished.mkdir(parents=True)
+    data = made()
+    write(finished / "train.h5", data.x, data.y)
+    write(finished / "test.h5", data.test_x, data.test_y)
+    increment.configure(finished, increment.KS)
+    run(finished, "study")
+
+    def measured() -> float:
+        edited = folder / "edited"
+        shutil.rmtree(edited, ignore_errors=True)
+        shutil.copytree(finished, edited)
+        run(edited, "study")  # a run in a new place looks at all files anew
+        increment.configure(edited, [*increment.KS, increment.NEW])
+        return run(edited, "study")[0]
+
+    return measured
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--rounds", type=int, default=5)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        without = folder / "without"
+        without.mkdir()
+        (without / "sitecustomize.py").write_text(WITHOUT)
+        with_path(None)
+        compared("a scoring job", scoring_job(folder / "rule"), without, options.rounds)
+        compared("an edit of a finished study", edit(folder / "edit"), without, options.rounds)
+
+
+if __name__ == "__main__":
+    main()
