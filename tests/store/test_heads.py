@@ -98,6 +98,27 @@ def test_a_file_that_is_no_head_is_named(tmp_path):
             read_head(tmp_path / name)
 
 
+def test_weights_that_moved_together_with_a_head_are_found(tmp_path):
+    weights = tmp_path / "study" / "fms" / "net.safetensors"
+    weights.parent.mkdir(parents=True)
+    weights.write_bytes(b"weights")
+    train = data()
+    head = ImprintingClassifier(gen="mean").fit(train.x, train.y)
+    saved = tmp_path / "study" / "heads" / "task" / "full.safetensors"
+    saved.parent.mkdir(parents=True)
+    head.save(saved, fm={"model": "net", "checkpoint": str(weights)})
+
+    def checkpoint(path):
+        return read_head(path).description["fm"]["checkpoint"]
+
+    assert checkpoint(saved) == str(weights)
+    moved = (tmp_path / "study").rename(tmp_path / "elsewhere")
+    saved = moved / "heads" / "task" / "full.safetensors"
+    assert checkpoint(saved) == str(moved / "fms" / "net.safetensors")
+    (moved / "fms" / "net.safetensors").unlink()
+    assert checkpoint(saved) == str(weights), "the message names where they were"
+
+
 def test_the_best_is_by_median_then_by_fewest_proxies():
     rows = [
         (QI, 1, 0.9, 3), (QI, 2, 0.8, 3), (QI, 3, 0.7, 3),

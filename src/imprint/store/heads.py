@@ -7,6 +7,7 @@ A head is one safetensors file, its description in the header, and the same desc
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,6 +27,7 @@ DEFAULTS = {"pooling": "pooled"}  # of an identity, which names it where it is a
 
 _STATE = "state."  # begins the names of tensors that prediction does not need
 _NORM = "norm."  # and of those that fitted NORMs learnt
+_BESIDE = "checkpoint_from_here"  # in a file: the way from its folder to the weights of its FM
 
 
 @dataclass(frozen=True)
@@ -140,6 +142,9 @@ def write_head(path: str | Path, head: Head) -> None:
     tensors |= {_STATE + name: array for name, array in head.state.items()}
     tensors |= {_NORM + name: array for name, array in head.norms.items()}
     description = {"imprint": __version__, **head.description}
+    if checkpoint := description["fm"].get("checkpoint"):
+        beside = os.path.relpath(checkpoint, Path(path).resolve().parent)
+        description["fm"] = {**description["fm"], _BESIDE: beside}
     with atomic(path) as temporary:
         save_file(
             # ascontiguousarray would make numbers arrays of one element
@@ -182,6 +187,7 @@ def read_head(path: str | Path) -> Head:
         )
     description.pop(NAME, None)
     check_head(str(path), tensors, description)
+    _find_checkpoint(Path(path), description["fm"])
     return Head(
         tensors["proxies"],
         tensors["labels"],
@@ -191,6 +197,15 @@ def read_head(path: str | Path) -> Head:
         tensors.get("bias"),
         _named(tensors, _NORM),
     )
+
+
+def _find_checkpoint(path: Path, fm: dict[str, Any]) -> None:
+    """The weights where they were moved to together with the head, if they are no longer where they were."""
+    beside = fm.pop(_BESIDE, None)
+    if isinstance(beside, str) and not Path(str(fm.get("checkpoint"))).exists():
+        moved = (path.resolve().parent / beside).resolve()
+        if moved.exists():
+            fm["checkpoint"] = str(moved)
 
 
 def _named(tensors: Mapping[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:
