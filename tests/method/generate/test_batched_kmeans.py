@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from sklearn.cluster import KMeans
 from threadpoolctl import threadpool_limits
 
+from imprint.method.generate import batched_kmeans
 from imprint.method.generate.batched_kmeans import fits
 from tests.devices import DEVICES
 
@@ -20,6 +21,20 @@ def one_core():
     """On several, scikit-learn adds samples up in another order."""
     with threadpool_limits(limits=1):
         yield
+
+
+@pytest.fixture
+def left(monkeypatch):
+    """The k and seed of fits that are left to scikit-learn."""
+    names = []
+
+    def noted(x, k, seed):
+        names.append((k, seed))
+        return by_scikit_learn(x, k, seed)
+
+    by_scikit_learn = batched_kmeans._by_scikit_learn
+    monkeypatch.setattr(batched_kmeans, "_by_scikit_learn", noted)
+    return names
 
 
 def blobs(n, d, seed=0, clusters=7, spread=0.6, zeros=False):
@@ -38,12 +53,11 @@ def of_scikit_learn(x, k, seed):
 
 def assert_as_scikit_learn(x, runs):
     made = fits(x, runs)
-    for (k, seed), fit in zip(runs, made, strict=True):
+    for (k, seed), centroids in zip(runs, made, strict=True):
         expected = of_scikit_learn(x, k, seed).cluster_centers_
         scale = np.abs(expected).max() + np.finfo(np.float32).tiny
-        np.testing.assert_allclose(fit.centroids / scale, expected / scale, atol=2e-6, rtol=0)
-        assert fit.centroids.dtype == expected.dtype
-    return made
+        np.testing.assert_allclose(centroids / scale, expected / scale, atol=2e-6, rtol=0)
+        assert centroids.dtype == expected.dtype
 
 
 @pytest.mark.parametrize(
@@ -78,51 +92,52 @@ def test_duplicates_and_samples_between_two_centroids(seed, n, d, data):
 
 @pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize(("n", "d"), [(1, 3), (2, 1), (20, 2), (257, 8), (700, 33), (1030, 128)])
-def test_on_a_device_centroids_are_those_of_scikit_learn(monkeypatch, n, d, device):
+def test_on_a_device_centroids_are_those_of_scikit_learn(monkeypatch, n, d, device, left):
     monkeypatch.setattr("imprint.method.generate.kmeans_on_device.BLOCK", 10_000)
     x = blobs(n, d, seed=n + d)
     runs = [(min(k, n), seed) for k in KS for seed in (0, 1)]
     made = fits(x, runs, device)
-    assert all(fit.batched for fit in made)
-    for (k, seed), fit in zip(runs, made, strict=True):
+    assert not left
+    for (k, seed), centroids in zip(runs, made, strict=True):
         expected = of_scikit_learn(x, k, seed)
-        np.testing.assert_allclose(fit.centroids, expected.cluster_centers_, atol=1e-5)
-        assert fit.centroids.dtype == np.float32
+        np.testing.assert_allclose(centroids, expected.cluster_centers_, atol=1e-5)
+        assert centroids.dtype == np.float32
 
 
 @pytest.mark.parametrize("device", DEVICES)
-def test_on_a_device_too_a_cluster_that_runs_empty_is_left_to_scikit_learn(device):
+def test_on_a_device_too_a_cluster_that_runs_empty_is_left_to_scikit_learn(device, left):
     x = np.repeat(blobs(5, 4), 8, axis=0)
     made = fits(x, [(3, 0), (5, 0), (6, 0)], device)
-    assert [fit.batched for fit in made] == [True, True, False]
+    assert left == [(6, 0)]
     expected = of_scikit_learn(x, 6, 0).cluster_centers_
-    np.testing.assert_allclose(made[2].centroids, expected, atol=1e-6)
+    np.testing.assert_allclose(made[2], expected, atol=1e-6)
 
 
 def test_fits_are_the_same_together_and_alone():
     x = blobs(600, 96)
     runs = [(k, seed) for k in KS for seed in (1, 2, 3)]
-    for run, fit in zip(runs, fits(x, runs), strict=True):
+    for run, centroids in zip(runs, fits(x, runs), strict=True):
         (alone,) = fits(x, [run])
-        np.testing.assert_array_equal(fit.centroids, alone.centroids)
+        np.testing.assert_array_equal(centroids, alone)
 
 
-def test_usual_samples_need_no_help_of_scikit_learn():
+def test_usual_samples_need_no_help_of_scikit_learn(left):
     runs = [(k, seed) for k in KS for seed in (1, 2, 3)]
-    assert all(fit.batched for fit in fits(blobs(600, 96), runs))
+    fits(blobs(600, 96), runs)
+    assert not left
 
 
-def test_a_cluster_that_runs_empty_is_left_to_scikit_learn():
+def test_a_cluster_that_runs_empty_is_left_to_scikit_learn(left):
     # 40 samples at five points
     x = np.repeat(blobs(5, 4), 8, axis=0)
-    made = assert_as_scikit_learn(x, [(3, 0), (5, 0), (6, 0), (20, 0)])
-    assert [fit.batched for fit in made[:2]] == [True, True]
-    assert [fit.batched for fit in made[2:]] == [False, False]
+    assert_as_scikit_learn(x, [(3, 0), (5, 0), (6, 0), (20, 0)])
+    assert left == [(6, 0), (20, 0)]
 
 
-def test_double_precision_is_left_to_scikit_learn():
+def test_double_precision_is_left_to_scikit_learn(left):
     x = blobs(50, 4).astype(np.float64)
-    assert not assert_as_scikit_learn(x, [(4, 1)])[0].batched
+    assert_as_scikit_learn(x, [(4, 1)])
+    assert left == [(4, 1)]
 
 
 def test_samples_that_are_not_finite_are_refused():

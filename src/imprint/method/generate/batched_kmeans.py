@@ -12,7 +12,7 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from sklearn.cluster import KMeans
@@ -29,22 +29,7 @@ START_BLOCK = 2**17  # float64 values at a time
 COINCIDE = 1e-9  # share of the sum of squared distances below which samples and centroids coincide
 
 
-class Fit(NamedTuple):
-    """One fit.
-
-    Attributes
-    ----------
-    centroids : ndarray of shape (k, d)
-        As `KMeans.cluster_centers_`.
-    batched : bool
-        Whether it was computed here, and not by scikit-learn.
-    """
-
-    centroids: np.ndarray
-    batched: bool
-
-
-def fits(x: np.ndarray, runs: Sequence[tuple[int, int]], device: str = "cpu") -> list[Fit]:
+def fits(x: np.ndarray, runs: Sequence[tuple[int, int]], device: str = "cpu") -> list[np.ndarray]:
     """Fit k-means for each k and seed.
 
     Parameters
@@ -59,14 +44,14 @@ def fits(x: np.ndarray, runs: Sequence[tuple[int, int]], device: str = "cpu") ->
 
     Returns
     -------
-    list of Fit
-        In the order of `runs`. Where a cluster runs empty, there are fewer than k distinct samples, or x is not finite and
+    list of ndarray of shape (k, d)
+        Centroids, as `KMeans.cluster_centers_`, in the order of `runs`. Where a cluster runs empty, there are fewer than k distinct samples, or x is not finite and
         float32, scikit-learn itself makes the fit.
 
     Examples
     --------
     >>> x = np.array([[0, 0], [0, 2], [9, 4]], np.float32)
-    >>> fits(x, [(1, 0), (2, 0)])[0].centroids
+    >>> fits(x, [(1, 0), (2, 0)])[0]
     array([[3., 2.]], dtype=float32)
     """
     distinct = list(dict.fromkeys(_alike(*run) for run in runs))
@@ -74,7 +59,7 @@ def fits(x: np.ndarray, runs: Sequence[tuple[int, int]], device: str = "cpu") ->
         of_run = _together(x, distinct, device)
         for name in distinct:
             if name not in of_run:
-                of_run[name] = Fit(_by_scikit_learn(x, *name), batched=False)
+                of_run[name] = _by_scikit_learn(x, *name)
     return [of_run[_alike(*run)] for run in runs]
 
 
@@ -90,7 +75,7 @@ def _alike(k: int, seed: int) -> tuple[int, int]:
 
 def _together(
     x: np.ndarray, runs: Sequence[tuple[int, int]], device: str
-) -> dict[tuple[int, int], Fit]:
+) -> dict[tuple[int, int], np.ndarray]:
     """The fits that are made here, by k and seed."""
     if x.dtype != np.float32 or not np.isfinite(x.sum(dtype=np.float64)):
         return {}
@@ -100,7 +85,7 @@ def _together(
     least_shift = float(np.mean(np.var(x, axis=0)) * TOLERANCE)
     samples = _samples(centred, device)
     ended = samples.rounds(_starts(samples, len(x), runs), least_shift)
-    return {run: Fit(centroids + mean, batched=True) for run, centroids in ended.items()}
+    return {run: centroids + mean for run, centroids in ended.items()}
 
 
 class _Samples(Protocol):

@@ -23,8 +23,7 @@ def kmeans_at_once(
     """The proxies of `kmeans` for each k and source of randomness."""
     from imprint.method.generate.batched_kmeans import fits
 
-    fitted = fits(x, [(k, random.seed) for k, random in runs], device)
-    return [fit.centroids for fit in fitted]
+    return fits(x, [(k, random.seed) for k, random in runs], device)
 
 
 @generator(
