@@ -127,8 +127,8 @@ def delivered(folder: Path) -> dict[str, object]:
         top = name.split("/")[0]
         if not path.is_file() or path.name.startswith("."):
             continue
-        if "/" in name and top not in ("tables", "figures", "heads"):
-            continue
+        if "/" in name and (top not in ("tables", "figures", "heads") or path.suffix == ".parquet"):
+            continue  # what lies on the way, and what pictures are drawn from
         if path.suffix == ".parquet":
             try:
                 frame = pd.read_parquet(path)
