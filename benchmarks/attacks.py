@@ -32,17 +32,10 @@ from pathlib import Path
 import pandas as pd
 import yaml
 
-from benchmarks.runs import command
+from benchmarks.runs import SMALL, command
 
 STUDY = {
-    "seeds": [1, 2],
-    "datasets": {
-        "glyphs": {"source": "glyphs", "pretrain": 6, "train": 6, "test": 3},
-        "digits": {"source": "sklearn", "name": "digits", "limit": 12},
-    },
-    "fms": {
-        "net": {"source": "pretrained", "model": "test_resnet", "dataset": "glyphs", "epochs": 1}
-    },
+    **SMALL,
     "tasks": {
         "digits": {"datasets": "digits"},
         "even": {"datasets": "digits", "classes": [0, 2, 4, 6, 8]},

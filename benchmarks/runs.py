@@ -8,6 +8,17 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
+# the seeds, data and FM of a study of seconds
+SMALL = {
+    "seeds": [1, 2],
+    "datasets": {
+        "glyphs": {"source": "glyphs", "pretrain": 6, "train": 6, "test": 3},
+        "digits": {"source": "sklearn", "name": "digits", "limit": 12},
+    },
+    "fms": {
+        "net": {"source": "pretrained", "model": "test_resnet", "dataset": "glyphs", "epochs": 1}
+    },
+}
 
 
 def command(cores: int, *arguments: str) -> list[str]:

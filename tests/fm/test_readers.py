@@ -12,7 +12,7 @@ import torch
 from imprint.errors import UserError
 from imprint.fm.extract import extract
 from imprint.fm.loading import batches
-from imprint.fm.readers import Readers
+from imprint.fm.readers import Readers, Source
 from imprint.store.embeddings import read_embeddings
 
 
@@ -29,9 +29,9 @@ def loaded(readers, size):
 def test_whoever_reads_gives_the_same(embedder, folder, count, processes):
     (folder.folder / "07.png").write_text("this is not an image")
     (folder.folder / "08.png").unlink()
-    with Readers(folder, embedder.transform, 0) as alone:
+    with Readers(Source(folder, embedder.transform), 0) as alone:
         expected, reasons = loaded(alone, 6)
-    with Readers(folder, embedder.transform, count, processes) as readers:
+    with Readers(Source(folder, embedder.transform), count, processes) as readers:
         pixels, unread = loaded(readers, 6)
         assert readers.defects(range(20)).result() == reasons
     assert torch.equal(pixels, expected)
@@ -46,8 +46,8 @@ def test_extraction_by_processes_has_the_bytes_of_one_by_threads(
     """As beside a GPU, but for the device."""
 
     class Forked(Readers):
-        def __init__(self, images, transform, count, processes):
-            super().__init__(images, transform, count, True)
+        def __init__(self, source, count, processes):
+            super().__init__(source, count, True)
             assert self._processes
 
     options = {"device": "cpu", "threads": 3, "batch_size": 6}
@@ -59,14 +59,14 @@ def test_extraction_by_processes_has_the_bytes_of_one_by_threads(
 
 
 def test_images_in_memory_need_no_processes(embedder, images):
-    with Readers(images, embedder.transform, 3, processes=True) as readers:
+    with Readers(Source(images, embedder.transform), 3, processes=True) as readers:
         assert isinstance(readers.pixels(range(2)).result()[0], torch.Tensor), "it was not sent"
 
 
 def test_a_process_that_the_system_ends_is_told(embedder, folder):
     with (
         pytest.raises(UserError, match="memory"),
-        Readers(folder, embedder.transform, 2, processes=True) as readers,
+        Readers(Source(folder, embedder.transform), 2, processes=True) as readers,
     ):
         for pid in list(readers._pool._processes):
             os.kill(pid, signal.SIGKILL)
@@ -78,10 +78,10 @@ import sys, time
 from pathlib import Path
 import numpy as np
 from imprint.data.images import Images
-from imprint.fm.readers import Readers
+from imprint.fm.readers import Readers, Source
 from imprint.fm.transforms import Transform
 images = Images(np.zeros(1, int), ["00.png"], ("a",), folder=Path(sys.argv[1]))
-with Readers(images, Transform((16, 16), (16, 16)), 2, processes=True) as readers:
+with Readers(Source(images, Transform((16, 16), (16, 16))), 2, processes=True) as readers:
     readers.pixels(range(1)).result()
     print(*readers._pool._processes, flush=True)
     time.sleep(60)

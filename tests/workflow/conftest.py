@@ -12,18 +12,12 @@ import pandas as pd
 import pytest
 import yaml
 
+from benchmarks.runs import SMALL
 from tests.workflow.warm import warm_python
 
 ROOT = Path(__file__).parents[2]
 TINY = {
-    "seeds": [1, 2],
-    "datasets": {
-        "glyphs": {"source": "glyphs", "pretrain": 6, "train": 6, "test": 3},
-        "digits": {"source": "sklearn", "name": "digits", "limit": 12},
-    },
-    "fms": {
-        "net": {"source": "pretrained", "model": "test_resnet", "dataset": "glyphs", "epochs": 1}
-    },
+    **SMALL,
     "tasks": {
         "digits": {"datasets": "digits"},
         "glyphs": {"datasets": "glyphs", "family": {"d": [2], "draws": 2, "classes": 3}},

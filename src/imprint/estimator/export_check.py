@@ -93,7 +93,7 @@ def of_images(classifier: ImprintingClassifier, embedder: Embedder, source: Path
     from imprint.estimator import inputs
     from imprint.fm.compute import Batched
     from imprint.fm.loading import batches, unreadable
-    from imprint.fm.readers import Readers
+    from imprint.fm.readers import Readers, Source
 
     if source is None:
         images, kind = photographs(), "crops of photographs"
@@ -102,7 +102,7 @@ def of_images(classifier: ImprintingClassifier, embedder: Embedder, source: Path
     else:
         images, kind = _some(inputs.images_of(source, classes="ignored")), "images"
     pixels = []
-    with Readers(images, embedder.transform, 0) as readers:
+    with Readers(Source(images, embedder.transform), 0) as readers:
         for _, x, unread in batches(readers, MOST):
             if unread:
                 raise unreadable(images, unread)

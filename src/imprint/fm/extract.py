@@ -196,11 +196,10 @@ def _complete(
             }
         },
     )
-    one_by_one = Source(images, embedder.transform).one_by_one
-    in_processes = device.type == "cuda"
+    source = Source(images, embedder.transform)
     with (
-        torch_settings(device, threads, one_by_one) as workers,
-        Readers(images, embedder.transform, workers, in_processes) as readers,
+        torch_settings(device, threads, source.one_by_one) as workers,
+        Readers(source, workers, processes=device.type == "cuda") as readers,
     ):
         if extraction.on_error == "fail" and not journal.covered:
             require_readable(readers)

@@ -15,7 +15,7 @@ from imprint.errors import UserError
 from imprint.fm.readers import Pixels, Readers
 
 LISTED = 20  # images named in a message
-LOOKS = 256  # files that a worker looks at in one go
+LOOKS = 16  # files that a worker looks at in one go
 
 Batch = tuple[int, torch.Tensor | None, dict[int, str]]
 

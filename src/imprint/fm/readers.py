@@ -73,10 +73,8 @@ class Readers:
 
     Parameters
     ----------
-    images : Images
-        The images.
-    transform : Transform
-        What they go through.
+    source : Source
+        The images, and what they go through.
     count : int
         Workers; 0 reads when it is asked to, without any.
     processes : bool, default=False
@@ -84,12 +82,10 @@ class Readers:
         process alone, and end with it.
     """
 
-    def __init__(
-        self, images: Images, transform: Transform, count: int, processes: bool = False
-    ) -> None:
-        self.images, self.count = images, count
-        self._source = Source(images, transform)
-        self._processes = processes and count > 1 and self._source.one_by_one
+    def __init__(self, source: Source, count: int, processes: bool = False) -> None:
+        self.images, self.count = source.images, count
+        self._source = source
+        self._processes = processes and count > 1 and source.one_by_one
         self._pool: Executor | None = None
 
     def __enter__(self) -> Readers:

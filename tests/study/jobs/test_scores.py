@@ -10,6 +10,7 @@ from imprint.errors import UserError
 from imprint.method.collapse import collapse
 from imprint.method.configuration import FIELDS, Configuration, Scoring, parse_k
 from imprint.method.engine import evaluate
+from imprint.method.generate import batched_kmeans
 from imprint.method.generate.proxy_sets import proxy_sets
 from imprint.method.normalize import l2
 from imprint.method.proxies import proxy_set_for
@@ -55,6 +56,23 @@ def test_proxies_are_made_for_every_norm_seed_and_draw():
     y = np.isin(TRAIN.y[rows], [4, 0]).astype(int)
     expected = proxy_sets(l2(TRAIN.x[rows]), y, "kmeans", [2], [2])[2, 2]
     np.testing.assert_array_equal(made["2", "l2", 2, 1].values, expected.values)
+
+
+def test_every_fit_of_kmeans_is_made_on_the_device(monkeypatch):
+    """A k that the task chooses too."""
+    used = []
+
+    def noted(x, device):
+        used.append(device)
+        return samples_on(x, device)
+
+    samples_on = batched_kmeans._samples
+    monkeypatch.setattr(batched_kmeans, "_samples", noted)
+    seeds = {k: {"none": [1]} for k in ("2", "auto")}
+    spec = {**TASK, "shots": "full", "gen": "kmeans", "seeds": seeds}
+    make_proxies(TRAIN, spec, device="cpu:0")
+    # of each class: k = 2, the choice of k, and what it chose
+    assert used == ["cpu:0"] * 3 * 6
 
 
 def test_what_no_seed_changes_is_made_once_unless_shots_are_drawn():

@@ -16,7 +16,12 @@ BLOCK = 2**24  # products at a time
 
 
 def choose_k(
-    x: np.ndarray, y: np.ndarray, gen: str, seed: int | None, threads: int = 1
+    x: np.ndarray,
+    y: np.ndarray,
+    gen: str,
+    seed: int | None,
+    threads: int = 1,
+    device: str = "cpu",
 ) -> tuple[int, float]:
     """Choose k for a GEN.
 
@@ -37,6 +42,8 @@ def choose_k(
         Seed of the split and of the GEN.
     threads : int, default=1
         Classes handled at once.
+    device : str, default="cpu"
+        See `proxy_sets`.
 
     Returns
     -------
@@ -49,7 +56,7 @@ def choose_k(
     ks = [k for k in CANDIDATES if k <= largest]
     if not held.any() or len(ks) == 1:
         return 1, time.perf_counter() - start
-    sets = proxy_sets(x[~held], y[~held], gen, ks, [seed], threads=threads)
+    sets = proxy_sets(x[~held], y[~held], gen, ks, [seed], threads=threads, device=device)
     queries = l2(x[held])
     losses = []
     for k in ks:

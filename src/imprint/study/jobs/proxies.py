@@ -134,7 +134,7 @@ def _generated(
     for k, of_k in groupby(runs, key=lambda run: run.k):
         alike = list(of_k)
         if isinstance(k, Auto):
-            yield from ((run, _of_chosen_k(x, y, gen, run.seed, threads)) for run in alike)
+            yield from ((run, _of_chosen_k(x, y, gen, run.seed, threads, device)) for run in alike)
         else:
             count = k.k if isinstance(k, Fixed) else ANY_K
             of_seeds.setdefault(tuple(run.seed for run in alike), {})[count] = alike
@@ -160,10 +160,13 @@ def _generated(
         yield from ((run, sets[k, run.seed]) for k, alike in by_k.items() for run in alike)
 
 
-def _of_chosen_k(x: np.ndarray, y: np.ndarray, gen: str, seed: Seed, threads: int) -> ProxySet:
+def _of_chosen_k(
+    x: np.ndarray, y: np.ndarray, gen: str, seed: Seed, threads: int, device: str
+) -> ProxySet:
     """The proxy set of the k that the task chooses, whose time counts to its seconds."""
-    chosen, seconds = choose_k(x, y, gen, seed, threads)
-    proxies = proxy_sets(x, y, gen, [chosen], [seed], threads=threads)[chosen, seed]
+    chosen, seconds = choose_k(x, y, gen, seed, threads, device)
+    sets = proxy_sets(x, y, gen, [chosen], [seed], threads=threads, device=device)
+    proxies = sets[chosen, seed]
     return replace(proxies, seconds=proxies.seconds + seconds)
 
 
