@@ -65,6 +65,18 @@ def test_the_time_left_is_that_of_such_jobs_on_as_many_at_a_time(job):
     assert "4 of 8" in line and "~20 s left" in line
 
 
+def test_no_time_is_told_before_the_rules_of_half_of_the_jobs_were_seen(job):
+    tally = Tally({"embed": 3, "proxies": 10, "report": 1}, NOW)
+    for number in range(3):
+        tally.start(number, job("embed"))
+        line = tally.finish(number, NOW + 60)
+    assert "left" not in line, (
+        "how long proxies take is not known, and they are most of what is to do"
+    )
+    tally.start(3, job("proxies"))
+    assert "left" in tally.finish(3, NOW + 61)
+
+
 def test_what_runs_is_told_with_the_last_line_of_its_log(job):
     tally = Tally({"embed": 2}, NOW)
     assert tally.running(NOW) == ""
