@@ -114,7 +114,7 @@ def run(folder: Path) -> tuple[int, str]:
 def delivered(folder: Path) -> dict[str, object]:
     """What a study delivers, by file: values without times, the bytes of pictures and heads, and that there is a report."""
     results = folder / "results"
-    found: dict[str, object] = {}
+    contents: dict[str, object] = {}
     for path in sorted(results.rglob("*")):
         name = str(path.relative_to(results))
         top = name.split("/")[0]
@@ -126,18 +126,18 @@ def delivered(folder: Path) -> dict[str, object]:
             try:
                 frame = pd.read_parquet(path)
             except Exception:  # what pyarrow raises for a damaged file
-                found[name] = "damaged"
+                contents[name] = "damaged"
                 continue
             frame = frame.drop(columns=[c for c in frame if "seconds" in str(c)])
-            found[name] = frame.astype(str).to_csv()
+            contents[name] = frame.astype(str).to_csv()
         elif path.suffix in (".html", ".json", ".txt", ".md", ".csv", ".tex"):
             text = path.read_text(errors="replace")
-            found[name] = OTHER.sub("", text) if path.suffix != ".html" else len(text) > 1000
+            contents[name] = OTHER.sub("", text) if path.suffix != ".html" else len(text) > 1000
         elif path.suffix in (".png", ".svg", ".pdf"):
-            found[name] = path.read_bytes()
+            contents[name] = path.read_bytes()
         elif top == "heads":
-            found[name] = path.stat().st_size
-    return found
+            contents[name] = path.stat().st_size
+    return contents
 
 
 def kind(path: Path, results: Path) -> str:
@@ -159,17 +159,17 @@ def victims(results: Path, chance: random.Random) -> Iterator[tuple[str, Path]]:
 
 def outcome(folder: Path, victim: str, expected: dict[str, object]) -> tuple[str, str]:
     """What a run came to, and why if it is wrong."""
-    code, said = run(folder)
-    if "Traceback" in said:
-        return "WRONG", "a traceback: " + said[-1500:]
+    code, output = run(folder)
+    if "Traceback" in output:
+        return "WRONG", "a traceback: " + output[-1500:]
     if code:
-        named = victim in said or Path(victim).name in said
-        return ("told", "") if named else ("WRONG", "fails without naming it: " + said[-1500:])
-    found = delivered(folder)
-    differs = [n for n in expected.keys() | found.keys() if expected.get(n) != found.get(n)]
+        named = victim in output or Path(victim).name in output
+        return ("told", "") if named else ("WRONG", "fails without naming it: " + output[-1500:])
+    now = delivered(folder)
+    differs = [n for n in expected.keys() | now.keys() if expected.get(n) != now.get(n)]
     if not differs:
         return "as before", ""
-    if differs == [victim] and victim in found:
+    if differs == [victim] and victim in now:
         return "unread", ""
     return "WRONG", f"done, but {sorted(differs)} differ"
 
@@ -210,9 +210,9 @@ def main() -> int:
             if folder is other:
                 shutil.copytree(base, other, symlinks=True)
                 configure(other, extended())
-            code, said = run(folder)
+            code, output = run(folder)
             if code:
-                raise RuntimeError(said[-3000:])
+                raise RuntimeError(output[-3000:])
             expected.append(delivered(folder))
         results = base / "results"
         tasks = [
@@ -224,11 +224,11 @@ def main() -> int:
         print(f"{len(tasks)} attacks", flush=True)
         counts: Counter[str] = Counter()
         with ThreadPoolExecutor(options.jobs) as pool:
-            found = pool.map(
+            of_tasks = pool.map(
                 lambda task: attacked(base, task[1], task[2], chance.randrange(2**31), expected),
                 tasks,
             )
-            for (of_kind, victim, attack), outcomes in zip(tasks, found, strict=True):
+            for (of_kind, victim, attack), outcomes in zip(tasks, of_tasks, strict=True):
                 words = [word for word, _ in outcomes]
                 counts.update(words)
                 print(f"{of_kind:32} {attack:8} {', then '.join(words):28} {victim}", flush=True)

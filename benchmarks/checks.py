@@ -21,7 +21,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from benchmarks import increment, rule
-from benchmarks.data import made, write
+from benchmarks.data import synthetic, write
 from benchmarks.runs import ROOT, run
 
 # Python runs a file of this name at its start
@@ -47,9 +47,10 @@ def compared(what: str, measured: Callable[[], float], without: Path, rounds: in
             seconds[folder] = measured()
         pairs.append((seconds[None], seconds[without]))
     ratio = statistics.median(a / b for a, b in pairs)
-    own, least = (statistics.median(column) for column in zip(*pairs, strict=True))
+    with_checks, least = (statistics.median(column) for column in zip(*pairs, strict=True))
     print(
-        f"{what}: {own:.2f} s, without {least:.2f} s, ratio {ratio:.3f}, at most 1.03", flush=True
+        f"{what}: {with_checks:.2f} s, without {least:.2f} s, ratio {ratio:.3f}, at most 1.03",
+        flush=True,
     )
 
 
@@ -72,7 +73,7 @@ def edit(folder: Path) -> Callable[[], float]:
     """Seconds of the edit of `benchmarks.increment`."""
     finished = folder / "finished"
     finished.mkdir(parents=True)
-    data = made()
+    data = synthetic()
     write(finished / "train.h5", data.x, data.y)
     write(finished / "test.h5", data.test_x, data.test_y)
     increment.configure(finished, increment.KS)

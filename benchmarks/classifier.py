@@ -16,7 +16,7 @@ from collections.abc import Callable
 import numpy as np
 
 from benchmarks.clock import seconds
-from benchmarks.data import made
+from benchmarks.data import synthetic
 from imprint import ImprintingClassifier
 from imprint.method.normalize import l2
 
@@ -24,13 +24,13 @@ SEED = 17121997
 
 
 def compare(
-    what: str, own: Callable[[], object], limit: Callable[[], object], repeats: int
+    what: str, ours: Callable[[], object], limit: Callable[[], object], repeats: int
 ) -> None:
     """Print the median seconds of both and of their ratio."""
     times = np.empty((repeats, 2))
     for i in range(repeats):
         for j in (0, 1) if i % 2 == 0 else (1, 0):
-            times[i, j] = seconds((own, limit)[j], repeats=1)
+            times[i, j] = seconds((ours, limit)[j], repeats=1)
     (spent, alone), best = np.median(times, axis=0), times.min(axis=0)
     ratio = np.median(times[:, 0] / times[:, 1])
     print(f"{what:62}{spent:9.4f}s{alone:9.4f}s{ratio:8.2f}{best[0] / best[1]:8.2f}", flush=True)
@@ -44,7 +44,7 @@ def main() -> None:
     repeats = parser.parse_args().repeats
     warnings.simplefilter("ignore")  # k-means of few samples
 
-    data = made()
+    data = synthetic()
     classes = [l2(data.x[data.y == c]) for c in range(data.classes)]
     model = ImprintingClassifier(method="westerhoff", random_state=SEED)
     model.fit(data.x[:500], data.y[:500]).predict(data.test_x[:10])  # loads the compiled loops
@@ -66,7 +66,7 @@ def main() -> None:
     )
     compare("decision_function 10,000 | the product alone", lambda: model.decision_function(data.test_x), lambda: data.test_x @ proxies.T, quick)  # fmt: skip
 
-    many = made(train=60_000, test=1, classes=1001)
+    many = synthetic(train=60_000, test=1, classes=1001)
     last = many.y == 1000
     thousand = ImprintingClassifier(method="westerhoff", random_state=SEED).fit(
         many.x[~last], many.y[~last]

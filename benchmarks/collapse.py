@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from benchmarks.clock import seconds
-from benchmarks.data import made
+from benchmarks.data import synthetic
 from imprint.method.collapse import collapse
 from imprint.method.normalize import l2
 
@@ -25,11 +25,11 @@ def by_matrices(x: np.ndarray, y: np.ndarray, classes: int) -> tuple[float, floa
 
 
 def main() -> None:
-    data = made(test=1)
-    own = collapse(data.x, data.y, data.classes)
+    data = synthetic(test=1)
+    ours = collapse(data.x, data.y, data.classes)
     nc1, vci = by_matrices(data.x, data.y, data.classes)
     print(
-        f"60,000 x 512, 10 classes: NC1 {own.nc1:.5f} (by matrices {nc1:.5f}), VCI {own.vci:.5f} ({vci:.5f})"
+        f"60,000 x 512, 10 classes: NC1 {ours.nc1:.5f} (by matrices {nc1:.5f}), VCI {ours.vci:.5f} ({vci:.5f})"
     )
     fast = seconds(lambda: collapse(data.x, data.y, data.classes))
     slow = seconds(lambda: by_matrices(data.x, data.y, data.classes))

@@ -29,7 +29,7 @@ class Data:
     classes: int
 
 
-def made(
+def synthetic(
     train: int = 60_000, test: int = 10_000, d: int = 512, classes: int = 10, seed: int = 0
 ) -> Data:
     """Embeddings as a ReLU network gives them: non-negative, each class five clusters that spread in some directions.

@@ -23,7 +23,7 @@ from itertools import product
 
 import numpy as np
 
-from benchmarks.data import Data, made
+from benchmarks.data import Data, synthetic
 from imprint.method import normalize
 from imprint.method.class_scores import class_scores
 from imprint.method.configuration import Scoring
@@ -45,16 +45,16 @@ def peak_gib() -> float:
 
 def agg_scorings(norm_pre: str) -> tuple[Scoring, ...]:
     """NORMpost and NORMinf none and l2, max and mnn with all distances, m and weightings; l2 before only with l2 at inference."""
-    found = []
+    scorings = []
     for post, inf in product(("none", "l2"), ("none", "l2") if norm_pre == "none" else ("l2",)):
-        found.append(Scoring(post, inf, "max", "inner_product"))
+        scorings.append(Scoring(post, inf, "max", "inner_product"))
         for distance, weighting, m in product(
             ("euclidean", "cosine", "manhattan", "mahalanobis"),
             ("uniform", "distance"),
             (1, 3, 5, 20, 50),
         ):
-            found.append(Scoring(post, inf, "mnn", distance, weighting, m))
-    return tuple(found)
+            scorings.append(Scoring(post, inf, "mnn", distance, weighting, m))
+    return tuple(scorings)
 
 
 def gen_scorings(norm_pre: str) -> tuple[Scoring, ...]:
@@ -152,7 +152,7 @@ LIMITS["manhattan"] = loop
 
 
 def compared(
-    label: str, limit: Callable[[], object], own: Callable[[], object], repeats: int
+    label: str, limit: Callable[[], object], ours: Callable[[], object], repeats: int
 ) -> None:
     """Print the median seconds of a limit and of what is compared with it, in turn, and the median of their ratios."""
     times = []
@@ -160,7 +160,7 @@ def compared(
         start = time.perf_counter()
         limit()
         between = time.perf_counter()
-        own()
+        ours()
         times.append((between - start, time.perf_counter() - between))
     (least, spent), ratio = np.median(times, axis=0), np.median([b / a for a, b in times])
     print(f"  {label:34} {least:8.2f} s {spent:8.2f} s {ratio:7.2f}", flush=True)
@@ -213,8 +213,8 @@ def scoring(data: Data, repeats: int, device: str) -> None:
         limit: Callable[[], object] = partial(LIMITS[distance], data, proxies)
         if device != "cpu":
             limit = limit_on(device, distance, data, proxies)
-        own = partial(evaluate, data.test_x, data.test_y, data.classes, [candidate], device=device)
-        compared(f"{distance}, m = {m}", limit, own, repeats)
+        ours = partial(evaluate, data.test_x, data.test_y, data.classes, [candidate], device=device)
+        compared(f"{distance}, m = {m}", limit, ours, repeats)
     print()
 
 
@@ -273,7 +273,7 @@ def main() -> None:
         "--cut-off", type=float, default=45, help="seconds after which `single` extrapolates"
     )
     arguments = parser.parse_args()
-    data = made(arguments.train, arguments.test, arguments.width)
+    data = synthetic(arguments.train, arguments.test, arguments.width)
     ks = [1, 5, 20]
     if "scoring" in arguments.what:
         scoring(data, arguments.repeats, arguments.device)

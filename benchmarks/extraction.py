@@ -178,15 +178,15 @@ def shard_seconds(options: argparse.Namespace, shards: tuple[int, ...]) -> float
 
 def print_shards(options: argparse.Namespace) -> None:
     """Print the time of two shards over that of the whole split."""
-    found = []
+    ratios = []
     for _ in range(options.rounds):
         whole, halves = (shard_seconds(options, shards) for shards in ((0,), (1, 2)))
-        found.append(halves / whole)
+        ratios.append(halves / whole)
         print(
             f"whole {whole:.1f} s, two shards {halves:.1f} s, ratio {halves / whole:.2f}",
             flush=True,
         )
-    print(f"median {statistics.median(found):.2f}, at most 1")
+    print(f"median {statistics.median(ratios):.2f}, at most 1")
 
 
 def main() -> None:

@@ -134,8 +134,8 @@ def manifest(folder: Path) -> Kind:
     from imprint.data import sources
 
     sources.prepare("glyphs", {"pretrain": 1, "train": 2, "test": 1}, folder / "described")
-    place = folder / "described"
-    return Kind("manifest", place / "manifest.json", lambda: sources.read_manifest(place))
+    described = folder / "described"
+    return Kind("manifest", described / "manifest.json", lambda: sources.read_manifest(described))
 
 
 def blocks(folder: Path) -> Kind:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 import numpy as np
 
 from benchmarks.clock import seconds
-from benchmarks.data import made
+from benchmarks.data import synthetic
 from imprint.method.generate.proxy_sets import proxy_sets
 
 SEED = 17121997
@@ -21,7 +21,7 @@ def main() -> None:
     from sklearn.linear_model import Ridge
     from sklearn.metrics import pairwise_distances
 
-    data = made(test=1)
+    data = synthetic(test=1)
     classes = [data.x[data.y == c] for c in range(data.classes)]
     one_hot = np.eye(data.classes, dtype=np.float32)[data.y]
     ks = [1, 2, 3, 5, 10, 20]
@@ -39,11 +39,11 @@ def main() -> None:
         "kls": ("as kmeans", [20], lambda: [KMeans(n_clusters=20, random_state=SEED).fit(x) for x in classes]),
     }  # fmt: skip
     print(f"{'GEN':10}{'k':>20}{'here':>10}{'limit':>10}{'ratio':>8}   what the limit is")
-    for gen, (what, own, limit) in limits.items():
+    for gen, (what, chosen, limit) in limits.items():
         least = seconds(limit)
-        spent = seconds(lambda: proxy_sets(data.x, data.y, gen, own, [SEED], ls_lambda=1e-4))  # noqa: B023
+        spent = seconds(lambda: proxy_sets(data.x, data.y, gen, chosen, [SEED], ls_lambda=1e-4))  # noqa: B023
         print(
-            f"{gen:10}{', '.join(map(str, own)):>20}{spent:9.2f}s{least:9.2f}s{spent / least:8.2f}   {what}",
+            f"{gen:10}{', '.join(map(str, chosen)):>20}{spent:9.2f}s{least:9.2f}s{spent / least:8.2f}   {what}",
             flush=True,
         )
 

@@ -96,9 +96,9 @@ def main() -> None:
             for split in ("train", "test"):
                 shutil.copy(options.embeddings / f"{split}.h5", finished)
         else:
-            from benchmarks.data import made, write
+            from benchmarks.data import synthetic, write
 
-            data = made()
+            data = synthetic()
             write(finished / "train.h5", data.x, data.y)
             write(finished / "test.h5", data.test_x, data.test_y)
         configure(finished, KS)

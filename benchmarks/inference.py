@@ -101,8 +101,8 @@ def bootstrap_t(values: np.ndarray, rng: np.random.Generator) -> tuple[float, fl
 
 
 def hodges_lehmann(values: np.ndarray, rng: np.random.Generator) -> tuple[float, float]:
-    found = signed_rank_interval(values)
-    return found.low, found.high
+    interval = signed_rank_interval(values)
+    return interval.low, interval.high
 
 
 CANDIDATES = {
@@ -182,10 +182,8 @@ def coverage_of_dependent(studies: int) -> None:
             centre = pseudo_median(of_datasets + noise)
             covered = []
             for values in dependent(design, draw, rng, studies):
-                found = difference(values, datasets_of(values))
-                covered.append(
-                    found.low <= centre <= found.high if found.low == found.low else np.nan
-                )
+                each = difference(values, datasets_of(values))
+                covered.append(each.low <= centre <= each.high if each.low == each.low else np.nan)
             shares.append(np.mean(covered))
         print(
             f"{title(design):50}"
@@ -198,7 +196,7 @@ def errors(studies: int) -> None:
     print(f"{'':50}{'Friedman':>10}{'paper':>10}{'here':>10}")
     for design in DESIGNS:
         rng = np.random.default_rng(0)
-        found = []
+        rejections = []
         normal = POPULATIONS["normal"]
         columns = [dependent(design, normal, rng, studies) for _ in range(METHODS)]
         for study in zip(*columns, strict=True):
@@ -210,8 +208,8 @@ def errors(studies: int) -> None:
             ]
             pairs = some and holm(ps).min() < 0.05
             ours = any(pair.p_holm < 0.05 for pair in differences(matrix, datasets_of(study[0])))
-            found.append((some, pairs, ours))
-        shares = 100 * np.mean(found, axis=0)
+            rejections.append((some, pairs, ours))
+        shares = 100 * np.mean(rejections, axis=0)
         print(f"{title(design):50}" + "".join(f"{share:10.1f}" for share in shares))
 
 

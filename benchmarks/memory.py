@@ -14,7 +14,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks.data import TASK, made, write
+from benchmarks.data import TASK, synthetic, write
 
 
 def job(folder: Path) -> None:
@@ -56,7 +56,7 @@ def main() -> None:
         job(arguments.job)
         return
     with tempfile.TemporaryDirectory() as folder:
-        data = made(arguments.train, arguments.test, arguments.width)
+        data = synthetic(arguments.train, arguments.test, arguments.width)
         write(Path(folder, "train.h5"), data.x, data.y)
         write(Path(folder, "test.h5"), data.test_x, data.test_y)
         del data

@@ -29,7 +29,7 @@ import h5py
 import numpy as np
 import yaml
 
-from benchmarks.data import made
+from benchmarks.data import synthetic
 from imprint.store.paths import LOGS
 from imprint.study import estimate
 from imprint.study.estimate import RULES, Job
@@ -116,7 +116,7 @@ def write_embeddings(folder: Path, options: Mapping[str, Any]) -> None:
             if path.exists() or name not in options["datasets"]:
                 continue
             train, test = counts_of(options["share"])[name].values()
-            data = made(train, test, WIDTHS[fm] or 0, SIZES[name][2], seed)
+            data = synthetic(train, test, WIDTHS[fm] or 0, SIZES[name][2], seed)
             unfinished = path.with_suffix(".unfinished")
             with h5py.File(unfinished, "w") as file:
                 for split, x, y in (("train", data.x, data.y), ("test", data.test_x, data.test_y)):
@@ -240,41 +240,41 @@ def main() -> None:
     (folder / "study.yaml").write_text(yaml.safe_dump(study_of(folder, options), sort_keys=False))
     study = load([folder / "study.yaml"])
     times = json.loads((folder / TIMES).read_text()) if arguments.report else run(folder, cores)
-    measured, said = Sums(), Sums()
+    measured, doctor = Sums(), Sums()
     for job in estimate.jobs(
         study, study.groups, counts_of(options["share"]), WIDTHS, times["rate"]
     ):
         spent = usage(log_of(study, job))
         if spent:
             measured.add(study, job, spent.processor, spent.memory)
-            said.add(study, job, job.seconds)
+            doctor.add(study, job, job.seconds)
     hours = measured.print_hours("Measured", cores)
-    hours_said = said.print_hours("The same, as imprint doctor predicts", cores)
+    hours_of_doctor = doctor.print_hours("The same, as imprint doctor predicts", cores)
     print(
-        f"\nimprint doctor predicts {hours_said:.3f} of {hours:.3f} hours, {hours_said / hours:.2f}"
+        f"\nimprint doctor predicts {hours_of_doctor:.3f} of {hours:.3f} hours, {hours_of_doctor / hours:.2f}"
     )
-    ratios = {name: seconds / said.of_names[name] for name, seconds in measured.of_names.items()}
+    ratios = {name: seconds / doctor.of_names[name] for name, seconds in measured.of_names.items()}
     for names, ratio in sorted(ratios.items()):
         print(f"  {' '.join(names):40} takes {ratio:5.2f} times as long")
     logs = (study.root / LOGS).rglob("*.log")
     every = [spent for path in logs if (spent := usage(path))]
     rest = sum(spent.processor for spent in every) - hours * 3600 * cores
-    own = times["processor"] - rest - hours * 3600 * cores
+    of_snakemake = times["processor"] - rest - hours * 3600 * cores
     print(
-        f"tables, figures and all else: {rest / 3600 / cores:.3f} hours; Snakemake: {own / 3600 / cores:.3f} hours for "
+        f"tables, figures and all else: {rest / 3600 / cores:.3f} hours; Snakemake: {of_snakemake / 3600 / cores:.3f} hours for "
         f"{len(every)} jobs; by the clock {times['wall'] / 3600:.3f} hours; {times['rate'] / 1e9:.0f} GFLOP/s a core"
     )
     whole = load([ROOT / "config" / "paper.yaml"])
-    predicted, said = Sums(), Sums()
+    predicted, doctor = Sums(), Sums()
     for job in estimate.jobs(whole, whole.groups, counts_of(1.0), WIDTHS, times["rate"]):
         like = next((names for names in names_of(whole, job) if names in ratios), None)
         memory = FIXED[job.rule] + (measured.copies[like] * job.read / 2**30 if like else 0.0)
         predicted.add(whole, job, job.seconds * (ratios[like] if like else 1.0), memory)
-        said.add(whole, job, job.seconds)
+        doctor.add(whole, job, job.seconds)
     hours = predicted.print_hours("The whole study, predicted from what was measured", cores)
-    hours_said = said.print_hours("The whole study, as imprint doctor predicts", cores)
+    hours_of_doctor = doctor.print_hours("The whole study, as imprint doctor predicts", cores)
     print(
-        f"\nIn all {hours:.1f} hours, without tables, figures and reports; the doctor predicts {hours_said:.1f}."
+        f"\nIn all {hours:.1f} hours, without tables, figures and reports; the doctor predicts {hours_of_doctor:.1f}."
     )
 
 

@@ -65,7 +65,9 @@ def drawn_shots(y: np.ndarray, shots: int) -> np.ndarray:
     if shots < 0:
         return np.arange(len(y))
     rows = [np.flatnonzero(y == c) for c in range(y.max() + 1)]
-    return np.concatenate([own[torch.randperm(len(own))[:shots].numpy()] for own in rows])
+    return np.concatenate(
+        [of_class[torch.randperm(len(of_class))[:shots].numpy()] for of_class in rows]
+    )
 
 
 def scoring(row: pd.Series) -> Scoring:
@@ -95,8 +97,8 @@ def accuracies(
             proxies = proxy_sets(x, y, gen, [k], [seed], ls_lambda=LS_LAMBDA)[k, seed]
         scorings = tuple(scoring(row) for _, row in rows.iterrows())
         candidate = Candidate(proxies.matrix(x), proxies.labels, tuple(dict.fromkeys(scorings)))
-        (made,) = evaluate(data["test_x"], data["test_y"], 10, [candidate])
-        yield rows.assign(ours=[100 * made[s].accuracy for s in scorings])
+        (scores,) = evaluate(data["test_x"], data["test_y"], 10, [candidate])
+        yield rows.assign(ours=[100 * scores[s].accuracy for s in scorings])
 
 
 def main() -> None:

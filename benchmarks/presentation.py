@@ -135,15 +135,19 @@ def _in_files(study: Study, scores: pd.DataFrame) -> Iterator[tuple[str, pd.Data
         yield name, scores[of_rows.isin([tuple(map(str, group)) for group in groups])]
 
 
-def filling(figure: str, own: dict[str, pd.DataFrame], collapse: pd.DataFrame) -> list[str]:
+def filling(
+    figure: str, by_experiment: dict[str, pd.DataFrame], collapse: pd.DataFrame
+) -> list[str]:
     """The experiments whose rows fill a figure, those with most rows first."""
-    found = []
-    for name in sorted(own, key=lambda name: -len(own[name])):
+    filled = []
+    for name in sorted(by_experiment, key=lambda name: -len(by_experiment[name])):
         missing: list[str] = []
-        fms = [fms_of(own[name])] if FIGURES[figure].needs_fms else []
-        FIGURES[figure].draw(own[name], collapse, published(), *fms, missing=missing.append)
-        found += [] if missing else [name]
-    return found
+        fms = [fms_of(by_experiment[name])] if FIGURES[figure].needs_fms else []
+        FIGURES[figure].draw(
+            by_experiment[name], collapse, published(), *fms, missing=missing.append
+        )
+        filled += [] if missing else [name]
+    return filled
 
 
 def main() -> None:
@@ -169,10 +173,14 @@ def main() -> None:
     ]
     with tempfile.TemporaryDirectory() as folder:
         scores, collapse = scores_of(study), collapse_of(study)
-        own = {name: rows_of(scores, selections.selection(study, name)) for name in experiments}
+        by_experiment = {
+            name: rows_of(scores, selections.selection(study, name)) for name in experiments
+        }
         asked = {what for _, what, _ in jobs}
         for figure in (f for f in FIGURES.names(shows_one_task=False) if f not in asked):
-            jobs += [("figure", figure, name) for name in filling(figure, own, collapse)[:1]]
+            jobs += [
+                ("figure", figure, name) for name in filling(figure, by_experiment, collapse)[:1]
+            ]
         write_parquet(Path(folder, f"{WHOLE}.parquet"), scores, "{}")
         write_parquet(Path(folder, "collapse.parquet"), collapse, "{}")
         for name, rows in _in_files(study, scores):
@@ -191,7 +199,7 @@ def main() -> None:
             seconds, memory = time.perf_counter() - start, float(output)
             total, peak = total + seconds, max(peak, memory)
             print(
-                f"{one[0]:8} {one[1]:26} {one[2]:24} {len(own.get(one[2], scores)):8,} rows {seconds:6.1f} s {memory:6.0f} MB"
+                f"{one[0]:8} {one[1]:26} {one[2]:24} {len(by_experiment.get(one[2], scores)):8,} rows {seconds:6.1f} s {memory:6.0f} MB"
             )
         children = resource.getrusage(resource.RUSAGE_CHILDREN)
         used = children.ru_utime + children.ru_stime

@@ -19,7 +19,7 @@ from types import SimpleNamespace
 
 from snakemake.iocontainers import Namedlist
 
-from benchmarks.data import TASK, made, write
+from benchmarks.data import TASK, synthetic, write
 from benchmarks.engine import SEEDS, agg_scorings
 from imprint.data.pools import pool
 from imprint.method.configuration import Configuration, parse_k
@@ -33,7 +33,7 @@ GENS = {"kmeans": ("1", "5", "20"), "mean": ("1",), "all": ("all",)}
 
 def prepare(folder: Path) -> SimpleNamespace:
     """The files of the job, and what Snakemake would hand to its script."""
-    data = made()
+    data = synthetic()
     write(folder / "train.h5", data.x, data.y)
     write(folder / "test.h5", data.test_x, data.test_y)
     del data

@@ -75,10 +75,10 @@ def drawn(table: pd.DataFrame, title: str, subtitle: str) -> Figure:
     values = f"Point: mean of {draws} draws of training images; bar: lowest to highest of them."
     figure = sheet(title, f"{subtitle} {values}", height=2.9)
     left, right = figure.subplots(1, 2, width_ratios=[2, 1])
-    for place, (method, (_, look)) in enumerate(SHOWN.items()):
+    for number, (method, (_, look)) in enumerate(SHOWN.items()):
         groups = table[table["method"] == method].groupby("n")
         accuracies = groups["accuracy"].agg(["mean", "min", "max"])
-        n = accuracies.index * 10 ** (ASIDE * (place - len(SHOWN) / 2))
+        n = accuracies.index * 10 ** (ASIDE * (number - len(SHOWN) / 2))
         strong = {"linewidth": 2, "zorder": 3} if method == AUTO else {}
         left.plot(n, accuracies["mean"], **look.line(**strong))
         left.vlines(n, accuracies["min"], accuracies["max"], color=look.colour, linewidth=0.8)

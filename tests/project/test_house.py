@@ -129,7 +129,11 @@ def definitions(tree):
             yield node.lineno, node.id
 
 
-@pytest.mark.parametrize("path", [*MODULES, *SCRIPTS], ids=lambda path: str(path.relative_to(ROOT)))
+@pytest.mark.parametrize(
+    "path",
+    [*MODULES, *SCRIPTS, *sorted((ROOT / "benchmarks").glob("*.py"))],
+    ids=lambda path: str(path.relative_to(ROOT)),
+)
 def test_names_say_what_is_held(path):
     empty = [(line, name) for line, name in definitions(parsed(path)) if name in EMPTY_WORDS]
     assert not empty, f"names that say nothing of what they hold: {empty}"
