@@ -100,7 +100,7 @@ def test_training_images_that_have_moved_are_named(imprint, photos):
     command = "explain head.safetensors test/dark/dark3.png -o why.png --device cpu"
     try:
         message = imprint(command, code=2)
-        assert "train/" in message and "is not there any more; say by --images" in message
+        assert "train/" in message and "is not there any more; name the folder" in message
         imprint(f"{command} --images elsewhere")
         assert "nowhere is no folder" in imprint(f"{command} --images nowhere", code=2)
     finally:

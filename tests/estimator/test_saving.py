@@ -10,6 +10,7 @@ from imprint import ImprintingClassifier
 from imprint.data.pools import Pool
 from imprint.errors import UserError
 from imprint.method.configuration import Configuration, Fixed, Scoring
+from imprint.method.presets import PRESETS
 from imprint.method.proxies import proxy_set_for
 from imprint.store.heads import write_head
 from imprint.study.jobs.heads import make_head
@@ -40,6 +41,26 @@ def test_a_saved_head_is_the_same_and_goes_on(tmp_path, method):
         clone(loaded).fit(X[old], Y[old]).predict(TEST).astype(str).tolist()
         == model.predict(TEST).tolist()
     )
+
+
+@pytest.mark.parametrize("samples", [1, 2, 3])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        *({"method": name} for name in PRESETS),
+        *({"norm_post": f"whiten({how})+l2"} for how in ("ledoit_wolf", "oas", "0.3")),
+        {"norm_post": "center+l2"},
+    ],
+    ids=str,
+)
+@pytest.mark.filterwarnings("ignore")
+def test_a_head_of_few_samples_can_be_saved_and_loaded(tmp_path, options, samples):
+    rows = np.concatenate([np.flatnonzero(label == Y)[:samples] for label in range(6)])
+    model = ImprintingClassifier(**options, random_state=0).fit(X[rows], Y[rows])
+    model.save(tmp_path / "head.safetensors", FM)
+    loaded = ImprintingClassifier.load(tmp_path / "head.safetensors", FM)
+    np.testing.assert_array_equal(loaded.predict(TEST), model.predict(TEST))
 
 
 def test_a_saved_head_says_what_it_is(tmp_path):

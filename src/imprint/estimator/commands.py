@@ -142,7 +142,9 @@ def embeddings_by_fm(
     if len(fms) > 1 and source.suffix.lower() in inputs.FILES:
         raise UserError(f"{source} holds embeddings of one FM; give images to compare several")
     if len(fms) > 1 and choice.checkpoint is not None:
-        raise UserError("--checkpoint belongs to one FM; give no more than one by --fm")
+        raise UserError(
+            "a checkpoint (--checkpoint) belongs to one FM; name no more than one as fm (--fm)"
+        )
     return {
         name: inputs.read_labelled(
             source, replace(choice, fm=name or None), group=group, check=check

@@ -35,7 +35,7 @@ def read_file(path: Path, group: str | None, labelled: bool) -> Embeddings:
     arrays = read_arrays(path, group, required=True)
     x = arrays.get("embeddings")
     if x is None or x.ndim != 2 or not len(x):
-        hint = "" if group else "; if they lie in a group, name it by --group"
+        hint = "" if group else "; if they lie in a group, name it as group (--group)"
         raise UserError(f"{path} has no 'embeddings' (N, D){hint}")
     if x.dtype.kind not in "fiub":
         raise UserError(f"{path}: 'embeddings' are {x.dtype}, not numbers")

@@ -140,7 +140,7 @@ def explain(
     saved = file_of(head)
     if train is None and classifier.proxy_examples_ is None:
         raise UserError(
-            f"{named(head)} does not name its training images; give them, or their embeddings, by --train"
+            f"{named(head)} does not name its training images; give them, or their embeddings, as train (--train)"
         )
     embeddings = read_unlabelled(paths, choice, saved, group=group)
     training = None
@@ -226,7 +226,7 @@ def _training_photographs(head: str, saved: Head, folder: Path | None) -> Photog
         return in_folder(folder)
     if FOLDER not in saved.description["fm"]:
         raise UserError(
-            f"{head} does not say where its training images lie; name their folder by --images FOLDER"
+            f"{head} does not say where its training images lie; name their folder as images (--images)"
         )
     return Photographs(Path(saved.description["fm"][FOLDER]))
 

@@ -149,7 +149,7 @@ def _embedder(head: Head, choice: FMChoice) -> Embedder:
     if choice.fm is None and recorded.get("source") not in FM_SOURCES:
         raise UserError(
             f"this head was made from embeddings of {recorded.get('fm') or 'an unknown FM'}, which imprint cannot load; export "
-            "the head alone, or name the FM by --fm"
+            "the head alone, or name the FM as fm (--fm)"
         )
     embedder, _ = choice.load(recorded)
     if "weights_sha256" in recorded:

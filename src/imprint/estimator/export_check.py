@@ -98,7 +98,9 @@ def of_images(classifier: ImprintingClassifier, embedder: Embedder, source: Path
     if source is None:
         images, kind = photographs(), "crops of photographs"
     elif source.suffix.lower() in inputs.FILES:
-        raise UserError(f"--check {source} holds embeddings; a file with the FM takes images")
+        raise UserError(
+            f"check (--check): {source} holds embeddings; a file with the FM takes images"
+        )
     else:
         images, kind = _some(inputs.images_of(source, classes="ignored")), "images"
     pixels = []
@@ -195,7 +197,7 @@ def check(path: Path, form: Form, samples: Samples, named: Path) -> Check | None
         scored = "" if difference is None else f", and scores differ by up to {difference:.1g}"
         raise UserError(
             f"{named} is not written: in {runtime} {(~equal).sum()} of {len(equal)} labels are others than those of "
-            f"predict{scored}; try the other form (--to)"
+            f"predict{scored}; try the other form (to, --to)"
         )
     return Check(runtime, samples.kind, len(equal), int(equal.sum()), difference)
 

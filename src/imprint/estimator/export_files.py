@@ -162,7 +162,7 @@ def _require_onnx(module: Deployed, named: Path) -> None:
     weights = sum(tensor.nbytes for tensor in module.state_dict().values())
     if weights > PROTOBUF:
         raise UserError(
-            f"{named}: the FM has {weights / 2**30:.1f} GB of weights, and an ONNX file holds 2 GB; use --to torch"
+            f"{named}: the FM has {weights / 2**30:.1f} GB of weights, and an ONNX file holds 2 GB; export it to torch (--to torch)"
         )
 
 

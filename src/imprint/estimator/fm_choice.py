@@ -101,7 +101,7 @@ class FMChoice:
         checkpoint = self.checkpoint or recorded.get("checkpoint")
         if checkpoint is not None and not Path(checkpoint).exists():
             raise UserError(
-                f"checkpoint {checkpoint} does not exist; name the file of weights by --checkpoint FILE"
+                f"checkpoint {checkpoint} does not exist; name the file of weights as checkpoint (--checkpoint)"
             )
         changes = {name: getattr(self, name) for name in PREPROCESSING}
         # torch takes seconds to import
@@ -136,7 +136,7 @@ def _parse_recorded(fm: Mapping[str, Any]) -> tuple[str, str | None, str | None]
     if source not in FM_SOURCES or fm.get("model") is None:
         raise UserError(
             f"this head was made from embeddings of {fm.get('fm') or 'an unknown FM'}, which imprint "
-            "cannot load; give embeddings (HDF5, NPZ), or name the FM by --fm"
+            "cannot load; give embeddings (HDF5, NPZ), or name the FM as fm (--fm)"
         )
     options = FM_SOURCES[source].options(fm)
     return source, options["model"], options["weights"]

@@ -51,7 +51,7 @@ class Photographs:
         path = self.folder / name
         if not path.is_file():
             raise UserError(
-                f"{path} is not there any more; say by --images where the images lie that {name} is one of"
+                f"{path} is not there any more; name the folder of the images that {name} is one of, as images (--images)"
             )
         try:
             return read_image(path)
@@ -94,7 +94,7 @@ def photographs_of(
     if FOLDER in provenance:
         return Photographs(Path(provenance[FOLDER]))
     raise UserError(
-        f"{source} does not say where its images lie; name their folder by --images FOLDER"
+        f"{source} does not say where its images lie; name their folder as images (--images)"
     )
 
 
@@ -123,5 +123,5 @@ def ids_from(provenance: Mapping[str, Any], embeddings: Embeddings) -> list[str]
 def in_folder(folder: Path) -> Photographs:
     """The images of a folder; a `UserError` if it does not exist."""
     if not folder.is_dir():
-        raise UserError(f"--images {folder} is no folder")
+        raise UserError(f"images (--images): {folder} is no folder")
     return Photographs(folder)

@@ -23,7 +23,7 @@ def require_held_out(familiarity: Familiarity | None, purpose: str) -> Familiari
 def outdated(head: object) -> str:
     """What to tell of a head that was changed without measuring its limits anew."""
     return (
-        f"probabilities and limits of --reject of {head} were measured before classes or images came or went, since it has "
+        f"probabilities and limits for rejection of {head} were measured before classes or images came or went, since it has "
         "too many images to keep their embeddings; imprint fit on all images makes them suit again"
     )
 

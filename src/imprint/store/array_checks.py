@@ -88,7 +88,8 @@ def check_head(
     if "classifier" in tensors:
         check_numbers(where, "classifier", tensors["classifier"], (None, proxies.shape[1]))
     for name, array in tensors.items():
-        if array.dtype.kind == "f" and not np.isfinite(array).all():
+        # a single number may be none: the penalty of whitening is infinite where nothing varies within classes
+        if array.ndim and array.dtype.kind == "f" and not np.isfinite(array).all():
             raise _wrong(where, f"{name} holds NaN or infinity")
     if not isinstance(description["fm"], Mapping):
         raise _wrong(where, "its fm is no mapping")
