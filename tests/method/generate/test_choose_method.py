@@ -56,8 +56,9 @@ def test_the_mean_is_chosen_for_classes_of_one_cluster_each():
     choice = choose(*compact(0, (20, 25, 15)), seed=0)
     assert choice.configuration == MEAN
     assert choice.reason.startswith(
-        "none of 3 others has a log loss on 60 samples, each held out 3 times"
+        "the simplest of 4 methods; none of the others predicts 60 samples (each held out 3 times) better"
     )
+    assert "guessing" not in choice.reason
 
 
 def test_several_centres_are_chosen_for_classes_of_several_clusters():
@@ -66,7 +67,9 @@ def test_several_centres_are_chosen_for_classes_of_several_clusters():
     mean = choice.considered[0]
     chosen = next(c for c in choice.considered if c.configuration == choice.configuration)
     assert mean.accuracy < 0.7 and chosen.accuracy > 0.95
-    assert choice.reason.startswith("its log loss on 80 samples, each held out 3 times, is")
+    assert choice.reason.startswith(
+        "better than the simplest method on 80 samples (each held out 3 times): log loss "
+    )
 
 
 def test_two_centres_suffice_for_two_clusters():
@@ -113,7 +116,8 @@ def test_of_equally_simple_methods_the_least_log_loss_decides_alone():
         first, second, _ = choice.considered
         assert choice.configuration == plain and second.loss < first.loss
         assert second.gain == 0 and first.gain == pytest.approx(second.loss - first.loss)
-        assert f"{second.loss:.3f}, {first.loss:.3f} with {hasty.text}" in choice.reason
+        assert choice.reason.startswith(f"as simple as {hasty.text} and better on 20 samples")
+        assert f"{second.loss:.3f} against {first.loss:.3f}" in choice.reason
 
 
 def test_whitened_and_plain_means_are_level_with_two_samples_a_class():
@@ -124,10 +128,16 @@ def test_whitened_and_plain_means_are_level_with_two_samples_a_class():
         assert choice.considered[1].loss == pytest.approx(choice.considered[0].loss)
 
 
+def test_a_choice_says_where_no_method_is_better_than_guessing():
+    rng = np.random.default_rng(0)
+    choice = choose(rng.normal(size=(60, 5)).astype(np.float32), np.arange(60) % 3, seed=0)
+    assert "No method is better than guessing here" in choice.reason
+
+
 def test_with_one_sample_a_class_the_simplest_is_taken():
     choice = choose(*compact(0, (1,) * 4), seed=0)
     assert choice.configuration == MEAN
-    assert choice.reason == "no class has two samples, so the simplest method is taken"
+    assert choice.reason.startswith("no class has two samples, so that none can be held out")
     assert choice.held_out == 0 and np.isnan(choice.inverse_temperature)
 
 

@@ -41,6 +41,7 @@ CANDIDATES = (
 )
 SAMPLES = 10_000  # that the choice is made on, at most
 FOLDS_OF_MANY = 5  # where one fold of so many is enough
+NEARLY = 0.99  # of the log loss of guessing: no better than that
 ROUNDING = 1e-6  # log losses that differ by less are level
 
 
@@ -85,6 +86,8 @@ class Choice:
         What turns its class scores into probabilities by a softmax; NaN where nothing was held out.
     seconds : float
         Time that it took.
+    classes : int
+        Classes of the samples.
     familiarity : Familiarity or None
         How well held-out samples fit the method; None where nothing was held out.
     """
@@ -94,6 +97,7 @@ class Choice:
     held_out: int
     inverse_temperature: float
     seconds: float
+    classes: int
     familiarity: Familiarity | None = None
 
     def as_dict(self) -> dict[str, Any]:
@@ -120,18 +124,24 @@ class Choice:
     def reason(self) -> str:
         """One sentence for people."""
         if not self.held_out:
-            return "no class has two samples, so the simplest method is taken"
+            return "no class has two samples, so that none can be held out: the simplest method is taken"
         first = self.considered[0]
         chosen = next(c for c in self.considered if c.configuration == self.configuration)
         if chosen is first:
-            return f"none of {len(self.considered) - 1} others has a log loss {self._measured} that is lower by a standard error"
-        loss = f"its log loss {self._measured} is {chosen.loss:.3f}"
-        if chosen.gain == 0:
-            return f"{loss}, {first.loss:.3f} with {first.configuration.text}"
-        return (
-            f"{loss}, {chosen.loss + chosen.gain:.3f} with the simplest method (difference {chosen.gain:.3f}, "
-            f"standard error {chosen.standard_error:.3f})"
-        )
+            text = (
+                f"the simplest of {len(self.considered)} methods; none of the others predicts {self._measured} better, by a log "
+                "loss that is lower by more than its standard error"
+            )
+        elif chosen.gain == 0:
+            text = f"as simple as {first.configuration.text} and better on {self._measured}: log loss {chosen.loss:.3f} against {first.loss:.3f}"
+        else:
+            text = (
+                f"better than the simplest method on {self._measured}: log loss {chosen.loss:.3f} against "
+                f"{chosen.loss + chosen.gain:.3f} (difference {chosen.gain:.3f}, standard error {chosen.standard_error:.3f})"
+            )
+        if chosen.loss > NEARLY * np.log(self.classes):
+            text += ". No method is better than guessing here: more images may help, or classes that look less alike"
+        return text
 
     @property
     def _measured(self) -> str:
@@ -139,10 +149,10 @@ class Choice:
         assert self.familiarity is not None
         samples = self.familiarity.samples
         if samples == self.held_out:
-            return f"on {samples:,} held-out samples"
+            return f"{samples:,} held-out samples"
         times, uneven = divmod(self.held_out, samples)
         often = f"up to {times + 1}" if uneven else str(times)
-        return f"on {samples:,} samples, each held out {often} times,"
+        return f"{samples:,} samples (each held out {often} times)"
 
 
 def _number(value: float) -> float | None:
@@ -229,7 +239,7 @@ def choose(
     if not truth:
         nothing = (np.nan, np.nan, 0.0, np.nan)
         considered = tuple(Considered(method, *nothing) for method in methods)
-        return Choice(methods[0], considered, 0, np.nan, time.perf_counter() - start)
+        return Choice(methods[0], considered, 0, np.nan, time.perf_counter() - start, classes)
     true, samples = np.concatenate(truth), np.concatenate(held_rows)
     calibrated = [calibrate(np.concatenate(scores), true) for scores in scored]
     of_generation = _best_of_generations(methods, [float(fit.losses.mean()) for fit in calibrated])
@@ -249,6 +259,7 @@ def choose(
         len(true),
         calibrated[best].inverse_temperature,
         time.perf_counter() - start,
+        classes,
         _familiarity(scored[best], nearness[best], calibrated[best], samples),
     )
 
