@@ -28,6 +28,8 @@ from tests.cli.commands import FM, NAMES
             "embed photos -o x.h5 --fm test_resnet --checkpoint gone.pth",
             "checkpoint gone.pth does not exist",
         ),
+        ("predict photos new", "photos is a folder, no head"),
+        ("fit net.safetensors -o x.safetensors", "net.safetensors is a head or weights, no images"),
         ("predict gone.safetensors new", "gone.safetensors does not exist"),
         ("compare photos.h5 --folds 50", "the smallest class has 20"),
         ("compare photos.h5 --gen nothing", "unknown GEN 'nothing'"),

@@ -219,4 +219,4 @@ def test_what_belongs_to_one_fm_is_refused_for_several(imprint, workdir, embedde
     assert "--fm is given 2 times" in message
     assert "holds embeddings of one FM" in imprint(f"compare photos.h5 {fms}", code=2)
     message = imprint(f"compare photos {fms} --checkpoint net.safetensors", code=2)
-    assert "--checkpoint belongs to one FM" in message
+    assert "(--checkpoint) belongs to one FM" in message

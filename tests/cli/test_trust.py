@@ -107,6 +107,12 @@ def test_training_images_that_have_moved_are_named(imprint, photos):
         shutil.move(photos / "elsewhere", photos / "train")
 
 
+def test_images_that_a_head_was_made_from_are_counted(imprint):
+    for folder, seen in (("train", 24), ("test", 0)):
+        evaluation = json.loads(imprint(f"evaluate head.safetensors {folder} --device cpu --json"))
+        assert evaluation["seen"] == seen
+
+
 def test_images_that_are_added_twice_count_once(imprint, photos):
     before = (photos / "head.safetensors").read_bytes()
     message = imprint("add head.safetensors train --device cpu", code=2)

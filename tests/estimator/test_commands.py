@@ -30,6 +30,10 @@ def test_images_become_embeddings_and_a_head(photos, tmp_path):
     head.save(tmp_path / "head.safetensors", embeddings)
     found = imprint.evaluate(head, embeddings.x, labels)
     assert found.accuracy == 1 and found.confusions == ()
+    assert imprint.evaluate(head, embeddings).as_dict() == found.as_dict()
+    assert (
+        found.seen == 8 and imprint.evaluate(head, 2 * embeddings.x[:3] + 1, labels[:3]).seen == 0
+    )
     of_files = imprint.evaluate(tmp_path / "head.safetensors", photos)
     assert of_files.as_dict() == found.as_dict()
     # a head that was loaded knows its FM
@@ -41,6 +45,12 @@ def test_images_become_embeddings_and_a_head(photos, tmp_path):
     assert imprint.compare(embeddings, folds=2)["accuracy"].equals(table["accuracy"])
     with pytest.raises(UserError, match="of one FM already; leave fm out"):
         imprint.compare(embeddings, fm="tf_efficientnet_lite1")
+    with pytest.raises(UserError, match="leave device out"):
+        imprint.compare(embeddings, device="cpu")
+    with pytest.raises(TypeError, match=r"compare\(\) got an unexpected .* 'gen'"):
+        imprint.compare(embeddings, gen=["mean"])
+    with pytest.raises(TypeError, match=r"'devise' .*device"):
+        imprint.embed(photos, devise="cpu")
 
 
 def test_several_fms_are_ranked_together(photos):

@@ -81,6 +81,12 @@ def evaluate(
     if evaluation.unknown:
         names = ", ".join(f"{name} ({count})" for name, count in evaluation.unknown.items())
         print(f"note: the head does not know these classes: {names}", file=sys.stderr)
+    if evaluation.seen:
+        print(
+            f"note: the head was made from {evaluation.seen:,} of these {evaluation.samples:,} images, so that this is no measure of "
+            "new ones",
+            file=sys.stderr,
+        )
     if not evaluation.coverage:
         print(f"note: {NOTHING_HELD_OUT}", file=sys.stderr)
     if as_json:

@@ -24,6 +24,7 @@ from imprint.cli.options import (
     Source,
     Sources,
     load_components,
+    require_head_file,
     require_writable,
 )
 from imprint.cli.tables import print_table, print_text
@@ -68,14 +69,13 @@ def fit(
     import numpy as np
 
     from imprint.estimator.inputs import check_classes, read_labelled
+    from imprint.estimator.parameters import BASE
 
     load_components(inputs.components)
-    if output.suffix != ".safetensors":
-        raise UserError(f"--output {output}: a head is a .safetensors file")
+    require_head_file(output)
     classifier = method.classifier(
         random_state=fitting.seed, ls_lambda=fitting.ls_lambda, probability=True
     )
-    require_writable(output)
     embeddings = read_labelled(source, fm, group=inputs.group, check=check_classes)
     if embeddings.fm_classifier is not None:
         classifier.set_params(fm_classifier=embeddings.fm_classifier)
@@ -101,8 +101,15 @@ def fit(
         print(json.dumps(facts))
         return
     print(f"{output}: {proxies:,} proxies of {len(classes)} classes from {len(labels):,} samples")
+    print()
     if choice is not None:
         _print_choice(choice)
+    else:
+        print_text(f"method: {classifier.configuration_.text}")
+        if method.method is None:
+            print_text(
+                f"It is {BASE} but for the options that were given; without them the images choose a method."
+            )
     _print_next_steps(output, of_images="weights_sha256" in embeddings.provenance)
 
 
@@ -141,7 +148,6 @@ def _few_images(embeddings: Embeddings) -> str:
 
 def _print_choice(choice: Choice) -> None:
     """What `auto` considered, and why it chose."""
-    print()
     print_text(f"auto chose {choice.configuration.text}: {choice.reason}")
     if not choice.held_out:
         return

@@ -208,6 +208,13 @@ def require_writable(output: Path) -> None:
         raise UserError(f"--output {output} cannot be written: it is write-protected")
 
 
+def require_head_file(output: Path) -> None:
+    """A `UserError` if an output is no name of a head, or cannot be written."""
+    if output.suffix != ".safetensors":
+        raise UserError(f"--output {output}: a head is a .safetensors file")
+    require_writable(output)
+
+
 WRITTEN = (".csv", ".h5", ".hdf5", ".json", ".jsonl", ".onnx", ".pt2", ".safetensors", ".txt")
 
 

@@ -17,6 +17,7 @@ from imprint.cli.options import (
     SavedHead,
     Source,
     load_components,
+    require_head_file,
     require_writable,
 )
 from imprint.cli.tables import print_text
@@ -174,9 +175,7 @@ def export(
 
 def _output(head: Path, output: Path | None) -> Path:
     output = output or head
-    if output.suffix != ".safetensors":
-        raise UserError(f"--output {output}: a head is a .safetensors file")
-    require_writable(output)
+    require_head_file(output)
     return output
 
 

@@ -396,15 +396,15 @@ class ImprintingClassifier(ClassifierMixin, BaseEstimator):
         ----------
         path : path
             A .safetensors file.
-        fm : mapping or object, optional
-            The FM and its preprocessing, see `imprint.store.heads.fm_identity`; a head that was loaded keeps
-            its FM. Ids of samples must be numbers or text.
+        fm : Embeddings, mapping or object, optional
+            The FM and its preprocessing: embeddings of `imprint.embed`, or see `imprint.store.heads.fm_identity`; a head
+            that was loaded keeps its FM. Ids of samples must be numbers or text.
         """
         check_is_fitted(self)
         if fm is None and not getattr(self, "fm_", None):
             raise UserError(
-                "save: name the FM that the embeddings came from, as the provenance of an embeddings file or a mapping "
-                "with model, weights_sha256 and transform"
+                "save: give as fm what the embeddings came from, such as the Embeddings that imprint.embed returns, or a "
+                "mapping with model, weights_sha256 and transform"
             )
         write_head(path, self.as_head(fm))
 

@@ -56,7 +56,7 @@ def embed(
     >>> head = imprint.ImprintingClassifier().fit(photos.x, labels)  # doctest: +SKIP
     """
     images = inputs.images_of(Path(source), classes="optional")
-    choice = FMChoice(fm, **options)
+    choice = FMChoice.of_options("embed", fm, options)
     if output is None:
         return inputs.embedded(images, choice)
     inputs.embed(images, Path(output), choice)
@@ -103,17 +103,19 @@ def compare(
     >>> imprint.compare("photos", fm=["tf_efficientnet_lite0", "tf_efficientnet_lite2"]).head()  # doctest: +SKIP
     """
     fms = [fm] if isinstance(fm, str) else list(fm or [])
+    choice = FMChoice.of_options("compare", None, options)
 
     def check(_: Sequence[str], y: np.ndarray) -> None:
         cross_validation.check_folds(y, folds)
 
     if isinstance(source, Embeddings):
-        if fms:
-            raise UserError("compare: embeddings are of one FM already; leave fm out")
+        if fms or options:
+            unused = ", ".join([*(["fm"] if fms else []), *options])
+            raise UserError(f"compare: embeddings are of one FM already; leave {unused} out")
         check(source.class_names, source.y)
         by_fm = {"": source}
     else:
-        by_fm = embeddings_by_fm(Path(source), fms, FMChoice(**options), check=check)
+        by_fm = embeddings_by_fm(Path(source), fms, choice, check=check)
     table = cross_validation.compare_fms(
         by_fm,
         cross_validation.default_methods(

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from imprint.errors import UserError
+from imprint.estimator.validation import listed
 from imprint.method.scale import check_held, largest_of
 from imprint.store.embeddings import Embeddings
-from imprint.store.given_embeddings import read_arrays
+from imprint.store.given_embeddings import names_in, read_arrays
 
 UNNAMED = ("",)  # the class names of images and embeddings without classes
 
@@ -35,8 +36,12 @@ def read_file(path: Path, group: str | None, labelled: bool) -> Embeddings:
     arrays = read_arrays(path, group, required=True)
     x = arrays.get("embeddings")
     if x is None or x.ndim != 2 or not len(x):
-        hint = "" if group else "; if they lie in a group, name it as group (--group)"
-        raise UserError(f"{path} has no 'embeddings' (N, D){hint}")
+        names = names_in(path, group)
+        hint = "; name a group as group (--group)" if any(n.endswith("/") for n in names) else ""
+        raise UserError(
+            f"{path} has no array 'embeddings' (N, D), with 'labels' (N,) where classes are needed; it holds "
+            f"{listed(names)}{hint}"
+        )
     if x.dtype.kind not in "fiub":
         raise UserError(f"{path}: 'embeddings' are {x.dtype}, not numbers")
     finite = np.isfinite(x).all(axis=1)

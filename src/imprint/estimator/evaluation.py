@@ -16,6 +16,7 @@ from imprint.estimator.fm_choice import FMChoice
 from imprint.estimator.inputs import read_labelled
 from imprint.estimator.validation import class_numbers, listed
 from imprint.method.metrics import calibration_error, log_loss, scores
+from imprint.store.embeddings import Embeddings
 
 if TYPE_CHECKING:
     from imprint.estimator.classifier import ImprintingClassifier
@@ -87,6 +88,8 @@ class Evaluation:
     ----------
     samples : int
         Samples of classes that the head knows.
+    seen : int
+        How many of these the head was made from, so far as it can tell: they say little of new ones.
     accuracy, accuracy_low, accuracy_high : float
         Share that is labelled right, and its 95% interval (Wilson 1927).
     balanced_accuracy, macro_f1 : float
@@ -110,6 +113,7 @@ class Evaluation:
     """
 
     samples: int
+    seen: int
     accuracy: float
     accuracy_low: float
     accuracy_high: float
@@ -147,8 +151,8 @@ def evaluate(
     ----------
     head : path or ImprintingClassifier
         A saved head, or one that is fitted.
-    X : array of shape (N, D) or path
-        Embeddings; or images in a folder for each class, a table of them, or a file of embeddings with labels, as `imprint evaluate`
+    X : array of shape (N, D), Embeddings or path
+        Embeddings, as `imprint.embed` gives them with their classes too; or images in a folder for each class, a table of them, or a file of embeddings with labels, as `imprint evaluate`
         takes them.
     y : sequence of length N, optional
         The classes of an array; those that the head does not know are left out and counted.
@@ -182,6 +186,9 @@ def evaluate(
             raise UserError(f"evaluate: {X} brings its classes; leave y out")
         embeddings = read_labelled(Path(X), FMChoice.of(fm), head=file_of(head))
         X, y = embeddings.x, np.array(embeddings.class_names)[embeddings.y]
+    elif isinstance(X, Embeddings):
+        y = np.array(X.class_names)[X.y] if y is None else y
+        X = X.x
     if y is None:
         raise UserError("evaluate: give y, the class of each embedding")
     names = [str(label) for label in classifier.classes_.tolist()]
@@ -217,6 +224,7 @@ def evaluate(
         )
     return Evaluation(
         samples=len(rows),
+        seen=int(classifier.seen_before(X, classifier.classes_[true]).sum()),
         accuracy=measured.accuracy,
         accuracy_low=measured.accuracy_low,
         accuracy_high=measured.accuracy_high,
@@ -250,7 +258,10 @@ def _classes(
     right, true, labelled = np.diag(counts), counts.sum(axis=1), counts.sum(axis=0)
     with np.errstate(invalid="ignore"):
         recall, precision = right / true, right / labelled
-    columns = zip(names, true.tolist(), recall.tolist(), precision.tolist(), f1, strict=True)
+    f1_of_samples = np.where(true > 0, f1, np.nan)  # without samples there is none to find
+    columns = zip(
+        names, *(a.tolist() for a in (true, recall, precision, f1_of_samples)), strict=True
+    )
     return tuple(ClassResult(*values) for values in columns)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +12,7 @@ from imprint.fm import models
 from imprint.fm.models import FM_SOURCES
 from imprint.fm.packaged_models import PACKAGED
 from imprint.fm.pooling import POOLED
+from imprint.registry import suggestion
 
 if TYPE_CHECKING:
     from imprint.fm.embedder import Embedder
@@ -61,6 +62,17 @@ class FMChoice:
     device: str = "auto"
     batch_size: int | None = None
     skip_unreadable: bool = False
+
+    @classmethod
+    def of_options(cls, function: str, fm: str | None, options: Mapping[str, Any]) -> FMChoice:
+        """An FM by its name and the options of a function; a TypeError, as Python's own, names one that there is not."""
+        known = [field.name for field in fields(cls)]
+        for name in options:
+            if name not in known:
+                raise TypeError(
+                    f"{function}() got an unexpected keyword argument '{name}'{suggestion(name, known)}"
+                )
+        return cls(fm, **options)
 
     @classmethod
     def of(cls, fm: str | FMChoice | None) -> FMChoice:

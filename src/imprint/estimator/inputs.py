@@ -16,7 +16,7 @@ from imprint.errors import UserError, WrongSource
 from imprint.estimator.embeddings_files import UNNAMED, read_file
 from imprint.estimator.fm_choice import FMChoice
 from imprint.store.embeddings import Embeddings, read_embeddings
-from imprint.store.heads import Head
+from imprint.store.heads import SUFFIX, Head
 
 if TYPE_CHECKING:
     from imprint.data.divided import DividedSource
@@ -220,6 +220,8 @@ def images_of(source: Path, *, classes: Classes) -> Images:
         return _images_of_dataset(source, dataset, classes)
     if source.suffix.lower() in FILES:
         raise UserError(f"{source} holds embeddings, no images; fit, compare and predict take it")
+    if source.suffix == SUFFIX:
+        raise UserError(f"{source} is a head or weights, no images; give images or embeddings")
     if not source.is_dir():
         if classes == "required":
             raise UserError(
@@ -250,9 +252,8 @@ def _images_by_class(source: Path, classes: Classes) -> Images:
 
     folders, instead = subfolders(source), folder_of_classes(source)
     if not folders:
-        above = f", such as {source.parent}" if source.parent.name else ""
         raise UserError(
-            f"{source} has no class folders; give a folder with a folder of images for each class{above}"
+            f"{source} has no class folders; give a folder with a folder of images for each class"
         )
     if instead is not None:
         below = ", ".join(subfolders(instead))

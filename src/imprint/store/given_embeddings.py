@@ -135,6 +135,16 @@ def read_arrays(path: Path, split: str | None = None, required: bool = False) ->
     return arrays
 
 
+def names_in(path: Path, split: str | None = None) -> list[str]:
+    """The names of the arrays in such a file, or in a group of it, and of the groups, with a slash; for messages."""
+    if path.suffix.lower() == ".npz":
+        with ZipFile(path) as file:
+            return [name.removesuffix(".npy") for name in file.namelist()]
+    with open_hdf5(path, "write it again") as file:
+        entries = (file[split] if split else file).items()
+        return [f"{name}/" if hasattr(entry, "items") else name for name, entry in entries]
+
+
 def _read_hdf5(path: Path, split: str | None, required: bool) -> dict[str, Any]:
     arrays: dict[str, Any] = {}
     with open_hdf5(path, "write it again") as file:

@@ -21,6 +21,7 @@ from imprint.store.files import atomic, canonical
 from imprint.store.seals import BLANK, NAME, check_seal, seal
 from imprint.store.version import __version__
 
+SUFFIX = ".safetensors"  # of their files
 # what must agree where a head is used: another of these gives other embeddings
 IDENTITY = ("model", "weights_sha256", "transform")
 DEFAULTS = {"pooling": "pooled"}  # of an identity, which names it where it is another
@@ -127,7 +128,7 @@ def write_head(path: str | Path, head: Head) -> None:
     """Write a head to `path` (.safetensors) and its description beside it (.json)."""
     from safetensors.numpy import save_file
 
-    if Path(path).suffix != ".safetensors":
+    if Path(path).suffix != SUFFIX:
         raise UserError(
             f"{path}: a head is a .safetensors file, with its description beside it as .json"
         )
@@ -169,6 +170,10 @@ def read_head(path: str | Path) -> Head:
     """
     from safetensors import SafetensorError, safe_open
 
+    if Path(path).is_dir():
+        raise UserError(
+            f"{path} is a folder, no head; a head is a {SUFFIX} file, which imprint fit writes"
+        )
     check_seal(path, "make it again or get another copy")
     try:
         with safe_open(path, framework="numpy") as file:
