@@ -36,11 +36,11 @@ def read_file(path: Path, group: str | None, labelled: bool) -> Embeddings:
     arrays = read_arrays(path, group, required=True)
     x = arrays.get("embeddings")
     if x is None or x.ndim != 2 or not len(x):
-        names = names_in(path, group)
-        hint = "; name a group as group (--group)" if any(n.endswith("/") for n in names) else ""
+        entries = names_in(path, group)
+        hint = "; name a group as group (--group)" if any(e.endswith("/") for e in entries) else ""
         raise UserError(
             f"{path} has no array 'embeddings' (N, D), with 'labels' (N,) where classes are needed; it holds "
-            f"{listed(names)}{hint}"
+            f"{listed(entries)}{hint}"
         )
     if x.dtype.kind not in "fiub":
         raise UserError(f"{path}: 'embeddings' are {x.dtype}, not numbers")
