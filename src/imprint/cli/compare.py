@@ -148,6 +148,11 @@ def compare(
         print(
             f"\nThe smallest head that is level ({size(smallest['bytes'])}) is saved by:\n  {command}"
         )
+    by_choice = PRESETS["auto"].label
+    if by_choice != best["name"] and any(row["name"] == by_choice for row in level):
+        print(
+            "\nWhat fit makes without a method, which all images then choose, is level with the best."
+        )
     condition = " that is no reference" if rows[0]["reference"] else ""
     print(f"\nThe best{condition} is saved by:\n  {fit_command(best)}")
 

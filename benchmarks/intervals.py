@@ -1,0 +1,123 @@
+"""How often the 95% intervals of `imprint compare` hold the true difference of two heads, and how wide they are.
+
+    python -m benchmarks.intervals [--studies 300] [--folds 5]
+
+Samples of normal classes in 20 dimensions that vary alike in some directions. The true difference is that of heads of as many
+samples as one fold leaves, on 4,000 new samples, averaged over all studies. Beside it the t-test over the differences of
+folds with the correction of Nadeau and Bengio (2003).
+"""
+
+from __future__ import annotations
+
+import argparse
+import warnings
+from collections.abc import Iterator
+from itertools import combinations
+
+import numpy as np
+from scipy.special import stdtrit
+from sklearn.model_selection import StratifiedKFold
+
+from benchmarks.printing import print_header, print_row
+from imprint import ImprintingClassifier
+from imprint.estimator.cross_validation import difference_interval
+
+HEADS = ("qi", "whiten", "knn", "ridge")
+SIZES = ((40, 4), (200, 8), (200, 2), (800, 8))  # samples and classes
+D = 20
+
+
+def population(classes: int) -> tuple[np.ndarray, np.ndarray]:
+    """The means of classes, and what mixes directions."""
+    rng = np.random.default_rng(1)
+    mixing = np.eye(D) + 0.4 * rng.normal(size=(D, D))
+    return 0.9 * rng.normal(size=(classes, D)), mixing
+
+
+def drawn(
+    of: tuple[np.ndarray, np.ndarray], count: int, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    means, mixing = of
+    y = np.arange(count) % len(means)
+    return (means[y] + rng.normal(size=(count, D)) @ mixing).astype(np.float32), y
+
+
+def right(
+    head: str, train: tuple[np.ndarray, np.ndarray], test: tuple[np.ndarray, np.ndarray]
+) -> np.ndarray:
+    """Which test samples a head labels right."""
+    model = ImprintingClassifier(method=head, random_state=0).fit(*train)
+    labelled: np.ndarray = model.predict(test[0]) == test[1]
+    return labelled
+
+
+def by_folds(one: np.ndarray, other: np.ndarray, parts: list[np.ndarray]) -> tuple[float, float]:
+    """The interval of the corrected resampled t-test."""
+    differences = np.array([one[part].mean() - other[part].mean() for part in parts])
+    folds = len(parts)
+    half = stdtrit(folds - 1, 0.975) * differences.std(ddof=1)
+    half *= np.sqrt(1 / folds + 1 / (folds - 1))
+    return differences.mean() - half, differences.mean() + half
+
+
+def studies(
+    samples: int, classes: int, count: int, folds: int
+) -> Iterator[tuple[dict[str, float], dict[str, np.ndarray], list[np.ndarray]]]:
+    """Of each study the accuracies on new samples, which samples are labelled right when held out, and the folds."""
+    of = population(classes)
+    rng = np.random.default_rng(2)
+    new = drawn(of, 4_000, rng)
+    for seed in range(count):
+        x, y = drawn(of, samples, rng)
+        kept = slice(samples * (folds - 1) // folds)
+        truth = {head: float(right(head, (x[kept], y[kept]), new).mean()) for head in HEADS}
+        held_out = {head: np.zeros(samples, bool) for head in HEADS}
+        parts = []
+        for train, test in StratifiedKFold(folds, shuffle=True, random_state=seed).split(x, y):
+            parts.append(test)
+            for head in HEADS:
+                held_out[head][test] = right(head, (x[train], y[train]), (x[test], y[test]))
+        yield truth, held_out, parts
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--studies", type=int, default=300)
+    parser.add_argument("--folds", type=int, default=5)
+    options = parser.parse_args()
+    warnings.simplefilter("ignore")  # few samples
+    print_header(
+        [
+            "samples, classes",
+            "heads",
+            "true difference",
+            "here (%)",
+            "width",
+            "by folds (%)",
+            "width",
+        ]
+    )
+    for samples, classes in SIZES:
+        each = list(studies(samples, classes, options.studies, options.folds))
+        truth = {head: np.mean([accuracies[head] for accuracies, _, _ in each]) for head in HEADS}
+        for one, other in combinations(HEADS, 2):
+            difference = truth[one] - truth[other]
+            ends: dict[str, list[tuple[float, float]]] = {"here": [], "by folds": []}
+            for _, held_out, parts in each:
+                pair = held_out[one], held_out[other]
+                ends["here"].append(difference_interval(*pair, options.folds))
+                ends["by folds"].append(by_folds(*pair, parts))
+            cells = []
+            for intervals in ends.values():
+                low, high = np.array(intervals).T
+                held = (low <= difference) & (difference <= high)
+                cells += [f"{100 * held.mean():.1f}", f"{100 * np.mean(high - low):.1f}"]
+            print_row(
+                [f"{samples}, {classes}", f"{one} - {other}", f"{100 * difference:+.1f}", *cells]
+            )
+
+
+if __name__ == "__main__":
+    main()
