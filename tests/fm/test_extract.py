@@ -300,6 +300,20 @@ def test_threads_are_those_of_the_job_and_put_back():
     assert torch.get_num_threads() == before
 
 
+@pytest.mark.parametrize("platform", ["linux", "darwin"])
+def test_memory_is_kept_where_the_system_can(monkeypatch, platform):
+    monkeypatch.setattr("sys.platform", platform)
+    with compute.memory_kept():
+        kept = torch.ones(3_000_000)
+    assert kept.sum() == 3_000_000
+
+
+def test_a_piece_on_a_processor_holds_sixteen_images_of_the_packaged_models():
+    """With fewer, one thread takes another path than several: slower, and of other last bits."""
+    for size in (224, 240, 260):
+        assert compute.PIXELS // size**2 >= 16
+
+
 def test_on_the_processor_loading_and_computing_take_turns(embedder, folder, tmp_path, monkeypatch):
     """All threads load, then all compute: never more at work than the job has."""
     computing, loaded_meanwhile = [False], []
