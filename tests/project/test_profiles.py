@@ -1,11 +1,16 @@
 """The profile for SLURM plans whole studies; tests/slurm runs a small one with it."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+import yaml
+
+from imprint.report.figures import FIGURES
+from imprint.report.tables import TABLES
 
 ROOT = Path(__file__).parents[2]
 
@@ -21,3 +26,15 @@ def test_studies_can_be_planned_in_groups(tmp_path, config):
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_profile_groups_every_rule_of_small_jobs():
+    """Groups stand in the profile: in the rules they would slow every plan down, by the square of its jobs."""
+    rules = "\n".join(path.read_text() for path in (ROOT / "workflow/rules").glob("*.smk"))
+    assert not re.search(r"^\s+group:", rules, re.M)
+    names = set(re.findall(r"^rule (\w+):", rules, re.M))
+    names |= {f"table_{name}" for name in TABLES} | {f"figure_{name}" for name in FIGURES}
+    groups = yaml.safe_load((ROOT / "profiles/slurm/config.yaml").read_text())["groups"]
+    alone = {"dataset", "adopt", "weights", "download", "pretrain", "embed", "embed_shard"}
+    local = set(re.findall(r"\w+", re.search(r"localrules:.*?\n((?: {4}.*\n)+)", (ROOT / "Snakefile").read_text())[1]))  # fmt: skip
+    assert set(groups) == names - alone - local

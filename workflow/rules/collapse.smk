@@ -11,8 +11,6 @@ rule collapse:
         collapse=paths.collapse_file(results, "{fm}", "{task}"),
     log:
         "<logs>/collapse/{fm}/{task}.log",
-    group:
-        "collapse"
     conda:
         "../../envs/base.yaml"
     threads: study.config.compute.threads

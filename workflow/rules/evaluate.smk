@@ -12,8 +12,6 @@ rule evaluate:
         scores=paths.scores_file(results, "{fm}", "{task}", "{shots}", "{agg}"),
     log:
         "<logs>/evaluate/{fm}/{task}/{shots}/{agg}.log",
-    group:
-        "task"
     conda:
         "../../envs/torch.yaml"
     threads: study.config.compute.threads

@@ -12,8 +12,6 @@ rule explorer:
         html=paths.explorer_file(results),
     log:
         "<logs>/explorer.log",
-    group:
-        "summary"
     conda:
         "../../envs/base.yaml"
     threads: 1

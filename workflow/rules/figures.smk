@@ -46,8 +46,6 @@ for name in FIGURES.names(shows_one_task=False):
             pdf=paths.figure_file(results, "{experiment}", name, "pdf"),
         log:
             f"<logs>/figures/{{experiment}}/{name}.log",
-        group:
-            "summary"
         conda:
             "../../envs/base.yaml"
         threads: 1
@@ -94,8 +92,6 @@ for name in FIGURES.names(shows_one_task=True):
             pdf=paths.figure_file(results, "{experiment}", f"{{fm}}/{{task}}/{name}", "pdf"),
         log:
             f"<logs>/figures/{{experiment}}/{{fm}}/{{task}}/{name}.log",
-        group:  # jobs that run side by side in a group must agree in `roots`
-            "pictures"
         conda:
             "../../envs/torch.yaml"
         threads: 1
@@ -125,8 +121,6 @@ rule tsne:
         table=paths.figure_data_file(results, "{experiment}", "{fm}", "{task}", "tsne"),
     log:
         "<logs>/tsne/{experiment}/{fm}/{task}.log",
-    group:
-        "summary"
     conda:
         "../../envs/base.yaml"
     threads: 1
@@ -153,8 +147,6 @@ rule samples:
         table=paths.figure_data_file(results, "{experiment}", "{fm}", "{task}", "samples"),
     log:
         "<logs>/samples/{experiment}/{fm}/{task}.log",
-    group:
-        "summary"
     conda:
         "../../envs/base.yaml"
     threads: 1
@@ -182,8 +174,6 @@ rule predictions:
         table=paths.figure_data_file(results, "{experiment}", "{fm}", "{task}", "predictions"),
     log:
         "<logs>/predictions/{experiment}/{fm}/{task}.log",
-    group:
-        "summary"
     conda:
         "../../envs/torch.yaml"
     threads: 1

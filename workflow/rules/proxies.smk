@@ -29,8 +29,6 @@ rule proxies:
         proxies=paths.proxies_file(results, "{fm}", "{task}", "{shots}", "{gen}"),
     log:
         "<logs>/proxies/{fm}/{task}/{shots}/{gen}.log",
-    group:
-        "task"
     conda:
         "../../envs/torch.yaml"
     threads: proxy_threads

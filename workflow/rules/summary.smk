@@ -10,8 +10,6 @@ rule scores:
         table=paths.all_scores(results),
     log:
         "<logs>/scores.log",
-    group:
-        "summary"
     conda:
         "../../envs/base.yaml"
     threads: 1
@@ -36,8 +34,6 @@ rule collapses:
         table=paths.all_collapse(results),
     log:
         "<logs>/collapses.log",
-    group:
-        "collapse"
     conda:
         "../../envs/base.yaml"
     threads: 1
@@ -62,8 +58,6 @@ rule fms:
         table=paths.all_fms(results),
     log:
         "<logs>/fms.log",
-    group:
-        "summary"
     conda:
         "../../envs/base.yaml"
     threads: 1
@@ -91,8 +85,6 @@ rule summary:
         report=paths.report_text(results),
     log:
         "<logs>/summary.log",
-    group:
-        "summary"
     conda:
         "../../envs/base.yaml"
     threads: 1
@@ -131,8 +123,6 @@ for name, entry in TABLES.items():
             ),
         log:
             f"<logs>/tables/{{experiment}}/{name}.log",
-        group:
-            "summary"
         conda:
             "../../envs/base.yaml"
         threads: 1
@@ -162,8 +152,6 @@ rule head:
         about=paths.head_file(results, "{experiment}", "{fm}", "{task}", "{shots}", "json"),
     log:
         "<logs>/heads/{experiment}/{fm}/{task}-{shots}.log",
-    group:
-        "summary"
     conda:
         "../../envs/base.yaml"
     threads: 1
