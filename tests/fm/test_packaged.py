@@ -110,7 +110,7 @@ def test_a_hub_in_trouble_is_told_at_once(server, tmp_path, monkeypatch, caplog)
     monkeypatch.setattr(hubs, "PAUSES", ())
     monkeypatch.setattr(huggingface_hub.constants, "ENDPOINT", server)
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path))
-    with pytest.raises(UserError, match=r"the hub answers with 503 .*source 'package' need no"):
+    with pytest.raises(UserError, match=r"the hub answers with 503 .*source 'package', need no"):
         models.load("timm", "resnet18.a1_in1k")
     assert not caplog.records, "the hub's client makes no attempts of its own"
 
@@ -124,7 +124,7 @@ def test_without_a_hub_one_attempt_is_enough(tmp_path, monkeypatch):
     monkeypatch.setattr(torch.hub, "_hub_dir", str(tmp_path))
     monkeypatch.setattr("imprint.fm.torchvision_models.refusal", lambda url: "cannot be reached")
     monkeypatch.setattr("imprint.data.retries.PAUSES", None)  # an attempt more would fail
-    way_out = "source 'package' need no network: tf_efficientnet_lite0"
+    way_out = "source 'package', need no network: tf_efficientnet_lite0"
     with pytest.raises(UserError, match=f"the hub cannot be reached.*{way_out}"):
         models.load("timm", "resnet18.a1_in1k")
     assert not huggingface_hub.constants.HF_HUB_OFFLINE

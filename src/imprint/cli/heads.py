@@ -208,7 +208,7 @@ def predict(
     fitted = FittedHead.load(head)
     if proba and fitted.tuned.inverse_temperature is None:
         raise UserError(
-            f"{head} gives no probabilities: no training images were held out when it was made; make it anew by imprint fit"
+            f"{head} gives no probabilities: no training images were held out when it was made; imprint fit holds out some where a class has two or more"
         )
     if reject is not None:
         fitted.held_out("reject").require(reject)
@@ -243,6 +243,8 @@ def predict(
             _write_json(file, rows, value)
         else:
             _write_csv(file, rows, value)
+    if output is not None:
+        print(f"{output}: {len(rows):,} rows", file=sys.stderr)
 
 
 class Labelled(NamedTuple):

@@ -85,6 +85,7 @@ class ImageTable(UserSource, FileSource):
     def _check(self, table: list[tuple[int, dict[str, str]]], columns: Sequence[str]) -> None:
         problems: list[str] = []
         first_lines: dict[str, int] = {}
+        beside_table = False
         for line, row in table:
             path = row["path"]
             if not path or ("label" in columns and not row["label"]):
@@ -95,6 +96,7 @@ class ImageTable(UserSource, FileSource):
                 exists = (self.top() / path).exists()
                 problem = "is no file" if exists else "does not exist"
                 problems.append(f"line {line}: {self.top() / path} {problem}")
+                beside_table = beside_table or not Path(path).is_absolute()
             elif "split" in columns and row["split"] not in self.splits:
                 problems.append(f"line {line}: split '{row['split']}' is neither train nor test")
             first_lines.setdefault(path, line)
@@ -102,7 +104,10 @@ class ImageTable(UserSource, FileSource):
             more = f"\n  and {len(problems) - LISTED} more" if len(problems) > LISTED else ""
             listed = "\n  ".join(problems[:LISTED])
             count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
-            raise UserError(f"dataset table {self.path} is not usable, {count}:\n  {listed}{more}")
+            hint = f"\n  paths are taken from {self.top()}" if beside_table else ""
+            raise UserError(
+                f"dataset table {self.path} is not usable, {count}:\n  {listed}{more}{hint}"
+            )
 
 
 Table = tuple[Sequence[str], list[tuple[int, dict[str, str]]]]

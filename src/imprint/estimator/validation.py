@@ -91,7 +91,7 @@ def warn_of_equal(x: np.ndarray, stacklevel: int) -> None:
     # the last is looked at first: it is nearly always another
     if len(x) > 1 and np.array_equal(x[0], x[-1]) and (x == x[0]).all():
         warnings.warn(
-            "all samples have the same embedding, which tells no class from another; the FM may be damaged",
+            "all samples have the same embedding, which tells no class from another: the images are the same, or the FM is damaged",
             stacklevel=stacklevel + 1,
         )
 

@@ -74,4 +74,4 @@ def hugging_face(repository: str) -> Iterator[str]:
 
 def advice() -> str:
     """Which FMs need no hub."""
-    return f"FMs of source 'package' need no network: {', '.join(PACKAGED)}"
+    return f"Installed FMs, of source 'package', need no network: {', '.join(PACKAGED)}"

@@ -213,8 +213,8 @@ class TimmModel(FMSource):
             return "; the folder needs config.json and model.safetensors, as timm.models.save_for_hf writes them"
         repository = self._repository()
         if not repository:
-            return f"; download them elsewhere and give the file as 'checkpoint'. {advice()}"
+            return f"; download them elsewhere and give the file as checkpoint (--checkpoint). {advice()}"
         return (
             f"; get https://huggingface.co/{repository}/resolve/main/model.safetensors elsewhere and give the file as "
-            f"'checkpoint'. {advice()}"
+            f"checkpoint (--checkpoint). {advice()}"
         )

@@ -107,13 +107,13 @@ class Tally:
         return job
 
     def left(self, now: float) -> float | None:
-        """Seconds until all is done, roughly; None until rules of half of the jobs to do were seen.
+        """Seconds until all is done, roughly; None until the rules of half of all jobs were seen.
 
         A job takes as long as the mean of those of its rule that are done, or as long as that is for most rules, and
         as many run at a time as until now.
         """
         unseen = sum(count for rule, count in self._to_do.items() if rule not in self._ended)
-        if self.done < _FIRST or unseen > (self.total - self.done) / 2:
+        if self.done < _FIRST or unseen > self.total / 2:
             return None
         means = {rule: self._seconds[rule] / count for rule, count in self._ended.items()}
         other = median(means.values())
