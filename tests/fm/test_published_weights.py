@@ -105,6 +105,6 @@ def test_weights_that_cannot_be_fetched_say_where_to_put_them(tmp_path, monkeypa
     monkeypatch.setattr(timm, "create_model", unreachable)
     with pytest.raises(
         UserError,
-        match=r"no route.*timm/resnet18\.tv_in1k/resolve/main/model\.safetensors.*'checkpoint'",
+        match=r"no route.*timm/resnet18\.tv_in1k/resolve/main/model\.safetensors.*as checkpoint",
     ):
         models.load("timm", "resnet18.tv_in1k")
