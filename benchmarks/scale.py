@@ -1,8 +1,9 @@
 """What Snakemake itself costs: a dry run of the paper's study, and a run of a finished study.
 
-    python -m benchmarks.scale [--finished .] [--rounds 3]
+    python -m benchmarks.scale [--finished .] [--rounds 3] [--times 14]
 
-The dry run of config/paper.yaml is made in an empty folder, so that all its jobs are planned. `--finished` is a working directory
+The dry run of config/paper.yaml is made in an empty folder, so that all its jobs are planned; `--times` plans it with so many
+times its FMs too (14 make 20,000 jobs, bar 15 s). `--finished` is a working directory
 whose study (config.yaml) was run to its end, as `make` leaves it; it is said if there is something to do. Bars: at most 2,000
 jobs, 60 s and 8 s.
 """
@@ -15,7 +16,19 @@ import statistics
 import tempfile
 from pathlib import Path
 
+import yaml
+
 from benchmarks.runs import ROOT, run
+
+PAPER = ROOT / "config" / "paper.yaml"
+
+
+def planned(study: Path, rounds: int) -> tuple[int, float]:
+    """The jobs of a study of which nothing is done, and the median seconds of its dry run."""
+    with tempfile.TemporaryDirectory() as folder:
+        runs = [run(Path(folder), "--dry-run", "--config", f"study={study}") for _ in range(rounds)]
+    jobs = int(re.findall(r"^total +(\d+)$", runs[0][1], re.MULTILINE)[0])
+    return jobs, statistics.median(seconds for seconds, _ in runs)
 
 
 def main() -> None:
@@ -24,13 +37,22 @@ def main() -> None:
     )
     parser.add_argument("--finished", type=Path, default=ROOT)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--times", type=int, help="plan so many times the FMs too")
     options = parser.parse_args()
-    paper = f"study={ROOT / 'config' / 'paper.yaml'}"
-    with tempfile.TemporaryDirectory() as folder:
-        runs = [run(Path(folder), "--dry-run", "--config", paper) for _ in range(options.rounds)]
-    jobs = int(re.findall(r"^total +(\d+)$", runs[0][1], re.MULTILINE)[0])
-    seconds = statistics.median(seconds for seconds, _ in runs)
+    jobs, seconds = planned(PAPER, options.rounds)
     print(f"config/paper.yaml: {jobs:,} jobs (bar 2,000), dry run {seconds:.1f} s (bar 60)")
+    if options.times:
+        study = yaml.safe_load(PAPER.read_text())
+        study["fms"] = {
+            f"{name}-{number}" if number else name: fm
+            for name, fm in study["fms"].items()
+            for number in range(options.times)
+        }
+        with tempfile.TemporaryDirectory() as folder:
+            several = Path(folder, "study.yaml")
+            several.write_text(yaml.safe_dump(study))
+            jobs, seconds = planned(several, 1)
+        print(f"{options.times} times its FMs: {jobs:,} jobs, dry run {seconds:.1f} s (bar 15)")
     if not (options.finished / "results" / "report.html").exists():
         print(f"no finished study in {options.finished}; `make` makes one")
         return

@@ -1,8 +1,8 @@
-"""Accuracy and time of fitting over images per class, as a table and as the picture of the README.
+"""Accuracy and time of fitting over images per class, as a table, as bars of the default head and as the picture of the README.
 
     python -m benchmarks.shots [FOLDER] [--draws 10] [--title TITLE] [--output docs/guide/images_per_class.png]
 
-FOLDER holds `train.h5` and `test.h5` of one dataset by one FM, as a study leaves them in results/embeddings; without it, those of
+FOLDER holds `train.h5` and `test.h5` of one dataset by one FM, as a study leaves them in results/embeddings, or `imprint embed` makes them; without it, those of
 scikit-learn's digits by EfficientNet-Lite0, which `make` computes. Each draw takes other training images at random; all are
 tested on the same test images. Seconds are processor time of fitting, embeddings at hand, on one core.
 """
@@ -23,6 +23,7 @@ from threadpoolctl import threadpool_limits
 
 from benchmarks.head_cells import cell_of
 from benchmarks.head_methods import AUTO, FIXED, METHODS, PROBE, accuracy, fit, load_libraries
+from benchmarks.printing import print_bar
 from imprint.data.pools import Pool, pool
 from imprint.report.drawing.axes import k_axis
 from imprint.report.drawing.looks import COLOURS, DASHES, Look, legend_line
@@ -46,7 +47,9 @@ SHOWN = {
     KMEANS: ("20 k-means proxies", Look(COLOURS[0], "^", DASHES[3])),
     MEAN: ("means", Look(GREY, "s", DASHES[2])),
 }
-TABLED = (*SHOWN, "ridge")
+LINEAR = (PROBE, "lda", "ridge")  # what the default is to be level with
+TABLED = (*SHOWN, *LINEAR[1:])
+BARS = (10, 20, 200)  # images per class
 ASIDE = 0.008  # of a decade, from one line to the next
 
 
@@ -108,6 +111,18 @@ def print_table(table: pd.DataFrame) -> None:
         print(f"\n{how} {values}\n\n{wide.round(decimals).to_markdown()}", flush=True)
 
 
+def print_bars(table: pd.DataFrame) -> None:
+    """Whether the default is at most a point below the best linear head and below class means."""
+    means = table.groupby(["n", "method"])["accuracy"].mean().unstack()
+    for n in (n for n in BARS if n in means.index):
+        of_n = means.loc[n]
+        best = of_n[list(LINEAR)].idxmax()
+        for other in (best, MEAN):
+            gap = of_n[AUTO] - of_n[other]
+            text = f"{n} images per class: default {of_n[AUTO]:.1f}, {other} {of_n[other]:.1f}: {gap:+.2f}, at least -1"
+            print_bar(gap >= -1, text)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -122,8 +137,11 @@ def main() -> None:
     with threadpool_limits(limits=1):
         table = measure((pool(splits[:1]), pool(splits[1:])), options.draws)
     print_table(table)
+    print()
+    print_bars(table)
     made_of = splits[0].provenance
-    subtitle = f"{made_of['dataset']} by {made_of['fm']}, {len(splits[1].y)} test images."
+    dataset, fm = made_of.get("dataset", options.folder.name), made_of.get("fm") or made_of["model"]
+    subtitle = f"{dataset} by {fm}, {len(splits[1].y)} test images."
     with applied("page"):
         figure = drawn(table, options.title, subtitle)
         figure.savefig(options.output, dpi=RESOLUTION, metadata={"Software": None})

@@ -1,0 +1,118 @@
+"""Each mistake in a configuration is told with its place and what would be right, all at once, before any job."""
+
+import pytest
+
+from imprint.study.load import load
+from imprint.study.read import ConfigError
+from tests.study.examples import BASE, experiment, problems
+
+
+@pytest.mark.parametrize(
+    ("sections", "path", "words"),
+    [
+        ({"sedes": [1]}, "sedes", "did you mean 'seeds'?"),
+        ({"seeds": 3}, "seeds", "3 is one number; list the seeds, [3] for this one alone"),
+        ({"experiments": {}}, "experiments", "it is empty"),
+        ({"experiments": {"main": {}}}, "experiments.main", "the grid is empty"),
+        ({"experiments": {"main": {"gen": []}}}, "experiments.main", "the grid is empty"),
+        ({"experiments": {"main": {"gen": [{"name": "kmeans", "k": []}]}}}, "experiments.main.gen[0].k", "it is empty"),
+        ({"experiments": {"main": {"gen": [{"name": "kmeans", "k": 0}]}}}, "experiments.main.gen[0].k[0]", "0 is not a positive number"),
+        ({"experiments": {"main": {"gen": [{"name": "kmeans", "k": [5, -1]}]}}}, "experiments.main.gen[0].k[1]", "not a positive"),
+        ({"experiments": {"main": {"gen": [{"name": "kmeans", "k": "five"}]}}}, "experiments.main.gen[0].k[0]", "not a whole number"),
+        ({"experiments": {"main": {"gen": [{"name": "kmeans", "k": 2.5}]}}}, "experiments.main.gen[0].k[0]", "not a whole number"),
+        ({"experiments": {"main": {"gen": [{"name": "kmeans", "k": True}]}}}, "experiments.main.gen[0].k[0]", "not a whole number"),
+        ({"experiments": {"main": {"gen": [{"name": "kmean", "k": 1}]}}}, "experiments.main.gen[0].name", "did you mean 'kmeans'?"),
+        ({"experiments": {"main": {"gen": [{"name": "kmeans"}]}}}, "experiments.main.gen[0].k", "it is missing"),
+        ({"experiments": {"main": {"gen": [{"name": "mean", "k": 3}]}}}, "experiments.main.gen[0].k", "no choice of k"),
+        ({"experiments": experiment(agg=[{"name": "max", "m": 3}])}, "experiments.main.agg[0].m", "only mnn has m"),
+        ({"experiments": experiment(agg=[{"name": "mnn"}])}, "experiments.main.agg[0].m", "it is missing"),
+        ({"experiments": experiment(agg=[])}, "experiments.main.agg", "it is empty"),
+        ({"experiments": {"report": experiment()["main"]}}, "experiments.report", "runs a rule of the workflow"),
+        ({"experiments": {"table_gen": experiment()["main"]}}, "experiments.table_gen", "another name"),
+        ({"experiments": experiment(also=["mine"])}, "experiments.main.also[0]", "unknown experiment 'mine'"),
+        ({"experiments": experiment(also=["main"])}, "experiments.main.also[0]", "unknown experiment 'main'"),
+        ({"experiments": experiment() | {"both": {"also": ["main"], "figures": ["tsne"]}}}, "experiments.both.figures[0]", "own grid, which is empty"),
+        ({"experiments": experiment() | {"both": {"also": ["main"], "save_heads": True}}}, "experiments.both.save_heads", "own grid, which is empty"),
+        ({"experiments": experiment(norm_inf=["none"])}, "experiments.main.norm_inf", "the grid is empty"),
+        ({"experiments": experiment(norm_post=["quantil"])}, "experiments.main.norm_post[0]", "did you mean 'quantile"),
+        ({"experiments": experiment(tasks=["al"])}, "experiments.main.tasks[0]", "did you mean 'all'?"),
+        ({"experiments": experiment(tasks=["all", "all"])}, "experiments.main.tasks[1]", "given twice"),
+        ({"experiments": experiment(fms=["nett"])}, "experiments.main.fms[0]", "did you mean 'net'?"),
+        ({"experiments": experiment(figures=["accuracy"])}, "experiments.main.figures[0]", "unknown figure"),
+        ({"experiments": experiment(presets=["quiche"])}, "experiments.main.presets[0]", "unknown preset"),
+        ({"experiments": experiment(shots=["some"])}, "experiments.main.shots[0]", "some"),
+        ({"experiments": experiment(shots=[1, 5], select_on="validation")}, "experiments.main.select_on", "take 1 out of shots"),
+        ({"tasks": {"all": {"datasets": "digitz"}}}, "tasks.all.datasets[0]", "did you mean 'digits'?"),
+        ({"tasks": {"all": {"datasets": "digits", "classes": [0, 10]}}}, "tasks.all.classes[1]", "'digits' has the classes 0 to 9"),
+        ({"tasks": {"all": {"datasets": "digits", "classes": [3, 3]}}}, "tasks.all.classes[1]", "given twice"),
+        ({"tasks": {"all": {"datasets": "digits", "label_map": {0: 0, 77: 1}}}}, "tasks.all.label_map", "no class 77"),
+        ({"tasks": {"all": {"datasets": "digits", "label_map": {0: 0, 1: 2}}}}, "tasks.all.label_map", "without a gap"),
+        ({"tasks": {"all": {"datasets": "digits", "classes": [1], "label_map": {0: 0}}}}, "tasks.all", "exclude each other"),
+        ({"tasks": {"all": {"datasets": "digits", "family": {"d": [1, 2]}}}}, "tasks.all.family.d", "there are 10"),
+        ({"tasks": {"a/b": {"datasets": "digits"}}}, "tasks.a/b", "no usable name"),
+        ({"tasks": [1]}, "tasks", "not a mapping"),
+        ({"datasets": {**BASE["datasets"], "x": {"source": "sklearn", "name": "digits", "test_fraction": 2}}}, "datasets.x.test_fraction", "out of range"),
+        ({"fms": {"net": {"source": "timn", "model": "x"}}}, "fms.net", "did you mean 'timm'?"),
+        ({"fms": {"net": {"model": "x"}}}, "fms.net", "'source' is missing"),
+        ({"fms": {"net": {"source": "timm"}}}, "fms.net.model", "it is missing"),
+        ({"fms": {"net": {"source": "pretrained", "model": "test_resnet", "dataset": "digits"}}}, "fms.net.dataset", "no split 'pretrain'"),
+        ({"datasets": {**BASE["datasets"], "x": {"source": "torchvision", "name": "MNITS"}}}, "datasets.x.name", "MNITS"),
+        ({"datasets": {"digits": {"source": "embeddings"}}, "fms": {"net": {"source": "embeddings", "files": {"digits": __file__}}}, "tasks": {"t": {"datasets": "digits", "family": {"d": [1], "classes": 2}}}}, "tasks.t.family", "give its class_count"),
+        ({"datasets": {**BASE["datasets"], "x": {"source": "torchvision", "name": "ImageNet"}}}, "datasets.x.root", "image-net.org"),
+        ({"datasets": {**BASE["datasets"], "x": {"source": "imagefolder", "path": "/no/where"}}}, "datasets.x.path", "there is no /no/where"),
+        ({"fms": {"net": {"source": "timm", "model": "x", "checkpoint": "no.pth"}}}, "fms.net.checkpoint", "there is no file no.pth"),
+        ({"fms": {"net": {"source": "embeddings", "files": {"digits": "no-{split}.npz"}}}}, "fms.net.files.digits", "there is no file no-"),
+        ({"fms": {"net": {"source": "embeddings", "files": {"glyphs": __file__}}}}, "fms.net.files", "none for dataset 'digits'"),
+        (
+            {"datasets": {**BASE["datasets"], "x": {"source": "embeddings"}}, "tasks": {"t": {"datasets": "x"}}},
+            "experiments.main",
+            "cannot embed dataset 'x'",
+        ),
+    ],
+)  # fmt: skip
+def test_a_mistake_is_named_with_what_would_be_right(tmp_path, sections, path, words):
+    found = problems(tmp_path, **sections)
+    assert path in found, found
+    assert words in found[path], found
+
+
+def test_a_gen_whose_package_is_missing_is_told_before_any_job(tmp_path, monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    found = problems(tmp_path, experiments={"main": {"gen": [{"name": "pam", "k": 3}]}})
+    assert "pip install kmedoids" in found["experiments.main.gen[0].name"]
+
+
+def test_all_mistakes_are_told_at_once(tmp_path):
+    found = problems(
+        tmp_path,
+        typo=1,
+        tasks={"all": {"datasets": "digitz"}, "short": {"datasets": "digits", "classs": [1]}},
+        experiments={"main": {"gen": [{"name": "kmeans", "k": 0}], "tasks": ["none"]}},
+    )
+    assert set(found) == {
+        "typo", "tasks.all.datasets[0]", "tasks.short.classs", "experiments.main.gen[0].k[0]", "experiments.main.tasks[0]",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (None, "there is no such file"),
+        ("fms: [", "invalid YAML"),
+        (
+            "tasks:\n  a: {datasets: digits}\n  a: {datasets: digits}\n",
+            "line 3: 'a' stands here and in line 2",
+        ),
+        ("- 1\n", "must hold the keys of a study"),
+        ("", "must hold the keys of a study"),
+        ("seeds: [1]\n", "fms: it is missing"),
+    ],
+)
+def test_an_unusable_file_is_named(tmp_path, text, words):
+    path = tmp_path / "broken.yaml"
+    if text is not None:
+        path.write_text(text)
+    with pytest.raises(ConfigError) as caught:
+        load([path])
+    assert str(caught.value).startswith(f"{path} is not usable, ")
+    assert words in str(caught.value)
