@@ -126,6 +126,12 @@ def test_classes_that_unite_others_are_told_apart():
         "better in 2 of 2 pairs whose classes unite several others. "
         "2 datasets: too few to say anything of others; a test over datasets takes 6."
     )
+    # two datasets, of which one has classes that unite others
+    rows["datasets"] = rows["task"].map(lambda task: "a" if task in ("t5", "t6", "t7") else "b")
+    (gain,) = (
+        line for line in summary.lines(rows, collapses(), published()) if "Several proxies" in line
+    )
+    assert "2 datasets: too few" in gain and "One dataset" not in gain
 
 
 @pytest.mark.parametrize(("accuracy", "points", "better"), [(0.63, "+3.0", 8), (0.55, "-5.0", 0)])

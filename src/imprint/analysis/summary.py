@@ -195,8 +195,9 @@ def _change(
         phrases.append(f"{_points(gains, datasets)}, {better}{which}")
         counts.append(difference(gains, datasets).datasets)
     text = f"{change} the accuracy by {'; by '.join(phrases)}."
-    if min(counts) < FEWEST:
-        text += f" {too_few(min(counts))}"
+    few = [number for number in counts if number < FEWEST]
+    if few:
+        text += f" {too_few(max(few))}"
     yield text
 
 
