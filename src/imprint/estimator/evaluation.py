@@ -152,8 +152,8 @@ def evaluate(
     head : path or ImprintingClassifier
         A saved head, or one that is fitted.
     X : array of shape (N, D), Embeddings or path
-        Embeddings, as `imprint.embed` gives them with their classes too; or images in a folder for each class, a table of them, or a file of embeddings with labels, as `imprint evaluate`
-        takes them.
+        Embeddings, as `imprint.embed` gives them with their classes too; or images in a folder for each class, a table of
+        them, or a file of embeddings with labels, as `imprint evaluate` takes them.
     y : sequence of length N, optional
         The classes of an array; those that the head does not know are left out and counted.
     fm : str or FMChoice, optional

@@ -103,7 +103,7 @@ def out_of_memory(error: RuntimeError) -> bool:
 def memory_kept() -> Iterator[None]:
     """Freed memory stays with the process, and is given back at the end.
 
-    A layer's output of several megabytes is else mapped anew for each batch and cleared by the system: a third of the time
+    A layer's output of several megabytes is else mapped anew for each batch and cleared by the system: half of the time
     of a small convolutional network. Without effect where the C library is not glibc.
     """
     libc = ctypes.CDLL(None) if sys.platform == "linux" else None
