@@ -538,6 +538,7 @@ class ImprintingClassifier(ClassifierMixin, BaseEstimator):
             self._tuned = measured_again(
                 self._tuned,
                 kept,
+                self._state.learnt.norms,
                 self.seed_,
                 ls_lambda=self.ls_lambda,
                 fm_classifier=as_classifier_weights(self.fm_classifier),

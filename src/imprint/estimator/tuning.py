@@ -81,7 +81,9 @@ def tune(
     return Tuned(configuration, _k_of(configuration), None, *_held_out(alone))
 
 
-def measured_again(tuned: Tuned, samples: TrainingSamples, seed: int, **settings: Any) -> Tuned:
+def measured_again(
+    tuned: Tuned, samples: TrainingSamples, norms: FittedNorms, seed: int, **settings: Any
+) -> Tuned:
     """The temperature and the familiarity of the same method on the samples that it has now.
 
     Parameters
@@ -90,12 +92,14 @@ def measured_again(tuned: Tuned, samples: TrainingSamples, seed: int, **settings
         What was measured before.
     samples : TrainingSamples
         All samples.
+    norms : FittedNorms
+        The NORMs of the head, which keep what was chosen for its first samples.
     seed : int
         As in `tune`.
     **settings
         As in `imprint.method.generate.choose_method.choose`.
     """
-    alone = choose(samples.x, samples.classes, seed, [tuned.configuration], **settings)
+    alone = choose(samples.x, samples.classes, seed, [tuned.configuration], norms=norms, **settings)
     inverse, familiarity = _held_out(alone)
     return replace(tuned, inverse_temperature=inverse, familiarity=familiarity, current=True)
 

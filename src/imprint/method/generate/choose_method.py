@@ -168,6 +168,7 @@ def choose(
     threads: int | None = 1,
     ls_lambda: float | None = None,
     fm_classifier: np.ndarray | None = None,
+    norms: FittedNorms | None = None,
 ) -> Choice:
     """Choose one of several methods.
 
@@ -193,6 +194,8 @@ def choose(
         The ridge of GENs that need one.
     fm_classifier : ndarray of shape (C', d), optional
         The weights of the FM's own classifier.
+    norms : FittedNorms, optional
+        The methods' NORMs, where they were learnt before; what these chose, such as a penalty, is kept.
 
     Returns
     -------
@@ -210,7 +213,7 @@ def choose(
         raise UserError("there is no method to choose from")
     x, y = _at_most(x, y, seed or 0)
     classes = int(y.max()) + 1
-    norms = _learnt(methods, x, y)
+    norms = norms or _learnt(methods, x, y)
     scored: list[list[np.ndarray]] = [[] for _ in methods]
     nearness: list[list[np.ndarray]] = [[] for _ in methods]
     truth: list[np.ndarray] = []
