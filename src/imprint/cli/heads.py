@@ -51,7 +51,12 @@ LISTED = 5  # classes that it names then
 def fit(
     source: Source,
     output: Annotated[
-        Path, typer.Option("-o", "--output", help="Where the head goes (.safetensors).")
+        Path,
+        typer.Option(
+            "-o",
+            "--output",
+            help="Where the head goes (.safetensors); what it is stands beside it (.json).",
+        ),
     ],
     as_json: Json = False,
     *,
