@@ -38,25 +38,28 @@ def scatter(x: np.ndarray) -> np.ndarray:
     return total
 
 
-def scatter_within(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """(d, d) float64 scatter of x (n, d) float32 about the means of their classes y (n,)."""
-    means, total = _means(x, y), np.zeros((x.shape[1], x.shape[1]))
+def scatter_of_classes(x: np.ndarray, y: np.ndarray, between: float) -> np.ndarray:
+    """(d, d) float64 scatter of x (n, d) float32 about the means of their classes y (n,), and `between` times that of the means."""
+    means, shift = _class_means(x, y, between)
+    total = scatter(shift)
     for rows in blocks(*x.shape):
         centred = x[rows] - means[y[rows]]
         total += centred.T @ centred
     return total
 
 
-def about_means(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Samples x (n, d) float32 less the means of their classes y (n,)."""
-    means = _means(x, y)
-    return x - means[y]
+def rows_of_scatter(x: np.ndarray, y: np.ndarray, between: float) -> np.ndarray:
+    """R (n + C, d) float32 with R^T R the `scatter_of_classes` of x (n, d) float32."""
+    means, shift = _class_means(x, y, between)
+    return np.concatenate([x - means[y], shift])
 
 
-def _means(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """(C, d) float32 means of the classes y (n,) of x (n, d)."""
+def _class_means(x: np.ndarray, y: np.ndarray, between: float) -> tuple[np.ndarray, np.ndarray]:
+    """(C, d) float32 means of the classes y (n,) of x (n, d), and rows (C, d) with `between` times their scatter."""
     sums, counts = group_sums(x, y)
-    return (sums / np.maximum(counts, 1)[:, None]).astype(np.float32)
+    means = sums / np.maximum(counts, 1)[:, None]
+    shift = np.sqrt(between * counts)[:, None] * (means - sums.sum(axis=0) / len(x))
+    return means.astype(np.float32), shift.astype(np.float32)
 
 
 def eigenpairs(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -31,6 +31,13 @@ def within_scatter(x, y):
     return centred.T @ centred
 
 
+def between_scatter(x, y):
+    """(d, d) scatter of the means of the classes of all samples, float64."""
+    x = x.astype(np.float64)
+    shift = means_of(x, y)[y] - x.mean(axis=0)
+    return shift.T @ shift
+
+
 def assert_is_multiple_of_identity(matrix, tolerance):
     scale = np.trace(matrix) / len(matrix)
     assert scale > 0
@@ -90,10 +97,20 @@ def test_a_share_of_one_changes_nothing():
     np.testing.assert_array_equal(Whiten(1.0).fit(x, y).transform(x), x)
 
 
-@pytest.mark.parametrize("shrinkage", SHRINKAGES)
+@pytest.mark.parametrize("shrinkage", [s for s in SHRINKAGES if s != "leave_one_out"])
 def test_one_sample_a_class_changes_nothing(shrinkage):
     x, y = data(sizes=(1,) * 5)
     np.testing.assert_array_equal(Whiten(shrinkage).fit(x, y).transform(x), x)
+
+
+@pytest.mark.parametrize("sizes", [(30, 20, 10), (3, 2, 1), (1, 1, 1)])
+def test_with_leave_one_out_a_tenth_of_the_scatter_between_classes_counts(sizes):
+    x, y = data(sizes=sizes)
+    whiten = Whiten().fit(x, y)
+    total = within_scatter(x, y) + 0.1 * between_scatter(x, y)
+    shrunk = total + whiten.penalty_ * np.eye(len(total))
+    inverse = whiten.components_.astype(np.float64) @ whiten.components_.T / whiten.penalty_
+    np.testing.assert_allclose(inverse @ shrunk, np.eye(len(total)), atol=1e-3)
 
 
 def degenerate():
@@ -165,7 +182,8 @@ def test_refit_keeps_the_penalty_and_learns_the_covariance_anew():
     whiten = Whiten().fit(x, y)
     again = whiten.refit(more, of_more)
     assert again.penalty_ == whiten.penalty_ != Whiten().fit(more, of_more).penalty_
-    penalised = within_scatter(more, of_more) + whiten.penalty_ * np.eye(6)
+    total = within_scatter(more, of_more) + 0.1 * between_scatter(more, of_more)
+    penalised = total + whiten.penalty_ * np.eye(6)
     assert_is_multiple_of_identity(again.components_.T @ penalised @ again.components_, 1e-3)
 
 

@@ -12,10 +12,13 @@ from imprint.errors import UserError
 from imprint.method.class_sums import ClassSums
 from imprint.method.normalize.registry import normalization
 from imprint.method.ridge import leave_one_out
-from imprint.method.sums import about_means, eigenpairs, scatter, scatter_within
+from imprint.method.sums import eigenpairs, rows_of_scatter, scatter, scatter_of_classes
 
 FEW = 2  # dimensions for each sample, below which a scatter is cheap
 ROUNDING = 1e-7
+# What the scatter of the class means counts. Few samples tell little of how classes vary within, and class means lie apart along
+# much the same directions: with 0.1 heads of one to five samples per class gain up to two points, and others lose nothing.
+BETWEEN = 0.1
 LEAVE_ONE_OUT, LEDOIT_WOLF, OAS = SHRINKAGES = ("leave_one_out", "ledoit_wolf", "oas")
 
 
@@ -63,31 +66,33 @@ class Center:
 
 @normalization("whiten", fitted=True)
 class Whiten:
-    """Whiten embeddings by the pooled within-class covariance, moved towards a multiple of the identity.
+    """Whiten embeddings by their covariance within classes, moved towards a multiple of the identity.
 
     Parameters
     ----------
     shrinkage : {"leave_one_out", "ledoit_wolf", "oas"} or float, default="leave_one_out"
         How far the covariance is moved. `leave_one_out` takes the penalty with the least leave-one-out error of a ridge
-        regression of the labels, which is chosen for telling classes apart; `ledoit_wolf` and `oas` estimate the
-        covariance of each class as scikit-learn's `LinearDiscriminantAnalysis(shrinkage="auto")` does and average
-        them; a number from 0 (excluded) to 1 is the share of the identity.
+        regression of the labels, which is chosen for telling classes apart, and adds a tenth of the scatter of the class
+        means; `ledoit_wolf` and `oas` estimate the covariance of each class as scikit-learn's
+        `LinearDiscriminantAnalysis(shrinkage="auto")` does and average them; a number from 0 (excluded) to 1 is the
+        share of the identity.
 
     Attributes
     ----------
     components_ : ndarray of shape (n_features, n_features)
         T with T T^T the inverse of the shrunk covariance up to a factor, float32.
     penalty_ : float
-        What was added to the diagonal of the scatter within classes; NaN for `ledoit_wolf` and `oas`, infinite where
-        nothing varies within classes.
+        What was added to the diagonal of the scatter; NaN for `ledoit_wolf` and `oas`, infinite where nothing varies.
     sums : ClassSums or None
         Of the embeddings that `fit` has seen, where it needs them.
 
     Notes
     -----
     Embeddings are not centred: with euclidean distance that changes nothing, and before `l2` it loses accuracy. Costs
-    O(n d^2 + d^3). Where classes have one sample each nothing varies within them, and nothing is changed. With `mean` and
-    euclidean distance the head is linear discriminant analysis, with k-means one with several centres per class.
+    O(n d^2 + d^3). Where classes have one sample each nothing varies within them: `leave_one_out` whitens by the scatter of
+    the class means alone, the others change nothing. With `mean` and euclidean distance the head is linear discriminant
+    analysis, with k-means one with several centres per class. The penalty and the part of the scatter between classes lie
+    between linear discriminant analysis (none of it) and ridge regression (all of it).
 
     References
     ----------
@@ -118,7 +123,7 @@ class Whiten:
             self._learn(_of_classes(x, labels, str(self.shrinkage)), math.nan)
             return self
         sums = ClassSums.of(x, labels, int(labels.max()) + 1)
-        total = scatter(sums.roots)
+        total = self._scatter(sums)
         lacks_penalty = self.shrinkage == LEAVE_ONE_OUT and np.trace(total) > 0
         penalty = leave_one_out(x, labels, sums=sums).penalty if lacks_penalty else math.inf
         self._learn(total, penalty)
@@ -131,9 +136,9 @@ class Whiten:
             return Whiten(self.shrinkage).fit(embeddings, labels)
         whiten, d = Whiten(self.shrinkage), embeddings.shape[1]
         if FEW * len(embeddings) < d and math.isfinite(self.penalty_):
-            whiten._learn_few(about_means(embeddings, labels), self.penalty_)
+            whiten._learn_few(rows_of_scatter(embeddings, labels, BETWEEN), self.penalty_)
         else:
-            whiten._learn(scatter_within(embeddings, labels), self.penalty_)
+            whiten._learn(scatter_of_classes(embeddings, labels, BETWEEN), self.penalty_)
         return whiten
 
     def from_sums(self, sums: ClassSums) -> Whiten:
@@ -141,12 +146,18 @@ class Whiten:
         if self.shrinkage in (LEDOIT_WOLF, OAS):
             raise UserError(f"whiten({self.shrinkage}) needs all samples again; fit again on all")
         whiten = Whiten(self.shrinkage)
-        whiten._learn(scatter(sums.roots), self.penalty_)
+        whiten._learn(self._scatter(sums), self.penalty_)
         return whiten
 
     def transform(self, embeddings: np.ndarray) -> np.ndarray:
         """Embeddings (n, d) in the space where the shrunk covariance within classes is a multiple of the identity."""
         return embeddings.astype(np.float32, copy=False) @ self.components_
+
+    def _scatter(self, sums: ClassSums) -> np.ndarray:
+        """What is whitened by, (d, d): the scatter within classes and, with a penalty of leave-one-out, a part of that between."""
+        if self.shrinkage != LEAVE_ONE_OUT:
+            return scatter(sums.roots)
+        return scatter(sums.scatter_about(sums.mean, between=BETWEEN))
 
     def _learn_few(self, x: np.ndarray, penalty: float) -> None:
         """As `_learn` from the scatter of few rows x (n, d), by the directions in which they vary: O(n d^2).
