@@ -12,6 +12,11 @@ def one_of(names):
     return "|".join(sorted(map(re.escape, map(str, set(names))))) or "(?!)"
 
 
+def fms_that(fits):
+    """A wildcard constraint: the FMs whose entries `fits` is true of."""
+    return one_of(name for name, fm in study.config.fms.items() if fits(fm))
+
+
 wildcard_constraints:
     fm=one_of(study.config.fms),
     dataset=one_of(study.config.datasets),

@@ -23,7 +23,6 @@ rule download:
     priority: 20
     conda:
         "../../envs/torch.yaml"
-    threads: 1
     resources:
         mem_mb=grow(2000),
         runtime=longer(240),
@@ -46,7 +45,6 @@ rule dataset:
         "<logs>/data/{dataset}.log",
     conda:
         "../../envs/torch.yaml"
-    threads: 1
     resources:
         mem_mb=grow(2000),
         runtime=longer(60),

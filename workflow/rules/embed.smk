@@ -44,12 +44,11 @@ rule weights:
     log:
         "<logs>/weights/{fm}.log",
     wildcard_constraints:
-        fm=one_of(inputs.fetched(study.config)),
+        fm=fms_that(lambda fm: fm.fetches_weights),
     cache: sharing
     priority: 20
     conda:
         "../../envs/torch.yaml"
-    threads: 1
     resources:
         mem_mb=grow(6000),
         runtime=longer(60),
@@ -71,12 +70,11 @@ rule pretrain:
     log:
         "<logs>/pretrain/{fm}.log",
     wildcard_constraints:
-        fm=one_of(inputs.pretrained(study.config)),
+        fm=fms_that(lambda fm: fm.pretrains),
     cache: sharing
     priority: 10
     conda:
         "../../envs/torch.yaml"
-    threads: 1
     resources:
         mem_mb=grow(3000),
         runtime=longer(30),
@@ -123,7 +121,7 @@ rule embed_shard:
     log:
         "<logs>/embed_shard/{fm}/{dataset}/{split}/{shard}-of-{shards}.log",
     wildcard_constraints:
-        fm=one_of(inputs.image_fms(study.config)),
+        fm=fms_that(lambda fm: fm.embeds_images),
         shard=r"\d+",
         shards=r"\d+",
     conda:
@@ -155,7 +153,7 @@ rule embed:
     log:
         "<logs>/embed/{fm}/{dataset}/{split}.log",
     wildcard_constraints:
-        fm=one_of(inputs.image_fms(study.config)),
+        fm=fms_that(lambda fm: fm.embeds_images),
     cache: sharing
     conda:
         "../../envs/torch.yaml"
@@ -186,10 +184,9 @@ rule adopt:
     log:
         "<logs>/adopt/{fm}/{dataset}/{split}.log",
     wildcard_constraints:
-        fm=one_of(inputs.adopted_fms(study.config)),
+        fm=fms_that(lambda fm: not fm.embeds_images),
     conda:
         "../../envs/base.yaml"
-    threads: 1
     resources:
         mem_mb=grow(3000),
         runtime=longer(15),

@@ -14,7 +14,6 @@ rule explorer:
         "<logs>/explorer.log",
     conda:
         "../../envs/base.yaml"
-    threads: 1
     resources:
         mem_mb=grow(2000),
         runtime=longer(10),

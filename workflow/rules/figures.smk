@@ -123,7 +123,6 @@ rule tsne:
         "<logs>/tsne/{experiment}/{fm}/{task}.log",
     conda:
         "../../envs/base.yaml"
-    threads: 1
     resources:
         mem_mb=grow(2000),
         runtime=longer(15),
@@ -149,7 +148,6 @@ rule samples:
         "<logs>/samples/{experiment}/{fm}/{task}.log",
     conda:
         "../../envs/base.yaml"
-    threads: 1
     resources:
         mem_mb=grow(2000),
         runtime=longer(10),
@@ -176,7 +174,6 @@ rule predictions:
         "<logs>/predictions/{experiment}/{fm}/{task}.log",
     conda:
         "../../envs/torch.yaml"
-    threads: 1
     resources:
         mem_mb=grow(3000),
         runtime=longer(10),

@@ -21,7 +21,6 @@ rule report:
         "<logs>/report.log",
     conda:
         "../../envs/base.yaml"
-    threads: 1
     resources:
         mem_mb=grow(1000),
         runtime=longer(10),
@@ -49,7 +48,6 @@ rule experiment_report:
         "<logs>/reports/{experiment}.log",
     conda:
         "../../envs/base.yaml"
-    threads: 1
     resources:
         mem_mb=grow(1000),
         runtime=longer(10),
@@ -74,7 +72,6 @@ rule workflow_report:
         html=paths.workflow_report_file(results),
     log:
         "<logs>/workflow-report.log",
-    threads: 1
     resources:
         mem_mb=grow(2000),
         runtime=longer(15),

@@ -12,7 +12,6 @@ rule scores:
         "<logs>/scores.log",
     conda:
         "../../envs/base.yaml"
-    threads: 1
     resources:
         mem_mb=grow(2000),
         runtime=longer(10),
@@ -36,7 +35,6 @@ rule collapses:
         "<logs>/collapses.log",
     conda:
         "../../envs/base.yaml"
-    threads: 1
     resources:
         mem_mb=grow(1000),
         runtime=longer(10),
@@ -60,7 +58,6 @@ rule fms:
         "<logs>/fms.log",
     conda:
         "../../envs/base.yaml"
-    threads: 1
     resources:
         mem_mb=grow(1000),
         runtime=longer(10),
@@ -87,7 +84,6 @@ rule summary:
         "<logs>/summary.log",
     conda:
         "../../envs/base.yaml"
-    threads: 1
     resources:
         mem_mb=grow(2000),
         runtime=longer(10),
@@ -154,7 +150,6 @@ rule head:
         "<logs>/heads/{experiment}/{fm}/{task}-{shots}.log",
     conda:
         "../../envs/base.yaml"
-    threads: 1
     resources:
         mem_mb=grow(3000),
         runtime=longer(10),

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import permutations
-from math import factorial
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -14,7 +12,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 EXACT_DIFFERENCES = 50  # up to so many non-zero differences p of the signed-rank test is exact
-EXACT_POINTS = 8  # up to so many points all orders are enumerated for p of Spearman's rho
 
 
 @dataclass(frozen=True)
@@ -147,21 +144,3 @@ def holm(p: Sequence[float]) -> np.ndarray:
     factors = np.arange(len(values), 0, -1)
     adjusted[order] = np.minimum(np.maximum.accumulate(values[order] * factors), 1.0)
     return adjusted
-
-
-def spearman(x: np.ndarray, y: np.ndarray) -> tuple[float, float]:
-    """Spearman's rho of x (n,) and y (n,), neither of them constant, and its two-sided p.
-
-    p is exact, over all orders, for up to 8 points, as it is where the order is the same or reversed; else by Student's t.
-    """
-    from scipy.stats import rankdata, spearmanr
-
-    result = spearmanr(x, y)
-    rho, p = float(result.statistic), float(result.pvalue)
-    if len(x) <= EXACT_POINTS:
-        a, b = rankdata(x) - (len(x) + 1) / 2, rankdata(y) - (len(x) + 1) / 2
-        orders = np.array(list(permutations(b)))
-        p = float(np.mean(np.abs(orders @ a) >= abs(a @ b) - 1e-9))
-    elif abs(rho) > 1 - 1e-12:
-        p = 2 / factorial(len(x))
-    return rho, p

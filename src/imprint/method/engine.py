@@ -40,20 +40,14 @@ class Effort:
 
     Attributes
     ----------
-    configurations : int
-        Configurations asked for.
     rankings, predictions : int
-        Distinct ones among them.
-    flop : int
-        Floating-point operations of the products.
+        Distinct ones among all configurations.
     seconds : float
         Time that it took.
     """
 
-    configurations: int = 0
     rankings: int = 0
     predictions: int = 0
-    flop: int = 0
     seconds: float = 0.0
 
 
@@ -161,7 +155,6 @@ def predict(
     """Predictions (n,), each with the candidates (by number) and scorings that give it; arguments as in `evaluate_each`."""
     x = np.ascontiguousarray(x, np.float32)
     effort = effort if effort is not None else Effort()
-    effort.configurations += sum(len(c.scorings) for c in candidates)
     yield from _sums(x, classes, candidates, fm_classifier, effort)
     as_they_are = Embeddings(x)
     for space, asked in _by_space(candidates).items():
@@ -169,8 +162,6 @@ def predict(
         for requests in _portions(asked, memory):
             searches = _rankings(requests, embeddings, fm_classifier)
             effort.rankings += len(searches)
-            columns = {search.ranking.columns for search in searches}
-            effort.flop += 2 * x.size * sum(map(len, columns))
             for search, neighbours, products in _nearest(embeddings, searches, memory, device):
                 assert isinstance(search, _Shared)
                 for users, predicted in _votes(search, neighbours, products, classes):
@@ -191,7 +182,6 @@ def _sums(
             if scoring.sums_all:
                 scores = class_scores(x, candidate.asked((scoring,)), classes, fm_classifier)
                 effort.predictions += 1
-                effort.flop += 2 * len(x) * candidate.values.size
                 yield [(index, scoring)], scores.argmax(axis=1)
 
 

@@ -35,106 +35,26 @@ class Preset(NamedTuple):
 
 
 BEST_PRODUCT = ("max", "inner_product")
+_MEAN, _ONE = "mean", Fixed(1)
 
 PRESETS: Registry[Preset] = Registry("preset")
-PRESETS.add(
-    "qi",
-    Preset(
-        "Qi et al. 2018",
-        Configuration("l2", "mean", Fixed(1), Scoring("l2", "l2", *BEST_PRODUCT)),
-        86.79,
-    ),
-)
-PRESETS.add(
-    "hosoda",
-    Preset(
-        "Hosoda et al. 2024",
-        Configuration("none", "mean", Fixed(1), Scoring("quantile", "none", *BEST_PRODUCT)),
-        82.90,
-    ),
-)
-PRESETS.add(
-    "janson",
-    Preset(
-        "Janson et al. 2022",
-        Configuration(
-            "none", "mean", Fixed(1), Scoring("none", "none", "mnn", "euclidean", "uniform", 1)
-        ),
-        86.64,
-    ),
-)
-PRESETS.add(
-    "westerhoff",
-    Preset(
-        "Westerhoff et al. 2025",
-        Configuration("l2", "kmeans", Fixed(20), Scoring("l2", "l2", *BEST_PRODUCT)),
-        91.06,
-    ),
-)
-PRESETS.add(
-    "oracle",
-    Preset(
-        "Least squares (oracle)",
-        Configuration("none", "ls", Fixed(1), Scoring("none", "none", *BEST_PRODUCT)),
-        94.54,
-    ),
-)
-
-
-PRESETS.add(
-    "whiten",
-    Preset(
-        "Whitened means",
-        Configuration("l2", "mean", Fixed(1), Scoring("whiten+l2", "l2", *BEST_PRODUCT)),
-    ),
-)
-PRESETS.add(
-    "auto",
-    Preset(
-        "Chosen by the task (auto)",
-        Configuration("l2", "auto", Fixed(1), Scoring("none", "l2", *BEST_PRODUCT)),
-    ),
-)
-PRESETS.add(
-    "ridge",
-    Preset(
-        "Ridge (reference)",
-        Configuration("l2", "ridge", Fixed(1), Scoring("none", "l2", *BEST_PRODUCT)),
-        reference=True,
-    ),
-)
-PRESETS.add(
-    "probe",
-    Preset(
-        "Linear probe (reference)",
-        Configuration("l2", "logistic", Fixed(1), Scoring("none", "l2", *BEST_PRODUCT)),
-        reference=True,
-    ),
-)
-PRESETS.add(
-    "lda",
-    Preset(
-        "LDA (reference)",
-        Configuration(
-            "none",
-            "mean",
-            Fixed(1),
-            Scoring("whiten(ledoit_wolf)", "none", "max", "euclidean"),
-        ),
-        reference=True,
-    ),
-)
-PRESETS.add(
-    "knn",
-    Preset(
-        "kNN (reference)",
-        Configuration(
-            "l2", "all", Every(), Scoring("none", "l2", "mnn", "cosine", "exponential", 20)
-        ),
-        reference=True,
-    ),
-)
-
+# fmt: off
+for _name, _label, _norm_pre, _gen, _k, _scoring, _published in (
+    ("qi", "Qi et al. 2018", "l2", _MEAN, _ONE, ("l2", "l2", *BEST_PRODUCT), 86.79),
+    ("hosoda", "Hosoda et al. 2024", "none", _MEAN, _ONE, ("quantile", "none", *BEST_PRODUCT), 82.90),
+    ("janson", "Janson et al. 2022", "none", _MEAN, _ONE, ("none", "none", "mnn", "euclidean", "uniform", 1), 86.64),
+    ("westerhoff", "Westerhoff et al. 2025", "l2", "kmeans", Fixed(20), ("l2", "l2", *BEST_PRODUCT), 91.06),
+    ("oracle", "Least squares (oracle)", "none", "ls", _ONE, ("none", "none", *BEST_PRODUCT), 94.54),
+    ("whiten", "Whitened means", "l2", _MEAN, _ONE, ("whiten+l2", "l2", *BEST_PRODUCT), None),
+    ("auto", "Chosen by the task (auto)", "l2", "auto", _ONE, ("none", "l2", *BEST_PRODUCT), None),
+    ("ridge", "Ridge (reference)", "l2", "ridge", _ONE, ("none", "l2", *BEST_PRODUCT), None),
+    ("probe", "Linear probe (reference)", "l2", "logistic", _ONE, ("none", "l2", *BEST_PRODUCT), None),
+    ("lda", "LDA (reference)", "none", _MEAN, _ONE, ("whiten(ledoit_wolf)", "none", "max", "euclidean"), None),
+    ("knn", "kNN (reference)", "l2", "all", Every(), ("none", "l2", "mnn", "cosine", "exponential", 20), None),
+):
+    _configuration = Configuration(_norm_pre, _gen, _k, Scoring(*_scoring))
+    PRESETS.add(_name, Preset(_label, _configuration, _published, _label.endswith("(reference)")))
+# fmt: on
 
 # The paper's comparison of AGGs, with k-means, k = 20 and l2 throughout; `max` with the inner product is the preset. The
 # published figures are of the better weighting, by distance; with m = 1 there is nothing to weigh.

@@ -170,7 +170,7 @@ def _fm(
         return [Finding(WARNING, subject, text)], None, 0, 0.0
     from imprint.fm import models
 
-    workflow_has_it = name in inputs.fetched(study.config) and weights.exists()
+    workflow_has_it = config.fetches_weights and weights.exists()
     if isinstance(config, PretrainedFM) or workflow_has_it:
         checkpoint: str | Path | None = weights
     else:

@@ -26,26 +26,6 @@ def roots(config: StudyConfig) -> dict[str, str | None]:
     }
 
 
-def fetched(config: StudyConfig) -> list[str]:
-    """The FMs whose published weights the workflow downloads."""
-    return [name for name, fm in config.fms.items() if fm.fetches_weights]
-
-
-def pretrained(config: StudyConfig) -> list[str]:
-    """The FMs that the workflow pre-trains."""
-    return [name for name, fm in config.fms.items() if fm.pretrains]
-
-
-def image_fms(config: StudyConfig) -> list[str]:
-    """The FMs that embed images."""
-    return [name for name, fm in config.fms.items() if fm.embeds_images]
-
-
-def adopted_fms(config: StudyConfig) -> list[str]:
-    """The FMs whose embeddings the user computed."""
-    return [name for name, fm in config.fms.items() if not fm.embeds_images]
-
-
 def checkpoints(config: StudyConfig) -> dict[str, str | None]:
     """The file of each FM's weights: the workflow's or the user's; None where there is none."""
     return {

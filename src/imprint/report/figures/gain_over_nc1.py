@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from imprint.analysis.hypothesis_tests import spearman
 from imprint.analysis.matrices import is_value
 from imprint.analysis.selection import shown
 from imprint.analysis.splits import nc1_in_words
@@ -140,12 +139,14 @@ def _table(points: pd.DataFrame) -> list[list[str]]:
 
 
 def _row(name: str, points: pd.DataFrame) -> list[str]:
+    from scipy.stats import spearmanr
+
     gain, nc1 = points["gain"], points["nc1"]
     if points.empty:
         return [name, "0", "", "", ""]
     rho = "-"
     if len(points) >= FEWEST_FOR_RHO and np.ptp(nc1) > 0 and np.ptp(gain) > 0:
-        rho = f"{spearman(nc1.to_numpy(), gain.to_numpy())[0]:+.2f}"
+        rho = f"{spearmanr(nc1, gain).statistic:+.2f}"
     return [
         name,
         str(len(points)),
