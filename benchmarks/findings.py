@@ -9,6 +9,7 @@ Accuracies are medians over seeds, in percent; pairs are (FM, task), for familie
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +24,8 @@ from imprint.method.presets import PRESETS, published
 PAIR = ["fm", "task", "draw"]
 L2 = ("l2", "l2", "l2")
 WHITENED = ("l2", "whiten+l2", "l2")
+FULL = "full"
+FEWEST = 6  # points that a rank correlation is told of
 KS = (1, 2, 5, 10, 20, 50, 100)
 
 
@@ -75,11 +78,13 @@ def compare(
     )
 
 
-def named_methods(scores: pd.DataFrame) -> None:
-    matrix = 100 * preset_matrix(novel_tasks(scores), published()).dropna(axis=1, how="all")
-    if matrix.empty:
+def named_methods(scores: pd.DataFrame, shots: str) -> None:
+    novel = novel_tasks(scores[scores["shots"] == shots])
+    matrix = 100 * preset_matrix(novel, published()).dropna(axis=1, how="all")
+    if matrix.shape[1] < 2:
         return
-    print("\n## Named methods: mean accuracy over novel tasks")
+    few = "" if shots == FULL else f" with {shots} samples per class"
+    print(f"\n## Named methods{few}: mean accuracy over novel tasks")
     datasets = matrix.index.get_level_values("task").map(separate_datasets(scores))
     means = matrix.groupby(datasets).mean().T
     means.insert(0, f"all {len(matrix)} pairs", matrix.mean())
@@ -183,7 +188,7 @@ def collapse_and_gain(scores: pd.DataFrame, collapse: pd.DataFrame) -> None:
         "NC1 > 1.5": both[both["nc1"] > 1.5],
     }
     for name, part in parts.items():
-        if len(part) < 3:
+        if len(part) < FEWEST:
             continue
         rank = spearmanr(part["nc1"], part["gain"])
         slope, _ = np.polyfit(np.log10(part["nc1"]), part["gain"], 1)
@@ -222,18 +227,19 @@ def peak(scores: pd.DataFrame, collapse: pd.DataFrame) -> None:
 
 def few_shots(scores: pd.DataFrame) -> None:
     rows = norms(plain_max(scores), *L2)
-    pairs = rows.loc[rows["shots"] != "full", ["fm", "task"]].drop_duplicates()
-    if pairs.empty:
+    rows = rows[rows["gen"].isin(["kmeans", "all"])]
+    few = rows[rows["shots"] != FULL]
+    if few.groupby(["gen", "k"], observed=True, dropna=False).ngroups < 2:
         return
     print("\n## Accuracy by shots (kmeans with l2 throughout, max)")
-    rows = rows.merge(pairs.astype(str), on=["fm", "task"])
-    rows = rows[rows["gen"].isin(["kmeans", "all"])]
+    pairs = few[["fm", "task"]].drop_duplicates().astype(str)
+    rows = rows.merge(pairs, on=["fm", "task"])
     name = (
         rows["gen"]
         .astype(str)
         .where(rows["gen"] != "kmeans", "k=" + rows["k"].astype(object).fillna("auto").astype(str))
     )
-    order = sorted(rows["shots"].unique(), key=lambda n: float("inf") if n == "full" else int(n))
+    order = _ascending(rows["shots"].unique())
     table = (
         rows.assign(name=name)
         .groupby(["fm", "task", "shots", "name"], observed=True)["accuracy"]
@@ -245,9 +251,14 @@ def few_shots(scores: pd.DataFrame) -> None:
         )
 
 
+def _ascending(shots: Iterable[str]) -> list[str]:
+    """Numbers of shots in their order, `full` last."""
+    return sorted(shots, key=lambda n: float("inf") if n == FULL else int(n))
+
+
 def choice_of_k(scores: pd.DataFrame) -> None:
     rows = norms(plain_max(scores), *L2)
-    rows = rows[(rows["gen"] == "kmeans") & (rows["shots"] == "full")]
+    rows = rows[(rows["gen"] == "kmeans") & (rows["shots"] == FULL)]
     if rows["k"].notna().all():
         return
     print(
@@ -284,11 +295,12 @@ def main() -> None:
         pd.read_parquet(results / f"{name}.parquet") for name in ("scores", "collapse")
     )
     collapse = of_split(collapse)
-    full = scores[scores["shots"] == "full"]
+    full = scores[scores["shots"] == FULL]
     print(
         f"{len(scores):,} scores of {scores['fm'].nunique()} FMs on {scores['task'].nunique()} tasks"
     )
-    named_methods(full)
+    for shots in _ascending(scores["shots"].unique()):
+        named_methods(scores, shots)
     several_proxies(full)
     normalisation(full)
     aggregation(full)
