@@ -104,10 +104,10 @@ def test_one_sample_a_class_changes_nothing(shrinkage):
 
 
 @pytest.mark.parametrize("sizes", [(30, 20, 10), (3, 2, 1), (1, 1, 1)])
-def test_with_leave_one_out_a_tenth_of_the_scatter_between_classes_counts(sizes):
+def test_with_leave_one_out_a_hundredth_of_the_scatter_between_classes_counts(sizes):
     x, y = data(sizes=sizes)
     whiten = Whiten().fit(x, y)
-    total = within_scatter(x, y) + 0.1 * between_scatter(x, y)
+    total = within_scatter(x, y) + 0.01 * between_scatter(x, y)
     shrunk = total + whiten.penalty_ * np.eye(len(total))
     inverse = whiten.components_.astype(np.float64) @ whiten.components_.T / whiten.penalty_
     np.testing.assert_allclose(inverse @ shrunk, np.eye(len(total)), atol=1e-3)
@@ -182,7 +182,7 @@ def test_refit_keeps_the_penalty_and_learns_the_covariance_anew():
     whiten = Whiten().fit(x, y)
     again = whiten.refit(more, of_more)
     assert again.penalty_ == whiten.penalty_ != Whiten().fit(more, of_more).penalty_
-    total = within_scatter(more, of_more) + 0.1 * between_scatter(more, of_more)
+    total = within_scatter(more, of_more) + 0.01 * between_scatter(more, of_more)
     penalised = total + whiten.penalty_ * np.eye(6)
     assert_is_multiple_of_identity(again.components_.T @ penalised @ again.components_, 1e-3)
 

@@ -16,9 +16,9 @@ from imprint.method.sums import eigenpairs, rows_of_scatter, scatter, scatter_of
 
 FEW = 2  # dimensions for each sample, below which a scatter is cheap
 ROUNDING = 1e-7
-# What the scatter of the class means counts. Few samples tell little of how classes vary within, and class means lie apart along
-# much the same directions: with 0.1 heads of one to five samples per class gain up to two points, and others lose nothing.
-BETWEEN = 0.1
+# What the scatter of the class means counts. Of one sample per class it is all that is known, and class means lie apart along much the
+# same directions as samples: up to three points more there. The more samples, the more a larger part would cost
+BETWEEN = 0.01
 LEAVE_ONE_OUT, LEDOIT_WOLF, OAS = SHRINKAGES = ("leave_one_out", "ledoit_wolf", "oas")
 
 
@@ -72,7 +72,7 @@ class Whiten:
     ----------
     shrinkage : {"leave_one_out", "ledoit_wolf", "oas"} or float, default="leave_one_out"
         How far the covariance is moved. `leave_one_out` takes the penalty with the least leave-one-out error of a ridge
-        regression of the labels, which is chosen for telling classes apart, and adds a tenth of the scatter of the class
+        regression of the labels, which is chosen for telling classes apart, and adds a hundredth of the scatter of the class
         means; `ledoit_wolf` and `oas` estimate the covariance of each class as scikit-learn's
         `LinearDiscriminantAnalysis(shrinkage="auto")` does and average them; a number from 0 (excluded) to 1 is the
         share of the identity.
