@@ -21,12 +21,11 @@ ROOT = Path(__file__).parents[2]
 
 
 def test_the_default_study_and_the_examples_are_usable(monkeypatch, tmp_path):
-
     (tmp_path / "net.safetensors").touch()
     for name in ("cat", "dog"):
         (tmp_path / name).mkdir()
-    monkeypatch.setenv("IMPRINT_MNIST", str(tmp_path))
-    monkeypatch.setenv("IMPRINT_IMAGES", str(tmp_path))
+    for name in ("MNIST", "IMAGES", "CLOTHING", "SIGNS", "FLOWERS"):
+        monkeypatch.setenv(f"IMPRINT_{name}", str(tmp_path))
     monkeypatch.setenv("IMPRINT_CHECKPOINT", str(tmp_path / "net.safetensors"))
     (tmp_path / "cifar100.h5").touch()
     monkeypatch.setenv("IMPRINT_CIFAR100", str(tmp_path / "cifar100.h5"))
