@@ -33,7 +33,7 @@ from imprint.method.scoring import Mapped, candidate
 WHITENED = Scoring("whiten+l2", UNIT_LENGTH, MAX, INNER_PRODUCT)
 PLAIN = Scoring(UNIT_LENGTH, UNIT_LENGTH, MAX, INNER_PRODUCT)
 # the simplest first. Plain k-means is not among them: with it the mean over 132 tasks of real FMs is 0.01 points lower. The plain
-# mean is one, though without it the mean over 480 tasks is 0.01 higher: whitening may mislead on other data
+# mean is one, though few tasks gain by it: whitening may mislead on other data
 CANDIDATES = (
     Configuration(UNIT_LENGTH, "mean", Fixed(1), WHITENED),
     Configuration(UNIT_LENGTH, "mean", Fixed(1), PLAIN),
