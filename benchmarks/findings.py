@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import spearmanr
 
+from benchmarks.head_cells import FULL
 from imprint.analysis.differences import difference, separate_datasets
 from imprint.analysis.matrices import preset_matrix
 from imprint.analysis.splits import of_split
@@ -24,7 +25,6 @@ from imprint.method.presets import PRESETS, published
 PAIR = ["fm", "task", "draw"]
 L2 = ("l2", "l2", "l2")
 WHITENED = ("l2", "whiten+l2", "l2")
-FULL = "full"
 FEWEST = 6  # points that a rank correlation is told of
 KS = (1, 2, 5, 10, 20, 50, 100)
 

@@ -114,15 +114,21 @@ class ClassSums:
         roots = np.split(self.roots, np.cumsum(self.sizes)[:-1])
         return roots + [self.roots[:0]] * (classes - len(roots))
 
-    def scatter_about(
-        self, point: np.ndarray, of_class: np.ndarray | None = None, between: float = 1.0
-    ) -> np.ndarray:
+    def scatter_within(self) -> np.ndarray:
+        """(d, d) float64 scatter of the samples about the means of their classes."""
+        return scatter(self.roots)
+
+    def scatter_between(self) -> np.ndarray:
+        """(d, d) float64 scatter of the class means, each as often as it has samples, about the mean of all."""
+        shift = (self.means - self.mean) * np.sqrt(self.counts)[:, None]
+        return scatter(shift.astype(np.float32))
+
+    def scatter_about(self, point: np.ndarray, of_class: np.ndarray | None = None) -> np.ndarray:
         """R (r, d) float32 with R^T R the scatter of all samples about a point (d,).
 
         of_class: (C,) what a sample of each class counts, one by default; only where each class has its own scatter.
-        between: what the scatter of the class means counts beside that within classes.
         """
-        shift, roots = (self.means - point) * np.sqrt(between * self.counts)[:, None], self.roots
+        shift, roots = (self.means - point) * np.sqrt(self.counts)[:, None], self.roots
         if of_class is not None:
             factors = np.sqrt(of_class)[:, None]
             shift = factors * shift

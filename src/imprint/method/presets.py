@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from imprint.method.configuration import FIELDS, Configuration, Every, Fixed, Scoring
+from imprint.method.configuration import FIELDS, Configuration, Every, Fixed, K, Scoring
 from imprint.registry import Registry
 
 
@@ -35,26 +35,42 @@ class Preset(NamedTuple):
 
 
 BEST_PRODUCT = ("max", "inner_product")
-_MEAN, _ONE = "mean", Fixed(1)
+_ONE = Fixed(1)
 
 PRESETS: Registry[Preset] = Registry("preset")
+
+
+def _add(
+    name: str,
+    label: str,
+    norm_pre: str,
+    gen: str,
+    scoring: Scoring,
+    k: K = _ONE,
+    **facts: Any,
+) -> None:
+    """Register a preset; facts are fields of `Preset`."""
+    PRESETS.add(name, Preset(label, Configuration(norm_pre, gen, k, scoring), **facts))
+
+
+def _product(norm_post: str, norm_inf: str) -> Scoring:
+    return Scoring(norm_post, norm_inf, *BEST_PRODUCT)
+
+
 # fmt: off
-for _name, _label, _norm_pre, _gen, _k, _scoring, _published in (
-    ("qi", "Qi et al. 2018", "l2", _MEAN, _ONE, ("l2", "l2", *BEST_PRODUCT), 86.79),
-    ("hosoda", "Hosoda et al. 2024", "none", _MEAN, _ONE, ("quantile", "none", *BEST_PRODUCT), 82.90),
-    ("janson", "Janson et al. 2022", "none", _MEAN, _ONE, ("none", "none", "mnn", "euclidean", "uniform", 1), 86.64),
-    ("westerhoff", "Westerhoff et al. 2025", "l2", "kmeans", Fixed(20), ("l2", "l2", *BEST_PRODUCT), 91.06),
-    ("oracle", "Least squares (oracle)", "none", "ls", _ONE, ("none", "none", *BEST_PRODUCT), 94.54),
-    ("whiten", "Whitened means", "l2", _MEAN, _ONE, ("whiten+l2", "l2", *BEST_PRODUCT), None),
-    ("auto", "Chosen by the task (auto)", "l2", "auto", _ONE, ("none", "l2", *BEST_PRODUCT), None),
-    ("ridge", "Ridge (reference)", "l2", "ridge", _ONE, ("none", "l2", *BEST_PRODUCT), None),
-    ("probe", "Linear probe (reference)", "l2", "logistic", _ONE, ("none", "l2", *BEST_PRODUCT), None),
-    ("lda", "LDA (reference)", "none", _MEAN, _ONE, ("whiten(ledoit_wolf)", "none", "max", "euclidean"), None),
-    ("knn", "kNN (reference)", "l2", "all", Every(), ("none", "l2", "mnn", "cosine", "exponential", 20), None),
-):
-    _configuration = Configuration(_norm_pre, _gen, _k, Scoring(*_scoring))
-    PRESETS.add(_name, Preset(_label, _configuration, _published, _label.endswith("(reference)")))
+_add("qi", "Qi et al. 2018", "l2", "mean", _product("l2", "l2"), published=86.79)
+_add("hosoda", "Hosoda et al. 2024", "none", "mean", _product("quantile", "none"), published=82.90)
+_add("janson", "Janson et al. 2022", "none", "mean", Scoring("none", "none", "mnn", "euclidean", "uniform", 1), published=86.64)
+_add("westerhoff", "Westerhoff et al. 2025", "l2", "kmeans", _product("l2", "l2"), Fixed(20), published=91.06)
+_add("oracle", "Least squares (oracle)", "none", "ls", _product("none", "none"), published=94.54)
+_add("whiten", "Whitened means", "l2", "mean", _product("whiten+l2", "l2"))
+_add("auto", "Chosen by the task (auto)", "l2", "auto", _product("none", "l2"))
+_add("ridge", "Ridge (reference)", "l2", "ridge", _product("none", "l2"), reference=True)
+_add("probe", "Linear probe (reference)", "l2", "logistic", _product("none", "l2"), reference=True)
+_add("lda", "LDA (reference)", "none", "mean", Scoring("whiten(ledoit_wolf)", "none", "max", "euclidean"), reference=True)
+_add("knn", "kNN (reference)", "l2", "all", Scoring("none", "l2", "mnn", "cosine", "exponential", 20), Every(), reference=True)
 # fmt: on
+
 
 # The paper's comparison of AGGs, with k-means, k = 20 and l2 throughout; `max` with the inner product is the preset. The
 # published figures are of the better weighting, by distance; with m = 1 there is nothing to weigh.

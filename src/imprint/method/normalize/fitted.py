@@ -12,7 +12,7 @@ from imprint.errors import UserError
 from imprint.method.class_sums import ClassSums
 from imprint.method.normalize.registry import normalization
 from imprint.method.ridge import leave_one_out
-from imprint.method.sums import eigenpairs, rows_of_scatter, scatter, scatter_of_classes
+from imprint.method.sums import eigenpairs, rows_of_scatter, scatter_of_classes
 
 FEW = 2  # dimensions for each sample, below which a scatter is cheap
 ROUNDING = 1e-7
@@ -156,8 +156,8 @@ class Whiten:
     def _scatter(self, sums: ClassSums) -> np.ndarray:
         """What is whitened by, (d, d): the scatter within classes and, with a penalty of leave-one-out, a part of that between."""
         if self.shrinkage != LEAVE_ONE_OUT:
-            return scatter(sums.roots)
-        return scatter(sums.scatter_about(sums.mean, between=BETWEEN))
+            return sums.scatter_within()
+        return sums.scatter_within() + BETWEEN * sums.scatter_between()
 
     def _learn_few(self, x: np.ndarray, penalty: float) -> None:
         """As `_learn` from the scatter of few rows x (n, d), by the directions in which they vary: O(n d^2).
