@@ -87,6 +87,14 @@ def test_methods_on_one_dataset_are_not_said_to_differ():
     assert "by +10.0 points on one (8 pairs), better in 8 of 8 pairs" in said[-1]
 
 
+def test_datasets_that_cannot_tell_so_many_methods_apart_are_said_to_be_too_few():
+    said = summary.lines(scores(mean_and(k20=0.6), pairs=6), collapses(6), published())
+    assert said[2] == (
+        "Their differences: 6 datasets are too few to tell any two of 3 methods apart (signed-rank, Holm, p < 0.05: it takes 7); "
+        "the table of tests has an interval for each difference by itself."
+    )
+
+
 def test_one_pair_is_not_all_pairs():
     said = summary.lines(scores(mean_and(k20=0.6), pairs=1), collapses(1), published())
     assert any("configurations that were run on the FM and task: ls" in line for line in said)

@@ -142,9 +142,9 @@ def compare_methods(matrix: pd.DataFrame) -> ComparedMethods:
 
 
 def pairs_needed(methods: int) -> int:
-    """How many (FM, task) it takes before any two of so many methods can differ at p < 0.05.
+    """How many (FM, task), or datasets, it takes before any two of so many methods can differ at p < 0.05.
 
-    The smallest two-sided p of the signed-rank test over n pairs is 2 / 2^n, and Holm's correction multiplies it by the
+    The smallest two-sided p of the signed-rank test over n of them is 2 / 2^n, and Holm's correction multiplies it by the
     number of tests.
 
     Examples

@@ -85,6 +85,14 @@ def _named(
         (pair for pair in pairs if pair.p_holm < ranking.ALPHA),
         key=lambda pair: -abs(pair.difference.mean),
     )
+    methods = len(ranked.summary)
+    needed = ranking.pairs_needed(methods)
+    if compared < needed:
+        yield (
+            f"Their differences: {compared} datasets are too few to tell any two of {methods} methods apart (signed-rank, Holm, "
+            f"p < {ranking.ALPHA:g}: it takes {needed}); the table of tests has an interval for each difference by itself."
+        )
+        return
     over = f"over {compared} datasets (signed-rank, Holm, p < {ranking.ALPHA:g})"
     if not differing:
         yield f"Their differences: no pair of the named methods is shown to differ {over}."
