@@ -1,12 +1,14 @@
 """Accuracy of heads: imprinting, whitened imprinting and `auto` against each other and against references.
 
-    python -m benchmarks.heads FILE [FILE ...] [--cifar100 FILE] [--cells N] [--seed SEED] [--extras]
+    python -m benchmarks.heads FILE [FILE ...] [--cifar100 FILE] [--cells N] [--draws N] [--seed SEED] [--extras]
 
 FILE holds the embeddings of ten digits: HDF5 with `embeddings` and `labels` in the groups `train` and `test`, or NPZ with
 x_train, y_train, x_test and y_test. Each gives 28 cells: the tasks all, even, odd and short (0, 1, 2) with 1 to 200 random
 samples per class and with all. The file of `--cifar100`, embeddings of CIFAR-100, gives 36 cells "d in 1": ten new classes of
 d original ones each, d = 1, 3, 5, 10, three draws, 10 and 50 samples per new class and all. Every method is a configuration
-that the engine scores; seconds are those of fitting. `--extras` adds methods that are no presets, and some that the
+that the engine scores; seconds are those of fitting. With `--draws` the samples of a cell that has not all are drawn so many
+times, and its accuracies are means over draws: one draw of a sample per class says more of that draw than of a method.
+`--extras` adds methods that are no presets, and some that the
 library does not have.
 
 All runs on one core: with more, other work on the machine can make k-means ten times slower.
@@ -18,7 +20,7 @@ import argparse
 import sys
 import warnings
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,13 +52,13 @@ class Results:
     Attributes
     ----------
     accuracies : DataFrame
-        In percent, a line for each cell and a column for each method.
+        In percent, a line for each cell and a column for each method; means over draws.
     seconds : Series
         Mean seconds of fitting of each method.
     row, few : Series
         The row of each cell, and whether it has fewer than ten samples per class.
     choices : dict of Counter
-        The methods that `auto` chose, by row.
+        How often `auto` chose which method, by row.
     different : dict of list
         The `lda_differences` of the cells with all samples, by row.
     """
@@ -80,10 +82,11 @@ class Results:
 
 
 def measure(cells: Iterable[Cell], seed: int, extras: bool) -> Results:
-    """Run all methods on all cells."""
+    """Run all methods on all cells; a cell of several draws comes once for each."""
     scores: list[dict[str, float]] = []
     spent: list[dict[str, float]] = []
-    names, rows, few = [], [], []
+    of_cells: dict[str, tuple[str, bool]] = {}
+    names = []
     choices: dict[str, Counter[str]] = {}
     different: dict[str, list[float]] = {}
     for cell in cells:
@@ -99,16 +102,20 @@ def measure(cells: Iterable[Cell], seed: int, extras: bool) -> Results:
         scores.append({name: score for name, (score, _) in of_methods.items()})
         spent.append({name: elapsed for name, (_, elapsed) in of_methods.items()})
         names.append(cell.name)
-        rows.append(cell.row)
-        few.append(cell.is_few)
+        of_cells[cell.name] = cell.row, cell.is_few
         if cell.shots == FULL:
             different.setdefault(cell.row, []).extend(lda_differences(cell, seed))
         print(cell.name, file=sys.stderr, flush=True)
+    described = pd.DataFrame.from_dict(of_cells, orient="index", columns=["row", "few"])
+
+    def of_draws(values: list[dict[str, float]]) -> pd.DataFrame:
+        return pd.DataFrame(values, names).groupby(level=0).mean().loc[list(of_cells)]
+
     return Results(
-        pd.DataFrame(scores, names),
-        pd.DataFrame(spent).mean(),
-        pd.Series(rows, names),
-        pd.Series(few, names),
+        of_draws(scores),
+        of_draws(spent).mean(),
+        described["row"],
+        described["few"],
         choices,
         different,
     )
@@ -132,7 +139,7 @@ def print_means(results: Results) -> None:
 
 def print_choices(results: Results) -> None:
     """The table of what `auto` chose."""
-    print_header(["row", "method", "cells"])
+    print_header(["row", "method", "times"])
     for row, counter in results.choices.items():
         for chosen, count in counter.most_common():
             print_row([row, chosen, str(count)])
@@ -178,10 +185,25 @@ def print_bars(results: Results) -> None:
         print_bar(not margins, f"{text}; none may")
 
 
-def print_accuracies(cells: Iterable[Cell], seed: int, extras: bool) -> None:
+def asked_cells(options: argparse.Namespace) -> Iterator[Cell]:
+    """The cells of all files; those that have all samples once, others once for each draw."""
+    for draw in range(options.draws):
+        seed = options.seed + draw
+        parts = [digit_cells(path, seed) for path in options.files]
+        if options.cifar100:
+            parts.append(cifar100_cells(options.cifar100, seed))
+        for part in parts:
+            for cell in spread_out(part, options.cells):
+                if not draw or cell.shots != FULL:
+                    yield cell
+
+
+def print_accuracies(options: argparse.Namespace) -> None:
     """Run all methods on all cells, and print tables and bars."""
-    results = measure(cells, seed, extras)
-    print(f"\nMean accuracy in percent and mean seconds of fitting; seed {seed}\n")
+    results = measure(asked_cells(options), options.seed, options.extras)
+    print(
+        f"\nMean accuracy in percent and mean seconds of fitting; seed {options.seed}, draws {options.draws}\n"
+    )
     print_means(results)
     print("\nWhat auto chose\n")
     print_choices(results)
@@ -198,19 +220,16 @@ def main() -> None:
     parser.add_argument("files", nargs="*", type=Path, metavar="FILE")
     parser.add_argument("--cifar100", type=Path, metavar="FILE")
     parser.add_argument("--cells", type=int, help="of each row at most; all by default")
+    parser.add_argument("--draws", type=int, default=1, help="of the samples of a cell")
     parser.add_argument("--seed", type=int, default=SEED, help="of shots and GENs")
     parser.add_argument("--extras", action="store_true")
     options = parser.parse_args()
     if not (options.files or options.cifar100):
         parser.error("give a FILE or --cifar100")
     warnings.simplefilter("ignore")  # k-means of few samples, imbalance
-    parts = [digit_cells(path, options.seed) for path in options.files]
-    if options.cifar100:
-        parts.append(cifar100_cells(options.cifar100, options.seed))
     load_libraries()
-    cells = (cell for part in parts for cell in spread_out(part, options.cells))
     with threadpool_limits(limits=1):
-        print_accuracies(cells, options.seed, options.extras)
+        print_accuracies(options)
 
 
 if __name__ == "__main__":
