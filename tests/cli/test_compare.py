@@ -141,7 +141,7 @@ def test_the_grid_of_a_comparison_has_what_can_be_used():
 def test_a_comparison_equals_the_estimator_in_each_fold(embedded):
     from sklearn.model_selection import StratifiedKFold, cross_val_score
 
-    from imprint.estimator.cross_validation import compare_heads
+    from imprint.estimator.cross_validation import compare_fms
     from imprint.method.configuration import Configuration, Every, Fixed, Scoring
     from imprint.method.presets import PRESETS
 
@@ -155,7 +155,7 @@ def test_a_comparison_equals_the_estimator_in_each_fold(embedded):
         PRESETS["oracle"].configuration: ImprintingClassifier.preset("oracle"),
         Configuration("l2", "all", Every(), l2): ImprintingClassifier(gen="all"),
     }
-    table = compare_heads(embedded.x, embedded.y, list(estimators), folds=4).set_index("gen")
+    table = compare_fms({"": embedded}, list(estimators), folds=4).set_index("gen")
     for configuration, estimator in estimators.items():
         expected = cross_val_score(estimator, embedded.x, embedded.y, cv=folds).mean()
         assert table.loc[configuration.gen, "accuracy"] == pytest.approx(expected)

@@ -7,7 +7,7 @@ import pytest
 from imprint import ImprintingClassifier
 from imprint.data.pools import pool
 from imprint.errors import UserError
-from imprint.estimator.cross_validation import compare_heads, default_methods
+from imprint.estimator.cross_validation import compare_fms, default_methods
 from imprint.estimator.embeddings_files import read_file
 from imprint.estimator.fitted_head import FittedHead
 from imprint.method.configuration import Configuration, Fixed, Scoring
@@ -187,9 +187,9 @@ def test_test_embeddings_of_another_scale_are_told(train, test):
 
 def test_heads_are_compared_alike_at_every_scale():
     methods = default_methods(("mean",), (), ("l2", "whiten+l2"), ())
-    tables = [
-        compare_heads(np.ldexp(X, exponent), Y, methods, folds=3, seed=0)
-        for exponent in (0, -90, 90)
-    ]
+    tables = []
+    for exponent in (0, -90, 90):
+        scaled = Embeddings(np.ldexp(X, exponent), Y, Y.astype(str), tuple("abcd"), {})
+        tables.append(compare_fms({"net": scaled}, methods, folds=3, seed=0))
     for table in tables[1:]:
         pd.testing.assert_series_equal(table["accuracy"], tables[0]["accuracy"])

@@ -89,7 +89,7 @@ def compare(
     Returns
     -------
     DataFrame
-        See `imprint.estimator.cross_validation.compare_heads`; of several FMs with a column `fm`, see `compare_fms` there.
+        See `imprint.estimator.cross_validation.compare_fms`; the column `fm` is there for several FMs.
 
     Raises
     ------

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -109,45 +109,39 @@ def is_reference(method: Configuration) -> bool:
     return method in references or GENERATORS.find(method.gen).reference
 
 
-def compare_heads(
-    x: np.ndarray,
-    y: np.ndarray,
+def compare_fms(
+    embeddings: Mapping[str, Embeddings],
     methods: Sequence[Configuration],
     *,
     folds: int = 5,
     seed: int = SEED,
     ls_lambda: float = 1e-4,
-    fm_classifier: np.ndarray | None = None,
     threads: int = 1,
 ) -> pd.DataFrame:
     """Rank methods by the share of samples that they label right when stratified folds are held out in turn.
 
     Parameters
     ----------
-    x : ndarray of shape (n, D)
-        Embeddings, float32.
-    y : ndarray of shape (n,)
-        Labels 0..C-1, each at least `folds` times.
+    embeddings : mapping
+        Of the same samples in the same order, by the name of their FM; each class at least `folds` times.
     methods : sequence of Configuration
-        What is compared.
+        What is compared, on each FM.
     folds : int, default=5
         Parts of the cross-validation.
     seed : int, default=0
         Of the folds and of GEN.
     ls_lambda : float, default=1e-4
         Ridge of least squares.
-    fm_classifier : ndarray of shape (C', D), optional
-        Weights of the FM's own classifier.
     threads : int, default=1
         Classes whose proxies are generated at once.
 
     Returns
     -------
     DataFrame
-        A row for each method, best first, of equals the one with fewest proxies: rank, name (of a named method), the fields
-        of the method, whether it is a reference, accuracy, its `difference` to the best with the ends of the 95% interval,
-        mean number of proxies, bytes of the weights of the head, and medians of `fit_seconds` (what its NORMs learn, and its
-        proxies) and of `predict_seconds`, for 1,000 embeddings.
+        A row for each FM and method, best first, of equals the one with fewest proxies: rank, fm, name (of a named method),
+        the fields of the method, whether it is a reference, accuracy, its `difference` to the best with the ends of the 95%
+        interval, mean number of proxies, bytes of the weights of the head, and medians of `fit_seconds` (what its NORMs
+        learn, and its proxies) and of `predict_seconds`, for 1,000 embeddings.
 
     Notes
     -----
@@ -163,79 +157,36 @@ def compare_heads(
     Raises
     ------
     UserError
-        If a class has too few samples for so many folds.
-    """
-    settings = Settings(folds, seed, ls_lambda, threads)
-    with cores_for(x):
-        frame = _scored(x, y, methods, settings, fm_classifier)
-    return _ranked(frame, list(FIELDS), folds)
-
-
-def compare_fms(
-    embeddings: Mapping[str, Embeddings],
-    methods: Sequence[Configuration],
-    *,
-    folds: int = 5,
-    seed: int = SEED,
-    ls_lambda: float = 1e-4,
-    threads: int = 1,
-) -> pd.DataFrame:
-    """Rank FMs with methods, as `compare_heads` ranks methods.
-
-    Parameters
-    ----------
-    embeddings : mapping
-        Of the same samples in the same order, by the name of their FM.
-    methods, folds, seed, ls_lambda, threads
-        As in `compare_heads`.
-
-    Returns
-    -------
-    DataFrame
-        As that of `compare_heads`, with a column `fm`; a row for each FM and method.
-
-    Raises
-    ------
-    UserError
-        If the samples of FMs differ, or a class has too few.
+        If the samples of FMs differ, or a class has too few for so many folds.
     """
     import pandas as pd
 
     first = next(iter(embeddings.values()))
-    settings = Settings(folds, seed, ls_lambda, threads)
     frames = []
     for fm, of_fm in embeddings.items():
         if of_fm.ids.tolist() != first.ids.tolist():
             raise UserError(f"FM {fm} embedded other images than {next(iter(embeddings))}")
         with cores_for(of_fm.x):
-            frame = _scored(of_fm.x, of_fm.y, methods, settings, of_fm.fm_classifier)
+            frame = _scored(of_fm, methods, folds, seed, ls_lambda, threads)
         frames.append(frame.assign(fm=fm))
-    return _ranked(pd.concat(frames, ignore_index=True), ["fm", *FIELDS], folds)
-
-
-class Settings(NamedTuple):
-    """What a comparison depends on besides embeddings and methods: see `compare_heads`."""
-
-    folds: int
-    seed: int
-    ls_lambda: float
-    threads: int
+    return _ranked(pd.concat(frames, ignore_index=True), folds)
 
 
 def _scored(
-    x: np.ndarray,
-    y: np.ndarray,
+    embeddings: Embeddings,
     methods: Sequence[Configuration],
-    settings: Settings,
-    fm_classifier: np.ndarray | None,
+    folds: int,
+    seed: int,
+    ls_lambda: float,
+    threads: int,
 ) -> pd.DataFrame:
     """A row for each method and fold."""
     import pandas as pd
     from sklearn.model_selection import StratifiedKFold
 
-    folds, seed, ls_lambda, threads = settings
+    y, fm_classifier = embeddings.y, embeddings.fm_classifier
     check_folds(y, folds)
-    x = scaled(x, checked_scale(x, x, None))
+    x = scaled(embeddings.x, checked_scale(embeddings.x, embeddings.x, None))
     classes = int(y.max()) + 1
     rows: list[dict[str, Any]] = []
     parts = StratifiedKFold(folds, shuffle=True, random_state=seed).split(x, y)
@@ -273,9 +224,9 @@ def _scored(
     return pd.DataFrame(rows).astype({"k": "Int64", "m": "Int64"})
 
 
-def _ranked(frame: pd.DataFrame, keys: list[str], folds: int) -> pd.DataFrame:
-    """A row for each of the keys, best first, with its difference to the best."""
-    groups = frame.groupby(keys, sort=False, dropna=False)
+def _ranked(frame: pd.DataFrame, folds: int) -> pd.DataFrame:
+    """A row for each FM and method, best first, with its difference to the best."""
+    groups = frame.groupby(["fm", *FIELDS], sort=False, dropna=False)
     ranked = groups.agg(
         name=("name", "first"),
         reference=("reference", "first"),
@@ -301,7 +252,7 @@ def _ranked(frame: pd.DataFrame, keys: list[str], folds: int) -> pd.DataFrame:
 def difference_interval(right: np.ndarray, of_best: np.ndarray, folds: int) -> tuple[float, float]:
     """The 95% interval of the difference of two accuracies.
 
-    right, of_best: which samples (n,) each method labels right where so many folds are held out in turn; see `compare_heads`.
+    right, of_best: which samples (n,) each method labels right where so many folds are held out in turn; see `compare_fms`.
     """
     # half a sample more of each kind: without it heads that agree on all samples would differ by 0 for sure
     better, worse = (float((a & ~b).sum() + 0.5) for a, b in ((right, of_best), (of_best, right)))

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 def verdict(table: pd.DataFrame) -> str:
     """What a comparison of heads says, in a few sentences: the best, which are level with it, which are not.
 
-    table: of `compare_heads`, whose named methods are told, or of `compare_fms`: each FM with its best method.
+    table: of `compare_fms`. Each FM is told with its best method; without the column `fm`, the named methods are.
     """
     best = table.iloc[0]
     several_fms = "fm" in table
