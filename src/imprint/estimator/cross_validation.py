@@ -103,12 +103,6 @@ def _places(norm: str) -> tuple[str, str, str]:
     return norm, norm, norm
 
 
-def is_reference(method: Configuration) -> bool:
-    """Whether a method is no imprinting but what imprinting is compared with."""
-    references = [preset.configuration for preset in PRESETS.values() if preset.reference]
-    return method in references or GENERATORS.find(method.gen).reference
-
-
 def compare_fms(
     embeddings: Mapping[str, Embeddings],
     methods: Sequence[Configuration],
@@ -184,6 +178,8 @@ def _scored(
     import pandas as pd
     from sklearn.model_selection import StratifiedKFold
 
+    labels = {preset.configuration: preset.label for preset in PRESETS.values()}
+    references = [preset.configuration for preset in PRESETS.values() if preset.reference]
     y, fm_classifier = embeddings.y, embeddings.fm_classifier
     check_folds(y, folds)
     x = scaled(embeddings.x, checked_scale(embeddings.x, embeddings.x, None))
@@ -210,8 +206,8 @@ def _scored(
                 rows += [
                     {
                         **method.columns(),
-                        "name": name_of(method),
-                        "reference": is_reference(method),
+                        "name": labels.get(method),
+                        "reference": method in references or GENERATORS.find(method.gen).reference,
                         "right": right,
                         "proxies": proxies,
                         "bytes": proxies * x.shape[1] * np.float32().nbytes,
@@ -261,14 +257,6 @@ def difference_interval(right: np.ndarray, of_best: np.ndarray, folds: int) -> t
     variance = (better + worse) / count - mean**2
     half = 1.96 * math.sqrt(variance / count * folds / (folds - 1))
     return mean - half, mean + half
-
-
-def name_of(method: Configuration) -> str | None:
-    """The label of a named method; None for any other."""
-    for preset in PRESETS.values():
-        if preset.configuration == method:
-            return preset.label
-    return None
 
 
 def check_folds(y: np.ndarray, folds: int) -> None:
