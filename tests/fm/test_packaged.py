@@ -35,6 +35,14 @@ def test_every_parameter_of_the_model_comes_from_the_file(name):
     assert embedder.transform.interpolation == config.interpolation
 
 
+def test_a_model_of_other_layers_is_told():
+    weights = PACKAGED["tf_efficientnet_lite0"]
+    for other in ("tf_efficientnet_lite1", "mobilenetv2_050", "resnet18"):
+        model = timm.create_model(other)
+        with pytest.raises(UserError, match="does not fit the model"):
+            fill(model, renamed(weights.read(), model), weights.path())
+
+
 def test_photographs_are_recognised():
     embedder = models.load("package", "tf_efficientnet_lite0")
     with torch.inference_mode():

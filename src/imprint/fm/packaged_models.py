@@ -6,7 +6,7 @@ Nothing of such a package is imported: its file of weights is found, checked aga
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
@@ -165,40 +165,10 @@ class PackagedModel(FMSource):
 
 
 def renamed(state: Mapping[str, torch.Tensor], model: nn.Module) -> dict[str, torch.Tensor]:
-    """A state dict in the names of the original EfficientNet, in those of timm's model.
+    """A state dict in the names of the original EfficientNet, in those of timm's model, which has the same order.
 
-    Keys without a counterpart stay as they are, so that `imprint.fm.checkpoints.fill` reports them.
+    One whose parameters are of other kinds or numbers stays as it is, so that `imprint.fm.checkpoints.fill` reports its keys.
     """
-    names, of_timm = dict(_layers(model)), {}
-    for key, tensor in state.items():
-        layer, _, parameter = key.rpartition(".")
-        of_timm[f"{names.get(layer, layer)}.{parameter}"] = tensor
-    return of_timm
-
-
-# layers of a block, in the original and in timm
-_PLAIN = {"_depthwise_conv": "conv_dw", "_bn1": "bn1", "_project_conv": "conv_pw", "_bn2": "bn2"}
-_EXPANDING = {
-    "_expand_conv": "conv_pw",
-    "_bn0": "bn1",
-    "_depthwise_conv": "conv_dw",
-    "_bn1": "bn2",
-    "_project_conv": "conv_pwl",
-    "_bn2": "bn3",
-}
-
-
-def _layers(model: Any) -> Iterator[tuple[str, str]]:
-    """The layers of an EfficientNet: their name in the original, and in timm.
-
-    The original counts blocks through and names layers by what they do; timm counts by stage, and the batch norms of a
-    block from 1, though its first block has no expansion.
-    """
-    yield from (("_conv_stem", "conv_stem"), ("_bn0", "bn1"), ("_conv_head", "conv_head"))
-    yield from (("_bn1", "bn2"), ("_fc", "classifier"))
-    count = 0
-    for s, stage in enumerate(model.blocks):
-        for b, block in enumerate(stage):
-            for original, name in (_EXPANDING if hasattr(block, "conv_pwl") else _PLAIN).items():
-                yield f"_blocks.{count}.{original}", f"blocks.{s}.{b}.{name}"
-            count += 1
+    expected = model.state_dict()
+    of_file, of_model = ([key.rpartition(".")[2] for key in keys] for keys in (state, expected))
+    return dict(zip(expected if of_file == of_model else state, state.values(), strict=True))
