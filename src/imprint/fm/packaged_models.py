@@ -136,7 +136,7 @@ class PackagedModel(FMSource):
         import timm
 
         from imprint.fm.checkpoints import fill
-        from imprint.fm.embedder import Embedder, TimmFeatures
+        from imprint.fm.embedder import timm_embedder
         from imprint.fm.transforms import make_transform
 
         weights = PACKAGED.find(self.model)
@@ -154,13 +154,12 @@ class PackagedModel(FMSource):
         classifier = model.get_classifier().weight
         model.reset_classifier(0)
         defaults = {**vars(weights), "crop_mode": "center"}
-        return Embedder(
-            TimmFeatures(model),
+        return timm_embedder(
+            model,
             make_transform(defaults, changes),
             {"source": "package", "model": self.model},
             classifier,
             weights.weight_decay,
-            dim=model.head_hidden_size,
         )
 
 
