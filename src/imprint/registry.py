@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Generic, TypeVar
 
 from imprint.errors import UserError
 
 T = TypeVar("T")
+C = TypeVar("C")
 
 
 def suggestion(name: object, known: Iterable[object]) -> str:
@@ -63,6 +64,15 @@ class Registry(Mapping[str, T], Generic[T]):
         if name in self._entries:
             raise UserError(f"there is a {self.kind} '{name}' already; choose another name")
         self._entries[name] = entry
+
+    def adding(self, name: str, entry_of: Callable[[Any], T]) -> Callable[[C], C]:
+        """A decorator that registers the entry of a component, and leaves the component as it is."""
+
+        def register(component: C) -> C:
+            self.add(name, entry_of(component))
+            return component
+
+        return register
 
     def remove(self, name: str) -> None:
         """Take back a registration; used when the file that made it fails."""

@@ -83,12 +83,7 @@ S = TypeVar("S", bound=type[Source])
 
 def source(name: str) -> Callable[[S], S]:
     """Register a class as the dataset source `name`."""
-
-    def register(entry: S) -> S:
-        SOURCES.add(name, entry)
-        return entry
-
-    return register
+    return SOURCES.adding(name, lambda entry: entry)
 
 
 def describe_file(path: Path) -> dict[str, Any]:

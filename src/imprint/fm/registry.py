@@ -74,9 +74,4 @@ S = TypeVar("S", bound=type[FMSource])
 
 def fm_source(name: str) -> Callable[[S], S]:
     """Register a class as the FM source `name`."""
-
-    def register(entry: S) -> S:
-        FM_SOURCES.add(name, entry)
-        return entry
-
-    return register
+    return FM_SOURCES.adding(name, lambda entry: entry)

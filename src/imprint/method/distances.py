@@ -94,7 +94,7 @@ def distance(
     >>> DISTANCES.remove("chebyshev")
     """
 
-    def register(function: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> Callable[..., Any]:
+    def entry(function: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> Distance:
         def fill(x: np.ndarray, proxies: np.ndarray, out: np.ndarray) -> None:
             np.negative(function(x, proxies), out=out, casting="same_kind")
 
@@ -103,21 +103,15 @@ def distance(
         def rank(proxies: Proxies, queries: Queries) -> Ranking:
             return _directly(proxies, queries, block)
 
-        block_distance = Distance(
+        return Distance(
             name, rank, shares_product=False, by_product=False, operations=costs.subtractions
         )
-        DISTANCES.add(name, block_distance)
-        return function
 
-    return register
+    return DISTANCES.adding(name, entry)
 
 
 def _of_the_library(name: str, **properties: Any) -> Callable[[Rank], Rank]:
-    def register(rank: Rank) -> Rank:
-        DISTANCES.add(name, Distance(name, rank, **properties))
-        return rank
-
-    return register
+    return DISTANCES.adding(name, lambda rank: Distance(name, rank, **properties))
 
 
 def _directly(proxies: Proxies, queries: Queries, block: Block) -> Ranking:

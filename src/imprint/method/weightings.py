@@ -54,12 +54,7 @@ def weighting(name: str, **properties: Any) -> Callable[[Any], Any]:
     array([[4., 1.]])
     >>> WEIGHTINGS.remove("reciprocal_square")
     """
-
-    def register(function: Callable[..., np.ndarray]) -> Callable[..., np.ndarray]:
-        WEIGHTINGS.add(name, Weighting(name, function, **properties))
-        return function
-
-    return register
+    return WEIGHTINGS.adding(name, lambda function: Weighting(name, function, **properties))
 
 
 @weighting(UNIFORM)

@@ -142,12 +142,7 @@ def figure(name: str, **properties: Any) -> Callable[[Draw], Draw]:
     **properties
         Fields of `FigureEntry` besides `name` and `function`.
     """
-
-    def register(function: Draw) -> Draw:
-        FIGURES.add(name, FigureEntry(name, function=function, **properties))
-        return function
-
-    return register
+    return FIGURES.adding(name, lambda function: FigureEntry(name, function=function, **properties))
 
 
 def table(name: str, **properties: Any) -> Callable[[Make], Make]:
@@ -160,9 +155,4 @@ def table(name: str, **properties: Any) -> Callable[[Make], Make]:
     **properties
         Fields of `TableEntry` besides `name` and `function`.
     """
-
-    def register(function: Make) -> Make:
-        TABLES.add(name, TableEntry(name, function=function, **properties))
-        return function
-
-    return register
+    return TABLES.adding(name, lambda function: TableEntry(name, function=function, **properties))

@@ -222,12 +222,7 @@ def generator(name: str, **properties: Any) -> Callable[[Callable[..., Any]], Ca
     False
     >>> GENERATORS.remove("median")
     """
-
-    def register(function: Callable[..., Any]) -> Callable[..., Any]:
-        GENERATORS.add(name, Generator(name, function, **properties))
-        return function
-
-    return register
+    return GENERATORS.adding(name, lambda function: Generator(name, function, **properties))
 
 
 def load_library_of(gen: str) -> None:

@@ -105,34 +105,14 @@ def normalization(name: str, *, fitted: bool = False) -> Callable[[Any], Any]:
     >>> NORMS.remove("sign")
     """
 
-    def register(component: Any) -> Any:
+    def entry(component: Any) -> Normalization:
         if fitted and not all(hasattr(component, method) for method in ("fit", "transform")):
             raise UserError(f"NORM {name}: a fitted NORM is a class with fit and transform")
-        of_kind = {"fitted" if fitted else "rows": component}
-        NORMS.add(name, Normalization(name, **of_kind))
-        return component
+        return Normalization(name, **{"fitted" if fitted else "rows": component})
 
-    return register
+    return NORMS.adding(name, entry)
 
 
-def proxy_normalization(
-    name: str,
-    *,
-    reference: str | None = None,
-    needs_fm_classifier: bool = False,
-    appends: Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray] | None = None,
-) -> Callable[[OfProxies], OfProxies]:
-    """Register a function of all proxies as the NORM `name`, see `Normalization.proxies`."""
-
-    def register(function: OfProxies) -> OfProxies:
-        entry = Normalization(
-            name,
-            proxies=function,
-            appends=appends,
-            reference=reference,
-            needs_fm_classifier=needs_fm_classifier,
-        )
-        NORMS.add(name, entry)
-        return function
-
-    return register
+def proxy_normalization(name: str, **properties: Any) -> Callable[[OfProxies], OfProxies]:
+    """Register a function of all proxies as the NORM `name`; properties are fields of `Normalization`, see `proxies` there."""
+    return NORMS.adding(name, lambda function: Normalization(name, proxies=function, **properties))
