@@ -1,6 +1,17 @@
-"""Quantities as people read them."""
+"""Quantities and lists as people read them."""
 
 from __future__ import annotations
+
+from collections.abc import Iterable
+
+LISTED = 5  # items of a list that a message names
+
+
+def listed(items: Iterable[object]) -> str:
+    """The first items in a message, and how many more there are."""
+    names = [str(item) for item in items]
+    more = f" and {len(names) - LISTED} more" if len(names) > LISTED else ""
+    return ", ".join(names[:LISTED]) + more
 
 
 def duration(seconds: float) -> str:

@@ -5,7 +5,8 @@ import pytest
 import torch
 
 from imprint.errors import UserError
-from imprint.estimator.validation import as_numpy, checked_ids, class_numbers, listed, plain_labels
+from imprint.estimator.validation import as_numpy, checked_ids, class_numbers, plain_labels
+from imprint.formatting import listed
 
 
 def test_tensors_of_any_float_are_arrays():

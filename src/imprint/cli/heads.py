@@ -31,14 +31,13 @@ from imprint.cli.tables import print_table, print_text
 from imprint.errors import UserError
 from imprint.estimator.fm_choice import FMChoice
 from imprint.estimator.method_choice import MethodChoice
-from imprint.formatting import as_text
+from imprint.formatting import as_text, listed
 
 if TYPE_CHECKING:
     from imprint.method.generate.choose_method import Choice
     from imprint.store.embeddings import Embeddings
 
 FEW = 10  # images of a class below which `fit` warns
-LISTED = 5  # classes that it names then
 
 
 @command(
@@ -143,11 +142,9 @@ def _few_images(embeddings: Embeddings) -> str:
     few = [(count, name) for count, name in few if count < FEW]
     if not few:
         return ""
-    listed = ", ".join(f"{name} ({count})" for count, name in few[:LISTED])
-    if len(few) > LISTED:
-        listed += f" and {len(few) - LISTED} more"
+    classes = listed(f"{name} ({count})" for count, name in few)
     return (
-        f"few images of {listed}; labels of such classes are less sure, give {FEW} or more of each"
+        f"few images of {classes}; labels of such classes are less sure, give {FEW} or more of each"
     )
 
 

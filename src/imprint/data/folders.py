@@ -10,13 +10,13 @@ from pathlib import Path
 
 from imprint.data.image_formats import SUFFIXES
 from imprint.errors import UserError
+from imprint.formatting import listed
 
 log = logging.getLogger("imprint")
 
 # what operating systems and archives leave among a user's files, beside names that begin with a dot
 CLUTTER = ("__MACOSX", "@eaDir", "Thumbs.db", "desktop.ini", "$RECYCLE.BIN")
 SPLITS = {"train", "test", "val", "validation"}  # folders that are not classes
-LISTED = 5  # files named in a message
 
 
 def is_clutter(name: str) -> bool:
@@ -141,8 +141,7 @@ def _in_words(path: Path) -> str:
 
 
 def _listed(paths: Sequence[Path]) -> str:
-    more = f" and {len(paths) - LISTED} more" if len(paths) > LISTED else ""
-    return ", ".join(_in_words(path) for path in sorted(paths)[:LISTED]) + more
+    return listed(map(_in_words, sorted(paths)))
 
 
 def _entries(folder: Path) -> list[os.DirEntry[str]]:

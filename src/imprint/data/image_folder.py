@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from imprint.data.divided import UserSource
-from imprint.data.folders import LISTED, LeftOut, search, subfolders
+from imprint.data.folders import LeftOut, search, subfolders
 from imprint.data.image_files import FileSource, Row, divided
 from imprint.data.image_formats import SUFFIXES
 from imprint.data.registry import source
 from imprint.errors import UserError
+from imprint.formatting import LISTED
 
 log = logging.getLogger("imprint")
 

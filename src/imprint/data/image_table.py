@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from imprint.data.divided import UserSource
-from imprint.data.folders import LISTED
 from imprint.data.image_files import FileSource, Row, divided
 from imprint.data.registry import source
 from imprint.errors import UserError
+from imprint.formatting import LISTED
 
 PARQUET = ".parquet"
 _WHOLE_NUMBER = re.compile(r"-?[0-9]+")

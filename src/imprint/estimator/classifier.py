@@ -28,11 +28,11 @@ from imprint.estimator.validation import (
     as_numpy,
     checked_ids,
     checked_scale,
-    listed,
     plain_labels,
     warn_of_counts,
     warn_of_equal,
 )
+from imprint.formatting import listed
 from imprint.method.familiarity import Familiarity
 from imprint.method.generate import GENERATORS
 from imprint.method.presets import PRESETS

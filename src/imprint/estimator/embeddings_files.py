@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from imprint.errors import UserError
-from imprint.estimator.validation import listed
+from imprint.formatting import listed
 from imprint.method.scale import check_held, largest_of
 from imprint.store.embeddings import Embeddings
 from imprint.store.given_embeddings import names_in, read_arrays

@@ -14,7 +14,8 @@ import numpy as np
 from imprint.errors import UserError
 from imprint.estimator.fm_choice import FMChoice
 from imprint.estimator.inputs import read_labelled
-from imprint.estimator.validation import class_numbers, listed
+from imprint.estimator.validation import class_numbers
+from imprint.formatting import listed
 from imprint.method.metrics import calibration_error, log_loss, scores
 from imprint.store.embeddings import Embeddings
 

@@ -19,7 +19,8 @@ from imprint.estimator.incremental import (
 )
 from imprint.estimator.learning import Learnt
 from imprint.estimator.training_samples import TrainingSamples
-from imprint.estimator.validation import class_numbers, listed
+from imprint.estimator.validation import class_numbers
+from imprint.formatting import listed
 from imprint.method.configuration import Configuration
 from imprint.method.generate import GENERATORS
 

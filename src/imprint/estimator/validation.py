@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from imprint.errors import UserError
+from imprint.formatting import listed
 from imprint.method.scale import check_held, check_scale, largest_of, scale_of
 
 # the largest class may have so many times the samples of the smallest without a warning
 IMBALANCE = 10
-LISTED = 5  # labels that a message names
 
 
 def as_numpy(values: Any) -> Any:
@@ -77,13 +77,6 @@ def plain_labels(classes: np.ndarray, purpose: str) -> list[str | int | float]:
             f"{purpose}: JSON cannot hold labels of type {type(plain[0]).__name__}; use text or numbers"
         )
     return plain
-
-
-def listed(labels: Iterable[Any]) -> str:
-    """The first labels in a message, and how many more there are."""
-    names = [str(label) for label in labels]
-    more = f" and {len(names) - LISTED} more" if len(names) > LISTED else ""
-    return ", ".join(names[:LISTED]) + more
 
 
 def warn_of_equal(x: np.ndarray, stacklevel: int) -> None:
