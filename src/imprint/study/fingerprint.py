@@ -14,10 +14,10 @@ import hashlib
 import sys
 from collections.abc import Iterable, Iterator
 from functools import cache
-from importlib import metadata
 from pathlib import Path
 
 from imprint.store.files import canonical
+from imprint.store.version import installed_version
 
 PACKAGE = Path(__file__).parents[1]
 
@@ -123,17 +123,8 @@ def _modules(folder: Path, name: str) -> Iterator[Path]:
 def versions(files: Iterable[Path]) -> dict[str, str | None]:
     """The versions of the packages that compute, of those that these files import."""
     packages = {name.partition(".")[0] for file in files for name in read(file)[1]}
-    return {
-        COMPUTING[name]: _version(COMPUTING[name]) for name in sorted(packages & set(COMPUTING))
-    }
-
-
-@cache
-def _version(distribution: str) -> str | None:
-    try:
-        return metadata.version(distribution)
-    except metadata.PackageNotFoundError:  # jobs have an environment of their own
-        return None
+    names = (COMPUTING[name] for name in sorted(packages & set(COMPUTING)))
+    return {name: installed_version(name) for name in names}
 
 
 def closure(imports: Iterable[str], modules: Iterable[str] = ()) -> dict[str, Path]:

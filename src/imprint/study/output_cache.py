@@ -11,12 +11,12 @@ import platform
 import stat
 from collections.abc import Mapping, MutableMapping
 from contextlib import suppress
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from imprint.errors import UserError
 from imprint.store.files import canonical
 from imprint.store.records import sha256_of
+from imprint.store.version import installed_version
 from imprint.study.contents import contents
 
 FOLDER = "SNAKEMAKE_OUTPUT_CACHE"
@@ -73,7 +73,7 @@ def origin(
             "wildcards": dict(wildcards),
             "images": manifest and contents(manifest, root),
             "weights": weights and Path(weights).stat() and sha256_of(weights),
-            "software": {name: _version(name) for name in SOFTWARE},
+            "software": {name: installed_version(name) for name in SOFTWARE},
             "processor": _processor() if trains else None,
         }
     )
@@ -89,10 +89,3 @@ def _processor() -> str:
     return hashlib.sha256(
         "\n".join(line for line in facts if line.startswith(names)).encode()
     ).hexdigest()
-
-
-def _version(name: str) -> str | None:
-    try:
-        return version(name)
-    except PackageNotFoundError:  # jobs have an environment of their own, which Snakemake hashes
-        return None

@@ -6,7 +6,6 @@ import os
 import platform
 import time
 from collections.abc import Mapping
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -17,7 +16,7 @@ from imprint.report.page.items import Item, Section, embedded, read_picture, rea
 from imprint.report.page.prose import Prose, anchor
 from imprint.store import paths
 from imprint.store.files import atomic
-from imprint.store.version import __version__
+from imprint.store.version import __version__, installed_version
 
 PACKAGES = ("numpy", "scipy", "scikit-learn", "pandas", "torch", "timm", "matplotlib", "snakemake")
 
@@ -56,6 +55,7 @@ def build(
     path, results = Path(path).absolute(), Path(results).absolute()
     bundle = Path(options.dt_bundle)
     page = _Page(path, results, Path(templates))
+    installed = {name: version for name in PACKAGES if (version := installed_version(name))}
     html = page.template("page.html").render(
         title=spec["title"],
         opening=page.prose.html(opening),
@@ -63,7 +63,7 @@ def build(
         terms=page.prose.terms,
         date=time.strftime("%Y-%m-%d %H:%M"),
         version=__version__,
-        versions={"Python": platform.python_version(), **_versions()},
+        versions={"Python": platform.python_version(), **installed},
         command=command,
         whole=page.link_if_there(paths.report_file(results)),
         explorer=page.link_if_there(paths.explorer_file(results)),
@@ -147,13 +147,3 @@ class _Page:
     def link_if_there(self, target: Path) -> str | None:
         """The address of another page; None if there is none."""
         return self.link(target) if target.exists() and target != self.path else None
-
-
-def _versions() -> dict[str, str]:
-    versions = {}
-    for package in PACKAGES:
-        try:
-            versions[package] = version(package)
-        except PackageNotFoundError:
-            continue
-    return versions
