@@ -120,8 +120,8 @@ def unlabelled(count: int) -> tuple[np.ndarray, tuple[str, ...]]:
     return np.zeros(count, np.int64), ("",)
 
 
-def named_splits(names: Mapping[str, Any], path: str) -> dict[str, str]:
-    """Which of some splits are `train` and `test`; what is alone is `whole`.
+def named_splits(names: Mapping[str, Any], path: str, only: str | None = None) -> dict[str, str]:
+    """Which of some splits are `train` and `test`, or the one of them that is asked for; what is alone is `whole`.
 
     Raises
     ------
@@ -135,7 +135,8 @@ def named_splits(names: Mapping[str, Any], path: str) -> dict[str, str]:
         raise UserError(
             f"dataset {path} has the splits {', '.join(names)}; it needs train and {' or '.join(TEST_NAMES)}"
         )
-    return {"train": "train", "test": test}
+    splits = {"train": "train", "test": test}
+    return {only: splits[only]} if only else splits
 
 
 def numbers_of(labels: np.ndarray) -> tuple[np.ndarray, tuple[str, ...]]:

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 
 from imprint.data.divided import (
-    WHOLE,
     DividedSource,
     by_split,
     named_splits,
@@ -55,11 +54,7 @@ class HuggingFaceDataset(DividedSource):
     ) -> Mapping[str, Images]:
         """The images as they are given; see `DividedSource.stored_splits`."""
         tables = self._tables(folder)
-        splits = {
-            split: name
-            for split, name in named_splits(tables, self.path).items()
-            if split in (only or split, WHOLE)
-        }
+        splits = named_splits(tables, self.path, only)
         numbers, names = self._labels({s: tables[name] for s, name in splits.items()}, labelled)
         return {
             split: Images(

@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 
 from imprint.data.divided import (
-    WHOLE,
     DividedSource,
     by_split,
     named_splits,
@@ -46,17 +45,10 @@ class WebDataset(DividedSource):
         shards = by_split(self._shards(), self._top())
         read = {
             split: _Samples(shards[name], self._top(), labelled)
-            for split, name in named_splits(shards, self.path).items()
-            if split in (only or split, WHOLE)
+            for split, name in named_splits(shards, self.path, only).items()
         }
-        if not labelled:
-            return {
-                split: Images(no_labels, samples.ids, unnamed, store=samples.store())
-                for split, samples in read.items()
-                for no_labels, unnamed in [unlabelled(len(samples.ids))]
-            }
         texts = np.concatenate([samples.labels for samples in read.values()])
-        numbers, names = self._named(texts)
+        numbers, names = self._named(texts) if labelled else unlabelled(len(texts))
         ends = np.cumsum([len(samples.labels) for samples in read.values()])[:-1]
         return {
             split: Images(labels, samples.ids, names, store=samples.store())
