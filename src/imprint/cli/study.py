@@ -81,20 +81,23 @@ def _print_findings(findings: Iterable[tuple[str, str, str]], as_json: bool) -> 
 
 def _folder_findings(source: Path) -> Iterator[tuple[str, str, str]]:
     """What is to say of a source of images."""
-    from imprint.estimator.folder_check import check_folder
+    from imprint.estimator.embeddings_files import UNNAMED
+    from imprint.estimator.folder_check import broken
+    from imprint.estimator.inputs import images_of
 
-    check = check_folder(source)
-    yield "ok", "images", f"{check.images:,} in {source}"
-    if check.classes:
-        few, many = (choose(check.classes.values()) for choose in (min, max))
-        smallest = min(check.classes, key=check.classes.__getitem__)
+    images = images_of(source, classes="optional")
+    yield "ok", "images", f"{len(images):,} in {source}"
+    if images.class_names != UNNAMED:
+        classes = Counter(images.class_names[label] for label in images.labels)
+        few, many = (choose(classes.values()) for choose in (min, max))
+        smallest = min(classes, key=classes.__getitem__)
         size = f"{few:,} each" if few == many else f"{few:,} ({smallest}) to {many:,} each"
-        lone = few < 2 or len(check.classes) < 2
-        text = f"{len(check.classes):,}, {size}"
+        lone = few < 2 or len(classes) < 2
+        text = f"{len(classes):,}, {size}"
         yield ("note" if lone else "ok"), "classes", text
     else:
         yield "note", "classes", "none; for fit and compare put the images of each in a folder"
-    for path, reason in check.broken.items():
+    for path, reason in broken(images).items():
         yield PROBLEM, "broken", f"{path} cannot be read: {reason}"
 
 

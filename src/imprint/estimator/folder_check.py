@@ -1,47 +1,17 @@
-"""What a folder of images holds: how many of which class, and which files cannot be read."""
+"""Which images of a source cannot be read."""
 
 from __future__ import annotations
 
-from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
-from pathlib import Path
 
 from imprint.data.image_formats import UnreadableImage
-from imprint.estimator.embeddings_files import UNNAMED
-from imprint.estimator.inputs import images_of
+from imprint.data.images import Images
 
 THREADS = 4
 
 
-@dataclass(frozen=True)
-class FolderCheck:
-    """What a folder, a table or another source of images holds.
-
-    Attributes
-    ----------
-    images : int
-        How many images there are.
-    classes : dict
-        Images of each class; empty where there are no classes.
-    broken : dict
-        Why an image cannot be read, by its path.
-    """
-
-    images: int
-    classes: dict[str, int] = field(default_factory=dict)
-    broken: dict[str, str] = field(default_factory=dict)
-
-
-def check_folder(source: Path) -> FolderCheck:
-    """Read every image of a source that `imprint.estimator.inputs.images_of` takes.
-
-    Raises
-    ------
-    UserError
-        If there is no such source, or no image in it.
-    """
-    images = images_of(source, classes="optional")
+def broken(images: Images) -> dict[str, str]:
+    """Read every image; why one cannot be read, by its path."""
 
     def problem(i: int) -> str:
         try:
@@ -54,8 +24,4 @@ def check_folder(source: Path) -> FolderCheck:
 
     with ThreadPoolExecutor(THREADS) as pool:
         problems = enumerate(pool.map(problem, range(len(images))))
-        broken = {images.path(i): reason for i, reason in problems if reason}
-    classes: Counter[str] = Counter()
-    if images.class_names != UNNAMED:
-        classes.update(images.class_names[label] for label in images.labels)
-    return FolderCheck(len(images), dict(classes), broken)
+        return {images.path(i): reason for i, reason in problems if reason}
