@@ -32,6 +32,11 @@ from imprint.method.proxies import ProxySet
 from imprint.method.ridge import from_sums, leave_one_out
 from imprint.method.sums import group_sums
 
+WITHOUT_SUMS = (
+    "this head was written by the workflow, without the sums that its GEN or NORM needs to take in more or to go without "
+    "some; fit anew"
+)
+
 
 @dataclass(frozen=True)
 class Imprinted:
@@ -150,7 +155,7 @@ def _means(before: Imprinted, new: NewSamples, settings: Settings) -> Imprinted:
     for label, rows in zip(labels, np.split(order, firsts[1:]), strict=True):
         sums[label] = new.normalised[rows].sum(axis=0, dtype=np.float64)
     if new.known:
-        sums = _added(_sum(before, "sums", settings), sums)
+        sums = _added(_sum(before, "sums"), sums)
     proxies = (sums / new.counts[:, None]).astype(np.float32)
     only_new = new.classes.min() >= new.known
     unchanged = new.known if only_new else 0
@@ -191,9 +196,9 @@ def _from_sums(
 ) -> Imprinted:
     total, (sums, counts) = gram(new.normalised), group_sums(new.normalised, groups)
     if new.known:
-        total += _sum(before, "gram", settings)
-        sums = _added(_sum(before, "sums", settings), sums)
-        counts = _added(_sum(before, "counts", settings), counts)
+        total += _sum(before, "gram")
+        sums = _added(_sum(before, "sums"), sums)
+        counts = _added(_sum(before, "counts"), counts)
     factor = factored(total, new.total, settings.ls_lambda)
     proxies = weights(sums, counts, factor).astype(np.float32)
     return Imprinted(proxies, labels, sums={"gram": total, "sums": sums, "counts": counts})
@@ -208,7 +213,7 @@ def _ridge(before: Imprinted, new: NewSamples, settings: Settings) -> Imprinted:
         fitted = leave_one_out(new.normalised, new.classes)
     else:
         assert new.class_sums is not None
-        fitted = from_sums(new.class_sums, float(_sum(before, PENALTY, settings)))
+        fitted = from_sums(new.class_sums, float(_sum(before, PENALTY)))
     sums = {PENALTY: np.array(fitted.penalty)}
     return Imprinted(fitted.weights, np.arange(len(fitted.weights)), bias=fitted.bias, sums=sums)
 
@@ -226,12 +231,9 @@ UPDATES: dict[Callable[..., Any], Update] = {
 FROM_CLASS_SUMS = (ridge,)
 
 
-def _sum(before: Imprinted, name: str, settings: Settings) -> np.ndarray:
+def _sum(before: Imprinted, name: str) -> np.ndarray:
     if name not in before.sums:
-        raise UserError(
-            f"this head was written by the workflow, without the sums that GEN {settings.entry.name} needs to take "
-            "in more; fit anew"
-        )
+        raise UserError(WITHOUT_SUMS)
     return before.sums[name]
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from imprint.errors import UserError
-from imprint.estimator.incremental import FROM_CLASS_SUMS
+from imprint.estimator.incremental import FROM_CLASS_SUMS, WITHOUT_SUMS
 from imprint.method.class_sums import ClassSums
 from imprint.method.configuration import Configuration
 from imprint.method.generate import GENERATORS
@@ -64,10 +64,7 @@ class Learnt:
         if not _needs_sums(self.method):
             return normalised, self
         if self.sums is None:
-            raise UserError(
-                "this head was written by the workflow, without the sums that its NORM or GEN needs to take in more; "
-                "fit anew"
-            )
+            raise UserError(WITHOUT_SUMS)
         sums = self.sums.plus(_sums(self.method, normalised, y, classes))
         return normalised, Learnt(self.method, self._norms_of(sums), sums)
 
@@ -93,10 +90,7 @@ class Learnt:
         if not learns(norm_post):
             return self.norms
         if sums is None:
-            raise UserError(
-                "this head was written by the workflow, without the sums that its NORM needs to learn from other classes; "
-                "fit anew"
-            )
+            raise UserError(WITHOUT_SUMS)
         if len(chain(norm_post).fitted) > 1:
             raise UserError(
                 f"norm_post {norm_post} learns in several steps; fit again on all samples"
