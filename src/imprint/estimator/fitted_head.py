@@ -78,7 +78,12 @@ class FittedHead:
 
     def held_out(self, purpose: str) -> Familiarity:
         """What familiarity is measured by; a `UserError` that names the purpose without it."""
-        return rejection.require_held_out(self.tuned.familiarity, purpose)
+        if self.tuned.familiarity is None:
+            raise UserError(
+                f"{purpose}: no training samples were held out when this head was made; fit anew with method='auto' or "
+                "probability=True, or by imprint fit, where a class has two samples at least"
+            )
+        return self.tuned.familiarity
 
     def familiarity(self, x: np.ndarray) -> np.ndarray:
         """How well embeddings fit the known classes (n,), see `ImprintingClassifier.familiarity`."""

@@ -5,19 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from imprint.errors import UserError
-from imprint.method.familiarity import Familiarity
 
 REJECTED = "rejected"  # marks samples where labels are no numbers
-
-
-def require_held_out(familiarity: Familiarity | None, purpose: str) -> Familiarity:
-    """What familiarity is measured by; a `UserError` that names the purpose where a head has none."""
-    if familiarity is None:
-        raise UserError(
-            f"{purpose}: no training samples were held out when this head was made; fit anew with method='auto' or "
-            "probability=True, or by imprint fit, where a class has two samples at least"
-        )
-    return familiarity
 
 
 def outdated(head: object) -> str:
