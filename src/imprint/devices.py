@@ -1,4 +1,4 @@
-"""Devices of torch: which there are, how arrays come to them, and how exact their products are."""
+"""Devices of torch: which there are, how arrays come to them, how exact their products are, and on how many threads."""
 
 from __future__ import annotations
 
@@ -55,3 +55,14 @@ def float32_products() -> Iterator[None]:
         yield
     finally:
         torch.set_float32_matmul_precision(before)
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Torch keeps to one thread: on one image, or on weights, others only wait."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

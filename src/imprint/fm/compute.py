@@ -123,17 +123,6 @@ def memory_kept() -> Iterator[None]:
 
 
 @contextmanager
-def one_thread() -> Iterator[None]:
-    """Torch keeps to one thread: on one image, or on weights, others only wait."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
-
-
-@contextmanager
 def torch_settings(device: torch.device, threads: int, one_by_one: bool) -> Iterator[int]:
     """Set torch up for a job, and put its settings back afterwards.
 

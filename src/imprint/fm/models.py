@@ -81,7 +81,7 @@ def load(
             f"pooling '{pooling}' is for transformers of timm; models of source '{source}', as {model}, are '{POOLED}' alone"
         )
     changes = {name: value for name, value in changes.items() if value is not None}
-    from imprint.fm.compute import one_thread  # torch takes seconds to import
+    from imprint.devices import one_thread  # torch takes seconds to import
 
     with compiler_deferred(), one_thread():
         return entry(model or "", weights, checkpoint, pooling).load(changes)

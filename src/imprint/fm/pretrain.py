@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
+from imprint.devices import one_thread
 from imprint.errors import UserError
 from imprint.fm.transforms import Transform
 
@@ -68,13 +69,8 @@ def pretrain(
     UserError
         If timm has no such architecture.
     """
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        with torch.random.fork_rng(devices=[]):
-            return _train(images, labels, classes, model, epochs, seed, weight_decay)
-    finally:
-        torch.set_num_threads(before)
+    with one_thread(), torch.random.fork_rng(devices=[]):
+        return _train(images, labels, classes, model, epochs, seed, weight_decay)
 
 
 def _train(
