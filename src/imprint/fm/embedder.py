@@ -137,17 +137,16 @@ def timm_embedder(
     model: Any,
     transform: Transform,
     identity: Mapping[str, Any],
-    fm_classifier: torch.Tensor | None,
     weight_decay: float | None = None,
     pooling: str = POOLED,
 ) -> Embedder:
-    """The embedder of a timm model without its classifier.
+    """The embedder of a timm model, whose classifier is taken off.
 
     Parameters
     ----------
     model : nn.Module
         The model.
-    transform, identity, fm_classifier, weight_decay
+    transform, identity, weight_decay
         As `Embedder` takes them; `identity` without the pooling.
     pooling : {"pooled", "class_token", "class_token+patches"}
         What of the last layer is the embedding.
@@ -157,6 +156,9 @@ def timm_embedder(
     UserError
         If the model has no class token and the pooling needs one, or as `Embedder`.
     """
+    classifier = model.get_classifier()
+    model.reset_classifier(0)
+    fm_classifier = classifier.weight if isinstance(classifier, nn.Linear) else None
     if pooling == POOLED:
         features, dim = TimmFeatures(model), model.head_hidden_size
         return Embedder(features, transform, identity, fm_classifier, weight_decay, dim)

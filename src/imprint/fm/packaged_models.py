@@ -151,14 +151,11 @@ class PackagedModel(FMSource):
             )
         model: Any = timm.create_model(weights.architecture)
         fill(model, renamed(weights.read(), model), weights.path())
-        classifier = model.get_classifier().weight
-        model.reset_classifier(0)
         defaults = {**vars(weights), "crop_mode": "center"}
         return timm_embedder(
             model,
             make_transform(defaults, changes),
             {"source": "package", "model": self.model},
-            classifier,
             weights.weight_decay,
         )
 

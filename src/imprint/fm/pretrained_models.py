@@ -42,13 +42,10 @@ class PretrainedModel(FMSource):
             )
         model: Any = timm.create_model(facts["model"], num_classes=len(facts["classes"]))
         fill(model, state, self.checkpoint)
-        rows = model.get_classifier().weight
-        model.reset_classifier(0)
         return timm_embedder(
             model,
             make_transform(facts, changes),
             {"source": "pretrained", "model": facts["model"]},
-            rows,
             facts["weight_decay"],
             self.pooling,
         )

@@ -41,7 +41,6 @@ class TimmModel(FMSource):
     def load(self, changes: Mapping[str, Any]) -> Embedder:
         """The model; see `FMSource.load`."""
         import timm
-        from torch import nn
 
         from imprint.fm.checkpoints import read_facts, read_state
         from imprint.fm.embedder import timm_embedder
@@ -55,13 +54,10 @@ class TimmModel(FMSource):
             model = self._load_fetched(self.checkpoint, changes)
         else:
             model = self._create(read_state(self.checkpoint), self.checkpoint, changes)
-        classifier = model.get_classifier()
-        model.reset_classifier(0)
         return timm_embedder(
             model,
             make_transform(timm.data.resolve_model_data_config(model), changes),
             identity,
-            classifier.weight if isinstance(classifier, nn.Linear) else None,
             pooling=self.pooling,
         )
 
