@@ -25,7 +25,8 @@ from imprint.formatting import size as size_of
 from imprint.store import paths
 from imprint.store.measurements import Collector
 from imprint.study import estimate, inputs, specs
-from imprint.study.config import EmbeddingsDataset, EmbeddingsFM, PretrainedFM
+from imprint.study.config.datasets import EmbeddingsDataset
+from imprint.study.config.fms import EmbeddingsFM, PretrainedFM
 from imprint.study.grid import Study
 
 GOOD, WARNING, BAD = "ok", "note", "PROBLEM"

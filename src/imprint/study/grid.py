@@ -11,7 +11,7 @@ from typing import NamedTuple
 from imprint.method.configuration import Configuration
 from imprint.method.generate import GENERATORS
 from imprint.store.paths import collapse_file, explorer_file, proxies_file, scores_file
-from imprint.study.config import StudyConfig
+from imprint.study.config.study import StudyConfig
 from imprint.study.methods import configurations, sort_key
 from imprint.study.tasks import Task, resolve, total
 

@@ -10,7 +10,8 @@ from typing import Any
 from imprint.data.image_table import is_table, read_table
 from imprint.errors import UserError
 from imprint.store.paths import downloads_folder, weights_file
-from imprint.study.config import EmbeddingsFM, StudyConfig
+from imprint.study.config.fms import EmbeddingsFM
+from imprint.study.config.study import StudyConfig
 
 
 def downloaded(config: StudyConfig) -> list[str]:

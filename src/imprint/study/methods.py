@@ -17,7 +17,7 @@ from imprint.method.configuration import (
 from imprint.method.generate import GENERATORS
 from imprint.method.normalize import are_combined
 from imprint.method.presets import PRESETS
-from imprint.study.config import AggGrid, Experiment, GenGrid
+from imprint.study.config.experiments import AggGrid, Experiment, GenGrid
 
 
 def configurations(experiment: Experiment) -> list[Configuration]:

@@ -8,7 +8,11 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from imprint.study.config import FM, Dataset, Experiment, StudyConfig, TaskConfig
+from imprint.study.config.datasets import Dataset
+from imprint.study.config.experiments import Experiment
+from imprint.study.config.fms import FM
+from imprint.study.config.study import StudyConfig
+from imprint.study.config.tasks import TaskConfig
 from imprint.study.messages import problems_of
 from imprint.study.problems import Problem
 from imprint.study.read import expand_variables

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from imprint.study.config import StudyConfig
+from imprint.study.config.study import StudyConfig
 
 
 def schema() -> dict[str, Any]:

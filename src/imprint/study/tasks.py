@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from imprint.study.config import Family, TaskConfig, family_task
+from imprint.study.config.tasks import Family, TaskConfig, family_task
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,8 @@ from imprint.method.weightings import find_weighting
 from imprint.registry import unknown
 from imprint.report.figures import FIGURES
 from imprint.study.checks.sections import Sections, check_names
-from imprint.study.config import EmbeddingsFM, Experiment
+from imprint.study.config.experiments import Experiment
+from imprint.study.config.fms import EmbeddingsFM
 from imprint.study.methods import configurations
 from imprint.study.problems import Problem
 from imprint.study.rules import rule_names

@@ -10,16 +10,8 @@ from imprint.errors import UserError
 from imprint.fm.packaged_models import PACKAGED
 from imprint.registry import unknown
 from imprint.study.checks.sections import Sections, check_classes
-from imprint.study.config import (
-    FM,
-    Dataset,
-    EmbeddingsFM,
-    ImageDataset,
-    OwnImages,
-    PackagedFM,
-    PretrainedFM,
-    PublishedFM,
-)
+from imprint.study.config.datasets import Dataset, ImageDataset, OwnImages
+from imprint.study.config.fms import FM, EmbeddingsFM, PackagedFM, PretrainedFM, PublishedFM
 from imprint.study.problems import Problem
 
 

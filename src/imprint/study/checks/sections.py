@@ -8,7 +8,10 @@ from functools import cached_property
 
 from imprint.errors import UserError
 from imprint.registry import unknown
-from imprint.study.config import FM, Dataset, Experiment, TaskConfig
+from imprint.study.config.datasets import Dataset
+from imprint.study.config.experiments import Experiment
+from imprint.study.config.fms import FM
+from imprint.study.config.tasks import TaskConfig
 from imprint.study.problems import Problem
 
 

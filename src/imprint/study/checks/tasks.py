@@ -7,7 +7,8 @@ from pathlib import Path
 
 from imprint.data.folders import folder_of_classes, subfolders
 from imprint.study.checks.sections import Sections, check_classes, check_names, no_such_class
-from imprint.study.config import ImageFolderDataset, TaskConfig
+from imprint.study.config.datasets import ImageFolderDataset
+from imprint.study.config.tasks import TaskConfig
 from imprint.study.problems import Problem
 from imprint.study.tasks import total
 
