@@ -80,16 +80,17 @@ def evaluate(
     candidates: Sequence[Candidate],
     **options: Any,
 ) -> list[dict[Scoring, Scores]]:
-    """Scores of every candidate under each of its scorings; arguments as in `evaluate_each`."""
+    """Scores of every candidate under each of its scorings; y are labels (n,), other arguments as in `predict`."""
     results: list[dict[Scoring, Scores]] = [{} for _ in candidates]
-    for index, scoring, result in evaluate_each(x, y, classes, candidates, **options):
-        results[index][scoring] = result
+    for users, predicted in predict(x, classes, candidates, **options):
+        result = scores(y, predicted, classes)
+        for index, scoring in users:
+            results[index][scoring] = result
     return results
 
 
-def evaluate_each(
+def predict(
     x: np.ndarray,
-    y: np.ndarray,
     classes: int,
     candidates: Sequence[Candidate],
     *,
@@ -97,15 +98,13 @@ def evaluate_each(
     memory: int = MEMORY,
     device: str = "cpu",
     effort: Effort | None = None,
-) -> Iterator[tuple[int, Scoring, Scores]]:
-    """Score every candidate under each of its scorings.
+) -> Iterator[tuple[list[tuple[int, Scoring]], np.ndarray]]:
+    """Predict by every candidate under each of its scorings.
 
     Parameters
     ----------
     x : ndarray of shape (n, D)
-        Test embeddings, float32.
-    y : ndarray of shape (n,)
-        Their labels in [0, classes).
+        Test embeddings.
     classes : int
         Number of classes.
     candidates : sequence of Candidate
@@ -122,37 +121,10 @@ def evaluate_each(
 
     Yields
     ------
-    index, scoring, scores
-        The number of the candidate, and its scores, as soon as they are known.
+    users, predicted
+        Predictions (n,) as soon as they are known, and who they are of: the numbers of candidates, each with a scoring.
     """
-    effort = effort if effort is not None else Effort()
     start = time.perf_counter()
-    for users, predicted in predict(
-        x,
-        classes,
-        candidates,
-        fm_classifier=fm_classifier,
-        memory=memory,
-        device=device,
-        effort=effort,
-    ):
-        result = scores(y, predicted, classes)
-        for index, scoring in users:
-            yield index, scoring, result
-    effort.seconds += time.perf_counter() - start
-
-
-def predict(
-    x: np.ndarray,
-    classes: int,
-    candidates: Sequence[Candidate],
-    *,
-    fm_classifier: np.ndarray | None = None,
-    memory: int = MEMORY,
-    device: str = "cpu",
-    effort: Effort | None = None,
-) -> Iterator[tuple[list[tuple[int, Scoring]], np.ndarray]]:
-    """Predictions (n,), each with the candidates (by number) and scorings that give it; arguments as in `evaluate_each`."""
     x = np.ascontiguousarray(x, np.float32)
     effort = effort if effort is not None else Effort()
     yield from _sums(x, classes, candidates, fm_classifier, effort)
@@ -167,6 +139,7 @@ def predict(
                 for users, predicted in _votes(search, neighbours, products, classes):
                     effort.predictions += 1
                     yield users, predicted
+    effort.seconds += time.perf_counter() - start
 
 
 def _sums(

@@ -16,10 +16,10 @@ from imprint.analysis.frames import compact
 from imprint.data.pools import Pool, select, training_rows
 from imprint.errors import UserError
 from imprint.method.configuration import Configuration, Scoring
-from imprint.method.engine import Effort, evaluate_each
+from imprint.method.engine import Effort, predict
 from imprint.method.generate import GENERATORS
 from imprint.method.large_arrays import take_rows
-from imprint.method.metrics import Scores
+from imprint.method.metrics import Scores, scores
 from imprint.method.normalize import FittedNorms, chain, learns
 from imprint.method.proxies import ProxySet, ProxySets, proxy_set_for
 from imprint.method.scoring import candidate
@@ -151,7 +151,7 @@ def score(
     spec : mapping
         See `imprint.study.specs.evaluation`.
     device : str, default="cpu"
-        See `evaluate_each`.
+        See `imprint.method.engine.predict`.
     blocks : Blocks, optional
         Finished scores of earlier runs of the same `code`, one block for each proxy set and scoring.
     code : str, optional
@@ -206,18 +206,15 @@ def score(
             for request in unfinished:
                 extra = training.extra(draw, request, x, y)
                 request.extra |= {scoring: extra[scoring] for scoring in request.missing}
-        for index, scoring, result in evaluate_each(
-            x,
-            y,
-            classes,
-            candidates,
-            fm_classifier=train.fm_classifier,
-            device=device,
-            effort=effort,
+        for users, predicted in predict(
+            x, classes, candidates, fm_classifier=train.fm_classifier, device=device, effort=effort
         ):
-            request = unfinished[index]
-            request.scores[scoring] = result if per_class else replace(result, class_f1=())
-            blocks.put(request.keys[scoring], request.block(scoring))
+            result = scores(y, predicted, classes)
+            result = result if per_class else replace(result, class_f1=())
+            for index, scoring in users:
+                request = unfinished[index]
+                request.scores[scoring] = result
+                blocks.put(request.keys[scoring], request.block(scoring))
         for request in requests:
             rows += _rows(request, draw, per_class)
     if not rows:
