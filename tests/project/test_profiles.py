@@ -32,7 +32,7 @@ def test_the_profile_groups_every_rule_of_small_jobs():
     """Groups stand in the profile: in the rules they would slow every plan down, by the square of its jobs."""
     rules = "\n".join(path.read_text() for path in (ROOT / "workflow/rules").glob("*.smk"))
     assert not re.search(r"^\s+group:", rules, re.M)
-    names = set(re.findall(r"^rule (\w+):", rules, re.M))
+    names = set(re.findall(r"^(?:use )?rule (?:\w+ as )?(\w+)", rules, re.M))
     names |= {f"table_{name}" for name in TABLES} | {f"figure_{name}" for name in FIGURES}
     groups = yaml.safe_load((ROOT / "profiles/slurm/config.yaml").read_text())["groups"]
     alone = {"dataset", "adopt", "weights", "download", "pretrain", "embed", "embed_shard"}

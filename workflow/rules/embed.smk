@@ -139,10 +139,10 @@ rule embed_shard:
     message:
         "embedding {wildcards.dataset} ({wildcards.split}, shard {wildcards.shard} of {wildcards.shards}) by {wildcards.fm}"
     script:
-        "../scripts/embed_shard.py"
+        "../scripts/embed.py"
 
 
-rule embed:
+use rule embed_shard as embed with:
     """Embeddings of one split of one dataset by one FM, or the shards of it joined."""
     input:
         unpack(model_of),
@@ -152,26 +152,11 @@ rule embed:
         embeddings=paths.embeddings_file(results, "{fm}", "{dataset}", "{split}"),
     log:
         "<logs>/embed/{fm}/{dataset}/{split}.log",
-    wildcard_constraints:
-        fm=fms_that(lambda fm: fm.embeds_images),
     cache: sharing
-    conda:
-        "../../envs/torch.yaml"
-    threads: 2
-    resources:
-        mem_mb=grow(6000),
-        runtime=longer(240),
-        roots=roots,
-        compute=compute,
     params:
-        fm=lambda w: embed_params(w)[0],
-        dataset=lambda w: embed_params(w)[1],
-        code=lambda w: embed_params(w)[2],
         origin=origin_of,
     message:
         "embedding {wildcards.dataset} ({wildcards.split}) by {wildcards.fm}"
-    script:
-        "../scripts/embed.py"
 
 
 rule adopt:

@@ -1,4 +1,4 @@
-"""Embed one split of one dataset by one FM, or join its shards."""
+"""Embed one split of one dataset by one FM, or one shard of it, or join its shards."""
 
 from imprint.study.jobs.job import job
 
