@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from imprint.study.rules import RULES
+from imprint.study.checks.experiments import RULES
 
 ROOT = Path(__file__).parents[2]
 
@@ -16,4 +16,4 @@ def test_they_are_those_of_the_workflow():
         for text in texts
         for name in re.findall(r"^(?:use )?rule (?:\w+ as )?(\w+)", text, re.M)
     }
-    assert named == set(RULES)
+    assert named == set(RULES.split())

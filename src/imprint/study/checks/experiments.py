@@ -15,12 +15,18 @@ from imprint.method.score_names import ON_TEST, ON_VALIDATION
 from imprint.method.weightings import find_weighting
 from imprint.registry import unknown
 from imprint.report.figures import FIGURES
+from imprint.report.tables import TABLES
 from imprint.study.checks.sections import Sections, check_names
 from imprint.study.config.experiments import Experiment
 from imprint.study.config.fms import EmbeddingsFM
 from imprint.study.methods import configurations
 from imprint.study.problems import Problem
-from imprint.study.rules import rule_names
+
+# of the workflow, but for those of figures and tables
+RULES = (
+    "adopt all collapse collapses dataset download embed embed_shard evaluate experiment_report explorer fms head "
+    "predictions pretrain proxies report samples scores study summary tsne weights workflow_report"
+)
 
 
 def experiment_names(key: str, experiment: Experiment, sections: Sections) -> Iterator[Problem]:
@@ -38,7 +44,8 @@ def experiment_names(key: str, experiment: Experiment, sections: Sections) -> It
 def target(key: str, experiment: Experiment, sections: Sections) -> Iterator[Problem]:
     """`snakemake NAME` runs an experiment, so that its name is none of a rule."""
     name = key.partition(".")[2]
-    if name in rule_names():
+    figures, tables = [f"figure_{figure}" for figure in FIGURES], [f"table_{t}" for t in TABLES]
+    if name in (*RULES.split(), *figures, *tables):
         message = (
             f"'snakemake {name}' runs a rule of the workflow; give the experiment another name"
         )
