@@ -16,7 +16,7 @@ from imprint.method.configuration import Scoring
 from imprint.method.distances import DISTANCES
 from imprint.method.engine import Effort, evaluate, predict
 from imprint.method.metrics import scores
-from imprint.method.normalize import NORMS, apply_to_proxies, l2
+from imprint.method.normalize import NORMS, FittedNorms, l2
 from imprint.method.scoring import Candidate
 from tests.devices import DEVICES
 
@@ -61,7 +61,7 @@ def plain_distances(x, p, name):
 
 def plain(x, proxies, labels, classes, scoring, noise=0):
     """One configuration, by its definition, in float64; `noise` seeds a millionth that is added to the distances."""
-    p = apply_to_proxies(scoring.norm_post, proxies, labels, HEAD)
+    p = FittedNorms().of_proxies("none", scoring.norm_post, proxies, labels, HEAD)
     q = l2(x) if scoring.norm_inf == "l2" else x
     distances = plain_distances(q, p, scoring.distance)
     m = min(scoring.m or 1, len(p))

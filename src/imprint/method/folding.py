@@ -53,7 +53,7 @@ def fold(candidate: Candidate, fm_classifier: np.ndarray | None = None) -> Folde
     if last_is_l2:
         steps.pop()
     space = candidate.norms.of_space(candidate.norm_pre, scoring.norm_post)
-    maps = candidate.norms.fitted_of(scoring.norm_inf) + space
+    maps = candidate.norms.of_space(IDENTITY, scoring.norm_inf) + space
     changes_order = bool(space) or form.squares or candidate.bias is not None
     in_the_way = last_is_l2 and changes_order
     if first not in (IDENTITY, UNIT_LENGTH) or len(steps) + len(space) != len(maps) or in_the_way:

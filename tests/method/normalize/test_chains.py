@@ -10,7 +10,6 @@ from imprint.method.normalize import (
     FittedNorms,
     Whiten,
     apply,
-    apply_to_proxies,
     are_combined,
     chain,
     l2,
@@ -87,8 +86,8 @@ def test_steps_are_applied_from_left_to_right():
     )
     labels = np.repeat([0, 1, 2], 20)
     np.testing.assert_array_equal(
-        apply_to_proxies("l2+quantile_pooled", x, labels),
-        apply_to_proxies("quantile_pooled", l2(x), labels),
+        FittedNorms().of_proxies("none", "l2+quantile_pooled", x, labels),
+        FittedNorms().of_proxies("none", "quantile_pooled", l2(x), labels),
     )
 
 

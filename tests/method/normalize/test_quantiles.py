@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import rankdata
 
-from imprint.method.normalize import NORMS, apply_to_proxies, l2
+from imprint.method.normalize import NORMS, FittedNorms, l2
 from imprint.method.normalize.quantiles import quantile, quantile_pooled
 
 seeds = st.integers(0, 2**32 - 1)
@@ -40,7 +40,7 @@ def test_l2_leaves_a_zero_row_zero():
 @given(seeds, st.sampled_from(sorted(NORMS.names(fitted=None))))
 def test_every_normpost_keeps_the_ranks_within_a_proxy(seed, name):
     x, labels = example(seed)
-    after = apply_to_proxies(name, x, labels, HEAD)
+    after = FittedNorms().of_proxies("none", name, x, labels, HEAD)
     np.testing.assert_array_equal(rankdata(after, axis=1), rankdata(x, axis=1))
 
 
@@ -104,6 +104,6 @@ def test_every_quantile_norm_says_what_its_reference_is():
 @pytest.mark.parametrize("name", sorted(NORMS.names(fitted=None)))
 def test_normpost_keeps_type_and_shape(name):
     x, labels = example(1)
-    after = apply_to_proxies(name, x, labels, HEAD)
+    after = FittedNorms().of_proxies("none", name, x, labels, HEAD)
     assert after.shape == x.shape
     assert after.dtype == np.float32

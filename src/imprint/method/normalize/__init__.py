@@ -3,37 +3,25 @@
 Importing the package registers the NORMs it ships. NORMs compose: `l2+whiten` is `whiten` after `l2`.
 """
 
-from imprint.method.normalize import fitted, quantiles
-from imprint.method.normalize.chains import Chain, are_combined, chain, learns, norms_problem
+from imprint.method.normalize import fitted, quantiles  # noqa: F401  (register before rows)
+from imprint.method.normalize.chains import are_combined, chain, learns, norms_problem
 from imprint.method.normalize.fitted import Center, Whiten
-from imprint.method.normalize.registry import (
-    NORMS,
-    FittedNorm,
-    Normalization,
-    normalization,
-    proxy_normalization,
-)
+from imprint.method.normalize.registry import NORMS, normalization, proxy_normalization
 from imprint.method.normalize.rows import l2, lengths
-from imprint.method.normalize.training import FittedNorms, apply, apply_to_proxies
+from imprint.method.normalize.training import FittedNorms, apply
 
 __all__ = [
     "NORMS",
     "Center",
-    "Chain",
-    "FittedNorm",
     "FittedNorms",
-    "Normalization",
     "Whiten",
     "apply",
-    "apply_to_proxies",
     "are_combined",
     "chain",
-    "fitted",
     "l2",
     "learns",
     "lengths",
     "normalization",
     "norms_problem",
     "proxy_normalization",
-    "quantiles",
 ]

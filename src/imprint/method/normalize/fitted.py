@@ -44,10 +44,6 @@ class Center:
         self.mean_ = embeddings.mean(axis=0, dtype=np.float64).astype(np.float32)
         return self
 
-    def refit(self, embeddings: np.ndarray, labels: np.ndarray) -> Center:
-        """The mean of other embeddings."""
-        return Center().fit(embeddings, labels)
-
     def from_sums(self, sums: ClassSums) -> Center:
         """The mean of the samples of these sums."""
         center = Center()

@@ -22,13 +22,6 @@ def apply(norm: str, x: np.ndarray) -> np.ndarray:
     return FittedNorms().of_embeddings(norm, x)
 
 
-def apply_to_proxies(
-    norm: str, proxies: np.ndarray, labels: np.ndarray, fm_classifier: np.ndarray | None = None
-) -> np.ndarray:
-    """NORMpost, without anything to learn, of proxies (p, d) with labels (p,), ascending."""
-    return FittedNorms().of_proxies(IDENTITY, norm, proxies, labels, fm_classifier)
-
-
 class FittedNorms:
     """The NORMs of one training set. Each fitted one learns once, when it is first needed.
 
@@ -102,24 +95,19 @@ class FittedNorms:
             x = norm.transform(x)
         return x
 
-    def of_space(self, norm_pre: str, norm_post: str) -> list[FittedNorm]:
-        """What NORMpost learns, in its order."""
+    def of_space(self, norm_pre: str, norm: str) -> list[FittedNorm]:
+        """What a NORM learns after `norm_pre`, in its order."""
         path, norms = chain(norm_pre).steps, []
-        for step in chain(norm_post).steps:
+        for step in chain(norm).steps:
             path += (step,)
             if step.entry.fitted:
                 norms.append(self._fitted(path))
         return norms
 
-    def fitted_of(self, norm: str) -> list[FittedNorm]:
-        """The fitted NORMs of a chain of embeddings, in its order."""
-        steps = chain(norm).steps
-        return [self._fitted(steps[: i + 1]) for i, step in enumerate(steps) if step.entry.fitted]
-
     def learn(self, norm_pre: str, norm_post: str, norm_inf: str) -> FittedNorms:
         """Learn all that a method needs, now. Returns self."""
-        self.fitted_of(norm_pre)
-        self.fitted_of(norm_inf)
+        self.of_space(IDENTITY, norm_pre)
+        self.of_space(IDENTITY, norm_inf)
         self.of_space(norm_pre, norm_post)
         return self
 
