@@ -48,7 +48,6 @@ for name in FIGURES.names(shows_one_task=False):
             f"<logs>/figures/{{experiment}}/{name}.log",
         conda:
             "../../envs/base.yaml"
-        threads: 1
         resources:
             mem_mb=grow(2000),
             runtime=longer(10),
@@ -94,7 +93,6 @@ for name in FIGURES.names(shows_one_task=True):
             f"<logs>/figures/{{experiment}}/{{fm}}/{{task}}/{name}.log",
         conda:
             "../../envs/torch.yaml"
-        threads: 1
         resources:
             mem_mb=grow(3000),
             runtime=longer(10),

@@ -34,7 +34,7 @@ rule report:
         "../scripts/report.py"
 
 
-rule experiment_report:
+use rule report as experiment_report with:
     """Tables and figures of one experiment on one page that opens offline."""
     input:
         lambda w: shown_files(w.experiment),
@@ -46,19 +46,10 @@ rule experiment_report:
         html=paths.experiment_report_file(results, "{experiment}"),
     log:
         "<logs>/reports/{experiment}.log",
-    conda:
-        "../../envs/base.yaml"
-    resources:
-        mem_mb=grow(1000),
-        runtime=longer(10),
     params:
-        results=study.config.results,
         page=lambda w: canonical(page.content(study, [w.experiment])),
-        code=code_of("report"),
     message:
         "report of {wildcards.experiment}"
-    script:
-        "../scripts/report.py"
 
 
 rule workflow_report:

@@ -121,7 +121,6 @@ for name, entry in TABLES.items():
             f"<logs>/tables/{{experiment}}/{name}.log",
         conda:
             "../../envs/base.yaml"
-        threads: 1
         resources:
             mem_mb=grow(2000),
             runtime=longer(10),

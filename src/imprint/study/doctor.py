@@ -19,6 +19,7 @@ from urllib.parse import urlparse
 
 import numpy as np
 
+from imprint.data import sources
 from imprint.errors import UserError
 from imprint.formatting import duration
 from imprint.formatting import size as size_of
@@ -113,8 +114,6 @@ def _cost_in_words(cost: estimate.Cost) -> str:
 
 def _dataset(study: Study, name: str, scratch: Path) -> tuple[Finding, dict[str, Split]]:
     """What is there of a dataset, and its splits as they are embedded, as far as known."""
-    from imprint.data import sources
-
     config, subject = study.config.datasets[name], f"dataset {name}"
     if isinstance(config, EmbeddingsDataset):
         return Finding(GOOD, subject, "no images; embeddings are given"), {}
@@ -138,8 +137,6 @@ def _dataset(study: Study, name: str, scratch: Path) -> tuple[Finding, dict[str,
 
 
 def _splits(folder: Path, study: Study, name: str) -> dict[str, Split]:
-    from imprint.data import sources
-
     chosen = {key: value for key, value in specs.subset(study, name).items() if key != "on_error"}
     root = inputs.roots(study.config)[name]
     images = {split: sources.open_split(folder, split, **chosen, root=root) for split in SPLITS}
@@ -148,8 +145,6 @@ def _splits(folder: Path, study: Study, name: str) -> dict[str, Split]:
 
 def _network(config: Any) -> bool:
     """Whether the host that a dataset comes from answers."""
-    from imprint.data import sources
-
     address = sources.make(config.source, config.options).address()
     try:
         with socket.create_connection((urlparse(address).hostname, 443), timeout=5):
