@@ -166,11 +166,8 @@ def _fm(
         return [Finding(WARNING, subject, text)], None, 0, 0.0
     from imprint.fm import models
 
-    workflow_has_it = config.fetches_weights and weights.exists()
-    if isinstance(config, PretrainedFM) or workflow_has_it:
-        checkpoint: str | Path | None = weights
-    else:
-        checkpoint = getattr(config, "checkpoint", None)
+    of_workflow = config.makes_weights and weights.exists()
+    checkpoint = weights if of_workflow else config.users_weights
     description = {
         k: v for k, v in specs.embedding(study, name).items() if k not in ("precision", "dtype")
     }

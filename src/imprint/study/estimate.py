@@ -21,6 +21,7 @@ from imprint.store.files import open_hdf5
 from imprint.store.paths import collapse_file, proxies_file, scores_file
 from imprint.study import specs
 from imprint.study.grid import Group, Study
+from imprint.study.tasks import total
 
 START = 1.0  # seconds that a job takes to start
 SET = 4e-3  # seconds that a proxy set takes to generate, or to score, however small it is
@@ -268,8 +269,7 @@ def _size(study: Study, group: Group, counts: Mapping[str, Mapping[str, int]]) -
         sum(counts[dataset][split] for dataset in task.datasets) for split in ("train", "test")
     )
     stored = full + test
-    known = [_embedded_classes(study, dataset) for dataset in task.datasets]
-    originals = sum(count or 0 for count in known) if None not in known else None
+    originals = total(_embedded_classes(study, dataset) for dataset in task.datasets)
     groups = task.draws[0]
     classes = originals or 10
     if groups is not None and originals is not None:

@@ -27,12 +27,8 @@ class Task:
 
 def total(counts: Iterable[int | None]) -> int | None:
     """The number of classes of several datasets together; None if that of one is not known."""
-    whole = 0
-    for count in counts:
-        if count is None:
-            return None
-        whole += count
-    return whole
+    every = list(counts)
+    return None if None in every else sum(count or 0 for count in every)
 
 
 def resolve(name: str, config: TaskConfig, count: int | None) -> Iterator[Task]:

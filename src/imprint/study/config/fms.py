@@ -166,8 +166,8 @@ class PublishedFM(_Published):
 
     @property
     def fetches_weights(self) -> bool:
-        """Whether there is no checkpoint in place of the published weights."""
-        return not self.checkpoint
+        """Whether its weights are neither in a checkpoint nor in a folder."""
+        return not (self.checkpoint or self.users_folder)
 
 
 class TimmFM(PublishedFM, _WithTokens):
@@ -182,11 +182,6 @@ class TimmFM(PublishedFM, _WithTokens):
         if self.checkpoint or not self.model.startswith(LOCAL_FOLDER):
             return None
         return self.model.removeprefix(LOCAL_FOLDER)
-
-    @property
-    def fetches_weights(self) -> bool:
-        """Whether its weights are neither in a checkpoint nor in a folder."""
-        return not (self.checkpoint or self.users_folder)
 
 
 class TorchvisionFM(PublishedFM):

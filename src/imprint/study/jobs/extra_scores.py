@@ -133,15 +133,13 @@ class TrainingScores:
         scores = {}
         if TOP5 in wanted:
             scores[TOP5] = top_accuracy(of_test, self._test_y, 5)
-        of_probabilities = {LOG_LOSS: log_loss, CALIBRATION: calibration_error}
         chances = None
         if part is not None:
             of_held = self._class_scores(part, scoring, self._x[self._held])
             fitted = calibrate(of_held, self._y[self._held])
             chances = probabilities(of_test, fitted.inverse_temperature)
-        for name in (LOG_LOSS, CALIBRATION):
+        for name, function in ((LOG_LOSS, log_loss), (CALIBRATION, calibration_error)):
             if name in wanted:
-                function = of_probabilities[name]
                 scores[name] = np.nan if chances is None else function(chances, self._test_y)
         return scores
 
