@@ -83,29 +83,20 @@ def candidate(
         Keeps the samples of a set, so that candidates share them.
     """
     norms = norms or NOTHING_LEARNT
-    if proxies.samples is None:
-        assert proxies.values is not None
-        return Candidate(
-            proxies.values,
-            proxies.labels,
-            scorings,
-            bias=proxies.bias,
-            norms=norms,
-            norm_pre=norm_pre,
-        )
-    taken = {} if taken is None else taken
-    rows = proxies.samples.tobytes()
-    if rows not in taken:
-        taken[rows] = x[proxies.samples]
-    values, pre = taken[rows], chain(norm_pre)
-    unit = pre == chain(UNIT_LENGTH)
-    key: Hashable = rows
-    if not unit and not pre.is_identity:
-        values = norms.of_embeddings(norm_pre, values)
-        key = (norm_pre, rows, norms if pre.fitted else None)
-    return Candidate(
-        values, proxies.labels, scorings, unit=unit, key=key, norms=norms, norm_pre=norm_pre
-    )
+    values, unit, bias = proxies.values, False, proxies.bias
+    key: Hashable = None
+    if proxies.samples is not None:
+        taken = {} if taken is None else taken
+        key = rows = proxies.samples.tobytes()
+        if rows not in taken:
+            taken[rows] = x[proxies.samples]
+        values, pre, bias = taken[rows], chain(norm_pre), None
+        unit = pre == chain(UNIT_LENGTH)
+        if not unit and not pre.is_identity:
+            values = norms.of_embeddings(norm_pre, values)
+            key = (norm_pre, rows, norms if pre.fitted else None)
+    assert values is not None
+    return Candidate(values, proxies.labels, scorings, unit, key, bias, norms, norm_pre)
 
 
 @dataclass
