@@ -88,7 +88,9 @@ GROUPS: dict[type, dict[str, Any]] = {
             min=0, max=2**32 - 1, metavar="N", help="Seed of GEN, and of folds in a comparison."
         ),
         "ls_lambda": typer.Option(
-            parser=_positive_float, metavar="X", help="Ridge of the GENs ls and kls."
+            parser=_positive_float,
+            metavar="X",
+            help="Ridge of the paper's least squares, GENs ls and kls; ridge chooses its own.",
         ),
     },
     InputOptions: {
