@@ -138,7 +138,10 @@ EXTRAS = (random_features, clustered_ridge, soft_maximum, whitened_before, white
 
 
 def lda_differences(cell: Cell, seed: int) -> list[float]:
-    """How much higher scikit-learn's LDA scores its class where the preset `lda` predicts another, by test sample."""
+    """How far apart scikit-learn's LDA has the two classes where the preset `lda` predicts another, by test sample.
+
+    As a share of the score: float32, in which samples are scored, has seven digits.
+    """
     from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
     priors = np.full(cell.classes, 1 / cell.classes)
@@ -148,8 +151,9 @@ def lda_differences(cell: Cell, seed: int) -> list[float]:
     )
     fitted = fit(cell, REFERENCES["lda"], seed).candidate
     ((_, predicted),) = predict(cell.test_x, cell.classes, [fitted])
-    margins = scores.max(axis=1) - np.take_along_axis(scores, predicted[:, None], axis=1)[:, 0]
-    return margins[predicted != scores.argmax(axis=1)].tolist()
+    of_sample = np.take_along_axis(scores, predicted[:, None], axis=1)[:, 0]
+    apart = (scores.max(axis=1) - of_sample) / np.abs(scores).max(axis=1)
+    return apart[predicted != scores.argmax(axis=1)].tolist()
 
 
 def load_libraries() -> None:
