@@ -8,6 +8,7 @@ from time import perf_counter
 import numpy as np
 
 from benchmarks.head_cells import FULL, Cell
+from imprint.method.class_scores import class_scores
 from imprint.method.configuration import LOGSUMEXP, Configuration, Fixed, Scoring
 from imprint.method.engine import evaluate, predict
 from imprint.method.generate.least_squares import pseudo_classes
@@ -122,6 +123,20 @@ def clustered_ridge(cell: Cell, seed: int) -> dict[str, tuple[float, float]]:
     return {"k-means 5 pseudo-classes + ridge": (accuracy(cell, fitted), spent)}
 
 
+def averaged(cell: Cell, seed: int) -> dict[str, tuple[float, float]]:
+    """The class scores of the whitened mean and of ridge, each in standard deviations, averaged."""
+    results, seconds = np.zeros((len(cell.test_x), cell.classes)), 0.0
+    for name in ("whitened mean (whiten)", "ridge"):
+        fitted = fit(cell, FIXED[name], seed)
+        training, tests = (
+            class_scores(x, fitted.candidate, cell.classes) for x in (cell.x, cell.test_x)
+        )
+        results += tests / (training - training.mean(axis=1, keepdims=True)).std()
+        seconds += fitted.seconds
+    right = results.argmax(axis=1) == cell.test_y
+    return {"whitened mean and ridge averaged": (100 * float(right.mean()), seconds)}
+
+
 def soft_maximum(cell: Cell, seed: int) -> dict[str, tuple[float, float]]:
     """Whitened k-means 20, where T log(sum of exp(similarity / T)) over the proxies of a class decides."""
     fitted = fit(cell, FIXED[WHITENED_20], seed)
@@ -134,7 +149,14 @@ def soft_maximum(cell: Cell, seed: int) -> dict[str, tuple[float, float]]:
     return results
 
 
-EXTRAS = (random_features, clustered_ridge, soft_maximum, whitened_before, whitened_knn)
+EXTRAS = (
+    averaged,
+    random_features,
+    clustered_ridge,
+    soft_maximum,
+    whitened_before,
+    whitened_knn,
+)
 
 
 def lda_differences(cell: Cell, seed: int) -> list[float]:
