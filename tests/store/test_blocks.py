@@ -14,7 +14,6 @@ import pandas as pd
 import pytest
 
 from imprint.data.pools import Pool, pool
-from imprint.method import engine as evaluate
 from imprint.method.configuration import Configuration, Scoring, parse_k
 from imprint.store.blocks import (
     Blocks,
@@ -27,6 +26,7 @@ from imprint.store.blocks import (
 )
 from imprint.store.embeddings import read_embeddings
 from imprint.store.given_embeddings import adopt
+from imprint.study.jobs import scores as scoring
 from imprint.study.jobs.collapse import measure_collapse
 from imprint.study.jobs.proxies import make_proxies
 from imprint.study.jobs.scores import score
@@ -198,7 +198,7 @@ def test_collapse_is_kept_by_draw_and_split(tmp_path):
 
 
 def test_an_interrupted_job_keeps_what_it_finished(tmp_path, monkeypatch):
-    real, left = evaluate.scores, [30]
+    real, left = scoring.scores, [30]
 
     def interrupted(*arguments):
         left[0] -= 1
@@ -206,7 +206,7 @@ def test_an_interrupted_job_keeps_what_it_finished(tmp_path, monkeypatch):
             raise KeyboardInterrupt
         return real(*arguments)
 
-    monkeypatch.setattr(evaluate, "scores", interrupted)
+    monkeypatch.setattr(scoring, "scores", interrupted)
     with pytest.raises(KeyboardInterrupt), open_blocks(tmp_path / "s.blocks") as blocks:
         scored(blocks=blocks)
     monkeypatch.undo()
