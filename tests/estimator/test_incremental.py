@@ -89,8 +89,8 @@ def test_auto_is_the_default_and_says_why(tmp_path):
     loaded = ImprintingClassifier.load(tmp_path / "h.safetensors")
     np.testing.assert_array_equal(loaded.predict_proba(TEST), proba)
     single = ImprintingClassifier().fit(np.eye(3), [0, 1, 2])
-    assert "no class has two samples" in single.choice_.reason
-    with pytest.raises(UserError, match="no class had two samples"):
+    assert "no two classes have two samples" in single.choice_.reason
+    with pytest.raises(UserError, match="no two classes had two samples"):
         single.predict_proba(np.eye(3))
     assert not hasattr(ImprintingClassifier(gen="mean"), "predict_proba")
     with pytest.raises(UserError, match="method auto chooses gen itself"):

@@ -10,7 +10,7 @@ def labels(*sizes, seed=0):
     return np.random.default_rng(seed).permutation(np.repeat(np.arange(len(sizes)), sizes))
 
 
-SIZES = [(10, 10), (25, 30), (2, 2, 2), (2, 1), (40, 1, 3, 1, 2), (11,), (3, 200), (1, 1, 12)]
+SIZES = [(10, 10), (25, 30), (2, 2, 2), (2, 1, 2), (40, 1, 3, 1, 2), (3, 200), (1, 1, 12, 2)]
 
 
 @pytest.mark.parametrize("sizes", SIZES)
@@ -47,8 +47,9 @@ def test_few_samples_make_fewer_folds():
     assert len(list(folds(labels(4, 3), 0))) == 4 * REPETITIONS
 
 
-def test_without_two_samples_of_a_class_nothing_is_held_out():
-    assert list(folds(labels(1, 1, 1), 0)) == []
+@pytest.mark.parametrize("sizes", [(1, 1, 1), (2, 1), (11,), (1, 1, 12)])
+def test_without_two_classes_of_two_samples_nothing_is_held_out(sizes):
+    assert list(folds(labels(*sizes), 0)) == []
 
 
 def test_many_samples_are_not_held_out_again():

@@ -91,7 +91,7 @@ def draw_coverage(evaluation: Evaluation, y: Sequence[Any]) -> Figure:
 
     if evaluation.familiarity is None:
         raise UserError(
-            "there is no curve: no training samples were held out when this head was made; imprint fit holds out some where a class has two or more"
+            "there is no curve: no training samples were held out when this head was made; imprint fit holds out some where two classes have two or more"
         )
     true = [str(label) for label in np.asarray(y)[evaluation.rows].tolist()]
     right = np.array([str(label) for label in evaluation.predicted.tolist()]) == np.array(true)

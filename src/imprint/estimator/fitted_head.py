@@ -72,7 +72,7 @@ class FittedHead:
         """The inverse temperature of probabilities; a `UserError` without one."""
         if self.tuned.inverse_temperature is None:
             raise UserError(
-                "predict_proba: no temperature was fitted, as no class had two samples when the head was made"
+                "predict_proba: no temperature was fitted, as no two classes had two samples each when the head was made"
             )
         return self.tuned.inverse_temperature
 
@@ -81,7 +81,7 @@ class FittedHead:
         if self.tuned.familiarity is None:
             raise UserError(
                 f"{purpose}: no training samples were held out when this head was made; fit anew with method='auto' or "
-                "probability=True, or by imprint fit, where a class has two samples at least"
+                "probability=True, or by imprint fit, where two classes have two samples each at least"
             )
         return self.tuned.familiarity
 

@@ -19,13 +19,14 @@ def rows_by_class(y: np.ndarray) -> list[np.ndarray]:
 def folds(y: np.ndarray, seed: int, most_folds: int = FOLDS) -> Iterator[np.ndarray]:
     """Masks (n,) of held-out samples, stratified; a class always keeps a sample.
 
-    As many folds as the largest class has samples, at most `most_folds`. Stops once enough samples were held out. Without a class of two samples there is no fold.
+    As many folds as the largest class has samples, at most `most_folds`. Stops once enough samples were held out. Without two classes
+    of two samples there is no fold: samples of one class alone say nothing of telling classes apart.
     """
-    most = int(np.bincount(y).max())
-    if most < 2:
+    counts = np.bincount(y)
+    if (counts > 1).sum() < 2:
         return
     random = np.random.default_rng(seed)
-    count, held_out = min(most_folds, most), 0
+    count, held_out = min(most_folds, int(counts.max())), 0
     for _ in range(REPETITIONS):
         of_rows = np.full(len(y), -1)
         for rows in rows_by_class(y):

@@ -126,20 +126,31 @@ def test_with_two_samples_a_class_a_mean_is_taken():
         assert losses[2:] == pytest.approx([losses[0]] * 2)
 
 
+def test_a_gain_that_is_shown_as_none_is_none():
+    """Well separated classes: all losses are next to nothing."""
+    x, y = compact(0, (12,) * 3, d=8)
+    choice = choose(x + 100 * np.eye(8, dtype=np.float32)[y], y, seed=0)
+    assert max(entry.loss for entry in choice.considered) < 5e-4
+    assert choice.configuration == MEAN
+
+
 def test_a_choice_says_where_no_method_is_better_than_guessing():
     rng = np.random.default_rng(0)
     choice = choose(rng.normal(size=(60, 5)).astype(np.float32), np.arange(60) % 3, seed=0)
     assert "No method is better than guessing here" in choice.reason
 
 
-def test_with_one_sample_a_class_the_simplest_is_taken():
-    choice = choose(*compact(0, (1,) * 4), seed=0)
+@pytest.mark.parametrize("sizes", [(1,) * 4, (20, 1, 1)])
+def test_without_two_classes_of_two_samples_the_simplest_is_taken(sizes):
+    choice = choose(*compact(0, sizes), seed=0)
     assert choice.configuration == MEAN
-    assert choice.reason.startswith("no class has two samples, so that none can be held out")
+    assert choice.reason.startswith(
+        "no two classes have two samples each, so that none can be held out"
+    )
     assert choice.held_out == 0 and np.isnan(choice.inverse_temperature)
 
 
-@pytest.mark.parametrize("sizes", [(2, 2, 2), (2, 1), (30, 1, 2, 1), (12,)])
+@pytest.mark.parametrize("sizes", [(2, 2, 2), (2, 2, 1), (30, 1, 2, 1)])
 def test_small_and_unequal_classes_can_be_chosen_for(sizes):
     x, y = compact(2, sizes)
     choice = choose(x, y, 0, (MEAN, TWO_MEANS))

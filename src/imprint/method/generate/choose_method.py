@@ -43,6 +43,7 @@ CANDIDATES = (
 SAMPLES = 10_000  # that the choice is made on, at most
 FOLDS_OF_MANY = 5  # where one fold of so many is enough
 NEARLY = 0.99  # of the log loss of guessing: no better than that
+LEAST_GAIN = 5e-4  # in log loss; what is shown as 0.000 is none
 
 
 @dataclass(frozen=True)
@@ -124,7 +125,7 @@ class Choice:
     def reason(self) -> str:
         """One sentence for people."""
         if not self.held_out:
-            return "no class has two samples, so that none can be held out: the simplest method is taken"
+            return "no two classes have two samples each, so that none can be held out: the simplest method is taken"
         first = self.considered[0]
         chosen = next(c for c in self.considered if c.configuration == self.configuration)
         if chosen is first:
@@ -250,7 +251,9 @@ def choose(
         error = _standard_error(gains, samples)
         loss = float(fit.losses.mean())
         entries.append(Considered(method, loss, float(right.mean()), float(gains.mean()), error))
-    better = [i for i, entry in enumerate(entries) if entry.gain > entry.standard_error]
+    better = [
+        i for i, entry in enumerate(entries) if entry.gain > max(entry.standard_error, LEAST_GAIN)
+    ]
     best = min(better, key=lambda i: entries[i].loss, default=0)
     return Choice(
         methods[best],
