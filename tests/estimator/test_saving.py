@@ -12,6 +12,7 @@ from imprint.errors import UserError
 from imprint.method.configuration import Configuration, Fixed, Scoring
 from imprint.method.presets import PRESETS
 from imprint.method.proxies import proxy_set_for
+from imprint.store.embeddings import Embeddings
 from imprint.store.heads import write_head
 from imprint.study.jobs.heads import make_head
 from imprint.study.jobs.proxies import make_proxies
@@ -61,6 +62,15 @@ def test_a_head_of_few_samples_can_be_saved_and_loaded(tmp_path, options, sample
     model.save(tmp_path / "head.safetensors", FM)
     loaded = ImprintingClassifier.load(tmp_path / "head.safetensors", FM)
     np.testing.assert_array_equal(loaded.predict(TEST), model.predict(TEST))
+
+
+def test_a_head_is_not_saved_with_an_fm_of_other_embeddings(tmp_path):
+    wide = Embeddings(
+        np.ones((4, 7), np.float32), np.zeros(4, int), np.arange(4), ("a",), {"fm": "net"}
+    )
+    head = ImprintingClassifier(gen="mean").fit(X, Y)
+    with pytest.raises(UserError, match=f"embeddings of {X.shape[1]} values, .* have 7"):
+        head.save(tmp_path / "h.safetensors", fm=wide)
 
 
 def test_a_saved_head_says_what_it_is(tmp_path):

@@ -5,7 +5,13 @@ import pytest
 import torch
 
 from imprint.errors import UserError
-from imprint.estimator.validation import as_numpy, checked_ids, class_numbers, plain_labels
+from imprint.estimator.validation import (
+    as_numpy,
+    checked_ids,
+    checked_labels,
+    class_numbers,
+    plain_labels,
+)
 from imprint.formatting import listed
 
 
@@ -14,6 +20,12 @@ def test_tensors_of_any_float_are_arrays():
     assert as_numpy(tensor).tolist() == [[0.5, 2]]
     assert as_numpy(torch.tensor([1, 2])).dtype == np.int64
     assert as_numpy("ab") == "ab"
+
+
+def test_a_list_of_labels_lacks_none():
+    assert checked_labels(["a", 1]) == ["a", 1]
+    with pytest.raises(UserError, match=r"y: 2 of 3 labels are missing \(number 0, 2, from 0\)"):
+        checked_labels([None, "a", float("nan")])
 
 
 def test_labels_are_numbered_by_classes_in_any_order():

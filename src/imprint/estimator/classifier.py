@@ -27,6 +27,7 @@ from imprint.estimator.validation import (
     as_classifier_weights,
     as_numpy,
     checked_ids,
+    checked_labels,
     checked_scale,
     plain_labels,
     warn_of_counts,
@@ -37,6 +38,7 @@ from imprint.method.familiarity import Familiarity
 from imprint.method.generate import GENERATORS
 from imprint.method.presets import PRESETS
 from imprint.method.scale import scaled
+from imprint.store.embeddings import Embeddings
 from imprint.store.files import atomic
 from imprint.store.heads import write_head
 
@@ -412,6 +414,11 @@ class ImprintingClassifier(ClassifierMixin, BaseEstimator):
         """The head as `save` writes it; where no FM is named, of an unknown one."""
         check_is_fitted(self)
         fm = fm if fm is not None else getattr(self, "fm_", None)
+        if isinstance(fm, Embeddings) and fm.x.shape[1] != self.n_features_in_:
+            raise UserError(
+                f"save: the head takes embeddings of {self.n_features_in_} values, and those given as fm have {fm.x.shape[1]}; a "
+                "step between them, such as PCA, is no part of a head"
+            )
         saved = SavedClassifier(self._state, self.get_params(), self._measured(), self.seed_, fm)
         return head_of(saved)
 
@@ -506,7 +513,9 @@ class ImprintingClassifier(ClassifierMixin, BaseEstimator):
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray, float]:
         """Embeddings times their scale, labels, ids and the scale."""
         as_passed = as_numpy(X)
-        X, y = validate_data(self, as_passed, as_numpy(y), dtype=np.float32, order="C", reset=reset)
+        X, y = validate_data(
+            self, as_passed, checked_labels(as_numpy(y)), dtype=np.float32, order="C", reset=reset
+        )
         check_classification_targets(y)
         scale = checked_scale(as_passed, X, None if reset else self._state.scale)
         ids = checked_ids(sample_ids, 0 if reset else self.n_samples_seen_, len(X))
@@ -552,7 +561,8 @@ class ImprintingClassifier(ClassifierMixin, BaseEstimator):
 
     def _take_in(self, state: TrainingState, y: np.ndarray) -> None:
         """Keep a state with further samples, labelled y (n,), and warn of their classes."""
-        warn_of_counts(state.classes, state.counts, self.k_, y, stacklevel=3)
+        asked = None if self.choice_ else self.k_
+        warn_of_counts(state.classes, state.counts, asked, y, stacklevel=3)
         self._keep(state)
 
     def _keep(self, state: TrainingState) -> None:

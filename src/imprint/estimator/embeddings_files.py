@@ -35,7 +35,11 @@ def read_file(path: Path, group: str | None, labelled: bool) -> Embeddings:
     """
     arrays = read_arrays(path, group, required=True)
     x = arrays.get("embeddings")
-    if x is None or x.ndim != 2 or not len(x):
+    if x is not None and (x.ndim != 2 or not len(x)):
+        raise UserError(
+            f"{path}: 'embeddings' have the shape {x.shape}; a row for each sample is needed, (N, D)"
+        )
+    if x is None:
         entries = names_in(path, group)
         hint = "; name a group as group (--group)" if any(e.endswith("/") for e in entries) else ""
         raise UserError(

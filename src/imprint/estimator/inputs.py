@@ -63,13 +63,14 @@ def read_labelled(
     """
     if _is_file(source):
         embeddings = read_file(source, group, labelled=True)
-        if check:
-            _check(source, check, embeddings.class_names, embeddings.y)
     else:
         images = images_of(source, classes="required")
+        note_alike(images.class_names)
         if check:
             _check(source, check, images.class_names, images.labels)
         embeddings = embedded(images, fm, head)
+    if check:  # of images too: some may be left out
+        _check(source, check, embeddings.class_names, embeddings.y)
     if head is not None:
         _require_kind(source, embeddings, head)
     return embeddings
@@ -90,10 +91,21 @@ def _check(
 
 def check_classes(names: Sequence[str], y: np.ndarray) -> None:
     """Check that labels y (N,), 0..C-1, are of two classes at least; a `UserError` if not."""
-    if not y.max():
+    if len(present := np.unique(y)) < 2:
         raise UserError(
-            f"all samples are of one class, '{names[0]}'; a head tells at least two apart"
+            f"all samples are of one class, '{names[present[0]]}'; a head tells at least two apart"
         )
+
+
+def note_alike(names: Sequence[str]) -> None:
+    """Note names of classes that differ in case or blanks alone."""
+    known: dict[str, str] = {}
+    for name in names:
+        other = known.setdefault("".join(name.split()).casefold(), name)
+        if other is not name:
+            log.warning(
+                f"note: '{other}' and '{name}' are two classes, though their names are nearly the same"
+            )
 
 
 def read_unlabelled(

@@ -55,6 +55,17 @@ def checked_scale(as_passed: Any, x: np.ndarray, scale: float | None) -> float:
     return scale
 
 
+def checked_labels(y: Any) -> Any:
+    """Labels as they are; a `UserError` where a list lacks one, which numpy would make a class named 'nan' or 'None'."""
+    if isinstance(y, list | tuple):
+        missing = [i for i, label in enumerate(y) if label is None or label != label]  # NaN
+        if missing:
+            raise UserError(
+                f"y: {len(missing)} of {len(y)} labels are missing (number {listed(missing)}, from 0)"
+            )
+    return y
+
+
 def checked_ids(sample_ids: Sequence[Any] | None, first: int, count: int) -> np.ndarray:
     """Ids of samples (count,); numbers that go on from `first` in place of None."""
     ids = np.arange(first, first + count) if sample_ids is None else np.asarray(sample_ids)
