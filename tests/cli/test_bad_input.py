@@ -44,6 +44,15 @@ def workdir(tmp_path_factory):
     shutil.copytree(root / "photos" / "cat", root / "single" / "cat")
     for name in ("pipe.jpg", "pipe.npz"):
         os.mkfifo(root / name)
+    messy = shutil.copytree(root / "photos", root / "messy")
+    shutil.copy(messy / "cat" / "0.jpg", messy)
+    (messy / "Dog").mkdir()
+    shutil.copy(messy / "owl" / "0.jpg", messy / "Dog")
+    (messy / "zebra").mkdir()
+    (messy / "zebra" / "a.jpg").write_text("no image")
+    (root / "mine.json").write_text("{}")
+    (root / "semicolons.csv").write_text("path;label\nphotos/cat/0.jpg;cat\n")
+    np.savez(root / "cubes.npz", embeddings=np.zeros((3, 2, 2)), labels=np.arange(3))
     (root / "table.csv").write_bytes("path,label\nk\xe4tzchen.jpg,cat\n".encode("latin-1"))
     x, labels = random.normal(size=(30, 4)).astype("f4"), np.repeat(NAMES, 10)
     for name, y in {
@@ -79,6 +88,11 @@ def imprint(workdir, monkeypatch, run):
         ("fit nested -o h.safetensors", "Run: imprint fit nested/pets/train -o h.safetensors"),
         ("fit nested/pets -o h.safetensors", "Run: imprint fit nested/pets/train -o h.safetensors"),
         ("fit single -o h.safetensors", "single: all samples are of one class, 'cat'"),
+        ("fit good.npz -o mine.safetensors", "mine.json is a file of something else"),
+        ("predict head.safetensors good.npz -o labels.xlsx", "name a .csv file"),
+        ("compare good.npz -o ranking.h5", "name a .csv file"),
+        ("fit semicolons.csv -o h.safetensors", "parted by semicolons: part them by commas"),
+        ("fit cubes.npz -o h.safetensors", "'embeddings' have the shape (3, 2, 2)"),
         ("fit alike.npz -o h.safetensors", "alike.npz: all samples are of one class"),
         ("fit nobody.npz -o h.safetensors", "the label in row 4 is None"),
         ("fit words.npz -o h.safetensors", "'embeddings' are <U"),
@@ -153,8 +167,21 @@ def test_labels_may_be_objects(imprint):
     imprint("fit objects.npz -o objects.safetensors --gen mean")
     assert "on 30 samples" in imprint("evaluate objects.safetensors objects.npz")
     assert imprint("predict objects.safetensors objects.npz").count("\n") == 31
-    again = imprint("add objects.safetensors objects.npz -o o.safetensors", code=2)
-    assert "has all images of objects.npz already" in again
+    again = imprint("add objects.safetensors objects.npz -o o.safetensors")
+    assert again == "o.safetensors: 3 proxies of 3 classes; took in 0 samples\n"
+    assert "on 30 samples" in imprint("evaluate o.safetensors objects.npz")
+
+
+def test_what_a_fit_leaves_out_or_does_not_know_is_said(imprint, workdir):
+    running = started(workdir, f"fit messy -o messy.safetensors {FM} --skip-unreadable")
+    _, notes = running.communicate()
+    assert running.returncode == 0, notes
+    assert "images beside the folders of classes are left out: 0.jpg" in notes
+    assert "'Dog' and 'dog' are two classes" in notes
+    assert "no image of zebra can be read: the head does not know it" in notes
+    assert "few images of Dog (1), cat (3)" in notes
+    assert "no image of Dog could be held out" in notes
+    assert "class_names: Dog, cat, dog, owl\n" in imprint("show messy.safetensors")
 
 
 def started(workdir, command, **options):

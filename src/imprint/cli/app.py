@@ -6,8 +6,9 @@ import functools
 import inspect
 import os
 import sys
-from collections.abc import Callable
-from contextlib import suppress
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import fields
 from typing import Annotated, Any, get_type_hints
 
@@ -44,6 +45,16 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+
+@contextmanager
+def warnings_as_notes() -> Iterator[None]:
+    """Print what Python code warns of as notes, without the line of code."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        yield
+    for warning in caught:
+        print(f"note: {warning.message}", file=sys.stderr)
 
 
 def _print_version(requested: bool) -> None:

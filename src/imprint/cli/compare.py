@@ -19,7 +19,7 @@ from imprint.cli.options import (
     Source,
     load_components,
     positive_ints,
-    require_writable,
+    require_table,
     split,
 )
 from imprint.cli.tables import print_table, print_text
@@ -90,7 +90,7 @@ def compare(
         split(gen), positive_ints("--k", k), split(norm), positive_ints("--m", m)
     )
     if output:
-        require_writable(output)
+        require_table(output)
 
     def check_labels(names: Sequence[str], y: np.ndarray) -> None:
         check_classes(names, y)

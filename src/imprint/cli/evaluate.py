@@ -93,7 +93,9 @@ def evaluate(
         print(json.dumps(evaluation.as_dict()))
     else:
         _print(evaluation)
-    if picture is not None:
+    if picture is not None and not evaluation.confusions:
+        print(f"note: {picture} is not drawn: all images are labelled right", file=sys.stderr)
+    elif picture is not None:
         from imprint.estimator.evaluation_pictures import draw_confusions
         from imprint.estimator.photographs import photographs_of
         from imprint.report.head_pictures import write_picture
@@ -101,11 +103,13 @@ def evaluate(
         photographs = photographs_of(source, embeddings.provenance, images, classes="required")
         ids = embeddings.ids.tolist()
         write_picture(picture, draw_confusions(evaluation, labels.tolist(), ids, photographs))
+        print(f"{picture} shows the most confused classes", file=sys.stderr)
     if curve is not None:
         from imprint.estimator.evaluation_pictures import draw_coverage
         from imprint.report.head_pictures import write_picture
 
         write_picture(curve, draw_coverage(evaluation, labels.tolist()))
+        print(f"{curve} shows the error over the images that are kept", file=sys.stderr)
 
 
 def _print(evaluation: Evaluation) -> None:

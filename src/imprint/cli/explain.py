@@ -75,9 +75,10 @@ def explain(
             print(json.dumps(one.as_dict()))
         return
     width = max(len(near.label) for one in explanations for near in one.nearest)
-    print(
-        "Of each image its label and, nearest first, similarity, class and name of training images"
+    shown = (
+        "training images" if train else "examples of the nearest proxies (--train: of all images)"
     )
+    print(f"Of each image its label and, nearest first, similarity, class and name of {shown}")
     for one in explanations:
         chance = "" if one.probability is None else f" ({100 * one.probability:.0f}%)"
         print(f"\n{one.id}: {one.label}{chance}")

@@ -6,7 +6,6 @@ import csv
 import json
 import shlex
 import sys
-import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple, TextIO
 
 import typer
 
-from imprint.cli.app import command
+from imprint.cli.app import command, warnings_as_notes
 from imprint.cli.options import (
     FitOptions,
     InputOptions,
@@ -25,7 +24,7 @@ from imprint.cli.options import (
     Sources,
     load_components,
     require_head_file,
-    require_writable,
+    require_table,
 )
 from imprint.cli.tables import print_table, print_text
 from imprint.errors import UserError
@@ -84,12 +83,10 @@ def fit(
     if embeddings.fm_classifier is not None:
         classifier.set_params(fm_classifier=embeddings.fm_classifier)
     labels = np.array(embeddings.class_names)[embeddings.y]
-    with warnings.catch_warnings(record=True) as notes:
-        warnings.simplefilter("always")
+    for note in _few_images(embeddings):
+        print(f"note: {note}", file=sys.stderr)
+    with warnings_as_notes():
         classifier.fit(embeddings.x, labels, sample_ids=embeddings.ids.tolist())
-    for note in (_few_images(embeddings), *(str(note.message) for note in notes)):
-        if note:
-            print(f"note: {note}", file=sys.stderr)
     classifier.save(output, embeddings.provenance)
     classes, proxies = classifier.classes_.tolist(), len(classifier.proxies_)
     choice = classifier.choice_
@@ -133,19 +130,20 @@ def _print_next_steps(head: Path, *, of_images: bool) -> None:
         print(f"  {step:{width}}  # {purpose}")
 
 
-def _few_images(embeddings: Embeddings) -> str:
-    """Which classes have too few images for a head that one can trust; empty if none has."""
+def _few_images(embeddings: Embeddings) -> Iterator[str]:
+    """Which classes have too few images for a head that one can trust, and what is not known of them."""
     import numpy as np
 
-    counts = np.bincount(embeddings.y)
-    few = sorted((count, name) for count, name in zip(counts, embeddings.class_names, strict=True))
-    few = [(count, name) for count, name in few if count < FEW]
-    if not few:
-        return ""
-    classes = listed(f"{name} ({count})" for count, name in few)
-    return (
-        f"few images of {classes}; labels of such classes are less sure, give {FEW} or more of each"
-    )
+    names = embeddings.class_names
+    counts = np.bincount(embeddings.y, minlength=len(names)).tolist()
+    few = sorted((count, name) for count, name in zip(counts, names, strict=True) if count < FEW)
+    if empty := [name for count, name in few if not count]:
+        yield f"no image of {listed(empty)} can be read: the head does not know it"
+    if few := few[len(empty) :]:
+        classes = listed(f"{name} ({count})" for count, name in few)
+        yield f"few images of {classes}; labels of such classes are less sure, give {FEW} or more of each"
+    if single := [name for count, name in few if count == 1]:
+        yield f"no image of {listed(single)} could be held out: accuracies, probabilities and --reject say nothing of it"
 
 
 def _print_choice(choice: Choice) -> None:
@@ -199,7 +197,9 @@ def predict(
     """Label images or embeddings by a saved head.
 
     Labels each image below a folder, each image given, or each row of an embeddings file. Images are
-    embedded by the FM of the head; one that is named by --fm must be the same.
+    embedded by the FM of the head; one that is named by --fm must be the same. The columns are id, the path of an image from the folder given
+    (as it was given where there are several), label, and score or probability. A name that a spreadsheet would take for a
+    formula, such as =1.jpg, begins with ' in CSV; --json has it as it is.
     """
     from imprint.estimator.fitted_head import FittedHead
     from imprint.estimator.inputs import read_unlabelled
@@ -210,7 +210,7 @@ def predict(
     fitted = FittedHead.load(head)
     if proba and fitted.tuned.inverse_temperature is None:
         raise UserError(
-            f"{head} gives no probabilities: no training images were held out when it was made; imprint fit holds out some where a class has two or more"
+            f"{head} gives no probabilities: no training images were held out when it was made; imprint fit holds out some where two classes have two or more"
         )
     if reject is not None:
         fitted.held_out("reject").require(reject)
@@ -219,7 +219,7 @@ def predict(
 
         print(f"note: {outdated(head)}", file=sys.stderr)
     if output:
-        require_writable(output)
+        require_table(output)
     embeddings = read_unlabelled(sources, fm, read_head(head), group=inputs.group)
     scores = fitted.class_scores(embeddings.x)
     best = (-scores).argsort(axis=1, kind="stable")[:, :top]

@@ -215,6 +215,22 @@ def require_head_file(output: Path) -> None:
     if output.suffix != ".safetensors":
         raise UserError(f"--output {output}: a head is a .safetensors file")
     require_writable(output)
+    beside = output.with_suffix(".json")
+    if beside.is_file() and b'"imprint"' not in beside.read_bytes():
+        raise UserError(
+            f"--output {output}: what a head is stands beside it, and {beside} is a file of something else that would be lost; "
+            "name another head"
+        )
+
+
+TABLES = (".csv", ".json", ".jsonl", ".txt", "")  # names of text, and of devices
+
+
+def require_table(output: Path) -> None:
+    """A `UserError` if an output has the name of no table of text, or cannot be written."""
+    if output.suffix.lower() not in TABLES:
+        raise UserError(f"--output {output}: a table is written as CSV; name a .csv file")
+    require_writable(output)
 
 
 WRITTEN = (".csv", ".h5", ".hdf5", ".json", ".jsonl", ".onnx", ".pt2", ".safetensors", ".txt")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import numpy as np
 import typer
 
-from imprint.cli.app import command
+from imprint.cli.app import command, warnings_as_notes
 from imprint.cli.options import (
     InputOptions,
     Json,
@@ -78,10 +78,10 @@ def add(
             f"note: left out {len(names)} images that are in {head} already, such as {names[0]}",
             file=sys.stderr,
         )
-        if again.all():
-            raise UserError(f"{head} has all images of {source} already; it stays as it is")
     x, labels = embeddings.x[~again], labels[~again]
-    classifier.partial_fit(x, labels, sample_ids=ids[~again].tolist())
+    if len(x):
+        with warnings_as_notes():
+            classifier.partial_fit(x, labels, sample_ids=ids[~again].tolist())
     classifier.save(output)
     new = [name for name in classifier.plain_classes("add") if name not in before]
     _note_limits(output, classifier)

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from imprint.data.divided import UserSource
-from imprint.data.folders import LeftOut, search, subfolders
+from imprint.data.folders import LeftOut, loose_images, search, subfolders
 from imprint.data.image_files import FileSource, Row, divided
 from imprint.data.image_formats import SUFFIXES
 from imprint.data.registry import source
 from imprint.errors import UserError
-from imprint.formatting import LISTED
+from imprint.formatting import LISTED, listed
 
 log = logging.getLogger("imprint")
 
@@ -91,6 +91,10 @@ class ImageFolder(UserSource, FileSource):
             paths += sorted(path.relative_to(self.top()).as_posix() for path in images)
             labels += [name] * len(images)
         left_out.note(top)
+        if loose := loose_images(top):
+            log.warning(
+                "%s: images beside the folders of classes are left out: %s", top, listed(loose)
+            )
         if len(names) > 1 and not any((self.top() / path).parent in classes for path in paths):
             log.warning(
                 "%s: the classes are its folders (%s), not the folders in these",

@@ -75,9 +75,13 @@ class ImageTable(UserSource, FileSource):
         columns, table = read_table(self.path)
         missing = [name for name in needed if name not in columns]
         if missing:
+            semicolons = len(columns) == 1 and ";" in columns[0]
+            hint = (
+                ". Its columns are parted by semicolons: part them by commas" if semicolons else ""
+            )
             raise UserError(
-                f"dataset table {self.path} has no column {' and '.join(missing)}, "
-                f"it has: {', '.join(columns)}; it needs {' and '.join(needed)}, and may have split"
+                f"dataset table {self.path} has no column {' and '.join(missing)}, its first line names: "
+                f"{', '.join(columns)}; it needs {' and '.join(needed)}, and may have split{hint}"
             )
         self._check(table, columns)
         return columns, [row for _, row in table]
