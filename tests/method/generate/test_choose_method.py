@@ -9,7 +9,7 @@ from threadpoolctl import threadpool_limits
 
 from imprint.errors import UserError
 from imprint.method.configuration import Configuration, Fixed, Scoring
-from imprint.method.generate.choose_method import CANDIDATES, choose
+from imprint.method.generate.choose_method import CANDIDATES, Considered, choose, taken
 from imprint.method.generate.registry import load_library_of
 
 MEAN = CANDIDATES[0]
@@ -56,7 +56,7 @@ def test_the_mean_is_chosen_for_classes_of_one_cluster_each():
     choice = choose(*compact(0, (20, 25, 15)), seed=0)
     assert choice.configuration == MEAN
     assert choice.reason.startswith(
-        "the simplest of 4 methods; none of the others predicts 60 samples (each held out 3 times) better"
+        "the simplest of 4 methods; none of the others has a log loss of 60 samples (each held out 3 times) that is lower"
     )
     assert "guessing" not in choice.reason
 
@@ -94,13 +94,25 @@ def test_a_later_method_is_taken_only_where_it_is_better_by_a_standard_error():
         if seed % 2:
             x, y = exclusive_or(seed, 24, noise=2)
         choice = choose(x, y, seed, methods)
-        better = [c for c in choice.considered if c.gain > c.standard_error]
-        best = min(better, key=lambda c: c.loss, default=choice.considered[0])
+        best = choice.considered[taken(choice.considered)]
         assert choice.configuration == best.configuration
         chosen.add(choice.configuration)
         for considered in choice.considered:
             assert considered.gain == pytest.approx(choice.considered[0].loss - considered.loss)
     assert len(chosen) > 1
+
+
+@pytest.mark.parametrize(
+    ("entries", "which"),
+    [
+        ([(0.5, 0.8, 0, 0), (0.4, 0.8, 0.1, 0.05), (0.3, 0.9, 0.2, 0.05)], 2),
+        ([(0.5, 0.8, 0, 0), (0.4, 0.8, 0.1, 0.05), (0.3, 0.7, 0.2, 0.05)], 1),  # fewer are right
+        ([(0.5, 0.8, 0, 0), (0.4, 0.9, 0.1, 0.11)], 0),  # within the error
+        ([(0.5, 0.8, 0, 0), (0.4997, 0.9, 3e-4, 1e-5)], 0),  # next to nothing
+    ],
+)
+def test_a_method_is_taken_for_a_lower_loss_and_as_many_right(entries, which):
+    assert taken([Considered(MEAN, *values) for values in entries]) == which
 
 
 def test_a_norm_that_fits_too_closely_is_left():

@@ -130,8 +130,8 @@ class Choice:
         chosen = next(c for c in self.considered if c.configuration == self.configuration)
         if chosen is first:
             text = (
-                f"the simplest of {len(self.considered)} methods; none of the others predicts {self._measured} better, by a log "
-                "loss that is lower by more than its standard error"
+                f"the simplest of {len(self.considered)} methods; none of the others has a log loss of {self._measured} that is "
+                "lower by more than its standard error, and as many right"
             )
         else:
             text = (
@@ -173,8 +173,8 @@ def choose(
 
     Ten folds, or as many as the largest class has samples, are held out one after another, if there are few samples three
     times over; of many samples a fifth once. What fitted NORMs choose, such as a penalty, is chosen once from all samples. The
-    simplest is taken unless others have a log loss that is lower by a standard error of the paired difference: of these the
-    best.
+    simplest is taken unless others have a log loss that is lower by a standard error of the paired difference, and no lower
+    accuracy: of these the best.
 
     Parameters
     ----------
@@ -251,10 +251,7 @@ def choose(
         error = _standard_error(gains, samples)
         loss = float(fit.losses.mean())
         entries.append(Considered(method, loss, float(right.mean()), float(gains.mean()), error))
-    better = [
-        i for i, entry in enumerate(entries) if entry.gain > max(entry.standard_error, LEAST_GAIN)
-    ]
-    best = min(better, key=lambda i: entries[i].loss, default=0)
+    best = taken(entries)
     return Choice(
         methods[best],
         tuple(entries),
@@ -264,6 +261,17 @@ def choose(
         classes,
         _familiarity(scored[best], nearness[best], calibrated[best], samples),
     )
+
+
+def taken(considered: Sequence[Considered]) -> int:
+    """Which of several methods is taken; the first is the simplest."""
+    first = considered[0]
+    better = [
+        i
+        for i, entry in enumerate(considered)
+        if entry.gain > max(entry.standard_error, LEAST_GAIN) and entry.accuracy >= first.accuracy
+    ]
+    return min(better, key=lambda i: considered[i].loss, default=0)
 
 
 def _familiarity(
