@@ -1,5 +1,7 @@
 """Samples are known again by content, whatever they are called."""
 
+import warnings
+
 import numpy as np
 import pytest
 
@@ -26,6 +28,20 @@ def test_samples_that_count_twice_are_said():
     head = ImprintingClassifier(gen="mean").fit(X, Y)
     with pytest.warns(UserWarning, match="3 of 3 samples are in the head already"):
         head.partial_fit(X[:3], Y[:3])
+
+
+def test_samples_of_two_classes_are_said():
+    copies = np.concatenate([X, X[[3, 25]] * (1 + 1e-6)])
+    labels = [*Y, "owl", "crow"]
+    names = [f"{i}.jpg" for i in range(42)]
+    with pytest.warns(UserWarning, match="2 samples are in two classes, such as 40.jpg in 'owl'"):
+        ImprintingClassifier(gen="mean").fit(copies, labels, sample_ids=names)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        head = ImprintingClassifier(gen="mean").fit(X, Y)
+        head.add_classes(X + 1, Y + "let")
+    with pytest.warns(UserWarning, match="1 sample is in two classes, such as 80 in 'wren'"):
+        head.add_classes(X[:1], ["wren"])
 
 
 @pytest.mark.parametrize("gen", ["mean", "kmeans", "all", "ls"])

@@ -174,7 +174,9 @@ def _print_ranking(rows: list[dict[str, Any]], columns: Sequence[str]) -> None:
 
 
 def head_in_words(row: Mapping[str, Any]) -> str:
-    """GEN and k, NORM and AGG of a row of the table: `kmeans 5, l2/whiten+l2/l2, max`."""
+    """GEN and k, NORM and AGG of a row of the table: `kmeans 5, l2/whiten+l2/l2, max`; of a reference the name: `LDA*`."""
+    if row["reference"] and row["name"]:
+        return f"{row['name'].removesuffix(' (reference)')}*"
     gen = row["gen"] + ("*" if row["reference"] else "")
     if GENERATORS.find(row["gen"]).takes_k:
         gen += f" {row['k']}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -48,7 +49,11 @@ def embed(
         raise UserError(f"--output {output}: embeddings go to an HDF5 file (.h5)")
     images = images_of(source, classes="optional")
     require_writable(output)
-    embed(images, output, fm)
+    try:
+        embed(images, output, fm)
+    except KeyboardInterrupt:
+        print(f"the same command goes on with {output} where it stopped", file=sys.stderr)
+        raise
     facts = describe(output)
     if as_json:
         print(json.dumps(facts))
@@ -88,7 +93,9 @@ def _lines(facts: dict[str, Any]) -> list[str]:
             continue
         if isinstance(value, dict):
             lines.append(f"  {name}")
-            lines += [f"    {key}: {_short(entry)}" for key, entry in value.items()]
+            lines += [
+                f"    {key}: {_short(entry)}" for key, entry in value.items() if entry is not None
+            ]
         elif isinstance(value, list) and value and isinstance(value[0], dict):
             lines.append(f"  {len(value)} {name}")
             for entry in value[:SHOWN]:

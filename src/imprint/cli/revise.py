@@ -56,7 +56,7 @@ def add(
     """Add classes to a saved head, or samples to its classes.
 
     The images of the old classes are not needed: the result is that of a fit on all samples with the same method. Samples
-    of a class that is there already need a GEN that can take them in, such as `mean`; images that the head has taken in
+    of a class that is there already need a GEN that can take them in, such as `mean`; images that a class has taken in
     before are left out.
     """
     from imprint.estimator.inputs import read_labelled

@@ -30,23 +30,24 @@ class LeftOut:
 
     Attributes
     ----------
-    others : int
-        How many files are no images by their names.
+    others : list of Path
+        Files that are no images by their names.
     special : list of Path
         Pipes, sockets and devices with the name of an image.
     repeated : list of Path
         Folders that a link leads to again.
     """
 
-    others: int = 0
+    others: list[Path] = field(default_factory=list)
     special: list[Path] = field(default_factory=list)
     repeated: list[Path] = field(default_factory=list)
 
     def note(self, top: Path) -> None:
         """Tell what is left out."""
         if self.others:
-            files = f"{self.others} files" if self.others > 1 else "1 file"
-            log.warning("%s: left out %s without the name of an image", top, files)
+            log.warning(
+                "%s: files without the name of an image are left out: %s", top, _listed(self.others)
+            )
         if self.special:
             log.warning("%s: pipes and devices are left out: %s", top, _listed(self.special))
         if self.repeated:
@@ -93,7 +94,7 @@ def search(folder: Path, elsewhere: Iterable[Path], left_out: LeftOut) -> list[P
                     seen.add(identity)
                     waiting.append(path)
             elif not _is_image(entry):
-                left_out.others += 1
+                left_out.others.append(path)
             elif _is_special(entry):
                 left_out.special.append(path)
             else:

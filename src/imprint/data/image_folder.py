@@ -80,16 +80,18 @@ class ImageFolder(UserSource, FileSource):
         classes = [top / name for name in names]
         paths: list[str] = []
         labels: list[str] = []
-        left_out = LeftOut()
+        left_out, empty = LeftOut(), []
         for name, folder in zip(names, classes, strict=True):
             images = search(folder, [top, *classes], left_out)
-            if not images:
-                kinds = " ".join(SUFFIXES)
-                raise UserError(
-                    f"dataset folder {folder} has no images ({kinds}); fill it or remove it"
-                )
             paths += sorted(path.relative_to(self.top()).as_posix() for path in images)
             labels += [name] * len(images)
+            if not images:
+                empty.append(folder)
+        if empty:
+            kinds = " ".join(SUFFIXES)
+            raise UserError(
+                f"folders without images ({kinds}): {listed(empty)}; fill or remove them"
+            )
         left_out.note(top)
         if loose := loose_images(top):
             log.warning(

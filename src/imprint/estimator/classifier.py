@@ -30,6 +30,7 @@ from imprint.estimator.validation import (
     checked_labels,
     checked_scale,
     plain_labels,
+    warn_of_copies,
     warn_of_counts,
     warn_of_equal,
 )
@@ -213,7 +214,7 @@ class ImprintingClassifier(ClassifierMixin, BaseEstimator):
         state = TrainingState.first(
             self.configuration_, self._settings(), X, y, ids, keep=keep, scale=scale
         )
-        self._take_in(state, y)
+        self._take_in(state, y, ids)
         return self
 
     def add_classes(self, X: Any, y: Any, *, sample_ids: Sequence[Any] | None = None) -> Self:
@@ -226,7 +227,7 @@ class ImprintingClassifier(ClassifierMixin, BaseEstimator):
         check_is_fitted(self)
         X, y, ids, _ = self._validated(X, y, sample_ids, reset=False)
         self._state.require_new(y)
-        self._take_in(self._state.with_more(self._settings(), X, y, ids), y)
+        self._take_in(self._state.with_more(self._settings(), X, y, ids), y, ids)
         self._outdate()
         return self
 
@@ -258,7 +259,7 @@ class ImprintingClassifier(ClassifierMixin, BaseEstimator):
                 f"partial_fit: {again} of {len(y)} samples are in the head already and count twice; `seen_before` says which",
                 stacklevel=2,
             )
-        self._take_in(state, y)
+        self._take_in(state, y, ids)
         self._outdate()
         return self
 
@@ -559,10 +560,12 @@ class ImprintingClassifier(ClassifierMixin, BaseEstimator):
         tuned = self._measured() if measured else self._tuned
         return FittedHead(self.classes_, self._predictor, tuned)
 
-    def _take_in(self, state: TrainingState, y: np.ndarray) -> None:
-        """Keep a state with further samples, labelled y (n,), and warn of their classes."""
+    def _take_in(self, state: TrainingState, y: np.ndarray, ids: np.ndarray) -> None:
+        """Keep a state with further samples, their labels y and ids (n,), and warn of their classes."""
         asked = None if self.choice_ else self.k_
         warn_of_counts(state.classes, state.counts, asked, y, stacklevel=3)
+        if state.sketches is not None:
+            warn_of_copies(state.sketches, state.classes, ids, stacklevel=3)
         self._keep(state)
 
     def _keep(self, state: TrainingState) -> None:

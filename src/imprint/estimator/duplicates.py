@@ -8,6 +8,7 @@ import numpy as np
 
 NUMBERS = 4  # that are kept of an embedding
 TOLERANCE = 1e-4  # of rounding: an image that is embedded again differs by 1e-5
+CELL = 1e-3  # of the numbers, in which samples count as the same one
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,16 @@ class Sketches:
             tree = KDTree(self.values[self.classes == label])
             known[rows] = tree.query(other.values[rows])[0] <= TOLERANCE * scale
         return known
+
+    def in_other_classes(self) -> list[tuple[int, int]]:
+        """Pairs of samples that are the same but for rounding, and of two classes: each sample with the first such."""
+        scale = CELL * (float(np.abs(self.values).mean()) or 1.0)
+        numbers = np.random.default_rng(0).integers(2**63, size=NUMBERS)
+        cells = np.round(self.values / scale).astype(np.int64) @ numbers  # a hash: it overflows
+        _, firsts, of_rows = np.unique(cells, return_index=True, return_inverse=True)
+        first = firsts[of_rows]
+        rows = np.flatnonzero(self.classes[first] != self.classes)
+        return list(zip(first[rows].tolist(), rows.tolist(), strict=True))
 
     def plus(self, other: Sketches) -> Sketches:
         """Both."""

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from imprint.errors import UserError
+from imprint.estimator.duplicates import Sketches
 from imprint.formatting import listed
 from imprint.method.scale import check_held, check_scale, largest_of, scale_of
 
@@ -96,6 +97,25 @@ def warn_of_equal(x: np.ndarray, stacklevel: int) -> None:
     if len(x) > 1 and np.array_equal(x[0], x[-1]) and (x == x[0]).all():
         warnings.warn(
             "all samples have the same embedding, which tells no class from another: the images are the same, or the FM is damaged",
+            stacklevel=stacklevel + 1,
+        )
+
+
+def warn_of_copies(
+    sketches: Sketches, classes: np.ndarray, ids: np.ndarray, stacklevel: int
+) -> None:
+    """Warn of new samples, the last ones of the sketches, with these ids (n,), that are in another class too.
+
+    classes: (C,) labels. stacklevel: as in `warnings.warn`, for the caller.
+    """
+    new = len(sketches.values) - len(ids)
+    pairs = [pair for pair in sketches.in_other_classes() if pair[1] >= new]
+    if pairs:
+        first, row = pairs[0]
+        one, other = classes[sketches.classes[[first, row]]]
+        warnings.warn(
+            f"{len(pairs)} sample{'s are' if len(pairs) > 1 else ' is'} in two classes, such as {ids[row - new]} in '{other}', which is in '{one}' too: no head can "
+            "tell which is right",
             stacklevel=stacklevel + 1,
         )
 
