@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 ROOT = Path(__file__).parents[2]
 
@@ -58,9 +59,9 @@ def test_the_code_on_a_page_runs_from_top_to_bottom(page, tmp_path):
 
 
 def test_the_code_of_the_readme_runs(tmp_path):
-    data = (
-        "import numpy as np\n"
-        "embeddings = other_embeddings = np.eye(6)\n"
-        "labels = [0, 0, 0, 1, 1, 1]\n"
-    )
-    run(data + "\n".join(code for _, code in python_blocks("README.md")), tmp_path)
+    for i, shade in enumerate((20, 40, 200, 220)):
+        for folder in (f"photos/{'dark' if shade < 100 else 'light'}", "new-photos"):
+            (tmp_path / folder).mkdir(parents=True, exist_ok=True)
+            Image.new("RGB", (32, 32), (shade, shade, i)).save(tmp_path / folder / f"{i}.png")
+    run("\n".join(code for _, code in python_blocks("README.md")), tmp_path)
+    assert (tmp_path / "digits.safetensors").exists()
