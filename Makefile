@@ -44,7 +44,8 @@ format: .venv/ready
 	snakefmt Snakefile workflow/rules
 
 schema: .venv/ready
-	python -m imprint.study.schema > workflow/schemas/config.schema.json
+	python -m imprint.study.schema > config.schema.json.new
+	mv config.schema.json.new workflow/schemas/config.schema.json
 
 # uv installs the locked packages in a fraction of pip's time; pip does it where uv cannot reach the registry
 .venv/ready: requirements.lock requirements-setup.lock pyproject.toml

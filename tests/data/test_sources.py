@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 from imprint.data import sources
+from imprint.data.images import Images
 from imprint.errors import UserError
 
 
@@ -347,3 +348,9 @@ def test_unknown_names_are_answered_with_the_known_ones(tmp_path):
     (tmp_path / "manifest.json").write_text(json.dumps({})[:1])
     with pytest.raises(UserError, match="damaged"):
         sources.open_split(tmp_path, "train")
+
+
+def test_images_in_memory_are_bytes():
+    for kind in (np.float32, np.int64):
+        with pytest.raises(UserError, match=f"images are {kind.__name__}; they are uint8"):
+            Images(np.zeros(2, int), ["a", "b"], ("c",), array=np.zeros((2, 8, 8), kind))

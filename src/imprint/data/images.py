@@ -45,6 +45,13 @@ class Images:
     store: Store | None = None
     positions: np.ndarray | None = None
 
+    def __post_init__(self) -> None:
+        """Check the kind of an array: Pillow would take other numbers for pixels in silence."""
+        if self.array is not None and self.array.dtype != np.uint8:
+            raise UserError(
+                f"images are {self.array.dtype}; they are uint8, 0 to 255, of shape (N, H, W) or (N, H, W, 3)"
+            )
+
     def __len__(self) -> int:
         return len(self.labels)
 

@@ -11,7 +11,7 @@ from sklearn.cluster import KMeans
 from threadpoolctl import threadpool_limits
 
 from imprint.errors import UserError
-from imprint.method.generate import GENERATORS
+from imprint.method.generate import GENERATORS, generator
 from imprint.method.generate.proxy_sets import proxy_sets
 from imprint.method.generate.samples import farthest_points, largest_covariance
 
@@ -261,3 +261,10 @@ def test_a_gen_whose_package_is_missing_says_how_to_get_it(monkeypatch):
     x, y = data()
     with pytest.raises(UserError, match="pip install kmedoids"):
         made("pam", x, y)
+
+
+def test_a_property_that_no_gen_has_is_told():
+    with pytest.raises(
+        UserError, match=r"GEN own: unknown property 'all_classes'.*did you mean 'sees_all_classes'"
+    ):
+        generator("own", all_classes=True)

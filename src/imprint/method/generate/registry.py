@@ -11,15 +11,16 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from imprint.errors import UserError
 from imprint.method import costs
 from imprint.method.configuration import IDENTITY, UNIT_LENGTH, Every, Fixed, K, Scoring
 from imprint.method.proxies import ProxySet
-from imprint.registry import Registry
+from imprint.registry import Registry, unknown
 
 
 @dataclass(frozen=True)
@@ -213,6 +214,11 @@ def generator(name: str, **properties: Any) -> Callable[[Callable[..., Any]], Ca
     **properties
         Fields of `Generator` besides `name` and `make`.
 
+    Raises
+    ------
+    UserError
+        For a property that a GEN does not have, or a name that is taken.
+
     Examples
     --------
     >>> @generator("median", takes_k=False)
@@ -222,6 +228,9 @@ def generator(name: str, **properties: Any) -> Callable[[Callable[..., Any]], Ca
     False
     >>> GENERATORS.remove("median")
     """
+    known = [field.name for field in fields(Generator)]
+    if strange := [key for key in properties if key not in known]:
+        raise UserError(f"GEN {name}: {unknown('property', strange[0], known[2:])}")
     return GENERATORS.adding(name, lambda function: Generator(name, function, **properties))
 
 
