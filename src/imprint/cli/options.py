@@ -215,8 +215,10 @@ def require_head_file(output: Path) -> None:
     if output.suffix != ".safetensors":
         raise UserError(f"--output {output}: a head is a .safetensors file")
     require_writable(output)
-    beside = output.with_suffix(".json")
-    if beside.is_file() and b'"imprint"' not in beside.read_bytes():
+    beside = output.with_suffix(
+        ".json"
+    )  # of a head that is there it is that head's, damaged or not
+    if not output.exists() and beside.is_file() and b'"imprint"' not in beside.read_bytes():
         raise UserError(
             f"--output {output}: what a head is stands beside it, and {beside} is a file of something else that would be lost; "
             "name another head"
