@@ -10,10 +10,11 @@ import pytest
 
 from imprint.data.sources import SOURCES
 from imprint.fm.models import FM_SOURCES
-from imprint.method.generate import GENERATORS
+from imprint.method.user_files import REGISTRIES
 from imprint.report.figures import FIGURES
 from imprint.report.tables import TABLES
 from imprint.study import fingerprint
+from imprint.study.components import codes
 
 WORKFLOW = Path(__file__).parents[2] / "workflow"
 SCRIPTS = WORKFLOW / "scripts"
@@ -34,7 +35,7 @@ JOBS = {
         for fm in FM_SOURCES
     },
     "adopt": ("adopt", "store.given_embeddings"),
-    **{f"proxies {name}": ("proxies", entry.module) for name, entry in GENERATORS.items()},
+    "proxies": ("proxies",),
     "evaluate": ("evaluate",),
     "collapse": ("collapse",),
     "collect": ("collect",),
@@ -54,14 +55,22 @@ JOBS = {
 }
 
 
+# components of methods: they rerun the jobs of proxies and scores that use them
+COMPONENTS = {
+    f"{registry.kind} {name}": entry for registry in REGISTRIES for name, entry in registry.items()
+}
+
+
 def fingerprints():
-    """The fingerprint of each of these jobs."""
-    return {
+    """The fingerprint of each of these jobs and components."""
+    fingerprint.component_fingerprint.cache_clear()
+    of_jobs = {
         name: fingerprint.fingerprint(
             SCRIPTS / f"{script}.py", *(f"imprint.{module}" for module in modules)
         )
         for name, (script, *modules) in JOBS.items()
     }
+    return of_jobs | codes(COMPONENTS)
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +80,7 @@ def before():
 
 @pytest.fixture
 def rerun(before, monkeypatch):
-    """The jobs whose fingerprints change when a file of the library is edited."""
+    """The jobs and components whose fingerprints change when a file of the library is edited."""
 
     def edited(file, edit):
         path = LIBRARY / file
@@ -82,7 +91,7 @@ def rerun(before, monkeypatch):
             fingerprint, "read", lambda p: fingerprint.parse(text) if p == path else read(p)
         )
         after = fingerprints()
-        return {name for name in JOBS if after[name] != before[name]}
+        return {name for name in before if after[name] != before[name]}
 
     return edited
 
@@ -93,36 +102,40 @@ def code(text):
 
 
 def jobs(*starts):
-    return {name for name in JOBS if name.startswith(starts)}
+    return {name for name in [*JOBS, *COMPONENTS] if name.startswith(starts)}
 
 
-PROXIES = jobs("proxies ")
+def gens(*names):
+    return {f"GEN {name}" for name in names}
+
+
 FIGURE = jobs("figure ")
 # of rows and their columns: what all figures and tables are made from
 ROWS = FIGURE - {f"figure {name}" for name in FIGURES.names(shows_one_task=True)} | jobs("table ")
 
+SCORES = {"evaluate", "predictions", "GEN auto"}
+DISTANCE = jobs("distance ")
+
 RERUN = {
-    # scores on request generate the proxies of a validation part; proxies of `kls` start from the clusters of `kmeans`: from their file, where it changes
-    "method/generate/centers.py": jobs(
-        "proxies mean", "proxies kme", "proxies minibatch", "proxies pam", "proxies auto"
+    "method/generate/centers.py": gens(
+        "mean", "kmeans", "kmedoids", "pam", "minibatch_kmeans", "auto"
     ),
-    "method/generate/least_squares.py": {"proxies ls", "proxies kls"},
-    "method/generate/samples.py": {
-        f"proxies {name}" for name in ("fps", "cov_max", "random", "all")
-    },
-    "method/generate/proxy_sets.py": PROXIES | {"evaluate"},
-    "method/generate/choose_k.py": PROXIES | {"evaluate"},
-    "method/normalize/rows.py": PROXIES | {"evaluate", "collapse", "predictions", "tsne", "head"},
-    "method/normalize/fitted.py": PROXIES | {"evaluate", "predictions", "tsne", "head"},
-    "method/generate/choose_method.py": {"proxies auto"},
-    "method/scoring.py": {"evaluate", "predictions", "proxies auto"},
+    "method/generate/least_squares.py": gens("ls", "kls"),
+    "method/generate/samples.py": gens("fps", "cov_max", "random", "all"),
+    "method/generate/proxy_sets.py": {"proxies", "evaluate", "GEN auto"},
+    "method/generate/choose_k.py": {"proxies", "evaluate"},
+    "method/generate/choose_method.py": {"GEN auto"},
+    "method/normalize/fitted.py": {"NORM center", "NORM whiten", "GEN auto"},
+    "method/normalize/quantiles.py": jobs("NORM quantile"),
+    "method/normalize/training.py": SCORES | {"proxies", "tsne", "head"},
+    "method/scoring.py": SCORES,
     "method/engine.py": {"evaluate", "predictions"},
-    "method/nearest.py": {"evaluate", "predictions", "proxies auto"},
-    "method/distances.py": {"evaluate", "predictions", "proxies auto"},
-    "method/rankings.py": {"evaluate", "predictions", "proxies auto"},
-    "method/strips.py": {"evaluate", "predictions", "proxies auto"},
-    "method/triangular.py": {"evaluate", "predictions", "proxies auto"},
-    "method/kernels.py": {"evaluate", "predictions", "proxies auto"},
+    "method/nearest.py": SCORES,
+    "method/distances.py": SCORES | DISTANCE,
+    "method/rankings.py": SCORES | DISTANCE,
+    "method/strips.py": SCORES | DISTANCE,
+    "method/triangular.py": SCORES | DISTANCE,
+    "method/kernels.py": SCORES | DISTANCE,
     "method/metrics.py": {"evaluate", "predictions"},
     "method/collapse.py": {"collapse"},
     "fm/transforms.py": jobs("embed ", "pretrain "),
@@ -234,15 +247,15 @@ def test_rules_name_what_is_tested_here():
 
 def test_the_users_files_count(tmp_path):
     """Without their comments, as all code."""
-    file, script = tmp_path / "own.py", SCRIPTS / "proxies.py"
+    file = tmp_path / "own.py"
 
     def of(text):
         file.write_text(text)
         fingerprint.read.cache_clear()
-        return fingerprint.fingerprint(script, files=[file])
+        fingerprint.component_fingerprint.cache_clear()
+        return fingerprint.component_fingerprint("mine", str(file))
 
     first = of("def f(x):\n    return x + 1\n")
-    assert first != fingerprint.fingerprint(script)
     assert of('"""Mine."""\ndef f(x):\n    return (x\n            + 1)  # one\n') == first
     assert of("def f(x):\n    return x + 2\n") != first
 
@@ -261,7 +274,9 @@ def test_messages_do_not_count(before, after):
     assert len(set(map(fingerprint.parse, texts))) == 1
 
 
-@pytest.mark.parametrize("after", ["raise StopIteration", "log = x", "x.warn('one')"])
+@pytest.mark.parametrize(
+    "after", ["raise StopIteration", "raise UserError(x)", "log = x", "x.warn('one')"]
+)
 def test_what_a_function_does_counts(after):
     before = fingerprint.parse("def f(x):\n    raise UserError('one')\n")
     assert fingerprint.parse(f"def f(x):\n    {after}\n") != before
@@ -272,6 +287,8 @@ def test_an_import_inside_a_function_counts_and_one_for_types_does_not():
     assert fingerprint.parse(inside)[1] == ("imprint.b", "imprint.b.x")
     typed = "if TYPE_CHECKING:\n    from imprint.b import x\n"
     assert fingerprint.parse(typed)[1] == ()
+    otherwise = f"{typed}else:\n    import imprint.c\n"
+    assert fingerprint.parse(otherwise)[1] == ("imprint.c",)
 
 
 def test_a_component_without_a_module_is_a_mistake():
@@ -317,6 +334,17 @@ def test_a_module_that_a_users_file_imports_counts(tmp_path):
         "helper_of_gen.py",
         "inner_of_gen.py",
     ]
+
+
+def test_a_module_of_the_library_that_a_users_file_imports_counts(tmp_path, monkeypatch):
+    file, distances = tmp_path / "gen.py", LIBRARY / "method" / "distances.py"
+    file.write_text("from imprint.method.distances import DISTANCES\n")
+    before = fingerprint.component_fingerprint("mine", str(file))
+    read = fingerprint.read
+    edited = fingerprint.parse(code(distances.read_text(encoding="utf-8")))
+    monkeypatch.setattr(fingerprint, "read", lambda p: edited if p == distances else read(p))
+    fingerprint.component_fingerprint.cache_clear()
+    assert fingerprint.component_fingerprint("mine", str(file)) != before
 
 
 def test_versions_of_packages_that_compute_count_where_they_are_imported(tmp_path):

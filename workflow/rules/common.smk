@@ -134,13 +134,13 @@ def download_of(*datasets):
 
 
 @cache
-def code_of(script, *modules, files=()):
+def code_of(script, *modules):
     """What reruns a rule when code that decides its numbers changes: see `imprint.study.fingerprint`.
 
-    modules: of the components that the rule's wildcards choose; empty for those of the user's, whose `files` count.
+    modules: of what the rule's wildcards choose.
     """
     path = workflow.source_path(f"../scripts/{script}.py")
-    return fingerprint(path, *(f"imprint.{module}" for module in modules if module), files=files)
+    return fingerprint(path, *(f"imprint.{module}" for module in modules))
 
 
 def blocks_of(wildcards, output):

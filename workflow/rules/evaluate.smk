@@ -1,6 +1,12 @@
 """NORM and AGG: scores of the proxies."""
 
 
+def methods_of(wildcards):
+    """The methods of a score file."""
+    cells = study.cells(group_of(wildcards))
+    return [method for method in cells if method.scoring.agg == wildcards.agg]
+
+
 rule evaluate:
     """Scores of every proxy set of a task under one AGG; every NORM, distance, weighting and m inside."""
     input:
@@ -22,10 +28,9 @@ rule evaluate:
     params:
         spec=lambda w: canonical(specs.evaluation(study, group_of(w), w.agg)),
         gens=lambda w: study.gens(group_of(w), w.agg),
-        components=lambda w: user_files.components_of(study, study.cells(group_of(w))),
-        code=lambda w: code_of(
-            "evaluate", files=user_files.files_of_evaluation(study, group_of(w), w.agg)
-        ),
+        components=lambda w: components.files(study, components.of_methods(methods_of(w))),
+        code=code_of("evaluate"),
+        component_codes=lambda w: canonical(components.codes(components.of_scoring(methods_of(w)))),
         blocks=blocks_of,
     message:
         "scoring {wildcards.task} on {wildcards.fm} by {wildcards.agg}, shots {wildcards.shots}"

@@ -127,8 +127,10 @@ rule tsne:
     params:
         gens=lambda w: shown.gens(study, w.experiment),
         spec=lambda w: canonical(shown.cell(study, w.experiment, w.fm, w.task)),
-        components=lambda w: user_files.components_of(study, shown.methods(study, w.experiment)),
-        code=lambda w: code_of("tsne", files=user_files.files_of_shown(study, w.experiment)),
+        components=lambda w: components.files(
+            study, components.of_methods(shown.methods(study, w.experiment))
+        ),
+        code=code_of("tsne"),
     message:
         "t-SNE of {wildcards.task} on {wildcards.fm} for {wildcards.experiment}"
     script:
@@ -178,8 +180,10 @@ rule predictions:
     params:
         gens=lambda w: shown.gens(study, w.experiment),
         spec=lambda w: canonical(shown.cell(study, w.experiment, w.fm, w.task)),
-        components=lambda w: user_files.components_of(study, shown.methods(study, w.experiment)),
-        code=lambda w: code_of("predictions", files=user_files.files_of_shown(study, w.experiment)),
+        components=lambda w: components.files(
+            study, components.of_methods(shown.methods(study, w.experiment))
+        ),
+        code=code_of("predictions"),
     message:
         "predictions for {wildcards.task} on {wildcards.fm} in {wildcards.experiment}"
     script:

@@ -14,9 +14,9 @@ def proxy_threads(wildcards):
     return with_idle_cores(wildcards)
 
 
-def gens_files(wildcards):
-    """The user's files that a proxy file depends on."""
-    return user_files.files_of_proxies(study, group_of(wildcards), wildcards.gen)
+def components_of_proxies(wildcards):
+    """The GEN and the NORMs of a proxy file."""
+    return components.of_proxies(study, group_of(wildcards), wildcards.gen)
 
 
 rule proxies:
@@ -38,8 +38,9 @@ rule proxies:
         device=study.config.compute.generation_device,
     params:
         spec=lambda w: canonical(specs.proxies(study, group_of(w), w.gen)),
-        components=lambda w: user_files.components(study, gens_files(w)),
-        code=lambda w: code_of("proxies", GENERATORS[w.gen].module, files=gens_files(w)),
+        components=lambda w: components.files(study, components_of_proxies(w)),
+        code=code_of("proxies"),
+        component_codes=lambda w: canonical(components.codes(components_of_proxies(w))),
         blocks=blocks_of,
         classes=str(class_fits_folder(study.root)),
     message:

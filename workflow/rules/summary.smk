@@ -157,7 +157,9 @@ rule head:
         groups=lambda w: canonical(study.tasks[w.task].draws[0]),
         grid=lambda w: canonical(selections.grid_of(study, w.experiment, [group_of(w)])),
         checkpoint=lambda w: inputs.checkpoints(study.config)[w.fm],
-        components=lambda w: user_files.components_of(study, study.methods[w.experiment]),
+        components=lambda w: components.files(
+            study, components.of_methods(study.methods[w.experiment])
+        ),
         code=code_of("head", "store.heads"),
     message:
         "best head of {wildcards.experiment} for {wildcards.task} on {wildcards.fm}, shots {wildcards.shots}"

@@ -27,7 +27,14 @@ with (
         for gen, path in zip(snakemake.params.gens, snakemake.input.proxies, strict=True)
     }
     frame, effort, work = score(
-        train, test, proxies, spec, snakemake.resources.device, blocks, snakemake.params.code
+        train,
+        test,
+        proxies,
+        spec,
+        snakemake.resources.device,
+        blocks,
+        snakemake.params.code,
+        json.loads(snakemake.params.component_codes),
     )
     references = {
         norm: chain(norm).reference for norm in frame["norm_post"].unique() if chain(norm).reference

@@ -25,8 +25,9 @@ with (
         train = pool([read_embeddings(path) for path in snakemake.input.train])
         files = snakemake.input.get("clusters")  # one, or none
         clusters = read_proxies(files[0]) if files else None
-        code = snakemake.params.code
-        stored = ClassFits(Path(snakemake.params.classes), spec["gen"], code)
+        code, component_codes = snakemake.params.code, json.loads(snakemake.params.component_codes)
+        of_gen = f"{code} {component_codes['GEN ' + spec['gen']]}"
+        stored = ClassFits(Path(snakemake.params.classes), spec["gen"], of_gen)
         sets, work = make_proxies(
             train,
             spec,
@@ -34,6 +35,7 @@ with (
             snakemake.threads,
             blocks,
             code,
+            component_codes,
             stored,
             snakemake.resources.device,
         )

@@ -72,6 +72,11 @@ class Distance:
     operations: Callable[[int, int, int], float] = costs.product
     file: str | None = None
 
+    @property
+    def module(self) -> str:
+        """Where it is defined, without the package's name."""
+        return self.rank.__module__.removeprefix("imprint.")
+
 
 DISTANCES: Registry[Distance] = Registry("distance")
 

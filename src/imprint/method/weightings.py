@@ -38,6 +38,11 @@ class Weighting:
     default: float | None = None
     file: str | None = None
 
+    @property
+    def module(self) -> str:
+        """Where it is defined, without the package's name."""
+        return self.weights.__module__.removeprefix("imprint.")
+
 
 WEIGHTINGS: Registry[Weighting] = Registry("weighting")
 

@@ -1,8 +1,9 @@
 """Fingerprints of the code that decides a rule's numbers, so that an edit reruns what it can change.
 
-A fingerprint starts from the rule's script and from the module of each component that its wildcards
-choose (a GEN, a dataset source, a figure). What these import counts too, except modules that decide
-no number (`NEVER`): messages, progress, file formats, dispatch by name. Of a file that counts,
+A fingerprint starts from the rule's script and from the module of what its wildcards choose (a dataset source, a figure).
+What these import counts too, except modules that decide no number (`NEVER`): messages, progress, file formats,
+dispatch by name. The components of methods have fingerprints of their own, so that a new one leaves finished work of the
+others as it is. Of a file that counts,
 docstrings, comments, layout, types of arguments, log lines and the texts of errors do not. The versions of
 packages that compute, such as NumPy, count where a file that counts imports them.
 """
@@ -48,10 +49,11 @@ NEVER = (
     "imprint.study.jobs.job",
     "imprint.study.jobs.parent",
     "imprint.data.retries",
+    "imprint.method.components",
     "imprint.method.costs",
     "imprint.fm.progress",
     "imprint.fm.journal",
-    # these find components by name; the rule names the modules of those it uses
+    # these find components by name; those that a job uses count by their modules
     "imprint.data.registry",
     "imprint.data.sources",
     "imprint.fm.models",
@@ -64,7 +66,7 @@ NEVER = (
 )
 
 
-def fingerprint(script: str | Path, *modules: str, files: Iterable[str | Path] = ()) -> str:
+def fingerprint(script: str | Path, *modules: str) -> str:
     """A digest of what decides a rule's numbers.
 
     Parameters
@@ -72,25 +74,33 @@ def fingerprint(script: str | Path, *modules: str, files: Iterable[str | Path] =
     script : path
         The rule's script.
     *modules : str
-        Full names of the modules of the components that the rule uses.
-    files : iterable of paths
-        The user's files that the rule runs.
+        Full names of the modules that count beside what it imports.
 
     Returns
     -------
     str
         Sixteen hexadecimal digits.
     """
-    content, imports = read(Path(script))
-    digest = hashlib.sha256(content.encode())
-    of_user = with_imported(files)
-    for path in of_user:
-        digest.update(read(path)[0].encode())
+    return _fingerprint([Path(script)], modules)
+
+
+@cache
+def component_fingerprint(module: str, file: str | None = None) -> str:
+    """A digest of what decides what a component computes: its module, or the user's file and what that imports."""
+    return _fingerprint(with_imported([file]), ()) if file else _fingerprint([], [module])
+
+
+def _fingerprint(files: list[Path], modules: Iterable[str]) -> str:
+    contents: list[str] = []
+    imports: list[str] = []
+    for path in files:
+        content, imported = read(path)
+        contents.append(content)
+        imports += imported
     counted = closure(imports, modules)
-    for name, path in sorted(counted.items()):
-        digest.update(f"{name} {read(path)[0]} ".encode())
-    digest.update(canonical(versions([Path(script), *counted.values(), *of_user])).encode())
-    return digest.hexdigest()[:16]
+    contents += [f"{name} {read(path)[0]}" for name, path in sorted(counted.items())]
+    contents.append(canonical(versions([*files, *counted.values()])))
+    return hashlib.sha256(" ".join(contents).encode()).hexdigest()[:16]
 
 
 def with_imported(files: Iterable[str | Path]) -> list[Path]:
@@ -217,12 +227,16 @@ class _Counted(ast.NodeTransformer):
         return self.generic_visit(node)
 
     def visit_Raise(self, node: ast.Raise) -> ast.AST:
-        return ast.Raise(node.exc.func if isinstance(node.exc, ast.Call) else node.exc, None)
+        if isinstance(node.exc, ast.Call):
+            values = [value for value in node.exc.args if not _is_text(value)]
+            return ast.Raise(ast.Call(node.exc.func, values, node.exc.keywords), None)
+        return ast.Raise(node.exc, None)
 
-    def visit_If(self, node: ast.If) -> ast.AST | None:
+    def visit_If(self, node: ast.If) -> ast.AST | list[ast.stmt]:
+        self.generic_visit(node)
         if isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
-            return None
-        return self.generic_visit(node)
+            return node.orelse
+        return node
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
         node.returns = None
@@ -231,6 +245,13 @@ class _Counted(ast.NodeTransformer):
     def visit_arg(self, node: ast.arg) -> ast.AST:
         node.annotation = None
         return node
+
+
+def _is_text(value: ast.expr) -> bool:
+    """Whether an expression is a text that stands in the code, or several joined."""
+    if isinstance(value, ast.BinOp):
+        return _is_text(value.left) or _is_text(value.right)
+    return isinstance(value, ast.JoinedStr) or isinstance(getattr(value, "value", None), str)
 
 
 def _is_message(value: ast.expr) -> bool:

@@ -17,10 +17,10 @@ from imprint.method.generate.registry import (
     Generated,
     generator,
 )
-from imprint.method.normalize import FittedNorms, learns
+from imprint.method.normalize import FittedNorms, Whiten, learns
 from imprint.method.scoring import candidate
 
-USED = (mean, kmeans)  # the GENs that are chosen from
+USED = (mean, kmeans, Whiten)  # the GENs and NORMs that are chosen from
 
 
 @generator(

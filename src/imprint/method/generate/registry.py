@@ -191,8 +191,8 @@ class Generator:
 
     @property
     def module(self) -> str:
-        """Where it is defined, without the package's name; empty for a file of the user's."""
-        return "" if self.file else self.make.__module__.removeprefix("imprint.")
+        """Where it is defined, without the package's name."""
+        return self.make.__module__.removeprefix("imprint.")
 
 
 GENERATORS: Registry[Generator] = Registry("GEN")

@@ -3,7 +3,7 @@
 Importing the package registers the NORMs it ships. NORMs compose: `l2+whiten` is `whiten` after `l2`.
 """
 
-from imprint.method.normalize import fitted, quantiles  # noqa: F401  (register before rows)
+from imprint.method.normalize import fitted, quantiles, rows
 from imprint.method.normalize.chains import are_combined, chain, learns, norms_problem
 from imprint.method.normalize.fitted import Center, Whiten
 from imprint.method.normalize.registry import NORMS, normalization, proxy_normalization
@@ -18,10 +18,13 @@ __all__ = [
     "apply",
     "are_combined",
     "chain",
+    "fitted",
     "l2",
     "learns",
     "lengths",
     "normalization",
     "norms_problem",
     "proxy_normalization",
+    "quantiles",
+    "rows",
 ]

@@ -79,6 +79,12 @@ class Normalization:
         """Whether it may stand before generation and at inference too."""
         return self.proxies is None
 
+    @property
+    def module(self) -> str:
+        """Where it is defined, without the package's name."""
+        component = self.rows or self.fitted or self.proxies
+        return component.__module__.removeprefix("imprint.")
+
 
 NORMS: Registry[Normalization] = Registry("NORM")
 

@@ -9,12 +9,10 @@ import numpy as np
 from imprint.errors import UserError
 from imprint.method.configuration import IDENTITY
 from imprint.method.large_arrays import by_rows
-from imprint.method.normalize import fitted, quantiles, rows
 from imprint.method.normalize.chains import SEPARATOR, Step, chain, joined
 from imprint.method.normalize.registry import NORMS, FittedNorm
 
 Path = tuple[Step, ...]
-SHIPPED = (fitted, quantiles, rows)  # registered before a name is looked up
 
 
 def apply(norm: str, x: np.ndarray) -> np.ndarray:

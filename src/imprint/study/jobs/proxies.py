@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from imprint.data.pools import Pool, require_all, training_rows
+from imprint.method.components import components_of_proxies
 from imprint.method.configuration import Auto, Fixed, K, parse_k
 from imprint.method.generate.choose_k import choose_k
 from imprint.method.generate.proxy_sets import StoredFits, proxy_sets
@@ -30,6 +31,7 @@ def make_proxies(
     threads: int = 1,
     blocks: Blocks | None = None,
     code: str = "",
+    component_codes: Mapping[str, str] | None = None,
     stored: StoredFits | None = None,
     device: str = "cpu",
 ) -> tuple[ProxySets, Work]:
@@ -49,6 +51,8 @@ def make_proxies(
         Finished sets of earlier runs of the same `code`.
     code : str, optional
         Fingerprint of what decides the numbers.
+    component_codes : mapping, optional
+        Fingerprints of the GEN and the NORMs, see `imprint.study.components.codes`.
     stored : StoredFits, optional
         Fits of classes that other tasks of the study may have made. A task with several draws, or with few shots, has
         classes of its own.
@@ -79,6 +83,8 @@ def make_proxies(
             for run in runs:
                 run.clusters = proxy_set_for(clusters, run.k.label, norm_pre, run.seed, draw)
         settings = [spec["gen"], spec.get("ls_lambda"), norm_pre, groups, spec["shots"]]
+        used = components_of_proxies(spec["gen"], [norm_pre])
+        settings += [(component_codes or {}).get(name) for name in used]
         for run in runs:
             of_clusters = _content(run.clusters)
             run.key = block_key(code, data, *settings, run.k.label, run.seed, of_clusters)

@@ -15,6 +15,7 @@ from imprint.analysis.differences import JOINT
 from imprint.analysis.frames import compact
 from imprint.data.pools import Pool, select, training_rows
 from imprint.errors import UserError
+from imprint.method.components import components_of_scoring
 from imprint.method.configuration import Configuration, Scoring
 from imprint.method.engine import Effort, predict
 from imprint.method.generate import GENERATORS
@@ -67,6 +68,8 @@ class _Digests:
     """Digests of what only some cells depend on."""
 
     train: Pool
+    component_codes: Mapping[str, str]
+    codes: dict[tuple[str, Scoring], list[str | None]] = field(default_factory=dict)
 
     @cached_property
     def y(self) -> str:
@@ -75,6 +78,14 @@ class _Digests:
     @cached_property
     def fm_classifier(self) -> str:
         return digest(self.train.fm_classifier)
+
+    def of_components(self, norm_pre: str, scoring: Scoring) -> list[str | None]:
+        """The code of the components that score proxies."""
+        key = norm_pre, scoring._replace(m=None)  # alike for each number of neighbours
+        if key not in self.codes:
+            used = components_of_scoring(*key)
+            self.codes[key] = [self.component_codes.get(name) for name in used]
+        return self.codes[key]
 
     def of_proxies(self, request: _Request) -> list[str]:
         """The content of a proxy set; of samples their numbers, the pool, and how it is normalised."""
@@ -139,6 +150,7 @@ def score(
     device: str = "cpu",
     blocks: Blocks | None = None,
     code: str = "",
+    component_codes: Mapping[str, str] | None = None,
 ) -> tuple[pd.DataFrame, Effort, Work]:
     """Score every cell of one score file.
 
@@ -156,6 +168,8 @@ def score(
         Finished scores of earlier runs of the same `code`, one block for each proxy set and scoring.
     code : str, optional
         Fingerprint of what decides the numbers.
+    component_codes : mapping, optional
+        Fingerprints of the NORMs, distances and weightings, see `imprint.study.components.codes`.
 
     Returns
     -------
@@ -170,7 +184,7 @@ def score(
     blocks = blocks or Blocks()
     effort, work = Effort(), Work()
     rows: list[dict[str, Any]] = []
-    digests, training = _Digests(train), _TrainingSets(train, spec)
+    digests, training = _Digests(train, component_codes or {}), _TrainingSets(train, spec)
     extra_names = spec.get("extra_scores", [])
     data = [code, test.content, digest(test.y), per_class]
     if extra_names:
@@ -250,7 +264,8 @@ def _keys(
     for scoring in dict.fromkeys(user.scoring for user, _ in request.users):
         needs_fm = chain(scoring.norm_post).needs_fm_classifier
         reference = digests.fm_classifier if needs_fm else None
-        parts = [*data, content, reference, scoring]
+        of_components = digests.of_components(request.norm_pre, scoring)
+        parts = [*data, content, reference, scoring, of_components]
         if learns(scoring.norm_post, scoring.norm_inf):
             parts += [
                 training.train.content,

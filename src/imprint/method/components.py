@@ -1,0 +1,48 @@
+"""The components of a method by kind and name: those whose code decides what it computes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from imprint.method.configuration import Scoring
+from imprint.method.distances import DISTANCES, Distance
+from imprint.method.generate.registry import GENERATORS, Generator
+from imprint.method.normalize.chains import chain
+from imprint.method.normalize.registry import NORMS, Normalization
+from imprint.method.weightings import WEIGHTINGS, Weighting, find_weighting
+from imprint.registry import Registry
+
+Component = Generator | Normalization | Distance | Weighting
+
+
+def components_of_proxies(gen: str, norms: Iterable[str]) -> dict[str, Component]:
+    """The components that proxies by a GEN after these NORMs are made with.
+
+    Examples
+    --------
+    >>> list(components_of_proxies("kmeans", ["none", "l2+whiten"]))
+    ['GEN kmeans', 'NORM l2', 'NORM whiten']
+    """
+    return _named(GENERATORS, GENERATORS.find(gen)) | _of_norms(norms)
+
+
+def components_of_scoring(norm_pre: str, scoring: Scoring) -> dict[str, Component]:
+    """The components that proxies which were generated after a NORM are scored with."""
+    named = _of_norms((norm_pre, scoring.norm_post, scoring.norm_inf))
+    named |= _named(DISTANCES, DISTANCES.find(scoring.distance))
+    if scoring.weighting is not None:
+        named |= _named(WEIGHTINGS, find_weighting(scoring.weighting)[0])
+    return named
+
+
+def _of_norms(norms: Iterable[str]) -> dict[str, Component]:
+    named: dict[str, Component] = {}
+    for norm in norms:
+        for step in chain(norm).steps:
+            named |= _named(NORMS, step.entry)
+    return named
+
+
+def _named(registry: Registry[Any], entry: Component) -> dict[str, Component]:
+    return {f"{registry.kind} {entry.name}": entry}
