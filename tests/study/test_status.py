@@ -1,5 +1,7 @@
 """The status of a study, from what Snakemake plans."""
 
+from types import SimpleNamespace
+
 import pytest
 
 from imprint.errors import UserError
@@ -35,20 +37,27 @@ def test_times_are_those_of_such_jobs_before(log):
     assert (report.done, report.seconds) == (0, None)
 
 
-def test_files_that_no_job_makes_are_leftovers(tmp_path, monkeypatch):
-    for name in ("proxies/old.h5", "proxies/wanted.h5", "embeddings/e.h5.partial", "logs/x.log"):
+@pytest.fixture
+def study(tmp_path):
+    """What the status needs of a study: where its results lie, and its experiments."""
+    return SimpleNamespace(root=tmp_path, config=SimpleNamespace(experiments={"main": None}))
+
+
+def test_files_that_no_job_makes_are_leftovers(study, tmp_path, monkeypatch):
+    files = ["proxies/old.h5", "proxies/wanted.h5", "embeddings/e.h5.partial", "logs/x.log"]
+    for name in [*files, "reports/main.html"]:  # a page that is made on request
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
     jobs = [status.Job("proxies", [str(tmp_path / "proxies/wanted.h5")], None, None)]
     monkeypatch.setattr(status, "plan", lambda *arguments: jobs)
-    assert status.status(tmp_path).leftovers == [str(tmp_path / "proxies/old.h5")]
+    assert status.status(study).leftovers == [str(tmp_path / "proxies/old.h5")]
 
 
-def test_a_folder_without_a_workflow_is_a_mistake(tmp_path, monkeypatch):
+def test_a_folder_without_a_workflow_is_a_mistake(study, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(status, "__file__", str(tmp_path / "a/b/status.py"))
     with pytest.raises(UserError, match="no workflow here"):
-        status.status(tmp_path)
+        status.status(study)
 
 
 def test_quantities_are_in_units_that_suit_them():

@@ -231,6 +231,10 @@ def test_the_status_says_what_is_to_do_and_why(given):
     assert re.search(r"1 +0 .* its code or its configuration changed \(1\)", lines["proxies"])
     assert re.search(r"2 +0 .* it reads other files \(2\)", lines["evaluate"])
     assert "what it reads is made anew (1)" in lines["scores"]
+    doctor = given.imprint("doctor")
+    assert re.search(r"rule evaluate: 2 jobs, about", doctor), (
+        "as the status, though files are there"
+    )
     assert "full/all.h5" in given.imprint("status", "--leftovers")
     found = json.loads(given.imprint("status", "--json"))
     assert found["rules"]["proxies"]["why"] == {"its code or its configuration changed": 1}
@@ -279,3 +283,26 @@ def centre(x, k, random, shared):
     assert set(before["gen"][changed]) == {"centre"}
     (given.folder / "own.py").write_text("def")
     assert "components[0]: own.py cannot be loaded" in given.snakemake("study", succeeds=False)
+
+
+def test_a_norm_of_the_users_own_computes_what_uses_it(given):
+    """And an edit of it leaves finished work of the other NORMs as it is."""
+    text = """
+import numpy as np
+from imprint.method.normalize import normalization
+
+@normalization("root")
+def root(x):
+    return np.sign(x) * np.sqrt(np.abs(x))
+"""
+    (given.folder / "root.py").write_text(text)
+    given.configure(grid(norm_post=["none", "root"]) | {"components": ["root.py"]})
+    jobs, work = ran(given)
+    assert jobs == {"evaluate": 2, **SUMMARY}
+    requested, computed = work["evaluate"]
+    assert computed == requested - 12
+    before = given.scores()
+    (given.folder / "root.py").write_text(text.replace("sqrt", "cbrt"))
+    assert ran(given) == (jobs, work)
+    changed = before["accuracy"] != given.scores()["accuracy"]
+    assert set(before["norm_post"][changed]) == {"root"}

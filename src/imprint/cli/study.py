@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,6 +13,7 @@ import typer
 from imprint.cli.app import command
 from imprint.cli.options import Json, JsonLines
 from imprint.cli.tables import print_table
+from imprint.errors import UserError
 from imprint.formatting import duration, size
 
 if TYPE_CHECKING:
@@ -63,7 +64,19 @@ def doctor(
 
     from imprint.study.doctor import examine
 
-    _print_findings(((f.level, f.subject, f.text) for f in examine(study)), as_json)
+    is_done = _is_done(str(sources[0])) if len(sources) == 1 else Path.exists
+    _print_findings(((f.level, f.subject, f.text) for f in examine(study, is_done)), as_json)
+
+
+def _is_done(config: str) -> Callable[[Path], bool]:
+    """Tells whether a result is there as the study asks for it; without a plan of Snakemake's, whether it is there."""
+    from imprint.study.status import outdated_outputs
+
+    try:
+        outdated = outdated_outputs(config)
+    except UserError:
+        return Path.exists
+    return lambda path: path.exists() and path.absolute() not in outdated
 
 
 def _print_findings(findings: Iterable[tuple[str, str, str]], as_json: bool) -> None:
@@ -121,7 +134,7 @@ def status(
     from imprint.study.status import status
 
     study = _load(config or CONFIG)
-    state = status(study.root, config, cores)
+    state = status(study, config, cores)
     if as_json:
         print(json.dumps(state.as_dict()))
     elif leftovers:

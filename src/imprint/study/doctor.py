@@ -11,7 +11,7 @@ import os
 import shutil
 import socket
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -56,20 +56,21 @@ class Split:
 
 
 Datasets = dict[str, dict[str, Split]]
+IsDone = Callable[[Path], bool]
 
 
-def examine(study: Study) -> Iterator[Finding]:
-    """All findings on a study, as they are made."""
+def examine(study: Study, is_done: IsDone = Path.exists) -> Iterator[Finding]:
+    """All findings on a study, as they are made; is_done: whether an output is there, as the study asks for it."""
     yield Finding(
         GOOD,
         "study",
         f"{study.runs():,} runs in {len(study.groups)} (FM, task, shots); no problem in the configuration",
     )
     with tempfile.TemporaryDirectory() as scratch:
-        yield from _examine(study, Path(scratch))
+        yield from _examine(study, Path(scratch), is_done)
 
 
-def _examine(study: Study, scratch: Path) -> Iterator[Finding]:
+def _examine(study: Study, scratch: Path, is_done: IsDone) -> Iterator[Finding]:
     datasets: Datasets = {}
     used = {dataset for _, task, _ in study.groups for dataset in study.datasets_of(task)}
     for name in sorted(used):
@@ -78,7 +79,7 @@ def _examine(study: Study, scratch: Path) -> Iterator[Finding]:
     size, seconds, cores = 0, 0.0, os.cpu_count() or 1
     widths: dict[str, int | None] = {}
     for name in study.config.fms:
-        findings, widths[name], to_do, rate = _fm(study, name, datasets, scratch)
+        findings, widths[name], to_do, rate = _fm(study, name, datasets, scratch, is_done)
         yield from findings
         size += to_do * (widths[name] or 0) * 4
         seconds += to_do / rate * THREADS if rate else 0
@@ -92,7 +93,7 @@ def _examine(study: Study, scratch: Path) -> Iterator[Finding]:
         if widths[group[0]] and all(counts[d] for d in study.datasets_of(group[1]))
     ]
     if known:
-        for rule, cost in estimate.costs(study, known, counts, widths).items():
+        for rule, cost in estimate.costs(study, known, counts, widths, is_done).items():
             yield Finding(GOOD, f"rule {rule}", _cost_in_words(cost))
             size, seconds = size + cost.size, seconds + cost.seconds
     if len(known) < len(study.groups):
@@ -154,7 +155,7 @@ def _network(config: Any) -> bool:
 
 
 def _fm(
-    study: Study, name: str, datasets: Datasets, scratch: Path
+    study: Study, name: str, datasets: Datasets, scratch: Path, is_done: IsDone
 ) -> tuple[list[Finding], int | None, int, float]:
     """What a few images say of an FM, the size of its embeddings, how many are to do, and images a second."""
     config, subject = study.config.fms[name], f"fm {name}"
@@ -195,7 +196,7 @@ def _fm(
     left = {
         key: entry
         for key, entry in splits.items()
-        if not paths.embeddings_file(study.root, name, *key).exists()
+        if not is_done(paths.embeddings_file(study.root, name, *key))
     }
     samples, to_do = (sum(entry.count for entry in each.values()) for each in (splits, left))
     rate = 0.0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import zipfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -47,7 +47,7 @@ class Job:
     read, size : int
         Bytes of embeddings that it reads, and bytes that it writes.
     done : bool
-        Whether nothing is to do: its file is there, or it makes proxies that no score file to do needs.
+        Whether nothing is to do: its file is done, or it makes proxies that no score file to do needs.
     """
 
     rule: str
@@ -74,10 +74,11 @@ def costs(
     groups: Iterable[Group],
     counts: Mapping[str, Mapping[str, int]],
     widths: Mapping[str, int | None],
+    is_done: Callable[[Path], bool] = Path.exists,
 ) -> dict[str, Cost]:
     """What is to do, by rule; arguments as of `jobs`."""
     of_rules = {rule: Cost() for rule in RULES}
-    for job in jobs(study, groups, counts, widths):
+    for job in jobs(study, groups, counts, widths, is_done=is_done):
         cost = of_rules[job.rule]
         if job.done:
             cost.done += 1
@@ -94,6 +95,7 @@ def jobs(
     counts: Mapping[str, Mapping[str, int]],
     widths: Mapping[str, int | None],
     rate: float | None = None,
+    is_done: Callable[[Path], bool] = Path.exists,
 ) -> Iterator[Job]:
     """The jobs that generate proxies, score them and measure collapse, done or not.
 
@@ -109,6 +111,8 @@ def jobs(
         D of each FM.
     rate : float, optional
         Operations per second of one core, see `imprint.method.costs`; measured by default.
+    is_done : callable
+        Whether an output is there, as the study asks for it.
     """
     rate = rate or operations_per_second()
     fm_tasks = set()
@@ -121,12 +125,12 @@ def jobs(
         missing = {
             agg
             for agg in study.aggregations(group)
-            if not scores_file(study.root, *group, agg).exists()
+            if not is_done(scores_file(study.root, *group, agg))
         }
         needed = {gen for agg in missing for gen in study.gens(group, agg)}
         needed |= {GENERATORS.find(gen).clusters or gen for gen in needed}
         for gen in study.proxy_seeds(group):
-            done = gen not in needed or proxies_file(study.root, *group, gen).exists()
+            done = gen not in needed or is_done(proxies_file(study.root, *group, gen))
             work, sets, written = _of_proxies(study, group, gen, size, d, fitted)
             seconds = reading + work / rate + sets * SET
             yield Job("proxies", group, gen, seconds, read, written, done)
@@ -137,7 +141,7 @@ def jobs(
         if group[:2] not in fm_tasks:
             fm_tasks.add(group[:2])
             work = size.draws * sum(operations.collapse(n, d) for n in (size.full, size.test))
-            done = collapse_file(study.root, *group[:2]).exists()
+            done = is_done(collapse_file(study.root, *group[:2]))
             yield Job("collapse", group, "", reading + work / rate, read, 0, done)
 
 

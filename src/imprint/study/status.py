@@ -15,12 +15,15 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path, PurePath
 from statistics import median
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from imprint.errors import UserError
 from imprint.store.blocks import contents
-from imprint.store.paths import FOLDERS, MANIFEST
+from imprint.store.paths import FOLDERS, MANIFEST, experiment_report_file
 from imprint.study import running
+
+if TYPE_CHECKING:
+    from imprint.study.grid import Study
 from imprint.study.job_log import ending
 
 # the columns of `snakemake --summary` that are read
@@ -116,13 +119,13 @@ class Status:
         return {**vars(self), "rules": rules, "seconds": self.seconds}
 
 
-def status(results: str | Path, config: str | None = None, cores: int | None = None) -> Status:
+def status(study: Study, config: str | None = None, cores: int | None = None) -> Status:
     """Say where the study in the working directory stands; computes and changes nothing.
 
     Parameters
     ----------
-    results : path
-        The folder of its results.
+    study : Study
+        The study.
     config : str, optional
         Its configuration; config.yaml by default.
     cores : int, optional
@@ -135,16 +138,31 @@ def status(results: str | Path, config: str | None = None, cores: int | None = N
     """
     cores = cores or os.cpu_count() or 1
     jobs = plan(_snakefile(), config, cores)
-    files = list(contents(results))
+    files = list(contents(study.root))
+    outputs = [Path(output) for job in jobs for output in job.outputs]
+    # made on request, so not in the plan
+    outputs += [experiment_report_file(study.root, name) for name in study.config.experiments]
     return Status(
         jobs_by_rule(jobs),
         cores,
-        running.state(results) is running.State.AT_WORK,
+        running.state(study.root) is running.State.AT_WORK,
         sum(file.blocks for file in files),
         sum(file.unused for file in files),
         sum(file.size for file in files),
-        sorted(_leftovers(Path(results), {output for job in jobs for output in job.outputs})),
+        sorted(_leftovers(study.root, outputs)),
     )
+
+
+def outdated_outputs(config: str | None = None) -> set[Path]:
+    """The absolute paths of files that the study in the working directory has yet to make, or to make anew.
+
+    Raises
+    ------
+    UserError
+        As `plan` does.
+    """
+    jobs = plan(_snakefile(), config)
+    return {Path(output).absolute() for job in jobs if job.why for output in job.outputs}
 
 
 def _snakefile() -> Path:
@@ -242,9 +260,9 @@ def _logged_seconds(logs: list[str]) -> Iterator[float]:
             yield ended.seconds * ended.threads
 
 
-def _leftovers(results: Path, outputs: set[str]) -> Iterator[str]:
+def _leftovers(results: Path, outputs: Iterable[Path]) -> Iterator[str]:
     """Files in the folders of the results that no job makes: of what was taken out of the study."""
-    known = {Path(output).absolute() for output in outputs}
+    known = {output.absolute() for output in outputs}
     # what lies beside a manifest belongs to it
     known |= {path.parent for path in known if path.name == MANIFEST}
     for folder in FOLDERS:
