@@ -184,24 +184,9 @@ def _by_space(candidates: Sequence[Candidate]) -> dict[Space | None, list[_Reque
 
 def _portions(asked: Iterable[_Request], memory: int) -> Iterator[list[_Request]]:
     """Requests whose normalised and whitened proxies fit in memory; what shares a product stays together."""
-    shared: dict[Hashable, list[_Request]] = {}
-    for request in asked:
-        candidate = request.candidate
-        by_product: dict[Hashable, list[Scoring]] = {}
-        for scoring in request.scorings:
-            post = post_of(candidate, scoring)
-            scaled = chain(post).only_scales
-            of_columns = None if scaled else (post, candidate.unit)
-            alone = not DISTANCES.find(scoring.distance).shares_product
-            product = (scoring.distance, post) if alone else None
-            by_product.setdefault((of_columns, product), []).append(scoring)
-        for name, scorings in by_product.items():
-            shared.setdefault((request.key, name), []).append(
-                _Request(request.index, candidate, scorings)
-            )
     portion: list[_Request] = []
     used = 0
-    for requests in shared.values():
+    for requests in _by_product(asked):
         need = requests[0].candidate.values.nbytes
         if portion and used + need > memory // 2:
             yield portion
@@ -212,30 +197,54 @@ def _portions(asked: Iterable[_Request], memory: int) -> Iterator[list[_Request]
         yield portion
 
 
+def _by_product(asked: Iterable[_Request]) -> Iterable[list[_Request]]:
+    """Requests parted so that the scorings of those in a list share one product of embeddings and proxies."""
+    shared: dict[Hashable, list[_Request]] = {}
+    for request in asked:
+        scorings: dict[Hashable, list[Scoring]] = {}
+        for scoring in request.scorings:
+            scorings.setdefault(_product(request, scoring), []).append(scoring)
+        for product, group in scorings.items():
+            part = _Request(request.index, request.candidate, group)
+            shared.setdefault(product, []).append(part)
+    return shared.values()
+
+
+def _product(request: _Request, scoring: Scoring) -> Hashable:
+    """Names the product that a scoring takes: scorings with equal names share it."""
+    post = post_of(request.candidate, scoring)
+    # a NORMpost that only scales the proxies leaves the columns of the product as they are
+    columns = None if chain(post).only_scales else (post, request.candidate.unit)
+    if DISTANCES.find(scoring.distance).shares_product:
+        return request.key, columns
+    return request.key, columns, scoring.distance, post
+
+
 def _rankings(
     requests: list[_Request], embeddings: Embeddings, fm_classifier: np.ndarray | None
 ) -> list[_Shared]:
-    """The distinct rankings that the requests need."""
-    searches: dict[Hashable, _Shared] = {}
+    """The distinct rankings that the requests need, each with its users."""
     columns: dict[Hashable, Columns] = {}
     normalised: dict[Hashable, Proxies] = {}
     rankings: dict[Hashable, Ranking] = {}
+    searches: dict[Hashable, _Shared] = {}
     for request in requests:
         candidate = request.candidate
         raw = columns.setdefault(request.key, Columns(candidate.values))
         for scoring in request.scorings:
             post = post_of(candidate, scoring)
-            unit = candidate.unit and post != UNIT_LENGTH
+            to_unit_length = candidate.unit and post != UNIT_LENGTH
             learnt = (candidate.norms, candidate.norm_pre) if chain(post).fitted else None
-            name = (request.key, unit, post, learnt, candidate.bias is None)
-            if name not in normalised:
-                normalised[name] = normalised_proxies(raw, candidate, post, fm_classifier)
+            proxies = request.key, to_unit_length, post, learnt, candidate.bias is None
+            if proxies not in normalised:
+                normalised[proxies] = normalised_proxies(raw, candidate, post, fm_classifier)
             queries = embeddings.queries(scoring)
-            ranking_name = (name, queries.l2, scoring.distance)
-            if ranking_name not in rankings:
+            order = proxies, queries.l2, scoring.distance
+            if order not in rankings:
                 rank = DISTANCES.find(scoring.distance).rank
-                rankings[ranking_name] = rank(normalised[name], queries)
-            ranking = rankings[ranking_name]
+                rankings[order] = rank(normalised[proxies], queries)
+            ranking = rankings[order]
+            # rankings by other names may order the proxies alike: one search serves them
             search = searches.setdefault(
                 ranking.identity, _Shared(ranking, labels=candidate.labels)
             )
