@@ -24,7 +24,7 @@ from imprint.report.explorer import page
 from imprint.store.frames import read_parquet, write_parquet
 from imprint.study.load import load
 
-TEMPLATE = Path(__file__).parents[1] / "workflow" / "report" / "explore.html"
+PARTS = Path(__file__).parents[1] / "workflow" / "report"
 DRAWN = "document.querySelectorAll('.chart svg').length == document.querySelectorAll('.chart').length && document.querySelectorAll('#grid tbody tr').length > 1"
 PICTURE = "document.querySelector('#lines svg').outerHTML"
 CHANGE = "const menu = document.querySelector('#lines-menus select[name=of_FM]'); menu.selectedIndex += 1; menu.dispatchEvent(new Event('change'))"
@@ -34,7 +34,10 @@ def job(folder: Path, target: Path) -> None:
     """What the job of the workflow does; prints its rows and peak memory."""
     table = explored(*(read_parquet(folder / f"{name}.parquet") for name in ("scores", "collapse")))
     methods = {preset["label"]: in_words(preset) for preset in published().values()}
-    target.write_text(page(table, TEMPLATE.read_text(encoding="utf-8"), methods), encoding="utf-8")
+    template, glossary = (
+        (PARTS / name).read_text(encoding="utf-8") for name in ("explore.html", "glossary.rst")
+    )
+    target.write_text(page(table, template, methods, glossary), encoding="utf-8")
     print(len(table), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10)
 
 

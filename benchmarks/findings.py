@@ -191,12 +191,9 @@ def collapse_and_gain(scores: pd.DataFrame, collapse: pd.DataFrame) -> None:
         if len(part) < FEWEST:
             continue
         rank = spearmanr(part["nc1"], part["gain"])
-        slope, _ = np.polyfit(np.log10(part["nc1"]), part["gain"], 1)
-        fit = np.corrcoef(np.log10(part["nc1"]), part["gain"])[0, 1] ** 2
         print(
             f"{name}: n = {len(part)}, NC1 {part['nc1'].min():.2f} to {part['nc1'].max():.2f}, mean gain {part['gain'].mean():+.2f}, "
-            f"Spearman {rank.statistic:.2f} (p = {rank.pvalue:.1g} if pairs were independent), "
-            f"{slope:+.1f} points a decade of NC1, R2 = {fit:.2f}"
+            f"Spearman {rank.statistic:.2f} (p = {rank.pvalue:.1g} if pairs were independent)"
         )
 
 

@@ -7,6 +7,7 @@ rule explorer:
         scores=paths.all_scores(results),
         collapse=paths.all_collapse(results),
         template=workflow.source_path("../report/explore.html"),
+        glossary=workflow.source_path("../report/glossary.rst"),
         marker=marker("explorer"),
     output:
         html=paths.explorer_file(results),

@@ -12,7 +12,9 @@ from imprint.study.jobs.job import job
 
 with job(snakemake), open_blocks(snakemake.params.blocks) as blocks:
     table = explored(*(read_parquet(snakemake.input[name]) for name in ("scores", "collapse")))
-    template = Path(snakemake.input.template).read_text(encoding="utf-8")
+    template, glossary = (
+        Path(snakemake.input[name]).read_text(encoding="utf-8") for name in ("template", "glossary")
+    )
     methods = {preset["label"]: in_words(preset) for preset in published().values()}
     with atomic(snakemake.output.html) as temporary:
-        temporary.write_text(page(table, template, methods, blocks), encoding="utf-8")
+        temporary.write_text(page(table, template, methods, glossary, blocks), encoding="utf-8")

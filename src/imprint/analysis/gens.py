@@ -73,6 +73,12 @@ def k_label(gen: str, k: Any) -> str:
     return Auto.label if pd.isna(k) else str(k)
 
 
+def with_k_labels(frame: pd.DataFrame) -> pd.DataFrame:
+    """Rows with the columns gen and k as tables write k, see `k_label`."""
+    labels = [k_label(gen, k) for gen, k in zip(frame["gen"], frame["k"], strict=True)]
+    return frame.assign(k=labels)
+
+
 def shown_gen(gens: pd.Series) -> str:
     """The GEN that a figure of one GEN shows: k-means if it was run, else the one with most rows."""
     if gens.empty or (gens == KMEANS).any():

@@ -20,6 +20,7 @@ from imprint.analysis.differences import (
     separate_datasets,
     too_few,
 )
+from imprint.analysis.gains import K, gains_and_nc1, gains_by_draw
 from imprint.analysis.gens import gens_of_all_classes, k_in_words
 from imprint.analysis.selection import L2_MAX, describe, norms_in_words
 from imprint.analysis.splits import of_split
@@ -225,13 +226,8 @@ def _points(gain: pd.Series, datasets: Mapping[str, str]) -> str:
 
 
 def _collapse(scores: pd.DataFrame, collapse: pd.DataFrame) -> Iterator[str]:
-    methods = {k: {"gen": "kmeans", "k": k, **L2} for k in (1, FEW)}
-    gain = matrices.accuracy_matrix(scores, methods).dropna().diff(axis=1)[FEW] * 100
-    nc1 = of_split(collapse).groupby(["fm", "task"], observed=True)["nc1"].mean()
-    both = pd.DataFrame({"gain": gain, "nc1": nc1}).dropna()
-    united = both.index.get_level_values("task").isin(
-        scores.loc[scores["d"].fillna(1) > 1, "task"].unique()
-    )
+    both = gains_and_nc1(gains_by_draw(scores), of_split(collapse))
+    united = both["d"].fillna(1) > 1
     sides = [
         (both.loc[part, "gain"], int(united[part].sum()), where)
         for part, where in (
@@ -247,4 +243,4 @@ def _collapse(scores: pd.DataFrame, collapse: pd.DataFrame) -> Iterator[str]:
         f"{f', {uniting} of them with classes that unite others' if uniting else ''})"
         for gains, uniting, where in sides
     ]
-    yield f"Neural collapse: k = {FEW} changes the accuracy of k = 1 by {' and by '.join(phrases)}."
+    yield f"Neural collapse: k = {K} changes the accuracy of k = 1 by {' and by '.join(phrases)}."

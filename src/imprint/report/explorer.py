@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from imprint.analysis.exploration import CHOICES, TASK, TEXTS, in_order
 from imprint.report.drawing.looks import COLOURS, gen_look
 from imprint.report.drawing.style import GREY
+from imprint.report.page.prose import terms
 from imprint.store.blocks import Blocks, block_key
 
 if TYPE_CHECKING:
@@ -38,12 +39,13 @@ def page(
     table: pd.DataFrame,
     template: str,
     named: Mapping[str, Mapping[str, str]],
+    glossary: str,
     blocks: Blocks | None = None,
 ) -> str:
     """The page as HTML, by a Jinja template.
 
     table, named: of `imprint.analysis.exploration`, `explored` and, for methods that have a name, `in_words`.
-    blocks: keep the library that draws the charts, which takes a second to put together.
+    glossary: see `imprint.report.page.prose`. blocks: keep the library that draws the charts, which takes a second to put together.
     """
     import jinja2
 
@@ -58,6 +60,7 @@ def page(
         data=base64.b64encode(data).decode(),
         grid=_grid(table),
         table=table,
+        terms=terms(glossary),
         vega=_vega(blocks or Blocks()),
     )
 

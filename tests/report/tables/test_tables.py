@@ -161,13 +161,22 @@ def test_tasks_of_one_dataset_are_one_observation():
 
 
 def test_accuracy_over_k_takes_the_oracle_without_normalisation():
-    table = make_table("accuracy_over_k").set_index(["task", "gen", "k"])
-    row = table.loc[("glyphs-d1", "kmeans", 20)]
+    table = make_table("accuracy_over_k").set_index(["task", "GEN", "k"])
+    row = table.loc[("glyphs-d1", "kmeans", "20")]
     assert (row["mean (%)"], row["lowest (%)"], row["highest (%)"]) == pytest.approx(
         (89, 88.9, 89.1)
     )
     assert row["runs"] == 3 and row["configuration"].startswith("NORM l2 throughout")
-    assert table.loc[("glyphs-d1", "ls", 1), "configuration"].startswith("NORM none throughout")
+    assert table.loc[("glyphs-d1", "ls", ""), "configuration"].startswith("NORM none throughout")
+
+
+def test_a_k_that_the_task_chooses_is_written_as_such():
+    frame = scores()
+    auto = frame[frame["gen"].eq("kmeans") & frame["k"].eq(20)].assign(k=pd.NA)
+    both = pd.concat([frame, auto]).astype({"k": "Int64"})
+    for name in ("accuracy_over_k", "runtime"):
+        table = make_table(name, both)
+        assert table.loc[table["GEN"] == "kmeans", "k"].unique().tolist() == ["1", "20", "auto"]
 
 
 def test_neural_collapse_is_a_mean_over_draws_in_the_order_of_d():
@@ -243,13 +252,13 @@ def test_runtime_is_that_of_sets_of_proxies_not_of_their_scores():
     # a second way to score the sets of one seed must not give it more weight
     again = frame[frame["seed"] == 0].assign(norm_inf="none")
     table = make_table("runtime", pd.concat([frame, again])).set_index(["GEN", "k"])
-    row = table.loc[("kmeans", 20)]
+    row = table.loc[("kmeans", "20")]
     # k d (seed + 1) seconds: of a task the middle seed, then the median of d = 1..10
     assert row[["generation time (s)", "lowest (s)", "highest (s)"]].tolist() == pytest.approx(
         [220, 40, 400]
     )
     assert row[["proxies", "samples", "FM x task"]].tolist() == [200, 500, 10]
-    assert list(table.index) == [("kmeans", 1), ("kmeans", 20), ("ls", 1), ("mean", 1)]
+    assert list(table.index) == [("kmeans", "1"), ("kmeans", "20"), ("ls", ""), ("mean", "")]
     assert table["note"].isna().all()
 
 

@@ -19,15 +19,15 @@ if TYPE_CHECKING:
 LANE = 0.09  # inches from the last dot to the bar, and from one bar to the next
 
 
-def rank_diagram(title: str, result: ComparedMethods, *subtitle: str) -> Figure:
+def rank_diagram(subject: str, result: ComparedMethods, *subtitle: str) -> Figure:
     """A row per method, the best mean rank on top; a bar beside the dots joins methods that do not differ.
 
     Where so few (FM, task) were compared that no test can find a difference, there are ranks alone.
 
     Parameters
     ----------
-    title : str
-        Title of the figure.
+    subject : str
+        What is ranked, for the title.
     result : ComparedMethods
         What is compared.
     *subtitle : str
@@ -46,6 +46,7 @@ def rank_diagram(title: str, result: ComparedMethods, *subtitle: str) -> Figure:
     left = max(text_width(name, small_size()) for name in names)
     pitch = 1.5 * small_size() / 72
     lines = (*subtitle, *_words(result))
+    title = f"{subject}: {'critical differences' if _can_differ(result) else 'mean ranks'}"
     figure = sheet(title, "\n".join(lines), 0.4 + pitch * len(methods))
     axes = figure.subplots()
     rows = np.arange(len(methods))
@@ -146,7 +147,7 @@ def _alike_without_bar(result: ComparedMethods) -> list[str]:
 
 
 def _verdict(result: ComparedMethods) -> str:
-    text = f"{result.rows} (FM, task)."
+    text = f"{result.rows} (FM, task), each counted as independent of the others."
     test = result.friedman
     if test is None:
         return text

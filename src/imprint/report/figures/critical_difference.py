@@ -28,7 +28,7 @@ NAMES = {"NORM": "Names: NORMpre/NORMpost/NORMinf.\n"}
 @figure("critical_difference", title=TITLE, category="Methods")
 def critical_difference(scores: pd.DataFrame, collapse: pd.DataFrame, presets: Presets) -> Figure:
     """Mean ranks of the named methods; a bar joins those that do not differ."""
-    return rank_diagram(TITLE, compared_presets(scores, presets))
+    return rank_diagram("Named methods", compared_presets(scores, presets))
 
 
 def _register(component: str) -> None:
@@ -51,7 +51,7 @@ def _register(component: str) -> None:
         data = "validation samples" if chosen_on(scores) == VALIDATION else "test data"
         companions = COMPANIONS[component]
         text = SUBTITLES[rank_by].format(component=component, companions=companions, data=data)
-        return rank_diagram(title, result, NAMES.get(component, "") + text)
+        return rank_diagram(component, result, NAMES.get(component, "") + text)
 
 
 for component in COMPANIONS:

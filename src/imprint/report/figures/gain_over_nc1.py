@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from imprint.analysis.matrices import is_value
+from imprint.analysis.gains import GEN, K, gains_and_nc1, gains_by_draw
 from imprint.analysis.selection import shown
 from imprint.analysis.splits import nc1_in_words
 from imprint.analysis.words import count, natural_order
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 TITLE = "Gain of several proxies against neural collapse"
-GEN, K = "kmeans", 5
-SAME_AT_ONE = "mean"  # the GEN that k-means is with one proxy
 PARTED_AT = 1.0  # NC1 between the regions, as in the paper
 FEWEST_FOR_RHO, FEWEST_FOR_LINE = 5, 40  # points
 MANY_POINTS, SMALL = 100, {"markersize": 3.2, "markeredgewidth": 0.6}
@@ -39,7 +37,8 @@ def gain_over_nc1(scores: pd.DataFrame, collapse: pd.DataFrame, presets: Presets
     other tasks among these. Colour and fill of a point tell its FM, its shape the task or family. A line shows the
     running median of 40 points or more.
     """
-    points, configuration = _gains(scores, collapse)
+    points = _points(scores, collapse)
+    _, configuration = shown(scores)
     fms, families = natural_order(points["fm"]), natural_order(points["family"])
     rows = _table(points)
     subtitle = (
@@ -83,35 +82,19 @@ def _draws(collapse: pd.DataFrame) -> str:
     return "a mean over seeds" if draws == 1 else f"a mean over {draws} draws and seeds"
 
 
-def _gains(scores: pd.DataFrame, collapse: pd.DataFrame) -> tuple[pd.DataFrame, str]:
-    """fm, task, family, d, gain (percentage points) and nc1, where both are known; and the configuration.
-
-    Both are means over the draws that have both, gains over seeds too.
-    """
-    rows, configuration = shown(scores)
-    rows = rows[rows["norm"] == ""]
-    keys = ["fm", "task", "family", "draw"]
-
-    def means(gen: str, k: int) -> pd.Series:
-        chosen = rows[is_value(rows["gen"], gen) & is_value(rows["k"], k)]
-        return chosen.groupby(keys, observed=True)["accuracy"].mean()
-
-    gain = 100 * (means(GEN, K) - means(GEN, 1).combine_first(means(SAME_AT_ONE, 1)))
-    gains = gain.rename("gain").reset_index().astype({"fm": str, "task": str, "family": str})
-    gains = gains.dropna(subset="gain")
-    if gains.empty:
+def _points(scores: pd.DataFrame, collapse: pd.DataFrame) -> pd.DataFrame:
+    """See `gains_and_nc1`; at least one point."""
+    of_draws = gains_by_draw(scores)
+    if of_draws.empty:
         raise NothingToShow(
             f"No task with k-means at k = 1 and k = {K} in this experiment. Add both to its GEN."
         )
-    nc1 = collapse.astype({"fm": str, "task": str})[["fm", "task", "draw", "d", "nc1"]]
-    both = gains.merge(nc1, on=["fm", "task", "draw"], how="inner")
-    groups = both[both["nc1"] > 0].groupby(["fm", "task", "family"])
-    points = groups.agg({"d": "first", "gain": "mean", "nc1": "mean"}).reset_index()
+    points = gains_and_nc1(of_draws, collapse[collapse["nc1"] > 0])
     if points.empty:
         raise NothingToShow(
             "No NC1 above 0 of the FMs and tasks of this experiment. Make results/collapse for them."
         )
-    return points, configuration
+    return points
 
 
 def _running_median(points: pd.DataFrame) -> pd.DataFrame | None:

@@ -57,7 +57,7 @@ class Prose:
     """
 
     def __init__(self, glossary: str) -> None:
-        self.terms = list(_terms(glossary))
+        self.terms = list(terms(glossary))
         self._anchors = {
             name: term.anchor for term in self.terms for name in (term.name, *term.synonyms)
         }
@@ -98,7 +98,8 @@ class Prose:
         yield nodes.Text(text[done:])
 
 
-def _terms(glossary: str) -> Iterator[Term]:
+def terms(glossary: str) -> Iterator[Term]:
+    """The entries of a glossary, see `Prose`."""
     document = core.publish_doctree(glossary, settings_overrides=SETTINGS)
     for item in list(document.findall(nodes.definition_list_item)):
         name = next(item.findall(nodes.term)).astext()

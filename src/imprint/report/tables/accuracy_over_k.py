@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from imprint.analysis.gens import with_k_labels
 from imprint.analysis.selection import accuracy_over_k as accuracies_over_k
 from imprint.report.registry import Presets, table
 from imprint.report.tables.layout import sorted_naturally
@@ -11,6 +12,7 @@ from imprint.report.tables.layout import sorted_naturally
 if TYPE_CHECKING:
     import pandas as pd
 
+NAMES = {"fm": "FM", "gen": "GEN"}
 HEADINGS = {"mean": "mean (%)", "low": "lowest (%)", "high": "highest (%)"}
 
 
@@ -19,6 +21,6 @@ def accuracy_over_k(scores: pd.DataFrame, collapse: pd.DataFrame, presets: Prese
     """Mean, lowest and highest accuracy over seeds and draws by FM, task, GEN and k, and the NORM and AGG shown."""
     rows, configuration = accuracies_over_k(scores)
     keys = ["fm", "task", "gen", "k"]
-    rows = sorted_naturally(rows, keys)
+    rows = with_k_labels(sorted_naturally(rows, keys))
     rows["configuration"] = rows["norm"].where(rows["norm"] != "", configuration)
-    return rows[[*keys, *HEADINGS, "runs", "configuration"]].rename(columns=HEADINGS)
+    return rows[[*keys, *HEADINGS, "runs", "configuration"]].rename(columns=NAMES | HEADINGS)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from imprint.analysis.gens import k_label
+from imprint.analysis.gens import with_k_labels
 from imprint.analysis.matrices import METHOD, by_configuration
 from imprint.analysis.ranking import rank_methods
 from imprint.method.configuration import Auto
@@ -27,7 +27,7 @@ def configurations(scores: pd.DataFrame, collapse: pd.DataFrame, presets: Preset
     import pandas as pd
 
     rows, medians = by_configuration(scores)
-    labels = pd.Series([k_label(gen, k) for gen, k in zip(rows["gen"], rows["k"], strict=True)])
+    labels = with_k_labels(rows)["k"]
     if (labels == Auto.label).any():
         rows["k"] = rows["k"].astype(object).where(rows["k"].notna(), labels)
     names = [

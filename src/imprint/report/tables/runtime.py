@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from imprint.analysis.generation_time import GENERATION_TIME, KIND, generation_times
+from imprint.analysis.gens import with_k_labels
 from imprint.analysis.matrices import PAIR, fullest
 from imprint.analysis.splits import of_split
 from imprint.report.registry import Presets, table
@@ -35,7 +36,7 @@ def runtime(scores: pd.DataFrame, collapse: pd.DataFrame, presets: Presets) -> p
     of_kind = times.groupby(KIND, dropna=False)
     frame = of_kind["seconds"].agg([*SECONDS, "size"])
     frame = frame.join(of_kind[["proxies", "samples"]].median()).reset_index()
-    frame = sorted_naturally(frame, KIND)
+    frame = with_k_labels(sorted_naturally(frame, KIND))
     frame = frame.rename(columns={"gen": "GEN", "size": "FM x task", **SECONDS})
     frame = frame[["GEN", "k", *SECONDS.values(), "proxies", "samples", "FM x task"]]
     pairs = len(times[PAIR].drop_duplicates())
