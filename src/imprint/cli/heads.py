@@ -197,8 +197,10 @@ def predict(
     """Label images or embeddings by a saved head.
 
     Labels each image below a folder, each image given, or each row of an embeddings file. Images are
-    embedded by the FM of the head; one that is named by --fm must be the same. The columns are id, the path of an image from the folder given
-    (as it was given where there are several), label, and score or probability. A name that a spreadsheet would take for a
+    embedded by the FM of the head; one that is named by --fm must be the same. The columns are id, label, and score or probability.
+
+    The id of an image is its path as it was given, such as new-photos/a.jpg. Of images in one folder, or of a table, that is given alone it is the path from there, such as a.jpg,
+    as `imprint embed` has it. A name that a spreadsheet would take for a
     formula, such as =1.jpg, begins with ' in CSV; --json has it as it is.
     """
     from imprint.estimator.fitted_head import FittedHead
