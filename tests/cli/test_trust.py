@@ -80,7 +80,9 @@ def test_pictures_of_confusions_and_of_coverage(imprint, photos):
 def test_labels_are_explained_by_images_of_their_class(imprint, photos, train):
     command = f"explain head.safetensors test/dark/dark3.png {train} --top 2 --device cpu"
     (why,) = map(json.loads, imprint(f"{command} --json -o why.png").splitlines())
-    assert why["id"] == "test/dark/dark3.png" and why["label"] == "dark" and why["probability"] > 0.5
+    assert (
+        why["id"] == "test/dark/dark3.png" and why["label"] == "dark" and why["probability"] > 0.5
+    )
     first, second = why["nearest"]
     assert first["label"] == "dark" and (photos / "train" / first["id"]).is_file()
     assert first["similarity"] >= second["similarity"]

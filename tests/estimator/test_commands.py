@@ -53,6 +53,18 @@ def test_images_become_embeddings_and_a_head(photos, tmp_path):
         imprint.embed(photos, devise="cpu")
 
 
+def test_several_images_and_folders_are_embedded_as_the_command_labels_them(photos):
+    sources = [photos / "light" / "2.png", str(photos / "dark"), photos / "light" / "2.png"]
+    several = imprint.embed(sources, device="cpu", input_size=64)
+    of_dark = [f"{photos}/dark/{i}.png" for i in range(4)]
+    assert several.ids.tolist() == [f"{photos}/light/2.png", *of_dark]
+    alone = imprint.embed(photos / "dark", device="cpu", input_size=64)
+    np.testing.assert_allclose(several.x[1:], alone.x, atol=1e-4)
+    for wrong in ([], 3, [photos, None], np.zeros((2, 3))):
+        with pytest.raises(UserError, match="a source is a path, or a list of paths, not"):
+            imprint.embed(wrong)
+
+
 def test_several_fms_are_ranked_together(photos):
     fms = ["tf_efficientnet_lite0", "tf_efficientnet_lite1"]
     table = imprint.compare(photos, fm=fms, folds=2, input_size=64)

@@ -132,7 +132,7 @@ def read_unlabelled(
     """
     source = sources[0]
     if len(sources) > 1:
-        embeddings = embedded(_joined(sources), fm, head)
+        embeddings = embedded(images_of_several(sources), fm, head)
     elif _is_file(source):
         embeddings = read_file(source, group, labelled=False)
     else:
@@ -141,8 +141,14 @@ def read_unlabelled(
     return embeddings
 
 
-def _joined(sources: Sequence[Path]) -> Images:
-    """The images of several folders, tables and files, by their paths."""
+def images_of_several(sources: Sequence[Path]) -> Images:
+    """The images of several folders, tables and files, by their paths and without classes.
+
+    Raises
+    ------
+    UserError
+        If one is of another kind, or does not exist.
+    """
     from imprint.data.images import Images
 
     paths: list[str] = []
