@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from imprint.store.embeddings import Embeddings
 
 FEW = 10  # images of a class below which `fit` warns
+NOTHING_HELD_OUT = "as no images were held out when it was made; imprint fit holds out some where two classes have two or more"
 
 
 @command(
@@ -211,11 +212,13 @@ def predict(
     load_components(inputs.components)
     fitted = FittedHead.load(head)
     if proba and fitted.tuned.inverse_temperature is None:
-        raise UserError(
-            f"{head} gives no probabilities: no training images were held out when it was made; imprint fit holds out some where two classes have two or more"
-        )
+        raise UserError(f"--proba: {head} gives no probabilities, {NOTHING_HELD_OUT}")
     if reject is not None:
-        fitted.held_out("reject").require(reject)
+        if fitted.tuned.familiarity is None:
+            raise UserError(
+                f"--reject: {head} cannot tell what fits its classes, {NOTHING_HELD_OUT}"
+            )
+        fitted.tuned.familiarity.require(reject)
     if (proba or reject is not None) and not fitted.tuned.current:
         from imprint.estimator.rejection import outdated
 
