@@ -106,6 +106,22 @@ def test_a_head_is_a_file_or_a_fitted_classifier(photos, tmp_path):
         imprint.evaluate(fitted, embeddings.x)
 
 
+def test_no_picture_is_drawn_of_samples_without_names(photos, tmp_path):
+    """Numbers of rows were taken for files: 66 was not there any more."""
+    embeddings = imprint.embed(photos, device="cpu", output=tmp_path / "photos.h5")
+    head = imprint.ImprintingClassifier(method="qi").fit(embeddings.x, embeddings.y)
+    head.save(tmp_path / "numbers.safetensors", embeddings)
+    photo, picture = photos / "light/0.png", tmp_path / "why.png"
+    for one in (head, tmp_path / "numbers.safetensors"):
+        with pytest.raises(UserError, match=r"without names of their images .*sample_ids"):
+            imprint.explain(one, photo, picture=picture, images=photos)
+    head.add_classes(embeddings.x[:2] + 1, [7, 7], sample_ids=["a.png", "b.png"])
+    with pytest.raises(UserError, match="without names"):
+        imprint.explain(head, photo, picture=picture, images=photos)
+    (why,) = imprint.explain(tmp_path / "numbers.safetensors", photo, train=photos, picture=picture)
+    assert picture.exists() and why.nearest[0].id == "light/0.png"
+
+
 def test_labels_that_no_file_can_hold_are_evaluated_in_memory():
     days = np.array(["2026-01-01", "2026-01-02"], "datetime64[D]").repeat(3)
     x = np.arange(12, dtype=np.float32).reshape(6, 2) * [[1], [1], [1], [-1], [-1], [-1]]
