@@ -60,6 +60,7 @@ def test_coverage_is_told_against_error(imprint):
     assert len(known) / 24 == shares[-1]["kept"]
     assert (len(kept) - len(known)) / 12 == shares[-1]["unknown_kept"]
     printed = imprint("evaluate head.safetensors test --device cpu")
+    assert "how much of it is labelled so (recall)" in printed
     assert "known images kept" in printed and "unknown kept" in printed
 
 

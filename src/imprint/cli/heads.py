@@ -74,6 +74,7 @@ def fit(
 
     from imprint.estimator.inputs import check_classes, read_labelled
     from imprint.estimator.parameters import BASE
+    from imprint.estimator.wording import with_names
 
     load_components(inputs.components)
     require_head_file(output)
@@ -107,7 +108,7 @@ def fit(
     if choice is not None:
         _print_choice(choice)
     else:
-        print_text(f"method: {classifier.configuration_.text}")
+        print_text(f"method: {with_names(classifier.configuration_)}")
         if method.method is None:
             print_text(
                 f"It is {BASE} but for the options that were given; without them the images choose a method."
@@ -149,13 +150,15 @@ def _few_images(embeddings: Embeddings) -> Iterator[str]:
 
 def _print_choice(choice: Choice) -> None:
     """What `auto` considered, and why it chose."""
-    print_text(f"auto chose {choice.configuration.text}: {choice.reason}")
+    from imprint.estimator.wording import in_words, with_names
+
+    print_text(f"auto chose {with_names(choice.configuration)}: {choice.reason}")
     if not choice.held_out:
         return
     rows = [
         [
             "*" if entry.configuration == choice.configuration else "",
-            entry.configuration.text,
+            in_words(entry.configuration),
             f"{100 * entry.accuracy:.1f}",
             f"{entry.loss:.3f}",
             f"{entry.gain:+.3f} ± {entry.standard_error:.3f}" if entry.gain else "-",
@@ -198,7 +201,8 @@ def predict(
     """Label images or embeddings by a saved head.
 
     Labels each image below a folder, each image given, or each row of an embeddings file. Images are
-    embedded by the FM of the head; one that is named by --fm must be the same. The columns are id, label, and score or probability.
+    embedded by the FM of the head; one that is named by --fm must be the same. The columns are id, label, and score or probability; with --reject also rejected, and familiarity: the share of training
+    images that fit the classes no better when they are held out.
 
     The id of an image is its path as it was given, such as new-photos/a.jpg. Of images in one folder, or of a table, that is given alone it is the path from there, such as a.jpg,
     as `imprint embed` has it. A name that a spreadsheet would take for a
