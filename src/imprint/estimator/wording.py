@@ -83,12 +83,12 @@ def row_in_words(row: Mapping[str, Any]) -> str:
     """The method of a row of a comparison, see `imprint.estimator.cross_validation.compare_fms`."""
     import pandas as pd
 
-    given: dict[str, Any] = {name: None if pd.isna(row[name]) else row[name] for name in FIELDS}
-    entry = GENERATORS.get(given["gen"])
+    fields: dict[str, Any] = {name: None if pd.isna(row[name]) else row[name] for name in FIELDS}
+    entry = GENERATORS.get(fields["gen"])
     only = None if entry is None else entry.only_k
-    k = parse_k(given["k"]) if only is None else only
-    scoring = Scoring(**{name: given[name] for name in Scoring._fields})
-    return in_words(Configuration(given["norm_pre"], given["gen"], k, scoring), per_class=False)
+    k = parse_k(fields["k"]) if only is None else only
+    scoring = Scoring(**{name: fields[name] for name in Scoring._fields})
+    return in_words(Configuration(fields["norm_pre"], fields["gen"], k, scoring), per_class=False)
 
 
 def _norms(method: Configuration) -> tuple[str, str, str]:
