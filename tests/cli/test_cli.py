@@ -140,6 +140,19 @@ def test_help_is_plain_and_fits_80_columns(imprint, monkeypatch):
     assert "Examples:\n  imprint fit photos" in imprint("fit --help")
 
 
+def test_help_describes_the_seldom_options_of_the_fm_once(imprint):
+    whole = imprint("embed --help")
+    assert "How images are resized" in whole and "Also --" not in whole
+    for command in ("fit", "predict", "evaluate", "explain", "add", "export", "compare"):
+        text = imprint(f"{command} --help")
+        assert "How images are resized" not in text and "--skip-unreadable  " in text
+        words = " ".join(text.split())
+        assert (
+            "Also --weights, --input-size, --mean, --std, --interpolation, --pooling: see imprint embed --help."
+            in words
+        )
+
+
 def test_a_reader_that_leaves_is_no_error(workdir, embedded):
     command = [sys.executable, "-m", "imprint.cli", "show", *["photos.h5"] * 2000]
     with subprocess.Popen(

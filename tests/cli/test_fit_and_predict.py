@@ -27,7 +27,7 @@ def test_from_a_folder_to_labels(imprint, workdir, embedded):
         np.mean([row["id"].startswith(row["label"]) for row in rows]) > 0.5
     )  # the FM has random weights; chance is a third
     alone = json.loads(imprint(f"predict own.safetensors new/{rows[0]['id']} --json"))
-    assert alone["label"] == rows[0]["label"] and alone["id"] == rows[0]["id"]
+    assert alone["label"] == rows[0]["label"] and alone["id"] == f"new/{rows[0]['id']}"
     for share in (0.05, 0.9):
         marked = imprint(f"predict own.safetensors new --reject {share}").splitlines()
         assert marked[0] == "id,label,score,familiarity,rejected"
@@ -54,6 +54,16 @@ def test_without_a_model_named_imagenet_weights_of_a_package_are_taken(imprint, 
         imprint("embed new -o new.h5 --fm tf_efficientnet_lite0 --device cpu --json")
     )
     assert again["dimensions"] == 1280
+
+
+def test_an_image_has_one_id_alone_and_beside_others(imprint, workdir, embedded):
+    """A shell's new/*.png may match one image or several."""
+    imprint("fit photos.h5 -o ids.safetensors")
+    one, other = sorted(f"new/{path.name}" for path in (workdir / "new").iterdir())[:2]
+    for images in (one, f"{one} {other}"):
+        output = imprint(f"predict ids.safetensors {images} {FM} --json")
+        assert json.loads(output.splitlines()[0])["id"] == one
+    assert f"\n{one}: " in imprint(f"explain ids.safetensors {one} {FM} -o why.png")
 
 
 def test_a_head_predicts_as_the_estimator(imprint, workdir, embedded):

@@ -3,6 +3,7 @@
 import csv
 import json
 import sys
+import zipfile
 
 import numpy as np
 import pytest
@@ -74,6 +75,35 @@ def test_a_class_comes_and_goes_without_the_old_images(imprint):
     assert "has no class penguin; its classes are crow, magpie" in message
 
 
+def test_show_counts_the_samples_that_are_there(imprint):
+    before = json.loads(imprint("show birds.safetensors --json"))
+    assert before["samples"] == 24 and "samples_of_removed_classes" not in before
+    imprint("add birds.safetensors owls.npz")
+    imprint("remove birds.safetensors crow")
+    after = json.loads(imprint("show birds.safetensors --json"))
+    assert after["samples"] == sum(after["class_counts"]) == 24
+    assert after["samples_of_removed_classes"] == 12
+    assert "\n  method: whitened class means (mean, NORM " in imprint("show birds.safetensors")
+
+
+@pytest.mark.parametrize("name", ["birds.onnx", "birds.pt2"])
+def test_show_says_what_an_export_holds(imprint, tmp_path, name):
+    told = json.loads(imprint(f"export birds.safetensors -o {name} --json"))
+    facts = json.loads(imprint(f"show {name} --json"))
+    assert (facts["input"], facts["outputs"]) == (told["input"], told["outputs"])
+    assert facts["kind"].startswith("head exported to") and facts["classes"] == 2
+    assert facts["class_names"] == ["crow", "magpie"]
+    (tmp_path / f"other-{name}").write_bytes(b"no such file")
+    message = imprint(f"show other-{name}", code=2)
+    assert "is not a readable" in message or "was not written by imprint export" in message
+
+
+def test_programs_of_others_are_told_as_such(imprint, tmp_path):
+    with zipfile.ZipFile(tmp_path / "other.pt2", "w") as archive:
+        archive.writestr("archive/version", "0")
+    assert "was not written by imprint export" in imprint("show other.pt2", code=2)
+
+
 @pytest.mark.parametrize("command", ["fit owls.npz -o owls.safetensors", "compare owls.npz"])
 def test_one_class_alone_is_refused(imprint, command):
     assert "one class, 'owl'; a head tells at least two apart" in imprint(command, code=2)
@@ -98,7 +128,8 @@ def test_the_best_labels_and_their_probabilities(imprint):
     head.save("plain.safetensors", {"fm": "train"})
     assert "gives no probabilities" in imprint("predict plain.safetensors all.npz --proba", code=2)
     message = imprint("predict plain.safetensors all.npz --reject 0.05", code=2)
-    assert "no training samples were held out" in message
+    assert "--reject: plain.safetensors cannot tell what fits its classes" in message
+    assert "probability=True" not in message  # the command has no such words
 
 
 def test_an_exported_program_predicts_as_the_head(imprint):

@@ -60,6 +60,7 @@ def test_coverage_is_told_against_error(imprint):
     assert len(known) / 24 == shares[-1]["kept"]
     assert (len(kept) - len(known)) / 12 == shares[-1]["unknown_kept"]
     printed = imprint("evaluate head.safetensors test --device cpu")
+    assert "how much of it is labelled so (recall)" in printed
     assert "known images kept" in printed and "unknown kept" in printed
 
 
@@ -80,7 +81,9 @@ def test_pictures_of_confusions_and_of_coverage(imprint, photos):
 def test_labels_are_explained_by_images_of_their_class(imprint, photos, train):
     command = f"explain head.safetensors test/dark/dark3.png {train} --top 2 --device cpu"
     (why,) = map(json.loads, imprint(f"{command} --json -o why.png").splitlines())
-    assert why["id"] == "dark3.png" and why["label"] == "dark" and why["probability"] > 0.5
+    assert (
+        why["id"] == "test/dark/dark3.png" and why["label"] == "dark" and why["probability"] > 0.5
+    )
     first, second = why["nearest"]
     assert first["label"] == "dark" and (photos / "train" / first["id"]).is_file()
     assert first["similarity"] >= second["similarity"]

@@ -271,3 +271,41 @@ def test_few_samples_and_imbalance_are_said():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         ImprintingClassifier(k=5).fit(X, Y)
+
+
+@pytest.mark.parametrize(
+    ("named", "message"),
+    [
+        ({"gen": "mean", "k": 5}, "k=5 has no effect: GEN mean leaves no choice of k"),
+        ({"gen": "kmeans", "k": 2, "m": 3}, "m=3 has no effect: only neighbours that vote"),
+        ({"k": 2, "weighting": "distance"}, "weighting=distance has no effect"),
+        ({"gen": "mean", "ls_lambda": 0.5}, "ls_lambda=0.5 has no effect: only GEN ls and kls"),
+        ({"ls_lambda": 0.25}, "ls_lambda=0.25 has no effect: only GEN ls and kls"),  # of auto
+    ],
+)
+def test_a_search_over_a_parameter_without_effect_is_told_once(named, message):
+    *_, name = named
+    grid, parameters = {name: [named[name]]}, dict(list(named.items())[:-1])
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        GridSearchCV(ImprintingClassifier(random_state=0, **parameters), grid, cv=3).fit(X, Y)
+    assert [message in str(warning.message) for warning in caught] == [True]
+
+
+def test_parameters_with_an_effect_are_not_told_of():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for named in (
+            {"gen": "mean", "k": 1},
+            {"k": 2, "agg": "mnn", "distance": "cosine", "m": 3, "weighting": "distance"},
+            {"k": 2, "agg": "logsumexp", "weighting": "exponential(0.1)"},
+            {"gen": "ls", "ls_lambda": 0.5},
+        ):
+            ImprintingClassifier(random_state=0, **named).fit(X, Y)
+
+
+def test_where_there_are_no_probabilities_the_error_says_what_gives_them():
+    model = ImprintingClassifier(gen="mean").fit(X, Y)
+    with pytest.raises(AttributeError) as told:
+        _ = model.predict_proba
+    assert "with probability=True alone" in str(told.value.__cause__)

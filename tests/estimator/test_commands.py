@@ -53,6 +53,18 @@ def test_images_become_embeddings_and_a_head(photos, tmp_path):
         imprint.embed(photos, devise="cpu")
 
 
+def test_several_images_and_folders_are_embedded_as_the_command_labels_them(photos):
+    sources = [photos / "light" / "2.png", str(photos / "dark"), photos / "light" / "2.png"]
+    several = imprint.embed(sources, device="cpu", input_size=64)
+    of_dark = [f"{photos}/dark/{i}.png" for i in range(4)]
+    assert several.ids.tolist() == [f"{photos}/light/2.png", *of_dark]
+    alone = imprint.embed(photos / "dark", device="cpu", input_size=64)
+    np.testing.assert_allclose(several.x[1:], alone.x, atol=1e-4)
+    for wrong in ([], 3, [photos, None], np.zeros((2, 3))):
+        with pytest.raises(UserError, match="a source is a path, or a list of paths, not"):
+            imprint.embed(wrong)
+
+
 def test_several_fms_are_ranked_together(photos):
     fms = ["tf_efficientnet_lite0", "tf_efficientnet_lite1"]
     table = imprint.compare(photos, fm=fms, folds=2, input_size=64)
@@ -92,6 +104,22 @@ def test_a_head_is_a_file_or_a_fitted_classifier(photos, tmp_path):
         imprint.evaluate(fitted, tmp_path / "photos.h5", labels)
     with pytest.raises(UserError, match="give y, the class of each embedding"):
         imprint.evaluate(fitted, embeddings.x)
+
+
+def test_no_picture_is_drawn_of_samples_without_names(photos, tmp_path):
+    """Numbers of rows were taken for files: 66 was not there any more."""
+    embeddings = imprint.embed(photos, device="cpu", output=tmp_path / "photos.h5")
+    head = imprint.ImprintingClassifier(method="qi").fit(embeddings.x, embeddings.y)
+    head.save(tmp_path / "numbers.safetensors", embeddings)
+    photo, picture = photos / "light/0.png", tmp_path / "why.png"
+    for one in (head, tmp_path / "numbers.safetensors"):
+        with pytest.raises(UserError, match=r"without names of their images .*sample_ids"):
+            imprint.explain(one, photo, picture=picture, images=photos)
+    head.add_classes(embeddings.x[:2] + 1, [7, 7], sample_ids=["a.png", "b.png"])
+    with pytest.raises(UserError, match="without names"):
+        imprint.explain(head, photo, picture=picture, images=photos)
+    (why,) = imprint.explain(tmp_path / "numbers.safetensors", photo, train=photos, picture=picture)
+    assert picture.exists() and why.nearest[0].id == "light/0.png"
 
 
 def test_labels_that_no_file_can_hold_are_evaluated_in_memory():

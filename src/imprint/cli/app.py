@@ -15,7 +15,7 @@ from typing import Annotated, Any, get_type_hints
 import typer
 from typer.core import TyperCommand
 
-from imprint.cli.options import GROUPS, refuse_overwriting
+from imprint.cli.options import ALL_OF_FM, GROUPS, SELDOM, refuse_overwriting
 from imprint.errors import UserError
 from imprint.store.version import __version__
 
@@ -94,9 +94,13 @@ class Command(TyperCommand):
         return super().parse_args(ctx, args)
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
-        """Write the sections of arguments and options."""
+        """Write the sections of arguments and options; those of the FM that are seldom needed are named alone."""
         sections: dict[str, list[tuple[str, str]]] = {}
-        for parameter in self.get_params(ctx):
+        parameters = self.get_params(ctx)
+        seldom = [p for p in parameters if p.name in SELDOM and self.name != ALL_OF_FM]
+        for parameter in parameters:
+            if parameter in seldom:
+                continue
             record = parameter.get_help_record(ctx)
             default = "Arguments" if parameter.param_type_name == "argument" else "Options"
             if record:
@@ -105,6 +109,9 @@ class Command(TyperCommand):
         for title, records in sections.items():
             with formatter.section(title):
                 formatter.write_dl(records)
+                if any(getattr(p, "rich_help_panel", None) == title for p in seldom):
+                    names = ", ".join(p.opts[-1] for p in seldom)
+                    formatter.write_text(f"Also {names}: see imprint {ALL_OF_FM} --help.")
 
 
 def command(

@@ -26,8 +26,6 @@ from imprint.cli.tables import print_table, print_text
 from imprint.estimator.fm_choice import FMChoice
 from imprint.estimator.method_choice import MethodChoice
 from imprint.formatting import size
-from imprint.method.configuration import INNER_PRODUCT
-from imprint.method.generate import GENERATORS
 from imprint.method.presets import PRESETS
 
 if TYPE_CHECKING:
@@ -77,7 +75,7 @@ def compare(
 ) -> None:
     """Find the best head for your images.
 
-    Scores named methods and a grid of GEN, k, NORM and AGG by cross-validation, best first, and prints
+    Scores named methods and a grid of them by cross-validation, best first, and prints
     the command that saves the best. Several FMs, separated by commas, are compared too. References, such as a linear probe, are ranked but not imprinting.
     """
     from imprint.estimator import cross_validation
@@ -117,7 +115,8 @@ def compare(
     first = next(iter(embeddings.values()))
     samples, classes = len(first.x), len(first.class_names)
     print_text(
-        f"{samples:,} samples of {classes} classes, {folds} folds; head: GEN, NORM and AGG; *: a reference, no imprinting; "
+        f"{samples:,} samples of {classes} classes, {folds} folds; head: the proxies of each class, and how many vote where not the most similar one decides; "
+        "*: a reference, no imprinting; "
         "accuracy in %; behind: points below the best (95% interval); size: of its weights; fit, predict: median time "
         "to fit, and to label 1,000 embeddings"
     )
@@ -162,7 +161,7 @@ def _print_ranking(rows: list[dict[str, Any]], columns: Sequence[str]) -> None:
     for number, row in enumerate(rows):
         shown = {
             **row,
-            "head": head_in_words(row),
+            "head": _head_in_words(row),
             "accuracy": f"{100 * row['accuracy']:.1f}",
             "behind": _behind(row) if number else "",
             "size": size(row["bytes"]),
@@ -173,19 +172,13 @@ def _print_ranking(rows: list[dict[str, Any]], columns: Sequence[str]) -> None:
     print_table(columns, cells, left=("fm", "head"))
 
 
-def head_in_words(row: Mapping[str, Any]) -> str:
-    """GEN and k, NORM and AGG of a row of the table: `kmeans 5, l2/whiten+l2/l2, max`; of a reference the name: `LDA*`."""
+def _head_in_words(row: Mapping[str, Any]) -> str:
+    """The method of a row of the table: `5 whitened k-means centres`; of a reference the name: `LDA*`."""
+    from imprint.estimator.wording import row_in_words
+
     if row["reference"] and row["name"]:
         return f"{row['name'].removesuffix(' (reference)')}*"
-    gen = row["gen"] + ("*" if row["reference"] else "")
-    if GENERATORS.find(row["gen"]).takes_k:
-        gen += f" {row['k']}"
-    norms = [row["norm_pre"], row["norm_post"], row["norm_inf"]]
-    norm = norms[0] if len(set(norms)) == 1 else "/".join(norms)
-    agg = row["agg"] if row["m"] is None else f"{row['agg']} {row['m']}"
-    if row["distance"] != INNER_PRODUCT:
-        agg += f" {row['distance']}"
-    return f"{gen}, {norm}, {agg}"
+    return row_in_words(row) + ("*" if row["reference"] else "")
 
 
 def _behind(row: Mapping[str, Any]) -> str:

@@ -69,13 +69,17 @@ def embed(
 )
 def show(
     files: Annotated[
-        list[Path], typer.Argument(show_default=False, help="HDF5, Parquet or safetensors.")
+        list[Path],
+        typer.Argument(
+            show_default=False,
+            help="HDF5, Parquet or safetensors; .onnx and .pt2 of `imprint export`.",
+        ),
     ],
     as_json: JsonLines = False,
 ) -> None:
     """Say what a file of imprint holds.
 
-    Describes embeddings, images, proxies, scores, collapse and heads, and what they were made from.
+    Describes embeddings, images, proxies, scores, collapse, heads and exports of heads, and what they were made from.
     Arrays are not read.
     """
     from imprint.store.descriptions import describe
@@ -88,6 +92,11 @@ def show(
 def _lines(facts: dict[str, Any]) -> list[str]:
     """Facts as lines of text; long lists are cut."""
     lines = [f"{facts['file']}: {facts['kind']}, {size(facts['bytes'])}"]
+    if "configuration" in facts:
+        from imprint.estimator.wording import with_names
+        from imprint.method.configuration import Configuration
+
+        lines.append(f"  method: {with_names(Configuration.from_dict(facts['configuration']))}")
     for name, value in facts.items():
         if name in ("file", "bytes", "kind"):
             continue

@@ -20,7 +20,7 @@ from imprint.cli.options import (
     load_components,
     require_writable,
 )
-from imprint.cli.tables import print_table
+from imprint.cli.tables import print_table, print_text
 from imprint.estimator.fm_choice import FMChoice
 
 if TYPE_CHECKING:
@@ -124,6 +124,10 @@ def _print(evaluation: Evaluation) -> None:
             f"log loss {evaluation.log_loss:.3f}"
         )
     print()
+    print_text(
+        "In % of each class: how much of it is labelled so (recall), how much of what is labelled so is of it (precision), and "
+        "their harmonic mean (F1)"
+    )
     rows = [
         [entry.name, entry.samples, *map(_percent, (entry.recall, entry.precision, entry.f1))]
         for entry in evaluation.classes
@@ -134,7 +138,7 @@ def _print(evaluation: Evaluation) -> None:
         rows = [[c.true, c.predicted, c.count] for c in evaluation.confusions[:CONFUSIONS]]
         print_table(("class", "labelled as", "samples"), rows, left=("class", "labelled as"))
     if evaluation.coverage:
-        print("\nimages that fit no class rejected (imprint predict --reject)")
+        print("\nin %, where images that fit no class are rejected (imprint predict --reject)")
         columns = ["reject", "known images kept", "error of these"]
         rows = [
             [f"{c.reject:g}" if c.reject else "-", _percent(c.kept), _percent(c.error)]

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from imprint.store.embeddings import Embeddings
 
 FEW = 10  # images of a class below which `fit` warns
+NOTHING_HELD_OUT = "as no images were held out when it was made; imprint fit holds out some where two classes have two or more"
 
 
 @command(
@@ -73,6 +74,7 @@ def fit(
 
     from imprint.estimator.inputs import check_classes, read_labelled
     from imprint.estimator.parameters import BASE
+    from imprint.estimator.wording import with_names
 
     load_components(inputs.components)
     require_head_file(output)
@@ -106,7 +108,7 @@ def fit(
     if choice is not None:
         _print_choice(choice)
     else:
-        print_text(f"method: {classifier.configuration_.text}")
+        print_text(f"method: {with_names(classifier.configuration_)}")
         if method.method is None:
             print_text(
                 f"It is {BASE} but for the options that were given; without them the images choose a method."
@@ -148,13 +150,15 @@ def _few_images(embeddings: Embeddings) -> Iterator[str]:
 
 def _print_choice(choice: Choice) -> None:
     """What `auto` considered, and why it chose."""
-    print_text(f"auto chose {choice.configuration.text}: {choice.reason}")
+    from imprint.estimator.wording import in_words, with_names
+
+    print_text(f"auto chose {with_names(choice.configuration)}: {choice.reason}")
     if not choice.held_out:
         return
     rows = [
         [
             "*" if entry.configuration == choice.configuration else "",
-            entry.configuration.text,
+            in_words(entry.configuration),
             f"{100 * entry.accuracy:.1f}",
             f"{entry.loss:.3f}",
             f"{entry.gain:+.3f} ± {entry.standard_error:.3f}" if entry.gain else "-",
@@ -197,8 +201,11 @@ def predict(
     """Label images or embeddings by a saved head.
 
     Labels each image below a folder, each image given, or each row of an embeddings file. Images are
-    embedded by the FM of the head; one that is named by --fm must be the same. The columns are id, the path of an image from the folder given
-    (as it was given where there are several), label, and score or probability. A name that a spreadsheet would take for a
+    embedded by the FM of the head; one that is named by --fm must be the same. The columns are id, label, and score or probability; with --reject also rejected, and familiarity: the share of training
+    images that fit the classes no better when they are held out.
+
+    The id of an image is its path as it was given, such as new-photos/a.jpg. Of images in one folder, or of a table, that is given alone it is the path from there, such as a.jpg,
+    as `imprint embed` has it. A name that a spreadsheet would take for a
     formula, such as =1.jpg, begins with ' in CSV; --json has it as it is.
     """
     from imprint.estimator.fitted_head import FittedHead
@@ -209,11 +216,13 @@ def predict(
     load_components(inputs.components)
     fitted = FittedHead.load(head)
     if proba and fitted.tuned.inverse_temperature is None:
-        raise UserError(
-            f"{head} gives no probabilities: no training images were held out when it was made; imprint fit holds out some where two classes have two or more"
-        )
+        raise UserError(f"--proba: {head} gives no probabilities, {NOTHING_HELD_OUT}")
     if reject is not None:
-        fitted.held_out("reject").require(reject)
+        if fitted.tuned.familiarity is None:
+            raise UserError(
+                f"--reject: {head} cannot tell what fits its classes, {NOTHING_HELD_OUT}"
+            )
+        fitted.tuned.familiarity.require(reject)
     if (proba or reject is not None) and not fitted.tuned.current:
         from imprint.estimator.rejection import outdated
 

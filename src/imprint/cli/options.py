@@ -169,6 +169,22 @@ GROUPS: dict[type, dict[str, Any]] = {
 }
 
 
+# shown by `imprint embed --help` alone, and named in the help of other commands
+ALL_OF_FM = "embed"
+SELDOM = tuple(
+    name
+    for name in vars(FMChoice())
+    if name
+    not in (
+        "fm",
+        "checkpoint",
+        "device",
+        "batch_size",
+        "skip_unreadable",
+    )
+)
+
+
 def split(values: str) -> list[str]:
     """The values of an option, which are separated by commas."""
     return [value.strip() for value in values.split(",") if value.strip()]

@@ -18,7 +18,14 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from imprint.errors import UserError
 from imprint.estimator.fitted_head import FittedHead
 from imprint.estimator.incremental import Settings
-from imprint.estimator.parameters import AUTO, CHOICES, checked_parts, method_of
+from imprint.estimator.parameters import (
+    AUTO,
+    CHOICES,
+    USUAL_RIDGE,
+    checked_parts,
+    method_of,
+    without_effect,
+)
 from imprint.estimator.predictor import Nearest, Predictor
 from imprint.estimator.saving import SavedClassifier, head_of, load_classifier
 from imprint.estimator.training_state import TrainingState
@@ -33,6 +40,7 @@ from imprint.estimator.validation import (
     warn_of_copies,
     warn_of_counts,
     warn_of_equal,
+    warn_once,
 )
 from imprint.formatting import listed
 from imprint.method.familiarity import Familiarity
@@ -66,7 +74,7 @@ class ImprintingClassifier(ClassifierMixin, BaseEstimator):
         GEN, how proxies are generated; a name of `imprint.method.generate.GENERATORS`.
     k : int or "auto", optional
         Proxies per class, or a number chosen from the training samples. Without effect on a GEN that leaves
-        no choice of k.
+        no choice of k, which `fit` warns of.
     norm_pre, norm_inf : str, optional
         NORM of training and of test embeddings, such as "none", "l2" or "l2+whiten+l2".
     norm_post : str, optional
@@ -84,9 +92,10 @@ class ImprintingClassifier(ClassifierMixin, BaseEstimator):
         exp(-distance / T) ("exponential(0.07)").
     probability : bool, default=False
         Whether `fit` holds out samples, as `auto` does anyway, to find the temperature of `predict_proba` and what
-        `familiarity` and `reject` measure by.
+        `familiarity` and `reject` measure by. Scorers of probabilities, such as "neg_log_loss", need it.
     random_state : int, RandomState or None, default=None
-        Seed of GEN; an int gives what the workflow gives for it.
+        Seed of GEN; an int gives what the workflow gives for it. With None two fits of a GEN with a seed differ, so a search over
+        parameters wants an int.
     ls_lambda : float, default=1e-4
         Ridge of the GENs of least squares.
     fm_classifier : array of shape (C, D), optional
@@ -148,7 +157,7 @@ class ImprintingClassifier(ClassifierMixin, BaseEstimator):
         weighting: str | None = None,
         probability: bool = False,
         random_state: Any = None,
-        ls_lambda: float = 1e-4,
+        ls_lambda: float = USUAL_RIDGE,
         fm_classifier: Any = None,
     ) -> None:
         self.method = method
@@ -178,7 +187,8 @@ class ImprintingClassifier(ClassifierMixin, BaseEstimator):
     def fit(self, X: Any, y: Any, *, sample_ids: Sequence[Any] | None = None) -> Self:
         """Imprint classes.
 
-        Warns where a class has fewer than k samples, or a tenth of the samples of the largest or less.
+        Warns where a class has fewer than k samples, or a tenth of the samples of the largest or less, and once of a parameter that
+        has no effect on the method.
 
         Parameters
         ----------
@@ -194,6 +204,8 @@ class ImprintingClassifier(ClassifierMixin, BaseEstimator):
         self
         """
         parts = checked_parts(self.get_params())
+        for sentence in without_effect(self.get_params(), parts):
+            warn_once(sentence, stacklevel=2)
         X, y, ids, scale = self._validated(X, y, sample_ids, reset=True)
         warn_of_equal(X, stacklevel=2)
         seed = self.random_state
@@ -366,7 +378,11 @@ class ImprintingClassifier(ClassifierMixin, BaseEstimator):
 
     def _gives_probabilities(self) -> bool:
         choices = [getattr(self, name) for name in CHOICES]
-        return bool(self.probability) or method_of(self.method, choices) == AUTO
+        if not self.probability and method_of(self.method, choices) != AUTO:
+            raise AttributeError(
+                "predict_proba: this method gives probabilities with probability=True alone"
+            )
+        return True
 
     @available_if(_gives_probabilities)  # type: ignore[untyped-decorator]
     def predict_proba(self, X: Any) -> np.ndarray:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import reprlib
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -17,9 +18,11 @@ if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
 
+    from imprint.data.images import Images
+
 
 def embed(
-    source: str | Path,
+    source: str | Path | Sequence[str | Path],
     *,
     fm: str | None = None,
     output: str | Path | None = None,
@@ -29,8 +32,9 @@ def embed(
 
     Parameters
     ----------
-    source : path
-        A folder of images, or with a folder of images for each class; a table of paths, a dataset, or an image.
+    source : path or sequence of paths
+        A folder of images, or with a folder of images for each class; a table of paths, a dataset, or an image. Or several folders,
+        tables and images, as `imprint predict` takes them: their images have no classes, and their paths are their ids.
     fm : str, optional
         What embeds them, `tf_efficientnet_lite0` by default; see `imprint.estimator.fm_choice.FMChoice`.
     output : path, optional
@@ -55,12 +59,24 @@ def embed(
     >>> labels = [photos.class_names[number] for number in photos.y]  # doctest: +SKIP
     >>> head = imprint.ImprintingClassifier().fit(photos.x, labels)  # doctest: +SKIP
     """
-    images = inputs.images_of(Path(source), classes="optional")
+    images = _images_of(source)
     choice = FMChoice.of_options("embed", fm, options)
     if output is None:
         return inputs.embedded(images, choice)
     inputs.embed(images, Path(output), choice)
     return read_embeddings(output)
+
+
+def _images_of(source: str | Path | Sequence[str | Path]) -> Images:
+    """The images that `embed` is given; a `UserError` if it is given something else."""
+    if isinstance(source, str | os.PathLike):
+        return inputs.images_of(Path(source), classes="optional")
+    several = isinstance(source, list | tuple) and len(source) > 0
+    if not several or not all(isinstance(entry, str | os.PathLike) for entry in source):
+        raise UserError(
+            f"embed: a source is a path, or a list of paths, not {reprlib.repr(source)}"
+        )
+    return inputs.images_of_several([Path(entry) for entry in source])
 
 
 def compare(

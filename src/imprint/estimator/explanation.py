@@ -142,6 +142,11 @@ def explain(
         raise UserError(
             f"{named(head)} does not name its training images; give them, or their embeddings, as train (--train)"
         )
+    if train is None and picture is not None and not _names_images(classifier):
+        raise UserError(
+            f"{named(head)} was fitted to embeddings without names of their images (sample_ids in Python, ids in a file), so that "
+            "they cannot be shown; give the training images, or their embeddings, as train (--train)"
+        )
     embeddings = read_unlabelled(paths, choice, saved, group=group)
     training = None
     if train is not None:
@@ -159,6 +164,12 @@ def explain(
         queries = _photographs(paths, embeddings)
         _draw(Path(picture), explanations, queries, behind, has_all=train is not None)
     return explanations
+
+
+def _names_images(classifier: ImprintingClassifier) -> bool:
+    """Whether the examples of all proxies have names; without these they are numbers of rows."""
+    examples = classifier.proxy_examples_
+    return examples is not None and not any(str(name).isdecimal() for name in examples.tolist())
 
 
 def _near_samples(

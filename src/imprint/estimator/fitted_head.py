@@ -80,8 +80,8 @@ class FittedHead:
         """What familiarity is measured by; a `UserError` that names the purpose without it."""
         if self.tuned.familiarity is None:
             raise UserError(
-                f"{purpose}: no training samples were held out when this head was made; fit anew with method='auto' or "
-                "probability=True, or by imprint fit, where two classes have two samples each at least"
+                f"{purpose}: no training samples were held out when this head was made; fit it again with probability=True or "
+                "method='auto', where two classes have two samples each at least"
             )
         return self.tuned.familiarity
 

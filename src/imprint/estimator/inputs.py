@@ -132,7 +132,7 @@ def read_unlabelled(
     """
     source = sources[0]
     if len(sources) > 1:
-        embeddings = embedded(_joined(sources), fm, head)
+        embeddings = embedded(images_of_several(sources), fm, head)
     elif _is_file(source):
         embeddings = read_file(source, group, labelled=False)
     else:
@@ -141,8 +141,14 @@ def read_unlabelled(
     return embeddings
 
 
-def _joined(sources: Sequence[Path]) -> Images:
-    """The images of several folders, tables and files, by their paths."""
+def images_of_several(sources: Sequence[Path]) -> Images:
+    """The images of several folders, tables and files, by their paths and without classes.
+
+    Raises
+    ------
+    UserError
+        If one is of another kind, or does not exist.
+    """
     from imprint.data.images import Images
 
     paths: list[str] = []
@@ -240,6 +246,10 @@ def images_of(source: Path, *, classes: Classes) -> Images:
                 f"{source} is one image; give a folder with a folder of images for each class, or a table with the columns "
                 "path and label"
             )
+        if (
+            classes == "ignored"
+        ):  # as beside others, so that its id does not depend on how many there are
+            return Images(np.zeros(1, np.int64), [source.as_posix()], UNNAMED, folder=Path())
         return Images(np.zeros(1, np.int64), [source.name], UNNAMED, folder=source.parent)
     folders, loose = subfolders(source), loose_images(source)
     if classes == "required" or (classes == "optional" and folders and not loose):

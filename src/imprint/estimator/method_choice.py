@@ -10,8 +10,6 @@ from imprint.errors import UserError
 if TYPE_CHECKING:
     from imprint.estimator.classifier import ImprintingClassifier
 
-VOTES = ("m", "weighting")  # what only a vote of neighbours has
-
 
 @dataclass(frozen=True)
 class MethodChoice:
@@ -54,9 +52,7 @@ class MethodChoice:
             If a name is unknown, or a parameter has no effect on the method.
         """
         from imprint.estimator.classifier import ImprintingClassifier
-        from imprint.estimator.parameters import CHOICES, resolve
-        from imprint.method.configuration import LOGSUMEXP, MNN
-        from imprint.method.generate import GENERATORS
+        from imprint.estimator.parameters import CHOICES, USUAL_RIDGE, resolve, without_effect
         from imprint.method.normalize import chain
 
         named: dict[str, Any] = {
@@ -72,16 +68,10 @@ class MethodChoice:
         # what needs the FM's own classifier gets it with the embeddings
         if not chain(parts["norm_post"]).needs_fm_classifier:
             classifier.check_parameters()
-        if "k" in named and named["k"] != 1 and not GENERATORS.find(parts["gen"]).takes_k:
-            raise UserError(
-                f"k {named['k']}: GEN {parts['gen']} leaves no choice of k; choose another GEN"
-            )
-        has = {MNN: VOTES, LOGSUMEXP: ("weighting",)}.get(parts["agg"], ())
-        unused = [name for name in VOTES if name in named and name not in has]
+        choices = {name: getattr(classifier, name) for name in CHOICES}
+        unused = without_effect({**choices, "ls_lambda": USUAL_RIDGE}, parts)
         if unused:
-            raise UserError(
-                f"{' and '.join(unused)}: only neighbours that vote have that; choose agg {MNN}"
-            )
+            raise UserError("; ".join(unused))
         return classifier
 
 

@@ -33,6 +33,7 @@ AUTO = "auto"
 BASE = "westerhoff"  # what single choices replace parts of
 USUAL_K = 20
 CHOICES = ("gen", "k", "norm_pre", "norm_post", "norm_inf", "agg", "distance", "m", "weighting")
+USUAL_RIDGE = 1e-4
 UNSET: dict[str, Any] = {"k": USUAL_K, "m": 1, "weighting": UNIFORM}
 
 
@@ -167,6 +168,38 @@ def _contradictions(
         entry.problem(parts["norm_pre"], scoring_of(parts)),
     )
     return wrong + [problem for problem in problems if problem]
+
+
+def without_effect(parameters: Mapping[str, Any], parts: Mapping[str, Any] | None) -> list[str]:
+    """What is named but changes nothing of a method, a sentence each.
+
+    Parameters
+    ----------
+    parameters : mapping
+        Of `ImprintingClassifier`; None leaves one out.
+    parts : mapping or None
+        All choices of the method, right ones, see `resolve`; None for `auto`.
+    """
+    sentences = []
+    entry = None if parts is None else GENERATORS[parts["gen"]]
+    if parameters["ls_lambda"] != USUAL_RIDGE and not (entry and entry.needs_ridge):
+        gens = " and ".join(GENERATORS.names(needs_ridge=True))
+        sentences.append(
+            f"ls_lambda={parameters['ls_lambda']} has no effect: only GEN {gens} take it"
+        )
+    if parts is None or entry is None:
+        return sentences
+    if parameters["k"] not in (None, 1) and not entry.takes_k:
+        sentences.append(
+            f"k={parameters['k']} has no effect: GEN {entry.name} leaves no choice of k"
+        )
+    has = {MNN: ("m", "weighting"), LOGSUMEXP: ("weighting",)}.get(parts["agg"], ())
+    sentences += [
+        f"{name}={parameters[name]} has no effect: only neighbours that vote have that, agg {MNN}"
+        for name in ("m", "weighting")
+        if parameters[name] not in (None, UNSET[name]) and name not in has
+    ]
+    return sentences
 
 
 def scoring_of(parts: Mapping[str, Any]) -> Scoring:

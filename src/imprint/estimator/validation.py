@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -89,6 +90,12 @@ def plain_labels(classes: np.ndarray, purpose: str) -> list[str | int | float]:
             f"{purpose}: JSON cannot hold labels of type {type(plain[0]).__name__}; use text or numbers"
         )
     return plain
+
+
+@cache
+def warn_once(message: str, stacklevel: int) -> None:
+    """Warn once in a process, as a search fits many times; `stacklevel` as in `warnings.warn`, for the caller."""
+    warnings.warn(message, stacklevel=stacklevel + 1)
 
 
 def warn_of_equal(x: np.ndarray, stacklevel: int) -> None:

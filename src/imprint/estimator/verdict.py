@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from imprint.estimator.wording import row_in_words
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -43,6 +45,4 @@ def is_level(row: Mapping[str, Any] | pd.Series) -> bool:
 def _in_words(row: pd.Series) -> str:
     if row["name"] is not None and row["name"] == row["name"]:
         return str(row["name"])
-    norms = "/".join(row[f"norm_{step}"] for step in ("pre", "post", "inf"))
-    k = "" if row["k"] is None or row["k"] != row["k"] else f" k={row['k']}"
-    return f"{row['gen']}{k}, NORM {norms}, {row['agg']} {row['distance']}"
+    return row_in_words({str(name): value for name, value in row.items()})

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from pathlib import Path
+import zipfile
+from collections.abc import Callable, Mapping
+from pathlib import Path, PurePosixPath
 from typing import Any
 
-from imprint.errors import UserError
+from imprint.errors import UserError, not_installed
 
 Facts = dict[str, Any]
+EXPORTED_JSON = ("classes", "fm", "preprocessing")  # of what an export says of itself
 
 
 def describe(path: Path) -> Facts:
-    """Describe a file of embeddings, images, proxies, scores or collapse, a head, or weights.
+    """Describe a file of embeddings, images, proxies, scores or collapse, a head, an export of one, or weights.
 
     Returns
     -------
@@ -30,6 +32,8 @@ def describe(path: Path) -> Facts:
         ".hdf5": _hdf5,
         ".parquet": _parquet,
         ".safetensors": _safetensors,
+        ".onnx": _onnx,
+        ".pt2": _torch_program,
     }
     if path.is_dir():
         raise UserError(f"{path} is a folder; name a file")
@@ -138,7 +142,7 @@ def _safetensors(path: Path) -> Facts:
         return {"kind": "weights", "tensors": len(shapes), **metadata}
     names = metadata.pop("classes")
     proxies, dimensions = shapes["proxies"]
-    return {
+    facts: Facts = {
         "kind": "head",
         "proxies": proxies,
         "dimensions": dimensions,
@@ -146,3 +150,54 @@ def _safetensors(path: Path) -> Facts:
         "class_names": names,
         **metadata,
     }
+    if "class_counts" in facts:
+        there = sum(facts["class_counts"])
+        removed = facts.get("samples", there) - there
+        facts["samples"] = there
+        if removed:
+            facts["samples_of_removed_classes"] = removed
+    return facts
+
+
+def _onnx(path: Path) -> Facts:
+    try:
+        import onnx
+        from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
+    except ModuleNotFoundError as error:
+        raise UserError(not_installed(error.name or "onnx") or str(error)) from None
+    try:
+        model = onnx.load(path, load_external_data=False)
+    except DecodeError as error:
+        raise UserError(f"{path} is not a readable ONNX file ({error})") from None
+    texts = {entry.key: entry.value for entry in model.metadata_props}
+    return _export(path, "head exported to ONNX", texts)
+
+
+def _torch_program(path: Path) -> Facts:
+    """Of a program of torch.export, a ZIP file, what stands in its folder `extra`."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            texts = {
+                PurePosixPath(name).name: archive.read(name).decode()
+                for name in archive.namelist()
+                if PurePosixPath(name).parent.name == "extra"
+            }
+    except (zipfile.BadZipFile, OSError) as error:
+        raise UserError(f"{path} is not a readable program of torch.export ({error})") from None
+    return _export(path, "head exported to torch", texts)
+
+
+def _export(path: Path, kind: str, texts: Mapping[str, str]) -> Facts:
+    """What an export says of itself."""
+    if not {"imprint", "classes", "input", "outputs"} <= set(texts):
+        raise UserError(
+            f"{path} was not written by imprint export, and so does not say what it holds"
+        )
+    facts: Facts = {
+        name: json.loads(text) if name in EXPORTED_JSON else text for name, text in texts.items()
+    }
+    names = facts.pop("classes")
+    first: Facts = {
+        name: facts.pop(name) for name in ("input", "preparation", "outputs") if name in facts
+    }
+    return {"kind": kind, **first, "classes": len(names), "class_names": names, **facts}

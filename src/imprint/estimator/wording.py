@@ -1,0 +1,107 @@
+"""Methods in plain words, for the terminal; files and `--json` have the names of their parts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from imprint.method.configuration import (
+    DEFAULT_DISTANCE,
+    FIELDS,
+    IDENTITY,
+    UNIFORM,
+    UNIT_LENGTH,
+    Configuration,
+    Scoring,
+    parse_k,
+)
+from imprint.method.generate import GENERATORS
+from imprint.method.presets import PRESETS
+
+# beside their code these would be part of what a study depends on, and run it again
+PROXIES = {
+    "mean": "class means",
+    "kmeans": "k-means centres",
+    "minibatch_kmeans": "mini-batch k-means centres",
+    "kmedoids": "medoids",
+    "pam": "medoids by PAM",
+    "random": "random samples",
+    "fps": "samples far apart",
+    "cov_max": "samples of largest covariance",
+    "all": "samples, all of them",
+    "ls": "least squares",
+    "kls": "least squares of k-means clusters",
+    "auto": "choice by the samples (auto)",
+    "logistic": "linear probe",
+    "ridge": "ridge regression",
+    "ridge_balanced": "balanced ridge regression",
+    "ridge_origin": "ridge regression through the origin",
+}
+
+
+def in_words(method: Configuration, *, per_class: bool = True) -> str:
+    """A method in plain words; what is unusual about it keeps its name.
+
+    Unsaid is that embeddings and proxies are brought to length 1, and that the most similar proxy decides.
+
+    Parameters
+    ----------
+    method : Configuration
+        The method.
+    per_class : bool, default=True
+        Whether it is said that a number of proxies is that of each class.
+
+    Examples
+    --------
+    >>> whitened, plain = PRESETS["whiten"].configuration, PRESETS["westerhoff"].configuration
+    >>> in_words(whitened), in_words(plain)
+    ('whitened class means', '20 k-means centres per class')
+    """
+    entry = GENERATORS.get(method.gen)
+    takes_k = entry is not None and entry.takes_k
+    proxies = PROXIES.get(method.gen, f"proxies by {method.gen}")
+    whitened = _norms(method) == _norms(PRESETS["whiten"].configuration)
+    text = f"whitened {proxies}" if whitened else proxies
+    if takes_k:
+        text = f"{method.k.label} {text}" + (" per class" if per_class else "")
+    unit = _norms(method) == _norms(PRESETS["westerhoff"].configuration)
+    with_bias = entry is not None and (entry.has_bias or entry.chooses_method)
+    if with_bias and _norms(method) == (UNIT_LENGTH, IDENTITY, UNIT_LENGTH):
+        unit = True  # there is no other for weights with a bias
+    if not whitened and not unit:
+        names = set(_norms(method))
+        text += f", NORM {names.pop() if len(names) == 1 else '/'.join(_norms(method))}"
+    return text + _decision(method.scoring)
+
+
+def with_names(method: Configuration) -> str:
+    """A method in plain words and, in brackets, by the names of its parts."""
+    return f"{in_words(method)} ({method.text})"
+
+
+def row_in_words(row: Mapping[str, Any]) -> str:
+    """The method of a row of a comparison, see `imprint.estimator.cross_validation.compare_fms`."""
+    import pandas as pd
+
+    fields: dict[str, Any] = {name: None if pd.isna(row[name]) else row[name] for name in FIELDS}
+    entry = GENERATORS.get(fields["gen"])
+    only = None if entry is None else entry.only_k
+    k = parse_k(fields["k"]) if only is None else only
+    scoring = Scoring(**{name: fields[name] for name in Scoring._fields})
+    return in_words(Configuration(fields["norm_pre"], fields["gen"], k, scoring), per_class=False)
+
+
+def _norms(method: Configuration) -> tuple[str, str, str]:
+    return method.norm_pre, method.scoring.norm_post, method.scoring.norm_inf
+
+
+def _decision(scoring: Scoring) -> str:
+    """What decides where it is not the proxy of the largest inner product."""
+    distance = scoring.distance
+    named = "" if distance == DEFAULT_DISTANCE[scoring.agg] else f" by {distance}"
+    if scoring.sums_all:
+        return f", all count{named}"
+    if scoring.neighbours > 1:
+        weighted = f" ({scoring.weighting})" if scoring.weighting not in (None, UNIFORM) else ""
+        return f", {scoring.neighbours} vote{named}{weighted}"
+    return "" if scoring.is_best_product else f", nearest by {distance}"
