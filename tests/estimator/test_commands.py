@@ -49,6 +49,8 @@ def test_images_become_embeddings_and_a_head(photos, tmp_path):
         imprint.compare(embeddings, device="cpu")
     with pytest.raises(TypeError, match=r"compare\(\) got an unexpected .* 'gen'"):
         imprint.compare(embeddings, gen=["mean"])
+    with pytest.raises(UserError, match=r"takes one folder, .* and not a list"):
+        imprint.compare([tmp_path / "photos.h5"])
     with pytest.raises(TypeError, match=r"'devise' .*device"):
         imprint.embed(photos, devise="cpu")
 

@@ -3,6 +3,7 @@
 import json
 
 from imprint.analysis.frames import collect
+from imprint.analysis.selection import method_in_words
 from imprint.method.user_files import load_file
 from imprint.store.embeddings import read_embeddings
 from imprint.store.frames import read_parquet
@@ -21,4 +22,4 @@ with job(snakemake) as report:
         dict(zip(snakemake.params.gens, snakemake.input.proxies, strict=True)),
         snakemake.params.checkpoint,
     )
-    report(f"{best.configuration.as_dict()}, accuracy {best.accuracy:.4f}")
+    report(f"{method_in_words(best.configuration)}, accuracy {best.accuracy:.4f}")

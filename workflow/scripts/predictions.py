@@ -1,5 +1,6 @@
 """Predict the test samples of one task as one cell does."""
 
+from imprint.analysis.selection import method_in_words
 from imprint.store.files import provenance_json
 from imprint.store.frames import write_parquet
 from imprint.study.jobs.job import job
@@ -10,5 +11,5 @@ with job(snakemake) as report:
     cell = read_shown_cell(snakemake.input, snakemake.params)
     frame, description = predictions(cell)
     write_parquet(snakemake.output.table, frame, provenance_json(about=description))
-    accuracy = description["accuracy"]
-    report(f"{description['configuration']}, seed {description['seed']}, accuracy {accuracy:.4f}")
+    method, accuracy = method_in_words(cell.configuration), description["accuracy"]
+    report(f"{method}, seed {cell.seed}, accuracy {accuracy:.4f}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from imprint.analysis.gens import gens_of_all_classes, gens_without_k
+from imprint.analysis.gens import gens_of_all_classes, gens_without_k, k_in_words
 from imprint.analysis.matrices import NORM, fullest, is_value
 from imprint.analysis.words import count
 from imprint.method.configuration import (
@@ -16,6 +16,7 @@ from imprint.method.configuration import (
     MAX,
     MNN,
     UNIT_LENGTH,
+    Configuration,
 )
 
 if TYPE_CHECKING:
@@ -41,6 +42,12 @@ def describe(configuration: Mapping[str, Any]) -> str:
     norm = norms_in_words(configuration)
     order = "" if norm.endswith(THROUGHOUT) else " (pre / post / inf)"
     return f"NORM {norm}{order}; AGG {agg_in_words(configuration)}"
+
+
+def method_in_words(method: Configuration) -> str:
+    """A method in a few words: "kmeans, k = 20; NORM l2 throughout; AGG max"."""
+    columns = method.columns()
+    return f"{method.gen}, {k_in_words(method.gen, columns['k'])}; {describe(columns)}"
 
 
 def norms_in_words(configuration: Mapping[str, Any]) -> str:

@@ -130,8 +130,12 @@ def compare(
             raise UserError(f"compare: embeddings are of one FM already; leave {unused} out")
         check(source.class_names, source.y)
         by_fm = {"": source}
-    else:
+    elif isinstance(source, str | os.PathLike):
         by_fm = embeddings_by_fm(Path(source), fms, choice, check=check)
+    else:
+        raise UserError(
+            f"compare takes one folder, table, dataset or file, or embeddings, and not a {type(source).__name__}"
+        )
     table = cross_validation.compare_fms(
         by_fm,
         cross_validation.default_methods(
