@@ -31,7 +31,7 @@ from imprint.method.engine import Effort, evaluate, predict
 from imprint.method.generate.proxy_sets import proxy_sets
 from imprint.method.kernels import manhattan
 from imprint.method.nearest import BLOCK
-from imprint.method.scoring import Candidate
+from imprint.method.scoring import CandidateHead
 from imprint.method.strips import strips
 
 SEEDS = (17121997, 123987, 12412312)
@@ -76,7 +76,7 @@ def grid(
     """Generate, then evaluate, as the jobs of the workflow do; prints the time of each part."""
     warm_up(data, device)
     counted = 0
-    candidates: list[Candidate] = []
+    candidates: list[CandidateHead] = []
     times: dict[str, float] = {}
     samples: dict[bytes, np.ndarray] = {}  # proxies that are the same samples share products
     for norm_pre in ("none", "l2"):
@@ -91,7 +91,9 @@ def grid(
                 if proxies.samples is not None:
                     key, unit = proxies.samples.tobytes(), norm_pre == "l2"
                     values = samples.setdefault(key, data.x[proxies.samples])
-                candidates.append(Candidate(values, proxies.labels, scorings(norm_pre), unit, key))
+                candidates.append(
+                    CandidateHead(values, proxies.labels, scorings(norm_pre), unit, key)
+                )
         del x
     effort = Effort()
     start = time.perf_counter()
@@ -168,7 +170,7 @@ def compared(
 
 def warm_up(data: Data, device: str = "cpu") -> None:
     """Compile the loops, and start the device."""
-    few = Candidate(data.x[:100], np.sort(data.y[:100]), agg_scorings("none"))
+    few = CandidateHead(data.x[:100], np.sort(data.y[:100]), agg_scorings("none"))
     evaluate(data.test_x[:100], data.test_y[:100], data.classes, [few], device=device)
     proxy_sets(data.x[:100], np.zeros(100, np.int64), "kmeans", [2], [0], device=device)
 
@@ -182,7 +184,7 @@ def classes(data: Data, repeats: int) -> None:
         proxies, labels = data.x[: k * count], np.repeat(np.arange(count), k)
         if len(proxies) < k * count:
             continue
-        candidate = Candidate(proxies, labels, (Scoring("none", "none", "max", distance),))
+        candidate = CandidateHead(proxies, labels, (Scoring("none", "none", "max", distance),))
         compared(
             f"{distance}, k = {k}",
             lambda: list(predict(data.test_x, count, [candidate])),  # noqa: B023
@@ -209,7 +211,7 @@ def scoring(data: Data, repeats: int, device: str) -> None:
             None if m == 1 else "uniform",
             None if m == 1 else m,
         )
-        candidate = Candidate(proxies, labels, (name,))
+        candidate = CandidateHead(proxies, labels, (name,))
         limit: Callable[[], object] = partial(LIMITS[distance], data, proxies)
         if device != "cpu":
             limit = limit_on(device, distance, data, proxies)

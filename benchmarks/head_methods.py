@@ -17,7 +17,7 @@ from imprint.method.generate.registry import ANY_K
 from imprint.method.normalize import FittedNorms, l2
 from imprint.method.presets import PRESETS
 from imprint.method.ridge import leave_one_out
-from imprint.method.scoring import Candidate, candidate
+from imprint.method.scoring import CandidateHead, candidate_head
 
 PRODUCT = ("max", "inner_product")
 LS_LAMBDA = 1e-4
@@ -48,7 +48,7 @@ METHODS = {**FIXED, AUTO: PRESETS[AUTO].configuration, **REFERENCES}
 class Fit:
     """A fitted method, the seconds it took, and what it says of its choices."""
 
-    candidate: Candidate
+    candidate: CandidateHead
     seconds: float
     note: str = ""
 
@@ -62,11 +62,11 @@ def fit(cell: Cell, method: Configuration, seed: int) -> Fit:
     normalised = norms.of_embeddings(method.norm_pre, cell.x)
     sets = proxy_sets(normalised, cell.y, method.gen, [k], [seed], ls_lambda=LS_LAMBDA)
     proxies = sets[k, seed]
-    fitted = candidate(proxies, cell.x, method.norm_pre, (scoring,), norms)
+    fitted = candidate_head(proxies, cell.x, method.norm_pre, (scoring,), norms)
     return Fit(fitted, perf_counter() - start, proxies.note)
 
 
-def accuracy(cell: Cell, fitted: Candidate) -> float:
+def accuracy(cell: Cell, fitted: CandidateHead) -> float:
     """Accuracy of a fitted method on the test samples of a cell, in percent."""
     (scores,) = evaluate(cell.test_x, cell.test_y, cell.classes, [fitted])
     return 100 * scores[fitted.scorings[0]].accuracy
@@ -118,7 +118,7 @@ def clustered_ridge(cell: Cell, seed: int) -> dict[str, tuple[float, float]]:
     groups, labels = pseudo_classes(x, cell.y, clusters)
     ridge = leave_one_out(x, groups)
     scoring = Scoring("none", "l2", *PRODUCT)
-    fitted = Candidate(ridge.weights, labels, (scoring,), bias=ridge.bias)
+    fitted = CandidateHead(ridge.weights, labels, (scoring,), bias=ridge.bias)
     spent = perf_counter() - start
     return {"k-means 5 pseudo-classes + ridge": (accuracy(cell, fitted), spent)}
 

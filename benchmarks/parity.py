@@ -32,7 +32,7 @@ from imprint.method.engine import evaluate
 from imprint.method.generate import proxy_sets as proxy_set_module
 from imprint.method.generate.proxy_sets import proxy_sets
 from imprint.method.generate.registry import Random
-from imprint.method.scoring import Candidate
+from imprint.method.scoring import CandidateHead
 
 LS_LAMBDA = 1e-4
 TOLERANCE = 0.1  # points; what is further off is listed
@@ -96,7 +96,7 @@ def accuracies(
         with patch.object(proxy_set_module, "Random", Random if own_draws else TorchDraws):
             proxies = proxy_sets(x, y, gen, [k], [seed], ls_lambda=LS_LAMBDA)[k, seed]
         scorings = tuple(scoring(row) for _, row in rows.iterrows())
-        candidate = Candidate(proxies.matrix(x), proxies.labels, tuple(dict.fromkeys(scorings)))
+        candidate = CandidateHead(proxies.matrix(x), proxies.labels, tuple(dict.fromkeys(scorings)))
         (scores,) = evaluate(data["test_x"], data["test_y"], 10, [candidate])
         yield rows.assign(ours=[100 * scores[s].accuracy for s in scorings])
 

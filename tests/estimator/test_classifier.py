@@ -23,7 +23,7 @@ from imprint.method.generate.choose_k import choose_k
 from imprint.method.normalize import FittedNorms, l2
 from imprint.method.presets import PRESETS
 from imprint.method.proxies import proxy_set_for
-from imprint.method.scoring import candidate
+from imprint.method.scoring import candidate_head
 from imprint.study.jobs.proxies import make_proxies
 from imprint.study.jobs.scores import score
 from tests.estimator.examples import OWN_CLASSIFIER, TEST, TEST_Y, X, Y, estimator
@@ -153,7 +153,7 @@ def test_a_cell_of_the_workflow_is_predicted_alike(cell):
     }
     sets, _ = make_proxies(train, spec)
     own = proxy_set_for(sets, cell.k.label, cell.norm_pre, 7, 0)
-    of_set = candidate(own, X, cell.norm_pre, (cell.scoring,), FittedNorms(X, Y))
+    of_set = candidate_head(own, X, cell.norm_pre, (cell.scoring,), FittedNorms(X, Y))
     ((_, expected),) = engine(TEST, 6, [of_set], fm_classifier=OWN_CLASSIFIER)
     model = estimator(cell).fit(X, Y)
     np.testing.assert_array_equal(model.predict(TEST), expected)

@@ -8,7 +8,7 @@ from imprint.method.class_scores import class_scores
 from imprint.method.configuration import Scoring
 from imprint.method.engine import predict
 from imprint.method.normalize import FittedNorms
-from imprint.method.scoring import Candidate
+from imprint.method.scoring import CandidateHead
 
 
 def similarities(x, p, distance):
@@ -37,7 +37,7 @@ def test_class_scores_are_those_of_the_nearest_proxies(monkeypatch, distance, bl
     labels = np.sort(np.r_[np.arange(9), rng.integers(0, 9, more)])  # classes of unequal size
     x, p = (rng.normal(size=(n, 6)).astype(np.float32) for n in (300, len(labels)))
     scoring = Scoring("none", "none", "max", distance)
-    candidate = Candidate(p, labels, (scoring,))
+    candidate = CandidateHead(p, labels, (scoring,))
     exact = similarities(x, p, distance)
     of_classes = np.stack([exact[:, labels == c].max(axis=1) for c in range(9)], axis=1)
     own = class_scores(x, candidate, 9)
@@ -52,7 +52,7 @@ def test_embeddings_that_are_mapped_once_score_alike():
     norms, mapped = FittedNorms(x, y), {}
     for norm_post, norm_inf in (("whiten+l2", "l2"), ("whiten+l2", "none"), ("none", "l2")):
         scoring = Scoring(norm_post, norm_inf, "max", "inner_product")
-        one = Candidate(x[::20], np.arange(3), (scoring,), norms=norms)
+        one = CandidateHead(x[::20], np.arange(3), (scoring,), norms=norms)
         for _ in range(2):
             np.testing.assert_array_equal(
                 class_scores(x, one, 3, mapped=mapped), class_scores(x, one, 3)

@@ -17,7 +17,7 @@ from imprint.method.distances import DISTANCES
 from imprint.method.engine import Effort, evaluate, predict
 from imprint.method.metrics import scores
 from imprint.method.normalize import NORMS, FittedNorms, l2
-from imprint.method.scoring import Candidate
+from imprint.method.scoring import CandidateHead
 from tests.devices import DEVICES
 
 NORM_POST, NORM_INF = NORMS.names(fitted=None), NORMS.names(of_rows=True, fitted=None)
@@ -107,7 +107,7 @@ def predictions(x, classes, candidates, **options):
 def test_every_configuration_equals_its_definition(seed):
     x, _, proxies, labels = data(seed)
     wanted = tuple(every_scoring())
-    (found,) = predictions(x, 4, [Candidate(proxies, labels, wanted)])
+    (found,) = predictions(x, 4, [CandidateHead(proxies, labels, wanted)])
     assert set(found) == set(wanted)
     clears = []
     for scoring in wanted:
@@ -122,8 +122,8 @@ def test_blocks_and_memory_change_nothing(monkeypatch):
     x, _, proxies, labels = data(3, n=200, p=100)
     few = data(4, p=9)[2:]
     candidates = [
-        Candidate(proxies, labels, tuple(every_scoring())),
-        Candidate(*few, tuple(every_scoring())),
+        CandidateHead(proxies, labels, tuple(every_scoring())),
+        CandidateHead(*few, tuple(every_scoring())),
     ]
     whole = predictions(x, 4, candidates)
     monkeypatch.setattr("imprint.method.nearest.BLOCK", 7)
@@ -139,9 +139,10 @@ def test_blocks_and_memory_change_nothing(monkeypatch):
 def test_unit_proxies_are_those_divided_by_their_lengths(norm):
     x, _, proxies, labels = data(9)
     wanted = tuple(s for s in every_scoring() if s.norm_post == norm)
-    divided = Candidate(l2(proxies), labels, wanted)
+    divided = CandidateHead(l2(proxies), labels, wanted)
     own, other = (
-        predictions(x, 4, [c])[0] for c in (Candidate(proxies, labels, wanted, unit=True), divided)
+        predictions(x, 4, [c])[0]
+        for c in (CandidateHead(proxies, labels, wanted, unit_length=True), divided)
     )
     for scoring in wanted:
         sure = clear(x, l2(proxies), labels, 4, scoring)
@@ -155,8 +156,8 @@ def test_torch_finds_the_same_as_the_compiled_loops(monkeypatch, device):
     monkeypatch.setattr("imprint.method.nearest.BLOCK", 11)
     x, _, proxies, labels = data(10, n=100, p=60)
     wanted = tuple(every_scoring())
-    (own,) = predictions(x, 4, [Candidate(proxies, labels, wanted)])
-    (other,) = predictions(x, 4, [Candidate(proxies, labels, wanted)], device=device)
+    (own,) = predictions(x, 4, [CandidateHead(proxies, labels, wanted)])
+    (other,) = predictions(x, 4, [CandidateHead(proxies, labels, wanted)], device=device)
     for scoring in wanted:
         sure = clear(x, proxies, labels, 4, scoring)
         np.testing.assert_array_equal(
@@ -172,7 +173,7 @@ def test_quantile_fm_without_a_head_says_what_to_use():
                 x,
                 4,
                 [
-                    Candidate(
+                    CandidateHead(
                         proxies, labels, (Scoring("quantile_fm", "l2", "max", "inner_product"),)
                     )
                 ],
@@ -187,7 +188,7 @@ def test_max_is_the_nearest_neighbour_of_unit_vectors():
         Scoring("l2", "l2", "mnn", "euclidean", "uniform", 1),
         Scoring("l2", "none", "mnn", "cosine", "distance", 1),
     )
-    (found,) = predictions(x, 4, [Candidate(proxies, labels, wanted)])
+    (found,) = predictions(x, 4, [CandidateHead(proxies, labels, wanted)])
     np.testing.assert_array_equal(found[wanted[0]], found[wanted[1]])
     np.testing.assert_array_equal(found[wanted[0]], found[wanted[2]])
 
@@ -196,7 +197,7 @@ def test_norm_at_inference_changes_nothing_for_the_inner_product_and_is_not_comp
     x, _, proxies, labels = data(6)
     wanted = tuple(Scoring("none", inf, "max", "inner_product") for inf in NORM_INF)
     effort = Effort()
-    (found,) = predictions(x, 4, [Candidate(proxies, labels, wanted)], effort=effort)
+    (found,) = predictions(x, 4, [CandidateHead(proxies, labels, wanted)], effort=effort)
     np.testing.assert_array_equal(found[wanted[0]], found[wanted[1]])
     assert (effort.rankings, effort.predictions) == (1, 1)
 
@@ -205,7 +206,7 @@ def test_all_proxies_voting_alike_elect_the_class_with_the_most_proxies():
     x, _, proxies, _ = data(7, p=12)
     labels = np.repeat([0, 1, 2], [3, 5, 4])
     scoring = Scoring("none", "none", "mnn", "euclidean", "uniform", 12)
-    (found,) = predictions(x, 3, [Candidate(proxies, labels, (scoring,))])
+    (found,) = predictions(x, 3, [CandidateHead(proxies, labels, (scoring,))])
     assert (found[scoring] == 1).all()
 
 
@@ -219,8 +220,8 @@ def test_names_of_classes_do_not_matter():
         for d in ("cosine", "manhattan")
         for m in (1, 5)
     )
-    (own,) = predictions(x, 4, [Candidate(proxies, labels, wanted)])
-    (other,) = predictions(x, 4, [Candidate(proxies[order], rename[labels][order], wanted)])
+    (own,) = predictions(x, 4, [CandidateHead(proxies, labels, wanted)])
+    (other,) = predictions(x, 4, [CandidateHead(proxies[order], rename[labels][order], wanted)])
     for scoring in wanted:
         np.testing.assert_array_equal(rename[own[scoring]], other[scoring])
 
@@ -229,7 +230,7 @@ def test_a_tied_vote_goes_to_the_lowest_class():
     proxies = np.array([[2.0, 0], [1.0, 0]], np.float32)
     scoring = Scoring("none", "none", "mnn", "euclidean", "uniform", 2)
     (found,) = predictions(
-        np.array([[1.0, 0]], np.float32), 2, [Candidate(proxies, np.array([0, 1]), (scoring,))]
+        np.array([[1.0, 0]], np.float32), 2, [CandidateHead(proxies, np.array([0, 1]), (scoring,))]
     )
     assert found[scoring] == [0]
 
@@ -239,7 +240,7 @@ def test_a_test_sample_that_is_a_proxy_outweighs_all_others():
     proxies = (100 + rng.normal(size=(50, 64))).astype(np.float32)
     labels = np.repeat([0, 1], [1, 49])
     scoring = Scoring("none", "none", "mnn", "euclidean", "distance", 50)
-    (found,) = predictions(proxies[:1], 2, [Candidate(proxies, labels, (scoring,))])
+    (found,) = predictions(proxies[:1], 2, [CandidateHead(proxies, labels, (scoring,))])
     assert found[scoring] == [0]
 
 
@@ -248,7 +249,7 @@ def test_zero_vectors_have_a_prediction():
     proxies[3, 0] = 1
     wanted = tuple(every_scoring())
     (found,) = predictions(
-        np.zeros((1, 3), np.float32), 2, [Candidate(proxies, np.array([0, 0, 1, 1]), wanted)]
+        np.zeros((1, 3), np.float32), 2, [CandidateHead(proxies, np.array([0, 0, 1, 1]), wanted)]
     )
     assert all(found[scoring][0] in (0, 1) for scoring in wanted)
 
@@ -288,7 +289,7 @@ def test_the_interval_is_wilsons():
 def test_evaluate_scores_each_candidate():
     x, y, proxies, labels = data(8)
     scoring = Scoring("l2", "l2", "max", "inner_product")
-    (result,) = evaluate(x, y, 4, [Candidate(proxies, labels, (scoring,))])
+    (result,) = evaluate(x, y, 4, [CandidateHead(proxies, labels, (scoring,))])
     assert result[scoring].accuracy == (plain(x, proxies, labels, 4, scoring) == y).mean()
 
 
@@ -316,7 +317,7 @@ def test_what_all_embeddings_share_does_not_decide_which_is_near(shift, norm_inf
 
 
 def dict_of(x, labels, p, scorings):
-    candidate = Candidate(p, labels, scorings)
+    candidate = CandidateHead(p, labels, scorings)
     return {
         s: predicted for users, predicted in predict(x, len(labels), [candidate]) for _, s in users
     }
@@ -347,7 +348,7 @@ def test_logsumexp_sums_all_proxies_of_a_class(distance):
     for temperature in (0.05, 0.5):
         scoring = Scoring("none", "none", "logsumexp", distance, f"exponential({temperature})")
         of_class = [logsumexp(similarity[:, labels == c] / temperature, axis=1) for c in range(4)]
-        candidate = Candidate(p.astype(np.float32), labels, (scoring,))
+        candidate = CandidateHead(p.astype(np.float32), labels, (scoring,))
         ((_, predicted),) = predict(x, 4, [candidate])
         np.testing.assert_array_equal(predicted, np.argmax(of_class, axis=0))
         own = class_scores(x, candidate, 4)

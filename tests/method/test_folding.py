@@ -19,7 +19,7 @@ from imprint.method.folding import fold
 from imprint.method.generate.proxy_sets import proxy_sets
 from imprint.method.generate.registry import load_library_of
 from imprint.method.normalize import FittedNorms
-from imprint.method.scoring import candidate
+from imprint.method.scoring import candidate_head
 
 METHODS, CLASSES = 200, 4
 TIE = 1e-4
@@ -105,7 +105,9 @@ class Method:
         self.norms = FittedNorms(self.x, self.y)
         normalised = self.norms.of_embeddings(self.norm_pre, self.x)
         self.proxies = proxy_sets(normalised, self.y, self.gen, [3], [0])[3, 0]
-        self.candidate = candidate(self.proxies, self.x, self.norm_pre, (self.scoring,), self.norms)
+        self.candidate = candidate_head(
+            self.proxies, self.x, self.norm_pre, (self.scoring,), self.norms
+        )
         self.predictions = self.predictions_of(self.candidate)
         self.scores = class_scores(self.queries, self.candidate, CLASSES)
 

@@ -46,7 +46,7 @@ from imprint.method.configuration import Scoring
 from imprint.method.engine import predict
 from imprint.method.generate import kmeans_kernel
 from imprint.method.generate.batched_kmeans import fits
-from imprint.method.scoring import Candidate
+from imprint.method.scoring import CandidateHead
 from imprint.method.sums_kernel import add_rows
 
 random = np.random.default_rng(0)
@@ -57,9 +57,9 @@ for labels in (np.arange(9), np.arange(27) // 3):
     for distance in ("inner_product", "cosine", "euclidean", "mahalanobis", "manhattan"):
         scorings = [Scoring("none", "none", "max", distance), Scoring("l2", "l2", "mnn", distance, "uniform", 3)]
         proxies = x[: len(labels)]
-        list(predict(x, 9, [Candidate(proxies, labels, tuple(scorings))]))
+        list(predict(x, 9, [CandidateHead(proxies, labels, tuple(scorings))]))
         for scoring in scorings:
-            class_scores(x, Candidate(proxies, labels, (scoring,)), 9)
+            class_scores(x, CandidateHead(proxies, labels, (scoring,)), 9)
 add_rows(x, np.arange(700) % 9, np.zeros((9, 256)))
 for module in (kernels, sums_kernel, kmeans_kernel):
     for name, loop in vars(module).items():

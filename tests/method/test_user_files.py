@@ -10,7 +10,7 @@ from imprint.method.engine import predict
 from imprint.method.generate import GENERATORS
 from imprint.method.generate.proxy_sets import proxy_sets
 from imprint.method.normalize import NORMS, FittedNorms, apply
-from imprint.method.scoring import Candidate
+from imprint.method.scoring import CandidateHead
 from imprint.method.user_files import REGISTRIES, load_file
 
 COMPONENTS = """
@@ -118,7 +118,7 @@ def test_predictions_equal_the_definition(load, norm_post, norm_inf, device):
         "chebyshev": np.abs(q[:, None] - p[None]).max(axis=2),
     }
     predicted = {}
-    for users, of_users in predict(x, 3, [Candidate(proxies, labels, scorings)], device=device):
+    for users, of_users in predict(x, 3, [CandidateHead(proxies, labels, scorings)], device=device):
         predicted |= {scoring: of_users for _, scoring in users}
     for scoring in scorings:
         order = np.argsort(apart[scoring.distance], axis=1, kind="stable")[:, : scoring.neighbours]

@@ -7,7 +7,7 @@ from imprint.errors import UserError
 from imprint.method.configuration import Scoring
 from imprint.method.engine import predict
 from imprint.method.normalize import l2
-from imprint.method.scoring import Candidate
+from imprint.method.scoring import CandidateHead
 from imprint.method.weightings import WEIGHTINGS, find_weighting, vote_weights, weighting
 
 
@@ -16,7 +16,9 @@ def distances(seed=0, n=20, m=6):
 
 
 def predicted(x, proxies, labels, scoring):
-    ((_, classes),) = predict(x, int(labels.max()) + 1, [Candidate(proxies, labels, (scoring,))])
+    ((_, classes),) = predict(
+        x, int(labels.max()) + 1, [CandidateHead(proxies, labels, (scoring,))]
+    )
     return classes
 
 

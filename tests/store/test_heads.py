@@ -14,7 +14,7 @@ from imprint.method.configuration import Configuration, Every, Fixed, Scoring
 from imprint.method.engine import predict
 from imprint.method.generate.proxy_sets import proxy_sets
 from imprint.method.normalize import l2
-from imprint.method.scoring import Candidate
+from imprint.method.scoring import CandidateHead
 from imprint.store.embeddings import Embeddings
 from imprint.store.heads import Head, fm_identity, read_head, write_head
 from imprint.study.jobs.heads import make_head
@@ -37,7 +37,7 @@ def test_a_saved_head_predicts_as_the_engine(tmp_path, configuration):
     made = proxy_sets(l2(train.x), train.y, configuration.gen, [1], [7])[1, 7]
     write_head(tmp_path / "head.safetensors", make_head(train, made, configuration, ABOUT))
     own = ImprintingClassifier.load(tmp_path / "head.safetensors")
-    candidate = Candidate(made.matrix(l2(train.x)), made.labels, (configuration.scoring,))
+    candidate = CandidateHead(made.matrix(l2(train.x)), made.labels, (configuration.scoring,))
     ((_, expected),) = predict(x, 3, [candidate])
     np.testing.assert_array_equal(own.predict(x), np.array(ABOUT["classes"])[expected])
     assert (

@@ -41,6 +41,9 @@ def have_images_changed(wildcards):
 def marker(name, changed=lambda wildcards: False):
     """An input that reruns a job whose output is there, but not what the study asks for: see `imprint.study.outdated`.
 
+    It is a file that is newer than any output, so that it reruns the job; else the same file, whose time does not count; or no
+    file, where adding one to the inputs would itself be a reason to run.
+
     name: of the rule. changed: whether its output is outdated for another reason.
     """
 
@@ -62,9 +65,7 @@ def marker(name, changed=lambda wildcards: False):
         output = place.format(**dict(wildcards.items()))
         if records.outdated(output, spec) or changed(wildcards):
             return records.marker
-        if records.lacks(
-            output
-        ):  # made while outputs were shared, without this input: another set would be a reason
+        if records.lacks(output):  # made while outputs were shared, without this input
             return []
         return ancient(records.marker)
 

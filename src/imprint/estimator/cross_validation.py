@@ -35,7 +35,7 @@ from imprint.method.generate.registry import ANY_K
 from imprint.method.normalize import FittedNorms, chain, learns
 from imprint.method.presets import PRESETS
 from imprint.method.scale import scaled
-from imprint.method.scoring import Candidate, candidate
+from imprint.method.scoring import CandidateHead, candidate_head
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -272,7 +272,7 @@ def check_folds(y: np.ndarray, folds: int) -> None:
 class _Generated:
     """A proxy set, the methods that use it, and the seconds that a fit of each takes."""
 
-    candidate: Candidate
+    candidate: CandidateHead
     methods: list[Configuration]
     seconds: dict[Configuration, float]
 
@@ -300,7 +300,7 @@ def _generated(
         for k, of_k in by_k.items():
             proxies = sets[k, seed]
             scorings = tuple(dict.fromkeys(method.scoring for method in of_k))
-            of_set = candidate(proxies, x, norm_pre, scorings, norms)
+            of_set = candidate_head(proxies, x, norm_pre, scorings, norms)
             seconds = {m: proxies.seconds + learning[_norms_of(m)] for m in of_k}
             yield _Generated(of_set, of_k, seconds)
 
@@ -317,7 +317,7 @@ def _learn(norms: FittedNorms, x: np.ndarray, y: np.ndarray, names: tuple[str, s
 
 
 def _predict_seconds(
-    of_set: Candidate,
+    of_set: CandidateHead,
     scoring: Scoring,
     x: np.ndarray,
     classes: int,

@@ -30,7 +30,7 @@ class BestProxy(nn.Module):
         Added to the products.
     labels : Tensor of shape (P,)
         Classes of the proxies, ascending.
-    unit : bool
+    unit_length : bool
         Whether embeddings are divided by their length.
     distance : bool
         Whether the scores <w, x> + b, with b = -|w|^2 / 2, become minus the euclidean distance.
@@ -45,7 +45,7 @@ class BestProxy(nn.Module):
         weight: torch.Tensor,
         bias: torch.Tensor | None,
         labels: torch.Tensor,
-        unit: bool,
+        unit_length: bool,
         distance: bool,
     ) -> None:
         super().__init__()
@@ -53,12 +53,12 @@ class BestProxy(nn.Module):
         self.register_buffer("bias", bias)
         self.register_buffer("labels", labels)
         self.classes = int(labels[-1]) + 1
-        self.unit = unit
+        self.unit_length = unit_length
         self.distance = distance
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Scores (n, C) of embeddings (n, D)."""
-        if self.unit:
+        if self.unit_length:
             x = normalize(x, dim=1)
         scores = linear(x, self.weight, self.bias)
         n = scores.shape[0]  # len() would fix the batch size when the module is exported
@@ -97,7 +97,7 @@ def module_of(head: Predictor, exact: bool, scale: float = 1.0) -> nn.Module:
         )
     if exact and not head.has_exact_module:
         raise UserError("no module gives the scores of this head, only their order")
-    proxies = l2(candidate.values) if candidate.unit else candidate.values
+    proxies = l2(candidate.values) if candidate.unit_length else candidate.values
     proxies = candidate.norms.of_proxies(
         candidate.norm_pre, scoring.norm_post, proxies, candidate.labels, head.fm_classifier
     )
@@ -140,20 +140,20 @@ def _scorer(
         raise UserError(
             f"a head with NORMinf {norm_inf} cannot be exported; fit it with {IDENTITY} or {UNIT_LENGTH}"
         )
-    unit = norm_inf == UNIT_LENGTH
+    unit_length = norm_inf == UNIT_LENGTH
     weight, bias, one_length = torch.from_numpy(np.array(proxies)), None, True
     if own_bias is not None:
         bias, one_length = torch.from_numpy(np.array(own_bias, np.float32)), False
-    if form.unit:
+    if form.unit_length:
         weight = normalize(weight, dim=1)
     if form.squares:
         squares = (proxies.astype(np.float64) ** 2).sum(axis=1)
         bias = torch.from_numpy((-squares / 2).astype(np.float32))
         one_length = np.allclose(squares, squares[0], rtol=1e-6, atol=0)
-    normalises = unit or form.unit or form.squares
-    if len(labels) > labels[-1] + 1 or (unit and not one_length) or (exact and normalises):
+    normalises = unit_length or form.unit_length or form.squares
+    if len(labels) > labels[-1] + 1 or (unit_length and not one_length) or (exact and normalises):
         of_classes = torch.from_numpy(np.array(labels))
-        return BestProxy(weight, bias, of_classes, unit or form.unit, form.squares)
+        return BestProxy(weight, bias, of_classes, unit_length or form.unit_length, form.squares)
     bias = None if one_length else bias
     layer = nn.Linear(weight.shape[1], len(weight), bias=bias is not None)
     layer.weight.data = weight

@@ -15,7 +15,7 @@ from imprint.method.familiarity import certainty, similarity
 from imprint.method.folding import Folded, fold
 from imprint.method.generate import GENERATORS
 from imprint.method.normalize import chain, learns
-from imprint.method.scoring import Candidate, Neighbours, nearest_proxies
+from imprint.method.scoring import CandidateHead, Neighbours, nearest_proxies
 
 
 class Nearest(NamedTuple):
@@ -45,7 +45,7 @@ class Predictor:
 
     Attributes
     ----------
-    candidate : Candidate
+    candidate : CandidateHead
         Its proxies and how they are scored.
     folded : Folded or None
         What is scored faster in its place; None where nothing is.
@@ -57,7 +57,7 @@ class Predictor:
         The weights of the FM's own classifier.
     """
 
-    candidate: Candidate
+    candidate: CandidateHead
     folded: Folded | None
     mapped: np.ndarray | None
     classes: int
@@ -80,14 +80,16 @@ class Predictor:
         }
         values = imprinted.proxies
         # proxies that are samples are kept as they were given
-        unit = GENERATORS[method.gen].samples and norm_pre == UNIT_LENGTH
-        if GENERATORS[method.gen].samples and not unit:
+        unit_length = GENERATORS[method.gen].samples and norm_pre == UNIT_LENGTH
+        if GENERATORS[method.gen].samples and not unit_length:
             values = state.learnt.norms.of_embeddings(norm_pre, values)
         mapped = _mapped(state, fm_classifier, before)
         if mapped is not None:
-            values, unit = mapped, False
+            values, unit_length = mapped, False
             scoring = scoring._replace(norm_post=IDENTITY)
-        candidate = Candidate(values, imprinted.labels, (scoring,), unit=unit, **settings)
+        candidate = CandidateHead(
+            values, imprinted.labels, (scoring,), unit_length=unit_length, **settings
+        )
         folded = None
         if learns(scoring.norm_post, scoring.norm_inf):
             folded = fold(candidate, fm_classifier)
@@ -99,7 +101,7 @@ class Predictor:
         return self.folded is None or self.folded.exact
 
     @property
-    def fastest(self) -> Candidate:
+    def fastest(self) -> CandidateHead:
         """The candidate that orders classes alike at the least cost."""
         return self.folded.candidate if self.folded else self.candidate
 

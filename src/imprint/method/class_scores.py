@@ -9,11 +9,11 @@ from imprint.method.nearest import nearest_of_classes, products_of_all
 from imprint.method.rankings import Queries, Ranking
 from imprint.method.scoring import (
     MEMORY,
-    Candidate,
+    CandidateHead,
     Mapped,
     measured,
     nearest_proxies,
-    ranking,
+    ranking_of,
 )
 from imprint.method.strips import FEW, strips
 from imprint.method.weightings import find_weighting, vote_weights
@@ -21,7 +21,7 @@ from imprint.method.weightings import find_weighting, vote_weights
 
 def class_scores(
     x: np.ndarray,
-    candidate: Candidate,
+    candidate: CandidateHead,
     classes: int,
     fm_classifier: np.ndarray | None = None,
     mapped: Mapped | None = None,
@@ -36,7 +36,7 @@ def class_scores(
     ----------
     x : ndarray of shape (n, D)
         Test embeddings.
-    candidate : Candidate
+    candidate : CandidateHead
         The proxies, each class at least once, and how they are scored.
     classes : int
         Number of classes.
@@ -54,33 +54,35 @@ def class_scores(
     voters = min(scoring.neighbours, len(candidate.labels))
     if voters > 1:
         return _votes(x, candidate, scoring, voters, classes, fm_classifier)
-    how, queries = ranking(x, candidate, scoring, fm_classifier, mapped)
+    ranking, queries = ranking_of(x, candidate, scoring, fm_classifier, mapped)
     scores = np.empty((len(x), classes), np.float32)
     # with few rows compiled loops are not worth loading, and where a class has one proxy there is nothing to choose
     of_all = scoring.sums_all or len(x) < FEW or len(candidate.labels) == classes
 
     def fill(rows: slice) -> None:
         if of_all:
-            scores[rows] = _of_all_proxies(how, queries, scoring, rows, candidate.labels)
+            scores[rows] = _of_all_proxies(ranking, queries, scoring, rows, candidate.labels)
             return
-        numbers, products = nearest_of_classes(how, queries, rows, candidate.labels, classes)
-        near = measured(how, queries, scoring.distance, numbers, products, rows)
+        numbers, products = nearest_of_classes(ranking, queries, rows, candidate.labels, classes)
+        near = measured(ranking, queries, scoring.distance, numbers, products, rows)
         scores[rows] = near.similarities
 
     # a few arrays of a value for each class, or for each proxy
     values = len(candidate.labels) if of_all else classes
     with strips(
-        len(x), MEMORY // (64 * values), alone=how.block is not None and how.block.alone
+        len(x), MEMORY // (64 * values), alone=ranking.block is not None and ranking.block.alone
     ) as each:
         each(fill)
     return scores
 
 
 def _of_all_proxies(
-    how: Ranking, queries: Queries, scoring: Scoring, rows: slice, labels: np.ndarray
+    ranking: Ranking, queries: Queries, scoring: Scoring, rows: slice, labels: np.ndarray
 ) -> np.ndarray:
-    numbers, products = products_of_all(how, queries, rows)
-    similarities = measured(how, queries, scoring.distance, numbers, products, rows).similarities
+    numbers, products = products_of_all(ranking, queries, rows)
+    similarities = measured(
+        ranking, queries, scoring.distance, numbers, products, rows
+    ).similarities
     firsts = np.flatnonzero(np.diff(labels, prepend=-1))
     if len(firsts) == len(labels):
         return similarities  # of one proxy the smooth maximum is the maximum
@@ -96,7 +98,7 @@ def _of_all_proxies(
 
 def _votes(
     x: np.ndarray,
-    candidate: Candidate,
+    candidate: CandidateHead,
     scoring: Scoring,
     voters: int,
     classes: int,

@@ -23,13 +23,13 @@ class LinearForm:
 
     Attributes
     ----------
-    unit : bool
+    unit_length : bool
         Whether proxies and embeddings are divided by their lengths.
     squares : bool
         Whether half the squared length of each proxy is taken off, which gives minus the distance.
     """
 
-    unit: bool = False
+    unit_length: bool = False
     squares: bool = False
 
 
@@ -141,7 +141,9 @@ def inner_product(proxies: Proxies, queries: Queries) -> Ranking:
     return Ranking(proxies.columns, proxies.scale, offset, queries.l2, None)
 
 
-@_of_the_library("cosine", linear=LinearForm(unit=True), similarity=lambda distances: 1 - distances)
+@_of_the_library(
+    "cosine", linear=LinearForm(unit_length=True), similarity=lambda distances: 1 - distances
+)
 def cosine(proxies: Proxies, queries: Queries) -> Ranking:
     """1 - <p, x> / (|p| |x|); 1 where either is zero."""
     lengths = np.linalg.norm(proxies.columns.values, axis=1)

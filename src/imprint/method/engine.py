@@ -24,11 +24,11 @@ from imprint.method.normalize import chain
 from imprint.method.rankings import Columns, Proxies, Ranking
 from imprint.method.scoring import (
     MEMORY,
-    Candidate,
+    CandidateHead,
     Embeddings,
     Space,
+    norm_post_of,
     normalised_proxies,
-    post_of,
     space_of,
 )
 from imprint.method.weightings import vote_weights
@@ -64,7 +64,7 @@ class _Request:
     """Some scorings of one candidate."""
 
     index: int
-    candidate: Candidate
+    candidate: CandidateHead
     scorings: list[Scoring]
 
     @property
@@ -77,7 +77,7 @@ def evaluate(
     x: np.ndarray,
     y: np.ndarray,
     classes: int,
-    candidates: Sequence[Candidate],
+    candidates: Sequence[CandidateHead],
     **options: Any,
 ) -> list[dict[Scoring, Scores]]:
     """Scores of every candidate under each of its scorings; y are labels (n,), other arguments as in `predict`."""
@@ -92,7 +92,7 @@ def evaluate(
 def predict(
     x: np.ndarray,
     classes: int,
-    candidates: Sequence[Candidate],
+    candidates: Sequence[CandidateHead],
     *,
     fm_classifier: np.ndarray | None = None,
     memory: int = MEMORY,
@@ -107,7 +107,7 @@ def predict(
         Test embeddings.
     classes : int
         Number of classes.
-    candidates : sequence of Candidate
+    candidates : sequence of CandidateHead
         Proxy sets and what is asked of them.
     fm_classifier : ndarray of shape (C, D), optional
         The weights of the FM's own classifier, for NORMs that need them.
@@ -145,7 +145,7 @@ def predict(
 def _sums(
     x: np.ndarray,
     classes: int,
-    candidates: Sequence[Candidate],
+    candidates: Sequence[CandidateHead],
     fm_classifier: np.ndarray | None,
     effort: Effort,
 ) -> Iterator[tuple[list[tuple[int, Scoring]], np.ndarray]]:
@@ -168,7 +168,7 @@ def _nearest(
     return nearest_on_device(embeddings.x, embeddings.lengths, searches, memory, device)
 
 
-def _by_space(candidates: Sequence[Candidate]) -> dict[Space | None, list[_Request]]:
+def _by_space(candidates: Sequence[CandidateHead]) -> dict[Space | None, list[_Request]]:
     """Requests by the space that test embeddings are mapped to for them."""
     by_space: dict[Space | None, list[_Request]] = {None: []}
     for index, candidate in enumerate(candidates):
@@ -212,9 +212,9 @@ def _by_product(asked: Iterable[_Request]) -> Iterable[list[_Request]]:
 
 def _product(request: _Request, scoring: Scoring) -> Hashable:
     """Names the product that a scoring takes: scorings with equal names share it."""
-    post = post_of(request.candidate, scoring)
+    post = norm_post_of(request.candidate, scoring)
     # a NORMpost that only scales the proxies leaves the columns of the product as they are
-    columns = None if chain(post).only_scales else (post, request.candidate.unit)
+    columns = None if chain(post).only_scales else (post, request.candidate.unit_length)
     if DISTANCES.find(scoring.distance).shares_product:
         return request.key, columns
     return request.key, columns, scoring.distance, post
@@ -232,8 +232,8 @@ def _rankings(
         candidate = request.candidate
         raw = columns.setdefault(request.key, Columns(candidate.values))
         for scoring in request.scorings:
-            post = post_of(candidate, scoring)
-            to_unit_length = candidate.unit and post != UNIT_LENGTH
+            post = norm_post_of(candidate, scoring)
+            to_unit_length = candidate.unit_length and post != UNIT_LENGTH
             learnt = (candidate.norms, candidate.norm_pre) if chain(post).fitted else None
             proxies = request.key, to_unit_length, post, learnt, candidate.bias is None
             if proxies not in normalised:
@@ -275,9 +275,11 @@ def _votes(
         most = ms[-1]
         weights = np.ones((1, most))
         if weighing is not None:
-            how, weighting = weighing
-            assert how.measure is not None
-            distances = how.measure(slice(0, len(labels)), neighbours[:, :most], products[:, :most])
+            ranking, weighting = weighing
+            assert ranking.measure is not None
+            distances = ranking.measure(
+                slice(0, len(labels)), neighbours[:, :most], products[:, :most]
+            )
             weights = np.ascontiguousarray(vote_weights(weighting, distances))
         first = np.ascontiguousarray(
             labels[:, :most]

@@ -8,7 +8,7 @@ import numpy as np
 
 from imprint.errors import UserError
 from imprint.method.calibration import probabilities
-from imprint.method.scoring import Candidate, Mapped, nearest_proxies, queries_of
+from imprint.method.scoring import CandidateHead, Mapped, nearest_proxies, queries_of
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ def _share(ordered: np.ndarray, values: np.ndarray) -> np.ndarray:
 
 def similarity(
     x: np.ndarray,
-    candidate: Candidate,
+    candidate: CandidateHead,
     fm_classifier: np.ndarray | None = None,
     class_scores: np.ndarray | None = None,
     mapped: Mapped | None = None,

@@ -12,7 +12,7 @@ import numpy as np
 from imprint.method.configuration import IDENTITY, INNER_PRODUCT, MAX, UNIT_LENGTH, Scoring
 from imprint.method.distances import DISTANCES
 from imprint.method.normalize import chain, l2
-from imprint.method.scoring import Candidate
+from imprint.method.scoring import CandidateHead
 
 
 @dataclass(frozen=True)
@@ -21,17 +21,17 @@ class Folded:
 
     Attributes
     ----------
-    candidate : Candidate
+    candidate : CandidateHead
         Its proxies with a bias, and that scoring.
     exact : bool
         Whether its class scores are those of the other one; if not, only their order is.
     """
 
-    candidate: Candidate
+    candidate: CandidateHead
     exact: bool
 
 
-def fold(candidate: Candidate, fm_classifier: np.ndarray | None = None) -> Folded | None:
+def fold(candidate: CandidateHead, fm_classifier: np.ndarray | None = None) -> Folded | None:
     """Fold what is fitted in the first scoring of a candidate.
 
     Returns
@@ -61,11 +61,11 @@ def fold(candidate: Candidate, fm_classifier: np.ndarray | None = None) -> Folde
     if not maps or not all(hasattr(norm, "components_") for norm in maps):
         return None
 
-    values = l2(candidate.values) if candidate.unit else candidate.values
+    values = l2(candidate.values) if candidate.unit_length else candidate.values
     weights = candidate.norms.of_proxies(
         candidate.norm_pre, scoring.norm_post, values, candidate.labels, fm_classifier
     ).astype(np.float64)
-    if form.unit:
+    if form.unit_length:
         weights = l2(weights)
     bias = np.zeros(len(weights)) if candidate.bias is None else candidate.bias.astype(np.float64)
     if form.squares:
@@ -74,11 +74,11 @@ def fold(candidate: Candidate, fm_classifier: np.ndarray | None = None) -> Folde
         weights = weights @ norm.components_.T  # type: ignore[attr-defined]
         if hasattr(norm, "mean_"):
             bias = bias - weights @ norm.mean_
-    plain = Candidate(
+    plain = CandidateHead(
         weights.astype(np.float32),
         candidate.labels,
         (Scoring(IDENTITY, first, MAX, INNER_PRODUCT),),
         bias=bias.astype(np.float32) if bias.any() else None,
     )
-    exact = not (form.unit or form.squares or last_is_l2)
+    exact = not (form.unit_length or form.squares or last_is_l2)
     return Folded(plain, exact)

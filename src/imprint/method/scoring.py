@@ -20,8 +20,8 @@ ALL = slice(None)
 
 
 @dataclass(frozen=True, eq=False)
-class Candidate:
-    """One proxy set and the scorings asked of it.
+class CandidateHead:
+    """A head that may be scored: one proxy set, and the scorings asked of it.
 
     Attributes
     ----------
@@ -31,7 +31,7 @@ class Candidate:
         Their classes, ascending.
     scorings : tuple of Scoring
         What is asked of them.
-    unit : bool, default=False
+    unit_length : bool, default=False
         Whether the proxies are `values` divided by their lengths, as samples are after NORMpre = l2.
     key : hashable, optional
         Names `values`: candidates of one key have the same values and share products with them.
@@ -46,25 +46,25 @@ class Candidate:
     values: np.ndarray
     labels: np.ndarray
     scorings: tuple[Scoring, ...]
-    unit: bool = False
+    unit_length: bool = False
     key: Hashable = None
     bias: np.ndarray | None = None
     norms: FittedNorms = NOTHING_LEARNT
     norm_pre: str = IDENTITY
 
-    def asked(self, scorings: tuple[Scoring, ...]) -> Candidate:
+    def asked(self, scorings: tuple[Scoring, ...]) -> CandidateHead:
         """The same proxies with other scorings."""
         return replace(self, scorings=scorings)
 
 
-def candidate(
+def candidate_head(
     proxies: ProxySet,
     x: np.ndarray,
     norm_pre: str,
     scorings: tuple[Scoring, ...],
     norms: FittedNorms | None = None,
     taken: dict[bytes, np.ndarray] | None = None,
-) -> Candidate:
+) -> CandidateHead:
     """The candidate of a proxy set. Samples are taken before NORMpre = l2, so that those of all NORMs share products.
 
     Parameters
@@ -83,7 +83,7 @@ def candidate(
         Keeps the samples of a set, so that candidates share them.
     """
     norms = norms or NOTHING_LEARNT
-    values, unit, bias = proxies.values, False, proxies.bias
+    values, unit_length, bias = proxies.values, False, proxies.bias
     key: Hashable = None
     if proxies.samples is not None:
         taken = {} if taken is None else taken
@@ -91,12 +91,12 @@ def candidate(
         if rows not in taken:
             taken[rows] = x[proxies.samples]
         values, pre, bias = taken[rows], chain(norm_pre), None
-        unit = pre == chain(UNIT_LENGTH)
-        if not unit and not pre.is_identity:
+        unit_length = pre == chain(UNIT_LENGTH)
+        if not unit_length and not pre.is_identity:
             values = norms.of_embeddings(norm_pre, values)
             key = (norm_pre, rows, norms if pre.fitted else None)
     assert values is not None
-    return Candidate(values, proxies.labels, scorings, unit, key, bias, norms, norm_pre)
+    return CandidateHead(values, proxies.labels, scorings, unit_length, key, bias, norms, norm_pre)
 
 
 @dataclass
@@ -131,7 +131,7 @@ class Space:
         return Embeddings(mapped, normalised=True)
 
 
-def space_of(candidate: Candidate, scoring: Scoring) -> Space | None:
+def space_of(candidate: CandidateHead, scoring: Scoring) -> Space | None:
     """The space of a scoring; equal ones share products."""
     post, inf = chain(scoring.norm_post), chain(scoring.norm_inf)
     if not post.fitted and inf.only_scales:
@@ -142,13 +142,17 @@ def space_of(candidate: Candidate, scoring: Scoring) -> Space | None:
     return Space(scoring.norm_inf, learnt, pre, norms)
 
 
-def post_of(candidate: Candidate, scoring: Scoring) -> str:
+def norm_post_of(candidate: CandidateHead, scoring: Scoring) -> str:
     """NORMpost; for proxies of unit length `none` is `l2`, which keeps them as a scale."""
-    return UNIT_LENGTH if candidate.unit and scoring.norm_post == IDENTITY else scoring.norm_post
+    return (
+        UNIT_LENGTH
+        if candidate.unit_length and scoring.norm_post == IDENTITY
+        else scoring.norm_post
+    )
 
 
 def normalised_proxies(
-    raw: Columns, candidate: Candidate, norm: str, fm_classifier: np.ndarray | None
+    raw: Columns, candidate: CandidateHead, norm: str, fm_classifier: np.ndarray | None
 ) -> Proxies:
     """Proxies after NORMpost; a NORM that only scales rows is kept as a scale on the columns."""
     single = chain(norm).single
@@ -157,7 +161,7 @@ def normalised_proxies(
         if factors is None:
             factors = np.ones(len(candidate.values))
         return Proxies(raw, factors.astype(np.float32), candidate.bias)
-    values = l2(candidate.values) if candidate.unit else candidate.values
+    values = l2(candidate.values) if candidate.unit_length else candidate.values
     values = candidate.norms.of_proxies(
         candidate.norm_pre, norm, values, candidate.labels, fm_classifier
     )
@@ -169,7 +173,7 @@ Mapped = dict[Space | None, Embeddings]  # some embeddings in each space they we
 
 
 def queries_of(
-    x: np.ndarray, candidate: Candidate, scoring: Scoring, mapped: Mapped | None = None
+    x: np.ndarray, candidate: CandidateHead, scoring: Scoring, mapped: Mapped | None = None
 ) -> Queries:
     """The embeddings x (n, D) as a scoring compares them with proxies.
 
@@ -182,9 +186,9 @@ def queries_of(
     return mapped[space].queries(scoring)
 
 
-def ranking(
+def ranking_of(
     x: np.ndarray,
-    candidate: Candidate,
+    candidate: CandidateHead,
     scoring: Scoring,
     fm_classifier: np.ndarray | None = None,
     mapped: Mapped | None = None,
@@ -192,7 +196,7 @@ def ranking(
     """How one scoring ranks the proxies of one candidate for the embeddings x (n, D), and these as in `queries_of`."""
     queries = queries_of(x, candidate, scoring, mapped)
     proxies = normalised_proxies(
-        Columns(candidate.values), candidate, post_of(candidate, scoring), fm_classifier
+        Columns(candidate.values), candidate, norm_post_of(candidate, scoring), fm_classifier
     )
     return DISTANCES.find(scoring.distance).rank(proxies, queries), queries
 
@@ -218,20 +222,22 @@ class Neighbours:
 
 def nearest_proxies(
     x: np.ndarray,
-    candidate: Candidate,
+    candidate: CandidateHead,
     m: int,
     fm_classifier: np.ndarray | None = None,
 ) -> Neighbours:
     """The m proxies of a candidate nearest to each embedding of x (n, D), by its first scoring."""
     scoring = candidate.scorings[0]
-    how, queries = ranking(np.ascontiguousarray(x, np.float32), candidate, scoring, fm_classifier)
-    search = Search(how, min(m, len(candidate.labels)))
+    ranking, queries = ranking_of(
+        np.ascontiguousarray(x, np.float32), candidate, scoring, fm_classifier
+    )
+    search = Search(ranking, min(m, len(candidate.labels)))
     ((_, numbers, products),) = nearest(queries.x, queries.lengths, [search], MEMORY)
-    return measured(how, queries, scoring.distance, numbers, products)
+    return measured(ranking, queries, scoring.distance, numbers, products)
 
 
 def measured(
-    how: Ranking,
+    ranking: Ranking,
     queries: Queries,
     distance: str,
     numbers: np.ndarray,
@@ -239,11 +245,11 @@ def measured(
     rows: slice = ALL,
 ) -> Neighbours:
     """How near proxies (n, m), or (1, m) for all rows, are to some rows of the queries whose products with them are known."""
-    if how.measure is None:
-        similarities = products * how.scale[numbers] * queries.scale[rows, None]
-        if how.offset is not None:  # minus the bias
-            similarities -= how.offset[numbers]
+    if ranking.measure is None:
+        similarities = products * ranking.scale[numbers] * queries.scale[rows, None]
+        if ranking.offset is not None:  # minus the bias
+            similarities -= ranking.offset[numbers]
         return Neighbours(numbers, similarities, None)
-    distances = how.measure(rows, numbers, products)
+    distances = ranking.measure(rows, numbers, products)
     similarities = DISTANCES.find(distance).similarity(distances)
     return Neighbours(numbers, similarities.astype(np.float32, copy=False), distances)

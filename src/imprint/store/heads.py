@@ -43,7 +43,7 @@ class Head:
         Their classes, ascending.
     description : dict
         What it is: configuration, classes (names), fm (name, model, weights_sha256, transform), task, accuracy,
-        version; `unit` where the proxies are samples before NORMpre = l2, as `Candidate` has it.
+        version; `unit` where the proxies are samples before NORMpre = l2, as `CandidateHead` has it.
     fm_classifier : ndarray of shape (C, D) or None
         The weights of the FM's own classifier, where NORMpost needs them.
     state : dict

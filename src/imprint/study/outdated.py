@@ -76,6 +76,19 @@ class Records:
     def outdated(self, output: str | Path, spec: Callable[[], str]) -> bool:
         """Whether an output is there, but not what the study asks for.
 
+        The first line that fits decides:
+
+        =========================================================  ========
+        the output is not there: Snakemake makes it                no
+        without a record, in a folder that Snakemake ran in        no
+        without a record, a link to a cache of outputs             no
+        without a record else: of an older version                 yes
+        it, or a user's file that it was made from, has changed    yes
+        all results were made here: Snakemake knows the rest       no
+        its parameters, or what it was made from, are others       yes
+        otherwise                                                  no
+        =========================================================  ========
+
         Parameters
         ----------
         output : path
@@ -88,7 +101,6 @@ class Records:
             return False
         record = self._read(output)
         if record is None:
-            # a link leads to a cache of outputs, which go by content; an older version wrote no records
             return not (self._has_metadata or output.is_symlink())
         if not self._is_whole(record) or self._has_moved(record):
             return True

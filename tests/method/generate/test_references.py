@@ -18,7 +18,7 @@ from imprint.method.generate.proxy_sets import proxy_sets
 from imprint.method.generate.registry import load_library_of
 from imprint.method.normalize import FittedNorms, Whiten, l2
 from imprint.method.ridge import leave_one_out
-from imprint.method.scoring import Candidate, candidate
+from imprint.method.scoring import CandidateHead, candidate_head
 
 BEST_PRODUCT = Scoring("none", "none", "max", "inner_product")
 
@@ -83,7 +83,9 @@ def test_logistic_is_scikit_learns_with_the_penalty_of_its_note(classes, noise):
         second, first = np.sort(expected, axis=1)[:, -2:].T
         clear = first - second > 1e-3
         assert clear.mean() > 0.95
-        candidate = Candidate(proxies.values, proxies.labels, (BEST_PRODUCT,), bias=proxies.bias)
+        candidate = CandidateHead(
+            proxies.values, proxies.labels, (BEST_PRODUCT,), bias=proxies.bias
+        )
         np.testing.assert_array_equal(
             predicted(queries, candidate)[clear], expected.argmax(axis=1)[clear]
         )
@@ -162,7 +164,7 @@ def of_chosen_method(x, y, queries, seed):
     norms = FittedNorms(x, y)
     assert isinstance(method.k, Fixed)
     sets = proxy_sets(norms.of_embeddings(method.norm_pre, x), y, method.gen, [method.k.k], [seed])
-    own = candidate(sets[method.k.k, seed], x, method.norm_pre, (method.scoring,), norms)
+    own = candidate_head(sets[method.k.k, seed], x, method.norm_pre, (method.scoring,), norms)
     return choice, predicted(queries, own)
 
 
@@ -184,7 +186,7 @@ def test_auto_predicts_as_the_method_that_is_chosen(task, method):
     assert choice.reason in proxies.note
     for norm_inf in ("none", "l2"):  # test embeddings have unit length
         scoring = BEST_PRODUCT._replace(norm_inf=norm_inf)
-        own = Candidate(proxies.values, proxies.labels, (scoring,), bias=proxies.bias)
+        own = CandidateHead(proxies.values, proxies.labels, (scoring,), bias=proxies.bias)
         assert (predicted(queries, own) == expected).mean() > 0.99  # but for near ties
 
 

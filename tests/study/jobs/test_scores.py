@@ -14,7 +14,7 @@ from imprint.method.generate import batched_kmeans
 from imprint.method.generate.proxy_sets import proxy_sets
 from imprint.method.normalize import l2
 from imprint.method.proxies import proxy_set_for
-from imprint.method.scoring import Candidate
+from imprint.method.scoring import CandidateHead
 from imprint.study.jobs.collapse import measure_collapse
 from imprint.study.jobs.proxies import make_proxies
 from imprint.study.jobs.scores import score
@@ -131,7 +131,9 @@ def test_scores_have_a_row_for_each_configuration_draw_and_seed():
     rows = np.flatnonzero(np.isin(TEST.y, [5, 3, 4, 0]))
     scoring = CELLS[0].scoring
     y = np.isin(TEST.y[rows], [4, 0]).astype(int)
-    (expected,) = evaluate(TEST.x[rows], y, 2, [Candidate(made.values, made.labels, (scoring,))])
+    (expected,) = evaluate(
+        TEST.x[rows], y, 2, [CandidateHead(made.values, made.labels, (scoring,))]
+    )
     row = frame[
         (frame.seed == 2) & (frame.draw == 1) & (frame.norm_pre == "l2") & (frame.gen == "kmeans")
     ]

@@ -28,7 +28,7 @@ from imprint.method.generate.registry import ANY_K
 from imprint.method.holdout import ENOUGH, FOLDS, folds, rows_by_class
 from imprint.method.normalize import FittedNorms
 from imprint.method.proxies import ProxySet
-from imprint.method.scoring import Mapped, candidate
+from imprint.method.scoring import Mapped, candidate_head
 
 WHITENED = Scoring("whiten+l2", UNIT_LENGTH, MAX, INNER_PRODUCT)
 PLAIN = Scoring(UNIT_LENGTH, UNIT_LENGTH, MAX, INNER_PRODUCT)
@@ -225,7 +225,7 @@ def choose(
             x_held: np.ndarray = x[held]
             mapped: Mapped = {}
             for scores, near, method in zip(scored, nearness, methods, strict=True):
-                of_method = candidate(
+                of_method = candidate_head(
                     sets[_generation(method)],
                     x[~held],
                     method.norm_pre,

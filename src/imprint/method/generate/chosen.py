@@ -18,7 +18,7 @@ from imprint.method.generate.registry import (
     generator,
 )
 from imprint.method.normalize import FittedNorms, Whiten, learns
-from imprint.method.scoring import candidate
+from imprint.method.scoring import candidate_head
 
 USED = (mean, kmeans, Whiten)  # the GENs and NORMs that are chosen from
 
@@ -50,7 +50,7 @@ def chosen_method(x: np.ndarray, y: np.ndarray, run: AllClasses) -> Generated:
     if not learns(post, method.scoring.norm_inf):
         values = norms.of_proxies(method.norm_pre, post, proxies.matrix(normalised), proxies.labels)
         return Generated(values, proxies.labels, None, note)
-    folded = fold(candidate(proxies, x, method.norm_pre, (method.scoring,), norms))
+    folded = fold(candidate_head(proxies, x, method.norm_pre, (method.scoring,), norms))
     if folded is None:
         raise UserError(f"GEN auto: the method {method.as_dict()} cannot be folded into proxies")
     plain = folded.candidate

@@ -18,7 +18,7 @@ from imprint.method.metrics import calibration_error, log_loss, top_accuracy
 from imprint.method.normalize.training import FittedNorms
 from imprint.method.proxies import ProxySet
 from imprint.method.score_names import CALIBRATION, LOG_LOSS, TOP5, TRAIN, VALIDATION
-from imprint.method.scoring import Candidate, candidate
+from imprint.method.scoring import CandidateHead, candidate_head
 
 VALIDATION_FOLDS = 5
 
@@ -85,7 +85,7 @@ class TrainingScores:
             For each scoring, scores by name; NaN where no sample can be held out.
         """
         norm_pre = method.norm_pre
-        whole = candidate(proxies, self._x, norm_pre, scorings, self.norms)
+        whole = candidate_head(proxies, self._x, norm_pre, scorings, self.norms)
         scores: dict[Scoring, dict[str, float]] = {scoring: {} for scoring in scorings}
         if TRAIN in self._wanted:
             for scoring, result in self._evaluated(whole, self._x, self._y).items():
@@ -106,7 +106,7 @@ class TrainingScores:
 
     def _without_held_out(
         self, method: Configuration, scorings: tuple[Scoring, ...]
-    ) -> Candidate | None:
+    ) -> CandidateHead | None:
         """The method on the training samples that are not held out."""
         if self._held is None:
             return None
@@ -117,14 +117,16 @@ class TrainingScores:
         if isinstance(method.k, Auto):
             k, _ = choose_k(normalised, y, method.gen, self._seed)
         sets = proxy_sets(normalised, y, method.gen, [k], [self._seed], ls_lambda=self._ls_lambda)
-        return candidate(sets[k, self._seed], x, method.norm_pre, scorings, norms)
+        return candidate_head(sets[k, self._seed], x, method.norm_pre, scorings, norms)
 
-    def _evaluated(self, of_set: Candidate, x: np.ndarray, y: np.ndarray) -> dict[Scoring, float]:
+    def _evaluated(
+        self, of_set: CandidateHead, x: np.ndarray, y: np.ndarray
+    ) -> dict[Scoring, float]:
         (results,) = evaluate(x, y, self._classes, [of_set], fm_classifier=self._fm_classifier)
         return {scoring: result.accuracy for scoring, result in results.items()}
 
     def _of_class_scores(
-        self, whole: Candidate, part: Candidate | None, scoring: Scoring
+        self, whole: CandidateHead, part: CandidateHead | None, scoring: Scoring
     ) -> dict[str, float]:
         wanted = {TOP5, LOG_LOSS, CALIBRATION} & set(self._wanted)
         if not wanted:
@@ -143,6 +145,6 @@ class TrainingScores:
                 scores[name] = np.nan if chances is None else function(chances, self._test_y)
         return scores
 
-    def _class_scores(self, of_set: Candidate, scoring: Scoring, x: np.ndarray) -> np.ndarray:
+    def _class_scores(self, of_set: CandidateHead, scoring: Scoring, x: np.ndarray) -> np.ndarray:
         of_one = of_set.asked((scoring,))
         return class_scores(x, of_one, self._classes, self._fm_classifier)

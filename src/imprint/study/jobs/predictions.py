@@ -11,7 +11,7 @@ import pandas as pd
 from imprint.data.pools import class_names
 from imprint.method.engine import predict
 from imprint.method.normalize import l2
-from imprint.method.scoring import candidate, nearest_proxies
+from imprint.method.scoring import candidate_head, nearest_proxies
 from imprint.store.embeddings import Embeddings
 from imprint.study.jobs.shown_cell import ShownCell
 
@@ -34,7 +34,7 @@ def predictions(cell: ShownCell) -> tuple[pd.DataFrame, dict[str, Any]]:
     training, proxies, rows, spec = cell.training, cell.proxies, cell.rows, cell.spec
     norm_pre, scoring = cell.configuration.norm_pre, cell.configuration.scoring
     x = cell.testing.x[rows]
-    shown_set = candidate(proxies, training.x, norm_pre, (scoring,), cell.norms)
+    shown_set = candidate_head(proxies, training.x, norm_pre, (scoring,), cell.norms)
     ((_, predicted),) = predict(x, cell.classes, [shown_set], fm_classifier=training.fm_classifier)
     near = nearest_proxies(x, shown_set, NEIGHBOURS, training.fm_classifier)
     near_values, value_is = near.similarities, scoring.distance.replace("_", " ")

@@ -23,7 +23,7 @@ from imprint.method.large_arrays import take_rows
 from imprint.method.metrics import Scores, scores
 from imprint.method.normalize import FittedNorms, chain, learns
 from imprint.method.proxies import ProxySet, ProxySets, proxy_set_for
-from imprint.method.scoring import candidate
+from imprint.method.scoring import candidate_head
 from imprint.store.blocks import Blocks, Work, block_key, digest
 from imprint.study.jobs.extra_scores import TrainingScores
 
@@ -205,7 +205,7 @@ def score(
         unfinished = [request for request in requests if request.missing]
         taken: dict[bytes, np.ndarray] = {}
         candidates = [
-            candidate(
+            candidate_head(
                 request.proxies,
                 train.x,
                 request.norm_pre,
