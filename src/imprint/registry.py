@@ -12,10 +12,17 @@ T = TypeVar("T")
 C = TypeVar("C")
 
 
-def suggestion(name: object, known: Iterable[object]) -> str:
-    """`" (did you mean 'x'?)"` if a known name is close to `name`, else an empty text."""
+def suggestion(name: object, known: Iterable[object], otherwise: str = "") -> str:
+    """`" (did you mean 'x'?)"`, with `otherwise` before the mark, if a known name is close to `name`; else an empty text."""
     close = difflib.get_close_matches(str(name), [str(entry) for entry in known], n=1)
-    return f" (did you mean '{close[0]}'?)" if close else ""
+    return f" (did you mean '{close[0]}'{otherwise}?)" if close else ""
+
+
+def undefined(kind: str, name: object, defined: Iterable[object]) -> str:
+    """The message for a name that the user's file does not define; of two names that are close, either may be mistyped."""
+    names = [str(entry) for entry in defined]
+    close = suggestion(name, names, ", or is that name mistyped")
+    return f"{kind} '{name}' is not defined; defined here: {', '.join(names) or 'none'}{close}"
 
 
 def unknown(kind: str, name: object, known: Iterable[object]) -> str:

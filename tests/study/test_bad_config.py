@@ -143,7 +143,7 @@ def test_a_key_that_an_alias_brings_stands_where_its_anchor_does(tmp_path):
 def test_what_an_experiment_misspells_is_no_suggestion_for_its_cell(tmp_path):
     wrong_task = "tasks: [al]\n    cell: {task: all}\n    gen:"
     message = refusal(tmp_path, STUDY.replace("gen:", wrong_task))
-    assert "tasks[0]: unknown task 'al'" in message and "cell" not in message
+    assert "tasks[0]: task 'al' is not defined" in message and "cell" not in message
     wrong_cell = "tasks: [all, none]\n    cell: {task: nono}\n    gen:"
     message = refusal(tmp_path, STUDY.replace("gen:", wrong_cell))
     assert "cell.task: unknown task of the experiment 'nono'; known: all" in message

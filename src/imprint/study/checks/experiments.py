@@ -32,10 +32,11 @@ RULES = (
 def experiment_names(key: str, experiment: Experiment, sections: Sections) -> Iterator[Problem]:
     """What an experiment names must exist and be named once."""
     names = sections.names
-    others = set(names["experiments"]) - {key.partition(".")[2]}
     yield from check_names(f"{key}.fms", "fm", experiment.fms, names["fms"])
     yield from check_names(f"{key}.tasks", "task", experiment.tasks, names["tasks"])
-    yield from check_names(f"{key}.also", "experiment", experiment.also, others)
+    yield from check_names(f"{key}.also", "experiment", experiment.also, names["experiments"])
+    if key.partition(".")[2] in experiment.also:
+        yield Problem(f"{key}.also", "an experiment shows its own cells without being named here")
     for kind in ("preset", "figure", "table"):
         chosen = getattr(experiment, f"{kind}s")
         yield from check_names(f"{key}.{kind}s", kind, chosen, chosen)

@@ -8,7 +8,7 @@ from pathlib import Path
 from imprint.data.sources import make
 from imprint.errors import UserError
 from imprint.fm.packaged_models import PACKAGED
-from imprint.registry import unknown
+from imprint.registry import undefined
 from imprint.study.checks.sections import Sections, check_classes
 from imprint.study.config.datasets import Dataset, ImageDataset, OwnImages
 from imprint.study.config.fms import FM, EmbeddingsFM, PackagedFM, PretrainedFM, PublishedFM
@@ -20,7 +20,7 @@ def pretraining_dataset(key: str, fm: FM, sections: Sections) -> Iterator[Proble
     if not isinstance(fm, PretrainedFM):
         return
     if fm.dataset not in sections.names["datasets"]:
-        message = unknown("dataset", fm.dataset, sections.names["datasets"])
+        message = undefined("dataset", fm.dataset, sections.names["datasets"])
         yield Problem(f"{key}.dataset", message)
     dataset = sections.datasets.get(fm.dataset)
     if dataset is not None and not dataset.can_pretrain:
@@ -34,7 +34,7 @@ def embeddings_files(key: str, fm: FM, sections: Sections) -> Iterator[Problem]:
         return
     for dataset in fm.files:
         if dataset not in sections.names["datasets"]:
-            message = unknown("dataset", dataset, sections.names["datasets"])
+            message = undefined("dataset", dataset, sections.names["datasets"])
             yield Problem(f"{key}.files.{dataset}", message)
         for file in dict.fromkeys(fm.file(dataset, split) for split in ("train", "test")):
             if not Path(file).is_file():

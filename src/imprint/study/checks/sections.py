@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from imprint.errors import UserError
-from imprint.registry import unknown
+from imprint.registry import undefined
 from imprint.study.config.datasets import Dataset
 from imprint.study.config.experiments import Experiment
 from imprint.study.config.fms import FM
@@ -62,7 +62,7 @@ def check_names(
     names, known = list(names or ()), list(known)
     for i, name in enumerate(names):
         if name not in known:
-            yield Problem(f"{key}[{i}]", unknown(kind, name, known))
+            yield Problem(f"{key}[{i}]", undefined(kind, name, known))
         elif name in names[:i]:
             yield Problem(f"{key}[{i}]", f"{kind} '{name}' is given twice")
 
