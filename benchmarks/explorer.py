@@ -18,6 +18,7 @@ from pathlib import Path
 
 from benchmarks.browser import CHROMIUM, Browser
 from benchmarks.presentation import collapse_of, scores_of
+from benchmarks.runs import ROOT
 from imprint.analysis.exploration import explored, in_words
 from imprint.method.presets import published
 from imprint.report.explorer import page
@@ -45,7 +46,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--config", default="config/paper.yaml")
+    parser.add_argument("--config", default=str(ROOT / "config/paper.yaml"))
     parser.add_argument("--page", type=Path, help="where to leave the page")
     parser.add_argument("--job", nargs=2, type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()

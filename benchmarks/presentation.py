@@ -21,6 +21,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from benchmarks.runs import ROOT
 from imprint.analysis.differences import JOINT
 from imprint.analysis.frames import collect, compact, rows_of
 from imprint.method.configuration import FIELDS
@@ -154,7 +155,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--config", default="config/paper.yaml")
+    parser.add_argument("--config", default=str(ROOT / "config/paper.yaml"))
     parser.add_argument(
         "--job", nargs=4, metavar=("FOLDER", "KIND", "NAME", "EXPERIMENT"), help=argparse.SUPPRESS
     )
