@@ -6,6 +6,7 @@ A linear map z = (x - mean) T of test embeddings gives <p, z> = <p T^T, x> - <p 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -44,23 +45,11 @@ def fold(candidate: CandidateHead, fm_classifier: np.ndarray | None = None) -> F
     form = DISTANCES.find(scoring.distance).linear
     if form is None or scoring.sums_all or min(scoring.neighbours, len(candidate.labels)) > 1:
         return None
-    # test embeddings: what only scales them, the fitted maps, and perhaps l2, which changes no order of products
-    steps = list(chain(scoring.norm_inf).steps)
-    first = IDENTITY
-    if steps and not steps[0].entry.fitted:
-        first = steps.pop(0).entry.name
-    last_is_l2 = bool(steps) and steps[-1].entry.name == UNIT_LENGTH
-    if last_is_l2:
-        steps.pop()
-    space = candidate.norms.of_space(candidate.norm_pre, scoring.norm_post)
-    maps = candidate.norms.of_space(IDENTITY, scoring.norm_inf) + space
-    changes_order = bool(space) or form.squares or candidate.bias is not None
-    in_the_way = last_is_l2 and changes_order
-    if first not in (IDENTITY, UNIT_LENGTH) or len(steps) + len(space) != len(maps) or in_the_way:
+    parts = _parts(candidate, scoring)
+    if parts is None:
         return None
-    if not maps or not all(hasattr(norm, "components_") for norm in maps):
-        return None
-
+    if parts.then_l2 and (parts.learnt_after or form.squares or candidate.bias is not None):
+        return None  # l2 changes the order of what follows it, or of products with an offset
     values = l2(candidate.values) if candidate.unit_length else candidate.values
     weights = candidate.norms.of_proxies(
         candidate.norm_pre, scoring.norm_post, values, candidate.labels, fm_classifier
@@ -70,15 +59,46 @@ def fold(candidate: CandidateHead, fm_classifier: np.ndarray | None = None) -> F
     bias = np.zeros(len(weights)) if candidate.bias is None else candidate.bias.astype(np.float64)
     if form.squares:
         bias = bias - (weights**2).sum(axis=1) / 2
-    for norm in reversed(maps):
-        weights = weights @ norm.components_.T  # type: ignore[attr-defined]
+    for norm in reversed(parts.maps):
+        weights = weights @ norm.components_.T
         if hasattr(norm, "mean_"):
             bias = bias - weights @ norm.mean_
     plain = CandidateHead(
         weights.astype(np.float32),
         candidate.labels,
-        (Scoring(IDENTITY, first, MAX, INNER_PRODUCT),),
+        (Scoring(IDENTITY, parts.scaling, MAX, INNER_PRODUCT),),
         bias=bias.astype(np.float32) if bias.any() else None,
     )
-    exact = not (form.unit_length or form.squares or last_is_l2)
+    exact = not (form.unit_length or form.squares or parts.then_l2)
     return Folded(plain, exact)
+
+
+class _Parts(NamedTuple):
+    """What test embeddings go through: a scaling, linear maps, then perhaps l2.
+
+    scaling: `none` or `l2`. learnt_after: whether the last of the maps are of NORMpost, after that l2.
+    """
+
+    scaling: str
+    maps: list[Any]
+    then_l2: bool
+    learnt_after: bool
+
+
+def _parts(candidate: CandidateHead, scoring: Scoring) -> _Parts | None:
+    """The parts of NORMinf and of what NORMpost learns; None where they are others, or nothing is learnt."""
+    steps = list(chain(scoring.norm_inf).steps)
+    scaling = IDENTITY
+    if steps and not steps[0].entry.fitted:
+        scaling = steps.pop(0).entry.name
+    then_l2 = bool(steps) and steps[-1].entry.name == UNIT_LENGTH
+    if then_l2:
+        steps.pop()
+    of_inf = candidate.norms.of_space(IDENTITY, scoring.norm_inf)
+    of_post = candidate.norms.of_space(candidate.norm_pre, scoring.norm_post)
+    maps = of_inf + of_post
+    others_between = len(steps) != len(of_inf)
+    linear = bool(maps) and all(hasattr(norm, "components_") for norm in maps)
+    if scaling not in (IDENTITY, UNIT_LENGTH) or others_between or not linear:
+        return None
+    return _Parts(scaling, maps, then_l2, bool(of_post))
