@@ -239,3 +239,22 @@ def test_what_a_fitted_norm_returns_is_checked(load, returned, message):
 def test_a_fitted_norm_needs_fit_and_transform(load):
     with pytest.raises(UserError, match="a class with fit and transform"):
         load(NORM.format(returned="embeddings").replace("def fit", "def learn"))
+
+
+@pytest.mark.parametrize(
+    ("properties", "bias", "message"),
+    [
+        ("", "np.zeros(2)", r"returned a bias of shape \(2,\) for 2 proxies"),
+        (", has_bias=True", "np.zeros(3)", r"returned a bias of shape \(3,\) for 2 proxies"),
+        (", has_bias=True", "None", "returned no bias for 2 proxies"),
+    ],
+)
+def test_the_bias_of_a_gen_is_the_one_that_it_is_registered_with(load, properties, bias, message):
+    load(
+        "import numpy as np\nfrom imprint.method.generate import Generated, generator\n\n"
+        f"@generator('wrong', sees_all_classes=True{properties})\ndef wrong(x, y, run):\n"
+        f"    return Generated(x[:2], np.array([0, 1]), {bias})\n"
+    )
+    x, y = np.eye(4, dtype=np.float32), np.array([0, 0, 1, 1])
+    with pytest.raises(UserError, match=message):
+        proxy_sets(x, y, "wrong", [1], [0])

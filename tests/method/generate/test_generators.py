@@ -268,3 +268,9 @@ def test_a_property_that_no_gen_has_is_told():
         UserError, match=r"GEN own: unknown property 'all_classes'.*did you mean 'sees_all_classes'"
     ):
         generator("own", all_classes=True)
+
+
+def test_samples_have_no_bias():
+    """The engine takes samples from the embeddings, where there is none."""
+    with pytest.raises(UserError, match="proxies that are samples have no bias"):
+        generator("own", samples=True, sees_all_classes=True, has_bias=True)

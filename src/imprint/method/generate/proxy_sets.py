@@ -295,6 +295,7 @@ def _from_all_classes(
             if entry.file:
                 values, labels = _checked(entry, values, x), np.asarray(labels)
                 _check_labels(entry, values, labels, y)
+                _check_bias(entry, bias, labels)
             sets[k, seed] = ProxySet(
                 labels,
                 values=None if entry.samples else values.astype(np.float32, copy=False),
@@ -304,6 +305,17 @@ def _from_all_classes(
                 note=note,
             )
     return sets
+
+
+def _check_bias(entry: Generator, bias: object, labels: np.ndarray) -> None:
+    """A `UserError` unless a GEN that is registered with a bias, and no other, returned one for each proxy."""
+    shape = None if bias is None else np.shape(np.asarray(bias))
+    if shape != (labels.shape if entry.has_bias else None):
+        returned = "no bias" if shape is None else f"a bias of shape {shape}"
+        raise UserError(
+            f"GEN '{entry.name}' of {entry.file} returned {returned} for {len(labels)} proxies; "
+            "a number for each with has_bias=True, none without it"
+        )
 
 
 def _check_labels(entry: Generator, values: np.ndarray, labels: np.ndarray, y: np.ndarray) -> None:

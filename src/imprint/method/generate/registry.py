@@ -217,7 +217,7 @@ def generator(name: str, **properties: Any) -> Callable[[Callable[..., Any]], Ca
     Raises
     ------
     UserError
-        For a property that a GEN does not have, or a name that is taken.
+        For a property that a GEN does not have, samples with a bias, or a name that is taken.
 
     Examples
     --------
@@ -231,6 +231,10 @@ def generator(name: str, **properties: Any) -> Callable[[Callable[..., Any]], Ca
     known = [field.name for field in fields(Generator)]
     if strange := [key for key in properties if key not in known]:
         raise UserError(f"GEN {name}: {unknown('property', strange[0], known[2:])}")
+    if properties.get("samples") and properties.get("has_bias"):
+        raise UserError(
+            f"GEN {name}: proxies that are samples have no bias; leave out samples=True and return their values"
+        )
     return GENERATORS.adding(name, lambda function: Generator(name, function, **properties))
 
 
