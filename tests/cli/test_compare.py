@@ -78,7 +78,7 @@ def test_a_comparison_says_what_is_level_and_what_is_not(imprint, workdir):
     assert one["high"] < 0 and one["bytes"] == 2 * 6 * 4
     sentence = next(line for line in output.splitlines() if line.startswith("Best here: "))
     level, below = sentence.split("Below it: ")
-    assert f"Qi et al. 2018 by {-100 * one['difference']:.1f} points" in below
+    assert f"(Qi et al. 2018) by {-100 * one['difference']:.1f} points" in below
     assert "Westerhoff et al. 2025" in level
 
 

@@ -3,24 +3,37 @@
 import pandas as pd
 
 from imprint.estimator.verdict import verdict
+from imprint.method.presets import PRESETS
 
 
-def row(name, accuracy, difference, high, **more):
-    return {"name": name, "accuracy": accuracy, "difference": difference, "high": high, **more}
+def row(preset, accuracy, difference, high, named=True, **more):
+    """A row of a comparison: a preset, or its method without the name."""
+    entry = PRESETS[preset]
+    return {
+        "name": entry.label if named else None,
+        **entry.configuration.columns(),
+        "reference": entry.reference,
+        "accuracy": accuracy,
+        "difference": difference,
+        "high": high,
+        **more,
+    }
 
 
 def test_a_verdict_names_the_best_and_what_is_level_with_it_and_what_is_below():
     table = pd.DataFrame(
         [
-            row("linear probe", 0.9, 0.0, 0.0),
+            row("probe", 0.9, 0.0, 0.0),
+            row("whiten", 0.89, -0.01, 0.004),
             row("ridge", 0.89, -0.01, 0.004),
-            row("k-means", 0.814, -0.086, -0.05),
-            row(None, 0.7, -0.2, -0.1),
+            row("westerhoff", 0.814, -0.086, -0.05),
+            row("qi", 0.7, -0.2, -0.1, named=False),
         ]
     )
     assert verdict(table) == (
-        "Best here: linear probe, 90.0%. Level with it, as far as these images tell: ridge. "
-        "Below it: k-means by 8.6 points."
+        "Best here: Linear probe (reference), 90.0%. Level with it, as far as these images tell: "
+        "whitened class means; Ridge (reference). "
+        "Below it: 20 k-means centres (Westerhoff et al. 2025) by 8.6 points."
     )
 
 
@@ -34,6 +47,6 @@ def test_a_verdict_on_fms_takes_each_with_its_best_method():
         ]
     )
     assert verdict(table) == (
-        "Best here: large with whiten, 90.0%. Level with it, as far as these images tell: middling, "
+        "Best here: large with whitened class means, 90.0%. Level with it, as far as these images tell: middling, "
         "1.0 points below (-0.2 to 2.2). Below it: small by 10.0 points (5.0 to 15.0)."
     )

@@ -149,8 +149,9 @@ def compare(
         )
     by_choice = PRESETS["auto"].label
     if by_choice != best["name"] and any(row["name"] == by_choice for row in level):
+        chosen = fit_command({"fm": rows[0].get("fm", fm.fm)})
         print(
-            "\nWhat fit makes without a method, which all images then choose, is level with the best."
+            f"\nLevel with the best is the head that all images choose, which is saved by:\n  {chosen}"
         )
     condition = " that is no reference" if rows[0]["reference"] else ""
     print(f"\nThe best{condition} is saved by:\n  {fit_command(best)}")
@@ -173,12 +174,10 @@ def _print_ranking(rows: list[dict[str, Any]], columns: Sequence[str]) -> None:
 
 
 def _head_in_words(row: Mapping[str, Any]) -> str:
-    """The method of a row of the table: `5 whitened k-means centres`; of a reference the name: `LDA*`."""
-    from imprint.estimator.wording import row_in_words
+    """The head of a row of the table, with an asterisk for a reference: `LDA*`."""
+    from imprint.estimator.verdict import head_in_words
 
-    if row["reference"] and row["name"]:
-        return f"{row['name'].removesuffix(' (reference)')}*"
-    return row_in_words(row) + ("*" if row["reference"] else "")
+    return head_in_words(row).replace(" (reference)", "*")
 
 
 def _behind(row: Mapping[str, Any]) -> str:
@@ -207,7 +206,9 @@ def _fit_command(source: Path, groups: Sequence[object], method: Mapping[str, An
 
 
 def _method_options(method: Mapping[str, Any]) -> dict[str, Any]:
-    """The options that name a method: that of its name or, without one, those of its parts."""
+    """The options that name a method: that of its name or, without one, those of its parts; none where images choose."""
+    if "gen" not in method:
+        return {}
     for name, preset in PRESETS.items():
         parts = preset.configuration.columns()
         if all(method[part] == value for part, value in parts.items()):

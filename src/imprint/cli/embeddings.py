@@ -89,6 +89,9 @@ def show(
         print(json.dumps(facts) if as_json else "\n".join(_lines(facts)), flush=True)
 
 
+INTERNAL = ("unit", "current", "inverse_temperature")  # of a head: for programs, in `--json`
+
+
 def _lines(facts: dict[str, Any]) -> list[str]:
     """Facts as lines of text; long lists are cut."""
     lines = [f"{facts['file']}: {facts['kind']}, {size(facts['bytes'])}"]
@@ -98,7 +101,7 @@ def _lines(facts: dict[str, Any]) -> list[str]:
 
         lines.append(f"  method: {with_names(Configuration.from_dict(facts['configuration']))}")
     for name, value in facts.items():
-        if name in ("file", "bytes", "kind"):
+        if name in ("file", "bytes", "kind", *INTERNAL) or value is None:
             continue
         if isinstance(value, dict):
             lines.append(f"  {name}")

@@ -22,18 +22,19 @@ def verdict(table: pd.DataFrame) -> str:
     others = told[told.index != table.index[0]]
     level, below = [], []
     for _, row in others.iterrows():
-        name, points = row["fm" if several_fms else "name"], -100 * row["difference"]
+        name = row["fm"] if several_fms else head_in_words(row.to_dict())
+        points = -100 * row["difference"]
         between = f" ({-100 * row['high']:z.1f} to {-100 * row['low']:z.1f})" if several_fms else ""
         if is_level(row):
             level.append(f"{name}, {points:z.1f} points below{between}" if several_fms else name)
         else:
             below.append(f"{name} by {points:.1f} points{between}")
     fm = f"{best['fm']} with " if several_fms else ""
-    text = f"Best here: {fm}{_in_words(best)}, {100 * best['accuracy']:.1f}%."
+    text = f"Best here: {fm}{head_in_words(best.to_dict())}, {100 * best['accuracy']:.1f}%."
     if level:
-        text += f" Level with it, as far as these images tell: {', '.join(level)}."
+        text += f" Level with it, as far as these images tell: {'; '.join(level)}."
     if below:
-        text += f" Below it: {', '.join(below)}."
+        text += f" Below it: {'; '.join(below)}."
     return text
 
 
@@ -42,7 +43,10 @@ def is_level(row: Mapping[str, Any] | pd.Series) -> bool:
     return bool(row["high"] >= 0)
 
 
-def _in_words(row: pd.Series) -> str:
-    if row["name"] is not None and row["name"] == row["name"]:
-        return str(row["name"])
-    return row_in_words({str(name): value for name, value in row.items()})
+def head_in_words(row: Mapping[Any, Any]) -> str:
+    """The head of a row: `5 whitened k-means centres`, `LDA (reference)`, `class means (Qi et al. 2018)`."""
+    name = row["name"] if isinstance(row["name"], str) else ""
+    if row["reference"] and name:
+        return name
+    published = f" ({name})" if name[-4:].isdigit() else ""
+    return row_in_words(row) + published + (" (reference)" if row["reference"] else "")
