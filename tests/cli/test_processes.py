@@ -1,0 +1,79 @@
+"""The commands as a user runs them: processes, on folders of JPEG files, with the packaged FM."""
+
+import csv
+import re
+import shlex
+import subprocess
+import sys
+
+import pytest
+
+from benchmarks.readme import KNOWN, README, commands, write_photographs
+
+pytestmark = pytest.mark.xdist_group("processes")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """The photographs that the README speaks of."""
+    folder = tmp_path_factory.mktemp("photographs")
+    write_photographs(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def process(folder):
+    """Run a command of `imprint` as a process; returns what it prints."""
+
+    def process(command):
+        words = shlex.split(command, comments=True)[1:]
+        done = subprocess.run(
+            [sys.executable, "-m", "imprint.cli", *words],
+            cwd=folder,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    return process
+
+
+@pytest.fixture(scope="module")
+def of_readme(process):
+    """What each command of the README prints, by its name."""
+    return {command.split()[1]: process(command) for command in commands(README)}
+
+
+def test_the_readme_goes_from_photographs_to_labels(of_readme):
+    assert "auto chose whitened class means" in of_readme["fit"]
+    accuracy = re.search(r"accuracy ([\d.]+)%", of_readme["evaluate"])[1]
+    assert float(accuracy) > 85, "five digits of twenty scans each"
+    assert "6 classes; took in 20 samples; added nine" in of_readme["add"]
+    rows = list(csv.DictReader(of_readme["predict"].splitlines()))
+    assert [row["label"] for row in rows[:3]] == ["seven", "eight", "nine"]
+    assert [row["rejected"] for row in rows] == ["no", "no", "no", "yes"], "a temple is no digit"
+
+
+def test_the_readme_explains_and_exports(of_readme, folder):
+    assert "new-photos/c.jpg: nine" in of_readme["explain"]
+    assert "equal labels" in of_readme["export"]
+    for name in ("confusions.png", "why.png", "digits.onnx"):
+        assert (folder / name).stat().st_size > 1000
+
+
+def test_what_is_embedded_once_is_compared_and_fitted(of_readme, process, folder):
+    process("imprint embed photos -o photos.h5")
+    said = process("imprint compare photos.h5 --gen mean --norm whiten+l2 --folds 2")
+    assert "Best here: " in said and "LDA*" in said
+    process(said.splitlines()[-1].strip())  # the command that it ends with
+    assert "method: " in process("imprint show head.safetensors")
+    assert "100 in photos" in process("imprint doctor photos")
+
+
+def test_a_class_is_removed_from_a_head(of_readme, process):
+    said = process("imprint remove digits.safetensors nine -o without.safetensors")
+    assert "5 classes" in said
+    shown = process("imprint show without.safetensors")
+    assert ", ".join(sorted(KNOWN)) in shown
