@@ -202,7 +202,7 @@ def test_a_broken_configuration_stops_before_any_job_without_a_traceback(empty, 
         where = "the configuration" if where == "--configfile" else "other.yaml"
     assert f"{where} is not usable, 2 problems:" in said
     assert "experiments.number-of-proxies.gen[0].k[0]: 0 is not a positive number" in said
-    assert "did you mean 'digits'?" in said
+    assert "did you mean 'digits', or is that name mistyped?" in said
     assert "Traceback" not in said
     assert not (empty.folder / "results").exists()
 
