@@ -169,20 +169,10 @@ GROUPS: dict[type, dict[str, Any]] = {
 }
 
 
-# shown by `imprint embed --help` alone, and named in the help of other commands
+# options of the FM that the help of all commands describes; the others that of `embed` alone
+OFTEN = ("fm", "checkpoint", "device", "batch_size", "skip_unreadable")
 ALL_OF_FM = "embed"
-SELDOM = tuple(
-    name
-    for name in vars(FMChoice())
-    if name
-    not in (
-        "fm",
-        "checkpoint",
-        "device",
-        "batch_size",
-        "skip_unreadable",
-    )
-)
+SELDOM = tuple(name for name in vars(FMChoice()) if name not in OFTEN)
 
 
 def split(values: str) -> list[str]:

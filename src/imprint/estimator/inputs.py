@@ -246,9 +246,7 @@ def images_of(source: Path, *, classes: Classes) -> Images:
                 f"{source} is one image; give a folder with a folder of images for each class, or a table with the columns "
                 "path and label"
             )
-        if (
-            classes == "ignored"
-        ):  # as beside others, so that its id does not depend on how many there are
+        if classes == "ignored":  # its id does not depend on how many there are
             return Images(np.zeros(1, np.int64), [source.as_posix()], UNNAMED, folder=Path())
         return Images(np.zeros(1, np.int64), [source.name], UNNAMED, folder=source.parent)
     folders, loose = subfolders(source), loose_images(source)
