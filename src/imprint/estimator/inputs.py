@@ -273,7 +273,7 @@ def _images_by_class(source: Path, classes: Classes) -> Images:
     folders, instead = subfolders(source), folder_of_classes(source)
     if not folders:
         raise UserError(
-            f"{source} has no class folders; give a folder with a folder of images for each class"
+            f"{source} has no class folders; give a folder with a folder of images for each class: of one class, the folder that holds it"
         )
     if instead is not None:
         below = ", ".join(subfolders(instead))

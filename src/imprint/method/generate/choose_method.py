@@ -131,7 +131,7 @@ class Choice:
         if chosen is first:
             text = (
                 f"the simplest of {len(self.considered)} methods; none of the others has a log loss of {self._measured} that is "
-                "lower by more than its standard error, and as many right"
+                "lower by more than its standard error and labels as many of them right"
             )
         else:
             text = (
