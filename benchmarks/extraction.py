@@ -32,7 +32,7 @@ from PIL import Image
 from imprint.data.images import Images
 from imprint.devices import choose_device
 from imprint.fm import extract
-from imprint.fm.compute import PIXELS, PRECISIONS, torch_settings
+from imprint.fm.compute import PRECISIONS, images_at_once, torch_settings
 from imprint.fm.embedder import Embedder, TimmFeatures
 from imprint.fm.models import load
 from imprint.fm.transforms import Transform
@@ -88,7 +88,7 @@ def rates(
     height, width = embedder.transform.size
     batch = extract._BATCH[device.type]
     if device.type == "cpu":
-        batch = min(batch, max(1, PIXELS // (height * width)))
+        batch = min(batch, images_at_once(height, width))
     x = torch.randn(batch, 3, height, width).to(device, memory_format=torch.channels_last)
 
     @torch.inference_mode()

@@ -308,10 +308,17 @@ def test_memory_is_kept_where_the_system_can(monkeypatch, platform):
     assert kept.sum() == 3_000_000
 
 
-def test_a_piece_on_a_processor_holds_sixteen_images_of_the_packaged_models():
+@pytest.mark.parametrize("size", [28, 224, 240, 260, 518])
+def test_a_pass_on_a_processor_takes_sixteen_images_or_more(embedder, size):
     """With fewer, one thread takes another path than several: slower, and of other last bits."""
-    for size in (224, 240, 260):
-        assert compute.PIXELS // size**2 >= 16
+    passes = []
+    embedder.body.before = lambda x: passes.append(len(x))
+    model = compute.Batched(embedder, torch.device("cpu"), "float32")
+    model.largest = compute.images_at_once(size, size)
+    passes.clear()  # those of folding
+    model(torch.zeros(32, 3, *embedder.transform.size, dtype=torch.uint8))
+    assert sum(passes) == 32
+    assert min(passes) >= 16
 
 
 def test_on_the_processor_loading_and_computing_take_turns(embedder, folder, tmp_path, monkeypatch):

@@ -18,8 +18,8 @@ from imprint.fm.embedder import Embedder
 log = logging.getLogger("imprint")
 
 # Pixels of a forward pass on a processor: more leave its caches. With fewer than 16 images torch takes a path for 1 x 1
-# convolutions where it has one thread that is slower by half, and whose last bits are others.
-PIXELS = 16 * 260**2
+# convolutions where it has one thread that is slower by a third, and whose last bits are others.
+_PIXELS, _FEWEST = 16 * 260**2, 16
 
 # of glibc's mallopt: memory blocks of more bytes are mapped anew each time, and more free bytes are given back
 _MAP_FROM, _GIVE_BACK = -3, -1
@@ -54,14 +54,16 @@ class Batched:
         self.device, self.dtype = device, PRECISIONS[precision]
         self.largest: int | None = None
         if device.type == "cpu":
-            self.largest = max(1, PIXELS // (height * width))
+            self.largest = images_at_once(height, width)
 
     @torch.inference_mode()
     def __call__(self, x: torch.Tensor) -> torch.Tensor:
         """Pixels, uint8 (n, 1 or 3, H, W) -> float32 (n, dim), left on the device."""
         rows, first = [], 0
         while first < len(x):
-            piece = x[first : first + (self.largest or len(x))]
+            rest = len(x) - first
+            pieces = -(-rest // (self.largest or rest))
+            piece = x[first : first + -(-rest // pieces)]  # equal ones, none below _FEWEST
             try:
                 rows.append(self._embed(piece))
                 first += len(piece)
@@ -87,6 +89,11 @@ class Batched:
         with torch.autocast(self.device.type, self.dtype, enabled=self.dtype is not None):
             embeddings: torch.Tensor = self.embedder(x)
             return embeddings.to(torch.float32)
+
+
+def images_at_once(height: int, width: int) -> int:
+    """How many images of this size a forward pass on a processor takes at most."""
+    return max(_FEWEST, _PIXELS // (height * width))
 
 
 def out_of_memory(error: RuntimeError) -> bool:
