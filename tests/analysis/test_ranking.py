@@ -204,18 +204,34 @@ def test_the_interval_holds_the_shifts_that_the_test_does_not_reject(n, seed):
     assume(np.diff(np.sort(means)).min() > 3e-5)  # no ties, at which both are coarser
     low, high = hypothesis_tests.signed_rank_interval(values)[1:]
     for end, inside in ((low, 1e-5), (high, -1e-5)):
-        assert hypothesis_tests.signed_rank(values - end - inside, 0 * values).p > 0.05
-        assert hypothesis_tests.signed_rank(values - end + inside, 0 * values).p <= 0.05
+        assert hypothesis_tests.location_p(values - end - inside) > 0.05
+        assert hypothesis_tests.location_p(values - end + inside) <= 0.05
 
 
-@pytest.mark.parametrize(("n", "outside"), [(6, 1), (8, 4), (10, 9), (20, 53)])
+@given(st.lists(st.integers(-9, 9), min_size=6, max_size=7))
+def test_of_few_values_p_and_interval_agree_with_ties_too(values):
+    values = np.array(values, float)
+    p = hypothesis_tests.location_p(values)
+    low, high = hypothesis_tests.signed_rank_interval(values)[1:]
+    assert (p < 0.05) == (not low <= 0 <= high)
+    assert p == hypothesis_tests.location_p(-values)
+    assert 2 / 2 ** len(values) <= p <= hypothesis_tests.location_p(0 * values) == 1
+
+
+@pytest.mark.parametrize(("n", "outside"), [(8, 4), (10, 9), (20, 53)])
 def test_ends_of_intervals_are_those_of_the_published_table(n, outside):
-    """Wilcoxon's table for 5%, two-sided: 0, 3, 8, 52 are the largest sums that reject; the ends are the next means."""
+    """Wilcoxon's table for 5%, two-sided: 3, 8, 52 are the largest sums that reject; the ends are the next means."""
     values = np.cumsum(np.random.default_rng(n).exponential(size=n))
     means = sorted((a + b) / 2 for i, a in enumerate(values) for b in values[i:])
     found = hypothesis_tests.signed_rank_interval(values)
     assert (found.low, found.high) == pytest.approx((means[outside - 1], means[-outside]))
     assert found.estimate == pytest.approx(np.median(means))
+
+
+def test_ends_of_six_values_lie_between_those_of_two_levels():
+    """Of 96.875% (lowest and highest value) and 93.75% (the next means of two), three fifths of the way to 93.75."""
+    found = hypothesis_tests.signed_rank_interval(np.array([1.0, 2.0, 3.0, 4.0, 5.0, 9.0]))
+    assert found == pytest.approx((3.5, 1 + 0.6 * 0.5, 9 - 0.6 * 2))
 
 
 def test_of_five_values_there_is_no_interval():

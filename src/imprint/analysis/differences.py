@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from imprint.analysis.hypothesis_tests import holm, signed_rank, signed_rank_interval
+from imprint.analysis.hypothesis_tests import holm, location_p, signed_rank_interval
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -103,7 +103,7 @@ def difference(values: pd.Series, datasets: Mapping[str, str]) -> Difference:
         centre, low, high = signed_rank_interval(of_datasets, LEVEL)
         stretch = _stretch(cells.to_numpy())
         low, high = centre - stretch * (centre - low), centre + stretch * (high - centre)
-        p = signed_rank(of_datasets - centre + centre / stretch, np.zeros(len(of_datasets))).p
+        p = location_p(of_datasets - centre + centre / stretch)
     return Difference(float(of_datasets.mean()), low, high, p, len(cells), better, worse)
 
 
