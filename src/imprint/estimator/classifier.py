@@ -45,6 +45,7 @@ from imprint.estimator.validation import (
 from imprint.formatting import listed
 from imprint.method.familiarity import Familiarity
 from imprint.method.generate import GENERATORS
+from imprint.method.normalize import FittedNorms
 from imprint.method.presets import PRESETS
 from imprint.method.scale import scaled
 from imprint.store.embeddings import Embeddings
@@ -211,20 +212,23 @@ class ImprintingClassifier(ClassifierMixin, BaseEstimator):
         seed = self.random_state
         if not isinstance(seed, int | np.integer):
             seed = check_random_state(seed).randint(np.iinfo(np.int32).max)
+        numbers = np.unique(y, return_inverse=True)[1]
+        norms = FittedNorms(X, numbers)
         tuned = tune(
             X,
-            np.unique(y, return_inverse=True)[1],
+            numbers,
             parts,
             int(seed),
             hold_out=self.probability,
             ls_lambda=self.ls_lambda,
             fm_classifier=as_classifier_weights(self.fm_classifier),
             threads=None,
+            norms=norms,
         )
         self._adopt(tuned, int(seed))
         keep = tuned.familiarity is not None
         state = TrainingState.first(
-            self.configuration_, self._settings(), X, y, ids, keep=keep, scale=scale
+            self.configuration_, self._settings(), X, y, ids, keep=keep, scale=scale, norms=norms
         )
         self._take_in(state, y, ids)
         return self

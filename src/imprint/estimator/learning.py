@@ -35,13 +35,15 @@ class Learnt:
 
     @classmethod
     def first(
-        cls, method: Configuration, x: np.ndarray, y: np.ndarray
+        cls, method: Configuration, norms: FittedNorms, x: np.ndarray, y: np.ndarray
     ) -> tuple[np.ndarray, Learnt]:
-        """The first samples x (n, d), labels y (n,) of 0..C-1, after NORMpre, and what is learnt from them."""
-        norms, scoring = FittedNorms(x, y), method.scoring
+        """The first samples x (n, d), labels y (n,) of 0..C-1, after NORMpre, and what is learnt from them.
+
+        norms: those of these samples, of which some may be learnt.
+        """
+        scoring = method.scoring
         normalised = norms.of_embeddings(method.norm_pre, x)
-        norms.learn(method.norm_pre, scoring.norm_post, scoring.norm_inf)
-        learnt = FittedNorms(learnt=norms.learnt)
+        learnt = norms.of_method(method.norm_pre, scoring.norm_post, scoring.norm_inf)
         of_post = norms.of_space(method.norm_pre, scoring.norm_post)
         sums = getattr(of_post[0], "sums", None) if of_post else None
         for norm in learnt.learnt.values():

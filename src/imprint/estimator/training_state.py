@@ -23,6 +23,7 @@ from imprint.estimator.validation import class_numbers
 from imprint.formatting import listed
 from imprint.method.configuration import Configuration
 from imprint.method.generate import GENERATORS
+from imprint.method.normalize import FittedNorms
 
 
 @dataclass(frozen=True)
@@ -72,10 +73,14 @@ class TrainingState:
         *,
         keep: bool,
         scale: float = 1.0,
+        norms: FittedNorms | None = None,
     ) -> TrainingState:
-        """The state after the first samples x (n, D), times `scale`, with labels and ids (n,); `keep` says whether it keeps these."""
+        """The state after the first samples x (n, D), times `scale`, with labels and ids (n,).
+
+        keep: whether it keeps the samples. norms: those of the samples, of which some may be learnt.
+        """
         classes, numbers = np.unique(labels, return_inverse=True)
-        normalised, learnt = Learnt.first(method, x, numbers)
+        normalised, learnt = Learnt.first(method, norms or FittedNorms(x, numbers), x, numbers)
         counts = np.bincount(numbers)
         nothing = Imprinted(
             x[:0], np.zeros(0, np.int64), ids[:0] if settings.entry.samples else None

@@ -18,7 +18,7 @@ from imprint.method.sums import blocks, eigenpairs
 
 # penalties tried, in mean eigenvalues of the scatter
 PENALTIES = np.geomspace(1e-4, 1e2, 19)
-SAMPLES = 20_000  # whose errors are taken at most; all samples are fitted
+SAMPLES = 10_000  # whose errors are taken at most; all samples are fitted
 
 
 @dataclass(frozen=True)

@@ -193,7 +193,8 @@ def choose(
     fm_classifier : ndarray of shape (C', d), optional
         The weights of the FM's own classifier.
     norms : FittedNorms, optional
-        The methods' NORMs, where they were learnt before; what these chose, such as a penalty, is kept.
+        The NORMs of these samples, to be used again afterwards: what the methods need of them is learnt. What NORMs that were
+        learnt before chose, such as a penalty, is kept.
 
     Returns
     -------
@@ -209,9 +210,11 @@ def choose(
     start = time.perf_counter()
     if not methods:
         raise UserError("there is no method to choose from")
+    norms = norms or FittedNorms(x, y)
+    for method in methods:
+        norms.learn(method.norm_pre, method.scoring.norm_post, method.scoring.norm_inf)
     x, y = _at_most(x, y, seed or 0)
     classes = int(y.max()) + 1
-    norms = norms or _learnt(methods, x, y)
     scored: list[list[np.ndarray]] = [[] for _ in methods]
     nearness: list[list[np.ndarray]] = [[] for _ in methods]
     truth: list[np.ndarray] = []
@@ -293,14 +296,6 @@ def _standard_error(gains: np.ndarray, samples: np.ndarray) -> float:
     if len(distinct) < 2:
         return np.inf
     return float(distinct.std(ddof=1) / np.sqrt(len(distinct)))
-
-
-def _learnt(methods: Sequence[Configuration], x: np.ndarray, y: np.ndarray) -> FittedNorms:
-    """The NORMs of all samples, with what the methods need of them learnt."""
-    norms = FittedNorms(x, y)
-    for method in methods:
-        norms.learn(method.norm_pre, method.scoring.norm_post, method.scoring.norm_inf)
-    return norms
 
 
 def _at_most(x: np.ndarray, y: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:

@@ -39,9 +39,9 @@ def chosen_method(x: np.ndarray, y: np.ndarray, run: AllClasses) -> Generated:
 
     x: (n, d) training embeddings of unit length, as test embeddings must be.
     """
-    choice = choose(x, y, run.seed, threads=run.threads)
-    method = choice.configuration
     norms = FittedNorms(x, y)
+    choice = choose(x, y, run.seed, threads=run.threads, norms=norms)
+    method = choice.configuration
     k = method.k.k if isinstance(method.k, Fixed) else ANY_K
     normalised = norms.of_embeddings(method.norm_pre, x)
     of_gen = proxy_sets(normalised, y, method.gen, [k], [run.seed], threads=run.threads)

@@ -95,19 +95,18 @@ class FittedNorms:
 
     def of_space(self, norm_pre: str, norm: str) -> list[FittedNorm]:
         """What a NORM learns after `norm_pre`, in its order."""
-        path, norms = chain(norm_pre).steps, []
-        for step in chain(norm).steps:
-            path += (step,)
-            if step.entry.fitted:
-                norms.append(self._fitted(path))
-        return norms
+        return [self.learnt[name] for name in self._names(norm_pre, norm)]
 
     def learn(self, norm_pre: str, norm_post: str, norm_inf: str) -> FittedNorms:
         """Learn all that a method needs, now. Returns self."""
-        self.of_space(IDENTITY, norm_pre)
-        self.of_space(IDENTITY, norm_inf)
-        self.of_space(norm_pre, norm_post)
+        self.of_method(norm_pre, norm_post, norm_inf)
         return self
+
+    def of_method(self, norm_pre: str, norm_post: str, norm_inf: str) -> FittedNorms:
+        """What a method needs of these NORMs, learnt now if it was not, without the training embeddings."""
+        spaces = ((IDENTITY, norm_pre), (IDENTITY, norm_inf), (norm_pre, norm_post))
+        names = [name for space in spaces for name in self._names(*space)]
+        return FittedNorms(learnt={name: self.learnt[name] for name in names})
 
     def refitted(self, x: np.ndarray, y: np.ndarray) -> FittedNorms:
         """These NORMs for other training embeddings (n, d) with labels (n,), with the choices that were made here.
@@ -158,13 +157,23 @@ class FittedNorms:
         """The last step of a path."""
         entry = path[-1].entry
         if entry.fitted:
-            result = by_rows(self._fitted(path).transform, x)
+            result = by_rows(self.learnt[self._learnt(path)].transform, x)
         else:
             assert entry.rows is not None
             result = by_rows(entry.rows, x)
         return _checked(path[-1], len(x), result) if entry.file else result
 
-    def _fitted(self, path: Path) -> FittedNorm:
+    def _names(self, norm_pre: str, norm: str) -> list[str]:
+        """The names in `learnt` of what a NORM learns after `norm_pre`, learnt now if it was not."""
+        path, names = chain(norm_pre).steps, []
+        for step in chain(norm).steps:
+            path += (step,)
+            if step.entry.fitted:
+                names.append(self._learnt(path))
+        return names
+
+    def _learnt(self, path: Path) -> str:
+        """The name in `learnt` of the last step of a path, learnt now if it was not."""
         path = joined(path)
         name = SEPARATOR.join(step.text for step in path)
         if name not in self.learnt:
@@ -173,7 +182,7 @@ class FittedNorms:
                     f"NORM {path[-1].text} learns from training embeddings, and there are none here"
                 )
             self.learnt[name] = path[-1].unfitted().fit(self._training(path[:-1]), self._y)
-        return self.learnt[name]
+        return name
 
 
 def _checked(step: Step, n: int, result: object) -> np.ndarray:
