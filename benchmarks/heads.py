@@ -172,9 +172,9 @@ def print_bars(results: Results) -> None:
             print_bar(gap >= -0.3, f"{text}, at least -0.3")
     for few, shots in FEW_SHOTS.items():
         gaps, least = results.gaps(FIXED, few), -3.0 if few else -1.5
-        if len(gaps):
-            text = f"worst gap at {shots}: {gaps.min():.2f} ({gaps.idxmin()}), at least {least}"
-            print_bar(gaps.min() >= least, text)
+        for row, of_row in gaps.groupby(results.row[gaps.index], sort=False):
+            text = f"{row}, {shots}: worst gap {of_row.min():.2f} ({of_row.idxmin()}), at least {least}"
+            print_bar(of_row.min() >= least, text)
     for row, of_row in means.drop("all").iterrows():
         gap = of_row[AUTO] - of_row[PROBE]
         text = f"{row}: auto {of_row[AUTO]:.2f}, probe {of_row[PROBE]:.2f}: {gap:+.2f}"
