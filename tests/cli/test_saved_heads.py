@@ -193,6 +193,7 @@ def test_the_fm_and_the_head_in_one_file_label_photographs(imprint, tmp_path):
     scores, probabilities = session.run(["scores", "probabilities"], {"images": x})
     row = json.loads(imprint("predict photos.safetensors photos/flower/2.jpg --json"))
     assert json.loads(facts["classes"])[scores[0].argmax()] == row["label"] == "flower"
+    assert str(tmp_path) not in str(facts)  # where the photographs lie is not given away
     assert abs(scores.max() - row["score"]) < 1e-4
     np.testing.assert_allclose(probabilities.sum(), 1, atol=1e-5)
 

@@ -161,11 +161,11 @@ def _print_choice(choice: Choice) -> None:
             in_words(entry.configuration),
             f"{100 * entry.accuracy:.1f}",
             f"{entry.loss:.3f}",
-            f"{entry.gain:+.3f} ± {entry.standard_error:.3f}" if entry.gain else "-",
+            f"{-entry.gain:+.3f} ± {entry.standard_error:.3f}" if entry.gain else "-",
         ]
         for entry in choice.considered
     ]
-    columns = ("", "method", "accuracy (%)", "log loss", "lower by")
+    columns = ("", "method", "held-out accuracy (%)", "log loss", "difference")
     print_table(columns, rows, left=("", "method"))
 
 

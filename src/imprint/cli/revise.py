@@ -24,7 +24,7 @@ from imprint.cli.tables import print_text
 from imprint.errors import UserError
 from imprint.estimator.export_files import Form
 from imprint.estimator.fm_choice import FMChoice
-from imprint.formatting import size
+from imprint.formatting import listed, size
 
 if TYPE_CHECKING:
     from imprint.estimator.classifier import ImprintingClassifier
@@ -85,7 +85,8 @@ def add(
     classifier.save(output)
     new = [name for name in classifier.plain_classes("add") if name not in before]
     _note_limits(output, classifier)
-    _report(output, classifier, as_json, added=new, samples=len(labels))
+    replaced = output == head
+    _report(output, classifier, as_json, replaced=replaced, added=new, samples=len(labels))
 
 
 @command("  imprint remove birds.safetensors magpie crow", in_place="head")
@@ -111,7 +112,7 @@ def remove(
     classifier.remove_classes([by_name[name] for name in classes])
     classifier.save(output)
     _note_limits(output, classifier)
-    _report(output, classifier, as_json, removed=classes)
+    _report(output, classifier, as_json, replaced=output == head, removed=classes)
 
 
 @command(
@@ -155,6 +156,7 @@ def export(
     names the classes. It is run and compared with `predict` before it gets its name.
     """
     from imprint.estimator.export import export, form_of
+    from imprint.store.heads import read_head
 
     load_components(inputs.components)
     form_of(output, to)
@@ -164,6 +166,7 @@ def export(
         print(json.dumps(written.as_dict()))
         return
     print_text(f"{output}: {written.input} -> {written.outputs}; {size(written.bytes)}")
+    print_text(f"columns: {listed(written.classes)}")
     if written.preparation:
         print_text(f"prepare images: {written.preparation}")
     print(
@@ -171,6 +174,8 @@ def export(
         if written.check
         else "not checked, as onnxruntime is not installed; run: pip install onnxruntime"
     )
+    if not written.preparation and "weights_sha256" in read_head(head).description["fm"]:
+        print("with --with-fm the FM comes along, and images go in")
 
 
 def _output(head: Path, output: Path | None) -> Path:
@@ -193,8 +198,10 @@ def _note_limits(output: Path, classifier: ImprintingClassifier) -> None:
         print(f"note: {outdated(output)}", file=sys.stderr)
 
 
-def _report(output: Path, classifier: ImprintingClassifier, as_json: bool, **facts: Any) -> None:
-    """Say what was written."""
+def _report(
+    output: Path, classifier: ImprintingClassifier, as_json: bool, *, replaced: bool, **facts: Any
+) -> None:
+    """Say what was written, and whether in place of the head before."""
     classes, proxies = classifier.plain_classes("add"), len(classifier.proxies_)
     if as_json:
         whole = {"file": str(output), "classes": classes, "proxies": proxies, **facts}
@@ -209,3 +216,5 @@ def _report(output: Path, classifier: ImprintingClassifier, as_json: bool, **fac
     if "samples" in facts:
         text += f"; took in {facts['samples']:,} samples"
     print("; ".join([text, *changes]))
+    if replaced:
+        print("It stands in place of the head before; -o FILE would have kept that.")

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from imprint.errors import UserError, not_installed
+from imprint.estimator.photographs import LOCAL
 from imprint.store.version import __version__
 
 if TYPE_CHECKING:
@@ -101,7 +102,10 @@ def write(
     facts = {
         "classes": json.dumps(head.classes, ensure_ascii=False),
         "outputs": outputs,
-        "fm": json.dumps(head.fm, ensure_ascii=False),
+        "fm": json.dumps(
+            {name: value for name, value in head.fm.items() if name not in LOCAL},
+            ensure_ascii=False,
+        ),
         "imprint": __version__,
     }
     if embedder is None:

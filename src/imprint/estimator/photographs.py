@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from imprint.store.embeddings import Embeddings
 
 FOLDER = "folder"  # in the provenance of embeddings: where their images lay
+LOCAL = (FOLDER, "checkpoint")  # in it too: paths of the machine that made them
 
 
 @dataclass(frozen=True)
