@@ -54,8 +54,9 @@ spec = specs.proxies(study, group, gen)
 sets, _ = make_proxies(train, {**spec, "seeds": {k: spec["seeds"][k]}}, threads=2)
 cells = 0
 for agg in ("max", "mnn"):
-    spec = specs.evaluation(study, group, agg)
-    spec["cells"] = [cell for cell in spec["cells"] if (cell["gen"], cell["k"]) == (gen, k)]
+    asked = json.loads(study.cells(group).by_agg[agg].text)
+    of_k = [cell for cell in asked if (cell["gen"], cell["k"]) == (gen, k)]
+    spec = {**specs.evaluation(study, group), "cells": of_k}
     cells += len(score(train, test, {gen: sets}, spec)[0])
 print(cells, time.perf_counter() - start)
 """

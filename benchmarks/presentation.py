@@ -49,7 +49,7 @@ def scores_of(study: Study) -> pd.DataFrame:
         task = study.tasks[name]
         rows = [
             (draw, *configuration.columns().values(), seed)
-            for configuration, seeds in study.cells(Group(fm, name, shots)).items()
+            for configuration, seeds in study.cells(Group(fm, name, shots)).seeds.items()
             for draw in range(len(task.draws))
             for seed in seeds
         ]

@@ -60,7 +60,7 @@ def test_every_key_is_described():
 def test_a_grid_is_every_combination_once(tmp_path):
     own = study(tmp_path)
     assert own.groups == [("net", "all", "full"), ("net", "short", "full")]
-    cells = own.cells(own.groups[0])
+    cells = own.cells(own.groups[0]).seeds
     assert {(c.gen, c.k) for c in cells} == {
         ("kmeans", Fixed(1)),
         ("kmeans", Fixed(5)),
@@ -74,7 +74,9 @@ def test_cells_shared_by_experiments_stand_once_with_the_seeds_of_both(tmp_path)
     second = {"gen": [{"name": "mean"}], "seeds": [2, 3], "tasks": "all"}
     own = study(tmp_path, experiments={**BASE["experiments"], "again": second})
     cells = {
-        c.gen: seeds for c, seeds in own.cells(("net", "all", "full")).items() if c.gen == "mean"
+        c.gen: seeds
+        for c, seeds in own.cells(("net", "all", "full")).seeds.items()
+        if c.gen == "mean"
     }
     assert cells == {"mean": (1, 2, 3)}
     assert own.runs() == 2 * 3 * 2 + 1
@@ -93,7 +95,8 @@ def test_order_and_layout_of_the_configuration_change_no_job(tmp_path):
     }
     second = study(tmp_path, **turned)
     for group in first.groups:
-        assert specs.evaluation(first, group, "max") == specs.evaluation(second, group, "max")
+        assert specs.evaluation(first, group) == specs.evaluation(second, group)
+        assert first.cells(group).text == second.cells(group).text
         assert specs.proxies(first, group, "kmeans") == specs.proxies(second, group, "kmeans")
 
 
@@ -104,7 +107,7 @@ def test_the_papers_norm_grid_has_nine_combinations(tmp_path):
             norm_pre=["none", "l2"], norm_post=["none", "l2", "quantile"], norm_inf=["none", "l2"]
         ),
     )
-    assert len(own.cells(own.groups[0])) == 9
+    assert len(own.cells(own.groups[0]).seeds) == 9
 
 
 def test_the_papers_agg_grid_has_246_configurations_for_a_proxy_file(tmp_path):
@@ -120,16 +123,16 @@ def test_the_papers_agg_grid_has_246_configurations_for_a_proxy_file(tmp_path):
     ]
     norms = dict.fromkeys(("norm_pre", "norm_post", "norm_inf"), ["none", "l2"])
     own = study(tmp_path, experiments=experiment(agg=agg, **norms))
-    assert len(own.cells(own.groups[0])) == 6 * (1 + 2 * 10)
+    assert len(own.cells(own.groups[0]).seeds) == 6 * (1 + 2 * 10)
 
 
 def test_presets_with_a_published_figure_are_the_published_methods(tmp_path):
     presets = [name for name, preset in PRESETS.items() if preset.published]
     own = study(tmp_path, experiments={"main": {"presets": presets}})
-    cells = own.cells(own.groups[0])
+    cells = own.cells(own.groups[0]).seeds
     assert len(cells) == 5
     assert {c.gen for c in cells} == {"mean", "kmeans", "ls"}
-    assert own.aggregations(own.groups[0]) == ["max", "mnn"]
+    assert list(own.cells(own.groups[0]).by_agg) == ["max", "mnn"]
 
 
 def test_the_draws_of_a_family_are_the_papers(tmp_path):
@@ -205,7 +208,7 @@ def test_a_mapping_can_start_from_another(tmp_path):
 
 def test_k_can_be_chosen_by_the_task(tmp_path):
     own = study(tmp_path, experiments={"main": {"gen": [{"name": "kmeans", "k": [3, "auto"]}]}})
-    assert own.gens(own.groups[0]) == ["kmeans"]
+    assert own.cells(own.groups[0]).gens == ["kmeans"]
     assert list(specs.proxies(own, own.groups[0], "kmeans")["seeds"]) == ["3", "auto"]
     with pytest.raises(ConfigError, match=r"gen\[0\]\.k: kls cannot choose k"):
         study(tmp_path, experiments={"main": {"gen": [{"name": "kls", "k": "auto"}]}})

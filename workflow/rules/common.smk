@@ -23,7 +23,7 @@ wildcard_constraints:
     split="pretrain|train|test",
     task=one_of(study.tasks),
     shots=r"full|\d+",
-    gen=one_of(gen for group in study.groups for gen in study.proxy_seeds(group)),
+    gen=one_of(gen for group in study.groups for gen in study.cells(group).proxy_seeds),
     agg=one_of(AGGREGATIONS),
     experiment=one_of(study.config.experiments),
 
@@ -82,7 +82,7 @@ def scores_of(groups):
     return [
         paths.scores_file(results, *group, agg)
         for group in groups
-        for agg in study.aggregations(group)
+        for agg in study.cells(group).by_agg
     ]
 
 
@@ -170,7 +170,7 @@ def missing_proxies():
     files = (
         paths.proxies_file(study.root, *group, gen)
         for group in study.groups
-        for gen in study.gens(group)
+        for gen in study.cells(group).gens
     )
     return sum(not file.exists() for file in files)
 

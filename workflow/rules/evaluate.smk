@@ -1,10 +1,9 @@
 """NORM and AGG: scores of the proxies."""
 
 
-def methods_of(wildcards):
-    """The methods of a score file."""
-    cells = study.cells(group_of(wildcards))
-    return [method for method in cells if method.scoring.agg == wildcards.agg]
+def cells_of(wildcards):
+    """The cells of a score file."""
+    return study.cells(group_of(wildcards)).by_agg[wildcards.agg]
 
 
 rule evaluate:
@@ -12,7 +11,7 @@ rule evaluate:
     input:
         train=embeddings_of("train"),
         test=embeddings_of("test"),
-        proxies=lambda w: proxies_of(group_of(w), study.gens(group_of(w), w.agg)),
+        proxies=lambda w: proxies_of(group_of(w), cells_of(w).gens),
         marker=marker("evaluate"),
     output:
         scores=paths.scores_file(results, "{fm}", "{task}", "{shots}", "{agg}"),
@@ -26,11 +25,12 @@ rule evaluate:
         runtime=longer(60),
         device=study.config.compute.scoring_device,
     params:
-        spec=lambda w: canonical(specs.evaluation(study, group_of(w), w.agg)),
-        gens=lambda w: study.gens(group_of(w), w.agg),
-        components=lambda w: components.files(study, components.of_methods(methods_of(w))),
+        spec=lambda w: canonical(specs.evaluation(study, group_of(w))),
+        cells=lambda w: cells_of(w).text,
+        gens=lambda w: cells_of(w).gens,
+        components=lambda w: components.files(study, components.of_cells(cells_of(w))),
         code=code_of("evaluate"),
-        component_codes=lambda w: canonical(components.codes(components.of_scoring(methods_of(w)))),
+        component_codes=lambda w: canonical(components.codes(components.of_cells_scoring(cells_of(w)))),
         blocks=blocks_of,
     message:
         "scoring {wildcards.task} on {wildcards.fm} by {wildcards.agg}, shots {wildcards.shots}"

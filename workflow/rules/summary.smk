@@ -140,7 +140,7 @@ rule head:
     input:
         scores=lambda w: scores_of([group_of(w)]),
         train=embeddings_of("train"),
-        proxies=lambda w: proxies_of(group_of(w), study.gens(group_of(w))),
+        proxies=lambda w: proxies_of(group_of(w), study.cells(group_of(w)).gens),
         marker=marker("head"),
     output:
         head=paths.head_file(results, "{experiment}", "{fm}", "{task}", "{shots}", "safetensors"),
@@ -153,7 +153,7 @@ rule head:
         mem_mb=grow(3000),
         runtime=longer(10),
     params:
-        gens=lambda w: study.gens(group_of(w)),
+        gens=lambda w: study.cells(group_of(w)).gens,
         groups=lambda w: canonical(study.tasks[w.task].draws[0]),
         grid=lambda w: canonical(selections.grid_of(study, w.experiment, [group_of(w)])),
         checkpoint=lambda w: inputs.checkpoints(study.config)[w.fm],

@@ -17,7 +17,7 @@ with (
     job(snakemake) as report,
     open_blocks(snakemake.params.blocks) as blocks,
 ):
-    spec = json.loads(snakemake.params.spec)
+    spec = {**json.loads(snakemake.params.spec), "cells": json.loads(snakemake.params.cells)}
     for file in snakemake.params.components:
         load_file(file)
     train = pool([read_embeddings(path) for path in snakemake.input.train])

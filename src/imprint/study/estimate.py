@@ -124,17 +124,17 @@ def jobs(
         reading = START + read / READ
         missing = {
             agg
-            for agg in study.aggregations(group)
+            for agg in study.cells(group).by_agg
             if not is_done(scores_file(study.root, *group, agg))
         }
-        needed = {gen for agg in missing for gen in study.gens(group, agg)}
+        needed = {gen for agg in missing for gen in study.cells(group).by_agg[agg].gens}
         needed |= {GENERATORS.find(gen).clusters or gen for gen in needed}
-        for gen in study.proxy_seeds(group):
+        for gen in study.cells(group).proxy_seeds:
             done = gen not in needed or is_done(proxies_file(study.root, *group, gen))
             work, sets, written = _of_proxies(study, group, gen, size, d, fitted)
             seconds = reading + work / rate + sets * SET
             yield Job("proxies", group, gen, seconds, read, written, done)
-        for agg in study.aggregations(group):
+        for agg in study.cells(group).by_agg:
             work, sets, rows = _of_scores(study, group, agg, size, d)
             seconds = reading + work / rate + sets * SET
             yield Job("evaluate", group, agg, seconds, read, 40 * rows, agg not in missing)
@@ -175,7 +175,7 @@ def _of_proxies(
     seeded = entry.seeded or group.shots != "full"
     work, sets, written = 0.0, 0, 0
     training_sets: set[tuple[str, int | None]] = set()
-    for label, norms in study.proxy_seeds(group)[gen].items():
+    for label, norms in study.cells(group).proxy_seeds[gen].items():
         k = parse_k(label)
         for norm_pre, seeds in norms.items():
             runs = size.draws * (len(seeds) if seeded else 1)
@@ -193,7 +193,7 @@ def _of_proxies(
 
 def _of_scores(study: Study, group: Group, agg: str, size: _Size, d: int) -> tuple[float, int, int]:
     """Operations, proxy sets and rows of one score file."""
-    cells = {c: seeds for c, seeds in study.cells(group).items() if c.scoring.agg == agg}
+    cells = study.cells(group).by_agg[agg].seeds
     of_sets: dict[tuple[str, K, str], list[Configuration]] = {}
     runs_of: dict[tuple[str, K, str], int] = {}
     rows = 0

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from imprint.method.configuration import Configuration
-from imprint.method.generate import GENERATORS
 from imprint.store.paths import collapse_file, explorer_file, proxies_file, scores_file
+from imprint.study.cells import Cells
 from imprint.study.config.study import StudyConfig
 from imprint.study.methods import configurations, sort_key
 from imprint.study.tasks import Task, resolve, total
@@ -22,10 +22,6 @@ class Group(NamedTuple):
     fm: str
     task: str
     shots: str
-
-
-# of the proxy files of a group: seeds by GEN, label of k and NORMpre
-ProxySeeds = dict[str, dict[str, dict[str, set[int]]]]
 
 
 class Study:
@@ -45,9 +41,7 @@ class Study:
         self.config = config
         self.root = Path(config.results)
         # by the experiments of a group, as groups of the same experiments have the same cells
-        self._cells: dict[tuple[str, ...], dict[Configuration, tuple[int, ...]]] = {}
-        self._proxy_seeds: dict[tuple[str, ...], ProxySeeds] = {}
-        self._aggregations: dict[tuple[str, ...], list[str]] = {}
+        self._cells: dict[tuple[str, ...], Cells] = {}
 
     @cached_property
     def tasks(self) -> dict[str, Task]:
@@ -103,8 +97,8 @@ class Study:
         """The experiments whose grids cover a group."""
         return self._experiments_of[group]
 
-    def cells(self, group: Group) -> dict[Configuration, tuple[int, ...]]:
-        """The configurations of a group, sorted, with their seeds; those that experiments share stand once."""
+    def cells(self, group: Group) -> Cells:
+        """The cells of a group, sorted; those that experiments share stand once."""
         names = tuple(self._experiments_of[group])
         if names not in self._cells:
             merged: dict[Configuration, dict[int, None]] = {}
@@ -113,44 +107,15 @@ class Study:
                 for configuration in self.methods[name]:
                     merged.setdefault(configuration, {}).update(seeds)
             ordered = sorted(merged, key=sort_key)
-            self._cells[names] = {c: tuple(sorted(merged[c])) for c in ordered}
+            self._cells[names] = Cells({c: tuple(sorted(merged[c])) for c in ordered})
         return self._cells[names]
-
-    def proxy_seeds(self, group: Group) -> ProxySeeds:
-        """The seeds of each k and NORMpre in each proxy file of a group."""
-        names = tuple(self._experiments_of[group])
-        if names not in self._proxy_seeds:
-            of_files: ProxySeeds = {}
-            for configuration, seeds in self.cells(group).items():
-                gen, k = configuration.gen, configuration.k.label
-                clusters = GENERATORS.find(gen).clusters
-                for name in filter(None, (gen, clusters)):
-                    norms = of_files.setdefault(name, {}).setdefault(k, {})
-                    norms.setdefault(configuration.norm_pre, set()).update(seeds)
-            self._proxy_seeds[names] = of_files
-        return self._proxy_seeds[names]
 
     def runs(self) -> int:
         """Configurations times draws times seeds: what a program that handles one at a time would run."""
         return sum(
-            len(self.tasks[group.task].draws) * sum(map(len, self.cells(group).values()))
+            len(self.tasks[group.task].draws) * sum(map(len, self.cells(group).seeds.values()))
             for group in self.groups
         )
-
-    def gens(self, group: Group, agg: str | None = None) -> list[str]:
-        """The GENs whose proxy files a group, or one AGG of it, evaluates."""
-        return list(
-            dict.fromkeys(c.gen for c in self.cells(group) if agg is None or c.scoring.agg == agg)
-        )
-
-    def aggregations(self, group: Group) -> list[str]:
-        """The AGGs of a group's score files."""
-        names = tuple(self._experiments_of[group])
-        if names not in self._aggregations:
-            self._aggregations[names] = list(
-                dict.fromkeys(c.scoring.agg for c in self.cells(group))
-            )
-        return self._aggregations[names]
 
     def fm_tasks(self) -> list[tuple[str, str]]:
         """Every (fm, task) of the study."""
@@ -163,9 +128,9 @@ class Study:
     def outputs_with_blocks(self) -> Iterator[Path]:
         """The files of the jobs that store blocks of finished work."""
         for group in self.groups:
-            for gen in self.proxy_seeds(group):
+            for gen in self.cells(group).proxy_seeds:
                 yield proxies_file(self.root, *group, gen)
-            for agg in self.aggregations(group):
+            for agg in self.cells(group).by_agg:
                 yield scores_file(self.root, *group, agg)
         for fm, task in self.fm_tasks():
             yield collapse_file(self.root, fm, task)

@@ -70,7 +70,7 @@ def proxies(study: Study, group: Group, gen: str) -> dict[str, Any]:
         "gen": gen,
         "seeds": {
             k: {norm: sorted(seeds) if seeded else [None] for norm, seeds in sorted(norms.items())}
-            for k, norms in sorted(study.proxy_seeds(group).get(gen, {}).items())
+            for k, norms in sorted(study.cells(group).proxy_seeds.get(gen, {}).items())
         },
     }
     if entry.needs_ridge:
@@ -78,19 +78,14 @@ def proxies(study: Study, group: Group, gen: str) -> dict[str, Any]:
     return spec
 
 
-def evaluation(study: Study, group: Group, agg: str) -> dict[str, Any]:
-    """The job of one score file: its configurations with their seeds."""
+def evaluation(study: Study, group: Group) -> dict[str, Any]:
+    """The job of one score file, but for its cells: `imprint.study.cells.Cells.text` has them, once for all jobs."""
     experiments = [study.config.experiments[name] for name in study.experiments_of(group)]
     spec = {
         **study.tasks[group.task].spec(),
         "datasets": study.tasks[group.task].datasets,
         "fm": group.fm,
         "shots": group.shots,
-        "cells": [
-            {**configuration.as_dict(), "seeds": list(seeds)}
-            for configuration, seeds in study.cells(group).items()
-            if configuration.scoring.agg == agg
-        ],
     }
     if any(experiment.per_class for experiment in experiments):
         spec["per_class"] = True

@@ -161,7 +161,7 @@ def score(
     proxies : mapping
         The content of the proxy files by GEN.
     spec : mapping
-        See `imprint.study.specs.evaluation`.
+        See `imprint.study.specs.evaluation`, and the cells as `cells`.
     device : str, default="cpu"
         See `imprint.method.engine.predict`.
     blocks : Blocks, optional
