@@ -127,6 +127,14 @@ def test_twenty_five_aggs_have_room(width):
         assert apart or last < start or end < first
 
 
+def test_of_many_pairs_that_no_bar_joins_the_number_is_told():
+    """Named they filled a page above the diagram."""
+    matrix = steps(25, tasks=18, step=0.004, noise=0.02)
+    text = words(draw_figure("critical_difference_agg", scores([METHOD, *VOTES], matrix)))
+    assert re.search(r"Nor do \d+ further pairs, which no bar joins", text)
+    assert len(text) < 2_000
+
+
 @IN_BOTH_WIDTHS
 def test_norms_with_long_names_have_room(width):
     pres, posts = ("none", "l2", "l2+whiten+l2"), ("none", "quantile_pooled", "whiten(ledoit_wolf)")

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 LANE = 0.09  # inches from the last dot to the bar, and from one bar to the next
+MOST_NAMED = 3  # pairs without a bar; of more their number is told
 
 
 def rank_diagram(subject: str, result: ComparedMethods, *subtitle: str) -> Figure:
@@ -132,7 +133,9 @@ def _meaning_of_bars(result: ComparedMethods) -> str:
         return f"One bar joins all methods: Friedman's test finds no difference between them at p < {ALPHA:g}."
     text = f"Bars join what is not shown to differ at p < {ALPHA:g} (Wilcoxon signed-rank, Holm)"
     if apart := _alike_without_bar(result):
-        return f"{text}. Nor do these, which no bar can join: {', '.join(apart)}."
+        which = "these" if len(apart) <= MOST_NAMED else f"{len(apart)} further pairs"
+        named = f": {'; '.join(apart)}" if len(apart) <= MOST_NAMED else ""
+        return f"{text}. Nor do {which}, which no bar joins, as a method between them in rank differs{named}."
     return f"{text}." if result.cliques else f"{text}: there are none, all pairs differ."
 
 
