@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from imprint.study.load import load
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -56,6 +58,13 @@ def test_there_is_an_example_for_every_kind_of_component(kind):
 @pytest.mark.parametrize("page", ["docs/guide/classifier.md", "docs/how-to/own-components.md"])
 def test_the_code_on_a_page_runs_from_top_to_bottom(page, tmp_path):
     run("\n".join(code for _, code in python_blocks(page)), tmp_path)
+
+
+def test_the_study_to_copy_can_be_run(tmp_path):
+    page = (ROOT / "docs/guide/change-the-study.md").read_text(encoding="utf-8")
+    (study,) = re.findall(r"```yaml\n(# my-study.yaml.*?)```", page, re.DOTALL)
+    (tmp_path / "my-study.yaml").write_text(study)
+    assert len(load([tmp_path / "my-study.yaml"]).groups) == 2
 
 
 def test_the_code_of_the_readme_runs(tmp_path):
