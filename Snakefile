@@ -25,7 +25,7 @@ from imprint.store.blocks import blocks_file
 from imprint.store.class_fits import class_fits_folder
 from imprint.store.files import canonical
 from imprint.store.shards import read_shards
-from imprint.study import components, inputs, page, running, selections, shown, specs
+from imprint.study import inputs, job_components, page, running, selections, shown, specs
 from imprint.study.contents import have_changed
 from imprint.study.fingerprint import fingerprint
 from imprint.study.grid import Group

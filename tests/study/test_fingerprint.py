@@ -14,7 +14,7 @@ from imprint.method.user_files import REGISTRIES
 from imprint.report.figures import FIGURES
 from imprint.report.tables import TABLES
 from imprint.study import fingerprint
-from imprint.study.components import codes
+from imprint.study.job_components import codes
 
 WORKFLOW = Path(__file__).parents[2] / "workflow"
 SCRIPTS = WORKFLOW / "scripts"

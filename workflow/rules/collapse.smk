@@ -6,7 +6,7 @@ rule collapse:
     input:
         train=embeddings_of("train"),
         test=embeddings_of("test"),
-        marker=marker("collapse"),
+        newer=newer_if_outdated("collapse"),
     output:
         collapse=paths.collapse_file(results, "{fm}", "{task}"),
     log:

@@ -38,7 +38,7 @@ def have_images_changed(wildcards):
     return manifest.exists() and have_changed(manifest, root)
 
 
-def marker(name, changed=lambda wildcards: False):
+def newer_if_outdated(name, changed=lambda wildcards: False):
     """An input that reruns a job whose output is there, but not what the study asks for: see `imprint.study.outdated`.
 
     It is a file that is newer than any output, so that it reruns the job; else the same file, whose time does not count; or no
@@ -52,7 +52,7 @@ def marker(name, changed=lambda wildcards: False):
         if sharing and name in ("download", "dataset", "weights", "pretrain", "embed"):
             return []
         entry = getattr(rules, name)
-        place = entry.output[0].replace(results, study.config.results)
+        pattern = entry.output[0].replace(results, study.config.results)
 
         def spec():
             values = {
@@ -62,12 +62,12 @@ def marker(name, changed=lambda wildcards: False):
             }
             return spec_digest(name, values)
 
-        output = place.format(**dict(wildcards.items()))
+        output = pattern.format(**dict(wildcards.items()))
         if records.outdated(output, spec) or changed(wildcards):
-            return records.marker
+            return records.newer_file
         if records.lacks(output):  # made while outputs were shared, without this input
             return []
-        return ancient(records.marker)
+        return ancient(records.newer_file)
 
     return file
 

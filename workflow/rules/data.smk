@@ -13,7 +13,7 @@ rule download:
     same time one would move its folder into that of the other.
     """
     input:
-        marker=marker("download"),
+        newer=newer_if_outdated("download"),
     output:
         folder=directory(paths.downloads_folder(results, "{dataset}")),
     log:
@@ -38,7 +38,7 @@ rule dataset:
     """Make or check one dataset, and describe what is there."""
     input:
         lambda w: download_of(w.dataset),
-        marker=marker("dataset", have_images_changed),
+        newer=newer_if_outdated("dataset", have_images_changed),
     output:
         manifest=paths.manifest_file(results, "{dataset}"),
     log:

@@ -38,7 +38,7 @@ def origin_of(wildcards, input, trains=False):
 rule weights:
     """Download the published weights of an FM; no change of code is a reason to fetch them again."""
     input:
-        marker=marker("weights"),
+        newer=newer_if_outdated("weights"),
     output:
         weights=paths.weights_file(results, "{fm}"),
     log:
@@ -64,7 +64,7 @@ rule pretrain:
     """Pre-train a small FM on the split `pretrain` of its dataset; one thread, so that it is the same everywhere."""
     input:
         manifest=lambda w: paths.manifest_file(results, study.config.fms[w.fm].dataset),
-        marker=marker("pretrain"),
+        newer=newer_if_outdated("pretrain"),
     output:
         weights=paths.weights_file(results, "{fm}"),
     log:
@@ -147,7 +147,7 @@ use rule embed_shard as embed with:
     input:
         unpack(model_of),
         shards=shards_of,
-        marker=marker("embed"),
+        newer=newer_if_outdated("embed"),
     output:
         embeddings=paths.embeddings_file(results, "{fm}", "{dataset}", "{split}"),
     log:
@@ -163,7 +163,7 @@ rule adopt:
     """Embeddings that the user computed, checked and put into the form of `embed`."""
     input:
         embeddings=lambda w: inputs.embeddings_file(study.config, w.fm, w.dataset, w.split),
-        marker=marker("adopt"),
+        newer=newer_if_outdated("adopt"),
     output:
         embeddings=paths.embeddings_file(results, "{fm}", "{dataset}", "{split}"),
     log:

@@ -12,7 +12,7 @@ rule evaluate:
         train=embeddings_of("train"),
         test=embeddings_of("test"),
         proxies=lambda w: proxies_of(group_of(w), cells_of(w).gens),
-        marker=marker("evaluate"),
+        newer=newer_if_outdated("evaluate"),
     output:
         scores=paths.scores_file(results, "{fm}", "{task}", "{shots}", "{agg}"),
     log:
@@ -28,9 +28,9 @@ rule evaluate:
         spec=lambda w: canonical(specs.evaluation(study, group_of(w))),
         cells=lambda w: cells_of(w).text,
         gens=lambda w: cells_of(w).gens,
-        components=lambda w: components.files(study, components.of_cells(cells_of(w))),
+        components=lambda w: job_components.files(study, job_components.of_cells(cells_of(w))),
         code=code_of("evaluate"),
-        component_codes=lambda w: canonical(components.codes(components.of_cells_scoring(cells_of(w)))),
+        component_codes=lambda w: canonical(job_components.codes(job_components.of_cells_scoring(cells_of(w)))),
         blocks=blocks_of,
     message:
         "scoring {wildcards.task} on {wildcards.fm} by {wildcards.agg}, shots {wildcards.shots}"

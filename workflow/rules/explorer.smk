@@ -8,7 +8,7 @@ rule explorer:
         collapse=paths.all_collapse(results),
         template=workflow.source_path("../report/explore.html"),
         glossary=workflow.source_path("../report/glossary.rst"),
-        marker=marker("explorer"),
+        newer=newer_if_outdated("explorer"),
     output:
         html=paths.explorer_file(results),
     log:

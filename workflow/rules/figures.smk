@@ -32,7 +32,7 @@ for name in FIGURES.names(shows_one_task=False):
             scores=shown_scores,
             collapse=shown_collapse,
             fms=[paths.all_fms(results)] if FIGURES[name].needs_fms else [],
-            marker=marker(f"figure_{name}"),
+            newer=newer_if_outdated(f"figure_{name}"),
         output:
             png=report(
                 paths.figure_file(results, "{experiment}", name, "png"),
@@ -75,7 +75,7 @@ for name in FIGURES.names(shows_one_task=True):
             ),
             manifests=manifests_of if FIGURES[name].needs_images else [],
             images=((lambda w: download_of(*with_images(w))) if FIGURES[name].needs_images else []),
-            marker=marker(f"figure_{name}"),
+            newer=newer_if_outdated(f"figure_{name}"),
         output:
             png=report(
                 paths.figure_file(results, "{experiment}", f"{{fm}}/{{task}}/{name}", "png"),
@@ -114,7 +114,7 @@ rule tsne:
         train=embeddings_of("train"),
         test=embeddings_of("test"),
         proxies=shown_proxies,
-        marker=marker("tsne"),
+        newer=newer_if_outdated("tsne"),
     output:
         table=paths.figure_data_file(results, "{experiment}", "{fm}", "{task}", "tsne"),
     log:
@@ -127,8 +127,8 @@ rule tsne:
     params:
         gens=lambda w: shown.gens(study, w.experiment),
         spec=lambda w: canonical(shown.cell(study, w.experiment, w.fm, w.task)),
-        components=lambda w: components.files(
-            study, components.of_methods(shown.methods(study, w.experiment))
+        components=lambda w: job_components.files(
+            study, job_components.of_methods(shown.methods(study, w.experiment))
         ),
         code=code_of("tsne"),
     message:
@@ -141,7 +141,7 @@ rule samples:
     """Some training images of each class and dataset of one task."""
     input:
         train=embeddings_of("train"),
-        marker=marker("samples"),
+        newer=newer_if_outdated("samples"),
     output:
         table=paths.figure_data_file(results, "{experiment}", "{fm}", "{task}", "samples"),
     log:
@@ -167,7 +167,7 @@ rule predictions:
         train=embeddings_of("train"),
         test=embeddings_of("test"),
         proxies=shown_proxies,
-        marker=marker("predictions"),
+        newer=newer_if_outdated("predictions"),
     output:
         table=paths.figure_data_file(results, "{experiment}", "{fm}", "{task}", "predictions"),
     log:
@@ -180,8 +180,8 @@ rule predictions:
     params:
         gens=lambda w: shown.gens(study, w.experiment),
         spec=lambda w: canonical(shown.cell(study, w.experiment, w.fm, w.task)),
-        components=lambda w: components.files(
-            study, components.of_methods(shown.methods(study, w.experiment))
+        components=lambda w: job_components.files(
+            study, job_components.of_methods(shown.methods(study, w.experiment))
         ),
         code=code_of("predictions"),
     message:

@@ -16,7 +16,7 @@ def proxy_threads(wildcards):
 
 def components_of_proxies(wildcards):
     """The GEN and the NORMs of a proxy file."""
-    return components.of_proxies(study, group_of(wildcards), wildcards.gen)
+    return job_components.of_proxies(study, group_of(wildcards), wildcards.gen)
 
 
 rule proxies:
@@ -24,7 +24,7 @@ rule proxies:
     input:
         train=embeddings_of("train"),
         clusters=clusters_of,
-        marker=marker("proxies"),
+        newer=newer_if_outdated("proxies"),
     output:
         proxies=paths.proxies_file(results, "{fm}", "{task}", "{shots}", "{gen}"),
     log:
@@ -38,9 +38,9 @@ rule proxies:
         device=study.config.compute.generation_device,
     params:
         spec=lambda w: canonical(specs.proxies(study, group_of(w), w.gen)),
-        components=lambda w: components.files(study, components_of_proxies(w)),
+        components=lambda w: job_components.files(study, components_of_proxies(w)),
         code=code_of("proxies"),
-        component_codes=lambda w: canonical(components.codes(components_of_proxies(w))),
+        component_codes=lambda w: canonical(job_components.codes(components_of_proxies(w))),
         blocks=blocks_of,
         classes=str(class_fits_folder(study.root)),
     message:

@@ -14,7 +14,7 @@ rule report:
         template=workflow.source_path("../report/page.html"),
         opening=paths.report_text(results),
         explorer=ancient(paths.explorer_file(results)),
-        marker=marker("report"),
+        newer=newer_if_outdated("report"),
     output:
         html=paths.report_file(results),
     log:
@@ -41,7 +41,7 @@ use rule report as experiment_report with:
         lambda w: captions_of([w.experiment]),
         page_parts,
         template=workflow.source_path("../report/page.html"),
-        marker=marker("experiment_report"),
+        newer=newer_if_outdated("experiment_report"),
     output:
         html=paths.experiment_report_file(results, "{experiment}"),
     log:
@@ -58,7 +58,7 @@ rule workflow_report:
         study_results(),
         paths.summary_file(results),
         style=workflow.source_path("../report/style.css"),
-        marker=marker("workflow_report"),
+        newer=newer_if_outdated("workflow_report"),
     output:
         html=paths.workflow_report_file(results),
     log:

@@ -5,7 +5,7 @@ rule scores:
     """Every cell of the study: one row for each configuration, task, draw and seed."""
     input:
         files=scores_of(study.groups),
-        marker=marker("scores"),
+        newer=newer_if_outdated("scores"),
     output:
         table=paths.all_scores(results),
     log:
@@ -28,7 +28,7 @@ rule collapses:
     """Neural collapse of every FM and task."""
     input:
         files=[paths.collapse_file(results, fm, task) for fm, task in study.fm_tasks()],
-        marker=marker("collapses"),
+        newer=newer_if_outdated("collapses"),
     output:
         table=paths.all_collapse(results),
     log:
@@ -51,7 +51,7 @@ rule fms:
     """Every FM: its size, and its speed where it was measured."""
     input:
         files=embeddings_of_fms(),
-        marker=marker("fms"),
+        newer=newer_if_outdated("fms"),
     output:
         table=paths.all_fms(results),
     log:
@@ -76,7 +76,7 @@ rule summary:
         scores=paths.all_scores(results),
         collapse=paths.all_collapse(results),
         template=workflow.source_path("../report/report.rst"),
-        marker=marker("summary"),
+        newer=newer_if_outdated("summary"),
     output:
         summary=paths.summary_file(results),
         report=paths.report_text(results),
@@ -106,7 +106,7 @@ for name, entry in TABLES.items():
             scores=shown_scores,
             collapse=shown_collapse,
             fms=[paths.all_fms(results)] if entry.needs_fms else [],
-            marker=marker(f"table_{name}"),
+            newer=newer_if_outdated(f"table_{name}"),
         output:
             csv=paths.table_file(results, "{experiment}", name, "csv"),
             markdown=paths.table_file(results, "{experiment}", name, "md"),
@@ -141,7 +141,7 @@ rule head:
         scores=lambda w: scores_of([group_of(w)]),
         train=embeddings_of("train"),
         proxies=lambda w: proxies_of(group_of(w), study.cells(group_of(w)).gens),
-        marker=marker("head"),
+        newer=newer_if_outdated("head"),
     output:
         head=paths.head_file(results, "{experiment}", "{fm}", "{task}", "{shots}", "safetensors"),
         about=paths.head_file(results, "{experiment}", "{fm}", "{task}", "{shots}", "json"),
@@ -157,8 +157,8 @@ rule head:
         groups=lambda w: canonical(study.tasks[w.task].draws[0]),
         grid=lambda w: canonical(selections.grid_of(study, w.experiment, [group_of(w)])),
         checkpoint=lambda w: inputs.checkpoints(study.config)[w.fm],
-        components=lambda w: components.files(
-            study, components.of_methods(study.methods[w.experiment])
+        components=lambda w: job_components.files(
+            study, job_components.of_methods(study.methods[w.experiment])
         ),
         code=code_of("head", "store.heads"),
     message:

@@ -97,7 +97,7 @@ def _quoted_names(text: str) -> list[str]:
     return re.findall(r"'([^']+)'", text)
 
 
-def _message(item: Mapping[str, Any], known_keys: list[str]) -> str:
+def _message(item: Mapping[str, Any], known_keys: list[str]) -> str:  # noqa: C901 - one case for each kind of error
     """An error of pydantic in words."""
     value, context = item.get("input"), item.get("ctx", {})
     shown = f"'{value}'" if isinstance(value, str) else str(value)

@@ -44,7 +44,7 @@ class Records:
     ----------
     known : bool
         Whether all results were made in this working directory, so that Snakemake knows of them.
-    marker : str
+    newer_file : str
         A file that is newer than any output. It is an input of every job; only jobs of outdated outputs do not ignore its
         time.
     """
@@ -53,7 +53,7 @@ class Records:
         self._results = Path(results)
         name = hashlib.sha256(str(self._results).encode()).hexdigest()[:16]
         self._here = SNAKEMAKE / f"imprint-{name}"
-        self.marker = str(SNAKEMAKE / f"imprint-{name}.now")
+        self.newer_file = str(SNAKEMAKE / f"imprint-{name}.now")
         ids = [_text(path) for path in (self._here, results_id_file(results))]
         metadata = SNAKEMAKE / "metadata"
         self._has_metadata = metadata.is_dir() and any(os.scandir(metadata))
@@ -61,9 +61,12 @@ class Records:
         self._empty = not any((self._results / folder).exists() for folder in FOLDERS)
         self._read = cache(read_record)
         # a job whose input is newer than its output when it ends has failed
-        if running.state(results) is not running.State.AT_WORK or not Path(self.marker).exists():
+        if (
+            running.state(results) is not running.State.AT_WORK
+            or not Path(self.newer_file).exists()
+        ):
             SNAKEMAKE.mkdir(exist_ok=True)
-            Path(self.marker).write_text(str(time.time_ns()))
+            Path(self.newer_file).write_text(str(time.time_ns()))
 
     def begin(self) -> None:
         """Note, when a run begins without results, that all will be made here."""

@@ -7,7 +7,7 @@ from sklearn.metrics import top_k_accuracy_score
 
 from imprint import ImprintingClassifier
 from imprint.analysis.best import best_configuration
-from imprint.analysis.components import best_of_others
+from imprint.analysis.component_rankings import best_of_others
 from imprint.analysis.frames import rows_of
 from imprint.data.pools import Pool
 from imprint.method.configuration import Configuration, Scoring, parse_k

@@ -5,7 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from imprint.analysis.components import BY_CONFIGURATION, best_of_others, kept_configurations
+from imprint.analysis.component_rankings import (
+    BY_CONFIGURATION,
+    best_of_others,
+    kept_configurations,
+)
 from imprint.analysis.matrices import preset_matrix
 from imprint.analysis.ranking import ComparedMethods, compare_methods, merged, merged_note
 from imprint.report.registry import NothingToShow, Presets
@@ -26,7 +30,7 @@ def compared_presets(scores: pd.DataFrame, presets: Presets) -> ComparedMethods:
 def compared_components(scores: pd.DataFrame, component: str, rank_by: str) -> ComparedMethods:
     """All GENs, NORMs or AGGs; `NothingToShow` if there are fewer than two.
 
-    rank_by: what stands for each, see `imprint.analysis.components`.
+    rank_by: what stands for each, see `imprint.analysis.component_rankings`.
     """
     notes: tuple[str, ...] = ()
     if rank_by == BY_CONFIGURATION:

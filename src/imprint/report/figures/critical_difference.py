@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from imprint.analysis.components import BY_COMPANIONS, BY_CONFIGURATION
+from imprint.analysis.component_rankings import BY_COMPANIONS, BY_CONFIGURATION
 from imprint.analysis.matrices import chosen_on
 from imprint.method.score_names import VALIDATION
 from imprint.report.drawing.rank_diagram import rank_diagram

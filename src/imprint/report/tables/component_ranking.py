@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
 
-from imprint.analysis.components import (
+from imprint.analysis.component_rankings import (
     BY_CONFIGURATION,
     COLUMNS,
     COMPANIONS,
@@ -122,7 +122,7 @@ def _register(component: str) -> None:
     ) -> pd.DataFrame:
         """A row per entry of the component.
 
-        rank_by: what stands for each, see `imprint.analysis.components`. of_paper: whether the FMs and tasks are those of the
+        rank_by: what stands for each, see `imprint.analysis.component_rankings`. of_paper: whether the FMs and tasks are those of the
         paper, so that its accuracies can stand beside those of the same configurations.
         """
         if rank_by == BY_CONFIGURATION:

@@ -20,7 +20,7 @@ from pydantic import (
 )
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
-from imprint.analysis.components import RANK_BY
+from imprint.analysis.component_rankings import RANK_BY
 from imprint.errors import UserError
 from imprint.method.configuration import AGGREGATIONS
 from imprint.method.distances import DISTANCES

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from imprint.analysis.components import BY_CONFIGURATION
+from imprint.analysis.component_rankings import BY_CONFIGURATION
 from imprint.method.configuration import MNN, Configuration
 from imprint.method.score_names import ON_TEST, ON_VALIDATION, VALIDATION
 from imprint.study.config.base import (

@@ -26,7 +26,7 @@ from imprint.study.outdated import spec_digest
 
 log = logging.getLogger("imprint")
 
-MARKER = "marker"  # names the input that marks outdated outputs, see `imprint.study.outdated`
+NEWER = "newer"  # names the input that reruns outdated outputs, see `imprint.study.outdated`
 USERS_FILES = ("weights", "model", "embeddings")  # names of inputs that may be the user's
 
 REMEDIES = {
@@ -82,7 +82,7 @@ def job(snakemake: Any) -> Iterator[Callable[[str], None]]:
             yield report
         for output in snakemake.output[:1]:
             write_measurements(output, measurements.values)
-        if getattr(snakemake.input, MARKER, None):
+        if getattr(snakemake.input, NEWER, None):
             _record(snakemake, path)
         seconds = time.monotonic() - start
         log.info("%s", _usage())

@@ -52,7 +52,7 @@ def make_proxies(
     code : str, optional
         Fingerprint of what decides the numbers.
     component_codes : mapping, optional
-        Fingerprints of the GEN and the NORMs, see `imprint.study.components.codes`.
+        Fingerprints of the GEN and the NORMs, see `imprint.study.job_components.codes`.
     stored : StoredFits, optional
         Fits of classes that other tasks of the study may have made. A task with several draws, or with few shots, has
         classes of its own.

@@ -13,7 +13,7 @@ import pandas as pd
 
 from imprint.analysis.differences import JOINT
 from imprint.analysis.frames import compact
-from imprint.data.pools import Pool, select, training_rows
+from imprint.data.pools import Groups, Pool, select, training_rows
 from imprint.errors import UserError
 from imprint.method.components import components_of_scoring
 from imprint.method.configuration import Configuration, Scoring
@@ -23,7 +23,7 @@ from imprint.method.large_arrays import take_rows
 from imprint.method.metrics import Scores, scores
 from imprint.method.normalize import FittedNorms, chain, learns
 from imprint.method.proxies import ProxySet, ProxySets, proxy_set_for
-from imprint.method.scoring import candidate_head
+from imprint.method.scoring import CandidateHead, candidate_head
 from imprint.store.blocks import Blocks, Work, block_key, digest
 from imprint.study.jobs.extra_scores import TrainingScores
 
@@ -169,7 +169,7 @@ def score(
     code : str, optional
         Fingerprint of what decides the numbers.
     component_codes : mapping, optional
-        Fingerprints of the NORMs, distances and weightings, see `imprint.study.components.codes`.
+        Fingerprints of the NORMs, distances and weightings, see `imprint.study.job_components.codes`.
 
     Returns
     -------
@@ -180,62 +180,110 @@ def score(
     work : Work
         How many cells were computed.
     """
-    per_class = bool(spec.get("per_class"))
-    blocks = blocks or Blocks()
-    effort, work = Effort(), Work()
-    rows: list[dict[str, Any]] = []
-    digests, training = _Digests(train, component_codes or {}), _TrainingSets(train, spec)
-    extra_names = spec.get("extra_scores", [])
-    data = [code, test.content, digest(test.y), per_class]
-    if extra_names:
-        data += [extra_names, spec.get("ls_lambda"), train.content, digests.y, spec["shots"]]
-    for draw, groups in enumerate(spec["draws"]):
-        chosen, y, classes = select(test, groups)
-        if len(chosen) == 0:
-            continue
-        requests = _requests(spec["cells"], proxies, draw)
-        for request in requests:
-            request.keys = dict(_keys(request, [data, groups], digests, training))
-            for scoring, key in request.keys.items():
-                block = blocks.get(key)
-                if block is not None:
-                    request.read(scoring, block)
-            for user, _ in request.users:
-                work.add(user.scoring not in request.scores)
-        unfinished = [request for request in requests if request.missing]
-        taken: dict[bytes, np.ndarray] = {}
-        candidates = [
-            candidate_head(
-                request.proxies,
-                train.x,
-                request.norm_pre,
-                request.missing,
-                training.norms(draw, request),
-                taken,
-            )
-            for request in unfinished
-        ]
-        x = take_rows(test.x, chosen)
-        if extra_names:
-            for request in unfinished:
-                extra = training.extra(draw, request, x, y)
-                request.extra |= {scoring: extra[scoring] for scoring in request.missing}
-        for users, predicted in predict(
-            x, classes, candidates, fm_classifier=train.fm_classifier, device=device, effort=effort
-        ):
-            result = scores(y, predicted, classes)
-            result = result if per_class else replace(result, class_f1=())
-            for index, scoring in users:
-                request = unfinished[index]
-                request.scores[scoring] = result
-                blocks.put(request.keys[scoring], request.block(scoring))
-        for request in requests:
-            rows += _rows(request, draw, per_class)
+    scorer = _Scorer(
+        train, test, proxies, spec, device, blocks or Blocks(), code, component_codes or {}
+    )
+    rows = [
+        row for draw, groups in enumerate(spec["draws"]) for row in scorer.rows_of(draw, groups)
+    ]
     if not rows:
         raise UserError(
             f"task {spec['task']}: the test split has no sample of its classes; add some, or leave the task out"
         )
-    return _frame(rows, spec), effort, work
+    return _frame(rows, spec), scorer.effort, scorer.work
+
+
+class _Scorer:
+    """Scores the cells of one file, a draw at a time. For the arguments see `score`."""
+
+    def __init__(
+        self,
+        train: Pool,
+        test: Pool,
+        proxies: Mapping[str, ProxySets],
+        spec: Mapping[str, Any],
+        device: str,
+        blocks: Blocks,
+        code: str,
+        component_codes: Mapping[str, str],
+    ) -> None:
+        self._train, self._test, self._proxies, self._spec = train, test, proxies, spec
+        self._device, self._blocks = device, blocks
+        self._per_class = bool(spec.get("per_class"))
+        self._extra_names = spec.get("extra_scores", [])
+        self._digests = _Digests(train, component_codes)
+        self._training = _TrainingSets(train, spec)
+        self._data = [
+            code,
+            test.content,
+            digest(test.y),
+            self._per_class,
+        ]  # all blocks depend on it
+        if self._extra_names:
+            self._data += [self._extra_names, spec.get("ls_lambda"), train.content]
+            self._data += [self._digests.y, spec["shots"]]
+        self.effort, self.work = Effort(), Work()
+
+    def rows_of(self, draw: int, groups: Groups) -> list[dict[str, Any]]:
+        """The rows of one draw, whose classes are `groups`; none without test samples of them."""
+        chosen, y, classes = select(self._test, groups)
+        if len(chosen) == 0:
+            return []
+        requests = _requests(self._spec["cells"], self._proxies, draw)
+        for request in requests:
+            self._read_finished(request, groups)
+        unfinished = [request for request in requests if request.missing]
+        self._compute(draw, unfinished, take_rows(self._test.x, chosen), y, classes)
+        return [row for request in requests for row in _rows(request, draw, self._per_class)]
+
+    def _read_finished(self, request: _Request, groups: Groups) -> None:
+        """Take the scores of earlier runs, and count what is missing."""
+        request.keys = dict(_keys(request, [self._data, groups], self._digests, self._training))
+        for scoring, key in request.keys.items():
+            block = self._blocks.get(key)
+            if block is not None:
+                request.read(scoring, block)
+        for user, _ in request.users:
+            self.work.add(user.scoring not in request.scores)
+
+    def _compute(
+        self, draw: int, requests: list[_Request], x: np.ndarray, y: np.ndarray, classes: int
+    ) -> None:
+        """Compute what is missing on the test samples x (n, D) of a draw, and keep it as blocks."""
+        fm_classifier = self._train.fm_classifier
+        candidates = self._candidates(draw, requests)
+        if self._extra_names:
+            for request in requests:
+                extra = self._training.extra(draw, request, x, y)
+                request.extra |= {scoring: extra[scoring] for scoring in request.missing}
+        for users, predicted in predict(
+            x,
+            classes,
+            candidates,
+            fm_classifier=fm_classifier,
+            device=self._device,
+            effort=self.effort,
+        ):
+            result = scores(y, predicted, classes)
+            result = result if self._per_class else replace(result, class_f1=())
+            for index, scoring in users:
+                request = requests[index]
+                request.scores[scoring] = result
+                self._blocks.put(request.keys[scoring], request.block(scoring))
+
+    def _candidates(self, draw: int, requests: list[_Request]) -> list[CandidateHead]:
+        taken: dict[bytes, np.ndarray] = {}
+        return [
+            candidate_head(
+                request.proxies,
+                self._train.x,
+                request.norm_pre,
+                request.missing,
+                self._training.norms(draw, request),
+                taken,
+            )
+            for request in requests
+        ]
 
 
 def _requests(
