@@ -32,7 +32,7 @@ def test_images_beside_folders_mean_that_these_are_no_classes(imprint, workdir):
     samples = json.loads(imprint(f"embed mixed -o mixed.h5 {FM} --json"))["samples"]
     assert samples == 2 + 20  # links are followed
     error = imprint("fit mixed.h5 -o l.safetensors", code=2)
-    assert "has no classes" in error and "a folder for each class" in error
+    assert "has no classes" in error and "one folder per class" in error
     assert "mixed/0.png is one image" in imprint(f"fit mixed/0.png -o l.safetensors {FM}", code=2)
 
 
@@ -95,12 +95,18 @@ def test_images_without_labels_are_predicted_and_other_files_beside_them_do_not_
     assert json.loads(imprint(f"embed copy -o copy.h5 {FM} --json"))["samples"] == 40
 
 
-def test_a_divided_table_fits_on_one_part_and_predicts_the_other(imprint, listed, caplog):
+def test_a_divided_table_fits_on_one_part_and_predicts_and_evaluates_the_other(
+    imprint, listed, caplog
+):
     facts = json.loads(imprint(f"fit divided.csv -o divided.safetensors {FM} --preset qi --json"))
     assert facts["samples"] == 45
-    assert "its images for train are taken" in caplog.text
+    assert "only its images for train are used" in caplog.text
     predicted = imprint("predict divided.safetensors divided.csv --device cpu").splitlines()
     assert len(predicted) == 1 + 15
+    caplog.clear()
+    evaluated = json.loads(imprint("evaluate divided.safetensors divided.csv --device cpu --json"))
+    assert (evaluated["samples"], evaluated["seen"]) == (15, 0)
+    assert "only its images for test are used" in caplog.text
 
 
 def test_a_table_without_labels_is_embedded_and_does_not_fit(imprint, workdir, listed):

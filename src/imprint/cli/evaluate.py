@@ -26,8 +26,8 @@ from imprint.estimator.fm_choice import FMChoice
 if TYPE_CHECKING:
     from imprint.estimator.evaluation import Evaluation
 
-CONFUSIONS = 10  # that are printed
-NOTHING_HELD_OUT = "the head can reject no images, as none were held out when it was made; imprint fit makes one that can"
+CONFUSIONS = 10  # maximum number printed
+NOTHING_HELD_OUT = "the head cannot reject images, because none were held out when it was made; imprint fit makes one that can"
 
 
 @command(
@@ -43,13 +43,15 @@ def evaluate(
     picture: Annotated[
         Path | None,
         typer.Option(
-            metavar="FILE", help="Picture of the most confused classes (.png, .pdf, .svg)."
+            metavar="FILE",
+            help="File for a picture of the most confused classes (.png, .pdf, .svg).",
         ),
     ] = None,
     curve: Annotated[
         Path | None,
         typer.Option(
-            metavar="FILE", help="Picture of the error over the share of images that are kept."
+            metavar="FILE",
+            help="File for a picture of the error over the share of images that are kept.",
         ),
     ] = None,
     images: ImageFolder = None,
@@ -58,11 +60,11 @@ def evaluate(
     inputs: InputOptions,
     fm: FMChoice,
 ) -> None:
-    """Say how well a saved head labels images whose classes are known.
+    """Evaluate a saved head on images whose classes are known.
 
-    Prints the accuracy with its 95% interval, that of each class (its recall), which classes are confused, and how many images `imprint predict
-    --reject` rejects and how many of the rest are labelled wrong. Use images that the head was not made from; classes that
-    it does not know show how many of such images it rejects.
+    Prints the accuracy with its 95% interval, recall, precision and F1 of each class, the classes that are confused, how
+    many images `imprint predict --reject` keeps, and how many of these are labelled incorrectly. Use images that the head
+    was not made from. If there are classes that the head does not know, prints how many of their images it keeps.
     """
     from imprint.estimator.classifier import ImprintingClassifier
     from imprint.estimator.evaluation import evaluate
@@ -75,7 +77,7 @@ def evaluate(
 
         require_form(path)
         require_writable(path)
-    embeddings = read_labelled(source, fm, head=read_head(head), group=inputs.group)
+    embeddings = read_labelled(source, fm, head=read_head(head), group=inputs.group, split="test")
     labels = np.array(embeddings.class_names)[embeddings.y]
     evaluation = evaluate(ImprintingClassifier.load(head), embeddings.x, labels)
     if evaluation.unknown:
@@ -83,8 +85,8 @@ def evaluate(
         print(f"note: the head does not know these classes: {names}", file=sys.stderr)
     if evaluation.seen:
         print(
-            f"note: the head was made from {evaluation.seen:,} of these {evaluation.samples:,} images, so that this is no measure of "
-            "new ones",
+            f"note: the head was made from {evaluation.seen:,} of these {evaluation.samples:,} images, so this says little about "
+            "new images",
             file=sys.stderr,
         )
     if not evaluation.coverage:
@@ -94,13 +96,15 @@ def evaluate(
     else:
         _print(evaluation)
     if picture is not None and not evaluation.confusions:
-        print(f"note: {picture} is not drawn: all images are labelled right", file=sys.stderr)
+        print(f"note: {picture} is not drawn: all images are labelled correctly", file=sys.stderr)
     elif picture is not None:
         from imprint.estimator.evaluation_pictures import draw_confusions
         from imprint.estimator.photographs import photographs_of
         from imprint.report.head_pictures import write_picture
 
-        photographs = photographs_of(source, embeddings.provenance, images, classes="required")
+        photographs = photographs_of(
+            source, embeddings.provenance, images, classes="required", split="test"
+        )
         ids = embeddings.ids.tolist()
         write_picture(picture, draw_confusions(evaluation, labels.tolist(), ids, photographs))
         print(f"{picture} shows the most confused classes", file=sys.stderr)
@@ -125,8 +129,8 @@ def _print(evaluation: Evaluation) -> None:
         )
     print()
     print_text(
-        "In % of each class: how much of it is labelled so (recall), how much of what is labelled so is of it (precision), and "
-        "their harmonic mean (F1)"
+        "In % for each class: the share of its samples with its label (recall), the share of the samples with its label that "
+        "belong to it (precision), and their harmonic mean (F1)"
     )
     rows = [
         [entry.name, entry.samples, *map(_percent, (entry.recall, entry.precision, entry.f1))]

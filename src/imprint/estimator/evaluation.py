@@ -1,4 +1,4 @@
-"""How well a head labels samples whose classes are known."""
+"""Evaluation of a head on samples whose classes are known."""
 
 from __future__ import annotations
 
@@ -27,20 +27,20 @@ REJECTED_SHARES = (0.05, 0.1, 0.2, 0.5)  # of samples of known classes
 
 @dataclass(frozen=True)
 class ClassResult:
-    """How well one class is told.
+    """Results for one class.
 
     Attributes
     ----------
     name : str
         The class.
     samples : int
-        Samples of it.
+        Number of its samples.
     recall : float
-        Share of its samples that are labelled with it; NaN without samples.
+        Share of its samples that get its label; NaN without samples.
     precision : float
-        Share of the samples labelled with it that are of it; NaN if none is.
+        Share of the samples with its label that belong to it; NaN if no sample has its label.
     f1 : float
-        Harmonic mean of both; NaN without samples and labels.
+        Harmonic mean of recall and precision; NaN without samples.
     """
 
     name: str
@@ -52,7 +52,7 @@ class ClassResult:
 
 @dataclass(frozen=True)
 class Confusion:
-    """How many samples of a class are labelled as another."""
+    """Number of samples of one class that are labelled as another."""
 
     true: str
     predicted: str
@@ -61,18 +61,18 @@ class Confusion:
 
 @dataclass(frozen=True)
 class Coverage:
-    """What is left of the samples where some are rejected.
+    """Results when some samples are rejected.
 
     Attributes
     ----------
     reject : float
-        Share of samples of known classes that the head was asked to reject.
+        Share of samples of known classes to reject, as passed to `predict`.
     kept : float
-        Share of them that it keeps.
+        Share of the samples of known classes that are kept.
     error : float
-        Share of those kept that is labelled wrong; NaN if none is kept.
+        Share of the kept samples that are labelled incorrectly; NaN if none are kept.
     unknown_kept : float
-        Share of the samples of other classes that it keeps, wrongly; NaN without such samples.
+        Share of the samples of unknown classes that are kept by mistake; NaN without such samples.
     """
 
     reject: float
@@ -90,27 +90,27 @@ class Evaluation:
     samples : int
         Samples of classes that the head knows.
     seen : int
-        How many of these the head was made from, so far as it can tell: they say little of new ones.
+        How many of these are recognised as training samples of the head; they say little about new samples.
     accuracy, accuracy_low, accuracy_high : float
-        Share that is labelled right, and its 95% interval (Wilson 1927).
+        Share that is labelled correctly, and its 95% interval (Wilson 1927).
     balanced_accuracy, macro_f1 : float
         Means over classes of recall and of F1.
     log_loss, calibration_error : float or None
-        Of the probabilities; None where the head gives none.
+        Of the probabilities; None if the head gives none.
     classes : tuple of ClassResult
         In the order of the head.
     confusions : tuple of Confusion
         Most frequent first.
     coverage : tuple of Coverage
-        For each of `REJECTED_SHARES` that the held-out training samples of the head allow; empty where it kept none.
+        For 0 and each of `REJECTED_SHARES` that the number of held-out training samples allows; empty if none were held out.
     unknown : dict
-        Samples of each class that the head does not know; they are left out of all but `coverage`.
+        Number of samples of each unknown class; only `coverage` includes them.
     predicted : ndarray of shape (samples,)
-        Labels that the head gives.
+        Predicted labels.
     rows : ndarray of shape (samples,)
-        Which of the samples these are.
+        Rows of these samples among all samples given.
     familiarity : ndarray of shape (N,) or None
-        Of all samples given, see `ImprintingClassifier.familiarity`.
+        Familiarity of all samples given, see `ImprintingClassifier.familiarity`; None if no samples were held out.
     """
 
     samples: int
@@ -131,7 +131,7 @@ class Evaluation:
     familiarity: np.ndarray | None
 
     def as_dict(self) -> dict[str, Any]:
-        """What JSON can hold of it: all but the arrays, None for what is undefined."""
+        """The evaluation for JSON: without the arrays, and with None for NaN."""
         facts = {k: v for k, v in asdict(self).items() if not isinstance(v, np.ndarray)}
         facts.pop("familiarity", None)
         for entry in (*facts["classes"], *facts["coverage"]):
@@ -151,24 +151,24 @@ def evaluate(
     Parameters
     ----------
     head : path or ImprintingClassifier
-        A saved head, or one that is fitted.
+        A saved or fitted head.
     X : array of shape (N, D), Embeddings or path
-        Embeddings, as `imprint.embed` gives them with their classes too; or images in a folder for each class, a table of
-        them, or a file of embeddings with labels, as `imprint evaluate` takes them.
+        Embeddings, such as those of `imprint.embed`, which include classes; or a source that `imprint evaluate` accepts: images
+        in one folder per class, a table of images, or a file of embeddings with labels.
     y : sequence of length N, optional
-        The classes of an array; those that the head does not know are left out and counted.
+        The classes of the samples; samples of classes that the head does not know are left out and counted.
     fm : str or FMChoice, optional
-        What embeds images; the FM of the head by default.
+        The FM that embeds images; by default that of the head.
 
     Returns
     -------
     Evaluation
-        Accuracy with its interval, each class, and what is confused.
+        Accuracy with its interval, results per class, and confused classes.
 
     Raises
     ------
     UserError
-        If the head knows none of the classes, the source is not usable, or an array comes without classes.
+        If the head knows none of the classes, the source is not usable, or an array is given without classes.
 
     Examples
     --------
@@ -184,8 +184,8 @@ def evaluate(
     classifier = classifier_of(head)
     if isinstance(X, str | os.PathLike):
         if y is not None:
-            raise UserError(f"evaluate: {X} brings its classes; leave y out")
-        embeddings = read_labelled(Path(X), FMChoice.of(fm), head=file_of(head))
+            raise UserError(f"evaluate: {X} has its own classes; leave y out")
+        embeddings = read_labelled(Path(X), FMChoice.of(fm), head=file_of(head), split="test")
         X, y = embeddings.x, np.array(embeddings.class_names)[embeddings.y]
     elif isinstance(X, Embeddings):
         y = np.array(X.class_names)[X.y] if y is None else y
@@ -201,8 +201,8 @@ def evaluate(
         raise UserError(
             f"the head knows none of the classes {listed(unknown)}; its own are {listed(names)}"
         )
-    every = np.asarray(X)
-    X, true = every[rows], numbers[rows]
+    all_x = np.asarray(X)
+    X, true = all_x[rows], numbers[rows]
     class_scores = classifier.class_scores(X)
     predicted = class_numbers(classifier.classes_, classifier.predict(X))
     measured = scores(true, predicted, len(names))
@@ -217,7 +217,7 @@ def evaluate(
     familiarity = None
     coverage: tuple[Coverage, ...] = ()
     if classifier.familiarity_ is not None:
-        familiarity = classifier.familiarity(every)
+        familiarity = classifier.familiarity(all_x)
         shares = [0.0, *(s for s in REJECTED_SHARES if s >= classifier.familiarity_.least)]
         strange = np.delete(familiarity, rows)
         coverage = tuple(
@@ -246,7 +246,10 @@ def evaluate(
 def _coverage(
     share: float, familiarity: np.ndarray, right: np.ndarray, strange: np.ndarray
 ) -> Coverage:
-    """Of samples of known classes, which of them are labelled right, and the familiarity of others."""
+    """Coverage when `share` is rejected.
+
+    familiarity, right: of the samples of known classes (n,). strange: familiarity of the others (m,).
+    """
     kept = familiarity > share
     error = 1 - right[kept].mean() if kept.any() else np.nan
     unknown_kept = (strange > share).mean() if len(strange) else np.nan
@@ -259,7 +262,7 @@ def _classes(
     right, true, labelled = np.diag(counts), counts.sum(axis=1), counts.sum(axis=0)
     with np.errstate(invalid="ignore"):
         recall, precision = right / true, right / labelled
-    f1_of_samples = np.where(true > 0, f1, np.nan)  # without samples there is none to find
+    f1_of_samples = np.where(true > 0, f1, np.nan)
     columns = zip(
         names, *(a.tolist() for a in (true, recall, precision, f1_of_samples)), strict=True
     )

@@ -1,4 +1,4 @@
-"""Why a head labels images as it does: the training images nearest to them."""
+"""Explanation of predicted labels by the nearest training images."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from imprint.store.embeddings import Embeddings
     from imprint.store.heads import Head
 
-SHOWN = 20  # images of a picture, at most
+SHOWN = 20  # maximum number of images in a picture
 
 
 @dataclass(frozen=True)
@@ -33,11 +33,11 @@ class Neighbour:
     Attributes
     ----------
     id : str
-        Of the training sample.
+        Id of the training sample.
     label : str
         Its class.
     similarity : float
-        Its cosine to the image where the head compares them, or, of an example of a proxy, that proxy's score.
+        Its cosine to the image in the space where the head compares them; for an example of a proxy, the score of that proxy.
     """
 
     id: str
@@ -47,18 +47,18 @@ class Neighbour:
 
 @dataclass(frozen=True)
 class Explanation:
-    """A label and what speaks for it.
+    """A label and the training samples that support it.
 
     Attributes
     ----------
     id : str
-        Of the image.
+        Id of the image.
     label : str
-        The class that the head gives.
+        The predicted class.
     score : float
-        How well it fits, see `ImprintingClassifier.class_scores`.
+        Score of this class, see `ImprintingClassifier.class_scores`.
     probability, familiarity : float or None
-        Of this class, and see `ImprintingClassifier.familiarity`; None where the head held out no samples.
+        Probability of this class, and `ImprintingClassifier.familiarity` of the image; None if no samples were held out.
     nearest : tuple of Neighbour
         The nearest training samples, or examples of the nearest proxies; nearest first.
     """
@@ -71,7 +71,7 @@ class Explanation:
     nearest: tuple[Neighbour, ...]
 
     def as_dict(self) -> dict[str, Any]:
-        """The explanation as JSON holds it."""
+        """The explanation for JSON."""
         return asdict(self)
 
 
@@ -86,27 +86,27 @@ def explain(
     group: str | None = None,
     fm: str | FMChoice | None = None,
 ) -> list[Explanation]:
-    """Explain labels by the training images nearest to what is labelled.
+    """Explain predicted labels by the nearest training images.
 
     Parameters
     ----------
     head : path or ImprintingClassifier
-        A saved head, or one that is fitted.
+        A saved or fitted head.
     sources : path or sequence of paths
-        Images, folders of them, or embeddings, as `imprint predict` takes them.
+        Images, folders of images, or embeddings, as for `imprint predict`.
     train : path, optional
-        The training images or, faster, their embeddings: the nearest of all of them are found. Without it each of the nearest
-        proxies stands by the training image nearest to it, which the head names.
+        The training images or, faster, their embeddings: the nearest of all of them are shown. By default each of the nearest
+        proxies is shown by the training image nearest to that proxy, whose id the head keeps.
     n : int, default=5
-        How many near ones for each image.
+        Number of training images per image.
     picture : path, optional
-        Where a picture of it goes (.png, .pdf or .svg), of the first 20 images.
+        Where to write a picture (.png, .pdf or .svg) of the first 20 images.
     images : path, optional
         The folder of the training images, if they have moved.
     group : str, optional
         The group of HDF5 files that holds embeddings.
     fm : str or FMChoice, optional
-        What embeds images; the FM of the head by default.
+        The FM that embeds images; by default that of the head.
 
     Returns
     -------
@@ -116,7 +116,7 @@ def explain(
     Raises
     ------
     UserError
-        If a source is not usable, or for a picture a training image is not where it was.
+        If a source is not usable, or a training image for the picture is not found.
 
     Examples
     --------
@@ -134,8 +134,8 @@ def explain(
 
         require_form(Path(picture))
     choice = FMChoice.of(fm)
-    several = [sources] if isinstance(sources, str | Path) else list(sources)
-    paths = [Path(source) for source in several]
+    source_list = [sources] if isinstance(sources, str | Path) else list(sources)
+    paths = [Path(source) for source in source_list]
     classifier = classifier_of(head)
     saved = file_of(head)
     if train is None and classifier.proxy_examples_ is None:
@@ -144,7 +144,7 @@ def explain(
         )
     if train is None and picture is not None and not _names_images(classifier):
         raise UserError(
-            f"{named(head)} was fitted to embeddings without names of their images (sample_ids in Python, ids in a file), so that "
+            f"{named(head)} was fitted to embeddings without names of their images (sample_ids in Python, ids in a file), so "
             "they cannot be shown; give the training images, or their embeddings, as train (--train)"
         )
     embeddings = read_unlabelled(paths, choice, saved, group=group)
@@ -158,16 +158,18 @@ def explain(
     if picture is not None:
         folder = None if images is None else Path(images)
         if train is not None and training is not None:
-            behind = photographs_of(Path(train), training.provenance, folder, classes="required")
+            train_photographs = photographs_of(
+                Path(train), training.provenance, folder, classes="required"
+            )
         else:
-            behind = _training_photographs(named(head), saved, folder)
+            train_photographs = _training_photographs(named(head), saved, folder)
         queries = _photographs(paths, embeddings)
-        _draw(Path(picture), explanations, queries, behind, has_all=train is not None)
+        _draw(Path(picture), explanations, queries, train_photographs, has_all=train is not None)
     return explanations
 
 
 def _names_images(classifier: ImprintingClassifier) -> bool:
-    """Whether the examples of all proxies have names; without these they are numbers of rows."""
+    """Whether the example ids are names of images; without names they are row numbers."""
     examples = classifier.proxy_examples_
     return examples is not None and not any(str(name).isdecimal() for name in examples.tolist())
 
@@ -175,7 +177,7 @@ def _names_images(classifier: ImprintingClassifier) -> bool:
 def _near_samples(
     classifier: ImprintingClassifier, x: np.ndarray, training: Embeddings, n: int
 ) -> list[tuple[Neighbour, ...]]:
-    """The training samples with the largest cosine to each embedding, where the head compares them."""
+    """The training samples with the largest cosine to each embedding, in the space where the head compares them."""
     samples = l2(classifier.compared(training.x))
     names, ids = training.class_names, training.ids.tolist()
     near = []
@@ -237,16 +239,16 @@ def _training_photographs(head: str, saved: Head, folder: Path | None) -> Photog
         return in_folder(folder)
     if FOLDER not in saved.description["fm"]:
         raise UserError(
-            f"{head} does not say where its training images lie; name their folder as images (--images)"
+            f"{head} does not say where its training images are; name their folder as images (--images)"
         )
     return Photographs(Path(saved.description["fm"][FOLDER]))
 
 
 def _photographs(paths: Sequence[Path], embeddings: Embeddings) -> Photographs:
-    """The images to explain; several sources have their paths for ids."""
+    """The images to explain; with several sources, ids are paths."""
     if len(paths) > 1:
         return Photographs(Path())
-    return photographs_of(paths[0], embeddings.provenance, classes="ignored")
+    return photographs_of(paths[0], embeddings.provenance, classes="ignored", split="test")
 
 
 def _draw(
@@ -270,16 +272,18 @@ def _draw(
         ]
 
     rows = []
-    for one in explanations[:SHOWN]:
-        chance = f"{one.score:.3f}" if one.probability is None else f"{100 * one.probability:.0f}%"
-        words = (one.label, chance, PurePath(one.id).name)
-        rows.append((Tile(queries.read(one.id), one.id, words), tiles(one)))
-    what = (
-        "The training images nearest to each, with class and cosine"
+    for explanation in explanations[:SHOWN]:
+        name, chance = explanation.id, f"{explanation.score:.3f}"
+        if explanation.probability is not None:
+            chance = f"{100 * explanation.probability:.0f}%"
+        lines = (explanation.label, chance, PurePath(name).name)
+        rows.append((Tile(queries.read(name), name, lines), tiles(explanation)))
+    caption = (
+        "The training images nearest to each image, with class and cosine"
         if has_all
-        else "For each of the nearest proxies the training image nearest to it, with class and score of the proxy"
+        else "The training image nearest to each of the nearest proxies, with class and score of the proxy"
     )
     more = (
         f" The first {SHOWN} of {len(explanations):,} images." if len(explanations) > SHOWN else ""
     )
-    write_picture(path, explained(rows, f"{what}; dashes: of another class than the label.{more}"))
+    write_picture(path, explained(rows, f"{caption}; dashed: another class than the label.{more}"))

@@ -1,4 +1,4 @@
-"""Exported files run, and compared with what `predict` says."""
+"""Run exported files and compare them with `predict`."""
 
 from __future__ import annotations
 
@@ -20,27 +20,27 @@ if TYPE_CHECKING:
     from imprint.fm.embedder import Embedder
     from imprint.store.heads import Head
 
-MOST = 64  # samples of a check
-TOLERANCE = 1e-3  # of the range of scores: rounding is far below it
+MOST = 64  # maximum number of samples
+TOLERANCE = 1e-3  # share of the range of scores; rounding errors are far smaller
 GRID = (2, 4)  # crops of each photograph
 
 
 @dataclass(frozen=True)
 class Samples:
-    """What a file is given, and what `predict` says of it.
+    """Inputs for a file, and the scores and labels that the head gives for them.
 
     Attributes
     ----------
     kind : str
-        What they are, in words.
+        Description of the inputs, in words.
     input : ndarray
-        What goes into the file, float32.
+        Input of the file, float32.
     scores : ndarray of shape (n, C)
         Class scores.
     labels : ndarray of shape (n,)
-        The columns that `predict` names.
+        Columns of the labels that `predict` gives.
     exact : bool
-        Whether the file gives these scores; if not, only their order.
+        Whether the file gives these scores; otherwise only the same order.
     """
 
     kind: str
@@ -57,15 +57,15 @@ class Check:
     Attributes
     ----------
     runtime : str
-        What ran the file, with its version.
+        The runtime and its version.
     kind : str
-        What it was run on.
+        Description of the inputs.
     samples : int
-        How many of them.
+        Number of inputs.
     equal_labels : int
-        For how many the labels are equal; for others the two best classes score alike.
+        Number of equal labels; for the other inputs the two best classes have nearly equal scores.
     largest_difference : float or None
-        Of a class score; None where only the order of scores is that of the head.
+        Largest difference of a class score; None if the file gives only the order of scores.
     """
 
     runtime: str
@@ -76,7 +76,7 @@ class Check:
 
     @property
     def text(self) -> str:
-        """One line for people."""
+        """The result in one line."""
         equal = "equal labels"
         if self.equal_labels < self.samples:
             equal = f"equal labels on {self.equal_labels}, on the others a tie"
@@ -87,7 +87,7 @@ class Check:
 
 
 def of_images(classifier: ImprintingClassifier, embedder: Embedder, source: Path | None) -> Samples:
-    """Images to check a file with the FM: those of a source, or crops of the photographs that scikit-learn brings."""
+    """Images to check a file with the FM: those of a source, or crops of the photographs in scikit-learn."""
     import torch
 
     from imprint.estimator import inputs
@@ -102,7 +102,7 @@ def of_images(classifier: ImprintingClassifier, embedder: Embedder, source: Path
             f"check (--check): {source} holds embeddings; a file with the FM takes images"
         )
     else:
-        images, kind = _some(inputs.images_of(source, classes="ignored")), "images"
+        images, kind = _some(inputs.images_of(source, classes="ignored", split="test")), "images"
     pixels = []
     with Readers(Source(images, embedder.transform), 0) as readers:
         for _, x, unread in batches(readers, MOST):
@@ -141,7 +141,7 @@ def _samples(
 
 
 def photographs() -> Images:
-    """Sixteen crops of the two photographs that scikit-learn brings."""
+    """Sixteen crops of the two photographs in scikit-learn."""
     from sklearn.datasets import load_sample_images
 
     from imprint.data.images import Images
@@ -161,22 +161,22 @@ def _some(images: Images) -> Images:
 
 
 def _spread(count: int) -> np.ndarray:
-    """At most `MOST` of so many, spread over all."""
+    """At most `MOST` of the indices below `count`, evenly spread."""
     return np.unique(np.linspace(0, count - 1, min(count, MOST)).astype(int))
 
 
 def check(path: Path, form: Form, samples: Samples, named: Path) -> Check | None:
-    """Run a file on samples, all at once and one alone.
+    """Run a file on samples, as one batch and on a single sample.
 
     Returns
     -------
     Check or None
-        None if what runs such files is not installed.
+        None if the runtime is not installed.
 
     Raises
     ------
     UserError
-        If the file says something else than `predict`.
+        If the results of the file differ from `predict`.
     """
     from imprint.estimator.export_files import Form
 
@@ -196,7 +196,7 @@ def check(path: Path, form: Form, samples: Samples, named: Path) -> Check | None
     if not (equal | tied).all() or (difference or 0) > margin:
         scored = "" if difference is None else f", and scores differ by up to {difference:.1g}"
         raise UserError(
-            f"{named} is not written: in {runtime} {(~equal).sum()} of {len(equal)} labels are others than those of "
+            f"{named} is not written: in {runtime} {(~equal).sum()} of {len(equal)} labels differ from those of "
             f"predict{scored}; try the other form (to, --to)"
         )
     return Check(runtime, samples.kind, len(equal), int(equal.sum()), difference)

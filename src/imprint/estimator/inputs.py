@@ -1,4 +1,4 @@
-"""What a user gives to fit and predict: a file of embeddings, or images in a folder, a table, a dataset or one file."""
+"""Inputs for fit and predict: a file of embeddings, or images in a folder, a table, a dataset or one file."""
 
 from __future__ import annotations
 
@@ -26,8 +26,9 @@ log = logging.getLogger("imprint")
 
 FILES = (".h5", ".hdf5", ".npz")
 PARQUET = ".parquet"
-IMAGES_A_THREAD = 8  # with fewer, threads wait more than they work
+IMAGES_A_THREAD = 8  # with fewer images per thread, threads wait more than they work
 Classes = Literal["required", "optional", "ignored"]
+Split = Literal["train", "test"]
 
 
 def read_labelled(
@@ -36,40 +37,40 @@ def read_labelled(
     *,
     head: Head | None = None,
     group: str | None = None,
+    split: Split = "train",
     check: Callable[[Sequence[str], np.ndarray], None] | None = None,
 ) -> Embeddings:
-    """Embeddings with classes, read from a file or made of a folder of images.
+    """Read embeddings with classes from a file, or embed images.
 
     Parameters
     ----------
     source : Path
-        HDF5 or NPZ with `embeddings` (N, D) and `labels` (N,), numbers or names, or a folder with a
-        folder of images for each class.
+        HDF5 or NPZ with `embeddings` (N, D) and `labels` (N,), numbers or names; or labelled images, see `images_of`.
     fm : FMChoice
-        What embeds images; the FM of the head if there is one and this names none.
+        The FM that embeds images; if it names none, that of the head is used.
     head : Head, optional
         The head that the embeddings are for.
     group : str, optional
         The group of an HDF5 file that holds the embeddings.
+    split : {"train", "test"}, default="train"
+        The images that are used if the source has splits.
     check : callable, optional
-        Called with the names of the classes and the labels (N,), 0..C-1, before images are embedded; raises if they will not
-        do.
+        Called with class names and labels (N,), 0..C-1, before images are embedded; raises a `UserError` if they are not usable.
 
     Raises
     ------
     UserError
-        If there is no such source, it has no usable embeddings, images or classes, or the embeddings are not of the kind
-        that the head takes.
+        If the source does not exist, has no usable embeddings, images or classes, or its embeddings do not fit the head.
     """
     if _is_file(source):
         embeddings = read_file(source, group, labelled=True)
     else:
-        images = images_of(source, classes="required")
+        images = images_of(source, classes="required", split=split)
         note_alike(images.class_names)
         if check:
             _check(source, check, images.class_names, images.labels)
         embeddings = embedded(images, fm, head)
-    if check:  # of images too: some may be left out
+    if check:  # again for images: unreadable ones may be left out
         _check(source, check, embeddings.class_names, embeddings.y)
     if head is not None:
         _require_kind(source, embeddings, head)
@@ -82,7 +83,7 @@ def _check(
     names: Sequence[str],
     y: np.ndarray,
 ) -> None:
-    """Check classes; an error names where they are from."""
+    """Check classes; an error names the source."""
     try:
         check(names, y)
     except UserError as error:
@@ -90,15 +91,15 @@ def _check(
 
 
 def check_classes(names: Sequence[str], y: np.ndarray) -> None:
-    """Check that labels y (N,), 0..C-1, are of two classes at least; a `UserError` if not."""
+    """Check that labels y (N,), 0..C-1, have at least two classes; a `UserError` if not."""
     if len(present := np.unique(y)) < 2:
         raise UserError(
-            f"all samples are of one class, '{names[present[0]]}'; a head tells at least two apart"
+            f"all samples are of one class, '{names[present[0]]}'; a head needs at least two"
         )
 
 
 def note_alike(names: Sequence[str]) -> None:
-    """Note names of classes that differ in case or blanks alone."""
+    """Log a note on class names that differ only in case or blanks."""
     known: dict[str, str] = {}
     for name in names:
         other = known.setdefault("".join(name.split()).casefold(), name)
@@ -111,14 +112,15 @@ def note_alike(names: Sequence[str]) -> None:
 def read_unlabelled(
     sources: Sequence[Path], fm: FMChoice, head: Head, *, group: str | None = None
 ) -> Embeddings:
-    """Embeddings to predict with a head; all are of one class without a name.
+    """Embeddings to predict with a head; all have one unnamed class.
 
     Parameters
     ----------
     sources : sequence of Path
-        HDF5 or NPZ with `embeddings` (N, D), a folder of images at any depth, or one image; or several folders and images.
+        HDF5 or NPZ with `embeddings` (N, D), a folder of images at any depth, a table, a dataset, or an image; or several
+        folders, tables and images.
     fm : FMChoice
-        What embeds images; the FM of the head if it names none.
+        The FM that embeds images; if it names none, that of the head is used.
     head : Head
         The head that predicts.
     group : str, optional
@@ -127,8 +129,7 @@ def read_unlabelled(
     Raises
     ------
     UserError
-        If there is no such source, it is not usable, or the embeddings are not of the kind that the
-        head takes.
+        If the source does not exist or is not usable, or its embeddings do not fit the head.
     """
     source = sources[0]
     if len(sources) > 1:
@@ -136,27 +137,27 @@ def read_unlabelled(
     elif _is_file(source):
         embeddings = read_file(source, group, labelled=False)
     else:
-        embeddings = embedded(images_of(source, classes="ignored"), fm, head)
+        embeddings = embedded(images_of(source, classes="ignored", split="test"), fm, head)
     _require_kind(source, embeddings, head)
     return embeddings
 
 
 def images_of_several(sources: Sequence[Path]) -> Images:
-    """The images of several folders, tables and files, by their paths and without classes.
+    """The images of several folders, tables and files, without classes; paths are ids.
 
     Raises
     ------
     UserError
-        If one is of another kind, or does not exist.
+        If a source is of another kind or does not exist.
     """
     from imprint.data.images import Images
 
     paths: list[str] = []
     for source in sources:
-        images = None if _is_file(source) else images_of(source, classes="ignored")
+        images = None if _is_file(source) else images_of(source, classes="ignored", split="test")
         if images is None or images.folder is None:
             raise UserError(
-                f"{source} can only be given alone; several sources are folders, tables of paths and images"
+                f"{source} can only be given alone; several sources must be folders, tables of paths or images"
             )
         paths += [(images.folder / name).as_posix() for name in images.ids]
     paths = list(dict.fromkeys(paths))
@@ -164,7 +165,7 @@ def images_of_several(sources: Sequence[Path]) -> Images:
 
 
 def _require_kind(source: Path, embeddings: Embeddings, head: Head) -> None:
-    """Check that a head takes embeddings of this FM and size; a `UserError` if not."""
+    """Check that embeddings have the FM and the size that the head needs; a `UserError` if not."""
     if "weights_sha256" in embeddings.provenance:
         head.require_fm(embeddings.provenance)
     elif "weights_sha256" in head.description["fm"]:
@@ -172,12 +173,12 @@ def _require_kind(source: Path, embeddings: Embeddings, head: Head) -> None:
     size = head.proxies.shape[1]
     if embeddings.x.shape[1] != size:
         raise UserError(
-            f"{source}: embeddings of {embeddings.x.shape[1]} values, the head takes {size}"
+            f"{source}: embeddings have {embeddings.x.shape[1]} values, the head takes {size}"
         )
 
 
 def embed(images: Images, output: Path, fm: FMChoice, head: Head | None = None) -> None:
-    """Write the embeddings of images to an HDF5 file; a run that was killed is resumed.
+    """Write the embeddings of images to an HDF5 file; an interrupted run is resumed.
 
     Raises
     ------
@@ -206,26 +207,27 @@ def embed(images: Images, output: Path, fm: FMChoice, head: Head | None = None) 
     )
 
 
-def images_of(source: Path, *, classes: Classes) -> Images:
-    """The images of a folder, a table, a dataset of Hugging Face or WebDataset, or the one image that `source` is.
+def images_of(source: Path, *, classes: Classes, split: Split = "train") -> Images:
+    """The images of a folder, a table, a Hugging Face or WebDataset dataset, or a single image file.
 
-    Hidden files and folders are left out. Of data that are divided already these are those for training, and for
-    prediction those for testing; a note says so.
+    Hidden files and folders are left out.
 
     Parameters
     ----------
     source : Path
-        A folder of images, a CSV or Parquet table of their paths, such a dataset, or an image.
+        A folder of images, a CSV or Parquet table of paths, a dataset, or an image.
     classes : {"required", "optional", "ignored"}
-        Whether classes are read, such as the folders in `source`. `optional`: if there are any; of folders, only if no
-        image lies beside them.
+        Whether classes are read, such as the folders in `source`. `optional`: if there are any; folders count as classes only if
+        no image is beside them.
+    split : {"train", "test"}, default="train"
+        The images that are used if the source has splits; a note says so.
 
     Raises
     ------
     UserError
-        If there is no such source, or no image or class in it.
+        If the source does not exist, or has no images or no classes.
     """
-    # embeddings in a file need no package for images
+    # imported here: files of embeddings do not need the packages for images
     from imprint.data.folders import LeftOut, loose_images, search, subfolders
     from imprint.data.image_formats import SUFFIXES
     from imprint.data.image_table import is_table
@@ -233,20 +235,22 @@ def images_of(source: Path, *, classes: Classes) -> Images:
 
     _require(source)
     if source.is_file() and is_table(source):
-        return _images_of_table(source, classes)
+        return _images_of_table(source, classes, split)
     if (dataset := _dataset(source)) is not None:
-        return _images_of_dataset(source, dataset, classes)
+        return _images_of_dataset(source, dataset, classes, split)
     if source.suffix.lower() in FILES:
-        raise UserError(f"{source} holds embeddings, no images; fit, compare and predict take it")
+        raise UserError(
+            f"{source} holds embeddings, not images; use it with fit, compare or predict"
+        )
     if source.suffix == SUFFIX:
-        raise UserError(f"{source} is a head or weights, no images; give images or embeddings")
+        raise UserError(f"{source} holds a head or weights, not images; give images or embeddings")
     if not source.is_dir():
         if classes == "required":
             raise UserError(
                 f"{source} is one image; give a folder with a folder of images for each class, or a table with the columns "
                 "path and label"
             )
-        if classes == "ignored":  # its id does not depend on how many there are
+        if classes == "ignored":  # the same id as beside other sources
             return Images(np.zeros(1, np.int64), [source.as_posix()], UNNAMED, folder=Path())
         return Images(np.zeros(1, np.int64), [source.name], UNNAMED, folder=source.parent)
     folders, loose = subfolders(source), loose_images(source)
@@ -254,8 +258,7 @@ def images_of(source: Path, *, classes: Classes) -> Images:
         return _images_by_class(source, classes)
     if classes == "optional" and folders:
         log.warning(
-            f"note: images lie beside the folders in {source}, such as {loose[0]}; so these "
-            "folders are not taken for classes"
+            f"note: {source} has images beside its folders, such as {loose[0]}; so the folders are not used as classes"
         )
     left_out = LeftOut()
     ids = sorted(path.relative_to(source).as_posix() for path in search(source, (), left_out))
@@ -273,7 +276,8 @@ def _images_by_class(source: Path, classes: Classes) -> Images:
     folders, instead = subfolders(source), folder_of_classes(source)
     if not folders:
         raise UserError(
-            f"{source} has no class folders; give a folder with a folder of images for each class: of one class, the folder that holds it"
+            f"{source} has no class folders; give a folder with a folder of images for each class (for a single class, the "
+            "folder that contains its folder)"
         )
     if instead is not None:
         below = ", ".join(subfolders(instead))
@@ -305,9 +309,9 @@ def _dataset(source: Path) -> DividedSource | None:
     if source.is_dir():
         if any((source / name).exists() for name in SAVED):
             return HuggingFaceDataset(str(source))
-        if _has_image_files(source):  # other files may lie beside them
+        if _has_image_files(source):  # a folder of images, whatever else is in it
             return None
-        # not every folder of images is searched for other files
+        # only these folders are searched for other files
         folders = [source, *(source / name for name in ("data", *SPLITS))]
         if any(next(folder.glob("*.tar"), None) for folder in folders):
             return WebDataset(str(source))
@@ -324,37 +328,37 @@ def _has_image_files(source: Path) -> bool:
     return any(map(loose_images, folders))
 
 
-def _images_of_dataset(source: Path, dataset: DividedSource, classes: Classes) -> Images:
+def _images_of_dataset(
+    source: Path, dataset: DividedSource, classes: Classes, split: Split
+) -> Images:
     from imprint.data.divided import WHOLE
 
-    split, labelled = ("test", False) if classes == "ignored" else ("train", True)
     try:
-        images = dataset.stored_splits(only=split, labelled=labelled)
+        images = dataset.stored_splits(only=split, labelled=classes != "ignored")
     except UserError as error:
         if classes != "optional":
             raise
         images = dataset.stored_splits(only=split, labelled=False)
         log.warning(f"note: {error}; so the images have no classes")
     if WHOLE not in images:
-        log.warning(f"note: {source} is divided already; its images for {split} are taken")
+        log.warning(f"note: {source} is divided into splits; only its images for {split} are used")
     return _present(images.get(WHOLE) or images[split])
 
 
-def _images_of_table(source: Path, classes: Classes) -> Images:
-    """The images that a table names; without a column `label` they have no classes."""
+def _images_of_table(source: Path, classes: Classes, split: Split) -> Images:
+    """The images of a table; without a column `label` they have no classes."""
     from imprint.data.divided import numbers_of
     from imprint.data.image_table import ImageTable
     from imprint.data.images import Images
 
     needed = ("path", "label") if classes == "required" else ("path",)
     columns, rows = ImageTable(str(source)).checked(needed)
-    wanted = "test" if classes == "ignored" else "train"
     if "split" in columns:
-        log.warning(f"note: {source} has a column 'split'; its images for {wanted} are taken")
-        rows = [row for row in rows if row["split"] == wanted]
+        log.warning(f"note: {source} has a column 'split'; only its images for {split} are used")
+        rows = [row for row in rows if row["split"] == split]
     if not rows:
         raise UserError(
-            f"{source} names no images" + (f" for {wanted}" if "split" in columns else "")
+            f"{source} names no images" + (f" for {split}" if "split" in columns else "")
         )
     paths = [row["path"] for row in rows]
     if "label" not in columns or classes == "ignored":
@@ -364,7 +368,7 @@ def _images_of_table(source: Path, classes: Classes) -> Images:
 
 
 def _present(images: Images) -> Images:
-    """Images whose classes have a sample each."""
+    """The images, with classes renumbered so that each has a sample."""
     present, labels = np.unique(images.labels, return_inverse=True)
     names = tuple(images.class_names[label] for label in present)
     return replace(images, labels=labels.astype(np.int64), class_names=names)
@@ -380,7 +384,7 @@ def _require(source: Path) -> None:
 
 
 def _is_file(source: Path) -> bool:
-    """Whether an existing source is a file of embeddings, by its name."""
+    """Whether an existing source is a file of embeddings, judging by its suffix."""
     _require(source)
     return source.suffix.lower() in FILES
 

@@ -1,4 +1,4 @@
-"""The images behind samples, found again by their ids."""
+"""Find the images of samples by their ids."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from imprint.errors import UserError
-from imprint.estimator.inputs import FILES, Classes, images_of
+from imprint.estimator.inputs import FILES, Classes, Split, images_of
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -17,20 +17,21 @@ if TYPE_CHECKING:
     from imprint.data.images import Images
     from imprint.store.embeddings import Embeddings
 
-FOLDER = "folder"  # in the provenance of embeddings: where their images lay
-LOCAL = (FOLDER, "checkpoint")  # in it too: paths of the machine that made them
+# keys in the provenance of embeddings: the folder of the images, and all keys that hold paths of the machine
+FOLDER = "folder"
+LOCAL = (FOLDER, "checkpoint")
 
 
 @dataclass(frozen=True)
 class Photographs:
-    """Images by the ids of samples.
+    """Images by sample id.
 
     Attributes
     ----------
     folder : Path or None
-        The folder that ids are paths below, where they are.
+        The folder to which ids are relative paths; None if `images` is used.
     images : Images or None
-        What holds the images in its place.
+        The images, if they are not files in a folder.
     """
 
     folder: Path | None = None
@@ -42,7 +43,7 @@ class Photographs:
         Raises
         ------
         UserError
-            If it is not there any more, or cannot be read.
+            If the image no longer exists or cannot be read.
         """
         from imprint.data.images import read_image
 
@@ -52,7 +53,7 @@ class Photographs:
         path = self.folder / name
         if not path.is_file():
             raise UserError(
-                f"{path} is not there any more; name the folder of the images that {name} is one of, as images (--images)"
+                f"{path} no longer exists; name the folder that contains {name} as images (--images)"
             )
         try:
             return read_image(path)
@@ -65,64 +66,70 @@ class Photographs:
 
 
 def photographs_of(
-    source: Path, provenance: Mapping[str, Any], folder: Path | None = None, *, classes: Classes
+    source: Path,
+    provenance: Mapping[str, Any],
+    folder: Path | None = None,
+    *,
+    classes: Classes,
+    split: Split = "train",
 ) -> Photographs:
-    """The images of a source that embeddings were read from or made of.
+    """The images of the source of embeddings.
 
     Parameters
     ----------
     source : Path
         Images, or a file of embeddings.
     provenance : mapping
-        That of the embeddings.
+        Provenance of the embeddings.
     folder : Path, optional
-        Where the images lie, in place of the folder that they were embedded from.
+        The folder of the images, if it is not the one recorded in `provenance`.
     classes : {"required", "optional", "ignored"}
+    split : {"train", "test"}, default="train"
         As in `images_of`.
 
     Raises
     ------
     UserError
-        If it is not known where the images of embeddings lie.
+        If the folder of the images is not known.
     """
     if folder is not None:
         return in_folder(folder)
     if source.suffix.lower() not in FILES:
-        images = images_of(source, classes=classes)
+        images = images_of(source, classes=classes, split=split)
         return (
             Photographs(images.folder) if images.folder is not None else Photographs(images=images)
         )
     if FOLDER in provenance:
         return Photographs(Path(provenance[FOLDER]))
     raise UserError(
-        f"{source} does not say where its images lie; name their folder as images (--images)"
+        f"{source} does not say where its images are; name their folder as images (--images)"
     )
 
 
 def ids_from(provenance: Mapping[str, Any], embeddings: Embeddings) -> list[str]:
-    """The ids of embeddings as paths from the folder of other images, so that both are found from one folder.
+    """The ids of embeddings as paths relative to the folder of other images, so that one folder serves both.
 
     Parameters
     ----------
     provenance : mapping
-        That of the other images.
+        Provenance of the other images.
     embeddings : Embeddings
-        Of images of maybe another folder.
+        Embeddings of images, possibly in another folder.
 
     Returns
     -------
     list of str
-        The ids as they are where a folder is not known or both are the same.
+        Unchanged ids if a folder is not known or both are the same.
     """
     ids = [str(name) for name in embeddings.ids.tolist()]
-    here, there = provenance.get(FOLDER), embeddings.provenance.get(FOLDER)
-    if here is None or there is None or here == there:
+    base, folder = provenance.get(FOLDER), embeddings.provenance.get(FOLDER)
+    if base is None or folder is None or base == folder:
         return ids
-    return [os.path.relpath(Path(there) / name, here) for name in ids]
+    return [os.path.relpath(Path(folder) / name, base) for name in ids]
 
 
 def in_folder(folder: Path) -> Photographs:
     """The images of a folder; a `UserError` if it does not exist."""
     if not folder.is_dir():
-        raise UserError(f"images (--images): {folder} is no folder")
+        raise UserError(f"images (--images): {folder} is not a folder")
     return Photographs(folder)
