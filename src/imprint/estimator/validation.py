@@ -1,4 +1,4 @@
-"""Arrays of labels and samples as users give them: converted, checked and warned of."""
+"""Conversion, checks and warnings for the arrays that users pass."""
 
 from __future__ import annotations
 
@@ -14,12 +14,11 @@ from imprint.estimator.duplicates import Sketches
 from imprint.formatting import listed
 from imprint.method.scale import check_held, check_scale, largest_of, scale_of
 
-# the largest class may have so many times the samples of the smallest without a warning
-IMBALANCE = 10
+IMBALANCE = 10  # ratio of the largest to the smallest class from which `warn_of_counts` warns
 
 
 def as_numpy(values: Any) -> Any:
-    """A torch tensor as an array, anything else as it is."""
+    """Convert a torch tensor to an array; return anything else unchanged."""
     if not hasattr(values, "detach"):
         return values
     values = values.detach().cpu()
@@ -28,7 +27,7 @@ def as_numpy(values: Any) -> Any:
 
 
 def as_classifier_weights(fm_classifier: Any) -> np.ndarray | None:
-    """The weights of an FM's own classifier, float32; None without one."""
+    """The weights of an FM's own classifier as float32, or None."""
     return None if fm_classifier is None else np.asarray(as_numpy(fm_classifier), np.float32)
 
 
@@ -38,16 +37,16 @@ def checked_scale(as_passed: Any, x: np.ndarray, scale: float | None) -> float:
     Parameters
     ----------
     as_passed : array
-        As they were given.
+        The embeddings that the user passed.
     x : ndarray of shape (n, D)
-        In float32.
+        The same in float32.
     scale : float or None
-        That of the training embeddings; None for these themselves.
+        Scale of the training embeddings; None if these are the training embeddings.
 
     Raises
     ------
     UserError
-        If float32 does not hold them, or not beside the training embeddings.
+        If float32 cannot hold them, alone or at the scale of the training embeddings.
     """
     largest = largest_of(x)
     if not largest and np.any(as_passed):
@@ -58,7 +57,7 @@ def checked_scale(as_passed: Any, x: np.ndarray, scale: float | None) -> float:
 
 
 def checked_labels(y: Any) -> Any:
-    """Labels as they are; a `UserError` where a list lacks one, which numpy would make a class named 'nan' or 'None'."""
+    """Labels unchanged; a `UserError` if a list has missing labels, which numpy would turn into a class 'nan' or 'None'."""
     if isinstance(y, list | tuple):
         missing = [i for i, label in enumerate(y) if label is None or label != label]  # NaN
         if missing:
@@ -69,7 +68,7 @@ def checked_labels(y: Any) -> Any:
 
 
 def checked_ids(sample_ids: Sequence[Any] | None, first: int, count: int) -> np.ndarray:
-    """Ids of samples (count,); numbers that go on from `first` in place of None."""
+    """Ids of samples (count,); instead of None, consecutive numbers from `first`."""
     ids = np.arange(first, first + count) if sample_ids is None else np.asarray(sample_ids)
     if ids.shape != (count,):
         raise UserError(f"sample_ids has shape {ids.shape}; {count} samples need as many ids")
@@ -77,13 +76,20 @@ def checked_ids(sample_ids: Sequence[Any] | None, first: int, count: int) -> np.
 
 
 def class_numbers(classes: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """The rows in `classes` (C,), in any order, of labels (n,); -1 for a label that is none of them."""
-    numbers = {label: number for number, label in enumerate(classes.tolist())}
-    return np.array([numbers.get(label, -1) for label in labels.tolist()], np.int64)
+    """The indices of labels (n,) in `classes` (C,), which need not be sorted; -1 for unknown labels."""
+    if not len(classes):
+        return np.full(len(labels), -1)
+    if object in (classes.dtype, labels.dtype):  # perhaps of types without an order
+        index = {label: number for number, label in enumerate(classes.tolist())}
+        return np.array([index.get(label, -1) for label in labels.tolist()], np.int64)
+    order = np.argsort(classes)
+    positions = np.searchsorted(classes, labels, sorter=order)
+    numbers = order[np.minimum(positions, len(classes) - 1)]
+    return np.where(classes[numbers] == labels, numbers, -1)
 
 
 def plain_labels(classes: np.ndarray, purpose: str) -> list[str | int | float]:
-    """Labels as JSON can hold them; a `UserError` that names the purpose if it cannot."""
+    """Labels as JSON values; a `UserError` that names the purpose if JSON cannot hold them."""
     plain: list[Any] = classes.tolist()
     if not all(isinstance(label, str | int | float) for label in plain):
         raise UserError(
@@ -94,16 +100,16 @@ def plain_labels(classes: np.ndarray, purpose: str) -> list[str | int | float]:
 
 @cache
 def warn_once(message: str, stacklevel: int) -> None:
-    """Warn once in a process, as a search fits many times; `stacklevel` as in `warnings.warn`, for the caller."""
+    """Warn once per process, as a search fits many times; `stacklevel` as in `warnings.warn`, for the caller."""
     warnings.warn(message, stacklevel=stacklevel + 1)
 
 
 def warn_of_equal(x: np.ndarray, stacklevel: int) -> None:
-    """Warn where all samples x (n, D) have one embedding; `stacklevel` as in `warnings.warn`, for the caller."""
-    # the last is looked at first: it is nearly always another
+    """Warn if all samples x (n, D) have the same embedding; `stacklevel` as in `warnings.warn`, for the caller."""
+    # compare with the last row first: it nearly always differs
     if len(x) > 1 and np.array_equal(x[0], x[-1]) and (x == x[0]).all():
         warnings.warn(
-            "all samples have the same embedding, which tells no class from another: the images are the same, or the FM is damaged",
+            "all samples have the same embedding, so classes cannot be told apart: the images are the same, or the FM is damaged",
             stacklevel=stacklevel + 1,
         )
 
@@ -111,7 +117,7 @@ def warn_of_equal(x: np.ndarray, stacklevel: int) -> None:
 def warn_of_copies(
     sketches: Sketches, classes: np.ndarray, ids: np.ndarray, stacklevel: int
 ) -> None:
-    """Warn of new samples, the last ones of the sketches, with these ids (n,), that are in another class too.
+    """Warn of new samples, the last n of the sketches, with ids (n,), that are also in another class.
 
     classes: (C,) labels. stacklevel: as in `warnings.warn`, for the caller.
     """
@@ -121,8 +127,9 @@ def warn_of_copies(
         first, row = pairs[0]
         one, other = classes[sketches.classes[[first, row]]]
         warnings.warn(
-            f"{len(pairs)} sample{'s are' if len(pairs) > 1 else ' is'} in two classes, such as {ids[row - new]} in '{other}', which is in '{one}' too: no head can "
-            "tell which is right",
+            f"{len(pairs)} sample{'s are' if len(pairs) > 1 else ' is'} in two classes, such as "
+            f"{ids[row - new]} in '{other}', which is also in '{one}': no head can "
+            "tell which is correct",
             stacklevel=stacklevel + 1,
         )
 
@@ -130,16 +137,16 @@ def warn_of_copies(
 def warn_of_counts(
     classes: np.ndarray, counts: np.ndarray, k: int | None, labels: np.ndarray, stacklevel: int
 ) -> None:
-    """Warn of classes with new samples that have fewer than k, and of imbalance.
+    """Warn of classes with new samples but fewer than k in all, and of imbalance.
 
     Parameters
     ----------
     classes, counts : ndarray of shape (C,)
-        Labels, and samples of each.
+        Labels, and number of samples of each.
     k : int or None
         Proxies per class.
     labels : ndarray of shape (n,)
-        Of the new samples.
+        Labels of the new samples.
     stacklevel : int
         As in `warnings.warn`, for the caller.
     """
