@@ -43,7 +43,7 @@ def arrows() -> list[tuple[str, str]]:
 
 
 def draw() -> Figure:
-    """The house; an arrow's id in the SVG is `importing-imported`."""
+    """The diagram; an arrow's id in the SVG is `importing-imported`."""
     figure = Figure(figsize=(8.4, 7))
     axes = figure.add_axes((0, 0, 1, 1))
     axes.set(xlim=(-5.2, 5.2), ylim=(-len(ROOMS) + 0.3, 0.7))

@@ -46,8 +46,8 @@ def centred(proxies, labels, fm_classifier):
     return proxies - proxies.mean(axis=0)
 
 
-@distance("chebyshev")
-def chebyshev(x, proxies):
+@distance("largest_difference")
+def largest_difference(x, proxies):
     return np.abs(x[:, None] - proxies[None]).max(axis=2)
 """
 
@@ -78,7 +78,11 @@ def data(n=60, d=5, classes=3, seed=0):
 def test_a_file_may_register_every_kind_and_may_be_loaded_again(load):
     path = load(COMPONENTS)
     load_file(path)
-    for registry, name in ((GENERATORS, "median"), (NORMS, "squashed"), (DISTANCES, "chebyshev")):
+    for registry, name in (
+        (GENERATORS, "median"),
+        (NORMS, "squashed"),
+        (DISTANCES, "largest_difference"),
+    ):
         assert registry[name].file == str(path)
 
 
@@ -105,8 +109,8 @@ def test_predictions_equal_the_definition(load, norm_post, norm_inf, device):
         Scoring(norm_post, norm_inf, *rest)
         for rest in (
             ("max", "inner_product"),
-            ("max", "chebyshev"),
-            ("mnn", "chebyshev", "distance", 5),
+            ("max", "largest_difference"),
+            ("mnn", "largest_difference", "distance", 5),
             ("mnn", "euclidean", "uniform", 3),
         )
     )
@@ -115,7 +119,7 @@ def test_predictions_equal_the_definition(load, norm_post, norm_inf, device):
     apart = {
         "inner_product": -(q @ p.T),
         "euclidean": np.linalg.norm(q[:, None] - p[None], axis=2),
-        "chebyshev": np.abs(q[:, None] - p[None]).max(axis=2),
+        "largest_difference": np.abs(q[:, None] - p[None]).max(axis=2),
     }
     predicted = {}
     for users, of_users in predict(x, 3, [CandidateHead(proxies, labels, scorings)], device=device):
@@ -221,7 +225,7 @@ class Mine:
 @pytest.mark.parametrize(
     ("returned", "message"),
     [
-        ("embeddings[:3]", r"shape \(3, 5\) of 60 embeddings"),
+        ("embeddings[:3]", r"shape \(3, 5\) for 60 embeddings"),
         ("embeddings.tolist()", "list"),
         ("embeddings / 0", "not finite"),
     ],
@@ -230,7 +234,7 @@ def test_what_a_fitted_norm_returns_is_checked(load, returned, message):
     load(NORM.format(returned=returned))
     x, y = data()
     with (
-        pytest.raises(UserError, match=rf"NORM mine \(.*mine.py\) made .*{message}"),
+        pytest.raises(UserError, match=rf"NORM mine \(.*mine.py\) returned .*{message}"),
         np.errstate(all="ignore"),
     ):
         FittedNorms(x, y).of_embeddings("mine", x)

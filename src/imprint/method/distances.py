@@ -1,4 +1,4 @@
-"""Distances: how near a proxy is to a test embedding, each given as the `Ranking` of the proxies of a set."""
+"""Distances between test embeddings and proxies, each as a function that returns the `Ranking` of the proxies of a set."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from imprint.method import costs
 from imprint.method.rankings import Block, Columns, Proxies, Queries, Ranking
 from imprint.registry import Registry
 
-# the squared length of the proxies' mean, in mean squared distances to it, from which on it is taken off
+# proxies are centred if the squared length of their mean is more than this many mean squared distances to it
 FAR = 100
-NEAR = 1e-2  # relative distance below which float32 has lost its digits
+NEAR = 1e-2  # relative distance below which float32 has lost too many digits
 
 
 @dataclass(frozen=True)
 class LinearForm:
-    """How a linear layer of the proxies orders the classes as a distance does.
+    """A linear layer of the proxies that orders the classes as a distance does.
 
     Attributes
     ----------
     unit_length : bool
         Whether proxies and embeddings are divided by their lengths.
     squares : bool
-        Whether half the squared length of each proxy is taken off, which gives minus the distance.
+        Whether half the squared length of each proxy is subtracted, which gives the order of the distance.
     """
 
     unit_length: bool = False
@@ -45,19 +45,19 @@ class Distance:
     name : str
         Its name in configurations, paths and columns.
     rank : callable
-        `Proxies` and `Queries` to their `Ranking`.
+        Function of `Proxies` and `Queries` that returns their `Ranking`.
     weighs_votes : bool
-        Whether votes can be weighted by its inverse; not by a similarity.
+        Whether votes can be weighted by it; False for a similarity.
     shares_product : bool
-        Whether the product of embeddings and proxies serves it; another costs a product of its own.
+        Whether it uses the shared product of embeddings and proxies; others cost a product of their own.
     by_product : bool
-        Whether a matrix product gives it, which serves all NORMinf that only scale.
+        Whether it is computed from a matrix product, which serves all NORMinf that only scale.
     linear : LinearForm or None
-        The linear layer that orders the classes alike, so that a head has a torch module.
+        The linear layer that orders the classes alike; a head needs it for its torch module.
     similarity : callable
-        Distances as similarities, larger is nearer, as `decision_function` has them.
+        Converts distances to similarities, larger is nearer, as in `decision_function`.
     operations : callable
-        What one ranking costs, from n embeddings, p proxies and d, see `imprint.method.costs`.
+        Cost of one ranking, from n embeddings, p proxies and d, see `imprint.method.costs`.
     file : str or None
         The user's file that registered it.
     """
@@ -74,7 +74,7 @@ class Distance:
 
     @property
     def module(self) -> str:
-        """Where it is defined, without the package's name."""
+        """The module that defines it, without the name of the package."""
         return self.rank.__module__.removeprefix("imprint.")
 
 
@@ -86,17 +86,17 @@ def distance(
 ) -> Callable[[Callable[[np.ndarray, np.ndarray], np.ndarray]], Callable[..., np.ndarray]]:
     """Register a function of embeddings (n, D) and proxies (P, D) that gives distances (n, P).
 
-    It is called for blocks of both, one after the other, and costs what it costs: the distances of the
-    library come from products that many configurations share.
+    It is called for blocks of embeddings and proxies, one call at a time. Most distances of the library are faster:
+    they use products that many configurations share.
 
     Examples
     --------
-    >>> @distance("chebyshev")
-    ... def chebyshev(x, proxies):
+    >>> @distance("largest_difference")
+    ... def largest_difference(x, proxies):
     ...     return np.abs(x[:, None] - proxies[None]).max(axis=2)
-    >>> DISTANCES.find("chebyshev").shares_product
+    >>> DISTANCES.find("largest_difference").shares_product
     False
-    >>> DISTANCES.remove("chebyshev")
+    >>> DISTANCES.remove("largest_difference")
     """
 
     def entry(function: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> Distance:
@@ -106,7 +106,7 @@ def distance(
         block = Block(fill)
 
         def rank(proxies: Proxies, queries: Queries) -> Ranking:
-            return _directly(proxies, queries, block)
+            return _by_blocks(proxies, queries, block)
 
         return Distance(
             name, rank, shares_product=False, by_product=False, operations=costs.subtractions
@@ -115,12 +115,12 @@ def distance(
     return DISTANCES.adding(name, entry)
 
 
-def _of_the_library(name: str, **properties: Any) -> Callable[[Rank], Rank]:
+def _built_in(name: str, **properties: Any) -> Callable[[Rank], Rank]:
     return DISTANCES.adding(name, lambda rank: Distance(name, rank, **properties))
 
 
-def _directly(proxies: Proxies, queries: Queries, block: Block) -> Ranking:
-    """A ranking by blocks of distances; its "products" are these with the sign turned."""
+def _by_blocks(proxies: Proxies, queries: Queries, block: Block) -> Ranking:
+    """A ranking by blocks of distances; its "products" are the negated distances."""
 
     def measure(rows: slice, neighbours: np.ndarray, products: np.ndarray) -> np.ndarray:
         return -products
@@ -132,16 +132,16 @@ def _directly(proxies: Proxies, queries: Queries, block: Block) -> Ranking:
     return Ranking(columns, ones, None, False, measure, queries, block)
 
 
-@_of_the_library("inner_product", weighs_votes=False, linear=LinearForm())
+@_built_in("inner_product", weighs_votes=False, linear=LinearForm())
 def inner_product(proxies: Proxies, queries: Queries) -> Ranking:
-    """The largest <p, x>, plus the bias of p if it has one, is nearest. It is no distance, so votes cannot be weighted by it."""
+    """The proxy with the largest <p, x>, plus its bias if any, is nearest. It is not a distance and cannot weight votes."""
     if proxies.bias is None:
         return Ranking(proxies.columns, proxies.scale, None, False, None)
     offset = (-proxies.bias).astype(np.float32)
     return Ranking(proxies.columns, proxies.scale, offset, queries.l2, None)
 
 
-@_of_the_library(
+@_built_in(
     "cosine", linear=LinearForm(unit_length=True), similarity=lambda distances: 1 - distances
 )
 def cosine(proxies: Proxies, queries: Queries) -> Ranking:
@@ -167,11 +167,11 @@ def cosine(proxies: Proxies, queries: Queries) -> Ranking:
     return Ranking(proxies.columns, scale, None, False, measure)
 
 
-@_of_the_library("euclidean", linear=LinearForm(squares=True))
+@_built_in("euclidean", linear=LinearForm(squares=True))
 def euclidean(proxies: Proxies, queries: Queries) -> Ranking:
-    """|x - p|, from |x|^2 + |p|^2 - 2 <x, p>; about the mean of the proxies where that has most of their length.
+    """|x - p|, from |x|^2 + |p|^2 - 2 <x, p>; relative to the mean of the proxies if that accounts for most of their length.
 
-    What all proxies share says nothing of which is near, but would take the digits of float32 that do.
+    A large offset that all proxies share does not change their order, but would use up the digits of float32.
     """
     squares = proxies.squares
     mean = (proxies.scale @ proxies.columns.values).astype(np.float64) / len(proxies.columns)
@@ -180,30 +180,30 @@ def euclidean(proxies: Proxies, queries: Queries) -> Ranking:
 
     def measure(rows: slice, neighbours: np.ndarray, products: np.ndarray) -> np.ndarray:
         row_scale = queries.scale[rows]
-        both = (queries.lengths[rows] * row_scale)[:, None] ** 2 + squares[neighbours]
+        sum_of_squares = (queries.lengths[rows] * row_scale)[:, None] ** 2 + squares[neighbours]
         squared = products * proxies.scale[neighbours]
         squared *= 2 * row_scale[:, None]
-        np.subtract(both, squared, out=squared)
-        return _euclidean_root(squared, both, rows, neighbours, proxies, queries)
+        np.subtract(sum_of_squares, squared, out=squared)
+        return _euclidean_root(squared, sum_of_squares, rows, neighbours, proxies, queries)
 
     if np.allclose(squares, squares[0], rtol=1e-6, atol=0):
-        # proxies of one length: nearest is the largest product
+        # proxies of equal length: the largest product is nearest
         return Ranking(proxies.columns, proxies.scale, None, False, measure)
     offset = (squares / 2).astype(np.float32)
     return Ranking(proxies.columns, proxies.scale, offset, queries.l2, measure)
 
 
 def _euclidean_about(mean: np.ndarray, proxies: Proxies, queries: Queries) -> Ranking:
-    """Euclidean from proxies less their mean (D,): <x - mean, p - mean> is <x, p - mean> less <mean, p - mean>."""
+    """Euclidean distance to proxies minus their mean (D,): <x - mean, p - mean> = <x, p - mean> - <mean, p - mean>."""
     centred = proxies.values - mean
     columns = centred.astype(np.float32)
     squares, shift = (centred**2).sum(axis=1), centred @ mean
 
     def measure(rows: slice, neighbours: np.ndarray, products: np.ndarray) -> np.ndarray:
         own_squares = ((queries.values[rows] - mean) ** 2).sum(axis=1)[:, None]
-        both = own_squares + squares[neighbours]
-        squared = both - 2 * (products * queries.scale[rows, None] - shift[neighbours])
-        return _euclidean_root(squared, both, rows, neighbours, proxies, queries)
+        sum_of_squares = own_squares + squares[neighbours]
+        squared = sum_of_squares - 2 * (products * queries.scale[rows, None] - shift[neighbours])
+        return _euclidean_root(squared, sum_of_squares, rows, neighbours, proxies, queries)
 
     ones = np.ones(len(columns), np.float32)
     offset = (squares / 2 + shift).astype(np.float32)
@@ -212,19 +212,19 @@ def _euclidean_about(mean: np.ndarray, proxies: Proxies, queries: Queries) -> Ra
 
 def _euclidean_root(
     squared: np.ndarray,
-    both: np.ndarray,
+    sum_of_squares: np.ndarray,
     rows: slice,
     neighbours: np.ndarray,
     proxies: Proxies,
     queries: Queries,
 ) -> np.ndarray:
-    """Roots of squared distances (n, m); where little of `both` squares is left, they are taken again directly."""
+    """Square roots of squared distances (n, m); those far below `sum_of_squares` are computed again directly."""
 
     def exact(x: np.ndarray, p: np.ndarray) -> np.ndarray:
         squares: np.ndarray = ((x - p) ** 2).sum(axis=1)
         return squares
 
-    near = squared < NEAR * both
+    near = squared < NEAR * sum_of_squares
     _replace(squared, near, rows, neighbours, exact, queries.values, proxies.values)
     np.maximum(squared, 0, out=squared)
     return np.sqrt(squared, out=squared)
@@ -239,7 +239,7 @@ def _replace(
     x: np.ndarray,
     p: np.ndarray,
 ) -> None:
-    """Compute in float64 what is so near that the difference of large numbers has lost its digits."""
+    """Compute the `near` distances again in float64: as differences of large numbers they have lost their digits."""
     i, j = np.nonzero(near)
     neighbours = np.broadcast_to(neighbours, near.shape)
     for chosen in np.array_split(np.arange(len(i)), len(i) // 20_000 + 1):
@@ -248,13 +248,13 @@ def _replace(
         distances[i[chosen], j[chosen]] = exact(of_x, of_p)
 
 
-@_of_the_library("mahalanobis", shares_product=False, operations=costs.whitening)
+@_built_in("mahalanobis", shares_product=False, operations=costs.whitening)
 def mahalanobis(proxies: Proxies, queries: Queries) -> Ranking:
-    """Euclidean after whitening with the Cholesky factor of the proxies' covariance + 1e-6 I (Mahalanobis 1936).
+    """Euclidean distance after whitening with the Cholesky factor of the proxies' covariance + 1e-6 I (Mahalanobis 1936).
 
-    Distances do not change when both sides are centred on the mean of the proxies. Off the span of the centred
-    proxies, where whitening multiplies by a thousand, they are then zero: what all proxies share there cannot
-    drown what tells them apart.
+    Embeddings and proxies are centred on the mean of the proxies, which does not change distances. Outside the span of
+    the centred proxies, where whitening multiplies by a thousand, the centred proxies are zero: a large offset that all
+    proxies share cannot hide the differences between them.
     """
     white = proxies.whitened
     of_proxies = white.squares + 2 * white.shift
@@ -282,7 +282,7 @@ def _fill_manhattan(x: np.ndarray, proxies: np.ndarray, out: np.ndarray) -> None
 MANHATTAN = Block(_fill_manhattan, alone=False)
 
 
-@_of_the_library("manhattan", shares_product=False, by_product=False, operations=costs.subtractions)
+@_built_in("manhattan", shares_product=False, by_product=False, operations=costs.subtractions)
 def manhattan(proxies: Proxies, queries: Queries) -> Ranking:
-    """Sum of absolute differences. No product gives it: it costs as many subtractions as that multiplications."""
-    return _directly(proxies, queries, MANHATTAN)
+    """Sum of absolute differences. No product gives it: it needs a subtraction in place of each multiplication."""
+    return _by_blocks(proxies, queries, MANHATTAN)

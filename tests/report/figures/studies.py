@@ -43,7 +43,7 @@ KS = {"mean": [1], "kmeans": [1, 2, 3, 5, 10, 20], "random": [1, 5, 20], "all": 
 
 
 def study(fms, plain, ds, configurations=(L2, NONE, NEAREST), draws=2, seeds=2, shots=("full",)):
-    """Scores and collapse of a study in which more proxies pay where NC1 is high, and more samples everywhere."""
+    """Scores and collapse of a study of ten classes in which more proxies help where NC1 is high, and more samples everywhere."""
     rng = np.random.default_rng(0)
     tasks = [(name, name, None, 0, nc1) for name, nc1 in plain.items()]
     tasks += [
@@ -68,10 +68,13 @@ def study(fms, plain, ds, configurations=(L2, NONE, NEAREST), draws=2, seeds=2, 
                         )
                         seconds = 0.001 * (k or 50) * (1 + seed)
                         method = (gen, k, *configurations[i])
-                        scores.append((*keys.values(), n, *method, seed, accuracy, seconds))
-    columns = [*keys, "shots", "gen", "k", *KEYS, "seed", "accuracy", "seconds"]
+                        proxies = 10 * (k or (60 if n == "full" else n))
+                        scores.append(
+                            (*keys.values(), n, *method, seed, accuracy, proxies, seconds)
+                        )
+    columns = [*keys, "shots", "gen", "k", *KEYS, "seed", "accuracy", "proxies", "seconds"]
     whole = dict.fromkeys(["d", "draw", "k", "m"], "Int64")
-    frame = pd.DataFrame(scores, columns=columns).astype(whole).assign(proxies=10)
+    frame = pd.DataFrame(scores, columns=columns).astype(whole)
     collapse = pd.DataFrame(collapse).astype({"d": "Int64", "draw": "Int64"})
     return compact(frame.astype({"shots": str})), collapse
 

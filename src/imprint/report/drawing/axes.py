@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 STRETCHED_TICKS = (0, 40, 60, 80, 90, 95, 98, 99, 100)
+SHARED_LABEL = "shared x label"  # group id of the text
 
 
 def k_axis(
@@ -140,6 +141,7 @@ def label_across(axes: Axes, text: str, columns: int) -> None:
         ha="center",
         va="top",
         annotation_clip=False,
+        gid=SHARED_LABEL,
     )
     label.set_in_layout(False)
 
