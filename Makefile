@@ -6,7 +6,7 @@ CORES ?= $(shell getconf _NPROCESSORS_ONLN)
 BIN := .venv/bin
 QUIETLY := --quiet --disable-pip-version-check
 COMPILE := uv pip compile --universal --generate-hashes --quiet --no-header --no-emit-index-url
-# byte code that is kept makes every job start in half the time
+# keeping byte code halves the start of every job
 unexport PYTHONDONTWRITEBYTECODE
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
@@ -15,15 +15,15 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 study: .venv/ready
 	snakemake --cores $(CORES)
 
-# what is done, what remains and why, how long it takes
+# prints what is done, what remains and why, and how long it takes
 status: .venv/ready
 	imprint status
 
-# with the lines of the library that it runs, those aside that only jobs run
+# with coverage of the library, without the lines that only jobs run
 test: .venv/ready
 	pytest --cov --cov-report term:skip-covered
 
-# a small study on a SLURM of one node, which this starts: as root on Debian, else skipped
+# runs a small study on a SLURM of one node, which it starts; needs root on Debian, skipped otherwise
 test-slurm: .venv/ready
 	pytest -n0 -rs tests/slurm
 
@@ -34,7 +34,7 @@ lint: .venv/ready
 	mypy
 	lint-imports
 
-# the documentation, to site/index.html; its notebook is run, on one core since other targets run beside it
+# builds the documentation to site/index.html; its notebook is run on one core, since other targets may run at the same time
 docs: .venv/ready
 	OMP_NUM_THREADS=1 NO_MKDOCS_2_WARNING=1 mkdocs build --strict --quiet
 
@@ -47,7 +47,7 @@ schema: .venv/ready
 	python -m imprint.study.schema > config.schema.json.new
 	mv config.schema.json.new workflow/schemas/config.schema.json
 
-# uv installs the locked packages in a fraction of pip's time; pip does it where uv cannot reach the registry
+# uv installs the locked packages in a fraction of pip's time; pip is used if uv cannot reach the registry
 .venv/ready: requirements.lock requirements-setup.lock pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install $(QUIETLY) --require-hashes -r requirements-setup.lock

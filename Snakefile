@@ -56,7 +56,7 @@ pathvars:
 report: str(paths.report_text(study.root).absolute())
 
 
-localrules:  # on a cluster the network often ends at its login node
+localrules:  # compute nodes of a cluster often have no network
     all,
     study,
     report,
@@ -79,10 +79,10 @@ include: "workflow/rules/report.smk"
 
 
 rule all:
-    """The whole study, to its report."""
+    """The whole study and its report."""
     default_target: True
     input:
-        # what only other jobs ask for is not made again once it is lost
+        # all named here: a lost file that only finished jobs need would not be made again
         study_results(),
         paths.summary_file(results),
         paths.report_file(results),
@@ -106,7 +106,7 @@ onstart:
 
 onsuccess:
     running.end(study.root)
-    output_cache(os.environ)  # closes the entries that this run added
+    output_cache(os.environ)  # also makes the entries of this run read-only for others
     for file in running.new_pages(study.root, started) or [paths.report_file(study.root)]:
         if file.exists():
             print(f"The report is {file}; open it in a browser.", file=sys.stderr)

@@ -1,16 +1,16 @@
-"""Every kind of file of a finished study lost or damaged, then the study run again and extended: is anything wrong called done?
+"""Lost and damaged files of a finished study that is run again and extended: is a wrong result ever reported as done?
 
     python -m benchmarks.attacks [--seed 0] [--only embeddings proxies] [--jobs 2]
 
-For each kind of file in results/ one file is attacked in a copy of the study: deleted, emptied, cut off, one bit flipped (with
-a new time, and with its old one as a disk's decay leaves it), and replaced by another file of its kind. Then the study runs, and,
-unless the file is again what it was, once more after an edit that reads nearly everything. Each run is one of
+For each kind of file in results/, one file is attacked in a copy of the study: deleted, emptied, cut off, one bit flipped (with
+a new time, and with its old time, as when a disk decays), and replaced by another file of its kind. Then the study runs and,
+unless the file is restored, runs once more after an edit that reads nearly everything. Each run is one of
 
-    as before  it ends, and what it delivers is what an undisturbed study delivers
+    as before  it ends, and its outputs are those of an undisturbed study
     told       it fails with a message that names the file, without a traceback
     WRONG      anything else
 
-A file that is read by nothing may stay damaged where neither its size nor its time tells: this counts as `unread`. Bar: nothing
+A file that no job reads may stay damaged if neither its size nor its time has changed: this counts as `unread`. Bar: nothing
 is wrong. The exit code is 1 otherwise.
 """
 
@@ -55,26 +55,26 @@ STUDY = {
         },
     },
 }
-# how long something took, in reports, and where the study lay, in heads
+# durations in reports, and the path of the study in heads
 OTHER = re.compile(r'\d+(\.\d+)? (ms|s|min|h)\b|"checkpoint": "[^"]*"')
 
 
 def flip(path: Path, chance: random.Random) -> None:
-    """One bit of a file turned."""
+    """Flip one bit of a file."""
     content = bytearray(path.read_bytes())
     content[chance.randrange(len(content))] ^= 1 << chance.randrange(8)
     path.write_bytes(content)
 
 
 def decay(path: Path, chance: random.Random) -> None:
-    """One bit of a file turned, its times as before."""
+    """Flip one bit of a file, and restore its times."""
     before = path.stat()
     flip(path, chance)
     os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
 
 
 def swap(path: Path, chance: random.Random) -> None:
-    """Another file of the same kind in its place, if there is one."""
+    """Replace a file by another of the same kind, if there is one."""
     others = [p for p in sorted(path.parents[1].rglob(f"*{path.suffix}")) if p.name == path.name]
     others = others or sorted(path.parent.glob(f"*{path.suffix}"))
     others = [p for p in others if p != path and p.read_bytes() != path.read_bytes()]
@@ -93,7 +93,7 @@ ATTACKS: dict[str, Callable[[Path, random.Random], None]] = {
 
 
 def extended() -> dict:
-    """The study with more k, another seed and a figure more."""
+    """The study with more k, another seed and another figure."""
     study = yaml.safe_load(yaml.safe_dump(STUDY))
     study["experiments"]["number-of-proxies"]["gen"][0]["k"] = [1, 2, 3]
     study["experiments"]["number-of-proxies"]["figures"].append("accuracy_over_k_by_d")
@@ -106,13 +106,13 @@ def configure(folder: Path, study: dict) -> None:
 
 
 def run(folder: Path) -> tuple[int, str]:
-    """Exit code and output of a run, unlike `benchmarks.runs.run` also of one that fails."""
+    """Exit code and output of a run; unlike `benchmarks.runs.run`, the run may fail."""
     done = subprocess.run(command(1), cwd=folder, capture_output=True, text=True, check=False)
     return done.returncode, done.stdout + done.stderr
 
 
 def delivered(folder: Path) -> dict[str, object]:
-    """What a study delivers, by file: values without times, the bytes of pictures and heads, and that there is a report."""
+    """The outputs of a study, by file: values without times, the bytes of pictures and heads, and whether there is a report."""
     results = folder / "results"
     contents: dict[str, object] = {}
     for path in sorted(results.rglob("*")):
@@ -121,11 +121,11 @@ def delivered(folder: Path) -> dict[str, object]:
         if not path.is_file() or path.name.startswith("."):
             continue
         if "/" in name and (top not in ("tables", "figures", "heads") or path.suffix == ".parquet"):
-            continue  # what lies on the way, and what pictures are drawn from
+            continue  # intermediate files, and the data of pictures
         if path.suffix == ".parquet":
             try:
                 frame = pd.read_parquet(path)
-            except Exception:  # what pyarrow raises for a damaged file
+            except Exception:  # pyarrow raises many classes for damaged files
                 contents[name] = "damaged"
                 continue
             frame = frame.drop(columns=[c for c in frame if "seconds" in str(c)])
@@ -141,7 +141,7 @@ def delivered(folder: Path) -> dict[str, object]:
 
 
 def kind(path: Path, results: Path) -> str:
-    """What files of one kind share: the folder at the top, how deep it lies, and its ending."""
+    """The kind of a file: its top folder, its depth, and its suffix."""
     if path.suffix == ".record":
         return "record"
     parts = path.relative_to(results).parts
@@ -149,7 +149,7 @@ def kind(path: Path, results: Path) -> str:
 
 
 def victims(results: Path, chance: random.Random) -> Iterator[tuple[str, Path]]:
-    """One file of each kind, but for logs."""
+    """One file of each kind, except logs."""
     of_kind: dict[str, list[Path]] = {}
     for path in sorted(results.rglob("*")):
         if path.is_file() and path.relative_to(results).parts[0] != "logs":
@@ -158,7 +158,7 @@ def victims(results: Path, chance: random.Random) -> Iterator[tuple[str, Path]]:
 
 
 def outcome(folder: Path, victim: str, expected: dict[str, object]) -> tuple[str, str]:
-    """What a run came to, and why if it is wrong."""
+    """The outcome of a run, and the reason if it is wrong."""
     code, output = run(folder)
     if "Traceback" in output:
         return "WRONG", "a traceback: " + output[-1500:]
@@ -197,8 +197,10 @@ def main() -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--only", nargs="*", default=[""], help="kinds of files that begin so")
-    parser.add_argument("--jobs", type=int, default=2, help="attacks at a time")
+    parser.add_argument(
+        "--only", nargs="*", default=[""], help="only kinds of files that begin with these words"
+    )
+    parser.add_argument("--jobs", type=int, default=2, help="number of parallel attacks")
     options = parser.parse_args()
     chance = random.Random(options.seed)
     with tempfile.TemporaryDirectory() as name:

@@ -1,11 +1,11 @@
-"""A task whose embeddings are larger than memory: time and memory of its jobs, and what a larger task would take.
+"""Time and memory of the jobs of a task whose embeddings are larger than memory, and an estimate for a larger task.
 
     python -m benchmarks.beyond_memory [--samples 1000000] [--whole 10000000] [--classes 10] [--memory 8] [--folder DIR]
 
-Draws embeddings of 1,024 values and writes them to DIR (4 GB for a million, and as much again while jobs run), then makes
-proxies with each GEN and scores them with whitening, as the jobs of the workflow do, each in a process that is refused more
-than `--memory` GiB of its own. Memory of a process does not count pages of files, which the operating system takes back when
-others need them. `whole` is the time in proportion to the samples.
+Draws embeddings of 1,024 values and writes them to DIR (4 GB for a million, and as much again while jobs run). Then it computes
+proxies with each GEN and scores them with whitening, as the jobs of the workflow do, each in a process whose own memory is limited
+to `--memory` GiB. A process's own memory does not include pages of files, which the operating system reclaims when other
+processes need memory. `whole` is the time extrapolated in proportion to the samples.
 """
 
 from __future__ import annotations
@@ -55,14 +55,14 @@ def write(path: Path, samples: int, classes: int, seed: int) -> None:
 
 
 class Peak(threading.Thread):
-    """Watches the memory that this process has for itself."""
+    """Records the peak of this process's own memory."""
 
     def __init__(self) -> None:
         super().__init__(daemon=True)
         self.bytes = 0
 
     def run(self) -> None:
-        """Look ten times a second."""
+        """Read the memory ten times a second."""
         while True:
             for line in Path("/proc/self/status").read_text().splitlines():
                 if line.startswith("RssAnon"):
@@ -71,7 +71,7 @@ class Peak(threading.Thread):
 
 
 def job(folder: Path, gen: str, memory: float) -> None:
-    """What the rules of proxies and scores do for one GEN; prints seconds of each part, the peak and the accuracy."""
+    """Do the work of the rules of proxies and scores for one GEN; print seconds of each part, the peak and the accuracy."""
     from imprint.data.pools import pool
     from imprint.method.configuration import Configuration, Fixed, Scoring
     from imprint.store.embeddings import read_embeddings
@@ -109,7 +109,9 @@ def main() -> None:
     parser.add_argument("--whole", type=int, default=10_000_000, help="samples to extrapolate to")
     parser.add_argument("--classes", type=int, default=10)
     parser.add_argument("--memory", type=float, default=8, help="GiB that a job may have")
-    parser.add_argument("--folder", type=Path, help="on a disk with room; default: TMPDIR")
+    parser.add_argument(
+        "--folder", type=Path, help="folder with enough disk space; default: TMPDIR"
+    )
     parser.add_argument("--job", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.job:

@@ -1,4 +1,4 @@
-"""A headless Chromium that is told what to do through its pipes, by the DevTools protocol."""
+"""A headless Chromium, controlled through pipes by the DevTools protocol."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ CONSOLE = ("Runtime.exceptionThrown", "Runtime.consoleAPICalled", "Log.entryAdde
 
 
 class Browser:
-    """One page of a browser, which `with` closes; `console` keeps what the page said or threw."""
+    """One page of a browser, closed by `with`; `console` collects the page's messages and exceptions."""
 
     def __init__(self, width: int = 1400, height: int = 1000, seconds: float = 60) -> None:
         self.console: list[dict[str, Any]] = []
@@ -52,7 +52,7 @@ class Browser:
         os.close(self._write)
 
     def send(self, method: str, **params: Any) -> dict[str, Any]:
-        """The answer to a command."""
+        """Send a command and return the answer."""
         self._number += 1
         message = {"id": self._number, "method": method, "params": params, **self._session}
         os.write(self._write, json.dumps(message).encode() + b"\0")
@@ -77,11 +77,11 @@ class Browser:
         return dict(json.loads(message))
 
     def open(self, page: Path) -> None:
-        """Begin to load a file."""
+        """Start to load a file."""
         self.send("Page.navigate", url=page.resolve().as_uri())
 
     def value(self, script: str) -> Any:
-        """What a JavaScript expression gives."""
+        """The value of a JavaScript expression."""
         answer = self.send(
             "Runtime.evaluate", expression=script, awaitPromise=True, returnByValue=True
         )

@@ -1,9 +1,9 @@
-"""What the checksums of files cost: a scoring job, and an edit of a finished study, with them and without.
+"""Cost of the checksums of files: a scoring job, and an edit of a finished study, with and without them.
 
     python -m benchmarks.checks [--rounds 5]
 
-Without: no file is sealed when it is written, nor compared with its seal when it is read. Both take turns, the order changing; the
-figure is the median of the ratios. Bar: 1.03.
+Without checksums, files are neither sealed when written nor compared with their seal when read. Both variants run in turn, in
+alternating order; the figure is the median of the ratios. Bar: 1.03.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from benchmarks import increment, rule
 from benchmarks.data import synthetic, write
 from benchmarks.runs import ROOT, run
 
-# Python runs a file of this name at its start
+# Python runs a file of this name when it starts
 WITHOUT = """
 from imprint.store import seals
 seals.seal = seals.check_seal = lambda *_, **__: None
@@ -32,7 +32,7 @@ seals.seal = seals.check_seal = lambda *_, **__: None
 
 
 def with_path(folder: Path | None) -> None:
-    """Start processes with this folder among those that Python finds modules in, or with none of ours."""
+    """Put this folder, if there is one, first in the module path of new processes."""
     places = [str(folder)] if folder else []
     os.environ["PYTHONPATH"] = os.pathsep.join([*places, str(ROOT / "src"), str(ROOT)])
 
@@ -83,7 +83,7 @@ def edit(folder: Path) -> Callable[[], float]:
         edited = folder / "edited"
         shutil.rmtree(edited, ignore_errors=True)
         shutil.copytree(finished, edited)
-        run(edited, "study")  # a run in a new place looks at all files anew
+        run(edited, "study")  # the first run in a new folder checks all files again
         increment.configure(edited, [*increment.KS, increment.NEW])
         return run(edited, "study")[0]
 

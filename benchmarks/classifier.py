@@ -2,8 +2,8 @@
 
 python -m benchmarks.classifier [--repeats 3]
 
-What is compared runs in turn, the order changing from repeat to repeat. Figures are medians, `ratio` the median of the
-repeats' ratios; `least` is the ratio of the least times, which other work on the machine disturbs least.
+The compared calls run in turn, in alternating order. Times are medians, and `ratio` is the median of the repeats' ratios;
+`least` is the ratio of the shortest times, which other work on the machine affects least.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""How long a call takes."""
+"""Timing of calls."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 
 
 def seconds(function: Callable[[], object], repeats: int = 5) -> float:
-    """Median time of some calls."""
+    """Median time of `repeats` calls."""
     times = []
     for _ in range(repeats):
         start = time.perf_counter()

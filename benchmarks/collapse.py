@@ -1,4 +1,4 @@
-"""NC1 and VCI at full size, against the way with D x D matrices of every class.
+"""NC1 and VCI at full size, against their computation with a D x D matrix per class.
 
 python -m benchmarks.collapse
 """

@@ -1,4 +1,4 @@
-"""Data of the size that the bars are given for: 60,000 training and 10,000 test embeddings, 512 wide, 10 classes."""
+"""Data of the size for which the bars are defined: 60,000 training and 10,000 test embeddings, 512 wide, 10 classes."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-# a task of these data, as `imprint.study.specs` describes one
+# a task on these data, in the form of `imprint.study.specs`
 TASK = {
     "task": "all",
     "family": "all",
@@ -32,10 +32,10 @@ class Data:
 def synthetic(
     train: int = 60_000, test: int = 10_000, d: int = 512, classes: int = 10, seed: int = 0
 ) -> Data:
-    """Embeddings as a ReLU network gives them: non-negative, each class five clusters that spread in some directions.
+    """Embeddings like those of a ReLU network: non-negative, with five elongated clusters per class.
 
-    Within a cluster a few directions of large variance run on into each other, so that k-means takes as many rounds as on embeddings
-    of MNIST by a ResNet: 12 to 21. Round clusters are found in three.
+    Clusters overlap along a few directions of large variance, so that k-means takes as many rounds as on embeddings of MNIST by
+    a ResNet: 12 to 21. Spherical clusters are found in three.
     """
     rng = np.random.default_rng(seed)
     centres = np.maximum(
@@ -57,7 +57,7 @@ def synthetic(
 
 
 def write(path: Path, x: np.ndarray, y: np.ndarray) -> None:
-    """An embeddings file as the embedding rule writes it."""
+    """Write an embeddings file as the embedding rule writes it."""
     import h5py
 
     with h5py.File(path, "w") as file:

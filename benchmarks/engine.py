@@ -1,14 +1,14 @@
-"""The grid engine at full size: whole grids, scoring against the bare matrix products, class scores, and one at a time.
+"""The grid engine at full size: whole grids, scoring against bare matrix products, class scores, and one configuration at a time.
 
     python -m benchmarks.engine [agg] [gen] [scoring] [classes] [single] [--device cuda]
 
 agg: the AGG grid of the paper's section 5.1, 5,904 configurations with their seeds, generation included.
 gen: its GEN and NORM grid, 864 configurations.
 scoring: time of scoring against that of the bare products (of the bare loop for Manhattan, which no product gives), by
-    distance, for all 60,000 samples as proxies. Products on a GPU begin and end there: nothing is carried to it.
+    distance, for all 60,000 samples as proxies. Products on a GPU exclude transfers.
 classes: time of class scores against that of predictions, by distance, for 1,000 classes of k proxies each.
 single: a straightforward evaluation that fits scikit-learn's NearestNeighbors for each configuration, on a sample of
-    the AGG grid, each cut off at --cut-off seconds, extrapolated to the whole.
+    the AGG grid, each cut off after --cut-off seconds and extrapolated to the whole test set.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ CORES = os.cpu_count() or 1
 
 
 def peak_gib() -> float:
-    """Most memory this process has held."""
+    """Peak memory of this process."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
 
 
@@ -73,12 +73,12 @@ def grid(
     label: str,
     device: str,
 ) -> None:
-    """Generate, then evaluate, as the jobs of the workflow do; prints the time of each part."""
+    """Generate, then evaluate, as the jobs of the workflow do; print the time of each part."""
     warm_up(data, device)
     counted = 0
     candidates: list[CandidateHead] = []
     times: dict[str, float] = {}
-    samples: dict[bytes, np.ndarray] = {}  # proxies that are the same samples share products
+    samples: dict[bytes, np.ndarray] = {}  # sets of the same samples share products
     for norm_pre in ("none", "l2"):
         x = normalize.apply(norm_pre, data.x)
         for gen, ks in gens:
@@ -120,7 +120,7 @@ def loop(data: Data, proxies: np.ndarray) -> None:
 
 
 def limit_on(device: str, distance: str, data: Data, proxies: np.ndarray) -> Callable[[], None]:
-    """The same on a device, where test embeddings and proxies lie already."""
+    """The same on a device that already holds test embeddings and proxies."""
     import torch
 
     x, columns = (torch.from_numpy(array).to(device) for array in (data.test_x, proxies))
@@ -139,7 +139,7 @@ def _in_blocks(
     proxies: np.ndarray,
     fill: Callable[[np.ndarray, np.ndarray, np.ndarray], object],
 ) -> None:
-    """Fill blocks as large as the engine's, each core those of its own rows: faster than rows that cores share."""
+    """Fill blocks as large as the engine's; each core fills those of its own rows, which is faster than sharing rows."""
     out = np.empty((len(x), BLOCK), np.float32)
     with strips(len(x)) as each:
         for top in range(0, len(proxies), BLOCK):
@@ -148,7 +148,7 @@ def _in_blocks(
             each(lambda rows: fill(x[rows], columns, out[rows, :width]))  # noqa: B023
 
 
-# what scoring by a distance cannot be faster than
+# lower limits of the time of scoring, by distance
 LIMITS = dict.fromkeys(("inner_product", "euclidean", "cosine", "mahalanobis"), products)
 LIMITS["manhattan"] = loop
 
@@ -156,7 +156,7 @@ LIMITS["manhattan"] = loop
 def compared(
     label: str, limit: Callable[[], object], ours: Callable[[], object], repeats: int
 ) -> None:
-    """Print the median seconds of a limit and of what is compared with it, in turn, and the median of their ratios."""
+    """Time a limit and our code in turn; print the median seconds of both, and the median of their ratios."""
     times = []
     for _ in range(repeats):
         start = time.perf_counter()

@@ -1,9 +1,9 @@
-"""The page to explore scores, of the paper's whole study with made-up accuracies: about 400,000 rows.
+"""The page that explores all scores, for the paper's whole study with made-up accuracies: about 400,000 rows.
 
     python -m benchmarks.explorer [--config config/paper.yaml] [--page explore.html]
 
-Rows, size of the file, seconds and peak memory to write it, as the workflow's job does, and, where Chromium is installed, seconds
-until it has drawn all charts and the grid and until a chart follows a menu. Bars: 20 MB, 60 s, 2 GB, 30 s.
+Prints the rows, the size of the file, the seconds and peak memory of writing it as in the workflow's job and, if Chromium is
+installed, the seconds until all charts and the grid are drawn, and until a chart follows a menu. Bars: 20 MB, 60 s, 2 GB, 30 s.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ CHANGE = "const menu = document.querySelector('#lines-menus select[name=of_FM]')
 
 
 def job(folder: Path, target: Path) -> None:
-    """What the job of the workflow does; prints its rows and peak memory."""
+    """Do the work of the workflow's job; print its rows and peak memory."""
     table = explored(*(read_parquet(folder / f"{name}.parquet") for name in ("scores", "collapse")))
     methods = {preset["label"]: in_words(preset) for preset in published().values()}
     template, glossary = (
@@ -47,7 +47,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--config", default=str(ROOT / "config/paper.yaml"))
-    parser.add_argument("--page", type=Path, help="where to leave the page")
+    parser.add_argument("--page", type=Path, help="file in which the page is kept")
     parser.add_argument("--job", nargs=2, type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.job:

@@ -1,16 +1,15 @@
-"""Rate of `extract` against the bare forward pass of the same model, and its memory against the number of images.
+"""Rate of `extract` against the bare forward pass of the same model, and its memory by the number of images.
 
     python -m benchmarks.extraction --shards [--fm FM] [--count 1024] [--rounds 3]
     python -m benchmarks.extraction [--fm package:tf_efficientnet_lite0] [--device cpu] [--precision float32] [--threads 2]
 
-The FM with its own transform. The forward pass has its images normalised and channels-last on the device already, and
-takes as many at once as extraction does; its batch norms are those of the published model, which extraction folds into
-convolutions. Extraction reads 28 x 28 grey and 32 x 32 RGB images in memory, and JPEG files of 500 x 375, and writes its
-HDF5 file. Both take turns, so that what else the machine does falls on both; the figure is the median of the ratios.
-Bar: 0.85.
+The FM has its own transform. The forward pass starts from normalised, channels-last images on the device, with the batch size
+of the extraction; it keeps the batch norms of the published model, which extraction folds into convolutions. Extraction reads
+28 x 28 grey and 32 x 32 RGB images in memory, and JPEG files of 500 x 375, and writes its HDF5 file. Both run in turn, so that
+other work on the machine affects both; the figure is the median of the ratios. Bar: 0.85.
 
-`--shards` embeds images in memory as one job of two threads and as two jobs of one thread side by side, each in a process of its own as
-the workflow starts them. Bar: no slower.
+`--shards` embeds images in memory as one job of two threads and as two concurrent jobs of one thread, each in its own process as
+in the workflow. Bar: not slower.
 """
 
 from __future__ import annotations
@@ -68,7 +67,7 @@ def photographs(folder: Path, count: int) -> Images:
 
 
 def network(fm: str) -> Embedder:
-    """The FM `source:model`, or with `untrained:MODEL` a network of timm, whose rate does not depend on its weights."""
+    """The FM `source:model`, or with `untrained:MODEL` a timm network with random weights, which has the same rate."""
     source, _, model = fm.partition(":")
     if source != "untrained":
         return load(source, model)
@@ -80,7 +79,7 @@ def network(fm: str) -> Embedder:
 def rates(
     fm: str, images: Images, options: argparse.Namespace, folder: Path
 ) -> tuple[list[float], list[float]]:
-    """Images a second of extraction, and its rate over that of the bare forward pass, once a round."""
+    """Images per second of extraction, and their ratio to those of the bare forward pass, for each round."""
     device = choose_device(options.device)
     dtype = PRECISIONS[options.precision]
     bare_model, embedder = network(fm), network(fm)
@@ -135,7 +134,7 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
 
 
 def peak(count: int, options: argparse.Namespace) -> float:
-    """Peak memory in MiB of a process that embeds so many JPEG files."""
+    """Peak memory in MiB of a process that embeds `count` JPEG files."""
     with tempfile.TemporaryDirectory() as folder:
         command = [
             sys.executable,
@@ -165,7 +164,7 @@ else:
 
 
 def shard_seconds(options: argparse.Namespace, shards: tuple[int, ...]) -> float:
-    """Seconds of these shards side by side; shard 0 is the whole split."""
+    """Seconds of these shards, run concurrently; shard 0 is the whole split."""
     with tempfile.TemporaryDirectory() as folder:
         start = time.perf_counter()
         command = [sys.executable, "-c", SHARD, options.fm, str(options.count), folder]
@@ -201,7 +200,7 @@ def main() -> None:
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--precision", default="float32")
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--count", type=int, default=256, help="images a round")
+    parser.add_argument("--count", type=int, default=256, help="images per round")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument(
         "--memory", type=int, nargs="*", default=[256, 1024], help="numbers of images"

@@ -1,10 +1,10 @@
-"""Bits flipped in every kind of file that imprint writes: what is noticed, what is harmless, and what is neither.
+"""Random bit flips in every kind of file that imprint writes: which are noticed, which are harmless, and which are neither.
 
     python -m benchmarks.faults [--flips 100] [--seed 0]
 
-Each file is made in a temporary folder, one bit of a copy is flipped at random and the copy is read as the program reads it.
-A flip is noticed when a message names the file, and harmless when what was read is what was written. Of the finished work in
-`cache/` noticed means that a block is computed again. Bar: everything is noticed or harmless. The exit code is 1 otherwise.
+Each file is written to a temporary folder, one random bit is flipped, and it is read as the program reads it.
+A flip is noticed if a message names the file, and harmless if the values read are those that were written. For the files in
+`cache/`, noticed means that a block is computed again. Bar: every flip is noticed or harmless. The exit code is 1 otherwise.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ Value = Any
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of file: how it is made, and how what it holds is read for comparison."""
+    """A kind of file: a name, the path of an example, and a function that reads its values for comparison."""
 
     name: str
     path: Path
@@ -180,7 +180,7 @@ KINDS = (
 
 
 def equal(a: Value, b: Value) -> bool:
-    """Whether two things that were read are the same, arrays inside by value."""
+    """Whether two values are equal; arrays in them are compared by value."""
     if isinstance(a, np.ndarray) or isinstance(b, np.ndarray):
         return np.array_equal(np.asarray(a), np.asarray(b))
     if isinstance(a, dict):
@@ -193,7 +193,7 @@ def equal(a: Value, b: Value) -> bool:
 
 
 def outcome(kind: Kind, expected: Value) -> str:
-    """What reading a file comes to."""
+    """The outcome of reading a file."""
     try:
         value = kind.read()
     except UserError as error:
@@ -204,7 +204,7 @@ def outcome(kind: Kind, expected: Value) -> str:
 
 
 def flipped(content: bytes, chance: random.Random) -> bytes:
-    """A file with one bit turned."""
+    """The content of a file with one bit flipped."""
     position = chance.randrange(len(content))
     damaged = bytearray(content)
     damaged[position] ^= 1 << chance.randrange(8)

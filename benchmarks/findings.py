@@ -2,8 +2,8 @@
 
     python -m benchmarks.findings results/small
 
-Reads scores.parquet and collapse.parquet of a folder of results; a heading for each question that its scores can answer.
-Accuracies are medians over seeds, in percent; pairs are (FM, task), for families also the draw.
+Reads scores.parquet and collapse.parquet of a folder of results, and prints a section for each question that its scores can
+answer. Accuracies are medians over seeds, in percent; pairs are (FM, task), for families also the draw.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from imprint.method.presets import PRESETS, published
 PAIR = ["fm", "task", "draw"]
 L2 = ("l2", "l2", "l2")
 WHITENED = ("l2", "whiten+l2", "l2")
-FEWEST = 6  # points that a rank correlation is told of
+FEWEST = 6  # points that a rank correlation needs
 KS = (1, 2, 5, 10, 20, 50, 100)
 
 
@@ -60,9 +60,9 @@ def accuracies(frame: pd.DataFrame, gen: str, k: int | str | None = None) -> pd.
 def compare(
     scores: pd.DataFrame, name: str, one: pd.Series, other: pd.Series, indent: str = ""
 ) -> None:
-    """Print one - other: its mean over datasets, with interval and p where they are enough, that of each dataset, and on how many pairs which is better.
+    """Print one - other: its mean over datasets (with interval and p if there are enough), over each dataset, and wins by pair.
 
-    Nothing where no pair has both.
+    Prints nothing if no pair has both.
     """
     values = (one - other).dropna()
     if values.empty:
@@ -131,7 +131,7 @@ def normalisation(scores: pd.DataFrame) -> None:
         pairs = rows.groupby(["norm_pre", "norm_post", "norm_inf", *PAIR], observed=True)[
             "accuracy"
         ].median()
-        # a NORM that some pairs lack has no mean to compare
+        # the mean of a NORM that some pairs lack cannot be compared
         of_norms = pairs.groupby(level=[0, 1, 2], observed=True)
         complete = of_norms.size() == of_norms.size().max()
         table[name] = of_norms.mean()[complete] * 100

@@ -1,4 +1,4 @@
-"""GEN at full size against its limit: scikit-learn's own fits, or the passes over the data that it cannot do without.
+"""Time of GEN at full size against its limit: scikit-learn's own fits, or the passes over the data that it needs at least.
 
 python -m benchmarks.generation
 """

@@ -1,4 +1,4 @@
-"""Tasks on embeddings of real images, with few samples and with all, on which heads are compared."""
+"""Tasks for the comparison of heads: embeddings of real images, with few samples and with all."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def cell_of(
 
 
 def spread_out(cells: Iterator[Cell], count: int | None) -> Iterator[Cell]:
-    """So many of the cells, evenly spread; all without a count."""
+    """`count` of the cells, evenly spread; all cells if it is None."""
     if count is None:
         yield from cells
         return

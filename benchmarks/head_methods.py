@@ -1,4 +1,4 @@
-"""The heads that are compared: presets, references, and some that are no presets or that the library does not have."""
+"""The compared heads: presets, references, and methods that are not presets or not in the library."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def kmeans(k: int, norm_pre: str, norm_post: str) -> Configuration:
 
 AUTO, PROBE = "auto", "probe"
 WHITENED_20 = "whitened k-means 20"
-# what `auto` is measured against
+# the heads that `auto` is compared with
 FIXED = {
     "mean (qi)": PRESETS["qi"].configuration,
     "k-means 20 (westerhoff)": PRESETS["westerhoff"].configuration,
@@ -46,7 +46,7 @@ METHODS = {**FIXED, AUTO: PRESETS[AUTO].configuration, **REFERENCES}
 
 @dataclass(frozen=True)
 class Fit:
-    """A fitted method, the seconds it took, and what it says of its choices."""
+    """A fitted method, the seconds of fitting, and a description of its choices."""
 
     candidate: CandidateHead
     seconds: float
@@ -76,7 +76,7 @@ def accuracy(cell: Cell, fitted: CandidateHead) -> float:
 
 
 def whitened_before(cell: Cell, seed: int) -> dict[str, tuple[float, float]]:
-    """K-means of embeddings that were whitened and scaled to unit length before."""
+    """K-means on embeddings that were first whitened and scaled to unit length."""
     norm = "l2+whiten+l2"
     results = {}
     for k in (5, 20):
@@ -111,7 +111,7 @@ def random_features(cell: Cell, seed: int) -> dict[str, tuple[float, float]]:
 
 
 def clustered_ridge(cell: Cell, seed: int) -> dict[str, tuple[float, float]]:
-    """Ridge with the leave-one-out penalty on five k-means pseudo-classes per class, the best of which decides."""
+    """Ridge with the leave-one-out penalty on five k-means pseudo-classes per class; the highest score decides."""
     start = perf_counter()
     x = l2(cell.x)
     clusters = proxy_sets(x, cell.y, "kmeans", [5], [seed])[5, seed]
@@ -124,7 +124,7 @@ def clustered_ridge(cell: Cell, seed: int) -> dict[str, tuple[float, float]]:
 
 
 def averaged(cell: Cell, seed: int) -> dict[str, tuple[float, float]]:
-    """The class scores of the whitened mean and of ridge, each in standard deviations, averaged."""
+    """The average of the class scores of the whitened mean and of ridge, each in standard deviations."""
     results, seconds = np.zeros((len(cell.test_x), cell.classes)), 0.0
     for name in ("whitened mean (whiten)", "ridge"):
         fitted = fit(cell, FIXED[name], seed)
@@ -138,13 +138,13 @@ def averaged(cell: Cell, seed: int) -> dict[str, tuple[float, float]]:
 
 
 def soft_maximum(cell: Cell, seed: int) -> dict[str, tuple[float, float]]:
-    """Whitened k-means 20, where T log(sum of exp(similarity / T)) over the proxies of a class decides."""
+    """Whitened k-means 20; the class score is T log(sum of exp(similarity / T)) over the proxies of the class."""
     fitted = fit(cell, FIXED[WHITENED_20], seed)
     (scoring,) = fitted.candidate.scorings
     results = {}
     for t in (0.02, 0.05, 0.1):
         soft = scoring._replace(agg=LOGSUMEXP, weighting=f"exponential({t})")
-        candidate = fitted.candidate.asked((soft,))
+        candidate = fitted.candidate.with_scorings((soft,))
         results[f"{WHITENED_20}, logsumexp T {t}"] = accuracy(cell, candidate), fitted.seconds
     return results
 

@@ -1,9 +1,9 @@
-"""What whitened heads and `auto` cost, to fit and to predict.
+"""Cost of fitting and predicting with whitened heads and `auto`.
 
     python -m benchmarks.head_times [--repeats 3]
 
-Fits and predicts synthetic embeddings as hard as real ones, 60,000 and 10,000 of them, 512 wide, on one core; `auto` on
-all cores too.
+Fits and predicts synthetic embeddings that are as hard as real ones, 60,000 and 10,000 of them, 512 wide, on one core; `auto`
+also on all cores.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ from imprint.method.normalize import l2
 
 
 def hard(train: int = 60_000, test: int = 10_000, d: int = 512, classes: int = 10) -> Data:
-    """Embeddings as hard as real ones: 20 overlapping clusters per class, correlated features, a third of values zero.
+    """Embeddings as hard as real ones: 20 overlapping clusters per class, correlated features, a third of the values zero.
 
-    Classes and clusters differ in 32 of 512 directions, whose spread falls off as that of real embeddings does. With
-    20,000 samples the mean reaches 72%, k-means 20 90% and ridge 94%: about as on MNIST by a network for CIFAR-100.
+    Classes and clusters differ in 32 of 512 directions, whose spread decays as in real embeddings. With 20,000 samples the
+    mean reaches 72%, k-means 20 90% and ridge 94%: about as on MNIST by a network for CIFAR-100.
     """
     rng = np.random.default_rng(0)
     spread = np.arange(1, d + 1) ** -0.6
@@ -54,7 +54,7 @@ def print_pair(
     most: float,
     repeats: int,
 ) -> None:
-    """Time two calls in turn, the order changing, and print the median of their ratios with its bar."""
+    """Time two calls in turn, in alternating order, and print the median of their ratios with its bar."""
     times = np.empty((repeats, 2))
     for i in range(repeats):
         for j in (0, 1) if i % 2 == 0 else (1, 0):
@@ -72,10 +72,10 @@ def print_ratio(what: str, times: np.ndarray, most: float) -> None:
 
 
 def print_timing(data: Data, auto: ImprintingClassifier, repeats: int) -> None:
-    """Print what whitening and `auto` cost."""
+    """Print the cost of whitening and `auto`."""
     plain = ImprintingClassifier(gen="kmeans", k=20, norm_post="l2", random_state=SEED)
     whitened = ImprintingClassifier(gen="kmeans", k=20, norm_post="whiten+l2", random_state=SEED)
-    for model in (plain, whitened, auto):  # loads what is loaded when it is first needed
+    for model in (plain, whitened, auto):  # loads everything that is loaded on first use
         model.fit(data.x[:500], data.y[:500]).predict(data.test_x[:10])
 
     print("\n60,000 x 512 embeddings of 10 classes, 10,000 to predict\n")
@@ -103,7 +103,7 @@ def print_timing(data: Data, auto: ImprintingClassifier, repeats: int) -> None:
 
 
 def print_against_probe(what: str, data: Data, auto: ImprintingClassifier, repeats: int) -> None:
-    """Print the time of `auto` over that of a linear probe whose C is swept, which is timed once."""
+    """Print the ratio of the time of `auto` to that of a linear probe with a sweep of C, which is timed once."""
     spent = seconds(lambda: auto.fit(data.x, data.y), 2 * repeats)
     x = l2(data.x)
     probe = seconds(lambda: proxy_sets(x, data.y, "logistic", [ANY_K], [SEED]), repeats=1)
@@ -116,7 +116,7 @@ def main() -> None:
     )
     parser.add_argument("--repeats", type=int, default=3)
     options = parser.parse_args()
-    warnings.simplefilter("ignore")  # k-means of few samples, imbalance
+    warnings.simplefilter("ignore")  # warnings about few samples and imbalance
     load_libraries()
     data = hard()
     auto = ImprintingClassifier(method=AUTO, random_state=SEED)

@@ -6,12 +6,11 @@ FILE holds the embeddings of ten digits: HDF5 with `embeddings` and `labels` in 
 x_train, y_train, x_test and y_test. Each gives 28 cells: the tasks all, even, odd and short (0, 1, 2) with 1 to 200 random
 samples per class and with all. The file of `--cifar100`, embeddings of CIFAR-100, gives 36 cells "d in 1": ten new classes of
 d original ones each, d = 1, 3, 5, 10, three draws, 10 and 50 samples per new class and all. Every method is a configuration
-that the engine scores; seconds are those of fitting. With `--draws` the samples of a cell that has not all are drawn so many
-times, and its accuracies are means over draws: one draw of a sample per class says more of that draw than of a method.
-`--extras` adds methods that are no presets, and some that the
-library does not have.
+that the engine scores; seconds are those of fitting. `--draws` is the number of draws of the samples of a cell that does not use
+all samples; its accuracies are means over draws, as the result of a single draw of one sample per class depends more on the draw
+than on the method. `--extras` adds methods that are not presets, some of which are not in the library.
 
-All runs on one core: with more, other work on the machine can make k-means ten times slower.
+Everything runs on one core: with more, other work on the machine can make k-means ten times slower.
 """
 
 from __future__ import annotations
@@ -42,20 +41,20 @@ from benchmarks.head_methods import (
 )
 from benchmarks.printing import print_bar, print_header, print_row
 
-TIE = 1e-6  # of two scores: float32 does not tell them apart
+TIE = 1e-6  # difference of two scores that float32 cannot distinguish
 FEW_SHOTS = {False: "10 shots or more", True: "1 to 5 shots"}
 
 
 @dataclass(frozen=True)
 class Results:
-    """What all methods reach on all cells.
+    """The results of all methods on all cells.
 
     Attributes
     ----------
     accuracies : DataFrame
-        In percent, a line for each cell and a column for each method; means over draws.
+        Accuracies in percent, one row per cell and one column per method; means over draws.
     seconds : Series
-        Mean seconds of fitting of each method.
+        Mean fitting seconds of each method.
     row, few : Series
         The row of each cell, and whether it has fewer than ten samples per class.
     choices : dict of Counter
@@ -139,7 +138,7 @@ def print_means(results: Results) -> None:
 
 
 def print_choices(results: Results) -> None:
-    """The table of what `auto` chose."""
+    """The table of the methods that `auto` chose."""
     print_header(["row", "method", "times"])
     for row, counter in results.choices.items():
         for chosen, count in counter.most_common():
@@ -147,7 +146,7 @@ def print_choices(results: Results) -> None:
 
 
 def print_gaps(results: Results) -> None:
-    """The table of how far `auto` is from the best of others."""
+    """The table of the gaps between `auto` and the best of other methods."""
     print_header(["others", "cells", "worst gap", "mean gap", "worst cell", "best there"])
     for label, methods in (("fixed", FIXED), ("references", REFERENCES)):
         for few, shots in FEW_SHOTS.items():
@@ -160,7 +159,7 @@ def print_gaps(results: Results) -> None:
 
 
 def print_bars(results: Results) -> None:
-    """What is asked of `auto` and of `lda`."""
+    """The bars of `auto` and `lda`."""
     means = results.by_row()
     for row, of_row in means.iterrows():
         best = of_row[list(FIXED)].idxmax()
@@ -187,7 +186,7 @@ def print_bars(results: Results) -> None:
 
 
 def asked_cells(options: argparse.Namespace) -> Iterator[Cell]:
-    """The cells of all files; those that have all samples once, others once for each draw."""
+    """The cells of all files; those with all samples once, others once per draw."""
     for draw in range(options.draws):
         seed = options.seed + draw
         parts = [digit_cells(path, seed) for path in options.files]
@@ -220,14 +219,14 @@ def main() -> None:
     )
     parser.add_argument("files", nargs="*", type=Path, metavar="FILE")
     parser.add_argument("--cifar100", type=Path, metavar="FILE")
-    parser.add_argument("--cells", type=int, help="of each row at most; all by default")
-    parser.add_argument("--draws", type=int, default=1, help="of the samples of a cell")
-    parser.add_argument("--seed", type=int, default=SEED, help="of shots and GENs")
+    parser.add_argument("--cells", type=int, help="maximum number of cells per row; all by default")
+    parser.add_argument("--draws", type=int, default=1, help="draws of the samples of a cell")
+    parser.add_argument("--seed", type=int, default=SEED, help="seed of shots and GENs")
     parser.add_argument("--extras", action="store_true")
     options = parser.parse_args()
     if not (options.files or options.cifar100):
         parser.error("give a FILE or --cifar100")
-    warnings.simplefilter("ignore")  # k-means of few samples, imbalance
+    warnings.simplefilter("ignore")  # warnings about few samples and imbalance
     load_libraries()
     with threadpool_limits(limits=1):
         print_accuracies(options)

@@ -1,13 +1,13 @@
-"""What adding one k to a finished study costs, against computing its cells alone.
+"""Cost of adding one k to a finished study, against computing only its new cells.
 
     python -m benchmarks.increment [--embeddings FOLDER] [--rounds 3]
 
 60,000 training and 10,000 test embeddings of 512 values in 10 classes, or train.h5 and test.h5 of FOLDER; k-means with
-k = 1, 5 and 20, mean and all, under both NORMpre, max and m nearest neighbours, three seeds. When the study is finished,
-k = 10 is added, and `snakemake study` timed; so is a run with nothing to do, which is Snakemake's start. The cells alone are
-the proxies of k = 10 and their scores in one process, which reads the embeddings: timed from its start, and without its
-imports. In each round all are timed anew, after the finished study was put back. Bar: the edit takes no more than 1.3 times the
-cells and the start together.
+k = 1, 5 and 20, mean and all, under both NORMpre, max and m nearest neighbours, three seeds. After the study is finished,
+k = 10 is added, and `snakemake study` is timed. A run with nothing to do is timed as well: Snakemake's start. The new cells alone
+are the proxies of k = 10 and their scores, computed in one process that reads the embeddings; it is timed from its start, and
+without its imports. Each round starts from the finished study and times everything again. Bar: the edit takes no more than 1.3
+times the new cells and the start together.
 """
 
 from __future__ import annotations

@@ -1,11 +1,12 @@
-"""Simulated coverage of 95% intervals, and how often a study without any difference finds one.
+"""Simulated coverage of 95% intervals, and how often a study of equal methods finds a difference.
 
     python -m benchmarks.inference [--studies 1000]
 
-First the candidates for an interval of n independent differences, then the interval of `imprint.analysis.differences`
-over datasets where differences share datasets and FMs, then the share of studies of equal methods in which the paper's
-procedure (Friedman, then Wilcoxon with Holm, each (FM, task) an observation) and ours call some pair of methods different.
-Populations have mean 0 and variance 1: normal, skewed (exponential), heavy tails (Student's t with 3 degrees), two humps.
+Three tables: the coverage of candidates for an interval of n independent differences; the coverage of the interval of
+`imprint.analysis.differences` over datasets, if differences share datasets and FMs; and the share of studies of equal methods in
+which the paper's procedure (Friedman, then Wilcoxon with Holm, each (FM, task) an observation) and ours find a pair of methods
+different. Populations have mean 0 and variance 1: normal, skewed (exponential), heavy tails (Student's t with 3 degrees), two
+humps.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ MANY = 400_000  # draws for the true location
 
 
 class Design(NamedTuple):
-    """A study: FMs, datasets, tasks of each, and the share of variance of a difference that datasets and FMs have."""
+    """A study: FMs, datasets, tasks per dataset, and the shares of a difference's variance due to datasets and FMs."""
 
     fms: int
     datasets: int
@@ -115,7 +116,7 @@ CANDIDATES = {
 
 
 def pseudo_median(values: np.ndarray) -> float:
-    """The location that a Hodges-Lehmann interval is of: the median of the means of two independent values."""
+    """The location that a Hodges-Lehmann interval covers: the median of the means of two independent values."""
     half = len(values) // 2
     return float(np.median((values[:half] + values[half : 2 * half]) / 2))
 
@@ -139,7 +140,7 @@ def coverage_of_independent(studies: int) -> None:
 def dependent(
     design: Design, draw: Draw, rng: np.random.Generator, count: int = 1
 ) -> list[pd.Series]:
-    """Values by (fm, task) that share effects of datasets and of FMs, of so many independent studies."""
+    """Values by (fm, task) that share effects of datasets and of FMs, for `count` independent studies."""
     fms, datasets, tasks = design[:3]
     of_datasets = draw(rng, (count, 1, datasets, 1)) * np.sqrt(design.within_datasets)
     of_fms = draw(rng, (count, fms, 1, 1)) * np.sqrt(design.within_fms)
@@ -173,7 +174,7 @@ def coverage_of_dependent(studies: int) -> None:
         shares = []
         for draw in POPULATIONS.values():
             rng = np.random.default_rng(0)
-            # the population of a dataset's mean, with FMs at their own mean
+            # the population of a dataset's mean, averaged over FMs
             one = design._replace(datasets=MANY // design.fms // design.tasks, within_fms=0)
             rest = np.sqrt((1 - sum(design[3:])) / (1 - design.within_datasets))
             of_datasets = draw(rng, (one.datasets,)) * np.sqrt(design.within_datasets)

@@ -1,10 +1,10 @@
-"""How often the 95% intervals of `imprint compare` hold the true difference of two heads, and how wide they are.
+"""Coverage and width of the 95% intervals of `imprint compare` for the difference of two heads.
 
     python -m benchmarks.intervals [--studies 300] [--folds 5]
 
-Samples of normal classes in 20 dimensions that vary alike in some directions. The true difference is that of heads of as many
-samples as one fold leaves, on 4,000 new samples, averaged over all studies. Beside it the t-test over the differences of
-folds with the correction of Nadeau and Bengio (2003).
+Samples are drawn from normal classes in 20 dimensions with a shared covariance. The true difference is that of heads fitted to
+as many samples as one fold leaves, on 4,000 new samples, averaged over all studies. For comparison, intervals by the t-test over
+the differences of folds, with the correction of Nadeau and Bengio (2003).
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ D = 20
 
 
 def population(classes: int) -> tuple[np.ndarray, np.ndarray]:
-    """The means of classes, and what mixes directions."""
+    """The class means, and the matrix that mixes directions."""
     rng = np.random.default_rng(1)
     mixing = np.eye(D) + 0.4 * rng.normal(size=(D, D))
     return 0.9 * rng.normal(size=(classes, D)), mixing
@@ -45,7 +45,7 @@ def drawn(
 def right(
     head: str, train: tuple[np.ndarray, np.ndarray], test: tuple[np.ndarray, np.ndarray]
 ) -> np.ndarray:
-    """Which test samples a head labels right."""
+    """Which test samples a head labels correctly."""
     model = ImprintingClassifier(method=head, random_state=0).fit(*train)
     labelled: np.ndarray = model.predict(test[0]) == test[1]
     return labelled
@@ -63,7 +63,7 @@ def by_folds(one: np.ndarray, other: np.ndarray, parts: list[np.ndarray]) -> tup
 def studies(
     samples: int, classes: int, count: int, folds: int
 ) -> Iterator[tuple[dict[str, float], dict[str, np.ndarray], list[np.ndarray]]]:
-    """Of each study the accuracies on new samples, which samples are labelled right when held out, and the folds."""
+    """For each study, the accuracies on new samples, which samples are labelled correctly when held out, and the folds."""
     of = population(classes)
     rng = np.random.default_rng(2)
     new = drawn(of, 4_000, rng)

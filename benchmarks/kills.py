@@ -1,12 +1,11 @@
-"""SIGKILL at random moments of one extraction, then a run to its end: is the file the same, and what was done twice?
+"""SIGKILL at random moments of one extraction, then a run to its end: is the file the same, and how much work was repeated?
 
     python -m benchmarks.kills [--kills 20] [--images 4000]
 
-A subprocess embeds random images by timm's test_resnet (random weights), 256 of them a chunk, and counts the images
-that its model sees. The kills are spread at random over the work: a run is killed when the count of all runs so far
-has passed the next of the random numbers drawn between 0 and the number of images, and up to 20 ms later. After the
-last kill one run goes to the end. Bar: the same embeddings, labels and ids, and no more than one chunk of extra work
-for each kill.
+A subprocess embeds random images by timm's test_resnet (random weights), 256 images per chunk, and counts the images
+that its model sees. The kills are spread at random over the work: a run is killed within 20 ms after the count of all
+runs so far has passed the next of the random numbers drawn between 0 and the number of images. After the last kill one
+run continues to the end. Bar: the same embeddings, labels and ids, and no more than one chunk of extra work per kill.
 """
 
 from __future__ import annotations
@@ -53,7 +52,7 @@ extract(embedder, images, output, device="cpu", threads=1)
 
 
 def start(output: Path, seen: Path, count: int) -> subprocess.Popen:
-    """An extraction in a process of its own, ready to begin."""
+    """Start an extraction in its own process, and wait until it is ready."""
     process = subprocess.Popen(
         [sys.executable, "-c", EXTRACTION, str(output), str(seen), str(count)],
         stdout=subprocess.PIPE,

@@ -18,7 +18,7 @@ from benchmarks.data import TASK, synthetic, write
 
 
 def job(folder: Path) -> None:
-    """What the evaluation rule does; prints the peak memory of this process."""
+    """Do the work of the evaluation rule; print the peak memory of this process."""
     from benchmarks.engine import agg_scorings
     from imprint.data.pools import pool
     from imprint.method.configuration import Configuration, Every

@@ -1,15 +1,15 @@
-"""The paper's whole study, or a part of it, on made-up embeddings of its true sizes: hours and memory, and what the doctor says.
+"""Hours and memory of the paper's whole study, or a part of it, on made-up embeddings of the true sizes, against `imprint doctor`.
 
     python -m benchmarks.paper FOLDER [--part]
     python -m benchmarks.paper FOLDER --share 1 --fms resnet18 --datasets mnist --draws 1
 
-Writes embeddings and a study made from config/paper.yaml to FOLDER and runs it with Snakemake. `--part` takes about ten
+Writes embeddings and a study derived from config/paper.yaml to FOLDER and runs it with Snakemake. `--part` takes about ten
 minutes on two cores: half of the samples of one FM, MNIST and its subsets in place of twelve tasks, a few shots, three "d in 1"
-with one draw. The whole needs 9 GB of embeddings and 60 GB of results. A run that was stopped goes on with the same command.
+with one draw. The whole study needs 9 GB of embeddings and 60 GB of results. A stopped run continues with the same command.
 
-Time is processor time divided by the cores, so that other work on the machine counts little. Jobs count for the first experiment
-that asks for their file, with all cells that others have in it. The prediction for the whole study is that of `imprint doctor` for
-each job, times measured over predicted seconds of the jobs of the part that are most like it.
+Time is processor time divided by the number of cores, so that other work on the machine has little effect. A job, with all its
+cells, counts for the first experiment that requests its file. The prediction for the whole study is that of `imprint doctor` for
+each job, times the ratio of measured to predicted seconds of the most similar jobs of the part.
 """
 
 from __future__ import annotations
@@ -46,12 +46,12 @@ SIZES = {  # training and test samples, classes
     "mnist-m": (60_000, 10_000, 10),
     "usps": (7_291, 2_007, 10),
     "svhn": (73_257, 26_032, 10),
-    "imagenet": (130_000, 5_000, 100),  # of the 100 classes that the paper draws
+    "imagenet": (130_000, 5_000, 100),  # the 100 classes that the paper draws
 }
 DIGITS = ("mnist", "mnist-m", "usps", "svhn")
 FIXED = {"proxies": 0.18, "evaluate": 0.68, "collapse": 0.18}  # GiB of a job without embeddings
 TIMES = "times.json"
-OF_IMAGES = ("gallery", "training_images")  # figures that embeddings alone cannot give
+OF_IMAGES = ("gallery", "training_images")  # figures that need images
 WHOLE: dict[str, Any] = {
     "share": 1.0, "fms": list(WIDTHS), "datasets": list(SIZES), "shots": [], "d": [], "draws": 10,
 }  # fmt: skip
@@ -62,7 +62,7 @@ PART = {
 
 
 def study_of(folder: Path, options: Mapping[str, Any]) -> dict[str, Any]:
-    """config/paper.yaml on the embeddings in `folder`, without what the options leave out."""
+    """config/paper.yaml on the embeddings in `folder`, reduced by the options."""
     config = yaml.safe_load((ROOT / "config" / "paper.yaml").read_text())
     datasets, fms = options["datasets"], options["fms"]
     config["results"] = str(folder / "results")
@@ -108,7 +108,7 @@ def _listed(names: str | list[str]) -> list[str]:
 
 
 def write_embeddings(folder: Path, options: Mapping[str, Any]) -> None:
-    """Files that are there already stay."""
+    """Write the embeddings; files that exist are kept."""
     (folder / "embeddings").mkdir(parents=True, exist_ok=True)
     for fm in options["fms"]:
         for seed, name in enumerate(SIZES):
@@ -135,7 +135,7 @@ def counts_of(share: float) -> dict[str, dict[str, int]]:
 
 
 def run(folder: Path, cores: int) -> dict[str, float]:
-    """Run the study, or what is left of it; wall and processor seconds of all runs, and operations a second of a core."""
+    """Run or continue the study; return wall and processor seconds of all runs, and operations per second of a core."""
     path = folder / TIMES
     times = {"wall": 0.0, "processor": 0.0, "rate": 0.0}
     if path.exists():
@@ -146,7 +146,7 @@ def run(folder: Path, cores: int) -> dict[str, float]:
     start = time.perf_counter()
     with (folder / "log").open("a") as log:
         process = subprocess.Popen(command, cwd=folder, stdout=log, stderr=log)
-        _, status, spent = os.wait4(process.pid, 0)  # its jobs included
+        _, status, spent = os.wait4(process.pid, 0)  # includes its jobs
     times["wall"] += time.perf_counter() - start
     times["processor"] += spent.ru_utime + spent.ru_stime
     times["rate"] = max(times["rate"], before, estimate.operations_per_second())
@@ -158,7 +158,7 @@ def run(folder: Path, cores: int) -> dict[str, float]:
 
 
 def owner(study: Study, job: Job) -> str:
-    """The first experiment that asks for the file of a job."""
+    """The first experiment that requests the file of a job."""
     for name in study.experiments_of(job.group):
         methods = study.methods[name]
         names = {method.gen for method in methods} | {method.scoring.agg for method in methods}
@@ -174,14 +174,14 @@ def log_of(study: Study, job: Job) -> Path:
 
 
 def names_of(study: Study, job: Job) -> tuple[tuple[str, ...], ...]:
-    """What a job is like: jobs of the same rule, GEN or AGG, and task or family; of the same rule and GEN or AGG."""
+    """Keys of similar jobs: rule, GEN or AGG, and task or family; then rule and GEN or AGG."""
     return (job.rule, job.name, study.tasks[job.group.task].family), (job.rule, job.name)
 
 
 class Sums:
-    """Seconds of one core by experiment and rule, and by what jobs are like; GiB of the largest job by experiment.
+    """Seconds of one core by experiment and rule, and by keys of similar jobs; GiB of the largest job by experiment.
 
-    Jobs hold some copies of the embeddings that they read, of which there is the largest number by what they are like.
+    Jobs hold copies of the embeddings that they read; the largest number of copies is stored by the same keys.
     """
 
     def __init__(self) -> None:
@@ -191,7 +191,7 @@ class Sums:
         self.copies: dict[tuple[str, ...], float] = {}
 
     def add(self, study: Study, job: Job, seconds: float, memory: float = 0.0) -> None:
-        """Count a job for the first experiment that asks for its file."""
+        """Count a job for the first experiment that requests its file."""
         name = owner(study, job)
         self.of_experiments[name, job.rule] += seconds
         for names in names_of(study, job):
@@ -201,7 +201,7 @@ class Sums:
         self.memory[name] = max(memory, self.memory.get(name, 0.0))
 
     def print_hours(self, title: str, cores: int) -> float:
-        """Hours by experiment and rule; returns those of all."""
+        """Print hours by experiment and rule; return their sum."""
         print(f"\n{title}, hours on {cores} cores")
         print(f"  {'experiment':36}" + "".join(f"{name:>11}" for name in (*RULES, "peak GiB")))
         for name in self.memory:
@@ -222,12 +222,12 @@ def main() -> None:
     )
     parser.add_argument("folder", type=Path)
     parser.add_argument("--part", action="store_true", help="about ten minutes on two cores")
-    parser.add_argument("--share", type=float, help="of the samples")
+    parser.add_argument("--share", type=float, help="share of the samples")
     parser.add_argument("--fms", nargs="+", choices=list(WIDTHS))
     parser.add_argument("--datasets", nargs="+", choices=list(SIZES))
-    parser.add_argument("--shots", nargs="+", help="in place of thirteen")
-    parser.add_argument("--d", nargs="+", type=int, help='of "d in 1", in place of ten')
-    parser.add_argument("--draws", type=int, help="of ImageNet classes, for each d")
+    parser.add_argument("--shots", nargs="+", help="shots, in place of thirteen")
+    parser.add_argument("--d", nargs="+", type=int, help='values of d in "d in 1", in place of ten')
+    parser.add_argument("--draws", type=int, help="draws of ImageNet classes, for each d")
     parser.add_argument("--cores", type=int, default=os.cpu_count())
     parser.add_argument(
         "--report", action="store_true", help="of what has run, without running more"

@@ -3,14 +3,14 @@
     python -m benchmarks.parity FOLDER
 
 FOLDER holds mnist_subset_resnet10t_embeddings.h5, mnist_released_scores.csv and mnist_nc1_released.json. Every row
-of the CSV is computed here. The released program draws from torch's generator, seeded once a run, class by class:
+of the CSV is computed again. The released program draws from torch's generator, seeded once per run, class by class:
 `random` is randperm(n)[:k], `fps` starts at randint(n), shots are randperm(n)[:shots]. With these draws in place
-of our own even the random configurations must agree; `--own-draws` leaves ours, which agree in distribution only.
+of ours, the random configurations must agree too; `--own-draws` keeps ours, which agree only in distribution.
 
-What differs by more than a tenth of a point: `kls` with 10 shots, where 100 samples in 512 dimensions leave a nearly
+Two differences are larger than a tenth of a point: `kls` with 10 shots, where 100 samples in 512 dimensions give a nearly
 singular system (the same steps in float32, or with an inverse, are as far from the released accuracies: up to 0.25);
-and one quantile configuration of `fps`. A third of the values there are zeros, whose order among themselves is
-open: with torch's argsort in place of our stable one that configuration agrees exactly.
+and one quantile configuration of `fps`. A third of its values are zeros, whose relative order is undefined: with
+torch's argsort in place of our stable one, that configuration agrees exactly.
 """
 
 from __future__ import annotations
@@ -35,11 +35,11 @@ from imprint.method.generate.registry import Random
 from imprint.method.scoring import CandidateHead
 
 LS_LAMBDA = 1e-4
-TOLERANCE = 0.1  # points; what is further off is listed
+TOLERANCE = 0.1  # points; larger differences are listed
 
 
 class TorchDraws:
-    """Stands for `imprint.method.generate.registry.Random` with the draws of the released program."""
+    """Replaces `imprint.method.generate.registry.Random`, with the draws of the released program."""
 
     def __init__(self, seed: int, label: int):
         self.seed = seed
@@ -59,7 +59,7 @@ class TorchDraws:
 
 
 def drawn_shots(y: np.ndarray, shots: int) -> np.ndarray:
-    """Rows of `shots` samples a class, class after class, from torch's generator as it stands."""
+    """Rows of `shots` samples per class, class by class, from the current state of torch's generator."""
     import torch
 
     if shots < 0:
@@ -71,7 +71,7 @@ def drawn_shots(y: np.ndarray, shots: int) -> np.ndarray:
 
 
 def scoring(row: pd.Series) -> Scoring:
-    """The AGG of a row in our names."""
+    """The AGG of a row, in our names."""
     weighting = {"uniform": "uniform", "weighted_by_distance": "distance"}[row["weighting"]]
     single = row["agg"] == "max"
     return Scoring(
@@ -83,7 +83,7 @@ def scoring(row: pd.Series) -> Scoring:
 def accuracies(
     released: pd.DataFrame, data: dict[str, np.ndarray], own_draws: bool
 ) -> Iterator[pd.DataFrame]:
-    """The released rows with our accuracy (%) beside, one proxy set after another."""
+    """The released rows with a column of our accuracy (%), one proxy set after another."""
     import torch
 
     for (pre, gen, k, shots, seed), rows in released.groupby(

@@ -1,9 +1,9 @@
-"""Summary, tables and figures of the paper's whole study, with made-up accuracies: about 400,000 rows.
+"""Time and memory of the summary, tables and figures of the paper's whole study, with made-up accuracies: about 400,000 rows.
 
     python -m benchmarks.presentation [--config config/paper.yaml]
 
-Each is made in a process of its own, one after another, as the workflow's jobs do: start, read, select, draw, save.
-Beside those that the experiments ask for, every other figure is made of the largest experiment that can fill it.
+Each is made in its own process, one after another, as in the workflow's jobs: start, read, select, draw, save.
+Besides those that the experiments request, every other figure is made from the largest experiment that has its data.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ SETTINGS = sorted(
 
 
 def scores_of(study: Study) -> pd.DataFrame:
-    """A row for every run of the study; accuracy grows with k and shots, falls with d, and has noise."""
+    """One row per run of the study; the accuracy grows with k and shots, falls with d, and has noise."""
     rng, frames = np.random.default_rng(0), []
     for fm, name, shots in study.groups:
         task = study.tasks[name]
@@ -105,7 +105,7 @@ def fms_of(scores: pd.DataFrame) -> pd.DataFrame:
 
 
 def job(folder: Path, kind: str, name: str, experiment: str) -> None:
-    """What one job does; prints its peak memory."""
+    """Do the work of one job; print its peak memory."""
     scores, collapse = (
         read_parquet(folder / f"{table}.parquet") for table in (experiment, "collapse")
     )
@@ -128,7 +128,7 @@ def job(folder: Path, kind: str, name: str, experiment: str) -> None:
 
 
 def _in_files(study: Study, scores: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
-    """The rows of the score files that the jobs of each experiment read: of its FMs, tasks and shots."""
+    """The rows of the score files that the jobs of each experiment read: those of its FMs, tasks and shots."""
     keys = ["fm", "task", "shots"]
     of_rows = pd.MultiIndex.from_frame(scores[keys].astype(str))
     for name, experiment in study.config.experiments.items():
@@ -139,7 +139,7 @@ def _in_files(study: Study, scores: pd.DataFrame) -> Iterator[tuple[str, pd.Data
 def filling(
     figure: str, by_experiment: dict[str, pd.DataFrame], collapse: pd.DataFrame
 ) -> list[str]:
-    """The experiments whose rows fill a figure, those with most rows first."""
+    """The experiments that have the data of a figure, those with most rows first."""
     filled = []
     for name in sorted(by_experiment, key=lambda name: -len(by_experiment[name])):
         missing: list[str] = []

@@ -1,8 +1,8 @@
-"""What the commands of the README print, on the photographs that it speaks of.
+"""The output of the README's commands on its photographs.
 
     python -m benchmarks.readme FOLDER
 
-FOLDER is made, with scans of handwritten digits that scikit-learn brings: photos/ has 20 of each of five, test-photos/ 10
+FOLDER is filled with scans of handwritten digits that come with scikit-learn: photos/ has 20 of each of five, test-photos/ 10
 others, photos-of-nine/ 20 nines, and new-photos/ three digits and a piece of a photograph. The commands run there one after
 another.
 """
@@ -34,7 +34,7 @@ def write_photographs(folder: Path) -> None:
         image = Image.fromarray((255 * digits.images[number] / 16).astype(np.uint8))
         image.resize((96, 96), Image.Resampling.BICUBIC).save(path)
 
-    random = np.random.default_rng(0)  # digits of one writer lie together
+    random = np.random.default_rng(0)  # digits of one writer are adjacent
     rows = {
         word: random.permutation(np.flatnonzero(digits.target == i)) for i, word in enumerate(WORDS)
     }

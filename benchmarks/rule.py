@@ -1,4 +1,4 @@
-"""Share of the evaluation rule's wall time that is spent in the engine, from the start of its process to the end.
+"""Share of the evaluation rule's wall time, from start to end of its process, that the engine takes.
 
     python -m benchmarks.rule
 
@@ -32,7 +32,7 @@ GENS = {"kmeans": ("1", "5", "20"), "mean": ("1",), "all": ("all",)}
 
 
 def prepare(folder: Path) -> SimpleNamespace:
-    """The files of the job, and what Snakemake would hand to its script."""
+    """Write the input files of the job; return the object that Snakemake would pass to its script."""
     data = synthetic()
     write(folder / "train.h5", data.x, data.y)
     write(folder / "test.h5", data.test_x, data.test_y)

@@ -1,4 +1,4 @@
-"""Runs of the workflow in folders of their own."""
+"""Runs of the workflow in separate folders."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-# the seeds, data and FM of a study of seconds
+# seeds, data and FM of a study that takes seconds
 SMALL = {
     "seeds": [1, 2],
     "datasets": {
@@ -22,7 +22,7 @@ SMALL = {
 
 
 def command(cores: int, *arguments: str) -> list[str]:
-    """What starts Snakemake on the workflow of this checkout."""
+    """The command that starts Snakemake on the workflow of this checkout."""
     start = [sys.executable, "-m", "snakemake", "-s", str(ROOT / "Snakefile")]
     return [*start, "--cores", str(cores), *arguments]
 

@@ -1,11 +1,11 @@
-"""What Snakemake itself costs: a dry run of the paper's study, and a run of a finished study.
+"""Cost of Snakemake itself: a dry run of the paper's study, and a run of a finished study.
 
     python -m benchmarks.scale [--finished .] [--rounds 3] [--times 14]
 
-The dry run of config/paper.yaml is made in an empty folder, so that all its jobs are planned; `--times` plans it with so many
-times its FMs too (14 make 20,000 jobs, bar 15 s), and beside it as many jobs that only touch a file: what Snakemake itself
-needs. `--finished` is a working directory whose study (config.yaml) was run to its end, as `make` leaves it; it is said if
-there is something to do. Bars: at most 2,000 jobs, 60 s and 8 s.
+The dry run of config/paper.yaml is made in an empty folder, so that all its jobs are planned. `--times` also plans it with that
+many times its FMs (14 give 20,000 jobs, bar 15 s) and, for comparison, as many jobs that only touch a file: the cost of Snakemake
+alone. `--finished` is a working directory whose study (config.yaml) was run to its end, as by `make`; if it is not finished, this
+is reported. Bars: at most 2,000 jobs, 60 s and 8 s.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from benchmarks.runs import ROOT, run
 PAPER = ROOT / "config" / "paper.yaml"
 
 
-# nothing but files and what they are made from
+# only files and their inputs
 BARE = """
 rule all:
     input: expand("second/{{i}}", i=range({jobs}))
@@ -38,7 +38,7 @@ rule second:
 
 
 def planned(study: Path, rounds: int) -> tuple[int, float]:
-    """The jobs of a study of which nothing is done, and the median seconds of its dry run."""
+    """The number of jobs of a study without results, and the median seconds of its dry run."""
     with tempfile.TemporaryDirectory() as folder:
         runs = [run(Path(folder), "--dry-run", "--config", f"study={study}") for _ in range(rounds)]
     jobs = int(re.findall(r"^total +(\d+)$", runs[0][1], re.MULTILINE)[0])
@@ -51,7 +51,9 @@ def main() -> None:
     )
     parser.add_argument("--finished", type=Path, default=ROOT)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--times", type=int, help="plan so many times the FMs too")
+    parser.add_argument(
+        "--times", type=int, help="also plan the study with this many times its FMs"
+    )
     options = parser.parse_args()
     jobs, seconds = planned(PAPER, options.rounds)
     print(f"config/paper.yaml: {jobs:,} jobs (bar 2,000), dry run {seconds:.1f} s (bar 60)")

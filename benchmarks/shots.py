@@ -1,10 +1,10 @@
-"""Accuracy and time of fitting over images per class, as a table, as bars of the default head and as the picture of the README.
+"""Accuracy and fitting time against images per class: a table, the bars of the default head, and the picture of the README.
 
     python -m benchmarks.shots [FOLDER] [--draws 10] [--title TITLE] [--output docs/guide/images_per_class.png]
 
-FOLDER holds `train.h5` and `test.h5` of one dataset by one FM, as a study leaves them in results/embeddings, or `imprint embed` makes them; without it, those of
-scikit-learn's digits by EfficientNet-Lite0, which `make` computes. Each draw takes other training images at random; all are
-tested on the same test images. Seconds are processor time of fitting, embeddings at hand, on one core.
+FOLDER holds `train.h5` and `test.h5` of one dataset by one FM, as written by a study in results/embeddings or by `imprint embed`.
+The default is scikit-learn's digits by EfficientNet-Lite0, which `make` computes. Each draw takes random training images; all
+draws use the same test images. Seconds are the processor time of fitting on one core, without embedding.
 """
 
 from __future__ import annotations
@@ -47,10 +47,10 @@ SHOWN = {
     KMEANS: ("20 k-means proxies", Look(COLOURS[0], "^", DASHES[3])),
     MEAN: ("means", Look(GREY, "s", DASHES[2])),
 }
-LINEAR = (PROBE, "lda", "ridge")  # what the default is to be level with
+LINEAR = (PROBE, "lda", "ridge")  # heads that the default should match
 TABLED = (*SHOWN, *LINEAR[1:])
 BARS = (10, 20, 200)  # images per class
-ASIDE = 0.008  # of a decade, from one line to the next
+ASIDE = 0.008  # horizontal offset between lines, in decades
 
 
 def measure(pools: tuple[Pool, Pool], draws: int) -> pd.DataFrame:
@@ -73,7 +73,7 @@ def measure(pools: tuple[Pool, Pool], draws: int) -> pd.DataFrame:
 
 
 def drawn(table: pd.DataFrame, title: str, subtitle: str) -> Figure:
-    """Accuracy at the left, seconds at the right."""
+    """The figure: accuracy on the left, seconds on the right."""
     draws = table["draw"].nunique()
     values = f"Point: mean of {draws} draws of training images; bar: lowest to highest of them."
     figure = sheet(title, f"{subtitle} {values}", height=2.9)
@@ -103,7 +103,7 @@ def drawn(table: pd.DataFrame, title: str, subtitle: str) -> Figure:
 
 
 def print_table(table: pd.DataFrame) -> None:
-    """Mean accuracies, and median seconds, a row for each method."""
+    """Print mean accuracies and median seconds, one row per method."""
     for values, how, decimals in (("accuracy", "mean", 1), ("seconds", "median", 3)):
         wide = table.pivot_table(
             index="method", columns="n", values=values, aggfunc=how, sort=False
@@ -112,7 +112,7 @@ def print_table(table: pd.DataFrame) -> None:
 
 
 def print_bars(table: pd.DataFrame) -> None:
-    """Whether the default is at most a point below the best linear head and below class means."""
+    """Print whether the default is at most one point below the best linear head, and below class means."""
     means = table.groupby(["n", "method"])["accuracy"].mean().unstack()
     for n in (n for n in BARS if n in means.index):
         of_n = means.loc[n]
@@ -132,7 +132,7 @@ def main() -> None:
     parser.add_argument("--title", default=TITLE)
     parser.add_argument("--output", type=Path, default=OUTPUT)
     options = parser.parse_args()
-    warnings.simplefilter("ignore")  # k-means of few samples
+    warnings.simplefilter("ignore")  # k-means with few samples warns
     splits = [read_embeddings(options.folder / f"{split}.h5") for split in ("train", "test")]
     with threadpool_limits(limits=1):
         table = measure((pool(splits[:1]), pool(splits[1:])), options.draws)

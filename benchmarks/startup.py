@@ -1,9 +1,9 @@
-"""Processor time of commands on few images, most of which is spent before the first image.
+"""Processor time of commands on a few images, most of which is spent before the first image.
 
     python -m benchmarks.startup [--repeats 5]
 
-Each command runs as a process of its own, on crops of the two photographs that scikit-learn brings, with the packaged FM.
-Times are medians of user and system time together, in seconds.
+Each command runs in its own process, on crops of the two photographs that come with scikit-learn, with the packaged FM.
+Times are medians of user plus system time, in seconds.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ COMMANDS = {
 
 
 def write_photos(folder: Path) -> None:
-    """Eight crops of each photograph, in a folder for each."""
+    """Write eight crops of each photograph, one folder per photograph."""
     for name, photograph in zip(("temple", "flower"), load_sample_images().images, strict=True):
         (folder / name).mkdir(parents=True)
         for number, crop in enumerate(np.array_split(photograph, 8, axis=1)):

@@ -2,8 +2,8 @@
 
     python -m benchmarks.study_kills [--config config.yaml] [--kills 30]
 
-Snakemake and all its jobs are killed at a moment drawn between 2 and 20 seconds after their start, then started again. Bar: equal
-scores, for 30 kills of the default study.
+Snakemake and all its jobs are killed at a random moment between 2 and 20 seconds after their start, then started again. Bar: equal
+scores, after 30 kills of the default study.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from benchmarks.runs import ROOT, command
 
 
 def started(folder: Path) -> subprocess.Popen:
-    """A run in `folder`, with its jobs in a process group of its own."""
+    """Start a run in `folder`, in a process group of its own."""
     folder.mkdir(exist_ok=True)
     return subprocess.Popen(
         command(os.cpu_count() or 1),
@@ -36,7 +36,7 @@ def started(folder: Path) -> subprocess.Popen:
 
 
 def unlock(folder: Path) -> None:
-    """Remove the lock of a run that was killed, as a user would."""
+    """Remove the lock of a killed run, as a user would."""
     subprocess.run([*command(1), "--unlock"], cwd=folder, capture_output=True, check=True)
 
 
@@ -49,7 +49,7 @@ def finished(folder: Path) -> float:
 
 
 def scores(folder: Path) -> pd.DataFrame:
-    """All scores but the time that generation took."""
+    """All scores, without the time of generation."""
     return pd.read_parquet(folder / "results" / "scores.parquet").drop(columns="seconds")
 
 

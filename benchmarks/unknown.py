@@ -1,16 +1,16 @@
-"""How well heads tell images of unknown classes from those of known ones.
+"""How well heads distinguish images of unknown classes from images of known classes.
 
     python -m benchmarks.unknown FILE [FILE ...] [--shots 40] [--draws 3] [--seed SEED]
 
-FILE holds embeddings with training and test samples, as `benchmarks.heads` takes them. In each draw some classes are left out of
-the training samples: three of ten; of more than twenty classes ten are known and ten are not. Each head is fitted to random
-training samples of the known classes. Printed are means over draws:
+FILE holds embeddings with training and test samples, in the format of `benchmarks.heads`. In each draw some classes are left out
+of the training samples: three of ten; with more than twenty classes, ten are known and ten unknown. Each head is fitted to random
+training samples of the known classes. The means over draws are printed:
 
-- AUROC (%): how often a test sample of a known class has a higher score than one of an unknown class, by score: `similarity`, the
-  largest class score; `probability`, the largest; `familiarity`, what `reject` takes.
-- how many test samples of known classes (%) `reject=0.01`, `0.05` and `0.2` reject, and of unknown ones; and the error (%) of
-  known samples that are kept.
-- how many the 1% quantile of the scores of training samples rejects of the known ones, for comparison.
+- AUROC (%): how often a test sample of a known class has a higher score than one of an unknown class, for three scores:
+  `similarity`, the largest class score; `probability`, the largest; `familiarity`, the score that `reject` uses.
+- the share (%) of test samples of known and of unknown classes that `reject=0.01`, `0.05` and `0.2` reject, and the error (%) of
+  the known samples that are kept.
+- for comparison, the share of known samples that the 1% quantile of the scores of training samples rejects.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ METHODS: dict[str, dict[str, Any]] = {
     "knn": {"method": "knn"},
 }
 SHARES = (0.01, 0.05, 0.2)
-MANY = 20  # of more classes ten are known
+MANY = 20  # with more classes, ten are known
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ def draws(path: Path, shots: int, count: int, seed: int) -> Iterator[Draw]:
 
 
 def measured(draw: Draw, parameters: dict[str, Any], seed: int) -> dict[str, float]:
-    """What one head does on one draw, in percent."""
+    """The measurements of one head on one draw, in percent."""
     head = ImprintingClassifier(**parameters, probability=True, random_state=seed % 2**31)
     head.fit(draw.x, draw.y)
     scores = head.class_scores(draw.test_x)
@@ -104,7 +104,7 @@ def main() -> None:
     """Print a table for each file."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("files", type=Path, nargs="+", metavar="FILE")
-    parser.add_argument("--shots", type=int, default=40, help="training samples of each class")
+    parser.add_argument("--shots", type=int, default=40, help="training samples per class")
     parser.add_argument("--draws", type=int, default=3, help="choices of the known classes")
     parser.add_argument("--seed", type=int, default=SEED)
     arguments = parser.parse_args()

@@ -22,7 +22,7 @@ __all__ = [
     "export",
 ]
 
-# by name, so that `import imprint` stays instant and no rule is taken to depend on the estimator
+# imported on first use, so that `import imprint` stays instant and no rule seems to depend on the estimator
 _MODULES = {
     "ImprintingClassifier": "imprint.estimator.classifier",
     "compare": "imprint.estimator.commands",

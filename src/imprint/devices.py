@@ -1,4 +1,4 @@
-"""Devices of torch: which there are, how arrays come to them, how exact their products are, and on how many threads."""
+"""Torch devices: choice, upload of arrays, precision of products, number of threads."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from imprint.errors import UserError
 
 
 def choose_device(name: str) -> torch.device:
-    """The device of that name; `auto` is CUDA, else Apple's MPS, else the processor.
+    """The device of a name; `auto` is CUDA, else Apple's MPS, else the CPU.
 
     Raises
     ------
     UserError
-        If this machine does not have it.
+        If this machine has no such device.
     """
     available = ["cpu"]
     if torch.backends.mps.is_available():
@@ -33,22 +33,22 @@ def choose_device(name: str) -> torch.device:
         exists = number.isdecimal() and int(number) < count
     if not exists:
         raise UserError(
-            f"device '{name}' is not there; this machine has: {', '.join(available)} (auto chooses the first)"
+            f"this machine has no device '{name}'; it has: {', '.join(available)} (auto chooses the first)"
         )
     return torch.device(name)
 
 
 def upload(array: np.ndarray, device: torch.device) -> torch.Tensor:
-    """An array as float32 on a device, not waited for."""
+    """Copy an array to a device as float32, without waiting for the copy where the device allows it."""
     tensor = torch.from_numpy(np.ascontiguousarray(array, np.float32))
-    if device.type == "cuda":  # from other memory a copy is waited for
+    if device.type == "cuda":  # only copies from pinned memory run in the background
         tensor = tensor.pin_memory()
     return tensor.to(device, non_blocking=True)
 
 
 @contextmanager
 def float32_products() -> Iterator[None]:
-    """Products of float32 keep its 24 bits, also where the system's default is fewer (TF32)."""
+    """Compute float32 products with all 24 bits, even where the default is fewer (TF32)."""
     before = torch.get_float32_matmul_precision()
     torch.set_float32_matmul_precision("highest")
     try:
@@ -59,7 +59,7 @@ def float32_products() -> Iterator[None]:
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """Torch keeps to one thread: on one image, or on weights, others only wait."""
+    """Limit torch to one thread: for a single image, or for weights, more threads only wait."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:

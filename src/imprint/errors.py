@@ -1,22 +1,22 @@
-"""The exception whose message is meant for the user, packages of extras, and kinds of OSError."""
+"""Exceptions with messages for the user, the packages of each extra, and groups of OSError codes."""
 
 import errno
 
 
 class UserError(Exception):
-    """A mistake in the user's input: the message names the file or key, what is wrong and what would be right.
+    """A mistake in the user's input: the message names the file or key, the mistake and the valid choices.
 
-    Shown without a traceback by the command line and by the workflow's jobs.
+    The command line and the workflow's jobs show it without a traceback.
     """
 
 
 class WrongSource(UserError):
-    """A source that is not the one meant.
+    """A source that is probably a mistake for another one.
 
     Attributes
     ----------
     source, instead : str
-        What was given, and what would be right.
+        The source that was given, and the one to give instead.
     """
 
     def __init__(self, message: str, source: object, instead: object) -> None:
@@ -24,10 +24,11 @@ class WrongSource(UserError):
         self.source, self.instead = str(source), str(instead)
 
 
-NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}  # of an OSError: a disk or quota is full
+# codes of an OSError: disk or quota full, no permission
+NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 NO_RIGHT = {errno.EROFS, errno.EACCES, errno.EPERM}
 
-# extra of the distribution: the packages that it brings, by the names of their imports
+# the packages that each extra of the distribution installs, by import name
 EXTRAS = {
     "fm": ("PIL", "huggingface_hub", "pooch", "timm", "torch", "torchvision", "tqdm"),
     "study": (
@@ -54,7 +55,7 @@ EXTRAS = {
 
 
 def not_installed(package: str) -> str | None:
-    """How to install a missing package that an extra brings, as one line; None for any other package."""
+    """One line on how to install a missing package of an extra; None for any other package."""
     name = package.partition(".")[0]
     for extra, packages in EXTRAS.items():
         if name in packages:

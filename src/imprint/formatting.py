@@ -1,28 +1,28 @@
-"""Quantities and lists as people read them."""
+"""Readable quantities and lists."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-LISTED = 5  # items of a list that a message names
+LISTED = 5  # items of a list that a message shows
 
 
 def listed(items: Iterable[object]) -> str:
-    """The first items in a message, and how many more there are."""
+    """The first items, separated by commas, and the number of further ones."""
     names = [str(item) for item in items]
     more = f" and {len(names) - LISTED} more" if len(names) > LISTED else ""
     return ", ".join(names[:LISTED]) + more
 
 
 def duration(seconds: float) -> str:
-    """A time in the unit that suits it."""
+    """A time in a suitable unit."""
     if seconds < 90:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
 def size(count: float) -> str:
-    """A number of bytes in the unit that suits it."""
+    """A number of bytes in a suitable unit."""
     for unit in ("B", "kB", "MB", "GB"):
         if count < 1000:
             return f"{count:.0f} {unit}"
@@ -31,7 +31,7 @@ def size(count: float) -> str:
 
 
 def as_text(cell: str) -> str:
-    """A cell of a CSV file that spreadsheets take as text: one that would be a formula begins with an apostrophe.
+    """A CSV cell that spreadsheets read as text: an apostrophe is put before a formula.
 
     Examples
     --------

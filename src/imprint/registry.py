@@ -13,34 +13,33 @@ C = TypeVar("C")
 
 
 def suggestion(name: object, known: Iterable[object], otherwise: str = "") -> str:
-    """`" (did you mean 'x'?)"`, with `otherwise` before the mark, if a known name is close to `name`; else an empty text."""
+    """`" (did you mean 'x'?)"`, with `otherwise` before the question mark, if a known name is close to `name`; else ""."""
     close = difflib.get_close_matches(str(name), [str(entry) for entry in known], n=1)
     return f" (did you mean '{close[0]}'{otherwise}?)" if close else ""
 
 
 def undefined(kind: str, name: object, defined: Iterable[object]) -> str:
-    """The message for a name that the user's file does not define; of two names that are close, either may be mistyped."""
+    """The message for a name that the user's file does not define; the definition of a similar name may be mistyped instead."""
     names = [str(entry) for entry in defined]
     close = suggestion(name, names, ", or is that name mistyped")
     return f"{kind} '{name}' is not defined; defined here: {', '.join(names) or 'none'}{close}"
 
 
 def unknown(kind: str, name: object, known: Iterable[object]) -> str:
-    """The message for a name that is not among the known ones."""
+    """The message for an unknown name."""
     names = [str(entry) for entry in known]
     return f"unknown {kind} '{name}'; known: {', '.join(names) or 'none'}{suggestion(name, names)}"
 
 
 class Registry(Mapping[str, T], Generic[T]):
-    """Components of one kind by name, in the order in which they were registered.
+    """Components of one kind by name, in order of registration.
 
-    An entry carries every property of the component that other code needs, so that no code
-    compares names.
+    An entry has every property of the component that other code needs, so no code compares names.
 
     Parameters
     ----------
     kind : str
-        What messages call one entry, such as "GEN" or "dataset source".
+        The word for an entry in messages, such as "GEN" or "dataset source".
 
     Examples
     --------
@@ -62,7 +61,7 @@ class Registry(Mapping[str, T], Generic[T]):
         Raises
         ------
         UserError
-            If the name is taken, or is no identifier: names stand in paths and columns.
+            If the name is already registered, or is not an identifier: names are used in paths and columns.
         """
         if not name.isidentifier():
             raise UserError(
@@ -73,7 +72,7 @@ class Registry(Mapping[str, T], Generic[T]):
         self._entries[name] = entry
 
     def adding(self, name: str, entry_of: Callable[[Any], T]) -> Callable[[C], C]:
-        """A decorator that registers the entry of a component, and leaves the component as it is."""
+        """A decorator that registers `entry_of(component)` and returns the component unchanged."""
 
         def register(component: C) -> C:
             self.add(name, entry_of(component))
@@ -82,22 +81,22 @@ class Registry(Mapping[str, T], Generic[T]):
         return register
 
     def remove(self, name: str) -> None:
-        """Take back a registration; used when the file that made it fails."""
+        """Undo a registration, after the file that made it has failed."""
         del self._entries[name]
 
     def replace(self, name: str, entry: T) -> None:
-        """Put another entry in the place of a registered one."""
+        """Replace a registered entry."""
         self.find(name)
         self._entries[name] = entry
 
     def find(self, name: object) -> T:
-        """The entry of that name; a `UserError` with the known names if there is none."""
+        """The entry of a name; a `UserError` that lists the known names if there is none."""
         if name not in self._entries:
             raise UserError(unknown(self.kind, name, self._entries))
         return self._entries[str(name)]
 
     def names(self, **properties: Any) -> tuple[str, ...]:
-        """The names of the entries whose attributes have these values; all without any."""
+        """The names of the entries whose attributes have these values; all names by default."""
         return tuple(
             name
             for name, entry in self._entries.items()

@@ -1,8 +1,8 @@
-"""The terminal of a study: `--logger imprint`, which both profiles select.
+"""The terminal output of a study: `--logger imprint`, which both profiles select.
 
-One line for each job that ends, in words of the study, with the time left; what failed, last. All else
-is Snakemake's own, with its options: what `--quiet`, `--dry-run` and `--verbose` ask for is shown as Snakemake
-shows it. Trouble here never ends a run: Snakemake's own text stands in.
+It shows one line for each job that ends, with the time left, and the failures at the end. All other output is
+Snakemake's own: `--quiet`, `--dry-run` and `--verbose` work as usual. An error in this module never ends a run:
+Snakemake's own text is shown instead.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from snakemake_interface_logger_plugins.common import LogEvent
 
 from imprint.study.tally import Job, Tally
 
-CHATTER = (  # of Snakemake, which is left out
+CHATTER = (  # lines of Snakemake that are left out
     "Assuming unrestricted shared filesystem usage",
     "Building DAG of jobs",
     "Using shell: ",
@@ -29,17 +29,17 @@ CHATTER = (  # of Snakemake, which is left out
     "Exiting because a job execution failed",
 )
 SILENT = {LogEvent.JOB_STARTED, LogEvent.RESOURCES_INFO, LogEvent.PROGRESS}
-FAILED = "At least one job did not complete successfully"  # said here with more
-QUIET_SECONDS = 60.0  # after so long without a line one says what is running; rarer in a long run
+FAILED = "At least one job did not complete successfully"  # the list of failures says more
+QUIET_SECONDS = 60.0  # without output before a line lists the running jobs; more in a long run
 
 
 class LogHandler(LogHandlerBase):
-    """Writes to the terminal; `imprint.study.tally.Tally` has the words."""
+    """Writes to the terminal; `imprint.study.tally.Tally` composes the lines."""
 
     writes_to_stream = True
     writes_to_file = False
-    has_filter = False  # Snakemake's, for --quiet
-    has_formatter = False  # Snakemake's, for all that has no words here
+    has_filter = False  # Snakemake's filter is used, for --quiet
+    has_formatter = False  # Snakemake's formatter is used, for all other records
     needs_rulegraph = False
 
     def __post_init__(self) -> None:
@@ -54,7 +54,7 @@ class LogHandler(LogHandlerBase):
         self._ended = threading.Event()
 
     def handle(self, record: logging.LogRecord) -> Any:
-        """Note what is reported, whether or not it is to be shown."""
+        """Note what is reported, whether or not it is shown."""
         if not self._plain:
             try:
                 self._note(record, getattr(record, "event", None))
@@ -85,7 +85,7 @@ class LogHandler(LogHandlerBase):
         elif event == LogEvent.JOB_ERROR:
             message = record.rule_msg or self._exception
             job = self._tally.fail(record.jobid, message, record.log[-1] if record.log else "")
-            if record.rule_msg or not job.reason:  # else it said so itself, here
+            if record.rule_msg or not job.reason:  # otherwise the job has printed it
                 self._say(f"{job.words}: {job.reason or message}")
 
     def _say(self, text: str) -> None:
@@ -93,10 +93,10 @@ class LogHandler(LogHandlerBase):
         super().handle(logging.makeLogRecord({"levelno": logging.ERROR, "msg": text}))
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Write what a record says, in the words of the study where there are some."""
+        """Write a record, with the line of the tally if there is one."""
         try:
             self._write(self._words(record, getattr(record, "event", None)))
-        except BrokenPipeError:  # who read this has left
+        except BrokenPipeError:  # the reader has closed the pipe
             pass
         except Exception:
             self.handleError(record)
@@ -111,7 +111,7 @@ class LogHandler(LogHandlerBase):
             jobs = "1 job" if self._tally.total == 1 else f"{self._tally.total} jobs"
             return f"{jobs} to do{self._cores}"
         if event == LogEvent.ERROR and (record.exception == "RuleException" or FAILED in text):
-            return ""  # the job itself says why, and the list at the end
+            return ""  # the job and the list of failures say why
         return "" if event in SILENT or text.startswith(CHATTER) else text
 
     def _write(self, text: str) -> None:
@@ -127,7 +127,7 @@ class LogHandler(LogHandlerBase):
             self._below = ""
 
     def _watch(self) -> None:
-        """Say what is running: on a terminal always, below the lines; in a file after a long silence."""
+        """Show the running jobs: on a terminal always, below the lines; in a file after a long time without a line."""
         while not self._ended.wait(1):
             with self.lock:  # type: ignore[union-attr]
                 try:
@@ -146,7 +146,7 @@ class LogHandler(LogHandlerBase):
             self._write(self._tally.running(now))
 
     def close(self) -> None:
-        """End the account: with what failed, and where the logs are."""
+        """Write what failed and where the logs are."""
         if not self._ended.is_set():
             self._ended.set()
             self._clear()

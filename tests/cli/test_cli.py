@@ -28,8 +28,11 @@ from tests.cli.commands import FM, NAMES
             "embed photos -o x.h5 --fm test_resnet --checkpoint gone.pth",
             "checkpoint gone.pth does not exist",
         ),
-        ("predict photos new", "photos is a folder, no head"),
-        ("fit net.safetensors -o x.safetensors", "net.safetensors is a head or weights, no images"),
+        ("predict photos new", "photos is a folder, not a head"),
+        (
+            "fit net.safetensors -o x.safetensors",
+            "net.safetensors holds a head or weights, not images",
+        ),
         ("predict gone.safetensors new", "gone.safetensors does not exist"),
         ("compare photos.h5 --folds 50", "the smallest class has 20"),
         ("compare photos.h5 --gen nothing", "unknown GEN 'nothing'"),
@@ -65,7 +68,7 @@ def test_a_mistake_ends_in_its_message_and_exit_code_2(imprint, embedded, comman
         ("compare photos.h5 --ls-lambda 0", "0 is not a positive number"),
         ("compare photos.h5 --k 2,x", "--k: x is not a positive whole number"),
         ("compare photos.h5 --components gone.py", "gone.py does not exist"),
-        ("predict net.safetensors new", "is no head of imprint"),
+        ("predict net.safetensors new", "is not a head of imprint"),
     ],
 )
 def test_a_mistake_is_reported_before_images_are_embedded(

@@ -110,7 +110,7 @@ def test_a_reference_is_marked_and_no_head_is_made_of_it(imprint, workdir):
         *("ridge", "logistic"),  # and as presets of other GENs:
         *("mean", "all"),
     }
-    assert "The best that is no reference is saved by:" in output
+    assert "To save the best head that is not a reference:" in output
     imprint(printed_command(output))
     method = json.loads((workdir / "head.json").read_text())["configuration"]
     best = next(row for row in rows if row["reference"] == "False")

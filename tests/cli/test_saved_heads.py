@@ -106,7 +106,7 @@ def test_programs_of_others_are_told_as_such(imprint, tmp_path):
 
 @pytest.mark.parametrize("command", ["fit owls.npz -o owls.safetensors", "compare owls.npz"])
 def test_one_class_alone_is_refused(imprint, command):
-    assert "one class, 'owl'; a head tells at least two apart" in imprint(command, code=2)
+    assert "one class, 'owl'; a head needs at least two" in imprint(command, code=2)
 
 
 def test_the_best_labels_and_their_probabilities(imprint):

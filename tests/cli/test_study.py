@@ -35,9 +35,9 @@ def test_jobs_to_do_have_times_and_reasons(capsys):
     }
     print_status(status(rules, running=True))
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0] == "A run is under way here; what it is making counts as to do."
+    assert lines[0] == "A run is in progress here; the outputs it is making count as to do."
     assert lines[1] == (
-        "2 of 5 jobs are done; 3 to do: about 7 min on 2 cores, as long as such jobs took before."
+        "2 of 5 jobs are done; 3 to do: about 7 min on 2 cores, judging by earlier jobs."
     )
     assert lines[4].split() == [
         "embed",
@@ -53,7 +53,7 @@ def test_jobs_to_do_have_times_and_reasons(capsys):
         "(1)",
     ]
     assert lines[5].split() == ["report", "1", "0", "?", "new", "(1)"]
-    assert lines[6] == "No job of report ran before: `imprint doctor` estimates their time."
+    assert lines[6] == "No job of report has run before: `imprint doctor` estimates their time."
 
 
 def test_only_three_reasons_are_shown(capsys):
@@ -65,10 +65,10 @@ def test_blocks_and_leftovers_are_counted(capsys):
     print_status(status(leftovers=["proxies/old.h5"], blocks=4, unused=1))
     lines = capsys.readouterr().out.splitlines()
     assert lines[1] == (
-        "Kept of finished work in cache/: 4 blocks, 70 kB; the last runs did not use 1 "
+        "Cache of finished work in cache/: 4 blocks, 70 kB; the last runs did not use 1 "
         "(see `imprint cache`)."
     )
-    assert lines[2].startswith("1 files belong to nothing in this study, such as proxies/old.h5")
+    assert lines[2].startswith("1 files belong to no job of this study, such as proxies/old.h5")
 
 
 def test_the_doctor_counts_images_classes_and_broken_files_of_a_folder(tmp_path, capsys):

@@ -60,7 +60,7 @@ def test_coverage_is_told_against_error(imprint):
     assert len(known) / 24 == shares[-1]["kept"]
     assert (len(kept) - len(known)) / 12 == shares[-1]["unknown_kept"]
     printed = imprint("evaluate head.safetensors test --device cpu")
-    assert "how much of it is labelled so (recall)" in printed
+    assert "the share of its samples with its label (recall)" in printed
     assert "known images kept" in printed and "unknown kept" in printed
 
 
@@ -104,9 +104,9 @@ def test_training_images_that_have_moved_are_named(imprint, photos):
     command = "explain head.safetensors test/dark/dark3.png -o why.png --device cpu"
     try:
         message = imprint(command, code=2)
-        assert "train/" in message and "is not there any more; name the folder" in message
+        assert "train/" in message and "no longer exists; name the folder" in message
         imprint(f"{command} --images elsewhere")
-        assert "nowhere is no folder" in imprint(f"{command} --images nowhere", code=2)
+        assert "nowhere is not a folder" in imprint(f"{command} --images nowhere", code=2)
     finally:
         shutil.move(photos / "elsewhere", photos / "train")
 

@@ -189,8 +189,8 @@ def strange_splits(folder):
     [
         (without_labels, r"a\.png has no label; it needs a\.cls"),
         (compressed, r"0\.tar cannot be read as an uncompressed tar archive"),
-        (too_few_names, "has 2 names, labels go from 0 to 2"),
-        (names_of_names, "names numbers, but there are labels such as 'x'"),
+        (too_few_names, "has 2 names, but labels go from 0 to 2"),
+        (names_of_names, "gives names for numeric labels, but there are labels such as 'x'"),
         (two_images, "the sample a has two images"),
         (strange_splits, "has the splits test, val; it needs train and test or"),
         (lambda folder: (folder / "d").mkdir(), "has no shards"),

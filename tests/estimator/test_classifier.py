@@ -310,4 +310,4 @@ def test_where_there_are_no_probabilities_the_error_says_what_gives_them():
     model = ImprintingClassifier(gen="mean").fit(X, Y)
     with pytest.raises(AttributeError) as told:
         _ = model.predict_proba
-    assert "with probability=True alone" in str(told.value.__cause__)
+    assert "only with probability=True" in str(told.value.__cause__)

@@ -43,13 +43,13 @@ def test_images_become_embeddings_and_a_head(photos, tmp_path):
     table = imprint.compare(tmp_path / "photos.h5", folds=2)
     assert table["accuracy"].iloc[0] == 1 and "fm" not in table
     assert imprint.compare(embeddings, folds=2)["accuracy"].equals(table["accuracy"])
-    with pytest.raises(UserError, match="of one FM already; leave fm out"):
+    with pytest.raises(UserError, match="embeddings already come from one FM; leave fm out"):
         imprint.compare(embeddings, fm="tf_efficientnet_lite1")
     with pytest.raises(UserError, match="leave device out"):
         imprint.compare(embeddings, device="cpu")
     with pytest.raises(TypeError, match=r"compare\(\) got an unexpected .* 'gen'"):
         imprint.compare(embeddings, gen=["mean"])
-    with pytest.raises(UserError, match=r"takes one folder, .* and not a list"):
+    with pytest.raises(UserError, match=r"takes one folder, .*, not a list"):
         imprint.compare([tmp_path / "photos.h5"])
     with pytest.raises(TypeError, match=r"'devise' .*device"):
         imprint.embed(photos, devise="cpu")
@@ -102,7 +102,7 @@ def test_a_head_is_a_file_or_a_fitted_classifier(photos, tmp_path):
     for call in (imprint.explain, imprint.export, imprint.evaluate):
         with pytest.raises(UserError, match="fitted ImprintingClassifier, not list"):
             call([1], tmp_path / "photos.pt2")
-    with pytest.raises(UserError, match=r"photos\.h5 brings its classes; leave y out"):
+    with pytest.raises(UserError, match=r"photos\.h5 has its own classes; leave y out"):
         imprint.evaluate(fitted, tmp_path / "photos.h5", labels)
     with pytest.raises(UserError, match="give y, the class of each embedding"):
         imprint.evaluate(fitted, embeddings.x)

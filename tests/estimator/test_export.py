@@ -92,7 +92,7 @@ def test_a_file_that_differs_from_predict_is_not_written(photos, monkeypatch):
 
     monkeypatch.setattr(torch.export, "load", reversed_program)
     output = photos.parent / "head.pt2"
-    with pytest.raises(UserError, match="labels are others than those of predict"):
+    with pytest.raises(UserError, match="labels differ from those of predict"):
         imprint.export(photos.parent / "head.safetensors", output)
     assert list(photos.parent.glob("*.pt2")) == []
 

@@ -25,5 +25,5 @@ def test_any_labels_hold_the_mark(labels, expected):
 
 @pytest.mark.parametrize("classes", [np.array([-1, 0]), np.array(["owl", "rejected"])])
 def test_a_class_of_that_name_is_refused(classes):
-    with pytest.raises(UserError, match="is a class here; rename the class"):
+    with pytest.raises(UserError, match="is also a class here; rename the class"):
         mark(classes)

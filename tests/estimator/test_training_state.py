@@ -32,9 +32,9 @@ def test_a_class_that_comes_and_goes_leaves_what_was_there():
 
 def test_what_cannot_be_exact_is_refused():
     before, settings = state("westerhoff")
-    with pytest.raises(UserError, match="GEN kmeans cannot take in more samples of class owl"):
+    with pytest.raises(UserError, match="GEN kmeans cannot add samples to class owl"):
         before.with_more(settings, X[:1], np.array(["owl"]), np.arange(1))
-    with pytest.raises(UserError, match="class owl is there already"):
+    with pytest.raises(UserError, match="class owl exists already"):
         before.require_new(np.array(["crow", "owl"]))
     with pytest.raises(UserError, match="there is no class crow"):
         before.without(np.array(["crow"]))

@@ -17,9 +17,9 @@ def model():
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (torch.zeros_like, "one number alone"),
-        (torch.ones_like, "one number alone"),
-        (lambda weights: (10 * weights).to(torch.int8), "whole numbers"),
+        (torch.zeros_like, "all values are equal"),
+        (torch.ones_like, "all values are equal"),
+        (lambda weights: (10 * weights).to(torch.int8), "hold integers"),
         (lambda weights: weights * torch.nan, "NaN"),
     ],
 )
@@ -43,8 +43,8 @@ def test_facts_come_back_without_the_seal(tmp_path):
 @pytest.mark.parametrize(
     ("architecture", "arguments", "said"),
     [
-        ("test_resnet", {"checkpoint_path": "other.pth"}, "names checkpoint_path for timm"),
-        ("hf-hub:some/model", {}, "names the model hf-hub:some/model for timm"),
+        ("test_resnet", {"checkpoint_path": "other.pth"}, "sets checkpoint_path for timm"),
+        ("hf-hub:some/model", {}, "sets the model hf-hub:some/model for timm"),
     ],
 )
 def test_a_file_of_weights_hands_timm_no_other_weights(tmp_path, architecture, arguments, said):

@@ -82,7 +82,7 @@ def test_keys_that_do_not_match_are_an_error_not_random_weights(trained, tmp_pat
         UserError, match=r"1 of \d+ keys of the model are missing: layer1.0.bn1.weight$"
     ):
         load(saved(tmp_path, lacking, "pth"))
-    with pytest.raises(UserError, match="another shape"):
+    with pytest.raises(UserError, match="a different shape"):
         models.load(
             "timm",
             "test_resnet",

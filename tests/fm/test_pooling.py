@@ -78,7 +78,7 @@ def test_models_without_a_class_token_are_refused_by_name(tmp_path):
         with pytest.raises(UserError, match=f"{name} has no class token.*'class_token'"):
             models.load("timm", name, checkpoint=tmp_path / "w.safetensors", pooling="class_token")
     for source, name in (("torchvision", "vit_b_16"), ("package", "tf_efficientnet_lite0")):
-        with pytest.raises(UserError, match=f"'{source}', as {name}, are 'pooled' alone"):
+        with pytest.raises(UserError, match=f"'{source}', such as {name}, have only 'pooled'"):
             models.load(source, name, pooling="class_token")
     with pytest.raises(UserError, match=r"unknown pooling 'class_tokens'.*did you mean"):
         models.load("timm", "test_vit", pooling="class_tokens")

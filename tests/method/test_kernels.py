@@ -12,7 +12,7 @@ from imprint.method.kernels import select, vote
 @pytest.mark.parametrize("label", [-1, 3, 10**12])
 def test_a_label_that_is_no_class_is_an_error(label):
     labels = np.array([[0, 1, label], [2, 2, 1]])
-    with pytest.raises(ValueError, match="1 labels of neighbours are none of 3 classes"):
+    with pytest.raises(ValueError, match="1 labels of neighbours are not among the 3 classes"):
         vote(labels, np.ones((1, 3)), 3, np.array([3]))
 
 

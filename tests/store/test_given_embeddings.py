@@ -54,8 +54,8 @@ def test_without_names_the_classes_are_numbers(arrays, tmp_path):
     ("change", "message"),
     [
         ({"labels": None}, "no 'labels'"),
-        ({"labels": np.zeros(5, int)}, "6 whole numbers"),
-        ({"labels": np.zeros(6)}, "whole numbers"),
+        ({"labels": np.zeros(5, int)}, "6 integers"),
+        ({"labels": np.zeros(6)}, "integers"),
         ({"labels": np.array([0, 1, 2, 0, 1, -1])}, "negative"),
         ({"labels": np.array([0, 1, 2, 0, 1, 10**9])}, "1,000,000,001 classes"),
         ({"embeddings": np.zeros(6)}, r"\(N, D\)"),
@@ -86,10 +86,10 @@ def test_files_that_are_none(tmp_path):
     ("entries", "attributes", "message"),
     [
         ({"embeddings": None}, {}, "'embeddings' is a group"),
-        ({}, {"class_names": "cat, dog"}, "'class_names' are no names"),
-        ({}, {"class_names": '{"cat": 1}'}, "'class_names' are no names"),
-        ({}, {"class_names": 3}, "'class_names' are no names"),
-        ({}, {"provenance": "resnet18"}, "'provenance' is no mapping in JSON"),
+        ({}, {"class_names": "cat, dog"}, "'class_names' are not names"),
+        ({}, {"class_names": '{"cat": 1}'}, "'class_names' are not names"),
+        ({}, {"class_names": 3}, "'class_names' are not names"),
+        ({}, {"provenance": "resnet18"}, "'provenance' is not a JSON mapping"),
         ({"embeddings": 1.0}, {}, r"\(N, D\)"),
     ],
 )

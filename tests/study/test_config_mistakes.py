@@ -11,7 +11,7 @@ from tests.study.examples import BASE, experiment, problems
     ("sections", "path", "words"),
     [
         ({"sedes": [1]}, "sedes", "did you mean 'seeds'?"),
-        ({"seeds": 3}, "seeds", "3 is one number; list the seeds, [3] for this one alone"),
+        ({"seeds": 3}, "seeds", "3 is a single number; give a list of seeds, such as [3]"),
         ({"experiments": {}}, "experiments", "it is empty"),
         ({"experiments": {"main": {}}}, "experiments.main", "the grid is empty"),
         ({"experiments": {"main": {"gen": []}}}, "experiments.main", "the grid is empty"),
@@ -49,7 +49,7 @@ from tests.study.examples import BASE, experiment, problems
         ({"tasks": {"all": {"datasets": "digits", "label_map": {0: 0, 1: 2}}}}, "tasks.all.label_map", "without a gap"),
         ({"tasks": {"all": {"datasets": "digits", "classes": [1], "label_map": {0: 0}}}}, "tasks.all", "exclude each other"),
         ({"tasks": {"all": {"datasets": "digits", "family": {"d": [1, 2]}}}}, "tasks.all.family.d", "there are 10"),
-        ({"tasks": {"a/b": {"datasets": "digits"}}}, "tasks.a/b", "no usable name"),
+        ({"tasks": {"a/b": {"datasets": "digits"}}}, "tasks.a/b", "not a valid name"),
         ({"tasks": [1]}, "tasks", "not a mapping"),
         ({"datasets": {**BASE["datasets"], "x": {"source": "sklearn", "name": "digits", "test_fraction": 2}}}, "datasets.x.test_fraction", "out of range"),
         ({"fms": {"net": {"source": "timn", "model": "x"}}}, "fms.net", "did you mean 'timm'?"),
@@ -101,7 +101,7 @@ def test_all_mistakes_are_told_at_once(tmp_path):
         ("fms: [", "invalid YAML"),
         (
             "tasks:\n  a: {datasets: digits}\n  a: {datasets: digits}\n",
-            "line 3: 'a' stands here and in line 2",
+            "line 3: 'a' is here and in line 2",
         ),
         ("- 1\n", "must hold the keys of a study"),
         ("", "must hold the keys of a study"),

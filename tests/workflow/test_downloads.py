@@ -141,7 +141,7 @@ def test_a_download_that_broke_off_goes_on_and_no_network_says_what_to_do(server
     missing.unlink()
     said = study.snakemake(MANIFEST, succeeds=False)
     assert "dataset MNIST could not be downloaded" in said
-    assert "give its folder as `root`" in said
+    assert "give their folder as `root`" in said
     assert "root/MNIST/raw/train-images-idx3-ubyte" in said
     assert "Traceback" not in said
     assert not (study.folder / FOLDER).exists()

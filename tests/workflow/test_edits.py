@@ -229,8 +229,8 @@ def test_the_status_says_what_is_to_do_and_why(given):
     given.configure(grid(gen=[{"name": "kmeans", "k": [1, 3]}]))
     lines = {line.split()[0]: line for line in given.imprint("status").splitlines() if line}
     assert re.search(r"1 +0 .* its code or its configuration changed \(1\)", lines["proxies"])
-    assert re.search(r"2 +0 .* it reads other files \(2\)", lines["evaluate"])
-    assert "what it reads is made anew (1)" in lines["scores"]
+    assert re.search(r"2 +0 .* its set of inputs changed \(2\)", lines["evaluate"])
+    assert "its inputs are made again (1)" in lines["scores"]
     doctor = given.imprint("doctor")
     assert re.search(r"rule evaluate: 2 jobs, about", doctor), (
         "as the status, though files are there"

@@ -270,6 +270,8 @@ def test_without_the_variable_nothing_is_said_and_nothing_shared(empty):
 
 def test_a_cache_that_is_not_there_is_told_before_any_job(empty):
     said = Sharing(empty.folder, "nowhere").snakemake(succeeds=False)
-    assert "SNAKEMAKE_OUTPUT_CACHE is 'nowhere', which is no folder that you can write to" in said
+    assert (
+        "SNAKEMAKE_OUTPUT_CACHE is 'nowhere', which is not a folder that you can write to" in said
+    )
     assert "Traceback" not in said
     assert not (empty.folder / "results").exists()

@@ -2,7 +2,7 @@
 
 
 rule collapse:
-    """NC1, VCI and their parts of a task's training and test embeddings, a row for each draw and split."""
+    """NC1, VCI and their parts for a task's training and test embeddings, one row for each draw and split."""
     input:
         train=embeddings_of("train"),
         test=embeddings_of("test"),

@@ -1,8 +1,8 @@
-"""Wildcards, and what several rules need."""
+"""Wildcards, and functions that several rules use."""
 
 results = "<results>"
 
-# Where data lie and what computes are resources, not params: a change of them is no reason to run a job again.
+# Locations of data and devices are resources, not params, so that a change of them reruns nothing.
 roots = canonical(inputs.roots(study.config))
 compute = canonical(study.config.compute.model_dump(mode="json"))
 
@@ -13,7 +13,7 @@ def one_of(names):
 
 
 def fms_that(fits):
-    """A wildcard constraint: the FMs whose entries `fits` is true of."""
+    """A wildcard constraint: the FMs whose entries satisfy `fits`."""
     return one_of(name for name, fm in study.config.fms.items() if fits(fm))
 
 
@@ -29,7 +29,7 @@ wildcard_constraints:
 
 
 def have_images_changed(wildcards):
-    """Whether the images of a dataset are others than when it was prepared; a download that is gone is no other one."""
+    """Whether the images of a dataset have changed since it was prepared; a deleted download does not count."""
     downloads = Path(paths.downloads_folder(study.root, wildcards.dataset))
     if wildcards.dataset in inputs.downloaded(study.config) and not downloads.exists():
         return False
@@ -39,16 +39,16 @@ def have_images_changed(wildcards):
 
 
 def newer_if_outdated(name, changed=lambda wildcards: False):
-    """An input that reruns a job whose output is there, but not what the study asks for: see `imprint.study.outdated`.
+    """An input that reruns a job whose output is outdated, see `imprint.study.outdated`.
 
-    It is a file that is newer than any output, so that it reruns the job; else the same file, whose time does not count; or no
-    file, where adding one to the inputs would itself be a reason to run.
+    For an outdated output it is a file that is newer than any output. Otherwise it is the same file with its time ignored,
+    or no file if an additional input would itself rerun the job.
 
-    name: of the rule. changed: whether its output is outdated for another reason.
+    name: the rule. changed: whether its output is outdated for another reason.
     """
 
     def file(wildcards):
-        # the key of a shared output counts what all files that lead to it hold: these go by content
+        # the key of a shared output covers the content of all its inputs, and would change with this one
         if sharing and name in ("download", "dataset", "weights", "pretrain", "embed"):
             return []
         entry = getattr(rules, name)
@@ -78,7 +78,7 @@ def group_of(wildcards):
 
 
 def scores_of(groups):
-    """The score files of some FMs, tasks and shots."""
+    """The score files of some groups."""
     return [
         paths.scores_file(results, *group, agg)
         for group in groups
@@ -127,7 +127,7 @@ def proxies_of(group, gens):
 
 
 def download_of(*datasets):
-    """The folders of those of these datasets that the workflow downloads; their times are no reason to run anything."""
+    """The folders of the datasets that the workflow downloads; their times rerun nothing."""
     downloaded = inputs.downloaded(study.config)
     return [
         ancient(paths.downloads_folder(results, name)) for name in datasets if name in downloaded
@@ -136,16 +136,16 @@ def download_of(*datasets):
 
 @cache
 def code_of(script, *modules):
-    """What reruns a rule when code that decides its numbers changes: see `imprint.study.fingerprint`.
+    """A param that reruns a rule when code that its numbers depend on changes, see `imprint.study.fingerprint`.
 
-    modules: of what the rule's wildcards choose.
+    modules: those that the rule's wildcards choose.
     """
     path = workflow.source_path(f"../scripts/{script}.py")
     return fingerprint(path, *(f"imprint.{module}" for module in modules))
 
 
 def blocks_of(wildcards, output):
-    """The file that keeps the finished parts of a job's output."""
+    """The file that stores the finished parts of a job's output."""
     return str(blocks_file(study.root, output[0]))
 
 
@@ -156,7 +156,7 @@ def selection_of(experiment):
 
 
 def settings_of(names):
-    """What an experiment sets for a table or figure that takes these settings."""
+    """The settings of an experiment for a table or figure that takes these."""
 
     def settings(wildcards):
         return canonical(selections.settings(study, wildcards.experiment, names))
@@ -166,7 +166,7 @@ def settings_of(names):
 
 @cache
 def missing_proxies():
-    """How many proxy files of the study are not there yet when the jobs are planned."""
+    """The number of proxy files of the study that do not exist when the jobs are planned."""
     files = (
         paths.proxies_file(study.root, *group, gen)
         for group in study.groups
@@ -176,9 +176,9 @@ def missing_proxies():
 
 
 def with_idle_cores(wildcards):
-    """Threads of a job: an equal share of all cores where fewer proxy files are missing than there are cores.
+    """Threads of a job: an equal share of all cores if fewer proxy files are missing than there are cores.
 
-    For rules alone whose results do not depend on it.
+    Only for rules whose results do not depend on it.
     """
     return max(study.config.compute.threads, workflow.cores // max(1, missing_proxies()))
 
@@ -186,8 +186,8 @@ def with_idle_cores(wildcards):
 def grow(megabytes, copies=0, of=()):
     """Memory that doubles with each retry.
 
-    copies, of: how many copies of the embeddings in these inputs come on top; in a dry run before these are computed none. Of
-    LARGE bytes at most: larger ones are mapped, not held.
+    copies, of: adds the size of so many copies of the embeddings in these inputs, as far as these exist. LARGE bytes count at
+    most: larger embeddings are memory-mapped.
     """
 
     def memory(wildcards, input, attempt):
@@ -204,14 +204,14 @@ def longer(minutes):
 
 
 def figures_of(name):
-    """The pictures of an experiment; those of one FM and task lie in folders of their own."""
+    """The pictures of an experiment; those of one FM and task are in folders of their own."""
     for figure in study.config.experiments[name].figures:
         for picture in page.pictures(study, name, figure):
             yield "/".join([*picture.values(), figure])
 
 
 def shown_files(name):
-    """What the report shows of an experiment: a CSV for each table, a PNG for each figure."""
+    """The files that the report shows of an experiment: a CSV for each table, a PNG for each figure."""
     tables = [
         paths.table_file(results, name, t, "csv") for t in study.config.experiments[name].tables
     ]
@@ -227,9 +227,9 @@ def captions_of(names):
 
 
 def experiment_results(name):
-    """Every table, figure and head that an experiment asks for.
+    """Every table, figure and head of an experiment.
 
-    Every file of a job is named, so that any that is gone is made again.
+    Every file of a job is named, so that a deleted one is made again.
     """
     experiment, files = study.config.experiments[name], []
     for table in experiment.tables:
@@ -242,6 +242,6 @@ def experiment_results(name):
 
 
 def study_results():
-    """What the experiments ask for, the explorer, and the collected scores."""
+    """The files of the experiments, the explorer, and the collected scores."""
     files = [paths.all_scores(results), paths.all_collapse(results), paths.explorer_file(results)]
     return files + [file for name in study.config.experiments for file in experiment_results(name)]

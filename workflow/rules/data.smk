@@ -7,10 +7,10 @@ def source_of(dataset):
 
 
 rule download:
-    """Download one published dataset; no change of code is a reason to fetch it again.
+    """Download one published dataset; a change of code does not fetch it again.
 
-    Where outputs are shared it lies once, which Snakemake's `cache:` cannot do for a folder: of two runs that end at the
-    same time one would move its folder into that of the other.
+    Shared outputs hold it once, without Snakemake's `cache:`, which is not safe for a folder: of two runs that end at the
+    same time, one would move its folder into that of the other.
     """
     input:
         newer=newer_if_outdated("download"),
@@ -35,7 +35,7 @@ rule download:
 
 
 rule dataset:
-    """Make or check one dataset, and describe what is there."""
+    """Generate or check one dataset, and write its manifest."""
     input:
         lambda w: download_of(w.dataset),
         newer=newer_if_outdated("dataset", have_images_changed),

@@ -1,8 +1,8 @@
-"""Foundation models, and embeddings by them."""
+"""Foundation models and their embeddings."""
 
 
 def model_of(wildcards):
-    """The weights or the folder of an FM, and the images that it embeds; packaged weights are told by their hash in the code."""
+    """The weights or folder of an FM, and the images that it embeds; packaged weights have their hash in the code."""
     fm = study.config.fms[wildcards.fm]
     files = {
         "manifest": paths.manifest_file(results, wildcards.dataset),
@@ -24,7 +24,7 @@ def fm_module(fm):
 
 
 def origin_of(wildcards, input, trains=False):
-    """What a shared output is made from, by content. What asks for `input` is no reason to run a job again."""
+    """What a shared output is made from, by content. As a param that takes `input`, it does not rerun a job."""
     if not sharing:
         return None
     fm, manifest = study.config.fms[wildcards.fm], input.manifest
@@ -36,7 +36,7 @@ def origin_of(wildcards, input, trains=False):
 
 
 rule weights:
-    """Download the published weights of an FM; no change of code is a reason to fetch them again."""
+    """Download the published weights of an FM; a change of code does not fetch them again."""
     input:
         newer=newer_if_outdated("weights"),
     output:
@@ -61,7 +61,7 @@ rule weights:
 
 
 rule pretrain:
-    """Pre-train a small FM on the split `pretrain` of its dataset; one thread, so that it is the same everywhere."""
+    """Pre-train a small FM on the split `pretrain` of its dataset; one thread, so that weights are reproducible."""
     input:
         manifest=lambda w: paths.manifest_file(results, study.config.fms[w.fm].dataset),
         newer=newer_if_outdated("pretrain"),
@@ -89,7 +89,7 @@ rule pretrain:
 
 
 def embed_params(wildcards):
-    """What decides embeddings, besides the files that they are made from."""
+    """What embeddings depend on, besides their input files."""
     return [
         canonical(specs.embedding(study, wildcards.fm)),
         canonical(specs.subset(study, wildcards.dataset)),
@@ -98,10 +98,10 @@ def embed_params(wildcards):
 
 
 def shards_of(wildcards):
-    """The files of the shards that a split is embedded in, if it is not embedded whole.
+    """The files of the shards of a split; empty if it is embedded as a whole.
 
-    Snakemake makes a file anew when the set of its input files changes. So one that is there keeps the shards that it was
-    made in: another number of shards gives the same embeddings. What is shared is made whole, as its key would hold them.
+    Snakemake reruns a job when its set of input files changes. So existing embeddings keep the number of shards that they were
+    made in, as another number gives the same embeddings. Shared outputs have no shards, which would be part of their key.
     """
     names = wildcards.fm, wildcards.dataset, wildcards.split
     shards = read_shards(paths.embeddings_file(study.root, *names), embed_params(wildcards))
@@ -143,7 +143,7 @@ rule embed_shard:
 
 
 use rule embed_shard as embed with:
-    """Embeddings of one split of one dataset by one FM, or the shards of it joined."""
+    """Embed one split of one dataset by one FM, or join its shards."""
     input:
         unpack(model_of),
         shards=shards_of,
@@ -160,7 +160,7 @@ use rule embed_shard as embed with:
 
 
 rule adopt:
-    """Embeddings that the user computed, checked and put into the form of `embed`."""
+    """Check embeddings that the user computed, and convert them to the format of `embed`."""
     input:
         embeddings=lambda w: inputs.embeddings_file(study.config, w.fm, w.dataset, w.split),
         newer=newer_if_outdated("adopt"),

@@ -7,7 +7,7 @@ def cells_of(wildcards):
 
 
 rule evaluate:
-    """Scores of every proxy set of a task under one AGG; every NORM, distance, weighting and m inside."""
+    """Scores of every proxy set of a task under one AGG, for every NORM, distance, weighting and m."""
     input:
         train=embeddings_of("train"),
         test=embeddings_of("test"),
@@ -30,7 +30,9 @@ rule evaluate:
         gens=lambda w: cells_of(w).gens,
         components=lambda w: job_components.files(study, job_components.of_cells(cells_of(w))),
         code=code_of("evaluate"),
-        component_codes=lambda w: canonical(job_components.codes(job_components.of_cells_scoring(cells_of(w)))),
+        component_codes=lambda w: canonical(
+            job_components.codes(job_components.of_cells_scoring(cells_of(w)))
+        ),
         blocks=blocks_of,
     message:
         "scoring {wildcards.task} on {wildcards.fm} by {wildcards.agg}, shots {wildcards.shots}"

@@ -1,4 +1,4 @@
-"""Figures, and what those of one FM and task are drawn from."""
+"""Figures, and the data of those of one FM and task."""
 
 
 def with_images(wildcards):
@@ -7,7 +7,7 @@ def with_images(wildcards):
 
 
 def manifests_of(wildcards):
-    """The descriptions of the datasets whose images a figure shows."""
+    """The manifests of the datasets whose images a figure shows."""
     return [paths.manifest_file(results, dataset) for dataset in with_images(wildcards)]
 
 
@@ -161,7 +161,7 @@ rule samples:
 
 
 rule predictions:
-    """Every test sample of one task as the chosen cell predicts it, with its nearest proxies."""
+    """Predictions of the chosen cell for every test sample of one task, with the nearest proxies."""
     input:
         scores=shown_cell_scores,
         train=embeddings_of("train"),

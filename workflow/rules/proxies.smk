@@ -8,7 +8,7 @@ def clusters_of(wildcards):
 
 
 def proxy_threads(wildcards):
-    """Threads of a GEN; the result of one that sees all classes may depend on their number."""
+    """Threads of a GEN; the result of a GEN that sees all classes may depend on their number."""
     if GENERATORS[wildcards.gen].sees_all_classes:
         return study.config.compute.threads
     return with_idle_cores(wildcards)
@@ -20,7 +20,7 @@ def components_of_proxies(wildcards):
 
 
 rule proxies:
-    """Proxies of every class by one GEN; k, seeds, draws and NORMpre inside."""
+    """Proxies of every class by one GEN, for every k, seed, draw and NORMpre."""
     input:
         train=embeddings_of("train"),
         clusters=clusters_of,

@@ -1,4 +1,4 @@
-"""All results in one place, tables of them, and the best heads."""
+"""Collected results, their tables, and the best heads."""
 
 
 rule scores:
@@ -71,7 +71,7 @@ rule fms:
 
 
 rule summary:
-    """In a few lines, what was run and what won: the report opens with them."""
+    """A few lines on what was run and which methods won, for the top of the report."""
     input:
         scores=paths.all_scores(results),
         collapse=paths.all_collapse(results),
@@ -136,7 +136,7 @@ for name, entry in TABLES.items():
 
 
 rule head:
-    """The best head of one FM and task among those of an experiment, ready to use."""
+    """The best head of an experiment on one FM and task, ready to use."""
     input:
         scores=lambda w: scores_of([group_of(w)]),
         train=embeddings_of("train"),

@@ -1,4 +1,4 @@
-"""Take over embeddings that the user computed."""
+"""Check and convert embeddings that the user computed."""
 
 from imprint.store.given_embeddings import adopt
 from imprint.study.jobs.job import job

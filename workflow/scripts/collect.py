@@ -1,4 +1,4 @@
-"""Put the tables of all tasks together."""
+"""Join the tables of all tasks."""
 
 from imprint.analysis.frames import collect
 from imprint.store.files import provenance_json

@@ -9,7 +9,7 @@ from imprint.study.jobs.job import job
 
 with job(snakemake):
     options = json.loads(snakemake.params.spec)
-    options.pop("files", None)  # which own images there are: a reason to run again, no option
+    options.pop("files", None)  # a digest of the user's images, which only reruns the job
     root = json.loads(snakemake.resources.roots)[snakemake.wildcards.dataset]
     if root:
         options["root"] = root

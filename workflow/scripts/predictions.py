@@ -1,4 +1,4 @@
-"""Predict the test samples of one task as one cell does."""
+"""Predict the test samples of one task with one cell."""
 
 from imprint.analysis.selection import method_in_words
 from imprint.store.files import provenance_json

@@ -1,4 +1,4 @@
-"""Say in a few lines what was run and what won, and write the opening of the report."""
+"""Write a few lines on what was run and which methods won, and the opening of the report."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Place the test embeddings of one task, and the proxies of one cell, in the plane."""
+"""Map the test embeddings of one task and the proxies of one cell to the plane."""
 
 from imprint.store.files import provenance_json
 from imprint.store.frames import write_parquet

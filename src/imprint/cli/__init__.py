@@ -1,4 +1,4 @@
-"""The `imprint` command. What its commands compute with is imported when they run."""
+"""The `imprint` command. Slow imports happen only when a command runs."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ if TYPE_CHECKING:
     from typer import Typer
 
 INTERRUPTED = 130  # exit code
-# they register commands, which the help lists in this order
+# modules that register commands, in the order of the help
 MODULES = ("heads", "evaluate", "explain", "revise", "compare", "embeddings", "study", "diff")
 
 
 def main(arguments: list[str] | None = None) -> None:
     """Run a command and exit.
 
-    The exit code is 0 if it is done, 1 if `doctor` found problems, 2 after a mistake of the user's,
-    whose message alone goes to stderr, and 130 after Ctrl-C.
+    The exit code is 0 if the command is done, 1 if `doctor` found problems, 2 after a mistake of the user (only
+    the message goes to stderr), and 130 after Ctrl-C.
 
     Parameters
     ----------
     arguments : list of str, optional
-        In place of `sys.argv[1:]`.
+        By default `sys.argv[1:]`.
     """
     try:
         code = _run(sys.argv[1:] if arguments is None else arguments)
@@ -40,7 +40,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def _run(arguments: list[str]) -> int:
-    """Run a command; the exit code."""
+    """Run a command and return the exit code."""
     from typer.exceptions import TyperException
 
     from imprint.cli.app import drop_output
@@ -50,13 +50,13 @@ def _run(arguments: list[str]) -> int:
     logging.basicConfig(format="%(message)s", level=logging.WARNING)
     try:
         if "" in arguments:
-            raise UserError("an argument is empty; is a variable of the shell not set?")
+            raise UserError("an argument is empty; is a shell variable not set?")
         code = int(application()(arguments, prog_name="imprint", standalone_mode=False) or 0)
-        if code == INTERRUPTED:  # typer takes Ctrl-C for an end of the command's own
+        if code == INTERRUPTED:  # typer turns Ctrl-C into this exit code
             raise KeyboardInterrupt
         sys.stdout.flush()
         return code
-    except BrokenPipeError:  # the reader of our output has left, as `head` does
+    except BrokenPipeError:  # the reader has closed the pipe, as `head` does
         drop_output()
         return 0
     except TyperException as error:
@@ -80,7 +80,7 @@ def _run(arguments: list[str]) -> int:
 
 
 def application() -> Typer:
-    """The app with all its commands."""
+    """The app with all commands registered."""
     from imprint.cli.app import app
 
     for module in MODULES:
@@ -89,7 +89,7 @@ def application() -> Typer:
 
 
 def _prepare_output() -> None:
-    """Make printing safe: where an output is closed, and of names that its encoding lacks."""
+    """Make printing safe if an output is closed or its encoding lacks a character."""
     if sys.stdout is None:
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115
     for stream in (sys.stdout, sys.stderr):
@@ -98,13 +98,13 @@ def _prepare_output() -> None:
 
 
 def _corrected(arguments: list[str], source: str, instead: str) -> str:
-    """The command with another source."""
+    """The command line with the source replaced."""
     words = [instead if Path(word) == Path(source) else word for word in arguments]
     return shlex.join(["imprint", *words])
 
 
 def _place(filename: object) -> str:
-    """Where an OSError arose, in words of the user's: temporary files have names that say nothing."""
+    """The place of an OSError in terms the user knows; names of temporary files mean nothing to the user."""
     if filename is None:
         return "the output cannot be written"
     path, temporary = Path(os.fsdecode(str(filename))), Path(tempfile.gettempdir())

@@ -1,4 +1,4 @@
-"""`python -m imprint.cli` is the command `imprint`."""
+"""`python -m imprint.cli` runs the command `imprint`."""
 
 from imprint.cli import main
 

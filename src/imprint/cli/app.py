@@ -1,4 +1,4 @@
-"""The application that commands register with, and how they are declared and shown."""
+"""The application, and the decorator that declares a command."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ Examples:
   imprint status
   imprint diff before/results after/results
 
-`imprint COMMAND --help` says more. Exit code: 0 done, 1 problems found (doctor),
-2 a mistake in what was given.
+`imprint COMMAND --help` describes a command. Exit codes: 0 done, 1 problems found
+(doctor), 2 a mistake in the arguments or the input.
 """
 
 app = typer.Typer(
@@ -49,7 +49,7 @@ app = typer.Typer(
 
 @contextmanager
 def warnings_as_notes() -> Iterator[None]:
-    """Print what Python code warns of as notes, without the line of code."""
+    """Print Python warnings as notes, without the line of code."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         yield
@@ -66,35 +66,38 @@ def _print_version(requested: bool) -> None:
 @app.callback(epilog=EXAMPLES, subcommand_metavar="COMMAND ...")
 def imprint(
     version: Annotated[
-        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="The version.")
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version."
+        ),
     ] = False,
 ) -> None:
     """Weight imprinting on frozen foundation models (FMs)."""
 
 
 def drop_output() -> None:
-    """Send what is still to be printed nowhere, so that the end of the process does not try again."""
-    with suppress(OSError):  # an output without a file of the system's
+    """Discard the rest of the output, so that Python does not write it again at exit."""
+    with suppress(OSError):  # the output is not a system file
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 class Command(TyperCommand):
-    """A command that takes each option once, and whose help has a section for each `rich_help_panel`."""
+    """A command that takes each option once; its help has a section for each `rich_help_panel`."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Refuse options given twice, of which the last alone would count."""
+        """Refuse repeated options, of which only the last would count."""
         words = [word.partition("=")[0] for word in args]
         for option in self.get_params(ctx):
             times = sum(map(words.count, option.opts))
             is_flag = getattr(option, "is_flag", False)
             if times > 1 and option.param_type_name == "option" and not is_flag:
                 raise UserError(
-                    f"{option.opts[-1]} is given {times} times; give it once, where it takes several values as A,B"
+                    f"{option.opts[-1]} is given {times} times; give it once, several values as A,B if it takes several"
                 )
         return super().parse_args(ctx, args)
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
-        """Write the sections of arguments and options; those of the FM that are seldom needed are named alone."""
+        """Write the sections of arguments and options; seldom used options of the FM are only named."""
         sections: dict[str, list[tuple[str, str]]] = {}
         parameters = self.get_params(ctx)
         seldom = [p for p in parameters if p.name in SELDOM and self.name != ALL_OF_FM]
@@ -117,16 +120,16 @@ class Command(TyperCommand):
 def command(
     examples: str = "", *, in_place: str | None = None
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Register a function as the command of its name, described by its docstring.
+    """Register a function as a command with its name; the docstring becomes the help.
 
-    A parameter that is annotated with a dataclass of `GROUPS` becomes an option for each of its fields.
+    A parameter annotated with a dataclass of `GROUPS` becomes one option per field.
 
     Parameters
     ----------
     examples : str
-        Command lines that end the help.
+        Command lines shown at the end of the help.
     in_place : str, optional
-        The parameter whose file `output` may replace.
+        The parameter whose file `output` may overwrite.
     """
 
     def register(function: Callable[..., None]) -> Callable[..., None]:
@@ -163,7 +166,7 @@ def command(
 
 
 def _parameters(group: type) -> list[inspect.Parameter]:
-    """A parameter for each field of a group of options."""
+    """One parameter per field of a group of options."""
     types = get_type_hints(group)
     return [
         inspect.Parameter(

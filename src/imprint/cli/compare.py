@@ -32,9 +32,9 @@ if TYPE_CHECKING:
     import numpy as np
 
 SHOWN = 10  # rows on the terminal
-SMALLER = 0.5  # share of the best head's bytes from which on a smaller one is named
+SMALLER = 0.5  # a level head with less than this share of the best head's bytes is suggested
 COLUMNS = ("rank", "head", "accuracy", "behind", "size", "fit", "predict")
-# options of the FM that leave the head as it is
+# options of the FM that do not change the head
 RUNNING = ("device", "batch_size")
 
 
@@ -48,7 +48,7 @@ RUNNING = ("device", "batch_size")
 def compare(
     source: Source,
     gen: Annotated[
-        str, typer.Option(metavar="GEN,...", help="Ways to generate proxies.")
+        str, typer.Option(metavar="GEN,...", help="GENs: how proxies are generated.")
     ] = "mean,kmeans,all,ls",
     k: Annotated[str, typer.Option(metavar="K,...", help="Proxies per class.")] = "2,5,10,20",
     norm: Annotated[
@@ -59,13 +59,14 @@ def compare(
         ),
     ] = "l2,whiten+l2",
     m: Annotated[
-        str, typer.Option(metavar="M,...", help="Neighbours that vote, beside max.")
+        str,
+        typer.Option(metavar="M,...", help="Numbers of neighbours that vote, in addition to max."),
     ] = "5",
     folds: Annotated[
-        int, typer.Option(min=2, metavar="N", help="Parts of the cross-validation.")
+        int, typer.Option(min=2, metavar="N", help="Number of folds of the cross-validation.")
     ] = 5,
     output: Annotated[
-        Path | None, typer.Option("-o", "--output", help="Write the whole table to this CSV file.")
+        Path | None, typer.Option("-o", "--output", help="CSV file for the full table.")
     ] = None,
     as_json: Json = False,
     *,
@@ -75,8 +76,9 @@ def compare(
 ) -> None:
     """Find the best head for your images.
 
-    Scores named methods and a grid of them by cross-validation, best first, and prints
-    the command that saves the best. Several FMs, separated by commas, are compared too. References, such as a linear probe, are ranked but not imprinting.
+    Ranks named methods and a grid of methods by cross-validation, best first, and prints the command that saves the best
+    head. Compares several FMs if --fm names them, separated by commas. References, such as a linear probe, are
+    ranked too but are not imprinting.
     """
     from imprint.estimator import cross_validation
     from imprint.estimator.commands import embeddings_by_fm
@@ -115,10 +117,9 @@ def compare(
     first = next(iter(embeddings.values()))
     samples, classes = len(first.x), len(first.class_names)
     print_text(
-        f"{samples:,} samples of {classes} classes, {folds} folds; head: the proxies of each class, and how many vote where not the most similar one decides; "
-        "*: a reference, no imprinting; "
-        "accuracy in %; behind: points below the best (95% interval); size: of its weights; fit, predict: median time "
-        "to fit, and to label 1,000 embeddings"
+        f"{samples:,} samples of {classes} classes, {folds} folds; head: the proxies of each class and, if several decide, how "
+        "many vote; *: a reference, not imprinting; accuracy in %; behind: points below the best (95% interval); size: of the "
+        "weights; fit, predict: median time to fit, and to label 1,000 embeddings"
     )
     print()
     if len(fms) > 1:
@@ -145,16 +146,14 @@ def compare(
     if smallest["bytes"] < SMALLER * best["bytes"]:
         command = fit_command(smallest)
         print(
-            f"\nThe smallest head that is level ({size(smallest['bytes'])}) is saved by:\n  {command}"
+            f"\nTo save the smallest head that is level with the best ({size(smallest['bytes'])}):\n  {command}"
         )
     by_choice = PRESETS["auto"].label
     if by_choice != best["name"] and any(row["name"] == by_choice for row in level):
         chosen = fit_command({"fm": rows[0].get("fm", fm.fm)})
-        print(
-            f"\nLevel with the best is the head that all images choose, which is saved by:\n  {chosen}"
-        )
-    condition = " that is no reference" if rows[0]["reference"] else ""
-    print(f"\nThe best{condition} is saved by:\n  {fit_command(best)}")
+        print(f"\nThe head that `auto` chooses is level with the best. To save it:\n  {chosen}")
+    condition = " that is not a reference" if rows[0]["reference"] else ""
+    print(f"\nTo save the best head{condition}:\n  {fit_command(best)}")
 
 
 def _print_ranking(rows: list[dict[str, Any]], columns: Sequence[str]) -> None:
@@ -187,7 +186,7 @@ def _behind(row: Mapping[str, Any]) -> str:
 
 
 def _fit_command(source: Path, groups: Sequence[object], method: Mapping[str, Any]) -> str:
-    """The command that makes the head of a method, with the options that change it."""
+    """The `imprint fit` command for the head of a method, with all options that change the head."""
     options: dict[str, Any] = {}
     for group in groups:
         defaults = vars(type(group)())
@@ -206,7 +205,7 @@ def _fit_command(source: Path, groups: Sequence[object], method: Mapping[str, An
 
 
 def _method_options(method: Mapping[str, Any]) -> dict[str, Any]:
-    """The options that name a method: that of its name or, without one, those of its parts; none where images choose."""
+    """The options that name a method: its name or, without a name, its parts; none for `auto`."""
     if "gen" not in method:
         return {}
     for name, preset in PRESETS.items():

@@ -1,4 +1,4 @@
-"""The command that puts two studies side by side."""
+"""The command that compares two studies."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from imprint.errors import UserError
 if TYPE_CHECKING:
     import pandas as pd
 
-SHOWN = 15  # values of one column that are printed
+SHOWN = 15  # rows of each table that are printed
 
 StudyScores = Annotated[
     Path,
@@ -38,7 +38,9 @@ def diff(
     b: StudyScores,
     fm_a: Annotated[
         str | None,
-        typer.Option("--fm-a", metavar="NAME", help="Compare only this FM of A, with --fm-b."),
+        typer.Option(
+            "--fm-a", metavar="NAME", help="Compare only this FM of A, with the FM --fm-b of B."
+        ),
     ] = None,
     fm_b: Annotated[
         str | None,
@@ -52,15 +54,15 @@ def diff(
 ) -> None:
     """Compare the scores of two finished studies.
 
-    Pairs the cells of A and B that have the same FM, task, shots, draw, seed and configuration, and says
-    how many are equal and how much the others differ (accuracy of B - A, in points): in all, and by FM, task
-    and method. With --fm-a and --fm-b the FMs may have different names.
+    Pairs the cells of A and B that have the same FM, task, shots, draw, seed and configuration. Prints how many scores
+    are equal and how much the others differ (accuracy of B - A, in points): in total, and by FM, task and method. With
+    --fm-a and --fm-b the FMs may have different names.
     """
     from imprint.analysis.study_differences import BY, paired_cells, summaries, summary
     from imprint.store.files import atomic
 
     if (fm_a is None) != (fm_b is None):
-        raise UserError("--fm-a and --fm-b go together: name the FM of A and that of B")
+        raise UserError("--fm-a and --fm-b go together: name the FM of A and the FM of B")
     if output:
         require_writable(output)
     scores = [_scores(a, fm_a), _scores(b, fm_b)]
@@ -81,7 +83,7 @@ def diff(
 
 
 def _scores(path: Path, fm: str | None) -> pd.DataFrame:
-    """The scores of a study, or of one FM of it."""
+    """The scores of a study, or of one of its FMs."""
     from imprint.analysis.matrices import is_value
     from imprint.analysis.study_differences import CELL
     from imprint.registry import unknown
@@ -91,7 +93,7 @@ def _scores(path: Path, fm: str | None) -> pd.DataFrame:
     file = all_scores(path) if path.is_dir() else path
     if path.is_dir() and not file.exists():
         raise UserError(
-            f"{path} holds no finished study: it has no {file.name}; name the results folder of one"
+            f"{path} holds no finished study: it has no {file.name}; name the results folder of a finished study"
         )
     scores = read_parquet(file)
     missing = [name for name in (*CELL, "accuracy") if name not in scores]
@@ -129,7 +131,7 @@ def _print_rows(column: str, rows: list[dict[str, Any]]) -> None:
     print()
     print_table(headings, cells, left=(column,))
     if len(rows) > SHOWN:
-        print(f"and {len(rows) - SHOWN} more, which --json lists")
+        print(f"and {len(rows) - SHOWN} more (--json lists all)")
 
 
 def _points(value: float | None) -> str:

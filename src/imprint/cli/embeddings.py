@@ -1,4 +1,4 @@
-"""Commands that write a file of embeddings and say what a file holds."""
+"""Commands that write files of embeddings and describe files."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from imprint.errors import UserError
 from imprint.estimator.fm_choice import FMChoice
 from imprint.formatting import size
 
-SHOWN = 12  # items of a list
+SHOWN = 12  # items of a list that are printed
 
 
 @command(
@@ -30,7 +30,8 @@ def embed(
         Path,
         typer.Argument(
             show_default=False,
-            help="A folder of images, or with a folder of images for each class; a table of paths (CSV, Parquet), a dataset of Hugging Face, or WebDataset shards.",
+            help="A folder of images, or one with a subfolder for each class; a table of paths (CSV, Parquet), a Hugging Face "
+            "dataset, or WebDataset shards.",
         ),
     ],
     output: Annotated[Path, typer.Option("-o", "--output", help="HDF5 file (.h5).")],
@@ -40,7 +41,7 @@ def embed(
 ) -> None:
     """Embed images to an HDF5 file.
 
-    The file is for fit, compare and predict. A run that was killed is resumed.
+    The file is an input for fit, compare and predict. The same command resumes an interrupted run.
     """
     from imprint.estimator.inputs import embed, images_of
     from imprint.store.descriptions import describe
@@ -52,7 +53,7 @@ def embed(
     try:
         embed(images, output, fm)
     except KeyboardInterrupt:
-        print(f"the same command goes on with {output} where it stopped", file=sys.stderr)
+        print(f"run the same command again to resume {output}", file=sys.stderr)
         raise
     facts = describe(output)
     if as_json:
@@ -72,14 +73,14 @@ def show(
         list[Path],
         typer.Argument(
             show_default=False,
-            help="HDF5, Parquet or safetensors; .onnx and .pt2 of `imprint export`.",
+            help="HDF5, Parquet or safetensors; .onnx and .pt2 files of `imprint export`.",
         ),
     ],
     as_json: JsonLines = False,
 ) -> None:
-    """Say what a file of imprint holds.
+    """Describe a file that imprint wrote.
 
-    Describes embeddings, images, proxies, scores, collapse, heads and exports of heads, and what they were made from.
+    Describes embeddings, images, proxies, scores, collapse, heads and exported heads, and what they were made from.
     Arrays are not read.
     """
     from imprint.store.descriptions import describe
@@ -89,7 +90,7 @@ def show(
         print(json.dumps(facts) if as_json else "\n".join(_lines(facts)), flush=True)
 
 
-INTERNAL = ("unit", "current", "inverse_temperature")  # of a head: for programs, in `--json`
+INTERNAL = ("unit", "current", "inverse_temperature")  # facts of a head that only `--json` shows
 
 
 def _lines(facts: dict[str, Any]) -> list[str]:

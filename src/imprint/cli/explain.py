@@ -34,26 +34,28 @@ def explain(
     sources: Sources,
     output: Annotated[
         Path | None,
-        typer.Option("-o", "--output", help="Picture of it (.png, .pdf, .svg)."),
+        typer.Option("-o", "--output", help="File for a picture (.png, .pdf, .svg)."),
     ] = None,
     train: Annotated[
         Path | None,
         typer.Option(
             metavar="SOURCE",
-            help="The training images or, faster, their embeddings: shows the nearest of all of them, not examples of "
+            help="The training images or, faster, their embeddings: shows the nearest of all of them instead of examples of "
             "proxies.",
         ),
     ] = None,
-    top: Annotated[int, typer.Option(min=1, metavar="N", help="How many near ones.")] = 5,
+    top: Annotated[
+        int, typer.Option(min=1, metavar="N", help="Number of training images for each image.")
+    ] = 5,
     images: ImageFolder = None,
     as_json: JsonLines = False,
     *,
     inputs: InputOptions,
     fm: FMChoice,
 ) -> None:
-    """Show the training images that speak for the labels of images.
+    """Explain labels by the nearest training images.
 
-    They are the nearest. Without --train each of the nearest proxies stands by the training image nearest to it, whose name the head keeps.
+    Without --train, each of the nearest proxies is shown by the training image nearest to it, whose name the head keeps.
     """
     from imprint.estimator.explanation import explain
 
@@ -71,18 +73,21 @@ def explain(
         fm=fm,
     )
     if as_json:
-        for one in explanations:
-            print(json.dumps(one.as_dict()))
+        for explanation in explanations:
+            print(json.dumps(explanation.as_dict()))
         return
-    width = max(len(near.label) for one in explanations for near in one.nearest)
+    width = max(len(near.label) for entry in explanations for near in entry.nearest)
     shown = (
-        "training images" if train else "examples of the nearest proxies (--train: of all images)"
+        "training images"
+        if train
+        else "examples of the nearest proxies (--train: of all training images)"
     )
-    print(f"Of each image its label and, nearest first, similarity, class and name of {shown}")
-    for one in explanations:
-        chance = "" if one.probability is None else f" ({100 * one.probability:.0f}%)"
-        print(f"\n{one.id}: {one.label}{chance}")
-        for near in one.nearest:  # the name stands last, so that a long one breaks no column
+    print(f"For each image its label and, nearest first, similarity, class and name of {shown}")
+    for explanation in explanations:
+        probability = explanation.probability
+        chance = "" if probability is None else f" ({100 * probability:.0f}%)"
+        print(f"\n{explanation.id}: {explanation.label}{chance}")
+        for near in explanation.nearest:  # name last: long names shift no column
             print(f"  {near.similarity:.3f}  {near.label:{width}}  {near.id}")
     if output is not None:
-        print(f"{output} shows it", file=sys.stderr)
+        print(f"wrote the picture {output}", file=sys.stderr)

@@ -1,4 +1,4 @@
-"""Commands that make and use heads."""
+"""Commands that fit a head and predict with it."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ if TYPE_CHECKING:
     from imprint.method.generate.choose_method import Choice
     from imprint.store.embeddings import Embeddings
 
-FEW = 10  # images of a class below which `fit` warns
-NOTHING_HELD_OUT = "as no images were held out when it was made; imprint fit holds out some where two classes have two or more"
+FEW = 10  # `fit` warns of classes with fewer images
+NOTHING_HELD_OUT = "because no images were held out when it was made; imprint fit holds out some if two classes have two or more"
 
 
 @command(
@@ -54,7 +54,7 @@ def fit(
         typer.Option(
             "-o",
             "--output",
-            help="Where the head goes (.safetensors); what it is stands beside it (.json).",
+            help="File for the head (.safetensors); a description (.json) is written next to it.",
         ),
     ],
     as_json: Json = False,
@@ -64,11 +64,11 @@ def fit(
     method: MethodChoice,
     fm: FMChoice,
 ) -> None:
-    """Make a head for your classes and save it.
+    """Fit a head to your classes and save it.
 
-    Computes the proxies of each class and saves them with all that prediction needs. Without a method
-    your images choose it: class means, whitened or not, or several whitened proxies per class
-    where held-out images are told apart better with them.
+    Computes the proxies of each class and saves them with everything that prediction needs. Without a method,
+    the method is chosen on your images: class means, whitened or not, or several whitened proxies per class
+    if these predict held-out images better.
     """
     import numpy as np
 
@@ -111,20 +111,20 @@ def fit(
         print_text(f"method: {with_names(classifier.configuration_)}")
         if method.method is None:
             print_text(
-                f"It is {BASE} but for the options that were given; without them the images choose a method."
+                f"It is {BASE} with the given options replaced; without options, the method is chosen on the images."
             )
     _print_next_steps(output, of_images="weights_sha256" in embeddings.provenance)
 
 
 def _print_next_steps(head: Path, *, of_images: bool) -> None:
-    """What to do with a new head, as commands; `of_images`: its FM is known, so that it takes images."""
+    """Print commands to use a new head; `of_images`: its FM is known, so it takes images."""
     name, exported = shlex.quote(str(head)), shlex.quote(str(head.with_suffix(".onnx")))
     source, with_fm = ("FOLDER", " --with-fm") if of_images else ("EMBEDDINGS", "")
     steps = {
-        f"imprint evaluate {name} {source}": "how good it is, on samples that it has not seen",
-        f"imprint predict {name} {source}": "labels",
-        f"imprint add {name} {source}": "more classes",
-        f"imprint export {name} -o {exported}{with_fm}": "for use elsewhere",
+        f"imprint evaluate {name} {source}": "measure accuracy on new samples",
+        f"imprint predict {name} {source}": "predict labels",
+        f"imprint add {name} {source}": "add classes",
+        f"imprint export {name} -o {exported}{with_fm}": "export for use elsewhere",
     }
     width = max(map(len, steps))
     print("\nNext:")
@@ -133,7 +133,7 @@ def _print_next_steps(head: Path, *, of_images: bool) -> None:
 
 
 def _few_images(embeddings: Embeddings) -> Iterator[str]:
-    """Which classes have too few images for a head that one can trust, and what is not known of them."""
+    """Notes on classes with too few images."""
     import numpy as np
 
     names = embeddings.class_names
@@ -143,13 +143,13 @@ def _few_images(embeddings: Embeddings) -> Iterator[str]:
         yield f"no image of {listed(empty)} can be read: the head does not know it"
     if few := few[len(empty) :]:
         classes = listed(f"{name} ({count})" for count, name in few)
-        yield f"few images of {classes}; labels of such classes are less sure, give {FEW} or more of each"
+        yield f"few images of {classes}; their labels are less reliable, give {FEW} or more of each"
     if single := [name for count, name in few if count == 1]:
-        yield f"no image of {listed(single)} could be held out: accuracies, probabilities and --reject say nothing of it"
+        yield f"no image of {listed(single)} could be held out: accuracies, probabilities and --reject are not measured on it"
 
 
 def _print_choice(choice: Choice) -> None:
-    """What `auto` considered, and why it chose."""
+    """Print what `auto` considered and the reason for its choice."""
     from imprint.estimator.wording import in_words, with_names
 
     print_text(f"auto chose {with_names(choice.configuration)}: {choice.reason}")
@@ -180,17 +180,22 @@ def predict(
     head: SavedHead,
     sources: Sources,
     output: Annotated[
-        Path | None, typer.Option("-o", "--output", help="CSV file; printed without it.")
+        Path | None,
+        typer.Option(
+            "-o", "--output", help="CSV file for the labels; by default they are printed."
+        ),
     ] = None,
-    top: Annotated[int, typer.Option(min=1, metavar="N", help="Labels for each, best first.")] = 1,
+    top: Annotated[
+        int, typer.Option(min=1, metavar="N", help="Number of labels for each image, best first.")
+    ] = 1,
     proba: Annotated[
-        bool, typer.Option("--proba", help="Probabilities in place of scores.")
+        bool, typer.Option("--proba", help="Give probabilities instead of scores.")
     ] = False,
     reject: Annotated[
         float | None,
         typer.Option(
             metavar="SHARE",
-            help="Mark as rejected what fits the classes no better than this share of images of theirs, such as 0.05.",
+            help="Mark images as rejected that fit the classes no better than this share of the training images, such as 0.05.",
         ),
     ] = None,
     as_json: JsonLines = False,
@@ -198,15 +203,15 @@ def predict(
     inputs: InputOptions,
     fm: FMChoice,
 ) -> None:
-    """Label images or embeddings by a saved head.
+    """Label images or embeddings with a saved head.
 
-    Labels each image below a folder, each image given, or each row of an embeddings file. Images are
-    embedded by the FM of the head; one that is named by --fm must be the same. The columns are id, label, and score or probability; with --reject also rejected, and familiarity: the share of training
-    images that fit the classes no better when they are held out.
+    Labels each image below a folder, each image file, or each row of an embeddings file. Images are embedded with the FM of the
+    head; an FM named with --fm must be the same. The columns are id, label, and score or probability; with --reject also
+    rejected, and familiarity: the share of held-out training images that fit the classes no better.
 
-    The id of an image is its path as it was given, such as new-photos/a.jpg. Of images in one folder, or of a table, that is given alone it is the path from there, such as a.jpg,
-    as `imprint embed` has it. A name that a spreadsheet would take for a
-    formula, such as =1.jpg, begins with ' in CSV; --json has it as it is.
+    The id of an image is its path as given, such as new-photos/a.jpg. If a single folder or table is given, the id is the path
+    in it, such as a.jpg, as for `imprint embed`. In CSV, a name that a spreadsheet would read as a formula, such as
+    =1.jpg, gets a leading '; --json leaves it unchanged.
     """
     from imprint.estimator.fitted_head import FittedHead
     from imprint.estimator.inputs import read_unlabelled
@@ -259,7 +264,7 @@ def predict(
 
 
 class Labelled(NamedTuple):
-    """A sample, its labels with their values, and how well it fits the classes and whether it is rejected, where that is asked."""
+    """A sample, its labels with their values and, with --reject, its familiarity and whether it is rejected."""
 
     id: object
     labels: list[tuple[object, float]]
@@ -269,7 +274,7 @@ class Labelled(NamedTuple):
 
 @contextmanager
 def _open(output: Path | None) -> Iterator[TextIO]:
-    """A file to write, or the standard output."""
+    """Open the output file, or use standard output."""
     if output is None:
         yield sys.stdout
     else:

@@ -1,4 +1,4 @@
-"""Options that several commands take, each declared once."""
+"""Options that several commands share, each declared once."""
 
 from __future__ import annotations
 
@@ -32,21 +32,21 @@ Source = Annotated[
     Path,
     typer.Argument(
         show_default=False,
-        help="A folder with a folder of images for each class, a table of paths and labels (CSV, Parquet), a dataset of "
-        "Hugging Face, WebDataset shards, or embeddings with labels (HDF5, NPZ).",
+        help="A folder with a folder of images for each class, a table of paths and labels (CSV, Parquet), a Hugging "
+        "Face dataset, WebDataset shards, or embeddings with labels (HDF5, NPZ).",
     ),
 ]
 Sources = Annotated[
     list[Path],
     typer.Argument(
         show_default=False,
-        help="Images, folders of images, tables of paths; or one dataset, or embeddings (HDF5, NPZ).",
+        help="Images, folders of images, tables of paths; or one dataset, or one file of embeddings (HDF5, NPZ).",
     ),
 ]
 SavedHead = Annotated[
     Path,
     typer.Argument(
-        show_default=False, help="A head that `imprint fit` or a study saved (.safetensors)."
+        show_default=False, help="A head saved by `imprint fit` or a study (.safetensors)."
     ),
 ]
 ImageFolder = Annotated[
@@ -55,16 +55,16 @@ ImageFolder = Annotated[
         "--images",
         metavar="FOLDER",
         show_default="where they were embedded",
-        help="Where the images of a picture lie, if they have moved or embeddings do not say.",
+        help="Folder of the images for a picture, if they have moved or the embeddings do not record it.",
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-JsonLines = Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")]
+JsonLines = Annotated[bool, typer.Option("--json", help="Print one JSON object per line.")]
 
 
 @dataclass(frozen=True)
 class FitOptions:
-    """What a fit depends on besides the method."""
+    """Options of a fit besides the method."""
 
     seed: int = 0
     ls_lambda: float = 1e-4
@@ -72,7 +72,7 @@ class FitOptions:
 
 @dataclass(frozen=True)
 class InputOptions:
-    """What is read besides the source."""
+    """Options of the input besides the source."""
 
     components: str = ""
     group: str | None = None
@@ -90,14 +90,14 @@ GROUPS: dict[type, dict[str, Any]] = {
         "ls_lambda": typer.Option(
             parser=_positive_float,
             metavar="X",
-            help="Ridge of the paper's least squares, GENs ls and kls; ridge chooses its own.",
+            help="Ridge penalty of the GENs ls and kls; the GEN ridge chooses its own.",
         ),
     },
     InputOptions: {
         "components": typer.Option(
             metavar="FILE,...",
             show_default=False,
-            help="Python files that register a GEN, NORM, distance or weighting of yours.",
+            help="Python files that register your own GEN, NORM, distance or weighting.",
         ),
         "group": typer.Option(
             metavar="NAME", help="Group of an HDF5 file that holds the embeddings, such as train."
@@ -108,8 +108,8 @@ GROUPS: dict[type, dict[str, Any]] = {
             "--method",
             "--preset",
             metavar="NAME",
-            show_default="auto, or westerhoff where an option below is given",
-            help="auto: your images choose; or a named method: whiten, westerhoff, qi, hosoda, janson, oracle, probe, ... "
+            show_default="auto, or westerhoff if an option below is given",
+            help="auto: chosen on your images; or a named method: whiten, westerhoff, qi, hosoda, janson, oracle, probe, ... "
             "Options below replace parts of it.",
         ),
         "gen": _method(
@@ -118,23 +118,23 @@ GROUPS: dict[type, dict[str, Any]] = {
         ),
         "k": _method(metavar="K", help="Proxies per class, or auto."),
         "norm_pre": _method(
-            metavar="NORM", help="Of training embeddings: none, l2, l2+whiten+l2, ..."
+            metavar="NORM", help="NORM of training embeddings: none, l2, l2+whiten+l2, ..."
         ),
         "norm_post": _method(
             metavar="NORM",
-            help="Of proxies: none, l2, whiten+l2, quantile, quantile_pooled, quantile_fm.",
+            help="NORM of proxies: none, l2, whiten+l2, quantile, quantile_pooled, quantile_fm.",
         ),
-        "norm_inf": _method(metavar="NORM", help="Of embeddings to predict: none, l2, ..."),
+        "norm_inf": _method(metavar="NORM", help="NORM of embeddings to predict: none, l2, ..."),
         "agg": _method(
             metavar="AGG",
-            help="max, mnn: m neighbours vote, or logsumexp: all proxies of a class count.",
+            help="max: the best proxy decides; mnn: m neighbours vote; logsumexp: all proxies of a class count.",
         ),
         "distance": _method(
             metavar="NAME", help="inner_product, cosine, euclidean, manhattan or mahalanobis."
         ),
-        "m": _method(metavar="M", min=1, help="Neighbours that vote."),
+        "m": _method(metavar="M", min=1, help="Number of neighbours that vote."),
         "weighting": _method(
-            metavar="NAME", help="Of votes: uniform, distance, exponential(0.07)."
+            metavar="NAME", help="Weights of votes: uniform, distance, exponential(0.07)."
         ),
     },
     FMChoice: {
@@ -142,46 +142,48 @@ GROUPS: dict[type, dict[str, Any]] = {
             metavar="MODEL",
             show_default="that of the head, or tf_efficientnet_lite0",
             help="tf_efficientnet_lite0, ...lite1 or ...lite2, whose weights are installed; a timm model (resnet18.a1_in1k, "
-            "hf-hub:..., local-dir:...), torchvision:NAME, or pretrained: with a --checkpoint that a study of imprint wrote.",
+            "hf-hub:..., local-dir:...), torchvision:NAME, or pretrained: with a --checkpoint that an imprint study wrote.",
         ),
         "checkpoint": _fm(metavar="FILE", help="Weights from a file (safetensors, .pth)."),
         "weights": _fm(metavar="NAME", help="Published weights of a torchvision model."),
         "input_size": _fm(
             metavar="PIXELS", min=1, help="Resize the whole image to this, without a crop."
         ),
-        "mean": _fm(metavar="X X X", help="Of the channels, in place of the model's own."),
-        "std": _fm(metavar="X X X", help="Of the channels, in place of the model's own."),
+        "mean": _fm(metavar="X X X", help="Mean of the channels, instead of the model's own."),
+        "std": _fm(
+            metavar="X X X", help="Standard deviation of the channels, instead of the model's own."
+        ),
         "interpolation": _fm(
             metavar="NAME", help="How images are resized: bilinear, bicubic or nearest."
         ),
         "pooling": _fm(
             metavar="NAME",
             show_default="that of the head, or pooled",
-            help="What is the embedding: pooled, as the model's classifier takes it, class_token, or class_token+patches: beside it "
-            "the mean of the patch tokens. For transformers of timm.",
+            help="The embedding: pooled (the input of the model's classifier), class_token, or class_token+patches (with the mean "
+            "of the patch tokens appended). The last two are for timm transformers.",
         ),
         "device": _fm(metavar="NAME", help="auto (a GPU if there is one), cpu, mps, cuda, cuda:1."),
         "batch_size": _fm(
-            metavar="N", min=1, help="Images per forward pass; chosen for the device."
+            metavar="N", min=1, help="Images per forward pass; by default chosen for the device."
         ),
         "skip_unreadable": _fm("--skip-unreadable", help="Leave out images that cannot be read."),
     },
 }
 
 
-# options of the FM that the help of all commands describes; the others that of `embed` alone
+# options of the FM in the help of every command; the help of `embed` describes the others too
 OFTEN = ("fm", "checkpoint", "device", "batch_size", "skip_unreadable")
 ALL_OF_FM = "embed"
 SELDOM = tuple(name for name in vars(FMChoice()) if name not in OFTEN)
 
 
 def split(values: str) -> list[str]:
-    """The values of an option, which are separated by commas."""
+    """The values of an option, separated by commas."""
     return [value.strip() for value in values.split(",") if value.strip()]
 
 
 def positive_ints(option: str, values: str) -> list[int]:
-    """The positive whole numbers of an option; a `UserError` if one is none."""
+    """The positive whole numbers of an option; a `UserError` if a value is not one."""
     for value in split(values):
         if not value.isdecimal() or int(value) < 1:
             raise UserError(f"{option}: {value} is not a positive whole number")
@@ -189,7 +191,7 @@ def positive_ints(option: str, values: str) -> list[int]:
 
 
 def load_components(files: str) -> None:
-    """Register what is in the user's files."""
+    """Register the components in the user's files."""
     from imprint.method.user_files import load_file
 
     for file in split(files):
@@ -197,7 +199,7 @@ def load_components(files: str) -> None:
 
 
 def require_writable(output: Path) -> None:
-    """Make the folder of an output; a `UserError` if no file can be written there."""
+    """Make the folder of an output; a `UserError` if the output cannot be written."""
     folder = output.parent
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -208,7 +210,7 @@ def require_writable(output: Path) -> None:
         may_write = not output.exists() or os.access(output, os.W_OK)
     except (FileExistsError, NotADirectoryError):
         raise UserError(
-            f"--output {output} cannot be written: {folder} is, or lies in, a file and no folder"
+            f"--output {output} cannot be written: {folder} is a file or is inside one"
         ) from None
     except OSError as error:
         raise UserError(f"--output {output} cannot be written ({error.strerror})") from None
@@ -217,25 +219,24 @@ def require_writable(output: Path) -> None:
 
 
 def require_head_file(output: Path) -> None:
-    """A `UserError` if an output is no name of a head, or cannot be written."""
+    """A `UserError` if an output does not end in .safetensors or cannot be written."""
     if output.suffix != ".safetensors":
         raise UserError(f"--output {output}: a head is a .safetensors file")
     require_writable(output)
-    beside = output.with_suffix(
-        ".json"
-    )  # of a head that is there it is that head's, damaged or not
+    # next to an existing head, the file is its description, damaged or not
+    beside = output.with_suffix(".json")
     if not output.exists() and beside.is_file() and b'"imprint"' not in beside.read_bytes():
         raise UserError(
-            f"--output {output}: what a head is stands beside it, and {beside} is a file of something else that would be lost; "
-            "name another head"
+            f"--output {output}: the description of a head is written next to it, and {beside} is a file of something else "
+            "that would be lost; choose another name"
         )
 
 
-TABLES = (".csv", ".json", ".jsonl", ".txt", "")  # names of text, and of devices
+TABLES = (".csv", ".json", ".jsonl", ".txt", "")  # suffixes of text files; devices have none
 
 
 def require_table(output: Path) -> None:
-    """A `UserError` if an output has the name of no table of text, or cannot be written."""
+    """A `UserError` if an output does not have the suffix of a text table, or cannot be written."""
     if output.suffix.lower() not in TABLES:
         raise UserError(f"--output {output}: a table is written as CSV; name a .csv file")
     require_writable(output)
@@ -245,14 +246,16 @@ WRITTEN = (".csv", ".h5", ".hdf5", ".json", ".jsonl", ".onnx", ".pt2", ".safeten
 
 
 def refuse_overwriting(values: Mapping[str, Any], in_place: str | None = None) -> None:
-    """A `UserError` if the output of a command is one of its inputs, or a file of another kind in a folder that it reads.
+    """A `UserError` if the output of a command would overwrite an input, or a file in an input folder.
+
+    Files in an input folder may be overwritten if their suffix is one that imprint writes.
 
     Parameters
     ----------
     values : mapping
-        Its parameters.
+        Parameters of the command.
     in_place : str, optional
-        The parameter whose file `output` may replace.
+        The parameter whose file `output` may overwrite.
     """
     output = values.get("output")
     if not isinstance(output, Path) or not output.is_file():
@@ -270,7 +273,7 @@ def refuse_overwriting(values: Mapping[str, Any], in_place: str | None = None) -
 
 
 def _inputs(values: Mapping[str, Any], in_place: str | None) -> Iterator[Path]:
-    """The files and folders that parameters name."""
+    """The files and folders among the parameters."""
     for name, value in values.items():
         if isinstance(value, InputOptions):
             yield from map(Path, split(value.components))

@@ -1,4 +1,4 @@
-"""Commands that change a saved head without the images it was made from, and that export it."""
+"""Commands that change a saved head, without its training images, or export it."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 Changed = Annotated[
     Path | None,
     typer.Option(
-        "-o", "--output", help="Where the new head goes; in place of the old one without it."
+        "-o", "--output", help="File for the new head; by default it replaces the old one."
     ),
 ]
 
@@ -55,9 +55,8 @@ def add(
 ) -> None:
     """Add classes to a saved head, or samples to its classes.
 
-    The images of the old classes are not needed: the result is that of a fit on all samples with the same method. Samples
-    of a class that is there already need a GEN that can take them in, such as `mean`; images that a class has taken in
-    before are left out.
+    The old images are not needed: the result is that of a fit on all samples with the same method. Samples of a class that
+    the head already has need a GEN that can add them, such as `mean`; images that are already in the class are left out.
     """
     from imprint.estimator.inputs import read_labelled
     from imprint.estimator.photographs import ids_from
@@ -71,17 +70,17 @@ def add(
     classifier = _load(head)
     before = set(classifier.plain_classes("add"))
     labels = np.array(embeddings.class_names)[embeddings.y]
-    again = classifier.seen_before(embeddings.x, labels)
-    if again.any():
-        names = embeddings.ids[again].tolist()
+    seen = classifier.seen_before(embeddings.x, labels)
+    if seen.any():
+        names = embeddings.ids[seen].tolist()
         print(
-            f"note: left out {len(names)} images that are in {head} already, such as {names[0]}",
+            f"note: left out {len(names)} images that are already in {head}, such as {names[0]}",
             file=sys.stderr,
         )
-    x, labels = embeddings.x[~again], labels[~again]
+    x, labels = embeddings.x[~seen], labels[~seen]
     if len(x):
         with warnings_as_notes():
-            classifier.partial_fit(x, labels, sample_ids=ids[~again].tolist())
+            classifier.partial_fit(x, labels, sample_ids=ids[~seen].tolist())
     classifier.save(output)
     new = [name for name in classifier.plain_classes("add") if name not in before]
     _note_limits(output, classifier)
@@ -93,7 +92,7 @@ def add(
 def remove(
     head: SavedHead,
     classes: Annotated[
-        list[str], typer.Argument(show_default=False, help="Names of classes of the head.")
+        list[str], typer.Argument(show_default=False, help="Names of the classes to remove.")
     ],
     output: Changed = None,
     as_json: Json = False,
@@ -105,9 +104,9 @@ def remove(
     output = _output(head, output)
     classifier = _load(head)
     by_name = {str(name): name for name in classifier.classes_.tolist()}
-    if strange := [name for name in classes if name not in by_name]:
+    if unknown := [name for name in classes if name not in by_name]:
         raise UserError(
-            f"{head} has no class {', '.join(strange)}; its classes are {', '.join(by_name)}"
+            f"{head} has no class {', '.join(unknown)}; its classes are {', '.join(by_name)}"
         )
     classifier.remove_classes([by_name[name] for name in classes])
     classifier.save(output)
@@ -127,21 +126,22 @@ def export(
     output: Annotated[
         Path,
         typer.Option(
-            "-o", "--output", help="The file to write: .onnx, or .pt2 (a program of torch.export)."
+            "-o", "--output", help="The file to write: .onnx, or .pt2 (a torch.export program)."
         ),
     ],
     to: Annotated[
-        Form | None, typer.Option(show_default="by the name of the output", help="onnx or torch.")
+        Form | None,
+        typer.Option(show_default="from the suffix of the output", help="onnx or torch."),
     ] = None,
     with_fm: Annotated[
-        bool, typer.Option("--with-fm", help="FM and head in one file: images in.")
+        bool, typer.Option("--with-fm", help="Write FM and head to one file that takes images.")
     ] = False,
     check: Annotated[
         Path | None,
         typer.Option(
             metavar="SOURCE",
-            show_default="crops of two photographs; without --with-fm mixtures of proxies",
-            help="Images of yours (without --with-fm embeddings too) to check the file on.",
+            show_default="crops of two photographs; without --with-fm, mixtures of proxies",
+            help="Images, or embeddings without --with-fm, to check the file on.",
         ),
     ] = None,
     as_json: Json = False,
@@ -151,9 +151,9 @@ def export(
 ) -> None:
     """Export a saved head to ONNX or torch, for use without imprint.
 
-    With --with-fm images go in, otherwise embeddings, and the scores of the classes come out, and probabilities if the head has
-    them. Images are float32 (N, 3, height, width), RGB between 0 and 1; the file says how to resize and crop them, and
-    names the classes. It is run and compared with `predict` before it gets its name.
+    The input is embeddings or, with --with-fm, images. The output is class scores, and probabilities if the head has them.
+    Images are float32 (N, 3, height, width), RGB between 0 and 1. The metadata of the file says how to resize and crop
+    images, and names the classes. Before the file is saved, its results are compared with those of `predict`.
     """
     from imprint.estimator.export import export, form_of
     from imprint.store.heads import read_head
@@ -172,10 +172,10 @@ def export(
     print(
         written.check.text
         if written.check
-        else "not checked, as onnxruntime is not installed; run: pip install onnxruntime"
+        else "not checked, because onnxruntime is not installed; run: pip install onnxruntime"
     )
     if not written.preparation and "weights_sha256" in read_head(head).description["fm"]:
-        print("with --with-fm the FM comes along, and images go in")
+        print("add --with-fm to include the FM, so that the file takes images")
 
 
 def _output(head: Path, output: Path | None) -> Path:
@@ -191,7 +191,7 @@ def _load(head: Path) -> ImprintingClassifier:
 
 
 def _note_limits(output: Path, classifier: ImprintingClassifier) -> None:
-    """Say where probabilities and limits are those of before."""
+    """Print a note if probabilities and rejection limits are outdated."""
     if classifier.familiarity_ is not None and not classifier.is_current:
         from imprint.estimator.rejection import outdated
 
@@ -201,11 +201,11 @@ def _note_limits(output: Path, classifier: ImprintingClassifier) -> None:
 def _report(
     output: Path, classifier: ImprintingClassifier, as_json: bool, *, replaced: bool, **facts: Any
 ) -> None:
-    """Say what was written, and whether in place of the head before."""
+    """Print what was written, and whether it replaced the old head."""
     classes, proxies = classifier.plain_classes("add"), len(classifier.proxies_)
     if as_json:
-        whole = {"file": str(output), "classes": classes, "proxies": proxies, **facts}
-        print(json.dumps({**whole, "limits_current": classifier.is_current}))
+        summary = {"file": str(output), "classes": classes, "proxies": proxies, **facts}
+        print(json.dumps({**summary, "limits_current": classifier.is_current}))
         return
     changes = [
         f"{change} {', '.join(map(str, names))}"
@@ -217,4 +217,4 @@ def _report(
         text += f"; took in {facts['samples']:,} samples"
     print("; ".join([text, *changes]))
     if replaced:
-        print("It stands in place of the head before; -o FILE would have kept that.")
+        print("It replaced the old head; use -o FILE to keep the old one.")

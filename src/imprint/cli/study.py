@@ -1,4 +1,4 @@
-"""Commands about a study."""
+"""Commands that check a study: doctor, status, cache."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from imprint.study.status import Rule, Status
 
 CONFIG = "config.yaml"
-REASONS = 3  # shown of each rule
+REASONS = 3  # reasons shown per rule
 PROBLEM = "PROBLEM"  # the level of a finding that makes the exit code 1
 
 Config = Annotated[str | None, typer.Argument(help=f"Configuration file ({CONFIG}).")]
@@ -50,10 +50,10 @@ def doctor(
     ] = None,
     as_json: JsonLines = False,
 ) -> None:
-    """Check a study, or a folder of images, before hours are spent.
+    """Check a study, or a folder of images, before a long run.
 
-    Of a study: that data are on disk or reachable, weights, device, a forward pass of every FM, disk and
-    the time of what is not done yet. Of a folder: images, classes and files that cannot be read. Computes and
+    For a study: data on disk or reachable, weights, device, a forward pass of every FM, disk space, and the time for
+    the jobs still to do. For a folder: images, classes and files that cannot be read. Computes no results and
     changes nothing. The exit code is 1 if there is a problem.
     """
     sources = source or [Path(CONFIG)]
@@ -69,7 +69,7 @@ def doctor(
 
 
 def _is_done(config: str) -> Callable[[Path], bool]:
-    """Tells whether a result is there as the study asks for it; without a plan of Snakemake's, whether it is there."""
+    """A function that says whether a result is up to date or, if Snakemake has no plan, whether it exists."""
     from imprint.study.status import outdated_outputs
 
     try:
@@ -80,7 +80,7 @@ def _is_done(config: str) -> Callable[[Path], bool]:
 
 
 def _print_findings(findings: Iterable[tuple[str, str, str]], as_json: bool) -> None:
-    """Print findings (level, subject, text) as they come; exit with 1 if one is a problem."""
+    """Print findings (level, subject, text) as they arrive; exit with 1 if one is a problem."""
     problems = False
     for level, subject, text in findings:
         problems |= level == PROBLEM
@@ -93,7 +93,7 @@ def _print_findings(findings: Iterable[tuple[str, str, str]], as_json: bool) -> 
 
 
 def _folder_findings(source: Path) -> Iterator[tuple[str, str, str]]:
-    """What is to say of a source of images."""
+    """Findings (level, subject, text) on a source of images."""
     from imprint.estimator.embeddings_files import UNNAMED
     from imprint.estimator.folder_check import broken
     from imprint.estimator.inputs import images_of
@@ -109,7 +109,11 @@ def _folder_findings(source: Path) -> Iterator[tuple[str, str, str]]:
         text = f"{len(classes):,}, {size}"
         yield ("note" if lone else "ok"), "classes", text
     else:
-        yield "note", "classes", "none; for fit and compare put the images of each in a folder"
+        yield (
+            "note",
+            "classes",
+            "none; for fit and compare, put the images of each class in a folder",
+        )
     for path, reason in broken(images).items():
         yield PROBLEM, "broken", f"{path} cannot be read: {reason}"
 
@@ -119,17 +123,16 @@ def status(
     config: Config = None,
     cores: Annotated[
         int | None,
-        typer.Option(min=1, metavar="N", help="Cores that times are estimated for; default: all."),
+        typer.Option(min=1, metavar="N", help="Number of cores for time estimates; default: all."),
     ] = None,
     leftovers: Annotated[
-        bool, typer.Option("--leftovers", help="List result files that nothing in the study makes.")
+        bool, typer.Option("--leftovers", help="List result files that no job of the study makes.")
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Say what of a study is done, what is to do and why.
+    """Show which jobs of a study are to do, and why.
 
-    Says where a study stands, as `snakemake --dry-run` sees it, and how long the rest takes. Computes
-    and changes nothing.
+    Uses the plan of `snakemake --dry-run`, and estimates how long the remaining jobs take. Computes and changes nothing.
     """
     from imprint.study.status import status
 
@@ -144,13 +147,13 @@ def status(
 
 
 def print_status(state: Status) -> None:
-    """Print where a study stands."""
+    """Print the state of a study."""
     from imprint.store.blocks import FOLDER
 
     rules = {name: rule for name, rule in state.rules.items() if rule.why}
     done = sum(rule.done for rule in state.rules.values())
     if state.running:
-        print("A run is under way here; what it is making counts as to do.")
+        print("A run is in progress here; the outputs it is making count as to do.")
     if rules:
         _print_rules(state, rules, done)
     else:
@@ -160,12 +163,12 @@ def print_status(state: Status) -> None:
         if state.unused:
             unused = f"; the last runs did not use {state.unused:,} (see `imprint cache`)"
         print(
-            f"Kept of finished work in {FOLDER}/: {state.blocks:,} blocks, "
+            f"Cache of finished work in {FOLDER}/: {state.blocks:,} blocks, "
             f"{size(state.kept_size)}{unused}."
         )
     if state.leftovers:
         print(
-            f"{len(state.leftovers):,} files belong to nothing in this study, such as "
+            f"{len(state.leftovers):,} files belong to no job of this study, such as "
             f"{state.leftovers[0]} (`imprint status --leftovers` lists them)."
         )
 
@@ -175,7 +178,7 @@ def _print_rules(state: Status, rules: dict[str, Rule], done: int) -> None:
     unknown = [name for name, rule in rules.items() if rule.seconds is None]
     time = "their time is not known yet"
     if len(unknown) < len(rules):
-        time = f"about {duration(state.seconds)} on {state.cores} cores, as long as such jobs took before"
+        time = f"about {duration(state.seconds)} on {state.cores} cores, judging by earlier jobs"
     print(f"{done} of {done + count} jobs are done; {count} to do: {time}.\n")
     rows = []
     for name, rule in rules.items():
@@ -186,7 +189,9 @@ def _print_rules(state: Status, rules: dict[str, Rule], done: int) -> None:
         rows.append([name, rule.why.total(), rule.done, time, "; ".join(reasons)])
     print_table(["rule", "to do", "done", "time", "why"], rows, left=("rule", "why"))
     if unknown:
-        print(f"No job of {', '.join(unknown)} ran before: `imprint doctor` estimates their time.")
+        print(
+            f"No job of {', '.join(unknown)} has run before: `imprint doctor` estimates their time."
+        )
     print()
 
 
@@ -196,15 +201,16 @@ def cache(
     prune: Annotated[
         bool,
         typer.Option(
-            "--prune", help="Drop what the last run of each job did not use, and what no job uses."
+            "--prune",
+            help="Delete blocks that the last run of each job did not use, and blocks that no job uses.",
         ),
     ] = False,
     as_json: Json = False,
 ) -> None:
     """Show or prune the cache of finished work.
 
-    The blocks of finished work below cache/ in the results are kept so that edits cost what they add.
-    Deleting them costs time and nothing else.
+    The folder cache/ in the results keeps blocks of finished work, so that after an edit only the new part is computed.
+    Deleting them costs computing time, nothing else.
     """
     from imprint.store import blocks, class_fits
 

@@ -1,4 +1,4 @@
-"""Tables and sentences on a terminal, and as plain text elsewhere."""
+"""Print tables and paragraphs, formatted for a terminal and plain elsewhere."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from collections.abc import Collection, Sequence
 def print_table(
     columns: Sequence[str], rows: Sequence[Sequence[object]], *, left: Collection[str] = ()
 ) -> None:
-    """Print rows below the names of their columns.
+    """Print rows below column headings.
 
     Parameters
     ----------
     columns : sequence of str
     rows : sequence of sequences
-        Cells, shown as `str` has them.
+        Cells, printed with `str`.
     left : collection of str
-        Columns that begin at the left; others are numbers.
+        Left-aligned columns; the others are right-aligned.
     """
     cells = [[str(cell) for cell in row] for row in rows]
     if not sys.stdout.isatty():
@@ -47,7 +47,7 @@ def print_table(
 
 
 def print_text(text: str) -> None:
-    """Print a paragraph, broken between words where a terminal ends; elsewhere it is one line."""
+    """Print a paragraph, wrapped between words on a terminal, as one line elsewhere."""
     if sys.stdout.isatty():
         text = textwrap.fill(
             text,

@@ -1,4 +1,4 @@
-"""Datasets of the user's own images, which are divided already or here."""
+"""Datasets of the user's own images, with splits of their own or split here."""
 
 from __future__ import annotations
 
@@ -15,26 +15,22 @@ from imprint.data.images import Images, stratified
 from imprint.data.registry import Source
 from imprint.errors import UserError
 
-WHOLE = "whole"  # name of what is not divided
-TEST_NAMES = (
-    "test",
-    "validation",
-    "val",
-)  # what a split for testing is called, the first that is there
+WHOLE = "whole"  # split name of data without splits
+TEST_NAMES = ("test", "validation", "val")  # names of a test split; the first that exists is used
 
 
 @dataclass(frozen=True)
 class UserSource(Source):
-    """The user's own images, read where they lie.
+    """The user's own images, read in place.
 
     Attributes
     ----------
     path : str
-        Where they lie.
+        Path of the images.
     test_fraction : float
-        Share of every class in the split `test`, where the images are not divided already.
+        Share of every class in the split `test`, for images without splits of their own.
     seed : int
-        Seed of that division.
+        Seed of that split.
     """
 
     path: str
@@ -43,7 +39,7 @@ class UserSource(Source):
 
 
 class DividedSource(UserSource):
-    """Images of the user's that are read as one set, or as the splits they are divided into already."""
+    """User images that are stored as one set or in splits."""
 
     @abstractmethod
     def stored_splits(
@@ -54,11 +50,11 @@ class DividedSource(UserSource):
         Parameters
         ----------
         folder : Path, optional
-            Where copies may lie that are needed to read them.
+            Folder for copies that are needed to read the images.
         only : str, optional
-            Of divided data this split alone.
+            The only split to read of data with splits.
         labelled : bool, default=True
-            Whether labels are read; without them all images are of one class without a name.
+            Whether labels are read; without them all images are in one class without a name.
 
         Raises
         ------
@@ -67,11 +63,11 @@ class DividedSource(UserSource):
         """
 
     def class_count(self) -> int | None:
-        """None: only the data can tell."""
+        """None: it is not known before the data is read."""
         return None
 
     def prepare(self, folder: Path) -> dict[str, Any]:
-        """Read labels and places of all images; see `Source.prepare`."""
+        """Read the labels and positions of all images; see `Source.prepare`."""
         images = {split: self.open(folder, {}, split) for split in self.splits}
         empty = [split for split, part in images.items() if not len(part)]
         if empty:
@@ -86,14 +82,14 @@ class DividedSource(UserSource):
         }
 
     def open(self, folder: Path, manifest: dict[str, Any], split: str) -> Images:
-        """One split; what is not divided already is divided by `test_fraction` and `seed`."""
+        """One split; data without splits is split by `test_fraction` and `seed`."""
         images = self.stored_splits(folder)
-        whole = images.get(WHOLE)
-        if whole is None:
+        undivided = images.get(WHOLE)
+        if undivided is None:
             self._check_division(images)
             return images[split]
-        is_test = stratified(whole.labels, self.test_fraction, self.seed)
-        return whole.take(np.flatnonzero(is_test == (split == "test")))
+        is_test = stratified(undivided.labels, self.test_fraction, self.seed)
+        return undivided.take(np.flatnonzero(is_test == (split == "test")))
 
     def _check_division(self, images: Mapping[str, Images]) -> None:
         untrained = np.setdiff1d(images["test"].labels, images["train"].labels)
@@ -105,7 +101,7 @@ class DividedSource(UserSource):
 
 
 def by_split(files: Iterable[Path], top: Path) -> dict[str, list[Path]]:
-    """Files by the split that a folder below `top`, or their name, begins with; those that say none are for training."""
+    """Files by split: the split name that a folder below `top`, or the file name, begins with; `train` if there is none."""
     known = ("train", *TEST_NAMES)
     splits: dict[str, list[Path]] = {}
     for file in files:
@@ -116,17 +112,17 @@ def by_split(files: Iterable[Path], top: Path) -> dict[str, list[Path]]:
 
 
 def unlabelled(count: int) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Labels and class names of images without classes."""
+    """Labels and class names of `count` images without classes."""
     return np.zeros(count, np.int64), ("",)
 
 
 def named_splits(names: Mapping[str, Any], path: str, only: str | None = None) -> dict[str, str]:
-    """Which of some splits are `train` and `test`, or the one of them that is asked for; what is alone is `whole`.
+    """The stored names of the splits `train` and `test`, or of `only`; a single split is `whole`.
 
     Raises
     ------
     UserError
-        If there are several, and none is for training or testing.
+        If there are several splits, but not both a training and a test split.
     """
     if len(names) == 1:
         return {WHOLE: next(iter(names))}
@@ -140,7 +136,7 @@ def named_splits(names: Mapping[str, Any], path: str, only: str | None = None) -
 
 
 def numbers_of(labels: np.ndarray) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Numbers 0..C-1 of labels that are names, and the names: whole numbers in their order, others sorted."""
+    """Label numbers 0..C-1 and class names of labels that are names; names that are all integers are in numeric order."""
     texts = np.unique(labels.astype(str))
     try:
         names = sorted(texts.tolist(), key=int)

@@ -1,4 +1,4 @@
-"""Image files below a folder: hidden files, devices and links that lead back are left out."""
+"""Image files below a folder, without hidden files, devices and links to folders that were read before."""
 
 from __future__ import annotations
 
@@ -14,28 +14,28 @@ from imprint.formatting import listed
 
 log = logging.getLogger("imprint")
 
-# what operating systems and archives leave among a user's files, beside names that begin with a dot
+# files of operating systems and archive programs, besides those whose names begin with a dot
 CLUTTER = ("__MACOSX", "@eaDir", "Thumbs.db", "desktop.ini", "$RECYCLE.BIN")
 SPLITS = {"train", "test", "val", "validation"}  # folders that are not classes
 
 
 def is_clutter(name: str) -> bool:
-    """Whether a file or folder is hidden or not the user's, by its name."""
+    """Whether the name is that of a hidden file or of one that a system made."""
     return name.startswith(".") or name in CLUTTER
 
 
 @dataclass
 class LeftOut:
-    """What is not read of a folder of images.
+    """The entries of a folder of images that are not read.
 
     Attributes
     ----------
     others : list of Path
-        Files that are no images by their names.
+        Files without an image suffix.
     special : list of Path
-        Pipes, sockets and devices with the name of an image.
+        Pipes, sockets and devices with an image suffix.
     repeated : list of Path
-        Folders that a link leads to again.
+        Links to folders that were read before.
     """
 
     others: list[Path] = field(default_factory=list)
@@ -43,16 +43,16 @@ class LeftOut:
     repeated: list[Path] = field(default_factory=list)
 
     def note(self, top: Path) -> None:
-        """Tell what is left out."""
+        """Log what is left out."""
         if self.others:
             log.warning(
-                "%s: files without the name of an image are left out: %s", top, _listed(self.others)
+                "%s: files without an image suffix are left out: %s", top, _listed(self.others)
             )
         if self.special:
             log.warning("%s: pipes and devices are left out: %s", top, _listed(self.special))
         if self.repeated:
             log.warning(
-                "%s: folders that links lead to again are read once; left out: %s",
+                "%s: links to folders that were read before are left out: %s",
                 top,
                 _listed(self.repeated),
             )
@@ -66,14 +66,14 @@ def search(folder: Path, elsewhere: Iterable[Path], left_out: LeftOut) -> list[P
     folder : Path
         The folder.
     elsewhere : iterable of Path
-        Folders that are not read where a link leads to them.
+        Folders that are not read if a link leads to them.
     left_out : LeftOut
-        Gets what is no image.
+        Entries that are not images are added to it.
 
     Returns
     -------
     list of Path
-        In no order.
+        The files, in no particular order.
 
     Raises
     ------
@@ -116,7 +116,7 @@ def loose_images(folder: Path) -> list[str]:
 
 
 def folder_of_classes(folder: Path) -> Path | None:
-    """Where the classes seem to lie if a folder has one folder only, or has folders named as splits; else None."""
+    """The folder that seems to hold the classes, if `folder` has only one subfolder or subfolders named as splits; else None."""
     names = subfolders(folder)
     if names and set(names) <= SPLITS:
         return folder / ("train" if "train" in names else names[-1])
@@ -137,7 +137,7 @@ def require_utf8(paths: Sequence[Path]) -> None:
 
 
 def _in_words(path: Path) -> str:
-    """A path whose bytes that are not UTF-8 are written as numbers."""
+    """A path with bytes that are not UTF-8 written as escapes."""
     return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
@@ -161,17 +161,17 @@ def _identity(path: Path) -> tuple[int, int]:
 def _is_folder(entry: os.DirEntry[str]) -> bool:
     try:
         return entry.is_dir()
-    except OSError:  # a link that leads to itself
+    except OSError:  # a link to itself
         return False
 
 
 def _is_image(entry: os.DirEntry[str]) -> bool:
-    """Whether an entry that is no folder is an image by its name."""
+    """Whether an entry other than a folder has an image suffix."""
     return entry.name.lower().endswith(SUFFIXES)
 
 
 def _is_special(entry: os.DirEntry[str]) -> bool:
-    """Whether it is neither a regular file nor a link that leads nowhere, which reading it tells."""
+    """Whether an entry exists and is not a regular file; a broken link is reported when it is read."""
     try:
         return not entry.is_file() and Path(entry.path).exists()
     except OSError:

@@ -1,8 +1,7 @@
 """The dataset `glyphs`: 100 characters of five scripts, drawn with the DejaVu fonts that matplotlib ships.
 
-No digit and no character that looks like one is among them, so that handwritten digits are new to a model
-that was trained here. Characters that look like another class (Latin A and Greek Alpha, x and X) are there
-once.
+It has no digits and no characters that look like digits, so that handwritten digits are new to a model
+trained on it. Characters that look the same (Latin A and Greek Alpha, x and X) are one class.
 """
 
 from __future__ import annotations
@@ -41,8 +40,8 @@ SIZE = 32  # pixels of an image's side
 
 _FINE = 2 * SIZE  # glyphs are warped at twice the size and then averaged, which smooths their edges
 _EM = 54  # font size in fine pixels: a capital letter takes about 20 of the 32 pixels
-_CANVAS = 96  # fine pixels of the side of the canvas that holds an upright glyph, ascenders and all
-_STROKES = 3  # widths 0..2 fine pixels that a glyph is thickened by
+_CANVAS = 96  # side in fine pixels of the canvas of an upright glyph with its ascenders
+_STROKES = 3  # a glyph is thickened by 0..2 fine pixels
 
 
 @source("glyphs")
@@ -55,7 +54,7 @@ class Glyphs(ArraySource):
     pretrain, train, test : int
         Images per class of each split.
     seed : int
-        Seed of the drawing.
+        Seed of the random choices.
     """
 
     pretrain: int = 200
@@ -84,15 +83,14 @@ class Glyphs(ArraySource):
 def draw(per_class: Mapping[str, int], seed: int = 0) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     """Draw splits of the dataset, sorted by class.
 
-    Image i of a class and split depends on the seed, the class and the split only, not on how many are drawn or by
-    how many processes.
+    Image i of a class and split depends only on the seed, the class and the split.
 
     Parameters
     ----------
     per_class : mapping
-        Images of each class, by split; splits out of `SPLITS`.
+        Number of images of each class, by split; the splits are those of `SPLITS`.
     seed : int
-        Seed of the drawing.
+        Seed of the random choices.
 
     Returns
     -------
@@ -110,7 +108,7 @@ def draw(per_class: Mapping[str, int], seed: int = 0) -> dict[str, tuple[np.ndar
 
 
 def draw_class(character: str, split: str, count: int, seed: int = 0) -> np.ndarray:
-    """The first images of one class and split: uint8 (count, 32, 32), bright strokes on a dark ground."""
+    """The first images of one class and split: uint8 (count, 32, 32), bright strokes on a dark background."""
     stream = (seed, SPLITS.index(split), ord(character))
     u = np.random.default_rng((*stream, 0)).random((count, 11))
     noise = np.random.default_rng((*stream, 1)).standard_normal(
@@ -142,7 +140,7 @@ def draw_class(character: str, split: str, count: int, seed: int = 0) -> np.ndar
 
 
 def _warps(u: np.ndarray) -> np.ndarray:
-    """Affine coefficients of Pillow (n, 6), from output to canvas positions, of numbers (n, 6) in [0, 1).
+    """Pillow's affine coefficients (n, 6), from output to canvas positions, for random numbers (n, 6) in [0, 1).
 
     Rotation within 15 degrees, scale 0.8 to 1.15, aspect within 12%, shear within 0.25, shift within 2 pixels
     of 32.

@@ -1,4 +1,4 @@
-"""Datasets of the user's own images: those of Hugging Face's `datasets`, saved to disk or as Parquet."""
+"""Datasets of the user's own images: datasets of Hugging Face's `datasets`, saved to disk or as Parquet."""
 
 from __future__ import annotations
 
@@ -23,27 +23,23 @@ from imprint.data.stores import Store, file_state
 from imprint.errors import UserError
 from imprint.registry import suggestion
 
-SAVED = ("dataset_dict.json", "state.json")  # what `save_to_disk` leaves in a folder
-LABELS = (
-    "label",
-    "labels",
-    "class",
-    "fine_label",
-)  # names of a column of labels, the first that is there
+SAVED = ("dataset_dict.json", "state.json")  # files that `save_to_disk` writes
+# names of a column of labels; the first that exists is used
+LABELS = ("label", "labels", "class", "fine_label")
 
 
 @source("huggingface")
 @dataclass(frozen=True)
 class HuggingFaceDataset(DividedSource):
-    """At `path` a dataset of Hugging Face's `datasets`: the folder of `save_to_disk`, a Parquet file with images, or a folder of these.
+    """A Hugging Face dataset at `path`: a folder of `save_to_disk`, a Parquet file with images, or a folder of Parquet files.
 
-    Images are read where they lie; those in Parquet from a copy that the library makes beside the manifest. Parquet
-    files are divided already if their names, or folders, begin with `train` and `test`.
+    Images are read in place; those in Parquet from a copy that the library makes beside the manifest. Parquet
+    files have splits if their names, or folders, begin with `train` and `test`.
 
     Attributes
     ----------
     image, label : str or None
-        Names of the columns; by default the first with images, and the first with class names or called `label`.
+        Names of the columns; by default the first column with images, and the first with class names or called `label`.
     """
 
     image: str | None = None
@@ -52,7 +48,7 @@ class HuggingFaceDataset(DividedSource):
     def stored_splits(
         self, folder: Path | None = None, *, only: str | None = None, labelled: bool = True
     ) -> Mapping[str, Images]:
-        """The images as they are given; see `DividedSource.stored_splits`."""
+        """The images as they are stored; see `DividedSource.stored_splits`."""
         tables = self._tables(folder)
         splits = named_splits(tables, self.path, only)
         numbers, names = self._labels({s: tables[name] for s, name in splits.items()}, labelled)
@@ -71,7 +67,7 @@ class HuggingFaceDataset(DividedSource):
     def _labels(
         self, tables: Mapping[str, Any], labelled: bool
     ) -> tuple[dict[str, np.ndarray], tuple[str, ...]]:
-        """The labels of each split, and the names of the classes."""
+        """The labels of each split, and the class names."""
         if not labelled:
             return {s: unlabelled(len(table))[0] for s, table in tables.items()}, unlabelled(0)[1]
         columns = {split: self._labels_of(table) for split, table in tables.items()}
@@ -112,9 +108,7 @@ class HuggingFaceDataset(DividedSource):
             if path.is_dir() and any((path / name).exists() for name in SAVED):
                 read = datasets.load_from_disk(str(path))
                 return dict(read) if isinstance(read, datasets.DatasetDict) else {"train": read}
-            copies = (
-                None if folder is None else str(folder)
-            )  # by default where the library keeps its own
+            copies = None if folder is None else str(folder)  # None: the library's own cache
             return {
                 name: datasets.Dataset.from_parquet(
                     [glob.escape(str(file)) for file in files], cache_dir=copies
@@ -152,12 +146,12 @@ class HuggingFaceDataset(DividedSource):
         label = self.label or next(of_classes, next((n for n in LABELS if n in features), None))
         if label is None:
             raise UserError(
-                f"dataset {self.path} has no column of class labels; name it by `label`: {', '.join(features)}"
+                f"dataset {self.path} has no column of class labels; set `label` to one of: {', '.join(features)}"
             )
         return label
 
     def _checked(self, table: Any, name: str | None) -> Mapping[str, Any]:
-        """The columns, among them the one named."""
+        """The columns of a table; a `UserError` if `name` is not one of them."""
         features: Mapping[str, Any] = table.features
         if name is not None and name not in features:
             raise UserError(
@@ -171,7 +165,7 @@ def _holds_images(feature: Any) -> bool:
 
     if isinstance(feature, datasets.Image):
         return True
-    # an image as other writers of Parquet store it
+    # images as other programs store them in Parquet
     return (isinstance(feature, dict) and "bytes" in feature) or (
         getattr(feature, "dtype", None) in ("binary", "large_binary")
     )
@@ -183,7 +177,7 @@ def _class_names(table: Any, label: str) -> tuple[str, ...] | None:
 
 
 class HuggingFaceImages(Store):
-    """The image column of a dataset of Hugging Face.
+    """The image column of a Hugging Face dataset.
 
     Parameters
     ----------
@@ -192,7 +186,7 @@ class HuggingFaceImages(Store):
     column : str
         Its column of images.
     path : Path
-        Where it lies, for messages.
+        Its path, for messages.
     """
 
     def __init__(self, table: Any, column: str, path: Path) -> None:
@@ -216,7 +210,7 @@ class HuggingFaceImages(Store):
         return self._path
 
     def state(self) -> Iterator[bytes]:
-        """The column, and size and time of the files that it reads."""
+        """The column name, and the size and time of the files that are read."""
         yield self._column.encode()
         for file in self._table.cache_files:
             yield file_state(Path(file["filename"]))

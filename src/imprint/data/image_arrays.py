@@ -1,4 +1,4 @@
-"""Datasets whose images are made here: arrays in `images.h5` of the prepared folder."""
+"""Datasets whose images are generated: arrays in `images.h5` of the prepared folder."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ IMAGES = "images.h5"
 
 
 class ArraySource(Source):
-    """A source that makes its images. A subclass has `make` and `class_names`."""
+    """A source that generates its images. A subclass defines `make` and `class_names`."""
 
     @abstractmethod
     def make(self) -> Mapping[str, tuple[np.ndarray, np.ndarray]]:
-        """{split: (images uint8 (N, H, W) or (N, H, W, 3), labels (N,))}."""
+        """Generate the images: {split: (images uint8 (N, H, W) or (N, H, W, 3), labels (N,))}."""
 
     @abstractmethod
     def class_names(self) -> Sequence[str]:

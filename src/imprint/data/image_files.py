@@ -1,6 +1,6 @@
-"""Datasets of image files: the table that says which file is in which class and split.
+"""Datasets of image files, and the table of the class and split of each file.
 
-`prepare` leaves `files.csv` (path, label, split, bytes) in the prepared folder, and later steps read that table.
+`prepare` writes `files.csv` (path, label, split, bytes) to the prepared folder; later steps read that table.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ Row = tuple[str, str, str]  # path from the root, name of the class, split
 
 
 class FileSource(Source):
-    """A source of image files, below the folder `top()`. A subclass has `top` and `rows`."""
+    """A source of image files below the folder `top()`. A subclass defines `top` and `rows`."""
 
     @abstractmethod
     def top(self) -> Path:
@@ -33,7 +33,7 @@ class FileSource(Source):
 
     @abstractmethod
     def rows(self) -> tuple[list[Row], Sequence[str]]:
-        """A row for each image, and the names of the classes in the order of their labels."""
+        """One row per image, and the class names in the order of their labels."""
 
     def prepare(self, folder: Path) -> dict[str, Any]:
         """Write the table; see `Source.prepare`."""
@@ -57,14 +57,14 @@ class FileSource(Source):
         }
 
     def open(self, folder: Path, manifest: dict[str, Any], split: str) -> Images:
-        """One split; its images are read when they are asked for."""
+        """One split; each image is read when it is indexed."""
         names = tuple(manifest["class_names"])
         index = {name: i for i, name in enumerate(names)}
         paths, labels = [], []
         recorded = manifest["files"].get(FILES)
         try:
             if recorded is not None and recorded != describe_file(folder / FILES):
-                raise KeyError("it is another file than when the dataset was prepared")
+                raise KeyError("it has changed since the dataset was prepared")
             with open(folder / FILES, encoding="utf-8", newline="") as file:
                 for row in csv.DictReader(file):
                     if row["split"] == split:
@@ -86,7 +86,7 @@ class FileSource(Source):
 def divided(
     paths: Iterable[str], labels: Sequence[str], test_fraction: float, seed: int
 ) -> list[Row]:
-    """Rows of a dataset without a test part of its own: a share of every class becomes it, drawn by `seed`."""
+    """Rows of a dataset without a test split; a share of every class, drawn by `seed`, becomes the test split."""
     _, codes = np.unique(labels, return_inverse=True)
     test = stratified(codes, test_fraction, seed)
     return [

@@ -1,4 +1,4 @@
-"""Datasets of the user's own images: a folder for each class."""
+"""Datasets of the user's own images: one folder per class."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ log = logging.getLogger("imprint")
 @source("imagefolder")
 @dataclass(frozen=True)
 class ImageFolder(UserSource, FileSource):
-    """At `path` a folder with a folder for every class, named like it, of images at any depth.
+    """A folder at `path` with one subfolder of images, at any depth, per class; the subfolder's name is the class name.
 
-    With folders `train` and `test` (or `val`) at the top, each of these has the classes.
+    With folders `train` and `test` (or `val`) at the top, each of these has the class folders.
     """
 
     def top(self) -> Path:
@@ -31,14 +31,14 @@ class ImageFolder(UserSource, FileSource):
         return Path(self.path)
 
     def class_count(self) -> int | None:
-        """The number of folders; None if they cannot be read."""
+        """The number of class folders; None if they cannot be read."""
         try:
             return len(subfolders(self.top() / ("train" if self._test_folder() else "")))
         except UserError:
             return None
 
     def rows(self) -> tuple[list[Row], Sequence[str]]:
-        """A row for each image, sorted; see `FileSource.rows`."""
+        """One row per image, sorted; see `FileSource.rows`."""
         top = self.top()
         if not top.is_dir():
             raise UserError(f"dataset folder {top} does not exist")
@@ -59,17 +59,17 @@ class ImageFolder(UserSource, FileSource):
         return rows, names
 
     def scan(self, subfolder: str = "") -> tuple[list[str], list[str], list[str]]:
-        """The images of one folder of class folders.
+        """The images in the class folders of one folder.
 
         Returns
         -------
         class_names, paths, labels : list of str
-            Sorted names of the classes, paths from the dataset's folder, and the class name of each path.
+            Sorted class names, paths relative to the dataset's folder, and the class name of each path.
 
         Raises
         ------
         UserError
-            If there is no class folder, or one without images.
+            If there is no class folder, or a class folder has no images.
         """
         top = self.top() / subfolder
         names = subfolders(top)
@@ -99,14 +99,14 @@ class ImageFolder(UserSource, FileSource):
             )
         if len(names) > 1 and not any((self.top() / path).parent in classes for path in paths):
             log.warning(
-                "%s: the classes are its folders (%s), not the folders in these",
+                "%s: the classes are its subfolders (%s), not the folders inside them",
                 top,
                 ", ".join(names[:LISTED]) + (", ..." if len(names) > LISTED else ""),
             )
         return names, paths, labels
 
     def _test_folder(self) -> str | None:
-        """The name of the test split's folder, where the images are divided already."""
+        """The name of the test split's folder, for images with splits; else None."""
         if not (self.top() / "train").is_dir():
             return None
         return next((name for name in ("test", "val") if (self.top() / name).is_dir()), None)

@@ -1,4 +1,4 @@
-"""The formats that image files may have, and what is wrong with a file that cannot be read."""
+"""The formats of image files that are read, and the reasons why a file cannot be read."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from imprint.errors import not_installed
 
-# Pillow's name of each format and the suffixes of its files; Pillow knows others, some of which start programs
+# Pillow's name of each format, and its suffixes; Pillow reads other formats too, some by starting programs
 FORMATS = {
     "AVIF": (".avif",),
     "BMP": (".bmp",),
@@ -29,17 +29,17 @@ SUFFIXES = tuple(sorted(suffix for suffixes in FORMATS.values() for suffix in su
 HEIF_PACKAGE = "pi_heif"
 _HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 _AVIF_BRANDS = (b"avif", b"avis")
-_ENDS = {"JPEG": b"\xff\xd9", "PNG": b"IEND\xaeB`\x82"}  # of a file that is whole
-_TAIL = 1024  # bytes at the end of a file in which its end is looked for
+_ENDS = {"JPEG": b"\xff\xd9", "PNG": b"IEND\xaeB`\x82"}  # end marker of a complete file
+_TAIL = 1024  # bytes at the end of a file that are searched for the end marker
 
 
 class UnreadableImage(OSError):
-    """An image that cannot be read; the message says why, without its name."""
+    """An image that cannot be read; the message gives the reason without the file name."""
 
 
 @cache
 def _readable() -> tuple[str, ...]:
-    """The formats of `FORMATS` that Pillow reads here."""
+    """The formats of `FORMATS` that the installed Pillow reads."""
     if find_spec(HEIF_PACKAGE):
         import pi_heif
 
@@ -49,7 +49,7 @@ def _readable() -> tuple[str, ...]:
 
 
 def read_image(file: Path | BinaryIO) -> Image.Image:
-    """Read an image file of one of the `FORMATS`, whatever its name, and turn it as its EXIF orientation says.
+    """Read an image file of one of the `FORMATS`, whatever its suffix, and apply its EXIF orientation.
 
     Raises
     ------
@@ -63,14 +63,14 @@ def read_image(file: Path | BinaryIO) -> Image.Image:
             return image
     except MemoryError:
         raise
-    except Exception as error:  # a damaged file raises nearly every class there is
+    except Exception as error:  # a damaged file can raise nearly any exception
         raise UnreadableImage(_reason(file, error)) from error
 
 
 def defect(file: Path) -> str | None:
-    """Why an image file cannot be read, as far as header and end of the file tell; None if they are in order.
+    """The reason why an image file cannot be read, judged by its header and its end; None if both are valid.
 
-    An image is decoded only where the file seems cut off.
+    The image is decoded only if the file seems cut off.
     """
     try:
         with Image.open(file, formats=_readable()) as image:
@@ -91,7 +91,7 @@ def _tail(path: Path) -> bytes:
 
 
 def _reason(file: Path | BinaryIO, error: Exception) -> str:
-    """In words why an image cannot be read."""
+    """The reason why an image cannot be read."""
     if isinstance(error, UnidentifiedImageError):
         return _unidentified(_head(file))
     if isinstance(error, OSError) and error.strerror:
@@ -108,7 +108,7 @@ def _head(file: Path | BinaryIO) -> bytes:
 
 
 def _unidentified(head: bytes) -> str:
-    """What is wrong with a file that begins like this."""
+    """The reason why no format matches a file that begins with `head`."""
     brand = head[8:12] if head[4:8] == b"ftyp" else None
     if not head:
         return "it is empty"

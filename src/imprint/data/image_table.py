@@ -21,10 +21,10 @@ _WHOLE_NUMBER = re.compile(r"-?[0-9]+")
 @source("csv")
 @dataclass(frozen=True)
 class ImageTable(UserSource, FileSource):
-    """At `path` a CSV or Parquet table with the columns path, label and, if it has a test part of its own, split (train, test).
+    """A CSV or Parquet table at `path` with the columns path, label and, if it has a test split, split (train, test).
 
-    Paths are relative to the table's folder. Classes are in the order of their names; names that are all whole
-    numbers, in the order of the numbers.
+    Paths are relative to the table's folder. Classes are in the order of their names; if all names are integers, in
+    numeric order.
     """
 
     def top(self) -> Path:
@@ -39,7 +39,7 @@ class ImageTable(UserSource, FileSource):
             return None
 
     def rows(self) -> tuple[list[Row], Sequence[str]]:
-        """A row for each image, in the order of the table; see `FileSource.rows`."""
+        """One row per image, in the order of the table; see `FileSource.rows`."""
         columns, table = self.checked()
         paths = [row["path"] for row in table]
         labels = [row["label"] for row in table]
@@ -65,22 +65,20 @@ class ImageTable(UserSource, FileSource):
         Parameters
         ----------
         needed : sequence of str
-            Columns that must be there.
+            Columns that the table must have.
 
         Raises
         ------
         UserError
-            If it cannot be read, lacks a column, or names what is not there.
+            If the table cannot be read, lacks a column, or has a row that is not usable.
         """
         columns, table = read_table(self.path)
         missing = [name for name in needed if name not in columns]
         if missing:
             semicolons = len(columns) == 1 and ";" in columns[0]
-            hint = (
-                ". Its columns are parted by semicolons: part them by commas" if semicolons else ""
-            )
+            hint = ". Its columns are separated by semicolons; use commas" if semicolons else ""
             raise UserError(
-                f"dataset table {self.path} has no column {' and '.join(missing)}, its first line names: "
+                f"dataset table {self.path} has no column {' and '.join(missing)}; its first line has: "
                 f"{', '.join(columns)}; it needs {' and '.join(needed)}, and may have split{hint}"
             )
         self._check(table, columns)
@@ -98,7 +96,7 @@ class ImageTable(UserSource, FileSource):
                 problems.append(f"line {line}: {path} is in line {first_lines[path]} already")
             elif not (self.top() / path).is_file():
                 exists = (self.top() / path).exists()
-                problem = "is no file" if exists else "does not exist"
+                problem = "is not a file" if exists else "does not exist"
                 problems.append(f"line {line}: {self.top() / path} {problem}")
                 beside_table = beside_table or not Path(path).is_absolute()
             elif "split" in columns and row["split"] not in self.splits:
@@ -108,7 +106,7 @@ class ImageTable(UserSource, FileSource):
             more = f"\n  and {len(problems) - LISTED} more" if len(problems) > LISTED else ""
             listed = "\n  ".join(problems[:LISTED])
             count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
-            hint = f"\n  paths are taken from {self.top()}" if beside_table else ""
+            hint = f"\n  paths are relative to {self.top()}" if beside_table else ""
             raise UserError(
                 f"dataset table {self.path} is not usable, {count}:\n  {listed}{more}{hint}"
             )
@@ -118,7 +116,7 @@ Table = tuple[Sequence[str], list[tuple[int, dict[str, str]]]]
 
 
 def is_table(path: Path) -> bool:
-    """Whether a file is a table of paths by its name and, of Parquet, by its columns."""
+    """Whether a file is a table of paths: a .csv file, or a Parquet file with a column `path`."""
     suffix = path.suffix.lower()
     try:
         return suffix == ".csv" or (suffix == PARQUET and "path" in columns_of(path))
@@ -127,7 +125,7 @@ def is_table(path: Path) -> bool:
 
 
 def read_table(path: str | Path) -> Table:
-    """The columns of a table, and its rows, each with the number of its line (CSV) or row (Parquet).
+    """The columns of a table, and its rows, each with its line number (CSV) or row number (Parquet).
 
     Raises
     ------
@@ -159,7 +157,7 @@ def _read_parquet(path: str | Path) -> Table:
 
 
 def columns_of(path: str | Path) -> list[str]:
-    """The names of the columns of a Parquet file; a `UserError` if it is none."""
+    """The column names of a Parquet file; a `UserError` if it cannot be read as one."""
     import pyarrow
     from pyarrow import parquet
 

@@ -1,7 +1,7 @@
-"""ImageNet (ILSVRC 2012) as image-net.org gives it: read inside its archives, or in folders of unpacked images.
+"""ImageNet (ILSVRC 2012) as image-net.org distributes it: its archives, or folders of unpacked images.
 
-The archives are not unpacked. `prepare` walks through them once and writes down where each image lies, so that
-a study reads the images of its classes and nothing else.
+The archives are not unpacked. `prepare` walks through them once and records the position of each image, so that
+a study reads only the images of its classes.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _ARCHIVES = {"train": "ILSVRC2012_img_train.tar", "test": "ILSVRC2012_img_val.ta
 _DEVKIT = "ILSVRC2012_devkit_t12.tar.gz"
 _GROUND_TRUTH = "ILSVRC2012_validation_ground_truth.txt"  # inside the development kit
 
-# label, path as it is when unpacked, first byte in the archive (0 where it is unpacked), number of bytes
+# label, path when unpacked, first byte in the archive (0 for unpacked images), number of bytes
 Sample = tuple[int, str, int, int]
 
 
@@ -41,13 +41,13 @@ Sample = tuple[int, str, int, int]
 class ImageNet(Source):
     """ImageNet; its validation images are the split `test`.
 
-    Labels are the usual ones whichever classes are there: the rank among all 1,000 synsets.
+    Labels are the usual ones, the rank among all 1,000 synsets, even if some classes are missing.
 
     Attributes
     ----------
     root : path
-        Has the folders train and val, each with a folder for every class named by its synset
-        (n01440764), or the archives.
+        A folder with the folders train and val, each with a folder per class named by its synset
+        (n01440764), or with the archives.
     """
 
     root: Path
@@ -57,7 +57,7 @@ class ImageNet(Source):
         return CLASS_COUNT
 
     def by_hand(self) -> str:
-        """Where to register."""
+        """The page to register at; see `Source.by_hand`."""
         return (
             "ImageNet cannot be downloaded; register at https://image-net.org/download-images, "
             "and give the folder of its archives as `root`"
@@ -75,7 +75,7 @@ class ImageNet(Source):
                     samples = sorted(self._samples(path, split, label_of))
                 except (tarfile.TarError, EOFError) as error:
                     raise UserError(
-                        f"{path} is damaged or not whole ({error}); it must be fetched again"
+                        f"{path} is damaged or incomplete ({error}); download it again"
                     ) from error
                 if not samples:
                     raise UserError(
@@ -100,7 +100,7 @@ class ImageNet(Source):
         }
 
     def open(self, folder: Path, manifest: dict[str, Any], split: str) -> Images:
-        """One split; its images are read when they are asked for."""
+        """One split; each image is read when it is indexed."""
         with open_hdf5(folder / INDEX) as file:
             group = file[split]
             labels, paths = group["labels"][:], [path.decode() for path in group["paths"][:]]
@@ -110,12 +110,12 @@ class ImageNet(Source):
             return Images(labels, paths, names, folder=self.root)
         archive = self.root / _ARCHIVES[split]
         if not archive.exists() or archive.stat().st_size < spans.sum(axis=1).max():
-            raise UserError(f"{archive} is gone or cut off since the dataset was prepared")
+            raise UserError(f"{archive} was removed or cut off after the dataset was prepared")
         in_archive = np.column_stack([np.zeros(len(spans), np.int64), spans])
         return Images(labels, paths, names, store=Archives((archive,), in_archive))
 
     def files(self, folder: Path) -> list[Path]:
-        """The index, which has the name and size of every image."""
+        """The index, which holds the name and size of every image."""
         return [folder / INDEX]
 
     def _input(self, split: str) -> Path:
@@ -124,10 +124,10 @@ class ImageNet(Source):
             if path.exists():
                 return path
         raise UserError(
-            f"dataset ImageNet is not in {self.root}; put in place either\n"
+            f"dataset ImageNet is not in {self.root}; provide either\n"
             f"  {self.root}/train and {self.root}/val with a folder of images for every class (n01440764, ...), or\n"
             f"  {self.root}/{_ARCHIVES['train']}, {self.root}/{_ARCHIVES['test']} and {self.root}/{_DEVKIT}\n"
-            "from https://image-net.org/download-images (they ask for a registration; no program may fetch them)"
+            "from https://image-net.org/download-images (which asks for a registration; no program may download them)"
         )
 
     def _samples(self, path: Path, split: str, label_of: Mapping[str, int]) -> Iterator[Sample]:
@@ -155,12 +155,12 @@ def _unpacked(folder: Path, label_of: Mapping[str, int]) -> Iterator[Sample]:
 
 
 def _training(path: Path, label_of: Mapping[str, int]) -> Iterator[Sample]:
-    """The archive holds an archive of images for each class."""
+    """The samples of the training archive, which holds one archive of images per class."""
     with open(path, "rb") as file, tarfile.open(fileobj=file, mode="r:") as outer:
         for number, inner in enumerate(outer):
             synset = Path(inner.name).stem
             if synset not in label_of:
-                raise UserError(f"{path}: '{inner.name}' is no class of ImageNet")
+                raise UserError(f"{path}: '{inner.name}' is not a class of ImageNet")
             if number % 100 == 0:
                 log.info("%s: class %d", path.name, number + 1)
             for image in _members(path, inner.offset_data, inner.offset_data + inner.size):
@@ -173,7 +173,7 @@ def _training(path: Path, label_of: Mapping[str, int]) -> Iterator[Sample]:
 
 
 def _validation(path: Path, label_of: Mapping[str, int]) -> Iterator[Sample]:
-    """The archive holds images numbered from 1; the development kit tells the class of each."""
+    """The samples of the validation archive: images numbered from 1, whose classes are in the development kit."""
     synsets = _ground_truth(path.parent)
     for image in _members(path, 0, path.stat().st_size):
         number = int(image.name.removesuffix(".JPEG").rpartition("_")[2])
@@ -187,7 +187,7 @@ def _validation(path: Path, label_of: Mapping[str, int]) -> Iterator[Sample]:
 
 
 def _members(path: Path, first: int, end: int) -> Iterator[tarfile.TarInfo]:
-    """The files of an uncompressed archive that lies between two bytes of a file."""
+    """The files of an uncompressed archive at the bytes from `first` to `end` of a file."""
     with open(path, "rb") as file:
         file.seek(first)
         with tarfile.open(fileobj=file, mode="r:") as archive:
@@ -196,7 +196,7 @@ def _members(path: Path, first: int, end: int) -> Iterator[tarfile.TarInfo]:
                     raise EOFError(f"'{member.name}' goes beyond the end of the archive")
                 if member.isfile():
                     yield member
-                archive.members = []  # type: ignore[attr-defined]  # tarfile keeps all it saw
+                archive.members = []  # type: ignore[attr-defined]  # tarfile keeps all members in memory
 
 
 def _ground_truth(root: Path) -> list[str]:
@@ -205,7 +205,7 @@ def _ground_truth(root: Path) -> list[str]:
 
     path = root / _DEVKIT
     if not path.exists():
-        raise UserError(f"{path} is missing: it tells the classes of the validation images")
+        raise UserError(f"{path} is missing: it holds the classes of the validation images")
     try:
         with tarfile.open(path) as archive:
             content = {}
@@ -218,4 +218,4 @@ def _ground_truth(root: Path) -> list[str]:
         synset = {int(row["ILSVRC2012_ID"]): str(row["WNID"]) for row in meta}
         return [synset[int(number)] for number in truth]
     except (tarfile.TarError, OSError, KeyError, ValueError) as error:
-        raise UserError(f"{path} is no development kit of ImageNet ({error!r})") from error
+        raise UserError(f"{path} is not a development kit of ImageNet ({error!r})") from error

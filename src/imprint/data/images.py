@@ -1,4 +1,4 @@
-"""One split of a dataset, however it is stored."""
+"""One split of a dataset, in memory, in files or in archives."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Images:
     labels : ndarray of shape (N,)
         Indices of `class_names`, int64.
     ids : list of str
-        Names of the samples, unique in the split; of image files also their paths below `folder`.
+        Names of the samples, unique in the split; for image files, their paths below `folder`.
     class_names : tuple of str
         Names of the classes.
     array : ndarray of shape (N, H, W) or (N, H, W, 3), or None
@@ -32,9 +32,9 @@ class Images:
     folder : Path or None
         The folder of the image files.
     store : Store or None
-        What holds the image files, if they do not lie in a folder.
+        The store of the image files, if they are not in a folder.
     positions : ndarray of shape (N,), or None
-        Where in the store; in its order by default.
+        Position of each image in the store; None means the store's order.
     """
 
     labels: np.ndarray
@@ -46,7 +46,7 @@ class Images:
     positions: np.ndarray | None = None
 
     def __post_init__(self) -> None:
-        """Check the kind of an array: Pillow would take other numbers for pixels in silence."""
+        """Check the type of the array: Pillow would silently misread other types."""
         if self.array is not None and self.array.dtype != np.uint8:
             raise UserError(
                 f"images are {self.array.dtype}; they are uint8, 0 to 255, of shape (N, H, W) or (N, H, W, 3)"
@@ -56,7 +56,7 @@ class Images:
         return len(self.labels)
 
     def __getitem__(self, i: int) -> Image.Image:
-        """Sample i as a PIL image, in the mode it is stored in."""
+        """Sample i as a PIL image, in its stored mode."""
         if self.array is not None:
             return Image.fromarray(self.array[i])
         if self.store is not None:
@@ -64,17 +64,17 @@ class Images:
         return read_image(self._file(i))
 
     def path(self, i: int) -> str:
-        """Where sample i comes from, for messages."""
+        """The origin of sample i, for messages."""
         if self.store is not None:
             return str(self.store.file(self._position(i)) / self.ids[i])
         return str(self.folder / self.ids[i] if self.folder else self.ids[i])
 
     def defect(self, i: int) -> str | None:
-        """Why sample i cannot be read, as far as a short look at its file tells; None if it seems in order."""
+        """The reason why sample i cannot be read, found by a quick check of its file; None if the check passes."""
         return None if self.array is not None or self.store is not None else defect(self._file(i))
 
     def prefetch(self, rows: Sequence[int]) -> None:
-        """Ask the system to read the files of these samples into its cache, without waiting for it."""
+        """Ask the system to read the files of these samples into its cache, without waiting."""
         if self.array is not None:
             return
         for i in rows:
@@ -84,7 +84,7 @@ class Images:
                 prefetch(self._file(i))
 
     def state(self) -> Iterator[bytes]:
-        """What differs once the images, their order or their labels do."""
+        """Bytes that change when the images, their order or their labels change."""
         yield "\n".join(self.ids).encode()
         yield str(self.folder).encode()
         for array in (self.labels, self.array, self.positions):
@@ -105,7 +105,7 @@ class Images:
         return self.folder / self.ids[i]
 
     def take(self, rows: Sequence[int] | np.ndarray) -> Images:
-        """The samples of these row numbers, in this order."""
+        """The samples at these rows, in this order."""
         chosen = np.asarray(rows, np.int64)
         positions = self.positions
         if self.store is not None:
@@ -119,7 +119,7 @@ class Images:
         )
 
     def by_class(self) -> Images:
-        """The samples of each class together, classes ascending, inside a class in their order."""
+        """The samples sorted by class, in their original order within each class."""
         if (np.diff(self.labels) >= 0).all():
             return self
         return self.take(np.argsort(self.labels, kind="stable"))
@@ -127,16 +127,16 @@ class Images:
     def only(
         self, classes: Sequence[int] | None = None, limit: int | None = None, seed: int = 0
     ) -> Images:
-        """The samples of some classes, in their order; labels are not renumbered.
+        """The samples of some classes, in their original order; labels are not renumbered.
 
         Parameters
         ----------
         classes : sequence of int, optional
             Classes to keep; all by default.
         limit : int, optional
-            At most so many samples of each class. A smaller limit chooses some of those that a larger one does.
+            Maximum number of samples per class. The samples of a smaller limit are a subset of those of a larger one.
         seed : int
-            Seed of that choice, which depends on nothing else but the class.
+            Seed of that choice, which depends only on the seed and the class.
 
         Raises
         ------
@@ -163,10 +163,10 @@ class Images:
 
 
 def stratified(labels: np.ndarray, test_fraction: float, seed: int) -> np.ndarray:
-    """A mask of a share of every class, drawn by `seed`: the test part of a dataset without one.
+    """A mask of a share of every class, drawn by `seed`: the test split of a dataset without one.
 
-    A class of two images or more has at least one on either side; a single image is not in the mask. A `UserError` if the share
-    is not between 0 and 1.
+    A class of two or more images has at least one inside and one outside the mask; a single image is outside. A `UserError` if
+    the share is not between 0 and 1.
     """
     if not 0 < test_fraction < 1:
         raise UserError(f"test_fraction {test_fraction} is not between 0 and 1")

@@ -1,4 +1,4 @@
-"""Single images of a prepared dataset, by the ids that embeddings files carry."""
+"""Single images of a prepared dataset, looked up by the ids in embeddings files."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def images_by_id(
     Returns
     -------
     callable
-        A function of split and id that returns the image, or None where it is missing or cannot be read.
+        A function of split and id that returns the image, or None if it is missing or cannot be read.
     """
 
     @cache

@@ -18,7 +18,7 @@ from imprint.data.images import Images
 from imprint.data.registry import Source, describe_file, how_to_download, numbered, source
 from imprint.errors import UserError
 
-# of each split, the address of the archive and its MD5
+# address and MD5 of each split's archive
 ARCHIVES = {
     "train": (
         "https://github.com/liyxi/mnist-m/releases/download/data/mnist_m_train.pt.tar.gz",
@@ -39,7 +39,7 @@ _FOLDER = "MNIST-M"
 class MnistM(Source):
     """MNIST-M, under `root`/MNIST-M in one of two layouts.
 
-    Tensors: mnist_m_train.pt and mnist_m_test.pt, which the download gives. Or files: the folders mnist_m_train and
+    Tensors: mnist_m_train.pt and mnist_m_test.pt, as downloaded. Or image files: the folders mnist_m_train and
     mnist_m_test, and beside them mnist_m_train_labels.txt and mnist_m_test_labels.txt with lines `name label`.
 
     Attributes
@@ -53,7 +53,7 @@ class MnistM(Source):
     downloadable = True
 
     def class_count(self) -> int:
-        """The ten digits."""
+        """Ten."""
         return 10
 
     def address(self) -> str:
@@ -61,7 +61,7 @@ class MnistM(Source):
         return ARCHIVES["train"][0]
 
     def fetch(self, folder: Path) -> None:
-        """Download the tensors, with archives that an earlier attempt finished kept; see `Source.fetch`."""
+        """Download the tensors; archives that an earlier attempt finished are kept. See `Source.fetch`."""
         import pooch
 
         names = {split: url.rpartition("/")[2] for split, (url, _) in ARCHIVES.items()}
@@ -88,7 +88,7 @@ class MnistM(Source):
         return (
             f"dataset MNIST-M could not be downloaded ({reason}); without a network, get "
             f"{' and '.join(url for url, _ in ARCHIVES.values())} elsewhere, unpack them in a folder {_FOLDER}, and give "
-            "what holds that folder as `root` of the dataset"
+            "its parent folder as `root` of the dataset"
         )
 
     def prepare(self, folder: Path) -> dict[str, Any]:
@@ -102,16 +102,16 @@ class MnistM(Source):
         }
 
     def open(self, folder: Path, manifest: dict[str, Any], split: str) -> Images:
-        """One split, in memory if it is of tensors."""
+        """One split; tensors are read into memory."""
         path = self._path(split)
         names = tuple("0123456789")
         advice = how_to_download(Path(self.root))
         if not path.exists():
             top = self._top()
             raise UserError(
-                f"dataset MNIST-M is not there; {advice}, or put in place either\n"
+                f"dataset MNIST-M is missing; {advice}, or provide either\n"
                 f"  {top}/mnist_m_train.pt and {top}/mnist_m_test.pt, or\n"
-                f"  {top}/mnist_m_train/*.png, {top}/mnist_m_train_labels.txt and the same of mnist_m_test\n"
+                f"  {top}/mnist_m_train/*.png, {top}/mnist_m_train_labels.txt and the same for mnist_m_test\n"
                 f"from {' and '.join(url for url, _ in ARCHIVES.values())}"
             )
         try:
@@ -125,7 +125,7 @@ class MnistM(Source):
             array, labels = torch.load(path, weights_only=True)
             array, labels = np.ascontiguousarray(array), np.asarray(labels, np.int64)
         except Exception as error:  # torch.load raises UnpicklingError, RuntimeError, EOFError, ...
-            raise UserError(f"{path} is not a file of MNIST-M ({error}); {advice}") from error
+            raise UserError(f"{path} cannot be read as MNIST-M ({error}); {advice}") from error
         is_rgb = array.dtype == np.uint8 and array.ndim == 4 and array.shape[3] == 3
         if not is_rgb or len(array) != len(labels):
             raise UserError(
@@ -134,7 +134,7 @@ class MnistM(Source):
         return Images(labels, numbered(split, len(labels)), names, array)
 
     def files(self, folder: Path) -> list[Path]:
-        """The tensors, or the lists of labels and the images that they name."""
+        """The tensors, or the label files and the images that they name."""
         paths = []
         for split in self.splits:
             path = self._path(split)
@@ -147,11 +147,11 @@ class MnistM(Source):
         return Path(self.root) / _FOLDER
 
     def _path(self, split: str) -> Path:
-        """The file of a split: its list of labels where there are no tensors, else its tensors."""
+        """The file of a split: its labels if there are labels and no tensors, else its tensors."""
         tensors, labels = (self._top() / f"mnist_m_{split}{end}" for end in (".pt", "_labels.txt"))
         return labels if labels.exists() and not tensors.exists() else tensors
 
 
 def _lines(path: Path) -> list[list[str]]:
-    """The [name, label] of each line in a list of labels."""
+    """The [name, label] of each line of a label file."""
     return [line.split() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]

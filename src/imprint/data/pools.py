@@ -1,4 +1,4 @@
-"""A task's samples: datasets concatenated, classes selected or united, shots drawn."""
+"""The samples of a task: datasets are concatenated, classes selected or merged, shots drawn."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ class Pool:
     y : ndarray of shape (N,)
         Labels, offset by the number of classes of the datasets before.
     class_count : int
-        Classes of all datasets.
+        Number of classes of all datasets together.
     fm_classifier : ndarray of shape (C, D) or None
         Weights of the FM's own classifier, if they are known.
     digests : tuple of str
-        Digests of the embeddings of each dataset, where all are known.
+        Digests of the embeddings of each dataset; empty unless all are known.
     scale : float
         See `imprint.method.scale.scale_of`.
     """
@@ -46,7 +46,7 @@ class Pool:
 
     @cached_property
     def content(self) -> str:
-        """A digest of the embeddings, those of the datasets in their order, and of their scale."""
+        """A digest of the embeddings of all datasets, in order, and of their scale."""
         content = "+".join(self.digests) or digest(self.x)
         return content if self.scale == 1 else f"{content} * {self.scale}"
 
@@ -59,12 +59,12 @@ def pool(datasets: Sequence[Embeddings], training: Pool | None = None) -> Pool:
     datasets : sequence of Embeddings
         One split of the datasets of a task.
     training : Pool, optional
-        The training split, whose scale that of test takes.
+        The training split, if `datasets` are the test split; its scale is used for both.
 
     Raises
     ------
     UserError
-        If the embeddings have different sizes, or are of very different scales.
+        If the embeddings have different sizes or very different scales.
     """
     offsets = np.cumsum([0, *(len(dataset.class_names) for dataset in datasets)])
     widths = {dataset.x.shape[1] for dataset in datasets}
@@ -94,7 +94,7 @@ def pool(datasets: Sequence[Embeddings], training: Pool | None = None) -> Pool:
 
 
 def _name(dataset: Embeddings) -> str:
-    """Which embeddings these are, for messages."""
+    """The name of the embeddings, for messages."""
     names = [dataset.provenance.get(name) for name in ("fm", "dataset", "split")]
     return "embeddings " + "/".join(str(name) for name in names if name)
 
@@ -107,7 +107,7 @@ def select(samples: Pool, groups: Groups) -> tuple[np.ndarray, np.ndarray, int]:
     samples : Pool
         All samples of the task's datasets.
     groups : sequence of sequences of int, or None
-        The original classes of each new class; samples of others are left out. None keeps all classes.
+        The original classes of each new class; samples of other classes are left out. None keeps all classes.
 
     Returns
     -------
@@ -134,7 +134,7 @@ def select(samples: Pool, groups: Groups) -> tuple[np.ndarray, np.ndarray, int]:
 
 
 def class_names(datasets: Sequence[Embeddings], groups: Groups) -> list[str]:
-    """Names of a task's classes; one made of several original classes joins their different names with +."""
+    """Names of a task's classes; a class merged from several joins their distinct names with +."""
     names = [name for dataset in datasets for name in dataset.class_names]
     if groups is None:
         return names
@@ -151,12 +151,12 @@ def draw_shots(y: np.ndarray, shots: str, seed: int | None) -> np.ndarray:
     shots : str
         The number of samples per class, or `full` for all.
     seed : int or None
-        Seed of the draw; None only for `full`. With one seed the samples for fewer shots are among those for more.
+        Seed of the draw; None only for `full`. With equal seeds, the samples of fewer shots are a subset of those of more.
 
     Returns
     -------
     ndarray of shape (n,)
-        Ascending positions in y; a class with fewer samples has all of them.
+        Ascending positions in y; of a class with fewer samples, all are taken.
     """
     if shots == "full":
         return np.arange(len(y))
@@ -177,7 +177,7 @@ def training_rows(
 
 
 def require_all(y: np.ndarray, classes: int, subject: str) -> None:
-    """A `UserError` about the subject if a class of 0..classes-1 has no sample in y."""
+    """Raise a `UserError` about `subject` if a class of 0..classes-1 has no sample in y."""
     missing = np.flatnonzero(np.bincount(y, minlength=classes) == 0)
     if len(missing):
         listed = ", ".join(map(str, missing[:10]))

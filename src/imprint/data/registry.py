@@ -18,7 +18,7 @@ from imprint.store.paths import DOWNLOADS
 
 
 class Source(ABC):
-    """A kind of dataset: a frozen dataclass whose fields are the options of one dataset.
+    """A kind of dataset: a frozen dataclass whose fields are the options of a dataset.
 
     `prepare` describes the dataset once, in a folder; `open` then reads one split.
 
@@ -27,7 +27,7 @@ class Source(ABC):
     splits : tuple of str
         Names of the splits. FMs can be pre-trained on a source that has a split `pretrain`.
     downloadable : bool
-        Whether `fetch` can bring it there; see `by_hand` for a single dataset.
+        Whether `fetch` can download it; see `by_hand` for a single dataset.
     """
 
     splits: ClassVar[tuple[str, ...]] = ("train", "test")
@@ -35,11 +35,11 @@ class Source(ABC):
 
     @abstractmethod
     def class_count(self) -> int | None:
-        """The number of classes, or None where only the data can tell. Reads no images."""
+        """The number of classes, or None if it is not known before the data is read. Reads no images."""
 
     @abstractmethod
     def prepare(self, folder: Path) -> dict[str, Any]:
-        """Make or check the dataset.
+        """Generate or check the dataset.
 
         Returns
         -------
@@ -57,18 +57,18 @@ class Source(ABC):
         """The paths of all files that `open` reads, in a fixed order."""
 
     def by_hand(self) -> str | None:
-        """What the user must do because no program may download it; None if one may."""
+        """What the user must do if no program may download it; None if a program may."""
         return None
 
     def fetch(self, folder: Path) -> None:
-        """Download into `folder`, which may hold what an earlier attempt left.
+        """Download into `folder`, which may hold files of an earlier attempt.
 
         Everything in the folder may be deleted.
         """
         raise NotImplementedError
 
     def address(self) -> str:
-        """Where the download comes from."""
+        """The address of the download."""
         raise NotImplementedError
 
     def unreachable(self, reason: str) -> str:
@@ -87,14 +87,14 @@ def source(name: str) -> Callable[[S], S]:
 
 
 def describe_file(path: Path) -> dict[str, Any]:
-    """{bytes, sha256} of a file, read in pieces."""
+    """{bytes, sha256} of a file."""
     with open(path, "rb") as file:
         digest = hashlib.file_digest(file, "sha256")
     return {"bytes": Path(path).stat().st_size, "sha256": digest.hexdigest()}
 
 
 def numbered(split: str, count: int) -> list[str]:
-    """Ids of samples that have no name of their own."""
+    """Ids of samples without names."""
     return [f"{split}/{i:05d}" for i in range(count)]
 
 

@@ -1,4 +1,4 @@
-"""Downloads that are tried again, for downloaders that do not: those of torchvision, torch and timm."""
+"""Retries of downloads, for downloaders without retries of their own: those of torchvision, torch and timm."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ T = TypeVar("T")
 
 
 def persistent(name: str, download: Callable[[], T]) -> T:
-    """Call a download again after a failure that may pass, three times in all.
+    """Call a download, again after a temporary failure, three times in all.
 
-    Such failures are a connection that is not there or breaks, a server in trouble, and a wrong checksum.
+    Temporary failures are a connection that fails or breaks, a server error, and a wrong checksum.
 
     Parameters
     ----------
     name : str
-        What the log calls it.
+        Its name in the log.
     download : callable
         The download, without arguments.
 
@@ -46,18 +46,18 @@ def persistent(name: str, download: Callable[[], T]) -> T:
 
 
 def reason(error: Exception) -> str:
-    """An error in one line; torchvision names the file on the first of several and the cause on the last."""
+    """An error in one line; torchvision's messages have several, the file in the first and the cause in the last."""
     return textwrap.shorten(str(error), 300) or type(error).__name__
 
 
 def is_local(error: OSError) -> bool:
-    """Whether this machine failed, such as a full disk, and not the network."""
+    """Whether the error is one of this machine, such as a full disk, and not of the network."""
     return error.errno in NO_ROOM | NO_RIGHT
 
 
 def _may_pass(error: OSError | RuntimeError) -> bool:
     if isinstance(error, RuntimeError):
-        # words of torch and torchvision for a wrong checksum, and for mirrors that all failed
+        # torch's and torchvision's messages for a wrong checksum, and for the failure of all mirrors
         return any(word in str(error) for word in ("hash", "corrupted", "Error downloading"))
     if is_local(error):
         return False

@@ -1,4 +1,4 @@
-"""Datasets inside scikit-learn."""
+"""Datasets that are part of scikit-learn."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ class Sklearn(ArraySource):
     Attributes
     ----------
     name : str
-        Which dataset.
+        The dataset.
     test_fraction : float
         Share of every class in the split `test`.
     seed : int
-        Seed of the division.
+        Seed of the split.
     """
 
     name: str = "digits"
@@ -41,7 +41,7 @@ class Sklearn(ArraySource):
         return tuple("0123456789")
 
     def make(self) -> Mapping[str, tuple[np.ndarray, np.ndarray]]:
-        """The digits with values 0..255, divided class by class."""
+        """The digits with values 0..255, split within each class."""
         from sklearn.datasets import load_digits
 
         digits = load_digits()

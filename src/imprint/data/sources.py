@@ -1,7 +1,7 @@
 """Datasets by source and options: each is prepared once and then opened split by split.
 
-`fetch` downloads a published dataset. `prepare` leaves a folder with `manifest.json`: source, options, class names,
-number of samples of each split, files. `open_split` reads that folder. These two never download anything.
+`fetch` downloads a published dataset. `prepare` writes a folder with `manifest.json`: source, options, class names,
+number of samples of each split, files. `open_split` reads that folder. `prepare` and `open_split` never download anything.
 """
 
 from __future__ import annotations
@@ -68,8 +68,7 @@ def fetch(
 ) -> None:
     """Download a dataset.
 
-    An interrupted download lies in a hidden folder beside `folder`; the archives that it finished are kept for the
-    next attempt.
+    An interrupted download stays in a hidden folder beside `folder`; its complete archives are kept for the next attempt.
 
     Parameters
     ----------
@@ -78,15 +77,15 @@ def fetch(
     options : mapping
         Its options, without `root`.
     folder : path
-        The `root` to prepare the dataset from. It is there only when it is whole.
+        The `root` to prepare the dataset from. It exists only when the download is complete.
     shared : path, optional
-        A folder of several studies with the same dataset, which lies there once; `folder` has links to it. Who comes
-        while another downloads it waits.
+        A folder shared by several studies, which stores the dataset once; `folder` gets links to it. A second process
+        waits until the download of the first ends.
 
     Raises
     ------
     UserError
-        If the dataset cannot be downloaded, with what to get by hand.
+        If the dataset cannot be downloaded; the message says what to get by hand.
     """
     folder, options = Path(folder), dict(options or {})
     if shared is None:
@@ -95,13 +94,13 @@ def fetch(
     digest = hashlib.sha256(canonical([name, options]).encode()).hexdigest()
     copy = Path(shared).absolute() / DOWNLOADS / digest
     if not copy.exists():
-        from filelock import FileLock  # takes time that the Snakefile does not have
+        from filelock import FileLock  # slow to import for the Snakefile
 
         copy.parent.mkdir(exist_ok=True)
         lock = FileLock(
             copy.with_name(f".{digest}.lock"),
             mode=0o666,  # for all users of the folder
-            fallback_to_soft=False,  # such a lock outlives a killed process
+            fallback_to_soft=False,  # a soft lock outlives a killed process
         )
         with suppress(OSError):  # a file system without locks
             lock.acquire()
@@ -126,16 +125,16 @@ def _fetch(name: str, options: dict[str, Any], folder: Path) -> None:
     unfinished.mkdir(parents=True, exist_ok=True)
     try:
         dataset.fetch(unfinished)
-    except Exception as error:  # of a network, and anything for what is damaged
+    except Exception as error:  # network errors, and any class for damaged files
         if isinstance(error, OSError) and is_local(error):
             raise
         raise UserError(dataset.unreachable(reason(error))) from error
-    os.sync()  # there may be thousands of small files; none must be in memory alone when the name appears
+    os.sync()  # all files, maybe thousands of small ones, must be on disk before the folder gets its name
     unfinished.replace(folder)
 
 
 def prepare(name: str, options: Mapping[str, Any] | None, folder: str | Path) -> Path:
-    """Make or check a dataset.
+    """Generate or check a dataset.
 
     Parameters
     ----------
@@ -144,7 +143,7 @@ def prepare(name: str, options: Mapping[str, Any] | None, folder: str | Path) ->
     options : mapping
         Its options.
     folder : path
-        Where to describe it; a source that makes its images leaves them there too.
+        The folder of the manifest; a source that generates its images writes them there too.
 
     Returns
     -------
@@ -165,7 +164,7 @@ def prepare(name: str, options: Mapping[str, Any] | None, folder: str | Path) ->
 
 
 def write_manifest(path: str | Path, manifest: Mapping[str, Any]) -> None:
-    """Write a manifest, sealed."""
+    """Write a manifest with its seal."""
     text = json.dumps({**manifest, NAME: BLANK}, indent=1, ensure_ascii=False)
     with atomic(path) as temporary:
         temporary.write_text(text + "\n", encoding="utf-8")
@@ -191,11 +190,11 @@ def open_split(
     classes : sequence of int, optional
         Classes to keep; labels are not renumbered.
     limit : int, optional
-        At most so many samples of each class, chosen by `seed`, in their original order.
+        Maximum number of samples per class, chosen by `seed`, in their original order.
     seed : int
         Seed of that choice.
     root : str, optional
-        Where a dataset that is read in place lies now, if not where it was prepared.
+        The current folder of a dataset that is read in place, if it has moved since it was prepared.
 
     Raises
     ------
@@ -223,7 +222,7 @@ def open_split(
 def files_of(folder: str | Path, root: str | None = None) -> list[Path]:
     """The files that the images and labels of a prepared dataset are read from, in a fixed order.
 
-    Equal content of these is an equal dataset. Of ImageNet it is the index, which has the name and size of every image.
+    Datasets are equal if the content of these files is. For ImageNet this is only the index, with name and size of every image.
     """
     return _prepared(read_manifest(folder), root).files(Path(folder))
 

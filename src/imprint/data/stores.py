@@ -1,4 +1,4 @@
-"""Files that hold many image files: uncompressed tar archives, and datasets of Hugging Face."""
+"""Files that hold many image files: uncompressed tar archives, and Hugging Face datasets."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from imprint.errors import UserError
 
 
 class Store(ABC):
-    """Image files inside other files, each at its position."""
+    """Image files inside other files, numbered by position."""
 
     @abstractmethod
     def read(self, position: int) -> bytes:
@@ -24,14 +24,14 @@ class Store(ABC):
 
     @abstractmethod
     def file(self, position: int) -> Path:
-        """The file that it lies in, for messages."""
+        """The file that holds an image file, for messages."""
 
     @abstractmethod
     def state(self) -> Iterator[bytes]:
-        """What differs once other images lie in the store."""
+        """Bytes that change when the images in the store change."""
 
     def prefetch(self, position: int) -> None:
-        """Ask the system to read an image file into its cache, without waiting for it."""
+        """Ask the system to read an image file into its cache, without waiting."""
         return
 
 
@@ -62,12 +62,12 @@ class Archives(Store):
         return self.paths[self.spans[position, 0]]
 
     def state(self) -> Iterator[bytes]:
-        """Size and time of the archives, and where what lies in them."""
+        """Size and time of the archives, and the spans of the images in them."""
         yield np.ascontiguousarray(self.spans).tobytes()
         yield from map(file_state, self.paths)
 
     def prefetch(self, position: int) -> None:
-        """Ask the system to read an image file into its cache, without waiting for it."""
+        """Ask the system to read an image file into its cache, without waiting."""
         _, first, size = self.spans[position].tolist()
         prefetch(self.file(position), first, size)
 
@@ -78,20 +78,20 @@ def members(archive: Path) -> Iterator[tarfile.TarInfo]:
     Raises
     ------
     UserError
-        If it is compressed, so that no file in it can be read without all before it, or damaged.
+        If it is damaged, or compressed: a file in a compressed archive cannot be read without all files before it.
     """
     try:
         with tarfile.open(archive, "r:") as file:
             yield from (member for member in file if member.isfile())
     except (tarfile.TarError, EOFError, OSError) as error:
         raise UserError(
-            f"{archive} cannot be read as an uncompressed tar archive ({error}); unpack a compressed one (gunzip), fetch "
+            f"{archive} cannot be read as an uncompressed tar archive ({error}); unpack a compressed one (gunzip), download "
             "a damaged one again"
         ) from error
 
 
 def file_state(path: Path) -> bytes:
-    """Size and time of a file, which change when it does."""
+    """Size and time of a file, which change when the file does."""
     try:
         status = path.stat()
     except OSError:
@@ -100,7 +100,10 @@ def file_state(path: Path) -> bytes:
 
 
 def prefetch(path: Path, first: int = 0, size: int = 0) -> None:
-    """Ask the system to read part of a file into its cache, or all of it, without waiting for it."""
+    """Ask the system to read a file, or part of it, into its cache, without waiting."""
     if hasattr(os, "posix_fadvise"):
-        with suppress(OSError), open(path, "rb", buffering=0) as file:  # reading reports it
+        with (
+            suppress(OSError),
+            open(path, "rb", buffering=0) as file,
+        ):  # errors are raised when it is read
             os.posix_fadvise(file.fileno(), first, size, os.POSIX_FADV_WILLNEED)

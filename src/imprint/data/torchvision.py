@@ -1,6 +1,6 @@
 """Published datasets in the layout that torchvision gives them on disk.
 
-torchvision's own downloader fetches them, as it alone knows the addresses, mirrors and checksums of each.
+torchvision's own downloader fetches them: it knows the addresses, mirrors and checksums.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from imprint.data.retries import persistent, reason
 from imprint.errors import UserError
 from imprint.registry import suggestion
 
-# what is downloaded and checked as one; torchvision compares their checksums before it downloads them again
+# suffixes of downloaded files; torchvision downloads one again only if its checksum is wrong
 _ARCHIVES = (".bz2", ".gz", ".mat", ".tar", ".tgz", ".xz", ".zip")
 
-_TEST_FRACTION, _SEED = 0.2, 0  # of a dataset without a test part of its own
+_TEST_FRACTION, _SEED = 0.2, 0  # for datasets without a test split
 
 
 @dataclass(frozen=True)
@@ -39,12 +39,12 @@ class Published:
     where : str
         Where its files are published.
     arguments : mapping
-        What its class is told for each split that is published; where that is one split, a fifth
-        of every class becomes the split `test`.
+        Arguments of its class for each published split; if only one split is published, a fifth of every class
+        becomes the split `test`.
     files : tuple of str
-        Its files, under the root, where its images are arrays, held in memory.
+        Its files below the root, if its images are arrays in memory.
     folder : str
-        Its folder, under the root, where its images are files.
+        Its folder below the root, if its images are files.
     digits : bool
         Whether its classes are the digits, whatever torchvision calls them.
     """
@@ -189,12 +189,12 @@ class _Dataset(Source):
 
     def unreachable(self, reason: str) -> str:
         return (
-            f"dataset {self.name} could not be downloaded ({reason}); without a network, get what follows elsewhere and "
-            f"give its folder as `root` of the dataset:\n{self._needed('root')}"
+            f"dataset {self.name} could not be downloaded ({reason}); without a network, get these files elsewhere and "
+            f"give their folder as `root` of the dataset:\n{self._needed('root')}"
         )
 
     def _load(self, root: Path, split: str, download: bool = False) -> Any:
-        """The dataset of torchvision for a split that is published."""
+        """The torchvision dataset of a published split."""
         from torchvision import datasets
 
         return getattr(datasets, self.name)(
@@ -202,23 +202,23 @@ class _Dataset(Source):
         )
 
     def _read(self, split: str) -> Any:
-        """As `_load`, from the root; what is missing or damaged is a `UserError`."""
+        """As `_load`, from the root; a `UserError` if files are missing or damaged."""
         try:
             return self._load(self.root, split)
         except Exception as error:  # RuntimeError for missing files, anything for damaged ones
             raise UserError(
                 f"dataset {self.name} cannot be read ({reason(error)}); {how_to_download(self.root)}, "
-                f"or put in place what follows:\n{self._needed(self.root)}"
+                f"or provide these files:\n{self._needed(self.root)}"
             ) from error
 
     def _needed(self, root: Path | str) -> str:
-        """What has to lie under `root`, a line each, and where it is from."""
+        """The files or the folder that `root` must contain, one per line, and their address."""
         names = self.facts.files or (f"{self.facts.folder}/",)
         files = "\n".join(f"  {root}/{name}" for name in names)
         return f"{files}\nfrom {self.facts.where}"
 
     def _class_names(self, dataset: Any) -> tuple[str, ...]:
-        """Names of the classes, their numbers where torchvision knows none or they are digits."""
+        """Class names; for digits, and where torchvision has no names, the class numbers."""
         names = getattr(dataset, "classes", None)
         if names is None or self.facts.digits:
             return tuple(str(i) for i in range(self.facts.classes))
@@ -226,7 +226,7 @@ class _Dataset(Source):
 
 
 class _ArrayDataset(_Dataset):
-    """A dataset whose images torchvision holds in memory."""
+    """A dataset whose images torchvision reads into memory."""
 
     def prepare(self, folder: Path) -> dict[str, Any]:
         datasets = {split: self._read(split) for split in self.splits}
@@ -271,7 +271,7 @@ class _FileDataset(_Dataset, FileSource):
 
 
 def _paths_and_labels(dataset: Any) -> list[tuple[str, int]]:
-    """The image files of a dataset of torchvision; its classes have no common name for them."""
+    """The image files and labels of a torchvision dataset; the attribute that holds them differs between its classes."""
     for name in ("samples", "_samples"):
         if hasattr(dataset, name):
             return [(path, int(label)) for path, label in getattr(dataset, name)]
@@ -280,9 +280,9 @@ def _paths_and_labels(dataset: Any) -> list[tuple[str, int]]:
 
 
 def _remove_unpacked(folder: Path) -> None:
-    """Leave the archives alone in a folder of an interrupted download.
+    """Remove everything but the archives from the folder of an interrupted download.
 
-    Whoever unpacked them may have been killed, and torchvision takes a folder that is there for a whole one.
+    Unpacking may have been interrupted, and torchvision takes any folder that exists for a complete one.
     """
     for path in folder.rglob("*"):
         if not path.is_dir() and not _is_archive(path.relative_to(folder)):
@@ -293,11 +293,11 @@ def _remove_unpacked(folder: Path) -> None:
 
 
 def _is_archive(path: Path) -> bool:
-    """Whether a file below the root was downloaded as it is; deeper lies what is unpacked, such as dtd/dtd/imdb/imdb.mat."""
+    """Whether a file was downloaded as it is, judged by its depth; unpacked files are deeper, such as dtd/dtd/imdb/imdb.mat."""
     return path.suffix in _ARCHIVES and (len(path.parts) <= 2 or path.parent.name == "raw")
 
 
-# for each name a function of the root
+# constructor of each dataset, a function of the root
 DATASETS: dict[str, Callable[[Path], Source]] = {
     **{
         name: partial(_FileDataset if facts.folder else _ArrayDataset, name=name, facts=facts)
@@ -310,14 +310,14 @@ DATASETS: dict[str, Callable[[Path], Source]] = {
 @source("torchvision")
 @dataclass(frozen=True)
 class Torchvision(Source):
-    """A dataset of torchvision, read where it lies; nothing is copied.
+    """A torchvision dataset, read in place without copying.
 
     Attributes
     ----------
     name : str
         Its class in torchvision.datasets, such as MNIST, CIFAR10 or ImageNet.
     root : str
-        The folder that holds it.
+        The folder that contains it.
     """
 
     name: str
@@ -348,15 +348,15 @@ class Torchvision(Source):
         return self._dataset().open(folder, manifest, split)
 
     def files(self, folder: Path) -> list[Path]:
-        """What is read; see `Source.files`."""
+        """The files that are read; see `Source.files`."""
         return self._dataset().files(folder)
 
     def by_hand(self) -> str | None:
-        """What to do about a dataset that asks for a registration; None for the others."""
+        """What to do for a dataset that requires a registration; None for the others."""
         return self._dataset().by_hand()
 
     def fetch(self, folder: Path) -> None:
-        """Download with torchvision, tried again after a failure that may pass; see `Source.fetch`."""
+        """Download with torchvision, again after a temporary failure; see `Source.fetch`."""
         self._dataset().fetch(folder)
 
     def address(self) -> str:

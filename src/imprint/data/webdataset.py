@@ -1,4 +1,4 @@
-"""Datasets of the user's own images: WebDataset, tar archives of image files with a file of the label beside each."""
+"""Datasets of the user's own images: WebDataset, tar archives of image files with a label file for each."""
 
 from __future__ import annotations
 
@@ -24,24 +24,24 @@ from imprint.data.registry import source
 from imprint.data.stores import Archives, members
 from imprint.errors import UserError
 
-CLASS_NAMES = "classnames.txt"  # a name a line, of the labels 0, 1, ...
+CLASS_NAMES = "classnames.txt"  # one name per line, for the labels 0, 1, ...
 
 
 @source("webdataset")
 @dataclass(frozen=True)
 class WebDataset(DividedSource):
-    """At `path` an uncompressed tar archive (a "shard") or a folder of them, in which `a/b.jpg` and `a/b.cls` are an image and its label.
+    """An uncompressed tar archive (a "shard") at `path`, or a folder of them; `a/b.jpg` and `a/b.cls` are an image and its label.
 
-    Nothing is unpacked: each image is read where it lies, so that a run goes on where it was stopped. Shards are
-    divided already if they lie in folders `train` and `test`, or their names begin so. The label is a number or a
-    name, in a file `.cls` or as `label` in a file `.json`; `classnames.txt` beside the shards has a name a line for
-    the numbers.
+    Nothing is unpacked: each image is read in place, so that a run can continue where it stopped. Shards have
+    splits if they are in folders `train` and `test`, or their names begin with these words. The label is a number or
+    a name, in a file `.cls` or as `label` in a file `.json`; `classnames.txt` beside the shards names the numeric
+    labels, one name per line.
     """
 
     def stored_splits(
         self, folder: Path | None = None, *, only: str | None = None, labelled: bool = True
     ) -> Mapping[str, Images]:
-        """The images as they are given; see `DividedSource.stored_splits`."""
+        """The images as they are stored; see `DividedSource.stored_splits`."""
         shards = by_split(self._shards(), self._top())
         read = {
             split: _Samples(shards[name], self._top(), labelled)
@@ -56,7 +56,7 @@ class WebDataset(DividedSource):
         }
 
     def files(self, folder: Path) -> list[Path]:
-        """The shards, and the names of the classes."""
+        """The shards, and the file of class names if there is one."""
         names = self._top() / CLASS_NAMES
         return [*self._shards(), *([names] if names.exists() else [])]
 
@@ -72,7 +72,7 @@ class WebDataset(DividedSource):
         return shards
 
     def _named(self, labels: np.ndarray) -> tuple[np.ndarray, tuple[str, ...]]:
-        """Numbers of labels, and the names of the classes."""
+        """Label numbers and class names."""
         file = self._top() / CLASS_NAMES
         if not file.exists():
             return numbers_of(labels)
@@ -82,17 +82,17 @@ class WebDataset(DividedSource):
         except ValueError:
             other = next(text for text in labels.tolist() if not text.isdecimal())
             raise UserError(
-                f"{file} names numbers, but there are labels such as '{other}'"
+                f"{file} gives names for numeric labels, but there are labels such as '{other}'"
             ) from None
         if numbers.min() < 0 or numbers.max() >= len(names):
             raise UserError(
-                f"{file} has {len(names)} names, labels go from {numbers.min()} to {numbers.max()}"
+                f"{file} has {len(names)} names, but labels go from {numbers.min()} to {numbers.max()}"
             )
         return numbers, names
 
 
 class _Samples:
-    """The samples of some shards, in their order."""
+    """The samples of some shards, in the order of the shards."""
 
     def __init__(self, shards: list[Path], top: Path, labelled: bool) -> None:
         self.shards = shards
@@ -128,19 +128,19 @@ class _Samples:
         self.spans, self.labels = np.array(spans, np.int64), np.array(labels)
 
     def store(self) -> Archives:
-        """Where they lie."""
+        """The store that the images are read from."""
         return Archives(tuple(self.shards), self.spans)
 
 
 def _key(name: str) -> tuple[str, str]:
-    """What the files of a sample share, and the rest of the name, which starts with the first dot after a folder."""
+    """The key that the files of a sample share, and the suffix: everything from the first dot of the base name on."""
     folder, slash, base = name.rpartition("/")
     stem, _, suffix = base.partition(".")
     return f"{folder}{slash}{stem}", f".{suffix.lower()}"
 
 
 def _label(content: bytes, suffix: str) -> str | None:
-    """The label in a file beside an image; None if it has none."""
+    """The label in the label file of an image; None if it has none."""
     text = content.decode("utf-8", errors="replace").strip()
     if suffix == ".cls":
         return text

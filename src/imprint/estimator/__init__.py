@@ -1,1 +1,1 @@
-"""The scikit-learn classifier and what belongs to it."""
+"""The scikit-learn classifier, and the functions around it: inputs, evaluation, explanation, comparison, export."""

@@ -1,4 +1,4 @@
-"""Imprinting as a scikit-learn classifier, on the code and with the predictions of the grid engine."""
+"""Imprinting as a scikit-learn classifier, with the code and the predictions of the grid engine."""
 
 from __future__ import annotations
 
@@ -68,65 +68,66 @@ class ImprintingClassifier(ClassifierMixin, BaseEstimator):
     Parameters
     ----------
     method : str, optional
-        `auto`: the training samples choose, see `imprint.method.generate.choose_method.choose`. Or a name of
-        `imprint.method.presets.PRESETS`, parts of which the parameters below replace. By default `auto` if none of them
-        is given, else `westerhoff`: 20 k-means proxies per class, l2 throughout, the best proxy decides.
+        `auto`: chosen on the training samples, see `imprint.method.generate.choose_method.choose`. Or a name of
+        `imprint.method.presets.PRESETS`, parts of which the parameters below replace. By default `auto` if none of these
+        parameters is given, else `westerhoff`: 20 k-means proxies per class, l2 throughout, the best proxy decides.
     gen : str, optional
         GEN, how proxies are generated; a name of `imprint.method.generate.GENERATORS`.
     k : int or "auto", optional
-        Proxies per class, or a number chosen from the training samples. Without effect on a GEN that leaves
-        no choice of k, which `fit` warns of.
+        Proxies per class; `auto` chooses the number on the training samples. Has no effect on a GEN without a choice of k;
+        `fit` warns of that.
     norm_pre, norm_inf : str, optional
         NORM of training and of test embeddings, such as "none", "l2" or "l2+whiten+l2".
     norm_post : str, optional
-        NORM of proxies, such as "none", "l2", "quantile" or "whiten+l2". What it learns from the training embeddings is
-        applied to test embeddings too.
+        NORM of proxies, such as "none", "l2", "quantile" or "whiten+l2". Its fitted part is learnt from the training embeddings
+        and applied to test embeddings too.
     agg : {"max", "mnn", "logsumexp"}, optional
-        The class of the nearest proxy, a vote of the m nearest, or all proxies of a class by exp(similarity / T); only `mnn`
-        has m, and `max` no weighting.
+        How the class is decided: by the nearest proxy, by a vote of the m nearest, or by all proxies of a class, weighted by
+        exp(similarity / T). Only `mnn` uses m; `max` uses no weighting.
     distance : str, optional
         A name of `imprint.method.distances.DISTANCES`.
     m : int, optional
-        Neighbours that vote.
+        Number of neighbours that vote.
     weighting : str, optional
-        How they vote, a name of `imprint.method.weightings.WEIGHTINGS`: equally, with 1 / (distance + 1e-10), or with
+        Weights of the votes, a name of `imprint.method.weightings.WEIGHTINGS`: equal, 1 / (distance + 1e-10), or
         exp(-distance / T) ("exponential(0.07)").
     probability : bool, default=False
-        Whether `fit` holds out samples, as `auto` does anyway, to find the temperature of `predict_proba` and what
-        `familiarity` and `reject` measure by. Scorers of probabilities, such as "neg_log_loss", need it.
+        Whether `fit` holds out samples, as `auto` always does, to fit the temperature of `predict_proba` and to enable
+        `familiarity` and `reject`. Scorers that use probabilities, such as "neg_log_loss", need it.
     random_state : int, RandomState or None, default=None
-        Seed of GEN; an int gives what the workflow gives for it. With None two fits of a GEN with a seed differ, so a search over
-        parameters wants an int.
+        Seed of GEN; with an int, results equal those of the workflow with this seed. With None, two fits of a seeded GEN
+        differ, so use an int in a parameter search.
     ls_lambda : float, default=1e-4
-        Ridge of the GENs of least squares.
+        Ridge of the least-squares GENs.
     fm_classifier : array of shape (C, D), optional
         Weights of the FM's own classifier, which some NORMs need.
 
     Attributes
     ----------
     classes_ : ndarray of shape (C,)
-        Labels in the order in which they were imprinted; those of one call are sorted.
+        Labels in the order in which they were imprinted; labels of one call are sorted.
     class_counts_ : ndarray of shape (C,)
-        Training samples of each.
+        Number of training samples of each class.
     proxies_ : ndarray of shape (P, D)
-        Proxies before NORMpost, float32. Where they are samples, the samples as they were given. Where float32 cannot hold the squares
-        of embeddings, which are beyond 1e-15 or 1e15, all are multiplied by a power of two.
+        Proxies before NORMpost, float32; if they are samples, the samples before NORMpre. If the largest value of the training
+        embeddings is below 1e-15 or above 1e15, so that float32 cannot hold squares, all are multiplied by a power of two.
     proxy_classes_ : ndarray of shape (P,)
-        Rows of `classes_`, ascending.
+        Class of each proxy as an index into `classes_`, ascending.
     proxy_samples_ : ndarray of shape (P,) or None
-        Ids of the samples that are proxies, None where they are none.
+        Ids of the samples that are the proxies; None if proxies are not samples.
     proxy_examples_ : ndarray of shape (P,) or None
-        Ids of the samples that are proxies, or of those of their class that are nearest to them; None in heads of the workflow.
+        Ids of the samples that are the proxies or, for other GENs, of the sample of the same class with the largest cosine to
+        each proxy; None in heads of the workflow.
     configuration_ : Configuration
         The method.
     choice_ : Choice or None
-        What `auto` considered, and why it chose.
+        What `auto` considered, and the reason for its choice; None for a named method.
     inverse_temperature_ : float or None
-        What class scores are multiplied with before the softmax of `predict_proba`; None if no temperature was fitted.
+        Factor for class scores before the softmax of `predict_proba`; None if no temperature was fitted.
     familiarity_ : Familiarity or None
         How well held-out training samples fit the head; None if none were held out.
     k_, seed_ : int or None
-        Those used; k_ is None where GEN leaves no choice.
+        The k and the seed that were used; k_ is None if GEN leaves no choice of k.
 
     References
     ----------
@@ -178,9 +179,9 @@ class ImprintingClassifier(ClassifierMixin, BaseEstimator):
 
     @classmethod
     def preset(cls, name: str, **parameters: Any) -> Self:
-        """Make a method by its name in `imprint.method.presets.PRESETS`, such as qi, westerhoff or whiten.
+        """Make a classifier from a preset in `imprint.method.presets.PRESETS`, such as qi, westerhoff or whiten.
 
-        `parameters` replace those of the method. A `UserError` if there is no such preset.
+        `parameters` replace those of the preset. A `UserError` if there is no such preset.
         """
         PRESETS.find(name)
         return cls(method=name, **parameters)
@@ -188,8 +189,8 @@ class ImprintingClassifier(ClassifierMixin, BaseEstimator):
     def fit(self, X: Any, y: Any, *, sample_ids: Sequence[Any] | None = None) -> Self:
         """Imprint classes.
 
-        Warns where a class has fewer than k samples, or a tenth of the samples of the largest or less, and once of a parameter that
-        has no effect on the method.
+        Warns if a class has fewer than k samples, if the largest class has at least ten times the samples of the smallest,
+        if all samples have the same embedding, if a sample is in two classes, and once of each parameter without effect.
 
         Parameters
         ----------
@@ -234,11 +235,11 @@ class ImprintingClassifier(ClassifierMixin, BaseEstimator):
         return self
 
     def add_classes(self, X: Any, y: Any, *, sample_ids: Sequence[Any] | None = None) -> Self:
-        """Imprint further classes; old proxies are not computed again, and old samples are not needed.
+        """Imprint new classes, without the samples of the old ones.
 
-        The result is that of one `fit` on all samples whose classes come in this order. With least squares this
-        holds too: the sums that it needs were kept. Parameters are those of `fit`; row numbers as ids go on from those before.
-        A `UserError` if a class was imprinted before.
+        The result is that of one `fit` on all samples with the classes in this order, except that the choices of the first fit
+        are kept. This includes least squares, whose sums are kept. Parameters are those of `fit`; default ids continue the row
+        numbers. A `UserError` if a class was imprinted before.
         """
         check_is_fitted(self)
         X, y, ids, _ = self._validated(X, y, sample_ids, reset=False)
@@ -250,29 +251,29 @@ class ImprintingClassifier(ClassifierMixin, BaseEstimator):
     def partial_fit(
         self, X: Any, y: Any, classes: Any = None, *, sample_ids: Sequence[Any] | None = None
     ) -> Self:
-        """Take in more samples, of new classes for any GEN, of known ones where this equals one `fit` on all samples.
+        """Add samples of new classes, or of known classes if the GEN can update its proxies exactly.
 
         Parameters
         ----------
         X, y, sample_ids
             As in `fit`.
         classes : array, optional
-            If given, must contain all of y; a class counts once it has samples.
+            All classes, which must include those of y; a class is added when it has samples.
 
         Raises
         ------
         UserError
-            For more samples of a known class with a GEN that would have to see its old samples again.
+            For samples of a known class, if the GEN would need its earlier samples again.
         """
-        if classes is not None and len(strange := np.setdiff1d(as_numpy(y), as_numpy(classes))):
-            raise UserError(f"partial_fit: class {listed(strange)} is not among the given classes")
+        if classes is not None and len(unknown := np.setdiff1d(as_numpy(y), as_numpy(classes))):
+            raise UserError(f"partial_fit: class {listed(unknown)} is not among the given classes")
         if not hasattr(self, "classes_"):
             return self.fit(X, y, sample_ids=sample_ids)
         X, y, ids, _ = self._validated(X, y, sample_ids, reset=False)
         state = self._state.with_more(self._settings(), X, y, ids)
-        if again := int(self.seen_before(X, y).sum()):
+        if repeated := int(self.seen_before(X, y).sum()):
             warnings.warn(
-                f"partial_fit: {again} of {len(y)} samples are in the head already and count twice; `seen_before` says which",
+                f"partial_fit: {repeated} of {len(y)} samples are in the head already and count twice; `seen_before` says which",
                 stacklevel=2,
             )
         self._take_in(state, y, ids)
@@ -280,16 +281,19 @@ class ImprintingClassifier(ClassifierMixin, BaseEstimator):
         return self
 
     def seen_before(self, X: Any, y: Any) -> np.ndarray:
-        """Say which samples X (N, D) with labels y (N,) are in the head already, in the same class: a mask (N,).
+        """Find samples X (N, D) with labels y (N,) that are already in the head, in the same class: a mask (N,).
 
-        They are known by a few numbers of their embeddings that the head keeps, so by content, not by name. False for all
-        in heads that keep no such numbers.
+        They are recognised by content: the head keeps a few numbers of each embedding. Heads without these numbers, such as
+        those of the workflow, return False for all samples.
         """
         x, y, _, _ = self._validated(X, y, None, reset=False)
         return self._state.has(x, y)
 
     def remove_classes(self, labels: Sequence[Any]) -> Self:
-        """Forget classes; a `UserError` if one is unknown, none is left, or the proxies of the GEN depend on all."""
+        """Remove classes.
+
+        A `UserError` if a class is unknown, none would be left, or the proxies of the GEN depend on all classes.
+        """
         check_is_fitted(self)
         self._keep(self._state.without(np.atleast_1d(as_numpy(labels))))
         self._outdate()
@@ -303,8 +307,8 @@ class ImprintingClassifier(ClassifierMixin, BaseEstimator):
         X : array of shape (N, D)
             Embeddings.
         reject : float, optional
-            The share of samples of known classes to reject with those of unknown ones, such as 0.05: a sample whose
-            `familiarity` is no larger is labelled -1 where labels are numbers, "rejected" where they are not.
+            Share of samples of known classes that may be rejected along with those of unknown classes, such as 0.05: a
+            sample whose `familiarity` is at most this share is labelled -1 if labels are numbers, else "rejected".
 
         Returns
         -------
@@ -321,35 +325,35 @@ class ImprintingClassifier(ClassifierMixin, BaseEstimator):
 
     @property
     def inverse_temperature_(self) -> float | None:
-        """See the attributes above; computed anew where samples came or went since."""
+        """See the attributes above; measured again after samples were added or removed."""
         return self._measured().inverse_temperature
 
     @property
     def familiarity_(self) -> Familiarity | None:
-        """See the attributes above; computed anew where samples came or went since."""
+        """See the attributes above; measured again after samples were added or removed."""
         return self._measured().familiarity
 
     @property
     def is_current(self) -> bool:
-        """Whether probabilities and `familiarity` are measured on all samples; False where these were too many to keep."""
+        """Whether probabilities and `familiarity` are measured on all samples; False if these are too many to keep."""
         check_is_fitted(self)
         return self._measured().current
 
     def held_out(self, purpose: str) -> Familiarity:
-        """The `familiarity_`; a `UserError` that names the purpose without one."""
+        """The `familiarity_`; a `UserError` that names the purpose if there is none."""
         check_is_fitted(self)
         return self._fitted().held_out(purpose)
 
     def familiarity(self, X: Any) -> np.ndarray:
-        """Say how well embeddings X (N, D) fit the known classes, to tell those of unknown classes.
+        """Measure how well embeddings X (N, D) fit the known classes, to detect unknown classes.
 
-        The worse of two ranks among training samples that `fit` held out: of the similarity of the nearest proxy, and of the
-        entropy of the probabilities. Of samples of known classes a share of 0.05 has 0.05 or less.
+        Similarity to the nearest proxy and entropy of the probabilities are each ranked among training samples that `fit` held
+        out, and the worse rank counts. At most about 5% of the samples of known classes have a familiarity of 0.05 or less.
 
         Returns
         -------
         ndarray of shape (N,)
-            The share of held-out training samples that are no more familiar, above 0 and at most 1.
+            Share of held-out training samples that are no more familiar, above 0 and at most 1.
 
         Raises
         ------
@@ -364,19 +368,19 @@ class ImprintingClassifier(ClassifierMixin, BaseEstimator):
 
         With `max`, or one neighbour: the similarity of the best proxy of the class, which is the inner product
         (after NORMpost and NORMinf), the cosine, or minus the distance. With several neighbours: the sum of the
-        votes for it. The largest, the first among equals, is what `predict` returns, up to rounding. Scores are
-        no probabilities: see `predict_proba`.
+        votes for the class. `predict` returns the class with the largest score, the first of equals, up to rounding. Scores are
+        not probabilities: see `predict_proba`.
 
         Returns
         -------
         ndarray of shape (N, C), columns as `classes_`
-            Of two classes (N,): the second score minus the first, as scikit-learn has it.
+            With two classes (N,): the second score minus the first, as in scikit-learn.
         """
         scores = self.class_scores(X)
         return scores[:, 1] - scores[:, 0] if len(self.classes_) == 2 else scores
 
     def class_scores(self, X: Any) -> np.ndarray:
-        """As `decision_function`, but always (N, C), a column for each class, of two classes too."""
+        """Scores as in `decision_function`, but always (N, C), also with two classes."""
         queries = self._queries(X)
         return self._predictor.class_scores(queries)
 
@@ -384,7 +388,7 @@ class ImprintingClassifier(ClassifierMixin, BaseEstimator):
         choices = [getattr(self, name) for name in CHOICES]
         if not self.probability and method_of(self.method, choices) != AUTO:
             raise AttributeError(
-                "predict_proba: this method gives probabilities with probability=True alone"
+                "predict_proba: this method gives probabilities only with probability=True"
             )
         return True
 
@@ -392,14 +396,14 @@ class ImprintingClassifier(ClassifierMixin, BaseEstimator):
     def predict_proba(self, X: Any) -> np.ndarray:
         """Probabilities (N, C) of the classes, columns as `classes_`, for embeddings X (N, D).
 
-        A softmax of class scores at a temperature fitted to held-out training samples; a `UserError` if `fit` had no sample to
-        hold out.
+        A softmax of class scores at a temperature fitted to held-out training samples; a `UserError` if `fit` could hold out no
+        samples.
         """
         X = self._queries(X)
         return self._fitted().probabilities(X)
 
     def nearest_proxies(self, X: Any, n: int = 5) -> Nearest:
-        """Find the n proxies nearest to each embedding of X (N, D), which explain its prediction."""
+        """Find the n proxies nearest to each embedding of X (N, D), to explain its prediction."""
         if not isinstance(n, int | np.integer) or isinstance(n, bool) or n < 1:
             raise UserError(f"nearest_proxies: n={n!r} is not a positive whole number")
         near = self._predictor.nearest(self._queries(X), n)
@@ -408,37 +412,42 @@ class ImprintingClassifier(ClassifierMixin, BaseEstimator):
         return Nearest(near.numbers, classes, near.similarities, ids)
 
     def compared(self, X: Any) -> np.ndarray:
-        """Embeddings (N, D) as they are compared with proxies: after NORMinf and what NORMpost learns."""
+        """Embeddings (N, D) as compared with proxies: after NORMinf and the fitted part of NORMpost."""
         queries = self._queries(X)
         return self._predictor.compared(queries)
 
     def save(self, path: str | Path, fm: Any = None) -> None:
-        """Write the head to a file, described in its header and beside it as JSON.
+        """Write the head to a file, with a description in its header and in a JSON file next to it.
 
         Parameters
         ----------
         path : path
             A .safetensors file.
         fm : Embeddings, mapping or object, optional
-            The FM and its preprocessing: embeddings of `imprint.embed`, or see `imprint.store.heads.fm_identity`; a head
-            that was loaded keeps its FM. Ids of samples must be numbers or text.
+            The FM and its preprocessing: the Embeddings of `imprint.embed`, or anything that `imprint.store.heads.fm_identity`
+            accepts. A loaded head keeps its FM.
+
+        Raises
+        ------
+        UserError
+            If no FM is given for a new head, `fm` has embeddings of another size, or labels or ids are not numbers or text.
         """
         check_is_fitted(self)
         if fm is None and not getattr(self, "fm_", None):
             raise UserError(
-                "save: give as fm what the embeddings came from, such as the Embeddings that imprint.embed returns, or a "
+                "save: give the FM of the embeddings as fm, such as the Embeddings that imprint.embed returns, or a "
                 "mapping with model, weights_sha256 and transform"
             )
         write_head(path, self.as_head(fm))
 
     def as_head(self, fm: Any = None) -> Head:
-        """The head as `save` writes it; where no FM is named, of an unknown one."""
+        """The head as `save` writes it; without `fm`, its own FM or an unknown one."""
         check_is_fitted(self)
         fm = fm if fm is not None else getattr(self, "fm_", None)
         if isinstance(fm, Embeddings) and fm.x.shape[1] != self.n_features_in_:
             raise UserError(
-                f"save: the head takes embeddings of {self.n_features_in_} values, and those given as fm have {fm.x.shape[1]}; a "
-                "step between them, such as PCA, is no part of a head"
+                f"save: the head takes embeddings of {self.n_features_in_} values, but those given as fm have {fm.x.shape[1]}; a "
+                "step between them, such as PCA, is not part of a head"
             )
         saved = SavedClassifier(self._state, self.get_params(), self._measured(), self.seed_, fm)
         return head_of(saved)
@@ -447,20 +456,21 @@ class ImprintingClassifier(ClassifierMixin, BaseEstimator):
     def load(cls, path: str | Path, fm: Any = None) -> Self:
         """Read a head that `save` or the workflow wrote.
 
-        A head of the workflow takes in no more samples of known classes, and with least squares no new classes.
+        A head of the workflow has no sums of its samples. So with GEN mean, least squares or ridge, or a fitted NORMpost, it can
+        take no more samples.
 
         Parameters
         ----------
         path : path
             A .safetensors file.
         fm : mapping or object, optional
-            The FM that embeddings will come from, see `imprint.store.heads.fm_identity`. Without it only the
-            size of embeddings is checked.
+            The FM of the embeddings to predict, see `imprint.store.heads.fm_identity`. By default only the size of embeddings
+            is checked.
 
         Raises
         ------
         UserError
-            If the file is no head, or `fm` is another model, has other weights or another preprocessing.
+            If the file is not a head, or `fm` is another model, or has other weights or preprocessing.
         """
         saved = load_classifier(path, fm)
         classifier = cls(**saved.parameters)
@@ -471,18 +481,18 @@ class ImprintingClassifier(ClassifierMixin, BaseEstimator):
         return classifier
 
     def to_torch(self, *, exact: bool = False) -> torch.nn.Module:
-        """Make a module from embeddings (N, D), before NORMinf, to the scores (N, C) of the classes.
+        """Make a module that maps embeddings (N, D), before NORMinf, to class scores (N, C).
 
-        A plain `torch.nn.Linear` where one gives the same order of classes: one proxy per class, and inner
-        product, cosine, or euclidean distance without NORMinf or of proxies of one length. Else a module that
-        takes the best proxy of each class, whose scores are those of `decision_function`.
+        A plain `torch.nn.Linear` if one gives the same order of classes: with one proxy per class, and inner product, cosine, or
+        euclidean distance without NORMinf or with proxies of equal length. Otherwise a module that takes the best proxy of each
+        class, whose scores are those of `decision_function`.
 
         Parameters
         ----------
         exact : bool, default=False
-            Whether scores are always those of `decision_function`. Only `has_exact_module` heads have such a module.
+            Whether scores must be those of `decision_function`; only possible if `has_exact_module`.
 
-        A `UserError` for votes of several neighbours, and for distances and NORMs that no linear layer gives.
+        A `UserError` for votes of several neighbours, and for distances and NORMs without a linear form.
         """
         from imprint.estimator.head_modules import module_of
 
@@ -497,7 +507,7 @@ class ImprintingClassifier(ClassifierMixin, BaseEstimator):
     def to_onnx(self, path: str | Path) -> None:
         """Write the head as ONNX to `path` (.onnx): embeddings in, class scores out.
 
-        `imprint.export` writes heads with their FM too, and checks what it wrote. Needs the extra `weight-imprinting[onnx]`.
+        `imprint.export` can also include the FM, and checks the file. Needs the extra `weight-imprinting[onnx]`.
         """
         from imprint.estimator.export_files import write
 
@@ -508,7 +518,7 @@ class ImprintingClassifier(ClassifierMixin, BaseEstimator):
             write(portable, temporary, named=Path(path))
 
     def portable(self) -> Portable:
-        """What a file of `imprint.export` holds of the head; a `UserError` as `to_torch` raises it."""
+        """The parts of the head that `imprint.export` writes; raises a `UserError` in the same cases as `to_torch`."""
         from imprint.estimator.export_files import Portable
 
         exact = self.has_exact_module
@@ -522,17 +532,17 @@ class ImprintingClassifier(ClassifierMixin, BaseEstimator):
         )
 
     def check_parameters(self) -> None:
-        """Check all parameters, as `fit` does; a `UserError` with all that is wrong."""
+        """Check all parameters, as `fit` does; a `UserError` that names all mistakes."""
         checked_parts(self.get_params())
 
     def plain_classes(self, purpose: str) -> list[str | int | float]:
-        """The labels as JSON can hold them; a `UserError` that names the purpose if it cannot."""
+        """The labels as JSON values; a `UserError` that names the purpose if JSON cannot hold them."""
         return plain_labels(self.classes_, purpose)
 
     def _validated(
         self, X: Any, y: Any, sample_ids: Sequence[Any] | None, reset: bool
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray, float]:
-        """Embeddings times their scale, labels, ids and the scale."""
+        """Scaled embeddings, labels, ids and the scale."""
         as_passed = as_numpy(X)
         X, y = validate_data(
             self, as_passed, checked_labels(as_numpy(y)), dtype=np.float32, order="C", reset=reset
@@ -549,20 +559,20 @@ class ImprintingClassifier(ClassifierMixin, BaseEstimator):
         return scaled(X, checked_scale(as_passed, X, self._state.scale))
 
     def _settings(self) -> Settings:
-        """What generation depends on beside the samples."""
+        """The settings of generation."""
         return Settings(GENERATORS[self.configuration_.gen], self.k_, self.seed_, self.ls_lambda)
 
     def _adopt(self, tuned: Tuned, seed: int) -> None:
-        """Take over what training samples chose."""
+        """Store what was chosen on the training samples."""
         self._tuned, self.seed_ = tuned, seed
         self.configuration_, self.choice_, self.k_ = tuned.configuration, tuned.choice, tuned.k
 
     def _outdate(self) -> None:
-        """Note that samples came or went, so that `_measured` measures again once that is asked for."""
+        """Note that samples were added or removed, so that `_measured` measures again when called."""
         self._tuned = replace(self._tuned, current=False)
 
     def _measured(self) -> Tuned:
-        """What held-out samples say, of all samples where the head keeps them."""
+        """Temperature and familiarity, measured again if outdated and the head keeps its samples."""
         kept = self._state.kept
         if not self._tuned.current and kept is not None:
             self._tuned = measured_again(
@@ -581,15 +591,15 @@ class ImprintingClassifier(ClassifierMixin, BaseEstimator):
         return FittedHead(self.classes_, self._predictor, tuned)
 
     def _take_in(self, state: TrainingState, y: np.ndarray, ids: np.ndarray) -> None:
-        """Keep a state with further samples, their labels y and ids (n,), and warn of their classes."""
-        asked = None if self.choice_ else self.k_
-        warn_of_counts(state.classes, state.counts, asked, y, stacklevel=3)
+        """Keep a state with new samples, with labels y and ids (n,), and warn of their classes."""
+        named_k = None if self.choice_ else self.k_
+        warn_of_counts(state.classes, state.counts, named_k, y, stacklevel=3)
         if state.sketches is not None:
             warn_of_copies(state.sketches, state.classes, ids, stacklevel=3)
         self._keep(state)
 
     def _keep(self, state: TrainingState) -> None:
-        """Take over a state; nothing of the estimator changes if this fails."""
+        """Store a state; if this fails, the estimator is unchanged."""
         before = getattr(self, "_predictor", None)
         self._predictor = Predictor.of(state, as_classifier_weights(self.fm_classifier), before)
         self._state, imprinted = state, state.imprinted

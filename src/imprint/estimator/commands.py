@@ -33,24 +33,24 @@ def embed(
     Parameters
     ----------
     source : path or sequence of paths
-        A folder of images, or with a folder of images for each class; a table of paths, a dataset, or an image. Or several folders,
-        tables and images, as `imprint predict` takes them: their images have no classes, and their paths are their ids.
+        A folder of images, or one with a subfolder for each class; a table of paths, a dataset, or an image. Or several folders,
+        tables and images, as for `imprint predict`: their images have no classes, and their paths are their ids.
     fm : str, optional
-        What embeds them, `tf_efficientnet_lite0` by default; see `imprint.estimator.fm_choice.FMChoice`.
+        The FM, `tf_efficientnet_lite0` by default; see `imprint.estimator.fm_choice.FMChoice`.
     output : path, optional
-        An HDF5 file for the embeddings. A call that was killed goes on where it ended.
+        An HDF5 file for the embeddings. The same call resumes one that was interrupted.
     **options
         Further fields of `FMChoice`: checkpoint, input_size, device, batch_size, ...
 
     Returns
     -------
     Embeddings
-        `x` (N, D) float32, `y` (N,), `ids`, `class_names` and `provenance`; of images without classes all `y` are 0.
+        `x` (N, D) float32, `y` (N,), `ids`, `class_names` and `provenance`; without classes all `y` are 0.
 
     Raises
     ------
     UserError
-        If there is no such source, or an image or the FM cannot be read.
+        If the source does not exist, or an image or the FM cannot be read.
 
     Examples
     --------
@@ -68,11 +68,11 @@ def embed(
 
 
 def _images_of(source: str | Path | Sequence[str | Path]) -> Images:
-    """The images that `embed` is given; a `UserError` if it is given something else."""
+    """The images of the source of `embed`; a `UserError` for anything that is not a source of images."""
     if isinstance(source, str | os.PathLike):
         return inputs.images_of(Path(source), classes="optional")
-    several = isinstance(source, list | tuple) and len(source) > 0
-    if not several or not all(isinstance(entry, str | os.PathLike) for entry in source):
+    is_list = isinstance(source, list | tuple) and len(source) > 0
+    if not is_list or not all(isinstance(entry, str | os.PathLike) for entry in source):
         raise UserError(
             f"embed: a source is a path, or a list of paths, not {reprlib.repr(source)}"
         )
@@ -92,25 +92,25 @@ def compare(
     Parameters
     ----------
     source : path or Embeddings
-        A folder with a folder of images for each class, a table of paths and labels, a dataset, or embeddings with labels.
+        A folder with a subfolder of images for each class, a table of paths and labels, a dataset, or embeddings with labels.
     fm : str or sequence of str, optional
-        What embeds images, as in `embed`; of several the heads are ranked together.
+        The FM that embeds images, as in `embed`; the heads of several FMs are ranked together.
     folds : int, default=5
-        Parts of the cross-validation.
+        Number of folds of the cross-validation.
     seed : int, default=0
-        Of the folds and of GEN.
+        Seed of the folds and of GEN.
     **options
         As in `embed`.
 
     Returns
     -------
     DataFrame
-        See `imprint.estimator.cross_validation.compare_fms`; the column `fm` is there for several FMs.
+        See `imprint.estimator.cross_validation.compare_fms`; the column `fm` exists only for several FMs.
 
     Raises
     ------
     UserError
-        If there is no such source, a class has fewer samples than there are folds, or several FMs are named for embeddings.
+        If the source does not exist, a class has fewer samples than there are folds, or several FMs are named for embeddings.
 
     Examples
     --------
@@ -127,14 +127,14 @@ def compare(
     if isinstance(source, Embeddings):
         if fms or options:
             unused = ", ".join([*(["fm"] if fms else []), *options])
-            raise UserError(f"compare: embeddings are of one FM already; leave {unused} out")
+            raise UserError(f"compare: embeddings already come from one FM; leave {unused} out")
         check(source.class_names, source.y)
         by_fm = {"": source}
     elif isinstance(source, str | os.PathLike):
         by_fm = embeddings_by_fm(Path(source), fms, choice, check=check)
     else:
         raise UserError(
-            f"compare takes one folder, table, dataset or file, or embeddings, and not a {type(source).__name__}"
+            f"compare takes one folder, table, dataset or file, or embeddings, not a {type(source).__name__}"
         )
     table = cross_validation.compare_fms(
         by_fm,
@@ -156,10 +156,10 @@ def embeddings_by_fm(
     group: str | None = None,
     check: Callable[[Sequence[str], np.ndarray], None] | None = None,
 ) -> dict[str, Embeddings]:
-    """The embeddings of labelled images by each of some FMs, as the choice has it but for their names.
+    """The embeddings of labelled images by each FM; `choice` gives all settings except the name of the FM.
 
-    `group` and `check` as in `imprint.estimator.inputs.read_labelled`. A `UserError` if there are several FMs and the source holds
-    embeddings, or the choice names a checkpoint.
+    `group` and `check` as in `imprint.estimator.inputs.read_labelled`. A `UserError` if there are several FMs and the source
+    holds embeddings or the choice names a checkpoint.
     """
     if len(fms) > 1 and source.suffix.lower() in inputs.FILES:
         raise UserError(f"{source} holds embeddings of one FM; give images to compare several")

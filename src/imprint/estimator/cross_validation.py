@@ -1,4 +1,4 @@
-"""Heads compared by cross-validation on the user's embeddings, all folds through the grid engine."""
+"""Compare heads by cross-validation on the user's embeddings, with the grid engine."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from imprint.store.embeddings import Embeddings
 
 SEED = 0
-LABELLED = 1000  # embeddings whose labelling is timed
+LABELLED = 1000  # embeddings in the timing of predictions
 
 
 def default_methods(
@@ -54,19 +54,19 @@ def default_methods(
     Parameters
     ----------
     gens : sequence of str
-        Each with every k, if it leaves a choice.
+        Each is combined with every k, unless it allows only one.
     ks : sequence of int
         Numbers of proxies per class.
     norms : sequence of str
-        Each stands in all three places; one that learns from the training set, or is of proxies only, stands after
-        generation, with l2 in the other places.
+        Each is used as NORMpre, NORMpost and NORMinf; one that is fitted, or applies only to proxies, is used as NORMpost, with
+        l2 as NORMpre and NORMinf.
     ms : sequence of int
-        Neighbours that vote by the inverse of the euclidean distance, beside `max`.
+        Numbers of neighbours that vote by inverse euclidean distance, in addition to `max`.
 
     Returns
     -------
     list of Configuration
-        The named methods first. Of the others those that the GEN can be used with.
+        The named methods, then all valid combinations.
 
     Raises
     ------
@@ -96,7 +96,7 @@ def default_methods(
 
 
 def _places(norm: str) -> tuple[str, str, str]:
-    """NORMpre, NORMpost and NORMinf that one NORM of a grid stands for."""
+    """NORMpre, NORMpost and NORMinf for one NORM of the grid."""
     parsed = chain(norm)
     if parsed.fitted or not parsed.of_rows:
         return UNIT_LENGTH, norm, UNIT_LENGTH
@@ -112,37 +112,37 @@ def compare_fms(
     ls_lambda: float = 1e-4,
     threads: int = 1,
 ) -> pd.DataFrame:
-    """Rank methods by the share of samples that they label right when stratified folds are held out in turn.
+    """Rank methods by accuracy in stratified cross-validation.
 
     Parameters
     ----------
     embeddings : mapping
-        Of the same samples in the same order, by the name of their FM; each class at least `folds` times.
+        Embeddings of the same samples in the same order, by name of FM; each class has at least `folds` samples.
     methods : sequence of Configuration
-        What is compared, on each FM.
+        Methods to compare on each FM.
     folds : int, default=5
-        Parts of the cross-validation.
+        Number of folds.
     seed : int, default=0
-        Of the folds and of GEN.
+        Seed of the folds and of GEN.
     ls_lambda : float, default=1e-4
         Ridge of least squares.
     threads : int, default=1
-        Classes whose proxies are generated at once.
+        Number of classes whose proxies are generated in parallel.
 
     Returns
     -------
     DataFrame
-        A row for each FM and method, best first, of equals the one with fewest proxies: rank, fm, name (of a named method),
-        the fields of the method, whether it is a reference, accuracy, its `difference` to the best with the ends of the 95%
-        interval, mean number of proxies, bytes of the weights of the head, and medians of `fit_seconds` (what its NORMs
-        learn, and its proxies) and of `predict_seconds`, for 1,000 embeddings.
+        A row for each FM and method, best first and, at equal accuracy, fewest proxies first: rank, fm, name (of a named
+        method), the fields of the method, whether it is a reference, accuracy, its `difference` to the best with the ends of the
+        95% interval, mean number of proxies, bytes of the weights of the head, and medians of `fit_seconds` (fitting NORMs and
+        generating proxies) and of `predict_seconds`, for 1,000 embeddings.
 
     Notes
     -----
     The interval of a difference is that of Agresti and Min for two methods on the same samples, each of which is held out
-    once. Folds share training samples, so that the variance is taken times folds / (folds - 1): `python -m
-    benchmarks.intervals` says how often the interval then holds the true difference. A t-test over the differences of folds,
-    of which there are few, gives intervals of nearly twice the width.
+    once. Folds share training samples, so the variance is multiplied by folds / (folds - 1); `python -m
+    benchmarks.intervals` measures how often this interval contains the true difference. A t-test over the differences of the
+    few folds gives intervals of nearly twice the width.
 
     References
     ----------
@@ -151,7 +151,7 @@ def compare_fms(
     Raises
     ------
     UserError
-        If the samples of FMs differ, or a class has too few for so many folds.
+        If the samples of the FMs differ, or a class has fewer samples than folds.
     """
     import pandas as pd
 
@@ -159,7 +159,7 @@ def compare_fms(
     frames = []
     for fm, of_fm in embeddings.items():
         if of_fm.ids.tolist() != first.ids.tolist():
-            raise UserError(f"FM {fm} embedded other images than {next(iter(embeddings))}")
+            raise UserError(f"FM {fm} embedded different images than {next(iter(embeddings))}")
         with cores_for(of_fm.x):
             frame = _scored(of_fm, methods, folds, seed, ls_lambda, threads)
         frames.append(frame.assign(fm=fm))
@@ -190,7 +190,7 @@ def _scored(
         generated = list(_generated(x[train], y[train], methods, seed, ls_lambda, threads))
         candidates = [entry.candidate for entry in generated]
         predict_seconds = {}
-        if not rows:  # once is enough: no fold has another size
+        if not rows:  # the first fold is enough: all have nearly the same size
             predict_seconds = {
                 (number, scoring): _predict_seconds(
                     of_set, scoring, x[test], classes, fm_classifier
@@ -221,7 +221,7 @@ def _scored(
 
 
 def _ranked(frame: pd.DataFrame, folds: int) -> pd.DataFrame:
-    """A row for each FM and method, best first, with its difference to the best."""
+    """A row for each FM and method, best first, with the difference from the best."""
     groups = frame.groupby(["fm", *FIELDS], sort=False, dropna=False)
     ranked = groups.agg(
         name=("name", "first"),
@@ -246,11 +246,11 @@ def _ranked(frame: pd.DataFrame, folds: int) -> pd.DataFrame:
 
 
 def difference_interval(right: np.ndarray, of_best: np.ndarray, folds: int) -> tuple[float, float]:
-    """The 95% interval of the difference of two accuracies.
+    """The 95% interval of the difference of two accuracies, see `compare_fms`.
 
-    right, of_best: which samples (n,) each method labels right where so many folds are held out in turn; see `compare_fms`.
+    right, of_best: masks (n,) of the samples that each of the two methods labels correctly when held out.
     """
-    # half a sample more of each kind: without it heads that agree on all samples would differ by 0 for sure
+    # half a sample more of each kind: otherwise heads that agree on all samples would have an interval of width 0
     better, worse = (float((a & ~b).sum() + 0.5) for a, b in ((right, of_best), (of_best, right)))
     count = len(right) + 2
     mean = (better - worse) / count
@@ -260,17 +260,18 @@ def difference_interval(right: np.ndarray, of_best: np.ndarray, folds: int) -> t
 
 
 def check_folds(y: np.ndarray, folds: int) -> None:
-    """Check that each label 0..C-1 stands at least `folds` times in y (n,); a `UserError` if not."""
+    """Check that each label 0..C-1 occurs at least `folds` times in y (n,); a `UserError` if not."""
     counts = np.bincount(y)
     if folds < 2 or counts.min() < folds:
         raise UserError(
-            f"{folds} folds need that many samples of each class and at least 2; the smallest class has {counts.min()}"
+            f"{folds} folds need at least as many samples in each class, and at least 2 folds are needed; the smallest "
+            f"class has {counts.min()}"
         )
 
 
 @dataclass(frozen=True)
 class _Generated:
-    """A proxy set, the methods that use it, and the seconds that a fit of each takes."""
+    """A proxy set, the methods that use it, and the seconds to fit each of them."""
 
     candidate: CandidateHead
     methods: list[Configuration]
@@ -285,15 +286,15 @@ def _generated(
     ls_lambda: float,
     threads: int,
 ) -> Iterator[_Generated]:
-    """Each proxy set once."""
+    """Generate each proxy set once."""
     users: dict[tuple[str, str], dict[int, list[Configuration]]] = {}
     for method in methods:
         k = method.k.k if isinstance(method.k, Fixed) else ANY_K
         of_gen = users.setdefault((method.norm_pre, method.gen), {})
         of_gen.setdefault(k, []).append(method)
     norms = FittedNorms(x, y)
-    each = dict.fromkeys(map(_norms_of, methods))  # many methods share theirs
-    learning = {names: _learn(norms, x, y, names) for names in each}
+    norm_names = dict.fromkeys(map(_norms_of, methods))  # many methods share their NORMs
+    learning = {names: _learn(norms, x, y, names) for names in norm_names}
     for (norm_pre, gen), by_k in users.items():
         normalised = norms.of_embeddings(norm_pre, x)
         sets = proxy_sets(normalised, y, gen, by_k, [seed], ls_lambda=ls_lambda, threads=threads)
@@ -310,7 +311,7 @@ def _norms_of(method: Configuration) -> tuple[str, str, str]:
 
 
 def _learn(norms: FittedNorms, x: np.ndarray, y: np.ndarray, names: tuple[str, str, str]) -> float:
-    """Learn NORMs as one method alone would; seconds."""
+    """Fit NORMs as a single method would; the seconds it took."""
     start = time.perf_counter()
     norms.learnt |= FittedNorms(x, y).learn(*names).learnt
     return time.perf_counter() - start
@@ -323,8 +324,8 @@ def _predict_seconds(
     classes: int,
     fm_classifier: np.ndarray | None,
 ) -> float:
-    """Seconds to label 1,000 embeddings by one method alone: the median of three calls after a first."""
-    alone = of_set.asked((scoring,))
+    """Seconds to label 1,000 embeddings with a single method: the median of three calls after a warm-up."""
+    alone = of_set.with_scorings((scoring,))
     if learns(scoring.norm_post, scoring.norm_inf) and (folded := fold(alone, fm_classifier)):
         alone = folded.candidate
     rows, times = x[np.arange(LABELLED) % len(x)], []

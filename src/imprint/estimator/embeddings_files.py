@@ -1,4 +1,4 @@
-"""Embeddings in a file, with labels that are numbers or names."""
+"""Read embeddings from a file, with labels that are numbers or names."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ UNNAMED = ("",)  # the class names of images and embeddings without classes
 
 
 def read_file(path: Path, group: str | None, labelled: bool) -> Embeddings:
-    """Embeddings of a file of imprint, or of anyone's HDF5 or NPZ.
+    """Read embeddings from a file that imprint wrote, or from any HDF5 or NPZ file.
 
     Parameters
     ----------
     path : Path
         The file.
     group : str or None
-        The group of an HDF5 file that holds them.
+        The group of an HDF5 file that holds the embeddings.
     labelled : bool
-        Whether labels are read; without them all are of one class without a name.
+        Whether labels are read; without them all samples have one unnamed class.
 
     Raises
     ------
     UserError
-        If the file or an array in it is missing or of no use.
+        If the file or an array in it is missing or unusable.
     """
     arrays = read_arrays(path, group, required=True)
     x = arrays.get("embeddings")
@@ -66,7 +66,7 @@ def read_file(path: Path, group: str | None, labelled: bool) -> Embeddings:
 def _read_labels(
     path: Path, arrays: dict[str, Any], count: int
 ) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Labels (count,), 0..C-1, and the names of the classes; classes without a sample are left out."""
+    """Labels (count,), 0..C-1, and class names; classes without samples are left out."""
     if "labels" not in arrays:
         raise UserError(f"{path} has no 'labels' (N,), which fitting needs")
     y, names = np.asarray(arrays["labels"]), arrays.get("class_names")
@@ -74,7 +74,7 @@ def _read_labels(
         raise UserError(f"{path}: {count} embeddings and labels of shape {y.shape} do not match")
     if names is not None and tuple(names) == UNNAMED:
         raise UserError(
-            f"{path} has no classes: its images did not lie in a folder for each class; embed them "
+            f"{path} has no classes: its images were not in one folder per class; embed them "
             "again from such folders, or give labels"
         )
     if y.dtype.kind == "f" and (y == np.floor(y)).all():
@@ -87,18 +87,18 @@ def _read_labels(
         classes, y = np.unique(y, return_inverse=True)
         return y.astype(np.int64), tuple(map(str, classes))
     if len(set(names)) < len(names):
-        raise UserError(f"{path}: a name stands twice among the {len(names)} in 'class_names'")
+        raise UserError(f"{path}: a name occurs twice among the {len(names)} in 'class_names'")
     if y.min() < 0 or y.max() >= len(names):
         raise UserError(
             f"{path}: labels from {y.min()} to {y.max()} do not fit the {len(names)} 'class_names'; "
-            f"they are 0 to {len(names) - 1}"
+            f"labels must be 0 to {len(names) - 1}"
         )
     present, y = np.unique(y, return_inverse=True)
     return y.astype(np.int64), tuple(str(names[label]) for label in present)
 
 
 def _plain(path: Path, labels: np.ndarray) -> np.ndarray:
-    """Labels that are objects, as whole numbers if all are, else as texts; a `UserError` if one is neither."""
+    """Convert object labels to int64 if all are whole numbers, else to strings; a `UserError` if one is neither."""
     kinds = [isinstance(label, str | int | np.integer) for label in labels]
     if not all(kinds):
         row = kinds.index(False)

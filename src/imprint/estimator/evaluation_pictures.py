@@ -17,20 +17,20 @@ if TYPE_CHECKING:
     from imprint.estimator.photographs import Photographs
     from imprint.report.head_pictures import Tile
 
-PAIRS = 5  # that are shown
+PAIRS = 5  # maximum number of pairs shown
 
 
 def draw_confusions(
     evaluation: Evaluation, y: Sequence[Any], ids: Sequence[Any], photographs: Photographs
 ) -> Figure:
-    """Draw the most confused pairs of classes: images labelled wrong beside images of the class they were taken for.
+    """Draw the most confused pairs of classes: incorrectly labelled images beside images of the predicted class.
 
     Parameters
     ----------
     evaluation : Evaluation
-        Of a head on samples.
+        Evaluation of a head on samples.
     y : sequence of length N
-        The classes of all of these samples.
+        Classes of all samples.
     ids : sequence of length N
         Their ids.
     photographs : Photographs
@@ -39,17 +39,17 @@ def draw_confusions(
     Returns
     -------
     Figure
-        At page width.
+        A figure of page width.
 
     Raises
     ------
     UserError
-        If nothing is confused, or an image cannot be read.
+        If no classes are confused, or an image cannot be read.
     """
     from imprint.report.head_pictures import ABREAST, ConfusedPair, Tile, confused_pairs
 
     if not evaluation.confusions:
-        raise UserError("there is no pair to show: all images are labelled right")
+        raise UserError("there is no pair to show: all images are labelled correctly")
     true = np.array([str(label) for label in np.asarray(y)[evaluation.rows].tolist()])
     predicted = np.array([str(label) for label in evaluation.predicted.tolist()])
     names = [str(name) for name in np.asarray(ids)[evaluation.rows].tolist()]
@@ -73,25 +73,26 @@ def draw_confusions(
         )
     wrong = sum(pair.count for pair in evaluation.confusions)
     subtitle = (
-        f"{wrong:,} of {evaluation.samples:,} images are labelled wrong; left some of them, right images of the class "
-        "that they were taken for"
+        f"{wrong:,} of {evaluation.samples:,} images are labelled incorrectly; left: some of them, right: images of the "
+        "predicted class"
     )
     return confused_pairs(pairs, subtitle)
 
 
 def draw_coverage(evaluation: Evaluation, y: Sequence[Any]) -> Figure:
-    """Draw the error of the samples that are kept over their share; `y` holds the classes of all samples (N,).
+    """Draw the error of the kept samples over their share; y (N,) holds the classes of all samples.
 
     Raises
     ------
     UserError
-        If the head keeps nothing to measure by.
+        If no samples were held out when the head was made.
     """
     from imprint.report.head_pictures import coverage_curve
 
     if evaluation.familiarity is None:
         raise UserError(
-            "there is no curve: no training samples were held out when this head was made; imprint fit holds out some where two classes have two or more"
+            "there is no curve: no training samples were held out when this head was made; imprint fit holds out some if two "
+            "classes have two or more"
         )
     true = [str(label) for label in np.asarray(y)[evaluation.rows].tolist()]
     right = np.array([str(label) for label in evaluation.predicted.tolist()]) == np.array(true)

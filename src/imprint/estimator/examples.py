@@ -1,4 +1,4 @@
-"""A training sample for each proxy, to show in its place."""
+"""An example training sample for each proxy, to show instead of the proxy."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from imprint.method.normalize import lengths
 def examples_of(
     before: np.ndarray | None, imprinted: Imprinted, new: NewSamples
 ) -> np.ndarray | None:
-    """The ids (P,) of the training samples that proxies are, or, as text, of those of their class with the largest cosine to them.
+    """Ids (P,) of the samples that are the proxies or, as text, of the sample of the same class with the largest cosine to each.
 
-    Proxies of classes that were there before keep theirs.
+    Proxies of earlier classes keep their examples.
 
     Parameters
     ----------
     before : ndarray or None
-        The ids for the proxies of the classes before; None if they are not known.
+        Example ids of the proxies of earlier classes; None if unknown.
     imprinted : Imprinted
         All proxies.
     new : NewSamples
-        The samples that were taken in last.
+        The samples that were added last.
     """
     if imprinted.ids is not None:
         return imprinted.ids
@@ -32,7 +32,8 @@ def examples_of(
     for label in np.unique(new.classes[new.classes >= new.known]):
         rows = np.flatnonzero(new.classes == label)
         x = new.normalised[rows]
-        proxies = imprinted.proxies[imprinted.labels == label]  # their lengths change no order
+        # the lengths of proxies do not change the order
+        proxies = imprinted.proxies[imprinted.labels == label]
         chosen.append(rows[(proxies @ x.T / lengths(x)).argmax(axis=1)])
     if not chosen:
         return before

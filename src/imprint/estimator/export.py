@@ -1,4 +1,4 @@
-"""Heads, alone or behind their FM, in one file that needs no imprint: ONNX, or a program of torch.export."""
+"""Export heads, with or without their FM, to one file that does not need imprint: ONNX or a torch.export program."""
 
 from __future__ import annotations
 
@@ -20,24 +20,24 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Exported:
-    """A file that was written.
+    """An exported file.
 
     Attributes
     ----------
     file : str
-        Its path.
+        Path of the file.
     form : str
         onnx or torch.
     input, outputs : str
-        What goes in and what comes out, in words.
+        Inputs and outputs, in words.
     preparation : str or None
-        How images are made ready, in words; None for embeddings.
+        How to prepare images, in words; None for embeddings.
     classes : list
-        The labels of the columns.
+        The labels of the score columns.
     bytes : int
-        Its size.
+        Size of the file.
     check : Check or None
-        How it was checked against `predict`; None if it could not be.
+        Result of the comparison with `predict`; None if it could not be run.
     """
 
     file: str
@@ -50,7 +50,7 @@ class Exported:
     check: Check | None
 
     def as_dict(self) -> dict[str, Any]:
-        """All of it as JSON holds it."""
+        """All fields for JSON."""
         return asdict(self)
 
 
@@ -63,33 +63,34 @@ def export(
     fm: str | FMChoice | None = None,
     check: str | Path | None = None,
 ) -> Exported:
-    """Write a head, alone or behind its FM, to one file that needs no imprint, and check it against `predict`.
+    """Write a head, with or without its FM, to one file that does not need imprint, and check it against `predict`.
 
     Parameters
     ----------
     head : path or ImprintingClassifier
-        A head that `imprint fit` or a study saved, or one that is fitted.
+        A head saved by `imprint fit` or a study, or a fitted one.
     output : path
-        The file, `.onnx` or, for a program of torch.export, `.pt2`.
+        The file, `.onnx` or, for a torch.export program, `.pt2`.
     to : {"onnx", "torch"}, optional
-        The form; by default that of the name of the output.
+        The form; by default taken from the suffix of `output`.
     with_fm : bool, default=False
-        Whether images go in, not embeddings.
+        Whether the file includes the FM and takes images instead of embeddings.
     fm : str or FMChoice, optional
-        The FM, if the head does not say where it is.
+        The FM, if the head does not say how to load it.
     check : path, optional
-        What the file is checked on, in place of crops of two photographs: images or, without the FM, images or embeddings.
+        Images (without the FM, images or embeddings) to check the file on. By default crops of two photographs or, without the
+        FM, mixtures of proxies.
 
     Returns
     -------
     Exported
-        What was written and how it was checked.
+        The file and the result of its check.
 
     Raises
     ------
     UserError
-        If the head cannot be exported, its FM cannot be loaded, or the file computes something else than `predict`; then
-        it is not written.
+        If the head cannot be exported, its FM cannot be loaded, or the results of the file differ from `predict`. No file is
+        written then.
 
     Examples
     --------
@@ -106,7 +107,7 @@ def export(
     saved = file_of(head)
     choice = FMChoice.of(fm)
     source = None if check is None else Path(check)
-    portable = classifier.portable()  # what cannot be exported says so before the FM is loaded
+    portable = classifier.portable()  # before the FM is loaded, as it may raise
     if with_fm:
         embedder = _embedder(saved, choice)
         samples = export_check.of_images(classifier, embedder, source)
@@ -129,20 +130,20 @@ def export(
 
 
 def form_of(output: Path, to: str | None) -> Form:
-    """The form of an output; a `UserError` if its name is not of that form."""
+    """The form of an output; a `UserError` if its suffix does not fit."""
     if to is not None and to not in list(Form):
         raise UserError(f"to={to!r} is neither {' nor '.join(Form)}")
     by_suffix = {suffix: form for form, suffix in SUFFIXES.items()}
     form = Form(to) if to is not None else by_suffix.get(output.suffix)
     if form is None or output.suffix != SUFFIXES[form]:
         suffixes = " or ".join(by_suffix) if form is None else SUFFIXES[form]
-        form_asked = "" if form is None else f" in the form {form}"
-        raise UserError(f"{output}: a head is exported{form_asked} to a {suffixes} file")
+        in_form = "" if form is None else f" in the form {form}"
+        raise UserError(f"{output}: a head is exported{in_form} to a {suffixes} file")
     return form
 
 
 def _embedder(head: Head, choice: FMChoice) -> Embedder:
-    """The FM of a head."""
+    """Load the FM of a head and check that it fits."""
     from imprint.fm.models import FM_SOURCES
 
     recorded = head.description["fm"]

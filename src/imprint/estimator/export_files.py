@@ -1,4 +1,4 @@
-"""What writes a head, alone or behind its FM, as ONNX or as a program of torch.export."""
+"""Write a head, with or without its FM, as ONNX or as a torch.export program."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
     from imprint.fm.embedder import Embedder
     from imprint.fm.transforms import Transform
 
-EMBEDDINGS, IMAGES = "embeddings", "images"  # names of the input
-PROTOBUF = 2**31 - 2**20  # bytes of weights that one ONNX file can hold
+EMBEDDINGS, IMAGES = "embeddings", "images"  # input names
+PROTOBUF = 2**31 - 2**20  # maximum bytes of weights in one ONNX file
 
 
 class Form(StrEnum):
-    """What a head is exported as."""
+    """Form of an exported head."""
 
     onnx = "onnx"
     torch = "torch"
@@ -36,22 +36,22 @@ SUFFIXES = {Form.onnx: ".onnx", Form.torch: ".pt2"}
 
 @dataclass(frozen=True)
 class Portable:
-    """What an exported file holds of a head.
+    """The parts of a head that an exported file contains.
 
     Attributes
     ----------
     module : Module
-        From embeddings (N, D) to the scores (N, C) of the classes.
+        Maps embeddings (N, D) to class scores (N, C).
     exact : bool
-        Whether these are the scores of `decision_function`; if not, only their order is.
+        Whether these are the scores of `decision_function`; otherwise only their order is the same.
     inverse_temperature : float or None
-        What exact scores are multiplied with before the softmax that gives probabilities.
+        Factor for exact scores before the softmax that gives probabilities.
     classes : list
-        The labels of the columns.
+        The labels of the score columns.
     dim : int
-        D.
+        D, the number of values of an embedding.
     fm : mapping
-        The FM that the embeddings come from, as far as it is known.
+        The FM of the embeddings, as far as known.
     """
 
     module: torch.nn.Module
@@ -70,7 +70,7 @@ def write(
     embedder: Embedder | None = None,
     named: Path | None = None,
 ) -> dict[str, str]:
-    """Write a head, behind the FM if there is one, without a check.
+    """Write a head, with the FM if there is one, without a check.
 
     Parameters
     ----------
@@ -79,16 +79,16 @@ def write(
     path : path
         The file.
     form : Form, default=Form.onnx
-        What it is.
+        The form of the file.
     embedder : Embedder, optional
         The FM.
     named : path, optional
-        The name that the file will have, for messages.
+        The final name of the file, for messages.
 
     Returns
     -------
     dict
-        What the file says of itself: texts, some of them JSON.
+        The metadata of the file: strings, some of them JSON.
     """
     import torch
 
@@ -123,7 +123,7 @@ def write(
         example, name = torch.rand(2, 3, *transform.size, generator=generator), IMAGES
     if form is Form.onnx:
         _require_onnx(module, Path(named or path))
-    dimensions = ({0: torch.export.Dim("n")},)  # any N
+    dimensions = ({0: torch.export.Dim("n")},)  # N is dynamic
     program = torch.export.export(module.eval(), (example,), dynamic_shapes=dimensions)
     if form is Form.onnx:
         _write_onnx(program, name, module.outputs, dimensions, Path(path), facts)
@@ -133,7 +133,7 @@ def write(
 
 
 def preparation(transform: Transform) -> str:
-    """How an image is made ready for a file that holds the FM, in words."""
+    """How to prepare an image for a file that includes the FM, in words."""
     (height, width), (rows, columns) = transform.resize, transform.size
     how = f"{transform.interpolation}, antialiased"
     if transform.fit == "squash":
@@ -157,16 +157,17 @@ def preparation(transform: Transform) -> str:
 
 
 def _require_onnx(module: Deployed, named: Path) -> None:
-    """Check that ONNX can hold the module; a `UserError` if it or a package cannot."""
+    """Check that the module can be written as ONNX; a `UserError` if it is too large or a package is missing."""
     try:
         import onnx  # noqa: F401
-        import onnxscript  # noqa: F401 (what torch exports with)
+        import onnxscript  # noqa: F401 (torch exports with it)
     except ModuleNotFoundError as error:
         raise UserError(not_installed(error.name or "onnx") or str(error)) from None
     weights = sum(tensor.nbytes for tensor in module.state_dict().values())
     if weights > PROTOBUF:
         raise UserError(
-            f"{named}: the FM has {weights / 2**30:.1f} GB of weights, and an ONNX file holds 2 GB; export it to torch (--to torch)"
+            f"{named}: the FM has {weights / 2**30:.1f} GB of weights, but an ONNX file holds at most 2 GB; "
+            "export it to torch (--to torch)"
         )
 
 
@@ -178,7 +179,7 @@ def _write_onnx(
     path: Path,
     facts: Mapping[str, str],
 ) -> None:
-    """Write a program as ONNX, the facts as its metadata."""
+    """Write a program as ONNX, with the facts as metadata."""
     import onnx
     import torch
 
@@ -186,11 +187,11 @@ def _write_onnx(
         program,
         input_names=[name],
         output_names=outputs,
-        dynamic_shapes=dimensions,  # for their names
+        dynamic_shapes=dimensions,  # sets the names of dimensions
         dynamo=True,
         verbose=False,
     )
-    assert translated is not None  # with dynamo=True there is one
+    assert translated is not None  # never None with dynamo=True
     model = translated.model_proto
     for key, value in facts.items():
         model.metadata_props.append(onnx.StringStringEntryProto(key=key, value=value))

@@ -1,4 +1,4 @@
-"""A fitted head that predicts. It needs no scikit-learn, whose import takes longer than labelling an image."""
+"""Prediction with a fitted head. Does not import scikit-learn, which takes longer than labelling an image."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from imprint.method.scale import scaled
 
 @dataclass(frozen=True)
 class FittedHead:
-    """What `ImprintingClassifier` predicts with; embeddings x (n, D) are float32 and finite.
+    """The predicting part of `ImprintingClassifier`; embeddings x (n, D) must be float32 and finite.
 
     Attributes
     ----------
@@ -29,9 +29,9 @@ class FittedHead:
     predictor : Predictor
         The proxies.
     tuned : Tuned
-        What held-out training samples say.
+        Temperature and familiarity, measured on held-out training samples.
     scale : float or None
-        What embeddings are multiplied by, see `imprint.method.scale.scale_of`; None where they are already.
+        Factor for embeddings, see `imprint.method.scale.scale_of`; None if they are already scaled.
     """
 
     classes: np.ndarray
@@ -41,7 +41,7 @@ class FittedHead:
 
     @classmethod
     def load(cls, path: str | Path) -> FittedHead:
-        """Read a saved head; a `UserError` if the file is none."""
+        """Read a saved head; a `UserError` if the file is not a head."""
         saved = load_classifier(path, None)
         weights = as_classifier_weights(saved.parameters["fm_classifier"])
         predictor = Predictor.of(saved.state, weights)
@@ -69,23 +69,23 @@ class FittedHead:
         return probabilities(self.class_scores(x), temperature)
 
     def require_temperature(self) -> float:
-        """The inverse temperature of probabilities; a `UserError` without one."""
+        """The inverse temperature of probabilities; a `UserError` if none was fitted."""
         if self.tuned.inverse_temperature is None:
             raise UserError(
-                "predict_proba: no temperature was fitted, as no two classes had two samples each when the head was made"
+                "predict_proba: no temperature was fitted, because fewer than two classes had two samples when the head was made"
             )
         return self.tuned.inverse_temperature
 
     def held_out(self, purpose: str) -> Familiarity:
-        """What familiarity is measured by; a `UserError` that names the purpose without it."""
+        """The held-out samples for familiarity; a `UserError` that names the purpose if there are none."""
         if self.tuned.familiarity is None:
             raise UserError(
                 f"{purpose}: no training samples were held out when this head was made; fit it again with probability=True or "
-                "method='auto', where two classes have two samples each at least"
+                "method='auto', and at least two samples in each of two classes"
             )
         return self.tuned.familiarity
 
     def familiarity(self, x: np.ndarray) -> np.ndarray:
-        """How well embeddings fit the known classes (n,), see `ImprintingClassifier.familiarity`."""
+        """Familiarity (n,) of embeddings, see `ImprintingClassifier.familiarity`."""
         known = self.held_out("familiarity")
         return known.of(self.predictor.signals(self._scaled(x), self.require_temperature()))

@@ -1,4 +1,4 @@
-"""The FM that a user names to embed images with."""
+"""The FM that a user names to embed images."""
 
 from __future__ import annotations
 
@@ -17,36 +17,37 @@ from imprint.registry import suggestion
 if TYPE_CHECKING:
     from imprint.fm.embedder import Embedder
 
-DEFAULT_FM = "package:tf_efficientnet_lite0"  # ImageNet weights that need no network
-DEFAULT_SOURCE = "timm"  # of a model that is named without its source
+DEFAULT_FM = "package:tf_efficientnet_lite0"  # ImageNet weights from a package: no download
+DEFAULT_SOURCE = "timm"  # for a model named without a source
 PREPROCESSING = ("input_size", "mean", "std", "interpolation")
 
 
 @dataclass(frozen=True)
 class FMChoice:
-    """Which FM embeds images, and how it runs.
+    """The FM that embeds images, and how it runs.
 
     Attributes
     ----------
     fm : str or None
-        A packaged FM (`tf_efficientnet_lite1`), a timm model (`resnet18.a1_in1k`), or `SOURCE:MODEL`; None for the FM of a
-        head, or `DEFAULT_FM` without one.
+        A packaged FM (`tf_efficientnet_lite1`), a timm model (`resnet18.a1_in1k`), or `SOURCE:MODEL`; None for the FM of
+        the head, or `DEFAULT_FM` without a head.
     checkpoint : Path or None
-        A file of weights, in place of the published ones.
+        A file of weights, instead of the published ones.
     weights : str or None
         Which published weights of a torchvision model.
     input_size : int or None
-        Pixels that the whole image is resized to, without a crop.
+        Size in pixels to which the whole image is resized, without a crop.
     mean, std : tuple of 3 floats or None
-        Of the channels, in place of the model's own.
+        Mean and standard deviation of the channels, instead of the model's own.
     interpolation : str or None
-        How images are resized, in place of the model's own.
+        Interpolation for resizing, instead of the model's own.
     pooling : str or None
-        What of the last layer is the embedding, see `imprint.fm.models.load`; None for that of a head, or "pooled" without one.
+        Which output of the last layer is the embedding, see `imprint.fm.models.load`; None for that of the head, or "pooled"
+        without a head.
     device : str
         `auto`, `cpu`, `mps`, `cuda` or `cuda:1`.
     batch_size : int or None
-        Images per forward pass; None chooses by device.
+        Images per forward pass; None: chosen for the device.
     skip_unreadable : bool
         Whether images that cannot be read are left out.
     """
@@ -65,7 +66,7 @@ class FMChoice:
 
     @classmethod
     def of_options(cls, function: str, fm: str | None, options: Mapping[str, Any]) -> FMChoice:
-        """An FM by its name and the options of a function; a TypeError, as Python's own, names one that there is not."""
+        """A choice from an FM name and the options of `function`; an unknown option raises the TypeError that Python would."""
         known = [field.name for field in fields(cls)]
         for name in options:
             if name not in known:
@@ -76,7 +77,7 @@ class FMChoice:
 
     @classmethod
     def of(cls, fm: str | FMChoice | None) -> FMChoice:
-        """A choice, or that of an FM by its name."""
+        """The choice itself, or the choice of an FM by name."""
         return fm if isinstance(fm, cls) else cls(fm)  # type: ignore[arg-type]
 
     def load(self, recorded: Mapping[str, Any] | None = None) -> tuple[Embedder, dict[str, Any]]:
@@ -85,7 +86,7 @@ class FMChoice:
         Parameters
         ----------
         recorded : mapping, optional
-            The FM that a head was made with, as its file describes it; loaded where `fm` is None.
+            The FM of a head, as described in its file; loaded if `fm` is None.
 
         Returns
         -------
@@ -124,7 +125,7 @@ class FMChoice:
         )
         if "transform" in recorded and all(value is None for value in changes.values()):
             settings: dict[str, Any] = {
-                key: tuple(value) if isinstance(value, list) else value  # as JSON has it
+                key: tuple(value) if isinstance(value, list) else value  # JSON has lists
                 for key, value in recorded["transform"].items()
             }
             embedder.transform = Transform(**settings)
@@ -137,7 +138,7 @@ class FMChoice:
 
 
 def _parse(fm: str) -> tuple[str, str | None]:
-    """Source and model of a name; timm's own names may hold a colon (`hf-hub:...`)."""
+    """Source and model of an FM name; timm names may contain a colon (`hf-hub:...`)."""
     prefix, _, rest = fm.partition(":")
     return (prefix, rest or None) if prefix in FM_SOURCES else (DEFAULT_SOURCE, fm)
 

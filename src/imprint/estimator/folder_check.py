@@ -1,4 +1,4 @@
-"""Which images of a source cannot be read."""
+"""Find the images of a source that cannot be read."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ THREADS = 4
 
 
 def broken(images: Images) -> dict[str, str]:
-    """Read every image; why one cannot be read, by its path."""
+    """Read every image; the reasons why images cannot be read, by path."""
 
     def problem(i: int) -> str:
         try:
             images[i].load()
         except UnreadableImage as error:
             return str(error)
-        except Exception as error:  # a damaged file raises nearly every class there is
+        except Exception as error:  # damaged files raise nearly every class of exception
             return f"{type(error).__name__}: {error}"
         return ""
 

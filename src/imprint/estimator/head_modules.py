@@ -1,4 +1,4 @@
-"""Heads as torch modules, and what exported files compute."""
+"""Heads as torch modules, and the module of exported files."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class BestProxy(nn.Module):
-    """From embeddings (n, D) to the similarity (n, C) of the best proxy of each class.
+    """Map embeddings (n, D) to the similarity (n, C) of the best proxy of each class.
 
     Parameters
     ----------
@@ -31,7 +31,7 @@ class BestProxy(nn.Module):
     labels : Tensor of shape (P,)
         Classes of the proxies, ascending.
     unit_length : bool
-        Whether embeddings are divided by their length.
+        Whether embeddings are divided by their lengths.
     distance : bool
         Whether the scores <w, x> + b, with b = -|w|^2 / 2, become minus the euclidean distance.
     """
@@ -70,20 +70,20 @@ class BestProxy(nn.Module):
 
 
 class Scaled(nn.Module):
-    """A module after a multiplication of embeddings (n, D) by a power of two."""
+    """A module applied to embeddings (n, D) that are first multiplied by a power of two."""
 
     def __init__(self, scale: float, module: nn.Module) -> None:
         super().__init__()
         self.scale, self.module = scale, module
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """What the module gives for embeddings (n, D)."""
+        """The output of the module for embeddings (n, D)."""
         scores: torch.Tensor = self.module(x * self.scale)
         return scores
 
 
 def module_of(head: Predictor, exact: bool, scale: float = 1.0) -> nn.Module:
-    """The module of a head whose embeddings are multiplied by `scale`; see `ImprintingClassifier.to_torch`."""
+    """The module of a head whose embeddings are scaled by `scale`; see `ImprintingClassifier.to_torch`."""
     candidate = head.fastest
     scoring = candidate.scorings[0]
     voters = min(scoring.neighbours, len(candidate.labels))
@@ -115,7 +115,7 @@ def _scorer(
     own_bias: np.ndarray | None,
     exact: bool,
 ) -> nn.Module:
-    """The module of proxies.
+    """The module that scores embeddings against proxies.
 
     Parameters
     ----------
@@ -124,11 +124,11 @@ def _scorer(
     labels : ndarray of shape (P,)
         Their classes, ascending.
     distance, norm_inf : str
-        Names of the distance and of NORMinf.
+        Names of the distance and NORMinf.
     own_bias : ndarray of shape (P,) or None
-        What is added to the inner products of the proxies.
+        Added to the inner products of the proxies.
     exact : bool
-        Whether scores must be the similarities themselves, where a plain linear layer gives only their order.
+        Whether scores must be the similarities themselves; a plain linear layer may give only their order.
     """
     form = DISTANCES.find(distance).linear
     if form is None:
@@ -163,23 +163,23 @@ def _scorer(
 
 
 class Deployed(nn.Module):
-    """What an exported file computes.
+    """The computation of an exported file.
 
     Parameters
     ----------
     head : Module
-        From embeddings to class scores.
+        Maps embeddings to class scores.
     inverse_temperature : float or None
-        What scores are multiplied with before the softmax that gives probabilities; None for scores alone.
+        Factor for scores before the softmax that gives probabilities; None for scores only.
     body : Module, optional
-        The FM, before the head; input is images then.
+        The FM; with it the input is images.
     mean, std : sequence of 3 floats
-        Of the channels of images, for `body`.
+        Mean and standard deviation of the image channels, for `body`.
 
     Attributes
     ----------
     outputs : list of str
-        What comes out.
+        Names of the outputs.
     """
 
     mean: torch.Tensor

@@ -1,7 +1,7 @@
-"""How proxies take in samples: those of new classes, and more of known classes where GEN allows it.
+"""Update proxies with new samples: of new classes and, where the GEN allows it, of known classes.
 
-A GEN whose proxies are sums over samples keeps these sums; one that takes every sample needs nothing but the
-samples; any other generates the proxies of new classes and leaves the old ones as they are.
+A GEN whose proxies follow from sums over samples keeps these sums; a GEN that uses every sample as a proxy needs only the
+new samples; any other GEN generates proxies for new classes and leaves the old proxies unchanged.
 """
 
 from __future__ import annotations
@@ -33,29 +33,29 @@ from imprint.method.ridge import from_sums, leave_one_out
 from imprint.method.sums import group_sums
 
 WITHOUT_SUMS = (
-    "this head was written by the workflow, without the sums that its GEN or NORM needs to take in more or to go without "
-    "some; fit anew"
+    "this head was written by the workflow, without the sums that its GEN or NORM needs to add or remove samples; fit "
+    "again"
 )
 
 
 @dataclass(frozen=True)
 class Imprinted:
-    """What was imprinted so far.
+    """The proxies of all samples so far.
 
     Attributes
     ----------
     proxies : ndarray of shape (P, D)
-        Proxies before NORMpost, float32; where they are samples, the samples before NORMpre.
+        Proxies before NORMpost, float32; if they are samples, the samples before NORMpre.
     labels : ndarray of shape (P,)
-        Numbers of their classes, ascending.
+        Their class numbers, ascending.
     ids : ndarray of shape (P,) or None
-        Ids of the samples that are proxies; None where proxies are no samples.
+        Ids of the samples that are proxies; None if proxies are not samples.
     bias : ndarray of shape (P,) or None
-        What is added to the inner products of the proxies.
+        Added to the inner products of the proxies.
     sums : dict
-        Sums that later samples are added to, by name.
+        Sums to which later samples are added, by name.
     unchanged : int
-        How many of the first proxies are as they were before the last samples.
+        Number of leading proxies that the last samples did not change.
     """
 
     proxies: np.ndarray
@@ -68,24 +68,24 @@ class Imprinted:
 
 @dataclass(frozen=True)
 class NewSamples:
-    """Samples to take in.
+    """Samples to add.
 
     Attributes
     ----------
     x, normalised : ndarray of shape (n, D)
         Embeddings before and after NORMpre.
     classes : ndarray of shape (n,)
-        Numbers of their classes.
+        Their class numbers.
     ids : ndarray of shape (n,)
         Their ids.
     known : int
-        Classes imprinted before; the numbers of new classes start here.
+        Number of classes imprinted before; numbers of new classes start here.
     counts : ndarray of shape (C,)
-        Samples of each class, the old ones included.
+        Samples of each class, including old ones.
     total : int
-        Samples of all classes, the old ones included.
+        Samples of all classes, including old ones.
     class_sums : ClassSums or None
-        Of `normalised`, the old samples included, where GEN or NORM needs them.
+        Sums of `normalised`, including old samples, if GEN or NORM needs them.
     """
 
     x: np.ndarray
@@ -100,7 +100,7 @@ class NewSamples:
 
 @dataclass(frozen=True)
 class Settings:
-    """What generation depends on beside the samples."""
+    """Settings of generation."""
 
     entry: Generator
     k: int | None
@@ -108,7 +108,7 @@ class Settings:
     ls_lambda: float
 
     def generate(self, new: NewSamples, gen: str | None = None) -> ProxySet:
-        """The proxies of new classes, numbered from 0."""
+        """Generate the proxies of new classes, numbered from 0."""
         k, name = self.k or ANY_K, gen or self.entry.name
         sets = proxy_sets(
             new.normalised,
@@ -124,12 +124,12 @@ class Settings:
 
 
 def take_in(before: Imprinted, new: NewSamples, settings: Settings) -> Imprinted:
-    """The proxies of all classes once the new samples are taken in."""
+    """The proxies of all classes after the new samples are added."""
     return UPDATES.get(settings.entry.make, _new_classes)(before, new, settings)
 
 
 def _new_classes(before: Imprinted, new: NewSamples, settings: Settings) -> Imprinted:
-    """Proxies of the new classes beside the old ones."""
+    """Append proxies of the new classes to the old ones."""
     if settings.entry.sees_all_classes and new.known:
         raise UserError(
             f"the proxies of GEN {settings.entry.name} depend on the samples of all classes; fit again on all"
@@ -148,7 +148,7 @@ def _new_classes(before: Imprinted, new: NewSamples, settings: Settings) -> Impr
 
 
 def _means(before: Imprinted, new: NewSamples, settings: Settings) -> Imprinted:
-    """Class means from sums, rounded as GEN `mean` rounds them."""
+    """Class means from sums, rounded like those of GEN `mean`."""
     sums = np.zeros((new.classes.max() + 1, new.x.shape[1]))
     order = np.argsort(new.classes, kind="stable")
     labels, firsts = np.unique(new.classes[order], return_index=True)
@@ -163,7 +163,7 @@ def _means(before: Imprinted, new: NewSamples, settings: Settings) -> Imprinted:
 
 
 def _every_sample(before: Imprinted, new: NewSamples, settings: Settings) -> Imprinted:
-    """All samples, those of a class together."""
+    """All samples, grouped by class."""
     order = np.argsort(new.classes, kind="stable")
     labels = np.concatenate([before.labels, new.classes[order]])
     proxies = np.concatenate([before.proxies, new.x[order]])
@@ -175,12 +175,12 @@ def _every_sample(before: Imprinted, new: NewSamples, settings: Settings) -> Imp
 
 
 def _least_squares(before: Imprinted, new: NewSamples, settings: Settings) -> Imprinted:
-    """Least squares from X^T X and the sums of the classes."""
+    """Least squares from X^T X and class sums."""
     return _from_sums(before, new, settings, new.classes, np.arange(len(new.counts)))
 
 
 def _clustered(before: Imprinted, new: NewSamples, settings: Settings) -> Imprinted:
-    """Least squares from X^T X and the sums of the clusters, which are the pseudo-classes."""
+    """Least squares from X^T X and the sums of clusters as pseudo-classes."""
     clusters = settings.generate(new, settings.entry.clusters)
     groups, labels = pseudo_classes(new.normalised, new.classes - new.known, clusters)
     labels = np.concatenate([before.labels, new.known + labels])
@@ -208,7 +208,7 @@ PENALTY = "penalty"
 
 
 def _ridge(before: Imprinted, new: NewSamples, settings: Settings) -> Imprinted:
-    """Ridge regression; the penalty is chosen once, from the samples of the first fit."""
+    """Ridge regression; the penalty is chosen once, on the samples of the first fit."""
     if not new.known:
         fitted = leave_one_out(new.normalised, new.classes)
     else:
@@ -219,7 +219,7 @@ def _ridge(before: Imprinted, new: NewSamples, settings: Settings) -> Imprinted:
 
 
 Update = Callable[[Imprinted, NewSamples, Settings], Imprinted]
-# by the function of the GEN; any other takes in new classes only
+# by the function of the GEN; other GENs can only add new classes
 UPDATES: dict[Callable[..., Any], Update] = {
     mean: _means,
     all_samples: _every_sample,
@@ -227,7 +227,7 @@ UPDATES: dict[Callable[..., Any], Update] = {
     clustered_least_squares: _clustered,
     ridge: _ridge,
 }
-# GENs whose proxies follow from the sums of the classes alone
+# GENs whose proxies follow from class sums alone
 FROM_CLASS_SUMS = (ridge,)
 
 
@@ -238,7 +238,7 @@ def _sum(before: Imprinted, name: str) -> np.ndarray:
 
 
 def _added(old: np.ndarray, new: np.ndarray) -> np.ndarray:
-    """Sums by class, where each may have classes that the other lacks."""
+    """Add sums by class; either may have classes that the other lacks."""
     total = np.zeros((max(len(old), len(new)), *old.shape[1:]), old.dtype)
     total[: len(old)] = old
     total[: len(new)] += new
@@ -246,13 +246,13 @@ def _added(old: np.ndarray, new: np.ndarray) -> np.ndarray:
 
 
 def joined(old: np.ndarray | None, new: np.ndarray) -> np.ndarray:
-    """Labels or ids one after another; joining text and numbers would silently turn all into text."""
+    """Concatenate labels or ids; a `UserError` for text and numbers, which numpy would silently turn into text."""
     if old is None or not len(old):
         return new
     one_is_text = (old.dtype.kind in "US") != (new.dtype.kind in "US")
     if len(new) and one_is_text and object not in (old.dtype, new.dtype):
         raise UserError(
-            f"labels or ids {new[:3].tolist()} are of another type than those before, {old[:3].tolist()}"
+            f"labels or ids {new[:3].tolist()} have another type than the earlier ones, {old[:3].tolist()}"
         )
     return np.concatenate([old, new])
 
@@ -262,7 +262,7 @@ def forget(
 ) -> Imprinted:
     """The proxies without those of some classes.
 
-    stays: (C,) mask of the classes that remain. class_sums: of these, where GEN or NORM needs them.
+    stays: (C,) mask of the classes that remain. class_sums: of these classes, if GEN or NORM needs them.
     """
     entry = GENERATORS.find(gen)
     if entry.make in FROM_CLASS_SUMS and class_sums is not None:

@@ -1,4 +1,4 @@
-"""What a classifier learns from its training samples beside proxies: fitted NORMs, and the sums that keep them exact."""
+"""Fitted NORMs of a classifier, and the sums that keep them exact when samples are added or removed."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from imprint.method.normalize import FittedNorms, chain, learns
 
 @dataclass(frozen=True)
 class Learnt:
-    """What was learnt from all samples so far.
+    """Fitted NORMs and sums of all samples so far.
 
     Attributes
     ----------
     method : Configuration
-        The method that needs it.
+        The method that needs them.
     norms : FittedNorms
-        Its fitted NORMs, without the samples that they learnt from.
+        Its fitted NORMs, without the training samples.
     sums : ClassSums or None
-        Of the samples as they reach GEN, or the first fitted step of NORMpost; None where neither needs them, and in heads
-        of the workflow.
+        Sums of the samples as they reach GEN, or the first fitted step of NORMpost; None if neither needs them, and in heads of
+        the workflow.
     """
 
     method: Configuration
@@ -37,9 +37,9 @@ class Learnt:
     def first(
         cls, method: Configuration, norms: FittedNorms, x: np.ndarray, y: np.ndarray
     ) -> tuple[np.ndarray, Learnt]:
-        """The first samples x (n, d), labels y (n,) of 0..C-1, after NORMpre, and what is learnt from them.
+        """Learn from the first samples x (n, d), labels y (n,) of 0..C-1; the samples after NORMpre, and what was learnt.
 
-        norms: those of these samples, of which some may be learnt.
+        norms: NORMs of these samples; some may be learnt already.
         """
         scoring = method.scoring
         normalised = norms.of_embeddings(method.norm_pre, x)
@@ -56,7 +56,7 @@ class Learnt:
         return normalised, cls(method, learnt, sums)
 
     def with_more(self, x: np.ndarray, y: np.ndarray, classes: int) -> tuple[np.ndarray, Learnt]:
-        """More samples x (n, d), labels y (n,) below `classes`, after NORMpre, and what all samples tell."""
+        """Learn from more samples x (n, d), labels y (n,) below `classes`; these after NORMpre, and what was learnt from all."""
         norm_pre = self.method.norm_pre
         if learns(norm_pre):
             raise UserError(
@@ -71,7 +71,7 @@ class Learnt:
         return normalised, Learnt(self.method, self._norms_of(sums), sums)
 
     def without(self, stays: np.ndarray) -> Learnt:
-        """What the samples of some classes, a mask (C,), tell."""
+        """What is learnt from the samples of the classes in the mask `stays` (C,) alone."""
         if learns(self.method.norm_pre):
             raise UserError(
                 f"remove_classes: norm_pre {self.method.norm_pre} learns from all samples before proxies are "
@@ -81,13 +81,13 @@ class Learnt:
             return Learnt(self.method, self._norms_of(None))
         if not self.sums.by_class:
             raise UserError(
-                "remove_classes: there were too many classes to keep the covariance of each; fit again without them"
+                "remove_classes: there were too many classes to keep the covariance of each; fit again without the removed classes"
             )
         sums = self.sums.of_classes(stays)
         return Learnt(self.method, self._norms_of(sums), sums)
 
     def _norms_of(self, sums: ClassSums | None) -> FittedNorms:
-        """The fitted NORMs of the samples of these sums, with the penalties that `fit` chose."""
+        """The NORMs fitted to these sums, with the penalties that `fit` chose."""
         norm_post = self.method.scoring.norm_post
         if not learns(norm_post):
             return self.norms
@@ -111,7 +111,7 @@ def _needs_sums(method: Configuration) -> bool:
 
 
 def _sums(method: Configuration, normalised: np.ndarray, y: np.ndarray, classes: int) -> ClassSums:
-    """Of samples after NORMpre, as they reach GEN or the first step of NORMpost that learns."""
+    """Sums of the samples as they reach GEN or the first fitted step of NORMpost."""
     before = chain(method.scoring.norm_post).before_fitted()
     arriving = FittedNorms().of_embeddings(before, normalised) if before else normalised
     return ClassSums.of(arriving, y, classes)

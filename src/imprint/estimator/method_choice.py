@@ -1,4 +1,4 @@
-"""The method that a user names: `auto` or a preset, and what replaces parts of it."""
+"""The method that a user names: `auto` or a preset, with choices that replace parts of it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class MethodChoice:
-    """Parameters of `ImprintingClassifier` that name a method; None leaves one.
+    """Parameters of `ImprintingClassifier` that name a method; None keeps a default.
 
     Attributes
     ----------
@@ -39,7 +39,7 @@ class MethodChoice:
     weighting: str | None = None
 
     def classifier(self, **parameters: Any) -> ImprintingClassifier:
-        """The classifier, unfitted.
+        """Make an unfitted classifier.
 
         Parameters
         ----------
@@ -65,7 +65,7 @@ class MethodChoice:
         if parts is None:
             classifier.check_parameters()
             return classifier
-        # what needs the FM's own classifier gets it with the embeddings
+        # the weights of the FM's own classifier come with the embeddings, so a NORM that needs them is checked by `fit`
         if not chain(parts["norm_post"]).needs_fm_classifier:
             classifier.check_parameters()
         choices = {name: getattr(classifier, name) for name in CHOICES}

@@ -1,4 +1,4 @@
-"""A head that a user names, by its file or as a fitted classifier."""
+"""Open a head that a user gives as a file or as a fitted classifier."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from imprint.store.heads import Head, read_head
 
 
 def classifier_of(head: str | Path | ImprintingClassifier) -> ImprintingClassifier:
-    """The classifier; a `UserError` if it is neither that nor a file of a head."""
+    """The classifier of a head; a `UserError` if it is neither a fitted classifier nor the file of a head."""
     if isinstance(head, ImprintingClassifier):
         check_is_fitted(head)
         return head
@@ -25,10 +25,10 @@ def classifier_of(head: str | Path | ImprintingClassifier) -> ImprintingClassifi
 
 
 def file_of(head: str | Path | ImprintingClassifier) -> Head:
-    """What the file of a head holds, or would hold; a `UserError` if no file could."""
+    """The contents that the file of a head has or would have; a `UserError` if it cannot be saved."""
     return head.as_head() if isinstance(head, ImprintingClassifier) else read_head(head)
 
 
 def named(head: str | Path | ImprintingClassifier) -> str:
-    """What messages call it."""
+    """The name of a head in messages."""
     return "this head" if isinstance(head, ImprintingClassifier) else str(head)

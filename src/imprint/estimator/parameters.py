@@ -30,7 +30,7 @@ from imprint.method.weightings import find_weighting
 from imprint.registry import suggestion, unknown
 
 AUTO = "auto"
-BASE = "westerhoff"  # what single choices replace parts of
+BASE = "westerhoff"  # the preset whose parts single choices replace
 USUAL_K = 20
 CHOICES = ("gen", "k", "norm_pre", "norm_post", "norm_inf", "agg", "distance", "m", "weighting")
 USUAL_RIDGE = 1e-4
@@ -38,24 +38,24 @@ UNSET: dict[str, Any] = {"k": USUAL_K, "m": 1, "weighting": UNIFORM}
 
 
 def resolve(method: str | None, choices: Mapping[str, Any]) -> dict[str, Any] | None:
-    """All choices of a method.
+    """Resolve all choices of a method.
 
     Parameters
     ----------
     method : str or None
-        `auto`, or a preset; None is `auto` without any other choice, else the preset `westerhoff`.
+        `auto` or a preset; None is `auto` if there is no other choice, else the preset `westerhoff`.
     choices : mapping
-        What replaces parts of the preset, by the names in `CHOICES`; None leaves a part.
+        Replacements for parts of the preset, by the names in `CHOICES`; None keeps the part of the preset.
 
     Returns
     -------
     dict or None
-        Every choice; None for `auto`, which leaves them to the training samples.
+        Every choice; None for `auto`, which chooses on the training samples.
 
     Raises
     ------
     UserError
-        If there is no such method, or choices are named beside `auto`.
+        If there is no such method, or choices are named together with `auto`.
     """
     named = {name: value for name, value in choices.items() if value is not None}
     method = method_of(method, named.values())
@@ -75,26 +75,26 @@ def resolve(method: str | None, choices: Mapping[str, Any]) -> dict[str, Any] | 
         parts["k"] = USUAL_K
     entry = GENERATORS.get(parts["gen"])
     if entry is not None and entry.has_bias and "norm_post" not in named:
-        parts["norm_post"] = IDENTITY  # all that a bias goes with
+        parts["norm_post"] = IDENTITY  # a bias allows no other
     if parts["agg"] == LOGSUMEXP and "weighting" not in named:
         parts["weighting"] = EXPONENTIAL
     return parts
 
 
 def method_of(method: str | None, choices: Iterable[Any]) -> str:
-    """The name of a method; None stands for `auto`, or for the usual preset where single choices replace parts of it."""
+    """The name of a method; None means `auto`, or `BASE` if there are single choices, which replace parts of it."""
     if method is not None:
         return method
     return BASE if any(choice is not None for choice in choices) else AUTO
 
 
 def checked_parts(parameters: Mapping[str, Any]) -> dict[str, Any] | None:
-    """All choices of the method that parameters of `ImprintingClassifier` name; None for `auto`.
+    """Check parameters of `ImprintingClassifier`: all choices of the method that they name; None for `auto`.
 
     Raises
     ------
     UserError
-        With all that is wrong.
+        Names all mistakes.
     """
     parts = resolve(parameters["method"], {name: parameters[name] for name in CHOICES})
     ridge = parameters["ls_lambda"]
@@ -111,7 +111,7 @@ def check(parts: Mapping[str, Any], fm_classifier: Any) -> None:
     Raises
     ------
     UserError
-        With all that is wrong.
+        Names all mistakes.
     """
     wrong = []
     known = {"gen": tuple(GENERATORS), "agg": AGGREGATIONS, "distance": tuple(DISTANCES)}
@@ -127,7 +127,7 @@ def check(parts: Mapping[str, Any], fm_classifier: Any) -> None:
             wrong.append(f"{name}={parts[name]!r}: {error}")
             continue
         if name != "norm_post" and not of_rows:
-            wrong.append(f"{name}={parts[name]!r} stands after generation only, as norm_post")
+            wrong.append(f"{name}={parts[name]!r} can be used after generation only, as norm_post")
     try:
         weighting, _ = find_weighting(str(parts["weighting"]))
     except UserError as error:
@@ -149,7 +149,7 @@ def check(parts: Mapping[str, Any], fm_classifier: Any) -> None:
 def _contradictions(
     parts: Mapping[str, Any], auto: bool, weighted: bool, fm_classifier: Any
 ) -> list[str]:
-    """Choices that are right each, but not together."""
+    """Choices that are valid alone but not together."""
     wrong = []
     entry, distance = GENERATORS[parts["gen"]], DISTANCES[parts["distance"]]
     if auto and entry.takes_k and not entry.chooses_k:
@@ -171,14 +171,14 @@ def _contradictions(
 
 
 def without_effect(parameters: Mapping[str, Any], parts: Mapping[str, Any] | None) -> list[str]:
-    """What is named but changes nothing of a method, a sentence each.
+    """Sentences about named parameters that have no effect on the method.
 
     Parameters
     ----------
     parameters : mapping
-        Of `ImprintingClassifier`; None leaves one out.
+        Parameters of `ImprintingClassifier`; None for those that are not named.
     parts : mapping or None
-        All choices of the method, right ones, see `resolve`; None for `auto`.
+        All choices of the method, valid ones, see `resolve`; None for `auto`.
     """
     sentences = []
     entry = None if parts is None else GENERATORS[parts["gen"]]
@@ -195,7 +195,7 @@ def without_effect(parameters: Mapping[str, Any], parts: Mapping[str, Any] | Non
         )
     has = {MNN: ("m", "weighting"), LOGSUMEXP: ("weighting",)}.get(parts["agg"], ())
     sentences += [
-        f"{name}={parameters[name]} has no effect: only neighbours that vote have that, agg {MNN}"
+        f"{name}={parameters[name]} has no effect: only neighbours that vote use it, with agg {MNN}"
         for name in ("m", "weighting")
         if parameters[name] not in (None, UNSET[name]) and name not in has
     ]
@@ -215,13 +215,13 @@ def scoring_of(parts: Mapping[str, Any]) -> Scoring:
 
 
 def configuration_of(parts: Mapping[str, Any], k: int | None) -> Configuration:
-    """The method, with the k that was chosen or None for a GEN without a choice."""
+    """The method with the chosen k; None for a GEN without a choice of k."""
     of_gen: K = GENERATORS[parts["gen"]].only_k or Fixed(k or 1)
     return Configuration(parts["norm_pre"], parts["gen"], of_gen, scoring_of(parts))
 
 
 def constructor_arguments(configuration: Configuration) -> dict[str, Any]:
-    """Arguments of `ImprintingClassifier` for a configuration; what it leaves open keeps its default."""
+    """Arguments of `ImprintingClassifier` for a configuration; open ones keep their defaults."""
     arguments = {
         name: value for name, value in configuration.columns().items() if value is not None
     }

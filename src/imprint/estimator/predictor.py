@@ -1,4 +1,4 @@
-"""Predictions of a fitted head: its proxies as a candidate of the engine, derived once from its training state."""
+"""Predictions of a fitted head: its proxies as a candidate of the engine, computed once from the training state."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ class Nearest(NamedTuple):
     classes : ndarray
         Their labels.
     similarities : ndarray
-        As in `decision_function` with `max`.
+        Similarities, as in `decision_function` with `max`.
     samples : ndarray or None
-        Ids of the training samples they are; None where proxies are no samples.
+        Ids of the training samples that are these proxies; None if proxies are not samples.
     """
 
     proxies: np.ndarray
@@ -46,11 +46,11 @@ class Predictor:
     Attributes
     ----------
     candidate : CandidateHead
-        Its proxies and how they are scored.
+        The proxies and how they are scored.
     folded : Folded or None
-        What is scored faster in its place; None where nothing is.
+        A faster equivalent of the candidate, with NORMs folded into the proxies; None if there is none.
     mapped : ndarray of shape (P, D) or None
-        The proxies after a NORMpost of all proxies; None for others.
+        The proxies after a NORMpost that acts on all proxies together; None for other NORMs.
     classes : int
         Number of classes.
     fm_classifier : ndarray of shape (C', D) or None
@@ -70,7 +70,7 @@ class Predictor:
         fm_classifier: np.ndarray | None,
         before: Predictor | None = None,
     ) -> Predictor:
-        """The predictor of a training state; `before`, that of the state before, saves mapping its proxies again."""
+        """The predictor of a training state; `before`, the previous predictor, saves mapping unchanged proxies again."""
         method, imprinted = state.learnt.method, state.imprinted
         scoring, norm_pre = method.scoring, method.norm_pre
         settings: dict[str, Any] = {
@@ -79,7 +79,7 @@ class Predictor:
             "norm_pre": norm_pre,
         }
         values = imprinted.proxies
-        # proxies that are samples are kept as they were given
+        # proxies that are samples are stored before NORMpre
         unit_length = GENERATORS[method.gen].samples and norm_pre == UNIT_LENGTH
         if GENERATORS[method.gen].samples and not unit_length:
             values = state.learnt.norms.of_embeddings(norm_pre, values)
@@ -97,21 +97,21 @@ class Predictor:
 
     @property
     def has_exact_module(self) -> bool:
-        """Whether a torch module can give the scores themselves, not only their order."""
+        """Whether a torch module can compute the scores themselves, not only their order."""
         return self.folded is None or self.folded.exact
 
     @property
     def fastest(self) -> CandidateHead:
-        """The candidate that orders classes alike at the least cost."""
+        """The cheapest candidate that gives the same order of classes."""
         return self.folded.candidate if self.folded else self.candidate
 
     def labels(self, x: np.ndarray) -> np.ndarray:
-        """The numbers (n,) of the classes of embeddings x (n, D)."""
+        """The class numbers (n,) of embeddings x (n, D)."""
         ((_, numbers),) = predict(x, self.classes, [self.fastest], fm_classifier=self.fm_classifier)
         return numbers
 
     def class_scores(self, x: np.ndarray) -> np.ndarray:
-        """The scores (n, C) of the classes."""
+        """Class scores (n, C)."""
         candidate = self.fastest if self.has_exact_module else self.candidate
         return class_scores(x, candidate, self.classes, self.fm_classifier)
 
@@ -120,7 +120,7 @@ class Predictor:
         return nearest_proxies(x, self.candidate, n, self.fm_classifier)
 
     def compared(self, x: np.ndarray) -> np.ndarray:
-        """Embeddings (n, D) as they are compared with proxies: after NORMinf and what NORMpost learns."""
+        """Embeddings (n, D) as compared with proxies: after NORMinf and the fitted part of NORMpost."""
         candidate, scoring = self.candidate, self.candidate.scorings[0]
         return candidate.norms.of_queries(
             candidate.norm_pre, scoring.norm_post, scoring.norm_inf, x
@@ -131,14 +131,14 @@ class Predictor:
         of_classes = self.class_scores(x)
         certain = certainty(of_classes, inverse_temperature)
         near = similarity(x, self.candidate, self.fm_classifier, of_classes)
-        # rounded as those of held-out samples, which they are compared with
+        # rounded like the signals of held-out samples, with which they are compared
         return np.stack([near, certain], axis=1).astype(np.float32)
 
 
 def _mapped(
     state: TrainingState, fm_classifier: np.ndarray | None, before: Predictor | None
 ) -> np.ndarray | None:
-    """The proxies (P, D) after a NORMpost of all proxies; None for others."""
+    """The proxies (P, D) after a NORMpost that acts on all proxies together; None for other NORMs."""
     method, imprinted = state.learnt.method, state.imprinted
     single = chain(method.scoring.norm_post).single
     if single is None or single.proxies is None:

@@ -1,4 +1,4 @@
-"""Samples that fit no class: the label that marks them, and what a head needs to tell them."""
+"""Labels of rejected samples, and the note on outdated rejection limits."""
 
 from __future__ import annotations
 
@@ -6,35 +6,35 @@ import numpy as np
 
 from imprint.errors import UserError
 
-REJECTED = "rejected"  # marks samples where labels are no numbers
+REJECTED = "rejected"  # label of rejected samples if labels are not numbers
 
 
 def outdated(head: object) -> str:
-    """What to tell of a head that was changed without measuring its limits anew."""
+    """The note on a head that was changed without measuring its limits again."""
     return (
-        f"probabilities and limits for rejection of {head} were measured before classes or images came or went, since it has "
-        "too many images to keep their embeddings; imprint fit on all images makes them suit again"
+        f"the probabilities and rejection limits of {head} were measured before classes or images were added or removed, because "
+        "it has too many images to keep their embeddings; run imprint fit on all images to measure them again"
     )
 
 
 def mark(classes: np.ndarray) -> int | str:
-    """What marks rejected samples beside these classes (C,): -1 or, where labels are no numbers, "rejected".
+    """The label of rejected samples for these classes (C,): -1 or, if labels are not numbers, "rejected".
 
     Raises
     ------
     UserError
-        If it is a class.
+        If it is also a class.
     """
     rejected: int | str = -1 if np.issubdtype(classes.dtype, np.number) else REJECTED
     if rejected in classes.tolist():
         raise UserError(
-            f"predict: {rejected!r} marks rejected samples, but is a class here; rename the class"
+            f"predict: {rejected!r} marks rejected samples, but is also a class here; rename the class"
         )
     return rejected
 
 
 def marked(labels: np.ndarray, rejected: np.ndarray, by: int | str) -> np.ndarray:
-    """Labels (n,), of a type that holds the mark, with the mark where the mask `rejected` (n,) says so."""
+    """Labels (n,) with the mark `by` where the mask `rejected` (n,) is true, in a type that can hold the mark."""
     if isinstance(by, int):
         labels = labels.astype(np.result_type(labels.dtype, np.int8))
     elif labels.dtype.kind == "U":

@@ -1,4 +1,4 @@
-"""Classifiers to saved heads and back."""
+"""Convert classifiers to saved heads and back."""
 
 from __future__ import annotations
 
@@ -37,20 +37,20 @@ SAMPLES, SAMPLE_CLASSES = "samples", "sample_classes"
 
 @dataclass(frozen=True)
 class SavedClassifier:
-    """What of a classifier a file holds.
+    """The contents of a classifier's file.
 
     Attributes
     ----------
     state : TrainingState
-        Its proxies, and what adding classes needs.
+        Proxies, and what adding classes needs.
     parameters : dict
-        Arguments of its constructor.
+        Constructor arguments.
     tuned : Tuned
-        What its training samples chose.
+        What was chosen and measured on the training samples.
     seed : int
-        Of GEN.
+        Seed of GEN.
     fm : Any
-        The FM, see `ImprintingClassifier.save`, or None; when loaded what `imprint.store.heads.fm_identity` gives.
+        The FM, see `ImprintingClassifier.save`, or None; after loading, the result of `imprint.store.heads.fm_identity`.
     """
 
     state: TrainingState
@@ -61,10 +61,10 @@ class SavedClassifier:
 
 
 def head_of(classifier: SavedClassifier) -> Head:
-    """The head of a classifier, as files hold it; see `ImprintingClassifier.save`."""
+    """The head to write for a classifier; see `ImprintingClassifier.save`."""
     state, tuned, familiarity = classifier.state, classifier.tuned, classifier.tuned.familiarity
     imprinted, configuration = state.imprinted, tuned.configuration
-    # the FM's own classifier is among the arrays
+    # the weights of the FM's own classifier are saved as an array
     parameters = {**classifier.parameters, "random_state": classifier.seed, "fm_classifier": None}
     samples = GENERATORS[configuration.gen].samples
     description = {
@@ -122,8 +122,8 @@ def load_classifier(path: str | Path, fm: Any) -> SavedClassifier:
     configuration = Configuration.from_dict(description["configuration"])
     if configuration.gen not in GENERATORS:
         raise UserError(
-            f"{path} was made by GEN '{configuration.gen}' of a user's file; load that file first, on the command "
-            "line by --components FILE"
+            f"{path} was made with GEN '{configuration.gen}' from a user's file; load that file first, on the command "
+            "line with --components FILE"
         )
     parameters = description.get("parameters")
     if parameters is None:  # a head of the workflow

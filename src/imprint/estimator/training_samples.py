@@ -1,4 +1,4 @@
-"""Training embeddings that a head keeps, to measure anew what held-out samples say once classes come or go."""
+"""Training embeddings kept in a head, to measure probabilities and familiarity again after classes are added or removed."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-MOST = 2**22  # values: those of 3,276 embeddings of 1,280
+MOST = 2**22  # values, such as 3,276 embeddings of 1,280 values
 
 
 @dataclass(frozen=True)
 class TrainingSamples:
-    """All training samples of a head; where they are more than `MOST` values none are kept.
+    """All training samples of a head; none are kept if they have more than `MOST` values.
 
     Attributes
     ----------
@@ -26,17 +26,17 @@ class TrainingSamples:
 
     @classmethod
     def of(cls, x: np.ndarray, classes: np.ndarray) -> TrainingSamples | None:
-        """Embeddings x (n, D) and the numbers of their classes (n,); None of too many."""
+        """Keep embeddings x (n, D) and their class numbers (n,); None if they are too many."""
         return cls(x.copy(), classes) if x.size <= MOST else None
 
     def plus(self, x: np.ndarray, classes: np.ndarray) -> TrainingSamples | None:
-        """With further samples; None of too many."""
+        """These samples followed by others; None if they are too many."""
         if self.x.size + x.size > MOST:
             return None
         return TrainingSamples(np.concatenate([self.x, x]), np.concatenate([self.classes, classes]))
 
     def without(self, stays: np.ndarray) -> TrainingSamples:
-        """Those of the classes of a mask (C,), numbered anew."""
+        """The samples of the classes in the mask `stays` (C,), with classes renumbered."""
         of_stays = stays[self.classes]
         numbers = np.cumsum(stays) - 1
         return TrainingSamples(self.x[of_stays], numbers[self.classes[of_stays]])

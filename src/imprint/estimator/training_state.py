@@ -1,4 +1,4 @@
-"""What a classifier keeps of its training samples, and how samples come and classes leave."""
+"""State of a classifier after training: what it keeps of its samples, and how samples are added and classes removed."""
 
 from __future__ import annotations
 
@@ -28,28 +28,28 @@ from imprint.method.normalize import FittedNorms
 
 @dataclass(frozen=True)
 class TrainingState:
-    """What is kept of all samples so far; it never changes, so a step that fails leaves the classifier as it was.
+    """What is kept of all samples so far. It is immutable, so a failed step leaves the classifier unchanged.
 
     Attributes
     ----------
     classes : ndarray of shape (C,)
         Labels in the order in which they were imprinted.
     counts : ndarray of shape (C,)
-        Samples of each.
+        Number of samples of each class.
     samples : int
-        Samples that were ever taken in.
+        Number of samples ever added, including those of removed classes.
     imprinted : Imprinted
         The proxies.
     learnt : Learnt
         Fitted NORMs, and the sums that keep them exact.
     examples : ndarray of shape (P,) or None
-        Ids of the samples that stand for proxies; None in heads of the workflow.
+        Id of an example sample for each proxy; None in heads of the workflow.
     sketches : Sketches or None
-        What samples are known again by; None in heads that keep none.
+        Sketches that recognise samples; None in heads without them.
     kept : TrainingSamples or None
-        The samples; None where they are too many, or none were held out.
+        The samples; None if they are too many, or if none were held out.
     scale : float
-        What embeddings are multiplied by, see `imprint.method.scale.scale_of`; all that is kept is of such.
+        Factor for embeddings, see `imprint.method.scale.scale_of`; everything kept is computed from scaled embeddings.
     """
 
     classes: np.ndarray
@@ -75,9 +75,9 @@ class TrainingState:
         scale: float = 1.0,
         norms: FittedNorms | None = None,
     ) -> TrainingState:
-        """The state after the first samples x (n, D), times `scale`, with labels and ids (n,).
+        """The state after the first samples x (n, D), already multiplied by `scale`, with labels and ids (n,).
 
-        keep: whether it keeps the samples. norms: those of the samples, of which some may be learnt.
+        keep: whether the state keeps the samples. norms: NORMs of these samples; some may be learnt already.
         """
         classes, numbers = np.unique(labels, return_inverse=True)
         normalised, learnt = Learnt.first(method, norms or FittedNorms(x, numbers), x, numbers)
@@ -95,12 +95,12 @@ class TrainingState:
     def with_more(
         self, settings: Settings, x: np.ndarray, labels: np.ndarray, ids: np.ndarray
     ) -> TrainingState:
-        """The state after more samples x (n, D), with labels and ids (n,), of new classes or of old ones.
+        """The state after more samples x (n, D), with labels and ids (n,), of new or known classes.
 
         Raises
         ------
         UserError
-            For samples of old classes, if the GEN would have to see the samples before again.
+            For samples of known classes, if the GEN would need their earlier samples again.
         """
         self._require_exact(settings, labels)
         known, total = len(self.classes), self.samples + len(x)
@@ -129,8 +129,8 @@ class TrainingState:
             If a class is unknown, none would be left, or the proxies depend on all classes.
         """
         leaving = np.unique(labels)
-        if len(strange := np.setdiff1d(leaving, self.classes)):
-            raise UserError(f"remove_classes: there is no class {listed(strange)}")
+        if len(unknown := np.setdiff1d(leaving, self.classes)):
+            raise UserError(f"remove_classes: there is no class {listed(unknown)}")
         stays = ~np.isin(self.classes, leaving)
         if not stays.any():
             raise UserError("remove_classes: no class would be left")
@@ -152,16 +152,16 @@ class TrainingState:
         )
 
     def has(self, x: np.ndarray, labels: np.ndarray) -> np.ndarray:
-        """Which samples x (n, D) with labels (n,) were taken in before, in the same class: a mask."""
+        """Which samples x (n, D) with labels (n,) were added before, in the same class: a mask (n,)."""
         if self.sketches is None:
             return np.zeros(len(x), bool)
         return self.sketches.has(Sketches.of(x, class_numbers(self.classes, labels)))
 
     def require_new(self, labels: np.ndarray) -> None:
-        """Check that none of these labels is a class; a `UserError` if one is."""
+        """Check that all labels are new classes; a `UserError` if one is known."""
         if len(known := np.intersect1d(labels, self.classes)):
             raise UserError(
-                f"add_classes: class {listed(known)} is there already; use partial_fit for more samples of a class, or "
+                f"add_classes: class {listed(known)} exists already; use partial_fit for more samples of a class, or "
                 "remove_classes first"
             )
 
@@ -170,6 +170,6 @@ class TrainingState:
         if len(known) and not settings.entry.exact_updates:
             exact = ", ".join(GENERATORS.names(exact_updates=True))
             raise UserError(
-                f"partial_fit: GEN {settings.entry.name} cannot take in more samples of class {listed(known)} without "
-                f"its old ones; {exact} can. Fit again, or remove the class and add it with all its samples"
+                f"partial_fit: GEN {settings.entry.name} cannot add samples to class {listed(known)} without "
+                f"its earlier ones; {exact} can. Fit again, or remove the class and add it with all its samples"
             )

@@ -1,4 +1,4 @@
-"""Tuning on the training samples: the method or its k, a temperature, and what familiarity is measured by."""
+"""Tuning on training samples: the method or its k, the temperature, and the held-out samples of familiarity."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ from imprint.method.normalize import FittedNorms
 
 @dataclass(frozen=True)
 class Tuned:
-    """A method, and what the training samples that were held out say of it.
+    """A method, and what was measured on held-out training samples.
 
     Attributes
     ----------
     configuration : Configuration
         The method.
     k : int or None
-        Proxies per class; None where the GEN leaves no choice.
+        Proxies per class; None if the GEN leaves no choice.
     choice : Choice or None
-        What `auto` considered; None where the user named the method.
+        What `auto` considered; None if the user named the method.
     inverse_temperature : float or None
-        Of the softmax of `predict_proba`; None where no sample was held out.
+        Of the softmax of `predict_proba`; None if no samples were held out.
     familiarity : Familiarity or None
-        How well held-out samples fit; None where none was held out.
+        How well held-out samples fit; None if none were held out.
     current : bool
-        Whether temperature and familiarity are those of all samples that the head has now.
+        Whether temperature and familiarity were measured on all current samples of the head.
     """
 
     configuration: Configuration
@@ -55,18 +55,18 @@ def tune(
     hold_out: bool,
     **settings: Any,
 ) -> Tuned:
-    """Choose what is left to the training samples x (n, D) with labels y (n,), 0..C-1.
+    """Choose everything left open, on training samples x (n, D) with labels y (n,), 0..C-1.
 
     Parameters
     ----------
     x, y : ndarray
         The samples.
     parts : mapping or None
-        All choices of the method, see `imprint.estimator.parameters.resolve`; None leaves them to the samples.
+        All choices of the method, see `imprint.estimator.parameters.resolve`; None: they are chosen on the samples.
     seed : int
-        Seed of GEN and of what is held out.
+        Seed of GEN and of the held-out folds.
     hold_out : bool
-        Whether samples are held out for a method that is named too.
+        Whether samples are held out even if the method is named.
     **settings
         As in `imprint.method.generate.choose_method.choose`.
     """
@@ -84,16 +84,16 @@ def tune(
 def measured_again(
     tuned: Tuned, samples: TrainingSamples, norms: FittedNorms, seed: int, **settings: Any
 ) -> Tuned:
-    """The temperature and the familiarity of the same method on the samples that it has now.
+    """Measure temperature and familiarity of the same method again, on the current samples.
 
     Parameters
     ----------
     tuned : Tuned
-        What was measured before.
+        The previous result.
     samples : TrainingSamples
         All samples.
     norms : FittedNorms
-        The NORMs of the head, which keep what was chosen for its first samples.
+        The NORMs of the head, which keep the choices of the first fit.
     seed : int
         As in `tune`.
     **settings
@@ -110,7 +110,7 @@ def _k_of(method: Configuration) -> int | None:
 
 
 def _held_out(choice: Choice) -> tuple[float | None, Familiarity | None]:
-    """The temperature and the familiarity that held-out samples give."""
+    """Inverse temperature and familiarity of a choice."""
     inverse = choice.inverse_temperature
     return None if np.isnan(inverse) else inverse, choice.familiarity
 

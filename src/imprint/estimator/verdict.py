@@ -1,4 +1,4 @@
-"""What a comparison of heads says, in words."""
+"""Summary of a comparison of heads, in words."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ if TYPE_CHECKING:
 
 
 def verdict(table: pd.DataFrame) -> str:
-    """What a comparison of heads says, in a few sentences: the best, which are level with it, which are not.
+    """Summarise a comparison of heads in a few sentences: the best, those level with it, those below it.
 
-    table: of `compare_fms`. Each FM is told with its best method; without the column `fm`, the named methods are.
+    table: from `compare_fms`. Reports the best method of each FM or, without the column `fm`, the named methods.
     """
     best = table.iloc[0]
     several_fms = "fm" in table
-    told = table[~table["fm"].duplicated()] if several_fms else table[table["name"].notna()]
-    others = told[told.index != table.index[0]]
+    reported = table[~table["fm"].duplicated()] if several_fms else table[table["name"].notna()]
+    others = reported[reported.index != table.index[0]]
     level, below = [], []
     for _, row in others.iterrows():
         name = row["fm"] if several_fms else head_in_words(row.to_dict())
@@ -39,7 +39,7 @@ def verdict(table: pd.DataFrame) -> str:
 
 
 def is_level(row: Mapping[str, Any] | pd.Series) -> bool:
-    """Whether the interval of a row's difference to the best reaches 0."""
+    """Whether the interval of a row's difference from the best includes 0."""
     return bool(row["high"] >= 0)
 
 

@@ -1,4 +1,4 @@
-"""Methods in plain words, for the terminal; files and `--json` have the names of their parts."""
+"""Methods in plain words, for the terminal; files and `--json` name the parts."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from imprint.method.configuration import (
 from imprint.method.generate import GENERATORS
 from imprint.method.presets import PRESETS
 
-# beside their code these would be part of what a study depends on, and run it again
+# not next to the code of the GENs, where a change of wording would run studies again
 PROXIES = {
     "mean": "class means",
     "kmeans": "k-means centres",
@@ -40,16 +40,16 @@ PROXIES = {
 
 
 def in_words(method: Configuration, *, per_class: bool = True) -> str:
-    """A method in plain words; what is unusual about it keeps its name.
+    """A method in plain words; unusual parts keep their names.
 
-    Unsaid is that embeddings and proxies are brought to length 1, and that the most similar proxy decides.
+    The usual parts are left out: embeddings and proxies of unit length, and the most similar proxy decides.
 
     Parameters
     ----------
     method : Configuration
         The method.
     per_class : bool, default=True
-        Whether it is said that a number of proxies is that of each class.
+        Whether to add "per class" to the number of proxies.
 
     Examples
     --------
@@ -67,7 +67,7 @@ def in_words(method: Configuration, *, per_class: bool = True) -> str:
     unit = _norms(method) == _norms(PRESETS["westerhoff"].configuration)
     with_bias = entry is not None and (entry.has_bias or entry.chooses_method)
     if with_bias and _norms(method) == (UNIT_LENGTH, IDENTITY, UNIT_LENGTH):
-        unit = True  # there is no other for weights with a bias
+        unit = True  # weights with a bias allow no other NORMs
     if not whitened and not unit:
         names = set(_norms(method))
         text += f", NORM {names.pop() if len(names) == 1 else '/'.join(_norms(method))}"
@@ -75,7 +75,7 @@ def in_words(method: Configuration, *, per_class: bool = True) -> str:
 
 
 def with_names(method: Configuration) -> str:
-    """A method in plain words and, in brackets, by the names of its parts."""
+    """A method in plain words and, in brackets, the names of its parts."""
     return f"{in_words(method)} ({method.text})"
 
 
@@ -96,7 +96,7 @@ def _norms(method: Configuration) -> tuple[str, str, str]:
 
 
 def _decision(scoring: Scoring) -> str:
-    """What decides where it is not the proxy of the largest inner product."""
+    """How the class is decided, if not by the largest inner product."""
     distance = scoring.distance
     named = "" if distance == DEFAULT_DISTANCE[scoring.agg] else f" by {distance}"
     if scoring.sums_all:

@@ -1,1 +1,1 @@
-"""Foundation models: loading them, training small ones, and the embeddings they give."""
+"""Foundation models: loading, pre-training of small ones, and extraction of embeddings."""

@@ -1,4 +1,4 @@
-"""Batch norms folded into the convolutions before them, which leaves less to compute and changes embeddings by rounding only."""
+"""Fold batch norms into the convolutions before them, for faster models whose embeddings change only by rounding."""
 
 from __future__ import annotations
 
@@ -9,9 +9,7 @@ import torch
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_weights
 
-TOLERANCE = (
-    1e-3  # relative change of an embedding: rounding is far below it, a wrong pair far above
-)
+TOLERANCE = 1e-3  # relative change of an embedding: rounding is far below, a wrong pair far above
 
 
 def fold_batch_norms(model: nn.Module, x: torch.Tensor) -> int:
@@ -20,14 +18,14 @@ def fold_batch_norms(model: nn.Module, x: torch.Tensor) -> int:
     Parameters
     ----------
     model : nn.Module
-        Changed in place. As it was if its output for `x` would not be the same up to rounding.
+        Changed in place; restored if its output for `x` changes by more than rounding.
     x : tensor
-        Input of the model, with which it is seen what follows on what.
+        Input of the model, used to find out which batch norm follows which convolution.
 
     Returns
     -------
     int
-        Batch norms folded.
+        Number of batch norms folded.
     """
     if not any(isinstance(module, nn.BatchNorm2d) for module in model.modules()):
         return 0
@@ -48,7 +46,7 @@ def fold_batch_norms(model: nn.Module, x: torch.Tensor) -> int:
 
 @dataclass(frozen=True)
 class _Pair:
-    """A convolution and the batch norm `norm` of this name that takes its output."""
+    """A convolution and the batch norm that takes its output; `name` is the batch norm's."""
 
     convolution: nn.Conv2d
     weight: nn.Parameter
@@ -62,9 +60,9 @@ class _Pair:
         self.convolution.weight, self.convolution.bias = fuse_conv_bn_weights(
             self.weight, self.bias, mean, variance, norm.eps, norm.weight, norm.bias
         )
-        # timm's batch norms have an activation in them
-        rest = [getattr(norm, part) for part in ("drop", "act") if hasattr(norm, part)]
-        model.set_submodule(self.name, nn.Sequential(*rest))
+        # timm's batch norms contain an activation
+        layers = [getattr(norm, part) for part in ("drop", "act") if hasattr(norm, part)]
+        model.set_submodule(self.name, nn.Sequential(*layers))
 
     def restore(self, model: nn.Module) -> None:
         self.convolution.weight, self.convolution.bias = self.weight, self.bias
@@ -72,7 +70,7 @@ class _Pair:
 
 
 def _pairs(model: nn.Module, x: torch.Tensor) -> tuple[list[_Pair], torch.Tensor]:
-    """The pairs that a forward pass shows, and its output."""
+    """The pairs found by a forward pass, and its output."""
     names = {module: name for name, module in model.named_modules() if name}
     outputs: list[tuple[nn.Conv2d, torch.Tensor, int]] = []
     pairs: dict[nn.Module, _Pair] = {}
@@ -83,18 +81,18 @@ def _pairs(model: nn.Module, x: torch.Tensor) -> tuple[list[_Pair], torch.Tensor
         if isinstance(module, nn.Conv2d):
             outputs.append((module, output, output._version))
 
-    def taken(module: nn.Module, inputs: tuple[torch.Tensor, ...]) -> None:
+    def match(module: nn.Module, inputs: tuple[torch.Tensor, ...]) -> None:
         if not isinstance(module, nn.BatchNorm2d) or module.running_mean is None:
             return
         for convolution, output, version in reversed(outputs):
-            # another version: something changed the output in place
+            # if the version differs, something changed the output in place
             if output is inputs[0] and output._version == version:
                 weight: Any = convolution.weight
                 bias: Any = convolution.bias
                 pairs[module] = _Pair(convolution, weight, bias, module, names[module])
 
     hooks = [module.register_forward_hook(record) for module in names]
-    hooks += [module.register_forward_pre_hook(taken) for module in names]
+    hooks += [module.register_forward_pre_hook(match) for module in names]
     try:
         result: torch.Tensor = model(x)
     finally:

@@ -1,4 +1,4 @@
-"""Weights of models: read from files in their usual forms, compared with a model, identified by a hash."""
+"""Weights of models: reading the usual file formats, checks against a model, and a hash."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ log = logging.getLogger("imprint")
 
 _LISTED = 5  # names shown in a message that would otherwise list hundreds
 
-# where training programs put the state dict; averaged weights (EMA) come before those they average
+# keys under which training programs store the state dict; averaged weights (EMA) take precedence
 _WRAPPINGS = (
     "state_dict_ema",
     "model_ema",
@@ -35,18 +35,14 @@ _WRAPPINGS = (
     "model",
     "module",
 )
-_PREFIXES = (
-    "module.",
-    "_orig_mod.",
-    "model.",
-)  # of DataParallel, of torch.compile, of Lightning modules
+_PREFIXES = ("module.", "_orig_mod.", "model.")  # of DataParallel, torch.compile, Lightning modules
 _NO_WEIGHTS = ("n_averaged",)  # torch's AveragedModel counts its steps among the weights
 
 
 def read_state(path: str | Path) -> dict[str, torch.Tensor]:
-    """The state dict of a checkpoint file, out of its usual wrappings.
+    """The state dict of a checkpoint file, without the usual wrappers and prefixes.
 
-    Of a file that has averaged weights (EMA) beside the others, the averaged ones.
+    If a file also holds averaged weights (EMA), these are read.
 
     Parameters
     ----------
@@ -56,7 +52,7 @@ def read_state(path: str | Path) -> dict[str, torch.Tensor]:
     Raises
     ------
     UserError
-        If the file is missing or holds anything but tensors and plain values: a pickle is never executed.
+        If the file is missing or holds anything but tensors and plain values: pickled code is never executed.
     """
     path = Path(path)
     if not path.exists():
@@ -67,7 +63,7 @@ def read_state(path: str | Path) -> dict[str, torch.Tensor]:
         state = _read_torch(path)
     else:
         raise UserError(
-            f"checkpoint {path}: '{path.suffix}' is none of .safetensors, .pth, .pt, .bin"
+            f"checkpoint {path}: '{path.suffix}' is not one of .safetensors, .pth, .pt, .bin"
         )
     state = {key: value for key, value in state.items() if key not in _NO_WEIGHTS}
     while prefix := next(
@@ -79,7 +75,7 @@ def read_state(path: str | Path) -> dict[str, torch.Tensor]:
 
 @contextmanager
 def only_weights() -> Iterator[None]:
-    """Inside, torch.load executes nothing, whatever a library that calls it asks for."""
+    """Inside this context torch.load executes no code, whatever arguments a library passes to it."""
     name = "TORCH_FORCE_WEIGHTS_ONLY_LOAD"
     before = os.environ.get(name)
     os.environ[name] = "1"
@@ -91,9 +87,8 @@ def only_weights() -> Iterator[None]:
 
 def _read_torch(path: Path) -> dict[str, torch.Tensor]:
     try:
-        with torch.serialization.safe_globals(
-            [argparse.Namespace]
-        ):  # a training's arguments, often beside
+        # checkpoints often hold the training arguments as a Namespace
+        with torch.serialization.safe_globals([argparse.Namespace]):
             state = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises UnpicklingError, RuntimeError, EOFError, ...
         raise UserError(
@@ -118,7 +113,7 @@ def _read_safetensors(path: Path) -> dict[str, torch.Tensor]:
     check_seal(path, "delete it and make or fetch it again")
     try:
         with safe_open(path, framework="pt") as file:
-            return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  (it is no mapping)
+            return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  (it is not a mapping)
     except (SafetensorError, OSError) as error:
         raise UserError(
             f"checkpoint {path} is not a readable safetensors file ({error})"
@@ -129,10 +124,10 @@ def save(path: str | Path, state: Mapping[str, torch.Tensor], facts: Mapping[str
     """Write a state dict as safetensors, with facts about it; equal content gives equal bytes."""
     from safetensors.torch import save_file
 
-    whole = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in state.items()}
+    tensors = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in state.items()}
     with atomic(path) as temporary:
         # one metadata key: safetensors does not keep the order of several
-        save_file(whole, temporary, metadata={"imprint": canonical({**facts, NAME: BLANK})})
+        save_file(tensors, temporary, metadata={"imprint": canonical({**facts, NAME: BLANK})})
         seal(temporary)
 
 
@@ -170,20 +165,21 @@ def fill(
     state : mapping
         The state dict.
     path : path
-        The file that it is from, for messages.
+        Its file, for messages.
     ignored : tuple of str
         Prefixes of keys that need not match.
 
     Raises
     ------
     UserError
-        If keys or shapes differ: torch alone would leave random weights where a key does not match.
+        If keys or shapes differ, or the values cannot be trained weights. torch alone would leave random weights where a key
+        does not match.
     """
     expected = model.state_dict()
     missing = [key for key in expected if key not in state and not key.startswith(ignored)]
     unexpected = [key for key in state if key not in expected and not key.startswith(ignored)]
     shapes = [
-        f"{key} is {tuple(state[key].shape)}, the model wants {tuple(expected[key].shape)}"
+        f"{key} is {tuple(state[key].shape)}, the model expects {tuple(expected[key].shape)}"
         for key in expected
         if key in state and state[key].shape != expected[key].shape
     ]
@@ -193,7 +189,7 @@ def fill(
         for problem, keys, total in (
             ("of the model are missing", missing, len(expected)),
             ("of the file are unknown to the model", unexpected, len(state)),
-            ("have another shape", shapes, len(expected)),
+            ("have a different shape", shapes, len(expected)),
         )
         if keys
     ]
@@ -208,16 +204,16 @@ def fill(
 def _check_values(
     expected: Mapping[str, torch.Tensor], state: Mapping[str, torch.Tensor], path: str | Path
 ) -> None:
-    """Refuse weights that no training makes: whole numbers, NaN, or the same number in every matrix."""
+    """Refuse weights that no training produces: integers, NaN, or constant matrices throughout."""
     matrices = {
         key: state[key]
         for key, tensor in expected.items()
         if key in state and tensor.is_floating_point() and tensor.ndim > 1 and tensor.numel() > 1
     }
-    whole = [key for key, weights in matrices.items() if not weights.is_floating_point()]
-    if whole:
+    integers = [key for key, weights in matrices.items() if not weights.is_floating_point()]
+    if integers:
         raise UserError(
-            f"{path}: {', '.join(whole[:_LISTED])} hold whole numbers ({state[whole[0]].dtype}), not trained weights; "
+            f"{path}: {', '.join(integers[:_LISTED])} hold integers ({state[integers[0]].dtype}), not trained weights; "
             "quantised weights must be converted to floating point first"
         )
     bad = [key for key, weights in matrices.items() if not weights.isfinite().all()]
@@ -226,14 +222,14 @@ def _check_values(
     constant = [key for key, weights in matrices.items() if weights.min() == weights.max()]
     if matrices and len(constant) == len(matrices):
         raise UserError(
-            f"{path}: each of its {len(matrices)} matrices holds one number alone; these are no trained weights"
+            f"{path}: in each of its {len(matrices)} matrices all values are equal; these are not trained weights"
         )
     if constant:
-        log.warning("%s: one number alone in %s", path, ", ".join(constant[:_LISTED]))
+        log.warning("%s: all values are equal in %s", path, ", ".join(constant[:_LISTED]))
 
 
 def weights_sha256(state: Mapping[str, torch.Tensor]) -> str:
-    """SHA-256 of the names and values of a state dict, the same whichever file they came from."""
+    """SHA-256 of the names and values of a state dict; it does not depend on the file format."""
     digest = hashlib.sha256()
     for name in sorted(state):
         tensor = state[name].detach().cpu().contiguous()

@@ -1,4 +1,4 @@
-"""Importing timm and torchvision without torch's compiler, which nothing here uses."""
+"""Import timm and torchvision without torch's compiler, which this library does not use."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ _COMPILER, _UTILS = "torch._dynamo", "torch._dynamo.utils"
 
 @contextmanager
 def compiler_deferred() -> Iterator[None]:
-    """Inside, timm and torchvision are imported without torch's compiler, which takes as long to import as torch.
+    """Inside this context timm and torchvision are imported without torch's compiler, which takes as long to import as torch.
 
-    They want two things of it: that one function is never compiled, which needs no compiler, and whether it is there, which is
-    asked of it when they want to know. Whatever else is taken from it imports it.
+    They use two functions of it: `disable`, which needs no compiler, and `is_compile_supported`, which imports the compiler when
+    it is called. Access to any other name imports it too.
     """
     if _COMPILER in sys.modules:
         yield
@@ -29,17 +29,17 @@ def compiler_deferred() -> Iterator[None]:
             if sys.modules.get(name) is stand_in:
                 del sys.modules[name]
 
-    def taken_from(module: str) -> Callable[[str], Any]:
-        def real(name: str) -> Any:
-            if name.startswith("__"):  # asked of any module
+    def attribute_of(module: str) -> Callable[[str], Any]:
+        def attribute(name: str) -> Any:
+            if name.startswith("__"):  # Python looks these up in any module
                 raise AttributeError(name)
             end()
             return getattr(importlib.import_module(module), name)
 
-        return real
+        return attribute
 
     for name, stand_in in stand_ins.items():
-        stand_in.__dict__["__getattr__"] = taken_from(name)
+        stand_in.__dict__["__getattr__"] = attribute_of(name)
     stand_ins[_COMPILER].__dict__["disable"] = _uncompiled
     stand_ins[_UTILS].__dict__["is_compile_supported"] = _is_compile_supported
     sys.modules.update(stand_ins)

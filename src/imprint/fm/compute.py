@@ -1,4 +1,4 @@
-"""Running a model: on which device, in which precision, in batches that fit its memory."""
+"""Run a model on a device, in a precision, in batches that fit its memory."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from imprint.fm.embedder import Embedder
 
 log = logging.getLogger("imprint")
 
-# Pixels of a forward pass on a processor: more leave its caches. With fewer than 16 images torch takes a path for 1 x 1
-# convolutions where it has one thread that is slower by a third, and whose last bits are others.
+# Pixels of a forward pass on a processor: more do not fit its caches. With fewer than 16 images, torch on one thread computes
+# 1 x 1 convolutions in another way, which is slower by a third and gives other last bits.
 _PIXELS, _FEWEST = 16 * 260**2, 16
 
-# of glibc's mallopt: memory blocks of more bytes are mapped anew each time, and more free bytes are given back
+# glibc's mallopt options: the size from which memory blocks are mapped anew each time, and the free bytes kept at most
 _MAP_FROM, _GIVE_BACK = -3, -1
 _LARGEST = 2**31 - 1
-_USUAL = 32 * 2**20  # what glibc comes to by itself, at most
+_USUAL = 32 * 2**20  # the largest value that glibc sets by itself
 
 PRECISIONS: dict[str, torch.dtype | None] = {
     "float32": None,
@@ -34,14 +34,14 @@ PRECISIONS: dict[str, torch.dtype | None] = {
 
 
 class Batched:
-    """A model on a device, its batch norms folded, called in pieces that fit memory.
+    """A model on a device, its batch norms folded, called on parts of a batch that fit memory.
 
     Parameters
     ----------
     embedder : Embedder
         The model.
     device : torch.device
-        Where it runs.
+        The device.
     precision : {"float32", "bf16", "fp16"}
         Precision of the forward pass; the weights stay float32.
     """
@@ -58,12 +58,12 @@ class Batched:
 
     @torch.inference_mode()
     def __call__(self, x: torch.Tensor) -> torch.Tensor:
-        """Pixels, uint8 (n, 1 or 3, H, W) -> float32 (n, dim), left on the device."""
+        """Pixels, uint8 (n, 1 or 3, H, W) -> float32 (n, dim), on the device."""
         rows, first = [], 0
         while first < len(x):
-            rest = len(x) - first
-            pieces = -(-rest // (self.largest or rest))
-            piece = x[first : first + -(-rest // pieces)]  # equal ones, none below _FEWEST
+            remaining = len(x) - first
+            pieces = -(-remaining // (self.largest or remaining))
+            piece = x[first : first + -(-remaining // pieces)]  # equal sizes, none below _FEWEST
             try:
                 rows.append(self._embed(piece))
                 first += len(piece)
@@ -72,13 +72,13 @@ class Batched:
         return torch.cat(rows)
 
     def _shrink(self, size: int, error: RuntimeError) -> None:
-        """Halve the batch after a failure for want of memory; any other failure goes on up."""
+        """Halve the batch after an out-of-memory error; raise any other error."""
         if not out_of_memory(error):
             raise error
         if size == 1:
             model = self.embedder.identity["model"]
             raise UserError(
-                f"{self.device} has not the memory for one image with the model {model}"
+                f"{self.device} has too little memory for one image with the model {model}"
             ) from error
         self.largest = size // 2
         log.warning("out of memory with a batch of %d, going on with %d", size, self.largest)
@@ -92,12 +92,12 @@ class Batched:
 
 
 def images_at_once(height: int, width: int) -> int:
-    """How many images of this size a forward pass on a processor takes at most."""
+    """The largest number of images of this size in a forward pass on a processor."""
     return max(_FEWEST, _PIXELS // (height * width))
 
 
 def out_of_memory(error: RuntimeError) -> bool:
-    """Whether a RuntimeError of torch says that memory ran out (only CUDA has a class for it)."""
+    """Whether a RuntimeError of torch is an out-of-memory error (only CUDA has a class for it)."""
     text = str(error)
     return (
         isinstance(error, torch.OutOfMemoryError)
@@ -108,10 +108,10 @@ def out_of_memory(error: RuntimeError) -> bool:
 
 @contextmanager
 def memory_kept() -> Iterator[None]:
-    """Freed memory stays with the process, and is given back at the end.
+    """Keep freed memory in the process, and give it back at the end.
 
-    A layer's output of several megabytes is else mapped anew for each batch and cleared by the system: half of the time
-    of a small convolutional network. Without effect where the C library is not glibc.
+    Otherwise a layer's output of several megabytes is mapped anew for each batch and cleared by the system, which takes half
+    of the time of a small convolutional network. Has no effect if the C library is not glibc.
     """
     libc = ctypes.CDLL(None) if sys.platform == "linux" else None
     if not hasattr(libc, "mallopt"):
@@ -131,15 +131,15 @@ def memory_kept() -> Iterator[None]:
 
 @contextmanager
 def torch_settings(device: torch.device, threads: int, one_by_one: bool) -> Iterator[int]:
-    """Set torch up for a job, and put its settings back afterwards.
+    """Set torch up for a job, and restore its settings afterwards.
 
-    Beside a GPU all threads but one load. On the processor all threads load and all compute, in turn (`batches` with
-    `ahead` 0): a share of its own for either would stand idle, and both at once would be twice the threads of the job.
+    With a GPU, all threads but one load images. On a processor all threads load, then all compute (`batches` with
+    `ahead` 0): fixed shares would be idle part of the time, and both at once would use twice the threads of the job.
 
     Parameters
     ----------
     device : torch.device
-        Where the model runs.
+        Device of the model.
     threads : int
         Threads of the job.
     one_by_one : bool
@@ -148,7 +148,7 @@ def torch_settings(device: torch.device, threads: int, one_by_one: bool) -> Iter
     Yields
     ------
     int
-        The number of threads that load.
+        The number of loading threads.
     """
     if device.type == "cpu":
         computing, workers = threads, threads if one_by_one and threads > 1 else 0

@@ -1,4 +1,4 @@
-"""Foundation models with one interface: a batch of images goes in, an embedding of each comes out."""
+"""Foundation models with one interface: from a batch of images to an embedding of each."""
 
 from __future__ import annotations
 
@@ -22,33 +22,33 @@ class Embedder(nn.Module):
     body : nn.Module
         The model without its classifier.
     transform : Transform
-        What images go through before the model.
+        Preprocessing of the images.
     identity : mapping
-        `source` and `model`, and `pooling` where it is not "pooled".
+        `source` and `model`, and `pooling` if it is not "pooled".
     fm_classifier : tensor of shape (C, dim), optional
-        Weights of the model's own linear classifier; those of another size are dropped.
+        Weights of the model's own linear classifier; ignored if their size is not that of an embedding.
     weight_decay : float, optional
-        That of the pre-training.
+        Weight decay of the pre-training.
     dim : int, optional
-        The size that the model's classifier takes, where it is known.
+        The size of the input of the model's classifier, if known.
 
     Attributes
     ----------
     dim : int
         Size of an embedding.
     transform : Transform
-        What images go through before the model.
+        Preprocessing of the images.
     identity : dict
-        `source`, `model`, `pooling` where it is not "pooled", and `weights_sha256`.
+        `source`, `model`, `pooling` if it is not "pooled", and `weights_sha256`.
     fm_classifier : ndarray of shape (C, dim) or None
         Weights of the model's own linear classifier, float32.
     weight_decay : float or None
-        That of the pre-training, where it is known.
+        Weight decay of the pre-training, if known.
 
     Raises
     ------
     UserError
-        If the model does not take images of this size, gives no vector an image, or one of another size than `dim`.
+        If the model does not take images of this size, does not give one vector per image, or its size is not `dim`.
     """
 
     def __init__(
@@ -74,13 +74,13 @@ class Embedder(nn.Module):
             ) from error
         if len(shape) != 2:
             raise UserError(
-                f"model {identity['model']} gives features of shape {shape[1:]}, not one vector an image"
+                f"model {identity['model']} gives features of shape {shape[1:]}, not one vector per image"
             )
         self.dim = shape[1]
         if dim is not None and dim != self.dim:
             raise UserError(
                 f"model {identity['model']} gives {self.dim} features, its classifier takes {dim}: "
-                "they are not what comes before the classifier"
+                "they are not the input of the classifier"
             )
         self.identity = {**identity, "weights_sha256": weights_sha256(body.state_dict())}
         self.fm_classifier = None
@@ -93,7 +93,7 @@ class Embedder(nn.Module):
         return embeddings
 
     def train(self, mode: bool = True) -> Embedder:
-        """Stay in eval mode: batch statistics must not depend on what else is in the batch."""
+        """Stay in eval mode: an embedding must not depend on the other images of the batch."""
         return self
 
 
@@ -122,13 +122,13 @@ class TimmTokens(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Features of a batch."""
         tokens: torch.Tensor = self.model.forward_features(x)
-        # models made to average their tokens have their final norm behind the average
+        # in models that average their tokens, the final norm comes after the average
         if getattr(self.model, "fc_norm", None) is not None:
             tokens = self.model.fc_norm(tokens)
         class_token = tokens[:, 0]
         if not self.with_patches:
             return class_token
-        # before the patches there may be registers too
+        # registers may come before the patches
         patches = tokens[:, self.model.num_prefix_tokens :].mean(dim=1)
         return torch.cat([class_token, patches], dim=1)
 
@@ -140,21 +140,21 @@ def timm_embedder(
     weight_decay: float | None = None,
     pooling: str = POOLED,
 ) -> Embedder:
-    """The embedder of a timm model, whose classifier is taken off.
+    """The embedder of a timm model, with its classifier removed.
 
     Parameters
     ----------
     model : nn.Module
         The model.
     transform, identity, weight_decay
-        As `Embedder` takes them; `identity` without the pooling.
+        As for `Embedder`; `identity` without the pooling.
     pooling : {"pooled", "class_token", "class_token+patches"}
-        What of the last layer is the embedding.
+        The outputs of the last layer that form the embedding.
 
     Raises
     ------
     UserError
-        If the model has no class token and the pooling needs one, or as `Embedder`.
+        If the model has no class token and the pooling needs one, or as for `Embedder`.
     """
     classifier = model.get_classifier()
     model.reset_classifier(0)
@@ -165,7 +165,7 @@ def timm_embedder(
     has_class_token = getattr(model, "cls_token", None) is not None
     if not has_class_token or not getattr(model, "num_prefix_tokens", 0):
         raise UserError(
-            f"model {identity['model']} has no class token, which pooling '{pooling}' takes; use pooling '{POOLED}'"
+            f"model {identity['model']} has no class token, which pooling '{pooling}' needs; use pooling '{POOLED}'"
         )
     tokens = TimmTokens(model, with_patches=pooling == CLASS_TOKEN_AND_PATCHES)
     identity = {**identity, "pooling": pooling}

@@ -1,4 +1,4 @@
-"""Embeddings of one split of a dataset by one foundation model, into one HDF5 file, or of a shard of it."""
+"""Extract the embeddings of one split of a dataset by one foundation model, or of a shard of it."""
 
 from __future__ import annotations
 
@@ -27,8 +27,9 @@ from imprint.store.files import remove_unfinished
 log = logging.getLogger("imprint")
 
 _BATCH = {"cpu": 32, "mps": 64, "cuda": 256}
-_BLOCK = {"cpu": 256, "mps": 512, "cuda": 1024}  # samples between two records of progress on disk,
-_SECONDS = 20  # or so much time if that is sooner
+# progress is written to disk after this many samples or seconds, whichever comes first
+_BLOCK = {"cpu": 256, "mps": 512, "cuda": 1024}
+_SECONDS = 20
 
 
 def extract(
@@ -47,12 +48,11 @@ def extract(
     """Write the embeddings of images to an HDF5 file.
 
     Datasets: embeddings (N, dim), labels (N,) int64, ids (N,) str and, if the model has one, its classifier
-    (C, dim) float32. The rows of a class lie together, classes ascending, inside a class in the order of the
-    dataset: a class is read in one piece. Attributes: class_names and provenance (JSON), skipped (number of
-    images left out).
+    (C, dim) float32. Rows are sorted by class, in the order of the dataset within each class, so that a class can
+    be read in one piece. Attributes: class_names and provenance (JSON), skipped (number of images left out).
 
-    Rows go to `output`.partial as they are made; the next call with the same model, transform, images,
-    precision, device, dtype and provenance goes on from there. Memory does not depend on N but for labels,
+    Rows are written to `output`.partial as they are computed; the next call with the same model, transform, images,
+    precision, device, dtype and provenance continues from there. Memory does not depend on N, apart from labels,
     ids and images in memory.
 
     Parameters
@@ -68,13 +68,13 @@ def extract(
     device : str
         auto, cuda, cuda:1, mps or cpu.
     batch_size : int, optional
-        Chosen by device by default; it is halved when memory runs out.
+        By default it depends on the device; it is halved when memory runs out.
     threads : int
-        Shared between loading and the model.
+        Number of threads, shared by loading and the model.
     on_error : {"fail", "skip"}
         Whether an image that cannot be read is an error or is left out.
     dtype : {"float32", "float16"}
-        How embeddings are stored.
+        Type of the stored embeddings.
     provenance : mapping, optional
         Further entries of the provenance, such as fm, dataset and split.
 
@@ -115,17 +115,17 @@ def extract_shard(
 ) -> None:
     """Write the rows of one shard of a split, for `imprint.fm.shards.join_shards`.
 
-    A shard is a contiguous part of the samples in the order of `extract`, of whole batches: an embedding may differ
-    in its last bits with the number of images in its forward pass, so every pass holds the images that it
-    holds without shards. A split of fewer batches than shards has shards without samples.
+    A shard is a contiguous part of the samples in the order of `extract`. It consists of whole batches: the last bits of an
+    embedding may depend on the number of images in the forward pass, so every pass holds the same images as
+    without shards. If there are fewer batches than shards, some shards have no samples.
 
     Parameters
     ----------
     extraction : Extraction
-        That of the whole split, but for the output: the file of the shard, in the form of `imprint.fm.journal`. Until it is
-        whole rows go to `output`.partial, and the next call goes on from there.
+        The extraction of the whole split, with the file of the shard as output, in the format of `imprint.fm.journal`. Rows
+        are written to `output`.partial until the shard is complete; the next call continues from there.
     shard, shards : int
-        Which shard, from 1, and how many there are.
+        Number of the shard, from 1, and number of shards.
     device, batch_size, threads
         As in `extract`; the same for all shards of a split.
 
@@ -152,7 +152,7 @@ def extract_shard(
 
 
 def _running(device: str, precision: str, batch_size: int | None) -> tuple[torch.device, int]:
-    """The device and the batch size of a name and of what may be None."""
+    """The device of this name, and the batch size, by default that of the device."""
     if batch_size is not None and batch_size < 1:
         raise UserError(f"batch_size {batch_size} is not a positive number")
     torch_device = choose_device(device)
@@ -164,7 +164,7 @@ def _running(device: str, precision: str, batch_size: int | None) -> tuple[torch
 
 
 def _journal(extraction: Extraction, images: Images, device: torch.device) -> Journal:
-    """The journal beside the output, with the rows that an earlier call left in it."""
+    """The journal beside the output, with the rows of an earlier call."""
     partial = extraction.output.with_name(extraction.output.name + ".partial")
     fingerprint = extraction.fingerprint(digest(images), device.type)
     return Journal(partial, fingerprint, extraction.embedder.dim)
@@ -178,9 +178,9 @@ def _complete(
     batch_size: int,
     threads: int,
 ) -> None:
-    """Bring the journal to its end."""
+    """Embed the images that the journal lacks."""
     if journal.covered:
-        log.info("%s: going on after %d of %d images", journal.path, journal.covered, len(images))
+        log.info("%s: continuing after %d of %d images", journal.path, journal.covered, len(images))
     embedder = extraction.embedder
     log.info(
         "on %s with %d threads",
@@ -217,7 +217,7 @@ def _fill(
     on_error: str,
     dtype: str,
 ) -> None:
-    """Bring the journal to its end: load, embed and record, each while the others go on."""
+    """Load, embed and record the images that the journal lacks, all three at the same time."""
     images, kind = readers.images, model.device.type
     block = batch_size * max(1, _BLOCK[kind] // batch_size)
     loaded = batches(
@@ -234,7 +234,7 @@ def _fill(
         written = None
         for number, x, unread in loaded:
             if unread and on_error == "fail":
-                for _, _, more in loaded:  # to list all that cannot be read at once
+                for _, _, more in loaded:  # to list all unreadable images in one error
                     unread |= more
                 raise unreadable(images, unread)
             for position, reason in unread.items():

@@ -1,4 +1,4 @@
-"""What an extraction is asked for, and the file it ends in, whichever way the rows were made."""
+"""The parameters of an extraction, and the writing of its output file."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ _CHUNK = 2**20  # bytes of an HDF5 chunk
 
 @dataclass(frozen=True)
 class Extraction:
-    """What decides the embeddings of a split, and the file that they are written to.
+    """All that determines the embeddings of a split, and their output file.
 
-    Parameters are those of `imprint.fm.extract.extract`.
+    The fields are the parameters of `imprint.fm.extract.extract`.
 
     Raises
     ------
@@ -63,7 +63,7 @@ class Extraction:
 
     @property
     def facts(self) -> dict[str, Any]:
-        """The provenance, but for the skipped images."""
+        """The provenance, without the skipped images."""
         return {
             **self.embedder.identity,
             "transform": self.embedder.transform.as_dict(),
@@ -75,15 +75,15 @@ class Extraction:
         }
 
     def fingerprint(self, images_digest: str, kind: str) -> str:
-        """SHA-256 of all the rows depend on: model, transform, precision, kind of device, images, versions."""
+        """SHA-256 of all that the rows depend on: model, transform, precision, kind of device, images, versions."""
         versions = {"imprint": __version__, "torch": torch.__version__, "device": kind}
         text = canonical({**self.facts, **versions, "images": images_digest})
         return hashlib.sha256(text.encode()).hexdigest()
 
     def write(self, records: Callable[[], Iterator[Record]], images: Images) -> None:
-        """Write the output file from the records of all images, a chunk at a time.
+        """Write the output file from the records of all images, in chunks.
 
-        The file does not depend on how the rows are divided into records.
+        The file does not depend on the division of the rows into records.
         """
         import h5py
 
@@ -123,7 +123,7 @@ class NoImages(UserError):
 
 
 def digest(images: Images) -> str:
-    """SHA-256 of the samples: of their names, labels and content, or of the size and time of their files."""
+    """SHA-256 of the samples: names, labels, and content or the size and time of the files."""
     content = hashlib.sha256()
     for part in images.state():
         content.update(part)
@@ -131,14 +131,14 @@ def digest(images: Images) -> str:
 
 
 def _in_chunks(blocks: Iterator[np.ndarray], size: int) -> Iterator[np.ndarray]:
-    """The rows of all blocks, in blocks of `size` but for the last."""
+    """The rows of all blocks, in blocks of `size`; the last may be smaller."""
     waiting: list[np.ndarray] = []
     count = 0
     for block in blocks:
         while count + len(block) >= size:
-            rest = size - count
-            yield np.concatenate([*waiting, block[:rest]])
-            block, waiting, count = block[rest:], [], 0
+            missing = size - count
+            yield np.concatenate([*waiting, block[:missing]])
+            block, waiting, count = block[missing:], [], 0
         if len(block):
             waiting.append(block)
             count += len(block)

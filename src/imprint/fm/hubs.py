@@ -1,4 +1,4 @@
-"""Hubs of weights: whether they give anything, so that a machine without a network is told at once."""
+"""Check whether hubs of weights can be reached, so that a machine without a network gets an error at once."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from urllib.parse import urlsplit
 from imprint.fm.packaged_models import PACKAGED
 
 TIMEOUT = 4  # seconds that a server may take to answer
-PAUSES = (0.2, 0.5)  # between attempts, as a name server or a server may fail once
+PAUSES = (0.2, 0.5)  # seconds between attempts, as a name server or a server may fail once
 BUSY = 429  # too many requests
 
 
 def refusal(url: str) -> str:
-    """Why the server of a URL gives nothing now, in words that follow its name; empty where it may give something.
+    """The reason why the server of a URL gives no files now, as a phrase that follows its name; empty if it may give some.
 
-    It is asked through a proxy where the environment names one. Three attempts are made, but one of a server that takes
-    its time.
+    The request goes through the proxy of the environment, if there is one. Three attempts are made, but only one if the
+    server does not answer in time.
     """
     if urlsplit(url).scheme not in ("http", "https"):
         return ""
@@ -41,7 +41,7 @@ def refusal(url: str) -> str:
             return ""
         except OSError as error:
             reason = getattr(error, "reason", error)
-            if isinstance(reason, ssl.SSLError):  # a certificate that the hub's client may trust
+            if isinstance(reason, ssl.SSLError):  # the hub's client may trust the certificate
                 return ""
             words = "cannot be reached"
             if isinstance(reason, TimeoutError):
@@ -53,15 +53,15 @@ def refusal(url: str) -> str:
 
 @contextmanager
 def hugging_face(repository: str) -> Iterator[str]:
-    """Why Hugging Face's hub does not give the files of a repository now, as `refusal` says it.
+    """The reason why Hugging Face's hub does not give the files of a repository now; see `refusal`.
 
-    Inside, its client asks only its own folder where the hub gives nothing. It tells of its own attempts once.
+    If there is one, the hub's client uses only its cache inside this context. Its log records are not propagated.
     """
     from huggingface_hub import constants
     from huggingface_hub.utils import logging
 
     before = constants.HF_HUB_OFFLINE
-    words = "is not to be asked (HF_HUB_OFFLINE)"
+    words = "is not used (HF_HUB_OFFLINE is set)"
     if not before:
         words = refusal(f"{constants.ENDPOINT}/{repository}/resolve/main/config.json")
     constants.HF_HUB_OFFLINE = bool(words)
@@ -73,5 +73,5 @@ def hugging_face(repository: str) -> Iterator[str]:
 
 
 def advice() -> str:
-    """Which FMs need no hub."""
+    """A sentence that lists the FMs that need no hub."""
     return f"Installed FMs, of source 'package', need no network: {', '.join(PACKAGED)}"

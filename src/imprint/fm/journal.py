@@ -1,7 +1,7 @@
-"""The rows of an unfinished extraction, in a file beside its output, to continue from after a kill.
+"""The rows of an unfinished extraction, in a file beside its output, so that a killed extraction can continue.
 
-The file is a header with a fingerprint and then one record a block of samples: lengths, a checksum, what was
-skipped, the rows. A record cut off by a kill fails its checksum and is dropped with all that follows it.
+The file has a header with a fingerprint, then one record per block of samples: lengths, a checksum, the skipped
+samples, the rows. A record cut off by a kill fails its checksum and is dropped with all that follow it.
 A lock in a hidden file beside it keeps a second process out; the system releases it when the process ends.
 """
 
@@ -21,11 +21,10 @@ from filelock import FileLock, Timeout
 from imprint.errors import UserError
 
 _MAGIC = b"imprint partial embeddings 1\n"
-_RECORD = struct.Struct(
-    "<QQQI"
-)  # samples covered, bytes of the skip list, bytes of the rows, CRC-32 of both
+# samples covered, bytes of the skip list, bytes of the rows, CRC-32 of both
+_RECORD = struct.Struct("<QQQI")
 
-# samples covered, {position: reason} of those skipped, rows (n, dim) float32 of the others
+# samples covered, {position: reason} of the skipped ones, rows (n, dim) float32 of the others
 Record = tuple[int, dict[int, str], np.ndarray]
 
 
@@ -37,20 +36,19 @@ class Journal:
     path : Path
         The file.
     fingerprint : str
-        Names all that the rows depend on.
+        Digest of all that the rows depend on.
     dim : int
         Length of a row.
 
     Attributes
     ----------
     covered : int
-        Samples already dealt with, those skipped included; 0 if the file is new or was of another
-        fingerprint.
+        Number of samples recorded or skipped; 0 if the file is new or had another fingerprint.
 
     Raises
     ------
     UserError
-        If another process has the file open: it would write the same rows a second time.
+        If another process has the file open: both would write the same rows.
     """
 
     def __init__(self, path: Path, fingerprint: str, dim: int) -> None:
@@ -60,7 +58,7 @@ class Journal:
         self._lock = FileLock(
             path.with_name(f".{path.name}.lock"),
             timeout=0,
-            fallback_to_soft=False,  # such a lock outlives a killed process
+            fallback_to_soft=False,  # a soft lock outlives a killed process
         )
         try:
             self._lock.acquire()
@@ -85,7 +83,7 @@ class Journal:
         self._sync()
 
     def append(self, count: int, skipped: Mapping[int, str], rows: np.ndarray) -> None:
-        """Record `count` samples: those skipped, {position: reason}, and the rows of the others."""
+        """Record `count` samples: the skipped ones, {position: reason}, and the rows of the others."""
         notes = json.dumps(dict(skipped)).encode()
         payload = np.ascontiguousarray(rows, np.float32).tobytes()
         crc = zlib.crc32(payload, zlib.crc32(notes))
@@ -94,12 +92,12 @@ class Journal:
         self.covered += count
 
     def records(self) -> Iterator[Record]:
-        """The whole records in order."""
+        """The complete records in order."""
         self._file.seek(self._start)
         yield from _records(self._file, self.dim)
 
     def close(self, discard: bool = False) -> None:
-        """Let others have the file, or delete it."""
+        """Release the file, or delete it."""
         self._file.close()
         if discard:
             self.path.unlink()
@@ -107,7 +105,7 @@ class Journal:
         self._lock.release()
 
     def finish(self, path: Path) -> None:
-        """Give the file the name of a finished one, for `fingerprint_of` and `records_of`."""
+        """Rename the file to the name of the finished one, for `fingerprint_of` and `records_of`."""
         self._file.close()
         self.path.replace(path)
         Path(self._lock.lock_file).unlink(missing_ok=True)
@@ -119,7 +117,7 @@ class Journal:
 
 
 def fingerprint_of(path: Path) -> str | None:
-    """The fingerprint of a finished journal; None of any other file."""
+    """The fingerprint of a finished journal; None for any other file."""
     with open(path, "rb") as file:
         if file.readline() != _MAGIC:
             return None
@@ -127,7 +125,7 @@ def fingerprint_of(path: Path) -> str | None:
 
 
 def records_of(path: Path, dim: int) -> Iterator[Record]:
-    """The whole records of a finished journal in order."""
+    """The complete records of a finished journal in order."""
     with open(path, "rb") as file:
         file.readline()
         file.readline()
@@ -135,7 +133,7 @@ def records_of(path: Path, dim: int) -> Iterator[Record]:
 
 
 def _records(file: BinaryIO, dim: int) -> Iterator[Record]:
-    """The records from the position of the file on, to the first that is cut off or damaged."""
+    """The records from the current position to the first that is cut off or damaged."""
     while len(head := file.read(_RECORD.size)) == _RECORD.size:
         count, notes_size, size, crc = _RECORD.unpack(head)
         left = os.fstat(file.fileno()).st_size - file.tell()

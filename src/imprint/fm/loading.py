@@ -1,4 +1,4 @@
-"""Batches of pixels in the order of the samples, made ahead of their use."""
+"""Batches of pixels in the order of the samples, loaded ahead of their use."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from imprint.errors import UserError
 from imprint.fm.readers import Pixels, Readers
 
 LISTED = 20  # images named in a message
-LOOKS = 16  # files that a worker looks at in one go
+LOOKS = 16  # files that a worker checks at a time
 
 Batch = tuple[int, torch.Tensor | None, dict[int, str]]
 
@@ -28,23 +28,23 @@ def batches(
     Parameters
     ----------
     readers : Readers
-        What reads the images; the workers load a batch together.
+        The readers of the images; the workers load a batch together.
     size : int
         Samples of a batch.
     start : int
         The first sample.
     ahead : int
-        Batches that workers load before they are asked for. With 0 the system reads the files of the next batch
-        meanwhile, which takes no thread of ours.
+        Batches that workers load in advance. With 0 the system reads the files of the next batch meanwhile, which takes
+        none of the job's threads.
     pinned : bool
-        Whether pixels lie in page-locked memory.
+        Whether pixels are in page-locked memory.
 
     Yields
     ------
     count : int
         Number of samples.
     pixels : tensor of shape (n, 1 or 3, H, W), or None
-        uint8, on the processor, of those that could be read; None if none could.
+        Pixels of the images that could be read, uint8, on the processor; None if none could.
     unread : dict
         {position: reason} of the others.
     """
@@ -64,13 +64,13 @@ def batches(
 
 
 def _pieces(rows: range, count: int) -> list[range]:
-    """A range cut into at most `count` of nearly equal length."""
+    """Cut a range into at most `count` ranges of nearly equal length."""
     step = -(-len(rows) // max(1, count))
     return [rows[first : first + step] for first in range(0, len(rows), step)]
 
 
 def _joined(rows: range, futures: list[Future[Pixels]], pinned: bool) -> Batch:
-    """One `Batch` of its pieces."""
+    """Join the pieces of a batch."""
     pieces = [future.result() for future in futures]
     pixels = [_as_tensor(x) for x, _ in pieces if x is not None]
     unread = {position: reason for _, skipped in pieces for position, reason in skipped.items()}
@@ -81,20 +81,20 @@ def _joined(rows: range, futures: list[Future[Pixels]], pinned: bool) -> Batch:
     shape = sum(map(len, pixels)), *pixels[0].shape[1:]
     interleaved = pixels[0].is_contiguous(memory_format=torch.channels_last)
     layout = torch.channels_last if interleaved else torch.contiguous_format
-    # in the layout of the pieces: another takes six times as long to copy
-    whole = torch.empty(shape, dtype=torch.uint8, pin_memory=True, memory_format=layout)
-    return len(rows), torch.cat(pixels, out=whole), unread
+    # in the layout of the pieces: copying to another takes six times as long
+    batch = torch.empty(shape, dtype=torch.uint8, pin_memory=True, memory_format=layout)
+    return len(rows), torch.cat(pixels, out=batch), unread
 
 
 def _as_tensor(pixels: torch.Tensor | np.ndarray) -> torch.Tensor:
-    """What a reader gives as (n, channels, height, width)."""
+    """The pixels of a reader as (n, channels, height, width)."""
     if isinstance(pixels, torch.Tensor):
         return pixels
     return torch.from_numpy(pixels).permute(0, 3, 1, 2)
 
 
 def require_readable(readers: Readers) -> None:
-    """A `UserError` with all image files that cannot be read, as far as a short look at each tells."""
+    """Raise a `UserError` that lists all image files that fail a quick check."""
     if readers.images.array is not None:
         return
     count = len(readers.images)
@@ -107,17 +107,17 @@ def require_readable(readers: Readers) -> None:
 
 
 def unreadable(images: Images, reasons: Mapping[int, str]) -> UserError:
-    """The user's error for images that cannot be read, {position: reason}."""
+    """The error for images that cannot be read, {position: reason}."""
     advice = "or leave such images out (--skip-unreadable; in a study `on_error: skip`)"
     if len(reasons) == 1:
         ((i, reason),) = reasons.items()
         return UserError(
-            f"image {images.path(i)} cannot be read: {reason}; mend or remove it, {advice}"
+            f"image {images.path(i)} cannot be read: {reason}; repair or remove it, {advice}"
         )
     lines = [f"{images.path(i)}: {reasons[i]}" for i in sorted(reasons)[:LISTED]]
     if len(reasons) > LISTED:
         lines.append(f"and {len(reasons) - LISTED} more")
     listed = "\n  ".join(lines)
     return UserError(
-        f"{len(reasons)} of {len(images)} images cannot be read:\n  {listed}\nmend or remove them, {advice}"
+        f"{len(reasons)} of {len(images)} images cannot be read:\n  {listed}\nrepair or remove them, {advice}"
     )

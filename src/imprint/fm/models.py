@@ -39,23 +39,23 @@ def load(
     Parameters
     ----------
     source : {"package", "timm", "torchvision", "pretrained"} or another registered one
-        `package`: weights lie in an installed Python package. `timm`: published weights come from where timm has them.
-        `torchvision`: `weights` also say how images are prepared. `pretrained`: `checkpoint` is a file of
+        `package`: the weights are in an installed Python package. `timm`: timm downloads published weights.
+        `torchvision`: `weights` also determine how images are prepared. `pretrained`: `checkpoint` is a file of
         `imprint.fm.pretrain`.
     model : str, optional
-        For timm a tagged name (resnet18.tv_in1k), hf-hub:... or local-dir:..., with a `checkpoint` any name of timm's.
+        For timm a tagged name (resnet18.tv_in1k), hf-hub:... or local-dir:..., with a `checkpoint` any timm name.
         For torchvision its name there. For package a name of `imprint.fm.packaged_models.PACKAGED`. For pretrained none.
     weights : str, optional
         torchvision's name of the weights (IMAGENET1K_V1, DEFAULT).
     checkpoint : path, optional
         Weights in place of the published ones: .safetensors, .pth, .pt or .bin.
     pooling : {"pooled", "class_token", "class_token+patches"}
-        What of the last layer, after the final norm, is the embedding: what the model's own classifier takes, the class token,
-        or the class token and beside it the mean of the patch tokens, as DINOv2's linear probes take them. For
-        transformers of timm that have a class token.
+        The outputs of the last layer, after the final norm, that form the embedding: the input of the model's own classifier,
+        the class token, or the class token concatenated with the mean of the patch tokens, as in DINOv2's linear probes.
+        The last two are for timm transformers with a class token.
     **changes
-        input_size (int or (h, w)), mean, std, interpolation, crop_pct, crop_mode (center, squash, border) replace what
-        the model came with; None leaves it. input_size alone means the whole image, without a crop.
+        input_size (int or (h, w)), mean, std, interpolation, crop_pct and crop_mode (center, squash, border) replace
+        the model's own settings; None keeps them. input_size alone means the whole image, without a crop.
 
     Returns
     -------
@@ -66,7 +66,7 @@ def load(
     ------
     UserError
         If the source, model, weights or pooling are unknown, weights cannot be fetched or do not fit, or the model has
-        no class token.
+        no class token for the pooling.
     """
     unknown = set(changes) - set(SETTINGS)
     if unknown:
@@ -78,7 +78,8 @@ def load(
         raise UserError(unknown_name("pooling", pooling, POOLINGS))
     if pooling != POOLED and not entry.has_tokens:
         raise UserError(
-            f"pooling '{pooling}' is for transformers of timm; models of source '{source}', as {model}, are '{POOLED}' alone"
+            f"pooling '{pooling}' is for transformers of timm; models of source '{source}', such as {model}, have only "
+            f"'{POOLED}'"
         )
     changes = {name: value for name, value in changes.items() if value is not None}
     from imprint.devices import one_thread  # torch takes seconds to import
@@ -88,9 +89,9 @@ def load(
 
 
 def fetch(path: str | Path, source: str, model: str, *, weights: str | None = None) -> None:
-    """Write published weights to a safetensors file, with which as `checkpoint` `load` needs no network.
+    """Write published weights to a safetensors file; with it as `checkpoint`, `load` needs no network.
 
-    They come from where timm and torchvision keep what they downloaded before, or from their hubs.
+    The weights come from the caches of timm and torchvision, or from their hubs.
 
     Parameters
     ----------
@@ -102,7 +103,7 @@ def fetch(path: str | Path, source: str, model: str, *, weights: str | None = No
     Raises
     ------
     UserError
-        If the weights are unknown or cannot be fetched, with where to put them by hand.
+        If the weights are unknown or cannot be fetched; the message says where to put them by hand.
     """
     entry = FM_SOURCES.find(source)
     if not entry.published:

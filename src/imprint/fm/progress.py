@@ -1,4 +1,4 @@
-"""Progress of a long job: a bar on a terminal; elsewhere, as in a file or a notebook, a line now and then."""
+"""Progress of a long job: a bar on a terminal, occasional lines elsewhere, such as in a file or a notebook."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from imprint.formatting import duration
 
 log = logging.getLogger("imprint")
 
-_EVERY = 30.0  # seconds between two lines, and rarer in a long job
-_SHARE = 0.1  # of all images after which there is a line as well,
-_PAUSE = 5.0  # but not sooner than so many seconds after the last one
+_EVERY = 30.0  # seconds between two lines, more in a long job
+_SHARE = 0.1  # a line is also due after this share of all images,
+_PAUSE = 5.0  # but not within this many seconds of the last line
 
 
 class Progress:
@@ -22,16 +22,16 @@ class Progress:
     Attributes
     ----------
     total : int
-        All samples.
+        Number of all samples.
     before : int
-        Those that an earlier run finished.
+        Number of samples that an earlier run finished.
     done : int
-        Those that are finished now.
+        Number of samples finished so far.
 
     Notes
     -----
-    Where the log takes lines of this level, as in the jobs of a study, they go there and there is no bar.
-    The last line of the log carries `measured`, images and seconds, for `imprint.store.measurements`.
+    If the log records INFO, as in the jobs of a study, the lines go there and there is no bar.
+    The last record of the log carries `measured`, images and seconds, for `imprint.store.measurements`.
     """
 
     def __init__(self, total: int, before: int = 0) -> None:
@@ -39,8 +39,8 @@ class Progress:
         self._first: tuple[int, float] | None = None
 
     def __enter__(self) -> Progress:
-        self._start = self._told_at = time.monotonic()
-        self._told = self.before
+        self._start = self._reported_at = time.monotonic()
+        self._reported = self.before
         self._bar: Any = None
         if sys.stderr.isatty() and not log.isEnabledFor(logging.INFO):
             from tqdm import tqdm
@@ -57,21 +57,21 @@ class Progress:
             self._bar.update(count)
         now = time.monotonic()
         if self._is_due(now):
-            self._told, self._told_at = self.done, now
+            self._reported, self._reported_at = self.done, now
             rate = (self.done - self.before) / (now - self._start)
             left = duration((self.total - self.done) / rate)
-            self._tell(f"{self.done} of {self.total} images, {rate:.1f} a second, {left} left")
+            self._report(f"{self.done} of {self.total} images, {rate:.1f} a second, {left} left")
 
     def _is_due(self, now: float) -> bool:
-        """Whether it is time for a line."""
-        seconds, images = now - self._told_at, self.done - self._told
+        """Whether a line is due."""
+        seconds, images = now - self._reported_at, self.done - self._reported
         return self.done < self.total and (
             seconds >= max(_EVERY, (now - self._start) / 20)
             or (seconds >= _PAUSE and images >= _SHARE * self.total)
         )
 
-    def _tell(self, line: str, **measured: Any) -> None:
-        """A line, unless there is a bar; none of what takes no time but for the log."""
+    def _report(self, line: str, **measured: Any) -> None:
+        """Log a line or, without a bar and after `_PAUSE` seconds, print it."""
         if log.isEnabledFor(logging.INFO):
             log.info("%s", line, extra=measured)
         elif self._bar is None and time.monotonic() - self._start >= _PAUSE:
@@ -82,13 +82,13 @@ class Progress:
             self._bar.close()
         if self.done == self.total and self.done > self.before:
             images, seconds = self.done - self.before, time.monotonic() - self._start
-            self._tell(
+            self._report(
                 f"{images} images in {seconds:.1f} s, {images / seconds:.1f} a second",
                 measured=self._after_first_batch() or {"images": images, "seconds": seconds},
             )
 
     def _after_first_batch(self) -> dict[str, float] | None:
-        """Images and seconds without the first batch, in which a model is still starting up."""
+        """Images and seconds without the first batch, in which a model is still starting up; None if there is no other."""
         if self._first is None or self._first[0] == self.done:
             return None
         first, then = self._first

@@ -1,8 +1,8 @@
-"""What reads images: this thread, others, or processes.
+"""Readers of images: this thread, other threads, or processes.
 
-Threads are enough where they share the processor with the model: nothing is copied between processes. Beside a GPU they
-are too few: Pillow holds the interpreter's lock for a part of each image, and 15 threads read no more photographs than
-8 do, where as many processes read 2.5 times as many.
+Threads are used when they share the processor with the model: nothing is copied between processes. For a GPU they are too
+slow: Pillow holds the interpreter's lock for part of each image, so that 15 threads read no more photographs than 8 do,
+while 15 processes read 2.5 times as many.
 """
 
 from __future__ import annotations
@@ -28,24 +28,24 @@ from imprint.fm.transforms import Transform
 
 T = TypeVar("T")
 
-# uint8 (n, 1 or 3, height, width) of the images that could be read, from processes an array (n, height, width, 3), None without
-# any; and {position: reason} of the others
+# uint8 (n, 1 or 3, height, width) of the images that could be read, or from processes an array (n, height, width, 3), None if
+# there are none; and {position: reason} of the others
 Pixels = tuple[torch.Tensor | np.ndarray | None, dict[int, str]]
 
 
 class Source(NamedTuple):
-    """Images and what they go through."""
+    """Images and their transform."""
 
     images: Images
     transform: Transform
 
     @property
     def one_by_one(self) -> bool:
-        """Whether each image is handled alone, which is far slower than a batch held in memory."""
+        """Whether each image is transformed alone, which is far slower than a batch in memory."""
         return self.images.array is None or not self.transform.has_batched
 
     def pixels(self, rows: range) -> Pixels:
-        """What a model sees of these samples."""
+        """The input of the model for these samples."""
         if not self.one_by_one:
             assert self.images.array is not None
             return self.transform.batch_pixels(self.images.array[rows.start : rows.stop]), {}
@@ -53,17 +53,17 @@ class Source(NamedTuple):
         for position in rows:
             try:
                 pixels = self.transform.pixels(self.images[position])
-                read.append(pixels.permute(1, 2, 0))  # as images lie in memory
+                read.append(pixels.permute(1, 2, 0))  # the memory layout of images
             except MemoryError:
                 raise
             except UnreadableImage as error:
                 unread[position] = str(error)
-            except Exception as error:  # of a transform, and of sources with readers of their own
+            except Exception as error:  # from a transform, or a source with its own reader
                 unread[position] = f"{type(error).__name__}: {error}"
         return torch.stack(read).permute(0, 3, 1, 2) if read else None, unread
 
     def defects(self, rows: range) -> dict[int, str]:
-        """Why some of these samples cannot be read, as far as a short look at each file tells."""
+        """The reasons why samples cannot be read, found by a quick check of each file."""
         defects = ((i, self.images.defect(i)) for i in rows)
         return {i: reason for i, reason in defects if reason is not None}
 
@@ -74,12 +74,12 @@ class Readers:
     Parameters
     ----------
     source : Source
-        The images, and what they go through.
+        The images and their transform.
     count : int
-        Workers; 0 reads when it is asked to, without any.
+        Number of workers; with 0, images are read in this thread on each call.
     processes : bool, default=False
-        Whether workers are processes where images are read one by one. They are forked, which leaves the device to this
-        process alone, and end with it.
+        Whether workers are processes if images are read one by one. They are forked, so that only this process uses
+        the device, and end with it.
     """
 
     def __init__(self, source: Source, count: int, processes: bool = False) -> None:
@@ -96,9 +96,7 @@ class Readers:
                 initializer=_begin,
                 initargs=(self._source, os.getpid()),
             )
-            self._pool.submit(
-                os.getpid
-            )  # they are forked with the first task, best before a GPU is at work
+            self._pool.submit(os.getpid)  # the first task forks them, best before the GPU is in use
         elif self.count:
             self._pool = ThreadPoolExecutor(self.count, "imprint-load")
         return self
@@ -113,16 +111,16 @@ class Readers:
             self._pool.shutdown(cancel_futures=True)
         if isinstance(error, BrokenProcessPool):
             raise UserError(
-                "a process that reads images was ended from outside, as systems do when memory runs out; give the job more "
+                "a process that reads images was killed from outside, probably because memory ran out; give the job more "
                 "memory or fewer threads"
             ) from error
 
     def pixels(self, rows: range) -> Future[Pixels]:
-        """What a model sees of these samples, as soon as it is read."""
+        """The input of the model for these samples, as a future."""
         return self._submit(_pixels_here if self._processes else self._source.pixels, rows)
 
     def defects(self, rows: range) -> Future[dict[int, str]]:
-        """Why some of these samples cannot be read, as far as a short look at each file tells."""
+        """The reasons why samples cannot be read, found by a quick check of each file, as a future."""
         return self._submit(_defects_here if self._processes else self._source.defects, rows)
 
     def _submit(self, function: Callable[[range], T], rows: range) -> Future[T]:
@@ -133,11 +131,11 @@ class Readers:
         return future
 
 
-_here: Source | None = None  # in a process that reads: what it reads
+_here: Source | None = None  # the source of a reading process
 
 
 def _begin(source: Source, parent: int) -> None:
-    """Begin a process that reads: a break-off is its parent's to handle, and it does not outlive that."""
+    """Start a reading process: its parent handles interrupts, and it ends when its parent does."""
     global _here
     _here = source
     torch.set_num_threads(1)
@@ -155,7 +153,7 @@ def _end_with(parent: int) -> None:
 def _pixels_here(rows: range) -> Pixels:
     assert _here is not None
     pixels, unread = _here.pixels(rows)
-    # as an array: tensors travel through shared memory, of which containers have little
+    # as an array: tensors are passed through shared memory, of which containers have little
     return None if pixels is None else np.asarray(
         torch.as_tensor(pixels).permute(0, 2, 3, 1)
     ), unread

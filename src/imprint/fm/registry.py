@@ -1,7 +1,7 @@
 """The registry of FM sources: where foundation models come from.
 
 A new source is one class in one module of this folder: a subclass of `FMSource`, registered with `fm_source` and
-imported in `imprint.fm.models`. Such a module imports torch inside its functions, as the Snakefile reads the registry.
+imported in `imprint.fm.models`. The module must import torch inside its functions, because the Snakefile reads the registry.
 """
 
 from __future__ import annotations
@@ -26,21 +26,21 @@ class FMSource(ABC):
     Attributes
     ----------
     model : str
-        Name of the architecture; empty where the source needs none.
+        Name of the architecture; empty if the source needs none.
     weights : str or None
-        Name of the published weights, where they have one of their own.
+        Name of the published weights, if they have a name of their own.
     checkpoint : path or None
-        File of weights, in place of the published ones.
+        Weights file, in place of the published weights.
     pooling : {"pooled", "class_token", "class_token+patches"}
-        What of the last layer is the embedding; see `imprint.fm.models.load`.
+        The outputs of the last layer that form the embedding; see `imprint.fm.models.load`.
     published : bool
         Whether weights are published under the model's name, so that `fetch` can write them to a file.
     needs_model_name : bool
         Whether `load` needs `model`.
     default_weights : str or None
-        The published weights that a study takes unless it names others.
+        The published weights that a study uses by default.
     has_tokens : bool
-        Whether `load` heeds `pooling`; else it is always "pooled".
+        Whether `load` supports `pooling`; otherwise it is always "pooled".
     """
 
     model: str = ""
@@ -55,7 +55,7 @@ class FMSource(ABC):
 
     @abstractmethod
     def load(self, changes: Mapping[str, Any]) -> Embedder:
-        """The model, its image transform with the changes asked for."""
+        """The model, with these changes to its image transform."""
 
     def fetch(self, path: str | Path) -> None:
         """Write the published weights to a safetensors file that `load` takes as `checkpoint`."""
@@ -63,7 +63,7 @@ class FMSource(ABC):
 
     @classmethod
     def options(cls, identity: Mapping[str, Any]) -> dict[str, str | None]:
-        """The `model` and `weights` that the identity of an `Embedder` stands for."""
+        """The `model` and `weights` of an `Embedder` with this identity."""
         return {"model": identity.get("model"), "weights": identity.get("weights")}
 
 

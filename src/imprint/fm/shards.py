@@ -1,4 +1,4 @@
-"""The embeddings of a split from those of its shards."""
+"""Join the shards of a split to its embeddings file."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ _DEVICES = ("cpu", "cuda", "mps")
 def join_shards(extraction: Extraction, shards: Sequence[str | Path]) -> None:
     """Write the embeddings of a split from the files of `imprint.fm.extract.extract_shard`.
 
-    The file has the bytes of the one that `imprint.fm.extract.extract` writes on the same kind of device. Memory does not
-    depend on the number of samples but for labels, ids and images in memory.
+    The file is byte-identical to the one that `imprint.fm.extract.extract` writes on the same kind of device. Memory does not
+    depend on the number of samples, apart from labels, ids and images in memory.
 
     Parameters
     ----------
     extraction : Extraction
-        That of the split.
+        The extraction of the split.
     shards : sequence of paths
-        The shards, in their order.
+        The shards, in order.
 
     Raises
     ------
     UserError
         If a shard is damaged or of another model, precision, device, choice of images or version, or no image can be
-        read. The shards are deleted then, so that the next run embeds them anew.
+        read. The shards are then deleted, so that the next run embeds them again.
     """
     paths, images = [Path(shard) for shard in shards], extraction.images.by_class()
     firsts = _firsts(extraction, images, paths)
@@ -59,20 +59,20 @@ def _firsts(extraction: Extraction, images: Images, paths: Sequence[Path]) -> li
     for path in paths:
         if not path.exists():
             raise UserError(
-                f"the shard {path} is not there; an earlier attempt may have deleted it and said why. Run again to embed it"
+                f"the shard {path} does not exist; an earlier attempt may have deleted it and logged why. Run again to embed it"
             )
         firsts.append(end)
         count = sum(count for count, _, _ in records_of(path, extraction.embedder.dim))
         samples = digest(images.take(np.arange(end, min(end + count, len(images)))))
         fingerprint = fingerprint_of(path)
-        # the shards may have been embedded on another kind of device than this one, but all on the same
+        # the kind of device may differ from this machine's, but must be the same for all shards
         kinds = {k for k in kinds if extraction.fingerprint(samples, k) == fingerprint}
         end += count
         if not kinds or (path == paths[-1] and end != len(images)):
             _delete(paths)
             raise UserError(
                 f"the shard {path} is damaged, or was made from other images or with another model, device, batch size or "
-                f"version than the rest; the shards of {extraction.output} are deleted, run again to embed them anew"
+                f"version than the others; the shards of {extraction.output} are deleted, run again to embed them anew"
             )
     return firsts
 

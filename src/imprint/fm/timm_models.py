@@ -1,4 +1,4 @@
-"""The FM source `timm`: models of timm, with their published weights, those of a folder, or a checkpoint."""
+"""The FM source `timm`: timm models with published weights, weights from a folder, or a checkpoint."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from imprint.fm.embedder import Embedder
 
 
-# arguments of timm.create_model that say where weights come from: no file of weights decides that
+# arguments of timm.create_model that determine the origin of the weights, which a weights file must not set
 RESERVED = {
     "cache_dir",
     "checkpoint_path",
@@ -33,7 +33,7 @@ RESERVED = {
 
 @fm_source("timm")
 class TimmModel(FMSource):
-    """A model of timm: a tagged name, hf-hub:... or local-dir:..., or any name with a checkpoint."""
+    """A timm model: a tagged name, hf-hub:... or local-dir:..., or any name with a checkpoint."""
 
     published = True
     has_tokens = True
@@ -62,7 +62,7 @@ class TimmModel(FMSource):
         )
 
     def fetch(self, path: str | Path) -> None:
-        """Write the published weights, and how timm makes the model of a hub; see `FMSource.fetch`."""
+        """Write the published weights and, for a model of the hub, its arguments for timm; see `FMSource.fetch`."""
         from imprint.fm.checkpoints import save
 
         self._check_name()
@@ -78,16 +78,16 @@ class TimmModel(FMSource):
         save(path, model.state_dict(), facts)
 
     def _check_name(self) -> None:
-        """The architecture must exist and, without a checkpoint, have weights of that tag."""
+        """Check that the architecture exists and, without a checkpoint, has weights with the tag."""
         import timm
 
-        if ":" in self.model:  # hf-hub: and local-dir: name what timm cannot list
+        if ":" in self.model:  # timm cannot list the models of hf-hub: and local-dir:
             return
         architecture, _, tag = self.model.partition(".")
         if not timm.is_model(architecture):
             hint = suggestion(architecture, timm.list_models())
             raise UserError(
-                f"timm has no model '{architecture}'{hint or '; timm.list_models() has them all'}"
+                f"timm has no model '{architecture}'{hint or '; timm.list_models() lists them all'}"
             )
         tags = [full.partition(".")[2] for full in timm.list_pretrained(f"{architecture}.*")]
         if self.checkpoint is None and tag not in tags:
@@ -105,10 +105,12 @@ class TimmModel(FMSource):
         with hub as refusal, only_weights():
             try:
                 model = persistent(self.model, lambda: self._resized(changes, pretrained=True))
-            except Exception as error:  # the hub's client has a class for every way of failing
+            except Exception as error:  # the hub's client has many classes of errors
                 reason = f"{type(error).__name__}: {error}"
                 if refusal:
-                    reason = f"they are not in the folder of Hugging Face's client, and the hub {refusal}"
+                    reason = (
+                        f"they are not in the cache of Hugging Face's client, and the hub {refusal}"
+                    )
                 raise UserError(
                     f"the weights of '{self.model}' could not be loaded ({reason}){self._remedy()}"
                 ) from error
@@ -128,8 +130,8 @@ class TimmModel(FMSource):
         refused = sorted(set(recipe["arguments"]) & RESERVED)
         if refused or (recipe["config"] is not None and not timm.is_model(recipe["architecture"])):
             raise UserError(
-                f"{path} names {', '.join(refused) or 'the model ' + str(recipe['architecture'])} for timm, which a file of "
-                "weights may not; delete the file to fetch them again"
+                f"{path} sets {', '.join(refused) or 'the model ' + str(recipe['architecture'])} for timm, which a weights "
+                "file may not set; delete the file to fetch the weights again"
             )
         try:
             model = self._resized(
@@ -140,7 +142,7 @@ class TimmModel(FMSource):
                 pretrained_cfg_overlay={"file": str(path), "source": "file"},
                 **recipe["arguments"],
             )
-        except Exception as error:  # timm and torch have many classes for what does not fit
+        except Exception as error:  # timm and torch raise many classes if weights do not fit
             raise UserError(
                 f"the weights of '{self.model}' in {path} could not be loaded ({type(error).__name__}: {error}); "
                 "delete the file to fetch them again"
@@ -166,10 +168,10 @@ class TimmModel(FMSource):
     def _resized(
         self, changes: Mapping[str, Any], architecture: str | None = None, **options: Any
     ) -> Any:
-        """A timm model; one with position embeddings is told another input size when it is made.
+        """A timm model; a changed input size is passed to timm if the model is made for a fixed size.
 
-        A name with hf-hub: or local-dir: tells only by the model it makes whether it has to be told. architecture:
-        what such a name stands for, where that is known.
+        For a name with hf-hub: or local-dir:, whether the size is fixed is known only once the model is made. `architecture`
+        is timm's name for such a model, if known.
         """
         import timm
 
@@ -188,13 +190,15 @@ class TimmModel(FMSource):
         return model
 
     def _classifying(self, model: Any) -> Any:
-        """The model itself, if it has a classifier."""
+        """The model; a `UserError` if it has no classifier."""
         if not hasattr(model, "get_classifier"):
-            raise UserError(f"timm's {self.model} is no classifier, so it has no embedding to take")
+            raise UserError(
+                f"timm's {self.model} is not a classifier, so it has no embedding to use"
+            )
         return model
 
     def _repository(self) -> str | None:
-        """Where the weights lie on Hugging Face's hub."""
+        """The repository of the weights on Hugging Face's hub."""
         import timm
 
         if self.model.startswith("hf-hub:"):
@@ -204,7 +208,7 @@ class TimmModel(FMSource):
         return f"{name}{self.model}" if name and name.endswith("/") else name
 
     def _remedy(self) -> str:
-        """What to do when weights cannot be fetched."""
+        """Advice for weights that cannot be fetched, as the end of a message."""
         if self.model.startswith("local-dir:"):
             return "; the folder needs config.json and model.safetensors, as timm.models.save_for_hf writes them"
         repository = self._repository()

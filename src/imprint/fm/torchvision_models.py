@@ -1,4 +1,4 @@
-"""The FM source `torchvision`: classification models of torchvision."""
+"""The FM source `torchvision`: torchvision's classification models."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 
 _AUXILIARY = ("aux1", "aux2", "AuxLogits")  # classifiers of inner layers, for training
 
-# the names in torchvision's own files of densenets are older than the class
+# torchvision's densenet files use older parameter names than its class
 _OLD_DENSENET = re.compile(r"(denselayer\d+\.(?:norm|conv))\.([12]\.)")
 
 
 @fm_source("torchvision")
 class TorchvisionModel(FMSource):
-    """A model of torchvision with named weights, which also say how images are prepared, or a checkpoint."""
+    """A torchvision model with a checkpoint or named weights, which also determine how images are prepared."""
 
     published = True
     default_weights = "IMAGENET1K_V1"
@@ -57,9 +57,9 @@ class TorchvisionModel(FMSource):
         else:
             options: dict[str, Any] = {}
             if name in ("googlenet", "inception_v3"):
-                # these two scale their input back from ImageNet's mean and std, with their published weights alone
+                # torchvision makes these two rescale inputs from ImageNet's mean and std only with published weights
                 options = {"transform_input": True, "init_weights": False}
-            elif name.startswith("vit_"):  # the transformers among them are made for one size
+            elif name.startswith("vit_"):  # these transformers are made for one size
                 options["image_size"] = defaults["input_size"]
                 if not published:
                     options["image_size"] = changes.get("input_size", defaults["input_size"])
@@ -96,7 +96,7 @@ class TorchvisionModel(FMSource):
 
     @classmethod
     def options(cls, identity: Mapping[str, Any]) -> dict[str, str | None]:
-        """The `model` and `weights` of an identity, whose model has the name of published weights in it."""
+        """The `model` and `weights` of an identity, whose `model` may end with the name of published weights."""
         model, _, weights = str(identity.get("model")).partition(".")
         return {"model": model, "weights": identity.get("weights") or weights or None}
 
@@ -121,20 +121,20 @@ class TorchvisionModel(FMSource):
                     entry.name, lambda: models.get_model(self.model, weights=entry)
                 )
                 return model
-        except Exception as error:  # torch.load has another class for every way of being damaged
+        except Exception as error:  # torch.load raises many classes for damaged files
             raise UserError(
                 f"the weights {entry.name} of torchvision's {self.model} could not be loaded ({error}); {remedy}"
             ) from error
 
     def _entry(self) -> Any:
-        """The entry of torchvision's registry for weights of a classification model."""
+        """The entry of the weights of a classification model in torchvision's registry."""
         from torchvision import models
 
         name, known = self.model, models.list_models(module=models)
         if name not in known:
             if name in models.list_models():
                 raise UserError(
-                    f"torchvision's {name} does not classify images, so it has no embedding to take"
+                    f"torchvision's {name} does not classify images, so it has no embedding to use"
                 )
             raise UserError(f"torchvision has no model '{name}'{suggestion(name, known)}")
         entries = models.get_model_weights(name).__members__
@@ -148,7 +148,7 @@ class TorchvisionModel(FMSource):
 
 @dataclass(frozen=True)
 class _Classifier:
-    """The classifier of a model: the name of its layer, its weights, and the size of what it takes."""
+    """The classifier of a model: the name of its layer, its weights, and the size of its input."""
 
     key: str
     rows: Tensor | None
@@ -156,11 +156,11 @@ class _Classifier:
 
 
 def _take_classifier(model: Any) -> _Classifier:
-    """Take the classifier off a model of torchvision."""
+    """Remove the classifier of a torchvision model, and return it."""
     from torch import nn
     from torchvision.models import SqueezeNet
 
-    if isinstance(model, SqueezeNet):  # classifies every place with a convolution and pools then
+    if isinstance(model, SqueezeNet):  # classifies every position by a convolution, then pools
         layer, key = model.classifier[1], "classifier.1"
         model.classifier = nn.Sequential(nn.Identity(), nn.AdaptiveAvgPool2d(1))
         return _Classifier(key, layer.weight, layer.in_channels)

@@ -1,4 +1,4 @@
-"""What happens to an image before a model sees it, one image at a time or a batch of equal size at once."""
+"""Preprocessing of images for a model, one image at a time or a batch of images of equal size."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ IMAGENET_STD = (0.229, 0.224, 0.225)
 
 _BATCHED = ("bilinear", "bicubic")  # interpolations that torch computes as Pillow does
 
-# A line of pixels grows to this many times the crop or more before it is cropped; then only the crop is computed,
-# which differs from the published way by one level of 255 here and there.
+# If the resized image has more than this many times the pixels of the crop, only the crop is computed. Some pixels then
+# differ by one level of 255 from those of the published preprocessing.
 _IMMENSE = 32
 
 
@@ -30,14 +30,14 @@ class Transform:
     Attributes
     ----------
     size : tuple of int
-        (height, width) that the model gets.
+        (height, width) of the model's input.
     resize : tuple of int
         (height, width) that the image is scaled to before the crop.
     fit : {"center", "border", "squash"}
         How it is scaled: `center` keeps the aspect and covers `resize`, `border` keeps the aspect and stays inside (the
-        rest is filled with the mean), `squash` meets it exactly. With resize = size, `squash` shows the whole image.
+        rest is filled with the mean), `squash` scales to exactly `resize`. With resize = size, `squash` keeps the whole image.
     mean, std : tuple of float
-        Of the RGB channels in [0, 1].
+        Mean and standard deviation of the RGB channels in [0, 1].
     interpolation : str
         nearest, bilinear, bicubic, lanczos, box or hamming, all antialiased as Pillow does.
     """
@@ -106,9 +106,9 @@ class Transform:
     def batch_pixels(self, array: np.ndarray | torch.Tensor) -> torch.Tensor:
         """Images of equal size, uint8 (N, H, W) or (N, H, W, 3) -> uint8 (N, 1 or 3, height, width).
 
-        The same as one image at a time up to a rounding of pixel values; only for the interpolations of
-        `has_batched`. On the processor: torch resizes uint8 there as Pillow does, and on a GPU only floats,
-        without Pillow's rounding between the axes.
+        The result is that of one image at a time, up to rounding of pixel values. Only for the interpolations of
+        `has_batched`. Runs on the processor, where torch resizes uint8 as Pillow does; on a GPU it resizes only
+        floats, without Pillow's rounding between the axes.
         """
         x = torch.as_tensor(array)
         x = x[:, None] if x.ndim == 3 else x.permute(0, 3, 1, 2)
@@ -133,18 +133,18 @@ class Transform:
         return self.interpolation in _BATCHED
 
     def normalised(self, x: torch.Tensor) -> torch.Tensor:
-        """Pixels, uint8 (..., 1 or 3, height, width) -> float32 (..., 3, height, width), on their device."""
+        """Pixels, uint8 (..., 1 or 3, height, width) -> float32 (..., 3, height, width), on the same device."""
         mean = torch.tensor(self.mean, device=x.device)[:, None, None]
         std = torch.tensor(self.std, device=x.device)[:, None, None]
         return (x / 255 - mean).div_(std)
 
     def _resized(self, height: int, width: int) -> tuple[int, int]:
-        """The size an image of (height, width) is scaled to."""
+        """The size that an image of (height, width) is scaled to."""
         goal_height, goal_width = self.resize
         if self.fit == "squash":
             return goal_height, goal_width
         if self.fit == "center" and goal_height == goal_width:
-            # torchvision's rounding, which the published weights were evaluated with
+            # torchvision's rounding, with which the published weights were evaluated
             longer = int(goal_height * max(height, width) / min(height, width))
             return (goal_height, longer) if height <= width else (longer, goal_width)
         ratios = height / goal_height, width / goal_width
@@ -152,7 +152,7 @@ class Transform:
         return max(1, round(height / ratio)), max(1, round(width / ratio))
 
     def _box(self, height: int, width: int) -> tuple[int, int, int, int]:
-        """(top, left, rows, columns) of the centre crop; negative where the image must be padded."""
+        """(top, left, rows, columns) of the centre crop; top or left is negative if the image must be padded."""
 
         def start(size: int, goal: int) -> int:
             return -((goal - size) // 2) if goal > size else round((size - goal) / 2)
@@ -167,20 +167,19 @@ class Transform:
 
 
 def make_transform(defaults: Mapping[str, Any], changes: Mapping[str, Any]) -> Transform:
-    """The transform of a model, both arguments by timm's names.
+    """The transform of a model; the settings have timm's names.
 
     Parameters
     ----------
     defaults : mapping
-        input_size (int, (h, w) or (channels, h, w)), crop_pct, crop_mode, mean, std and interpolation that the model
-        came with.
+        The model's own input_size (int, (h, w) or (channels, h, w)), crop_pct, crop_mode, mean, std and interpolation.
     changes : mapping
-        What replaces them. input_size alone means the whole image, without a crop.
+        Settings that replace them. input_size alone means the whole image, without a crop.
 
     Raises
     ------
     UserError
-        If a value is of no use.
+        If a value is not valid.
     """
     if "input_size" in changes and not {"crop_pct", "crop_mode"} & changes.keys():
         changes = {**changes, "crop_pct": 1.0, "crop_mode": "squash"}
@@ -204,7 +203,7 @@ def make_transform(defaults: Mapping[str, Any], changes: Mapping[str, Any]) -> T
 
 
 def rgb(image: Image.Image) -> Image.Image:
-    """A PIL image of any mode as 8-bit RGB; what is transparent shows white.
+    """A PIL image of any mode as 8-bit RGB; transparent parts become white.
 
     Modes I and I;16 hold 0..65535 and are rescaled (Pillow's own conversion would clip them). Mode F holds
     0..1, or 0..255 when a value is above 1.

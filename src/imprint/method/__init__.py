@@ -1,1 +1,1 @@
-"""The science of imprinting, arrays in and arrays out: configurations, NORM, GEN, distances, the engine, metrics, collapse."""
+"""The methods of imprinting as functions of arrays: configurations, NORM, GEN, distances, the engine, metrics, collapse."""

@@ -1,7 +1,7 @@
-"""Two routines of BLAS that numpy has no function for, called so that threads run side by side.
+"""Two routines of BLAS that numpy has no function for, called so that threads run in parallel.
 
-`scipy.linalg.blas` has them too, but holds Python's lock for the time of a call: threads that multiply wait for each other. These are the
-same routines of the same library, with the same digits.
+`scipy.linalg.blas` has them too, but holds Python's global lock during a call, so that threads wait for each other. These
+are the same routines of the same library, with the same digits.
 """
 
 from __future__ import annotations
@@ -14,20 +14,20 @@ import numpy as np
 
 
 class AddedProduct:
-    """Adds factor * x columns^T of some rows of x to `out`, in place; numpy would round the product before it is added.
+    """Adds factor * x columns^T for some rows of x to `out`, in place; numpy would round the product before adding it.
 
-    The arrays are float32 and contiguous. What a call needs is prepared once, as it may be short.
+    The arrays are float32 and contiguous. The arguments of a call are prepared once, because a call may be short.
 
     Parameters
     ----------
     factor : float
-        What the product is multiplied by.
+        Factor of the product.
     x : ndarray of shape (N, D)
         Rows.
     columns : ndarray of shape (P, D)
         Columns.
     out : ndarray of shape (n, P)
-        What is added to.
+        The array to add to.
 
     Examples
     --------
@@ -41,10 +41,10 @@ class AddedProduct:
         (self._last, d), count = x.shape, len(columns)
         self._height = len(out)
         _check(np.float32, (x, x.shape), (columns, (count, d)), (out, (self._height, count)))
-        self._kept = x, columns, out
+        self._arrays = x, columns, out  # keeps them alive: BLAS has their addresses only
         self._first, self._stride = x.ctypes.data, x.strides[0]
         depth = _integer(d)
-        # BLAS counts along columns: it is given the transposes
+        # BLAS stores arrays by columns, so it gets the transposes
         self._before = (
             b"T", b"N", _integer(count), _integer(self._height), depth, _single(factor),
             columns.ctypes.data, depth,
@@ -53,23 +53,23 @@ class AddedProduct:
         self._multiply = _routine("sgemm", 13)
 
     def of_rows(self, first: int) -> None:
-        """Add the product of as many rows as `out` has, from this one on."""
+        """Add the product of as many rows of x as `out` has, starting at row `first`."""
         if not 0 <= first <= self._last - self._height:
             raise ValueError(f"there are no {self._height} rows from {first} on")
         self._multiply(*self._before, self._first + first * self._stride, *self._after)
 
 
 def multiply_lower(matrix: np.ndarray, rows: np.ndarray, *, transposed: bool) -> None:
-    """Multiply each row by a lower triangular matrix, or by its transpose, in place: half of a full product.
+    """Multiply each row by a lower triangular matrix, or by its transpose, in place, at half the cost of a full product.
 
     Parameters
     ----------
     matrix : ndarray of shape (D, D)
-        Float64; what is above the diagonal is not read.
+        Float64; values above the diagonal are not read.
     rows : ndarray of shape (n, D)
         Float64.
     transposed : bool
-        Whether the transpose multiplies.
+        Whether to multiply by the transpose.
 
     Examples
     --------
@@ -80,7 +80,7 @@ def multiply_lower(matrix: np.ndarray, rows: np.ndarray, *, transposed: bool) ->
     """
     n, d = rows.shape
     _check(np.float64, (matrix, (d, d)), (rows, (n, d)))
-    # to BLAS the matrix is its transpose, an upper triangular one
+    # BLAS sees the transpose, an upper triangular matrix
     _routine("dtrmm", 11)(
         b"L", b"U", b"N" if transposed else b"T", b"N", _integer(d), _integer(n),
         ctypes.byref(ctypes.c_double(1.0)), matrix.ctypes.data, _integer(d), rows.ctypes.data,
@@ -89,7 +89,7 @@ def multiply_lower(matrix: np.ndarray, rows: np.ndarray, *, transposed: bool) ->
 
 
 def _check(dtype: type, *arrays: tuple[np.ndarray, tuple[int, int]]) -> None:
-    """Check what BLAS does not: it would read and write elsewhere."""
+    """Check types and shapes: BLAS does not, and would read and write elsewhere."""
     for array, shape in arrays:
         if array.dtype != dtype or array.shape != shape or not array.flags.c_contiguous:
             raise ValueError(
@@ -107,11 +107,11 @@ def _single(value: float) -> object:
 
 @cache
 def _routine(name: str, arguments: int) -> Callable[..., None]:
-    """A routine by its name, as `scipy.linalg.cython_blas` offers it to compiled code; ctypes lets go of the lock."""
+    """A BLAS routine by name, from `scipy.linalg.cython_blas` (meant for compiled code); ctypes releases the lock."""
     from scipy.linalg import cython_blas
 
     capsule = cython_blas.__pyx_capi__[name]
-    # functions of our own: others may have given those of ctypes.pythonapi other types
+    # own prototypes: other code may have changed the types of those in ctypes.pythonapi
     of_name = ctypes.PYFUNCTYPE(ctypes.c_char_p, ctypes.py_object)
     of_pointer = ctypes.PYFUNCTYPE(ctypes.c_void_p, ctypes.py_object, ctypes.c_char_p)
     signature = of_name(("PyCapsule_GetName", ctypes.pythonapi))(capsule)

@@ -1,4 +1,4 @@
-"""Class scores as probabilities: a softmax at a temperature that held-out samples choose."""
+"""Class scores as probabilities: a softmax with a temperature fitted to held-out samples."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-TEMPERATURES = np.geomspace(0.01, 2000, 80)  # inverse ones, in standard deviations of the scores
+TEMPERATURES = np.geomspace(0.01, 2000, 80)  # inverse temperatures of standardised scores
 
 
 @dataclass(frozen=True)
@@ -16,7 +16,7 @@ class Calibration:
     Attributes
     ----------
     inverse_temperature : float
-        What the scores are multiplied with before the softmax.
+        Factor of the scores before the softmax.
     losses : ndarray of shape (n,)
         The log loss of each sample.
     """
@@ -28,12 +28,12 @@ class Calibration:
 def calibrate(scores: np.ndarray, y: np.ndarray) -> Calibration:
     """Fit the temperature of a softmax of class scores (n, C) to labels y (n,), by the mean log loss (Guo et al. 2017)."""
     shifted = scores.astype(np.float64) - scores.max(axis=1, keepdims=True)
-    of_class = shifted[np.arange(len(y)), y]
+    true_scores = shifted[np.arange(len(y)), y]
     unit = shifted.std() or 1.0
 
     def losses(inverse: float) -> np.ndarray:
-        of_all: np.ndarray = np.log(np.exp(inverse * shifted).sum(axis=1))
-        return of_all - inverse * of_class
+        normalisers: np.ndarray = np.log(np.exp(inverse * shifted).sum(axis=1))
+        return normalisers - inverse * true_scores
 
     tried = TEMPERATURES / unit
     best = min(tried, key=lambda inverse: float(losses(inverse).mean()))

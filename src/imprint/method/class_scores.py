@@ -1,4 +1,4 @@
-"""How well each class fits each test embedding: the best of its proxies, or the votes for it."""
+"""Class scores: how well each class fits each test embedding, by its best proxy or by votes."""
 
 from __future__ import annotations
 
@@ -26,29 +26,30 @@ def class_scores(
     fm_classifier: np.ndarray | None = None,
     mapped: Mapped | None = None,
 ) -> np.ndarray:
-    """Scores of the classes by the first scoring of a candidate.
+    """Score the classes for each embedding, by the first scoring of a candidate.
 
-    With `max`, or one neighbour: the similarity of the best proxy of the class, which is the inner product (after NORMpost
-    and NORMinf), the cosine, or minus the distance. With several neighbours: the sum of the votes for it. With `logsumexp`:
-    T log(sum of exp(similarity / T)) over the proxies of the class, a smooth maximum (Qian et al. 2019, "SoftTriple").
+    With `max`, or one neighbour: the similarity of the best proxy of the class, that is, the inner product (after NORMpost
+    and NORMinf), the cosine, or minus the distance. With several neighbours: the sum of the votes for the class. With
+    `logsumexp`: T log(sum of exp(similarity / T)) over the proxies of the class, a smooth maximum (Qian et al. 2019,
+    "SoftTriple").
 
     Parameters
     ----------
     x : ndarray of shape (n, D)
         Test embeddings.
     candidate : CandidateHead
-        The proxies, each class at least once, and how they are scored.
+        Proxies, at least one per class, and how they are scored.
     classes : int
         Number of classes.
     fm_classifier : ndarray of shape (C', D), optional
         The weights of the FM's own classifier, for NORMs that need them.
     mapped : dict, optional
-        Keeps x in each space, as in `queries_of`.
+        Cache of x in each space, see `queries_of`.
 
     Returns
     -------
     ndarray of shape (n, classes)
-        The largest, the first among equals, is what the engine predicts.
+        The engine predicts the class with the largest score, the first among equals.
     """
     scoring = candidate.scorings[0]
     voters = min(scoring.neighbours, len(candidate.labels))
@@ -56,19 +57,19 @@ def class_scores(
         return _votes(x, candidate, scoring, voters, classes, fm_classifier)
     ranking, queries = ranking_of(x, candidate, scoring, fm_classifier, mapped)
     scores = np.empty((len(x), classes), np.float32)
-    # with few rows compiled loops are not worth loading, and where a class has one proxy there is nothing to choose
-    of_all = scoring.sums_all or len(x) < FEW or len(candidate.labels) == classes
+    # for few rows the compiled loops are not worth loading; with one proxy per class there is nothing to select
+    uses_all_proxies = scoring.sums_all or len(x) < FEW or len(candidate.labels) == classes
 
     def fill(rows: slice) -> None:
-        if of_all:
+        if uses_all_proxies:
             scores[rows] = _of_all_proxies(ranking, queries, scoring, rows, candidate.labels)
             return
         numbers, products = nearest_of_classes(ranking, queries, rows, candidate.labels, classes)
         near = measured(ranking, queries, scoring.distance, numbers, products, rows)
         scores[rows] = near.similarities
 
-    # a few arrays of a value for each class, or for each proxy
-    values = len(candidate.labels) if of_all else classes
+    # a few arrays with one value per class, or per proxy
+    values = len(candidate.labels) if uses_all_proxies else classes
     with strips(
         len(x), MEMORY // (64 * values), alone=ranking.block is not None and ranking.block.alone
     ) as each:
@@ -85,7 +86,7 @@ def _of_all_proxies(
     ).similarities
     firsts = np.flatnonzero(np.diff(labels, prepend=-1))
     if len(firsts) == len(labels):
-        return similarities  # of one proxy the smooth maximum is the maximum
+        return similarities  # with one proxy per class the smooth maximum is the maximum
     best: np.ndarray = np.maximum.reduceat(similarities, firsts, axis=1)
     if not scoring.sums_all:
         return best

@@ -1,4 +1,4 @@
-"""Sums by class that tell means and covariances exactly, and can grow and shrink by classes and samples."""
+"""Sums by class, which give exact means and covariances. Classes can be added and removed, and samples added."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import numpy as np
 from imprint.method.holdout import rows_by_class
 from imprint.method.sums import eigenpairs_of, scatter
 
-LIMIT = 2**26  # values of roots that `bounded` keeps class by class
-MANY = 2**29  # that are computed class by class
+LIMIT = 2**26  # largest size of `roots` that `bounded` keeps by class
+MANY = 2**29  # largest size of `roots` that is computed by class
 
 
 @dataclass(frozen=True)
@@ -26,10 +26,10 @@ class ClassSums:
     means : ndarray of shape (C, d)
         Their means, float64.
     roots : ndarray of shape (r, d)
-        R with R^T R the scatter within classes, float32: the rows of one class after those of another, for each class its
-        centred samples or, if these are more than d, as few rows of the same scatter.
+        R with R^T R the within-class scatter, float32. Rows are grouped by class: for each class its centred samples or, if
+        these are more than d, at most d rows with the same scatter.
     sizes : ndarray of shape (C,) or (1,)
-        Rows of `roots` for each class; of one size where they were pooled, as they would have been too many.
+        Number of rows of `roots` for each class, or of all together if there were too many and the classes were pooled.
     """
 
     counts: np.ndarray
@@ -41,7 +41,7 @@ class ClassSums:
     def of(cls, x: np.ndarray, y: np.ndarray, classes: int) -> Self:
         """The sums of embeddings x (n, d) with labels y (n,) below `classes`; a class may be empty.
 
-        There is one scatter of all classes where theirs would be too many values.
+        All classes share one scatter if separate ones would be too large.
         """
         d = x.shape[1]
         counts = np.bincount(y, minlength=classes)
@@ -57,15 +57,15 @@ class ClassSums:
                 else:
                     pooled += scatter(rows)
         if pooled is None:
-            return cls._made(counts, means, roots)
-        return cls._made(counts, means, [_root(pooled)])
+            return cls._from_roots(counts, means, roots)
+        return cls._from_roots(counts, means, [_root(pooled)])
 
     @classmethod
-    def _made(cls, counts: np.ndarray, means: np.ndarray, roots: list[np.ndarray]) -> Self:
+    def _from_roots(cls, counts: np.ndarray, means: np.ndarray, roots: list[np.ndarray]) -> Self:
         return cls(counts, means, np.concatenate(roots), np.array([len(root) for root in roots]))
 
     def bounded(self) -> ClassSums:
-        """The sums as they are kept: with one scatter of all classes where theirs are too many values."""
+        """The sums as they are stored: with one scatter of all classes if separate ones are too large."""
         if not self.by_class or len(self.counts) == 1 or self.roots.size <= LIMIT:
             return self
         together = _reduced(self.roots)
@@ -82,10 +82,10 @@ class ClassSums:
         return int(self.counts.sum())
 
     def plus(self, other: ClassSums) -> ClassSums:
-        """The sums of both sets of samples, `bounded`; `other` has these classes and may have more."""
+        """The sums of both sets of samples, `bounded`; `other` has the same classes and possibly more."""
         classes, known = len(other.counts), len(self.counts)
         counts, means = other.counts.copy(), other.means.copy()
-        these, others = self._of_classes(classes), other._of_classes(classes)
+        these, others = self._roots_by_class(classes), other._roots_by_class(classes)
         for label in range(known):
             n, m = int(self.counts[label]), int(other.counts[label])
             counts[label] = n + m
@@ -99,18 +99,18 @@ class ClassSums:
         roots = [np.concatenate(pair) for pair in zip(these, others, strict=True)]
         if not (self.by_class and other.by_class):
             roots = [np.concatenate(roots)]
-        together = self._made(counts, means, [_reduced(root) for root in roots])
+        together = self._from_roots(counts, means, [_reduced(root) for root in roots])
         return together.bounded()
 
     def of_classes(self, stays: np.ndarray) -> ClassSums:
-        """The sums of some classes, a mask (C,); only where each class has its own scatter."""
+        """The sums of the classes selected by a mask (C,); each class must have its own scatter."""
         roots = [
-            root for root, stay in zip(self._of_classes(len(stays)), stays, strict=True) if stay
+            root for root, stay in zip(self._roots_by_class(len(stays)), stays, strict=True) if stay
         ]
-        return self._made(self.counts[stays], self.means[stays], roots)
+        return self._from_roots(self.counts[stays], self.means[stays], roots)
 
-    def _of_classes(self, classes: int) -> list[np.ndarray]:
-        """The roots of so many classes; pooled ones stand with the first."""
+    def _roots_by_class(self, classes: int) -> list[np.ndarray]:
+        """The roots of each of `classes` classes; pooled roots are those of the first."""
         roots = np.split(self.roots, np.cumsum(self.sizes)[:-1])
         return roots + [self.roots[:0]] * (classes - len(roots))
 
@@ -119,14 +119,14 @@ class ClassSums:
         return scatter(self.roots)
 
     def scatter_between(self) -> np.ndarray:
-        """(d, d) float64 scatter of the class means, each as often as it has samples, about the mean of all."""
+        """(d, d) float64 scatter of the class means about the mean of all samples, weighted by their numbers of samples."""
         shift = (self.means - self.mean) * np.sqrt(self.counts)[:, None]
         return scatter(shift.astype(np.float32))
 
     def scatter_about(self, point: np.ndarray, of_class: np.ndarray | None = None) -> np.ndarray:
         """R (r, d) float32 with R^T R the scatter of all samples about a point (d,).
 
-        of_class: (C,) what a sample of each class counts, one by default; only where each class has its own scatter.
+        of_class: (C,) weight of a sample of each class, 1 by default; each class must have its own scatter.
         """
         shift, roots = (self.means - point) * np.sqrt(self.counts)[:, None], self.roots
         if of_class is not None:
@@ -142,12 +142,12 @@ class ClassSums:
         return mean
 
     def arrays(self) -> dict[str, np.ndarray]:
-        """The sums by name, as files hold them."""
+        """The sums by name, for files."""
         return {f"class_{name}": array for name, array in vars(self).items()}
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> Self | None:
-        """The sums that `arrays` gave; None if they are not among these arrays."""
+        """The sums from the result of `arrays`; None if they are not among these arrays."""
         names = {name: f"class_{name}" for name in cls.__dataclass_fields__}
         if not arrays.keys() >= set(names.values()):
             return None
@@ -155,7 +155,7 @@ class ClassSums:
 
 
 def _reduced(root: np.ndarray) -> np.ndarray:
-    """At most d rows (r, d) of the same scatter as these."""
+    """At most d rows with the same scatter as `root` (r, d)."""
     if len(root) <= root.shape[1]:
         return root
     return _root(scatter(root))
@@ -165,7 +165,7 @@ def _root(total: np.ndarray) -> np.ndarray:
     """R (r, d) float32, r at most d, with R^T R the scatter `total` (d, d)."""
     try:
         factor: np.ndarray = np.linalg.cholesky(total).T.astype(np.float32)
-    except np.linalg.LinAlgError:  # features are constant, or combinations of others
+    except np.linalg.LinAlgError:  # some features are constant, or combinations of others
         values, vectors = eigenpairs_of(total)
         factor = np.sqrt(values).astype(np.float32)[:, None] * vectors.T.astype(np.float32)
     return factor

@@ -12,16 +12,16 @@ from imprint.method.normalize import l2
 
 @dataclass(frozen=True)
 class Collapse:
-    """How far the classes of a task are collapsed to their means; undefined values are NaN.
+    """How far the samples of each class are collapsed to the class mean; undefined values are NaN.
 
     Attributes
     ----------
     classes, samples : int
-        Classes that have samples, and samples.
+        Number of classes that have samples, and number of samples.
     nc1 : float
         tr(Sigma_W pinv(Sigma_B)) / C; 0 is full collapse (Papyan et al. 2020).
     nc1_released : float
-        The same with samples centred as the authors' released program does, which adds mu_G mu_G^T to
+        NC1 with samples centred as in the authors' released program, which adds mu_G mu_G^T to
         Sigma_W.
     vci : float
         1 - tr(pinv(Sigma_T) Sigma_B) / rank(Sigma_B), the variability collapse index (Xu and Liu 2023).
@@ -48,9 +48,9 @@ def collapse(x: np.ndarray, y: np.ndarray, classes: int) -> Collapse:
     Parameters
     ----------
     x : ndarray of shape (n, D)
-        Embeddings; they are l2-normalised here.
+        Embeddings; they are l2-normalised by the function.
     y : ndarray of shape (n,)
-        Labels in [0, classes). Classes without samples are left out.
+        Labels in [0, classes). Classes without samples are ignored.
     classes : int
         Number of classes.
 
@@ -61,9 +61,9 @@ def collapse(x: np.ndarray, y: np.ndarray, classes: int) -> Collapse:
 
     Notes
     -----
-    Sigma_W is the mean over classes of the within-class covariance, Sigma_B that of the class means, each
-    class counting once. Sigma_B has rank < C, so Sigma_W is needed on its eigenvectors only: O(n D C); VCI
-    needs the one D x D matrix Sigma_T.
+    Sigma_W is the mean over classes of the within-class covariance, Sigma_B the covariance of the class means; each
+    class counts once. Sigma_B has rank < C, so NC1 needs Sigma_W on its eigenvectors only; VCI and the rank of Sigma_W
+    need D x D matrices: O(n D^2 + D^3).
 
     References
     ----------
@@ -85,7 +85,7 @@ def collapse(x: np.ndarray, y: np.ndarray, classes: int) -> Collapse:
     means = np.stack([x[rows].mean(axis=0, dtype=np.float64) for rows in groups])
     between = means - means.mean(axis=0)
 
-    # sum of x x^T with each class counting once, in float32 products of blocks centred on their class
+    # Sigma_W, in float32 products of samples that are centred on the mean of their class
     within = np.zeros((d, d))
     for mean, rows in zip(means, groups, strict=True):
         centred = x[rows]
@@ -119,6 +119,6 @@ def collapse(x: np.ndarray, y: np.ndarray, classes: int) -> Collapse:
 
 
 def _rank(covariance: np.ndarray) -> int:
-    """Numerical rank of a covariance that was summed up in float32."""
+    """Numerical rank of a covariance that was computed from float32 products."""
     values = np.linalg.eigvalsh(covariance)
     return int((values > values.max(initial=0) * len(values) * np.finfo(np.float32).eps).sum())

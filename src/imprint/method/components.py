@@ -1,4 +1,4 @@
-"""The components of a method by kind and name: those whose code decides what it computes."""
+"""The components of a method by kind and name: the code of these components decides its results."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Component = Generator | Normalization | Distance | Weighting
 
 
 def components_of_proxies(gen: str, norms: Iterable[str]) -> dict[str, Component]:
-    """The components that proxies by a GEN after these NORMs are made with.
+    """The components that generate proxies: a GEN and the NORMs before it.
 
     Examples
     --------
@@ -28,7 +28,7 @@ def components_of_proxies(gen: str, norms: Iterable[str]) -> dict[str, Component
 
 
 def components_of_scoring(norm_pre: str, scoring: Scoring) -> dict[str, Component]:
-    """The components that proxies which were generated after a NORM are scored with."""
+    """The components that score proxies which were generated after `norm_pre`."""
     named = _of_norms((norm_pre, scoring.norm_post, scoring.norm_inf))
     named |= _named(DISTANCES, DISTANCES.find(scoring.distance))
     if scoring.weighting is not None:

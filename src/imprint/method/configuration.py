@@ -1,6 +1,6 @@
-"""The choices that make a method: how many proxies (K), how they are scored, and all of it together.
+"""The choices that define a method: the number of proxies (`K`), how they are scored, and all choices together.
 
-The order of the fields is that of all tables and files.
+Tables and files have the same order of fields.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Fixed:
 
 @dataclass(frozen=True, slots=True)
 class Auto:
-    """As many proxies per class as suit the training samples of the task best."""
+    """The number of proxies per class that suits the training samples of the task best."""
 
     label: ClassVar[str] = "auto"
     column: ClassVar[int | None] = None
@@ -43,12 +43,12 @@ class Every:
     column: ClassVar[int | None] = None
 
 
-# `label` stands in file names, configurations and tables, `column` in the column `k` of frames
+# `label` is used in file names, configurations and tables, `column` in the column `k` of frames
 K = Fixed | Auto | Every
 
 
 def parse_k(value: object) -> K:
-    """K of a number or of a label.
+    """Parse a number or a label.
 
     Examples
     --------
@@ -70,16 +70,16 @@ def parse_k(value: object) -> K:
 MAX, MNN, LOGSUMEXP = AGGREGATIONS = ("max", "mnn", "logsumexp")
 UNIFORM, BY_DISTANCE, EXPONENTIAL = "uniform", "distance", "exponential"  # weightings of votes
 IDENTITY, UNIT_LENGTH = "none", "l2"  # the NORMs that only scale rows
-INNER_PRODUCT = "inner_product"  # what `max` takes without a distance
+INNER_PRODUCT = "inner_product"  # the default distance of `max`
 DEFAULT_DISTANCE = {MAX: INNER_PRODUCT, MNN: "euclidean", LOGSUMEXP: INNER_PRODUCT}
 DEFAULT_WEIGHTING = {MAX: None, MNN: UNIFORM, LOGSUMEXP: EXPONENTIAL}
 
 
 class Scoring(NamedTuple):
-    """How the proxies of one set are used: NORMpost, NORMinf and AGG with its distance.
+    """How the proxies of one set are scored: NORMpost, NORMinf and AGG with its distance.
 
-    `max` has weighting and m None; with a distance it is `mnn` with m = 1. `logsumexp` has m None, and the temperature in its
-    weighting.
+    `max` has weighting and m None; with a distance it equals `mnn` with m = 1. `logsumexp` has m None, and its weighting
+    holds the temperature.
     """
 
     norm_post: str
@@ -91,7 +91,7 @@ class Scoring(NamedTuple):
 
     @property
     def neighbours(self) -> int:
-        """How many proxies decide: m, and one for `max`."""
+        """Number of proxies that decide: m, or 1 if m is None."""
         return self.m or 1
 
     @property
@@ -101,22 +101,22 @@ class Scoring(NamedTuple):
 
     @property
     def is_best_product(self) -> bool:
-        """Whether it is plain `max`: the class of the largest inner product, not of the nearest proxy."""
+        """Whether this is plain `max`: the class of the largest inner product, not of the nearest proxy."""
         return self.agg == MAX and self.distance == INNER_PRODUCT
 
     @property
     def sums_all(self) -> bool:
-        """Whether all proxies of a class count, and not the nearest."""
+        """Whether all proxies of a class count, instead of the nearest only."""
         return self.agg == LOGSUMEXP
 
     @property
     def is_nearest(self) -> bool:
-        """Whether it is the 1-nearest-proxy rule under one of its two names: `max` with a distance, `mnn` with m = 1."""
+        """Whether this is the 1-nearest-proxy rule under one of its two names: `max` with a distance, `mnn` with m = 1."""
         return self.neighbours == 1 and not self.is_best_product and not self.sums_all
 
 
 class Configuration(NamedTuple):
-    """A method: everything of a cell but FM, task and shots."""
+    """A method: all choices of a cell except FM, task and shots."""
 
     norm_pre: str
     gen: str
@@ -140,7 +140,7 @@ class Configuration(NamedTuple):
         return f"{self.gen}{k}, NORM {norms}, {s.agg} {s.distance}{votes}"
 
     def as_dict(self) -> dict[str, str | int | None]:
-        """The fields by name in the order of `FIELDS`, k as its label: what JSON holds.
+        """The fields by name in the order of `FIELDS`, with k as its label; used in JSON.
 
         Examples
         --------
@@ -156,12 +156,12 @@ class Configuration(NamedTuple):
         }
 
     def columns(self) -> dict[str, str | int | None]:
-        """The fields by name as the columns of frames hold them: k a number or None."""
+        """The fields by name as in the columns of frames: k is a number or None."""
         return {**self.as_dict(), "k": self.k.column}
 
     @classmethod
     def from_dict(cls, fields: Mapping[str, Any]) -> Self:
-        """The configuration that `as_dict` described; further entries are ignored."""
+        """The configuration described by `as_dict`; other entries are ignored."""
         scoring = Scoring(**{name: fields[name] for name in Scoring._fields})
         return cls(fields["norm_pre"], fields["gen"], parse_k(fields["k"]), scoring)
 

@@ -1,9 +1,9 @@
-"""The grid engine: every NORM and AGG of many proxy sets on one task, from a few large matrix products.
+"""The grid engine: evaluates every NORM and AGG of many proxy sets on one task with a few large matrix products.
 
-What a configuration needs beyond the product of test embeddings and proxies is cheap, so the products are made
-once and shared: by NORMpost none and l2 (a scale per proxy), by NORMinf (a scale per row), by inner product,
-cosine and euclidean. Configurations that rank proxies alike are ranked once, with as many neighbours as the
-largest m among them needs; all m of them are read off one running vote.
+Beyond the product of test embeddings and proxies a configuration costs little, so the products are computed once
+and shared: by NORMpost none and l2 (a scale per proxy), by NORMinf (a scale per row), and by inner product, cosine
+and euclidean. Configurations that order the proxies alike share one ranking, with as many neighbours as the largest
+m among them; one running vote gives the predictions for all m.
 """
 
 from __future__ import annotations
@@ -36,14 +36,14 @@ from imprint.method.weightings import vote_weights
 
 @dataclass
 class Effort:
-    """What an evaluation did.
+    """Statistics of an evaluation.
 
     Attributes
     ----------
     rankings, predictions : int
-        Distinct ones among all configurations.
+        Numbers of distinct rankings and predictions over all configurations.
     seconds : float
-        Time that it took.
+        Time of the evaluation.
     """
 
     rankings: int = 0
@@ -53,7 +53,7 @@ class Effort:
 
 @dataclass(eq=False)
 class _Shared(Search):
-    """A search, the classes of its proxies, and who needs it."""
+    """A search, the classes of its proxies, and the scorings that use it."""
 
     labels: np.ndarray = field(kw_only=True)
     users: list[tuple[int, Scoring, Ranking]] = field(default_factory=list)
@@ -69,7 +69,7 @@ class _Request:
 
     @property
     def key(self) -> Hashable:
-        """Names the values of the candidate's proxies."""
+        """Key of the values of the proxies: requests with equal keys have equal values."""
         return self.index if self.candidate.key is None else (self.candidate.key,)
 
 
@@ -80,7 +80,7 @@ def evaluate(
     candidates: Sequence[CandidateHead],
     **options: Any,
 ) -> list[dict[Scoring, Scores]]:
-    """Scores of every candidate under each of its scorings; y are labels (n,), other arguments as in `predict`."""
+    """Scores of every candidate under each of its scorings. y: labels (n,). Other arguments as in `predict`."""
     results: list[dict[Scoring, Scores]] = [{} for _ in candidates]
     for users, predicted in predict(x, classes, candidates, **options):
         result = scores(y, predicted, classes)
@@ -99,7 +99,7 @@ def predict(
     device: str = "cpu",
     effort: Effort | None = None,
 ) -> Iterator[tuple[list[tuple[int, Scoring]], np.ndarray]]:
-    """Predict by every candidate under each of its scorings.
+    """Predict with every candidate under each of its scorings.
 
     Parameters
     ----------
@@ -108,30 +108,30 @@ def predict(
     classes : int
         Number of classes.
     candidates : sequence of CandidateHead
-        Proxy sets and what is asked of them.
+        Proxy sets and their scorings.
     fm_classifier : ndarray of shape (C, D), optional
         The weights of the FM's own classifier, for NORMs that need them.
     memory : int, default=512 MiB
-        Bytes that the blocks of products and neighbours may take beside the inputs and one normalised
+        Bytes for the blocks of products and neighbours, in addition to the inputs and one normalised
         copy of the largest proxy set.
     device : str, default="cpu"
-        "cpu", or a device of torch: the same predictions but where keys agree to the last digits of float32.
+        "cpu", or a torch device. Predictions are the same unless keys agree to the last digits of float32.
     effort : Effort, optional
-        Counts what is done.
+        Statistics that are updated.
 
     Yields
     ------
     users, predicted
-        Predictions (n,) as soon as they are known, and who they are of: the numbers of candidates, each with a scoring.
+        Predictions (n,) as soon as they are known, and the users of each: pairs of the number of a candidate and a scoring.
     """
     start = time.perf_counter()
     x = np.ascontiguousarray(x, np.float32)
     effort = effort if effort is not None else Effort()
     yield from _sums(x, classes, candidates, fm_classifier, effort)
-    as_they_are = Embeddings(x)
-    for space, asked in _by_space(candidates).items():
-        embeddings = as_they_are if space is None else space.map(x)
-        for requests in _portions(asked, memory):
+    unmapped = Embeddings(x)
+    for space, space_requests in _by_space(candidates).items():
+        embeddings = unmapped if space is None else space.map(x)
+        for requests in _portions(space_requests, memory):
             searches = _rankings(requests, embeddings, fm_classifier)
             effort.rankings += len(searches)
             for search, neighbours, products in _nearest(embeddings, searches, memory, device):
@@ -149,11 +149,13 @@ def _sums(
     fm_classifier: np.ndarray | None,
     effort: Effort,
 ) -> Iterator[tuple[list[tuple[int, Scoring]], np.ndarray]]:
-    """Predictions of scorings in which all proxies count, one by one."""
+    """Predictions of the scorings in which all proxies count, one by one."""
     for index, candidate in enumerate(candidates):
         for scoring in candidate.scorings:
             if scoring.sums_all:
-                scores = class_scores(x, candidate.asked((scoring,)), classes, fm_classifier)
+                scores = class_scores(
+                    x, candidate.with_scorings((scoring,)), classes, fm_classifier
+                )
                 effort.predictions += 1
                 yield [(index, scoring)], scores.argmax(axis=1)
 
@@ -169,7 +171,7 @@ def _nearest(
 
 
 def _by_space(candidates: Sequence[CandidateHead]) -> dict[Space | None, list[_Request]]:
-    """Requests by the space that test embeddings are mapped to for them."""
+    """Requests by the space to which they map test embeddings."""
     by_space: dict[Space | None, list[_Request]] = {None: []}
     for index, candidate in enumerate(candidates):
         scorings: dict[Space | None, list[Scoring]] = {}
@@ -182,25 +184,25 @@ def _by_space(candidates: Sequence[CandidateHead]) -> dict[Space | None, list[_R
     return by_space
 
 
-def _portions(asked: Iterable[_Request], memory: int) -> Iterator[list[_Request]]:
-    """Requests whose normalised and whitened proxies fit in memory; what shares a product stays together."""
+def _portions(requests: Iterable[_Request], memory: int) -> Iterator[list[_Request]]:
+    """Requests whose normalised and whitened proxies fit in memory; requests that share a product stay together."""
     portion: list[_Request] = []
     used = 0
-    for requests in _by_product(asked):
-        need = requests[0].candidate.values.nbytes
+    for group in _by_product(requests):
+        need = group[0].candidate.values.nbytes
         if portion and used + need > memory // 2:
             yield portion
             portion, used = [], 0
-        portion += requests
+        portion += group
         used += need
     if portion:
         yield portion
 
 
-def _by_product(asked: Iterable[_Request]) -> Iterable[list[_Request]]:
-    """Requests parted so that the scorings of those in a list share one product of embeddings and proxies."""
+def _by_product(requests: Iterable[_Request]) -> Iterable[list[_Request]]:
+    """Split requests into lists whose scorings share one product of embeddings and proxies."""
     shared: dict[Hashable, list[_Request]] = {}
-    for request in asked:
+    for request in requests:
         scorings: dict[Hashable, list[Scoring]] = {}
         for scoring in request.scorings:
             scorings.setdefault(_product(request, scoring), []).append(scoring)
@@ -211,9 +213,9 @@ def _by_product(asked: Iterable[_Request]) -> Iterable[list[_Request]]:
 
 
 def _product(request: _Request, scoring: Scoring) -> Hashable:
-    """Names the product that a scoring takes: scorings with equal names share it."""
+    """Key of the product that a scoring needs: scorings with equal keys share it."""
     post = norm_post_of(request.candidate, scoring)
-    # a NORMpost that only scales the proxies leaves the columns of the product as they are
+    # a NORMpost that only scales the proxies does not change the columns of the product
     columns = None if chain(post).only_scales else (post, request.candidate.unit_length)
     if DISTANCES.find(scoring.distance).shares_product:
         return request.key, columns
@@ -244,7 +246,7 @@ def _rankings(
                 rank = DISTANCES.find(scoring.distance).rank
                 rankings[order] = rank(normalised[proxies], queries)
             ranking = rankings[order]
-            # rankings by other names may order the proxies alike: one search serves them
+            # rankings of different scorings may order the proxies alike: they share one search
             search = searches.setdefault(
                 ranking.identity, _Shared(ranking, labels=candidate.labels)
             )
@@ -256,16 +258,16 @@ def _rankings(
 def _votes(
     search: _Shared, neighbours: np.ndarray, products: np.ndarray, classes: int
 ) -> Iterator[tuple[list[tuple[int, Scoring]], np.ndarray]]:
-    """Predictions of one ranking for all its users: one vote for each weighting, all m at once."""
+    """Predictions of one ranking for all its users: one vote for each weighting, for all m at once."""
     from imprint.method.kernels import vote
 
     labels = search.labels[neighbours]
-    # by the ranking whose distances weigh the votes and how, None where all count the same; then by m
+    # by the ranking whose distances weigh the votes and the weighting, None for equal votes; then by m
     ballots: dict[tuple[Ranking, str] | None, dict[int, list[tuple[int, Scoring]]]] = {}
     for index, scoring, ranking in search.users:
         m = min(scoring.neighbours, search.most)
         weighing = None
-        if scoring.weighs_votes and m > 1:  # one voter wins with any weight
+        if scoring.weighs_votes and m > 1:  # a single vote wins with any weight
             assert scoring.weighting is not None
             weighing = (ranking, scoring.weighting)
         ballot = ballots.setdefault(weighing, {})
@@ -281,8 +283,7 @@ def _votes(
                 slice(0, len(labels)), neighbours[:, :most], products[:, :most]
             )
             weights = np.ascontiguousarray(vote_weights(weighting, distances))
-        first = np.ascontiguousarray(
-            labels[:, :most]
-        )  # of one layout, so that the loop is compiled once
-        for m, predicted in zip(ms, vote(first, weights, classes, ms), strict=True):
+        # contiguous, so that the loop is compiled for one layout only
+        nearest_labels = np.ascontiguousarray(labels[:, :most])
+        for m, predicted in zip(ms, vote(nearest_labels, weights, classes, ms), strict=True):
             yield users[m], predicted

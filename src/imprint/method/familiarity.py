@@ -1,4 +1,4 @@
-"""How well samples fit the known classes, measured against training samples that were held out."""
+"""Familiarity: how well samples fit the known classes, compared with held-out training samples."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from imprint.method.scoring import CandidateHead, Mapped, nearest_proxies, queri
 
 @dataclass(frozen=True)
 class Familiarity:
-    """What samples of unknown classes are told by: the signals of held-out training samples.
+    """Signals of held-out training samples, with which samples of unknown classes are detected.
 
-    A sample is as familiar as the worse of its two signals, each ranked among those of the held-out samples: similarity, see
-    `similarity`, and certainty, see `certainty`.
+    A sample has two signals, `similarity` and `certainty`. Each is ranked among those of the held-out samples; the lower
+    rank decides how familiar the sample is.
 
     Parameters
     ----------
     held_out : ndarray of shape (H, 2)
-        Similarity and certainty of each prediction of a held-out sample.
+        Similarity and certainty of each held-out prediction.
     samples : int
-        Distinct samples among them.
+        Number of distinct samples among them.
 
     Examples
     --------
@@ -38,15 +38,15 @@ class Familiarity:
     def of(self, signals: np.ndarray) -> np.ndarray:
         """The familiarity (n,) of samples with these signals (n, 2).
 
-        The share of held-out samples that are no more familiar, the sample counted among them. At most this share of
-        samples of known classes is less familiar (a conformal p-value).
+        The share of held-out samples that are at most as familiar, with the sample itself counted among them. This is a
+        conformal p-value: for any share a, at most that share of the samples of known classes has a familiarity of a or less.
         """
         of_held_out = np.sort(self._worse(self.held_out))
         no_more = _share(of_held_out, self._worse(signals))
         return (1 + self.samples * no_more) / (1 + self.samples)
 
     def _worse(self, signals: np.ndarray) -> np.ndarray:
-        """The worse of the ranks of two signals (n, 2) among the held-out ones."""
+        """The lower of the ranks of two signals (n, 2) among the held-out ones."""
         ranks = [
             _share(np.sort(of_held_out), of_samples)
             for of_held_out, of_samples in zip(self.held_out.T, signals.T, strict=True)
@@ -55,7 +55,7 @@ class Familiarity:
 
     @property
     def least(self) -> float:
-        """The least share of known samples that can be rejected."""
+        """The smallest share of known samples that can be rejected."""
         return 1 / (1 + self.samples)
 
     def require(self, share: float) -> None:
@@ -64,7 +64,7 @@ class Familiarity:
         Raises
         ------
         UserError
-            If it is no share, or there are too few held-out samples for it.
+            If it is not between 0 and 1, or there are too few held-out samples for it.
         """
         if not 0 < share < 1:
             raise UserError(
@@ -77,7 +77,7 @@ class Familiarity:
 
 
 def _share(ordered: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """The share of ascending numbers (h,) that are no larger than each of the values (n,)."""
+    """The share of the ascending numbers `ordered` (h,) that are no larger than each of the values (n,)."""
     return np.searchsorted(ordered, values, side="right") / len(ordered)
 
 
@@ -90,9 +90,9 @@ def similarity(
 ) -> np.ndarray:
     """The similarity (n,) of the proxy nearest to each embedding of x (n, D), by the first scoring of a candidate.
 
-    Of an inner product without a bias it is divided by the length of the embedding, in the space that NORMpost learns if it is
-    fitted. Class scores (n, C), where they are known, save the products: with plain `max` the largest is that of the nearest proxy.
-    `mapped` as in `queries_of`.
+    An inner product without a bias is divided by the length of the embedding, in the space of a fitted NORMpost if there is
+    one. If class scores (n, C) are given and AGG is plain `max`, no products are computed: the largest score is that of the
+    nearest proxy. `mapped`: see `queries_of`.
     """
     scoring = candidate.scorings[0]
     if class_scores is not None and scoring.is_best_product:

@@ -1,4 +1,4 @@
-"""Folding: the maps that fitted NORMs learn, taken into the proxies, so that prediction needs none of them.
+"""Folding: the maps of fitted NORMs are merged into the proxies, so that prediction does not need them.
 
 A linear map z = (x - mean) T of test embeddings gives <p, z> = <p T^T, x> - <p T^T, mean>: a proxy p T^T and a bias.
 """
@@ -18,14 +18,14 @@ from imprint.method.scoring import CandidateHead
 
 @dataclass(frozen=True)
 class Folded:
-    """A candidate that is scored by plain inner products, in place of one with fitted NORMs.
+    """A candidate scored by plain inner products, which replaces one with fitted NORMs.
 
     Attributes
     ----------
     candidate : CandidateHead
-        Its proxies with a bias, and that scoring.
+        The folded proxies with their bias, and that scoring.
     exact : bool
-        Whether its class scores are those of the other one; if not, only their order is.
+        Whether its class scores equal those of the original candidate; otherwise only their order does.
     """
 
     candidate: CandidateHead
@@ -33,13 +33,13 @@ class Folded:
 
 
 def fold(candidate: CandidateHead, fm_classifier: np.ndarray | None = None) -> Folded | None:
-    """Fold what is fitted in the first scoring of a candidate.
+    """Fold the fitted NORMs of the first scoring of a candidate.
 
     Returns
     -------
     Folded or None
-        None where several proxies count, for distances without a linear form, and fitted NORMs that are not linear or stand
-        before one that is not.
+        None if several proxies count, the distance has no linear form, no NORM is fitted, or a fitted NORM is not linear or
+        comes before one that is not.
     """
     scoring = candidate.scorings[0]
     form = DISTANCES.find(scoring.distance).linear
@@ -49,7 +49,8 @@ def fold(candidate: CandidateHead, fm_classifier: np.ndarray | None = None) -> F
     if parts is None:
         return None
     if parts.then_l2 and (parts.learnt_after or form.squares or candidate.bias is not None):
-        return None  # l2 changes the order of what follows it, or of products with an offset
+        # without this l2, maps after it or an offset would change the order of the classes
+        return None
     values = l2(candidate.values) if candidate.unit_length else candidate.values
     weights = candidate.norms.of_proxies(
         candidate.norm_pre, scoring.norm_post, values, candidate.labels, fm_classifier
@@ -74,9 +75,9 @@ def fold(candidate: CandidateHead, fm_classifier: np.ndarray | None = None) -> F
 
 
 class _Parts(NamedTuple):
-    """What test embeddings go through: a scaling, linear maps, then perhaps l2.
+    """The steps that test embeddings go through: a scaling, linear maps, and possibly l2.
 
-    scaling: `none` or `l2`. learnt_after: whether the last of the maps are of NORMpost, after that l2.
+    scaling: `none` or `l2`. learnt_after: whether the last maps belong to NORMpost, after that l2.
     """
 
     scaling: str
@@ -86,7 +87,7 @@ class _Parts(NamedTuple):
 
 
 def _parts(candidate: CandidateHead, scoring: Scoring) -> _Parts | None:
-    """The parts of NORMinf and of what NORMpost learns; None where they are others, or nothing is learnt."""
+    """The steps of NORMinf and the fitted steps of NORMpost; None if they have another form or none is fitted."""
     steps = list(chain(scoring.norm_inf).steps)
     scaling = IDENTITY
     if steps and not steps[0].entry.fitted:

@@ -1,4 +1,4 @@
-"""Training samples held out to judge methods by."""
+"""Training samples held out to compare methods."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 
 FOLDS = 10
 REPETITIONS = 3
-ENOUGH = 1_900  # held-out samples after which no fold is added: two tenths of 10,000, which rounding may make smaller
+ENOUGH = 1_900  # held-out samples after which no fold is added: two tenths of 10,000, less a margin for rounding
 
 
 def rows_by_class(y: np.ndarray) -> list[np.ndarray]:
@@ -17,10 +17,11 @@ def rows_by_class(y: np.ndarray) -> list[np.ndarray]:
 
 
 def folds(y: np.ndarray, seed: int, most_folds: int = FOLDS) -> Iterator[np.ndarray]:
-    """Masks (n,) of held-out samples, stratified; a class always keeps a sample.
+    """Masks (n,) of held-out samples, stratified by class; at least one sample of each class is not held out.
 
-    As many folds as the largest class has samples, at most `most_folds`. Stops once enough samples were held out. Without two classes
-    of two samples there is no fold: samples of one class alone say nothing of telling classes apart.
+    There are as many folds as the largest class has samples, at most `most_folds`. They are repeated with other splits
+    until enough samples were held out, at most three times in all. Without two classes of at least two samples there are no
+    folds: a single class says nothing about the separation of classes.
     """
     counts = np.bincount(y)
     if (counts > 1).sum() < 2:
@@ -28,14 +29,14 @@ def folds(y: np.ndarray, seed: int, most_folds: int = FOLDS) -> Iterator[np.ndar
     random = np.random.default_rng(seed)
     count, held_out = min(most_folds, int(counts.max())), 0
     for _ in range(REPETITIONS):
-        of_rows = np.full(len(y), -1)
+        fold_of_row = np.full(len(y), -1)
         for rows in rows_by_class(y):
             if len(rows) > 1:
-                # classes with fewer samples than folds start anywhere
+                # a random first fold, so that classes with fewer samples than folds are spread over all folds
                 start = random.integers(count)
-                of_rows[random.permutation(rows)] = (start + np.arange(len(rows))) % count
+                fold_of_row[random.permutation(rows)] = (start + np.arange(len(rows))) % count
         for fold in range(count):
-            held = of_rows == fold
+            held = fold_of_row == fold
             if held.any():
                 held_out += int(held.sum())
                 yield held

@@ -6,12 +6,12 @@ import numpy as np
 from numba import njit, prange
 
 CHUNK = 64  # columns whose keys are compared at once with the m-th best so far
-KEYS = {"nnan", "ninf", "nsz", "contract", "reassoc"}  # keys are finite, their rounding is free
+KEYS = {"nnan", "ninf", "nsz", "contract", "reassoc"}  # keys are finite; their rounding may vary
 
 
 @njit(nogil=True, fastmath=True, cache=True)
 def manhattan(x: np.ndarray, p: np.ndarray, out: np.ndarray) -> None:  # pragma: no cover
-    """Minus the Manhattan distances of x (n, d) to p (q, d), into out (n, q); all float32.
+    """Write minus the Manhattan distances of x (n, d) to p (q, d) into out (n, q); all float32.
 
     Four rows at once share each load of p; 64 rows of p stay in the cache for 32 rows of x.
     """
@@ -45,7 +45,7 @@ def manhattan(x: np.ndarray, p: np.ndarray, out: np.ndarray) -> None:  # pragma:
 def _nearer(
     row: np.ndarray, scale: np.ndarray, offset: np.ndarray, length: float, worst: float
 ) -> np.int32:  # pragma: no cover
-    """How many keys are below the worst: a sum is compiled to vector instructions, where a smallest key is not."""
+    """Count the keys below `worst`: a count compiles to vector instructions, a minimum does not."""
     count = np.int32(0)
     for j in range(len(row)):
         count += np.int32(length * offset[j] - scale[j] * row[j] < worst)
@@ -85,7 +85,7 @@ def select(
             for j in range(chunk, stop):
                 key = length * offset[j] - scale[j] * row[j]
                 if key < worst:
-                    at = min(m - 1, first + j)  # so many are found at most
+                    at = min(m - 1, first + j)  # at most first + j proxies came before
                     while at > 0 and keys[i, at - 1] > key:
                         keys[i, at] = keys[i, at - 1]
                         neighbours[i, at] = neighbours[i, at - 1]
@@ -101,11 +101,11 @@ def vote(labels: np.ndarray, weights: np.ndarray, classes: int, ms: np.ndarray) 
     """Class with the largest sum of weights among the first m neighbours, for each of the ascending `ms`.
 
     labels: (n, M) classes of the neighbours, nearest first. weights: (n, M) positive, or (1, M) for all rows.
-    Returns (len(ms), n) int64. Ties go to the lowest class. ValueError for labels that are none of the classes.
+    Returns (len(ms), n) int64. Ties go to the lowest class. Labels outside the classes raise a ValueError.
     """
     result, wrong = _vote(labels, weights, classes, ms)
     if wrong:
-        raise ValueError(f"{wrong} labels of neighbours are none of {classes} classes")
+        raise ValueError(f"{wrong} labels of neighbours are not among the {classes} classes")
     return result
 
 
@@ -153,8 +153,8 @@ def select_by_class(
 ) -> None:  # pragma: no cover
     """Merge the products (P, n) of some proxies into the nearest of each class found so far, in place.
 
-    As `select`, but row j is proxy first + j, with class labels[first + j], and keys, neighbours and values are (C, n): so
-    the loop runs over embeddings, many at once.
+    Like `select`, but row j is proxy first + j, with class labels[first + j], and keys, neighbours and values are (C, n), so
+    that the inner loop runs over embeddings, many at once.
     """
     for j in range(first, first + len(products)):
         label = labels[j]

@@ -1,9 +1,8 @@
 """Arrays of float32 rows that may be larger than memory.
 
-Embeddings files are mapped, not read, where they are large, and a large array that is computed from them lies in an unnamed
-file, in the folder that TMPDIR names. The operating system brings in and drops the parts that are in use, so such
-arrays are used like others; only code that copies all of one at once would need memory for it. The functions here
-do not.
+Large embeddings files are memory-mapped, and large arrays computed from them are in an unnamed file in the folder
+given by TMPDIR. The operating system loads and drops the parts in use, so such arrays are used like others. Only
+code that copies a whole array needs memory for it; the functions here do not.
 """
 
 from __future__ import annotations
@@ -17,8 +16,8 @@ import numpy as np
 from imprint import formatting
 from imprint.errors import UserError
 
-LARGE = 2**31  # bytes, from which an array lies on disk
-BLOCK = 2**26  # bytes that are computed at a time
+LARGE = 2**31  # bytes from which an array is kept on disk
+BLOCK = 2**26  # bytes computed at a time
 
 
 def is_large(shape: tuple[int, ...]) -> bool:
@@ -27,7 +26,7 @@ def is_large(shape: tuple[int, ...]) -> bool:
 
 
 def new_array(shape: tuple[int, int]) -> np.ndarray:
-    """A float32 array to be filled, in memory or, where it is large, in an unnamed file that ends with it.
+    """An uninitialised float32 array, in memory or, if it is large, in an unnamed file that is deleted with it.
 
     Raises
     ------
@@ -44,13 +43,12 @@ def new_array(shape: tuple[int, int]) -> np.ndarray:
     size = 4 * int(np.prod(shape))
     with tempfile.TemporaryFile() as file:
         try:
-            os.posix_fallocate(
-                file.fileno(), 0, size
-            )  # a full disk is told now, and not by a signal later
+            # reports a full disk now; a later write would end the process by a signal
+            os.posix_fallocate(file.fileno(), 0, size)
         except OSError as error:
             raise UserError(
                 f"{tempfile.gettempdir()} has no room for an array of {formatting.size(size)} ({error.strerror}); set TMPDIR to a "
-                "folder on a disk that has"
+                "folder on a disk with enough room"
             ) from None
         return np.asarray(np.memmap(file, np.float32, "r+", shape=shape))
 
@@ -63,9 +61,9 @@ def row_blocks(x: np.ndarray) -> Iterator[slice]:
 
 
 def take_rows(x: np.ndarray, rows: np.ndarray) -> np.ndarray:
-    """The rows (n,), ascending, of x (N, d): a copy, or x itself where it is large and they are all.
+    """The given rows (n,), ascending, of x (N, d): a copy, or x itself if it is large and all rows are taken.
 
-    A copy, as a user's component may compute in place.
+    It is a copy because a user's component may compute in place.
 
     Examples
     --------
@@ -83,7 +81,7 @@ def take_rows(x: np.ndarray, rows: np.ndarray) -> np.ndarray:
 
 
 def by_rows(function: Callable[[np.ndarray], np.ndarray], x: np.ndarray) -> np.ndarray:
-    """`function` of x (n, d), which maps each row alone; block by block where x is large.
+    """Apply a function that maps each row of x (n, d) independently; block by block if x is large.
 
     Examples
     --------

@@ -14,7 +14,7 @@ class Scores:
     Attributes
     ----------
     accuracy : float
-        Share of samples whose class is predicted.
+        Share of samples that are classified correctly.
     accuracy_low, accuracy_high : float
         Its 95% interval for this number of samples (Wilson 1927).
     balanced_accuracy : float
@@ -56,7 +56,7 @@ def scores(y: np.ndarray, predicted: np.ndarray, classes: int) -> Scores:
     right, true, guessed = np.diag(confusion), confusion.sum(axis=1), confusion.sum(axis=0)
     n = len(y)
     p = right.sum() / n
-    z = 1.959963984540054  # the normal's 97.5% point
+    z = 1.959963984540054  # the 97.5% quantile of the normal distribution
     centre, half = p + z**2 / (2 * n), z * np.sqrt(p * (1 - p) / n + z**2 / (4 * n**2))
     with np.errstate(invalid="ignore"):
         f1 = 2 * right / (true + guessed)
@@ -76,11 +76,11 @@ def top_accuracy(class_scores: np.ndarray, y: np.ndarray, count: int) -> float:
     Parameters
     ----------
     class_scores : ndarray of shape (n, C)
-        Scores of the classes; of equal ones the first counts as larger.
+        Scores of the classes; of equal scores the first counts as larger.
     y : ndarray of shape (n,)
         Labels in [0, C).
     count : int
-        How many classes count, all of them if there are fewer.
+        Number of classes that count; all of them if there are fewer.
 
     Examples
     --------

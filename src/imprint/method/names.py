@@ -8,7 +8,7 @@ _NAME = re.compile(r"(\w+)(?:\((.*)\))?")
 
 
 def split_name(text: str) -> tuple[str, str | None]:
-    """The name and the argument of a text; None for the argument where there is none.
+    """Split a text into a name and its argument, or None without an argument.
 
     Examples
     --------

@@ -1,7 +1,7 @@
 """The nearest proxies of every test embedding, for many rankings at once, in blocks of bounded memory.
 
-Proxies of many sets lie side by side in one product; each ranking then picks its nearest from its own columns. The
-product is numpy's and the picking a compiled loop, which reads it from the cache; `nearest_on_device` is the same with torch.
+Proxies of many sets are side by side in one product; each ranking then selects the nearest from its own columns. numpy
+computes the product, and a compiled loop selects while it is in the cache. `nearest_on_device` does the same with torch.
 """
 
 from __future__ import annotations
@@ -16,25 +16,25 @@ import numpy as np
 from imprint.method.rankings import Block, Columns, Queries, Ranking
 from imprint.method.strips import strips
 
-# columns of one product: enough for the speed of the matrix product, few enough for the cache of a core
+# columns of one product: enough for a fast matrix product, few enough for the cache of a core
 BLOCK = 1024
 
 
 @dataclass(eq=False)
 class Search:
-    """A ranking, and how many neighbours are asked of it at most."""
+    """A ranking, and the largest number of neighbours needed from it."""
 
     ranking: Ranking
     most: int = 1
 
     def __post_init__(self) -> None:
-        if self.most < 1:  # the compiled loops check no bounds
-            raise ValueError(f"a search for {self.most} neighbours")
+        if self.most < 1:  # the compiled loops do not check bounds
+            raise ValueError(f"a search needs at least 1 neighbour, not {self.most}")
 
 
 @dataclass
 class Matrix:
-    """Proxies as the columns of one product, and the searches that it serves."""
+    """Proxies as the columns of one product, and the searches that use it."""
 
     columns: Columns
     searches: list[Search] = field(default_factory=list)
@@ -78,21 +78,21 @@ def nearest(
     lengths : ndarray of shape (n,)
         Their lengths.
     searches : iterable of Search
-        What is searched for.
+        The rankings, and how many neighbours each needs.
     memory : int
         Bytes for products and neighbours.
 
     Yields
     ------
     search, neighbours, products
-        The numbers (n, most) of the nearest proxies of each row, nearest first, and their products.
+        Each search, the numbers (n, most) of the nearest proxies of each row, nearest first, and their products.
     """
     for pack in packs(searches, len(x), memory // 2):
         yield from _on_cpu(x, lengths, pack, memory // 2)
 
 
 def packs(searches: Iterable[Search], n: int, memory: int) -> Iterator[Pack]:
-    """Matrices of proxies, together as far as their rankings' neighbours (12 bytes each) fit in memory."""
+    """Group matrices of proxies so that the neighbours of their rankings (12 bytes each) fit in memory."""
     matrices: dict[tuple[Columns, Queries | None, Block | None], Matrix] = {}
     for search in searches:
         ranking = search.ranking
@@ -111,7 +111,7 @@ def packs(searches: Iterable[Search], n: int, memory: int) -> Iterator[Pack]:
 
 
 def products_of(pack: Pack) -> Iterator[list[Run]]:
-    """Runs of columns that make one product of at most BLOCK columns."""
+    """Runs of columns for each product of at most BLOCK columns."""
     runs: list[Run] = []
     free = BLOCK
     for matrix in pack.matrices:
@@ -141,7 +141,7 @@ def _on_cpu(
 
     x = x if pack.queries is None else pack.queries.values
     factors = {search: search.ranking.factors(lengths) for search in pack.searches}
-    best = {search: _nothing((len(x), search.most)) for search in pack.searches}
+    best = {search: _no_neighbours((len(x), search.most)) for search in pack.searches}
 
     def merge(rows: slice, runs: list[Run], columns: np.ndarray) -> None:
         products = _products(pack.block, x[rows], columns)
@@ -177,7 +177,7 @@ def nearest_of_classes(
     queries : Queries
         The embeddings.
     rows : slice
-        Which of them.
+        The rows of the queries.
     labels : ndarray of shape (P,)
         The classes of the proxies, in [0, classes).
     classes : int
@@ -192,7 +192,7 @@ def nearest_of_classes(
 
     x = ranking.multiplied(queries)[rows]
     factors = ranking.factors(queries.lengths[rows])
-    best = _nothing((classes, len(x)))
+    best = _no_neighbours((classes, len(x)))
     for first, columns in _blocks(ranking):
         # a row for each proxy, so that the loop runs over embeddings
         if ranking.block is None:
@@ -224,7 +224,7 @@ def _blocks(ranking: Ranking) -> Iterator[tuple[int, np.ndarray]]:
 
 
 def _products(block: Block | None, x: np.ndarray, columns: np.ndarray) -> np.ndarray:
-    """Products (n, P) of x (n, D) and columns (P, D), or what stands for them."""
+    """Products (n, P) of x (n, D) and columns (P, D), or the values of `block` instead."""
     if block is None:
         return x @ columns.T
     filled = np.empty((len(x), len(columns)), np.float32)
@@ -232,7 +232,7 @@ def _products(block: Block | None, x: np.ndarray, columns: np.ndarray) -> np.nda
     return filled
 
 
-def _nothing(shape: tuple[int, int]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _no_neighbours(shape: tuple[int, int]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Keys, numbers and products of neighbours before any is found."""
     keys = np.full(shape, np.inf, np.float32)
     return keys, np.zeros(shape, np.int32), np.zeros(shape, np.float32)

@@ -1,4 +1,4 @@
-"""The nearest proxies of every test embedding as in `nearest`, on a device of torch."""
+"""The nearest proxies of every test embedding, as in `nearest`, on a torch device."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ def _manhattan(x: torch.Tensor, proxies: torch.Tensor) -> torch.Tensor:
     return -torch.cdist(x, proxies, p=1)
 
 
-# what stands for a block on the device; the processor computes others
+# device versions of blocks; other blocks are computed on the CPU
 BLOCKS: dict[Block, Callable[[torch.Tensor, torch.Tensor], torch.Tensor]] = {MANHATTAN: _manhattan}
 
 
 def nearest_on_device(
     x: np.ndarray, lengths: np.ndarray, searches: Iterable[Search], memory: int, device: str
 ) -> Iterator[tuple[Search, np.ndarray, np.ndarray]]:
-    """As `imprint.method.nearest.nearest`, on `device`."""
+    """Like `imprint.method.nearest.nearest`, on `device`."""
     for pack in packs(searches, len(x), memory // 2):
         with float32_products():
             neighbours_of = search_on_device(x, lengths, pack, memory // 2, choose_device(device))
@@ -37,8 +37,8 @@ def search_on_device(
 ) -> dict[Search, tuple[torch.Tensor, torch.Tensor]]:
     """Find the nearest proxies of every row without waiting for the device.
 
-    All products and comparisons are queued; only what a user's own distance computes comes from the processor. Proxies whose keys
-    are equal may come in another order than in `nearest`, and products round otherwise.
+    All products and comparisons are queued; only a user's own distance is computed on the CPU. Proxies with equal keys may
+    be in another order than in `nearest`, and products may be rounded differently.
 
     Parameters
     ----------
@@ -47,16 +47,16 @@ def search_on_device(
     lengths : ndarray of shape (n,)
         Their lengths.
     pack : Pack
-        Proxies and what is searched for among them.
+        Proxies, and the searches among them.
     memory : int
         Bytes for products.
     device : torch.device
-        Where.
+        The device.
 
     Returns
     -------
     dict
-        The numbers and products (n, most), on the device, of each search.
+        The numbers and products (n, most) of the neighbours of each search, on the device.
     """
     n = len(x)
     x = x if pack.queries is None else pack.queries.values

@@ -1,7 +1,7 @@
-"""Named configurations: published methods with the average accuracy that their comparison reports, and what came after.
+"""Presets: named configurations of published methods, with their published mean accuracy, and of later methods.
 
-The figures are means over 4 FMs and 12 tasks, in percent, from Westerhoff et al. (TMLR 2025, arXiv 2503.14572). References
-are no imprinting: they are ranked beside it and marked.
+Accuracies are means over 4 FMs and 12 tasks, in percent, from Westerhoff et al. (TMLR 2025, arXiv 2503.14572). References
+are not imprinting: they are ranked beside it and marked.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ class Preset(NamedTuple):
     Attributes
     ----------
     label : str
-        How figures and tables name it.
+        Its name in figures and tables.
     configuration : Configuration
-        What it is.
+        The method.
     published : float or None
         Its published mean accuracy in percent.
     reference : bool
-        Whether it is no imprinting but what imprinting is compared with.
+        Whether it is a reference that imprinting is compared with.
     """
 
     label: str
@@ -73,7 +73,7 @@ _add("knn", "kNN (reference)", "l2", "all", Scoring("none", "l2", "mnn", "cosine
 
 
 # The paper's comparison of AGGs, with k-means, k = 20 and l2 throughout; `max` with the inner product is the preset. The
-# published figures are of the better weighting, by distance; with m = 1 there is nothing to weigh.
+# published accuracies are those of the better weighting, by distance; with m = 1 the weighting does not matter.
 _AGGS = {
     ("max", "euclidean", None, None): 91.06,
     ("mnn", "euclidean", "uniform", 1): 91.06,
@@ -93,9 +93,9 @@ PUBLISHED: dict[Configuration, float] = {
 
 
 def published_accuracy(columns: Mapping[str, Any]) -> float | None:
-    """The published mean accuracy (%) of a method, over 4 FMs and 12 tasks; None where there is none.
+    """The published mean accuracy (%) of a method, over 4 FMs and 12 tasks, or None.
 
-    columns: the fields of the method as frames hold them, missing ones as None, see `Configuration.columns`.
+    columns: the fields of the method as in frames, with None for missing ones, see `Configuration.columns`.
     """
     for configuration, accuracy in PUBLISHED.items():
         if configuration.columns() == {name: columns[name] for name in FIELDS}:
@@ -104,7 +104,7 @@ def published_accuracy(columns: Mapping[str, Any]) -> float | None:
 
 
 def published() -> dict[str, dict[str, object]]:
-    """The presets as tables and figures take them: label, published mean accuracy, and the fields of the method."""
+    """The presets for tables and figures: label, published mean accuracy, and the fields of the method."""
     return {
         name: {
             "label": preset.label,

@@ -1,13 +1,13 @@
 """Rankings: how the proxies of one set are ordered for test embeddings.
 
-Both AGGs rank the proxies p of a test embedding x by a key, smaller is nearer:
+`max` and `mnn` rank the proxies p of a test embedding x by a key; a smaller key is nearer:
 
     key(x, p) = offset(p) * length(x) - scale(p) * <x, column(p)>
 
 with `length` = |x| or 1. A `Ranking` holds these parts for one NORMpost, NORMinf and distance. NORMinf = l2
-scales a whole row and NORMpost = l2 a whole column, so one matrix product serves them all, and many of
-them rank alike. A distance that no product gives, such as Manhattan, takes its own block of distances in
-place of the product.
+scales a whole row and NORMpost = l2 a whole column, so one matrix product serves all of them, and many
+configurations rank the proxies alike. For a distance that no product gives, such as Manhattan, a block of
+distances replaces the product.
 """
 
 from __future__ import annotations
@@ -26,19 +26,19 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-CENTRED = 1024  # proxies that are centred at once, in the cache
+CENTRED = 1024  # proxies centred at a time, so that they stay in the cache
 
 
 @dataclass(frozen=True, eq=False)
 class Block:
-    """What stands for the matrix product where no product gives a distance.
+    """Replacement for the matrix product, for distances that no product gives.
 
     Attributes
     ----------
     fill : callable
         `fill(x, proxies, out)` writes minus the distances of x (n, D) to proxies (q, D) into out (n, q).
     alone : bool, default=True
-        Whether no two threads may call it at once.
+        Whether only one thread may call it at a time.
     """
 
     fill: Callable[[np.ndarray, np.ndarray, np.ndarray], None]
@@ -47,7 +47,7 @@ class Block:
 
 @dataclass(frozen=True, eq=False)
 class Columns:
-    """The columns (P, D) of a matrix product. One object, one product: it is shared by all who hold it."""
+    """The columns (P, D) of a matrix product. Users of the same object share one product."""
 
     values: np.ndarray
 
@@ -83,14 +83,15 @@ class Proxies:
 
     @cached_property
     def whitened(self) -> Whitened:
-        """The proxies as Mahalanobis distances need them."""
-        import scipy.linalg  # its BLAS is limited too
+        """The whitened proxies, for Mahalanobis distances."""
+        import scipy.linalg  # loaded before `one_core`, which then limits its BLAS too
 
         with one_core():
             return self._whitened(scipy.linalg.cholesky)
 
     def _whitened(self, cholesky: Callable[..., np.ndarray]) -> Whitened:
-        # float64: whitening magnifies rounding; in blocks: a whole copy would be twice the proxies
+        # in float64, because whitening magnifies rounding errors; in blocks, because a full copy would be twice the size of
+        # the proxies
         count, d = self.columns.values.shape
         blocks = [slice(top, top + CENTRED) for top in range(0, count, CENTRED)]
         mean = np.zeros(d)
@@ -108,7 +109,7 @@ class Proxies:
             covariance += product
         covariance /= max(count - 1, 1)
         diagonal = np.diag_indices_from(covariance)
-        # of large embeddings 1e-6 is less than rounding, and the matrix would have no factor
+        # for large embeddings 1e-6 is smaller than rounding errors, and the matrix would have no factor
         covariance[diagonal] += max(1e-6, 1e-12 * covariance[diagonal].max())
         factor = Triangular(cholesky(covariance, lower=True, overwrite_a=True))
         squares, shift = np.empty(count), np.empty(count)
@@ -127,7 +128,7 @@ class Proxies:
         return Whitened(Columns(columns), squares, shift, factor, mean)
 
     def _centred(self, rows: slice, mean: np.ndarray | float) -> NDArray[np.float64]:
-        """Some proxies less their mean, in float64."""
+        """Some proxies minus the mean, in float64."""
         centred = self.columns.values[rows].astype(np.float64)
         centred *= self.scale[rows, None]
         centred -= mean
@@ -164,7 +165,7 @@ class Whitened:
 
 @dataclass(frozen=True, eq=False)
 class Queries:
-    """Test embeddings x (n, D) with their lengths (n,), and whether NORMinf = l2 divides by these."""
+    """Test embeddings x (n, D), their lengths (n,), and whether NORMinf = l2 divides by the lengths."""
 
     x: np.ndarray
     lengths: np.ndarray
@@ -172,7 +173,7 @@ class Queries:
 
     @cached_property
     def scale(self) -> np.ndarray:
-        """(n,) what NORMinf multiplies a row with."""
+        """(n,) factors by which NORMinf scales the rows."""
         if not self.l2:
             return np.ones(len(self.lengths), np.float32)
         return (1 / np.where(self.lengths > 0, self.lengths, 1)).astype(np.float32)
@@ -185,7 +186,7 @@ class Queries:
 
 @dataclass(frozen=True, eq=False)
 class Ranking:
-    """The parts of the key (see the module); rankings of equal `identity` have the same order.
+    """The parts of the key (see the module). Rankings with equal `identity` order the proxies alike.
 
     Attributes
     ----------
@@ -198,12 +199,12 @@ class Ranking:
     times_length : bool
         Whether the offset is multiplied by the length of the embedding.
     measure : callable or None
-        `measure(rows, neighbours, products)` gives distances (n, m) of the rows' neighbours (n, m), or (1, m) for all
-        rows, whose products are known; None where proxies are ranked by a similarity that is no distance.
+        `measure(rows, neighbours, products)` returns the distances (n, m) of the rows to their neighbours (n, m), or (1, m)
+        for all rows, from their products (n, m); None if proxies are ranked by a similarity that is not a distance.
     queries : Queries or None
-        Where no inner product gives the distance, the embeddings to take it of directly.
-    block : callable or None
-        What then stands for the matrix product, see `Block`.
+        The embeddings from which the distance is computed, if no product gives it.
+    block : Block or None
+        Replacement for the matrix product, if no product gives the distance.
     """
 
     columns: Columns
@@ -220,18 +221,18 @@ class Ranking:
         return np.zeros(len(self.scale), np.float32) if self.offset is None else self.offset
 
     def multiplied(self, queries: Queries) -> np.ndarray:
-        """(n, D) the embeddings that the columns are multiplied with."""
+        """(n, D) embeddings that are multiplied by the columns."""
         return queries.x if self.queries is None else self.queries.values
 
     def factors(self, lengths: np.ndarray) -> np.ndarray:
-        """(n,) what offsets are multiplied by for embeddings of these lengths."""
-        # a zero embedding has no direction, but distances
+        """(n,) factors of the offsets for embeddings with these lengths."""
+        # a zero embedding has no direction, but it has distances
         factors = np.where(self.times_length & (lengths > 0), lengths, 1)
         return factors.astype(np.float32)
 
     @cached_property
     def identity(self) -> tuple[Any, ...]:
-        """What decides the order of the proxies."""
+        """Key of the order of the proxies."""
         offset = None if self.offset is None else self.offset.tobytes()
         return (
             self.columns,

@@ -1,8 +1,8 @@
-"""Ridge regression of one-hot labels with the penalty that leave-one-out errors choose, in closed form.
+"""Ridge regression of one-hot labels, with the penalty chosen by leave-one-out errors in closed form.
 
 One eigendecomposition of the scatter of the training embeddings serves every penalty: with eigenvalues s, eigenvectors
-V and coordinates Z = X V, the leverage of sample i under penalty p is h_i = sum_j Z_ij^2 / (s_j + p), and its residual
-when it is left out is its residual r_i / (1 - h_i) (Allen 1974).
+V and coordinates Z = X V, the leverage of sample i under penalty p is h_i = sum_j Z_ij^2 / (s_j + p), and its
+leave-one-out residual is r_i / (1 - h_i), with r_i its residual in the fit of all samples (Allen 1974).
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from imprint.errors import UserError
 from imprint.method.class_sums import ClassSums
 from imprint.method.sums import blocks, eigenpairs
 
-# penalties tried, in mean eigenvalues of the scatter
+# penalties to try, as multiples of the mean eigenvalue of the scatter
 PENALTIES = np.geomspace(1e-4, 1e2, 19)
-SAMPLES = 10_000  # whose errors are taken at most; all samples are fitted
+SAMPLES = 10_000  # largest number of samples whose errors are computed; all samples are fitted
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Ridge:
     Attributes
     ----------
     penalty : float
-        The penalty chosen.
+        The chosen penalty.
     weights : ndarray of shape (C, d)
         Rows of weights, float32.
     bias : ndarray of shape (C,) or None
@@ -48,7 +48,7 @@ def leave_one_out(
     intercept: bool = True,
     sums: ClassSums | None = None,
 ) -> Ridge:
-    """Regress one-hot labels on embeddings with the penalty whose leave-one-out errors have the least sum of squares.
+    """Regress one-hot labels on embeddings with the penalty whose leave-one-out errors have the smallest sum of squares.
 
     Parameters
     ----------
@@ -57,11 +57,11 @@ def leave_one_out(
     y : ndarray of shape (n,)
         Labels 0..C-1, each at least once.
     balanced : bool, default=False
-        Whether classes count the same, however many samples they have.
+        Whether all classes have the same weight, regardless of their numbers of samples.
     intercept : bool, default=True
         Whether each class has an intercept.
     sums : ClassSums, optional
-        Of these samples, where they are known; each class with its own scatter.
+        The sums of these samples, if known; for `balanced`, with a scatter for each class.
 
     Returns
     -------
@@ -70,8 +70,8 @@ def leave_one_out(
 
     Notes
     -----
-    Costs O(n d min(n, d)) for the eigenpairs and O(n d min(C, d)) for each penalty. In classes of one sample nothing can be
-    left out that others would tell, but the errors are defined.
+    Costs O(n d min(n, d)) for the eigenpairs and O(n d min(C, d)) for each penalty. If the only sample of a class is left
+    out, no sample of its class remains, but its error is still defined.
 
     References
     ----------
@@ -89,53 +89,57 @@ def leave_one_out(
     sums = sums or ClassSums.of(x, y, classes)
     if balanced and not sums.by_class:
         raise UserError(
-            f"a ridge regression in which classes count the same keeps a scatter of each, and {classes:,} of {d} features are "
-            "too many; use ridge, in which samples do"
+            f"a balanced ridge regression keeps a scatter for each class, and {classes:,} classes of {d} features are too many; "
+            "use ridge, which gives all samples the same weight"
         )
     counts = sums.counts
-    of_class = n / classes / counts if balanced else np.ones(classes)  # what a sample counts
-    # sums without an intercept are about the origin
-    mean = of_class @ (counts[:, None] * sums.means) / n if intercept else np.zeros(d)
-    middle = of_class * counts / n if intercept else np.zeros(classes)
-    values, vectors = eigenpairs(sums.scatter_about(mean, of_class if balanced else None))
-    if not len(values):  # all samples alike
-        bias = middle.astype(np.float32) if intercept else None
+    class_weights = n / classes / counts if balanced else np.ones(classes)  # weights of samples
+    # without an intercept, sums are about the origin
+    mean = class_weights @ (counts[:, None] * sums.means) / n if intercept else np.zeros(d)
+    target_means = class_weights * counts / n if intercept else np.zeros(classes)
+    values, vectors = eigenpairs(sums.scatter_about(mean, class_weights if balanced else None))
+    if not len(values):  # all samples are equal
+        bias = target_means.astype(np.float32) if intercept else None
         return Ridge(1.0, np.zeros((classes, d), np.float32), bias)
-    # sums over samples of share (target - middle) (x - mean)^T
-    moments = (of_class * counts)[:, None] * (sums.means - mean)
+    # sums over samples of weight (target - target_means) (x - mean)^T
+    moments = (class_weights * counts)[:, None] * (sums.means - mean)
     coordinates = vectors.T.astype(np.float64) @ moments.T  # (r, C)
     penalties = PENALTIES * values.sum() / min(n, d)
     inverse = 1 / (values[:, None] + penalties)  # (r, penalties)
     chosen = np.argsort(y, kind="stable")[:: max(1, -(-n // SAMPLES))]
     errors = np.zeros(len(penalties))
     for rows in blocks(len(chosen), d):
-        some = chosen[rows]
-        share = of_class[y[some]]
-        z = (x[some] - mean.astype(np.float32)) @ vectors
-        leverages = share[:, None] * ((z**2) @ inverse.astype(np.float32))
+        batch = chosen[rows]
+        sample_weights = class_weights[y[batch]]
+        z = (x[batch] - mean.astype(np.float32)) @ vectors
+        leverages = sample_weights[:, None] * ((z**2) @ inverse.astype(np.float32))
         if intercept:
-            leverages += share[:, None] / n
-        kept = np.maximum(1 - leverages, 1e-6)
-        for i, squares in enumerate(_squares(z, y[some], coordinates, inverse, middle)):
-            errors[i] += share @ (squares / kept[:, i] ** 2)
+            leverages += sample_weights[:, None] / n
+        complements = np.maximum(1 - leverages, 1e-6)
+        for i, squares in enumerate(_squares(z, y[batch], coordinates, inverse, target_means)):
+            errors[i] += sample_weights @ (squares / complements[:, i] ** 2)
     penalty = float(penalties[errors.argmin()])
     weights = _weights(coordinates, values, vectors, penalty)
     if not intercept:
         return Ridge(penalty, weights, None)
-    return Ridge(penalty, weights, (middle - weights @ mean).astype(np.float32))
+    return Ridge(penalty, weights, (target_means - weights @ mean).astype(np.float32))
 
 
 def _squares(
-    z: np.ndarray, y: np.ndarray, coordinates: np.ndarray, inverse: np.ndarray, middle: np.ndarray
+    z: np.ndarray,
+    y: np.ndarray,
+    coordinates: np.ndarray,
+    inverse: np.ndarray,
+    target_means: np.ndarray,
 ) -> Iterator[np.ndarray]:
-    """Sums of squared residuals (n,) of samples z (n, r) in the coordinates of the eigenvectors, for each penalty.
+    """Squared residuals (n,) of samples z (n, r) in eigenvector coordinates, summed over classes, for each penalty.
 
-    coordinates: (r, C) moments. inverse: (r, penalties). middle: (C,) means of the one-hot labels y (n,).
+    coordinates: (r, C) moments. inverse: (r, penalties). target_means: (C,) means of the one-hot labels y (n,).
     """
     r, classes = coordinates.shape
     if classes <= r:
-        targets = (y[:, None] == np.arange(classes)) - middle.astype(np.float32)
-        # several penalties in one product: alone, each reads all of z for a few columns
+        targets = (y[:, None] == np.arange(classes)) - target_means.astype(np.float32)
+        # several penalties in one product: separate products would each read all of z for a few columns
         together = r // classes
         for first in range(0, inverse.shape[1], together):
             scales = inverse[:, first : first + together]
@@ -144,18 +148,19 @@ def _squares(
             residuals -= targets[:, None]
             yield from np.einsum("npc,npc->pn", residuals, residuals)
         return
-    # with very many classes the products of r by r are smaller: |t - p|^2 = |t|^2 - 2 t p + |p|^2
-    lengths = 1 - 2 * middle[y] + middle @ middle
-    among = (coordinates @ coordinates.T).astype(np.float32)
-    towards = (coordinates[:, y].T - coordinates @ middle).astype(np.float32)  # (n, r) moments of t
+    # with very many classes r x r products are smaller: |t - p|^2 = |t|^2 - 2 t p + |p|^2
+    lengths = 1 - 2 * target_means[y] + target_means @ target_means
+    gram = (coordinates @ coordinates.T).astype(np.float32)
+    # (n, r) moments of t
+    target_moments = (coordinates[:, y].T - coordinates @ target_means).astype(np.float32)
     for scale in inverse.T.astype(np.float32):
         scaled = z * scale
-        of_targets = np.einsum("nr,nr->n", scaled, towards)
-        yield lengths - 2 * of_targets + np.einsum("nr,nr->n", scaled @ among, scaled)
+        of_targets = np.einsum("nr,nr->n", scaled, target_moments)
+        yield lengths - 2 * of_targets + np.einsum("nr,nr->n", scaled @ gram, scaled)
 
 
 def from_sums(sums: ClassSums, penalty: float) -> Ridge:
-    """The regression of `leave_one_out` at a given penalty, from the sums of its samples."""
+    """The regression of `leave_one_out` with a given penalty, from the sums of its samples."""
     values, vectors = eigenpairs(sums.scatter_about(sums.mean))
     share = sums.counts / sums.total
     # sum over samples of (target - its mean) (x - mean)^T

@@ -1,4 +1,4 @@
-"""The scale of embeddings: where float32 cannot hold their squares, a power of two, which changes no digit, brings them near one."""
+"""The scale of embeddings: 1, or a power of two, which changes no digit, if float32 cannot hold their squares."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import numpy as np
 from imprint.errors import UserError
 from imprint.method.large_arrays import by_rows
 
-SMALLEST, LARGEST = 1e-15, 1e15  # float32 holds the squares of such values, and their sums
-MOST = 126  # 2**126 and 2**-126 have all digits in float32
+SMALLEST, LARGEST = 1e-15, 1e15  # float32 holds the squares of values in between, and their sums
+MOST = 126  # float32 holds 2**126 and 2**-126 with all digits
 
 
 def largest_of(x: np.ndarray) -> float:
-    """The largest absolute value of embeddings (n, d), 0 where there is none.
+    """The largest absolute value of embeddings (n, d), or 0 if there are none.
 
     Examples
     --------
@@ -25,7 +25,7 @@ def largest_of(x: np.ndarray) -> float:
 
 
 def scale_of(largest: float) -> float:
-    """What embeddings are multiplied by whose largest training value this is: 1, or a power of two.
+    """The factor for embeddings whose largest training value is `largest`: 1, or a power of two.
 
     Examples
     --------
@@ -39,7 +39,7 @@ def scale_of(largest: float) -> float:
 
 
 def is_scale(value: object) -> bool:
-    """Whether a value is a `scale_of`.
+    """Whether a value is a possible result of `scale_of`.
 
     Examples
     --------
@@ -52,12 +52,12 @@ def is_scale(value: object) -> bool:
 
 
 def scaled(x: np.ndarray, scale: float) -> np.ndarray:
-    """Embeddings (n, d) times a `scale_of`; x itself for 1."""
+    """Embeddings (n, d) multiplied by `scale`, a result of `scale_of`; x itself for 1."""
     return x if scale == 1 else by_rows(lambda rows: rows * np.float32(scale), x)
 
 
 def check_held(where: str, largest: float) -> None:
-    """A `UserError` for embeddings whose largest value float32 does not hold with all its digits."""
+    """Raise a `UserError` if float32 does not hold the largest value of embeddings with all its digits."""
     limits = np.finfo(np.float32)
     if largest and not float(limits.tiny) <= largest <= float(limits.max):
         raise UserError(
@@ -67,11 +67,11 @@ def check_held(where: str, largest: float) -> None:
 
 
 def check_scale(where: str, largest: float, scale: float) -> None:
-    """A `UserError` for embeddings that are far larger or smaller than the training embeddings, whose scale this is."""
+    """Raise a `UserError` if embeddings are far larger or smaller than the training embeddings, whose scale is `scale`."""
     check_held(where, largest)
     if largest and not SMALLEST <= largest * scale <= LARGEST:
         raise UserError(
-            f"{where}: the largest value of an embedding is {largest:.3g}; beside the training embeddings single precision "
-            f"computes with values between {SMALLEST / scale:.3g} and {LARGEST / scale:.3g}. Embed both with the same FM, and "
+            f"{where}: the largest value of an embedding is {largest:.3g}; with these training embeddings single precision "
+            f"allows values between {SMALLEST / scale:.3g} and {LARGEST / scale:.3g}. Embed both with the same FM, and "
             "divide both by the same number"
         )

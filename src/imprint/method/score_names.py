@@ -1,8 +1,8 @@
-"""Names of scores on request, of the splits that NC1 is of, and of the samples on which the best is chosen."""
+"""Names of optional scores, of the splits to measure NC1 on, and of the samples to choose the best method on."""
 
 from __future__ import annotations
 
-# scores on request, as columns of frames
+# optional scores, as columns of frames
 VALIDATION, TRAIN, TOP5, LOG_LOSS, CALIBRATION = EXTRA_SCORES = (
     "validation_accuracy",
     "train_accuracy",

@@ -1,4 +1,4 @@
-"""How the proxies of one set are scored: NORMs applied on both sides, and similarities of embeddings and proxies."""
+"""How the proxies of one set are scored: NORMs on both sides, and similarities of embeddings and proxies."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from imprint.method.normalize import FittedNorms, chain, l2
 from imprint.method.proxies import ProxySet
 from imprint.method.rankings import Columns, Proxies, Queries, Ranking
 
-MEMORY = 512 * 2**20  # bytes for products and neighbours, unless the caller says otherwise
+MEMORY = 512 * 2**20  # default number of bytes for products and neighbours
 NOTHING_LEARNT = FittedNorms()
 ALL = slice(None)
 
 
 @dataclass(frozen=True, eq=False)
 class CandidateHead:
-    """A head that may be scored: one proxy set, and the scorings asked of it.
+    """A candidate for a head: one proxy set and the scorings to evaluate.
 
     Attributes
     ----------
@@ -30,15 +30,15 @@ class CandidateHead:
     labels : ndarray of shape (P,)
         Their classes, ascending.
     scorings : tuple of Scoring
-        What is asked of them.
+        The scorings to evaluate.
     unit_length : bool, default=False
         Whether the proxies are `values` divided by their lengths, as samples are after NORMpre = l2.
     key : hashable, optional
-        Names `values`: candidates of one key have the same values and share products with them.
+        Key of `values`: candidates with equal keys have the same values and share products with them.
     bias : ndarray of shape (P,), optional
         Added to the inner products of the proxies.
     norms : FittedNorms, optional
-        The NORMs of the training set that the proxies were made from; needed where a scoring has a fitted one.
+        The NORMs of the training set that the proxies were generated from; needed if a scoring has a fitted NORM.
     norm_pre : str, default="none"
         The NORM before generation, after which a fitted NORMpost learns.
     """
@@ -52,7 +52,7 @@ class CandidateHead:
     norms: FittedNorms = NOTHING_LEARNT
     norm_pre: str = IDENTITY
 
-    def asked(self, scorings: tuple[Scoring, ...]) -> CandidateHead:
+    def with_scorings(self, scorings: tuple[Scoring, ...]) -> CandidateHead:
         """The same proxies with other scorings."""
         return replace(self, scorings=scorings)
 
@@ -63,34 +63,34 @@ def candidate_head(
     norm_pre: str,
     scorings: tuple[Scoring, ...],
     norms: FittedNorms | None = None,
-    taken: dict[bytes, np.ndarray] | None = None,
+    gathered: dict[bytes, np.ndarray] | None = None,
 ) -> CandidateHead:
-    """The candidate of a proxy set. Samples are taken before NORMpre = l2, so that those of all NORMs share products.
+    """The candidate of a proxy set. Samples are taken before NORMpre = l2, so that candidates with any NORM share products.
 
     Parameters
     ----------
     proxies : ProxySet
         Proxies that were generated after `norm_pre`.
     x : ndarray of shape (N, D)
-        Embeddings before NORMpre, of which the numbers of samples are rows.
+        Training embeddings before NORMpre; proxies that are samples are rows of it.
     norm_pre : str
         The NORM before generation.
     scorings : tuple of Scoring
-        What is asked of the proxies.
+        The scorings to evaluate.
     norms : FittedNorms, optional
-        The NORMs of the training set; needed where one learns.
-    taken : dict, optional
-        Keeps the samples of a set, so that candidates share them.
+        The NORMs of the training set; needed if one is fitted.
+    gathered : dict, optional
+        Cache of the samples of proxy sets, so that candidates share them.
     """
     norms = norms or NOTHING_LEARNT
     values, unit_length, bias = proxies.values, False, proxies.bias
     key: Hashable = None
     if proxies.samples is not None:
-        taken = {} if taken is None else taken
+        gathered = {} if gathered is None else gathered
         key = rows = proxies.samples.tobytes()
-        if rows not in taken:
-            taken[rows] = x[proxies.samples]
-        values, pre, bias = taken[rows], chain(norm_pre), None
+        if rows not in gathered:
+            gathered[rows] = x[proxies.samples]
+        values, pre, bias = gathered[rows], chain(norm_pre), None
         unit_length = pre == chain(UNIT_LENGTH)
         if not unit_length and not pre.is_identity:
             values = norms.of_embeddings(norm_pre, values)
@@ -101,7 +101,7 @@ def candidate_head(
 
 @dataclass
 class Embeddings:
-    """The test embeddings that products are taken of: before a NORMinf that only scales them, or after any other."""
+    """The test embeddings in products: before a NORMinf that only scales them, or after any other NORMinf."""
 
     x: np.ndarray
     normalised: bool = False
@@ -118,7 +118,7 @@ class Embeddings:
 
 @dataclass(frozen=True)
 class Space:
-    """How test embeddings are mapped for some scorings; None in their place for a NORMinf that only scales them."""
+    """How test embeddings are mapped for some scorings. A NORMinf that only scales them has None instead of a space."""
 
     norm_inf: str
     norm_post: str
@@ -132,7 +132,7 @@ class Space:
 
 
 def space_of(candidate: CandidateHead, scoring: Scoring) -> Space | None:
-    """The space of a scoring; equal ones share products."""
+    """The space of a scoring; scorings with equal spaces share products."""
     post, inf = chain(scoring.norm_post), chain(scoring.norm_inf)
     if not post.fitted and inf.only_scales:
         return None
@@ -143,7 +143,7 @@ def space_of(candidate: CandidateHead, scoring: Scoring) -> Space | None:
 
 
 def norm_post_of(candidate: CandidateHead, scoring: Scoring) -> str:
-    """NORMpost; for proxies of unit length `none` is `l2`, which keeps them as a scale."""
+    """NORMpost of a scoring; for proxies of unit length `none` becomes `l2`, which keeps them as a scale."""
     return (
         UNIT_LENGTH
         if candidate.unit_length and scoring.norm_post == IDENTITY
@@ -169,7 +169,7 @@ def normalised_proxies(
     return Proxies(Columns(columns), np.ones(len(columns), np.float32), candidate.bias)
 
 
-Mapped = dict[Space | None, Embeddings]  # some embeddings in each space they were mapped to
+Mapped = dict[Space | None, Embeddings]  # the same embeddings in each space they were mapped to
 
 
 def queries_of(
@@ -177,8 +177,8 @@ def queries_of(
 ) -> Queries:
     """The embeddings x (n, D) as a scoring compares them with proxies.
 
-    A NORMinf that only scales rows is kept as the scale of the queries. `mapped` keeps x in each space, so that calls for the
-    same x map it once.
+    A NORMinf that only scales rows is kept as the scale of the queries. `mapped` caches x in each space, so that calls with
+    the same x map it once.
     """
     space, mapped = space_of(candidate, scoring), {} if mapped is None else mapped
     if space not in mapped:
@@ -193,7 +193,7 @@ def ranking_of(
     fm_classifier: np.ndarray | None = None,
     mapped: Mapped | None = None,
 ) -> tuple[Ranking, Queries]:
-    """How one scoring ranks the proxies of one candidate for the embeddings x (n, D), and these as in `queries_of`."""
+    """The ranking of the proxies of a candidate by one scoring, and the embeddings x (n, D) as in `queries_of`."""
     queries = queries_of(x, candidate, scoring, mapped)
     proxies = normalised_proxies(
         Columns(candidate.values), candidate, norm_post_of(candidate, scoring), fm_classifier
@@ -208,11 +208,11 @@ class Neighbours:
     Attributes
     ----------
     numbers : ndarray
-        Which proxies they are.
+        Numbers of the proxies.
     similarities : ndarray
-        How near they are, larger is nearer: the inner product, the cosine, or minus the distance.
+        Their similarities, larger is nearer: the inner product, the cosine, or minus the distance.
     distances : ndarray or None
-        Their distances; None for the inner product, which is none.
+        Their distances; None for the inner product, which is not a distance.
     """
 
     numbers: np.ndarray
@@ -244,10 +244,10 @@ def measured(
     products: np.ndarray,
     rows: slice = ALL,
 ) -> Neighbours:
-    """How near proxies (n, m), or (1, m) for all rows, are to some rows of the queries whose products with them are known."""
+    """Similarities and distances of some queries to proxies (n, m), or (1, m) for all rows, from their products (n, m)."""
     if ranking.measure is None:
         similarities = products * ranking.scale[numbers] * queries.scale[rows, None]
-        if ranking.offset is not None:  # minus the bias
+        if ranking.offset is not None:  # the offset is minus the bias
             similarities -= ranking.offset[numbers]
         return Neighbours(numbers, similarities, None)
     distances = ranking.measure(rows, numbers, products)

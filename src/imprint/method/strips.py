@@ -1,4 +1,4 @@
-"""Strips of rows, shared out among threads: each thread multiplies and compares its own rows on one core."""
+"""Strips of rows, distributed over threads: each thread multiplies and compares its own rows on one core."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, TypeVar
 if TYPE_CHECKING:
     from threadpoolctl import ThreadpoolController
 
-HEIGHT = 512  # rows of a strip: its products with a block of proxies stay in the cache of a core
-FEW = 64  # rows that are not worth a thread
-LIMITED = threading.Lock()  # the number of BLAS threads belongs to the process
+HEIGHT = 512  # rows of a strip; its products with a block of proxies stay in the cache of a core
+FEW = 64  # rows below which a thread is not worth its cost
+LIMITED = threading.Lock()  # the number of BLAS threads is a setting of the process
 
 T = TypeVar("T")
 EachStrip = Callable[[Callable[[slice], object]], None]
@@ -23,23 +23,24 @@ EachStrip = Callable[[Callable[[slice], object]], None]
 
 @contextmanager
 def strips(n: int, at_once: int | None = None, *, alone: bool = False) -> Iterator[EachStrip]:
-    """Share out rows among as many threads as compiled loops may use.
+    """Distribute rows over as many threads as compiled loops may use.
 
-    A product that BLAS shares out itself waits for its threads at each block, and then the loops wait for theirs.
+    If BLAS distributed each product itself, its threads would wait for each other at every block, and so would those of the
+    compiled loops.
 
     Parameters
     ----------
     n : int
         Number of rows.
     at_once : int, optional
-        Rows that fit in memory, of the strips of all threads.
+        Rows in the strips of all threads that fit in memory together.
     alone : bool, default=False
-        Whether one thread takes all strips.
+        Whether one thread processes all strips.
 
     Yields
     ------
     callable
-        Calls a function with every strip of the rows, in any order and at once.
+        Calls a function with every strip of the rows, in any order and in parallel.
 
     Examples
     --------
@@ -57,16 +58,16 @@ def strips(n: int, at_once: int | None = None, *, alone: bool = False) -> Iterat
     count = min(n, threads * rounds)
     rows = [slice(n * i // count, n * (i + 1) // count) for i in range(count)]
     if threads == 1:
-        yield lambda function: _all(map(function, rows))
+        yield lambda function: _run_all(map(function, rows))
         return
     with one_core(), ThreadPoolExecutor(threads, initializer=_take_strips) as pool:
-        yield lambda function: _all(pool.map(function, rows))
+        yield lambda function: _run_all(pool.map(function, rows))
 
 
 def in_order(function: Callable[[slice], T], parts: Sequence[slice]) -> Iterator[T]:
-    """The results of a function for some parts, in their order, as many computed at once as there are threads for strips.
+    """The results of a function for each of `parts`, in order, with as many computed in parallel as strips have threads.
 
-    What is summed in order has the same digits on any number of cores.
+    A sum of the results in this order has the same digits on any number of cores.
 
     Examples
     --------
@@ -78,12 +79,12 @@ def in_order(function: Callable[[slice], T], parts: Sequence[slice]) -> Iterator
         yield from map(function, parts)
         return
     with one_core(), ThreadPoolExecutor(threads, initializer=_take_strips) as pool:
-        for first in range(0, len(parts), threads):  # no more results at once than threads
+        for first in range(0, len(parts), threads):  # to hold no more results than threads
             yield from pool.map(function, parts[first : first + threads])
 
 
 def _threads() -> int:
-    """Threads that may work on strips."""
+    """Number of threads that may work on strips."""
     if _thread.has_strip:
         return 1
     import numba
@@ -93,7 +94,7 @@ def _threads() -> int:
 
 @contextmanager
 def one_core() -> Iterator[None]:
-    """Keep the products of each thread to one core: small ones wait longer for other cores than they take."""
+    """Limit the products of each thread to one core: small products wait longer for other cores than they take."""
     if _thread.is_limited:
         yield
         return
@@ -106,7 +107,7 @@ def one_core() -> Iterator[None]:
 
 
 class _Thread(threading.local):
-    """Whether this thread works on a strip, and whether its products keep to one core."""
+    """Whether this thread works on a strip, and whether its products are limited to one core."""
 
     has_strip = False
     is_limited = False
@@ -119,14 +120,14 @@ def _take_strips() -> None:
     _thread.has_strip = _thread.is_limited = True
 
 
-def _all(results: Iterator[object]) -> None:
+def _run_all(results: Iterator[object]) -> None:
     for _ in results:
         pass
 
 
 @cache
 def _libraries(with_scipy: bool) -> ThreadpoolController:
-    """The libraries that are loaded; scipy brings a BLAS of its own."""
+    """Controller of the loaded libraries, one for each value of `with_scipy`: scipy has its own BLAS."""
     from threadpoolctl import ThreadpoolController
 
     return ThreadpoolController()

@@ -1,16 +1,16 @@
-"""Sums over the samples of a training set: by class, and of products."""
+"""Sums over the samples of a training set: sums by class, and scatter matrices."""
 
 from __future__ import annotations
 
 import numpy as np
 
-COMPILED = 2**22  # values from which the compiled loop saves more than it takes to load
-BLOCK = 2**23  # values of one block of rows
-SMALLEST = 1e-10  # eigenvalues below this share of the largest are rounding
+COMPILED = 2**22  # array size from which it pays to load the compiled loop
+BLOCK = 2**23  # values in one block of rows
+SMALLEST = 1e-10  # eigenvalues below this share of the largest are rounding errors
 
 
 def group_sums(x: np.ndarray, groups: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """(G, d) float64 sums of the samples x (n, d) of each group, and their counts (G,). groups: (n,) of 0..G-1."""
+    """Sums (G, d) float64 of the samples x (n, d) of each group, and their counts (G,). groups: (n,) of 0..G-1."""
     counts = np.bincount(groups)
     if x.size >= COMPILED:
         from imprint.method.sums_kernel import add_rows
@@ -25,13 +25,13 @@ def group_sums(x: np.ndarray, groups: np.ndarray) -> tuple[np.ndarray, np.ndarra
 
 
 def blocks(n: int, d: int) -> list[slice]:
-    """Slices of n rows of d values that bound temporary copies."""
+    """Split n rows of d values into slices, so that temporary copies stay small."""
     height = max(1, BLOCK // d)
     return [slice(top, min(n, top + height)) for top in range(0, n, height)]
 
 
 def scatter(x: np.ndarray) -> np.ndarray:
-    """x^T x (d, d) in float64, from float32 products of bounded blocks. x: (n, d) float32."""
+    """x^T x (d, d) in float64, summed from float32 products of blocks of rows. x: (n, d) float32."""
     total = np.zeros((x.shape[1], x.shape[1]))
     for rows in blocks(*x.shape):
         total += x[rows].T @ x[rows]
@@ -39,7 +39,7 @@ def scatter(x: np.ndarray) -> np.ndarray:
 
 
 def scatter_of_classes(x: np.ndarray, y: np.ndarray, between: float) -> np.ndarray:
-    """(d, d) float64 scatter of x (n, d) float32 about the means of their classes y (n,), and `between` times that of the means."""
+    """Scatter (d, d) float64 of x (n, d) float32 within its classes y (n,), plus `between` times that between classes."""
     means, shift = _class_means(x, y, between)
     total = scatter(shift)
     for rows in blocks(*x.shape):
@@ -49,13 +49,13 @@ def scatter_of_classes(x: np.ndarray, y: np.ndarray, between: float) -> np.ndarr
 
 
 def rows_of_scatter(x: np.ndarray, y: np.ndarray, between: float) -> np.ndarray:
-    """R (n + C, d) float32 with R^T R the `scatter_of_classes` of x (n, d) float32."""
+    """R (n + C, d) float32 with R^T R equal to the `scatter_of_classes` of x (n, d) float32."""
     means, shift = _class_means(x, y, between)
     return np.concatenate([x - means[y], shift])
 
 
 def _class_means(x: np.ndarray, y: np.ndarray, between: float) -> tuple[np.ndarray, np.ndarray]:
-    """(C, d) float32 means of the classes y (n,) of x (n, d), and rows (C, d) with `between` times their scatter."""
+    """Class means (C, d) of x (n, d) float32, and rows (C, d) whose scatter is `between` times the between-class scatter."""
     sums, counts = group_sums(x, y)
     means = sums / np.maximum(counts, 1)[:, None]
     shift = np.sqrt(between * counts)[:, None] * (means - sums.sum(axis=0) / len(x))
@@ -63,7 +63,7 @@ def _class_means(x: np.ndarray, y: np.ndarray, between: float) -> tuple[np.ndarr
 
 
 def eigenpairs(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Eigenvalues (r,) and eigenvectors (d, r) of x^T x that are not zero, for rows x (n, d), n or d small."""
+    """Nonzero eigenvalues (r,) of x^T x and their eigenvectors (d, r), for rows x (n, d) with a small n or d."""
     n, d = x.shape
     if n < d:
         values, left = eigenpairs_of((x @ x.T).astype(np.float64))
@@ -73,7 +73,7 @@ def eigenpairs(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def eigenpairs_of(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Eigenvalues (r,) and eigenvectors (d, r), float64, of a scatter (d, d) that are not zero."""
+    """Nonzero eigenvalues (r,) of a scatter (d, d) and their eigenvectors (d, r), float64."""
     values, vectors = np.linalg.eigh(matrix)
     kept = values > SMALLEST * max(values[-1], 0)
     return values[kept], vectors[:, kept]

@@ -1,4 +1,4 @@
-"""Triangular systems of many right sides, solved by products with the inverse."""
+"""Triangular systems with many right-hand sides, solved by products with the inverse."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from imprint.method.blas import multiply_lower
 
 
 class Triangular:
-    """Solves with a lower triangular matrix L (D, D) for rows of right sides, in place, in float64.
+    """Solver for a lower triangular matrix L (D, D) and rows of right-hand sides, in place, in float64.
 
-    The inverse is computed once; BLAS multiplies with its half alone, where LAPACK, which divides row by row, takes more than
+    The inverse is computed once. BLAS multiplies by its lower half only; LAPACK, which divides row by row, takes more than
     twice as long.
 
     Examples
@@ -28,9 +28,9 @@ class Triangular:
         self._inverse = np.ascontiguousarray(inverse)
 
     def solve(self, rows: np.ndarray) -> None:
-        """Replace each row b of (n, D), C-contiguous, by the x with L x = b."""
+        """Replace each row b of `rows` (n, D), C-contiguous, by the solution x of L x = b."""
         multiply_lower(self._inverse, rows, transposed=False)
 
     def solve_transposed(self, rows: np.ndarray) -> None:
-        """Replace each row b of (n, D), C-contiguous, by the x with L^T x = b."""
+        """Replace each row b of `rows` (n, D), C-contiguous, by the solution x of L^T x = b."""
         multiply_lower(self._inverse, rows, transposed=True)

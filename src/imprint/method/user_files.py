@@ -1,4 +1,4 @@
-"""Components in Python files of the user's: GENs, NORMs, distances and weightings."""
+"""Components from a user's Python files: GENs, NORMs, distances and weightings."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ def load_file(path: str | Path) -> None:
     Raises
     ------
     UserError
-        If the file is missing, fails, registers nothing, or takes a name that is taken. Nothing of it
-        stays registered then.
+        If the file is missing, fails, registers nothing, or registers a name that exists already. Then nothing
+        of it stays registered.
     """
     file = Path(path).resolve()
     if any(entry.file == str(file) for registry in REGISTRIES for entry in registry.values()):
         return
     if not file.is_file():
         raise UserError(
-            f"{path} does not exist; it would be a Python file that registers a GEN, NORM, distance or weighting"
+            f"{path} does not exist; expected a Python file that registers a GEN, NORM, distance or weighting"
         )
     before = [set(registry) for registry in REGISTRIES]
     spec = importlib.util.spec_from_file_location(f"imprint_components_{file.stem}", file)

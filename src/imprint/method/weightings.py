@@ -1,4 +1,4 @@
-"""Weightings: how much the vote of a near proxy counts, by its distance."""
+"""Weightings: how much the vote of a neighbour counts, depending on its distance."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ class Weighting:
     name : str
         Its name in configurations and columns.
     weights : callable
-        Distances (n, m) float64, nearest first, and an argument if it takes one, to positive weights (n, m).
+        Function of distances (n, m) float64, nearest first, and its argument, if any; returns positive weights (n, m).
     default : float or None
-        The argument without one in brackets; None if it takes none.
+        The default argument; None if it takes none.
     file : str or None
         The user's file that registered it.
     """
@@ -40,7 +40,7 @@ class Weighting:
 
     @property
     def module(self) -> str:
-        """Where it is defined, without the package's name."""
+        """The module that defines it, without the name of the package."""
         return self.weights.__module__.removeprefix("imprint.")
 
 
@@ -78,18 +78,18 @@ def by_distance(distances: np.ndarray) -> np.ndarray:
 def exponential(distances: np.ndarray, temperature: float) -> np.ndarray:
     """Votes count by exp(-distance / temperature): with cosine by exp(cosine / temperature) (Wu et al. 2018).
 
-    Taken from the nearest on, which changes no comparison and keeps the numbers finite.
+    Distances are relative to the nearest, which changes no comparison and keeps the numbers finite.
     """
     return np.exp((distances.min(axis=1, keepdims=True) - distances) / temperature)
 
 
 def find_weighting(text: str) -> tuple[Weighting, tuple[float, ...]]:
-    """The weighting that a text names, and its argument.
+    """The weighting named by a text, and its argument.
 
     Raises
     ------
     UserError
-        If it is unknown, takes no argument, or not this one.
+        If the weighting is unknown, or does not take this argument.
     """
     name, argument = split_name(text)
     entry = WEIGHTINGS.find(name)

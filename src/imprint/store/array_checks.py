@@ -30,7 +30,7 @@ def check_proxies(
     where : str
         The file, for messages.
     labels : ndarray of shape (P,)
-        Classes, whole numbers from 0, ascending.
+        Classes, integers from 0, ascending.
     values : ndarray of shape (P, D), or None
         Finite proxies.
     samples : ndarray of shape (P,), or None
@@ -38,22 +38,22 @@ def check_proxies(
     bias : ndarray of shape (P,), or None
         Finite numbers.
     classes : int, optional
-        Labels are smaller than this.
+        Number of classes; labels must be smaller.
 
     Raises
     ------
     UserError
-        With the first of them that is not so.
+        On the first array that is wrong.
     """
     if labels is None or labels.ndim != 1 or labels.dtype.kind not in "iu" or not len(labels):
-        raise _wrong(where, "it has no labels, whole numbers (P,)")
+        raise _wrong(where, "it has no labels, integers of shape (P,)")
     count = len(labels)
     if (np.diff(labels) < 0).any():
         raise _wrong(where, "labels are not in ascending order")
     if labels[0] < 0 or (classes is not None and labels[-1] >= classes):
         label = labels[0] if labels[0] < 0 else labels[-1]
-        of_classes = "" if classes is None else f" of {classes}"
-        raise _wrong(where, f"label {label} is none{of_classes} classes, which count from 0")
+        known = "" if classes is None else f" and there are {classes}"
+        raise _wrong(where, f"label {label} is out of range: classes count from 0{known}")
     if (values is None) == (samples is None):
         raise _wrong(where, "it needs either values or samples")
     if values is not None:
@@ -61,7 +61,7 @@ def check_proxies(
     if samples is not None and (
         samples.shape != (count,) or samples.dtype.kind not in "iu" or samples.min() < 0
     ):
-        raise _wrong(where, f"samples are not {count} whole numbers from 0")
+        raise _wrong(where, f"samples are not {count} integers from 0")
     if bias is not None:
         check_numbers(where, "bias", bias, (count,))
 
@@ -71,16 +71,16 @@ def check_head(
     tensors: Mapping[str, np.ndarray],
     description: Mapping[str, Any],
 ) -> None:
-    """Check the arrays of a head, by their names in its file, and what it says of itself.
+    """Check the arrays of a head, by their names in its file, and its description.
 
     Raises
     ------
     UserError
-        With the first thing that is not as a head has it.
+        On the first entry that is wrong.
     """
     names = description["classes"]
     if not isinstance(names, Sequence) or isinstance(names, str) or not names:
-        raise _wrong(where, "its classes are no list of names")
+        raise _wrong(where, "its classes are not a list of names")
     if len(set(map(repr, names))) < len(names):
         raise _wrong(where, "it names a class twice")
     proxies, bias = tensors["proxies"], tensors.get("bias")
@@ -88,24 +88,24 @@ def check_head(
     if "classifier" in tensors:
         check_numbers(where, "classifier", tensors["classifier"], (None, proxies.shape[1]))
     for name, array in tensors.items():
-        # a single number may be none: the penalty of whitening is infinite where nothing varies within classes
+        # a scalar may be infinite: the penalty of whitening is, if there is no variation within classes
         if array.ndim and array.dtype.kind == "f" and not np.isfinite(array).all():
             raise _wrong(where, f"{name} holds NaN or infinity")
     if not isinstance(description["fm"], Mapping):
-        raise _wrong(where, "its fm is no mapping")
+        raise _wrong(where, "its fm is not a mapping")
     try:
         Configuration.from_dict(description["configuration"])
     except (LookupError, TypeError, ValueError) as error:
-        raise _wrong(where, f"its configuration is none ({error})") from None
+        raise _wrong(where, f"its configuration is not valid ({error})") from None
     if not is_scale(description.get("scale", 1.0)):
-        raise _wrong(where, f"its scale {description['scale']!r} is no power of two")
+        raise _wrong(where, f"its scale {description['scale']!r} is not a power of two")
     counts = description.get("class_counts")
     if counts is not None and len(counts) != len(names):
         raise _wrong(where, f"it has {len(names)} classes and {len(counts)} counts of samples")
 
 
 def check_numbers(where: str, name: str, array: np.ndarray, shape: tuple[int | None, ...]) -> None:
-    """Check that an array holds finite floating point numbers of this shape; None is any length but 0."""
+    """Check that an array holds finite floating point numbers of this shape; None stands for any length except 0."""
     fits = array.ndim == len(shape) and all(
         length == (wanted or length) and length
         for length, wanted in zip(array.shape, shape, strict=True)
@@ -120,7 +120,7 @@ def check_numbers(where: str, name: str, array: np.ndarray, shape: tuple[int | N
 
 
 def not_finite(x: np.ndarray) -> np.ndarray:
-    """The numbers of the rows of x (n, d) that hold NaN or infinity, ascending.
+    """The indices of the rows of x (n, d) that hold NaN or infinity, ascending.
 
     Examples
     --------

@@ -1,10 +1,10 @@
-"""Blocks of finished work, stored from run to run: an edit costs what it adds, a killed job goes on where it was.
+"""A cache of finished blocks of work: after an edit only new blocks are computed, and a killed job continues.
 
 A block is one proxy set, the scores of one proxy set under one scoring, or the collapse of one draw. Each output
-file of the rules that make them has an SQLite file of its own under `cache/` in the results, where blocks lie by a
-digest of all that they depend on: the content of the embeddings and proxies, the parameters, and the code. So
-no block is ever out of date, and all of them can be deleted at any time. There is one file for each output, not
-for each block: a study has hundreds of thousands of blocks, more than the number of files that many clusters allow.
+file of the rules that compute them has its own SQLite file under `cache/` in the results. The key of a block is a
+digest of all that it depends on: the content of the embeddings and proxies, the parameters, and the code. So
+no block is ever out of date, and all can be deleted at any time. There is one file per output instead of one
+per block: a study has hundreds of thousands of blocks, more than the number of files that many clusters allow.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ from imprint.store.files import canonical
 log = logging.getLogger("imprint")
 
 FOLDER = "cache"  # under the results
-FORMAT = 2  # of these files; those of another format are replaced
-COMMIT_SECONDS = 2  # between two commits: what a kill may cost
-WAIT = 30  # seconds for another process that writes the same file, left over from a killed run
+FORMAT = 2  # of these files; files of another format are replaced
+COMMIT_SECONDS = 2  # between two commits: the work that a kill may lose
+WAIT = 30  # seconds to wait for another writer of the same file, left over from a killed run
 TABLE = "CREATE TABLE IF NOT EXISTS blocks (key BLOB PRIMARY KEY, value BLOB, digest BLOB, used INTEGER)"
 
 
@@ -49,13 +49,13 @@ def block_key(*values: Any) -> bytes:
 
 @dataclass
 class Work:
-    """What a job was asked for, and how much of it had to be computed."""
+    """The numbers of blocks that a job requested and computed."""
 
     requested: int = 0
     computed: int = 0
 
     def add(self, computed: bool, count: int = 1) -> None:
-        """Count some blocks."""
+        """Count `count` blocks."""
         self.requested += count
         self.computed += count * computed
 
@@ -65,9 +65,9 @@ class Work:
 
 @dataclass
 class Blocks:
-    """The blocks of one output file, by key. Without a file they live as long as the object.
+    """The blocks of one output file, by key. Without a file they are kept in memory.
 
-    A fault of the file costs time, not the job: it is logged, and blocks are computed.
+    If the file fails, this is logged and blocks are computed again; the job does not fail.
     """
 
     file: sqlite3.Connection | None = None
@@ -76,7 +76,7 @@ class Blocks:
     committed: float = field(default_factory=time.monotonic)
 
     def get(self, key: bytes) -> bytes | None:
-        """A block, or None if it has to be computed, as where its bytes were damaged on disk."""
+        """A block, or None if it is missing or damaged and has to be computed."""
         self.used.add(key)
         if key in self.pending:
             return self.pending[key]
@@ -87,14 +87,14 @@ class Blocks:
         return value
 
     def put(self, key: bytes, value: bytes) -> None:
-        """Store a block; it is on disk some seconds later."""
+        """Store a block; it is written to disk within seconds."""
         self.used.add(key)
         self.pending[key] = value
         if self.file and time.monotonic() - self.committed > COMMIT_SECONDS:
             self.commit()
 
     def commit(self) -> None:
-        """Write all blocks to disk, as those of a run that has not ended."""
+        """Write all pending blocks to disk, marked as those of a run that has not ended."""
         rows = [(key, value, _check(key, value)) for key, value in self.pending.items()]
         if rows:
             self._execute("INSERT OR REPLACE INTO blocks VALUES (?, ?, ?, NULL)", rows)
@@ -102,12 +102,11 @@ class Blocks:
         self.committed = time.monotonic()
 
     def close(self) -> None:
-        """Commit, and record that a run which ended now used these blocks."""
+        """Commit, and record the time at which this run used its blocks."""
         self.commit()
         now = int(time.time())
-        self._execute(
-            "UPDATE blocks SET used = 0 WHERE used IS NULL", [()]
-        )  # of runs that were killed
+        # blocks of killed runs
+        self._execute("UPDATE blocks SET used = 0 WHERE used IS NULL", [()])
         self._execute("UPDATE blocks SET used = ? WHERE key = ?", [(now, key) for key in self.used])
 
     def _execute(self, command: str, values: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
@@ -118,25 +117,25 @@ class Blocks:
                 if command.startswith("SELECT"):
                     return self.file.execute(command, values[0]).fetchall()
                 self.file.executemany(command, values)
-        except (sqlite3.Error, ValueError) as error:  # a damaged name is no text
+        except (sqlite3.Error, ValueError) as error:  # ValueError: a damaged name is not text
             log.warning("finished blocks cannot be stored from here on: %s", error)
             self.file = None
         return []
 
 
 def _check(key: bytes, value: bytes) -> bytes:
-    """A checksum of both: a damaged index would find the block of another key."""
+    """A checksum of key and value, as a damaged index could return the block of another key."""
     return hashlib.blake2b(key + value, digest_size=8).digest()
 
 
 def blocks_file(results: str | Path, output: str | Path) -> Path:
-    """The file that holds the blocks of an output file."""
+    """The file of the blocks of an output file."""
     return Path(results) / FOLDER / Path(output).relative_to(results).with_suffix(".blocks")
 
 
 @contextmanager
 def open_blocks(path: str | Path | None) -> Iterator[Blocks]:
-    """The blocks in the file `path`, for as long as the context lasts."""
+    """Open the blocks in the file `path`, or blocks in memory if it is None or cannot be opened."""
     connection = None
     try:
         connection = _open(Path(path)) if path else None
@@ -168,7 +167,7 @@ def _open(path: Path) -> sqlite3.Connection:
             connection.execute("SELECT 1 FROM blocks LIMIT 1")
             break
         except sqlite3.OperationalError:
-            connection.close()  # locked, read-only, no space: as it is
+            connection.close()  # locked, read-only or no space: the file stays
             raise
         except (sqlite3.DatabaseError, ValueError) as error:
             connection.close()
@@ -191,7 +190,7 @@ class Content:
 
 
 def contents(results: str | Path) -> Iterator[Content]:
-    """The files of blocks of a study; one that cannot be read counts no blocks."""
+    """The block files of a study; a file that cannot be read counts as having no blocks."""
     for path in sorted((Path(results) / FOLDER).rglob("*.blocks")):
         blocks, unused = 0, 0
         try:
@@ -205,7 +204,7 @@ def contents(results: str | Path) -> Iterator[Content]:
 
 
 def prune(content: Content, needed: bool) -> int:
-    """Drop the blocks of a file that its last run did not use, or the file if it is not needed; returns bytes freed."""
+    """Delete the blocks that the last run did not use, or the whole file if it is not needed; return the bytes freed."""
     if not needed:
         content.path.unlink()
         return content.size

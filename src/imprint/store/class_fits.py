@@ -1,9 +1,9 @@
-"""Fits of single classes, stored from task to task: mnist-all, -even and -odd have classes in common.
+"""A cache of the fits of single classes, shared by tasks: mnist-all, -even and -odd have classes in common.
 
 A file below `cache/` in the results holds the fits of one class by one GEN, for each k and seed. Its name is a digest of all that
-they depend on: the embeddings of the class after NORMpre, the GEN, and the code. So none is ever out of date, jobs that run
-side by side may write the same file, and all of them can be deleted at any time. They are no inputs of jobs: a file
-that is missing, damaged or cannot be written costs time, not the job.
+they depend on: the embeddings of the class after NORMpre, the GEN, and the code. So no file is ever out of date, concurrent jobs
+may write the same file, and all files can be deleted at any time. If a file is missing, damaged or cannot be written, the class
+is fitted again; the job does not fail.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ from imprint.store.files import new_hdf5, open_hdf5
 log = logging.getLogger("imprint")
 
 CLASSES = "classes"  # under the folder of blocks
-ANY_SEED = "any seed"  # where it changes nothing
+ANY_SEED = "any seed"  # for fits that do not depend on the seed
 
-_writing = Lock()  # writers set the umask of the process for a moment
+_writing = Lock()  # writing sets the umask of the process for a moment
 
 
 @dataclass
@@ -36,11 +36,11 @@ class ClassFits:
     Attributes
     ----------
     folder : Path
-        Where the files lie, see `class_fits_folder`.
+        Folder of the files, see `class_fits_folder`.
     gen : str
         The GEN.
     code : str
-        Fingerprint of what decides the numbers.
+        Fingerprint of the code that computes the fits.
     """
 
     folder: Path
@@ -48,11 +48,11 @@ class ClassFits:
     code: str
 
     def key(self, x: np.ndarray) -> str:
-        """The name of the fits of a class with samples x (n, d), after NORMpre."""
+        """The key of the fits of a class with samples x (n, d), after NORMpre."""
         return block_key(self.code, self.gen, digest(x)).hex()
 
     def read(self, key: str) -> Fits:
-        """Proxies, or numbers of samples within the class, and seconds, by k and seed; empty where there are none."""
+        """Proxies, or indices of samples within the class, and seconds, by k and seed; empty if none are stored."""
         path = self._path(key)
         if not path.exists():
             return {}
@@ -69,7 +69,7 @@ class ClassFits:
         return fits
 
     def write(self, key: str, fits: Fits) -> None:
-        """Store fits beside those that are there."""
+        """Add fits to the stored ones."""
         try:
             with _writing, new_hdf5(self._path(key)) as file:
                 for (k, seed), (proxies, seconds) in (self.read(key) | fits).items():
@@ -83,11 +83,11 @@ class ClassFits:
 
 
 def class_fits_folder(results: str | Path) -> Path:
-    """Where a study stores fits of classes."""
+    """The folder in which a study stores fits of classes."""
     return Path(results) / FOLDER / CLASSES
 
 
 def contents(results: str | Path) -> Iterator[Content]:
-    """The files of fits of a study; each counts as one block."""
+    """The files of class fits of a study; each counts as one block."""
     for path in sorted(class_fits_folder(results).glob("*.h5")):
         yield Content(path, path.stat().st_size, 1, 0)

@@ -1,4 +1,4 @@
-"""What a file of imprint holds and what it was made from, without reading its arrays."""
+"""Descriptions of imprint's files: content and provenance, without reading the arrays."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from typing import Any
 from imprint.errors import UserError, not_installed
 
 Facts = dict[str, Any]
-EXPORTED_JSON = ("classes", "fm", "preprocessing")  # of what an export says of itself
+EXPORTED_JSON = ("classes", "fm", "preprocessing")  # metadata of an export that are JSON
 
 
 def describe(path: Path) -> Facts:
-    """Describe a file of embeddings, images, proxies, scores or collapse, a head, an export of one, or weights.
+    """Describe a file of embeddings, images, proxies, scores or collapse, a head, an exported head, or weights.
 
     Returns
     -------
     dict
-        Ready for JSON: `file`, `bytes`, `kind`, and what files of that kind have.
+        Ready for JSON: `file`, `bytes`, `kind`, and entries that depend on the kind.
 
     Raises
     ------
     UserError
-        If it is no such file.
+        If it is not such a file.
     """
     readers: dict[str, Callable[[Path], Facts]] = {
         ".h5": _hdf5,
@@ -40,11 +40,11 @@ def describe(path: Path) -> Facts:
     if not path.exists():
         raise UserError(f"{path} does not exist")
     if path.suffix not in readers:
-        raise UserError(f"{path}: '{path.suffix}' is none of {', '.join(readers)}")
+        raise UserError(f"{path}: '{path.suffix}' is not one of {', '.join(readers)}")
     try:
         facts = readers[path.suffix](path)
     except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
-        raise UserError(f"{path} is damaged, or no file of imprint ({error})") from error
+        raise UserError(f"{path} is damaged or not a file of imprint ({error})") from error
     return {"file": str(path), "bytes": path.stat().st_size, **facts}
 
 
@@ -60,7 +60,7 @@ def _hdf5(path: Path) -> Facts:
         shapes = {
             name: {key: list(group[key].shape) for key in ("embeddings", "images") if key in group}
             for name, group in file.items()
-            if hasattr(group, "keys")  # no array
+            if hasattr(group, "keys")  # not an array
         }
         groups = {
             name: shape["embeddings"] for name, shape in shapes.items() if "embeddings" in shape
@@ -91,7 +91,7 @@ def _embeddings(file: Any) -> Facts:
 
 
 def _proxy_sets(file: Any) -> list[Facts]:
-    """The sets of a file of proxies, which lie in groups kN/NORMpre/seedN/drawN."""
+    """The sets of a proxy file, which are groups kN/NORMpre/seedN/drawN."""
     sets: list[Facts] = []
 
     def visit(name: str, entry: Any) -> None:
@@ -151,9 +151,9 @@ def _safetensors(path: Path) -> Facts:
         **metadata,
     }
     if "class_counts" in facts:
-        there = sum(facts["class_counts"])
-        removed = facts.get("samples", there) - there
-        facts["samples"] = there
+        samples = sum(facts["class_counts"])
+        removed = facts.get("samples", samples) - samples
+        facts["samples"] = samples
         if removed:
             facts["samples_of_removed_classes"] = removed
     return facts
@@ -174,7 +174,7 @@ def _onnx(path: Path) -> Facts:
 
 
 def _torch_program(path: Path) -> Facts:
-    """Of a program of torch.export, a ZIP file, what stands in its folder `extra`."""
+    """The description in the folder `extra` of a torch.export program, which is a ZIP file."""
     try:
         with zipfile.ZipFile(path) as archive:
             texts = {
@@ -188,11 +188,9 @@ def _torch_program(path: Path) -> Facts:
 
 
 def _export(path: Path, kind: str, texts: Mapping[str, str]) -> Facts:
-    """What an export says of itself."""
+    """The facts in the metadata of an export."""
     if not {"imprint", "classes", "input", "outputs"} <= set(texts):
-        raise UserError(
-            f"{path} was not written by imprint export, and so does not say what it holds"
-        )
+        raise UserError(f"{path} was not written by imprint export, so it has no description")
     facts: Facts = {
         name: json.loads(text) if name in EXPORTED_JSON else text for name, text in texts.items()
     }

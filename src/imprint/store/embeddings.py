@@ -20,7 +20,7 @@ from imprint.store.paths import check_path
 from imprint.store.seals import NAME, damaged
 
 _DIGEST = "digest"  # attribute of the file
-SHOWN_CLASSES = 10  # of the names that an object shows
+SHOWN_CLASSES = 10  # class names in the repr
 
 
 @dataclass(frozen=True, repr=False)
@@ -30,7 +30,7 @@ class Embeddings:
     Attributes
     ----------
     x : ndarray of shape (N, D)
-        Embeddings, float32; where they are large, on disk (`imprint.method.large_arrays`).
+        Embeddings, float32; large ones are on disk (`imprint.method.large_arrays`).
     y : ndarray of shape (N,)
         Labels in [0, len(class_names)), int64.
     ids : ndarray of shape (N,)
@@ -40,11 +40,11 @@ class Embeddings:
     provenance : dict
         What the file was made from.
     fm_classifier : ndarray of shape (C, D) or None
-        Weights of the FM's own classifier, float32, where they are known.
+        Weights of the FM's own classifier, float32, if known.
     digest : str
-        `imprint.store.blocks.digest` of x, where the file has it; empty where not.
+        `imprint.store.blocks.digest` of x if the file has it, otherwise empty.
     largest : float or None
-        The largest absolute value in x, where it is known.
+        The largest absolute value in x, if known.
     """
 
     x: np.ndarray
@@ -57,7 +57,7 @@ class Embeddings:
     largest: float | None = None
 
     def __repr__(self) -> str:
-        """A line: the arrays are large."""
+        """One line without the arrays, which are large."""
         count, size = self.x.shape
         names = ", ".join(self.class_names[:SHOWN_CLASSES])
         more = ", ..." * (len(self.class_names) > SHOWN_CLASSES)
@@ -65,20 +65,20 @@ class Embeddings:
 
 
 def write_rows(file: Any, shape: tuple[int, int], dtype: Any, blocks: Iterable[np.ndarray]) -> None:
-    """Write embeddings (N, D), and their digest, to a new file of HDF5.
+    """Write embeddings (N, D) and their digest to a new HDF5 file.
 
-    They lie in one piece, so that a large file can be mapped; the seal of the file tells damage.
+    They are contiguous, so that a large file can be memory-mapped; the seal of the file detects damage.
 
     Parameters
     ----------
     file : h5py.File
-        Of `imprint.store.files.new_hdf5`.
+        A file of `imprint.store.files.new_hdf5`.
     shape : tuple of int
-        Their shape.
+        Shape of the embeddings.
     dtype : dtype
-        How they are stored.
+        Type of the stored embeddings.
     blocks : iterable of ndarray
-        Some rows after the other.
+        The rows, in consecutive blocks.
     """
     rows = file.create_dataset("embeddings", shape, dtype)
     content = hashlib.sha256(f"float32{tuple(map(int, shape))}".encode())
@@ -98,8 +98,8 @@ def read_embeddings(path: str | Path) -> Embeddings:
     Raises
     ------
     UserError
-        If it cannot be read, its arrays do not match, a label is beyond the classes, or a value is NaN or infinite:
-        such an embedding has no nearest proxy.
+        If it cannot be read, its arrays do not match, a label is out of range, or a value is NaN or infinite: such an
+        embedding has no nearest proxy.
     """
     with open_hdf5(path) as file:
         for name in ("embeddings", "labels", "ids"):
@@ -118,7 +118,7 @@ def read_embeddings(path: str | Path) -> Embeddings:
         provenance = json.loads(file.attrs["provenance"])
         check_path(path, provenance)
         fm_classifier = file["classifier"][:].astype(np.float32) if "classifier" in file else None
-        # of a file without a seal it may be that of other rows
+        # without a seal, the digest may be that of other rows
         digest = str(file.attrs.get(_DIGEST, "")) if NAME in file.attrs else ""
     if x.ndim != 2 or y.ndim != 1 or ids.ndim != 1 or len(x) != len(y) or len(x) != len(ids):
         raise UserError(
@@ -127,7 +127,7 @@ def read_embeddings(path: str | Path) -> Embeddings:
     if len(y) and not 0 <= y.min() <= y.max() < len(names):
         wrong = y.min() if y.min() < 0 else y.max()
         raise UserError(
-            f"{path}: label {wrong} is none of the {len(names)} classes, which count from 0"
+            f"{path}: label {wrong} is out of range: classes count from 0 and there are {len(names)}"
         )
     if fm_classifier is not None and (
         fm_classifier.ndim != 2
@@ -149,11 +149,11 @@ def read_embeddings(path: str | Path) -> Embeddings:
 
 
 def read_rows(rows: Any) -> np.ndarray:
-    """The float32 rows (N, D) of an HDF5 dataset; large ones are mapped from the file or copied to another, not read."""
+    """The float32 rows (N, D) of an HDF5 dataset; large ones are mapped from the file or copied to another file."""
     if rows.ndim != 2 or not is_large(rows.shape):
         values: np.ndarray = rows[:].astype(np.float32, copy=False)
         return values
-    offset = rows.id.get_offset()  # None where rows lie in chunks
+    offset = rows.id.get_offset()  # None for chunked datasets
     if offset is not None and rows.dtype == np.float32:
         return np.asarray(np.memmap(rows.file.filename, np.float32, "r", offset, rows.shape))
     x = new_array(rows.shape)

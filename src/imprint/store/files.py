@@ -1,8 +1,8 @@
-"""Files with provenance, written whole or not at all.
+"""Files with provenance, written atomically.
 
-Every file carries a `provenance` attribute (JSON): what it was made from and by which version. A file is
-written under a temporary name in its folder, flushed to disk and renamed, so that a name that exists always
-stands for a finished file.
+Every file has a `provenance` attribute (JSON): what it was made from, and the version of the library. A file is
+written under a temporary name in its folder, flushed to disk and renamed, so that every file under its final name is
+complete.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def atomic(path: str | Path) -> Iterator[Path]:
         yield temporary
         with open(temporary, "rb") as file:
             os.fsync(file.fileno())
-        # mkstemp makes files private; a result is as readable as any other file of the user
+        # mkstemp makes files private; results get the permissions of the user's other files
         mask = os.umask(0)
         os.umask(mask)
         temporary.chmod(0o666 & ~mask)
@@ -61,7 +61,7 @@ def atomic(path: str | Path) -> Iterator[Path]:
 
 
 def remove_unfinished(path: str | Path) -> None:
-    """Remove what a process that was killed left while it wrote `path`, or a note beside it, by `atomic`."""
+    """Remove temporary files that a killed process left when it wrote `path`, or a note beside it, by `atomic`."""
     path = Path(path)
     for temporary in path.parent.glob(f".{glob.escape(path.name)}.*.tmp*"):
         temporary.unlink(missing_ok=True)
@@ -70,7 +70,7 @@ def remove_unfinished(path: str | Path) -> None:
 class _Lenient(io.FileIO):
     """A file whose failed writes are remembered instead of raised.
 
-    HDF5 that meets a full disk while it closes a file ends the process with a segmentation fault.
+    If the disk is full when HDF5 closes a file, the process ends with a segmentation fault.
     """
 
     failed: OSError | None = None
@@ -87,7 +87,7 @@ class _Lenient(io.FileIO):
 
 @contextmanager
 def new_hdf5(path: str | Path) -> Iterator[Any]:
-    """Open a new HDF5 file for writing; it has its name once it is whole. A full disk is an `OSError`."""
+    """Open a new HDF5 file for writing; it gets its name once it is complete. A full disk raises an `OSError`."""
     import h5py
     import numpy as np
 
@@ -133,7 +133,7 @@ def open_hdf5(path: str | Path, remedy: str = REMEDY) -> Iterator[Any]:
     Raises
     ------
     UserError
-        If it is missing, damaged or no HDF5 file, or what is asked of it is not there.
+        If it is missing, damaged or not an HDF5 file, or if reading it inside the context fails.
     """
     import h5py
 
@@ -150,5 +150,5 @@ def open_hdf5(path: str | Path, remedy: str = REMEDY) -> Iterator[Any]:
         except UserError:
             raise
         except (OSError, RuntimeError, LookupError, ValueError, TypeError) as error:
-            # HDF5 reports bytes that make no sense by any of these
+            # HDF5 raises any of these for damaged bytes
             raise damaged(path, remedy, f"it cannot be read ({error})") from error

@@ -1,4 +1,4 @@
-"""Frames of results as Parquet files with provenance."""
+"""Data frames of results, stored as Parquet files with provenance."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from imprint.store.seals import BLANK, NAME, REMEDY, check_seal, damaged, seal
 if TYPE_CHECKING:
     import pandas as pd
 
-_ROUNDING = 1e-9  # of a mean of rates
-# columns of frames that lie between 0 and 1
+_ROUNDING = 1e-9  # rounding error of a mean of rates
+# columns with values between 0 and 1
 RATES = {
     "accuracy",
     "accuracy_low",
@@ -47,7 +47,7 @@ def read_parquet(path: str | Path) -> pd.DataFrame:
     Raises
     ------
     UserError
-        If the file is missing or damaged, or a rate in it is no rate.
+        If the file is missing or damaged, or a rate in it is not between 0 and 1.
     """
     import pandas as pd
 

@@ -1,4 +1,4 @@
-"""Embeddings that the user computed elsewhere, checked and put into the project's form."""
+"""Embeddings that the user computed elsewhere, checked and converted to the project's format."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from imprint.store.object_arrays import read_array
 _LISTED = 5
 MOST_CLASSES = 1_000_000
 
-# name of an array in a file -> its name here
+# name of an array in a file -> name of the entry
 _ARRAYS = {
     "embeddings": "embeddings",
     "labels": "labels",
@@ -39,27 +39,27 @@ def adopt(
     class_names: Sequence[str] | None = None,
     provenance: Mapping[str, Any] | None = None,
 ) -> None:
-    """Check a file of embeddings and write it as `imprint.fm.extract` would.
+    """Check a file of embeddings and write it in the format of `imprint.fm.extract`.
 
     Parameters
     ----------
     path : path
-        NPZ or HDF5 (.npz, .h5, .hdf5) with `embeddings` (N, D) floating point and `labels` (N,) integers from 0
-        and, if they are known, `ids` (N,) and `class_names` (C,); in HDF5 class names may be an attribute too, JSON or
+        NPZ or HDF5 (.npz, .h5, .hdf5) with `embeddings` (N, D) floating point, `labels` (N,) integers from 0
+        and, optionally, `ids` (N,) and `class_names` (C,). In HDF5 the class names may also be an attribute, JSON or
         an array.
     output : path
         The embeddings file.
     split : str, optional
-        The group of an HDF5 file that holds the arrays, if it has one of that name.
+        The group of an HDF5 file that holds the arrays; the root of the file if it has no such group.
     class_names : sequence of str, optional
-        Taken before those of the file. Without any, the classes are the numbers up to the largest label.
+        Class names that replace those of the file. If there are none, the names are the numbers up to the largest label.
     provenance : mapping, optional
         Further entries of the provenance.
 
     Raises
     ------
     UserError
-        If the file or an array in it is missing or of no use.
+        If the file or an array in it is missing or not usable.
     """
     import h5py
 
@@ -103,7 +103,7 @@ def read_arrays(path: Path, split: str | None = None, required: bool = False) ->
     Returns
     -------
     dict
-        embeddings, labels, ids, class_names, fm_classifier and provenance, as far as the file has them. A file has
+        embeddings, labels, ids, class_names, fm_classifier and provenance, as far as the file has them. The file stores
         `fm_classifier` under the name `classifier`.
 
     Raises
@@ -115,7 +115,7 @@ def read_arrays(path: Path, split: str | None = None, required: bool = False) ->
     if suffix in (".h5", ".hdf5"):
         return _read_hdf5(path, split, required)
     if suffix != ".npz":
-        raise UserError(f"{path}: '{path.suffix}' is none of .npz, .h5, .hdf5")
+        raise UserError(f"{path}: '{path.suffix}' is not one of .npz, .h5, .hdf5")
     arrays = {}
     try:
         with ZipFile(path) as file:
@@ -136,7 +136,7 @@ def read_arrays(path: Path, split: str | None = None, required: bool = False) ->
 
 
 def names_in(path: Path, split: str | None = None) -> list[str]:
-    """The names of the arrays in such a file, or in a group of it, and of the groups, with a slash; for messages."""
+    """The names of the arrays and groups (with a slash) in a file or in one of its groups, for messages."""
     if path.suffix.lower() == ".npz":
         with ZipFile(path) as file:
             return [name.removesuffix(".npy") for name in file.namelist()]
@@ -166,7 +166,7 @@ def _read_hdf5(path: Path, split: str | None, required: bool) -> dict[str, Any]:
 
 
 def _array(dataset: Any) -> np.ndarray:
-    """An HDF5 dataset: text, numbers of any kind, or large embeddings, which are not read at once."""
+    """An HDF5 dataset as an array: text, numbers, or large embeddings, which stay on disk."""
     if dataset.dtype.kind in "OS":
         text: np.ndarray = dataset.asstr()[()]
         return text
@@ -177,7 +177,7 @@ def _array(dataset: Any) -> np.ndarray:
 
 
 def _names(path: Path, value: Any) -> list[str]:
-    """Names of classes: an array, or a list in JSON."""
+    """Class names from an array or a JSON list."""
     try:
         listed = json.loads(value) if isinstance(value, str) else list(value)
     except (ValueError, TypeError):
@@ -186,7 +186,7 @@ def _names(path: Path, value: Any) -> list[str]:
         listed = [name.decode() if isinstance(name, bytes) else name for name in listed]
         if all(isinstance(name, str | int | np.integer) for name in listed):
             return [str(name) for name in listed]
-    raise UserError(f"{path}: 'class_names' are no names; give an array of them, or a list in JSON")
+    raise UserError(f"{path}: 'class_names' are not names; give an array of names, or a JSON list")
 
 
 def _provenance(path: Path, value: Any) -> dict[str, Any]:
@@ -195,7 +195,7 @@ def _provenance(path: Path, value: Any) -> dict[str, Any]:
     except (ValueError, TypeError):
         entries = None
     if not isinstance(entries, dict):
-        raise UserError(f"{path}: 'provenance' is no mapping in JSON; remove this attribute")
+        raise UserError(f"{path}: 'provenance' is not a JSON mapping; remove this attribute")
     return entries
 
 
@@ -205,14 +205,12 @@ def _check(path: Path, x: np.ndarray, y: np.ndarray) -> None:
             f"{path}: 'embeddings' are {x.dtype} of shape {x.shape}, not floating point (N, D)"
         )
     if y.shape != (len(x),) or y.dtype.kind not in "iu":
-        raise UserError(
-            f"{path}: 'labels' are {y.dtype} of shape {y.shape}, not {len(x)} whole numbers"
-        )
+        raise UserError(f"{path}: 'labels' are {y.dtype} of shape {y.shape}, not {len(x)} integers")
     if y.min() < 0:
         raise UserError(f"{path}: label {y.min()} is negative; classes count from 0")
     if y.max() >= MOST_CLASSES:
         raise UserError(
-            f"{path}: label {y.max()} would make {int(y.max()) + 1:,} classes, of which at most {MOST_CLASSES:,} are "
+            f"{path}: label {y.max()} would mean {int(y.max()) + 1:,} classes, and at most {MOST_CLASSES:,} are "
             "possible; number the classes 0, 1, 2, ..."
         )
     bad = not_finite(x)

@@ -1,7 +1,7 @@
-"""Saved heads: the proxies of one method on one task, with all that is needed to use them on new embeddings.
+"""Saved heads: the proxies of one method on one task, with all that is needed to classify new embeddings.
 
-A head is one safetensors file, its description in the header, and the same description beside it as JSON for people.
-`ImprintingClassifier.load` makes a classifier of it.
+A head is one safetensors file with its description in the header; a JSON file beside it has the same description, to read.
+`ImprintingClassifier.load` makes a classifier from it.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from imprint.store.files import atomic, canonical
 from imprint.store.seals import BLANK, NAME, check_seal, seal
 from imprint.store.version import __version__
 
-SUFFIX = ".safetensors"  # of their files
-# what must agree where a head is used: another of these gives other embeddings
+SUFFIX = ".safetensors"
+# entries of an FM's identity that must equal those of the head: embeddings depend on them
 IDENTITY = ("model", "weights_sha256", "transform")
-DEFAULTS = {"pooling": "pooled"}  # of an identity, which names it where it is another
+DEFAULTS = {"pooling": "pooled"}  # values of entries that an identity leaves out
 
-_STATE = "state."  # begins the names of tensors that prediction does not need
-_NORM = "norm."  # and of those that fitted NORMs learnt
-_BESIDE = "checkpoint_from_here"  # in a file: the way from its folder to the weights of its FM
+_STATE = "state."  # prefix of tensors that prediction does not need
+_NORM = "norm."  # prefix of tensors that fitted NORMs learnt
+_BESIDE = "checkpoint_from_here"  # path of the FM's weights, relative to the folder of the head
 
 
 @dataclass(frozen=True)
@@ -42,16 +42,16 @@ class Head:
     labels : ndarray of shape (P,)
         Their classes, ascending.
     description : dict
-        What it is: configuration, classes (names), fm (name, model, weights_sha256, transform), task, accuracy,
-        version; `unit` where the proxies are samples before NORMpre = l2, as `CandidateHead` has it.
+        configuration, classes (names), fm (name, model, weights_sha256, transform), task, accuracy, version; `unit` if
+        the proxies are samples before NORMpre = l2, see `CandidateHead`.
     fm_classifier : ndarray of shape (C, D) or None
-        The weights of the FM's own classifier, where NORMpost needs them.
+        The weights of the FM's own classifier, if NORMpost needs them.
     state : dict
-        Further arrays by name: what an estimator needs to take in more classes.
+        Further arrays by name, which an estimator needs to add classes.
     bias : ndarray of shape (P,) or None
-        What is added to the inner products of the proxies, float32.
+        Added to the inner products of the proxies, float32.
     norms : dict
-        What fitted NORMs learnt, see `FittedNorms.state`.
+        Arrays that fitted NORMs learnt, see `FittedNorms.state`.
     """
 
     proxies: np.ndarray
@@ -63,12 +63,12 @@ class Head:
     norms: dict[str, np.ndarray] = field(default_factory=dict)
 
     def require_fm(self, fm: Any) -> None:
-        """Check that embeddings of `fm`, see `fm_identity`, are of this head's kind.
+        """Check that this head can be used on embeddings of `fm`, see `fm_identity`.
 
         Raises
         ------
         UserError
-            If its model, weights, transform or pooling are others than this head's.
+            If its model, weights, transform or pooling differ from those of this head's FM.
         """
         expected, other = self.description["fm"], fm_identity(fm)
         keys = [name for name in IDENTITY if name in expected] or ["fm"]
@@ -83,18 +83,18 @@ class Head:
         if wrong:
             raise UserError(
                 f"this head was made from embeddings of another kind: its FM has {'; '.join(wrong)}. Embed with that "
-                "FM, or fit a head on embeddings of yours"
+                "FM, or fit a head on your embeddings"
             )
 
 
 def fm_identity(fm: Any) -> dict[str, Any]:
-    """What is known of an FM.
+    """The entries that identify an FM.
 
     Parameters
     ----------
     fm : mapping or object
-        A mapping with `model`, `weights_sha256` and `transform` (of these at least `model`, or a name as `fm`), as
-        the provenance of an embeddings file has them; or what carries them, `Embeddings` or an `Embedder`.
+        A mapping with `model`, `weights_sha256` and `transform` (at least `model`, or a name as `fm`), such as the
+        provenance of an embeddings file; or an object that has them, `Embeddings` or an `Embedder`.
 
     Raises
     ------
@@ -120,7 +120,7 @@ def _in_words(value: Any) -> str:
 
 
 def ids_as_bytes(ids: np.ndarray) -> np.ndarray:
-    """Numbers or texts (n,) as the bytes of a JSON list, uint8, as `state` keeps the ids of samples."""
+    """Numbers or texts (n,) as the bytes of a JSON list, uint8: the form in which `state` stores sample ids."""
     return np.frombuffer(json.dumps(ids.tolist()).encode(), np.uint8)
 
 
@@ -148,7 +148,7 @@ def write_head(path: str | Path, head: Head) -> None:
         description["fm"] = {**description["fm"], _BESIDE: beside}
     with atomic(path) as temporary:
         save_file(
-            # ascontiguousarray would make numbers arrays of one element
+            # ascontiguousarray would turn scalars into arrays of one element
             {name: np.asarray(array, order="C") for name, array in tensors.items()},
             temporary,
             metadata={"imprint": json.dumps({**description, NAME: BLANK})},
@@ -166,29 +166,29 @@ def read_head(path: str | Path) -> Head:
     Raises
     ------
     UserError
-        If the file is missing, no head, damaged or edited.
+        If the file is missing, not a head, damaged or edited.
     """
     from safetensors import SafetensorError, safe_open
 
     if Path(path).is_dir():
         raise UserError(
-            f"{path} is a folder, no head; a head is a {SUFFIX} file, which imprint fit writes"
+            f"{path} is a folder, not a head; a head is a {SUFFIX} file, which imprint fit writes"
         )
     check_seal(path, "make it again or get another copy")
     try:
         with safe_open(path, framework="numpy") as file:
             description = dict(json.loads((file.metadata() or {})["imprint"]))
-            names = file.keys()  # the file is no mapping
+            names = file.keys()  # the file is not a mapping
             tensors = {name: file.get_tensor(name) for name in names}
     except FileNotFoundError:
         raise UserError(f"{path} does not exist") from None
     except (SafetensorError, KeyError, TypeError, ValueError, OSError) as error:
-        raise UserError(f"{path} is no head of imprint ({error!r})") from None
+        raise UserError(f"{path} is not a head of imprint ({error!r})") from None
     missing = {"proxies", "labels"} - tensors.keys()
     missing |= {"configuration", "classes", "fm", "seed"} - description.keys()
     if missing:
         raise UserError(
-            f"{path} is no head of imprint, or one of an older version (it has no {', '.join(sorted(missing))})"
+            f"{path} is not a head of imprint, or one of an older version (it has no {', '.join(sorted(missing))})"
         )
     description.pop(NAME, None)
     check_head(str(path), tensors, description)
@@ -205,7 +205,7 @@ def read_head(path: str | Path) -> Head:
 
 
 def _find_checkpoint(path: Path, fm: dict[str, Any]) -> None:
-    """The weights where they were moved to together with the head, if they are no longer where they were."""
+    """Set the path of weights that were moved together with the head, if they do not exist at their old path."""
     beside = fm.pop(_BESIDE, None)
     if isinstance(beside, str) and not Path(str(fm.get("checkpoint"))).exists():
         moved = (path.resolve().parent / beside).resolve()
@@ -222,7 +222,7 @@ def _named(tensors: Mapping[str, np.ndarray], prefix: str) -> dict[str, np.ndarr
 
 
 def describe_safetensors(path: str | Path) -> tuple[dict[str, list[int]], dict[str, Any]]:
-    """The shapes of the tensors of a safetensors file, and what imprint wrote about it, read only to compare the seal."""
+    """The tensor shapes of a safetensors file, and imprint's description in it; the seal is checked."""
     from safetensors import SafetensorError, safe_open
 
     check_seal(path, "make it again or get another copy")
@@ -230,7 +230,7 @@ def describe_safetensors(path: str | Path) -> tuple[dict[str, list[int]], dict[s
         with safe_open(path, framework="numpy") as file:
             description = json.loads((file.metadata() or {}).get("imprint", "{}"))
             description.pop(NAME, None)
-            names = file.keys()  # the file is no mapping
+            names = file.keys()  # the file is not a mapping
             return {name: file.get_slice(name).get_shape() for name in names}, description
     except (SafetensorError, ValueError, OSError) as error:
         raise UserError(f"{path} is not a readable safetensors file ({error})") from None

@@ -1,7 +1,7 @@
-"""What was measured while a file was made, such as the speed of an FM, in a note beside it.
+"""Measurements of the job that wrote a file, such as the speed of an FM, in a note beside the file.
 
-Such numbers differ from run to run. They stay out of the file, so that the same work gives the same bytes, and a file
-without a note is as good as one with it.
+These numbers differ from run to run. They are not in the file, so that equal work gives equal bytes, and the file is
+valid without its note.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ Measurements = dict[str, Any]
 
 
 class Collector(logging.Handler):
-    """Collects what records of the log carry as `measured`: `log.info(..., extra={"measured": {...}})`.
+    """Collects the values that log records carry as `measured`: `log.info(..., extra={"measured": {...}})`.
 
     Attributes
     ----------
     values : dict
-        All of it; a later value replaces an earlier one of the same name.
+        The collected values; a later value replaces an earlier one of the same name.
     """
 
     def __init__(self) -> None:
@@ -32,7 +32,7 @@ class Collector(logging.Handler):
         self.values: Measurements = {}
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Keep what a record carries."""
+        """Collect the values of a record."""
         self.values |= getattr(record, "measured", {})
 
 
@@ -47,7 +47,7 @@ def write_measurements(output: str | Path, values: Mapping[str, Any]) -> None:
 
 
 def read_measurements(embeddings: str | Path) -> list[Measurements]:
-    """What was measured while a file of embeddings was made, by one job or by one for each shard; damaged notes are left out."""
+    """The measurements of the job, or of the job of each shard, that wrote a file of embeddings; damaged notes are ignored."""
     note = measurements_note(embeddings)
     notes = [note] if note.exists() else shard_measurements(embeddings)
     measured = []

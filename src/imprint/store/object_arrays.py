@@ -1,4 +1,4 @@
-"""Arrays of Python objects in NPZ files, such as names of classes that come out of pandas."""
+"""Arrays of Python objects in NPZ files, such as class names from pandas."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from typing import IO, Any
 import numpy as np
 from numpy.lib import format as npy
 
-# what numpy's own pickles of arrays and of its scalars name; anything else could run code
+# the names in numpy's own pickles of arrays and scalars; anything else could run code
 _ALLOWED = {"_reconstruct", "scalar", "ndarray", "dtype"}
 _MODULES = {"numpy", "numpy.core.multiarray", "numpy._core.multiarray"}
 
 
 class _Unpickler(pickle.Unpickler):
-    """Reads arrays of plain values alone."""
+    """Reads only arrays of plain values."""
 
     def find_class(self, module: str, name: str) -> Any:
         if module in _MODULES and name in _ALLOWED:
             return super().find_class(module, name)
-        raise ValueError(f"it holds objects of {module}.{name}; texts and numbers are read")
+        raise ValueError(f"it holds objects of {module}.{name}; only texts and numbers are read")
 
 
 def read_array(file: IO[bytes]) -> np.ndarray:
-    """An array in NPY form, or one of objects that are texts and numbers; no code in the file is run.
+    """Read an NPY array, whose objects may only be texts and numbers; no code in the file is run.
 
     Raises
     ------
@@ -37,6 +37,6 @@ def read_array(file: IO[bytes]) -> np.ndarray:
             array = _Unpickler(file).load()
             if isinstance(array, np.ndarray):
                 return array
-            raise ValueError("it is no array")
+            raise ValueError("it is not an array")
     file.seek(0)
     return np.asarray(npy.read_array(file, allow_pickle=False))

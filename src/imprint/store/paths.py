@@ -1,6 +1,6 @@
-"""Where the files of a study lie: the one place that knows.
+"""Paths of the files of a study; no other module defines them.
 
-Functions take the folder of the results and what a file is for; a rule gives wildcards in braces.
+Functions take the folder of the results and names such as that of the FM; a rule passes wildcards in braces.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ DOWNLOADS = "downloads"
 MANIFEST = "manifest.json"
 LOGS = "logs"
 REPORTS = "reports"
-# folders below the results that jobs write to; what lies elsewhere is none of theirs
+# folders below the results that jobs write to; other files are not theirs
 FOLDERS = (
     DOWNLOADS,
     "data",
@@ -30,7 +30,7 @@ FOLDERS = (
     "heads",
     REPORTS,
 )
-# what the folders of a kind of results, and the name of the file in them, stand for
+# meaning of the folders and the file name in the path of each kind of results
 _NAMED_BY_PATH = {
     "embeddings": ("fm", "dataset", "split"),
     "proxies": ("fm", "task", "shots", "gen"),
@@ -40,7 +40,7 @@ _NAMED_BY_PATH = {
 
 
 def downloads_folder(results: str | Path, dataset: str) -> Path:
-    """A downloaded dataset."""
+    """The folder of a downloaded dataset."""
     return Path(results, DOWNLOADS, dataset)
 
 
@@ -67,13 +67,13 @@ def shard_file(
 
 
 def shards_note(embeddings: str | Path) -> Path:
-    """The note beside a file of embeddings that says in how many shards it was made."""
+    """The note beside a file of embeddings that gives the number of its shards."""
     path = Path(embeddings)
     return path.with_name(f".{path.name}.shards")
 
 
 def measurements_note(output: str | Path) -> Path:
-    """The note beside an output that says what was measured while it was made."""
+    """The note beside an output with the measurements of its job."""
     path = Path(output)
     return path.with_name(f".{path.name}.measured")
 
@@ -85,12 +85,12 @@ def record_file(output: str | Path) -> Path:
 
 
 def results_id_file(results: str | Path) -> Path:
-    """The name that results have in the working directory where all of them were made."""
+    """The file with the id of the results, which their working directory knows if all of them were made there."""
     return Path(results, LOGS, "id")
 
 
 def shard_measurements(embeddings: str | Path) -> list[Path]:
-    """Such notes of the shards that a file of embeddings was joined from; they outlive the shards."""
+    """The measurement notes of the shards of a file of embeddings; they stay when the shards are deleted."""
     path = Path(embeddings)
     pattern = measurements_note(shard_file("", "", "", glob.escape(path.stem), "*", "*")).name
     return sorted(path.parent.glob(pattern))
@@ -112,22 +112,22 @@ def collapse_file(results: str | Path, fm: str, task: str) -> Path:
 
 
 def figure_data_file(results: str | Path, experiment: str, fm: str, task: str, data: str) -> Path:
-    """What figures of one FM and task are drawn from."""
+    """The data of figures of one FM and task."""
     return Path(results, "figures", experiment, fm, task, f"{data}.parquet")
 
 
 def all_scores(results: str | Path) -> Path:
-    """Every cell of the study."""
+    """The scores of all cells of the study."""
     return Path(results, "scores.parquet")
 
 
 def all_collapse(results: str | Path) -> Path:
-    """Neural collapse of every FM and task."""
+    """Neural collapse of all FMs and tasks."""
     return Path(results, "collapse.parquet")
 
 
 def all_fms(results: str | Path) -> Path:
-    """Every FM of the study: its size and speed."""
+    """Size and speed of all FMs of the study."""
     return Path(results, "fms.parquet")
 
 
@@ -137,12 +137,12 @@ def report_text(results: str | Path) -> Path:
 
 
 def summary_file(results: str | Path) -> Path:
-    """What was run and what won, in a few lines."""
+    """A summary of the study and its best methods, in a few lines."""
     return Path(results, "summary.txt")
 
 
 def running_file(results: str | Path) -> Path:
-    """The note that a run leaves while it is at work."""
+    """The note that exists while a run is in progress."""
     return Path(results, LOGS, "running.json")
 
 
@@ -152,7 +152,7 @@ def report_file(results: str | Path) -> Path:
 
 
 def experiment_report_file(results: str | Path, experiment: str) -> Path:
-    """The part of the report that shows one experiment, as a page of its own."""
+    """The report page of one experiment."""
     return Path(results, REPORTS, f"{experiment}.html")
 
 
@@ -184,14 +184,14 @@ def head_file(
 
 
 def check_path(path: str | Path, provenance: Mapping[str, Any]) -> None:
-    """Compare what a file says it was made for with its path: another one may have been moved or copied there.
+    """Compare the provenance of a file with its path, to detect files that were moved or copied there.
 
     Parameters
     ----------
     path : path
-        The file; one that lies in no folder of results passes.
+        The file; a file outside the folders of results passes.
     provenance : mapping
-        What it was made from; names that it does not hold are not compared.
+        Its provenance; names that are not in it are not compared.
 
     Raises
     ------
@@ -207,6 +207,6 @@ def check_path(path: str | Path, provenance: Mapping[str, Any]) -> None:
         for name, value in expected.items():
             if name in recorded and str(recorded[name]) != value:
                 raise UserError(
-                    f"{path} is of another {name}: {recorded[name]}, not {value}; it was moved or copied there. "
+                    f"{path} belongs to another {name}: {recorded[name]}, not {value}; it was moved or copied there. "
                     "Delete it and run again"
                 )

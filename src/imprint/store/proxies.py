@@ -19,7 +19,7 @@ K, ANY_SEED, SEED, DRAW = "k", "any seed", "seed", "draw"
 
 
 def write_proxies(path: str | Path, sets: ProxySets, provenance: str) -> None:
-    """Write proxy sets; one that serves several seeds is stored once and linked by name.
+    """Write proxy sets; a set that is used for several keys is stored once and linked.
 
     Parameters
     ----------
@@ -55,12 +55,12 @@ def write_proxies(path: str | Path, sets: ProxySets, provenance: str) -> None:
 
 
 def read_proxies(path: str | Path, ks: Collection[str] | None = None) -> ProxySets:
-    """Read a proxy file, or of it the sets of the k with these labels; sets that are stored once are one object.
+    """Read the proxy sets of a file, or those with these labels of k; linked sets become one object.
 
     Raises
     ------
     UserError
-        If it is missing or damaged, or a set is none.
+        If the file is missing or damaged, or a set is not valid.
     """
     import h5py
 
@@ -79,7 +79,7 @@ def read_proxies(path: str | Path, ks: Collection[str] | None = None) -> ProxySe
 
 
 def _groups(file: Any) -> Iterator[tuple[str, str, int | None, int, Any]]:
-    """The label of k, norm_pre, seed, draw and HDF5 group of each set in an open file."""
+    """The k, norm_pre, seed, draw and HDF5 group of each set in an open file."""
     for k, norms in file.items():
         for norm_pre, seeds in norms.items():
             for of_seed, draws in seeds.items():

@@ -1,6 +1,6 @@
-"""Records of jobs: a note beside the first output of each that says what it was made from.
+"""Records of jobs: a note beside the first output of a job that says what it was made from.
 
-Snakemake keeps such knowledge in `.snakemake` of the working directory, by path. A record goes where the file goes.
+Snakemake stores the same information by path, in `.snakemake` of the working directory. A record can be moved with its file.
 """
 
 from __future__ import annotations
@@ -29,15 +29,15 @@ class Record:
     spec : str
         Digest of the parameters of its rule.
     outputs : dict
-        Bytes of each output, by its path from the folder of the results.
+        Bytes of each output, by its path relative to the folder of the results.
     sha256 : str
-        Of the first output.
+        SHA-256 of the first output.
     inputs : dict
-        `sha256` of the records of what it read of the results, by their paths from there.
+        `sha256` of the records of those inputs that are results, by their paths relative to that folder.
     files : dict
-        State (see `state_of`) and SHA-256 of the other files that it read, by their paths.
+        State (see `state_of`) and SHA-256 of the other input files, by their paths.
     contents : dict
-        SHA-256 of the outputs that hold no seal, such as tables and pictures, by their paths from there.
+        SHA-256 of the outputs without a seal, such as tables and pictures, by their paths relative to that folder.
     """
 
     spec: str
@@ -64,9 +64,9 @@ def make_record(
     root : path
         The folder of the results.
     outputs, inputs : iterables of paths
-        Its files. Inputs without a record are left out.
+        Its outputs and inputs. Inputs without a record are left out.
     files : iterable of paths
-        Those of the inputs that may be the user's.
+        The inputs that may be files of the user.
     """
     paths = [Path(output) for output in outputs]
     recorded = {str(path): read_record(path) for path in inputs}
@@ -97,7 +97,7 @@ def write_record(output: str | Path, record: Record) -> None:
 
 
 def read_record(output: str | Path) -> Record | None:
-    """The record of the job whose first output this is; None if there is none, or a damaged one."""
+    """The record of the job whose first output this is; None if it is missing or damaged."""
     try:
         fields: dict[str, Any] = json.loads(record_file(output).read_bytes())
         return Record(**fields)
@@ -106,7 +106,7 @@ def read_record(output: str | Path) -> Record | None:
 
 
 def state_of(path: str | Path) -> State:
-    """Size and times of a file, which change when it does: no program can set the last; empty if it is missing."""
+    """Size and times of a file, which change when the file does (no program can set the last); empty if it is missing."""
     try:
         facts = Path(path).stat()
     except OSError:

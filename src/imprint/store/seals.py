@@ -1,8 +1,8 @@
 """Seals: a file holds the SHA-256 of all its other bytes, so that damage is noticed before its content is used.
 
-A writer puts `BLANK` where its format keeps descriptions (an attribute of HDF5, the metadata of Parquet and safetensors)
-and `seal` replaces the zeros in it. The digest is that of the file with zeros in its place, so a file needs
-no second one beside it, and any program that knows the format reads it.
+A writer puts `BLANK` into the metadata of its format (an attribute of HDF5, the metadata of Parquet and safetensors)
+and `seal` replaces the zeros in it. The digest is that of the file with zeros in place of the digest. So no second file
+is needed, and any program that knows the format can read the file.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ BLANK = (_MARK + b"0" * _DIGITS).decode()
 
 
 def seal(path: str | Path) -> None:
-    """Fill the blank seal of a file that is written."""
+    """Fill the blank seal of a finished file."""
     with open(path, "r+b") as file, mmap.mmap(file.fileno(), 0) as content:
         first = content.find(BLANK.encode()) + len(_MARK)
         content[first : first + _DIGITS] = _digest(content, first).encode()
@@ -54,7 +54,7 @@ def check_seal(path: str | Path, remedy: str = REMEDY) -> None:
             first += len(_MARK)
             if content[first : first + _DIGITS].decode("latin1") == _digest(content, first):
                 return
-    except (OSError, ValueError):  # missing or empty: its reader says so
+    except (OSError, ValueError):  # missing or empty, which the reader reports
         return
     raise damaged(path, remedy, "its content does not match its checksum")
 
@@ -72,13 +72,13 @@ def is_sealed(path: str | Path) -> bool:
 
 
 def damaged(path: str | Path, remedy: str, why: str) -> UserError:
-    """The error for a damaged file; of a link, which leads to a shared cache, the file that it leads to is named."""
+    """The error for a damaged file; for a link to a shared cache, it also names the target."""
     target = f" (a link to {Path(path).resolve()}: delete both)" if Path(path).is_symlink() else ""
     return UserError(f"{path}{target} is damaged or was edited: {why}; {remedy}")
 
 
 def _digest(content: mmap.mmap, first: int) -> str:
-    """SHA-256 of a file with zeros for the digits from `first` on."""
+    """SHA-256 of a file with zeros in place of the digits from `first` on."""
     with memoryview(content) as view:
         digest = hashlib.sha256(view[:first])
         digest.update(b"0" * _DIGITS)

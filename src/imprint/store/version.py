@@ -1,4 +1,4 @@
-"""The version of this library, which its files record, and those of other packages."""
+"""The version of this library, recorded in its files, and the versions of other packages."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ __version__ = "0.1.0"
 
 @cache
 def installed_version(package: str) -> str | None:
-    """The version of an installed package; None without it, as where jobs have an environment of their own."""
-    from importlib import metadata  # takes time that `import imprint` does not have
+    """The version of an installed package; None if it is not installed, such as in an environment of a job."""
+    from importlib import metadata  # slow to import for `import imprint`
 
     try:
         return metadata.version(package)

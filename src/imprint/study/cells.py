@@ -1,4 +1,4 @@
-"""The cells of a study that one set of experiments asks for: configurations and their seeds."""
+"""The cells of one set of experiments: configurations and their seeds."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from imprint.method.configuration import Configuration
 from imprint.method.generate import GENERATORS
 from imprint.store.files import canonical
 
-# of proxy files: seeds by GEN, label of k and NORMpre
+# seeds of proxy files by GEN, label of k and NORMpre
 ProxySeeds = dict[str, dict[str, dict[str, set[int]]]]
 
 
 class Cells:
-    """The configurations of all groups that the same experiments cover. What is asked of them is worked out once.
+    """The configurations of all groups that the same experiments cover. Derived values are computed once.
 
     Parameters
     ----------
     seeds : mapping
-        The seeds of each configuration, both in their order.
+        The seeds of each configuration, in order.
     """
 
     def __init__(self, seeds: Mapping[Configuration, tuple[int, ...]]) -> None:
@@ -27,7 +27,7 @@ class Cells:
 
     @cached_property
     def by_agg(self) -> dict[str, Cells]:
-        """The cells of each AGG, which is those of a score file."""
+        """The cells of each AGG, which are those of one score file."""
         seeds: dict[str, dict[Configuration, tuple[int, ...]]] = {}
         for configuration, of_configuration in self.seeds.items():
             seeds.setdefault(configuration.scoring.agg, {})[configuration] = of_configuration
@@ -40,7 +40,7 @@ class Cells:
 
     @cached_property
     def proxy_seeds(self) -> ProxySeeds:
-        """The seeds of each k and NORMpre in each proxy file, those that a GEN starts from among them."""
+        """The seeds of each k and NORMpre in each proxy file, including files whose clusters a GEN starts from."""
         of_files: ProxySeeds = {}
         for configuration, seeds in self.seeds.items():
             clusters = GENERATORS.find(configuration.gen).clusters

@@ -9,10 +9,10 @@ from typing import Any
 
 
 def command_of(requested: Mapping[str, Any]) -> str:
-    """What the user types to compute the study that Snakemake is asked for.
+    """The command that computes the study of this run.
 
-    requested: what `--configfile` and `--config` say, see `imprint.study.load.load_for_workflow`. The files of
-    `--configfile` are not known.
+    requested: the keys from `--configfile` and `--config`, see `imprint.study.load.load_for_workflow`. The names of the
+    files of `--configfile` are not known.
     """
     command = ["snakemake", "--cores", "N"]
     if "experiments" in requested:

@@ -1,4 +1,4 @@
-"""Digests of the images of datasets, to tell whether they are those that were prepared, wherever they lie."""
+"""Digests of the images of datasets, to detect changes since they were prepared, whatever their location."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ _AT_ONCE = 8  # files read at a time: most of it is waiting for the disk
 
 
 def contents(manifest: str, root: str | None = None) -> str:
-    """A digest of the files that a prepared dataset's images are read from, by content, wherever they lie.
+    """A digest of the content of the files with a prepared dataset's images, whatever their location.
 
-    It is kept beside the manifest, and made again when the size or time of a file has changed.
+    It is kept beside the manifest, and computed again when the size or time of a file has changed.
     """
-    Path(manifest).stat()  # FileNotFoundError tells Snakemake to ask again when it is there
+    Path(manifest).stat()  # FileNotFoundError makes Snakemake call this again once it exists
     folder = Path(manifest).parent
     paths = sources.files_of(folder, root)
     states = canonical([[str(path.absolute()), *state_of(path)] for path in paths])
@@ -37,21 +37,21 @@ def contents(manifest: str, root: str | None = None) -> str:
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             lines = "\n".join(pool.map(sha256_of, paths))
         kept = {"state": state, "sha256": hashlib.sha256(lines.encode()).hexdigest()}
-        # whoever only looks at a study may not be allowed to write there
+        # a user who only reads a study may have no permission to write
         with suppress(PermissionError), atomic(folder / CONTENTS) as temporary:
             temporary.write_text(json.dumps(kept), encoding="utf-8")
     return str(kept["sha256"])
 
 
 def record_contents(manifest: str | Path, root: str | None = None) -> None:
-    """Write the digest of a dataset's images into its manifest, so that what is made from other images has another one."""
+    """Write the digest of a dataset's images into its manifest, so that the manifest changes with the images."""
     facts = sources.read_manifest(Path(manifest).parent)
     facts[KEY] = contents(str(manifest), root)
     sources.write_manifest(manifest, facts)
 
 
 def have_changed(manifest: str | Path, root: str | None = None) -> bool:
-    """Whether the images of a prepared dataset are others than when it was prepared, or cannot be found.
+    """Whether the images of a dataset have changed since it was prepared, or cannot be found.
 
     Images are read again only when the size or a time of one has changed.
     """

@@ -1,4 +1,4 @@
-"""What the jobs of a study will cost, roughly: times from operations counted and the speed of this machine."""
+"""Rough costs of the jobs of a study: times from numbers of operations and the speed of this machine."""
 
 from __future__ import annotations
 
@@ -24,30 +24,30 @@ from imprint.study.grid import Group, Study
 from imprint.study.tasks import total
 
 START = 1.0  # seconds that a job takes to start
-SET = 4e-3  # seconds that a proxy set takes to generate, or to score, however small it is
-READ = 4e8  # bytes of embeddings that are read, checked and digested in a second
-AUTO = 400  # k that costs what choosing it does: all candidates
+SET = 4e-3  # seconds at least to generate or score a proxy set
+READ = 4e8  # bytes of embeddings that are read, checked and digested per second
+AUTO = 400  # k that costs as much as choosing k among all candidates
 RULES = ("proxies", "evaluate", "collapse")
 
 
 @dataclass(frozen=True)
 class Job:
-    """What one job costs.
+    """The cost of one job.
 
     Attributes
     ----------
     rule : str
-        Of RULES.
+        One of RULES.
     group : Group
-        Its FM, task and shots; of the rule collapse the first with this FM and task.
+        Its FM, task and shots; for the rule collapse the first group with this FM and task.
     name : str
-        Its GEN or AGG; empty of the rule collapse.
+        Its GEN or AGG; empty for the rule collapse.
     seconds : float
-        On one core.
+        Seconds on one core.
     read, size : int
         Bytes of embeddings that it reads, and bytes that it writes.
     done : bool
-        Whether nothing is to do: its file is done, or it makes proxies that no score file to do needs.
+        Whether nothing is to do: its file is up to date, or no pending score file needs its proxies.
     """
 
     rule: str
@@ -61,7 +61,7 @@ class Job:
 
 @dataclass
 class Cost:
-    """Jobs of a rule that are to do, their seconds on one core together, the bytes they write, and jobs that are done."""
+    """The pending jobs of a rule, their total seconds on one core, the bytes they write, and the number of jobs done."""
 
     jobs: int = 0
     done: int = 0
@@ -76,7 +76,7 @@ def costs(
     widths: Mapping[str, int | None],
     is_done: Callable[[Path], bool] = Path.exists,
 ) -> dict[str, Cost]:
-    """What is to do, by rule; arguments as of `jobs`."""
+    """The cost of pending jobs, by rule; for the parameters see `jobs`."""
     of_rules = {rule: Cost() for rule in RULES}
     for job in jobs(study, groups, counts, widths, is_done=is_done):
         cost = of_rules[job.rule]
@@ -104,7 +104,7 @@ def jobs(
     study : Study
         The study.
     groups : iterable of Group
-        Which part of it.
+        The groups to count.
     counts : mapping
         Samples of each dataset and split.
     widths : mapping
@@ -112,7 +112,7 @@ def jobs(
     rate : float, optional
         Operations per second of one core, see `imprint.method.costs`; measured by default.
     is_done : callable
-        Whether an output is there, as the study asks for it.
+        Whether an output exists and is up to date.
     """
     rate = rate or operations_per_second()
     fm_tasks = set()
@@ -146,14 +146,14 @@ def jobs(
 
 
 class _Fitted:
-    """Which classes an FM's tasks before have fitted, by those GENs whose fits are shared."""
+    """The classes that earlier tasks of an FM have fitted, for GENs whose fits are shared."""
 
     def __init__(self, study: Study) -> None:
         self.study = study
         self.fits: set[tuple[Any, ...]] = set()
 
     def new(self, group: Group, gen: str, classes: int, *run: Any) -> float:
-        """Share of the classes of a group that are fitted by a GEN for a run (k, NORMpre and seeds) for the first time."""
+        """Share of a group's classes that a GEN fits for the first time, for a run (k, NORMpre and seeds)."""
         task = self.study.tasks[group.task]
         shared = group.shots == "full" and len(task.draws) == 1
         if not GENERATORS.find(gen).shares_fits or not shared:
@@ -183,7 +183,7 @@ def _of_proxies(
             run = entry.operations(size.train, _number(k), size.classes, d)
             new = [fitted.new(group, gen, size.classes, k, norm_pre, seed) for seed in seeds]
             work += runs * run * sum(new) / len(new)
-            # once in the file, once among the blocks
+            # stored twice: in the file and among the blocks
             written += 2 * runs * _proxies(k, size) * (8 if entry.samples else 4 * d + 8)
             training_sets |= {(norm_pre, None if group.shots == "full" else seed) for seed in seeds}
     shared = entry.shared_operations(size.train, size.classes, d)
@@ -213,7 +213,7 @@ def _of_scores(study: Study, group: Group, agg: str, size: _Size, d: int) -> tup
 
 
 def _of_set(configurations: Iterable[Configuration], n: int, p: int, d: int) -> float:
-    """Operations that score one set of p proxies on n embeddings under all its configurations."""
+    """Operations to score one set of p proxies on n embeddings under all its configurations."""
     matrices: dict[tuple[str, ...], float] = {}
     rankings: dict[tuple[str, ...], float] = {}
     for scoring in dict.fromkeys(configuration.scoring for configuration in configurations):
@@ -250,13 +250,13 @@ class _Size:
     Attributes
     ----------
     stored : int
-        In the files of its datasets, both splits.
+        Samples in the files of its datasets, both splits.
     full, test : int
-        Of one draw of the task.
+        Training and test samples of one draw of the task.
     train : int
-        Of `full`, those that the shots draw.
+        Training samples of `full` that the shots draw.
     classes, draws : int
-        Classes of one draw, and draws.
+        Numbers of classes of one draw, and of draws.
     """
 
     stored: int
@@ -295,7 +295,7 @@ def shape_of_given(path: str | Path, split: str) -> tuple[int, int]:
     Raises
     ------
     UserError
-        If they are not there.
+        If the file or its embeddings are missing.
     """
     path = Path(path)
     if not path.exists():
@@ -304,12 +304,12 @@ def shape_of_given(path: str | Path, split: str) -> tuple[int, int]:
         if path.suffix == ".npz":
             with zipfile.ZipFile(path) as archive, archive.open("embeddings.npy") as array:
                 version = np.lib.format.read_magic(array)
-                read = (
+                read_header = (
                     np.lib.format.read_array_header_1_0
                     if version == (1, 0)
                     else np.lib.format.read_array_header_2_0
                 )
-                shape = read(array)[0]
+                shape = read_header(array)[0]
         else:
             with open_hdf5(path) as file:
                 shape = file.get(split, file)["embeddings"].shape
@@ -320,7 +320,7 @@ def shape_of_given(path: str | Path, split: str) -> tuple[int, int]:
 
 
 def operations_per_second() -> float:
-    """Speed of a float32 matrix product on a core that does nothing else, the best of some."""
+    """Speed of a float32 matrix product on one core, the best of several."""
     from threadpoolctl import threadpool_limits
 
     n = 1024

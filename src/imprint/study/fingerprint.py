@@ -1,11 +1,10 @@
-"""Fingerprints of the code that decides a rule's numbers, so that an edit reruns what it can change.
+"""Fingerprints of the code that a rule's numbers depend on, so that an edit reruns only what it can change.
 
-A fingerprint starts from the rule's script and from the module of what its wildcards choose (a dataset source, a figure).
-What these import counts too, except modules that decide no number (`NEVER`): messages, progress, file formats,
-dispatch by name. The components of methods have fingerprints of their own, so that a new one leaves finished work of the
-others as it is. Of a file that counts,
-docstrings, comments, layout, types of arguments, log lines and the texts of errors do not. The versions of
-packages that compute, such as NumPy, count where a file that counts imports them.
+A fingerprint covers the rule's script, the module that its wildcards choose (a dataset source, a figure) and all that
+these import, except modules that change no number (`NEVER`): messages, progress, file formats, dispatch by name. The
+components of methods have fingerprints of their own, so that a new component does not rerun finished work of others. Within
+a file, docstrings, comments, layout, types of arguments, log lines and the texts of errors do not count. The versions of
+numerical packages, such as NumPy, count if a covered file imports them.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ from imprint.store.version import installed_version
 
 PACKAGE = Path(__file__).parents[1]
 
-# packages whose version decides numbers: the name of their module, and of what is installed
+# packages whose version can change numbers: name of the module, and of the distribution
 COMPUTING = {
     "PIL": "pillow",
     "kmedoids": "kmedoids",
@@ -53,7 +52,7 @@ NEVER = (
     "imprint.method.costs",
     "imprint.fm.progress",
     "imprint.fm.journal",
-    # these find components by name; those that a job uses count by their modules
+    # these find components by name; the modules of the components that a job uses count
     "imprint.data.registry",
     "imprint.data.sources",
     "imprint.fm.models",
@@ -67,14 +66,14 @@ NEVER = (
 
 
 def fingerprint(script: str | Path, *modules: str) -> str:
-    """A digest of what decides a rule's numbers.
+    """A digest of the code that a rule's numbers depend on.
 
     Parameters
     ----------
     script : path
         The rule's script.
     *modules : str
-        Full names of the modules that count beside what it imports.
+        Full names of modules that count in addition to its imports.
 
     Returns
     -------
@@ -86,7 +85,7 @@ def fingerprint(script: str | Path, *modules: str) -> str:
 
 @cache
 def component_fingerprint(module: str, file: str | None = None) -> str:
-    """A digest of what decides what a component computes: its module, or the user's file and what that imports."""
+    """A digest of the code of a component: its module, or the user's file and its imports."""
     return _fingerprint(with_imported([file]), ()) if file else _fingerprint([], [module])
 
 
@@ -104,7 +103,7 @@ def _fingerprint(files: list[Path], modules: Iterable[str]) -> str:
 
 
 def with_imported(files: Iterable[str | Path]) -> list[Path]:
-    """Files of the user's, and those that they import: found where Python finds them, but for installed packages."""
+    """The user's files and those that they import, as Python finds them, without installed packages."""
     counted: list[Path] = []
     waiting = [Path(file).resolve() for file in files]
     while waiting:
@@ -119,7 +118,7 @@ def with_imported(files: Iterable[str | Path]) -> list[Path]:
 
 
 def _modules(folder: Path, name: str) -> Iterator[Path]:
-    """The files of a module in a folder, those of its packages included; none if it is an installed one."""
+    """The files of a module in a folder, including those of its packages; none for an installed module."""
     if folder.name in _INSTALLED or PACKAGE in (folder / name.partition(".")[0], folder):
         return
     path = folder
@@ -131,7 +130,7 @@ def _modules(folder: Path, name: str) -> Iterator[Path]:
 
 
 def versions(files: Iterable[Path]) -> dict[str, str | None]:
-    """The versions of the packages that compute, of those that these files import."""
+    """The versions of the numerical packages that these files import."""
     packages = {name.partition(".")[0] for file in files for name in read(file)[1]}
     names = (COMPUTING[name] for name in sorted(packages & set(COMPUTING)))
     return {name: installed_version(name) for name in names}
@@ -150,7 +149,7 @@ def closure(imports: Iterable[str], modules: Iterable[str] = ()) -> dict[str, Pa
     Returns
     -------
     dict
-        The modules, those of `imports`, and all that they import, at their top or inside functions.
+        `modules`, the modules in `imports`, and all that they import, at their top or inside functions.
     """
     counted: dict[str, Path] = {}
     for name in modules:
@@ -161,9 +160,9 @@ def closure(imports: Iterable[str], modules: Iterable[str] = ()) -> dict[str, Pa
     names = [*imports, *(name for path in counted.values() for name in read(path)[1])]
     while names:
         name = names.pop()
-        name = handed_on(name)
+        name = re_exported_from(name)
         path = source(name)
-        # the `__init__` of a package only hands names on
+        # the `__init__` of a package only re-exports names
         if path is None or path.name == "__init__.py" or name in counted or _never_counts(name):
             continue
         counted[name] = path
@@ -172,8 +171,8 @@ def closure(imports: Iterable[str], modules: Iterable[str] = ()) -> dict[str, Pa
 
 
 @cache
-def handed_on(name: str) -> str:
-    """Where a name comes from that the `__init__` of a package hands on; any other name as it is."""
+def re_exported_from(name: str) -> str:
+    """The module of a name that the `__init__` of a package re-exports; any other name unchanged."""
     package, _, last = name.rpartition(".")
     path = source(package) if package else None
     if source(name) is not None or path is None or path.name != "__init__.py":
@@ -200,26 +199,26 @@ def source(name: str) -> Path | None:
 
 @cache
 def read(path: Path) -> tuple[str, tuple[str, ...]]:
-    """See `parse`."""
+    """`parse` of a file, cached."""
     return parse(path.read_text(encoding="utf-8"))
 
 
 def parse(text: str) -> tuple[str, tuple[str, ...]]:
-    """A digest of what counts of a Python file, and the names that it imports."""
+    """A digest of the code that counts in a Python file, and the names that it imports."""
     tree = _Counted().visit(ast.parse(text))
     imports: list[str] = []
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             imports += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
-            module = node.module or ""  # of `from . import name`
+            module = node.module or ""  # empty for `from . import name`
             names = [module, *(f"{module}.{alias.name}" for alias in node.names)]
             imports += [name.strip(".") for name in names if name]
     return hashlib.sha256(ast.dump(tree).encode()).hexdigest(), tuple(dict.fromkeys(imports))
 
 
 class _Counted(ast.NodeTransformer):
-    """Removes what changes no number: docstrings, log lines, texts of errors and warnings, types."""
+    """Removes code that changes no number: docstrings, log lines, texts of errors and warnings, types."""
 
     def visit_Expr(self, node: ast.Expr) -> ast.AST | None:
         if isinstance(node.value, ast.Constant) or _is_message(node.value):
@@ -248,7 +247,7 @@ class _Counted(ast.NodeTransformer):
 
 
 def _is_text(value: ast.expr) -> bool:
-    """Whether an expression is a text that stands in the code, or several joined."""
+    """Whether an expression is a string literal, or a sum with one."""
     if isinstance(value, ast.BinOp):
         return _is_text(value.left) or _is_text(value.right)
     return isinstance(value, ast.JoinedStr) or isinstance(getattr(value, "value", None), str)

@@ -17,7 +17,7 @@ from imprint.study.tasks import Task, resolve, total
 
 
 class Group(NamedTuple):
-    """An FM, a task and shots: what one folder of score files is of."""
+    """An FM, a task and shots; each group has a folder of score files."""
 
     fm: str
     task: str
@@ -27,7 +27,7 @@ class Group(NamedTuple):
 class Study:
     """A study without problems.
 
-    Experiments are expanded once each, and the cells of a (FM, task, shots) on demand.
+    Each experiment is expanded once, the cells of a group on demand.
 
     Attributes
     ----------
@@ -40,7 +40,7 @@ class Study:
     def __init__(self, config: StudyConfig) -> None:
         self.config = config
         self.root = Path(config.results)
-        # by the experiments of a group, as groups of the same experiments have the same cells
+        # by experiments, as groups of the same experiments have the same cells
         self._cells: dict[tuple[str, ...], Cells] = {}
 
     @cached_property
@@ -98,7 +98,7 @@ class Study:
         return self._experiments_of[group]
 
     def cells(self, group: Group) -> Cells:
-        """The cells of a group, sorted; those that experiments share stand once."""
+        """The cells of a group, sorted; those shared by experiments are listed once."""
         names = tuple(self._experiments_of[group])
         if names not in self._cells:
             merged: dict[Configuration, dict[int, None]] = {}
@@ -111,7 +111,7 @@ class Study:
         return self._cells[names]
 
     def runs(self) -> int:
-        """Configurations times draws times seeds: what a program that handles one at a time would run."""
+        """The number of runs: configurations times draws times seeds, over all groups."""
         return sum(
             len(self.tasks[group.task].draws) * sum(map(len, self.cells(group).seeds.values()))
             for group in self.groups

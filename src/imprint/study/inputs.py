@@ -1,4 +1,4 @@
-"""The inputs of a study: where datasets lie, which weights are downloaded, which images there are."""
+"""The inputs of a study: where datasets are, which weights are downloaded, which images exist."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def downloaded(config: StudyConfig) -> list[str]:
 
 
 def roots(config: StudyConfig) -> dict[str, str | None]:
-    """Where each dataset that is read in place lies, None for the others."""
+    """The folder of each dataset that is read in place; None for the others."""
     return {
         name: str(downloads_folder(config.results, name)) if entry.is_downloaded else entry.location
         for name, entry in config.datasets.items()
@@ -28,7 +28,7 @@ def roots(config: StudyConfig) -> dict[str, str | None]:
 
 
 def checkpoints(config: StudyConfig) -> dict[str, str | None]:
-    """The file of each FM's weights: the workflow's or the user's; None where there is none."""
+    """The file of each FM's weights, the workflow's or the user's; None if there is none."""
     return {
         name: str(weights_file(config.results, name)) if fm.makes_weights else fm.users_weights
         for name, fm in config.fms.items()
@@ -43,7 +43,7 @@ def embeddings_file(config: StudyConfig, fm: str, dataset: str, split: str) -> s
 
 
 def data(config: StudyConfig, dataset: str) -> dict[str, Any]:
-    """What a dataset is, wherever it lies; of the user's images also which files there are."""
+    """The specification of a dataset without its location; for the user's images with a digest of the files."""
     entry = config.datasets[dataset]
     spec = entry.model_dump(mode="json", exclude=set(entry.subset_keys | entry.location_keys))
     if "path" in spec:
@@ -54,7 +54,7 @@ def data(config: StudyConfig, dataset: str) -> dict[str, Any]:
 def listing(path: str) -> str:
     """A digest of the names and sizes of the images in a folder, or of a table and the images it names.
 
-    It changes when images are added or removed; what cannot be read counts as empty, and the job reports it.
+    It changes when images are added or removed; unreadable tables count as empty, and the job reports them.
     """
     digest = hashlib.sha256()
     top = Path(path)
@@ -72,7 +72,7 @@ def listing(path: str) -> str:
     for file in sorted(files):
         try:
             size = file.stat().st_size
-        except OSError:  # a link that leads nowhere
+        except OSError:  # a broken link
             size = -1
         line = f"{os.path.relpath(file, top)} {size}\n"
         digest.update(line.encode(errors="surrogateescape"))

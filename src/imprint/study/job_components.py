@@ -1,4 +1,4 @@
-"""The components that a job uses: the user's files that it loads, and fingerprints of what defines them."""
+"""The components that a job uses: the user's files that it loads, and fingerprints of their code."""
 
 from __future__ import annotations
 

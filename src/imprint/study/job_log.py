@@ -1,4 +1,4 @@
-"""Reading the log of a job: how it ended, why it failed, how far it is."""
+"""Read the log of a job: how it ended, why it failed, its progress."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _DONE = re.compile(r"done in ([\d.]+) s on (\d+) threads?(?:: (.*))?$")
 
 @dataclass(frozen=True)
 class Ending:
-    """How a job ended that went well: wall seconds, threads, and a few words on what it did."""
+    """The end of a successful job: wall-clock seconds, threads, and a short text on the result."""
 
     seconds: float
     threads: int
@@ -30,7 +30,7 @@ class Ending:
 
 @dataclass(frozen=True)
 class Usage:
-    """What a job used from the start of its process on: processor seconds, and GiB of memory at most."""
+    """What the process of a job used: processor seconds, and peak memory in GiB."""
 
     processor: float
     memory: float
@@ -40,7 +40,7 @@ class Usage:
 
 
 def written(log: str | Path) -> float:
-    """When a log was written last, in seconds of the epoch; 0 if there is none."""
+    """When a log was last written, in seconds since the epoch; 0 if there is none."""
     try:
         return Path(log).stat().st_mtime
     except OSError:
@@ -54,13 +54,13 @@ def last_line(log: str | Path) -> str:
 
 
 def ending(log: str | Path) -> Ending | None:
-    """How the job of a log ended; None if it did not end well, or not yet."""
+    """How the job of a log ended; None if it failed or has not ended."""
     match = _DONE.search(last_line(log))
     return Ending(float(match[1]), int(match[2]), match[3] or "") if match else None
 
 
 def usage(log: str | Path) -> Usage | None:
-    """What the job of a log used; None if it did not end well, or not yet."""
+    """What the job of a log used; None if it failed or has not ended."""
     match = _USED.search(_tail(log))
     return Usage(float(match[1]), float(match[2])) if match else None
 

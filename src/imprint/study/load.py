@@ -1,4 +1,4 @@
-"""From files to a study: read, merged, checked."""
+"""Load a study: read its files, merge and check them."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def load(
 
 
 def _load_components(files: Any) -> list[Problem]:
-    """Register the user's components before anything names them; a file that cannot be loaded is a problem."""
+    """Register the user's components before they are named; a file that cannot be loaded is a problem."""
     problems = []
     for i, file in enumerate(files if isinstance(files, list) else []):
         try:
@@ -76,7 +76,7 @@ def _load_components(files: Any) -> list[Problem]:
 
 
 def load_for_workflow(requested: Mapping[str, Any]) -> Study:
-    """The study that Snakemake is asked for.
+    """Load the study of a Snakemake run.
 
     Snakemake reads the files of `--configfile` itself, so messages do not name them; a file given as `--config
     study=FILE` is read here.
@@ -84,7 +84,7 @@ def load_for_workflow(requested: Mapping[str, Any]) -> Study:
     Parameters
     ----------
     requested : mapping
-        What `--configfile` and `--config` say. With `experiments` it is a whole study. Otherwise the study is the
+        The keys from `--configfile` and `--config`. With `experiments` they are a whole study. Otherwise the study is the
         file that `study` names, or config.yaml, and the other keys extend or replace those of the file.
 
     Raises
@@ -107,7 +107,7 @@ def load_for_workflow(requested: Mapping[str, Any]) -> Study:
 
 
 def _typed(value: Any) -> Any:
-    """Numbers and truth values that Snakemake leaves as texts inside lists and mappings of `--config`."""
+    """Convert numbers and booleans that Snakemake leaves as strings inside lists and mappings of `--config`."""
     if isinstance(value, Mapping):
         return {_typed(key): _typed(entry) for key, entry in value.items()}
     if isinstance(value, list):
@@ -124,8 +124,8 @@ def _typed(value: Any) -> Any:
 def _merged(base: Mapping[str, Any], extra: Mapping[str, Any]) -> dict[str, Any]:
     merged = dict(base)
     for key, value in extra.items():
-        both = isinstance(merged.get(key), Mapping) and isinstance(value, Mapping)
-        merged[key] = _merged(merged[key], value) if both else value
+        nested = isinstance(merged.get(key), Mapping) and isinstance(value, Mapping)
+        merged[key] = _merged(merged[key], value) if nested else value
     return merged
 
 
@@ -142,7 +142,7 @@ def _replaced(base: Mapping[str, Any], extra: Mapping[str, Any], prefix: str = "
 def _kept(
     places: dict[str, str], base: Mapping[str, Any], extra: Mapping[str, Any]
 ) -> dict[str, str]:
-    """Places but for the keys that `extra` replaces, and all below them."""
+    """Places without the keys that `extra` replaces, and all below them."""
     replaced = list(_replaced(base, extra))
     return {
         key: line

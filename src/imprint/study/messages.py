@@ -1,4 +1,4 @@
-"""Errors of pydantic as problems: the key as the user would write it, and words for a person."""
+"""Turn errors of pydantic into problems: the key as the user writes it, and a readable message."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ def problems_of(error: ValidationError, kind: Any, prefix: str) -> list[Problem]
     Parameters
     ----------
     error : ValidationError
-        What pydantic found.
+        The error of pydantic.
     kind : type
-        The type that was asked for.
+        The type that the part should have.
     prefix : str
         The key of the part; empty for the whole configuration.
 
     Returns
     -------
     list of Problem
-        One for each key; of the alternatives of a union the first speaks for all.
+        One for each key; for a union the message of its first alternative.
     """
     messages: dict[str, str] = {}
     for item in error.errors(include_url=False):
@@ -42,7 +42,7 @@ def problems_of(error: ValidationError, kind: Any, prefix: str) -> list[Problem]
 
 
 def _key(kind: Any, location: tuple[Any, ...], prefix: str) -> tuple[str, list[str]]:
-    """The key of an error, and the keys that the mapping around it may have."""
+    """The key of an error, and the valid keys of the mapping around it."""
     key, known_keys = prefix, _keys(kind)
     for step in location:
         if step == _KEY:
@@ -73,7 +73,7 @@ def _keys(kind: Any) -> list[str]:
 
 
 def _inner(kind: Any, step: Any) -> tuple[Any, bool]:
-    """The type one step of an error's location further in, and whether the user wrote that step as a key."""
+    """The type at the next step of an error's location, and whether the user wrote that step as a key."""
     kind = _bare(kind)
     if _is_section(kind):
         field = kind.model_fields.get(step)
@@ -84,7 +84,7 @@ def _inner(kind: Any, step: Any) -> tuple[Any, bool]:
         for option in filter(_is_section, options):
             source = option.model_fields.get("source")
             if source is not None and step in get_args(source.annotation):
-                return option, False  # the source is pydantic's, to say which option it is
+                return option, False  # pydantic adds the source to name the option
         return _inner(options[0], step) if len(options) == 1 else (kind, isinstance(step, int))
     if origin is tuple:
         return arguments[0], True
@@ -98,7 +98,7 @@ def _quoted_names(text: str) -> list[str]:
 
 
 def _message(item: Mapping[str, Any], known_keys: list[str]) -> str:  # noqa: C901 - one case for each kind of error
-    """An error of pydantic in words."""
+    """A readable message for an error of pydantic."""
     value, context = item.get("input"), item.get("ctx", {})
     shown = f"'{value}'" if isinstance(value, str) else str(value)
     match item["type"]:
@@ -117,7 +117,7 @@ def _message(item: Mapping[str, Any], known_keys: list[str]) -> str:  # noqa: C9
         case "greater_than_equal" if context["ge"] == 0:
             return f"{shown} is negative; it must be 0 or more"
         case "less_than_equal":
-            return f"{shown} is too large; the most is {context['le']:,}"
+            return f"{shown} is too large; the maximum is {context['le']:,}"
         case "less_than" if context["lt"] > 1:
             return f"{shown} is too large; it must be below {context['lt']:,}"
         case "finite_number":
@@ -138,13 +138,13 @@ def _message(item: Mapping[str, Any], known_keys: list[str]) -> str:  # noqa: C9
             return f"{shown} is neither true nor false"
         case "string_pattern_mismatch" if item["loc"] and item["loc"][-1] == _KEY:
             return (
-                f"{shown} is no usable name; a name has letters, digits, '.', '_' and '-', "
+                f"{shown} is not a valid name; a name has letters, digits, '.', '_' and '-', "
                 "and starts with a letter or digit"
             )
         case "string_pattern_mismatch":
             return f"{shown} does not fit the pattern {context['pattern']}"
         case "too_long":
-            return f"it has {context['actual_length']:,} entries; the most are {context['max_length']:,}"
+            return f"it has {context['actual_length']:,} entries; the maximum is {context['max_length']:,}"
         case "too_short":
             return "it is empty; give at least one entry"
         case "tuple_type" | "list_type":

@@ -37,7 +37,7 @@ def configurations(experiment: Experiment) -> list[Configuration]:
 
 
 def ks_of(grid: GenGrid) -> list[K]:
-    """The k of one GEN of an experiment."""
+    """The values of k for one GEN of an experiment."""
     if grid.k:
         return [parse_k(k) for k in grid.k]
     k = GENERATORS.find(grid.name).only_k
@@ -53,7 +53,7 @@ def _scorings(agg: AggGrid, norm_post: str, norm_inf: str) -> Iterator[Scoring]:
 
 
 def sort_key(configuration: Configuration) -> tuple[tuple[bool, Any], ...]:
-    """Orders configurations field by field; what is missing comes first."""
+    """Sort key of configurations, field by field; missing values come first."""
     return tuple(
         (value is not None, value if value is not None else 0)
         for value in configuration.columns().values()

@@ -1,8 +1,8 @@
-"""Outdated outputs: those that were made for another configuration, or from other files, than there are now.
+"""Find outdated outputs: those made for another configuration, or from other files, than the current ones.
 
-Snakemake notices this for outputs that it made in this working directory. It takes results as they are that were copied
-or moved here, or whose `.snakemake` was deleted: their records are compared instead. Files that Snakemake compares by
-time alone are always compared by content.
+Snakemake detects them among outputs that it made in this working directory. It accepts unchecked what was copied or moved here,
+or whose `.snakemake` was deleted: for these outputs, records are compared instead. Files that Snakemake compares by time
+alone are always compared by content.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from imprint.store.records import Record, read_record, sha256_of, state_of
 from imprint.study import running
 
 SNAKEMAKE = Path(".snakemake")
-NOT_COUNTED = ("blocks", "classes", "origin", "results")  # parameters that say where things lie
+NOT_COUNTED = ("blocks", "classes", "origin", "results")  # locations, and the key of shared outputs
 
 
 def spec_digest(rule: str, params: Mapping[str, Any]) -> str:
-    """A digest of the parameters of a job, but for those that say where things lie."""
+    """A digest of the parameters of a job, without those in `NOT_COUNTED`."""
     counted = {name: value for name, value in params.items() if name not in NOT_COUNTED}
     return hashlib.sha256(canonical([rule, counted]).encode()).hexdigest()[:16]
 
@@ -43,10 +43,10 @@ class Records:
     Attributes
     ----------
     known : bool
-        Whether all results were made in this working directory, so that Snakemake knows of them.
+        Whether all results were made in this working directory, so that Snakemake has metadata of them.
     newer_file : str
-        A file that is newer than any output. It is an input of every job; only jobs of outdated outputs do not ignore its
-        time.
+        A file that is newer than any output. It is an input of every job; all jobs ignore its time, except those of
+        outdated outputs.
     """
 
     def __init__(self, results: str | Path) -> None:
@@ -60,7 +60,7 @@ class Records:
         self.known = bool(ids[0]) and ids[0] == ids[1] and self._has_metadata
         self._empty = not any((self._results / folder).exists() for folder in FOLDERS)
         self._read = cache(read_record)
-        # a job whose input is newer than its output when it ends has failed
+        # not during a run: Snakemake fails a job that ends with an input newer than its output
         if (
             running.state(results) is not running.State.AT_WORK
             or not Path(self.newer_file).exists()
@@ -69,7 +69,7 @@ class Records:
             Path(self.newer_file).write_text(str(time.time_ns()))
 
     def begin(self) -> None:
-        """Note, when a run begins without results, that all will be made here."""
+        """If a run begins without results, note that all of them are made here."""
         if self._empty:
             new = uuid.uuid4().hex
             results_id_file(self._results).parent.mkdir(parents=True, exist_ok=True)
@@ -77,18 +77,18 @@ class Records:
                 path.write_text(new)
 
     def outdated(self, output: str | Path, spec: Callable[[], str]) -> bool:
-        """Whether an output is there, but not what the study asks for.
+        """Whether an output exists but is not what the study needs.
 
-        The first line that fits decides:
+        The first line that applies decides:
 
         =========================================================  ========
-        the output is not there: Snakemake makes it                no
-        without a record, in a folder that Snakemake ran in        no
-        without a record, a link to a cache of outputs             no
-        without a record else: of an older version                 yes
+        the output does not exist: Snakemake makes it              no
+        no record, in a folder in which Snakemake has run          no
+        no record, a link into the output cache                    no
+        no record otherwise: made by an older version              yes
         it, or a user's file that it was made from, has changed    yes
-        all results were made here: Snakemake knows the rest       no
-        its parameters, or what it was made from, are others       yes
+        all results were made here: Snakemake checks the rest      no
+        its parameters, or its other inputs, have changed          yes
         otherwise                                                  no
         =========================================================  ========
 
@@ -105,18 +105,18 @@ class Records:
         record = self._read(output)
         if record is None:
             return not (self._has_metadata or output.is_symlink())
-        if not self._is_whole(record) or self._has_moved(record):
+        if not self._is_whole(record) or self._has_changed_file(record):
             return True
         if self.known:
             return False
         return record.spec != spec() or not self._fits(record)
 
     def lacks(self, output: str | Path) -> bool:
-        """Whether an output is there without a record."""
+        """Whether an output exists without a record."""
         return Path(output).exists() and self._read(Path(output)) is None
 
     def _is_whole(self, record: Record) -> bool:
-        """Whether the outputs that are there have their recorded sizes, and those without a seal their content."""
+        """Whether existing outputs have their recorded sizes and, if they have no seal, their recorded content."""
         for name, size in record.outputs.items():
             with suppress(OSError):
                 if (self._results / name).stat().st_size != size:
@@ -124,15 +124,15 @@ class Records:
         now = {name: sha256_of(self._results / name) for name in record.contents}
         return all(now[name] in ("", digest) for name, digest in record.contents.items())
 
-    def _has_moved(self, record: Record) -> bool:
-        """Whether a file outside the results has other content now."""
+    def _has_changed_file(self, record: Record) -> bool:
+        """Whether a file outside the results has changed its content."""
         return any(
             (now := state_of(path)) != state and now and sha256_of(path) != digest
             for path, (state, digest) in record.files.items()
         )
 
     def _fits(self, record: Record) -> bool:
-        """Whether it was made from the results that are there, and from files that are there."""
+        """Whether it was made from the current results, and all its other files exist."""
         for name, digest in record.inputs.items():
             source = self._read(self._results / name)
             if source is not None and source.sha256 != digest:

@@ -1,8 +1,8 @@
 """Outputs shared between working directories through Snakemake's output cache.
 
-Snakemake finds an output in the folder $SNAKEMAKE_OUTPUT_CACHE by its script, its parameters, the content of the files
-it was given, and the recipe of what the workflow made for it. The recipe is the same for images that were changed in place
-and for weights that were trained on another processor: `origin` tells these apart, by content.
+Snakemake finds an output in the folder $SNAKEMAKE_OUTPUT_CACHE by its script, its parameters, the content of the user's
+input files, and the recipe of the inputs that the workflow made. The recipe is the same for images that were changed in
+place and for weights that were trained on another processor: `origin` distinguishes these by content.
 """
 
 import hashlib
@@ -20,22 +20,22 @@ from imprint.store.version import installed_version
 from imprint.study.contents import contents
 
 FOLDER = "SNAKEMAKE_OUTPUT_CACHE"
-SOFTWARE = ("numpy", "pillow", "timm", "torch", "torchvision")  # decides weights and embeddings
+SOFTWARE = ("numpy", "pillow", "timm", "torch", "torchvision")  # can change weights and embeddings
 
 
 def output_cache(environment: MutableMapping[str, str]) -> bool:
-    """Whether outputs are shared, which is where $SNAKEMAKE_OUTPUT_CACHE names a folder.
+    """Whether outputs are shared: $SNAKEMAKE_OUTPUT_CACHE names a folder.
 
-    A folder that is not there or not writable is a `UserError` now, before hours of work that could not be stored.
-    The variable is made absolute: outputs are links into the folder.
+    A missing or read-only folder is a `UserError` now, before hours of work that could not be stored.
+    The variable is made absolute, as outputs are links into the folder.
     """
     if not environment.get(FOLDER):
         return False
     folder = Path(environment[FOLDER]).absolute()
     if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
         raise UserError(
-            f"{FOLDER} is '{environment[FOLDER]}', which is no folder that you can write to; "
-            "make it, or unset the variable to share nothing"
+            f"{FOLDER} is '{environment[FOLDER]}', which is not a folder that you can write to; "
+            "create it, or unset the variable to share nothing"
         )
     environment[FOLDER] = str(folder)
     close_entries(folder)
@@ -43,12 +43,12 @@ def output_cache(environment: MutableMapping[str, str]) -> bool:
 
 
 def close_entries(folder: Path) -> None:
-    """Take from others the right to write what of this user lies in the shared folder: Snakemake gives it to all.
+    """Remove the permission of others to write this user's entries in the shared folder; Snakemake gives it to all.
 
-    Who may read an entry uses it, and whoever could write it would decide their results.
+    Other users read these entries, and whoever can write them can change their results.
     """
     for path in folder.iterdir():
-        with suppress(OSError):  # another user's, or gone by now
+        with suppress(OSError):  # of another user, or deleted meanwhile
             mode = path.lstat().st_mode
             if stat.S_ISREG(mode) and mode & stat.S_IWOTH:
                 path.chmod(stat.S_IMODE(mode) & ~stat.S_IWOTH)
@@ -62,11 +62,11 @@ def origin(
     root: str | None = None,
     trains: bool = False,
 ) -> str:
-    """What tells an output from all others that have the same recipe, as JSON.
+    """What distinguishes an output from all others with the same recipe, as JSON.
 
-    manifest: of the dataset it is made from, which lies at `root` if not where it was prepared. weights: file of
-    the FM. Either may be None. FileNotFoundError if one is not there yet. trains: whether weights are made, which
-    are the same to the bit on one kind of processor only: two runs at once must not put theirs in each other's place.
+    manifest: that of the dataset, whose images are in `root` if not in the prepared folder. weights: file of
+    the FM. Either may be None. Raises FileNotFoundError if one does not exist yet. trains: whether weights are trained.
+    These are bit-identical only on one kind of processor, so each kind needs an entry of its own.
     """
     return canonical(
         {

@@ -1,4 +1,4 @@
-"""What the report shows, and in what words."""
+"""The content of the report: its titles, figures and tables."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from imprint.study.grid import Study
 
 
 def content(study: Study, names: Iterable[str]) -> dict[str, Any]:
-    """What the report shows of these experiments: see `imprint.report.page.build`."""
+    """The content of the report for these experiments, see `imprint.report.page.build`."""
     sections = [_section(study, name) for name in names]
     filled = [section for section in sections if section["figures"] or section["tables"]]
     return {"title": study.config.title, "sections": filled}
@@ -22,7 +22,7 @@ def content(study: Study, names: Iterable[str]) -> dict[str, Any]:
 
 def _section(study: Study, name: str) -> dict[str, Any]:
     experiment = study.config.experiments[name]
-    # what captions of rankings ask for, as the rules of figures and tables have it
+    # needed by captions of rankings, in the form that the rules of figures and tables have as params
     chosen = {
         "settings": canonical(selections.settings(study, name, ("rank_by", "of_paper"))),
         "selection": canonical(selections.selecting(study, name)),
@@ -58,14 +58,14 @@ def in_words(name: str) -> str:
 
 
 def pictures(study: Study, name: str, figure: str) -> list[dict[str, str]]:
-    """The FM and task of each picture of a figure; one picture without them shows the whole experiment."""
+    """The FM and task of each picture of a figure; a picture without them shows the whole experiment."""
     if not FIGURES[figure].shows_one_task:
         return [{}]
     return [{"fm": group.fm, "task": group.task} for group in shown.groups(study, name)]
 
 
 def overview(study: Study) -> dict[str, str | int]:
-    """The study in a few words."""
+    """A few facts about the study, for the report."""
     families = dict.fromkeys(study.tasks[group.task].family for group in study.groups)
     return {
         "runs": f"{study.runs():,}",

@@ -1,6 +1,6 @@
-"""Whether an experiment has the FMs and tasks that published accuracies are means over.
+"""Whether an experiment has the FMs and tasks over which published accuracies are averaged.
 
-Those of Westerhoff et al. 2025: four FMs of torchvision on twelve tasks of three datasets, with all training samples.
+Those of Westerhoff et al. 2025 are four FMs of torchvision on twelve tasks of three datasets, with all training samples.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ CLASSES = (None, (0, 2, 4, 6, 8), (1, 3, 5, 7, 9), (0, 1, 2))  # all, even, odd,
 
 
 def has_papers_pairs(study: Study, name: str) -> bool:
-    """Whether an experiment, with those that it shows too, has all pairs of the paper's FMs and tasks, and no others.
+    """Whether an experiment, with those under `also`, has all pairs of the paper's FMs and tasks, and no others.
 
-    Names do not matter. An FM counts with the weights and the preprocessing of torchvision, a dataset whole.
+    Names do not matter. An FM must have the weights and the preprocessing of torchvision, and a dataset all its samples.
     """
     experiments = (name, *study.config.experiments[name].also)
     groups = {group for each in experiments for group in study.experiment_groups(each)}

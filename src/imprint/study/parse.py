@@ -1,4 +1,4 @@
-"""From the keys of a configuration to typed sections, entry by entry, so that one mistake hides no other."""
+"""Parse a configuration into typed sections, entry by entry, so that one mistake hides no other."""
 
 from __future__ import annotations
 
@@ -27,18 +27,18 @@ SECTIONS: dict[str, Any] = {
 
 @dataclass
 class Parsed:
-    """A configuration as far as it has the right form.
+    """A parsed configuration, with the problems of its form.
 
     Attributes
     ----------
     config : StudyConfig or None
-        The whole, if there are no problems of form.
+        The whole configuration, if there are no problems of form.
     names : dict
-        The names of the entries of each section, right or not.
+        The names of the entries of each section, valid or not.
     entries : dict
-        For each section the entries by name; of those with problems, what is right.
+        For each section the entries by name; those with problems have only their valid keys.
     incomplete : set of str
-        Keys that entries had to be left without, and the keys of these entries.
+        Keys that were left out of entries, and the keys of these entries.
     problems : list of Problem
         The problems of form.
     """
@@ -58,12 +58,12 @@ def parse(raw: Mapping[str, Any]) -> Parsed:
     Parameters
     ----------
     raw : mapping
-        Its keys, as YAML has them.
+        Its keys, as read from YAML.
 
     Returns
     -------
     Parsed
-        What is right, and all problems of form.
+        The valid parts, and all problems of form.
     """
     parsed = Parsed()
     raw = expand_variables(dict(raw), "", parsed.problems)
@@ -71,7 +71,7 @@ def parse(raw: Mapping[str, Any]) -> Parsed:
     invalid: list[str] = []  # entries whose problems are in the list
     for section in SECTIONS:
         entries = raw.get(section)
-        if isinstance(entries, dict):  # else it is a problem of the whole, below
+        if isinstance(entries, dict):  # otherwise `StudyConfig` reports it below
             adapter: TypeAdapter[Any] = TypeAdapter(SECTIONS[section])
             for name, entry in entries.items():
                 if not _parse_entry(parsed, adapter, section, str(name), entry):
@@ -92,7 +92,7 @@ def parse(raw: Mapping[str, Any]) -> Parsed:
 def _parse_entry(
     parsed: Parsed, adapter: TypeAdapter[Any], section: str, name: str, entry: Any
 ) -> bool:
-    """Read one entry of a section; whether it is right."""
+    """Parse one entry of a section; return whether it is valid."""
     parsed.names[section].append(name)
     key = f"{section}.{name}"
     try:
@@ -101,9 +101,9 @@ def _parse_entry(
         parsed.problems += problems_of(error, SECTIONS[section], key)
         if isinstance(entry, dict):
             wrong = _wrong_keys(error, entry)
-            rest = {k: value for k, value in entry.items() if str(k) not in wrong}
+            valid = {k: value for k, value in entry.items() if str(k) not in wrong}
             try:
-                parsed.entries[section][name] = adapter.validate_python(rest)
+                parsed.entries[section][name] = adapter.validate_python(valid)
             except ValidationError:
                 return False
             parsed.incomplete |= {key, *(f"{key}.{k}" for k in wrong)}
@@ -121,7 +121,7 @@ def _wrong_keys(error: ValidationError, entry: Mapping[Any, Any]) -> set[str]:
 def _with_parsed_entries(
     raw: Mapping[str, Any], parsed: Parsed, invalid: list[str]
 ) -> dict[str, Any]:
-    """The whole configuration, with its entries as they were read; None for the wrong ones."""
+    """The whole configuration with its parsed entries; None for the invalid ones."""
     whole = dict(raw)
     for section in SECTIONS:
         if isinstance(raw.get(section), dict):
@@ -135,5 +135,5 @@ def _with_parsed_entries(
 
 
 def is_within(key: str, entry: str) -> bool:
-    """Whether a key lies in an entry, or is that of the entry."""
+    """Whether a key is inside an entry, or is that of the entry."""
     return key == entry or key.startswith((f"{entry}.", f"{entry}["))

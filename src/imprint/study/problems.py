@@ -1,4 +1,4 @@
-"""What is wrong with a configuration: one problem, and the error that reports all of them."""
+"""The problems of a configuration, and the error that reports all of them."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from imprint.errors import UserError
 
 
 class Problem(NamedTuple):
-    """One thing wrong with a configuration.
+    """One problem of a configuration.
 
     Attributes
     ----------
     key : str
-        The key as the user would write it, such as `tasks.all.datasets[0]`; a line for YAML that cannot be read.
+        The key as the user writes it, such as `tasks.all.datasets[0]`; the line if the YAML cannot be read.
     message : str
-        What is wrong and what would be right.
+        What is wrong and how to correct it.
     """
 
     key: str
@@ -31,14 +31,14 @@ class ConfigError(UserError):
     source : str
         The files.
     problems : iterable of Problem
-        All that is wrong with it.
+        All its problems.
     places : mapping of str to str, optional
-        Where keys stand, such as config.yaml:12; a key without a place has that of the key around it.
+        Locations of keys, such as config.yaml:12; a key without one has that of the key around it.
 
     Attributes
     ----------
     problems : list of Problem
-        All that is wrong with it.
+        All its problems.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class ConfigError(UserError):
 
 
 def _place(key: str, places: Mapping[str, str]) -> str:
-    """Where a key stands, or the nearest key around it; empty if that is not known."""
+    """The location of a key, or of the nearest key around it; empty if it is not known."""
     while key and key not in places:
         key = key[: max(key.rfind("."), key.rfind("["), 0)]
     return places.get(key, "")

@@ -1,4 +1,4 @@
-"""Reading YAML files: the mapping in a file, and environment variables in its texts."""
+"""Read YAML files, and replace environment variables in their strings."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from yaml.reader import ReaderError
 from imprint.study.problems import ConfigError, Problem
 
 _MERGE = "tag:yaml.org,2002:merge"  # `<<: *other`, whose keys may be repeated
-MOST_VALUES, MOST_DEPTH = 200_000, 50  # of a file
+MOST_VALUES, MOST_DEPTH = 200_000, 50  # limits of a file
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _VARIABLE = re.compile(r"\$\{(\w+)(?::-([^}]*))?\}")
 
 
 class _Loader(yaml.SafeLoader):
-    """SafeLoader that notes repeated keys, of which YAML would take the last."""
+    """SafeLoader that reports repeated keys, of which YAML takes the last."""
 
     def __init__(self, stream: str) -> None:
         super().__init__(stream)
@@ -37,7 +37,7 @@ class _Loader(yaml.SafeLoader):
                 continue
             line = key_node.start_mark.line + 1
             if key in lines:
-                message = f"'{key}' stands here and in line {lines[key]}; names are unique"
+                message = f"'{key}' is here and in line {lines[key]}; names must be unique"
                 self.problems.append(Problem(f"line {line}", message))
             else:
                 lines[key] = line
@@ -46,7 +46,7 @@ class _Loader(yaml.SafeLoader):
 
 @dataclass(frozen=True)
 class Document:
-    """What a YAML file holds.
+    """The content of a YAML file.
 
     Attributes
     ----------
@@ -66,8 +66,8 @@ def read_yaml(path: str | Path) -> Document:
     Raises
     ------
     ConfigError
-        If the file is missing, unreadable, invalid, repeats a key, holds no mapping, or far more than it shows: an
-        alias (`*name`) stands for all that its anchor has.
+        If the file is missing, unreadable or invalid, repeats a key, holds no mapping, or is too large with the content
+        of its aliases (`*name`).
     """
     source = str(path)
 
@@ -99,7 +99,7 @@ def read_yaml(path: str | Path) -> Document:
 
 
 def _parsed(source: str, text: str) -> Document:
-    """What the text of a YAML file holds."""
+    """Parse the text of a YAML file."""
     loader = _Loader(text)
     lines: dict[str, int] = {}
     try:
@@ -130,7 +130,7 @@ def _children(node: Any) -> list[Any]:
 
 
 def require_limits(source: str, root: Any) -> None:
-    """A ConfigError if there are too many values, or too many levels; what an alias stands for counts each time."""
+    """Raise a ConfigError if there are too many values or levels; the content of an alias counts each time it is used."""
     waiting = [(root, 1)]
     count = 0
     while waiting:
@@ -138,21 +138,21 @@ def require_limits(source: str, root: Any) -> None:
         count += 1
         if count > MOST_VALUES or level > MOST_DEPTH:
             message = (
-                f"it has more than {MOST_VALUES:,} values or {MOST_DEPTH} levels, all that its aliases (*name) stand "
-                "for counted"
+                f"it has more than {MOST_VALUES:,} values or {MOST_DEPTH} levels, counting the content of its aliases "
+                "(*name)"
             )
             raise ConfigError(source, [Problem("", message)])
         waiting += [(child, level + 1) for child in _children(value)]
 
 
 def _note_lines(node: yaml.Node, key: str, lines: dict[str, int]) -> None:
-    """Add the lines of all keys in a node, whose own key is given."""
+    """Add the lines of all keys in a node; `key` is that of the node."""
     if isinstance(node, yaml.SequenceNode):
         for i, entry in enumerate(node.value):
             lines[f"{key}[{i}]"] = entry.start_mark.line + 1
             _note_lines(entry, f"{key}[{i}]", lines)
     elif isinstance(node, yaml.MappingNode):
-        # keys that are merged first: those of the mapping itself replace them
+        # merged keys first, so that those of the mapping itself replace them
         for name, value in sorted(node.value, key=lambda pair: pair[0].tag != _MERGE):
             if name.tag == _MERGE:
                 for merged in value.value if isinstance(value, yaml.SequenceNode) else [value]:
@@ -164,21 +164,21 @@ def _note_lines(node: yaml.Node, key: str, lines: dict[str, int]) -> None:
 
 
 def expand_variables(value: Any, key: str, problems: list[Problem]) -> Any:
-    """Replace ${NAME} and ${NAME:-default} by environment variables, and ~, in all texts of a value.
+    """Replace ${NAME}, ${NAME:-default} and ~ in all strings of a value.
 
     Parameters
     ----------
     value : object
         Lists and mappings of any depth.
     key : str
-        The key that has it.
+        The key of the value.
     problems : list
-        Gets the variables that are not set, and control characters.
+        Gets a problem for each unset variable and each control character.
 
     Returns
     -------
     object
-        The value with its texts replaced.
+        The value with its strings replaced.
     """
     if isinstance(value, dict):
         return {
@@ -204,7 +204,7 @@ def expand_variables(value: Any, key: str, problems: list[Problem]) -> Any:
 
 
 def _variable(match: re.Match[str]) -> str:
-    """The text that stands for a variable; a KeyError if it is not set."""
+    """The value of a variable; raises KeyError if it is not set."""
     name, default = match.groups()
     text = os.environ.get(name) or default
     if text is None:

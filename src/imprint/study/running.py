@@ -1,4 +1,4 @@
-"""Whether a run is at work, by a note that it leaves in the results, and which pages it made."""
+"""Whether a run is at work, from a note that it writes in the results, and which pages it made."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from imprint.store.paths import REPORTS, report_file, running_file
 
 
 class State(Enum):
-    """What became of the last run."""
+    """The state of the last run."""
 
     ENDED = "ended"
     AT_WORK = "at work"
@@ -20,7 +20,7 @@ class State(Enum):
 
 
 def begin(results: str | Path) -> None:
-    """Leave the note of this process."""
+    """Write the note of this process."""
     note = running_file(results)
     note.parent.mkdir(parents=True, exist_ok=True)
     process = {"host": platform.node(), "process": os.getpid()}
@@ -28,18 +28,18 @@ def begin(results: str | Path) -> None:
 
 
 def end(results: str | Path) -> None:
-    """Take the note away."""
+    """Remove the note."""
     running_file(results).unlink(missing_ok=True)
 
 
 def new_pages(results: str | Path, since: float) -> list[Path]:
-    """The report and the pages of experiments that were made since then (seconds of the epoch)."""
+    """The report and the pages of experiments that were made since then (seconds since the epoch)."""
     pages = [report_file(results), *sorted(Path(results, REPORTS).glob("*.html"))]
     return [page for page in pages if page.exists() and page.stat().st_mtime >= since]
 
 
 def state(results: str | Path) -> State:
-    """What became of the last run in these results; one on another host counts as at work."""
+    """The state of the last run in these results; a run on another host counts as at work."""
     try:
         process = json.loads(running_file(results).read_text(encoding="utf-8"))
         host, number = process["host"], int(process["process"])

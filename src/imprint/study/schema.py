@@ -9,7 +9,7 @@ from imprint.study.config.study import StudyConfig
 
 
 def schema() -> dict[str, Any]:
-    """JSON schema of config.yaml; where a list is asked for, one value may stand for a list of one."""
+    """JSON schema of config.yaml; a single value is accepted in place of a list of one."""
     keys = _one_or_list(StudyConfig.model_json_schema())
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",

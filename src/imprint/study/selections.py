@@ -1,4 +1,4 @@
-"""What belongs to an experiment: its rows of the results, its groups, its heads and its settings."""
+"""The parts of an experiment: its rows of the results, its groups, its heads and its settings."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from imprint.study.papers_pairs import has_papers_pairs
 
 
 def selection(study: Study, name: str) -> list[dict[str, Any]]:
-    """What rows of scores.parquet and collapse.parquet belong to an experiment.
+    """Which rows of scores.parquet and collapse.parquet belong to an experiment.
 
-    Its own grid, first, and those it shows `also`.
+    First those of its own grid, then those of the experiments under `also`.
     """
     experiments = study.config.experiments
     grids = []
@@ -27,7 +27,7 @@ def selection(study: Study, name: str) -> list[dict[str, Any]]:
 
 
 def grid_of(study: Study, name: str, groups: Iterable[Group]) -> dict[str, Any]:
-    """What rows of these groups belong to an experiment's own grid."""
+    """Which rows of these groups belong to an experiment's own grid."""
     return {
         "groups": sorted(groups),
         "configurations": columns(study.methods[name]),
@@ -37,7 +37,7 @@ def grid_of(study: Study, name: str, groups: Iterable[Group]) -> dict[str, Any]:
 
 
 def selecting(study: Study, name: str) -> dict[str, str]:
-    """On what an experiment chooses its best, where it is not the test data."""
+    """The data on which an experiment chooses its best; empty for the test data."""
     chosen_on = study.config.experiments[name].select_on
     return {"select_on": chosen_on} if chosen_on == ON_VALIDATION else {}
 
@@ -48,13 +48,13 @@ def columns(methods: Iterable[Configuration]) -> list[dict[str, str | int | None
 
 
 def groups_with_also(study: Study, name: str) -> list[Group]:
-    """The groups whose rows belong to an experiment, its own and those it shows `also`, in the order of the study."""
+    """The groups whose rows belong to an experiment, with those under `also`, in the order of the study."""
     names = {name, *study.config.experiments[name].also}
     return [group for group in study.groups if names & set(study.experiments_of(group))]
 
 
 def groups_with_heads(study: Study, name: str) -> list[Group]:
-    """The groups whose heads an experiment saves: all samples, or the most shots it has; no families."""
+    """The groups whose heads an experiment saves: those with its most shots, without families."""
     if not study.config.experiments[name].save_heads:
         return []
     most = most_shots(study, name)
@@ -66,7 +66,7 @@ def groups_with_heads(study: Study, name: str) -> list[Group]:
 
 
 def most_shots(study: Study, name: str) -> str:
-    """The most shots that an experiment has; all samples are most."""
+    """The most shots of an experiment; `full` is the most."""
     counts = [shots for shots in study.config.experiments[name].shots if shots != "full"]
     if len(counts) < len(study.config.experiments[name].shots):
         return "full"
@@ -74,12 +74,12 @@ def most_shots(study: Study, name: str) -> str:
 
 
 def settings(study: Study, name: str, names: Iterable[str]) -> dict[str, Any]:
-    """Settings of an experiment that some tables and figures take, those of these names.
+    """The settings of an experiment with these names, which some tables and figures take.
 
-    rank_by: see `Experiment`. of_paper: whether published accuracies can stand beside those of the experiment.
+    rank_by: see `Experiment`. of_paper: whether published accuracies can be compared with those of the experiment.
     """
-    every = {
+    values = {
         "rank_by": study.config.experiments[name].rank_by,
         "of_paper": has_papers_pairs(study, name),
     }
-    return {key: every[key] for key in names}
+    return {key: values[key] for key in names}

@@ -39,7 +39,7 @@ def gens(study: Study, name: str) -> list[str]:
 
 
 def cell(study: Study, name: str, fm: str, task: str) -> dict[str, Any]:
-    """The job that chooses a cell: the rows of scores to choose from, and one draw of the task."""
+    """The spec of the job that chooses a cell: the rows of scores to choose from, and one draw of the task."""
     seed = study.config.experiments[name].cell.seed
     seeds = study.experiment_seeds(name) if seed is None else (seed,)
     return {

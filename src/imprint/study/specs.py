@@ -11,7 +11,7 @@ from imprint.study.tasks import total
 
 
 def subset(study: Study, dataset: str) -> dict[str, Any]:
-    """What of a dataset is embedded."""
+    """The samples of a dataset that are embedded."""
     entry = study.config.datasets[dataset]
     spec = entry.model_dump(mode="json", include=set(entry.subset_keys))
     if spec.get("classes") == "needed":
@@ -20,7 +20,7 @@ def subset(study: Study, dataset: str) -> dict[str, Any]:
 
 
 def _classes_needed(study: Study, dataset: str) -> list[int] | None:
-    """The classes of a dataset that the tasks use; None if one of them uses all, or cannot tell."""
+    """The classes of a dataset that the tasks use; None if a task uses all, or numbers of classes are not known."""
     counts = {name: entry.class_count for name, entry in study.config.datasets.items()}
     needed: set[int] = set()
     for name in dict.fromkeys(group.task for group in study.groups):
@@ -54,14 +54,14 @@ def embedding(study: Study, fm: str) -> dict[str, Any]:
     """How an FM embeds."""
     other = {"ls_lambda", "checkpoint", "epochs", "seed", "weight_decay", "dataset", "files"}
     spec = study.config.fms[fm].model_dump(mode="json", exclude={*other, "shards"})
-    if spec.get("pooling") == POOLED:  # as before there was a choice
+    if spec.get("pooling") == POOLED:  # left out, so that results from before this key stay valid
         del spec["pooling"]
     return spec
 
 
 def proxies(study: Study, group: Group, gen: str) -> dict[str, Any]:
-    """The job of one proxy file: its k, each with its NORMpre and their seeds."""
-    # one set for all seeds where they change nothing: then a new seed is no reason to run the job again
+    """The job of one proxy file: each k with its NORMpre and their seeds."""
+    # one set for all seeds if they change nothing, so that a new seed does not rerun the job
     entry = GENERATORS.find(gen)
     seeded = entry.seeded or group.shots != "full"
     spec = {
@@ -79,7 +79,7 @@ def proxies(study: Study, group: Group, gen: str) -> dict[str, Any]:
 
 
 def evaluation(study: Study, group: Group) -> dict[str, Any]:
-    """The job of one score file, but for its cells: `imprint.study.cells.Cells.text` has them, once for all jobs."""
+    """The job of one score file without its cells, which `imprint.study.cells.Cells.text` holds once for all jobs."""
     experiments = [study.config.experiments[name] for name in study.experiments_of(group)]
     spec = {
         **study.tasks[group.task].spec(),

@@ -26,7 +26,7 @@ def check_startup(results: Path) -> None:
     ------
     UserError
         If the working directory cannot be written to. Results that cannot be written to are only
-        reported: a finished study can still be looked at.
+        reported: a finished study can still be read.
     """
     for folder in (Path.cwd() / ".snakemake", results.absolute()):
         existing = next(path for path in (folder, *folder.parents) if path.exists())
@@ -34,7 +34,7 @@ def check_startup(results: Path) -> None:
             continue
         message = (
             f"{existing} cannot be written to, so nothing can be computed here; "
-            "give this user the right to it"
+            "give this user permission"
         )
         if folder != results.absolute():
             raise UserError(f"{message}, or work in another directory.")
@@ -44,25 +44,25 @@ def check_startup(results: Path) -> None:
     if running.state(results) is running.State.KILLED:
         print(
             "The last run here was killed. If Snakemake reports a lock, remove it with "
-            "`snakemake --unlock`; a new run goes on where the killed one stopped.",
+            "`snakemake --unlock`; a new run continues where the killed one stopped.",
             file=sys.stderr,
         )
 
 
 def future_files(results: Path) -> str | None:
-    """Advice about result files with a later time than now; None if there are none.
+    """Advice about result files whose time is in the future; None if there are none.
 
-    Snakemake takes what is made from such a file, being older, for a failure, and deletes it.
+    Snakemake takes an output that is older than its input for a failure, and deletes it.
     """
     files = []
     for path in results.rglob("*"):
-        with suppress(OSError):  # gone by now, or not readable
+        with suppress(OSError):  # deleted meanwhile, or not readable
             if path.is_file() and path.stat().st_mtime > time.time() + CLOCK_SKEW:
                 files.append(path)
     if not files:
         return None
     return (
         f"A clock is or was wrong: {len(files)} files in {results} are from the future, such as "
-        f"{min(files)}, and Snakemake makes nothing from them. When the clock is right, "
-        f"`find {results} -newermt now -exec touch {{}} +` gives them the present time."
+        f"{min(files)}, and Snakemake deletes what it makes from them. When the clock is right, "
+        f"`find {results} -newermt now -exec touch {{}} +` sets their time to now."
     )

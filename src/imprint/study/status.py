@@ -1,6 +1,6 @@
-"""Where a study stands: what is done, what is to do and why, and how long that took before.
+"""The status of a study: what is done, what is to do and why, and how long that took before.
 
-What is to do is what `snakemake --summary` says; how long jobs took stands at the end of their logs.
+What is to do comes from `snakemake --summary`; the times of jobs are at the end of their logs.
 """
 
 from __future__ import annotations
@@ -29,16 +29,16 @@ from imprint.study.job_log import ending
 # the columns of `snakemake --summary` that are read
 COLUMNS = ("output_file", "rule", "log-file(s)", "status", "plan")
 TO_DO = "update pending"  # in `plan`
-REASONS = {  # by what stands in `status`
-    "updated input files": "it, or what it reads, has changed",
-    "set of input files changed": "it reads other files",
+REASONS = {  # by the text in `status`
+    "updated input files": "it or one of its inputs changed",
+    "set of input files changed": "its set of inputs changed",
     "params changed": "its code or its configuration changed",
     "rule implementation changed": "its rule changed",
-    "ok": "what it reads is made anew",
+    "ok": "its inputs are made again",
 }
 
-_LOGS = 100  # read of each rule at most: enough for a median
-_OWN_LINES = ("Using workflow specific profile", "Building DAG of jobs")  # of Snakemake, no error
+_LOGS = 100  # logs read for each rule at most, enough for a median
+_OWN_LINES = ("Using workflow specific profile", "Building DAG of jobs")  # of Snakemake, no errors
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Job:
     outputs : list of str
         Its files.
     why : str or None
-        Why it is to run; None if it is done.
+        The reason to run it; None if it is done.
     log : str or None
         Its log, if it ever ran.
     """
@@ -84,7 +84,7 @@ class Rule:
 
 @dataclass(frozen=True)
 class Status:
-    """Where a study stands.
+    """The status of a study.
 
     Attributes
     ----------
@@ -95,7 +95,7 @@ class Status:
     running : bool
         Whether a run is at work in these results.
     blocks, unused, kept_size : int
-        Blocks of finished work, how many of them the last runs did not use, and their bytes.
+        Blocks of finished work, how many of them the last runs did not use, and the bytes of all.
     leftovers : list of str
         Result files that no job of the study makes.
     """
@@ -114,13 +114,13 @@ class Status:
         return sum(rule.seconds or 0 for rule in self.rules.values()) / self.cores
 
     def as_dict(self) -> dict[str, Any]:
-        """The fields as JSON can hold them, with `seconds`."""
+        """The fields in JSON types, with `seconds`."""
         rules = {name: {**vars(rule), "why": dict(rule.why)} for name, rule in self.rules.items()}
         return {**vars(self), "rules": rules, "seconds": self.seconds}
 
 
 def status(study: Study, config: str | None = None, cores: int | None = None) -> Status:
-    """Say where the study in the working directory stands; computes and changes nothing.
+    """The status of the study in the working directory; computes and changes nothing.
 
     Parameters
     ----------
@@ -140,7 +140,7 @@ def status(study: Study, config: str | None = None, cores: int | None = None) ->
     jobs = plan(_snakefile(), config, cores)
     files = list(contents(study.root))
     outputs = [Path(output) for job in jobs for output in job.outputs]
-    # made on request, so not in the plan
+    # made only on request, so not in the plan
     outputs += [experiment_report_file(study.root, name) for name in study.config.experiments]
     return Status(
         jobs_by_rule(jobs),
@@ -154,7 +154,7 @@ def status(study: Study, config: str | None = None, cores: int | None = None) ->
 
 
 def outdated_outputs(config: str | None = None) -> set[Path]:
-    """The absolute paths of files that the study in the working directory has yet to make, or to make anew.
+    """The absolute paths of files that the study in the working directory has still to make, or to make again.
 
     Raises
     ------
@@ -166,7 +166,7 @@ def outdated_outputs(config: str | None = None) -> set[Path]:
 
 
 def _snakefile() -> Path:
-    """The workflow of the working directory, else of the checkout that this package is installed from."""
+    """The workflow of the working directory, or else of the checkout that this package is installed from."""
     for folder in (Path.cwd(), Path(__file__).parents[3]):
         if (folder / "Snakefile").is_file():
             return folder / "Snakefile"
@@ -181,7 +181,7 @@ def plan(snakefile: str | Path, config: str | None = None, cores: int = 1) -> li
     Raises
     ------
     UserError
-        With Snakemake's message if there is no plan, as where the configuration has problems.
+        With Snakemake's message if it cannot plan, as when the configuration has problems.
     """
     command = [sys.executable, "-m", "snakemake", "--snakefile", str(snakefile)]
     command += ["--cores", str(cores), "--summary"]
@@ -224,7 +224,7 @@ def _job_of(file: dict[str, str]) -> tuple[str, PurePath]:
 
 
 def _reason(files: list[dict[str, str]], ran_before: bool) -> str | None:
-    """Why a job is to run. A missing file that nothing needs is not made."""
+    """The reason to run a job, or None. A missing file that nothing needs is not made."""
     if not any(file["plan"] == TO_DO for file in files):
         return None
     statuses = {file["status"] for file in files}
@@ -235,7 +235,7 @@ def _reason(files: list[dict[str, str]], ran_before: bool) -> str | None:
 
 
 def jobs_by_rule(jobs: Iterable[Job]) -> dict[str, Rule]:
-    """Jobs by rule; each to do takes as long as the median of those that ran before."""
+    """Jobs by rule; a job to do is expected to take the median time of those that ran before."""
     rules: dict[str, Rule] = {}
     logs: dict[str, list[str]] = defaultdict(list)
     for job in jobs:
@@ -254,16 +254,16 @@ def jobs_by_rule(jobs: Iterable[Job]) -> dict[str, Rule]:
 
 
 def _logged_seconds(logs: list[str]) -> Iterator[float]:
-    """Seconds on one core of the jobs with these logs that ended well."""
+    """Seconds on one core of the successful jobs with these logs."""
     for log in logs[:: max(1, len(logs) // _LOGS)]:
         if ended := ending(log):
             yield ended.seconds * ended.threads
 
 
 def _leftovers(results: Path, outputs: Iterable[Path]) -> Iterator[str]:
-    """Files in the folders of the results that no job makes: of what was taken out of the study."""
+    """Files in the folders of the results that no job makes, as of parts removed from the study."""
     known = {output.absolute() for output in outputs}
-    # what lies beside a manifest belongs to it
+    # files beside a manifest belong to it
     known |= {path.parent for path in known if path.name == MANIFEST}
     for folder in FOLDERS:
         for path in (results / folder).rglob("*"):

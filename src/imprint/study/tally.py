@@ -22,11 +22,11 @@ class Job:
     Attributes
     ----------
     rule, words : str
-        Its rule, and what it does in words of the study.
+        Its rule, and a short text on what it does.
     log : str or None
         Its log.
     start : float
-        Seconds of the epoch.
+        Start in seconds since the epoch.
     """
 
     rule: str
@@ -36,12 +36,12 @@ class Job:
 
     @property
     def has_log(self) -> bool:
-        """Whether there is a log of this run of it."""
+        """Whether this run has written its log."""
         return self.log is not None and job_log.written(self.log) > self.start - CLOCK_SKEW
 
     @property
     def ending(self) -> job_log.Ending | None:
-        """How it ended, if its log says that it ended well."""
+        """How it ended, if its log says that it succeeded."""
         return job_log.ending(self.log) if self.log and self.has_log else None
 
     @property
@@ -63,7 +63,7 @@ class Tally:
     planned : mapping
         How many jobs of each rule there are to do.
     start : float
-        Seconds of the epoch, as all times here.
+        Start in seconds since the epoch, as all times here.
     """
 
     def __init__(self, planned: Mapping[str, int], start: float) -> None:
@@ -73,7 +73,7 @@ class Tally:
         self._running: dict[int, Job] = {}
         self._failed: dict[int, tuple[Job, str, str]] = {}
         self._ended: Counter[str] = Counter()
-        self._seconds: dict[str, float] = defaultdict(float)  # of those that ended
+        self._seconds: dict[str, float] = defaultdict(float)  # of jobs that ended
 
     def start(self, number: int, job: Job) -> None:
         """Count a job as started, for the first time or again."""
@@ -98,8 +98,8 @@ class Tally:
     def fail(self, number: int, message: str, log: str) -> Job:
         """Count a job as failed; returns it.
 
-        message, log: what is told of it where its own log says nothing. Of a group that fails, all jobs are
-        reported; those that ended well are none of its failures.
+        message, log: shown if its own log gives no reason. Snakemake reports all jobs of a group that fails; those
+        that succeeded are not counted as failures.
         """
         job = self._running.pop(number)
         if not job.ending:
@@ -107,10 +107,10 @@ class Tally:
         return job
 
     def left(self, now: float) -> float | None:
-        """Seconds until all is done, roughly; None until the rules of half of all jobs were seen.
+        """Rough seconds until the end; None while more than half of all jobs are of rules without a finished job.
 
-        A job takes as long as the mean of those of its rule that are done, or as long as that is for most rules, and
-        as many run at a time as until now.
+        A job is expected to take the mean time of its rule or, if none of its rule is done, the median of these means. As
+        many jobs are expected to run at a time as so far.
         """
         unseen = sum(count for rule, count in self._to_do.items() if rule not in self._ended)
         if self.done < _FIRST or unseen > self.total / 2:
@@ -124,7 +124,7 @@ class Tally:
         return work / at_a_time
 
     def running(self, now: float) -> str:
-        """A line on the jobs that run, with what their logs say last; empty if none runs."""
+        """A line on the running jobs, with the last lines of their logs; empty if none runs."""
         jobs = []
         for job in self._running.values():
             since = duration(now - job.start)
@@ -135,9 +135,9 @@ class Tally:
         """Lines on the jobs that failed: what, why, and where the log is; none if no job failed."""
         if not self._failed:
             return []
-        rest = self.total - self.done - len(self._failed)
+        not_run = self.total - self.done - len(self._failed)
         heading = f"{len(self._failed)} of {self.total} jobs failed"
-        lines = [f"{heading}, {rest} did not run:" if rest else f"{heading}:"]
+        lines = [f"{heading}, {not_run} did not run:" if not_run else f"{heading}:"]
         failed = sorted(self._failed.values(), key=lambda failure: not failure[0].reason)
         for job, why, log in failed[:_SHOWN]:
             lines.append(f"  {job.words}: {why}")
@@ -147,7 +147,7 @@ class Tally:
         return lines
 
     def _head(self, now: float) -> str:
-        """How far the run is, in columns."""
+        """The progress of the run, in columns."""
         seconds = self.left(now) if self.done < self.total else None
         left = "" if seconds is None else f"~{duration(seconds)} left"
         return f"{self.done:>{len(str(self.total))}} of {self.total}  {left:>12}  "

@@ -1,4 +1,4 @@
-"""Tasks as configured, resolved to the original classes of each of their classes."""
+"""Resolve configured tasks to the original classes of each of their classes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from imprint.study.config.tasks import Family, TaskConfig, family_task
 
 @dataclass(frozen=True)
 class Task:
-    """A resolved task. groups: for each draw the original classes of each new class; None keeps all as they are."""
+    """A resolved task. draws: for each draw the original classes of each new class; None keeps all classes unchanged."""
 
     name: str
     family: str
@@ -21,12 +21,12 @@ class Task:
     draws: tuple[tuple[tuple[int, ...], ...] | None, ...]
 
     def spec(self) -> dict[str, Any]:
-        """What a job needs to know of the task, as JSON can hold it."""
+        """What a job needs of the task, in JSON types."""
         return {"task": self.name, "family": self.family, "d": self.d, "draws": self.draws}
 
 
 def total(counts: Iterable[int | None]) -> int | None:
-    """The number of classes of several datasets together; None if that of one is not known."""
+    """The total number of classes of several datasets; None if that of one is not known."""
     every = list(counts)
     return None if None in every else sum(count or 0 for count in every)
 
@@ -41,7 +41,7 @@ def resolve(name: str, config: TaskConfig, count: int | None) -> Iterator[Task]:
     config : TaskConfig
         The entry.
     count : int or None
-        How many classes its datasets have together, where known; a family needs it.
+        Number of classes of all its datasets, if known; a family needs it.
 
     Yields
     ------

@@ -9,7 +9,7 @@ from threadpoolctl import threadpool_limits
 
 from imprint.errors import UserError
 from imprint.method.configuration import Configuration, Fixed, Scoring
-from imprint.method.generate.choose_method import CANDIDATES, Considered, choose, taken
+from imprint.method.generate.choose_method import CANDIDATES, Considered, choose, chosen_index
 from imprint.method.generate.registry import load_library_of
 
 MEAN = CANDIDATES[0]
@@ -56,7 +56,7 @@ def test_the_mean_is_chosen_for_classes_of_one_cluster_each():
     choice = choose(*compact(0, (20, 25, 15)), seed=0)
     assert choice.configuration == MEAN
     assert choice.reason.startswith(
-        "the simplest of 4 methods; none of the others has a log loss of 60 samples (each held out 3 times) that is lower"
+        "the simplest of 4 methods. On 60 samples (each held out 3 times) no other method has a log loss that is lower"
     )
     assert "guessing" not in choice.reason
 
@@ -94,7 +94,7 @@ def test_a_later_method_is_taken_only_where_it_is_better_by_a_standard_error():
         if seed % 2:
             x, y = exclusive_or(seed, 24, noise=2)
         choice = choose(x, y, seed, methods)
-        best = choice.considered[taken(choice.considered)]
+        best = choice.considered[chosen_index(choice.considered)]
         assert choice.configuration == best.configuration
         chosen.add(choice.configuration)
         for considered in choice.considered:
@@ -112,7 +112,7 @@ def test_a_later_method_is_taken_only_where_it_is_better_by_a_standard_error():
     ],
 )
 def test_a_method_is_taken_for_a_lower_loss_and_as_many_right(entries, which):
-    assert taken([Considered(MEAN, *values) for values in entries]) == which
+    assert chosen_index([Considered(MEAN, *values) for values in entries]) == which
 
 
 def test_a_norm_that_fits_too_closely_is_left():
@@ -157,7 +157,7 @@ def test_without_two_classes_of_two_samples_the_simplest_is_taken(sizes):
     choice = choose(*compact(0, sizes), seed=0)
     assert choice.configuration == MEAN
     assert choice.reason.startswith(
-        "no two classes have two samples each, so that none can be held out"
+        "fewer than two classes have two samples, so none can be held out"
     )
     assert choice.held_out == 0 and np.isnan(choice.inverse_temperature)
 

@@ -49,10 +49,10 @@ def test_a_chain_is_its_steps_from_left_to_right(norm, steps):
 @pytest.mark.parametrize(
     ("norm", "message"),
     [
-        ("none+l2+none", "one name only: write 'l2'"),
-        ("l2+l2", "one name only: write 'l2'"),
-        ("l2+none+l2+whiten+l2+l2", r"one name only: write 'l2\+whiten\+l2'"),
-        ("center + whiten", r"one name only: write 'center\+whiten'"),
+        ("none+l2+none", "must be written as 'l2'"),
+        ("l2+l2", "must be written as 'l2'"),
+        ("l2+none+l2+whiten+l2+l2", r"must be written as 'l2\+whiten\+l2'"),
+        ("center + whiten", r"must be written as 'center\+whiten'"),
         ("whitten", r"unknown NORM 'whitten'; .*did you mean 'whiten'\?"),
         ("l2+centre", r"unknown NORM 'centre'; .*did you mean 'center'\?"),
         ("l2+", "unknown NORM ''"),
@@ -74,7 +74,7 @@ def test_a_mistake_in_a_chain_is_named(norm, message):
 
 def test_a_chain_with_a_norm_of_proxies_stands_after_generation_only():
     x, y = data()
-    with pytest.raises(UserError, match=r"'whiten\+quantile' stands after generation only"):
+    with pytest.raises(UserError, match=r"'whiten\+quantile' is allowed after generation only"):
         FittedNorms(x, y).of_embeddings("whiten+quantile", x)
 
 

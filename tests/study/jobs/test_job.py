@@ -82,13 +82,17 @@ def test_a_users_mistake_has_no_traceback(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("number", "name", "said"),
     [
-        (errno.ENOSPC, None, "{}/results/k1.h5: No space left on device; make room and run again"),
-        (errno.EFBIG, None, "{}/results/k1.h5: File too large; make room and run again"),
-        (errno.EACCES, "data/x.h5", "data/x.h5: Permission denied; give this user the right to it"),
+        (
+            errno.ENOSPC,
+            None,
+            "{}/results/k1.h5: No space left on device; free some space and run again",
+        ),
+        (errno.EFBIG, None, "{}/results/k1.h5: File too large; free some space and run again"),
+        (errno.EACCES, "data/x.h5", "data/x.h5: Permission denied; give this user permission"),
         (
             errno.EROFS,
             "results/x",
-            "results/x: Read-only file system; give this user the right to it",
+            "results/x: Read-only file system; give this user permission",
         ),
         (errno.EIO, None, "OSError: [Errno 5] it broke (traceback in"),
     ],

@@ -1,4 +1,4 @@
-"""GEN: how the proxies of a class are generated. Importing the package registers the generators it ships."""
+"""GEN: how the proxies of a class are generated. Importing the package registers the built-in generators."""
 
 from imprint.method.generate import centers, chosen, least_squares, references, ridge, samples
 from imprint.method.generate.registry import (

@@ -1,9 +1,9 @@
 """K-means of one class for several k and seeds at once, with the results of scikit-learn's `KMeans`.
 
-A fit alone leaves most of a core idle: its products are narrow, and each round of each fit reads the samples anew. Here
-all fits of a class make each round together. Each takes the steps of scikit-learn in their order: the same stream of
-random numbers, the same arithmetic of starts, rounds and stops. So centroids are those of `KMeans` on one core, to the last
-digit where the linear algebra library computes a product alike however many columns it has.
+A single fit leaves most of a core idle: its products are narrow, and each round of each fit reads the samples again. Here
+all fits of a class perform each round together. Each fit takes the same steps as in scikit-learn, in the same order: the
+same stream of random numbers, the same arithmetic of starts, rounds and stops. So centroids are those of `KMeans` on one
+core, to the last digit if the linear algebra library computes a product in the same way for any number of columns.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from imprint.method.blas import AddedProduct
 from imprint.method.generate.kmeans_kernel import ENDED, FAILED, GOES_ON, ROUNDS, assign
 
 TOLERANCE = 1e-4  # of the mean variance of a feature
-CHUNK = 256  # rows of a product, as scikit-learn has them
-NARROW = 2**20  # multiplications up to which OpenBLAS has other kernels, whose last digits differ
+CHUNK = 256  # rows of a product, as in scikit-learn
+NARROW = 2**20  # multiplications up to which OpenBLAS uses other kernels, whose last digits differ
 START_BLOCK = 2**17  # float64 values at a time
 COINCIDE = 1e-9  # share of the sum of squared distances below which samples and centroids coincide
 
@@ -39,14 +39,14 @@ def fits(x: np.ndarray, runs: Sequence[tuple[int, int]], device: str = "cpu") ->
     runs : sequence of (k, seed)
         Numbers of clusters, at most n, and seeds.
     device : str, default="cpu"
-        "cpu", or a device of torch, whose sums are rounded otherwise: centroids agree to some digits of float32 unless a sample
-        is as near to one as to another.
+        "cpu", or a torch device, which rounds sums differently: centroids agree to some digits of float32 unless a sample
+        is equally near to two centroids.
 
     Returns
     -------
     list of ndarray of shape (k, d)
-        Centroids, as `KMeans.cluster_centers_`, in the order of `runs`. Where a cluster runs empty, there are fewer than k distinct samples, or x is not finite and
-        float32, scikit-learn itself makes the fit.
+        Centroids, as `KMeans.cluster_centers_`, in the order of `runs`. If a cluster becomes empty, there are fewer than k
+        distinct samples, or x is not finite and float32, scikit-learn itself computes the fit.
 
     Examples
     --------
@@ -54,13 +54,13 @@ def fits(x: np.ndarray, runs: Sequence[tuple[int, int]], device: str = "cpu") ->
     >>> fits(x, [(1, 0), (2, 0)])[0]
     array([[3., 2.]], dtype=float32)
     """
-    distinct = list(dict.fromkeys(_alike(*run) for run in runs))
-    with _libraries().limit(limits=1):  # the products of one class are too small to share
+    distinct = list(dict.fromkeys(_key(*run) for run in runs))
+    with _libraries().limit(limits=1):  # the products of one class are too small for several cores
         of_run = _together(x, distinct, device)
         for name in distinct:
             if name not in of_run:
                 of_run[name] = _by_scikit_learn(x, *name)
-    return [of_run[_alike(*run)] for run in runs]
+    return [of_run[_key(*run)] for run in runs]
 
 
 @cache
@@ -68,15 +68,15 @@ def _libraries() -> ThreadpoolController:
     return ThreadpoolController()
 
 
-def _alike(k: int, seed: int) -> tuple[int, int]:
-    """Names runs of one result: one centroid depends on no seed."""
+def _key(k: int, seed: int) -> tuple[int, int]:
+    """Key of a run: runs with equal keys have equal results. With k = 1 the seed does not matter."""
     return k, seed if k > 1 else 0
 
 
 def _together(
     x: np.ndarray, runs: Sequence[tuple[int, int]], device: str
 ) -> dict[tuple[int, int], np.ndarray]:
-    """The fits that are made here, by k and seed."""
+    """The fits that are computed here, without scikit-learn, by k and seed."""
     if x.dtype != np.float32 or not np.isfinite(x.sum(dtype=np.float64)):
         return {}
     x = np.ascontiguousarray(x)
@@ -89,7 +89,7 @@ def _together(
 
 
 class _Samples(Protocol):
-    """The samples of one class, less their mean."""
+    """The samples of one class, minus their mean."""
 
     def squared_distances(self, rows: np.ndarray) -> np.ndarray:
         """(q, n) float32 squared distances of some rows (q,) to all rows."""
@@ -97,12 +97,12 @@ class _Samples(Protocol):
     def rounds(
         self, starts: Mapping[tuple[int, int], Sequence[int]], least_shift: float
     ) -> dict[tuple[int, int], np.ndarray]:
-        """Lloyd's rounds from the rows of each run's initial centroids; without runs of which a cluster ran empty."""
+        """Centroids of each run after Lloyd's rounds from the given rows; runs with an empty cluster are left out."""
 
 
 def _samples(x: np.ndarray, device: str) -> _Samples:
     if device == "cpu":
-        return _SamplesHere(x)
+        return _SamplesOnCpu(x)
     from imprint.devices import choose_device
     from imprint.method.generate.kmeans_on_device import SamplesOnDevice
 
@@ -117,14 +117,14 @@ def _by_scikit_learn(x: np.ndarray, k: int, seed: int) -> np.ndarray:
 
 
 class _Start:
-    """Greedy k-means++ (Arthur and Vassilvitskii 2007): a chain of samples, whose first k are the start for k.
+    """Greedy k-means++ (Arthur and Vassilvitskii 2007): a sequence of samples; the first k are the initial centroids for k.
 
     Parameters
     ----------
     n : int
         Number of samples.
     trials : int
-        Samples drawn for each centroid, of which the best is taken.
+        Samples drawn for each centroid; the best is taken.
     seed : int
         Seed of the draws.
     """
@@ -146,13 +146,13 @@ class _Start:
 
     def draw(self) -> None:
         """Draw samples with probability proportional to their squared distance to the nearest centroid."""
-        # float32 and sequential: other sums would sometimes draw other samples
+        # sequential float32 sums: other sums would sometimes draw other samples
         values = self.random.uniform(size=self.trials) * self.total
         drawn = np.searchsorted(np.cumsum(self.nearest), values)
         self.drawn = np.minimum(drawn, self.nearest.size - 1)
 
     def take(self, distances: np.ndarray) -> None:
-        """Take the best of the drawn samples, whose squared distances (trials, n) to all samples are given."""
+        """Take the best of the drawn samples. distances: (trials, n) squared distances from these to all samples."""
         if not self.rows:
             self.rows, self.nearest = [int(self.drawn[0])], distances
             self.total = distances @ self.ones
@@ -168,7 +168,7 @@ class _Start:
 def _starts(
     samples: _Samples, n: int, runs: Sequence[tuple[int, int]]
 ) -> dict[tuple[int, int], list[int]]:
-    """Rows of the initial centroids of each run; without those that have fewer than k distinct samples."""
+    """Rows of the initial centroids of each run; runs with fewer than k distinct samples are left out."""
     longest: dict[tuple[int, int], int] = {}
     for k, seed in runs:
         chain = _chain(k, seed)
@@ -194,12 +194,12 @@ def _starts(
 
 
 def _chain(k: int, seed: int) -> tuple[int, int]:
-    """Trials and seed: runs of equal ones draw the same samples."""
+    """The number of trials, and the seed: runs with the same two draw the same samples."""
     return 2 + int(np.log(k)), seed
 
 
-class _SamplesHere:
-    """The samples of one class (n, d), less their mean, in the memory of this machine."""
+class _SamplesOnCpu:
+    """The samples of one class (n, d), minus their mean, on the CPU."""
 
     def __init__(self, x: np.ndarray) -> None:
         self._x = x
@@ -231,7 +231,7 @@ class _SamplesHere:
 
 @dataclass(eq=False)
 class _Run:
-    """One fit on its way: its k and seed, and its centroids (k, d)."""
+    """A fit in progress: its k and seed, and its current centroids (k, d)."""
 
     name: tuple[int, int]
     centroids: np.ndarray
@@ -242,8 +242,8 @@ class _Run:
 
 
 def _rounds(x: np.ndarray, runs: list[_Run], least_shift: float) -> Iterator[_Run]:
-    """Lloyd's rounds of all runs over x (n, d); yields each run that ends, but for those with an empty cluster."""
-    # those of many columns first: their products are made at once
+    """Lloyd's rounds of all runs over x (n, d); yields each run that ends, except those with an empty cluster."""
+    # the widest first: they share one product
     active = sorted(runs, key=lambda run: -run.k)
     labels = np.full((len(active), len(x)), -1, np.int32)
     for _ in range(ROUNDS):
@@ -259,7 +259,7 @@ def _rounds(x: np.ndarray, runs: list[_Run], least_shift: float) -> Iterator[_Ru
 
 
 class _Portion:
-    """Runs whose products with a chunk of n rows of x are made at once; the others as in `_round`."""
+    """Runs that share one product with a chunk of n rows of x; other arguments as in `_round`."""
 
     def __init__(
         self,
@@ -279,9 +279,9 @@ class _Portion:
         self._product = AddedProduct(-2.0, x, centroids[self.columns], self._distances)
 
     def distances(self, top: int) -> np.ndarray:
-        """(n, K) squared distances of the chunk from row `top` on, less the squared length of the sample, which its centroids share.
+        """(n, K) squared distances of the rows from `top` on, minus the squared lengths of these rows: the order is the same.
 
-        They are valid until the next call.
+        The array is valid until the next call.
         """
         self._distances[:] = self._lengths
         self._product.of_rows(top)
@@ -289,13 +289,14 @@ class _Portion:
 
 
 def _round(x: np.ndarray, runs: list[_Run], labels: np.ndarray, least_shift: float) -> list[int]:
-    """One round: new centroids (k, d) and labels (R, n) of each run, in place, and whether it goes on."""
+    """One round: updates the centroids (k, d) and labels (R, n) of the runs in place, and returns their states."""
     before = np.concatenate([run.centroids for run in runs])
     lengths = np.einsum("kd,kd->k", before, before)
     firsts = np.cumsum([0] + [run.k for run in runs])
     sums, counts = np.zeros_like(before), np.zeros(len(before), np.int64)
     moved = np.zeros(len(runs), np.int64)
-    portions: dict[int, list[_Portion]] = {}  # by the height of a chunk: the last may be lower
+    # by the number of rows of a chunk: the last may have fewer
+    portions: dict[int, list[_Portion]] = {}
     for top in range(0, len(x), CHUNK):
         rows = x[top : top + CHUNK]
         if len(rows) not in portions:
@@ -333,9 +334,9 @@ def _round(x: np.ndarray, runs: list[_Run], labels: np.ndarray, least_shift: flo
 
 
 def _portions(firsts: np.ndarray, values: int) -> Iterator[tuple[int, int]]:
-    """First and last + 1 of the runs whose products with so many values of samples are made at once.
+    """First and last + 1 of the runs that share one product with `values` values of samples.
 
-    firsts: (R + 1,) first columns of the runs, those of most columns first.
+    firsts: (R + 1,) first columns of the runs, the widest runs first.
     """
     wide = int((np.diff(firsts) * values > NARROW).sum())
     if wide:

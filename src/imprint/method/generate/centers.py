@@ -39,7 +39,7 @@ def kmeans_at_once(
 def kmeans(x: np.ndarray, k: int, random: Random, shared: None) -> np.ndarray:
     """Centroids of scikit-learn's `KMeans` with its defaults (k-means++, one start). Returns (k, d).
 
-    Where the class has fewer than k distinct samples some centroids coincide.
+    If the class has fewer than k distinct samples, some centroids coincide.
     """
     (centroids,) = kmeans_at_once(x, [(k, random)])
     return centroids
@@ -49,7 +49,7 @@ def kmeans(x: np.ndarray, k: int, random: Random, shared: None) -> np.ndarray:
 def minibatch_kmeans(x: np.ndarray, k: int, random: Random, shared: None) -> np.ndarray:
     """Centroids of scikit-learn's `MiniBatchKMeans` (Sculley 2010), for classes of very many samples. Returns (k, d).
 
-    A round looks at 1,024 samples. Centroids are less exact than those of `kmeans`.
+    A round uses 1,024 samples. Centroids are less exact than those of `kmeans`.
     """
     from sklearn.cluster import MiniBatchKMeans
 
@@ -66,7 +66,7 @@ def distance_matrix(x: np.ndarray) -> np.ndarray:
 
 
 def _most_central(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The distances, and the samples with the smallest sum of them first."""
+    """The distances, and the samples in ascending order of their sum of distances."""
     distances = distance_matrix(x)
     return distances, np.argsort(distances.sum(axis=1), kind="stable")
 
@@ -94,13 +94,13 @@ def kmedoids(
     for _ in range(300):
         nearest = distances[medoids].argmin(axis=0)
         moved = nearest != before
-        # others have the medoid that is best for the samples they still have
+        # the other clusters already have the best medoid for their samples
         changed = np.union1d(nearest[moved], before[moved])
         updated = medoids.copy()
         for cluster in changed[changed >= 0]:
             rows = np.flatnonzero(nearest == cluster)
             if len(rows) == 0:
-                continue  # duplicates of another medoid: it keeps its place
+                continue  # the medoid is a duplicate of another one and stays
             among = distances if len(rows) == len(x) else distances[np.ix_(rows, rows)]
             cost = among.sum(axis=0)
             best = cost.argmin()
@@ -127,8 +127,8 @@ def kmedoids(
 def pam(x: np.ndarray, k: int, random: Random, distances: np.ndarray) -> np.ndarray:
     """Medoids by FasterPAM from a random start (Schubert and Rousseeuw 2021). Returns (k,) row numbers.
 
-    Swaps medoids with samples as long as the sum of distances falls, which `kmedoids` does not: slower and nearer to
-    the optimum. From the package `kmedoids` (GPL-3), which is not installed by default.
+    Swaps medoids with samples as long as the sum of distances falls, which `kmedoids` does not do: slower, but closer to
+    the optimum. Needs the package `kmedoids` (GPL-3), which is not installed by default.
     """
     try:
         from kmedoids import fasterpam

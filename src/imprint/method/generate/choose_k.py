@@ -1,4 +1,4 @@
-"""Choosing k from the training samples of a task, by the log loss of samples that are held out."""
+"""Choice of k by the log loss of held-out training samples."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from imprint.method.normalize import l2
 
 CANDIDATES = (1, 2, 3, 5, 10, 20, 50, 100)
 HELD_OUT = 0.2  # of each class
-TEMPERATURES = np.geomspace(2, 256, 15)  # inverse ones, of cosines
+TEMPERATURES = np.geomspace(2, 256, 15)  # inverse temperatures, for cosines
 BLOCK = 2**24  # products at a time
 
 
@@ -25,30 +25,30 @@ def choose_k(
 ) -> tuple[int, float]:
     """Choose k for a GEN.
 
-    A fifth of each class is held out, the proxies of the rest are generated for every candidate, and the k with
-    the least log loss of the held-out samples is taken: of a softmax over the best cosines of the classes, as l2
-    and `max` score them, at the temperature that suits this k best. The loss tells apart what accuracy cannot,
-    where nearly all predictions are right.
+    A fifth of each class is held out, and the proxies of the other samples are generated for every candidate. The k with
+    the smallest log loss of the held-out samples is chosen. The loss is that of a softmax over the best cosine of each
+    class, as l2 and `max` score them, at the best temperature for this k. The loss still differs between candidates
+    when nearly all predictions are right and accuracy does not.
 
     Parameters
     ----------
     x : ndarray of shape (n, d)
         Training embeddings after NORMpre.
     y : ndarray of shape (n,)
-        Labels. A class of one sample is not held out; without any sample to hold out k is 1.
+        Labels. A class with one sample is not held out; if no sample can be held out, k is 1.
     gen : str
         Name of the GEN.
     seed : int or None
         Seed of the split and of the GEN.
     threads : int, default=1
-        Classes handled at once.
+        Number of classes processed in parallel.
     device : str, default="cpu"
         See `proxy_sets`.
 
     Returns
     -------
     k, seconds
-        The choice, and the time that it took.
+        The chosen k, and the time of the choice.
     """
     start = time.perf_counter()
     held = _held_out(y, seed or 0)
@@ -66,7 +66,7 @@ def choose_k(
 
 
 def _held_out(y: np.ndarray, seed: int) -> np.ndarray:
-    """(n,) mask of the samples held out: a fifth of each class, at least one of two."""
+    """(n,) mask of the held-out samples: a fifth of each class, at least one if it has two."""
     mask = np.zeros(len(y), bool)
     random = np.random.default_rng(seed)
     for rows in np.split(np.argsort(y, kind="stable"), np.cumsum(np.bincount(y))[:-1]):

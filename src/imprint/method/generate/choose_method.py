@@ -1,4 +1,4 @@
-"""Choosing a method from the training samples of a task, by the log loss of samples that are held out."""
+"""Choice of a method by the log loss of held-out training samples."""
 
 from __future__ import annotations
 
@@ -32,36 +32,36 @@ from imprint.method.scoring import Mapped, candidate_head
 
 WHITENED = Scoring("whiten+l2", UNIT_LENGTH, MAX, INNER_PRODUCT)
 PLAIN = Scoring(UNIT_LENGTH, UNIT_LENGTH, MAX, INNER_PRODUCT)
-# the simplest first. Plain k-means is not among them: with it the mean over 132 tasks of real FMs is 0.01 points lower. The plain
-# mean is one, though few tasks gain by it: whitening may mislead on other data
+# the simplest first. Plain k-means is left out: with it the mean over 132 tasks of real FMs is 0.01 points lower. The plain
+# mean is included, although few tasks gain from it: whitening may mislead on other data
 CANDIDATES = (
     Configuration(UNIT_LENGTH, "mean", Fixed(1), WHITENED),
     Configuration(UNIT_LENGTH, "mean", Fixed(1), PLAIN),
     Configuration(UNIT_LENGTH, "kmeans", Fixed(5), WHITENED),
     Configuration(UNIT_LENGTH, "kmeans", Fixed(20), WHITENED),
 )
-SAMPLES = 10_000  # that the choice is made on, at most
-FOLDS_OF_MANY = 5  # where one fold of so many is enough
-NEARLY = 0.99  # of the log loss of guessing: no better than that
-LEAST_GAIN = 5e-4  # in log loss; what is shown as 0.000 is none
+SAMPLES = 10_000  # largest number of samples to choose on
+FOLDS_OF_MANY = 5  # number of folds if one of them has enough samples
+NEARLY = 0.99  # share of the log loss of guessing above which a method counts as no better
+LEAST_GAIN = 5e-4  # in log loss; smaller gains would be shown as 0.000
 
 
 @dataclass(frozen=True)
 class Considered:
-    """One method of a choice.
+    """One of the methods of a choice.
 
     Attributes
     ----------
     configuration : Configuration
         The method.
     loss : float
-        Mean log loss of the held-out samples at the temperature that suits it best; NaN where nothing was held out.
+        Mean log loss of the held-out samples at the best temperature; NaN if nothing was held out.
     accuracy : float
-        Share of the held-out samples whose class it predicts.
+        Share of the held-out samples that it classifies correctly.
     gain : float
         How much lower its loss is than that of the simplest method.
     standard_error : float
-        Of the gain, over held-out samples.
+        Standard error of the gain, over held-out samples.
     """
 
     configuration: Configuration
@@ -73,24 +73,24 @@ class Considered:
 
 @dataclass(frozen=True)
 class Choice:
-    """A method chosen, and why.
+    """The chosen method, and the reasons for it.
 
     Attributes
     ----------
     configuration : Configuration
         The method.
     considered : tuple of Considered
-        All methods, in the order in which they were given.
+        All methods, in the given order.
     held_out : int
-        Predictions of held-out samples that the choice rests on.
+        Number of held-out predictions that the choice is based on.
     inverse_temperature : float
-        What turns its class scores into probabilities by a softmax; NaN where nothing was held out.
+        Factor of its class scores in the softmax that gives probabilities; NaN if nothing was held out.
     seconds : float
-        Time that it took.
+        Time of the choice.
     classes : int
-        Classes of the samples.
+        Number of classes.
     familiarity : Familiarity or None
-        How well held-out samples fit the method; None where nothing was held out.
+        How well held-out samples fit the method; None if nothing was held out.
     """
 
     configuration: Configuration
@@ -102,7 +102,7 @@ class Choice:
     familiarity: Familiarity | None = None
 
     def as_dict(self) -> dict[str, Any]:
-        """The choice as JSON holds it."""
+        """The choice as a dictionary for JSON."""
         return {
             "method": self.configuration.as_dict(),
             "reason": self.reason,
@@ -123,15 +123,15 @@ class Choice:
 
     @property
     def reason(self) -> str:
-        """One sentence for people."""
+        """The reason for the choice, in a sentence for users."""
         if not self.held_out:
-            return "no two classes have two samples each, so that none can be held out: the simplest method is taken"
+            return "fewer than two classes have two samples, so none can be held out; the simplest method is used"
         first = self.considered[0]
         chosen = next(c for c in self.considered if c.configuration == self.configuration)
         if chosen is first:
             text = (
-                f"the simplest of {len(self.considered)} methods; none of the others has a log loss of {self._measured} that is "
-                "lower by more than its standard error and labels as many of them right"
+                f"the simplest of {len(self.considered)} methods. On {self._measured} no other method has a log loss that is lower "
+                "by more than its standard error and an accuracy that is at least as high"
             )
         else:
             text = (
@@ -139,12 +139,12 @@ class Choice:
                 f"{chosen.loss + chosen.gain:.3f} (difference {chosen.gain:.3f}, standard error {chosen.standard_error:.3f})"
             )
         if chosen.loss > NEARLY * np.log(self.classes):
-            text += ". No method is better than guessing here: more images may help, or classes that look less alike"
+            text += ". No method is better than guessing here: more images may help, or classes that are easier to tell apart"
         return text
 
     @property
     def _measured(self) -> str:
-        """On what losses were measured."""
+        """The samples on which losses were measured."""
         assert self.familiarity is not None
         samples = self.familiarity.samples
         if samples == self.held_out:
@@ -171,10 +171,10 @@ def choose(
 ) -> Choice:
     """Choose one of several methods.
 
-    Ten folds, or as many as the largest class has samples, are held out one after another, if there are few samples three
-    times over; of many samples a fifth once. What fitted NORMs choose, such as a penalty, is chosen once from all samples. The
-    simplest is taken unless others have a log loss that is lower by a standard error of the paired difference, and no lower
-    accuracy: of these the best.
+    Ten folds, or as many as the largest class has samples, are held out one after another: with few samples three times
+    over, with many samples only a fifth. Fitted NORMs choose values such as a penalty once, on all samples. The simplest
+    method is chosen unless others have a log loss that is lower by more than a standard error of the paired difference, and
+    no lower accuracy: then the best of these is chosen.
 
     Parameters
     ----------
@@ -185,21 +185,21 @@ def choose(
     seed : int or None
         Seed of the folds and of GENs.
     methods : sequence of Configuration, default=CANDIDATES
-        What is chosen from, the simplest first.
+        The methods to choose from, the simplest first.
     threads : int or None, default=1
-        Classes whose proxies are generated at once; None as in `proxy_sets`.
+        Number of classes whose proxies are generated in parallel; None as in `proxy_sets`.
     ls_lambda : float, optional
         The ridge of GENs that need one.
     fm_classifier : ndarray of shape (C', d), optional
         The weights of the FM's own classifier.
     norms : FittedNorms, optional
-        The NORMs of these samples, to be used again afterwards: what the methods need of them is learnt. What NORMs that were
-        learnt before chose, such as a penalty, is kept.
+        The NORMs of these samples, for later use: those that the methods need are fitted. Values that fitted NORMs have
+        chosen, such as a penalty, are kept.
 
     Returns
     -------
     Choice
-        The method and what it was chosen from.
+        The chosen method, and all methods that were compared.
 
     Examples
     --------
@@ -254,7 +254,7 @@ def choose(
         error = _standard_error(gains, samples)
         loss = float(fit.losses.mean())
         entries.append(Considered(method, loss, float(right.mean()), float(gains.mean()), error))
-    best = taken(entries)
+    best = chosen_index(entries)
     return Choice(
         methods[best],
         tuple(entries),
@@ -266,8 +266,8 @@ def choose(
     )
 
 
-def taken(considered: Sequence[Considered]) -> int:
-    """Which of several methods is taken; the first is the simplest."""
+def chosen_index(considered: Sequence[Considered]) -> int:
+    """The index of the method to choose; the first method is the simplest."""
     first = considered[0]
     better = [
         i
@@ -283,14 +283,14 @@ def _familiarity(
     calibrated: Calibration,
     samples: np.ndarray,
 ) -> Familiarity:
-    """From the class scores and similarities of the folds, and the samples (n,) that they belong to."""
+    """Familiarity from the class scores and similarities of the folds, and the sample number (n,) of each prediction."""
     certain = certainty(np.concatenate(scored), calibrated.inverse_temperature)
     signals = np.stack([np.concatenate(nearness), certain], axis=1).astype(np.float32)
     return Familiarity(signals, len(np.unique(samples)))
 
 
 def _standard_error(gains: np.ndarray, samples: np.ndarray) -> float:
-    """Of the mean of gains (n,) that belong to these samples (n,); those of one sample are no news to each other."""
+    """Standard error of the mean of gains (n,) of these samples (n,); gains of the same sample are averaged first."""
     of_sample = np.bincount(samples, gains) / np.maximum(np.bincount(samples), 1)
     distinct = of_sample[np.unique(samples)]
     if len(distinct) < 2:
@@ -299,7 +299,7 @@ def _standard_error(gains: np.ndarray, samples: np.ndarray) -> float:
 
 
 def _at_most(x: np.ndarray, y: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """A random part of the samples where they are many, the same share of each class, at least two."""
+    """A random part of the samples if there are many: the same share of each class, at least two of each."""
     share = SAMPLES / len(y)
     if share >= 1:
         return x, y
@@ -325,7 +325,7 @@ def _sets(
     ls_lambda: float | None,
     norms: FittedNorms,
 ) -> dict[tuple[str, str, K], ProxySet]:
-    """The proxy set of each method, each once; all k of a GEN together, which can share work."""
+    """The proxy sets of the methods, each generated once; all k of a GEN together, so that they can share work."""
     numbers: dict[tuple[str, str], dict[int, K]] = {}
     for norm_pre, gen, k in map(_generation, methods):
         number = k.k if isinstance(k, Fixed) else ANY_K

@@ -1,4 +1,4 @@
-"""The method that the training samples of a task choose, as one GEN."""
+"""The GEN `auto`: a method that is chosen on the training samples of a task."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from imprint.method.generate.registry import (
 from imprint.method.normalize import FittedNorms, Whiten, learns
 from imprint.method.scoring import candidate_head
 
-USED = (mean, kmeans, Whiten)  # the GENs and NORMs that are chosen from
+USED = (mean, kmeans, Whiten)  # the GENs and NORMs to choose from
 
 
 @generator(
@@ -35,7 +35,7 @@ USED = (mean, kmeans, Whiten)  # the GENs and NORMs that are chosen from
     operations=costs.chosen_method,
 )
 def chosen_method(x: np.ndarray, y: np.ndarray, run: AllClasses) -> Generated:
-    """What `imprint.method.generate.choose_method.choose` chooses, its fitted NORMs folded into the proxies.
+    """The proxies of the method chosen by `imprint.method.generate.choose_method.choose`, with its fitted NORMs folded in.
 
     x: (n, d) training embeddings of unit length, as test embeddings must be.
     """

@@ -1,4 +1,4 @@
-"""How many cores work on embeddings: more than one only where they are many."""
+"""The number of cores for embeddings: more than one only if there are many."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from imprint.method.generate.proxy_sets import MANY_VALUES
 
 @contextmanager
 def cores_for(x: np.ndarray) -> Iterator[None]:
-    """For few embeddings x (n, D) numerical libraries and compiled loops keep to one core: others only wait."""
+    """Limit libraries and compiled loops to one core for few embeddings x (n, D): other cores would only wait."""
     import numba
     from threadpoolctl import threadpool_limits
 

@@ -1,14 +1,13 @@
-"""The compiled loop of k-means: which centroid is nearest, and sums of the samples of each."""
+"""Compiled loop of k-means: the nearest centroid of each sample, and the sums of the samples of each centroid."""
 
 from __future__ import annotations
 
 import numpy as np
 from numba import njit
 
-ROUNDS = 300  # at most
-GOES_ON, ENDED, FAILED = range(
-    3
-)  # what becomes of a run in a round; one of which a cluster runs empty fails
+ROUNDS = 300  # largest number of rounds
+# state of a run after a round; a run with an empty cluster fails
+GOES_ON, ENDED, FAILED = range(3)
 
 
 @njit(nogil=True, cache=True)
@@ -25,10 +24,10 @@ def assign(
 ) -> None:  # pragma: no cover
     """Assign samples x (n, d) to the nearest centroid in each of R fits, all in place.
 
-    Columns firsts[r] to firsts[r + 1] of half_distances (n, K), rows of `sums` (K, d) and values of `counts` (K,) are
-    the centroids of fit r. Its labels are labels[run + r, row : row + n], of which `moved` (R,) counts the changes. The first
-    of equal distances is taken.
-    Samples are added in their order, one by one, so that sums are those of any program that does so.
+    Columns firsts[r] to firsts[r + 1] of half_distances (n, K), rows of `sums` (K, d) and values of `counts` (K,) are the
+    centroids of fit r. Its labels are labels[run + r, row : row + n]; `moved` (R,) counts those that change. Of equal
+    distances the first is taken. Samples are added in order, one by one, so that the sums have the same digits as in any
+    program that does so.
     """
     n, d = x.shape
     for r in range(len(firsts) - 1):

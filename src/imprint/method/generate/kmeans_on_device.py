@@ -1,4 +1,4 @@
-"""Rounds and distances of k-means as in `batched_kmeans`, on a device of torch."""
+"""Rounds and distances of k-means, as in `batched_kmeans`, on a torch device."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ class SamplesOnDevice:
     Parameters
     ----------
     x : ndarray of shape (n, d)
-        Samples, float32, less their mean.
+        Samples minus their mean, float32.
     device : torch.device
-        Where.
+        The device.
     """
 
     def __init__(self, x: np.ndarray, device: torch.device) -> None:
@@ -31,7 +31,7 @@ class SamplesOnDevice:
         self._lengths = torch.cat([block.square().sum(dim=1) for block in self._wide()])
 
     def _wide(self) -> Iterator[torch.Tensor]:
-        """The samples in float64 where the device has it, some at a time."""
+        """Blocks of the samples, in float64 if the device has it."""
         height = max(1, BLOCK // self.x.shape[1])
         return (block.to(self._exact) for block in torch.split(self.x, height))
 
@@ -50,7 +50,7 @@ class SamplesOnDevice:
     ) -> dict[tuple[int, int], np.ndarray]:
         """Lloyd's rounds of all runs.
 
-        All runs are as wide as the widest, so that a round is a few large operations; the device is waited for once a
+        All runs are padded to the largest k, so that a round is a few large operations. The CPU waits for the device once a
         round, to know which runs have ended.
 
         Parameters
@@ -58,12 +58,12 @@ class SamplesOnDevice:
         starts : mapping
             Rows of the initial centroids of each (k, seed).
         least_shift : float
-            Sum of squared shifts of centroids up to which a run has ended.
+            A run ends when the sum of the squared shifts of its centroids is at most this.
 
         Returns
         -------
         dict
-            Centroids (k, d) of each run, but for those of which a cluster ran empty.
+            Centroids (k, d) of each run, except those with an empty cluster.
         """
         ended: dict[tuple[int, int], np.ndarray] = {}
         active = list(starts)
@@ -100,7 +100,7 @@ class SamplesOnDevice:
     def _round(
         self, before: torch.Tensor, is_real: torch.Tensor, labels: torch.Tensor, least_shift: float
     ) -> tuple[torch.Tensor, list[int]]:
-        """New centroids of R runs (R, k, d), of which `is_real` (R, k) are some, and what became of each; `labels` (n, R) change."""
+        """New centroids (R, k, d) of R runs and their states; updates `labels` (n, R). `is_real` (R, k) is False for padding."""
         runs, widest, width = before.shape
         columns = before.reshape(runs * widest, width)
         lengths = before.square().sum(dim=2).masked_fill(~is_real, torch.inf).reshape(-1)

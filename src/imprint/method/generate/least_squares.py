@@ -1,7 +1,7 @@
 """Generators that see all classes at once: ridge regression on one-hot labels, and on k-means pseudo-classes.
 
 W = (1/C) M^T (X^T X / N + lambda I)^-1 with the (pseudo-)class means as the columns of M. The matrix in brackets
-depends on neither k nor the seed, so its Cholesky factor is made once.
+depends on neither k nor the seed, so its Cholesky factor is computed once.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from imprint.method.sums import group_sums
 
 def gram(x: np.ndarray) -> np.ndarray:
     """X^T X (d, d) in float64. x: (n, d)."""
-    # blocks bound the float64 copy of x
+    # in blocks, to limit the float64 copy of x
     total = np.zeros((x.shape[1], x.shape[1]))
     for block in np.array_split(x, max(1, x.size // 2**24)):
         wide = block.astype(np.float64)
@@ -41,7 +41,7 @@ def factor(x: np.ndarray, ls_lambda: float) -> Any:
 
 
 def weights(sums: np.ndarray, counts: np.ndarray, shared: Any) -> np.ndarray:
-    """(G, d) least-squares weights: (1/G) times the means of the groups times the inverse of the factor."""
+    """(G, d) least-squares weights: (1/G) times the means of the groups times the inverse of the factored matrix."""
     from scipy.linalg import cho_solve
 
     return cho_solve(shared, (sums / counts[:, None]).T).T / len(counts)
@@ -86,15 +86,15 @@ def pseudo_classes(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Pseudo-classes (n,) of 0..G-1 of the samples x (n, d) with classes y (n,), and the class of each (G,).
 
-    Samples go to the nearest centroid of their own class; a centroid that no sample is nearest to (one that
-    coincides with another) is left out.
+    Each sample goes to the nearest centroid of its own class; a centroid without samples (one that coincides with
+    another) is left out.
     """
     groups = np.empty(len(x), np.int64)
     for label in np.unique(clusters.labels):
         of_class = np.flatnonzero(clusters.labels == label)
         centroids = clusters.matrix(x)[of_class]
         rows = np.flatnonzero(y == label)
-        mean = centroids.mean(axis=0)  # a shared offset would cost the digits that tell them apart
+        mean = centroids.mean(axis=0)  # a common offset would cost digits of their differences
         centroids = centroids - mean
         centred = x[rows]
         centred -= mean

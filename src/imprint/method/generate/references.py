@@ -1,4 +1,4 @@
-"""What imprinting is compared with: heads that are trained or fitted otherwise, as GENs."""
+"""References to compare imprinting with: heads that are trained or fitted in other ways, as GENs."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from imprint.method import costs
 from imprint.method.generate.registry import AllClasses, Generated, generator
 from imprint.method.holdout import folds
 
-PLAIN = np.geomspace(1e-1, 1e4, 6)  # inverse penalties for embeddings as they are, of unit length
-STANDARDISED = np.geomspace(1e-5, 1, 6)  # for standardised ones
-UNTUNED = 100.0  # where nothing can be held out
+PLAIN = np.geomspace(1e-1, 1e4, 6)  # inverse penalties for the original embeddings, of unit length
+STANDARDISED = np.geomspace(1e-5, 1, 6)  # inverse penalties for standardised embeddings
+UNTUNED = 100.0  # inverse penalty if nothing can be held out
 
 
 @generator(
@@ -28,8 +28,8 @@ UNTUNED = 100.0  # where nothing can be held out
 def logistic(x: np.ndarray, y: np.ndarray, run: AllClasses) -> Generated:
     """A linear probe: scikit-learn's `LogisticRegression`, tuned on a fold of the training samples.
 
-    Six penalties for the embeddings as they are, six for standardised ones, each from the solution of the one before;
-    the least log loss of the held-out fold wins and is fitted to all samples.
+    Six penalties for the original embeddings and six for standardised ones are tried, each fit starting from the one before;
+    the one with the smallest log loss on the held-out fold is fitted to all samples.
     """
     from sklearn.linear_model import LogisticRegression
 
@@ -37,11 +37,11 @@ def logistic(x: np.ndarray, y: np.ndarray, run: AllClasses) -> Generated:
     scale = np.where(scale > 0, scale, 1)
     variants = {False: (x, PLAIN), True: ((x - mean) / scale, STANDARDISED)}
     held = next(folds(y, run.seed), None)
-    if y.max() == 0:  # one class leaves nothing to learn
+    if y.max() == 0:  # with one class there is nothing to learn
         return Generated(np.zeros((1, x.shape[1]), np.float32), np.zeros(1, np.int64))
     best, standardised = UNTUNED, False
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # some penalties take more iterations than they are given
+        warnings.simplefilter("ignore")  # some fits stop before they converge
         if held is not None:
             losses = {}
             for name, (features, strengths) in variants.items():
@@ -55,7 +55,7 @@ def logistic(x: np.ndarray, y: np.ndarray, run: AllClasses) -> Generated:
             standardised, best = min(losses, key=lambda key: losses[key])
         probe = LogisticRegression(C=best, max_iter=500).fit(variants[standardised][0], y)
     weights, bias = probe.coef_, probe.intercept_
-    if len(weights) == 1:  # of two classes scikit-learn keeps one difference
+    if len(weights) == 1:  # for two classes scikit-learn returns one row, their difference
         weights, bias = np.stack([-weights[0], weights[0]]) / 2, np.array([-bias[0], bias[0]]) / 2
     if standardised:
         weights = weights / scale

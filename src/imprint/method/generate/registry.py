@@ -1,10 +1,10 @@
 """The registry of GENs.
 
-A GEN is one registered function. Most see one class at a time, `f(x, k, random, shared)`: x (n, d) float32 are the
-embeddings of the class after NORMpre, `random` its source of randomness, `shared` what `prepare(x)` returned (None
-without a `prepare`). They return (p, d) proxies or, if registered with `samples=True`, the (p,) row numbers of the
-samples that become proxies; p = min(k, n). One that sees all classes, `f(x, y, run)`, gets their labels (n,), 0..C-1, and
-what an `AllClasses` holds, and returns `Generated`.
+A GEN is one registered function. Most GENs see one class at a time, `f(x, k, random, shared)`: x (n, d) float32 are the
+embeddings of the class after NORMpre, `random` is its source of randomness, `shared` is the result of `prepare(x)` (None
+without a `prepare`). They return (p, d) proxies or, if registered with `samples=True`, the (p,) row numbers of the samples
+that become proxies; p = min(k, n). A GEN that sees all classes, `f(x, y, run)`, gets the embeddings of all classes, their
+labels (n,), 0..C-1, and an `AllClasses`, and returns `Generated`.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ from imprint.registry import Registry, unknown
 
 @dataclass(frozen=True)
 class Random:
-    """Randomness of one class in one run.
+    """Source of randomness of one class in one run.
 
     Attributes
     ----------
     seed : int
         Seed of the run.
     label : int
-        Number of the class, which has a stream of its own.
+        Number of the class; each class has its own random stream.
     """
 
     seed: int
@@ -54,11 +54,11 @@ class AllClasses:
     seed : int
         Seed of the run.
     shared : object
-        What `prepare` returned.
+        The result of `prepare`.
     clusters : ProxySet or None
         The proxy set that a GEN with `clusters` starts from.
     threads : int
-        Cores that it may use.
+        Number of cores that it may use.
     """
 
     k: int
@@ -69,18 +69,18 @@ class AllClasses:
 
 
 class Generated(NamedTuple):
-    """What a GEN that sees all classes returns; a plain pair of values and labels does as well.
+    """The result of a GEN that sees all classes; a plain pair of values and labels is accepted too.
 
     Attributes
     ----------
     values : ndarray of shape (P, d)
-        Proxies, or of shape (P,) the rows of samples that are proxies.
+        Proxies; or, of shape (P,), the row numbers of samples that are proxies.
     labels : ndarray of shape (P,)
         Their classes, ascending.
     bias : ndarray of shape (P,) or None
-        What is added to the inner products of the proxies.
+        Added to the inner products of the proxies.
     note : str
-        What it chose, for people.
+        What the GEN chose, as text for users.
     """
 
     values: np.ndarray
@@ -100,22 +100,22 @@ class Generator:
     make : callable
         The function, see the module.
     takes_k : bool
-        Whether k is a choice; not for `mean` and `ls` (one proxy per class) and `all` (every sample).
+        Whether k can be chosen; not for `mean` and `ls` (one proxy per class) and `all` (every sample).
     seeded : bool
         Whether the result depends on the seed.
     samples : bool
         Whether proxies are training samples, returned by row number.
     prepare : callable or None
-        What all k and seeds of a class share, from x; of a GEN that sees all classes from x and,
+        Computes from x what all k and seeds of a class share; for a GEN that sees all classes, from x and,
         if it `needs_ridge`, the ridge.
     at_once : callable or None
-        Returns the proxies of several k and seeds of a class, `at_once(x, [(k, random), ...])`, each as `make` does: for
-        a GEN that can share work among them.
+        Returns the proxies of several k and seeds of a class, `at_once(x, [(k, random), ...])`, each the same as from
+        `make`: for a GEN that can share work among them.
     on_device : bool
-        Whether `at_once` takes the name of a device of torch that it computes on, `at_once(x, runs, device)`.
+        Whether `at_once` takes the name of a torch device to compute on, `at_once(x, runs, device)`.
     shares_fits : bool
-        Whether the proxies of a class depend on its samples, k and the seed alone, not on its number, and take long: tasks that
-        have a class in common share them.
+        Whether the proxies of a class take long and depend only on its samples, k and the seed, not on its number: tasks
+        that have a class in common share them.
     sees_all_classes : bool
         Whether the proxies of a class depend on the samples of all classes.
     needs_ridge : bool
@@ -123,24 +123,24 @@ class Generator:
     clusters : str or None
         The GEN whose clusters this one starts from.
     has_bias : bool
-        Whether its proxies have a bias, which only the inner product has a use for.
+        Whether its proxies have a bias, which only the inner product uses.
     needs_unit_length : bool
-        Whether it takes embeddings of unit length alone: NORMpre and NORMinf l2.
+        Whether it accepts only embeddings of unit length: NORMpre and NORMinf l2.
     chooses_method : bool
-        Whether the training samples choose what it does, the number of proxies too.
+        Whether it chooses a method, with its number of proxies, on the training samples.
     reference : bool
-        Whether it is no imprinting but what imprinting is compared with.
+        Whether it is a reference that imprinting is compared with.
     exact_updates : bool
-        Whether more samples of a known class can be taken in without the old ones.
+        Whether samples of a known class can be added without the old ones.
     requires : str or None
         An optional package that it needs.
     loads : str or None
-        A module that it imports when it is first called and that has threads of its own; they can be
-        limited only once it is loaded.
+        A module that it imports at its first call and that has threads of its own; they can be
+        limited only after the import.
     operations : callable
-        What one run costs, from n samples, k, the number of classes and d, see `imprint.method.costs`.
+        Cost of one run, from n samples, k, the number of classes and d, see `imprint.method.costs`.
     shared_operations : callable
-        What all k and seeds of a training set cost beside their runs, from n, the number of classes and d.
+        Cost that all k and seeds of a training set share, in addition to their runs, from n, the number of classes and d.
     file : str or None
         The user's file that registered it.
     """
@@ -175,13 +175,13 @@ class Generator:
 
     @property
     def only_k(self) -> K | None:
-        """The k of a GEN without a choice: every sample, or one proxy per class; None with a choice."""
+        """The k of a GEN whose k cannot be chosen: every sample, or one proxy per class; else None."""
         if self.takes_k:
             return None
         return Every() if self.samples else Fixed(1)
 
     def problem(self, norm_pre: str, scoring: Scoring) -> str | None:
-        """Why its proxies cannot be used so; None if they can."""
+        """The reason why its proxies cannot be used in this way, or None."""
         unit = norm_pre == UNIT_LENGTH and scoring.norm_inf == UNIT_LENGTH
         if self.needs_unit_length and not unit:
             return f"GEN {self.name} needs norm_pre l2 and norm_inf l2"
@@ -191,16 +191,16 @@ class Generator:
 
     @property
     def module(self) -> str:
-        """Where it is defined, without the package's name."""
+        """The module that defines it, without the name of the package."""
         return self.make.__module__.removeprefix("imprint.")
 
 
 GENERATORS: Registry[Generator] = Registry("GEN")
-ANY_K = 1  # what a GEN without a choice of k is called with
+ANY_K = 1  # the k passed to a GEN whose k cannot be chosen
 
 
 def missing_package(gen: str, package: str) -> str:
-    """What to say where a GEN's optional package is not installed."""
+    """The message for a GEN whose optional package is not installed."""
     return f"GEN {gen} needs the package '{package}', which is not installed; run: pip install {package}"
 
 
@@ -217,7 +217,7 @@ def generator(name: str, **properties: Any) -> Callable[[Callable[..., Any]], Ca
     Raises
     ------
     UserError
-        For a property that a GEN does not have, samples with a bias, or a name that is taken.
+        For an unknown property, samples with a bias, or a name that is registered already.
 
     Examples
     --------
@@ -239,7 +239,7 @@ def generator(name: str, **properties: Any) -> Callable[[Callable[..., Any]], Ca
 
 
 def load_library_of(gen: str) -> None:
-    """Import what a GEN would import when it is first called."""
+    """Import the module that a GEN would import at its first call."""
     library = GENERATORS.find(gen).loads
     if library:
         importlib.import_module(library)

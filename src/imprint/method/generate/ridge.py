@@ -1,4 +1,4 @@
-"""Ridge regression of one-hot labels whose penalty the training samples choose by leave-one-out."""
+"""Ridge regression of one-hot labels, with the penalty chosen on the training samples by leave-one-out."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def ridge(x: np.ndarray, y: np.ndarray, run: AllClasses) -> Generated:
     operations=costs.ridge,
 )
 def balanced_ridge(x: np.ndarray, y: np.ndarray, run: AllClasses) -> Generated:
-    """`ridge` in which all classes count the same, however many samples they have."""
+    """`ridge` with the same weight for all classes, regardless of their numbers of samples."""
     fitted = leave_one_out(x, y, balanced=True)
     return Generated(fitted.weights, np.arange(len(fitted.weights)), fitted.bias)
 

@@ -21,7 +21,7 @@ def farthest_points(x: np.ndarray, k: int, random: Random, shared: None) -> np.n
     The first is drawn at random. Costs O(k n d): the distance to the chosen set is kept, not recomputed.
     A chosen sample is never chosen again, even among duplicates.
     """
-    x = x - x.mean(axis=0)  # a shared offset would cost the digits that tell samples apart
+    x = x - x.mean(axis=0)  # a common offset would cost digits of the differences between samples
     lengths = np.einsum("nd,nd->n", x, x)
 
     def squared_distances(i: int) -> np.ndarray:

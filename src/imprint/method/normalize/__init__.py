@@ -1,6 +1,6 @@
 """NORM: how embeddings and proxies are normalised before generation, after it, and at inference.
 
-Importing the package registers the NORMs it ships. NORMs compose: `l2+whiten` is `whiten` after `l2`.
+Importing the package registers the built-in NORMs. NORMs compose: `l2+whiten` is `whiten` after `l2`.
 """
 
 from imprint.method.normalize import fitted, quantiles, rows

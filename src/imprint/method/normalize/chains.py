@@ -1,4 +1,4 @@
-"""Names of NORMs, which may be chains of them: `l2+whiten(oas)+l2`, from left to right."""
+"""Chains of NORMs, written as names such as `l2+whiten(oas)+l2` and applied from left to right."""
 
 from __future__ import annotations
 
@@ -22,35 +22,35 @@ class Step:
 
     @property
     def text(self) -> str:
-        """The step as it is written."""
+        """The step as written in configurations."""
         return self.entry.name if self.argument is None else f"{self.entry.name}({self.argument})"
 
     def unfitted(self) -> FittedNorm:
-        """The fitted NORM before it has learnt."""
+        """A new object of the fitted NORM, not fitted yet."""
         assert self.entry.fitted is not None
         return self.entry.fitted() if self.argument is None else self.entry.fitted(self.argument)
 
 
 @dataclass(frozen=True)
 class Chain:
-    """A NORM as configurations name it: one NORM, or several one after another.
+    """A NORM as written in configurations: one NORM, or several applied one after another.
 
     Attributes
     ----------
     steps : tuple of Step
-        Without steps that change nothing.
+        The NORMs in order, without those that change nothing.
     """
 
     steps: tuple[Step, ...]
 
     @property
     def text(self) -> str:
-        """The one name that it has."""
+        """Its only valid name."""
         return SEPARATOR.join(step.text for step in self.steps) or IDENTITY
 
     @property
     def of_rows(self) -> bool:
-        """Whether it may stand before generation and at inference."""
+        """Whether it is allowed before generation and at inference."""
         return all(step.entry.of_rows for step in self.steps)
 
     @cached_property
@@ -60,7 +60,7 @@ class Chain:
 
     @property
     def single(self) -> Normalization | None:
-        """The NORM that it is; None of several."""
+        """The NORM of a chain with at most one step; None for several."""
         if not self.steps:
             return NORMS[IDENTITY]
         return self.steps[0].entry if len(self.steps) == 1 else None
@@ -82,7 +82,7 @@ class Chain:
 
     @property
     def reference(self) -> str | None:
-        """What the quantiles of its steps are taken of."""
+        """The references of the quantiles in its steps."""
         references = [step.entry.reference for step in self.steps if step.entry.reference]
         return "; ".join(references) or None
 
@@ -92,24 +92,24 @@ class Chain:
         return tuple(step.entry.file for step in self.steps if step.entry.file)
 
     def up_to_fitted(self) -> tuple[Step, ...]:
-        """The steps up to the last that learns: they decide the space that embeddings lie in."""
+        """The steps up to the last fitted one: they decide the space of the embeddings."""
         last = max((i for i, step in enumerate(self.steps) if step.entry.fitted), default=-1)
         return self.steps[: last + 1]
 
     def before_fitted(self) -> str:
-        """The steps before the first that learns, as a NORM; empty if there are none."""
+        """The steps before the first fitted one, as a NORM; empty if there are none."""
         first = next((i for i, step in enumerate(self.steps) if step.entry.fitted), 0)
         return SEPARATOR.join(step.text for step in self.steps[:first])
 
 
 def chain(norm: str) -> Chain:
-    """The chain that a name stands for.
+    """Parse the name of a chain.
 
     Raises
     ------
     UserError
-        If a step is unknown, has an argument that it cannot take, learns from embeddings after one that is of
-        proxies only, or changes nothing: a chain has one name.
+        If a step is unknown, has an argument that it cannot take, is fitted but follows a NORM of proxies, or changes
+        nothing: a chain has only one valid name.
 
     Examples
     --------
@@ -128,10 +128,10 @@ def chain(norm: str) -> Chain:
                 f"NORM '{norm}': '{step.text}' learns from embeddings and cannot follow '{before}'"
             )
         steps += (step,)
-    whole = Chain(joined(steps))
-    if whole.text != norm:
-        raise UserError(f"NORM '{norm}' has one name only: write '{whole.text}'")
-    return whole
+    result = Chain(joined(steps))
+    if result.text != norm:
+        raise UserError(f"NORM '{norm}' must be written as '{result.text}'")
+    return result
 
 
 def _step(text: str, norm: str) -> Step:
@@ -165,10 +165,11 @@ def learns(*norms: str) -> bool:
 
 
 def norms_problem(norm_pre: str, norm_post: str, norm_inf: str) -> str | None:
-    """Why three NORMs do not go together; None if they do.
+    """The reason why three NORMs cannot be combined, or None.
 
-    Proxies and test embeddings must lie in one space: what NORMpre learns is applied at inference too. What NORMpost
-    learns after NORMpre is applied to test embeddings after NORMinf without being named again, so these must be alike.
+    Proxies and test embeddings must be in one space: fitted steps of NORMpre are needed at inference too. Fitted steps of
+    NORMpost are applied to test embeddings after NORMinf without being named there, so NORMpre and NORMinf must then be the
+    same.
     """
     pre, inf = chain(norm_pre), chain(norm_inf)
     if chain(norm_post).fitted and pre != inf:
@@ -185,7 +186,7 @@ def norms_problem(norm_pre: str, norm_post: str, norm_inf: str) -> str | None:
 
 
 def are_combined(norm_pre: str, norm_post: str, norm_inf: str) -> bool:
-    """Whether a grid combines the three: `l2` before generation needs `l2` at inference, as in the paper."""
+    """Whether a grid combines the three: `l2` before generation requires `l2` at inference, as in the paper."""
     if norms_problem(norm_pre, norm_post, norm_inf):
         return False
     pre, inf = chain(norm_pre).steps, chain(norm_inf).steps

@@ -14,17 +14,18 @@ from imprint.method.normalize.registry import normalization
 from imprint.method.ridge import leave_one_out
 from imprint.method.sums import eigenpairs, rows_of_scatter, scatter_of_classes
 
-FEW = 2  # dimensions for each sample, below which a scatter is cheap
+FEW = 2  # dimensions per sample above which a scatter costs more than its few rows
 ROUNDING = 1e-7
-# What the scatter of the class means counts. Of one sample per class it is all that is known, and class means lie apart along much the
-# same directions as samples: up to three points more there. The more samples, the more a larger part would cost
+# Weight of the between-class scatter. With one sample per class only this scatter is known, and class means vary along much
+# the same directions as samples: it gains up to three points there. The more samples there are, the more a larger weight
+# would cost
 BETWEEN = 0.01
 LEAVE_ONE_OUT, LEDOIT_WOLF, OAS = SHRINKAGES = ("leave_one_out", "ledoit_wolf", "oas")
 
 
 @normalization("center", fitted=True)
 class Center:
-    """Take off the mean of the training embeddings.
+    """Subtract the mean of the training embeddings.
 
     Attributes
     ----------
@@ -45,31 +46,31 @@ class Center:
         return self
 
     def from_sums(self, sums: ClassSums) -> Center:
-        """The mean of the samples of these sums."""
+        """A `Center` with the mean of the samples of these sums."""
         center = Center()
         center.mean_ = sums.mean.astype(np.float32)
         return center
 
     def transform(self, embeddings: np.ndarray) -> np.ndarray:
-        """Embeddings (n, d) less the mean."""
+        """Embeddings (n, d) minus the mean."""
         return embeddings - self.mean_
 
     @property
     def components_(self) -> np.ndarray:
-        """The linear part of the map, which changes nothing."""
+        """The linear part of the map: the identity."""
         return np.eye(len(self.mean_), dtype=np.float32)
 
 
 @normalization("whiten", fitted=True)
 class Whiten:
-    """Whiten embeddings by their covariance within classes, moved towards a multiple of the identity.
+    """Whiten embeddings by their within-class covariance, shrunk towards a multiple of the identity.
 
     Parameters
     ----------
     shrinkage : {"leave_one_out", "ledoit_wolf", "oas"} or float, default="leave_one_out"
-        How far the covariance is moved. `leave_one_out` takes the penalty with the least leave-one-out error of a ridge
-        regression of the labels, which is chosen for telling classes apart, and adds a hundredth of the scatter of the class
-        means; `ledoit_wolf` and `oas` estimate the covariance of each class as scikit-learn's
+        How far the covariance is shrunk. `leave_one_out` takes the penalty with the smallest leave-one-out error of a ridge
+        regression of the labels, which suits the separation of classes, and adds a hundredth of the between-class scatter;
+        `ledoit_wolf` and `oas` estimate the covariance of each class as scikit-learn's
         `LinearDiscriminantAnalysis(shrinkage="auto")` does and average them; a number from 0 (excluded) to 1 is the
         share of the identity.
 
@@ -78,17 +79,17 @@ class Whiten:
     components_ : ndarray of shape (n_features, n_features)
         T with T T^T the inverse of the shrunk covariance up to a factor, float32.
     penalty_ : float
-        What was added to the diagonal of the scatter; NaN for `ledoit_wolf` and `oas`, infinite where nothing varies.
+        Penalty added to the diagonal of the scatter; NaN for `ledoit_wolf` and `oas`, infinite if nothing varies.
     sums : ClassSums or None
-        Of the embeddings that `fit` has seen, where it needs them.
+        Sums of the embeddings passed to `fit`, if whitening uses them.
 
     Notes
     -----
-    Embeddings are not centred: with euclidean distance that changes nothing, and before `l2` it loses accuracy. Costs
-    O(n d^2 + d^3). Where classes have one sample each nothing varies within them: `leave_one_out` whitens by the scatter of
-    the class means alone, the others change nothing. With `mean` and euclidean distance the head is linear discriminant
-    analysis, with k-means one with several centres per class. The penalty and the part of the scatter between classes lie
-    between linear discriminant analysis (none of it) and ridge regression (all of it).
+    Embeddings are not centred: with euclidean distance that changes nothing, and before `l2` centring loses accuracy. Costs
+    O(n d^2 + d^3). If classes have one sample each, nothing varies within them: `leave_one_out` whitens by the
+    between-class scatter alone, the others change nothing. With `mean` and euclidean distance the head is a linear
+    discriminant analysis, with k-means one with several centres per class. `leave_one_out` is between linear discriminant
+    analysis (no between-class scatter) and ridge regression (all of it).
 
     References
     ----------
@@ -113,7 +114,7 @@ class Whiten:
         self.shrinkage = shrinkage if shrinkage in SHRINKAGES else _share(shrinkage)
 
     def fit(self, embeddings: np.ndarray, labels: np.ndarray) -> Self:
-        """Learn the covariance within classes of embeddings (n, d) with labels (n,), 0..C-1."""
+        """Learn the within-class covariance of embeddings (n, d) with labels (n,), 0..C-1."""
         x = embeddings.astype(np.float32, copy=False)
         if self.shrinkage in (LEDOIT_WOLF, OAS):
             self._learn(_of_classes(x, labels, str(self.shrinkage)), math.nan)
@@ -127,7 +128,7 @@ class Whiten:
         return self
 
     def refit(self, embeddings: np.ndarray, labels: np.ndarray) -> Whiten:
-        """Learn from other embeddings with the penalty that leave-one-out chose here."""
+        """A `Whiten` fitted to other embeddings, with the penalty that leave-one-out chose here."""
         if self.shrinkage != LEAVE_ONE_OUT:
             return Whiten(self.shrinkage).fit(embeddings, labels)
         whiten, d = Whiten(self.shrinkage), embeddings.shape[1]
@@ -138,7 +139,7 @@ class Whiten:
         return whiten
 
     def from_sums(self, sums: ClassSums) -> Whiten:
-        """What `refit` learns from the samples of these sums."""
+        """The result of `refit` for the samples of these sums."""
         if self.shrinkage in (LEDOIT_WOLF, OAS):
             raise UserError(f"whiten({self.shrinkage}) needs all samples again; fit again on all")
         whiten = Whiten(self.shrinkage)
@@ -146,19 +147,19 @@ class Whiten:
         return whiten
 
     def transform(self, embeddings: np.ndarray) -> np.ndarray:
-        """Embeddings (n, d) in the space where the shrunk covariance within classes is a multiple of the identity."""
+        """Embeddings (n, d) in the space where the shrunk within-class covariance is a multiple of the identity."""
         return embeddings.astype(np.float32, copy=False) @ self.components_
 
     def _scatter(self, sums: ClassSums) -> np.ndarray:
-        """What is whitened by, (d, d): the scatter within classes and, with a penalty of leave-one-out, a part of that between."""
+        """The scatter (d, d) to whiten by: within classes and, for `leave_one_out`, a part of that between classes."""
         if self.shrinkage != LEAVE_ONE_OUT:
             return sums.scatter_within()
         return sums.scatter_within() + BETWEEN * sums.scatter_between()
 
     def _learn_few(self, x: np.ndarray, penalty: float) -> None:
-        """As `_learn` from the scatter of few rows x (n, d), by the directions in which they vary: O(n d^2).
+        """Like `_learn` from the scatter of few rows x (n, d), using the directions in which they vary: O(n d^2).
 
-        The space is that of `_learn`, turned.
+        The result equals that of `_learn` up to a rotation.
         """
         values, vectors = eigenpairs(x)
         self.penalty_, added = penalty, max(ROUNDING * float(values.sum()), penalty)
@@ -181,7 +182,7 @@ class Whiten:
             self.components_ = np.eye(d, dtype=np.float32)
             return
         shrunk = total.copy()
-        # a scatter of float32 products has rounding of this size, which can make it indefinite
+        # rounding errors of this size in a scatter of float32 products can make it indefinite
         least = 1e-9 * mean if math.isnan(penalty) else ROUNDING * d * mean
         shrunk[np.diag_indices(d)] += max(least, 0 if math.isnan(penalty) else penalty)
         factor = cholesky(shrunk, lower=True, overwrite_a=True)
@@ -212,7 +213,7 @@ def _of_classes(x: np.ndarray, labels: np.ndarray, estimator: str) -> np.ndarray
     for label in range(classes):
         rows = x[labels == label].astype(np.float64)
         if len(rows) < 2:
-            continue  # one sample varies in nothing
+            continue  # one sample has no variance
         scale = rows.std(axis=0)
         scale[scale == 0] = 1  # a constant feature
         standardised = (rows - rows.mean(axis=0)) / scale

@@ -9,13 +9,13 @@ import numpy as np
 from imprint.errors import UserError
 from imprint.method.normalize.registry import proxy_normalization
 
-ROWS = 256  # that are sorted at a time
+ROWS = 256  # rows sorted at a time
 
 
 def to_quantiles(proxies: np.ndarray, reference: np.ndarray) -> np.ndarray:
-    """Each row of proxies (p, d) gets the d quantiles (i + 0.5) / d of `reference`, rank by rank.
+    """Replace the values of each row of proxies (p, d), rank by rank, by the d quantiles (i + 0.5) / d of `reference`.
 
-    Ranks stay as they were; equal values keep the order of their positions.
+    Ranks do not change; equal values keep the order of their positions.
     """
     return _by_rank(proxies, np.quantile(reference, _levels(proxies.shape[1])))
 
@@ -25,7 +25,7 @@ def _levels(d: int) -> np.ndarray:
 
 
 def _by_rank(proxies: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """Rows of proxies (p, d) with the ascending values (d,) in the order of their own."""
+    """Replace the values of each row of proxies (p, d), rank by rank, by the ascending `values` (d,)."""
     out = np.empty_like(proxies)
     values = values.astype(proxies.dtype)[None, :]
     for top in range(0, len(proxies), ROWS):
@@ -35,13 +35,12 @@ def _by_rank(proxies: np.ndarray, values: np.ndarray) -> np.ndarray:
 
 
 def _ascending(rows: np.ndarray) -> np.ndarray:
-    """As `np.argsort(rows, axis=1, kind="stable")`, of float32 ten times faster: numpy sorts whole numbers by vector instructions."""
+    """`np.argsort(rows, axis=1, kind="stable")`, ten times faster for float32: numpy sorts integers by vector instructions."""
     if rows.dtype != np.float32:
         return np.argsort(rows, axis=1, kind="stable")
     bits = (rows + np.float32(0)).view(np.int32)  # adding 0 makes -0 equal to 0
-    bits = np.where(
-        bits < 0, ~bits ^ np.int32(-(2**31)), bits
-    )  # as whole numbers in the order of the values
+    # integers in the order of the values
+    bits = np.where(bits < 0, ~bits ^ np.int32(-(2**31)), bits)
     keys = bits.astype(np.int64) << 32
     keys |= np.arange(rows.shape[1])
     keys.sort(axis=1)
@@ -49,24 +48,24 @@ def _ascending(rows: np.ndarray) -> np.ndarray:
 
 
 class _Counted:
-    """Values of which many are equal, each held once: all proxies of a class that was mapped have the same ones."""
+    """Distinct values with their counts: all proxies of a mapped class have the same values."""
 
     def __init__(self, values: np.ndarray) -> None:
         self.values, self.counts = np.unique(values, return_counts=True)
 
     def add(self, values: np.ndarray, times: int) -> None:
-        """Add ascending values, each so many times."""
+        """Add ascending values, each `times` times."""
         counts = np.concatenate([self.counts, np.full(len(values), times)])
         values = np.concatenate([self.values, values])
         order = np.argsort(values, kind="stable")  # merges two ascending runs
         self.values, self.counts = values[order], counts[order]
 
     def quantiles(self, levels: np.ndarray) -> np.ndarray:
-        """As numpy's `quantile` gives them, to the bit."""
+        """The same results as numpy's `quantile`, to the bit."""
         ends = np.cumsum(self.counts)
-        places = levels * (ends[-1] - 1)
-        below = np.floor(places).astype(np.int64)
-        share = places - below
+        positions = levels * (ends[-1] - 1)
+        below = np.floor(positions).astype(np.int64)
+        share = positions - below
         low, high = (
             self.values[np.searchsorted(ends, np.minimum(rank, ends[-1] - 1), side="right")]
             for rank in (below, below + 1)
@@ -76,7 +75,7 @@ class _Counted:
 
 
 def _after_classes(before: np.ndarray, proxies: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """Proxies (q, d) of new classes, each class mapped to the values of all before it."""
+    """Map the proxies (q, d) of new classes, each class to the values of all classes before it."""
     out = np.empty_like(proxies)
     if not len(out):
         return out
@@ -100,11 +99,11 @@ def quantile(
     """Quantile normalisation against the classes imprinted before, in class order.
 
     The first class stays as it is; each later one is mapped to the values of all classes before it, after
-    their own mapping. So the result depends on the order of the classes. After Hosoda et al. 2024.
+    their own mapping. The result therefore depends on the order of the classes. After Hosoda et al. 2024.
     """
     first = int(np.searchsorted(labels, labels[0], side="right"))
-    rest = _after_classes(proxies[:first], proxies[first:], labels[first:])
-    return np.concatenate([proxies[:first], rest])
+    later = _after_classes(proxies[:first], proxies[first:], labels[first:])
+    return np.concatenate([proxies[:first], later])
 
 
 @proxy_normalization("quantile_pooled", reference="all proxies of the task")
@@ -125,6 +124,6 @@ def quantile_fm(
     if fm_classifier is None:
         raise UserError(
             "NORMpost quantile_fm needs the weights of the FM's own classifier, and this FM has none; "
-            "use quantile_pooled, whose reference are the proxies themselves"
+            "use quantile_pooled, whose reference is the proxies themselves"
         )
     return to_quantiles(proxies, fm_classifier)

@@ -1,8 +1,8 @@
 """The registry of NORMs.
 
-There are three kinds. A NORM of rows is a function of embeddings (n, d) that treats each row alone. A fitted NORM
-learns from the training embeddings of a task and then treats each row alone. Both may stand in all three places.
-A NORM of proxies sees all proxies of a task and stands after generation only, as `quantile` does.
+There are three kinds. A NORM of rows is a function of embeddings (n, d) that maps each row independently. A fitted NORM
+learns from the training embeddings of a task and then maps each row independently. Both are allowed in all three places.
+A NORM of proxies sees all proxies of a task and is allowed after generation only; `quantile` is one.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ OfProxies = Callable[[np.ndarray, np.ndarray, np.ndarray | None], np.ndarray]
 
 
 class FittedNorm(Protocol):
-    """What a fitted NORM must have, as scikit-learn's transformers do.
+    """The interface of a fitted NORM, which is that of scikit-learn's transformers.
 
-    Arrays that `fit` learns are attributes whose names end in an underscore; they are saved with a head. One with
+    Arrays that `fit` learns are attributes whose names end in an underscore; they are saved with a head. A NORM with
     `components_` (d, d) and, if it moves the origin, `mean_` (d,) is linear, (x - mean_) @ components_, and is folded
     into the proxies where that saves time.
     """
@@ -32,7 +32,7 @@ class FittedNorm(Protocol):
         """Learn from training embeddings (n, d) with labels (n,), 0..C-1."""
 
     def transform(self, embeddings: np.ndarray) -> np.ndarray:
-        """Map embeddings (n, d) to as many rows, float32."""
+        """Map embeddings (n, d) to n rows, float32."""
 
 
 @dataclass(frozen=True)
@@ -46,18 +46,18 @@ class Normalization:
     rows : callable or None
         The function of a NORM of rows, (n, d) to (n, d).
     fitted : callable or None
-        Makes a `FittedNorm`, without arguments or, if it takes one, from the text in brackets after the name.
+        Creates a `FittedNorm`, without arguments or, if it takes one, from the text in brackets after the name.
     proxies : callable or None
-        The function of a NORM of proxies: proxies (p, d), their labels (p,), ascending, and the
-        weights (c, d) of the FM's own classifier or None, to (p, d).
+        The function of a NORM of proxies. Takes proxies (p, d), their labels (p,), ascending, and the
+        weights (c, d) of the FM's own classifier or None; returns (p, d).
     scale : callable or None
-        For a NORM of rows that only scales them: embeddings (n, d) to their factors (n,) or to
-        None where nothing changes. Such NORMs share one matrix product in the engine.
+        For a NORM of rows that only scales them: takes embeddings (n, d), returns their factors (n,), or
+        None if nothing changes. Such NORMs share one matrix product in the engine.
     appends : callable or None
-        For a NORM of proxies that can go on where classes are added: proxies after NORM (p, d),
-        the new ones before it (q, d) and their labels (q,), to the new ones after it (q, d).
+        For a NORM of proxies that can continue when classes are added: takes normalised proxies (p, d),
+        new proxies (q, d) and their labels (q,); returns the new proxies normalised (q, d).
     reference : str or None
-        What the quantiles are taken of, as score files record it.
+        The reference of its quantiles, as recorded in score files.
     needs_fm_classifier : bool
         Whether it needs the weights of the FM's own classifier.
     file : str or None
@@ -76,12 +76,12 @@ class Normalization:
 
     @property
     def of_rows(self) -> bool:
-        """Whether it may stand before generation and at inference too."""
+        """Whether it is allowed before generation and at inference too."""
         return self.proxies is None
 
     @property
     def module(self) -> str:
-        """Where it is defined, without the package's name."""
+        """The module that defines it, without the name of the package."""
         component = self.rows or self.fitted or self.proxies
         return component.__module__.removeprefix("imprint.")
 
@@ -97,8 +97,8 @@ def normalization(name: str, *, fitted: bool = False) -> Callable[[Any], Any]:
     name : str
         Letters, digits and underscores.
     fitted : bool, default=False
-        Whether a class is registered that learns from training embeddings, see `FittedNorm`, and not a function of rows
-        (n, d).
+        Whether the component is a class that learns from training embeddings, see `FittedNorm`, instead of a function of
+        rows (n, d).
 
     Examples
     --------
@@ -120,5 +120,5 @@ def normalization(name: str, *, fitted: bool = False) -> Callable[[Any], Any]:
 
 
 def proxy_normalization(name: str, **properties: Any) -> Callable[[OfProxies], OfProxies]:
-    """Register a function of all proxies as the NORM `name`; properties are fields of `Normalization`, see `proxies` there."""
+    """Register a function of all proxies as the NORM `name`; properties are fields of `Normalization`, see `proxies`."""
     return NORMS.adding(name, lambda function: Normalization(name, proxies=function, **properties))

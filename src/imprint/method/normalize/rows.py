@@ -1,4 +1,4 @@
-"""NORMs that treat each row alone and learn nothing."""
+"""NORMs that map each row independently and learn nothing."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from imprint.method.normalize.registry import NORMS, Normalization
 
 
 def lengths(x: np.ndarray) -> np.ndarray:
-    """(n,) euclidean lengths of rows (n, d), 1 for a zero row: it has no direction to keep."""
+    """(n,) euclidean lengths of rows (n, d), 1 for a zero row, which has no direction."""
     length = np.linalg.norm(x, axis=1)
     return np.where(length > 0, length, 1)
 

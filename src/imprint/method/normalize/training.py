@@ -1,4 +1,4 @@
-"""NORMs applied: to embeddings and proxies, with what fitted ones learnt from one training set."""
+"""Application of NORMs to embeddings and proxies, with fitted NORMs that learn from one training set."""
 
 from __future__ import annotations
 
@@ -16,25 +16,24 @@ Path = tuple[Step, ...]
 
 
 def apply(norm: str, x: np.ndarray) -> np.ndarray:
-    """A NORM of embeddings (n, d) that has nothing to learn."""
+    """Apply a NORM without fitted steps to embeddings (n, d)."""
     return FittedNorms().of_embeddings(norm, x)
 
 
 class FittedNorms:
-    """The NORMs of one training set. Each fitted one learns once, when it is first needed.
+    """The NORMs of one training set. Each fitted NORM learns once, when it is first needed.
 
-    A fitted NORM learns from the embeddings that reach it: the training embeddings after the steps before it; in NORMpost,
-    also after NORMpre. What NORMpost learns is applied to test embeddings after NORMinf, so that they lie in the space of
-    the proxies.
+    A fitted NORM learns from the training embeddings after the steps before it; in NORMpost, also after NORMpre. Fitted
+    steps of NORMpost are also applied to test embeddings, after NORMinf, so that these are in the space of the proxies.
 
     Parameters
     ----------
     x : ndarray of shape (n, d), optional
-        Training embeddings. Without them nothing can be learnt any more.
+        Training embeddings. Without them no more NORMs can be fitted.
     y : ndarray of shape (n,), optional
         Their labels, 0..C-1.
     learnt : mapping, optional
-        Fitted NORMs by path, as `learnt` of another object has them.
+        Fitted NORMs by path, such as `learnt` of another object.
 
     Attributes
     ----------
@@ -59,11 +58,11 @@ class FittedNorms:
         self.learnt: dict[str, FittedNorm] = dict(learnt or {})
 
     def of_embeddings(self, norm: str, x: np.ndarray) -> np.ndarray:
-        """NORMpre or NORMinf of embeddings (n, d)."""
+        """Apply NORMpre or NORMinf to embeddings (n, d)."""
         steps = chain(norm)
         if not steps.of_rows:
             raise UserError(
-                f"NORM '{norm}' stands after generation only; before it and at inference: "
+                f"NORM '{norm}' is allowed after generation only; allowed before it and at inference: "
                 f"{', '.join(NORMS.names(of_rows=True))}"
             )
         return self._training(steps.steps) if x is self._x else self._applied(steps.steps, x)
@@ -76,7 +75,7 @@ class FittedNorms:
         labels: np.ndarray,
         fm_classifier: np.ndarray | None = None,
     ) -> np.ndarray:
-        """NORMpost of proxies (p, d) with labels (p,), ascending, that were generated after `norm_pre`."""
+        """Apply NORMpost to proxies (p, d) with ascending labels (p,), generated after `norm_pre`."""
         path = chain(norm_pre).steps
         for step in chain(norm_post).steps:
             path += (step,)
@@ -87,29 +86,29 @@ class FittedNorms:
         return proxies
 
     def of_queries(self, norm_pre: str, norm_post: str, norm_inf: str, x: np.ndarray) -> np.ndarray:
-        """Test embeddings (n, d) after NORMinf and after what NORMpost learns."""
+        """Test embeddings (n, d) after NORMinf and the fitted steps of NORMpost."""
         x = self.of_embeddings(norm_inf, x)
         for norm in self.of_space(norm_pre, norm_post):
             x = norm.transform(x)
         return x
 
     def of_space(self, norm_pre: str, norm: str) -> list[FittedNorm]:
-        """What a NORM learns after `norm_pre`, in its order."""
+        """The fitted steps of a NORM after `norm_pre`, in order."""
         return [self.learnt[name] for name in self._names(norm_pre, norm)]
 
     def learn(self, norm_pre: str, norm_post: str, norm_inf: str) -> FittedNorms:
-        """Learn all that a method needs, now. Returns self."""
+        """Fit all NORMs that a method needs. Returns self."""
         self.of_method(norm_pre, norm_post, norm_inf)
         return self
 
     def of_method(self, norm_pre: str, norm_post: str, norm_inf: str) -> FittedNorms:
-        """What a method needs of these NORMs, learnt now if it was not, without the training embeddings."""
+        """The fitted NORMs that a method needs, fitted now if they were not, without the training embeddings."""
         spaces = ((IDENTITY, norm_pre), (IDENTITY, norm_inf), (norm_pre, norm_post))
         names = [name for space in spaces for name in self._names(*space)]
         return FittedNorms(learnt={name: self.learnt[name] for name in names})
 
     def refitted(self, x: np.ndarray, y: np.ndarray) -> FittedNorms:
-        """These NORMs for other training embeddings (n, d) with labels (n,), with the choices that were made here.
+        """These NORMs fitted to other training embeddings (n, d) with labels (n,), keeping choices such as a penalty.
 
         A fitted NORM without `refit` learns anew.
         """
@@ -122,7 +121,7 @@ class FittedNorms:
         return other
 
     def state(self) -> dict[str, np.ndarray]:
-        """What was learnt, as arrays by `path/attribute`."""
+        """The learnt arrays by `path/attribute`."""
         return {
             f"{name}/{attribute}": np.asarray(value)
             for name, norm in self.learnt.items()
@@ -132,7 +131,7 @@ class FittedNorms:
 
     @classmethod
     def from_state(cls, state: Mapping[str, np.ndarray]) -> FittedNorms:
-        """The NORMs that `state` described."""
+        """The NORMs described by `state`."""
         norms = cls()
         for key, value in state.items():
             name, attribute = key.rsplit("/", 1)
@@ -142,7 +141,7 @@ class FittedNorms:
         return norms
 
     def _training(self, steps: Path) -> np.ndarray:
-        """Training embeddings after some steps; the last are kept, as what follows NORMpre often needs them again."""
+        """Training embeddings after some steps; the last result is kept, because steps after NORMpre often need it again."""
         assert self._x is not None
         if self._latest is None or self._latest[0] != steps:
             self._latest = steps, self._applied(steps, self._x)
@@ -154,45 +153,47 @@ class FittedNorms:
         return x
 
     def _step(self, path: Path, x: np.ndarray) -> np.ndarray:
-        """The last step of a path."""
+        """Apply the last step of a path."""
         entry = path[-1].entry
         if entry.fitted:
-            result = by_rows(self.learnt[self._learnt(path)].transform, x)
+            result = by_rows(self.learnt[self._learnt_name(path)].transform, x)
         else:
             assert entry.rows is not None
             result = by_rows(entry.rows, x)
         return _checked(path[-1], len(x), result) if entry.file else result
 
     def _names(self, norm_pre: str, norm: str) -> list[str]:
-        """The names in `learnt` of what a NORM learns after `norm_pre`, learnt now if it was not."""
+        """The names in `learnt` of the fitted steps of a NORM after `norm_pre`, fitted now if they were not."""
         path, names = chain(norm_pre).steps, []
         for step in chain(norm).steps:
             path += (step,)
             if step.entry.fitted:
-                names.append(self._learnt(path))
+                names.append(self._learnt_name(path))
         return names
 
-    def _learnt(self, path: Path) -> str:
-        """The name in `learnt` of the last step of a path, learnt now if it was not."""
+    def _learnt_name(self, path: Path) -> str:
+        """The name in `learnt` of the last step of a path, fitted now if it was not."""
         path = joined(path)
         name = SEPARATOR.join(step.text for step in path)
         if name not in self.learnt:
             if self._x is None or self._y is None:
                 raise UserError(
-                    f"NORM {path[-1].text} learns from training embeddings, and there are none here"
+                    f"NORM {path[-1].text} learns from training embeddings, but there are none"
                 )
             self.learnt[name] = path[-1].unfitted().fit(self._training(path[:-1]), self._y)
         return name
 
 
 def _checked(step: Step, n: int, result: object) -> np.ndarray:
-    """What a user's NORM made of n rows, float32; a `UserError` if it is no matrix of n rows of finite numbers."""
+    """The result of a user's NORM for n rows, as float32; a `UserError` unless it has n rows of finite numbers."""
     norm = f"NORM {step.text} ({step.entry.file})"
     if not isinstance(result, np.ndarray) or result.ndim != 2 or len(result) != n:
         got = (
             f"an array of shape {result.shape}" if isinstance(result, np.ndarray) else type(result)
         )
-        raise UserError(f"{norm} made {got} of {n} embeddings; it must be an array of {n} rows")
+        raise UserError(
+            f"{norm} returned {got} for {n} embeddings; it must return an array of {n} rows"
+        )
     if not np.isfinite(result).all():
-        raise UserError(f"{norm} made values of embeddings that are not finite")
+        raise UserError(f"{norm} returned values that are not finite")
     return result.astype(np.float32, copy=False)

@@ -1,6 +1,6 @@
 """Checks of a configuration that need more than one of its keys.
 
-Each check is a function of the key of an entry, the entry, and all sections, and yields problems. A new one is added
+Each check is a function of the key of an entry, the entry, and all sections, and yields problems. A new check is added
 to the list of its section.
 """
 
@@ -51,7 +51,7 @@ CHECKS: dict[str, tuple[Check, ...]] = {
 def problems(parsed: Parsed) -> list[Problem]:
     """All problems of a configuration beyond its form.
 
-    What is right of an entry is checked even if other keys of it are not.
+    The valid keys of an entry are checked even if others are invalid.
     """
     sections = Sections(**parsed.entries, names=parsed.names)
     reported = {
@@ -61,5 +61,5 @@ def problems(parsed: Parsed) -> list[Problem]:
         for check in checks
         for problem in check(f"{section}.{name}", entry, sections)
     }
-    # what a key that is left out would have said is not known
+    # the value of a key that was left out is unknown
     return [problem for problem in reported if problem.key not in parsed.incomplete]

@@ -22,7 +22,7 @@ from imprint.study.config.fms import EmbeddingsFM
 from imprint.study.methods import configurations
 from imprint.study.problems import Problem
 
-# of the workflow, but for those of figures and tables
+# rules of the workflow, without those of figures and tables
 RULES = (
     "adopt all collapse collapses dataset download embed embed_shard evaluate experiment_report explorer fms head "
     "predictions pretrain proxies report samples scores study summary tsne weights workflow_report"
@@ -30,7 +30,7 @@ RULES = (
 
 
 def experiment_names(key: str, experiment: Experiment, sections: Sections) -> Iterator[Problem]:
-    """What an experiment names must exist and be named once."""
+    """The names in an experiment must exist and be given once."""
     names = sections.names
     yield from check_names(f"{key}.fms", "fm", experiment.fms, names["fms"])
     yield from check_names(f"{key}.tasks", "task", experiment.tasks, names["tasks"])
@@ -43,7 +43,7 @@ def experiment_names(key: str, experiment: Experiment, sections: Sections) -> It
 
 
 def target(key: str, experiment: Experiment, sections: Sections) -> Iterator[Problem]:
-    """`snakemake NAME` runs an experiment, so that its name is none of a rule."""
+    """`snakemake NAME` runs an experiment, so its name must not be that of a rule."""
     name = key.partition(".")[2]
     figures, tables = [f"figure_{figure}" for figure in FIGURES], [f"table_{t}" for t in TABLES]
     if name in (*RULES.split(), *figures, *tables):
@@ -63,7 +63,9 @@ def grid(key: str, experiment: Experiment, sections: Sections) -> Iterator[Probl
         )
         yield Problem(key, message)
         return
-    message = "it is of the experiment's own grid, which is empty; ask for it where the grid is"
+    message = (
+        "it needs the experiment's own grid, which is empty; set it in the experiment with the grid"
+    )
     if experiment.save_heads:
         yield Problem(f"{key}.save_heads", message)
     for i, name in enumerate(experiment.figures):
@@ -72,10 +74,10 @@ def grid(key: str, experiment: Experiment, sections: Sections) -> Iterator[Probl
 
 
 def held_out_samples(key: str, experiment: Experiment, sections: Sections) -> Iterator[Problem]:
-    """Where held-out training samples choose, there are some."""
+    """Choosing on held-out training samples needs some to hold out."""
     if experiment.select_on == ON_VALIDATION and 1 in experiment.shots:
         message = (
-            f"{ON_VALIDATION} holds out training samples, and of shots 1 none is left for training; "
+            f"{ON_VALIDATION} holds out training samples, and with shots 1 none is left for training; "
             f"take 1 out of shots, or choose on {ON_TEST}"
         )
         yield Problem(f"{key}.select_on", message)
@@ -139,7 +141,7 @@ def aggregations(key: str, experiment: Experiment, sections: Sections) -> Iterat
 
 
 def norms(key: str, experiment: Experiment, sections: Sections) -> Iterator[Problem]:
-    """Some NORMpre and NORMinf can be combined."""
+    """The grid has combinations of NORMs, and each fitted NORM is in one."""
     if not experiment.gen:
         return
     pres, posts, infs = experiment.norm_pre, experiment.norm_post, experiment.norm_inf
@@ -153,8 +155,8 @@ def norms(key: str, experiment: Experiment, sections: Sections) -> Iterator[Prob
         for value in values:
             if learns(value) and not any(norms[at] == value for norms in cells):
                 message = (
-                    f"{value} is in no cell: what is fitted before generation must stand at inference too, and what is "
-                    "fitted after it needs the same norm_pre and norm_inf"
+                    f"{value} is in no cell: a NORM fitted before generation must be in norm_inf too, and one fitted "
+                    "after generation needs the same norm_pre and norm_inf"
                 )
                 yield Problem(f"{key}.{name}", message)
 
@@ -167,12 +169,12 @@ def embeddings(key: str, experiment: Experiment, sections: Sections) -> Iterator
         for name in datasets:
             dataset = sections.datasets.get(name)
             if isinstance(fm, EmbeddingsFM) and name not in fm.files:
-                message = f"it has none for dataset '{name}', which {key} uses"
+                message = f"there is none for dataset '{name}', which {key} uses"
                 yield Problem(f"fms.{fm_name}.files", message)
             if fm.embeds_images and dataset is not None and not dataset.has_images:
                 message = (
                     f"FM '{fm_name}' cannot embed dataset '{name}', which has no images; "
-                    "name fms and tasks"
+                    "set fms and tasks to those that fit"
                 )
                 yield Problem(key, message)
 
@@ -181,7 +183,7 @@ def shown_cell(key: str, experiment: Experiment, sections: Sections) -> Iterator
     """The cell that figures show is one of the experiment's."""
     key, cell = f"{key}.cell", experiment.cell
     draws: dict[str, int] = {}
-    names = sections.names  # what is not there is reported where the experiment names it
+    names = sections.names  # unknown names are reported by `experiment_names`
     for name in experiment.tasks or names["tasks"]:
         task = sections.tasks.get(name)
         if task is not None:

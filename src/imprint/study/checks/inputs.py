@@ -58,7 +58,7 @@ def packaged_weights(key: str, fm: FM, sections: Sections) -> Iterator[Problem]:
 
 
 def dataset_source(key: str, dataset: Dataset, sections: Sections) -> Iterator[Problem]:
-    """The source must have the dataset, and the user's images must be where they are said to be."""
+    """The source must have the dataset, and the path of the user's images must exist."""
     if not isinstance(dataset, ImageDataset):
         return
     if isinstance(dataset, OwnImages) and not Path(dataset.path).exists():

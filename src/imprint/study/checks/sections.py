@@ -1,4 +1,4 @@
-"""The sections of a configuration as checks see them, and checks of names and classes that several share."""
+"""The sections of a configuration for the checks, and shared checks of names and classes."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from imprint.study.problems import Problem
 
 @dataclass(frozen=True)
 class Sections:
-    """The entries of each section by name, as far as they have the right form.
+    """The entries of each section by name, as far as they are valid.
 
     Attributes
     ----------
     fms, datasets, tasks, experiments : mapping
-        The entries; of those with problems of form, what is right.
+        The entries; those with problems of form have only their valid keys.
     names : mapping
-        The names of all entries of each section, right or not.
+        The names of all entries of each section, valid or not.
     """
 
     fms: Mapping[str, FM]
@@ -35,7 +35,7 @@ class Sections:
 
     @cached_property
     def class_counts(self) -> dict[str, int | None]:
-        """The number of classes of each dataset, or None where it is not known."""
+        """The number of classes of each dataset, or None if it is not known."""
         counts: dict[str, int | None] = {}
         for name, dataset in self.datasets.items():
             try:
@@ -70,7 +70,7 @@ def check_names(
 def check_classes(
     key: str, classes: Iterable[int] | None, count: int | None, owner: str
 ) -> Iterator[Problem]:
-    """Check that classes are listed, exist, and are given once; `count` is None where it is not known."""
+    """Check that there are classes, that they exist and are given once; `count` is None if it is not known."""
     if classes is None:
         return
     classes = list(classes)

@@ -21,7 +21,7 @@ def _class_count(task: TaskConfig, sections: Sections) -> int | None:
 
 
 def _owner(task: TaskConfig) -> str:
-    """How messages call the datasets of a task."""
+    """The datasets of a task as messages name them."""
     return " + ".join(task.datasets)
 
 
@@ -50,7 +50,7 @@ def task_classes(key: str, task: TaskConfig, sections: Sections) -> Iterator[Pro
 
 
 def _where_classes_are(task: TaskConfig, sections: Sections) -> str:
-    """The folder whose folders seem to be the classes, as the end of a message; empty if there is none."""
+    """The end of a message that names the folder with a folder for each class; empty if there is none."""
     for name in task.datasets:
         dataset = sections.datasets.get(name)
         if isinstance(dataset, ImageFolderDataset):
@@ -93,7 +93,7 @@ def family_classes(key: str, task: TaskConfig, sections: Sections) -> Iterator[P
         dataset = sections.datasets.get(name)
         if dataset is not None and not dataset.has_images and dataset.class_count is None:
             message = (
-                f"how many classes '{name}' has is not known, so none can be drawn; "
+                f"the number of classes of '{name}' is not known, so none can be drawn; "
                 "give its class_count"
             )
             yield Problem(key, message)
@@ -112,9 +112,9 @@ def family_classes(key: str, task: TaskConfig, sections: Sections) -> Iterator[P
 
 
 def task_name(key: str, task: TaskConfig, sections: Sections) -> Iterator[Problem]:
-    """No family makes a task of this name too."""
+    """No family has a task of this name."""
     name = key.partition(".")[2]
     for family, other in sections.tasks.items():
         if other.family is not None and name in other.draw_counts(family):
-            message = f"the family '{family}' makes a task of this name; give it another"
+            message = f"the family '{family}' has a task of this name; give it another"
             yield Problem(key, message)

@@ -1,4 +1,4 @@
-"""The typed configuration of a study: what `config.yaml` may say, each key with its meaning and default.
+"""The typed configuration of a study: every key of `config.yaml` with its description and default.
 
 The JSON schema in workflow/schemas is generated from these models. Checks that need more than one key (names that
 must exist, classes that a dataset must have) are in `imprint.study.checks`.

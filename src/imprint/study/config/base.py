@@ -1,4 +1,4 @@
-"""What the sections of the configuration share: the base model and types of values."""
+"""The base model and the value types that the sections of the configuration share."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from imprint.registry import unknown
 from imprint.report.figures import FIGURES
 from imprint.report.tables import TABLES
 
-MISTAKE = "mistake"  # type of errors whose message is ours, not that of pydantic
+MISTAKE = "mistake"  # type of the errors whose message replaces that of pydantic
 
 
 def mistake(message: str) -> PydanticCustomError:
@@ -42,23 +42,23 @@ def mistake(message: str) -> PydanticCustomError:
 
 
 class Section(BaseModel):
-    """Base of all sections: unknown keys are errors, values do not change, docstrings describe the keys."""
+    """Base of all sections: unknown keys are errors, values are immutable, attribute docstrings describe the keys."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
 
 @dataclass(frozen=True)
 class Checked:
-    """Annotation of a text that a function checks.
+    """Annotation of a string that a function checks.
 
     Attributes
     ----------
     check : callable
-        Raises a `UserError` if the text is wrong.
+        Raises a `UserError` if the string is invalid.
     names : callable
-        Returns names that it may be, for the JSON schema; called each time, as a user's file may add some.
+        Returns the known names, for the JSON schema; called each time, as a user's file may add some.
     extensible : bool
-        Whether it may be another text than these: one that a user's file adds, or names in a chain or with arguments.
+        Whether other strings are valid too: names that a user's file adds, chains of names, names with arguments.
     """
 
     check: Callable[[str], object]
@@ -85,7 +85,7 @@ class Checked:
 
 
 def one_of(kind: str, names: Callable[[], Iterable[str]], extensible: bool = False) -> Checked:
-    """Annotation of a text that must be one of some names; messages call one of them `kind`."""
+    """Annotation of a string that must be one of `names`; `kind` is the word for it in messages."""
 
     def check(name: str) -> None:
         known = list(names())
@@ -105,15 +105,15 @@ def _as_list(value: Any) -> Any:
 
 
 def _as_seeds(value: Any) -> Any:
-    """A list of seeds; one number could as well be meant as how many."""
+    """A list of seeds. A single number is an error, as it could also mean how many."""
     if isinstance(value, int):
-        message = f"{value} is one number; list the seeds, [{value}] for this one alone"
+        message = f"{value} is a single number; give a list of seeds, such as [{value}]"
         raise mistake(message)
     return value
 
 
 def _check_place(text: str) -> str:
-    """A file or folder; a variable that is not replaced would be a name of its own."""
+    """A file or folder. A variable that is not replaced is an error, as it would become part of the name."""
     if not text.strip():
         raise mistake("it is empty; name a file or folder")
     if variable := re.search(r"\$([A-Za-z_]\w*)", text):
@@ -123,7 +123,7 @@ def _check_place(text: str) -> str:
 
 T = TypeVar("T")
 
-MOST = 1_000_000  # of anything that is counted
+MOST = 1_000_000  # limit of every count
 LARGEST_SEED = 2**32 - 1
 
 Positive = Annotated[int, Field(gt=0, le=MOST, strict=True)]
@@ -137,7 +137,7 @@ Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")
 Seeds = Annotated[
     tuple[Seed, ...], BeforeValidator(_as_seeds), Field(min_length=1, max_length=1000)
 ]
-# a list that is not empty; one value may stand for a list of one
+# a non-empty list; a single value is taken as a list of one
 OneOrMore = Annotated[tuple[T, ...], BeforeValidator(_as_list), Field(min_length=1)]
 
 GenName = Annotated[str, one_of(GENERATORS.kind, GENERATORS.names, extensible=True)]

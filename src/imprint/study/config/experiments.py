@@ -36,23 +36,23 @@ class GenGrid(Section):
     name: GenName
     """Name of the GEN."""
     k: OneOrMore[Positive | Literal["auto"]] | None = None
-    """Proxies per class, one or several, `auto` for a number chosen from the training samples of each task; not for
-    mean, all, ls, ridge, logistic and auto, which have no choice."""
+    """Proxies per class, one value or several; `auto` chooses the number from the training samples of each task. Not for
+    mean, all, ls, ridge, logistic and auto, which take no k."""
 
 
 class AggGrid(Section):
     """One AGG with the distances, numbers of neighbours and weightings to try."""
 
     name: AggName
-    """`max`: the class of the best proxy; `mnn`: the m nearest vote; `logsumexp`: all proxies of a class count by
+    """`max`: the class of the best proxy; `mnn`: the m nearest proxies vote; `logsumexp`: all proxies of a class count by
     exp(similarity / T)."""
     distance: OneOrMore[DistanceName] | None = None
-    """How near a proxy is; inner_product by default for max and logsumexp, euclidean for mnn."""
+    """Distance or similarity to a proxy; inner_product by default for max and logsumexp, euclidean for mnn."""
     m: OneOrMore[Positive] | None = None
-    """Neighbours that vote; mnn only, where it must be given."""
+    """Number of neighbours that vote; only for mnn, which requires it."""
     weighting: OneOrMore[Weighting] | None = None
-    """How votes count: the same (`uniform`, the default of mnn), by 1 / distance (`distance`), or by exp(-distance / T)
-    (`exponential(0.07)`); logsumexp has the last alone, and max none."""
+    """Weight of a vote: 1 (`uniform`, the default of mnn), 1 / distance (`distance`), or exp(-distance / T)
+    (`exponential(0.07)`). logsumexp takes only the last, max none."""
 
     @property
     def votes(self) -> bool:
@@ -61,21 +61,21 @@ class AggGrid(Section):
 
 
 class Cell(Section):
-    """Which cell the figures of one FM and task show (`tsne`, `confusion`, `gallery`; `training_images` shows no method).
+    """The cell that the figures of one FM and task show (`tsne`, `confusion`, `gallery`; `training_images` shows no method).
 
-    Where FM or task is left open, each has a figure of its own; of the methods left open the best by median accuracy
+    Without `fm` or `task`, each FM or task has its own figure. If several methods fit, the one with the best median accuracy
     is shown.
     """
 
     fm: Name | None = None
-    """FM; each of the experiment by default."""
+    """FM; all FMs of the experiment by default."""
     task: Name | None = None
-    """Task, one of a family by its own name (`<name>-d<d>`); by default each of the experiment, those of families only
+    """Task; `<name>-d<d>` for a task of a family. By default all tasks of the experiment, those of families only
     if there are no others."""
     shots: Positive | Literal["full"] | None = None
-    """Training samples per class; the most of the experiment by default."""
+    """Training samples per class; by default the most in the experiment."""
     draw: Count = 0
-    """Which draw of a family's task."""
+    """Number of the draw, for a task of a family; the first is 0."""
     norm_pre: NormOfRows | None = None
     """Normalisation of training embeddings before generation."""
     gen: GenName | None = None
@@ -89,22 +89,22 @@ class Cell(Section):
     agg: AggName | None = None
     """`max`, `mnn` or `logsumexp`."""
     distance: DistanceName | None = None
-    """How near a proxy is."""
+    """Distance or similarity to a proxy."""
     weighting: Weighting | None = None
-    """How votes count."""
+    """Weight of a vote."""
     m: Positive | None = None
-    """Neighbours that vote."""
+    """Number of neighbours that vote."""
     seed: Seed | None = None
     """Seed of the run; by default the one that reaches the median accuracy."""
 
     def fits(self, configuration: Configuration) -> bool:
-        """Whether a method has every choice that is made here."""
+        """Whether a method has all values that are set here."""
         fields = configuration.as_dict()
         return all(str(fields[name]) == str(value) for name, value in self.method.items())
 
     @property
     def method(self) -> dict[str, Any]:
-        """The choices of the method that are made here, by the names of `Configuration.as_dict`."""
+        """The values of the method that are set here, by the names of `Configuration.as_dict`."""
         other = {"fm", "task", "shots", "draw", "seed"}
         return self.model_dump(exclude=other, exclude_none=True)
 
@@ -113,9 +113,9 @@ class Experiment(Section):
     """A named grid: every combination of its axes is a cell; cells shared with other experiments are computed once."""
 
     title: str | None = None
-    """Its heading in the report; by default its name in words."""
+    """Heading in the report; by default the name, with spaces for hyphens."""
     about: str | None = None
-    """What the experiment asks, in a sentence that the report shows below its heading."""
+    """The question of the experiment in one sentence, which the report shows below the heading."""
     fms: OneOrMore[Name] | None = None
     """FMs; all by default."""
     tasks: OneOrMore[Name] | None = None
@@ -125,8 +125,8 @@ class Experiment(Section):
     seeds: Seeds | None = None
     """Seeds of this experiment; those of the study by default."""
     presets: tuple[PresetName, ...] = ()
-    """Named methods: the published qi, hosoda, janson, westerhoff and oracle; whiten and auto; and what they are compared with,
-    the references ridge, probe, lda and knn."""
+    """Named methods: the published qi, hosoda, janson, westerhoff and oracle; whiten and auto; and the references
+    ridge, probe, lda and knn."""
     gen: tuple[GenGrid, ...] = ()
     """Generators with their k."""
     norm_pre: OneOrMore[NormOfRows] = ("l2",)
@@ -142,37 +142,37 @@ class Experiment(Section):
     per_class: bool = False
     """Whether scores also hold the F1 of each class (column class_f1, in class order)."""
     extra_scores: tuple[ExtraScore, ...] = ()
-    """Further columns of scores: `validation_accuracy` on a fifth of the training samples that is held out,
-    `train_accuracy`, `top5_accuracy`, `log_loss` and `calibration_error` (expected calibration error, 15 bins) of a softmax at
-    the temperature that suits the held-out samples. Each costs about as much as the scores."""
+    """Additional columns of scores: `validation_accuracy` on a held-out fifth of the training samples,
+    `train_accuracy`, `top5_accuracy`, `log_loss` and `calibration_error` (expected calibration error, 15 bins) of a softmax
+    whose temperature is fitted to the held-out samples. Each costs about as much as the scores."""
     select_on: SelectOn = ON_TEST
-    """On what the best of several configurations is chosen, in tables, figures and saved heads: `validation`, the held-out
-    fifth of the training samples, so that test data only score it; or `test`, which says what could be reached. In
-    rankings of GEN, NORM and AGG see `rank_by` too."""
+    """Data on which the best of several configurations is chosen, in tables, figures and saved heads: `validation`, the
+    held-out fifth of the training samples, so that test data only score the choice; or `test`, which shows the best that
+    could be reached. For rankings of GEN, NORM and AGG see also `rank_by`."""
     rank_by: RankBy = BY_CONFIGURATION
-    """What stands for a GEN, NORM or AGG in tables and figures that rank them: `configuration`, the one configuration with the
-    best mean rank over all FMs and tasks, as in the paper; or `best_companions`, on each FM and task the configuration
-    that is best there."""
+    """What represents a GEN, NORM or AGG in tables and figures that rank them: `configuration`, the one configuration with the
+    best mean rank over all FMs and tasks, as in the paper; or `best_companions`, the best configuration on each FM
+    and task."""
     nc1_split: Literal["train", "test"] | None = None
-    """On which embeddings tables and figures of this experiment show NC1: `train`, the default, or `test`, as the paper does for
-    ImageNet. Where it is not set, cells of the experiments under `also` are shown with theirs."""
+    """Split whose NC1 the tables and figures of this experiment show: `train`, the default, or `test`, as in the paper for
+    ImageNet. If it is not set, cells of the experiments under `also` keep their own."""
     figures: tuple[FigureName, ...] = ()
-    """Figures to draw of this experiment."""
+    """Figures of this experiment."""
     also: tuple[str, ...] = ()
-    """Other experiments, whose grids the tables and figures of this one show too."""
+    """Other experiments whose cells the tables and figures of this one also show."""
     cell: Cell = Cell()
-    """Which cell the figures of one FM and task show: tsne, confusion, gallery and training_images."""
+    """The cell that the figures of one FM and task show: tsne, confusion, gallery and training_images."""
     tables: tuple[TableName, ...] = ()
-    """Tables to write of this experiment."""
+    """Tables of this experiment."""
 
     @property
     def all_extra_scores(self) -> tuple[str, ...]:
-        """The further columns, with that of the validation part where it is needed."""
+        """The additional columns, with the validation accuracy if `select_on` needs it."""
         if self.select_on == ON_VALIDATION:
             return (VALIDATION, *self.extra_scores)
         return self.extra_scores
 
     @property
     def has_grid(self) -> bool:
-        """Whether it has cells of its own; else it only shows those of others."""
+        """Whether it has cells of its own; otherwise it only shows those of others."""
         return bool(self.gen or self.presets)

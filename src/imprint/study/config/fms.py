@@ -20,17 +20,17 @@ from imprint.study.config.base import (
 
 # weight decay of the pre-training of the paper's four FMs
 WEIGHT_DECAY = {"resnet18": 1e-4, "resnet50": 1e-4, "vit_b_16": 0.1, "swin_b": 0.05}
-COMMON_DECAY = 1e-4  # where it is not known: that of the common ResNets, and the default of `ImprintingClassifier`
-LOCAL_FOLDER = "local-dir:"  # how timm names a model in a folder
+COMMON_DECAY = 1e-4  # if it is not known: that of the common ResNets, and the default of `ImprintingClassifier`
+LOCAL_FOLDER = "local-dir:"  # prefix of timm's names of models in a folder
 
 
 class _FM(Section):
-    """What other code asks of any FM.
+    """Keys and properties that all FMs share.
 
     Attributes
     ----------
     embeds_images : bool
-        Whether it is a model; else there are only its embeddings.
+        Whether it is a model; otherwise it has only embeddings.
     pretrains : bool
         Whether the workflow trains its weights.
     """
@@ -41,8 +41,8 @@ class _FM(Section):
     source: str
     """Kind of source."""
     ls_lambda: PositiveFloat | None = None
-    """Ridge of the least-squares GENs (`ls`, `kls`): by default the weight decay of the FM's pre-training, as in the paper, or 1e-4
-    where that is not known. Other values can be far better, and GEN `ridge` finds one."""
+    """Ridge parameter of the least-squares GENs (`ls`, `kls`): by default the weight decay of the FM's pre-training, as in the
+    paper, or 1e-4 if that is not known. Other values can be far better; GEN `ridge` chooses one."""
 
     @property
     def pretraining_decay(self) -> float | None:
@@ -51,7 +51,7 @@ class _FM(Section):
 
     @property
     def ridge(self) -> float:
-        """Ridge of the least-squares GENs."""
+        """Ridge parameter of the least-squares GENs."""
         return self.ls_lambda or self.pretraining_decay or COMMON_DECAY
 
     @property
@@ -71,7 +71,7 @@ class _FM(Section):
 
     @property
     def users_folder(self) -> str | None:
-        """The user's folder that the model and its weights lie in."""
+        """The user's folder with the model and its weights."""
         return None
 
 
@@ -79,22 +79,22 @@ class _Model(_FM):
     """A model, which embeds images."""
 
     model: str
-    """Name of the architecture; for timm with its tag, such as resnet18.tv_in1k, or hf-hub: and local-dir: names."""
+    """Name of the architecture; for timm with its tag, such as resnet18.tv_in1k, or a name with hf-hub: or local-dir:."""
     precision: Literal["float32", "bf16", "fp16"] = "float32"
     """Precision of the forward pass."""
     dtype: Literal["float32", "float16"] = "float32"
-    """How embeddings are stored; float16 halves the files, and values beyond its range are an error."""
+    """Type of the stored embeddings; float16 halves the files, and values beyond its range are an error."""
     shards: Positive = 1
-    """Jobs that a split is embedded in, side by side where there are GPUs or nodes for them. The embeddings are the same
-    whatever it is, so a change of it embeds nothing anew."""
+    """Number of jobs that embed a split, in parallel if there are GPUs or nodes for them. The embeddings do not depend on it, so
+    a change of it embeds nothing again."""
 
 
 class _WithTokens(_Model):
     """A timm architecture, which may be a transformer."""
 
     pooling: Literal["pooled", "class_token", "class_token+patches"] = "pooled"
-    """What of the last layer is the embedding: what the model's own classifier takes; the class token; or the class token and
-    beside it the mean of the patch tokens, which is twice as long."""
+    """Part of the last layer that is the embedding: the input of the model's own classifier; the class token; or the class
+    token followed by the mean of the patch tokens, which is twice as long."""
 
 
 class PretrainedFM(_WithTokens):
@@ -107,7 +107,7 @@ class PretrainedFM(_WithTokens):
     model: str
     """timm architecture, such as test_resnet or test_convnext."""
     dataset: Name
-    """Dataset whose split `pretrain` it learns; it must have one (`glyphs` has)."""
+    """Dataset to pre-train on; it must have a split `pretrain`, as `glyphs` has."""
     epochs: Positive = 8
     """Passes over the training images."""
     seed: Seed = 0
@@ -125,22 +125,22 @@ class _Published(_Model):
     """A model with published weights, whose preprocessing may be changed."""
 
     input_size: Positive | None = None
-    """Side in pixels that images are resized to, without a crop, in place of the model's own preprocessing."""
+    """Side in pixels to which images are resized, without a crop, in place of the model's own preprocessing."""
     mean: tuple[Finite, Finite, Finite] | None = None
     """Mean of the RGB channels in [0, 1], in place of the model's own."""
     std: tuple[PositiveFloat, PositiveFloat, PositiveFloat] | None = None
     """Standard deviation of the RGB channels, in place of the model's own."""
     interpolation: Literal["bilinear", "bicubic", "nearest"] | None = None
-    """How images are resized, in place of the model's own way."""
+    """Interpolation of the resizing, in place of the model's own."""
 
 
 class PackagedFM(_Published):
-    """A model whose published weights lie in an installed Python package, so that nothing is downloaded."""
+    """A model whose published weights are in an installed Python package, so that nothing is downloaded."""
 
     source: Literal["package"]
     """Kind of source."""
     model: Annotated[str, one_of("packaged FM", lambda: PACKAGED)]
-    """Its name, which is that of timm's architecture."""
+    """Name of the model, which is that of timm's architecture."""
 
     @property
     def pretraining_decay(self) -> float:
@@ -178,7 +178,7 @@ class TimmFM(PublishedFM, _WithTokens):
 
     @property
     def users_folder(self) -> str | None:
-        """The folder that its name stands for, unless a checkpoint has the weights."""
+        """The folder in its name, unless a checkpoint has the weights."""
         if self.checkpoint or not self.model.startswith(LOCAL_FOLDER):
             return None
         return self.model.removeprefix(LOCAL_FOLDER)
@@ -201,7 +201,7 @@ class EmbeddingsFM(_FM):
     source: Literal["embeddings"]
     """Kind of source."""
     files: dict[Name, Place] = Field(min_length=1)
-    """For each dataset its file, HDF5 with groups train and test, or a path with {split} in it (HDF5 or NPZ); it
+    """The file of each dataset: HDF5 with groups train and test, or a path with {split} in it (HDF5 or NPZ). It
     holds embeddings (N, D), labels (N,) and, if known, ids and class_names."""
 
     def file(self, dataset: str, split: str) -> str:

@@ -24,19 +24,19 @@ Device = Annotated[str, StringConstraints(pattern=r"^(cpu|mps|cuda(:\d+)?)$")]
 
 
 class Compute(Section):
-    """How results are computed; a change here computes nothing again."""
+    """How results are computed; a change here reruns nothing."""
 
     device: Annotated[str, StringConstraints(pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$")] = "auto"
     """auto (a GPU if there is one), cpu, mps, cuda or cuda:N."""
     batch_size: Positive | None = None
     """Images per forward pass; chosen for the device by default."""
     generation_device: Device = "cpu"
-    """Where GEN kmeans generates: cpu, mps, cuda or cuda:N. Rounding differs, so a few centroids do too."""
+    """Device of GEN kmeans: cpu, mps, cuda or cuda:N. Rounding differs between devices, so a few centroids do too."""
     scoring_device: Device = "cpu"
-    """Where proxies are scored: cpu, mps, cuda or cuda:N. Rounding differs, predictions hardly ever."""
+    """Device that scores proxies: cpu, mps, cuda or cuda:N. Rounding differs between devices, predictions hardly ever do."""
     threads: Positive = 1
-    """Threads of each job that generates or scores proxies; more pay with tens of thousands of samples. On one machine a
-    job that generates proxies also takes the cores that no other job asks for."""
+    """Threads of each job that generates or scores proxies; more than one helps with tens of thousands of samples. On one
+    machine a job that generates proxies also uses idle cores."""
 
 
 class StudyConfig(Section):
@@ -45,7 +45,7 @@ class StudyConfig(Section):
     title: str = "A study of weight imprinting"
     """Title of the report."""
     results: Annotated[Place, AfterValidator(_not_the_root)] = "results"
-    """Folder that everything is written to."""
+    """Folder of all results."""
     seeds: Seeds = (17121997, 123987, 12412312)
     """Seeds of the replicates; by default the paper's."""
     compute: Compute = Compute()
@@ -53,8 +53,8 @@ class StudyConfig(Section):
     components: tuple[Place, ...] = ()
     """Python files that register GENs, NORMs or distances of your own."""
     figure_width: Literal["column", "page"] = "column"
-    """For which width figures are laid out: a column (3.4 inches) or a page (7 inches) of a paper. Only they are drawn
-    again after a change."""
+    """Width of the figures: a column (3.4 inches) or a page (7 inches) of a paper. A change only draws the figures
+    again."""
     fms: dict[Name, FM] = Field(min_length=1)
     """Foundation models by name."""
     datasets: dict[Name, Dataset] = Field(min_length=1)

@@ -13,19 +13,19 @@ class Family(Section):
     """A family of tasks "d in 1": new classes that each unite d original ones, over random draws (section 5.3)."""
 
     d: OneOrMore[Positive]
-    """How many original classes make one new class; one task `<name>-d<d>` each."""
+    """Number of original classes that form a new class; each value gives a task `<name>-d<d>`."""
     classes: Annotated[Positive, Field(ge=2)] = 10
     """New classes per task."""
     draws: Annotated[Positive, Field(le=10_000)] = 10
-    """Random draws of the classes; all are inside one job."""
+    """Number of random draws of the classes; one job computes all of them."""
     sample: Positive | None = None
-    """How many original classes are drawn from; all by default."""
+    """Number of original classes to draw from; all by default."""
     seed: Seed = 420
     """Seed of the draws (Python's `random`); 420 gives the paper's."""
 
 
 class TaskConfig(Section):
-    """A classification task: one or several datasets, all classes or some, as they are or united."""
+    """A classification task: one or several datasets, with all classes or some, unchanged or merged."""
 
     datasets: OneOrMore[Name]
     """Datasets, concatenated; the labels of each are offset by the number of classes before it."""
@@ -37,7 +37,7 @@ class TaskConfig(Section):
     """Makes this a family of "d in 1" tasks instead of one task."""
 
     def draw_counts(self, name: str) -> dict[str, int]:
-        """The number of draws of each task that this section makes under a name."""
+        """The number of draws of each task that this entry defines under a name."""
         if self.family is None:
             return {name: 1}
         return {family_task(name, d): self.family.draws for d in self.family.d}

@@ -1,1 +1,1 @@
-"""The body of each rule of the workflow, a module for each kind of file."""
+"""The bodies of the workflow's rules, one module per kind of file."""

@@ -1,4 +1,4 @@
-"""The job of a collapse file: NC1, VCI and company of one task, over draws and both splits."""
+"""The job that writes a collapse file: NC1, VCI and related quantities of one task, for each draw and split."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def measure_collapse(
     blocks: Blocks | None = None,
     code: str = "",
 ) -> tuple[pd.DataFrame, Work]:
-    """Measure the neural collapse of a task's training and of its test embeddings.
+    """Measure the neural collapse of a task's training and test embeddings.
 
     Parameters
     ----------
@@ -33,16 +33,16 @@ def measure_collapse(
     spec : mapping
         See `imprint.study.specs.collapse`.
     blocks : Blocks, optional
-        Finished draws of a split, of earlier runs of the same `code`.
+        Results of earlier runs with the same `code`, one block for each draw and split.
     code : str, optional
-        Fingerprint of what decides the numbers.
+        Fingerprint of the code that the numbers depend on.
 
     Returns
     -------
     frame : DataFrame
         A row for each draw and split.
     work : Work
-        How many draws of a split were computed.
+        How many (draw, split) pairs were computed and how many reused.
     """
     blocks = blocks or Blocks()
     of_task = {name: spec[name] for name in ("fm", "task", "family", "d")}

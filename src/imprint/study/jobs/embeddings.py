@@ -1,6 +1,6 @@
-"""The jobs of an embeddings file: one split of one dataset by one FM, whole or in shards.
+"""The jobs that write embeddings: one split of one dataset by one FM, as a whole or in shards.
 
-They take what Snakemake gives to the script of the rules `embed` and `embed_shard`.
+They take the `snakemake` object of the script of the rules `embed` and `embed_shard`.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from imprint.store.shards import write_shards
 
 
 def embed(snakemake: Any) -> None:
-    """Embed one split, or one shard of it, or join its shards if it was embedded in some.
+    """Embed one split or one shard of it, or join the shards of a split.
 
-    Params `fm` and `dataset` are JSON of `imprint.study.specs`: `embedding` and `subset`.
+    The params `fm` and `dataset` are the JSON of `embedding` and `subset` in `imprint.study.specs`.
     """
     params, wildcards = snakemake.params, snakemake.wildcards
     fm, subset = json.loads(params.fm), json.loads(params.dataset)

@@ -1,4 +1,4 @@
-"""Scores on request beside those of predictions: on training samples, on a validation part of them, and of probabilities."""
+"""Optional scores: training, validation and top-5 accuracy, log loss and calibration error."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ VALIDATION_FOLDS = 5
 
 
 class TrainingScores:
-    """Scores of the methods of one training set.
+    """Optional scores of the methods of one training set.
 
     Parameters
     ----------
@@ -37,11 +37,11 @@ class TrainingScores:
     test_y : ndarray of shape (N,)
         Their labels.
     seed : int
-        Of GENs.
+        Seed of the GENs.
     wanted : sequence of str
         Names in `EXTRA_SCORES`.
     ls_lambda : float or None
-        Ridge of the GENs that need one.
+        Ridge parameter of the GENs that need one.
     fm_classifier : ndarray of shape (C', d) or None
         The weights of the FM's own classifier.
     """
@@ -62,22 +62,22 @@ class TrainingScores:
         self._fm_classifier = fm_classifier
         self._classes = int(y.max()) + 1
         self.norms = FittedNorms(x, y)
-        # the same samples for every method and seed, so that methods are compared on one part
+        # the same held-out samples for every method and seed, so that scores can be compared
         self._held = next(folds(y, 0, VALIDATION_FOLDS), None)
 
     def of(
         self, method: Configuration, proxies: ProxySet, scorings: tuple[Scoring, ...]
     ) -> dict[Scoring, dict[str, float]]:
-        """The scores wanted of one proxy set under each of its scorings.
+        """The optional scores of one proxy set under each scoring.
 
         Parameters
         ----------
         method : Configuration
-            The GEN, k and NORMpre of the proxies; its own scoring does not matter.
+            GEN, k and NORMpre of the proxies; its scoring is ignored.
         proxies : ProxySet
-            Proxies of all training samples; the numbers of samples are rows of `x`.
+            Proxies of all training samples; sample numbers are rows of `x`.
         scorings : tuple of Scoring
-            What is asked of them.
+            The scorings to evaluate.
 
         Returns
         -------
@@ -85,29 +85,29 @@ class TrainingScores:
             For each scoring, scores by name; NaN where no sample can be held out.
         """
         norm_pre = method.norm_pre
-        whole = candidate_head(proxies, self._x, norm_pre, scorings, self.norms)
+        full_head = candidate_head(proxies, self._x, norm_pre, scorings, self.norms)
         scores: dict[Scoring, dict[str, float]] = {scoring: {} for scoring in scorings}
         if TRAIN in self._wanted:
-            for scoring, result in self._evaluated(whole, self._x, self._y).items():
+            for scoring, result in self._evaluated(full_head, self._x, self._y).items():
                 scores[scoring][TRAIN] = result
-        part = None
+        validation_head = None
         if {VALIDATION, LOG_LOSS, CALIBRATION} & set(self._wanted):
-            part = self._without_held_out(method, scorings)
+            validation_head = self._without_held_out(method, scorings)
         if VALIDATION in self._wanted:
             accuracies = dict.fromkeys(scorings, np.nan)
-            if part is not None:
+            if validation_head is not None:
                 held = self._held
-                accuracies = self._evaluated(part, self._x[held], self._y[held])
+                accuracies = self._evaluated(validation_head, self._x[held], self._y[held])
             for scoring, accuracy in accuracies.items():
                 scores[scoring][VALIDATION] = accuracy
         for scoring in scorings:
-            scores[scoring] |= self._of_class_scores(whole, part, scoring)
+            scores[scoring] |= self._of_class_scores(full_head, validation_head, scoring)
         return scores
 
     def _without_held_out(
         self, method: Configuration, scorings: tuple[Scoring, ...]
     ) -> CandidateHead | None:
-        """The method on the training samples that are not held out."""
+        """The head of a method on the training samples that are not held out."""
         if self._held is None:
             return None
         x, y = self._x[~self._held], self._y[~self._held]
@@ -119,32 +119,29 @@ class TrainingScores:
         sets = proxy_sets(normalised, y, method.gen, [k], [self._seed], ls_lambda=self._ls_lambda)
         return candidate_head(sets[k, self._seed], x, method.norm_pre, scorings, norms)
 
-    def _evaluated(
-        self, of_set: CandidateHead, x: np.ndarray, y: np.ndarray
-    ) -> dict[Scoring, float]:
-        (results,) = evaluate(x, y, self._classes, [of_set], fm_classifier=self._fm_classifier)
+    def _evaluated(self, head: CandidateHead, x: np.ndarray, y: np.ndarray) -> dict[Scoring, float]:
+        (results,) = evaluate(x, y, self._classes, [head], fm_classifier=self._fm_classifier)
         return {scoring: result.accuracy for scoring, result in results.items()}
 
     def _of_class_scores(
-        self, whole: CandidateHead, part: CandidateHead | None, scoring: Scoring
+        self, full_head: CandidateHead, validation_head: CandidateHead | None, scoring: Scoring
     ) -> dict[str, float]:
         wanted = {TOP5, LOG_LOSS, CALIBRATION} & set(self._wanted)
         if not wanted:
             return {}
-        of_test = self._class_scores(whole, scoring, self._test_x)
+        test_scores = self._class_scores(full_head, scoring, self._test_x)
         scores = {}
         if TOP5 in wanted:
-            scores[TOP5] = top_accuracy(of_test, self._test_y, 5)
+            scores[TOP5] = top_accuracy(test_scores, self._test_y, 5)
         chances = None
-        if part is not None:
-            of_held = self._class_scores(part, scoring, self._x[self._held])
-            fitted = calibrate(of_held, self._y[self._held])
-            chances = probabilities(of_test, fitted.inverse_temperature)
+        if validation_head is not None:
+            held_scores = self._class_scores(validation_head, scoring, self._x[self._held])
+            calibration = calibrate(held_scores, self._y[self._held])
+            chances = probabilities(test_scores, calibration.inverse_temperature)
         for name, function in ((LOG_LOSS, log_loss), (CALIBRATION, calibration_error)):
             if name in wanted:
                 scores[name] = np.nan if chances is None else function(chances, self._test_y)
         return scores
 
-    def _class_scores(self, of_set: CandidateHead, scoring: Scoring, x: np.ndarray) -> np.ndarray:
-        of_one = of_set.asked((scoring,))
-        return class_scores(x, of_one, self._classes, self._fm_classifier)
+    def _class_scores(self, head: CandidateHead, scoring: Scoring, x: np.ndarray) -> np.ndarray:
+        return class_scores(x, head.with_scorings((scoring,)), self._classes, self._fm_classifier)

@@ -1,4 +1,4 @@
-"""The job that describes the FMs of a study: what they are, how large and how fast."""
+"""The job that describes the FMs of a study: model, size and speed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from imprint.store.measurements import Measurements, read_measurements
 if TYPE_CHECKING:
     import pandas as pd
 
-# columns and their types; what is not known of an FM is missing
+# columns and their types; unknown values are missing
 COLUMNS = {
     "fm": "str",
     "model": "str",
@@ -29,18 +29,18 @@ COLUMNS = {
 
 
 def describe_fms(files: Iterable[str | Path]) -> pd.DataFrame:
-    """A row per FM.
+    """Describe each FM in one row.
 
     Parameters
     ----------
     files : iterable of paths
-        All files of embeddings of the FMs.
+        All embeddings files of the FMs.
 
     Returns
     -------
     DataFrame
-        The columns of `COLUMNS`. Parameters are those that make the embedding, without the classifier. Images a second are
-        without start-up, over all files that were made on the same device with the same threads: those with most images.
+        The columns of `COLUMNS`. `parameters` counts those of the model without its classifier. `images_per_second` leaves
+        out start-up and covers all files made with one device and number of threads: those that embedded most images.
     """
     import pandas as pd
 
@@ -55,7 +55,7 @@ def describe_fms(files: Iterable[str | Path]) -> pd.DataFrame:
 
 
 def _facts(path: str | Path) -> dict[str, Any]:
-    """What a file of embeddings says of its FM."""
+    """The facts about an FM in an embeddings file."""
     with open_hdf5(path) as file:
         made_from = json.loads(file.attrs["provenance"])
         dimensions = file["embeddings"].shape[1]
@@ -70,13 +70,13 @@ def _facts(path: str | Path) -> dict[str, Any]:
 
 
 def _measured(notes: list[Measurements]) -> dict[str, Any]:
-    """Parameters, images a second, and the device and threads under which most images were embedded."""
+    """Parameters, images per second, and the device and threads that embedded most images."""
     measured: dict[str, Any] = {}
     images: Counter[tuple[str, int]] = Counter()
     seconds: Counter[tuple[str, int]] = Counter()
     for note in notes:
         measured["parameters"] = note["parameters"]
-        if "seconds" in note:  # not where an earlier run had embedded all images
+        if "seconds" in note:  # missing if an earlier run had embedded all images
             conditions = note["device"], note["threads"]
             images[conditions] += note["images"]
             seconds[conditions] += note["seconds"]

@@ -1,4 +1,4 @@
-"""The job of a saved head: the best of an experiment on one FM and task."""
+"""The job that saves the best head of an experiment on one FM and task."""
 
 from __future__ import annotations
 
@@ -47,12 +47,12 @@ def save_best_head(
     proxy_files : mapping
         The proxy files by GEN.
     checkpoint : str or None
-        The file of the FM's weights, where `imprint predict` looks for them.
+        The file of the FM's weights, from which `imprint predict` loads them.
 
     Returns
     -------
     Best
-        Its method, seed and accuracy.
+        Method, seed and accuracy of the head.
     """
     ((_, task, shots),) = grid["groups"]
     methods = [Configuration.from_dict(fields) for fields in grid["configurations"]]
@@ -87,7 +87,7 @@ def make_head(
     description: Mapping[str, Any],
     norms: FittedNorms | None = None,
 ) -> Head:
-    """The head of a proxy set of the workflow.
+    """Make the head of a proxy set of the workflow.
 
     Parameters
     ----------
@@ -96,11 +96,11 @@ def make_head(
     proxies : ProxySet
         Proxies of the method.
     method : Configuration
-        What it is.
+        The method.
     description : mapping
-        What else the head says of itself: classes, fm, seed and, if known, task, shots, accuracy.
+        Further facts to store with the head: classes, fm, seed and, if known, task, shots and accuracy.
     norms : FittedNorms, optional
-        The NORMs of the training set, where one learns.
+        The NORMs of the training set; needed if one is fitted.
     """
     scoring = method.scoring
     norms = norms or FittedNorms()

@@ -1,4 +1,4 @@
-"""How a job runs: its log, which the terminal reads too, its errors, its threads and its record."""
+"""Run a job: its log, which the terminal also reads, its errors, threads and record."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ from imprint.study.outdated import spec_digest
 
 log = logging.getLogger("imprint")
 
-NEWER = "newer"  # names the input that reruns outdated outputs, see `imprint.study.outdated`
-USERS_FILES = ("weights", "model", "embeddings")  # names of inputs that may be the user's
+NEWER = "newer"  # the input that reruns outdated outputs, see `imprint.study.outdated`
+USERS_FILES = ("weights", "model", "embeddings")  # inputs that may be files of the user
 
 REMEDIES = {
-    "make room and run again, what is finished stays": NO_ROOM,
-    "give this user the right to it, or another folder (`results` in the configuration), and run again": NO_RIGHT,
+    "free some space and run again; finished work is kept": NO_ROOM,
+    "give this user permission, or choose another folder (`results` in the configuration), and run again": NO_RIGHT,
 }
 
 
@@ -39,21 +39,21 @@ REMEDIES = {
 def job(snakemake: Any) -> Iterator[Callable[[str], None]]:
     """Run the body of a script.
 
-    Progress goes to the rule's log, as does the traceback of a failure. A `UserError` ends the job with its
-    message alone, anything else with the last line of the traceback and the name of the log. Numerical
-    libraries use as many threads as the rule asks for. The job ends if the run that started it is killed, and removes what
-    an earlier one left that was killed while it wrote. What was measured, such as the speed of an FM, goes to a note
+    Progress and the traceback of a failure go to the rule's log. A `UserError` ends the job with its
+    message alone, any other error with its last line and the name of the log. Numerical libraries use
+    the number of threads of the rule. The job removes the unfinished output of an earlier job that was killed,
+    and ends if the run that started it is killed. Measurements, such as the speed of an FM, go to a file
     beside the first output, see `imprint.store.measurements`.
 
     Parameters
     ----------
     snakemake : object
-        What Snakemake gives to a script.
+        The object that Snakemake gives to a script.
 
     Yields
     ------
     callable
-        Takes a few words on what was done, for the log, whose last line goes to the terminal.
+        Takes a short text on the result, for the log; the log's last line goes to the terminal.
     """
     atexit.register(end_at_once)
     path = Path(str(snakemake.log[0]))
@@ -66,7 +66,7 @@ def job(snakemake: Any) -> Iterator[Callable[[str], None]]:
         log.addHandler(each)
     level = log.level
     log.setLevel(logging.INFO)
-    # a log that cannot be written, on a full disk, is reported once: at the job's end
+    # a log that cannot be written (full disk) is reported once, at the end of the job
     logging.raiseExceptions = False
     start = time.monotonic()
     results: list[str] = []
@@ -107,7 +107,7 @@ def job(snakemake: Any) -> Iterator[Callable[[str], None]]:
 
 
 def _usage() -> job_log.Usage:
-    """What this process and those that it started used."""
+    """Processor time and memory of this process and its children."""
     of = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     unit = 2**30 if sys.platform == "darwin" else 2**20
     return job_log.Usage(
@@ -116,7 +116,7 @@ def _usage() -> job_log.Usage:
 
 
 def _record(snakemake: Any, log_path: Path) -> None:
-    """Write the record of a job that ended well."""
+    """Write the record of a successful job."""
     outputs = list(snakemake.output)
     root = os.path.commonpath([outputs[0], log_path])
     files = [file for name in USERS_FILES for file in _listed(snakemake.input.get(name, []))]
@@ -129,7 +129,7 @@ def _listed(files: Any) -> list[str]:
 
 
 def _in_words(error: OSError, outputs: Iterable[Any], log_path: Path) -> str:
-    """An error of the system, with what to do about it where that is known."""
+    """The message of a system error, with a remedy if one is known."""
     for remedy, numbers in REMEDIES.items():
         if error.errno in numbers:
             file = error.filename or ", ".join(map(str, outputs))
@@ -139,9 +139,9 @@ def _in_words(error: OSError, outputs: Iterable[Any], log_path: Path) -> str:
 
 @contextmanager
 def loading(load: Callable[..., None], *arguments: Any) -> Iterator[None]:
-    """Load libraries in a thread while the body does other things, such as reading; waits for both.
+    """Load libraries in a thread while the body runs, such as reading files; wait for both.
 
-    Nothing that they load is garbage, so none is collected meanwhile.
+    Garbage collection is off meanwhile, as loading leaves no garbage.
     """
 
     def run() -> None:
@@ -160,7 +160,7 @@ def loading(load: Callable[..., None], *arguments: Any) -> Iterator[None]:
 def end_at_once() -> None:
     """Skip the garbage collection at the end of a process, which takes a fifth of a second.
 
-    Extensions of torch would report what is not freed as a leak.
+    Not with torch: its extensions would report unfreed objects as leaks.
     """
     if "torch" not in sys.modules:
         gc.freeze()
@@ -173,7 +173,7 @@ def _stop(message: str) -> None:
 
 @contextmanager
 def limited_threads(threads: int) -> Iterator[None]:
-    """Limit numerical libraries, loaded or not yet loaded, to so many threads."""
+    """Limit numerical libraries, loaded now or later, to this number of threads."""
     from threadpoolctl import threadpool_limits
 
     os.environ["NUMBA_NUM_THREADS"] = str(threads)

@@ -1,4 +1,4 @@
-"""The job of Snakemake's own report: its reporter, run by a second Snakemake that only reads."""
+"""The job that builds Snakemake's own report, in a second Snakemake process that only reads."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def build_page(
     snakefile : path
         The workflow.
     config : mapping
-        What `--configfile` and `--config` said when this run was started.
+        The configuration of this run, from `--configfile` and `--config`.
     style : path
         A CSS file.
     """

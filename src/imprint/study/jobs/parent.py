@@ -1,4 +1,4 @@
-"""Ending a job when the run that started it was killed: nobody waits for it, and the next run makes its files."""
+"""End a job when the run that started it is killed: nothing waits for it, and the next run makes its files."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from contextlib import contextmanager, suppress
 
 log = logging.getLogger("imprint")
 
-SECONDS = 1.0  # between two looks
-GRACE = 5.0  # seconds that the job has to leave nothing behind
+SECONDS = 1.0  # between two checks
+GRACE = 5.0  # seconds for the job to clean up
 
 
 @contextmanager
@@ -23,7 +23,7 @@ def ends_with_parent(name: str) -> Iterator[None]:
     Parameters
     ----------
     name : str
-        What the message calls the job.
+        Name of the job in the message.
     """
     done = threading.Event()
     watch = threading.Thread(target=_watch, args=(name, os.getppid(), done), daemon=True)
@@ -39,7 +39,7 @@ def _watch(name: str, parent: int, done: threading.Event) -> None:
         if os.getppid() != parent:
             message = "ended before it was done, because the run that started it was killed"
             log.error("%s", message)
-            with suppress(OSError, ValueError):  # a terminal that is gone
+            with suppress(OSError, ValueError):  # the terminal may be closed
                 sys.stderr.write(f"{name}: {message}\n")
             os.kill(os.getpid(), signal.SIGINT)
             if not done.wait(GRACE):

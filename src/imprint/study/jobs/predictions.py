@@ -1,4 +1,4 @@
-"""The job of a predictions file: every test sample of one task as one cell predicts it, with its nearest proxies."""
+"""The job that writes a predictions file: every test sample of a task, predicted by one cell, with its nearest proxies."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ NEIGHBOURS = 5
 
 
 def predictions(cell: ShownCell) -> tuple[pd.DataFrame, dict[str, Any]]:
-    """Predict every test sample of a task as one cell does.
+    """Predict every test sample of a task with one cell.
 
     Returns
     -------
     frame : DataFrame
-        A row for each test sample: dataset, id, true and predicted (numbers of classes), and lists over the
-        nearest proxies, nearest first: near_class, near_value (what proxies are ranked by), near_dataset and
-        near_id of the training sample that a proxy is or, where proxies are no samples, of the sample of its
-        class that is nearest to it in direction.
+        A row for each test sample: dataset, id, true and predicted (class numbers), and lists over the
+        nearest proxies, nearest first: near_class, near_value (the similarity or distance that ranks proxies),
+        near_dataset and near_id. The last two name the training sample that is the proxy or, if proxies are not
+        samples, the sample of its class with the highest cosine similarity to it.
     description : dict
-        What they are predictions of.
+        The cell, its accuracy, the class names, and facts about the proxies.
     """
     training, proxies, rows, spec = cell.training, cell.proxies, cell.rows, cell.spec
     norm_pre, scoring = cell.configuration.norm_pre, cell.configuration.scoring
@@ -43,18 +43,18 @@ def predictions(cell: ShownCell) -> tuple[pd.DataFrame, dict[str, Any]]:
 
     shown = np.full(len(proxies.labels), -1)
     needed = np.unique(near.numbers)
-    shown[needed] = _standing_for(needed, cell)
-    of_training, of_testing = (_names(parts, spec["datasets"]) for parts in (cell.train, cell.test))
+    shown[needed] = _representatives(needed, cell)
+    train_names, test_names = (_names(parts, spec["datasets"]) for parts in (cell.train, cell.test))
     frame = pd.DataFrame(
         {
-            "dataset": of_testing[0][rows],
-            "id": of_testing[1][rows],
+            "dataset": test_names[0][rows],
+            "id": test_names[1][rows],
             "true": cell.y,
             "predicted": predicted,
             "near_class": list(proxies.labels[near.numbers]),
             "near_value": list(near_values),
-            "near_dataset": list(of_training[0][shown[near.numbers]]),
-            "near_id": list(of_training[1][shown[near.numbers]]),
+            "near_dataset": list(train_names[0][shown[near.numbers]]),
+            "near_id": list(train_names[1][shown[near.numbers]]),
         }
     )
     description = {
@@ -70,8 +70,8 @@ def predictions(cell: ShownCell) -> tuple[pd.DataFrame, dict[str, Any]]:
     return frame, description
 
 
-def _standing_for(needed: np.ndarray, cell: ShownCell) -> np.ndarray:
-    """The row of the training pool that stands for each of these proxies."""
+def _representatives(needed: np.ndarray, cell: ShownCell) -> np.ndarray:
+    """The row of the training pool that represents each of these proxies."""
     proxies = cell.proxies
     if proxies.samples is not None:
         return proxies.samples[needed]

@@ -1,4 +1,4 @@
-"""The job of a proxy file: every k, NORMpre, seed and draw of one GEN on one task."""
+"""The job that writes a proxy file: every k, NORMpre, seed and draw of one GEN on one task."""
 
 from __future__ import annotations
 
@@ -44,27 +44,27 @@ def make_proxies(
     spec : mapping
         See `imprint.study.specs.proxies`.
     clusters : dict, optional
-        The sets that the GEN starts from, if it does.
+        The proxy sets that the GEN starts from, if it needs any.
     threads : int, default=1
-        Classes handled at once.
+        Number of classes handled in parallel.
     blocks : Blocks, optional
-        Finished sets of earlier runs of the same `code`.
+        Proxy sets of earlier runs with the same `code`.
     code : str, optional
-        Fingerprint of what decides the numbers.
+        Fingerprint of the code that the numbers depend on.
     component_codes : mapping, optional
         Fingerprints of the GEN and the NORMs, see `imprint.study.job_components.codes`.
     stored : StoredFits, optional
-        Fits of classes that other tasks of the study may have made. A task with several draws, or with few shots, has
-        classes of its own.
+        Fits of single classes, shared with other tasks of the study. Ignored for a task with several draws or with few
+        shots, whose classes other tasks do not share.
     device : str, default="cpu"
         See `proxy_sets`.
 
     Returns
     -------
     sets : dict
-        Proxy sets by (k, norm_pre, seed, draw); proxies that are samples are numbered as rows of the pool.
+        Proxy sets by (k, norm_pre, seed, draw); the numbers of samples are rows of the pool.
     work : Work
-        How many sets were computed.
+        How many sets were computed and how many reused.
     """
     blocks = blocks or Blocks()
     data = [train.content, digest(train.y)]
@@ -92,12 +92,12 @@ def make_proxies(
         missing = [run for run in runs if run.block is None]
         work.add(True, len(missing))
         work.add(False, len(runs) - len(missing))
-        for of_set in _by_training_set(missing, spec["shots"]):
-            rows, y, classes = training_rows(train, groups, spec["shots"], of_set[0].seed)
+        for same_set in _by_training_set(missing, spec["shots"]):
+            rows, y, classes = training_rows(train, groups, spec["shots"], same_set[0].seed)
             require_all(y, classes, f"task {spec['task']}")
             x = take_rows(train.x, rows)
             x = FittedNorms(x, y).of_embeddings(norm_pre, x)
-            for run, proxies in _generated(x, y, spec, of_set, threads, stored, device):
+            for run, proxies in _generated(x, y, spec, same_set, threads, stored, device):
                 run.block = _packed(proxies, rows)
                 blocks.put(run.key, run.block)
         for run in runs:
@@ -108,7 +108,7 @@ def make_proxies(
 
 @dataclass
 class _Run:
-    """One proxy set of a NORMpre and draw: what it starts from, and the block that it becomes."""
+    """One proxy set of a NORMpre and draw: the clusters that it starts from, and the block that stores it."""
 
     k: K
     seed: Seed
@@ -118,7 +118,7 @@ class _Run:
 
 
 def _by_training_set(runs: list[_Run], shots: str) -> list[list[_Run]]:
-    """The runs of each training set: with few shots each seed has its own."""
+    """The runs grouped by training set: with few shots each seed has its own."""
     of_sets: dict[Seed, list[_Run]] = {}
     for run in runs:
         of_sets.setdefault(None if shots == "full" else run.seed, []).append(run)
@@ -134,7 +134,7 @@ def _generated(
     stored: StoredFits | None,
     device: str,
 ) -> Iterator[tuple[_Run, ProxySet]]:
-    """The proxy set of each run on a training set; runs that ask for the same seeds share their work."""
+    """The proxy set of each run on a training set; runs with the same seeds share their work."""
     gen = spec["gen"]
     of_seeds: dict[tuple[Seed, ...], dict[int, list[_Run]]] = {}
     for k, of_k in groupby(runs, key=lambda run: run.k):
@@ -169,7 +169,7 @@ def _generated(
 def _of_chosen_k(
     x: np.ndarray, y: np.ndarray, gen: str, seed: Seed, threads: int, device: str
 ) -> ProxySet:
-    """The proxy set of the k that the task chooses, whose time counts to its seconds."""
+    """The proxy set for the k chosen on the training samples; its seconds include the choice."""
     chosen, seconds = choose_k(x, y, gen, seed, threads, device)
     sets = proxy_sets(x, y, gen, [chosen], [seed], threads=threads, device=device)
     proxies = sets[chosen, seed]
@@ -181,7 +181,7 @@ def _content(proxies: ProxySet | None) -> str | None:
 
 
 def _packed(proxies: ProxySet, rows: np.ndarray) -> bytes:
-    """A set as bytes; sample numbers within a training set become rows of the pool."""
+    """A proxy set as bytes; sample numbers within a training set become rows of the pool."""
     file = io.BytesIO()
     seconds = np.float64(proxies.seconds)
     arrays: dict[str, Any] = {

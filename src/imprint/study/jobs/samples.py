@@ -1,4 +1,4 @@
-"""The job of a samples file: some training images of each class and dataset of one task."""
+"""The job that writes a samples file: some training images of each class and dataset of one task."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ import pandas as pd
 from imprint.data.pools import class_names, pool, select
 from imprint.store.embeddings import Embeddings
 
-EACH = 12  # of a class and dataset at most
+EACH = 12  # images of each class and dataset, at most
 SEED = 0
 
 
 def samples(
     train: Sequence[Embeddings], spec: Mapping[str, Any]
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
-    """Draw training images of one task, the same every time.
+    """Draw training images of one task, with a fixed seed.
 
-    Of a class that is made of several original ones, one of each comes before a second of any.
+    If a class unites several original classes, each of these gives one image before any gives a second.
 
     Parameters
     ----------
@@ -39,7 +39,7 @@ def samples(
     pooled = pool(train)
     rows, labels, _ = select(pooled, spec["draw_groups"])
     sizes = [len(part.ids) for part in train]
-    every = pd.DataFrame(
+    images = pd.DataFrame(
         {
             "label": labels,
             "dataset": np.repeat(np.array(spec["datasets"], object), sizes)[rows],
@@ -47,7 +47,7 @@ def samples(
             "original": pooled.y[rows],
         }
     )
-    shuffled = every.iloc[np.random.default_rng(SEED).permutation(len(every))]
+    shuffled = images.iloc[np.random.default_rng(SEED).permutation(len(images))]
     turn = shuffled.groupby(["dataset", "original"], sort=False).cumcount()
     ordered = shuffled.assign(turn=turn).sort_values(["label", "turn", "original"], kind="stable")
     table = ordered.groupby(["label", "dataset"], sort=False).head(EACH)

@@ -1,4 +1,4 @@
-"""The job of a score file: every configuration of one AGG on one task, over seeds and draws."""
+"""The job that writes a score file: every configuration of one AGG on one task, over seeds and draws."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from imprint.study.jobs.extra_scores import TrainingScores
 
 @dataclass
 class _Request:
-    """One proxy set under one NORMpre, who asks for scores of it, and the blocks they lie in."""
+    """One proxy set with its NORMpre, the cells (`users`) that need its scores, and these scores with their block keys."""
 
     proxies: ProxySet
     norm_pre: str
@@ -41,7 +41,7 @@ class _Request:
 
     @property
     def seed(self) -> int:
-        """A seed of its users; where they have several, training set and proxies are the same for all."""
+        """The seed of its first user. If users have different seeds, training set and proxies do not depend on the seed."""
         return self.users[0][1]
 
     @property
@@ -50,7 +50,7 @@ class _Request:
         return tuple(scoring for scoring in self.keys if scoring not in self.scores)
 
     def read(self, scoring: Scoring, block: bytes) -> None:
-        """Take the scores of one scoring from a block."""
+        """Read the scores of one scoring from a block."""
         values = json.loads(block)
         self.extra[scoring] = values.pop("extra", {})
         self.scores[scoring] = Scores(**values)
@@ -65,7 +65,7 @@ class _Request:
 
 @dataclass
 class _Digests:
-    """Digests of what only some cells depend on."""
+    """Digests of data and code that only some cells depend on."""
 
     train: Pool
     component_codes: Mapping[str, str]
@@ -80,15 +80,15 @@ class _Digests:
         return digest(self.train.fm_classifier)
 
     def of_components(self, norm_pre: str, scoring: Scoring) -> list[str | None]:
-        """The code of the components that score proxies."""
-        key = norm_pre, scoring._replace(m=None)  # alike for each number of neighbours
+        """Fingerprints of the components that score proxies."""
+        key = norm_pre, scoring._replace(m=None)  # the same for every number of neighbours
         if key not in self.codes:
             used = components_of_scoring(*key)
             self.codes[key] = [self.component_codes.get(name) for name in used]
         return self.codes[key]
 
     def of_proxies(self, request: _Request) -> list[str]:
-        """The content of a proxy set; of samples their numbers, the pool, and how it is normalised."""
+        """Digests of a proxy set; if proxies are samples, of their numbers and the pool, with NORMpre."""
         proxies = request.proxies
         if proxies.samples is None:
             return [digest(proxies.labels, proxies.values, proxies.bias)]
@@ -97,21 +97,21 @@ class _Digests:
 
 @dataclass
 class _TrainingSets:
-    """The training sets of the seeds and draws, from which fitted NORMs learn."""
+    """The training sets of the seeds and draws, for fitted NORMs and optional scores."""
 
     train: Pool
     spec: Mapping[str, Any]
     of_sets: dict[tuple[int, int | None], FittedNorms] = field(default_factory=dict)
 
     def key(self, seed: int) -> tuple[str, int | None]:
-        """Names the samples drawn: with all of them the seed changes nothing."""
+        """Key of the drawn samples; with full shots the seed does not matter."""
         shots = self.spec["shots"]
         return shots, None if shots == "full" else seed
 
     def extra(
         self, draw: int, request: _Request, test_x: np.ndarray, test_y: np.ndarray
     ) -> dict[Scoring, dict[str, float]]:
-        """The scores on request of a proxy set; the rows of samples are those of its training set."""
+        """The optional scores of a proxy set, whose samples are renumbered as rows of its training set."""
         shots, drawn = self.key(request.seed)
         rows, y, _ = training_rows(self.train, self.spec["draws"][draw], shots, drawn)
         of_set = TrainingScores(
@@ -131,7 +131,7 @@ class _TrainingSets:
         return of_set.of(method, proxies, request.missing)
 
     def norms(self, draw: int, request: _Request) -> FittedNorms | None:
-        """The NORMs of the training set that a request's proxies are of; None if none of them learns."""
+        """The NORMs of a request's training set; None if none is fitted."""
         used = {norm for s in request.missing for norm in (s.norm_post, s.norm_inf)}
         if not learns(request.norm_pre, *used):
             return None
@@ -161,13 +161,13 @@ def score(
     proxies : mapping
         The content of the proxy files by GEN.
     spec : mapping
-        See `imprint.study.specs.evaluation`, and the cells as `cells`.
+        See `imprint.study.specs.evaluation`; the key `cells` holds the cells.
     device : str, default="cpu"
         See `imprint.method.engine.predict`.
     blocks : Blocks, optional
-        Finished scores of earlier runs of the same `code`, one block for each proxy set and scoring.
+        Scores of earlier runs with the same `code`, one block for each proxy set and scoring.
     code : str, optional
-        Fingerprint of what decides the numbers.
+        Fingerprint of the code that the numbers depend on.
     component_codes : mapping, optional
         Fingerprints of the NORMs, distances and weightings, see `imprint.study.job_components.codes`.
 
@@ -176,9 +176,9 @@ def score(
     frame : DataFrame
         A row for each configuration, draw and seed.
     effort : Effort
-        What the engine did.
+        Statistics of the evaluation.
     work : Work
-        How many cells were computed.
+        How many cells were computed and how many reused.
     """
     scorer = _Scorer(
         train, test, proxies, spec, device, blocks or Blocks(), code, component_codes or {}
@@ -194,7 +194,7 @@ def score(
 
 
 class _Scorer:
-    """Scores the cells of one file, a draw at a time. For the arguments see `score`."""
+    """Scores the cells of one file, one draw at a time. For the parameters see `score`."""
 
     def __init__(
         self,
@@ -218,14 +218,14 @@ class _Scorer:
             test.content,
             digest(test.y),
             self._per_class,
-        ]  # all blocks depend on it
+        ]  # all blocks depend on these
         if self._extra_names:
             self._data += [self._extra_names, spec.get("ls_lambda"), train.content]
             self._data += [self._digests.y, spec["shots"]]
         self.effort, self.work = Effort(), Work()
 
     def rows_of(self, draw: int, groups: Groups) -> list[dict[str, Any]]:
-        """The rows of one draw, whose classes are `groups`; none without test samples of them."""
+        """The rows of one draw, whose classes are `groups`; empty if these have no test samples."""
         chosen, y, classes = select(self._test, groups)
         if len(chosen) == 0:
             return []
@@ -237,7 +237,7 @@ class _Scorer:
         return [row for request in requests for row in _rows(request, draw, self._per_class)]
 
     def _read_finished(self, request: _Request, groups: Groups) -> None:
-        """Take the scores of earlier runs, and count what is missing."""
+        """Read the scores of earlier runs, and count the missing ones."""
         request.keys = dict(_keys(request, [self._data, groups], self._digests, self._training))
         for scoring, key in request.keys.items():
             block = self._blocks.get(key)
@@ -249,7 +249,7 @@ class _Scorer:
     def _compute(
         self, draw: int, requests: list[_Request], x: np.ndarray, y: np.ndarray, classes: int
     ) -> None:
-        """Compute what is missing on the test samples x (n, D) of a draw, and keep it as blocks."""
+        """Compute the missing scores on the test samples x (n, D) of a draw, and store them as blocks."""
         fm_classifier = self._train.fm_classifier
         candidates = self._candidates(draw, requests)
         if self._extra_names:
@@ -272,7 +272,7 @@ class _Scorer:
                 self._blocks.put(request.keys[scoring], request.block(scoring))
 
     def _candidates(self, draw: int, requests: list[_Request]) -> list[CandidateHead]:
-        taken: dict[bytes, np.ndarray] = {}
+        sample_cache: dict[bytes, np.ndarray] = {}
         return [
             candidate_head(
                 request.proxies,
@@ -280,7 +280,7 @@ class _Scorer:
                 request.norm_pre,
                 request.missing,
                 self._training.norms(draw, request),
-                taken,
+                sample_cache,
             )
             for request in requests
         ]
@@ -289,7 +289,7 @@ class _Scorer:
 def _requests(
     cells: list[dict[str, Any]], proxies: Mapping[str, ProxySets], draw: int
 ) -> list[_Request]:
-    """The proxy sets of a draw, each once however many seeds share it, with the cells that use them."""
+    """The proxy sets of a draw with the cells that use them; a set shared by several seeds is listed once."""
     requests: dict[tuple[ProxySet, str], _Request] = {}
     for cell in cells:
         user = Configuration.from_dict(cell)
@@ -304,7 +304,7 @@ def _requests(
 def _keys(
     request: _Request, data: list[Any], digests: _Digests, training: _TrainingSets
 ) -> Iterator[tuple[Scoring, bytes]]:
-    """The scorings that are asked of a proxy set, each with the key of its block, which holds all that scores depend on.
+    """The scorings of a request, each with the key of its block. The key covers all that the scores depend on.
 
     data: what all blocks of a draw depend on.
     """
@@ -321,7 +321,7 @@ def _keys(
                 request.norm_pre,
                 training.key(request.seed),
             ]
-        if training.spec.get("extra_scores"):  # these generate proxies again
+        if training.spec.get("extra_scores"):  # extra scores generate proxies again
             method, seed = request.users[0]
             of_seed = seed if GENERATORS.find(method.gen).seeded else None
             parts += [method.gen, method.k.label, request.norm_pre, of_seed, training.key(seed)]

@@ -1,4 +1,4 @@
-"""The cell that figures of one FM and task show: which it is, its task and its proxies."""
+"""The cell that the figures of one FM and task show, with its task and proxies."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from imprint.store.proxies import read_proxies
 
 
 class ShownCell:
-    """The method and the task of a shown cell.
+    """A shown cell: its method, task and proxies.
 
     Parameters
     ----------
@@ -48,7 +48,7 @@ class ShownCell:
     training_rows, training_labels : ndarray of shape (m,)
         The training set of the seed, rows of `training`, and its labels.
     norms : FittedNorms
-        NORMs that learn from the training set.
+        NORMs fitted on the training set.
     """
 
     def __init__(
@@ -95,7 +95,7 @@ def choose(scores: pd.DataFrame, spec: Mapping[str, Any]) -> tuple[Configuration
 
 
 def read_shown_cell(files: Any, params: Any) -> ShownCell:
-    """Choose the cell to show and read what it is made of.
+    """Choose the cell to show and read its data.
 
     Parameters
     ----------

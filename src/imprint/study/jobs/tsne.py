@@ -1,4 +1,4 @@
-"""The job of a t-SNE file: places in the plane for the test embeddings of one task and the proxies of one cell."""
+"""The job that writes a t-SNE file: positions in the plane of a task's test embeddings and one cell's proxies."""
 
 from __future__ import annotations
 
@@ -12,31 +12,32 @@ from imprint.errors import UserError
 from imprint.method.normalize import l2
 from imprint.study.jobs.shown_cell import ShownCell
 
-MOST, MOST_PROXIES = 2_000, 500  # samples and proxies shown
-COMPONENTS = 50  # of PCA before
+MOST, MOST_PROXIES = 2_000, 500  # samples and proxies shown, at most
+COMPONENTS = 50  # of the PCA before t-SNE
 PERPLEXITY = 30
-FEWEST = 4
+FEWEST = 4  # test samples
 SEED = 0
 
 
 def tsne(cell: ShownCell) -> tuple[pd.DataFrame, dict[str, Any]]:
-    """Place test embeddings and proxies together: t-SNE (van der Maaten 2008) of their directions in the method's space.
+    """Map test embeddings and proxies to the plane together, by t-SNE (van der Maaten 2008).
 
-    Test embeddings are taken after NORMinf and what NORMpost learnt, proxies after NORMpost; then both have length 1.
+    Test embeddings are taken after NORMinf and the fitted steps of NORMpost, proxies after NORMpost; both are then scaled to
+    length 1.
 
     Returns
     -------
     table : DataFrame
         A row for each sample and proxy shown: x, y, label (number of the class in the task), name (of that class),
-        original (number of the original class, over all datasets), dataset, proxy (whether it is one; then original
+        original (number of the original class, over all datasets), dataset, proxy (True for a proxy, whose original
         is -1 and dataset empty).
     description : dict
-        How they were placed, and the cell.
+        Numbers of samples and proxies, the perplexity, and the cell.
     """
     testing, rows, proxies, spec = cell.testing, cell.rows, cell.proxies, cell.spec
     chosen = np.sort(np.random.default_rng(SEED).permutation(len(rows))[:MOST])
     if len(chosen) < FEWEST:
-        raise UserError(f"{len(chosen)} test samples are too few for t-SNE; it takes {FEWEST}")
+        raise UserError(f"{len(chosen)} test samples are too few for t-SNE; it needs {FEWEST}")
     pre, scoring = cell.configuration.norm_pre, cell.configuration.scoring
     x = cell.norms.of_queries(pre, scoring.norm_post, scoring.norm_inf, testing.x[rows[chosen]])
     near = np.sort(np.random.default_rng(SEED).permutation(len(proxies.labels))[:MOST_PROXIES])
@@ -82,13 +83,13 @@ def _after_norms(cell: ShownCell) -> np.ndarray:
 
 
 def _places(x: np.ndarray, perplexity: int) -> np.ndarray:
-    """Places (n, 2) in the plane for directions (n, D)."""
+    """Positions (n, 2) in the plane of unit vectors (n, D)."""
     from sklearn.decomposition import PCA
     from sklearn.manifold import TSNE
     from threadpoolctl import threadpool_limits
 
     x = PCA(min(COMPONENTS, *x.shape), random_state=SEED).fit_transform(x)
     method = TSNE(perplexity=perplexity, init="pca", random_state=SEED, n_jobs=1)
-    with threadpool_limits(limits=1):  # more make it slower at this size
+    with threadpool_limits(limits=1):  # more threads make it slower at this size
         places: np.ndarray = method.fit_transform(x)
     return places
