@@ -1,1 +1,1 @@
-"""Scores in, conclusions out: frames, selections, ranks, tests, summary sentences."""
+"""Analysis of scores: frames, selections, ranks, tests and summary sentences."""

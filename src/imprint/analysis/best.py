@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class Best(NamedTuple):
-    """A configuration, its seed that reaches the median test accuracy, and that accuracy (0 to 1)."""
+    """A configuration, the seed nearest to its median test accuracy, and that median (0 to 1)."""
 
     configuration: Configuration
     seed: int
@@ -21,19 +21,19 @@ class Best(NamedTuple):
 
 
 def best_configuration(scores: pd.DataFrame, methods: Sequence[Configuration]) -> Best:
-    """The configuration with the highest median accuracy over seeds, on validation samples where scores have them.
+    """The configuration with the highest median accuracy over seeds, on validation samples if scores have them.
 
     Parameters
     ----------
     scores : DataFrame
         Rows of one (FM, task, shots).
     methods : sequence of Configuration
-        Those that the rows may be of.
+        The configurations that can occur in the rows.
 
     Returns
     -------
     Best
-        Of equal medians the one with the fewest proxies, then the first of the rows.
+        Ties go to the configuration with the fewest proxies, then to the first in `scores`.
     """
     import pandas as pd
 

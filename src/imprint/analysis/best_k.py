@@ -22,27 +22,26 @@ class BestK(NamedTuple):
 def best_k(rows: pd.DataFrame, test_samples: float = np.inf) -> BestK:
     """The best k by a rule of one standard error, after averaging draws and seeds.
 
-    The k with the highest mean accuracy is compared with each other k. A k is within noise of it if it lies behind, in
-    the mean, by at most one standard error of the difference: the larger of that over runs, which is paired, and that
-    of two accuracies on so many test samples. Runs are draws, each the mean of its seeds, or seeds where there is one
-    draw.
+    Each k is compared with the k of the highest mean accuracy. It is within noise if its mean is lower by at most one
+    standard error of the difference. The larger of two standard errors counts: the paired one over runs, and that of
+    two accuracies on `test_samples` samples. A run is a draw, averaged over its seeds, or a seed if there is one draw.
 
     Parameters
     ----------
     rows : DataFrame
         Scores of one FM, task, NORM, GEN and AGG: columns draw, seed, k, accuracy (0 to 1).
     test_samples : float, optional
-        Test samples of a draw. Without them only the error over runs counts.
+        Number of test samples of a draw. By default only the error over runs counts.
 
     Returns
     -------
     BestK
-        The smallest such k, which is the best one, and the largest.
+        The smallest k within noise, which is the best one, and the largest.
 
     Notes
     -----
-    Over draws alone, k = 20 would beat k = 5 on a plateau by a tenth of a point, in images that are right by chance: draws
-    share their test images.
+    Draws share their test images, so the error over draws alone is too small: on a plateau, k = 20 would beat k = 5 by a
+    tenth of a point that is due to chance.
 
     References
     ----------
@@ -58,8 +57,8 @@ def best_k(rows: pd.DataFrame, test_samples: float = np.inf) -> BestK:
     run = "draw" if rows["draw"].nunique() > 1 else "seed"
     accuracies = rows.pivot_table("accuracy", run, "k", aggfunc="mean").astype(float)
     means = accuracies.mean()
-    behind = accuracies.rsub(accuracies[means.idxmax()], axis="index")
-    over_runs = behind.sem().fillna(0)
-    of_samples = np.sqrt(2 * means.max() * (1 - means.max()) / test_samples)
-    within = accuracies.columns[behind.mean() <= over_runs.clip(lower=of_samples) + ROUNDING]
+    losses = accuracies.rsub(accuracies[means.idxmax()], axis="index")
+    run_error = losses.sem().fillna(0)
+    sample_error = np.sqrt(2 * means.max() * (1 - means.max()) / test_samples)
+    within = accuracies.columns[losses.mean() <= run_error.clip(lower=sample_error) + ROUNDING]
     return BestK(int(within.min()), int(within.max()))

@@ -1,15 +1,15 @@
-"""GENs, NORMs and AGGs ranked: the entries of one component of a method, each beside choices of the other components.
+"""Rankings of the entries of one component of a method: of GENs, NORMs or AGGs.
 
-An entry is run with many companions, such as a GEN with several k, NORM and AGG. What stands for it depends on `rank_by` of the
-experiment:
+An entry is run with many companions, that is, choices of the other components: a GEN with several k, NORM and AGG. `rank_by`
+of the experiment says which configuration represents an entry:
 
 configuration
-    One configuration for all (FM, task), as in the paper: every configuration is ranked within each (FM, task), and of each
-    entry the one with the best mean rank is kept.
+    One configuration for all (FM, task), as in the paper. Every configuration is ranked within each (FM, task), and the one
+    of each entry with the best mean rank is kept.
 best_companions
-    On each (FM, task) the configuration that is best there, so that companions may change from one to the next.
+    The best configuration on each (FM, task), so that companions may change from one (FM, task) to the next.
 
-Either is chosen on the test data that also score it, or, with `select_on: validation`, on a part of the training samples.
+Either is chosen on the test data that also score it or, with `select_on: validation`, on a part of the training samples.
 """
 
 from __future__ import annotations
@@ -45,15 +45,15 @@ COMPANIONS = {
 
 @dataclass(frozen=True, eq=False)
 class KeptConfigurations:
-    """Each entry of a component by the configuration that is kept for it.
+    """Each entry of a component, represented by the configuration that is kept for it.
 
-    accuracies: a row per (fm, task) that is ranked over, a column per entry, best mean rank first: the median accuracy (0..1)
+    accuracies: a row per (fm, task) of the ranking, a column per entry, best mean rank first: the median accuracy (0..1)
     of its configuration on test data.
     entries: a row per entry in that order: the columns of the component; `mean_rank` of its configuration among all, on test
-    data; `configurations`, how many were ranked for it and what equals it; and the companions that are kept.
+    data; `configurations`, the number of those ranked for it and its equals; and the companions that are kept.
     configurations: a row per entry: all fields of its configuration.
-    equal: for an entry those that equal it on every (FM, task), which have no row of their own.
-    ranked: how many configurations were ranked.
+    equal: for an entry, those with equal accuracies on every (FM, task); they have no row of their own.
+    ranked: number of ranked configurations.
     notes: what was left out, in sentences.
     """
 
@@ -67,10 +67,11 @@ class KeptConfigurations:
 
 @dataclass(frozen=True, eq=False)
 class BestCompanions:
-    """Each entry of a component with the best of the others on each (FM, task).
+    """Each entry of a component with its best companions on each (FM, task).
 
-    accuracies: a row per (fm, task), a column per entry: the median accuracy (0..1) of the best, NaN where there is none.
-    entries: a row per entry: the columns of the component, and `combinations`, how many of the others it was run with.
+    accuracies: a row per (fm, task), a column per entry: the median accuracy (0..1) with the best companions, NaN where the
+    entry was not run.
+    entries: a row per entry: the columns of the component, and `combinations`, the number of companions it was run with.
     """
 
     accuracies: pd.DataFrame
@@ -79,9 +80,9 @@ class BestCompanions:
     _names: pd.DataFrame
 
     def companions(self, entry: str, companion: str, rows: pd.Index) -> list[tuple[str, float]]:
-        """The values of a companion that were best with this entry, and on how many of the rows.
+        """The values of a companion that were best with this entry, each with the number of rows, most frequent first.
 
-        Most frequent first. A row on which several values tie for the best counts for each in equal shares.
+        If several values tie on a row, each gets an equal share of it.
         """
         methods = self._names.index[self._names["entry"] == entry]
         medians = self._criterion.loc[rows, methods].to_numpy()
@@ -97,15 +98,15 @@ class BestCompanions:
 
 
 def kept_configurations(scores: pd.DataFrame, component: str) -> KeptConfigurations:
-    """Each GEN, NORM or AGG (the component) by its configuration with the best mean rank, k belonging to GEN.
+    """Each GEN, NORM or AGG (the component), represented by its configuration with the best mean rank; k belongs to GEN.
 
     Notes
     -----
-    Ranks are comparable only over the same (FM, task) and configurations. Of each entry the configuration with most
-    (FM, task) says where the entry was run. An entry that was run on less than half as many as another is left out; the
-    (FM, task) that all others have are ranked over, and on these the configurations that lack none of them.
+    Ranks are comparable only over the same (FM, task) and configurations. An entry counts as run on the (FM, task) of its
+    configuration with the most of them. An entry that was run on less than half as many as another is left out. The
+    ranking is over the (FM, task) of all other entries, and of the configurations that were run on all of these.
 
-    Of configurations with the same mean rank the one with the higher mean is kept, then the first of the scores.
+    Ties in mean rank go to the configuration with the higher mean accuracy, then to the first in the scores.
     """
     import pandas as pd
 
@@ -177,9 +178,9 @@ def _left_out(
 
 
 def best_of_others(scores: pd.DataFrame, component: str) -> BestCompanions:
-    """Each GEN, NORM or AGG (the component) with the best of the others on each (FM, task), k belonging to GEN.
+    """Each GEN, NORM or AGG (the component) with its best companions on each (FM, task); k belongs to GEN.
 
-    The nearest proxy is one entry, whether run as `max` with a distance or as `mnn` with m = 1.
+    The nearest-proxy rule is one entry, whether run as `max` with a distance or as `mnn` with m = 1.
     """
     import pandas as pd
 
@@ -199,7 +200,7 @@ def best_of_others(scores: pd.DataFrame, component: str) -> BestCompanions:
 
 
 def _of_best(accuracies: np.ndarray, criterion: np.ndarray) -> np.ndarray:
-    """(n,) in each row the accuracy of the method with the largest criterion; both (n, methods), NaN where missing."""
+    """(n,) accuracy of the method with the largest criterion in each row; inputs are (n, methods), NaN where missing."""
     known = ~np.isnan(criterion)
     best = np.where(known, criterion, -np.inf).argmax(axis=1)
     of_best: np.ndarray = accuracies[np.arange(len(best)), best]
@@ -207,13 +208,13 @@ def _of_best(accuracies: np.ndarray, criterion: np.ndarray) -> np.ndarray:
 
 
 def gen_and_k(configuration: Mapping[str, Any]) -> str:
-    """GEN with its k where there is a choice of it: "mean", "kmeans k=20", "kmeans k=auto"."""
+    """GEN, with k if the GEN has a choice of it: "mean", "kmeans k=20", "kmeans k=auto"."""
     k = k_label(configuration["gen"], configuration["k"])
     return f"{configuration['gen']} k={k}" if k else str(configuration["gen"])
 
 
 def _names_of(configurations: pd.DataFrame, component: str) -> pd.DataFrame:
-    """A row per configuration: what tables call its choices, and the entry of the component that it belongs to."""
+    """A row per configuration: its choices as tables write them, and the entry of the component that it belongs to."""
     import pandas as pd
 
     records = cast("list[dict[str, Any]]", configurations.to_dict("records"))
@@ -223,14 +224,14 @@ def _names_of(configurations: pd.DataFrame, component: str) -> pd.DataFrame:
 
 
 def _fields(names: pd.DataFrame, configurations: pd.DataFrame, component: str) -> pd.DataFrame:
-    """The columns of a component for each configuration; AGG under the one name of each rule."""
+    """The columns of a component for each configuration, with one name for each rule of AGG."""
     columns = COLUMNS[component]
     frame = names if component == "AGG" else configurations
     return frame[columns].astype({"m": "Int64"} if "m" in columns else {})
 
 
 def _names(configuration: Mapping[str, Any]) -> dict[str, Any]:
-    """What tables call the fields of a configuration, and AGG under the one name of each rule."""
+    """The fields of a configuration as tables write them, with one name for each rule of AGG."""
     agg = agg_in_words(configuration)
     fields: tuple[Any, ...] = tuple(configuration[name] for name in COLUMNS["AGG"])
     if agg in (BEST_PRODUCT, f"1-nn {INNER_PRODUCT}"):

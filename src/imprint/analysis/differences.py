@@ -1,10 +1,10 @@
-"""Differences between methods, and how sure they are for datasets and FMs like those of a study.
+"""Differences between methods, with intervals that hold for datasets and FMs like those of a study.
 
 (FM, task) pairs that share a dataset or an FM are not independent, and a test that counts each of them finds
-differences that are none: `python -m benchmarks.inference` says how often. Here a dataset is one observation. Tasks that
-share images, such as parts of one dataset, are averaged, and so are FMs. The difference of a pair of methods is then
+differences where there are none: `python -m benchmarks.inference` measures how often. Here a dataset is one observation.
+Tasks that share images, such as parts of one dataset, are averaged, and so are FMs. The difference of two methods is then
 tested over the datasets by Wilcoxon's signed-rank test. FMs are a sample too: where their differences vary more than
-chance explains, the interval is stretched by it.
+chance explains, the interval is widened.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ JOINT = "+"  # between the names of the datasets of one task
 
 @dataclass(frozen=True)
 class Difference:
-    """The difference of two methods over datasets; NaN where there are too few for an interval and p.
+    """The difference of two methods over datasets. With too few datasets, the interval and p are NaN.
 
     Attributes
     ----------
@@ -37,9 +37,9 @@ class Difference:
     low, high : float
         Ends of the 95% interval of the typical difference (the pseudo-median over datasets).
     p : float
-        Two-sided p that there is none; below 0.05 where the interval leaves out 0.
+        Two-sided p of no difference; below 0.05 where the interval excludes 0.
     datasets, better, worse : int
-        Datasets that share no images, and on how many of them the mean difference is above and below 0.
+        Number of datasets that share no images, and of those with a mean difference above and below 0.
     """
 
     mean: float
@@ -53,7 +53,7 @@ class Difference:
 
 @dataclass(frozen=True)
 class PairOfMethods:
-    """The difference first - second of two methods; `p_holm` is its p, adjusted for the number of pairs (Holm)."""
+    """The difference first - second of two methods; `p_holm` is its p after Holm's correction for the number of pairs."""
 
     first: str
     second: str
@@ -62,9 +62,9 @@ class PairOfMethods:
 
 
 def separate_datasets(scores: pd.DataFrame) -> dict[str, str]:
-    """For each task the datasets that share images with it, through other tasks too, as one name.
+    """By task, the datasets that share images with it, directly or through other tasks, joined to one name.
 
-    scores: rows with the columns task and datasets. Tasks of equal names are independent of all others.
+    scores: rows with the columns task and datasets. Tasks with different names are independent.
     """
     tasks = scores[["task", "datasets"]].drop_duplicates().astype(str)
     of_task = {task: datasets.split(JOINT) for task, datasets in tasks.itertuples(index=False)}
@@ -82,7 +82,7 @@ def difference(values: pd.Series, datasets: Mapping[str, str]) -> Difference:
     Parameters
     ----------
     values : Series
-        Differences by (fm, task), and further levels such as draw, without missing ones.
+        Differences by (fm, task) and further levels such as draw, without missing values.
     datasets : mapping
         See `separate_datasets`.
 
@@ -92,7 +92,7 @@ def difference(values: pd.Series, datasets: Mapping[str, str]) -> Difference:
         In the unit of the values.
     """
     fm, task = (values.index.get_level_values(name).astype(str) for name in ("fm", "task"))
-    # 0.3 - 0.2 and 0.2 - 0.1 are one difference to a reader; rounding keeps their tie
+    # so that 0.3 - 0.2 and 0.2 - 0.1 tie
     cells = values.groupby([task.map(datasets), fm]).mean().unstack().round(12)
     of_datasets = cells.mean(axis=1).to_numpy()
     if not len(of_datasets):
@@ -101,14 +101,14 @@ def difference(values: pd.Series, datasets: Mapping[str, str]) -> Difference:
     low = high = p = np.nan
     if len(of_datasets) >= FEWEST:
         centre, low, high = signed_rank_interval(of_datasets, LEVEL)
-        stretch = _stretch(cells.to_numpy())
-        low, high = centre - stretch * (centre - low), centre + stretch * (high - centre)
-        p = location_p(of_datasets - centre + centre / stretch)
+        widening = _widening_by_fms(cells.to_numpy())
+        low, high = centre - widening * (centre - low), centre + widening * (high - centre)
+        p = location_p(of_datasets - centre + centre / widening)
     return Difference(float(of_datasets.mean()), low, high, p, len(cells), better, worse)
 
 
 def differences(matrix: pd.DataFrame, datasets: Mapping[str, str]) -> tuple[PairOfMethods, ...]:
-    """The differences of all pairs of methods, the columns of an accuracy matrix without missing cells."""
+    """The differences of all pairs of methods (columns) of an accuracy matrix without missing cells."""
     pairs = list(combinations(matrix.columns, 2))
     of_pairs = [difference(matrix[a] - matrix[b], datasets) for a, b in pairs]
     adjusted = holm([each.p for each in of_pairs])
@@ -119,16 +119,16 @@ def differences(matrix: pd.DataFrame, datasets: Mapping[str, str]) -> tuple[Pair
 
 
 def too_few(datasets: int) -> str:
-    """A sentence on a number of datasets that is too small for an interval."""
+    """A sentence that says that there are too few datasets for an interval."""
     count = "One dataset" if datasets == 1 else f"{datasets} datasets"
     return f"{count}: too few to say anything of others; a test over datasets takes {FEWEST}."
 
 
-def _stretch(cells: np.ndarray) -> float:
-    """How much wider an interval over datasets becomes where FMs are a sample too; cells: (datasets, FMs), NaN missing.
+def _widening_by_fms(cells: np.ndarray) -> float:
+    """The factor that widens an interval over datasets as FMs are a sample too; cells: (datasets, FMs), NaN if missing.
 
-    Variances of the mean, as in an analysis of variance of two crossed random factors: that over datasets, and what
-    the means of FMs vary by beyond the residual; degrees of freedom after Satterthwaite 1946.
+    The variance of the mean follows an analysis of variance of two crossed random factors: the variance over datasets,
+    plus that of the means of FMs beyond the residual. Degrees of freedom after Satterthwaite 1946.
     """
     rows, columns = cells.shape
     of_rows, of_columns = np.nanmean(cells, axis=1), np.nanmean(cells, axis=0)
@@ -143,7 +143,7 @@ def _stretch(cells: np.ndarray) -> float:
         return 1.0
     from scipy.stats import t
 
-    both = over_datasets + over_fms
-    degrees = both**2 / (over_datasets**2 / (rows - 1) + over_fms**2 / (columns - 1))
+    total = over_datasets + over_fms
+    degrees = total**2 / (over_datasets**2 / (rows - 1) + over_fms**2 / (columns - 1))
     tail = (1 + LEVEL) / 2
-    return float(np.sqrt(both / over_datasets) * t.ppf(tail, degrees) / t.ppf(tail, rows - 1))
+    return float(np.sqrt(total / over_datasets) * t.ppf(tail, degrees) / t.ppf(tail, rows - 1))

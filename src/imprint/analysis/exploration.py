@@ -1,4 +1,4 @@
-"""The scores that one can explore: a row per FM, task, shots and method, with medians over seeds and draws."""
+"""The scores of the explorer: a row per FM, task, shots and method, with medians over seeds and draws."""
 
 from __future__ import annotations
 
@@ -25,9 +25,10 @@ SAME_AT_ONE = {"mean": KMEANS}  # k-means with one proxy is the mean
 def explored(scores: pd.DataFrame, collapse: pd.DataFrame) -> pd.DataFrame:
     """Medians over seeds and draws of all scores of a study.
 
-    Returns texts: FM, task (of a family its name), d (empty outside families), shots, GEN, k, NORM (pre/post/inf), AGG;
-    and numbers: accuracy, lowest, highest (%), seeds, draws, gain (points) over one proxy with all else equal, and the NC1
-    of its training embeddings, both missing where there is no gain. Sorted by the texts, numbers first and by value.
+    Returns columns of texts: FM, task (or the name of its family), d (empty outside families), shots, GEN, k, NORM
+    (pre/post/inf), AGG; and of numbers: accuracy, lowest, highest (%), seeds, draws, gain (points) over one proxy with all
+    else equal, and the NC1 of the training embeddings, missing where gain is. Rows are sorted by the texts, numbers by value
+    and before words.
     """
     import pandas as pd
 
@@ -50,14 +51,14 @@ def explored(scores: pd.DataFrame, collapse: pd.DataFrame) -> pd.DataFrame:
 
 
 def in_words(method: Mapping[Any, Any]) -> dict[str, str]:
-    """GEN, k, NORM and AGG of a method with the keys of `imprint.method.configuration.FIELDS`."""
+    """GEN, k, NORM and AGG in words; `method` has the keys of `imprint.method.configuration.FIELDS`."""
     norms = "/".join(method[name] for name in NORM)
     k = k_in_words(method["gen"], method["k"]).removeprefix("k = ")
     return {"GEN": method["gen"], "k": k, "NORM": norms, "AGG": agg_in_words(method)}
 
 
 def in_order(texts: Iterable[str]) -> list[str]:
-    """The distinct texts that are not empty: numbers first and by value, then words."""
+    """The distinct texts that are not empty: numbers by value, then words."""
     return sorted(set(texts) - {""}, key=lambda text: (not text[0].isdigit(), natural(text)))
 
 
@@ -73,12 +74,12 @@ def _tasks(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def _gains(table: pd.DataFrame) -> pd.DataFrame:
-    """The texts and `gain` of rows with several proxies for which there is one with k = 1 and all else equal."""
+    """The texts and `gain` of the rows with several proxies that have a counterpart with k = 1 and all else equal."""
     import pandas as pd
 
     equal = [name for name in TEXTS if name != "k"]
     one = table.loc[table["k"] == "1", [*equal, "accuracy"]]
     same = one.assign(GEN=one["GEN"].map(SAME_AT_ONE)).dropna()
     one = pd.concat([one, same]).drop_duplicates(equal)
-    both = table[table["k"] != "1"].merge(one, on=equal, suffixes=("", " of one"))
-    return both.assign(gain=both["accuracy"] - both["accuracy of one"])[[*TEXTS, "gain"]]
+    pairs = table[table["k"] != "1"].merge(one, on=equal, suffixes=("", " of one"))
+    return pairs.assign(gain=pairs["accuracy"] - pairs["accuracy of one"])[[*TEXTS, "gain"]]

@@ -20,15 +20,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class ComparedFMs:
-    """FMs ranked over the tasks and by the configurations that all of them have.
+    """FMs ranked by the tasks and configurations that all of them share.
 
-    accuracies: a row per task, a column per FM, best mean rank first: the mean (0..1) over the configurations of the
-        medians over seeds and draws.
-    summary: a row per FM in that order: mean_rank (1 = best), mean and std of its column, best and best_configuration, which
-        has the highest mean over the tasks, and nc1, the mean over the tasks; an FM that shares nothing has no numbers.
-    configurations: how many each accuracy is the mean of.
+    accuracies: a row per task, a column per FM, best mean rank first: the mean over configurations of the median accuracy
+        (0..1) over seeds and draws.
+    summary: a row per FM in that order: mean_rank (1 = best), mean and std of its column; best_configuration, the one with
+        the highest mean over the tasks, and best, its mean accuracy; nc1, the mean over the tasks. Numbers are missing if
+        the FMs share nothing.
+    configurations: number of configurations that each accuracy averages.
     notes: why there is nothing to rank, or what was left out, in sentences.
-    chosen_on: what the best configuration is chosen on, in words.
+    chosen_on: the data on which the best configuration is chosen, in words.
     """
 
     accuracies: pd.DataFrame
@@ -43,14 +44,14 @@ def compare_fms(
 ) -> ComparedFMs:
     """Rank the FMs of an experiment.
 
-    Of all configurations those count that every FM ran on every task that all FMs have, and each counts the same.
+    Only the tasks of all FMs count, and the configurations that every FM ran on each of these, with equal weight.
 
     Parameters
     ----------
     scores, collapse : DataFrame
         Rows of an experiment.
     presets : mapping
-        See `imprint.method.presets.published`: a configuration with a name is called by it.
+        See `imprint.method.presets.published`; a configuration that equals a preset is shown by its label.
     """
     import pandas as pd
 
@@ -87,7 +88,7 @@ def compare_fms(
 def configuration_name(
     configuration: Mapping[str, Any], presets: Mapping[str, Mapping[str, Any]]
 ) -> str:
-    """A configuration by the label of its preset, else "kmeans, k = 5; NORM l2/none/l2; max"."""
+    """The label of the preset that equals a configuration, else such as "kmeans, k = 5; NORM l2/none/l2; max"."""
     for preset in presets.values():
         if _parts(preset) == _parts(configuration):
             return str(preset["label"])
@@ -96,7 +97,7 @@ def configuration_name(
 
 
 def speed_conditions(fms: pd.DataFrame) -> tuple[str, ...]:
-    """A sentence on the device and threads under which images a second were measured; none if they were not."""
+    """A sentence on the device and threads of the measured images per second; empty if none was measured."""
     measured = fms[fms["images_per_second"].notna()]
     conditions = measured[["device", "threads"]].drop_duplicates()
     if not len(conditions):
@@ -115,7 +116,7 @@ def _parts(configuration: Mapping[str, Any]) -> tuple[str, str, str]:
 
 
 def _best(accuracies: pd.DataFrame, criterion: pd.DataFrame) -> pd.DataFrame:
-    """The number of each FM's configuration with the largest mean criterion over tasks, and its mean accuracy."""
+    """By FM, the number of the configuration with the largest mean criterion over tasks, and its mean accuracy."""
     import pandas as pd
 
     best = []
@@ -128,7 +129,7 @@ def _best(accuracies: pd.DataFrame, criterion: pd.DataFrame) -> pd.DataFrame:
 
 
 def _nc1(collapse: pd.DataFrame, tasks: list[str]) -> pd.Series:
-    """The mean NC1 of each FM over tasks, of their means over draws, on training embeddings."""
+    """The NC1 of each FM on training embeddings: the mean over tasks of the mean over draws."""
     rows = of_split(collapse).astype({"fm": str, "task": str})
     rows = rows[rows["task"].isin(tasks)]
     return rows.groupby(["fm", "task"])["nc1"].mean().groupby("fm").mean()

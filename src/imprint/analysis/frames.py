@@ -1,4 +1,4 @@
-"""Frames of results: column types, collecting, and the rows that belong to an experiment."""
+"""Data frames of results: column types, concatenation, and the rows of an experiment."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ NULLABLE = ["d", "k", "m"]
 
 
 def compact(frame: pd.DataFrame) -> pd.DataFrame:
-    """Text columns as categories, integers that may be missing as nullable integers."""
+    """Convert text columns to categories, and integer columns that may have missing values to nullable integers."""
     types = {name: "category" for name in CATEGORIES if name in frame}
     types |= {name: "Int64" for name in NULLABLE if name in frame}
     return frame.astype(types)
 
 
 def collect(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
-    """Frames of several tasks as one."""
-    whole = pd.concat(
+    """Concatenate the frames of several tasks."""
+    combined = pd.concat(
         [table.astype({c: object for c in CATEGORIES if c in table}) for table in tables],
         ignore_index=True,
     )
-    return compact(whole)
+    return compact(combined)
 
 
 def rows_of(frame: pd.DataFrame, grids: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
@@ -46,16 +46,16 @@ def rows_of(frame: pd.DataFrame, grids: Sequence[Mapping[str, Any]]) -> pd.DataF
     Parameters
     ----------
     frame : DataFrame
-        Scores or collapse, of other experiments too.
+        Scores or collapse; it may hold other experiments too.
     grids : sequence of mappings
-        See `imprint.study.selections.selection`: groups, configurations, seeds, and for collapse the split. A column that
-        the frame lacks (collapse has no shots and no configuration) selects nothing.
+        See `imprint.study.selections.selection`: groups, configurations, seeds, and for collapse the split. A key whose
+        column the frame lacks (collapse has no shots and no configuration) is ignored.
 
     Returns
     -------
     DataFrame
-        The rows in their order; with `validation_accuracy` only where the best is chosen on it. Of collapse one
-        split of each (FM, task), that of the first grid with it.
+        The rows in their order; `validation_accuracy` is kept only if the best is chosen on it. Collapse has one split of
+        each (FM, task): that of the first grid with this pair.
     """
     chosen = np.zeros(len(frame), bool)
     for grid in grids:
@@ -65,14 +65,14 @@ def rows_of(frame: pd.DataFrame, grids: Sequence[Mapping[str, Any]]) -> pd.DataF
             of_grid &= ~_is_of_pair_in(frame, frame[chosen])
         chosen |= of_grid
     rows = frame[chosen].reset_index(drop=True)
-    # the column is there just where the best is chosen on it
+    # wherever this column is present, the best is chosen on it
     if VALIDATION in rows and not any(g.get("select_on") == ON_VALIDATION for g in grids):
         rows = rows.drop(columns=VALIDATION)
     return rows
 
 
 def _is_of_pair_in(frame: pd.DataFrame, other: pd.DataFrame) -> np.ndarray:
-    """Where a row is of an (FM, task) of the other frame."""
+    """Mask of the rows whose (FM, task) is in the other frame."""
     pairs = pd.MultiIndex.from_frame(frame[["fm", "task"]].astype(str))
     return pairs.isin(pd.MultiIndex.from_frame(other[["fm", "task"]].astype(str)))
 
@@ -105,5 +105,5 @@ def _in_grid(frame: pd.DataFrame, grid: Mapping[str, Any]) -> np.ndarray:
 
 
 def _text(value: Any) -> str:
-    """A value as text, missing ones as the empty text, so that columns of different types compare."""
+    """A value as text, empty if missing, so that columns of different types can be compared."""
     return "" if pd.isna(value) else str(value)

@@ -1,4 +1,4 @@
-"""What several proxies per class gain over one, beside the neural collapse (NC1) of the classes."""
+"""The gain of several proxies per class over one, beside the neural collapse (NC1) of the classes."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ if TYPE_CHECKING:
     import pandas as pd
 
 GEN, K = "kmeans", 5
-SAME_AT_ONE = "mean"  # the GEN that k-means is with one proxy
+SAME_AT_ONE = "mean"  # the GEN that equals k-means with one proxy
 
 
 def gains_by_draw(scores: pd.DataFrame) -> pd.DataFrame:
-    """The gain of k-means with k = 5 over k = 1 under the NORM and AGG that is shown.
+    """The gain of k-means with k = 5 over k = 1 under the shown NORM and AGG, see `imprint.analysis.selection.shown`.
 
     Returns
     -------
     DataFrame
-        fm, task, family, draw and gain in percentage points, a mean over seeds; no row where one of the two k was not run.
+        fm, task, family, draw, and gain in percentage points, a mean over seeds; no row where one of the two k was not run.
     """
     rows, _ = shown(scores)
     rows = rows[rows["norm"] == ""]
@@ -38,9 +38,9 @@ def gains_by_draw(scores: pd.DataFrame) -> pd.DataFrame:
 def gains_and_nc1(gains: pd.DataFrame, collapse: pd.DataFrame) -> pd.DataFrame:
     """Gain and NC1 of each FM and task, means over the draws that have both: fm, task, family, d, gain and nc1.
 
-    gains: see `gains_by_draw`. collapse: of one split.
+    gains: see `gains_by_draw`. collapse: rows of one split.
     """
     nc1 = collapse.astype({"fm": str, "task": str})[["fm", "task", "draw", "d", "nc1"]]
-    both = gains.merge(nc1, on=["fm", "task", "draw"], how="inner")
-    groups = both.groupby(["fm", "task", "family"])
+    draws = gains.merge(nc1, on=["fm", "task", "draw"], how="inner")
+    groups = draws.groupby(["fm", "task", "family"])
     return groups.agg({"d": "first", "gain": "mean", "nc1": "mean"}).reset_index()

@@ -1,6 +1,6 @@
-"""Generation time: the seconds that one set of proxies takes, all classes together.
+"""Generation time: the seconds for one set of proxies, all classes together.
 
-Its one definition, for every table and figure: for each FM and task the median over seeds, draws and NORMpre, then the median over these.
+Every table and figure takes the median over seeds, draws and NORMpre for each FM and task, then the median over FMs and tasks.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from imprint.analysis.matrices import PAIR, fullest
 if TYPE_CHECKING:
     import pandas as pd
 
-GENERATION_TIME = "generation time (s)"  # how tables call it
+GENERATION_TIME = "generation time (s)"  # its column in tables
 KIND = ["gen", "k"]
 
 
 def generation_times(scores: pd.DataFrame) -> pd.DataFrame:
-    """The times of each FM and task.
+    """The generation times of each FM and task.
 
     Returns
     -------
@@ -26,7 +26,7 @@ def generation_times(scores: pd.DataFrame) -> pd.DataFrame:
         and NORMpre), and the median number of proxies.
     """
     keys = [*PAIR, *KIND, "norm_pre", "draw", "seed"]
-    # the proxies of one set serve several scorings
+    # several scorings use the same set of proxies
     groups = fullest(scores).groupby(keys, observed=True, dropna=False, sort=False)
     sets = groups[["seconds", "proxies"]].first()
     each = sets.groupby([*PAIR, *KIND], observed=True, dropna=False)

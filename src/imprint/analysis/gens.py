@@ -1,6 +1,6 @@
-"""Which GENs of some scores leave a choice of k.
+"""The GENs in a frame of scores, and whether they have a choice of k.
 
-Frames also hold GENs of a user's file, which is not loaded where scores are analysed: their rows tell.
+A frame may also hold GENs from a user's file. This file is not loaded for the analysis, so their rows decide.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ KMEANS = "kmeans"
 
 
 def gens_without_k(frame: pd.DataFrame) -> list[str]:
-    """The GENs of a frame, with columns gen and k, that leave no choice of k.
+    """The GENs without a choice of k in a frame with columns gen and k.
 
-    GENs of the library are known by their properties; another counts if it has one k only, which is 1 or missing.
+    For GENs of the library their properties decide; any other GEN is included if its only k is 1 or missing.
     """
     without = []
     for gen, ks in frame.groupby("gen", observed=True, sort=False)["k"]:
@@ -31,7 +31,7 @@ def gens_without_k(frame: pd.DataFrame) -> list[str]:
 
 
 def has_choice_of_k(gen: str, ks: Iterable[Any] = ()) -> bool:
-    """Whether a GEN leaves a choice of k; `ks` are those that it was run with."""
+    """Whether a GEN has a choice of k; `ks` are those that it was run with."""
     import pandas as pd
 
     if gen in GENERATORS:
@@ -46,14 +46,14 @@ def gens_of_all_classes() -> tuple[str, ...]:
 
 
 def gens_made_at_once(frame: pd.DataFrame) -> list[str]:
-    """The GENs of a frame, with columns gen and k, that make their several k at once: no k has a time of its own."""
+    """The GENs of a frame (columns gen and k) that make several k at once, so that no k has a time of its own."""
     distinct = frame.groupby("gen", observed=True)["k"].nunique()
     several = [str(gen) for gen, count in distinct.items() if count > 1]
     return [gen for gen in several if gen in GENERATORS and GENERATORS[gen].at_once]
 
 
 def k_in_words(gen: str, k: Any) -> str:
-    """How many proxies a GEN had, for sentences: "k = 20", "k = auto", "all samples"."""
+    """The number of proxies per class, as in sentences: "k = 20", "k = auto", "all samples"."""
     import pandas as pd
 
     if gen in GENERATORS and GENERATORS[gen].chooses_method:
@@ -65,7 +65,7 @@ def k_in_words(gen: str, k: Any) -> str:
 
 
 def k_label(gen: str, k: Any) -> str:
-    """The k of a configuration as tables write it: a number, "auto", or nothing where GEN leaves no choice."""
+    """The k of a configuration as tables write it: a number, "auto", or empty for a GEN without a choice of k."""
     import pandas as pd
 
     if not has_choice_of_k(gen, [k]):
@@ -74,7 +74,7 @@ def k_label(gen: str, k: Any) -> str:
 
 
 def with_k_labels(frame: pd.DataFrame) -> pd.DataFrame:
-    """Rows with the columns gen and k as tables write k, see `k_label`."""
+    """The rows (columns gen and k) with k as tables write it, see `k_label`."""
     labels = [k_label(gen, k) for gen, k in zip(frame["gen"], frame["k"], strict=True)]
     return frame.assign(k=labels)
 

@@ -1,4 +1,4 @@
-"""Tests of paired values, the size of the effect beside each, and the interval that goes with the signed-rank test."""
+"""Tests of paired values, each with its effect size, and the interval of the signed-rank test."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import numpy as np
 if TYPE_CHECKING:
     import pandas as pd
 
-EXACT_DIFFERENCES = 50  # up to so many non-zero differences p of the signed-rank test is exact
-INTERPOLATED = 7  # up to so many values the levels of that test are three points apart, and lines are drawn between them
+EXACT_DIFFERENCES = 50  # most non-zero differences for an exact p of the signed-rank test
+INTERPOLATED = 7  # most values with interpolated interval ends, as the levels of the test are three points apart
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Friedman:
 
 
 class SignedRank(NamedTuple):
-    """Wilcoxon's signed-rank test: the smaller sum of ranks, two-sided p, and the size of the effect.
+    """Wilcoxon's signed-rank test: the smaller sum of ranks, two-sided p, and the effect size.
 
     effect: matched-pairs rank-biserial correlation, -1 (second always higher) to 1 (first always higher).
     """
@@ -56,10 +56,10 @@ def friedman(matrix: pd.DataFrame) -> Friedman | None:
 def signed_rank(first: np.ndarray, second: np.ndarray) -> SignedRank:
     """Wilcoxon's test of paired values; zero differences are ranked, then dropped (Pratt 1959).
 
-    Up to 50 differences p is exact, with ties too; beyond, the normal approximation. The effect counts the ranks of
-    zeros half for each side. Identical columns do not differ: (0, 1, 0).
+    With up to 50 non-zero differences p is exact, also with ties; with more it is a normal approximation. The effect
+    counts half of the ranks of zeros for each side. Identical columns give (0, 1, 0).
     """
-    # 0.3 - 0.2 and 0.2 - 0.1 are one difference to a reader; rounding keeps their tie
+    # so that 0.3 - 0.2 and 0.2 - 0.1 tie
     differences = np.round(first - second, 12)
     if not differences.any():
         return SignedRank(0.0, 1.0, 0.0)
@@ -77,25 +77,25 @@ def signed_rank(first: np.ndarray, second: np.ndarray) -> SignedRank:
 def _exact(rank: np.ndarray, statistic: float) -> float:
     """Two-sided p of the smaller sum of ranks when each sign is a fair coin.
 
-    scipy enumerates the 2^n signs where ranks tie, which takes a second at n = 13; adding one rank after the other
-    to the distribution of the sum takes n^3 steps.
+    If ranks tie, scipy enumerates the 2^n signs, which takes a second at n = 13. Adding the ranks one by one to the
+    distribution of the sum takes n^3 steps.
     """
     return min(1.0, 2 * _chances(rank)[round(2 * statistic)])
 
 
 def _chances(rank: np.ndarray) -> np.ndarray:
     """Chance that the sum of ranks with a positive sign is at most 0, 1/2, 1, ..., when each sign is a fair coin."""
-    whole = np.round(2 * rank).astype(int)  # tied ranks are halves
-    share = np.zeros(whole.sum() + 1)
+    doubled = np.round(2 * rank).astype(int)  # tied ranks can be halves
+    share = np.zeros(doubled.sum() + 1)
     share[0] = 1
-    for step in whole:
+    for step in doubled:
         share[step:] = share[step:] + share[:-step]
         share /= 2
     return np.cumsum(share)
 
 
 class Location(NamedTuple):
-    """The Hodges-Lehmann estimate of a location and its interval; NaN where no interval has the level."""
+    """The Hodges-Lehmann estimate of a location, and its interval: NaN if none has the level."""
 
     estimate: float
     low: float
@@ -103,23 +103,23 @@ class Location(NamedTuple):
 
 
 def signed_rank_interval(values: np.ndarray, level: float = 0.95) -> Location:
-    """The shifts of values that the signed-rank test does not reject, and the median of the means of all pairs.
+    """The median of the means of all pairs of values, and the interval of shifts that the signed-rank test does not reject.
 
-    The test has few levels: of six values those next to 95% are 93.8 and 96.9. Up to seven values the ends are
-    interpolated between those of two levels, as Hettmansperger and Sheather do for the sign test.
+    The test has few levels: with six values, those next to 95% are 93.8% and 96.9%. With up to seven values, the ends are
+    interpolated between two levels, as Hettmansperger and Sheather do for the sign test.
 
     Parameters
     ----------
     values : ndarray of shape (n,)
         Independent values, at least one.
     level : float, default=0.95
-        Coverage of the interval if values are as likely above their centre as below it: at least this, and close to
-        it where ends are interpolated.
+        Coverage of the interval for values with a symmetric distribution: at least this, or close to it if the ends are
+        interpolated.
 
     Returns
     -------
     Location
-        Without an interval for five values and fewer at the level 0.95: no shift of so few can be rejected.
+        At the level 0.95, five values or fewer have no interval, as the test cannot reject any shift of them.
 
     References
     ----------
@@ -146,7 +146,7 @@ def signed_rank_interval(values: np.ndarray, level: float = 0.95) -> Location:
 
 
 def location_p(values: np.ndarray) -> float:
-    """Two-sided p that the location of values is 0: below 1 - level only where `signed_rank_interval` leaves 0 out."""
+    """Two-sided p that the location of values is 0: below 1 - level only if `signed_rank_interval` excludes 0."""
     if len(values) > INTERPOLATED:
         return signed_rank(values, np.zeros(len(values))).p
     means, chances = _means_of_pairs(values), _chances_of_sums(len(values))
@@ -165,13 +165,13 @@ def location_p(values: np.ndarray) -> float:
 
 
 def _means_of_pairs(values: np.ndarray) -> np.ndarray:
-    """The means of all pairs of values, each with itself among them, ascending."""
+    """The means of all pairs of values, including each value with itself, ascending."""
     first, second = np.triu_indices(len(values))
     return np.sort((values[first] + values[second]) / 2)
 
 
 def _chances_of_sums(n: int) -> np.ndarray:
-    """Chance that the sum of ranks with a positive sign is at most 0, 1, 2, ..., of n ranks without ties."""
+    """Chance that the sum of ranks with a positive sign is at most 0, 1, 2, ..., for n ranks without ties."""
     return _chances(np.arange(1.0, n + 1))[::2]
 
 

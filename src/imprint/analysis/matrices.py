@@ -20,7 +20,7 @@ NORM = ["norm_pre", "norm_post", "norm_inf"]
 
 
 def fullest(scores: pd.DataFrame) -> pd.DataFrame:
-    """The rows with all training samples or, where no run used them all, with the most shots."""
+    """The rows with all training samples or, if no run used them all, with the most shots."""
     shots = scores["shots"].dropna().unique()
     if not len(shots):
         return scores
@@ -29,10 +29,10 @@ def fullest(scores: pd.DataFrame) -> pd.DataFrame:
 
 
 def rows_of_method(scores: pd.DataFrame, method: Mapping[str, Any]) -> pd.DataFrame:
-    """The rows of one method, with the keys of `imprint.method.configuration.FIELDS`.
+    """The rows of one method; `method` has the keys of `imprint.method.configuration.FIELDS`.
 
-    k is not compared where GEN leaves no choice of it. The 1-nearest-proxy rule has two names, `max` with a
-    distance and `mnn` with m = 1: rows under either are found.
+    k is not compared for a GEN without a choice of k. The 1-nearest-proxy rule has two names, `max` with a distance and
+    `mnn` with m = 1; rows of both are included.
     """
     chosen = np.ones(len(scores), dtype=bool)
 
@@ -55,12 +55,12 @@ def rows_of_method(scores: pd.DataFrame, method: Mapping[str, Any]) -> pd.DataFr
 
 
 def chosen_on(scores: pd.DataFrame) -> str:
-    """The column by which the best is chosen: validation samples where scores have them, else test samples."""
+    """The column on which the best is chosen: accuracy on validation samples if scores have it, else on test samples."""
     return VALIDATION if VALIDATION in scores else "accuracy"
 
 
 def is_value(column: pd.Series, value: Any) -> np.ndarray:
-    """Where a column, categorical or nullable, equals a value; a missing entry equals none."""
+    """Mask of the entries of a column, categorical or nullable, that equal a value; missing ones never do."""
     return (column == value).to_numpy(bool, na_value=False)
 
 
@@ -82,7 +82,7 @@ def accuracy_matrix(scores: pd.DataFrame, methods: Mapping[Any, Mapping[str, Any
 
 
 def preset_matrix(scores: pd.DataFrame, presets: Mapping[str, Mapping[str, Any]]) -> pd.DataFrame:
-    """`accuracy_matrix` of presets by label: those with a published accuracy, and others that the study ran.
+    """`accuracy_matrix` of presets by label: those with a published accuracy, and those of the others that the study ran.
 
     presets: see `imprint.method.presets.published`.
     """
@@ -95,9 +95,9 @@ def preset_matrix(scores: pd.DataFrame, presets: Mapping[str, Mapping[str, Any]]
 def by_configuration(
     scores: pd.DataFrame, column: str = "accuracy"
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Median accuracy (0..1), or of another column, over seeds and draws of every configuration.
+    """Median over seeds and draws of the accuracy (0..1), or another column, of every configuration.
 
-    Returns the configurations, a row each, and a matrix: a row per (fm, task), a column per number of configuration,
+    Returns the configurations, a row each, and a matrix: a row per (fm, task), a column per configuration (its row number),
     NaN where missing.
     """
     rows = fullest(scores)

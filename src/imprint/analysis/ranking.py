@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 ALPHA = 0.05
-ENOUGH = 0.5  # share of the most (FM, task) of any method that a method needs to be compared
+ENOUGH = 0.5  # least share of the (FM, task) of the method with the most, to be compared
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class RankedMethods:
     accuracies: a row per such (FM, task), a column per method, best mean rank first.
     summary: a row per method in that order: mean_rank (1 = best), mean and std of accuracy (0..1; ddof 1).
     left_out: number of (FM, task) left out because some method lacks them.
-    notes: what a reader must know beside the numbers, in sentences.
+    notes: remarks on the numbers, in sentences.
     """
 
     accuracies: pd.DataFrame
@@ -59,9 +59,9 @@ class RankedMethods:
 class ComparedMethods(RankedMethods):
     """Ranked methods, tested for difference.
 
-    friedman: None where it could not be made; `notes` says why.
+    friedman: None if the test was not possible; `notes` says why.
     cliques: groups of methods, in rank order, that do not differ at p < 0.05.
-    limits: those of the notes that say what could not be tested.
+    limits: the notes on what could not be tested.
     """
 
     friedman: Friedman | None
@@ -76,7 +76,7 @@ def ranks(matrix: pd.DataFrame) -> pd.DataFrame:
 
 
 def cliques(order: Sequence[str], different: set[frozenset[str]]) -> tuple[tuple[str, ...], ...]:
-    """Maximal runs of two or more methods of `order` (best first) that hold no pair of `different`."""
+    """Maximal runs of two or more methods of `order` (best first) that contain no pair of `different`."""
     runs: list[tuple[int, int]] = []
     for start in range(len(order)):
         end = start + 1
@@ -90,7 +90,7 @@ def cliques(order: Sequence[str], different: set[frozenset[str]]) -> tuple[tuple
 
 
 def are_enough(counts: pd.Series) -> pd.Series:
-    """Which methods were run on enough (FM, task) to be compared: half as many as that with most, and at least one."""
+    """Mask of the methods with enough (FM, task) to be compared: at least one, and half as many as the method with the most."""
     return counts >= max(1, ENOUGH * counts.max()) if len(counts) else counts.astype(bool)
 
 
@@ -142,7 +142,7 @@ def compare_methods(matrix: pd.DataFrame) -> ComparedMethods:
 
 
 def pairs_needed(methods: int) -> int:
-    """How many (FM, task), or datasets, it takes before any two of so many methods can differ at p < 0.05.
+    """The fewest (FM, task), or datasets, with which any two of a number of methods can differ at p < 0.05.
 
     The smallest two-sided p of the signed-rank test over n of them is 2 / 2^n, and Holm's correction multiplies it by the
     number of tests.
@@ -183,7 +183,7 @@ def _gaps(matrix: pd.DataFrame, present: pd.DataFrame, complete: pd.DataFrame) -
 
 
 def equal_methods(accuracies: pd.DataFrame) -> dict[str, tuple[str, ...]]:
-    """For the first of methods (columns) with equal accuracies on every (FM, task) the others; of one (FM, task) none."""
+    """Methods (columns) with equal accuracies on every (FM, task): the others by the first; empty with one (FM, task)."""
     if len(accuracies) < 2:
         return {}
     same: dict[tuple[float, ...], list[str]] = {}
@@ -193,21 +193,21 @@ def equal_methods(accuracies: pd.DataFrame) -> dict[str, tuple[str, ...]]:
 
 
 def identical(accuracies: pd.DataFrame) -> tuple[str, ...]:
-    """A sentence that names the methods with equal accuracies on every (FM, task), if there are any and several rows."""
+    """A sentence that names the `equal_methods`, if there are any."""
     if equal := equal_methods(accuracies):
         return (f"Equal medians on every (FM, task): {_groups(equal)}.",)
     return ()
 
 
 def merged(accuracies: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, tuple[str, ...]]]:
-    """The columns without those that equal one before, so that these are no rivals in a ranking; and `equal_methods`."""
+    """The first column of each group of equal ones, so that these do not compete in a ranking; and `equal_methods`."""
     equal = equal_methods(accuracies)
     others = {name for names in equal.values() for name in names}
     return accuracies[[name for name in accuracies if name not in others]], equal
 
 
 def merged_note(equal: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
-    """A sentence on what `merged` made one."""
+    """A sentence on the methods that `merged` joined, if any."""
     if not equal:
         return ()
     return (f"Equal on every (FM, task), and ranked as one: {_groups(equal)}.",)
@@ -218,7 +218,7 @@ def _groups(equal: Mapping[str, Sequence[str]]) -> str:
 
 
 def _few(names: list[str], separator: str) -> str:
-    """The first five, and how many more."""
+    """The first five names, and the number of the others."""
     more = [f"{len(names) - 5} more"] if len(names) > 5 else []
     return separator.join([*names[:5], *more])
 

@@ -1,4 +1,4 @@
-"""What the figures and tables over k show: one configuration of NORM and AGG, the rest of the grid left out."""
+"""Selection of the rows that figures and tables over k show: those of one NORM and AGG."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def _throughout(norm: str) -> dict[str, str]:
 
 # the paper's own method apart from GEN
 L2_MAX = _throughout(UNIT_LENGTH)
-# how least squares is defined: l2 costs it much
+# least squares is defined without normalisation; l2 costs it much accuracy
 NONE_MAX = _throughout(IDENTITY)
 CONFIGURATION = [name for name in FIELDS if name not in ("gen", "k")]
 
@@ -69,9 +69,9 @@ def agg_in_words(configuration: Mapping[str, Any]) -> str:
 
 
 def standard(rows: pd.DataFrame) -> tuple[dict[str, Any], str]:
-    """The configuration that is shown, and a line that names it.
+    """The configuration to show, and a line that names it.
 
-    l2 throughout with max of inner products; where there is no such row, the most frequent configuration.
+    It is l2 throughout with max of inner products or, if there is no such row, the most frequent configuration.
     """
     if rows.empty or _have(rows, L2_MAX).any():
         return L2_MAX, describe(L2_MAX)
@@ -83,20 +83,21 @@ def standard(rows: pd.DataFrame) -> tuple[dict[str, Any], str]:
 
 
 def shown(scores: pd.DataFrame) -> tuple[pd.DataFrame, str]:
-    """The rows of the configuration that is shown with most shots, and a line that names it.
+    """The rows of the `standard` configuration with the most shots, and a line that names it.
 
-    Least squares (ls, kls) is taken without normalisation, where it was run so; GENs without a choice of k (mean, all, ls)
-    that the configuration lacks from their own most frequent one. The column `norm` names these, and is empty elsewhere.
+    Least squares (ls, kls) is shown without normalisation, if it was run so. A GEN without a choice of k (mean, all, ls) that
+    was not run with this configuration is shown with its most frequent one. The column `norm` names such another
+    configuration, and is empty elsewhere.
     """
-    whole = fullest(scores)
-    configuration, text = standard(whole)
-    rows = _completed(whole, configuration, text)
+    candidates = fullest(scores)
+    configuration, text = standard(candidates)
+    rows = _completed(candidates, configuration, text)
     shots = rows["shots"].iloc[0] if len(rows) else "full"
     return rows, text if shots == "full" else f"{text}; {shots} shots"
 
 
 def _completed(rows: pd.DataFrame, configuration: Mapping[str, Any], text: str) -> pd.DataFrame:
-    """The rows of a configuration, and those of GENs that are shown under another than `text` names; see `shown`."""
+    """The rows of a configuration, named by `text`, and those of GENs that are shown with another one; see `shown`."""
     import pandas as pd
 
     completed = rows[_have(rows, configuration)]
@@ -116,17 +117,17 @@ def _completed(rows: pd.DataFrame, configuration: Mapping[str, Any], text: str) 
 
 
 def shown_norms(rows: pd.DataFrame) -> tuple[dict[str, pd.DataFrame], str]:
-    """The rows of each NORM that GENs with a choice of k were run with under the AGG that is shown.
+    """The rows of each NORM that GENs with a choice of k were run with, with the shown AGG.
 
     Parameters
     ----------
     rows : DataFrame
-        Scores, under any shots.
+        Scores of any shots.
 
     Returns
     -------
     of_norms : dict
-        Rows with the column `norm`, see `shown`, by the name of the NORM; that of `standard` is first.
+        Rows with the column `norm` (see `shown`) by the name of the NORM; that of `standard` is first.
     text : str
         A line that names the configuration of the first.
     """
@@ -143,7 +144,7 @@ def shown_norms(rows: pd.DataFrame) -> tuple[dict[str, pd.DataFrame], str]:
 
 
 def most_frequent(rows: pd.DataFrame) -> dict[str, Any]:
-    """The NORM and AGG with most rows; of equals, the first in alphabetical order."""
+    """The NORM and AGG with the most rows; ties go to the first in alphabetical order."""
     counts = (
         rows.groupby(CONFIGURATION, observed=True, dropna=False).size().reset_index(name="rows")
     )
@@ -156,7 +157,7 @@ def most_frequent(rows: pd.DataFrame) -> dict[str, Any]:
 def _have(rows: pd.DataFrame, configuration: Mapping[str, Any]) -> Any:
     matches = is_value(rows["agg"], configuration["agg"])
     for name, value in configuration.items():
-        # weighting means nothing to max, and m to votes alone
+        # only mnn has m, and every AGG but max has a weighting
         has = {"m": configuration["agg"] == MNN, "weighting": configuration["agg"] != MAX}
         if has.get(name, True):
             matches = matches & is_value(rows[name], value)
@@ -166,17 +167,17 @@ def _have(rows: pd.DataFrame, configuration: Mapping[str, Any]) -> Any:
 def accuracy_over_k(scores: pd.DataFrame) -> tuple[pd.DataFrame, str]:
     """Mean, lowest and highest accuracy (%) over seeds and draws for each fm, task, gen and k.
 
-    Columns: fm, task, family, d, gen, k, norm (see `shown`), mean, low, high, runs, and, where the scores have
-    intervals, below and above; and the line that names the configuration.
+    Columns: fm, task, family, d, gen, k, norm (see `shown`), mean, low, high, runs and, if the scores have intervals,
+    below and above. Also returns the line that names the configuration.
     """
     rows, text = shown(scores)
     return means_over_k(rows), text
 
 
 def means_over_k(rows: pd.DataFrame) -> pd.DataFrame:
-    """The means of `accuracy_over_k`, of rows with the column `norm`.
+    """The table of `accuracy_over_k` for rows with the column `norm`.
 
-    below, above: ends of the 95% interval that the number of test samples leaves to an accuracy, means over the runs.
+    below, above: ends of the 95% interval of an accuracy on that number of test samples, means over the runs.
     """
     keys = ["fm", "task", "family", "d", "gen", "k", "norm"]
     groups = rows.groupby(keys, observed=True, dropna=False)
@@ -191,6 +192,6 @@ def means_over_k(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def sizes(rows: pd.DataFrame) -> str:
-    """How many seeds, and draws where there are several, each value stands for."""
+    """The number of seeds, and of draws if there are several, behind each value."""
     seeds, draws = count(rows["seed"].nunique(), "seed"), rows["draw"].nunique()
     return f"{count(draws, 'draw')} x {seeds}" if draws > 1 else seeds

@@ -18,20 +18,20 @@ NAMES = {TRAINING_SPLIT: "training embeddings", TEST_SPLIT: "test embeddings"}
 def of_split(collapse: pd.DataFrame, split: str = TRAINING_SPLIT) -> pd.DataFrame:
     """The rows of collapse that were measured on one split.
 
-    Rows of earlier versions, which have no column `split`, are of the training split.
+    Rows of earlier versions, without the column `split`, belong to the training split.
     """
     return collapse[is_of_split(collapse, split)]
 
 
 def is_of_split(collapse: pd.DataFrame, split: str) -> np.ndarray:
-    """Where a row of collapse was measured on this split, see `of_split`."""
+    """Mask of the rows of collapse that were measured on this split, see `of_split`."""
     if "split" not in collapse:
         return np.full(len(collapse), split == TRAINING_SPLIT)
     return (collapse["split"].astype(object).fillna(TRAINING_SPLIT) == split).to_numpy(bool)
 
 
 def nc1_in_words(collapse: pd.DataFrame) -> str:
-    """Of which embeddings the NC1 of these rows is, as figures write it.
+    """The embeddings on which the NC1 of these rows was measured, as figures write it.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Two studies side by side: their scores paired cell by cell."""
+"""Comparison of two studies, cell by cell."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ BY = ("fm", "task", "method")
 
 
 def paired_cells(a: pd.DataFrame, b: pd.DataFrame) -> pd.DataFrame:
-    """The cells of two studies, those of one FM, task, shots, draw, seed and configuration in one row.
+    """The cells of two studies, paired by FM, task, shots, draw, seed and configuration.
 
     Parameters
     ----------
@@ -27,22 +27,22 @@ def paired_cells(a: pd.DataFrame, b: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        The columns of `CELL`, `method`, which is the configuration in words, `accuracy_a` and `accuracy_b`, NaN in a study
-        without the cell, and `difference`: B - A in points.
+        The columns of `CELL`; `method`, the configuration in words; `accuracy_a` and `accuracy_b`, NaN if the study lacks
+        the cell; and `difference`, B - A in points.
     """
     import pandas as pd
 
     columns = [*CELL, "accuracy"]
-    both = pd.concat([a[columns], b[columns]], ignore_index=True)
-    number = both.groupby(CELL, observed=True, dropna=False, sort=False).ngroup().to_numpy()
+    scores = pd.concat([a[columns], b[columns]], ignore_index=True)
+    number = scores.groupby(CELL, observed=True, dropna=False, sort=False).ngroup().to_numpy()
     first = np.unique(number, return_index=True)[1]
-    cells = both[CELL].iloc[first].reset_index(drop=True)
-    of_configuration = cells.groupby(METHOD, observed=True, dropna=False, sort=False)
+    cells = scores[CELL].iloc[first].reset_index(drop=True)
+    configurations = cells.groupby(METHOD, observed=True, dropna=False, sort=False)
     names = [
         configuration_name(dict(zip(METHOD, row, strict=True)), {})
-        for row in cells[METHOD].iloc[of_configuration.head(1).index].itertuples(index=False)
+        for row in cells[METHOD].iloc[configurations.head(1).index].itertuples(index=False)
     ]
-    cells["method"] = np.array(names, dtype=object)[of_configuration.ngroup()]
+    cells["method"] = np.array(names, dtype=object)[configurations.ngroup()]
     for name, rows in (("accuracy_a", number[: len(a)]), ("accuracy_b", number[len(a) :])):
         accuracies = (a if name == "accuracy_a" else b)["accuracy"].to_numpy(float)
         cells[name] = np.nan
@@ -52,13 +52,13 @@ def paired_cells(a: pd.DataFrame, b: pd.DataFrame) -> pd.DataFrame:
 
 
 def summary(cells: pd.DataFrame) -> dict[str, Any]:
-    """How cells of `paired_cells` differ.
+    """A summary of the differences of `paired_cells`.
 
     Returns
     -------
     dict
-        `pairs`, how many of them are `equal`, cells `only_a` and `only_b`, and of the differences (points) the `mean`, the
-        `median` and the `largest`, which is that of the largest absolute value; None without pairs.
+        Numbers of `pairs`, of `equal` pairs, and of cells in one study (`only_a`, `only_b`); the `mean`, `median` and
+        `largest` difference (points), the latter by absolute value; None without pairs.
     """
     differences = cells["difference"].to_numpy()
     differences = differences[~np.isnan(differences)]

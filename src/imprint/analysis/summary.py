@@ -1,6 +1,6 @@
-"""The report's opening: in a few lines, what was run and what won.
+"""The summary of a study: in a few lines, what was run and what won.
 
-Each sentence follows from a number or a test, with its direction; what the scores do not tell is left out.
+Each sentence states a number or the result of a test, with its direction. A sentence that the scores do not support is left out.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ from imprint.method.presets import PRESETS
 
 L2 = {**L2_MAX, "weighting": None, "m": None}
 COLLAPSED = 1.0  # NC1 up to which the paper calls a task's classes collapsed
-FEW, MANY = 5, 20  # proxies per class that gains are told for
-NAMED = 3  # pairs of methods that are told to differ
+MANY = 20  # proxies per class whose gain is given
+NAMED = 3  # most pairs of differing methods that are named
 
 
 def lines(
     scores: pd.DataFrame, collapse: pd.DataFrame, presets: Mapping[str, Mapping[str, Any]]
 ) -> list[str]:
-    """Sentences: the extent, the named methods, which of them differ, the best of all, gain of several proxies and of whitening, NC1.
+    """Sentences on the extent, the named methods and which differ, the best of all, the gain of several proxies and of whitening, NC1.
 
     scores, collapse: all rows of the study. presets: see `imprint.method.presets.published`.
     """
@@ -66,7 +66,7 @@ def _named(
     datasets: Mapping[str, str],
     presets: Mapping[str, Mapping[str, Any]],
 ) -> Iterator[str]:
-    """The named methods on the (FM, task) that all of them were run on, if there are any, and which of them differ."""
+    """The named methods ranked over the (FM, task) that they share, and which of them differ."""
     matrix = matrices.preset_matrix(scores, presets)
     with_all = matrix.dropna(axis="columns", how="all").dropna()
     ranked = ranking.rank_methods(matrix if with_all.empty else with_all)
@@ -121,7 +121,7 @@ def _where(matrix: pd.DataFrame) -> str:
 
 
 def _best(scores: pd.DataFrame) -> Iterator[str]:
-    """The best configuration of all, and the best of those that see one class at a time if it is another."""
+    """The best configuration and, if it sees all classes, also the best of those that see one class at a time."""
     configurations, matrix = matrices.by_configuration(scores)
     matrix = matrix.dropna(
         axis="columns", thresh=max(1, int(matrix.notna().sum().max() * 0.9))
@@ -165,7 +165,7 @@ def _gain(scores: pd.DataFrame, datasets: Mapping[str, str]) -> Iterator[str]:
 
 
 def _whitening(scores: pd.DataFrame, datasets: Mapping[str, str]) -> Iterator[str]:
-    """Whether one whitened mean per class is above or below several proxies."""
+    """How one whitened mean per class changes the accuracy of several proxies."""
     methods: dict[str, dict[str, Any]] = {
         "many": {"gen": "kmeans", "k": MANY, **L2},
         "whitened": dict(PRESETS["whiten"].configuration.columns()),
@@ -185,7 +185,7 @@ def _change(
     datasets: Mapping[str, str],
     change: str,
 ) -> Iterator[str]:
-    """How a second method changes the accuracy of a first, apart on tasks whose classes unite several others."""
+    """How the second method changes the accuracy of the first, separately for tasks whose classes unite several others."""
     matrix = matrices.accuracy_matrix(scores, methods).dropna()
     if len(matrix) < 2:
         return
@@ -211,7 +211,7 @@ def _change(
 
 
 def _points(gain: pd.Series, datasets: Mapping[str, str]) -> str:
-    """A mean gain over datasets with its interval, or that of each of few datasets."""
+    """The mean gain over datasets with its interval or, with few datasets, the mean gain on each."""
     mean_gain = difference(gain, datasets)
     if mean_gain.datasets >= FEWEST:
         return (
@@ -226,17 +226,17 @@ def _points(gain: pd.Series, datasets: Mapping[str, str]) -> str:
 
 
 def _collapse(scores: pd.DataFrame, collapse: pd.DataFrame) -> Iterator[str]:
-    both = gains_and_nc1(gains_by_draw(scores), of_split(collapse))
-    united = both["d"].fillna(1) > 1
+    points = gains_and_nc1(gains_by_draw(scores), of_split(collapse))
+    united = points["d"].fillna(1) > 1
     sides = [
-        (both.loc[part, "gain"], int(united[part].sum()), where)
+        (points.loc[part, "gain"], int(united[part].sum()), where)
         for part, where in (
-            (both["nc1"] <= COLLAPSED, f"at most {COLLAPSED:g}"),
-            (both["nc1"] > COLLAPSED, f"above {COLLAPSED:g}"),
+            (points["nc1"] <= COLLAPSED, f"at most {COLLAPSED:g}"),
+            (points["nc1"] > COLLAPSED, f"above {COLLAPSED:g}"),
         )
         if part.any()
     ]
-    if len(both) < 2 or len(sides) < 2:
+    if len(points) < 2 or len(sides) < 2:
         return
     phrases = [
         f"{gains.mean():+.1f} points where NC1 is {where} ({count(len(gains), 'pair')}"

@@ -1,4 +1,4 @@
-"""Words for people: counts of things, and names in their natural order."""
+"""Text helpers: counts with their noun, and names in natural order."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 
 def count(number: int, noun: str) -> str:
-    """A number of things.
+    """A number with its noun in singular or plural.
 
     Examples
     --------
@@ -27,5 +27,5 @@ def natural(name: str) -> list[tuple[int, str]]:
 
 
 def natural_order(names: Iterable[object]) -> list[str]:
-    """The distinct names, numbers within them in the order of their value."""
+    """The distinct names, with the numbers in them sorted by value."""
     return sorted(map(str, set(names)), key=natural)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 ANY = "(any)"
-SHOWN_FIRST = {"NORM": "l2/l2/l2", "AGG": "max", "shots": "full"}  # where they were run
+SHOWN_FIRST = {"NORM": "l2/l2/l2", "AGG": "max", "shots": "full"}  # if they were run
 FIVE_MEANS = {"GEN": "kmeans", "k": "5", **SHOWN_FIRST}
 UNDER_AXIS = {"k": "k: proxies per class", "shots": "training images per class", "d": "d"}
 METHOD = "datum.GEN + ', k = ' + datum.k + ', NORM ' + datum.NORM + ', AGG ' + datum.AGG"
@@ -42,10 +42,10 @@ def page(
     glossary: str,
     blocks: Blocks | None = None,
 ) -> str:
-    """The page as HTML, by a Jinja template.
+    """The page as HTML, from a Jinja template.
 
-    table, named: of `imprint.analysis.exploration`, `explored` and, for methods that have a name, `in_words`.
-    glossary: see `imprint.report.page.prose`. blocks: keep the library that draws the charts, which takes a second to put together.
+    table: see `imprint.analysis.exploration.explored`. named: the named methods, each as `in_words` of that module returns it.
+    glossary: see `imprint.report.page.prose`. blocks: cache of the library that draws the charts, which takes a second to bundle.
     """
     import jinja2
 
@@ -80,7 +80,7 @@ def _vega(blocks: Blocks) -> str:
 
 
 def _grid(table: pd.DataFrame) -> str:
-    """The grid with its libraries; it takes its rows from `rows` of the template."""
+    """The grid with its libraries; `rows` in the template provides its rows."""
     from itables import JavascriptFunction, options, to_html_datatable
     from itables.javascript import generate_init_offline_itables_html
 
@@ -94,7 +94,7 @@ def _grid(table: pd.DataFrame) -> str:
         "layout": {"topStart": "info", "topEnd": "search", "bottomStart": "pageLength"},
         "text_in_header_can_be_selected": False,  # so that a click on it sorts
         "scrollX": True,
-        "warn_on_undocumented_option": False,  # DataTables has ajax, and itables hands it on
+        "warn_on_undocumented_option": False,  # itables passes `ajax` on to DataTables
     }
     html = to_html_datatable(table.head(0), table_id="grid", connected=False, **settings)
     return generate_init_offline_itables_html(options.dt_bundle) + html
@@ -115,7 +115,7 @@ def _lines(table: pd.DataFrame) -> Any:
         rows.transform_calculate(position="datum[x]", line="datum[colour]")
         .transform_filter("datum.position != ''")
         .transform_aggregate(groupby=["position", "line"], rows="count()", **sums)
-        # a line joins numbers alone, not "all samples"
+        # a line joins only numbers, not "all samples"
         .transform_calculate(part="isFinite(toNumber(datum.position)) ? '' : datum.position")
     )
     order = in_order(table[several].to_numpy().ravel())
@@ -139,7 +139,7 @@ def _lines(table: pd.DataFrame) -> Any:
 
 
 def _colours(of_columns: Mapping[str, list[str]], order: Iterable[str]) -> list[str]:
-    """The colours of some values: of GENs as in all figures, of others by their place in their column."""
+    """The colours of values: for GENs as in all figures, for others by their position in their column."""
     colours = {
         value: PALETTE[i % len(PALETTE)]
         for values in of_columns.values()
@@ -150,7 +150,7 @@ def _colours(of_columns: Mapping[str, list[str]], order: Iterable[str]) -> list[
 
 
 def _pairs(table: pd.DataFrame, named: Mapping[str, Mapping[str, str]]) -> Any:
-    """A method against a method."""
+    """Accuracy of one method against another."""
     import altair as alt
 
     names = {_text(method): f"{name}: " for name, method in named.items()}
@@ -197,7 +197,7 @@ def _gains(table: pd.DataFrame) -> Any:
 
 
 def _scatter(dots: Any, points: Any, guide: Any, up: str, down: str) -> Any:
-    """Dots that a legend and a rectangle single out, a guide, and on how many of them `gain` is above and below 0."""
+    """Dots that a legend and a rectangle select, a guide, and the number of dots with `gain` above and below 0."""
     import altair as alt
 
     brush = alt.selection_interval()
@@ -220,7 +220,7 @@ def _scatter(dots: Any, points: Any, guide: Any, up: str, down: str) -> Any:
 def _filtered(
     table: pd.DataFrame, columns: Iterable[str], first: Mapping[str, str], unless: str = "''"
 ) -> tuple[list[Any], Any]:
-    """Menus for columns, and the rows they leave; that of the column which parameter `unless` names is idle."""
+    """Menus for columns, and a chart of the rows that they select. The menu of the column that `unless` names has no effect."""
     import altair as alt
 
     parse = {str(name): "number" for name in table.select_dtypes("number")}
@@ -243,5 +243,5 @@ def _menu(name: str, label: str, values: list[str], first: str = "", shown: Any 
 
 
 def _text(method: Mapping[Any, Any]) -> str:
-    """A method as the expression `METHOD` has it."""
+    """A method as the expression `METHOD` writes it."""
     return "{GEN}, k = {k}, NORM {NORM}, AGG {AGG}".format(**method)

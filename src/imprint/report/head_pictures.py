@@ -1,4 +1,4 @@
-"""Pictures of what a head does with photographs: pairs that it confuses, what lies near, and how far to trust it."""
+"""Pictures of what a head does with photographs: confused classes, nearest training images, and errors after rejection."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 ABREAST = 4  # images of each class of a pair
-WORDS = 0.3  # inches below an image
+WORDS = 0.3  # inches for the words below an image
 
 
 @dataclass(frozen=True)
 class Tile:
-    """An image with its name, words below it, and whether it is of the class that a head gave.
+    """An image with its name, the words below it, and whether it belongs to the class that a head predicts.
 
-    An image that is None is shown by its name.
+    If the image is None, its name is shown.
     """
 
     image: Image | None
@@ -40,7 +40,7 @@ class Tile:
 
 @dataclass(frozen=True)
 class ConfusedPair:
-    """Images of a class that are labelled as another, and images of that other class."""
+    """Images of a class that a head labels as another, and images of that other class."""
 
     title: str
     wrong: Sequence[Tile]
@@ -50,7 +50,7 @@ class ConfusedPair:
 
 
 def require_form(path: Path) -> None:
-    """Check that a picture can be written in the form that the name of a file asks for; a `UserError` if not."""
+    """Raise a `UserError` if no picture can be written in the format of a file's name."""
     *others, last = (f".{form}" for form in DATED)
     if path.suffix.lower() not in (*others, last):
         raise UserError(f"{path}: a picture is a {', '.join(others)} or {last} file")
@@ -63,7 +63,7 @@ def write_picture(path: Path, figure: Figure) -> None:
 
 
 def confused_pairs(pairs: Sequence[ConfusedPair], subtitle: str) -> Figure:
-    """A row for each pair: left what is labelled wrong, right examples of the class it was taken for."""
+    """A row for each pair: images with a wrong label at the left, examples of the predicted class at the right."""
     with applied("page"):
         inches = (figure_width() - 0.5) / (2 * ABREAST + 0.5)
         figure = sheet("The most confused classes", subtitle, (inches + 1.4 * WORDS) * len(pairs))
@@ -98,12 +98,12 @@ def confused_pairs(pairs: Sequence[ConfusedPair], subtitle: str) -> Figure:
                     fontweight="bold",
                 )
                 heading.set_in_layout(False)  # it would widen the first column
-                panels[-1].set_title(" ")  # keeps its height free
+                panels[-1].set_title(" ")  # reserves the height of the heading
     return figure
 
 
 def explained(rows: Sequence[tuple[Tile, Sequence[Tile]]], subtitle: str) -> Figure:
-    """A row for each image: left the image with its label, right the training images nearest to it."""
+    """A row for each image: the image with its label at the left, the nearest training images at the right."""
     with applied("page"):
         columns = 1 + max(len(near) for _, near in rows)
         inches = min(1.2, figure_width() / (columns + 0.35))
@@ -127,16 +127,16 @@ def explained(rows: Sequence[tuple[Tile, Sequence[Tile]]], subtitle: str) -> Fig
 def coverage_curve(
     familiarity: np.ndarray, right: np.ndarray, strange: np.ndarray, subtitle: str
 ) -> Figure:
-    """The error of the samples that are kept over their share, the most familiar first.
+    """The error of the kept samples against their share, when the most familiar ones are kept.
 
     Parameters
     ----------
     familiarity : ndarray of shape (n,)
-        Of samples of known classes.
+        Familiarity of samples of known classes.
     right : ndarray of shape (n,)
         Whether their labels are right.
     strange : ndarray of shape (s,)
-        The familiarity of samples of other classes, perhaps none.
+        Familiarity of samples of other classes; may be empty.
     subtitle : str
         What was evaluated.
     """

@@ -8,7 +8,7 @@ from typing import Any
 
 
 def opening(template: str, summary: Iterable[str], overview: Mapping[str, Any]) -> str:
-    """The opening of the report: a template filled with the lines of the summary, what was found first, and what was run."""
+    """The opening of the report: a template filled with the lines of the summary (see `imprint.analysis.summary`) and the overview."""
     extent, *findings = summary
     return template.format(
         summary="\n".join(map(_item, findings)), extent=extent.removeprefix("Run: "), **overview

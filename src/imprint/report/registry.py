@@ -1,4 +1,4 @@
-"""The registries of figures and of tables: either is one decorated function."""
+"""The registries of figures and of tables. Each figure or table is one decorated function."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ NO_FAMILY = "No 'd in 1' tasks in this experiment. Add a task family with severa
 
 
 class NothingToShow(Exception):
-    """The data hold no row of what a figure shows; the message says what is missing and how to get it."""
+    """The data have no rows for a figure; the message says what is missing and how to add it."""
 
 
 @dataclass(frozen=True)
 class _Entry:
-    """What is known of a registered figure or table.
+    """A registered figure or table.
 
     Attributes
     ----------
@@ -34,7 +34,7 @@ class _Entry:
     title, category : str
         How the report lists it.
     function : callable
-        Draws or makes it, of scores, collapse and presets, and of FMs if it `needs_fms`: see `imprint.report.figures`.
+        Draws or makes it from scores, collapse and presets, and from FMs if it `needs_fms`: see `imprint.report.figures`.
     settings : tuple of str
         Settings of the experiment that `function` also takes, by name: see `imprint.study.selections.settings`.
     needs_fms : bool
@@ -50,7 +50,7 @@ class _Entry:
 
     @property
     def module(self) -> str:
-        """Where it is defined, without the package's name."""
+        """The module that defines it, without the package's name."""
         return self.function.__module__.removeprefix("imprint.")
 
 
@@ -61,8 +61,8 @@ class FigureEntry(_Entry):
     Attributes
     ----------
     table : str or None
-        For a figure of one FM and task, the table that it is drawn from and that a job of its own makes: `function` takes
-        that table, its description and images.
+        For a figure of one FM and task, the table that it is drawn from, which a separate job makes: `function` takes
+        this table, its description and images.
     needs_images : bool
         Whether it shows images of the datasets.
     """
@@ -91,9 +91,9 @@ class FigureEntry(_Entry):
         width : {"column", "page"}
             Width for which it is laid out.
         missing : callable
-            Called with what is missing if there is nothing to show; the figure then holds these words.
+            Called with a message if there is nothing to show; the figure then has only this message.
         **settings
-            Those that `settings` names; the function has a default for each.
+            Values of those that `settings` names; the function has a default for each.
         """
         from imprint.report.drawing.sheet import notice
         from imprint.report.drawing.style import applied
@@ -116,14 +116,14 @@ class TableEntry(_Entry):
     leading : tuple of str
         Columns that the report shows first; by default it keeps the order of the table.
     beside : tuple of str
-        Figures after which the report shows it; by default the one of its name.
+        Figures after which the report shows it; by default the figure of the same name.
     """
 
     leading: tuple[str, ...] = ()
     beside: tuple[str, ...] = ()
 
     def make(self, *inputs: Any, **settings: Any) -> pd.DataFrame:
-        """Make the table of what `function` takes."""
+        """Make the table; `inputs` are what `function` takes."""
         table: pd.DataFrame = self.function(*inputs, **settings)
         return table
 

@@ -1,1 +1,1 @@
-"""What figures are drawn with: one style, looks of lines, text that fits, sheets, axes and files."""
+"""Drawing tools of all figures: style, looks of lines, text that fits, sheets, axes and files."""

@@ -1,4 +1,4 @@
-"""Axes that figures share: scales, ticks that have room, and labels around panels."""
+"""Axes that figures share: scales, ticks whose labels fit, and labels around panels."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ def k_axis(
     ks : sequence of int
         The numbers.
     inches : float
-        Width of the panel inside its axes. Labels that would touch are left out, never those of both ends.
+        Width of the panel inside its axes. Labels that would touch are left out; those of the ends come first.
     names : mapping, optional
-        Labels of numbers that stand for something else.
+        Labels of numbers that are shown as something else, such as "full".
     """
     ks = sorted(set(ks))
     axes.set_xscale("log")
@@ -42,26 +42,26 @@ def k_axis(
     words = [(names or {}).get(k, str(k)) for k in ks]
     halves = [(text_width(word, small_size()) + 0.03) / 2 for word in words]
     labels = [words[0], *[""] * (len(ks) - 1)]
-    taken = np.inf  # left end of the label before
+    limit = np.inf  # left end of the next label to the right
     for i in range(len(ks) - 1, 0, -1):
-        if at[i] + halves[i] <= taken and at[i] - halves[i] >= at[0] + halves[0]:
-            labels[i], taken = words[i], at[i] - halves[i]
+        if at[i] + halves[i] <= limit and at[i] - halves[i] >= at[0] + halves[0]:
+            labels[i], limit = words[i], at[i] - halves[i]
     axes.set_xticks(ks, labels)
 
 
 def k_axis_with_marks(
     axes: Axes, ks: Sequence[int], inches: float, marks: int, pitch: float
 ) -> np.ndarray:
-    """Give a panel a `k_axis` and, right of a dotted line, room for marks; returns the x of these.
+    """Give a panel a `k_axis` and, right of a dotted line, room for marks; returns the x of the marks.
 
     Parameters
     ----------
     axes, ks, inches
-        See `k_axis`; the room is part of the width.
+        See `k_axis`; the width includes the room for marks.
     marks : int
-        How many there are.
+        Number of marks.
     pitch : float
-        Inches from one to the next.
+        Inches from one mark to the next.
     """
     beside = (marks + 0.5) * pitch if marks else 0
     k_axis(axes, ks, inches - beside)
@@ -75,14 +75,14 @@ def k_axis_with_marks(
 
 
 def d_axis(axes: Axes, ds: Sequence[int], inches: float) -> None:
-    """Give the x axis a tick for each d, and as many labels as have room in so many inches."""
+    """Give the x axis a tick for each d, and as many labels as fit into `inches`."""
     step = int(np.ceil(len(ds) * (text_width(str(ds[-1]), small_size()) + 0.04) / inches))
     axes.set_xticks(ds, [str(d) if i % step == 0 else "" for i, d in enumerate(ds)])
     axes.set_xlim(ds[0] - 0.3, ds[-1] + 0.3)
 
 
 def percent_axis(axes: Axes) -> None:
-    """Give an accuracy axis round ticks, and never a range so narrow that noise looks like an effect."""
+    """Give an accuracy axis round ticks, and widen a range so narrow that noise looks like an effect."""
     from matplotlib.ticker import MaxNLocator
 
     low, high = axes.get_ylim()
@@ -94,9 +94,9 @@ def percent_axis(axes: Axes) -> None:
 
 
 def stretched_axis(axes: Axes) -> None:
-    """Stretch an accuracy axis (%) towards 100, where lines lie close: evenly spaced are the logarithms of errors.
+    """Stretch an accuracy axis (%) towards 100, where lines are close: the scale is the logarithm of the error.
 
-    Half a point is added to each error, so that 100 has a place.
+    Half a point is added to each error, so that 100 has a position.
     """
     from matplotlib.ticker import FixedLocator, NullLocator, StrMethodFormatter
 
@@ -129,8 +129,8 @@ def log_axis(axes: Axes, name: Literal["x", "y"]) -> None:
 
 
 def label_across(axes: Axes, text: str, columns: int) -> None:
-    """Name the x axis that a row of so many panels shares: under the first one, centred over all."""
-    axes.set_xlabel(" ")  # room for it
+    """Name the x axis that a row of panels shares: below the first panel, centred over all `columns`."""
+    axes.set_xlabel(" ")  # reserves the height
     down = 3.5 + 2 * setting("axes.labelpad") + 1.15 * small_size()
     label = axes.annotate(
         text,
@@ -147,7 +147,7 @@ def label_across(axes: Axes, text: str, columns: int) -> None:
 
 
 def row_title(axes: Axes, name: str) -> None:
-    """Write the name of a row of panels at the right of its last one."""
+    """Write the name of a row of panels at the right of its last panel."""
     axes.annotate(
         name,
         (1, 0.5),
@@ -161,9 +161,9 @@ def row_title(axes: Axes, name: str) -> None:
 
 
 def label_right(axes: Axes, levels: Mapping[str, float], inches: float) -> None:
-    """Write names at the right of a panel near their y, moved apart and each tied to its y by a line.
+    """Write names at the right of a panel near their y, moved apart and each joined to its y by a line.
 
-    Set the limits and scales of the panel before; `inches` is its height inside its axes.
+    Set the limits and scales of the panel first; `inches` is the height inside its axes.
     """
     heights = [
         axes.transLimits.transform(axes.transScale.transform((1, y)))[1] for y in levels.values()

@@ -1,4 +1,4 @@
-"""Looks of lines and points: colours, markers and dashes that the colour-blind and a grey printer tell apart."""
+"""Looks of lines and points: colours, markers and dashes that colour-blind readers and grey prints can tell apart."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ DASHES: tuple[Any, ...] = (
 FILLS = ("full", "none", "left", "top", "right", "bottom")
 GUIDE = {"color": GREY, "linewidth": 0.8, "zorder": 1.5}  # lines that help to read the others
 DOTTED_GUIDE = {**GUIDE, "linestyle": DASHES[2]}
-NOT_MEASURED = {"linestyle": DASHES[2], "markerfacecolor": "white"}  # changes of a line
+NOT_MEASURED = {"linestyle": DASHES[2], "markerfacecolor": "white"}  # changes for `Look.line`
 
 
 @dataclass(frozen=True)
 class Look:
-    """Colour, marker and dash pattern of one line; each of the three tells it from the others."""
+    """Colour, marker and dash pattern of one line; each of the three distinguishes it from the others."""
 
     colour: str
     marker: str | None
@@ -55,7 +55,7 @@ class Look:
         alpha: float = 0.18,
         **changes: Any,
     ) -> None:
-        """Draw a line with a band around it; `changes` are those of the line, as in `line`."""
+        """Draw a line with a band around it; for `changes` see `line`."""
         axes.fill_between(x, low, high, color=self.colour, alpha=alpha, linewidth=0)
         axes.plot(x, middle, **self.line(**changes))
 
@@ -81,7 +81,7 @@ OTHER_MARKERS = [m for m in MARKERS if m not in {look.marker for look in GENS.va
 
 
 def gen_look(gen: str) -> Look:
-    """The look of a GEN, the same in every figure; that of a user's GEN follows from its name."""
+    """The look of a GEN, the same in every figure; for a user's GEN it is derived from the name."""
     if gen in GENS:
         return GENS[gen]
     number, marker = divmod(int(hashlib.sha256(gen.encode()).hexdigest(), 16), len(OTHER_MARKERS))
@@ -118,7 +118,7 @@ def point_style(fm: int, family: int) -> dict[str, Any]:
 
 
 def shades(values: Sequence[Any]) -> dict[Any, Look]:
-    """A look for each of some ordered values: colours from dark to light, and markers."""
+    """A look for each of the ordered values: colours from dark to light, and markers."""
     import matplotlib
     from matplotlib.colors import to_hex
 

@@ -1,4 +1,4 @@
-"""Marks of what has no place on an axis of k: GENs without a choice of k, and a k that each task chose."""
+"""Marks of results without a position on an axis of k: GENs without a choice of k, and a k that each task chose."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ class Mark:
     gen : str
         Its GEN.
     norm : str
-        How its configuration is called where that is another than the other GENs have; else empty.
+        The name of its configuration if that differs from the configuration of the other GENs, else empty.
     chooses_k : bool
-        Whether the GEN has a choice of k, which each task made by its training samples.
+        Whether the GEN has a choice of k, and each task chose k by its training samples.
     """
 
     gen: str
@@ -43,7 +43,7 @@ class Mark:
 
     @property
     def label(self) -> str:
-        """What the legend says."""
+        """Its label in the legend."""
         name = f"{self.gen}, k auto" if self.chooses_k else self.gen
         return f"{name} ({self.norm.split(';')[0]})" if self.norm else name
 
@@ -58,13 +58,13 @@ class Mark:
         return {"linestyle": "", "clip_on": False, "zorder": 3, **point}
 
     def rows(self, table: pd.DataFrame) -> pd.DataFrame:
-        """Its rows of a table with gen, k and norm."""
+        """Its rows in a table with the columns gen, k and norm."""
         rows = table[is_value(table["gen"], self.gen) & is_value(table["norm"], self.norm)]
         return rows[rows["k"].isna()] if self.chooses_k else rows
 
 
 def marks_of(table: pd.DataFrame, without_k: Collection[str]) -> list[Mark]:
-    """The marks of a table with gen, k and norm, in the order of legends; `without_k`: GENs that have no choice of k."""
+    """The marks of a table with gen, k and norm, in the order of legends; `without_k`: GENs without a choice of k."""
     flat = table["gen"].isin(list(without_k))
     kinds = table[flat | table["k"].isna()][["gen", "norm"]].drop_duplicates()
     order = in_legend_order(map(str, kinds["gen"]))
@@ -75,7 +75,7 @@ def marks_of(table: pd.DataFrame, without_k: Collection[str]) -> list[Mark]:
 def draw_marks(
     axes: Axes, table: pd.DataFrame, marks: Sequence[Mark], places: Iterable[float], middle: str
 ) -> None:
-    """Draw marks at their places on the x axis, each with a bar from `low` to `high` of the table; `middle` is its column."""
+    """Draw marks at x positions, each at the column `middle` of the table, with a bar from its `low` to `high`."""
     for mark, x in zip(marks, places, strict=True):
         for y, low, high in mark.rows(table)[[middle, "low", "high"]].to_numpy(float):
             if low < high:
@@ -88,9 +88,9 @@ def legend_entries(
     marks: Iterable[Mark],
     changes: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
 ) -> list[list[Line2D]]:
-    """The legend entries of lines of GENs and of marks, a group each; a group without entries is left out.
+    """Two groups of legend entries, for lines of GENs and for marks; an empty group is left out.
 
-    `changes` are those of the lines of some GENs, as in `Look.line`.
+    changes: by GEN, the changes of its line as in `Look.line`.
     """
     of_lines = [legend_line(gen, **gen_look(gen).line(**changes.get(gen, {}))) for gen in gens]
     of_marks = [legend_line(mark.label, **mark.style) for mark in marks]

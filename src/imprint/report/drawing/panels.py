@@ -1,4 +1,4 @@
-"""Panels of many tasks and FMs."""
+"""Figures with a panel for each of many tasks and FMs."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-BLOCK = 3.2  # a narrower block of panels has no room for the name of its x axis
-WITH_MARKS = 1.0  # the same with some marks, see `imprint.report.drawing.marks`
-HEIGHT, HIGH = 0.9, 1.4  # inches of a panel, and where there are few below each other
-MOST_IN_COLUMN, MOST_ON_PAGE = 5, 8  # rows of panels that are still read at a glance
+BLOCK = 3.2  # inches; a narrower block of panels has no room for the name of its x axis
+WITH_MARKS = 1.0  # inches of the narrowest panel with `imprint.report.drawing.marks`
+HEIGHT, HIGH = 0.9, 1.4  # inches of a panel, and if there are few below each other
+MOST_IN_COLUMN, MOST_ON_PAGE = 5, 8  # most rows of panels that can be read at a glance
 
 
 class _Arrangement(NamedTuple):
-    """Panels beside and below each other: of one task, and in all."""
+    """Numbers of panels of one task beside (`abreast`) and below each other, and of blocks and strips of tasks."""
 
     abreast: int
     deep: int
@@ -51,7 +51,7 @@ def _arranged(tasks: int, columns: int, narrowest: float, width: float) -> _Arra
 
 @contextmanager
 def room_for(tasks: int, columns: int, narrowest: float) -> Iterator[None]:
-    """The style of a page where `by_task` would make a column too high to be read, or break its rows; else the style in use."""
+    """Apply the page style if `by_task` would make a column too high to read, or break its rows; else keep the style."""
     here = _arranged(tasks, columns, narrowest, figure_width())
     page = _arranged(tasks, columns, narrowest, WIDTHS["page"])
     if here.rows > MOST_IN_COLUMN or here.deep > page.deep == 1:
@@ -72,8 +72,8 @@ def by_task(
 ) -> Figure:
     """A figure of accuracies (%) with a row of panels per task and a column per FM, or per FM and NORM.
 
-    The panels of a task share one accuracy axis. Tasks stand in several blocks beside each other if they fit; columns
-    that do not fit beside each other continue below.
+    The panels of a task share one accuracy axis. Tasks are arranged in several blocks beside each other if they fit;
+    columns that do not fit beside each other continue below.
 
     Parameters
     ----------
@@ -84,10 +84,10 @@ def by_task(
     x_label : str
         Name of the x axis.
     draw : callable
-        `draw(axes, task, column, inches)` draws one panel and its x axis, so many inches wide; task and column are
-        counted from 0.
+        `draw(axes, task, column, inches)` draws one panel, `inches` wide, and its x axis; task and column are counted
+        from 0.
     narrowest : float
-        Inches that a panel needs with what is beside it.
+        Inches that a panel needs, including the space beside it.
     """
     abreast, deep, blocks, strips = _arranged(len(tasks), len(columns), narrowest, figure_width())
     across = figure_width() / (blocks * abreast)
@@ -129,7 +129,7 @@ def by_task(
 
 @dataclass(frozen=True)
 class Columns:
-    """The columns of panels: FMs and, where a study has several and there is room, NORMs.
+    """The columns of panels: FMs and, if a study has several and there is room, NORMs.
 
     Attributes
     ----------
@@ -138,7 +138,7 @@ class Columns:
     of_norms : dict
         The rows of each NORM, see `imprint.analysis.selection.shown_norms`.
     text : str
-        NORM and AGG in words, or where NORM is to be read.
+        NORM and AGG in words; with several NORMs, where the figure names them.
     """
 
     pairs: list[tuple[str, str]]
@@ -159,7 +159,7 @@ class Columns:
 
 
 def shown_columns(rows: pd.DataFrame) -> Columns:
-    """A column of panels for each FM and NORM or, where these have no room on a page, for each FM."""
+    """A column of panels for each FM and NORM or, if these do not fit on a page, for each FM."""
     of_norms, text = shown_norms(rows)
     first, *others = of_norms
     fms = natural_order(of_norms[first]["fm"])
@@ -169,7 +169,7 @@ def shown_columns(rows: pd.DataFrame) -> Columns:
         return Columns(
             [(fm, first) for fm in fms],
             {first: of_norms[first]},
-            f"{text}; {count(len(others), 'other NORM')} of this experiment left out, for want of room",
+            f"{text}; {count(len(others), 'other NORM')} of this experiment left out for lack of room",
         )
     if others:
         order = "pre / post / inf where they differ"

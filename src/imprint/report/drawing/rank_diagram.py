@@ -1,4 +1,4 @@
-"""The critical-difference diagram: methods at their mean ranks, and bars that join what does not differ."""
+"""The critical-difference diagram: methods at their mean ranks, and bars that join methods that do not differ."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from imprint.analysis.ranking import ALPHA, ComparedMethods, pairs_needed
+from imprint.analysis.words import count
 from imprint.report.drawing.sheet import sheet
 from imprint.report.drawing.style import GREY, INK, figure_width, small_size
 from imprint.report.drawing.text import text_width
@@ -17,27 +18,27 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 LANE = 0.09  # inches from the last dot to the bar, and from one bar to the next
-MOST_NAMED = 3  # pairs without a bar; of more their number is told
+MOST_NAMED = 3  # most pairs without a bar that are named; with more, only their number is given
 
 
 def rank_diagram(subject: str, result: ComparedMethods, *subtitle: str) -> Figure:
     """A row per method, the best mean rank on top; a bar beside the dots joins methods that do not differ.
 
-    Where so few (FM, task) were compared that no test can find a difference, there are ranks alone.
+    If there are too few (FM, task) for any test to find a difference, only ranks are shown.
 
     Parameters
     ----------
     subject : str
         What is ranked, for the title.
     result : ComparedMethods
-        What is compared.
+        The ranking and its tests.
     *subtitle : str
         Lines of the subtitle before those on the tests.
 
     References
     ----------
     Demsar, "Statistical Comparisons of Classifiers over Multiple Data Sets", JMLR 2006, figure 1; here turned so
-    that any number of names has room in a column.
+    that any number of names fits in a column.
     """
     from matplotlib.ticker import MaxNLocator
 
@@ -56,7 +57,7 @@ def rank_diagram(subject: str, result: ComparedMethods, *subtitle: str) -> Figur
     ranks_per_inch = (high - low) / (figure_width() - left - 0.3)
     bars = bar_positions(spans, methods.to_numpy(), LANE * ranks_per_inch)
     right = max([high, *bars])
-    # bars beyond the ranks narrow the scale, so that they take more of it
+    # bars right of the ranks compress the scale, so that each takes more of it
     step = LANE * ranks_per_inch * (right - low) / (high - low)
     bars = bar_positions(spans, methods.to_numpy(), step)
     for x, (first, last) in zip(bars, spans, strict=True):
@@ -86,7 +87,7 @@ def _spans(order: list[str], result: ComparedMethods) -> list[tuple[int, int]]:
 def bar_positions(
     spans: Sequence[tuple[int, int]], mean_ranks: np.ndarray, step: float
 ) -> list[float]:
-    """Where each bar stands: right of the dots that it joins, and of the bars before that it would touch.
+    """The x of each bar: right of the dots that it joins and of the earlier bars that it would touch.
 
     Parameters
     ----------
@@ -95,19 +96,19 @@ def bar_positions(
     mean_ranks : ndarray of shape (n,)
         Mean rank of each row, in ascending order.
     step : float
-        Room that a bar takes.
+        Width that is reserved for a bar.
     """
     positions: list[float] = []
     for first, last in spans:
         beside = [
             x for x, (_, end) in zip(positions, spans, strict=False) if end >= first
-        ]  # those before that share a row
+        ]  # earlier bars that share a row
         positions.append(max([mean_ranks[last] + step, *(x + step for x in beside)]))
     return positions
 
 
 def _limits(ranks: pd.Series) -> tuple[float, float]:
-    """Integers around the ranks, so that even one rank has a width."""
+    """Integers around the ranks, so that even a single rank gets a range."""
     low, high = np.floor(ranks.min()), np.ceil(ranks.max())
     high = max(high, low + 1)
     return low - 0.03 * (high - low), high
@@ -131,16 +132,16 @@ def _words(result: ComparedMethods) -> Iterator[str]:
 def _meaning_of_bars(result: ComparedMethods) -> str:
     if result.friedman is not None and result.friedman.p >= ALPHA:
         return f"One bar joins all methods: Friedman's test finds no difference between them at p < {ALPHA:g}."
-    text = f"Bars join what is not shown to differ at p < {ALPHA:g} (Wilcoxon signed-rank, Holm)"
+    text = f"Bars join methods that are not shown to differ at p < {ALPHA:g} (Wilcoxon signed-rank, Holm)"
     if apart := _alike_without_bar(result):
-        which = "these" if len(apart) <= MOST_NAMED else f"{len(apart)} further pairs"
+        pairs = count(len(apart), "pair")
         named = f": {'; '.join(apart)}" if len(apart) <= MOST_NAMED else ""
-        return f"{text}. Nor do {which}, which no bar joins, as a method between them in rank differs{named}."
+        return f"{text}, except {pairs}, as a method between the two in rank differs{named}."
     return f"{text}." if result.cliques else f"{text}: there are none, all pairs differ."
 
 
 def _alike_without_bar(result: ComparedMethods) -> list[str]:
-    """Pairs that are not shown to differ, but between which one stands that differs from either."""
+    """Pairs that are not shown to differ but that no bar joins, as a method between them in rank differs."""
     joined = [set(clique) for clique in result.cliques]
     return [
         f"{pair.first} and {pair.second}"

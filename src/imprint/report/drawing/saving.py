@@ -32,7 +32,7 @@ def write(figure: Figure, path: Path, **metadata: str) -> None:
 def save(figure: Figure, stem: str | Path, empty: str | None = None) -> tuple[Path, Path]:
     """Write stem.png (300 dpi) and stem.pdf; the same figure gives the same bytes.
 
-    empty: why the figure shows nothing, which the PNG's metadata then say.
+    empty: the reason why the figure shows nothing, if so; it is written to the PNG's metadata.
     """
     stem = Path(stem)
     png, pdf = stem.with_name(f"{stem.name}.png"), stem.with_name(f"{stem.name}.pdf")

@@ -45,7 +45,7 @@ def sheet(title: str, subtitle: str, height: float) -> Figure:
     for paragraph in subtitle.split("\n"):
         lines += [(line, size, {"color": GREY}) for line in wrap(paragraph, room, size)]
     figure = canvas(figure_width(), height)
-    # inches from the upper left corner, wherever a legend will move that
+    # inches from the upper left corner, which moves when a legend is added
     corner = figure.dpi_scale_trans + ScaledTranslation(0, 1, BboxTransformTo(figure.bbox))
     down = MARGIN
     for line, points, look in lines:
@@ -57,14 +57,14 @@ def sheet(title: str, subtitle: str, height: float) -> Figure:
 
 
 def notice(title: str, message: str) -> Figure:
-    """A figure that holds only words: its title, and what is missing for it."""
+    """A figure without panels: only its title, and a message on what is missing."""
     return sheet(title, message, 0.1)
 
 
 def legend_below(figure: Figure, *groups: Sequence[Artist], title: str | None = None) -> None:
     """Add one legend under all panels of a sheet, in as few rows as the width allows.
 
-    The sheet grows by it. Each group of legend entries has columns of its own.
+    The sheet grows by its height. Each group of legend entries has columns of its own.
     """
     size = setting("legend.fontsize")
     beside = (2.6 + 0.8 + 1.5) * size / 72  # line, gap to its text, gap to the next column
@@ -89,7 +89,7 @@ def legend_below(figure: Figure, *groups: Sequence[Artist], title: str | None = 
 
 
 def _columns(group: Sequence[Artist], rows: int) -> list[list[Artist]]:
-    """A group of legend entries in columns of so many rows, the last one filled with blanks."""
+    """A group of legend entries in columns of `rows` rows, the last one filled with blanks."""
     columns = []
     for start in range(0, len(group), rows):
         column = list(group[start : start + rows])
@@ -99,13 +99,13 @@ def _columns(group: Sequence[Artist], rows: int) -> list[list[Artist]]:
 
 
 def _resize(figure: Figure, height: float, head: float) -> None:
-    """Make a figure so many inches high below its head."""
+    """Set the inches of a figure: `head` for its title and subtitle, `height` below."""
     figure.set_figheight(head + height)
     layout(figure).set(rect=(0, 0, 1, height / (head + height)))
 
 
 def layout(figure: Figure) -> ConstrainedLayoutEngine:
-    """What lays out the panels of a sheet."""
+    """The layout engine of a sheet."""
     from matplotlib.layout_engine import ConstrainedLayoutEngine
 
     engine = figure.get_layout_engine()

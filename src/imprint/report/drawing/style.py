@@ -85,7 +85,7 @@ def _settings(width: str) -> dict[RcKeyType, Any]:
 
 @contextmanager
 def applied(width: str = "column") -> Iterator[None]:
-    """The style for what is drawn inside, on figures of the width `column` (3.4 inches) or `page` (7 inches)."""
+    """Apply the style inside a `with` block, for figures of the width `column` (3.4 inches) or `page` (7 inches)."""
     import matplotlib
 
     with matplotlib.rc_context(_settings(width)):
@@ -110,5 +110,5 @@ def small_size() -> float:
 
 
 def panels_across(inches: float, most: int) -> int:
-    """How many panels of at least so many inches fit beside each other, at most `most`."""
+    """The number of panels, each at least `inches` wide, that fit beside each other; at most `most`."""
     return max(1, min(most, int(figure_width() / inches)))

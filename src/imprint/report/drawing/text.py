@@ -12,7 +12,7 @@ NO_BREAK = "\N{NO-BREAK SPACE}"  # between words that stay on one line
 
 
 def text_width(text: str, size: float, weight: str = "normal") -> float:
-    """Width of a line of text of so many points, in inches."""
+    """Width in inches of a line of text of `size` points."""
     from matplotlib.font_manager import FontProperties
     from matplotlib.textpath import text_to_path
 
@@ -21,7 +21,7 @@ def text_width(text: str, size: float, weight: str = "normal") -> float:
 
 
 def wrap(text: str, inches: float, size: float, weight: str = "normal") -> list[str]:
-    """The lines of a text, none wider than so many inches unless it is one word."""
+    """The lines of a text, none wider than `inches` unless it is a single word."""
     lines: list[str] = []
     for word in filter(None, re.split(r"[ \n]+", text)):
         longer = f"{lines[-1]} {word}" if lines else word
@@ -33,7 +33,7 @@ def wrap(text: str, inches: float, size: float, weight: str = "normal") -> list[
 
 
 def shorten(text: str, inches: float, size: float, weight: str = "normal") -> str:
-    """The text, cut to so many inches with an ellipsis if it is wider."""
+    """The text, cut to `inches` with an ellipsis if it is wider."""
     short = text
     while len(short) > 1 and text_width(short, size, weight) > inches:
         short = short.rstrip(ELLIPSIS)[:-1] + ELLIPSIS
@@ -41,7 +41,7 @@ def shorten(text: str, inches: float, size: float, weight: str = "normal") -> st
 
 
 def break_name(name: str, inches: float) -> str:
-    """A long name on several lines of so many inches, broken after - _ . / or a space."""
+    """A long name on several lines of at most `inches`, broken after - _ . / or a space."""
     size, lines = setting("font.size"), [""]
     for piece in re.findall(r"[^-_./ ]*[-_./ ]?", name):
         if lines[-1] and text_width((lines[-1] + piece).strip(), size, "bold") > inches:
@@ -51,7 +51,7 @@ def break_name(name: str, inches: float) -> str:
 
 
 def add_halo(text: Any) -> None:
-    """Give a text a white rim, so that it can be read on points."""
+    """Give a text a white rim, so that it can be read over points."""
     from matplotlib.patheffects import withStroke
 
     text.set_path_effects([withStroke(linewidth=1.6, foreground="white")])

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from PIL.Image import Image
 
-# frames of what is near an image: of its class, and of another
+# frames of the neighbours of an image: of its class, and of another
 SAME_CLASS = {"color": INK, "linewidth": 1.2, "linestyle": "-"}
 OTHER_CLASS = {"color": COLOURS[1], "linewidth": 1.6, "linestyle": (0, (2.5, 1.5))}
 
@@ -28,7 +28,7 @@ def show_image(
     inches: float,
     weight: str = "normal",
 ) -> None:
-    """Show an image, or else its name, with lines of words below it that fit into so many inches."""
+    """Show an image, or its name if it is None, with lines of words below it, cut to `inches`."""
     axes.set(xticks=[], yticks=[])
     axes.grid(visible=False)
     size = small_size()

@@ -10,11 +10,11 @@ collapse
     A row per fm, task and draw: fm, task, family, d, draw, nc1, and columns that are not drawn.
 presets
     The named methods: `imprint.method.presets.published`.
-fms, for those whose entry says `needs_fms`
+fms, for figures with `needs_fms`
     A row per FM: fm, model, dimensions, parameters, images_per_second, device, threads: `imprint.study.jobs.fms`.
 
-A figure of one FM and task is drawn from the table that its entry names, from the description in that file, with fm
-and task added, and from images: `imprint.study.jobs.tsne`, `predictions` and `samples` make these tables.
+A figure of one FM and task is drawn from the table that its entry names, from the description in the file of this table,
+with fm and task added, and from images: `imprint.study.jobs.tsne`, `predictions` and `samples` make these tables.
 
 Importing this package is cheap: matplotlib and pandas are imported by the functions that draw.
 """

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 TITLE = "Accuracy over the number of proxies"
 NARROWEST = 0.72  # inches of a panel without marks
 PITCH = 0.075  # inches from one mark to the next
-# the interval that the number of test samples leaves to an accuracy
+# style of the interval of an accuracy, from the number of test samples
 INTERVAL: dict[str, Any] = {"color": GREY, "linewidth": 0.8}
 CAPS: dict[str, Any] = {"marker": "_", "markersize": 4, "markeredgewidth": 0.8}
 
@@ -33,9 +33,9 @@ CAPS: dict[str, Any] = {"marker": "_", "markersize": 4, "markeredgewidth": 0.8}
 def accuracy_over_k(scores: pd.DataFrame, collapse: pd.DataFrame, presets: Presets) -> Figure:
     """A row of panels per task, a column per FM and NORM, a line per GEN; GENs without a choice of k are marks at the right.
 
-    There, too, stands how far the number of test samples leaves the highest accuracy open.
+    Right of the marks is the interval of the highest accuracy, from the number of test samples.
 
-    Tasks of a "d in 1" family are left to `accuracy_over_k_by_d`, unless there are no others.
+    Tasks of a "d in 1" family are in `accuracy_over_k_by_d` instead, unless there are no others.
     """
     import pandas as pd
 
@@ -43,16 +43,16 @@ def accuracy_over_k(scores: pd.DataFrame, collapse: pd.DataFrame, presets: Prese
     rows = fullest(plain if len(plain) else scores)
     columns = shown_columns(rows)
     tables = {norm: means_over_k(of_norm) for norm, of_norm in columns.of_norms.items()}
-    whole = pd.concat(list(tables.values()))
-    without_k = gens_without_k(whole)
-    lines = whole[~whole["gen"].isin(without_k)]
+    all_norms = pd.concat(list(tables.values()))
+    without_k = gens_without_k(all_norms)
+    lines = all_norms[~all_norms["gen"].isin(without_k)]
     if lines.empty:
         raise NothingToShow(
             "No GEN with a choice of k, such as kmeans, in this experiment. Add one with several k."
         )
     ks = sorted(lines["k"].dropna().astype(int).unique()) or [1]
-    tasks, marks = natural_order(lines["task"]), marks_of(whole, without_k)
-    intervals = "below" in whole
+    tasks, marks = natural_order(lines["task"]), marks_of(all_norms, without_k)
+    intervals = "below" in all_norms
     beside = len(marks) + intervals
     narrowest = NARROWEST + PITCH * beside
 
@@ -69,10 +69,10 @@ def accuracy_over_k(scores: pd.DataFrame, collapse: pd.DataFrame, presets: Prese
     subtitle = f"{columns.text}\nMean, band or bar from lowest to highest; n = {sizes(rows)}"
     right = []
     if marks:
-        right.append("in the order of the legend, what has no choice of k")
+        right.append("marks, in the order of the legend")
     if intervals:
         right.append(
-            "with caps, the 95% interval that the number of test samples leaves to the highest of the lines"
+            "with caps, the 95% interval of the highest point of the lines, from the number of test samples"
         )
     if right:
         subtitle += f"\nRight of the dotted line: {'; last, '.join(right)}"
@@ -92,7 +92,7 @@ def _lines(axes: Axes, cell: pd.DataFrame) -> None:
 
 
 def _interval(axes: Axes, cell: pd.DataFrame, x: float) -> None:
-    """The interval of the accuracy that is highest of all lines."""
+    """Draw the interval of the highest accuracy of all lines."""
     if len(cell):
         best = cell.iloc[cell["mean"].to_numpy().argmax()]
         axes.plot([x, x], [best["below"], best["above"]], **INTERVAL | CAPS, clip_on=False)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 TITLE = "Accuracy over k when a class is made of d"
-NEAR_100 = 95.0  # from here on lines lie close, and the axis is stretched
+NEAR_100 = 95.0  # above this, lines are close and the axis is stretched
 RING: dict[str, Any] = {
     "linestyle": "",
     "marker": "o",
@@ -37,7 +37,7 @@ RING: dict[str, Any] = {
 
 @figure("accuracy_over_k_by_d", title=TITLE, category="Proxies per class")
 def accuracy_over_k_by_d(scores: pd.DataFrame, collapse: pd.DataFrame, presets: Presets) -> Figure:
-    """A panel per FM and "d in 1" family, a line per d, a ring where k = d; of one GEN, k-means if it was run.
+    """A panel per FM and "d in 1" family, a line per d, a ring where k = d, for one GEN: k-means if it was run.
 
     Dotted lines show the FM's other tasks.
     """
@@ -101,7 +101,7 @@ def accuracy_over_k_by_d(scores: pd.DataFrame, collapse: pd.DataFrame, presets: 
 
 
 def _other_tasks(scores: pd.DataFrame, table: pd.DataFrame, configuration: str) -> pd.DataFrame:
-    """Accuracies over k of tasks without a d, as those of the families in `table`: FM, GEN, NORM and AGG, largest k."""
+    """Accuracies over k of tasks without a d, for the FMs, GEN, NORM and AGG of `table` and up to its largest k."""
     others, shown = accuracy_over_k(scores)
     if shown != configuration:
         return others.iloc[:0]
@@ -111,7 +111,7 @@ def _other_tasks(scores: pd.DataFrame, table: pd.DataFrame, configuration: str) 
 
 
 def _dotted(number: int) -> dict[str, Any]:
-    """How the line of a task without a d is drawn, counted from 0."""
+    """The style of the line of a task without a d, counted from 0."""
     marker = MARKERS[number % len(MARKERS)]
     return {**DOTTED_GUIDE, "marker": marker, "fillstyle": "none"}
 

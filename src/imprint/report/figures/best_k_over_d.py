@@ -27,14 +27,14 @@ if TYPE_CHECKING:
 
 TITLE = "Best k and its accuracy over d"
 COMPARED = ("mean", "kmeans", "kls", "ls")
-WITH_ONE_PROXY = {"mean": "kmeans", "ls": "kls"}  # GENs that are others with k = 1
+WITH_ONE_PROXY = {"mean": "kmeans", "ls": "kls"}  # GENs that equal another with k = 1
 DIAGONAL = {**DOTTED_GUIDE, "color": INK, "zorder": 3}
 POINTS = {"mean": "s", "ls": "D"}  # markers of GENs that are horizontal lines in other figures
 
 
 @figure("best_k_over_d", title=TITLE, category="Proxies per class")
 def best_k_over_d(scores: pd.DataFrame, collapse: pd.DataFrame, presets: Presets) -> Figure:
-    """Above the best k, below the accuracy there, against d: a column per FM and "d in 1" family, a line per GEN.
+    """The best k (top) and the accuracy with it (bottom) against d: a column per FM and "d in 1" family, a line per GEN.
 
     The best k is the smallest within noise of the highest accuracy, see `imprint.analysis.best_k`.
     """
@@ -95,7 +95,7 @@ def best_k_over_d(scores: pd.DataFrame, collapse: pd.DataFrame, presets: Presets
 
 
 def _ks_run(rows: pd.DataFrame) -> str:
-    """The k that each GEN was run with, a line each: the best is one of them."""
+    """The k that each GEN was run with, a line each; the best k is one of them."""
     lines = []
     for gen in COMPARED:
         ks = sorted({int(k) for k in rows.loc[is_value(rows["gen"], gen), "k"]})
@@ -116,7 +116,7 @@ def _test_samples(collapse: pd.DataFrame) -> dict[Any, float]:
 def _best(rows: pd.DataFrame, test_samples: dict[Any, float]) -> pd.DataFrame:
     """A row for each fm, task, family, d and gen: its best k, the largest k within noise, and accuracies (%) at the best k.
 
-    Columns k, largest; mean, lowest and highest: over draws or, where there is one, over seeds.
+    Columns k and largest; mean, lowest and highest, over draws or, with one draw, over seeds.
     """
     import pandas as pd
 
@@ -153,7 +153,7 @@ def _look(gen: str) -> Look:
 
 
 def _legend(gens: list[str], norms: dict[str, str]) -> list[Line2D]:
-    """`norms`: NORM and AGG of the GENs that have others than those of the figure, else empty."""
+    """`norms`: for each GEN its NORM and AGG if they differ from those of the figure, else empty."""
     lines = []
     for gen in gens:
         label = f"{gen} ({norms[gen].split(';')[0]})" if norms.get(gen) else gen

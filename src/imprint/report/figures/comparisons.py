@@ -1,4 +1,4 @@
-"""The comparisons that figures of methods draw."""
+"""Comparisons of methods for figures."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-# where an experiment names the entries of a component
+# keys of an experiment that name the entries of a component
 KEYS = {"GEN": "`gen`", "NORM": "`norm_pre`, `norm_post` or `norm_inf`", "AGG": "`agg`"}
 
 
 def compared_presets(scores: pd.DataFrame, presets: Presets) -> ComparedMethods:
-    """The named methods; `NothingToShow` if there are fewer than two."""
+    """Compare the named methods; raises `NothingToShow` if there are fewer than two."""
     return _compared(preset_matrix(scores, presets), "named methods", "`presets`")
 
 
 def compared_components(scores: pd.DataFrame, component: str, rank_by: str) -> ComparedMethods:
-    """All GENs, NORMs or AGGs; `NothingToShow` if there are fewer than two.
+    """Compare all GENs, NORMs or AGGs; raises `NothingToShow` if there are fewer than two.
 
-    rank_by: what stands for each, see `imprint.analysis.component_rankings`.
+    rank_by: what represents each, see `imprint.analysis.component_rankings`.
     """
     notes: tuple[str, ...] = ()
     if rank_by == BY_CONFIGURATION:
@@ -52,6 +52,6 @@ def _compared(matrix: pd.DataFrame, kind: str, keys: str) -> ComparedMethods:
         )
     if not result.rows:
         raise NothingToShow(
-            f"The {kind} share no FM and task. Add what is missing: all of them on the same ones."
+            f"The {kind} share no FM and task. Add the missing runs: all of them on the same FMs and tasks."
         )
     return result

@@ -1,4 +1,4 @@
-"""The classes that one cell confuses."""
+"""The confusion matrix of one cell."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 TITLE = "Confusion matrix"
-COUNTED = 15  # up to so many classes the counts are written
+COUNTED = 15  # most classes for which counts are written
 WORST = 4  # confusions named in the subtitle
 WIDEST = 5.0  # inches
 
@@ -28,7 +28,7 @@ WIDEST = 5.0  # inches
 def confusion(
     predictions: pd.DataFrame, description: Mapping[str, Any], images: object = None
 ) -> Figure:
-    """True classes against predicted ones, shaded by the share of the true class; above, what is confused most."""
+    """True against predicted classes, shaded by the share of the true class; the subtitle names what is confused most."""
     import seaborn
 
     names = [shorten(name, 0.6, small_size()) for name in description["classes"]]
@@ -82,6 +82,6 @@ def _worst(counts: np.ndarray, names: list[str]) -> str:
     if not pairs:
         return ""
     rarest = np.sort(confused, axis=None)[-len(pairs)]
-    untold = int((confused >= rarest).sum()) - len(pairs)
-    more = f" and {untold} more with {rarest}" if untold else ""
+    unnamed = int((confused >= rarest).sum()) - len(pairs)
+    more = f" and {unnamed} more with {rarest}" if unnamed else ""
     return f"\nMost often confused: {', '.join(pairs)}{more}"

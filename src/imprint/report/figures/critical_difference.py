@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 TITLE = "Named methods: critical differences"
-# what the subtitle says of each way to rank
+# subtitles by the way to rank
 SUBTITLES = {
     BY_CONFIGURATION: "{component}s by their best-ranked configuration, chosen on {data}.",
-    BY_COMPANIONS: "On each (FM, task) with the best of its {companions} run, on {data}.",
+    BY_COMPANIONS: "{component}s with the best {companions} for each (FM, task), chosen on {data}.",
 }
 COMPANIONS = {"AGG": "GEN, k and NORM", "GEN": "k, NORM and AGG", "NORM": "GEN, k and AGG"}
 NAMES = {"NORM": "Names: NORMpre/NORMpost/NORMinf.\n"}
@@ -46,7 +46,7 @@ def _register(component: str) -> None:
         presets: Presets,
         rank_by: str = BY_CONFIGURATION,
     ) -> Figure:
-        """Mean ranks, each entry with what `rank_by` chooses of the other components; a bar joins those that do not differ."""
+        """Mean ranks, each entry with the companions that `rank_by` chooses; a bar joins those that do not differ."""
         result = compared_components(scores, component, rank_by)
         data = "validation samples" if chosen_on(scores) == VALIDATION else "test data"
         companions = COMPANIONS[component]

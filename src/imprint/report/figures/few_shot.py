@@ -27,12 +27,12 @@ if TYPE_CHECKING:
 TITLE = "Few shots: accuracy over samples per class"
 ALL_SAMPLES = "full"
 NARROWEST = 1.0  # inches of a panel
-ASIDE, WIDEST = 0.035, 0.1  # inches from the points of one line to the next, and of all
+ASIDE, WIDEST = 0.035, 0.1  # inches from the points of one line to the next, and to the last
 
 
 @dataclass(frozen=True)
 class _Line:
-    """One line of every panel: the shown GEN with one k, or what has no choice of k."""
+    """One line of every panel: the shown GEN with one k, or a mark, see `imprint.report.drawing.marks`."""
 
     label: str
     look: Look
@@ -48,23 +48,23 @@ class _Line:
 
 @figure("few_shot", title=TITLE, category="Few shots")
 def few_shot(scores: pd.DataFrame, collapse: pd.DataFrame, presets: Presets) -> Figure:
-    """A row of panels per task, a column per FM and NORM, a line per k; what has no choice of k as further lines.
+    """A row of panels per task, a column per FM and NORM, a line per k; GENs without a choice of k are further lines.
 
-    Of the GENs with a choice of k one is shown, k-means if it was run. Tasks of a "d in 1" family are left out unless
-    there are no others.
+    Only one GEN with a choice of k is shown, k-means if it was run. Tasks of a "d in 1" family are left out unless there
+    are no others.
     """
     import pandas as pd
 
     plain = scores[scores["d"].isna()]
     rows = plain if len(plain) else scores
     columns = shown_columns(rows)
-    whole = pd.concat(list(columns.of_norms.values()))
-    if whole["shots"].nunique() < 2:
+    all_norms = pd.concat(list(columns.of_norms.values()))
+    if all_norms["shots"].nunique() < 2:
         raise NothingToShow(
             "Only one number of shots in this experiment. Add some, as shots: [1, 5, 20, full]."
         )
-    without_k = gens_without_k(whole)
-    gen = shown_gen(whole.loc[~whole["gen"].isin(without_k), "gen"])
+    without_k = gens_without_k(all_norms)
+    gen = shown_gen(all_norms.loc[~all_norms["gen"].isin(without_k), "gen"])
     gens = [gen, *without_k]
     tables = {
         norm: _means(of_norm[of_norm["gen"].isin(gens)])
@@ -78,7 +78,7 @@ def few_shot(scores: pd.DataFrame, collapse: pd.DataFrame, presets: Presets) -> 
         lines.append(_Line(label, _look(mark), mark=mark))
 
     counts = sorted({int(n) for n in table["shots"] if n != ALL_SAMPLES})
-    # all samples stand a step to the right of the most shots, whatever their number
+    # all samples are a step to the right of the most shots, whatever their number
     positions = {str(n): n for n in counts} | {ALL_SAMPLES: _beyond(counts)}
     ticks = sorted(positions[n] for n in table["shots"].unique())
     tasks = natural_order(table["task"])
@@ -94,7 +94,7 @@ def few_shot(scores: pd.DataFrame, collapse: pd.DataFrame, presets: Presets) -> 
     subtitle = f"{columns.text}\n{values}"
     title = f"Proxies per class, k, of {gen}"
     if len(lines) > len(ks):
-        title += ", and what has no choice of k"
+        title += "; other GENs by name"
     with room_for(len(tasks), len(columns.pairs), NARROWEST):
         x_label = "Samples per class, n"
         fig = by_task(TITLE, subtitle, tasks, columns.names, x_label, draw, NARROWEST)
@@ -112,7 +112,7 @@ def _look(mark: Mark) -> Look:
 
 
 def _beyond(counts: list[int]) -> int:
-    """A number one step of their own on a logarithmic axis beyond these."""
+    """A number one step beyond these on a logarithmic axis; the step is the mean of theirs."""
     if not counts:
         return 1
     step = (counts[-1] / counts[0]) ** (1 / max(len(counts) - 1, 1))
@@ -142,5 +142,5 @@ def _panel(
         means = axes.plot(n, rows["mean"], clip_on=False, **line.look.line())
         bars = axes.vlines(n, rows["low"], rows["high"], color=colour, linewidth=0.8)
         move = ScaledTranslation(inches, 0, axes.figure.dpi_scale_trans)
-        for artist in (*means, bars):  # after they count for the limits of the axes
+        for artist in (*means, bars):  # after they have set the limits of the axes
             artist.set_transform(axes.transData + move)

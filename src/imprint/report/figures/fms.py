@@ -1,4 +1,4 @@
-"""FMs ranked by accuracy, and beside it what they cost."""
+"""FMs ranked by accuracy, with their size and speed."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 TITLE = "FMs compared"
-LOG_FROM = 10  # a wider ratio of largest to smallest asks for a logarithmic axis
-PANEL = 1.6  # inches of a panel of one quantity, at least
-HIGH, LOW = 0.27, 0.17  # inches of a row: of accuracies, of one quantity
+LOG_FROM = 10  # least ratio of largest to smallest value for a logarithmic axis
+PANEL = 1.6  # inches of the narrowest panel of one quantity
+HIGH, LOW = 0.27, 0.17  # inches of a row of accuracies, and of one quantity
 AXIS = 0.42  # inches below a panel
-NAME = 0.3  # of the width for the name of an FM, at most
+NAME = 0.3  # largest share of the width for the name of an FM
 
 
 @dataclass(frozen=True)
 class _Quantity:
-    """One number of every FM, and what it is called."""
+    """A number for each FM, and its label."""
 
     label: str
     values: pd.Series
@@ -41,7 +41,7 @@ class _Quantity:
 def compared_fms(
     scores: pd.DataFrame, collapse: pd.DataFrame, presets: Presets, fms: pd.DataFrame
 ) -> Figure:
-    """A row per FM, the best mean rank on top: a dot per task; below, a panel for each quantity that is known of an FM."""
+    """A row per FM, the best mean rank on top: a dot per task; below, a panel for each known quantity."""
     result = compare_fms(scores, collapse, presets)
     if len(result.summary) < 2:
         raise NothingToShow("Fewer than two FMs in this experiment. Add others to its `fms`.")
@@ -76,7 +76,7 @@ def _subtitle(result: ComparedFMs) -> str:
 
 
 def _quantities(result: ComparedFMs, fms: pd.DataFrame) -> list[_Quantity]:
-    """Those that are known of an FM at least."""
+    """The quantities that are known for at least one FM."""
     known = (
         _Quantity("NC1 (0 = collapsed)", result.summary["nc1"]),
         _Quantity("Embedding size", fms["dimensions"].astype(float)),
@@ -121,7 +121,7 @@ def _panel(axes: Axes, quantity: _Quantity, names: list[str]) -> None:
 
 
 def _decades(axes: Axes, low: float, high: float) -> None:
-    """A logarithmic axis from a power of ten to another; there is room for two labels."""
+    """Make the x axis logarithmic between two powers of ten; there is room to label only these."""
     axes.set_xscale("log")
     axes.minorticks_off()
     powers = [10.0**power for power in range(floor(log10(low)), ceil(log10(high)) + 1)]
@@ -130,7 +130,7 @@ def _decades(axes: Axes, low: float, high: float) -> None:
 
 
 def _number(value: float) -> str:
-    """Whole numbers, or three digits; a dash for what is not known."""
+    """A whole number, or three digits; a dash if unknown."""
     if np.isnan(value):
         return "\N{EN DASH}"
     return f"{value:,.0f}" if value.is_integer() else f"{float(f'{value:.3g}'):,g}"
@@ -148,5 +148,5 @@ def _rows(axes: Axes, names: list[str], numbers: list[str]) -> None:
 
 
 def _short(fm: object) -> str:
-    """The name of an FM, cut to what leaves room for the panels."""
+    """The name of an FM, cut to leave room for the panels."""
     return shorten(str(fm), NAME * figure_width(), small_size())

@@ -1,4 +1,4 @@
-"""What several proxies gain where neural collapse (NC1) is weak."""
+"""The gain of several proxies against neural collapse (NC1)."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ TITLE = "Gain of several proxies against neural collapse"
 PARTED_AT = 1.0  # NC1 between the regions, as in the paper
 FEWEST_FOR_RHO, FEWEST_FOR_LINE = 5, 40  # points
 MANY_POINTS, SMALL = 100, {"markersize": 3.2, "markeredgewidth": 0.6}
-LEAST_HEIGHT = 3  # percentage points on the axis: noise does not look like an effect
+LEAST_HEIGHT = 3  # percentage points on the axis, so that noise does not look like an effect
 RHO = "\N{GREEK SMALL LETTER RHO}"
 
 
@@ -33,9 +33,9 @@ RHO = "\N{GREEK SMALL LETTER RHO}"
 def gain_over_nc1(scores: pd.DataFrame, collapse: pd.DataFrame, presets: Presets) -> Figure:
     """Gain in accuracy of k-means with k = 5 over k = 1 against NC1: a point per FM and task, means over draws and seeds.
 
-    Below stand mean gain and Spearman's rho of all points, of those with NC1 below and above 1, and of "d in 1" and
-    other tasks among these. Colour and fill of a point tell its FM, its shape the task or family. A line shows the
-    running median of 40 points or more.
+    A table below has mean gain and Spearman's rho of all points, of those with NC1 up to and above 1, and of "d in 1" and
+    other tasks among these. Colour and fill of a point show its FM, its shape the task or family. With 40 points or more,
+    a line shows the running median.
     """
     points = _points(scores, collapse)
     _, configuration = shown(scores)
@@ -77,13 +77,13 @@ def gain_over_nc1(scores: pd.DataFrame, collapse: pd.DataFrame, presets: Presets
 
 
 def _draws(collapse: pd.DataFrame) -> str:
-    """Over what the values of a point are means."""
+    """What the values of a point average, in words."""
     draws = collapse["draw"].nunique()
     return "a mean over seeds" if draws == 1 else f"a mean over {draws} draws and seeds"
 
 
 def _points(scores: pd.DataFrame, collapse: pd.DataFrame) -> pd.DataFrame:
-    """See `gains_and_nc1`; at least one point."""
+    """The points, see `gains_and_nc1`; raises `NothingToShow` if there are none."""
     of_draws = gains_by_draw(scores)
     if of_draws.empty:
         raise NothingToShow(
@@ -92,13 +92,13 @@ def _points(scores: pd.DataFrame, collapse: pd.DataFrame) -> pd.DataFrame:
     points = gains_and_nc1(of_draws, collapse[collapse["nc1"] > 0])
     if points.empty:
         raise NothingToShow(
-            "No NC1 above 0 of the FMs and tasks of this experiment. Make results/collapse for them."
+            "No NC1 above 0 for the FMs and tasks of this experiment. Make results/collapse for them."
         )
     return points
 
 
 def _running_median(points: pd.DataFrame) -> pd.DataFrame | None:
-    """Medians of NC1 and gain in windows of a quarter of the points along NC1; None of too few points."""
+    """Medians of NC1 and gain in windows of a quarter of the points along NC1; None for too few points."""
     if len(points) < FEWEST_FOR_LINE:
         return None
     ordered = points.sort_values("nc1")[["nc1", "gain"]]
@@ -106,7 +106,7 @@ def _running_median(points: pd.DataFrame) -> pd.DataFrame | None:
 
 
 def _table(points: pd.DataFrame) -> list[list[str]]:
-    """The head and a row for each set of points that is not empty: what they are, points, mean gain, its range, rho."""
+    """The head, and a row for each set of points that is not empty: name, number, mean gain, range of gains, rho."""
     united, high = points["d"].notna(), points["nc1"] > PARTED_AT
     rows = [["points of", "n", "mean gain", "lowest to highest", RHO]]
     for region, chosen in (

@@ -21,21 +21,19 @@ if TYPE_CHECKING:
     Images = Mapping[str, Callable[[str, str], Image | None]]
 
 TITLE = "Test images and their nearest proxies"
-MISTAKES, ROWS = 4, 7  # at most so many mistakes, and so many rows in all
+MISTAKES, ROWS = 4, 7  # most mistakes, and most rows in all
 
 
 @figure("gallery", title=TITLE, category="One task", table="predictions", needs_images=True)
 def gallery(predictions: pd.DataFrame, description: Mapping[str, Any], images: Images) -> Figure:
     """A row per test sample, mistakes first: its image and those of its nearest proxies.
 
-    `images` holds for each dataset a function of split and id; a sample without an image is shown by its id.
+    `images`: for each dataset, a function that returns the image of a split and id; a sample without one is shown by its id.
     """
     chosen = chosen_rows(predictions)
     names = description["classes"]
     columns = 1 + len(predictions["near_class"].iloc[0])
-    proxies = (
-        "For a proxy stands the training sample of its class that is nearest to it in direction"
-    )
+    proxies = "A proxy is shown as the training sample of its class with the most similar direction"
     if description["proxies_are_samples"]:
         proxies = "Proxies are training samples"
     subtitle = (
@@ -71,9 +69,9 @@ def gallery(predictions: pd.DataFrame, description: Mapping[str, Any], images: I
 
 
 def chosen_rows(predictions: pd.DataFrame) -> list[int]:
-    """The rows that a gallery shows: some mistakes, then some that are right, the same every time.
+    """The rows that a gallery shows: some mistakes, then some correct ones, the same every time.
 
-    Of each kind one of every class comes before a second of any.
+    Within each kind, one row of every class comes before a second of any.
     """
     order = np.random.default_rng(0).permutation(len(predictions))
     right = (predictions["true"] == predictions["predicted"]).to_numpy()[order]
@@ -82,7 +80,7 @@ def chosen_rows(predictions: pd.DataFrame) -> list[int]:
 
 
 def _varied(order: np.ndarray, classes: pd.Series, most: int) -> list[int]:
-    """At most so many rows: the first of each class before the second of any."""
+    """At most `most` rows: the first of each class before the second of any."""
     ordered = classes.iloc[order]
     turn = ordered.groupby(ordered).cumcount().to_numpy()
     return [int(i) for i in order[np.argsort(turn, kind="stable")][:most]]

@@ -1,4 +1,4 @@
-"""The time that proxies take to generate, against their number."""
+"""The time to generate proxies, against their number."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ if TYPE_CHECKING:
 
 TITLE = "Time to generate proxies over their number"
 PITCH = 0.13  # inches from one mark to the next
-DECADES = 2  # above which only powers of ten are named
-SHORTEST = 1e-5  # seconds; what is shorter is not measured
+DECADES = 2  # range of the axis above which only powers of ten are labelled
+SHORTEST = 1e-5  # seconds; shorter times are not measured
 
 
 @figure("generation_time", title=TITLE, category="Proxies per class")
 def generation_time(scores: pd.DataFrame, collapse: pd.DataFrame, presets: Presets) -> Figure:
     """A line per GEN, on logarithmic axes; GENs without a choice of k are marks at the right.
 
-    A line of hollow marks joins what a GEN that makes all k at once took, shared out in proportion to k.
+    A line with hollow marks is of a GEN that makes all k at once; its total time is divided in proportion to k.
     """
     from matplotlib.ticker import LogLocator
 
@@ -63,7 +63,7 @@ def generation_time(scores: pd.DataFrame, collapse: pd.DataFrame, presets: Prese
 
 
 def _times(rows: pd.DataFrame) -> tuple[pd.DataFrame, int]:
-    """gen, k, norm (empty) with the generation time, `median`, that of the lowest and highest seed, and `pairs`; all pairs."""
+    """A table with gen, k, norm (empty), the generation time (median, low and high seed) and pairs; and the number of all pairs."""
     times = generation_times(rows)
     ends = times[["seconds", "low", "high"]].clip(lower=SHORTEST)
     of_kind = times.assign(**ends).groupby(KIND, dropna=False)
@@ -84,15 +84,15 @@ def _subtitle(
     lines.append(f"Median, band or bar from lowest to highest; n = {sizes(rows)}")
     if made_at_once:
         gens = " and ".join(in_legend_order(made_at_once))
-        lines.append(f"Dotted: {gens} makes all k at once; shares by k, not measured")
+        lines.append(f"Dotted: {gens} makes all k at once; time divided in proportion to k")
     if (table["pairs"] < pairs).any():
         names = in_legend_order(table.loc[table["pairs"] < pairs, "gen"])
-        lines.append(f"Not on all pairs were run: {', '.join(names)}. Do not compare these")
+        lines.append(f"Not run on all pairs: {', '.join(names)}. Do not compare these")
     return "\n".join(lines)
 
 
 def _samples(rows: pd.DataFrame, collapse: pd.DataFrame) -> str:
-    """How many training samples the tasks have, where all of them are used."""
+    """The number of training samples of the tasks, if all of them are used."""
     if not (rows["shots"] == "full").all() or "samples" not in collapse or collapse.empty:
         return ""
     counts = of_split(collapse)["samples"]

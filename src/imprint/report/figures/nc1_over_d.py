@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 TITLE = "Neural collapse against d"
-LOG_FROM = 10  # a wider ratio of highest to lowest NC1 asks for a logarithmic axis
+LOG_FROM = 10  # least ratio of highest to lowest NC1 for a logarithmic axis
 
 
 @figure("nc1_over_d", title=TITLE, category="Neural collapse")
@@ -79,7 +79,7 @@ def _other_tasks(axes: Axes, others: pd.DataFrame, height: float) -> None:
 
 
 def _nc1_scale(axes: Axes, values: pd.Series) -> None:
-    """An NC1 axis that holds all values, logarithmic where they span more than one order of magnitude."""
+    """Set an NC1 axis that contains all values, logarithmic if they span a factor of `LOG_FROM` or more."""
     if values.min() <= 0 or values.max() / values.min() < LOG_FROM:
         axes.set_ylim(0, 1.05 * values.max())
         return

@@ -1,4 +1,4 @@
-"""How far each named method lies behind the best one, FM by FM and task by task."""
+"""How far each named method is behind the best one on each FM and task."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from imprint.analysis.ranking import ComparedMethods
 
 TITLE = "Named methods: behind the best"
-MOST_ROWS = 60  # beyond, the tasks of an FM share a row
+MOST_ROWS = 60  # with more, the tasks of an FM share a row
 DARK = 0.55  # share of the colour scale from which words are white
-LONGEST = 1.1  # inches of the name of a task
+LONGEST = 1.1  # inches of the longest name of a task
 NARROWEST, WIDEST = 0.21, 0.75  # inches of a cell
 BESIDE = 0.4  # inches right of the cells
 HEADS = ("mean (%)", "mean rank")  # rows above the cells
@@ -33,7 +33,7 @@ HEADS = ("mean (%)", "mean rank")  # rows above the cells
 
 @dataclass(frozen=True)
 class _Row:
-    """A row below the heading of its FM, or the heading; `values` are accuracies (%) by method."""
+    """A row of accuracies (%) by method, or the heading of an FM, which has no `values`."""
 
     name: str
     values: np.ndarray | None
@@ -41,7 +41,7 @@ class _Row:
 
 @figure("published_methods", title=TITLE, category="Methods")
 def published_methods(scores: pd.DataFrame, collapse: pd.DataFrame, presets: Presets) -> Figure:
-    """A column per method, the best mean rank first, a row per FM and task; in a cell the points behind the row's best."""
+    """A column per method, the best mean rank first, a row per FM and task; cells are points behind the best of the row."""
     result = compared_presets(scores, presets)
     if figure_width() - _left(result) - BESIDE < NARROWEST * len(result.summary):
         with applied("page"):
@@ -50,7 +50,7 @@ def published_methods(scores: pd.DataFrame, collapse: pd.DataFrame, presets: Pre
 
 
 def _left(result: ComparedMethods) -> float:
-    """Inches of the names of rows."""
+    """Inches for the names of rows."""
     size = small_size()
     names = [HEADS[0], *(row.name for row in _rows(result.accuracies)[0])]
     widths = [text_width(shorten(name, LONGEST, size), size, "bold") for name in names]
@@ -102,7 +102,7 @@ def _extent(percent: pd.DataFrame) -> str:
 
 
 def _rows(percent: pd.DataFrame) -> tuple[list[_Row], str]:
-    """The rows from top to bottom, and what the subtitle adds where they are no single tasks."""
+    """The rows from top to bottom, and an addition to the subtitle if they are not single tasks."""
     fm_of, task_of = (percent.index.get_level_values(name).astype(str) for name in ("fm", "task"))
     values = percent.to_numpy()
     fms = natural_order(fm_of)
@@ -118,7 +118,7 @@ def _rows(percent: pd.DataFrame) -> tuple[list[_Row], str]:
 
 
 def _cells(axes: Axes, rows: list[_Row]) -> None:
-    """The cells, dark where a method lies far behind, with their numbers."""
+    """Draw the cells, dark where a method is far behind, with their numbers."""
     from matplotlib.colors import PowerNorm
 
     width = max(len(row.values) for row in rows if row.values is not None)

@@ -20,21 +20,21 @@ if TYPE_CHECKING:
     Images = Mapping[str, Callable[[str, str], Image | None]]
 
 TITLE = "Training images of a task"
-ACROSS, FEWEST = 12, 2  # images beside each other, and at least of one dataset
+ACROSS, FEWEST = 12, 2  # images beside each other, and least number of one dataset
 ROWS = 20  # classes shown
-PIXELS, GAP = 72, 6  # of an image, and between two
+PIXELS, GAP = 72, 6  # pixels of an image, and between two
 
 
 @figure("training_images", title=TITLE, category="One task", table="samples", needs_images=True)
 def training_images(table: pd.DataFrame, description: Mapping[str, Any], images: Images) -> Figure:
     """A row per class, a block of columns per dataset.
 
-    `images` holds for each dataset a function of split and id.
+    `images`: for each dataset, a function that returns the image of a split and id.
     """
     classes, datasets = description["classes"], description["datasets"]
     shown = [name for name in datasets if name in images]
     if not shown:
-        raise NothingToShow("The embeddings of this task were given, without images. Add datasets.")
+        raise NothingToShow("This task has embeddings without images. Add datasets.")
     labels = sorted(table["label"].unique())[:ROWS]
     each = max(FEWEST, ACROSS // len(shown))
     names = [shorten(classes[label], 0.9, small_size()) for label in labels]
@@ -66,7 +66,7 @@ def training_images(table: pd.DataFrame, description: Mapping[str, Any], images:
 def _mosaic(
     ids: list[list[str]], each: int, image: Callable[[str, str], Image | None]
 ) -> np.ndarray:
-    """The images of these ids, a row of them per list, on white; a grey tile stands for one that cannot be read."""
+    """The images of these ids, a row per list, on white; a grey tile replaces an image that cannot be read."""
     step = PIXELS + GAP
     mosaic = np.full((step * len(ids) - GAP, step * each - GAP, 3), 255, np.uint8)
     for row, names in enumerate(ids):
@@ -81,7 +81,7 @@ def _mosaic(
 
 
 def _tile(picture: Image) -> np.ndarray:
-    """An image in a square, whole; small ones keep their pixels."""
+    """The whole image, fitted into a square; small images keep sharp pixels."""
     from PIL import Image, ImageOps
 
     small = max(picture.size) < PIXELS

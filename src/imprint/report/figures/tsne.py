@@ -20,17 +20,17 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 TITLE = "Embeddings in the plane (t-SNE)"
-MANY = 100  # proxies, above which they are small
-LABELS = 60  # islands of one class and origin that are named; more would cover the samples
+MANY = 100  # number of proxies above which they are small
+LABELS = 60  # most named islands (one class and origin); more names would cover the samples
 ANY_CLASS = "*"  # the shape of a proxy where shapes stand for datasets
 
 
 @figure("tsne", title=TITLE, category="One task", table="tsne")
 def tsne(points: pd.DataFrame, description: Mapping[str, Any], images: object = None) -> Figure:
-    """A panel by class, with names on the islands; with several datasets also one by these.
+    """A panel by class, with names on the islands; with several datasets, also a panel by dataset.
 
-    A class or dataset has a colour and a shape, hollow for its samples and filled for the proxies of the shown cell, which
-    are placed together with the samples.
+    A class or dataset has a colour and a shape. Samples are hollow, the proxies of the shown cell filled; t-SNE places both
+    together.
     """
     samples, proxies = points[~points["proxy"]], points[points["proxy"]]
     datasets = list(dict.fromkeys(samples["dataset"]))
@@ -84,7 +84,7 @@ def _of(shown: int, count: int, name: str) -> str:
 
 
 def _square(points: pd.DataFrame) -> dict[str, tuple[float, float]]:
-    """Limits of both axes, of one length, around all points."""
+    """Limits of both axes, equally long, around all points."""
     places = points[["x", "y"]].to_numpy()
     middle = (places.min(axis=0) + places.max(axis=0)) / 2
     half = 0.55 * max(np.ptp(places, axis=0).max(), 1e-9)
@@ -92,13 +92,13 @@ def _square(points: pd.DataFrame) -> dict[str, tuple[float, float]]:
 
 
 def _hollow(colour: Any, marker: str) -> dict[str, Any]:
-    """A sample."""
+    """The style of a sample."""
     face = {"markerfacecolor": "none", "markeredgewidth": 0.5}
     return {"marker": marker, "color": colour, "markersize": 2.8, **face}
 
 
 def _filled(colour: Any, marker: str, count: int) -> dict[str, Any]:
-    """A proxy, with a dark rim, so that it is seen among samples without colour too; smaller where there are many."""
+    """The style of a proxy: with a dark rim, to be seen among samples also without colour; smaller if there are many."""
     size, rim = (5.5, 0.7) if count <= MANY else (3.6, 0.5)
     edge = {"markeredgecolor": INK, "markeredgewidth": rim}
     return {"marker": marker, "color": colour, "markersize": size, **edge}
@@ -109,23 +109,23 @@ def _samples(axes: Axes, samples: pd.DataFrame, colour: Any, marker: str) -> Non
 
 
 def _name_islands(axes: Axes, points: pd.DataFrame, inches: float) -> None:
-    """Write the name of each class on each of its islands, unless it would cover another."""
+    """Write the name of each class on its islands; the second and further names of a class must not cover others."""
     samples = points[~points["proxy"]]
     groups = [island for _, island in samples.groupby(["label", "original"])]
     islands = sorted(groups, key=len, reverse=True)
     left, right = _square(points)["xlim"]
     span = right - left
     height = 1.2 * small_size() / 72 * span / inches
-    taken: list[tuple[float, float, float]] = []  # middle and half width of names, and their y
+    written: list[tuple[float, float, float]] = []  # x and half width of each name, and its y
     named = set()
     for island in islands[:LABELS]:
         text = shorten(str(island["name"].iloc[0]), 0.7, small_size())
         x, y = _middle(island[["x", "y"]].to_numpy())
         half = text_width(text, small_size(), "bold") / 2 * span / inches
-        covered = any(abs(x - a) < half + b and abs(y - c) < height for a, b, c in taken)
-        if covered and text in named:
+        covers = any(abs(x - a) < half + b and abs(y - c) < height for a, b, c in written)
+        if covers and text in named:
             continue
-        taken.append((x, half, y))
+        written.append((x, half, y))
         named.add(text)
         name = axes.annotate(
             text,
@@ -142,6 +142,6 @@ def _name_islands(axes: Axes, points: pd.DataFrame, inches: float) -> None:
 
 
 def _middle(points: np.ndarray) -> np.ndarray:
-    """The point with most of the others near."""
+    """The point with the smallest median distance to the others."""
     distances = np.linalg.norm(points[:, None] - points[None], axis=2)
     return points[np.median(distances, axis=1).argmin()]

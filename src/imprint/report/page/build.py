@@ -31,24 +31,24 @@ def build(
 ) -> None:
     """Write the report, or the part of it that shows one experiment.
 
-    It is made of the files of figures and tables; no scores are read.
+    It is built from the files of figures and tables, without reading scores.
 
     Parameters
     ----------
     path : path
         The HTML file.
     spec : mapping
-        `title`, and `sections`: `name`, `title`, `about`, `figures` and `tables` of each experiment. Figures and tables have
-        `name`, `title`, and `settings` and `selection` for captions, as rules have them; a figure of one task also has
-        `fm` and `task`, and a table the columns to show first, `leading`, and the figures that it follows, `beside`.
+        `title` and, for each experiment, one of `sections`: `name`, `title`, `about`, `figures` and `tables`. Figures and
+        tables have `name`, `title` and, for their captions, `settings` and `selection` as in the rules. A figure of one task
+        also has `fm` and `task`; a table has `leading`, the columns to show first, and `beside`, the figures that it follows.
     results : path
         The folder of the results.
     templates : path
         The folder of page.html, page.css, page.js, glossary.rst and the captions.
     command : str
-        What computes the study.
+        The command that computes the study.
     opening : str
-        What was run and what won, as reStructuredText; the page of one experiment has none.
+        What was run and what won, as reStructuredText; empty for the page of one experiment.
     """
     from itables import options
 
@@ -76,7 +76,7 @@ def build(
 
 
 class _Page:
-    """What one page is made of."""
+    """The sections, captions and links of one page."""
 
     def __init__(self, path: Path, results: Path, templates: Path) -> None:
         self.path, self.results = path, results
@@ -90,7 +90,7 @@ class _Page:
         self.prose = Prose((templates / "glossary.rst").read_text(encoding="utf-8"))
 
     def section(self, entry: Mapping[str, Any]) -> Section:
-        """An experiment."""
+        """The section of an experiment."""
         self.prose.new_section()
         name = entry["name"]
         items, left = [], list(entry["tables"])
@@ -133,7 +133,7 @@ class _Page:
         )
 
     def _caption(self, folder: str, experiment: str, spec: Mapping[str, Any]) -> str:
-        """A caption, which is a template as Snakemake's own report has them."""
+        """A caption as HTML; it is a template as in Snakemake's own report."""
         wildcards = SimpleNamespace(experiment=experiment, **spec)
         params = SimpleNamespace(settings=spec["settings"], selection=spec["selection"])
         template = self.template(f"{folder}/{spec['name']}.rst")
@@ -141,9 +141,9 @@ class _Page:
         return self.prose.html(text, title_ends=f"experiment {experiment}).")
 
     def link(self, target: Path) -> str:
-        """The address of a file, from the page."""
+        """The address of a file relative to the page."""
         return Path(os.path.relpath(target, self.path.parent)).as_posix()
 
     def link_if_there(self, target: Path) -> str | None:
-        """The address of another page; None if there is none."""
+        """The address of another page; None if it does not exist."""
         return self.link(target) if target.exists() and target != self.path else None

@@ -11,8 +11,8 @@ from pathlib import Path
 from imprint.analysis.words import natural_order
 from imprint.report.drawing.saving import EMPTY
 
-PIXELS = 1.6  # of a PNG for one of the page
-LONGEST = 30  # characters of a cell that stays on one line
+PIXELS = 1.6  # pixels of a PNG for each pixel of the page
+LONGEST = 30  # most characters of a cell on one line
 
 
 @dataclass(frozen=True)
@@ -22,11 +22,11 @@ class Picture:
     Attributes
     ----------
     source : str
-        The PNG as an address that holds it.
+        The PNG as a data URL.
     width, height : int
         Pixels on the page.
     empty : str or None
-        Why it shows nothing.
+        The reason why it shows nothing, if so.
     """
 
     source: str
@@ -64,11 +64,11 @@ class Grid:
     Attributes
     ----------
     columns : list of Column
-        Those that lead first; none that are empty.
+        The leading columns first; empty columns are left out.
     rows : int
         Number of rows.
     notes : list of str
-        What stands below it; of a table without rows, why it has none.
+        Notes below the table; for a table without rows, the reason.
     """
 
     columns: list[Column]
@@ -87,7 +87,7 @@ def read_picture(path: str | Path) -> Picture:
 
 
 def embedded(path: str | Path, kind: str) -> str:
-    """A file as an address that holds it."""
+    """A file as a data URL."""
     return f"data:{kind};base64,{b64encode(Path(path).read_bytes()).decode()}"
 
 
@@ -103,7 +103,7 @@ def read_table(path: str | Path, leading: Sequence[str] = ()) -> Grid:
 
     Notes
     -----
-    A column with one value in all of several rows, if it does not lead, becomes a note.
+    A column with the same value in all rows, if there are several and the column does not lead, becomes a note.
     """
     with open(path, encoding="utf-8", newline="") as file:
         lines = list(csv.DictReader(file))
@@ -112,7 +112,7 @@ def read_table(path: str | Path, leading: Sequence[str] = ()) -> Grid:
     names = [name for name in (rows[0] if rows else ()) if any(row[name] for row in rows)]
     names.sort(key=lambda name: leading.index(name) if name in leading else len(leading))
     columns = [_column(name, [row[name] for row in rows]) for name in names]
-    constant = [column for column in columns if _says_nothing(column, leading)]
+    constant = [column for column in columns if _is_constant(column, leading)]
     if constant and len(constant) < len(columns):
         columns = [column for column in columns if column not in constant]
         same = "; ".join(f"{column.name}: {column.cells[0]}" for column in constant)
@@ -120,7 +120,7 @@ def read_table(path: str | Path, leading: Sequence[str] = ()) -> Grid:
     return Grid(columns, len(rows), notes)
 
 
-def _says_nothing(column: Column, leading: Sequence[str]) -> bool:
+def _is_constant(column: Column, leading: Sequence[str]) -> bool:
     return len(column.cells) > 1 and len(set(column.cells)) == 1 and column.name not in leading
 
 
@@ -148,15 +148,15 @@ class Item:
     Attributes
     ----------
     anchor, title : str
-        Its place on the page, and its heading.
+        Its id on the page, and its heading.
     caption : str
-        How to read it, as HTML.
+        What it shows and how to read it, as HTML.
     files : dict of str to str
         Addresses of its files, by format.
     picture : Picture or None
-        Of a figure.
+        The picture of a figure.
     table : Grid or None
-        Of a table.
+        The cells of a table.
     """
 
     anchor: str
@@ -168,7 +168,7 @@ class Item:
 
     @property
     def empty(self) -> str | None:
-        """Why there is nothing to show."""
+        """The reason why there is nothing to show, or None."""
         if self.picture is not None:
             return self.picture.empty
         assert self.table is not None
@@ -182,9 +182,9 @@ class Section:
     Attributes
     ----------
     anchor, title : str
-        Its place on the page, and its heading.
+        Its id on the page, and its heading.
     about : str or None
-        What it asks.
+        The question of the experiment.
     items : list of Item
         Its figures and tables.
     """
@@ -201,5 +201,5 @@ class Section:
 
     @property
     def without_content(self) -> list[Item]:
-        """The others."""
+        """The items that have nothing to show."""
         return [item for item in self.items if item.empty is not None]

@@ -38,17 +38,17 @@ class Term:
 
     @property
     def anchor(self) -> str:
-        """Its place on the page."""
+        """Its id on the page."""
         return anchor("term", self.name)
 
 
 def anchor(*names: str) -> str:
-    """A place on the page, by what stands there."""
+    """The id of an element of the page, from the names of what it shows."""
     return "-".join(re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-") for name in names)
 
 
 class Prose:
-    """Texts of one page, in their order; each links the terms that its section has not linked yet.
+    """Converts the texts of one page, in order; each text links the terms that its section has not linked yet.
 
     Parameters
     ----------
@@ -67,11 +67,11 @@ class Prose:
         self._linked: set[str] = set()
 
     def new_section(self) -> None:
-        """Link each term once more: a reader may start here."""
+        """Link each term again, as a reader may start here."""
         self._linked.clear()
 
     def html(self, text: str, title_ends: str = "") -> str:
-        """The HTML of a text; a first paragraph that ends with these words is its title, which is left out."""
+        """The HTML of a text; a first paragraph that ends with `title_ends` is its title and is left out."""
         document = core.publish_doctree(text, settings_overrides=SETTINGS)
         first = next(document.findall(nodes.paragraph), None)
         if first is not None and title_ends and first.astext().endswith(title_ends):
@@ -80,7 +80,7 @@ class Prose:
         return _html(document)
 
     def _link(self, document: nodes.document) -> None:
-        """Link the first place of each term."""
+        """Link the first occurrence of each term."""
         for node in list(document.findall(nodes.Text)):
             if isinstance(node.parent, nodes.paragraph | nodes.strong | nodes.emphasis):
                 node.parent.replace(node, list(self._linked_parts(str(node))))

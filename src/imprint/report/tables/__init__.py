@@ -1,9 +1,9 @@
 """Tables of a study. `TABLES` holds them by name; each is one function, in a module of its own or with others of its kind.
 
-A table is made of what a figure is drawn from (see `imprint.report.figures`): scores, collapse and presets, and for some FMs.
-`published` of a preset is the mean accuracy (%) in the paper, over 4 FMs x 12 tasks. It is a frame of exact numbers; its column
-`note` says in the first row what a reader must know. `imprint.report.tables.writing` rounds the numbers and sets the note
-below the table.
+A table is made from the same data as a figure (see `imprint.report.figures`): scores, collapse and presets, and some tables also
+from FMs. `published` of a preset is the mean accuracy (%) in the paper, over 4 FMs x 12 tasks. A table is a frame of unrounded
+numbers, with remarks for the reader in the first row of its column `note`. `imprint.report.tables.writing` rounds the numbers and
+writes the note below the table.
 
 Importing this package is cheap: pandas is imported by the functions that make a table.
 """

@@ -1,4 +1,4 @@
-"""k chosen by the task against every fixed k, and against the best of these in hindsight."""
+"""k chosen by the task, compared with every fixed k and with the best of these in hindsight."""
 
 from __future__ import annotations
 
@@ -39,8 +39,9 @@ COLUMNS = [
 def choice_of_k(scores: pd.DataFrame, collapse: pd.DataFrame, presets: Presets) -> pd.DataFrame:
     """Accuracy, proxies per class and time of k-means with each k, with k = auto, and with the best k in hindsight.
 
-    By max with l2 throughout, or else under whichever NORM and AGG comes first. A place is an (FM, task), in families
-    a draw; its accuracy is the median over seeds. Differences are auto minus the row's, tested over datasets.
+    NORM and AGG are l2 throughout and max or, if k-means was not run with these, the first in the scores. A place is an
+    (FM, task), in families a draw; its accuracy is the median over seeds. Differences are auto minus the row's accuracy,
+    tested over datasets.
     """
     import pandas as pd
 
@@ -85,7 +86,7 @@ def choice_of_k(scores: pd.DataFrame, collapse: pd.DataFrame, presets: Presets) 
 
 
 def _seconds(scores: pd.DataFrame, accuracy: pd.DataFrame) -> pd.DataFrame:
-    """Generation times: a row for each FM and task of some accuracies, a column per k."""
+    """Generation times: a row for each FM and task of `accuracy`, a column per k."""
     times = generation_times(scores[is_value(scores["gen"], GEN)])
     times["k"] = times["k"].astype(object).where(times["k"].notna(), AUTO)
     by_pair = times.set_index([*PAIR, "k"])["seconds"].unstack("k")

@@ -30,7 +30,7 @@ HEADINGS = {
 }
 EQUAL = "equal to"
 PUBLISHED = "published mean (%)"
-MOST = 3  # values of a companion that are named
+MOST = 3  # most values of a companion that are named
 
 
 def _kept(scores: pd.DataFrame, component: str, of_paper: bool) -> pd.DataFrame:
@@ -92,7 +92,7 @@ def _with_best_companions(scores: pd.DataFrame, component: str) -> pd.DataFrame:
 
 
 def measures(result: RankedMethods) -> pd.DataFrame:
-    """A row per method, in the order of the ranking: mean rank, mean and standard deviation (%), and over how many pairs."""
+    """A row per method, in the order of the ranking: mean rank, mean and standard deviation (%), and the number of pairs."""
     import pandas as pd
 
     return pd.DataFrame(
@@ -122,8 +122,8 @@ def _register(component: str) -> None:
     ) -> pd.DataFrame:
         """A row per entry of the component.
 
-        rank_by: what stands for each, see `imprint.analysis.component_rankings`. of_paper: whether the FMs and tasks are those of the
-        paper, so that its accuracies can stand beside those of the same configurations.
+        rank_by: what represents each entry, see `imprint.analysis.component_rankings`. of_paper: whether the FMs and tasks are those
+        of the paper, so that its accuracies of the same configurations can be shown beside.
         """
         if rank_by == BY_CONFIGURATION:
             return _kept(scores, component, of_paper)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     leading=("mean rank", "mean (%)"),
 )
 def configurations(scores: pd.DataFrame, collapse: pd.DataFrame, presets: Presets) -> pd.DataFrame:
-    """A row per configuration, the best mean rank first; over the (FM, task) that all configurations have."""
+    """A row per configuration, the best mean rank first, over the (FM, task) that all configurations have."""
     import pandas as pd
 
     rows, medians = by_configuration(scores)

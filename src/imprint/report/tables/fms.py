@@ -1,4 +1,4 @@
-"""FMs ranked, with what they cost."""
+"""FMs ranked, with their size and speed."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def compared_fms(
     scores: pd.DataFrame, collapse: pd.DataFrame, presets: Presets, fms: pd.DataFrame
 ) -> pd.DataFrame:
-    """A row per FM, the best mean rank over tasks first; what is not known of an FM is empty."""
+    """A row per FM, the best mean rank over tasks first; unknown values are empty."""
     import pandas as pd
 
     result = compare_fms(scores, collapse, presets)

@@ -1,4 +1,4 @@
-"""What tables share: the order of their rows, the columns of a difference, and the note."""
+"""Shared parts of tables: the order of rows, the columns of a difference, and the note."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ DIFFERENCE_COLUMNS = ["datasets", "better", "worse", "95% low (points)", "95% hi
 
 
 def with_note(frame: pd.DataFrame, *sentences: str) -> pd.DataFrame:
-    """The table with a column `note`, filled in its first row; a table without rows gets one that holds only this."""
+    """The table with a column `note`, filled in its first row; a table without rows gets a row with only the note."""
     import pandas as pd
 
     if frame.empty:
@@ -26,7 +26,7 @@ def with_note(frame: pd.DataFrame, *sentences: str) -> pd.DataFrame:
 
 
 def sorted_naturally(frame: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
-    """The rows sorted by these columns: names with the numbers in them by value, numbers as they are."""
+    """The rows sorted by these columns: numbers, and numbers within names, by value."""
     from pandas.api.types import is_numeric_dtype
 
     def keys(column: pd.Series) -> pd.Series:
@@ -38,7 +38,7 @@ def sorted_naturally(frame: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
 
 
 def difference_columns(difference: Difference) -> dict[str, Any]:
-    """The number of datasets, on how many of them the first method is better and worse, and the interval."""
+    """The numbers of datasets, and of those where the first method is better and worse, and the interval."""
     values = (
         difference.datasets,
         difference.better,

@@ -22,7 +22,7 @@ MEASURES = ["nc1", "nc1_released", "vci", "trace_w", "trace_b", "rank_w", "rank_
     beside=("nc1_over_d", "gain_over_nc1"),
 )
 def neural_collapse(scores: pd.DataFrame, collapse: pd.DataFrame, presets: Presets) -> pd.DataFrame:
-    """NC1, its released variant, VCI, traces and ranks by FM and task, with the split they are of: means over draws."""
+    """Means over draws of NC1, its released variant, VCI, traces and ranks, by FM, task and split."""
     keys = [*PAIR, "split"]
     splits = collapse if "split" in collapse else collapse.assign(split=TRAINING_SPLIT)
     groups = splits.astype(dict.fromkeys(keys, str)).groupby(keys)

@@ -26,10 +26,10 @@ if TYPE_CHECKING:
 def published_methods(
     scores: pd.DataFrame, collapse: pd.DataFrame, presets: Presets, of_paper: bool = False
 ) -> pd.DataFrame:
-    """A row per named method, the best mean rank first; over the (FM, task) that all of them have.
+    """A row per named method, the best mean rank first, over the (FM, task) that all of them have.
 
-    of_paper: whether the FMs and tasks are those of the paper, so that its accuracies can stand beside. Then a published
-    method without any result comes last, with its published accuracy alone.
+    of_paper: whether the FMs and tasks are those of the paper. Then its accuracies are shown beside, unless an (FM, task) is
+    left out, and a published method without any result comes last, with only its published accuracy.
     """
     import pandas as pd
 
@@ -69,5 +69,5 @@ def _k(preset: Mapping[str, Any]) -> str:
 
 
 def _kind(preset: Mapping[str, Any]) -> str:
-    """Whether a method is imprinting, or what imprinting is compared with."""
+    """Whether a method is imprinting or a reference to compare it with."""
     return "reference" if preset.get("reference") else "imprinting"

@@ -1,4 +1,4 @@
-"""The time that proxies take."""
+"""The time to generate proxies."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ SECONDS = {"median": GENERATION_TIME, "min": "lowest (s)", "max": "highest (s)"}
     beside=("generation_time",),
 )
 def runtime(scores: pd.DataFrame, collapse: pd.DataFrame, presets: Presets) -> pd.DataFrame:
-    """Generation time by GEN and k, and the lowest and highest of the (FM, task).
+    """Generation time by GEN and k: the median over (FM, task), the lowest and the highest.
 
-    Numbers of training samples and of proxies are medians too; the former is known where all samples are used.
+    The numbers of proxies and of training samples are medians too; the latter is known only if all samples are used.
     """
     times = generation_times(scores)
     samples = of_split(collapse).astype({"fm": str, "task": str}).groupby(PAIR)["samples"].median()

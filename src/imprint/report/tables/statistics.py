@@ -1,4 +1,4 @@
-"""Tests of which named methods differ."""
+"""Tests of the differences between named methods."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ COLUMNS = [
     "statistics", title="Named methods: tests", category="Methods", beside=("critical_difference",)
 )
 def statistics(scores: pd.DataFrame, collapse: pd.DataFrame, presets: Presets) -> pd.DataFrame:
-    """Each pair of named methods over datasets, and beside it by the paper's procedure, which counts each (FM, task).
+    """Tests of each pair of named methods over datasets and, beside, by the paper's procedure, which counts each (FM, task).
 
     The paper's procedure is Friedman's test, in the first row, and Wilcoxon's signed-rank test of each pair with Holm's
     correction. The `note` of the first row says what was left out and what could not be tested.

@@ -27,7 +27,7 @@ DECIMALS = {
     "trace_w": 4,
     "trace_b": 4,
 }
-PAGE_ROWS = 45  # of a LaTeX table that stays on one page
+PAGE_ROWS = 45  # most rows of a LaTeX table on one page
 
 PAGE = """<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><style>
@@ -50,7 +50,7 @@ TEX = str.maketrans(
         "<": r"\textless{}",
         ">": r"\textgreater{}",
         "|": r"\textbar{}",
-        "*": "{*}",  # these two would belong to the line break before them
+        "*": "{*}",  # a line break would read these two as its arguments
         "[": "{[}",
     }
 )
@@ -81,8 +81,8 @@ def _text(value: Any, column: str) -> str:
 def save(frame: pd.DataFrame, stem: str | Path) -> tuple[Path, ...]:
     """Write stem.csv, stem.md, stem.html (a page) and stem.tex, with numbers rounded for reading.
 
-    A column `note` stays a column in the CSV; in the others its text stands below the table. Lines of a cell stay
-    lines in HTML and LaTeX, and are joined by semicolons elsewhere.
+    A column `note` stays a column in the CSV; in the others its text is below the table. Lines of a cell stay lines in
+    HTML and LaTeX, and are joined by semicolons elsewhere.
     """
     text = readable(frame)
     notes = [note for note in text["note"] if note] if "note" in text else []
@@ -109,7 +109,7 @@ def _one_line(text: pd.DataFrame) -> pd.DataFrame:
 
 
 def _markdown(text: pd.DataFrame, numbers: list[Hashable], notes: list[str]) -> str:
-    """The tabulate package escapes no `|`, and reads texts as numbers unless told not to."""
+    """The table as Markdown; tabulate does not escape `|`, and parses texts as numbers by default."""
     table = _one_line(text).replace(r"\|", r"\\|", regex=True)
     sides = ["right" if name in numbers else "left" for name in text]
     lines = table.to_markdown(index=False, disable_numparse=True, colalign=sides)
@@ -136,9 +136,9 @@ def _html(text: pd.DataFrame, numbers: list[Hashable], notes: list[str]) -> str:
 def _latex(text: pd.DataFrame, numbers: list[Hashable], notes: list[str]) -> str:
     r"""A table to \input: `tabular` for a float, or `longtable`, which breaks over pages, if it has many rows.
 
-    Headings and lists are stacked, so that it may fit the width of a page. The escapes are ours: those of pandas
-    leave < > |, which are other signs in the default font encoding, and * and [, which at the start of a row are read
-    as arguments of the line break before it.
+    Headings and lists are stacked so that the table can fit the page width. Text is escaped here, since pandas leaves
+    < > |, which are other characters in the default font encoding, and * and [, which at the start of a row are read as
+    arguments of the line break before it.
     """
 
     def heading(name: object) -> str:
