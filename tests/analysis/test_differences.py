@@ -49,7 +49,7 @@ def test_of_few_datasets_there_is_no_interval(count):
     values = by_dataset(np.ones(count))
     found = difference(values, owners(values))
     assert np.isnan([found.low, found.high, found.p]).all() and found.datasets == count
-    assert "takes 6" in too_few(count)
+    assert "needs at least 6" in too_few(count)
 
 
 def test_fms_that_disagree_widen_the_interval():

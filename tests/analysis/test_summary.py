@@ -60,7 +60,7 @@ def test_what_was_run_and_what_won():
         in methods
     )
     assert differences == (
-        "Their differences: 3 of 3 pairs of named methods differ over 8 datasets (signed-rank, Holm, p < 0.05): "
+        "Differences between them: 3 of 3 pairs of named methods differ over 8 datasets (signed-rank, Holm, p < 0.05): "
         "Least squares (oracle) above Qi et al. 2018 by 40.0 points; "
         "Least squares (oracle) above Westerhoff et al. 2025 by 30.0 points; "
         "Westerhoff et al. 2025 above Qi et al. 2018 by 10.0 points."
@@ -81,8 +81,8 @@ def test_methods_on_one_dataset_are_not_said_to_differ():
     rows = scores(mean_and(k20=0.6)).assign(datasets="one")
     said = summary.lines(rows, collapses(), published())
     assert said[2] == (
-        "Their differences: the named methods cannot be told apart beyond these data. "
-        "One dataset: too few to say anything of others; a test over datasets takes 6."
+        "Differences between them: not tested. "
+        "One dataset is too few to generalise to others: a test over datasets needs at least 6."
     )
     assert "by +10.0 points on one (8 pairs), better in 8 of 8 pairs" in said[-1]
 
@@ -90,7 +90,8 @@ def test_methods_on_one_dataset_are_not_said_to_differ():
 def test_datasets_that_cannot_tell_so_many_methods_apart_are_said_to_be_too_few():
     said = summary.lines(scores(mean_and(k20=0.6), pairs=6), collapses(6), published())
     assert said[2] == (
-        "Their differences: 6 datasets are too few to tell any two of 3 methods apart (signed-rank, Holm, p < 0.05: it takes 7); "
+        "Differences between them: with 6 datasets no two of 3 methods can differ significantly (signed-rank, Holm, p < 0.05), "
+        "which needs 7; "
         "the table of tests has an interval for each difference by itself."
     )
 
@@ -107,7 +108,7 @@ def test_gains_are_told_for_collapsed_classes_and_for_others():
     said = summary.lines(frame, collapses().assign(nc1=np.arange(8) / 4), published())[-1]
     # NC1 is at most 1 on tasks 0 to 4, which gain 0, -2, -4, -6, -8 points, and above on those that gain -10, -12, -14
     assert said == (
-        "Neural collapse: k = 5 changes the accuracy of k = 1 by -4.0 points where NC1 is at most 1 (5 pairs) "
+        "Neural collapse: going from k = 1 to k = 5 changes the accuracy by -4.0 points where NC1 is at most 1 (5 pairs) "
         "and by -12.0 points where NC1 is above 1 (3 pairs)."
     )
 
@@ -136,19 +137,18 @@ def test_classes_that_unite_others_are_told_apart():
         line for line in summary.lines(rows, collapses(), published()) if "Several proxies" in line
     )
     assert (
-        "better in 6 of 6 pairs; by +10.0 points on t6 (1 pair), +10.0 points on t7 (1 pair)"
+        "better in 6 of 6 pairs. On tasks whose classes unite several others it changes by +10.0 points on t6 (1 pair), +10.0 points on t7 (1 pair)"
         in gain
     )
     assert gain.endswith(
-        "better in 2 of 2 pairs whose classes unite several others. "
-        "2 datasets: too few to say anything of others; a test over datasets takes 6."
+        "better in 2 of 2 pairs. 2 datasets are too few to generalise to others: a test over datasets needs at least 6."
     )
     # two datasets, of which one has classes that unite others
     rows["datasets"] = rows["task"].map(lambda task: "a" if task in ("t5", "t6", "t7") else "b")
     (gain,) = (
         line for line in summary.lines(rows, collapses(), published()) if "Several proxies" in line
     )
-    assert "2 datasets: too few" in gain and "One dataset" not in gain
+    assert "2 datasets are too few" in gain and "One dataset" not in gain
 
 
 @pytest.mark.parametrize(("accuracy", "points", "better"), [(0.63, "+3.0", 8), (0.55, "-5.0", 0)])
@@ -157,9 +157,9 @@ def test_whitened_means_are_set_against_several_proxies_with_the_sign(accuracy, 
     rows = scores(mean_and(k20=0.6) | {whitened: accuracy})
     (said,) = (line for line in summary.lines(rows, collapses(), published()) if line.startswith("Whitening"))  # fmt: skip
     assert said == (
-        "Whitening: one whitened mean per class (NORM l2 / whiten+l2 / l2) in place of 20 proxies by k-means (NORM l2) "
+        "Whitening: replacing 20 k-means proxies per class (NORM l2) by one whitened mean (NORM l2 / whiten+l2 / l2) "
         f"changes the accuracy by {points} points over 8 datasets (95% interval {points} to {points}), "
         f"better in {better} of 8 pairs."
     )
     (said,) = (line for line in summary.lines(rows.assign(datasets="one"), collapses(), published()) if line.startswith("Whitening"))  # fmt: skip
-    assert said.endswith("One dataset: too few to say anything of others; a test over datasets takes 6.")  # fmt: skip
+    assert said.endswith("One dataset is too few to generalise to others: a test over datasets needs at least 6.")  # fmt: skip

@@ -120,8 +120,8 @@ def differences(matrix: pd.DataFrame, datasets: Mapping[str, str]) -> tuple[Pair
 
 def too_few(datasets: int) -> str:
     """A sentence that says that there are too few datasets for an interval."""
-    count = "One dataset" if datasets == 1 else f"{datasets} datasets"
-    return f"{count}: too few to say anything of others; a test over datasets takes {FEWEST}."
+    count = "One dataset is" if datasets == 1 else f"{datasets} datasets are"
+    return f"{count} too few to generalise to others: a test over datasets needs at least {FEWEST}."
 
 
 def _widening_by_fms(cells: np.ndarray) -> float:

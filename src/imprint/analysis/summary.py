@@ -80,7 +80,7 @@ def _named(
     pairs = differences(ranked.accuracies, datasets)
     compared = pairs[0].difference.datasets
     if compared < FEWEST:
-        yield f"Their differences: the named methods cannot be told apart beyond these data. {too_few(compared)}"
+        yield f"Differences between them: not tested. {too_few(compared)}"
         return
     differing = sorted(
         (pair for pair in pairs if pair.p_holm < ranking.ALPHA),
@@ -90,17 +90,17 @@ def _named(
     needed = ranking.pairs_needed(methods)
     if compared < needed:
         yield (
-            f"Their differences: {compared} datasets are too few to tell any two of {methods} methods apart (signed-rank, Holm, "
-            f"p < {ranking.ALPHA:g}: it takes {needed}); the table of tests has an interval for each difference by itself."
+            f"Differences between them: with {compared} datasets no two of {methods} methods can differ significantly (signed-rank, "
+            f"Holm, p < {ranking.ALPHA:g}), which needs {needed}; the table of tests has an interval for each difference by itself."
         )
         return
     over = f"over {compared} datasets (signed-rank, Holm, p < {ranking.ALPHA:g})"
     if not differing:
-        yield f"Their differences: no pair of the named methods is shown to differ {over}."
+        yield f"Differences between them: no two of the named methods differ significantly {over}."
         return
     phrases = [_above(pair.first, pair.second, pair.difference) for pair in differing[:NAMED]]
     yield (
-        f"Their differences: {len(differing)} of {len(pairs)} pairs of named methods differ {over}"
+        f"Differences between them: {len(differing)} of {len(pairs)} pairs of named methods differ {over}"
         f"{', most of all' if len(differing) > NAMED else ''}: {'; '.join(phrases)}."
     )
 
@@ -134,7 +134,7 @@ def _best(scores: pd.DataFrame) -> Iterator[str]:
     pairs = f"all {len(matrix)} pairs of FM and task" if len(matrix) > 1 else "the FM and task"
     text = (
         f"Best of the {count(matrix.shape[1], 'configuration')} that were run on {pairs}: "
-        f"{_in_words(run.iloc[best])}: {means[best]:.1f}% (chosen on the test data that it is scored on)"
+        f"{_in_words(run.iloc[best])}: {means[best]:.1f}% (chosen and scored on the same test data)"
     )
     per_class = ~run["gen"].isin(gens_of_all_classes()).to_numpy()
     if not per_class[best] and per_class.any():
@@ -160,7 +160,7 @@ def _gain(scores: pd.DataFrame, datasets: Mapping[str, str]) -> Iterator[str]:
         scores,
         methods,
         datasets,
-        f"Several proxies: {MANY} per class by k-means in place of the mean (NORM l2, AGG max) change",
+        f"Several proxies: replacing the mean by {MANY} k-means proxies per class (NORM l2, AGG max) changes",
     )
 
 
@@ -174,8 +174,8 @@ def _whitening(scores: pd.DataFrame, datasets: Mapping[str, str]) -> Iterator[st
         scores,
         methods,
         datasets,
-        f"Whitening: one whitened mean per class (NORM {norms_in_words(methods['whitened'])}) in place of {MANY} proxies by "
-        "k-means (NORM l2) changes",
+        f"Whitening: replacing {MANY} k-means proxies per class (NORM l2) by one whitened mean "
+        f"(NORM {norms_in_words(methods['whitened'])}) changes",
     )
 
 
@@ -193,21 +193,18 @@ def _change(
     united = gain.index.get_level_values("task").isin(
         scores.loc[scores["d"].fillna(1) > 1, "task"].unique()
     )
-    phrases, counts = [], []
-    for gains, which in (
-        (gain[~united], ""),
-        (gain[united], " whose classes unite several others"),
-    ):
-        if not len(gains):
-            continue
-        better = f"better in {(gains > 0).sum()} of {count(len(gains), 'pair')}"
-        phrases.append(f"{_points(gains, datasets)}, {better}{which}")
-        counts.append(difference(gains, datasets).datasets)
-    text = f"{change} the accuracy by {'; by '.join(phrases)}."
-    few = [number for number in counts if number < FEWEST]
-    if few:
-        text += f" {too_few(max(few))}"
-    yield text
+    parts = [gains for gains in (gain[~united], gain[united]) if len(gains)]
+    phrases = [
+        f"by {_points(gains, datasets)}, better in {(gains > 0).sum()} of {count(len(gains), 'pair')}"
+        for gains in parts
+    ]
+    text = f"{change} the accuracy {phrases[0]}"
+    if len(parts) > 1:
+        text += f". On tasks whose classes unite several others it changes {phrases[1]}"
+    elif united.any():
+        text += ", all with classes that unite several others"
+    few = [number for gains in parts if (number := difference(gains, datasets).datasets) < FEWEST]
+    yield f"{text}. {too_few(max(few))}" if few else f"{text}."
 
 
 def _points(gain: pd.Series, datasets: Mapping[str, str]) -> str:
@@ -243,4 +240,4 @@ def _collapse(scores: pd.DataFrame, collapse: pd.DataFrame) -> Iterator[str]:
         f"{f', {uniting} of them with classes that unite others' if uniting else ''})"
         for gains, uniting, where in sides
     ]
-    yield f"Neural collapse: k = {K} changes the accuracy of k = 1 by {' and by '.join(phrases)}."
+    yield f"Neural collapse: going from k = 1 to k = {K} changes the accuracy by {' and by '.join(phrases)}."

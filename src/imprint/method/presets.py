@@ -64,7 +64,7 @@ _add("janson", "Janson et al. 2022", "none", "mean", Scoring("none", "none", "mn
 _add("westerhoff", "Westerhoff et al. 2025", "l2", "kmeans", _product("l2", "l2"), Fixed(20), published=91.06)
 _add("oracle", "Least squares (oracle)", "none", "ls", _product("none", "none"), published=94.54)
 _add("whiten", "Whitened means", "l2", "mean", _product("whiten+l2", "l2"))
-_add("auto", "Chosen by the task (auto)", "l2", "auto", _product("none", "l2"))
+_add("auto", "Automatic choice (auto)", "l2", "auto", _product("none", "l2"))
 _add("ridge", "Ridge (reference)", "l2", "ridge", _product("none", "l2"), reference=True)
 _add("probe", "Linear probe (reference)", "l2", "logistic", _product("none", "l2"), reference=True)
 _add("lda", "LDA (reference)", "none", "mean", Scoring("whiten(ledoit_wolf)", "none", "max", "euclidean"), reference=True)

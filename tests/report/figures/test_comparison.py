@@ -289,7 +289,7 @@ def test_a_best_that_validation_samples_chose_is_called_so():
 def test_missing_cells_are_named_in_the_figure():
     frame = scores(PRESETS.values(), steps(4))
     frame = frame[(frame["gen"] != "ls") | (frame["task"] != "task-3")]
-    assert "1 (FM, task) left out, for want of results of Least squares (oracle) (1)" in words(
+    assert "1 (FM, task) left out because they lack results of Least squares (oracle) (1)" in words(
         draw_figure("critical_difference", frame)
     )
 

@@ -100,7 +100,7 @@ def test_published_methods_say_what_is_missing_or_alike():
     clusters = frame["gen"].eq("kmeans") & frame["k"].eq(20)
     table = make_table("published_methods", frame[~(clusters & (frame["d"] > 6))])
     assert (table["FM x task"] == 6).all()
-    assert table["note"][0] == "4 (FM, task) left out, for want of results of Clusters (4)."
+    assert table["note"][0] == "4 (FM, task) left out because they lack results of Clusters (4)."
     # run on less than half of them, it takes nothing away from the others
     table = make_table("published_methods", frame[~(clusters & (frame["d"] > 4))])
     assert table["method"].tolist() == ["Oracle", "Qi"] and (table["FM x task"] == 10).all()
@@ -157,7 +157,7 @@ def test_tasks_of_one_dataset_are_one_observation():
     table = make_table("statistics", scores().assign(datasets="glyphs"))
     assert table["datasets"].iloc[1] == 1 and table["p_holm"].isna().all()
     assert (table["paper: p_holm"].iloc[1:] < 0.05).all()
-    assert table["note"][0].startswith("One dataset: too few to say anything of others")
+    assert table["note"][0].startswith("One dataset is too few to generalise to others")
 
 
 def test_accuracy_over_k_takes_the_oracle_without_normalisation():
@@ -212,7 +212,7 @@ def test_configurations_are_compared_over_the_tasks_that_all_have():
     assert (table["FM x task"] == 6).all()
     assert table["mean (%)"][0] == pytest.approx(91.5)
     assert table["note"][0] == (
-        "4 (FM, task) left out, for want of results of none ls 1 none none max inner_product (4)."
+        "4 (FM, task) left out because they lack results of none ls 1 none none max inner_product (4)."
     )
 
 
