@@ -4,7 +4,7 @@ A figure of an experiment is drawn from:
 
 scores
     A row per cell (a method on one task), draw and seed: fm, task, family, d, draw, shots, norm_pre, gen, k,
-    norm_post, norm_inf, agg, distance, weighting, m, seed, accuracy (0 to 1), seconds (of generation), and columns
+    norm_post, norm_inf, agg, distance, weighting, m, seed, accuracy (0 to 1), proxies (of all classes), seconds (of generation), and columns
     that are not drawn.
 collapse
     A row per fm, task and draw: fm, task, family, d, draw, nc1, and columns that are not drawn.
