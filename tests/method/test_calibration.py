@@ -58,3 +58,16 @@ def test_probabilities_are_a_softmax(inverse_temperature):
         of_classes, softmax(inverse_temperature * scores.astype(float), axis=1), rtol=1e-6
     )
     np.testing.assert_array_equal(of_classes.argmax(axis=1), scores.argmax(axis=1))
+
+
+@pytest.mark.parametrize("classes", [2, 3, 10])
+@pytest.mark.parametrize("n", [10, 300])
+def test_scores_that_separate_the_classes_leave_some_doubt(n, classes):
+    """A new sample half-way between two classes gets no probability of 0 or 1, and more samples leave less doubt."""
+    y = np.arange(n) % classes
+    scores = np.eye(classes)[y] + 0.1 * np.random.default_rng(0).random((n, classes))
+    fit = calibrate(scores, y)
+    assert fit.losses.max() < 1e-6
+    of_classes = probabilities(scores, fit.inverse_temperature)
+    doubt = 1 - of_classes.max(axis=1).mean()
+    assert 0.1 / n < doubt < 2 / n

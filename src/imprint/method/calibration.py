@@ -16,9 +16,9 @@ class Calibration:
     Attributes
     ----------
     inverse_temperature : float
-        Factor of the scores before the softmax.
+        Factor of the scores before the softmax, fitted to smoothed labels.
     losses : ndarray of shape (n,)
-        The log loss of each sample.
+        The log loss of each sample at the temperature with the lowest mean log loss, without smoothing.
     """
 
     inverse_temperature: float
@@ -26,18 +26,26 @@ class Calibration:
 
 
 def calibrate(scores: np.ndarray, y: np.ndarray) -> Calibration:
-    """Fit the temperature of a softmax of class scores (n, C) to labels y (n,), by the mean log loss (Guo et al. 2017)."""
+    """Fit the temperature of a softmax of class scores (n, C) to labels y (n,), by the mean log loss (Guo et al. 2017).
+
+    If the scores separate the classes, the log loss falls without end as the temperature goes to 0, and new samples would have
+    probabilities of 0 and 1. So the labels are smoothed, as by Platt (1999): a share 1 / (n + 2) of each is spread evenly over
+    the classes.
+    """
     shifted = scores.astype(np.float64) - scores.max(axis=1, keepdims=True)
     true_scores = shifted[np.arange(len(y)), y]
-    unit = shifted.std() or 1.0
+    inverses = TEMPERATURES / (shifted.std() or 1.0)
 
-    def losses(inverse: float) -> np.ndarray:
-        normalisers: np.ndarray = np.log(np.exp(inverse * shifted).sum(axis=1))
-        return normalisers - inverse * true_scores
+    def normalisers(inverse: float) -> np.ndarray:
+        sums: np.ndarray = np.log(np.exp(inverse * shifted).sum(axis=1))
+        return sums
 
-    tried = TEMPERATURES / unit
-    best = min(tried, key=lambda inverse: float(losses(inverse).mean()))
-    return Calibration(float(best), losses(best))
+    means = np.array([normalisers(inverse).mean() for inverse in inverses])
+    smoothing = 1 / (len(y) + 2)
+    smoothed = (1 - smoothing) * true_scores.mean() + smoothing * shifted.mean()
+    best = inverses[np.argmin(means - inverses * true_scores.mean())]
+    fitted = inverses[np.argmin(means - inverses * smoothed)]
+    return Calibration(float(fitted), normalisers(best) - best * true_scores)
 
 
 def probabilities(scores: np.ndarray, inverse_temperature: float) -> np.ndarray:
