@@ -56,7 +56,7 @@ def test_a_mistake_ends_in_its_message_and_exit_code_2(imprint, embedded, comman
     [
         (f"embed photos -o x.h5 {FM} --batch-size -1", "'--batch-size'"),
         (f"fit photos -o x.safetensors {FM} --gen kmean", "kmean"),
-        (f"compare photos {FM} --folds 50", "50 folds need"),
+        (f"compare photos {FM} --folds 50", "with 50 folds each class needs at least 50 samples"),
         ("fit photos.h5 -o x.safetensors --seed -1", "'--seed'"),
         (
             "fit photos.h5 -o x.safetensors --k abc",

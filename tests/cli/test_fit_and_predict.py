@@ -143,3 +143,9 @@ def test_labels_that_will_not_do_are_refused_by_all_commands(imprint, workdir, r
     write_arrays(workdir, "own.npz", **replaced)
     for command in ("fit own.npz -o l.safetensors", "compare own.npz --folds 2"):
         assert message in imprint(command, code=2)
+
+
+def test_an_fm_that_embeddings_do_not_need_is_said_not_to_be_used(imprint, embedded, caplog):
+    imprint("fit photos.h5 -o noted.safetensors --preset qi")
+    imprint(f"predict noted.safetensors photos.h5 {FM}")
+    assert "photos.h5 holds embeddings, so the FM" in caplog.text

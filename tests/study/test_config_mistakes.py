@@ -21,6 +21,7 @@ from tests.study.examples import BASE, experiment, problems
         ({"experiments": {"main": {"gen": [{"name": "kmeans", "k": "five"}]}}}, "experiments.main.gen[0].k[0]", "not a whole number"),
         ({"experiments": {"main": {"gen": [{"name": "kmeans", "k": 2.5}]}}}, "experiments.main.gen[0].k[0]", "not a whole number"),
         ({"experiments": {"main": {"gen": [{"name": "kmeans", "k": True}]}}}, "experiments.main.gen[0].k[0]", "not a whole number"),
+        ({"experiments": {"main": {"gen": [{"name": "kmeans", "k": 5, 20: None}]}}}, "experiments.main.gen[0][20]", "a list of values is written"),
         ({"experiments": {"main": {"gen": [{"name": "kmean", "k": 1}]}}}, "experiments.main.gen[0].name", "did you mean 'kmeans'?"),
         ({"experiments": {"main": {"gen": [{"name": "kmeans"}]}}}, "experiments.main.gen[0].k", "it is missing"),
         ({"experiments": {"main": {"gen": [{"name": "mean", "k": 3}]}}}, "experiments.main.gen[0].k", "no choice of k"),

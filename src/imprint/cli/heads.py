@@ -155,13 +155,14 @@ def _print_choice(choice: Choice) -> None:
     print_text(f"auto chose {with_names(choice.configuration)}: {choice.reason}")
     if not choice.held_out:
         return
+    first = choice.considered[0]
     rows = [
         [
             "*" if entry.configuration == choice.configuration else "",
             in_words(entry.configuration),
             f"{100 * entry.accuracy:.1f}",
-            f"{entry.loss:.3f}",
-            f"{-entry.gain:+.3f} ± {entry.standard_error:.3f}" if entry.gain else "-",
+            f"{abs(entry.loss):.3f}",  # rounding can leave -0.000
+            "-" if entry is first else f"{-entry.gain:+.3f} ± {entry.standard_error:.3f}",
         ]
         for entry in choice.considered
     ]

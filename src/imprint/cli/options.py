@@ -140,7 +140,7 @@ GROUPS: dict[type, dict[str, Any]] = {
     FMChoice: {
         "fm": _fm(
             metavar="MODEL",
-            show_default="that of the head, or tf_efficientnet_lite0",
+            show_default="tf_efficientnet_lite0, or that of the given head",
             help="tf_efficientnet_lite0, ...lite1 or ...lite2, whose weights are installed; a timm model (resnet18.a1_in1k, "
             "hf-hub:..., local-dir:...), torchvision:NAME, or pretrained: with a --checkpoint that an imprint study wrote.",
         ),
@@ -158,7 +158,7 @@ GROUPS: dict[type, dict[str, Any]] = {
         ),
         "pooling": _fm(
             metavar="NAME",
-            show_default="that of the head, or pooled",
+            show_default="pooled, or that of the given head",
             help="The embedding: pooled (the input of the model's classifier), class_token, or class_token+patches (with the mean "
             "of the patch tokens appended). The last two are for timm transformers.",
         ),

@@ -214,7 +214,8 @@ def _report(
     ]
     text = f"{output}: {proxies:,} proxies of {len(classes)} classes"
     if "samples" in facts:
-        text += f"; took in {facts['samples']:,} samples"
+        samples = facts["samples"]
+        text += f"; took in {samples:,} sample{'' if samples == 1 else 's'}"
     print("; ".join([text, *changes]))
     if replaced:
         print("It replaced the old head; use -o FILE to keep the old one.")

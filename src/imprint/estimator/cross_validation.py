@@ -262,10 +262,12 @@ def difference_interval(right: np.ndarray, of_best: np.ndarray, folds: int) -> t
 def check_folds(y: np.ndarray, folds: int) -> None:
     """Check that each label 0..C-1 occurs at least `folds` times in y (n,); a `UserError` if not."""
     counts = np.bincount(y)
-    if folds < 2 or counts.min() < folds:
+    if folds < 2:
+        raise UserError(f"{folds} folds are too few; at least 2 are needed")
+    if counts.min() < folds:
         raise UserError(
-            f"{folds} folds need at least as many samples in each class, and at least 2 folds are needed; the smallest "
-            f"class has {counts.min()}"
+            f"with {folds} folds each class needs at least {folds} samples, and the smallest class has {counts.min()}; add "
+            "samples to it, leave it out, or use fewer folds (at least 2)"
         )
 
 

@@ -135,6 +135,8 @@ def read_unlabelled(
     if len(sources) > 1:
         embeddings = embedded(images_of_several(sources), fm, head)
     elif _is_file(source):
+        if fm.fm is not None:
+            log.warning(f"note: {source} holds embeddings, so the FM {fm.fm} is not used")
         embeddings = read_file(source, group, labelled=False)
     else:
         embeddings = embedded(images_of(source, classes="ignored", split="test"), fm, head)

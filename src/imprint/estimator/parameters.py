@@ -62,7 +62,7 @@ def resolve(method: str | None, choices: Mapping[str, Any]) -> dict[str, Any] | 
     if method == AUTO:
         if named:
             raise UserError(
-                f"method auto chooses {', '.join(named)} itself; leave them out, or name another method"
+                f"method auto chooses {', '.join(named)} itself; leave {'it' if len(named) == 1 else 'them'} out, or name another method"
             )
         return None
     if method not in PRESETS:

@@ -106,6 +106,8 @@ def _message(item: Mapping[str, Any], known_keys: list[str]) -> str:  # noqa: C9
             return _unknown_key(item["loc"][-1], known_keys)
         case "missing":
             return "it is missing; it must be given"
+        case "invalid_key":
+            return f"{item['loc'][-1]} is not a key, which is a text; a list of values is written [a, b]"
         case "union_tag_not_found":
             return f"{context['discriminator']} is missing; it must be given"
         case "union_tag_invalid":
