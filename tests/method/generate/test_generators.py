@@ -1,6 +1,7 @@
 """Facts of GEN."""
 
 import sys
+import warnings
 from importlib.util import find_spec
 
 import numpy as np
@@ -276,3 +277,13 @@ def test_samples_have_no_bias():
     """The engine takes samples from the embeddings, where there is none."""
     with pytest.raises(UserError, match="proxies that are samples have no bias"):
         generator("own", samples=True, sees_all_classes=True, has_bias=True)
+
+
+def test_classes_with_equal_samples_warn_of_nothing_in_several_threads():
+    """scikit-learn's fits of fewer distinct samples than k warn; threads must not lift each other's filter."""
+    x = np.repeat(np.random.default_rng(0).normal(size=(80, 8)).astype(np.float32), 12, axis=0)
+    y = np.repeat(np.arange(20), 48)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        proxy_sets(x, y, "kmeans", [5, 20], list(range(5)), threads=4)
+    assert not caught

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol, TypeVar
@@ -233,13 +234,15 @@ def _workers(threads: int, members: list[np.ndarray], x: np.ndarray) -> int:
 def _in_threads(function: Callable[[int], T], count: int, threads: int) -> list[T]:
     """Call a function with 0..count-1 in several threads, each with numerical libraries limited to one core.
 
-    The number of BLAS threads is a setting of the process and is limited as long as the pool exists: if each call set it,
-    the end of one call would lift the limit of the others. OpenMP has a setting for each thread.
+    The number of BLAS threads and the filters of warnings are settings of the process and hold as long as the pool exists: if
+    each call set them, the end of one call would reset them for the others. OpenMP has a setting for each thread.
     """
+    from sklearn.exceptions import ConvergenceWarning
     from threadpoolctl import threadpool_limits
 
     with (
         threadpool_limits(limits=1),
+        warnings.catch_warnings(action="ignore", category=ConvergenceWarning),
         ThreadPoolExecutor(threads, initializer=threadpool_limits, initargs=(1, "openmp")) as pool,
     ):
         return list(pool.map(function, range(count)))
