@@ -107,6 +107,10 @@ def test_a_divided_table_fits_on_one_part_and_predicts_and_evaluates_the_other(
     evaluated = json.loads(imprint("evaluate divided.safetensors divided.csv --device cpu --json"))
     assert (evaluated["samples"], evaluated["seen"]) == (15, 0)
     assert "only its images for test are used" in caplog.text
+    embedded = json.loads(imprint(f"embed divided.csv -o tested.h5 --split test {FM} --json"))
+    assert embedded["samples"] == 15
+    again = json.loads(imprint("evaluate divided.safetensors tested.h5 --json"))
+    assert again["accuracy"] == evaluated["accuracy"]
 
 
 def test_a_table_without_labels_is_embedded_and_does_not_fit(imprint, workdir, listed):

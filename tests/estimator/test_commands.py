@@ -138,3 +138,8 @@ def test_what_is_not_fitted_says_so():
         imprint.ImprintingClassifier().save("head.safetensors")
     with pytest.raises(NotFittedError):
         imprint.evaluate(imprint.ImprintingClassifier(), [[0.0]], [0])
+
+
+def test_embed_refuses_another_split(photos):
+    with pytest.raises(UserError, match="split is 'train' or 'test', not 'validation'"):
+        imprint.embed(photos, split="validation")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -23,6 +23,7 @@ SHOWN = 12  # items of a list that are printed
       imprint embed photos -o photos.h5
       imprint embed photos -o photos.h5 --fm resnet18.a1_in1k
       imprint embed photos -o photos.h5 --fm torchvision:resnet50 --device cuda
+      imprint embed list.csv -o test.h5 --split test
     """
 )
 def embed(
@@ -35,6 +36,10 @@ def embed(
         ),
     ],
     output: Annotated[Path, typer.Option("-o", "--output", help="HDF5 file (.h5).")],
+    split: Annotated[
+        Literal["train", "test"],
+        typer.Option(help="The images to embed of a table or dataset with splits."),
+    ] = "train",
     as_json: Json = False,
     *,
     fm: FMChoice,
@@ -48,7 +53,7 @@ def embed(
 
     if output.suffix not in (".h5", ".hdf5"):
         raise UserError(f"--output {output}: embeddings go to an HDF5 file (.h5)")
-    images = images_of(source, classes="optional")
+    images = images_of(source, classes="optional", split=split)
     require_writable(output)
     try:
         embed(images, output, fm)

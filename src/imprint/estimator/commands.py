@@ -7,7 +7,7 @@ import reprlib
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from imprint.errors import UserError
 from imprint.estimator import cross_validation, inputs
@@ -26,6 +26,7 @@ def embed(
     *,
     fm: str | None = None,
     output: str | Path | None = None,
+    split: Literal["train", "test"] = "train",
     **options: Any,
 ) -> Embeddings:
     """Embed images.
@@ -39,6 +40,8 @@ def embed(
         The FM, `tf_efficientnet_lite0` by default; see `imprint.estimator.fm_choice.FMChoice`.
     output : path, optional
         An HDF5 file for the embeddings. The same call resumes one that was interrupted.
+    split : {"train", "test"}, default="train"
+        The images to embed of a table or dataset with splits.
     **options
         Further fields of `FMChoice`: checkpoint, input_size, device, batch_size, ...
 
@@ -59,7 +62,9 @@ def embed(
     >>> labels = [photos.class_names[number] for number in photos.y]  # doctest: +SKIP
     >>> head = imprint.ImprintingClassifier().fit(photos.x, labels)  # doctest: +SKIP
     """
-    images = _images_of(source)
+    if split not in ("train", "test"):
+        raise UserError(f"embed: split is 'train' or 'test', not {split!r}")
+    images = _images_of(source, split)
     choice = FMChoice.of_options("embed", fm, options)
     if output is None:
         return inputs.embedded(images, choice)
@@ -67,16 +72,18 @@ def embed(
     return read_embeddings(output)
 
 
-def _images_of(source: str | Path | Sequence[str | Path]) -> Images:
+def _images_of(
+    source: str | Path | Sequence[str | Path], split: Literal["train", "test"]
+) -> Images:
     """The images of the source of `embed`; a `UserError` for anything that is not a source of images."""
     if isinstance(source, str | os.PathLike):
-        return inputs.images_of(Path(source), classes="optional")
+        return inputs.images_of(Path(source), classes="optional", split=split)
     is_list = isinstance(source, list | tuple) and len(source) > 0
     if not is_list or not all(isinstance(entry, str | os.PathLike) for entry in source):
         raise UserError(
             f"embed: a source is a path, or a list of paths, not {reprlib.repr(source)}"
         )
-    return inputs.images_of_several([Path(entry) for entry in source])
+    return inputs.images_of_several([Path(entry) for entry in source], split=split)
 
 
 def compare(

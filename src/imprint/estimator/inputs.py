@@ -144,8 +144,8 @@ def read_unlabelled(
     return embeddings
 
 
-def images_of_several(sources: Sequence[Path]) -> Images:
-    """The images of several folders, tables and files, without classes; paths are ids.
+def images_of_several(sources: Sequence[Path], *, split: Split = "test") -> Images:
+    """The images of several folders, tables and files, without classes; paths are ids. `split` as in `images_of`.
 
     Raises
     ------
@@ -156,7 +156,7 @@ def images_of_several(sources: Sequence[Path]) -> Images:
 
     paths: list[str] = []
     for source in sources:
-        images = None if _is_file(source) else images_of(source, classes="ignored", split="test")
+        images = None if _is_file(source) else images_of(source, classes="ignored", split=split)
         if images is None or images.folder is None:
             raise UserError(
                 f"{source} can only be given alone; several sources must be folders, tables of paths or images"
