@@ -111,6 +111,9 @@ def test_a_divided_table_fits_on_one_part_and_predicts_and_evaluates_the_other(
     assert embedded["samples"] == 15
     again = json.loads(imprint("evaluate divided.safetensors tested.h5 --json"))
     assert again["accuracy"] == evaluated["accuracy"]
+    for source in ("photos", "photos.csv", "photos.tar"):
+        error = imprint(f"embed {source} -o none.h5 --split test {FM}", code=2)
+        assert f"{source} has no splits" in error
 
 
 def test_a_table_without_labels_is_embedded_and_does_not_fit(imprint, workdir, listed):

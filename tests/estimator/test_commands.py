@@ -140,6 +140,10 @@ def test_what_is_not_fitted_says_so():
         imprint.evaluate(imprint.ImprintingClassifier(), [[0.0]], [0])
 
 
-def test_embed_refuses_another_split(photos):
+def test_embed_refuses_a_split_that_is_not_there(photos):
     with pytest.raises(UserError, match="split is 'train' or 'test', not 'validation'"):
         imprint.embed(photos, split="validation")
+    with pytest.raises(UserError, match="has no splits to choose from"):
+        imprint.embed(photos, split="test")
+    with pytest.raises(UserError, match="split is for a single source"):
+        imprint.embed([photos], split="test")

@@ -37,9 +37,11 @@ def embed(
     ],
     output: Annotated[Path, typer.Option("-o", "--output", help="HDF5 file (.h5).")],
     split: Annotated[
-        Literal["train", "test"],
-        typer.Option(help="The images to embed of a table or dataset with splits."),
-    ] = "train",
+        Literal["train", "test"] | None,
+        typer.Option(
+            show_default="train", help="The images to embed of a table or dataset with splits."
+        ),
+    ] = None,
     as_json: Json = False,
     *,
     fm: FMChoice,
@@ -53,7 +55,9 @@ def embed(
 
     if output.suffix not in (".h5", ".hdf5"):
         raise UserError(f"--output {output}: embeddings go to an HDF5 file (.h5)")
-    images = images_of(source, classes="optional", split=split)
+    images = images_of(
+        source, classes="optional", split=split or "train", needs_splits=split is not None
+    )
     require_writable(output)
     try:
         embed(images, output, fm)

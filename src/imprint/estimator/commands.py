@@ -26,7 +26,7 @@ def embed(
     *,
     fm: str | None = None,
     output: str | Path | None = None,
-    split: Literal["train", "test"] = "train",
+    split: Literal["train", "test"] | None = None,
     **options: Any,
 ) -> Embeddings:
     """Embed images.
@@ -40,8 +40,8 @@ def embed(
         The FM, `tf_efficientnet_lite0` by default; see `imprint.estimator.fm_choice.FMChoice`.
     output : path, optional
         An HDF5 file for the embeddings. The same call resumes one that was interrupted.
-    split : {"train", "test"}, default="train"
-        The images to embed of a table or dataset with splits.
+    split : {"train", "test"}, optional
+        The images to embed of a single table or dataset with splits; by default those for training.
     **options
         Further fields of `FMChoice`: checkpoint, input_size, device, batch_size, ...
 
@@ -62,7 +62,7 @@ def embed(
     >>> labels = [photos.class_names[number] for number in photos.y]  # doctest: +SKIP
     >>> head = imprint.ImprintingClassifier().fit(photos.x, labels)  # doctest: +SKIP
     """
-    if split not in ("train", "test"):
+    if split not in (None, "train", "test"):
         raise UserError(f"embed: split is 'train' or 'test', not {split!r}")
     images = _images_of(source, split)
     choice = FMChoice.of_options("embed", fm, options)
@@ -73,17 +73,24 @@ def embed(
 
 
 def _images_of(
-    source: str | Path | Sequence[str | Path], split: Literal["train", "test"]
+    source: str | Path | Sequence[str | Path], split: Literal["train", "test"] | None
 ) -> Images:
     """The images of the source of `embed`; a `UserError` for anything that is not a source of images."""
     if isinstance(source, str | os.PathLike):
-        return inputs.images_of(Path(source), classes="optional", split=split)
+        return inputs.images_of(
+            Path(source),
+            classes="optional",
+            split=split or "train",
+            needs_splits=split is not None,
+        )
     is_list = isinstance(source, list | tuple) and len(source) > 0
     if not is_list or not all(isinstance(entry, str | os.PathLike) for entry in source):
         raise UserError(
             f"embed: a source is a path, or a list of paths, not {reprlib.repr(source)}"
         )
-    return inputs.images_of_several([Path(entry) for entry in source], split=split)
+    if split is not None:
+        raise UserError("embed: split is for a single source; leave it out")
+    return inputs.images_of_several([Path(entry) for entry in source])
 
 
 def compare(

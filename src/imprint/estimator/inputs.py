@@ -144,8 +144,8 @@ def read_unlabelled(
     return embeddings
 
 
-def images_of_several(sources: Sequence[Path], *, split: Split = "test") -> Images:
-    """The images of several folders, tables and files, without classes; paths are ids. `split` as in `images_of`.
+def images_of_several(sources: Sequence[Path]) -> Images:
+    """The images of several folders, tables and files, without classes; paths are ids. With splits, the test images.
 
     Raises
     ------
@@ -156,7 +156,7 @@ def images_of_several(sources: Sequence[Path], *, split: Split = "test") -> Imag
 
     paths: list[str] = []
     for source in sources:
-        images = None if _is_file(source) else images_of(source, classes="ignored", split=split)
+        images = None if _is_file(source) else images_of(source, classes="ignored", split="test")
         if images is None or images.folder is None:
             raise UserError(
                 f"{source} can only be given alone; several sources must be folders, tables of paths or images"
@@ -209,7 +209,9 @@ def embed(images: Images, output: Path, fm: FMChoice, head: Head | None = None) 
     )
 
 
-def images_of(source: Path, *, classes: Classes, split: Split = "train") -> Images:
+def images_of(
+    source: Path, *, classes: Classes, split: Split = "train", needs_splits: bool = False
+) -> Images:
     """The images of a folder, a table, a Hugging Face or WebDataset dataset, or a single image file.
 
     Hidden files and folders are left out.
@@ -223,11 +225,13 @@ def images_of(source: Path, *, classes: Classes, split: Split = "train") -> Imag
         no image is beside them.
     split : {"train", "test"}, default="train"
         The images that are used if the source has splits; a note says so.
+    needs_splits : bool, default=False
+        Whether a source without splits is an error.
 
     Raises
     ------
     UserError
-        If the source does not exist, or has no images or no classes.
+        If the source does not exist, or has no images, no classes or no splits.
     """
     # imported here: files of embeddings do not need the packages for images
     from imprint.data.folders import LeftOut, loose_images, search, subfolders
@@ -237,15 +241,17 @@ def images_of(source: Path, *, classes: Classes, split: Split = "train") -> Imag
 
     _require(source)
     if source.is_file() and is_table(source):
-        return _images_of_table(source, classes, split)
+        return _images_of_table(source, classes, split, needs_splits)
     if (dataset := _dataset(source)) is not None:
-        return _images_of_dataset(source, dataset, classes, split)
+        return _images_of_dataset(source, dataset, classes, split, needs_splits)
     if source.suffix.lower() in FILES:
         raise UserError(
             f"{source} holds embeddings, not images; use it with fit, compare or predict"
         )
     if source.suffix == SUFFIX:
         raise UserError(f"{source} holds a head or weights, not images; give images or embeddings")
+    if needs_splits:
+        raise _without_splits(source)
     if not source.is_dir():
         if classes == "required":
             raise UserError(
@@ -331,7 +337,7 @@ def _has_image_files(source: Path) -> bool:
 
 
 def _images_of_dataset(
-    source: Path, dataset: DividedSource, classes: Classes, split: Split
+    source: Path, dataset: DividedSource, classes: Classes, split: Split, needs_splits: bool
 ) -> Images:
     from imprint.data.divided import WHOLE
 
@@ -342,12 +348,18 @@ def _images_of_dataset(
             raise
         images = dataset.stored_splits(only=split, labelled=False)
         log.warning(f"note: {error}; so the images have no classes")
+    if WHOLE in images and needs_splits:
+        raise _without_splits(source)
     if WHOLE not in images:
         log.warning(f"note: {source} is divided into splits; only its images for {split} are used")
     return _present(images.get(WHOLE) or images[split])
 
 
-def _images_of_table(source: Path, classes: Classes, split: Split) -> Images:
+def _without_splits(source: Path) -> UserError:
+    return UserError(f"{source} has no splits to choose from; leave split (--split) out")
+
+
+def _images_of_table(source: Path, classes: Classes, split: Split, needs_splits: bool) -> Images:
     """The images of a table; without a column `label` they have no classes."""
     from imprint.data.divided import numbers_of
     from imprint.data.image_table import ImageTable
@@ -355,6 +367,8 @@ def _images_of_table(source: Path, classes: Classes, split: Split) -> Images:
 
     needed = ("path", "label") if classes == "required" else ("path",)
     columns, rows = ImageTable(str(source)).checked(needed)
+    if needs_splits and "split" not in columns:
+        raise _without_splits(source)
     if "split" in columns:
         log.warning(f"note: {source} has a column 'split'; only its images for {split} are used")
         rows = [row for row in rows if row["split"] == split]
