@@ -1,11 +1,11 @@
 """Simulated coverage of 95% intervals, and how often a study of equal methods finds a difference.
 
-    python -m benchmarks.inference [--studies 1000]
+    python -m benchmarks.inference [--studies 1000] [--tables independent dependent errors fms]
 
-Three tables: the coverage of candidates for an interval of n independent differences; the coverage of the interval of
-`imprint.analysis.differences` over datasets, if differences share datasets and FMs; and the share of studies of equal methods in
+Four tables: the coverage of candidates for an interval of n independent differences; the coverage of the interval of
+`imprint.analysis.differences` over datasets, if differences share datasets and FMs; the share of studies of equal methods in
 which the paper's procedure (Friedman, then Wilcoxon with Holm, each (FM, task) an observation) and ours find a pair of methods
-different. Populations have mean 0 and variance 1: normal, skewed (exponential), heavy tails (Student's t with 3 degrees), two
+different; and this share for two methods and ours, by the number of FMs. Populations have mean 0 and variance 1: normal, skewed (exponential), heavy tails (Student's t with 3 degrees), two
 humps.
 """
 
@@ -22,6 +22,7 @@ from scipy import stats
 
 from imprint.analysis.differences import difference, differences
 from imprint.analysis.hypothesis_tests import friedman, holm, signed_rank, signed_rank_interval
+from imprint.analysis.ranking import pairs_needed
 
 Draw = Callable[[np.random.Generator, tuple[int, ...]], np.ndarray]
 POPULATIONS: dict[str, Draw] = {
@@ -60,6 +61,8 @@ DESIGNS = (
     Design(1, 12, 4, 0.3, 0),
     Design(4, 12, 4, 0, 0),
 )
+FMS = (2, 3, 4, 8)
+DATASETS = (8, 12, 20)
 
 
 def student(values: np.ndarray) -> tuple[float, float]:
@@ -211,7 +214,33 @@ def errors(studies: int) -> None:
             ours = any(pair.p_holm < 0.05 for pair in differences(matrix, datasets_of(study[0])))
             rejections.append((some, pairs, ours))
         shares = 100 * np.mean(rejections, axis=0)
-        print(f"{title(design):50}" + "".join(f"{share:10.1f}" for share in shares))
+        numbers = [f"{share:10.1f}" for share in shares]
+        if design.datasets < pairs_needed(METHODS):
+            numbers[-1] = f"{'too few':>10}"
+        print(f"{title(design):50}" + "".join(numbers))
+
+
+def errors_by_fms(studies: int) -> None:
+    print("\nStudies (%) of two equal methods in which a difference is found at p < 0.05, by FMs")
+    print(f"{'':50}" + "".join(f"{fms:7}" for fms in FMS))
+    for correlation in (0.1, 0.3):
+        for datasets in DATASETS:
+            shares = []
+            for fms in FMS:
+                design = Design(fms, datasets, 4, 0.3, correlation)
+                rng = np.random.default_rng(0)
+                values = dependent(design, POPULATIONS["normal"], rng, studies)
+                shares.append(np.mean([difference(v, datasets_of(v)).p < 0.05 for v in values]))
+            text = f"{datasets} datasets x 4 tasks, correlations 0.3 and {correlation:g}"
+            print(f"{text:50}" + "".join(f"{100 * share:7.1f}" for share in shares), flush=True)
+
+
+TABLES = {
+    "independent": coverage_of_independent,
+    "dependent": coverage_of_dependent,
+    "errors": errors,
+    "fms": errors_by_fms,
+}
 
 
 def main() -> None:
@@ -219,10 +248,10 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--studies", type=int, default=1000)
-    studies = parser.parse_args().studies
-    coverage_of_independent(studies)
-    coverage_of_dependent(studies)
-    errors(studies)
+    parser.add_argument("--tables", nargs="+", choices=TABLES, default=list(TABLES))
+    arguments = parser.parse_args()
+    for name in arguments.tables:
+        TABLES[name](arguments.studies)
 
 
 if __name__ == "__main__":

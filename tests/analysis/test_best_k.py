@@ -59,3 +59,10 @@ def test_one_draw_is_judged_by_its_seeds_and_one_run_by_equality():
     assert best_k(seeds) == (1, 2)
     assert best_k(rows({1: 0.80, 2: 0.801})).smallest == 2
     assert best_k(rows({1: 0.80, 2: 0.80})).smallest == 1
+
+
+def test_ks_with_other_seeds_are_compared_by_their_means():
+    apart = pd.concat([rows({1: 0.9}, seeds=(1, 2)), rows({5: 0.9001}, seeds=(3, 4))])
+    assert best_k(apart, test_samples=100) == (1, 5)
+    better = pd.concat([rows({1: 0.5}, seeds=(1, 2)), rows({5: 0.9}, seeds=(3, 4))])
+    assert best_k(better, test_samples=100) == (5, 5)

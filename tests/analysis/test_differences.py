@@ -44,11 +44,44 @@ def test_p_and_interval_agree(values):
         assert not found.low < 0 < found.high
 
 
+def test_a_task_that_is_not_compared_joins_no_datasets():
+    tasks = {"one": "mnist", "two": "usps", "both": "mnist+usps"}
+    scores = pd.DataFrame({"task": list(tasks), "datasets": list(tasks.values())})
+    assert separate_datasets(scores, ["one", "two"]) == {"one": "mnist", "two": "usps"}
+    assert len(set(separate_datasets(scores).values())) == 1
+
+
+def test_the_estimate_is_on_the_side_of_the_test_where_an_outlier_draws_the_mean_away():
+    values = by_dataset([*np.linspace(1, 2, 11), -40.0])
+    found = difference(values, owners(values))
+    assert found.mean < 0 < found.low < found.estimate < found.high
+    assert found.p < 0.05
+
+
+@settings(deadline=None)
+@given(st.integers(0, 10**6), st.floats(0, 2))
+def test_fms_never_narrow_the_interval(seed, spread):
+    """Against that of the means of datasets, which one FM would have."""
+    rng = np.random.default_rng(seed)
+    fms = tuple("abcdefgh")
+    cells = rng.normal(size=6) + spread * rng.normal(size=(8, 1)) + rng.normal(size=(8, 6)) / 3
+    values = by_dataset(np.zeros(6), fms, tasks=1) + cells.ravel()
+    means = by_dataset(cells.mean(axis=0), tasks=1)
+    several, one = (difference(each, owners(each)) for each in (values, means))
+    assert several.low <= one.low + 1e-9 and one.high <= several.high + 1e-9
+
+
+def test_methods_that_share_nothing_have_no_differences():
+    level = by_dataset(np.ones(9))
+    assert differences(pd.DataFrame({"a": level, "b": level})[:0], owners(level)) == ()
+
+
 @pytest.mark.parametrize("count", [0, 1, 5])
 def test_of_few_datasets_there_is_no_interval(count):
     values = by_dataset(np.ones(count))
     found = difference(values, owners(values))
-    assert np.isnan([found.low, found.high, found.p]).all() and found.datasets == count
+    assert np.isnan([found.estimate, found.low, found.high, found.p]).all()
+    assert found.datasets == count
     assert "needs at least 6" in too_few(count)
 
 

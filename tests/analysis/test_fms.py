@@ -71,6 +71,14 @@ def test_the_best_is_chosen_on_validation_samples_where_scores_have_them():
     assert result.chosen_on == "validation samples"
 
 
+def test_nc1_is_a_mean_over_shared_tasks_of_means_over_draws():
+    frame = scores({("one", "a"): (0.5,), ("two", "a"): (0.6,), ("two", "b"): (0.1,)})
+    nc1 = [("one", "a", 1.0), ("one", "a", 3.0), ("two", "a", 5.0), ("two", "b", 99.0)]
+    collapse = pd.DataFrame(nc1, columns=["fm", "task", "nc1"])
+    result = compare_fms(frame, collapse, {})
+    assert result.summary["nc1"].to_dict() == {"one": 2, "two": 5}
+
+
 def test_fms_without_a_common_configuration_are_not_ranked():
     frame = scores({("one", "a"): (0.5, 0.7), ("two", "a"): (0.6, 0.9)})
     result = compare_fms(frame[(frame["fm"] == "one") == (frame["gen"] == "mean")], NO_COLLAPSE, {})

@@ -113,3 +113,16 @@ def test_all_samples_are_preferred_to_few_shots():
     few, more = cells(QI, [0.1], shots="5"), cells(QI, [0.2], shots="10")
     assert matrices.fullest(scores(few, more))["accuracy"].tolist() == [0.2]
     assert matrices.fullest(scores(few, more, cells(QI, [0.3])))["accuracy"].tolist() == [0.3]
+
+
+def test_a_preset_that_gets_everything_wrong_was_run_all_the_same():
+    presets = {
+        name: {**QI, "gen": gen, "label": name, "published": published}
+        for name, gen, published in (
+            ("qi", "mean", 87.0),
+            ("bad", "ls", False),
+            ("no", "kls", False),
+        )
+    }
+    frame = scores(cells(QI, [0.5]), cells({**QI, "gen": "ls"}, [0.0]))
+    assert list(matrices.preset_matrix(frame, presets)) == ["qi", "bad"]

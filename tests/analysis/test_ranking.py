@@ -309,6 +309,8 @@ def test_methods_that_are_equal_everywhere_are_no_rivals():
     matrix = pd.DataFrame({"a": [0.9, 0.8], "b": [0.7, 0.9], "c": [0.9, 0.8], "d": [0.9, 0.7]})
     rest, equal = ranking.merged(matrix)
     assert list(rest) == ["a", "b", "d"] and equal == {"a": ("c",)}
-    assert ranking.merged_note(equal) == ("Equal on every (FM, task), and ranked as one: a = c.",)
+    assert ranking.merged_note(equal) == (
+        "Equal on every (FM, task) in their kept configurations, not necessarily in others, and ranked as one: a = c.",
+    )
     alone, nothing = ranking.merged(matrix.iloc[:1])  # one (FM, task) is a coincidence
     assert list(alone) == list(matrix) and not nothing

@@ -58,7 +58,8 @@ def best_k(rows: pd.DataFrame, test_samples: float = np.inf) -> BestK:
     accuracies = rows.pivot_table("accuracy", run, "k", aggfunc="mean").astype(float)
     means = accuracies.mean()
     losses = accuracies.rsub(accuracies[means.idxmax()], axis="index")
+    loss = losses.mean().fillna(means.max() - means)  # of k that share no run with the best
     run_error = losses.sem().fillna(0)
     sample_error = np.sqrt(2 * means.max() * (1 - means.max()) / test_samples)
-    within = accuracies.columns[losses.mean() <= run_error.clip(lower=sample_error) + ROUNDING]
+    within = accuracies.columns[loss <= run_error.clip(lower=sample_error) + ROUNDING]
     return BestK(int(within.min()), int(within.max()))

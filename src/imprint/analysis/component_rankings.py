@@ -26,6 +26,7 @@ from imprint.analysis.ranking import are_enough, merged, merged_note, ranks
 from imprint.analysis.selection import BEST_PRODUCT, agg_in_words
 from imprint.analysis.words import natural
 from imprint.method.configuration import INNER_PRODUCT, MAX, MNN
+from imprint.method.score_names import VALIDATION
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -115,13 +116,15 @@ def kept_configurations(scores: pd.DataFrame, component: str) -> KeptConfigurati
     if chosen_on(scores) != "accuracy":
         _, criterion = by_configuration(scores, chosen_on(scores))
     names = _names_of(configurations, component)
-    known = (medians.notna() & criterion.notna()).to_numpy().T  # a row per configuration
+    run = medians.notna().to_numpy(bool).T  # a row per configuration
+    known = run & criterion.notna().to_numpy(bool).T
     counts = pd.Series(known.sum(axis=1), names.index)
     most = counts.groupby(names["entry"], sort=False).max()
     enough = are_enough(most)
     considered: np.ndarray = names["entry"].map(enough).astype(bool).to_numpy()
     fullest = counts[considered].groupby(names["entry"][considered], sort=False).idxmax()
     pairs = np.logical_and.reduce(known[fullest], axis=0, initial=len(fullest) > 0)
+    unscored = np.logical_and.reduce(run[fullest], axis=0, initial=len(fullest) > 0) & ~pairs
     ranked: np.ndarray = considered & known[:, pairs].all(axis=1)
 
     chosen = criterion.loc[pairs].loc[:, ranked].round(12)
@@ -151,25 +154,32 @@ def kept_configurations(scores: pd.DataFrame, component: str) -> KeptConfigurati
         equal=equal,
         ranked=int(ranked.sum()),
         notes=(
-            *_left_out(component, most, enough, pairs, considered, ranked),
+            *_few_pairs(most, enough, chosen_on(scores) == VALIDATION),
+            *_left_out(component, pairs, unscored, considered, ranked),
             *merged_note(equal),
         ),
     )
 
 
+def _few_pairs(most: pd.Series, enough: pd.Series, on_validation: bool) -> Iterator[str]:
+    if not enough.all():
+        few = ", ".join(f"{entry} ({most[entry]})" for entry in most.index[~enough])
+        lacking = "with accuracies on validation samples" if on_validation else "run"
+        yield f"Left out, {lacking} on less than half of the (FM, task): {few}."
+
+
 def _left_out(
     component: str,
-    most: pd.Series,
-    enough: pd.Series,
     pairs: np.ndarray,
+    unscored: np.ndarray,
     considered: np.ndarray,
     ranked: np.ndarray,
 ) -> Iterator[str]:
-    if not enough.all():
-        few = ", ".join(f"{entry} ({most[entry]})" for entry in most.index[~enough])
-        yield f"Left out, run on less than half of the (FM, task): {few}."
-    if missing := int((~pairs).sum()):
+    """What a ranking leaves out; `unscored`: (FM, task) that were run, but lack accuracies on validation samples."""
+    if missing := int((~pairs & ~unscored).sum()):
         yield f"{missing} (FM, task) left out, where some {component} was not run."
+    if missing := int(unscored.sum()):
+        yield f"{missing} (FM, task) left out, where some {component} has no accuracy on validation samples."
     if lacking := int((considered & ~ranked).sum()):
         yield (
             f"{lacking} of {int(considered.sum())} configurations left out, which lack some of the "

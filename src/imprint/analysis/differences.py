@@ -9,7 +9,7 @@ chance explains, the interval is widened.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import combinations
 from typing import TYPE_CHECKING
@@ -28,14 +28,17 @@ JOINT = "+"  # between the names of the datasets of one task
 
 @dataclass(frozen=True)
 class Difference:
-    """The difference of two methods over datasets. With too few datasets, the interval and p are NaN.
+    """The difference of two methods over datasets. With too few datasets, the estimate, the interval and p are NaN.
 
     Attributes
     ----------
     mean : float
         Mean over datasets of the mean difference over FMs and the dataset's tasks.
+    estimate : float
+        The difference on a typical dataset: the Hodges-Lehmann estimate of the pseudo-median over datasets. One extreme dataset
+        can give the mean another sign.
     low, high : float
-        Ends of the 95% interval of the typical difference (the pseudo-median over datasets).
+        Ends of the 95% interval of the same pseudo-median.
     p : float
         Two-sided p of no difference; below 0.05 where the interval excludes 0.
     datasets, better, worse : int
@@ -43,6 +46,7 @@ class Difference:
     """
 
     mean: float
+    estimate: float
     low: float
     high: float
     p: float
@@ -61,12 +65,26 @@ class PairOfMethods:
     p_holm: float
 
 
-def separate_datasets(scores: pd.DataFrame) -> dict[str, str]:
+def separate_datasets(
+    scores: pd.DataFrame, compared: Iterable[object] | None = None
+) -> dict[str, str]:
     """By task, the datasets that share images with it, directly or through other tasks, joined to one name.
 
-    scores: rows with the columns task and datasets. Tasks with different names are independent.
+    Parameters
+    ----------
+    scores : DataFrame
+        Rows with the columns task and datasets.
+    compared : iterable of str, optional
+        The tasks that are compared, by default all: others would join datasets that are independent here.
+
+    Returns
+    -------
+    dict
+        Tasks with different names are independent.
     """
     tasks = scores[["task", "datasets"]].drop_duplicates().astype(str)
+    if compared is not None:
+        tasks = tasks[tasks["task"].isin(set(map(str, compared)))]
     of_task = {task: datasets.split(JOINT) for task, datasets in tasks.itertuples(index=False)}
     joined: dict[str, list[str]] = {}
     for datasets in of_task.values():
@@ -96,19 +114,22 @@ def difference(values: pd.Series, datasets: Mapping[str, str]) -> Difference:
     cells = values.groupby([task.map(datasets), fm]).mean().unstack().round(12)
     of_datasets = cells.mean(axis=1).to_numpy()
     if not len(of_datasets):
-        return Difference(np.nan, np.nan, np.nan, np.nan, 0, 0, 0)
+        return Difference(np.nan, np.nan, np.nan, np.nan, np.nan, 0, 0, 0)
     better, worse = int((of_datasets > 0).sum()), int((of_datasets < 0).sum())
-    low = high = p = np.nan
+    centre = low = high = p = np.nan
     if len(of_datasets) >= FEWEST:
         centre, low, high = signed_rank_interval(of_datasets, LEVEL)
         widening = _widening_by_fms(cells.to_numpy())
         low, high = centre - widening * (centre - low), centre + widening * (high - centre)
         p = location_p(of_datasets - centre + centre / widening)
-    return Difference(float(of_datasets.mean()), low, high, p, len(cells), better, worse)
+    mean = float(of_datasets.mean())
+    return Difference(mean, centre, low, high, p, len(cells), better, worse)
 
 
 def differences(matrix: pd.DataFrame, datasets: Mapping[str, str]) -> tuple[PairOfMethods, ...]:
-    """The differences of all pairs of methods (columns) of an accuracy matrix without missing cells."""
+    """The differences of all pairs of methods (columns) of an accuracy matrix without missing cells; none if it has no rows."""
+    if matrix.empty:
+        return ()
     pairs = list(combinations(matrix.columns, 2))
     of_pairs = [difference(matrix[a] - matrix[b], datasets) for a, b in pairs]
     adjusted = holm([each.p for each in of_pairs])
@@ -125,7 +146,7 @@ def too_few(datasets: int) -> str:
 
 
 def _widening_by_fms(cells: np.ndarray) -> float:
-    """The factor that widens an interval over datasets as FMs are a sample too; cells: (datasets, FMs), NaN if missing.
+    """The factor, at least 1, that widens an interval over datasets as FMs are a sample too; cells: (datasets, FMs), NaN if missing.
 
     The variance of the mean follows an analysis of variance of two crossed random factors: the variance over datasets,
     plus that of the means of FMs beyond the residual. Degrees of freedom after Satterthwaite 1946.
@@ -146,4 +167,6 @@ def _widening_by_fms(cells: np.ndarray) -> float:
     total = over_datasets + over_fms
     degrees = total**2 / (over_datasets**2 / (rows - 1) + over_fms**2 / (columns - 1))
     tail = (1 + LEVEL) / 2
-    return float(np.sqrt(total / over_datasets) * t.ppf(tail, degrees) / t.ppf(tail, rows - 1))
+    widening = np.sqrt(total / over_datasets) * t.ppf(tail, degrees) / t.ppf(tail, rows - 1)
+    # a little variance over FMs can add more degrees of freedom than width
+    return max(1.0, float(widening))

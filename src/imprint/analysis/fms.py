@@ -10,7 +10,6 @@ from imprint.analysis.gens import has_choice_of_k, k_in_words
 from imprint.analysis.matrices import NORM, by_configuration, chosen_on
 from imprint.analysis.ranking import rank_methods
 from imprint.analysis.selection import agg_in_words
-from imprint.analysis.splits import of_split
 from imprint.analysis.words import count
 from imprint.method.score_names import VALIDATION
 
@@ -49,7 +48,7 @@ def compare_fms(
     Parameters
     ----------
     scores, collapse : DataFrame
-        Rows of an experiment.
+        Rows of an experiment; collapse of one split for each (FM, task).
     presets : mapping
         See `imprint.method.presets.published`; a configuration that equals a preset is shown by its label.
     """
@@ -129,8 +128,8 @@ def _best(accuracies: pd.DataFrame, criterion: pd.DataFrame) -> pd.DataFrame:
 
 
 def _nc1(collapse: pd.DataFrame, tasks: list[str]) -> pd.Series:
-    """The NC1 of each FM on training embeddings: the mean over tasks of the mean over draws."""
-    rows = of_split(collapse).astype({"fm": str, "task": str})
+    """The NC1 of each FM: the mean over tasks of the mean over draws."""
+    rows = collapse.astype({"fm": str, "task": str})
     rows = rows[rows["task"].isin(tasks)]
     return rows.groupby(["fm", "task"])["nc1"].mean().groupby("fm").mean()
 

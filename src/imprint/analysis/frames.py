@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from imprint.analysis.splits import is_of_split
+from imprint.analysis.splits import is_of_split, with_training_samples
 from imprint.method.configuration import FIELDS, Configuration
 from imprint.method.score_names import ON_VALIDATION, TRAINING_SPLIT, VALIDATION
 
@@ -55,8 +55,10 @@ def rows_of(frame: pd.DataFrame, grids: Sequence[Mapping[str, Any]]) -> pd.DataF
     -------
     DataFrame
         The rows in their order; `validation_accuracy` is kept only if the best is chosen on it. Collapse has one split of
-        each (FM, task): that of the first grid with this pair.
+        each (FM, task): that of the first grid with this pair; see also `with_training_samples`.
     """
+    if "nc1" in frame:
+        frame = with_training_samples(frame)
     chosen = np.zeros(len(frame), bool)
     for grid in grids:
         of_grid = _in_grid(frame, grid)

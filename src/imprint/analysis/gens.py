@@ -1,4 +1,4 @@
-"""The GENs in a frame of scores, and whether they have a choice of k.
+"""The GENs in a frame of scores: whether they have a choice of k, and whether they and their NORMs see all classes.
 
 A frame may also hold GENs from a user's file. This file is not loaded for the analysis, so their rows decide.
 """
@@ -8,8 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+from imprint.errors import UserError
 from imprint.method.configuration import Auto
 from imprint.method.generate import GENERATORS
+from imprint.method.normalize import chain
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -43,6 +45,15 @@ def has_choice_of_k(gen: str, ks: Iterable[Any] = ()) -> bool:
 def gens_of_all_classes() -> tuple[str, ...]:
     """The GENs of the library whose proxies depend on the samples of all classes: least squares."""
     return GENERATORS.names(sees_all_classes=True)
+
+
+def norm_sees_all_classes(norm: str) -> bool:
+    """Whether a NORM is fitted to the samples of all classes or sees all proxies; one that is not registered may, too."""
+    try:
+        steps = chain(norm).steps
+    except UserError:
+        return True
+    return any(step.entry.fitted or step.entry.proxies for step in steps)
 
 
 def gens_made_at_once(frame: pd.DataFrame) -> list[str]:

@@ -121,6 +121,12 @@ def signed_rank_interval(values: np.ndarray, level: float = 0.95) -> Location:
     Location
         At the level 0.95, five values or fewer have no interval, as the test cannot reject any shift of them.
 
+    Notes
+    -----
+    An end belongs to the interval even if the test rejects this one shift, as it can if values are equal to it: the test gives
+    them no sign (Pratt), but under any shift beside it they have one. Six zeros with 1, 2, ..., 6 have the low end 0 and
+    p = 0.03.
+
     References
     ----------
     Hodges and Lehmann, "Estimates of location based on rank tests", 1963. Hettmansperger and Sheather, "Confidence
@@ -146,7 +152,10 @@ def signed_rank_interval(values: np.ndarray, level: float = 0.95) -> Location:
 
 
 def location_p(values: np.ndarray) -> float:
-    """Two-sided p that the location of values is 0: below 1 - level only if `signed_rank_interval` excludes 0."""
+    """Two-sided p that the location of values is 0: below 1 - level only if `signed_rank_interval` excludes 0.
+
+    With ties, 0 can also be an end of the interval, see its notes.
+    """
     if len(values) > INTERPOLATED:
         return signed_rank(values, np.zeros(len(values))).p
     means, chances = _means_of_pairs(values), _chances_of_sums(len(values))

@@ -89,7 +89,9 @@ def preset_matrix(scores: pd.DataFrame, presets: Mapping[str, Mapping[str, Any]]
     by_label = {preset["label"]: preset for preset in presets.values()}
     matrix = accuracy_matrix(scores, by_label)
     unpublished = {name for name, preset in by_label.items() if not preset.get("published", True)}
-    return matrix[[name for name in matrix if name not in unpublished or matrix[name].any()]]
+    return matrix[
+        [name for name in matrix if name not in unpublished or matrix[name].notna().any()]
+    ]
 
 
 def by_configuration(

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 ALPHA = 0.05
 ENOUGH = 0.5  # least share of the (FM, task) of the method with the most, to be compared
+# how entries of a component are represented, for notes on those that are equal
+AS_KEPT = "in their kept configurations, not necessarily in others"
+AT_BEST = "at their best, not necessarily otherwise"
 
 
 @dataclass(frozen=True)
@@ -42,12 +45,14 @@ class RankedMethods:
     summary: a row per method in that order: mean_rank (1 = best), mean and std of accuracy (0..1; ddof 1).
     left_out: number of (FM, task) left out because some method lacks them.
     notes: remarks on the numbers, in sentences.
+    gaps: the notes on what was left out.
     """
 
     accuracies: pd.DataFrame
     summary: pd.DataFrame
     left_out: int
     notes: tuple[str, ...]
+    gaps: tuple[str, ...]
 
     @property
     def rows(self) -> int:
@@ -108,11 +113,14 @@ def rank_methods(matrix: pd.DataFrame) -> RankedMethods:
     summary = pd.DataFrame(
         {"mean_rank": ranks(complete).mean(), "mean": complete.mean(), "std": complete.std()}
     ).sort_values(["mean_rank", "mean"], ascending=[True, False], kind="stable")
+    gaps = tuple(_gaps(matrix, present, complete))
+    alone = ("One (FM, task) alone: no standard deviation.",) if len(complete) == 1 else ()
     return RankedMethods(
         accuracies=complete[list(summary.index)],
         summary=summary,
         left_out=len(present) - len(complete),
-        notes=tuple(_gaps(matrix, present, complete)),
+        notes=(*gaps, *alone),
+        gaps=gaps,
     )
 
 
@@ -134,6 +142,7 @@ def compare_methods(matrix: pd.DataFrame) -> ComparedMethods:
         summary=ranked.summary,
         left_out=ranked.left_out,
         notes=(*ranked.notes, *identical(complete), *limits),
+        gaps=ranked.gaps,
         friedman=test,
         pairwise=pairwise,
         cliques=cliques(list(complete.columns), different),
@@ -178,8 +187,6 @@ def _gaps(matrix: pd.DataFrame, present: pd.DataFrame, complete: pd.DataFrame) -
         missing = present.isna().sum()
         lacking = [f"{name} ({count})" for name, count in missing[missing > 0].items()]
         yield f"{left_out} (FM, task) left out because they lack results of {_few(lacking, ', ')}."
-    if len(complete) == 1:
-        yield "One (FM, task) alone: no standard deviation."
 
 
 def equal_methods(accuracies: pd.DataFrame) -> dict[str, tuple[str, ...]]:
@@ -206,11 +213,11 @@ def merged(accuracies: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, tuple[str,
     return accuracies[[name for name in accuracies if name not in others]], equal
 
 
-def merged_note(equal: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
-    """A sentence on the methods that `merged` joined, if any."""
+def merged_note(equal: Mapping[str, Sequence[str]], represented: str = AS_KEPT) -> tuple[str, ...]:
+    """A sentence on the entries of a component that `merged` joined, if any; `represented`: `AS_KEPT` or `AT_BEST`."""
     if not equal:
         return ()
-    return (f"Equal on every (FM, task), and ranked as one: {_groups(equal)}.",)
+    return (f"Equal on every (FM, task) {represented}, and ranked as one: {_groups(equal)}.",)
 
 
 def _groups(equal: Mapping[str, Sequence[str]]) -> str:

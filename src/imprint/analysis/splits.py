@@ -12,6 +12,7 @@ from imprint.method.score_names import TEST_SPLIT, TRAINING_SPLIT
 if TYPE_CHECKING:
     import pandas as pd
 
+TRAINING_SAMPLES = "training_samples"
 NAMES = {TRAINING_SPLIT: "training embeddings", TEST_SPLIT: "test embeddings"}
 
 
@@ -28,6 +29,22 @@ def is_of_split(collapse: pd.DataFrame, split: str) -> np.ndarray:
     if "split" not in collapse:
         return np.full(len(collapse), split == TRAINING_SPLIT)
     return (collapse["split"].astype(object).fillna(TRAINING_SPLIT) == split).to_numpy(bool)
+
+
+def with_training_samples(collapse: pd.DataFrame) -> pd.DataFrame:
+    """Collapse with the column `training_samples`: the number of training samples of each task and draw, also in test rows.
+
+    It is added before the rows of one split are chosen, and unknown if those of the training split are not there.
+    """
+    import pandas as pd
+
+    if TRAINING_SAMPLES in collapse:
+        return collapse
+    keys = ["fm", "task", "draw"]
+    rows = collapse[[*keys, "samples"]].astype({"fm": str, "task": str, "samples": float})
+    counts = rows[is_of_split(collapse, TRAINING_SPLIT)].groupby(keys)["samples"].first()
+    of_rows = counts.reindex(pd.MultiIndex.from_frame(rows[keys]))
+    return collapse.assign(**{TRAINING_SAMPLES: of_rows.to_numpy()})
 
 
 def nc1_in_words(collapse: pd.DataFrame) -> str:

@@ -14,6 +14,7 @@ import pandas as pd
 from imprint.analysis import matrices, ranking
 from imprint.analysis.differences import (
     FEWEST,
+    JOINT,
     Difference,
     difference,
     differences,
@@ -21,7 +22,7 @@ from imprint.analysis.differences import (
     too_few,
 )
 from imprint.analysis.gains import K, gains_and_nc1, gains_by_draw
-from imprint.analysis.gens import gens_of_all_classes, k_in_words
+from imprint.analysis.gens import gens_of_all_classes, k_in_words, norm_sees_all_classes
 from imprint.analysis.selection import L2_MAX, describe, norms_in_words
 from imprint.analysis.splits import of_split
 from imprint.analysis.words import count
@@ -40,51 +41,55 @@ def lines(
 
     scores, collapse: all rows of the study. presets: see `imprint.method.presets.published`.
     """
-    datasets = separate_datasets(scores)
     return [
-        _extent(scores, datasets),
-        *_named(scores, datasets, presets),
+        _extent(scores),
+        *_named(scores, presets),
         *_best(scores),
-        *_gain(scores, datasets),
-        *_whitening(scores, datasets),
+        *_gain(scores),
+        *_whitening(scores),
         *_collapse(scores, collapse),
     ]
 
 
-def _extent(scores: pd.DataFrame, datasets: Mapping[str, str]) -> str:
+def _extent(scores: pd.DataFrame) -> str:
     fms, tasks = scores["fm"].nunique(), scores["task"].nunique()
     seeds = scores["seed"].nunique()
+    of_tasks = scores["datasets"].drop_duplicates().astype(str)
+    datasets = {name for names in of_tasks for name in names.split(JOINT)}
+    of_family = scores.groupby("family", observed=True)["task"].nunique()
+    parts = [f"{family}: {number}" for family, number in of_family.items() if number > 1]
+    of_families = f" ({', '.join(parts)})" if parts else ""
     return (
-        f"Run: {len(scores):,} scores of {count(fms, 'FM')} on {count(tasks, 'task')} "
-        f"from {count(len(set(datasets.values())), 'dataset')}, with {count(seeds, 'seed')}. "
+        f"Run: {len(scores):,} scores of {count(fms, 'FM')} on {count(tasks, 'task')}{of_families} "
+        f"from {count(len(datasets), 'dataset')}, with {count(seeds, 'seed')}. "
         "Accuracies are on test data, medians over seeds and draws, and means of these over pairs of FM and task."
     )
 
 
-def _named(
-    scores: pd.DataFrame,
-    datasets: Mapping[str, str],
-    presets: Mapping[str, Mapping[str, Any]],
-) -> Iterator[str]:
-    """The named methods ranked over the (FM, task) that they share, and which of them differ."""
-    matrix = matrices.preset_matrix(scores, presets)
-    with_all = matrix.dropna(axis="columns", how="all").dropna()
-    ranked = ranking.rank_methods(matrix if with_all.empty else with_all)
+def _named(scores: pd.DataFrame, presets: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+    """The named methods ranked over the (FM, task) that they share, and which of them differ; those of a few tasks after them."""
+    matrix = matrices.preset_matrix(scores, presets).dropna(axis="columns", how="all")
+    ranked = ranking.rank_methods(matrix)
     if not ranked.rows or len(ranked.summary) < 2:
         return
-    shown = [
-        f"{name} {row['mean_rank']:.1f} ({100 * row['mean']:.1f}%)"
-        for name, row in ranked.summary.iterrows()
-    ]
-    yield f"Named methods by mean rank, and mean accuracy, {_where(ranked.accuracies)}: {', '.join(shown)}."
-    pairs = differences(ranked.accuracies, datasets)
+    text = f"Named methods by mean rank, and mean accuracy, {_ranking(ranked)}"
+    yield " ".join([text, *ranked.gaps])
+    yield from _differing(scores, ranked)
+    with_all = matrix.dropna()
+    if len(ranked.summary) < matrix.shape[1] and len(with_all) > 1:
+        yield f"All named methods, {_ranking(ranking.rank_methods(with_all))}"
+
+
+def _differing(scores: pd.DataFrame, ranked: ranking.RankedMethods) -> Iterator[str]:
+    """Which of the ranked methods differ."""
+    pairs = differences(ranked.accuracies, _datasets(scores, ranked.accuracies))
     compared = pairs[0].difference.datasets
     if compared < FEWEST:
         yield f"Differences between them: not tested. {too_few(compared)}"
         return
     differing = sorted(
         (pair for pair in pairs if pair.p_holm < ranking.ALPHA),
-        key=lambda pair: -abs(pair.difference.mean),
+        key=lambda pair: -abs(pair.difference.estimate),
     )
     methods = len(ranked.summary)
     needed = ranking.pairs_needed(methods)
@@ -101,15 +106,31 @@ def _named(
     phrases = [_above(pair.first, pair.second, pair.difference) for pair in differing[:NAMED]]
     yield (
         f"Differences between them: {len(differing)} of {len(pairs)} pairs of named methods differ {over}"
-        f"{', most of all' if len(differing) > NAMED else ''}: {'; '.join(phrases)}."
+        f"{', most of all' if len(differing) > NAMED else ''}: on a typical dataset {'; '.join(phrases)}."
     )
 
 
+def _ranking(ranked: ranking.RankedMethods) -> str:
+    """The mean rank and accuracy of each method, after the (FM, task) of the ranking."""
+    methods = [
+        f"{name} {row['mean_rank']:.1f} ({100 * row['mean']:.1f}%)"
+        for name, row in ranked.summary.iterrows()
+    ]
+    return f"{_where(ranked.accuracies)}: {', '.join(methods)}."
+
+
+def _datasets(scores: pd.DataFrame, compared: pd.DataFrame | pd.Series) -> dict[str, str]:
+    """The datasets of the tasks that are compared, see `separate_datasets`."""
+    return separate_datasets(scores, compared.index.unique("task"))
+
+
 def _above(first: str, second: str, of_pair: Difference) -> str:
-    points = 100 * of_pair.mean
-    if points < 0:
+    """Which of two methods that differ is above, by the estimate that the test and the interval concern."""
+    # methods that are equal on most datasets can differ with an estimate of 0
+    if (of_pair.estimate or of_pair.better - of_pair.worse) < 0:
         first, second = second, first
-    return f"{first} above {second} by {abs(points):.1f} points"
+    points = f"{abs(100 * of_pair.estimate):.1f}"
+    return f"{first} above {second} by {'less than 0.1' if points == '0.0' else points} points"
 
 
 def _where(matrix: pd.DataFrame) -> str:
@@ -132,11 +153,23 @@ def _best(scores: pd.DataFrame) -> Iterator[str]:
     run = configurations.loc[matrix.columns]
     best = int(means.argmax())
     pairs = f"all {len(matrix)} pairs of FM and task" if len(matrix) > 1 else "the FM and task"
+    number = matrix.shape[1]
+    all_run = (
+        f"the {number} configurations that were"
+        if number > 1
+        else "the only configuration that was"
+    )
     text = (
-        f"Best of the {count(matrix.shape[1], 'configuration')} that were run on {pairs}: "
+        f"Best mean accuracy of {all_run} run on {pairs}: "
         f"{_in_words(run.iloc[best])}: {means[best]:.1f}% (chosen and scored on the same test data)"
     )
-    per_class = ~run["gen"].isin(gens_of_all_classes()).to_numpy()
+    of_all_classes = gens_of_all_classes()
+    per_class = np.array(
+        [
+            gen not in of_all_classes and not any(map(norm_sees_all_classes, norms))
+            for gen, *norms in run[["gen", *matrices.NORM]].itertuples(index=False)
+        ]
+    )
     if not per_class[best] and per_class.any():
         other = int(np.where(per_class, means, -np.inf).argmax())
         text += (
@@ -151,7 +184,7 @@ def _in_words(configuration: pd.Series) -> str:
     return f"{method['gen']}, {k_in_words(method['gen'], method['k'])}, {describe(method)}"
 
 
-def _gain(scores: pd.DataFrame, datasets: Mapping[str, str]) -> Iterator[str]:
+def _gain(scores: pd.DataFrame) -> Iterator[str]:
     methods: dict[str, dict[str, Any]] = {
         "one": {"gen": "mean", "k": None, **L2},
         "many": {"gen": "kmeans", "k": MANY, **L2},
@@ -159,12 +192,11 @@ def _gain(scores: pd.DataFrame, datasets: Mapping[str, str]) -> Iterator[str]:
     yield from _change(
         scores,
         methods,
-        datasets,
         f"Several proxies: replacing the mean by {MANY} k-means proxies per class (NORM l2, AGG max) changes",
     )
 
 
-def _whitening(scores: pd.DataFrame, datasets: Mapping[str, str]) -> Iterator[str]:
+def _whitening(scores: pd.DataFrame) -> Iterator[str]:
     """How one whitened mean per class changes the accuracy of several proxies."""
     methods: dict[str, dict[str, Any]] = {
         "many": {"gen": "kmeans", "k": MANY, **L2},
@@ -173,17 +205,13 @@ def _whitening(scores: pd.DataFrame, datasets: Mapping[str, str]) -> Iterator[st
     yield from _change(
         scores,
         methods,
-        datasets,
         f"Whitening: replacing {MANY} k-means proxies per class (NORM l2) by one whitened mean "
         f"(NORM {norms_in_words(methods['whitened'])}) changes",
     )
 
 
 def _change(
-    scores: pd.DataFrame,
-    methods: Mapping[str, Mapping[str, Any]],
-    datasets: Mapping[str, str],
-    change: str,
+    scores: pd.DataFrame, methods: Mapping[str, Mapping[str, Any]], change: str
 ) -> Iterator[str]:
     """How the second method changes the accuracy of the first, separately for tasks whose classes unite several others."""
     matrix = matrices.accuracy_matrix(scores, methods).dropna()
@@ -193,30 +221,32 @@ def _change(
     united = gain.index.get_level_values("task").isin(
         scores.loc[scores["d"].fillna(1) > 1, "task"].unique()
     )
-    parts = [gains for gains in (gain[~united], gain[united]) if len(gains)]
+    parts = [
+        (gains, _datasets(scores, gains)) for gains in (gain[~united], gain[united]) if len(gains)
+    ]
     phrases = [
-        f"by {_points(gains, datasets)}, better in {(gains > 0).sum()} of {count(len(gains), 'pair')}"
-        for gains in parts
+        f"{_points(gains, datasets)}, better in {(gains > 0).sum()} of {count(len(gains), 'pair')}"
+        for gains, datasets in parts
     ]
     text = f"{change} the accuracy {phrases[0]}"
     if len(parts) > 1:
         text += f". On tasks whose classes unite several others it changes {phrases[1]}"
     elif united.any():
         text += ", all with classes that unite several others"
-    few = [number for gains in parts if (number := difference(gains, datasets).datasets) < FEWEST]
+    few = [number for part in parts if (number := difference(*part).datasets) < FEWEST]
     yield f"{text}. {too_few(max(few))}" if few else f"{text}."
 
 
 def _points(gain: pd.Series, datasets: Mapping[str, str]) -> str:
-    """The mean gain over datasets with its interval or, with few datasets, the mean gain on each."""
-    mean_gain = difference(gain, datasets)
-    if mean_gain.datasets >= FEWEST:
+    """The gain on a typical dataset with its interval or, with few datasets, the mean gain on each."""
+    over_datasets = difference(gain, datasets)
+    if over_datasets.datasets >= FEWEST:
         return (
-            f"{mean_gain.mean:+.1f} points over {mean_gain.datasets} datasets "
-            f"(95% interval {mean_gain.low:+.1f} to {mean_gain.high:+.1f})"
+            f"typically by {over_datasets.estimate:+.1f} points over {over_datasets.datasets} datasets "
+            f"(95% interval {over_datasets.low:+.1f} to {over_datasets.high:+.1f})"
         )
     owners = gain.index.get_level_values("task").astype(str).map(datasets)
-    return ", ".join(
+    return "by " + ", ".join(
         f"{gains.mean():+.1f} points on {name} ({count(len(gains), 'pair')})"
         for name, gains in gain.groupby(owners)
     )
