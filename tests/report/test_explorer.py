@@ -132,6 +132,10 @@ def test_the_page_opens_offline_and_every_menu_changes_its_chart(tmp_path):
         browser.value("search = document.querySelector('#grid_wrapper input[type=search]'); search.value = 'fps'; search.dispatchEvent(new Event('input'))")  # fmt: skip
         browser.wait(f"{GRID}.includes('24 entries')")
         assert browser.value("document.documentElement.scrollWidth") <= 700
+        # on a telephone all dots are on the screen
+        browser.send("Emulation.setDeviceMetricsOverride", width=400, height=800, deviceScaleFactor=1, mobile=False)  # fmt: skip
+        browser.wait("Math.max(...[...document.querySelectorAll('.chart .mark-symbol path')].map(dot => dot.getBoundingClientRect().right)) < 400")  # fmt: skip
+        assert browser.value("document.documentElement.scrollWidth") <= 400
     assert browser.console == []
 
 

@@ -17,8 +17,9 @@ for (const table of document.querySelectorAll("table.grid")) {
     language: { search: "Search:", lengthMenu: "_MENU_ rows", info: "_START_ to _END_ of _TOTAL_ rows" },
   });
 }
-// what is out of sight is said
+// what is out of sight is said, but not a few pixels
+const FEW = 20;
 const widths = new ResizeObserver(entries => entries.forEach(({ target }) =>
-  target.closest(".scroll").classList.toggle("wide", target.scrollWidth > target.clientWidth + 1)));
+  target.closest(".scroll").classList.toggle("wide", target.scrollWidth > target.clientWidth + FEW)));
 document.querySelectorAll(".scroll .dt-layout-full").forEach(part => widths.observe(part));
 document.documentElement.dataset.ready = "yes";

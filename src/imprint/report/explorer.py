@@ -23,12 +23,14 @@ FIVE_MEANS = {"GEN": "kmeans", "k": "5", **SHOWN_FIRST}
 UNDER_AXIS = {"k": "k: proxies per class", "shots": "training images per class", "d": "d"}
 METHOD = "datum.GEN + ', k = ' + datum.k + ', NORM ' + datum.NORM + ', AGG ' + datum.AGG"
 WIDE: dict[str, Any] = {"width": "container", "height": 380}
+STACKED = {"labelAngle": 0, "labelExpr": "split(datum.label, ' ')"}  # a line per word
+BELOW = {"orient": "bottom", "columns": {"expr": "width < 450 ? 2 : 6"}}  # for telephones
 DOTS: dict[str, Any] = {"filled": True, "size": 70}
 GUIDE: dict[str, Any] = {"color": GREY, "strokeDash": [4, 3]}
 PALETTE = [*COLOURS, "#999999", "#8B5A2B", "#A6CE39", "#7B3294"]
 LOOKS: dict[str, Any] = {
     "axis": {"labelFontSize": 12, "titleFontSize": 13},
-    "legend": {"orient": "bottom", "columns": 6, "labelFontSize": 12, "labelLimit": 300},
+    "legend": {**BELOW, "labelFontSize": 12, "labelLimit": 300},
     "range": {"category": PALETTE},
     "title": {"orient": "bottom", "fontSize": 13},
     "tooltipFormat": {"numberFormat": ".2f"},
@@ -123,7 +125,7 @@ def _lines(table: pd.DataFrame) -> Any:
     colours_of_lines = alt.Scale(domain=order, range=_colours(of_columns, order))
     legend = alt.selection_point(fields=["line"], bind="legend")
     chart = points.mark_line(point=DOTS).encode(
-        x=alt.X("position:N", sort=order, title=None, axis={"labelAngle": 0}),
+        x=alt.X("position:N", sort=order, title=None, axis=STACKED),
         y=alt.Y("accuracy:Q", scale={"zero": False}, title="accuracy (%)"),
         color=alt.Color(
             "line:N",
@@ -177,7 +179,7 @@ def _pairs(table: pd.DataFrame, named: Mapping[str, Mapping[str, str]]) -> Any:
     )
     guide = diagonal.encode(x="a:Q", y="a:Q", x2="b:Q", y2="b:Q")
     chart = _scatter(dots, points, guide, "B better on", "worse on")
-    return chart.properties(width=480, height=480).add_params(a, b, *menus)
+    return chart.properties(width="container", height=480).add_params(a, b, *menus)
 
 
 def _gains(table: pd.DataFrame) -> Any:
@@ -209,7 +211,7 @@ def _scatter(dots: Any, points: Any, guide: Any, up: str, down: str) -> Any:
         .transform_calculate(up="datum.gain > 0 ? 1 : 0", down="datum.gain < 0 ? 1 : 0")
         .transform_aggregate(all="count()", up="sum(up)", down="sum(down)", median="median(gain)")
         .transform_calculate(words=f"datum.all ? {words} + format(datum.median, '+.1f') : 'no dot'")
-        .mark_text(align="left", baseline="top", fontSize=13)
+        .mark_text(align="left", baseline="top", fontSize=13, lineBreak="; ")
         .encode(text="words:N", x=alt.value(6), y=alt.value(6))
     )
     opacity = alt.condition(chosen, alt.value(0.8), alt.value(0.1))

@@ -39,6 +39,7 @@ VOTES = [
     for m in (3, 5, 50)
 ]
 NAMED = published.published()  # all that the library has
+WIDTHS_BY_INCHES = {inches: name for name, inches in WIDTHS.items()}
 IN_BOTH_WIDTHS = pytest.mark.parametrize("width", WIDTHS)
 
 
@@ -335,6 +336,38 @@ def test_each_method_has_its_points_behind_the_best_on_each_fm_and_task():
     assert ranks == ["mean rank", "1.8", "2.0", "2.8", "3.5"]
     assert first == ["task-0", "0", "2.5", "0", "40", "90.0"]
     assert second == ["task-1", "18", "0", "26", "19", "88.0"]
+
+
+def test_methods_close_together_have_decimals_and_only_the_best_a_plain_zero():
+    matrix = np.array([[0.9990, 0.9988, 0.9986, 0.9990], [0.9996, 0.99959, 0.9991, 0.9990]])
+    _, means, _, first, second = grid(
+        draw_figure("published_methods", scores(PRESETS.values(), matrix))
+    )
+    assert len(set(means[1:])) == 4
+    assert sorted(first[1:5]) == ["0", "0", "0.02", "0.04"] and first[5] == "99.90"
+    assert sorted(second[1:5]) == ["0", "0.00", "0.05", "0.06"]
+
+
+@IN_BOTH_WIDTHS
+@pytest.mark.parametrize("number", [2, 30])
+def test_numbers_and_names_of_few_and_of_many_methods_have_room(number, width):
+    presets = {
+        f"m{k}": {**METHOD, "gen": "kmeans", "k": k, "label": f"M {k}"}
+        for k in range(1, number + 1)
+    }
+    frame = scores(presets.values(), steps(number, tasks=3, step=0.01))
+    figure = draw_figure("published_methods", frame, presets, width=width)
+    check_room(figure, WIDTHS_BY_INCHES[figure.get_figwidth()])
+
+
+def test_named_methods_that_lack_cells_are_named():
+    frame = scores(PRESETS.values(), steps(4))
+    tasks = frame["task"].astype(str)
+    few = (frame["gen"] == "ls") & (tasks > "task-1")  # run on 2 of 20
+    one = (frame["gen"] == "kmeans") & (tasks == "task-3")
+    text = words(draw_figure("published_methods", frame[~few & ~one]))
+    assert "run on less than half of the (FM, task): Least squares (oracle) (" in text
+    assert "1 (FM, task) left out because they lack results of Westerhoff et al. 2025 (1)" in text
 
 
 def test_fms_have_headings_above_their_tasks_and_share_a_row_where_tasks_are_many():

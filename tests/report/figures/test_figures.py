@@ -26,7 +26,9 @@ from imprint.report.tables import TABLES
 from tests.legible import check_legible, words
 from tests.report.figures.studies import (
     DIGITS,
+    L2,
     LARGE,
+    NONE,
     ONE,
     PRESETS,
     SHOTS,
@@ -48,6 +50,26 @@ def test_every_word_is_legible_in_a_column_and_on_a_page(name, data, width, inch
     figure = draw_figure(name, data, width=width)
     # one with many panels takes the width of a page
     assert figure.get_figwidth() == inches or figure.get_figwidth() == WIDTHS["page"]
+    check_legible(figure, figure.get_figwidth())
+
+
+LONG_NAMES = study(
+    ["vit_large_patch14_reg4_dinov2.lvd142m", "convnext_large_mlp.clip_laion2b_soup_ft_in12k"],
+    {f"a-task-with-a-long-name-{part}": nc1 for part, nc1 in (("all", 3.1), ("even", 1.4))},
+    [1, 2, 3, 10],
+    configurations=(L2, NONE),
+    shots=[1, 5, "full"],
+)
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("name", FROM_SCORES)
+def test_long_names_are_broken_or_cut_in_the_middle(name, width):
+    presets = {
+        key: {**preset, "label": f"A named method with a long name, that of {key}"}
+        for key, preset in PRESETS.items()
+    }
+    figure = draw_figure(name, LONG_NAMES, presets, width=width)
     check_legible(figure, figure.get_figwidth())
 
 
@@ -123,6 +145,13 @@ def test_fms_stand_in_the_order_of_their_ranks_with_what_they_cost():
     assert len(FIGURES["fms"].draw(*SMALL, PRESETS, without).axes) == 3
 
 
+def test_nc1_of_test_embeddings_is_said_to_be_of_these():
+    scores, collapse = SMALL
+    on_test = scores, collapse.assign(split="test")
+    assert "NC1 of test embeddings." in words(draw_figure("fms", on_test))
+    assert "embeddings." not in words(draw_figure("fms"))
+
+
 def test_fms_without_a_common_task_are_not_ranked():
     scores, collapse = SMALL
     apart = scores[(scores["fm"] == "resnet") == (scores["task"] == "digits-all")]
@@ -163,7 +192,8 @@ def test_words_are_wrapped_and_cut_to_the_inches_there_are():
     assert len(lines) > 1 and all(text_width(line, 7) <= 1.0 for line in lines)
     assert shorten("short", 1.0, 7) == "short"
     cut = shorten("a name that is much too long for it", 1.0, 7)
-    assert cut.endswith("\N{HORIZONTAL ELLIPSIS}") and text_width(cut, 7) <= 1.0
+    assert cut[:6] == "a name" and cut[-6:] == "for it" and text_width(cut, 7) <= 1.0
+    assert shorten("any", 0.01, 7) == "\N{HORIZONTAL ELLIPSIS}"
 
 
 def test_labels_of_close_k_are_thinned_but_not_their_ends():
@@ -197,10 +227,14 @@ def test_every_figure_and_table_has_a_caption_that_renders(kind, names):
     )
     for path, params in product((REPORT / kind).glob("*.rst"), (usual, other)):
         job = SimpleNamespace(wildcards=wildcards, params=params)
-        template = jinja2.Template(path.read_text(), undefined=jinja2.StrictUndefined)
-        caption = core.publish_doctree(
-            template.render(snakemake=job), settings_overrides={"halt_level": 2}
-        )
-        text = caption.astext()
+        texts = []
+        for blocks in ({}, {"trim_blocks": True, "lstrip_blocks": True}):  # Snakemake's, our page
+            template = jinja2.Template(path.read_text(), undefined=jinja2.StrictUndefined, **blocks)
+            caption = core.publish_doctree(
+                template.render(snakemake=job), settings_overrides={"halt_level": 2}
+            )
+            texts.append(caption.astext())
+        text, of_page = texts
+        assert text == of_page and "\n\nHow to read it." in text, "a paragraph of its own"
         assert "methods" in text.lower()
         assert "rank_by" not in text and "select_on" not in text, "only what applies is said"

@@ -50,13 +50,13 @@ def test_gains_are_told_for_nc1_below_and_above_one():
     table = rows_of_table(draw_figure("gain_over_nc1"))
     assert [row[:2] for row in table[1:]] == [
         ["all", "16"],
-        ['"d in 1" tasks', "8"],
-        ["other tasks", "8"],
+        ['"d in 1" with d > 1', "6"],
+        ["other tasks", "10"],
         ["NC1 up to 1", "6"],
-        ['"d in 1" tasks', "4"],
-        ["other tasks", "2"],
+        ['"d in 1" with d > 1', "2"],
+        ["other tasks", "4"],
         ["NC1 above 1", "10"],
-        ['"d in 1" tasks', "4"],
+        ['"d in 1" with d > 1', "4"],
         ["other tasks", "6"],
     ]
     assert float(table[1][4]) > 0.9

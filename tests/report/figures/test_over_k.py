@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from imprint.analysis.frames import rows_of
 from imprint.report.drawing.looks import GENS
 from tests.legible import check_legible, words
 from tests.report.figures.studies import (
@@ -138,6 +139,18 @@ def test_few_shot_bars_reach_from_the_lowest_to_the_highest_seed():
     assert any(bar == pytest.approx(expected) for bar in bars)
 
 
+def test_points_of_nine_lines_stay_near_their_number_of_samples():
+    figure = draw_figure("few_shot", SHOTS)
+    figure.draw_without_rendering()
+    panel = figure.axes[0]
+    ticks = panel.transData.transform([(n, 0.5) for n in panel.get_xticks()])[:, 0]
+    lines = [line for line in panel.lines if len(line.get_xdata()) == len(ticks)]
+    assert len(lines) == 9
+    for line in lines:
+        drawn = line.get_transform().transform(line.get_xydata())[:, 0]
+        assert np.abs(drawn - ticks).max() < np.diff(ticks).min() / 4
+
+
 def test_a_k_that_each_task_chose_has_a_line_over_shots():
     scores, collapse = SHOTS
     auto = scores[(scores["gen"] == "kmeans") & (scores["k"] == 5)].assign(k=pd.NA)
@@ -154,8 +167,12 @@ def test_all_samples_stand_right_of_the_most_shots():
     assert panel.get_xticklabels()[-1].get_text() == "full"
 
 
-def test_generation_time_is_the_median_over_seeds_on_logarithmic_axes():
-    data = study(["a", "b"], DIGITS, [], [L2, NONE], seeds=3)
+def test_generation_time_is_the_median_over_seeds_and_its_band_that_over_pairs():
+    scores, collapse = study(["a", "b"], DIGITS, [], [L2, NONE], seeds=3)
+    # one pair takes ten times as long, and one seed has the first call of a library
+    slow = (scores["fm"] == "a") & (scores["task"] == "digits-odd")
+    factor = np.where(slow, 10, 1) * np.where(scores["seed"] == 2, 1000, 1)
+    data = scores.assign(seconds=factor * scores["seconds"]), collapse
     figure = draw_figure("generation_time", data)
     axes = figure.axes[0]
     assert axes.get_xscale() == axes.get_yscale() == "log"
@@ -164,11 +181,22 @@ def test_generation_time_is_the_median_over_seeds_on_logarithmic_axes():
     assert line.get_ydata() == pytest.approx(0.002 * line.get_xdata())
     band = axes.collections[0].get_paths()[0].vertices
     at_ten = band[band[:, 0] == 10, 1]
-    assert (at_ten.min(), at_ten.max()) == pytest.approx((0.01, 0.03))
+    assert (at_ten.min(), at_ten.max()) == pytest.approx((0.02, 0.2))
     assert [y for _, y in marks(axes)] == pytest.approx([0.002, 0.1, 0.002])  # mean, all, ls
     text = words(figure)
     assert "8 pairs of FM and task" in text and "600 training samples" in text
     assert line.get_markerfacecolor() == "white" and "kmeans makes all k at once" in text
+
+
+def test_training_samples_of_a_figure_are_not_those_of_the_split_of_nc1():
+    scores, collapse = study(["a"], DIGITS, [], [L2])
+    both = pd.concat([collapse.assign(split="train"), collapse.assign(split="test", samples=90)])
+    groups = [["a", task, "full"] for task in DIGITS]
+    grid = {"groups": groups, "configurations": [], "seeds": [], "nc1_split": "test"}
+    figure = draw_figure("generation_time", (scores, rows_of(both, [grid])))
+    assert "600 training samples" in words(figure)
+    alone = scores, both[both["split"] == "test"]
+    assert "training samples" not in words(draw_figure("generation_time", alone))
 
 
 def test_generation_time_of_one_k_is_a_measured_one():

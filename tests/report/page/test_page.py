@@ -126,6 +126,17 @@ def test_columns_that_lead_come_first_and_empty_ones_not_at_all(text):
     assert '<p class="note">One left out.</p>' in text
 
 
+def test_texts_are_sorted_whatever_their_case_and_empty_ones_last(tmp_path):
+    from imprint.report.page.items import read_table
+
+    (tmp_path / "t.csv").write_text("method,n\nWhitened,10\n,\nkNN,9\nauto d10,\nauto d2,1\n")
+    method, n = read_table(tmp_path / "t.csv").columns
+    assert sorted(zip(method.order, method.cells, strict=True)) == list(
+        enumerate(["auto d2", "auto d10", "kNN", "Whitened"])
+    )
+    assert [n.cells[n.order.index(rank)] for rank in sorted(set(n.order))] == ["1", "9", "10", ""]
+
+
 def test_files_are_linked_beside_the_page_and_nothing_lies_elsewhere(page, text):
     links = set(re.findall(r'(?:href|src)="([^"#]+)"', text))
     local = {link for link in links if not link.startswith("data:")}
@@ -175,4 +186,6 @@ def test_in_a_browser_tables_are_searched_paged_and_sorted(page):
         browser.value(SEARCH % "")
         browser.value(f"{SORTING}[1].click()")
         browser.wait(f"{COLUMN % 1}[0] == '9'")  # numbers are sorted by value
+        browser.value(f"{SORTING}[3].click()")
+        browser.wait(f"{COLUMN % 3}.slice(5, 8).join() == '2,10,10'")  # and empty ones are last
     assert browser.console == []

@@ -103,7 +103,12 @@ def test_components_say_what_is_missing_or_alike():
     ]
     table = make_table("norm", grid(alike), rank_by="best_companions")
     assert table["note"][0] == (
-        "Equal on every (FM, task), and ranked as one: none/none/none = none/none/l2."
+        "Equal on every (FM, task) at their best, not necessarily otherwise, and ranked as one: "
+        "none/none/none = none/none/l2."
+    )
+    kept = make_table("norm", grid(alike))["note"][0]
+    assert (
+        "Equal on every (FM, task) in their kept configurations, not necessarily in others" in kept
     )
     assert table["mean rank"].tolist() == [1] and table["equal to"].tolist() == ["none/none/l2"]
     alone = make_table("gen", grid(alike), rank_by="best_companions")
@@ -149,6 +154,24 @@ def test_validation_samples_choose_what_test_data_score():
     assert table.loc["kmeans", "mean (%)"] == pytest.approx(75)
     assert table.loc["kmeans", "mean rank"] == 2  # among all three, on test data
     assert "chosen on validation samples; test data score it." in table["note"].iloc[0]
+
+
+def test_a_missing_accuracy_on_validation_samples_is_not_said_to_be_a_missing_run():
+    cells = [
+        ("mean", 1, L2, None, None, (0.5, 0.5, 0.5, None)),
+        (*KMEANS_20, (0.8, 0.8, 0.8, 0.8)),
+        ("all", None, L2, None, None, (0.9, 0.9, 0.9, 0.9)),
+    ]
+    frame = grid(cells, tasks="abcd")
+    missing = (frame["gen"] == "all") | ((frame["gen"] == "mean") & (frame["task"] == "c"))
+    frame["validation_accuracy"] = np.where(missing, np.nan, 0.6)
+    table = make_table("gen", frame)
+    assert (table["FM x task"] == 2).all()
+    assert (
+        "Left out, with accuracies on validation samples on less than half of the (FM, task): all (0). "
+        "1 (FM, task) left out, where some GEN was not run. "
+        "1 (FM, task) left out, where some GEN has no accuracy on validation samples."
+    ) in table["note"].iloc[0]
 
 
 def test_a_configuration_that_was_run_on_few_tasks_does_not_spoil_the_ranking():

@@ -3,6 +3,7 @@
 import pandas as pd
 import pytest
 
+from imprint.analysis.frames import rows_of
 from imprint.errors import UserError
 from imprint.method.presets import PRESETS as NAMED
 from imprint.method.presets import published
@@ -60,9 +61,21 @@ def test_fms_are_ranked_by_what_all_of_them_ran():
     )
 
 
-def test_nc1_of_fms_is_of_training_embeddings():
-    both = pd.concat([collapse().assign(split="train"), collapse().assign(split="test", nc1=99.0)])
-    assert make_table("fms", collapses=both)["nc1"].tolist() == pytest.approx([5.6])
+@pytest.mark.parametrize("split", ["train", "test"])
+def test_tables_take_nc1_from_the_split_that_is_asked_for_and_training_samples_from_the_other(
+    split,
+):
+    test = collapse().assign(split="test", nc1=99.0, samples=200)
+    both = pd.concat([collapse().assign(split="train"), test])
+    groups = [["resnet", task, "full"] for task in TASKS]
+    grid = {"groups": groups, "configurations": [], "seeds": [], "nc1_split": split}
+    of_split = rows_of(both, [grid])
+    table = make_table("fms", collapses=of_split)
+    assert table["nc1"].tolist() == pytest.approx([99 if split == "test" else 5.6])
+    assert ("NC1 of test embeddings." in table["note"][0]) == (split == "test")
+    assert (make_table("runtime", collapses=of_split)["samples"] == 500).all()
+    # without the rows of the training split, nothing is known about it
+    assert make_table("runtime", collapses=test)["samples"].isna().all()
 
 
 def test_fms_without_a_common_task_are_listed_without_ranks():
@@ -151,6 +164,26 @@ def test_statistics_of_too_little_are_a_note(rows, presets, note):
     )
     assert table["paper: test"].iloc[0] == "Friedman" and pd.isna(table["paper: p"].iloc[0])
     assert note in table["note"].iloc[0]
+
+
+def test_methods_without_a_common_task_leave_only_a_note():
+    frame = scores()
+    apart = frame[(frame["gen"] == "mean") == (frame["d"] > 5)]
+    apart = apart[apart["gen"].isin(["mean", "ls"])]
+    table = make_table("statistics", apart)
+    assert table["paper: p"].isna().all() and table["other"].isna().all()
+    assert "10 (FM, task) left out because they lack results of" in table["note"][0]
+    table = make_table("norm", apart)  # the mean with l2, least squares without
+    assert len(table) == 1 and table.drop(columns="note").isna().all(axis=None)
+    assert table["note"][0] == "10 (FM, task) left out, where some NORM was not run."
+
+
+def test_a_task_of_another_method_joins_no_datasets():
+    frame = scores()
+    joint = frame[frame["k"] == 20].assign(task="joint", datasets="+".join(TASKS))
+    others = {name: PRESETS[name] for name in ("qi", "oracle")}
+    table = make_table("statistics", pd.concat([frame, joint]), others)
+    assert table["datasets"].iloc[1] == 10
 
 
 def test_tasks_of_one_dataset_are_one_observation():
@@ -254,8 +287,8 @@ def test_runtime_is_that_of_sets_of_proxies_not_of_their_scores():
     table = make_table("runtime", pd.concat([frame, again])).set_index(["GEN", "k"])
     row = table.loc[("kmeans", "20")]
     # k d (seed + 1) seconds: of a task the middle seed, then the median of d = 1..10
-    assert row[["generation time (s)", "lowest (s)", "highest (s)"]].tolist() == pytest.approx(
-        [220, 40, 400]
+    assert row[["generation time (ms)", "lowest (ms)", "highest (ms)"]].tolist() == pytest.approx(
+        [220_000, 40_000, 400_000]
     )
     assert row[["proxies", "samples", "FM x task"]].tolist() == [200, 500, 10]
     assert list(table.index) == [("kmeans", "1"), ("kmeans", "20"), ("ls", ""), ("mean", "")]

@@ -11,13 +11,14 @@ from imprint.analysis.ranking import ALPHA, ComparedMethods, pairs_needed
 from imprint.analysis.words import count
 from imprint.report.drawing.sheet import sheet
 from imprint.report.drawing.style import GREY, INK, figure_width, small_size
-from imprint.report.drawing.text import text_width
+from imprint.report.drawing.text import shorten, text_width
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
 LANE = 0.09  # inches from the last dot to the bar, and from one bar to the next
+NARROWEST = 1.35  # inches of the axis and its margins
 MOST_NAMED = 3  # most pairs without a bar that are named; with more, only their number is given
 
 
@@ -44,7 +45,7 @@ def rank_diagram(subject: str, result: ComparedMethods, *subtitle: str) -> Figur
 
     methods = result.summary["mean_rank"]
     order = list(methods.index)
-    names = [f"{name} ({rank:.2f})" for name, rank in methods.items()]
+    names = [_name(str(name), rank) for name, rank in methods.items()]
     left = max(text_width(name, small_size()) for name in names)
     pitch = 1.5 * small_size() / 72
     lines = (*subtitle, *_words(result))
@@ -75,6 +76,13 @@ def rank_diagram(subject: str, result: ComparedMethods, *subtitle: str) -> Figur
     axes.set_xticks([tick for tick in ticks if low <= tick <= high])
     axes.set_xlabel("Mean rank (1 = best)")
     return figure
+
+
+def _name(method: str, rank: float) -> str:
+    """A method with its mean rank, short enough to leave room for the axis."""
+    of_rank = f" ({rank:.2f})"
+    room = figure_width() - NARROWEST - text_width(of_rank, small_size())
+    return shorten(method, room, small_size()) + of_rank
 
 
 def _spans(order: list[str], result: ComparedMethods) -> list[tuple[int, int]]:

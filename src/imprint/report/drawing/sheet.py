@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from imprint.report.drawing.looks import legend_line
 from imprint.report.drawing.style import GREY, figure_width, setting
-from imprint.report.drawing.text import text_width, wrap
+from imprint.report.drawing.text import shorten, text_width, wrap
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
@@ -74,8 +75,11 @@ def legend_below(figure: Figure, *groups: Sequence[Artist], title: str | None = 
         widest = [
             max(text_width(str(entry.get_label()), size) for entry in column) for column in columns
         ]
-        if sum(widest) + beside * len(columns) < figure.get_figwidth():
+        room = figure.get_figwidth() - beside * len(columns)
+        if sum(widest) < room:
             break
+    else:
+        _shorten_labels(columns, widest, room)
     figure.legend(
         handles=[entry for column in columns for entry in column],
         loc="outside lower center",
@@ -86,6 +90,20 @@ def legend_below(figure: Figure, *groups: Sequence[Artist], title: str | None = 
     lines = len(columns[0]) + (title is not None)
     height, share = figure.get_figheight(), layout(figure).get()["rect"][3]
     _resize(figure, share * height + (1.7 * lines + 1.3) * size / 72, (1 - share) * height)
+
+
+def _shorten_labels(
+    columns: Sequence[Sequence[Artist]], widths: Sequence[float], inches: float
+) -> None:
+    """Shorten the labels of the widest columns so that all columns together take these inches."""
+    widest = inches / len(columns)
+    for i, width in enumerate(sorted(widths)):
+        widest = inches / (len(columns) - i)
+        if width > widest:
+            break
+        inches -= width
+    for entry in itertools.chain(*columns):
+        entry.set_label(shorten(str(entry.get_label()), widest, setting("legend.fontsize")))
 
 
 def _columns(group: Sequence[Artist], rows: int) -> list[list[Artist]]:

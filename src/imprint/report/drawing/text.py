@@ -33,10 +33,12 @@ def wrap(text: str, inches: float, size: float, weight: str = "normal") -> list[
 
 
 def shorten(text: str, inches: float, size: float, weight: str = "normal") -> str:
-    """The text, cut to `inches` with an ellipsis if it is wider."""
-    short = text
-    while len(short) > 1 and text_width(short, size, weight) > inches:
-        short = short.rstrip(ELLIPSIS)[:-1] + ELLIPSIS
+    """The text, cut to `inches` if it is wider: an ellipsis replaces its middle, as similar names often differ at the end."""
+    short, letters = text, len(text)
+    while letters and text_width(short, size, weight) > inches:
+        letters -= 1
+        end = letters // 2
+        short = text[: letters - end].rstrip() + ELLIPSIS + text[len(text) - end :].lstrip()
     return short
 
 

@@ -11,7 +11,13 @@ from imprint.analysis.component_rankings import (
     kept_configurations,
 )
 from imprint.analysis.matrices import preset_matrix
-from imprint.analysis.ranking import ComparedMethods, compare_methods, merged, merged_note
+from imprint.analysis.ranking import (
+    AT_BEST,
+    ComparedMethods,
+    compare_methods,
+    merged,
+    merged_note,
+)
 from imprint.report.registry import NothingToShow, Presets
 
 if TYPE_CHECKING:
@@ -38,7 +44,7 @@ def compared_components(scores: pd.DataFrame, component: str, rank_by: str) -> C
         matrix, equal, notes = kept.accuracies, kept.equal, kept.notes
     else:
         matrix, equal = merged(best_of_others(scores, component).accuracies)
-        notes = merged_note(equal)
+        notes = merged_note(equal, AT_BEST)
     names = {name: f"{name} + {len(equal[name])} equal" for name in equal}
     result = _compared(matrix.rename(columns=names), f"{component}s", KEYS[component])
     return replace(result, notes=(*notes, *result.notes))

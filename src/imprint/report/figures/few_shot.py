@@ -28,6 +28,7 @@ TITLE = "Few shots: accuracy over samples per class"
 ALL_SAMPLES = "full"
 NARROWEST = 1.0  # inches of a panel
 ASIDE, WIDEST = 0.035, 0.1  # inches from the points of one line to the next, and to the last
+NEAR = 0.4  # the most of the distance between two ticks that points of one tick take
 
 
 @dataclass(frozen=True)
@@ -87,8 +88,11 @@ def few_shot(scores: pd.DataFrame, collapse: pd.DataFrame, presets: Presets) -> 
         fm, norm = columns.pairs[column]
         of_norm = tables[norm]
         cell = of_norm[(of_norm["task"] == tasks[task]) & (of_norm["fm"] == fm)]
-        _panel(axes, cell, lines, positions)
         k_axis(axes, ticks, inches, {positions[ALL_SAMPLES]: ALL_SAMPLES})
+        limits = axes.get_xlim()
+        per_inch = np.log(limits[1] / limits[0]) / inches
+        _panel(axes, cell, lines, positions, NEAR * np.diff(np.log(ticks)).min() / per_inch)
+        axes.set_xlim(limits)
 
     values = f"Point: mean of {sizes(rows)}; bar: from the lowest to the highest of them"
     subtitle = f"{columns.text}\n{values}"
@@ -129,11 +133,12 @@ def _means(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _panel(
-    axes: Axes, cell: pd.DataFrame, lines: Sequence[_Line], positions: dict[str, int]
+    axes: Axes, cell: pd.DataFrame, lines: Sequence[_Line], positions: dict[str, int], widest: float
 ) -> None:
+    """Draw the lines; the points of one n are beside each other, the last at most `widest` inches from the first."""
     from matplotlib.transforms import ScaledTranslation
 
-    aside = min(ASIDE, WIDEST / max(len(lines) - 1, 1))
+    aside = min(ASIDE, min(WIDEST, widest) / max(len(lines) - 1, 1))
     moves = aside * (np.arange(len(lines)) - (len(lines) - 1) / 2)
     for line, inches in zip(lines, moves, strict=True):
         rows = line.rows(cell)

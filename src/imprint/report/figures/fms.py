@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from imprint.analysis.fms import ComparedFMs, compare_fms, speed_conditions
+from imprint.analysis.splits import nc1_in_words, of_split
 from imprint.analysis.words import count
+from imprint.method.score_names import TEST_SPLIT
 from imprint.report.drawing.looks import COLOURS
 from imprint.report.drawing.sheet import sheet
 from imprint.report.drawing.style import INK, figure_width, panels_across, small_size
@@ -54,7 +56,7 @@ def compared_fms(
     rows = ceil(len(quantities) / columns)
     heights = [AXIS + HIGH * len(order), *[AXIS + LOW * len(order)] * rows]
     remarks = [" ".join([*result.notes, *speed_conditions(facts)])]
-    fig = sheet(TITLE, "\n".join([_subtitle(result), *remarks]), sum(heights))
+    fig = sheet(TITLE, "\n".join([_subtitle(result), *remarks, *_nc1(collapse)]), sum(heights))
     grid = fig.add_gridspec(1 + rows, columns, height_ratios=heights)
     _accuracies(fig.add_subplot(grid[0, :]), result)
     for i, quantity in enumerate(quantities):
@@ -73,6 +75,13 @@ def _subtitle(result: ComparedFMs) -> str:
         f"right: mean over {count(len(result.accuracies), 'task')}. In brackets: mean rank over tasks (1 = best). "
         f"Diamond: mean of the best configuration, chosen for each FM on {result.chosen_on}."
     )
+
+
+def _nc1(collapse: pd.DataFrame) -> list[str]:
+    """A line on the embeddings of NC1, unless all are training embeddings."""
+    if of_split(collapse, TEST_SPLIT).empty:
+        return []
+    return [f"{nc1_in_words(collapse)}."]
 
 
 def _quantities(result: ComparedFMs, fms: pd.DataFrame) -> list[_Quantity]:

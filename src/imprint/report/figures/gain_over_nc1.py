@@ -33,8 +33,8 @@ RHO = "\N{GREEK SMALL LETTER RHO}"
 def gain_over_nc1(scores: pd.DataFrame, collapse: pd.DataFrame, presets: Presets) -> Figure:
     """Gain in accuracy of k-means with k = 5 over k = 1 against NC1: a point per FM and task, means over draws and seeds.
 
-    A table below has mean gain and Spearman's rho of all points, of those with NC1 up to and above 1, and of "d in 1" and
-    other tasks among these. Colour and fill of a point show its FM, its shape the task or family. With 40 points or more,
+    A table below has mean gain and Spearman's rho of all points, of those with NC1 up to and above 1, and of tasks whose
+    classes unite several others and of other tasks among these. Colour and fill of a point show its FM, its shape the task or family. With 40 points or more,
     a line shows the running median.
     """
     points = _points(scores, collapse)
@@ -107,7 +107,7 @@ def _running_median(points: pd.DataFrame) -> pd.DataFrame | None:
 
 def _table(points: pd.DataFrame) -> list[list[str]]:
     """The head, and a row for each set of points that is not empty: name, number, mean gain, range of gains, rho."""
-    united, high = points["d"].notna(), points["nc1"] > PARTED_AT
+    united, high = points["d"].fillna(1) > 1, points["nc1"] > PARTED_AT
     rows = [["points of", "n", "mean gain", "lowest to highest", RHO]]
     for region, chosen in (
         ("all", united | ~united),
@@ -116,7 +116,7 @@ def _table(points: pd.DataFrame) -> list[list[str]]:
     ):
         rows.append(_row(region, points[chosen]))
         if united.any() and not united.all():
-            rows.append(_row('    "d in 1" tasks', points[chosen & united]))
+            rows.append(_row('    "d in 1" with d > 1', points[chosen & united]))
             rows.append(_row("    other tasks", points[chosen & ~united]))
     return [row for row in rows if row[1] != "0"]
 

@@ -10,7 +10,7 @@ from imprint.analysis.generation_time import KIND, generation_times
 from imprint.analysis.gens import gens_made_at_once, gens_without_k
 from imprint.analysis.matrices import PAIR, fullest
 from imprint.analysis.selection import sizes
-from imprint.analysis.splits import of_split
+from imprint.analysis.splits import TRAINING_SAMPLES, with_training_samples
 from imprint.report.drawing.axes import k_axis_with_marks, log_axis
 from imprint.report.drawing.looks import NOT_MEASURED, gen_look, in_legend_order
 from imprint.report.drawing.marks import draw_marks, legend_entries, marks_of
@@ -34,7 +34,7 @@ def generation_time(scores: pd.DataFrame, collapse: pd.DataFrame, presets: Prese
 
     A line with hollow marks is of a GEN that makes all k at once; its total time is divided in proportion to k.
     """
-    from matplotlib.ticker import LogLocator
+    from matplotlib.ticker import EngFormatter, LogLocator
 
     rows = fullest(scores)
     if rows.empty:
@@ -56,19 +56,23 @@ def generation_time(scores: pd.DataFrame, collapse: pd.DataFrame, presets: Prese
     log_axis(axes, "y")
     if np.ptp(np.log10(axes.get_ylim())) > DECADES:
         axes.yaxis.set_major_locator(LogLocator())
-    axes.set(xlabel="Proxies per class, k", ylabel="Generation time (s)")
+    axes.yaxis.set_major_formatter(EngFormatter("s"))
+    axes.set(xlabel="Proxies per class, k", ylabel="Generation time")
     gens = in_legend_order(lines.dropna(subset="k")["gen"])
     legend_below(fig, *legend_entries(gens, marks, changes))
     return fig
 
 
 def _times(rows: pd.DataFrame) -> tuple[pd.DataFrame, int]:
-    """A table with gen, k, norm (empty), the generation time (median, low and high seed) and pairs; and the number of all pairs."""
+    """A table with gen, k, norm (empty), the generation time (median, low and high pair) and pairs; and the number of all pairs.
+
+    The range is over pairs, as in the table `runtime`: that over seeds is mostly the first call of a library, which is in the
+    time of the first seed.
+    """
     times = generation_times(rows)
-    ends = times[["seconds", "low", "high"]].clip(lower=SHORTEST)
-    of_kind = times.assign(**ends).groupby(KIND, dropna=False)
-    table = of_kind[["seconds", "low", "high"]].median().rename(columns={"seconds": "median"})
-    table["pairs"] = of_kind.size()
+    times["seconds"] = times["seconds"].clip(lower=SHORTEST)
+    of_kind = times.groupby(KIND, dropna=False)
+    table = of_kind["seconds"].agg(median="median", low="min", high="max", pairs="size")
     return table.reset_index().assign(norm=""), len(times[PAIR].drop_duplicates())
 
 
@@ -79,9 +83,14 @@ def _subtitle(
     pairs: int,
     made_at_once: list[str],
 ) -> str:
-    where = "1 FM and task" if pairs == 1 else f"{pairs} pairs of FM and task, their median"
+    where = "1 FM and task" if pairs == 1 else f"{pairs} pairs of FM and task"
     lines = [f"One set of proxies, all classes together; {where}{_samples(rows, collapse)}"]
-    lines.append(f"Median, band or bar from lowest to highest; n = {sizes(rows)}")
+    if pairs == 1:
+        lines.append(f"Median of {sizes(rows)}")
+    else:
+        lines.append(
+            f"Median of pairs, band or bar from lowest to highest; a pair: median of {sizes(rows)}"
+        )
     if made_at_once:
         gens = " and ".join(in_legend_order(made_at_once))
         lines.append(f"Dotted: {gens} makes all k at once; time divided in proportion to k")
@@ -95,7 +104,9 @@ def _samples(rows: pd.DataFrame, collapse: pd.DataFrame) -> str:
     """The number of training samples of the tasks, if all of them are used."""
     if not (rows["shots"] == "full").all() or "samples" not in collapse or collapse.empty:
         return ""
-    counts = of_split(collapse)["samples"]
+    counts = with_training_samples(collapse)[TRAINING_SAMPLES].dropna()
+    if counts.empty:
+        return ""
     low, high = int(counts.min()), int(counts.max())
     return (
         f"; {low:,} training samples" if low == high else f"; {low:,} to {high:,} training samples"

@@ -10,7 +10,8 @@ from imprint.analysis.words import count, natural_order
 from imprint.report.drawing.axes import d_axis, label_right, log_axis
 from imprint.report.drawing.looks import legend_line, numbered_look
 from imprint.report.drawing.sheet import legend_below, sheet
-from imprint.report.drawing.style import INK, figure_width, panels_across
+from imprint.report.drawing.style import INK, figure_width, panels_across, setting, small_size
+from imprint.report.drawing.text import break_name, text_width
 from imprint.report.registry import NO_FAMILY, NothingToShow, Presets, figure
 
 if TYPE_CHECKING:
@@ -34,11 +35,16 @@ def nc1_over_d(scores: pd.DataFrame, collapse: pd.DataFrame, presets: Presets) -
     columns = panels_across(2.4, len(fms))
     rows = ceil(len(fms) / columns)
     height = max(1.2, 0.11 * others["task"].nunique())
+    beside = max((text_width(task, small_size()) for task in others["task"].unique()), default=0)
+    inches = max(figure_width() / columns - 0.65 - beside, 0.5)  # width of a panel inside its axes
+    titles = [break_name(fm, inches + 0.6) for fm in fms]
+    more_lines = max(title.count("\n") for title in titles)
+    above = 0.25 + more_lines * 1.2 * setting("axes.titlesize") / 72
     draws = count(families["draw"].nunique(), "draw")
     subtitle = f"{nc1_in_words(known)}\nLine: {', '.join(names)}; mean, band from lowest to highest, n = {draws}"
     if len(others):
         subtitle += ". Right: the other tasks"
-    fig = sheet(TITLE, subtitle, 0.25 + (height + 0.25) * rows)
+    fig = sheet(TITLE, subtitle, 0.25 + (height + above) * rows)
     grid = fig.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
     ds = sorted(families["d"].astype(int).unique())
     _nc1_scale(grid[0, 0], known["nc1"])
@@ -47,13 +53,13 @@ def nc1_over_d(scores: pd.DataFrame, collapse: pd.DataFrame, presets: Presets) -
             axes.remove()
             continue
         _lines(axes, families[families["fm"] == fms[i]], names)
-        axes.set_title(fms[i], fontweight="bold")
+        axes.set_title(titles[i], fontweight="bold")
         if i % columns == 0:
             axes.set_ylabel("NC1 (0 = collapsed)")
         if i + columns >= len(fms):
             axes.set_xlabel("Original classes per class, d")
             axes.tick_params(labelbottom=True)
-        d_axis(axes, ds, figure_width() / columns - 1.4)
+        d_axis(axes, ds, inches)
     for axes, fm in zip(grid.flat, fms, strict=False):
         _other_tasks(axes, others[others["fm"] == fm], height)
     if len(names) > 1:

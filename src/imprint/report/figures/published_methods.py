@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from imprint.analysis.ranking import identical
 from imprint.analysis.words import count, natural_order
 from imprint.report.drawing.sheet import sheet
 from imprint.report.drawing.style import INK, applied, figure_width, small_size
@@ -24,10 +25,12 @@ if TYPE_CHECKING:
 
 TITLE = "Named methods: behind the best"
 MOST_ROWS = 60  # with more, the tasks of an FM share a row
-DARK = 0.55  # share of the colour scale from which words are white
+DARK = 0.68  # share of the colour scale from which white words have more contrast than dark ones
 LONGEST = 1.1  # inches of the longest name of a task
 NARROWEST, WIDEST = 0.21, 0.75  # inches of a cell
 BESIDE = 0.4  # inches right of the cells
+GAP = 0.03  # inches between the numbers of two cells, at least
+BEST = "best of the row (%)"  # name of the numbers there
 HEADS = ("mean (%)", "mean rank")  # rows above the cells
 
 
@@ -62,10 +65,14 @@ def _drawn(result: ComparedMethods) -> Figure:
     rows, of_rows = _rows(percent)
     cell = min(WIDEST, (figure_width() - _left(result) - BESIDE) / len(methods))
     pitch = 1.75 * size / 72
-    names = pitch * 0.3 + max(text_width(name, size) for name in methods)
-    subtitle = (
-        f"{_extent(percent)}, medians over seeds and draws{of_rows}.\n"
-        "Cells: points of accuracy behind the best method of the row."
+    names = pitch * 0.3 + max(text_width(name, size) for name in (*methods, BEST))
+    notes = (*result.gaps, *identical(result.accuracies))
+    subtitle = "\n".join(
+        [
+            f"{_extent(percent)}, medians over seeds and draws{of_rows}.",
+            "Cells: points of accuracy behind the best method of the row.",
+            *([" ".join(notes)] if notes else []),
+        ]
     )
     across, down = cell * len(methods), pitch * (len(rows) + len(HEADS))
     fig = sheet(TITLE, subtitle, names + down + 0.1)
@@ -73,9 +80,10 @@ def _drawn(result: ComparedMethods) -> Figure:
     width, height = figure_width(), fig.get_figheight()
     axes = fig.add_axes((_left(result) / width, 0.05 / height, across / width, down / height))
     style: dict[str, Any] = {"fontsize": size, "va": "center"}
-    _cells(axes, rows)
-    means = [f"{100 * mean:.1f}" for mean in result.summary["mean"]]
-    ranks = [f"{rank:.1f}" for rank in result.summary["mean_rank"]]
+    decimals = _cells(axes, rows)
+    mean = 100 * result.summary["mean"].to_numpy()
+    means = _fitting(mean, _decimals(np.ptp(mean)), cell)
+    ranks = _fitting(result.summary["mean_rank"].to_numpy(), 1, cell)
     for y, name, texts in zip((-2, -1), HEADS, (means, ranks), strict=True):
         axes.text(-0.55, y, name, ha="right", fontweight="bold", **style)
         _words(axes, y, texts)
@@ -85,8 +93,8 @@ def _drawn(result: ComparedMethods) -> Figure:
             -0.55, y, shorten(row.name, LONGEST, size), ha="right", fontweight=weight, **style
         )
         if row.values is not None:
-            axes.text(len(methods) - 0.45, y, f"{row.values.max():.1f}", **style)
-    for x, name in enumerate([*methods, "best of the row (%)"]):
+            axes.text(len(methods) - 0.45, y, f"{row.values.max():.{decimals}f}", **style)
+    for x, name in enumerate([*methods, BEST]):
         axes.text(x, -2.6, name, rotation=90, ha="center", va="bottom", fontsize=size)
     axes.set_axis_off()
     axes.set_xlim(-0.5, len(methods) - 0.5)
@@ -117,8 +125,8 @@ def _rows(percent: pd.DataFrame) -> tuple[list[_Row], str]:
     return rows[1:] if len(fms) == 1 else rows, ""
 
 
-def _cells(axes: Axes, rows: list[_Row]) -> None:
-    """Draw the cells, dark where a method is far behind, with their numbers."""
+def _cells(axes: Axes, rows: list[_Row]) -> int:
+    """Draw the cells, dark where a method is far behind, with their numbers; returns the decimals of small ones."""
     from matplotlib.colors import PowerNorm
 
     width = max(len(row.values) for row in rows if row.values is not None)
@@ -126,18 +134,35 @@ def _cells(axes: Axes, rows: list[_Row]) -> None:
     for y, row in enumerate(rows):
         if row.values is not None:
             behind[y] = row.values.max() - row.values
-    norm = PowerNorm(0.5, 0, max(np.nanmax(behind), 1))
+    farthest = np.nanmax(behind)
+    norm, decimals = PowerNorm(0.5, 0, max(farthest, 1)), _decimals(farthest)
     axes.imshow(behind, "Blues", norm=norm, aspect="auto", interpolation="nearest")
     for y in range(len(rows)):
         if np.isnan(behind[y]).all():
             continue
-        texts = [_points(value) for value in behind[y]]
+        texts = [_points(value, decimals) for value in behind[y]]
         colours = ["white" if norm(value) > DARK else INK for value in behind[y]]
         _words(axes, y, texts, colours)
+    return decimals
 
 
-def _points(value: float) -> str:
-    return f"{value:.1f}" if 0.05 <= value < 9.95 else f"{value:.0f}"
+def _decimals(span: float) -> int:
+    """Decimals that tell apart numbers that lie within a span."""
+    return 2 if 0 < span < 1 else 1
+
+
+def _points(value: float, decimals: int) -> str:
+    """Points behind the best; only the best has a 0 without decimals."""
+    return f"{value:.{0 if round(value, 9) == 0 or value >= 9.95 else decimals}f}"
+
+
+def _fitting(values: np.ndarray, decimals: int, cell: float) -> list[str]:
+    """The numbers with as many decimals, up to `decimals`, as fit beside each other in cells of these inches."""
+    texts = [f"{value:.{decimals}f}" for value in values]
+    widest = max(text_width(text, small_size()) for text in texts)
+    if decimals and widest + GAP > cell:
+        return _fitting(values, decimals - 1, cell)
+    return texts
 
 
 def _words(

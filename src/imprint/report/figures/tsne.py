@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 
 TITLE = "Embeddings in the plane (t-SNE)"
 MANY = 100  # number of proxies above which they are small
-LABELS = 60  # most named islands (one class and origin); more names would cover the samples
+LABELS = 60  # most names, each of an original class; more would cover the samples
 ANY_CLASS = "*"  # the shape of a proxy where shapes stand for datasets
 
 
 @figure("tsne", title=TITLE, category="One task", table="tsne")
 def tsne(points: pd.DataFrame, description: Mapping[str, Any], images: object = None) -> Figure:
-    """A panel by class, with names on the islands; with several datasets, also a panel by dataset.
+    """A panel by class, with a name on each original class; with several datasets, also a panel by dataset.
 
     A class or dataset has a colour and a shape. Samples are hollow, the proxies of the shown cell filled; t-SNE places both
     together.
@@ -109,7 +109,7 @@ def _samples(axes: Axes, samples: pd.DataFrame, colour: Any, marker: str) -> Non
 
 
 def _name_islands(axes: Axes, points: pd.DataFrame, inches: float) -> None:
-    """Write the name of each class on its islands; the second and further names of a class must not cover others."""
+    """Write the name of each class on each original one that it unites; second and further names must not cover others."""
     samples = points[~points["proxy"]]
     groups = [island for _, island in samples.groupby(["label", "original"])]
     islands = sorted(groups, key=len, reverse=True)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from imprint.analysis.words import natural_order
+from imprint.analysis.words import natural
 from imprint.report.drawing.saving import EMPTY
 
 PIXELS = 1.6  # pixels of a PNG for each pixel of the page
@@ -48,7 +48,7 @@ class Column:
     cells : list of str
         Its cells.
     order : list of int
-        The rank of each cell when the table is sorted by it, for a column of texts.
+        The rank of each cell when the table is sorted by it: numbers by value, texts whatever their case, and empty ones last.
     """
 
     name: str
@@ -129,7 +129,11 @@ def _column(name: str, cells: list[str]) -> Column:
         kind = "number"
     else:
         kind = "long" if max(map(len, cells)) > LONGEST else "text"
-    ranks = {cell: rank for rank, cell in enumerate(natural_order(cells))}
+
+    def key(cell: str) -> tuple[bool, float | list[tuple[int, str]]]:
+        return not cell, natural(cell.casefold()) if kind != "number" else float(cell or 0)
+
+    ranks = {cell: rank for rank, cell in enumerate(sorted(set(cells), key=key))}
     return Column(name, kind, cells, [ranks[cell] for cell in cells])
 
 

@@ -7,12 +7,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from imprint.analysis.differences import FEWEST, difference, separate_datasets, too_few
-from imprint.analysis.generation_time import GENERATION_TIME, generation_times
+from imprint.analysis.generation_time import generation_times
 from imprint.analysis.matrices import PAIR, fullest, is_value
+from imprint.analysis.ranking import are_enough
 from imprint.analysis.selection import CONFIGURATION, L2_MAX
+from imprint.analysis.words import count
 from imprint.method.configuration import Auto
 from imprint.report.registry import Presets, table
-from imprint.report.tables.layout import DIFFERENCE_COLUMNS, difference_columns, with_note
+from imprint.report.tables.layout import (
+    DIFFERENCE_COLUMNS,
+    GENERATION_TIME,
+    difference_columns,
+    with_note,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -50,9 +57,12 @@ def choice_of_k(scores: pd.DataFrame, collapse: pd.DataFrame, presets: Presets) 
         return with_note(
             pd.DataFrame(columns=["k"]), "No results of k-means with k = auto in this experiment."
         )
-    accuracy = medians["accuracy"].dropna() * 100
-    proxies, seconds = medians["proxies"].loc[accuracy.index], _seconds(scores, accuracy)
-    datasets = separate_datasets(scores)
+    accuracy, gaps = _shared(100 * medians["accuracy"])
+    if accuracy.empty:
+        return with_note(pd.DataFrame(columns=["k"]), *gaps)
+    per_class = medians["proxies"].loc[accuracy.index].div(_classes(collapse, accuracy), axis=0)
+    seconds = _seconds(scores, accuracy)
+    datasets = separate_datasets(scores, accuracy.index.unique("task"))
 
     def against(other: pd.Series) -> dict[str, Any]:
         over_datasets = difference(accuracy[AUTO] - other, datasets)
@@ -63,26 +73,57 @@ def choice_of_k(scores: pd.DataFrame, collapse: pd.DataFrame, presets: Presets) 
         }
 
     fixed = sorted(accuracy.columns.drop(AUTO).astype(int))
-    classes = proxies[min(fixed)] / min(fixed) if fixed else np.nan
     rows = []
     for k in [*fixed, AUTO]:
         rows.append(
             {
                 "k": str(k),
                 "mean (%)": accuracy[k].mean(),
-                "proxies per class": (proxies[k] / classes).mean(),
-                GENERATION_TIME: seconds[k].median(),
+                "proxies per class": per_class[k].mean(),
+                GENERATION_TIME: 1000 * seconds[k].median(),
                 **({} if k == AUTO else against(accuracy[k])),
             }
         )
     if fixed:
         best = accuracy[fixed].max(axis=1)
         rows.append({"k": HINDSIGHT, "mean (%)": best.mean(), **against(best)})
-    count = len(set(map(datasets.__getitem__, accuracy.index.unique("task"))))
-    notes = [too_few(count)] if count < FEWEST else []
+    separate = len(set(datasets.values()))
+    notes = [*gaps, *([too_few(separate)] if fixed and separate < FEWEST else [])]
     frame = pd.DataFrame(rows, columns=COLUMNS)
     frame = frame.astype(dict.fromkeys(("datasets", "better", "worse"), "Int64"))
-    return with_note(frame, f"{len(accuracy)} places.", *notes)
+    return with_note(frame, f"{count(len(accuracy), 'place')}.", *notes)
+
+
+def _shared(accuracy: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
+    """The places that have auto and each fixed k, without any k that was run on less than half of the places of auto; and notes."""
+    with_auto = accuracy.dropna(subset=[AUTO])
+    counts = with_auto.notna().sum()
+    enough = are_enough(counts)
+    notes = []
+    if few := [f"{k} ({counts[k]})" for k in counts.index[~enough]]:
+        notes.append(
+            f"Left out, run on less than half of the places of auto: k = {', '.join(few)}."
+        )
+    present = with_auto[list(counts.index[enough])]
+    complete = present.dropna()
+    if lost := len(accuracy) - len(complete):
+        notes.append(f"{count(lost, 'place')} left out, where auto or a fixed k was not run.")
+    return complete, notes
+
+
+def _classes(collapse: pd.DataFrame, accuracy: pd.DataFrame) -> pd.Series:
+    """The number of classes of each place of `accuracy`, missing if collapse does not have it.
+
+    Proxies divided by k are fewer if classes have fewer samples than k.
+    """
+    import pandas as pd
+
+    if "classes" not in collapse:
+        return pd.Series(np.nan, accuracy.index)
+    texts = dict.fromkeys(PAIR, str)
+    known = collapse.astype(texts).groupby([*PAIR, "draw"])["classes"].first()
+    places = pd.MultiIndex.from_frame(accuracy.index.to_frame(index=False).astype(texts))
+    return known.reindex(places).set_axis(accuracy.index)
 
 
 def _seconds(scores: pd.DataFrame, accuracy: pd.DataFrame) -> pd.DataFrame:

@@ -12,7 +12,13 @@ from imprint.analysis.component_rankings import (
     kept_configurations,
 )
 from imprint.analysis.matrices import chosen_on
-from imprint.analysis.ranking import RankedMethods, merged, merged_note, rank_methods
+from imprint.analysis.ranking import (
+    AT_BEST,
+    RankedMethods,
+    merged,
+    merged_note,
+    rank_methods,
+)
 from imprint.method.presets import published_accuracy
 from imprint.method.score_names import VALIDATION
 from imprint.report.registry import Presets, table
@@ -36,7 +42,7 @@ MOST = 3  # most values of a companion that are named
 def _kept(scores: pd.DataFrame, component: str, of_paper: bool) -> pd.DataFrame:
     kept = kept_configurations(scores, component)
     result = rank_methods(kept.accuracies)
-    entries = kept.entries
+    entries = kept.entries if result.rows else kept.entries.iloc[:0]
     summary = result.summary.loc[entries.index]
     frame = entries[COLUMNS[component]].rename(columns=HEADINGS)
     frame[EQUAL] = [", ".join(kept.equal.get(entry, ())) for entry in entries.index]
@@ -56,7 +62,7 @@ def _kept(scores: pd.DataFrame, component: str, of_paper: bool) -> pd.DataFrame:
         frame[f"kept {companion}"] = entries[companion]
     frame["configurations"] = entries["configurations"]
     if frame.empty:
-        return with_note(frame.reset_index(drop=True))
+        return with_note(frame.reset_index(drop=True), *kept.notes)
     data = "test data, which score it too"
     if chosen_on(scores) == VALIDATION:
         data = "validation samples; test data score it"
@@ -82,7 +88,7 @@ def _with_best_companions(scores: pd.DataFrame, component: str) -> pd.DataFrame:
         frame[f"best {companion}"] = [
             "\n".join(f"{value}: {round(count, 1):g}" for value, count in pairs) for pairs in counts
         ]
-    notes = [*merged_note(equal), *result.notes]
+    notes = [*merged_note(equal, AT_BEST), *result.notes]
     least, most = entries["combinations"].min(), entries["combinations"].max()
     if least < most:
         notes.append(

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
     from imprint.analysis.differences import Difference
 
+GENERATION_TIME = "generation time (ms)"
 DIFFERENCE_COLUMNS = ["datasets", "better", "worse", "95% low (points)", "95% high (points)"]
 
 

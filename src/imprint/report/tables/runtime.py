@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from imprint.analysis.generation_time import GENERATION_TIME, KIND, generation_times
+from imprint.analysis.generation_time import KIND, generation_times
 from imprint.analysis.gens import with_k_labels
 from imprint.analysis.matrices import PAIR, fullest
-from imprint.analysis.splits import of_split
+from imprint.analysis.splits import TRAINING_SAMPLES, with_training_samples
 from imprint.report.registry import Presets, table
-from imprint.report.tables.layout import sorted_naturally, with_note
+from imprint.report.tables.layout import GENERATION_TIME, sorted_naturally, with_note
 
 if TYPE_CHECKING:
     import pandas as pd
 
-SECONDS = {"median": GENERATION_TIME, "min": "lowest (s)", "max": "highest (s)"}
+TIMES = {"median": GENERATION_TIME, "min": "lowest (ms)", "max": "highest (ms)"}
 
 
 @table(
@@ -29,16 +29,17 @@ def runtime(scores: pd.DataFrame, collapse: pd.DataFrame, presets: Presets) -> p
     The numbers of proxies and of training samples are medians too; the latter is known only if all samples are used.
     """
     times = generation_times(scores)
-    samples = of_split(collapse).astype({"fm": str, "task": str}).groupby(PAIR)["samples"].median()
+    rows = with_training_samples(collapse).astype({"fm": str, "task": str})
+    samples = rows.groupby(PAIR)[TRAINING_SAMPLES].median().rename("samples")
     if not (fullest(scores)["shots"] == "full").all():
         samples = samples.iloc[:0]
     times = times.join(samples, on=PAIR)
     of_kind = times.groupby(KIND, dropna=False)
-    frame = of_kind["seconds"].agg([*SECONDS, "size"])
+    frame = (1000 * of_kind["seconds"].agg(list(TIMES))).join(of_kind.size().rename("size"))
     frame = frame.join(of_kind[["proxies", "samples"]].median()).reset_index()
     frame = with_k_labels(sorted_naturally(frame, KIND))
-    frame = frame.rename(columns={"gen": "GEN", "size": "FM x task", **SECONDS})
-    frame = frame[["GEN", "k", *SECONDS.values(), "proxies", "samples", "FM x task"]]
+    frame = frame.rename(columns={"gen": "GEN", "size": "FM x task", **TIMES})
+    frame = frame[["GEN", "k", *TIMES.values(), "proxies", "samples", "FM x task"]]
     pairs = len(times[PAIR].drop_duplicates())
     if (frame["FM x task"] < pairs).any():
         return with_note(

@@ -40,7 +40,7 @@ def statistics(scores: pd.DataFrame, collapse: pd.DataFrame, presets: Presets) -
     import pandas as pd
 
     result = compare_methods(preset_matrix(scores, presets))
-    datasets = separate_datasets(scores)
+    datasets = separate_datasets(scores, result.accuracies.index.unique("task"))
     friedman = result.friedman
     overall = {
         "method": f"all {len(result.summary)}",

@@ -71,7 +71,7 @@ def _text(value: Any, column: str) -> str:
         return str(value)
     if column.endswith(("p", "p_holm")):
         return f"{value:.2g}"
-    if column.endswith("(s)"):
+    if column.endswith(("(s)", "(ms)")):
         return np.format_float_positional(value, precision=3, fractional=False, trim="-")
     if column in DECIMALS or column.endswith(("(%)", "(points)")):
         return f"{value:.{DECIMALS.get(column, 2)}f}"
