@@ -31,7 +31,7 @@ from imprint.method.configuration import Scoring
 from imprint.method.engine import evaluate
 from imprint.method.generate import proxy_sets as proxy_set_module
 from imprint.method.generate.proxy_sets import proxy_sets
-from imprint.method.generate.registry import Random
+from imprint.method.generate.randomness import Random
 from imprint.method.scoring import CandidateHead
 
 LS_LAMBDA = 1e-4

@@ -31,6 +31,11 @@ def unknown(kind: str, name: object, known: Iterable[object]) -> str:
     return f"unknown {kind} '{name}'; known: {', '.join(names) or 'none'}{suggestion(name, names)}"
 
 
+def of_user(component: object) -> bool:
+    """Whether a component was written by a user, outside this package: it gets copies, and its results are checked."""
+    return not str(getattr(component, "__module__", "")).startswith("imprint.")
+
+
 class Registry(Mapping[str, T], Generic[T]):
     """Components of one kind by name, in order of registration.
 

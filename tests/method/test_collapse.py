@@ -86,6 +86,19 @@ def test_one_class_or_equal_means_have_no_nc1():
     assert own.rank_b == 0
 
 
+def test_vci_counts_directions_in_which_samples_vary_little():
+    x, y = data(n=400, d=60)
+    x = x * np.geomspace(1, 1e-3, 60).astype(np.float32)
+    own = collapse(x, y, 5)
+    wide = l2(x.astype(np.float64))
+    means = np.stack([wide[y == c].mean(axis=0) for c in range(5)])
+    within = np.mean([np.cov(wide[y == c], rowvar=False, bias=True) for c in range(5)], axis=0)
+    between = np.cov(means, rowvar=False, bias=True)
+    vci = 1 - np.trace(np.linalg.pinv(within + between, rcond=1e-13) @ between) / 4
+    assert own.vci == pytest.approx(vci, rel=1e-3)
+    assert own.rank_w == 60
+
+
 def test_more_dimensions_than_samples():
     x, y = data(n=20, d=64, classes=3)
     own = collapse(x, y, 3)

@@ -19,7 +19,7 @@ from imprint.method.folding import fold
 from imprint.method.generate.proxy_sets import proxy_sets
 from imprint.method.generate.registry import load_library_of
 from imprint.method.normalize import FittedNorms
-from imprint.method.scoring import candidate_head
+from imprint.method.scoring import CandidateHead, candidate_head
 
 METHODS, CLASSES = 200, 4
 TIE = 1e-4
@@ -246,3 +246,19 @@ def test_what_is_no_linear_layer_is_not_folded(norm_post, norm_inf, agg):
     norm_pre = "center" if "center" in norm_inf else "l2"
     method = Method(norm_pre, "all", Scoring(norm_post, norm_inf, *agg), task=1)
     assert fold(method.candidate) is None
+
+
+def test_what_all_embeddings_share_does_not_hide_their_differences():
+    rng = np.random.default_rng(0)
+    y = np.repeat(np.arange(4), 20)
+    x = (rng.normal(size=(80, 6)) + 3 * rng.normal(size=(4, 6))[y]).astype(np.float32)
+    scoring = Scoring("whiten(oas)", "none", "max", "euclidean")
+
+    def predictions(shift):
+        norms = FittedNorms(x + shift, y).learn("none", scoring.norm_post, "none")
+        means = proxy_sets(x + shift, y, "mean", [1], [0])[1, 0].values
+        folded = fold(CandidateHead(means, np.arange(4), (scoring,), norms=norms))
+        ((_, predicted),) = predict(x + shift, 4, [folded.candidate])
+        return predicted
+
+    assert np.mean(predictions(np.float32(3000)) != predictions(np.float32(0))) < 0.05

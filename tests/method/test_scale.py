@@ -94,6 +94,9 @@ def test_a_head_keeps_its_scale(exponent, tmp_path):
         grown.add_classes(x[~first], Y[~first])
         np.testing.assert_array_equal(grown.class_scores(test), whole.class_scores(test))
         assert grown.seen_before(x, Y).all()
+        grown = ImprintingClassifier(**parameters, random_state=0).fit(x[first], Y[first])
+        grown.partial_fit(x[~first], Y[~first])
+        np.testing.assert_array_equal(grown.class_scores(test), whole.class_scores(test))
         # the commands predict without scikit-learn
         whole.save(tmp_path / "head.safetensors", fm={"model": "net"})
         bare = FittedHead.load(tmp_path / "head.safetensors")

@@ -262,3 +262,86 @@ def test_the_bias_of_a_gen_is_the_one_that_it_is_registered_with(load, propertie
     x, y = np.eye(4, dtype=np.float32), np.array([0, 0, 1, 1])
     with pytest.raises(UserError, match=message):
         proxy_sets(x, y, "wrong", [1], [0])
+
+
+IN_PLACE = """
+import numpy as np
+from imprint.method.distances import distance
+from imprint.method.generate import generator
+from imprint.method.normalize import normalization
+
+
+@generator("shifted")
+def shifted(x, k, random, shared):
+    x -= 1
+    return x[:k]
+
+
+@generator("shifted_means", takes_k=False, sees_all_classes=True)
+def shifted_means(x, y, run):
+    x -= 1
+    return np.stack([x[y == label].mean(axis=0) for label in range(y.max() + 1)]), np.arange(y.max() + 1)
+
+
+@normalization("positive")
+def positive(x):
+    return np.maximum(x, 0, out=x)
+
+
+@normalization("doubled", fitted=True)
+class Doubled:
+    def fit(self, embeddings, labels):
+        embeddings *= 0
+        return self
+
+    def transform(self, embeddings):
+        embeddings *= 2
+        return embeddings
+
+
+@distance("halved")
+def halved(x, proxies):
+    x /= 2
+    proxies /= 2
+    return np.abs(x[:, None] - proxies[None]).sum(axis=2)
+"""
+
+
+def test_components_may_compute_in_place(load):
+    load(IN_PLACE)
+    x, y = data()
+    before = x.copy()
+    sets = proxy_sets(x, y, "shifted", [1, 2, 3], [0])
+    np.testing.assert_array_equal(sets[3, 0].values[:3], x[y == 0][:3] - 1)
+    means = proxy_sets(x, y, "shifted_means", [1], [0])[1, 0].values
+    np.testing.assert_allclose(means[1], x[y == 1].mean(axis=0) - 1, rtol=1e-5)
+    norms = FittedNorms(x, y)
+    np.testing.assert_array_equal(norms.of_embeddings("positive", x), np.maximum(x, 0))
+    np.testing.assert_array_equal(norms.of_queries("none", "doubled", "none", x), 2 * x)
+    scorings = tuple(Scoring("none", "none", "max", name) for name in ("halved", "manhattan"))
+    proxies = x[:9].copy()
+    candidate = CandidateHead(proxies, np.repeat([0, 1, 2], 3), scorings)
+    found = {
+        scoring: classes for users, classes in predict(x, 3, [candidate]) for _, scoring in users
+    }
+    np.testing.assert_array_equal(found[scorings[0]], found[scorings[1]])
+    np.testing.assert_array_equal(proxies, before[:9])
+    np.testing.assert_array_equal(x, before)
+
+
+@pytest.mark.parametrize(
+    ("returned", "message"),
+    [
+        ("np.full((len(x), len(proxies)), np.nan)", "NaN"),
+        ("np.ones((len(x), 1))", r"an array of shape \(60, 1\)"),
+    ],
+)
+def test_what_a_distance_returns_is_checked(load, returned, message):
+    load(
+        "import numpy as np\nfrom imprint.method.distances import distance\n\n"
+        f"@distance('wrong')\ndef wrong(x, proxies):\n    return {returned}\n"
+    )
+    x, _ = data()
+    candidate = CandidateHead(x[:6], np.arange(6) // 2, (Scoring("none", "none", "max", "wrong"),))
+    with pytest.raises(UserError, match=f"distance 'wrong' returned {message}"):
+        list(predict(x, 3, [candidate]))

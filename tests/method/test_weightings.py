@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from imprint.errors import UserError
+from imprint.method.class_scores import class_scores
 from imprint.method.configuration import Scoring
 from imprint.method.engine import predict
 from imprint.method.normalize import l2
@@ -138,3 +139,48 @@ def test_a_users_weighting_votes_as_defined(rank_weight, text, base, distance):
     np.testing.assert_array_equal(predicted(x, proxies, labels, scoring), expected)
     unweighted = predicted(x, proxies, labels, scoring._replace(weighting="uniform"))
     assert (unweighted != expected).any()
+
+
+@pytest.fixture
+def registered():
+    """Registers weightings of the test, and takes them back afterwards."""
+    names = []
+
+    def register(name, function):
+        weighting(name)(function)
+        names.append(name)
+
+    yield register
+    for name in names:
+        WEIGHTINGS.remove(name)
+
+
+def test_a_weighting_gets_the_neighbours_that_vote_whatever_else_is_scored(registered):
+    """One that depends on their number, as that of Dudani does."""
+    registered("by_rank", lambda d: np.broadcast_to(np.arange(d.shape[1], 0, -1.0), d.shape))
+    x, proxies, labels = embeddings()
+    scorings = tuple(Scoring("none", "none", "mnn", "euclidean", "by_rank", m) for m in (3, 5, 20))
+    together = {
+        scoring: classes
+        for users, classes in predict(x, 3, [CandidateHead(proxies, labels, scorings)])
+        for _, scoring in users
+    }
+    for scoring in scorings:
+        np.testing.assert_array_equal(together[scoring], predicted(x, proxies, labels, scoring))
+        scores = class_scores(x, CandidateHead(proxies, labels, (scoring,)), 3)
+        np.testing.assert_array_equal(scores.argmax(axis=1), together[scoring])
+
+
+@pytest.mark.parametrize("returned", [lambda d: d[:, :1], lambda d: d * np.nan, lambda d: -1 - d])
+def test_what_a_weighting_returns_is_checked(registered, returned):
+    registered("wrong", returned)
+    with pytest.raises(UserError, match=r"weighting 'wrong' returned weights of shape"):
+        vote_weights("wrong", distances())
+
+
+def test_a_proxy_at_distance_0_does_not_decide_the_scale_of_scores():
+    x, proxies, labels = embeddings()
+    scoring = Scoring("none", "none", "mnn", "euclidean", "distance", 5)
+    scores = class_scores(np.r_[x, proxies[:1]], CandidateHead(proxies, labels, (scoring,)), 3)
+    np.testing.assert_allclose(scores.sum(axis=1), 1)
+    assert scores[-1, labels[0]] == pytest.approx(1)

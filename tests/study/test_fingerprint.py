@@ -123,6 +123,9 @@ RERUN = {
     "method/generate/least_squares.py": gens("ls", "kls"),
     "method/generate/samples.py": gens("fps", "cov_max", "random", "all"),
     "method/generate/proxy_sets.py": {"proxies", "evaluate", "GEN auto"},
+    "method/generate/randomness.py": {"proxies", "evaluate"}
+    | gens("mean", "kmeans", "kmedoids", "pam", "minibatch_kmeans", "auto")
+    | gens("fps", "cov_max", "random", "all"),
     "method/generate/choose_k.py": {"proxies", "evaluate"},
     "method/generate/choose_method.py": {"GEN auto"},
     "method/normalize/fitted.py": {"NORM center", "NORM whiten", "GEN auto"},
@@ -190,7 +193,7 @@ def test_code_reruns_what_it_decides_and_nothing_else(rerun, file):
         "store/measurements.py",
         "store/paths.py",
         "study/jobs/job.py",
-        "study/jobs/page.py",
+        "study/jobs/workflow_report.py",
         "study/status.py",
         "study/doctor.py",
         "study/specs.py",

@@ -111,4 +111,5 @@ def _votes(
         weights = vote_weights(scoring.weighting, near.distances)
     votes = np.zeros((len(x), classes))
     np.add.at(votes, (np.arange(len(x))[:, None], candidate.labels[near.numbers]), weights)
-    return votes
+    # as shares, so that a proxy at distance 0, whose weight has no bound, does not decide the scale of all scores
+    return votes / np.maximum(votes.sum(axis=1, keepdims=True), np.finfo(float).tiny)

@@ -9,6 +9,11 @@ import numpy as np
 from imprint.method.large_arrays import by_rows
 from imprint.method.normalize import l2
 
+BLOCK = 2**23  # values of samples in float64 at a time
+# Eigenvalues of a covariance below this share of the largest count as zero. Embeddings are float32: rounding adds variances of
+# about 1e-14 of the largest
+SMALLEST = 1e-11
+
 
 @dataclass(frozen=True)
 class Collapse:
@@ -85,13 +90,12 @@ def collapse(x: np.ndarray, y: np.ndarray, classes: int) -> Collapse:
     means = np.stack([x[rows].mean(axis=0, dtype=np.float64) for rows in groups])
     between = means - means.mean(axis=0)
 
-    # Sigma_W, in float32 products of samples that are centred on the mean of their class
+    # Sigma_W in float64: VCI depends on its smallest eigenvalues, which are lost in float32 products
     within = np.zeros((d, d))
     for mean, rows in zip(means, groups, strict=True):
-        centred = x[rows]
-        centred -= mean.astype(np.float32)
-        centred = centred.astype(np.float32, copy=False)
-        within += (centred.T @ centred).astype(np.float64) / (len(rows) * c)
+        for block in np.array_split(rows, len(rows) * d // BLOCK + 1):
+            centred = x[block] - mean
+            within += centred.T @ centred / (len(rows) * c)
     _, singular, directions = np.linalg.svd(between / np.sqrt(c), full_matrices=False)
     nonzero = singular > singular.max(initial=0) * max(between.shape) * np.finfo(np.float32).eps
     if not nonzero.any():
@@ -103,7 +107,7 @@ def collapse(x: np.ndarray, y: np.ndarray, classes: int) -> Collapse:
     # the released program's extra term, on the same eigenvectors
     extra = (directions @ means.mean(axis=0)) ** 2 / variances
     total = within + (directions.T * variances) @ directions
-    inverse = np.linalg.pinv(total, rcond=d * np.finfo(np.float32).eps, hermitian=True)
+    inverse = np.linalg.pinv(total, rcond=SMALLEST, hermitian=True)
     explained = np.einsum("rd,de,re->r", directions, inverse, directions) * variances
     return Collapse(
         classes=c,
@@ -119,6 +123,6 @@ def collapse(x: np.ndarray, y: np.ndarray, classes: int) -> Collapse:
 
 
 def _rank(covariance: np.ndarray) -> int:
-    """Numerical rank of a covariance that was computed from float32 products."""
+    """The number of eigenvalues of a covariance (D, D) that count."""
     values = np.linalg.eigvalsh(covariance)
-    return int((values > values.max(initial=0) * len(values) * np.finfo(np.float32).eps).sum())
+    return int((values > values.max(initial=0) * SMALLEST).sum())

@@ -8,7 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from imprint.errors import UserError
 from imprint.method import costs
+from imprint.method.large_arrays import for_user
 from imprint.method.rankings import Block, Columns, Proxies, Queries, Ranking
 from imprint.registry import Registry
 
@@ -86,7 +88,7 @@ def distance(
 ) -> Callable[[Callable[[np.ndarray, np.ndarray], np.ndarray]], Callable[..., np.ndarray]]:
     """Register a function of embeddings (n, D) and proxies (P, D) that gives distances (n, P).
 
-    It is called for blocks of embeddings and proxies, one call at a time. Most distances of the library are faster:
+    It is called with copies of blocks of embeddings and proxies, one call at a time. Most distances of the library are faster:
     they use products that many configurations share.
 
     Examples
@@ -101,7 +103,14 @@ def distance(
 
     def entry(function: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> Distance:
         def fill(x: np.ndarray, proxies: np.ndarray, out: np.ndarray) -> None:
-            np.negative(function(x, proxies), out=out, casting="same_kind")
+            found = np.asarray(function(for_user(x), for_user(proxies)))
+            if found.shape != out.shape or np.isnan(found).any():
+                fault = "NaN" if found.shape == out.shape else f"an array of shape {found.shape}"
+                raise UserError(
+                    f"distance '{name}' returned {fault} for {len(x)} embeddings and {len(proxies)} proxies; it must return "
+                    f"numbers of shape {out.shape}"
+                )
+            np.negative(found, out=out, casting="same_kind")
 
         block = Block(fill)
 

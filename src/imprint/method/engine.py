@@ -31,7 +31,7 @@ from imprint.method.scoring import (
     normalised_proxies,
     space_of,
 )
-from imprint.method.weightings import vote_weights
+from imprint.method.weightings import find_weighting, vote_weights
 
 
 @dataclass
@@ -258,18 +258,22 @@ def _rankings(
 def _votes(
     search: _Shared, neighbours: np.ndarray, products: np.ndarray, classes: int
 ) -> Iterator[tuple[list[tuple[int, Scoring]], np.ndarray]]:
-    """Predictions of one ranking for all its users: one vote for each weighting, for all m at once."""
+    """Predictions of one ranking for all its users: one vote for each weighting, for all m at once.
+
+    A user's weighting may depend on how many neighbours vote, so each m has a vote of its own.
+    """
     from imprint.method.kernels import vote
 
     labels = search.labels[neighbours]
-    # by the ranking whose distances weigh the votes and the weighting, None for equal votes; then by m
-    ballots: dict[tuple[Ranking, str] | None, dict[int, list[tuple[int, Scoring]]]] = {}
+    # by the ranking whose distances weigh the votes, the weighting and the m of a user's; None for equal votes; then by m
+    ballots: dict[tuple[Ranking, str, int] | None, dict[int, list[tuple[int, Scoring]]]] = {}
     for index, scoring, ranking in search.users:
         m = min(scoring.neighbours, search.most)
         weighing = None
         if scoring.weighs_votes and m > 1:  # a single vote wins with any weight
             assert scoring.weighting is not None
-            weighing = (ranking, scoring.weighting)
+            entry, _ = find_weighting(scoring.weighting)
+            weighing = (ranking, scoring.weighting, m if entry.of_user else 0)
         ballot = ballots.setdefault(weighing, {})
         ballot.setdefault(m, []).append((index, scoring))
     for weighing, users in ballots.items():
@@ -277,7 +281,7 @@ def _votes(
         most = ms[-1]
         weights = np.ones((1, most))
         if weighing is not None:
-            ranking, weighting = weighing
+            ranking, weighting, _ = weighing
             assert ranking.measure is not None
             distances = ranking.measure(
                 slice(0, len(labels)), neighbours[:, :most], products[:, :most]

@@ -64,6 +64,9 @@ def fold(candidate: CandidateHead, fm_classifier: np.ndarray | None = None) -> F
         weights = weights @ norm.components_.T
         if hasattr(norm, "mean_"):
             bias = bias - weights @ norm.mean_
+    if form.squares:
+        # what all proxies share changes no order, and would use up the digits of float32
+        weights, bias = weights - weights.mean(axis=0), bias - bias.mean()
     plain = CandidateHead(
         weights.astype(np.float32),
         candidate.labels,

@@ -80,6 +80,15 @@ def take_rows(x: np.ndarray, rows: np.ndarray) -> np.ndarray:
     return result
 
 
+def for_user(x: np.ndarray) -> np.ndarray:
+    """A copy of x that a user's component may change; a view that cannot be changed if x is large."""
+    if not is_large(x.shape):
+        return x.copy()
+    view = x.view()
+    view.flags.writeable = False
+    return view
+
+
 def by_rows(function: Callable[[np.ndarray], np.ndarray], x: np.ndarray) -> np.ndarray:
     """Apply a function that maps each row of x (n, d) independently; block by block if x is large.
 

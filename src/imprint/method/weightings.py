@@ -11,7 +11,7 @@ import numpy as np
 from imprint.errors import UserError
 from imprint.method.configuration import BY_DISTANCE, UNIFORM
 from imprint.method.names import split_name
-from imprint.registry import Registry
+from imprint.registry import Registry, of_user
 
 TINY = 1e-10  # added to a distance before its inverse becomes a weight
 TEMPERATURE = 0.07  # of `exponential`, as in DINO
@@ -42,6 +42,11 @@ class Weighting:
     def module(self) -> str:
         """The module that defines it, without the name of the package."""
         return self.weights.__module__.removeprefix("imprint.")
+
+    @property
+    def of_user(self) -> bool:
+        """Whether a user wrote it."""
+        return of_user(self.weights)
 
 
 WEIGHTINGS: Registry[Weighting] = Registry("weighting")
@@ -108,6 +113,22 @@ def find_weighting(text: str) -> tuple[Weighting, tuple[float, ...]]:
 
 
 def vote_weights(text: str, distances: np.ndarray) -> np.ndarray:
-    """Weights (n, m) of the votes of neighbours at these distances (n, m), nearest first."""
+    """Weights (n, m) of the votes of neighbours at these distances (n, m), nearest first.
+
+    Raises
+    ------
+    UserError
+        If a user's weighting returns another shape, or numbers that are not positive and finite.
+    """
     entry, arguments = find_weighting(text)
-    return np.asarray(entry.weights(distances.astype(np.float64), *arguments), np.float64)
+    weights = np.asarray(entry.weights(distances.astype(np.float64), *arguments), np.float64)
+    if entry.of_user:
+        valid = weights.shape == distances.shape and bool(
+            (np.isfinite(weights) & (weights >= 0)).all()
+        )
+        if not valid:
+            raise UserError(
+                f"weighting '{text}' returned weights of shape {weights.shape}, from {weights.min(initial=np.inf):g} to "
+                f"{weights.max(initial=-np.inf):g}; it must return finite numbers, not negative, of shape {distances.shape}"
+            )
+    return weights

@@ -287,3 +287,10 @@ def test_classes_with_equal_samples_warn_of_nothing_in_several_threads():
         warnings.simplefilter("always")
         proxy_sets(x, y, "kmeans", [5, 20], list(range(5)), threads=4)
     assert not caught
+
+
+def test_least_squares_of_few_large_embeddings():
+    x, y = np.random.default_rng(0).normal(size=(12, 30)).astype(np.float32), np.arange(12) % 3
+    large = proxy_sets(1e5 * x, y, "ls", [1], [0], ls_lambda=1e-4)[1, 0].values
+    assert np.isfinite(large).all()
+    np.testing.assert_array_equal((x @ large.T).argmax(axis=1), y)

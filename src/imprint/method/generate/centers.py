@@ -8,7 +8,8 @@ import numpy as np
 
 from imprint.errors import UserError
 from imprint.method import costs
-from imprint.method.generate.registry import Random, generator, missing_package
+from imprint.method.generate.randomness import Random
+from imprint.method.generate.registry import generator, missing_package
 
 
 @generator("mean", takes_k=False, exact_updates=True)

@@ -20,7 +20,8 @@ from imprint.method.generate.registry import (
 from imprint.method.normalize import FittedNorms, Whiten, learns
 from imprint.method.scoring import candidate_head
 
-USED = (mean, kmeans, Whiten)  # the GENs and NORMs to choose from
+# The GENs and NORMs to choose from. They are found by name; imported here, they count in the fingerprint of `auto`
+USED = (mean, kmeans, Whiten)
 
 
 @generator(

@@ -31,7 +31,9 @@ def factored(total: np.ndarray, n: int, ls_lambda: float) -> Any:
     from scipy.linalg import cho_factor
 
     ridge = total / n
-    ridge[np.diag_indices_from(ridge)] += ls_lambda
+    diagonal = np.diag_indices_from(ridge)
+    # for large embeddings lambda may be smaller than rounding errors, and the matrix would have no factor
+    ridge[diagonal] += max(ls_lambda, 1e-12 * ridge[diagonal].max())
     return cho_factor(ridge, overwrite_a=True)
 
 
@@ -54,6 +56,7 @@ def weights(sums: np.ndarray, counts: np.ndarray, shared: Any) -> np.ndarray:
     needs_ridge=True,
     exact_updates=True,
     prepare=factor,
+    loads="scipy.linalg",
     operations=costs.least_squares_run,
     shared_operations=costs.least_squares_shared,
 )
@@ -68,6 +71,7 @@ def least_squares(x: np.ndarray, y: np.ndarray, run: AllClasses) -> tuple[np.nda
     sees_all_classes=True,
     needs_ridge=True,
     prepare=factor,
+    loads="scipy.linalg",
     clusters="kmeans",
     operations=costs.least_squares_run,
     shared_operations=costs.least_squares_shared,

@@ -11,15 +11,15 @@ from typing import Any, Protocol, TypeVar
 import numpy as np
 
 from imprint.errors import UserError
+from imprint.method.generate.randomness import Random
 from imprint.method.generate.registry import (
     GENERATORS,
     AllClasses,
     Generated,
     Generator,
-    Random,
     load_library_of,
 )
-from imprint.method.large_arrays import LARGE
+from imprint.method.large_arrays import LARGE, for_user
 from imprint.method.proxies import ProxySet
 
 T = TypeVar("T")
@@ -176,25 +176,30 @@ def _fits(
     capped_runs = [(min(k, len(of_class)), Random(seed or 0, label)) for k, seed in runs]
     if entry.at_once:
         device_argument = (device,) if entry.on_device else ()
-        results = entry.at_once(of_class, capped_runs, *device_argument)
+        results = entry.at_once(_samples_for(entry, of_class), capped_runs, *device_argument)
         seconds = (time.perf_counter() - start) / sum(k for k, _ in capped_runs)
         times = [seconds * k for k, _ in capped_runs]
     else:
-        shared = entry.prepare(of_class) if entry.prepare else None
+        shared = entry.prepare(_samples_for(entry, of_class)) if entry.prepare else None
         preparation = time.perf_counter() - start
         results, times = [], []
         for k, random in capped_runs:
             start = time.perf_counter()
-            results.append(entry.make(of_class, k, random, shared))
+            results.append(entry.make(_samples_for(entry, of_class), k, random, shared))
             times.append(preparation + time.perf_counter() - start)
-    if entry.file:
+    if entry.of_user:
         if len(results) != len(runs):
             raise UserError(
-                f"GEN '{entry.name}' of {entry.file} returned {len(results)} results at once; it must return one for each of "
+                f"GEN '{entry.name}' of {entry.origin} returned {len(results)} results at once; it must return one for each of "
                 f"{len(runs)} k and seeds"
             )
         results = [_checked(entry, proxies, of_class) for proxies in results]
     return dict(zip(runs, zip(results, times, strict=True), strict=True))
+
+
+def _samples_for(entry: Generator, x: np.ndarray) -> np.ndarray:
+    """The samples x (n, d) that are given to a GEN: a user's may compute in place."""
+    return for_user(x) if entry.of_user else x
 
 
 def _checked(entry: Generator, proxies: Any, x: np.ndarray) -> np.ndarray:
@@ -212,7 +217,7 @@ def _checked(entry: Generator, proxies: Any, x: np.ndarray) -> np.ndarray:
     if not valid:
         returned = "an array of" if finite else "NaN or infinity in"
         raise UserError(
-            f"GEN '{entry.name}' of {entry.file} returned {returned} shape {proxies.shape}, {proxies.dtype}, "
+            f"GEN '{entry.name}' of {entry.origin} returned {returned} shape {proxies.shape}, {proxies.dtype}, "
             f"for {n} samples; it must return {expected}"
         )
     return proxies
@@ -278,7 +283,7 @@ def _from_all_classes(
         ridge = [ls_lambda]
     load_library_of(entry.name)
     start = time.perf_counter()
-    shared = entry.prepare(x, *ridge) if entry.prepare else None
+    shared = entry.prepare(_samples_for(entry, x), *ridge) if entry.prepare else None
     preparation = time.perf_counter() - start
     if entry.clusters and clusters is None:
         clusters = proxy_sets(x, y, entry.clusters, ks, seeds, threads=threads, device=device)
@@ -292,10 +297,10 @@ def _from_all_classes(
             start = time.perf_counter()
             of_clusters = clusters[k, seed] if clusters and entry.clusters else None
             run = AllClasses(k, seed or 0, shared, of_clusters, threads)
-            values, labels, bias, note = Generated(*entry.make(x, y, run))
+            values, labels, bias, note = Generated(*entry.make(_samples_for(entry, x), y, run))
             seconds = preparation + time.perf_counter() - start
             seconds += of_clusters.seconds if of_clusters else 0.0
-            if entry.file:
+            if entry.of_user:
                 values, labels = _checked(entry, values, x), np.asarray(labels)
                 _check_labels(entry, values, labels, y)
                 _check_bias(entry, bias, labels)
@@ -316,7 +321,7 @@ def _check_bias(entry: Generator, bias: object, labels: np.ndarray) -> None:
     if shape != (labels.shape if entry.has_bias else None):
         returned = "no bias" if shape is None else f"a bias of shape {shape}"
         raise UserError(
-            f"GEN '{entry.name}' of {entry.file} returned {returned} for {len(labels)} proxies; "
+            f"GEN '{entry.name}' of {entry.origin} returned {returned} for {len(labels)} proxies; "
             "it must return a number for each with has_bias=True, and none without it"
         )
 
@@ -327,6 +332,6 @@ def _check_labels(entry: Generator, values: np.ndarray, labels: np.ndarray, y: n
     valid = valid and bool((np.diff(labels) >= 0).all())
     if not valid or not np.array_equal(np.unique(labels), np.arange(y.max() + 1)):
         raise UserError(
-            f"GEN '{entry.name}' of {entry.file} returned labels of shape {labels.shape}, {labels.dtype}, for "
+            f"GEN '{entry.name}' of {entry.origin} returned labels of shape {labels.shape}, {labels.dtype}, for "
             f"{len(values)} proxies; each proxy needs its class, ascending from 0 to {y.max()}, each class at least once"
         )

@@ -20,27 +20,7 @@ from imprint.errors import UserError
 from imprint.method import costs
 from imprint.method.configuration import IDENTITY, UNIT_LENGTH, Every, Fixed, K, Scoring
 from imprint.method.proxies import ProxySet
-from imprint.registry import Registry, unknown
-
-
-@dataclass(frozen=True)
-class Random:
-    """Source of randomness of one class in one run.
-
-    Attributes
-    ----------
-    seed : int
-        Seed of the run.
-    label : int
-        Number of the class; each class has its own random stream.
-    """
-
-    seed: int
-    label: int
-
-    def generator(self) -> np.random.Generator:
-        """A numpy generator of this seed and class."""
-        return np.random.default_rng([self.seed, self.label])
+from imprint.registry import Registry, of_user, unknown
 
 
 @dataclass(frozen=True)
@@ -135,8 +115,8 @@ class Generator:
     requires : str or None
         An optional package that it needs.
     loads : str or None
-        A module that it imports at its first call and that has threads of its own; they can be
-        limited only after the import.
+        A module that it imports at its first call. It is imported before, so that the import is not timed and its
+        threads can be limited.
     operations : callable
         Cost of one run, from n samples, k, the number of classes and d, see `imprint.method.costs`.
     shared_operations : callable
@@ -193,6 +173,16 @@ class Generator:
     def module(self) -> str:
         """The module that defines it, without the name of the package."""
         return self.make.__module__.removeprefix("imprint.")
+
+    @property
+    def of_user(self) -> bool:
+        """Whether a user wrote it."""
+        return of_user(self.make)
+
+    @property
+    def origin(self) -> str:
+        """The user's file, or else the module, that registered it."""
+        return self.file or self.make.__module__
 
 
 GENERATORS: Registry[Generator] = Registry("GEN")

@@ -5,16 +5,17 @@ from __future__ import annotations
 import numpy as np
 
 from imprint.method import costs
-from imprint.method.generate.registry import Random, generator
+from imprint.method.generate.randomness import Random
+from imprint.method.generate.registry import generator
 
 
-@generator("random", seeded=True, samples=True, operations=costs.nothing)
+@generator("random", seeded=True, samples=True, loads="numpy.random", operations=costs.nothing)
 def random_samples(x: np.ndarray, k: int, random: Random, shared: None) -> np.ndarray:
     """K samples drawn without replacement. Returns (k,) row numbers."""
     return random.generator().permutation(len(x))[:k]
 
 
-@generator("fps", seeded=True, samples=True)
+@generator("fps", seeded=True, samples=True, loads="numpy.random")
 def farthest_points(x: np.ndarray, k: int, random: Random, shared: None) -> np.ndarray:
     """K samples, each the farthest from those before it (Gonzalez 1985). Returns (k,) row numbers.
 

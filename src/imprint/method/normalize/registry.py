@@ -14,7 +14,7 @@ from typing import Any, Protocol, Self
 import numpy as np
 
 from imprint.errors import UserError
-from imprint.registry import Registry
+from imprint.registry import Registry, of_user
 
 OfRows = Callable[[np.ndarray], np.ndarray]
 OfProxies = Callable[[np.ndarray, np.ndarray, np.ndarray | None], np.ndarray]
@@ -82,8 +82,21 @@ class Normalization:
     @property
     def module(self) -> str:
         """The module that defines it, without the name of the package."""
-        component = self.rows or self.fitted or self.proxies
-        return component.__module__.removeprefix("imprint.")
+        return self._component.__module__.removeprefix("imprint.")
+
+    @property
+    def of_user(self) -> bool:
+        """Whether a user wrote it."""
+        return of_user(self._component)
+
+    @property
+    def origin(self) -> str:
+        """The user's file, or else the module, that registered it."""
+        return self.file or self._component.__module__
+
+    @property
+    def _component(self) -> Any:
+        return self.rows or self.fitted or self.proxies
 
 
 NORMS: Registry[Normalization] = Registry("NORM")

@@ -8,9 +8,10 @@ import numpy as np
 
 from imprint.errors import UserError
 from imprint.method.configuration import IDENTITY
-from imprint.method.large_arrays import by_rows
+from imprint.method.large_arrays import by_rows, for_user
 from imprint.method.normalize.chains import SEPARATOR, Step, chain, joined
 from imprint.method.normalize.registry import NORMS, FittedNorm
+from imprint.registry import of_user
 
 Path = tuple[Step, ...]
 
@@ -89,7 +90,7 @@ class FittedNorms:
         """Test embeddings (n, d) after NORMinf and the fitted steps of NORMpost."""
         x = self.of_embeddings(norm_inf, x)
         for norm in self.of_space(norm_pre, norm_post):
-            x = norm.transform(x)
+            x = norm.transform(for_user(x) if of_user(type(norm)) else x)
         return x
 
     def of_space(self, norm_pre: str, norm: str) -> list[FittedNorm]:
@@ -155,12 +156,11 @@ class FittedNorms:
     def _step(self, path: Path, x: np.ndarray) -> np.ndarray:
         """Apply the last step of a path."""
         entry = path[-1].entry
-        if entry.fitted:
-            result = by_rows(self.learnt[self._learnt_name(path)].transform, x)
-        else:
-            assert entry.rows is not None
-            result = by_rows(entry.rows, x)
-        return _checked(path[-1], len(x), result) if entry.file else result
+        function = self.learnt[self._learnt_name(path)].transform if entry.fitted else entry.rows
+        assert function is not None
+        if not entry.of_user:
+            return by_rows(function, x)
+        return _checked(path[-1], len(x), by_rows(lambda rows: function(for_user(rows)), x))
 
     def _names(self, norm_pre: str, norm: str) -> list[str]:
         """The names in `learnt` of the fitted steps of a NORM after `norm_pre`, fitted now if they were not."""
@@ -180,13 +180,16 @@ class FittedNorms:
                 raise UserError(
                     f"NORM {path[-1].text} learns from training embeddings, but there are none"
                 )
-            self.learnt[name] = path[-1].unfitted().fit(self._training(path[:-1]), self._y)
+            training = self._training(path[:-1])
+            if path[-1].entry.of_user:
+                training = for_user(training)
+            self.learnt[name] = path[-1].unfitted().fit(training, self._y)
         return name
 
 
 def _checked(step: Step, n: int, result: object) -> np.ndarray:
     """The result of a user's NORM for n rows, as float32; a `UserError` unless it has n rows of finite numbers."""
-    norm = f"NORM {step.text} ({step.entry.file})"
+    norm = f"NORM {step.text} ({step.entry.origin})"
     if not isinstance(result, np.ndarray) or result.ndim != 2 or len(result) != n:
         got = (
             f"an array of shape {result.shape}" if isinstance(result, np.ndarray) else type(result)
