@@ -4,7 +4,15 @@ import os
 
 import pytest
 
-from imprint.data.folders import LeftOut, folder_of_classes, search, subfolders
+from imprint.data.folders import (
+    LeftOut,
+    folder_of_classes,
+    search,
+    search_each,
+    split_folders,
+    subfolders,
+)
+from imprint.data.image_folder import ImageFolder
 from imprint.errors import UserError
 
 
@@ -73,3 +81,47 @@ def test_classes_are_looked_for_below_a_single_folder(tmp_path, files, classes):
     touch(tmp_path, *files)
     assert folder_of_classes(tmp_path) == (classes and tmp_path / classes)
     assert subfolders(tmp_path) == sorted({name.partition("/")[0] for name in files})
+
+
+@pytest.mark.parametrize(
+    ("folders", "test"),
+    [
+        (("train", "test", "val"), "test"),
+        (("train", "val"), "val"),
+        (("train",), None),
+        (("test", "val"), None),
+        (("train", "test", "bus"), None),
+    ],
+)
+def test_a_folder_has_splits_if_all_its_folders_are_splits(tmp_path, folders, test):
+    touch(tmp_path, *(f"{name}/cats/a.png" for name in folders))
+    expected = {"train": tmp_path / "train", "test": tmp_path / test} if test else {}
+    assert split_folders(tmp_path) == expected
+
+
+def test_folders_themselves_are_read_before_links_to_them(tmp_path):
+    touch(tmp_path, "a/own.png", "b/sub/x.png", "elsewhere/y.png")
+    (tmp_path / "a" / "link").symlink_to("../b/sub")
+    (tmp_path / "a" / "one").symlink_to("../elsewhere")
+    (tmp_path / "b" / "two").symlink_to("../elsewhere")
+    left_out = LeftOut()
+    read = search_each([tmp_path / "a", tmp_path / "b"], [tmp_path], left_out)
+    names = [{path.relative_to(tmp_path).as_posix() for path in images} for images in read]
+    assert names == [{"a/own.png", "a/one/y.png"}, {"b/sub/x.png"}]
+    assert {path.name for path in left_out.repeated} == {"link", "two"}
+
+
+def test_one_folder_is_not_two_classes(tmp_path):
+    touch(tmp_path, "a/x.png")
+    (tmp_path / "alias").symlink_to("a")
+    with pytest.raises(UserError, match=r"a and .*alias are the same folder"):
+        search_each([tmp_path / "a", tmp_path / "alias"], [tmp_path], LeftOut())
+
+
+@pytest.mark.parametrize("folders", [("Train", "Test"), ("train",), ("train", "valid")])
+def test_folders_of_splits_are_not_classes(tmp_path, folders):
+    touch(
+        tmp_path, *(f"{folder}/{name}/{i}.png" for folder in folders for name in "ab" for i in "12")
+    )
+    with pytest.raises(UserError, match=r"names of splits.*folders train and test"):
+        ImageFolder(str(tmp_path)).scan()

@@ -96,3 +96,18 @@ def test_damage_is_told_in_words(tmp_path):
         read_image(io.BytesIO())
     path.write_text("<html>Not found</html>")
     assert "damaged" in defect(path)
+
+
+def test_damaged_exif_data_does_not_spoil_an_image(photo, tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    photo.save(tmp_path / "turned.jpg", exif=exif)
+    assert "exif" in read_image(tmp_path / "turned.jpg").info
+    photo.save(tmp_path / "damaged.jpg", exif=b"Exif\0\0nonsense")
+    assert read_image(tmp_path / "damaged.jpg").size == photo.size
+
+
+def test_an_image_with_too_many_pixels_is_told_so(photo, tmp_path, monkeypatch):
+    photo.save(tmp_path / "photo.png")
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
+    assert "more than 2,000 pixels" in defect(tmp_path / "photo.png")

@@ -284,3 +284,76 @@ def test_samples_of_shards_with_the_same_name_have_ids_of_their_own(tmp_path):
         shards(tmp_path / folder, *pictures(3), (3,), lambda y: ("cls", str(y).encode()))
     images = sources.make("webdataset", {"path": str(tmp_path)}).stored_splits()["whole"]
     assert len(set(images.ids)) == 6
+
+
+def labelled(count=6):
+    images, labels = pictures(count)
+    files = {}
+    for i, (image, label) in enumerate(zip(images, labels, strict=True)):
+        files |= {f"{i}.png": png(image), f"{i}.cls": str(label).encode()}
+    return files
+
+
+def webdataset(tmp_path):
+    path = sources.prepare("webdataset", {"path": str(tmp_path / "w")}, tmp_path / "prepared")
+    return json.loads(path.read_text())
+
+
+def test_a_shard_that_is_cut_off_between_two_images_is_refused(tmp_path):
+    tar(tmp_path / "w/a.tar", labelled())
+    with tarfile.open(tmp_path / "w/a.tar") as archive:
+        end = archive.getmembers()[6].offset
+    content = (tmp_path / "w/a.tar").read_bytes()
+    (tmp_path / "w/a.tar").write_bytes(content[:end])
+    with pytest.raises(UserError, match="cut off or damaged"):
+        webdataset(tmp_path)
+
+
+def test_hidden_shards_are_ignored(tmp_path):
+    tar(tmp_path / "w/a.tar", labelled())
+    tar(tmp_path / "w/.cache/test-0.tar", labelled(3))
+    (tmp_path / "w/._a.tar").write_bytes(b"AppleDouble")
+    assert sum(webdataset(tmp_path)["splits"].values()) == 6
+
+
+def test_images_with_more_dots_in_their_names_are_told(tmp_path, caplog):
+    tar(tmp_path / "w/a.tar", labelled() | {"IMG.2020.png": b"", "IMG.2020.cls": b"0"})
+    webdataset(tmp_path)
+    assert "a.tar/IMG.2020.png" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("files", "class_names", "message"),
+    [
+        ({"x.png": b"", "x.cls": b""}, None, "x.png has no label"),
+        ({"x.png": b"", "x.cls": b"9" * 20}, b"a\nb\nc\n", "labels such as '99999"),
+        ({}, b"caf\xe9\nb\nc\n", "classnames.txt is not UTF-8"),
+        ({"caf\udce9.png": b""}, None, r"caf\\xe9.png is not UTF-8"),
+    ],
+)
+def test_mistakes_in_shards_are_named(tmp_path, files, class_names, message):
+    tar(tmp_path / "w/a.tar", labelled() | files)
+    if class_names:
+        (tmp_path / "w/classnames.txt").write_bytes(class_names)
+    with pytest.raises(UserError, match=message):
+        webdataset(tmp_path)
+
+
+def test_a_saved_dataset_is_read_whatever_its_format(tmp_path):
+    images, labels = pictures(12)
+    dataset = saved(tmp_path, images, labels)
+    dataset.with_format("numpy", columns=["id"]).save_to_disk(tmp_path / "hf")
+    sources.prepare("huggingface", {"path": str(tmp_path / "hf")}, tmp_path / "prepared")
+    assert sources.open_split(tmp_path / "prepared", "train").class_names == NAMES
+
+
+def test_labels_that_are_lists_and_datasets_without_images_are_refused(tmp_path):
+    images, labels = pictures(6)
+    dataset = saved(tmp_path, images, labels)
+    dataset.select([]).save_to_disk(tmp_path / "empty")
+    with pytest.raises(UserError, match="has no images"):
+        sources.prepare("huggingface", {"path": str(tmp_path / "empty")}, tmp_path / "prepared")
+    dataset.add_column("many", [[1, 2]] * 6).save_to_disk(tmp_path / "lists")
+    options = {"path": str(tmp_path / "lists"), "label": "many"}
+    with pytest.raises(UserError, match="labels in many are neither"):
+        sources.prepare("huggingface", options, tmp_path / "prepared")

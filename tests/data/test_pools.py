@@ -1,5 +1,7 @@
 """Facts of tasks: which samples they hold, under which labels, and how shots are drawn."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -68,3 +70,15 @@ def test_every_sample_has_the_same_chance():
 def test_a_class_missing_from_the_training_split_is_named():
     with pytest.raises(UserError, match="2 of 4 classes have no training sample \\(class 1, 3\\)"):
         require_all(np.array([0, 2]), 4, "task t")
+
+
+def test_the_test_split_must_number_the_classes_as_the_training_split_does():
+    train = replace(part([0, 1, 2], 3), provenance={"dataset": "birds", "file": "a-train.npz"})
+    test = replace(train, provenance={"dataset": "birds", "file": "a-test.npz"})
+    np.testing.assert_array_equal(pool([test], pool([train])).y, [0, 1, 2])
+    turned = replace(test, class_names=("2", "1", "0"))
+    with pytest.raises(UserError, match=r"a-train\.npz.*a-test\.npz.*class 0 is '0' and '2'"):
+        pool([turned], pool([train]))
+    fewer = replace(test, y=np.array([0, 1, 1]), class_names=("0", "1"))
+    with pytest.raises(UserError, match=r"3 classes and 2 classes.*class_count"):
+        pool([fewer], pool([train]))

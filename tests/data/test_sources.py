@@ -354,3 +354,22 @@ def test_images_in_memory_are_bytes():
     for kind in (np.float32, np.int64):
         with pytest.raises(UserError, match=f"images are {kind.__name__}; they are uint8"):
             Images(np.zeros(2, int), ["a", "b"], ("c",), array=np.zeros((2, 8, 8), kind))
+
+
+def test_a_link_to_nowhere_is_left_to_the_extraction(tmp_path):
+    for i in range(4):
+        save_image(tmp_path / f"d/a/{i}.png")
+    (tmp_path / "d/a/gone.png").symlink_to("nowhere")
+    sources.prepare("imagefolder", {"path": str(tmp_path / "d")}, tmp_path / "prepared")
+    splits = [sources.open_split(tmp_path / "prepared", split) for split in ("train", "test")]
+    assert sum(map(len, splits)) == 5
+
+
+def test_packed_files_of_a_published_dataset_are_to_be_unpacked(tmp_path):
+    raw = tmp_path / "MNIST/raw"
+    raw.mkdir(parents=True)
+    (raw / "train-images-idx3-ubyte.gz").touch()
+    with pytest.raises(UserError, match=r"unpack MNIST/raw/train-images-idx3-ubyte\.gz"):
+        sources.prepare(
+            "torchvision", {"name": "MNIST", "root": str(tmp_path)}, tmp_path / "prepared"
+        )

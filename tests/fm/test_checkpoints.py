@@ -1,8 +1,10 @@
 """Files of weights that are none are refused, and decide nothing but weights."""
 
 import pytest
+import timm
 import torch
 from torch import nn
+from torchvision.models import resnet18
 
 from imprint.errors import UserError
 from imprint.fm.checkpoints import fill, read_facts, read_state, save
@@ -54,3 +56,28 @@ def test_a_file_of_weights_hands_timm_no_other_weights(tmp_path, architecture, a
     save(tmp_path / "w.safetensors", model().state_dict(), facts)
     with pytest.raises(UserError, match=said):
         load("timm", name, checkpoint=tmp_path / "w.safetensors")
+
+
+@pytest.mark.parametrize(
+    ("content", "said"), [(b"", "empty or cut off"), ({1: torch.zeros(2)}, "holds no state dict")]
+)
+def test_files_without_a_state_dict_are_refused(tmp_path, content, said):
+    path = tmp_path / "w.pth"
+    if isinstance(content, bytes):
+        path.write_bytes(content)
+    else:
+        torch.save(content, path)
+    with pytest.raises(UserError, match=said):
+        read_state(path)
+
+
+@pytest.mark.parametrize(
+    ("source", "name", "weights"), [("torchvision", "resnet18", 512), ("timm", "test_resnet", 0)]
+)
+def test_a_classifier_that_is_no_matrix_is_refused(tmp_path, source, name, weights):
+    rows = torch.zeros(weights) if weights else torch.tensor(3.0)
+    body = timm.create_model(name).state_dict() if source == "timm" else resnet18().state_dict()
+    key = [key for key in body if key.endswith("weight")][-1]
+    torch.save(body | {key: rows}, tmp_path / "w.pth")
+    with pytest.raises(UserError, match=r"not \(classes, size of the embedding\)"):
+        load(source, name, checkpoint=tmp_path / "w.pth")

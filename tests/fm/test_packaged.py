@@ -138,3 +138,17 @@ def test_without_a_hub_one_attempt_is_enough(tmp_path, monkeypatch):
     assert not huggingface_hub.constants.HF_HUB_OFFLINE
     with pytest.raises(UserError, match=f"cannot be reached.*{way_out}"):
         models.load("torchvision", "resnet18")
+
+
+def test_a_checkpoint_of_a_hub_model_needs_its_architecture(tmp_path, monkeypatch):
+    import huggingface_hub.constants
+    import torch
+
+    monkeypatch.setattr(hubs, "PAUSES", ())
+    monkeypatch.setattr(huggingface_hub.constants, "ENDPOINT", "http://127.0.0.1:9")
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path))
+    torch.save({"fc.weight": torch.zeros(2, 2)}, tmp_path / "w.pth")
+    with pytest.raises(UserError, match=r"cannot be reached.*config\.json.*local-dir:FOLDER"):
+        models.load("timm", "hf-hub:org/net", checkpoint=tmp_path / "w.pth")
+    with pytest.raises(UserError, match=r"the folder needs config\.json"):
+        models.load("timm", f"local-dir:{tmp_path}", checkpoint=tmp_path / "w.pth")

@@ -185,3 +185,14 @@ def test_a_file_system_without_locks_is_no_error(tmp_path, monkeypatch, failure)
     journal.append(1, {}, np.ones((1, 4)))
     journal.close(discard=True)
     assert not list(tmp_path.iterdir())
+
+
+def test_zeros_that_a_power_cut_leaves_at_the_end_are_dropped(tmp_path):
+    journal = Journal(tmp_path / "e.partial", "print", 2)
+    journal.append(2, {1: "torn"}, np.ones((1, 2), np.float32))
+    journal.close()
+    with open(tmp_path / "e.partial", "ab") as file:
+        file.write(bytes(4096))
+    journal = Journal(tmp_path / "e.partial", "print", 2)
+    assert journal.covered == 2
+    journal.close()

@@ -49,6 +49,9 @@ def test_what_is_transparent_shows_white():
     palette = Image.new("P", (1, 1), 3)
     palette.info["transparency"] = 3
     assert rgb(palette).getpixel((0, 0)) == (255, 255, 255)
+    coloured = Image.new("RGB", (1, 1), (1, 2, 3))
+    coloured.info["transparency"] = (1, 2, 3)  # as PNG has it
+    assert rgb(coloured).getpixel((0, 0)) == (255, 255, 255)
 
 
 @pytest.mark.parametrize("size", [(50, 71), (71, 50), (32, 32), (40, 300)])

@@ -6,6 +6,7 @@ import pytest
 
 from imprint.errors import UserError
 from imprint.store.embeddings import read_embeddings
+from imprint.store.files import new_hdf5
 from imprint.store.given_embeddings import adopt
 
 
@@ -103,3 +104,32 @@ def test_hdf5_of_another_form_is_named(arrays, tmp_path, entries, attributes, me
         file.attrs.update(attributes)
     with pytest.raises(UserError, match=message):
         adopt(tmp_path / "mine.h5", tmp_path / "e.h5")
+
+
+def test_the_number_of_classes_is_that_of_the_dataset(arrays, tmp_path):
+    np.savez(tmp_path / "mine.npz", **arrays)
+    adopt(tmp_path / "mine.npz", tmp_path / "e.h5", class_count=4)
+    assert read_embeddings(tmp_path / "e.h5").class_names == ("0", "1", "2", "3")
+    with pytest.raises(UserError, match="label 2 is beyond the 2 classes"):
+        adopt(tmp_path / "mine.npz", tmp_path / "f.h5", class_count=2)
+    np.savez(tmp_path / "named.npz", **arrays, class_names=["cat", "dog", "owl"])
+    with pytest.raises(UserError, match=r"names 3 classes.*class_count 4"):
+        adopt(tmp_path / "named.npz", tmp_path / "f.h5", class_count=4)
+
+
+def test_a_file_without_groups_is_not_both_splits(arrays, tmp_path):
+    with h5py.File(tmp_path / "mine.h5", "w") as file:
+        for name, array in arrays.items():
+            file[name] = array
+    adopt(tmp_path / "mine.h5", tmp_path / "e.h5", split="test")
+    with pytest.raises(UserError, match=r"no group 'test'.*holds one split"):
+        adopt(tmp_path / "mine.h5", tmp_path / "f.h5", split="test", required=True)
+
+
+def test_embeddings_without_values_are_refused(tmp_path):
+    with new_hdf5(tmp_path / "e.h5") as file:
+        file["embeddings"], file["labels"] = np.zeros((2, 0), np.float32), [0, 1]
+        file.create_dataset("ids", data=["a", "b"], dtype=h5py.string_dtype())
+        file.attrs["class_names"], file.attrs["provenance"] = '["x", "y"]', "{}"
+    with pytest.raises(UserError, match="no values"):
+        read_embeddings(tmp_path / "e.h5")

@@ -63,6 +63,7 @@ from tests.study.examples import BASE, experiment, problems
         ({"datasets": {**BASE["datasets"], "x": {"source": "imagefolder", "path": "/no/where"}}}, "datasets.x.path", "there is no /no/where"),
         ({"fms": {"net": {"source": "timm", "model": "x", "checkpoint": "no.pth"}}}, "fms.net.checkpoint", "there is no file no.pth"),
         ({"fms": {"net": {"source": "embeddings", "files": {"digits": "no-{split}.npz"}}}}, "fms.net.files.digits", "there is no file no-"),
+        ({"fms": {"net": {"source": "embeddings", "files": {"digits": "one.npz"}}}}, "fms.net.files.digits", "such as one-{split}.npz"),
         ({"fms": {"net": {"source": "embeddings", "files": {"glyphs": __file__}}}}, "fms.net.files", "none for dataset 'digits'"),
         (
             {"datasets": {**BASE["datasets"], "x": {"source": "embeddings"}}, "tasks": {"t": {"datasets": "x"}}},

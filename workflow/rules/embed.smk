@@ -176,6 +176,8 @@ rule adopt:
         mem_mb=grow(3000),
         runtime=longer(15),
     params:
+        one_split=lambda w: study.config.fms[w.fm].has_file_per_split(w.dataset),
+        class_count=lambda w: study.config.datasets[w.dataset].class_count,
         code=code_of("adopt", "store.given_embeddings"),
     message:
         "checking given embeddings of {wildcards.dataset} ({wildcards.split}) by {wildcards.fm}"

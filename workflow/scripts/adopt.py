@@ -9,5 +9,7 @@ with job(snakemake):
         snakemake.input.embeddings,
         snakemake.output.embeddings,
         split=snakemake.wildcards.split,
+        required=not snakemake.params.one_split,
+        class_count=snakemake.params.class_count,
         provenance=names,
     )

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import logging
 import os
+from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from imprint.data.divided import TEST_NAMES
 from imprint.data.image_formats import SUFFIXES
 from imprint.errors import UserError
 from imprint.formatting import listed
@@ -16,7 +18,14 @@ log = logging.getLogger("imprint")
 
 # files of operating systems and archive programs, besides those whose names begin with a dot
 CLUTTER = ("__MACOSX", "@eaDir", "Thumbs.db", "desktop.ini", "$RECYCLE.BIN")
-SPLITS = {"train", "test", "val", "validation"}  # folders that are not classes
+SPLITS = {"train", *TEST_NAMES}  # folders that are not classes
+LIKE_SPLITS = SPLITS | {
+    "dev",
+    "eval",
+    "testing",
+    "training",
+    "valid",
+}  # nor are these, if all folders have such names
 
 
 def is_clutter(name: str) -> bool:
@@ -59,12 +68,22 @@ class LeftOut:
 
 
 def search(folder: Path, elsewhere: Iterable[Path], left_out: LeftOut) -> list[Path]:
-    """The image files below a folder, at any depth; links are followed, each folder is read once.
+    """The image files below a folder; see `search_each`."""
+    return search_each([folder], elsewhere, left_out)[0]
+
+
+def search_each(
+    folders: Sequence[Path], elsewhere: Iterable[Path], left_out: LeftOut
+) -> list[list[Path]]:
+    """The image files below each of some folders, at any depth; links are followed, each folder is read once.
+
+    Folders themselves are read before links to folders, so that what is read does not depend on the order of names on
+    the disk.
 
     Parameters
     ----------
-    folder : Path
-        The folder.
+    folders : sequence of Path
+        The folders.
     elsewhere : iterable of Path
         Folders that are not read if a link leads to them.
     left_out : LeftOut
@@ -72,35 +91,49 @@ def search(folder: Path, elsewhere: Iterable[Path], left_out: LeftOut) -> list[P
 
     Returns
     -------
-    list of Path
-        The files, in no particular order.
+    list of list of Path
+        The files of each folder, in no particular order.
 
     Raises
     ------
     UserError
-        If a folder cannot be read, or names of images are not UTF-8.
+        If a folder cannot be read, two of the folders are the same, or names of images are not UTF-8.
     """
-    seen = {_identity(path) for path in (folder, *elsewhere)}
-    waiting = [folder]
-    images = []
-    while waiting:
-        for entry in _entries(waiting.pop()):
+    seen = {_identity(path) for path in elsewhere} | set(_by_identity(folders))
+    all_images: list[list[Path]] = [[] for _ in folders]
+    waiting = deque(zip(folders, all_images, strict=True))
+    links: deque[tuple[Path, list[Path]]] = deque()
+    while waiting or links:
+        if waiting:
+            folder, images = waiting.popleft()
+        else:
+            folder, images = links.popleft()
+            if not _is_new(folder, seen, left_out):
+                continue
+        for entry in _entries(folder):
             path = Path(entry.path)
             if _is_folder(entry):
-                identity = _identity(path)
-                if identity in seen:
-                    left_out.repeated.append(path)
-                else:
-                    seen.add(identity)
-                    waiting.append(path)
+                if entry.is_symlink():
+                    links.append((path, images))
+                elif _is_new(path, seen, left_out):
+                    waiting.append((path, images))
             elif not _is_image(entry):
                 left_out.others.append(path)
             elif _is_special(entry):
                 left_out.special.append(path)
             else:
                 images.append(path)
-    require_utf8(images)
-    return images
+    require_utf8([path for images in all_images for path in images])
+    return all_images
+
+
+def files_below(folder: Path, suffix: str) -> list[Path]:
+    """The files and folders below a folder whose names end with `suffix`, sorted, without clutter."""
+    return sorted(
+        path
+        for path in folder.rglob(f"*{suffix}")
+        if not any(map(is_clutter, path.relative_to(folder).parts))
+    )
 
 
 def subfolders(folder: Path) -> list[str]:
@@ -113,6 +146,15 @@ def loose_images(folder: Path) -> list[str]:
     return sorted(
         entry.name for entry in _entries(folder) if not _is_folder(entry) and _is_image(entry)
     )
+
+
+def split_folders(folder: Path) -> dict[str, Path]:
+    """The folders of the splits train and test, if a folder has both and no folders besides splits; else none."""
+    names = subfolders(folder)
+    test = next((name for name in TEST_NAMES if name in names), None)
+    if "train" not in names or test is None or not set(names) <= SPLITS:
+        return {}
+    return {"train": folder / "train", "test": folder / test}
 
 
 def folder_of_classes(folder: Path) -> Path | None:
@@ -148,9 +190,30 @@ def _listed(paths: Sequence[Path]) -> str:
 def _entries(folder: Path) -> list[os.DirEntry[str]]:
     try:
         with os.scandir(folder) as entries:
-            return [entry for entry in entries if not is_clutter(entry.name)]
+            shown = [entry for entry in entries if not is_clutter(entry.name)]
     except OSError as error:
         raise UserError(f"folder {folder} cannot be read: {error.strerror}") from None
+    return sorted(shown, key=lambda entry: entry.name)
+
+
+def _is_new(folder: Path, seen: set[tuple[int, int]], left_out: LeftOut) -> bool:
+    """Whether a folder was not read before; it is added to `seen` or to the repeated ones."""
+    identity = _identity(folder)
+    if identity in seen:
+        left_out.repeated.append(folder)
+        return False
+    seen.add(identity)
+    return True
+
+
+def _by_identity(folders: Iterable[Path]) -> dict[tuple[int, int], Path]:
+    """Folders by identity; a `UserError` if two are the same, whose images would belong to two classes."""
+    of_identity: dict[tuple[int, int], Path] = {}
+    for folder in folders:
+        same = of_identity.setdefault(_identity(folder), folder)
+        if same != folder:
+            raise UserError(f"{same} and {folder} are the same folder; remove the link")
+    return of_identity
 
 
 def _identity(path: Path) -> tuple[int, int]:

@@ -17,6 +17,7 @@ from imprint.data.divided import (
     numbers_of,
     unlabelled,
 )
+from imprint.data.folders import files_below
 from imprint.data.images import Images
 from imprint.data.registry import numbered, source
 from imprint.data.stores import Store, file_state
@@ -80,7 +81,15 @@ class HuggingFaceDataset(DividedSource):
         missing = sum(value is None for part in values.values() for value in part)
         if missing:
             raise UserError(f"dataset {self.path}: {missing} images have no label")
-        together = np.array([value for part in values.values() for value in part])
+        of_all = [value for part in values.values() for value in part]
+        if not of_all:
+            raise UserError(f"dataset {self.path} has no images")
+        if any(isinstance(value, list | dict) for value in of_all):
+            raise UserError(
+                f"dataset {self.path}: labels in {', '.join(sorted(set(columns.values())))} are neither numbers nor names; "
+                "set `label` to a column with one label for each image"
+            )
+        together = np.array(of_all)
         names = known.pop()
         if names is None:
             together, names = numbers_of(together)
@@ -107,6 +116,7 @@ class HuggingFaceDataset(DividedSource):
         try:
             if path.is_dir() and any((path / name).exists() for name in SAVED):
                 read = datasets.load_from_disk(str(path))
+                read = read.with_format(None)  # a saved format may hide columns or change values
                 return dict(read) if isinstance(read, datasets.DatasetDict) else {"train": read}
             copies = None if folder is None else str(folder)  # None: the library's own cache
             return {
@@ -115,12 +125,14 @@ class HuggingFaceDataset(DividedSource):
                 )
                 for name, files in self._parquet_files().items()
             }
+        except IndexError as error:  # the library's error for a saved dataset without rows
+            raise UserError(f"dataset {path} has no images") from error
         except (OSError, ValueError, datasets.exceptions.DatasetGenerationError) as error:
             raise UserError(f"dataset {path} cannot be read: {error}") from error
 
     def _parquet_files(self) -> dict[str, list[Path]]:
         path = Path(self.path)
-        files = [path] if path.is_file() else sorted(path.rglob("*.parquet"))
+        files = [path] if path.is_file() else files_below(path, ".parquet")
         if not files:
             raise UserError(
                 f"dataset {path} is neither a folder of `save_to_disk` ({' or '.join(SAVED)}) nor has Parquet files"

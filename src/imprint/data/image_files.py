@@ -49,7 +49,7 @@ class FileSource(Source):
         ):
             writer = csv.writer(file, lineterminator="\n")
             writer.writerow(["path", "label", "split", "bytes"])
-            writer.writerows((*row, (top / row[0]).stat().st_size) for row in rows)
+            writer.writerows((*row, _size(top / row[0])) for row in rows)
         return {
             "class_names": list(class_names),
             "splits": counts,
@@ -81,6 +81,14 @@ class FileSource(Source):
         """The table and the images that it names."""
         with open(folder / FILES, encoding="utf-8", newline="") as file:
             return [folder / FILES, *(self.top() / row["path"] for row in csv.DictReader(file))]
+
+
+def _size(path: Path) -> int:
+    """The size of a file; -1 if it cannot be read, such as a broken link, which is reported when it is embedded."""
+    try:
+        return path.stat().st_size
+    except OSError:
+        return -1
 
 
 def divided(

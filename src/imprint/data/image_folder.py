@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from imprint.data.divided import UserSource
-from imprint.data.folders import LeftOut, loose_images, search, subfolders
+from imprint.data.divided import TEST_NAMES, UserSource
+from imprint.data.folders import LIKE_SPLITS, LeftOut, loose_images, search_each, subfolders
 from imprint.data.image_files import FileSource, Row, divided
 from imprint.data.image_formats import SUFFIXES
 from imprint.data.registry import source
@@ -23,7 +23,7 @@ log = logging.getLogger("imprint")
 class ImageFolder(UserSource, FileSource):
     """A folder at `path` with one subfolder of images, at any depth, per class; the subfolder's name is the class name.
 
-    With folders `train` and `test` (or `val`) at the top, each of these has the class folders.
+    With folders `train` and `test` (or `validation` or `val`) at the top, each of these has the class folders.
     """
 
     def top(self) -> Path:
@@ -77,12 +77,18 @@ class ImageFolder(UserSource, FileSource):
             raise UserError(
                 f"dataset folder {top} has no class folders; it needs one folder of images for each class"
             )
+        if {name.lower() for name in names} <= LIKE_SPLITS:
+            raise UserError(
+                f"dataset folder {top}: {' and '.join(names)} are names of splits, not of classes; images with splits need "
+                f"the folders train and {' or '.join(TEST_NAMES)}, so written; for images without splits, give the folder of "
+                f"the class folders, such as {top / names[-1]}"
+            )
         classes = [top / name for name in names]
         paths: list[str] = []
         labels: list[str] = []
         left_out, empty = LeftOut(), []
-        for name, folder in zip(names, classes, strict=True):
-            images = search(folder, [top, *classes], left_out)
+        of_classes = search_each(classes, [top], left_out)
+        for name, folder, images in zip(names, classes, of_classes, strict=True):
             paths += sorted(path.relative_to(self.top()).as_posix() for path in images)
             labels += [name] * len(images)
             if not images:
@@ -109,4 +115,4 @@ class ImageFolder(UserSource, FileSource):
         """The name of the test split's folder, for images with splits; else None."""
         if not (self.top() / "train").is_dir():
             return None
-        return next((name for name in ("test", "val") if (self.top() / name).is_dir()), None)
+        return next((name for name in TEST_NAMES if (self.top() / name).is_dir()), None)

@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import BinaryIO
 
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, UnidentifiedImageError
 
 from imprint.errors import not_installed
 
@@ -30,6 +30,16 @@ HEIF_PACKAGE = "pi_heif"
 _HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 _AVIF_BRANDS = (b"avif", b"avis")
 _ENDS = {"JPEG": b"\xff\xd9", "PNG": b"IEND\xaeB`\x82"}  # end marker of a complete file
+# transposition for each EXIF orientation but 1
+_TRANSPOSE = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 _TAIL = 1024  # bytes at the end of a file that are searched for the end marker
 
 
@@ -59,12 +69,20 @@ def read_image(file: Path | BinaryIO) -> Image.Image:
     try:
         with Image.open(file, formats=_readable()) as image:
             image.load()
-            ImageOps.exif_transpose(image, in_place=True)
-            return image
+            method = _TRANSPOSE.get(_orientation(image))
+            return image if method is None else image.transpose(method)
     except MemoryError:
         raise
     except Exception as error:  # a damaged file can raise nearly any exception
         raise UnreadableImage(_reason(file, error)) from error
+
+
+def _orientation(image: Image.Image) -> int:
+    """The EXIF orientation; 1 if the EXIF data is damaged, which says nothing of the pixels."""
+    try:
+        return int(image.getexif().get(ExifTags.Base.Orientation, 1))
+    except Exception:  # as in `read_image`
+        return 1
 
 
 def defect(file: Path) -> str | None:
@@ -94,6 +112,9 @@ def _reason(file: Path | BinaryIO, error: Exception) -> str:
     """The reason why an image cannot be read."""
     if isinstance(error, UnidentifiedImageError):
         return _unidentified(_head(file))
+    if isinstance(error, Image.DecompressionBombError):
+        limit = 2 * (Image.MAX_IMAGE_PIXELS or 0)
+        return f"it has more than {limit:,} pixels, the most that Pillow reads; make it smaller"
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
     return str(error) or type(error).__name__

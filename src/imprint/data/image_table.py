@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import csv
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from imprint.data.divided import UserSource
+import numpy as np
+
+from imprint.data.divided import UserSource, numbers_of
 from imprint.data.image_files import FileSource, Row, divided
 from imprint.data.registry import source
 from imprint.errors import UserError
-from imprint.formatting import LISTED
+from imprint.formatting import LISTED, class_name
 
 PARQUET = ".parquet"
-_WHOLE_NUMBER = re.compile(r"-?[0-9]+")
 
 
 @source("csv")
@@ -43,8 +43,7 @@ class ImageTable(UserSource, FileSource):
         columns, table = self.checked()
         paths = [row["path"] for row in table]
         labels = [row["label"] for row in table]
-        numbers = all(_WHOLE_NUMBER.fullmatch(label) for label in labels)
-        names = sorted(set(labels), key=int if numbers else None)
+        _, names = numbers_of(np.array(labels))
         if "split" not in columns:
             return divided(paths, labels, self.test_fraction, self.seed), names
         rows = [(row["path"], row["label"], row["split"]) for row in table]
@@ -58,7 +57,7 @@ class ImageTable(UserSource, FileSource):
         return rows, names
 
     def checked(
-        self, needed: Sequence[str] = ("path", "label")
+        self, needed: Sequence[str] = ("path", "label"), *, labelled: bool = True
     ) -> tuple[Sequence[str], list[dict[str, str]]]:
         """The columns and rows of the table.
 
@@ -66,6 +65,8 @@ class ImageTable(UserSource, FileSource):
         ----------
         needed : sequence of str
             Columns that the table must have.
+        labelled : bool, default=True
+            Whether the labels are used; if not, they may be empty.
 
         Raises
         ------
@@ -81,7 +82,7 @@ class ImageTable(UserSource, FileSource):
                 f"dataset table {self.path} has no column {' and '.join(missing)}; its first line has: "
                 f"{', '.join(columns)}; it needs {' and '.join(needed)}, and may have split{hint}"
             )
-        self._check(table, columns)
+        self._check(table, [name for name in columns if labelled or name != "label"])
         return columns, [row for _, row in table]
 
     def _check(self, table: list[tuple[int, dict[str, str]]], columns: Sequence[str]) -> None:
@@ -152,7 +153,7 @@ def _read_parquet(path: str | Path) -> Table:
     names = columns_of(path)
     used = [name for name in ("path", "label", "split") if name in names]
     rows = parquet.read_table(path, columns=used).to_pylist()
-    texts = [{k: "" if v is None else str(v) for k, v in row.items()} for row in rows]
+    texts = [{k: "" if v is None else class_name(v) for k, v in row.items()} for row in rows]
     return names, list(enumerate(texts, start=1))
 
 

@@ -19,7 +19,7 @@ import numpy as np
 
 from imprint.data.images import Images
 from imprint.data.registry import Source, describe_file
-from imprint.data.stores import Archives
+from imprint.data.stores import Archives, check_end
 from imprint.errors import UserError
 from imprint.store.files import new_hdf5, open_hdf5
 
@@ -170,6 +170,7 @@ def _training(path: Path, label_of: Mapping[str, int]) -> Iterator[Sample]:
                     image.offset_data,
                     image.size,
                 )
+        check_end(outer)
 
 
 def _validation(path: Path, label_of: Mapping[str, int]) -> Iterator[Sample]:
@@ -197,6 +198,7 @@ def _members(path: Path, first: int, end: int) -> Iterator[tarfile.TarInfo]:
                 if member.isfile():
                     yield member
                 archive.members = []  # type: ignore[attr-defined]  # tarfile keeps all members in memory
+            check_end(archive)
 
 
 def _ground_truth(root: Path) -> list[str]:

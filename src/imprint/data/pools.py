@@ -35,6 +35,8 @@ class Pool:
         Digests of the embeddings of each dataset; empty unless all are known.
     scale : float
         See `imprint.method.scale.scale_of`.
+    class_names : tuple of (str, tuple of str)
+        For each dataset, its name for messages and the names of its classes.
     """
 
     x: np.ndarray
@@ -43,6 +45,7 @@ class Pool:
     fm_classifier: np.ndarray | None = None
     digests: tuple[str, ...] = ()
     scale: float = 1.0
+    class_names: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
     @cached_property
     def content(self) -> str:
@@ -64,8 +67,13 @@ def pool(datasets: Sequence[Embeddings], training: Pool | None = None) -> Pool:
     Raises
     ------
     UserError
-        If the embeddings have different sizes or very different scales.
+        If the embeddings have different sizes or very different scales, or a dataset names other classes in the test
+        split than in the training split.
     """
+    named = tuple((_name(dataset), tuple(dataset.class_names)) for dataset in datasets)
+    if training is not None:
+        for of_training, of_test in zip(training.class_names, named, strict=False):
+            _check_same_classes(of_training, of_test)
     offsets = np.cumsum([0, *(len(dataset.class_names) for dataset in datasets)])
     widths = {dataset.x.shape[1] for dataset in datasets}
     if len(widths) > 1:
@@ -82,7 +90,7 @@ def pool(datasets: Sequence[Embeddings], training: Pool | None = None) -> Pool:
         digests = ()
     if len(datasets) == 1:
         x = scaled(first.x, scale)
-        return Pool(x, first.y, int(offsets[-1]), first.fm_classifier, digests, scale)
+        return Pool(x, first.y, int(offsets[-1]), first.fm_classifier, digests, scale, named)
     x = new_array((sum(len(dataset.y) for dataset in datasets), first.x.shape[1]))
     end = 0
     for dataset in datasets:
@@ -90,13 +98,38 @@ def pool(datasets: Sequence[Embeddings], training: Pool | None = None) -> Pool:
             x[end + block.start : end + block.stop] = scaled(dataset.x[block], scale)
         end += len(dataset.y)
     y = np.concatenate([d.y + offset for d, offset in zip(datasets, offsets[:-1], strict=True)])
-    return Pool(x, y, int(offsets[-1]), first.fm_classifier, digests, scale)
+    return Pool(x, y, int(offsets[-1]), first.fm_classifier, digests, scale, named)
+
+
+def _check_same_classes(
+    training: tuple[str, tuple[str, ...]], test: tuple[str, tuple[str, ...]]
+) -> None:
+    """A `UserError` if the two splits of a dataset do not have the same classes in the same order."""
+    (training_name, expected), (test_name, names) = training, test
+    if names == expected:
+        return
+    if len(names) != len(expected):
+        difference = f"{len(expected)} classes and {len(names)} classes"
+    else:
+        label = next(
+            i for i, pair in enumerate(zip(expected, names, strict=True)) if len(set(pair)) > 1
+        )
+        difference = f"class {label} is '{expected[label]}' and '{names[label]}'"
+    raise UserError(
+        f"{training_name} and {test_name} do not have the same classes in the same order: {difference}; number the "
+        "labels alike and write the same class_names to both files, or, without names, give the dataset's class_count"
+    )
 
 
 def _name(dataset: Embeddings) -> str:
-    """The name of the embeddings, for messages."""
+    """The name of the embeddings and, if the user computed them, of their file, for messages."""
     names = [dataset.provenance.get(name) for name in ("fm", "dataset", "split")]
-    return "embeddings " + "/".join(str(name) for name in names if name)
+    file = dataset.provenance.get("file")
+    return (
+        "embeddings "
+        + "/".join(str(name) for name in names if name)
+        + (f" ({file})" if file else "")
+    )
 
 
 def select(samples: Pool, groups: Groups) -> tuple[np.ndarray, np.ndarray, int]:

@@ -82,12 +82,34 @@ def members(archive: Path) -> Iterator[tarfile.TarInfo]:
     """
     try:
         with tarfile.open(archive, "r:") as file:
-            yield from (member for member in file if member.isfile())
+            yield from (_named(member) for member in file if member.isfile())
+            check_end(file)
     except (tarfile.TarError, EOFError, OSError) as error:
         raise UserError(
             f"{archive} cannot be read as an uncompressed tar archive ({error}); unpack a compressed one (gunzip), download "
             "a damaged one again"
         ) from error
+
+
+def check_end(archive: tarfile.TarFile) -> None:
+    """Raise an `EOFError` if an archive that was read to its end lacks the block of zeros there.
+
+    An archive that is cut off between two members looks complete otherwise.
+    """
+    assert archive.fileobj is not None
+    archive.fileobj.seek(archive.offset)
+    if archive.fileobj.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):
+        raise EOFError(
+            "it is cut off or damaged: it lacks the block of zeros at the end of an archive"
+        )
+
+
+def _named(member: tarfile.TarInfo) -> tarfile.TarInfo:
+    """The member; a `ReadError` if its name is not UTF-8 and could not be written to a table."""
+    name = os.fsencode(member.name).decode("utf-8", "backslashreplace")
+    if name != member.name:
+        raise tarfile.ReadError(f"the name {name} is not UTF-8; pack it again with names in UTF-8")
+    return member
 
 
 def file_state(path: Path) -> bytes:

@@ -206,6 +206,12 @@ class _Dataset(Source):
         try:
             return self._load(self.root, split)
         except Exception as error:  # RuntimeError for missing files, anything for damaged ones
+            packed = [f"{name}.gz" for name in self.facts.files if not (self.root / name).exists()]
+            packed = [name for name in packed if (self.root / name).exists()]
+            if packed:
+                raise UserError(
+                    f"dataset {self.name} cannot be read: unpack {', '.join(packed)} in {self.root}, such as by gunzip"
+                ) from error
             raise UserError(
                 f"dataset {self.name} cannot be read ({reason(error)}); {how_to_download(self.root)}, "
                 f"or provide these files:\n{self._needed(self.root)}"

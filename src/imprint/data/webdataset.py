@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import tarfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,11 +19,15 @@ from imprint.data.divided import (
     numbers_of,
     unlabelled,
 )
+from imprint.data.folders import files_below, is_clutter
 from imprint.data.image_formats import SUFFIXES
 from imprint.data.images import Images
 from imprint.data.registry import source
 from imprint.data.stores import Archives, members
 from imprint.errors import UserError
+from imprint.formatting import listed
+
+log = logging.getLogger("imprint")
 
 CLASS_NAMES = "classnames.txt"  # one name per line, for the labels 0, 1, ...
 
@@ -66,7 +71,7 @@ class WebDataset(DividedSource):
 
     def _shards(self) -> list[Path]:
         path = Path(self.path)
-        shards = [path] if path.is_file() else sorted(path.rglob("*.tar"))
+        shards = [path] if path.is_file() else files_below(path, ".tar")
         if not shards:
             raise UserError(f"dataset {path} has no shards (.tar)")
         return shards
@@ -76,11 +81,15 @@ class WebDataset(DividedSource):
         file = self._top() / CLASS_NAMES
         if not file.exists():
             return numbers_of(labels)
-        names = tuple(file.read_text(encoding="utf-8").splitlines())
+        try:
+            names = tuple(file.read_text(encoding="utf-8-sig").splitlines())
+        except UnicodeDecodeError:
+            raise UserError(f"{file} is not UTF-8; save it as UTF-8") from None
         try:
             numbers = labels.astype(np.int64)
-        except ValueError:
-            other = next(text for text in labels.tolist() if not text.isdecimal())
+        except (ValueError, OverflowError):
+            texts = labels.tolist()
+            other = next((text for text in texts if not text.isdecimal()), max(texts, key=len))
             raise UserError(
                 f"{file} gives names for numeric labels, but there are labels such as '{other}'"
             ) from None
@@ -99,6 +108,7 @@ class _Samples:
         self.ids: list[str] = []
         spans: list[tuple[int, int, int]] = []
         labels: list[str] = []
+        ignored: list[str] = []
         for number, shard in enumerate(shards):
             images: dict[str, tarfile.TarInfo] = {}
             of_key: dict[str, str] = {}
@@ -111,6 +121,8 @@ class _Samples:
                                 f"{shard}: the sample {key} has two images, {images[key].name} and {member.name}"
                             )
                         images[key] = member
+                    elif suffix.endswith(SUFFIXES) and not is_clutter(Path(member.name).name):
+                        ignored.append(f"{shard.name}/{member.name}")
                     elif labelled and suffix in (".cls", ".json"):
                         file.seek(member.offset_data)
                         label = _label(file.read(member.size), suffix)
@@ -125,6 +137,11 @@ class _Samples:
                 labels.append(of_key.get(key, ""))
         if not spans:
             raise UserError(f"{shards[0].parent}: no images ({' '.join(SUFFIXES)}) in its shards")
+        if ignored:
+            log.warning(
+                "%s: images with more than one dot in their names are left out, as the suffix begins at the first: %s",
+                *(shards[0].parent, listed(ignored)),
+            )
         self.spans, self.labels = np.array(spans, np.int64), np.array(labels)
 
     def store(self) -> Archives:
@@ -143,7 +160,7 @@ def _label(content: bytes, suffix: str) -> str | None:
     """The label in the label file of an image; None if it has none."""
     text = content.decode("utf-8", errors="replace").strip()
     if suffix == ".cls":
-        return text
+        return text or None
     try:
         entries: Any = json.loads(text)
     except json.JSONDecodeError:

@@ -91,8 +91,9 @@ def _read_torch(path: Path) -> dict[str, torch.Tensor]:
         with torch.serialization.safe_globals([argparse.Namespace]):
             state = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises UnpicklingError, RuntimeError, EOFError, ...
+        reason = next(iter(str(error).splitlines()), "it is empty or cut off")
         raise UserError(
-            f"checkpoint {path} cannot be read as plain tensors ({str(error).splitlines()[0]}); "
+            f"checkpoint {path} cannot be read as plain tensors ({reason}); "
             "save it with torch.save(model.state_dict(), ...) or as .safetensors"
         ) from error
     while isinstance(state, dict):
@@ -103,7 +104,7 @@ def _read_torch(path: Path) -> dict[str, torch.Tensor]:
             break
         state = inner
     if not isinstance(state, dict) or not all(
-        isinstance(value, torch.Tensor) for value in state.values()
+        isinstance(key, str) and isinstance(value, torch.Tensor) for key, value in state.items()
     ):
         raise UserError(f"checkpoint {path} holds no state dict (a mapping of names to tensors)")
     return state
@@ -148,6 +149,25 @@ def read_facts(path: str | Path) -> dict[str, Any]:
         ) from error
     except json.JSONDecodeError:
         return {}
+
+
+def classifier_rows(
+    state: Mapping[str, torch.Tensor], layer: str, path: str | Path
+) -> torch.Tensor | None:
+    """The weights of the classifier in a state dict, one row per class; None if it has none.
+
+    Raises
+    ------
+    UserError
+        If they are not a matrix or, for a convolution, an array of more axes.
+    """
+    rows = state.get(f"{layer}.weight")
+    if rows is not None and rows.ndim < 2:
+        raise UserError(
+            f"{path}: {layer}.weight is of shape {tuple(rows.shape)}, not (classes, size of the embedding); remove the "
+            "classifier from the file, or write its whole matrix"
+        )
+    return rows
 
 
 def fill(

@@ -153,17 +153,37 @@ class TimmModel(FMSource):
         self, state: Mapping[str, Any], path: str | Path, changes: Mapping[str, Any]
     ) -> Any:
         """The model with the weights of a checkpoint, the classifier included if the checkpoint has one."""
-        from imprint.fm.checkpoints import fill
+        from imprint.fm.checkpoints import classifier_rows, fill
 
-        model = self._classifying(self._resized(changes))
+        model = self._classifying(self._untrained(changes))
         heads = model.pretrained_cfg.get("classifier") or ()
         heads = (heads,) if isinstance(heads, str) else tuple(heads)
-        rows = state.get(f"{heads[0]}.weight") if heads else None
+        rows = classifier_rows(state, heads[0], path) if heads else None
         model.reset_classifier(0 if rows is None else len(rows))
         fill(model, state, path, ignored=tuple(f"{head}." for head in heads))
         if rows is None:
             model.reset_classifier(0)
         return model
+
+    def _untrained(self, changes: Mapping[str, Any]) -> Any:
+        """The model without weights; the architecture of a name with hf-hub: or local-dir: is in its config.json."""
+        if ":" not in self.model:
+            return self._resized(changes)
+        kind, _, repository = self.model.partition(":")
+        with nullcontext("") if kind == "local-dir" else hugging_face(repository) as refusal:
+            try:
+                return self._resized(changes)
+            except Exception as error:  # as in `_download`
+                reason = f"the hub {refusal}" if refusal else f"{type(error).__name__}: {error}"
+                remedy = (
+                    "the folder needs config.json, as timm.models.save_for_hf writes it"
+                    if kind == "local-dir"
+                    else f"get https://huggingface.co/{repository}/resolve/main/config.json elsewhere, put it into a folder and "
+                    "name the model local-dir:FOLDER, with the same checkpoint"
+                )
+                raise UserError(
+                    f"the architecture of '{self.model}' could not be read ({reason}); {remedy}"
+                ) from error
 
     def _resized(
         self, changes: Mapping[str, Any], architecture: str | None = None, **options: Any
@@ -214,6 +234,11 @@ class TimmModel(FMSource):
         repository = self._repository()
         if not repository:
             return f"; download them elsewhere and give the file as checkpoint (--checkpoint). {advice()}"
+        if self.model.startswith("hf-hub:"):  # a checkpoint alone does not name the architecture
+            return (
+                f"; get config.json and model.safetensors from https://huggingface.co/{repository}/tree/main elsewhere, put "
+                f"them into a folder and name the model local-dir:FOLDER. {advice()}"
+            )
         return (
             f"; get https://huggingface.co/{repository}/resolve/main/model.safetensors elsewhere and give the file as "
             f"checkpoint (--checkpoint). {advice()}"

@@ -36,7 +36,7 @@ class TorchvisionModel(FMSource):
         """The model; see `FMSource.load`."""
         from torchvision import models
 
-        from imprint.fm.checkpoints import fill, read_facts, read_state
+        from imprint.fm.checkpoints import classifier_rows, fill, read_facts, read_state
         from imprint.fm.embedder import Embedder
         from imprint.fm.transforms import make_transform
 
@@ -77,7 +77,7 @@ class TorchvisionModel(FMSource):
         if state is not None and checkpoint is not None:
             ignored = tuple(f"{key}." for key in (classifier.key, *auxiliary))
             fill(model, state, checkpoint, ignored=ignored)
-            rows = state.get(f"{classifier.key}.weight")
+            rows = classifier_rows(state, classifier.key, checkpoint)
         return Embedder(
             model,
             make_transform(defaults, changes),

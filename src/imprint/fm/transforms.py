@@ -208,7 +208,7 @@ def rgb(image: Image.Image) -> Image.Image:
     Modes I and I;16 hold 0..65535 and are rescaled (Pillow's own conversion would clip them). Mode F holds
     0..1, or 0..255 when a value is above 1.
     """
-    if image.mode == "RGB":
+    if image.mode == "RGB" and not image.has_transparency_data:  # PNG can name a transparent colour
         return image
     if image.mode == "F" or image.mode.startswith("I"):
         values = np.asarray(image, np.float64)

@@ -124,6 +124,8 @@ def read_embeddings(path: str | Path) -> Embeddings:
         raise UserError(
             f"{path}: {x.shape} embeddings, {y.shape} labels and {ids.shape} ids do not match"
         )
+    if x.shape[1] == 0:
+        raise UserError(f"{path}: its {len(x)} embeddings have no values")
     if len(y) and not 0 <= y.min() <= y.max() < len(names):
         wrong = y.min() if y.min() < 0 else y.max()
         raise UserError(

@@ -36,7 +36,9 @@ def adopt(
     output: str | Path,
     *,
     split: str | None = None,
+    required: bool = False,
     class_names: Sequence[str] | None = None,
+    class_count: int | None = None,
     provenance: Mapping[str, Any] | None = None,
 ) -> None:
     """Check a file of embeddings and write it in the format of `imprint.fm.extract`.
@@ -51,8 +53,12 @@ def adopt(
         The embeddings file.
     split : str, optional
         The group of an HDF5 file that holds the arrays; the root of the file if it has no such group.
+    required : bool, default=False
+        Whether the file must have that group, as a file of several splits must.
     class_names : sequence of str, optional
-        Class names that replace those of the file. If there are none, the names are the numbers up to the largest label.
+        Class names that replace those of the file. If there are none, the names are the numbers below `class_count`.
+    class_count : int, optional
+        The number of classes; by default that of the class names or, without names, the largest label and one.
     provenance : mapping, optional
         Further entries of the provenance.
 
@@ -64,16 +70,15 @@ def adopt(
     import h5py
 
     path = Path(path)
-    arrays = read_arrays(path, split)
+    arrays = read_arrays(path, split, required)
     for name in ("embeddings", "labels"):
         if name not in arrays:
             raise UserError(f"{path} has no '{name}'; it needs embeddings (N, D) and labels (N,)")
     x, y = arrays["embeddings"], arrays["labels"]
     _check(path, x, y)
     if class_names is None:
-        class_names = arrays.get("class_names", [str(i) for i in range(int(y.max()) + 1)])
-    if y.max() >= len(class_names):
-        raise UserError(f"{path}: label {y.max()} is beyond the {len(class_names)} class names")
+        class_names = arrays.get("class_names")
+    class_names = _checked_names(path, int(y.max()), class_names, class_count)
     ids = [str(name) for name in arrays.get("ids", range(len(y)))]
     if len(ids) != len(y) or len(set(ids)) != len(ids):
         raise UserError(f"{path}: 'ids' are not {len(y)} different names")
@@ -150,7 +155,12 @@ def _read_hdf5(path: Path, split: str | None, required: bool) -> dict[str, Any]:
     with open_hdf5(path, "write it again") as file:
         if required and split and split not in file:
             groups = [name for name, entry in file.items() if hasattr(entry, "items")]
-            raise UserError(f"{path} has no group '{split}'; it has: {', '.join(groups) or 'none'}")
+            hint = (
+                "" if groups else "; a file without groups holds one split, so each needs its own"
+            )
+            raise UserError(
+                f"{path} has no group '{split}'; it has: {', '.join(groups) or 'none'}{hint}"
+            )
         group = file.get(split, file) if split else file
         for name, key in _ARRAYS.items():
             if name in group:
@@ -187,6 +197,26 @@ def _names(path: Path, value: Any) -> list[str]:
         if all(isinstance(name, str | int | np.integer) for name in listed):
             return [str(name) for name in listed]
     raise UserError(f"{path}: 'class_names' are not names; give an array of names, or a JSON list")
+
+
+def _checked_names(
+    path: Path, largest: int, class_names: Sequence[str] | None, class_count: int | None
+) -> Sequence[str]:
+    """The class names; a `UserError` if their number is not `class_count`, or the largest label is beyond them."""
+    if class_names is None:
+        count = largest + 1 if class_count is None else class_count
+        if largest >= count:
+            raise UserError(
+                f"{path}: label {largest} is beyond the {count} classes of the dataset; correct its class_count"
+            )
+        return [str(i) for i in range(count)]
+    if class_count not in (None, len(class_names)):
+        raise UserError(
+            f"{path} names {len(class_names)} classes, but the dataset has class_count {class_count}; correct one of them"
+        )
+    if largest >= len(class_names):
+        raise UserError(f"{path}: label {largest} is beyond the {len(class_names)} class names")
+    return class_names
 
 
 def _provenance(path: Path, value: Any) -> dict[str, Any]:

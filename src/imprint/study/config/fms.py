@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from imprint.fm.packaged_models import PACKAGED
 from imprint.study.config.base import (
@@ -15,6 +15,7 @@ from imprint.study.config.base import (
     PositiveFloat,
     Section,
     Seed,
+    mistake,
     one_of,
 )
 
@@ -22,6 +23,7 @@ from imprint.study.config.base import (
 WEIGHT_DECAY = {"resnet18": 1e-4, "resnet50": 1e-4, "vit_b_16": 0.1, "swin_b": 0.05}
 COMMON_DECAY = 1e-4  # if it is not known: that of the common ResNets, and the default of `ImprintingClassifier`
 LOCAL_FOLDER = "local-dir:"  # prefix of timm's names of models in a folder
+SPLIT = "{split}"  # in the path of a file of embeddings: the name of the split
 
 
 class _FM(Section):
@@ -193,6 +195,16 @@ class TorchvisionFM(PublishedFM):
     """Name of the published weights; their own transform is used."""
 
 
+def _check_file(path: str) -> str:
+    """A file of embeddings. NPZ has no groups, so one file cannot hold both splits."""
+    if path.lower().endswith(".npz") and SPLIT not in path:
+        stem = path[: -len(".npz")]
+        raise mistake(
+            f"{path} would be both the training and the test split; write a file for each, such as {stem}-{SPLIT}.npz"
+        )
+    return path
+
+
 class EmbeddingsFM(_FM):
     """Embeddings computed elsewhere, in place of a model."""
 
@@ -200,13 +212,17 @@ class EmbeddingsFM(_FM):
 
     source: Literal["embeddings"]
     """Kind of source."""
-    files: dict[Name, Place] = Field(min_length=1)
+    files: dict[Name, Annotated[Place, AfterValidator(_check_file)]] = Field(min_length=1)
     """The file of each dataset: HDF5 with groups train and test, or a path with {split} in it (HDF5 or NPZ). It
     holds embeddings (N, D), labels (N,) and, if known, ids and class_names."""
 
+    def has_file_per_split(self, dataset: str) -> bool:
+        """Whether each split of a dataset has a file of its own."""
+        return SPLIT in self.files[dataset]
+
     def file(self, dataset: str, split: str) -> str:
         """The file of one split of a dataset."""
-        return self.files[dataset].replace("{split}", split)
+        return self.files[dataset].replace(SPLIT, split)
 
 
 FM = Annotated[
