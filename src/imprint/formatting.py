@@ -14,6 +14,19 @@ def listed(items: Iterable[object]) -> str:
     return ", ".join(names[:LISTED]) + more
 
 
+def class_name(label: object) -> str:
+    """The name of a class with this label; a whole number has one name, also as a float.
+
+    Examples
+    --------
+    >>> class_name(2.0), class_name(2), class_name("2.0"), class_name(0.5)
+    ('2', '2', '2.0', '0.5')
+    """
+    if isinstance(label, float) and label.is_integer():
+        label = int(label)
+    return str(label)
+
+
 def duration(seconds: float) -> str:
     """A time in a suitable unit."""
     if seconds < 90:
@@ -24,7 +37,7 @@ def duration(seconds: float) -> str:
 def size(count: float) -> str:
     """A number of bytes in a suitable unit."""
     for unit in ("B", "kB", "MB", "GB"):
-        if count < 1000:
+        if count < 999.5:
             return f"{count:.0f} {unit}"
         count /= 1000
     return f"{count:.1f} TB"

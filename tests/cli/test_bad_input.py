@@ -1,6 +1,7 @@
 """Wrong files and words: one sentence that names them, exit code 2, nothing overwritten, no traceback."""
 
 import os
+import resource
 import shlex
 import shutil
 import signal
@@ -33,6 +34,7 @@ def workdir(tmp_path_factory):
     (root / "photos.csv").write_text("\n".join(rows))
     shutil.copytree(root / "photos", root / "nested" / "pets" / "train")
     shutil.copytree(root / "photos", root / "nested" / "pets" / "test")
+    shutil.copytree(root / "photos", root / "half" / "train")
     shutil.copytree(root / "photos", root / "broken")
     (root / "broken" / "cat" / "0.jpg").write_text("<html>")
     (root / "broken" / "dog" / "1.jpg").write_bytes(b"")
@@ -60,6 +62,8 @@ def workdir(tmp_path_factory):
         "objects": labels.astype(object),
         "nobody": np.where(np.arange(30) == 4, None, labels.astype(object)),
         "alike": np.zeros(30, int),
+        "endless": np.where(np.arange(30) < 9, np.inf, 1.0),
+        "large": np.arange(30) % 3 * 1e300,
     }.items():
         np.savez(root / f"{name}.npz", embeddings=x, labels=y)
     np.savez(root / "words.npz", embeddings=x.astype(str), labels=labels)
@@ -85,8 +89,9 @@ def imprint(workdir, monkeypatch, run):
     [
         ("fit '' -o h.safetensors", "an argument is empty"),
         ("fit nowhere -o h.safetensors", "nowhere does not exist"),
-        ("fit nested -o h.safetensors", "Run: imprint fit nested/pets/train -o h.safetensors"),
-        ("fit nested/pets -o h.safetensors", "Run: imprint fit nested/pets/train -o h.safetensors"),
+        ("fit nested -o h.safetensors", "Run: imprint fit nested/pets -o h.safetensors"),
+        ("evaluate head.safetensors half", "Run: imprint evaluate head.safetensors half/train"),
+        ("embed half -o half.h5 --split test", "half has no splits to choose from"),
         ("fit single -o h.safetensors", "single: all samples are of one class, 'cat'"),
         ("fit good.npz -o mine.safetensors", "mine.json is a file of something else"),
         ("predict head.safetensors good.npz -o labels.xlsx", "name a .csv file"),
@@ -95,6 +100,8 @@ def imprint(workdir, monkeypatch, run):
         ("fit cubes.npz -o h.safetensors", "'embeddings' have the shape (3, 2, 2)"),
         ("fit alike.npz -o h.safetensors", "alike.npz: all samples are of one class"),
         ("fit nobody.npz -o h.safetensors", "the label in row 4 is None"),
+        ("fit endless.npz -o h.safetensors", "neither names nor whole numbers of at most 64 bits"),
+        ("fit large.npz -o h.safetensors", "neither names nor whole numbers of at most 64 bits"),
         ("fit words.npz -o h.safetensors", "'embeddings' are <U"),
         ("fit latin -o h.safetensors", r"latin/cat/\xe9.jpg; rename these files"),
         ("fit table.csv -o h.safetensors", "table.csv cannot be read: it is not UTF-8"),
@@ -106,6 +113,18 @@ def imprint(workdir, monkeypatch, run):
         ("predict head.safetensors " + "a" * 300, "File name too long"),
         ("fit good.npz -o file/h.safetensors", "file is a file or is inside one"),
         ("fit good.npz -o /proc/h.safetensors", "--output /proc/h.safetensors cannot be written"),
+        (
+            "evaluate head.safetensors good.npz --curve /proc/c.png",
+            "--curve /proc/c.png cannot be written",
+        ),
+        (
+            "evaluate head.safetensors good.npz --curve c.png --picture sub/../c.png",
+            "--picture and --curve are one file",
+        ),
+        (
+            "fit good.npz -o h.safetensors --method whiten --preset qi",
+            "--method and --preset are two names of one option; give it once",
+        ),
         ("embed photos -o photos", "embeddings go to an HDF5 file"),
         ("predict head.safetensors good.npz -o /dev/full", "No space left on device"),
         ("predict head.safetensors good.npz -o photos", "photos is a folder"),
@@ -134,6 +153,9 @@ def test_a_mistake_is_one_message(imprint, workdir, command, words):
         "predict head.safetensors good.npz -o head.safetensors",
         "predict head.safetensors photos.csv -o photos.csv",
         "predict head.safetensors photos -o photos/cat/0.jpg",
+        "predict head.safetensors good.npz -o head.json",
+        "evaluate head.safetensors photos --picture photos/cat/0.jpg",
+        "evaluate head.safetensors photos --curve photos/cat/0.jpg",
         f"fit photos -o net.safetensors {FM}",
         "fit good.npz -o own.safetensors --components own.safetensors",
         "export head.safetensors -o head.safetensors --to torch",
@@ -146,6 +168,46 @@ def test_no_input_is_overwritten(imprint, workdir, command):
     before = {path: path.read_bytes() for path in workdir.rglob("*") if path.is_file()}
     assert "would be lost; name another file" in imprint(command, code=2)
     assert {path: path.read_bytes() for path in before} == before
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "predict head.safetensors long.npz -o kept.csv",
+        "fit long.npz -o kept.safetensors --gen all",
+    ],
+)
+def test_an_output_stays_as_it_was_if_the_disk_is_full(imprint, workdir, command):
+    random = np.random.default_rng(0)
+    x = random.normal(size=(9000, 4)).astype("f4")
+    np.savez("long.npz", embeddings=x, labels=np.arange(9000) % 3)
+    output = Path(command.split()[4])
+    output.write_text("kept")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2**16, hard))
+    try:
+        error = imprint(command, code=2)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert "File too large" in error and "Traceback" not in error
+    assert output.read_text() == "kept" and not list(workdir.glob(".kept*"))
+
+
+def test_options_without_effect_are_noted(imprint, caplog):
+    for command in (
+        "fit good.npz -o noted.safetensors",
+        "evaluate head.safetensors good.npz",
+        "add head.safetensors good.npz -o noted.safetensors",
+        "predict head.safetensors good.npz",
+        "compare good.npz --gen mean --folds 2",
+    ):
+        caplog.clear()
+        imprint(f"{command} --fm resnet50.a1_in1k --group train")
+        notes = [record.message for record in caplog.records]
+        assert "note: good.npz is no HDF5 file, so the group train is not used" in notes
+        assert (
+            "note: good.npz holds embeddings, so the FM is not used: fm resnet50.a1_in1k" in notes
+        )
 
 
 def test_a_head_may_be_changed_in_place(imprint, workdir):

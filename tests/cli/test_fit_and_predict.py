@@ -133,7 +133,7 @@ def test_labels_of_ones_own_are_the_same_classes_to_all_commands(
 @pytest.mark.parametrize(
     ("replaced", "message"),
     [
-        ({"labels": np.arange(30) / 2}, "neither whole numbers nor names"),
+        ({"labels": np.arange(30) / 2}, "neither names nor whole numbers of at most 64 bits"),
         ({"class_names": ["crane", "crane", "wren"]}, "a name occurs twice"),
         ({"class_names": ["a", "b"]}, "do not fit the 2 'class_names'"),
         ({"ids": np.arange(29)}, "30 embeddings and ids of shape (29,)"),

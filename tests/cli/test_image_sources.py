@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import shutil
 import tarfile
 
 import numpy as np
@@ -14,11 +15,47 @@ from imprint.estimator.classifier import ImprintingClassifier
 from tests.cli.commands import FM, NAMES
 
 
-def test_a_folder_of_splits_is_not_taken_for_classes(imprint, workdir):
-    for split in ("train", "test"):
-        (workdir / "divided" / split / "one").mkdir(parents=True, exist_ok=True)
-    error = imprint(f"fit divided -o x.safetensors {FM}", code=2)
-    assert "give one of them" in error
+def test_a_folder_of_splits_is_fitted_on_one_and_evaluated_on_the_other(imprint, workdir, caplog):
+    for split, numbers in (("train", range(15)), ("val", range(15, 20))):
+        for name in NAMES:
+            folder = workdir / "halves" / split / name
+            folder.mkdir(parents=True, exist_ok=True)
+            for i in numbers:
+                shutil.copy(workdir / "photos" / name / f"{name}{i}.png", folder)
+    facts = json.loads(imprint(f"fit halves -o halves.safetensors {FM} --preset qi --json"))
+    assert facts["samples"] == 45 and facts["classes"] == list(NAMES)
+    assert "halves is divided into splits; only halves/train is used" in caplog.text
+    evaluated = json.loads(imprint("evaluate halves.safetensors halves --device cpu --json"))
+    assert (evaluated["samples"], evaluated["seen"]) == (15, 0)
+    assert "only halves/val is used" in caplog.text
+    rows = imprint("predict halves.safetensors halves --device cpu").splitlines()
+    assert len(rows) == 1 + 15 and rows[1].startswith("val/one/one15.png,")
+    tested = imprint(f"embed halves -o halves.h5 --split test {FM} --json")
+    assert json.loads(tested)["samples"] == 15
+    command = "explain halves.safetensors halves -o why.png --top 1 --device cpu --json"
+    caplog.clear()
+    why = json.loads(imprint(command).splitlines()[0])
+    assert (workdir / "halves" / why["nearest"][0]["id"]).is_file()
+    assert caplog.text.count("is divided into splits") == 1
+    shutil.move(workdir / "halves" / "train", workdir / "halves" / "training")
+    error = imprint("evaluate halves.safetensors halves/val/one --device cpu", code=2)
+    assert "no class folders" in error
+
+
+def test_labels_that_are_not_used_may_be_empty_and_whole_floats_are_integers(imprint, workdir):
+    labels = np.arange(60) % 3
+    rows = [f"photos/{name}/{name}{i}.png" for name in NAMES for i in range(20)]
+    table = pd.DataFrame({"path": rows, "label": labels.astype(float)})
+    table.to_parquet(workdir / "numbers.parquet")
+    facts = json.loads(
+        imprint(f"fit numbers.parquet -o numbers.safetensors {FM} --gen mean --json")
+    )
+    assert facts["classes"] == ["0", "1", "2"]
+    table["label"] = table["label"].where(labels > 0)
+    table.to_csv(workdir / "unlabelled.csv", index=False)
+    assert len(imprint("predict numbers.safetensors unlabelled.csv").splitlines()) == 1 + 60
+    error = imprint("evaluate numbers.safetensors unlabelled.csv", code=2)
+    assert "path or label is empty" in error
 
 
 def test_images_beside_folders_mean_that_these_are_no_classes(imprint, workdir):

@@ -225,8 +225,75 @@ def test_images_of_an_added_class_are_rejected_as_those_of_one_fit(imprint):
     assert ImprintingClassifier.load("birds.safetensors").familiarity_.samples == 36
 
 
-def test_a_head_of_too_many_images_says_that_its_limits_are_of_before(imprint, monkeypatch):
+def test_a_head_of_too_many_images_says_that_its_limits_are_of_before(imprint, monkeypatch, caplog):
     monkeypatch.setattr("imprint.estimator.training_samples.MOST", 24 * 8)
     more = "add birds.safetensors owls.npz -o more.safetensors --json"
     assert json.loads(imprint(more))["limits_current"] is False
     assert imprint("predict more.safetensors all.npz --reject 0.2").count("\n") == 61
+    caplog.clear()
+    imprint("evaluate more.safetensors all.npz")
+    assert "rejection limits of more.safetensors were measured before" in caplog.text
+
+
+def test_a_head_of_python_with_labels_that_are_numbers_goes_on(imprint):
+    data, owls = np.load("train.npz"), np.load("owls.npz")["embeddings"]
+    numbers = np.repeat([0.0, 1], 12)
+    for name, method in (("means", {"method": "whiten"}), ("samples", {"gen": "all"})):
+        head = ImprintingClassifier(**method).fit(data["embeddings"], numbers)
+        head.save(f"{name}.safetensors", {"fm": "train"})
+        np.savez("numbers.npz", embeddings=owls, labels=np.repeat([1, 7], 6))
+        added = json.loads(imprint(f"add {name}.safetensors numbers.npz --json"))
+        assert added["added"] == [7] and added["classes"] == [0, 1, 7]
+        facts = json.loads(imprint(f"evaluate {name}.safetensors numbers.npz --json"))
+        assert [entry["name"] for entry in facts["classes"]] == ["0", "1", "7"]
+        message = imprint(f"add {name}.safetensors train.npz", code=2)
+        assert "the labels of this head are float64 (0.0, 1.0, 7.0), which crow, magpie" in message
+        assert "removed 7" in imprint(f"remove {name}.safetensors 7")
+
+
+def test_a_head_of_one_class_can_be_exported(imprint):
+    imprint("remove birds.safetensors crow")
+    assert "equal labels" in imprint("export birds.safetensors -o birds.pt2")
+
+
+@pytest.mark.parametrize(
+    ("method", "add", "export"),
+    [
+        ("--method probe", False, True),
+        ("--method knn", True, False),
+        ("--gen mean --norm-pre center --norm-inf center", False, True),
+        ("--gen mean --distance manhattan", True, False),
+        ("--method whiten", True, True),
+    ],
+)
+def test_only_commands_that_work_are_suggested(imprint, method, add, export):
+    printed = imprint(f"fit train.npz -o next.safetensors {method}")
+    assert "imprint evaluate next.safetensors" in printed
+    assert ("imprint add" in printed, "imprint export" in printed) == (add, export)
+    imprint("add next.safetensors owls.npz -o more.safetensors", code=0 if add else 2)
+    imprint("export next.safetensors -o next.pt2", code=0 if export else 2)
+
+
+def test_a_new_class_named_nearly_as_a_known_one_is_noted(imprint, caplog):
+    np.savez("crows.npz", **{**birds(12, NAMES[2:], 2), "labels": np.repeat(["Crow", "owl"], 6)})
+    imprint("add birds.safetensors crows.npz")
+    assert "'crow' and 'Crow' are two classes, though" in caplog.text
+    assert caplog.text.count("two classes") == 1
+
+
+def test_tiny_scores_keep_their_digits(imprint):
+    data = np.load("train.npz")
+    np.savez("tiny.npz", embeddings=data["embeddings"] * 1e-5, labels=data["labels"])
+    none = "--norm-pre none --norm-post none --norm-inf none"
+    imprint(f"fit tiny.npz -o tiny.safetensors --gen mean {none}")
+    row = json.loads(imprint("predict tiny.safetensors tiny.npz --json").splitlines()[0])
+    cells = imprint("predict tiny.safetensors tiny.npz").splitlines()[1].split(",")
+    assert row["score"] == float(cells[2]) and 0 < row["score"] < 1e-8
+
+
+def test_mean_f1_is_that_of_classes_with_samples(imprint):
+    data = np.load("test.npz")
+    np.savez("crows.npz", embeddings=data["embeddings"][:20], labels=data["labels"][:20])
+    facts = json.loads(imprint("evaluate birds.safetensors crows.npz --json"))
+    crow, magpie = facts["classes"]
+    assert magpie["f1"] is None and facts["macro_f1"] == crow["f1"]

@@ -99,6 +99,16 @@ def test_a_training_image_is_its_own_nearest(imprint):
     assert why.nearest[0].similarity == pytest.approx(1, abs=1e-4)
 
 
+def test_copies_of_a_training_image_are_shown_once(imprint, photos):
+    for name in ("dark/dark1.png", "dark/copy.png", "light/copy.png"):
+        (photos / "copies" / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(photos / "train/dark/dark1.png", photos / "copies" / name)
+    shutil.copy(photos / "train/dark/dark2.png", photos / "copies/dark")
+    (why,) = library.explain("head.safetensors", "train/dark/dark1.png", train="copies")
+    assert [near.id for near in why.nearest[2:]] == ["dark/dark2.png"]
+    assert sorted(near.label for near in why.nearest[:2]) == ["dark", "light"]
+
+
 def test_training_images_that_have_moved_are_named(imprint, photos):
     shutil.move(photos / "train", photos / "elsewhere")
     command = "explain head.safetensors test/dark/dark3.png -o why.png --device cpu"

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 from sklearn.exceptions import NotFittedError
 
@@ -122,6 +123,21 @@ def test_no_picture_is_drawn_of_samples_without_names(photos, tmp_path):
         imprint.explain(head, photo, picture=picture, images=photos)
     (why,) = imprint.explain(tmp_path / "numbers.safetensors", photo, train=photos, picture=picture)
     assert picture.exists() and why.nearest[0].id == "light/0.png"
+
+
+def test_arrays_are_evaluated_as_they_are_fitted():
+    x = np.eye(4, dtype=np.float32).repeat(5, axis=0)
+    y = np.arange(4).repeat(5)
+    head = imprint.ImprintingClassifier(method="qi").fit(x, y)
+    of_array = imprint.evaluate(head, x, y).as_dict()
+    for tensor in (torch.tensor(x).bfloat16(), torch.tensor(x, requires_grad=True)):
+        assert imprint.evaluate(head, tensor, torch.tensor(y)).as_dict() == of_array
+    assert imprint.evaluate(head, x, y.astype(float)).as_dict() == of_array
+    for labels in (y[:10], [*y, 1]):
+        with pytest.raises(UserError, match=rf"20 embeddings in X and {len(labels)} classes in y"):
+            imprint.evaluate(head, x, labels)
+    with pytest.raises(UserError, match="1 of 20 labels are missing"):
+        imprint.evaluate(head, x, [None, *y[1:]])
 
 
 def test_labels_that_no_file_can_hold_are_evaluated_in_memory():

@@ -73,6 +73,14 @@ def test_a_head_is_not_saved_with_an_fm_of_other_embeddings(tmp_path):
         head.save(tmp_path / "h.safetensors", fm=wide)
 
 
+def test_a_loaded_head_that_is_fitted_again_forgets_its_fm(tmp_path):
+    ImprintingClassifier(gen="mean").fit(X, Y).save(tmp_path / "h.safetensors", FM)
+    loaded = ImprintingClassifier.load(tmp_path / "h.safetensors")
+    loaded.save(tmp_path / "same.safetensors")
+    with pytest.raises(UserError, match="give the FM of the embeddings"):
+        loaded.fit(X[:, :5], Y).save(tmp_path / "other.safetensors")
+
+
 def test_a_saved_head_says_what_it_is(tmp_path):
     model = ImprintingClassifier(gen="fps", k=2, random_state=5).fit(
         X, Y, sample_ids=[f"s{i}" for i in range(len(X))]

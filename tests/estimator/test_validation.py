@@ -6,6 +6,7 @@ import torch
 
 from imprint.errors import UserError
 from imprint.estimator.validation import (
+    as_labels,
     as_numpy,
     checked_ids,
     checked_labels,
@@ -26,6 +27,29 @@ def test_a_list_of_labels_lacks_none():
     assert checked_labels(["a", 1]) == ["a", 1]
     with pytest.raises(UserError, match=r"y: 2 of 3 labels are missing \(number 0, 2, from 0\)"):
         checked_labels([None, "a", float("nan")])
+    with pytest.raises(UserError, match=r"y: 1 of 2 labels are missing \(number 1, from 0\)"):
+        checked_labels(np.array(["a", None], object))
+
+
+@pytest.mark.parametrize(
+    ("classes", "names", "labels"),
+    [
+        (["owl"], ["owl", "longer"], ["owl", "longer"]),
+        ([0, 1], ["1", "-3"], [1, -3]),
+        ([0.0, 0.5], ["0", "0.5", "2"], [0.0, 0.5, 2.0]),
+        ([True, False], ["True"], [True]),
+        (np.array(["a", 1], object), ["1", "b"], [1, "b"]),
+    ],
+)
+def test_class_names_are_labels_of_the_type_of_a_head(classes, names, labels):
+    given = as_labels(np.array(names), np.array(classes)).tolist()
+    assert given == labels and list(map(type, given)) == list(map(type, labels))
+
+
+@pytest.mark.parametrize("classes", [[0, 1], [0.5, 1.5], [True, False], np.array([1], np.uint8)])
+def test_a_name_that_is_no_number_is_no_label_of_a_head_of_numbers(classes):
+    with pytest.raises(UserError, match="which owl cannot be; rename the new classes"):
+        as_labels(np.array(["owl"]), np.array(classes))
 
 
 def test_labels_are_numbered_by_classes_in_any_order():

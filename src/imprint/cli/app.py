@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import functools
 import inspect
+import logging
 import os
 import sys
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import fields
-from typing import Annotated, Any, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
 from typer.core import TyperCommand
@@ -18,6 +19,11 @@ from typer.core import TyperCommand
 from imprint.cli.options import ALL_OF_FM, GROUPS, SELDOM, refuse_overwriting
 from imprint.errors import UserError
 from imprint.store.version import __version__
+
+if TYPE_CHECKING:
+    from imprint.estimator.classifier import ImprintingClassifier
+
+log = logging.getLogger("imprint")
 
 EXAMPLES = """\b
 Examples:
@@ -57,6 +63,14 @@ def warnings_as_notes() -> Iterator[None]:
         print(f"note: {warning.message}", file=sys.stderr)
 
 
+def note_outdated(head: object, classifier: ImprintingClassifier) -> None:
+    """Log a note if the probabilities and rejection limits of a head are outdated."""
+    if classifier.familiarity_ is not None and not classifier.is_current:
+        from imprint.estimator.rejection import outdated
+
+        log.warning(f"note: {outdated(head)}")
+
+
 def _print_version(requested: bool) -> None:
     if requested:
         print(f"imprint {__version__}")
@@ -88,12 +102,16 @@ class Command(TyperCommand):
         """Refuse repeated options, of which only the last would count."""
         words = [word.partition("=")[0] for word in args]
         for option in self.get_params(ctx):
-            times = sum(map(words.count, option.opts))
+            given = [word for word in words if word in option.opts]
             is_flag = getattr(option, "is_flag", False)
-            if times > 1 and option.param_type_name == "option" and not is_flag:
-                raise UserError(
-                    f"{option.opts[-1]} is given {times} times; give it once, several values as A,B if it takes several"
-                )
+            if len(given) < 2 or option.param_type_name != "option" or is_flag:
+                continue
+            if len(set(given)) > 1:
+                names = " and ".join(dict.fromkeys(given))
+                raise UserError(f"{names} are two names of one option; give it once")
+            raise UserError(
+                f"{given[0]} is given {len(given)} times; give it once, several values as A,B if it takes several"
+            )
         return super().parse_args(ctx, args)
 
     def format_options(self, ctx: Any, formatter: Any) -> None:

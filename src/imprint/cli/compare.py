@@ -22,7 +22,7 @@ from imprint.cli.options import (
     require_table,
     split,
 )
-from imprint.cli.tables import print_table, print_text
+from imprint.cli.tables import print_table, print_text, text_output
 from imprint.estimator.fm_choice import FMChoice
 from imprint.estimator.method_choice import MethodChoice
 from imprint.formatting import size
@@ -109,7 +109,8 @@ def compare(
     if len(fms) < 2:
         table = table.drop(columns="fm")
     if output:
-        table.to_csv(output, index=False)
+        with text_output(output) as file:
+            table.to_csv(file, index=False)
     if as_json:
         print(table.to_json(orient="records"))
         return

@@ -31,7 +31,7 @@ def embed(
         Path,
         typer.Argument(
             show_default=False,
-            help="A folder of images, or one with a subfolder for each class; a table of paths (CSV, Parquet), a Hugging Face "
+            help="A folder of images, or one with a subfolder for each class (or train and test with these); a table of paths (CSV, Parquet), a Hugging Face "
             "dataset, or WebDataset shards.",
         ),
     ],
@@ -39,7 +39,8 @@ def embed(
     split: Annotated[
         Literal["train", "test"] | None,
         typer.Option(
-            show_default="train", help="The images to embed of a table or dataset with splits."
+            show_default="train",
+            help="The images to embed of a folder, table or dataset with splits.",
         ),
     ] = None,
     as_json: Json = False,

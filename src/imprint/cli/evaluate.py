@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import numpy as np
 import typer
 
-from imprint.cli.app import command
+from imprint.cli.app import command, note_outdated
 from imprint.cli.options import (
     ImageFolder,
     InputOptions,
@@ -72,14 +72,17 @@ def evaluate(
     from imprint.store.heads import read_head
 
     load_components(inputs.components)
-    for path in filter(None, (picture, curve)):
-        from imprint.report.head_pictures import require_form
+    for option, path in {"--picture": picture, "--curve": curve}.items():
+        if path is not None:
+            from imprint.report.head_pictures import require_form
 
-        require_form(path)
-        require_writable(path)
+            require_form(path)
+            require_writable(path, option)
     embeddings = read_labelled(source, fm, head=read_head(head), group=inputs.group, split="test")
     labels = np.array(embeddings.class_names)[embeddings.y]
-    evaluation = evaluate(ImprintingClassifier.load(head), embeddings.x, labels)
+    classifier = ImprintingClassifier.load(head)
+    evaluation = evaluate(classifier, embeddings.x, labels)
+    note_outdated(head, classifier)
     if evaluation.unknown:
         names = ", ".join(f"{name} ({count})" for name, count in evaluation.unknown.items())
         print(f"note: the head does not know these classes: {names}", file=sys.stderr)

@@ -7,7 +7,6 @@ import json
 import shlex
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NamedTuple, TextIO
 
@@ -26,13 +25,14 @@ from imprint.cli.options import (
     require_head_file,
     require_table,
 )
-from imprint.cli.tables import print_table, print_text
+from imprint.cli.tables import print_table, print_text, text_output
 from imprint.errors import UserError
 from imprint.estimator.fm_choice import FMChoice
 from imprint.estimator.method_choice import MethodChoice
 from imprint.formatting import as_text, listed
 
 if TYPE_CHECKING:
+    from imprint.estimator.classifier import ImprintingClassifier
     from imprint.method.generate.choose_method import Choice
     from imprint.store.embeddings import Embeddings
 
@@ -113,19 +113,21 @@ def fit(
             print_text(
                 f"It is {BASE} with the given options replaced; without options, the method is chosen on the images."
             )
-    _print_next_steps(output, of_images="weights_sha256" in embeddings.provenance)
+    _print_next_steps(output, classifier, of_images="weights_sha256" in embeddings.provenance)
 
 
-def _print_next_steps(head: Path, *, of_images: bool) -> None:
-    """Print commands to use a new head; `of_images`: its FM is known, so it takes images."""
+def _print_next_steps(head: Path, classifier: ImprintingClassifier, *, of_images: bool) -> None:
+    """Print commands that can be used with a new head; `of_images`: its FM is known, so it takes images."""
     name, exported = shlex.quote(str(head)), shlex.quote(str(head.with_suffix(".onnx")))
     source, with_fm = ("FOLDER", " --with-fm") if of_images else ("EMBEDDINGS", "")
     steps = {
         f"imprint evaluate {name} {source}": "measure accuracy on new samples",
         f"imprint predict {name} {source}": "predict labels",
-        f"imprint add {name} {source}": "add classes",
-        f"imprint export {name} -o {exported}{with_fm}": "export for use elsewhere",
     }
+    if classifier.takes_classes:
+        steps[f"imprint add {name} {source}"] = "add classes"
+    if classifier.has_module:
+        steps[f"imprint export {name} -o {exported}{with_fm}"] = "export for use elsewhere"
     width = max(map(len, steps))
     print("\nNext:")
     for step, purpose in steps.items():
@@ -255,7 +257,7 @@ def predict(
         )
     ]
     value = "probability" if proba else "score"
-    with _open(output) as file:
+    with text_output(output) as file:
         if as_json:
             _write_json(file, rows, value)
         else:
@@ -273,26 +275,21 @@ class Labelled(NamedTuple):
     rejected: bool
 
 
-@contextmanager
-def _open(output: Path | None) -> Iterator[TextIO]:
-    """Open the output file, or use standard output."""
-    if output is None:
-        yield sys.stdout
-    else:
-        with output.open("w", encoding="utf-8", newline="") as file:
-            yield file
-
-
 def _write_json(file: TextIO, rows: Sequence[Labelled], value: str) -> None:
     for row in rows:
-        entries = [{"label": label, value: round(number, 6)} for label, number in row.labels]
+        entries = [{"label": label, value: _short(number)} for label, number in row.labels]
         facts = {"id": row.id, **entries[0]}
         if len(entries) > 1:
             facts["top"] = entries
         if row.familiarity is not None:
-            facts["familiarity"] = round(row.familiarity, 6)
+            facts["familiarity"] = _short(row.familiarity)
             facts["rejected"] = row.rejected
         print(json.dumps(facts), file=file)
+
+
+def _short(number: float) -> float:
+    """A number with six significant digits, as in CSV: scores can be tiny."""
+    return float(f"{number:.6g}")
 
 
 def _write_csv(file: TextIO, rows: Sequence[Labelled], value: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -78,6 +78,12 @@ class InputOptions:
     group: str | None = None
 
 
+_components = typer.Option(
+    metavar="FILE,...",
+    show_default=False,
+    help="Python files that register your own GEN, NORM, distance or weighting.",
+)
+Components = Annotated[str, _components]
 _method = partial(typer.Option, rich_help_panel="Method")
 _fm = partial(typer.Option, rich_help_panel="FM that embeds images")
 
@@ -94,11 +100,7 @@ GROUPS: dict[type, dict[str, Any]] = {
         ),
     },
     InputOptions: {
-        "components": typer.Option(
-            metavar="FILE,...",
-            show_default=False,
-            help="Python files that register your own GEN, NORM, distance or weighting.",
-        ),
+        "components": _components,
         "group": typer.Option(
             metavar="NAME", help="Group of an HDF5 file that holds the embeddings, such as train."
         ),
@@ -198,24 +200,24 @@ def load_components(files: str) -> None:
         load_file(file)
 
 
-def require_writable(output: Path) -> None:
-    """Make the folder of an output; a `UserError` if the output cannot be written."""
+def require_writable(output: Path, option: str = "--output") -> None:
+    """Make the folder of an output; a `UserError` that names the option if the output cannot be written."""
     folder = output.parent
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
             pass
         if output.is_dir():
-            raise UserError(f"--output {output} is a folder; name a file in it")
+            raise UserError(f"{option} {output} is a folder; name a file in it")
         may_write = not output.exists() or os.access(output, os.W_OK)
     except (FileExistsError, NotADirectoryError):
         raise UserError(
-            f"--output {output} cannot be written: {folder} is a file or is inside one"
+            f"{option} {output} cannot be written: {folder} is a file or is inside one"
         ) from None
     except OSError as error:
-        raise UserError(f"--output {output} cannot be written ({error.strerror})") from None
+        raise UserError(f"{option} {output} cannot be written ({error.strerror})") from None
     if not may_write:
-        raise UserError(f"--output {output} cannot be written: it is write-protected")
+        raise UserError(f"{option} {output} cannot be written: it is write-protected")
 
 
 def require_head_file(output: Path) -> None:
@@ -243,10 +245,11 @@ def require_table(output: Path) -> None:
 
 
 WRITTEN = (".csv", ".h5", ".hdf5", ".json", ".jsonl", ".onnx", ".pt2", ".safetensors", ".txt")
+OUTPUTS = ("output", "picture", "curve")  # parameters that name a file to write
 
 
 def refuse_overwriting(values: Mapping[str, Any], in_place: str | None = None) -> None:
-    """A `UserError` if the output of a command would overwrite an input, or a file in an input folder.
+    """A `UserError` if an output of a command would overwrite an input, a file in an input folder, or another output.
 
     Files in an input folder may be overwritten if their suffix is one that imprint writes.
 
@@ -257,28 +260,41 @@ def refuse_overwriting(values: Mapping[str, Any], in_place: str | None = None) -
     in_place : str, optional
         The parameter whose file `output` may overwrite.
     """
-    output = values.get("output")
-    if not isinstance(output, Path) or not output.is_file():
-        return
-    for path in _inputs(values, in_place):
+    outputs: dict[Path, str] = {}
+    for name in OUTPUTS:
+        output = values.get(name)
+        if not isinstance(output, Path):
+            continue
+        other = outputs.setdefault(output.resolve(), name)
+        if other != name:
+            raise UserError(f"--{other} and --{name} are one file, {output}; name two files")
+        if output.is_file():
+            _refuse_overwriting(name, output, _inputs(values, in_place))
+
+
+def _refuse_overwriting(name: str, output: Path, inputs: Iterable[Path]) -> None:
+    """A `UserError` if an existing output is one of the inputs, or a file in one of them."""
+    for path in inputs:
         if path.exists() and path.samefile(output):
             raise UserError(
-                f"--output {output} is an input of this command and would be lost; name another file"
+                f"--{name} {output} belongs to an input of this command and would be lost; name another file"
             )
         inside = path.is_dir() and output.resolve().is_relative_to(path.resolve())
         if inside and output.suffix.lower() not in WRITTEN:
             raise UserError(
-                f"--output {output} is a file of {path}, which this command reads, and would be lost; name another file"
+                f"--{name} {output} is a file of {path}, which this command reads, and would be lost; name another file"
             )
 
 
 def _inputs(values: Mapping[str, Any], in_place: str | None) -> Iterator[Path]:
-    """The files and folders among the parameters."""
+    """The files and folders among the parameters, and the description beside a head."""
     for name, value in values.items():
         if isinstance(value, InputOptions):
             yield from map(Path, split(value.components))
         elif isinstance(value, FMChoice):
             yield from filter(None, [value.checkpoint])
-        elif name not in ("output", in_place):
+        elif name not in (*OUTPUTS, in_place):
             entries = value if isinstance(value, list | tuple) else [value]
             yield from (entry for entry in entries if isinstance(entry, Path))
+            if name == "head":
+                yield value.with_suffix(".json")

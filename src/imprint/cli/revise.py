@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 import typer
 
-from imprint.cli.app import command, warnings_as_notes
+from imprint.cli.app import command, note_outdated, warnings_as_notes
 from imprint.cli.options import (
+    Components,
     InputOptions,
     Json,
     SavedHead,
@@ -24,7 +26,7 @@ from imprint.cli.tables import print_text
 from imprint.errors import UserError
 from imprint.estimator.export_files import Form
 from imprint.estimator.fm_choice import FMChoice
-from imprint.formatting import listed, size
+from imprint.formatting import class_name, listed, size
 
 if TYPE_CHECKING:
     from imprint.estimator.classifier import ImprintingClassifier
@@ -60,30 +62,40 @@ def add(
     """
     from imprint.estimator.inputs import read_labelled
     from imprint.estimator.photographs import ids_from
+    from imprint.estimator.validation import as_labels
     from imprint.store.heads import read_head
 
     load_components(inputs.components)
     output = _output(head, output)
-    saved = read_head(head)
-    embeddings = read_labelled(source, fm, head=saved, group=inputs.group)
+    saved, classifier = read_head(head), _load(head)
+
+    def labels_of(names: Sequence[str], y: np.ndarray) -> np.ndarray:
+        return as_labels(np.array(names)[y], classifier.classes_)
+
+    embeddings = read_labelled(source, fm, head=saved, group=inputs.group, check=labels_of)
+    labels = labels_of(embeddings.class_names, embeddings.y)
     ids = np.array(ids_from(saved.description["fm"], embeddings))
-    classifier = _load(head)
+    is_numbered = (
+        classifier.proxy_samples_ is not None and classifier.proxy_samples_.dtype.kind in "iu"
+    )
     before = set(classifier.plain_classes("add"))
-    labels = np.array(embeddings.class_names)[embeddings.y]
     seen = classifier.seen_before(embeddings.x, labels)
     if seen.any():
-        names = embeddings.ids[seen].tolist()
+        images = embeddings.ids[seen].tolist()
         print(
-            f"note: left out {len(names)} images that are already in {head}, such as {names[0]}",
+            f"note: left out {len(images)} images that are already in {head}, such as {images[0]}",
             file=sys.stderr,
         )
     x, labels = embeddings.x[~seen], labels[~seen]
     if len(x):
         with warnings_as_notes():
-            classifier.partial_fit(x, labels, sample_ids=ids[~seen].tolist())
+            # a head of samples without names goes on to number them
+            classifier.partial_fit(
+                x, labels, sample_ids=None if is_numbered else ids[~seen].tolist()
+            )
     classifier.save(output)
     new = [name for name in classifier.plain_classes("add") if name not in before]
-    _note_limits(output, classifier)
+    note_outdated(output, classifier)
     replaced = output == head
     _report(output, classifier, as_json, replaced=replaced, added=new, samples=len(labels))
 
@@ -95,22 +107,21 @@ def remove(
         list[str], typer.Argument(show_default=False, help="Names of the classes to remove.")
     ],
     output: Changed = None,
+    components: Components = "",
     as_json: Json = False,
-    *,
-    inputs: InputOptions,
 ) -> None:
     """Remove classes from a saved head."""
-    load_components(inputs.components)
+    load_components(components)
     output = _output(head, output)
     classifier = _load(head)
-    by_name = {str(name): name for name in classifier.classes_.tolist()}
+    by_name = {class_name(label): label for label in classifier.classes_.tolist()}
     if unknown := [name for name in classes if name not in by_name]:
         raise UserError(
             f"{head} has no class {', '.join(unknown)}; its classes are {', '.join(by_name)}"
         )
     classifier.remove_classes([by_name[name] for name in classes])
     classifier.save(output)
-    _note_limits(output, classifier)
+    note_outdated(output, classifier)
     _report(output, classifier, as_json, replaced=output == head, removed=classes)
 
 
@@ -144,9 +155,9 @@ def export(
             help="Images, or embeddings without --with-fm, to check the file on.",
         ),
     ] = None,
+    components: Components = "",
     as_json: Json = False,
     *,
-    inputs: InputOptions,
     fm: FMChoice,
 ) -> None:
     """Export a saved head to ONNX or torch, for use without imprint.
@@ -158,7 +169,7 @@ def export(
     from imprint.estimator.export import export, form_of
     from imprint.store.heads import read_head
 
-    load_components(inputs.components)
+    load_components(components)
     form_of(output, to)
     require_writable(output)
     written = export(head, output, to=to, with_fm=with_fm, fm=fm, check=check)
@@ -188,14 +199,6 @@ def _load(head: Path) -> ImprintingClassifier:
     from imprint.estimator.classifier import ImprintingClassifier
 
     return ImprintingClassifier.load(head)
-
-
-def _note_limits(output: Path, classifier: ImprintingClassifier) -> None:
-    """Print a note if probabilities and rejection limits are outdated."""
-    if classifier.familiarity_ is not None and not classifier.is_current:
-        from imprint.estimator.rejection import outdated
-
-        print(f"note: {outdated(output)}", file=sys.stderr)
 
 
 def _report(

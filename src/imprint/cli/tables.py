@@ -1,11 +1,16 @@
-"""Print tables and paragraphs, formatted for a terminal and plain elsewhere."""
+"""Print tables and paragraphs, formatted for a terminal and plain elsewhere, and write text files."""
 
 from __future__ import annotations
 
 import shutil
 import sys
 import textwrap
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+from typing import TextIO
+
+from imprint.store.files import atomic
 
 
 def print_table(
@@ -56,3 +61,15 @@ def print_text(text: str) -> None:
             break_on_hyphens=False,
         )
     print(text)
+
+
+@contextmanager
+def text_output(output: Path | None) -> Iterator[TextIO]:
+    """Open an output for text; None is standard output. A file is replaced once the new one is complete."""
+    if output is None:
+        yield sys.stdout
+        return
+    is_device = output.exists() and not output.is_file()
+    whole = nullcontext(output) if is_device else atomic(output.resolve())  # keeps a link
+    with whole as path, path.open("w", encoding="utf-8", newline="") as file:
+        yield file

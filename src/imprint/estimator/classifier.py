@@ -232,6 +232,7 @@ class ImprintingClassifier(ClassifierMixin, BaseEstimator):
             self.configuration_, self._settings(), X, y, ids, keep=keep, scale=scale, norms=norms
         )
         self._take_in(state, y, ids)
+        self.__dict__.pop("fm_", None)  # that of a loaded head, not of these samples
         return self
 
     def add_classes(self, X: Any, y: Any, *, sample_ids: Sequence[Any] | None = None) -> Self:
@@ -271,7 +272,7 @@ class ImprintingClassifier(ClassifierMixin, BaseEstimator):
             return self.fit(X, y, sample_ids=sample_ids)
         X, y, ids, _ = self._validated(X, y, sample_ids, reset=False)
         state = self._state.with_more(self._settings(), X, y, ids)
-        if repeated := int(self.seen_before(X, y).sum()):
+        if repeated := int(self._state.has(X, y).sum()):
             warnings.warn(
                 f"partial_fit: {repeated} of {len(y)} samples are in the head already and count twice; `seen_before` says which",
                 stacklevel=2,
@@ -367,8 +368,8 @@ class ImprintingClassifier(ClassifierMixin, BaseEstimator):
         """Score how well each class fits each embedding of X (N, D).
 
         With `max`, or one neighbour: the similarity of the best proxy of the class, which is the inner product
-        (after NORMpost and NORMinf), the cosine, or minus the distance. With several neighbours: the sum of the
-        votes for the class. `predict` returns the class with the largest score, the first of equals, up to rounding. Scores are
+        (after NORMpost and NORMinf), the cosine, or minus the distance. With several neighbours: the share of
+        the class in the votes. `predict` returns the class with the largest score, the first of equals, up to rounding. Scores are
         not probabilities: see `predict_proba`.
 
         Returns
@@ -425,7 +426,7 @@ class ImprintingClassifier(ClassifierMixin, BaseEstimator):
             A .safetensors file.
         fm : Embeddings, mapping or object, optional
             The FM and its preprocessing: the Embeddings of `imprint.embed`, or anything that `imprint.store.heads.fm_identity`
-            accepts. A loaded head keeps its FM.
+            accepts. A loaded head keeps its FM until `fit`.
 
         Raises
         ------
@@ -479,6 +480,18 @@ class ImprintingClassifier(ClassifierMixin, BaseEstimator):
         classifier._adopt(saved.tuned, saved.seed)
         classifier._keep(saved.state)
         return classifier
+
+    @property
+    def takes_classes(self) -> bool:
+        """Whether `add_classes` can add classes."""
+        check_is_fitted(self)
+        return self._state.takes_classes
+
+    @property
+    def has_module(self) -> bool:
+        """Whether `to_torch`, `to_onnx` and `imprint.export` can convert this head."""
+        check_is_fitted(self)
+        return self._predictor.export_problem is None
 
     def to_torch(self, *, exact: bool = False) -> torch.nn.Module:
         """Make a module that maps embeddings (N, D), before NORMinf, to class scores (N, C).

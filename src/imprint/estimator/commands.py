@@ -41,7 +41,7 @@ def embed(
     output : path, optional
         An HDF5 file for the embeddings. The same call resumes one that was interrupted.
     split : {"train", "test"}, optional
-        The images to embed of a single table or dataset with splits; by default those for training.
+        The images to embed of a single folder, table or dataset with splits; by default those for training.
     **options
         Further fields of `FMChoice`: checkpoint, input_size, device, batch_size, ...
 

@@ -77,10 +77,13 @@ def _read_labels(
             f"{path} has no classes: its images were not in one folder per class; embed them "
             "again from such folders, or give labels"
         )
-    if y.dtype.kind == "f" and (y == np.floor(y)).all():
+    # int64 cannot hold larger numbers, nor infinity
+    if y.dtype.kind == "f" and (y == np.floor(y)).all() and (np.abs(y) < 2.0**63).all():
         y = y.astype(np.int64)
     if y.dtype.kind not in "iuUO":
-        raise UserError(f"{path}: 'labels' are {y.dtype}, neither whole numbers nor names")
+        raise UserError(
+            f"{path}: 'labels' are {y.dtype}, neither names nor whole numbers of at most 64 bits"
+        )
     if y.dtype.kind == "O":
         y = _plain(path, y)
     if y.dtype.kind == "U" or names is None:

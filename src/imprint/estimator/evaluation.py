@@ -14,8 +14,8 @@ import numpy as np
 from imprint.errors import UserError
 from imprint.estimator.fm_choice import FMChoice
 from imprint.estimator.inputs import read_labelled
-from imprint.estimator.validation import class_numbers
-from imprint.formatting import listed
+from imprint.estimator.validation import as_numpy, checked_labels, class_numbers
+from imprint.formatting import class_name, listed
 from imprint.method.metrics import calibration_error, log_loss, scores
 from imprint.store.embeddings import Embeddings
 
@@ -94,7 +94,7 @@ class Evaluation:
     accuracy, accuracy_low, accuracy_high : float
         Share that is labelled correctly, and its 95% interval (Wilson 1927).
     balanced_accuracy, macro_f1 : float
-        Means over classes of recall and of F1.
+        Means of recall and of F1 over the classes that have samples.
     log_loss, calibration_error : float or None
         Of the probabilities; None if the head gives none.
     classes : tuple of ClassResult
@@ -168,7 +168,7 @@ def evaluate(
     Raises
     ------
     UserError
-        If the head knows none of the classes, the source is not usable, or an array is given without classes.
+        If the head knows none of the classes, the source is not usable, or an array is given without the class of each row.
 
     Examples
     --------
@@ -179,21 +179,11 @@ def evaluate(
     >>> result.confusions
     (Confusion(true='cat', predicted='dog', count=1),)
     """
-    from imprint.estimator.opening import classifier_of, file_of
+    from imprint.estimator.opening import classifier_of
 
     classifier = classifier_of(head)
-    if isinstance(X, str | os.PathLike):
-        if y is not None:
-            raise UserError(f"evaluate: {X} has its own classes; leave y out")
-        embeddings = read_labelled(Path(X), FMChoice.of(fm), head=file_of(head), split="test")
-        X, y = embeddings.x, np.array(embeddings.class_names)[embeddings.y]
-    elif isinstance(X, Embeddings):
-        y = np.array(X.class_names)[X.y] if y is None else y
-        X = X.x
-    if y is None:
-        raise UserError("evaluate: give y, the class of each embedding")
-    names = [str(label) for label in classifier.classes_.tolist()]
-    of_samples = np.array([str(label) for label in np.asarray(y).tolist()])
+    all_x, of_samples = _samples(head, X, y, FMChoice.of(fm))
+    names = [class_name(label) for label in classifier.classes_.tolist()]
     numbers = class_numbers(np.array(names), of_samples)
     unknown = Counter(of_samples[numbers < 0].tolist())
     rows = np.flatnonzero(numbers >= 0)
@@ -201,7 +191,6 @@ def evaluate(
         raise UserError(
             f"the head knows none of the classes {listed(unknown)}; its own are {listed(names)}"
         )
-    all_x = np.asarray(X)
     X, true = all_x[rows], numbers[rows]
     class_scores = classifier.class_scores(X)
     predicted = class_numbers(classifier.classes_, classifier.predict(X))
@@ -223,6 +212,7 @@ def evaluate(
         coverage = tuple(
             _coverage(share, familiarity[rows], predicted == true, strange) for share in shares
         )
+    classes = _classes(names, counts, measured.class_f1)
     return Evaluation(
         samples=len(rows),
         seen=int(classifier.seen_before(X, classifier.classes_[true]).sum()),
@@ -230,10 +220,10 @@ def evaluate(
         accuracy_low=measured.accuracy_low,
         accuracy_high=measured.accuracy_high,
         balanced_accuracy=measured.balanced_accuracy,
-        macro_f1=measured.macro_f1,
+        macro_f1=float(np.nanmean([entry.f1 for entry in classes])),
         log_loss=loss,
         calibration_error=error,
-        classes=_classes(names, counts, measured.class_f1),
+        classes=classes,
         confusions=_confusions(names, counts),
         coverage=coverage,
         unknown=dict(unknown),
@@ -241,6 +231,29 @@ def evaluate(
         rows=rows,
         familiarity=familiarity,
     )
+
+
+def _samples(
+    head: str | Path | ImprintingClassifier, X: Any, y: Any, fm: FMChoice
+) -> tuple[np.ndarray, np.ndarray]:
+    """Embeddings (N, D), and the name of the class of each (N,)."""
+    from imprint.estimator.opening import file_of
+
+    if isinstance(X, str | os.PathLike):
+        if y is not None:
+            raise UserError(f"evaluate: {X} has its own classes; leave y out")
+        X = read_labelled(Path(X), fm, head=file_of(head), split="test")
+    if isinstance(X, Embeddings):
+        y = np.array(X.class_names)[X.y] if y is None else y
+        X = X.x
+    if y is None:
+        raise UserError("evaluate: give y, the class of each embedding")
+    x, labels = np.asarray(as_numpy(X)), np.asarray(checked_labels(as_numpy(y)))
+    if len(x) != len(labels):
+        raise UserError(
+            f"evaluate: there are {len(x)} embeddings in X and {len(labels)} classes in y; give one class for each"
+        )
+    return x, np.array([class_name(label) for label in labels.tolist()])
 
 
 def _coverage(

@@ -10,6 +10,7 @@ import numpy as np
 
 from imprint.errors import UserError
 from imprint.estimator.evaluation import Evaluation
+from imprint.formatting import class_name
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -50,8 +51,7 @@ def draw_confusions(
 
     if not evaluation.confusions:
         raise UserError("there is no pair to show: all images are labelled correctly")
-    true = np.array([str(label) for label in np.asarray(y)[evaluation.rows].tolist()])
-    predicted = np.array([str(label) for label in evaluation.predicted.tolist()])
+    true, predicted = _names(evaluation, y)
     names = [str(name) for name in np.asarray(ids)[evaluation.rows].tolist()]
     samples = {entry.name: entry.samples for entry in evaluation.classes}
 
@@ -94,9 +94,18 @@ def draw_coverage(evaluation: Evaluation, y: Sequence[Any]) -> Figure:
             "there is no curve: no training samples were held out when this head was made; imprint fit holds out some if two "
             "classes have two or more"
         )
-    true = [str(label) for label in np.asarray(y)[evaluation.rows].tolist()]
-    right = np.array([str(label) for label in evaluation.predicted.tolist()]) == np.array(true)
+    true, predicted = _names(evaluation, y)
     strange = np.delete(evaluation.familiarity, evaluation.rows)
     unknown = f" and {len(strange):,} of other classes" if len(strange) else ""
     subtitle = f"{evaluation.samples:,} images of known classes{unknown}; those that fit the head least are rejected first"
-    return coverage_curve(evaluation.familiarity[evaluation.rows], right, strange, subtitle)
+    of_known = evaluation.familiarity[evaluation.rows]
+    return coverage_curve(of_known, predicted == true, strange, subtitle)
+
+
+def _names(evaluation: Evaluation, y: Sequence[Any]) -> tuple[np.ndarray, np.ndarray]:
+    """Names of the true and the predicted classes of the samples that were evaluated."""
+    true = np.asarray(y)[evaluation.rows].tolist()
+    names = [
+        [class_name(label) for label in labels] for labels in (true, evaluation.predicted.tolist())
+    ]
+    return np.array(names[0]), np.array(names[1])

@@ -14,6 +14,7 @@ from imprint.estimator.fm_choice import FMChoice
 from imprint.estimator.inputs import read_labelled, read_unlabelled
 from imprint.estimator.photographs import FOLDER, Photographs, in_folder, photographs_of
 from imprint.estimator.validation import class_numbers
+from imprint.formatting import class_name
 from imprint.method.calibration import probabilities
 from imprint.method.normalize import l2
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from imprint.store.heads import Head
 
 SHOWN = 20  # maximum number of images in a picture
+ROUNDING = 1e-5  # share of the largest value by which embeddings of one image may differ
 
 
 @dataclass(frozen=True)
@@ -147,10 +149,11 @@ def explain(
             f"{named(head)} was fitted to embeddings without names of their images (sample_ids in Python, ids in a file), so "
             "they cannot be shown; give the training images, or their embeddings, as train (--train)"
         )
-    embeddings = read_unlabelled(paths, choice, saved, group=group)
+    beside = [] if train is None else [Path(train)]
+    embeddings = read_unlabelled(paths, choice, saved, group=group, beside=beside)
     training = None
     if train is not None:
-        training = read_labelled(Path(train), choice, head=saved, group=group)
+        training = read_labelled(Path(train), choice, head=saved, group=group, beside=paths)
         near = _near_samples(classifier, embeddings.x, training, n)
     else:
         near = _near_proxies(classifier, embeddings.x, n)
@@ -183,11 +186,25 @@ def _near_samples(
     near = []
     for query in l2(classifier.compared(x)):
         cosines = samples @ query
-        best = np.argsort(-cosines, kind="stable")[:n].tolist()
+        best = _distinct(training, np.argsort(-cosines, kind="stable"), n)
         near.append(
             tuple(Neighbour(str(ids[i]), names[training.y[i]], float(cosines[i])) for i in best)
         )
     return near
+
+
+def _distinct(training: Embeddings, order: np.ndarray, n: int) -> list[int]:
+    """The first n rows of `order` (N,) without copies of earlier ones in the same class."""
+    chosen: list[int] = []
+    for row in order.tolist():
+        x, label = training.x[row], training.y[row]
+        rounding = ROUNDING * float(np.abs(x).max())
+        copies = (other for other in chosen if training.y[other] == label)
+        if not any(np.abs(training.x[other] - x).max() <= rounding for other in copies):
+            chosen.append(row)
+        if len(chosen) == n:
+            break
+    return chosen
 
 
 def _near_proxies(
@@ -201,7 +218,7 @@ def _near_proxies(
     )
     return [
         tuple(
-            Neighbour(str(examples[proxy]), str(label), value)
+            Neighbour(str(examples[proxy]), class_name(label), value)
             for proxy, label, value in zip(*row, strict=True)
         )
         for row in rows
@@ -222,7 +239,7 @@ def _explanations(
     return [
         Explanation(
             str(name),
-            str(label),
+            class_name(label),
             float(scores[row, number]),
             None if chances is None else float(chances[row, number]),
             None if familiarity is None else float(familiarity[row]),

@@ -167,7 +167,7 @@ def _require_onnx(module: Deployed, named: Path) -> None:
     if weights > PROTOBUF:
         raise UserError(
             f"{named}: the FM has {weights / 2**30:.1f} GB of weights, but an ONNX file holds at most 2 GB; "
-            "export it to torch (--to torch)"
+            "export it in the form torch (to, --to)"
         )
 
 

@@ -11,9 +11,9 @@ from torch import nn
 from torch.nn.functional import linear, normalize
 
 from imprint.errors import UserError
-from imprint.method.configuration import IDENTITY, UNIT_LENGTH
+from imprint.method.configuration import UNIT_LENGTH
 from imprint.method.distances import DISTANCES
-from imprint.method.normalize import l2, learns
+from imprint.method.normalize import l2
 
 if TYPE_CHECKING:
     from imprint.estimator.predictor import Predictor
@@ -84,17 +84,10 @@ class Scaled(nn.Module):
 
 def module_of(head: Predictor, exact: bool, scale: float = 1.0) -> nn.Module:
     """The module of a head whose embeddings are scaled by `scale`; see `ImprintingClassifier.to_torch`."""
+    if problem := head.export_problem:
+        raise UserError(problem)
     candidate = head.fastest
     scoring = candidate.scorings[0]
-    voters = min(scoring.neighbours, len(candidate.labels))
-    if voters > 1 or scoring.sums_all:
-        votes = f"votes of {voters} neighbours" if voters > 1 else f"sums by {scoring.agg}"
-        raise UserError(f"a head with {votes} cannot be exported; fit it with agg max, or m 1")
-    if learns(scoring.norm_post, scoring.norm_inf):
-        raise UserError(
-            f"a head with {scoring.norm_post} and {scoring.norm_inf} under {scoring.distance} distance cannot be "
-            "exported; fit it with another NORM or distance"
-        )
     if exact and not head.has_exact_module:
         raise UserError("no module gives the scores of this head, only their order")
     proxies = l2(candidate.values) if candidate.unit_length else candidate.values
@@ -130,16 +123,8 @@ def _scorer(
     exact : bool
         Whether scores must be the similarities themselves; a plain linear layer may give only their order.
     """
-    form = DISTANCES.find(distance).linear
-    if form is None:
-        linear_ones = ", ".join(name for name, entry in DISTANCES.items() if entry.linear)
-        raise UserError(
-            f"a head with {distance} distance cannot be exported; fit it with one of {linear_ones}"
-        )
-    if norm_inf not in (IDENTITY, UNIT_LENGTH):
-        raise UserError(
-            f"a head with NORMinf {norm_inf} cannot be exported; fit it with {IDENTITY} or {UNIT_LENGTH}"
-        )
+    form = DISTANCES[distance].linear
+    assert form is not None  # see `Predictor.export_problem`
     unit_length = norm_inf == UNIT_LENGTH
     weight, bias, one_length = torch.from_numpy(np.array(proxies)), None, True
     if own_bias is not None:

@@ -149,7 +149,7 @@ def _new_classes(before: Imprinted, new: NewSamples, settings: Settings) -> Impr
 
 def _means(before: Imprinted, new: NewSamples, settings: Settings) -> Imprinted:
     """Class means from sums, rounded like those of GEN `mean`."""
-    sums = np.zeros((new.classes.max() + 1, new.x.shape[1]))
+    sums = np.zeros((new.classes.max() + 1, new.normalised.shape[1]))
     order = np.argsort(new.classes, kind="stable")
     labels, firsts = np.unique(new.classes[order], return_index=True)
     for label, rows in zip(labels, np.split(order, firsts[1:]), strict=True):

@@ -15,6 +15,7 @@ import numpy as np
 from imprint.errors import UserError, WrongSource
 from imprint.estimator.embeddings_files import UNNAMED, read_file
 from imprint.estimator.fm_choice import FMChoice
+from imprint.formatting import class_name
 from imprint.store.embeddings import Embeddings, read_embeddings
 from imprint.store.heads import SUFFIX, Head
 
@@ -24,7 +25,10 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("imprint")
 
-FILES = (".h5", ".hdf5", ".npz")
+HDF5 = (".h5", ".hdf5")
+FILES = (*HDF5, ".npz")
+# choices of an FM that change embeddings
+FM_PARTS = ("fm", "checkpoint", "weights", "input_size", "mean", "std", "interpolation", "pooling")
 PARQUET = ".parquet"
 IMAGES_A_THREAD = 8  # with fewer images per thread, threads wait more than they work
 Classes = Literal["required", "optional", "ignored"]
@@ -38,7 +42,8 @@ def read_labelled(
     head: Head | None = None,
     group: str | None = None,
     split: Split = "train",
-    check: Callable[[Sequence[str], np.ndarray], None] | None = None,
+    check: Callable[[Sequence[str], np.ndarray], object] | None = None,
+    beside: Sequence[Path] = (),
 ) -> Embeddings:
     """Read embeddings with classes from a file, or embed images.
 
@@ -56,17 +61,22 @@ def read_labelled(
         The images that are used if the source has splits.
     check : callable, optional
         Called with class names and labels (N,), 0..C-1, before images are embedded; raises a `UserError` if they are not usable.
+    beside : sequence of Path
+        Other sources of the same command. A note says if neither they nor this one use the choice of an FM or the group.
 
     Raises
     ------
     UserError
         If the source does not exist, has no usable embeddings, images or classes, or its embeddings do not fit the head.
     """
+    known = () if head is None else [class_name(label) for label in head.description["classes"]]
+    _note_unused([source, *beside], fm, group)
     if _is_file(source):
         embeddings = read_file(source, group, labelled=True)
+        note_alike(embeddings.class_names, known)
     else:
         images = images_of(source, classes="required", split=split)
-        note_alike(images.class_names)
+        note_alike(images.class_names, known)
         if check:
             _check(source, check, images.class_names, images.labels)
         embeddings = embedded(images, fm, head)
@@ -79,7 +89,7 @@ def read_labelled(
 
 def _check(
     source: Path,
-    check: Callable[[Sequence[str], np.ndarray], None],
+    check: Callable[[Sequence[str], np.ndarray], object],
     names: Sequence[str],
     y: np.ndarray,
 ) -> None:
@@ -98,19 +108,24 @@ def check_classes(names: Sequence[str], y: np.ndarray) -> None:
         )
 
 
-def note_alike(names: Sequence[str]) -> None:
-    """Log a note on class names that differ only in case or blanks."""
-    known: dict[str, str] = {}
-    for name in names:
-        other = known.setdefault("".join(name.split()).casefold(), name)
-        if other is not name:
+def note_alike(names: Sequence[str], known: Sequence[str] = ()) -> None:
+    """Log a note on class names that differ only in case or blanks from another, or from one that a head knows."""
+    first: dict[str, str] = {}
+    for name in (*known, *names):
+        other = first.setdefault("".join(name.split()).casefold(), name)
+        if other != name and name not in known:
             log.warning(
                 f"note: '{other}' and '{name}' are two classes, though their names are nearly the same"
             )
 
 
 def read_unlabelled(
-    sources: Sequence[Path], fm: FMChoice, head: Head, *, group: str | None = None
+    sources: Sequence[Path],
+    fm: FMChoice,
+    head: Head,
+    *,
+    group: str | None = None,
+    beside: Sequence[Path] = (),
 ) -> Embeddings:
     """Embeddings to predict with a head; all have one unnamed class.
 
@@ -125,6 +140,8 @@ def read_unlabelled(
         The head that predicts.
     group : str, optional
         The group of an HDF5 file that holds the embeddings.
+    beside : sequence of Path
+        As in `read_labelled`.
 
     Raises
     ------
@@ -132,11 +149,10 @@ def read_unlabelled(
         If the source does not exist or is not usable, or its embeddings do not fit the head.
     """
     source = sources[0]
+    _note_unused([source, *beside], fm, group)
     if len(sources) > 1:
         embeddings = embedded(images_of_several(sources), fm, head)
     elif _is_file(source):
-        if fm.fm is not None:
-            log.warning(f"note: {source} holds embeddings, so the FM {fm.fm} is not used")
         embeddings = read_file(source, group, labelled=False)
     else:
         embeddings = embedded(images_of(source, classes="ignored", split="test"), fm, head)
@@ -164,6 +180,19 @@ def images_of_several(sources: Sequence[Path]) -> Images:
         paths += [(images.folder / name).as_posix() for name in images.ids]
     paths = list(dict.fromkeys(paths))
     return Images(np.zeros(len(paths), np.int64), paths, UNNAMED, folder=Path())
+
+
+def _note_unused(sources: Sequence[Path], fm: FMChoice, group: str | None) -> None:
+    """Log a note on choices that have no effect on any source; a `UserError` if the first source does not exist."""
+    _require(sources[0])
+    suffixes = {source.suffix.lower() for source in sources}
+    if group is not None and not suffixes & set(HDF5):
+        log.warning(f"note: {sources[0]} is no HDF5 file, so the group {group} is not used")
+    named = [f"{name} {getattr(fm, name)}" for name in FM_PARTS if getattr(fm, name) is not None]
+    if named and suffixes <= set(FILES):
+        log.warning(
+            f"note: {sources[0]} holds embeddings, so the FM is not used: {', '.join(named)}"
+        )
 
 
 def _require_kind(source: Path, embeddings: Embeddings, head: Head) -> None:
@@ -214,7 +243,7 @@ def images_of(
 ) -> Images:
     """The images of a folder, a table, a Hugging Face or WebDataset dataset, or a single image file.
 
-    Hidden files and folders are left out.
+    Hidden files and folders are left out. A folder that holds only `train` and `test` (or `validation` or `val`) has splits.
 
     Parameters
     ----------
@@ -234,8 +263,7 @@ def images_of(
         If the source does not exist, or has no images, no classes or no splits.
     """
     # imported here: files of embeddings do not need the packages for images
-    from imprint.data.folders import LeftOut, loose_images, search, subfolders
-    from imprint.data.image_formats import SUFFIXES
+    from imprint.data.folders import loose_images, split_folders
     from imprint.data.image_table import is_table
     from imprint.data.images import Images
 
@@ -250,6 +278,12 @@ def images_of(
         )
     if source.suffix == SUFFIX:
         raise UserError(f"{source} holds a head or weights, not images; give images or embeddings")
+    folders = split_folders(source) if source.is_dir() else {}
+    if folders and (classes == "required" or not loose_images(source)):
+        log.warning(f"note: {source} is divided into splits; only {folders[split]} is used")
+        images = _images_of_folder(folders[split], classes)
+        ids = [f"{folders[split].name}/{name}" for name in images.ids]
+        return replace(images, ids=ids, folder=source)
     if needs_splits:
         raise _without_splits(source)
     if not source.is_dir():
@@ -261,6 +295,15 @@ def images_of(
         if classes == "ignored":  # the same id as beside other sources
             return Images(np.zeros(1, np.int64), [source.as_posix()], UNNAMED, folder=Path())
         return Images(np.zeros(1, np.int64), [source.name], UNNAMED, folder=source.parent)
+    return _images_of_folder(source, classes)
+
+
+def _images_of_folder(source: Path, classes: Classes) -> Images:
+    """The images of a folder without splits."""
+    from imprint.data.folders import LeftOut, loose_images, search, subfolders
+    from imprint.data.image_formats import SUFFIXES
+    from imprint.data.images import Images
+
     folders, loose = subfolders(source), loose_images(source)
     if classes == "required" or (classes == "optional" and folders and not loose):
         return _images_by_class(source, classes)
@@ -277,7 +320,7 @@ def images_of(
 
 
 def _images_by_class(source: Path, classes: Classes) -> Images:
-    from imprint.data.folders import SPLITS, folder_of_classes, subfolders
+    from imprint.data.folders import SPLITS, folder_of_classes, split_folders, subfolders
     from imprint.data.image_folder import ImageFolder
     from imprint.data.images import Images
 
@@ -289,13 +332,15 @@ def _images_by_class(source: Path, classes: Classes) -> Images:
         )
     if instead is not None:
         below = ", ".join(subfolders(instead))
+        message = f"{source} has one folder and so one class, {folders[0]}; the folders in {instead} ({below}) seem to be the classes"
+        if split_folders(instead.parent):
+            instead = instead.parent
         if set(folders) <= SPLITS:
             raise WrongSource(
                 f"{source} holds {' and '.join(folders)}; give one of them, such as {instead}",
                 source,
                 instead,
             )
-        message = f"{source} has one folder and so one class, {folders[0]}; the folders in {instead} ({below}) seem to be the classes"
         if classes == "required":
             raise WrongSource(f"{message}: give {instead}", source, instead)
         log.warning(f"note: {message}")
@@ -366,7 +411,7 @@ def _images_of_table(source: Path, classes: Classes, split: Split, needs_splits:
     from imprint.data.images import Images
 
     needed = ("path", "label") if classes == "required" else ("path",)
-    columns, rows = ImageTable(str(source)).checked(needed)
+    columns, rows = ImageTable(str(source)).checked(needed, labelled=classes != "ignored")
     if needs_splits and "split" not in columns:
         raise _without_splits(source)
     if "split" in columns:

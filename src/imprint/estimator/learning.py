@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -55,6 +57,12 @@ class Learnt:
             sums = _sums(method, normalised, y, int(y.max()) + 1).bounded()
         return normalised, cls(method, learnt, sums)
 
+    @property
+    def takes_samples(self) -> bool:
+        """Whether `with_more` can learn from more samples."""
+        has_sums = self.sums is not None or not _needs_sums(self.method)
+        return has_sums and not learns(self.method.norm_pre) and self._problem() is None
+
     def with_more(self, x: np.ndarray, y: np.ndarray, classes: int) -> tuple[np.ndarray, Learnt]:
         """Learn from more samples x (n, d), labels y (n,) below `classes`; these after NORMpre, and what was learnt from all."""
         norm_pre = self.method.norm_pre
@@ -88,22 +96,27 @@ class Learnt:
 
     def _norms_of(self, sums: ClassSums | None) -> FittedNorms:
         """The NORMs fitted to these sums, with the penalties that `fit` chose."""
+        if not learns(self.method.scoring.norm_post):
+            return self.norms
+        if problem := self._problem():
+            raise UserError(problem)
+        learnt: Mapping[Any, Any] = self.norms.learnt
+        ((path, norm),) = learnt.items()
+        return FittedNorms(learnt={path: norm.from_sums(sums)})
+
+    def _problem(self) -> str | None:
+        """The reason why NORMpost cannot be fitted to sums, in words; None if it can, or is not fitted."""
         norm_post = self.method.scoring.norm_post
         if not learns(norm_post):
-            return self.norms
-        if sums is None:
-            raise UserError(WITHOUT_SUMS)
+            return None
+        if self.sums is None:
+            return WITHOUT_SUMS
         if len(chain(norm_post).fitted) > 1:
-            raise UserError(
-                f"norm_post {norm_post} learns in several steps; fit again on all samples"
-            )
-        ((path, norm),) = self.norms.learnt.items()
-        from_sums = getattr(norm, "from_sums", None)
-        if from_sums is None:
-            raise UserError(
-                f"norm_post {norm_post} cannot learn from sums; fit again on all samples"
-            )
-        return FittedNorms(learnt={path: from_sums(sums)})
+            return f"norm_post {norm_post} learns in several steps; fit again on all samples"
+        (norm,) = self.norms.learnt.values()
+        if not hasattr(norm, "from_sums"):
+            return f"norm_post {norm_post} cannot learn from sums; fit again on all samples"
+        return None
 
 
 def _needs_sums(method: Configuration) -> bool:

@@ -94,13 +94,10 @@ def photographs_of(
     """
     if folder is not None:
         return in_folder(folder)
-    if source.suffix.lower() not in FILES:
-        images = images_of(source, classes=classes, split=split)
-        return (
-            Photographs(images.folder) if images.folder is not None else Photographs(images=images)
-        )
     if FOLDER in provenance:
         return Photographs(Path(provenance[FOLDER]))
+    if source.suffix.lower() not in FILES:  # images that are not files in a folder
+        return Photographs(images=images_of(source, classes=classes, split=split))
     raise UserError(
         f"{source} does not say where its images are; name their folder as images (--images)"
     )

@@ -10,6 +10,7 @@ import numpy as np
 from imprint.estimator.training_state import TrainingState
 from imprint.method.class_scores import class_scores
 from imprint.method.configuration import IDENTITY, UNIT_LENGTH
+from imprint.method.distances import DISTANCES
 from imprint.method.engine import predict
 from imprint.method.familiarity import certainty, similarity
 from imprint.method.folding import Folded, fold
@@ -99,6 +100,26 @@ class Predictor:
     def has_exact_module(self) -> bool:
         """Whether a torch module can compute the scores themselves, not only their order."""
         return self.folded is None or self.folded.exact
+
+    @property
+    def export_problem(self) -> str | None:
+        """The reason why no torch module orders the classes as this head does, in words; None if one does."""
+        scoring = self.fastest.scorings[0]
+        voters = min(scoring.neighbours, len(self.fastest.labels))
+        if voters > 1 or scoring.sums_all:
+            votes = f"votes of {voters} neighbours" if voters > 1 else f"sums by {scoring.agg}"
+            return f"a head with {votes} cannot be exported; fit it with agg max, or m 1"
+        if learns(scoring.norm_post, scoring.norm_inf):
+            return (
+                f"a head with {scoring.norm_post} and {scoring.norm_inf} under {scoring.distance} distance cannot be exported; "
+                "fit it with another NORM or distance"
+            )
+        if DISTANCES.find(scoring.distance).linear is None:
+            linear = ", ".join(name for name, entry in DISTANCES.items() if entry.linear)
+            return f"a head with {scoring.distance} distance cannot be exported; fit it with one of {linear}"
+        if scoring.norm_inf not in (IDENTITY, UNIT_LENGTH):
+            return f"a head with NORMinf {scoring.norm_inf} cannot be exported; fit it with {IDENTITY} or {UNIT_LENGTH}"
+        return None
 
     @property
     def fastest(self) -> CandidateHead:

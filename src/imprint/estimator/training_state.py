@@ -10,6 +10,7 @@ from imprint.errors import UserError
 from imprint.estimator.duplicates import Sketches
 from imprint.estimator.examples import examples_of
 from imprint.estimator.incremental import (
+    UPDATES,
     Imprinted,
     NewSamples,
     Settings,
@@ -91,6 +92,12 @@ class TrainingState:
         sketches = Sketches.of(x, numbers)
         kept = TrainingSamples.of(x, numbers) if keep else None
         return cls(classes, counts, len(x), imprinted, learnt, examples, sketches, kept, scale)
+
+    @property
+    def takes_classes(self) -> bool:
+        """Whether `with_more` can add samples of new classes."""
+        entry = GENERATORS[self.learnt.method.gen]
+        return self.learnt.takes_samples and (entry.make in UPDATES or not entry.sees_all_classes)
 
     def with_more(
         self, settings: Settings, x: np.ndarray, labels: np.ndarray, ids: np.ndarray

@@ -11,7 +11,7 @@ import numpy as np
 
 from imprint.errors import UserError
 from imprint.estimator.duplicates import Sketches
-from imprint.formatting import listed
+from imprint.formatting import class_name, listed
 from imprint.method.scale import check_held, check_scale, largest_of, scale_of
 
 IMBALANCE = 10  # ratio of the largest to the smallest class from which `warn_of_counts` warns
@@ -57,8 +57,9 @@ def checked_scale(as_passed: Any, x: np.ndarray, scale: float | None) -> float:
 
 
 def checked_labels(y: Any) -> Any:
-    """Labels unchanged; a `UserError` if a list has missing labels, which numpy would turn into a class 'nan' or 'None'."""
-    if isinstance(y, list | tuple):
+    """Labels unchanged; a `UserError` if some are missing, which numpy would turn into a class 'nan' or 'None'."""
+    is_objects = getattr(y, "dtype", None) == np.dtype(object) and y.ndim == 1
+    if is_objects or isinstance(y, list | tuple):
         missing = [i for i, label in enumerate(y) if label is None or label != label]  # NaN
         if missing:
             raise UserError(
@@ -86,6 +87,32 @@ def class_numbers(classes: np.ndarray, labels: np.ndarray) -> np.ndarray:
     positions = np.searchsorted(classes, labels, sorter=order)
     numbers = order[np.minimum(positions, len(classes) - 1)]
     return np.where(classes[numbers] == labels, numbers, -1)
+
+
+def as_labels(names: np.ndarray, classes: np.ndarray) -> np.ndarray:
+    """The labels (n,) of class names, in the type of the labels of a head, `classes` (C,).
+
+    Raises
+    ------
+    UserError
+        If the labels of the head are numbers, and the name of a new class is none.
+    """
+    kind = classes.dtype.kind
+    if kind == "U":
+        return names
+    known = {class_name(label): label for label in classes.tolist()}
+    new = [name for name in np.unique(names).tolist() if name not in known]
+    try:
+        if kind == "b" and new:
+            raise ValueError
+        as_label = str if kind == "O" else classes.dtype.type
+        known |= {name: as_label(name) for name in new}
+    except (ValueError, OverflowError):
+        raise UserError(
+            f"the labels of this head are {classes.dtype} ({listed(classes)}), which {listed(new)} cannot be; rename the new classes, "
+            "or fit the head again with labels that are text"
+        ) from None
+    return np.array([known[name] for name in names.tolist()], classes.dtype)
 
 
 def plain_labels(classes: np.ndarray, purpose: str) -> list[str | int | float]:

@@ -126,6 +126,7 @@ def ids_as_bytes(ids: np.ndarray) -> np.ndarray:
 
 def write_head(path: str | Path, head: Head) -> None:
     """Write a head to `path` (.safetensors) and its description beside it (.json)."""
+    from safetensors import SafetensorError
     from safetensors.numpy import save_file
 
     if Path(path).suffix != SUFFIX:
@@ -147,12 +148,15 @@ def write_head(path: str | Path, head: Head) -> None:
         beside = os.path.relpath(checkpoint, Path(path).resolve().parent)
         description["fm"] = {**description["fm"], _BESIDE: beside}
     with atomic(path) as temporary:
-        save_file(
-            # ascontiguousarray would turn scalars into arrays of one element
-            {name: np.asarray(array, order="C") for name, array in tensors.items()},
-            temporary,
-            metadata={"imprint": json.dumps({**description, NAME: BLANK})},
-        )
+        try:
+            save_file(
+                # ascontiguousarray would turn scalars into arrays of one element
+                {name: np.asarray(array, order="C") for name, array in tensors.items()},
+                temporary,
+                metadata={"imprint": json.dumps({**description, NAME: BLANK})},
+            )
+        except SafetensorError as error:  # such as a full disk
+            raise UserError(f"{path} cannot be written ({error})") from None
         seal(temporary)
     with atomic(Path(path).with_suffix(".json")) as temporary:
         temporary.write_text(
