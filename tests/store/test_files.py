@@ -35,7 +35,7 @@ def test_success_replaces_the_file_and_makes_its_folder(tmp_path):
     assert path.read_text() == "whole"
 
 
-def test_proxies_come_back_as_they_were_and_shared_sets_stay_shared(tmp_path):
+def test_proxies_come_back_as_they_were(tmp_path):
     path = tmp_path / "p.h5"
     values = ProxySet(np.array([0, 1]), values=np.eye(2, 3, dtype=np.float32), seconds=0.5)
     samples = ProxySet(np.array([0, 1, 1]), samples=np.array([4, 2, 3]))
@@ -47,7 +47,6 @@ def test_proxies_come_back_as_they_were_and_shared_sets_stay_shared(tmp_path):
     write_proxies(path, sets, provenance_json(fm="f"))
     back = read_proxies(path)
     assert set(back) == set(sets)
-    assert back["2", "none", 1, 0] is back["2", "none", 2, 0]
     np.testing.assert_array_equal(back["2", "none", 1, 0].values, values.values)
     np.testing.assert_array_equal(back["all", "l2", 1, 0].samples, samples.samples)
     assert back["2", "none", 1, 0].seconds == 0.5

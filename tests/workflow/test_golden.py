@@ -16,7 +16,7 @@ TABLES = (
     "configurations", "gen", "norm", "agg", "published_methods", "statistics", "accuracy_over_k", "runtime",
     "choice_of_k", "neural_collapse",
 )  # fmt: skip
-TIMES = r"\(s\)$|^seconds$"  # columns that differ from run to run
+TIMES = r"\(m?s\)$|^seconds$"  # columns that differ from run to run
 GOLDEN = {
     "seeds": [1, 2],
     "datasets": {

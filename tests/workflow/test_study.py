@@ -76,7 +76,6 @@ def test_every_cell_has_its_row(finished):
     # five methods and (kmeans 1 and 3, all) of which kmeans and all are l2; per task draws x seeds rows
     cells = {"digits": 6 * 1 * 2, "glyphs-d2": 6 * 2 * 2}
     assert scores.groupby("task").size().to_dict() == cells
-    assert scores["accuracy"].between(0, 1).all()
     assert (scores.loc[scores["task"] == "digits", "accuracy"] > 0.2).all(), "better than chance"
     assert not scores.drop(columns=["accuracy", "balanced_accuracy", "macro_f1"]).duplicated().any()
 

@@ -104,7 +104,7 @@ def embeddings_of(split):
     def files(wildcards):
         return [
             paths.embeddings_file(results, wildcards.fm, dataset, split)
-            for dataset in study.datasets_of(wildcards.task)
+            for dataset in study.tasks[wildcards.task].datasets
         ]
 
     return files
@@ -115,7 +115,7 @@ def embeddings_of_fms():
     files = [
         paths.embeddings_file(results, fm, dataset, split)
         for fm, task in study.fm_tasks()
-        for dataset in study.datasets_of(task)
+        for dataset in study.tasks[task].datasets
         for split in ("train", "test")
     ]
     return sorted(set(files))

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from imprint.study.jobs.job import job
-from imprint.study.jobs.page import build_page
+from imprint.study.jobs.workflow_report import build_workflow_report
 
 with job(snakemake):
     snakefile = Path(snakemake.scriptdir).resolve().parents[1] / "Snakefile"
-    build_page(snakemake.output.html, snakefile, snakemake.config, snakemake.input.style)
+    build_workflow_report(snakemake.output.html, snakefile, snakemake.config, snakemake.input.style)

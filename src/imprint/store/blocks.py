@@ -194,7 +194,8 @@ def contents(results: str | Path) -> Iterator[Content]:
     for path in sorted((Path(results) / FOLDER).rglob("*.blocks")):
         blocks, unused = 0, 0
         try:
-            with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=WAIT)) as file:
+            address = f"{path.absolute().as_uri()}?mode=ro"
+            with closing(sqlite3.connect(address, uri=True, timeout=WAIT)) as file:
                 blocks, unused = file.execute(
                     "SELECT count(*), count(*) FILTER (WHERE used < (SELECT max(used) FROM blocks)) FROM blocks"
                 ).fetchone()

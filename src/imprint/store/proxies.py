@@ -19,7 +19,7 @@ K, ANY_SEED, SEED, DRAW = "k", "any seed", "seed", "draw"
 
 
 def write_proxies(path: str | Path, sets: ProxySets, provenance: str) -> None:
-    """Write proxy sets; a set that is used for several keys is stored once and linked.
+    """Write proxy sets.
 
     Parameters
     ----------
@@ -32,14 +32,10 @@ def write_proxies(path: str | Path, sets: ProxySets, provenance: str) -> None:
     """
     with new_hdf5(path) as file:
         file.attrs["provenance"] = provenance
-        groups: dict[ProxySet, Any] = {}
         for (k, norm_pre, seed, draw), proxies in sets.items():
             of_seed = ANY_SEED if seed is None else f"{SEED}{seed}"
             name = f"{K}{k}/{norm_pre}/{of_seed}/{DRAW}{draw}"
-            if proxies in groups:
-                file[name] = groups[proxies]
-                continue
-            group = groups[proxies] = file.create_group(name)
+            group = file.create_group(name)
             group.attrs["seconds"] = proxies.seconds
             if proxies.note:
                 group.attrs["note"] = proxies.note
@@ -55,26 +51,19 @@ def write_proxies(path: str | Path, sets: ProxySets, provenance: str) -> None:
 
 
 def read_proxies(path: str | Path, ks: Collection[str] | None = None) -> ProxySets:
-    """Read the proxy sets of a file, or those with these labels of k; linked sets become one object.
+    """Read the proxy sets of a file, or those with these labels of k.
 
     Raises
     ------
     UserError
         If the file is missing or damaged, or a set is not valid.
     """
-    import h5py
-
     sets: ProxySets = {}
-    by_address: dict[int, ProxySet] = {}
     with open_hdf5(path) as file:
         check_path(path, json.loads(file.attrs["provenance"]))
         for k, norm_pre, seed, draw, group in _groups(file):
-            if ks is not None and k not in ks:
-                continue
-            address = h5py.h5o.get_info(group.id).addr
-            if address not in by_address:
-                by_address[address] = _proxy_set(path, group)
-            sets[k, norm_pre, seed, draw] = by_address[address]
+            if ks is None or k in ks:
+                sets[k, norm_pre, seed, draw] = _proxy_set(path, group)
     return sets
 
 

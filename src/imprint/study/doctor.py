@@ -55,6 +55,28 @@ class Split:
     images: Any = None
 
 
+@dataclass(frozen=True)
+class FMState:
+    """What is known of an FM.
+
+    Attributes
+    ----------
+    findings : list of Finding
+        What to report.
+    width : int or None
+        Length of its embeddings; None if it cannot be used.
+    to_do : int
+        Number of images that it has still to embed.
+    rate : float
+        Images that it embeds in a second; 0 if not measured.
+    """
+
+    findings: list[Finding]
+    width: int | None = None
+    to_do: int = 0
+    rate: float = 0.0
+
+
 Datasets = dict[str, dict[str, Split]]
 IsDone = Callable[[Path], bool]
 
@@ -72,17 +94,18 @@ def examine(study: Study, is_done: IsDone = Path.exists) -> Iterator[Finding]:
 
 def _examine(study: Study, scratch: Path, is_done: IsDone) -> Iterator[Finding]:
     datasets: Datasets = {}
-    used = {dataset for _, task, _ in study.groups for dataset in study.datasets_of(task)}
+    used = {dataset for _, task, _ in study.groups for dataset in study.tasks[task].datasets}
     for name in sorted(used):
         finding, datasets[name] = _dataset(study, name, scratch)
         yield finding
     size, seconds, cores = 0, 0.0, os.cpu_count() or 1
     widths: dict[str, int | None] = {}
     for name in study.config.fms:
-        findings, widths[name], to_do, rate = _fm(study, name, datasets, scratch, is_done)
-        yield from findings
-        size += to_do * (widths[name] or 0) * 4
-        seconds += to_do / rate * THREADS if rate else 0
+        state = _fm(study, name, datasets, scratch, is_done)
+        yield from state.findings
+        widths[name] = state.width
+        size += state.to_do * (state.width or 0) * 4
+        seconds += state.to_do / state.rate * THREADS if state.rate else 0
     counts = {
         name: {split: entry.count for split, entry in splits.items()}
         for name, splits in datasets.items()
@@ -90,7 +113,7 @@ def _examine(study: Study, scratch: Path, is_done: IsDone) -> Iterator[Finding]:
     known = [
         group
         for group in study.groups
-        if widths[group[0]] and all(counts[d] for d in study.datasets_of(group[1]))
+        if widths[group[0]] and all(counts[d] for d in study.tasks[group[1]].datasets)
     ]
     if known:
         for rule, cost in estimate.costs(study, known, counts, widths, is_done).items():
@@ -154,17 +177,15 @@ def _network(config: Any) -> bool:
         return False
 
 
-def _fm(
-    study: Study, name: str, datasets: Datasets, scratch: Path, is_done: IsDone
-) -> tuple[list[Finding], int | None, int, float]:
-    """Findings on an FM, the dimension of its embeddings, how many are pending, and images per second."""
+def _fm(study: Study, name: str, datasets: Datasets, scratch: Path, is_done: IsDone) -> FMState:
+    """Load an FM, send images through it, and time it if images are to be embedded."""
     config, subject = study.config.fms[name], f"fm {name}"
     if isinstance(config, EmbeddingsFM):
         return _given(study, name, datasets)
-    weights = study.root / "fms" / f"{name}.safetensors"  # made by the workflow
+    weights = paths.weights_file(study.root, name)  # made by the workflow
     if isinstance(config, PretrainedFM) and not weights.exists():
         text = f"{config.model} is not pre-trained yet; the workflow will do it, in a minute or two on one core"
-        return [Finding(WARNING, subject, text)], None, 0, 0.0
+        return FMState([Finding(WARNING, subject, text)])
     from imprint.fm import models
 
     of_workflow = config.makes_weights and weights.exists()
@@ -175,10 +196,10 @@ def _fm(
     try:
         embedder = models.load(**description, checkpoint=checkpoint)
     except UserError as error:
-        return [Finding(BAD, subject, str(error))], None, 0, 0.0
+        return FMState([Finding(BAD, subject, str(error))])
     except Exception as error:  # of hubs and their clients, which fail in many ways
         text = f"its weights cannot be loaded: {type(error).__name__}: {str(error).splitlines()[0]}"
-        return [Finding(BAD, subject, f"{text}; without a network give a checkpoint")], None, 0, 0.0
+        return FMState([Finding(BAD, subject, f"{text}; without a network give a checkpoint")])
     sha = embedder.identity["weights_sha256"]
     text = f"{config.model} loads, weights sha256 {sha[:16]}, embeddings of {embedder.dim}"
     if isinstance(config, PretrainedFM):
@@ -190,7 +211,7 @@ def _fm(
     splits = {
         (dataset, split): entry
         for fm, task in study.fm_tasks()
-        for dataset in (study.datasets_of(task) if fm == name else ())
+        for dataset in (study.tasks[task].datasets if fm == name else ())
         for split, entry in datasets[dataset].items()
     }
     left = {
@@ -212,16 +233,14 @@ def _fm(
             findings.append(Finding(GOOD, subject, text))
     except UserError as error:
         findings.append(Finding(BAD, subject, str(error)))
-    return findings, embedder.dim, to_do, rate
+    return FMState(findings, embedder.dim, to_do, rate)
 
 
-def _given(
-    study: Study, name: str, datasets: Datasets
-) -> tuple[list[Finding], int | None, int, float]:
+def _given(study: Study, name: str, datasets: Datasets) -> FMState:
     """Findings on embeddings that the user computed; adds their numbers of samples to the datasets."""
     findings: list[Finding] = []
     width = None
-    used = {d for fm, task in study.fm_tasks() if fm == name for d in study.datasets_of(task)}
+    used = {d for fm, task in study.fm_tasks() if fm == name for d in study.tasks[task].datasets}
     for dataset in sorted(used):
         for split in SPLITS:
             file = inputs.embeddings_file(study.config, name, dataset, split)
@@ -235,7 +254,7 @@ def _given(
             findings.append(Finding(GOOD, f"fm {name}", text))
     if any(finding.level == BAD for finding in findings):
         width = None
-    return findings, width, 0, 0.0
+    return FMState(findings, width)
 
 
 def _forward(embedder: Any, device_name: str, subject: str) -> Iterator[Finding]:

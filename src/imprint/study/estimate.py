@@ -301,7 +301,7 @@ def shape_of_given(path: str | Path, split: str) -> tuple[int, int]:
     if not path.exists():
         raise UserError(f"{path} does not exist")
     try:
-        if path.suffix == ".npz":
+        if path.suffix.lower() == ".npz":
             with zipfile.ZipFile(path) as archive, archive.open("embeddings.npy") as array:
                 version = np.lib.format.read_magic(array)
                 read_header = (
@@ -311,7 +311,7 @@ def shape_of_given(path: str | Path, split: str) -> tuple[int, int]:
                 )
                 shape = read_header(array)[0]
         else:
-            with open_hdf5(path) as file:
+            with open_hdf5(path, "write it again") as file:
                 shape = file.get(split, file)["embeddings"].shape
         count, width = shape
     except (KeyError, ValueError, zipfile.BadZipFile) as error:

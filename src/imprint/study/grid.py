@@ -121,10 +121,6 @@ class Study:
         """Every (fm, task) of the study."""
         return list(dict.fromkeys((group.fm, group.task) for group in self.groups))
 
-    def datasets_of(self, task: str) -> tuple[str, ...]:
-        """The datasets of a task, in its order."""
-        return self.tasks[task].datasets
-
     def outputs_with_blocks(self) -> Iterator[Path]:
         """The files of the jobs that store blocks of finished work."""
         for group in self.groups:

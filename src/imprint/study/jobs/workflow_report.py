@@ -15,7 +15,7 @@ from imprint.store.files import atomic
 from imprint.study.jobs.job import log
 
 
-def build_page(
+def build_workflow_report(
     path: str | Path, snakefile: str | Path, config: Mapping[str, Any], style: str | Path
 ) -> None:
     """Build Snakemake's report of a finished study.
