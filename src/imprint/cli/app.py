@@ -102,15 +102,15 @@ class Command(TyperCommand):
         """Refuse repeated options, of which only the last would count."""
         words = [word.partition("=")[0] for word in args]
         for option in self.get_params(ctx):
-            given = [word for word in words if word in option.opts]
+            spellings = [word for word in words if word in option.opts]
             is_flag = getattr(option, "is_flag", False)
-            if len(given) < 2 or option.param_type_name != "option" or is_flag:
+            if len(spellings) < 2 or option.param_type_name != "option" or is_flag:
                 continue
-            if len(set(given)) > 1:
-                names = " and ".join(dict.fromkeys(given))
+            if len(set(spellings)) > 1:
+                names = " and ".join(dict.fromkeys(spellings))
                 raise UserError(f"{names} are two names of one option; give it once")
             raise UserError(
-                f"{given[0]} is given {len(given)} times; give it once, several values as A,B if it takes several"
+                f"{spellings[0]} is given {len(spellings)} times; give it once, several values as A,B if it takes several"
             )
         return super().parse_args(ctx, args)
 

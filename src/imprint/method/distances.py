@@ -103,14 +103,18 @@ def distance(
 
     def entry(function: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> Distance:
         def fill(x: np.ndarray, proxies: np.ndarray, out: np.ndarray) -> None:
-            found = np.asarray(function(for_user(x), for_user(proxies)))
-            if found.shape != out.shape or np.isnan(found).any():
-                fault = "NaN" if found.shape == out.shape else f"an array of shape {found.shape}"
+            distances = np.asarray(function(for_user(x), for_user(proxies)))
+            if distances.shape != out.shape or np.isnan(distances).any():
+                fault = (
+                    "NaN"
+                    if distances.shape == out.shape
+                    else f"an array of shape {distances.shape}"
+                )
                 raise UserError(
                     f"distance '{name}' returned {fault} for {len(x)} embeddings and {len(proxies)} proxies; it must return "
                     f"numbers of shape {out.shape}"
                 )
-            np.negative(found, out=out, casting="same_kind")
+            np.negative(distances, out=out, casting="same_kind")
 
         block = Block(fill)
 
