@@ -56,6 +56,7 @@ def refusal(tmp_path, text, **overrides):
         ("seeds:", "results:\nseeds:", "study.yaml:1: results: it is empty"),
         ("seeds:", "results: ${UNSET_VARIABLE:-}\nseeds:", "study.yaml:1: results: it is empty"),
         ("seeds:", "results: ${UNSET_VARIABLE:-}/\nseeds:", "study.yaml:1: results: / is the root of the disk"),
+        ("seeds:", "results: res{x}\nseeds:", "study.yaml:1: results: res{x} has braces"),
         ("seeds:", "results: $UNSET_VARIABLE/x\nseeds:", "study.yaml:1: results: $UNSET_VARIABLE is not replaced; write ${UNSET_VARIABLE}"),
         ("sklearn, name: digits", "imagefolder, path: '${UNSET_VARIABLE}/x'", "study.yaml:5: datasets.digits.path: the environment variable UNSET_VARIABLE is not set"),
         ("sklearn, name: digits", "torchvision, name: MNIST, root: $UNSET_VARIABLE", "study.yaml:5: datasets.digits.root: $UNSET_VARIABLE is not replaced"),

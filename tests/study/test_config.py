@@ -100,6 +100,22 @@ def test_order_and_layout_of_the_configuration_change_no_job(tmp_path):
         assert specs.proxies(first, group, "kmeans") == specs.proxies(second, group, "kmeans")
 
 
+def test_the_order_of_the_datasets_of_a_task_changes_its_jobs(tmp_path):
+    """It decides the labels; Snakemake compares the inputs of a job as a set."""
+    first, second = (
+        study(tmp_path, tasks={"two": {"datasets": names}})
+        for names in (["digits", "glyphs"], ["glyphs", "digits"])
+    )
+    group = first.groups[0]
+    assert specs.proxies(first, group, "kmeans") != specs.proxies(second, group, "kmeans")
+    assert specs.evaluation(first, group) != specs.evaluation(second, group)
+    assert specs.collapse(first, group.fm, "two") != specs.collapse(second, group.fm, "two")
+
+
+def test_a_slash_at_the_end_of_the_results_changes_no_path(tmp_path):
+    assert study(tmp_path, results="res/").config.results == "res"
+
+
 def test_the_papers_norm_grid_has_nine_combinations(tmp_path):
     own = study(
         tmp_path,

@@ -95,6 +95,8 @@ def _scores(path: Path, fm: str | None) -> pd.DataFrame:
         raise UserError(
             f"{path} holds no finished study: it has no {file.name}; name the results folder of a finished study"
         )
+    if file.exists() and file.suffix != ".parquet":
+        raise UserError(f"{file} is neither a folder of results nor a Parquet file of scores")
     scores = read_parquet(file)
     missing = [name for name in (*CELL, "accuracy") if name not in scores]
     if missing:

@@ -132,7 +132,7 @@ def status(
 ) -> None:
     """Show which jobs of a study are to do, and why.
 
-    Uses the plan of `snakemake --dry-run`, and estimates how long the remaining jobs take. Computes and changes nothing.
+    Uses the plan of `snakemake --summary`, and estimates how long the remaining jobs take. Computes and changes nothing.
     """
     from imprint.study.status import status
 
@@ -202,7 +202,8 @@ def cache(
         bool,
         typer.Option(
             "--prune",
-            help="Delete blocks that the last run of each job did not use, and blocks that no job uses.",
+            help="Delete blocks that the last run of each job did not use, blocks that no job uses, and all fits of single "
+            "classes.",
         ),
     ] = False,
     as_json: Json = False,

@@ -66,6 +66,7 @@ def proxies(study: Study, group: Group, gen: str) -> dict[str, Any]:
     seeded = entry.seeded or group.shots != "full"
     spec = {
         **study.tasks[group.task].spec(),
+        **_order(study, group.task),
         "shots": group.shots,
         "gen": gen,
         "seeds": {
@@ -98,4 +99,10 @@ def evaluation(study: Study, group: Group) -> dict[str, Any]:
 
 def collapse(study: Study, fm: str, task: str) -> dict[str, Any]:
     """The job of one collapse file."""
-    return {**study.tasks[task].spec(), "fm": fm}
+    return {**study.tasks[task].spec(), **_order(study, task), "fm": fm}
+
+
+def _order(study: Study, task: str) -> dict[str, Any]:
+    """The datasets of a task if it has several: their order decides its labels, and Snakemake compares inputs as a set."""
+    datasets = study.tasks[task].datasets
+    return {"datasets": datasets} if len(datasets) > 1 else {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -14,10 +15,17 @@ from imprint.study.config.fms import FM
 from imprint.study.config.tasks import TaskConfig
 
 
-def _not_the_root(folder: str) -> str:
+def _folder_of_results(folder: str) -> str:
+    """The folder without a slash at its end, which Snakemake would take for another path."""
     if Path(folder).resolve() == Path("/"):
         raise mistake(f"{folder} is the root of the disk; name a folder")
-    return folder
+    if Path(folder).is_file():
+        raise mistake(f"{folder} is a file; name a folder")
+    if "{" in folder or "}" in folder:
+        raise mistake(
+            f"{folder} has braces, which stand for wildcards in Snakemake; leave them out"
+        )
+    return os.path.normpath(folder)
 
 
 Device = Annotated[str, StringConstraints(pattern=r"^(cpu|mps|cuda(:\d+)?)$")]
@@ -44,14 +52,14 @@ class StudyConfig(Section):
 
     title: str = "A study of weight imprinting"
     """Title of the report."""
-    results: Annotated[Place, AfterValidator(_not_the_root)] = "results"
+    results: Annotated[Place, AfterValidator(_folder_of_results)] = "results"
     """Folder of all results."""
     seeds: Seeds = (17121997, 123987, 12412312)
     """Seeds of the replicates; by default the paper's."""
     compute: Compute = Compute()
     """How results are computed: devices, batch size, threads."""
     components: tuple[Place, ...] = ()
-    """Python files that register GENs, NORMs or distances of your own."""
+    """Python files that register GENs, NORMs, distances or weightings of your own."""
     figure_width: Literal["column", "page"] = "column"
     """Width of the figures: a column (3.4 inches) or a page (7 inches) of a paper. A change only draws the figures
     again."""
