@@ -32,8 +32,34 @@ def unknown(kind: str, name: object, known: Iterable[object]) -> str:
 
 
 def of_user(component: object) -> bool:
-    """Whether a component was written by a user, outside this package: it gets copies, and its results are checked."""
+    """Whether a function, a class or an object is from a user's module and not from this package."""
     return not str(getattr(component, "__module__", "")).startswith("imprint.")
+
+
+class Component:
+    """What components that users can write have in common: a subclass is a dataclass with the field `file`."""
+
+    file: str | None
+
+    @property
+    def definition(self) -> Any:
+        """The function or class that was registered."""
+        raise NotImplementedError
+
+    @property
+    def module(self) -> str:
+        """The module that defines it, without the name of the package."""
+        return str(self.definition.__module__).removeprefix("imprint.")
+
+    @property
+    def origin(self) -> str:
+        """The user's file, or else the module, that registered it; for messages."""
+        return self.file or str(self.definition.__module__)
+
+    @property
+    def of_user(self) -> bool:
+        """Whether a user wrote it: it gets copies, and its results are checked."""
+        return of_user(self.definition)
 
 
 class Registry(Mapping[str, T], Generic[T]):

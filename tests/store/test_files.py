@@ -12,7 +12,7 @@ import pytest
 from imprint.errors import UserError
 from imprint.method.proxies import ProxySet
 from imprint.store.embeddings import read_embeddings
-from imprint.store.files import atomic, new_hdf5, provenance_json
+from imprint.store.files import _Lenient, atomic, new_hdf5, provenance_json
 from imprint.store.frames import read_parquet, write_parquet
 from imprint.store.proxies import read_proxies, write_proxies
 
@@ -126,3 +126,18 @@ def test_a_full_disk_is_an_error_of_python(tmp_path, room):
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert not list(tmp_path.iterdir())
+
+
+def test_what_could_not_be_written_reads_as_zeros(tmp_path):
+    """HDF5 reads parts of a file again; of a short read it would use whatever is in memory."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    with _Lenient(tmp_path / "x", "w+") as disk:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (4, limits[1]))
+        try:
+            disk.write(b"abcdefgh")
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        buffer = bytearray(b"U" * 8)
+        disk.seek(0)
+        assert disk.readinto(buffer) == 8
+    assert buffer == b"abcd\0\0\0\0"

@@ -149,3 +149,8 @@ def test_given_embeddings_are_counted_without_reading_them(tmp_path):
         estimate.shape_of_given(tmp_path / "other.npz", "train")
     with pytest.raises(UserError, match=r"none\.h5 does not exist"):
         estimate.shape_of_given(tmp_path / "none.h5", "train")
+    assert estimate.shape_of_given(tmp_path / "x.h5", "train", required=True) == (7, 3)
+    with pytest.raises(
+        UserError, match=r"x\.h5 has no group 'test'; a file without groups holds one split"
+    ):
+        estimate.shape_of_given(tmp_path / "x.h5", "test", required=True)

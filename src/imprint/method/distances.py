@@ -12,7 +12,7 @@ from imprint.errors import UserError
 from imprint.method import costs
 from imprint.method.large_arrays import for_user
 from imprint.method.rankings import Block, Columns, Proxies, Queries, Ranking
-from imprint.registry import Registry
+from imprint.registry import Component, Registry
 
 # proxies are centred if the squared length of their mean is more than this many mean squared distances to it
 FAR = 100
@@ -39,7 +39,7 @@ Rank = Callable[[Proxies, Queries], Ranking]
 
 
 @dataclass(frozen=True)
-class Distance:
+class Distance(Component):
     """A registered distance.
 
     Attributes
@@ -75,9 +75,9 @@ class Distance:
     file: str | None = None
 
     @property
-    def module(self) -> str:
-        """The module that defines it, without the name of the package."""
-        return self.rank.__module__.removeprefix("imprint.")
+    def definition(self) -> Any:
+        """The function that was registered."""
+        return self.rank
 
 
 DISTANCES: Registry[Distance] = Registry("distance")

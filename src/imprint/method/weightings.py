@@ -11,14 +11,14 @@ import numpy as np
 from imprint.errors import UserError
 from imprint.method.configuration import BY_DISTANCE, UNIFORM
 from imprint.method.names import split_name
-from imprint.registry import Registry, of_user
+from imprint.registry import Component, Registry
 
 TINY = 1e-10  # added to a distance before its inverse becomes a weight
 TEMPERATURE = 0.07  # of `exponential`, as in DINO
 
 
 @dataclass(frozen=True)
-class Weighting:
+class Weighting(Component):
     """A registered weighting.
 
     Attributes
@@ -39,14 +39,9 @@ class Weighting:
     file: str | None = None
 
     @property
-    def module(self) -> str:
-        """The module that defines it, without the name of the package."""
-        return self.weights.__module__.removeprefix("imprint.")
-
-    @property
-    def of_user(self) -> bool:
-        """Whether a user wrote it."""
-        return of_user(self.weights)
+    def definition(self) -> Any:
+        """The function that was registered."""
+        return self.weights
 
 
 WEIGHTINGS: Registry[Weighting] = Registry("weighting")

@@ -7,7 +7,6 @@ complete.
 
 from __future__ import annotations
 
-import errno
 import glob
 import io
 import json
@@ -86,25 +85,14 @@ class _Lenient(io.FileIO):
         return len(data)
 
     def readinto(self, buffer: Any) -> int:
-        """Read as many bytes as HDF5 asks for; those that could not be written are zeros, not whatever is in memory."""
+        """Read as many bytes as HDF5 asks for; those that could not be written are zeros.
+
+        HDF5 would take whatever is in memory for addresses, and end the process.
+        """
         view = memoryview(buffer).cast("B")
         count = super().readinto(view) or 0
         view[count:] = bytes(len(view) - count)
         return len(view)
-
-    def reserve(self) -> None:
-        """Give the gaps in the file space on the disk; mapping a gap on a full disk ends the process."""
-        size = os.fstat(self.fileno()).st_size
-        if self.failed or not size or not hasattr(os, "posix_fallocate"):
-            return
-        try:
-            os.posix_fallocate(self.fileno(), 0, size)
-        except OSError as error:
-            if error.errno in (
-                errno.ENOSPC,
-                errno.EDQUOT,
-            ):  # others: the file system cannot reserve
-                self.failed = error
 
 
 @contextmanager
@@ -120,7 +108,6 @@ def new_hdf5(path: str | Path) -> Iterator[Any]:
                     file.attrs[NAME] = np.bytes_(BLANK)
                     yield file
             finally:
-                disk.reserve()
                 if disk.failed:
                     raise OSError(disk.failed.errno, disk.failed.strerror, str(path))
         seal(temporary)

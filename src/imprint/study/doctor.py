@@ -238,14 +238,17 @@ def _fm(study: Study, name: str, datasets: Datasets, scratch: Path, is_done: IsD
 
 def _given(study: Study, name: str, datasets: Datasets) -> FMState:
     """Findings on embeddings that the user computed; adds their numbers of samples to the datasets."""
+    config = study.config.fms[name]
+    assert isinstance(config, EmbeddingsFM)
     findings: list[Finding] = []
     width = None
     used = {d for fm, task in study.fm_tasks() if fm == name for d in study.tasks[task].datasets}
     for dataset in sorted(used):
+        several = not config.has_file_per_split(dataset)
         for split in SPLITS:
             file = inputs.embeddings_file(study.config, name, dataset, split)
             try:
-                count, width = estimate.shape_of_given(file, split)
+                count, width = estimate.shape_of_given(file, split, required=several)
             except UserError as error:
                 findings.append(Finding(BAD, f"fm {name}", str(error)))
                 continue

@@ -289,8 +289,10 @@ def _embedded_classes(study: Study, dataset: str) -> int | None:
     return study.config.datasets[dataset].class_count if classes is None else len(classes)
 
 
-def shape_of_given(path: str | Path, split: str) -> tuple[int, int]:
+def shape_of_given(path: str | Path, split: str, *, required: bool = False) -> tuple[int, int]:
     """Number and width of the embeddings in a user's file, without reading them.
+
+    required: whether an HDF5 file must have a group with the name of the split, as a file of several splits must.
 
     Raises
     ------
@@ -312,6 +314,10 @@ def shape_of_given(path: str | Path, split: str) -> tuple[int, int]:
                 shape = read_header(array)[0]
         else:
             with open_hdf5(path, "write it again") as file:
+                if required and split not in file:
+                    raise UserError(
+                        f"{path} has no group '{split}'; a file without groups holds one split, so each needs its own"
+                    )
                 shape = file.get(split, file)["embeddings"].shape
         count, width = shape
     except (KeyError, ValueError, zipfile.BadZipFile) as error:

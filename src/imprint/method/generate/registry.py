@@ -20,7 +20,7 @@ from imprint.errors import UserError
 from imprint.method import costs
 from imprint.method.configuration import IDENTITY, UNIT_LENGTH, Every, Fixed, K, Scoring
 from imprint.method.proxies import ProxySet
-from imprint.registry import Registry, of_user, unknown
+from imprint.registry import Component, Registry, unknown
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ class Generated(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Generator:
+class Generator(Component):
     """A registered GEN.
 
     Attributes
@@ -170,19 +170,9 @@ class Generator:
         return None
 
     @property
-    def module(self) -> str:
-        """The module that defines it, without the name of the package."""
-        return self.make.__module__.removeprefix("imprint.")
-
-    @property
-    def of_user(self) -> bool:
-        """Whether a user wrote it."""
-        return of_user(self.make)
-
-    @property
-    def origin(self) -> str:
-        """The user's file, or else the module, that registered it."""
-        return self.file or self.make.__module__
+    def definition(self) -> Any:
+        """The function that was registered."""
+        return self.make
 
 
 GENERATORS: Registry[Generator] = Registry("GEN")

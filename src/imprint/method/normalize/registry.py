@@ -14,7 +14,7 @@ from typing import Any, Protocol, Self
 import numpy as np
 
 from imprint.errors import UserError
-from imprint.registry import Registry, of_user
+from imprint.registry import Component, Registry
 
 OfRows = Callable[[np.ndarray], np.ndarray]
 OfProxies = Callable[[np.ndarray, np.ndarray, np.ndarray | None], np.ndarray]
@@ -36,7 +36,7 @@ class FittedNorm(Protocol):
 
 
 @dataclass(frozen=True)
-class Normalization:
+class Normalization(Component):
     """A registered NORM.
 
     Attributes
@@ -80,22 +80,8 @@ class Normalization:
         return self.proxies is None
 
     @property
-    def module(self) -> str:
-        """The module that defines it, without the name of the package."""
-        return self._component.__module__.removeprefix("imprint.")
-
-    @property
-    def of_user(self) -> bool:
-        """Whether a user wrote it."""
-        return of_user(self._component)
-
-    @property
-    def origin(self) -> str:
-        """The user's file, or else the module, that registered it."""
-        return self.file or self._component.__module__
-
-    @property
-    def _component(self) -> Any:
+    def definition(self) -> Any:
+        """The function or class that was registered."""
         return self.rows or self.fitted or self.proxies
 
 
