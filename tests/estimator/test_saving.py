@@ -10,6 +10,7 @@ from imprint import ImprintingClassifier
 from imprint.data.pools import Pool
 from imprint.errors import UserError
 from imprint.method.configuration import Configuration, Fixed, Scoring
+from imprint.method.normalize import NORMS, normalization
 from imprint.method.presets import PRESETS
 from imprint.method.proxies import proxy_set_for
 from imprint.store.embeddings import Embeddings
@@ -71,6 +72,19 @@ def test_a_head_is_not_saved_with_an_fm_of_other_embeddings(tmp_path):
     head = ImprintingClassifier(gen="mean").fit(X, Y)
     with pytest.raises(UserError, match=f"embeddings of {X.shape[1]} values, .* have 7"):
         head.save(tmp_path / "h.safetensors", fm=wide)
+
+
+def test_a_norm_that_changes_the_number_of_values_is_saved(tmp_path):
+    normalization("pairs")(lambda x: x[:, ::2] * x[:, 1::2])
+    try:
+        model = ImprintingClassifier(norm_pre="pairs", gen="mean", norm_inf="pairs").fit(X, Y)
+        assert model.proxies_.shape[1] < X.shape[1]
+        model.save(tmp_path / "h.safetensors", FM)
+        loaded = ImprintingClassifier.load(tmp_path / "h.safetensors")
+        assert loaded.n_features_in_ == X.shape[1]
+        np.testing.assert_array_equal(loaded.predict(TEST), model.predict(TEST))
+    finally:
+        NORMS.remove("pairs")
 
 
 def test_a_loaded_head_that_is_fitted_again_forgets_its_fm(tmp_path):

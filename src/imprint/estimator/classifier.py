@@ -450,7 +450,9 @@ class ImprintingClassifier(ClassifierMixin, BaseEstimator):
                 f"save: the head takes embeddings of {self.n_features_in_} values, but those given as fm have {fm.x.shape[1]}; a "
                 "step between them, such as PCA, is not part of a head"
             )
-        saved = SavedClassifier(self._state, self.get_params(), self._measured(), self.seed_, fm)
+        saved = SavedClassifier(
+            self._state, self.get_params(), self._measured(), self.seed_, fm, self.n_features_in_
+        )
         return head_of(saved)
 
     @classmethod
@@ -476,7 +478,7 @@ class ImprintingClassifier(ClassifierMixin, BaseEstimator):
         saved = load_classifier(path, fm)
         classifier = cls(**saved.parameters)
         classifier.fm_ = saved.fm
-        classifier.n_features_in_ = saved.state.imprinted.proxies.shape[1]
+        classifier.n_features_in_ = saved.embedding_size
         classifier._adopt(saved.tuned, saved.seed)
         classifier._keep(saved.state)
         return classifier

@@ -155,7 +155,7 @@ def _embedder(head: Head, choice: FMChoice) -> Embedder:
     embedder, _ = choice.load(recorded)
     if "weights_sha256" in recorded:
         head.require_fm(embedder)
-    size = head.proxies.shape[1]
+    size = head.embedding_size
     if embedder.dim != size:
         raise UserError(
             f"the FM {embedder.identity['model']} gives embeddings of {embedder.dim} values, this head takes {size}"

@@ -201,7 +201,7 @@ def _require_kind(source: Path, embeddings: Embeddings, head: Head) -> None:
         head.require_fm(embeddings.provenance)
     elif "weights_sha256" in head.description["fm"]:
         log.warning(f"note: {source} does not say which FM made it; only the size is checked")
-    size = head.proxies.shape[1]
+    size = head.embedding_size
     if embeddings.x.shape[1] != size:
         raise UserError(
             f"{source}: embeddings have {embeddings.x.shape[1]} values, the head takes {size}"

@@ -51,6 +51,8 @@ class SavedClassifier:
         Seed of GEN.
     fm : Any
         The FM, see `ImprintingClassifier.save`, or None; after loading, the result of `imprint.store.heads.fm_identity`.
+    embedding_size : int
+        Number of values of an embedding.
     """
 
     state: TrainingState
@@ -58,6 +60,7 @@ class SavedClassifier:
     tuned: Tuned
     seed: int
     fm: Any
+    embedding_size: int
 
 
 def head_of(classifier: SavedClassifier) -> Head:
@@ -75,6 +78,7 @@ def head_of(classifier: SavedClassifier) -> Head:
         "classes_type": state.classes.dtype.str,
         "class_counts": state.counts.tolist(),
         "samples": state.samples,
+        "embedding_size": classifier.embedding_size,
         "k": tuned.k,
         "seed": classifier.seed,
         "inverse_temperature": tuned.inverse_temperature,
@@ -165,7 +169,9 @@ def load_classifier(path: str | Path, fm: Any) -> SavedClassifier:
         current=description.get("current", True),
     )
     parameters = {**parameters, "fm_classifier": head.fm_classifier}
-    return SavedClassifier(state, parameters, tuned, description["seed"], description["fm"])
+    return SavedClassifier(
+        state, parameters, tuned, description["seed"], description["fm"], head.embedding_size
+    )
 
 
 def _ids(as_bytes: np.ndarray | None) -> np.ndarray | None:

@@ -97,6 +97,9 @@ def check_head(
         Configuration.from_dict(description["configuration"])
     except (LookupError, TypeError, ValueError) as error:
         raise _wrong(where, f"its configuration is not valid ({error})") from None
+    size = description.get("embedding_size", 1)
+    if not isinstance(size, int) or size < 1:
+        raise _wrong(where, f"its embedding_size {size!r} is not a positive whole number")
     if not is_scale(description.get("scale", 1.0)):
         raise _wrong(where, f"its scale {description['scale']!r} is not a power of two")
     counts = description.get("class_counts")

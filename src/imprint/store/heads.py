@@ -43,7 +43,7 @@ class Head:
         Their classes, ascending.
     description : dict
         configuration, classes (names), fm (name, model, weights_sha256, transform), task, accuracy, version; `unit` if
-        the proxies are samples before NORMpre = l2, see `CandidateHead`.
+        the proxies are samples before NORMpre = l2, see `CandidateHead`; `embedding_size`, see the property.
     fm_classifier : ndarray of shape (C, D) or None
         The weights of the FM's own classifier, if NORMpost needs them.
     state : dict
@@ -61,6 +61,11 @@ class Head:
     state: dict[str, np.ndarray] = field(default_factory=dict)
     bias: np.ndarray | None = None
     norms: dict[str, np.ndarray] = field(default_factory=dict)
+
+    @property
+    def embedding_size(self) -> int:
+        """Number of values of the embeddings that the head takes: those of a proxy, unless NORMpre changes their number."""
+        return int(self.description.get("embedding_size") or self.proxies.shape[1])
 
     def require_fm(self, fm: Any) -> None:
         """Check that this head can be used on embeddings of `fm`, see `fm_identity`.

@@ -114,6 +114,7 @@ def make_head(
             "configuration": method.as_dict(),
             "unit": samples is not None and method.norm_pre == UNIT_LENGTH,
             "samples": len(train.x),
+            "embedding_size": train.x.shape[1],
             **({} if train.scale == 1 else {"scale": train.scale}),
             **description,
         },
