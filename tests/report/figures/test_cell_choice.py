@@ -76,6 +76,7 @@ def test_a_cell_is_named_by_any_of_its_axes(tmp_path):
         ({"fm": "nett"}, "cell.fm", "unknown fm of the experiment 'nett'; known: net, other"),
         ({"task": "glyphs"}, "cell.task", "known: digits, glyphs-d1, glyphs-d2"),
         ({"shots": 7}, "cell.shots", "known: 5, full"),
+        ({"seed": 99}, "cell.seed", "unknown seed of the experiment '99'; known: 1, 2"),
         ({"gen": "kmeans", "k": 7}, "cell", "the experiment has no method with gen kmeans, k 7"),
         (
             {"task": "glyphs-d1", "draw": 3},

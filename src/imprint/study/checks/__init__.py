@@ -53,7 +53,8 @@ def problems(parsed: Parsed) -> list[Problem]:
 
     The valid keys of an entry are checked even if others are invalid.
     """
-    sections = Sections(**parsed.entries, names=parsed.names)
+    seeds = parsed.config.seeds if parsed.config else ()
+    sections = Sections(**parsed.entries, names=parsed.names, seeds=seeds)
     reported = {
         problem: None
         for section, checks in CHECKS.items()

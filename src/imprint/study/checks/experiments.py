@@ -191,11 +191,13 @@ def shown_cell(key: str, experiment: Experiment, sections: Sections) -> Iterator
         elif name in names["tasks"]:
             draws[name] = 1
     fms = [name for name in experiment.fms or names["fms"] if name in names["fms"]]
+    seeds = experiment.seeds or sections.seeds
     mistaken = set(experiment.fms or ()) - set(fms), set(experiment.tasks or ()) - {*names["tasks"]}
     choices = {
         "fm": (cell.fm, fms, mistaken[0] and cell.fm in names["fms"]),
         "task": (cell.task, draws, mistaken[1] and cell.task in names["tasks"]),
         "shots": (cell.shots, experiment.shots, False),
+        "seed": (cell.seed, seeds, not seeds),
     }
     for name, (value, known, is_meant) in choices.items():
         if value is not None and value not in known and not is_meant:

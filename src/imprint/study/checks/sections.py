@@ -25,6 +25,8 @@ class Sections:
         The entries; those with problems of form have only their valid keys.
     names : mapping
         The names of all entries of each section, valid or not.
+    seeds : tuple of int
+        The seeds of experiments without their own; empty if they are not known, because of a problem of form.
     """
 
     fms: Mapping[str, FM]
@@ -32,6 +34,7 @@ class Sections:
     tasks: Mapping[str, TaskConfig]
     experiments: Mapping[str, Experiment]
     names: Mapping[str, list[str]]
+    seeds: tuple[int, ...]
 
     @cached_property
     def class_counts(self) -> dict[str, int | None]:
