@@ -24,6 +24,10 @@ class WrongSource(UserError):
         self.source, self.instead = str(source), str(instead)
 
 
+class NoSplits(UserError):
+    """A source of images that is not divided into splits, though one of them was asked for."""
+
+
 # codes of an OSError: disk or quota full, no permission
 NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 NO_RIGHT = {errno.EROFS, errno.EACCES, errno.EPERM}

@@ -87,3 +87,24 @@ def test_the_doctor_counts_images_classes_and_broken_files_of_a_folder(tmp_path,
         main(["doctor", str(tmp_path / "photos")])
     assert caught.value.code == 1
     assert "wren/3.png cannot be read: it is " in capsys.readouterr().out
+
+
+def test_the_doctor_reads_both_splits_of_a_table(tmp_path, capsys):
+    table = ["path,label,split"]
+    for split, count in (("train", 4), ("test", 2)):
+        for i in range(count):
+            name = f"{split}{i}.png"
+            Image.fromarray(np.zeros((9, 9, 3), np.uint8)).save(tmp_path / name)
+            table.append(f"{name},{'owl' if i % 2 else 'wren'},{split}")
+    (tmp_path / "test1.png").write_bytes(b"none")
+    (tmp_path / "photos.csv").write_text("\n".join(table))
+    with pytest.raises(SystemExit) as caught:
+        main(["doctor", str(tmp_path / "photos.csv")])
+    assert caught.value.code == 1
+    said = [line.split(maxsplit=1)[1] for line in capsys.readouterr().out.splitlines()]
+    assert said[:2] == [
+        f"images for train: 4 in {tmp_path / 'photos.csv'}",
+        "classes for train: 2, 2 each",
+    ]
+    assert said[2].startswith("images for test: 2") and said[3] == "classes for test: 2, 1 each"
+    assert "test1.png cannot be read" in said[4]

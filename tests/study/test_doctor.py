@@ -3,12 +3,16 @@
 import json
 import sys
 
+import numpy as np
 import pytest
 import timm
 import yaml
+from PIL import Image
 from safetensors.torch import save_file
 
 from imprint import cli
+from imprint.data import sources
+from imprint.study.contents import record_contents
 from imprint.study.doctor import examine
 from imprint.study.load import load
 
@@ -58,6 +62,37 @@ def test_a_sound_study_passes_and_nothing_is_made(study, tmp_path, monkeypatch, 
     assert rules["rule proxies"].startswith("1 job, about ")
     assert rules["rule evaluate"].startswith("1 job, about ")
     assert not (tmp_path / "results").exists()
+
+
+def test_an_fm_that_no_experiment_uses_is_named_and_not_loaded(study, tmp_path):
+    study()
+    config = yaml.safe_load((tmp_path / "config.yaml").read_text())
+    config["fms"]["spare"] = {"source": "timm", "model": "test_vit"}
+    config["experiments"]["main"]["fms"] = "net"
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(config))
+    findings = list(examine(load(["config.yaml"])))
+    assert [f.text for f in findings if f.subject == "fm spare"] == [
+        "no experiment uses it, so it is not checked"
+    ]
+
+
+def test_images_that_changed_since_a_dataset_was_prepared_are_told(study, tmp_path):
+    for i, name in enumerate(["a/1", "a/2", "a/3", "b/1", "b/2", "b/3"]):
+        file = tmp_path / "photos" / f"{name}.png"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(np.full((9, 9, 3), i, np.uint8)).save(file)
+    study(photos={"source": "imagefolder", "path": "photos", "test_fraction": 0.3})
+    prepared = tmp_path / "results/data/photos"
+    manifest = sources.prepare("imagefolder", {"path": "photos", "test_fraction": 0.3}, prepared)
+    record_contents(manifest)
+
+    def told():
+        findings = examine(load(["config.yaml"]))
+        return next((f.level, f.text) for f in findings if f.subject == "dataset photos")
+
+    assert told() == ("ok", "prepared")
+    (tmp_path / "photos/a/2.png").unlink()
+    assert told() == ("note", "changed since it was prepared; it will be prepared again")
 
 
 def test_what_is_done_is_not_counted(study, tmp_path):

@@ -58,7 +58,9 @@ def doctor(
     """
     sources = source or [Path(CONFIG)]
     if len(sources) == 1 and sources[0].suffix not in (".yaml", ".yml", ".json"):
-        _print_findings(_folder_findings(sources[0]), as_json)
+        from imprint.estimator.folder_check import findings
+
+        _print_findings(findings(sources[0]), as_json)
         return
     study = _load(*map(str, sources))
 
@@ -90,32 +92,6 @@ def _print_findings(findings: Iterable[tuple[str, str, str]], as_json: bool) -> 
             print(f"{level:8}{subject}: {text}", flush=True)
     if problems:
         raise typer.Exit(1)
-
-
-def _folder_findings(source: Path) -> Iterator[tuple[str, str, str]]:
-    """Findings (level, subject, text) on a source of images."""
-    from imprint.estimator.embeddings_files import UNNAMED
-    from imprint.estimator.folder_check import broken
-    from imprint.estimator.inputs import images_of
-
-    images = images_of(source, classes="optional")
-    yield "ok", "images", f"{len(images):,} in {source}"
-    if images.class_names != UNNAMED:
-        classes = Counter(images.class_names[label] for label in images.labels)
-        few, many = (choose(classes.values()) for choose in (min, max))
-        smallest = min(classes, key=classes.__getitem__)
-        size = f"{few:,} each" if few == many else f"{few:,} ({smallest}) to {many:,} each"
-        lone = few < 2 or len(classes) < 2
-        text = f"{len(classes):,}, {size}"
-        yield ("note" if lone else "ok"), "classes", text
-    else:
-        yield (
-            "note",
-            "classes",
-            "none; for fit and compare, put the images of each class in a folder",
-        )
-    for path, reason in broken(images).items():
-        yield PROBLEM, "broken", f"{path} cannot be read: {reason}"
 
 
 @command()

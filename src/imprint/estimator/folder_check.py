@@ -1,16 +1,55 @@
-"""Find the images of a source that cannot be read."""
+"""`imprint doctor` for images: their classes, and files that cannot be read."""
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import get_args
 
 from imprint.data.image_formats import UnreadableImage
 from imprint.data.images import Images
+from imprint.errors import NoSplits
+from imprint.estimator.embeddings_files import UNNAMED
+from imprint.estimator.inputs import Split, images_of
 
 THREADS = 4
+Finding = tuple[str, str, str]
 
 
-def broken(images: Images) -> dict[str, str]:
+def findings(source: Path) -> Iterator[Finding]:
+    """Findings (level, subject, text) on a source of images; on each split if it has several."""
+    try:
+        splits = {
+            split: images_of(source, classes="optional", split=split, needs_splits=True)
+            for split in get_args(Split)
+        }
+    except NoSplits:
+        yield from _on_images(images_of(source, classes="optional"), "", source)
+        return
+    for split, images in splits.items():
+        yield from _on_images(images, f" for {split}", source)
+
+
+def _on_images(images: Images, purpose: str, source: Path) -> Iterator[Finding]:
+    """Findings on images of a source; `purpose` names their split, if there are several."""
+    yield "ok", f"images{purpose}", f"{len(images):,} in {source}"
+    if images.class_names != UNNAMED:
+        classes = Counter(images.class_names[label] for label in images.labels)
+        few, many = (choose(classes.values()) for choose in (min, max))
+        smallest = min(classes, key=classes.__getitem__)
+        size = f"{few:,} each" if few == many else f"{few:,} ({smallest}) to {many:,} each"
+        lone = few < 2 or len(classes) < 2
+        yield ("note" if lone else "ok"), f"classes{purpose}", f"{len(classes):,}, {size}"
+    else:
+        text = "none; for fit and compare, put the images of each class in a folder"
+        yield "note", f"classes{purpose}", text
+    for path, reason in _unreadable(images).items():
+        yield "PROBLEM", "broken", f"{path} cannot be read: {reason}"
+
+
+def _unreadable(images: Images) -> dict[str, str]:
     """Read every image; the reasons why images cannot be read, by path."""
 
     def problem(i: int) -> str:

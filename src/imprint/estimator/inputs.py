@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from imprint.errors import UserError, WrongSource
+from imprint.errors import NoSplits, UserError, WrongSource
 from imprint.estimator.embeddings_files import UNNAMED, read_file
 from imprint.estimator.fm_choice import FMChoice
 from imprint.formatting import class_name
@@ -253,9 +253,9 @@ def images_of(
         Whether classes are read, such as the folders in `source`. `optional`: if there are any; folders count as classes only if
         no image is beside them.
     split : {"train", "test"}, default="train"
-        The images that are used if the source has splits; a note says so.
+        The images that are used if the source has splits.
     needs_splits : bool, default=False
-        Whether a source without splits is an error.
+        Whether a source without splits is an error, a `NoSplits`. Otherwise a note says which split is used.
 
     Raises
     ------
@@ -280,7 +280,8 @@ def images_of(
         raise UserError(f"{source} holds a head or weights, not images; give images or embeddings")
     folders = split_folders(source) if source.is_dir() else {}
     if folders and (classes == "required" or not loose_images(source)):
-        log.warning(f"note: {source} is divided into splits; only {folders[split]} is used")
+        if not needs_splits:
+            log.warning(f"note: {source} is divided into splits; only {folders[split]} is used")
         images = _images_of_folder(folders[split], classes)
         ids = [f"{folders[split].name}/{name}" for name in images.ids]
         return replace(images, ids=ids, folder=source)
@@ -395,13 +396,13 @@ def _images_of_dataset(
         log.warning(f"note: {error}; so the images have no classes")
     if WHOLE in images and needs_splits:
         raise _without_splits(source)
-    if WHOLE not in images:
+    if WHOLE not in images and not needs_splits:
         log.warning(f"note: {source} is divided into splits; only its images for {split} are used")
     return _present(images.get(WHOLE) or images[split])
 
 
-def _without_splits(source: Path) -> UserError:
-    return UserError(f"{source} has no splits to choose from; leave split (--split) out")
+def _without_splits(source: Path) -> NoSplits:
+    return NoSplits(f"{source} has no splits to choose from; leave split (--split) out")
 
 
 def _images_of_table(source: Path, classes: Classes, split: Split, needs_splits: bool) -> Images:
@@ -415,7 +416,10 @@ def _images_of_table(source: Path, classes: Classes, split: Split, needs_splits:
     if needs_splits and "split" not in columns:
         raise _without_splits(source)
     if "split" in columns:
-        log.warning(f"note: {source} has a column 'split'; only its images for {split} are used")
+        if not needs_splits:
+            log.warning(
+                f"note: {source} has a column 'split'; only its images for {split} are used"
+            )
         rows = [row for row in rows if row["split"] == split]
     if not rows:
         raise UserError(
