@@ -20,7 +20,7 @@ from benchmarks.browser import CHROMIUM, Browser
 from benchmarks.presentation import collapse_of, scores_of
 from benchmarks.runs import ROOT
 from imprint.analysis.exploration import explored, in_words
-from imprint.method.presets import published
+from imprint.method.presets import preset_rows
 from imprint.report.explorer import page
 from imprint.store.frames import read_parquet, write_parquet
 from imprint.study.load import load
@@ -34,7 +34,7 @@ CHANGE = "const menu = document.querySelector('#lines-menus select[name=of_FM]')
 def job(folder: Path, target: Path) -> None:
     """Do the work of the workflow's job; print its rows and peak memory."""
     table = explored(*(read_parquet(folder / f"{name}.parquet") for name in ("scores", "collapse")))
-    methods = {preset["label"]: in_words(preset) for preset in published().values()}
+    methods = {preset["label"]: in_words(preset) for preset in preset_rows().values()}
     template, glossary = (
         (PARTS / name).read_text(encoding="utf-8") for name in ("explore.html", "glossary.rst")
     )

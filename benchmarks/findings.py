@@ -20,7 +20,7 @@ from benchmarks.head_cells import FULL
 from imprint.analysis.differences import difference, separate_datasets
 from imprint.analysis.matrices import preset_matrix
 from imprint.analysis.splits import of_split
-from imprint.method.presets import PRESETS, published
+from imprint.method.presets import PRESETS, preset_rows
 
 PAIR = ["fm", "task", "draw"]
 L2 = ("l2", "l2", "l2")
@@ -80,7 +80,7 @@ def compare(
 
 def named_methods(scores: pd.DataFrame, shots: str) -> None:
     novel = novel_tasks(scores[scores["shots"] == shots])
-    matrix = 100 * preset_matrix(novel, published()).dropna(axis=1, how="all")
+    matrix = 100 * preset_matrix(novel, preset_rows()).dropna(axis=1, how="all")
     if matrix.shape[1] < 2:
         return
     few = "" if shots == FULL else f" with {shots} samples per class"

@@ -25,7 +25,7 @@ from benchmarks.runs import ROOT
 from imprint.analysis.differences import JOINT
 from imprint.analysis.frames import collect, compact, rows_of
 from imprint.method.configuration import FIELDS
-from imprint.method.presets import published
+from imprint.method.presets import preset_rows
 from imprint.method.score_names import TEST_SPLIT, TRAINING_SPLIT
 from imprint.report.drawing.saving import save as save_figure
 from imprint.report.figures import FIGURES
@@ -112,13 +112,13 @@ def job(folder: Path, kind: str, name: str, experiment: str) -> None:
     if kind == "summary":
         from imprint.analysis import summary
 
-        summary.lines(scores, collapse, published())
+        summary.lines(scores, collapse, preset_rows())
     else:
         selection, settings = json.loads((folder / "experiments.json").read_text())[experiment]
         scores, collapse = rows_of(scores, selection), rows_of(collapse, selection)
         stem = folder / f"{experiment}-{name}"
         entry = (FIGURES if kind == "figure" else TABLES)[name]
-        inputs = [scores, collapse, published(), *([fms_of(scores)] if entry.needs_fms else [])]
+        inputs = [scores, collapse, preset_rows(), *([fms_of(scores)] if entry.needs_fms else [])]
         settings = {key: settings[key] for key in entry.settings}
         if kind == "figure":
             save_figure(FIGURES[name].draw(*inputs, **settings), stem)
@@ -145,7 +145,7 @@ def filling(
         missing: list[str] = []
         fms = [fms_of(by_experiment[name])] if FIGURES[figure].needs_fms else []
         FIGURES[figure].draw(
-            by_experiment[name], collapse, published(), *fms, missing=missing.append
+            by_experiment[name], collapse, preset_rows(), *fms, missing=missing.append
         )
         filled += [] if missing else [name]
     return filled

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from imprint.analysis.fms import compare_fms, configuration_name, speed_conditions
-from imprint.method.presets import published
+from imprint.method.presets import preset_rows
 
 NORMS = dict.fromkeys(("norm_pre", "norm_post", "norm_inf"), "l2")
 MAX = {"agg": "max", "distance": "inner_product"}
@@ -56,7 +56,7 @@ def test_what_one_fm_lacks_counts_for_none():
     result = compare_fms(
         scores({("one", "a"): (0.5, 0.7), ("two", "a"): (0.6,), ("two", "b"): (0.1, 0.2)}),
         NO_COLLAPSE,
-        published(),
+        preset_rows(),
     )
     assert result.accuracies.to_dict("index") == {"a": pytest.approx({"two": 0.6, "one": 0.5})}
     assert set(result.summary["best_configuration"]) == {"Qi et al. 2018"}
@@ -89,10 +89,10 @@ def test_fms_without_a_common_configuration_are_not_ranked():
 
 
 def test_a_configuration_is_called_by_its_preset_or_its_parts():
-    assert configuration_name(MEAN, published()) == "Qi et al. 2018"
+    assert configuration_name(MEAN, preset_rows()) == "Qi et al. 2018"
     assert configuration_name(MEAN, {}) == "mean; NORM l2/l2/l2; max"
     nearest = {**CLUSTERS, "k": None, "agg": "mnn", "distance": "cosine", "m": 3}
-    name = configuration_name({**nearest, "weighting": "distance"}, published())
+    name = configuration_name({**nearest, "weighting": "distance"}, preset_rows())
     assert name == "kmeans, k = auto; NORM l2/l2/l2; 3-nn cosine, distance"
 
 

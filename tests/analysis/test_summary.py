@@ -7,7 +7,7 @@ import pytest
 from imprint.analysis import summary
 from imprint.analysis.frames import compact
 from imprint.method.configuration import Configuration, Fixed, Scoring, parse_k
-from imprint.method.presets import PRESETS, published
+from imprint.method.presets import PRESETS, preset_rows
 
 L2 = Scoring("l2", "l2", "max", "inner_product")
 
@@ -52,7 +52,7 @@ def mean_and(**more):
 
 def test_what_was_run_and_what_won():
     first, methods, differences, best, gain = summary.lines(
-        scores(mean_and(k20=0.6)), collapses(), published()
+        scores(mean_and(k20=0.6)), collapses(), preset_rows()
     )
     assert first.startswith("Run: 48 scores of 1 FM on 8 tasks from 8 datasets, with 2 seeds.")
     assert (
@@ -80,14 +80,14 @@ def test_what_was_run_and_what_won():
 def test_a_family_of_several_tasks_says_how_many():
     rows = scores(mean_and(k20=0.6))
     rows["family"] = rows["task"].where(~rows["task"].isin(["t5", "t6", "t7"]), "t5")
-    first = summary.lines(rows, collapses(), published())[0]
+    first = summary.lines(rows, collapses(), preset_rows())[0]
     assert "of 1 FM on 8 tasks (t5: 3) from 8 datasets" in first
 
 
 def test_the_method_that_the_test_favours_is_above_even_if_an_outlier_gives_the_other_the_higher_mean():
     rows = scores(mean_and(k20=0.6), pairs=12)
     rows.loc[(rows["k"] == 20) & (rows["task"] == "t3"), "accuracy"] -= 5
-    others = {name: preset for name, preset in published().items() if preset["gen"] != "ls"}
+    others = {name: preset for name, preset in preset_rows().items() if preset["gen"] != "ls"}
     _, methods, differences, _, gain = summary.lines(rows, collapses(12), others)
     assert "Qi et al. 2018 1.9 (55.5%)" in methods
     assert differences.endswith(
@@ -99,7 +99,7 @@ def test_the_method_that_the_test_favours_is_above_even_if_an_outlier_gives_the_
 def test_a_small_difference_is_not_said_to_be_none():
     rows = scores(mean_and(k20=0.5001))
     assert "Westerhoff et al. 2025 above Qi et al. 2018 by less than 0.1 points." in summary.lines(
-        rows, collapses(), published()
+        rows, collapses(), preset_rows()
     )[2]  # fmt: skip
 
 
@@ -107,7 +107,7 @@ def test_a_method_that_was_run_on_one_task_takes_none_away_from_the_others():
     rows = scores(mean_and(k20=0.6))
     once = scores({PRESETS["probe"].configuration: 0.7}, pairs=1)
     _, methods, differences, *_ = summary.lines(
-        compact(pd.concat([rows, once])), collapses(), published()
+        compact(pd.concat([rows, once])), collapses(), preset_rows()
     )
     assert "with net on 8 tasks" in methods
     assert methods.endswith(
@@ -120,7 +120,7 @@ def test_methods_that_were_run_on_some_tasks_have_a_ranking_of_their_own():
     rows = scores(mean_and(k20=0.6))
     some = scores({PRESETS["probe"].configuration: 0.7}, pairs=3)
     _, methods, _, also, *_ = summary.lines(
-        compact(pd.concat([rows, some])), collapses(), published()
+        compact(pd.concat([rows, some])), collapses(), preset_rows()
     )
     assert "with net on 8 tasks" in methods and "Linear probe (reference) (3)" in methods
     assert also == (
@@ -134,7 +134,7 @@ def test_a_task_of_several_datasets_joins_them_only_where_it_is_compared():
     more = scores({Configuration("l2", "kmeans", Fixed(3), L2): 0.7}, pairs=1)
     more = more.assign(task="all", family="all", datasets="+".join(f"t{i}" for i in range(8)))
     first, _, differences, _, gain = summary.lines(
-        compact(pd.concat([rows, more])), collapses(), published()
+        compact(pd.concat([rows, more])), collapses(), preset_rows()
     )
     assert "9 tasks from 8 datasets" in first
     assert "differ over 8 datasets" in differences and "over 8 datasets" in gain
@@ -150,7 +150,7 @@ def test_norms_that_see_all_classes_are_none_that_see_one_at_a_time(norm_pre, no
     other = {Configuration(norm_pre, "mean", Fixed(1), scoring): 0.8}
     (best,) = (
         line
-        for line in summary.lines(scores(mean_and(k20=0.6) | other), collapses(), published())
+        for line in summary.lines(scores(mean_and(k20=0.6) | other), collapses(), preset_rows())
         if line.startswith("Best")
     )
     assert "see one class at a time kmeans, k = 20, NORM l2 throughout" in best
@@ -160,7 +160,7 @@ def test_one_configuration_is_the_only_one():
     qi = {PRESETS["qi"].configuration: 0.5}
     (best,) = (
         line
-        for line in summary.lines(scores(qi), collapses(), published())
+        for line in summary.lines(scores(qi), collapses(), preset_rows())
         if line.startswith("Best")
     )
     assert best.startswith(
@@ -170,7 +170,7 @@ def test_one_configuration_is_the_only_one():
 
 def test_methods_on_one_dataset_are_not_said_to_differ():
     rows = scores(mean_and(k20=0.6)).assign(datasets="one")
-    said = summary.lines(rows, collapses(), published())
+    said = summary.lines(rows, collapses(), preset_rows())
     assert said[2] == (
         "Differences between them: not tested. "
         "One dataset is too few to generalise to others: a test over datasets needs at least 6."
@@ -179,7 +179,7 @@ def test_methods_on_one_dataset_are_not_said_to_differ():
 
 
 def test_datasets_that_cannot_tell_so_many_methods_apart_are_said_to_be_too_few():
-    said = summary.lines(scores(mean_and(k20=0.6), pairs=6), collapses(6), published())
+    said = summary.lines(scores(mean_and(k20=0.6), pairs=6), collapses(6), preset_rows())
     assert said[2] == (
         "Differences between them: with 6 datasets no two of 3 methods can differ significantly (signed-rank, Holm, p < 0.05), "
         "which needs 7; "
@@ -188,7 +188,7 @@ def test_datasets_that_cannot_tell_so_many_methods_apart_are_said_to_be_too_few(
 
 
 def test_one_pair_is_not_all_pairs():
-    said = summary.lines(scores(mean_and(k20=0.6), pairs=1), collapses(1), published())
+    said = summary.lines(scores(mean_and(k20=0.6), pairs=1), collapses(1), preset_rows())
     assert any("configurations that were run on the FM and task: ls" in line for line in said)
 
 
@@ -196,7 +196,7 @@ def test_gains_are_told_for_collapsed_classes_and_for_others():
     frame = scores(mean_and(k1=0.5, k5=0.5))
     number = frame["task"].astype(str).str[1:].astype(int)
     frame.loc[frame["k"] == 5, "accuracy"] -= 0.02 * number[frame["k"] == 5]
-    said = summary.lines(frame, collapses().assign(nc1=np.arange(8) / 4), published())[-1]
+    said = summary.lines(frame, collapses().assign(nc1=np.arange(8) / 4), preset_rows())[-1]
     # NC1 is at most 1 on tasks 0 to 4, which gain 0, -2, -4, -6, -8 points, and above on those that gain -10, -12, -14
     assert said == (
         "Neural collapse: going from k = 1 to k = 5 changes the accuracy by -4.0 points where NC1 is at most 1 (5 pairs) "
@@ -209,13 +209,13 @@ def test_the_gain_that_is_told_is_that_of_the_figure():
     two = scores(mean_and(k1=0.5, k5=0.5))
     frame = pd.concat([two, two[two["seed"] == 1].assign(seed=3)], ignore_index=True)
     frame.loc[frame["k"].eq(5) & frame["seed"].eq(2), "accuracy"] += 0.1
-    said = summary.lines(frame, collapses().assign(nc1=np.arange(8) / 4), published())[-1]
+    said = summary.lines(frame, collapses().assign(nc1=np.arange(8) / 4), preset_rows())[-1]
     assert "by +3.3 points where NC1 is at most 1" in said
 
 
 @pytest.mark.parametrize("pairs", [1, 3])
 def test_what_the_cells_do_not_tell_is_left_out(pairs):
-    said = summary.lines(scores(mean_and(), pairs), collapses(pairs), published())
+    said = summary.lines(scores(mean_and(), pairs), collapses(pairs), preset_rows())
     assert len(said) == 4
     assert not any("Neural collapse" in line or "Several proxies" in line for line in said)
 
@@ -225,7 +225,9 @@ def test_classes_that_unite_others_are_told_apart():
     united = rows["task"].isin(["t6", "t7"])
     rows["d"] = rows["d"].astype("Int64").where(~united, 3)
     (gain,) = (
-        line for line in summary.lines(rows, collapses(), published()) if "Several proxies" in line
+        line
+        for line in summary.lines(rows, collapses(), preset_rows())
+        if "Several proxies" in line
     )
     assert (
         "better in 6 of 6 pairs. On tasks whose classes unite several others it changes by +10.0 points on t6 (1 pair), +10.0 points on t7 (1 pair)"
@@ -237,7 +239,9 @@ def test_classes_that_unite_others_are_told_apart():
     # two datasets, of which one has classes that unite others
     rows["datasets"] = rows["task"].map(lambda task: "a" if task in ("t5", "t6", "t7") else "b")
     (gain,) = (
-        line for line in summary.lines(rows, collapses(), published()) if "Several proxies" in line
+        line
+        for line in summary.lines(rows, collapses(), preset_rows())
+        if "Several proxies" in line
     )
     assert "2 datasets are too few" in gain and "One dataset" not in gain
 
@@ -246,11 +250,11 @@ def test_classes_that_unite_others_are_told_apart():
 def test_whitened_means_are_set_against_several_proxies_with_the_sign(accuracy, points, better):
     whitened = PRESETS["whiten"].configuration
     rows = scores(mean_and(k20=0.6) | {whitened: accuracy})
-    (said,) = (line for line in summary.lines(rows, collapses(), published()) if line.startswith("Whitening"))  # fmt: skip
+    (said,) = (line for line in summary.lines(rows, collapses(), preset_rows()) if line.startswith("Whitening"))  # fmt: skip
     assert said == (
         "Whitening: replacing 20 k-means proxies per class (NORM l2) by one whitened mean (NORM l2 / whiten+l2 / l2) "
         f"changes the accuracy typically by {points} points over 8 datasets (95% interval {points} to {points}), "
         f"better in {better} of 8 pairs."
     )
-    (said,) = (line for line in summary.lines(rows.assign(datasets="one"), collapses(), published()) if line.startswith("Whitening"))  # fmt: skip
+    (said,) = (line for line in summary.lines(rows.assign(datasets="one"), collapses(), preset_rows()) if line.startswith("Whitening"))  # fmt: skip
     assert said.endswith("One dataset is too few to generalise to others: a test over datasets needs at least 6.")  # fmt: skip

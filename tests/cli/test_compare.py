@@ -156,7 +156,7 @@ def test_a_comparison_equals_the_estimator_in_each_fold(embedded):
         Configuration("l2", "kmeans", Fixed(3), vote): ImprintingClassifier(
             k=3, agg="mnn", distance="euclidean", weighting="distance", m=3, random_state=0
         ),
-        PRESETS["oracle"].configuration: ImprintingClassifier.preset("oracle"),
+        PRESETS["oracle"].configuration: ImprintingClassifier(method="oracle"),
         Configuration("l2", "all", Every(), l2): ImprintingClassifier(gen="all"),
     }
     table = compare_fms({"": embedded}, list(estimators), folds=4).set_index("gen")

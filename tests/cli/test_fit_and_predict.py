@@ -69,7 +69,7 @@ def test_an_image_has_one_id_alone_and_beside_others(imprint, workdir, embedded)
 def test_a_head_predicts_as_the_estimator(imprint, workdir, embedded):
     imprint("fit photos.h5 -o e.safetensors --preset qi")
     by_name = np.array(embedded.class_names)[embedded.y]
-    expected = ImprintingClassifier.preset("qi").fit(embedded.x, by_name).predict(embedded.x)
+    expected = ImprintingClassifier(method="qi").fit(embedded.x, by_name).predict(embedded.x)
     rows = [
         json.loads(line) for line in imprint("predict e.safetensors photos.h5 --json").splitlines()
     ]

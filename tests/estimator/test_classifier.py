@@ -54,7 +54,7 @@ def not_expected(estimator):
 @parametrize_with_checks(
     [
         ImprintingClassifier(),
-        ImprintingClassifier.preset("oracle"),
+        ImprintingClassifier(method="oracle"),
         ImprintingClassifier(gen="all", agg="mnn", m=3, distance="euclidean"),
         ImprintingClassifier(gen="mean", norm_post="quantile_pooled", distance="cosine"),
     ],
@@ -110,8 +110,8 @@ def test_wrong_parameters_are_all_named():
         ImprintingClassifier(agg="mnn", m=3, weighting="distance").fit(X, Y)
     with pytest.raises(UserError, match="fm_classifier"):
         ImprintingClassifier(norm_post="quantile_fm").fit(X, Y)
-    with pytest.raises(UserError, match="known: qi"):
-        ImprintingClassifier.preset("best")
+    with pytest.raises(UserError, match="known: auto, qi"):
+        ImprintingClassifier(method="best").fit(X, Y)
 
 
 # the workflow's predictions

@@ -81,7 +81,7 @@ def test_auto_is_the_default_and_says_why(tmp_path):
     model = ImprintingClassifier(random_state=0).fit(X, Y)
     assert model.choice_.configuration == model.configuration_
     assert model.choice_.held_out > 0 and "held out" in model.choice_.reason
-    fixed = ImprintingClassifier.preset("whiten", probability=True, random_state=0).fit(X, Y)
+    fixed = ImprintingClassifier(method="whiten", probability=True, random_state=0).fit(X, Y)
     proba = fixed.predict_proba(TEST)
     np.testing.assert_allclose(proba.sum(axis=1), 1)
     np.testing.assert_array_equal(proba.argmax(axis=1), fixed.class_scores(TEST).argmax(axis=1))

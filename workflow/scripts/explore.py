@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from imprint.analysis.exploration import explored, in_words
-from imprint.method.presets import published
+from imprint.method.presets import preset_rows
 from imprint.report.explorer import page
 from imprint.store.blocks import open_blocks
 from imprint.store.files import atomic
@@ -15,6 +15,6 @@ with job(snakemake), open_blocks(snakemake.params.blocks) as blocks:
     template, glossary = (
         Path(snakemake.input[name]).read_text(encoding="utf-8") for name in ("template", "glossary")
     )
-    methods = {preset["label"]: in_words(preset) for preset in published().values()}
+    methods = {preset["label"]: in_words(preset) for preset in preset_rows().values()}
     with atomic(snakemake.output.html) as temporary:
         temporary.write_text(page(table, template, methods, glossary, blocks), encoding="utf-8")

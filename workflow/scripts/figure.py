@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from imprint.analysis.frames import collect, rows_of
-from imprint.method.presets import published
+from imprint.method.presets import preset_rows
 from imprint.report.drawing.saving import save
 from imprint.report.figures import FIGURES
 from imprint.store.frames import read_parquet
@@ -28,7 +28,7 @@ with job(snakemake) as report:
     figure = FIGURES[name].draw(
         scores,
         collapse,
-        published(),
+        preset_rows(),
         *fms,
         width=snakemake.params.width,
         missing=missing,

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from imprint.analysis import summary
-from imprint.method.presets import published
+from imprint.method.presets import preset_rows
 from imprint.report.opening import opening
 from imprint.store.files import atomic
 from imprint.store.frames import read_parquet
@@ -14,7 +14,7 @@ with job(snakemake):
     scores, collapse = (
         read_parquet(path) for path in (snakemake.input.scores, snakemake.input.collapse)
     )
-    lines = summary.lines(scores, collapse, published())
+    lines = summary.lines(scores, collapse, preset_rows())
     template = Path(snakemake.input.template).read_text(encoding="utf-8")
     overview = json.loads(snakemake.params.overview)
     for path, text in (

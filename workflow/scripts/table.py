@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from imprint.analysis.frames import collect, rows_of
-from imprint.method.presets import published
+from imprint.method.presets import preset_rows
 from imprint.report.tables import TABLES
 from imprint.report.tables.writing import save
 from imprint.store.frames import read_parquet
@@ -18,5 +18,5 @@ with job(snakemake):
         if paths
     )
     settings = json.loads(snakemake.params.settings)
-    table = TABLES[snakemake.params.table].make(scores, collapse, published(), *fms, **settings)
+    table = TABLES[snakemake.params.table].make(scores, collapse, preset_rows(), *fms, **settings)
     save(table, Path(snakemake.output.csv).with_suffix(""))

@@ -50,7 +50,7 @@ def compare_fms(
     scores, collapse : DataFrame
         Rows of an experiment; collapse of one split for each (FM, task).
     presets : mapping
-        See `imprint.method.presets.published`; a configuration that equals a preset is shown by its label.
+        See `imprint.method.presets.preset_rows`; a configuration that equals a preset is shown by its label.
     """
     import pandas as pd
 

@@ -84,7 +84,7 @@ def accuracy_matrix(scores: pd.DataFrame, methods: Mapping[Any, Mapping[str, Any
 def preset_matrix(scores: pd.DataFrame, presets: Mapping[str, Mapping[str, Any]]) -> pd.DataFrame:
     """`accuracy_matrix` of presets by label: those with a published accuracy, and those of the others that the study ran.
 
-    presets: see `imprint.method.presets.published`.
+    presets: see `imprint.method.presets.preset_rows`.
     """
     by_label = {preset["label"]: preset for preset in presets.values()}
     matrix = accuracy_matrix(scores, by_label)

@@ -39,7 +39,7 @@ def lines(
 ) -> list[str]:
     """Sentences on the extent, the named methods and which differ, the best of all, the gain of several proxies and of whitening, NC1.
 
-    scores, collapse: all rows of the study. presets: see `imprint.method.presets.published`.
+    scores, collapse: all rows of the study. presets: see `imprint.method.presets.preset_rows`.
     """
     return [
         _extent(scores),

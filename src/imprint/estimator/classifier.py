@@ -46,7 +46,6 @@ from imprint.formatting import listed
 from imprint.method.familiarity import Familiarity
 from imprint.method.generate import GENERATORS
 from imprint.method.normalize import FittedNorms
-from imprint.method.presets import PRESETS
 from imprint.method.scale import scaled
 from imprint.store.embeddings import Embeddings
 from imprint.store.files import atomic
@@ -176,15 +175,6 @@ class ImprintingClassifier(ClassifierMixin, BaseEstimator):
         self.random_state = random_state
         self.ls_lambda = ls_lambda
         self.fm_classifier = fm_classifier
-
-    @classmethod
-    def preset(cls, name: str, **parameters: Any) -> Self:
-        """Make a classifier from a preset in `imprint.method.presets.PRESETS`, such as qi, westerhoff or whiten.
-
-        `parameters` replace those of the preset. A `UserError` if there is no such preset.
-        """
-        PRESETS.find(name)
-        return cls(method=name, **parameters)
 
     def fit(self, X: Any, y: Any, *, sample_ids: Sequence[Any] | None = None) -> Self:
         """Imprint classes.

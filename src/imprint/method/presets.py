@@ -103,7 +103,7 @@ def published_accuracy(columns: Mapping[str, Any]) -> float | None:
     return None
 
 
-def published() -> dict[str, dict[str, object]]:
+def preset_rows() -> dict[str, dict[str, object]]:
     """The presets for tables and figures: label, published mean accuracy, and the fields of the method."""
     return {
         name: {

@@ -9,13 +9,14 @@ import pytest
 from matplotlib.colors import to_rgb
 
 from imprint.analysis.frames import compact
-from imprint.method import presets as published
+from imprint.method.presets import PRESETS as ALL_PRESETS
+from imprint.method.presets import preset_rows
 from imprint.report.drawing.rank_diagram import bar_positions
 from imprint.report.drawing.style import SIZES, WIDTHS
 from imprint.report.figures import FIGURES
 from tests.legible import texts, words
 
-METHOD = published.PRESETS["qi"].configuration.columns()
+METHOD = ALL_PRESETS["qi"].configuration.columns()
 PRESETS = {
     "qi": {**METHOD, "label": "Qi et al. 2018"},
     "westerhoff": {**METHOD, "label": "Westerhoff et al. 2025", "gen": "kmeans", "k": 20},
@@ -38,7 +39,7 @@ VOTES = [
     for weighting in ("uniform", "distance")
     for m in (3, 5, 50)
 ]
-NAMED = published.published()  # all that the library has
+NAMED = preset_rows()  # all that the library has
 WIDTHS_BY_INCHES = {inches: name for name, inches in WIDTHS.items()}
 IN_BOTH_WIDTHS = pytest.mark.parametrize("width", WIDTHS)
 

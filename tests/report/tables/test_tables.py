@@ -6,7 +6,7 @@ import pytest
 from imprint.analysis.frames import rows_of
 from imprint.errors import UserError
 from imprint.method.presets import PRESETS as NAMED
-from imprint.method.presets import published
+from imprint.method.presets import preset_rows
 from imprint.report.tables import TABLES
 from imprint.report.tables.writing import save
 from tests.report.tables.known import (
@@ -273,7 +273,7 @@ def test_named_methods_have_the_means_of_the_paper():
             rows.append({**columns, "fm": fm, "task": task, "accuracy": level / 100})
     frame = pd.DataFrame(rows).assign(draw=0, seed=1, shots="full")
     frame = frame.astype({"k": "Int64", "m": "Int64"})
-    table = make_table("published_methods", frame, published(), of_paper=True)
+    table = make_table("published_methods", frame, preset_rows(), of_paper=True)
     table = table.set_index("method").loc[[NAMED[name].label for name in order]]
     assert table["mean (%)"].tolist() == pytest.approx([means[name] for name in order])
     assert table["mean rank"].tolist() == [1, 2, 3.25, 3.75, 5]

@@ -9,7 +9,7 @@ scores
 collapse
     A row per fm, task and draw: fm, task, family, d, draw, nc1, and columns that are not drawn.
 presets
-    The named methods: `imprint.method.presets.published`.
+    The named methods: `imprint.method.presets.preset_rows`.
 fms, for figures with `needs_fms`
     A row per FM: fm, model, dimensions, parameters, images_per_second, device, threads: `imprint.study.jobs.fms`.
 
