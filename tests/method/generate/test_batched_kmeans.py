@@ -1,5 +1,7 @@
 """Fits of k-means made together are scikit-learn's."""
 
+import subprocess
+import sys
 import warnings
 
 import numpy as np
@@ -152,3 +154,18 @@ def test_samples_stay_as_they_are():
     before = x.copy()
     fits(x, [(4, 1)])
     np.testing.assert_array_equal(x, before)
+
+
+def test_the_compiled_loop_is_ready_before_the_first_fit():
+    """Times of small fits would be those of compiling it otherwise."""
+    code = """
+import numpy as np
+from imprint.method.generate import batched_kmeans
+from imprint.method.generate.kmeans_kernel import assign
+
+ready = list(assign.signatures)
+x = np.random.default_rng(0).normal(size=(600, 5)).astype(np.float32)
+batched_kmeans.fits(x, [(3, 0), (20, 1)])
+assert list(assign.signatures) == ready != []
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
