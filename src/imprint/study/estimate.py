@@ -188,7 +188,12 @@ def _of_proxies(
             training_sets |= {(norm_pre, None if group.shots == "full" else seed) for seed in seeds}
     shared = entry.shared_operations(size.train, size.classes, d)
     new = [fitted.new(group, gen, size.classes, *of_set) for of_set in training_sets]
-    return work + size.draws * sum(new) * shared, sets, written
+    work += size.draws * sum(new) * shared
+    return (
+        work * (entry.rounds(size.train / size.originals) if entry.rounds else 1.0),
+        sets,
+        written,
+    )
 
 
 def _of_scores(study: Study, group: Group, agg: str, size: _Size, d: int) -> tuple[float, int, int]:
@@ -255,8 +260,8 @@ class _Size:
         Training and test samples of one draw of the task.
     train : int
         Training samples of `full` that the shots draw.
-    classes, draws : int
-        Numbers of classes of one draw, and of draws.
+    classes, originals, draws : int
+        Numbers of classes of one draw, of the original classes that they consist of, and of draws.
     """
 
     stored: int
@@ -264,6 +269,7 @@ class _Size:
     test: int
     train: int
     classes: int
+    originals: int
     draws: int
 
 
@@ -275,12 +281,12 @@ def _size(study: Study, group: Group, counts: Mapping[str, Mapping[str, int]]) -
     stored = full + test
     originals = total(_embedded_classes(study, dataset) for dataset in task.datasets)
     groups = task.draws[0]
-    classes = originals or 10
+    classes = used = originals or 10
     if groups is not None and originals is not None:
-        classes, share = len(groups), sum(map(len, groups)) / originals
-        full, test = int(full * share), int(test * share)
+        classes, used = len(groups), sum(map(len, groups))
+        full, test = (int(count * used / originals) for count in (full, test))
     train = full if group.shots == "full" else min(full, classes * int(group.shots))
-    return _Size(stored, full, test, train, classes, len(task.draws))
+    return _Size(stored, full, test, train, classes, used, len(task.draws))
 
 
 def _embedded_classes(study: Study, dataset: str) -> int | None:

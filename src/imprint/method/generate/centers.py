@@ -36,6 +36,7 @@ def kmeans_at_once(
     loads="imprint.method.generate.batched_kmeans",
     operations=costs.kmeans_run,
     shared_operations=costs.kmeans_shared,
+    rounds=costs.kmeans_rounds,
 )
 def kmeans(x: np.ndarray, k: int, random: Random, shared: None) -> np.ndarray:
     """Centroids of scikit-learn's `KMeans` with its defaults (k-means++, one start). Returns (k, d).

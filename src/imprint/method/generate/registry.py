@@ -121,6 +121,8 @@ class Generator(Component):
         Cost of one run, from n samples, k, the number of classes and d, see `imprint.method.costs`.
     shared_operations : callable
         Cost that all k and seeds of a training set share, in addition to their runs, from n, the number of classes and d.
+    rounds : callable or None
+        Share of these costs for few samples, from the number of samples per original class.
     file : str or None
         The user's file that registered it.
     """
@@ -146,6 +148,7 @@ class Generator(Component):
     loads: str | None = None
     operations: Callable[[int, int, int, int], float] = costs.passes
     shared_operations: Callable[[int, int, int], float] = costs.copies
+    rounds: Callable[[float], float] | None = None
     file: str | None = None
 
     @property
