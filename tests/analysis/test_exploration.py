@@ -63,18 +63,20 @@ def test_a_row_is_the_median_over_seeds_and_draws_and_its_gain_is_over_one_proxy
     assert pd.isna(one["gain"]) and pd.isna(one["NC1"])
 
 
-def test_the_mean_is_k_means_with_one_proxy_and_no_other_method_gives_a_gain():
+def test_mean_and_least_squares_are_gens_with_one_proxy_and_no_other_method_gives_a_gain():
     scores = [
         score("mean", 1, 0.5),
         score("kmeans", 5, 0.7),
+        score("ls", 1, 0.5),
+        score("kls", 5, 0.6),
         score("fps", 5, 0.7),
         score("kmeans", 5, 0.6, norm_pre="none"),
         score("all", None, 0.9),
     ]
     rows = table(scores, {("t", None): (1.0,)})
     gains = rows.dropna(subset="gain")
-    assert gains[["GEN", "NORM"]].values.tolist() == [["kmeans", "l2/l2/l2"]]
-    assert gains["gain"].tolist() == pytest.approx([20])
+    assert gains[["GEN", "NORM"]].values.tolist() == [["kls", "l2/l2/l2"], ["kmeans", "l2/l2/l2"]]
+    assert gains["gain"].tolist() == pytest.approx([10, 20])
     assert rows.loc[rows["GEN"] == "all", "k"].tolist() == ["all samples"]
 
 

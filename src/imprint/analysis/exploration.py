@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from imprint.analysis.gens import KMEANS, k_in_words
+from imprint.analysis.gens import SAME_WITH_ONE, k_in_words
 from imprint.analysis.matrices import METHOD, NORM
 from imprint.analysis.selection import agg_in_words
 from imprint.analysis.splits import of_split
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 TASK = ["FM", "task", "d"]
 CHOICES = ["GEN", "k", "NORM", "AGG"]
 TEXTS = [*TASK, "shots", *CHOICES]
-SAME_AT_ONE = {"mean": KMEANS}  # k-means with one proxy is the mean
 
 
 def explored(scores: pd.DataFrame, collapse: pd.DataFrame) -> pd.DataFrame:
@@ -79,7 +78,7 @@ def _gains(table: pd.DataFrame) -> pd.DataFrame:
 
     equal = [name for name in TEXTS if name != "k"]
     one = table.loc[table["k"] == "1", [*equal, "accuracy"]]
-    same = one.assign(GEN=one["GEN"].map(SAME_AT_ONE)).dropna()
+    same = one.assign(GEN=one["GEN"].map(SAME_WITH_ONE)).dropna()
     one = pd.concat([one, same]).drop_duplicates(equal)
     pairs = table[table["k"] != "1"].merge(one, on=equal, suffixes=("", " of one"))
     return pairs.assign(gain=pairs["accuracy"] - pairs["accuracy of one"])[[*TEXTS, "gain"]]

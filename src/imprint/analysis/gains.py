@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from imprint.analysis.gens import KMEANS
 from imprint.analysis.matrices import is_value
 from imprint.analysis.selection import shown
 
 if TYPE_CHECKING:
     import pandas as pd
 
-GEN, K = "kmeans", 5
-SAME_AT_ONE = "mean"  # the GEN that equals k-means with one proxy
+GEN, K = KMEANS, 5
 
 
 def gains_by_draw(scores: pd.DataFrame) -> pd.DataFrame:
@@ -30,7 +30,7 @@ def gains_by_draw(scores: pd.DataFrame) -> pd.DataFrame:
         chosen = rows[is_value(rows["gen"], gen) & is_value(rows["k"], k)]
         return chosen.groupby(keys, observed=True)["accuracy"].mean()
 
-    gain = 100 * (means(GEN, K) - means(GEN, 1).combine_first(means(SAME_AT_ONE, 1)))
+    gain = 100 * (means(GEN, K) - means(GEN, 1).combine_first(means("mean", 1)))
     frame = gain.rename("gain").reset_index().astype({"fm": str, "task": str, "family": str})
     return frame.dropna(subset="gain")
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from imprint.analysis.best_k import best_k
-from imprint.analysis.gens import has_choice_of_k
+from imprint.analysis.gens import SAME_WITH_ONE, has_choice_of_k
 from imprint.analysis.matrices import PAIR, is_value
 from imprint.analysis.selection import shown, sizes
 from imprint.report.drawing.axes import d_axis, label_across, percent_axis
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 TITLE = "Best k and its accuracy over d"
 COMPARED = ("mean", "kmeans", "kls", "ls")
-WITH_ONE_PROXY = {"mean": "kmeans", "ls": "kls"}  # GENs that equal another with k = 1
 DIAGONAL = {**DOTTED_GUIDE, "color": INK, "zorder": 3}
 POINTS = {"mean": "s", "ls": "D"}  # markers of GENs that are horizontal lines in other figures
 
@@ -124,7 +123,7 @@ def _best(rows: pd.DataFrame, test_samples: dict[Any, float]) -> pd.DataFrame:
         {"fm": str, "task": str, "family": str, "gen": str, "d": int, "draw": int, "k": int}
     )
     one = typed[typed["k"] == 1]
-    for gen, other in WITH_ONE_PROXY.items():
+    for gen, other in SAME_WITH_ONE.items():
         if not (typed["gen"] == gen).any():
             typed = pd.concat([typed, one[one["gen"] == other].assign(gen=gen)])
     keys, bests = [*PAIR, "family", "d", "gen"], []
