@@ -32,11 +32,13 @@ def problems_of(error: ValidationError, kind: Any, prefix: str) -> list[Problem]
     Returns
     -------
     list of Problem
-        One for each key; for a union the message of its first alternative.
+        One for each key; for a union the message of its first alternative, and the words that are allowed too.
     """
     messages: dict[str, str] = {}
     for item in error.errors(include_url=False):
         key, known_keys = _key(kind, item["loc"], prefix)
+        if key in messages and item["type"] == "literal_error":
+            messages[key] += f"; {item['ctx']['expected']} is allowed too"
         messages.setdefault(key, _message(item, known_keys))
     return [Problem(key, message) for key, message in messages.items()]
 
