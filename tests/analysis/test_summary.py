@@ -66,10 +66,10 @@ def test_what_was_run_and_what_won():
         "Westerhoff et al. 2025 above Qi et al. 2018 by 10.0 points."
     )
     assert best.startswith(
-        "Best mean accuracy of the 3 configurations that were run on all 8 pairs of FM and task: ls, k = 1, NORM none throughout; AGG max: 93.5%"
+        "Best mean accuracy of the 3 configurations that were run on all 8 pairs of FM and task: ls, k = 1; NORM none throughout; AGG max: 93.5%"
     )
     assert best.endswith(
-        "that see one class at a time kmeans, k = 20, NORM l2 throughout; AGG max: 63.5%."
+        "that see one class at a time kmeans, k = 20; NORM l2 throughout; AGG max: 63.5%."
     )
     assert (
         "typically by +10.0 points over 8 datasets (95% interval +10.0 to +10.0), better in 8 of 8 pairs"
@@ -153,7 +153,7 @@ def test_norms_that_see_all_classes_are_none_that_see_one_at_a_time(norm_pre, no
         for line in summary.lines(scores(mean_and(k20=0.6) | other), collapses(), preset_rows())
         if line.startswith("Best")
     )
-    assert "see one class at a time kmeans, k = 20, NORM l2 throughout" in best
+    assert "see one class at a time kmeans, k = 20; NORM l2 throughout" in best
 
 
 def test_one_configuration_is_the_only_one():

@@ -22,4 +22,4 @@ with job(snakemake) as report:
         dict(zip(snakemake.params.gens, snakemake.input.proxies, strict=True)),
         snakemake.params.checkpoint,
     )
-    report(f"{method_in_words(best.configuration)}, accuracy {best.accuracy:.4f}")
+    report(f"{method_in_words(best.configuration.columns())}, accuracy {best.accuracy:.4f}")

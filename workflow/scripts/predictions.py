@@ -11,5 +11,5 @@ with job(snakemake) as report:
     cell = read_shown_cell(snakemake.input, snakemake.params)
     frame, description = predictions(cell)
     write_parquet(snakemake.output.table, frame, provenance_json(about=description))
-    method, accuracy = method_in_words(cell.configuration), description["accuracy"]
+    method, accuracy = method_in_words(cell.configuration.columns()), description["accuracy"]
     report(f"{method}, seed {cell.seed}, accuracy {accuracy:.4f}")

@@ -16,7 +16,6 @@ from imprint.method.configuration import (
     MAX,
     MNN,
     UNIT_LENGTH,
-    Configuration,
 )
 
 if TYPE_CHECKING:
@@ -44,10 +43,10 @@ def describe(configuration: Mapping[str, Any]) -> str:
     return f"NORM {norm}{order}; AGG {agg_in_words(configuration)}"
 
 
-def method_in_words(method: Configuration) -> str:
-    """A method in a few words: "kmeans, k = 20; NORM l2 throughout; AGG max"."""
-    columns = method.columns()
-    return f"{method.gen}, {k_in_words(method.gen, columns['k'])}; {describe(columns)}"
+def method_in_words(columns: Mapping[str, Any]) -> str:
+    """A method, by its columns in frames, in a few words: "kmeans, k = 20; NORM l2 throughout; AGG max"."""
+    gen = columns["gen"]
+    return f"{gen}, {k_in_words(gen, columns['k'])}; {describe(columns)}"
 
 
 def norms_in_words(configuration: Mapping[str, Any]) -> str:

@@ -22,8 +22,8 @@ from imprint.analysis.differences import (
     too_few,
 )
 from imprint.analysis.gains import K, gains_and_nc1, gains_by_draw
-from imprint.analysis.gens import gens_of_all_classes, k_in_words, norm_sees_all_classes
-from imprint.analysis.selection import L2_MAX, describe, norms_in_words
+from imprint.analysis.gens import gens_of_all_classes, norm_sees_all_classes
+from imprint.analysis.selection import L2_MAX, method_in_words, norms_in_words
 from imprint.analysis.splits import of_split
 from imprint.analysis.words import count
 from imprint.method.presets import PRESETS
@@ -150,7 +150,7 @@ def _best(scores: pd.DataFrame) -> Iterator[str]:
     if not matrix.size:
         return
     means = 100 * matrix.mean().to_numpy()
-    run = configurations.loc[matrix.columns]
+    run = cast("list[dict[str, Any]]", configurations.loc[matrix.columns].to_dict("records"))
     best = int(means.argmax())
     pairs = f"all {len(matrix)} pairs of FM and task" if len(matrix) > 1 else "the FM and task"
     number = matrix.shape[1]
@@ -161,27 +161,23 @@ def _best(scores: pd.DataFrame) -> Iterator[str]:
     )
     text = (
         f"Best mean accuracy of {all_run} run on {pairs}: "
-        f"{_in_words(run.iloc[best])}: {means[best]:.1f}% (chosen and scored on the same test data)"
+        f"{method_in_words(run[best])}: {means[best]:.1f}% (chosen and scored on the same test data)"
     )
     of_all_classes = gens_of_all_classes()
     per_class = np.array(
         [
-            gen not in of_all_classes and not any(map(norm_sees_all_classes, norms))
-            for gen, *norms in run[["gen", *matrices.NORM]].itertuples(index=False)
+            method["gen"] not in of_all_classes
+            and not any(norm_sees_all_classes(method[name]) for name in matrices.NORM)
+            for method in run
         ]
     )
     if not per_class[best] and per_class.any():
         other = int(np.where(per_class, means, -np.inf).argmax())
         text += (
             "; of those that see one class at a time "
-            f"{_in_words(run.iloc[other])}: {means[other]:.1f}%"
+            f"{method_in_words(run[other])}: {means[other]:.1f}%"
         )
     yield f"{text}."
-
-
-def _in_words(configuration: pd.Series) -> str:
-    method = cast("dict[str, Any]", configuration.to_dict())
-    return f"{method['gen']}, {k_in_words(method['gen'], method['k'])}, {describe(method)}"
 
 
 def _gain(scores: pd.DataFrame) -> Iterator[str]:
