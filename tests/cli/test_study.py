@@ -108,3 +108,11 @@ def test_the_doctor_reads_both_splits_of_a_table(tmp_path, capsys):
     ]
     assert said[2].startswith("images for test: 2") and said[3] == "classes for test: 2, 1 each"
     assert "test1.png cannot be read" in said[4]
+    table = [line for line in table if not line.endswith(",test")]
+    (tmp_path / "photos.csv").write_text("\n".join(table))
+    with pytest.raises(SystemExit) as caught:
+        main(["doctor", str(tmp_path / "photos.csv")])
+    assert caught.value.code == 0
+    said = capsys.readouterr().out.splitlines()
+    assert said[0].startswith("ok") and "images for train: 4" in said[0]
+    assert said[2].startswith("note") and said[2].endswith("names no images for test")

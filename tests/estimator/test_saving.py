@@ -83,6 +83,10 @@ def test_a_norm_that_changes_the_number_of_values_is_saved(tmp_path):
         loaded = ImprintingClassifier.load(tmp_path / "h.safetensors")
         assert loaded.n_features_in_ == X.shape[1]
         np.testing.assert_array_equal(loaded.predict(TEST), model.predict(TEST))
+        of_fm = np.ones((3, X.shape[1]), np.float32)
+        model.set_params(fm_classifier=of_fm).save(tmp_path / "with.safetensors", FM)
+        loaded = ImprintingClassifier.load(tmp_path / "with.safetensors")
+        np.testing.assert_array_equal(loaded.fm_classifier, of_fm)
     finally:
         NORMS.remove("pairs")
 

@@ -46,6 +46,7 @@ def refusal(tmp_path, text, **overrides):
         ("seeds: [1, 2]", "seeds: [4294967296]", "seeds[0]: 4294967296 is too large; the maximum is 4,294,967,295"),
         ("seeds: [1, 2]", f"seeds: {list(range(1001))}", "seeds: it has 1,001 entries; the maximum is 1,000"),
         ("k: [1, 5]", "k: [1, 10000000000000000000000]", "gen[0].k[1]: 10000000000000000000000 is too large"),
+        ("digits}\ntasks", "digits, classes: [0, -1]}\ntasks", "not usable, 1 problem"),
         ("    gen:", "    shots: Full\n    gen:", "experiments.main.shots[0]: 'Full' is not a whole number; 'full' is allowed too"),
         ("    gen:", "    agg: {name: mnn, m: 1}\n    gen:", "study.yaml:10: experiments.main.agg"),
         ("    gen:", "    agg: [{name: mnn, m: 10000000000000}]\n    gen:", "study.yaml:10: experiments.main.agg[0].m[0]: 10000000000000 is too large"),

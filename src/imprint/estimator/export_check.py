@@ -124,8 +124,11 @@ def of_embeddings(
     if source is not None:
         x = inputs.read_unlabelled([source], fm, head).x
         return _samples(classifier, "embeddings", x[_spread(len(x))], x[_spread(len(x))])
-    proxies = classifier.proxies_ / np.float32(head.description.get("scale", 1.0))
     random = np.random.default_rng(0)
+    if head.embedding_size != head.proxies.shape[1]:  # NORMpre changes the number of values
+        x = random.normal(size=(MOST, head.embedding_size)).astype(np.float32)
+        return _samples(classifier, "random embeddings", x, x)
+    proxies = classifier.proxies_ / np.float32(head.description.get("scale", 1.0))
     first, second = proxies[random.integers(0, len(proxies), (2, MOST))]
     share = random.uniform(size=(MOST, 1)).astype(np.float32)
     x = (share * first + (1 - share) * second).astype(np.float32)

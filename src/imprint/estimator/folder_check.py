@@ -10,37 +10,44 @@ from typing import get_args
 
 from imprint.data.image_formats import UnreadableImage
 from imprint.data.images import Images
-from imprint.errors import NoSplits
+from imprint.errors import NoSplits, UserError
 from imprint.estimator.embeddings_files import UNNAMED
 from imprint.estimator.inputs import Split, images_of
 
 THREADS = 4
+SPLITS: tuple[Split, ...] = get_args(Split)
 Finding = tuple[str, str, str]
 
 
 def findings(source: Path) -> Iterator[Finding]:
     """Findings (level, subject, text) on a source of images; on each split if it has several."""
-    try:
-        splits = {
-            split: images_of(source, classes="optional", split=split, needs_splits=True)
-            for split in get_args(Split)
-        }
-    except NoSplits:
-        yield from _on_images(images_of(source, classes="optional"), "", source)
-        return
-    for split, images in splits.items():
-        yield from _on_images(images, f" for {split}", source)
+    errors: dict[Split, UserError] = {}
+    for split in SPLITS:
+        try:
+            images = images_of(source, classes="optional", split=split, needs_splits=True)
+        except NoSplits:
+            yield from _on_images(images_of(source, classes="optional"), source)
+            return
+        except UserError as error:
+            errors[split] = error
+        else:
+            yield from _on_images(images, source, split)
+    if len(errors) == len(SPLITS):
+        raise errors[SPLITS[0]]
+    for split, failure in errors.items():
+        yield "note", f"images for {split}", str(failure)
 
 
-def _on_images(images: Images, purpose: str, source: Path) -> Iterator[Finding]:
-    """Findings on images of a source; `purpose` names their split, if there are several."""
+def _on_images(images: Images, source: Path, split: Split | None = None) -> Iterator[Finding]:
+    """Findings on the images of a source without splits, or of one split."""
+    purpose = f" for {split}" if split else ""
     yield "ok", f"images{purpose}", f"{len(images):,} in {source}"
     if images.class_names != UNNAMED:
         classes = Counter(images.class_names[label] for label in images.labels)
         few, many = (choose(classes.values()) for choose in (min, max))
         smallest = min(classes, key=classes.__getitem__)
         size = f"{few:,} each" if few == many else f"{few:,} ({smallest}) to {many:,} each"
-        lone = few < 2 or len(classes) < 2
+        lone = len(classes) < 2 or (few < 2 and split != "test")
         yield ("note" if lone else "ok"), f"classes{purpose}", f"{len(classes):,}, {size}"
     else:
         text = "none; for fit and compare, put the images of each class in a folder"

@@ -85,8 +85,11 @@ def check_head(
         raise _wrong(where, "it names a class twice")
     proxies, bias = tensors["proxies"], tensors.get("bias")
     check_proxies(where, tensors["labels"], proxies, None, bias, len(names))
+    size = description.get("embedding_size", proxies.shape[1])
+    if not isinstance(size, int) or size < 1:
+        raise _wrong(where, f"its embedding_size {size!r} is not a positive whole number")
     if "classifier" in tensors:
-        check_numbers(where, "classifier", tensors["classifier"], (None, proxies.shape[1]))
+        check_numbers(where, "classifier", tensors["classifier"], (None, size))
     for name, array in tensors.items():
         # a scalar may be infinite: the penalty of whitening is, if there is no variation within classes
         if array.ndim and array.dtype.kind == "f" and not np.isfinite(array).all():
@@ -97,9 +100,6 @@ def check_head(
         Configuration.from_dict(description["configuration"])
     except (LookupError, TypeError, ValueError) as error:
         raise _wrong(where, f"its configuration is not valid ({error})") from None
-    size = description.get("embedding_size", 1)
-    if not isinstance(size, int) or size < 1:
-        raise _wrong(where, f"its embedding_size {size!r} is not a positive whole number")
     if not is_scale(description.get("scale", 1.0)):
         raise _wrong(where, f"its scale {description['scale']!r} is not a power of two")
     counts = description.get("class_counts")

@@ -37,8 +37,8 @@ def contents(manifest: str, root: str | None = None) -> str:
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             lines = "\n".join(pool.map(sha256_of, paths))
         kept = {"state": state, "sha256": hashlib.sha256(lines.encode()).hexdigest()}
-        # a user who only reads a study may have no permission to write
-        with suppress(PermissionError), atomic(folder / CONTENTS) as temporary:
+        # a user who only reads a study may be unable to write
+        with suppress(OSError), atomic(folder / CONTENTS) as temporary:
             temporary.write_text(json.dumps(kept), encoding="utf-8")
     return str(kept["sha256"])
 

@@ -282,8 +282,9 @@ def _size(study: Study, group: Group, counts: Mapping[str, Mapping[str, int]]) -
     originals = total(_embedded_classes(study, dataset) for dataset in task.datasets)
     groups = task.draws[0]
     classes = used = originals or 10
-    if groups is not None and originals is not None:
+    if groups is not None:
         classes, used = len(groups), sum(map(len, groups))
+    if originals is not None:
         full, test = (int(count * used / originals) for count in (full, test))
     train = full if group.shots == "full" else min(full, classes * int(group.shots))
     return _Size(stored, full, test, train, classes, used, len(task.draws))

@@ -37,8 +37,11 @@ def problems_of(error: ValidationError, kind: Any, prefix: str) -> list[Problem]
     messages: dict[str, str] = {}
     for item in error.errors(include_url=False):
         key, known_keys = _key(kind, item["loc"], prefix)
-        if key in messages and item["type"] == "literal_error":
-            messages[key] += f"; {item['ctx']['expected']} is allowed too"
+        if item["type"] == "literal_error":
+            if key in messages:
+                messages[key] += f"; {item['ctx']['expected']} is allowed too"
+            elif any(other.startswith(f"{key}[") for other in messages):
+                continue  # the list that the user wrote has a problem inside
         messages.setdefault(key, _message(item, known_keys))
     return [Problem(key, message) for key, message in messages.items()]
 

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import float32, int32, int64, njit
+from numba import njit
 
 ROUNDS = 300  # largest number of rounds
 # state of a run after a round; a run with an empty cluster fails
 GOES_ON, ENDED, FAILED = range(3)
 
 
-@njit(nogil=True, cache=True)
+# With a signature it is ready after the import. A first call would take a hundred times as long as the next, and the times of
+# small fits are shown.
+@njit(
+    "void(float32[:, ::1], float32[:, ::1], int64[::1], int32[:, ::1], int64, int64, float32[:, ::1], int64[::1], int64[::1])",
+    nogil=True,
+    cache=True,
+)
 def assign(
     half_distances: np.ndarray,
     x: np.ndarray,
@@ -45,19 +51,3 @@ def assign(
             counts[nearest] += 1
             for t in range(d):
                 sums[nearest, t] += x[i, t]
-
-
-# ready after the import: a first call would take a hundred times as long as the next, and the times of small fits are shown
-assign.compile(
-    (
-        float32[:, ::1],
-        float32[:, ::1],
-        int64[::1],
-        int32[:, ::1],
-        int64,
-        int64,
-        float32[:, ::1],
-        int64[::1],
-        int64[::1],
-    )
-)

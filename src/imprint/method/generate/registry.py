@@ -122,7 +122,7 @@ class Generator(Component):
     shared_operations : callable
         Cost that all k and seeds of a training set share, in addition to their runs, from n, the number of classes and d.
     rounds : callable or None
-        Share of these costs for few samples, from the number of samples per original class.
+        Factor of these costs, from the number of samples per original class.
     file : str or None
         The user's file that registered it.
     """
