@@ -9,7 +9,11 @@ import torch
 
 from imprint import ImprintingClassifier
 from imprint.errors import UserError
+from imprint.estimator.export_check import of_embeddings
+from imprint.estimator.fm_choice import FMChoice
+from imprint.method.normalize import NORMS, normalization
 from tests.estimator.examples import (
+    FM,
     TEST,
     X,
     Y,
@@ -102,3 +106,33 @@ def test_what_has_no_module_says_so():
     ):
         with pytest.raises(UserError, match=said):
             ImprintingClassifier(k=3, **method).fit(X, Y).to_torch()
+
+
+@pytest.fixture
+def principal():
+    """The name of a linear NORM that keeps three of six values."""
+
+    @normalization("principal", fitted=True)
+    class Principal:
+        def fit(self, embeddings, labels):
+            _, _, directions = np.linalg.svd(embeddings, full_matrices=False)
+            self.components_ = directions[:3].T
+            return self
+
+        def transform(self, embeddings):
+            return embeddings @ self.components_
+
+    yield "principal"
+    NORMS.remove("principal")
+
+
+def test_a_norm_that_changes_the_number_of_values_is_part_of_the_module(principal):
+    head = ImprintingClassifier(
+        gen="mean", norm_pre=principal, norm_inf=principal, norm_post="none"
+    )
+    head.fit(X, Y)
+    assert head.proxies_.shape[1] == 3
+    checked = of_embeddings(head, head.as_head(FM), FMChoice(), None)
+    for x in (TEST, checked.input):
+        scores = head.to_torch()(torch.from_numpy(x)).detach().numpy()
+        np.testing.assert_array_equal(head.classes_[scores.argmax(axis=1)], head.predict(x))

@@ -72,7 +72,7 @@ def seconds(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     plain = {norm: ["none"] for norm in ("norm_pre", "norm_post", "norm_inf")}
 
-    def of(gen, agg="max", tasks=("all",), **scoring):
+    def of(gen, agg="max", tasks=("all",), train=60_000, **scoring):
         config = {
             "datasets": {"mnist": {"source": "torchvision", "name": "MNIST", "root": "data"}},
             "fms": {"net": {"source": "torchvision", "model": "resnet18", "ls_lambda": 0.1}},
@@ -91,7 +91,7 @@ def seconds(tmp_path, monkeypatch):
         }
         (tmp_path / "config.yaml").write_text(yaml.safe_dump(config))
         study = load(["config.yaml"])
-        counts = {"mnist": {"train": 60_000, "test": 10_000}}
+        counts = {"mnist": {"train": train, "test": 10_000}}
         jobs = list(estimate.jobs(study, study.groups, counts, {"net": 512}, rate=1e11))
         least = min(job.seconds for job in jobs)
         return {(job.rule, job.name, job.group.task): job.seconds - least for job in jobs}
@@ -106,6 +106,12 @@ def test_work_that_k_share_is_counted_once(seconds):
     )
     assert one < six < 2 * one
     np.testing.assert_allclose(six - one, 5 * (two - one), rtol=0.02)
+
+
+def test_k_means_takes_fewer_rounds_on_few_samples(seconds):
+    kmeans = {"name": "kmeans", "k": 20}
+    many, few = (seconds(kmeans, train=n)["proxies", "kmeans", "all"] for n in (60_000, 10_000))
+    assert many > 1.5 * 6 * few
 
 
 def test_a_class_that_tasks_have_in_common_is_fitted_once(seconds):

@@ -24,7 +24,7 @@ class FittedNorm(Protocol):
     """The interface of a fitted NORM, which is that of scikit-learn's transformers.
 
     Arrays that `fit` learns are attributes whose names end in an underscore; they are saved with a head. A NORM with
-    `components_` (d, d) and, if it moves the origin, `mean_` (d,) is linear, (x - mean_) @ components_, and is folded
+    `components_` (d, q) and, if it moves the origin, `mean_` (d,) is linear, (x - mean_) @ components_, and is folded
     into the proxies where that saves time.
     """
 
