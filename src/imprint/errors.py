@@ -1,6 +1,7 @@
-"""Exceptions with messages for the user, the packages of each extra, and groups of OSError codes."""
+"""Exceptions and findings with messages for the user, the packages of each extra, and groups of OSError codes."""
 
 import errno
+from typing import NamedTuple
 
 
 class UserError(Exception):
@@ -26,6 +27,17 @@ class WrongSource(UserError):
 
 class NoSplits(UserError):
     """A source of images that is not divided into splits, though one of them was asked for."""
+
+
+GOOD, WARNING, BAD = "ok", "note", "PROBLEM"  # levels of a finding
+
+
+class Finding(NamedTuple):
+    """One line of the report of `imprint doctor`: `level` is GOOD, WARNING or BAD."""
+
+    level: str
+    subject: str
+    text: str
 
 
 # codes of an OSError: disk or quota full, no permission

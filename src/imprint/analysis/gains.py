@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from imprint.analysis.gens import KMEANS
+from imprint.analysis.gens import KMEANS, SAME_WITH_ONE
 from imprint.analysis.matrices import is_value
 from imprint.analysis.selection import shown
 
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 GEN, K = KMEANS, 5
+(SAME,) = (gen for gen, other in SAME_WITH_ONE.items() if other == GEN)
 
 
 def gains_by_draw(scores: pd.DataFrame) -> pd.DataFrame:
@@ -30,7 +31,7 @@ def gains_by_draw(scores: pd.DataFrame) -> pd.DataFrame:
         chosen = rows[is_value(rows["gen"], gen) & is_value(rows["k"], k)]
         return chosen.groupby(keys, observed=True)["accuracy"].mean()
 
-    gain = 100 * (means(GEN, K) - means(GEN, 1).combine_first(means("mean", 1)))
+    gain = 100 * (means(GEN, K) - means(GEN, 1).combine_first(means(SAME, 1)))
     frame = gain.rename("gain").reset_index().astype({"fm": str, "task": str, "family": str})
     return frame.dropna(subset="gain")
 

@@ -17,10 +17,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 KMEANS = "kmeans"
-SAME_WITH_ONE = {
-    "mean": KMEANS,
-    "ls": "kls",
-}  # GENs whose proxies are those of another GEN with k = 1
+# GENs whose proxies are those of another GEN with k = 1
+SAME_WITH_ONE = {"mean": KMEANS, "ls": "kls"}
 
 
 def gens_without_k(frame: pd.DataFrame) -> list[str]:

@@ -51,7 +51,8 @@ def embed(
 
     The file is an input for fit, compare and predict. The same command resumes an interrupted run.
     """
-    from imprint.estimator.inputs import embed, images_of
+    from imprint.estimator.image_sources import images_of
+    from imprint.estimator.inputs import embed
     from imprint.store.descriptions import describe
 
     if output.suffix not in (".h5", ".hdf5"):

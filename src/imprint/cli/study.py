@@ -13,7 +13,7 @@ import typer
 from imprint.cli.app import command
 from imprint.cli.options import Json, JsonLines
 from imprint.cli.tables import print_table
-from imprint.errors import UserError
+from imprint.errors import BAD, Finding, UserError
 from imprint.formatting import duration, size
 
 if TYPE_CHECKING:
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 CONFIG = "config.yaml"
 REASONS = 3  # reasons shown per rule
-PROBLEM = "PROBLEM"  # the level of a finding that makes the exit code 1
 
 Config = Annotated[str | None, typer.Argument(help=f"Configuration file ({CONFIG}).")]
 
@@ -67,7 +66,7 @@ def doctor(
     from imprint.study.doctor import examine
 
     is_done = _is_done(str(sources[0])) if len(sources) == 1 else Path.exists
-    _print_findings(((f.level, f.subject, f.text) for f in examine(study, is_done)), as_json)
+    _print_findings(examine(study, is_done), as_json)
 
 
 def _is_done(config: str) -> Callable[[Path], bool]:
@@ -81,11 +80,11 @@ def _is_done(config: str) -> Callable[[Path], bool]:
     return lambda path: path.exists() and path.absolute() not in outdated
 
 
-def _print_findings(findings: Iterable[tuple[str, str, str]], as_json: bool) -> None:
-    """Print findings (level, subject, text) as they arrive; exit with 1 if one is a problem."""
+def _print_findings(findings: Iterable[Finding], as_json: bool) -> None:
+    """Print findings as they arrive; exit with 1 if one is a problem."""
     problems = False
     for level, subject, text in findings:
-        problems |= level == PROBLEM
+        problems |= level == BAD
         if as_json:
             print(json.dumps({"level": level, "subject": subject, "text": text}), flush=True)
         else:

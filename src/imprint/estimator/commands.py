@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from imprint.errors import UserError
-from imprint.estimator import cross_validation, inputs
+from imprint.estimator import cross_validation, image_sources, inputs
 from imprint.estimator.fm_choice import FMChoice
 from imprint.store.embeddings import Embeddings, read_embeddings
 
@@ -77,7 +77,7 @@ def _images_of(
 ) -> Images:
     """The images of the source of `embed`; a `UserError` for anything that is not a source of images."""
     if isinstance(source, str | os.PathLike):
-        return inputs.images_of(
+        return image_sources.images_of(
             Path(source),
             classes="optional",
             split=split or "train",
@@ -90,7 +90,7 @@ def _images_of(
         )
     if split is not None:
         raise UserError("embed: split is for a single source; leave it out")
-    return inputs.images_of_several([Path(entry) for entry in source])
+    return image_sources.images_of_several([Path(entry) for entry in source])
 
 
 def compare(
@@ -175,7 +175,7 @@ def embeddings_by_fm(
     `group` and `check` as in `imprint.estimator.inputs.read_labelled`. A `UserError` if there are several FMs and the source
     holds embeddings or the choice names a checkpoint.
     """
-    if len(fms) > 1 and source.suffix.lower() in inputs.FILES:
+    if len(fms) > 1 and source.suffix.lower() in image_sources.FILES:
         raise UserError(f"{source} holds embeddings of one FM; give images to compare several")
     if len(fms) > 1 and choice.checkpoint is not None:
         raise UserError(

@@ -90,19 +90,22 @@ def of_images(classifier: ImprintingClassifier, embedder: Embedder, source: Path
     """Images to check a file with the FM: those of a source, or crops of the photographs in scikit-learn."""
     import torch
 
-    from imprint.estimator import inputs
+    from imprint.estimator import image_sources
     from imprint.fm.compute import Batched
     from imprint.fm.loading import batches, unreadable
     from imprint.fm.readers import Readers, Source
 
     if source is None:
         images, kind = photographs(), "crops of photographs"
-    elif source.suffix.lower() in inputs.FILES:
+    elif source.suffix.lower() in image_sources.FILES:
         raise UserError(
             f"check (--check): {source} holds embeddings; a file with the FM takes images"
         )
     else:
-        images, kind = _some(inputs.images_of(source, classes="ignored", split="test")), "images"
+        images, kind = (
+            _some(image_sources.images_of(source, classes="ignored", split="test")),
+            "images",
+        )
     pixels = []
     with Readers(Source(images, embedder.transform), 0) as readers:
         for _, x, unread in batches(readers, MOST):

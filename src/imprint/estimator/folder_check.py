@@ -10,17 +10,16 @@ from typing import get_args
 
 from imprint.data.image_formats import UnreadableImage
 from imprint.data.images import Images
-from imprint.errors import NoSplits, UserError
+from imprint.errors import BAD, GOOD, WARNING, Finding, NoSplits, UserError
 from imprint.estimator.embeddings_files import UNNAMED
-from imprint.estimator.inputs import Split, images_of
+from imprint.estimator.image_sources import Split, images_of
 
 THREADS = 4
 SPLITS: tuple[Split, ...] = get_args(Split)
-Finding = tuple[str, str, str]
 
 
 def findings(source: Path) -> Iterator[Finding]:
-    """Findings (level, subject, text) on a source of images; on each split if it has several."""
+    """Findings on a source of images; on each split if it has several."""
     errors: dict[Split, UserError] = {}
     for split in SPLITS:
         try:
@@ -35,25 +34,26 @@ def findings(source: Path) -> Iterator[Finding]:
     if len(errors) == len(SPLITS):
         raise errors[SPLITS[0]]
     for split, failure in errors.items():
-        yield "note", f"images for {split}", str(failure)
+        yield Finding(WARNING, f"images for {split}", str(failure))
 
 
 def _on_images(images: Images, source: Path, split: Split | None = None) -> Iterator[Finding]:
     """Findings on the images of a source without splits, or of one split."""
     purpose = f" for {split}" if split else ""
-    yield "ok", f"images{purpose}", f"{len(images):,} in {source}"
+    yield Finding(GOOD, f"images{purpose}", f"{len(images):,} in {source}")
     if images.class_names != UNNAMED:
         classes = Counter(images.class_names[label] for label in images.labels)
         few, many = (choose(classes.values()) for choose in (min, max))
         smallest = min(classes, key=classes.__getitem__)
         size = f"{few:,} each" if few == many else f"{few:,} ({smallest}) to {many:,} each"
         lone = len(classes) < 2 or (few < 2 and split != "test")
-        yield ("note" if lone else "ok"), f"classes{purpose}", f"{len(classes):,}, {size}"
+        level = WARNING if lone else GOOD
+        yield Finding(level, f"classes{purpose}", f"{len(classes):,}, {size}")
     else:
         text = "none; for fit and compare, put the images of each class in a folder"
-        yield "note", f"classes{purpose}", text
+        yield Finding(WARNING, f"classes{purpose}", text)
     for path, reason in _unreadable(images).items():
-        yield "PROBLEM", "broken", f"{path} cannot be read: {reason}"
+        yield Finding(BAD, "broken", f"{path} cannot be read: {reason}")
 
 
 def _unreadable(images: Images) -> dict[str, str]:

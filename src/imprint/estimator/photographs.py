@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from imprint.errors import UserError
-from imprint.estimator.inputs import FILES, Classes, Split, images_of
+from imprint.estimator.image_sources import FILES, Classes, Split, images_of
 
 if TYPE_CHECKING:
     from PIL.Image import Image

@@ -20,7 +20,7 @@ from urllib.parse import urlparse
 import numpy as np
 
 from imprint.data import sources
-from imprint.errors import UserError
+from imprint.errors import BAD, GOOD, WARNING, Finding, UserError
 from imprint.formatting import duration
 from imprint.formatting import size as size_of
 from imprint.store import paths
@@ -31,21 +31,11 @@ from imprint.study.config.fms import EmbeddingsFM, PretrainedFM
 from imprint.study.contents import have_changed
 from imprint.study.grid import Study
 
-GOOD, WARNING, BAD = "ok", "note", "PROBLEM"
 TRIED = 8  # images sent through each model
 TIMED, SECONDS = 512, 5  # most images, and seconds, to time a model
 THREADS = 2  # of a job that embeds, see workflow/rules/embed.smk
 SPLITS = ("train", "test")
 CLOSE = 0.999  # cosine that an embedding on the device must reach with the one on the CPU
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One line of the doctor's report: `level` is GOOD, WARNING or BAD."""
-
-    level: str
-    subject: str
-    text: str
 
 
 @dataclass

@@ -189,11 +189,9 @@ def _of_proxies(
     shared = entry.shared_operations(size.train, size.classes, d)
     new = [fitted.new(group, gen, size.classes, *of_set) for of_set in training_sets]
     work += size.draws * sum(new) * shared
-    return (
-        work * (entry.rounds(size.train / size.originals) if entry.rounds else 1.0),
-        sets,
-        written,
-    )
+    if entry.rounds:
+        work *= entry.rounds(size.train / size.originals)
+    return work, sets, written
 
 
 def _of_scores(study: Study, group: Group, agg: str, size: _Size, d: int) -> tuple[float, int, int]:
