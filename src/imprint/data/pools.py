@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -217,4 +217,12 @@ def require_all(y: np.ndarray, classes: int, subject: str) -> None:
         raise UserError(
             f"{subject}: {len(missing)} of {classes} classes have no training sample (class {listed}); "
             "add samples, or leave these classes out of the task with `classes`"
+        )
+
+
+def require_test_samples(task: str, sizes: Iterable[int]) -> None:
+    """Raise a `UserError` about a task if none of its draws, of which `sizes` counts the test samples, has any."""
+    if not any(sizes):
+        raise UserError(
+            f"task {task}: the test split has no sample of its classes; add some, or leave the task out"
         )

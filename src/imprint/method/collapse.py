@@ -55,7 +55,7 @@ def collapse(x: np.ndarray, y: np.ndarray, classes: int) -> Collapse:
     x : ndarray of shape (n, D)
         Embeddings; they are l2-normalised by the function.
     y : ndarray of shape (n,)
-        Labels in [0, classes). Classes without samples are ignored.
+        Labels in [0, classes). Classes without samples are ignored; without any sample, all but the counts is undefined.
     classes : int
         Number of classes.
 
@@ -81,6 +81,9 @@ def collapse(x: np.ndarray, y: np.ndarray, classes: int) -> Collapse:
     >>> collapse(x, np.array([0, 0, 1, 1]), 2).nc1
     0.0
     """
+    undefined = float("nan")
+    if not len(x):
+        return Collapse(0, 0, *(undefined,) * 5, 0, 0)
     x = by_rows(l2, x)
     counts = np.bincount(y, minlength=classes)
     present = np.flatnonzero(counts)
@@ -99,7 +102,6 @@ def collapse(x: np.ndarray, y: np.ndarray, classes: int) -> Collapse:
     _, singular, directions = np.linalg.svd(between / np.sqrt(c), full_matrices=False)
     nonzero = singular > singular.max(initial=0) * max(between.shape) * np.finfo(np.float32).eps
     if not nonzero.any():
-        undefined = float("nan")
         trace, rank = float(np.trace(within)), _rank(within)
         return Collapse(c, len(x), undefined, undefined, undefined, trace, 0.0, rank, 0)
     variances, directions = singular[nonzero] ** 2, directions[nonzero]

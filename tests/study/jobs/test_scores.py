@@ -176,6 +176,23 @@ def test_collapse_has_a_row_for_each_draw_and_split():
     assert frame["nc1"].iloc[3] == collapse(TEST.x[chosen], y, classes).nc1 != frame["nc1"].iloc[1]
 
 
+def test_a_draw_without_test_samples_has_no_nc1():
+    test = Pool(TEST.x[TEST.y > 3], TEST.y[TEST.y > 3], TEST.class_count)
+    frame = measure_collapse(TRAIN, test, {**PAIRS, "fm": "net"})[0]
+    first, second = frame[frame["split"] == "test"].itertuples()
+    assert np.isnan(first.nc1) and first.test_samples == first.samples == first.classes == 0
+    assert second.nc1 > 0 and second.test_samples > 0
+
+
+def test_a_task_without_test_samples_is_an_error_that_names_it():
+    nothing = Pool(TEST.x[:0], TEST.y[:0], TEST.class_count)
+    with pytest.raises(UserError, match="task t: the test split has no sample of its classes"):
+        measure_collapse(TRAIN, nothing, {**TASK, "fm": "net"})
+    spec = {**TASK, "fm": "net", "shots": "full", "cells": cells(CELLS[2])}
+    with pytest.raises(UserError, match="task t: the test split has no sample of its classes"):
+        score(TRAIN, nothing, {"all": proxies(TASK, "all", "all")}, spec)
+
+
 def test_an_experiment_gets_nc1_of_the_split_that_it_asks_for():
     frame = collect([measured(task) for task in (PAIRS, TASK)])
     empty = {"configurations": [], "seeds": []}

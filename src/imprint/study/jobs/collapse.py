@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from imprint.analysis.frames import compact
-from imprint.data.pools import Pool, select
+from imprint.data.pools import Pool, require_test_samples, select
 from imprint.method.collapse import collapse
 from imprint.method.large_arrays import take_rows
 from imprint.method.score_names import NC1_SPLITS, TEST_SPLIT
@@ -43,6 +43,11 @@ def measure_collapse(
         A row for each draw and split.
     work : Work
         How many (draw, split) pairs were computed and how many reused.
+
+    Raises
+    ------
+    UserError
+        If no draw has test samples.
     """
     blocks = blocks or Blocks()
     of_task = {name: spec[name] for name in ("fm", "task", "family", "d")}
@@ -62,5 +67,6 @@ def measure_collapse(
                 blocks.put(key, block)
             rows.append({**of_task, "draw": draw, "split": split, **json.loads(block)})
     test_samples = {row["draw"]: row["samples"] for row in rows if row["split"] == TEST_SPLIT}
+    require_test_samples(spec["task"], test_samples.values())
     frame = pd.DataFrame([{**row, "test_samples": test_samples[row["draw"]]} for row in rows])
     return compact(frame), work

@@ -13,8 +13,7 @@ import pandas as pd
 
 from imprint.analysis.differences import JOINT
 from imprint.analysis.frames import compact
-from imprint.data.pools import Groups, Pool, select, training_rows
-from imprint.errors import UserError
+from imprint.data.pools import Groups, Pool, require_test_samples, select, training_rows
 from imprint.method.components import components_of_scoring
 from imprint.method.configuration import Configuration, Scoring
 from imprint.method.engine import Effort, predict
@@ -186,10 +185,7 @@ def score(
     rows = [
         row for draw, groups in enumerate(spec["draws"]) for row in scorer.rows_of(draw, groups)
     ]
-    if not rows:
-        raise UserError(
-            f"task {spec['task']}: the test split has no sample of its classes; add some, or leave the task out"
-        )
+    require_test_samples(spec["task"], [len(rows)])
     return _frame(rows, spec), scorer.effort, scorer.work
 
 
