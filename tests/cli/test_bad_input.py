@@ -90,6 +90,10 @@ def imprint(workdir, monkeypatch, run):
         ("fit '' -o h.safetensors", "an argument is empty"),
         ("fit nowhere -o h.safetensors", "nowhere does not exist"),
         ("fit nested -o h.safetensors", "Run: imprint fit nested/pets -o h.safetensors"),
+        (
+            "explain head.safetensors good.npz --train=nested",
+            "Run: imprint explain head.safetensors good.npz --train=nested/pets",
+        ),
         ("evaluate head.safetensors half", "Run: imprint evaluate head.safetensors half/train"),
         ("embed half -o half.h5 --split test", "half has no splits to choose from"),
         ("fit single -o h.safetensors", "single: all samples are of one class, 'cat'"),
@@ -131,6 +135,10 @@ def imprint(workdir, monkeypatch, run):
         ("show damaged.h5", "damaged.h5 is damaged"),
         ("fti good.npz", "Did you mean 'fit'?"),
         ("fit good.npz -o h.safetensors --gen kmean", "(did you mean 'kmeans'?)"),
+        (
+            "fit good.npz -o h.safetensors --gen kmean --norm-post quantile_fm",
+            "(did you mean 'kmeans'?)",
+        ),
         (
             "fit good.npz -o h.safetensors --method ls",
             "known: auto, qi, hosoda, janson, westerhoff, oracle, whiten, ridge",
@@ -249,6 +257,14 @@ def test_what_a_fit_leaves_out_or_does_not_know_is_said(imprint, workdir):
 def started(workdir, command, **options):
     words = [sys.executable, "-m", "imprint.cli", *shlex.split(command)]
     return subprocess.Popen(words, cwd=workdir, stderr=subprocess.PIPE, text=True, **options)
+
+
+def test_a_table_may_be_written_to_a_pipe(imprint):
+    reading, writing = os.pipe()
+    imprint(f"predict head.safetensors good.npz -o /dev/fd/{writing}")
+    os.close(writing)
+    with open(reading) as output:
+        assert output.readline() == "id,label,score\n"
 
 
 def test_the_end_of_a_pipe_is_quiet_and_a_full_disk_one_line(imprint, workdir):

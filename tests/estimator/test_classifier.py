@@ -278,8 +278,11 @@ def test_few_samples_and_imbalance_are_said():
     ("named", "message"),
     [
         ({"gen": "mean", "k": 5}, "k=5 has no effect: GEN mean leaves no choice of k"),
-        ({"gen": "kmeans", "k": 2, "m": 3}, "m=3 has no effect: only neighbours that vote"),
-        ({"k": 2, "weighting": "distance"}, "weighting=distance has no effect"),
+        ({"gen": "kmeans", "k": 2, "m": 3}, "m=3 has no effect: only agg mnn takes it"),
+        (
+            {"k": 2, "weighting": "distance"},
+            "weighting=distance has no effect: only agg mnn and logsumexp take it",
+        ),
         ({"gen": "mean", "ls_lambda": 0.5}, "ls_lambda=0.5 has no effect: only GEN ls and kls"),
         ({"ls_lambda": 0.25}, "ls_lambda=0.25 has no effect: only GEN ls and kls"),  # of auto
     ],

@@ -1,5 +1,7 @@
 """The commands as functions: images or embeddings, and heads in files or in memory."""
 
+import json
+
 import numpy as np
 import pytest
 import torch
@@ -8,7 +10,7 @@ from sklearn.exceptions import NotFittedError
 
 import imprint
 from imprint.errors import UserError
-from imprint.store.embeddings import read_embeddings
+from imprint.store.embeddings import Embeddings, read_embeddings
 
 
 @pytest.fixture(scope="module")
@@ -163,3 +165,39 @@ def test_embed_refuses_a_split_that_is_not_there(photos):
         imprint.embed(photos, split="test")
     with pytest.raises(UserError, match="split is for a single source"):
         imprint.embed([photos], split="test")
+
+
+def test_a_head_of_unknown_embeddings_takes_those_of_any_fm(tmp_path):
+    """Only the size can be checked."""
+    x, labels = np.eye(4, dtype=np.float32), ["a", "a", "b", "b"]
+    head = imprint.ImprintingClassifier(gen="mean").fit(x, labels)
+    provenance = {"fm": "net", "model": "net", "weights_sha256": "ab", "transform": {}}
+    embeddings = Embeddings(
+        x, np.array([0, 0, 1, 1]), np.arange(4).astype(str), ("a", "b"), provenance
+    )
+    np.savez(
+        tmp_path / "e.npz",
+        embeddings=x,
+        labels=labels,
+        provenance=json.dumps(provenance),
+    )
+    assert imprint.evaluate(head, embeddings).accuracy == 1
+    assert len(imprint.explain(head, tmp_path / "e.npz")) == 4
+
+
+def test_embeddings_without_classes_cannot_be_evaluated():
+    x = np.eye(4, dtype=np.float32)
+    head = imprint.ImprintingClassifier(gen="mean").fit(x, ["a", "a", "b", "b"])
+    unlabelled = Embeddings(x, np.zeros(4, int), np.arange(4).astype(str), ("",), {"fm": "net"})
+    with pytest.raises(UserError, match="the embeddings have no classes"):
+        imprint.evaluate(head, unlabelled)
+
+
+@pytest.mark.parametrize(
+    ("sources", "options", "message"),
+    [([], {}, "there are no sources"), ("e.npz", {"n": 2.5}, "n=2.5 is not a positive whole")],
+)
+def test_an_explanation_needs_sources_and_a_whole_number(sources, options, message):
+    head = imprint.ImprintingClassifier(gen="mean").fit(np.eye(4), ["a", "a", "b", "b"])
+    with pytest.raises(UserError, match=message):
+        imprint.explain(head, sources, **options)

@@ -94,7 +94,7 @@ def test_onnx_without_its_packages_says_what_to_install(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "onnxscript", None)
     with pytest.raises(UserError, match=r"weight-imprinting\[onnx\]"):
         model.to_onnx(tmp_path / "head.onnx")
-    with pytest.raises(UserError, match=r"does not end in \.onnx"):
+    with pytest.raises(UserError, match=r"exported in the form onnx to a \.onnx file"):
         model.to_onnx(tmp_path / "head.pt")
 
 

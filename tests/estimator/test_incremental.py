@@ -7,6 +7,7 @@ import pytest
 
 from imprint import ImprintingClassifier
 from imprint.errors import UserError
+from imprint.store.heads import read_head
 from tests.estimator.examples import (
     FM,
     TEST,
@@ -75,6 +76,18 @@ def test_what_was_learnt_before_generation_is_fitted_again_only_on_all():
         model.add_classes(X[Y > 3], Y[Y > 3])
     with pytest.raises(UserError, match="fit again without these classes"):
         model.remove_classes([3])
+
+
+@pytest.mark.parametrize("shrinkage", ["oas", "ledoit_wolf"])
+def test_what_needs_all_samples_again_is_refused_and_keeps_no_sums(tmp_path, shrinkage):
+    model = ImprintingClassifier(gen="mean", norm_post=f"whiten({shrinkage})+l2").fit(X, Y)
+    assert not model.takes_classes
+    with pytest.raises(UserError, match=rf"whiten\({shrinkage}\)\+l2 needs all samples again"):
+        model.add_classes(X[:2], [8, 8])
+    with pytest.raises(UserError, match="needs all samples again"):
+        model.remove_classes([0])
+    model.save(tmp_path / "h.safetensors", FM)
+    assert not [name for name in read_head(tmp_path / "h.safetensors").state if "class_" in name]
 
 
 def test_auto_is_the_default_and_says_why(tmp_path):

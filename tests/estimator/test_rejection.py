@@ -13,6 +13,7 @@ REJECTED = np.array([False, True])
     ("labels", "expected"),
     [
         (np.array([3, 5], np.uint8), [3, -1]),
+        (np.array([2**63 + 1, 5], np.uint64), [2**63 + 1, -1]),
         (np.array([0.5, 1.5]), [0.5, -1]),
         (np.array(["a", "b"]), ["a", "rejected"]),
         (np.array(["a", ("b", 1)], object), ["a", "rejected"]),

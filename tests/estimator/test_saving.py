@@ -83,12 +83,20 @@ def test_a_norm_that_changes_the_number_of_values_is_saved(tmp_path):
         loaded = ImprintingClassifier.load(tmp_path / "h.safetensors")
         assert loaded.n_features_in_ == X.shape[1]
         np.testing.assert_array_equal(loaded.predict(TEST), model.predict(TEST))
-        of_fm = np.ones((3, X.shape[1]), np.float32)
-        model.set_params(fm_classifier=of_fm).save(tmp_path / "with.safetensors", FM)
-        loaded = ImprintingClassifier.load(tmp_path / "with.safetensors")
-        np.testing.assert_array_equal(loaded.fm_classifier, of_fm)
     finally:
         NORMS.remove("pairs")
+    with pytest.raises(UserError, match=r"component from a user's file .*'pairs'.*--components"):
+        ImprintingClassifier.load(tmp_path / "h.safetensors")
+
+
+@pytest.mark.parametrize(("norm_post", "is_saved"), [("quantile_fm", True), ("whiten+l2", False)])
+def test_weights_of_the_fm_are_saved_with_a_norm_that_needs_them(tmp_path, norm_post, is_saved):
+    of_fm = np.random.default_rng(0).normal(size=(3, X.shape[1])).astype(np.float32)
+    model = ImprintingClassifier(gen="mean", norm_post=norm_post, fm_classifier=of_fm).fit(X, Y)
+    model.save(tmp_path / "h.safetensors", FM)
+    loaded = ImprintingClassifier.load(tmp_path / "h.safetensors")
+    assert (loaded.fm_classifier is not None) == is_saved
+    np.testing.assert_array_equal(loaded.predict(TEST), model.predict(TEST))
 
 
 def test_a_loaded_head_that_is_fitted_again_forgets_its_fm(tmp_path):
@@ -156,3 +164,23 @@ def test_a_head_of_the_workflow_is_taken_over(tmp_path):
     np.testing.assert_array_equal(loaded.proxy_samples_, own.samples)
     more = loaded.add_classes(X[:9] + 5, ["new"] * 9)
     assert more.classes_.tolist() == [*"abcdef", "new"]
+
+
+def test_a_head_of_the_workflow_without_sums_takes_no_classes(tmp_path):
+    cell = Configuration("l2", "mean", Fixed(1), Scoring("l2", "l2", "max", "inner_product"))
+    train = Pool(X, Y, 6)
+    spec = {
+        "task": "t",
+        "draws": [None],
+        "shots": "full",
+        "gen": "mean",
+        "seeds": {"1": {"l2": [7]}},
+    }
+    sets = make_proxies(train, spec)[0]
+    description = {"classes": list("abcdef"), "fm": FM, "seed": 7}
+    head = make_head(train, proxy_set_for(sets, "1", "l2", 7, 0), cell, description)
+    write_head(tmp_path / "h.safetensors", head)
+    loaded = ImprintingClassifier.load(tmp_path / "h.safetensors")
+    assert not loaded.takes_classes
+    with pytest.raises(UserError, match="without the sums"):
+        loaded.add_classes(X[:9] + 5, ["new"] * 9)

@@ -1,6 +1,7 @@
 """Labels, ids and tensors as users give them."""
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
@@ -29,6 +30,11 @@ def test_a_list_of_labels_lacks_none():
         checked_labels([None, "a", float("nan")])
     with pytest.raises(UserError, match=r"y: 1 of 2 labels are missing \(number 1, from 0\)"):
         checked_labels(np.array(["a", None], object))
+    for kind in (object, "string", "category"):
+        with pytest.raises(UserError, match=r"y: 1 of 2 labels are missing \(number 1, from 0\)"):
+            checked_labels(pd.Series(["a", pd.NA], dtype=kind))
+    with pytest.raises(UserError, match=r"y: 1 of 2 labels are missing \(number 0, from 0\)"):
+        checked_labels([pd.NA, 3])
 
 
 @pytest.mark.parametrize(
@@ -50,6 +56,12 @@ def test_class_names_are_labels_of_the_type_of_a_head(classes, names, labels):
 def test_a_name_that_is_no_number_is_no_label_of_a_head_of_numbers(classes):
     with pytest.raises(UserError, match="which owl cannot be; rename the new classes"):
         as_labels(np.array(["owl"]), np.array(classes))
+
+
+@pytest.mark.parametrize("name", ["07", "1_0", "7.0"])
+def test_another_spelling_of_a_number_is_not_a_label_of_a_head_of_numbers(name):
+    with pytest.raises(UserError, match=f"which {name} cannot be; rename the new classes"):
+        as_labels(np.array([name]), np.array([0, 7, 10]))
 
 
 def test_labels_are_numbered_by_classes_in_any_order():

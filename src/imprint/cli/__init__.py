@@ -98,9 +98,12 @@ def _prepare_output() -> None:
 
 
 def _corrected(arguments: list[str], source: str, instead: str) -> str:
-    """The command line with the source replaced."""
-    words = [instead if Path(word) == Path(source) else word for word in arguments]
-    return shlex.join(["imprint", *words])
+    """The command line with the source replaced, also where it is the value of an option, --train=SOURCE."""
+    words = ["imprint"]
+    for word in arguments:
+        option, is_value, value = word.rpartition("=") if word.startswith("--") else ("", "", word)
+        words.append(option + is_value + (instead if Path(value) == Path(source) else value))
+    return shlex.join(words)
 
 
 def _place(filename: object) -> str:

@@ -203,6 +203,10 @@ def load_components(files: str) -> None:
 def require_writable(output: Path, option: str = "--output") -> None:
     """Make the folder of an output; a `UserError` that names the option if the output cannot be written."""
     folder = output.parent
+    if output.exists() and not output.is_file() and not output.is_dir():  # a device or a pipe
+        if not os.access(output, os.W_OK):
+            raise UserError(f"{option} {output} cannot be written: it is write-protected")
+        return
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):

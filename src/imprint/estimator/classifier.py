@@ -48,7 +48,6 @@ from imprint.method.generate import GENERATORS
 from imprint.method.normalize import FittedNorms
 from imprint.method.scale import scaled
 from imprint.store.embeddings import Embeddings
-from imprint.store.files import atomic
 from imprint.store.heads import write_head
 
 if TYPE_CHECKING:
@@ -512,15 +511,11 @@ class ImprintingClassifier(ClassifierMixin, BaseEstimator):
     def to_onnx(self, path: str | Path) -> None:
         """Write the head as ONNX to `path` (.onnx): embeddings in, class scores out.
 
-        `imprint.export` can also include the FM, and checks the file. Needs the extra `weight-imprinting[onnx]`.
+        The same as `imprint.export`, which can also include the FM. Needs the extra `weight-imprinting[onnx]`.
         """
-        from imprint.estimator.export_files import write
+        from imprint.estimator.export import export
 
-        if Path(path).suffix != ".onnx":
-            raise UserError(f"{path} does not end in .onnx")
-        portable = self.portable()
-        with atomic(path) as temporary:
-            write(portable, temporary, named=Path(path))
+        export(self, path, to="onnx")
 
     def portable(self) -> Portable:
         """The parts of the head that `imprint.export` writes; raises a `UserError` in the same cases as `to_torch`."""

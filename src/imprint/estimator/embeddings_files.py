@@ -10,6 +10,7 @@ import numpy as np
 from imprint.errors import UserError
 from imprint.formatting import listed
 from imprint.method.scale import check_held, largest_of
+from imprint.store.array_checks import checked_weights, not_finite
 from imprint.store.embeddings import Embeddings
 from imprint.store.given_embeddings import names_in, read_arrays
 
@@ -35,7 +36,7 @@ def read_file(path: Path, group: str | None, labelled: bool) -> Embeddings:
     """
     arrays = read_arrays(path, group, required=True)
     x = arrays.get("embeddings")
-    if x is not None and (x.ndim != 2 or not len(x)):
+    if x is not None and (x.ndim != 2 or 0 in x.shape):
         raise UserError(
             f"{path}: 'embeddings' have the shape {x.shape}; a row for each sample is needed, (N, D)"
         )
@@ -48,9 +49,8 @@ def read_file(path: Path, group: str | None, labelled: bool) -> Embeddings:
         )
     if x.dtype.kind not in "fiub":
         raise UserError(f"{path}: 'embeddings' are {x.dtype}, not numbers")
-    finite = np.isfinite(x).all(axis=1)
-    if not finite.all():
-        raise UserError(f"{path}: row {int(np.argmin(finite))} holds NaN or infinity")
+    if len(rows := not_finite(x)):
+        raise UserError(f"{path}: row {rows[0]} holds NaN or infinity")
     check_held(str(path), largest_of(x))
     if labelled:
         y, names = _read_labels(path, arrays, len(x))
@@ -60,7 +60,8 @@ def read_file(path: Path, group: str | None, labelled: bool) -> Embeddings:
     if ids.shape != (len(x),):
         raise UserError(f"{path}: {len(x)} embeddings and ids of shape {ids.shape} do not match")
     provenance = arrays.get("provenance") or {"fm": path.stem}
-    return Embeddings(x.astype(np.float32), y, ids, names, provenance, arrays.get("fm_classifier"))
+    weights = checked_weights(path, arrays.get("fm_classifier"), x.shape[1])
+    return Embeddings(x.astype(np.float32, copy=False), y, ids, names, provenance, weights)
 
 
 def _read_labels(
@@ -72,6 +73,8 @@ def _read_labels(
     y, names = np.asarray(arrays["labels"]), arrays.get("class_names")
     if y.shape != (count,):
         raise UserError(f"{path}: {count} embeddings and labels of shape {y.shape} do not match")
+    if names is not None and np.ndim(names) != 1:
+        raise UserError(f"{path}: 'class_names' are not a list of names")
     if names is not None and tuple(names) == UNNAMED:
         raise UserError(
             f"{path} has no classes: its images were not in one folder per class; embed them "

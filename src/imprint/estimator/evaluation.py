@@ -187,6 +187,11 @@ def evaluate(
     numbers = class_numbers(np.array(names), of_samples)
     unknown = Counter(of_samples[numbers < 0].tolist())
     rows = np.flatnonzero(numbers >= 0)
+    if not any(unknown) and not len(rows):
+        raise UserError(
+            "the embeddings have no classes, because their images were not in one folder per class; give labels as y, or "
+            "embed such folders"
+        )
     if not len(rows):
         raise UserError(
             f"the head knows none of the classes {listed(unknown)}; its own are {listed(names)}"

@@ -104,7 +104,8 @@ def explain(
     picture : path, optional
         Where to write a picture (.png, .pdf or .svg) of the first 20 images.
     images : path, optional
-        The folder of the training images, if they have moved.
+        The folder of the training images if they have moved, and of the images to explain if `sources` are embeddings that
+        do not say where their images are.
     group : str, optional
         The group of HDF5 files that holds embeddings.
     fm : str or FMChoice, optional
@@ -129,7 +130,7 @@ def explain(
     """
     from imprint.estimator.opening import classifier_of, file_of, named
 
-    if n < 1:
+    if not isinstance(n, int | np.integer) or n < 1:
         raise UserError(f"explain: n={n} is not a positive whole number")
     if picture is not None:
         from imprint.report.head_pictures import require_form
@@ -138,6 +139,10 @@ def explain(
     choice = FMChoice.of(fm)
     source_list = [sources] if isinstance(sources, str | Path) else list(sources)
     paths = [Path(source) for source in source_list]
+    if not paths:
+        raise UserError(
+            "explain: there are no sources; give images, folders of images, or embeddings"
+        )
     classifier = classifier_of(head)
     saved = file_of(head)
     if train is None and classifier.proxy_examples_ is None:
@@ -166,7 +171,7 @@ def explain(
             )
         else:
             train_photographs = _training_photographs(named(head), saved, folder)
-        queries = _photographs(paths, embeddings)
+        queries = _photographs(paths, embeddings, folder)
         _draw(Path(picture), explanations, queries, train_photographs, has_all=train is not None)
     return explanations
 
@@ -261,11 +266,14 @@ def _training_photographs(head: str, saved: Head, folder: Path | None) -> Photog
     return Photographs(Path(saved.description["fm"][FOLDER]))
 
 
-def _photographs(paths: Sequence[Path], embeddings: Embeddings) -> Photographs:
-    """The images to explain; with several sources, ids are paths."""
+def _photographs(paths: Sequence[Path], embeddings: Embeddings, folder: Path | None) -> Photographs:
+    """The images to explain, in `folder` if their own is not known or does not exist; with several sources, ids are paths."""
     if len(paths) > 1:
         return Photographs(Path())
-    return photographs_of(paths[0], embeddings.provenance, classes="ignored", split="test")
+    provenance = embeddings.provenance
+    if FOLDER in provenance and Path(provenance[FOLDER]).is_dir():
+        folder = None
+    return photographs_of(paths[0], provenance, folder, classes="ignored", split="test")
 
 
 def _draw(

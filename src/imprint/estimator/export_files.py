@@ -66,9 +66,9 @@ def write(
     head: Portable,
     path: Path | str,
     *,
-    form: Form = Form.onnx,
-    embedder: Embedder | None = None,
-    named: Path | None = None,
+    form: Form,
+    embedder: Embedder | None,
+    named: Path,
 ) -> dict[str, str]:
     """Write a head, with the FM if there is one, without a check.
 
@@ -78,11 +78,11 @@ def write(
         The head.
     path : path
         The file.
-    form : Form, default=Form.onnx
+    form : Form
         The form of the file.
-    embedder : Embedder, optional
+    embedder : Embedder or None
         The FM.
-    named : path, optional
+    named : path
         The final name of the file, for messages.
 
     Returns

@@ -54,7 +54,6 @@ def images_of(
     # imported here: files of embeddings do not need the packages for images
     from imprint.data.folders import loose_images, split_folders
     from imprint.data.image_table import is_table
-    from imprint.data.images import Images
 
     require_source(source)
     if source.is_file() and is_table(source):
@@ -83,8 +82,8 @@ def images_of(
                 "path and label"
             )
         if classes == "ignored":  # the same id as beside other sources
-            return Images(np.zeros(1, np.int64), [source.as_posix()], UNNAMED, folder=Path())
-        return Images(np.zeros(1, np.int64), [source.name], UNNAMED, folder=source.parent)
+            return _without_classes([source.as_posix()], Path())
+        return _without_classes([source.name], source.parent)
     return _images_of_folder(source, classes)
 
 
@@ -96,8 +95,6 @@ def images_of_several(sources: Sequence[Path]) -> Images:
     UserError
         If a source is of another kind or does not exist.
     """
-    from imprint.data.images import Images
-
     paths: list[str] = []
     for source in sources:
         images = (
@@ -109,14 +106,20 @@ def images_of_several(sources: Sequence[Path]) -> Images:
             )
         paths += [(images.folder / name).as_posix() for name in images.ids]
     paths = list(dict.fromkeys(paths))
-    return Images(np.zeros(len(paths), np.int64), paths, UNNAMED, folder=Path())
+    return _without_classes(paths, Path())
+
+
+def _without_classes(ids: list[str], folder: Path) -> Images:
+    """Images in files of a folder, of one unnamed class."""
+    from imprint.data.images import Images
+
+    return Images(np.zeros(len(ids), np.int64), ids, UNNAMED, folder=folder)
 
 
 def _images_of_folder(source: Path, classes: Classes) -> Images:
     """The images of a folder without splits."""
     from imprint.data.folders import LeftOut, loose_images, search, subfolders
     from imprint.data.image_formats import SUFFIXES
-    from imprint.data.images import Images
 
     folders, loose = subfolders(source), loose_images(source)
     if classes == "required" or (classes == "optional" and folders and not loose):
@@ -130,7 +133,7 @@ def _images_of_folder(source: Path, classes: Classes) -> Images:
     if not ids:
         raise UserError(f"{source} has no images ({' '.join(SUFFIXES)})")
     left_out.note(source)
-    return Images(np.zeros(len(ids), np.int64), ids, UNNAMED, folder=source)
+    return _without_classes(ids, source)
 
 
 def _images_by_class(source: Path, classes: Classes) -> Images:
@@ -240,7 +243,7 @@ def _images_of_table(source: Path, classes: Classes, split: Split, needs_splits:
         )
     paths = [row["path"] for row in rows]
     if "label" not in columns or classes == "ignored":
-        return Images(np.zeros(len(rows), np.int64), paths, UNNAMED, folder=source.parent)
+        return _without_classes(paths, source.parent)
     labels, names = numbers_of(np.array([row["label"] for row in rows]))
     return Images(labels, paths, names, folder=source.parent)
 

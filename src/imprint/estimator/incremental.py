@@ -82,8 +82,6 @@ class NewSamples:
         Number of classes imprinted before; numbers of new classes start here.
     counts : ndarray of shape (C,)
         Samples of each class, including old ones.
-    total : int
-        Samples of all classes, including old ones.
     class_sums : ClassSums or None
         Sums of `normalised`, including old samples, if GEN or NORM needs them.
     """
@@ -94,7 +92,6 @@ class NewSamples:
     ids: np.ndarray
     known: int
     counts: np.ndarray
-    total: int
     class_sums: ClassSums | None = None
 
 
@@ -149,11 +146,7 @@ def _new_classes(before: Imprinted, new: NewSamples, settings: Settings) -> Impr
 
 def _means(before: Imprinted, new: NewSamples, settings: Settings) -> Imprinted:
     """Class means from sums, rounded like those of GEN `mean`."""
-    sums = np.zeros((new.classes.max() + 1, new.normalised.shape[1]))
-    order = np.argsort(new.classes, kind="stable")
-    labels, firsts = np.unique(new.classes[order], return_index=True)
-    for label, rows in zip(labels, np.split(order, firsts[1:]), strict=True):
-        sums[label] = new.normalised[rows].sum(axis=0, dtype=np.float64)
+    sums, _ = group_sums(new.normalised, new.classes)
     if new.known:
         sums = _added(_sum(before, "sums"), sums)
     proxies = (sums / new.counts[:, None]).astype(np.float32)
@@ -199,7 +192,7 @@ def _from_sums(
         total += _sum(before, "gram")
         sums = _added(_sum(before, "sums"), sums)
         counts = _added(_sum(before, "counts"), counts)
-    factor = factored(total, new.total, settings.ls_lambda)
+    factor = factored(total, int(new.counts.sum()), settings.ls_lambda)
     proxies = weights(sums, counts, factor).astype(np.float32)
     return Imprinted(proxies, labels, sums={"gram": total, "sums": sums, "counts": counts})
 

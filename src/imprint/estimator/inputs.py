@@ -177,9 +177,10 @@ def _note_unused(sources: Sequence[Path], fm: FMChoice, group: str | None) -> No
 
 def _require_kind(source: Path, embeddings: Embeddings, head: Head) -> None:
     """Check that embeddings have the FM and the size that the head needs; a `UserError` if not."""
-    if "weights_sha256" in embeddings.provenance:
+    fm = head.description["fm"]
+    if "weights_sha256" in embeddings.provenance and (fm.get("model") or fm.get("fm")):
         head.require_fm(embeddings.provenance)
-    elif "weights_sha256" in head.description["fm"]:
+    elif "weights_sha256" in fm:
         log.warning(f"note: {source} does not say which FM made it; only the size is checked")
     size = head.embedding_size
     if embeddings.x.shape[1] != size:

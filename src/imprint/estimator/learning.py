@@ -49,19 +49,25 @@ class Learnt:
         of_post = norms.of_space(method.norm_pre, scoring.norm_post)
         sums = getattr(of_post[0], "sums", None) if of_post else None
         for norm in learnt.learnt.values():
-            if hasattr(norm, "sums"):
+            if hasattr(norm, "sums") and isinstance(norm.sums, ClassSums):
                 norm.sums = None
-        if not _needs_sums(method):
-            return normalised, cls(method, learnt)
-        if sums is None:
+        first = cls(method, learnt)
+        if not first._needs_sums or first._refusal():
+            return normalised, first
+        if not isinstance(sums, ClassSums):
             sums = _sums(method, normalised, y, int(y.max()) + 1).bounded()
         return normalised, cls(method, learnt, sums)
 
     @property
     def takes_samples(self) -> bool:
         """Whether `with_more` can learn from more samples."""
-        has_sums = self.sums is not None or not _needs_sums(self.method)
-        return has_sums and not learns(self.method.norm_pre) and self._problem() is None
+        has_sums = self.sums is not None or not self._needs_sums
+        return has_sums and not learns(self.method.norm_pre) and self._refusal() is None
+
+    @property
+    def _needs_sums(self) -> bool:
+        norm_post = self.method.scoring.norm_post
+        return learns(norm_post) or GENERATORS[self.method.gen].make in FROM_CLASS_SUMS
 
     def with_more(self, x: np.ndarray, y: np.ndarray, classes: int) -> tuple[np.ndarray, Learnt]:
         """Learn from more samples x (n, d), labels y (n,) below `classes`; these after NORMpre, and what was learnt from all."""
@@ -71,10 +77,10 @@ class Learnt:
                 f"norm_pre {norm_pre} learns from all samples before proxies are generated; fit again on all of them"
             )
         normalised = self.norms.of_embeddings(norm_pre, x)
-        if not _needs_sums(self.method):
+        if not self._needs_sums:
             return normalised, self
-        if self.sums is None:
-            raise UserError(WITHOUT_SUMS)
+        self._require_sums()
+        assert self.sums is not None
         sums = self.sums.plus(_sums(self.method, normalised, y, classes))
         return normalised, Learnt(self.method, self._norms_of(sums), sums)
 
@@ -98,29 +104,29 @@ class Learnt:
         """The NORMs fitted to these sums, with the penalties that `fit` chose."""
         if not learns(self.method.scoring.norm_post):
             return self.norms
-        if problem := self._problem():
-            raise UserError(problem)
+        self._require_sums()
         learnt: Mapping[Any, Any] = self.norms.learnt
         ((path, norm),) = learnt.items()
         return FittedNorms(learnt={path: norm.from_sums(sums)})
 
-    def _problem(self) -> str | None:
+    def _require_sums(self) -> None:
+        """Raise a `UserError` if there are no sums, or NORMpost cannot be fitted to them."""
+        if refusal := self._refusal():
+            raise UserError(refusal)
+        if self.sums is None:
+            raise UserError(WITHOUT_SUMS)
+
+    def _refusal(self) -> str | None:
         """The reason why NORMpost cannot be fitted to sums, in words; None if it can, or is not fitted."""
         norm_post = self.method.scoring.norm_post
         if not learns(norm_post):
             return None
-        if self.sums is None:
-            return WITHOUT_SUMS
         if len(chain(norm_post).fitted) > 1:
             return f"norm_post {norm_post} learns in several steps; fit again on all samples"
         (norm,) = self.norms.learnt.values()
-        if not hasattr(norm, "from_sums"):
-            return f"norm_post {norm_post} cannot learn from sums; fit again on all samples"
+        if not hasattr(norm, "from_sums") or not getattr(norm, "learns_from_sums", True):
+            return f"norm_post {norm_post} needs all samples again; fit again on all of them"
         return None
-
-
-def _needs_sums(method: Configuration) -> bool:
-    return learns(method.scoring.norm_post) or GENERATORS[method.gen].make in FROM_CLASS_SUMS
 
 
 def _sums(method: Configuration, normalised: np.ndarray, y: np.ndarray, classes: int) -> ClassSums:

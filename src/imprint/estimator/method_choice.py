@@ -52,32 +52,17 @@ class MethodChoice:
             If a name is unknown, or a parameter has no effect on the method.
         """
         from imprint.estimator.classifier import ImprintingClassifier
-        from imprint.estimator.parameters import CHOICES, USUAL_RIDGE, resolve, without_effect
-        from imprint.method.normalize import chain
+        from imprint.estimator.parameters import USUAL_RIDGE, checked_parts, without_effect
 
         named: dict[str, Any] = {
             name: value for name, value in vars(self).items() if value is not None
         }
-        if "k" in named:
-            named["k"] = _parse_k(named["k"])
+        if str(named.get("k", "")).isdecimal():
+            named["k"] = int(named["k"])
         classifier = ImprintingClassifier(**named, **parameters)
-        parts = resolve(classifier.method, {name: getattr(classifier, name) for name in CHOICES})
-        if parts is None:
-            classifier.check_parameters()
-            return classifier
-        # the weights of the FM's own classifier come with the embeddings, so a NORM that needs them is checked by `fit`
-        if not chain(parts["norm_post"]).needs_fm_classifier:
-            classifier.check_parameters()
-        choices = {name: getattr(classifier, name) for name in CHOICES}
-        unused = without_effect({**choices, "ls_lambda": USUAL_RIDGE}, parts)
-        if unused:
+        # the weights of the FM's own classifier come with the embeddings; `fit` checks that they are there
+        chosen = {**classifier.get_params(), "fm_classifier": ()}
+        parts = checked_parts(chosen)
+        if unused := without_effect({**chosen, "ls_lambda": USUAL_RIDGE}, parts):
             raise UserError("; ".join(unused))
         return classifier
-
-
-def _parse_k(text: str) -> int | str:
-    if text == "auto":
-        return text
-    if not text.isdecimal() or int(text) < 1:
-        raise UserError(f"k '{text}' is neither a positive whole number nor 'auto'")
-    return int(text)

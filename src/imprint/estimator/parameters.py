@@ -17,7 +17,6 @@ from imprint.method.configuration import (
     UNIFORM,
     Auto,
     Configuration,
-    Every,
     Fixed,
     K,
     Scoring,
@@ -135,7 +134,12 @@ def check(parts: Mapping[str, Any], fm_classifier: Any) -> None:
     auto = parts["k"] == Auto.label
     for name, value in (("k", 1 if auto else parts["k"]), ("m", parts["m"])):
         if not isinstance(value, int | np.integer) or isinstance(value, bool) or value < 1:
-            wrong.append(f"{name}={value!r} is not a positive whole number")
+            kind = (
+                "neither a positive whole number nor 'auto'"
+                if name == "k"
+                else "not a positive whole number"
+            )
+            wrong.append(f"{name}={value!r} is {kind}")
     if not wrong:
         if parts["agg"] == LOGSUMEXP and weighting.name != EXPONENTIAL:
             wrong.append(
@@ -193,25 +197,21 @@ def without_effect(parameters: Mapping[str, Any], parts: Mapping[str, Any] | Non
         sentences.append(
             f"k={parameters['k']} has no effect: GEN {entry.name} leaves no choice of k"
         )
-    has = {MNN: ("m", "weighting"), LOGSUMEXP: ("weighting",)}.get(parts["agg"], ())
+    takers = {"m": (MNN,), "weighting": (MNN, LOGSUMEXP)}
     sentences += [
-        f"{name}={parameters[name]} has no effect: only neighbours that vote use it, with agg {MNN}"
-        for name in ("m", "weighting")
-        if parameters[name] not in (None, UNSET[name]) and name not in has
+        f"{name}={parameters[name]} has no effect: only agg {' and '.join(aggs)} take{'' if aggs[1:] else 's'} it"
+        for name, aggs in takers.items()
+        if parameters[name] not in (None, UNSET[name]) and parts["agg"] not in aggs
     ]
     return sentences
 
 
 def scoring_of(parts: Mapping[str, Any]) -> Scoring:
     """NORMpost, NORMinf and AGG of a method."""
-    votes: tuple[str | None, int | None] = (None, None)
-    if parts["agg"] == MNN:
-        votes = (parts["weighting"], int(parts["m"]))
-    elif parts["agg"] == LOGSUMEXP:
-        votes = (parts["weighting"], None)
-    names = ("norm_post", "norm_inf", "agg", "distance")
-    weighting, m = votes
-    return Scoring(**{name: parts[name] for name in names}, weighting=weighting, m=m)
+    agg = parts["agg"]
+    weighting = parts["weighting"] if agg in (MNN, LOGSUMEXP) else None
+    m = int(parts["m"]) if agg == MNN else None
+    return Scoring(parts["norm_post"], parts["norm_inf"], agg, parts["distance"], weighting, m)
 
 
 def configuration_of(parts: Mapping[str, Any], k: int | None) -> Configuration:
@@ -227,6 +227,4 @@ def constructor_arguments(configuration: Configuration) -> dict[str, Any]:
     }
     if isinstance(configuration.k, Auto):
         arguments["k"] = Auto.label
-    if isinstance(configuration.k, Every):
-        arguments.pop("k", None)
     return arguments

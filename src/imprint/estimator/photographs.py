@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -48,7 +49,7 @@ class Photographs:
         from imprint.data.images import read_image
 
         if self.images is not None:
-            return self.images[self._numbers()[name]]
+            return self.images[self._numbers[name]]
         assert self.folder is not None
         path = self.folder / name
         if not path.is_file():
@@ -60,6 +61,7 @@ class Photographs:
         except (OSError, ValueError) as error:
             raise UserError(f"{path} cannot be read ({error})") from None
 
+    @cached_property
     def _numbers(self) -> Mapping[str, int]:
         assert self.images is not None
         return {name: number for number, name in enumerate(self.images.ids)}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -74,11 +74,6 @@ class Predictor:
         """The predictor of a training state; `before`, the previous predictor, saves mapping unchanged proxies again."""
         method, imprinted = state.learnt.method, state.imprinted
         scoring, norm_pre = method.scoring, method.norm_pre
-        settings: dict[str, Any] = {
-            "bias": imprinted.bias,
-            "norms": state.learnt.norms,
-            "norm_pre": norm_pre,
-        }
         values = imprinted.proxies
         # proxies that are samples are stored before NORMpre
         unit_length = GENERATORS[method.gen].samples and norm_pre == UNIT_LENGTH
@@ -89,7 +84,13 @@ class Predictor:
             values, unit_length = mapped, False
             scoring = scoring._replace(norm_post=IDENTITY)
         candidate = CandidateHead(
-            values, imprinted.labels, (scoring,), unit_length=unit_length, **settings
+            values,
+            imprinted.labels,
+            (scoring,),
+            unit_length=unit_length,
+            bias=imprinted.bias,
+            norms=state.learnt.norms,
+            norm_pre=norm_pre,
         )
         folded = None
         if learns(scoring.norm_post, scoring.norm_inf):

@@ -35,7 +35,7 @@ def mark(classes: np.ndarray) -> int | str:
 
 def marked(labels: np.ndarray, rejected: np.ndarray, by: int | str) -> np.ndarray:
     """Labels (n,) with the mark `by` where the mask `rejected` (n,) is true, in a type that can hold the mark."""
-    if isinstance(by, int):
+    if isinstance(by, int) and labels.dtype != np.uint64:  # no integers hold uint64 and -1
         labels = labels.astype(np.result_type(labels.dtype, np.int8))
     elif labels.dtype.kind == "U":
         labels = labels.astype(np.result_type(labels.dtype, np.array(by).dtype))

@@ -20,10 +20,11 @@ from imprint.estimator.training_state import TrainingState
 from imprint.estimator.tuning import Tuned
 from imprint.estimator.validation import as_classifier_weights, plain_labels
 from imprint.method.class_sums import ClassSums
+from imprint.method.components import components_of_proxies, components_of_scoring
 from imprint.method.configuration import UNIT_LENGTH, Configuration, Fixed
 from imprint.method.familiarity import Familiarity
 from imprint.method.generate import GENERATORS
-from imprint.method.normalize import FittedNorms
+from imprint.method.normalize import FittedNorms, chain
 from imprint.store.heads import Head, fm_identity, ids_as_bytes, read_head
 from imprint.store.version import __version__
 
@@ -106,11 +107,12 @@ def head_of(classifier: SavedClassifier) -> Head:
         arrays[SAMPLES], arrays[SAMPLE_CLASSES] = state.kept.x, state.kept.classes
     if familiarity is not None:
         arrays[HELD_OUT] = familiarity.held_out
+    needs_fm = chain(configuration.scoring.norm_post).needs_fm_classifier
     return Head(
         imprinted.proxies,
         imprinted.labels,
         description,
-        as_classifier_weights(classifier.parameters["fm_classifier"]),
+        as_classifier_weights(classifier.parameters["fm_classifier"]) if needs_fm else None,
         arrays,
         imprinted.bias,
         state.learnt.norms.state(),
@@ -124,11 +126,15 @@ def load_classifier(path: str | Path, fm: Any) -> SavedClassifier:
         head.require_fm(fm)
     description, arrays = head.description, dict(head.state)
     configuration = Configuration.from_dict(description["configuration"])
-    if configuration.gen not in GENERATORS:
+    norms = configuration.norm_pre, configuration.scoring.norm_post, configuration.scoring.norm_inf
+    try:
+        components_of_proxies(configuration.gen, norms)
+        components_of_scoring(configuration.norm_pre, configuration.scoring)
+    except UserError as error:
         raise UserError(
-            f"{path} was made with GEN '{configuration.gen}' from a user's file; load that file first, on the command "
-            "line with --components FILE"
-        )
+            f"{path} was made with a component from a user's file ({error}); load that file first, on the command line with "
+            "--components FILE"
+        ) from None
     parameters = description.get("parameters")
     if parameters is None:  # a head of the workflow
         parameters = {

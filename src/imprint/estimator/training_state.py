@@ -86,7 +86,7 @@ class TrainingState:
         nothing = Imprinted(
             x[:0], np.zeros(0, np.int64), ids[:0] if settings.entry.samples else None
         )
-        new = NewSamples(x, normalised, numbers, ids, 0, counts, len(x), learnt.sums)
+        new = NewSamples(x, normalised, numbers, ids, 0, counts, learnt.sums)
         imprinted = take_in(nothing, new, settings)
         examples = examples_of(None, imprinted, new)
         sketches = Sketches.of(x, numbers)
@@ -97,7 +97,12 @@ class TrainingState:
     def takes_classes(self) -> bool:
         """Whether `with_more` can add samples of new classes."""
         entry = GENERATORS[self.learnt.method.gen]
-        return self.learnt.takes_samples and (entry.make in UPDATES or not entry.sees_all_classes)
+        if entry.make in UPDATES:
+            # heads of the workflow lack the sums; a GEN that takes every sample needs none
+            can_update = entry.samples or bool(self.imprinted.sums)
+        else:
+            can_update = not entry.sees_all_classes
+        return self.learnt.takes_samples and can_update
 
     def with_more(
         self, settings: Settings, x: np.ndarray, labels: np.ndarray, ids: np.ndarray
@@ -118,7 +123,7 @@ class TrainingState:
         counts = np.bincount(numbers, minlength=len(classes))
         counts[:known] += self.counts
         normalised, learnt = self.learnt.with_more(x, numbers, len(classes))
-        new = NewSamples(x, normalised, numbers, ids, known, counts, total, learnt.sums)
+        new = NewSamples(x, normalised, numbers, ids, known, counts, learnt.sums)
         imprinted = take_in(self.imprinted, new, settings)
         examples = examples_of(self.examples, imprinted, new)
         sketches = self.sketches and self.sketches.plus(Sketches.of(x, numbers))

@@ -58,14 +58,26 @@ def checked_scale(as_passed: Any, x: np.ndarray, scale: float | None) -> float:
 
 def checked_labels(y: Any) -> Any:
     """Labels unchanged; a `UserError` if some are missing, which numpy would turn into a class 'nan' or 'None'."""
-    is_objects = getattr(y, "dtype", None) == np.dtype(object) and y.ndim == 1
-    if is_objects or isinstance(y, list | tuple):
-        missing = [i for i, label in enumerate(y) if label is None or label != label]  # NaN
-        if missing:
-            raise UserError(
-                f"y: {len(missing)} of {len(y)} labels are missing (number {listed(missing)}, from 0)"
-            )
+    if getattr(y, "ndim", 1) != 1:
+        return y
+    missing: Any = ()
+    if hasattr(y, "isna"):  # of pandas
+        missing = np.flatnonzero(y.isna())
+    elif isinstance(y, list | tuple) or getattr(y, "dtype", None) == np.dtype(object):
+        missing = [i for i, label in enumerate(y) if _is_missing(label)]
+    if len(missing):
+        raise UserError(
+            f"y: {len(missing)} of {len(y)} labels are missing (number {listed(missing)}, from 0)"
+        )
     return y
+
+
+def _is_missing(label: Any) -> bool:
+    """Whether a label is None, NaN, or pandas' NA or NaT: a value that does not equal itself, or cannot be compared."""
+    try:
+        return label is None or bool(label != label)
+    except (TypeError, ValueError):
+        return True
 
 
 def checked_ids(sample_ids: Sequence[Any] | None, first: int, count: int) -> np.ndarray:
@@ -107,6 +119,8 @@ def as_labels(names: np.ndarray, classes: np.ndarray) -> np.ndarray:
             raise ValueError
         as_label = str if kind == "O" else classes.dtype.type
         known |= {name: as_label(name) for name in new}
+        if any(class_name(known[name]) != name for name in new):  # 07 is another class than 7
+            raise ValueError
     except (ValueError, OverflowError):
         raise UserError(
             f"the labels of this head are {classes.dtype} ({listed(classes)}), which {listed(new)} cannot be; rename the new classes, "

@@ -13,7 +13,6 @@ from imprint.method.configuration import (
     UNIT_LENGTH,
     Configuration,
     Scoring,
-    parse_k,
 )
 from imprint.method.generate import GENERATORS
 from imprint.method.presets import PRESETS
@@ -85,10 +84,9 @@ def row_in_words(row: Mapping[str, Any]) -> str:
 
     fields: dict[str, Any] = {name: None if pd.isna(row[name]) else row[name] for name in FIELDS}
     entry = GENERATORS.get(fields["gen"])
-    only = None if entry is None else entry.only_k
-    k = parse_k(fields["k"]) if only is None else only
-    scoring = Scoring(**{name: fields[name] for name in Scoring._fields})
-    return in_words(Configuration(fields["norm_pre"], fields["gen"], k, scoring), per_class=False)
+    if entry is not None and entry.only_k is not None:
+        fields["k"] = entry.only_k.label
+    return in_words(Configuration.from_dict(fields), per_class=False)
 
 
 def _norms(method: Configuration) -> tuple[str, str, str]:

@@ -122,6 +122,23 @@ def check_numbers(where: str, name: str, array: np.ndarray, shape: tuple[int | N
         raise _wrong(where, f"{name} hold NaN or infinity")
 
 
+def checked_weights(path: object, weights: np.ndarray | None, d: int) -> np.ndarray | None:
+    """The weights of an FM's own classifier in a file of embeddings with d values, as float32; None if it has none.
+
+    Raises
+    ------
+    UserError
+        If they are not finite numbers of shape (C, d).
+    """
+    if weights is None:
+        return None
+    numbers = weights.dtype.kind in "fiu"
+    if not numbers or weights.shape[1:] != (d,) or not np.isfinite(weights).all():
+        kind = f"{weights.dtype} {weights.shape}" if numbers else str(weights.dtype)
+        raise UserError(f"{path}: 'classifier' is {kind}, not (C, {d}) finite numbers")
+    return weights.astype(np.float32)
+
+
 def not_finite(x: np.ndarray) -> np.ndarray:
     """The indices of the rows of x (n, d) that hold NaN or infinity, ascending.
 

@@ -14,7 +14,7 @@ import numpy as np
 from imprint.errors import UserError
 from imprint.method.large_arrays import is_large, new_array, row_blocks
 from imprint.method.scale import check_held, largest_of
-from imprint.store.array_checks import not_finite
+from imprint.store.array_checks import checked_weights, not_finite
 from imprint.store.files import open_hdf5
 from imprint.store.paths import check_path
 from imprint.store.seals import NAME, damaged
@@ -117,7 +117,7 @@ def read_embeddings(path: str | Path) -> Embeddings:
         names = tuple(json.loads(file.attrs["class_names"]))
         provenance = json.loads(file.attrs["provenance"])
         check_path(path, provenance)
-        fm_classifier = file["classifier"][:].astype(np.float32) if "classifier" in file else None
+        weights = file["classifier"][:] if "classifier" in file else None
         # without a seal, the digest may be that of other rows
         digest = str(file.attrs.get(_DIGEST, "")) if NAME in file.attrs else ""
     if x.ndim != 2 or y.ndim != 1 or ids.ndim != 1 or len(x) != len(y) or len(x) != len(ids):
@@ -131,14 +131,7 @@ def read_embeddings(path: str | Path) -> Embeddings:
         raise UserError(
             f"{path}: label {wrong} is out of range: classes count from 0 and there are {len(names)}"
         )
-    if fm_classifier is not None and (
-        fm_classifier.ndim != 2
-        or fm_classifier.shape[1] != x.shape[1]
-        or not np.isfinite(fm_classifier).all()
-    ):
-        raise UserError(
-            f"{path}: 'classifier' is {fm_classifier.shape}, not (C, {x.shape[1]}) finite numbers"
-        )
+    fm_classifier = checked_weights(path, weights, x.shape[1])
     bad = not_finite(x)
     if len(bad):
         raise UserError(

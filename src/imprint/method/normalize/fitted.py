@@ -8,7 +8,6 @@ from typing import Self
 
 import numpy as np
 
-from imprint.errors import UserError
 from imprint.method.class_sums import ClassSums
 from imprint.method.normalize.registry import normalization
 from imprint.method.ridge import leave_one_out
@@ -138,10 +137,13 @@ class Whiten:
             whiten._learn(scatter_of_classes(embeddings, labels, BETWEEN), self.penalty_)
         return whiten
 
+    @property
+    def learns_from_sums(self) -> bool:
+        """Whether `from_sums` is possible; `ledoit_wolf` and `oas` need the samples."""
+        return self.shrinkage not in (LEDOIT_WOLF, OAS)
+
     def from_sums(self, sums: ClassSums) -> Whiten:
-        """The result of `refit` for the samples of these sums."""
-        if self.shrinkage in (LEDOIT_WOLF, OAS):
-            raise UserError(f"whiten({self.shrinkage}) needs all samples again; fit again on all")
+        """The result of `refit` for the samples of these sums; not for `ledoit_wolf` and `oas`."""
         whiten = Whiten(self.shrinkage)
         whiten._learn(self._scatter(sums), self.penalty_)
         return whiten

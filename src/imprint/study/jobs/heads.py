@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from imprint.analysis.best import Best, best_configuration
@@ -64,6 +65,7 @@ def save_best_head(
     sets = read_proxies(proxy_files[method.gen], [k])
     proxies = proxy_set_for(sets, k, method.norm_pre, best.seed, 0)
     weights = {"checkpoint": str(Path(checkpoint).resolve())} if checkpoint else {}
+    rows, y, count = training_rows(samples, classes, shots, best.seed)
     description = {
         "task": task,
         "shots": shots,
@@ -72,9 +74,9 @@ def save_best_head(
         "accuracy_is": "median over seeds on the test split; this head was chosen on the "
         + ("validation part of the training split" if validated else "same test split"),
         "classes": class_names(train, classes),
+        "class_counts": np.bincount(y, minlength=count).tolist(),
         "fm": train[0].provenance | weights,
     }
-    rows, y, _ = training_rows(samples, classes, shots, best.seed)
     norms = FittedNorms(take_rows(samples.x, rows), y)
     write_head(path, make_head(samples, proxies, method, description, norms))
     return best
