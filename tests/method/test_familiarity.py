@@ -50,7 +50,20 @@ def test_no_more_than_the_share_of_exchangeable_samples_is_rejected():
     for _ in range(300):
         signals = random.normal(size=(59, 2))
         shares.append(np.mean(Familiarity(signals[:39], 39).of(signals[39:]) <= 0.1))
-    assert 0.06 < np.mean(shares) < 0.11
+    assert 0.06 < np.mean(shares) < 0.105
+
+
+@pytest.mark.parametrize("count", [1, 3, 9, 40])
+def test_familiarity_ranks_a_sample_together_with_the_held_out_ones(count):
+    random = np.random.default_rng(count)
+    held_out, signals = random.normal(size=(count, 2)), random.normal(size=(30, 2))
+    expected = []
+    for sample in signals:
+        columns = np.vstack([held_out, sample]).T
+        ranks = [(column[None] <= column[:, None]).sum(axis=1) for column in columns]
+        lowest = np.minimum(*ranks)
+        expected.append(np.mean(lowest <= lowest[-1]))
+    np.testing.assert_allclose(Familiarity(held_out, count).of(signals), expected)
 
 
 def test_shares_that_too_few_samples_allow_are_refused():

@@ -173,6 +173,8 @@ def test_a_file_that_is_not_there(tmp_path):
     [
         ("x[:1] * np.nan", "", "NaN or infinity"),
         ("x.mean(axis=0)", "", r"shape \(5,\)"),
+        ("x.astype(str)", "", r"shape \(20, 5\), <U32"),
+        ("[[1, 2], [3]]", "", r"shape \(2,\), object"),
         ("np.arange(k) + len(x)", ", samples=True", "row numbers below"),
     ],
 )
@@ -209,6 +211,24 @@ def test_labels_of_a_gen_that_sees_all_classes_are_checked(load):
         proxy_sets(*data(), "wrong", [2], [0])
 
 
+@pytest.mark.parametrize("returned", ["x[:3]", "[x[:3], y[:3]]", "x[:3], y[:3], None, '', 1"])
+def test_a_gen_that_sees_all_classes_returns_proxies_and_labels(load, returned):
+    load(
+        "import numpy as np\nfrom imprint.method.generate import generator\n\n"
+        f"@generator('wrong', sees_all_classes=True)\ndef wrong(x, y, run):\n    return {returned}\n"
+    )
+    with pytest.raises(UserError, match=r"returned .* it must return \(proxies, labels\)"):
+        proxy_sets(*data(), "wrong", [2], [0])
+
+
+def test_a_file_may_define_dataclasses_with_postponed_annotations(load):
+    load(
+        "from __future__ import annotations\nfrom dataclasses import dataclass\n\n"
+        "@dataclass\nclass Settings:\n    size: int = 3\n\n" + GEN.format(name="median")
+    )
+    assert "median" in GENERATORS
+
+
 NORM = """
 from imprint.method.normalize import normalization
 
@@ -238,6 +258,28 @@ def test_what_a_fitted_norm_returns_is_checked(load, returned, message):
         np.errstate(all="ignore"),
     ):
         FittedNorms(x, y).of_embeddings("mine", x)
+    with (
+        pytest.raises(UserError, match=rf"NORM mine \(.*mine.py\) returned .*{message}"),
+        np.errstate(all="ignore"),
+    ):
+        FittedNorms(x, y).learn("none", "mine", "none").of_queries("none", "mine", "none", x)
+
+
+def test_what_a_fitted_norm_learns_is_named_with_an_underscore(load):
+    load(
+        NORM.format(returned="embeddings").replace(
+            "return self", "self.mean = 0\n        return self"
+        )
+    )
+    x, y = data()
+    with pytest.raises(UserError, match=r"fit sets mean; end the names .* such as mean_"):
+        FittedNorms(x, y).of_embeddings("mine", x)
+
+
+def test_the_fit_of_a_norm_need_not_return_the_object(load):
+    load(NORM.format(returned="embeddings + self.mean_").replace("return self", "self.mean_ = 1"))
+    x, y = data()
+    np.testing.assert_array_equal(FittedNorms(x, y).of_embeddings("mine", x), x + 1)
 
 
 def test_a_fitted_norm_needs_fit_and_transform(load):
@@ -251,6 +293,7 @@ def test_a_fitted_norm_needs_fit_and_transform(load):
         ("", "np.zeros(2)", r"returned a bias of shape \(2,\) for 2 proxies"),
         (", has_bias=True", "np.zeros(3)", r"returned a bias of shape \(3,\) for 2 proxies"),
         (", has_bias=True", "None", "returned no bias for 2 proxies"),
+        (", has_bias=True", "[0, np.nan]", r"shape \(2,\) that is not finite for 2 proxies"),
     ],
 )
 def test_the_bias_of_a_gen_is_the_one_that_it_is_registered_with(load, properties, bias, message):
@@ -345,3 +388,16 @@ def test_what_a_distance_returns_is_checked(load, returned, message):
     candidate = CandidateHead(x[:6], np.arange(6) // 2, (Scoring("none", "none", "max", "wrong"),))
     with pytest.raises(UserError, match=f"distance 'wrong' returned {message}"):
         list(predict(x, 3, [candidate]))
+
+
+@pytest.mark.parametrize("kind", ["np.uint8", "bool"])
+def test_a_distance_may_be_unsigned_or_a_truth_value(load, kind):
+    load(
+        "import numpy as np\nfrom imprint.method.distances import distance\n\n"
+        "@distance('differs')\ndef differs(x, proxies):\n"
+        f"    return (x[:, None] != proxies[None]).any(axis=2).astype({kind})\n"
+    )
+    x, labels = np.eye(3, dtype=np.float32), np.arange(3)
+    candidate = CandidateHead(x, labels, (Scoring("none", "none", "max", "differs"),))
+    ((_, classes),) = predict(x, 3, [candidate])
+    np.testing.assert_array_equal(classes, labels)

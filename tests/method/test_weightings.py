@@ -171,7 +171,9 @@ def test_a_weighting_gets_the_neighbours_that_vote_whatever_else_is_scored(regis
         np.testing.assert_array_equal(scores.argmax(axis=1), together[scoring])
 
 
-@pytest.mark.parametrize("returned", [lambda d: d[:, :1], lambda d: d * np.nan, lambda d: -1 - d])
+@pytest.mark.parametrize(
+    "returned", [lambda d: d[:, :1], lambda d: d * np.nan, lambda d: -1 - d, lambda d: 0 * d]
+)
 def test_what_a_weighting_returns_is_checked(registered, returned):
     registered("wrong", returned)
     with pytest.raises(UserError, match=r"weighting 'wrong' returned weights of shape"):

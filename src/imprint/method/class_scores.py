@@ -29,7 +29,7 @@ def class_scores(
     """Score the classes for each embedding, by the first scoring of a candidate.
 
     With `max`, or one neighbour: the similarity of the best proxy of the class, that is, the inner product (after NORMpost
-    and NORMinf), the cosine, or minus the distance. With several neighbours: the sum of the votes for the class. With
+    and NORMinf), the cosine, or minus the distance. With several neighbours: the share of the votes for the class. With
     `logsumexp`: T log(sum of exp(similarity / T)) over the proxies of the class, a smooth maximum (Qian et al. 2019,
     "SoftTriple").
 

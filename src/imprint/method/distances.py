@@ -114,7 +114,8 @@ def distance(
                     f"distance '{name}' returned {fault} for {len(x)} embeddings and {len(proxies)} proxies; it must return "
                     f"numbers of shape {out.shape}"
                 )
-            np.negative(distances, out=out, casting="same_kind")
+            out[:] = distances  # unsigned integers and truth values cannot be negated
+            np.negative(out, out=out)
 
         block = Block(fill)
 

@@ -15,8 +15,8 @@ from imprint.method.scoring import CandidateHead, Mapped, nearest_proxies, queri
 class Familiarity:
     """Signals of held-out training samples, with which samples of unknown classes are detected.
 
-    A sample has two signals, `similarity` and `certainty`. Each is ranked among those of the held-out samples; the lower
-    rank decides how familiar the sample is.
+    A sample has two signals, `similarity` and `certainty`. Each is ranked together with those of the held-out samples; the
+    lower rank decides how familiar the sample is.
 
     Parameters
     ----------
@@ -28,8 +28,8 @@ class Familiarity:
     Examples
     --------
     >>> known = Familiarity(np.array([[0.9, -0.1], [0.8, -0.2], [0.7, -0.3]]), samples=3)
-    >>> known.of(np.array([[0.8, -0.1], [0.8, -0.5]]))
-    array([0.75, 0.25])
+    >>> known.of(np.array([[0.85, -0.05], [0.85, -0.5], [0.6, -0.5]]))
+    array([1.  , 0.5 , 0.25])
     """
 
     held_out: np.ndarray
@@ -38,20 +38,26 @@ class Familiarity:
     def of(self, signals: np.ndarray) -> np.ndarray:
         """The familiarity (n,) of samples with these signals (n, 2).
 
-        The share of held-out samples that are at most as familiar, with the sample itself counted among them. This is a
+        The share of samples that are at most as familiar, among the held-out ones and the sample itself. This is a
         conformal p-value: for any share a, at most that share of the samples of known classes has a familiarity of a or less.
         """
-        of_held_out = np.sort(self._worse(self.held_out))
-        no_more = _share(of_held_out, self._worse(signals))
+        weight = len(self.held_out) / self.samples  # of a sample: it was held out so many times
+        of_held_out, of_samples = self._ranks(self.held_out), self._ranks(signals)
+        lowest = of_samples.min(axis=1)
+        # the sample raises the ranks of the held-out ones that have a larger signal. In the signal where it ranks lowest, all
+        # that might be less familiar than it have a smaller one, or else it is added to them
+        is_lowest = of_samples == lowest[:, None]
+        no_more = np.empty(len(signals))
+        for raised in ((True, False), (False, True), (True, True)):
+            chosen = (is_lowest == raised).all(axis=1)
+            lower = np.sort((of_held_out + weight * np.array(raised)).min(axis=1))
+            no_more[chosen] = _count(lower, lowest[chosen] + weight) / len(self.held_out)
         return (1 + self.samples * no_more) / (1 + self.samples)
 
-    def _worse(self, signals: np.ndarray) -> np.ndarray:
-        """The lower of the ranks of two signals (n, 2) among the held-out ones."""
-        ranks = [
-            _share(np.sort(of_held_out), of_samples)
-            for of_held_out, of_samples in zip(self.held_out.T, signals.T, strict=True)
-        ]
-        return np.minimum(*ranks)
+    def _ranks(self, signals: np.ndarray) -> np.ndarray:
+        """How many held-out signals are no larger than each of these, (n, 2)."""
+        columns = zip(self.held_out.T, signals.T, strict=True)
+        return np.stack([_count(np.sort(held_out), of) for held_out, of in columns], axis=1)
 
     @property
     def least(self) -> float:
@@ -76,9 +82,9 @@ class Familiarity:
             )
 
 
-def _share(ordered: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """The share of the ascending numbers `ordered` (h,) that are no larger than each of the values (n,)."""
-    return np.searchsorted(ordered, values, side="right") / len(ordered)
+def _count(ordered: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """How many of the ascending numbers `ordered` (h,) are no larger than each of the values (n,)."""
+    return np.searchsorted(ordered, values, side="right")
 
 
 def similarity(

@@ -92,7 +92,7 @@ def candidate_head(
             gathered[rows] = x[proxies.samples]
         values, pre, bias = gathered[rows], chain(norm_pre), None
         unit_length = pre == chain(UNIT_LENGTH)
-        if not unit_length and not pre.is_identity:
+        if not unit_length and pre.steps:
             values = norms.of_embeddings(norm_pre, values)
             key = (norm_pre, rows, norms if pre.fitted else None)
     assert values is not None

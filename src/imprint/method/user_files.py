@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -36,9 +37,12 @@ def load_file(path: str | Path) -> None:
     before = [set(registry) for registry in REGISTRIES]
     spec = importlib.util.spec_from_file_location(f"imprint_components_{file.stem}", file)
     assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # dataclasses look their module up
     try:
-        spec.loader.exec_module(importlib.util.module_from_spec(spec))
+        spec.loader.exec_module(module)
     except Exception as error:
+        del sys.modules[spec.name]
         for registry, names in zip(REGISTRIES, before, strict=True):
             for name in set(registry) - names:
                 registry.remove(name)

@@ -26,7 +26,8 @@ class Weighting(Component):
     name : str
         Its name in configurations and columns.
     weights : callable
-        Function of distances (n, m) float64, nearest first, and its argument, if any; returns positive weights (n, m).
+        Function of distances (n, m) float64, nearest first, and its argument, if any; returns weights (n, m), not negative and not
+        all 0 for a sample.
     default : float or None
         The default argument; None if it takes none.
     file : str or None
@@ -113,17 +114,17 @@ def vote_weights(text: str, distances: np.ndarray) -> np.ndarray:
     Raises
     ------
     UserError
-        If a user's weighting returns another shape, or numbers that are not positive and finite.
+        If a user's weighting returns another shape, numbers that are negative or not finite, or only zeros for a sample.
     """
     entry, arguments = find_weighting(text)
     weights = np.asarray(entry.weights(distances.astype(np.float64), *arguments), np.float64)
     if entry.of_user:
         valid = weights.shape == distances.shape and bool(
-            (np.isfinite(weights) & (weights >= 0)).all()
+            (np.isfinite(weights) & (weights >= 0)).all() and weights.any(axis=1).all()
         )
         if not valid:
             raise UserError(
                 f"weighting '{text}' returned weights of shape {weights.shape}, from {weights.min(initial=np.inf):g} to "
-                f"{weights.max(initial=-np.inf):g}; it must return finite numbers, not negative, of shape {distances.shape}"
+                f"{weights.max(initial=-np.inf):g}; it must return finite numbers of shape {distances.shape}, not negative and not all 0 for a sample"
             )
     return weights

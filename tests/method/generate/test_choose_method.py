@@ -8,7 +8,7 @@ import pytest
 from threadpoolctl import threadpool_limits
 
 from imprint.errors import UserError
-from imprint.method.configuration import Configuration, Fixed, Scoring
+from imprint.method.configuration import Auto, Configuration, Fixed, Scoring
 from imprint.method.generate.choose_method import CANDIDATES, Considered, choose, chosen_index
 from imprint.method.generate.registry import load_library_of
 
@@ -174,7 +174,7 @@ def test_small_and_unequal_classes_can_be_chosen_for(sizes):
 
 def test_samples_that_are_held_out_are_new_to_proxies_and_norms():
     """Random labels: a method that knew the held-out samples would tell theirs."""
-    whitened = Scoring("whiten(1e-3)", "none", "max", "euclidean")
+    whitened = Scoring("whiten(0.001)", "none", "max", "euclidean")
     methods = NEIGHBOURS, Configuration("none", "mean", Fixed(1), whitened)
     accuracies = []
     for seed in range(4):
@@ -208,3 +208,14 @@ def test_a_choice_is_json(sizes):
 def test_there_is_something_to_choose_from():
     with pytest.raises(UserError, match="no method to choose from"):
         choose(*compact(0, (3, 3)), 0, ())
+
+
+def test_one_method_alone_is_not_compared():
+    choice = choose(*compact(0, (20, 25, 15)), 0, CANDIDATES[:1])
+    assert choice.reason.startswith("the only method. On ")
+
+
+def test_a_method_that_chooses_k_itself_cannot_be_a_candidate():
+    open_k = CANDIDATES[-1]._replace(k=Auto())
+    with pytest.raises(UserError, match="needs a number as k"):
+        choose(*compact(0, (20, 25)), 0, (MEAN, open_k))

@@ -53,6 +53,8 @@ def test_a_chain_is_its_steps_from_left_to_right(norm, steps):
         ("l2+l2", "must be written as 'l2'"),
         ("l2+none+l2+whiten+l2+l2", r"must be written as 'l2\+whiten\+l2'"),
         ("center + whiten", r"must be written as 'center\+whiten'"),
+        ("whiten(leave_one_out)", "must be written as 'whiten'"),
+        ("l2+whiten(0.50)", r"must be written as 'l2\+whiten\(0.5\)'"),
         ("whitten", r"unknown NORM 'whitten'; .*did you mean 'whiten'\?"),
         ("l2+centre", r"unknown NORM 'centre'; .*did you mean 'center'\?"),
         ("l2+", "unknown NORM ''"),
@@ -126,6 +128,24 @@ def test_what_is_learnt_after_generation_needs_one_norm_on_both_sides():
     assert norms_problem("l2", "whiten+l2", "l2") is None
     assert "norm_post center learns after norm_pre none" in norms_problem("none", "center", "l2")
     assert are_combined("none", "whiten", "none") and not are_combined("none", "whiten", "l2")
+
+
+@pytest.mark.parametrize(
+    ("norm_pre", "norm_post", "step"),
+    [
+        ("none", "l2+whiten", "l2"),
+        ("l2", "center+l2+whiten+l2", "l2"),
+        ("center", "l2+center", "l2"),
+    ],
+)
+def test_what_normpost_learns_after_a_step_of_proxies_alone_is_refused(norm_pre, norm_post, step):
+    problem = norms_problem(norm_pre, norm_post, norm_pre)
+    assert f"after {step}, which is not applied to test embeddings" in problem
+    assert not are_combined(norm_pre, norm_post, norm_pre)
+
+
+def test_a_step_of_normpost_that_changes_nothing_after_normpre_may_precede_a_fitted_one():
+    assert norms_problem("l2", "l2+whiten+l2", "l2") is None
 
 
 def test_a_chain_learns_if_a_step_does():

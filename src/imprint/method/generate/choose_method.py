@@ -10,15 +10,16 @@ from typing import Any
 import numpy as np
 
 from imprint.errors import UserError
+from imprint.formatting import listed
 from imprint.method.calibration import Calibration, calibrate
 from imprint.method.class_scores import class_scores
 from imprint.method.configuration import (
     INNER_PRODUCT,
     MAX,
     UNIT_LENGTH,
+    Auto,
     Configuration,
     Fixed,
-    K,
     Scoring,
 )
 from imprint.method.familiarity import Familiarity, certainty, similarity
@@ -112,10 +113,10 @@ class Choice:
             "considered": [
                 {
                     "method": entry.configuration.as_dict(),
-                    "log_loss": _number(entry.loss),
-                    "accuracy": _number(entry.accuracy),
+                    "log_loss": _or_none(entry.loss),
+                    "accuracy": _or_none(entry.accuracy),
                     "gain": entry.gain,
-                    "standard_error": _number(entry.standard_error),
+                    "standard_error": _or_none(entry.standard_error),
                 }
                 for entry in self.considered
             ],
@@ -128,7 +129,9 @@ class Choice:
             return "fewer than two classes have two samples, so none can be held out; the simplest method is used"
         first = self.considered[0]
         chosen = next(c for c in self.considered if c.configuration == self.configuration)
-        if chosen is first:
+        if len(self.considered) == 1:
+            text = f"the only method. On {self._measured} its log loss is {chosen.loss:.3f}"
+        elif chosen is first:
             text = (
                 f"the simplest of {len(self.considered)} methods. On {self._measured} no other method has a log loss that is lower "
                 "by more than its standard error and an accuracy that is at least as high"
@@ -154,7 +157,7 @@ class Choice:
         return f"{samples:,} samples (each held out {often} times)"
 
 
-def _number(value: float) -> float | None:
+def _or_none(value: float) -> float | None:
     return None if np.isnan(value) else value
 
 
@@ -210,6 +213,8 @@ def choose(
     start = time.perf_counter()
     if not methods:
         raise UserError("there is no method to choose from")
+    if open_k := [method.text for method in methods if isinstance(method.k, Auto)]:
+        raise UserError(f"{listed(open_k)}: a method to choose from needs a number as k")
     norms = norms or FittedNorms(x, y)
     for method in methods:
         norms.learn(method.norm_pre, method.scoring.norm_post, method.scoring.norm_inf)
@@ -223,14 +228,15 @@ def choose(
     most_folds = FOLDS_OF_MANY if len(y) >= FOLDS_OF_MANY * ENOUGH else FOLDS
     with cores_for(x):
         for held in folds(y, seed or 0, most_folds):
-            fitted = norms.refitted(x[~held], y[~held])
-            sets = _sets(methods, x[~held], y[~held], seed, threads, ls_lambda, fitted)
+            x_train, y_train = x[~held], y[~held]
+            fitted = norms.refitted(x_train, y_train)
+            sets = _sets(methods, x_train, y_train, seed, threads, ls_lambda, fitted)
             x_held: np.ndarray = x[held]
             mapped: Mapped = {}
             for scores, near, method in zip(scored, nearness, methods, strict=True):
                 of_method = candidate_head(
-                    sets[_generation(method)],
-                    x[~held],
+                    sets[method.norm_pre, method.gen][_number(method), seed],
+                    x_train,
                     method.norm_pre,
                     (method.scoring,),
                     fitted,
@@ -312,8 +318,8 @@ def _at_most(x: np.ndarray, y: np.ndarray, seed: int) -> tuple[np.ndarray, np.nd
     return x[kept], y[kept]
 
 
-def _generation(method: Configuration) -> tuple[str, str, K]:
-    return method.norm_pre, method.gen, method.k
+def _number(method: Configuration) -> int:
+    return method.k.k if isinstance(method.k, Fixed) else ANY_K
 
 
 def _sets(
@@ -324,23 +330,20 @@ def _sets(
     threads: int | None,
     ls_lambda: float | None,
     norms: FittedNorms,
-) -> dict[tuple[str, str, K], ProxySet]:
-    """The proxy sets of the methods, each generated once; all k of a GEN together, so that they can share work."""
-    numbers: dict[tuple[str, str], dict[int, K]] = {}
-    for norm_pre, gen, k in map(_generation, methods):
-        number = k.k if isinstance(k, Fixed) else ANY_K
-        numbers.setdefault((norm_pre, gen), {})[number] = k
-    normalised = {norm: norms.of_embeddings(norm, x) for norm, _ in numbers}
-    sets: dict[tuple[str, str, K], ProxySet] = {}
-    for (norm_pre, gen), ks in numbers.items():
-        of_gen = proxy_sets(
-            normalised[norm_pre],
+) -> dict[tuple[str, str], dict[tuple[int, int | None], ProxySet]]:
+    """The proxy sets of the methods by NORMpre and GEN, then k and seed; all k of a GEN together, as they share work."""
+    ks: dict[tuple[str, str], list[int]] = {}
+    for method in methods:
+        ks.setdefault((method.norm_pre, method.gen), []).append(_number(method))
+    return {
+        (norm_pre, gen): proxy_sets(
+            norms.of_embeddings(norm_pre, x),
             y,
             gen,
-            ks,
+            list(dict.fromkeys(of_gen)),
             [seed],
             ls_lambda=ls_lambda,
             threads=threads,
         )
-        sets |= {(norm_pre, gen, k): of_gen[number, seed] for number, k in ks.items()}
-    return sets
+        for (norm_pre, gen), of_gen in ks.items()
+    }

@@ -204,7 +204,10 @@ def _samples_for(entry: Generator, x: np.ndarray) -> np.ndarray:
 
 def _checked(entry: Generator, proxies: Any, x: np.ndarray) -> np.ndarray:
     """The result of a user's GEN for samples x (n, d); a `UserError` if it is not valid."""
-    proxies = np.asarray(proxies)
+    try:
+        proxies = np.asarray(proxies)
+    except ValueError:  # rows of several lengths
+        proxies = np.asarray(proxies, object)
     n, d = x.shape
     finite = proxies.dtype.kind != "f" or bool(np.isfinite(proxies).all())
     if entry.samples:
@@ -213,6 +216,7 @@ def _checked(entry: Generator, proxies: Any, x: np.ndarray) -> np.ndarray:
         expected = f"1 to {n} row numbers below {n}"
     else:
         valid = proxies.ndim == 2 and proxies.shape[1] == d and len(proxies) > 0 and finite
+        valid = valid and proxies.dtype.kind in "fiu"
         expected = f"finite proxies of shape (p, {d})"
     if not valid:
         returned = "an array of" if finite else "NaN or infinity in"
@@ -297,7 +301,10 @@ def _from_all_classes(
             start = time.perf_counter()
             of_clusters = clusters[k, seed] if clusters and entry.clusters else None
             run = AllClasses(k, seed or 0, shared, of_clusters, threads)
-            values, labels, bias, note = Generated(*entry.make(_samples_for(entry, x), y, run))
+            result = entry.make(_samples_for(entry, x), y, run)
+            if entry.of_user:
+                _check_result(entry, result)
+            values, labels, bias, note = Generated(*result)
             seconds = preparation + time.perf_counter() - start
             seconds += of_clusters.seconds if of_clusters else 0.0
             if entry.of_user:
@@ -315,11 +322,23 @@ def _from_all_classes(
     return sets
 
 
+def _check_result(entry: Generator, result: object) -> None:
+    """Raise a `UserError` unless a user's GEN that sees all classes returned proxies, labels and, possibly, a bias and a note."""
+    if not isinstance(result, tuple) or not 2 <= len(result) <= len(Generated._fields):
+        raise UserError(
+            f"GEN '{entry.name}' of {entry.origin} returned {type(result).__name__}; with sees_all_classes=True it must return "
+            "(proxies, labels), or with has_bias=True (proxies, labels, bias)"
+        )
+
+
 def _check_bias(entry: Generator, bias: object, labels: np.ndarray) -> None:
-    """Raise a `UserError` unless a GEN with `has_bias` returned a number for each proxy, or another GEN no bias."""
-    shape = None if bias is None else np.shape(np.asarray(bias))
-    if shape != (labels.shape if entry.has_bias else None):
+    """Raise a `UserError` unless a GEN with `has_bias` returned a finite number for each proxy, or another GEN no bias."""
+    numbers = None if bias is None else np.asarray(bias)
+    shape = None if numbers is None else numbers.shape
+    finite = numbers is None or (numbers.dtype.kind in "fiu" and bool(np.isfinite(numbers).all()))
+    if shape != (labels.shape if entry.has_bias else None) or not finite:
         returned = "no bias" if shape is None else f"a bias of shape {shape}"
+        returned += "" if finite else " that is not finite"
         raise UserError(
             f"GEN '{entry.name}' of {entry.origin} returned {returned} for {len(labels)} proxies; "
             "it must return a number for each with has_bias=True, and none without it"

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
+from inspect import signature
 
 from imprint.errors import UserError
 from imprint.method.configuration import IDENTITY, UNIT_LENGTH
@@ -66,11 +68,6 @@ class Chain:
         return self.steps[0].entry if len(self.steps) == 1 else None
 
     @property
-    def is_identity(self) -> bool:
-        """Whether it changes nothing."""
-        return not self.steps
-
-    @property
     def only_scales(self) -> bool:
         """Whether it multiplies each row by a number."""
         return self.single is not None and self.single.scale is not None
@@ -85,11 +82,6 @@ class Chain:
         """The references of the quantiles in its steps."""
         references = [step.entry.reference for step in self.steps if step.entry.reference]
         return "; ".join(references) or None
-
-    @property
-    def files(self) -> tuple[str, ...]:
-        """The user's files that registered its steps."""
-        return tuple(step.entry.file for step in self.steps if step.entry.file)
 
     def up_to_fitted(self) -> tuple[Step, ...]:
         """The steps up to the last fitted one: they decide the space of the embeddings."""
@@ -146,7 +138,18 @@ def _step(text: str, norm: str) -> Step:
         step.unfitted()
     except (TypeError, ValueError) as error:
         raise UserError(f"NORM '{norm}': {error}") from None
-    return step
+    return Step(entry, _shortest(step))
+
+
+def _shortest(step: Step) -> str | None:
+    """The argument of a step in its only valid form: none for the default, and numbers without needless zeros."""
+    argument = step.argument
+    if argument is None or step.entry.of_user:
+        return argument
+    default = next(iter(signature(type(step.unfitted())).parameters.values())).default
+    with suppress(ValueError):
+        argument = f"{float(argument):.15g}"
+    return None if argument == str(default) else argument
 
 
 def joined(steps: tuple[Step, ...]) -> tuple[Step, ...]:
@@ -169,14 +172,22 @@ def norms_problem(norm_pre: str, norm_post: str, norm_inf: str) -> str | None:
 
     Proxies and test embeddings must be in one space: fitted steps of NORMpre are needed at inference too. Fitted steps of
     NORMpost are applied to test embeddings after NORMinf without being named there, so NORMpre and NORMinf must then be the
-    same.
+    same. Its other steps are not, so before a fitted step they must change nothing after NORMpre.
     """
-    pre, inf = chain(norm_pre), chain(norm_inf)
-    if chain(norm_post).fitted and pre != inf:
+    pre, post, inf = chain(norm_pre), chain(norm_post), chain(norm_inf)
+    if post.fitted and pre != inf:
         return (
             f"norm_post {norm_post} learns after norm_pre {norm_pre} and is applied after norm_inf {norm_inf}: these two "
             "must be the same"
         )
+    steps = pre.steps
+    for step in post.up_to_fitted():
+        if not step.entry.fitted and joined((*steps, step)) != steps:
+            return (
+                f"norm_post {norm_post} learns from embeddings after {step.text}, which is not applied to test embeddings: name "
+                f"{step.text} in norm_pre and norm_inf too"
+            )
+        steps = joined((*steps, step))
     if pre.up_to_fitted() == inf.up_to_fitted():
         return None
     return (

@@ -11,7 +11,6 @@ from imprint.method.configuration import IDENTITY
 from imprint.method.large_arrays import by_rows, for_user
 from imprint.method.normalize.chains import SEPARATOR, Step, chain, joined
 from imprint.method.normalize.registry import NORMS, FittedNorm
-from imprint.registry import of_user
 
 Path = tuple[Step, ...]
 
@@ -89,8 +88,11 @@ class FittedNorms:
     def of_queries(self, norm_pre: str, norm_post: str, norm_inf: str, x: np.ndarray) -> np.ndarray:
         """Test embeddings (n, d) after NORMinf and the fitted steps of NORMpost."""
         x = self.of_embeddings(norm_inf, x)
-        for norm in self.of_space(norm_pre, norm_post):
-            x = norm.transform(for_user(x) if of_user(type(norm)) else x)
+        path = chain(norm_pre).steps
+        for step in chain(norm_post).steps:
+            path += (step,)
+            if step.entry.fitted:
+                x = self._step(path, x)
         return x
 
     def of_space(self, norm_pre: str, norm: str) -> list[FittedNorm]:
@@ -183,8 +185,21 @@ class FittedNorms:
             training = self._training(path[:-1])
             if path[-1].entry.of_user:
                 training = for_user(training)
-            self.learnt[name] = path[-1].unfitted().fit(training, self._y)
+            norm = path[-1].unfitted()
+            before = set(vars(norm))
+            norm.fit(training, self._y)
+            _check_learnt(path[-1], set(vars(norm)) - before)
+            self.learnt[name] = norm
         return name
+
+
+def _check_learnt(step: Step, attributes: set[str]) -> None:
+    """Raise a `UserError` if the `fit` of a user's NORM set attributes but none that a saved head would hold."""
+    if attributes and not any(name.endswith("_") for name in attributes):
+        raise UserError(
+            f"NORM {step.text} ({step.entry.origin}): fit sets {', '.join(sorted(attributes))}; end the names of learnt arrays in an "
+            f"underscore, such as {min(attributes)}_, so that heads save them"
+        )
 
 
 def _checked(step: Step, n: int, result: object) -> np.ndarray:
