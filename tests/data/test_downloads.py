@@ -1,14 +1,25 @@
 """Downloads are tried again, shared, and only whole ones count."""
 
 import errno
+import shutil
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from PIL import Image
 
 from imprint.data import sources
 from imprint.errors import UserError
+
+
+def hub_error(status):
+    """The error of Hugging Face's client for an answer of the hub."""
+    from huggingface_hub.errors import HfHubHTTPError
+
+    return HfHubHTTPError(
+        "no", response=SimpleNamespace(status_code=status, headers={}, request=None)
+    )
 
 
 def test_a_download_that_fails_is_tried_again(tmp_path, monkeypatch, caplog):
@@ -49,6 +60,12 @@ def test_a_download_that_fails_is_tried_again(tmp_path, monkeypatch, caplog):
             sources.fetch("torchvision", {"name": "MNIST"}, tmp_path / "again")
         assert len(calls) == tries
         assert not (tmp_path / "again").exists()
+    for status, tries in ((404, 1), (403, 1), (503, 3)):  # of Hugging Face's hub
+        calls.clear()
+        fails[:] = [hub_error(status)] * 9
+        with pytest.raises(UserError, match="could not be downloaded"):
+            sources.fetch("torchvision", {"name": "MNIST"}, tmp_path / "again")
+        assert len(calls) == tries
     fails[:] = [OSError(errno.ENOSPC, "No space left on device")] * 9
     with pytest.raises(OSError, match="No space"):  # no matter of a network
         sources.fetch("torchvision", {"name": "MNIST"}, tmp_path / "again")
@@ -107,4 +124,12 @@ def test_who_shares_a_download_waits_for_it(eurosat, tmp_path):
     (shared,) = {(tmp_path / name / "eurosat").resolve() for name in "abcd"}
     assert shared.parents[1] == tmp_path / "downloads"
     fetch("a")  # again, over its own links
+    shutil.rmtree(shared / "2750")
+    root = tmp_path / "downloads" / "a"
+    (tmp_path / "a").rename(root)
+    with pytest.raises(UserError, match=f"delete {root} and {shared.parent} to download it again"):
+        sources.prepare("torchvision", {"name": "EuroSAT", "root": str(root)}, tmp_path / "p")
+    shutil.rmtree(root)
+    shutil.rmtree(shared.parent)
+    fetch("a")
     sources.prepare("torchvision", {"name": "EuroSAT", "root": str(tmp_path / "a")}, tmp_path / "p")

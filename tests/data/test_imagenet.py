@@ -116,7 +116,7 @@ def test_imagenet_that_is_missing_or_damaged_is_explained(imagenet, tmp_path):
     (root / "ILSVRC2012_img_train.tar").write_bytes(whole[:9000])
     with pytest.raises(UserError, match="cut off"):
         sources.open_split(tmp_path / "p", "train")
-    with pytest.raises(UserError, match="damaged or incomplete"):
+    with pytest.raises(UserError, match=r"img_train\.tar cannot be read .*beyond the end"):
         sources.prepare("torchvision", options, tmp_path / "p")
     (root / "ILSVRC2012_img_train.tar").write_bytes(whole)
     (root / "ILSVRC2012_devkit_t12.tar.gz").write_bytes(b"no archive")

@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from imprint.data import sources
+from imprint.data.image_formats import UnreadableImage
 from imprint.errors import UserError
 
 NAMES = ("ant", "bee", "cat")
@@ -357,3 +358,52 @@ def test_labels_that_are_lists_and_datasets_without_images_are_refused(tmp_path)
     options = {"path": str(tmp_path / "lists"), "label": "many"}
     with pytest.raises(UserError, match="labels in many are neither"):
         sources.prepare("huggingface", options, tmp_path / "prepared")
+
+
+def test_a_hard_link_in_a_shard_is_the_image_that_it_names(tmp_path):
+    images, _ = pictures(3)
+    tar(tmp_path / "d/0.tar", {"a.png": png(images[0]), "a.cls": b"0", "b.cls": b"1"})
+    with tarfile.open(tmp_path / "d/0.tar", "a") as archive:
+        link = tarfile.TarInfo("b.png")
+        link.type, link.linkname = tarfile.LNKTYPE, "./a.png"
+        archive.addfile(link)
+    whole = sources.make("webdataset", {"path": str(tmp_path / "d")}).stored_splits()["whole"]
+    assert whole.ids == ["0.tar/a.png", "0.tar/b.png"] and whole.labels.tolist() == [0, 1]
+    np.testing.assert_array_equal(np.asarray(whole[1]), np.asarray(images[0]))
+    with tarfile.open(tmp_path / "d/0.tar", "a") as archive:
+        link.name, link.linkname = "c.png", "other.png"
+        archive.addfile(link)
+    with pytest.raises(
+        UserError, match=r"c\.png is a hard link to other\.png, which is not before"
+    ):
+        sources.prepare("webdataset", {"path": str(tmp_path / "d")}, tmp_path / "p")
+
+
+def test_folders_named_as_parquet_files_are_searched_for_them(tmp_path):
+    (tmp_path / "d/data.parquet").mkdir(parents=True)
+    _, path = whole_by_parquet(tmp_path)
+    path.rename(tmp_path / "d/data.parquet/part-0.parquet")
+    sources.prepare("huggingface", {"path": str(tmp_path / "d")}, tmp_path / "p")
+    assert sum(sources.read_manifest(tmp_path / "p")["splits"].values()) == 12
+
+
+@pytest.mark.parametrize("cell", [None, {"bytes": None, "path": None}])
+def test_a_cell_without_an_image_is_missing(tmp_path, cell):
+    import pandas as pd
+
+    cells = [{"bytes": png(pictures(1)[0][0]), "path": None}, cell]
+    pd.DataFrame({"image": cells, "label": [0, 1]}).to_parquet(tmp_path / "d.parquet")
+    dataset = sources.make("huggingface", {"path": str(tmp_path / "d.parquet")})
+    whole = dataset.stored_splits(tmp_path)["whole"]
+    assert whole[0].size == (7, 6)
+    with pytest.raises(UnreadableImage, match=r"^it is missing$"):
+        whole[1]
+
+
+def test_labels_that_are_whole_floats_are_integers_in_numeric_order(tmp_path):
+    images, _ = pictures(3)
+    dataset = saved(tmp_path, images, np.arange(3))
+    dataset.add_column("number", [10.0, 2.0, 1.0]).save_to_disk(tmp_path / "d")
+    options = {"path": str(tmp_path / "d"), "label": "number"}
+    whole = sources.make("huggingface", options).stored_splits(tmp_path)["whole"]
+    assert whole.class_names == ("1", "2", "10") and whole.labels.tolist() == [2, 1, 0]

@@ -128,11 +128,11 @@ def search_each(
 
 
 def files_below(folder: Path, suffix: str) -> list[Path]:
-    """The files and folders below a folder whose names end with `suffix`, sorted, without clutter."""
+    """The files below a folder whose names end with `suffix`, sorted, without clutter."""
     return sorted(
         path
         for path in folder.rglob(f"*{suffix}")
-        if not any(map(is_clutter, path.relative_to(folder).parts))
+        if path.is_file() and not any(map(is_clutter, path.relative_to(folder).parts))
     )
 
 

@@ -18,10 +18,12 @@ from imprint.data.divided import (
     unlabelled,
 )
 from imprint.data.folders import files_below
+from imprint.data.image_formats import UnreadableImage
 from imprint.data.images import Images
 from imprint.data.registry import numbered, source
 from imprint.data.stores import Store, file_state
 from imprint.errors import UserError
+from imprint.formatting import class_name
 from imprint.registry import suggestion
 
 SAVED = ("dataset_dict.json", "state.json")  # files that `save_to_disk` writes
@@ -92,7 +94,7 @@ class HuggingFaceDataset(DividedSource):
         together = np.array(of_all)
         names = known.pop()
         if names is None:
-            together, names = numbers_of(together)
+            together, names = numbers_of(np.array([class_name(value) for value in of_all]))
         if together.min() < 0 or together.max() >= len(names):
             raise UserError(
                 f"dataset {self.path}: labels go from {together.min()} to {together.max()}, and there are {len(names)} "
@@ -211,11 +213,14 @@ class HuggingFaceImages(Store):
 
     def read(self, position: int) -> bytes:
         """The bytes of an image file."""
-        image = self._table[position][self._column]
-        if isinstance(image, bytes):
-            return image
+        cell = self._table[position][self._column]
+        image: dict[str, Any] = cell if isinstance(cell, dict) else {"bytes": cell}
         content: bytes | None = image["bytes"]
-        return Path(image["path"]).read_bytes() if content is None else content
+        if content is not None:
+            return content
+        if not image.get("path"):
+            raise UnreadableImage("it is missing")
+        return Path(image["path"]).read_bytes()
 
     def file(self, position: int) -> Path:
         """The dataset."""

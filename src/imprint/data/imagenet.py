@@ -19,7 +19,7 @@ import numpy as np
 
 from imprint.data.images import Images
 from imprint.data.registry import Source, describe_file
-from imprint.data.stores import Archives, check_end
+from imprint.data.stores import Archives, members
 from imprint.errors import UserError
 from imprint.store.files import new_hdf5, open_hdf5
 
@@ -71,12 +71,7 @@ class ImageNet(Source):
         with new_hdf5(folder / INDEX) as file:
             for split in self.splits:
                 path = self._input(split)
-                try:
-                    samples = sorted(self._samples(path, split, label_of))
-                except (tarfile.TarError, EOFError) as error:
-                    raise UserError(
-                        f"{path} is damaged or incomplete ({error}); download it again"
-                    ) from error
+                samples = sorted(self._samples(path, split, label_of))
                 if not samples:
                     raise UserError(
                         f"{path} has no images of ImageNet (in folders such as n01440764)"
@@ -156,49 +151,23 @@ def _unpacked(folder: Path, label_of: Mapping[str, int]) -> Iterator[Sample]:
 
 def _training(path: Path, label_of: Mapping[str, int]) -> Iterator[Sample]:
     """The samples of the training archive, which holds one archive of images per class."""
-    with open(path, "rb") as file, tarfile.open(fileobj=file, mode="r:") as outer:
-        for number, inner in enumerate(outer):
-            synset = Path(inner.name).stem
-            if synset not in label_of:
-                raise UserError(f"{path}: '{inner.name}' is not a class of ImageNet")
-            if number % 100 == 0:
-                log.info("%s: class %d", path.name, number + 1)
-            for image in _members(path, inner.offset_data, inner.offset_data + inner.size):
-                yield (
-                    label_of[synset],
-                    f"train/{synset}/{image.name}",
-                    image.offset_data,
-                    image.size,
-                )
-        check_end(outer)
+    for number, inner in enumerate(members(path)):
+        synset = Path(inner.name).stem
+        if synset not in label_of:
+            raise UserError(f"{path}: '{inner.name}' is not a class of ImageNet")
+        if number % 100 == 0:
+            log.info("%s: class %d", path.name, number + 1)
+        for image in members(path, inner.offset_data, inner.offset_data + inner.size):
+            yield label_of[synset], f"train/{synset}/{image.name}", image.offset_data, image.size
 
 
 def _validation(path: Path, label_of: Mapping[str, int]) -> Iterator[Sample]:
     """The samples of the validation archive: images numbered from 1, whose classes are in the development kit."""
     synsets = _ground_truth(path.parent)
-    for image in _members(path, 0, path.stat().st_size):
-        number = int(image.name.removesuffix(".JPEG").rpartition("_")[2])
-        synset = synsets[number - 1]
-        yield (
-            label_of[synset],
-            f"val/{synset}/{Path(image.name).name}",
-            image.offset_data,
-            image.size,
-        )
-
-
-def _members(path: Path, first: int, end: int) -> Iterator[tarfile.TarInfo]:
-    """The files of an uncompressed archive at the bytes from `first` to `end` of a file."""
-    with open(path, "rb") as file:
-        file.seek(first)
-        with tarfile.open(fileobj=file, mode="r:") as archive:
-            for member in archive:
-                if member.offset_data + member.size > end:
-                    raise EOFError(f"'{member.name}' goes beyond the end of the archive")
-                if member.isfile():
-                    yield member
-                archive.members = []  # type: ignore[attr-defined]  # tarfile keeps all members in memory
-            check_end(archive)
+    for image in members(path):
+        name = Path(image.name).name
+        synset = synsets[int(name.removesuffix(".JPEG").rpartition("_")[2]) - 1]
+        yield label_of[synset], f"val/{synset}/{name}", image.offset_data, image.size
 
 
 def _ground_truth(root: Path) -> list[str]:

@@ -101,5 +101,7 @@ def numbered(split: str, count: int) -> list[str]:
 def how_to_download(root: Path) -> str:
     """The advice for a dataset that cannot be read under `root`."""
     if root.parent.name == DOWNLOADS:  # downloaded by the workflow
-        return f"delete {root} to download it again"
+        shared = {entry.resolve().parent for entry in root.glob("*") if entry.is_symlink()}
+        folders = " and ".join(map(str, (root, *sorted(shared))))
+        return f"delete {folders} to download it again"
     return "leave out `root` to download it"

@@ -61,5 +61,7 @@ def _may_pass(error: OSError | RuntimeError) -> bool:
         return any(word in str(error) for word in ("hash", "corrupted", "Error downloading"))
     if is_local(error):
         return False
-    status = getattr(error, "code", None) or 0  # of urllib's HTTPError
+    # of urllib's HTTPError, and of the errors of Hugging Face's client
+    response = getattr(error, "response", None)
+    status: int = getattr(error, "code", None) or getattr(response, "status_code", None) or 0
     return not 400 <= status < 500 and not isinstance(error, FileNotFoundError | PermissionError)

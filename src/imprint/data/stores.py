@@ -72,26 +72,56 @@ class Archives(Store):
         prefetch(self.file(position), first, size)
 
 
-def members(archive: Path) -> Iterator[tarfile.TarInfo]:
-    """The files in an uncompressed tar archive, in its order.
+def members(path: Path, first: int = 0, end: int | None = None) -> Iterator[tarfile.TarInfo]:
+    """The files in an uncompressed tar archive, in its order; a hard link has the bytes of the file that it names.
+
+    Parameters
+    ----------
+    path : Path
+        The archive, or a file that holds it.
+    first, end : int
+        The bytes of the archive in that file; all by default.
 
     Raises
     ------
     UserError
         If it is damaged, or compressed: a file in a compressed archive cannot be read without all files before it.
     """
+    spans: dict[str, tuple[int, int]] = {}  # of the files so far
     try:
-        with tarfile.open(archive, "r:") as file:
-            yield from (_named(member) for member in file if member.isfile())
-            check_end(file)
+        with open(path, "rb") as file:
+            stop = os.fstat(file.fileno()).st_size if end is None else end
+            file.seek(first)
+            with tarfile.open(fileobj=file, mode="r:") as archive:
+                for member in archive:
+                    archive.members = []  # type: ignore[attr-defined]  # tarfile keeps all members in memory
+                    if member.islnk():
+                        member.offset_data, member.size = _span_of_target(member, spans)
+                    elif not member.isfile():
+                        continue
+                    if member.offset_data + member.size > stop:
+                        raise EOFError(f"'{member.name}' goes beyond the end of the archive")
+                    spans[os.path.normpath(member.name)] = member.offset_data, member.size
+                    yield _named(member)
+                _check_end(archive)
     except (tarfile.TarError, EOFError, OSError) as error:
         raise UserError(
-            f"{archive} cannot be read as an uncompressed tar archive ({error}); unpack a compressed one (gunzip), download "
+            f"{path} cannot be read as an uncompressed tar archive ({error}); unpack a compressed one (gunzip), download "
             "a damaged one again"
         ) from error
 
 
-def check_end(archive: tarfile.TarFile) -> None:
+def _span_of_target(link: tarfile.TarInfo, spans: dict[str, tuple[int, int]]) -> tuple[int, int]:
+    """First byte and size of the file that a hard link names; a `ReadError` if it is not before the link."""
+    target = os.path.normpath(link.linkname)
+    if target not in spans:
+        raise tarfile.ReadError(
+            f"{link.name} is a hard link to {link.linkname}, which is not before it"
+        )
+    return spans[target]
+
+
+def _check_end(archive: tarfile.TarFile) -> None:
     """Raise an `EOFError` if an archive that was read to its end lacks the block of zeros there.
 
     An archive that is cut off between two members looks complete otherwise.
