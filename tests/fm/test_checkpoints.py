@@ -1,8 +1,11 @@
 """Files of weights that are none are refused, and decide nothing but weights."""
 
+import resource
+
 import pytest
 import timm
 import torch
+from safetensors.torch import save_file
 from torch import nn
 from torchvision.models import resnet18
 
@@ -81,3 +84,21 @@ def test_a_classifier_that_is_no_matrix_is_refused(tmp_path, source, name, weigh
     torch.save(body | {key: rows}, tmp_path / "w.pth")
     with pytest.raises(UserError, match=r"not \(classes, size of the embedding\)"):
         load(source, name, checkpoint=tmp_path / "w.pth")
+
+
+def test_a_full_disk_is_named_and_leaves_no_file(tmp_path):
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    state = {"weight": torch.ones(2**16)}
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2**12, limits[1]))
+    try:
+        with pytest.raises(UserError, match=r"w\.safetensors cannot be written .*File too large"):
+            save(tmp_path / "w.safetensors", state, {})
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("text", ["[]", "{", "3"])
+def test_metadata_of_another_program_are_no_facts(tmp_path, text):
+    save_file({"x": torch.ones(1)}, tmp_path / "w.safetensors", {"imprint": text})
+    assert read_facts(tmp_path / "w.safetensors") == {}

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import json
 import logging
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
 from torch import nn
 
 from imprint.errors import UserError
-from imprint.store.files import atomic, canonical
-from imprint.store.seals import BLANK, NAME, check_seal, seal
+from imprint.store.files import canonical
+from imprint.store.seals import BLANK, NAME, check_seal
+from imprint.store.tensors import open_tensors, write_tensors
 
 log = logging.getLogger("imprint")
 
@@ -112,13 +112,8 @@ def _read_torch(path: Path) -> dict[str, torch.Tensor]:
 
 def _read_safetensors(path: Path) -> dict[str, torch.Tensor]:
     check_seal(path, "delete it and make or fetch it again")
-    try:
-        with safe_open(path, framework="pt") as file:
-            return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  (it is not a mapping)
-    except (SafetensorError, OSError) as error:
-        raise UserError(
-            f"checkpoint {path} is not a readable safetensors file ({error})"
-        ) from error
+    with open_tensors(path, "pt") as (file, _):
+        return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  (it is not a mapping)
 
 
 def save(path: str | Path, state: Mapping[str, torch.Tensor], facts: Mapping[str, Any]) -> None:
@@ -126,29 +121,15 @@ def save(path: str | Path, state: Mapping[str, torch.Tensor], facts: Mapping[str
     from safetensors.torch import save_file
 
     tensors = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in state.items()}
-    with atomic(path) as temporary:
-        # one metadata key: safetensors does not keep the order of several
-        save_file(tensors, temporary, metadata={"imprint": canonical({**facts, NAME: BLANK})})
-        seal(temporary)
+    write_tensors(path, partial(save_file, tensors), canonical({**facts, NAME: BLANK}))
 
 
 def read_facts(path: str | Path) -> dict[str, Any]:
     """The facts about a state dict that `save` wrote; empty for any other file of weights."""
     if Path(path).suffix != ".safetensors":
         return {}
-    if not Path(path).exists():
-        raise UserError(f"checkpoint {path} does not exist")
-    try:
-        with safe_open(path, framework="np") as file:
-            facts: dict[str, Any] = json.loads((file.metadata() or {}).get("imprint", "{}"))
-            facts.pop(NAME, None)
-            return facts
-    except (SafetensorError, OSError) as error:
-        raise UserError(
-            f"checkpoint {path} is not a readable safetensors file ({error})"
-        ) from error
-    except json.JSONDecodeError:
-        return {}
+    with open_tensors(path) as (_, facts):
+        return facts
 
 
 def classifier_rows(

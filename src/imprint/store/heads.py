@@ -10,6 +10,7 @@ import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,8 @@ import numpy as np
 from imprint.errors import UserError
 from imprint.store.array_checks import check_head
 from imprint.store.files import atomic, canonical
-from imprint.store.seals import BLANK, NAME, check_seal, seal
+from imprint.store.seals import BLANK, NAME, check_seal
+from imprint.store.tensors import open_tensors, write_tensors
 from imprint.store.version import __version__
 
 SUFFIX = ".safetensors"
@@ -28,6 +30,7 @@ DEFAULTS = {"pooling": "pooled"}  # values of entries that an identity leaves ou
 
 _STATE = "state."  # prefix of tensors that prediction does not need
 _NORM = "norm."  # prefix of tensors that fitted NORMs learnt
+_REMEDY = "make it again or get another copy"  # for a damaged file
 _BESIDE = "checkpoint_from_here"  # path of the FM's weights, relative to the folder of the head
 
 
@@ -131,7 +134,6 @@ def ids_as_bytes(ids: np.ndarray) -> np.ndarray:
 
 def write_head(path: str | Path, head: Head) -> None:
     """Write a head to `path` (.safetensors) and its description beside it (.json)."""
-    from safetensors import SafetensorError
     from safetensors.numpy import save_file
 
     if Path(path).suffix != SUFFIX:
@@ -152,17 +154,9 @@ def write_head(path: str | Path, head: Head) -> None:
     if checkpoint := description["fm"].get("checkpoint"):
         beside = os.path.relpath(checkpoint, Path(path).resolve().parent)
         description["fm"] = {**description["fm"], _BESIDE: beside}
-    with atomic(path) as temporary:
-        try:
-            save_file(
-                # ascontiguousarray would turn scalars into arrays of one element
-                {name: np.asarray(array, order="C") for name, array in tensors.items()},
-                temporary,
-                metadata={"imprint": json.dumps({**description, NAME: BLANK})},
-            )
-        except SafetensorError as error:  # such as a full disk
-            raise UserError(f"{path} cannot be written ({error})") from None
-        seal(temporary)
+    # ascontiguousarray would turn scalars into arrays of one element
+    ordered = {name: np.asarray(array, order="C") for name, array in tensors.items()}
+    write_tensors(path, partial(save_file, ordered), json.dumps({**description, NAME: BLANK}))
     with atomic(Path(path).with_suffix(".json")) as temporary:
         temporary.write_text(
             json.dumps(description, indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
@@ -177,29 +171,20 @@ def read_head(path: str | Path) -> Head:
     UserError
         If the file is missing, not a head, damaged or edited.
     """
-    from safetensors import SafetensorError, safe_open
-
     if Path(path).is_dir():
         raise UserError(
             f"{path} is a folder, not a head; a head is a {SUFFIX} file, which imprint fit writes"
         )
-    check_seal(path, "make it again or get another copy")
-    try:
-        with safe_open(path, framework="numpy") as file:
-            description = dict(json.loads((file.metadata() or {})["imprint"]))
-            names = file.keys()  # the file is not a mapping
-            tensors = {name: file.get_tensor(name) for name in names}
-    except FileNotFoundError:
-        raise UserError(f"{path} does not exist") from None
-    except (SafetensorError, KeyError, TypeError, ValueError, OSError) as error:
-        raise UserError(f"{path} is not a head of imprint ({error!r})") from None
+    check_seal(path, _REMEDY)
+    with open_tensors(path, kind="a head of imprint") as (file, description):
+        names = file.keys()  # the file is not a mapping
+        tensors = {name: file.get_tensor(name) for name in names}
     missing = {"proxies", "labels"} - tensors.keys()
     missing |= {"configuration", "classes", "fm", "seed"} - description.keys()
     if missing:
         raise UserError(
             f"{path} is not a head of imprint, or one of an older version (it has no {', '.join(sorted(missing))})"
         )
-    description.pop(NAME, None)
     check_head(str(path), tensors, description)
     _find_checkpoint(Path(path), description["fm"])
     return Head(
@@ -232,14 +217,7 @@ def _named(tensors: Mapping[str, np.ndarray], prefix: str) -> dict[str, np.ndarr
 
 def describe_safetensors(path: str | Path) -> tuple[dict[str, list[int]], dict[str, Any]]:
     """The tensor shapes of a safetensors file, and imprint's description in it; the seal is checked."""
-    from safetensors import SafetensorError, safe_open
-
-    check_seal(path, "make it again or get another copy")
-    try:
-        with safe_open(path, framework="numpy") as file:
-            description = json.loads((file.metadata() or {}).get("imprint", "{}"))
-            description.pop(NAME, None)
-            names = file.keys()  # the file is not a mapping
-            return {name: file.get_slice(name).get_shape() for name in names}, description
-    except (SafetensorError, ValueError, OSError) as error:
-        raise UserError(f"{path} is not a readable safetensors file ({error})") from None
+    check_seal(path, _REMEDY)
+    with open_tensors(path) as (file, description):
+        names = file.keys()  # the file is not a mapping
+        return {name: file.get_slice(name).get_shape() for name in names}, description
