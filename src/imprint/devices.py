@@ -26,11 +26,11 @@ def choose_device(name: str) -> torch.device:
         available.insert(0, "cuda")
     if name == "auto":
         return torch.device(available[0])
-    kind, _, number = name.partition(":")
+    kind, colon, number = name.partition(":")
     exists = kind in available
-    if exists and number:
+    if exists and colon:
         count = torch.cuda.device_count() if kind == "cuda" else 1
-        exists = number.isdecimal() and int(number) < count
+        exists = number in map(str, range(count))
     if not exists:
         raise UserError(
             f"this machine has no device '{name}'; it has: {', '.join(available)} (auto chooses the first)"

@@ -96,7 +96,7 @@ class Registry(Mapping[str, T], Generic[T]):
         """
         if not name.isidentifier():
             raise UserError(
-                f"{self.kind} '{name}': a name has letters, digits and underscores only"
+                f"{self.kind} '{name}': a name has letters, digits and underscores only, and does not begin with a digit"
             )
         if name in self._entries:
             raise UserError(f"there is a {self.kind} '{name}' already; choose another name")

@@ -68,6 +68,7 @@ def workdir(tmp_path_factory):
         np.savez(root / f"{name}.npz", embeddings=x, labels=y)
     np.savez(root / "words.npz", embeddings=x.astype(str), labels=labels)
     (root / "file").write_text("no head")
+    (root / "file.h5").write_text("no HDF5")
     with h5py.File(root / "damaged.h5", "w") as file:
         file["embeddings"] = 1.0
     write_weights(root)
@@ -133,6 +134,13 @@ def imprint(workdir, monkeypatch, run):
         ("predict head.safetensors good.npz -o /dev/full", "No space left on device"),
         ("predict head.safetensors good.npz -o photos", "photos is a folder"),
         ("show damaged.h5", "damaged.h5 is damaged"),
+        ("show file.h5", "not a readable HDF5 file"),
+        (f"embed photos -o e.h5 {FM}:", "this machine has no device 'cpu:'; it has: cpu"),
+        (f"embed photos -o e.h5 {FM}:00", "this machine has no device 'cpu:00'; it has: cpu"),
+        (
+            "embed photos -o e.h5 --fm test_resnet.foo --checkpoint net.safetensors",
+            "'test_resnet.foo': timm's weights are named with a tag; test_resnet has r160_in1k",
+        ),
         ("fti good.npz", "Did you mean 'fit'?"),
         ("fit good.npz -o h.safetensors --gen kmean", "(did you mean 'kmeans'?)"),
         (
@@ -293,3 +301,14 @@ def test_ctrl_c_is_one_line(imprint, workdir):
     process.send_signal(signal.SIGINT)
     assert process.communicate()[1] == "interrupted\n"
     assert process.returncode == 130
+
+
+def test_a_file_that_is_not_imprints_is_not_to_be_deleted(imprint):
+    assert "delete" not in imprint("show file.h5", code=2)
+
+
+def test_an_image_whose_name_is_not_utf8_is_to_be_renamed(imprint, tmp_path):
+    image = tmp_path / os.fsdecode(b"caf\xe9.jpg")
+    shutil.copy("photos/cat/0.jpg", image)
+    error = imprint(f"embed {image} -o e.h5 {FM}", code=2)
+    assert r"caf\xe9.jpg; rename these files" in error

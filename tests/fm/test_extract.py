@@ -145,7 +145,8 @@ def test_a_damaged_image_is_named_or_left_out(embedder, folder, tmp_path, thread
     (folder.folder / "07.png").write_bytes(whole[: len(whole) // 2])
     (folder.folder / "11.png").write_text("this is not an image")
     (folder.folder / "12.png").unlink()
-    with pytest.raises(UserError, match=r"files/07\.png.*truncated"):
+    advice = "`on_error: skip` of a dataset of your own images"
+    with pytest.raises(UserError, match=rf"(?s)files/07\.png.*truncated.*{advice}"):
         extract(embedder, folder, tmp_path / "e.h5", threads=threads)
     extract(embedder, folder, tmp_path / "e.h5", threads=threads, on_error="skip", batch_size=3)
     read = read_embeddings(tmp_path / "e.h5")

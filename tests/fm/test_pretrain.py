@@ -77,3 +77,14 @@ def test_colour_images_train_too():
         images, np.arange(20) % 2, ("a", "b"), model="test_resnet", epochs=1
     )
     assert facts["input_size"] == [32, 32]
+
+
+def test_of_a_single_image_per_class_none_is_held_out(letters, tmp_path, caplog):
+    images, labels, classes = letters
+    state, facts = pretrain.pretrain(
+        images[::40], labels[::40], classes, model="test_resnet", epochs=1
+    )
+    assert facts["accuracy"]["held_out"] is None and facts["images"] == 4
+    assert "no class has two images" in caplog.text
+    save(tmp_path / "fm.safetensors", state, facts)
+    assert models.load("pretrained", checkpoint=tmp_path / "fm.safetensors").dim == 96

@@ -146,6 +146,7 @@ def test_a_slow_model_is_recorded_before_its_chunk_is_full(embedder, images, tmp
 
 def test_what_a_kill_left_while_writing_is_removed(embedder, images, tmp_path):
     (tmp_path / ".e.h5.abc123.tmp.h5").write_bytes(b"half a file")
+    (tmp_path / "..e.h5.measured.abc123.tmp.measured").write_bytes(b"half a note")
     (tmp_path / ".e2.h5.abc123.tmp.h5").write_bytes(b"of another output")
     extract(embedder, images, tmp_path / "e.h5")
     assert sorted(path.name for path in tmp_path.iterdir()) == [".e2.h5.abc123.tmp.h5", "e.h5"]

@@ -43,6 +43,17 @@ def test_bilevel_and_float_of_255_levels():
     assert rgb(Image.new("F", (1, 1), 200.0)).getpixel((0, 0)) == (200, 200, 200)
 
 
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_one_pixel_that_is_no_number_does_not_darken_the_others(value):
+    pixels = np.full((2, 2), 0.4, np.float32)
+    pixels[0, 0] = value
+    expected = 255 if value == np.inf else 0
+    assert np.asarray(rgb(Image.fromarray(pixels)))[..., 0].tolist() == [
+        [expected, 102],
+        [102, 102],
+    ]
+
+
 def test_what_is_transparent_shows_white():
     assert rgb(Image.new("RGBA", (1, 1), (9, 9, 9, 0))).getpixel((0, 0)) == (255, 255, 255)
     assert rgb(Image.new("LA", (1, 1), (0, 128))).getpixel((0, 0)) == (127, 127, 127)

@@ -154,6 +154,7 @@ def mine(x, k, random, shared):
         ),
         (GEN.format(name="mean"), "there is a GEN 'mean' already"),
         (GEN.format(name="no-name"), "letters, digits and underscores"),
+        (GEN.format(name="5nn"), "does not begin with a digit"),
     ],
 )
 def test_a_file_that_cannot_be_used_leaves_nothing_behind(load, text, message):

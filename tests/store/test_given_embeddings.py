@@ -133,3 +133,10 @@ def test_embeddings_without_values_are_refused(tmp_path):
         file.attrs["class_names"], file.attrs["provenance"] = '["x", "y"]', "{}"
     with pytest.raises(UserError, match="no values"):
         read_embeddings(tmp_path / "e.h5")
+
+
+def test_a_split_that_is_an_array_is_named(arrays, tmp_path):
+    with h5py.File(tmp_path / "mine.h5", "w") as file:
+        file["train"] = arrays["embeddings"]
+    with pytest.raises(UserError, match=r"mine\.h5: 'train' is an array; a group with embeddings"):
+        adopt(tmp_path / "mine.h5", tmp_path / "e.h5", split="train")

@@ -97,6 +97,7 @@ def test_an_unset_variable_is_one_problem(tmp_path):
         (["cat/a.png"], "'own' has one class, and one class leaves nothing to tell apart"),
         (["pets/cat/a.png", "pets/dog/a.png"], "give the path {}/pets"),
         (["pets/train/cat/a.png", "pets/test/cat/a.png"], "give the path {}/pets"),
+        (["pets/train/cat/a.png", "pets/validation/cat/a.png"], "give the path {}/pets"),
         (["train/cat/a.png", "train/dog/a.png"], "give the path {}/train"),
     ],
 )
@@ -110,7 +111,7 @@ def test_one_class_is_refused_with_the_folder_that_may_be_meant(tmp_path, files,
     )
     message = refusal(tmp_path, text.replace("datasets: digits", "datasets: own"))
     assert "study.yaml:7: tasks.all.datasets: " in message
-    assert words.format("own") in message
+    assert f"{words.format('own')}\n" in f"{message}\n"
 
 
 def test_classes_may_not_all_become_one(tmp_path):

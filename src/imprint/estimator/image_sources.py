@@ -52,7 +52,7 @@ def images_of(
         If the source does not exist, or has no images, no classes or no splits.
     """
     # imported here: files of embeddings do not need the packages for images
-    from imprint.data.folders import loose_images, split_folders
+    from imprint.data.folders import loose_images, require_utf8, split_folders
     from imprint.data.image_table import is_table
 
     require_source(source)
@@ -76,6 +76,7 @@ def images_of(
     if needs_splits:
         raise _without_splits(source)
     if not source.is_dir():
+        require_utf8([source])
         if classes == "required":
             raise UserError(
                 f"{source} is one image; give a folder with a folder of images for each class, or a table with the columns "

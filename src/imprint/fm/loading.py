@@ -108,7 +108,7 @@ def require_readable(readers: Readers) -> None:
 
 def unreadable(images: Images, reasons: Mapping[int, str]) -> UserError:
     """The error for images that cannot be read, {position: reason}."""
-    advice = "or leave such images out (--skip-unreadable; in a study `on_error: skip`)"
+    advice = "or leave such images out (--skip-unreadable; in a study, `on_error: skip` of a dataset of your own images)"
     if len(reasons) == 1:
         ((i, reason),) = reasons.items()
         return UserError(

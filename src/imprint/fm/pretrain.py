@@ -36,7 +36,8 @@ def pretrain(
 ) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
     """Train a timm architecture from scratch.
 
-    AdamW with a one-cycle learning rate; label smoothing 0.1; random shifts. A tenth of every class is held out.
+    AdamW with a one-cycle learning rate; label smoothing 0.1; random shifts. A tenth of every class is held out, at least one
+    image, but not the only image of a class.
     It runs on one thread, so that equal arguments give bit-identical results on the same machine.
 
     Parameters
@@ -61,8 +62,8 @@ def pretrain(
     state : dict
         The state dict.
     facts : dict
-        model, classes, seed, epochs, accuracy {train, held_out}, number of images, weight_decay, and the
-        preprocessing of images (input_size, mean, std, ...).
+        model, classes, seed, epochs, accuracy {train, held_out} (None if no image is held out), number of images,
+        weight_decay, and the preprocessing of images (input_size, mean, std, ...).
 
     Raises
     ------
@@ -131,7 +132,10 @@ def _train(
         "train": _accuracy(model, transform, x, y, training_rows),
         "held_out": _accuracy(model, transform, x, y, held_out_rows),
     }
-    log.info("%s: accuracy on held-out images %.1f%%", name, 100 * accuracy["held_out"])
+    if accuracy["held_out"] is None:
+        log.warning("%s: no class has two images, so none is held out to measure accuracy", name)
+    else:
+        log.info("%s: accuracy on held-out images %.1f%%", name, 100 * accuracy["held_out"])
     facts = {
         "model": name,
         "classes": list(classes),
@@ -186,7 +190,10 @@ def _input(transform: Transform, x: torch.Tensor) -> torch.Tensor:
 @torch.inference_mode()
 def _accuracy(
     model: Any, transform: Transform, x: torch.Tensor, y: torch.Tensor, rows: np.ndarray
-) -> float:
+) -> float | None:
+    """The share of correct predictions on some rows; None without rows."""
+    if not len(rows):
+        return None
     model.eval()
     correct = sum(
         int((model(_input(transform, x[batch])).argmax(1) == y[batch]).sum())

@@ -78,7 +78,7 @@ class TimmModel(FMSource):
         save(path, model.state_dict(), facts)
 
     def _check_name(self) -> None:
-        """Check that the architecture exists and, without a checkpoint, has weights with the tag."""
+        """Check that the architecture exists and has weights with the tag, which is optional beside a checkpoint."""
         import timm
 
         if ":" in self.model:  # timm cannot list the models of hf-hub: and local-dir:
@@ -90,10 +90,11 @@ class TimmModel(FMSource):
                 f"timm has no model '{architecture}'{hint or '; timm.list_models() lists them all'}"
             )
         tags = [full.partition(".")[2] for full in timm.list_pretrained(f"{architecture}.*")]
-        if self.checkpoint is None and tag not in tags:
+        if tag not in tags and (tag or self.checkpoint is None):
+            remedy = "give a checkpoint" if self.checkpoint is None else "leave the tag out"
             raise UserError(
                 f"model '{self.model}': timm's weights are named with a tag; {architecture} has "
-                + (", ".join(tags) if tags else "no weights, give a checkpoint")
+                + (", ".join(tags) if tags else f"no weights, {remedy}")
             )
 
     def _download(self, changes: Mapping[str, Any]) -> Any:

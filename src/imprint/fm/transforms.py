@@ -214,7 +214,7 @@ def rgb(image: Image.Image) -> Image.Image:
         values = np.asarray(image, np.float64)
         if image.mode != "F":
             values = values / 257
-        elif values.max(initial=0) <= 1:
+        elif values[np.isfinite(values)].max(initial=0) <= 1:
             values = values * 255
         return Image.fromarray(
             np.rint(np.nan_to_num(values).clip(0, 255)).astype(np.uint8)

@@ -51,7 +51,7 @@ def describe(path: Path) -> Facts:
 def _hdf5(path: Path) -> Facts:
     from imprint.store.files import open_hdf5
 
-    with open_hdf5(path) as file:
+    with open_hdf5(path, "make it again or get another copy") as file:
         origin = {}
         if "provenance" in file.attrs:
             origin["made_from"] = json.loads(file.attrs["provenance"])

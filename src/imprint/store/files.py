@@ -63,8 +63,9 @@ def atomic(path: str | Path) -> Iterator[Path]:
 def remove_unfinished(path: str | Path) -> None:
     """Remove temporary files that a killed process left when it wrote `path`, or a note beside it, by `atomic`."""
     path = Path(path)
-    for temporary in path.parent.glob(f".{glob.escape(path.name)}.*.tmp*"):
-        temporary.unlink(missing_ok=True)
+    for dots in (".", ".."):  # the name of a note begins with a dot already
+        for temporary in path.parent.glob(f"{dots}{glob.escape(path.name)}.*.tmp*"):
+            temporary.unlink(missing_ok=True)
 
 
 class _Lenient(io.FileIO):

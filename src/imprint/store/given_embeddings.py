@@ -162,6 +162,10 @@ def _read_hdf5(path: Path, split: str | None, required: bool) -> dict[str, Any]:
                 f"{path} has no group '{split}'; it has: {', '.join(groups) or 'none'}{hint}"
             )
         group = file.get(split, file) if split else file
+        if not hasattr(group, "items"):
+            raise UserError(
+                f"{path}: '{split}' is an array; a group with embeddings and labels is needed"
+            )
         for name, key in _ARRAYS.items():
             if name in group:
                 if hasattr(group[name], "items"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from imprint.data.folders import folder_of_classes, subfolders
+from imprint.data.folders import folder_of_classes, split_folders
 from imprint.study.checks.sections import Sections, check_classes, check_names, no_such_class
 from imprint.study.config.datasets import ImageFolderDataset
 from imprint.study.config.tasks import TaskConfig
@@ -57,8 +57,7 @@ def _where_classes_are(task: TaskConfig, sections: Sections) -> str:
             folder = folder_of_classes(Path(dataset.path))
             if folder is None:
                 continue
-            is_divided = folder.name == "train" and {"test", "val"} & set(subfolders(folder.parent))
-            path = folder.parent if is_divided else folder
+            path = folder.parent if split_folders(folder.parent) else folder
             return f"; the classes seem to be the folders in {folder}: give the path {path}"
     return ""
 
