@@ -102,8 +102,10 @@ class Registry(Mapping[str, T], Generic[T]):
             raise UserError(f"there is a {self.kind} '{name}' already; choose another name")
         self._entries[name] = entry
 
-    def adding(self, name: str, entry_of: Callable[[Any], T]) -> Callable[[C], C]:
-        """A decorator that registers `entry_of(component)` and returns the component unchanged."""
+    def adding(
+        self, name: str, entry_of: Callable[[Any], T] = lambda component: component
+    ) -> Callable[[C], C]:
+        """A decorator that registers `entry_of(component)`, by default the component, and returns the component unchanged."""
 
         def register(component: C) -> C:
             self.add(name, entry_of(component))

@@ -7,7 +7,6 @@ import pytest
 from imprint.data.folders import (
     LeftOut,
     folder_of_classes,
-    search,
     search_each,
     split_folders,
     subfolders,
@@ -24,7 +23,7 @@ def touch(top, *names):
 
 def names_below(top, *elsewhere):
     left_out = LeftOut()
-    images = search(top, elsewhere, left_out)
+    (images,) = search_each([top], elsewhere, left_out)
     return {path.relative_to(top).as_posix() for path in images}, left_out
 
 

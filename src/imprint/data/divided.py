@@ -14,8 +14,10 @@ import numpy as np
 from imprint.data.images import Images, stratified
 from imprint.data.registry import Source
 from imprint.errors import UserError
+from imprint.formatting import listed
 
 WHOLE = "whole"  # split name of data without splits
+UNNAMED: tuple[str, ...] = ("",)  # class names of images without classes
 TEST_NAMES = ("test", "validation", "val")  # names of a test split; the first that exists is used
 
 
@@ -94,9 +96,9 @@ class DividedSource(UserSource):
     def _check_division(self, images: Mapping[str, Images]) -> None:
         untrained = np.setdiff1d(images["test"].labels, images["train"].labels)
         if len(untrained):
-            names = [images["test"].class_names[label] for label in untrained[:5]]
+            names = listed(images["test"].class_names[label] for label in untrained)
             raise UserError(
-                f"dataset {self.path}: {len(untrained)} classes of the split test have no image in train: {', '.join(names)}"
+                f"dataset {self.path}: {len(untrained)} classes of the split test have no image in train: {names}"
             )
 
 
@@ -109,11 +111,6 @@ def by_split(files: Iterable[Path], top: Path) -> dict[str, list[Path]]:
         names = (name for text in texts for name in known if text.startswith(name))
         splits.setdefault(next(names, "train"), []).append(file)
     return splits
-
-
-def unlabelled(count: int) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Labels and class names of `count` images without classes."""
-    return np.zeros(count, np.int64), ("",)
 
 
 def named_splits(names: Mapping[str, Any], path: str, only: str | None = None) -> dict[str, str]:

@@ -53,23 +53,13 @@ class LeftOut:
 
     def note(self, top: Path) -> None:
         """Log what is left out."""
-        if self.others:
-            log.warning(
-                "%s: files without an image suffix are left out: %s", top, _listed(self.others)
-            )
-        if self.special:
-            log.warning("%s: pipes and devices are left out: %s", top, _listed(self.special))
-        if self.repeated:
-            log.warning(
-                "%s: links to folders that were read before are left out: %s",
-                top,
-                _listed(self.repeated),
-            )
-
-
-def search(folder: Path, elsewhere: Iterable[Path], left_out: LeftOut) -> list[Path]:
-    """The image files below a folder; see `search_each`."""
-    return search_each([folder], elsewhere, left_out)[0]
+        for paths, kind in (
+            (self.others, "files without an image suffix"),
+            (self.special, "pipes and devices"),
+            (self.repeated, "links to folders that were read before"),
+        ):
+            if paths:
+                log.warning("%s: %s are left out: %s", top, kind, _listed(paths))
 
 
 def search_each(

@@ -10,13 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from imprint.data.divided import (
-    DividedSource,
-    by_split,
-    named_splits,
-    numbers_of,
-    unlabelled,
-)
+from imprint.data.divided import UNNAMED, DividedSource, by_split, named_splits, numbers_of
 from imprint.data.folders import files_below
 from imprint.data.image_formats import UnreadableImage
 from imprint.data.images import Images
@@ -72,7 +66,7 @@ class HuggingFaceDataset(DividedSource):
     ) -> tuple[dict[str, np.ndarray], tuple[str, ...]]:
         """The labels of each split, and the class names."""
         if not labelled:
-            return {s: unlabelled(len(table))[0] for s, table in tables.items()}, unlabelled(0)[1]
+            return {s: np.zeros(len(table), np.int64) for s, table in tables.items()}, UNNAMED
         columns = {split: self._labels_of(table) for split, table in tables.items()}
         known = {_class_names(table, columns[split]) for split, table in tables.items()}
         if len(known) > 1:

@@ -124,9 +124,7 @@ class Images:
             return self
         return self.take(np.argsort(self.labels, kind="stable"))
 
-    def only(
-        self, classes: Sequence[int] | None = None, limit: int | None = None, seed: int = 0
-    ) -> Images:
+    def only(self, classes: Sequence[int] | None = None, limit: int | None = None) -> Images:
         """The samples of some classes, in their original order; labels are not renumbered.
 
         Parameters
@@ -134,9 +132,8 @@ class Images:
         classes : sequence of int, optional
             Classes to keep; all by default.
         limit : int, optional
-            Maximum number of samples per class. The samples of a smaller limit are a subset of those of a larger one.
-        seed : int
-            Seed of that choice, which depends only on the seed and the class.
+            Maximum number of samples per class, chosen at random by a seed that depends only on the class. The samples of a
+            smaller limit are a subset of those of a larger one.
 
         Raises
         ------
@@ -156,7 +153,7 @@ class Images:
         for label in np.unique(self.labels) if classes is None else sorted(set(classes)):
             rows = np.flatnonzero(self.labels == label)
             if limit is not None and limit < len(rows):
-                rows = np.random.default_rng((seed, int(label))).permutation(rows)[:limit]
+                rows = np.random.default_rng((0, int(label))).permutation(rows)[:limit]
             chosen.append(rows)
         rows = np.sort(np.concatenate(chosen)) if chosen else np.arange(0)
         return self if len(rows) == len(self) else self.take(rows)

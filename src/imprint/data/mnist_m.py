@@ -50,8 +50,6 @@ class MnistM(Source):
 
     root: str = "data"
 
-    downloadable = True
-
     def class_count(self) -> int:
         """Ten."""
         return 10

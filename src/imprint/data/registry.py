@@ -6,15 +6,15 @@ A new dataset is one class in one module of this folder: a subclass of `Source`,
 
 from __future__ import annotations
 
-import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar
 
 from imprint.data.images import Images
+from imprint.errors import UserError
 from imprint.registry import Registry
 from imprint.store.paths import DOWNLOADS
+from imprint.store.records import sha256_of
 
 
 class Source(ABC):
@@ -26,12 +26,9 @@ class Source(ABC):
     ----------
     splits : tuple of str
         Names of the splits. FMs can be pre-trained on a source that has a split `pretrain`.
-    downloadable : bool
-        Whether `fetch` can download it; see `by_hand` for a single dataset.
     """
 
     splits: ClassVar[tuple[str, ...]] = ("train", "test")
-    downloadable: ClassVar[bool] = False
 
     @abstractmethod
     def class_count(self) -> int | None:
@@ -63,9 +60,9 @@ class Source(ABC):
     def fetch(self, folder: Path) -> None:
         """Download into `folder`, which may hold files of an earlier attempt.
 
-        Everything in the folder may be deleted.
+        Everything in the folder may be deleted. A `UserError` if datasets of this source are not downloaded.
         """
-        raise NotImplementedError
+        raise UserError(f"{type(self).__name__}: a dataset of this source is not downloaded")
 
     def address(self) -> str:
         """The address of the download."""
@@ -77,20 +74,12 @@ class Source(ABC):
 
 
 SOURCES: Registry[type[Source]] = Registry("dataset source")
-
-S = TypeVar("S", bound=type[Source])
-
-
-def source(name: str) -> Callable[[S], S]:
-    """Register a class as the dataset source `name`."""
-    return SOURCES.adding(name, lambda entry: entry)
+source = SOURCES.adding  # source(name) registers a class
 
 
 def describe_file(path: Path) -> dict[str, Any]:
     """{bytes, sha256} of a file."""
-    with open(path, "rb") as file:
-        digest = hashlib.file_digest(file, "sha256")
-    return {"bytes": Path(path).stat().st_size, "sha256": digest.hexdigest()}
+    return {"bytes": path.stat().st_size, "sha256": sha256_of(path)}
 
 
 def numbered(split: str, count: int) -> list[str]:

@@ -119,12 +119,12 @@ def _fetch(name: str, options: dict[str, Any], folder: Path) -> None:
     dataset = make(name, options)
     if advice := dataset.by_hand():
         raise UserError(advice)
-    if not dataset.downloadable:
-        raise UserError(f"a dataset of source '{name}' is not downloaded")
     unfinished = folder.with_name(f".{folder.name}.part")
     unfinished.mkdir(parents=True, exist_ok=True)
     try:
         dataset.fetch(unfinished)
+    except UserError:
+        raise
     except Exception as error:  # network errors, and any class for damaged files
         if isinstance(error, OSError) and is_local(error):
             raise
@@ -176,7 +176,6 @@ def open_split(
     split: str,
     classes: Sequence[int] | None = None,
     limit: int | None = None,
-    seed: int = 0,
     root: str | None = None,
 ) -> Images:
     """One split of a prepared dataset.
@@ -190,9 +189,7 @@ def open_split(
     classes : sequence of int, optional
         Classes to keep; labels are not renumbered.
     limit : int, optional
-        Maximum number of samples per class, chosen by `seed`, in their original order.
-    seed : int
-        Seed of that choice.
+        Maximum number of samples per class, chosen at random, in their original order.
     root : str, optional
         The current folder of a dataset that is read in place, if it has moved since it was prepared.
 
@@ -214,7 +211,7 @@ def open_split(
             f"delete {Path(folder) / MANIFEST} to prepare it again"
         )
     try:
-        return images.only(classes, limit, seed)
+        return images.only(classes, limit)
     except UserError as error:
         raise UserError(f"dataset {folder}, split '{split}': {error}") from None
 

@@ -329,8 +329,6 @@ class Torchvision(Source):
     name: str
     root: str = "data"
 
-    downloadable = True
-
     def __post_init__(self) -> None:
         if self.name not in DATASETS:
             raise UserError(

@@ -12,13 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from imprint.data.divided import (
-    DividedSource,
-    by_split,
-    named_splits,
-    numbers_of,
-    unlabelled,
-)
+from imprint.data.divided import UNNAMED, DividedSource, by_split, named_splits, numbers_of
 from imprint.data.folders import files_below, is_clutter
 from imprint.data.image_formats import SUFFIXES
 from imprint.data.images import Images
@@ -53,7 +47,9 @@ class WebDataset(DividedSource):
             for split, name in named_splits(shards, self.path, only).items()
         }
         texts = np.concatenate([samples.labels for samples in read.values()])
-        numbers, names = self._named(texts) if labelled else unlabelled(len(texts))
+        numbers, names = np.zeros(len(texts), np.int64), UNNAMED
+        if labelled:
+            numbers, names = self._named(texts)
         ends = np.cumsum([len(samples.labels) for samples in read.values()])[:-1]
         return {
             split: Images(labels, samples.ids, names, store=samples.store())

@@ -119,7 +119,7 @@ def _without_classes(ids: list[str], folder: Path) -> Images:
 
 def _images_of_folder(source: Path, classes: Classes) -> Images:
     """The images of a folder without splits."""
-    from imprint.data.folders import LeftOut, loose_images, search, subfolders
+    from imprint.data.folders import LeftOut, loose_images, search_each, subfolders
     from imprint.data.image_formats import SUFFIXES
 
     folders, loose = subfolders(source), loose_images(source)
@@ -130,7 +130,8 @@ def _images_of_folder(source: Path, classes: Classes) -> Images:
             f"note: {source} has images beside its folders, such as {loose[0]}; so the folders are not used as classes"
         )
     left_out = LeftOut()
-    ids = sorted(path.relative_to(source).as_posix() for path in search(source, (), left_out))
+    (paths,) = search_each([source], (), left_out)
+    ids = sorted(path.relative_to(source).as_posix() for path in paths)
     if not ids:
         raise UserError(f"{source} has no images ({' '.join(SUFFIXES)})")
     left_out.note(source)

@@ -5,7 +5,6 @@ The package is not imported: its weights file is found, checked against a hash, 
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, distribution
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from imprint.errors import UserError
 from imprint.fm.registry import FMSource, fm_source
 from imprint.registry import Registry
+from imprint.store.records import sha256_of
 
 if TYPE_CHECKING:
     import torch
@@ -96,8 +96,7 @@ class PackagedWeights:
         from imprint.fm.checkpoints import read_state
 
         path = self.path()
-        with open(path, "rb") as file:
-            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+        sha256 = sha256_of(path)
         if sha256 != self.sha256:
             raise UserError(
                 f"{path} is not the published file (SHA-256 {sha256[:12]}..., not {self.sha256[:12]}...); "

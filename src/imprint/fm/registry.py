@@ -7,10 +7,10 @@ imported in `imprint.fm.models`. The module must import torch inside its functio
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from imprint.fm.pooling import POOLED
 from imprint.registry import Registry
@@ -68,10 +68,4 @@ class FMSource(ABC):
 
 
 FM_SOURCES: Registry[type[FMSource]] = Registry("FM source")
-
-S = TypeVar("S", bound=type[FMSource])
-
-
-def fm_source(name: str) -> Callable[[S], S]:
-    """Register a class as the FM source `name`."""
-    return FM_SOURCES.adding(name, lambda entry: entry)
+fm_source = FM_SOURCES.adding  # fm_source(name) registers a class
