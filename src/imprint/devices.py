@@ -58,10 +58,10 @@ def float32_products() -> Iterator[None]:
 
 
 @contextmanager
-def one_thread() -> Iterator[None]:
-    """Limit torch to one thread: for a single image, or for weights, more threads only wait."""
+def torch_threads(count: int) -> Iterator[None]:
+    """Limit torch to `count` threads; for a single image, or for weights, more than one only wait."""
     before = torch.get_num_threads()
-    torch.set_num_threads(1)
+    torch.set_num_threads(count)
     try:
         yield
     finally:

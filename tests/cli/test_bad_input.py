@@ -71,6 +71,8 @@ def workdir(tmp_path_factory):
     (root / "file.h5").write_text("no HDF5")
     with h5py.File(root / "damaged.h5", "w") as file:
         file["embeddings"] = 1.0
+    with h5py.File(root / "foreign.h5", "w") as file:
+        file["array"], file["group/of/arrays"] = 1.0, 2.0
     write_weights(root)
     return root
 
@@ -135,6 +137,7 @@ def imprint(workdir, monkeypatch, run):
         ("predict head.safetensors good.npz -o photos", "photos is a folder"),
         ("show damaged.h5", "damaged.h5 is damaged"),
         ("show file.h5", "not a readable HDF5 file"),
+        ("show foreign.h5", "holds neither embeddings, images nor proxies of imprint"),
         (f"embed photos -o e.h5 {FM}:", "this machine has no device 'cpu:'; it has: cpu"),
         (f"embed photos -o e.h5 {FM}:00", "this machine has no device 'cpu:00'; it has: cpu"),
         (

@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import BinaryIO
 
-from PIL import ExifTags, Image, UnidentifiedImageError
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from imprint.errors import not_installed
 
@@ -30,16 +30,6 @@ HEIF_PACKAGE = "pi_heif"
 _HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 _AVIF_BRANDS = (b"avif", b"avis")
 _ENDS = {"JPEG": b"\xff\xd9", "PNG": b"IEND\xaeB`\x82"}  # end marker of a complete file
-# transposition for each EXIF orientation but 1
-_TRANSPOSE = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
 _TAIL = 1024  # bytes at the end of a file that are searched for the end marker
 
 
@@ -69,20 +59,22 @@ def read_image(file: Path | BinaryIO) -> Image.Image:
     try:
         with Image.open(file, formats=_readable()) as image:
             image.load()
-            method = _TRANSPOSE.get(_orientation(image))
-            return image if method is None else image.transpose(method)
+            _turn(image)
+            return image
     except MemoryError:
         raise
     except Exception as error:  # a damaged file can raise nearly any exception
         raise UnreadableImage(_reason(file, error)) from error
 
 
-def _orientation(image: Image.Image) -> int:
-    """The EXIF orientation; 1 if the EXIF data is damaged, which says nothing of the pixels."""
+def _turn(image: Image.Image) -> None:
+    """Apply the EXIF orientation; damaged EXIF data, which says nothing of the pixels, is ignored."""
     try:
-        return int(image.getexif().get(ExifTags.Base.Orientation, 1))
+        ImageOps.exif_transpose(image, in_place=True)
+    except MemoryError:
+        raise
     except Exception:  # as in `read_image`
-        return 1
+        return
 
 
 def defect(file: Path) -> str | None:

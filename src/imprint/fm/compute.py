@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 import torch
 
-from imprint.devices import float32_products
+from imprint.devices import float32_products, torch_threads
 from imprint.errors import UserError
 from imprint.fm.batch_norms import fold_batch_norms
 from imprint.fm.embedder import Embedder
@@ -154,12 +154,10 @@ def torch_settings(device: torch.device, threads: int, one_by_one: bool) -> Iter
         computing, workers = threads, threads if one_by_one and threads > 1 else 0
     else:
         computing, workers = 1, threads - 1
-    before = torch.get_num_threads(), torch.backends.cudnn.allow_tf32
-    torch.set_num_threads(computing)
+    before = torch.backends.cudnn.allow_tf32
     torch.backends.cudnn.allow_tf32 = False  # float32 means float32
     try:
-        with float32_products(), memory_kept():
+        with torch_threads(computing), float32_products(), memory_kept():
             yield workers
     finally:
-        torch.set_num_threads(before[0])
-        torch.backends.cudnn.allow_tf32 = before[1]
+        torch.backends.cudnn.allow_tf32 = before

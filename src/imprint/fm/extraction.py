@@ -26,7 +26,6 @@ from imprint.store.version import __version__
 log = logging.getLogger("imprint")
 
 _DTYPES = ("float32", "float16")
-_CHUNK = 2**20  # bytes of an HDF5 chunk
 
 
 @dataclass(frozen=True)
@@ -81,7 +80,7 @@ class Extraction:
         return hashlib.sha256(text.encode()).hexdigest()
 
     def write(self, records: Callable[[], Iterator[Record]], images: Images) -> None:
-        """Write the output file from the records of all images, in chunks.
+        """Write the output file from the records of all images.
 
         The file does not depend on the division of the rows into records.
         """
@@ -104,10 +103,8 @@ class Extraction:
         mask[list(skipped)] = False
         kept = np.flatnonzero(mask)
         dim, fm_classifier = self.embedder.dim, self.embedder.fm_classifier
-        chunk = min(len(kept), max(1, _CHUNK // (np.dtype(self.dtype).itemsize * dim)))
         with new_hdf5(self.output) as file:
-            chunks = _in_chunks((rows for _, _, rows in records()), chunk)
-            write_rows(file, (len(kept), dim), self.dtype, chunks)
+            write_rows(file, (len(kept), dim), self.dtype, (rows for _, _, rows in records()))
             file.create_dataset("labels", data=images.labels[kept], fletcher32=True)
             ids = [images.ids[i] for i in kept]
             file.create_dataset("ids", data=ids, dtype=h5py.string_dtype())
@@ -128,19 +125,3 @@ def digest(images: Images) -> str:
     for part in images.state():
         content.update(part)
     return content.hexdigest()
-
-
-def _in_chunks(blocks: Iterator[np.ndarray], size: int) -> Iterator[np.ndarray]:
-    """The rows of all blocks, in blocks of `size`; the last may be smaller."""
-    waiting: list[np.ndarray] = []
-    count = 0
-    for block in blocks:
-        while count + len(block) >= size:
-            missing = size - count
-            yield np.concatenate([*waiting, block[:missing]])
-            block, waiting, count = block[missing:], [], 0
-        if len(block):
-            waiting.append(block)
-            count += len(block)
-    if waiting:
-        yield np.concatenate(waiting)

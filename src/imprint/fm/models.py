@@ -82,9 +82,9 @@ def load(
             f"'{POOLED}'"
         )
     changes = {name: value for name, value in changes.items() if value is not None}
-    from imprint.devices import one_thread  # torch takes seconds to import
+    from imprint.devices import torch_threads  # torch takes seconds to import
 
-    with compiler_deferred(), one_thread():
+    with compiler_deferred(), torch_threads(1):
         return entry(model or "", weights, checkpoint, pooling).load(changes)
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
-from imprint.devices import one_thread
+from imprint.devices import torch_threads
 from imprint.errors import UserError
 from imprint.fm.transforms import Transform
 
@@ -70,7 +70,7 @@ def pretrain(
     UserError
         If timm has no such architecture.
     """
-    with one_thread(), torch.random.fork_rng(devices=[]):
+    with torch_threads(1), torch.random.fork_rng(devices=[]):
         return _train(images, labels, classes, model, epochs, seed, weight_decay)
 
 

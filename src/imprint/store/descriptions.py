@@ -91,26 +91,19 @@ def _embeddings(file: Any) -> Facts:
 
 
 def _proxy_sets(file: Any) -> list[Facts]:
-    """The sets of a proxy file, which are groups kN/NORMpre/seedN/drawN."""
-    sets: list[Facts] = []
+    from imprint.store.proxies import ANY_SEED, proxy_groups
 
-    def visit(name: str, entry: Any) -> None:
-        if name.count("/") != 3 or not hasattr(entry, "keys") or "labels" not in entry:
-            return
-        k, norm_pre, seed, draw = name.split("/")
-        sets.append(
-            {
-                "k": k.removeprefix("k"),
-                "norm_pre": norm_pre,
-                "seed": seed.removeprefix("seed"),
-                "draw": int(draw.removeprefix("draw")),
-                "proxies": entry["labels"].shape[0],
-                "seconds": float(entry.attrs["seconds"]),
-            }
-        )
-
-    file.visititems(visit)
-    return sets
+    return [
+        {
+            "k": k,
+            "norm_pre": norm_pre,
+            "seed": ANY_SEED if seed is None else str(seed),
+            "draw": draw,
+            "proxies": group["labels"].shape[0],
+            "seconds": float(group.attrs["seconds"]),
+        }
+        for k, norm_pre, seed, draw, group in proxy_groups(file)
+    ]
 
 
 def _parquet(path: Path) -> Facts:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -61,20 +61,25 @@ def read_proxies(path: str | Path, ks: Collection[str] | None = None) -> ProxySe
     sets: ProxySets = {}
     with open_hdf5(path) as file:
         check_path(path, json.loads(file.attrs["provenance"]))
-        for k, norm_pre, seed, draw, group in _groups(file):
+        for k, norm_pre, seed, draw, group in proxy_groups(file):
             if ks is None or k in ks:
                 sets[k, norm_pre, seed, draw] = _proxy_set(path, group)
     return sets
 
 
-def _groups(file: Any) -> Iterator[tuple[str, str, int | None, int, Any]]:
-    """The k, norm_pre, seed, draw and HDF5 group of each set in an open file."""
-    for k, norms in file.items():
-        for norm_pre, seeds in norms.items():
-            for of_seed, draws in seeds.items():
-                seed = None if of_seed == ANY_SEED else int(of_seed.removeprefix(SEED))
-                for draw, group in draws.items():
+def proxy_groups(file: Any) -> Iterator[tuple[str, str, int | None, int, Any]]:
+    """The k, norm_pre, seed, draw and HDF5 group of each set in an open file; arrays beside the groups are ignored."""
+    for k, norms in _items(file):
+        for norm_pre, seeds in _items(norms):
+            for of_seed, draws in _items(seeds):
+                for draw, group in _items(draws):
+                    seed = None if of_seed == ANY_SEED else int(of_seed.removeprefix(SEED))
                     yield k.removeprefix(K), norm_pre, seed, int(draw.removeprefix(DRAW)), group
+
+
+def _items(group: Any) -> Iterable[tuple[str, Any]]:
+    """The entries of an HDF5 group; none of an array."""
+    return group.items() if hasattr(group, "items") else ()
 
 
 def _proxy_set(path: str | Path, group: Any) -> ProxySet:

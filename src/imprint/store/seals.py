@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import mmap
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from imprint.errors import UserError
@@ -44,10 +46,7 @@ def check_seal(path: str | Path, remedy: str = REMEDY) -> None:
         If the file is damaged or was edited.
     """
     try:
-        with (
-            open(path, "rb") as file,
-            mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content,
-        ):
+        with _mapped(path) as content:
             first = content.find(_MARK)
             if first < 0:
                 return
@@ -62,13 +61,20 @@ def check_seal(path: str | Path, remedy: str = REMEDY) -> None:
 def is_sealed(path: str | Path) -> bool:
     """Whether a file holds a seal; False for a missing or empty one."""
     try:
-        with (
-            open(path, "rb") as file,
-            mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content,
-        ):
+        with _mapped(path) as content:
             return content.find(_MARK) >= 0
     except (OSError, ValueError):
         return False
+
+
+@contextmanager
+def _mapped(path: str | Path) -> Iterator[mmap.mmap]:
+    """The content of a file; an `OSError` or a `ValueError` if it is missing or empty."""
+    with (
+        open(path, "rb") as file,
+        mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content,
+    ):
+        yield content
 
 
 def damaged(path: str | Path, remedy: str, why: str) -> UserError:
