@@ -61,6 +61,7 @@ def test_without_names_the_classes_are_numbers(arrays, tmp_path):
         ({"labels": np.array([0, 1, 2, 0, 1, 10**9])}, "1,000,000,001 classes"),
         ({"embeddings": np.zeros(6)}, r"\(N, D\)"),
         ({"embeddings": np.array([[1.0], [2], [np.nan], [4], [np.inf], [6]])}, "2 of 6.*rows 2, 4"),
+        ({"embeddings": np.full((6, 2), np.nan)}, "6 of 6.*rows 0, 1, 2, 3, 4 and 1 more"),
         ({"ids": list("uuwxyz")}, "6 different names"),
         ({"class_names": ["cat", "dog"]}, "label 2 is beyond the 2"),
     ],

@@ -13,7 +13,7 @@ from imprint.data.image_files import FileSource, Row, divided
 from imprint.data.image_formats import SUFFIXES
 from imprint.data.registry import source
 from imprint.errors import UserError
-from imprint.formatting import LISTED, listed
+from imprint.formatting import listed
 
 log = logging.getLogger("imprint")
 
@@ -53,8 +53,7 @@ class ImageFolder(UserSource, FileSource):
         unknown = sorted(set(test_names) - set(names))
         if unknown:
             raise UserError(
-                f"dataset {top}: {test_folder}/ has {len(unknown)} classes that train/ lacks: "
-                + ", ".join(unknown[:LISTED])
+                f"dataset {top}: {test_folder}/ has {len(unknown)} classes that train/ lacks: {listed(unknown)}"
             )
         return rows, names
 
@@ -107,7 +106,7 @@ class ImageFolder(UserSource, FileSource):
             log.warning(
                 "%s: the classes are its subfolders (%s), not the folders inside them",
                 top,
-                ", ".join(names[:LISTED]) + (", ..." if len(names) > LISTED else ""),
+                listed(names),
             )
         return names, paths, labels
 

@@ -13,7 +13,7 @@ from imprint.data.divided import UserSource, numbers_of
 from imprint.data.image_files import FileSource, Row, divided
 from imprint.data.registry import source
 from imprint.errors import UserError
-from imprint.formatting import LISTED, class_name
+from imprint.formatting import LISTED, class_name, listed
 
 PARQUET = ".parquet"
 
@@ -52,7 +52,7 @@ class ImageTable(UserSource, FileSource):
         if untrained:
             raise UserError(
                 f"dataset table {self.path}: {len(untrained)} classes of the split test have no image in train: "
-                + ", ".join(untrained[:LISTED])
+                + listed(untrained)
             )
         return rows, names
 
@@ -105,11 +105,11 @@ class ImageTable(UserSource, FileSource):
             first_lines.setdefault(path, line)
         if problems:
             more = f"\n  and {len(problems) - LISTED} more" if len(problems) > LISTED else ""
-            listed = "\n  ".join(problems[:LISTED])
+            lines = "\n  ".join(problems[:LISTED])
             count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
             hint = f"\n  paths are relative to {self.top()}" if beside_table else ""
             raise UserError(
-                f"dataset table {self.path} is not usable, {count}:\n  {listed}{more}{hint}"
+                f"dataset table {self.path} is not usable, {count}:\n  {lines}{more}{hint}"
             )
 
 

@@ -9,6 +9,7 @@ from functools import cached_property
 import numpy as np
 
 from imprint.errors import UserError
+from imprint.formatting import listed
 from imprint.method.large_arrays import new_array, row_blocks
 from imprint.method.scale import check_scale, largest_of, scale_of, scaled
 from imprint.store.blocks import digest
@@ -213,9 +214,8 @@ def require_all(y: np.ndarray, classes: int, subject: str) -> None:
     """Raise a `UserError` about `subject` if a class of 0..classes-1 has no sample in y."""
     missing = np.flatnonzero(np.bincount(y, minlength=classes) == 0)
     if len(missing):
-        listed = ", ".join(map(str, missing[:10]))
         raise UserError(
-            f"{subject}: {len(missing)} of {classes} classes have no training sample (class {listed}); "
+            f"{subject}: {len(missing)} of {classes} classes have no training sample (class {listed(missing)}); "
             "add samples, or leave these classes out of the task with `classes`"
         )
 

@@ -16,13 +16,12 @@ import torch
 from torch import nn
 
 from imprint.errors import UserError
+from imprint.formatting import listed
 from imprint.store.files import canonical
 from imprint.store.seals import BLANK, NAME, check_seal
 from imprint.store.tensors import open_tensors, write_tensors
 
 log = logging.getLogger("imprint")
-
-_LISTED = 5  # names shown in a message that would otherwise list hundreds
 
 # keys under which training programs store the state dict; averaged weights (EMA) take precedence
 _WRAPPINGS = (
@@ -185,8 +184,7 @@ def fill(
         if key in state and state[key].shape != expected[key].shape
     ]
     problems = [
-        f"{len(keys)} of {total} keys {problem}: {', '.join(keys[:_LISTED])}"
-        + (", ..." if len(keys) > _LISTED else "")
+        f"{len(keys)} of {total} keys {problem}: {listed(keys)}"
         for problem, keys, total in (
             ("of the model are missing", missing, len(expected)),
             ("of the file are unknown to the model", unexpected, len(state)),
@@ -214,19 +212,19 @@ def _check_values(
     integers = [key for key, weights in matrices.items() if not weights.is_floating_point()]
     if integers:
         raise UserError(
-            f"{path}: {', '.join(integers[:_LISTED])} hold integers ({state[integers[0]].dtype}), not trained weights; "
+            f"{path}: {listed(integers)} hold integers ({state[integers[0]].dtype}), not trained weights; "
             "quantised weights must be converted to floating point first"
         )
     bad = [key for key, weights in matrices.items() if not weights.isfinite().all()]
     if bad:
-        raise UserError(f"{path}: {', '.join(bad[:_LISTED])} hold NaN or infinity")
+        raise UserError(f"{path}: {listed(bad)} hold NaN or infinity")
     constant = [key for key, weights in matrices.items() if weights.min() == weights.max()]
     if matrices and len(constant) == len(matrices):
         raise UserError(
             f"{path}: in each of its {len(matrices)} matrices all values are equal; these are not trained weights"
         )
     if constant:
-        log.warning("%s: all values are equal in %s", path, ", ".join(constant[:_LISTED]))
+        log.warning("%s: all values are equal in %s", path, listed(constant))
 
 
 def weights_sha256(state: Mapping[str, torch.Tensor]) -> str:

@@ -11,6 +11,7 @@ from zipfile import ZipFile
 import numpy as np
 
 from imprint.errors import UserError
+from imprint.formatting import listed
 from imprint.method.large_arrays import is_large, row_blocks
 from imprint.method.scale import check_held, largest_of
 from imprint.store.array_checks import not_finite
@@ -18,7 +19,6 @@ from imprint.store.embeddings import read_rows, write_rows
 from imprint.store.files import new_hdf5, open_hdf5, provenance_json
 from imprint.store.object_arrays import read_array
 
-_LISTED = 5
 MOST_CLASSES = 1_000_000
 
 # name of an array in a file -> name of the entry
@@ -193,13 +193,13 @@ def _array(dataset: Any) -> np.ndarray:
 def _names(path: Path, value: Any) -> list[str]:
     """Class names from an array or a JSON list."""
     try:
-        listed = json.loads(value) if isinstance(value, str) else list(value)
+        names = json.loads(value) if isinstance(value, str) else list(value)
     except (ValueError, TypeError):
-        listed = None
-    if isinstance(listed, list):
-        listed = [name.decode() if isinstance(name, bytes) else name for name in listed]
-        if all(isinstance(name, str | int | np.integer) for name in listed):
-            return [str(name) for name in listed]
+        names = None
+    if isinstance(names, list):
+        names = [name.decode() if isinstance(name, bytes) else name for name in names]
+        if all(isinstance(name, str | int | np.integer) for name in names):
+            return [str(name) for name in names]
     raise UserError(f"{path}: 'class_names' are not names; give an array of names, or a JSON list")
 
 
@@ -249,8 +249,7 @@ def _check(path: Path, x: np.ndarray, y: np.ndarray) -> None:
         )
     bad = not_finite(x)
     if len(bad):
-        rows = ", ".join(map(str, bad[:_LISTED]))
         raise UserError(
-            f"{path}: {len(bad)} of {len(x)} embeddings hold NaN or infinity, the first in rows {rows}"
+            f"{path}: {len(bad)} of {len(x)} embeddings hold NaN or infinity: rows {listed(bad)}"
         )
     check_held(str(path), largest_of(x))
