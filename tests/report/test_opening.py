@@ -15,7 +15,7 @@ def test_the_opening_lists_what_won_and_says_what_was_run():
         "Named methods, over 4 (FM, task): Qi 80.1.",
         "Best mean accuracy of the 3: mean.",
     ]
-    overview = dict.fromkeys(("runs", "fms", "tasks", "datasets", "seeds"), "some")
+    overview = dict.fromkeys(("fms", "tasks", "datasets"), "some")
     text = opening(TEMPLATE.read_text(encoding="utf-8"), summary, overview | {"fms": "net"})
     page = docutils.core.publish_doctree(text, settings_overrides={"halt_level": 2})
     items = [node.astext() for node in page.findall(docutils.nodes.list_item)]
@@ -30,7 +30,7 @@ def test_the_opening_lists_what_won_and_says_what_was_run():
 def test_names_are_not_taken_for_markup():
     """A name that ends in an underscore would be a reference, one between stars emphasis."""
     summary = ["Run: 12 cells of vit_.", "Named methods, with vit_ on *4* tasks: a|b| `c`."]
-    overview = dict.fromkeys(("runs", "tasks", "datasets", "seeds"), "some")
+    overview = dict.fromkeys(("tasks", "datasets"), "some")
     text = opening(TEMPLATE.read_text(encoding="utf-8"), summary, overview | {"fms": "vit_"})
     page = docutils.core.publish_doctree(text, settings_overrides={"halt_level": 2})
     assert summary[1] in [node.astext() for node in page.findall(docutils.nodes.list_item)]

@@ -86,6 +86,12 @@ def test_other_encodings_are_named(tmp_path, content):
     assert "it is not UTF-8" in refusal(tmp_path, content)
 
 
+def test_a_variable_without_text_is_empty_and_not_unset(tmp_path, monkeypatch):
+    monkeypatch.setenv("EMPTY_VARIABLE", "")
+    text = STUDY.replace("sklearn, name: digits", "imagefolder, path: '${EMPTY_VARIABLE}/x'")
+    assert "the environment variable EMPTY_VARIABLE is empty" in refusal(tmp_path, text)
+
+
 def test_an_unset_variable_is_one_problem(tmp_path):
     text = STUDY.replace("sklearn, name: digits", "imagefolder, path: '${UNSET_VARIABLE}/x'")
     assert "1 problem:" in refusal(tmp_path, text)
@@ -167,6 +173,29 @@ def test_a_new_fm_needs_no_ridge_for_least_squares(tmp_path, fm, ridge):
     text = STUDY.replace("model: resnet18.a1_in1k", fm).replace("{name: mean}", "{name: ls}")
     path.write_text(text)
     assert load([path]).config.fms["net"].ridge == ridge
+
+
+def test_texts_that_look_like_numbers_stay_texts_where_texts_belong():
+    """Snakemake leaves numbers inside lists of `--config` as texts; a file may quote a text that looks like a number."""
+    requested = {
+        "title": "2024",
+        "fms": {"1": {"source": "timm", "model": "resnet18.a1_in1k"}},
+        "datasets": {"7": {"source": "sklearn", "name": "digits"}},
+        "tasks": {"on": {"datasets": "7", "classes": [0, 1]}},
+        "experiments": {"main": {"gen": [{"name": "mean"}], "tasks": ["on"]}},
+    }
+    quoted = load_for_workflow(requested)
+    assert quoted.config.title == "2024" and quoted.groups == [("1", "on", "full")]
+    del requested["title"]
+    numbers = {
+        "fms": {"net": requested["fms"]["1"]},
+        "datasets": {"digits": requested["datasets"]["7"]},
+        "tasks": {"all": {"datasets": "digits", "classes": ["0", "1"]}},
+        "experiments": {"main": {"gen": [{"name": "mean"}], "seeds": ["1", "2"]}},
+    }
+    assert load_for_workflow(numbers).runs() == 2
+    with pytest.raises(ConfigError, match=r"(?s)1 problem:.*seeds\[0\]: -1 is negative"):
+        load_for_workflow({**requested, "title": "2024", "seeds": [-1]})
 
 
 def test_a_study_that_is_named_by_an_unset_variable_is_not_another(tmp_path, monkeypatch):

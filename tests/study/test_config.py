@@ -8,16 +8,18 @@ from pathlib import Path
 
 import pytest
 import yaml
+from jsonschema import Draft202012Validator
 
 from imprint.method.configuration import Fixed
 from imprint.method.presets import PRESETS
-from imprint.study import inputs, selections, specs
+from imprint.study import inputs, page, selections, specs
 from imprint.study.load import load
 from imprint.study.read import ConfigError, read_yaml
 from imprint.study.schema import schema
 from tests.study.examples import BASE, experiment, problems, study
 
 ROOT = Path(__file__).parents[2]
+SCHEMA = ROOT / "workflow/schemas/config.schema.json"
 
 
 def test_the_default_study_and_the_examples_are_usable(monkeypatch, tmp_path):
@@ -35,10 +37,24 @@ def test_the_default_study_and_the_examples_are_usable(monkeypatch, tmp_path):
 
 def test_the_schema_file_is_that_of_the_models():
     """Of the library's own components: a process of its own, as other tests register more."""
-    text = (ROOT / "workflow/schemas/config.schema.json").read_text()
     command = [sys.executable, "-m", "imprint.study.schema"]
     printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    assert json.loads(text) == json.loads(printed), "run `make schema`"
+    assert json.loads(SCHEMA.read_text()) == json.loads(printed), "run `make schema`"
+
+
+def test_the_schema_accepts_the_configurations_of_the_project_and_refuses_empty_lists():
+    checks = Draft202012Validator(json.loads(SCHEMA.read_text()))
+    for path in [ROOT / "config.yaml", *(ROOT / "config").glob("*.yaml")]:
+        content = yaml.safe_load(path.read_text())
+        assert [error.message for error in checks.iter_errors(content)] == [], path
+    checks.validate(BASE)
+    for sections in (
+        {"tasks": {"all": {"datasets": []}}},
+        {"seeds": []},
+        {"seeds": 3},  # could mean how many
+        {"experiments": experiment(shots=[])},
+    ):
+        assert not checks.is_valid({**BASE, **sections}), sections
 
 
 def test_every_key_is_described():
@@ -178,6 +194,23 @@ def test_only_the_classes_that_tasks_use_are_embedded_where_asked_for(tmp_path):
     tasks["c"] = {"datasets": "digits"}
     all_classes = study(tmp_path, datasets=datasets, tasks=tasks)
     assert specs.subset(all_classes, "digits")["classes"] is None
+
+
+def test_a_task_may_use_the_classes_that_its_datasets_embed(tmp_path):
+    datasets = {**BASE["datasets"], "digits": {**BASE["datasets"]["digits"], "classes": [3, 5]}}
+    tasks = {
+        "a": {"datasets": "digits", "classes": [5, 3]},
+        "b": {"datasets": ["glyphs", "digits"], "label_map": {0: 0, 105: 1}},
+        "c": {"datasets": "glyphs", "family": {"d": [1], "draws": 1}},
+    }
+    own = study(tmp_path, datasets=datasets, tasks=tasks)
+    assert specs.subset(own, "digits")["classes"] == [3, 5]
+
+
+def test_the_report_names_what_the_experiments_use(tmp_path):
+    fms = {**BASE["fms"], "spare": {"source": "timm", "model": "test_vit"}}
+    own = study(tmp_path, fms=fms, experiments=experiment(fms="net"))
+    assert page.overview(own) == {"fms": "net", "tasks": "all, short", "datasets": "digits"}
 
 
 def test_embeddings_depend_on_the_pooling_of_an_fm_but_not_on_its_shards(tmp_path):

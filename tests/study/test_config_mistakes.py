@@ -6,6 +6,8 @@ from imprint.study.load import load
 from imprint.study.read import ConfigError
 from tests.study.examples import BASE, experiment, problems
 
+DIGITS_0_1 = {**BASE["datasets"], "digits": {**BASE["datasets"]["digits"], "classes": [0, 1]}}
+
 
 @pytest.mark.parametrize(
     ("sections", "path", "words"),
@@ -27,10 +29,12 @@ from tests.study.examples import BASE, experiment, problems
         ({"experiments": {"main": {"gen": [{"name": "mean", "k": 3}]}}}, "experiments.main.gen[0].k", "no choice of k"),
         ({"experiments": experiment(agg=[{"name": "max", "m": 3}])}, "experiments.main.agg[0].m", "only mnn has m"),
         ({"experiments": experiment(agg=[{"name": "mnn"}])}, "experiments.main.agg[0].m", "it is missing"),
+        ({"experiments": experiment(agg=[{"name": "max", "weighting": "distance"}])}, "experiments.main.agg[0].weighting", "max has no weighting; remove it, or use mnn or logsumexp"),
         ({"experiments": experiment(agg=[])}, "experiments.main.agg", "it is empty"),
         ({"experiments": {"report": experiment()["main"]}}, "experiments.report", "runs a rule of the workflow"),
         ({"experiments": {"table_gen": experiment()["main"]}}, "experiments.table_gen", "another name"),
         ({"experiments": experiment(also=["mine"])}, "experiments.main.also[0]", "experiment 'mine' is not defined"),
+        ({"experiments": experiment() | {"both": {"also": ["main"]}, "same": {"also": ["both"]}}}, "experiments.same.also[0]", "'both' only shows cells of others; name these here: main"),
         ({"experiments": experiment(also=["main"])}, "experiments.main.also", "shows its own cells without being named here"),
         ({"experiments": experiment() | {"both": {"also": ["main"], "figures": ["tsne"]}}}, "experiments.both.figures[0]", "own grid, which is empty"),
         ({"experiments": experiment() | {"both": {"also": ["main"], "save_heads": True}}}, "experiments.both.save_heads", "own grid, which is empty"),
@@ -41,6 +45,7 @@ from tests.study.examples import BASE, experiment, problems
         ({"experiments": experiment(fms=["nett"])}, "experiments.main.fms[0]", "did you mean 'net', or is that name mistyped?"),
         ({"experiments": experiment(figures=["accuracy"])}, "experiments.main.figures[0]", "unknown figure"),
         ({"experiments": experiment(presets=["quiche"])}, "experiments.main.presets[0]", "unknown preset"),
+        ({"experiments": experiment(shots=["full", 5, "full"])}, "experiments.main.shots[2]", "shots 'full' is given twice"),
         ({"experiments": experiment(shots=["some"])}, "experiments.main.shots[0]", "some"),
         ({"experiments": experiment(shots=[1, 5], select_on="validation")}, "experiments.main.select_on", "take 1 out of shots"),
         ({"tasks": {"all": {"datasets": "digitz"}}}, "tasks.all.datasets[0]", "did you mean 'digits', or is that name mistyped?"),
@@ -50,6 +55,10 @@ from tests.study.examples import BASE, experiment, problems
         ({"tasks": {"all": {"datasets": "digits", "label_map": {0: 0, 1: 2}}}}, "tasks.all.label_map", "without a gap"),
         ({"tasks": {"all": {"datasets": "digits", "classes": [1], "label_map": {0: 0}}}}, "tasks.all", "exclude each other"),
         ({"tasks": {"all": {"datasets": "digits", "family": {"d": [1, 2]}}}}, "tasks.all.family.d", "there are 10"),
+        ({"datasets": DIGITS_0_1, "tasks": {"t": {"datasets": "digits", "classes": [1, 4]}}}, "tasks.t", "classes that 'digits' does not embed: 4; add them to datasets.digits.classes"),
+        ({"datasets": DIGITS_0_1, "tasks": {"t": {"datasets": ["glyphs", "digits"]}}}, "tasks.t", "'digits' does not embed: 2, 3, 4, 5, 6, 7, 8, 9;"),
+        ({"datasets": DIGITS_0_1, "tasks": {"t": {"datasets": "digits", "label_map": {0: 0, 1: 1, 9: 1}}}}, "tasks.t", "'digits' does not embed: 9;"),
+        ({"datasets": DIGITS_0_1, "tasks": {"t": {"datasets": "digits", "family": {"d": 1, "classes": 5}}}}, "tasks.t", "'digits' does not embed: 2, 3,"),
         ({"tasks": {"a/b": {"datasets": "digits"}}}, "tasks.a/b", "not a valid name"),
         ({"tasks": [1]}, "tasks", "not a mapping"),
         ({"datasets": {**BASE["datasets"], "x": {"source": "sklearn", "name": "digits", "test_fraction": 2}}}, "datasets.x.test_fraction", "out of range"),
@@ -59,9 +68,12 @@ from tests.study.examples import BASE, experiment, problems
         ({"fms": {"net": {"source": "pretrained", "model": "test_resnet", "dataset": "digits"}}}, "fms.net.dataset", "no split 'pretrain'"),
         ({"datasets": {**BASE["datasets"], "x": {"source": "torchvision", "name": "MNITS"}}}, "datasets.x.name", "MNITS"),
         ({"datasets": {"digits": {"source": "embeddings"}}, "fms": {"net": {"source": "embeddings", "files": {"digits": __file__}}}, "tasks": {"t": {"datasets": "digits", "family": {"d": [1], "classes": 2}}}}, "tasks.t.family", "give its class_count"),
+        ({"datasets": {**BASE["datasets"], "x": {"source": "webdataset", "path": __file__}}, "tasks": {"t": {"datasets": "x", "family": {"d": [1]}}}}, "tasks.t.family", "the number of classes of 'x' is not known"),
         ({"datasets": {**BASE["datasets"], "x": {"source": "torchvision", "name": "ImageNet"}}}, "datasets.x.root", "image-net.org"),
         ({"datasets": {**BASE["datasets"], "x": {"source": "imagefolder", "path": "/no/where"}}}, "datasets.x.path", "there is no /no/where"),
         ({"fms": {"net": {"source": "timm", "model": "x", "checkpoint": "no.pth"}}}, "fms.net.checkpoint", "there is no file no.pth"),
+        ({"fms": {"net": {"source": "timm", "model": "local-dir:nothere"}}}, "fms.net.model", "there is no folder 'nothere'"),
+        ({"fms": {"net": {"source": "embeddings", "files": {"digits": "e.hdf"}}}}, "fms.net.files.digits", "e.hdf does not end in .npz, .h5 or .hdf5"),
         ({"fms": {"net": {"source": "embeddings", "files": {"digits": "no-{split}.npz"}}}}, "fms.net.files.digits", "there is no file no-"),
         ({"fms": {"net": {"source": "embeddings", "files": {"digits": "one.npz"}}}}, "fms.net.files.digits", "such as one-{split}.npz"),
         ({"fms": {"net": {"source": "embeddings", "files": {"glyphs": __file__}}}}, "fms.net.files", "none for dataset 'digits'"),

@@ -125,6 +125,40 @@ def test_missing_data_are_a_problem_that_says_what_to_place_where(study, monkeyp
     assert "nowhere" in problem["text"]
 
 
+def test_given_embeddings_of_a_dataset_that_is_not_on_disk_are_not_images(
+    study, tmp_path, monkeypatch
+):
+    """The embeddings that one FM has of it are no images for the next."""
+    study(mnist={"source": "torchvision", "name": "MNIST"})
+    config = yaml.safe_load((tmp_path / "config.yaml").read_text())
+    for split in ("train", "test"):
+        np.savez(f"{split}.npz", embeddings=np.ones((40, 3), "f"), labels=np.arange(40) % 10)
+    given = {"source": "embeddings", "files": {"mnist": "{split}.npz"}}
+    config["fms"] = {"given": given, **config["fms"]}
+    config["tasks"] = {"mnist": {"datasets": "mnist"}}
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
+
+    def no_network(*arguments, **options):
+        raise OSError
+
+    monkeypatch.setattr("socket.create_connection", no_network)
+    findings = list(examine(load(["config.yaml"])))
+    assert [f.subject for f in findings if f.level == "PROBLEM"] == ["dataset mnist"]
+    assert "40 embeddings of 3 in train.npz" in [f.text for f in findings]
+    assert not any("images/s" in f.text for f in findings)
+
+
+def test_an_error_without_text_is_named_by_its_class(study, monkeypatch, capsys):
+    def fails(**description):
+        raise RuntimeError
+
+    study()
+    monkeypatch.setattr("imprint.fm.models.load", fails)
+    code, findings, _ = doctor(monkeypatch, capsys)
+    assert code == 1
+    assert any("cannot be loaded: RuntimeError" in f["text"] for f in findings)
+
+
 def test_weights_that_give_nan_are_a_problem(study, monkeypatch, capsys):
     state = timm.create_model("test_resnet", num_classes=3).state_dict()
     next(iter(state.values())).fill_(float("nan"))

@@ -37,6 +37,22 @@ def test_times_are_those_of_such_jobs_before(log):
     assert (report.done, report.seconds) == (0, None)
 
 
+def test_files_of_one_job_are_one_job_and_downloads_are_one_each():
+    files = [
+        ("download", "results/downloads/cifar.v1"),
+        ("download", "results/downloads/cifar.v2"),
+        ("table_gen", "results/tables/main/gen.csv"),
+        ("table_gen", "results/tables/main/gen.md"),
+    ]
+    lines = [f"{file}\t{rule}\t-\tmissing\tupdate pending" for rule, file in files]
+    jobs = list(status.parse_summary("\n".join(["\t".join(status.COLUMNS), *lines])))
+    assert [(job.rule, len(job.outputs)) for job in jobs] == [
+        ("download", 1),
+        ("download", 1),
+        ("table_gen", 2),
+    ]
+
+
 @pytest.fixture
 def study(tmp_path):
     """What the status needs of a study: where its results lie, and its experiments."""

@@ -195,7 +195,8 @@ def _fm(study: Study, name: str, datasets: Datasets, scratch: Path, is_done: IsD
     except UserError as error:
         return FMState([Finding(BAD, subject, str(error))])
     except Exception as error:  # of hubs and their clients, which fail in many ways
-        text = f"its weights cannot be loaded: {type(error).__name__}: {str(error).splitlines()[0]}"
+        reason, *_ = f"{type(error).__name__}: {error}".splitlines()
+        text = f"its weights cannot be loaded: {reason}"
         return FMState([Finding(BAD, subject, f"{text}; without a network give a checkpoint")])
     sha = embedder.identity["weights_sha256"]
     text = f"{config.model} loads, weights sha256 {sha[:16]}, embeddings of {embedder.dim}"
@@ -210,6 +211,7 @@ def _fm(study: Study, name: str, datasets: Datasets, scratch: Path, is_done: IsD
         for fm, task in study.fm_tasks()
         for dataset in (study.tasks[task].datasets if fm == name else ())
         for split, entry in datasets[dataset].items()
+        if entry.images is not None  # otherwise another FM's embeddings are given
     }
     left = {
         key: entry

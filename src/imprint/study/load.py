@@ -85,7 +85,9 @@ def load_for_workflow(requested: Mapping[str, Any]) -> Study:
     ----------
     requested : mapping
         The keys from `--configfile` and `--config`. With `experiments` they are a whole study. Otherwise the study is the
-        file that `study` names, or config.yaml, and the other keys extend or replace those of the file.
+        file that `study` names, or config.yaml, and the other keys extend or replace those of the file. If they are not
+        usable, numbers and booleans that are texts are converted, as Snakemake leaves them so in lists and mappings of
+        `--config`.
 
     Raises
     ------
@@ -93,7 +95,18 @@ def load_for_workflow(requested: Mapping[str, Any]) -> Study:
         If the study has problems, or two studies are named.
     """
     require_limits("the configuration", dict(requested))
-    keys = {key: _typed(value) for key, value in requested.items()}
+    try:
+        return _load_requested(requested)
+    except ConfigError as error:
+        try:
+            return _load_requested(_typed(requested))
+        except ConfigError as of_typed:
+            raise min(error, of_typed, key=lambda each: len(each.problems)) from None
+
+
+def _load_requested(requested: Mapping[str, Any]) -> Study:
+    """Load the study of a Snakemake run with the values as they are."""
+    keys = dict(requested)
     file = keys.pop("study", None)
     if file in ("", None) and "study" in requested:
         raise UserError("--config study= names no file; is a variable of the shell not set?")
@@ -107,7 +120,7 @@ def load_for_workflow(requested: Mapping[str, Any]) -> Study:
 
 
 def _typed(value: Any) -> Any:
-    """Convert numbers and booleans that Snakemake leaves as strings inside lists and mappings of `--config`."""
+    """Convert texts that are numbers or booleans, in mappings and lists too."""
     if isinstance(value, Mapping):
         return {_typed(key): _typed(entry) for key, entry in value.items()}
     if isinstance(value, list):

@@ -64,13 +64,12 @@ def pictures(study: Study, name: str, figure: str) -> list[dict[str, str]]:
     return [{"fm": group.fm, "task": group.task} for group in shown.groups(study, name)]
 
 
-def overview(study: Study) -> dict[str, str | int]:
-    """A few facts about the study, for the report."""
-    families = dict.fromkeys(study.tasks[group.task].family for group in study.groups)
-    return {
-        "runs": f"{study.runs():,}",
-        "fms": ", ".join(study.config.fms),
-        "tasks": ", ".join(families),
-        "datasets": ", ".join(study.config.datasets),
-        "seeds": len(study.config.seeds),
+def overview(study: Study) -> dict[str, str]:
+    """The FMs, tasks and datasets that the experiments use, for the report."""
+    tasks = [study.tasks[group.task] for group in study.groups]
+    names = {
+        "fms": [group.fm for group in study.groups],
+        "tasks": [task.family for task in tasks],
+        "datasets": [dataset for task in tasks for dataset in task.datasets],
     }
+    return {key: ", ".join(dict.fromkeys(used)) for key, used in names.items()}

@@ -173,7 +173,7 @@ def expand_variables(value: Any, key: str, problems: list[Problem]) -> Any:
     key : str
         The key of the value.
     problems : list
-        Gets a problem for each unset variable and each control character.
+        Gets a problem for each variable without a value and each control character.
 
     Returns
     -------
@@ -195,16 +195,15 @@ def expand_variables(value: Any, key: str, problems: list[Problem]) -> Any:
         try:
             return os.path.expanduser(_VARIABLE.sub(_variable, value))
         except KeyError as error:
-            message = (
-                f"the environment variable {error.args[0]} is not set; "
-                "set it or write the path here"
-            )
+            name = error.args[0]
+            state = "empty" if name in os.environ else "not set"
+            message = f"the environment variable {name} is {state}; set it or write the path here"
             problems.append(Problem(key, message))
     return value
 
 
 def _variable(match: re.Match[str]) -> str:
-    """The value of a variable; raises KeyError if it is not set."""
+    """The value of a variable; raises KeyError if it is not set or empty."""
     name, default = match.groups()
     text = os.environ.get(name) or default
     if text is None:

@@ -19,13 +19,19 @@ def schema() -> dict[str, Any]:
 
 
 def _one_or_list(node: Any) -> Any:
-    """Lists of at least one entry also accept the entry alone, as the models do."""
+    """Lists of at least one entry and without a maximum also accept the entry alone, as the models do."""
     if isinstance(node, list):
         return [_one_or_list(entry) for entry in node]
     if not isinstance(node, dict):
         return node
     node = {key: _one_or_list(value) for key, value in node.items()}
-    if node.get("type") == "array" and node.get("minItems") == 1 and "items" in node:
+    if node.get("type") != "array":
+        return node
+    # pydantic names the limits of a list with a validator before them as those of a text
+    for key, text_key in (("minItems", "minLength"), ("maxItems", "maxLength")):
+        if text_key in node:
+            node[key] = node.pop(text_key)
+    if node.get("minItems") == 1 and "maxItems" not in node:
         annotations = {
             key: node.pop(key) for key in ("description", "default", "title") if key in node
         }

@@ -31,11 +31,9 @@ def _classes_needed(study: Study, dataset: str) -> list[int] | None:
         offset, count = total(counts[other] for other in before), counts[dataset]
         if offset is None or count is None:
             return None
-        for draw in task.draws:
-            if draw is None:
-                return None
-            used = {original - offset for originals in draw for original in originals}
-            needed |= {label for label in used if 0 <= label < count}
+        if None in task.draws:
+            return None
+        needed |= task.classes_used(range(offset, offset + count))
     return sorted(needed)
 
 

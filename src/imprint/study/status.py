@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from imprint.study.grid import Study
 from imprint.study.job_log import ending
 
+# suffixes of the files of jobs that make several
+SUFFIXES = {".csv", ".md", ".tex", ".html", ".png", ".pdf", ".safetensors", ".json", ".txt", ".rst"}
+
 # the columns of `snakemake --summary` that are read
 COLUMNS = ("output_file", "rule", "log-file(s)", "status", "plan")
 TO_DO = "update pending"  # in `plan`
@@ -197,7 +200,7 @@ def plan(snakefile: str | Path, config: str | None = None, cores: int = 1) -> li
 def parse_summary(summary: str) -> Iterator[Job]:
     """The jobs in the text of `snakemake --summary`.
 
-    It has a line for each file. Files of one job follow each other and differ in their suffix alone.
+    It has a line for each file. Files of one job follow each other and differ in their suffix (see `SUFFIXES`) alone.
     """
     lines = iter(summary.splitlines())
     header = next((line for line in lines if line.startswith(COLUMNS[0] + "\t")), "").split("\t")
@@ -220,7 +223,8 @@ def parse_summary(summary: str) -> Iterator[Job]:
 
 
 def _job_of(file: dict[str, str]) -> tuple[str, PurePath]:
-    return file["rule"], PurePath(file["output_file"]).with_suffix("")
+    path = PurePath(file["output_file"])
+    return file["rule"], path.with_suffix("") if path.suffix in SUFFIXES else path
 
 
 def _reason(files: list[dict[str, str]], ran_before: bool) -> str | None:

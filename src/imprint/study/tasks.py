@@ -24,6 +24,16 @@ class Task:
         """What a job needs of the task, in JSON types."""
         return {"task": self.name, "family": self.family, "d": self.d, "draws": self.draws}
 
+    def classes_used(self, classes: range) -> set[int]:
+        """The classes of one of its datasets that it uses, numbered as in the dataset; `classes` are their numbers in the task."""
+        return {
+            original - classes.start
+            for draw in self.draws
+            for originals in draw or (classes,)
+            for original in originals
+            if original in classes
+        }
+
 
 def total(counts: Iterable[int | None]) -> int | None:
     """The total number of classes of several datasets; None if that of one is not known."""

@@ -1,5 +1,6 @@
 """Figures of one FM and task: what is predicted, what is near, and that the pictures show it."""
 
+from dataclasses import replace
 from itertools import combinations
 
 import numpy as np
@@ -77,6 +78,20 @@ def test_a_proxy_that_is_no_sample_is_shown_by_the_sample_in_its_direction():
     for label, name in zip(table["near_class"].iloc[0], table["near_id"].iloc[0], strict=True):
         members = np.flatnonzero(TRAIN.y == label)
         cosines = l2(TRAIN.x[members]) @ means(TRAIN).values[label]
+        assert name == TRAIN.ids[members[cosines.argmax()]]
+
+
+def test_a_proxy_that_is_no_sample_is_compared_with_samples_after_the_same_norm():
+    """Far from the origin all directions are alike, unless NORMpre moves the embeddings to it."""
+    shifted = replace(TRAIN, x=TRAIN.x + np.float32(20))
+    centred = TRAIN.x - TRAIN.x.mean(axis=0)
+    proxies = means(shifted, lambda x: centred)
+    scoring = Scoring("none", "center", "max", "inner_product")
+    method = Configuration("center", "mean", Fixed(1), scoring)
+    table, _ = predictions(ShownCell([shifted], [TEST], proxies, method, 1, SPEC))
+    for label, name in zip(table["near_class"].iloc[0], table["near_id"].iloc[0], strict=True):
+        members = np.flatnonzero(TRAIN.y == label)
+        cosines = l2(centred[members]) @ proxies.values[label]
         assert name == TRAIN.ids[members[cosines.argmax()]]
 
 

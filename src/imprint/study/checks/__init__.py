@@ -29,6 +29,7 @@ CHECKS: dict[str, tuple[Check, ...]] = {
         tasks.one_choice_of_classes,
         tasks.task_classes,
         tasks.label_map,
+        tasks.embedded_classes,
         tasks.family_classes,
         tasks.task_name,
     ),

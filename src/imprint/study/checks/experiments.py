@@ -37,9 +37,9 @@ def experiment_names(key: str, experiment: Experiment, sections: Sections) -> It
     yield from check_names(f"{key}.also", "experiment", experiment.also, names["experiments"])
     if key.partition(".")[2] in experiment.also:
         yield Problem(f"{key}.also", "an experiment shows its own cells without being named here")
+    yield from check_names(f"{key}.shots", "shots", map(str, experiment.shots))
     for kind in ("preset", "figure", "table"):
-        chosen = getattr(experiment, f"{kind}s")
-        yield from check_names(f"{key}.{kind}s", kind, chosen, chosen)
+        yield from check_names(f"{key}.{kind}s", kind, getattr(experiment, f"{kind}s"))
 
 
 def target(key: str, experiment: Experiment, sections: Sections) -> Iterator[Problem]:
@@ -54,7 +54,14 @@ def target(key: str, experiment: Experiment, sections: Sections) -> Iterator[Pro
 
 
 def grid(key: str, experiment: Experiment, sections: Sections) -> Iterator[Problem]:
-    """An experiment has cells of its own, or shows those of others."""
+    """An experiment has cells of its own, or shows those of others that have some."""
+    for i, name in enumerate(experiment.also):
+        other = sections.experiments.get(name)
+        if other is not None and other.also and not other.has_grid:
+            message = (
+                f"'{name}' only shows cells of others; name these here: {', '.join(other.also)}"
+            )
+            yield Problem(f"{key}.also[{i}]", message)
     if experiment.has_grid:
         return
     if not experiment.also:
@@ -128,7 +135,8 @@ def aggregations(key: str, experiment: Experiment, sections: Sections) -> Iterat
         if not grid.votes and grid.m is not None:
             yield Problem(f"{agg_key}.m", "only mnn has m; remove it, or use mnn")
         if grid.name == MAX and grid.weighting is not None:
-            yield Problem(f"{agg_key}.weighting", "only mnn has weighting; remove it, or use mnn")
+            message = "max has no weighting; remove it, or use mnn or logsumexp"
+            yield Problem(f"{agg_key}.weighting", message)
         names = [find_weighting(text)[0] for text in grid.weighting or ()]
         if grid.name == LOGSUMEXP and any(entry.name != EXPONENTIAL for entry in names):
             message = f"logsumexp weighs by {EXPONENTIAL}, such as {EXPONENTIAL}(0.05)"

@@ -11,8 +11,10 @@ from imprint.fm.packaged_models import PACKAGED
 from imprint.registry import undefined
 from imprint.study.checks.sections import Sections, check_classes
 from imprint.study.config.datasets import Dataset, ImageDataset, OwnImages
-from imprint.study.config.fms import FM, EmbeddingsFM, PackagedFM, PretrainedFM, PublishedFM
+from imprint.study.config.fms import FM, EmbeddingsFM, PackagedFM, PretrainedFM
 from imprint.study.problems import Problem
+
+SUFFIXES = (".npz", ".h5", ".hdf5")  # of files of embeddings, see `imprint.store.given_embeddings`
 
 
 def pretraining_dataset(key: str, fm: FM, sections: Sections) -> Iterator[Problem]:
@@ -37,15 +39,23 @@ def embeddings_files(key: str, fm: FM, sections: Sections) -> Iterator[Problem]:
             message = undefined("dataset", dataset, sections.names["datasets"])
             yield Problem(f"{key}.files.{dataset}", message)
         for file in dict.fromkeys(fm.file(dataset, split) for split in ("train", "test")):
-            if not Path(file).is_file():
+            if Path(file).suffix.lower() not in SUFFIXES:
+                message = f"{file} does not end in {', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]}"
+                yield Problem(f"{key}.files.{dataset}", message)
+            elif not Path(file).is_file():
                 yield Problem(f"{key}.files.{dataset}", f"there is no file {file}")
 
 
 def checkpoint_file(key: str, fm: FM, sections: Sections) -> Iterator[Problem]:
-    """A checkpoint must exist."""
-    if isinstance(fm, PublishedFM) and fm.checkpoint and not Path(fm.checkpoint).is_file():
-        message = f"there is no file {fm.checkpoint}; give a .safetensors or .pth file of weights"
+    """A checkpoint, or the folder of a model, must exist."""
+    if fm.users_weights and not Path(fm.users_weights).is_file():
+        message = (
+            f"there is no file {fm.users_weights}; give a .safetensors or .pth file of weights"
+        )
         yield Problem(f"{key}.checkpoint", message)
+    if fm.users_folder is not None and not Path(fm.users_folder).is_dir():
+        message = f"there is no folder '{fm.users_folder}'; give that of the model's config.json and weights"
+        yield Problem(f"{key}.model", message)
 
 
 def packaged_weights(key: str, fm: FM, sections: Sections) -> Iterator[Problem]:
@@ -78,5 +88,5 @@ def dataset_classes(key: str, dataset: Dataset, sections: Sections) -> Iterator[
     """The classes to embed must exist."""
     if isinstance(dataset, ImageDataset) and dataset.classes != "needed":
         name = key.partition(".")[2]
-        count = sections.class_counts[name]
+        count = sections.class_counts.get(name)
         yield from check_classes(f"{key}.classes", dataset.classes, count, name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -38,13 +39,11 @@ class Sections:
 
     @cached_property
     def class_counts(self) -> dict[str, int | None]:
-        """The number of classes of each dataset, or None if it is not known."""
+        """The number of classes of each dataset, None if it is not known; without datasets that have a problem."""
         counts: dict[str, int | None] = {}
         for name, dataset in self.datasets.items():
-            try:
+            with suppress(UserError):  # reported by the check of the dataset
                 counts[name] = dataset.class_count
-            except UserError:  # reported by the check of the dataset
-                counts[name] = None
         return counts
 
     def fms_of(self, experiment: Experiment) -> dict[str, FM]:
@@ -59,10 +58,11 @@ class Sections:
 
 
 def check_names(
-    key: str, kind: str, names: Iterable[str] | None, known: Iterable[str]
+    key: str, kind: str, names: Iterable[str] | None, known: Iterable[str] | None = None
 ) -> Iterator[Problem]:
-    """Check that each name is known and given once."""
-    names, known = list(names or ()), list(known)
+    """Check that each name is given once and, if `known` is given, among these."""
+    names = list(names or ())
+    known = names if known is None else list(known)
     for i, name in enumerate(names):
         if name not in known:
             yield Problem(f"{key}[{i}]", undefined(kind, name, known))

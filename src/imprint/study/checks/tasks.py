@@ -10,8 +10,9 @@ from imprint.study.checks.sections import Sections, check_classes, check_names, 
 from imprint.study.config.datasets import ImageFolderDataset
 from imprint.study.config.tasks import TaskConfig
 from imprint.study.problems import Problem
-from imprint.study.tasks import total
+from imprint.study.tasks import resolve, total
 
+LISTED = 10  # classes in a message, at most
 ONE_CLASS = "one class leaves nothing to tell apart"
 
 
@@ -62,6 +63,24 @@ def _where_classes_are(task: TaskConfig, sections: Sections) -> str:
     return ""
 
 
+def embedded_classes(key: str, task: TaskConfig, sections: Sections) -> Iterator[Problem]:
+    """The datasets of a task embed all classes that it uses."""
+    count, sample = _class_count(task, sections), task.family and task.family.sample
+    if count is None or (sample or 0) > count:
+        return
+    offset = 0
+    for name in task.datasets:
+        classes = range(offset, offset + (sections.class_counts[name] or 0))
+        embedded = getattr(sections.datasets[name], "classes", None)
+        if isinstance(embedded, tuple):
+            used = set().union(*(t.classes_used(classes) for t in resolve(name, task, count)))
+            if missing := sorted(used - set(embedded)):
+                labels = ", ".join(map(str, missing[:LISTED]))
+                message = f"it uses classes that '{name}' does not embed: {labels}; add them to datasets.{name}.classes"
+                yield Problem(key, message)
+        offset = classes.stop
+
+
 def label_map(key: str, task: TaskConfig, sections: Sections) -> Iterator[Problem]:
     """A label map maps classes that exist to 0, 1, 2, ..."""
     if task.label_map is None:
@@ -89,12 +108,10 @@ def family_classes(key: str, task: TaskConfig, sections: Sections) -> Iterator[P
     if len(set(family.d)) < len(family.d):
         yield Problem(f"{key}.d", "a value is given twice")
     for name in task.datasets:
-        dataset = sections.datasets.get(name)
-        if dataset is not None and not dataset.has_images and dataset.class_count is None:
-            message = (
-                f"the number of classes of '{name}' is not known, so none can be drawn; "
-                "give its class_count"
-            )
+        if name in sections.class_counts and sections.class_counts[name] is None:
+            message = f"the number of classes of '{name}' is not known, so none can be drawn"
+            if not sections.datasets[name].has_images:
+                message += "; give its class_count"
             yield Problem(key, message)
     count = _class_count(task, sections)
     drawn_from = family.sample or count

@@ -27,7 +27,7 @@ def predictions(cell: ShownCell) -> tuple[pd.DataFrame, dict[str, Any]]:
         A row for each test sample: dataset, id, true and predicted (class numbers), and lists over the
         nearest proxies, nearest first: near_class, near_value (the similarity or distance that ranks proxies),
         near_dataset and near_id. The last two name the training sample that is the proxy or, if proxies are not
-        samples, the sample of its class with the highest cosine similarity to it.
+        samples, the sample of its class with the highest cosine similarity to it after NORMpre.
     description : dict
         The cell, its accuracy, the class names, and facts about the proxies.
     """
@@ -77,10 +77,11 @@ def _representatives(needed: np.ndarray, cell: ShownCell) -> np.ndarray:
         return proxies.samples[needed]
     chosen = np.empty(len(needed), np.int64)
     x, y, rows = cell.training.x, cell.training_labels, cell.training_rows
-    directions = l2(proxies.matrix(x)[needed])
+    norm_pre, directions = cell.configuration.norm_pre, l2(proxies.matrix(x)[needed])
     for label in np.unique(proxies.labels[needed]):
         of_class, members = proxies.labels[needed] == label, rows[y == label]
-        cosines = directions[of_class] @ l2(x[members]).T
+        embeddings = cell.norms.of_embeddings(norm_pre, x[members])
+        cosines = directions[of_class] @ l2(embeddings).T
         chosen[of_class] = members[cosines.argmax(axis=1)]
     return chosen
 
