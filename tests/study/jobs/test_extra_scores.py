@@ -11,6 +11,7 @@ from imprint.analysis.component_rankings import best_of_others
 from imprint.analysis.frames import rows_of
 from imprint.data.pools import Pool
 from imprint.method.configuration import Configuration, Scoring, parse_k
+from imprint.method.generate import GENERATORS
 from imprint.method.holdout import folds
 from imprint.method.metrics import calibration_error
 from imprint.method.score_names import EXTRA_SCORES
@@ -44,13 +45,14 @@ METHODS = [
 ]
 
 
-def scored(methods=METHODS, train=TRAIN, blocks=None, **changes):
+def scored(methods=METHODS, train=TRAIN, blocks=None, seed=1, **changes):
     task = {**TASK, **changes}
     files = {}
     for method in methods:
-        spec = {"gen": method.gen, "seeds": {method.k.label: {method.norm_pre: [1]}}}
-        files[method.gen] = make_proxies(train, {**task, **spec})[0]
-    cells = [{**method.as_dict(), "seeds": [1]} for method in methods]
+        seeded = GENERATORS[method.gen].seeded or task["shots"] != "full"
+        seeds = {method.k.label: {method.norm_pre: [seed if seeded else None]}}
+        files[method.gen] = make_proxies(train, {**task, "gen": method.gen, "seeds": seeds})[0]
+    cells = [{**method.as_dict(), "seeds": [seed]} for method in methods]
     spec = {"fm": "net", "cells": cells, "extra_scores": list(EXTRA_SCORES), "ls_lambda": None}
     return score(train, TEST, files, {**task, **spec}, blocks=blocks)[0]
 
@@ -112,6 +114,21 @@ def test_scores_on_request_do_not_depend_on_what_ran_before(tmp_path):
         values = [frame[list(EXTRA_SCORES)].to_numpy(float) for frame in frames]
         np.testing.assert_array_equal(values[0], values[1])
         np.testing.assert_array_equal(values[0], values[2])
+
+
+@pytest.mark.parametrize("shots", ["full", "9"])
+def test_a_gen_without_a_seed_chooses_the_same_k_for_every_seed(tmp_path, shots):
+    """As for the proxies themselves; with drawn shots each seed has its own training samples."""
+    scoring = Scoring("none", "l2", "mnn", "cosine", "uniform", 1)
+    method = Configuration("l2", "cov_max", parse_k("auto"), scoring)
+    with open_blocks(tmp_path / "blocks.h5") as blocks:
+        frames = [scored([method], blocks=blocks, seed=seed, shots=shots) for seed in range(1, 6)]
+    alone = [scored([method], seed=seed, shots=shots) for seed in range(1, 6)]
+    values, expected = (
+        [frame[list(EXTRA_SCORES)].to_numpy(float) for frame in each] for each in (frames, alone)
+    )
+    np.testing.assert_array_equal(values, expected)
+    assert (len(np.unique(expected, axis=0)) == 1) == (shots == "full")
 
 
 def grid(select_on):

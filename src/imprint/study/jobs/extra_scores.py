@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -23,6 +24,7 @@ from imprint.method.scoring import CandidateHead, candidate_head
 VALIDATION_FOLDS = 5
 
 
+@dataclass
 class TrainingScores:
     """Optional scores of the methods of one training set.
 
@@ -36,34 +38,32 @@ class TrainingScores:
         Test embeddings.
     test_y : ndarray of shape (N,)
         Their labels.
-    seed : int
-        Seed of the GENs.
+    seed : int or None
+        Seed of the GENs; None if the proxies do not depend on it.
     wanted : sequence of str
         Names in `EXTRA_SCORES`.
     ls_lambda : float or None
         Ridge parameter of the GENs that need one.
     fm_classifier : ndarray of shape (C', d) or None
         The weights of the FM's own classifier.
+    norms : FittedNorms or None
+        The NORMs of the training set; None if none is fitted.
     """
 
-    def __init__(
-        self,
-        x: np.ndarray,
-        y: np.ndarray,
-        test_x: np.ndarray,
-        test_y: np.ndarray,
-        seed: int,
-        wanted: Sequence[str],
-        ls_lambda: float | None,
-        fm_classifier: np.ndarray | None,
-    ) -> None:
-        self._x, self._y, self._test_x, self._test_y = x, y, test_x, test_y
-        self._seed, self._wanted, self._ls_lambda = seed, wanted, ls_lambda
-        self._fm_classifier = fm_classifier
-        self._classes = int(y.max()) + 1
-        self.norms = FittedNorms(x, y)
+    x: np.ndarray
+    y: np.ndarray
+    test_x: np.ndarray
+    test_y: np.ndarray
+    seed: int | None
+    wanted: Sequence[str]
+    ls_lambda: float | None
+    fm_classifier: np.ndarray | None
+    norms: FittedNorms | None
+
+    def __post_init__(self) -> None:
+        self._classes = int(self.y.max()) + 1
         # the same held-out samples for every method and seed, so that scores can be compared
-        self._held = next(folds(y, 0, VALIDATION_FOLDS), None)
+        self._held = next(folds(self.y, 0, VALIDATION_FOLDS), None)
 
     def of(
         self, method: Configuration, proxies: ProxySet, scorings: tuple[Scoring, ...]
@@ -85,19 +85,19 @@ class TrainingScores:
             For each scoring, scores by name; NaN where no sample can be held out.
         """
         norm_pre = method.norm_pre
-        full_head = candidate_head(proxies, self._x, norm_pre, scorings, self.norms)
+        full_head = candidate_head(proxies, self.x, norm_pre, scorings, self.norms)
         scores: dict[Scoring, dict[str, float]] = {scoring: {} for scoring in scorings}
-        if TRAIN in self._wanted:
-            for scoring, result in self._evaluated(full_head, self._x, self._y).items():
+        if TRAIN in self.wanted:
+            for scoring, result in self._evaluated(full_head, self.x, self.y).items():
                 scores[scoring][TRAIN] = result
         validation_head = None
-        if {VALIDATION, LOG_LOSS, CALIBRATION} & set(self._wanted):
+        if {VALIDATION, LOG_LOSS, CALIBRATION} & set(self.wanted):
             validation_head = self._without_held_out(method, scorings)
-        if VALIDATION in self._wanted:
+        if VALIDATION in self.wanted:
             accuracies = dict.fromkeys(scorings, np.nan)
             if validation_head is not None:
                 held = self._held
-                accuracies = self._evaluated(validation_head, self._x[held], self._y[held])
+                accuracies = self._evaluated(validation_head, self.x[held], self.y[held])
             for scoring, accuracy in accuracies.items():
                 scores[scoring][VALIDATION] = accuracy
         for scoring in scorings:
@@ -110,38 +110,38 @@ class TrainingScores:
         """The head of a method on the training samples that are not held out."""
         if self._held is None:
             return None
-        x, y = self._x[~self._held], self._y[~self._held]
+        x, y = self.x[~self._held], self.y[~self._held]
         norms = FittedNorms(x, y)
         normalised = norms.of_embeddings(method.norm_pre, x)
         k = method.k.k if isinstance(method.k, Fixed) else ANY_K
         if isinstance(method.k, Auto):
-            k, _ = choose_k(normalised, y, method.gen, self._seed)
-        sets = proxy_sets(normalised, y, method.gen, [k], [self._seed], ls_lambda=self._ls_lambda)
-        return candidate_head(sets[k, self._seed], x, method.norm_pre, scorings, norms)
+            k, _ = choose_k(normalised, y, method.gen, self.seed)
+        sets = proxy_sets(normalised, y, method.gen, [k], [self.seed], ls_lambda=self.ls_lambda)
+        return candidate_head(sets[k, self.seed], x, method.norm_pre, scorings, norms)
 
     def _evaluated(self, head: CandidateHead, x: np.ndarray, y: np.ndarray) -> dict[Scoring, float]:
-        (results,) = evaluate(x, y, self._classes, [head], fm_classifier=self._fm_classifier)
+        (results,) = evaluate(x, y, self._classes, [head], fm_classifier=self.fm_classifier)
         return {scoring: result.accuracy for scoring, result in results.items()}
 
     def _of_class_scores(
         self, full_head: CandidateHead, validation_head: CandidateHead | None, scoring: Scoring
     ) -> dict[str, float]:
-        wanted = {TOP5, LOG_LOSS, CALIBRATION} & set(self._wanted)
+        wanted = {TOP5, LOG_LOSS, CALIBRATION} & set(self.wanted)
         if not wanted:
             return {}
-        test_scores = self._class_scores(full_head, scoring, self._test_x)
+        test_scores = self._class_scores(full_head, scoring, self.test_x)
         scores = {}
         if TOP5 in wanted:
-            scores[TOP5] = top_accuracy(test_scores, self._test_y, 5)
+            scores[TOP5] = top_accuracy(test_scores, self.test_y, 5)
         chances = None
         if validation_head is not None:
-            held_scores = self._class_scores(validation_head, scoring, self._x[self._held])
-            calibration = calibrate(held_scores, self._y[self._held])
+            held_scores = self._class_scores(validation_head, scoring, self.x[self._held])
+            calibration = calibrate(held_scores, self.y[self._held])
             chances = probabilities(test_scores, calibration.inverse_temperature)
         for name, function in ((LOG_LOSS, log_loss), (CALIBRATION, calibration_error)):
             if name in wanted:
-                scores[name] = np.nan if chances is None else function(chances, self._test_y)
+                scores[name] = np.nan if chances is None else function(chances, self.test_y)
         return scores
 
     def _class_scores(self, head: CandidateHead, scoring: Scoring, x: np.ndarray) -> np.ndarray:
-        return class_scores(x, head.with_scorings((scoring,)), self._classes, self._fm_classifier)
+        return class_scores(x, head.with_scorings((scoring,)), self._classes, self.fm_classifier)

@@ -22,7 +22,7 @@ from imprint.method.large_arrays import take_rows
 from imprint.method.metrics import Scores, scores
 from imprint.method.normalize import FittedNorms, chain, learns
 from imprint.method.proxies import ProxySet, ProxySets, proxy_set_for
-from imprint.method.scoring import CandidateHead, candidate_head
+from imprint.method.scoring import candidate_head
 from imprint.store.blocks import Blocks, Work, block_key, digest
 from imprint.study.jobs.extra_scores import TrainingScores
 
@@ -37,6 +37,11 @@ class _Request:
     keys: dict[Scoring, bytes] = field(default_factory=dict)
     scores: dict[Scoring, Scores] = field(default_factory=dict)
     extra: dict[Scoring, dict[str, float]] = field(default_factory=dict)
+
+    @property
+    def method(self) -> Configuration:
+        """The method of its first user; all have the same GEN, k and NORMpre."""
+        return self.users[0][0]
 
     @property
     def seed(self) -> int:
@@ -60,85 +65,6 @@ class _Request:
         if scoring in self.extra:
             values["extra"] = self.extra[scoring]
         return json.dumps(values).encode()
-
-
-@dataclass
-class _Digests:
-    """Digests of data and code that only some cells depend on."""
-
-    train: Pool
-    component_codes: Mapping[str, str]
-    codes: dict[tuple[str, Scoring], list[str | None]] = field(default_factory=dict)
-
-    @cached_property
-    def y(self) -> str:
-        return digest(self.train.y)
-
-    @cached_property
-    def fm_classifier(self) -> str:
-        return digest(self.train.fm_classifier)
-
-    def of_components(self, norm_pre: str, scoring: Scoring) -> list[str | None]:
-        """Fingerprints of the components that score proxies."""
-        key = norm_pre, scoring._replace(m=None)  # the same for every number of neighbours
-        if key not in self.codes:
-            used = components_of_scoring(*key)
-            self.codes[key] = [self.component_codes.get(name) for name in used]
-        return self.codes[key]
-
-    def of_proxies(self, request: _Request) -> list[str]:
-        """Digests of a proxy set; if proxies are samples, of their numbers and the pool, with NORMpre."""
-        proxies = request.proxies
-        if proxies.samples is None:
-            return [digest(proxies.labels, proxies.values, proxies.bias)]
-        return [digest(proxies.labels, proxies.samples), self.train.content, request.norm_pre]
-
-
-@dataclass
-class _TrainingSets:
-    """The training sets of the seeds and draws, for fitted NORMs and optional scores."""
-
-    train: Pool
-    spec: Mapping[str, Any]
-    of_sets: dict[tuple[int, int | None], FittedNorms] = field(default_factory=dict)
-
-    def key(self, seed: int) -> tuple[str, int | None]:
-        """Key of the drawn samples; with full shots the seed does not matter."""
-        shots = self.spec["shots"]
-        return shots, None if shots == "full" else seed
-
-    def extra(
-        self, draw: int, request: _Request, test_x: np.ndarray, test_y: np.ndarray
-    ) -> dict[Scoring, dict[str, float]]:
-        """The optional scores of a proxy set, whose samples are renumbered as rows of its training set."""
-        shots, drawn = self.key(request.seed)
-        rows, y, _ = training_rows(self.train, self.spec["draws"][draw], shots, drawn)
-        of_set = TrainingScores(
-            take_rows(self.train.x, rows),
-            y,
-            test_x,
-            test_y,
-            request.seed,
-            self.spec["extra_scores"],
-            self.spec.get("ls_lambda"),
-            self.train.fm_classifier,
-        )
-        proxies = request.proxies
-        if proxies.samples is not None:
-            proxies = replace(proxies, samples=np.searchsorted(rows, proxies.samples))
-        method, _ = request.users[0]
-        return of_set.of(method, proxies, request.missing)
-
-    def norms(self, draw: int, request: _Request) -> FittedNorms | None:
-        """The NORMs of a request's training set; None if none is fitted."""
-        used = {norm for s in request.missing for norm in (s.norm_post, s.norm_inf)}
-        if not learns(request.norm_pre, *used):
-            return None
-        shots, drawn = self.key(request.seed)
-        if (draw, drawn) not in self.of_sets:
-            rows, y, _ = training_rows(self.train, self.spec["draws"][draw], shots, drawn)
-            self.of_sets[draw, drawn] = FittedNorms(take_rows(self.train.x, rows), y)
-        return self.of_sets[draw, drawn]
 
 
 def score(
@@ -189,54 +115,45 @@ def score(
     return _frame(rows, spec), scorer.effort, scorer.work
 
 
+@dataclass
 class _Scorer:
     """Scores the cells of one file, one draw at a time. For the parameters see `score`."""
 
-    def __init__(
-        self,
-        train: Pool,
-        test: Pool,
-        proxies: Mapping[str, ProxySets],
-        spec: Mapping[str, Any],
-        device: str,
-        blocks: Blocks,
-        code: str,
-        component_codes: Mapping[str, str],
-    ) -> None:
-        self._train, self._test, self._proxies, self._spec = train, test, proxies, spec
-        self._device, self._blocks = device, blocks
-        self._per_class = bool(spec.get("per_class"))
-        self._extra_names = spec.get("extra_scores", [])
-        self._digests = _Digests(train, component_codes)
-        self._training = _TrainingSets(train, spec)
-        self._data = [
-            code,
-            test.content,
-            digest(test.y),
-            self._per_class,
-        ]  # all blocks depend on these
-        if self._extra_names:
-            self._data += [self._extra_names, spec.get("ls_lambda"), train.content]
-            self._data += [self._digests.y, spec["shots"]]
-        self.effort, self.work = Effort(), Work()
+    train: Pool
+    test: Pool
+    proxies: Mapping[str, ProxySets]
+    spec: Mapping[str, Any]
+    device: str
+    blocks: Blocks
+    code: str
+    component_codes: Mapping[str, str]
+    effort: Effort = field(default_factory=Effort)
+    work: Work = field(default_factory=Work)
+    codes: dict[tuple[str, Scoring], list[str | None]] = field(default_factory=dict)
+    # by draw, and the seed of the training set
+    norms: dict[tuple[int, int | None], FittedNorms] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._per_class = bool(self.spec.get("per_class"))
+        self._extra_names = self.spec.get("extra_scores", [])
 
     def rows_of(self, draw: int, groups: Groups) -> list[dict[str, Any]]:
         """The rows of one draw, whose classes are `groups`; empty if these have no test samples."""
-        chosen, y, classes = select(self._test, groups)
+        chosen, y, classes = select(self.test, groups)
         if len(chosen) == 0:
             return []
-        requests = _requests(self._spec["cells"], self._proxies, draw)
+        requests = _requests(self.spec["cells"], self.proxies, draw)
         for request in requests:
             self._read_finished(request, groups)
         unfinished = [request for request in requests if request.missing]
-        self._compute(draw, unfinished, take_rows(self._test.x, chosen), y, classes)
-        return [row for request in requests for row in _rows(request, draw, self._per_class)]
+        self._compute(draw, unfinished, take_rows(self.test.x, chosen), y, classes)
+        return [row for request in requests for row in _rows(request, draw)]
 
     def _read_finished(self, request: _Request, groups: Groups) -> None:
         """Read the scores of earlier runs, and count the missing ones."""
-        request.keys = dict(_keys(request, [self._data, groups], self._digests, self._training))
+        request.keys = dict(self._keys(request, groups))
         for scoring, key in request.keys.items():
-            block = self._blocks.get(key)
+            block = self.blocks.get(key)
             if block is not None:
                 request.read(scoring, block)
         for user, _ in request.users:
@@ -246,18 +163,27 @@ class _Scorer:
         self, draw: int, requests: list[_Request], x: np.ndarray, y: np.ndarray, classes: int
     ) -> None:
         """Compute the missing scores on the test samples x (n, D) of a draw, and store them as blocks."""
-        fm_classifier = self._train.fm_classifier
-        candidates = self._candidates(draw, requests)
+        sample_cache: dict[bytes, np.ndarray] = {}
+        candidates = [
+            candidate_head(
+                request.proxies,
+                self.train.x,
+                request.norm_pre,
+                request.missing,
+                self._norms(draw, request),
+                sample_cache,
+            )
+            for request in requests
+        ]
         if self._extra_names:
             for request in requests:
-                extra = self._training.extra(draw, request, x, y)
-                request.extra |= {scoring: extra[scoring] for scoring in request.missing}
+                request.extra |= self._extra(draw, request, x, y)
         for users, predicted in predict(
             x,
             classes,
             candidates,
-            fm_classifier=fm_classifier,
-            device=self._device,
+            fm_classifier=self.train.fm_classifier,
+            device=self.device,
             effort=self.effort,
         ):
             result = scores(y, predicted, classes)
@@ -265,21 +191,107 @@ class _Scorer:
             for index, scoring in users:
                 request = requests[index]
                 request.scores[scoring] = result
-                self._blocks.put(request.keys[scoring], request.block(scoring))
+                self.blocks.put(request.keys[scoring], request.block(scoring))
 
-    def _candidates(self, draw: int, requests: list[_Request]) -> list[CandidateHead]:
-        sample_cache: dict[bytes, np.ndarray] = {}
-        return [
-            candidate_head(
-                request.proxies,
-                self._train.x,
-                request.norm_pre,
-                request.missing,
-                self._training.norms(draw, request),
-                sample_cache,
-            )
-            for request in requests
-        ]
+    # training sets
+
+    def _training_seed(self, request: _Request) -> int | None:
+        """The seed that draws the training set; with full shots it does not matter."""
+        return None if self.spec["shots"] == "full" else request.seed
+
+    def _training_rows(self, draw: int, request: _Request) -> tuple[np.ndarray, np.ndarray]:
+        """The rows of the pool that are the training set, and their labels."""
+        groups, seed = self.spec["draws"][draw], self._training_seed(request)
+        rows, y, _ = training_rows(self.train, groups, self.spec["shots"], seed)
+        return rows, y
+
+    def _norms(self, draw: int, request: _Request) -> FittedNorms | None:
+        """The NORMs of a request's training set; None if none is fitted."""
+        used = {norm for s in request.missing for norm in (s.norm_post, s.norm_inf)}
+        if not learns(request.norm_pre, *used):
+            return None
+        key = draw, self._training_seed(request)
+        if key not in self.norms:
+            rows, y = self._training_rows(draw, request)
+            self.norms[key] = FittedNorms(take_rows(self.train.x, rows), y)
+        return self.norms[key]
+
+    def _extra(
+        self, draw: int, request: _Request, test_x: np.ndarray, test_y: np.ndarray
+    ) -> dict[Scoring, dict[str, float]]:
+        """The optional scores of a proxy set, whose samples are renumbered as rows of its training set."""
+        rows, y = self._training_rows(draw, request)
+        of_set = TrainingScores(
+            take_rows(self.train.x, rows),
+            y,
+            test_x,
+            test_y,
+            self._gen_seed(request),
+            self._extra_names,
+            self.spec.get("ls_lambda"),
+            self.train.fm_classifier,
+            self._norms(draw, request),
+        )
+        proxies = request.proxies
+        if proxies.samples is not None:
+            proxies = replace(proxies, samples=np.searchsorted(rows, proxies.samples))
+        return of_set.of(request.method, proxies, request.missing)
+
+    def _gen_seed(self, request: _Request) -> int | None:
+        """The seed that the proxies were generated with, see `imprint.study.specs.proxies`."""
+        if GENERATORS.find(request.method.gen).seeded:
+            return request.seed
+        return self._training_seed(request)
+
+    # keys of blocks
+
+    def _keys(self, request: _Request, groups: Groups) -> Iterator[tuple[Scoring, bytes]]:
+        """The scorings of a request, each with the key of its block. The key covers all that the scores depend on."""
+        content = self._proxies_digests(request)
+        for scoring in dict.fromkeys(user.scoring for user, _ in request.users):
+            needs_fm = chain(scoring.norm_post).needs_fm_classifier
+            reference = self._fm_classifier_digest if needs_fm else None
+            codes = self._codes(request, scoring)
+            parts: list[Any] = [self._data, groups, content, reference, scoring, codes]
+            if learns(scoring.norm_post, scoring.norm_inf):
+                parts += [self._training_digests, request.norm_pre]
+                parts += [self.spec["shots"], self._training_seed(request)]
+            if self._extra_names:  # they generate proxies again
+                parts += [request.method.gen, request.method.k.label, request.norm_pre]
+                parts += [self._gen_seed(request), self._training_seed(request)]
+            yield scoring, block_key(*parts)
+
+    @cached_property
+    def _data(self) -> list[Any]:
+        """What all blocks depend on."""
+        values = [self.code, self.test.content, digest(self.test.y), self._per_class]
+        if self._extra_names:
+            values += [self._extra_names, self.spec.get("ls_lambda"), self.spec["shots"]]
+            values += self._training_digests
+        return values
+
+    @cached_property
+    def _training_digests(self) -> list[str]:
+        return [self.train.content, digest(self.train.y)]
+
+    @cached_property
+    def _fm_classifier_digest(self) -> str:
+        return digest(self.train.fm_classifier)
+
+    def _proxies_digests(self, request: _Request) -> list[str]:
+        """Digests of a proxy set; if proxies are samples, of their numbers and the pool, with NORMpre."""
+        proxies = request.proxies
+        if proxies.samples is None:
+            return [digest(proxies.labels, proxies.values, proxies.bias)]
+        return [digest(proxies.labels, proxies.samples), self.train.content, request.norm_pre]
+
+    def _codes(self, request: _Request, scoring: Scoring) -> list[str | None]:
+        """Fingerprints of the components that score proxies."""
+        key = request.norm_pre, scoring._replace(m=None)  # the same for every number of neighbours
+        if key not in self.codes:
+            used = components_of_scoring(*key)
+            self.codes[key] = [self.component_codes.get(name) for name in used]
+        return self.codes[key]
 
 
 def _requests(
@@ -297,51 +309,19 @@ def _requests(
     return list(requests.values())
 
 
-def _keys(
-    request: _Request, data: list[Any], digests: _Digests, training: _TrainingSets
-) -> Iterator[tuple[Scoring, bytes]]:
-    """The scorings of a request, each with the key of its block. The key covers all that the scores depend on.
-
-    data: what all blocks of a draw depend on.
-    """
-    content = digests.of_proxies(request)
-    for scoring in dict.fromkeys(user.scoring for user, _ in request.users):
-        needs_fm = chain(scoring.norm_post).needs_fm_classifier
-        reference = digests.fm_classifier if needs_fm else None
-        of_components = digests.of_components(request.norm_pre, scoring)
-        parts = [*data, content, reference, scoring, of_components]
-        if learns(scoring.norm_post, scoring.norm_inf):
-            parts += [
-                training.train.content,
-                digests.y,
-                request.norm_pre,
-                training.key(request.seed),
-            ]
-        if training.spec.get("extra_scores"):  # extra scores generate proxies again
-            method, seed = request.users[0]
-            of_seed = seed if GENERATORS.find(method.gen).seeded else None
-            parts += [method.gen, method.k.label, request.norm_pre, of_seed, training.key(seed)]
-        yield scoring, block_key(*parts)
-
-
-def _rows(request: _Request, draw: int, per_class: bool) -> list[dict[str, Any]]:
-    left_out = () if per_class else ("class_f1",)
-    rows = []
-    for user, seed in request.users:
-        values: dict[str, Any] = vars(request.scores[user.scoring])
-        extra: dict[str, Any] = request.extra.get(user.scoring, {})
-        rows.append(
-            {
-                "draw": draw,
-                **user.columns(),
-                "seed": seed,
-                **{name: value for name, value in values.items() if name not in left_out},
-                **extra,
-                "proxies": len(request.proxies.labels),
-                "seconds": request.proxies.seconds,
-            }
-        )
-    return rows
+def _rows(request: _Request, draw: int) -> list[dict[str, Any]]:
+    return [
+        {
+            "draw": draw,
+            **user.columns(),
+            "seed": seed,
+            **vars(request.scores[user.scoring]),
+            **request.extra.get(user.scoring, {}),
+            "proxies": len(request.proxies.labels),
+            "seconds": request.proxies.seconds,
+        }
+        for user, seed in request.users
+    ]
 
 
 def _frame(rows: list[dict[str, Any]], spec: Mapping[str, Any]) -> pd.DataFrame:
@@ -349,5 +329,7 @@ def _frame(rows: list[dict[str, Any]], spec: Mapping[str, Any]) -> pd.DataFrame:
     of_task = {name: spec[name] for name in ("fm", "task", "family", "d")}
     of_task["datasets"] = JOINT.join(spec["datasets"])
     frame = pd.DataFrame(rows)
+    if not spec.get("per_class"):
+        del frame["class_f1"]
     columns = {**of_task, "draw": frame.pop("draw"), "shots": spec["shots"], **frame}
     return compact(pd.DataFrame(columns, index=frame.index))
