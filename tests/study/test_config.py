@@ -307,7 +307,7 @@ def test_variables_of_the_environment_are_read(tmp_path, monkeypatch):
     assert study(tmp_path, datasets=datasets).config.datasets["mnist"].root == "/there/x"
     datasets["mnist"]["root"] = "${NOWHERE:-}"
     unplaced = study(tmp_path, datasets=datasets)
-    assert inputs.downloaded(unplaced.config) == ["mnist"]
+    assert [n for n, entry in unplaced.config.datasets.items() if entry.is_downloaded] == ["mnist"]
     assert inputs.roots(unplaced.config)["mnist"] == "results/downloads/mnist"
     datasets["mnist"]["root"] = "${NOWHERE}"
     assert "NOWHERE is not set" in problems(tmp_path, datasets=datasets)["datasets.mnist.root"]

@@ -248,6 +248,17 @@ def test_rules_name_what_is_tested_here():
     assert set(re.findall(r'code_of\(\s*"(\w+)"', rules)) == {job[0] for job in JOBS.values()}
 
 
+def test_rules_that_use_components_count_the_code_of_these():
+    """An edit of a NORM changes heads and figures too, even if all scores stay as they are."""
+    texts = [path.read_text() for path in (WORKFLOW / "rules").glob("*.smk")]
+    rules = [rule for text in texts for rule in re.split(r"^rule ", text, flags=re.MULTILINE)]
+    of_components = [rule for rule in rules if re.search(r"\bcomponents=", rule)]
+    assert {rule.partition(":")[0] for rule in of_components} == {
+        "proxies", "evaluate", "head", "tsne", "predictions",
+    }  # fmt: skip
+    assert all(re.search(r"\bcomponent_codes=", rule) for rule in of_components)
+
+
 def test_the_users_files_count(tmp_path):
     """Without their comments, as all code."""
     file = tmp_path / "own.py"

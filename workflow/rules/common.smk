@@ -31,7 +31,7 @@ wildcard_constraints:
 def have_images_changed(wildcards):
     """Whether the images of a dataset have changed since it was prepared; a deleted download does not count."""
     downloads = Path(paths.downloads_folder(study.root, wildcards.dataset))
-    if wildcards.dataset in inputs.downloaded(study.config) and not downloads.exists():
+    if study.config.datasets[wildcards.dataset].is_downloaded and not downloads.exists():
         return False
     manifest = paths.manifest_file(study.root, wildcards.dataset)
     root = inputs.roots(study.config)[wildcards.dataset]
@@ -128,9 +128,10 @@ def proxies_of(group, gens):
 
 def download_of(*datasets):
     """The folders of the datasets that the workflow downloads; their times rerun nothing."""
-    downloaded = inputs.downloaded(study.config)
     return [
-        ancient(paths.downloads_folder(results, name)) for name in datasets if name in downloaded
+        ancient(paths.downloads_folder(results, name))
+        for name in datasets
+        if study.config.datasets[name].is_downloaded
     ]
 
 
@@ -142,6 +143,11 @@ def code_of(script, *modules):
     """
     path = workflow.source_path(f"../scripts/{script}.py")
     return fingerprint(path, *(f"imprint.{module}" for module in modules))
+
+
+def component_codes_of(methods):
+    """A param that reruns a rule when code of the components changes that score the proxies of some methods."""
+    return canonical(job_components.codes(job_components.of_scoring(methods)))
 
 
 def blocks_of(wildcards, output):
@@ -165,22 +171,14 @@ def settings_of(names):
 
 
 @cache
-def missing_proxies():
-    """The number of proxy files of the study that do not exist when the jobs are planned."""
+def cores_per_job():
+    """An equal share of all cores for each proxy file that does not exist when the jobs are planned."""
     files = (
         paths.proxies_file(study.root, *group, gen)
         for group in study.groups
         for gen in study.cells(group).gens
     )
-    return sum(not file.exists() for file in files)
-
-
-def with_idle_cores(wildcards):
-    """Threads of a job: an equal share of all cores if fewer proxy files are missing than there are cores.
-
-    Only for rules whose results do not depend on it.
-    """
-    return max(study.config.compute.threads, workflow.cores // max(1, missing_proxies()))
+    return workflow.cores // max(1, sum(not file.exists() for file in files))
 
 
 def grow(megabytes, copies=0, of=()):

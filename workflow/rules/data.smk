@@ -19,7 +19,7 @@ rule download:
     log:
         "<logs>/download/{dataset}.log",
     wildcard_constraints:
-        dataset=one_of(inputs.downloaded(study.config)),
+        dataset=one_of(name for name, entry in study.config.datasets.items() if entry.is_downloaded),
     priority: 20
     conda:
         "../../envs/torch.yaml"

@@ -162,7 +162,7 @@ use rule embed_shard as embed with:
 rule adopt:
     """Check embeddings that the user computed, and convert them to the format of `embed`."""
     input:
-        embeddings=lambda w: inputs.embeddings_file(study.config, w.fm, w.dataset, w.split),
+        embeddings=lambda w: study.config.fms[w.fm].file(w.dataset, w.split),
         newer=newer_if_outdated("adopt"),
     output:
         embeddings=paths.embeddings_file(results, "{fm}", "{dataset}", "{split}"),

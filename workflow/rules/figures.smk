@@ -131,6 +131,7 @@ rule tsne:
             study, job_components.of_methods(shown.methods(study, w.experiment))
         ),
         code=code_of("tsne"),
+        component_codes=lambda w: component_codes_of(shown.methods(study, w.experiment)),
     message:
         "t-SNE of {wildcards.task} on {wildcards.fm} for {wildcards.experiment}"
     script:
@@ -184,6 +185,7 @@ rule predictions:
             study, job_components.of_methods(shown.methods(study, w.experiment))
         ),
         code=code_of("predictions"),
+        component_codes=lambda w: component_codes_of(shown.methods(study, w.experiment)),
     message:
         "predictions for {wildcards.task} on {wildcards.fm} in {wildcards.experiment}"
     script:

@@ -8,10 +8,9 @@ def clusters_of(wildcards):
 
 
 def proxy_threads(wildcards):
-    """Threads of a GEN; the result of a GEN that sees all classes may depend on their number."""
-    if GENERATORS[wildcards.gen].sees_all_classes:
-        return study.config.compute.threads
-    return with_idle_cores(wildcards)
+    """Threads of a GEN: with idle cores, unless its result may depend on them as it sees all classes."""
+    threads = study.config.compute.threads
+    return threads if GENERATORS[wildcards.gen].sees_all_classes else max(threads, cores_per_job())
 
 
 def components_of_proxies(wildcards):

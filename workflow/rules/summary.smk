@@ -24,7 +24,7 @@ rule scores:
         "../scripts/collect.py"
 
 
-rule collapses:
+use rule scores as collapses with:
     """Neural collapse of every FM and task."""
     input:
         files=[paths.collapse_file(results, fm, task) for fm, task in study.fm_tasks()],
@@ -33,18 +33,10 @@ rule collapses:
         table=paths.all_collapse(results),
     log:
         "<logs>/collapses.log",
-    conda:
-        "../../envs/base.yaml"
-    resources:
-        mem_mb=grow(1000),
-        runtime=longer(10),
     params:
-        fm_tasks=canonical(study.fm_tasks()),
-        code=code_of("collect"),
+        groups=canonical(study.fm_tasks()),
     message:
         "collecting neural collapse of all tasks"
-    script:
-        "../scripts/collect.py"
 
 
 rule fms:
@@ -156,11 +148,12 @@ rule head:
         gens=lambda w: study.cells(group_of(w)).gens,
         groups=lambda w: canonical(study.tasks[w.task].draws[0]),
         grid=lambda w: canonical(selections.grid_of(study, w.experiment, [group_of(w)])),
-        checkpoint=lambda w: inputs.checkpoints(study.config)[w.fm],
+        checkpoint=lambda w: inputs.checkpoint(study.config, w.fm),
         components=lambda w: job_components.files(
             study, job_components.of_methods(study.methods[w.experiment])
         ),
         code=code_of("head", "store.heads"),
+        component_codes=lambda w: component_codes_of(study.methods[w.experiment]),
     message:
         "best head of {wildcards.experiment} for {wildcards.task} on {wildcards.fm}, shots {wildcards.shots}"
     script:

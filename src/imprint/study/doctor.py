@@ -137,7 +137,7 @@ def _dataset(study: Study, name: str, scratch: Path) -> tuple[Finding, dict[str,
     if isinstance(config, EmbeddingsDataset):
         return Finding(GOOD, subject, "no images; embeddings are given"), {}
     folder, root = study.root / "data" / name, inputs.roots(study.config)[name]
-    if name in inputs.downloaded(study.config) and not (root and Path(root).exists()):
+    if config.is_downloaded and not (root and Path(root).exists()):
         if _network(config):
             return Finding(WARNING, subject, "not on disk; the workflow will download it"), {}
         text = "not on disk, and there is no network to download it; give its folder as `root` of the dataset"
@@ -245,7 +245,7 @@ def _given(study: Study, name: str, datasets: Datasets) -> FMState:
     for dataset in sorted(used):
         several = not config.has_file_per_split(dataset)
         for split in SPLITS:
-            file = inputs.embeddings_file(study.config, name, dataset, split)
+            file = config.file(dataset, split)
             try:
                 count, width = estimate.shape_of_given(file, split, required=several)
             except UserError as error:

@@ -10,42 +10,30 @@ from typing import Any
 from imprint.data.image_table import is_table, read_table
 from imprint.errors import UserError
 from imprint.store.paths import downloads_folder, weights_file
-from imprint.study.config.fms import EmbeddingsFM
+from imprint.study.config.datasets import SUBSET_KEYS
 from imprint.study.config.study import StudyConfig
-
-
-def downloaded(config: StudyConfig) -> list[str]:
-    """The datasets that the workflow downloads: published ones without a root."""
-    return [name for name, entry in config.datasets.items() if entry.is_downloaded]
 
 
 def roots(config: StudyConfig) -> dict[str, str | None]:
     """The folder of each dataset that is read in place; None for the others."""
     return {
-        name: str(downloads_folder(config.results, name)) if entry.is_downloaded else entry.location
+        name: str(downloads_folder(config.results, name))
+        if entry.is_downloaded
+        else getattr(entry, "root", None)
         for name, entry in config.datasets.items()
     }
 
 
-def checkpoints(config: StudyConfig) -> dict[str, str | None]:
-    """The file of each FM's weights, the workflow's or the user's; None if there is none."""
-    return {
-        name: str(weights_file(config.results, name)) if fm.makes_weights else fm.users_weights
-        for name, fm in config.fms.items()
-    }
-
-
-def embeddings_file(config: StudyConfig, fm: str, dataset: str, split: str) -> str:
-    """The user's file of embeddings, for an FM without a model."""
+def checkpoint(config: StudyConfig, fm: str) -> str | None:
+    """The file of an FM's weights, the workflow's or the user's; None if there is none."""
     entry = config.fms[fm]
-    assert isinstance(entry, EmbeddingsFM)
-    return entry.file(dataset, split)
+    return str(weights_file(config.results, fm)) if entry.makes_weights else entry.users_weights
 
 
 def data(config: StudyConfig, dataset: str) -> dict[str, Any]:
     """The specification of a dataset without its location; for the user's images with a digest of the files."""
     entry = config.datasets[dataset]
-    spec = entry.model_dump(mode="json", exclude=set(entry.subset_keys | entry.location_keys))
+    spec = entry.model_dump(mode="json", exclude={*SUBSET_KEYS, "root"})
     if "path" in spec:
         spec["files"] = listing(spec["path"])
     return spec

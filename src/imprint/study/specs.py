@@ -6,6 +6,7 @@ from typing import Any
 
 from imprint.fm.pooling import POOLED
 from imprint.method.generate import GENERATORS
+from imprint.study.config.datasets import SUBSET_KEYS
 from imprint.study.grid import Group, Study
 from imprint.study.tasks import total
 
@@ -13,7 +14,7 @@ from imprint.study.tasks import total
 def subset(study: Study, dataset: str) -> dict[str, Any]:
     """The samples of a dataset that are embedded."""
     entry = study.config.datasets[dataset]
-    spec = entry.model_dump(mode="json", include=set(entry.subset_keys))
+    spec = entry.model_dump(mode="json", include=SUBSET_KEYS)
     if spec.get("classes") == "needed":
         spec["classes"] = _classes_needed(study, dataset)
     return spec

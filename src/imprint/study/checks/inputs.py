@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from imprint.data.sources import make
+from imprint.data.sources import SOURCES, make
 from imprint.errors import UserError
 from imprint.fm.packaged_models import PACKAGED
 from imprint.registry import undefined
@@ -25,7 +25,7 @@ def pretraining_dataset(key: str, fm: FM, sections: Sections) -> Iterator[Proble
         message = undefined("dataset", fm.dataset, sections.names["datasets"])
         yield Problem(f"{key}.dataset", message)
     dataset = sections.datasets.get(fm.dataset)
-    if dataset is not None and not dataset.can_pretrain:
+    if dataset is not None and "pretrain" not in getattr(SOURCES.get(dataset.source), "splits", ()):
         message = f"'{fm.dataset}' has no split 'pretrain'; a dataset of source glyphs has one"
         yield Problem(f"{key}.dataset", message)
 

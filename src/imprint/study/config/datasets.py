@@ -6,8 +6,10 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field
 
-from imprint.data.sources import SOURCES, make
+from imprint.data.sources import make
 from imprint.study.config.base import Count, Place, Positive, Section, Seed, Share
+
+SUBSET_KEYS = {"classes", "limit", "on_error"}  # choose the samples to embed
 
 
 class _Dataset(Section):
@@ -17,39 +19,21 @@ class _Dataset(Section):
     ----------
     has_images : bool
         Whether it has images; otherwise it has only embeddings.
-    subset_keys : frozenset of str
-        Keys that choose the samples to embed.
-    location_keys : frozenset of str
-        Keys that give its location.
     """
 
     has_images: ClassVar[bool] = True
-    subset_keys: ClassVar[frozenset[str]] = frozenset()
-    location_keys: ClassVar[frozenset[str]] = frozenset()
 
     source: str
     """Kind of source."""
-
-    @property
-    def location(self) -> str | None:
-        """The user's folder with a published dataset; None for other datasets."""
-        return None
 
     @property
     def is_downloaded(self) -> bool:
         """Whether the workflow downloads it."""
         return False
 
-    @property
-    def can_pretrain(self) -> bool:
-        """Whether it has a split to pre-train FMs on."""
-        return False
-
 
 class ImageDataset(_Dataset):
     """A dataset of images."""
-
-    subset_keys: ClassVar[frozenset[str]] = frozenset({"classes", "limit", "on_error"})
 
     classes: tuple[Count, ...] | Literal["needed"] | None = None
     """Original class indices to embed, or `needed` for those that the study's tasks use; all by default. Labels keep
@@ -60,18 +44,12 @@ class ImageDataset(_Dataset):
     @property
     def options(self) -> dict[str, Any]:
         """The options of the source, as `imprint.data.sources` takes them."""
-        other = {"source", *self.subset_keys}
-        return self.model_dump(mode="json", exclude=other, exclude_none=True)
+        return self.model_dump(mode="json", exclude={"source", *SUBSET_KEYS}, exclude_none=True)
 
     @property
     def class_count(self) -> int | None:
         """The number of classes; None if only the data show it."""
         return make(self.source, self.options).class_count()
-
-    @property
-    def can_pretrain(self) -> bool:
-        """Whether it has a split to pre-train FMs on."""
-        return "pretrain" in SOURCES.find(self.source).splits
 
 
 class GlyphsDataset(ImageDataset):
@@ -105,16 +83,9 @@ class SklearnDataset(ImageDataset):
 class PublishedDataset(ImageDataset):
     """A published dataset, read from a folder or downloaded."""
 
-    location_keys: ClassVar[frozenset[str]] = frozenset({"root"})
-
     root: Annotated[Place | None, BeforeValidator(lambda text: text or None)] = None
     """Folder of the dataset in its usual layout. If the key is left out or empty, the dataset is downloaded into `downloads`
     in the results. ${NAME} and ${NAME:-default} read the environment; ${NAME:-} is empty if NAME is not set."""
-
-    @property
-    def location(self) -> str | None:
-        """The user's folder; None if it is downloaded."""
-        return self.root
 
     @property
     def is_downloaded(self) -> bool:
