@@ -159,12 +159,12 @@ def run(folder: Path, cores: int) -> dict[str, float]:
 
 def owner(study: Study, job: Job) -> str:
     """The first experiment that requests the file of a job."""
-    for name in study.experiments_of(job.group):
+    for name in study.experiments_of[job.group]:
         methods = study.methods[name]
         names = {method.gen for method in methods} | {method.scoring.agg for method in methods}
         if job.name in names or not job.name:
             return name
-    return study.experiments_of(job.group)[-1]
+    return study.experiments_of[job.group][-1]
 
 
 def log_of(study: Study, job: Job) -> Path:

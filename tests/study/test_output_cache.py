@@ -109,17 +109,17 @@ def test_imagenet_is_told_apart_by_the_sizes_of_its_images(tmp_path):
 def test_an_origin_has_wildcards_images_weights_and_software(tmp_path):
     sources.prepare("glyphs", {"pretrain": 1, "train": 1, "test": 1}, tmp_path)
     (tmp_path / "w").write_bytes(b"weights")
-    about = json.loads(
-        origin({"fm": "net"}, manifest=str(tmp_path / "manifest.json"), weights=str(tmp_path / "w"))
-    )
+    files = {"manifest": str(tmp_path / "manifest.json"), "weights": str(tmp_path / "w")}
+    about = json.loads(origin({"fm": "net"}, **files))
     assert about["wildcards"] == {"fm": "net"}
     assert len(about["images"]) == len(about["weights"]) == 64
     assert about["software"]["torch"]
     assert about["processor"] is None
-    assert json.loads(origin({}, manifest=None, weights=None, trains=True))["processor"]
-    for lacking in ({"manifest": "none", "weights": None}, {"manifest": None, "weights": "none"}):
+    assert json.loads(origin({}, **files, trains=True))["processor"]
+    assert json.loads(origin({}, **{**files, "weights": None}))["weights"] is None
+    for lacking in ("manifest", "weights"):
         with pytest.raises(FileNotFoundError):
-            origin({}, **lacking)
+            origin({}, **{**files, lacking: "none"})
 
 
 def test_a_cache_must_be_a_folder_that_can_be_written_to(tmp_path, monkeypatch):

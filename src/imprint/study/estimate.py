@@ -116,7 +116,7 @@ def jobs(
     """
     rate = rate or operations_per_second()
     fm_tasks = set()
-    fitted = _Fitted(study)
+    fits: set[tuple[Any, ...]] = set()
     for group in groups:
         size = _size(study, group, counts)
         d = widths[group.fm] or 0
@@ -131,7 +131,7 @@ def jobs(
         needed |= {GENERATORS.find(gen).clusters or gen for gen in needed}
         for gen in study.cells(group).proxy_seeds:
             done = gen not in needed or is_done(proxies_file(study.root, *group, gen))
-            work, sets, written = _of_proxies(study, group, gen, size, d, fitted)
+            work, sets, written = _of_proxies(study, group, gen, size, d, fits)
             seconds = reading + work / rate + sets * SET
             yield Job("proxies", group, gen, seconds, read, written, done)
         for agg in study.cells(group).by_agg:
@@ -145,50 +145,42 @@ def jobs(
             yield Job("collapse", group, "", reading + work / rate, read, 0, done)
 
 
-class _Fitted:
-    """The classes that earlier tasks of an FM have fitted, for GENs whose fits are shared."""
-
-    def __init__(self, study: Study) -> None:
-        self.study = study
-        self.fits: set[tuple[Any, ...]] = set()
-
-    def new(self, group: Group, gen: str, classes: int, *run: Any) -> float:
-        """Share of a group's classes that a GEN fits for the first time, for a run (k, NORMpre and seeds)."""
-        task = self.study.tasks[group.task]
-        shared = group.shots == "full" and len(task.draws) == 1
-        if not GENERATORS.find(gen).shares_fits or not shared:
-            return 1.0
-        of_classes = {
-            (group.fm, gen, task.datasets, *originals, *run)
-            for originals in task.draws[0] or [(label,) for label in range(classes)]
-        }
-        new = of_classes - self.fits
-        self.fits |= new
-        return len(new) / len(of_classes)
-
-
 def _of_proxies(
-    study: Study, group: Group, gen: str, size: _Size, d: int, fitted: _Fitted
+    study: Study, group: Group, gen: str, size: _Size, d: int, fits: set[tuple[Any, ...]]
 ) -> tuple[float, int, int]:
-    """Operations, proxy sets and bytes of one proxy file."""
+    """Operations, proxy sets and bytes of one proxy file. `fits`: what earlier tasks fitted of each class; it gets more."""
     entry = GENERATORS.find(gen)
     seeded = entry.seeded or group.shots != "full"
     work, sets, written = 0.0, 0, 0
     training_sets: set[tuple[str, int | None]] = set()
+    task = study.tasks[group.task]
+    are_shared = entry.shares_fits and group.shots == "full" and len(task.draws) == 1
+
+    def share_of_new_fits(*run: Any) -> float:
+        """Share of the classes that no earlier task has fitted in a run (k, NORMpre and seed)."""
+        if not are_shared:
+            return 1.0
+        of_classes = {
+            (group.fm, gen, task.datasets, *originals, *run)
+            for originals in task.draws[0] or [(label,) for label in range(size.classes)]
+        }
+        new = of_classes - fits
+        fits.update(new)
+        return len(new) / len(of_classes)
+
     for label, norms in study.cells(group).proxy_seeds[gen].items():
         k = parse_k(label)
         for norm_pre, seeds in norms.items():
             runs = size.draws * (len(seeds) if seeded else 1)
             sets += runs
             run = entry.operations(size.train, _number(k), size.classes, d)
-            new = [fitted.new(group, gen, size.classes, k, norm_pre, seed) for seed in seeds]
+            new = [share_of_new_fits(k, norm_pre, seed) for seed in seeds]
             work += runs * run * sum(new) / len(new)
             # stored twice: in the file and among the blocks
             written += 2 * runs * _proxies(k, size) * (8 if entry.samples else 4 * d + 8)
             training_sets |= {(norm_pre, None if group.shots == "full" else seed) for seed in seeds}
     shared = entry.shared_operations(size.train, size.classes, d)
-    new = [fitted.new(group, gen, size.classes, *of_set) for of_set in training_sets]
-    work += size.draws * sum(new) * shared
+    work += size.draws * shared * sum(share_of_new_fits(*of_set) for of_set in training_sets)
     if entry.rounds:
         work *= entry.rounds(size.train / size.originals)
     return work, sets, written

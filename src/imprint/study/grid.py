@@ -81,7 +81,8 @@ class Study:
         return self.config.experiments[name].seeds or self.config.seeds
 
     @cached_property
-    def _experiments_of(self) -> dict[Group, list[str]]:
+    def experiments_of(self) -> dict[Group, list[str]]:
+        """The experiments whose grids cover each group."""
         of_groups: dict[Group, list[str]] = {}
         for name in self.config.experiments:
             for group in self.experiment_groups(name):
@@ -91,15 +92,11 @@ class Study:
     @property
     def groups(self) -> list[Group]:
         """Every (fm, task, shots) of the study."""
-        return list(self._experiments_of)
-
-    def experiments_of(self, group: Group) -> list[str]:
-        """The experiments whose grids cover a group."""
-        return self._experiments_of[group]
+        return list(self.experiments_of)
 
     def cells(self, group: Group) -> Cells:
         """The cells of a group, sorted; those shared by experiments are listed once."""
-        names = tuple(self._experiments_of[group])
+        names = tuple(self.experiments_of[group])
         if names not in self._cells:
             merged: dict[Configuration, dict[int, None]] = {}
             for name in names:

@@ -54,7 +54,4 @@ def _scorings(agg: AggGrid, norm_post: str, norm_inf: str) -> Iterator[Scoring]:
 
 def sort_key(configuration: Configuration) -> tuple[tuple[bool, Any], ...]:
     """Sort key of configurations, field by field; missing values come first."""
-    return tuple(
-        (value is not None, value if value is not None else 0)
-        for value in configuration.columns().values()
-    )
+    return tuple((value is not None, value) for value in configuration.columns().values())

@@ -57,7 +57,7 @@ def close_entries(folder: Path) -> None:
 def origin(
     wildcards: Mapping[str, str],
     *,
-    manifest: str | None,
+    manifest: str,
     weights: str | None,
     root: str | None = None,
     trains: bool = False,
@@ -65,13 +65,13 @@ def origin(
     """What distinguishes an output from all others with the same recipe, as JSON.
 
     manifest: that of the dataset, whose images are in `root` if not in the prepared folder. weights: file of
-    the FM. Either may be None. Raises FileNotFoundError if one does not exist yet. trains: whether weights are trained.
+    the FM, or None. Raises FileNotFoundError if one does not exist yet. trains: whether weights are trained.
     These are bit-identical only on one kind of processor, so each kind needs an entry of its own.
     """
     return canonical(
         {
             "wildcards": dict(wildcards),
-            "images": manifest and contents(manifest, root),
+            "images": contents(manifest, root),
             "weights": weights and Path(weights).stat() and sha256_of(weights),
             "software": {name: installed_version(name) for name in SOFTWARE},
             "processor": _processor() if trains else None,

@@ -50,7 +50,7 @@ def columns(methods: Iterable[Configuration]) -> list[dict[str, str | int | None
 def groups_with_also(study: Study, name: str) -> list[Group]:
     """The groups whose rows belong to an experiment, with those under `also`, in the order of the study."""
     names = {name, *study.config.experiments[name].also}
-    return [group for group in study.groups if names & set(study.experiments_of(group))]
+    return [group for group in study.groups if names & set(study.experiments_of[group])]
 
 
 def groups_with_heads(study: Study, name: str) -> list[Group]:

@@ -80,7 +80,7 @@ def proxies(study: Study, group: Group, gen: str) -> dict[str, Any]:
 
 def evaluation(study: Study, group: Group) -> dict[str, Any]:
     """The job of one score file without its cells, which `imprint.study.cells.Cells.text` holds once for all jobs."""
-    experiments = [study.config.experiments[name] for name in study.experiments_of(group)]
+    experiments = [study.config.experiments[name] for name in study.experiments_of[group]]
     spec = {
         **study.tasks[group.task].spec(),
         "datasets": study.tasks[group.task].datasets,

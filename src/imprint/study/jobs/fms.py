@@ -6,13 +6,12 @@ import json
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import pandas as pd
 
 from imprint.store.files import open_hdf5
 from imprint.store.measurements import Measurements, read_measurements
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 # columns and their types; unknown values are missing
 COLUMNS = {
@@ -42,8 +41,6 @@ def describe_fms(files: Iterable[str | Path]) -> pd.DataFrame:
         The columns of `COLUMNS`. `parameters` counts those of the model without its classifier. `images_per_second` leaves
         out start-up and covers all files made with one device and number of threads: those that embedded most images.
     """
-    import pandas as pd
-
     fms: dict[str, dict[str, Any]] = {}
     notes: dict[str, list[Measurements]] = {}
     for path in files:

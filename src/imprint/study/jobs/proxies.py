@@ -182,30 +182,16 @@ def _content(proxies: ProxySet | None) -> str | None:
 
 def _packed(proxies: ProxySet, rows: np.ndarray) -> bytes:
     """A proxy set as bytes; sample numbers within a training set become rows of the pool."""
-    file = io.BytesIO()
-    seconds = np.float64(proxies.seconds)
-    arrays: dict[str, Any] = {
-        "labels": proxies.labels,
-        "seconds": seconds,
-        "note": np.array(proxies.note),
-    }
     if proxies.samples is not None:
-        arrays["samples"] = rows[proxies.samples]
-    if proxies.values is not None:
-        arrays["values"] = proxies.values
-    if proxies.bias is not None:
-        arrays["bias"] = proxies.bias
+        proxies = replace(proxies, samples=rows[proxies.samples])
+    arrays = {name: value for name, value in vars(proxies).items() if value is not None}
+    file = io.BytesIO()
     np.savez(file, allow_pickle=False, **arrays)
     return file.getvalue()
 
 
 def _unpacked(block: bytes) -> ProxySet:
     with np.load(io.BytesIO(block), allow_pickle=False) as file:
-        return ProxySet(
-            file["labels"],
-            file.get("values"),
-            file.get("samples"),
-            seconds=float(file["seconds"]),
-            bias=file.get("bias"),
-            note=str(file["note"]),
-        )
+        arrays: dict[str, Any] = dict(file)
+    arrays |= {"seconds": float(arrays["seconds"]), "note": str(arrays["note"])}
+    return ProxySet(**arrays)
