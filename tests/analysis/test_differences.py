@@ -94,6 +94,26 @@ def test_fms_that_disagree_widen_the_interval():
     assert narrow.p < 0.05 < wide.p
 
 
+def test_fms_that_lack_different_datasets_do_not_disagree():
+    """Their means differ only by the datasets that they were run on."""
+    of_datasets = np.array([1.0, 2, 4, 8, 9, 12, 20, 25, 30])
+    both = by_dataset(of_datasets, ("a", "b"), tasks=1)
+    lacking = {("a", f"d{i}-0") for i in (6, 7, 8)} | {("b", f"d{i}-0") for i in (3, 4, 5)}
+    some = both[~both.index.isin(lacking)]
+    assert difference(some, owners(some)) == difference(both, owners(both))
+
+
+@pytest.mark.parametrize("unit", [1, 0.01])
+def test_fms_that_disagree_widen_the_interval_even_if_all_datasets_are_equal(unit):
+    equal = by_dataset(np.zeros(6), ("a", "b", "c"))
+    equal = unit * (equal + equal.index.get_level_values("fm").map({"a": 5, "b": -4, "c": 2}))
+    almost = equal + 1e-6 * unit * np.arange(len(equal)) / len(equal)
+    for values in (equal, almost):
+        of_values = difference(values, owners(values))
+        assert of_values.low < -10 * unit and of_values.high > 12 * unit
+        assert of_values.estimate == pytest.approx(unit, abs=1e-5) and of_values.p > 0.5
+
+
 @settings(deadline=None)
 @given(st.integers(0, 10**6))
 def test_an_fm_or_task_that_is_missing_somewhere_is_no_obstacle(seed):

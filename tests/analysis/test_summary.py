@@ -168,6 +168,21 @@ def test_one_configuration_is_the_only_one():
     )
 
 
+def test_the_best_is_of_all_configurations_that_were_run_on_these_pairs():
+    rows = scores(mean_and(k1=0.5, k2=0.6, k3=0.7, k5=0.8), pairs=10)
+    rows = rows[rows["gen"] == "kmeans"]
+    lacking = {2: ["t9"], 3: ["t0"], 5: ["t0", "t9"]}  # k = 5 has eight of ten pairs
+    for k, tasks in lacking.items():
+        rows = rows[(rows["k"] != k) | ~rows["task"].isin(tasks)]
+    (best,) = (
+        line
+        for line in summary.lines(rows, collapses(10), preset_rows())
+        if line.startswith("Best")
+    )
+    assert "of the 4 configurations that were run on all 8 pairs" in best
+    assert "kmeans, k = 5; NORM l2 throughout; AGG max: 84.5%" in best
+
+
 def test_methods_on_one_dataset_are_not_said_to_differ():
     rows = scores(mean_and(k20=0.6)).assign(datasets="one")
     said = summary.lines(rows, collapses(), preset_rows())

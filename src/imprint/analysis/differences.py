@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import combinations
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 LEVEL = 0.95
 FEWEST = 6  # datasets for an interval: no difference over five can reach p < 0.05
+ROUNDING = 1e-12  # equal means may differ by this
 JOINT = "+"  # between the names of the datasets of one task
 
 
@@ -119,9 +120,13 @@ def difference(values: pd.Series, datasets: Mapping[str, str]) -> Difference:
     centre = low = high = p = np.nan
     if len(of_datasets) >= FEWEST:
         centre, low, high = signed_rank_interval(of_datasets, LEVEL)
-        widening = _widening_by_fms(cells.to_numpy())
-        low, high = centre - widening * (centre - low), centre + widening * (high - centre)
-        p = location_p(of_datasets - centre + centre / widening)
+        variances = _variances(cells.to_numpy())
+        if not variances.over_datasets and variances.over_fms:
+            low, high, p = _over_fms(centre, variances.over_fms, cells.shape[1])
+        else:
+            widening = _widening_by_fms(variances, *cells.shape)
+            low, high = centre - widening * (centre - low), centre + widening * (high - centre)
+            p = location_p(of_datasets - centre + centre / widening)
     mean = float(of_datasets.mean())
     return Difference(mean, centre, low, high, p, len(cells), better, worse)
 
@@ -145,28 +150,55 @@ def too_few(datasets: int) -> str:
     return f"{count} too few to generalise to others: a test over datasets needs at least {FEWEST}."
 
 
-def _widening_by_fms(cells: np.ndarray) -> float:
-    """The factor, at least 1, that widens an interval over datasets as FMs are a sample too; cells: (datasets, FMs), NaN if missing.
+class _Variances(NamedTuple):
+    """The variances of a mean over datasets and FMs that are due to each; 0 if there is none to be seen."""
 
-    The variance of the mean follows an analysis of variance of two crossed random factors: the variance over datasets,
-    plus that of the means of FMs beyond the residual. Degrees of freedom after Satterthwaite 1946.
+    over_datasets: float
+    over_fms: float
+
+
+def _variances(cells: np.ndarray) -> _Variances:
+    """An analysis of variance of two crossed random factors; cells: (datasets, FMs), NaN if missing.
+
+    The variance over FMs is that of their means beyond the residual. The mean of an FM is over deviations from the means of
+    datasets: FMs that lack different datasets would differ by these.
     """
     rows, columns = cells.shape
-    of_rows, of_columns = np.nanmean(cells, axis=1), np.nanmean(cells, axis=0)
+    of_rows = np.nanmean(cells, axis=1)
+    over_datasets = of_rows.var(ddof=1) / rows if np.ptp(of_rows) > ROUNDING else 0.0
     count = int((~np.isnan(cells)).sum())
     free = count - rows - columns + 1
-    over_datasets = of_rows.var(ddof=1) / rows
-    if columns < 2 or free < 1 or over_datasets == 0:
-        return 1.0
-    residual = cells - of_rows[:, None] - of_columns + of_rows.mean()
-    over_fms = of_columns.var(ddof=1) / columns - np.nansum(residual**2) / free / count
-    if over_fms <= 0:
+    if columns < 2 or free < 1:
+        return _Variances(over_datasets, 0.0)
+    deviations = cells - of_rows[:, None]
+    of_columns = np.nanmean(deviations, axis=0)
+    residual = np.nansum((deviations - of_columns) ** 2) / free
+    over_fms = of_columns.var(ddof=1) / columns - residual / count
+    return _Variances(over_datasets, over_fms if over_fms > ROUNDING**2 else 0.0)
+
+
+def _widening_by_fms(variances: _Variances, datasets: int, fms: int) -> float:
+    """The factor, at least 1, that widens an interval over datasets as FMs are a sample too.
+
+    Degrees of freedom after Satterthwaite 1946.
+    """
+    over_datasets, over_fms = variances
+    if not over_fms:
         return 1.0
     from scipy.stats import t
 
     total = over_datasets + over_fms
-    degrees = total**2 / (over_datasets**2 / (rows - 1) + over_fms**2 / (columns - 1))
+    degrees = total**2 / (over_datasets**2 / (datasets - 1) + over_fms**2 / (fms - 1))
     tail = (1 + LEVEL) / 2
-    widening = np.sqrt(total / over_datasets) * t.ppf(tail, degrees) / t.ppf(tail, rows - 1)
+    widening = np.sqrt(total / over_datasets) * t.ppf(tail, degrees) / t.ppf(tail, datasets - 1)
     # a little variance over FMs can add more degrees of freedom than width
     return max(1.0, float(widening))
+
+
+def _over_fms(mean: float, variance: float, fms: int) -> tuple[float, float, float]:
+    """The interval and p of a mean that varies over FMs alone: an interval over datasets of no width cannot be widened."""
+    from scipy.stats import t
+
+    of_mean = t(fms - 1, mean, np.sqrt(variance))
+    low, high = of_mean.interval(LEVEL)
+    return float(low), float(high), float(2 * min(of_mean.cdf(0), of_mean.sf(0)))

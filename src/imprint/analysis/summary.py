@@ -144,9 +144,9 @@ def _where(matrix: pd.DataFrame) -> str:
 def _best(scores: pd.DataFrame) -> Iterator[str]:
     """The best configuration and, if it sees all classes, also the best of those that see one class at a time."""
     configurations, matrix = matrices.by_configuration(scores)
-    matrix = matrix.dropna(
-        axis="columns", thresh=max(1, int(matrix.notna().sum().max() * 0.9))
-    ).dropna()
+    most = max(1, int(matrix.notna().sum().max() * 0.9))
+    shared = matrix.dropna(axis="columns", thresh=most).dropna()
+    matrix = matrix.loc[shared.index].dropna(axis="columns")
     if not matrix.size:
         return
     means = 100 * matrix.mean().to_numpy()
