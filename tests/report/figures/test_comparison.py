@@ -288,6 +288,15 @@ def test_a_best_that_validation_samples_chose_is_called_so():
     assert rows(figure) == ["mean (1.00)", "kmeans (2.00)"]
 
 
+@pytest.mark.parametrize(
+    "name", ["critical_difference", "critical_difference_gen", "published_methods"]
+)
+def test_without_runs_of_all_samples_the_shots_are_named(name):
+    frame = scores(PRESETS.values(), steps(4))
+    assert "20 shots." in words(draw_figure(name, frame.assign(shots="20")))
+    assert "shots" not in words(draw_figure(name, frame))
+
+
 def test_missing_cells_are_named_in_the_figure():
     frame = scores(PRESETS.values(), steps(4))
     frame = frame[(frame["gen"] != "ls") | (frame["task"] != "task-3")]

@@ -43,7 +43,7 @@ def test_gain_has_a_point_for_each_fm_and_task_after_averaging_draws():
     # of glyphs-d1 the mean of draws with 0.4 and 0.42
     assert nc1[:2] == pytest.approx([0.41, 0.41])
     assert gain == pytest.approx(100 * 0.07 * nc1 * (1 - 1 / 5), abs=0.5)
-    assert "n = 16 points" in words(figure) and "a mean over 2 draws and seeds" in words(figure)
+    assert "n = 16 points" in words(figure) and "means over draws and seeds" in words(figure)
 
 
 def test_gains_are_told_for_nc1_below_and_above_one():

@@ -18,6 +18,7 @@ from tests.report.figures.studies import (
     SMALL,
     draw_figure,
     study,
+    with_intervals,
 )
 
 
@@ -119,6 +120,23 @@ def test_norms_without_room_are_counted_in_the_subtitle():
     assert "2 other NORMs of this experiment left out" in text
 
 
+@pytest.mark.parametrize("name", ["accuracy_over_k", "few_shot"])
+def test_an_fm_without_the_first_norm_has_panels_of_its_own_norms(name):
+    scores, collapse = study(["a", "b"], {"digits": 2.0}, [], [L2, NONE], shots=[1, 5, "full"])
+    apart = scores[(scores["fm"] == "a") | (scores["norm_pre"] == "none")], collapse
+    titles = [axes.get_title() for axes in draw_figure(name, apart).axes]
+    assert titles == ["a\nl2 throughout", "a\nnone throughout", "b\nnone throughout"]
+
+
+def test_an_fm_that_has_no_room_is_named():
+    scores, collapse = study(list("abcde"), {"digits": 2.0}, [], [L2, NONE, WHITENED])
+    apart = scores[(scores["fm"] != "e") | (scores["norm_pre"] == "none")], collapse
+    figure = draw_figure("accuracy_over_k", apart)
+    assert {axes.get_title() for axes in figure.axes} == set("abcd")
+    text = words(figure)
+    assert "2 other NORMs of this experiment left out for lack of room, and e, run with" in text
+
+
 def test_more_fms_than_fit_beside_each_other_go_on_below():
     figure = draw_figure(
         "accuracy_over_k", study([f"fm-{i}" for i in range(9)], {"digits": 2.0}, [], [L2])
@@ -137,6 +155,20 @@ def test_few_shot_bars_reach_from_the_lowest_to_the_highest_seed():
     bars = [bar for bars in panel.collections for bar in bars.get_segments()]
     expected = np.array([[5, values.min()], [5, values.max()]])
     assert any(bar == pytest.approx(expected) for bar in bars)
+
+
+def test_few_shots_of_a_gen_that_is_not_shown_are_none():
+    scores, collapse = SHOTS
+    one = scores[(scores["gen"] == "random") | (scores["shots"] == "full")]
+    messages = []
+    draw_figure("few_shot", (one, collapse), missing=messages.append)
+    assert len(messages) == 1 and "Only one number of shots of kmeans" in messages[0]
+
+
+def test_without_runs_of_all_samples_the_shots_are_named():
+    data = study(["resnet"], {"digits": 2.0}, [], [L2], shots=[5, 20])
+    assert "AGG max; 20 shots" in words(draw_figure("accuracy_over_k", data))
+    assert "shots" not in words(draw_figure("accuracy_over_k", ONE_NORM))
 
 
 def test_points_of_nine_lines_stay_near_their_number_of_samples():
@@ -279,6 +311,24 @@ def test_a_missing_standard_configuration_is_named():
     assert "NORM none throughout; AGG 1-nn euclidean (the most frequent here" in text
     alone = words(draw_figure("accuracy_over_k", (most, SMALL[1])))
     assert "NORM none throughout; AGG 1-nn euclidean" in alone and "most frequent" not in alone
+
+
+def test_least_squares_with_the_configuration_of_the_figure_needs_no_name_of_its_own():
+    scores, collapse = study(["resnet"], DIGITS, [], [NONE])
+    other, _ = study(["resnet"], {"digits-all": 3.1}, [], [NEAREST])
+    text = words(draw_figure("accuracy_over_k", (pd.concat([scores, other]), collapse)))
+    assert "AGG max (the most frequent here" in text and "ls (NORM" not in text
+
+
+def test_the_bar_with_caps_is_the_interval_of_the_highest_point_of_the_lines():
+    scores, collapse = study(["resnet"], {"digits": 2.0}, [], [L2])
+    auto = scores[(scores["gen"] == "kmeans") & (scores["k"] == 1)].assign(k=pd.NA, accuracy=0.99)
+    both = pd.concat([scores, auto.astype({"k": "Int64"})])
+    (axes,) = draw_figure("accuracy_over_k", (with_intervals(both), collapse)).axes
+    (bar,) = [line.get_ydata() for line in axes.lines if line.get_marker() == "_"]
+    lines = scores[scores["gen"].isin(["kmeans", "random"])]
+    best = 100 * lines.groupby(["gen", "k"], observed=True)["accuracy"].mean().max()
+    assert bar == pytest.approx([best - 4, best + 3])
 
 
 def test_rings_mark_k_equal_to_d():

@@ -162,19 +162,25 @@ def shown_columns(rows: pd.DataFrame) -> Columns:
     """A column of panels for each FM and NORM or, if these do not fit on a page, for each FM."""
     of_norms, text = shown_norms(rows)
     first, *others = of_norms
-    fms = natural_order(of_norms[first]["fm"])
-    panels = len(of_norms) * len(fms)
-    page = _arranged(rows["task"].nunique(), panels, WITH_MARKS, WIDTHS["page"])
+    fms = natural_order(fm for of_norm in of_norms.values() for fm in of_norm["fm"].unique())
+    fms_of = {
+        norm: set(of_norm.loc[of_norm["norm"] == "", "fm"].astype(str))
+        for norm, of_norm in of_norms.items()
+    }
+    # FMs that have only rows with a configuration of their own, such as those of least squares
+    fms_of[first] |= set(fms).difference(*fms_of.values())
+    pairs = [(fm, norm) for fm in fms for norm in of_norms if fm in fms_of[norm]]
+    page = _arranged(rows["task"].nunique(), len(pairs), WITH_MARKS, WIDTHS["page"])
     if others and (page.deep > 1 or page.rows > MOST_ON_PAGE):
-        return Columns(
-            [(fm, first) for fm in fms],
-            {first: of_norms[first]},
-            f"{text}; {count(len(others), 'other NORM')} of this experiment left out for lack of room",
-        )
+        text += f"; {count(len(others), 'other NORM')} of this experiment left out for lack of room"
+        if without := [fm for fm in fms if fm not in fms_of[first]]:
+            text += f", and {', '.join(without)}, run with these alone"
+        shown = [pair for pair in pairs if pair[1] == first]
+        return Columns(shown, {first: of_norms[first]}, text)
     if others:
         order = "pre / post / inf where they differ"
         text = f"NORM above each panel ({order}){text[text.index('; AGG') :]}"
-    return Columns([(fm, norm) for fm in fms for norm in of_norms], of_norms, text)
+    return Columns(pairs, of_norms, text)
 
 
 def family_panels(table: pd.DataFrame) -> list[tuple[str, str, str]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from imprint.analysis.gens import gens_without_k
-from imprint.analysis.matrices import fullest
+from imprint.analysis.matrices import fullest, with_few_shots
 from imprint.analysis.selection import means_over_k, sizes
 from imprint.analysis.words import natural_order
 from imprint.report.drawing.axes import k_axis_with_marks
@@ -52,7 +52,7 @@ def accuracy_over_k(scores: pd.DataFrame, collapse: pd.DataFrame, presets: Prese
         )
     ks = sorted(lines["k"].dropna().astype(int).unique()) or [1]
     tasks, marks = natural_order(lines["task"]), marks_of(all_norms, without_k)
-    intervals = "below" in all_norms
+    intervals = bool(lines["k"].notna().any())
     beside = len(marks) + intervals
     narrowest = NARROWEST + PITCH * beside
 
@@ -61,12 +61,13 @@ def accuracy_over_k(scores: pd.DataFrame, collapse: pd.DataFrame, presets: Prese
         table = tables[norm]
         cell = table[(table["task"] == tasks[task]) & (table["fm"] == fm)]
         places = k_axis_with_marks(axes, ks, inches, beside, PITCH)
-        _lines(axes, cell[~cell["gen"].isin(without_k)])
+        of_lines = cell[~cell["gen"].isin(without_k)].dropna(subset="k")
+        _lines(axes, of_lines)
         draw_marks(axes, cell, marks, places[: len(marks)], "mean")
         if intervals:
-            _interval(axes, cell[~cell["gen"].isin(without_k)], places[-1])
+            _interval(axes, of_lines, places[-1])
 
-    subtitle = f"{columns.text}\nMean, band or bar from lowest to highest; n = {sizes(rows)}"
+    subtitle = f"{columns.text}{with_few_shots(rows)}\nMean, band or bar from lowest to highest; n = {sizes(rows)}"
     right = []
     if marks:
         right.append("marks, in the order of the legend")
@@ -85,7 +86,7 @@ def accuracy_over_k(scores: pd.DataFrame, collapse: pd.DataFrame, presets: Prese
 
 
 def _lines(axes: Axes, cell: pd.DataFrame) -> None:
-    for gen, rows in cell.dropna(subset="k").groupby("gen"):
+    for gen, rows in cell.groupby("gen"):
         line = rows.sort_values("k")
         k = line["k"].to_numpy(int)
         gen_look(str(gen)).draw(axes, k, line["mean"], line["low"], line["high"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from imprint.analysis.component_rankings import BY_COMPANIONS, BY_CONFIGURATION
-from imprint.analysis.matrices import chosen_on
+from imprint.analysis.matrices import chosen_on, with_few_shots
 from imprint.method.score_names import VALIDATION
 from imprint.report.drawing.rank_diagram import rank_diagram
 from imprint.report.figures.comparisons import compared_components, compared_presets
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 TITLE = "Named methods: critical differences"
 # subtitles by the way to rank
 SUBTITLES = {
-    BY_CONFIGURATION: "{component}s by their best-ranked configuration, chosen on {data}.",
-    BY_COMPANIONS: "{component}s with the best {companions} for each (FM, task), chosen on {data}.",
+    BY_CONFIGURATION: "{component}s by their best-ranked configuration, chosen on {data}{few_shots}.",
+    BY_COMPANIONS: "{component}s with the best {companions} for each (FM, task), chosen on {data}{few_shots}.",
 }
 COMPANIONS = {"AGG": "GEN, k and NORM", "GEN": "k, NORM and AGG", "NORM": "GEN, k and AGG"}
 NAMES = {"NORM": "Names: NORMpre/NORMpost/NORMinf.\n"}
@@ -28,7 +28,9 @@ NAMES = {"NORM": "Names: NORMpre/NORMpost/NORMinf.\n"}
 @figure("critical_difference", title=TITLE, category="Methods")
 def critical_difference(scores: pd.DataFrame, collapse: pd.DataFrame, presets: Presets) -> Figure:
     """Mean ranks of the named methods; a bar joins those that do not differ."""
-    return rank_diagram("Named methods", compared_presets(scores, presets))
+    few_shots = with_few_shots(scores).removeprefix("; ")
+    subtitle = [f"Named methods with {few_shots}."] if few_shots else []
+    return rank_diagram("Named methods", compared_presets(scores, presets), *subtitle)
 
 
 def _register(component: str) -> None:
@@ -50,7 +52,9 @@ def _register(component: str) -> None:
         result = compared_components(scores, component, rank_by)
         data = "validation samples" if chosen_on(scores) == VALIDATION else "test data"
         companions = COMPANIONS[component]
-        text = SUBTITLES[rank_by].format(component=component, companions=companions, data=data)
+        text = SUBTITLES[rank_by].format(
+            component=component, companions=companions, data=data, few_shots=with_few_shots(scores)
+        )
         return rank_diagram(component, result, NAMES.get(component, "") + text)
 
 

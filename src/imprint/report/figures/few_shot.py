@@ -60,10 +60,6 @@ def few_shot(scores: pd.DataFrame, collapse: pd.DataFrame, presets: Presets) -> 
     rows = plain if len(plain) else scores
     columns = shown_columns(rows)
     all_norms = pd.concat(list(columns.of_norms.values()))
-    if all_norms["shots"].nunique() < 2:
-        raise NothingToShow(
-            "Only one number of shots in this experiment. Add some, as shots: [1, 5, 20, full]."
-        )
     without_k = gens_without_k(all_norms)
     gen = shown_gen(all_norms.loc[~all_norms["gen"].isin(without_k), "gen"])
     gens = [gen, *without_k]
@@ -72,6 +68,10 @@ def few_shot(scores: pd.DataFrame, collapse: pd.DataFrame, presets: Presets) -> 
         for norm, of_norm in columns.of_norms.items()
     }
     table = pd.concat(list(tables.values()))
+    if table["shots"].nunique() < 2:
+        raise NothingToShow(
+            f"Only one number of shots of {', '.join(gens)} in this experiment. Add some, as shots: [1, 5, 20, full]."
+        )
     ks = sorted(table.loc[is_value(table["gen"], gen), "k"].dropna().astype(int).unique())
     lines = [_Line(f"k = {k}", look, gen, k) for k, look in shades(ks).items()]
     for mark in marks_of(table, without_k):

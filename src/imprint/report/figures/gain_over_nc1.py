@@ -43,7 +43,7 @@ def gain_over_nc1(scores: pd.DataFrame, collapse: pd.DataFrame, presets: Presets
     rows = _table(points)
     subtitle = (
         f"GEN {GEN}; {configuration}\n{nc1_in_words(collapse)}; n = {count(len(points), 'point')}, one for each FM and task, "
-        f"{_draws(collapse)}; they share FMs and data, so {RHO} (Spearman's) has no p"
+        f"means over draws and seeds; they share FMs and data, so {RHO} (Spearman's) has no p"
     )
     line = _running_median(points)
     fig = sheet(TITLE, subtitle, 1.9 + 0.15 * len(rows))
@@ -74,12 +74,6 @@ def gain_over_nc1(scores: pd.DataFrame, collapse: pd.DataFrame, presets: Presets
     title = "Colour and filling: FM; shape: task or family"
     legend_below(fig, of_fms, of_families, title=title)
     return fig
-
-
-def _draws(collapse: pd.DataFrame) -> str:
-    """What the values of a point average, in words."""
-    draws = collapse["draw"].nunique()
-    return "a mean over seeds" if draws == 1 else f"a mean over {draws} draws and seeds"
 
 
 def _points(scores: pd.DataFrame, collapse: pd.DataFrame) -> pd.DataFrame:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from imprint.analysis.matrices import with_few_shots
 from imprint.analysis.ranking import identical
 from imprint.analysis.words import count, natural_order
 from imprint.report.drawing.sheet import sheet
@@ -48,8 +49,8 @@ def published_methods(scores: pd.DataFrame, collapse: pd.DataFrame, presets: Pre
     result = compared_presets(scores, presets)
     if figure_width() - _left(result) - BESIDE < NARROWEST * len(result.summary):
         with applied("page"):
-            return _drawn(result)
-    return _drawn(result)
+            return _drawn(result, with_few_shots(scores))
+    return _drawn(result, with_few_shots(scores))
 
 
 def _left(result: ComparedMethods) -> float:
@@ -60,7 +61,7 @@ def _left(result: ComparedMethods) -> float:
     return max(widths) + 0.12
 
 
-def _drawn(result: ComparedMethods) -> Figure:
+def _drawn(result: ComparedMethods, few_shots: str) -> Figure:
     methods, percent, size = list(result.summary.index), 100 * result.accuracies, small_size()
     rows, of_rows = _rows(percent)
     cell = min(WIDEST, (figure_width() - _left(result) - BESIDE) / len(methods))
@@ -69,7 +70,7 @@ def _drawn(result: ComparedMethods) -> Figure:
     notes = (*result.gaps, *identical(result.accuracies))
     subtitle = "\n".join(
         [
-            f"{_extent(percent)}, medians over seeds and draws{of_rows}.",
+            f"{_extent(percent)}, medians over seeds and draws{of_rows}{few_shots}.",
             "Cells: points of accuracy behind the best method of the row.",
             *([" ".join(notes)] if notes else []),
         ]
