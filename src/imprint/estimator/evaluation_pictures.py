@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from imprint.estimator.photographs import Photographs
-    from imprint.report.head_pictures import Tile
+    from imprint.report.drawing.tiles import Tile
 
 PAIRS = 5  # maximum number of pairs shown
 
@@ -47,7 +47,8 @@ def draw_confusions(
     UserError
         If no classes are confused, or an image cannot be read.
     """
-    from imprint.report.head_pictures import ABREAST, ConfusedPair, Tile, confused_pairs
+    from imprint.report.drawing.tiles import Tile
+    from imprint.report.head_pictures import ABREAST, ConfusedPair, confused_pairs
 
     if not evaluation.confusions:
         raise UserError("there is no pair to show: all images are labelled correctly")

@@ -20,7 +20,7 @@ from imprint.method.normalize import l2
 
 if TYPE_CHECKING:
     from imprint.estimator.classifier import ImprintingClassifier
-    from imprint.report.head_pictures import Tile
+    from imprint.report.drawing.tiles import Tile
     from imprint.store.embeddings import Embeddings
     from imprint.store.heads import Head
 
@@ -283,7 +283,8 @@ def _draw(
     training: Photographs,
     has_all: bool,
 ) -> None:
-    from imprint.report.head_pictures import Tile, explained, write_picture
+    from imprint.report.drawing.tiles import Tile
+    from imprint.report.head_pictures import explained, write_picture
 
     def tiles(explanation: Explanation) -> list[Tile]:
         return [

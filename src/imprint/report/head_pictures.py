@@ -15,27 +15,12 @@ from imprint.report.drawing.saving import DATED, write
 from imprint.report.drawing.sheet import legend_below, sheet
 from imprint.report.drawing.style import applied, figure_width, setting, small_size
 from imprint.report.drawing.text import shorten
-from imprint.report.drawing.tiles import OTHER_CLASS, SAME_CLASS, show_image
+from imprint.report.drawing.tiles import WORDS, Tile, show_image, tile_rows
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-    from PIL.Image import Image
 
 ABREAST = 4  # images of each class of a pair
-WORDS = 0.3  # inches for the words below an image
-
-
-@dataclass(frozen=True)
-class Tile:
-    """An image with its name, the words below it, and whether it belongs to the class that a head predicts.
-
-    If the image is None, its name is shown.
-    """
-
-    image: Image | None
-    name: str
-    words: tuple[str, ...]
-    same_class: bool = True
 
 
 @dataclass(frozen=True)
@@ -66,7 +51,7 @@ def confused_pairs(pairs: Sequence[ConfusedPair], subtitle: str) -> Figure:
     """A row for each pair: images with a wrong label at the left, examples of the predicted class at the right."""
     with applied("page"):
         inches = (figure_width() - 0.5) / (2 * ABREAST + 0.5)
-        figure = sheet("The most confused classes", subtitle, (inches + 1.4 * WORDS) * len(pairs))
+        figure = sheet("The most confused classes", subtitle, (inches + WORDS) * len(pairs))
         widths = [1] * ABREAST + [0.35] + [1] * ABREAST
         grid = figure.subplots(
             len(pairs), len(widths), squeeze=False, gridspec_kw={"width_ratios": widths}
@@ -105,23 +90,7 @@ def confused_pairs(pairs: Sequence[ConfusedPair], subtitle: str) -> Figure:
 def explained(rows: Sequence[tuple[Tile, Sequence[Tile]]], subtitle: str) -> Figure:
     """A row for each image: the image with its label at the left, the nearest training images at the right."""
     with applied("page"):
-        columns = 1 + max(len(near) for _, near in rows)
-        inches = min(1.2, figure_width() / (columns + 0.35))
-        figure = sheet("Why these labels", subtitle, 0.2 + (inches + 1.4 * WORDS) * len(rows))
-        grid = figure.subplots(len(rows), columns, squeeze=False)
-        for axes in grid.flat:
-            axes.set_axis_off()
-        for panels, (tile, near) in zip(grid, rows, strict=True):
-            for axes, shown in zip(panels, (tile, *near), strict=False):
-                axes.set_axis_on()
-                weight = "bold" if shown is tile else "normal"
-                show_image(axes, shown.image, shown.name, shown.words, inches, weight)
-                frame = SAME_CLASS if shown.same_class else OTHER_CLASS
-                axes.spines[:].set(visible=shown is not tile, **frame)
-        titles = ["image", "nearest", *(f"{i}." for i in range(2, columns))]
-        for axes, title in zip(grid[0], titles, strict=True):
-            axes.set_title(title, fontweight="bold")
-    return figure
+        return tile_rows("Why these labels", subtitle, "image", rows)
 
 
 def coverage_curve(
@@ -143,21 +112,23 @@ def coverage_curve(
     with applied("page"):
         figure = sheet("What is rejected, and the error of the rest", subtitle, 2.6)
         axes = figure.subplots()
-        limits = np.unique(familiarity)
-        kept = (familiarity[None] >= limits[:, None]).mean(axis=1)
-        errors = [100 * (1 - right[familiarity >= limit].mean()) for limit in limits]
+        limits, number = np.unique(familiarity, return_inverse=True)
+        kept, kept_right = (
+            np.bincount(number, weights)[::-1].cumsum()[::-1] for weights in (None, right)
+        )
+        share = 100 * kept / len(familiarity)
         lines = axes.plot(
-            100 * kept,
-            errors,
+            share,
+            100 * (1 - kept_right / kept),
             color=COLOURS[0],
             linestyle=DASHES[0],
             label="kept and labelled wrong",
         )
         if len(strange):
-            unknown = [100 * (strange >= limit).mean() for limit in limits]
+            below = np.searchsorted(np.sort(strange), limits)
             lines += axes.plot(
-                100 * kept,
-                unknown,
+                share,
+                100 * (1 - below / len(strange)),
                 color=COLOURS[1],
                 linestyle=DASHES[1],
                 label="images of unknown classes that are kept",

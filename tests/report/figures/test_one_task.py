@@ -188,6 +188,16 @@ def test_a_gallery_shows_mistakes_first_each_with_its_nearest_proxies(width, inc
     assert len(figure.axes) == len(chosen) * (1 + 3)  # three proxies in all
 
 
+def test_bold_words_below_an_image_are_no_wider_than_it():
+    table, description = of_means()
+    description["classes"] = ["a class with a name that is too long"] * 3
+    figure = FIGURES["gallery"].draw(table, description, {"one": picture})
+    figure.draw_without_rendering()
+    label = figure.axes[0].xaxis.label
+    assert label.get_fontweight() == "bold"
+    assert label.get_window_extent().width <= 1.01 * figure.axes[0].get_window_extent().width
+
+
 def test_frames_tell_right_neighbours_from_wrong_ones_without_colour():
     table, description = of_means()
     figure = FIGURES["gallery"].draw(table, description, {"one": picture})

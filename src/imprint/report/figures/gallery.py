@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from imprint.report.drawing.sheet import sheet
-from imprint.report.drawing.style import figure_width
-from imprint.report.drawing.tiles import OTHER_CLASS, SAME_CLASS, show_image
+from imprint.report.drawing.tiles import Tile, tile_rows
 from imprint.report.figures.shown_cell import cell_in_words
 from imprint.report.registry import figure
 
@@ -32,7 +30,6 @@ def gallery(predictions: pd.DataFrame, description: Mapping[str, Any], images: I
     """
     chosen = chosen_rows(predictions)
     names = description["classes"]
-    columns = 1 + len(predictions["near_class"].iloc[0])
     proxies = "A proxy is shown as the training sample of its class with the most similar direction"
     if description["proxies_are_samples"]:
         proxies = "Proxies are training samples"
@@ -40,32 +37,28 @@ def gallery(predictions: pd.DataFrame, description: Mapping[str, Any], images: I
         f"{cell_in_words(description)}\n{proxies}. Below: class and {description['value_is']}; "
         f"dashes: not the true class.\n{len(chosen)} of {len(predictions):,} test samples, mistakes first"
     )
-    size = figure_width() / (columns + 0.35)
-    fig = sheet(TITLE, subtitle, 0.2 + (size + 0.26) * len(chosen))
-    grid = fig.subplots(len(chosen), columns, squeeze=False)
-    for panels, sample in zip(grid, predictions.iloc[chosen].to_dict("records"), strict=True):
-        true, predicted = sample["true"], sample["predicted"]
-        verdict = "right" if true == predicted else f"as {names[predicted]}"
-        image = _image(images, sample["dataset"], "test", sample["id"])
-        show_image(panels[0], image, sample["id"], (names[true], verdict), size)
-        panels[0].xaxis.label.set_fontweight("bold")
-        panels[0].spines[:].set_visible(False)
-        near = zip(
-            sample["near_class"],
-            sample["near_dataset"],
-            sample["near_id"],
-            sample["near_value"],
-            strict=True,
+    rows = [_tiles(sample, names, images) for sample in predictions.iloc[chosen].to_dict("records")]
+    return tile_rows(TITLE, subtitle, "test", rows)
+
+
+def _tiles(
+    sample: Mapping[Any, Any], names: Sequence[str], images: Images
+) -> tuple[Tile, list[Tile]]:
+    """A test sample and its nearest proxies."""
+    true, predicted = sample["true"], sample["predicted"]
+    verdict = "right" if true == predicted else f"as {names[predicted]}"
+    image = _image(images, sample["dataset"], "test", sample["id"])
+    columns = (sample[f"near_{name}"] for name in ("class", "dataset", "id", "value"))
+    near = [
+        Tile(
+            _image(images, dataset, "train", name),
+            name,
+            (names[label], f"{value:.3f}"),
+            same_class=label == true,
         )
-        for axes, (label, dataset, name, value) in zip(panels[1:], near, strict=True):
-            image = _image(images, dataset, "train", name)
-            show_image(axes, image, name, (names[label], f"{value:.3f}"), size)
-            frame = SAME_CLASS if label == true else OTHER_CLASS
-            axes.spines[:].set(visible=True, **frame)
-    titles = ["test", "nearest", *(f"{i}." for i in range(2, columns))]
-    for axes, title in zip(grid[0], titles, strict=True):
-        axes.set_title(title, fontweight="bold")
-    return fig
+        for label, dataset, name, value in zip(*columns, strict=True)
+    ]
+    return Tile(image, sample["id"], (names[true], verdict)), near
 
 
 def chosen_rows(predictions: pd.DataFrame) -> list[int]:

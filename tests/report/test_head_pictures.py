@@ -1,0 +1,35 @@
+"""Pictures of what a head does with photographs."""
+
+import tracemalloc
+
+import numpy as np
+import pytest
+
+from imprint.report.head_pictures import coverage_curve
+
+
+def curves(familiarity, right, strange=()):
+    """x and y of each curve."""
+    (axes,) = coverage_curve(
+        np.asarray(familiarity), np.asarray(right), np.asarray(strange), "sub"
+    ).axes
+    return [line.get_xydata().tolist() for line in axes.lines]
+
+
+def test_the_curves_count_what_is_kept_at_each_limit():
+    familiarity, right = [0.1, 0.2, 0.2, 0.9], [False, True, False, True]
+    errors, unknown = curves(familiarity, right, strange=[0.0, 0.2, 0.5])
+    assert errors == [[100, 50], [75, pytest.approx(100 / 3)], [25, 0]]
+    assert unknown == [[100, pytest.approx(200 / 3)], [75, pytest.approx(200 / 3)], [25, 0]]
+    assert curves(familiarity, right) == [errors]
+
+
+def test_the_memory_of_a_curve_grows_with_the_images_not_with_their_square():
+    rng = np.random.default_rng(0)
+    familiarity, right = rng.random(10_000), rng.random(10_000) < 0.9
+    curves(familiarity[:10], right[:10])  # loads matplotlib
+    tracemalloc.start()
+    curves(familiarity, right)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 20e6
