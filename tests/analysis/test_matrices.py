@@ -109,6 +109,14 @@ def test_votes_are_told_apart_by_m_and_weighting():
     assert matrices.rows_of_method(frame, weighted)["accuracy"].tolist() == [0.3]
 
 
+def test_two_temperatures_of_logsumexp_are_two_methods():
+    cold = {**QI, "agg": "logsumexp", "weighting": "exponential(50)"}
+    warm = {**cold, "weighting": "exponential(5)"}
+    frame = scores(cells(QI, [0.1]), cells(cold, [0.2]), cells(warm, [0.3]))
+    assert matrices.rows_of_method(frame, cold)["accuracy"].tolist() == [0.2]
+    assert matrices.rows_of_method(frame, warm)["accuracy"].tolist() == [0.3]
+
+
 def test_all_samples_are_preferred_to_few_shots():
     few, more = cells(QI, [0.1], shots="5"), cells(QI, [0.2], shots="10")
     assert matrices.fullest(scores(few, more))["accuracy"].tolist() == [0.2]

@@ -191,6 +191,13 @@ def test_the_best_is_of_all_configurations_that_were_run_on_these_pairs():
     assert "kmeans, k = 5; NORM l2 throughout; AGG max: 84.5%" in best
 
 
+def test_a_gen_of_the_users_without_k_is_not_said_to_choose_k():
+    """The file that defines it is not loaded for the summary."""
+    rows = scores({Configuration("l2", "mine", parse_k("all"), L2): 0.5})
+    (best,) = (line for line in summary.lines(rows, collapses(), preset_rows()) if "Best" in line)
+    assert "on all 8 pairs of FM and task: mine; NORM l2 throughout" in best
+
+
 def test_methods_on_one_dataset_are_not_said_to_differ():
     rows = scores(mean_and(k20=0.6)).assign(datasets="one")
     said = summary.lines(rows, collapses(), preset_rows())

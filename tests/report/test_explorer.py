@@ -1,6 +1,10 @@
 """The explorer in a real browser: it loads offline without a complaint, and each menu changes what it says it changes."""
 
+import base64
+import gzip
+import io
 import json
+import re
 from pathlib import Path
 
 import pandas as pd
@@ -25,7 +29,7 @@ def rows(gens=("kmeans", "fps"), ks=(1, 5, 10)):
         {
             "fm": fm, "task": task, "family": task, "d": None, "draw": 0, "shots": shots, "gen": gen, "k": k, **METHOD,
             "weighting": None, "m": None, "seed": seed,
-            "accuracy": 0.5 + k / 50 + 0.1 * (gen[0] == fm[-1]) + 0.05 * (task == "two") - 0.2 * (shots == "1"),
+            "accuracy": 0.5 + (k or 0) / 50 + 0.1 * (gen[0] == fm[-1]) + 0.05 * (task == "two") - 0.2 * (shots == "1"),
         }
         for fm in ("net-k", "net-f")
         for task in ("one", "two")
@@ -59,6 +63,28 @@ def test_the_page_is_the_same_where_the_library_of_its_charts_was_kept(tmp_path)
         with open_blocks(tmp_path / "b") as blocks:
             pages.append(page(rows(), template, {}, GLOSSARY, blocks))
     assert pages[0] == pages[1] == pages[2]
+
+
+def rows_of(html):
+    """The rows that a page holds."""
+    data = base64.b64decode(re.search(r"base64,([\w+/=]{100,})", html)[1])
+    return pd.read_csv(io.BytesIO(gzip.decompress(data)), sep="\t", dtype={"k": str})
+
+
+def test_an_nc1_near_zero_is_not_rounded_to_it(tmp_path):
+    table = rows()
+    table["NC1"] *= 1.23456e-5
+    html = written(table, tmp_path).read_text(encoding="utf-8")
+    known = rows_of(html)["NC1"].dropna()
+    assert sorted(set(known)) == pytest.approx([2.47e-6, 2.47e-5], rel=1e-9)
+
+
+def test_a_gen_of_the_users_without_k_has_no_k(tmp_path):
+    """The file that defines it is not loaded for the explorer."""
+    table = rows(gens=["mine"], ks=[None])
+    assert set(table["k"]) == {""}
+    html = written(table, tmp_path).read_text(encoding="utf-8")
+    assert "mine, NORM l2/l2/l2, AGG max" in html and "mine, k" not in html
 
 
 def picture(name):

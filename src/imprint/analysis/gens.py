@@ -66,12 +66,17 @@ def gens_made_at_once(frame: pd.DataFrame) -> list[str]:
 
 
 def k_in_words(gen: str, k: Any) -> str:
-    """The number of proxies per class, as in sentences: "k = 20", "k = auto", "all samples"."""
+    """The number of proxies per class, as in sentences: "k = 20", "k = auto", "all samples".
+
+    It is empty for a GEN that is not registered and has no k: such a GEN may take all samples.
+    """
     import pandas as pd
 
-    if gen in GENERATORS and GENERATORS[gen].chooses_method:
+    if gen not in GENERATORS:
+        return "" if pd.isna(k) else f"k = {k}"
+    if GENERATORS[gen].chooses_method:
         return f"k = {Auto.label}"
-    only = GENERATORS[gen].only_k if gen in GENERATORS else None
+    only = GENERATORS[gen].only_k
     if only is not None and only.column is None:
         return "all samples"
     return f"k = {Auto.label if pd.isna(k) else k}"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from imprint.analysis.gens import has_choice_of_k
-from imprint.method.configuration import FIELDS, MAX, Scoring
+from imprint.method.configuration import FIELDS, MAX, MNN, Scoring
 from imprint.method.score_names import VALIDATION
 
 if TYPE_CHECKING:
@@ -40,24 +40,19 @@ def rows_of_method(scores: pd.DataFrame, method: Mapping[str, Any]) -> pd.DataFr
     k is not compared for a GEN without a choice of k. The 1-nearest-proxy rule has two names, `max` with a distance and
     `mnn` with m = 1; rows of both are included.
     """
-    chosen = np.ones(len(scores), dtype=bool)
-
-    def require(column: str, value: Any) -> None:
-        np.logical_and(chosen, is_value(scores[column], value), out=chosen)
-
-    for column in ("gen", *NORM, "distance"):
-        require(column, method[column])
+    compared = ["gen", *NORM, "distance"]
     if has_choice_of_k(method["gen"]):
-        require("k", method["k"])
+        compared.append("k")
     scoring = Scoring(**{name: method[name] for name in Scoring._fields})
+    if not scoring.is_nearest:
+        compared.append("agg")
+        # only mnn has m, and every AGG but max has a weighting
+        compared += ["m"] if scoring.agg == MNN else []
+        compared += ["weighting"] if scoring.agg != MAX else []
+    chosen = [is_value(scores[column], method[column]) for column in compared]
     if scoring.is_nearest:
-        chosen &= is_value(scores["agg"], MAX) | is_value(scores["m"], 1)
-    else:
-        require("agg", scoring.agg)
-        if scoring.m is not None:
-            require("m", scoring.m)
-            require("weighting", scoring.weighting)
-    return scores[chosen]
+        chosen.append(is_value(scores["agg"], MAX) | is_value(scores["m"], 1))
+    return scores[np.logical_and.reduce(chosen)]
 
 
 def chosen_on(scores: pd.DataFrame) -> str:

@@ -46,7 +46,8 @@ def describe(configuration: Mapping[str, Any]) -> str:
 def method_in_words(columns: Mapping[str, Any]) -> str:
     """A method, by its columns in frames, in a few words: "kmeans, k = 20; NORM l2 throughout; AGG max"."""
     gen = columns["gen"]
-    return f"{gen}, {k_in_words(gen, columns['k'])}; {describe(columns)}"
+    gen_and_k = ", ".join(filter(None, (gen, k_in_words(gen, columns["k"]))))
+    return f"{gen_and_k}; {describe(columns)}"
 
 
 def norms_in_words(configuration: Mapping[str, Any]) -> str:

@@ -21,7 +21,7 @@ ANY = "(any)"
 SHOWN_FIRST = {"NORM": "l2/l2/l2", "AGG": "max", "shots": "full"}  # if they were run
 FIVE_MEANS = {"GEN": "kmeans", "k": "5", **SHOWN_FIRST}
 UNDER_AXIS = {"k": "k: proxies per class", "shots": "training images per class", "d": "d"}
-METHOD = "datum.GEN + ', k = ' + datum.k + ', NORM ' + datum.NORM + ', AGG ' + datum.AGG"
+METHOD = "datum.GEN + (datum.k ? ', k = ' + datum.k : '') + ', NORM ' + datum.NORM + ', AGG ' + datum.AGG"
 WIDE: dict[str, Any] = {"width": "container", "height": 380}
 STACKED = {"labelAngle": 0, "labelExpr": "split(datum.label, ' ')"}  # a line per word
 BELOW = {"orient": "bottom", "columns": {"expr": "width < 450 ? 2 : 6"}}  # for telephones
@@ -54,7 +54,7 @@ def page(
     charts = {"lines": _lines(table), "pairs": _pairs(table, named)}
     if table["gain"].notna().any():
         charts["gains"] = _gains(table)
-    rounded = table.round({**dict.fromkeys(table, 2), "NC1": 3})
+    rounded = table.round(2).assign(NC1=[float(f"{nc1:.3g}") for nc1 in table["NC1"]])
     data = gzip.compress(rounded.to_csv(sep="\t", index=False).encode(), mtime=0)
     specs = {name: chart.configure(**LOOKS).to_json(indent=None) for name, chart in charts.items()}
     return jinja2.Template(template).render(
@@ -202,8 +202,7 @@ def _scatter(dots: Any, points: Any, guide: Any, up: str, down: str) -> Any:
     """Dots that a legend and a rectangle select, a guide, and the number of dots with `gain` above and below 0."""
     import altair as alt
 
-    brush = alt.selection_interval()
-    legend = alt.selection_point(fields=["FM"], bind="legend")
+    brush, legend = alt.selection_interval(), alt.selection_point(fields=["FM"], bind="legend")
     chosen = brush & legend
     words = f"'{up} ' + datum.up + ' of ' + datum.all + ' dots, {down} ' + datum.down + '; median difference '"
     counts = (
@@ -246,4 +245,5 @@ def _menu(name: str, label: str, values: list[str], first: str = "", shown: Any 
 
 def _text(method: Mapping[Any, Any]) -> str:
     """A method as the expression `METHOD` writes it."""
-    return "{GEN}, k = {k}, NORM {NORM}, AGG {AGG}".format(**method)
+    k = f", k = {method['k']}" if method["k"] else ""
+    return f"{method['GEN']}{k}, NORM {method['NORM']}, AGG {method['AGG']}"

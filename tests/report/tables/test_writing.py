@@ -33,7 +33,7 @@ def test_saved_numbers_are_rounded_for_reading(tmp_path):
     ]
     assert '<td class="data row0 col5" >5</td>' in page.read_text()
     assert "#T_table .col5 {\n  text-align: right;\n}" in page.read_text()
-    assert r"91.06 & 0.333 & 1.2e-07 & 64 & 0.0000123 & 5 \\" in latex.read_text()
+    assert r"91.06 & 0.333 & 1.2e$-$07 & 64 & 0.0000123 & 5 \\" in latex.read_text()
 
 
 def test_notes_stand_below_the_table_and_in_the_csv_beside_it(tmp_path):

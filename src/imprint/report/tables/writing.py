@@ -175,6 +175,5 @@ def _tex(text: str) -> str:
 
 
 def _tex_number(number: object) -> str:
-    """A number with a minus, not a hyphen."""
-    text = str(number)
-    return text.replace("-", "$-$", 1) if text.startswith("-") else text
+    """A number with a minus, not a hyphen, also in its exponent."""
+    return str(number).replace("-", "$-$")
