@@ -48,7 +48,9 @@ def test_a_rank_within_each_task_is_that_of_the_mean_over_configurations():
     assert result.accuracies.loc["a"].to_dict() == pytest.approx({"one": 0.6, "two": 0.61})
     assert list(result.accuracies.columns) == ["one", "two"]  # equal ranks: the higher mean first
     assert result.summary["best"].to_dict() == pytest.approx({"one": 2 / 3, "two": 1.82 / 3})
-    assert set(result.summary["best_configuration"]) == {"kmeans, k = 5; NORM l2/l2/l2; max"}
+    assert set(result.summary["best_configuration"]) == {
+        "kmeans, k = 5; NORM l2 throughout; AGG max"
+    }
     assert result.configurations == 2 and result.notes == ()
 
 
@@ -90,10 +92,10 @@ def test_fms_without_a_common_configuration_are_not_ranked():
 
 def test_a_configuration_is_called_by_its_preset_or_its_parts():
     assert configuration_name(MEAN, preset_rows()) == "Qi et al. 2018"
-    assert configuration_name(MEAN, {}) == "mean; NORM l2/l2/l2; max"
+    assert configuration_name(MEAN, {}) == "mean, k = 1; NORM l2 throughout; AGG max"
     nearest = {**CLUSTERS, "k": None, "agg": "mnn", "distance": "cosine", "m": 3}
     name = configuration_name({**nearest, "weighting": "distance"}, preset_rows())
-    assert name == "kmeans, k = auto; NORM l2/l2/l2; 3-nn cosine, distance"
+    assert name == "kmeans, k = auto; NORM l2 throughout; AGG 3-nn cosine, distance"
 
 
 def test_speeds_of_several_devices_are_said_to_be_so():

@@ -65,7 +65,7 @@ def test_differences_are_in_points_of_b_over_a_the_largest_by_its_size():
     other = {"gen": "mean", "k": 1}
     cells = paired_cells(scores(*seeds, other), scores(*later, {**other, "accuracy": 0.9}))
     clusters, mean = summaries(cells, "method")[::-1]
-    assert clusters["method"] == "kmeans, k = 5; NORM l2/l2/l2; max"
+    assert clusters["method"] == "kmeans, k = 5; NORM l2 throughout; AGG max"
     assert clusters["mean"] == pytest.approx(-1) and clusters["median"] == pytest.approx(1)
     assert clusters["largest"] == pytest.approx(-6)
-    assert mean["method"].startswith("mean; ") and mean["largest"] == pytest.approx(40)
+    assert mean["method"].startswith("mean, k = 1; ") and mean["largest"] == pytest.approx(40)

@@ -37,7 +37,8 @@ def scores(accuracies, pairs=8):
 def collapses(pairs=8):
     tasks = [f"t{i}" for i in range(pairs)]
     nc1 = np.arange(pairs) / 10
-    return pd.DataFrame({"fm": "net", "task": tasks, "draw": 0, "d": np.nan, "nc1": nc1})
+    of_split = {"split": "train", "draw": 0, "d": np.nan, "nc1": nc1}
+    return pd.DataFrame({"fm": "net", "task": tasks, **of_split})
 
 
 def mean_and(**more):

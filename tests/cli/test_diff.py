@@ -47,7 +47,7 @@ def test_the_first_lines_say_how_much_is_equal_and_how_much_the_rest_differs(imp
     assert ["net", "8", "4", "0", "4", "+0.50", "+0.50", "+1.00"] in words
     assert ["a", "4", "2", "4", "4", "+0.50", "+0.50", "+1.00"] in words
     assert ["c", "0", "0", "0", "8"] in words
-    assert any(line.startswith("kmeans, k = 5; NORM l2/l2/l2; max ") for line in lines)
+    assert any(line.startswith("kmeans, k = 5; NORM l2 throughout; AGG max ") for line in lines)
 
 
 def test_json_and_csv_have_every_number(imprint, tmp_path):

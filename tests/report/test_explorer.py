@@ -39,7 +39,7 @@ def rows(gens=("kmeans", "fps"), ks=(1, 5, 10)):
         for seed in (1, 2, 3)
     ]  # fmt: skip
     collapse = [
-        {"fm": fm, "task": task, "family": task, "d": None, "draw": 0, "nc1": nc1}
+        {"fm": fm, "task": task, "family": task, "d": None, "draw": 0, "split": "train", "nc1": nc1}
         for fm, nc1 in (("net-k", 0.2), ("net-f", 2.0))
         for task in ("one", "two")
     ]

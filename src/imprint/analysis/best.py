@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
+from imprint.analysis.groups import distinct
 from imprint.analysis.matrices import chosen_on
 from imprint.method.configuration import FIELDS, Configuration
 
@@ -38,8 +39,7 @@ def best_configuration(scores: pd.DataFrame, methods: Sequence[Configuration]) -
     import pandas as pd
 
     fields = list(FIELDS)
-    keys = scores[fields].astype(object).where(scores[fields].notna(), None)
-    number = keys.fillna("").groupby(fields, sort=False).ngroup().to_numpy()
+    number, _ = distinct(scores, fields)
     summary = scores.groupby(number).agg(
         chosen_on=(chosen_on(scores), "median"),
         accuracy=("accuracy", "median"),

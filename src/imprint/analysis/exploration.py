@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from imprint.analysis.gens import SAME_WITH_ONE, k_in_words
+from imprint.analysis.groups import distinct
 from imprint.analysis.matrices import METHOD, NORM
 from imprint.analysis.selection import agg_in_words
 from imprint.analysis.splits import of_split
@@ -32,8 +31,7 @@ def explored(scores: pd.DataFrame, collapse: pd.DataFrame) -> pd.DataFrame:
     import pandas as pd
 
     collapse = of_split(collapse)
-    number = scores.groupby(METHOD, observed=True, dropna=False, sort=False).ngroup().to_numpy()
-    methods = scores[METHOD].iloc[np.unique(number, return_index=True)[1]]
+    number, methods = distinct(scores, METHOD)
     words = pd.DataFrame([in_words(row) for row in methods.to_dict("records")], dtype="category")
     rows = _tasks(scores).join(words.iloc[number].reset_index(drop=True))
     rows = rows.join(scores[["shots", "accuracy", "seed", "draw"]].reset_index(drop=True))

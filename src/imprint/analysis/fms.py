@@ -6,12 +6,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from imprint.analysis.gens import has_choice_of_k, k_in_words
-from imprint.analysis.matrices import NORM, by_configuration, chosen_on
+from imprint.analysis.matrices import by_configuration, chosen_on, data_chosen_on
 from imprint.analysis.ranking import rank_methods
-from imprint.analysis.selection import agg_in_words
+from imprint.analysis.selection import method_in_words
 from imprint.analysis.words import count
-from imprint.method.score_names import VALIDATION
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -80,19 +78,17 @@ def compare_fms(
         summary,
         shared.shape[1] if shared.size else 0,
         tuple(_notes(medians, of_tasks, shared, len(tasks))),
-        "validation samples" if VALIDATION in scores else "test data",
+        data_chosen_on(scores),
     )
 
 
 def configuration_name(
     configuration: Mapping[str, Any], presets: Mapping[str, Mapping[str, Any]]
 ) -> str:
-    """The label of the preset that equals a configuration, else such as "kmeans, k = 5; NORM l2/none/l2; max"."""
-    for preset in presets.values():
-        if _parts(preset) == _parts(configuration):
-            return str(preset["label"])
-    gen, norms, agg = _parts(configuration)
-    return f"{gen}; NORM {norms}; {agg}"
+    """The label of the preset that equals a configuration, else its name by `method_in_words`."""
+    name = method_in_words(configuration)
+    labels = (p["label"] for p in presets.values() if method_in_words(p) == name)
+    return str(next(labels, name))
 
 
 def speed_conditions(fms: pd.DataFrame) -> tuple[str, ...]:
@@ -105,13 +101,6 @@ def speed_conditions(fms: pd.DataFrame) -> tuple[str, ...]:
         return ("Images a second were measured under different conditions.",)
     device, threads = conditions.iloc[0]
     return (f"Images a second: on {device} with {count(int(threads), 'thread')}.",)
-
-
-def _parts(configuration: Mapping[str, Any]) -> tuple[str, str, str]:
-    gen, k = configuration["gen"], configuration["k"]
-    if has_choice_of_k(gen, [k]):
-        gen = f"{gen}, {k_in_words(gen, k)}"
-    return gen, "/".join(configuration[name] for name in NORM), agg_in_words(configuration)
 
 
 def _best(accuracies: pd.DataFrame, criterion: pd.DataFrame) -> pd.DataFrame:

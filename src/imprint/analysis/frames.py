@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from imprint.analysis.groups import distinct
 from imprint.analysis.splits import is_of_split, with_training_samples
 from imprint.method.configuration import FIELDS, Configuration
 from imprint.method.score_names import ON_VALIDATION, TRAINING_SPLIT, VALIDATION
@@ -88,22 +89,15 @@ def _in_grid(frame: pd.DataFrame, grid: Mapping[str, Any]) -> np.ndarray:
         pd.DataFrame(grid["groups"], columns=["fm", "task", "shots"], dtype=object),
         pd.DataFrame(methods, columns=list(FIELDS), dtype=object),
     ):
-        columns = [column for column in requested if column in frame]
-        of_rows = np.zeros(len(frame), dtype=np.int64)
-        of_requested = np.zeros(len(requested), dtype=np.int64)
-        for column in columns:
-            texts = requested[column].map(_text)
-            known = {text: i for i, text in enumerate(dict.fromkeys(texts))}
-            codes, values = pd.factorize(frame[column], use_na_sentinel=False)
-            code = np.array([known.get(_text(value), -1) for value in values], dtype=np.int64)[
-                codes
-            ]
-            chosen &= code >= 0
-            of_rows = of_rows * len(known) + code
-            of_requested = of_requested * len(known) + texts.map(known).to_numpy(np.int64)
-        if columns:
-            chosen &= np.isin(of_rows, of_requested)
+        if columns := [column for column in requested if column in frame]:
+            number, rows = distinct(frame, columns)
+            wanted = set(_texts(requested[columns]))
+            chosen &= np.array([texts in wanted for texts in _texts(rows)], bool)[number]
     return chosen
+
+
+def _texts(rows: pd.DataFrame) -> list[tuple[str, ...]]:
+    return [tuple(map(_text, row)) for row in rows.itertuples(index=False)]
 
 
 def _text(value: Any) -> str:

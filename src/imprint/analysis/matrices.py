@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from imprint.analysis.gens import has_choice_of_k
+from imprint.analysis.groups import distinct
 from imprint.method.configuration import FIELDS, MAX, MNN, Scoring
 from imprint.method.score_names import VALIDATION
 
@@ -60,6 +61,11 @@ def chosen_on(scores: pd.DataFrame) -> str:
     return VALIDATION if VALIDATION in scores else "accuracy"
 
 
+def data_chosen_on(scores: pd.DataFrame) -> str:
+    """The data of the column `chosen_on`, in words."""
+    return "validation samples" if chosen_on(scores) == VALIDATION else "test data"
+
+
 def is_value(column: pd.Series, value: Any) -> np.ndarray:
     """Mask of the entries of a column, categorical or nullable, that equal a value; missing ones never do."""
     return (column == value).to_numpy(bool, na_value=False)
@@ -104,8 +110,6 @@ def by_configuration(
     NaN where missing.
     """
     rows = fullest(scores)
-    number = rows.groupby(METHOD, observed=True, dropna=False, sort=False).ngroup().to_numpy()
-    numbers, first = np.unique(number, return_index=True)
-    configurations = rows[METHOD].iloc[first].reset_index(drop=True)
+    number, configurations = distinct(rows, METHOD)
     medians = rows.groupby([*PAIR, number], observed=True)[column].median()
-    return configurations, medians.unstack().reindex(columns=numbers)
+    return configurations, medians.unstack().reindex(columns=range(len(configurations)))

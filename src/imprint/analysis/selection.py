@@ -43,7 +43,7 @@ def describe(configuration: Mapping[str, Any]) -> str:
     return f"NORM {norm}{order}; AGG {agg_in_words(configuration)}"
 
 
-def method_in_words(columns: Mapping[str, Any]) -> str:
+def method_in_words(columns: Mapping[Any, Any]) -> str:
     """A method, by its columns in frames, in a few words: "kmeans, k = 20; NORM l2 throughout; AGG max"."""
     gen = columns["gen"]
     gen_and_k = ", ".join(filter(None, (gen, k_in_words(gen, columns["k"]))))

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from imprint.analysis.words import natural_order
 from imprint.method.score_names import TEST_SPLIT, TRAINING_SPLIT
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
 
 TRAINING_SAMPLES = "training_samples"
@@ -17,18 +16,13 @@ NAMES = {TRAINING_SPLIT: "training embeddings", TEST_SPLIT: "test embeddings"}
 
 
 def of_split(collapse: pd.DataFrame, split: str = TRAINING_SPLIT) -> pd.DataFrame:
-    """The rows of collapse that were measured on one split.
-
-    Rows of earlier versions, without the column `split`, belong to the training split.
-    """
+    """The rows of collapse that were measured on one split."""
     return collapse[is_of_split(collapse, split)]
 
 
 def is_of_split(collapse: pd.DataFrame, split: str) -> np.ndarray:
     """Mask of the rows of collapse that were measured on this split, see `of_split`."""
-    if "split" not in collapse:
-        return np.full(len(collapse), split == TRAINING_SPLIT)
-    return (collapse["split"].astype(object).fillna(TRAINING_SPLIT) == split).to_numpy(bool)
+    return (collapse["split"] == split).to_numpy(bool)
 
 
 def with_training_samples(collapse: pd.DataFrame) -> pd.DataFrame:
@@ -38,13 +32,16 @@ def with_training_samples(collapse: pd.DataFrame) -> pd.DataFrame:
     """
     import pandas as pd
 
-    if TRAINING_SAMPLES in collapse:
-        return collapse
     keys = ["fm", "task", "draw"]
     rows = collapse[[*keys, "samples"]].astype({"fm": str, "task": str, "samples": float})
     counts = rows[is_of_split(collapse, TRAINING_SPLIT)].groupby(keys)["samples"].first()
     of_rows = counts.reindex(pd.MultiIndex.from_frame(rows[keys]))
     return collapse.assign(**{TRAINING_SAMPLES: of_rows.to_numpy()})
+
+
+def nc1_note(collapse: pd.DataFrame) -> list[str]:
+    """A sentence on the embeddings of NC1, unless all are training embeddings."""
+    return [] if of_split(collapse, TEST_SPLIT).empty else [f"{nc1_in_words(collapse)}."]
 
 
 def nc1_in_words(collapse: pd.DataFrame) -> str:

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from imprint.analysis.fms import configuration_name
+from imprint.analysis.groups import distinct
 from imprint.analysis.matrices import METHOD
+from imprint.analysis.selection import method_in_words
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,15 +35,10 @@ def paired_cells(a: pd.DataFrame, b: pd.DataFrame) -> pd.DataFrame:
 
     columns = [*CELL, "accuracy"]
     scores = pd.concat([a[columns], b[columns]], ignore_index=True)
-    number = scores.groupby(CELL, observed=True, dropna=False, sort=False).ngroup().to_numpy()
-    first = np.unique(number, return_index=True)[1]
-    cells = scores[CELL].iloc[first].reset_index(drop=True)
-    configurations = cells.groupby(METHOD, observed=True, dropna=False, sort=False)
-    names = [
-        configuration_name(dict(zip(METHOD, row, strict=True)), {})
-        for row in cells[METHOD].iloc[configurations.head(1).index].itertuples(index=False)
-    ]
-    cells["method"] = np.array(names, dtype=object)[configurations.ngroup()]
+    number, cells = distinct(scores, CELL)
+    method, methods = distinct(cells, METHOD)
+    names = [method_in_words(row) for row in methods.to_dict("records")]
+    cells["method"] = np.array(names, dtype=object)[method]
     for name, rows in (("accuracy_a", number[: len(a)]), ("accuracy_b", number[len(a) :])):
         accuracies = (a if name == "accuracy_a" else b)["accuracy"].to_numpy(float)
         cells[name] = np.nan

@@ -61,7 +61,8 @@ def study(fms, plain, ds, configurations=(L2, NONE, NEAREST), draws=2, seeds=2, 
     for fm in fms:
         for task, family, d, draw, nc1 in tasks:
             keys = {"fm": fm, "task": task, "family": family, "d": d, "draw": draw}
-            collapse.append({**keys, "nc1": nc1, "samples": 600})
+            split = {"split": "train", "samples": 600, "training_samples": 600}
+            collapse.append({**keys, **split, "test_samples": np.nan, "nc1": nc1})
             for gen, ks in KS.items():
                 for k in ks:
                     gain = 0.07 * nc1 * (1 - 1 / (k or 50)) + {"ls": 0.2, "random": -0.1}.get(

@@ -227,7 +227,7 @@ def test_training_samples_of_a_figure_are_not_those_of_the_split_of_nc1():
     grid = {"groups": groups, "configurations": [], "seeds": [], "nc1_split": "test"}
     figure = draw_figure("generation_time", (scores, rows_of(both, [grid])))
     assert "600 training samples" in words(figure)
-    alone = scores, both[both["split"] == "test"]
+    alone = scores, rows_of(both[both["split"] == "test"], [grid])
     assert "training samples" not in words(draw_figure("generation_time", alone))
 
 

@@ -90,7 +90,9 @@ def collapse():
     ]
     constant = {
         "classes": 10,
+        "split": "train",
         "samples": 500,
+        "training_samples": 500,
         "trace_w": 0.4,
         "trace_b": 0.6,
         "rank_w": 64,

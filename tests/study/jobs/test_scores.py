@@ -209,13 +209,6 @@ def test_an_experiment_gets_nc1_of_the_split_that_it_asks_for():
     )
 
 
-def test_rows_of_an_earlier_version_are_never_taken_for_test_embeddings():
-    old = measured(PAIRS).query("split == 'train'").drop(columns="split")
-    pairs = {"configurations": [], "seeds": [], "groups": [["net", "p-d2", "full"]]}
-    assert len(rows_of(old, [pairs])) == 2
-    assert rows_of(old, [{**pairs, "nc1_split": "test"}]).empty
-
-
 def test_collected_tables_keep_their_rows_and_types():
     whole = collect([table(), table(TASK)])
     assert len(whole) == 12 + 6

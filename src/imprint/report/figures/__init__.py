@@ -7,7 +7,8 @@ scores
     norm_post, norm_inf, agg, distance, weighting, m, seed, accuracy (0 to 1), proxies (of all classes), seconds (of generation), and columns
     that are not drawn.
 collapse
-    A row per fm, task and draw: fm, task, family, d, draw, nc1, and columns that are not drawn.
+    A row per fm, task and draw: fm, task, family, d, draw, split, nc1, test_samples, training_samples, and columns that are
+    not drawn.
 presets
     The named methods: `imprint.method.presets.preset_rows`.
 fms, for figures with `needs_fms`

@@ -106,8 +106,6 @@ def _ks_run(rows: pd.DataFrame) -> str:
 
 def _test_samples(collapse: pd.DataFrame) -> dict[Any, float]:
     """Test samples of a draw by (fm, task), where they are known."""
-    if "test_samples" not in collapse:
-        return {}
     known = collapse.dropna(subset="test_samples").astype({"fm": str, "task": str})
     return known.groupby(PAIR)["test_samples"].mean().to_dict()
 

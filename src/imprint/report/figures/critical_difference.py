@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from imprint.analysis.component_rankings import BY_COMPANIONS, BY_CONFIGURATION
-from imprint.analysis.matrices import chosen_on, with_few_shots
-from imprint.method.score_names import VALIDATION
+from imprint.analysis.matrices import data_chosen_on, with_few_shots
 from imprint.report.drawing.rank_diagram import rank_diagram
 from imprint.report.figures.comparisons import compared_components, compared_presets
 from imprint.report.registry import Presets, figure
@@ -50,10 +49,11 @@ def _register(component: str) -> None:
     ) -> Figure:
         """Mean ranks, each entry with the companions that `rank_by` chooses; a bar joins those that do not differ."""
         result = compared_components(scores, component, rank_by)
-        data = "validation samples" if chosen_on(scores) == VALIDATION else "test data"
-        companions = COMPANIONS[component]
         text = SUBTITLES[rank_by].format(
-            component=component, companions=companions, data=data, few_shots=with_few_shots(scores)
+            component=component,
+            companions=COMPANIONS[component],
+            data=data_chosen_on(scores),
+            few_shots=with_few_shots(scores),
         )
         return rank_diagram(component, result, NAMES.get(component, "") + text)
 

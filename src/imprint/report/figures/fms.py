@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from math import ceil, floor, log10
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from imprint.analysis.fms import ComparedFMs, compare_fms, speed_conditions
-from imprint.analysis.splits import nc1_in_words, of_split
+from imprint.analysis.splits import nc1_note
 from imprint.analysis.words import count
-from imprint.method.score_names import TEST_SPLIT
 from imprint.report.drawing.looks import COLOURS
 from imprint.report.drawing.sheet import sheet
 from imprint.report.drawing.style import INK, figure_width, panels_across, small_size
@@ -31,14 +29,6 @@ AXIS = 0.42  # inches below a panel
 NAME = 0.3  # largest share of the width for the name of an FM
 
 
-@dataclass(frozen=True)
-class _Quantity:
-    """A number for each FM, and its label."""
-
-    label: str
-    values: pd.Series
-
-
 @figure("fms", title=TITLE, category="FMs", needs_fms=True)
 def compared_fms(
     scores: pd.DataFrame, collapse: pd.DataFrame, presets: Presets, fms: pd.DataFrame
@@ -56,13 +46,14 @@ def compared_fms(
     rows = ceil(len(quantities) / columns)
     heights = [AXIS + HIGH * len(order), *[AXIS + LOW * len(order)] * rows]
     remarks = [" ".join([*result.notes, *speed_conditions(facts)])]
-    fig = sheet(TITLE, "\n".join([_subtitle(result), *remarks, *_nc1(collapse)]), sum(heights))
+    fig = sheet(TITLE, "\n".join([_subtitle(result), *remarks, *nc1_note(collapse)]), sum(heights))
     grid = fig.add_gridspec(1 + rows, columns, height_ratios=heights)
     _accuracies(fig.add_subplot(grid[0, :]), result)
-    for i, quantity in enumerate(quantities):
+    for i, (label, values) in enumerate(quantities.items()):
         row, column = divmod(i, columns)
         axes = fig.add_subplot(grid[1 + row, column])
-        _panel(axes, quantity, [_short(fm) for fm in order] if column == 0 else [""] * len(order))
+        names = [_short(fm) for fm in order] if column == 0 else [""] * len(order)
+        _panel(axes, label, values.to_numpy(float), names)
     return fig
 
 
@@ -77,22 +68,15 @@ def _subtitle(result: ComparedFMs) -> str:
     )
 
 
-def _nc1(collapse: pd.DataFrame) -> list[str]:
-    """A line on the embeddings of NC1, unless all are training embeddings."""
-    if of_split(collapse, TEST_SPLIT).empty:
-        return []
-    return [f"{nc1_in_words(collapse)}."]
-
-
-def _quantities(result: ComparedFMs, fms: pd.DataFrame) -> list[_Quantity]:
-    """The quantities that are known for at least one FM."""
-    known = (
-        _Quantity("NC1 (0 = collapsed)", result.summary["nc1"]),
-        _Quantity("Embedding size", fms["dimensions"].astype(float)),
-        _Quantity("Parameters (millions)", fms["parameters"].astype(float) / 1e6),
-        _Quantity("Images a second", fms["images_per_second"]),
-    )
-    return [quantity for quantity in known if quantity.values.notna().any()]
+def _quantities(result: ComparedFMs, fms: pd.DataFrame) -> dict[str, pd.Series]:
+    """By label, the quantities that are known for at least one FM: a number for each."""
+    quantities = {
+        "NC1 (0 = collapsed)": result.summary["nc1"],
+        "Embedding size": fms["dimensions"].astype(float),
+        "Parameters (millions)": fms["parameters"].astype(float) / 1e6,
+        "Images a second": fms["images_per_second"],
+    }
+    return {label: values for label, values in quantities.items() if values.notna().any()}
 
 
 def _accuracies(axes: Axes, result: ComparedFMs) -> None:
@@ -114,13 +98,12 @@ def _accuracies(axes: Axes, result: ComparedFMs) -> None:
     axes.set_xlabel("Accuracy (%)")
 
 
-def _panel(axes: Axes, quantity: _Quantity, names: list[str]) -> None:
+def _panel(axes: Axes, label: str, values: np.ndarray, names: list[str]) -> None:
     from matplotlib.ticker import MaxNLocator
 
-    values = quantity.values.to_numpy(float)
     axes.plot(values, range(len(values)), "o", color=INK, markersize=4, clip_on=False)
     _rows(axes, names, [_number(value) for value in values])
-    axes.set_xlabel(quantity.label)
+    axes.set_xlabel(label)
     low, high = np.nanmin(values), np.nanmax(values)
     if low > 0 and high / low >= LOG_FROM:
         _decades(axes, low, high)

@@ -10,7 +10,7 @@ from imprint.analysis.generation_time import KIND, generation_times
 from imprint.analysis.gens import gens_made_at_once, gens_without_k
 from imprint.analysis.matrices import PAIR, fullest
 from imprint.analysis.selection import sizes
-from imprint.analysis.splits import TRAINING_SAMPLES, with_training_samples
+from imprint.analysis.splits import TRAINING_SAMPLES
 from imprint.report.drawing.axes import k_axis_with_marks, log_axis
 from imprint.report.drawing.looks import NOT_MEASURED, gen_look, in_legend_order
 from imprint.report.drawing.marks import draw_marks, legend_entries, marks_of
@@ -102,10 +102,8 @@ def _subtitle(
 
 def _samples(rows: pd.DataFrame, collapse: pd.DataFrame) -> str:
     """The number of training samples of the tasks, if all of them are used."""
-    if not (rows["shots"] == "full").all() or "samples" not in collapse or collapse.empty:
-        return ""
-    counts = with_training_samples(collapse)[TRAINING_SAMPLES].dropna()
-    if counts.empty:
+    counts = collapse[TRAINING_SAMPLES].dropna()
+    if counts.empty or not (rows["shots"] == "full").all():
         return ""
     low, high = int(counts.min()), int(counts.max())
     return (

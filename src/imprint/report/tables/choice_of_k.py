@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from imprint.analysis.differences import FEWEST, difference, separate_datasets, too_few
 from imprint.analysis.generation_time import generation_times
-from imprint.analysis.matrices import PAIR, fullest, is_value
+from imprint.analysis.matrices import PAIR, is_value
 from imprint.analysis.ranking import are_enough
-from imprint.analysis.selection import CONFIGURATION, L2_MAX
+from imprint.analysis.selection import shown
 from imprint.analysis.words import count
 from imprint.method.configuration import Auto
 from imprint.report.registry import Presets, table
@@ -46,7 +44,7 @@ COLUMNS = [
 def choice_of_k(scores: pd.DataFrame, collapse: pd.DataFrame, presets: Presets) -> pd.DataFrame:
     """Accuracy, proxies per class and time of k-means with each k, with k = auto, and with the best k in hindsight.
 
-    NORM and AGG are l2 throughout and max or, if k-means was not run with these, the first in the scores. A place is an
+    NORM and AGG are l2 throughout and max or, if k-means was not run with these, its most frequent ones. A place is an
     (FM, task), in families a draw; its accuracy is the median over seeds. Differences are auto minus the row's accuracy,
     tested over datasets.
     """
@@ -118,8 +116,6 @@ def _classes(collapse: pd.DataFrame, accuracy: pd.DataFrame) -> pd.Series:
     """
     import pandas as pd
 
-    if "classes" not in collapse:
-        return pd.Series(np.nan, accuracy.index)
     texts = dict.fromkeys(PAIR, str)
     known = collapse.astype(texts).groupby([*PAIR, "draw"])["classes"].first()
     places = pd.MultiIndex.from_frame(accuracy.index.to_frame(index=False).astype(texts))
@@ -137,13 +133,7 @@ def _seconds(scores: pd.DataFrame, accuracy: pd.DataFrame) -> pd.DataFrame:
 
 def _medians(scores: pd.DataFrame) -> dict[str, pd.DataFrame]:
     """Medians over seeds of accuracy and proxies: for each a row per place and a column per k."""
-    rows = fullest(scores)
-    rows = rows[is_value(rows["gen"], GEN)]
-    chosen = np.logical_and.reduce([is_value(rows[name], value) for name, value in L2_MAX.items()])
-    if not chosen.any() and len(rows):
-        groups = rows.groupby(CONFIGURATION, observed=True, dropna=False, sort=False)
-        chosen = (groups.ngroup() == 0).to_numpy()
-    rows = rows[chosen]
+    rows, _ = shown(scores[is_value(scores["gen"], GEN)])
     k = rows["k"].astype(object).where(rows["k"].notna(), AUTO)
     groups = rows.assign(k=k).groupby([*PAIR, "draw", "k"], observed=True)
     return {name: groups[name].median().unstack("k") for name in ("accuracy", "proxies")}

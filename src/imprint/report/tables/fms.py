@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from imprint.analysis.fms import compare_fms, speed_conditions
-from imprint.analysis.splits import nc1_in_words, of_split
+from imprint.analysis.splits import nc1_note
 from imprint.analysis.words import count
-from imprint.method.score_names import TEST_SPLIT
 from imprint.report.registry import Presets, table
 from imprint.report.tables.layout import with_note
 
@@ -44,9 +43,7 @@ def compared_fms(
             "threads": facts["threads"],
         }
     )
-    notes = [*result.notes, *speed_conditions(facts)]
-    if len(of_split(collapse, TEST_SPLIT)):
-        notes.append(f"{nc1_in_words(collapse)}.")
+    notes = [*result.notes, *speed_conditions(facts), *nc1_note(collapse)]
     if result.configurations:
         extent = f"{count(result.configurations, 'configuration')} that all FMs ran on {count(len(result.accuracies), 'task')}"
         notes.insert(

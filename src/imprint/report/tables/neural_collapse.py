@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from imprint.analysis.matrices import PAIR
-from imprint.method.score_names import TRAINING_SPLIT
 from imprint.report.registry import Presets, table
 from imprint.report.tables.layout import sorted_naturally
 
@@ -24,8 +23,7 @@ MEASURES = ["nc1", "nc1_released", "vci", "trace_w", "trace_b", "rank_w", "rank_
 def neural_collapse(scores: pd.DataFrame, collapse: pd.DataFrame, presets: Presets) -> pd.DataFrame:
     """Means over draws of NC1, its released variant, VCI, traces and ranks, by FM, task and split."""
     keys = [*PAIR, "split"]
-    splits = collapse if "split" in collapse else collapse.assign(split=TRAINING_SPLIT)
-    groups = splits.astype(dict.fromkeys(keys, str)).groupby(keys)
+    groups = collapse.astype(dict.fromkeys(keys, str)).groupby(keys)
     means = groups[["classes", "samples", *MEASURES]].mean()
     means.insert(0, "draws", groups.size())
     means.insert(0, "d", groups["d"].first())

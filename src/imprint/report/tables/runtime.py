@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from imprint.analysis.generation_time import KIND, generation_times
 from imprint.analysis.gens import with_k_labels
 from imprint.analysis.matrices import PAIR, fullest
-from imprint.analysis.splits import TRAINING_SAMPLES, with_training_samples
+from imprint.analysis.splits import TRAINING_SAMPLES
 from imprint.report.registry import Presets, table
 from imprint.report.tables.layout import GENERATION_TIME, sorted_naturally, with_note
 
@@ -29,7 +29,7 @@ def runtime(scores: pd.DataFrame, collapse: pd.DataFrame, presets: Presets) -> p
     The numbers of proxies and of training samples are medians too; the latter is known only if all samples are used.
     """
     times = generation_times(scores)
-    rows = with_training_samples(collapse).astype({"fm": str, "task": str})
+    rows = collapse.astype({"fm": str, "task": str})
     samples = rows.groupby(PAIR)[TRAINING_SAMPLES].median().rename("samples")
     if not (fullest(scores)["shots"] == "full").all():
         samples = samples.iloc[:0]
