@@ -14,6 +14,7 @@ Either is chosen on the test data that also score it or, with `select_on: valida
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
@@ -140,7 +141,7 @@ def kept_configurations(scores: pd.DataFrame, component: str) -> KeptConfigurati
     methods = methods[labels.isin(accuracies.columns)]
     labels = accuracies.columns
 
-    entries = _fields(names, configurations, component).loc[methods]
+    entries = names.loc[methods, COLUMNS[component]]
     entries = entries.join(names.loc[methods, COMPANIONS[component]]).set_index(labels)
     entries["mean_rank"] = mean_rank[methods].to_numpy()
     counted = order["entry"].value_counts()
@@ -196,7 +197,7 @@ def best_of_others(scores: pd.DataFrame, component: str) -> BestCompanions:
 
     configurations, medians = by_configuration(scores)
     names = _names_of(configurations, component)
-    entries = _fields(names, configurations, component).set_index(pd.Index(names["entry"]))
+    entries = names[COLUMNS[component]].set_index(pd.Index(names["entry"]))
     entries = entries[~entries.index.duplicated()]
     _, criterion = by_configuration(scores, chosen_on(scores))
     best = {
@@ -228,16 +229,9 @@ def _names_of(configurations: pd.DataFrame, component: str) -> pd.DataFrame:
     import pandas as pd
 
     records = cast("list[dict[str, Any]]", configurations.to_dict("records"))
-    columns = ["k", "GEN", "GEN and k", "NORM", "AGG", *COLUMNS["AGG"]]
+    columns = ["k", "GEN", "GEN and k", "NORM", "AGG", *itertools.chain(*COLUMNS.values())]
     names = pd.DataFrame([_names(configuration) for configuration in records], columns=columns)
-    return names.assign(entry=names[component])
-
-
-def _fields(names: pd.DataFrame, configurations: pd.DataFrame, component: str) -> pd.DataFrame:
-    """The columns of a component for each configuration, with one name for each rule of AGG."""
-    columns = COLUMNS[component]
-    frame = names if component == "AGG" else configurations
-    return frame[columns].astype({"m": "Int64"} if "m" in columns else {})
+    return names.astype({"m": "Int64"}).assign(entry=names[component])
 
 
 def _names(configuration: Mapping[str, Any]) -> dict[str, Any]:
@@ -254,5 +248,6 @@ def _names(configuration: Mapping[str, Any]) -> dict[str, Any]:
         "GEN and k": gen_and_k(configuration),
         "NORM": "/".join(configuration[name] for name in COLUMNS["NORM"]),
         "AGG": agg,
+        **{name: configuration[name] for name in (*COLUMNS["GEN"], *COLUMNS["NORM"])},
         **dict(zip(COLUMNS["AGG"], fields, strict=True)),
     }

@@ -174,12 +174,12 @@ def accuracy_over_k(scores: pd.DataFrame) -> tuple[pd.DataFrame, str]:
     return means_over_k(rows), text
 
 
-def means_over_k(rows: pd.DataFrame) -> pd.DataFrame:
-    """The table of `accuracy_over_k` for rows with the column `norm`.
+def means_over_k(rows: pd.DataFrame, *by: str) -> pd.DataFrame:
+    """The table of `accuracy_over_k` for rows with the column `norm`, by further columns such as shots.
 
     below, above: ends of the 95% interval of an accuracy on that number of test samples, means over the runs.
     """
-    keys = ["fm", "task", "family", "d", "gen", "k", "norm"]
+    keys = ["fm", "task", "family", "d", "gen", "k", "norm", *by]
     groups = rows.groupby(keys, observed=True, dropna=False)
     table = groups["accuracy"].agg(["mean", "min", "max", "size"])
     table = table.rename(columns={"min": "low", "max": "high", "size": "runs"})

@@ -23,14 +23,15 @@ from imprint.analysis.differences import (
 )
 from imprint.analysis.gains import K, gains_and_nc1, gains_by_draw
 from imprint.analysis.gens import gens_of_all_classes, norm_sees_all_classes
-from imprint.analysis.selection import L2_MAX, method_in_words, norms_in_words
+from imprint.analysis.selection import method_in_words, norms_in_words
 from imprint.analysis.splits import of_split
 from imprint.analysis.words import count
 from imprint.method.presets import PRESETS
 
-L2 = {**L2_MAX, "weighting": None, "m": None}
+ONE, MANY, WHITENED = (
+    PRESETS[name].configuration.columns() for name in ("qi", "westerhoff", "whiten")
+)
 COLLAPSED = 1.0  # NC1 up to which the paper calls a task's classes collapsed
-MANY = 20  # proxies per class whose gain is given
 NAMED = 3  # most pairs of differing methods that are named
 
 
@@ -182,28 +183,20 @@ def _best(scores: pd.DataFrame) -> Iterator[str]:
 
 
 def _gain(scores: pd.DataFrame) -> Iterator[str]:
-    methods: dict[str, dict[str, Any]] = {
-        "one": {"gen": "mean", "k": None, **L2},
-        "many": {"gen": "kmeans", "k": MANY, **L2},
-    }
     yield from _change(
         scores,
-        methods,
-        f"Several proxies: replacing the mean by {MANY} k-means proxies per class (NORM l2, AGG max) changes",
+        {"one": ONE, "many": MANY},
+        f"Several proxies: replacing the mean by {MANY['k']} k-means proxies per class (NORM l2, AGG max) changes",
     )
 
 
 def _whitening(scores: pd.DataFrame) -> Iterator[str]:
     """How one whitened mean per class changes the accuracy of several proxies."""
-    methods: dict[str, dict[str, Any]] = {
-        "many": {"gen": "kmeans", "k": MANY, **L2},
-        "whitened": dict(PRESETS["whiten"].configuration.columns()),
-    }
     yield from _change(
         scores,
-        methods,
-        f"Whitening: replacing {MANY} k-means proxies per class (NORM l2) by one whitened mean "
-        f"(NORM {norms_in_words(methods['whitened'])}) changes",
+        {"many": MANY, "whitened": WHITENED},
+        f"Whitening: replacing {MANY['k']} k-means proxies per class (NORM l2) by one whitened mean "
+        f"(NORM {norms_in_words(WHITENED)}) changes",
     )
 
 

@@ -95,7 +95,7 @@ class FigureEntry(_Entry):
         **settings
             Values of those that `settings` names; the function has a default for each.
         """
-        from imprint.report.drawing.sheet import notice
+        from imprint.report.drawing.sheet import sheet
         from imprint.report.drawing.style import applied
 
         with applied(width):
@@ -103,7 +103,7 @@ class FigureEntry(_Entry):
                 figure: Figure = self.function(*inputs, **settings)
             except NothingToShow as reason:
                 missing(str(reason))
-                figure = notice(self.title, str(reason))
+                figure = sheet(self.title, str(reason), height=0.1)
         return figure
 
 

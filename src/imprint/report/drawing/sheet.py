@@ -57,11 +57,6 @@ def sheet(title: str, subtitle: str, height: float) -> Figure:
     return figure
 
 
-def notice(title: str, message: str) -> Figure:
-    """A figure without panels: only its title, and a message on what is missing."""
-    return sheet(title, message, 0.1)
-
-
 def legend_below(figure: Figure, *groups: Sequence[Artist], title: str | None = None) -> None:
     """Add one legend under all panels of a sheet, in as few rows as the width allows.
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from imprint.analysis.gens import gens_without_k, shown_gen
 from imprint.analysis.matrices import is_value
-from imprint.analysis.selection import sizes
+from imprint.analysis.selection import means_over_k, sizes
 from imprint.analysis.words import natural_order
 from imprint.report.drawing.axes import k_axis
 from imprint.report.drawing.looks import DASHES, Look, gen_look, legend_line, shades
@@ -64,7 +64,7 @@ def few_shot(scores: pd.DataFrame, collapse: pd.DataFrame, presets: Presets) -> 
     gen = shown_gen(all_norms.loc[~all_norms["gen"].isin(without_k), "gen"])
     gens = [gen, *without_k]
     tables = {
-        norm: _means(of_norm[of_norm["gen"].isin(gens)])
+        norm: means_over_k(of_norm[of_norm["gen"].isin(gens)], "shots").astype({"shots": str})
         for norm, of_norm in columns.of_norms.items()
     }
     table = pd.concat(list(tables.values()))
@@ -121,15 +121,6 @@ def _beyond(counts: list[int]) -> int:
         return 1
     step = (counts[-1] / counts[0]) ** (1 / max(len(counts) - 1, 1))
     return max(2, round(counts[-1] * step))
-
-
-def _means(rows: pd.DataFrame) -> pd.DataFrame:
-    """fm, task, gen, k, norm, shots, and mean, lowest and highest accuracy (%) over seeds and draws."""
-    keys = ["fm", "task", "gen", "k", "norm", "shots"]
-    groups = rows.groupby(keys, observed=True, dropna=False)["accuracy"]
-    table = groups.agg(["mean", "min", "max"]).mul(100).reset_index()
-    table = table.rename(columns={"min": "low", "max": "high"})
-    return table.astype({"fm": str, "task": str, "gen": str, "shots": str})
 
 
 def _panel(

@@ -197,13 +197,3 @@ class Section:
     title: str
     about: str | None
     items: list[Item]
-
-    @property
-    def shown(self) -> list[Item]:
-        """The items that show something."""
-        return [item for item in self.items if item.empty is None]
-
-    @property
-    def without_content(self) -> list[Item]:
-        """The items that have nothing to show."""
-        return [item for item in self.items if item.empty is not None]

@@ -12,7 +12,12 @@ if TYPE_CHECKING:
     from imprint.analysis.differences import Difference
 
 GENERATION_TIME = "generation time (ms)"
-DIFFERENCE_COLUMNS = ["datasets", "better", "worse", "95% low (points)", "95% high (points)"]
+# fields of a difference by column
+DIFFERENCE_COLUMNS = {
+    **{name: name for name in ("datasets", "better", "worse")},
+    "95% low (points)": "low",
+    "95% high (points)": "high",
+}
 
 
 def with_note(frame: pd.DataFrame, *sentences: str) -> pd.DataFrame:
@@ -40,11 +45,4 @@ def sorted_naturally(frame: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
 
 def difference_columns(difference: Difference) -> dict[str, Any]:
     """The numbers of datasets, and of those where the first method is better and worse, and the interval."""
-    values = (
-        difference.datasets,
-        difference.better,
-        difference.worse,
-        difference.low,
-        difference.high,
-    )
-    return dict(zip(DIFFERENCE_COLUMNS, values, strict=True))
+    return {column: getattr(difference, name) for column, name in DIFFERENCE_COLUMNS.items()}
