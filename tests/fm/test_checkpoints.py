@@ -36,7 +36,12 @@ def test_weights_that_no_training_makes_are_refused(change, said):
 
 def test_weights_of_half_precision_fit():
     state = {key: value.half() for key, value in model().state_dict().items()}
-    fill(model(), state, "w.pth")
+    target = nn.Sequential(nn.Linear(4, 3), nn.Linear(3, 2))
+    fill(target, state, "w.pth")
+    filled = target.state_dict()
+    assert filled.keys() == state.keys()
+    for key, value in state.items():
+        assert torch.equal(filled[key], value.float())
 
 
 def test_facts_come_back_without_the_seal(tmp_path):

@@ -2,6 +2,7 @@ import json
 import logging
 import time
 from functools import partial
+from types import SimpleNamespace
 
 import h5py
 import numpy as np
@@ -303,10 +304,18 @@ def test_threads_are_those_of_the_job_and_put_back():
 
 @pytest.mark.parametrize("platform", ["linux", "darwin"])
 def test_memory_is_kept_where_the_system_can(monkeypatch, platform):
+    options = {}
+    libc = SimpleNamespace(
+        mallopt=lambda option, value: options.setdefault(option, []).append(value) or 1,
+        malloc_trim=lambda pad: None,
+    )
     monkeypatch.setattr("sys.platform", platform)
+    monkeypatch.setattr(compute.ctypes, "CDLL", lambda name: libc)
     with compute.memory_kept():
-        kept = torch.ones(3_000_000)
-    assert kept.sum() == 3_000_000
+        inside = {option: values[-1] for option, values in options.items()}
+    assert bool(inside) == (platform == "linux")
+    for option, value in inside.items():
+        assert options[option][-1] < value, "smaller again at the end"
 
 
 @pytest.mark.parametrize("size", [28, 224, 240, 260, 518])

@@ -327,13 +327,13 @@ def dict_of(x, labels, p, scorings):
 
 
 def test_a_zero_embedding_has_a_nearest_proxy_under_l2():
-    p = np.array([[5, 0], [0, 1]], np.float32)
+    p = np.array([[5, 0], [0, 1], [5, 5]], np.float32)
     scorings = tuple(
         Scoring("none", "l2", "max", distance)
         for distance in ("euclidean", "mahalanobis", "manhattan")
     )
-    found = dict_of(np.zeros((1, 2), np.float32), np.arange(2), p, scorings)
-    assert [found[s].tolist() for s in scorings if s.distance != "mahalanobis"] == [[1], [1]]
+    predicted = dict_of(np.zeros((1, 2), np.float32), np.arange(3), p, scorings)
+    assert [predicted[scoring].tolist() for scoring in scorings] == [[1], [1], [1]]
 
 
 @pytest.mark.parametrize("distance", ["inner_product", "cosine", "euclidean"])

@@ -70,6 +70,7 @@ def test_long_names_are_broken_or_cut_in_the_middle(name, width):
         for key, preset in PRESETS.items()
     }
     figure = draw_figure(name, LONG_NAMES, presets, width=width)
+    assert figure.get_figwidth() in (WIDTHS[width], WIDTHS["page"])
     check_legible(figure, figure.get_figwidth())
 
 
