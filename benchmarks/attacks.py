@@ -16,7 +16,6 @@ is wrong. The exit code is 1 otherwise.
 
 from __future__ import annotations
 
-import argparse
 import os
 import random
 import re
@@ -32,7 +31,12 @@ from pathlib import Path
 import pandas as pd
 import yaml
 
-from benchmarks.runs import SMALL, command
+from benchmarks.faults import equal
+from benchmarks.options import new_parser
+from benchmarks.runs import SMALL, command, configure
+from imprint.errors import UserError
+from imprint.store.files import canonical
+from imprint.store.heads import read_head
 
 STUDY = {
     **SMALL,
@@ -56,7 +60,7 @@ STUDY = {
     },
 }
 # durations in reports, and the path of the study in heads
-OTHER = re.compile(r'\d+(\.\d+)? (ms|s|min|h)\b|"checkpoint": "[^"]*"')
+OTHER = re.compile(r'\d+(\.\d+)? (ms|s|min|h)\b|"checkpoint": ?"[^"]*"')
 
 
 def flip(path: Path, chance: random.Random) -> None:
@@ -101,10 +105,6 @@ def extended() -> dict:
     return study
 
 
-def configure(folder: Path, study: dict) -> None:
-    (folder / "config.yaml").write_text(yaml.safe_dump(study, sort_keys=False))
-
-
 def run(folder: Path) -> tuple[int, str]:
     """Exit code and output of a run; unlike `benchmarks.runs.run`, the run may fail."""
     done = subprocess.run(command(1), cwd=folder, capture_output=True, text=True, check=False)
@@ -112,7 +112,7 @@ def run(folder: Path) -> tuple[int, str]:
 
 
 def delivered(folder: Path) -> dict[str, object]:
-    """The outputs of a study, by file: values without times, the bytes of pictures and heads, and whether there is a report."""
+    """The outputs of a study, by file: values without times, the bytes of pictures, the content of heads, and whether there is a report."""
     results = folder / "results"
     contents: dict[str, object] = {}
     for path in sorted(results.rglob("*")):
@@ -136,8 +136,17 @@ def delivered(folder: Path) -> dict[str, object]:
         elif path.suffix in (".png", ".svg", ".pdf"):
             contents[name] = path.read_bytes()
         elif top == "heads":
-            contents[name] = path.stat().st_size
+            contents[name] = content_of_head(path)
     return contents
+
+
+def content_of_head(path: Path) -> object:
+    """The arrays and the description of a head, without the path of the study."""
+    try:
+        head = read_head(path)
+    except UserError:
+        return "damaged"
+    return {**vars(head), "description": OTHER.sub("", canonical(head.description))}
 
 
 def kind(path: Path, results: Path) -> str:
@@ -166,7 +175,8 @@ def outcome(folder: Path, victim: str, expected: dict[str, object]) -> tuple[str
         named = victim in output or Path(victim).name in output
         return ("told", "") if named else ("WRONG", "fails without naming it: " + output[-1500:])
     now = delivered(folder)
-    differs = [n for n in expected.keys() | now.keys() if expected.get(n) != now.get(n)]
+    names = expected.keys() | now.keys()
+    differs = [name for name in names if not equal(expected.get(name), now.get(name))]
     if not differs:
         return "as before", ""
     if differs == [victim] and victim in now:
@@ -193,9 +203,7 @@ def attacked(
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = new_parser(__doc__)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument(
         "--only", nargs="*", default=[""], help="only kinds of files that begin with these words"
@@ -218,7 +226,7 @@ def main() -> int:
             expected.append(delivered(folder))
         results = base / "results"
         tasks = [
-            (of_kind, str(path.relative_to(results)), attack)
+            (of_kind, str(path.relative_to(results)), attack, chance.randrange(2**31))
             for of_kind, path in victims(results, chance)
             if of_kind.startswith(tuple(options.only))
             for attack in ATTACKS
@@ -227,10 +235,10 @@ def main() -> int:
         counts: Counter[str] = Counter()
         with ThreadPoolExecutor(options.jobs) as pool:
             of_tasks = pool.map(
-                lambda task: attacked(base, task[1], task[2], chance.randrange(2**31), expected),
+                lambda task: attacked(base, task[1], task[2], task[3], expected),
                 tasks,
             )
-            for (of_kind, victim, attack), outcomes in zip(tasks, of_tasks, strict=True):
+            for (of_kind, victim, attack, _), outcomes in zip(tasks, of_tasks, strict=True):
                 words = [word for word, _ in outcomes]
                 counts.update(words)
                 print(f"{of_kind:32} {attack:8} {', then '.join(words):28} {victim}", flush=True)

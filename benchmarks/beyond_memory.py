@@ -23,7 +23,8 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.data import TASK
+from benchmarks.data import TASK, write_blocks
+from benchmarks.options import new_parser
 
 WIDTH, TEST = 1024, 10_000
 METHODS = {  # GEN and k
@@ -35,23 +36,17 @@ SEED = 1
 
 
 def write(path: Path, samples: int, classes: int, seed: int) -> None:
-    """An embeddings file as the embedding rule writes it, block by block."""
-    import h5py
-
-    from imprint.store.files import new_hdf5, provenance_json
-
+    """Write an embeddings file, block by block."""
     rng = np.random.default_rng(seed)
     centres = np.random.default_rng(SEED).normal(size=(classes, WIDTH)).astype(np.float32) / 24
     labels = np.sort(np.arange(samples) % classes)
-    with new_hdf5(path) as file:
-        rows = file.create_dataset("embeddings", (samples, WIDTH), np.float32)
-        for top in range(0, samples, 2**16):
-            y = labels[top : top + 2**16]
-            rows[top : top + len(y)] = rng.standard_normal((len(y), WIDTH), np.float32) + centres[y]
-        file["labels"] = labels
-        file.create_dataset("ids", data=[str(i) for i in range(samples)], dtype=h5py.string_dtype())
-        file.attrs["class_names"] = json.dumps([str(i) for i in range(classes)])
-        file.attrs["provenance"] = provenance_json()
+    blocks = (labels[top : top + 2**16] for top in range(0, samples, 2**16))
+    write_blocks(
+        path,
+        WIDTH,
+        labels,
+        (rng.standard_normal((len(y), WIDTH), np.float32) + centres[y] for y in blocks),
+    )
 
 
 class Peak(threading.Thread):
@@ -102,9 +97,7 @@ def job(folder: Path, gen: str, memory: float) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = new_parser(__doc__)
     parser.add_argument("--samples", type=int, default=1_000_000)
     parser.add_argument("--whole", type=int, default=10_000_000, help="samples to extrapolate to")
     parser.add_argument("--classes", type=int, default=10)

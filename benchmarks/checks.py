@@ -8,11 +8,9 @@ alternating order; the figure is the median of the ratios. Bar: 1.03.
 
 from __future__ import annotations
 
-import argparse
 import os
 import pickle
 import shutil
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -20,9 +18,13 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
+
 from benchmarks import increment, rule
+from benchmarks.clock import alternated
 from benchmarks.data import synthetic, write
-from benchmarks.runs import ROOT, run
+from benchmarks.options import new_parser
+from benchmarks.runs import ROOT, configure, run
 
 # Python runs a file of this name when it starts
 WITHOUT = """
@@ -39,15 +41,13 @@ def with_path(folder: Path | None) -> None:
 
 def compared(what: str, measured: Callable[[], float], without: Path, rounds: int) -> None:
     """Print the median seconds with and without checksums, and the median of their ratios."""
-    pairs = []
-    for number in range(rounds):
-        seconds = {}
-        for folder in (None, without) if number % 2 else (without, None):
-            with_path(folder)
-            seconds[folder] = measured()
-        pairs.append((seconds[None], seconds[without]))
-    ratio = statistics.median(a / b for a, b in pairs)
-    with_checks, least = (statistics.median(column) for column in zip(*pairs, strict=True))
+
+    def seconds(folder: Path | None) -> float:
+        with_path(folder)
+        return measured()
+
+    pairs = alternated(lambda: seconds(None), lambda: seconds(without), rounds)
+    (with_checks, least), ratio = np.median(pairs, axis=0), np.median(pairs[:, 0] / pairs[:, 1])
     print(
         f"{what}: {with_checks:.2f} s, without {least:.2f} s, ratio {ratio:.3f}, at most 1.03",
         flush=True,
@@ -76,7 +76,7 @@ def edit(folder: Path) -> Callable[[], float]:
     data = synthetic()
     write(finished / "train.h5", data.x, data.y)
     write(finished / "test.h5", data.test_x, data.test_y)
-    increment.configure(finished, increment.KS)
+    configure(finished, increment.config(increment.KS))
     run(finished, "study")
 
     def measured() -> float:
@@ -84,16 +84,14 @@ def edit(folder: Path) -> Callable[[], float]:
         shutil.rmtree(edited, ignore_errors=True)
         shutil.copytree(finished, edited)
         run(edited, "study")  # the first run in a new folder checks all files again
-        increment.configure(edited, [*increment.KS, increment.NEW])
+        configure(edited, increment.config([*increment.KS, increment.NEW]))
         return run(edited, "study")[0]
 
     return measured
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = new_parser(__doc__)
     parser.add_argument("--rounds", type=int, default=5)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:

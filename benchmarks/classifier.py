@@ -8,29 +8,24 @@ The compared calls run in turn, in alternating order. Times are medians, and `ra
 
 from __future__ import annotations
 
-import argparse
 import copy
 import warnings
 from collections.abc import Callable
 
 import numpy as np
 
-from benchmarks.clock import seconds
-from benchmarks.data import synthetic
+from benchmarks.clock import in_turn
+from benchmarks.data import SEED, synthetic
+from benchmarks.options import new_parser
 from imprint import ImprintingClassifier
 from imprint.method.normalize import l2
-
-SEED = 17121997
 
 
 def compare(
     what: str, ours: Callable[[], object], limit: Callable[[], object], repeats: int
 ) -> None:
     """Print the median seconds of both and of their ratio."""
-    times = np.empty((repeats, 2))
-    for i in range(repeats):
-        for j in (0, 1) if i % 2 == 0 else (1, 0):
-            times[i, j] = seconds((ours, limit)[j], repeats=1)
+    times = in_turn(ours, limit, repeats)
     (spent, alone), best = np.median(times, axis=0), times.min(axis=0)
     ratio = np.median(times[:, 0] / times[:, 1])
     print(f"{what:62}{spent:9.4f}s{alone:9.4f}s{ratio:8.2f}{best[0] / best[1]:8.2f}", flush=True)
@@ -39,7 +34,7 @@ def compare(
 def main() -> None:
     from sklearn.cluster import KMeans
 
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = new_parser(__doc__)
     parser.add_argument("--repeats", type=int, default=3)
     repeats = parser.parse_args().repeats
     warnings.simplefilter("ignore")  # k-means of few samples

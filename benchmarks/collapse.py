@@ -1,6 +1,6 @@
 """NC1 and VCI at full size, against their computation with a D x D matrix per class.
 
-python -m benchmarks.collapse
+python -m benchmarks.collapse [--train 60000]
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ import numpy as np
 
 from benchmarks.clock import seconds
 from benchmarks.data import synthetic
+from benchmarks.options import new_parser
 from imprint.method.collapse import collapse
 from imprint.method.normalize import l2
 
@@ -25,11 +26,13 @@ def by_matrices(x: np.ndarray, y: np.ndarray, classes: int) -> tuple[float, floa
 
 
 def main() -> None:
-    data = synthetic(test=1)
+    parser = new_parser(__doc__)
+    parser.add_argument("--train", type=int, default=60_000, help="number of embeddings")
+    data = synthetic(parser.parse_args().train, test=1)
     ours = collapse(data.x, data.y, data.classes)
     nc1, vci = by_matrices(data.x, data.y, data.classes)
     print(
-        f"60,000 x 512, 10 classes: NC1 {ours.nc1:.5f} (by matrices {nc1:.5f}), VCI {ours.vci:.5f} ({vci:.5f})"
+        f"{len(data.x):,} x 512, 10 classes: NC1 {ours.nc1:.5f} (by matrices {nc1:.5f}), VCI {ours.vci:.5f} ({vci:.5f})"
     )
     fast = seconds(lambda: collapse(data.x, data.y, data.classes))
     slow = seconds(lambda: by_matrices(data.x, data.y, data.classes))

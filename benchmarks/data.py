@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from imprint.store.embeddings import write_rows
+from imprint.store.files import new_hdf5, provenance_json
+
+SEED = 17121997
 # a task on these data, in the form of `imprint.study.specs`
 TASK = {
     "task": "all",
@@ -58,9 +64,16 @@ def synthetic(
 
 def write(path: Path, x: np.ndarray, y: np.ndarray) -> None:
     """Write an embeddings file as the embedding rule writes it."""
+    write_blocks(path, x.shape[1], y, [x])
+
+
+def write_blocks(path: Path, width: int, y: np.ndarray, blocks: Iterable[np.ndarray]) -> None:
+    """Write an embeddings file of this width as the embedding rule writes it, block by block."""
     import h5py
 
-    with h5py.File(path, "w") as file:
-        file["embeddings"], file["labels"] = x, y
-        file["ids"] = np.arange(len(x)).astype("S")
-        file.attrs["class_names"], file.attrs["provenance"] = str(list(range(10))), "{}"
+    with new_hdf5(path) as file:
+        write_rows(file, (len(y), width), np.float32, blocks)
+        file.create_dataset("labels", data=y, fletcher32=True)
+        file.create_dataset("ids", data=[str(i) for i in range(len(y))], dtype=h5py.string_dtype())
+        file.attrs["class_names"] = json.dumps([str(i) for i in range(int(y.max()) + 1)])
+        file.attrs["provenance"] = provenance_json()

@@ -1,6 +1,6 @@
 """The grid engine at full size: whole grids, scoring against bare matrix products, class scores, and one configuration at a time.
 
-    python -m benchmarks.engine [agg] [gen] [scoring] [classes] [single] [--device cuda]
+    python -m benchmarks.engine [agg] [gen] [scoring] [classes] [single] [--device cpu]
 
 agg: the AGG grid of the paper's section 5.1, 5,904 configurations with their seeds, generation included.
 gen: its GEN and NORM grid, 864 configurations.
@@ -13,9 +13,7 @@ single: a straightforward evaluation that fits scikit-learn's NearestNeighbors f
 
 from __future__ import annotations
 
-import argparse
 import os
-import resource
 import time
 from collections.abc import Callable, Iterable
 from functools import partial
@@ -23,7 +21,9 @@ from itertools import product
 
 import numpy as np
 
-from benchmarks.data import Data, synthetic
+from benchmarks.clock import in_turn, peak_gib
+from benchmarks.data import SEED, Data, synthetic
+from benchmarks.options import new_parser
 from imprint.method import normalize
 from imprint.method.class_scores import class_scores
 from imprint.method.configuration import Scoring
@@ -34,13 +34,9 @@ from imprint.method.nearest import BLOCK
 from imprint.method.scoring import CandidateHead
 from imprint.method.strips import strips
 
-SEEDS = (17121997, 123987, 12412312)
+ALL = ("agg", "gen", "scoring", "classes", "single")
+SEEDS = (SEED, 123987, 12412312)
 CORES = os.cpu_count() or 1
-
-
-def peak_gib() -> float:
-    """Peak memory of this process."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
 
 
 def agg_scorings(norm_pre: str) -> tuple[Scoring, ...]:
@@ -157,14 +153,8 @@ def compared(
     label: str, limit: Callable[[], object], ours: Callable[[], object], repeats: int
 ) -> None:
     """Time a limit and our code in turn; print the median seconds of both, and the median of their ratios."""
-    times = []
-    for _ in range(repeats):
-        start = time.perf_counter()
-        limit()
-        between = time.perf_counter()
-        ours()
-        times.append((between - start, time.perf_counter() - between))
-    (least, spent), ratio = np.median(times, axis=0), np.median([b / a for a, b in times])
+    times = in_turn(limit, ours, repeats)
+    (least, spent), ratio = np.median(times, axis=0), np.median(times[:, 1] / times[:, 0])
     print(f"  {label:34} {least:8.2f} s {spent:8.2f} s {ratio:7.2f}", flush=True)
 
 
@@ -259,29 +249,37 @@ def single(data: Data, cut_off: float, sample: int) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    parser = new_parser(__doc__)
+    parser.add_argument(
+        "measurements",
+        nargs="*",
+        metavar="NAME",
+        help=f"{', '.join(ALL)}; all but single by default",
     )
-    parser.add_argument("what", nargs="*", default=["agg", "gen", "scoring", "classes"])
     parser.add_argument("--train", type=int, default=60_000)
     parser.add_argument("--test", type=int, default=10_000)
     parser.add_argument("--width", type=int, default=512)
     parser.add_argument(
-        "--device", default="cpu", help="where k-means generates and proxies are scored"
+        "--device",
+        default="cpu",
+        help="where k-means generates and proxies are scored; classes and single run on the processor",
     )
-    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--repeats", type=int, default=3, help="repeats of scoring and of classes")
     parser.add_argument("--sample", type=int, default=24, help="configurations that `single` tries")
     parser.add_argument(
         "--cut-off", type=float, default=45, help="seconds after which `single` extrapolates"
     )
     arguments = parser.parse_args()
+    names = arguments.measurements or ALL[:-1]
+    if unknown := set(names) - set(ALL):
+        parser.error(f"unknown: {', '.join(sorted(unknown))}; known: {', '.join(ALL)}")
     data = synthetic(arguments.train, arguments.test, arguments.width)
     ks = [1, 5, 20]
-    if "scoring" in arguments.what:
+    if "scoring" in names:
         scoring(data, arguments.repeats, arguments.device)
-    if "classes" in arguments.what:
+    if "classes" in names:
         classes(data, arguments.repeats)
-    if "agg" in arguments.what:
+    if "agg" in names:
         grid(
             data,
             [("kmeans", ks), ("kmedoids", ks), ("mean", [1]), ("all", [1])],
@@ -289,11 +287,11 @@ def main() -> None:
             "AGG grid",
             arguments.device,
         )
-    if "gen" in arguments.what:
+    if "gen" in names:
         more = [1, 2, 3, 5, 10, 20]
         gens = [(g, more) for g in ("kmeans", "kmedoids", "fps", "cov_max", "random")]
         grid(data, [*gens, ("mean", [1]), ("all", [1])], gen_scorings, "GEN grid", arguments.device)
-    if "single" in arguments.what:
+    if "single" in names:
         single(data, arguments.cut_off, arguments.sample)
 
 

@@ -9,7 +9,6 @@ installed, the seconds until all charts and the grid are drawn, and until a char
 from __future__ import annotations
 
 import argparse
-import resource
 import subprocess
 import sys
 import tempfile
@@ -17,6 +16,8 @@ import time
 from pathlib import Path
 
 from benchmarks.browser import CHROMIUM, Browser
+from benchmarks.clock import peak_gib
+from benchmarks.options import new_parser
 from benchmarks.presentation import collapse_of, scores_of
 from benchmarks.runs import ROOT
 from imprint.analysis.exploration import explored, in_words
@@ -25,7 +26,7 @@ from imprint.report.explorer import page
 from imprint.store.frames import read_parquet, write_parquet
 from imprint.study.load import load
 
-PARTS = Path(__file__).parents[1] / "workflow" / "report"
+PARTS = ROOT / "workflow" / "report"
 DRAWN = "document.querySelectorAll('.chart svg').length == document.querySelectorAll('.chart').length && document.querySelectorAll('#grid tbody tr').length > 1"
 PICTURE = "document.querySelector('#lines svg').outerHTML"
 CHANGE = "const menu = document.querySelector('#lines-menus select[name=of_FM]'); menu.selectedIndex += 1; menu.dispatchEvent(new Event('change'))"
@@ -39,19 +40,18 @@ def job(folder: Path, target: Path) -> None:
         (PARTS / name).read_text(encoding="utf-8") for name in ("explore.html", "glossary.rst")
     )
     target.write_text(page(table, template, methods, glossary), encoding="utf-8")
-    print(len(table), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10)
+    print(len(table), 1024 * peak_gib())
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = new_parser(__doc__)
     parser.add_argument("--config", default=str(ROOT / "config/paper.yaml"))
     parser.add_argument("--page", type=Path, help="file in which the page is kept")
     parser.add_argument("--job", nargs=2, type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.job:
-        return job(*options.job)
+        job(*options.job)
+        return
     study = load([options.config])
     with tempfile.TemporaryDirectory() as folder:
         scores = scores_of(study)
@@ -70,13 +70,12 @@ def main() -> None:
         )
         if CHROMIUM is None:
             print("no Chromium on the PATH: not drawn")
-            return None
+            return
         with Browser() as browser:
             browser.open(target)
             print(f"drawn after {browser.wait(DRAWN):.1f} s")
             browser.value(f"before = {PICTURE}; {CHANGE}")
             print(f"a menu changes its chart in {browser.wait(f'{PICTURE} != before'):.1f} s")
-    return None
 
 
 if __name__ == "__main__":

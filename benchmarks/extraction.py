@@ -1,7 +1,8 @@
 """Rate of `extract` against the bare forward pass of the same model, and its memory by the number of images.
 
-    python -m benchmarks.extraction --shards [--fm FM] [--count 1024] [--rounds 3]
     python -m benchmarks.extraction [--fm package:tf_efficientnet_lite0] [--device cpu] [--precision float32] [--threads 2]
+        [--count 256] [--rounds 5] [--memory 256 1024]
+    python -m benchmarks.extraction --shards [--fm FM] [--count 256] [--rounds 5]
 
 The FM has its own transform. The forward pass starts from normalised, channels-last images on the device, with the batch size
 of the extraction; it keeps the batch norms of the published model, which extraction folds into convolutions. Extraction reads
@@ -28,6 +29,8 @@ import timm
 import torch
 from PIL import Image
 
+from benchmarks.clock import in_turn
+from benchmarks.options import new_parser
 from imprint.data.images import Images
 from imprint.devices import choose_device
 from imprint.fm import extract
@@ -107,29 +110,22 @@ def rates(
             threads=options.threads,
         )
 
-    absolute, relative = [], []
     with torch_settings(device, options.threads, False):
         bare()
-        for number in range(options.rounds):
-            seconds = {}
-            for run in (bare, whole) if number % 2 else (whole, bare):
-                start = time.perf_counter()
-                run()
-                seconds[run] = time.perf_counter() - start
-            absolute.append(len(images) / seconds[whole])
-            relative.append(seconds[bare] / seconds[whole])
-    return absolute, relative
+        seconds_bare, seconds_whole = in_turn(bare, whole, options.rounds).T
+    return (len(images) / seconds_whole).tolist(), (seconds_bare / seconds_whole).tolist()
 
 
 MEMORY = """
-import resource, sys
+import sys
 from pathlib import Path
+from benchmarks.clock import peak_gib
 from benchmarks.extraction import network, photographs
 from imprint.fm.extract import extract
 images = photographs(Path(sys.argv[1], "images"), int(sys.argv[2]))
 fm = network(sys.argv[5])
 extract(fm, images, Path(sys.argv[1], "e.h5"), device=sys.argv[3], threads=int(sys.argv[4]))
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+print(1024 * peak_gib())
 """
 
 
@@ -189,9 +185,7 @@ def print_shards(options: argparse.Namespace) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = new_parser(__doc__)
     parser.add_argument(
         "--fm",
         default="package:tf_efficientnet_lite0",
@@ -208,6 +202,9 @@ def main() -> None:
     parser.add_argument("--shards", action="store_true", help="time two shards against one job")
     options = parser.parse_args()
     if options.shards:
+        for name in ("device", "precision", "threads", "memory"):
+            if getattr(options, name) != parser.get_default(name):
+                parser.error(f"--{name} has no effect with --shards")
         print_shards(options)
         return
 

@@ -9,7 +9,6 @@ A flip is noticed if a message names the file, and harmless if the values read a
 
 from __future__ import annotations
 
-import argparse
 import json
 import logging
 import random
@@ -23,6 +22,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.options import new_parser
 from imprint.errors import UserError
 
 Value = Any
@@ -223,7 +223,7 @@ def attack(kind: Kind, flips: int, chance: random.Random) -> Counter[str]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = new_parser(__doc__)
     parser.add_argument("--flips", type=int, default=100)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()

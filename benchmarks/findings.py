@@ -8,7 +8,6 @@ answer. Accuracies are medians over seeds, in percent; pairs are (FM, task), for
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -17,6 +16,7 @@ import pandas as pd
 from scipy.stats import spearmanr
 
 from benchmarks.head_cells import FULL
+from benchmarks.options import new_parser
 from imprint.analysis.differences import difference, separate_datasets
 from imprint.analysis.matrices import preset_matrix
 from imprint.analysis.splits import of_split
@@ -283,9 +283,7 @@ def choice_of_k(scores: pd.DataFrame) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = new_parser(__doc__)
     parser.add_argument("results", type=Path)
     results = parser.parse_args().results
     scores, collapse = (

@@ -1,6 +1,6 @@
 """Time of GEN at full size against its limit: scikit-learn's own fits, or the passes over the data that it needs at least.
 
-python -m benchmarks.generation
+python -m benchmarks.generation [--train 60000]
 """
 
 from __future__ import annotations
@@ -10,10 +10,9 @@ from collections.abc import Callable
 import numpy as np
 
 from benchmarks.clock import seconds
-from benchmarks.data import synthetic
+from benchmarks.data import SEED, synthetic
+from benchmarks.options import new_parser
 from imprint.method.generate.proxy_sets import proxy_sets
-
-SEED = 17121997
 
 
 def main() -> None:
@@ -21,7 +20,9 @@ def main() -> None:
     from sklearn.linear_model import Ridge
     from sklearn.metrics import pairwise_distances
 
-    data = synthetic(test=1)
+    parser = new_parser(__doc__)
+    parser.add_argument("--train", type=int, default=60_000, help="number of embeddings")
+    data = synthetic(parser.parse_args().train, test=1)
     classes = [data.x[data.y == c] for c in range(data.classes)]
     one_hot = np.eye(data.classes, dtype=np.float32)[data.y]
     ks = [1, 2, 3, 5, 10, 20]

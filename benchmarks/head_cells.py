@@ -10,7 +10,6 @@ import numpy as np
 
 from imprint.data.pools import Pool, select, training_rows
 
-SEED = 17121997
 TASKS = {"all": range(10), "even": range(0, 10, 2), "odd": range(1, 10, 2), "short": range(3)}
 FULL = "full"
 SHOTS = ("1", "2", "5", "10", "50", "200", FULL)

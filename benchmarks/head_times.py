@@ -8,17 +8,16 @@ also on all cores.
 
 from __future__ import annotations
 
-import argparse
 import warnings
 from collections.abc import Callable
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from benchmarks.clock import seconds
-from benchmarks.data import Data
-from benchmarks.head_cells import SEED
+from benchmarks.clock import in_turn, seconds
+from benchmarks.data import SEED, Data
 from benchmarks.head_methods import AUTO, load_libraries
+from benchmarks.options import new_parser
 from benchmarks.printing import print_bar
 from imprint import ImprintingClassifier
 from imprint.method.generate.proxy_sets import proxy_sets
@@ -54,12 +53,8 @@ def print_pair(
     most: float,
     repeats: int,
 ) -> None:
-    """Time two calls in turn, in alternating order, and print the median of their ratios with its bar."""
-    times = np.empty((repeats, 2))
-    for i in range(repeats):
-        for j in (0, 1) if i % 2 == 0 else (1, 0):
-            times[i, j] = seconds((measured, limit)[j], repeats=1)
-    print_ratio(what, times, most)
+    """Time two calls in turn, and print the median of their ratios with its bar."""
+    print_ratio(what, in_turn(measured, limit, repeats), most)
 
 
 def print_ratio(what: str, times: np.ndarray, most: float) -> None:
@@ -111,9 +106,7 @@ def print_against_probe(what: str, data: Data, auto: ImprintingClassifier, repea
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = new_parser(__doc__)
     parser.add_argument("--repeats", type=int, default=3)
     options = parser.parse_args()
     warnings.simplefilter("ignore")  # warnings about few samples and imbalance

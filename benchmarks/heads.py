@@ -26,7 +26,8 @@ from pathlib import Path
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
-from benchmarks.head_cells import FULL, SEED, Cell, cifar100_cells, digit_cells, spread_out
+from benchmarks.data import SEED
+from benchmarks.head_cells import FULL, Cell, cifar100_cells, digit_cells, spread_out
 from benchmarks.head_methods import (
     AUTO,
     EXTRAS,
@@ -39,6 +40,7 @@ from benchmarks.head_methods import (
     lda_differences,
     load_libraries,
 )
+from benchmarks.options import new_parser
 from benchmarks.printing import print_bar, print_header, print_row
 
 TIE = 1e-6  # difference of two scores that float32 cannot distinguish
@@ -214,9 +216,7 @@ def print_accuracies(options: argparse.Namespace) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = new_parser(__doc__)
     parser.add_argument("files", nargs="*", type=Path, metavar="FILE")
     parser.add_argument("--cifar100", type=Path, metavar="FILE")
     parser.add_argument("--cells", type=int, help="maximum number of cells per row; all by default")

@@ -12,7 +12,6 @@ times the new cells and the start together.
 
 from __future__ import annotations
 
-import argparse
 import shutil
 import statistics
 import subprocess
@@ -21,9 +20,8 @@ import tempfile
 import time
 from pathlib import Path
 
-import yaml
-
-from benchmarks.runs import run
+from benchmarks.options import new_parser
+from benchmarks.runs import configure, run
 
 KS = [1, 5, 20]
 NEW = 10
@@ -36,7 +34,7 @@ GRID = {
 }
 
 CELLS = """
-import sys, time
+import json, sys, time
 from imprint.method import kernels
 from imprint.store.embeddings import read_embeddings
 from imprint.study import specs
@@ -74,19 +72,13 @@ def config(ks: list[int]) -> dict:
     }
 
 
-def configure(folder: Path, ks: list[int]) -> None:
-    (folder / "config.yaml").write_text(yaml.safe_dump(config(ks)))
-
-
 def snakemake(folder: Path) -> float:
     """Seconds of a run to its end."""
     return run(folder, "study")[0]
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = new_parser(__doc__)
     parser.add_argument("--embeddings", type=Path)
     parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()
@@ -102,14 +94,14 @@ def main() -> None:
             data = synthetic()
             write(finished / "train.h5", data.x, data.y)
             write(finished / "test.h5", data.test_x, data.test_y)
-        configure(finished, KS)
+        configure(finished, config(KS))
         print(f"the whole study, once: {snakemake(finished):.1f} s", flush=True)
         ratios, bare = [], []
         for _ in range(options.rounds):
             shutil.rmtree(folder, ignore_errors=True)
             shutil.copytree(finished, folder)
             start = snakemake(folder)
-            configure(folder, [*KS, NEW])
+            configure(folder, config([*KS, NEW]))
             began = time.perf_counter()
             alone = subprocess.run(
                 [sys.executable, "-c", CELLS, str(NEW)],

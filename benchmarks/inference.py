@@ -5,13 +5,12 @@
 Four tables: the coverage of candidates for an interval of n independent differences; the coverage of the interval of
 `imprint.analysis.differences` over datasets, if differences share datasets and FMs; the share of studies of equal methods in
 which the paper's procedure (Friedman, then Wilcoxon with Holm, each (FM, task) an observation) and ours find a pair of methods
-different; and this share for two methods and ours, by the number of FMs. Populations have mean 0 and variance 1: normal, skewed (exponential), heavy tails (Student's t with 3 degrees), two
-humps.
+different; and this share for two methods and ours, by the number of FMs. Populations have mean 0 and variance 1: normal, skewed
+(exponential), heavy tails (Student's t with 3 degrees), two humps.
 """
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Callable
 from itertools import combinations
 from typing import NamedTuple
@@ -20,6 +19,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from benchmarks.options import new_parser
 from imprint.analysis.differences import difference, differences
 from imprint.analysis.hypothesis_tests import friedman, holm, signed_rank, signed_rank_interval
 from imprint.analysis.ranking import pairs_needed
@@ -65,7 +65,7 @@ FMS = (2, 3, 4, 8)
 DATASETS = (8, 12, 20)
 
 
-def student(values: np.ndarray) -> tuple[float, float]:
+def student(values: np.ndarray, rng: np.random.Generator) -> tuple[float, float]:
     half = stats.t.ppf(0.975, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values))
     return values.mean() - half, values.mean() + half
 
@@ -111,7 +111,7 @@ def hodges_lehmann(values: np.ndarray, rng: np.random.Generator) -> tuple[float,
 
 CANDIDATES = {
     "BCa bootstrap": bca,
-    "Student's t": lambda values, rng: student(values),
+    "Student's t": student,
     "bootstrap-t": bootstrap_t,
     "expanded percentile": percentile,
     "Hodges-Lehmann": hodges_lehmann,
@@ -244,9 +244,7 @@ TABLES = {
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = new_parser(__doc__)
     parser.add_argument("--studies", type=int, default=1000)
     parser.add_argument("--tables", nargs="+", choices=TABLES, default=list(TABLES))
     arguments = parser.parse_args()

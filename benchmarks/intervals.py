@@ -9,7 +9,6 @@ the differences of folds, with the correction of Nadeau and Bengio (2003).
 
 from __future__ import annotations
 
-import argparse
 import warnings
 from collections.abc import Iterator
 from itertools import combinations
@@ -18,6 +17,7 @@ import numpy as np
 from scipy.special import stdtrit
 from sklearn.model_selection import StratifiedKFold
 
+from benchmarks.options import new_parser
 from benchmarks.printing import print_header, print_row
 from imprint import ImprintingClassifier
 from imprint.estimator.cross_validation import difference_interval
@@ -81,9 +81,7 @@ def studies(
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = new_parser(__doc__)
     parser.add_argument("--studies", type=int, default=300)
     parser.add_argument("--folds", type=int, default=5)
     options = parser.parse_args()

@@ -1,6 +1,6 @@
 """SIGKILL at random moments of one extraction, then a run to its end: is the file the same, and how much work was repeated?
 
-    python -m benchmarks.kills [--kills 20] [--images 4000]
+    python -m benchmarks.kills [--kills 20] [--images 4000] [--seed 0]
 
 A subprocess embeds random images by timm's test_resnet (random weights), 256 images per chunk, and counts the images
 that its model sees. The kills are spread at random over the work: a run is killed within 20 ms after the count of all
@@ -10,7 +10,6 @@ run continues to the end. Bar: the same embeddings, labels and ids, and no more 
 
 from __future__ import annotations
 
-import argparse
 import random
 import signal
 import subprocess
@@ -20,6 +19,8 @@ import time
 from pathlib import Path
 
 import h5py
+
+from benchmarks.options import new_parser
 
 CHUNK = 256
 
@@ -79,9 +80,7 @@ def data(path: Path) -> dict[str, bytes]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = new_parser(__doc__)
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--images", type=int, default=4000)
     parser.add_argument("--seed", type=int, default=0)

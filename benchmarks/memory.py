@@ -8,13 +8,14 @@ The job reads its embeddings and proxies from files, as in the workflow, and sco
 from __future__ import annotations
 
 import argparse
-import resource
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
+from benchmarks.clock import peak_gib
 from benchmarks.data import TASK, synthetic, write
+from benchmarks.options import new_parser
 
 
 def job(folder: Path) -> None:
@@ -36,17 +37,14 @@ def job(folder: Path) -> None:
         for scoring in agg_scorings(pre)
     ]
     score(train, test, {"all": proxies}, {**TASK, "fm": "fm", "cells": cells})
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     print(
-        f"{len(train.x):,} x {train.x.shape[1]:,} proxies, {len(cells)} configurations: peak {peak:.2f} GiB"
+        f"{len(train.x):,} x {train.x.shape[1]:,} proxies, {len(cells)} configurations: peak {peak_gib():.2f} GiB"
     )
     print(f"the embeddings alone are {(train.x.nbytes + test.x.nbytes) / 2**30:.2f} GiB")
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = new_parser(__doc__)
     parser.add_argument("--train", type=int, default=60_000)
     parser.add_argument("--test", type=int, default=10_000)
     parser.add_argument("--width", type=int, default=2048)

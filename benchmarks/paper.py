@@ -5,7 +5,8 @@
 
 Writes embeddings and a study derived from config/paper.yaml to FOLDER and runs it with Snakemake. `--part` takes about ten
 minutes on two cores: half of the samples of one FM, MNIST and its subsets in place of twelve tasks, a few shots, three "d in 1"
-with one draw. The whole study needs 9 GB of embeddings and 60 GB of results. A stopped run continues with the same command.
+with one draw. The whole study needs 9 GB of embeddings and 60 GB of results. A stopped run ends with exit code 1, and
+continues with the same command.
 
 Time is processor time divided by the number of cores, so that other work on the machine has little effect. A job, with all its
 cells, counts for the first experiment that requests its file. The prediction for the whole study is that of `imprint doctor` for
@@ -14,7 +15,6 @@ each job, times the ratio of measured to predicted seconds of the most similar j
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import subprocess
@@ -30,6 +30,8 @@ import numpy as np
 import yaml
 
 from benchmarks.data import synthetic
+from benchmarks.options import new_parser
+from benchmarks.runs import ROOT, command
 from imprint.store.paths import LOGS
 from imprint.study import estimate
 from imprint.study.estimate import RULES, Job
@@ -37,7 +39,6 @@ from imprint.study.grid import Study
 from imprint.study.job_log import usage
 from imprint.study.load import load
 
-ROOT = Path(__file__).parents[1]
 WIDTHS: dict[str, int | None] = {"resnet18": 512, "resnet50": 2048, "vit_b_16": 768, "swin_b": 1024}
 SIZES = {  # training and test samples, classes
     "mnist": (60_000, 10_000, 10),
@@ -134,18 +135,17 @@ def counts_of(share: float) -> dict[str, dict[str, int]]:
     }
 
 
-def run(folder: Path, cores: int) -> dict[str, float]:
-    """Run or continue the study; return wall and processor seconds of all runs, and operations per second of a core."""
+def run(folder: Path, cores: int) -> tuple[dict[str, float], bool]:
+    """Run or continue the study; return wall and processor seconds of all runs with operations per second of a core, and whether it ended."""
     path = folder / TIMES
     times = {"wall": 0.0, "processor": 0.0, "rate": 0.0}
     if path.exists():
         times = json.loads(path.read_text())
-    command = [sys.executable, "-m", "snakemake", "-s", str(ROOT / "Snakefile"), "study"]
-    command += ["--cores", str(cores), "--config", f"study={folder / 'study.yaml'}"]
+    start_study = command(cores, "study", "--config", f"study={folder / 'study.yaml'}")
     before = estimate.operations_per_second()
     start = time.perf_counter()
     with (folder / "log").open("a") as log:
-        process = subprocess.Popen(command, cwd=folder, stdout=log, stderr=log)
+        process = subprocess.Popen(start_study, cwd=folder, stdout=log, stderr=log)
         _, status, spent = os.wait4(process.pid, 0)  # includes its jobs
     times["wall"] += time.perf_counter() - start
     times["processor"] += spent.ru_utime + spent.ru_stime
@@ -154,7 +154,7 @@ def run(folder: Path, cores: int) -> dict[str, float]:
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
         print(f"The study stopped, see {folder / 'log'}; the same command goes on. Until then:")
-    return times
+    return times, not process.returncode
 
 
 def owner(study: Study, job: Job) -> str:
@@ -216,10 +216,8 @@ class Sums:
         print(f"  {name:36}" + "".join(f"{hour:11.3f}" for hour in hours) + peak)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+def main() -> int:
+    parser = new_parser(__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--part", action="store_true", help="about ten minutes on two cores")
     parser.add_argument("--share", type=float, help="share of the samples")
@@ -239,7 +237,10 @@ def main() -> None:
     write_embeddings(folder, options)
     (folder / "study.yaml").write_text(yaml.safe_dump(study_of(folder, options), sort_keys=False))
     study = load([folder / "study.yaml"])
-    times = json.loads((folder / TIMES).read_text()) if arguments.report else run(folder, cores)
+    if arguments.report:
+        times, ended = json.loads((folder / TIMES).read_text()), True
+    else:
+        times, ended = run(folder, cores)
     measured, doctor = Sums(), Sums()
     for job in estimate.jobs(
         study, study.groups, counts_of(options["share"]), WIDTHS, times["rate"]
@@ -276,7 +277,8 @@ def main() -> None:
     print(
         f"\nIn all {hours:.1f} hours, without tables, figures and reports; the doctor predicts {hours_of_doctor:.1f}."
     )
+    return int(not ended)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

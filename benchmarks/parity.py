@@ -15,7 +15,6 @@ torch's argsort in place of our stable one, that configuration agrees exactly.
 
 from __future__ import annotations
 
-import argparse
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,6 +24,7 @@ import h5py
 import numpy as np
 import pandas as pd
 
+from benchmarks.options import new_parser
 from imprint.method import normalize
 from imprint.method.collapse import collapse
 from imprint.method.configuration import Scoring
@@ -39,7 +39,7 @@ TOLERANCE = 0.1  # points; larger differences are listed
 
 
 class TorchDraws:
-    """Replaces `imprint.method.generate.registry.Random`, with the draws of the released program."""
+    """Replaces `imprint.method.generate.randomness.Random` by the draws of the released program."""
 
     def __init__(self, seed: int, label: int):
         self.seed = seed
@@ -102,9 +102,7 @@ def accuracies(
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = new_parser(__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument(
         "--own-draws", action="store_true", help="draw random samples as the study does"

@@ -21,6 +21,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from benchmarks.clock import peak_gib
+from benchmarks.options import new_parser
 from benchmarks.runs import ROOT
 from imprint.analysis.differences import JOINT
 from imprint.analysis.frames import collect, compact, rows_of
@@ -124,7 +126,7 @@ def job(folder: Path, kind: str, name: str, experiment: str) -> None:
             save_figure(FIGURES[name].draw(*inputs, **settings), stem)
         else:
             save_table(TABLES[name].make(*inputs, **settings), stem)
-    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10)
+    print(1024 * peak_gib())
 
 
 def _in_files(study: Study, scores: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
@@ -152,16 +154,15 @@ def filling(
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = new_parser(__doc__)
     parser.add_argument("--config", default=str(ROOT / "config/paper.yaml"))
     parser.add_argument(
         "--job", nargs=4, metavar=("FOLDER", "KIND", "NAME", "EXPERIMENT"), help=argparse.SUPPRESS
     )
     options = parser.parse_args()
     if options.job:
-        return job(Path(options.job[0]), *options.job[1:])
+        job(Path(options.job[0]), *options.job[1:])
+        return
     study = load([options.config])
     experiments = study.config.experiments
     jobs = [("summary", "summary", WHOLE)]
@@ -186,11 +187,11 @@ def main() -> None:
         write_parquet(Path(folder, "collapse.parquet"), collapse, "{}")
         for name, rows in _in_files(study, scores):
             write_parquet(Path(folder, f"{name}.parquet"), rows, "{}")
-        told = {
+        choices = {
             name: [selections.selection(study, name), selections.settings(study, name, SETTINGS)]
             for name in experiments
         }
-        Path(folder, "experiments.json").write_text(json.dumps(told))
+        Path(folder, "experiments.json").write_text(json.dumps(choices))
         print(f"{len(scores):,} rows")
         total = peak = 0.0
         for one in jobs:
@@ -207,7 +208,6 @@ def main() -> None:
         print(
             f"{len(jobs)} jobs one after another: {total:.0f} s, {used:.0f} s of processor, at most {peak:.0f} MB"
         )
-    return None
 
 
 if __name__ == "__main__":

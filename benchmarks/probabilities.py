@@ -9,12 +9,12 @@ perfectly, which says little about new ones.
 
 from __future__ import annotations
 
-import argparse
 import warnings
 from pathlib import Path
 
 import numpy as np
 
+from benchmarks.options import new_parser
 from benchmarks.shots import DIGITS
 from imprint import ImprintingClassifier
 from imprint.estimator.evaluation import evaluate
@@ -44,9 +44,7 @@ def measure(
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = new_parser(__doc__)
     parser.add_argument("folder", nargs="?", type=Path, default=DIGITS)
     parser.add_argument("--draws", type=int, default=5)
     options = parser.parse_args()

@@ -9,7 +9,6 @@ another.
 
 from __future__ import annotations
 
-import argparse
 import re
 import subprocess
 import sys
@@ -20,7 +19,10 @@ import numpy as np
 from PIL import Image
 from sklearn.datasets import load_digits, load_sample_images
 
-README = Path(__file__).parents[1] / "README.md"
+from benchmarks.options import new_parser
+from benchmarks.runs import ROOT
+
+README = ROOT / "README.md"
 WORDS = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
 KNOWN = ("two", "four", "five", "seven", "eight")
 
@@ -58,7 +60,7 @@ def commands(readme: Path) -> Iterator[str]:
 
 def main() -> None:
     """Print each command with its output."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = new_parser(__doc__)
     parser.add_argument("folder", type=Path)
     folder = parser.parse_args().folder
     write_photographs(folder)

@@ -1,8 +1,8 @@
 """Share of the evaluation rule's wall time, from start to end of its process, that the engine takes.
 
-    python -m benchmarks.rule
+    python -m benchmarks.rule [--train 60000]
 
-Writes embeddings and proxies of 60,000 training and 10,000 test samples to files and runs the rule's own script on them,
+Writes embeddings and proxies of the training and of 10,000 test samples to files and runs the rule's own script on them,
 for `mnn` with the paper's AGG grid.
 """
 
@@ -21,6 +21,8 @@ from snakemake.iocontainers import Namedlist
 
 from benchmarks.data import TASK, synthetic, write
 from benchmarks.engine import SEEDS, agg_scorings
+from benchmarks.options import new_parser
+from benchmarks.runs import ROOT
 from imprint.data.pools import pool
 from imprint.method.configuration import Configuration, parse_k
 from imprint.store.embeddings import read_embeddings
@@ -31,9 +33,9 @@ from imprint.study.jobs.proxies import make_proxies
 GENS = {"kmeans": ("1", "5", "20"), "mean": ("1",), "all": ("all",)}
 
 
-def prepare(folder: Path) -> SimpleNamespace:
+def prepare(folder: Path, samples: int = 60_000) -> SimpleNamespace:
     """Write the input files of the job; return the object that Snakemake would pass to its script."""
-    data = synthetic()
+    data = synthetic(samples)
     write(folder / "train.h5", data.x, data.y)
     write(folder / "test.h5", data.test_x, data.test_y)
     del data
@@ -85,12 +87,15 @@ runpy.run_path("workflow/scripts/evaluate.py", init_globals={"snakemake": pickle
 def main() -> None:
     import pickle
 
+    parser = new_parser(__doc__)
+    parser.add_argument("--train", type=int, default=60_000, help="number of training samples")
+    samples = parser.parse_args().train
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        snakemake = prepare(folder)
+        snakemake = prepare(folder, samples)
         (folder / "job").write_bytes(pickle.dumps(snakemake))
         start = time.perf_counter()
-        subprocess.run([sys.executable, "-c", RUN, str(folder / "job")], check=True)
+        subprocess.run([sys.executable, "-c", RUN, str(folder / "job")], check=True, cwd=ROOT)
         wall = time.perf_counter() - start
         log = (folder / "log").read_text()
     in_engine = re.search(r"([\d.]+) s in the engine", log)

@@ -6,6 +6,9 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
+
+import yaml
 
 ROOT = Path(__file__).parents[1]
 # seeds, data and FM of a study that takes seconds
@@ -25,6 +28,11 @@ def command(cores: int, *arguments: str) -> list[str]:
     """The command that starts Snakemake on the workflow of this checkout."""
     start = [sys.executable, "-m", "snakemake", "-s", str(ROOT / "Snakefile")]
     return [*start, "--cores", str(cores), *arguments]
+
+
+def configure(folder: Path, study: dict[str, Any]) -> None:
+    """Write a study to the configuration file of a working directory."""
+    (folder / "config.yaml").write_text(yaml.safe_dump(study, sort_keys=False))
 
 
 def run(folder: Path, *arguments: str) -> tuple[float, str]:

@@ -1,16 +1,15 @@
 """Cost of Snakemake itself: a dry run of the paper's study, and a run of a finished study.
 
-    python -m benchmarks.scale [--finished .] [--rounds 3] [--times 14]
+    python -m benchmarks.scale [--finished FOLDER] [--rounds 3] [--times NUMBER]
 
 The dry run of config/paper.yaml is made in an empty folder, so that all its jobs are planned. `--times` also plans it with that
 many times its FMs (14 give 20,000 jobs, bar 15 s) and, for comparison, as many jobs that only touch a file: the cost of Snakemake
-alone. `--finished` is a working directory whose study (config.yaml) was run to its end, as by `make`; if it is not finished, this
-is reported. Bars: at most 2,000 jobs, 60 s and 8 s.
+alone. `--finished` is a working directory whose study (config.yaml) was run to its end, as by `make`: by default that of the
+repository. If it is not finished, this is reported. Bars: at most 2,000 jobs, 60 s and 8 s.
 """
 
 from __future__ import annotations
 
-import argparse
 import re
 import statistics
 import tempfile
@@ -18,6 +17,7 @@ from pathlib import Path
 
 import yaml
 
+from benchmarks.options import new_parser
 from benchmarks.runs import ROOT, run
 
 PAPER = ROOT / "config" / "paper.yaml"
@@ -46,9 +46,7 @@ def planned(study: Path, rounds: int) -> tuple[int, float]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = new_parser(__doc__)
     parser.add_argument("--finished", type=Path, default=ROOT)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument(

@@ -1,15 +1,15 @@
 """Accuracy and fitting time against images per class: a table, the bars of the default head, and the picture of the README.
 
-    python -m benchmarks.shots [FOLDER] [--draws 10] [--title TITLE] [--output docs/guide/images_per_class.png]
+    python -m benchmarks.shots [FOLDER] [--draws 10] [--title TITLE] [--output images_per_class.png]
 
 FOLDER holds `train.h5` and `test.h5` of one dataset by one FM, as written by a study in results/embeddings or by `imprint embed`.
 The default is scikit-learn's digits by EfficientNet-Lite0, which `make` computes. Each draw takes random training images; all
 draws use the same test images. Seconds are the processor time of fitting on one core, without embedding.
+The picture of the README is docs/guide/images_per_class.png.
 """
 
 from __future__ import annotations
 
-import argparse
 import sys
 import warnings
 from pathlib import Path
@@ -23,6 +23,7 @@ from threadpoolctl import threadpool_limits
 
 from benchmarks.head_cells import cell_of
 from benchmarks.head_methods import AUTO, FIXED, METHODS, PROBE, accuracy, fit, load_libraries
+from benchmarks.options import new_parser
 from benchmarks.printing import print_bar
 from imprint.data.pools import Pool, pool
 from imprint.report.drawing.axes import k_axis
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 DIGITS = Path("results/embeddings/efficientnet-lite0/digits")
-OUTPUT = Path("docs/guide/images_per_class.png")
+OUTPUT = Path("images_per_class.png")
 TITLE = "Handwritten digits, told apart by a head on a frozen ImageNet model"
 RESOLUTION = 200  # dots per inch: 1,400 across
 SHOTS = (1, 2, 5, 10, 20, 50, 100, 200, 500)
@@ -124,9 +125,7 @@ def print_bars(table: pd.DataFrame) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = new_parser(__doc__)
     parser.add_argument("folder", nargs="?", type=Path, metavar="FOLDER", default=DIGITS)
     parser.add_argument("--draws", type=int, default=10)
     parser.add_argument("--title", default=TITLE)

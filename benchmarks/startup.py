@@ -8,7 +8,6 @@ Times are medians of user plus system time, in seconds.
 
 from __future__ import annotations
 
-import argparse
 import resource
 import subprocess
 import sys
@@ -18,6 +17,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 from sklearn.datasets import load_sample_images
+
+from benchmarks.options import new_parser
 
 COMMANDS = {
     "help": "--help",
@@ -53,7 +54,7 @@ def processor_seconds(command: str, folder: Path) -> float:
 
 def main() -> None:
     """Print a line for each command."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = new_parser(__doc__)
     parser.add_argument("--repeats", type=int, default=5)
     repeats = parser.parse_args().repeats
     with tempfile.TemporaryDirectory() as name:

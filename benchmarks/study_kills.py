@@ -1,25 +1,27 @@
 """SIGKILL at random moments of one study, then a run to its end: are the scores those of an undisturbed run?
 
-    python -m benchmarks.study_kills [--config config.yaml] [--kills 30]
+    python -m benchmarks.study_kills [--config config.yaml] [--kills 30] [--seed 0]
 
 Snakemake and all its jobs are killed at a random moment between 2 and 20 seconds after their start, then started again. Bar: equal
-scores, after 30 kills of the default study.
+scores after that many kills. The exit code is 1 if the study ends before.
 """
 
 from __future__ import annotations
 
-import argparse
 import os
 import random
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import time
 from pathlib import Path
 
 import pandas as pd
 
+from benchmarks.options import new_parser
+from benchmarks.printing import print_bar
 from benchmarks.runs import ROOT, command
 
 
@@ -53,10 +55,8 @@ def scores(folder: Path) -> pd.DataFrame:
     return pd.read_parquet(folder / "results" / "scores.parquet").drop(columns="seconds")
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+def main() -> int:
+    parser = new_parser(__doc__)
     parser.add_argument("--config", type=Path, default=ROOT / "config.yaml")
     parser.add_argument("--kills", type=int, default=30)
     parser.add_argument("--seed", type=int, default=0)
@@ -86,8 +86,10 @@ def main() -> None:
                     )
         finished(killed)
         pd.testing.assert_frame_equal(scores(killed), scores(whole))
-        print(f"{kills} kills, {time.monotonic() - begun:.0f} s in all: the scores are equal")
+        print(f"{time.monotonic() - begun:.0f} s in all: the scores are equal")
+        print_bar(kills == options.kills, f"{kills} kills, at least {options.kills}")
+    return int(kills < options.kills)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -15,7 +15,6 @@ training samples of the known classes. The means over draws are printed:
 
 from __future__ import annotations
 
-import argparse
 import sys
 import warnings
 from collections.abc import Iterator
@@ -28,7 +27,9 @@ import pandas as pd
 from sklearn.metrics import roc_auc_score
 from threadpoolctl import threadpool_limits
 
-from benchmarks.head_cells import SEED, read
+from benchmarks.data import SEED
+from benchmarks.head_cells import read
+from benchmarks.options import new_parser
 from imprint import ImprintingClassifier
 
 METHODS: dict[str, dict[str, Any]] = {
@@ -102,7 +103,7 @@ def measured(draw: Draw, parameters: dict[str, Any], seed: int) -> dict[str, flo
 
 def main() -> None:
     """Print a table for each file."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser = new_parser(__doc__)
     parser.add_argument("files", type=Path, nargs="+", metavar="FILE")
     parser.add_argument("--shots", type=int, default=40, help="training samples per class")
     parser.add_argument("--draws", type=int, default=3, help="choices of the known classes")
