@@ -60,8 +60,8 @@ def test_the_estimate_is_on_the_side_of_the_test_where_an_outlier_draws_the_mean
 
 @settings(deadline=None)
 @given(st.integers(0, 10**6), st.floats(0, 2))
-def test_fms_never_narrow_the_interval(seed, spread):
-    """Against that of the means of datasets, which one FM would have."""
+def test_more_fms_never_narrow_the_interval(seed, spread):
+    """Compared with the interval of the means of datasets, as with one FM."""
     rng = np.random.default_rng(seed)
     fms = tuple("abcdefgh")
     cells = rng.normal(size=6) + spread * rng.normal(size=(8, 1)) + rng.normal(size=(8, 6)) / 3
@@ -71,7 +71,7 @@ def test_fms_never_narrow_the_interval(seed, spread):
     assert several.low <= one.low + 1e-9 and one.high <= several.high + 1e-9
 
 
-def test_methods_that_share_nothing_have_no_differences():
+def test_methods_without_a_common_task_have_no_differences():
     level = by_dataset(np.ones(9))
     assert differences(pd.DataFrame({"a": level, "b": level})[:0], owners(level)) == ()
 

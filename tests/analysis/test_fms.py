@@ -98,7 +98,7 @@ def test_a_configuration_is_called_by_its_preset_or_its_parts():
     assert name == "kmeans, k = auto; NORM l2 throughout; AGG 3-nn cosine, distance"
 
 
-def test_speeds_of_several_devices_are_said_to_be_so():
+def test_speeds_of_several_devices_are_labelled():
     fms = pd.DataFrame(
         {
             "images_per_second": [40.0, 1200.0, None],

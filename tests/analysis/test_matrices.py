@@ -101,7 +101,7 @@ def test_the_nearest_proxy_is_one_rule_under_two_names(stored, wanted):
     assert found["accuracy"].tolist() == [0.9]
 
 
-def test_votes_are_told_apart_by_m_and_weighting():
+def test_votes_are_distinguished_by_m_and_weighting():
     three = {**JANSON, "m": 3}
     weighted = {**three, "weighting": "distance"}
     frame = scores(cells(JANSON, [0.1]), cells(three, [0.2]), cells(weighted, [0.3]))

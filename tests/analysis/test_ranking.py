@@ -186,7 +186,7 @@ def test_identical_methods_do_not_differ():
     assert result.notes == ("Equal medians on every (FM, task): a = b = c.",)
 
 
-def test_two_groups_of_methods_are_told_apart():
+def test_two_groups_of_methods_are_separated():
     rng = np.random.default_rng(1)
     difficulty = rng.uniform(0.4, 0.8, size=(40, 1))
     level = np.array([0.10, 0.10, 0.0, 0.0])

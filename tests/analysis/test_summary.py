@@ -93,7 +93,7 @@ def test_a_family_of_several_tasks_says_how_many():
     assert "of 1 FM on 8 tasks (t5: 3) from 8 datasets" in first
 
 
-def test_the_method_that_the_test_favours_is_above_even_if_an_outlier_gives_the_other_the_higher_mean():
+def test_an_outlier_that_raises_a_mean_does_not_put_its_method_above():
     rows = scores(mean_and(k20=0.6), pairs=12)
     rows.loc[(rows["k"] == 20) & (rows["task"] == "t3"), "accuracy"] -= 5
     others = {name: preset for name, preset in preset_rows().items() if preset["gen"] != "ls"}
@@ -105,7 +105,7 @@ def test_the_method_that_the_test_favours_is_above_even_if_an_outlier_gives_the_
     assert "typically by +10.0 points over 12 datasets" in gain
 
 
-def test_a_small_difference_is_not_said_to_be_none():
+def test_a_small_difference_is_not_reported_as_zero():
     rows = scores(mean_and(k20=0.5001))
     assert "Westerhoff et al. 2025 above Qi et al. 2018 by less than 0.1 points." in summary.lines(
         rows, collapses(), preset_rows()
@@ -199,7 +199,7 @@ def test_a_gen_of_the_users_without_k_is_not_said_to_choose_k():
     assert "on all 8 pairs of FM and task: mine; NORM l2 throughout" in best
 
 
-def test_methods_on_one_dataset_are_not_said_to_differ():
+def test_methods_on_one_dataset_are_not_reported_as_different():
     rows = scores(mean_and(k20=0.6)).assign(datasets="one")
     said = summary.lines(rows, collapses(), preset_rows())
     assert said[2] == (
@@ -209,7 +209,7 @@ def test_methods_on_one_dataset_are_not_said_to_differ():
     assert "by +10.0 points on one (8 pairs), better in 8 of 8 pairs" in said[-1]
 
 
-def test_datasets_that_cannot_tell_so_many_methods_apart_are_said_to_be_too_few():
+def test_too_few_datasets_for_so_many_methods_are_reported():
     said = summary.lines(scores(mean_and(k20=0.6), pairs=6), collapses(6), preset_rows())
     assert said[2] == (
         "Differences between them: with 6 datasets no two of 3 methods can differ significantly (signed-rank, Holm, p < 0.05), "
@@ -223,7 +223,7 @@ def test_one_pair_is_not_all_pairs():
     assert any("configurations that were run on the FM and task: ls" in line for line in said)
 
 
-def test_gains_are_told_for_collapsed_classes_and_for_others():
+def test_gains_are_reported_for_collapsed_classes_and_for_others():
     frame = scores(mean_and(k1=0.5, k5=0.5))
     number = frame["task"].astype(str).str[1:].astype(int)
     frame.loc[frame["k"] == 5, "accuracy"] -= 0.02 * number[frame["k"] == 5]
@@ -235,7 +235,7 @@ def test_gains_are_told_for_collapsed_classes_and_for_others():
     )
 
 
-def test_the_gain_that_is_told_is_that_of_the_figure():
+def test_the_reported_gain_is_that_of_the_figure():
     """A mean over seeds and draws: a median over them would tell other numbers."""
     two = scores(mean_and(k1=0.5, k5=0.5))
     frame = pd.concat([two, two[two["seed"] == 1].assign(seed=3)], ignore_index=True)
@@ -251,7 +251,7 @@ def test_what_the_cells_do_not_tell_is_left_out(pairs):
     assert not any("Neural collapse" in line or "Several proxies" in line for line in said)
 
 
-def test_classes_that_unite_others_are_told_apart():
+def test_classes_that_unite_others_are_reported_separately():
     rows = scores(mean_and(k20=0.6))
     united = rows["task"].isin(["t6", "t7"])
     rows["d"] = rows["d"].astype("Int64").where(~united, 3)

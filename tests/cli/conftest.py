@@ -1,4 +1,4 @@
-"""Photographs of three digits, and commands run beside them."""
+"""Photographs of three digits, and commands that run in their folder."""
 
 import shlex
 
@@ -28,7 +28,7 @@ def run(capsys):
 
 @pytest.fixture(scope="session")
 def workdir(tmp_path_factory):
-    """photos/ with a folder a class, new/ without, a file of weights."""
+    """A folder with photos/, in one folder per class, new/ without classes, and a file of weights."""
     root = tmp_path_factory.mktemp("cli")
     digits = load_digits()
     number = {"zero": 0, "one": 1, "two": 2}

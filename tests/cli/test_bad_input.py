@@ -1,4 +1,4 @@
-"""Wrong files and words: one sentence that names them, exit code 2, nothing overwritten, no traceback."""
+"""Wrong files and arguments: one sentence that names them, exit code 2, nothing overwritten, no traceback."""
 
 import os
 import resource
@@ -21,7 +21,7 @@ NAMES = ("cat", "dog", "owl")
 
 @pytest.fixture(scope="module")
 def workdir(tmp_path_factory):
-    """Photographs, embeddings, a head, tables and what is wrong."""
+    """Photographs, embeddings, a head and tables, each also in invalid forms."""
     root = tmp_path_factory.mktemp("input")
     random = np.random.default_rng(0)
     rows = ["path,label"]
@@ -253,7 +253,7 @@ def test_labels_may_be_objects(imprint):
     assert "on 30 samples" in imprint("evaluate o.safetensors objects.npz")
 
 
-def test_what_a_fit_leaves_out_or_does_not_know_is_said(imprint, workdir):
+def test_fit_reports_skipped_files_and_unknown_arguments(imprint, workdir):
     running = started(workdir, f"fit messy -o messy.safetensors {FM} --skip-unreadable")
     _, notes = running.communicate()
     assert running.returncode == 0, notes

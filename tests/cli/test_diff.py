@@ -70,7 +70,7 @@ def test_two_fms_are_paired_by_the_rest(imprint):
     assert "old and new" in said
 
 
-def test_studies_without_a_common_cell_are_said_to_have_none(imprint, tmp_path):
+def test_studies_without_a_common_cell_are_reported_as_such(imprint, tmp_path):
     write_parquet(tmp_path / "other.parquet", scores(["x"], ["a"]), "{}")
     said = imprint("diff before/results other.parquet")
     assert "0 cells are in both studies, 16 only in A, 4 only in B." in said

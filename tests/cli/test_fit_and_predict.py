@@ -145,7 +145,7 @@ def test_labels_that_will_not_do_are_refused_by_all_commands(imprint, workdir, r
         assert message in imprint(command, code=2)
 
 
-def test_an_fm_that_embeddings_do_not_need_is_said_not_to_be_used(imprint, embedded, caplog):
+def test_an_fm_that_embeddings_do_not_need_is_reported_as_unused(imprint, embedded, caplog):
     imprint("fit photos.h5 -o noted.safetensors --preset qi")
     imprint(f"predict noted.safetensors photos.h5 {FM}")
     assert "photos.h5 holds embeddings, so the FM" in caplog.text

@@ -58,7 +58,7 @@ def test_labels_that_are_not_used_may_be_empty_and_whole_floats_are_integers(imp
     assert "path or label is empty" in error
 
 
-def test_images_beside_folders_mean_that_these_are_no_classes(imprint, workdir):
+def test_folders_next_to_images_are_not_classes(imprint, workdir):
     (workdir / "mixed").mkdir()
     (workdir / "mixed" / "sub").symlink_to(workdir / "photos" / "one")
     (workdir / "mixed" / ".hidden.png").write_bytes(b"no image")

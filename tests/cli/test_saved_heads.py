@@ -98,7 +98,7 @@ def test_show_says_what_an_export_holds(imprint, tmp_path, name):
     assert "is not a readable" in message or "was not written by imprint export" in message
 
 
-def test_programs_of_others_are_told_as_such(imprint, tmp_path):
+def test_programs_of_other_software_are_reported_as_such(imprint, tmp_path):
     with zipfile.ZipFile(tmp_path / "other.pt2", "w") as archive:
         archive.writestr("archive/version", "0")
     assert "was not written by imprint export" in imprint("show other.pt2", code=2)

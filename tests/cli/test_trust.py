@@ -42,7 +42,7 @@ def imprint(photos, monkeypatch, run):
     return run
 
 
-def test_coverage_is_told_against_error(imprint):
+def test_coverage_is_reported_with_its_error(imprint):
     found = json.loads(imprint("evaluate head.safetensors test --device cpu --json"))
     assert found["unknown"] == {"middling": 12} and found["samples"] == 24
     nothing, *shares = found["coverage"]

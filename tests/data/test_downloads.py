@@ -1,4 +1,4 @@
-"""Downloads are tried again, shared, and only whole ones count."""
+"""Downloads are retried and shared, and only complete ones are used."""
 
 import errno
 import shutil
@@ -23,7 +23,7 @@ def hub_error(status):
 
 
 def test_a_download_that_fails_is_tried_again(tmp_path, monkeypatch, caplog):
-    """And goes on with the archives that an earlier attempt finished; only the whole dataset has its name."""
+    """Archives of an earlier attempt are kept, and the dataset gets its name once it is complete."""
     from urllib.error import HTTPError, URLError
 
     from torchvision import datasets
@@ -73,7 +73,7 @@ def test_a_download_that_fails_is_tried_again(tmp_path, monkeypatch, caplog):
 
 @pytest.fixture
 def eurosat(monkeypatch):
-    """EuroSAT's download: an archive, and two classes of three images that it is unpacked to; full(n) after n images."""
+    """A fake download of EuroSAT: an archive and six images in two classes. The disk is full after `room[0]` images."""
     from torchvision.datasets import eurosat
 
     room, fetched = [99], []
@@ -94,8 +94,8 @@ def eurosat(monkeypatch):
     return room, fetched
 
 
-def test_what_was_unpacked_half_way_is_no_dataset(eurosat, tmp_path):
-    """torchvision takes its folder for whole as soon as it is there."""
+def test_a_half_unpacked_dataset_is_not_used(eurosat, tmp_path):
+    """torchvision takes a dataset for complete as soon as its folder exists."""
     room, fetched = eurosat
     room[0] = 4
     with pytest.raises(OSError, match="No space"):
@@ -112,7 +112,7 @@ def test_what_was_unpacked_half_way_is_no_dataset(eurosat, tmp_path):
     assert not list(tmp_path.glob(".*.part"))
 
 
-def test_who_shares_a_download_waits_for_it(eurosat, tmp_path):
+def test_concurrent_fetches_share_one_download(eurosat, tmp_path):
     _, fetched = eurosat
 
     def fetch(name):

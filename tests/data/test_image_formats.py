@@ -87,7 +87,7 @@ def test_a_file_that_was_cut_off_is_seen_without_reading_whole_ones(photo, tmp_p
         read_image(path)
 
 
-def test_damage_is_told_in_words(tmp_path):
+def test_damage_is_reported_in_words(tmp_path):
     path = tmp_path / "photo.jpg"
     assert "No such file" in defect(path)
     path.touch()
@@ -107,7 +107,7 @@ def test_damaged_exif_data_does_not_spoil_an_image(photo, tmp_path):
     assert read_image(tmp_path / "damaged.jpg").size == photo.size
 
 
-def test_an_image_with_too_many_pixels_is_told_so(photo, tmp_path, monkeypatch):
+def test_an_image_with_too_many_pixels_is_reported(photo, tmp_path, monkeypatch):
     photo.save(tmp_path / "photo.png")
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
     assert "more than 2,000 pixels" in defect(tmp_path / "photo.png")

@@ -317,7 +317,7 @@ def test_hidden_shards_are_ignored(tmp_path):
     assert sum(webdataset(tmp_path)["splits"].values()) == 6
 
 
-def test_images_with_more_dots_in_their_names_are_told(tmp_path, caplog):
+def test_images_with_several_dots_in_their_names_are_reported(tmp_path, caplog):
     tar(tmp_path / "w/a.tar", labelled() | {"IMG.2020.png": b"", "IMG.2020.cls": b"0"})
     webdataset(tmp_path)
     assert "a.tar/IMG.2020.png" in caplog.text

@@ -252,13 +252,13 @@ def test_samples_like_no_class_can_be_rejected(tmp_path):
 
 
 @pytest.mark.parametrize("value", [0, 3])
-def test_embeddings_that_are_all_alike_are_said(value):
+def test_identical_embeddings_give_a_warning(value):
     with pytest.warns(UserWarning, match="all samples have the same embedding"):
         model = ImprintingClassifier().fit(np.full((20, 4), value), np.arange(20) % 2)
     assert np.isfinite(model.decision_function(TEST[:, :4])).all()
 
 
-def test_few_samples_and_imbalance_are_said():
+def test_few_samples_and_imbalance_give_warnings():
     many = np.flatnonzero(Y < 2)
     rows = np.r_[many, np.flatnonzero(Y == 2)[:2]]
     with (
@@ -287,8 +287,8 @@ def test_few_samples_and_imbalance_are_said():
         ({"ls_lambda": 0.25}, "ls_lambda=0.25 has no effect: only GEN ls and kls"),  # of auto
     ],
 )
-def test_a_search_over_a_parameter_without_effect_is_told_once(named, message):
-    warn_once.cache_clear()  # other tests may have told it
+def test_a_search_over_a_parameter_without_effect_gives_one_warning(named, message):
+    warn_once.cache_clear()  # other tests may have given the warning
     *_, name = named
     grid, parameters = {name: [named[name]]}, dict(list(named.items())[:-1])
     with warnings.catch_warnings(record=True) as caught:
@@ -297,7 +297,7 @@ def test_a_search_over_a_parameter_without_effect_is_told_once(named, message):
     assert [message in str(warning.message) for warning in caught] == [True]
 
 
-def test_parameters_with_an_effect_are_not_told_of():
+def test_parameters_with_an_effect_give_no_warning():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         for named in (

@@ -112,7 +112,7 @@ def test_a_head_is_a_file_or_a_fitted_classifier(photos, tmp_path):
 
 
 def test_no_picture_is_drawn_of_samples_without_names(photos, tmp_path):
-    """Numbers of rows were taken for files: 66 was not there any more."""
+    """Row numbers must not be taken for file names."""
     embeddings = imprint.embed(photos, device="cpu", output=tmp_path / "photos.h5")
     head = imprint.ImprintingClassifier(method="qi").fit(embeddings.x, embeddings.y)
     head.save(tmp_path / "numbers.safetensors", embeddings)

@@ -1,4 +1,4 @@
-"""Samples are known again by content, whatever they are called."""
+"""Duplicate samples are recognised by content, not by id."""
 
 import warnings
 
@@ -24,13 +24,13 @@ def test_samples_are_known_again_up_to_rounding(tmp_path):
     assert loaded.seen_before(X, Y).tolist() == (Y == "owl").tolist()
 
 
-def test_samples_that_count_twice_are_said():
+def test_samples_that_count_twice_give_a_warning():
     head = ImprintingClassifier(gen="mean").fit(X, Y)
     with pytest.warns(UserWarning, match="3 of 3 samples are in the head already"):
         head.partial_fit(X[:3], Y[:3])
 
 
-def test_samples_of_two_classes_are_said():
+def test_samples_of_two_classes_give_a_warning():
     copies = np.concatenate([X, X[[3, 25]] * (1 + 1e-6)])
     labels = [*Y, "owl", "crow"]
     names = [f"{i}.jpg" for i in range(42)]

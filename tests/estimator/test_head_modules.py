@@ -98,7 +98,7 @@ def test_onnx_without_its_packages_says_what_to_install(tmp_path, monkeypatch):
         model.to_onnx(tmp_path / "head.pt")
 
 
-def test_what_has_no_module_says_so():
+def test_heads_without_a_torch_module_say_why():
     for method, said in (
         ({"agg": "mnn", "m": 3}, "votes of 3 neighbours"),
         ({"distance": "manhattan"}, "manhattan"),

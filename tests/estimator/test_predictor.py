@@ -1,4 +1,7 @@
-"""Predictions of a head: what is scored in place of its proxies orders classes alike, and NORMs of all proxies go on."""
+"""Predictions of a head.
+
+Folded proxies rank classes as the original ones do, and NORMs over all proxies still hold after classes are added.
+"""
 
 import numpy as np
 import pytest

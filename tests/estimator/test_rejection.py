@@ -1,4 +1,4 @@
-"""Rejected samples are marked by what no class is named, in labels of a type that holds it."""
+"""Rejected samples get a mark that no class is named by, in a label type that can hold it."""
 
 import numpy as np
 import pytest

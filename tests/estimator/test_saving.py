@@ -1,4 +1,4 @@
-"""Saved heads are the same, say what they are, and go on."""
+"""Loaded heads predict the same, describe themselves, and accept more classes."""
 
 import json
 
@@ -32,7 +32,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:.*classes have fewer than k")
 
 
 @each_method
-def test_a_saved_head_is_the_same_and_goes_on(tmp_path, method):
+def test_a_loaded_head_predicts_the_same_and_accepts_classes(tmp_path, method):
     old = Y < 4
     model = new(method).fit(X[old], Y[old].astype(str))
     model.save(tmp_path / "head.safetensors", FM)
@@ -145,7 +145,7 @@ def test_a_head_is_refused_on_another_fm_or_preprocessing(tmp_path):
         ImprintingClassifier(gen="mean").fit(X, Y).save(tmp_path / "h.json", FM)
 
 
-def test_a_head_of_the_workflow_is_taken_over(tmp_path):
+def test_a_head_of_the_workflow_can_be_loaded(tmp_path):
     cell = Configuration("l2", "fps", Fixed(4), Scoring("l2", "l2", "mnn", "cosine", "uniform", 3))
     train = Pool(X, Y, 6)
     spec = {

@@ -1,4 +1,4 @@
-"""What is kept of samples: adding and removing makes a new state, and one that fails changes none."""
+"""The training state: adding or removing returns a new state, and a failed change alters nothing."""
 
 import numpy as np
 import pytest

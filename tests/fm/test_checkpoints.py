@@ -1,4 +1,4 @@
-"""Files of weights that are none are refused, and decide nothing but weights."""
+"""Files that are not valid weights are refused, and a file of weights sets nothing but weights."""
 
 import resource
 

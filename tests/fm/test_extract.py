@@ -96,7 +96,7 @@ def test_a_gpu_gives_the_embeddings_of_the_processor(
 
 @GPU
 def test_a_batch_that_a_gpu_cannot_hold_is_halved(embedder, images, tmp_path, caplog):
-    """What the driver itself says when memory runs out, not what a test makes up."""
+    """The error is that of the driver, not one of a test double."""
     free = torch.cuda.mem_get_info()[0]
     embedder.body.before = lambda x: torch.empty(
         len(x), free // 20, dtype=torch.uint8, device="cuda"

@@ -148,7 +148,7 @@ def test_settings_of_the_model_and_changes_to_them(trained, tmp_path):
         load(path, interpolation="cubic")
 
 
-def test_transformers_take_another_size_when_told(tmp_path):
+def test_transformers_take_another_input_size_on_request(tmp_path):
     model = timm.create_model("test_vit", img_size=32, num_classes=3)
     torch.save(model.state_dict(), tmp_path / "w.pth")
     embedder = models.load("timm", "test_vit", checkpoint=tmp_path / "w.pth", input_size=32)
@@ -271,7 +271,7 @@ def test_a_pickle_is_never_executed(tmp_path, monkeypatch):
         models.load("torchvision", "squeezenet1_1")
     assert not goal.exists()
     torch.load(tmp_path / "w.pth", weights_only=False)
-    assert goal.exists(), "outside of it torch does as it is told"
+    assert goal.exists(), "torch itself runs the pickle if asked to"
 
 
 @pytest.mark.parametrize(

@@ -35,7 +35,7 @@ def test_every_parameter_of_the_model_comes_from_the_file(name):
     assert embedder.transform.interpolation == config.interpolation
 
 
-def test_a_model_of_other_layers_is_told():
+def test_weights_of_another_model_are_refused():
     weights = PACKAGED["tf_efficientnet_lite0"]
     for other in ("tf_efficientnet_lite1", "mobilenetv2_050", "resnet18"):
         model = timm.create_model(other)
@@ -112,7 +112,7 @@ def test_a_server_in_trouble_or_out_of_reach_gives_nothing(server, monkeypatch):
     assert hubs.refusal("file:///anywhere") == ""
 
 
-def test_a_hub_in_trouble_is_told_at_once(server, tmp_path, monkeypatch, caplog):
+def test_a_failing_hub_is_reported_at_once(server, tmp_path, monkeypatch, caplog):
     import huggingface_hub.constants
 
     monkeypatch.setattr(hubs, "PAUSES", ())

@@ -1,4 +1,4 @@
-"""Images read by threads and by processes are the same, and processes end with whom they read for."""
+"""Threads and processes read the same images, and reader processes end with their parent."""
 
 import os
 import signal
@@ -63,7 +63,7 @@ def test_images_in_memory_need_no_processes(embedder, images):
         assert isinstance(readers.pixels(range(2)).result()[0], torch.Tensor), "it was not sent"
 
 
-def test_a_process_that_the_system_ends_is_told(embedder, folder):
+def test_a_killed_reader_process_is_reported(embedder, folder):
     with (
         pytest.raises(UserError, match="memory"),
         Readers(Source(folder, embedder.transform), 2, processes=True) as readers,

@@ -1,4 +1,4 @@
-"""An extraction that was stopped goes on with the same bytes, and with nothing of another."""
+"""A stopped extraction continues with the same bytes, and never with the work of another."""
 
 import errno
 import os

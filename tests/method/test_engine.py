@@ -193,7 +193,7 @@ def test_max_is_the_nearest_neighbour_of_unit_vectors():
     np.testing.assert_array_equal(found[wanted[0]], found[wanted[2]])
 
 
-def test_a_norm_that_scales_embeddings_changes_nothing_for_the_inner_product_and_is_not_computed_twice():
+def test_norms_that_only_scale_embeddings_share_one_ranking_by_inner_product():
     x, _, proxies, labels = data(6)
     wanted = tuple(Scoring("none", inf, "max", "inner_product") for inf in ("none", "l2"))
     effort = Effort()
@@ -298,7 +298,7 @@ def test_evaluate_scores_each_candidate():
 
 @pytest.mark.parametrize("norm_inf", ["none", "l2"])
 @pytest.mark.parametrize("shift", [0, 100, 3000])
-def test_what_all_embeddings_share_does_not_decide_which_is_near(shift, norm_inf):
+def test_a_large_shared_component_does_not_change_the_nearest_proxy(shift, norm_inf):
     """One large feature, as of transformers: distances are small differences of large numbers."""
     rng = np.random.default_rng(0)
     p, x = (rng.normal(size=(n, 16)).astype(np.float32) for n in (200, 300))

@@ -31,7 +31,7 @@ def drawn(classes, each, seed):
 
 
 @named
-def test_a_share_of_known_samples_is_rejected_and_unknown_classes_are_told(method):
+def test_the_requested_share_is_rejected_and_unknown_classes_are_detected(method):
     head = ImprintingClassifier(**method, probability=True, random_state=0)
     head.fit(*drawn(range(KNOWN), 60, seed=1))
     x, _ = drawn(range(KNOWN), 500, seed=2)

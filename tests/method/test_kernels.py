@@ -68,10 +68,10 @@ for module in (kernels, sums_kernel, kmeans_kernel):
 """
 
 
-def test_each_compiled_loop_is_compiled_for_one_kind_of_arguments():
+def test_each_loop_is_compiled_for_one_signature():
     """Two processes that compile one loop for different arguments at once can mix up the files of numba's cache.
 
-    Then one that is compiled for contiguous arrays is called with others, and is wrong without a word.
+    A loop compiled for contiguous arrays is then called with others, and its results are wrong without an error.
     """
     done = subprocess.run(
         [sys.executable, "-c", MANY_WAYS], capture_output=True, text=True, check=True

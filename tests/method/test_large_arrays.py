@@ -119,7 +119,7 @@ def test_rows_and_maps_of_large_arrays(everything_is_large):
     assert is_on_disk(narrow)
 
 
-def test_a_disk_without_room_is_told_at_once(everything_is_large, monkeypatch):
+def test_a_full_disk_is_reported_at_once(everything_is_large, monkeypatch):
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 

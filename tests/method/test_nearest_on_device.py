@@ -1,4 +1,4 @@
-"""The search on a device waits for no value: it runs where there are none."""
+"""The search on a device reads no value from it: it runs on arrays without values."""
 
 import numpy as np
 import pytest

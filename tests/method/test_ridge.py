@@ -142,7 +142,7 @@ def test_balanced_classes_count_the_same_however_many_samples_they_have():
 
 
 @pytest.mark.parametrize("balanced", [True, False])
-def test_samples_that_are_all_alike_are_told_apart_by_their_frequency_alone(balanced):
+def test_identical_samples_are_scored_by_class_frequency(balanced):
     x, y = np.full((5, 3), 0.1, np.float32), np.array([0, 1, 1, 1, 2])
     ridge = leave_one_out(x, y, balanced=balanced)
     expected = np.full(3, 1 / 3) if balanced else [0.2, 0.6, 0.2]

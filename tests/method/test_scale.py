@@ -1,4 +1,4 @@
-"""The scale of embeddings changes no prediction, and what single precision cannot hold is told."""
+"""The scale of embeddings changes no prediction, and values that single precision cannot hold are reported."""
 
 import numpy as np
 import pandas as pd
@@ -31,7 +31,7 @@ CLASSIFIER = RNG.normal(size=(5, 8)).astype(np.float32)
 NONE = dict.fromkeys(("norm_pre", "norm_post", "norm_inf"), "none")
 L2 = dict.fromkeys(NONE, "l2")
 VOTE = {"gen": "all", "agg": "mnn", "m": 3}
-# without l2 their definitions hold a constant: a ridge, or a temperature
+# without l2 they depend on the scale, by a constant in their definition: a ridge, or a temperature
 WITH_CONSTANT = ("ls", "kls", "logistic")
 GENS = [name for name, gen in GENERATORS.items() if name != "auto" and name != "pam"]
 FREE = [
@@ -158,7 +158,7 @@ def test_within_the_bounds_nothing_is_multiplied():
 
 
 @pytest.mark.parametrize("factor", [1e-60, 1e-40, 1e-44])
-def test_values_that_single_precision_cannot_hold_are_told(factor, tmp_path):
+def test_values_that_single_precision_cannot_hold_are_reported(factor, tmp_path):
     x = X.astype(float) * factor
     with pytest.raises(UserError, match="single precision holds values between"):
         ImprintingClassifier().fit(x, Y)
@@ -171,14 +171,14 @@ def test_values_that_single_precision_cannot_hold_are_told(factor, tmp_path):
         read_file(tmp_path / "x.npz", None, labelled=True)
 
 
-def test_a_file_of_values_beyond_single_precision_is_told(tmp_path):
+def test_a_file_of_values_beyond_single_precision_is_reported(tmp_path):
     np.savez(tmp_path / "x.npz", embeddings=X.astype(float) * 1e300, labels=Y)
     with pytest.raises(UserError, match=r"x\.npz.*single precision holds values between"):
         read_file(tmp_path / "x.npz", None, labelled=True)
 
 
 @pytest.mark.parametrize(("train", "test"), [(1, 1e-20), (1, 1e20), (1e-30, 1), (1e30, 1)])
-def test_test_embeddings_of_another_scale_are_told(train, test):
+def test_test_embeddings_of_another_scale_are_reported(train, test):
     x, queries = X * np.float32(train), TEST * np.float32(test)
     with pytest.raises(UserError, match="Embed both with the same FM"):
         ImprintingClassifier().fit(x, Y).predict(queries)

@@ -184,7 +184,9 @@ def test_resources_are_no_reason_to_run_again(finished):
     assert "HOOK" not in output, "hooks run in a dry run"
 
 
-def test_a_lock_is_told_with_its_way_out_and_the_summary_says_what_is_to_do(tmp_path, monkeypatch):
+def test_a_lock_is_reported_with_a_remedy_and_the_summary_lists_the_jobs_to_run(
+    tmp_path, monkeypatch
+):
     """After a kill. A new parameter, by a file and by the command line, which goes first, is what is to do."""
     workflow = Workflow(tmp_path / "flow")
     cache = workflow.folder / "cache"

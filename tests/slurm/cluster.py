@@ -98,7 +98,7 @@ class Cluster:
         self.folder.chmod(0o755)
         (self.folder / "key" / "munge.key").touch(mode=0o600)
         (self.folder / "key" / "munge.key").write_bytes(os.urandom(1024))
-        # any device stands for a GPU: what is tried is the request
+        # any device stands for a GPU: only the request is tested
         devices = ("null", "zero", "full", "random")
         (self.folder / "gres.conf").write_text(
             "".join(f"Name=gpu File=/dev/{name}\n" for name in devices)

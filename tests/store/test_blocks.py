@@ -135,7 +135,7 @@ def test_nothing_is_kept_of_other_data_or_code(changed):
     pd.testing.assert_frame_equal(table, scored(**changed)[0])
 
 
-def test_other_samples_and_another_head_are_told_apart_where_they_matter():
+def test_other_samples_and_another_classifier_change_the_key_where_they_matter():
     blocks = Blocks()
     scored(blocks=blocks)
     # proxies that are samples are other proxies in another pool, those of kmeans are given by value

@@ -66,7 +66,7 @@ def test_without_names_the_classes_are_numbers(arrays, tmp_path):
         ({"class_names": ["cat", "dog"]}, "label 2 is beyond the 2"),
     ],
 )
-def test_what_is_wrong_is_said_and_nothing_is_written(arrays, tmp_path, change, message):
+def test_errors_are_reported_and_nothing_is_written(arrays, tmp_path, change, message):
     content = {name: value for name, value in {**arrays, **change}.items() if value is not None}
     np.savez(tmp_path / "mine.npz", **content)
     with pytest.raises(UserError, match=message):
@@ -74,7 +74,7 @@ def test_what_is_wrong_is_said_and_nothing_is_written(arrays, tmp_path, change, 
     assert not (tmp_path / "e.h5").exists()
 
 
-def test_files_that_are_none(tmp_path):
+def test_missing_and_unreadable_files_are_reported(tmp_path):
     with pytest.raises(UserError, match="does not exist"):
         adopt(tmp_path / "mine.npz", tmp_path / "e.h5")
     (tmp_path / "mine.npz").write_bytes(b"no")

@@ -111,7 +111,7 @@ def test_metadata_that_are_no_description_are_no_head(tmp_path):
         ([0, 1], np.ones((2, 3), int), "not floating point"),
     ],
 )
-def test_proxies_that_are_none_are_told(labels, values, said):
+def test_invalid_proxies_are_reported(labels, values, said):
     with pytest.raises(UserError, match=said):
         check_proxies("p.h5", np.array(labels), values, None, None, classes=2)
 
@@ -122,7 +122,7 @@ def test_an_accuracy_above_one_is_no_accuracy(tmp_path):
         read_parquet(tmp_path / "s.parquet")
 
 
-def test_a_file_in_the_place_of_another_is_told(tmp_path):
+def test_a_file_under_the_path_of_another_is_reported(tmp_path):
     place = tmp_path / "embeddings/net/digits/train.h5"
     place.parent.mkdir(parents=True)
     kind = faults.embeddings(tmp_path)
@@ -139,7 +139,7 @@ def test_a_file_in_the_place_of_another_is_told(tmp_path):
         read_parquet(scores)
 
 
-def test_labels_beyond_the_classes_are_told(tmp_path):
+def test_labels_beyond_the_classes_are_reported(tmp_path):
     with h5py.File(tmp_path / "e.h5", "w") as file:
         file["embeddings"], file["labels"] = np.ones((2, 2)), [0, 4]
         file["ids"], file.attrs["class_names"] = ["a", "b"], '["one"]'
@@ -150,7 +150,7 @@ def test_labels_beyond_the_classes_are_told(tmp_path):
         read_embeddings(tmp_path / "e.h5")
 
 
-def test_a_proxy_set_of_nothing_is_not_read(tmp_path):
+def test_proxies_with_descending_labels_are_refused(tmp_path):
     path = tmp_path / "p.h5"
     write_proxies(
         path, {("1", "none", 1, 0): ProxySet(np.array([1, 0]), np.ones((2, 2), "f"))}, "{}"

@@ -71,7 +71,7 @@ def refusal(tmp_path, text, **overrides):
         ("seeds: [1, 2]", LAUGHS, "more than 200,000 values"),
     ],
 )  # fmt: skip
-def test_what_is_wrong_is_told_with_its_place(tmp_path, monkeypatch, old, new, words):
+def test_errors_are_reported_with_their_location(tmp_path, monkeypatch, old, new, words):
     monkeypatch.delenv("UNSET_VARIABLE", raising=False)
     assert old in STUDY
     message = refusal(tmp_path, STUDY.replace(old, new, 1))

@@ -222,7 +222,7 @@ def test_embeddings_depend_on_the_pooling_of_an_fm_but_not_on_its_shards(tmp_pat
     assert embedding(pooling="class_token") == {**embedding(), "pooling": "class_token"}
 
 
-def test_wrong_shards_and_poolings_are_told_with_what_is_right(tmp_path):
+def test_wrong_shards_and_poolings_are_reported_with_the_valid_values(tmp_path):
     fms = {
         "few": {**BASE["fms"]["net"], "shards": 0},
         "other": {**BASE["fms"]["net"], "pooling": "class_tokens"},

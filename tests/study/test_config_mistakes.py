@@ -90,13 +90,13 @@ def test_a_mistake_is_named_with_what_would_be_right(tmp_path, sections, path, w
     assert words in found[path], found
 
 
-def test_a_gen_whose_package_is_missing_is_told_before_any_job(tmp_path, monkeypatch):
+def test_a_gen_whose_package_is_missing_is_reported_before_any_job(tmp_path, monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     found = problems(tmp_path, experiments={"main": {"gen": [{"name": "pam", "k": 3}]}})
     assert "pip install kmedoids" in found["experiments.main.gen[0].name"]
 
 
-def test_all_mistakes_are_told_at_once(tmp_path):
+def test_all_mistakes_are_reported_at_once(tmp_path):
     found = problems(
         tmp_path,
         typo=1,

@@ -76,7 +76,7 @@ def test_an_fm_that_no_experiment_uses_is_named_and_not_loaded(study, tmp_path):
     ]
 
 
-def test_images_that_changed_since_a_dataset_was_prepared_are_told(study, tmp_path):
+def test_images_that_changed_since_a_dataset_was_prepared_are_reported(study, tmp_path):
     for i, name in enumerate(["a/1", "a/2", "a/3", "b/1", "b/2", "b/3"]):
         file = tmp_path / "photos" / f"{name}.png"
         file.parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""What a study costs is counted on what it embeds and on what is not done yet."""
+"""The estimate counts the samples that a study embeds and the jobs that are not finished."""
 
 import h5py
 import numpy as np
@@ -12,7 +12,7 @@ from imprint.study.load import load
 
 @pytest.fixture
 def study(tmp_path, monkeypatch):
-    """Ten new classes of two of ImageNet's each, of which one network is to embed 100: every sample is a proxy."""
+    """Ten new classes of two ImageNet classes each, drawn from 100; one FM, and every sample is a proxy."""
     monkeypatch.chdir(tmp_path)
     family = {"d": [2], "classes": 10, "draws": 1, "sample": 100, "seed": 420}
     config = {
@@ -50,7 +50,7 @@ def test_samples_are_those_of_the_classes_that_are_embedded(study):
     assert proxies.size == 2 * 20 * 13 * 8, "a row number of each sample, in the file and its block"
 
 
-def test_what_is_done_costs_nothing(study, tmp_path):
+def test_finished_jobs_cost_nothing(study, tmp_path):
     scores = tmp_path / "results/scores/net/two-d2/full/max.parquet"
     proxies = tmp_path / "results/proxies/net/two-d2/full/all.h5"
     proxies.parent.mkdir(parents=True)
@@ -68,7 +68,7 @@ def test_what_is_done_costs_nothing(study, tmp_path):
 
 @pytest.fixture
 def seconds(tmp_path, monkeypatch):
-    """Seconds of each job on MNIST beside its start, by rule, GEN or AGG and task; all else is of experiments."""
+    """Seconds of each job on MNIST without its start, by rule, GEN or AGG, and task, for an experiment of the test."""
     monkeypatch.chdir(tmp_path)
     plain = {norm: ["none"] for norm in ("norm_pre", "norm_post", "norm_inf")}
 

@@ -1,4 +1,4 @@
-"""Outputs that are not what the study asks for are told by their records, whatever Snakemake remembers."""
+"""Outdated outputs are recognised by their records, without the metadata of Snakemake."""
 
 import os
 

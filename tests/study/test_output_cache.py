@@ -90,7 +90,7 @@ def test_the_same_images_elsewhere_have_the_same_content(tmp_path):
     )
 
 
-def test_imagenet_is_told_apart_by_the_sizes_of_its_images(tmp_path):
+def test_imagenet_is_identified_by_the_sizes_of_its_images(tmp_path):
     """A copy with the images made smaller has the same names."""
     found = set()
     for side in (8, 9):

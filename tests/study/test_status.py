@@ -21,7 +21,7 @@ def log(tmp_path):
     return write
 
 
-def test_times_are_those_of_such_jobs_before(log):
+def test_estimates_use_the_times_of_earlier_jobs(log):
     rules = status.jobs_by_rule(
         [
             status.Job("embed", ["a"], None, log(100, 2)),
@@ -55,7 +55,7 @@ def test_files_of_one_job_are_one_job_and_downloads_are_one_each():
 
 @pytest.fixture
 def study(tmp_path):
-    """What the status needs of a study: where its results lie, and its experiments."""
+    """The attributes of a study that the status reads: the folder of its results, and its experiments."""
     return SimpleNamespace(root=tmp_path, config=SimpleNamespace(experiments={"main": None}))
 
 

@@ -1,4 +1,4 @@
-"""The account of a run, as the terminal shows it."""
+"""The progress of a run, as the terminal shows it."""
 
 import os
 import time
@@ -65,7 +65,7 @@ def test_the_time_left_is_that_of_such_jobs_on_as_many_at_a_time(job):
     assert "4 of 8" in line and "~20 s left" in line
 
 
-def test_no_time_is_told_before_the_rules_of_half_of_the_jobs_were_seen(job):
+def test_no_time_left_is_shown_before_the_rules_of_half_of_the_jobs_have_run(job):
     tally = Tally({"embed": 3, "proxies": 10, "report": 1}, NOW)
     for number in range(3):
         tally.start(number, job("embed"))
@@ -77,7 +77,7 @@ def test_no_time_is_told_before_the_rules_of_half_of_the_jobs_were_seen(job):
     assert "left" in tally.finish(3, NOW + 61)
 
 
-def test_what_runs_is_told_with_the_last_line_of_its_log(job):
+def test_running_jobs_are_shown_with_the_last_line_of_their_log(job):
     tally = Tally({"embed": 2}, NOW)
     assert tally.running(NOW) == ""
     tally.start(1, job("embed", "INFO 20 of 40 images"))
@@ -97,7 +97,7 @@ def test_what_runs_is_told_with_the_last_line_of_its_log(job):
     ]
 
 
-def test_failures_are_told_with_their_reason_and_their_log(job):
+def test_failures_are_shown_with_their_reason_and_their_log(job):
     tally = Tally({"embed": 3, "proxies": 1, "report": 1}, NOW)
     assert tally.failures() == []
     jobs = {

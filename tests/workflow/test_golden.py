@@ -1,7 +1,7 @@
-"""Every number of a study against stored ones: an edit that moves code changes none of them.
+"""Every number of a study is compared with a stored one: an edit that only moves code changes none.
 
-The study has all GENs, NORMs, distances and tables, on embeddings drawn here, so that it takes a minute and no processor
-trains a network of its own. After a change of a number that is meant: `pytest tests/workflow/test_golden.py --write-golden`.
+The study has all GENs, NORMs, distances and tables, on embeddings drawn here: it takes a minute, and no FM is trained, whose
+weights would differ between processors. After an intended change: `pytest tests/workflow/test_golden.py --write-golden`.
 """
 
 import numpy as np

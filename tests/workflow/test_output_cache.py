@@ -116,7 +116,7 @@ def read(path):
 
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory):
-    """A cache, and in it all of a study that was computed in one working directory."""
+    """The working directory of a finished study, which filled a cache."""
     place = tmp_path_factory.mktemp("shared")
     (place / "cache").mkdir()
     first = checkout(place / "first", place / "cache")
@@ -133,7 +133,7 @@ def test_a_second_working_directory_trains_and_extracts_nothing(shared, tmp_path
     assert not (second.folder / "results/logs/pretrain/trained.log").read_text()
     for path in (*embeddings(second).values(), second.folder / "results/fms/trained.safetensors"):
         assert path.is_symlink()
-        assert path.stat().st_mtime < start, "what it leads to is of the first run"
+        assert path.stat().st_mtime < start, "the target of the link is of the first run"
         assert f"{path.relative_to(second.folder)} from cache" in said
     for key, path in embeddings(second).items():
         provenance = read(path)[1]
@@ -143,7 +143,7 @@ def test_a_second_working_directory_trains_and_extracts_nothing(shared, tmp_path
     for study in (shared, second):
         assert study.planned(*ALL) == {}
     assert Study(second.folder).planned(*ALL) == {}, (
-        "whoever goes on without the cache keeps what is there"
+        "without the cache, the outputs that are there are kept"
     )
 
 
@@ -206,7 +206,7 @@ def test_other_fms_under_the_same_names_get_their_own_files(shared, tmp_path):
     assert len({provenance["weights_sha256"] for _, provenance in found}) == 2 * 3 + 1
 
 
-def test_weights_are_told_apart_by_content_where_their_recipe_is_the_same(shared, tmp_path):
+def test_weights_of_one_recipe_are_identified_by_content(shared, tmp_path):
     """As when another processor trained them before there was a cache."""
     target, weights = ON_DIGITS["trained"], "results/fms/trained.safetensors"
     second = checkout(tmp_path / "second", shared.cache)
@@ -219,7 +219,7 @@ def test_weights_are_told_apart_by_content_where_their_recipe_is_the_same(shared
     assert not would_take(second, target)
 
 
-def test_images_are_told_apart_by_content(shared, tmp_path):
+def test_images_are_identified_by_content(shared, tmp_path):
     """One image differs, before or after the dataset is prepared, but not its name, its size or its time."""
     second = checkout(tmp_path / "second", shared.cache)
     with h5py.File(shared.folder / OWN) as file:
@@ -262,13 +262,13 @@ def test_another_transform_precision_or_choice_of_images_is_another_file(shared,
         assert not would_take(second, target), change
 
 
-def test_without_the_variable_nothing_is_said_and_nothing_shared(empty):
+def test_without_the_variable_nothing_is_reported_or_shared(empty):
     said = empty.snakemake("results/fms/net.safetensors")
     assert "cache" not in said.lower()
     assert not [path for path in (empty.folder / "results").rglob("*") if path.is_symlink()]
 
 
-def test_a_cache_that_is_not_there_is_told_before_any_job(empty):
+def test_a_missing_cache_is_reported_before_any_job(empty):
     said = Sharing(empty.folder, "nowhere").snakemake(succeeds=False)
     assert (
         "SNAKEMAKE_OUTPUT_CACHE is 'nowhere', which is not a folder that you can write to" in said

@@ -206,7 +206,7 @@ def test_a_broken_configuration_stops_before_any_job_without_a_traceback(empty, 
     assert not (empty.folder / "results").exists()
 
 
-def test_invalid_yaml_is_told_with_its_place(empty):
+def test_invalid_yaml_is_reported_with_its_location(empty):
     empty.configure("fms: [\n")
     said = empty.snakemake(succeeds=False)
     assert "config.yaml is not usable, 1 problem:" in said

@@ -20,7 +20,7 @@ KS = (1, 2, 3, 5, 8, 20)
 
 @pytest.fixture(autouse=True)
 def one_core():
-    """On several, scikit-learn adds samples up in another order."""
+    """Use one core: on several, scikit-learn adds samples in another order."""
     with threadpool_limits(limits=1):
         yield
 
@@ -156,8 +156,8 @@ def test_samples_stay_as_they_are():
     np.testing.assert_array_equal(x, before)
 
 
-def test_the_compiled_loop_is_ready_before_the_first_fit():
-    """Times of small fits would be those of compiling it otherwise."""
+def test_the_loop_is_compiled_before_the_first_fit():
+    """Otherwise the time of small fits would be that of compiling."""
     code = """
 import numpy as np
 from imprint.method.generate import batched_kmeans

@@ -123,7 +123,7 @@ def test_a_method_is_taken_for_a_lower_loss_and_as_many_right(entries, which):
     assert chosen_index([Considered(MEAN, *values) for values in entries]) == which
 
 
-def test_a_norm_that_fits_too_closely_is_left():
+def test_an_overfitting_norm_is_not_chosen():
     hasty, plain = (
         MEAN._replace(scoring=MEAN.scoring._replace(norm_post=norm))
         for norm in ("whiten(0.01)+l2", "l2")
@@ -137,8 +137,8 @@ def test_a_norm_that_fits_too_closely_is_left():
         assert f"{second.loss:.3f} against {first.loss:.3f}" in choice.reason
 
 
-def test_with_two_samples_a_class_a_mean_is_taken():
-    """One is held out, so that several proxies are the mean and nothing varies within classes."""
+def test_with_two_samples_per_class_a_mean_is_chosen():
+    """One is held out: the other is the only proxy, and nothing varies within classes."""
     for seed in range(4):
         choice = choose(*compact(seed, (2,) * 5, d=20), seed)
         assert choice.configuration.gen == "mean"
@@ -146,7 +146,7 @@ def test_with_two_samples_a_class_a_mean_is_taken():
         assert losses[2:] == pytest.approx([losses[0]] * 2)
 
 
-def test_a_gain_that_is_shown_as_none_is_none():
+def test_a_gain_that_rounds_to_zero_does_not_count():
     """Well separated classes: all losses are next to nothing."""
     x, y = compact(0, (12,) * 3, d=8)
     choice = choose(x + 100 * np.eye(8, dtype=np.float32)[y], y, seed=0)

@@ -30,7 +30,7 @@ def data(seed=0, n=90, d=6, classes=3):
 
 
 def overlapping(seed=0, n=300, d=6, classes=3):
-    """Classes of two clusters each that overlap: which method or penalty is best hangs on the samples held out."""
+    """Overlapping classes of two clusters each: which method or penalty is best depends on the held-out samples."""
     rng = np.random.default_rng(seed)
     y = np.r_[np.arange(classes), rng.integers(0, classes, n - classes)]
     centres = 2 * rng.normal(size=(classes, 2, d))
@@ -266,7 +266,7 @@ def test_a_gen_whose_package_is_missing_says_how_to_get_it(monkeypatch):
         made("pam", x, y)
 
 
-def test_a_property_that_no_gen_has_is_told():
+def test_an_unknown_property_of_a_gen_is_reported():
     with pytest.raises(
         UserError, match=r"GEN own: unknown property 'all_classes'.*did you mean 'sees_all_classes'"
     ):

@@ -201,7 +201,7 @@ def test_test_embeddings_follow_the_proxies_into_the_space_that_normpost_learns(
         ("none", "l2+quantile", "l2", []),
     ],
 )
-def test_places_that_one_path_leads_to_share_what_is_learnt(norm_pre, norm_post, norm_inf, paths):
+def test_equal_prefixes_of_chains_are_fitted_once(norm_pre, norm_post, norm_inf, paths):
     x, y = data()
     norms = FittedNorms(x, y).learn(norm_pre, norm_post, norm_inf)
     assert sorted(norms.learnt) == paths

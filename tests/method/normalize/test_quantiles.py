@@ -1,4 +1,4 @@
-"""Facts of NORM."""
+"""Properties of NORMs that are not fitted."""
 
 import numpy as np
 import pytest

@@ -87,7 +87,7 @@ def test_a_cell_is_named_by_any_of_its_axes(tmp_path):
         ({"genn": "kmeans"}, "cell.genn", "unknown key"),
     ],
 )
-def test_a_cell_that_is_not_in_the_experiment_is_told(tmp_path, cell, key, message):
+def test_a_cell_outside_the_experiment_is_reported(tmp_path, cell, key, message):
     with pytest.raises(ConfigError) as error:
         study(tmp_path, cell)
     problems = dict(error.value.problems)

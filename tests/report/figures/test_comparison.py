@@ -1,4 +1,4 @@
-"""Figures that compare methods and components: ranks, bars between what does not differ, and what they say."""
+"""Figures that compare methods and components: ranks, bars between methods that do not differ, and texts."""
 
 import re
 from itertools import combinations, product
@@ -128,8 +128,8 @@ def test_twenty_five_aggs_have_room(width):
         assert apart or last < start or end < first
 
 
-def test_of_many_pairs_that_no_bar_joins_the_number_is_told():
-    """Named they filled a page above the diagram."""
+def test_many_pairs_that_no_bar_joins_are_counted():
+    """Their names would fill a page above the diagram."""
     matrix = steps(25, tasks=18, step=0.004, noise=0.02)
     text = words(draw_figure("critical_difference_agg", scores([METHOD, *VOTES], matrix)))
     assert re.search(r"except \d+ pairs, as a method between the two in rank differs", text)
@@ -213,7 +213,7 @@ def test_overlapping_bars_stand_beside_each_other():
     assert (first, second, third) == (2.5, 3.0, 3.5)
 
 
-def test_identical_methods_are_drawn_and_said():
+def test_identical_methods_are_drawn_and_reported():
     figure = draw_figure("critical_difference", scores(PRESETS.values(), np.full((9, 4), 0.5)))
     assert bars(figure) == [(0, 3)] and "Equal medians on every (FM, task)" in words(figure)
     assert dots(figure).tolist() == [2.5] * 4

@@ -146,7 +146,7 @@ def test_fms_stand_in_the_order_of_their_ranks_with_what_they_cost():
     assert len(FIGURES["fms"].draw(*SMALL, PRESETS, without).axes) == 3
 
 
-def test_nc1_of_test_embeddings_is_said_to_be_of_these():
+def test_nc1_of_test_embeddings_is_labelled_as_such():
     scores, collapse = SMALL
     on_test = scores, collapse.assign(split="test")
     assert "NC1 of test embeddings." in words(draw_figure("fms", on_test))
@@ -163,7 +163,7 @@ def test_fms_without_a_common_task_are_not_ranked():
     ]
 
 
-def test_gens_are_told_apart_without_colour():
+def test_gens_can_be_distinguished_without_colour():
     looks = [(look.marker, str(look.dash)) for look in GENS.values()]
     assert len(set(looks)) == len(looks)
 

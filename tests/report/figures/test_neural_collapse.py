@@ -46,7 +46,7 @@ def test_gain_has_a_point_for_each_fm_and_task_after_averaging_draws():
     assert "n = 16 points" in words(figure) and "means over draws and seeds" in words(figure)
 
 
-def test_gains_are_told_for_nc1_below_and_above_one():
+def test_gains_are_reported_for_nc1_below_and_above_one():
     table = rows_of_table(draw_figure("gain_over_nc1"))
     assert [row[:2] for row in table[1:]] == [
         ["all", "16"],

@@ -1,4 +1,4 @@
-"""Figures of one FM and task: what is predicted, what is near, and that the pictures show it."""
+"""Figures of one FM and task: predictions, nearest neighbours, and the pictures that show them."""
 
 from dataclasses import replace
 from itertools import combinations
@@ -232,7 +232,7 @@ def test_images_are_found_by_the_ids_of_their_embeddings(tmp_path):
 # samples
 
 
-def test_samples_are_of_each_class_and_dataset_and_of_all_that_a_class_is_made_of():
+def test_samples_come_from_every_class_dataset_and_original_class():
     parts = [embeddings(60), embeddings(30, seed=2, prefix="other-")]
     groups = [[0, 1, 3], [2]]  # two classes of the first dataset and one of the second; one alone
     spec = {"draw": 0, "datasets": ["one", "two"], "draw_groups": groups}
@@ -347,7 +347,7 @@ def test_several_datasets_get_a_panel_of_their_own(width, inches):
         assert np.ptp(axes.get_xlim()) / box.width == pytest.approx(
             np.ptp(axes.get_ylim()) / box.height, rel=1e-3
         )
-    # without colour a shape tells the class, and on the right the dataset, and filling a proxy from a sample
+    # without colour the marker shows the class, in the right panel the dataset; proxies are filled, samples hollow
     of_class = {line.get_marker() for line in figure.axes[0].lines}
     assert len(of_class) == 3 and len({line.get_marker() for line in figure.axes[1].lines}) == 3
     one = points[points["proxy"] | (points["dataset"] == "one")]

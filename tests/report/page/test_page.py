@@ -142,7 +142,7 @@ def test_files_are_linked_beside_the_page_and_nothing_lies_elsewhere(page, text)
     local = {link for link in links if not link.startswith("data:")}
     assert {"figures/second/nc1_over_d.pdf", "tables/first/gen.csv"} <= local
     assert not any(re.match(r"\w+:|//", link) for link in local)
-    assert "explore.html" not in text, "there is none"
+    assert "explore.html" not in text, "the study has no explorer"
 
 
 def test_the_page_of_an_experiment_links_the_whole_report(page):
@@ -179,7 +179,7 @@ def test_in_a_browser_tables_are_searched_paged_and_sorted(page):
         assert len(browser.value(COLUMN % 3)) == 15, "a page of a long table"
         assert not browser.value(WIDE)
         browser.value("document.querySelector('.scroll').style.width = '80px'")
-        browser.wait(WIDE)  # columns out of sight are said
+        browser.wait(WIDE)  # the page marks a table with hidden columns
 
         browser.value(SEARCH % "kmeans 10")
         browser.wait(f"{COLUMN % 3}.join() == '{','.join(['10'] * 6)}'")

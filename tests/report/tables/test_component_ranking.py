@@ -156,7 +156,7 @@ def test_validation_samples_choose_what_test_data_score():
     assert "chosen on validation samples; test data score it." in table["note"].iloc[0]
 
 
-def test_a_missing_accuracy_on_validation_samples_is_not_said_to_be_a_missing_run():
+def test_a_missing_accuracy_on_validation_samples_is_not_reported_as_a_missing_run():
     cells = [
         ("mean", 1, L2, None, None, (0.5, 0.5, 0.5, None)),
         (*KMEANS_20, (0.8, 0.8, 0.8, 0.8)),

@@ -97,7 +97,7 @@ def test_a_users_mistake_has_no_traceback(tmp_path, capsys):
         (errno.EIO, None, "OSError: [Errno 5] it broke (traceback in"),
     ],
 )
-def test_a_full_or_read_only_disk_is_told_with_the_way_out(tmp_path, capsys, number, name, said):
+def test_a_full_or_read_only_disk_is_reported_with_a_remedy(tmp_path, capsys, number, name, said):
     def body(did):
         raise OSError(number, "it broke", name) if name else OSError(number, "it broke")
 

@@ -58,8 +58,8 @@ def test_proxies_are_made_for_every_norm_seed_and_draw():
     np.testing.assert_array_equal(made["2", "l2", 2, 1].values, expected.values)
 
 
-def test_every_fit_of_kmeans_is_made_on_the_device(monkeypatch):
-    """A k that the task chooses too."""
+def test_every_fit_of_kmeans_runs_on_the_device(monkeypatch):
+    """Those for `k: auto` too."""
     used = []
 
     def noted(x, device):
