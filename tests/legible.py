@@ -8,7 +8,7 @@ from matplotlib.text import Text
 
 
 def texts(figure):
-    """The texts that are really drawn: an axis also keeps labels for ticks beyond its range."""
+    """Lay a figure out, and return the texts that are really drawn: an axis also keeps labels for ticks beyond its range."""
     seen, draw = [], Text.draw
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(
@@ -28,10 +28,10 @@ def check_legible(figure, inches):
     assert figure.get_figwidth() == inches
     with warnings.catch_warnings():
         warnings.simplefilter("error")  # a layout that could not be made is a warning
-        figure.draw_without_rendering()
+        drawn = texts(figure)
     page = figure.bbox
     # of the words alone: the box of an annotation has its arrow, too
-    boxes = [(text, Text.get_window_extent(text)) for text in texts(figure)]
+    boxes = [(text, Text.get_window_extent(text)) for text in drawn]
     for text, box in boxes:
         assert page.x0 - 1 <= box.x0 and box.x1 <= page.x1 + 1, text
         assert page.y0 - 1 <= box.y0 and box.y1 <= page.y1 + 1, text

@@ -39,9 +39,9 @@ def test_a_dataset_counts_once_however_many_tasks_and_fms_it_has():
 
 @given(st.lists(st.integers(-20, 20), min_size=6, max_size=20))
 def test_p_and_interval_agree(values):
-    found = difference(by_dataset(values), owners(by_dataset(values)))
-    if found.p <= 0.05:  # zeros and ties make the test's p coarser than the interval's
-        assert not found.low < 0 < found.high
+    result = difference(by_dataset(values), owners(by_dataset(values)))
+    if result.p <= 0.05:  # zeros and ties make the test's p coarser than the interval's
+        assert not result.low < 0 < result.high
 
 
 def test_a_task_that_is_not_compared_joins_no_datasets():
@@ -53,9 +53,9 @@ def test_a_task_that_is_not_compared_joins_no_datasets():
 
 def test_the_estimate_is_on_the_side_of_the_test_where_an_outlier_draws_the_mean_away():
     values = by_dataset([*np.linspace(1, 2, 11), -40.0])
-    found = difference(values, owners(values))
-    assert found.mean < 0 < found.low < found.estimate < found.high
-    assert found.p < 0.05
+    result = difference(values, owners(values))
+    assert result.mean < 0 < result.low < result.estimate < result.high
+    assert result.p < 0.05
 
 
 @settings(deadline=None)
@@ -79,9 +79,9 @@ def test_methods_without_a_common_task_have_no_differences():
 @pytest.mark.parametrize("count", [0, 1, 5])
 def test_of_few_datasets_there_is_no_interval(count):
     values = by_dataset(np.ones(count))
-    found = difference(values, owners(values))
-    assert np.isnan([found.estimate, found.low, found.high, found.p]).all()
-    assert found.datasets == count
+    result = difference(values, owners(values))
+    assert np.isnan([result.estimate, result.low, result.high, result.p]).all()
+    assert result.datasets == count
     assert "needs at least 6" in too_few(count)
 
 
@@ -120,15 +120,15 @@ def test_an_fm_or_task_that_is_missing_somewhere_is_no_obstacle(seed):
     rng = np.random.default_rng(seed)
     values = by_dataset(rng.normal(size=8), ("a", "b", "c"))
     some = values[rng.random(len(values)) < 0.8]
-    found = difference(some, owners(values))
-    assert found.datasets <= 8
-    assert np.isnan(found.p) == (found.datasets < 6)
+    result = difference(some, owners(values))
+    assert result.datasets <= 8
+    assert np.isnan(result.p) == (result.datasets < 6)
 
 
 def test_equal_methods_do_not_differ():
     values = by_dataset(np.zeros(9), ("a", "b"))
-    found = difference(values, owners(values))
-    assert (found.mean, found.low, found.high, found.p) == (0, 0, 0, 1)
+    result = difference(values, owners(values))
+    assert (result.mean, result.low, result.high, result.p) == (0, 0, 0, 1)
 
 
 def test_p_of_pairs_is_corrected_for_their_number():
@@ -144,10 +144,10 @@ def test_p_of_pairs_is_corrected_for_their_number():
 def test_simulated_studies_of_equal_methods_rarely_show_a_difference():
     """Four FMs on four tasks each of 12 datasets, correlated by 0.3 within datasets and 0.1 within FMs."""
     rng = np.random.default_rng(0)
-    found = 0
+    count = 0
     for _ in range(150):
         cells = 0.3**0.5 * rng.normal(size=(1, 12, 1)) + 0.1**0.5 * rng.normal(size=(4, 1, 1))
         cells = cells + 0.6**0.5 * rng.normal(size=(4, 12, 4))
         values = by_dataset(np.zeros(12), "abcd", tasks=4) + cells.ravel()
-        found += difference(values, owners(values)).p < 0.05
-    assert found <= 15  # 5% would be 7 or 8; the paper's procedure finds one in most of them
+        count += difference(values, owners(values)).p < 0.05
+    assert count <= 15  # 5% would be 7 or 8; the paper's procedure finds one in most of them

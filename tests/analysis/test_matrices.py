@@ -97,8 +97,8 @@ def test_no_method_in_the_scores_gives_an_empty_matrix():
 @pytest.mark.parametrize("wanted", [JANSON, {**JANSON, "agg": "max", "weighting": None, "m": None}])
 def test_the_nearest_proxy_is_one_rule_under_two_names(stored, wanted):
     other = cells({**JANSON, "m": 3}, [0.1])
-    found = matrices.rows_of_method(scores(other, cells(stored, [0.9]), cells(QI, [0.2])), wanted)
-    assert found["accuracy"].tolist() == [0.9]
+    rows = matrices.rows_of_method(scores(other, cells(stored, [0.9]), cells(QI, [0.2])), wanted)
+    assert rows["accuracy"].tolist() == [0.9]
 
 
 def test_votes_are_distinguished_by_m_and_weighting():

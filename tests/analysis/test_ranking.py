@@ -88,8 +88,8 @@ def p_by_all_signs(differences):
 @given(st.lists(st.integers(-4, 4), min_size=1, max_size=50).filter(any))
 def test_p_is_exact_for_up_to_50_differences_with_ties_and_zeros(differences):
     d = np.array(differences, dtype=float)
-    found = hypothesis_tests.signed_rank(d, np.zeros(len(d)))
-    assert found.p == pytest.approx(p_by_all_signs(d), rel=1e-9)
+    result = hypothesis_tests.signed_rank(d, np.zeros(len(d)))
+    assert result.p == pytest.approx(p_by_all_signs(d), rel=1e-9)
 
 
 @given(
@@ -110,8 +110,8 @@ def test_the_count_of_all_signs_is_that_of_scipy(differences):
     # scipy flips the signs of all differences, zeros too, which changes nothing
     d = np.array(differences, dtype=float)
     expected = stats.wilcoxon(d, zero_method="pratt", method=stats.PermutationMethod())
-    found = hypothesis_tests.signed_rank(d, np.zeros(len(d)))
-    assert (found.statistic, found.p) == pytest.approx((expected.statistic, expected.pvalue))
+    result = hypothesis_tests.signed_rank(d, np.zeros(len(d)))
+    assert (result.statistic, result.p) == pytest.approx((expected.statistic, expected.pvalue))
     assert p_by_all_signs(d) == pytest.approx(expected.pvalue)
 
 
@@ -223,20 +223,20 @@ def test_ends_of_intervals_are_those_of_the_published_table(n, outside):
     """Wilcoxon's table for 5%, two-sided: 3, 8, 52 are the largest sums that reject; the ends are the next means."""
     values = np.cumsum(np.random.default_rng(n).exponential(size=n))
     means = sorted((a + b) / 2 for i, a in enumerate(values) for b in values[i:])
-    found = hypothesis_tests.signed_rank_interval(values)
-    assert (found.low, found.high) == pytest.approx((means[outside - 1], means[-outside]))
-    assert found.estimate == pytest.approx(np.median(means))
+    interval = hypothesis_tests.signed_rank_interval(values)
+    assert (interval.low, interval.high) == pytest.approx((means[outside - 1], means[-outside]))
+    assert interval.estimate == pytest.approx(np.median(means))
 
 
 def test_ends_of_six_values_lie_between_those_of_two_levels():
     """Of 96.875% (lowest and highest value) and 93.75% (the next means of two), three fifths of the way to 93.75."""
-    found = hypothesis_tests.signed_rank_interval(np.array([1.0, 2.0, 3.0, 4.0, 5.0, 9.0]))
-    assert found == pytest.approx((3.5, 1 + 0.6 * 0.5, 9 - 0.6 * 2))
+    interval = hypothesis_tests.signed_rank_interval(np.array([1.0, 2.0, 3.0, 4.0, 5.0, 9.0]))
+    assert interval == pytest.approx((3.5, 1 + 0.6 * 0.5, 9 - 0.6 * 2))
 
 
 def test_of_five_values_there_is_no_interval():
-    found = hypothesis_tests.signed_rank_interval(np.arange(5.0))
-    assert found.estimate == 2 and np.isnan(found[1:]).all()
+    interval = hypothesis_tests.signed_rank_interval(np.arange(5.0))
+    assert interval.estimate == 2 and np.isnan(interval[1:]).all()
 
 
 def test_without_an_overall_difference_all_are_joined():

@@ -42,11 +42,11 @@ def collapses(pairs=8):
 
 
 def mean_and(**more):
-    found = {
+    accuracies = {
         Configuration("l2", "mean", Fixed(1), L2): 0.5,
         Configuration("none", "ls", Fixed(1), Scoring("none", "none", "max", "inner_product")): 0.9,
     }
-    return found | {
+    return accuracies | {
         Configuration("l2", "kmeans", parse_k(k[1:]), L2): accuracy for k, accuracy in more.items()
     }
 
@@ -201,17 +201,17 @@ def test_a_gen_of_the_users_without_k_is_not_said_to_choose_k():
 
 def test_methods_on_one_dataset_are_not_reported_as_different():
     rows = scores(mean_and(k20=0.6)).assign(datasets="one")
-    said = summary.lines(rows, collapses(), preset_rows())
-    assert said[2] == (
+    sentences = summary.lines(rows, collapses(), preset_rows())
+    assert sentences[2] == (
         "Differences between them: not tested. "
         "One dataset is too few to generalise to others: a test over datasets needs at least 6."
     )
-    assert "by +10.0 points on one (8 pairs), better in 8 of 8 pairs" in said[-1]
+    assert "by +10.0 points on one (8 pairs), better in 8 of 8 pairs" in sentences[-1]
 
 
 def test_too_few_datasets_for_so_many_methods_are_reported():
-    said = summary.lines(scores(mean_and(k20=0.6), pairs=6), collapses(6), preset_rows())
-    assert said[2] == (
+    sentences = summary.lines(scores(mean_and(k20=0.6), pairs=6), collapses(6), preset_rows())
+    assert sentences[2] == (
         "Differences between them: with 6 datasets no two of 3 methods can differ significantly (signed-rank, Holm, p < 0.05), "
         "which needs 7; "
         "the table of tests has an interval for each difference by itself."
@@ -219,17 +219,17 @@ def test_too_few_datasets_for_so_many_methods_are_reported():
 
 
 def test_one_pair_is_not_all_pairs():
-    said = summary.lines(scores(mean_and(k20=0.6), pairs=1), collapses(1), preset_rows())
-    assert any("configurations that were run on the FM and task: ls" in line for line in said)
+    sentences = summary.lines(scores(mean_and(k20=0.6), pairs=1), collapses(1), preset_rows())
+    assert any("configurations that were run on the FM and task: ls" in line for line in sentences)
 
 
 def test_gains_are_reported_for_collapsed_classes_and_for_others():
     frame = scores(mean_and(k1=0.5, k5=0.5))
     number = frame["task"].astype(str).str[1:].astype(int)
     frame.loc[frame["k"] == 5, "accuracy"] -= 0.02 * number[frame["k"] == 5]
-    said = summary.lines(frame, collapses().assign(nc1=np.arange(8) / 4), preset_rows())[-1]
+    sentence = summary.lines(frame, collapses().assign(nc1=np.arange(8) / 4), preset_rows())[-1]
     # NC1 is at most 1 on tasks 0 to 4, which gain 0, -2, -4, -6, -8 points, and above on those that gain -10, -12, -14
-    assert said == (
+    assert sentence == (
         "Neural collapse: going from k = 1 to k = 5 changes the accuracy by -4.0 points where NC1 is at most 1 (5 pairs) "
         "and by -12.0 points where NC1 is above 1 (3 pairs)."
     )
@@ -240,15 +240,15 @@ def test_the_reported_gain_is_that_of_the_figure():
     two = scores(mean_and(k1=0.5, k5=0.5))
     frame = pd.concat([two, two[two["seed"] == 1].assign(seed=3)], ignore_index=True)
     frame.loc[frame["k"].eq(5) & frame["seed"].eq(2), "accuracy"] += 0.1
-    said = summary.lines(frame, collapses().assign(nc1=np.arange(8) / 4), preset_rows())[-1]
-    assert "by +3.3 points where NC1 is at most 1" in said
+    sentence = summary.lines(frame, collapses().assign(nc1=np.arange(8) / 4), preset_rows())[-1]
+    assert "by +3.3 points where NC1 is at most 1" in sentence
 
 
 @pytest.mark.parametrize("pairs", [1, 3])
 def test_what_the_cells_do_not_tell_is_left_out(pairs):
-    said = summary.lines(scores(mean_and(), pairs), collapses(pairs), preset_rows())
-    assert len(said) == 4
-    assert not any("Neural collapse" in line or "Several proxies" in line for line in said)
+    sentences = summary.lines(scores(mean_and(), pairs), collapses(pairs), preset_rows())
+    assert len(sentences) == 4
+    assert not any("Neural collapse" in line or "Several proxies" in line for line in sentences)
 
 
 def test_classes_that_unite_others_are_reported_separately():
@@ -281,11 +281,11 @@ def test_classes_that_unite_others_are_reported_separately():
 def test_whitened_means_are_set_against_several_proxies_with_the_sign(accuracy, points, better):
     whitened = PRESETS["whiten"].configuration
     rows = scores(mean_and(k20=0.6) | {whitened: accuracy})
-    (said,) = (line for line in summary.lines(rows, collapses(), preset_rows()) if line.startswith("Whitening"))  # fmt: skip
-    assert said == (
+    (sentence,) = (line for line in summary.lines(rows, collapses(), preset_rows()) if line.startswith("Whitening"))  # fmt: skip
+    assert sentence == (
         "Whitening: replacing 20 k-means proxies per class (NORM l2) by one whitened mean (NORM l2 / whiten+l2 / l2) "
         f"changes the accuracy typically by {points} points over 8 datasets (95% interval {points} to {points}), "
         f"better in {better} of 8 pairs."
     )
-    (said,) = (line for line in summary.lines(rows.assign(datasets="one"), collapses(), preset_rows()) if line.startswith("Whitening"))  # fmt: skip
-    assert said.endswith("One dataset is too few to generalise to others: a test over datasets needs at least 6.")  # fmt: skip
+    (sentence,) = (line for line in summary.lines(rows.assign(datasets="one"), collapses(), preset_rows()) if line.startswith("Whitening"))  # fmt: skip
+    assert sentence.endswith("One dataset is too few to generalise to others: a test over datasets needs at least 6.")  # fmt: skip

@@ -51,13 +51,13 @@ def test_the_first_lines_say_how_much_is_equal_and_how_much_the_rest_differs(imp
 
 
 def test_json_and_csv_have_every_number(imprint, tmp_path):
-    said = json.loads(
+    facts = json.loads(
         imprint("diff before/results/scores.parquet after/results --json -o out/cells.csv")
     )
-    assert (said["pairs"], said["equal"], said["only_a"], said["only_b"]) == (8, 4, 8, 16)
-    assert said["largest"] == pytest.approx(1)
-    assert [row["task"] for row in said["by"]["task"]] == ["a", "b", "c"]
-    assert said["by"]["fm"][-1]["mean"] is None
+    assert (facts["pairs"], facts["equal"], facts["only_a"], facts["only_b"]) == (8, 4, 8, 16)
+    assert facts["largest"] == pytest.approx(1)
+    assert [row["task"] for row in facts["by"]["task"]] == ["a", "b", "c"]
+    assert facts["by"]["fm"][-1]["mean"] is None
     cells = pd.read_csv(tmp_path / "out" / "cells.csv")
     assert len(cells) == 8 + 8 + 16
     assert cells.loc[cells["fm"] == "old", "accuracy_b"].isna().all()
@@ -65,16 +65,16 @@ def test_json_and_csv_have_every_number(imprint, tmp_path):
 
 
 def test_two_fms_are_paired_by_the_rest(imprint):
-    said = imprint("diff before/results after/results --fm-a old --fm-b new")
-    assert said.startswith("8 cells are in both studies, 0 only in A, 4 only in B.")
-    assert "old and new" in said
+    output = imprint("diff before/results after/results --fm-a old --fm-b new")
+    assert output.startswith("8 cells are in both studies, 0 only in A, 4 only in B.")
+    assert "old and new" in output
 
 
 def test_studies_without_a_common_cell_are_reported_as_such(imprint, tmp_path):
     write_parquet(tmp_path / "other.parquet", scores(["x"], ["a"]), "{}")
-    said = imprint("diff before/results other.parquet")
-    assert "0 cells are in both studies, 16 only in A, 4 only in B." in said
-    assert "Nothing to compare" in said
+    output = imprint("diff before/results other.parquet")
+    assert "0 cells are in both studies, 16 only in A, 4 only in B." in output
+    assert "Nothing to compare" in output
 
 
 @pytest.mark.parametrize(

@@ -65,15 +65,15 @@ def test_the_readme_explains_and_exports(of_readme, folder):
 
 def test_what_is_embedded_once_is_compared_and_fitted(of_readme, process, folder):
     process("imprint embed photos -o photos.h5")
-    said = process("imprint compare photos.h5 --gen mean --norm whiten+l2 --folds 2")
-    assert "Best here: " in said and "LDA*" in said
-    process(said.splitlines()[-1].strip())  # the command that it ends with
+    output = process("imprint compare photos.h5 --gen mean --norm whiten+l2 --folds 2")
+    assert "Best here: " in output and "LDA*" in output
+    process(output.splitlines()[-1].strip())  # the command that it ends with
     assert "method: " in process("imprint show head.safetensors")
     assert "100 in photos" in process("imprint doctor photos")
 
 
 def test_a_class_is_removed_from_a_head(of_readme, process):
-    said = process("imprint remove digits.safetensors nine -o without.safetensors")
-    assert "5 classes" in said
+    output = process("imprint remove digits.safetensors nine -o without.safetensors")
+    assert "5 classes" in output
     shown = process("imprint show without.safetensors")
     assert ", ".join(sorted(KNOWN)) in shown

@@ -79,9 +79,9 @@ def test_the_doctor_counts_images_classes_and_broken_files_of_a_folder(tmp_path,
     with pytest.raises(SystemExit) as caught:
         main(["doctor", str(tmp_path / "photos")])
     assert caught.value.code == 0
-    said = capsys.readouterr().out.splitlines()
-    assert said[0].split() == ["ok", "images:", "5", "in", str(tmp_path / "photos")]
-    assert said[1].endswith("classes: 2, 2 (owl) to 3 each")
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].split() == ["ok", "images:", "5", "in", str(tmp_path / "photos")]
+    assert lines[1].endswith("classes: 2, 2 (owl) to 3 each")
     (tmp_path / "photos/wren/3.png").write_bytes(b"none")
     with pytest.raises(SystemExit) as caught:
         main(["doctor", str(tmp_path / "photos")])
@@ -101,18 +101,18 @@ def test_the_doctor_reads_both_splits_of_a_table(tmp_path, capsys):
     with pytest.raises(SystemExit) as caught:
         main(["doctor", str(tmp_path / "photos.csv")])
     assert caught.value.code == 1
-    said = [line.split(maxsplit=1)[1] for line in capsys.readouterr().out.splitlines()]
-    assert said[:2] == [
+    lines = [line.split(maxsplit=1)[1] for line in capsys.readouterr().out.splitlines()]
+    assert lines[:2] == [
         f"images for train: 4 in {tmp_path / 'photos.csv'}",
         "classes for train: 2, 2 each",
     ]
-    assert said[2].startswith("images for test: 2") and said[3] == "classes for test: 2, 1 each"
-    assert "test1.png cannot be read" in said[4]
+    assert lines[2].startswith("images for test: 2") and lines[3] == "classes for test: 2, 1 each"
+    assert "test1.png cannot be read" in lines[4]
     table = [line for line in table if not line.endswith(",test")]
     (tmp_path / "photos.csv").write_text("\n".join(table))
     with pytest.raises(SystemExit) as caught:
         main(["doctor", str(tmp_path / "photos.csv")])
     assert caught.value.code == 0
-    said = capsys.readouterr().out.splitlines()
-    assert said[0].startswith("ok") and "images for train: 4" in said[0]
-    assert said[2].startswith("note") and said[2].endswith("names no images for test")
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("ok") and "images for train: 4" in lines[0]
+    assert lines[2].startswith("note") and lines[2].endswith("names no images for test")

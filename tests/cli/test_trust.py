@@ -43,13 +43,13 @@ def imprint(photos, monkeypatch, run):
 
 
 def test_coverage_is_reported_with_its_error(imprint):
-    found = json.loads(imprint("evaluate head.safetensors test --device cpu --json"))
-    assert found["unknown"] == {"middling": 12} and found["samples"] == 24
-    nothing, *shares = found["coverage"]
+    facts = json.loads(imprint("evaluate head.safetensors test --device cpu --json"))
+    assert facts["unknown"] == {"middling": 12} and facts["samples"] == 24
+    nothing, *shares = facts["coverage"]
     assert nothing == {
         "reject": 0,
         "kept": 1,
-        "error": 1 - found["accuracy"],
+        "error": 1 - facts["accuracy"],
         "unknown_kept": 1,
     }
     assert [entry["reject"] for entry in shares] == [0.05, 0.1, 0.2, 0.5]

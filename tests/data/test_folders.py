@@ -30,8 +30,8 @@ def names_below(top, *elsewhere):
 def test_images_are_found_at_any_depth_by_their_names(tmp_path):
     touch(tmp_path, "a.JPG", "deep/er/b.heic", "deep/c.avif", "notes.txt", "deep/d.eps")
     touch(tmp_path, "__MACOSX/x.png", ".DS_Store", ".hidden/y.png", "._a.JPG", "Thumbs.db")
-    found, left_out = names_below(tmp_path)
-    assert found == {"a.JPG", "deep/er/b.heic", "deep/c.avif"}
+    names, left_out = names_below(tmp_path)
+    assert names == {"a.JPG", "deep/er/b.heic", "deep/c.avif"}
     assert len(left_out.others) == 2
 
 
@@ -42,8 +42,8 @@ def test_a_folder_is_read_once_however_many_links_lead_to_it(tmp_path):
     (tmp_path / "cats" / "sisters").symlink_to("../dogs")
     (tmp_path / "cats" / "more").symlink_to("../elsewhere")
     (tmp_path / "cats" / "again").symlink_to("../elsewhere")
-    found, left_out = names_below(tmp_path / "cats", tmp_path, tmp_path / "dogs")
-    assert found in ({"a.png", "more/c.png"}, {"a.png", "again/c.png"})
+    names, left_out = names_below(tmp_path / "cats", tmp_path, tmp_path / "dogs")
+    assert names in ({"a.png", "more/c.png"}, {"a.png", "again/c.png"})
     assert {path.name for path in left_out.repeated} - {"more", "again"} == {"loop", "sisters"}
 
 
@@ -52,8 +52,8 @@ def test_pipes_and_devices_are_left_out_and_named(tmp_path, caplog):
     os.mkfifo(tmp_path / "pipe.png")
     (tmp_path / "endless.png").symlink_to("/dev/zero")
     (tmp_path / "gone.png").symlink_to("nowhere")
-    found, left_out = names_below(tmp_path)
-    assert found == {"a.png", "gone.png"}  # reading says that the second is not there
+    names, left_out = names_below(tmp_path)
+    assert names == {"a.png", "gone.png"}  # reading says that the second is not there
     left_out.note(tmp_path)
     assert "pipe.png" in caplog.text and "endless.png" in caplog.text
 

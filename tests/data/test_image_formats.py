@@ -64,8 +64,8 @@ def test_heic_without_its_plug_in_says_what_to_install(heic):
         "print(defect(pathlib.Path(sys.argv[1])))\n"
     )
     command = [sys.executable, "-c", program, str(heic)]
-    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    assert "it is HEIC" in said and "pip install 'weight-imprinting[heif]'" in said
+    output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert "it is HEIC" in output and "pip install 'weight-imprinting[heif]'" in output
 
 
 @pytest.mark.parametrize("form", ["EPS", "PDF", "TGA", "ICO"])

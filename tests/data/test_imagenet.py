@@ -71,18 +71,20 @@ def imagenet(tmp_path):
 
 
 def test_imagenet_is_read_inside_its_archives_as_when_unpacked(imagenet, tmp_path):
-    found = []
+    splits = []
     for i, root in enumerate(imagenet):
         before = sorted(tmp_path.rglob("*.JPEG"))
         sources.prepare("torchvision", {"name": "ImageNet", "root": str(root)}, tmp_path / f"p{i}")
         assert sorted(tmp_path.rglob("*.JPEG")) == before, "nothing is unpacked"
-        found.append([sources.open_split(tmp_path / f"p{i}", split) for split in ("train", "test")])
-    for packed, unpacked in zip(*found, strict=True):
+        splits.append(
+            [sources.open_split(tmp_path / f"p{i}", split) for split in ("train", "test")]
+        )
+    for packed, unpacked in zip(*splits, strict=True):
         assert packed.ids == unpacked.ids
         assert packed.labels.tolist() == unpacked.labels.tolist() == [0, 0, 1, 1, 483, 483]
         for a, b in zip(packed, unpacked, strict=True):
             np.testing.assert_array_equal(a, b)
-    train, test = found[0]
+    train, test = splits[0]
     assert train.ids[2] == "train/n01443537/n01443537_0.JPEG"
     assert test.ids[0] == "val/n01440764/ILSVRC2012_val_00000003.JPEG"
     assert train.class_names[483] == "castle (n02980441)"

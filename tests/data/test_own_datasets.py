@@ -145,12 +145,12 @@ def test_whole_data_are_divided(tmp_path, make):
     assert parts[0].class_names == NAMES
     assert not set(parts[0].ids) & set(parts[1].ids)
     images, labels = pictures(12)
-    found = {
+    label_of = {
         np.asarray(image).tobytes(): label for image, label in zip(images, labels, strict=True)
     }
     for part in parts:
         for i in range(len(part)):
-            assert found[np.asarray(part[i]).tobytes()] == part.labels[i]
+            assert label_of[np.asarray(part[i]).tobytes()] == part.labels[i]
     with pytest.raises(UserError, match="test_fraction 1 is not between"):
         sources.prepare(source, {"path": str(path), "test_fraction": 1}, tmp_path / "p")
 

@@ -41,8 +41,8 @@ def test_a_class_that_is_not_there_is_named():
 
 
 def test_without_groups_all_classes_stay():
-    own = Pool(np.zeros((3, 1), np.float32), np.array([2, 0, 2]), 3)
-    rows, y, classes = select(own, None)
+    samples = Pool(np.zeros((3, 1), np.float32), np.array([2, 0, 2]), 3)
+    rows, y, classes = select(samples, None)
     assert (list(rows), list(y), classes) == ([0, 1, 2], [2, 0, 2], 3)
 
 

@@ -37,18 +37,18 @@ pytestmark = pytest.mark.filterwarnings("ignore:.*classes have fewer than k")
 
 def not_expected(estimator):
     """What of the contract does not hold, and why."""
-    found = {}
+    failures = {}
     if estimator.method != "oracle" and estimator.gen not in ("mean", "ls", "all"):
-        found["check_fit_score_takes_y"] = (
+        failures["check_fit_score_takes_y"] = (
             "calls partial_fit twice with the same classes, exact for mean, ls and all"
         )
     if estimator.method is None and estimator.gen is None:
-        found["check_methods_subset_invariance"] = "scores are float32, as the embeddings"
+        failures["check_methods_subset_invariance"] = "scores are float32, as the embeddings"
     if (estimator.norm_post or "").startswith("quantile"):
-        found["check_classifiers_train"] = (
+        failures["check_classifiers_train"] = (
             "of the few features of its data, quantiles keep only the order"
         )
-    return found
+    return failures
 
 
 @parametrize_with_checks(
@@ -153,8 +153,8 @@ def test_a_cell_of_the_workflow_is_predicted_alike(cell):
         "ls_lambda": 0.1,
     }
     sets, _ = make_proxies(train, spec)
-    own = proxy_set_for(sets, cell.k.label, cell.norm_pre, 7, 0)
-    of_set = candidate_head(own, X, cell.norm_pre, (cell.scoring,), FittedNorms(X, Y))
+    proxies = proxy_set_for(sets, cell.k.label, cell.norm_pre, 7, 0)
+    of_set = candidate_head(proxies, X, cell.norm_pre, (cell.scoring,), FittedNorms(X, Y))
     ((_, expected),) = engine(TEST, 6, [of_set], fm_classifier=OWN_CLASSIFIER)
     model = estimator(cell).fit(X, Y)
     np.testing.assert_array_equal(model.predict(TEST), expected)

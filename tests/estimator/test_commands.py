@@ -31,14 +31,15 @@ def test_images_become_embeddings_and_a_head(photos, tmp_path):
     labels = np.array(embeddings.class_names)[embeddings.y]
     head = imprint.ImprintingClassifier(method="qi").fit(embeddings.x, labels)
     head.save(tmp_path / "head.safetensors", embeddings)
-    found = imprint.evaluate(head, embeddings.x, labels)
-    assert found.accuracy == 1 and found.confusions == ()
-    assert imprint.evaluate(head, embeddings).as_dict() == found.as_dict()
+    evaluation = imprint.evaluate(head, embeddings.x, labels)
+    assert evaluation.accuracy == 1 and evaluation.confusions == ()
+    assert imprint.evaluate(head, embeddings).as_dict() == evaluation.as_dict()
     assert (
-        found.seen == 8 and imprint.evaluate(head, 2 * embeddings.x[:3] + 1, labels[:3]).seen == 0
+        evaluation.seen == 8
+        and imprint.evaluate(head, 2 * embeddings.x[:3] + 1, labels[:3]).seen == 0
     )
     of_files = imprint.evaluate(tmp_path / "head.safetensors", photos)
-    assert of_files.as_dict() == found.as_dict()
+    assert of_files.as_dict() == evaluation.as_dict()
     # a head that was loaded knows its FM
     imprint.ImprintingClassifier.load(tmp_path / "head.safetensors").save(
         tmp_path / "b.safetensors"

@@ -71,8 +71,8 @@ def test_a_model_of_torchvision_and_its_head_in_one_program(photos):
     imprint.export(photos.parent / "head.safetensors", output, with_fm=True)
     program = torch.export.load(output).module()
     for x, expected in ((images, scores), (images[:1], scores[:1])):
-        found = program(torch.from_numpy(x))["scores"].numpy()
-        np.testing.assert_allclose(found, expected, atol=1e-4)
+        exported_scores = program(torch.from_numpy(x))["scores"].numpy()
+        np.testing.assert_allclose(exported_scores, expected, atol=1e-4)
     weights.unlink()
     with pytest.raises(UserError, match=r"net\.pth does not exist"):
         imprint.export(photos.parent / "head.safetensors", output, with_fm=True)

@@ -99,12 +99,12 @@ def test_onnx_without_its_packages_says_what_to_install(tmp_path, monkeypatch):
 
 
 def test_heads_without_a_torch_module_say_why():
-    for method, said in (
+    for method, message in (
         ({"agg": "mnn", "m": 3}, "votes of 3 neighbours"),
         ({"distance": "manhattan"}, "manhattan"),
         ({"distance": "mahalanobis"}, "mahalanobis"),
     ):
-        with pytest.raises(UserError, match=said):
+        with pytest.raises(UserError, match=message):
             ImprintingClassifier(k=3, **method).fit(X, Y).to_torch()
 
 

@@ -129,13 +129,13 @@ def test_a_saved_head_says_what_it_is(tmp_path):
 def test_a_head_is_refused_on_another_fm_or_preprocessing(tmp_path):
     path = tmp_path / "h.safetensors"
     ImprintingClassifier(gen="mean").fit(X, Y).save(path, FM)
-    for change, said in (
+    for change, message in (
         ({"model": "vit"}, "model resnet18.tv_in1k, not vit"),
         ({"weights_sha256": "cd" * 32}, "weights_sha256 abab.*, not cdcd"),
         ({"transform": {"size": [32, 32], "fit": "center"}}, r"transform .*224.*, not .*32"),
         ({"weights_sha256": None}, "not an unknown one"),
     ):
-        with pytest.raises(UserError, match=said):
+        with pytest.raises(UserError, match=message):
             ImprintingClassifier.load(path, FM | change)
     tuples = FM | {"transform": {"size": (224, 224), "fit": "center"}, "dataset": "d"}
     ImprintingClassifier.load(path, tuples)
@@ -155,13 +155,13 @@ def test_a_head_of_the_workflow_can_be_loaded(tmp_path):
         "gen": "fps",
         "seeds": {"4": {"l2": [7]}},
     }
-    own = proxy_set_for(make_proxies(train, spec)[0], "4", "l2", 7, 0)
+    proxies = proxy_set_for(make_proxies(train, spec)[0], "4", "l2", 7, 0)
     description = {"classes": list("abcdef"), "fm": FM, "seed": 7}
-    write_head(tmp_path / "h.safetensors", make_head(train, own, cell, description))
+    write_head(tmp_path / "h.safetensors", make_head(train, proxies, cell, description))
     loaded = ImprintingClassifier.load(tmp_path / "h.safetensors", FM)
     direct = estimator(cell).fit(X, np.array(list("abcdef"))[Y])
     np.testing.assert_array_equal(loaded.predict(TEST), direct.predict(TEST))
-    np.testing.assert_array_equal(loaded.proxy_samples_, own.samples)
+    np.testing.assert_array_equal(loaded.proxy_samples_, proxies.samples)
     more = loaded.add_classes(X[:9] + 5, ["new"] * 9)
     assert more.classes_.tolist() == [*"abcdef", "new"]
 

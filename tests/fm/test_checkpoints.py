@@ -20,7 +20,7 @@ def model():
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         (torch.zeros_like, "all values are equal"),
         (torch.ones_like, "all values are equal"),
@@ -28,9 +28,9 @@ def model():
         (lambda weights: weights * torch.nan, "NaN"),
     ],
 )
-def test_weights_that_no_training_makes_are_refused(change, said):
+def test_weights_that_no_training_makes_are_refused(change, message):
     state = {key: change(value) for key, value in model().state_dict().items()}
-    with pytest.raises(UserError, match=said):
+    with pytest.raises(UserError, match=message):
         fill(model(), state, "w.pth")
 
 
@@ -51,31 +51,32 @@ def test_facts_come_back_without_the_seal(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("architecture", "arguments", "said"),
+    ("architecture", "arguments", "message"),
     [
         ("test_resnet", {"checkpoint_path": "other.pth"}, "sets checkpoint_path for timm"),
         ("hf-hub:some/model", {}, "sets the model hf-hub:some/model for timm"),
     ],
 )
-def test_a_file_of_weights_hands_timm_no_other_weights(tmp_path, architecture, arguments, said):
+def test_a_file_of_weights_hands_timm_no_other_weights(tmp_path, architecture, arguments, message):
     name = "hf-hub:org/net"
     recipe = {"architecture": architecture, "config": {}, "arguments": arguments}
     facts = {"source": "timm", "model": name, "timm": recipe}
     save(tmp_path / "w.safetensors", model().state_dict(), facts)
-    with pytest.raises(UserError, match=said):
+    with pytest.raises(UserError, match=message):
         load("timm", name, checkpoint=tmp_path / "w.safetensors")
 
 
 @pytest.mark.parametrize(
-    ("content", "said"), [(b"", "empty or cut off"), ({1: torch.zeros(2)}, "holds no state dict")]
+    ("content", "message"),
+    [(b"", "empty or cut off"), ({1: torch.zeros(2)}, "holds no state dict")],
 )
-def test_files_without_a_state_dict_are_refused(tmp_path, content, said):
+def test_files_without_a_state_dict_are_refused(tmp_path, content, message):
     path = tmp_path / "w.pth"
     if isinstance(content, bytes):
         path.write_bytes(content)
     else:
         torch.save(content, path)
-    with pytest.raises(UserError, match=said):
+    with pytest.raises(UserError, match=message):
         read_state(path)
 
 

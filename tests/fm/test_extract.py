@@ -89,9 +89,11 @@ def test_a_gpu_gives_the_embeddings_of_the_processor(
         extract(embedder, source, tmp_path / f"{name}.cpu.h5", device="cpu")
         on_gpu = tmp_path / f"{name}.gpu.h5"
         extract(embedder, source, on_gpu, device="cuda", precision=precision, threads=3)
-        expected, found = (read_embeddings(path) for path in (tmp_path / f"{name}.cpu.h5", on_gpu))
-        np.testing.assert_allclose(found.x, expected.x, atol=tolerance)
-        assert found.ids.tolist() == expected.ids.tolist()
+        expected, embeddings = (
+            read_embeddings(path) for path in (tmp_path / f"{name}.cpu.h5", on_gpu)
+        )
+        np.testing.assert_allclose(embeddings.x, expected.x, atol=tolerance)
+        assert embeddings.ids.tolist() == expected.ids.tolist()
 
 
 @GPU

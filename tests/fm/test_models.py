@@ -134,8 +134,8 @@ def test_the_embedding_of_a_head_with_a_hidden_layer_is_after_it(tmp_path):
 
 def test_settings_of_the_model_and_changes_to_them(trained, tmp_path):
     path = saved(tmp_path, trained.state_dict(), "pth")
-    own = models.load("timm", "test_resnet", checkpoint=path).transform
-    assert (own.size, own.resize, own.fit) == ((160, 160), (168, 168), "center")
+    transform = models.load("timm", "test_resnet", checkpoint=path).transform
+    assert (transform.size, transform.resize, transform.fit) == ((160, 160), (168, 168), "center")
     whole = load(path).transform
     assert (whole.size, whole.resize, whole.fit) == ((32, 32), (32, 32), "squash")
     changed = load(
@@ -143,7 +143,7 @@ def test_settings_of_the_model_and_changes_to_them(trained, tmp_path):
     ).transform
     assert (changed.size, changed.resize, changed.fit) == ((32, 32), (64, 64), "border")
     assert changed.mean == (0.1, 0.2, 0.3)
-    assert changed.std == own.std
+    assert changed.std == transform.std
     with pytest.raises(UserError, match="'cubic'"):
         load(path, interpolation="cubic")
 

@@ -114,17 +114,17 @@ def test_a_batch_gives_what_single_images_give(fit, interpolation, size, channel
 @pytest.mark.parametrize("fit", ["center", "squash", "border"])
 @pytest.mark.parametrize("size", [(1, 3000), (3000, 1), (1, 1), (2, 900)])
 def test_a_line_of_pixels_is_an_image_too(fit, size, monkeypatch):
-    made, resize = [], Image.Image.resize
+    sizes, resize = [], Image.Image.resize
 
     def watched(*arguments):
-        made.append(resize(*arguments))
-        return made[-1]
+        sizes.append(resize(*arguments))
+        return sizes[-1]
 
     line = picture(*size)
     monkeypatch.setattr(Image.Image, "resize", watched)
     out = Transform((224, 224), (256, 256), fit).pixels(line)
     assert out.shape == (3, 224, 224)
-    assert max(image.width * image.height for image in made) <= 32 * 224 * 224, (
+    assert max(image.width * image.height for image in sizes) <= 32 * 224 * 224, (
         "whole, it would be 256 x 768,000"
     )
 

@@ -40,10 +40,10 @@ def test_class_scores_are_those_of_the_nearest_proxies(monkeypatch, distance, bl
     candidate = CandidateHead(p, labels, (scoring,))
     exact = similarities(x, p, distance)
     of_classes = np.stack([exact[:, labels == c].max(axis=1) for c in range(9)], axis=1)
-    own = class_scores(x, candidate, 9)
-    np.testing.assert_allclose(own, of_classes, rtol=1e-4, atol=1e-5)
+    scores = class_scores(x, candidate, 9)
+    np.testing.assert_allclose(scores, of_classes, rtol=1e-4, atol=1e-5)
     ((_, predicted),) = predict(x, 9, [candidate])
-    np.testing.assert_array_equal(own.argmax(axis=1), predicted)
+    np.testing.assert_array_equal(scores.argmax(axis=1), predicted)
 
 
 def test_embeddings_that_are_mapped_once_score_alike():

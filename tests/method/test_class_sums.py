@@ -31,8 +31,10 @@ def assert_tells(sums, x, y, classes):
         np.testing.assert_allclose(sums.means[label], rows.mean(axis=0, dtype=float), rtol=1e-6)
         scatters.append(scatter(rows))
         if sums.by_class:
-            own = sums.of_classes(np.arange(classes) == label)
-            np.testing.assert_allclose(own.roots.T @ own.roots, scatters[-1], rtol=1e-4, atol=1e-3)
+            of_class = sums.of_classes(np.arange(classes) == label)
+            np.testing.assert_allclose(
+                of_class.roots.T @ of_class.roots, scatters[-1], rtol=1e-4, atol=1e-3
+            )
     np.testing.assert_allclose(sums.roots.T @ sums.roots, sum(scatters), rtol=1e-4, atol=1e-3)
     np.testing.assert_allclose(sums.mean, x.mean(axis=0, dtype=float), rtol=1e-6)
     centred = sums.scatter_about(sums.mean)

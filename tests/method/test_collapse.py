@@ -27,7 +27,7 @@ def by_definition(x, y, released=False):
     means = np.stack([x[y == c].mean(axis=0) for c in range(classes)])
     overall = means.mean(axis=0)
     centred = [x[y == c] - (means[c] - overall if released else means[c]) for c in range(classes)]
-    within = np.mean([own.T @ own / len(own) for own in centred], axis=0)
+    within = np.mean([of_class.T @ of_class / len(of_class) for of_class in centred], axis=0)
     between = (means - overall).T @ (means - overall) / classes
     nc1 = np.trace(within @ np.linalg.pinv(between, rcond=1e-8)) / classes
     vci = 1 - np.trace(
@@ -40,21 +40,21 @@ def by_definition(x, y, released=False):
 @given(seeds)
 def test_nc1_and_vci_equal_their_definitions(seed):
     x, y = data(seed)
-    own = collapse(x, y, 5)
+    measured = collapse(x, y, 5)
     nc1, vci, trace_w, trace_b = by_definition(x, y)
-    assert own.nc1 == pytest.approx(nc1, rel=1e-3)
-    assert own.vci == pytest.approx(vci, rel=1e-3)
-    assert own.trace_w == pytest.approx(trace_w, rel=1e-4)
-    assert own.trace_b == pytest.approx(trace_b, rel=1e-4)
-    assert own.nc1_released == pytest.approx(by_definition(x, y, released=True)[0], rel=1e-3)
+    assert measured.nc1 == pytest.approx(nc1, rel=1e-3)
+    assert measured.vci == pytest.approx(vci, rel=1e-3)
+    assert measured.trace_w == pytest.approx(trace_w, rel=1e-4)
+    assert measured.trace_b == pytest.approx(trace_b, rel=1e-4)
+    assert measured.nc1_released == pytest.approx(by_definition(x, y, released=True)[0], rel=1e-3)
 
 
 def test_collapsed_classes_have_nc1_zero():
     x, y = data(spread=0)
-    own = collapse(x, y, 5)
-    assert own.nc1 == pytest.approx(0, abs=1e-9)
-    assert own.vci == pytest.approx(0, abs=1e-4)
-    assert (own.rank_w, own.rank_b) == (0, 4)
+    measured = collapse(x, y, 5)
+    assert measured.nc1 == pytest.approx(0, abs=1e-9)
+    assert measured.vci == pytest.approx(0, abs=1e-4)
+    assert (measured.rank_w, measured.rank_b) == (0, 4)
 
 
 @settings(max_examples=20, deadline=None)
@@ -81,26 +81,26 @@ def test_each_class_counts_once_however_many_samples_it_has():
 
 def test_one_class_or_equal_means_have_no_nc1():
     x, _ = data()
-    own = collapse(x, np.zeros(len(x), int), 1)
-    assert np.isnan([own.nc1, own.vci, own.nc1_released]).all()
-    assert own.rank_b == 0
+    measured = collapse(x, np.zeros(len(x), int), 1)
+    assert np.isnan([measured.nc1, measured.vci, measured.nc1_released]).all()
+    assert measured.rank_b == 0
 
 
 def test_vci_counts_directions_in_which_samples_vary_little():
     x, y = data(n=400, d=60)
     x = x * np.geomspace(1, 1e-3, 60).astype(np.float32)
-    own = collapse(x, y, 5)
+    measured = collapse(x, y, 5)
     wide = l2(x.astype(np.float64))
     means = np.stack([wide[y == c].mean(axis=0) for c in range(5)])
     within = np.mean([np.cov(wide[y == c], rowvar=False, bias=True) for c in range(5)], axis=0)
     between = np.cov(means, rowvar=False, bias=True)
     vci = 1 - np.trace(np.linalg.pinv(within + between, rcond=1e-13) @ between) / 4
-    assert own.vci == pytest.approx(vci, rel=1e-3)
-    assert own.rank_w == 60
+    assert measured.vci == pytest.approx(vci, rel=1e-3)
+    assert measured.rank_w == 60
 
 
 def test_more_dimensions_than_samples():
     x, y = data(n=20, d=64, classes=3)
-    own = collapse(x, y, 3)
-    assert own.nc1 == pytest.approx(by_definition(x, y)[0], rel=1e-3)
-    assert own.rank_w == 17
+    measured = collapse(x, y, 3)
+    assert measured.nc1 == pytest.approx(by_definition(x, y)[0], rel=1e-3)
+    assert measured.rank_w == 17

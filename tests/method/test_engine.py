@@ -94,12 +94,12 @@ def every_scoring():
 
 
 def predictions(x, classes, candidates, **options):
-    found = [{} for _ in candidates]
+    by_scoring = [{} for _ in candidates]
     for users, predicted in predict(x, classes, candidates, fm_classifier=HEAD, **options):
         for i, scoring in users:
-            assert scoring not in found[i]
-            found[i][scoring] = predicted
-    return found
+            assert scoring not in by_scoring[i]
+            by_scoring[i][scoring] = predicted
+    return by_scoring
 
 
 @settings(max_examples=15, deadline=None)
@@ -107,14 +107,16 @@ def predictions(x, classes, candidates, **options):
 def test_every_configuration_equals_its_definition(seed):
     x, _, proxies, labels = data(seed)
     wanted = tuple(every_scoring())
-    (found,) = predictions(x, 4, [CandidateHead(proxies, labels, wanted)])
-    assert set(found) == set(wanted)
+    (predicted,) = predictions(x, 4, [CandidateHead(proxies, labels, wanted)])
+    assert set(predicted) == set(wanted)
     clears = []
     for scoring in wanted:
         sure = clear(x, proxies, labels, 4, scoring)
         clears.append(sure.mean())
         expected = plain(x, proxies, labels, 4, scoring)
-        np.testing.assert_array_equal(found[scoring][sure], expected[sure], err_msg=str(scoring))
+        np.testing.assert_array_equal(
+            predicted[scoring][sure], expected[sure], err_msg=str(scoring)
+        )
     assert np.mean(clears) > 0.9
 
 
@@ -128,9 +130,9 @@ def test_blocks_and_memory_change_nothing(monkeypatch):
     whole = predictions(x, 4, candidates)
     monkeypatch.setattr("imprint.method.nearest.BLOCK", 7)
     parts = predictions(x, 4, candidates, memory=2000)
-    for own, other in zip(whole, parts, strict=True):
-        for scoring in own:
-            assert (own[scoring] != other[scoring]).mean() <= 0.005, (
+    for expected, other in zip(whole, parts, strict=True):
+        for scoring in expected:
+            assert (expected[scoring] != other[scoring]).mean() <= 0.005, (
                 scoring
             )  # rounding may turn a tie
 
@@ -140,14 +142,14 @@ def test_unit_proxies_are_those_divided_by_their_lengths(norm):
     x, _, proxies, labels = data(9)
     wanted = tuple(s for s in every_scoring() if s.norm_post == norm)
     divided = CandidateHead(l2(proxies), labels, wanted)
-    own, other = (
+    predicted, other = (
         predictions(x, 4, [c])[0]
         for c in (CandidateHead(proxies, labels, wanted, unit_length=True), divided)
     )
     for scoring in wanted:
         sure = clear(x, l2(proxies), labels, 4, scoring)
         np.testing.assert_array_equal(
-            own[scoring][sure], other[scoring][sure], err_msg=str(scoring)
+            predicted[scoring][sure], other[scoring][sure], err_msg=str(scoring)
         )
 
 
@@ -156,12 +158,12 @@ def test_torch_finds_the_same_as_the_compiled_loops(monkeypatch, device):
     monkeypatch.setattr("imprint.method.nearest.BLOCK", 11)
     x, _, proxies, labels = data(10, n=100, p=60)
     wanted = tuple(every_scoring())
-    (own,) = predictions(x, 4, [CandidateHead(proxies, labels, wanted)])
+    (predicted,) = predictions(x, 4, [CandidateHead(proxies, labels, wanted)])
     (other,) = predictions(x, 4, [CandidateHead(proxies, labels, wanted)], device=device)
     for scoring in wanted:
         sure = clear(x, proxies, labels, 4, scoring)
         np.testing.assert_array_equal(
-            own[scoring][sure], other[scoring][sure], err_msg=str(scoring)
+            predicted[scoring][sure], other[scoring][sure], err_msg=str(scoring)
         )
 
 
@@ -188,17 +190,17 @@ def test_max_is_the_nearest_neighbour_of_unit_vectors():
         Scoring("l2", "l2", "mnn", "euclidean", "uniform", 1),
         Scoring("l2", "none", "mnn", "cosine", "distance", 1),
     )
-    (found,) = predictions(x, 4, [CandidateHead(proxies, labels, wanted)])
-    np.testing.assert_array_equal(found[wanted[0]], found[wanted[1]])
-    np.testing.assert_array_equal(found[wanted[0]], found[wanted[2]])
+    (predicted,) = predictions(x, 4, [CandidateHead(proxies, labels, wanted)])
+    np.testing.assert_array_equal(predicted[wanted[0]], predicted[wanted[1]])
+    np.testing.assert_array_equal(predicted[wanted[0]], predicted[wanted[2]])
 
 
 def test_norms_that_only_scale_embeddings_share_one_ranking_by_inner_product():
     x, _, proxies, labels = data(6)
     wanted = tuple(Scoring("none", inf, "max", "inner_product") for inf in ("none", "l2"))
     effort = Effort()
-    (found,) = predictions(x, 4, [CandidateHead(proxies, labels, wanted)], effort=effort)
-    np.testing.assert_array_equal(found[wanted[0]], found[wanted[1]])
+    (predicted,) = predictions(x, 4, [CandidateHead(proxies, labels, wanted)], effort=effort)
+    np.testing.assert_array_equal(predicted[wanted[0]], predicted[wanted[1]])
     assert (effort.rankings, effort.predictions) == (1, 1)
 
 
@@ -206,8 +208,8 @@ def test_all_proxies_voting_alike_elect_the_class_with_the_most_proxies():
     x, _, proxies, _ = data(7, p=12)
     labels = np.repeat([0, 1, 2], [3, 5, 4])
     scoring = Scoring("none", "none", "mnn", "euclidean", "uniform", 12)
-    (found,) = predictions(x, 3, [CandidateHead(proxies, labels, (scoring,))])
-    assert (found[scoring] == 1).all()
+    (predicted,) = predictions(x, 3, [CandidateHead(proxies, labels, (scoring,))])
+    assert (predicted[scoring] == 1).all()
 
 
 def test_names_of_classes_do_not_matter():
@@ -220,19 +222,19 @@ def test_names_of_classes_do_not_matter():
         for d in ("cosine", "manhattan")
         for m in (1, 5)
     )
-    (own,) = predictions(x, 4, [CandidateHead(proxies, labels, wanted)])
+    (predicted,) = predictions(x, 4, [CandidateHead(proxies, labels, wanted)])
     (other,) = predictions(x, 4, [CandidateHead(proxies[order], rename[labels][order], wanted)])
     for scoring in wanted:
-        np.testing.assert_array_equal(rename[own[scoring]], other[scoring])
+        np.testing.assert_array_equal(rename[predicted[scoring]], other[scoring])
 
 
 def test_a_tied_vote_goes_to_the_lowest_class():
     proxies = np.array([[2.0, 0], [1.0, 0]], np.float32)
     scoring = Scoring("none", "none", "mnn", "euclidean", "uniform", 2)
-    (found,) = predictions(
+    (predicted,) = predictions(
         np.array([[1.0, 0]], np.float32), 2, [CandidateHead(proxies, np.array([0, 1]), (scoring,))]
     )
-    assert found[scoring] == [0]
+    assert predicted[scoring] == [0]
 
 
 def test_a_test_sample_that_is_a_proxy_outweighs_all_others():
@@ -240,8 +242,8 @@ def test_a_test_sample_that_is_a_proxy_outweighs_all_others():
     proxies = (100 + rng.normal(size=(50, 64))).astype(np.float32)
     labels = np.repeat([0, 1], [1, 49])
     scoring = Scoring("none", "none", "mnn", "euclidean", "distance", 50)
-    (found,) = predictions(proxies[:1], 2, [CandidateHead(proxies, labels, (scoring,))])
-    assert found[scoring] == [0]
+    (predicted,) = predictions(proxies[:1], 2, [CandidateHead(proxies, labels, (scoring,))])
+    assert predicted[scoring] == [0]
 
 
 def test_zero_vectors_are_classified_as_defined():
@@ -250,11 +252,11 @@ def test_zero_vectors_are_classified_as_defined():
     labels = np.array([0, 0, 1, 1])
     # the cosine of a zero vector is not defined
     wanted = tuple(s for s in every_scoring() if s.distance != "cosine")
-    (found,) = predictions(x, 2, [CandidateHead(proxies, labels, wanted)])
+    (predicted,) = predictions(x, 2, [CandidateHead(proxies, labels, wanted)])
     decided = [s for s in wanted if clear(x, proxies, labels, 2, s)[0]]
     assert decided
     for scoring in decided:
-        assert found[scoring] == plain(x, proxies, labels, 2, scoring), scoring
+        assert predicted[scoring] == plain(x, proxies, labels, 2, scoring), scoring
 
 
 @settings(max_examples=25, deadline=None)
@@ -262,26 +264,28 @@ def test_zero_vectors_are_classified_as_defined():
 def test_scores_are_scikit_learns(seed):
     rng = np.random.default_rng(seed)
     y, predicted = rng.integers(0, 5, 30), rng.integers(0, 4, 30)
-    own = scores(y, predicted, 6)
-    assert own.accuracy == pytest.approx(accuracy_score(y, predicted))
+    measured = scores(y, predicted, 6)
+    assert measured.accuracy == pytest.approx(accuracy_score(y, predicted))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of classes that are predicted but not there
         expected = balanced_accuracy_score(y, predicted)
-    assert own.balanced_accuracy == pytest.approx(expected)
+    assert measured.balanced_accuracy == pytest.approx(expected)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         per_class = f1_score(y, predicted, average=None, labels=range(6), zero_division=np.nan)
-    np.testing.assert_allclose(own.class_f1, per_class)
-    assert own.macro_f1 == pytest.approx(f1_score(y, predicted, average="macro", zero_division=0))
-    assert own.accuracy_low <= own.accuracy <= own.accuracy_high
+    np.testing.assert_allclose(measured.class_f1, per_class)
+    assert measured.macro_f1 == pytest.approx(
+        f1_score(y, predicted, average="macro", zero_division=0)
+    )
+    assert measured.accuracy_low <= measured.accuracy <= measured.accuracy_high
 
 
 def test_the_interval_is_wilsons():
     y = np.zeros(10, int)
-    own = scores(y, np.r_[np.zeros(7, int), np.ones(3, int)], 2)
+    measured = scores(y, np.r_[np.zeros(7, int), np.ones(3, int)], 2)
     # Wilson 1927: 7 of 10 gives 0.397 to 0.892
-    assert own.accuracy_low == pytest.approx(0.3968, abs=1e-4)
-    assert own.accuracy_high == pytest.approx(0.8922, abs=1e-4)
+    assert measured.accuracy_low == pytest.approx(0.3968, abs=1e-4)
+    assert measured.accuracy_high == pytest.approx(0.8922, abs=1e-4)
     for n in range(1, 200):  # rounding must not lead beyond what a share can be
         all_right = scores(np.zeros(n, int), np.zeros(n, int), 1)
         all_wrong = scores(np.zeros(n, int), np.ones(n, int), 2)
@@ -309,14 +313,14 @@ def test_a_large_shared_component_does_not_change_the_nearest_proxy(shift, norm_
         Scoring("none", norm_inf, "mnn", "euclidean", "distance", 3),
         Scoring("none", norm_inf, "max", "euclidean"),
     )
-    (found,) = [dict_of(x, labels, p, wanted)]
+    (predicted,) = [dict_of(x, labels, p, wanted)]
     exact = x / np.linalg.norm(x, axis=1, keepdims=True) if norm_inf == "l2" else x
     distances = np.linalg.norm(exact[:, None].astype(np.float64) - p[None], axis=2)
     nearest = distances.argmin(axis=1)
     for scoring in (
         wanted
     ):  # the vote of three by 1 / distance, each a class of its own, is that of the nearest
-        assert (found[scoring] == nearest).mean() > 0.99
+        assert (predicted[scoring] == nearest).mean() > 0.99
 
 
 def dict_of(x, labels, p, scorings):
@@ -354,5 +358,7 @@ def test_logsumexp_sums_all_proxies_of_a_class(distance):
         candidate = CandidateHead(p.astype(np.float32), labels, (scoring,))
         ((_, predicted),) = predict(x, 4, [candidate])
         np.testing.assert_array_equal(predicted, np.argmax(of_class, axis=0))
-        own = class_scores(x, candidate, 4)
-        np.testing.assert_allclose(own, temperature * np.transpose(of_class), rtol=1e-3, atol=1e-4)
+        of_classes = class_scores(x, candidate, 4)
+        np.testing.assert_allclose(
+            of_classes, temperature * np.transpose(of_class), rtol=1e-3, atol=1e-4
+        )

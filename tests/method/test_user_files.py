@@ -365,10 +365,10 @@ def test_components_may_compute_in_place(load):
     scorings = tuple(Scoring("none", "none", "max", name) for name in ("halved", "manhattan"))
     proxies = x[:9].copy()
     candidate = CandidateHead(proxies, np.repeat([0, 1, 2], 3), scorings)
-    found = {
+    results = {
         scoring: classes for users, classes in predict(x, 3, [candidate]) for _, scoring in users
     }
-    np.testing.assert_array_equal(found[scorings[0]], found[scorings[1]])
+    np.testing.assert_array_equal(results[scorings[0]], results[scorings[1]])
     np.testing.assert_array_equal(proxies, before[:9])
     np.testing.assert_array_equal(x, before)
 

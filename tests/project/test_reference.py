@@ -24,12 +24,12 @@ pytestmark = pytest.mark.skipif(
 @pytest.fixture(scope="module")
 def data():
     with h5py.File(REFERENCE / "mnist_subset_resnet10t_embeddings.h5") as file:
-        found = {
+        arrays = {
             f"{s}_{a}": file[s][b][:]
             for s in ("train", "test")
             for a, b in (("x", "embeddings"), ("y", "labels"))
         }
-    return found | {name: found[name].astype(np.int64) for name in ("train_y", "test_y")}
+    return arrays | {name: arrays[name].astype(np.int64) for name in ("train_y", "test_y")}
 
 
 def test_deterministic_configurations_agree_to_a_tenth_of_a_point(data):
@@ -47,10 +47,10 @@ def test_deterministic_configurations_agree_to_a_tenth_of_a_point(data):
 
 def test_nc1_is_that_of_the_released_program(data):
     released = json.loads((REFERENCE / "mnist_nc1_released.json").read_text())
-    own = collapse(data["train_x"], data["train_y"], 10)
-    assert own.nc1_released == pytest.approx(released["nc1"], rel=1e-4)
-    assert own.trace_b == pytest.approx(released["trace_b"], rel=1e-4)
-    assert own.nc1 < own.nc1_released
+    measured = collapse(data["train_x"], data["train_y"], 10)
+    assert measured.nc1_released == pytest.approx(released["nc1"], rel=1e-4)
+    assert measured.trace_b == pytest.approx(released["trace_b"], rel=1e-4)
+    assert measured.nc1 < measured.nc1_released
 
 
 def test_embeddings_of_mnist_are_the_reference_ones(tmp_path):
@@ -71,10 +71,10 @@ def test_embeddings_of_mnist_are_the_reference_ones(tmp_path):
     extract.extract(net, images, tmp_path / "test.h5")
     expected = np.load(REFERENCE / "mnist_test_first500_resnet10t.npy")
     with h5py.File(tmp_path / "test.h5") as file:
-        own = file["embeddings"][:][np.argsort(file["ids"].asstr()[:])]
+        embeddings = file["embeddings"][:][np.argsort(file["ids"].asstr()[:])]
     cosine = (
-        (own * expected).sum(axis=1)
-        / np.linalg.norm(own, axis=1)
+        (embeddings * expected).sum(axis=1)
+        / np.linalg.norm(embeddings, axis=1)
         / np.linalg.norm(expected, axis=1)
     )
     assert cosine.min() >= 0.999

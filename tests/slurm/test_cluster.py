@@ -54,7 +54,7 @@ class Run:
 
     study: Study
     command: list[str]
-    said: str
+    output: str
     jobs: list[dict[str, str]]
     local: Study
 
@@ -77,8 +77,8 @@ def run(tmp_path_factory):
     command = [*study.command()[:5], "--workflow-profile", "profile"]
     try:
         with Cluster() as cluster:
-            said = disturbed(cluster, study, command, local)
-            return Run(study, command, said, cluster.jobs(), local)
+            output = disturbed(cluster, study, command, local)
+            return Run(study, command, output, cluster.jobs(), local)
     except Unavailable as reason:
         pytest.skip(f"no SLURM here: {reason}")
 
@@ -89,8 +89,8 @@ def disturbed(cluster, study, command, local):
     One job is held until its time is over, and one group is cancelled when it has made its first file.
     """
     end = time.monotonic() + 900
-    said = study.folder / "said.txt"
-    with said.open("w") as file:
+    output = study.folder / "said.txt"
+    with output.open("w") as file:
         running, beside = (
             start(study, command, file),
             start(local, local.command(), subprocess.DEVNULL),
@@ -99,19 +99,19 @@ def disturbed(cluster, study, command, local):
             held = cancelled = False
             while running.poll() is None and time.monotonic() < end:
                 time.sleep(0.2)
-                made = any((study.folder / "results/proxies").rglob("*.h5"))
+                proxies = any((study.folder / "results/proxies").rglob("*.h5"))
                 for job in cluster.running():
                     if not held and job["Comment"] == HELD and job["TimeLimit"] == "00:01:00":
                         held = cluster.hold(job)
-                    if not cancelled and made and job["Comment"].startswith("rule_task"):
+                    if not cancelled and proxies and job["Comment"].startswith("rule_task"):
                         cancelled = cluster.cancel(job)
-            assert running.poll() == 0, said.read_text()[-6000:] + cluster.log()
+            assert running.poll() == 0, output.read_text()[-6000:] + cluster.log()
             assert beside.wait(300) == 0
         finally:
             for process in (running, beside):
                 process.kill()
                 process.wait()
-    return said.read_text()
+    return output.read_text()
 
 
 def start(study, command, output):
@@ -130,11 +130,11 @@ def test_scores_are_those_of_a_local_run_bit_for_bit(run):
 
 
 def test_a_group_is_submitted_once_and_again_only_where_it_was_ended(run):
-    found = Counter()
+    counts = Counter()
     for job in run.jobs:
-        found[next(comment for comment in SUBMISSIONS if job["Comment"].startswith(comment))] += 1
+        counts[next(comment for comment in SUBMISSIONS if job["Comment"].startswith(comment))] += 1
     ended = Counter({HELD: 1, "rule_pretrain_wildcards_net": 1, "rule_task": 1})
-    assert found - ended == Counter(SUBMISSIONS)
+    assert counts - ended == Counter(SUBMISSIONS)
     assert sum(job["JobState"] != "COMPLETED" for job in run.jobs) == 3
 
 
@@ -143,14 +143,14 @@ def test_too_little_memory_ends_a_job_and_its_next_attempt_has_more(run):
     assert (ended["JobState"], done["JobState"]) == ("FAILED", "COMPLETED")
     assert "exceeded memory limit" in Path(ended["StdOut"]).read_text()
     assert (ended["MinMemoryNode"], done["MinMemoryNode"]) == ("300M", "3000M")
-    assert "SLURM status is: 'FAILED'" in run.said
+    assert "SLURM status is: 'FAILED'" in run.output
 
 
 def test_too_little_time_ends_a_job_and_its_next_attempt_has_more(run):
     ended, done = run.submitted(HELD)
     assert (ended["JobState"], done["JobState"]) == ("TIMEOUT", "COMPLETED")
     assert (ended["TimeLimit"], done["TimeLimit"]) == ("00:01:00", "00:10:00")
-    assert "SLURM status is: 'TIMEOUT'" in run.said
+    assert "SLURM status is: 'TIMEOUT'" in run.output
 
 
 def test_a_cancelled_group_is_submitted_again_with_twice_of_all(run):

@@ -83,9 +83,9 @@ def test_a_second_time_everything_is_kept_and_the_same(tmp_path):
     with open_blocks(tmp_path / "p.blocks") as blocks:
         again, work = generated("kmeans", 2, blocks=blocks)
         assert (work.requested, work.computed) == (4, 0)
-    for name, made in first.items():
-        np.testing.assert_array_equal(made.values, again[name].values)
-        assert made.seconds == again[name].seconds
+    for name, proxies in first.items():
+        np.testing.assert_array_equal(proxies.values, again[name].values)
+        assert proxies.seconds == again[name].seconds
     plain, _ = scored()
     for computed in (len(CELLS) * 2, 0):
         with open_blocks(tmp_path / "s.blocks") as blocks:
@@ -288,15 +288,15 @@ def test_what_the_last_run_did_not_use_can_be_pruned(tmp_path, monkeypatch):
             for i in names:
                 if blocks.get(block_key(i)) is None:
                     blocks.put(block_key(i), b"x" * 1000)
-    (found,) = contents(tmp_path)
-    assert (found.path, found.blocks, found.unused) == (path, 100, 90)
-    assert prune(found, needed=True) > 50_000
-    (found,) = contents(tmp_path)
-    assert (found.blocks, found.unused) == (10, 0)
+    (content,) = contents(tmp_path)
+    assert (content.path, content.blocks, content.unused) == (path, 100, 90)
+    assert prune(content, needed=True) > 50_000
+    (content,) = contents(tmp_path)
+    assert (content.blocks, content.unused) == (10, 0)
     with open_blocks(path) as blocks:
         assert blocks.get(block_key(5)) == b"x" * 1000
         assert blocks.get(block_key(50)) is None
-    assert prune(found, needed=False) == found.size
+    assert prune(content, needed=False) == content.size
     assert list(contents(tmp_path)) == []
 
 
@@ -312,8 +312,8 @@ def test_the_blocks_of_a_run_that_was_stopped_are_not_unused(tmp_path, monkeypat
                     blocks.commit()
             if not ends:
                 raise InterruptedError
-        (found,) = contents(tmp_path)
-        return found.blocks, found.unused
+        (content,) = contents(tmp_path)
+        return content.blocks, content.unused
 
     assert run(1000, range(5)) == (5, 0)
     assert run(2000, range(3, 9), ends=False) == (9, 0), (

@@ -34,12 +34,12 @@ def data(seed=0):
 @pytest.mark.parametrize("configuration", [QI, VOTE])
 def test_a_saved_head_predicts_as_the_engine(tmp_path, configuration):
     train, x = data(), data(1).x
-    made = proxy_sets(l2(train.x), train.y, configuration.gen, [1], [7])[1, 7]
-    write_head(tmp_path / "head.safetensors", make_head(train, made, configuration, ABOUT))
-    own = ImprintingClassifier.load(tmp_path / "head.safetensors")
-    candidate = CandidateHead(made.matrix(l2(train.x)), made.labels, (configuration.scoring,))
+    proxies = proxy_sets(l2(train.x), train.y, configuration.gen, [1], [7])[1, 7]
+    write_head(tmp_path / "head.safetensors", make_head(train, proxies, configuration, ABOUT))
+    loaded = ImprintingClassifier.load(tmp_path / "head.safetensors")
+    candidate = CandidateHead(proxies.matrix(l2(train.x)), proxies.labels, (configuration.scoring,))
     ((_, expected),) = predict(x, 3, [candidate])
-    np.testing.assert_array_equal(own.predict(x), np.array(ABOUT["classes"])[expected])
+    np.testing.assert_array_equal(loaded.predict(x), np.array(ABOUT["classes"])[expected])
     assert (
         json.loads((tmp_path / "head.json").read_text())["configuration"]["gen"]
         == configuration.gen
@@ -48,20 +48,20 @@ def test_a_saved_head_predicts_as_the_engine(tmp_path, configuration):
 
 def test_samples_as_proxies_are_kept_as_the_engine_has_them(tmp_path):
     train = data()
-    made = proxy_sets(l2(train.x), train.y, "fps", [4], [7])[4, 7]
+    proxies = proxy_sets(l2(train.x), train.y, "fps", [4], [7])[4, 7]
     write_head(
         tmp_path / "h.safetensors",
-        make_head(train, made, VOTE._replace(gen="fps", k=Fixed(4)), ABOUT),
+        make_head(train, proxies, VOTE._replace(gen="fps", k=Fixed(4)), ABOUT),
     )
-    own = read_head(tmp_path / "h.safetensors")
-    assert own.description["unit"]
-    np.testing.assert_array_equal(own.proxies, train.x[made.samples])
-    assert json.loads(own.state["sample_ids"].tobytes()) == made.samples.tolist()
+    loaded = read_head(tmp_path / "h.safetensors")
+    assert loaded.description["unit"]
+    np.testing.assert_array_equal(loaded.proxies, train.x[proxies.samples])
+    assert json.loads(loaded.state["sample_ids"].tobytes()) == proxies.samples.tolist()
 
 
 def test_a_head_knows_its_fm():
     fm = {"fm": "mine", "model": "net", "weights_sha256": "ab", "transform": {"size": [8, 8]}}
-    own = Head(np.ones((1, 2), np.float32), np.zeros(1, int), {"fm": fm})
+    head = Head(np.ones((1, 2), np.float32), np.zeros(1, int), {"fm": fm})
     part = Embeddings(
         np.zeros((1, 1)),
         np.zeros(1),
@@ -69,10 +69,10 @@ def test_a_head_knows_its_fm():
         ("0",),
         fm | {"fm": "other name", "split": "test"},
     )
-    own.require_fm(part)
+    head.require_fm(part)
     with pytest.raises(UserError, match="weights_sha256 ab, not cd"):
-        own.require_fm(fm | {"weights_sha256": "cd"})
-    given = Head(own.proxies, own.labels, {"fm": {"fm": "mine", "source": "embeddings"}})
+        head.require_fm(fm | {"weights_sha256": "cd"})
+    given = Head(head.proxies, head.labels, {"fm": {"fm": "mine", "source": "embeddings"}})
     given.require_fm({"fm": "mine"})
     with pytest.raises(UserError, match="fm mine, not yours"):
         given.require_fm({"fm": "yours"})
@@ -87,8 +87,8 @@ def test_an_embedder_says_which_fm_it_is():
         identity = {"model": "net", "weights_sha256": "ab"}  # noqa: RUF012
         transform = Transform()
 
-    own = Head(np.ones((1, 2), np.float32), np.zeros(1, int), {"fm": fm_identity(Embedder())})
-    own.require_fm({"model": "net", "weights_sha256": "ab", "transform": {"size": [8, 8]}})
+    head = Head(np.ones((1, 2), np.float32), np.zeros(1, int), {"fm": fm_identity(Embedder())})
+    head.require_fm({"model": "net", "weights_sha256": "ab", "transform": {"size": [8, 8]}})
 
 
 def test_a_file_that_is_no_head_is_named(tmp_path):

@@ -97,7 +97,7 @@ def test_metadata_that_are_no_description_are_no_head(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("labels", "values", "said"),
+    ("labels", "values", "message"),
     [
         ([1, 0], np.ones((2, 3), "f"), "ascending"),
         ([-1, 0], np.ones((2, 3), "f"), "label -1"),
@@ -111,8 +111,8 @@ def test_metadata_that_are_no_description_are_no_head(tmp_path):
         ([0, 1], np.ones((2, 3), int), "not floating point"),
     ],
 )
-def test_invalid_proxies_are_reported(labels, values, said):
-    with pytest.raises(UserError, match=said):
+def test_invalid_proxies_are_reported(labels, values, message):
+    with pytest.raises(UserError, match=message):
         check_proxies("p.h5", np.array(labels), values, None, None, classes=2)
 
 

@@ -108,12 +108,12 @@ def test_an_unset_variable_is_one_problem(tmp_path):
     ],
 )
 def test_one_class_is_refused_with_the_folder_that_may_be_meant(tmp_path, files, words):
-    own = tmp_path / "own"
+    folder = tmp_path / "own"
     for name in files:
-        (own / name).parent.mkdir(parents=True, exist_ok=True)
-        (own / name).touch()
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).touch()
     text = STUDY.replace(
-        "digits: {source: sklearn, name: digits}", f"own: {{source: imagefolder, path: {own}}}"
+        "digits: {source: sklearn, name: digits}", f"own: {{source: imagefolder, path: {folder}}}"
     )
     message = refusal(tmp_path, text.replace("datasets: digits", "datasets: own"))
     assert "study.yaml:7: tasks.all.datasets: " in message

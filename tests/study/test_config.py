@@ -74,28 +74,28 @@ def test_every_key_is_described():
 
 
 def test_a_grid_is_every_combination_once(tmp_path):
-    own = study(tmp_path)
-    assert own.groups == [("net", "all", "full"), ("net", "short", "full")]
-    cells = own.cells(own.groups[0]).seeds
+    loaded = study(tmp_path)
+    assert loaded.groups == [("net", "all", "full"), ("net", "short", "full")]
+    cells = loaded.cells(loaded.groups[0]).seeds
     assert {(c.gen, c.k) for c in cells} == {
         ("kmeans", Fixed(1)),
         ("kmeans", Fixed(5)),
         ("mean", Fixed(1)),
     }
     assert set(cells.values()) == {(1, 2)}
-    assert own.runs() == 2 * 3 * 2
+    assert loaded.runs() == 2 * 3 * 2
 
 
 def test_cells_shared_by_experiments_stand_once_with_the_seeds_of_both(tmp_path):
     second = {"gen": [{"name": "mean"}], "seeds": [2, 3], "tasks": "all"}
-    own = study(tmp_path, experiments={**BASE["experiments"], "again": second})
+    loaded = study(tmp_path, experiments={**BASE["experiments"], "again": second})
     cells = {
         c.gen: seeds
-        for c, seeds in own.cells(("net", "all", "full")).seeds.items()
+        for c, seeds in loaded.cells(("net", "all", "full")).seeds.items()
         if c.gen == "mean"
     }
     assert cells == {"mean": (1, 2, 3)}
-    assert own.runs() == 2 * 3 * 2 + 1
+    assert loaded.runs() == 2 * 3 * 2 + 1
 
 
 def test_order_and_layout_of_the_configuration_change_no_job(tmp_path):
@@ -133,13 +133,13 @@ def test_a_slash_at_the_end_of_the_results_changes_no_path(tmp_path):
 
 
 def test_the_papers_norm_grid_has_nine_combinations(tmp_path):
-    own = study(
+    loaded = study(
         tmp_path,
         experiments=experiment(
             norm_pre=["none", "l2"], norm_post=["none", "l2", "quantile"], norm_inf=["none", "l2"]
         ),
     )
-    assert len(own.cells(own.groups[0]).seeds) == 9
+    assert len(loaded.cells(loaded.groups[0]).seeds) == 9
 
 
 def test_the_papers_agg_grid_has_246_configurations_for_a_proxy_file(tmp_path):
@@ -154,31 +154,31 @@ def test_the_papers_agg_grid_has_246_configurations_for_a_proxy_file(tmp_path):
         },
     ]
     norms = dict.fromkeys(("norm_pre", "norm_post", "norm_inf"), ["none", "l2"])
-    own = study(tmp_path, experiments=experiment(agg=agg, **norms))
-    assert len(own.cells(own.groups[0]).seeds) == 6 * (1 + 2 * 10)
+    loaded = study(tmp_path, experiments=experiment(agg=agg, **norms))
+    assert len(loaded.cells(loaded.groups[0]).seeds) == 6 * (1 + 2 * 10)
 
 
 def test_presets_with_a_published_figure_are_the_published_methods(tmp_path):
     presets = [name for name, preset in PRESETS.items() if preset.published]
-    own = study(tmp_path, experiments={"main": {"presets": presets}})
-    cells = own.cells(own.groups[0]).seeds
+    loaded = study(tmp_path, experiments={"main": {"presets": presets}})
+    cells = loaded.cells(loaded.groups[0]).seeds
     assert len(cells) == 5
     assert {c.gen for c in cells} == {"mean", "kmeans", "ls"}
-    assert list(own.cells(own.groups[0]).by_agg) == ["max", "mnn"]
+    assert list(loaded.cells(loaded.groups[0]).by_agg) == ["max", "mnn"]
 
 
 def test_the_draws_of_a_family_are_the_papers(tmp_path):
     """100 of 1000 classes by Python's random seeded with 420; each draw a shuffle in place; stride 10."""
     tasks = {"in": {"datasets": "glyphs", "family": {"d": [1, 3, 10], "draws": 2}}}
-    own = study(tmp_path, tasks=tasks)
+    loaded = study(tmp_path, tasks=tasks)
     generator = random.Random(420)
     order = generator.sample(range(100), 100)
     assert random.Random(420).sample(range(1000), 100)[:5] == [26, 689, 800, 373, 279]
     for draw in range(2):
         generator.shuffle(order)
-        assert own.tasks["in-d3"].draws[draw][2] == tuple(order[20:23])
-        assert own.tasks["in-d1"].draws[draw] == tuple((order[10 * j],) for j in range(10))
-        assert sorted(c for group in own.tasks["in-d10"].draws[draw] for c in group) == list(
+        assert loaded.tasks["in-d3"].draws[draw][2] == tuple(order[20:23])
+        assert loaded.tasks["in-d1"].draws[draw] == tuple((order[10 * j],) for j in range(10))
+        assert sorted(c for group in loaded.tasks["in-d10"].draws[draw] for c in group) == list(
             range(100)
         )
 
@@ -240,14 +240,14 @@ def test_label_map_unites_classes(tmp_path):
 
 
 def test_kls_asks_kmeans_for_its_clusters(tmp_path):
-    own = study(
+    loaded = study(
         tmp_path,
         experiments={"main": {"gen": [{"name": "kls", "k": 3}], "norm_pre": ["none", "l2"]}},
     )
-    assert specs.proxies(own, own.groups[0], "kmeans")["seeds"] == {
+    assert specs.proxies(loaded, loaded.groups[0], "kmeans")["seeds"] == {
         "3": {"l2": [1, 2], "none": [1, 2]}
     }
-    assert specs.proxies(own, own.groups[0], "kls")["ls_lambda"] == 0.05
+    assert specs.proxies(loaded, loaded.groups[0], "kls")["ls_lambda"] == 0.05
 
 
 def test_a_mapping_can_start_from_another(tmp_path):
@@ -256,9 +256,9 @@ def test_a_mapping_can_start_from_another(tmp_path):
 
 
 def test_k_can_be_chosen_by_the_task(tmp_path):
-    own = study(tmp_path, experiments={"main": {"gen": [{"name": "kmeans", "k": [3, "auto"]}]}})
-    assert own.cells(own.groups[0]).gens == ["kmeans"]
-    assert list(specs.proxies(own, own.groups[0], "kmeans")["seeds"]) == ["3", "auto"]
+    loaded = study(tmp_path, experiments={"main": {"gen": [{"name": "kmeans", "k": [3, "auto"]}]}})
+    assert loaded.cells(loaded.groups[0]).gens == ["kmeans"]
+    assert list(specs.proxies(loaded, loaded.groups[0], "kmeans")["seeds"]) == ["3", "auto"]
     with pytest.raises(ConfigError, match=r"gen\[0\]\.k: kls cannot choose k"):
         study(tmp_path, experiments={"main": {"gen": [{"name": "kls", "k": "auto"}]}})
     with pytest.raises(ConfigError, match="'many' is"):
@@ -317,10 +317,10 @@ def test_later_files_and_overrides_extend_earlier_ones(tmp_path):
     base, extra = tmp_path / "base.yaml", tmp_path / "extra.yaml"
     base.write_text(yaml.safe_dump(BASE))
     extra.write_text("seeds: [5]\ntasks: {odd: {datasets: digits, classes: [1, 3]}}\n")
-    own = load([base, extra], {"results": "elsewhere"})
-    assert own.config.seeds == (5,)
-    assert set(own.tasks) == {"all", "short", "odd"}
-    assert own.config.results == "elsewhere"
+    loaded = load([base, extra], {"results": "elsewhere"})
+    assert loaded.config.seeds == (5,)
+    assert set(loaded.tasks) == {"all", "short", "odd"}
+    assert loaded.config.results == "elsewhere"
 
 
 def test_an_experiment_may_show_the_grids_of_others(tmp_path):

@@ -85,25 +85,25 @@ DIGITS_0_1 = {**BASE["datasets"], "digits": {**BASE["datasets"]["digits"], "clas
     ],
 )  # fmt: skip
 def test_a_mistake_is_named_with_what_would_be_right(tmp_path, sections, path, words):
-    found = problems(tmp_path, **sections)
-    assert path in found, found
-    assert words in found[path], found
+    messages = problems(tmp_path, **sections)
+    assert path in messages, messages
+    assert words in messages[path], messages
 
 
 def test_a_gen_whose_package_is_missing_is_reported_before_any_job(tmp_path, monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    found = problems(tmp_path, experiments={"main": {"gen": [{"name": "pam", "k": 3}]}})
-    assert "pip install kmedoids" in found["experiments.main.gen[0].name"]
+    messages = problems(tmp_path, experiments={"main": {"gen": [{"name": "pam", "k": 3}]}})
+    assert "pip install kmedoids" in messages["experiments.main.gen[0].name"]
 
 
 def test_all_mistakes_are_reported_at_once(tmp_path):
-    found = problems(
+    messages = problems(
         tmp_path,
         typo=1,
         tasks={"all": {"datasets": "digitz"}, "short": {"datasets": "digits", "classs": [1]}},
         experiments={"main": {"gen": [{"name": "kmeans", "k": 0}], "tasks": ["none"]}},
     )
-    assert set(found) == {
+    assert set(messages) == {
         "typo", "tasks.all.datasets[0]", "tasks.short.classs", "experiments.main.gen[0].k[0]", "experiments.main.tasks[0]",
     }  # fmt: skip
 

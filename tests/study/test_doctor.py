@@ -47,8 +47,8 @@ def doctor(monkeypatch, capsys, *arguments):
     monkeypatch.setattr(sys, "argv", ["imprint", "doctor", "--json", *arguments])
     with pytest.raises(SystemExit) as caught:
         cli.main()
-    said = capsys.readouterr()
-    return caught.value.code, [json.loads(line) for line in said.out.splitlines()], said.err
+    output = capsys.readouterr()
+    return caught.value.code, [json.loads(line) for line in output.out.splitlines()], output.err
 
 
 def test_a_sound_study_passes_and_nothing_is_made(study, tmp_path, monkeypatch, capsys):
@@ -177,6 +177,6 @@ def test_weights_of_another_network_are_a_problem(study, monkeypatch, capsys):
 
 def test_a_configuration_with_mistakes_ends_in_its_message(study, tmp_path, monkeypatch, capsys):
     (tmp_path / "config.yaml").write_text("fms: [")
-    code, findings, said = doctor(monkeypatch, capsys)
+    code, findings, output = doctor(monkeypatch, capsys)
     assert (code, findings) == (2, [])
-    assert "invalid YAML" in said
+    assert "invalid YAML" in output

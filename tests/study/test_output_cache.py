@@ -92,7 +92,7 @@ def test_the_same_images_elsewhere_have_the_same_content(tmp_path):
 
 def test_imagenet_is_identified_by_the_sizes_of_its_images(tmp_path):
     """A copy with the images made smaller has the same names."""
-    found = set()
+    keys = set()
     for side in (8, 9):
         root = tmp_path / str(side)
         for split in ("train", "val"):
@@ -102,8 +102,8 @@ def test_imagenet_is_identified_by_the_sizes_of_its_images(tmp_path):
             )
             image.save(root / split / "n01440764" / "1.JPEG")
         sources.prepare("torchvision", {"name": "ImageNet", "root": str(root)}, root / "prepared")
-        found.add(contents(f"{root}/prepared/manifest.json"))
-    assert len(found) == 2
+        keys.add(contents(f"{root}/prepared/manifest.json"))
+    assert len(keys) == 2
 
 
 def test_an_origin_has_wildcards_images_weights_and_software(tmp_path):

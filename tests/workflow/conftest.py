@@ -100,23 +100,23 @@ class Study:
     def snakemake(self, *arguments, succeeds=True):
         """Run Snakemake here, warm; returns all that it printed."""
         done = self.run([warm_python(), *self.command(*arguments)[1:]])
-        said = done.stdout + done.stderr
-        assert (done.returncode == 0) == succeeds, said[-6000:]
-        return said
+        output = done.stdout + done.stderr
+        assert (done.returncode == 0) == succeeds, output[-6000:]
+        return output
 
     def imprint(self, *arguments, succeeds=True):
         """Run the command `imprint` here, warm; returns all that it printed."""
         done = self.run([warm_python(), "-m", "imprint.cli", *arguments])
-        said = done.stdout if succeeds else done.stdout + done.stderr
+        output = done.stdout if succeeds else done.stdout + done.stderr
         assert (done.returncode == 0) == succeeds, done.stdout + done.stderr
-        return said
+        return output
 
     def planned(self, *arguments):
         """Number of jobs by rule that would run."""
-        said = self.snakemake("--dry-run", *arguments)
-        if "Nothing to be done" in said:
+        output = self.snakemake("--dry-run", *arguments)
+        if "Nothing to be done" in output:
             return {}
-        block = said.split("Job stats:")[1].split("total")[0].splitlines()
+        block = output.split("Job stats:")[1].split("total")[0].splitlines()
         counts = [
             line.split() for line in block if line.strip() and not line.startswith(("job ", "---"))
         ]
@@ -144,9 +144,9 @@ def finished(tmp_path_factory):
     study = Study(tmp_path_factory.mktemp("finished"))
     study.configure(TINY)
     done = study.run(study.command())
-    said = done.stdout + done.stderr
-    assert done.returncode == 0, said[-6000:]
-    (study.folder / "said.txt").write_text(said)
+    output = done.stdout + done.stderr
+    assert done.returncode == 0, output[-6000:]
+    (study.folder / "said.txt").write_text(output)
     return study
 
 

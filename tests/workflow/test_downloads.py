@@ -128,8 +128,8 @@ def test_a_second_working_directory_downloads_nothing(server, tmp_path):
 
     other = checkout(tmp_path / "other", server, tmp_path / "cache")
     other.configure(STUDY | {"datasets": {"mnist": {**STUDY["datasets"]["mnist"], "name": "USPS"}}})
-    said = other.snakemake(MANIFEST, succeeds=False)
-    assert "dataset USPS could not be downloaded" in said, (
+    output = other.snakemake(MANIFEST, succeeds=False)
+    assert "dataset USPS could not be downloaded" in output, (
         "another dataset under the same name is not shared"
     )
 
@@ -139,11 +139,11 @@ def test_a_download_that_broke_off_goes_on_and_no_network_says_what_to_do(server
     missing = server.folder / ARCHIVES[-1]
     content = missing.read_bytes()
     missing.unlink()
-    said = study.snakemake(MANIFEST, succeeds=False)
-    assert "dataset MNIST could not be downloaded" in said
-    assert "give their folder as `root`" in said
-    assert "root/MNIST/raw/train-images-idx3-ubyte" in said
-    assert "Traceback" not in said
+    output = study.snakemake(MANIFEST, succeeds=False)
+    assert "dataset MNIST could not be downloaded" in output
+    assert "give their folder as `root`" in output
+    assert "root/MNIST/raw/train-images-idx3-ubyte" in output
+    assert "Traceback" not in output
     assert not (study.folder / FOLDER).exists()
 
     missing.write_bytes(content)
@@ -155,14 +155,14 @@ def test_a_download_that_broke_off_goes_on_and_no_network_says_what_to_do(server
     # one that was damaged since can be had again
     (study.folder / MANIFEST).unlink()
     (study.folder / FOLDER / "MNIST/raw/train-images-idx3-ubyte").write_bytes(b"")
-    said = study.snakemake(MANIFEST, succeeds=False)
-    assert f"delete {FOLDER} to download it again" in said
+    output = study.snakemake(MANIFEST, succeeds=False)
+    assert f"delete {FOLDER} to download it again" in output
     shutil.rmtree(study.folder / FOLDER)
     study.snakemake(MANIFEST)
 
     # a wrong file on the server is no dataset
     other = checkout(tmp_path / "two", server)
     missing.write_bytes(content[:-20])
-    said = other.snakemake(MANIFEST, succeeds=False)
-    assert "could not be downloaded" in said
+    output = other.snakemake(MANIFEST, succeeds=False)
+    assert "could not be downloaded" in output
     assert not (other.folder / FOLDER).exists()

@@ -40,9 +40,9 @@ JOB = re.compile(
 
 def ran(given):
     """Run what is to do: the jobs by rule, and what they computed and reused."""
-    said = given.snakemake("study")
+    output = given.snakemake("study")
     jobs, work = Counter(), {}
-    for job in JOB.finditer(said):
+    for job in JOB.finditer(output):
         rule = f"{job['item']}_{job['name']}" if job["item"] else WORDS[job["words"]]
         jobs[rule] += 1
         if job["requested"]:
@@ -236,18 +236,18 @@ def test_the_status_says_what_is_to_do_and_why(given):
         "as the status, though files are there"
     )
     assert "full/all.h5" in given.imprint("status", "--leftovers")
-    found = json.loads(given.imprint("status", "--json"))
-    assert found["rules"]["proxies"]["why"] == {"its code or its configuration changed": 1}
-    assert found["seconds"] > 0
+    facts = json.loads(given.imprint("status", "--json"))
+    assert facts["rules"]["proxies"]["why"] == {"its code or its configuration changed": 1}
+    assert facts["seconds"] > 0
 
 
 def test_the_cache_is_shown_and_pruned(given):
     given.configure(grid(gen=[{"name": "all"}]))
     given.snakemake("study")
     assert "cache: 19 blocks" in given.imprint("cache")
-    found = json.loads(given.imprint("cache", "--prune", "--json"))
-    assert found["freed"] > 0
-    assert {name: rule["blocks"] for name, rule in found["rules"].items()} == {
+    facts = json.loads(given.imprint("cache", "--prune", "--json"))
+    assert facts["freed"] > 0
+    assert {name: rule["blocks"] for name, rule in facts["rules"].items()} == {
         "collapse": 2,
         "explore": 1,
         "proxies": 1,

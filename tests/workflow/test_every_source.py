@@ -153,23 +153,23 @@ def test_own_images_local_models_and_given_embeddings(empty, monkeypatch):
         assert json.loads(file.attrs["class_names"]) == ["cat", "dog"]
 
     saved = empty.folder / "results/heads/images/resnet18/table/full.safetensors"
-    own = read_head(saved)
-    assert own.description["classes"] == ["cat", "dog"]
+    head = read_head(saved)
+    assert head.description["classes"] == ["cat", "dog"]
     with h5py.File(embeddings / "resnet18/table/test.h5") as file:
         predicted = ImprintingClassifier.load(saved).predict(file["embeddings"][:])
         right = (predicted == np.array(["cat", "dog"])[file["labels"][:]]).mean()
-    assert right == own.description["accuracy"]
+    assert right == head.description["accuracy"]
 
     # the weights that were fetched are the study's own from then on
     shutil.rmtree(empty.folder / "torch")
     (embeddings / "resnet18/table/test.h5").unlink()
     empty.snakemake("results/embeddings/resnet18/table/test.h5")
-    assert own.description["fm"]["checkpoint"] == str(
+    assert head.description["fm"]["checkpoint"] == str(
         empty.folder.resolve() / "results/fms/resnet18.safetensors"
     )
 
-    said = empty.imprint("predict", str(saved), "images/cat")
-    assert len(said.splitlines()) == 1 + 8
+    output = empty.imprint("predict", str(saved), "images/cat")
+    assert len(output.splitlines()) == 1 + 8
 
     # one more photograph: that dataset is embedded anew, the others are not
     Image.new("RGB", (30, 30), (200, 40, 40)).save(empty.folder / "images/cat/new.png")
@@ -180,10 +180,10 @@ def test_own_images_local_models_and_given_embeddings(empty, monkeypatch):
     # a file that is no image stops the job where the configuration says so
     config["datasets"]["folder"]["on_error"] = "fail"
     empty.configure(config)
-    said = empty.snakemake(
+    output = empty.snakemake(
         "results/embeddings/local/folder/train.h5",
         "results/embeddings/local/folder/test.h5",
         succeeds=False,
     )
-    assert "broken.png" in said
-    assert "Traceback" not in said
+    assert "broken.png" in output
+    assert "Traceback" not in output

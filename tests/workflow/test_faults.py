@@ -41,8 +41,8 @@ def test_a_full_disk(given_fresh, given_finished, tmp_path):
         for left in (20, 80, 150):  # kB: full at one job or another
             filled = os.statvfs(results).f_bavail * os.statvfs(results).f_frsize - left * 1000
             (results / "ballast").write_bytes(bytes(filled))
-            said = given_fresh.snakemake("study", succeeds=False)
-            assert "o space left on device" in said
+            output = given_fresh.snakemake("study", succeeds=False)
+            assert "o space left on device" in output
             assert not list(results.rglob(".*.tmp*")), "no half-written file takes the room"
             (results / "ballast").unlink()
         given_fresh.snakemake("study")
@@ -60,9 +60,9 @@ def test_read_only_results(given_fresh, given_finished, tmp_path):
     ).returncode:
         pytest.skip("no read-only disk can be mounted here")
     try:
-        said = given_fresh.snakemake("study", succeeds=False)
-        assert f"{results} cannot be written to, so nothing can be computed here" in said
-        assert "Traceback" not in said
+        output = given_fresh.snakemake("study", succeeds=False)
+        assert f"{results} cannot be written to, so nothing can be computed here" in output
+        assert "Traceback" not in output
     finally:
         subprocess.run(["umount", results], check=True)
     given_fresh.snakemake("study")
@@ -95,10 +95,10 @@ def test_an_intermediate_that_was_deleted_is_made_again_when_it_is_needed(given)
     given.configure(with_m([3, 5]))
     planned = given.planned("study")
     assert (planned["proxies"], planned["evaluate"]) == (1, 2)
-    said = given.snakemake("study")
-    assert "proxy sets: 4 requested, 0 computed, 4 reused" in said
-    assert "cells: 6 requested, 0 computed, 6 reused" in said
-    assert "cells: 12 requested, 6 computed, 6 reused" in said
+    output = given.snakemake("study")
+    assert "proxy sets: 4 requested, 0 computed, 4 reused" in output
+    assert "cells: 6 requested, 0 computed, 6 reused" in output
+    assert "cells: 12 requested, 6 computed, 6 reused" in output
     (given.folder / "results/scores.parquet").unlink()
     assert set(given.planned("study")) == {"scores", "explorer", "study"}
 
@@ -149,11 +149,11 @@ def test_a_job_killed_leaves_what_others_finished(given_fresh, given_finished):
             except OSError:
                 pass
         time.sleep(0.01)
-    said = running.communicate()[0]
+    output = running.communicate()[0]
     assert killed
     assert running.returncode != 0
-    assert re.search(r"jobs? failed, \d+ did not run:$", said, re.M)
-    *_, why, log = said.splitlines()
+    assert re.search(r"jobs? failed, \d+ did not run:$", output, re.M)
+    *_, why, log = output.splitlines()
     assert re.fullmatch(r"  proxies of a on one by .*: died with <Signals.SIGKILL: 9>.", why)
     assert re.fullmatch(r"    log: results/logs/proxies/one/a/full/.*\.log", log), "it comes last"
     given_fresh.snakemake("study")

@@ -49,8 +49,8 @@ def test_figures_of_one_task_are_made_from_the_proxies_there_are(done):
         with Image.open(folder / f"{name}.png") as image:
             assert image.width == 1020
     table, scores = pd.read_parquet(folder / "predictions.parquet"), done.scores()
-    own = scores[(scores["task"] == "digits") & (scores["gen"] == "kmeans") & (scores["k"] == 3)]
-    assert own.loc[own["seed"] == 2, "accuracy"].tolist() == [
+    rows = scores[(scores["task"] == "digits") & (scores["gen"] == "kmeans") & (scores["k"] == 3)]
+    assert rows.loc[rows["seed"] == 2, "accuracy"].tolist() == [
         (table["true"] == table["predicted"]).mean()
     ]
     # drawn again from what is there, without the embeddings

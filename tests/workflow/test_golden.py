@@ -137,12 +137,12 @@ FILES = [
 
 @pytest.mark.parametrize("file", FILES)
 def test_every_number_is_as_stored(golden, file, request):
-    made = numbers(golden.folder / "results" / file)
+    table = numbers(golden.folder / "results" / file)
     stored = request.path.parent / "golden" / f"{file.replace('/', '-').rpartition('.')[0]}.csv.gz"
     if request.config.getoption("--write-golden"):
         stored.parent.mkdir(exist_ok=True)
-        made.to_csv(stored, index=False, compression={"method": "gzip", "mtime": 0})
+        table.to_csv(stored, index=False, compression={"method": "gzip", "mtime": 0})
     expected = pd.read_csv(stored)
-    assert list(made) == list(expected)
-    made = pd.DataFrame({c: made[c].astype(expected[c].dtype, errors="ignore") for c in made})
-    pd.testing.assert_frame_equal(made, expected, rtol=1e-5, atol=1e-9, check_dtype=False)
+    assert list(table) == list(expected)
+    table = pd.DataFrame({c: table[c].astype(expected[c].dtype, errors="ignore") for c in table})
+    pd.testing.assert_frame_equal(table, expected, rtol=1e-5, atol=1e-9, check_dtype=False)

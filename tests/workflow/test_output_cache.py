@@ -101,9 +101,9 @@ def extracted(study):
 
 def would_take(study, target):
     """Whether a file would come from the cache, where all that it is made from is there."""
-    said = study.snakemake("--dry-run", target)
+    output = study.snakemake("--dry-run", target)
     ((name, how),) = re.findall(
-        r"Output file (\S+) will be (obtained from|written to) global", said
+        r"Output file (\S+) will be (obtained from|written to) global", output
     )
     assert name == target
     return how == "obtained from"
@@ -127,14 +127,14 @@ def shared(tmp_path_factory):
 def test_a_second_working_directory_trains_and_extracts_nothing(shared, tmp_path):
     start = time.time()
     second = checkout(tmp_path / "second", shared.cache)
-    said = second.snakemake(*ALL)
+    output = second.snakemake(*ALL)
     assert len(extracted(shared)) == len(embeddings(second)) == 6
     assert not extracted(second)
     assert not (second.folder / "results/logs/pretrain/trained.log").read_text()
     for path in (*embeddings(second).values(), second.folder / "results/fms/trained.safetensors"):
         assert path.is_symlink()
         assert path.stat().st_mtime < start, "the target of the link is of the first run"
-        assert f"{path.relative_to(second.folder)} from cache" in said
+        assert f"{path.relative_to(second.folder)} from cache" in output
     for key, path in embeddings(second).items():
         provenance = read(path)[1]
         assert key == (provenance["fm"], provenance["dataset"], provenance["split"])
@@ -199,11 +199,11 @@ def test_other_fms_under_the_same_names_get_their_own_files(shared, tmp_path):
     second = checkout(tmp_path / "second", shared.cache, config, weights=2)
     second.snakemake(*ON_DIGITS.values())
     assert extracted(second) == {(fm, "digits", "test") for fm in FMS if fm != "fixed"}
-    found = [
+    paths = [
         read(study.folder / target) for study in (shared, second) for target in ON_DIGITS.values()
     ]
-    assert len({x.tobytes() for x, _ in found}) == 2 * 3 + 1, "only `fixed` is the same FM"
-    assert len({provenance["weights_sha256"] for _, provenance in found}) == 2 * 3 + 1
+    assert len({x.tobytes() for x, _ in paths}) == 2 * 3 + 1, "only `fixed` is the same FM"
+    assert len({provenance["weights_sha256"] for _, provenance in paths}) == 2 * 3 + 1
 
 
 def test_weights_of_one_recipe_are_identified_by_content(shared, tmp_path):
@@ -263,15 +263,15 @@ def test_another_transform_precision_or_choice_of_images_is_another_file(shared,
 
 
 def test_without_the_variable_nothing_is_reported_or_shared(empty):
-    said = empty.snakemake("results/fms/net.safetensors")
-    assert "cache" not in said.lower()
+    output = empty.snakemake("results/fms/net.safetensors")
+    assert "cache" not in output.lower()
     assert not [path for path in (empty.folder / "results").rglob("*") if path.is_symlink()]
 
 
 def test_a_missing_cache_is_reported_before_any_job(empty):
-    said = Sharing(empty.folder, "nowhere").snakemake(succeeds=False)
+    output = Sharing(empty.folder, "nowhere").snakemake(succeeds=False)
     assert (
-        "SNAKEMAKE_OUTPUT_CACHE is 'nowhere', which is not a folder that you can write to" in said
+        "SNAKEMAKE_OUTPUT_CACHE is 'nowhere', which is not a folder that you can write to" in output
     )
-    assert "Traceback" not in said
+    assert "Traceback" not in output
     assert not (empty.folder / "results").exists()

@@ -56,7 +56,7 @@ def test_a_killed_run_goes_on_with_the_shards_that_are_done(done):
     done.snakemake("--notemp", rows.format(1), rows.format(3))
     assert done.planned(TARGETS[0]) == {"embed_shard": 1, "embed": 1}
     (done.folder / rows.format(1)).write_bytes(b"damaged")
-    said = done.snakemake(TARGETS[0], succeeds=False)
-    assert "train.1-of-3.rows is damaged" in said
-    assert "Traceback" not in said
+    output = done.snakemake(TARGETS[0], succeeds=False)
+    assert "train.1-of-3.rows is damaged" in output
+    assert "Traceback" not in output
     assert done.planned(TARGETS[0]) == {"embed_shard": 3, "embed": 1}

@@ -54,21 +54,23 @@ def test_the_whole_chain_ends_in_a_report(finished):
             assert (results / f"figures/methods/{name}.{kind}").stat().st_size > 1000
     for kind in ("csv", "md", "html"):
         assert "Qi et al." in (results / f"tables/methods/published_methods.{kind}").read_text()
-    said = (finished.folder / "said.txt").read_text()
-    assert "The report is results/report.html" in said
+    output = (finished.folder / "said.txt").read_text()
+    assert "The report is results/report.html" in output
 
 
 def test_the_terminal_has_one_line_a_job(finished):
     """Where it is a file or a pipe: plain lines, no more than twice as many as jobs."""
-    said = (finished.folder / "said.txt").read_text()
-    total = int(re.search(r"^(\d+) jobs to do on 2 cores$", said, re.M)[1])
-    numbers = re.findall(rf"^ *(\d+) of {total}  (?!.*  now )", said, re.M)
+    output = (finished.folder / "said.txt").read_text()
+    total = int(re.search(r"^(\d+) jobs to do on 2 cores$", output, re.M)[1])
+    numbers = re.findall(rf"^ *(\d+) of {total}  (?!.*  now )", output, re.M)
     assert sorted(map(int, numbers)) == list(range(1, total + 1))
-    assert len(said.splitlines()) <= 2 * total
-    assert said.isprintable() or set(filter(lambda sign: not sign.isprintable(), said)) == {"\n"}
-    assert re.search(r"embedding digits \(train\) by net: [\d.]+ s", said)
-    assert re.search(r"scoring digits on net by max, shots full: [\d.]+ s; cells: ", said)
-    assert re.search(r"~\d+ (s|min) left", said)
+    assert len(output.splitlines()) <= 2 * total
+    assert output.isprintable() or set(filter(lambda sign: not sign.isprintable(), output)) == {
+        "\n"
+    }
+    assert re.search(r"embedding digits \(train\) by net: [\d.]+ s", output)
+    assert re.search(r"scoring digits on net by max, shots full: [\d.]+ s; cells: ", output)
+    assert re.search(r"~\d+ (s|min) left", output)
 
 
 def test_every_cell_has_its_row(finished):
@@ -188,7 +190,7 @@ def test_a_broken_configuration_stops_before_any_job_without_a_traceback(empty, 
     text = yaml.safe_dump(broken)
     if where == "config.yaml":
         empty.configure(text)
-        said = empty.snakemake(succeeds=False)
+        output = empty.snakemake(succeeds=False)
     else:
         (empty.folder / "other.yaml").write_text(text)
         choice = (
@@ -196,39 +198,39 @@ def test_a_broken_configuration_stops_before_any_job_without_a_traceback(empty, 
             if where == "--configfile"
             else ["--config", "study=other.yaml"]
         )
-        said = empty.snakemake(*choice, succeeds=False)
+        output = empty.snakemake(*choice, succeeds=False)
         # Snakemake does not tell a workflow the names of its --configfile
         where = "the configuration" if where == "--configfile" else "other.yaml"
-    assert f"{where} is not usable, 2 problems:" in said
-    assert "experiments.number-of-proxies.gen[0].k[0]: 0 is not a positive number" in said
-    assert "did you mean 'digits', or is that name mistyped?" in said
-    assert "Traceback" not in said
+    assert f"{where} is not usable, 2 problems:" in output
+    assert "experiments.number-of-proxies.gen[0].k[0]: 0 is not a positive number" in output
+    assert "did you mean 'digits', or is that name mistyped?" in output
+    assert "Traceback" not in output
     assert not (empty.folder / "results").exists()
 
 
 def test_invalid_yaml_is_reported_with_its_location(empty):
     empty.configure("fms: [\n")
-    said = empty.snakemake(succeeds=False)
-    assert "config.yaml is not usable, 1 problem:" in said
-    assert "invalid YAML" in said
-    assert "Traceback" not in said
+    output = empty.snakemake(succeeds=False)
+    assert "config.yaml is not usable, 1 problem:" in output
+    assert "invalid YAML" in output
+    assert "Traceback" not in output
 
 
 def test_a_missing_configuration_is_named(empty):
     (empty.folder / "config.yaml").unlink()
     for name, choice in (("config.yaml", []), ("other.yaml", ["--config", "study=other.yaml"])):
-        said = empty.snakemake(*choice, succeeds=False)
-        assert f"{name} is not usable, 1 problem:\n  there is no such file" in said
-        assert "Traceback" not in said
+        output = empty.snakemake(*choice, succeeds=False)
+        assert f"{name} is not usable, 1 problem:\n  there is no such file" in output
+        assert "Traceback" not in output
 
 
 def test_keys_of_the_study_can_be_given_on_the_command_line(done):
     planned = done.planned("--config", "seeds=[1,2]")
     assert planned == {}
-    said = done.snakemake("--config", "seeds=[1,x]", succeeds=False)
+    output = done.snakemake("--config", "seeds=[1,x]", succeeds=False)
     assert (
         "config.yaml + --config is not usable, 1 problem:\n  --config: seeds[1]: 'x' is not a whole number"
-        in said
+        in output
     )
 
 
@@ -326,15 +328,15 @@ def test_a_timm_checkpoint_on_a_torchvision_dataset(empty):
     save_file(
         {f"other.{name}": value for name, value in state.items()}, empty.folder / "net.safetensors"
     )
-    said = empty.snakemake(target, succeeds=False)
-    assert "net.safetensors" in said
-    assert "Traceback" not in said
+    output = empty.snakemake(target, succeeds=False)
+    assert "net.safetensors" in output
+    assert "Traceback" not in output
 
     # and a dataset that is not there by what to place where
     config["datasets"]["mnist"]["root"] = "elsewhere"
     config["results"] = "again"
     empty.configure(config)
-    said = empty.snakemake("again/data/mnist/manifest.json", succeeds=False)
-    assert "elsewhere" in said
-    assert "train-images-idx3-ubyte" in said
-    assert "Traceback" not in said
+    output = empty.snakemake("again/data/mnist/manifest.json", succeeds=False)
+    assert "elsewhere" in output
+    assert "train-images-idx3-ubyte" in output
+    assert "Traceback" not in output

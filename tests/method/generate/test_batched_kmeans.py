@@ -54,8 +54,8 @@ def of_scikit_learn(x, k, seed):
 
 
 def assert_as_scikit_learn(x, runs):
-    made = fits(x, runs)
-    for (k, seed), centroids in zip(runs, made, strict=True):
+    fitted = fits(x, runs)
+    for (k, seed), centroids in zip(runs, fitted, strict=True):
         expected = of_scikit_learn(x, k, seed).cluster_centers_
         scale = np.abs(expected).max() + np.finfo(np.float32).tiny
         np.testing.assert_allclose(centroids / scale, expected / scale, atol=2e-6, rtol=0)
@@ -98,9 +98,9 @@ def test_on_a_device_centroids_are_those_of_scikit_learn(monkeypatch, n, d, devi
     monkeypatch.setattr("imprint.method.generate.kmeans_on_device.BLOCK", 10_000)
     x = blobs(n, d, seed=n + d)
     runs = [(min(k, n), seed) for k in KS for seed in (0, 1)]
-    made = fits(x, runs, device)
+    fitted = fits(x, runs, device)
     assert not left
-    for (k, seed), centroids in zip(runs, made, strict=True):
+    for (k, seed), centroids in zip(runs, fitted, strict=True):
         expected = of_scikit_learn(x, k, seed)
         np.testing.assert_allclose(centroids, expected.cluster_centers_, atol=1e-5)
         assert centroids.dtype == np.float32
@@ -109,10 +109,10 @@ def test_on_a_device_centroids_are_those_of_scikit_learn(monkeypatch, n, d, devi
 @pytest.mark.parametrize("device", DEVICES)
 def test_on_a_device_too_a_cluster_that_runs_empty_is_left_to_scikit_learn(device, left):
     x = np.repeat(blobs(5, 4), 8, axis=0)
-    made = fits(x, [(3, 0), (5, 0), (6, 0)], device)
+    fitted = fits(x, [(3, 0), (5, 0), (6, 0)], device)
     assert left == [(6, 0)]
     expected = of_scikit_learn(x, 6, 0).cluster_centers_
-    np.testing.assert_allclose(made[2], expected, atol=1e-6)
+    np.testing.assert_allclose(fitted[2], expected, atol=1e-6)
 
 
 def test_fits_are_the_same_together_and_alone():

@@ -49,9 +49,9 @@ def test_a_proxy_file_of_auto_is_that_of_the_k_chosen():
     }  # fmt: skip
     auto, work = make_proxies(Pool(x, y, 4), {**spec, "seeds": {"auto": {"l2": [1, 2]}}})
     assert work.computed == 2
-    for (_, norm_pre, seed, draw), made in auto.items():
-        k = str(len(made.labels) // 4)
+    for (_, norm_pre, seed, draw), automatic in auto.items():
+        k = str(len(automatic.labels) // 4)
         of_k = make_proxies(Pool(x, y, 4), {**spec, "seeds": {k: {norm_pre: [seed]}}})[0]
         plain = of_k[k, norm_pre, seed, draw]
-        np.testing.assert_array_equal(made.values, plain.values)
-        assert made.seconds > plain.seconds
+        np.testing.assert_array_equal(automatic.values, plain.values)
+        assert automatic.seconds > plain.seconds

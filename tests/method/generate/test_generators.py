@@ -38,24 +38,24 @@ def overlapping(seed=0, n=300, d=6, classes=3):
     return x.astype(np.float32), y
 
 
-def made(gen, x, y, k=4, seed=7, **options):
+def generated(gen, x, y, k=4, seed=7, **options):
     return proxy_sets(x, y, gen, [k], [seed], ls_lambda=0.01, **options)[k, seed]
 
 
 @pytest.mark.parametrize("gen", HERE)
 def test_labels_ascend_and_every_class_has_proxies(gen):
     x, y = data()
-    own = made(gen, x, y)
-    assert (np.diff(own.labels) >= 0).all()
-    assert set(own.labels) == {0, 1, 2}
-    assert own.matrix(x).shape == (len(own.labels), x.shape[1])
+    proxies = generated(gen, x, y)
+    assert (np.diff(proxies.labels) >= 0).all()
+    assert set(proxies.labels) == {0, 1, 2}
+    assert proxies.matrix(x).shape == (len(proxies.labels), x.shape[1])
 
 
 @pytest.mark.parametrize("gen", BY_CLASS)
 def test_k_is_capped_at_the_number_of_samples(gen):
     x, y = data(n=9)
-    own = made(gen, x, y, k=50)
-    counts = np.bincount(own.labels)
+    proxies = generated(gen, x, y, k=50)
+    counts = np.bincount(proxies.labels)
     only = GENERATORS[gen].only_k
     expected = np.full(3, only.k) if isinstance(only, Fixed) else np.bincount(y)
     np.testing.assert_array_equal(counts, expected)
@@ -64,19 +64,19 @@ def test_k_is_capped_at_the_number_of_samples(gen):
 @pytest.mark.parametrize("gen", [g for g in BY_CLASS if GENERATORS[g].samples])
 def test_sample_proxies_are_distinct_samples_of_their_class(gen):
     x, y = data()
-    own = made(gen, x, y)
-    assert len(set(own.samples)) == len(own.samples)
-    np.testing.assert_array_equal(y[own.samples], own.labels)
+    proxies = generated(gen, x, y)
+    assert len(set(proxies.samples)) == len(proxies.samples)
+    np.testing.assert_array_equal(y[proxies.samples], proxies.labels)
 
 
 @pytest.mark.parametrize("gen", [g for g in HERE if GENERATORS[g].takes_k])
 def test_all_k_at_once_equal_each_k_alone(gen):
     x, y = data()
     together = proxy_sets(x, y, gen, [1, 3, 5], [1, 2], ls_lambda=0.01)
-    for (k, seed), own in together.items():
-        alone = made(gen, x, y, k=k, seed=seed)
-        np.testing.assert_array_equal(own.labels, alone.labels)
-        np.testing.assert_array_equal(own.matrix(x), alone.matrix(x))
+    for (k, seed), proxies in together.items():
+        alone = generated(gen, x, y, k=k, seed=seed)
+        np.testing.assert_array_equal(proxies.labels, alone.labels)
+        np.testing.assert_array_equal(proxies.matrix(x), alone.matrix(x))
 
 
 @pytest.mark.parametrize("gen", HERE)
@@ -94,9 +94,10 @@ def test_seed_matters_just_where_the_registry_says_so(gen):
 def test_order_of_samples_does_not_matter(gen):
     x, y = data()
     turn = np.random.default_rng(1).permutation(len(x))
-    first, second = made(gen, x, y), made(gen, x[turn], y[turn])
+    first, second = generated(gen, x, y), generated(gen, x[turn], y[turn])
     rows = [
-        sorted(map(tuple, own.matrix(z).round(4))) for own, z in ((first, x), (second, x[turn]))
+        sorted(map(tuple, proxies.matrix(z).round(4)))
+        for proxies, z in ((first, x), (second, x[turn]))
     ]
     assert rows[0] == rows[1]
 
@@ -104,17 +105,17 @@ def test_order_of_samples_does_not_matter(gen):
 def test_mean_is_the_mean():
     x, y = data()
     np.testing.assert_allclose(
-        made("mean", x, y).values, [x[y == c].mean(axis=0) for c in range(3)], rtol=1e-5
+        generated("mean", x, y).values, [x[y == c].mean(axis=0) for c in range(3)], rtol=1e-5
     )
 
 
 def test_kmeans_is_scikit_learns_with_its_defaults():
     x, y = data()
-    own = made("kmeans", x, y, k=4, seed=11)
+    proxies = generated("kmeans", x, y, k=4, seed=11)
     expected = [
         KMeans(n_clusters=4, random_state=11).fit(x[y == c]).cluster_centers_ for c in range(3)
     ]
-    np.testing.assert_array_equal(own.values, np.concatenate(expected))
+    np.testing.assert_array_equal(proxies.values, np.concatenate(expected))
 
 
 def test_kmedoids_finds_the_medoids_of_separate_clusters():
@@ -123,17 +124,17 @@ def test_kmedoids_finds_the_medoids_of_separate_clusters():
     x = np.concatenate(
         [centres, np.repeat(centres, 9, axis=0) + rng.uniform(-1, 1, (27, 2))]
     ).astype(np.float32)
-    own = made("kmedoids", x, np.zeros(30, int), k=3)
+    proxies = generated("kmedoids", x, np.zeros(30, int), k=3)
     groups = [np.r_[i, 3 + 9 * i : 12 + 9 * i] for i in range(3)]
     medoids = {g[np.linalg.norm(x[g][:, None] - x[g], axis=2).sum(axis=1).argmin()] for g in groups}
-    assert set(own.samples) == medoids
+    assert set(proxies.samples) == medoids
 
 
 @settings(max_examples=30, deadline=None)
 @given(seeds, st.integers(1, 12))
 def test_no_cluster_has_a_better_medoid_than_its_own(seed, k):
     x = np.random.default_rng(seed).normal(size=(80, 3)).astype(np.float32)
-    medoids = made("kmedoids", x, np.zeros(80, int), k=k).samples
+    medoids = generated("kmedoids", x, np.zeros(80, int), k=k).samples
     distances = np.linalg.norm(x[:, None] - x.astype(np.float64), axis=2)
     nearest = distances[medoids].argmin(axis=0)
     for cluster, medoid in enumerate(medoids):
@@ -146,14 +147,14 @@ def test_no_cluster_has_a_better_medoid_than_its_own(seed, k):
 def test_the_only_sample_of_a_class_is_its_proxy(gen):
     x, y = data(n=30)
     x, y = np.concatenate([x, x[:1] + 5]), np.r_[y, 3]
-    own = made(gen, x, y, k=4)
-    np.testing.assert_allclose(own.matrix(x)[own.labels == 3], x[-1:], rtol=1e-6)
+    proxies = generated(gen, x, y, k=4)
+    np.testing.assert_allclose(proxies.matrix(x)[proxies.labels == 3], x[-1:], rtol=1e-6)
 
 
 def test_duplicates_and_constant_embeddings_give_their_one_point():
     x, y = np.ones((12, 4), np.float32), np.repeat([0, 1], 6)
     for gen in BY_CLASS:
-        np.testing.assert_allclose(made(gen, x, y, k=3).matrix(x), 1, rtol=1e-6, err_msg=gen)
+        np.testing.assert_allclose(generated(gen, x, y, k=3).matrix(x), 1, rtol=1e-6, err_msg=gen)
 
 
 class KnownStart:
@@ -187,7 +188,7 @@ def closed_form(x, groups, ridge):
 
 def test_least_squares_equals_its_closed_form():
     x, y = data()
-    np.testing.assert_allclose(made("ls", x, y).values, closed_form(x, y, 0.01), rtol=1e-4)
+    np.testing.assert_allclose(generated("ls", x, y).values, closed_form(x, y, 0.01), rtol=1e-4)
 
 
 def test_balanced_least_squares_is_ridge_regression_of_one_hot_labels():
@@ -197,17 +198,19 @@ def test_balanced_least_squares_is_ridge_regression_of_one_hot_labels():
     y = np.repeat(np.arange(3), 20)
     x = (rng.normal(size=(3, 5))[y] + rng.normal(size=(60, 5))).astype(np.float32)
     ridge = Ridge(alpha=60 * 0.01, fit_intercept=False).fit(x, np.eye(3)[y])
-    np.testing.assert_allclose(made("ls", x, y).values, ridge.coef_, rtol=1e-3, atol=1e-5)
+    np.testing.assert_allclose(generated("ls", x, y).values, ridge.coef_, rtol=1e-3, atol=1e-5)
 
 
 def test_kls_with_one_cluster_is_ls_and_with_more_is_ls_on_the_clusters():
     x, y = data()
-    np.testing.assert_allclose(made("kls", x, y, k=1).values, made("ls", x, y).values, rtol=1e-4)
+    np.testing.assert_allclose(
+        generated("kls", x, y, k=1).values, generated("ls", x, y).values, rtol=1e-4
+    )
     groups = np.empty(len(x), int)
     for c in range(3):
         groups[y == c] = 2 * c + KMeans(n_clusters=2, random_state=7).fit(x[y == c]).labels_
     np.testing.assert_allclose(
-        made("kls", x, y, k=2).values, closed_form(x, groups, 0.01), rtol=1e-3, atol=1e-5
+        generated("kls", x, y, k=2).values, closed_form(x, groups, 0.01), rtol=1e-3, atol=1e-5
     )
 
 
@@ -215,16 +218,16 @@ def test_kls_takes_clusters_made_before():
     x, y = data()
     clusters = proxy_sets(x, y, "kmeans", [3], [7])
     np.testing.assert_array_equal(
-        made("kls", x, y, k=3, clusters=clusters).values, made("kls", x, y, k=3).values
+        generated("kls", x, y, k=3, clusters=clusters).values, generated("kls", x, y, k=3).values
     )
 
 
 def test_a_class_without_samples_is_an_error_that_names_it():
     x, y = data()
     with pytest.raises(UserError, match="class 1 has no training sample"):
-        made("mean", x[y != 1], y[y != 1])
+        generated("mean", x[y != 1], y[y != 1])
     with pytest.raises(UserError, match="no training samples"):
-        made("mean", x[:0], y[:0])
+        generated("mean", x[:0], y[:0])
 
 
 def test_ls_without_its_ridge_says_what_is_missing():
@@ -239,8 +242,8 @@ def test_the_number_of_threads_changes_nothing(gen):
     alone, together = (
         proxy_sets(x, y, gen, [2, 4], [1, 2], ls_lambda=0.01, threads=t) for t in (1, 2)
     )
-    for name, own in alone.items():
-        np.testing.assert_array_equal(own.matrix(x), together[name].matrix(x))
+    for name, proxies in alone.items():
+        np.testing.assert_array_equal(proxies.matrix(x), together[name].matrix(x))
 
 
 def test_pam_is_no_worse_than_the_alternating_medoids():
@@ -248,9 +251,9 @@ def test_pam_is_no_worse_than_the_alternating_medoids():
     x, y = data(n=200)
 
     def cost(gen):
-        own = made(gen, x, y, k=5)
+        proxies = generated(gen, x, y, k=5)
         return sum(
-            np.linalg.norm(x[y == c][:, None] - own.matrix(x)[own.labels == c], axis=2)
+            np.linalg.norm(x[y == c][:, None] - proxies.matrix(x)[proxies.labels == c], axis=2)
             .min(axis=1)
             .sum()
             for c in range(3)
@@ -263,7 +266,7 @@ def test_a_gen_whose_package_is_missing_says_how_to_get_it(monkeypatch):
     monkeypatch.setitem(sys.modules, "kmedoids", None)
     x, y = data()
     with pytest.raises(UserError, match="pip install kmedoids"):
-        made("pam", x, y)
+        generated("pam", x, y)
 
 
 def test_an_unknown_property_of_a_gen_is_reported():

@@ -164,8 +164,8 @@ def of_chosen_method(x, y, queries, seed):
     norms = FittedNorms(x, y)
     assert isinstance(method.k, Fixed)
     sets = proxy_sets(norms.of_embeddings(method.norm_pre, x), y, method.gen, [method.k.k], [seed])
-    own = candidate_head(sets[method.k.k, seed], x, method.norm_pre, (method.scoring,), norms)
-    return choice, predicted(queries, own)
+    candidate = candidate_head(sets[method.k.k, seed], x, method.norm_pre, (method.scoring,), norms)
+    return choice, predicted(queries, candidate)
 
 
 @pytest.mark.parametrize(
@@ -186,8 +186,8 @@ def test_auto_predicts_as_the_method_that_is_chosen(task, method):
     assert choice.reason in proxies.note
     for norm_inf in ("none", "l2"):  # test embeddings have unit length
         scoring = BEST_PRODUCT._replace(norm_inf=norm_inf)
-        own = CandidateHead(proxies.values, proxies.labels, (scoring,), bias=proxies.bias)
-        assert (predicted(queries, own) == expected).mean() > 0.99  # but for near ties
+        candidate = CandidateHead(proxies.values, proxies.labels, (scoring,), bias=proxies.bias)
+        assert (predicted(queries, candidate) == expected).mean() > 0.99  # but for near ties
 
 
 def test_auto_of_one_sample_a_class_is_the_whitened_sample():

@@ -80,10 +80,10 @@ def dots(figure):
 def bar_lines(figure):
     """The bars of a diagram: x, first and last row of each."""
     upright = [line for line in figure.axes[0].lines if len(set(line.get_xdata())) == 1]
-    found = [
+    spans = [
         (line.get_xdata()[0], *line.get_ydata()) for line in upright if len(line.get_xdata()) == 2
     ]
-    return [(x, *np.round([first, last]).astype(int)) for x, first, last in found if first != last]
+    return [(x, *np.round([first, last]).astype(int)) for x, first, last in spans if first != last]
 
 
 def bars(figure):
@@ -333,10 +333,10 @@ def test_methods_without_a_common_task_say_so():
 
 def grid(figure):
     """The words of a grid of numbers, from top to bottom: {y: [words from left to right]}."""
-    found = {}
+    cells = {}
     for text in sorted(figure.axes[0].texts, key=lambda text: text.get_position()):
-        found.setdefault(text.get_position()[1], []).append(text.get_text())
-    return [found[y] for y in sorted(found)]
+        cells.setdefault(text.get_position()[1], []).append(text.get_text())
+    return [cells[y] for y in sorted(cells)]
 
 
 def test_each_method_has_its_points_behind_the_best_on_each_fm_and_task():

@@ -84,11 +84,11 @@ def marks(panel):
 
 def test_gens_without_a_choice_of_k_are_marks_beside_each_other_in_the_order_of_the_legend():
     figure = draw_figure("accuracy_over_k", ONE_NORM)
-    found = marks(panel_of(figure, "resnet", "digits-odd"))
+    shown = marks(panel_of(figure, "resnet", "digits-odd"))
     assert [text.get_text() for text in figure.legends[0].get_texts()][-3:] == ["mean", "all", "ls"]
     expected = [level(ONE_NORM, "resnet", "digits-odd", gen) for gen in ("mean", "all", "ls")]
-    assert [y for _, y in found] == pytest.approx(expected)
-    x = [x for x, _ in found]
+    assert [y for _, y in shown] == pytest.approx(expected)
+    x = [x for x, _ in shown]
     assert x[0] > 20 and x == sorted(set(x))
 
 

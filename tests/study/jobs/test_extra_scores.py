@@ -151,5 +151,5 @@ def test_the_best_is_chosen_on_validation_samples_where_that_is_asked():
     rows = rows_of(frame, [grid("validation")]).assign(
         gen=["kmeans", "kmeans", "mean"], norm_post=["none", "l2", "none"]
     )
-    own = best_of_others(rows, "GEN").accuracies.iloc[0]
-    assert own["kmeans"] == 0.8 and own["mean"] == 0.7
+    accuracies = best_of_others(rows, "GEN").accuracies.iloc[0]
+    assert accuracies["kmeans"] == 0.8 and accuracies["mean"] == 0.7

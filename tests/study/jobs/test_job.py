@@ -80,7 +80,7 @@ def test_a_users_mistake_has_no_traceback(tmp_path, capsys):
 
 
 @pytest.mark.parametrize(
-    ("number", "name", "said"),
+    ("number", "name", "message"),
     [
         (
             errno.ENOSPC,
@@ -97,13 +97,15 @@ def test_a_users_mistake_has_no_traceback(tmp_path, capsys):
         (errno.EIO, None, "OSError: [Errno 5] it broke (traceback in"),
     ],
 )
-def test_a_full_or_read_only_disk_is_reported_with_a_remedy(tmp_path, capsys, number, name, said):
+def test_a_full_or_read_only_disk_is_reported_with_a_remedy(
+    tmp_path, capsys, number, name, message
+):
     def body(did):
         raise OSError(number, "it broke", name) if name else OSError(number, "it broke")
 
     with pytest.raises(SystemExit):
         run(tmp_path, body)
-    assert capsys.readouterr().err.startswith(f"proxies: {said.format(tmp_path)}")
+    assert capsys.readouterr().err.startswith(f"proxies: {message.format(tmp_path)}")
 
 
 def test_our_mistake_has_a_traceback_in_the_log(tmp_path, capsys):

@@ -29,14 +29,14 @@ def wait_for(condition):
 def test_a_job_ends_when_its_run_was_killed(tmp_path):
     (tmp_path / ".k1.h5.abc.tmp.h5").touch()
     (tmp_path / ".k10.h5.abc.tmp.h5").touch()
-    with open(tmp_path / "said", "w") as said:
-        run = subprocess.Popen([sys.executable, "-c", RUN], cwd=tmp_path, stderr=said)
+    with open(tmp_path / "messages", "w") as messages:
+        run = subprocess.Popen([sys.executable, "-c", RUN], cwd=tmp_path, stderr=messages)
     wait_for((tmp_path / "started").exists)
     run.kill()
     run.wait()
     log = tmp_path / "rule.log"
     wait_for(lambda: job_log.reason(log) == "stopped before it was done")
-    assert (tmp_path / "said").read_text() == (
+    assert (tmp_path / "messages").read_text() == (
         "proxies: ended before it was done, because the run that started it was killed\n"
     )
     assert not (tmp_path / "late").exists()

@@ -50,12 +50,12 @@ def proxies(task, gen, k, seeds=(1, 2), shots="full", norm_pre=("none", "l2")):
 
 
 def test_proxies_are_made_for_every_norm_seed_and_draw():
-    made = proxies(PAIRS, "kmeans", 2)
-    assert set(made) == {("2", n, s, d) for n in ("none", "l2") for s in (1, 2) for d in (0, 1)}
+    sets = proxies(PAIRS, "kmeans", 2)
+    assert set(sets) == {("2", n, s, d) for n in ("none", "l2") for s in (1, 2) for d in (0, 1)}
     rows = np.flatnonzero(np.isin(TRAIN.y, [5, 3, 4, 0]))
     y = np.isin(TRAIN.y[rows], [4, 0]).astype(int)
     expected = proxy_sets(l2(TRAIN.x[rows]), y, "kmeans", [2], [2])[2, 2]
-    np.testing.assert_array_equal(made["2", "l2", 2, 1].values, expected.values)
+    np.testing.assert_array_equal(sets["2", "l2", 2, 1].values, expected.values)
 
 
 def test_every_fit_of_kmeans_runs_on_the_device(monkeypatch):
@@ -76,8 +76,8 @@ def test_every_fit_of_kmeans_runs_on_the_device(monkeypatch):
 
 
 def test_what_no_seed_changes_is_made_once_unless_shots_are_drawn():
-    made = proxies(TASK, "mean", 1, seeds=[None])
-    assert proxy_set_for(made, "1", "none", 1, 0) is proxy_set_for(made, "1", "none", 2, 0)
+    sets = proxies(TASK, "mean", 1, seeds=[None])
+    assert proxy_set_for(sets, "1", "none", 1, 0) is proxy_set_for(sets, "1", "none", 2, 0)
     few = proxies(TASK, "mean", 1, shots="3")
     assert not np.array_equal(few["1", "none", 1, 0].values, few["1", "none", 2, 0].values)
     rows = draw_shots(TRAIN.y, "3", 2)
@@ -86,15 +86,15 @@ def test_what_no_seed_changes_is_made_once_unless_shots_are_drawn():
 
 
 def test_sample_proxies_are_numbered_as_rows_of_the_pool():
-    made = proxies(PAIRS, "all", "all")["all", "none", 1, 1]
-    assert set(made.samples) == set(np.flatnonzero(np.isin(TRAIN.y, [5, 3, 4, 0])))
+    proxy_set = proxies(PAIRS, "all", "all")["all", "none", 1, 1]
+    assert set(proxy_set.samples) == set(np.flatnonzero(np.isin(TRAIN.y, [5, 3, 4, 0])))
 
 
 def test_kls_gives_the_same_from_stored_clusters():
     spec = {**TASK, "shots": "full", "gen": "kls", "seeds": {"2": {"l2": [1]}}, "ls_lambda": 0.1}
     stored = proxies(TASK, "kmeans", 2, seeds=[1], norm_pre=["l2"])
-    own, other = make_proxies(TRAIN, spec)[0], make_proxies(TRAIN, spec, stored)[0]
-    np.testing.assert_array_equal(own["2", "l2", 1, 0].values, other["2", "l2", 1, 0].values)
+    computed, other = make_proxies(TRAIN, spec)[0], make_proxies(TRAIN, spec, stored)[0]
+    np.testing.assert_array_equal(computed["2", "l2", 1, 0].values, other["2", "l2", 1, 0].values)
 
 
 def configuration(norm, gen, k):
@@ -113,12 +113,12 @@ def cells(*configurations, seeds=(1, 2)):
 
 
 def table(task=PAIRS):
-    made = {
+    sets = {
         "kmeans": proxies(task, "kmeans", 2),
         "all": proxies(task, "all", "all"),
     }
     spec = {**task, "fm": "net", "shots": "full", "cells": cells(*CELLS)}
-    return score(TRAIN, TEST, made, spec)[0]
+    return score(TRAIN, TEST, sets, spec)[0]
 
 
 def test_scores_have_a_row_for_each_configuration_draw_and_seed():
@@ -127,12 +127,12 @@ def test_scores_have_a_row_for_each_configuration_draw_and_seed():
     assert not frame.duplicated(["draw", "seed", *FIELDS]).any()
     assert frame["k"].isna().sum() == 4
     assert (frame["d"] == 2).all()
-    made = proxies(PAIRS, "kmeans", 2)["2", "l2", 2, 1]
+    proxy_set = proxies(PAIRS, "kmeans", 2)["2", "l2", 2, 1]
     rows = np.flatnonzero(np.isin(TEST.y, [5, 3, 4, 0]))
     scoring = CELLS[0].scoring
     y = np.isin(TEST.y[rows], [4, 0]).astype(int)
     (expected,) = evaluate(
-        TEST.x[rows], y, 2, [CandidateHead(made.values, made.labels, (scoring,))]
+        TEST.x[rows], y, 2, [CandidateHead(proxy_set.values, proxy_set.labels, (scoring,))]
     )
     row = frame[
         (frame.seed == 2) & (frame.draw == 1) & (frame.norm_pre == "l2") & (frame.gen == "kmeans")
@@ -142,7 +142,7 @@ def test_scores_have_a_row_for_each_configuration_draw_and_seed():
 
 
 def test_the_f1_of_each_class_is_there_on_request():
-    made = {"all": proxies(PAIRS, "all", "all")}
+    sets = {"all": proxies(PAIRS, "all", "all")}
     spec = {
         **PAIRS,
         "fm": "net",
@@ -150,7 +150,7 @@ def test_the_f1_of_each_class_is_there_on_request():
         "cells": cells(CELLS[2], seeds=[1]),
         "per_class": True,
     }
-    frame = score(TRAIN, TEST, made, spec)[0]
+    frame = score(TRAIN, TEST, sets, spec)[0]
     np.testing.assert_allclose([np.mean(f1) for f1 in frame["class_f1"]], frame["macro_f1"])
     assert "class_f1" not in table()
 
@@ -224,9 +224,9 @@ def test_an_experiment_gets_its_own_rows():
         "configurations": [CELLS[2].as_dict()],
         "seeds": [2],
     }
-    own = rows_of(whole, [selection])
-    assert len(own) == 2
-    assert set(own["gen"]) == {"all"}
+    rows = rows_of(whole, [selection])
+    assert len(rows) == 2
+    assert set(rows["gen"]) == {"all"}
     other = {
         "groups": [["net", "t", "full"]],
         "configurations": [c.as_dict() for c in CELLS],
