@@ -229,7 +229,7 @@ def test_options_without_effect_are_noted(imprint, caplog):
         )
 
 
-def test_a_head_may_be_changed_in_place(imprint, workdir):
+def test_a_head_may_be_changed_in_place(imprint):
     shutil.copy("head.safetensors", "changed.safetensors")
     assert "removed owl" in imprint("remove changed.safetensors owl -o changed.safetensors")
 

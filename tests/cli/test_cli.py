@@ -72,7 +72,7 @@ def test_a_mistake_ends_in_its_message_and_exit_code_2(imprint, embedded, comman
     ],
 )
 def test_a_mistake_is_reported_before_images_are_embedded(
-    imprint, workdir, embedded, monkeypatch, command, message
+    imprint, embedded, monkeypatch, command, message
 ):
     monkeypatch.setattr("imprint.fm.extract.extract", None)
     assert message in imprint(command, code=2)
@@ -154,14 +154,3 @@ def test_help_describes_the_seldom_options_of_the_fm_once(imprint):
             "Also --weights, --input-size, --mean, --std, --interpolation, --pooling: see imprint embed --help."
             in words
         )
-
-
-def test_a_reader_that_leaves_is_no_error(workdir, embedded):
-    command = [sys.executable, "-m", "imprint.cli", "show", *["photos.h5"] * 2000]
-    with subprocess.Popen(
-        command, cwd=workdir, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    ) as process:
-        process.stdout.readline()
-        process.stdout.close()
-        assert process.stderr.read() == b""
-    assert process.returncode == 0

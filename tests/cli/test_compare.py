@@ -165,7 +165,7 @@ def test_a_comparison_equals_the_estimator_in_each_fold(embedded):
         assert table.loc[configuration.gen, "accuracy"] == pytest.approx(expected)
 
 
-def test_the_command_that_a_comparison_prints_makes_that_head(imprint, workdir, embedded):
+def test_the_command_that_a_comparison_prints_makes_that_head(imprint):
     options = "--input-size 24 --mean 0.1 0.2 0.3 --std 1 1 1 --interpolation bilinear --seed 3 --ls-lambda 0.5"
     printed = imprint(f"compare photos {FM} {options} --gen mean --folds 2").splitlines()[-1]
     for option in options.replace(" --", "\n--").splitlines():
@@ -177,7 +177,7 @@ def test_the_command_that_a_comparison_prints_makes_that_head(imprint, workdir, 
     imprint(printed.strip().removeprefix("imprint "))
 
 
-def test_the_printed_command_quotes_names_with_spaces(imprint, workdir, embedded):
+def test_the_printed_command_quotes_names_with_spaces(imprint, workdir):
     write_arrays(workdir, "my birds.npz")
     printed = imprint("compare 'my birds.npz' --gen mean --folds 2").splitlines()[-1].strip()
     assert "'my birds.npz'" in printed
@@ -215,7 +215,7 @@ def test_several_fms_are_compared_on_the_same_folds(imprint, workdir):
     assert of_fm == pytest.approx([row["accuracy"] for row in alone])
 
 
-def test_what_belongs_to_one_fm_is_refused_for_several(imprint, workdir, embedded):
+def test_what_belongs_to_one_fm_is_refused_for_several(imprint, embedded):
     fms = "--fm tf_efficientnet_lite0,tf_efficientnet_lite1"
     message = imprint(
         "compare photos --fm tf_efficientnet_lite0 --fm tf_efficientnet_lite1", code=2

@@ -17,7 +17,7 @@ def test_embeddings_of_a_folder_have_its_classes(embedded):
     assert embedded.ids[0].startswith("one/")
 
 
-def test_from_a_folder_to_labels(imprint, workdir, embedded):
+def test_from_a_folder_to_labels(imprint, workdir):
     facts = json.loads(imprint(f"fit photos -o own.safetensors {FM} --k 3 --json"))
     assert facts["classes"] == list(NAMES) and facts["proxies"] == 9
     imprint("predict own.safetensors new -o labels.csv --device cpu")
@@ -40,7 +40,7 @@ def test_from_a_folder_to_labels(imprint, workdir, embedded):
     assert alone["label"] == rows[0]["label"] and alone["rejected"] == (alone["familiarity"] <= 0.9)
 
 
-def test_without_a_model_named_imagenet_weights_of_a_package_are_taken(imprint, workdir):
+def test_without_a_model_named_imagenet_weights_of_a_package_are_taken(imprint):
     output = imprint("fit photos -o imagenet.safetensors --device cpu")
     assert "\n  imprint evaluate imagenet.safetensors FOLDER " in output
     assert "\n  imprint export imagenet.safetensors -o imagenet.onnx --with-fm " in output
@@ -66,7 +66,7 @@ def test_an_image_has_one_id_alone_and_beside_others(imprint, workdir, embedded)
     assert f"\n{one}: " in imprint(f"explain ids.safetensors {one} {FM} -o why.png")
 
 
-def test_a_head_predicts_as_the_estimator(imprint, workdir, embedded):
+def test_a_head_predicts_as_the_estimator(imprint, embedded):
     imprint("fit photos.h5 -o e.safetensors --preset qi")
     by_name = np.array(embedded.class_names)[embedded.y]
     expected = ImprintingClassifier(method="qi").fit(embedded.x, by_name).predict(embedded.x)

@@ -53,7 +53,7 @@ def test_an_evaluation_counts_what_the_head_predicts(imprint):
     assert "on 40 samples" in printed and "magpie" in printed
 
 
-def test_classes_that_the_head_does_not_know_are_left_out(imprint, capsys):
+def test_classes_that_the_head_does_not_know_are_left_out(imprint):
     facts = json.loads(imprint("evaluate birds.safetensors all.npz --json"))
     assert facts["samples"] == 40 and facts["unknown"] == {"owl": 20}
     message = imprint("evaluate birds.safetensors owls.npz", code=2)

@@ -34,11 +34,5 @@ def test_what_cannot_be_exact_is_refused():
     before, settings = state("westerhoff")
     with pytest.raises(UserError, match="GEN kmeans cannot add samples to class owl"):
         before.with_more(settings, X[:1], np.array(["owl"]), np.arange(1))
-    with pytest.raises(UserError, match="class owl exists already"):
-        before.require_new(np.array(["crow", "owl"]))
-    with pytest.raises(UserError, match="there is no class crow"):
-        before.without(np.array(["crow"]))
-    with pytest.raises(UserError, match="no class would be left"):
-        before.without(before.classes)
     means, settings = state("qi")
     assert means.with_more(settings, X, Y, IDS).counts.tolist() == [40, 40]

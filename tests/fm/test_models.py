@@ -65,7 +65,7 @@ def test_the_identity_is_of_the_weights_not_of_the_file(trained, tmp_path):
     assert load(saved(tmp_path, other, "pth")).identity["weights_sha256"] not in hashes
 
 
-def test_a_checkpoint_without_a_classifier_is_enough(trained, batch, tmp_path):
+def test_a_checkpoint_without_a_classifier_is_enough(trained, tmp_path):
     state = {key: value for key, value in trained.state_dict().items() if not key.startswith("fc.")}
     embedder = load(saved(tmp_path, state, "pth"))
     assert embedder.fm_classifier is None

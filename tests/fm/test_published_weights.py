@@ -26,20 +26,15 @@ def hub(folder, name, **files):
             save_file(content, snapshot / "model.safetensors")
 
 
-@pytest.fixture
-def kept(tmp_path, monkeypatch):
-    """Where hubs keep what they downloaded: one model each of timm, of Hugging Face and of torchvision."""
-    import huggingface_hub.constants
+@pytest.fixture(scope="module")
+def downloads(tmp_path_factory):
+    """A folder as hubs leave it after downloads: two models of timm, one of Hugging Face and one of torchvision."""
     from torchvision import models as theirs
 
-    place = tmp_path / "kept"
-    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(place))
-    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
-    monkeypatch.setattr(torch.hub, "_hub_dir", str(place))
-    monkeypatch.setattr("imprint.data.retries.PAUSES", (0, 0))
+    folder = tmp_path_factory.mktemp("downloads")
     for name in ("mobilenetv3_small_050.lamb_in1k", "repvit_m0_9.dist_300e_in1k"):
         timms = timm.create_model(name.partition(".")[0])
-        hub(place, timm.get_pretrained_cfg(name).hf_hub_id, weights=timms.state_dict())
+        hub(folder, timm.get_pretrained_cfg(name).hf_hub_id, weights=timms.state_dict())
     config = {
         "architecture": "test_vit",
         "num_classes": 3,
@@ -50,14 +45,27 @@ def kept(tmp_path, monkeypatch):
         "fixed_input_size": True,
         "mean": [0.1, 0.2, 0.3],
     }
-    own = timm.create_model(
+    model = timm.create_model(
         "test_vit", img_size=64, num_classes=3, class_token=False, global_pool="avg"
     )
-    hub(place, "me/mine", config=config, weights=own.state_dict())
+    hub(folder, "me/mine", config=config, weights=model.state_dict())
     file = theirs.get_weight("ShuffleNet_V2_X0_5_Weights.IMAGENET1K_V1").url.rpartition("/")[2]
-    (place / "checkpoints").mkdir()
-    torch.save(theirs.shufflenet_v2_x0_5().state_dict(), place / "checkpoints" / file)
-    return place
+    (folder / "checkpoints").mkdir()
+    torch.save(theirs.shufflenet_v2_x0_5().state_dict(), folder / "checkpoints" / file)
+    return folder
+
+
+@pytest.fixture
+def kept(downloads, tmp_path, monkeypatch):
+    """A copy of the downloads in the folder where hubs look for them; there is no network."""
+    import huggingface_hub.constants
+
+    folder = shutil.copytree(downloads, tmp_path / "kept")
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(folder))
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
+    monkeypatch.setattr(torch.hub, "_hub_dir", str(folder))
+    monkeypatch.setattr("imprint.data.retries.PAUSES", (0, 0))
+    return folder
 
 
 @pytest.mark.parametrize(

@@ -2,28 +2,13 @@
 
 import numpy as np
 import pytest
-from scipy.spatial.distance import cdist
 
 from imprint.method.class_scores import class_scores
 from imprint.method.configuration import Scoring
 from imprint.method.engine import predict
 from imprint.method.normalize import FittedNorms
 from imprint.method.scoring import CandidateHead
-
-
-def similarities(x, p, distance):
-    x, p = x.astype(np.float64), p.astype(np.float64)
-    match distance:
-        case "inner_product":
-            return x @ p.T
-        case "cosine":
-            return 1 - cdist(x, p, "cosine")
-        case "mahalanobis":
-            inverse = np.linalg.inv(np.cov(p, rowvar=False) + 1e-6 * np.eye(p.shape[1]))
-            return -cdist(x, p, "mahalanobis", VI=inverse)
-        case "manhattan":
-            return -cdist(x, p, "cityblock")
-    return -cdist(x, p, distance)
+from tests.method.definitions import similarities_of
 
 
 @pytest.mark.parametrize(
@@ -38,7 +23,7 @@ def test_class_scores_are_those_of_the_nearest_proxies(monkeypatch, distance, bl
     x, p = (rng.normal(size=(n, 6)).astype(np.float32) for n in (300, len(labels)))
     scoring = Scoring("none", "none", "max", distance)
     candidate = CandidateHead(p, labels, (scoring,))
-    exact = similarities(x, p, distance)
+    exact = similarities_of(x, p, distance)
     of_classes = np.stack([exact[:, labels == c].max(axis=1) for c in range(9)], axis=1)
     scores = class_scores(x, candidate, 9)
     np.testing.assert_allclose(scores, of_classes, rtol=1e-4, atol=1e-5)

@@ -19,6 +19,8 @@ from imprint.method.metrics import scores
 from imprint.method.normalize import NORMS, FittedNorms, apply, l2
 from imprint.method.scoring import CandidateHead
 from tests.devices import DEVICES
+from tests.method.definitions import distances_of, similarities_of
+from tests.method.threads import one_thread
 
 NORM_POST, NORM_INF = NORMS.names(fitted=None), NORMS.names(of_rows=True, fitted=None)
 
@@ -37,49 +39,44 @@ def data(seed=0, n=40, p=30, d=8, classes=4):
     return x.astype(np.float32), y, proxies.astype(np.float32), labels
 
 
-def plain_distances(x, p, name):
-    x, p = x.astype(np.float64), p.astype(np.float64)
-    match name:
-        case "inner_product":
-            return -x @ p.T
-        case "cosine":
-            return (
-                1
-                - (x / np.linalg.norm(x, axis=1, keepdims=True))
-                @ (p / np.linalg.norm(p, axis=1, keepdims=True)).T
-            )
-        case "euclidean":
-            return np.linalg.norm(x[:, None] - p, axis=2)
-        case "manhattan":
-            return np.abs(x[:, None] - p).sum(axis=2)
-        case "mahalanobis":
-            inverse = np.linalg.inv(np.cov(p, rowvar=False) + 1e-6 * np.eye(p.shape[1]))
-            difference = x[:, None] - p
-            return np.sqrt(np.einsum("npd,de,npe->np", difference, inverse, difference))
-    raise KeyError(name)
+class Plain:
+    """Every configuration by its definition, in float64; distances and their orders are computed once."""
 
+    def __init__(self, x, proxies, labels, classes):
+        self.x, self.proxies, self.labels, self.classes = x, proxies, labels, classes
+        self.rankings = {}
 
-def plain(x, proxies, labels, classes, scoring, noise=0):
-    """One configuration, by its definition, in float64; `noise` seeds a millionth that is added to the distances."""
-    p = FittedNorms().of_proxies("none", scoring.norm_post, proxies, labels, HEAD)
-    q = apply(scoring.norm_inf, x)
-    distances = plain_distances(q, p, scoring.distance)
-    m = min(scoring.m or 1, len(p))
-    if noise:
-        random = np.random.default_rng(noise).normal(size=distances.shape)
-        distances = distances + 1e-6 * np.abs(distances).max(axis=1, keepdims=True) * random
-    predicted = []
-    for row in distances:
-        nearest = np.argsort(row, kind="stable")[:m]
-        weights = 1 / (row[nearest] + 1e-10) if scoring.weighting == "distance" else np.ones(m)
-        predicted.append(np.bincount(labels[nearest], weights, classes).argmax())
-    return np.array(predicted)
+    def ranking(self, norm_post, norm_inf, distance, noise):
+        """Distances (n, P) and their order; `noise` seeds a millionth that is added to the distances."""
+        key = norm_post, norm_inf, distance, noise
+        if key in self.rankings:
+            return self.rankings[key]
+        if noise:
+            distances, _ = self.ranking(norm_post, norm_inf, distance, 0)
+            random = np.random.default_rng(noise).normal(size=distances.shape)
+            distances = distances + 1e-6 * np.abs(distances).max(axis=1, keepdims=True) * random
+        else:
+            p = FittedNorms().of_proxies("none", norm_post, self.proxies, self.labels, HEAD)
+            distances = distances_of(apply(norm_inf, self.x), p, distance)
+        self.rankings[key] = distances, np.argsort(distances, axis=1, kind="stable")
+        return self.rankings[key]
 
+    def predict(self, scoring, noise=0):
+        distances, order = self.ranking(
+            scoring.norm_post, scoring.norm_inf, scoring.distance, noise
+        )
+        nearest = order[:, : scoring.m or 1]
+        weights = np.ones(nearest.shape)
+        if scoring.weighting == "distance":
+            weights = 1 / (np.take_along_axis(distances, nearest, axis=1) + 1e-10)
+        votes = np.zeros((len(distances), self.classes))
+        np.add.at(votes, (np.arange(len(votes))[:, None], self.labels[nearest]), weights)
+        return votes.argmax(axis=1)
 
-def clear(x, proxies, labels, classes, scoring):
-    """Rows (n,) whose class does not hang on the last digits of the distances."""
-    exact = plain(x, proxies, labels, classes, scoring)
-    return np.all([plain(x, proxies, labels, classes, scoring, e) == exact for e in (1, 2)], axis=0)
+    def clear(self, scoring):
+        """Rows (n,) whose class does not depend on the last digits of the distances."""
+        exact = self.predict(scoring)
+        return np.all([self.predict(scoring, noise) == exact for noise in (1, 2)], axis=0)
 
 
 def every_scoring():
@@ -107,13 +104,14 @@ def predictions(x, classes, candidates, **options):
 def test_every_configuration_equals_its_definition(seed):
     x, _, proxies, labels = data(seed)
     wanted = tuple(every_scoring())
-    (predicted,) = predictions(x, 4, [CandidateHead(proxies, labels, wanted)])
+    with one_thread():
+        (predicted,) = predictions(x, 4, [CandidateHead(proxies, labels, wanted)])
     assert set(predicted) == set(wanted)
-    clears = []
+    clears, plain = [], Plain(x, proxies, labels, 4)
     for scoring in wanted:
-        sure = clear(x, proxies, labels, 4, scoring)
+        sure = plain.clear(scoring)
         clears.append(sure.mean())
-        expected = plain(x, proxies, labels, 4, scoring)
+        expected = plain.predict(scoring)
         np.testing.assert_array_equal(
             predicted[scoring][sure], expected[sure], err_msg=str(scoring)
         )
@@ -146,8 +144,9 @@ def test_unit_proxies_are_those_divided_by_their_lengths(norm):
         predictions(x, 4, [c])[0]
         for c in (CandidateHead(proxies, labels, wanted, unit_length=True), divided)
     )
+    plain = Plain(x, l2(proxies), labels, 4)
     for scoring in wanted:
-        sure = clear(x, l2(proxies), labels, 4, scoring)
+        sure = plain.clear(scoring)
         np.testing.assert_array_equal(
             predicted[scoring][sure], other[scoring][sure], err_msg=str(scoring)
         )
@@ -160,8 +159,9 @@ def test_torch_finds_the_same_as_the_compiled_loops(monkeypatch, device):
     wanted = tuple(every_scoring())
     (predicted,) = predictions(x, 4, [CandidateHead(proxies, labels, wanted)])
     (other,) = predictions(x, 4, [CandidateHead(proxies, labels, wanted)], device=device)
+    plain = Plain(x, proxies, labels, 4)
     for scoring in wanted:
-        sure = clear(x, proxies, labels, 4, scoring)
+        sure = plain.clear(scoring)
         np.testing.assert_array_equal(
             predicted[scoring][sure], other[scoring][sure], err_msg=str(scoring)
         )
@@ -253,10 +253,11 @@ def test_zero_vectors_are_classified_as_defined():
     # the cosine of a zero vector is not defined
     wanted = tuple(s for s in every_scoring() if s.distance != "cosine")
     (predicted,) = predictions(x, 2, [CandidateHead(proxies, labels, wanted)])
-    decided = [s for s in wanted if clear(x, proxies, labels, 2, s)[0]]
+    plain = Plain(x, proxies, labels, 2)
+    decided = [s for s in wanted if plain.clear(s)[0]]
     assert decided
     for scoring in decided:
-        assert predicted[scoring] == plain(x, proxies, labels, 2, scoring), scoring
+        assert predicted[scoring] == plain.predict(scoring), scoring
 
 
 @settings(max_examples=25, deadline=None)
@@ -297,7 +298,8 @@ def test_evaluate_scores_each_candidate():
     x, y, proxies, labels = data(8)
     scoring = Scoring("l2", "l2", "max", "inner_product")
     (result,) = evaluate(x, y, 4, [CandidateHead(proxies, labels, (scoring,))])
-    assert result[scoring].accuracy == (plain(x, proxies, labels, 4, scoring) == y).mean()
+    expected = Plain(x, proxies, labels, 4).predict(scoring)
+    assert result[scoring].accuracy == (expected == y).mean()
 
 
 @pytest.mark.parametrize("norm_inf", ["none", "l2"])
@@ -347,11 +349,7 @@ def test_logsumexp_sums_all_proxies_of_a_class(distance):
     labels = np.sort(rng.integers(0, 4, 15))
     labels[[0, 5, 10, 14]] = [0, 1, 2, 3]
     labels = np.sort(labels)
-    similarity = {
-        "inner_product": x @ p.T,
-        "cosine": l2(x) @ l2(p).T,
-        "euclidean": -np.linalg.norm(x[:, None] - p[None], axis=2),
-    }[distance]
+    similarity = similarities_of(x, p, distance)
     for temperature in (0.05, 0.5):
         scoring = Scoring("none", "none", "logsumexp", distance, f"exponential({temperature})")
         of_class = [logsumexp(similarity[:, labels == c] / temperature, axis=1) for c in range(4)]

@@ -7,19 +7,18 @@ ten-thousandth, either may be predicted.
 from dataclasses import dataclass
 from functools import cached_property
 
-import numba
 import numpy as np
 import pytest
-from threadpoolctl import threadpool_limits
 
 from imprint.method.class_scores import class_scores
 from imprint.method.configuration import Scoring
 from imprint.method.engine import predict
 from imprint.method.folding import fold
 from imprint.method.generate.proxy_sets import proxy_sets
-from imprint.method.generate.registry import load_library_of
 from imprint.method.normalize import FittedNorms
 from imprint.method.scoring import CandidateHead, candidate_head
+from tests.method.definitions import distances_of
+from tests.method.threads import one_thread
 
 METHODS, CLASSES = 200, 4
 TIE = 1e-4
@@ -46,20 +45,6 @@ NORMS_POST = (
 )
 DISTANCES = ("inner_product", "cosine", "euclidean", "manhattan")
 WEIGHTINGS = ("uniform", "distance", "exponential(0.5)")
-
-
-def distances_of(q, p, name):
-    match name:
-        case "inner_product":
-            return -q @ p.T
-        case "cosine":
-            lengths = np.linalg.norm(q, axis=1)[:, None] * np.linalg.norm(p, axis=1)
-            return 1 - q @ p.T / lengths
-        case "euclidean":
-            return np.linalg.norm(q[:, None] - p, axis=2)
-        case "manhattan":
-            return np.abs(q[:, None] - p).sum(axis=2)
-    raise KeyError(name)
 
 
 def weights_of(distances, name):
@@ -124,7 +109,7 @@ class Method:
         q = norms.of_embeddings(scoring.norm_inf, self.queries)
         for learnt in norms.of_space(self.norm_pre, scoring.norm_post):
             q = learnt.transform(q)
-        distances = distances_of(q.astype(np.float64), p.astype(np.float64), scoring.distance)
+        distances = distances_of(q, p, scoring.distance)
         return distances if self.proxies.bias is None else distances - self.proxies.bias
 
     @cached_property
@@ -170,12 +155,8 @@ def random_method(rng):
 @pytest.fixture(scope="module")
 def methods():
     rng = np.random.default_rng(0)
-    load_library_of("kmeans")
-    before = numba.get_num_threads()
-    numba.set_num_threads(1)  # such small arrays would spend their time on waking threads
-    with threadpool_limits(limits=1):
+    with one_thread():
         yield [random_method(rng) for _ in range(METHODS)]
-    numba.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")

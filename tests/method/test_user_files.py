@@ -12,6 +12,7 @@ from imprint.method.generate.proxy_sets import proxy_sets
 from imprint.method.normalize import NORMS, FittedNorms, apply
 from imprint.method.scoring import CandidateHead
 from imprint.method.user_files import REGISTRIES, load_file
+from tests.method.definitions import distances_of
 
 COMPONENTS = """
 import numpy as np
@@ -117,8 +118,7 @@ def test_predictions_equal_the_definition(load, norm_post, norm_inf, device):
     p = proxies - proxies.mean(axis=0) if norm_post == "centred" else apply(norm_post, proxies)
     q = apply(norm_inf, x)
     apart = {
-        "inner_product": -(q @ p.T),
-        "euclidean": np.linalg.norm(q[:, None] - p[None], axis=2),
+        **{name: distances_of(q, p, name) for name in ("inner_product", "euclidean")},
         "largest_difference": np.abs(q[:, None] - p[None]).max(axis=2),
     }
     predicted = {}

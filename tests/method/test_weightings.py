@@ -7,9 +7,9 @@ from imprint.errors import UserError
 from imprint.method.class_scores import class_scores
 from imprint.method.configuration import Scoring
 from imprint.method.engine import predict
-from imprint.method.normalize import l2
 from imprint.method.scoring import CandidateHead
 from imprint.method.weightings import WEIGHTINGS, find_weighting, vote_weights, weighting
+from tests.method.definitions import distances_of
 
 
 def distances(seed=0, n=20, m=6):
@@ -127,12 +127,7 @@ def rank_weight():
 @pytest.mark.parametrize("distance", ["euclidean", "cosine", "manhattan"])
 def test_a_users_weighting_votes_as_defined(rank_weight, text, base, distance):
     x, proxies, labels = embeddings(1)
-    between = {
-        "euclidean": np.linalg.norm(x[:, None] - proxies, axis=2),
-        "cosine": 1 - l2(x) @ l2(proxies).T,
-        "manhattan": np.abs(x[:, None] - proxies).sum(axis=2),
-    }[distance]
-    voters = labels[np.argsort(between, axis=1)[:, :7]]
+    voters = labels[np.argsort(distances_of(x, proxies, distance), axis=1)[:, :7]]
     shares = (voters[:, :, None] == np.arange(3)) * float(base) ** -np.arange(7)[:, None]
     scoring = Scoring("none", "none", "mnn", distance, text, 7)
     expected = shares.sum(axis=1).argmax(axis=1)

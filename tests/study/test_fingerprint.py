@@ -1,6 +1,7 @@
 """Which edits of code run which jobs again: what decides their numbers, and nothing else."""
 
 import ast
+import json
 import re
 import subprocess
 import sys
@@ -80,15 +81,19 @@ def before():
 
 @pytest.fixture
 def rerun(before, monkeypatch):
-    """The jobs and components whose fingerprints change when a file of the library is edited."""
+    """The jobs and components whose fingerprints change when files of the library are edited."""
 
-    def edited(file, edit):
-        path = LIBRARY / file
-        text = edit(path.read_text(encoding="utf-8"))
-        assert text != path.read_text(encoding="utf-8")
+    def edited(edits):
+        """Edits by file, each a function that takes and returns the text of the file."""
+        parsed = {}
+        for file, edit in edits.items():
+            original = (LIBRARY / file).read_text(encoding="utf-8")
+            text = edit(original)
+            assert text != original, file
+            parsed[LIBRARY / file] = fingerprint.parse(text)
         read = fingerprint.read
         monkeypatch.setattr(
-            fingerprint, "read", lambda p: fingerprint.parse(text) if p == path else read(p)
+            fingerprint, "read", lambda path: parsed[path] if path in parsed else read(path)
         )
         after = fingerprints()
         return {name for name in before if after[name] != before[name]}
@@ -165,12 +170,11 @@ RERUN = {
 
 @pytest.mark.parametrize("file", RERUN)
 def test_code_reruns_what_it_decides_and_nothing_else(rerun, file):
-    assert rerun(file, code) == RERUN[file]
+    assert rerun({file: code}) == RERUN[file]
 
 
-@pytest.mark.parametrize(
-    "file",
-    [
+def test_code_that_decides_no_number_reruns_nothing(rerun):
+    files = [
         "errors.py",
         "registry.py",
         "formatting.py",
@@ -200,29 +204,37 @@ def test_code_reruns_what_it_decides_and_nothing_else(rerun, file):
         "study/selections.py",
         "cli/heads.py",
         "estimator/classifier.py",
-    ],
-)
-def test_code_that_decides_no_number_reruns_nothing(rerun, file):
-    assert rerun(file, code) == set()
+    ]
+    assert rerun(dict.fromkeys(files, code)) == set()
 
 
-@pytest.mark.parametrize(
-    ("file", "pattern", "text"),
-    [
-        ("method/normalize/rows.py", r"\A\"\"\"NORMs ", '"""Another docstring. '),
-        ("method/normalize/rows.py", r"def l2\(.*\n    \"\"\"Rows", "\\g<0> and rows"),
-        (
-            "method/normalize/quantiles.py",
-            r"needs the weights of the FM's own",
-            "lacks the weights of its",
+def with_other_words(*replacements):
+    """An edit that replaces the first match of each pattern."""
+
+    def edit(text):
+        for pattern, replacement in replacements:
+            text, count = re.subn(pattern, replacement, text, count=1)
+            assert count == 1, pattern
+        return text
+
+    return edit
+
+
+def test_words_rerun_nothing(rerun):
+    """Docstrings, types, comments and messages of three files, edited at once: one that counts would show."""
+    edits = {
+        "method/normalize/rows.py": with_other_words(
+            (r"\A\"\"\"NORMs ", '"""Another docstring. '),
+            (r"def l2\(.*\n    \"\"\"Rows", "\\g<0> and rows"),
+            (r"def l2\(x: np.ndarray\) -> np.ndarray", "def l2(x: object)"),
+            (r"\Z", "# a comment\n\n"),
         ),
-        ("method/normalize/rows.py", r"def l2\(x: np.ndarray\) -> np.ndarray", "def l2(x: object)"),
-        ("method/normalize/rows.py", r"\Z", "# a comment\n\n"),
-        ("fm/extract.py", r"log\.info\(\"%s: ", "\\g<0>still "),
-    ],
-)
-def test_words_rerun_nothing(rerun, file, pattern, text):
-    assert rerun(file, lambda original: re.sub(pattern, text, original, count=1)) == set()
+        "method/normalize/quantiles.py": with_other_words(
+            (r"needs the weights of the FM's own", "lacks the weights of its")
+        ),
+        "fm/extract.py": with_other_words((r"log\.info\(\"%s: ", "\\g<0>still ")),
+    }
+    assert rerun(edits) == set()
 
 
 @pytest.mark.parametrize(
@@ -240,7 +252,7 @@ def test_a_new_component_of_the_library_reruns_nothing(rerun, face, module, tmp_
     monkeypatch.setattr(
         fingerprint, "source", lambda name: path if name == f"imprint.{module}" else source(name)
     )
-    assert rerun(face, lambda text: f"{text}\nimport imprint.{module}\n") == set()
+    assert rerun({face: lambda text: f"{text}\nimport imprint.{module}\n"}) == set()
 
 
 def test_rules_name_what_is_tested_here():
@@ -310,18 +322,34 @@ def test_a_component_without_a_module_is_a_mistake():
         fingerprint.fingerprint(SCRIPTS / "proxies.py", "imprint.nowhere")
 
 
-@pytest.mark.parametrize("script", sorted(p.stem for p in SCRIPTS.glob("*.py")))
-def test_only_what_makes_weights_or_embeds_imports_torch(script):
-    """It takes seconds, in thousands of jobs."""
-    tree = ast.parse((SCRIPTS / f"{script}.py").read_text())
-    imports = "\n".join(
-        ast.unparse(n) for n in tree.body if isinstance(n, ast.Import | ast.ImportFrom)
+# runs the imports of each script in a child of a process that has imported what many of them share
+IMPORT_IN_CHILDREN = """
+import json, os, sys
+import h5py, matplotlib.pyplot, pandas, scipy.stats, sklearn.cluster
+assert "torch" not in sys.modules
+for script, imports in json.load(sys.stdin).items():
+    if os.fork() == 0:
+        exec(imports)
+        print(script, "torch" in sys.modules, flush=True)
+        os._exit(0)
+    os.wait()
+"""
+
+
+def test_of_all_scripts_only_pretrain_imports_torch_at_its_start():
+    """It takes seconds, in thousands of jobs; embed imports it in the branch that needs it."""
+    imports = {}
+    for path in SCRIPTS.glob("*.py"):
+        body = ast.parse(path.read_text()).body
+        statements = [node for node in body if isinstance(node, ast.Import | ast.ImportFrom)]
+        imports[path.stem] = "\n".join(map(ast.unparse, statements))
+    command = [sys.executable, "-c", IMPORT_IN_CHILDREN]
+    done = subprocess.run(
+        command, input=json.dumps(imports), capture_output=True, text=True, check=True
     )
-    code = f"import sys\n{imports}\nprint('torch' in sys.modules)"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert (
-        done.stdout == f"{script == 'pretrain'}\n"
-    )  # embed imports it in the branch that needs it
+    with_torch = dict(line.split() for line in done.stdout.splitlines())
+    assert with_torch.keys() == imports.keys(), done.stderr
+    assert [script for script, answer in with_torch.items() if answer == "True"] == ["pretrain"]
 
 
 def test_the_snakefile_starts_without_torch_and_scikit_learn():

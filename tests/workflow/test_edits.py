@@ -163,14 +163,19 @@ EDITS["an experiment with cells of its own"] = (
 )
 
 
+def test_a_dry_run_plans_the_jobs_that_an_edit_runs(given):
+    config, jobs, _, _ = EDITS["an experiment with cells of its own"]
+    given.configure(config)
+    planned = given.planned("study")
+    planned.pop("study", None)
+    assert planned == jobs
+
+
 @pytest.mark.parametrize("name", EDITS)
 def test_an_edit_costs_what_it_adds_and_taking_it_back_computes_nothing(given, name):
     config, jobs, work, jobs_back = EDITS[name]
     before = given.scores()
     given.configure(config)
-    planned = given.planned("study")
-    planned.pop("study", None)
-    assert planned == jobs, "a dry run tells what will run"
     assert ran(given) == (jobs, work)
     after = given.scores()
     both = after.merge(before.drop_duplicates(), how="inner", on=list(before.columns))

@@ -2,15 +2,12 @@
 
 import json
 
-import numba
 import numpy as np
 import pytest
-from threadpoolctl import threadpool_limits
 
 from imprint.errors import UserError
 from imprint.method.configuration import Auto, Configuration, Fixed, Scoring
 from imprint.method.generate.choose_method import CANDIDATES, Considered, choose, chosen_index
-from imprint.method.generate.registry import load_library_of
 
 MEAN = CANDIDATES[0]
 TWO_MEANS = MEAN._replace(gen="kmeans", k=Fixed(2))
@@ -18,16 +15,7 @@ NEIGHBOURS = Configuration(
     "l2", "all", Fixed(1), Scoring("none", "l2", "mnn", "cosine", "distance", 5)
 )
 
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    """Such small arrays would spend their time on waking threads."""
-    load_library_of("kmeans")
-    before = numba.get_num_threads()
-    numba.set_num_threads(1)
-    with threadpool_limits(limits=1):
-        yield
-    numba.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def compact(seed, sizes, d=6, apart=1.0):

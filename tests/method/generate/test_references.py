@@ -2,36 +2,24 @@
 
 import re
 
-import numba
 import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from threadpoolctl import threadpool_limits
 
 from imprint.method.configuration import Fixed, Scoring
 from imprint.method.engine import predict
 from imprint.method.generate import GENERATORS
 from imprint.method.generate.choose_method import choose
 from imprint.method.generate.proxy_sets import proxy_sets
-from imprint.method.generate.registry import load_library_of
 from imprint.method.normalize import FittedNorms, Whiten, l2
 from imprint.method.ridge import leave_one_out
 from imprint.method.scoring import CandidateHead, candidate_head
 
 BEST_PRODUCT = Scoring("none", "none", "max", "inner_product")
 
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    """Such small arrays would spend their time on waking threads."""
-    load_library_of("kmeans")
-    before = numba.get_num_threads()
-    numba.set_num_threads(1)
-    with threadpool_limits(limits=1):
-        yield
-    numba.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def data(seed, n=60, d=6, classes=3, noise=1.0, clusters=1):

@@ -1,7 +1,6 @@
 """Properties of NORMs that are not fitted."""
 
 import numpy as np
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import rankdata
@@ -106,11 +105,3 @@ def test_pooled_quantiles_of_one_proxy_are_its_own():
 
 def test_every_quantile_norm_says_what_its_reference_is():
     assert {n for n in NORMS if NORMS[n].reference} == {n for n in NORMS if not NORMS[n].of_rows}
-
-
-@pytest.mark.parametrize("name", sorted(NORMS.names(fitted=None)))
-def test_normpost_keeps_type_and_shape(name):
-    x, labels = example(1)
-    after = FittedNorms().of_proxies("none", name, x, labels, HEAD)
-    assert after.shape == x.shape
-    assert after.dtype == np.float32

@@ -137,7 +137,7 @@ def test_texts_are_sorted_whatever_their_case_and_empty_ones_last(tmp_path):
     assert [n.cells[n.order.index(rank)] for rank in sorted(set(n.order))] == ["1", "9", "10", ""]
 
 
-def test_files_are_linked_beside_the_page_and_nothing_lies_elsewhere(page, text):
+def test_files_are_linked_beside_the_page_and_nothing_lies_elsewhere(text):
     links = set(re.findall(r'(?:href|src)="([^"#]+)"', text))
     local = {link for link in links if not link.startswith("data:")}
     assert {"figures/second/nc1_over_d.pdf", "tables/first/gen.csv"} <= local
