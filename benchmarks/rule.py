@@ -52,7 +52,6 @@ def prepare(folder: Path, samples: int = 60_000) -> SimpleNamespace:
             for scoring in agg_scorings(pre)
             if scoring.agg == "mnn"
         ]
-    spec = {**TASK, "fm": "fm", "cells": cells}
     return SimpleNamespace(
         input=Namedlist(
             fromdict={
@@ -64,10 +63,12 @@ def prepare(folder: Path, samples: int = 60_000) -> SimpleNamespace:
         output=Namedlist(fromdict={"scores": str(folder / "scores.parquet")}),
         params=Namedlist(
             fromdict={
-                "spec": canonical(spec),
+                "spec": canonical({**TASK, "fm": "fm"}),
+                "cells": canonical(cells),
                 "gens": list(GENS),
                 "components": [],
                 "code": "",
+                "component_codes": "{}",
                 "blocks": str(folder / "scores.blocks"),
             }
         ),
