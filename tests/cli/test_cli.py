@@ -60,7 +60,7 @@ def test_a_mistake_ends_in_its_message_and_exit_code_2(imprint, embedded, comman
         ("fit photos.h5 -o x.safetensors --seed -1", "'--seed'"),
         (
             "fit photos.h5 -o x.safetensors --k abc",
-            "k 'abc' is neither a positive whole number nor 'auto'",
+            "k='abc' is neither a positive whole number nor 'auto'",
         ),
         ("fit photos.h5 -o x.safetensors --m 7", "only agg mnn takes it"),
         ("fit photos.h5 -o x.safetensors --preset qi --k 5", "leaves no choice of k"),

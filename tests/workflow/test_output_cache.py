@@ -258,6 +258,8 @@ def test_another_transform_precision_or_choice_of_images_is_another_file(shared,
     for section, name, change in changes:
         config = copy.deepcopy(STUDY)
         config[section][name] |= change
+        if classes := change.get("classes"):
+            config["tasks"]["digits"]["classes"] = classes
         second.configure(config)
         assert not would_take(second, target), change
 
