@@ -145,19 +145,26 @@ def test_a_head_is_refused_on_another_fm_or_preprocessing(tmp_path):
         ImprintingClassifier(gen="mean").fit(X, Y).save(tmp_path / "h.json", FM)
 
 
-def test_a_head_of_the_workflow_can_be_loaded(tmp_path):
-    cell = Configuration("l2", "fps", Fixed(4), Scoring("l2", "l2", "mnn", "cosine", "uniform", 3))
+def of_workflow(path, gen, k, scoring):
+    """Save a head as the workflow does; returns its method and proxies."""
+    cell = Configuration("l2", gen, Fixed(k), scoring)
     train = Pool(X, Y, 6)
     spec = {
         "task": "t",
         "draws": [None],
         "shots": "full",
-        "gen": "fps",
-        "seeds": {"4": {"l2": [7]}},
+        "gen": gen,
+        "seeds": {str(k): {"l2": [7]}},
     }
-    proxies = proxy_set_for(make_proxies(train, spec)[0], "4", "l2", 7, 0)
+    proxies = proxy_set_for(make_proxies(train, spec)[0], str(k), "l2", 7, 0)
     description = {"classes": list("abcdef"), "fm": FM, "seed": 7}
-    write_head(tmp_path / "h.safetensors", make_head(train, proxies, cell, description))
+    write_head(path, make_head(train, proxies, cell, description))
+    return cell, proxies
+
+
+def test_a_head_of_the_workflow_can_be_loaded(tmp_path):
+    scoring = Scoring("l2", "l2", "mnn", "cosine", "uniform", 3)
+    cell, proxies = of_workflow(tmp_path / "h.safetensors", "fps", 4, scoring)
     loaded = ImprintingClassifier.load(tmp_path / "h.safetensors", FM)
     direct = estimator(cell).fit(X, np.array(list("abcdef"))[Y])
     np.testing.assert_array_equal(loaded.predict(TEST), direct.predict(TEST))
@@ -167,19 +174,8 @@ def test_a_head_of_the_workflow_can_be_loaded(tmp_path):
 
 
 def test_a_head_of_the_workflow_without_sums_takes_no_classes(tmp_path):
-    cell = Configuration("l2", "mean", Fixed(1), Scoring("l2", "l2", "max", "inner_product"))
-    train = Pool(X, Y, 6)
-    spec = {
-        "task": "t",
-        "draws": [None],
-        "shots": "full",
-        "gen": "mean",
-        "seeds": {"1": {"l2": [7]}},
-    }
-    sets = make_proxies(train, spec)[0]
-    description = {"classes": list("abcdef"), "fm": FM, "seed": 7}
-    head = make_head(train, proxy_set_for(sets, "1", "l2", 7, 0), cell, description)
-    write_head(tmp_path / "h.safetensors", head)
+    scoring = Scoring("l2", "l2", "max", "inner_product")
+    of_workflow(tmp_path / "h.safetensors", "mean", 1, scoring)
     loaded = ImprintingClassifier.load(tmp_path / "h.safetensors")
     assert not loaded.takes_classes
     with pytest.raises(UserError, match="without the sums"):

@@ -2,9 +2,9 @@
 
 from contextlib import contextmanager
 
-import numba
-from threadpoolctl import threadpool_limits
+import numpy as np
 
+from imprint.method.generate.cores import cores_for
 from imprint.method.generate.registry import load_library_of
 
 
@@ -12,10 +12,5 @@ from imprint.method.generate.registry import load_library_of
 def one_thread():
     """Run on one thread: small arrays would spend their time on waking several."""
     load_library_of("kmeans")
-    before = numba.get_num_threads()
-    numba.set_num_threads(1)
-    try:
-        with threadpool_limits(limits=1):
-            yield
-    finally:
-        numba.set_num_threads(before)
+    with cores_for(np.zeros((1, 1))):
+        yield
