@@ -18,6 +18,7 @@ from imprint.method.engine import Effort, evaluate, predict
 from imprint.method.metrics import scores
 from imprint.method.normalize import NORMS, FittedNorms, apply, l2
 from imprint.method.scoring import CandidateHead
+from imprint.method.strips import MANY
 from tests.devices import DEVICES
 from tests.method.definitions import distances_of, similarities_of
 from tests.method.threads import one_thread
@@ -133,6 +134,17 @@ def test_blocks_and_memory_change_nothing(monkeypatch):
             assert (expected[scoring] != other[scoring]).mean() <= 0.005, (
                 scoring
             )  # rounding may turn a tie
+
+
+def test_many_rows_are_predicted_as_a_few_of_them():
+    """Many rows are distributed over threads, a few are not."""
+    x, _, proxies, labels = data(13, n=2 * MANY)
+    candidates = [CandidateHead(proxies, labels, tuple(every_scoring()))]
+    (whole,) = predictions(x, 4, candidates)
+    parts = [predictions(rows, 4, candidates)[0] for rows in np.array_split(x, 20)]
+    for scoring, predicted in whole.items():
+        other = np.concatenate([part[scoring] for part in parts])
+        assert (predicted != other).mean() <= 0.005, scoring  # rounding may turn a tie
 
 
 @pytest.mark.parametrize("norm", ["none", "l2", "quantile", "quantile_pooled"])

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_info
 
-from imprint.method.strips import HEIGHT, strips
+from imprint.method.strips import HEIGHT, MANY, strips
 
 
-@pytest.mark.parametrize("n", [0, 1, 127, 128, 129, 3000])
+@pytest.mark.parametrize("n", [0, 1, MANY - 1, MANY, MANY + 1, 3000])
 @pytest.mark.parametrize("at_once", [1, 100, None])
 @pytest.mark.parametrize("alone", [True, False])
 def test_each_row_is_in_one_strip(n, at_once, alone):
@@ -32,6 +32,15 @@ def test_one_thread_takes_what_several_may_not_call():
     with strips(3000, 100, alone=True) as each:
         each(lambda rows: threads.add(threading.get_ident()))
     assert threads == {threading.get_ident()}
+
+
+@pytest.mark.skipif(numba.config.NUMBA_NUM_THREADS < 2, reason="needs two threads")
+@pytest.mark.parametrize(("n", "several"), [(MANY - 1, False), (MANY, True)])
+def test_few_rows_start_no_threads(n, several):
+    threads = set()
+    with strips(n) as each:
+        each(lambda rows: threads.add(threading.get_ident()))
+    assert (threading.get_ident() not in threads) == several
 
 
 @pytest.mark.skipif(numba.config.NUMBA_NUM_THREADS < 2, reason="needs two threads")

@@ -6,7 +6,7 @@ import numpy as np
 
 from imprint.method.configuration import Scoring
 from imprint.method.nearest import nearest_of_classes, products_of_all
-from imprint.method.rankings import Queries, Ranking
+from imprint.method.rankings import Queries, Ranking, strips_of
 from imprint.method.scoring import (
     MEMORY,
     CandidateHead,
@@ -15,7 +15,7 @@ from imprint.method.scoring import (
     nearest_proxies,
     ranking_of,
 )
-from imprint.method.strips import FEW, strips
+from imprint.method.strips import FEW
 from imprint.method.weightings import find_weighting, vote_weights
 
 
@@ -70,9 +70,7 @@ def class_scores(
 
     # a few arrays with one value per class, or per proxy
     values = len(candidate.labels) if uses_all_proxies else classes
-    with strips(
-        len(x), MEMORY // (64 * values), alone=ranking.block is not None and ranking.block.alone
-    ) as each:
+    with strips_of(ranking.block, len(x), MEMORY // (64 * values)) as each:
         each(fill)
     return scores
 

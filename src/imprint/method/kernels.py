@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import numba
 import numpy as np
 from numba import njit, prange
 
+FEW_VOTES = 2**13  # votes that one core counts before others have started
 CHUNK = 64  # columns whose keys are compared at once with the m-th best so far
 KEYS = {"nnan", "ninf", "nsz", "contract", "reassoc"}  # keys are finite; their rounding may vary
 
@@ -103,7 +105,13 @@ def vote(labels: np.ndarray, weights: np.ndarray, classes: int, ms: np.ndarray) 
     labels: (n, M) classes of the neighbours, nearest first. weights: (n, M) positive, or (1, M) for all rows.
     Returns (len(ms), n) int64. Ties go to the lowest class. Labels outside the classes raise a ValueError.
     """
-    result, wrong = _vote(labels, weights, classes, ms)
+    threads = numba.get_num_threads()
+    if labels.size < FEW_VOTES:
+        numba.set_num_threads(1)
+    try:
+        result, wrong = _vote(labels, weights, classes, ms)
+    finally:
+        numba.set_num_threads(threads)
     if wrong:
         raise ValueError(f"{wrong} labels of neighbours are not among the {classes} classes")
     return result

@@ -13,8 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from imprint.method.rankings import Block, Columns, Queries, Ranking
-from imprint.method.strips import strips
+from imprint.method.rankings import Block, Columns, Queries, Ranking, strips_of
 
 # columns of one product: enough for a fast matrix product, few enough for the cache of a core
 BLOCK = 1024
@@ -155,9 +154,7 @@ def _on_cpu(
                 select(products, start, end, first, *key, *of_rows)
             start = end
 
-    with strips(
-        len(x), memory // (4 * BLOCK), alone=pack.block is not None and pack.block.alone
-    ) as each:
+    with strips_of(pack.block, len(x), memory // (4 * BLOCK)) as each:
         for runs in products_of(pack):
             each(partial(merge, runs=runs, columns=side_by_side(runs)))
     for search in pack.searches:

@@ -13,13 +13,14 @@ distances replaces the product.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from imprint.method.strips import in_order, one_core, strips
+from imprint.method.strips import FEW, EachStrip, in_order, one_core, strips
 from imprint.method.triangular import Triangular
 
 if TYPE_CHECKING:
@@ -43,6 +44,13 @@ class Block:
 
     fill: Callable[[np.ndarray, np.ndarray, np.ndarray], None]
     alone: bool = True
+
+
+def strips_of(block: Block | None, n: int, at_once: int) -> AbstractContextManager[EachStrip]:
+    """`strips` of n rows whose products, or their replacement, are computed; a row of a replacement costs more."""
+    if block is None:
+        return strips(n, at_once)
+    return strips(n, at_once, many=2 * FEW, alone=block.alone)
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,7 +131,7 @@ class Proxies:
             shift[rows] = white @ mean
             columns[rows] = white
 
-        with strips(count) as each:
+        with strips(count, many=2 * FEW) as each:
             each(whiten)
         return Whitened(Columns(columns), squares, shift, factor, mean)
 
@@ -158,7 +166,7 @@ class Whitened:
             self.factor.solve(white)
             squares[rows] = np.einsum("nd,nd->n", white, white)
 
-        with one_core(), strips(len(x)) as each:
+        with one_core(), strips(len(x), many=2 * FEW) as each:
             each(fill)
         return squares
 

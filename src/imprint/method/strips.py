@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from threadpoolctl import ThreadpoolController
 
 HEIGHT = 512  # rows of a strip; its products with a block of proxies stay in the cache of a core
-FEW = 64  # rows below which a thread is not worth its cost
+FEW = 64  # rows below which a further thread is not worth its cost
+MANY = 1024  # rows from which threads are worth starting for products with few proxies
 LIMITED = threading.Lock()  # the number of BLAS threads is a setting of the process
 
 T = TypeVar("T")
@@ -22,7 +23,9 @@ EachStrip = Callable[[Callable[[slice], object]], None]
 
 
 @contextmanager
-def strips(n: int, at_once: int | None = None, *, alone: bool = False) -> Iterator[EachStrip]:
+def strips(
+    n: int, at_once: int | None = None, *, many: int = MANY, alone: bool = False
+) -> Iterator[EachStrip]:
     """Distribute rows over as many threads as compiled loops may use.
 
     If BLAS distributed each product itself, its threads would wait for each other at every block, and so would those of the
@@ -34,6 +37,8 @@ def strips(n: int, at_once: int | None = None, *, alone: bool = False) -> Iterat
         Number of rows.
     at_once : int, optional
         Rows in the strips of all threads that fit in memory together.
+    many : int, default=1024
+        Rows from which threads are worth starting: fewer if a row costs much.
     alone : bool, default=False
         Whether one thread processes all strips.
 
@@ -51,7 +56,7 @@ def strips(n: int, at_once: int | None = None, *, alone: bool = False) -> Iterat
     1000
     """
     threads = 1
-    if n >= 2 * FEW and not alone:
+    if n >= many and not alone:
         threads = min(_threads(), n // FEW)
     height = HEIGHT if at_once is None else max(1, min(HEIGHT, at_once // threads))
     rounds = -(-n // (threads * height))
