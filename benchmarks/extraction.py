@@ -88,7 +88,7 @@ def rates(
     bare_model, embedder = network(fm), network(fm)
     bare_model.to(device, memory_format=torch.channels_last)
     height, width = embedder.transform.size
-    batch = extract._BATCH[device.type]
+    batch = extract.BATCH[device.type]
     if device.type == "cpu":
         batch = min(batch, images_at_once(height, width))
     x = torch.randn(batch, 3, height, width).to(device, memory_format=torch.channels_last)

@@ -49,6 +49,7 @@ def test_a_download_that_fails_is_tried_again(tmp_path, monkeypatch, caplog):
         (RuntimeError("File not found or corrupted."), 3),
         (RuntimeError("Error downloading x.gz:\nTried https://y, got:\nno route to host\n"), 3),
         (HTTPError("https://x", 404, "Not Found", None, None), 1),
+        (HTTPError("https://x", 429, "Too Many Requests", None, None), 3),
         (RuntimeError("anything else"), 1),
     ):
         calls.clear()
@@ -60,7 +61,7 @@ def test_a_download_that_fails_is_tried_again(tmp_path, monkeypatch, caplog):
             sources.fetch("torchvision", {"name": "MNIST"}, tmp_path / "again")
         assert len(calls) == tries
         assert not (tmp_path / "again").exists()
-    for status, tries in ((404, 1), (403, 1), (503, 3)):  # of Hugging Face's hub
+    for status, tries in ((404, 1), (403, 1), (408, 3), (503, 3)):  # of Hugging Face's hub
         calls.clear()
         fails[:] = [hub_error(status)] * 9
         with pytest.raises(UserError, match="could not be downloaded"):

@@ -13,6 +13,7 @@ from imprint.errors import NO_RIGHT, NO_ROOM
 log = logging.getLogger("imprint")
 
 PAUSES = (2, 10)  # seconds before the second and the third attempt
+TIMED_OUT, BUSY = 408, 429  # statuses of servers that may answer later
 
 T = TypeVar("T")
 
@@ -20,7 +21,8 @@ T = TypeVar("T")
 def persistent(name: str, download: Callable[[], T]) -> T:
     """Call a download, again after a temporary failure, three times in all.
 
-    Temporary failures are a connection that fails or breaks, a server error, and a wrong checksum.
+    Temporary failures are a connection that fails or breaks, a server error or a busy server, and a wrong
+    checksum.
 
     Parameters
     ----------
@@ -64,4 +66,11 @@ def _may_pass(error: OSError | RuntimeError) -> bool:
     # of urllib's HTTPError, and of the errors of Hugging Face's client
     response = getattr(error, "response", None)
     status: int = getattr(error, "code", None) or getattr(response, "status_code", None) or 0
-    return not 400 <= status < 500 and not isinstance(error, FileNotFoundError | PermissionError)
+    if isinstance(error, FileNotFoundError | PermissionError):
+        return False
+    return not status or is_temporary(status)
+
+
+def is_temporary(status: int) -> bool:
+    """Whether a server that answers with this HTTP status may give the file later."""
+    return status >= 500 or status in (TIMED_OUT, BUSY)

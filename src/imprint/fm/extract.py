@@ -26,7 +26,7 @@ from imprint.store.files import remove_unfinished
 
 log = logging.getLogger("imprint")
 
-_BATCH = {"cpu": 32, "mps": 64, "cuda": 256}
+BATCH = {"cpu": 32, "mps": 64, "cuda": 256}
 # progress is written to disk after this many samples or seconds, whichever comes first
 _BLOCK = {"cpu": 256, "mps": 512, "cuda": 1024}
 _SECONDS = 20
@@ -160,7 +160,7 @@ def _running(device: str, precision: str, batch_size: int | None) -> tuple[torch
         log.warning(
             "fp16 is several times slower than float32 on most processors; bf16 may be faster"
         )
-    return torch_device, batch_size or _BATCH[torch_device.type]
+    return torch_device, batch_size or BATCH[torch_device.type]
 
 
 def _journal(extraction: Extraction, images: Images, device: torch.device) -> Journal:

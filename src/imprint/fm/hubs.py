@@ -11,11 +11,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from urllib.parse import urlsplit
 
+from imprint.data.retries import is_temporary
 from imprint.fm.packaged_models import PACKAGED
 
 TIMEOUT = 4  # seconds that a server may take to answer
 PAUSES = (0.2, 0.5)  # seconds between attempts, as a name server or a server may fail once
-BUSY = 429  # too many requests
 
 
 def refusal(url: str) -> str:
@@ -34,7 +34,7 @@ def refusal(url: str) -> str:
             ):
                 return ""
         except urllib.error.HTTPError as error:
-            if error.code < 500 and error.code != BUSY:
+            if not is_temporary(error.code):
                 return ""
             words = f"answers with {error.code} {error.reason}"
         except http.client.HTTPException:
