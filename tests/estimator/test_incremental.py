@@ -69,9 +69,14 @@ def test_a_penalty_stays_when_classes_leave_and_come_back(method):
     np.testing.assert_array_equal(half.class_counts_, 2 * whole.class_counts_)
 
 
-def test_what_was_learnt_before_generation_is_fitted_again_only_on_all():
+@pytest.mark.parametrize("norm_post", ["none", "center"])
+def test_what_was_learnt_before_generation_is_fitted_again_only_on_all(norm_post):
     norm = "l2+whiten+l2"
-    model = ImprintingClassifier(gen="mean", norm_pre=norm, norm_inf=norm).fit(X[Y < 4], Y[Y < 4])
+    model = ImprintingClassifier(gen="mean", norm_pre=norm, norm_post=norm_post, norm_inf=norm).fit(
+        X[Y < 4], Y[Y < 4]
+    )
+    assert model.score(X[Y < 4], Y[Y < 4]) > 0.8
+    assert not model.takes_classes
     with pytest.raises(UserError, match="fit again on all"):
         model.add_classes(X[Y > 3], Y[Y > 3])
     with pytest.raises(UserError, match="fit again without these classes"):

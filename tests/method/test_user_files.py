@@ -283,6 +283,26 @@ def test_the_fit_of_a_norm_need_not_return_the_object(load):
     np.testing.assert_array_equal(FittedNorms(x, y).of_embeddings("mine", x), x + 1)
 
 
+def test_the_fit_of_a_norm_may_return_another_object(load):
+    load(
+        NORM.format(returned="embeddings + self.mean_").replace(
+            "return self", "other = Mine()\n        other.mean_ = 2\n        return other"
+        )
+    )
+    x, y = data()
+    np.testing.assert_array_equal(FittedNorms(x, y).of_embeddings("mine", x), x + 2)
+
+
+@pytest.mark.parametrize(
+    "change", [("return self", "return 3"), ("def fit", "__slots__ = ()\n\n    def fit")]
+)
+def test_the_fit_of_a_norm_returns_what_can_be_saved(load, change):
+    load(NORM.format(returned="embeddings").replace(*change))
+    x, y = data()
+    with pytest.raises(UserError, match=r"NORM mine .*fit returned .*`return self`"):
+        FittedNorms(x, y).of_embeddings("mine", x)
+
+
 def test_a_fitted_norm_needs_fit_and_transform(load):
     with pytest.raises(UserError, match="a class with fit and transform"):
         load(NORM.format(returned="embeddings").replace("def fit", "def learn"))

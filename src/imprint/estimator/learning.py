@@ -62,7 +62,7 @@ class Learnt:
     def takes_samples(self) -> bool:
         """Whether `with_more` can learn from more samples."""
         has_sums = self.sums is not None or not self._needs_sums
-        return has_sums and not learns(self.method.norm_pre) and self._refusal() is None
+        return has_sums and self._refusal() is None
 
     @property
     def _needs_sums(self) -> bool:
@@ -71,15 +71,13 @@ class Learnt:
 
     def with_more(self, x: np.ndarray, y: np.ndarray, classes: int) -> tuple[np.ndarray, Learnt]:
         """Learn from more samples x (n, d), labels y (n,) below `classes`; these after NORMpre, and what was learnt from all."""
-        norm_pre = self.method.norm_pre
-        if learns(norm_pre):
-            raise UserError(
-                f"norm_pre {norm_pre} learns from all samples before proxies are generated; fit again on all of them"
-            )
-        normalised = self.norms.of_embeddings(norm_pre, x)
+        if self._needs_sums:
+            self._require_sums()
+        elif refusal := self._refusal():
+            raise UserError(refusal)
+        normalised = self.norms.of_embeddings(self.method.norm_pre, x)
         if not self._needs_sums:
             return normalised, self
-        self._require_sums()
         assert self.sums is not None
         sums = self.sums.plus(_sums(self.method, normalised, y, classes))
         return normalised, Learnt(self.method, self._norms_of(sums), sums)
@@ -110,15 +108,17 @@ class Learnt:
         return FittedNorms(learnt={path: norm.from_sums(sums)})
 
     def _require_sums(self) -> None:
-        """Raise a `UserError` if there are no sums, or NORMpost cannot be fitted to them."""
+        """Raise a `UserError` if there are no sums, or the NORMs cannot learn from them."""
         if refusal := self._refusal():
             raise UserError(refusal)
         if self.sums is None:
             raise UserError(WITHOUT_SUMS)
 
     def _refusal(self) -> str | None:
-        """The reason why NORMpost cannot be fitted to sums, in words; None if it can, or is not fitted."""
-        norm_post = self.method.scoring.norm_post
+        """The reason why the NORMs cannot learn from more samples, in words; None if they can, or learn nothing."""
+        norm_pre, norm_post = self.method.norm_pre, self.method.scoring.norm_post
+        if learns(norm_pre):
+            return f"norm_pre {norm_pre} learns from all samples before proxies are generated; fit again on all of them"
         if not learns(norm_post):
             return None
         if len(chain(norm_post).fitted) > 1:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
@@ -185,21 +186,32 @@ class FittedNorms:
             training = self._training(path[:-1])
             if path[-1].entry.of_user:
                 training = for_user(training)
-            norm = path[-1].unfitted()
-            before = set(vars(norm))
-            norm.fit(training, self._y)
-            _check_learnt(path[-1], set(vars(norm)) - before)
-            self.learnt[name] = norm
+            self.learnt[name] = _fitted(path[-1], training, self._y)
         return name
 
 
-def _check_learnt(step: Step, attributes: set[str]) -> None:
-    """Raise a `UserError` if the `fit` of a user's NORM set attributes but none that a saved head would hold."""
+def _fitted(step: Step, x: np.ndarray, y: np.ndarray) -> Any:
+    """The NORM of a step, fitted to training embeddings x (n, D), labels y (n,).
+
+    A `UserError` if a user's `fit` does not return a NORM, or sets attributes but none that a saved head would hold.
+    """
+    unfitted = step.unfitted()
+    before = set(getattr(unfitted, "__dict__", ()))
+    norm = unfitted.fit(x, y)
+    if norm is None:  # a `fit` without `return self`
+        norm = unfitted
+    if not hasattr(norm, "transform") or not hasattr(norm, "__dict__"):
+        raise UserError(
+            f"NORM {step.text} ({step.entry.origin}): fit returned {norm!r}; end it with `return self`, in a class without "
+            "__slots__"
+        )
+    attributes = set(vars(norm)) - before
     if attributes and not any(name.endswith("_") for name in attributes):
         raise UserError(
             f"NORM {step.text} ({step.entry.origin}): fit sets {', '.join(sorted(attributes))}; end the names of learnt arrays in an "
             f"underscore, such as {min(attributes)}_, so that heads save them"
         )
+    return norm
 
 
 def _checked(step: Step, n: int, result: object) -> np.ndarray:
