@@ -53,16 +53,20 @@ def test_no_more_than_the_share_of_exchangeable_samples_is_rejected():
     assert 0.06 < np.mean(shares) < 0.105
 
 
+@pytest.mark.parametrize("decimals", [0, 16])  # with ties, and without
+@pytest.mark.parametrize("times", [1, 2, 5])  # that each sample was held out
 @pytest.mark.parametrize("count", [1, 3, 9, 40])
-def test_familiarity_ranks_a_sample_together_with_the_held_out_ones(count):
+def test_familiarity_ranks_a_sample_together_with_the_held_out_ones(count, times, decimals):
     random = np.random.default_rng(count)
-    held_out, signals = random.normal(size=(count, 2)), random.normal(size=(30, 2))
+    held_out = random.normal(size=(count * times, 2)).round(decimals)
+    signals = random.normal(size=(30, 2)).round(decimals)
     expected = []
     for sample in signals:
-        columns = np.vstack([held_out, sample]).T
+        columns = np.vstack([held_out, *[sample] * times]).T
         ranks = [(column[None] <= column[:, None]).sum(axis=1) for column in columns]
         lowest = np.minimum(*ranks)
-        expected.append(np.mean(lowest <= lowest[-1]))
+        familiar = np.mean(lowest[:-times] <= lowest[-1])
+        expected.append((1 + count * familiar) / (1 + count))
     np.testing.assert_allclose(Familiarity(held_out, count).of(signals), expected)
 
 

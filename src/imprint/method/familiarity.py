@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
@@ -43,21 +44,25 @@ class Familiarity:
         """
         weight = len(self.held_out) / self.samples  # of a sample: it was held out so many times
         of_held_out, of_samples = self._ranks(self.held_out), self._ranks(signals)
-        lowest = of_samples.min(axis=1)
-        # the sample raises the ranks of the held-out ones that have a larger signal. In the signal where it ranks lowest, all
-        # that might be less familiar than it have a smaller one, or else it is added to them
-        is_lowest = of_samples == lowest[:, None]
-        no_more = np.empty(len(signals))
-        for raised in ((True, False), (False, True), (True, True)):
-            chosen = (is_lowest == raised).all(axis=1)
-            lower = np.sort((of_held_out + weight * np.array(raised)).min(axis=1))
-            no_more[chosen] = _count(lower, lowest[chosen] + weight) / len(self.held_out)
+        lowest = of_samples.min(axis=1)[:, None]
+        # a held-out sample is no more familiar if one of its ranks among the others is at most so much larger than `lowest`: its
+        # rank grows by `weight` where its signal is no smaller than the sample's
+        smaller = self._ranks(signals, side="left")
+        larger = np.where(of_samples == lowest, 0, np.minimum(smaller - lowest, weight))
+        no_more = np.full(len(signals), np.nan)
+        for usual in ((0, 0), (0, weight), (weight, 0)):
+            chosen = (larger == usual).all(axis=1)
+            ranks = np.sort((of_held_out - np.array(usual)).min(axis=1))
+            no_more[chosen] = np.searchsorted(ranks, lowest[chosen, 0], side="right")
+        for i in np.flatnonzero(np.isnan(no_more)):  # with ties, or if held out several times
+            no_more[i] = (of_held_out - larger[i] <= lowest[i]).any(axis=1).sum()
+        no_more /= len(self.held_out)
         return (1 + self.samples * no_more) / (1 + self.samples)
 
-    def _ranks(self, signals: np.ndarray) -> np.ndarray:
-        """How many held-out signals are no larger than each of these, (n, 2)."""
+    def _ranks(self, signals: np.ndarray, side: Literal["left", "right"] = "right") -> np.ndarray:
+        """How many held-out signals are no larger ("left": smaller) than each of these, (n, 2)."""
         columns = zip(self.held_out.T, signals.T, strict=True)
-        return np.stack([_count(np.sort(held_out), of) for held_out, of in columns], axis=1)
+        return np.stack([np.searchsorted(np.sort(h), of, side) for h, of in columns], axis=1)
 
     @property
     def least(self) -> float:
@@ -80,11 +85,6 @@ class Familiarity:
             raise UserError(
                 f"reject {share}: the least share that {self.samples:,} held-out training samples allow is {self.least:.2g}"
             )
-
-
-def _count(ordered: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """How many of the ascending numbers `ordered` (h,) are no larger than each of the values (n,)."""
-    return np.searchsorted(ordered, values, side="right")
 
 
 def similarity(
