@@ -44,7 +44,7 @@ def workdir(tmp_path_factory):
     (root / "latin" / "cat" / "0.jpg").rename(root / "latin" / "cat" / os.fsdecode(b"\xe9.jpg"))
     (root / "single").mkdir()
     shutil.copytree(root / "photos" / "cat", root / "single" / "cat")
-    for name in ("pipe.jpg", "pipe.npz"):
+    for name in ("pipe.jpg", "pipe.npz", "pipe.png"):
         os.mkfifo(root / name)
     messy = shutil.copytree(root / "photos", root / "messy")
     shutil.copy(messy / "cat" / "0.jpg", messy)
@@ -72,7 +72,7 @@ def workdir(tmp_path_factory):
     with h5py.File(root / "damaged.h5", "w") as file:
         file["embeddings"] = 1.0
     with h5py.File(root / "foreign.h5", "w") as file:
-        file["array"], file["group/of/arrays"] = 1.0, 2.0
+        file["array"], file["group/of/arrays"], file["a/b/c/d/e"] = 1.0, 2.0, 3.0
     write_weights(root)
     return root
 
@@ -116,6 +116,10 @@ def imprint(workdir, monkeypatch, run):
         ("fit pipe.npz -o h.safetensors", "pipe.npz is a device or a pipe"),
         ("embed good.npz -o e.h5", "good.npz holds embeddings, not images"),
         ("predict head.safetensors /dev/null", "/dev/null is a device or a pipe"),
+        (
+            "evaluate head.safetensors good.npz --curve pipe.png",
+            "--curve pipe.png is a device or a pipe; name a file",
+        ),
         ("predict file good.npz", "file is not a head of imprint"),
         ("predict head.safetensors " + "a" * 300, "File name too long"),
         ("fit good.npz -o file/h.safetensors", "file is a file or is inside one"),

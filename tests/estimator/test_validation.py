@@ -35,6 +35,8 @@ def test_a_list_of_labels_lacks_none():
             checked_labels(pd.Series(["a", pd.NA], dtype=kind))
     with pytest.raises(UserError, match=r"y: 1 of 2 labels are missing \(number 0, from 0\)"):
         checked_labels([pd.NA, 3])
+    rows = [np.array([1, 0]), np.array([0, 1])]  # wrong, but not missing
+    assert checked_labels(rows) is rows
 
 
 @pytest.mark.parametrize(

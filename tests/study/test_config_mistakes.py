@@ -39,6 +39,8 @@ DIGITS_0_1 = {**BASE["datasets"], "digits": {**BASE["datasets"]["digits"], "clas
         ({"experiments": experiment() | {"both": {"also": ["main"], "figures": ["tsne"]}}}, "experiments.both.figures[0]", "own grid, which is empty"),
         ({"experiments": experiment() | {"both": {"also": ["main"], "save_heads": True}}}, "experiments.both.save_heads", "own grid, which is empty"),
         ({"experiments": experiment(norm_inf=["none"])}, "experiments.main.norm_inf", "the grid is empty"),
+        ({"experiments": experiment(norm_pre=["none"], norm_post=["l2+whiten"], norm_inf=["none"])}, "experiments.main.norm_post", "l2+whiten is in no cell: norm_post l2+whiten learns from embeddings after l2, which is not applied"),
+        ({"experiments": experiment(norm_pre=["none"], norm_post=["whiten"], norm_inf=["l2"])}, "experiments.main.norm_post", "whiten is in no cell: norm_post whiten learns after norm_pre none and is applied after norm_inf l2"),
         ({"experiments": experiment(norm_post=["quantil"])}, "experiments.main.norm_post[0]", "did you mean 'quantile"),
         ({"experiments": experiment(tasks=["al"])}, "experiments.main.tasks[0]", "did you mean 'all', or is that name mistyped?"),
         ({"experiments": experiment(tasks=["all", "all"])}, "experiments.main.tasks[1]", "given twice"),
@@ -94,6 +96,13 @@ def test_a_gen_whose_package_is_missing_is_reported_before_any_job(tmp_path, mon
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     messages = problems(tmp_path, experiments={"main": {"gen": [{"name": "pam", "k": 3}]}})
     assert "pip install kmedoids" in messages["experiments.main.gen[0].name"]
+
+
+def test_a_task_without_classes_is_not_one_with_all(tmp_path):
+    messages = problems(
+        tmp_path, datasets=DIGITS_0_1, tasks={"all": {"datasets": "digits", "classes": []}}
+    )
+    assert set(messages) == {"tasks.all.classes"}
 
 
 def test_all_mistakes_are_reported_at_once(tmp_path):

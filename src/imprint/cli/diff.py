@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from imprint.cli.app import command
-from imprint.cli.options import Json, require_writable
-from imprint.cli.tables import print_table
+from imprint.cli.options import Json, require_table
+from imprint.cli.tables import print_table, text_output
 from imprint.errors import UserError
 
 if TYPE_CHECKING:
@@ -59,12 +59,11 @@ def diff(
     --fm-a and --fm-b the FMs may have different names.
     """
     from imprint.analysis.study_differences import BY, paired_cells, summaries, summary
-    from imprint.store.files import atomic
 
     if (fm_a is None) != (fm_b is None):
         raise UserError("--fm-a and --fm-b go together: name the FM of A and the FM of B")
     if output:
-        require_writable(output)
+        require_table(output)
     scores = [_scores(a, fm_a), _scores(b, fm_b)]
     if fm_a:
         scores = [rows.assign(fm=f"{fm_a} and {fm_b}") for rows in scores]
@@ -72,8 +71,8 @@ def diff(
     total = summary(cells)
     by = {column: summaries(cells, column) for column in BY}
     if output:
-        with atomic(output) as temporary:
-            cells.to_csv(temporary, index=False)
+        with text_output(output) as file:
+            cells.to_csv(file, index=False)
     if as_json:
         print(json.dumps({"a": str(a), "b": str(b), **total, "by": by}))
         return

@@ -200,13 +200,16 @@ def load_components(files: str) -> None:
         load_file(file)
 
 
+def is_device(path: Path) -> bool:
+    """Whether a path is a device or a pipe, to which a table can be written, but no file that replaces another."""
+    return path.exists() and not path.is_file() and not path.is_dir()
+
+
 def require_writable(output: Path, option: str = "--output") -> None:
     """Make the folder of an output; a `UserError` that names the option if the output cannot be written."""
     folder = output.parent
-    if output.exists() and not output.is_file() and not output.is_dir():  # a device or a pipe
-        if not os.access(output, os.W_OK):
-            raise UserError(f"{option} {output} cannot be written: it is write-protected")
-        return
+    if is_device(output):
+        raise UserError(f"{option} {output} is a device or a pipe; name a file")
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
@@ -245,7 +248,10 @@ def require_table(output: Path) -> None:
     """A `UserError` if an output does not have the suffix of a text table, or cannot be written."""
     if output.suffix.lower() not in TABLES:
         raise UserError(f"--output {output}: a table is written as CSV; name a .csv file")
-    require_writable(output)
+    if not is_device(output):
+        require_writable(output)
+    elif not os.access(output, os.W_OK):
+        raise UserError(f"--output {output} cannot be written: it is write-protected")
 
 
 WRITTEN = (".csv", ".h5", ".hdf5", ".json", ".jsonl", ".onnx", ".pt2", ".safetensors", ".txt")

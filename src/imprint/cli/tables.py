@@ -10,6 +10,7 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TextIO
 
+from imprint.cli.options import is_device
 from imprint.store.files import atomic
 
 
@@ -69,7 +70,6 @@ def text_output(output: Path | None) -> Iterator[TextIO]:
     if output is None:
         yield sys.stdout
         return
-    is_device = output.exists() and not output.is_file()
-    whole = nullcontext(output) if is_device else atomic(output.resolve())  # keeps a link
+    whole = nullcontext(output) if is_device(output) else atomic(output.resolve())  # keeps a link
     with whole as path, path.open("w", encoding="utf-8", newline="") as file:
         yield file

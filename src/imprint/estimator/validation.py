@@ -73,10 +73,10 @@ def checked_labels(y: Any) -> Any:
 
 
 def _is_missing(label: Any) -> bool:
-    """Whether a label is None, NaN, or pandas' NA or NaT: a value that does not equal itself, or cannot be compared."""
+    """Whether a label is None, NaN, or pandas' NA or NaT: a value that does not equal itself, or is ambiguous if compared."""
     try:
-        return label is None or bool(label != label)
-    except (TypeError, ValueError):
+        return label is None or (np.ndim(label) == 0 and bool(label != label))
+    except TypeError:
         return True
 
 

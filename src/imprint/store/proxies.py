@@ -73,8 +73,9 @@ def proxy_groups(file: Any) -> Iterator[tuple[str, str, int | None, int, Any]]:
         for norm_pre, seeds in _items(norms):
             for of_seed, draws in _items(seeds):
                 for draw, group in _items(draws):
-                    seed = None if of_seed == ANY_SEED else int(of_seed.removeprefix(SEED))
-                    yield k.removeprefix(K), norm_pre, seed, int(draw.removeprefix(DRAW)), group
+                    if draw.startswith(DRAW):  # in another program's file it may be anything
+                        seed = None if of_seed == ANY_SEED else int(of_seed.removeprefix(SEED))
+                        yield k.removeprefix(K), norm_pre, seed, int(draw.removeprefix(DRAW)), group
 
 
 def _items(group: Any) -> Iterable[tuple[str, Any]]:

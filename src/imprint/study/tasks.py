@@ -29,7 +29,7 @@ class Task:
         return {
             original - classes.start
             for draw in self.draws
-            for originals in draw or (classes,)
+            for originals in ((classes,) if draw is None else draw)
             for original in originals
             if original in classes
         }

@@ -10,7 +10,7 @@ from imprint.method.configuration import EXPONENTIAL, LOGSUMEXP, MAX, UNIFORM, A
 from imprint.method.distances import DISTANCES
 from imprint.method.generate import GENERATORS
 from imprint.method.generate.registry import missing_package
-from imprint.method.normalize import are_combined, learns
+from imprint.method.normalize import are_combined, learns, norms_problem
 from imprint.method.score_names import ON_TEST, ON_VALIDATION
 from imprint.method.weightings import find_weighting
 from imprint.registry import unknown
@@ -23,6 +23,8 @@ from imprint.study.methods import configurations
 from imprint.study.problems import Problem
 
 # rules of the workflow, without those of figures and tables
+NOT_COMBINED = "norm_pre l2 is combined with norm_inf l2 only"
+
 RULES = (
     "adopt all collapse collapses dataset download embed embed_shard evaluate experiment_report explorer fms head "
     "predictions pretrain proxies report samples scores study summary tsne weights workflow_report"
@@ -153,20 +155,18 @@ def norms(key: str, experiment: Experiment, sections: Sections) -> Iterator[Prob
     if not experiment.gen:
         return
     pres, posts, infs = experiment.norm_pre, experiment.norm_post, experiment.norm_inf
-    cells = [norms for norms in product(pres, posts, infs) if are_combined(*norms)]
+    combinations = list(product(pres, posts, infs))
+    cells = [norms for norms in combinations if are_combined(*norms)]
     if not cells and not learns(*pres, *posts, *infs):
-        message = "the grid is empty: norm_pre l2 is combined with norm_inf l2 only"
-        yield Problem(f"{key}.norm_inf", message)
+        yield Problem(f"{key}.norm_inf", f"the grid is empty: {NOT_COMBINED}")
         return
     places = (("norm_pre", pres, 0), ("norm_post", posts, 1), ("norm_inf", infs, 2))
     for name, values, at in places:
         for value in values:
             if learns(value) and not any(norms[at] == value for norms in cells):
-                message = (
-                    f"{value} is in no cell: a NORM fitted before generation must be in norm_inf too, and one fitted "
-                    "after generation needs the same norm_pre and norm_inf"
-                )
-                yield Problem(f"{key}.{name}", message)
+                reasons = (norms_problem(*norms) for norms in combinations if norms[at] == value)
+                why = next(filter(None, reasons), NOT_COMBINED)
+                yield Problem(f"{key}.{name}", f"{value} is in no cell: {why}")
 
 
 def embeddings(key: str, experiment: Experiment, sections: Sections) -> Iterator[Problem]:
