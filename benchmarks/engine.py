@@ -1,12 +1,14 @@
 """The grid engine at full size: whole grids, scoring against bare matrix products, class scores, and one configuration at a time.
 
-    python -m benchmarks.engine [agg] [gen] [scoring] [classes] [single] [--device cpu]
+    python -m benchmarks.engine [agg] [gen] [scoring] [classes] [rows] [single] [--device cpu]
 
 agg: the AGG grid of the paper's section 5.1, 5,904 configurations with their seeds, generation included.
 gen: its GEN and NORM grid, 864 configurations.
 scoring: time of scoring against that of the bare products (of the bare loop for Manhattan, which no product gives), by
     distance, for all 60,000 samples as proxies. Products on a GPU exclude transfers.
 classes: time of class scores against that of predictions, by distance, for 1,000 classes of k proxies each.
+rows: time of scoring with one thread for the rows against one for each core, by numbers of test embeddings and proxies: from
+    how many on threads are worth starting.
 single: a straightforward evaluation that fits scikit-learn's NearestNeighbors for each configuration, on a sample of
     the AGG grid, each cut off after --cut-off seconds and extrapolated to the whole test set.
 """
@@ -21,7 +23,7 @@ from itertools import product
 
 import numpy as np
 
-from benchmarks.clock import in_turn, peak_gib
+from benchmarks.clock import alternated, in_turn, peak_gib, seconds
 from benchmarks.data import SEED, Data, synthetic
 from benchmarks.options import new_parser
 from imprint.method import normalize
@@ -34,7 +36,7 @@ from imprint.method.nearest import BLOCK
 from imprint.method.scoring import CandidateHead
 from imprint.method.strips import strips
 
-ALL = ("agg", "gen", "scoring", "classes", "single")
+ALL = ("agg", "gen", "scoring", "classes", "rows", "single")
 SEEDS = (SEED, 123987, 12412312)
 CORES = os.cpu_count() or 1
 
@@ -95,8 +97,8 @@ def grid(
     start = time.perf_counter()
     evaluate(data.test_x, data.test_y, data.classes, candidates, effort=effort, device=device)
     scoring = time.perf_counter() - start
-    for gen, seconds in times.items():
-        print(f"  generate {gen:10} {seconds:8.1f} s")
+    for gen, spent in times.items():
+        print(f"  generate {gen:10} {spent:8.1f} s")
     print(
         f"  score               {scoring:8.1f} s  ({effort.rankings} rankings, {effort.predictions} different predictions)"
     )
@@ -210,6 +212,34 @@ def scoring(data: Data, repeats: int, device: str) -> None:
     print()
 
 
+def rows(data: Data, repeats: int) -> None:
+    """Ratio of scoring with one thread for the rows to scoring with one for each core."""
+    import numba
+
+    warm_up(data)
+    scorings = (
+        Scoring("none", "none", "max", "inner_product"),
+        *(Scoring("none", "l2", "mnn", "cosine", "uniform", m) for m in (1, 5)),
+    )
+
+    def on(threads: int, count: int, candidate: CandidateHead) -> float:
+        x, y = data.test_x[:count], data.test_y[:count]
+        numba.set_num_threads(threads)
+        return seconds(lambda: evaluate(x, y, data.classes, [candidate]), 20)
+
+    print("  rows x proxies                    all cores      one   ratio")
+    for count, proxies in product((100, 1000, 2000, 5000, len(data.test_x)), (10, 100, 1000)):
+        labels = np.arange(proxies) % data.classes
+        candidate = CandidateHead(data.x[:proxies], labels, scorings)
+        of_all, of_one = (partial(on, threads, count, candidate) for threads in (CORES, 1))
+        times = alternated(of_all, of_one, repeats)
+        (several, one), ratio = np.median(times, axis=0), np.median(times[:, 1] / times[:, 0])
+        label = f"{count:,} x {proxies:,}"
+        print(f"  {label:30} {1e3 * several:9.2f} ms {1e3 * one:6.2f} ms {ratio:6.2f}", flush=True)
+    numba.set_num_threads(CORES)
+    print()
+
+
 def single(data: Data, cut_off: float, sample: int) -> None:
     """One configuration at a time with scikit-learn, on a sample of the AGG grid."""
     from sklearn.neighbors import NearestNeighbors
@@ -279,6 +309,8 @@ def main() -> None:
         scoring(data, arguments.repeats, arguments.device)
     if "classes" in names:
         classes(data, arguments.repeats)
+    if "rows" in names:
+        rows(data, arguments.repeats)
     if "agg" in names:
         grid(
             data,

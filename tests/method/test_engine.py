@@ -18,7 +18,6 @@ from imprint.method.engine import Effort, evaluate, predict
 from imprint.method.metrics import scores
 from imprint.method.normalize import NORMS, FittedNorms, apply, l2
 from imprint.method.scoring import CandidateHead
-from imprint.method.strips import MANY
 from tests.devices import DEVICES
 from tests.method.definitions import distances_of, similarities_of
 from tests.method.threads import one_thread
@@ -136,9 +135,10 @@ def test_blocks_and_memory_change_nothing(monkeypatch):
             )  # rounding may turn a tie
 
 
-def test_many_rows_are_predicted_as_a_few_of_them():
+def test_many_rows_are_predicted_as_a_few_of_them(monkeypatch):
     """Many rows are distributed over threads, a few are not."""
-    x, _, proxies, labels = data(13, n=2 * MANY)
+    monkeypatch.setattr("imprint.method.rankings.MANY_PRODUCTS", 1000 * 30)
+    x, _, proxies, labels = data(13, n=2000)
     candidates = [CandidateHead(proxies, labels, tuple(every_scoring()))]
     (whole,) = predictions(x, 4, candidates)
     parts = [predictions(rows, 4, candidates)[0] for rows in np.array_split(x, 20)]

@@ -70,7 +70,8 @@ def class_scores(
 
     # a few arrays with one value per class, or per proxy
     values = len(candidate.labels) if uses_all_proxies else classes
-    with strips_of(ranking.block, len(x), MEMORY // (64 * values)) as each:
+    columns = len(candidate.labels)
+    with strips_of(ranking.block, len(x), columns, MEMORY // (64 * values)) as each:
         each(fill)
     return scores
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import numba
 import numpy as np
-from numba import njit, prange
+from numba import njit
 
-FEW_VOTES = 2**13  # votes that one core counts before others have started
+from imprint.method.strips import strips
+
+MANY_VOTES = 2**20  # votes from which threads are worth starting
 CHUNK = 64  # columns whose keys are compared at once with the m-th best so far
 KEYS = {"nnan", "ninf", "nsz", "contract", "reassoc"}  # keys are finite; their rounding may vary
 
@@ -105,31 +106,39 @@ def vote(labels: np.ndarray, weights: np.ndarray, classes: int, ms: np.ndarray) 
     labels: (n, M) classes of the neighbours, nearest first. weights: (n, M) positive, or (1, M) for all rows.
     Returns (len(ms), n) int64. Ties go to the lowest class. Labels outside the classes raise a ValueError.
     """
-    threads = numba.get_num_threads()
-    if labels.size < FEW_VOTES:
-        numba.set_num_threads(1)
-    try:
-        result, wrong = _vote(labels, weights, classes, ms)
-    finally:
-        numba.set_num_threads(threads)
-    if wrong:
-        raise ValueError(f"{wrong} labels of neighbours are not among the {classes} classes")
+    n, most = labels.shape
+    result = np.zeros((len(ms), n), np.int64)
+    wrong = []
+    # no parallel loop of numba: its threads wait actively for the next one, on cores that the next product needs
+    with strips(n, many=MANY_VOTES // max(1, most)) as each:
+        each(
+            lambda rows: wrong.append(
+                _vote(labels, weights, classes, ms, rows.start, rows.stop, result)
+            )
+        )
+    if sum(wrong):
+        raise ValueError(f"{sum(wrong)} labels of neighbours are not among the {classes} classes")
     return result
 
 
-@njit(parallel=True, cache=True)
+@njit(nogil=True, cache=True)
 def _vote(
-    labels: np.ndarray, weights: np.ndarray, classes: int, ms: np.ndarray
-) -> tuple[np.ndarray, int]:  # pragma: no cover
-    n, most = labels.shape
-    result = np.zeros((len(ms), n), np.int64)
+    labels: np.ndarray,
+    weights: np.ndarray,
+    classes: int,
+    ms: np.ndarray,
+    first: int,
+    last: int,
+    result: np.ndarray,
+) -> int:  # pragma: no cover
+    """Write the winners of rows first..last into `result` (len(ms), n); the number of labels outside the classes."""
     wrong = 0
     shared = weights.shape[0] == 1
-    for i in prange(n):
+    for i in range(first, last):
         tally = np.zeros(classes)
         best = -1
         at = 0
-        for j in range(most):
+        for j in range(labels.shape[1]):
             label = labels[i, j]
             if label < 0 or label >= classes:
                 wrong += 1
@@ -144,7 +153,7 @@ def _vote(
             while at < len(ms) and ms[at] == j + 1:
                 result[at, i] = best
                 at += 1
-    return result, wrong
+    return wrong
 
 
 @njit(nogil=True, fastmath=KEYS, cache=True)

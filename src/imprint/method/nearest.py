@@ -154,7 +154,8 @@ def _on_cpu(
                 select(products, start, end, first, *key, *of_rows)
             start = end
 
-    with strips_of(pack.block, len(x), memory // (4 * BLOCK)) as each:
+    columns = sum(len(matrix.columns) for matrix in pack.matrices)
+    with strips_of(pack.block, len(x), columns, memory // (4 * BLOCK)) as each:
         for runs in products_of(pack):
             each(partial(merge, runs=runs, columns=side_by_side(runs)))
     for search in pack.searches:

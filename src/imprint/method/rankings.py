@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
+MANY_PRODUCTS = (
+    2**23
+)  # products of rows and columns from which threads for the rows are worth starting
 CENTRED = 1024  # proxies centred at a time, so that they stay in the cache
 
 
@@ -46,11 +49,13 @@ class Block:
     alone: bool = True
 
 
-def strips_of(block: Block | None, n: int, at_once: int) -> AbstractContextManager[EachStrip]:
-    """`strips` of n rows whose products, or their replacement, are computed; a row of a replacement costs more."""
+def strips_of(
+    block: Block | None, n: int, columns: int, at_once: int
+) -> AbstractContextManager[EachStrip]:
+    """`strips` of n rows for their products with many columns, or for what replaces the products."""
     if block is None:
-        return strips(n, at_once)
-    return strips(n, at_once, many=2 * FEW, alone=block.alone)
+        return strips(n, at_once, many=max(2 * FEW, MANY_PRODUCTS // columns))
+    return strips(n, at_once, alone=block.alone)
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,7 +136,7 @@ class Proxies:
             shift[rows] = white @ mean
             columns[rows] = white
 
-        with strips(count, many=2 * FEW) as each:
+        with strips(count) as each:
             each(whiten)
         return Whitened(Columns(columns), squares, shift, factor, mean)
 
@@ -166,7 +171,7 @@ class Whitened:
             self.factor.solve(white)
             squares[rows] = np.einsum("nd,nd->n", white, white)
 
-        with one_core(), strips(len(x), many=2 * FEW) as each:
+        with one_core(), strips(len(x)) as each:
             each(fill)
         return squares
 

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
 HEIGHT = 512  # rows of a strip; its products with a block of proxies stay in the cache of a core
 FEW = 64  # rows below which a further thread is not worth its cost
-MANY = 1024  # rows from which threads are worth starting for products with few proxies
 LIMITED = threading.Lock()  # the number of BLAS threads is a setting of the process
 
 T = TypeVar("T")
@@ -24,7 +23,7 @@ EachStrip = Callable[[Callable[[slice], object]], None]
 
 @contextmanager
 def strips(
-    n: int, at_once: int | None = None, *, many: int = MANY, alone: bool = False
+    n: int, at_once: int | None = None, *, many: int = 2 * FEW, alone: bool = False
 ) -> Iterator[EachStrip]:
     """Distribute rows over as many threads as compiled loops may use.
 
@@ -37,8 +36,8 @@ def strips(
         Number of rows.
     at_once : int, optional
         Rows in the strips of all threads that fit in memory together.
-    many : int, default=1024
-        Rows from which threads are worth starting: fewer if a row costs much.
+    many : int, default=128
+        Rows from which threads are worth starting.
     alone : bool, default=False
         Whether one thread processes all strips.
 
