@@ -31,6 +31,17 @@ def test_class_scores_are_those_of_the_nearest_proxies(monkeypatch, distance, bl
     np.testing.assert_array_equal(scores.argmax(axis=1), predicted)
 
 
+@pytest.mark.parametrize("distance", ["euclidean", "mahalanobis", "manhattan"])
+def test_classes_are_told_apart_at_large_distances_that_they_share(distance):
+    """Test embeddings leave the span of the proxies, where a Mahalanobis distance has a factor of a thousand."""
+    rng = np.random.default_rng(2)
+    x, p = (rng.normal(size=(n, 40)).astype(np.float32) for n in (500, 9))
+    candidate = CandidateHead(100 * p, np.arange(9), (Scoring("none", "none", "max", distance),))
+    ((_, predicted),) = predict(100 * x, 9, [candidate])
+    scores = class_scores(100 * x, candidate, 9)
+    assert (scores.argmax(axis=1) == predicted).mean() > 0.99
+
+
 def test_embeddings_that_are_mapped_once_score_alike():
     rng = np.random.default_rng(3)
     x, y = rng.normal(size=(60, 5)).astype(np.float32), np.repeat(np.arange(3), 20)

@@ -58,6 +58,8 @@ class Distance(Component):
         The linear layer that orders the classes alike; a head needs it for its torch module.
     similarity : callable
         Converts distances to similarities, larger is nearer, as in `decision_function`.
+    precision : type
+        Type of the similarities: float64 if they have large parts in common, beside which float32 could not tell them apart.
     operations : callable
         Cost of one ranking, from n embeddings, p proxies and d, see `imprint.method.costs`.
     file : str or None
@@ -71,6 +73,7 @@ class Distance(Component):
     by_product: bool = True
     linear: LinearForm | None = None
     similarity: Callable[[np.ndarray], np.ndarray] = np.negative
+    precision: type[np.floating[Any]] = np.float32
     operations: Callable[[int, int, int], float] = costs.product
     file: str | None = None
 
@@ -262,7 +265,7 @@ def _replace(
         distances[i[chosen], j[chosen]] = exact(of_x, of_p)
 
 
-@_built_in("mahalanobis", shares_product=False, operations=costs.whitening)
+@_built_in("mahalanobis", shares_product=False, precision=np.float64, operations=costs.whitening)
 def mahalanobis(proxies: Proxies, queries: Queries) -> Ranking:
     """Euclidean distance after whitening with the Cholesky factor of the proxies' covariance + 1e-6 I (Mahalanobis 1936).
 

@@ -251,5 +251,6 @@ def measured(
             similarities -= ranking.offset[numbers]
         return Neighbours(numbers, similarities, None)
     distances = ranking.measure(rows, numbers, products)
-    similarities = DISTANCES.find(distance).similarity(distances)
-    return Neighbours(numbers, similarities.astype(np.float32, copy=False), distances)
+    entry = DISTANCES.find(distance)
+    similarities = entry.similarity(distances).astype(entry.precision, copy=False)
+    return Neighbours(numbers, similarities, distances)
