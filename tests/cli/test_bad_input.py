@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from imprint import cli
 from tests.cli.commands import FM, write_weights
 
 NAMES = ("cat", "dog", "owl")
@@ -66,6 +67,7 @@ def workdir(tmp_path_factory):
         "large": np.arange(30) % 3 * 1e300,
     }.items():
         np.savez(root / f"{name}.npz", embeddings=x, labels=y)
+    np.save(root / "alone.npy", x)
     np.savez(root / "words.npz", embeddings=x.astype(str), labels=labels)
     (root / "file").write_text("no head")
     (root / "file.h5").write_text("no HDF5")
@@ -115,6 +117,13 @@ def imprint(workdir, monkeypatch, run):
         ("fit pipe.jpg -o h.safetensors", "pipe.jpg is a device or a pipe"),
         ("fit pipe.npz -o h.safetensors", "pipe.npz is a device or a pipe"),
         ("embed good.npz -o e.h5", "good.npz holds embeddings, not images"),
+        ("fit alone.npy -o h.safetensors", "alone.npy is a single array; give embeddings as .npz"),
+        ("predict head.safetensors alone.npy", "alone.npy is a single array"),
+        ("predict head.json good.npz", "description of a head; give the head, head.safetensors"),
+        (
+            "evaluate head.safetensors good.npz --picture p.png",
+            "good.npz does not say where its images are; name their folder as images (--images)",
+        ),
         ("predict head.safetensors /dev/null", "/dev/null is a device or a pipe"),
         (
             "evaluate head.safetensors good.npz --curve pipe.png",
@@ -246,6 +255,14 @@ def test_all_broken_images_are_listed_at_once_or_left_out(imprint, caplog):
     imprint(f"embed broken -o broken.h5 {FM} --skip-unreadable")
     assert "skipped: broken/cat/0.jpg" in caplog.text and "3 of 9 images skipped" in caplog.text
     assert "/tmp/" not in caplog.text
+
+
+def test_embeddings_of_other_images_are_not_replaced_without_a_note(imprint, capsys):
+    for source, note in (("photos", ""), ("photos", ""), ("single", "e.h5 held 9 embeddings of")):
+        with pytest.raises(SystemExit):
+            cli.main(f"embed {source} -o e.h5 {FM}".split())
+        notes = capsys.readouterr().err
+        assert (note in notes) if note else ("held" not in notes)
 
 
 def test_labels_may_be_objects(imprint):

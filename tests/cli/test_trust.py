@@ -129,7 +129,8 @@ def test_images_that_a_head_was_made_from_are_counted(imprint):
 
 def test_images_that_are_added_twice_count_once(imprint, photos):
     before = (photos / "head.safetensors").read_bytes()
-    assert "took in 0 samples" in imprint("add head.safetensors train --device cpu")
+    text = imprint("add head.safetensors train --device cpu")
+    assert "took in 0 samples" in text and "replaced" not in text
     assert (photos / "head.safetensors").read_bytes() == before
     added = imprint("add head.safetensors test -o more.safetensors --device cpu --json")
     assert json.loads(added)["samples"] == 36

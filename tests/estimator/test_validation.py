@@ -9,6 +9,7 @@ from imprint.errors import UserError
 from imprint.estimator.validation import (
     as_labels,
     as_numpy,
+    check_targets,
     checked_ids,
     checked_labels,
     class_numbers,
@@ -35,6 +36,9 @@ def test_a_list_of_labels_lacks_none():
             checked_labels(pd.Series(["a", pd.NA], dtype=kind))
     with pytest.raises(UserError, match=r"y: 1 of 2 labels are missing \(number 0, from 0\)"):
         checked_labels([pd.NA, 3])
+    with pytest.raises(UserError, match="labels of different types, int and str, have no order"):
+        check_targets(np.array(["a", 3], object))
+    check_targets(np.arange(60))  # one sample of each class is no regression
     rows = [np.array([1, 0]), np.array([0, 1])]  # wrong, but not missing
     assert checked_labels(rows) is rows
 

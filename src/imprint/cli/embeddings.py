@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -61,12 +62,18 @@ def embed(
         source, classes="optional", split=split or "train", needs_splits=split is not None
     )
     require_writable(output)
+    before: dict[str, Any] = {}
+    with suppress(UserError):
+        before = describe(output)
     try:
         embed(images, output, fm)
     except KeyboardInterrupt:
         print(f"run the same command again to resume {output}", file=sys.stderr)
         raise
     facts = describe(output)
+    old, new = (each.get("made_from", {}).get("folder") for each in (before, facts))
+    if old not in (None, new):
+        print(f"note: {output} held {before['samples']:,} embeddings of {old}", file=sys.stderr)
     if as_json:
         print(json.dumps(facts))
     else:

@@ -79,6 +79,13 @@ def evaluate(
             require_form(path)
             require_writable(path, option)
     embeddings = read_labelled(source, fm, head=read_head(head), group=inputs.group, split="test")
+    photographs = None
+    if picture is not None:
+        from imprint.estimator.photographs import photographs_of
+
+        photographs = photographs_of(
+            source, embeddings.provenance, images, classes="required", split="test"
+        )
     labels = np.array(embeddings.class_names)[embeddings.y]
     classifier = ImprintingClassifier.load(head)
     evaluation = evaluate(classifier, embeddings.x, labels)
@@ -100,14 +107,10 @@ def evaluate(
         _print(evaluation)
     if picture is not None and not evaluation.confusions:
         print(f"note: {picture} is not drawn: all images are labelled correctly", file=sys.stderr)
-    elif picture is not None:
+    elif picture is not None and photographs is not None:
         from imprint.estimator.evaluation_pictures import draw_confusions
-        from imprint.estimator.photographs import photographs_of
         from imprint.report.head_pictures import write_picture
 
-        photographs = photographs_of(
-            source, embeddings.provenance, images, classes="required", split="test"
-        )
         ids = embeddings.ids.tolist()
         write_picture(picture, draw_confusions(evaluation, labels.tolist(), ids, photographs))
         print(f"{picture} shows the most confused classes", file=sys.stderr)

@@ -220,5 +220,5 @@ def _report(
         samples = facts["samples"]
         text += f"; took in {samples:,} sample{'' if samples == 1 else 's'}"
     print("; ".join([text, *changes]))
-    if replaced:
+    if replaced and (changes or facts.get("samples")):
         print("It replaced the old head; use -o FILE to keep the old one.")

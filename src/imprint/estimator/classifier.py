@@ -12,7 +12,6 @@ import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from imprint.errors import UserError
@@ -33,6 +32,7 @@ from imprint.estimator.tuning import Tuned, measured_again, tune
 from imprint.estimator.validation import (
     as_classifier_weights,
     as_numpy,
+    check_targets,
     checked_ids,
     checked_labels,
     checked_scale,
@@ -509,8 +509,10 @@ class ImprintingClassifier(ClassifierMixin, BaseEstimator):
         return self._predictor.has_exact_module
 
     def to_onnx(self, path: str | Path) -> None:
-        """Write the head as ONNX to `path` (.onnx): embeddings in, class scores out.
+        """Write the head as ONNX to `path` (.onnx): embeddings in, class scores out, and probabilities if the head has them.
 
+        The scores are those of `decision_function`, but if not `has_exact_module` they only order the classes alike, and there
+        are no probabilities.
         The same as `imprint.export`, which can also include the FM. Needs the extra `weight-imprinting[onnx]`.
         """
         from imprint.estimator.export import export
@@ -547,7 +549,7 @@ class ImprintingClassifier(ClassifierMixin, BaseEstimator):
         X, y = validate_data(
             self, as_passed, checked_labels(as_numpy(y)), dtype=np.float32, order="C", reset=reset
         )
-        check_classification_targets(y)
+        check_targets(y)
         scale = checked_scale(as_passed, X, None if reset else self._state.scale)
         ids = checked_ids(sample_ids, 0 if reset else self.n_samples_seen_, len(X))
         return scaled(X, scale), y, ids, scale

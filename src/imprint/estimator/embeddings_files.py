@@ -69,7 +69,7 @@ def _read_labels(
 ) -> tuple[np.ndarray, tuple[str, ...]]:
     """Labels (count,), 0..C-1, and class names; classes without samples are left out."""
     if "labels" not in arrays:
-        raise UserError(f"{path} has no 'labels' (N,), which fitting needs")
+        raise UserError(f"{path} has no 'labels' (N,), the class of each embedding")
     y, names = np.asarray(arrays["labels"]), arrays.get("class_names")
     if y.shape != (count,):
         raise UserError(f"{path}: {count} embeddings and labels of shape {y.shape} do not match")

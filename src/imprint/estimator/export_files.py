@@ -95,7 +95,9 @@ def write(
     from imprint.estimator.head_modules import Deployed
 
     temperature = head.inverse_temperature
-    scores = "as predict gives them" if head.exact else "whose order counts"
+    scores = "whose order counts: the file cannot compute distances, or probabilities from them"
+    if head.exact:
+        scores = "as predict gives them"
     outputs = f"scores (N, C), {scores}"
     if temperature is not None:
         outputs += "; probabilities (N, C)"

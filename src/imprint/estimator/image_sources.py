@@ -64,6 +64,11 @@ def images_of(
         raise UserError(
             f"{source} holds embeddings, not images; use it with fit, compare or predict"
         )
+    if source.suffix.lower() == ".npy":
+        raise UserError(
+            f"{source} is a single array; give embeddings as .npz with 'embeddings' (N, D) and 'labels' (N,), as numpy.savez "
+            "writes it"
+        )
     if source.suffix == SUFFIX:
         raise UserError(f"{source} holds a head or weights, not images; give images or embeddings")
     folders = split_folders(source) if source.is_dir() else {}

@@ -72,6 +72,22 @@ def checked_labels(y: Any) -> Any:
     return y
 
 
+def check_targets(y: np.ndarray) -> None:
+    """Check that labels (n,) name classes; a `UserError` if they are of types that have no common order."""
+    from sklearn.utils.multiclass import check_classification_targets
+
+    with warnings.catch_warnings():
+        # few samples of many classes are what imprinting is for
+        warnings.filterwarnings("ignore", "The number of unique classes is greater")
+        try:
+            check_classification_targets(y)
+        except TypeError:
+            types = sorted({type(label).__name__ for label in y.tolist()})
+            raise UserError(
+                f"y: labels of different types, {' and '.join(types)}, have no order; make them all texts or all numbers"
+            ) from None
+
+
 def _is_missing(label: Any) -> bool:
     """Whether a label is None, NaN, or pandas' NA or NaT: a value that does not equal itself, or is ambiguous if compared."""
     try:

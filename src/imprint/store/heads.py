@@ -175,6 +175,8 @@ def read_head(path: str | Path) -> Head:
         raise UserError(
             f"{path} is a folder, not a head; a head is a {SUFFIX} file, which imprint fit writes"
         )
+    if Path(path).suffix == ".json" and (head := Path(path).with_suffix(SUFFIX)).exists():
+        raise UserError(f"{path} is the description of a head; give the head, {head}")
     check_seal(path, _REMEDY)
     with open_tensors(path, kind="a head of imprint") as (file, description):
         names = file.keys()  # the file is not a mapping
