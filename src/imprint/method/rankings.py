@@ -27,9 +27,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-MANY_PRODUCTS = (
-    2**23
-)  # products of rows and columns from which threads for the rows are worth starting
+# products of rows and columns from which threads for the rows are worth starting
+MANY_PRODUCTS = 2**23
 CENTRED = 1024  # proxies centred at a time, so that they stay in the cache
 
 
