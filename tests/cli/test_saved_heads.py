@@ -165,7 +165,7 @@ def test_what_cannot_be_exported_says_so_in_the_words_of_the_command(imprint):
     message = imprint("export votes.safetensors -o votes.onnx", code=2)
     assert "votes of 3 neighbours cannot be exported; fit it with agg max" in message
     message = imprint("export birds.safetensors -o birds.onnx --with-fm", code=2)
-    assert "embeddings of train" in message and "name the FM as fm (--fm)" in message
+    assert "embeddings of 'train'" in message and "name the FM as fm (--fm)" in message
 
 
 def test_the_fm_and_the_head_in_one_file_label_photographs(imprint, tmp_path):

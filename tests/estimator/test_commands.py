@@ -100,7 +100,8 @@ def test_a_head_is_a_file_or_a_fitted_classifier(photos, tmp_path):
         assert exported.check.equal_labels == exported.check.samples
     assert imprint.explain(fitted, photo, fm="tf_efficientnet_lite0")[0].label == "light"
     with pytest.raises(
-        UserError, match=r"an unknown FM, which imprint cannot load; .* as fm \(--fm\)"
+        UserError,
+        match=r"does not say which FM made its embeddings; .* as fm \(--fm\)",
     ):
         imprint.explain(fitted, photo)  # embeddings alone do not tell their FM
     for call in (imprint.explain, imprint.export, imprint.evaluate):

@@ -35,3 +35,9 @@ def test_an_array_that_cannot_be_used_is_named(tmp_path, name, array, message):
 def test_the_weights_of_the_fm_are_read_as_float32(tmp_path):
     weights = read(tmp_path, classifier=np.ones((9, 4), int)).fm_classifier
     assert weights.dtype == np.float32 and weights.shape == (9, 4)
+
+
+def test_labels_may_be_truth_values(tmp_path):
+    embeddings = read(tmp_path, labels=np.array([True, True, False, True]))
+    assert embeddings.class_names == ("False", "True")
+    np.testing.assert_array_equal(embeddings.y, [1, 1, 0, 1])

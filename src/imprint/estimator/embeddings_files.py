@@ -83,6 +83,8 @@ def _read_labels(
     # int64 cannot hold larger numbers, nor infinity
     if y.dtype.kind == "f" and (y == np.floor(y)).all() and (np.abs(y) < 2.0**63).all():
         y = y.astype(np.int64)
+    if y.dtype.kind == "b":  # True and False are names, as with labels in Python
+        y = y.astype(str)
     if y.dtype.kind not in "iuUO":
         raise UserError(
             f"{path}: 'labels' are {y.dtype}, neither names nor whole numbers of at most 64 bits"

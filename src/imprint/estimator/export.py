@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from imprint.errors import UserError
 from imprint.estimator.export_files import SUFFIXES, Form, write
-from imprint.estimator.fm_choice import FMChoice
+from imprint.estimator.fm_choice import FMChoice, cannot_load
 from imprint.store.files import atomic
 
 if TYPE_CHECKING:
@@ -149,8 +149,7 @@ def _embedder(head: Head, choice: FMChoice) -> Embedder:
     recorded = head.description["fm"]
     if choice.fm is None and recorded.get("source") not in FM_SOURCES:
         raise UserError(
-            f"this head was made from embeddings of {recorded.get('fm') or 'an unknown FM'}, which imprint cannot load; export "
-            "the head alone, or name the FM as fm (--fm)"
+            f"{cannot_load(recorded)}; export the head alone, or name the FM as fm (--fm)"
         )
     embedder, _ = choice.load(recorded)
     if "weights_sha256" in recorded:

@@ -143,13 +143,19 @@ def _parse(fm: str) -> tuple[str, str | None]:
     return (prefix, rest or None) if prefix in FM_SOURCES else (DEFAULT_SOURCE, fm)
 
 
+def cannot_load(fm: Mapping[str, Any]) -> str:
+    """A sentence that says that the FM recorded in a head cannot be loaded."""
+    if fm.get("fm"):
+        return f"this head was made from embeddings of '{fm['fm']}', no FM that imprint can load"
+    return "this head does not say which FM made its embeddings"
+
+
 def _parse_recorded(fm: Mapping[str, Any]) -> tuple[str, str | None, str | None]:
     """Source, model and published weights of the FM of a head."""
     source = str(fm.get("source"))
     if source not in FM_SOURCES or fm.get("model") is None:
         raise UserError(
-            f"this head was made from embeddings of {fm.get('fm') or 'an unknown FM'}, which imprint "
-            "cannot load; give embeddings (HDF5, NPZ), or name the FM as fm (--fm)"
+            f"{cannot_load(fm)}; give embeddings (HDF5, NPZ), or name the FM as fm (--fm)"
         )
     options = FM_SOURCES[source].options(fm)
     return source, options["model"], options["weights"]
