@@ -53,23 +53,6 @@ def largest_difference(x, proxies):
 """
 
 
-@pytest.fixture
-def load(tmp_path):
-    """Loads a file with this text; what it registers is taken back afterwards."""
-    before = [set(registry) for registry in REGISTRIES]
-
-    def write(text, name="mine.py"):
-        path = tmp_path / name
-        path.write_text(text)
-        load_file(path)
-        return path
-
-    yield write
-    for registry, names in zip(REGISTRIES, before, strict=True):
-        for name in set(registry) - names:
-            registry.remove(name)
-
-
 def data(n=60, d=5, classes=3, seed=0):
     rng = np.random.default_rng(seed)
     y = np.arange(n) % classes
@@ -228,84 +211,6 @@ def test_a_file_may_define_dataclasses_with_postponed_annotations(load):
         "@dataclass\nclass Settings:\n    size: int = 3\n\n" + GEN.format(name="median")
     )
     assert "median" in GENERATORS
-
-
-NORM = """
-from imprint.method.normalize import normalization
-
-@normalization("mine", fitted=True)
-class Mine:
-    def fit(self, embeddings, labels):
-        return self
-
-    def transform(self, embeddings):
-        return {returned}
-"""
-
-
-@pytest.mark.parametrize(
-    ("returned", "message"),
-    [
-        ("embeddings[:3]", r"shape \(3, 5\) for 60 embeddings"),
-        ("embeddings.tolist()", "list"),
-        ("embeddings / 0", "not finite"),
-    ],
-)
-def test_what_a_fitted_norm_returns_is_checked(load, returned, message):
-    load(NORM.format(returned=returned))
-    x, y = data()
-    with (
-        pytest.raises(UserError, match=rf"NORM mine \(.*mine.py\) returned .*{message}"),
-        np.errstate(all="ignore"),
-    ):
-        FittedNorms(x, y).of_embeddings("mine", x)
-    with (
-        pytest.raises(UserError, match=rf"NORM mine \(.*mine.py\) returned .*{message}"),
-        np.errstate(all="ignore"),
-    ):
-        FittedNorms(x, y).learn("none", "mine", "none").of_queries("none", "mine", "none", x)
-
-
-def test_what_a_fitted_norm_learns_is_named_with_an_underscore(load):
-    load(
-        NORM.format(returned="embeddings").replace(
-            "return self", "self.mean = 0\n        return self"
-        )
-    )
-    x, y = data()
-    with pytest.raises(UserError, match=r"fit sets mean; end the names .* such as mean_"):
-        FittedNorms(x, y).of_embeddings("mine", x)
-
-
-def test_the_fit_of_a_norm_need_not_return_the_object(load):
-    load(NORM.format(returned="embeddings + self.mean_").replace("return self", "self.mean_ = 1"))
-    x, y = data()
-    np.testing.assert_array_equal(FittedNorms(x, y).of_embeddings("mine", x), x + 1)
-
-
-def test_the_fit_of_a_norm_may_return_another_object(load):
-    load(
-        NORM.format(returned="embeddings + self.mean_").replace(
-            "return self", "other = Mine()\n        other.mean_ = 2\n        return other"
-        )
-    )
-    x, y = data()
-    np.testing.assert_array_equal(FittedNorms(x, y).of_embeddings("mine", x), x + 2)
-
-
-@pytest.mark.parametrize(
-    "change", [("return self", "return 3"), ("def fit", "__slots__ = ()\n\n    def fit")]
-)
-def test_the_fit_of_a_norm_returns_what_can_be_saved(load, change):
-    load(NORM.format(returned="embeddings").replace(*change))
-    x, y = data()
-    with pytest.raises(UserError, match=r"NORM mine .*fit returned .*`return self`"):
-        FittedNorms(x, y).of_embeddings("mine", x)
-
-
-def test_a_fitted_norm_needs_fit_and_transform(load):
-    with pytest.raises(UserError, match="a class with fit and transform"):
-        load(NORM.format(returned="embeddings").replace("def fit", "def learn"))
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,82 @@
+"""What a user's fitted NORM learns and returns is checked."""
+
+import numpy as np
+import pytest
+
+from imprint.errors import UserError
+from imprint.method.normalize import FittedNorms
+
+Y = np.arange(60) % 3
+X = np.random.default_rng(0).normal(size=(60, 5)).astype(np.float32)
+
+NORM = """
+from imprint.method.normalize import normalization
+
+@normalization("mine", fitted=True)
+class Mine:
+    def fit(self, embeddings, labels):
+        return self
+
+    def transform(self, embeddings):
+        return {returned}
+"""
+
+
+@pytest.mark.parametrize(
+    ("returned", "message"),
+    [
+        ("embeddings[:3]", r"shape \(3, 5\) for 60 embeddings"),
+        ("embeddings.tolist()", "list"),
+        ("embeddings / 0", "not finite"),
+    ],
+)
+def test_what_a_fitted_norm_returns_is_checked(load, returned, message):
+    load(NORM.format(returned=returned))
+    with (
+        pytest.raises(UserError, match=rf"NORM mine \(.*mine.py\) returned .*{message}"),
+        np.errstate(all="ignore"),
+    ):
+        FittedNorms(X, Y).of_embeddings("mine", X)
+    with (
+        pytest.raises(UserError, match=rf"NORM mine \(.*mine.py\) returned .*{message}"),
+        np.errstate(all="ignore"),
+    ):
+        FittedNorms(X, Y).learn("none", "mine", "none").of_queries("none", "mine", "none", X)
+
+
+def test_what_a_fitted_norm_learns_is_named_with_an_underscore(load):
+    load(
+        NORM.format(returned="embeddings").replace(
+            "return self", "self.mean = 0\n        return self"
+        )
+    )
+    with pytest.raises(UserError, match=r"fit sets mean; end the names .* such as mean_"):
+        FittedNorms(X, Y).of_embeddings("mine", X)
+
+
+def test_the_fit_of_a_norm_need_not_return_the_object(load):
+    load(NORM.format(returned="embeddings + self.mean_").replace("return self", "self.mean_ = 1"))
+    np.testing.assert_array_equal(FittedNorms(X, Y).of_embeddings("mine", X), X + 1)
+
+
+def test_the_fit_of_a_norm_may_return_another_object(load):
+    load(
+        NORM.format(returned="embeddings + self.mean_").replace(
+            "return self", "other = Mine()\n        other.mean_ = 2\n        return other"
+        )
+    )
+    np.testing.assert_array_equal(FittedNorms(X, Y).of_embeddings("mine", X), X + 2)
+
+
+@pytest.mark.parametrize(
+    "change", [("return self", "return 3"), ("def fit", "__slots__ = ()\n\n    def fit")]
+)
+def test_the_fit_of_a_norm_returns_what_can_be_saved(load, change):
+    load(NORM.format(returned="embeddings").replace(*change))
+    with pytest.raises(UserError, match=r"NORM mine .*fit returned .*`return self`"):
+        FittedNorms(X, Y).of_embeddings("mine", X)
+
+
+def test_a_fitted_norm_needs_fit_and_transform(load):
+    with pytest.raises(UserError, match="a class with fit and transform"):
+        load(NORM.format(returned="embeddings").replace("def fit", "def learn"))
