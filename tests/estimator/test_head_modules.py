@@ -48,6 +48,46 @@ BEST = [
 ]
 
 
+FITTED = [
+    {"method": "lda"},
+    {"method": "whiten"},
+    {
+        "gen": "mean",
+        "norm_pre": "center",
+        "norm_inf": "center",
+        "norm_post": "none",
+        "distance": "cosine",
+    },
+    {
+        "gen": "kmeans",
+        "k": 3,
+        "norm_pre": "l2+whiten+l2",
+        "norm_inf": "l2+whiten+l2",
+        "norm_post": "none",
+        "distance": "euclidean",
+    },
+    {
+        "gen": "mean",
+        "norm_pre": "center+l2",
+        "norm_inf": "center+l2",
+        "norm_post": "whiten",
+        "distance": "euclidean",
+    },
+]
+
+
+@pytest.mark.parametrize("method", FITTED, ids=str)
+@pytest.mark.parametrize("scale", [1, 1e30])
+@torch.no_grad()
+def test_fitted_norms_are_part_of_the_module(method, scale):
+    model = ImprintingClassifier(**method, random_state=0).fit(X * scale, Y)
+    x = torch.from_numpy(TEST * np.float32(scale))
+    ordered, exact = (model.to_torch(exact=exact)(x).numpy() for exact in (False, True))
+    np.testing.assert_array_equal(model.classes_[ordered.argmax(axis=1)], model.predict(x))
+    expected = model.class_scores(x)
+    np.testing.assert_allclose(exact, expected, rtol=1e-4, atol=1e-4 * np.abs(expected).max())
+
+
 @pytest.mark.parametrize("method", LINEAR + BEST)
 @torch.no_grad()
 def test_the_module_predicts_as_the_estimator(method):
@@ -72,7 +112,9 @@ def test_the_module_can_be_exported_for_any_batch_size():
 
 
 @pytest.mark.parametrize(
-    "method", [{"k": 3}, {"gen": "mean"}, {"k": 3, "distance": "euclidean", "norm_inf": "none"}]
+    "method",
+    [{"k": 3}, {"gen": "mean"}, {"k": 3, "distance": "euclidean", "norm_inf": "none"}, *FITTED],
+    ids=str,
 )
 @pytest.mark.filterwarnings("ignore")
 def test_onnx_runs_as_the_module(tmp_path, method):
@@ -84,8 +126,11 @@ def test_onnx_runs_as_the_module(tmp_path, method):
     session = onnxruntime.InferenceSession(tmp_path / "head.onnx")
     classes = json.loads(session.get_modelmeta().custom_metadata_map["classes"])
     for queries in (TEST, TEST[:1]):
-        (scores,) = session.run(["scores"], {"embeddings": queries})
+        scores, *others = session.run(None, {"embeddings": queries})
         np.testing.assert_allclose(scores, model.class_scores(queries), rtol=1e-4, atol=1e-4)
+        assert len(others) == (model.inverse_temperature_ is not None)
+        for probabilities in others:
+            np.testing.assert_allclose(probabilities, model.predict_proba(queries), atol=1e-3)
         assert np.array(classes)[scores.argmax(axis=1)].tolist() == model.predict(queries).tolist()
 
 

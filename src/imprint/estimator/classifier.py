@@ -494,7 +494,7 @@ class ImprintingClassifier(ClassifierMixin, BaseEstimator):
         Parameters
         ----------
         exact : bool, default=False
-            Whether scores must be those of `decision_function`; only possible if `has_exact_module`.
+            Whether scores must be those of `decision_function`; with fitted NORMs, the module may then need their maps.
 
         A `UserError` for votes of several neighbours, and for distances and NORMs without a linear form.
         """
@@ -503,17 +503,11 @@ class ImprintingClassifier(ClassifierMixin, BaseEstimator):
         check_is_fitted(self)
         return module_of(self._predictor, exact, self._state.scale)
 
-    @property
-    def has_exact_module(self) -> bool:
-        """Whether `to_torch(exact=True)` can give the scores of `decision_function`."""
-        return self._predictor.has_exact_module
-
     def to_onnx(self, path: str | Path) -> None:
         """Write the head as ONNX to `path` (.onnx): embeddings in, class scores out, and probabilities if the head has them.
 
-        The scores are those of `decision_function`, but if not `has_exact_module` they only order the classes alike, and there
-        are no probabilities.
-        The same as `imprint.export`, which can also include the FM. Needs the extra `weight-imprinting[onnx]`.
+        The scores are those of `decision_function`. The same as `imprint.export`, which can also include the FM. Needs the
+        extra `weight-imprinting[onnx]`.
         """
         from imprint.estimator.export import export
 
@@ -523,11 +517,9 @@ class ImprintingClassifier(ClassifierMixin, BaseEstimator):
         """The parts of the head that `imprint.export` writes; raises a `UserError` in the same cases as `to_torch`."""
         from imprint.estimator.export_files import Portable
 
-        exact = self.has_exact_module
         return Portable(
-            self.to_torch(exact=exact),
-            exact,
-            self.inverse_temperature_ if exact else None,
+            self.to_torch(exact=True),
+            self.inverse_temperature_,
             self.plain_classes("export"),
             self.n_features_in_,
             getattr(self, "fm_", {}),

@@ -39,15 +39,12 @@ class Samples:
         Class scores.
     labels : ndarray of shape (n,)
         Columns of the labels that `predict` gives.
-    exact : bool
-        Whether the file gives these scores; otherwise only the same order.
     """
 
     kind: str
     input: np.ndarray
     scores: np.ndarray
     labels: np.ndarray
-    exact: bool
 
 
 @dataclass(frozen=True)
@@ -64,15 +61,15 @@ class Check:
         Number of inputs.
     equal_labels : int
         Number of equal labels; for the other inputs the two best classes have nearly equal scores.
-    largest_difference : float or None
-        Largest difference of a class score; None if the file gives only the order of scores.
+    largest_difference : float
+        Largest difference of a class score.
     """
 
     runtime: str
     kind: str
     samples: int
     equal_labels: int
-    largest_difference: float | None
+    largest_difference: float
 
     @property
     def text(self) -> str:
@@ -80,10 +77,10 @@ class Check:
         equal = "equal labels"
         if self.equal_labels < self.samples:
             equal = f"equal labels on {self.equal_labels}, on the others a tie"
-        text = f"checked in {self.runtime} on {self.samples} {self.kind}: {equal}"
-        if self.largest_difference is not None:
-            text += f", largest difference of scores {self.largest_difference:.0e}"
-        return text
+        return (
+            f"checked in {self.runtime} on {self.samples} {self.kind}: {equal}, largest difference of scores "
+            f"{self.largest_difference:.0e}"
+        )
 
 
 def of_images(classifier: ImprintingClassifier, embedder: Embedder, source: Path | None) -> Samples:
@@ -142,8 +139,7 @@ def _samples(
     classifier: ImprintingClassifier, kind: str, of_file: np.ndarray, embeddings: np.ndarray
 ) -> Samples:
     labels = class_numbers(classifier.classes_, classifier.predict(embeddings))
-    scores = classifier.class_scores(embeddings)
-    return Samples(kind, of_file, scores, labels, classifier.has_exact_module)
+    return Samples(kind, of_file, classifier.class_scores(embeddings), labels)
 
 
 def photographs() -> Images:
@@ -201,12 +197,11 @@ def check(path: Path, form: Form, samples: Samples, named: Path) -> Check | None
     equal = scores.argmax(axis=1) == samples.labels
     best = np.sort(samples.scores, axis=1)
     tied = (best[:, -1:] - best[:, :-1] <= margin).any(axis=1)  # False for a single class
-    difference = float(np.abs(scores - samples.scores).max()) if samples.exact else None
-    if not (equal | tied).all() or (difference or 0) > margin:
-        scored = "" if difference is None else f", and scores differ by up to {difference:.1g}"
+    difference = float(np.abs(scores - samples.scores).max())
+    if not (equal | tied).all() or difference > margin:
         raise UserError(
             f"{named} is not written: in {runtime} {(~equal).sum()} of {len(equal)} labels differ from those of "
-            f"predict{scored}; try the other form (to, --to)"
+            f"predict, and scores differ by up to {difference:.1g}; try the other form (to, --to)"
         )
     return Check(runtime, samples.kind, len(equal), int(equal.sum()), difference)
 

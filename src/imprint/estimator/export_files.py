@@ -41,11 +41,9 @@ class Portable:
     Attributes
     ----------
     module : Module
-        Maps embeddings (N, D) to class scores (N, C).
-    exact : bool
-        Whether these are the scores of `decision_function`; otherwise only their order is the same.
+        Maps embeddings (N, D) to the scores (N, C) of `decision_function`.
     inverse_temperature : float or None
-        Factor for exact scores before the softmax that gives probabilities.
+        Factor for scores before the softmax that gives probabilities.
     classes : list
         The labels of the score columns.
     dim : int
@@ -55,7 +53,6 @@ class Portable:
     """
 
     module: torch.nn.Module
-    exact: bool
     inverse_temperature: float | None
     classes: list[str | int | float]
     dim: int
@@ -95,10 +92,7 @@ def write(
     from imprint.estimator.head_modules import Deployed
 
     temperature = head.inverse_temperature
-    scores = "whose order counts: the file cannot compute distances, or probabilities from them"
-    if head.exact:
-        scores = "as predict gives them"
-    outputs = f"scores (N, C), {scores}"
+    outputs = "scores (N, C), as predict gives them"
     if temperature is not None:
         outputs += "; probabilities (N, C)"
     facts = {

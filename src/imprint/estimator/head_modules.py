@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -13,6 +13,7 @@ from torch.nn.functional import linear, normalize
 from imprint.errors import UserError
 from imprint.method.configuration import UNIT_LENGTH
 from imprint.method.distances import DISTANCES
+from imprint.method.folding import steps_of
 from imprint.method.normalize import l2
 
 if TYPE_CHECKING:
@@ -70,41 +71,72 @@ class BestProxy(nn.Module):
 
 
 class Scaled(nn.Module):
-    """A module applied to embeddings (n, D) that are first multiplied by a power of two."""
+    """Embeddings (n, D) multiplied by a number."""
 
-    def __init__(self, scale: float, module: nn.Module) -> None:
+    def __init__(self, scale: float) -> None:
         super().__init__()
-        self.scale, self.module = scale, module
+        self.scale = scale
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """The output of the module for embeddings (n, D)."""
-        scores: torch.Tensor = self.module(x * self.scale)
-        return scores
+        """Scaled embeddings (n, D)."""
+        return x * self.scale
+
+
+class UnitLength(nn.Module):
+    """Embeddings (n, D) divided by their lengths."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Embeddings (n, D) of length 1."""
+        return normalize(x, dim=1)
+
+
+class LinearMap(nn.Module):
+    """The map of a fitted NORM: embeddings (n, D), minus a mean, times a matrix (D, q)."""
+
+    mean: torch.Tensor | None
+    components: torch.Tensor
+
+    def __init__(self, norm: Any) -> None:
+        super().__init__()
+        mean = getattr(norm, "mean_", None)
+        self.register_buffer("mean", None if mean is None else _tensor(mean))
+        self.register_buffer("components", _tensor(norm.components_))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Mapped embeddings (n, q)."""
+        if self.mean is not None:
+            x = x - self.mean
+        return x @ self.components
 
 
 def module_of(head: Predictor, exact: bool, scale: float = 1.0) -> nn.Module:
     """The module of a head whose embeddings are scaled by `scale`; see `ImprintingClassifier.to_torch`."""
     if problem := head.export_problem:
         raise UserError(problem)
-    candidate = head.fastest
+    candidate = head.fastest_exact if exact else head.fastest
     scoring = candidate.scorings[0]
-    if exact and not head.has_exact_module:
-        raise UserError("no module gives the scores of this head, only their order")
     proxies = l2(candidate.values) if candidate.unit_length else candidate.values
     proxies = candidate.norms.of_proxies(
         candidate.norm_pre, scoring.norm_post, proxies, candidate.labels, head.fm_classifier
     )
-    module = _scorer(
-        proxies, candidate.labels, scoring.distance, scoring.norm_inf, candidate.bias, exact
+    steps = steps_of(candidate, scoring)
+    assert steps is not None  # see `Predictor.export_problem`
+    # a scorer divides by the length itself, if that is all: a linear layer may not need it
+    unit_length = steps == [UNIT_LENGTH]
+    layers: list[nn.Module] = [] if scale == 1 else [Scaled(scale)]
+    if not unit_length:
+        layers += [UnitLength() if step == UNIT_LENGTH else LinearMap(step) for step in steps]
+    scorer = _scorer(
+        proxies, candidate.labels, scoring.distance, unit_length, candidate.bias, exact
     )
-    return module if scale == 1 else Scaled(scale, module)
+    return nn.Sequential(*layers, scorer) if layers else scorer
 
 
 def _scorer(
     proxies: np.ndarray,
     labels: np.ndarray,
     distance: str,
-    norm_inf: str,
+    unit_length: bool,
     own_bias: np.ndarray | None,
     exact: bool,
 ) -> nn.Module:
@@ -116,8 +148,10 @@ def _scorer(
         Proxies after NORMpost, float32.
     labels : ndarray of shape (P,)
         Their classes, ascending.
-    distance, norm_inf : str
-        Names of the distance and NORMinf.
+    distance : str
+        Name of the distance.
+    unit_length : bool
+        Whether embeddings are divided by their lengths first.
     own_bias : ndarray of shape (P,) or None
         Added to the inner products of the proxies.
     exact : bool
@@ -125,15 +159,14 @@ def _scorer(
     """
     form = DISTANCES[distance].linear
     assert form is not None  # see `Predictor.export_problem`
-    unit_length = norm_inf == UNIT_LENGTH
-    weight, bias, one_length = torch.from_numpy(np.array(proxies)), None, True
+    weight, bias, one_length = _tensor(proxies), None, True
     if own_bias is not None:
-        bias, one_length = torch.from_numpy(np.array(own_bias, np.float32)), False
+        bias, one_length = _tensor(own_bias), False
     if form.unit_length:
         weight = normalize(weight, dim=1)
     if form.squares:
         squares = (proxies.astype(np.float64) ** 2).sum(axis=1)
-        bias = torch.from_numpy((-squares / 2).astype(np.float32))
+        bias = _tensor(-squares / 2)
         one_length = np.allclose(squares, squares[0], rtol=1e-6, atol=0)
     normalises = unit_length or form.unit_length or form.squares
     if len(labels) > labels[-1] + 1 or (unit_length and not one_length) or (exact and normalises):
@@ -145,6 +178,11 @@ def _scorer(
     if bias is not None:
         layer.bias.data = bias
     return layer.requires_grad_(False)
+
+
+def _tensor(array: np.ndarray) -> torch.Tensor:
+    """A copy as float32."""
+    return torch.from_numpy(np.array(array, np.float32))
 
 
 class Deployed(nn.Module):

@@ -13,7 +13,7 @@ from imprint.method.configuration import IDENTITY, UNIT_LENGTH
 from imprint.method.distances import DISTANCES
 from imprint.method.engine import predict
 from imprint.method.familiarity import certainty, similarity
-from imprint.method.folding import Folded, fold
+from imprint.method.folding import Folded, fold, steps_of
 from imprint.method.generate import GENERATORS
 from imprint.method.normalize import chain, learns
 from imprint.method.scoring import CandidateHead, Neighbours, nearest_proxies
@@ -98,34 +98,32 @@ class Predictor:
         return cls(candidate, folded, mapped, len(state.classes), fm_classifier)
 
     @property
-    def has_exact_module(self) -> bool:
-        """Whether a torch module can compute the scores themselves, not only their order."""
-        return self.folded is None or self.folded.exact
-
-    @property
     def export_problem(self) -> str | None:
         """The reason why no torch module orders the classes as this head does, in words; None if one does."""
-        scoring = self.fastest.scorings[0]
-        voters = min(scoring.neighbours, len(self.fastest.labels))
+        scoring = self.candidate.scorings[0]
+        voters = min(scoring.neighbours, len(self.candidate.labels))
         if voters > 1 or scoring.sums_all:
             votes = f"votes of {voters} neighbours" if voters > 1 else f"sums by {scoring.agg}"
             return f"a head with {votes} cannot be exported; fit it with agg max, or m 1"
-        if learns(scoring.norm_post, scoring.norm_inf):
-            return (
-                f"a head with {scoring.norm_post} and {scoring.norm_inf} under {scoring.distance} distance cannot be exported; "
-                "fit it with another NORM or distance"
-            )
         if DISTANCES.find(scoring.distance).linear is None:
             linear = ", ".join(name for name, entry in DISTANCES.items() if entry.linear)
             return f"a head with {scoring.distance} distance cannot be exported; fit it with one of {linear}"
-        if scoring.norm_inf not in (IDENTITY, UNIT_LENGTH):
-            return f"a head with NORMinf {scoring.norm_inf} cannot be exported; fit it with {IDENTITY} or {UNIT_LENGTH}"
+        if steps_of(self.candidate, scoring) is None:
+            return (
+                f"a head with NORMinf {scoring.norm_inf} and NORMpost {scoring.norm_post} cannot be exported; fit it with "
+                f"{IDENTITY}, {UNIT_LENGTH}, or NORMs that are linear maps, such as center and whiten"
+            )
         return None
 
     @property
     def fastest(self) -> CandidateHead:
         """The cheapest candidate that gives the same order of classes."""
         return self.folded.candidate if self.folded else self.candidate
+
+    @property
+    def fastest_exact(self) -> CandidateHead:
+        """The cheapest candidate that gives the same class scores."""
+        return self.fastest if self.folded is None or self.folded.exact else self.candidate
 
     def labels(self, x: np.ndarray) -> np.ndarray:
         """The class numbers (n,) of embeddings x (n, D)."""
@@ -134,8 +132,7 @@ class Predictor:
 
     def class_scores(self, x: np.ndarray) -> np.ndarray:
         """Class scores (n, C)."""
-        candidate = self.fastest if self.has_exact_module else self.candidate
-        return class_scores(x, candidate, self.classes, self.fm_classifier)
+        return class_scores(x, self.fastest_exact, self.classes, self.fm_classifier)
 
     def nearest(self, x: np.ndarray, n: int) -> Neighbours:
         """The n proxies nearest to each embedding."""

@@ -6,7 +6,7 @@ A linear map z = (x - mean) T of test embeddings gives <p, z> = <p T^T, x> - <p 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -45,11 +45,17 @@ def fold(candidate: CandidateHead, fm_classifier: np.ndarray | None = None) -> F
     form = DISTANCES.find(scoring.distance).linear
     if form is None or scoring.sums_all or min(scoring.neighbours, len(candidate.labels)) > 1:
         return None
-    parts = _parts(candidate, scoring)
-    if parts is None:
+    steps = steps_of(candidate, scoring)
+    if not steps or steps == [UNIT_LENGTH]:
         return None
-    if parts.then_l2 and (parts.learnt_after or form.squares or candidate.bias is not None):
-        # without this l2, maps after it or an offset would change the order of the classes
+    scaling = IDENTITY
+    if steps[0] == UNIT_LENGTH:
+        scaling = steps.pop(0)
+    # only without later maps or an offset does a second l2 leave the order of the classes alone
+    then_l2 = steps[-1] == UNIT_LENGTH and not form.squares and candidate.bias is None
+    if then_l2:
+        steps.pop()
+    if UNIT_LENGTH in steps:
         return None
     values = l2(candidate.values) if candidate.unit_length else candidate.values
     weights = candidate.norms.of_proxies(
@@ -60,7 +66,7 @@ def fold(candidate: CandidateHead, fm_classifier: np.ndarray | None = None) -> F
     bias = np.zeros(len(weights)) if candidate.bias is None else candidate.bias.astype(np.float64)
     if form.squares:
         bias = bias - (weights**2).sum(axis=1) / 2
-    for norm in reversed(parts.maps):
+    for norm in reversed(steps):
         weights = weights @ norm.components_.T
         if hasattr(norm, "mean_"):
             bias = bias - weights @ norm.mean_
@@ -70,39 +76,24 @@ def fold(candidate: CandidateHead, fm_classifier: np.ndarray | None = None) -> F
     plain = CandidateHead(
         weights.astype(np.float32),
         candidate.labels,
-        (Scoring(IDENTITY, parts.scaling, MAX, INNER_PRODUCT),),
+        (Scoring(IDENTITY, scaling, MAX, INNER_PRODUCT),),
         bias=bias.astype(np.float32) if bias.any() else None,
     )
-    exact = not (form.unit_length or form.squares or parts.then_l2)
+    exact = not (form.unit_length or form.squares or then_l2)
     return Folded(plain, exact)
 
 
-class _Parts(NamedTuple):
-    """The steps that test embeddings go through: a scaling, linear maps, and possibly l2.
+def steps_of(candidate: CandidateHead, scoring: Scoring) -> list[Any] | None:
+    """The steps of test embeddings on their way to the proxies: NORMinf and the fitted steps of NORMpost.
 
-    scaling: `none` or `l2`. learnt_after: whether the last maps belong to NORMpost, after that l2.
+    Returns
+    -------
+    list or None
+        Each step is the name `l2` or a fitted NORM with `components_`, a linear map; None if one is of another kind.
     """
-
-    scaling: str
-    maps: list[Any]
-    then_l2: bool
-    learnt_after: bool
-
-
-def _parts(candidate: CandidateHead, scoring: Scoring) -> _Parts | None:
-    """The steps of NORMinf and the fitted steps of NORMpost; None if they have another form or none is fitted."""
-    steps = list(chain(scoring.norm_inf).steps)
-    scaling = IDENTITY
-    if steps and not steps[0].entry.fitted:
-        scaling = steps.pop(0).entry.name
-    then_l2 = bool(steps) and steps[-1].entry.name == UNIT_LENGTH
-    if then_l2:
-        steps.pop()
-    of_inf = candidate.norms.of_space(IDENTITY, scoring.norm_inf)
-    of_post = candidate.norms.of_space(candidate.norm_pre, scoring.norm_post)
-    maps = of_inf + of_post
-    others_between = len(steps) != len(of_inf)
-    linear = bool(maps) and all(hasattr(norm, "components_") for norm in maps)
-    if scaling not in (IDENTITY, UNIT_LENGTH) or others_between or not linear:
-        return None
-    return _Parts(scaling, maps, then_l2, bool(of_post))
+    inf = chain(scoring.norm_inf).steps
+    fitted = iter(candidate.norms.of_space(IDENTITY, scoring.norm_inf))
+    steps = [next(fitted) if step.entry.fitted else step.entry.name for step in inf]
+    steps += candidate.norms.of_space(candidate.norm_pre, scoring.norm_post)
+    known = (step == UNIT_LENGTH or hasattr(step, "components_") for step in steps)
+    return steps if all(known) else None
