@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from PIL import Image
 
+from imprint.data.image_modes import rgb
 from imprint.errors import UserError
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
@@ -200,27 +201,3 @@ def make_transform(defaults: Mapping[str, Any], changes: Mapping[str, Any]) -> T
         )
     except (ValueError, TypeError) as error:
         raise UserError(f"the image transform of the FM: {error}") from error
-
-
-def rgb(image: Image.Image) -> Image.Image:
-    """A PIL image of any mode as 8-bit RGB; transparent parts become white.
-
-    Modes I and I;16 hold 0..65535 and are rescaled (Pillow's own conversion would clip them). Mode F holds
-    0..1, or 0..255 when a value is above 1.
-    """
-    if image.mode == "RGB" and not image.has_transparency_data:  # PNG can name a transparent colour
-        return image
-    if image.mode == "F" or image.mode.startswith("I"):
-        values = np.asarray(image, np.float64)
-        if image.mode != "F":
-            values = values / 257
-        elif values[np.isfinite(values)].max(initial=0) <= 1:
-            values = values * 255
-        return Image.fromarray(
-            np.rint(np.nan_to_num(values).clip(0, 255)).astype(np.uint8)
-        ).convert("RGB")
-    if image.has_transparency_data:
-        layer = image.convert("RGBA")
-        ground = Image.new("RGBA", image.size, "white")
-        return Image.alpha_composite(ground, layer).convert("RGB")
-    return image.convert("RGB")

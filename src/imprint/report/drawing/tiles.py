@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from imprint.data.image_modes import rgb
 from imprint.report.drawing.looks import COLOURS
 from imprint.report.drawing.sheet import sheet
 from imprint.report.drawing.style import INK, figure_width, small_size
@@ -59,7 +60,7 @@ def show_image(
         axes.text(0.5, 0.5, text, ha="center", va="center", fontsize=small_size())
         axes.set(xlim=(0, 1), ylim=(0, 1))
         return
-    axes.imshow(np.asarray(image.convert("RGB")), interpolation="nearest", aspect="auto")
+    axes.imshow(np.asarray(rgb(image)), interpolation="nearest", aspect="auto")
 
 
 def tile_rows(

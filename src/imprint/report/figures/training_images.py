@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from imprint.data.image_modes import rgb
 from imprint.report.drawing.sheet import sheet
 from imprint.report.drawing.style import figure_width, small_size
 from imprint.report.drawing.text import break_name, shorten, text_width
@@ -86,5 +87,5 @@ def _tile(picture: Image) -> np.ndarray:
 
     small = max(picture.size) < PIXELS
     method = Image.Resampling.NEAREST if small else Image.Resampling.LANCZOS
-    square = ImageOps.pad(picture.convert("RGB"), (PIXELS, PIXELS), method=method, color="white")
+    square = ImageOps.pad(rgb(picture), (PIXELS, PIXELS), method=method, color="white")
     return np.asarray(square)
