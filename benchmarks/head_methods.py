@@ -13,7 +13,6 @@ from imprint.method.configuration import LOGSUMEXP, Configuration, Fixed, Scorin
 from imprint.method.engine import evaluate, predict
 from imprint.method.generate.least_squares import pseudo_classes
 from imprint.method.generate.proxy_sets import proxy_sets
-from imprint.method.generate.registry import ANY_K
 from imprint.method.normalize import FittedNorms, l2
 from imprint.method.presets import PRESETS
 from imprint.method.ridge import leave_one_out
@@ -57,8 +56,8 @@ def fit(cell: Cell, method: Configuration, seed: int) -> Fit:
     """Fit a method to the training samples of a cell."""
     start = perf_counter()
     scoring = method.scoring
-    norms = FittedNorms(cell.x, cell.y).learn(method.norm_pre, scoring.norm_post, scoring.norm_inf)
-    k = method.k.k if isinstance(method.k, Fixed) else ANY_K
+    norms = FittedNorms(cell.x, cell.y).learn(*method.norms)
+    k = method.k.number
     normalised = norms.of_embeddings(method.norm_pre, cell.x)
     sets = proxy_sets(normalised, cell.y, method.gen, [k], [seed], ls_lambda=LS_LAMBDA)
     proxies = sets[k, seed]

@@ -47,8 +47,7 @@ def right(
 ) -> np.ndarray:
     """Which test samples a head labels correctly."""
     model = ImprintingClassifier(method=head, random_state=0).fit(*train)
-    labelled: np.ndarray = model.predict(test[0]) == test[1]
-    return labelled
+    return model.predict(test[0]) == test[1]
 
 
 def by_folds(one: np.ndarray, other: np.ndarray, parts: list[np.ndarray]) -> tuple[float, float]:

@@ -39,8 +39,7 @@ def measure(
         result = evaluate(head, test.x[tested], test.y[tested])
         assert result.log_loss is not None and result.calibration_error is not None
         measured.append((100 * result.accuracy, result.log_loss, 100 * result.calibration_error))
-    means: np.ndarray = np.mean(measured, axis=0)
-    return means
+    return np.mean(measured, axis=0)
 
 
 def main() -> None:

@@ -31,11 +31,6 @@ def unknown(kind: str, name: object, known: Iterable[object]) -> str:
     return f"unknown {kind} '{name}'; known: {', '.join(names) or 'none'}{suggestion(name, names)}"
 
 
-def of_user(component: object) -> bool:
-    """Whether a function, a class or an object is from a user's module and not from this package."""
-    return not str(getattr(component, "__module__", "")).startswith("imprint.")
-
-
 class Component:
     """What components that users can write have in common: a subclass is a dataclass with the field `file`."""
 
@@ -59,7 +54,7 @@ class Component:
     @property
     def of_user(self) -> bool:
         """Whether a user wrote it: it gets copies, and its results are checked."""
-        return of_user(self.definition)
+        return not str(getattr(self.definition, "__module__", "")).startswith("imprint.")
 
 
 class Registry(Mapping[str, T], Generic[T]):

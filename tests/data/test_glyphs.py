@@ -3,7 +3,6 @@ import sys
 import unicodedata
 
 import numpy as np
-import pytest
 
 from imprint.data import glyphs
 
@@ -31,8 +30,8 @@ def test_no_two_characters_look_the_same_in_any_font():
 
 
 def test_images_do_not_depend_on_how_many_are_drawn():
-    few = glyphs.draw({"train": 2})["train"][0].reshape(100, 2, 32, 32)
-    many = glyphs.draw({"test": 1, "train": 3})["train"][0].reshape(100, 3, 32, 32)
+    few = glyphs.Glyphs(1, 2, 1).make()["train"][0].reshape(100, 2, 32, 32)
+    many = glyphs.Glyphs(2, 3, 2).make()["train"][0].reshape(100, 3, 32, 32)
     np.testing.assert_array_equal(few, many[:, :2])
 
 
@@ -60,14 +59,9 @@ def test_another_process_draws_the_same():
 
 
 def test_labels_follow_the_classes_and_strokes_are_brighter_than_the_ground():
-    images, labels = glyphs.draw({"test": 2})["test"]
+    images, labels = glyphs.Glyphs(1, 1, 2).make()["test"]
     assert images.shape == (200, 32, 32)
     assert images.dtype == np.uint8
     np.testing.assert_array_equal(labels, np.repeat(np.arange(100), 2))
     border = np.concatenate([images[:, 0], images[:, -1]], axis=1).mean(axis=1)
     assert (np.percentile(images, 98, axis=(1, 2)) > border + 50).all()
-
-
-def test_an_unknown_split_is_refused():
-    with pytest.raises(ValueError, match="validation"):
-        glyphs.draw({"validation": 1})

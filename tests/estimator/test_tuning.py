@@ -4,6 +4,7 @@ import numpy as np
 
 from imprint.estimator.parameters import resolve
 from imprint.estimator.tuning import tune
+from imprint.method.normalize import FittedNorms
 
 SETTINGS = {"ls_lambda": 1e-4, "fm_classifier": None, "threads": None}
 Y = np.repeat(np.arange(2), 20)
@@ -11,7 +12,8 @@ X = (np.random.default_rng(0).normal(size=(40, 6)) + 3 * Y[:, None]).astype(np.f
 
 
 def tuned(method, hold_out=False, **choices):
-    return tune(X, Y, resolve(method, choices), 0, hold_out=hold_out, **SETTINGS)
+    parts = resolve(method, choices)
+    return tune(X, Y, parts, 0, norms=FittedNorms(X, Y), hold_out=hold_out, **SETTINGS)
 
 
 def test_a_named_method_is_as_it_is_and_nothing_is_held_out():

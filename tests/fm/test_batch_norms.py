@@ -33,10 +33,9 @@ def test_embeddings_change_by_rounding_only(name):
     model = trained(timm.create_model(name, num_classes=0))
     norms = sum(isinstance(module, nn.BatchNorm2d) for module in model.modules())
     before = model(images())
-    folded = fold_batch_norms(model, images()[:2])
+    fold_batch_norms(model, images()[:2])
     left = sum(isinstance(module, nn.BatchNorm2d) for module in model.modules())
-    assert left == norms - folded
-    assert folded > norms / 3  # of a densenet, whose norms stand before convolutions, the fewest
+    assert left < 2 / 3 * norms  # of a densenet, whose norms stand before convolutions, the fewest
     torch.testing.assert_close(model(images()), before, rtol=1e-3, atol=1e-3 * before.abs().max())
 
 
@@ -68,6 +67,6 @@ class Block(nn.Module):
 def test_a_model_in_which_folding_is_wrong_stays_as_it_is(what):
     model = trained(Block(what))
     untouched = copy.deepcopy(model)
-    assert fold_batch_norms(model, images()) == 0
+    fold_batch_norms(model, images())
     assert model.state_dict().keys() == untouched.state_dict().keys()
     torch.testing.assert_close(model(images()), untouched(images()), rtol=0, atol=0)

@@ -38,7 +38,6 @@ def test_a_source_is_one_class(mine):
 
 
 def test_a_source_says_what_it_is():
-    assert FM_SOURCES.names(published=True) == ("timm", "torchvision")
     assert FM_SOURCES.names(needs_model_name=False) == ("pretrained",)
     torchvision = FM_SOURCES["torchvision"]
     assert torchvision.options({"model": "resnet18.IMAGENET1K_V1"}) == {

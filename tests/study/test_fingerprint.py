@@ -142,7 +142,6 @@ RERUN = {
     "method/distances.py": SCORES | DISTANCE,
     "method/rankings.py": SCORES | DISTANCE,
     "method/strips.py": SCORES | DISTANCE,
-    "method/triangular.py": SCORES | DISTANCE,
     "method/kernels.py": SCORES | DISTANCE,
     "method/metrics.py": {"evaluate", "predictions"},
     "method/collapse.py": {"collapse"},

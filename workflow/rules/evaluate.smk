@@ -28,11 +28,11 @@ rule evaluate:
         spec=lambda w: canonical(specs.evaluation(study, group_of(w))),
         cells=lambda w: cells_of(w).text,
         gens=lambda w: cells_of(w).gens,
-        components=lambda w: job_components.files(study, job_components.of_cells(cells_of(w))),
-        code=code_of("evaluate"),
-        component_codes=lambda w: canonical(
-            job_components.codes(job_components.of_cells_scoring(cells_of(w)))
+        components=lambda w: job_components.files(
+            study, job_components.of_methods(cells_of(w).seeds)
         ),
+        code=code_of("evaluate"),
+        component_codes=lambda w: component_codes_of(cells_of(w).seeds),
         blocks=blocks_of,
     message:
         "scoring {wildcards.task} on {wildcards.fm} by {wildcards.agg}, shots {wildcards.shots}"

@@ -44,5 +44,7 @@ with (
     report(f"cells: {work}")
     log.info(
         "%d rankings, %d different predictions, %.1f s in the engine",
-        *(effort.rankings, effort.predictions, effort.seconds),
+        effort.rankings,
+        effort.predictions,
+        effort.seconds,
     )

@@ -17,13 +17,12 @@ INTERPOLATED = 7  # most values with interpolated interval ends, as the levels o
 
 @dataclass(frozen=True)
 class Friedman:
-    """Friedman's test that all methods rank alike: chi-square corrected for ties, degrees of freedom, p.
+    """Friedman's test that all methods rank alike: chi-square corrected for ties, and p.
 
     w: Kendall's coefficient of concordance, 0 (ranks at random) to 1 (the same order on every (FM, task)).
     """
 
     statistic: float
-    degrees: int
     p: float
     w: float
 
@@ -43,14 +42,14 @@ def friedman(matrix: pd.DataFrame) -> Friedman | None:
     """Friedman's test of the columns; None with fewer than 3 columns or 2 rows. All tied: statistic 0, p 1, W 0."""
     if matrix.shape[1] < 3 or len(matrix) < 2:
         return None
-    degrees = matrix.shape[1] - 1
     if (matrix.nunique(axis="columns") == 1).all():
-        return Friedman(0.0, degrees, 1.0, 0.0)
+        return Friedman(0.0, 1.0, 0.0)
     from scipy.stats import friedmanchisquare
 
     result = friedmanchisquare(*matrix.to_numpy().T)
     statistic = float(result.statistic)
-    return Friedman(statistic, degrees, float(result.pvalue), statistic / (len(matrix) * degrees))
+    w = statistic / (len(matrix) * (matrix.shape[1] - 1))
+    return Friedman(statistic, float(result.pvalue), w)
 
 
 def signed_rank(first: np.ndarray, second: np.ndarray) -> SignedRank:

@@ -20,7 +20,7 @@ def count(number: int, noun: str) -> str:
 def natural(name: str) -> list[tuple[int, str]]:
     """Sort key that puts glyphs-d2 before glyphs-d10."""
     return [
-        (int(part), "") if part.isdigit() else (-1, part)
+        (int(part), "") if part.isdecimal() else (-1, part)
         for part in re.split(r"(\d+)", str(name))
         if part
     ]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -104,7 +103,6 @@ def compare(
         folds=folds,
         seed=fitting.seed,
         ls_lambda=fitting.ls_lambda,
-        threads=os.cpu_count() or 1,
     )
     if len(fms) < 2:
         table = table.drop(columns="fm")

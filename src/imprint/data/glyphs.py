@@ -76,35 +76,13 @@ class Glyphs(ArraySource):
         return CLASSES
 
     def make(self) -> Mapping[str, tuple[np.ndarray, np.ndarray]]:
-        """Draw all splits."""
-        return draw({split: getattr(self, split) for split in self.splits}, self.seed)
-
-
-def draw(per_class: Mapping[str, int], seed: int = 0) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """Draw splits of the dataset, sorted by class.
-
-    Image i of a class and split depends only on the seed, the class and the split.
-
-    Parameters
-    ----------
-    per_class : mapping
-        Number of images of each class, by split; the splits are those of `SPLITS`.
-    seed : int
-        Seed of the random choices.
-
-    Returns
-    -------
-    dict
-        {split: (images uint8 (n, 32, 32), labels int64 (n,))}; labels index `CLASSES`.
-    """
-    unknown = set(per_class) - set(SPLITS)
-    if unknown:
-        raise ValueError(f"unknown splits {sorted(unknown)}; known: {SPLITS}")
-    drawn = {}
-    for split, count in per_class.items():
-        images = [draw_class(character, split, count, seed) for character in CLASSES]
-        drawn[split] = np.concatenate(images), np.repeat(np.arange(len(CLASSES)), count)
-    return drawn
+        """Draw all splits, sorted by class; image i of a class and split depends only on the seed, the class and the split."""
+        drawn = {}
+        for split in self.splits:
+            count = getattr(self, split)
+            images = [draw_class(character, split, count, self.seed) for character in CLASSES]
+            drawn[split] = np.concatenate(images), np.repeat(np.arange(len(CLASSES)), count)
+        return drawn
 
 
 def draw_class(character: str, split: str, count: int, seed: int = 0) -> np.ndarray:

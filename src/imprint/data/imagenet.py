@@ -166,7 +166,10 @@ def _validation(path: Path, label_of: Mapping[str, int]) -> Iterator[Sample]:
     synsets = _ground_truth(path.parent)
     for image in members(path):
         name = Path(image.name).name
-        synset = synsets[int(name.removesuffix(".JPEG").rpartition("_")[2]) - 1]
+        number = name.removesuffix(".JPEG").rpartition("_")[2]
+        if not number.isdecimal() or not 1 <= int(number) <= len(synsets):
+            raise UserError(f"{path}: '{image.name}' is not a validation image of ImageNet")
+        synset = synsets[int(number) - 1]
         yield label_of[synset], f"val/{synset}/{name}", image.offset_data, image.size
 
 

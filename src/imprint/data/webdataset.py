@@ -122,7 +122,8 @@ class _Samples:
                     elif labelled and suffix in (".cls", ".json"):
                         file.seek(member.offset_data)
                         label = _label(file.read(member.size), suffix)
-                        of_key.setdefault(key, label) if label is not None else None
+                        if label is not None:
+                            of_key.setdefault(key, label)
             for key, member in images.items():
                 if labelled and key not in of_key:
                     raise UserError(
@@ -136,7 +137,8 @@ class _Samples:
         if ignored:
             log.warning(
                 "%s: images with more than one dot in their names are left out, as the suffix begins at the first: %s",
-                *(shards[0].parent, listed(ignored)),
+                shards[0].parent,
+                listed(ignored),
             )
         self.spans, self.labels = np.array(spans, np.int64), np.array(labels)
 

@@ -196,9 +196,9 @@ class ImprintingClassifier(ClassifierMixin, BaseEstimator):
         """
         parts = checked_parts(self.get_params())
         for sentence in without_effect(self.get_params(), parts):
-            warn_once(sentence, stacklevel=2)
+            warn_once(sentence)
         X, y, ids, scale = self._validated(X, y, sample_ids, reset=True)
-        warn_of_equal(X, stacklevel=2)
+        warn_of_equal(X)
         seed = self.random_state
         if not isinstance(seed, int | np.integer):
             seed = check_random_state(seed).randint(np.iinfo(np.int32).max)
@@ -209,11 +209,11 @@ class ImprintingClassifier(ClassifierMixin, BaseEstimator):
             numbers,
             parts,
             int(seed),
+            norms=norms,
             hold_out=self.probability,
             ls_lambda=self.ls_lambda,
             fm_classifier=as_classifier_weights(self.fm_classifier),
             threads=None,
-            norms=norms,
         )
         self._adopt(tuned, int(seed))
         keep = tuned.familiarity is not None
@@ -525,10 +525,6 @@ class ImprintingClassifier(ClassifierMixin, BaseEstimator):
             getattr(self, "fm_", {}),
         )
 
-    def check_parameters(self) -> None:
-        """Check all parameters, as `fit` does; a `UserError` that names all mistakes."""
-        checked_parts(self.get_params())
-
     def plain_classes(self, purpose: str) -> list[str | int | float]:
         """The labels as JSON values; a `UserError` that names the purpose if JSON cannot hold them."""
         return plain_labels(self.classes_, purpose)
@@ -587,9 +583,9 @@ class ImprintingClassifier(ClassifierMixin, BaseEstimator):
     def _take_in(self, state: TrainingState, y: np.ndarray, ids: np.ndarray) -> None:
         """Keep a state with new samples, with labels y and ids (n,), and warn of their classes."""
         named_k = None if self.choice_ else self.k_
-        warn_of_counts(state.classes, state.counts, named_k, y, stacklevel=3)
+        warn_of_counts(state.classes, state.counts, named_k, y)
         if state.sketches is not None:
-            warn_of_copies(state.sketches, state.classes, ids, stacklevel=3)
+            warn_of_copies(state.sketches, state.classes, ids)
         self._keep(state)
 
     def _keep(self, state: TrainingState) -> None:

@@ -157,7 +157,6 @@ def compare(
         ),
         folds=folds,
         seed=seed,
-        threads=os.cpu_count() or 1,
     )
     return table if len(by_fm) > 1 else table.drop(columns="fm")
 

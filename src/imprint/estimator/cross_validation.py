@@ -31,7 +31,6 @@ from imprint.method.folding import fold
 from imprint.method.generate import GENERATORS
 from imprint.method.generate.cores import cores_for
 from imprint.method.generate.proxy_sets import proxy_sets
-from imprint.method.generate.registry import ANY_K
 from imprint.method.normalize import FittedNorms, chain, learns
 from imprint.method.presets import PRESETS
 from imprint.method.scale import scaled
@@ -110,7 +109,6 @@ def compare_fms(
     folds: int = 5,
     seed: int = SEED,
     ls_lambda: float = 1e-4,
-    threads: int = 1,
 ) -> pd.DataFrame:
     """Rank methods by accuracy in stratified cross-validation.
 
@@ -126,8 +124,6 @@ def compare_fms(
         Seed of the folds and of GEN.
     ls_lambda : float, default=1e-4
         Ridge of least squares.
-    threads : int, default=1
-        Number of classes whose proxies are generated in parallel.
 
     Returns
     -------
@@ -161,7 +157,7 @@ def compare_fms(
         if of_fm.ids.tolist() != first.ids.tolist():
             raise UserError(f"FM {fm} embedded different images than {next(iter(embeddings))}")
         with cores_for(of_fm.x):
-            frame = _scored(of_fm, methods, folds, seed, ls_lambda, threads)
+            frame = _scored(of_fm, methods, folds, seed, ls_lambda)
         frames.append(frame.assign(fm=fm))
     return _ranked(pd.concat(frames, ignore_index=True), folds)
 
@@ -172,7 +168,6 @@ def _scored(
     folds: int,
     seed: int,
     ls_lambda: float,
-    threads: int,
 ) -> pd.DataFrame:
     """A row for each method and fold."""
     import pandas as pd
@@ -187,7 +182,7 @@ def _scored(
     rows: list[dict[str, Any]] = []
     parts = StratifiedKFold(folds, shuffle=True, random_state=seed).split(x, y)
     for train, test in parts:
-        generated = list(_generated(x[train], y[train], methods, seed, ls_lambda, threads))
+        generated = list(_generated(x[train], y[train], methods, seed, ls_lambda))
         candidates = [entry.candidate for entry in generated]
         predict_seconds = {}
         if not rows:  # the first fold is enough: all have nearly the same size
@@ -286,30 +281,26 @@ def _generated(
     methods: Sequence[Configuration],
     seed: int,
     ls_lambda: float,
-    threads: int,
 ) -> Iterator[_Generated]:
     """Generate each proxy set once."""
     users: dict[tuple[str, str], dict[int, list[Configuration]]] = {}
     for method in methods:
-        k = method.k.k if isinstance(method.k, Fixed) else ANY_K
         of_gen = users.setdefault((method.norm_pre, method.gen), {})
-        of_gen.setdefault(k, []).append(method)
+        of_gen.setdefault(method.k.number, []).append(method)
     norms = FittedNorms(x, y)
-    norm_names = dict.fromkeys(map(_norms_of, methods))  # many methods share their NORMs
-    learning = {names: _learn(norms, x, y, names) for names in norm_names}
+    # many methods share their NORMs
+    learning = {
+        names: _learn(norms, x, y, names) for names in dict.fromkeys(m.norms for m in methods)
+    }
     for (norm_pre, gen), by_k in users.items():
         normalised = norms.of_embeddings(norm_pre, x)
-        sets = proxy_sets(normalised, y, gen, by_k, [seed], ls_lambda=ls_lambda, threads=threads)
+        sets = proxy_sets(normalised, y, gen, by_k, [seed], ls_lambda=ls_lambda, threads=None)
         for k, of_k in by_k.items():
             proxies = sets[k, seed]
             scorings = tuple(dict.fromkeys(method.scoring for method in of_k))
             of_set = candidate_head(proxies, x, norm_pre, scorings, norms)
-            seconds = {m: proxies.seconds + learning[_norms_of(m)] for m in of_k}
+            seconds = {m: proxies.seconds + learning[m.norms] for m in of_k}
             yield _Generated(of_set, of_k, seconds)
-
-
-def _norms_of(method: Configuration) -> tuple[str, str, str]:
-    return method.norm_pre, method.scoring.norm_post, method.scoring.norm_inf
 
 
 def _learn(norms: FittedNorms, x: np.ndarray, y: np.ndarray, names: tuple[str, str, str]) -> float:

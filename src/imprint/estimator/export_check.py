@@ -99,10 +99,8 @@ def of_images(classifier: ImprintingClassifier, embedder: Embedder, source: Path
             f"check (--check): {source} holds embeddings; a file with the FM takes images"
         )
     else:
-        images, kind = (
-            _some(image_sources.images_of(source, classes="ignored", split="test")),
-            "images",
-        )
+        whole = image_sources.images_of(source, classes="ignored", split="test")
+        images, kind = whole.take(_spread(len(whole))), "images"
     pixels = []
     with Readers(Source(images, embedder.transform), 0) as readers:
         for _, x, unread in batches(readers, MOST):
@@ -156,10 +154,6 @@ def photographs() -> Images:
     ]
     ids = [str(number) for number in range(len(crops))]
     return Images(np.zeros(len(crops), np.int64), ids, ("",), array=np.stack(crops))
-
-
-def _some(images: Images) -> Images:
-    return images.take(_spread(len(images)))
 
 
 def _spread(count: int) -> np.ndarray:
@@ -218,8 +212,7 @@ def _onnx(path: Path) -> tuple[str, Run] | None:
     (entry,) = session.get_inputs()
 
     def run(x: np.ndarray) -> np.ndarray:
-        scores: np.ndarray = session.run(["scores"], {entry.name: x})[0]
-        return scores
+        return session.run(["scores"], {entry.name: x})[0]
 
     return f"onnxruntime {onnxruntime.__version__}", run
 

@@ -118,7 +118,7 @@ def write(
         generator = torch.Generator().manual_seed(0)
         example, name = torch.rand(2, 3, *transform.size, generator=generator), IMAGES
     if form is Form.onnx:
-        _require_onnx(module, Path(named or path))
+        _require_onnx(module, named)
     dimensions = ({0: torch.export.Dim("n")},)  # N is dynamic
     program = torch.export.export(module.eval(), (example,), dynamic_shapes=dimensions)
     if form is Form.onnx:

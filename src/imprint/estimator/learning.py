@@ -45,7 +45,7 @@ class Learnt:
         """
         scoring = method.scoring
         normalised = norms.of_embeddings(method.norm_pre, x)
-        learnt = norms.of_method(method.norm_pre, scoring.norm_post, scoring.norm_inf)
+        learnt = norms.learn(*method.norms)
         of_post = norms.of_space(method.norm_pre, scoring.norm_post)
         sums = getattr(of_post[0], "sums", None) if of_post else None
         for norm in learnt.learnt.values():
@@ -71,10 +71,7 @@ class Learnt:
 
     def with_more(self, x: np.ndarray, y: np.ndarray, classes: int) -> tuple[np.ndarray, Learnt]:
         """Learn from more samples x (n, d), labels y (n,) below `classes`; these after NORMpre, and what was learnt from all."""
-        if self._needs_sums:
-            self._require_sums()
-        elif refusal := self._refusal():
-            raise UserError(refusal)
+        self._require_sums()
         normalised = self.norms.of_embeddings(self.method.norm_pre, x)
         if not self._needs_sums:
             return normalised, self
@@ -108,10 +105,10 @@ class Learnt:
         return FittedNorms(learnt={path: norm.from_sums(sums)})
 
     def _require_sums(self) -> None:
-        """Raise a `UserError` if there are no sums, or the NORMs cannot learn from them."""
+        """Raise a `UserError` if sums are needed but missing, or the NORMs cannot learn from them."""
         if refusal := self._refusal():
             raise UserError(refusal)
-        if self.sums is None:
+        if self._needs_sums and self.sums is None:
             raise UserError(WITHOUT_SUMS)
 
     def _refusal(self) -> str | None:

@@ -21,7 +21,7 @@ from imprint.estimator.tuning import Tuned
 from imprint.estimator.validation import as_classifier_weights, plain_labels
 from imprint.method.class_sums import ClassSums
 from imprint.method.components import components_of_proxies, components_of_scoring
-from imprint.method.configuration import UNIT_LENGTH, Configuration, Fixed
+from imprint.method.configuration import UNIT_LENGTH, Configuration
 from imprint.method.familiarity import Familiarity
 from imprint.method.generate import GENERATORS
 from imprint.method.normalize import FittedNorms, chain
@@ -126,9 +126,8 @@ def load_classifier(path: str | Path, fm: Any) -> SavedClassifier:
         head.require_fm(fm)
     description, arrays = head.description, dict(head.state)
     configuration = Configuration.from_dict(description["configuration"])
-    norms = configuration.norm_pre, configuration.scoring.norm_post, configuration.scoring.norm_inf
     try:
-        components_of_proxies(configuration.gen, norms)
+        components_of_proxies(configuration.gen, configuration.norms)
         components_of_scoring(configuration.norm_pre, configuration.scoring)
     except UserError as error:
         raise UserError(
@@ -144,8 +143,7 @@ def load_classifier(path: str | Path, fm: Any) -> SavedClassifier:
     counts = np.bincount(head.labels, minlength=len(description["classes"]))
     of_workflow = None
     if GENERATORS[configuration.gen].takes_k:
-        k = configuration.k
-        of_workflow = k.k if isinstance(k, Fixed) else int(counts.max())
+        of_workflow = configuration.k.column or int(counts.max())
     ids = _ids(arrays.pop(SAMPLE_IDS, None))
     examples = _ids(arrays.pop(EXAMPLE_IDS, None))
     held_out, sketches, kept = arrays.pop(HELD_OUT, None), None, None

@@ -10,7 +10,7 @@ import numpy as np
 
 from imprint.estimator.parameters import configuration_of
 from imprint.estimator.training_samples import TrainingSamples
-from imprint.method.configuration import Auto, Configuration, Fixed, parse_k
+from imprint.method.configuration import Configuration, parse_k
 from imprint.method.familiarity import Familiarity
 from imprint.method.generate import GENERATORS
 from imprint.method.generate.choose_k import choose_k
@@ -52,6 +52,7 @@ def tune(
     parts: Mapping[str, Any] | None,
     seed: int,
     *,
+    norms: FittedNorms,
     hold_out: bool,
     **settings: Any,
 ) -> Tuned:
@@ -65,19 +66,21 @@ def tune(
         All choices of the method, see `imprint.estimator.parameters.resolve`; None: they are chosen on the samples.
     seed : int
         Seed of GEN and of the held-out folds.
+    norms : FittedNorms
+        The NORMs of these samples, for later use: those that the method needs are fitted.
     hold_out : bool
         Whether samples are held out even if the method is named.
     **settings
         As in `imprint.method.generate.choose_method.choose`.
     """
     if parts is None:
-        choice = choose(x, y, seed, **settings)
+        choice = choose(x, y, seed, norms=norms, **settings)
         chosen = choice.configuration
         return Tuned(chosen, _k_of(chosen), choice, *_held_out(choice))
-    configuration = configuration_of(parts, _chosen_k(parts, x, y, seed))
+    configuration = configuration_of(parts, _chosen_k(parts, x, y, norms, seed))
     if not hold_out:
         return Tuned(configuration, _k_of(configuration))
-    alone = choose(x, y, seed, [configuration], **settings)
+    alone = choose(x, y, seed, [configuration], norms=norms, **settings)
     return Tuned(configuration, _k_of(configuration), None, *_held_out(alone))
 
 
@@ -105,8 +108,7 @@ def measured_again(
 
 
 def _k_of(method: Configuration) -> int | None:
-    takes_k = GENERATORS[method.gen].takes_k
-    return method.k.k if takes_k and isinstance(method.k, Fixed) else None
+    return method.k.column if GENERATORS[method.gen].takes_k else None
 
 
 def _held_out(choice: Choice) -> tuple[float | None, Familiarity | None]:
@@ -115,12 +117,11 @@ def _held_out(choice: Choice) -> tuple[float | None, Familiarity | None]:
     return None if np.isnan(inverse) else inverse, choice.familiarity
 
 
-def _chosen_k(parts: Mapping[str, Any], x: np.ndarray, y: np.ndarray, seed: int) -> int | None:
+def _chosen_k(
+    parts: Mapping[str, Any], x: np.ndarray, y: np.ndarray, norms: FittedNorms, seed: int
+) -> int | None:
     if not GENERATORS[parts["gen"]].takes_k:
         return None
-    k = parse_k(parts["k"])
-    if isinstance(k, Fixed):
-        return k.k
-    assert isinstance(k, Auto)
-    normalised = FittedNorms(x, y).of_embeddings(parts["norm_pre"], x)
-    return choose_k(normalised, y, parts["gen"], seed)[0]
+    if count := parse_k(parts["k"]).column:
+        return count
+    return choose_k(norms.of_embeddings(parts["norm_pre"], x), y, parts["gen"], seed)[0]

@@ -156,27 +156,25 @@ def plain_labels(classes: np.ndarray, purpose: str) -> list[str | int | float]:
 
 
 @cache
-def warn_once(message: str, stacklevel: int) -> None:
-    """Warn once per process, as a search fits many times; `stacklevel` as in `warnings.warn`, for the caller."""
-    warnings.warn(message, stacklevel=stacklevel + 1)
+def warn_once(message: str) -> None:
+    """Warn once per process, as a search fits many times."""
+    warnings.warn(message, stacklevel=3)  # the caller of `fit`
 
 
-def warn_of_equal(x: np.ndarray, stacklevel: int) -> None:
-    """Warn if all samples x (n, D) have the same embedding; `stacklevel` as in `warnings.warn`, for the caller."""
+def warn_of_equal(x: np.ndarray) -> None:
+    """Warn if all samples x (n, D) have the same embedding."""
     # compare with the last row first: it nearly always differs
     if len(x) > 1 and np.array_equal(x[0], x[-1]) and (x == x[0]).all():
         warnings.warn(
             "all samples have the same embedding, so classes cannot be told apart: the images are the same, or the FM is damaged",
-            stacklevel=stacklevel + 1,
+            stacklevel=3,
         )
 
 
-def warn_of_copies(
-    sketches: Sketches, classes: np.ndarray, ids: np.ndarray, stacklevel: int
-) -> None:
+def warn_of_copies(sketches: Sketches, classes: np.ndarray, ids: np.ndarray) -> None:
     """Warn of new samples, the last n of the sketches, with ids (n,), that are also in another class.
 
-    classes: (C,) labels. stacklevel: as in `warnings.warn`, for the caller.
+    classes: (C,) labels.
     """
     new = len(sketches.values) - len(ids)
     pairs = [pair for pair in sketches.in_other_classes() if pair[1] >= new]
@@ -187,12 +185,12 @@ def warn_of_copies(
             f"{len(pairs)} sample{'s are' if len(pairs) > 1 else ' is'} in two classes, such as "
             f"{ids[row - new]} in '{other}', which is also in '{one}': no head can "
             "tell which is correct",
-            stacklevel=stacklevel + 1,
+            stacklevel=4,
         )
 
 
 def warn_of_counts(
-    classes: np.ndarray, counts: np.ndarray, k: int | None, labels: np.ndarray, stacklevel: int
+    classes: np.ndarray, counts: np.ndarray, k: int | None, labels: np.ndarray
 ) -> None:
     """Warn of classes with new samples but fewer than k in all, and of imbalance.
 
@@ -204,8 +202,6 @@ def warn_of_counts(
         Proxies per class.
     labels : ndarray of shape (n,)
         Labels of the new samples.
-    stacklevel : int
-        As in `warnings.warn`, for the caller.
     """
     seen = np.unique(class_numbers(classes, labels))
     few = seen[counts[seen] < (k or 1)]
@@ -213,12 +209,12 @@ def warn_of_counts(
         warnings.warn(
             f"{len(few)} of {len(classes)} classes have fewer than k = {k} samples ({listed(classes[few])}); "
             "such a class gets a proxy for each sample",
-            stacklevel=stacklevel + 1,
+            stacklevel=4,
         )
     least, most = counts.argmin(), counts.argmax()
     if counts[most] >= IMBALANCE * counts[least]:
         warnings.warn(
             f"classes are imbalanced: '{classes[most]}' has {counts[most]} samples, '{classes[least]}' {counts[least]}; "
             "gen='all' with votes, ls and ridge favour large classes",
-            stacklevel=stacklevel + 1,
+            stacklevel=4,
         )

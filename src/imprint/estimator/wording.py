@@ -59,17 +59,17 @@ def in_words(method: Configuration, *, per_class: bool = True) -> str:
     entry = GENERATORS.get(method.gen)
     takes_k = entry is not None and entry.takes_k
     proxies = PROXIES.get(method.gen, f"proxies by {method.gen}")
-    whitened = _norms(method) == _norms(PRESETS["whiten"].configuration)
+    whitened = method.norms == PRESETS["whiten"].configuration.norms
     text = f"whitened {proxies}" if whitened else proxies
     if takes_k:
         text = f"{method.k.label} {text}" + (" per class" if per_class else "")
-    unit = _norms(method) == _norms(PRESETS["westerhoff"].configuration)
+    unit = method.norms == PRESETS["westerhoff"].configuration.norms
     with_bias = entry is not None and (entry.has_bias or entry.chooses_method)
-    if with_bias and _norms(method) == (UNIT_LENGTH, IDENTITY, UNIT_LENGTH):
+    if with_bias and method.norms == (UNIT_LENGTH, IDENTITY, UNIT_LENGTH):
         unit = True  # weights with a bias allow no other NORMs
     if not whitened and not unit:
-        names = set(_norms(method))
-        text += f", NORM {names.pop() if len(names) == 1 else '/'.join(_norms(method))}"
+        names = set(method.norms)
+        text += f", NORM {names.pop() if len(names) == 1 else '/'.join(method.norms)}"
     return text + _decision(method.scoring)
 
 
@@ -87,10 +87,6 @@ def row_in_words(row: Mapping[str, Any]) -> str:
     if entry is not None and entry.only_k is not None:
         fields["k"] = entry.only_k.label
     return in_words(Configuration.from_dict(fields), per_class=False)
-
-
-def _norms(method: Configuration) -> tuple[str, str, str]:
-    return method.norm_pre, method.scoring.norm_post, method.scoring.norm_inf
 
 
 def _decision(scoring: Scoring) -> str:

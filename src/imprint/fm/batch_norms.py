@@ -12,7 +12,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_weights
 TOLERANCE = 1e-3  # relative change of an embedding: rounding is far below, a wrong pair far above
 
 
-def fold_batch_norms(model: nn.Module, x: torch.Tensor) -> int:
+def fold_batch_norms(model: nn.Module, x: torch.Tensor) -> None:
     """Fold every batch norm of a model in eval mode into the convolution whose output it takes.
 
     Parameters
@@ -21,18 +21,11 @@ def fold_batch_norms(model: nn.Module, x: torch.Tensor) -> int:
         Changed in place; restored if its output for `x` changes by more than rounding.
     x : tensor
         Input of the model, used to find out which batch norm follows which convolution.
-
-    Returns
-    -------
-    int
-        Number of batch norms folded.
     """
     if not any(isinstance(module, nn.BatchNorm2d) for module in model.modules()):
-        return 0
+        return
     with torch.no_grad():
         pairs, before = _pairs(model, x)
-        if not pairs:
-            return 0
         for pair in pairs:
             pair.fold(model)
         after = model(x)
@@ -40,8 +33,6 @@ def fold_batch_norms(model: nn.Module, x: torch.Tensor) -> int:
         if not (change <= TOLERANCE * before.flatten(1).norm(dim=1)).all():
             for pair in pairs:
                 pair.restore(model)
-            return 0
-    return len(pairs)
 
 
 @dataclass(frozen=True)

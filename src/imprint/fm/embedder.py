@@ -89,8 +89,7 @@ class Embedder(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Embeddings of a batch."""
-        embeddings: torch.Tensor = self.body(x)
-        return embeddings
+        return self.body(x)
 
     def train(self, mode: bool = True) -> Embedder:
         """Stay in eval mode: an embedding must not depend on the other images of the batch."""
@@ -106,10 +105,7 @@ class TimmFeatures(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Features of a batch."""
-        features: torch.Tensor = self.model.forward_head(
-            self.model.forward_features(x), pre_logits=True
-        )
-        return features
+        return self.model.forward_head(self.model.forward_features(x), pre_logits=True)
 
 
 class TimmTokens(nn.Module):

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from imprint.errors import UserError
 from imprint.fm.pooling import POOLED
 from imprint.registry import Registry
 
@@ -33,8 +34,6 @@ class FMSource(ABC):
         Weights file, in place of the published weights.
     pooling : {"pooled", "class_token", "class_token+patches"}
         The outputs of the last layer that form the embedding; see `imprint.fm.models.load`.
-    published : bool
-        Whether weights are published under the model's name, so that `fetch` can write them to a file.
     needs_model_name : bool
         Whether `load` needs `model`.
     default_weights : str or None
@@ -48,7 +47,6 @@ class FMSource(ABC):
     checkpoint: str | Path | None = None
     pooling: str = POOLED
 
-    published: ClassVar[bool] = False
     needs_model_name: ClassVar[bool] = True
     default_weights: ClassVar[str | None] = None
     has_tokens: ClassVar[bool] = False
@@ -58,8 +56,8 @@ class FMSource(ABC):
         """The model, with these changes to its image transform."""
 
     def fetch(self, path: str | Path) -> None:
-        """Write the published weights to a safetensors file that `load` takes as `checkpoint`."""
-        raise NotImplementedError
+        """Write the published weights to a safetensors file that `load` takes as `checkpoint`; a `UserError` if there are none."""
+        raise UserError("FMs of this source have no published weights; give a checkpoint")
 
     @classmethod
     def options(cls, identity: Mapping[str, Any]) -> dict[str, str | None]:

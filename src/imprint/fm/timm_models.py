@@ -35,7 +35,6 @@ RESERVED = {
 class TimmModel(FMSource):
     """A timm model: a tagged name, hf-hub:... or local-dir:..., or any name with a checkpoint."""
 
-    published = True
     has_tokens = True
 
     def load(self, changes: Mapping[str, Any]) -> Embedder:

@@ -29,7 +29,6 @@ _OLD_DENSENET = re.compile(r"(denselayer\d+\.(?:norm|conv))\.([12]\.)")
 class TorchvisionModel(FMSource):
     """A torchvision model with a checkpoint or named weights, which also determine how images are prepared."""
 
-    published = True
     default_weights = "IMAGENET1K_V1"
 
     def load(self, changes: Mapping[str, Any]) -> Embedder:
@@ -117,10 +116,7 @@ class TorchvisionModel(FMSource):
             )
         try:
             with only_weights():
-                model: nn.Module = persistent(
-                    entry.name, lambda: models.get_model(self.model, weights=entry)
-                )
-                return model
+                return persistent(entry.name, lambda: models.get_model(self.model, weights=entry))
         except Exception as error:  # torch.load raises many classes for damaged files
             raise UserError(
                 f"the weights {entry.name} of torchvision's {self.model} could not be loaded ({error}); {remedy}"

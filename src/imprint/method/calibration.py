@@ -37,8 +37,7 @@ def calibrate(scores: np.ndarray, y: np.ndarray) -> Calibration:
     inverses = TEMPERATURES / (shifted.std() or 1.0)
 
     def normalisers(inverse: float) -> np.ndarray:
-        sums: np.ndarray = np.log(np.exp(inverse * shifted).sum(axis=1))
-        return sums
+        return np.log(np.exp(inverse * shifted).sum(axis=1))
 
     means = np.array([normalisers(inverse).mean() for inverse in inverses])
     smoothing = 1 / (len(y) + 2)
@@ -52,5 +51,4 @@ def probabilities(scores: np.ndarray, inverse_temperature: float) -> np.ndarray:
     """Softmax (n, C) of class scores (n, C)."""
     scaled = inverse_temperature * (scores.astype(np.float64) - scores.max(axis=1, keepdims=True))
     powers = np.exp(scaled)
-    of_classes: np.ndarray = powers / powers.sum(axis=1, keepdims=True)
-    return of_classes
+    return powers / powers.sum(axis=1, keepdims=True)

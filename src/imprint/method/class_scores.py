@@ -94,8 +94,7 @@ def _of_all_proxies(
     assert scoring.weighting is not None
     _, (temperature,) = find_weighting(scoring.weighting)
     powers = np.exp((similarities - best[:, labels]) / temperature)
-    smooth: np.ndarray = best + temperature * np.log(np.add.reduceat(powers, firsts, axis=1))
-    return smooth
+    return best + temperature * np.log(np.add.reduceat(powers, firsts, axis=1))
 
 
 def _votes(

@@ -138,8 +138,7 @@ class ClassSums:
     @property
     def mean(self) -> np.ndarray:
         """(d,) mean of all samples."""
-        mean: np.ndarray = self.counts @ self.means / self.total
-        return mean
+        return self.counts @ self.means / self.total
 
     def arrays(self) -> dict[str, np.ndarray]:
         """The sums by name, for files."""

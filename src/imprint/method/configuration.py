@@ -26,6 +26,11 @@ class Fixed:
         """The number."""
         return self.k
 
+    @property
+    def number(self) -> int:
+        """The number."""
+        return self.k
+
 
 @dataclass(frozen=True, slots=True)
 class Auto:
@@ -33,6 +38,7 @@ class Auto:
 
     label: ClassVar[str] = "auto"
     column: ClassVar[int | None] = None
+    number: ClassVar[int] = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +47,11 @@ class Every:
 
     label: ClassVar[str] = "all"
     column: ClassVar[int | None] = None
+    number: ClassVar[int] = 1
 
 
-# `label` is used in file names, configurations and tables, `column` in the column `k` of frames
+# `label` is used in file names, configurations and tables, `column` in the column `k` of frames; `number` is passed to GENs, and
+# means nothing to those whose k cannot be chosen
 K = Fixed | Auto | Every
 
 
@@ -124,6 +132,11 @@ class Configuration(NamedTuple):
     scoring: Scoring
 
     @property
+    def norms(self) -> tuple[str, str, str]:
+        """NORMpre, NORMpost and NORMinf."""
+        return self.norm_pre, self.scoring.norm_post, self.scoring.norm_inf
+
+    @property
     def text(self) -> str:
         """The method in a few words.
 
@@ -136,8 +149,7 @@ class Configuration(NamedTuple):
         k = "" if self.k in (Fixed(1), Every()) else f" k={self.k.label}"
         votes = "" if s.m is None else f", m={s.m}"
         votes += "" if s.weighting is None else f" {s.weighting}"
-        norms = "/".join((self.norm_pre, s.norm_post, s.norm_inf))
-        return f"{self.gen}{k}, NORM {norms}, {s.agg} {s.distance}{votes}"
+        return f"{self.gen}{k}, NORM {'/'.join(self.norms)}, {s.agg} {s.distance}{votes}"
 
     def as_dict(self) -> dict[str, str | int | None]:
         """The fields by name in the order of `FIELDS`, with k as its label; used in JSON.

@@ -170,8 +170,7 @@ def cosine(proxies: Proxies, queries: Queries) -> Ranking:
     def exact(x: np.ndarray, p: np.ndarray) -> np.ndarray:
         x = x / np.linalg.norm(x, axis=1, keepdims=True)
         p = p / np.linalg.norm(p, axis=1, keepdims=True)
-        squares: np.ndarray = ((x - p) ** 2).sum(axis=1) / 2
-        return squares
+        return ((x - p) ** 2).sum(axis=1) / 2
 
     def measure(rows: slice, neighbours: np.ndarray, products: np.ndarray) -> np.ndarray:
         distances = products * scale[neighbours]
@@ -238,8 +237,7 @@ def _euclidean_root(
     """Square roots of squared distances (n, m); those far below `sum_of_squares` are computed again directly."""
 
     def exact(x: np.ndarray, p: np.ndarray) -> np.ndarray:
-        squares: np.ndarray = ((x - p) ** 2).sum(axis=1)
-        return squares
+        return ((x - p) ** 2).sum(axis=1)
 
     near = squared < NEAR * sum_of_squares
     _replace(squared, near, rows, neighbours, exact, queries.values, proxies.values)

@@ -117,5 +117,4 @@ def certainty(class_scores: np.ndarray, inverse_temperature: float) -> np.ndarra
     """Minus the entropy (n,) of the probabilities that class scores (n, C) give at a temperature."""
     of_classes = probabilities(class_scores, inverse_temperature)
     logarithms = np.log(np.maximum(of_classes, np.finfo(float).tiny))
-    negative: np.ndarray = (of_classes * logarithms).sum(axis=1)
-    return negative
+    return (of_classes * logarithms).sum(axis=1)

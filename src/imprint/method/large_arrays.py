@@ -43,8 +43,11 @@ def new_array(shape: tuple[int, int]) -> np.ndarray:
     size = 4 * int(np.prod(shape))
     with tempfile.TemporaryFile() as file:
         try:
-            # reports a full disk now; a later write would end the process by a signal
-            os.posix_fallocate(file.fileno(), 0, size)
+            if hasattr(os, "posix_fallocate"):  # not on macOS
+                # reports a full disk now; a later write would end the process by a signal
+                os.posix_fallocate(file.fileno(), 0, size)
+            else:
+                file.truncate(size)
         except OSError as error:
             raise UserError(
                 f"{tempfile.gettempdir()} has no room for an array of {formatting.size(size)} ({error.strerror}); set TMPDIR to a "

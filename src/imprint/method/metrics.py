@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+BINS = 15  # of confidence, of equal width
+
 
 @dataclass(frozen=True)
 class Scores:
@@ -97,7 +99,7 @@ def log_loss(probabilities: np.ndarray, y: np.ndarray) -> float:
     return float(-np.log(np.maximum(of_true, np.finfo(float).tiny)).mean())
 
 
-def calibration_error(probabilities: np.ndarray, y: np.ndarray, bins: int = 15) -> float:
+def calibration_error(probabilities: np.ndarray, y: np.ndarray) -> float:
     """Expected calibration error: how far confidence and accuracy are apart, over bins of confidence (Guo et al. 2017).
 
     Parameters
@@ -106,8 +108,6 @@ def calibration_error(probabilities: np.ndarray, y: np.ndarray, bins: int = 15) 
         Rows sum to 1.
     y : ndarray of shape (n,)
         Labels in [0, C).
-    bins : int, default=15
-        Bins of equal width.
 
     Examples
     --------
@@ -115,6 +115,6 @@ def calibration_error(probabilities: np.ndarray, y: np.ndarray, bins: int = 15) 
     0.0
     """
     confidence, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == y
-    bin_of = np.minimum((confidence * bins).astype(int), bins - 1)
-    gaps = np.bincount(bin_of, confidence - right, minlength=bins)
+    bin_of = np.minimum((confidence * BINS).astype(int), BINS - 1)
+    gaps = np.bincount(bin_of, confidence - right, minlength=BINS)
     return float(np.abs(gaps).sum() / len(y))

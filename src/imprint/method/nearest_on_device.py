@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 import torch
@@ -10,15 +10,6 @@ import torch
 from imprint.devices import choose_device, float32_products, upload
 from imprint.method.distances import MANHATTAN
 from imprint.method.nearest import Pack, Search, packs, products_of, side_by_side
-from imprint.method.rankings import Block
-
-
-def _manhattan(x: torch.Tensor, proxies: torch.Tensor) -> torch.Tensor:
-    return -torch.cdist(x, proxies, p=1)
-
-
-# device versions of blocks; other blocks are computed on the CPU
-BLOCKS: dict[Block, Callable[[torch.Tensor, torch.Tensor], torch.Tensor]] = {MANHATTAN: _manhattan}
 
 
 def nearest_on_device(
@@ -79,9 +70,9 @@ def search_on_device(
             rows = slice(top, min(top + height, n))
             if pack.block is None:
                 products = queries[rows] @ on_device.T
-            elif pack.block in BLOCKS:
-                products = BLOCKS[pack.block](queries[rows], on_device)
-            else:
+            elif pack.block is MANHATTAN:
+                products = -torch.cdist(queries[rows], on_device, p=1)
+            else:  # a user's distance, on the CPU
                 distances = np.empty((rows.stop - top, len(columns)), np.float32)
                 pack.block.fill(np.ascontiguousarray(x[rows]), columns, distances)
                 products = upload(distances, device)

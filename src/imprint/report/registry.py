@@ -124,8 +124,7 @@ class TableEntry(_Entry):
 
     def make(self, *inputs: Any, **settings: Any) -> pd.DataFrame:
         """Make the table; `inputs` are what `function` takes."""
-        table: pd.DataFrame = self.function(*inputs, **settings)
-        return table
+        return self.function(*inputs, **settings)
 
 
 FIGURES: Registry[FigureEntry] = Registry("figure")

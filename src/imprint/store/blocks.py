@@ -83,8 +83,7 @@ class Blocks:
         rows = self._execute("SELECT value, digest FROM blocks WHERE key = ?", [(key,)])
         if not rows or not isinstance(rows[0][0], bytes) or rows[0][1] != _check(key, rows[0][0]):
             return None
-        value: bytes = rows[0][0]
-        return value
+        return rows[0][0]
 
     def put(self, key: bytes, value: bytes) -> None:
         """Store a block; it is written to disk within seconds."""

@@ -146,8 +146,7 @@ def read_embeddings(path: str | Path) -> Embeddings:
 def read_rows(rows: Any) -> np.ndarray:
     """The float32 rows (N, D) of an HDF5 dataset; large ones are mapped from the file or copied to another file."""
     if rows.ndim != 2 or not is_large(rows.shape):
-        values: np.ndarray = rows[:].astype(np.float32, copy=False)
-        return values
+        return rows[:].astype(np.float32, copy=False)
     offset = rows.id.get_offset()  # None for chunked datasets
     if offset is not None and rows.dtype == np.float32:
         return np.asarray(np.memmap(rows.file.filename, np.float32, "r", offset, rows.shape))

@@ -76,5 +76,4 @@ def _provenance(path: str | Path) -> dict[str, Any]:
     import pyarrow.parquet as pq
 
     metadata = pq.read_schema(path).metadata or {}
-    provenance: dict[str, Any] = json.loads(metadata.get(b"provenance", b"{}"))
-    return provenance
+    return json.loads(metadata.get(b"provenance", b"{}"))

@@ -182,12 +182,10 @@ def _read_hdf5(path: Path, split: str | None, required: bool) -> dict[str, Any]:
 def _array(dataset: Any) -> np.ndarray:
     """An HDF5 dataset as an array: text, numbers, or large embeddings, which stay on disk."""
     if dataset.dtype.kind in "OS":
-        text: np.ndarray = dataset.asstr()[()]
-        return text
+        return dataset.asstr()[()]
     if dataset.dtype.kind == "f" and is_large(dataset.shape):
         return read_rows(dataset)
-    numbers: np.ndarray = dataset[()]
-    return numbers
+    return dataset[()]
 
 
 def _names(path: Path, value: Any) -> list[str]:

@@ -25,7 +25,10 @@ BLANK = (_MARK + b"0" * _DIGITS).decode()
 def seal(path: str | Path) -> None:
     """Fill the blank seal of a finished file."""
     with open(path, "r+b") as file, mmap.mmap(file.fileno(), 0) as content:
-        first = content.find(BLANK.encode()) + len(_MARK)
+        blank = content.find(BLANK.encode())
+        if blank < 0:
+            raise ValueError(f"{path} has no blank seal")
+        first = blank + len(_MARK)
         content[first : first + _DIGITS] = _digest(content, first).encode()
         content.flush()
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from imprint.errors import UserError
 from imprint.method import costs as operations
-from imprint.method.configuration import Auto, Configuration, Every, Fixed, K, parse_k
+from imprint.method.configuration import Auto, Configuration, Every, K, parse_k
 from imprint.method.distances import DISTANCES
 from imprint.method.generate import GENERATORS
 from imprint.method.normalize import chain
@@ -228,9 +228,7 @@ def _of_set(configurations: Iterable[Configuration], n: int, p: int, d: int) -> 
 
 
 def _number(k: K) -> int:
-    if isinstance(k, Fixed):
-        return k.k
-    return AUTO if isinstance(k, Auto) else 1
+    return AUTO if isinstance(k, Auto) else k.number
 
 
 def _proxies(k: K, size: _Size) -> int:

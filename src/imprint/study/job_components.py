@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from functools import cache
 from pathlib import Path
 
 from imprint.method.components import Component, components_of_proxies, components_of_scoring
 from imprint.method.configuration import Configuration, Scoring
-from imprint.study.cells import Cells
 from imprint.study.fingerprint import component_fingerprint
 from imprint.study.grid import Group, Study
 
@@ -17,18 +15,6 @@ def of_proxies(study: Study, group: Group, gen: str) -> dict[str, Component]:
     """The components of a proxy file, by kind and name."""
     of_k = study.cells(group).proxy_seeds.get(gen, {}).values()
     return components_of_proxies(gen, sorted({norm for norms in of_k for norm in norms}))
-
-
-@cache
-def of_cells(cells: Cells) -> dict[str, Component]:
-    """The components of all cells, by kind and name."""
-    return of_methods(cells.seeds)
-
-
-@cache
-def of_cells_scoring(cells: Cells) -> dict[str, Component]:
-    """The components that score the proxies of all cells, by kind and name."""
-    return of_scoring(cells.seeds)
 
 
 def of_methods(methods: Iterable[Configuration]) -> dict[str, Component]:

@@ -112,8 +112,7 @@ def _samples(x: np.ndarray, device: str) -> _Samples:
 def _by_scikit_learn(x: np.ndarray, k: int, seed: int) -> np.ndarray:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
-        centroids: np.ndarray = KMeans(n_clusters=k, random_state=seed).fit(x).cluster_centers_
-    return centroids
+        return KMeans(n_clusters=k, random_state=seed).fit(x).cluster_centers_
 
 
 class _Start:

@@ -56,8 +56,7 @@ def minibatch_kmeans(x: np.ndarray, k: int, random: Random, shared: None) -> np.
     from sklearn.cluster import MiniBatchKMeans
 
     fit = MiniBatchKMeans(k, random_state=random.seed, n_init="auto", compute_labels=False).fit(x)
-    centroids: np.ndarray = fit.cluster_centers_
-    return centroids
+    return fit.cluster_centers_
 
 
 def distance_matrix(x: np.ndarray) -> np.ndarray:

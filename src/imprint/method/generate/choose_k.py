@@ -7,6 +7,7 @@ import time
 import numpy as np
 
 from imprint.method.generate.proxy_sets import proxy_sets
+from imprint.method.holdout import rows_by_class
 from imprint.method.normalize import l2
 
 CANDIDATES = (1, 2, 3, 5, 10, 20, 50, 100)
@@ -69,7 +70,7 @@ def _held_out(y: np.ndarray, seed: int) -> np.ndarray:
     """(n,) mask of the held-out samples: a fifth of each class, at least one if it has two."""
     mask = np.zeros(len(y), bool)
     random = np.random.default_rng(seed)
-    for rows in np.split(np.argsort(y, kind="stable"), np.cumsum(np.bincount(y))[:-1]):
+    for rows in rows_by_class(y):
         if len(rows) > 1:
             mask[random.permutation(rows)[: max(1, round(HELD_OUT * len(rows)))]] = True
     return mask

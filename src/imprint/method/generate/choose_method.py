@@ -25,7 +25,6 @@ from imprint.method.configuration import (
 from imprint.method.familiarity import Familiarity, certainty, similarity
 from imprint.method.generate.cores import cores_for
 from imprint.method.generate.proxy_sets import MANY_VALUES, proxy_sets
-from imprint.method.generate.registry import ANY_K
 from imprint.method.holdout import ENOUGH, FOLDS, folds, rows_by_class
 from imprint.method.normalize import FittedNorms
 from imprint.method.proxies import ProxySet
@@ -217,7 +216,7 @@ def choose(
         raise UserError(f"{listed(open_k)}: a method to choose from needs a number as k")
     norms = norms or FittedNorms(x, y)
     for method in methods:
-        norms.learn(method.norm_pre, method.scoring.norm_post, method.scoring.norm_inf)
+        norms.learn(*method.norms)
     x, y = _at_most(x, y, seed or 0)
     classes = int(y.max()) + 1
     scored: list[list[np.ndarray]] = [[] for _ in methods]
@@ -235,7 +234,7 @@ def choose(
             mapped: Mapped = {}
             for scores, near, method in zip(scored, nearness, methods, strict=True):
                 of_method = candidate_head(
-                    sets[method.norm_pre, method.gen][_number(method), seed],
+                    sets[method.norm_pre, method.gen][method.k.number, seed],
                     x_train,
                     method.norm_pre,
                     (method.scoring,),
@@ -318,10 +317,6 @@ def _at_most(x: np.ndarray, y: np.ndarray, seed: int) -> tuple[np.ndarray, np.nd
     return x[kept], y[kept]
 
 
-def _number(method: Configuration) -> int:
-    return method.k.k if isinstance(method.k, Fixed) else ANY_K
-
-
 def _sets(
     methods: Sequence[Configuration],
     x: np.ndarray,
@@ -334,7 +329,7 @@ def _sets(
     """The proxy sets of the methods by NORMpre and GEN, then k and seed; all k of a GEN together, as they share work."""
     ks: dict[tuple[str, str], list[int]] = {}
     for method in methods:
-        ks.setdefault((method.norm_pre, method.gen), []).append(_number(method))
+        ks.setdefault((method.norm_pre, method.gen), []).append(method.k.number)
     return {
         (norm_pre, gen): proxy_sets(
             norms.of_embeddings(norm_pre, x),

@@ -6,13 +6,11 @@ import numpy as np
 
 from imprint.errors import UserError
 from imprint.method import costs
-from imprint.method.configuration import Fixed
 from imprint.method.folding import fold
 from imprint.method.generate.centers import kmeans, mean
 from imprint.method.generate.choose_method import choose
 from imprint.method.generate.proxy_sets import proxy_sets
 from imprint.method.generate.registry import (
-    ANY_K,
     AllClasses,
     Generated,
     generator,
@@ -43,7 +41,7 @@ def chosen_method(x: np.ndarray, y: np.ndarray, run: AllClasses) -> Generated:
     norms = FittedNorms(x, y)
     choice = choose(x, y, run.seed, threads=run.threads, norms=norms)
     method = choice.configuration
-    k = method.k.k if isinstance(method.k, Fixed) else ANY_K
+    k = method.k.number
     normalised = norms.of_embeddings(method.norm_pre, x)
     of_gen = proxy_sets(normalised, y, method.gen, [k], [run.seed], threads=run.threads)
     proxies, post = of_gen[k, run.seed], method.scoring.norm_post

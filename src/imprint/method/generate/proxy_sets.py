@@ -19,6 +19,7 @@ from imprint.method.generate.registry import (
     Generator,
     load_library_of,
 )
+from imprint.method.holdout import rows_by_class
 from imprint.method.large_arrays import LARGE, for_user
 from imprint.method.proxies import ProxySet
 
@@ -264,7 +265,7 @@ def _members(x: np.ndarray, y: np.ndarray) -> list[np.ndarray]:
     counts = np.bincount(y)
     if (counts == 0).any():
         raise UserError(f"class {np.flatnonzero(counts == 0)[0]} has no training sample")
-    return np.split(np.argsort(y, kind="stable"), np.cumsum(counts)[:-1])
+    return rows_by_class(y)
 
 
 def _from_all_classes(

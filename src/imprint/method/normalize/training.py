@@ -101,12 +101,7 @@ class FittedNorms:
         return [self.learnt[name] for name in self._names(norm_pre, norm)]
 
     def learn(self, norm_pre: str, norm_post: str, norm_inf: str) -> FittedNorms:
-        """Fit all NORMs that a method needs. Returns self."""
-        self.of_method(norm_pre, norm_post, norm_inf)
-        return self
-
-    def of_method(self, norm_pre: str, norm_post: str, norm_inf: str) -> FittedNorms:
-        """The fitted NORMs that a method needs, fitted now if they were not, without the training embeddings."""
+        """Fit the NORMs that a method needs, if they were not; returns them alone, without the training embeddings."""
         spaces = ((IDENTITY, norm_pre), (IDENTITY, norm_inf), (norm_pre, norm_post))
         names = [name for space in spaces for name in self._names(*space)]
         return FittedNorms(learnt={name: self.learnt[name] for name in names})

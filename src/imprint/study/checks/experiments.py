@@ -22,9 +22,9 @@ from imprint.study.config.fms import EmbeddingsFM
 from imprint.study.methods import configurations
 from imprint.study.problems import Problem
 
-# rules of the workflow, without those of figures and tables
 NOT_COMBINED = "norm_pre l2 is combined with norm_inf l2 only"
 
+# rules of the workflow, without those of figures and tables
 RULES = (
     "adopt all collapse collapses dataset download embed embed_shard evaluate experiment_report explorer fms head "
     "predictions pretrain proxies report samples scores study summary tsne weights workflow_report"

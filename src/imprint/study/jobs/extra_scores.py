@@ -9,11 +9,10 @@ import numpy as np
 
 from imprint.method.calibration import calibrate, probabilities
 from imprint.method.class_scores import class_scores
-from imprint.method.configuration import Auto, Configuration, Fixed, Scoring
+from imprint.method.configuration import Auto, Configuration, Scoring
 from imprint.method.engine import evaluate
 from imprint.method.generate.choose_k import choose_k
 from imprint.method.generate.proxy_sets import proxy_sets
-from imprint.method.generate.registry import ANY_K
 from imprint.method.holdout import folds
 from imprint.method.metrics import calibration_error, log_loss, top_accuracy
 from imprint.method.normalize.training import FittedNorms
@@ -113,7 +112,7 @@ class TrainingScores:
         x, y = self.x[~self._held], self.y[~self._held]
         norms = FittedNorms(x, y)
         normalised = norms.of_embeddings(method.norm_pre, x)
-        k = method.k.k if isinstance(method.k, Fixed) else ANY_K
+        k = method.k.number
         if isinstance(method.k, Auto):
             k, _ = choose_k(normalised, y, method.gen, self.seed)
         sets = proxy_sets(normalised, y, method.gen, [k], [self.seed], ls_lambda=self.ls_lambda)

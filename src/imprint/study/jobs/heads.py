@@ -106,7 +106,7 @@ def make_head(
     """
     scoring = method.scoring
     norms = norms or FittedNorms()
-    norms.learn(method.norm_pre, scoring.norm_post, scoring.norm_inf)
+    norms.learn(*method.norms)
     samples = proxies.samples
     needs_fm = chain(scoring.norm_post).needs_fm_classifier
     return Head(

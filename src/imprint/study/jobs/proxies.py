@@ -12,10 +12,9 @@ import numpy as np
 
 from imprint.data.pools import Pool, require_all, training_rows
 from imprint.method.components import components_of_proxies
-from imprint.method.configuration import Auto, Fixed, K, parse_k
+from imprint.method.configuration import Auto, K, parse_k
 from imprint.method.generate.choose_k import choose_k
 from imprint.method.generate.proxy_sets import StoredFits, proxy_sets
-from imprint.method.generate.registry import ANY_K
 from imprint.method.large_arrays import take_rows
 from imprint.method.normalize import FittedNorms
 from imprint.method.proxies import ProxySet, ProxySets, proxy_set_for
@@ -142,8 +141,7 @@ def _generated(
         if isinstance(k, Auto):
             yield from ((run, _of_chosen_k(x, y, gen, run.seed, threads, device)) for run in alike)
         else:
-            count = k.k if isinstance(k, Fixed) else ANY_K
-            of_seeds.setdefault(tuple(run.seed for run in alike), {})[count] = alike
+            of_seeds.setdefault(tuple(run.seed for run in alike), {})[k.number] = alike
     for seeds, by_k in of_seeds.items():
         clusters = {
             (k, run.seed): run.clusters
