@@ -21,6 +21,11 @@ def test_the_class_of_most_votes_wins():
     assert vote(labels, np.ones((1, 3)), 3, np.array([1, 3])).tolist() == [[0, 2], [1, 2]]
 
 
+def test_a_vote_of_very_many_neighbours_on_few_rows():
+    labels = np.tile(np.arange(2**15) % 3 % 2, (60, 1))  # two thirds are 0
+    assert not vote(labels, np.ones((1, 2**15)), 2, np.array([2**15])).any()
+
+
 def test_equally_near_proxies_come_in_their_order():
     products = np.tile(np.array([1, 3, 3, 2, 3], np.float32), (2, 40))  # more than a chunk
     n, count = products.shape

@@ -56,7 +56,7 @@ def strips(
     """
     threads = 1
     if n >= many and not alone:
-        threads = min(_threads(), n // FEW)
+        threads = max(1, min(_threads(), n // FEW))
     height = HEIGHT if at_once is None else max(1, min(HEIGHT, at_once // threads))
     rounds = -(-n // (threads * height))
     count = min(n, threads * rounds)
