@@ -7,7 +7,7 @@ from imprint.method.class_scores import class_scores
 from imprint.method.configuration import Scoring
 from imprint.method.engine import predict
 from imprint.method.normalize import FittedNorms
-from imprint.method.scoring import CandidateHead
+from imprint.method.scoring import CandidateHead, nearest_proxies
 from tests.method.definitions import similarities_of
 
 
@@ -40,6 +40,16 @@ def test_classes_are_told_apart_at_large_distances_that_they_share(distance):
     ((_, predicted),) = predict(100 * x, 9, [candidate])
     scores = class_scores(100 * x, candidate, 9)
     assert (scores.argmax(axis=1) == predicted).mean() > 0.99
+
+
+@pytest.mark.parametrize("distance", ["cosine", "euclidean", "mahalanobis", "manhattan"])
+@pytest.mark.parametrize("offset", [0, 100])
+def test_a_proxy_is_at_distance_zero_from_itself(distance, offset):
+    p = np.random.default_rng(4).normal(offset, size=(200, 16)).astype(np.float32)
+    candidate = CandidateHead(p, np.arange(200), (Scoring("none", "none", "max", distance),))
+    nearest = nearest_proxies(p, candidate, 3)
+    np.testing.assert_array_equal(nearest.numbers[:, 0], np.arange(200))
+    assert (nearest.distances[:, 0] < 1e-7 * nearest.distances[:, 1]).all()
 
 
 def test_embeddings_that_are_mapped_once_score_alike():

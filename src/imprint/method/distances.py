@@ -274,12 +274,17 @@ def mahalanobis(proxies: Proxies, queries: Queries) -> Ranking:
     white = proxies.whitened
     of_proxies = white.squares + 2 * white.shift
 
+    def exact(x: np.ndarray, p: np.ndarray) -> np.ndarray:
+        return white.squares_of(x - p + white.mean)
+
     def measure(rows: slice, neighbours: np.ndarray, products: np.ndarray) -> np.ndarray:
         own_squares = white.squares_of(queries.values[rows])
         # |L^-1 (x - p)|^2 for centred x and p, in float64 and in place
         squared = np.multiply(products, -2 * queries.scale[rows, None], dtype=np.float64)
         squared += of_proxies[neighbours]
         squared += own_squares[:, None]
+        near = squared < NEAR * (white.squares[neighbours] + own_squares[:, None])
+        _replace(squared, near, rows, neighbours, exact, queries.values, proxies.values)
         np.maximum(squared, 0, out=squared)
         return np.sqrt(squared, out=squared)
 
