@@ -54,6 +54,15 @@ def test_what_a_fitted_norm_learns_is_named_with_an_underscore(load):
         FittedNorms(X, Y).of_embeddings("mine", X)
 
 
+@pytest.mark.parametrize("learnt", ["self.scale = 3.0", "self.mean_, self.scale = 0, 3.0"])
+def test_what_a_norm_learns_is_not_hidden_by_its_init(load, learnt):
+    init = "def __init__(self):\n        self.scale, self.kept = 1.0, 2.0\n\n    def fit"
+    norm = NORM.format(returned="embeddings").replace("def fit", init)
+    load(norm.replace("return self", f"{learnt}\n        return self"))
+    with pytest.raises(UserError, match=r"fit sets scale; end the names .* such as scale_"):
+        FittedNorms(X, Y).of_embeddings("mine", X)
+
+
 def test_the_fit_of_a_norm_need_not_return_the_object(load):
     load(NORM.format(returned="embeddings + self.mean_").replace("return self", "self.mean_ = 1"))
     np.testing.assert_array_equal(FittedNorms(X, Y).of_embeddings("mine", X), X + 1)
@@ -69,7 +78,12 @@ def test_the_fit_of_a_norm_may_return_another_object(load):
 
 
 @pytest.mark.parametrize(
-    "change", [("return self", "return 3"), ("def fit", "__slots__ = ()\n\n    def fit")]
+    "change",
+    [
+        ("return self", "return 3"),
+        ("return self", "return type('Other', (Mine,), {})()"),  # a loaded head would have a Mine
+        ("def fit", "__slots__ = ()\n\n    def fit"),
+    ],
 )
 def test_the_fit_of_a_norm_returns_what_can_be_saved(load, change):
     load(NORM.format(returned="embeddings").replace(*change))

@@ -14,6 +14,8 @@ from imprint.method.normalize.chains import SEPARATOR, Step, chain, joined
 from imprint.method.normalize.registry import NORMS, FittedNorm
 
 Path = tuple[Step, ...]
+SUMS = "sums"  # attribute of a NORM that updates need, but no prediction
+MISSING = object()
 
 
 def apply(norm: str, x: np.ndarray) -> np.ndarray:
@@ -188,23 +190,27 @@ class FittedNorms:
 def _fitted(step: Step, x: np.ndarray, y: np.ndarray) -> Any:
     """The NORM of a step, fitted to training embeddings x (n, D), labels y (n,).
 
-    A `UserError` if a user's `fit` does not return a NORM, or sets attributes but none that a saved head would hold.
+    A `UserError` if what a user's `fit` returns, or an attribute that it sets, would be lost in a saved head.
     """
     unfitted = step.unfitted()
-    before = set(getattr(unfitted, "__dict__", ()))
+    before = dict(getattr(unfitted, "__dict__", {}))
     norm = unfitted.fit(x, y)
     if norm is None:  # a `fit` without `return self`
         norm = unfitted
-    if not hasattr(norm, "transform") or not hasattr(norm, "__dict__"):
+    if type(norm) is not type(unfitted) or not hasattr(norm, "__dict__"):
         raise UserError(
             f"NORM {step.text} ({step.entry.origin}): fit returned {norm!r}; end it with `return self`, in a class without "
             "__slots__"
         )
-    attributes = set(vars(norm)) - before
-    if attributes and not any(name.endswith("_") for name in attributes):
+    lost = sorted(
+        name
+        for name, value in vars(norm).items()
+        if not name.endswith("_") and name != SUMS and value is not before.get(name, MISSING)
+    )
+    if lost:
         raise UserError(
-            f"NORM {step.text} ({step.entry.origin}): fit sets {', '.join(sorted(attributes))}; end the names of learnt arrays in an "
-            f"underscore, such as {min(attributes)}_, so that heads save them"
+            f"NORM {step.text} ({step.entry.origin}): fit sets {', '.join(lost)}; end the names of learnt arrays in an underscore, "
+            f"such as {lost[0]}_, so that heads save them"
         )
     return norm
 
