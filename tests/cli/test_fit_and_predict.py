@@ -115,6 +115,9 @@ def test_a_head_is_refused_on_other_embeddings(imprint, workdir, embedded):
             ["a", "b", "c"],
         ),
         ({"labels": (np.arange(30) % 3).astype(float)}, ["0", "1", "2"]),
+        ({"labels": np.arange(30) % 2 == 1}, ["False", "True"]),
+        ({"labels": (np.arange(30) % 2 == 1).astype(object)}, ["False", "True"]),
+        ({"labels": np.arange(30) % 2 == 1, "class_names": ["cat", "dog"]}, ["cat", "dog"]),
         ({"labels": np.array([b"a", b"b", b"c"])[np.arange(30) % 3]}, ["a", "b", "c"]),
     ],
 )

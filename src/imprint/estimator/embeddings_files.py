@@ -80,17 +80,7 @@ def _read_labels(
             f"{path} has no classes: its images were not in one folder per class; embed them "
             "again from such folders, or give labels"
         )
-    # int64 cannot hold larger numbers, nor infinity
-    if y.dtype.kind == "f" and (y == np.floor(y)).all() and (np.abs(y) < 2.0**63).all():
-        y = y.astype(np.int64)
-    if y.dtype.kind == "b":  # True and False are names, as with labels in Python
-        y = y.astype(str)
-    if y.dtype.kind not in "iuUO":
-        raise UserError(
-            f"{path}: 'labels' are {y.dtype}, neither names nor whole numbers of at most 64 bits"
-        )
-    if y.dtype.kind == "O":
-        y = _plain(path, y)
+    y = _numbers_or_texts(path, y, named=names is not None)
     if y.dtype.kind == "U" or names is None:
         classes, y = np.unique(y, return_inverse=True)
         return y.astype(np.int64), tuple(map(str, classes))
@@ -105,11 +95,28 @@ def _read_labels(
     return y.astype(np.int64), tuple(str(names[label]) for label in present)
 
 
-def _plain(path: Path, labels: np.ndarray) -> np.ndarray:
-    """Convert object labels to int64 if all are whole numbers, else to strings; a `UserError` if one is neither."""
-    kinds = [isinstance(label, str | int | np.integer) for label in labels]
-    if not all(kinds):
-        row = kinds.index(False)
+def _numbers_or_texts(path: Path, labels: np.ndarray, *, named: bool) -> np.ndarray:
+    """Labels as whole numbers or as texts; a `UserError` if they are neither.
+
+    True and False are texts, as with labels in Python, but numbers if there are class names that these number.
+    """
+    kind = labels.dtype.kind
+    if kind == "O" and all(isinstance(label, bool | np.bool_) for label in labels):
+        kind = "b"
+    if kind == "b":
+        return labels.astype(bool).astype(np.int64 if named else str)
+    # int64 cannot hold larger numbers, nor infinity
+    if kind == "f" and (labels == np.floor(labels)).all() and (np.abs(labels) < 2.0**63).all():
+        return labels.astype(np.int64)
+    if kind in "iuU":
+        return labels
+    if kind != "O":
+        raise UserError(
+            f"{path}: 'labels' are {labels.dtype}, neither names nor whole numbers of at most 64 bits"
+        )
+    wrong = [not isinstance(label, str | int | np.integer) for label in labels]
+    if any(wrong):
+        row = wrong.index(True)
         raise UserError(
             f"{path}: the label in row {row} is {labels[row]!r}, neither a whole number nor a name"
         )
