@@ -26,7 +26,7 @@ def test_tensors_of_any_float_are_arrays():
 
 
 def test_a_list_of_labels_lacks_none():
-    assert checked_labels(["a", 1]) == ["a", 1]
+    assert checked_labels([1, 2.5, np.int64(3)]) == [1, 2.5, 3]
     with pytest.raises(UserError, match=r"y: 2 of 3 labels are missing \(number 0, 2, from 0\)"):
         checked_labels([None, "a", float("nan")])
     with pytest.raises(UserError, match=r"y: 1 of 2 labels are missing \(number 1, from 0\)"):
@@ -36,8 +36,12 @@ def test_a_list_of_labels_lacks_none():
             checked_labels(pd.Series(["a", pd.NA], dtype=kind))
     with pytest.raises(UserError, match=r"y: 1 of 2 labels are missing \(number 0, from 0\)"):
         checked_labels([pd.NA, 3])
-    with pytest.raises(UserError, match="labels of different types, int and str, have no order"):
-        check_targets(np.array(["a", 3], object))
+    for labels in (["a", 3], [3, "a"]):
+        for check in (checked_labels, lambda labels: check_targets(np.array(labels, object))):
+            with pytest.raises(UserError, match="of different types, int and str, have no order"):
+                check(labels)
+    with pytest.raises(UserError, match="labels are bytes; make them texts"):
+        check_targets(np.array([b"a", b"b"]))
     check_targets(np.arange(60))  # one sample of each class is no regression
     rows = [np.array([1, 0]), np.array([0, 1])]  # wrong, but not missing
     assert checked_labels(rows) is rows

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from functools import cache
+from numbers import Number
 from typing import Any
 
 import numpy as np
@@ -57,7 +58,7 @@ def checked_scale(as_passed: Any, x: np.ndarray, scale: float | None) -> float:
 
 
 def checked_labels(y: Any) -> Any:
-    """Labels unchanged; a `UserError` if some are missing, which numpy would turn into a class 'nan' or 'None'."""
+    """Labels unchanged; a `UserError` if some are missing or of other types, which numpy would turn into texts such as 'nan'."""
     if getattr(y, "ndim", 1) != 1:
         return y
     missing: Any = ()
@@ -69,28 +70,40 @@ def checked_labels(y: Any) -> Any:
         raise UserError(
             f"y: {len(missing)} of {len(y)} labels are missing (number {listed(missing)}, from 0)"
         )
+    if isinstance(y, list | tuple):
+        _check_types(y)
     return y
 
 
 def check_targets(y: np.ndarray) -> None:
-    """Check that labels (n,) name classes; a `UserError` if they are of types that have no common order."""
+    """Check that labels (n,) name classes; a `UserError` if they are bytes, or of types that have no common order."""
+    if y.dtype.kind in "SO":
+        _check_types(y.tolist())
     from sklearn.utils.multiclass import check_classification_targets
 
     with warnings.catch_warnings():
         # few samples of many classes are what imprinting is for
         warnings.filterwarnings("ignore", "The number of unique classes is greater")
-        try:
-            check_classification_targets(y)
-        except TypeError:
-            types = sorted({type(label).__name__ for label in y.tolist()})
-            raise UserError(
-                f"y: labels of different types, {' and '.join(types)}, have no order; make them all texts or all numbers"
-            ) from None
+        check_classification_targets(y)
+
+
+def _check_types(labels: Sequence[Any]) -> None:
+    types = set(map(type, labels))
+    if any(issubclass(kind, bytes) for kind in types):
+        raise UserError("y: labels are bytes; make them texts, such as y.astype(str)")
+    families = (str, (Number, np.generic), object)
+    if len({next(f for f in families if issubclass(kind, f)) for kind in types}) > 1:
+        names = " and ".join(sorted(kind.__name__ for kind in types))
+        raise UserError(
+            f"y: labels of different types, {names}, have no order; make them all texts or all numbers"
+        )
 
 
 def _is_missing(label: Any) -> bool:
     """Whether a label is None, NaN, or pandas' NA or NaT: a value that does not equal itself, or is ambiguous if compared."""
     try:
+        if isinstance(label, str):
+            return False
         return label is None or (np.ndim(label) == 0 and bool(label != label))
     except TypeError:
         return True
