@@ -74,7 +74,7 @@ def workdir(tmp_path_factory):
     with h5py.File(root / "damaged.h5", "w") as file:
         file["embeddings"] = 1.0
     with h5py.File(root / "foreign.h5", "w") as file:
-        file["array"], file["group/of/arrays"], file["a/b/c/d/e"] = 1.0, 2.0, 3.0
+        file["array"], file["group/of/arrays"], file["a/b/seedx/draw0/e"] = 1.0, 2.0, 3.0
     write_weights(root)
     return root
 
@@ -265,6 +265,16 @@ def test_embeddings_of_other_images_are_not_replaced_without_a_note(imprint, cap
         assert (note in notes) if note else ("held" not in notes)
 
 
+def test_embeddings_of_another_program_are_not_replaced(imprint, workdir):
+    with h5py.File(workdir / "mine.h5", "w") as file:
+        file["embeddings"] = np.ones((5, 3))
+    shutil.copy(workdir / "foreign.h5", workdir / "strange.h5")
+    for output in ("mine.h5", "strange.h5"):
+        before = (workdir / output).read_bytes()
+        assert "would be lost" in imprint(f"embed photos -o {output} {FM}", code=2)
+        assert (workdir / output).read_bytes() == before
+
+
 def test_labels_may_be_objects(imprint):
     imprint("fit objects.npz -o objects.safetensors --gen mean")
     assert "on 30 samples" in imprint("evaluate objects.safetensors objects.npz")
@@ -289,6 +299,15 @@ def test_fit_reports_skipped_files_and_unknown_arguments(imprint, workdir):
 def started(workdir, command, **options):
     words = [sys.executable, "-m", "imprint.cli", *shlex.split(command)]
     return subprocess.Popen(words, cwd=workdir, stderr=subprocess.PIPE, text=True, **options)
+
+
+def test_standard_output_is_not_replaced_as_a_file(imprint, workdir):
+    command = "imprint predict head.safetensors good.npz -o /dev/stdout"
+    program = f"echo before; {sys.executable} -m imprint.cli {command.removeprefix('imprint ')}; echo after"
+    with open(workdir / "all.csv", "w") as file:
+        subprocess.run(["sh", "-c", program], cwd=workdir, stdout=file, check=True)
+    first, header, *rows, last = (workdir / "all.csv").read_text().splitlines()
+    assert (first, header, last) == ("before", "id,label,score", "after") and len(rows) == 30
 
 
 def test_a_table_may_be_written_to_a_pipe(imprint):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -62,9 +61,7 @@ def embed(
         source, classes="optional", split=split or "train", needs_splits=split is not None
     )
     require_writable(output)
-    before: dict[str, Any] = {}
-    with suppress(UserError):
-        before = describe(output)
+    before = _described_embeddings(output) if output.exists() else {}
     try:
         embed(images, output, fm)
     except KeyboardInterrupt:
@@ -72,12 +69,30 @@ def embed(
         raise
     facts = describe(output)
     old, new = (each.get("made_from", {}).get("folder") for each in (before, facts))
-    if old not in (None, new):
-        print(f"note: {output} held {before['samples']:,} embeddings of {old}", file=sys.stderr)
+    if before and (old, before["samples"]) != (new, facts["samples"]):
+        of_folder = "" if old is None else f" of {old}"
+        print(f"note: {output} held {before['samples']:,} embeddings{of_folder}", file=sys.stderr)
     if as_json:
         print(json.dumps(facts))
     else:
         print(f"{output}: {facts['samples']:,} embeddings of {facts['dimensions']} values")
+
+
+def _described_embeddings(output: Path) -> dict[str, Any]:
+    """The description of embeddings that an output would replace; a `UserError` if `imprint embed` did not write it."""
+    from imprint.store.descriptions import describe
+
+    try:
+        facts = describe(output)
+    except UserError as error:
+        raise UserError(
+            f"--output {output} exists and would be lost: {error}; delete it or name another file"
+        ) from None
+    if facts["kind"] != "embeddings" or "made_from" not in facts:
+        raise UserError(
+            f"--output {output} exists, was not written by `imprint embed` and would be lost; delete it or name another file"
+        )
+    return facts
 
 
 @command(

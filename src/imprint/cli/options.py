@@ -200,8 +200,13 @@ def load_components(files: str) -> None:
         load_file(file)
 
 
+OPEN_FILES = ("/dev/stdout", "/dev/stderr", "/dev/fd/", "/proc/self/fd/")
+
+
 def is_device(path: Path) -> bool:
-    """Whether a path is a device or a pipe, to which a table can be written, but no file that replaces another."""
+    """Whether a path is a device, a pipe or an open file, such as /dev/stderr, to which text is added."""
+    if str(path).startswith(OPEN_FILES):
+        return path.exists()
     return path.exists() and not path.is_file() and not path.is_dir()
 
 

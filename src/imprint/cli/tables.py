@@ -13,6 +13,8 @@ from typing import TextIO
 from imprint.cli.options import is_device
 from imprint.store.files import atomic
 
+STANDARD_OUTPUT = ("/dev/stdout", "/dev/fd/1", "/proc/self/fd/1")
+
 
 def print_table(
     columns: Sequence[str], rows: Sequence[Sequence[object]], *, left: Collection[str] = ()
@@ -67,9 +69,10 @@ def print_text(text: str) -> None:
 @contextmanager
 def text_output(output: Path | None) -> Iterator[TextIO]:
     """Open an output for text; None is standard output. A file is replaced once the new one is complete."""
-    if output is None:
+    if output is None or str(output) in STANDARD_OUTPUT:
         yield sys.stdout
         return
-    whole = nullcontext(output) if is_device(output) else atomic(output.resolve())  # keeps a link
-    with whole as path, path.open("w", encoding="utf-8", newline="") as file:
+    adds = is_device(output)
+    whole = nullcontext(output) if adds else atomic(output.resolve())  # keeps a link
+    with whole as path, path.open("a" if adds else "w", encoding="utf-8", newline="") as file:
         yield file
