@@ -227,16 +227,18 @@ def rows(data: Data, repeats: int) -> None:
         numba.set_num_threads(threads)
         return seconds(lambda: evaluate(x, y, data.classes, [candidate]), 20)
 
+    cores, available = numba.get_num_threads(), len(data.test_x)
+    counts = {min(count, available) for count in (100, 1000, 2000, 5000, available)}
     print("  rows x proxies                    all cores      one   ratio")
-    for count, proxies in product((100, 1000, 2000, 5000, len(data.test_x)), (10, 100, 1000)):
+    for count, proxies in product(sorted(counts), (10, 100, 1000)):
         labels = np.arange(proxies) % data.classes
         candidate = CandidateHead(data.x[:proxies], labels, scorings)
-        of_all, of_one = (partial(on, threads, count, candidate) for threads in (CORES, 1))
+        of_all, of_one = (partial(on, threads, count, candidate) for threads in (cores, 1))
         times = alternated(of_all, of_one, repeats)
         (several, one), ratio = np.median(times, axis=0), np.median(times[:, 1] / times[:, 0])
         label = f"{count:,} x {proxies:,}"
         print(f"  {label:30} {1e3 * several:9.2f} ms {1e3 * one:6.2f} ms {ratio:6.2f}", flush=True)
-    numba.set_num_threads(CORES)
+    numba.set_num_threads(cores)
     print()
 
 
@@ -294,7 +296,9 @@ def main() -> None:
         default="cpu",
         help="where k-means generates and proxies are scored; classes and single run on the processor",
     )
-    parser.add_argument("--repeats", type=int, default=3, help="repeats of scoring and of classes")
+    parser.add_argument(
+        "--repeats", type=int, default=3, help="repeats of rows, scoring and classes"
+    )
     parser.add_argument("--sample", type=int, default=24, help="configurations that `single` tries")
     parser.add_argument(
         "--cut-off", type=float, default=45, help="seconds after which `single` extrapolates"

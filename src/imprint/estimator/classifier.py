@@ -255,8 +255,12 @@ class ImprintingClassifier(ClassifierMixin, BaseEstimator):
         UserError
             For samples of a known class, if the GEN would need its earlier samples again.
         """
-        if classes is not None and len(unknown := np.setdiff1d(as_numpy(y), as_numpy(classes))):
-            raise UserError(f"partial_fit: class {listed(unknown)} is not among the given classes")
+        if classes is not None:
+            labels, known = (set(np.asarray(as_numpy(each)).tolist()) for each in (y, classes))
+            if unknown := sorted(labels - known, key=str):
+                raise UserError(
+                    f"partial_fit: class {listed(unknown)} is not among the given classes"
+                )
         if not hasattr(self, "classes_"):
             return self.fit(X, y, sample_ids=sample_ids)
         X, y, ids, _ = self._validated(X, y, sample_ids, reset=False)
@@ -489,12 +493,12 @@ class ImprintingClassifier(ClassifierMixin, BaseEstimator):
 
         A plain `torch.nn.Linear` if one gives the same order of classes: with one proxy per class, and inner product, cosine, or
         euclidean distance without NORMinf or with proxies of equal length. Otherwise a module that takes the best proxy of each
-        class, whose scores are those of `decision_function`.
+        class, whose scores are those of `class_scores`.
 
         Parameters
         ----------
         exact : bool, default=False
-            Whether scores must be those of `decision_function`; with fitted NORMs, the module may then need their maps.
+            Whether scores must be those of `class_scores`; with fitted NORMs, the module may then need their maps.
 
         A `UserError` for votes of several neighbours, and for distances and NORMs without a linear form.
         """
@@ -506,7 +510,7 @@ class ImprintingClassifier(ClassifierMixin, BaseEstimator):
     def to_onnx(self, path: str | Path) -> None:
         """Write the head as ONNX to `path` (.onnx): embeddings in, class scores out, and probabilities if the head has them.
 
-        The scores are those of `decision_function`. The same as `imprint.export`, which can also include the FM. Needs the
+        The scores are those of `class_scores`. The same as `imprint.export`, which can also include the FM. Needs the
         extra `weight-imprinting[onnx]`.
         """
         from imprint.estimator.export import export

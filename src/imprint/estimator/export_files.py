@@ -41,7 +41,7 @@ class Portable:
     Attributes
     ----------
     module : Module
-        Maps embeddings (N, D) to the scores (N, C) of `decision_function`.
+        Maps embeddings (N, D) to the scores (N, C) of `class_scores`.
     inverse_temperature : float or None
         Factor for scores before the softmax that gives probabilities.
     classes : list

@@ -92,12 +92,17 @@ def photographs_of(
     Raises
     ------
     UserError
-        If the folder of the images is not known.
+        If the folder of the images is not known, or no longer exists.
     """
     if folder is not None:
         return in_folder(folder)
     if FOLDER in provenance:
-        return Photographs(Path(provenance[FOLDER]))
+        recorded = Path(provenance[FOLDER])
+        if not recorded.is_dir():
+            raise UserError(
+                f"{recorded} no longer exists; name the folder of the images of {source} as images (--images)"
+            )
+        return Photographs(recorded)
     if source.suffix.lower() not in FILES:  # images that are not files in a folder
         return Photographs(images=images_of(source, classes=classes, split=split))
     raise UserError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,9 @@ from imprint.store.paths import check_path
 
 # names of groups: k/norm_pre/seed/draw
 K, ANY_SEED, SEED, DRAW = "k", "any seed", "seed", "draw"
+_NAMES = re.compile(
+    rf"{K}(?P<k>.+)/(?:{ANY_SEED}|{SEED}(?P<seed>\d+))/{DRAW}(?P<draw>\d+)", re.ASCII
+)
 
 
 def write_proxies(path: str | Path, sets: ProxySets, provenance: str) -> None:
@@ -73,9 +77,10 @@ def proxy_groups(file: Any) -> Iterator[tuple[str, str, int | None, int, Any]]:
         for norm_pre, seeds in _items(norms):
             for of_seed, draws in _items(seeds):
                 for draw, group in _items(draws):
-                    if draw.startswith(DRAW):  # in another program's file it may be anything
-                        seed = None if of_seed == ANY_SEED else int(of_seed.removeprefix(SEED))
-                        yield k.removeprefix(K), norm_pre, seed, int(draw.removeprefix(DRAW)), group
+                    # the groups of another program's file may have any name
+                    if match := _NAMES.fullmatch(f"{k}/{of_seed}/{draw}"):
+                        seed = None if of_seed == ANY_SEED else int(match["seed"])
+                        yield match["k"], norm_pre, seed, int(match["draw"]), group
 
 
 def _items(group: Any) -> Iterable[tuple[str, Any]]:
