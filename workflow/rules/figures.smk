@@ -36,7 +36,7 @@ for name in FIGURES.names(shows_one_task=False):
         output:
             png=report(
                 paths.figure_file(results, "{experiment}", name, "png"),
-                caption=f"../report/figures/{name}.rst",
+                caption=f"../report/figures/{FIGURES[name].caption}.rst",
                 category=FIGURES[name].category,
                 labels={
                     "experiment": "{experiment}",
@@ -79,7 +79,7 @@ for name in FIGURES.names(shows_one_task=True):
         output:
             png=report(
                 paths.figure_file(results, "{experiment}", f"{{fm}}/{{task}}/{name}", "png"),
-                caption=f"../report/figures/{name}.rst",
+                caption=f"../report/figures/{FIGURES[name].caption}.rst",
                 category=FIGURES[name].category,
                 labels={
                     "experiment": "{experiment}",

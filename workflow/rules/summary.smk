@@ -105,7 +105,7 @@ for name, entry in TABLES.items():
             latex=paths.table_file(results, "{experiment}", name, "tex"),
             html=report(
                 paths.table_file(results, "{experiment}", name, "html"),
-                caption=f"../report/tables/{name}.rst",
+                caption=f"../report/tables/{entry.caption}.rst",
                 category=entry.category,
                 labels={"experiment": "{experiment}", "shows": f"Table: {entry.title}"},
             ),

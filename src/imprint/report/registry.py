@@ -39,6 +39,8 @@ class _Entry:
         Settings of the experiment that `function` also takes, by name: see `imprint.study.selections.settings`.
     needs_fms : bool
         Whether it takes the frame of FMs.
+    shared_caption : str or None
+        Name of its caption, if others have the same; by default it is that of the figure or table.
     """
 
     name: str
@@ -47,6 +49,12 @@ class _Entry:
     function: Callable[..., Any]
     settings: tuple[str, ...] = ()
     needs_fms: bool = False
+    shared_caption: str | None = None
+
+    @property
+    def caption(self) -> str:
+        """The name of its caption."""
+        return self.shared_caption or self.name
 
     @property
     def module(self) -> str:

@@ -28,7 +28,13 @@ def _section(study: Study, name: str) -> dict[str, Any]:
         "selection": canonical(selections.selecting(study, name)),
     }
     figures = [
-        {"name": figure, "title": FIGURES[figure].title, **picture, **chosen}
+        {
+            "name": figure,
+            "title": FIGURES[figure].title,
+            "caption": FIGURES[figure].caption,
+            **picture,
+            **chosen,
+        }
         for figure in experiment.figures
         for picture in pictures(study, name, figure)
     ]
@@ -36,6 +42,7 @@ def _section(study: Study, name: str) -> dict[str, Any]:
         {
             "name": table,
             "title": TABLES[table].title,
+            "caption": TABLES[table].caption,
             "leading": TABLES[table].leading,
             "beside": TABLES[table].beside or (table,),
             **chosen,

@@ -220,14 +220,20 @@ def test_the_lists_of_figures_and_tables_cost_no_heavy_import():
 @pytest.mark.parametrize(("kind", "names"), [("figures", FIGURES), ("tables", TABLES)])
 def test_every_figure_and_table_has_a_caption_that_renders(kind, names):
     jinja2, core = pytest.importorskip("jinja2"), pytest.importorskip("docutils.core")
-    assert {path.stem for path in (REPORT / kind).glob("*.rst")} == set(names)
+    assert {path.stem for path in (REPORT / kind).glob("*.rst")} == {
+        e.caption for e in names.values()
+    }
     wildcards = SimpleNamespace(experiment="methods", fm="net", task="digits")
-    usual = SimpleNamespace(settings='{"rank_by": "configuration"}', selection="{}")
-    other = SimpleNamespace(
-        settings='{"rank_by": "best_companions"}', selection='{"select_on": "validation"}'
-    )
-    for path, params in product((REPORT / kind).glob("*.rst"), (usual, other)):
-        job = SimpleNamespace(wildcards=wildcards, params=params)
+    usual = {"settings": '{"rank_by": "configuration"}', "selection": "{}"}
+    other = {
+        "settings": '{"rank_by": "best_companions"}',
+        "selection": '{"select_on": "validation"}',
+    }
+    for (name, entry), params in product(names.items(), (usual, other)):
+        path = REPORT / kind / f"{entry.caption}.rst"
+        job = SimpleNamespace(
+            wildcards=wildcards, params=SimpleNamespace(**params, figure=name, table=name)
+        )
         texts = []
         for blocks in ({}, {"trim_blocks": True, "lstrip_blocks": True}):  # Snakemake's, our page
             template = jinja2.Template(path.read_text(), undefined=jinja2.StrictUndefined, **blocks)
@@ -238,4 +244,6 @@ def test_every_figure_and_table_has_a_caption_that_renders(kind, names):
         text, of_page = texts
         assert text == of_page and "\n\nHow to read it." in text, "a paragraph of its own"
         assert "methods" in text.lower()
+        if entry.shared_caption:
+            assert name.upper().rpartition("_")[2] in text
         assert "rank_by" not in text and "select_on" not in text, "only what applies is said"

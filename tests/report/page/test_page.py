@@ -46,8 +46,8 @@ def page(tmp_path_factory):
                 "title": "A second look",
                 "about": "Is NC1 low?",
                 "figures": [
-                    {"name": "nc1_over_d", "title": "NC1 over d", **PLAIN},
-                    {"name": "few_shot", "title": "Few shots", **PLAIN},
+                    {"name": "nc1_over_d", "caption": "nc1_over_d", "title": "NC1 over d", **PLAIN},
+                    {"name": "few_shot", "caption": "few_shot", "title": "Few shots", **PLAIN},
                 ],
                 "tables": [],
             },
@@ -59,6 +59,7 @@ def page(tmp_path_factory):
                 "tables": [
                     {
                         "name": "gen",
+                        "caption": "component_ranking",
                         "title": "GENs",
                         "leading": ["mean rank", "mean (%)"],
                         "beside": [],
@@ -70,7 +71,9 @@ def page(tmp_path_factory):
                 "name": "empty",
                 "title": "Empty",
                 "about": None,
-                "figures": [{"name": "few_shot", "title": "Few shots", **PLAIN}],
+                "figures": [
+                    {"name": "few_shot", "caption": "few_shot", "title": "Few shots", **PLAIN}
+                ],
                 "tables": [],
             },
         ],

@@ -39,6 +39,7 @@ def _register(component: str) -> None:
         f"critical_difference_{component.lower()}",
         title=title,
         category="Components",
+        shared_caption="critical_difference_of_component",
         settings=("rank_by",),
     )
     def critical_difference_of_component(

@@ -135,8 +135,13 @@ class _Page:
     def _caption(self, folder: str, experiment: str, spec: Mapping[str, Any]) -> str:
         """A caption as HTML; it is a template as in Snakemake's own report."""
         wildcards = SimpleNamespace(experiment=experiment, **spec)
-        params = SimpleNamespace(settings=spec["settings"], selection=spec["selection"])
-        template = self.template(f"{folder}/{spec['name']}.rst")
+        params = SimpleNamespace(
+            figure=spec["name"],
+            table=spec["name"],
+            settings=spec["settings"],
+            selection=spec["selection"],
+        )
+        template = self.template(f"{folder}/{spec['caption']}.rst")
         text = template.render(snakemake=SimpleNamespace(wildcards=wildcards, params=params))
         return self.prose.html(text, title_ends=f"experiment {experiment}).")
 

@@ -116,6 +116,7 @@ def _register(component: str) -> None:
         component.lower(),
         title=f"{component}s ranked",
         category="Components",
+        shared_caption="component_ranking",
         settings=("rank_by", "of_paper"),
         beside=(f"critical_difference_{component.lower()}",),
     )
