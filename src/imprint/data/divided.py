@@ -17,7 +17,6 @@ from imprint.errors import UserError
 from imprint.formatting import listed
 
 WHOLE = "whole"  # split name of data without splits
-UNNAMED: tuple[str, ...] = ("",)  # class names of images without classes
 TEST_NAMES = ("test", "validation", "val")  # names of a test split; the first that exists is used
 
 

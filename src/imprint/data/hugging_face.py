@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from imprint.data.divided import UNNAMED, DividedSource, by_split, named_splits, numbers_of
+from imprint.data.divided import DividedSource, by_split, named_splits, numbers_of
 from imprint.data.folders import files_below
 from imprint.data.image_formats import UnreadableImage
 from imprint.data.images import Images
@@ -19,6 +19,7 @@ from imprint.data.stores import Store, file_state
 from imprint.errors import UserError
 from imprint.formatting import class_name
 from imprint.registry import suggestion
+from imprint.store.embeddings import UNNAMED
 
 SAVED = ("dataset_dict.json", "state.json")  # files that `save_to_disk` writes
 # names of a column of labels; the first that exists is used

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from imprint.data.divided import UNNAMED, DividedSource, by_split, named_splits, numbers_of
+from imprint.data.divided import DividedSource, by_split, named_splits, numbers_of
 from imprint.data.folders import files_below, is_clutter
 from imprint.data.image_formats import SUFFIXES
 from imprint.data.images import Images
@@ -20,6 +20,7 @@ from imprint.data.registry import source
 from imprint.data.stores import Archives, members
 from imprint.errors import UserError
 from imprint.formatting import listed
+from imprint.store.embeddings import UNNAMED
 
 log = logging.getLogger("imprint")
 

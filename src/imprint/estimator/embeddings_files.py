@@ -11,10 +11,8 @@ from imprint.errors import UserError
 from imprint.formatting import listed
 from imprint.method.scale import check_held, largest_of
 from imprint.store.array_checks import checked_weights, not_finite
-from imprint.store.embeddings import Embeddings
+from imprint.store.embeddings import UNNAMED, Embeddings
 from imprint.store.given_embeddings import names_in, read_arrays
-
-UNNAMED = ("",)  # the class names of images and embeddings without classes
 
 
 def read_file(path: Path, group: str | None, labelled: bool) -> Embeddings:

@@ -11,6 +11,7 @@ import numpy as np
 
 from imprint.errors import UserError
 from imprint.estimator.validation import class_numbers
+from imprint.store.given_embeddings import SUFFIXES
 
 if TYPE_CHECKING:
     from imprint.data.images import Images
@@ -94,7 +95,7 @@ def of_images(classifier: ImprintingClassifier, embedder: Embedder, source: Path
 
     if source is None:
         images, kind = photographs(), "crops of photographs"
-    elif source.suffix.lower() in image_sources.FILES:
+    elif source.suffix.lower() in SUFFIXES:
         raise UserError(
             f"check (--check): {source} holds embeddings; a file with the FM takes images"
         )

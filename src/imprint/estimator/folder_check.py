@@ -11,8 +11,8 @@ from typing import get_args
 from imprint.data.image_formats import UnreadableImage
 from imprint.data.images import Images
 from imprint.errors import BAD, GOOD, WARNING, Finding, NoSplits, UserError
-from imprint.estimator.embeddings_files import UNNAMED
 from imprint.estimator.image_sources import Split, images_of
+from imprint.store.embeddings import UNNAMED
 
 THREADS = 4
 SPLITS: tuple[Split, ...] = get_args(Split)

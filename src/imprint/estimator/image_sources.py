@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from imprint.errors import NoSplits, UserError, WrongSource
-from imprint.estimator.embeddings_files import UNNAMED
+from imprint.store.embeddings import UNNAMED
+from imprint.store.given_embeddings import SUFFIXES
 from imprint.store.heads import SUFFIX
 
 if TYPE_CHECKING:
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("imprint")
 
-HDF5 = (".h5", ".hdf5")
-FILES = (*HDF5, ".npz")  # suffixes of files of embeddings
 PARQUET = ".parquet"
 Classes = Literal["required", "optional", "ignored"]
 Split = Literal["train", "test"]
@@ -60,7 +59,7 @@ def images_of(
         return _images_of_table(source, classes, split, needs_splits)
     if (dataset := _dataset(source)) is not None:
         return _images_of_dataset(source, dataset, classes, split, needs_splits)
-    if source.suffix.lower() in FILES:
+    if source.suffix.lower() in SUFFIXES:
         raise UserError(
             f"{source} holds embeddings, not images; use it with fit, compare or predict"
         )
@@ -275,4 +274,4 @@ def require_source(source: Path) -> None:
 def holds_embeddings(source: Path) -> bool:
     """Whether an existing source is a file of embeddings, judging by its suffix."""
     require_source(source)
-    return source.suffix.lower() in FILES
+    return source.suffix.lower() in SUFFIXES

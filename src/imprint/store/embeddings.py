@@ -20,6 +20,7 @@ from imprint.store.paths import check_path
 from imprint.store.seals import NAME, damaged
 
 _DIGEST = "digest"  # attribute of the file
+UNNAMED: tuple[str, ...] = ("",)  # class names of images and embeddings without classes
 SHOWN_CLASSES = 10  # class names in the repr
 
 

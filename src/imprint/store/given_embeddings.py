@@ -19,6 +19,8 @@ from imprint.store.embeddings import read_rows, write_rows
 from imprint.store.files import new_hdf5, open_hdf5, provenance_json
 from imprint.store.object_arrays import read_array
 
+HDF5 = (".h5", ".hdf5")
+SUFFIXES = (".npz", *HDF5)
 MOST_CLASSES = 1_000_000
 
 # name of an array in a file -> name of the entry
@@ -117,10 +119,10 @@ def read_arrays(path: Path, split: str | None = None, required: bool = False) ->
         If the file or the group is missing, or the file cannot be read.
     """
     suffix = path.suffix.lower()
-    if suffix in (".h5", ".hdf5"):
+    if suffix in HDF5:
         return _read_hdf5(path, split, required)
-    if suffix != ".npz":
-        raise UserError(f"{path}: '{path.suffix}' is not one of .npz, .h5, .hdf5")
+    if suffix not in SUFFIXES:
+        raise UserError(f"{path}: '{path.suffix}' is not one of {', '.join(SUFFIXES)}")
     arrays = {}
     try:
         with ZipFile(path) as file:

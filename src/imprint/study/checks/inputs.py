@@ -9,12 +9,11 @@ from imprint.data.sources import SOURCES, make
 from imprint.errors import UserError
 from imprint.fm.packaged_models import PACKAGED
 from imprint.registry import undefined
+from imprint.store.given_embeddings import SUFFIXES
 from imprint.study.checks.sections import Sections, check_classes
 from imprint.study.config.datasets import Dataset, ImageDataset, OwnImages
 from imprint.study.config.fms import FM, EmbeddingsFM, PackagedFM, PretrainedFM
 from imprint.study.problems import Problem
-
-SUFFIXES = (".npz", ".h5", ".hdf5")  # of files of embeddings, see `imprint.store.given_embeddings`
 
 
 def pretraining_dataset(key: str, fm: FM, sections: Sections) -> Iterator[Problem]:
