@@ -88,6 +88,18 @@ def test_fitted_norms_are_part_of_the_module(method, scale):
     np.testing.assert_allclose(exact, expected, rtol=1e-4, atol=1e-4 * np.abs(expected).max())
 
 
+@torch.no_grad()
+def test_distances_keep_their_digits_far_from_the_origin():
+    rng = np.random.default_rng(0)
+    y = np.repeat(np.arange(5), 20)
+    x = (1000 + rng.normal(size=(100, 50)) + rng.normal(size=(5, 50))[y]).astype(np.float32)
+    for method in ({"method": "lda"}, {"method": "janson"}, {"method": "janson", "gen": "all"}):
+        model = ImprintingClassifier(**method).fit(x, y)
+        for queries in (x, (x + x[::-1]) / 2):
+            scores = model.to_torch(exact=True)(torch.from_numpy(queries)).numpy()
+            np.testing.assert_allclose(scores, model.class_scores(queries), atol=2e-2)
+
+
 @pytest.mark.parametrize("method", LINEAR + BEST)
 @torch.no_grad()
 def test_the_module_predicts_as_the_estimator(method):

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from imprint.store.heads import Head
 
 MOST = 64  # maximum number of samples
-TOLERANCE = 1e-3  # share of the range of scores; rounding errors are far smaller
+# share of the range of scores; rounding errors are far smaller, but for euclidean distances near 0: there, up to half of this
+TOLERANCE = 1e-3
 GRID = (2, 4)  # crops of each photograph
 
 

@@ -33,13 +33,15 @@ class BestProxy(nn.Module):
         Classes of the proxies, ascending.
     unit_length : bool
         Whether embeddings are divided by their lengths.
-    distance : bool
-        Whether the scores <w, x> + b, with b = -|w|^2 / 2, become minus the euclidean distance.
+    centre : Tensor of shape (D,) or None
+        If there is one, the scores are minus the euclidean distances: `weight` are proxies minus this point, and `bias` minus half
+        of their squared lengths.
     """
 
     weight: torch.Tensor
     bias: torch.Tensor | None
     labels: torch.Tensor
+    centre: torch.Tensor | None
 
     def __init__(
         self,
@@ -47,25 +49,24 @@ class BestProxy(nn.Module):
         bias: torch.Tensor | None,
         labels: torch.Tensor,
         unit_length: bool,
-        distance: bool,
+        centre: torch.Tensor | None,
     ) -> None:
         super().__init__()
-        self.register_buffer("weight", weight)
-        self.register_buffer("bias", bias)
-        self.register_buffer("labels", labels)
+        _hold(self, weight=weight, bias=bias, labels=labels, centre=centre)
         self.classes = int(labels[-1]) + 1
         self.unit_length = unit_length
-        self.distance = distance
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Scores (n, C) of embeddings (n, D)."""
         if self.unit_length:
             x = normalize(x, dim=1)
+        if self.centre is not None:
+            x = x - self.centre
         scores = linear(x, self.weight, self.bias)
         n = scores.shape[0]  # len() would fix the batch size when the module is exported
         best = scores.new_full((n, self.classes), -torch.inf)
         best = best.scatter_reduce(1, self.labels.expand(n, -1), scores, "amax")
-        if self.distance:
+        if self.centre is not None:
             return -((x * x).sum(dim=1, keepdim=True) - 2 * best).clamp(min=0).sqrt()
         return best
 
@@ -99,8 +100,11 @@ class LinearMap(nn.Module):
     def __init__(self, norm: Any) -> None:
         super().__init__()
         mean = getattr(norm, "mean_", None)
-        self.register_buffer("mean", None if mean is None else _tensor(mean))
-        self.register_buffer("components", _tensor(norm.components_))
+        _hold(
+            self,
+            mean=None if mean is None else _tensor(mean),
+            components=_tensor(norm.components_),
+        )
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Mapped embeddings (n, q)."""
@@ -170,14 +174,28 @@ def _scorer(
         one_length = np.allclose(squares, squares[0], rtol=1e-6, atol=0)
     normalises = unit_length or form.unit_length or form.squares
     if len(labels) > labels[-1] + 1 or (unit_length and not one_length) or (exact and normalises):
+        centre = None
+        if form.squares:  # about their mean, distances keep more digits
+            centre = _tensor(proxies.mean(axis=0, dtype=np.float64))
+            centred = proxies - centre.numpy().astype(np.float64)
+            weight, bias = _tensor(centred), _tensor(-(centred**2).sum(axis=1) / 2)
         of_classes = torch.from_numpy(np.array(labels))
-        return BestProxy(weight, bias, of_classes, unit_length or form.unit_length, form.squares)
+        return BestProxy(weight, bias, of_classes, unit_length or form.unit_length, centre)
     bias = None if one_length else bias
     layer = nn.Linear(weight.shape[1], len(weight), bias=bias is not None)
     layer.weight.data = weight
     if bias is not None:
         layer.bias.data = bias
     return layer.requires_grad_(False)
+
+
+def _hold(module: nn.Module, **tensors: torch.Tensor | None) -> None:
+    """Make tensors buffers of a module, and attributes of those that are None, which torch.export cannot have as buffers."""
+    for name, tensor in tensors.items():
+        if tensor is None:
+            setattr(module, name, None)
+        else:
+            module.register_buffer(name, tensor)
 
 
 def _tensor(array: np.ndarray) -> torch.Tensor:
