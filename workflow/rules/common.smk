@@ -220,7 +220,9 @@ def captions_of(names):
     """The captions of the tables and figures of some experiments."""
     experiments = [study.config.experiments[name] for name in names]
     captions = [f"tables/{TABLES[name].caption}" for each in experiments for name in each.tables]
-    captions += [f"figures/{FIGURES[name].caption}" for each in experiments for name in each.figures]
+    captions += [
+        f"figures/{FIGURES[name].caption}" for each in experiments for name in each.figures
+    ]
     return [workflow.source_path(f"../report/{name}.rst") for name in dict.fromkeys(captions)]
 
 
