@@ -157,6 +157,17 @@ def test_few_shot_bars_reach_from_the_lowest_to_the_highest_seed():
     assert any(bar == pytest.approx(expected) for bar in bars)
 
 
+def test_a_line_that_one_fm_lacks_takes_no_room():
+    scores, collapse = SHOTS
+    lacking = (scores["fm"] == "convnext") & (scores["gen"] == "kmeans") & (scores["k"] == 5)
+    whole, partial = draw_figure("few_shot", SHOTS), draw_figure("few_shot", (scores[~lacking], collapse))  # fmt: skip
+    widths = []
+    for figure in (whole, partial):
+        figure.draw_without_rendering()
+        widths.append(figure.axes[0].get_position().width)
+    assert widths[1] == pytest.approx(widths[0], rel=0.05)
+
+
 def test_few_shots_of_a_gen_that_is_not_shown_are_none():
     scores, collapse = SHOTS
     one = scores[(scores["gen"] == "random") | (scores["shots"] == "full")]
