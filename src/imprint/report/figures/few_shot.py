@@ -133,8 +133,8 @@ def _panel(
     moves = aside * (np.arange(len(lines)) - (len(lines) - 1) / 2)
     for line, inches in zip(lines, moves, strict=True):
         rows = line.rows(cell)
-        if rows.empty:  # matplotlib would place it at the corner of the figure, and make room for it
-            continue
+        if rows.empty:
+            continue  # matplotlib would place it at the figure's corner, and make room for it
         rows = rows.assign(n=rows["shots"].map(positions)).sort_values("n")
         n, colour = rows["n"], line.look.colour
         means = axes.plot(n, rows["mean"], clip_on=False, **line.look.line())
