@@ -100,6 +100,8 @@ for name in FIGURES.names(shows_one_task=True):
         params:
             figure=name,
             width=study.config.figure_width,
+            # for the caption
+            selection=lambda w: canonical(selections.selecting(study, w.experiment)),
             code=code_of("task_figure", FIGURES[name].module),
         message:
             f"figure {name} of {{wildcards.task}} on {{wildcards.fm}} for {{wildcards.experiment}}"

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from imprint.analysis.gens import k_label
+from imprint.analysis.gens import with_k_labels
 from imprint.analysis.matrices import NORM, by_configuration, chosen_on
 from imprint.analysis.ranking import are_enough, merged, merged_note, ranks
 from imprint.analysis.selection import BEST_PRODUCT, agg_in_words
@@ -218,24 +218,19 @@ def _of_best(accuracies: np.ndarray, criterion: np.ndarray) -> np.ndarray:
     return np.where(known.any(axis=1), of_best, np.nan)
 
 
-def gen_and_k(configuration: Mapping[str, Any]) -> str:
-    """GEN, with k if the GEN has a choice of it: "mean", "kmeans k=20", "kmeans k=auto"."""
-    k = k_label(configuration["gen"], configuration["k"])
-    return f"{configuration['gen']} k={k}" if k else str(configuration["gen"])
-
-
 def _names_of(configurations: pd.DataFrame, component: str) -> pd.DataFrame:
     """A row per configuration: its choices as tables write them, and the entry of the component that it belongs to."""
     import pandas as pd
 
-    records = cast("list[dict[str, Any]]", configurations.to_dict("records"))
+    records = cast("list[dict[str, Any]]", with_k_labels(configurations).to_dict("records"))
     columns = ["k", "GEN", "GEN and k", "NORM", "AGG", *itertools.chain(*COLUMNS.values())]
     names = pd.DataFrame([_names(configuration) for configuration in records], columns=columns)
     return names.astype({"m": "Int64"}).assign(entry=names[component])
 
 
 def _names(configuration: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields of a configuration as tables write them, with one name for each rule of AGG."""
+    """The fields of a configuration, whose k is a label, as tables write them, with one name for each rule of AGG."""
+    gen, k = configuration["gen"], configuration["k"]
     agg = agg_in_words(configuration)
     fields: tuple[Any, ...] = tuple(configuration[name] for name in COLUMNS["AGG"])
     if agg in (BEST_PRODUCT, f"1-nn {INNER_PRODUCT}"):
@@ -243,9 +238,9 @@ def _names(configuration: Mapping[str, Any]) -> dict[str, Any]:
     elif agg.startswith("1-nn "):
         fields = (MNN, configuration["distance"], None, 1)
     return {
-        "k": k_label(configuration["gen"], configuration["k"]),
-        "GEN": configuration["gen"],
-        "GEN and k": gen_and_k(configuration),
+        "k": k,
+        "GEN": gen,
+        "GEN and k": f"{gen} k={k}" if k else gen,
         "NORM": "/".join(configuration[name] for name in COLUMNS["NORM"]),
         "AGG": agg,
         **{name: configuration[name] for name in (*COLUMNS["GEN"], *COLUMNS["NORM"])},

@@ -82,19 +82,10 @@ def k_in_words(gen: str, k: Any) -> str:
     return f"k = {Auto.label if pd.isna(k) else k}"
 
 
-def k_label(gen: str, k: Any) -> str:
-    """The k of a configuration as tables write it: a number, "auto", or empty for a GEN without a choice of k."""
-    import pandas as pd
-
-    if not has_choice_of_k(gen, [k]):
-        return ""
-    return Auto.label if pd.isna(k) else str(k)
-
-
 def with_k_labels(frame: pd.DataFrame) -> pd.DataFrame:
-    """The rows (columns gen and k) with k as tables write it, see `k_label`."""
-    labels = [k_label(gen, k) for gen, k in zip(frame["gen"], frame["k"], strict=True)]
-    return frame.assign(k=labels)
+    """The rows (columns gen and k) with k as tables write it: a number, "auto", or empty for a GEN without a choice of k."""
+    ks = frame["k"].astype(object).where(frame["k"].notna(), Auto.label).astype(str)
+    return frame.assign(k=ks.mask(frame["gen"].isin(gens_without_k(frame)), ""))
 
 
 def shown_gen(gens: pd.Series) -> str:

@@ -89,16 +89,12 @@ def accuracy_matrix(scores: pd.DataFrame, methods: Mapping[Any, Mapping[str, Any
 
 
 def preset_matrix(scores: pd.DataFrame, presets: Mapping[str, Mapping[str, Any]]) -> pd.DataFrame:
-    """`accuracy_matrix` of presets by label: those with a published accuracy, and those of the others that the study ran.
+    """`accuracy_matrix` of the presets that have scores, by label.
 
     presets: see `imprint.method.presets.preset_rows`.
     """
-    by_label = {preset["label"]: preset for preset in presets.values()}
-    matrix = accuracy_matrix(scores, by_label)
-    unpublished = {name for name, preset in by_label.items() if not preset.get("published", True)}
-    return matrix[
-        [name for name in matrix if name not in unpublished or matrix[name].notna().any()]
-    ]
+    matrix = accuracy_matrix(scores, {preset["label"]: preset for preset in presets.values()})
+    return matrix.dropna(axis="columns", how="all")
 
 
 def by_configuration(

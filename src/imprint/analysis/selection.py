@@ -21,7 +21,7 @@ from imprint.method.configuration import (
 if TYPE_CHECKING:
     import pandas as pd
 
-THROUGHOUT = "throughout"
+THROUGHOUT, ORDER = "throughout", " (pre / post / inf)"
 BEST_PRODUCT = "max"  # how figures and tables write plain `max`
 
 
@@ -39,8 +39,14 @@ CONFIGURATION = [name for name in FIELDS if name not in ("gen", "k")]
 def describe(configuration: Mapping[str, Any]) -> str:
     """NORM and AGG of a configuration in a few words."""
     norm = norms_in_words(configuration)
-    order = "" if norm.endswith(THROUGHOUT) else " (pre / post / inf)"
+    order = "" if norm.endswith(THROUGHOUT) else ORDER
     return f"NORM {norm}{order}; AGG {agg_in_words(configuration)}"
+
+
+def differing(described: str, text: str) -> str:
+    """The parts of a configuration, see `describe`, that a text does not name: of "NORM none throughout; AGG max" the NORM."""
+    parts = [part for part in described.split("; ") if part not in text]
+    return "; ".join(parts).replace(ORDER, "")
 
 
 def method_in_words(columns: Mapping[Any, Any]) -> str:

@@ -5,6 +5,7 @@ Each sentence states a number or the result of a test, with its direction. A sen
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from typing import Any, cast
 
@@ -32,6 +33,7 @@ ONE, MANY, WHITENED = (
     PRESETS[name].configuration.columns() for name in ("qi", "westerhoff", "whiten")
 )
 COLLAPSED = 1.0  # NC1 up to which the paper calls a task's classes collapsed
+COMPARED = 0.9  # share of the most pairs of FM and task of a configuration that the best must have been run on
 NAMED = 3  # most pairs of differing methods that are named
 
 
@@ -70,7 +72,7 @@ def _extent(scores: pd.DataFrame) -> str:
 
 def _named(scores: pd.DataFrame, presets: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
     """The named methods ranked over the (FM, task) that they share, and which of them differ; those of a few tasks after them."""
-    matrix = matrices.preset_matrix(scores, presets).dropna(axis="columns", how="all")
+    matrix = matrices.preset_matrix(scores, presets)
     ranked = ranking.rank_methods(matrix)
     if not ranked.rows or len(ranked.summary) < 2:
         return
@@ -146,21 +148,21 @@ def _where(matrix: pd.DataFrame) -> str:
 def _best(scores: pd.DataFrame) -> Iterator[str]:
     """The best configuration and, if it sees all classes, also the best of those that see one class at a time."""
     configurations, matrix = matrices.by_configuration(scores)
-    most = max(1, int(matrix.notna().sum().max() * 0.9))
-    shared = matrix.dropna(axis="columns", thresh=most).dropna()
-    matrix = matrix.loc[shared.index].dropna(axis="columns")
-    if not matrix.size:
+    if matrix.empty:
+        return
+    every = len(matrix)
+    most = math.ceil(matrix.notna().sum().max() * COMPARED)
+    matrix = matrix.loc[matrix.dropna(axis="columns", thresh=most).dropna().index]
+    matrix = matrix.dropna(axis="columns")
+    if matrix.empty:
         return
     means = 100 * matrix.mean().to_numpy()
     run = cast("list[dict[str, Any]]", configurations.loc[matrix.columns].to_dict("records"))
     best = int(means.argmax())
-    pairs = f"all {len(matrix)} pairs of FM and task" if len(matrix) > 1 else "the FM and task"
+    of_all = f"all {every}" if len(matrix) == every else f"{len(matrix)} of the {every}"
+    pairs = f"{of_all} pairs of FM and task" if every > 1 else "the FM and task"
     number = matrix.shape[1]
-    all_run = (
-        f"the {number} configurations that were"
-        if number > 1
-        else "the only configuration that was"
-    )
+    all_run = f"the {number} configurations that were" if number > 1 else "the only configuration"
     text = (
         f"Best mean accuracy of {all_run} run on {pairs}: "
         f"{method_in_words(run[best])}: {means[best]:.1f}% (chosen and scored on the same test data)"
@@ -260,4 +262,7 @@ def _collapse(scores: pd.DataFrame, collapse: pd.DataFrame) -> Iterator[str]:
         f"{f', {uniting} of them with classes that unite others' if uniting else ''})"
         for gains, uniting, where in sides
     ]
-    yield f"Neural collapse: going from k = 1 to k = {K} changes the accuracy by {' and by '.join(phrases)}."
+    yield (
+        f"Neural collapse: going from k = 1 to k = {K} changes the accuracy, here the mean over seeds and draws, "
+        f"by {' and by '.join(phrases)}."
+    )

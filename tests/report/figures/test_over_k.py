@@ -103,6 +103,15 @@ def test_least_squares_is_shown_without_normalisation_where_it_was_run_so():
 
 
 @pytest.mark.parametrize("name", ["accuracy_over_k", "few_shot"])
+def test_a_gen_that_was_run_with_another_agg_is_shown_with_its_name(name):
+    scores, collapse = study(["resnet"], DIGITS, [], [L2], shots=[1, 5, "full"])
+    votes = {"agg": "mnn", "distance": "cosine", "weighting": "uniform", "m": 20}
+    rows = scores["gen"] == "all"
+    scores = pd.concat([scores[~rows], scores[rows].assign(**votes)])
+    assert "all (AGG 20-nn cosine, uniform)" in words(draw_figure(name, (scores, collapse)))
+
+
+@pytest.mark.parametrize("name", ["accuracy_over_k", "few_shot"])
 def test_several_norms_stand_in_panels_beside_each_other(name):
     data = study(["resnet"], {"digits": 2.0}, [], [L2, WHITENED], shots=[1, 5, "full"])
     figure = draw_figure(name, data)

@@ -115,6 +115,13 @@ def test_components_say_what_is_missing_or_alike():
     assert alone["mean rank"].tolist() == [1]
 
 
+def test_k_1_of_a_users_gen_with_a_choice_of_k_is_named():
+    cells = [("mine", 1, L2, None, None, (0.9, 0.9)), ("mine", 5, L2, None, None, (0.8, 0.8))]
+    assert make_table("gen", grid(cells))["kept k"].tolist() == ["1"]
+    assert make_table("gen", grid(cells[:1]))["kept k"].tolist() == [""]
+    assert make_table("norm", grid(cells))["kept GEN and k"].tolist() == ["mine k=1"]
+
+
 KMEANS_20 = ("kmeans", 20, L2, None, None)
 
 

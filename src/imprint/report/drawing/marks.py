@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from imprint.analysis.matrices import is_value
+from imprint.analysis.selection import differing
 from imprint.report.drawing.looks import gen_look, in_legend_order, legend_line
 from imprint.report.drawing.style import GREY, INK
 
@@ -35,17 +36,20 @@ class Mark:
         The name of its configuration if that differs from the configuration of the other GENs, else empty.
     chooses_k : bool
         Whether the GEN has a choice of k, and each task chose k by its training samples.
+    differs : str
+        What differs in its configuration, in few words.
     """
 
     gen: str
     norm: str
     chooses_k: bool
+    differs: str
 
     @property
     def label(self) -> str:
         """Its label in the legend."""
         name = f"{self.gen}, k auto" if self.chooses_k else self.gen
-        return f"{name} ({self.norm.split(';')[0]})" if self.norm else name
+        return f"{name} ({self.differs})" if self.norm else name
 
     @property
     def style(self) -> dict[str, Any]:
@@ -63,12 +67,18 @@ class Mark:
         return rows[rows["k"].isna()] if self.chooses_k else rows
 
 
-def marks_of(table: pd.DataFrame, without_k: Collection[str]) -> list[Mark]:
-    """The marks of a table with gen, k and norm, in the order of legends; `without_k`: GENs without a choice of k."""
+def marks_of(table: pd.DataFrame, without_k: Collection[str], text: str) -> list[Mark]:
+    """The marks of a table with gen, k and norm, in the order of legends.
+
+    without_k: GENs without a choice of k. text: a line that names the configuration of the other GENs.
+    """
     flat = table["gen"].isin(list(without_k))
     kinds = table[flat | table["k"].isna()][["gen", "norm"]].drop_duplicates()
     order = in_legend_order(map(str, kinds["gen"]))
-    marks = [Mark(str(gen), str(norm), gen not in without_k) for gen, norm in kinds.to_numpy()]
+    marks = [
+        Mark(str(gen), str(norm), gen not in without_k, differing(str(norm), text))
+        for gen, norm in kinds.to_numpy()
+    ]
     return sorted(marks, key=lambda mark: (mark.chooses_k, order.index(mark.gen), mark.norm))
 
 

@@ -51,7 +51,7 @@ def accuracy_over_k(scores: pd.DataFrame, collapse: pd.DataFrame, presets: Prese
             "No GEN with a choice of k, such as kmeans, in this experiment. Add one with several k."
         )
     ks = sorted(lines["k"].dropna().astype(int).unique()) or [1]
-    tasks, marks = natural_order(lines["task"]), marks_of(all_norms, without_k)
+    tasks, marks = natural_order(lines["task"]), marks_of(all_norms, without_k, columns.text)
     intervals = bool(lines["k"].notna().any())
     beside = len(marks) + intervals
     narrowest = NARROWEST + PITCH * beside

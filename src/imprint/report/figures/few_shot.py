@@ -74,7 +74,7 @@ def few_shot(scores: pd.DataFrame, collapse: pd.DataFrame, presets: Presets) -> 
         )
     ks = sorted(table.loc[is_value(table["gen"], gen), "k"].dropna().astype(int).unique())
     lines = [_Line(f"k = {k}", look, gen, k) for k, look in shades(ks).items()]
-    for mark in marks_of(table, without_k):
+    for mark in marks_of(table, without_k, columns.text):
         label = mark.label.removeprefix(f"{gen}, ")
         lines.append(_Line(label, _look(mark), mark=mark))
 

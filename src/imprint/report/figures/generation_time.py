@@ -41,7 +41,7 @@ def generation_time(scores: pd.DataFrame, collapse: pd.DataFrame, presets: Prese
         raise NothingToShow("No scores in this experiment. Add GENs with several k to its grid.")
     table, pairs = _times(rows)
     without_k = gens_without_k(table)
-    marks, lines = marks_of(table, without_k), table[~table["gen"].isin(without_k)]
+    marks, lines = marks_of(table, without_k, ""), table[~table["gen"].isin(without_k)]
     ks = sorted(lines["k"].dropna().astype(int).unique()) or [1]
     changes = dict.fromkeys(gens_made_at_once(lines), NOT_MEASURED)
     fig = sheet(TITLE, _subtitle(rows, collapse, table, pairs, list(changes)), 2.3)

@@ -35,6 +35,10 @@ def published_methods(
 
     methods = {preset["label"]: preset for preset in presets.values()}
     matrix = preset_matrix(scores, presets)
+    if of_paper:
+        matrix = matrix.reindex(
+            columns=[name for name in methods if name in matrix or methods[name]["published"]]
+        )
     result = rank_methods(matrix)
     order = list(result.summary.index)
     if of_paper:
