@@ -43,9 +43,10 @@ def embeddings(folder: Path) -> Kind:
 
     rng = np.random.default_rng(0)
     y = np.arange(300) % 3
-    np.savez(folder / "x.npz", embeddings=rng.normal(size=(300, 16)).astype("f"), labels=y)
+    x, names = rng.normal(size=(300, 16)).astype("f"), ["a", "b", "c"]
+    np.savez(folder / "x.npz", embeddings=x, labels=y, class_names=names)
     path = folder / "embeddings.h5"
-    adopt(folder / "x.npz", path, class_names=["a", "b", "c"])
+    adopt(folder / "x.npz", path)
     return Kind("embeddings", path, lambda: read_embeddings(path))
 
 

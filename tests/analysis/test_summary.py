@@ -172,9 +172,7 @@ def test_one_configuration_is_the_only_one():
         for line in summary.lines(scores(qi), collapses(), preset_rows())
         if line.startswith("Best")
     )
-    assert best.startswith(
-        "Best mean accuracy of the only configuration run on all 8 pairs"
-    )
+    assert best.startswith("Best mean accuracy of the only configuration run on all 8 pairs")
 
 
 def test_the_best_is_of_all_configurations_that_were_run_on_these_pairs():
@@ -197,7 +195,9 @@ def test_what_few_pairs_lack_is_not_left_out():
     rows = scores(mean_and(k2=0.6, k5=0.8), pairs=3)
     rows = rows[(rows["gen"] != "kmeans") | (rows["k"] != 5) | (rows["task"] != "t2")]
     (best,) = (line for line in summary.lines(rows, collapses(3), preset_rows()) if "Best" in line)
-    assert "of the 3 configurations that were run on all 3 pairs" in best and "kmeans, k = 2;" in best
+    assert (
+        "of the 3 configurations that were run on all 3 pairs" in best and "kmeans, k = 2;" in best
+    )
 
 
 def test_a_gen_of_the_users_without_k_is_not_said_to_choose_k():

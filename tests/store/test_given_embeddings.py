@@ -7,7 +7,7 @@ import pytest
 from imprint.errors import UserError
 from imprint.store.embeddings import read_embeddings
 from imprint.store.files import new_hdf5
-from imprint.store.given_embeddings import adopt
+from imprint.store.given_embeddings import adopt, shape_of
 
 
 @pytest.fixture
@@ -30,6 +30,13 @@ def test_npz_becomes_an_embeddings_file(arrays, tmp_path):
     assert read.provenance["fm"] == "mine"
 
 
+def test_the_fms_own_classifier_is_kept(arrays, tmp_path):
+    weights = np.arange(8.0).reshape(2, 4)
+    np.savez(tmp_path / "mine.npz", **arrays, classifier=weights)
+    adopt(tmp_path / "mine.npz", tmp_path / "e.h5")
+    np.testing.assert_array_equal(read_embeddings(tmp_path / "e.h5").fm_classifier, weights)
+
+
 def test_hdf5_with_a_group_for_every_split(arrays, tmp_path):
     with h5py.File(tmp_path / "mine.h5", "w") as file:
         for split, rows in (("train", slice(0, 4)), ("test", slice(4, 6))):
@@ -47,8 +54,6 @@ def test_without_names_the_classes_are_numbers(arrays, tmp_path):
     np.savez(tmp_path / "mine.npz", **arrays)
     adopt(tmp_path / "mine.npz", tmp_path / "e.h5")
     assert read_embeddings(tmp_path / "e.h5").class_names == ("0", "1", "2")
-    adopt(tmp_path / "mine.npz", tmp_path / "e.h5", class_names=["a", "b", "c", "d"])
-    assert read_embeddings(tmp_path / "e.h5").class_names == ("a", "b", "c", "d")
 
 
 @pytest.mark.parametrize(
@@ -64,6 +69,7 @@ def test_without_names_the_classes_are_numbers(arrays, tmp_path):
         ({"embeddings": np.full((6, 2), np.nan)}, "6 of 6.*rows 0, 1, 2, 3, 4 and 1 more"),
         ({"ids": list("uuwxyz")}, "6 different names"),
         ({"class_names": ["cat", "dog"]}, "label 2 is beyond the 2"),
+        ({"classifier": np.zeros((3, 5))}, r"'classifier' is float64 \(3, 5\), not \(C, 4\)"),
     ],
 )
 def test_errors_are_reported_and_nothing_is_written(arrays, tmp_path, change, message):
@@ -141,3 +147,22 @@ def test_a_split_that_is_an_array_is_named(arrays, tmp_path):
         file["train"] = arrays["embeddings"]
     with pytest.raises(UserError, match=r"mine\.h5: 'train' is an array; a group with embeddings"):
         adopt(tmp_path / "mine.h5", tmp_path / "e.h5", split="train")
+
+
+def test_given_embeddings_are_counted_without_reading_them(tmp_path):
+    x = np.zeros((7, 3), np.float32)
+    np.savez(tmp_path / "x.npz", embeddings=x)
+    with h5py.File(tmp_path / "x.h5", "w") as file:
+        file["train/embeddings"] = x
+    for name in ("x.npz", "x.h5"):
+        assert shape_of(tmp_path / name, "train") == (7, 3)
+    np.savez(tmp_path / "other.npz", labels=x)
+    with pytest.raises(UserError, match=r"other\.npz has no 'embeddings' \(N, D\)"):
+        shape_of(tmp_path / "other.npz", "train")
+    with pytest.raises(UserError, match=r"none\.h5 does not exist"):
+        shape_of(tmp_path / "none.h5", "train")
+    assert shape_of(tmp_path / "x.h5", "train", required=True) == (7, 3)
+    with pytest.raises(
+        UserError, match=r"x\.h5 has no group 'test'; a file without groups holds one split"
+    ):
+        shape_of(tmp_path / "x.h5", "test", required=True)

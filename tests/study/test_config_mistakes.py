@@ -1,10 +1,11 @@
 """Each mistake in a configuration is told with its place and what would be right, all at once, before any job."""
 
+import numpy as np
 import pytest
 
 from imprint.study.load import load
 from imprint.study.read import ConfigError
-from tests.study.examples import BASE, experiment, problems
+from tests.study.examples import BASE, experiment, problems, study
 
 DIGITS_0_1 = {**BASE["datasets"], "digits": {**BASE["datasets"]["digits"], "classes": [0, 1]}}
 
@@ -90,6 +91,22 @@ def test_a_mistake_is_named_with_what_would_be_right(tmp_path, sections, path, w
     messages = problems(tmp_path, **sections)
     assert path in messages, messages
     assert words in messages[path], messages
+
+
+def test_given_embeddings_have_one_size_and_what_a_norm_needs(tmp_path):
+    sizes = {"train": 2, "test": 3}
+    for split, size in sizes.items():
+        np.savez(tmp_path / f"{split}.npz", embeddings=np.ones((4, size), "f"))
+    fms = {"net": {"source": "embeddings", "files": {"digits": f"{tmp_path}/{{split}}.npz"}}}
+    of_main = experiment(norm_post=["quantile_fm"])
+    messages = problems(tmp_path, fms=fms, experiments=of_main)
+    assert "/train.npz (train) and 3 values in " in messages["fms.net.files.digits"]
+    assert "of FM 'net' has no 'classifier' (C, D)" in messages["experiments.main.norm_post"]
+
+    weights = {"classifier": np.ones((5, 3), "f")}
+    for split in sizes:
+        np.savez(tmp_path / f"{split}.npz", embeddings=np.ones((4, 3), "f"), **weights)
+    assert study(tmp_path, fms=fms, experiments=of_main).runs() > 0
 
 
 def test_a_gen_whose_package_is_missing_is_reported_before_any_job(tmp_path, monkeypatch):

@@ -145,6 +145,45 @@ def test_given_embeddings_of_a_dataset_that_is_not_on_disk_are_not_images(
     assert not any("images/s" in f.text for f in findings)
 
 
+@pytest.mark.parametrize(
+    ("split", "change", "words"),
+    [
+        ("train", {"labels": np.full(40, 10)}, "label 10 is beyond the 10 classes"),
+        ("train", {"embeddings": np.full((40, 3), np.nan, "f")}, "40 of 40 embeddings hold NaN"),
+        ("test", {"labels": np.arange(39) % 10}, "not 40 integers"),
+        ("test", {"ids": ["a"] * 40}, "'ids' are not 40 different names"),
+        ("test", {"class_names": list("abcdefghij")}, "do not have the same classes"),
+    ],
+)
+def test_given_embeddings_that_their_job_would_refuse_are_a_problem(
+    tmp_path, monkeypatch, split, change, words
+):
+    monkeypatch.chdir(tmp_path)
+    arrays = {"embeddings": np.ones((40, 3), "f"), "labels": np.arange(40) % 10}
+    for name in ("train", "test"):
+        np.savez(f"{name}.npz", **arrays | (change if name == split else {}))
+    config = {
+        "datasets": {"own": {"source": "embeddings", "class_count": 10}},
+        "fms": {"given": {"source": "embeddings", "files": {"own": "{split}.npz"}}},
+        "tasks": {"own": {"datasets": "own"}},
+        "experiments": {"main": {"presets": ["qi"]}},
+    }
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(config))
+    (problem,) = [f for f in examine(load(["config.yaml"])) if f.level == "PROBLEM"]
+    assert problem.subject == "fm given" and words in problem.text
+    assert f"{split}.npz" in problem.text
+
+
+def test_devices_that_this_machine_lacks_are_a_problem(study, tmp_path):
+    study()
+    config = yaml.safe_load((tmp_path / "config.yaml").read_text())
+    config["compute"] = {"scoring_device": "cuda:99", "generation_device": "cuda:98"}
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(config))
+    problems = [f for f in examine(load(["config.yaml"])) if f.level == "PROBLEM"]
+    assert [f.subject for f in problems] == ["compute.generation_device", "compute.scoring_device"]
+    assert "this machine has no device 'cuda:98'" in problems[0].text
+
+
 def test_an_error_without_text_is_named_by_its_class(study, monkeypatch, capsys):
     def fails(**description):
         raise RuntimeError

@@ -1,11 +1,9 @@
 """The estimate counts the samples that a study embeds and the jobs that are not finished."""
 
-import h5py
 import numpy as np
 import pytest
 import yaml
 
-from imprint.errors import UserError
 from imprint.study import estimate
 from imprint.study.load import load
 
@@ -141,22 +139,3 @@ def test_scoring_costs_what_its_distance_does(seconds):
     assert product < mahalanobis < manhattan
     both = seconds(every, "mnn", m=[5], distance=["euclidean", "cosine"])
     assert both["evaluate", "mnn", "all"] < 1.5 * product, "they share the product"
-
-
-def test_given_embeddings_are_counted_without_reading_them(tmp_path):
-    x = np.zeros((7, 3), np.float32)
-    np.savez(tmp_path / "x.npz", embeddings=x)
-    with h5py.File(tmp_path / "x.h5", "w") as file:
-        file["train/embeddings"] = x
-    for name in ("x.npz", "x.h5"):
-        assert estimate.shape_of_given(tmp_path / name, "train") == (7, 3)
-    np.savez(tmp_path / "other.npz", labels=x)
-    with pytest.raises(UserError, match=r"other\.npz has no 'embeddings' \(N, D\)"):
-        estimate.shape_of_given(tmp_path / "other.npz", "train")
-    with pytest.raises(UserError, match=r"none\.h5 does not exist"):
-        estimate.shape_of_given(tmp_path / "none.h5", "train")
-    assert estimate.shape_of_given(tmp_path / "x.h5", "train", required=True) == (7, 3)
-    with pytest.raises(
-        UserError, match=r"x\.h5 has no group 'test'; a file without groups holds one split"
-    ):
-        estimate.shape_of_given(tmp_path / "x.h5", "test", required=True)

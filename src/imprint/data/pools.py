@@ -76,11 +76,9 @@ def pool(datasets: Sequence[Embeddings], training: Pool | None = None) -> Pool:
         for of_training, of_test in zip(training.class_names, named, strict=False):
             _check_same_classes(of_training, of_test)
     offsets = np.cumsum([0, *(len(dataset.class_names) for dataset in datasets)])
-    widths = {dataset.x.shape[1] for dataset in datasets}
-    if len(widths) > 1:
-        raise UserError(
-            f"the datasets of a task have embeddings of different sizes: {sorted(widths)}"
-        )
+    if len({dataset.x.shape[1] for dataset in datasets}) > 1:
+        sizes = ", ".join(f"{dataset.x.shape[1]} in {_name(dataset)}" for dataset in datasets)
+        raise UserError(f"the datasets of a task have embeddings of different sizes: {sizes}")
     first = datasets[0]
     largest = [largest_of(d.x) if d.largest is None else d.largest for d in datasets]
     scale = scale_of(max(largest)) if training is None else training.scale
@@ -126,11 +124,12 @@ def _name(dataset: Embeddings) -> str:
     """The name of the embeddings and, if the user computed them, of their file, for messages."""
     names = [dataset.provenance.get(name) for name in ("fm", "dataset", "split")]
     file = dataset.provenance.get("file")
-    return (
-        "embeddings "
-        + "/".join(str(name) for name in names if name)
-        + (f" ({file})" if file else "")
-    )
+    parts = [
+        "embeddings",
+        "/".join(str(name) for name in names if name),
+        f"({file})" if file else "",
+    ]
+    return " ".join(filter(None, parts))
 
 
 def select(samples: Pool, groups: Groups) -> tuple[np.ndarray, np.ndarray, int]:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
-from zipfile import ZipFile
+from zipfile import BadZipFile, ZipFile
 
 import numpy as np
 
@@ -14,8 +14,8 @@ from imprint.errors import UserError
 from imprint.formatting import listed
 from imprint.method.large_arrays import is_large, row_blocks
 from imprint.method.scale import check_held, largest_of
-from imprint.store.array_checks import not_finite
-from imprint.store.embeddings import read_rows, write_rows
+from imprint.store.array_checks import checked_weights, not_finite
+from imprint.store.embeddings import Embeddings, read_rows, write_rows
 from imprint.store.files import new_hdf5, open_hdf5, provenance_json
 from imprint.store.object_arrays import read_array
 
@@ -23,13 +23,14 @@ HDF5 = (".h5", ".hdf5")
 SUFFIXES = (".npz", *HDF5)
 MOST_CLASSES = 1_000_000
 
+CLASSIFIER = "classifier"  # array of the weights of the FM's own classifier
 # name of an array in a file -> name of the entry
 _ARRAYS = {
     "embeddings": "embeddings",
     "labels": "labels",
     "ids": "ids",
     "class_names": "class_names",
-    "classifier": "fm_classifier",
+    CLASSIFIER: "fm_classifier",
 }
 
 
@@ -39,7 +40,6 @@ def adopt(
     *,
     split: str | None = None,
     required: bool = False,
-    class_names: Sequence[str] | None = None,
     class_count: int | None = None,
     provenance: Mapping[str, Any] | None = None,
 ) -> None:
@@ -48,19 +48,11 @@ def adopt(
     Parameters
     ----------
     path : path
-        NPZ or HDF5 (.npz, .h5, .hdf5) with `embeddings` (N, D) floating point, `labels` (N,) integers from 0
-        and, optionally, `ids` (N,) and `class_names` (C,). In HDF5 the class names may also be an attribute, JSON or
-        an array.
+        See `read_given`.
     output : path
         The embeddings file.
-    split : str, optional
-        The group of an HDF5 file that holds the arrays; the root of the file if it has no such group.
-    required : bool, default=False
-        Whether the file must have that group, as a file of several splits must.
-    class_names : sequence of str, optional
-        Class names that replace those of the file. If there are none, the names are the numbers below `class_count`.
-    class_count : int, optional
-        The number of classes; by default that of the class names or, without names, the largest label and one.
+    split, required, class_count
+        See `read_given`.
     provenance : mapping, optional
         Further entries of the provenance.
 
@@ -71,6 +63,52 @@ def adopt(
     """
     import h5py
 
+    embeddings = read_given(path, split=split, required=required, class_count=class_count)
+    x = embeddings.x
+    with new_hdf5(output) as file:
+        write_rows(file, x.shape, np.float32, (x[block] for block in row_blocks(x)))
+        file.create_dataset("labels", data=embeddings.y, fletcher32=True)
+        file.create_dataset("ids", data=embeddings.ids, dtype=h5py.string_dtype())
+        if embeddings.fm_classifier is not None:
+            file.create_dataset(CLASSIFIER, data=embeddings.fm_classifier, fletcher32=True)
+        file.attrs["class_names"] = json.dumps(embeddings.class_names, ensure_ascii=False)
+        file.attrs["provenance"] = provenance_json(**embeddings.provenance | dict(provenance or {}))
+        file.attrs["skipped"] = 0
+
+
+def read_given(
+    path: str | Path,
+    *,
+    split: str | None = None,
+    required: bool = False,
+    class_count: int | None = None,
+) -> Embeddings:
+    """Read and check a file of embeddings that the user computed.
+
+    Parameters
+    ----------
+    path : path
+        NPZ or HDF5 (.npz, .h5, .hdf5) with `embeddings` (N, D) floating point, `labels` (N,) integers from 0 and, optionally,
+        `ids` (N,), `class_names` (C,) and `classifier` (C', D), the weights of the FM's own classifier. In HDF5 the class names
+        may also be an attribute, JSON or an array.
+    split : str, optional
+        The group of an HDF5 file that holds the arrays; the root of the file if it has no such group.
+    required : bool, default=False
+        Whether the file must have that group, as a file of several splits must.
+    class_count : int, optional
+        The number of classes; by default that of the class names or, without names, the largest label and one. Without
+        names, the classes are called by their numbers.
+
+    Returns
+    -------
+    Embeddings
+        The embeddings have the type of the file, large ones are on disk.
+
+    Raises
+    ------
+    UserError
+        If the file or an array in it is missing or not usable.
+    """
     path = Path(path)
     arrays = read_arrays(path, split, required)
     for name in ("embeddings", "labels"):
@@ -78,21 +116,54 @@ def adopt(
             raise UserError(f"{path} has no '{name}'; it needs embeddings (N, D) and labels (N,)")
     x, y = arrays["embeddings"], arrays["labels"]
     _check(path, x, y)
-    if class_names is None:
-        class_names = arrays.get("class_names")
-    class_names = _checked_names(path, int(y.max()), class_names, class_count)
+    names = _checked_names(path, int(y.max()), arrays.get("class_names"), class_count)
     ids = [str(name) for name in arrays.get("ids", range(len(y)))]
     if len(ids) != len(y) or len(set(ids)) != len(ids):
         raise UserError(f"{path}: 'ids' are not {len(y)} different names")
-    origin = {"source": "embeddings", "file": str(path), "split": split}
-    names = json.dumps([str(name) for name in class_names], ensure_ascii=False)
-    with new_hdf5(output) as file:
-        write_rows(file, x.shape, np.float32, (x[block] for block in row_blocks(x)))
-        file.create_dataset("labels", data=y.astype(np.int64), fletcher32=True)
-        file.create_dataset("ids", data=ids, dtype=h5py.string_dtype())
-        file.attrs["class_names"] = names
-        file.attrs["provenance"] = provenance_json(**origin | dict(provenance or {}))
-        file.attrs["skipped"] = 0
+    return Embeddings(
+        x,
+        y.astype(np.int64),
+        np.array(ids, object),
+        tuple(str(name) for name in names),
+        {"source": "embeddings", "file": str(path), "split": split},
+        checked_weights(path, arrays.get("fm_classifier"), x.shape[1]),
+    )
+
+
+def shape_of(path: str | Path, split: str, *, required: bool = False) -> tuple[int, int]:
+    """Number and width of the embeddings in a user's file, without reading them.
+
+    required: whether an HDF5 file must have a group with the name of the split, as a file of several splits must.
+
+    Raises
+    ------
+    UserError
+        If the file or its embeddings are missing.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise UserError(f"{path} does not exist")
+    try:
+        if path.suffix.lower() == ".npz":
+            with ZipFile(path) as archive, archive.open("embeddings.npy") as array:
+                version = np.lib.format.read_magic(array)
+                read_header = (
+                    np.lib.format.read_array_header_1_0
+                    if version == (1, 0)
+                    else np.lib.format.read_array_header_2_0
+                )
+                shape = read_header(array)[0]
+        else:
+            with open_hdf5(path, "write it again") as file:
+                if required and split not in file:
+                    raise UserError(
+                        f"{path} has no group '{split}'; a file without groups holds one split, so each needs its own"
+                    )
+                shape = file.get(split, file)["embeddings"].shape
+        count, width = shape
+    except (AttributeError, KeyError, ValueError, BadZipFile) as error:
+        raise UserError(f"{path} has no 'embeddings' (N, D) that can be read ({error})") from error
+    return count, width
 
 
 def read_arrays(path: Path, split: str | None = None, required: bool = False) -> dict[str, Any]:

@@ -19,11 +19,13 @@ from urllib.parse import urlsplit
 import numpy as np
 
 from imprint.data import sources
+from imprint.data.pools import pool
 from imprint.errors import BAD, GOOD, WARNING, Finding, UserError
 from imprint.fm.hubs import refusal
 from imprint.formatting import duration
 from imprint.formatting import size as size_of
 from imprint.store import paths
+from imprint.store.given_embeddings import read_given, shape_of
 from imprint.store.measurements import Collector
 from imprint.study import estimate, inputs, specs
 from imprint.study.config.datasets import EmbeddingsDataset
@@ -79,8 +81,22 @@ def examine(study: Study, is_done: IsDone = Path.exists) -> Iterator[Finding]:
         "study",
         f"{study.runs():,} runs in {len(study.groups)} (FM, task, shots); no problem in the configuration",
     )
+    yield from _devices(study)
     with tempfile.TemporaryDirectory() as scratch:
         yield from _examine(study, Path(scratch), is_done)
+
+
+def _devices(study: Study) -> Iterator[Finding]:
+    """Findings on the devices of generation and scoring; that of embedding is tried with each model."""
+    for key in ("generation_device", "scoring_device"):
+        if (name := getattr(study.config.compute, key)) == "cpu":
+            continue
+        from imprint.devices import choose_device
+
+        try:
+            yield Finding(GOOD, f"compute.{key}", str(choose_device(name)))
+        except UserError as error:
+            yield Finding(BAD, f"compute.{key}", str(error))
 
 
 def _examine(study: Study, scratch: Path, is_done: IsDone) -> Iterator[Finding]:
@@ -169,7 +185,7 @@ def _fm(study: Study, name: str, datasets: Datasets, scratch: Path, is_done: IsD
     """Load an FM, send images through it, and time it if images are to be embedded."""
     config, subject = study.config.fms[name], f"fm {name}"
     if isinstance(config, EmbeddingsFM):
-        return _given(study, name, datasets)
+        return _given(study, name, datasets, is_done)
     weights = paths.weights_file(study.root, name)  # made by the workflow
     if isinstance(config, PretrainedFM) and not weights.exists():
         text = f"{config.model} is not pre-trained yet; the workflow will do it, in a minute or two on one core"
@@ -226,7 +242,7 @@ def _fm(study: Study, name: str, datasets: Datasets, scratch: Path, is_done: IsD
     return FMState(findings, embedder.dim, to_do, rate)
 
 
-def _given(study: Study, name: str, datasets: Datasets) -> FMState:
+def _given(study: Study, name: str, datasets: Datasets, is_done: IsDone) -> FMState:
     """Findings on embeddings that the user computed; adds their numbers of samples to the datasets."""
     config = study.config.fms[name]
     assert isinstance(config, EmbeddingsFM)
@@ -235,16 +251,27 @@ def _given(study: Study, name: str, datasets: Datasets) -> FMState:
     used = {d for fm, task in study.fm_tasks() if fm == name for d in study.tasks[task].datasets}
     for dataset in sorted(used):
         several = not config.has_file_per_split(dataset)
+        class_count = study.config.datasets[dataset].class_count
+        splits = {}
         for split in SPLITS:
             file = config.file(dataset, split)
             try:
-                count, width = estimate.shape_of_given(file, split, required=several)
+                count, width = shape_of(file, split, required=several)
+                if not is_done(paths.embeddings_file(study.root, name, dataset, split)):
+                    splits[split] = read_given(
+                        file, split=split, required=several, class_count=class_count
+                    )
             except UserError as error:
                 findings.append(Finding(BAD, f"fm {name}", str(error)))
                 continue
             datasets[dataset].setdefault(split, Split(count))
             text = f"{count:,} embeddings of {width} in {file}"
             findings.append(Finding(GOOD, f"fm {name}", text))
+        if len(splits) == len(SPLITS):
+            try:
+                pool([splits["test"]], training=pool([splits["train"]]))
+            except UserError as error:
+                findings.append(Finding(BAD, f"fm {name}", str(error)))
     if any(finding.level == BAD for finding in findings):
         width = None
     return FMState(findings, width)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-import zipfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,13 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from imprint.errors import UserError
 from imprint.method import costs as operations
 from imprint.method.configuration import Auto, Configuration, Every, K, parse_k
 from imprint.method.distances import DISTANCES
 from imprint.method.generate import GENERATORS
 from imprint.method.normalize import chain
-from imprint.store.files import open_hdf5
 from imprint.store.paths import collapse_file, proxies_file, scores_file
 from imprint.study import specs
 from imprint.study.grid import Group, Study
@@ -282,42 +279,6 @@ def _embedded_classes(study: Study, dataset: str) -> int | None:
     """How many classes of a dataset are embedded; None if that is not known."""
     classes = specs.subset(study, dataset).get("classes")
     return study.config.datasets[dataset].class_count if classes is None else len(classes)
-
-
-def shape_of_given(path: str | Path, split: str, *, required: bool = False) -> tuple[int, int]:
-    """Number and width of the embeddings in a user's file, without reading them.
-
-    required: whether an HDF5 file must have a group with the name of the split, as a file of several splits must.
-
-    Raises
-    ------
-    UserError
-        If the file or its embeddings are missing.
-    """
-    path = Path(path)
-    if not path.exists():
-        raise UserError(f"{path} does not exist")
-    try:
-        if path.suffix.lower() == ".npz":
-            with zipfile.ZipFile(path) as archive, archive.open("embeddings.npy") as array:
-                version = np.lib.format.read_magic(array)
-                read_header = (
-                    np.lib.format.read_array_header_1_0
-                    if version == (1, 0)
-                    else np.lib.format.read_array_header_2_0
-                )
-                shape = read_header(array)[0]
-        else:
-            with open_hdf5(path, "write it again") as file:
-                if required and split not in file:
-                    raise UserError(
-                        f"{path} has no group '{split}'; a file without groups holds one split, so each needs its own"
-                    )
-                shape = file.get(split, file)["embeddings"].shape
-        count, width = shape
-    except (KeyError, ValueError, zipfile.BadZipFile) as error:
-        raise UserError(f"{path} has no 'embeddings' (N, D) that can be read ({error})") from error
-    return count, width
 
 
 def operations_per_second() -> float:

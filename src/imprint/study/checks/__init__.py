@@ -44,6 +44,7 @@ CHECKS: dict[str, tuple[Check, ...]] = {
         experiments.aggregations,
         experiments.norms,
         experiments.embeddings,
+        experiments.fm_classifiers,
         experiments.shown_cell,
     ),
 }

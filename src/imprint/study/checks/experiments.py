@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Iterator
+from contextlib import suppress
 from itertools import product
+from pathlib import Path
 
+from imprint.errors import UserError
 from imprint.method.configuration import EXPONENTIAL, LOGSUMEXP, MAX, UNIFORM, Auto
 from imprint.method.distances import DISTANCES
 from imprint.method.generate import GENERATORS
 from imprint.method.generate.registry import missing_package
-from imprint.method.normalize import are_combined, learns, norms_problem
+from imprint.method.normalize import are_combined, chain, learns, norms_problem
 from imprint.method.score_names import ON_TEST, ON_VALIDATION
 from imprint.method.weightings import find_weighting
 from imprint.registry import unknown
 from imprint.report.figures import FIGURES
 from imprint.report.tables import TABLES
+from imprint.store.given_embeddings import CLASSIFIER, names_in
 from imprint.study.checks.sections import Sections, check_names
 from imprint.study.config.experiments import Experiment
 from imprint.study.config.fms import EmbeddingsFM
@@ -185,6 +189,27 @@ def embeddings(key: str, experiment: Experiment, sections: Sections) -> Iterator
                     "set fms and tasks to those that fit"
                 )
                 yield Problem(key, message)
+
+
+def fm_classifiers(key: str, experiment: Experiment, sections: Sections) -> Iterator[Problem]:
+    """Given embeddings have the weights of the FM's own classifier if a NORM needs them."""
+    needing = [norm for norm in experiment.norm_post if chain(norm).needs_fm_classifier]
+    if not experiment.gen or not needing:
+        return
+    first = dict.fromkeys(task.datasets[0] for task in sections.tasks_of(experiment).values())
+    for name, fm in sections.fms_of(experiment).items():
+        if not isinstance(fm, EmbeddingsFM):
+            continue
+        for dataset in fm.files.keys() & first:
+            file = fm.file(dataset, "train")
+            with suppress(UserError, OSError, KeyError):  # see `imprint.study.checks.inputs`
+                group = None if fm.has_file_per_split(dataset) else "train"
+                if CLASSIFIER not in names_in(Path(file), group):
+                    message = (
+                        f"{needing[0]} needs the weights of the FM's own classifier, and {file} of FM '{name}' has no "
+                        f"'{CLASSIFIER}' (C, D); add them, or use quantile_pooled"
+                    )
+                    yield Problem(f"{key}.norm_post", message)
 
 
 def shown_cell(key: str, experiment: Experiment, sections: Sections) -> Iterator[Problem]:

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from imprint.data.sources import SOURCES, make
 from imprint.errors import UserError
 from imprint.fm.packaged_models import PACKAGED
 from imprint.registry import undefined
-from imprint.store.given_embeddings import SUFFIXES
+from imprint.store.given_embeddings import SUFFIXES, shape_of
 from imprint.study.checks.sections import Sections, check_classes
 from imprint.study.config.datasets import Dataset, ImageDataset, OwnImages
 from imprint.study.config.fms import FM, EmbeddingsFM, PackagedFM, PretrainedFM
 from imprint.study.problems import Problem
+
+SPLITS = ("train", "test")
 
 
 def pretraining_dataset(key: str, fm: FM, sections: Sections) -> Iterator[Problem]:
@@ -37,12 +40,22 @@ def embeddings_files(key: str, fm: FM, sections: Sections) -> Iterator[Problem]:
         if dataset not in sections.names["datasets"]:
             message = undefined("dataset", dataset, sections.names["datasets"])
             yield Problem(f"{key}.files.{dataset}", message)
-        for file in dict.fromkeys(fm.file(dataset, split) for split in ("train", "test")):
+        widths: dict[str, int] = {}
+        for split in SPLITS:
+            file = fm.file(dataset, split)
             if Path(file).suffix.lower() not in SUFFIXES:
                 message = f"{file} does not end in {', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]}"
                 yield Problem(f"{key}.files.{dataset}", message)
             elif not Path(file).is_file():
                 yield Problem(f"{key}.files.{dataset}", f"there is no file {file}")
+            else:
+                required = not fm.has_file_per_split(dataset)
+                with suppress(UserError):  # a file that cannot be read stops its own job alone
+                    _, widths[f"{file} ({split})"] = shape_of(file, split, required=required)
+        if len(set(widths.values())) > 1:
+            sizes = " and ".join(f"{width} values in {file}" for file, width in widths.items())
+            message = f"its embeddings have {sizes}; those of one FM have the same size"
+            yield Problem(f"{key}.files.{dataset}", message)
 
 
 def checkpoint_file(key: str, fm: FM, sections: Sections) -> Iterator[Problem]:

@@ -214,7 +214,7 @@ class EmbeddingsFM(_FM):
     """Kind of source."""
     files: dict[Name, Annotated[Place, AfterValidator(_check_file)]] = Field(min_length=1)
     """The file of each dataset: HDF5 with groups train and test, or a path with {split} in it (HDF5 or NPZ). It
-    holds embeddings (N, D), labels (N,) and, if known, ids and class_names."""
+    holds embeddings (N, D), labels (N,) and, if known, ids, class_names and the weights of the FM's classifier (C, D)."""
 
     def has_file_per_split(self, dataset: str) -> bool:
         """Whether each split of a dataset has a file of its own."""
