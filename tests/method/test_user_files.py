@@ -195,6 +195,22 @@ def test_labels_of_a_gen_that_sees_all_classes_are_checked(load):
         proxy_sets(*data(), "wrong", [2], [0])
 
 
+@pytest.mark.parametrize(
+    ("properties", "parameters", "returned"),
+    [
+        ("", "x, k, random, shared", "x[:k + 1]"),
+        (", sees_all_classes=True", "x, y, run", "x[[0, 0, 0, 1, 2]], np.array([0, 0, 0, 1, 2])"),
+    ],
+)
+def test_a_gen_generates_at_most_k_proxies_per_class(load, properties, parameters, returned):
+    load(
+        "import numpy as np\nfrom imprint.method.generate import generator\n\n"
+        f"@generator('many'{properties})\ndef many({parameters}):\n    return {returned}\n"
+    )
+    with pytest.raises(UserError, match=r"returned 3 proxies for a class with k = 2; .* at most k"):
+        proxy_sets(*data(), "many", [2], [0])
+
+
 @pytest.mark.parametrize("returned", ["x[:3]", "[x[:3], y[:3]]", "x[:3], y[:3], None, '', 1"])
 def test_a_gen_that_sees_all_classes_returns_proxies_and_labels(load, returned):
     load(

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from imprint import ImprintingClassifier
 from imprint.errors import UserError
 from imprint.method.normalize import FittedNorms
 
@@ -94,3 +95,19 @@ def test_the_fit_of_a_norm_returns_what_can_be_saved(load, change):
 def test_a_fitted_norm_needs_fit_and_transform(load):
     with pytest.raises(UserError, match="a class with fit and transform"):
         load(NORM.format(returned="embeddings").replace("def fit", "def learn"))
+
+
+def test_norms_that_give_proxies_and_embeddings_other_lengths_are_named(load):
+    load(
+        "from imprint.method.normalize import normalization\n\n"
+        "@normalization('half')\ndef half(x):\n    return x[:, ::2]\n"
+    )
+    with pytest.raises(
+        UserError,
+        match="proxies have 3 values after norm_pre none and norm_post half, and embeddings 5 after norm_inf none",
+    ):
+        ImprintingClassifier(norm_pre="none", norm_post="half", norm_inf="none", gen="mean").fit(
+            X, Y
+        ).predict(X)
+    head = ImprintingClassifier(norm_pre="half", norm_post="none", norm_inf="half", gen="mean")
+    assert head.fit(X, Y).decision_function(X).shape == (60, 3)

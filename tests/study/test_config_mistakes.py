@@ -15,6 +15,8 @@ DIGITS_0_1 = {**BASE["datasets"], "digits": {**BASE["datasets"]["digits"], "clas
     [
         ({"sedes": [1]}, "sedes", "did you mean 'seeds'?"),
         ({"seeds": 3}, "seeds", "3 is a single number; give a list of seeds, such as [3]"),
+        ({"seeds": [1, 2, 1]}, "seeds", "1 is given twice; the same seed gives the same run"),
+        ({"tasks": {"t": {"datasets": "digits", "family": {"d": [1], "classes": 2}}}, "experiments": experiment(save_heads=True)}, "experiments.main.save_heads", "all of families"),
         ({"experiments": {}}, "experiments", "it is empty"),
         ({"experiments": {"main": {}}}, "experiments.main", "the grid is empty"),
         ({"experiments": {"main": {"gen": []}}}, "experiments.main", "the grid is empty"),

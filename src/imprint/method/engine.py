@@ -29,6 +29,7 @@ from imprint.method.scoring import (
     Space,
     norm_post_of,
     normalised_proxies,
+    rank,
     space_of,
 )
 from imprint.method.weightings import find_weighting, vote_weights
@@ -243,8 +244,7 @@ def _rankings(
             queries = embeddings.queries(scoring)
             order = proxies, queries.l2, scoring.distance
             if order not in rankings:
-                rank = DISTANCES.find(scoring.distance).rank
-                rankings[order] = rank(normalised[proxies], queries)
+                rankings[order] = rank(candidate, scoring, normalised[proxies], queries)
             ranking = rankings[order]
             # rankings of different scorings may order the proxies alike: they share one search
             search = searches.setdefault(

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from imprint.errors import UserError
 from imprint.method.configuration import IDENTITY, UNIT_LENGTH, Scoring
 from imprint.method.distances import DISTANCES
 from imprint.method.nearest import Search, nearest
@@ -198,7 +199,19 @@ def ranking_of(
     proxies = normalised_proxies(
         Columns(candidate.values), candidate, norm_post_of(candidate, scoring), fm_classifier
     )
-    return DISTANCES.find(scoring.distance).rank(proxies, queries), queries
+    return rank(candidate, scoring, proxies, queries), queries
+
+
+def rank(candidate: CandidateHead, scoring: Scoring, proxies: Proxies, queries: Queries) -> Ranking:
+    """The ranking of proxies after NORMpost by embeddings after NORMinf; a `UserError` if NORMs gave these other lengths."""
+    d, of_embeddings = proxies.columns.values.shape[1], queries.x.shape[1]
+    if d != of_embeddings:
+        raise UserError(
+            f"proxies have {d} values after norm_pre {candidate.norm_pre} and norm_post {scoring.norm_post}, and embeddings "
+            f"{of_embeddings} after norm_inf {scoring.norm_inf}; a NORM that changes the number of values belongs in norm_pre and "
+            "norm_inf, or, if it is fitted, in norm_post"
+        )
+    return DISTANCES.find(scoring.distance).rank(proxies, queries)
 
 
 @dataclass(frozen=True)

@@ -195,6 +195,8 @@ def _fits(
                 f"{len(runs)} k and seeds"
             )
         results = [_checked(entry, proxies, of_class) for proxies in results]
+        for (k, _), proxies in zip(capped_runs, results, strict=True):
+            _check_number(entry, len(proxies), k)
     return dict(zip(runs, zip(results, times, strict=True), strict=True))
 
 
@@ -226,6 +228,14 @@ def _checked(entry: Generator, proxies: Any, x: np.ndarray) -> np.ndarray:
             f"for {n} samples; it must return {expected}"
         )
     return proxies
+
+
+def _check_number(entry: Generator, count: int, k: int) -> None:
+    """Raise a `UserError` if a GEN with a choice of k generated more proxies for a class: at equal k it would be ahead."""
+    if entry.takes_k and count > k:
+        raise UserError(
+            f"GEN '{entry.name}' of {entry.origin} returned {count} proxies for a class with k = {k}; it must return at most k"
+        )
 
 
 def _cores() -> int:
@@ -311,6 +321,7 @@ def _from_all_classes(
             if entry.of_user:
                 values, labels = _checked(entry, values, x), np.asarray(labels)
                 _check_labels(entry, values, labels, y)
+                _check_number(entry, int(np.bincount(labels).max()), k)
                 _check_bias(entry, bias, labels)
             sets[k, seed] = ProxySet(
                 labels,

@@ -37,6 +37,7 @@ CHECKS: dict[str, tuple[Check, ...]] = {
         experiments.experiment_names,
         experiments.target,
         experiments.grid,
+        experiments.saved_heads,
         experiments.held_out_samples,
         experiments.number_of_proxies,
         experiments.packages,

@@ -86,6 +86,14 @@ def grid(key: str, experiment: Experiment, sections: Sections) -> Iterator[Probl
             yield Problem(f"{key}.figures[{i}]", message)
 
 
+def saved_heads(key: str, experiment: Experiment, sections: Sections) -> Iterator[Problem]:
+    """Heads are saved for tasks that are not of families."""
+    tasks = sections.tasks_of(experiment).values()
+    if experiment.save_heads and tasks and all(task.family for task in tasks):
+        message = "its tasks are all of families, whose heads are not saved; add another task, or remove it"
+        yield Problem(f"{key}.save_heads", message)
+
+
 def held_out_samples(key: str, experiment: Experiment, sections: Sections) -> Iterator[Problem]:
     """Choosing on held-out training samples needs some to hold out."""
     if experiment.select_on == ON_VALIDATION and 1 in experiment.shots:

@@ -112,6 +112,13 @@ def _as_seeds(value: Any) -> Any:
     return value
 
 
+def _distinct_seeds(seeds: tuple[int, ...]) -> tuple[int, ...]:
+    """Seeds, each once: a repeated one would be no further run."""
+    if repeated := sorted(seed for seed in set(seeds) if seeds.count(seed) > 1):
+        raise mistake(f"{repeated[0]} is given twice; the same seed gives the same run")
+    return seeds
+
+
 def _check_place(text: str) -> str:
     """A file or folder. A variable that is not replaced is an error, as it would become part of the name."""
     if not text.strip():
@@ -135,7 +142,10 @@ Place = Annotated[str, AfterValidator(_check_place)]
 Share = Annotated[float, Field(gt=0, lt=1)]
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
 Seeds = Annotated[
-    tuple[Seed, ...], BeforeValidator(_as_seeds), Field(min_length=1, max_length=1000)
+    tuple[Seed, ...],
+    BeforeValidator(_as_seeds),
+    Field(min_length=1, max_length=1000),
+    AfterValidator(_distinct_seeds),
 ]
 # a non-empty list; a single value is taken as a list of one
 OneOrMore = Annotated[tuple[T, ...], BeforeValidator(_as_list), Field(min_length=1)]
