@@ -1,7 +1,9 @@
 """Configurations that attack or confuse: each is refused at once, with its place and what would be right."""
 
 import pytest
+import yaml
 
+from imprint.errors import UserError
 from imprint.study.config.fms import WEIGHT_DECAY
 from imprint.study.load import load, load_for_workflow
 from imprint.study.read import ConfigError
@@ -210,3 +212,13 @@ def test_a_study_that_is_named_by_an_unset_variable_is_not_another(tmp_path, mon
         shared = [shared, shared]
     with pytest.raises(ConfigError, match="more than 200,000 values"):
         load_for_workflow({"experiments": shared})
+
+
+def test_a_mistyped_study_on_the_command_line_is_told():
+    with pytest.raises(UserError, match=r"--config stdy=a.yaml: unknown key \(did you mean 'study'"):
+        load_for_workflow({"stdy": "a.yaml"})
+
+
+def test_a_folder_of_components_is_told(tmp_path):
+    with pytest.raises(ConfigError, match=r"components\[0\]: .* is a folder; expected a Python file"):
+        load_for_workflow({**yaml.safe_load(STUDY), "components": [str(tmp_path)]})

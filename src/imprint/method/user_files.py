@@ -31,8 +31,9 @@ def load_file(path: str | Path) -> None:
     if any(entry.file == str(file) for registry in REGISTRIES for entry in registry.values()):
         return
     if not file.is_file():
+        fault = "is a folder" if file.is_dir() else "does not exist"
         raise UserError(
-            f"{path} does not exist; expected a Python file that registers a GEN, NORM, distance or weighting"
+            f"{path} {fault}; expected a Python file that registers a GEN, NORM, distance or weighting"
         )
     before = [set(registry) for registry in REGISTRIES]
     spec = importlib.util.spec_from_file_location(f"imprint_components_{file.stem}", file)

@@ -10,7 +10,9 @@ import yaml
 
 from imprint.errors import UserError
 from imprint.method.user_files import load_file
+from imprint.registry import suggestion
 from imprint.study import checks
+from imprint.study.config.study import StudyConfig
 from imprint.study.grid import Study
 from imprint.study.parse import is_within, parse
 from imprint.study.problems import ConfigError, Problem
@@ -110,6 +112,9 @@ def _load_requested(requested: Mapping[str, Any]) -> Study:
     file = keys.pop("study", None)
     if file in ("", None) and "study" in requested:
         raise UserError("--config study= names no file; is a variable of the shell not set?")
+    for key in keys:
+        if key not in StudyConfig.model_fields and (meant := suggestion(key, ["study"])):
+            raise UserError(f"--config {key}={keys[key]}: unknown key{meant}")
     if "experiments" not in keys:
         return load([file or "config.yaml"], keys)
     if file:
