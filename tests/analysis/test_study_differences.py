@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from imprint.analysis.study_differences import CELL, paired_cells, summaries, summary
+from imprint.analysis.study_differences import RUN, paired_runs, summaries, summary
 
 ROW = {
     "fm": "net",
@@ -39,21 +39,21 @@ def scores(*changes):
         {"k": None},
     ],
 )
-def test_cells_that_differ_in_anything_are_no_pair(change):
-    assert set(change) <= set(CELL)
-    numbers = summary(paired_cells(scores({}), scores(change)))
+def test_runs_that_differ_in_anything_are_no_pair(change):
+    assert set(change) <= set(RUN)
+    numbers = summary(paired_runs(scores({}), scores(change)))
     assert (numbers["pairs"], numbers["only_a"], numbers["only_b"]) == (0, 1, 1)
     assert numbers["mean"] is None
 
 
-def test_cells_pair_whatever_their_order_and_types():
+def test_runs_pair_whatever_their_order_and_types():
     a = scores({}, {"task": "b", "k": None}, {"task": "c", "accuracy": 0.9})
     b = scores({"task": "b", "k": None, "accuracy": 0.75}, {}).astype(object)
-    cells = paired_cells(a, b).set_index("task")
-    assert cells.loc["a", "difference"] == 0
-    assert cells.loc["b", "difference"] == pytest.approx(25)
-    assert cells.loc["c", ["accuracy_b", "difference"]].isna().all()
-    numbers = summary(cells)
+    runs = paired_runs(a, b).set_index("task")
+    assert runs.loc["a", "difference"] == 0
+    assert runs.loc["b", "difference"] == pytest.approx(25)
+    assert runs.loc["c", ["accuracy_b", "difference"]].isna().all()
+    numbers = summary(runs)
     assert (numbers["pairs"], numbers["equal"], numbers["only_a"]) == (2, 1, 1)
 
 
@@ -63,8 +63,8 @@ def test_differences_are_in_points_of_b_over_a_the_largest_by_its_size():
         {**row, "accuracy": 0.5 + d} for row, d in zip(seeds, (0.02, 0.01, -0.06), strict=True)
     ]
     other = {"gen": "mean", "k": 1}
-    cells = paired_cells(scores(*seeds, other), scores(*later, {**other, "accuracy": 0.9}))
-    clusters, mean = summaries(cells, "method")[::-1]
+    runs = paired_runs(scores(*seeds, other), scores(*later, {**other, "accuracy": 0.9}))
+    clusters, mean = summaries(runs, "method")[::-1]
     assert clusters["method"] == "kmeans, k = 5; NORM l2 throughout; AGG max"
     assert clusters["mean"] == pytest.approx(-1) and clusters["median"] == pytest.approx(1)
     assert clusters["largest"] == pytest.approx(-6)

@@ -40,7 +40,7 @@ def imprint(tmp_path, monkeypatch, run):
 def test_the_first_lines_say_how_much_is_equal_and_how_much_the_rest_differs(imprint):
     lines = imprint("diff before/results after/results").splitlines()
     assert lines[:2] == [
-        "8 cells are in both studies, 8 only in A, 16 only in B.",
+        "8 runs are in both studies, 8 only in A, 16 only in B.",
         "4 scores are equal. Accuracy of B - A in points: mean +0.50, median +0.50, largest +1.00.",
     ]
     words = [line.split() for line in lines]
@@ -52,28 +52,28 @@ def test_the_first_lines_say_how_much_is_equal_and_how_much_the_rest_differs(imp
 
 def test_json_and_csv_have_every_number(imprint, tmp_path):
     facts = json.loads(
-        imprint("diff before/results/scores.parquet after/results --json -o out/cells.csv")
+        imprint("diff before/results/scores.parquet after/results --json -o out/runs.csv")
     )
     assert (facts["pairs"], facts["equal"], facts["only_a"], facts["only_b"]) == (8, 4, 8, 16)
     assert facts["largest"] == pytest.approx(1)
     assert [row["task"] for row in facts["by"]["task"]] == ["a", "b", "c"]
     assert facts["by"]["fm"][-1]["mean"] is None
-    cells = pd.read_csv(tmp_path / "out" / "cells.csv")
-    assert len(cells) == 8 + 8 + 16
-    assert cells.loc[cells["fm"] == "old", "accuracy_b"].isna().all()
-    assert cells.loc[cells["task"] == "c", "difference"].isna().all()
+    runs = pd.read_csv(tmp_path / "out" / "runs.csv")
+    assert len(runs) == 8 + 8 + 16
+    assert runs.loc[runs["fm"] == "old", "accuracy_b"].isna().all()
+    assert runs.loc[runs["task"] == "c", "difference"].isna().all()
 
 
 def test_two_fms_are_paired_by_the_rest(imprint):
     output = imprint("diff before/results after/results --fm-a old --fm-b new")
-    assert output.startswith("8 cells are in both studies, 0 only in A, 4 only in B.")
+    assert output.startswith("8 runs are in both studies, 0 only in A, 4 only in B.")
     assert "old and new" in output
 
 
-def test_studies_without_a_common_cell_are_reported_as_such(imprint, tmp_path):
+def test_studies_without_a_common_run_are_reported_as_such(imprint, tmp_path):
     write_parquet(tmp_path / "other.parquet", scores(["x"], ["a"]), "{}")
     output = imprint("diff before/results other.parquet")
-    assert "0 cells are in both studies, 16 only in A, 4 only in B." in output
+    assert "0 runs are in both studies, 16 only in A, 4 only in B." in output
     assert "Nothing to compare" in output
 
 

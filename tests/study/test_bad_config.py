@@ -215,10 +215,14 @@ def test_a_study_that_is_named_by_an_unset_variable_is_not_another(tmp_path, mon
 
 
 def test_a_mistyped_study_on_the_command_line_is_told():
-    with pytest.raises(UserError, match=r"--config stdy=a.yaml: unknown key \(did you mean 'study'"):
+    with pytest.raises(
+        UserError, match=r"--config stdy=a.yaml: unknown key \(did you mean 'study'"
+    ):
         load_for_workflow({"stdy": "a.yaml"})
 
 
 def test_a_folder_of_components_is_told(tmp_path):
-    with pytest.raises(ConfigError, match=r"components\[0\]: .* is a folder; expected a Python file"):
+    with pytest.raises(
+        ConfigError, match=r"components\[0\]: .* is a folder; expected a Python file"
+    ):
         load_for_workflow({**yaml.safe_load(STUDY), "components": [str(tmp_path)]})

@@ -48,17 +48,17 @@ def diff(
     ] = None,
     output: Annotated[
         Path | None,
-        typer.Option("-o", "--output", metavar="FILE", help="Write every cell to this CSV file."),
+        typer.Option("-o", "--output", metavar="FILE", help="Write every run to this CSV file."),
     ] = None,
     as_json: Json = False,
 ) -> None:
     """Compare the scores of two finished studies.
 
-    Pairs the cells of A and B that have the same FM, task, shots, draw, seed and configuration. Prints how many scores
+    Pairs the runs of A and B that have the same FM, task, shots, draw, seed and configuration. Prints how many scores
     are equal and how much the others differ (accuracy of B - A, in points): in total, and by FM, task and method. With
     --fm-a and --fm-b the FMs may have different names.
     """
-    from imprint.analysis.study_differences import BY, paired_cells, summaries, summary
+    from imprint.analysis.study_differences import BY, paired_runs, summaries, summary
 
     if (fm_a is None) != (fm_b is None):
         raise UserError("--fm-a and --fm-b go together: name the FM of A and the FM of B")
@@ -67,12 +67,12 @@ def diff(
     scores = [_scores(a, fm_a), _scores(b, fm_b)]
     if fm_a:
         scores = [rows.assign(fm=f"{fm_a} and {fm_b}") for rows in scores]
-    cells = paired_cells(*scores)
-    total = summary(cells)
-    by = {column: summaries(cells, column) for column in BY}
+    runs = paired_runs(*scores)
+    total = summary(runs)
+    by = {column: summaries(runs, column) for column in BY}
     if output:
         with text_output(output) as file:
-            cells.to_csv(file, index=False)
+            runs.to_csv(file, index=False)
     if as_json:
         print(json.dumps({"a": str(a), "b": str(b), **total, "by": by}))
         return
@@ -84,7 +84,7 @@ def diff(
 def _scores(path: Path, fm: str | None) -> pd.DataFrame:
     """The scores of a study, or of one of its FMs."""
     from imprint.analysis.matrices import is_value
-    from imprint.analysis.study_differences import CELL
+    from imprint.analysis.study_differences import RUN
     from imprint.registry import unknown
     from imprint.store.frames import read_parquet
     from imprint.store.paths import all_scores
@@ -97,7 +97,7 @@ def _scores(path: Path, fm: str | None) -> pd.DataFrame:
     if file.exists() and file.suffix != ".parquet":
         raise UserError(f"{file} is neither a folder of results nor a Parquet file of scores")
     scores = read_parquet(file)
-    missing = [name for name in (*CELL, "accuracy") if name not in scores]
+    missing = [name for name in (*RUN, "accuracy") if name not in scores]
     if missing:
         raise UserError(f"{file} holds no scores of a study: it has no column {', '.join(missing)}")
     if fm is None:
@@ -110,10 +110,10 @@ def _scores(path: Path, fm: str | None) -> pd.DataFrame:
 
 def _print_total(total: dict[str, Any]) -> None:
     print(
-        f"{total['pairs']:,} cells are in both studies, {total['only_a']:,} only in A, {total['only_b']:,} only in B."
+        f"{total['pairs']:,} runs are in both studies, {total['only_a']:,} only in A, {total['only_b']:,} only in B."
     )
     if not total["pairs"]:
-        print("Nothing to compare: cells pair by FM, task, shots, draw, seed and configuration.")
+        print("Nothing to compare: runs pair by FM, task, shots, draw, seed and configuration.")
         return
     print(
         f"{total['equal']:,} scores are equal. Accuracy of B - A in points: mean {_points(total['mean'])}, median "
