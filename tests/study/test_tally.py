@@ -122,6 +122,23 @@ def test_failures_are_shown_with_their_reason_and_their_log(job):
     ]
 
 
+def test_jobs_that_fail_for_the_same_cause_share_its_lines(job):
+    tally = Tally({"figure": 8, "embed": 1}, NOW)
+    damaged = "ERROR a.parquet is damaged"
+    jobs = [job("embed", "ERROR no"), *(job("figure", damaged) for _ in range(8))]
+    for number, each in enumerate(jobs):
+        tally.start(number, each)
+        tally.fail(number, "", "")
+    assert tally.failures() == [
+        "9 of 9 jobs failed:",
+        "  doing embed: no",
+        f"    log: {jobs[0].log}",
+        "  doing figure: a.parquet is damaged",
+        f"    log: {jobs[1].log}",
+        f"    the same: {', '.join(['doing figure'] * 5)}, 2 more",
+    ]
+
+
 def test_a_job_tried_again_and_one_of_a_failed_group_that_was_done_are_no_failures(job):
     tally = Tally({"embed": 2}, NOW)
     again, member = job("embed", "ERROR no memory"), job("embed", done(3))

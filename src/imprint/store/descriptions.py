@@ -9,6 +9,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from imprint.errors import UserError, not_installed
+from imprint.store.seals import check_seal
 
 Facts = dict[str, Any]
 EXPORTED_JSON = ("classes", "fm", "preprocessing")  # metadata of an export that are JSON
@@ -115,6 +116,7 @@ def _parquet(path: Path) -> Facts:
         file = pq.ParquetFile(path)
     except (ArrowException, OSError) as error:
         raise UserError(f"{path} is not a readable Parquet file ({error})") from None
+    check_seal(path)
     columns = file.schema_arrow.names
     kind = "scores" if "accuracy" in columns else "collapse" if "nc1" in columns else "table"
     facts: Facts = {"kind": kind, "rows": file.metadata.num_rows, "columns": columns}

@@ -12,7 +12,8 @@ from imprint.study import job_log
 
 CLOCK_SKEW = 60  # seconds that the clock of another machine may be behind
 _FIRST = 3  # jobs before the time left is estimated
-_SHOWN = 20  # failures that are listed
+_SHOWN = 20  # causes of failures that are listed
+_NAMED = 5  # jobs that failed for the same cause, beside the first
 
 
 @dataclass(frozen=True)
@@ -138,12 +139,21 @@ class Tally:
         not_run = self.total - self.done - len(self._failed)
         heading = f"{len(self._failed)} of {self.total} jobs failed"
         lines = [f"{heading}, {not_run} did not run:" if not_run else f"{heading}:"]
-        failed = sorted(self._failed.values(), key=lambda failure: not failure[0].reason)
-        for job, why, log in failed[:_SHOWN]:
+        causes: dict[str, list[tuple[Job, str]]] = {}
+        for job, why, log in sorted(
+            self._failed.values(), key=lambda failure: not failure[0].reason
+        ):
+            causes.setdefault(why, []).append((job, log))
+        for why, ((job, log), *others) in list(causes.items())[:_SHOWN]:
             lines.append(f"  {job.words}: {why}")
             lines.append(f"    log: {log}" if log else "    it has no log")
-        if len(failed) > _SHOWN:
-            lines.append(f"  and {len(failed) - _SHOWN} others")
+            if others:
+                names = [other.words for other, _ in others[:_NAMED]]
+                names += [f"{len(others) - _NAMED} more"] * (len(others) > _NAMED)
+                lines.append(f"    the same: {', '.join(names)}")
+        if len(causes) > _SHOWN:
+            rest = sum(len(jobs) for jobs in list(causes.values())[_SHOWN:])
+            lines.append(f"  and {rest} others")
         return lines
 
     def _head(self, now: float) -> str:
