@@ -116,7 +116,7 @@ def collapse(x: np.ndarray, y: np.ndarray, classes: int) -> Collapse:
         samples=len(x),
         nc1=float(nc1.sum() / c),
         nc1_released=float((nc1 + extra).sum() / c),
-        vci=float(1 - explained.sum() / nonzero.sum()),
+        vci=max(0.0, float(1 - explained.sum() / nonzero.sum())),  # rounding may leave it below 0
         trace_w=float(np.trace(within)),
         trace_b=float(variances.sum()),
         rank_w=_rank(within),
