@@ -27,7 +27,7 @@ from imprint.store.files import canonical
 from imprint.store.shards import read_shards
 from imprint.study import inputs, job_components, page, running, selections, shown, specs
 from imprint.study.contents import have_changed
-from imprint.study.fingerprint import fingerprint
+from imprint.study.fingerprint import PARSED, fingerprint
 from imprint.study.grid import Group
 from imprint.study.jobs.job import end_at_once
 from imprint.study.load import load_for_workflow
@@ -46,6 +46,7 @@ except UserError as error:
     sys.exit(1)
 
 atexit.register(end_at_once)
+atexit.register(PARSED.keep)
 
 
 pathvars:

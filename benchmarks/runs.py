@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
@@ -11,6 +12,8 @@ from typing import Any
 import yaml
 
 ROOT = Path(__file__).parents[1]
+# without bytecode, as some containers are set, every start of Python takes a second longer
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 # seeds, data and FM of a study that takes seconds
 SMALL = {
     "seeds": [1, 2],

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from imprint.store.files import canonical
 from imprint.store.version import installed_version
+from imprint.study.parsed_code import ParsedCode
 
 PACKAGE = Path(__file__).parents[1]
 
@@ -177,10 +178,8 @@ def re_exported_from(name: str) -> str:
     path = source(package) if package else None
     if source(name) is not None or path is None or path.name != "__init__.py":
         return name
-    for node in ast.parse(path.read_text(encoding="utf-8")).body:
-        if isinstance(node, ast.ImportFrom) and any(alias.name == last for alias in node.names):
-            return f"{node.module}"
-    return name
+    modules = (imported.rpartition(".") for imported in read(path)[1])
+    return next((module for module, _, imported in modules if imported == last), name)
 
 
 def _never_counts(name: str) -> bool:
@@ -200,7 +199,7 @@ def source(name: str) -> Path | None:
 @cache
 def read(path: Path) -> tuple[str, tuple[str, ...]]:
     """`parse` of a file, cached."""
-    return parse(path.read_text(encoding="utf-8"))
+    return PARSED(path.read_text(encoding="utf-8"))
 
 
 def parse(text: str) -> tuple[str, tuple[str, ...]]:
@@ -261,3 +260,6 @@ def _is_message(value: ast.expr) -> bool:
     if isinstance(function, ast.Attribute):
         return isinstance(function.value, ast.Name) and function.value.id in ("log", "warnings")
     return isinstance(function, ast.Name) and function.id == "report"
+
+
+PARSED = ParsedCode(parse, __file__)
