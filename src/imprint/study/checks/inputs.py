@@ -84,7 +84,7 @@ def dataset_source(key: str, dataset: Dataset, sections: Sections) -> Iterator[P
     if not isinstance(dataset, ImageDataset):
         return
     if isinstance(dataset, OwnImages) and not Path(dataset.path).exists():
-        message = f"there is no folder or table '{dataset.path}'; give that of your images"
+        message = f"there is no {Path(dataset.path).absolute()}; give the folder, or the table, of your images"
         yield Problem(f"{key}.path", message)
         return
     try:
