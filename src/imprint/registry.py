@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Generic, TypeVar
 
@@ -10,6 +11,7 @@ from imprint.errors import UserError
 
 T = TypeVar("T")
 C = TypeVar("C")
+R = TypeVar("R")
 
 
 def suggestion(name: object, known: Iterable[object], otherwise: str = "") -> str:
@@ -34,7 +36,24 @@ def unknown(kind: str, name: object, known: Iterable[object]) -> str:
 class Component:
     """What components that users can write have in common: a subclass is a dataclass with the field `file`."""
 
+    name: str
     file: str | None
+
+    def call(self, function: Callable[..., R], *arguments: Any) -> R:
+        """Call a function of the component; an error in a user's is a `UserError` that names the component and the line."""
+        if not self.of_user:
+            return function(*arguments)
+        try:
+            return function(*arguments)
+        except (UserError, MemoryError):
+            raise
+        except Exception as error:
+            frames = traceback.extract_tb(error.__traceback__)
+            lines = [frame.lineno for frame in frames if frame.filename == self.file]
+            line = f":{lines[-1]}" if lines else ""
+            raise UserError(
+                f"'{self.name}' of {self.origin}{line} failed: {type(error).__name__}: {error}"
+            ) from error
 
     @property
     def definition(self) -> Any:

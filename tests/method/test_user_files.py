@@ -1,8 +1,11 @@
 """GENs, NORMs and distances in a Python file of the user's."""
 
+import sys
+
 import numpy as np
 import pytest
 
+from imprint import ImprintingClassifier
 from imprint.errors import UserError
 from imprint.method.configuration import Scoring
 from imprint.method.distances import DISTANCES
@@ -12,6 +15,7 @@ from imprint.method.generate.proxy_sets import proxy_sets
 from imprint.method.normalize import NORMS, FittedNorms, apply
 from imprint.method.scoring import CandidateHead
 from imprint.method.user_files import REGISTRIES, load_file
+from imprint.method.weightings import vote_weights
 from tests.method.definitions import distances_of
 
 COMPONENTS = """
@@ -156,6 +160,7 @@ def test_a_file_that_is_not_there(tmp_path):
     ("returned", "properties", "message"),
     [
         ("x[:1] * np.nan", "", "NaN or infinity"),
+        ("x[:1].astype(float) * 1e60", "", "NaN or infinity"),
         ("x.mean(axis=0)", "", r"shape \(5,\)"),
         ("x.astype(str)", "", r"shape \(20, 5\), <U32"),
         ("[[1, 2], [3]]", "", r"shape \(2,\), object"),
@@ -319,6 +324,8 @@ def test_components_may_compute_in_place(load):
     [
         ("np.full((len(x), len(proxies)), np.nan)", "NaN"),
         ("np.ones((len(x), 1))", r"an array of shape \(60, 1\)"),
+        ("np.full((len(x), len(proxies)), 1j)", "complex128"),
+        ("np.full((len(x), len(proxies)), 1e60)", "numbers beyond float32"),
     ],
 )
 def test_what_a_distance_returns_is_checked(load, returned, message):
@@ -343,3 +350,59 @@ def test_a_distance_may_be_unsigned_or_a_truth_value(load, kind):
     candidate = CandidateHead(x, labels, (Scoring("none", "none", "max", "differs"),))
     ((_, classes),) = predict(x, 3, [candidate])
     np.testing.assert_array_equal(classes, labels)
+
+
+RAISING = """
+from imprint.method.distances import distance
+from imprint.method.generate import generator
+from imprint.method.normalize import normalization, proxy_normalization
+from imprint.method.weightings import weighting
+
+def fails(*arguments):
+    return {}["key"]
+
+generator("g")(fails)
+normalization("n")(fails)
+proxy_normalization("p")(fails)
+distance("d")(fails)
+weighting("w")(fails)
+"""
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        {"gen": "g"},
+        {"norm_pre": "n", "norm_inf": "n"},
+        {"norm_post": "p"},
+        {"distance": "d"},
+        {"agg": "mnn", "distance": "euclidean", "m": 2, "weighting": "w"},
+    ],
+)
+def test_an_error_in_a_component_names_it_and_its_line(load, parts):
+    load(RAISING)
+    x, y = data()
+    name = next(value for value in parts.values() if len(str(value)) == 1 and value != 2)
+    with pytest.raises(UserError, match=rf"'{name}' of .*mine.py:8 failed: KeyError: 'key'"):
+        ImprintingClassifier(**{"gen": "mean", "norm_post": "none", **parts}).fit(x, y).predict(x)
+
+
+def test_negative_distances_do_not_weigh_votes():
+    with pytest.raises(UserError, match="weighted by negative distances: the least is -2"):
+        vote_weights("distance", np.array([[-2.0, 1.0]]))
+    assert np.isfinite(vote_weights("distance", np.array([[-1e-7, 1.0]]))).all()
+
+
+def test_a_file_that_exits_is_reported(load):
+    with pytest.raises(UserError, match=r"mine.py cannot be loaded \(SystemExit: 3\)"):
+        load("import sys\nsys.exit(3)\n")
+
+
+def test_a_file_may_import_one_beside_it(load, tmp_path, monkeypatch):
+    monkeypatch.setattr("sys.path", [*sys.path])
+    (tmp_path / "helper_of_mine.py").write_text("def median(x):\n    return x[:1]\n")
+    load(
+        "from helper_of_mine import median\nfrom imprint.method.generate import generator\n\n"
+        "@generator('helped')\ndef helped(x, k, random, shared):\n    return median(x)\n"
+    )
+    assert proxy_sets(*data(), "helped", [1], [0])[1, 0].values.shape == (3, 5)

@@ -29,6 +29,8 @@ class Mine:
         ("embeddings[:3]", r"shape \(3, 5\) for 60 embeddings"),
         ("embeddings.tolist()", "list"),
         ("embeddings / 0", "not finite"),
+        ("embeddings.astype(float) * 1e60", "not finite in float32"),
+        ("embeddings * 1j", "complex"),
     ],
 )
 def test_what_a_fitted_norm_returns_is_checked(load, returned, message):
@@ -111,3 +113,16 @@ def test_norms_that_give_proxies_and_embeddings_other_lengths_are_named(load):
         ).predict(X)
     head = ImprintingClassifier(norm_pre="half", norm_post="none", norm_inf="half", gen="mean")
     assert head.fit(X, Y).decision_function(X).shape == (60, 3)
+
+
+@pytest.mark.parametrize(
+    ("returned", "message"),
+    [("p[:2]", r"shape \(2, 5\) for 6 proxies"), ("p * np.nan", "not finite"), ("1", "int")],
+)
+def test_what_a_norm_of_proxies_returns_is_checked(load, returned, message):
+    load(
+        "import numpy as np\nfrom imprint.method.normalize import proxy_normalization\n\n"
+        f"@proxy_normalization('mine')\ndef mine(p, labels, classifier):\n    return {returned}\n"
+    )
+    with pytest.raises(UserError, match=rf"NORM mine \(.*mine.py\) returned .*{message}"):
+        FittedNorms().of_proxies("none", "mine", X[:6], np.arange(6) // 2)

@@ -377,6 +377,32 @@ def test_a_module_that_a_users_file_imports_counts(tmp_path):
     ]
 
 
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("def f(x):\n    log = []\n    log.append(x[0])\n    return log\n", ("x[0]", "-x[1]")),
+        ("def report(p):\n    p[:] = 0\ndef f(x):\n    report(x)\n    return x\n", ("    report(x)\n", "")),
+        ("def f(x, report):\n    report(x)\n", ("report(x)", "report(-x)")),
+        ("import logging\nlog = logging.getLogger()\ndef f(x):\n    log = []\n    log.info(x)\n    return log\n", ("info(x)", "info(-x)")),
+        ("import warnings\nwarnings.own(1)\n", ("1", "2")),
+    ],
+)  # fmt: skip
+def test_a_call_that_is_only_named_like_a_message_counts(before, after):
+    assert fingerprint.parse(before) != fingerprint.parse(before.replace(*after))
+
+
+@pytest.mark.parametrize(
+    "start",
+    [
+        "import logging\nlog = logging.getLogger('a')\n",
+        "from imprint.study.jobs.job import log\n",
+    ],
+)
+def test_a_line_of_the_log_does_not_count(start):
+    lines = (f"{start}def f(x):\n{line}    return x\n" for line in ("", "    log.info('%s', x)\n"))
+    assert len(set(map(fingerprint.parse, lines))) == 1
+
+
 def test_a_module_of_the_library_that_a_users_file_imports_counts(tmp_path, monkeypatch):
     file, distances = tmp_path / "gen.py", LIBRARY / "method" / "distances.py"
     file.write_text("from imprint.method.distances import DISTANCES\n")

@@ -15,7 +15,7 @@ from imprint.method.engine import predict
 from imprint.method.familiarity import certainty, similarity
 from imprint.method.folding import Folded, fold, steps_of
 from imprint.method.generate import GENERATORS
-from imprint.method.normalize import chain, learns
+from imprint.method.normalize import chain, learns, of_all_proxies
 from imprint.method.scoring import CandidateHead, Neighbours, nearest_proxies
 
 
@@ -167,6 +167,6 @@ def _mapped(
         values = state.learnt.norms.of_embeddings(method.norm_pre, values)
     unchanged, appends = imprinted.unchanged, single.appends
     if before is None or before.mapped is None or appends is None or not unchanged:
-        return single.proxies(values, labels, fm_classifier)
+        return of_all_proxies(single, values, labels, fm_classifier)
     new = appends(before.mapped, values[unchanged:], labels[unchanged:])
     return np.concatenate([before.mapped, new])

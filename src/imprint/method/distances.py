@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import wraps
 from typing import Any
 
 import numpy as np
 
 from imprint.errors import UserError
 from imprint.method import costs
-from imprint.method.large_arrays import for_user
+from imprint.method.large_arrays import for_user, is_finite
 from imprint.method.rankings import Block, Columns, Proxies, Queries, Ranking
 from imprint.registry import Component, Registry
 
@@ -106,22 +107,19 @@ def distance(
 
     def entry(function: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> Distance:
         def fill(x: np.ndarray, proxies: np.ndarray, out: np.ndarray) -> None:
-            distances = np.asarray(function(for_user(x), for_user(proxies)))
-            if distances.shape != out.shape or np.isnan(distances).any():
-                fault = (
-                    "NaN"
-                    if distances.shape == out.shape
-                    else f"an array of shape {distances.shape}"
-                )
+            entry = DISTANCES[name]
+            distances = np.asarray(entry.call(function, for_user(x), for_user(proxies)))
+            if fault := _fault(distances, out.shape):
                 raise UserError(
                     f"distance '{name}' returned {fault} for {len(x)} embeddings and {len(proxies)} proxies; it must return "
-                    f"numbers of shape {out.shape}"
+                    f"real numbers of shape {out.shape}"
                 )
             out[:] = distances  # unsigned integers and truth values cannot be negated
             np.negative(out, out=out)
 
         block = Block(fill)
 
+        @wraps(function)  # so that the entry is known as a user's, by its module
         def rank(proxies: Proxies, queries: Queries) -> Ranking:
             return _by_blocks(proxies, queries, block)
 
@@ -130,6 +128,19 @@ def distance(
         )
 
     return DISTANCES.adding(name, entry)
+
+
+def _fault(distances: np.ndarray, shape: tuple[int, ...]) -> str:
+    """What is wrong with distances that should have a shape; empty if nothing is."""
+    if distances.shape != shape:
+        return f"an array of shape {distances.shape}"
+    if distances.dtype.kind not in "fiub":
+        return str(distances.dtype)
+    if np.isnan(distances).any():
+        return "NaN"
+    if not is_finite(distances[np.isfinite(distances)]):
+        return "numbers beyond float32"
+    return ""
 
 
 def _built_in(name: str, **properties: Any) -> Callable[[Rank], Rank]:

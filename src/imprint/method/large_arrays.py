@@ -92,6 +92,18 @@ def for_user(x: np.ndarray) -> np.ndarray:
     return view
 
 
+def is_finite(numbers: np.ndarray) -> bool:
+    """Whether all numbers are finite in float32.
+
+    Examples
+    --------
+    >>> is_finite(np.array([1e38])), is_finite(np.array([1e39]))
+    (True, False)
+    """
+    with np.errstate(over="ignore"):
+        return bool(np.isfinite(numbers.astype(np.float32, copy=False)).all())
+
+
 def by_rows(function: Callable[[np.ndarray], np.ndarray], x: np.ndarray) -> np.ndarray:
     """Apply a function that maps each row of x (n, d) independently; block by block if x is large.
 

@@ -40,9 +40,11 @@ def load_file(path: str | Path) -> None:
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module  # dataclasses look their module up
+    if str(file.parent) not in sys.path:
+        sys.path.append(str(file.parent))  # it may import files beside it, now or when it is called
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         del sys.modules[spec.name]
         for registry, names in zip(REGISTRIES, before, strict=True):
             for name in set(registry) - names:

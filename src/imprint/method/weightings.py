@@ -13,6 +13,7 @@ from imprint.method.configuration import BY_DISTANCE, UNIFORM
 from imprint.method.names import split_name
 from imprint.registry import Component, Registry
 
+ROUNDING = 1e-5  # part of the largest distance
 TINY = 1e-10  # added to a distance before its inverse becomes a weight
 TEMPERATURE = 0.07  # of `exponential`, as in DINO
 
@@ -117,7 +118,11 @@ def vote_weights(text: str, distances: np.ndarray) -> np.ndarray:
         If a user's weighting returns another shape, numbers that are negative or not finite, or only zeros for a sample.
     """
     entry, arguments = find_weighting(text)
-    weights = np.asarray(entry.weights(distances.astype(np.float64), *arguments), np.float64)
+    # rounding may leave distances of the library a little below 0
+    if (least := distances.min(initial=0)) < -ROUNDING * max(1, distances.max(initial=0)):
+        raise UserError(f"votes cannot be weighted by negative distances: the least is {least:g}")
+    weights = entry.call(entry.weights, distances.astype(np.float64), *arguments)
+    weights = np.asarray(weights, np.float64)
     if entry.of_user:
         valid = weights.shape == distances.shape and bool(
             (np.isfinite(weights) & (weights >= 0)).all() and weights.any(axis=1).all()

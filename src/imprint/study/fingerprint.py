@@ -12,6 +12,7 @@ from __future__ import annotations
 import ast
 import hashlib
 import sys
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
@@ -39,6 +40,20 @@ _INSTALLED = (
     "dist-packages",
     f"python{sys.version_info[0]}.{sys.version_info[1]}",
 )
+
+MESSENGERS = {"log", "warnings", "report"}
+# methods of a logger and functions of `warnings` that tell something
+LINES = {
+    "debug",
+    "info",
+    "warning",
+    "error",
+    "exception",
+    "critical",
+    "warn",
+    "simplefilter",
+    "filterwarnings",
+}
 
 NEVER = (
     "imprint.errors",
@@ -204,7 +219,8 @@ def read(path: Path) -> tuple[str, tuple[str, ...]]:
 
 def parse(text: str) -> tuple[str, tuple[str, ...]]:
     """A digest of the code that counts in a Python file, and the names that it imports."""
-    tree = _Counted().visit(ast.parse(text))
+    whole = ast.parse(text)
+    tree = _Counted(_messengers(whole)).visit(whole)
     imports: list[str] = []
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
@@ -217,10 +233,16 @@ def parse(text: str) -> tuple[str, tuple[str, ...]]:
 
 
 class _Counted(ast.NodeTransformer):
-    """Removes code that changes no number: docstrings, log lines, texts of errors and warnings, types."""
+    """Removes code that changes no number: docstrings, log lines, texts of errors and warnings, types.
+
+    messengers: see `_messengers`.
+    """
+
+    def __init__(self, messengers: set[str]) -> None:
+        self._messengers = messengers
 
     def visit_Expr(self, node: ast.Expr) -> ast.AST | None:
-        if isinstance(node.value, ast.Constant) or _is_message(node.value):
+        if isinstance(node.value, ast.Constant) or self._is_message(node.value):
             return None
         return self.generic_visit(node)
 
@@ -244,22 +266,51 @@ class _Counted(ast.NodeTransformer):
         node.annotation = None
         return node
 
+    def _is_message(self, value: ast.expr) -> bool:
+        """Whether an expression is a line for the log or the terminal: `log.info(...)`, `report(...)`."""
+        if not isinstance(value, ast.Call):
+            return False
+        function = value.func
+        if isinstance(function, ast.Attribute) and function.attr in LINES:
+            function = function.value
+        return isinstance(function, ast.Name) and function.id in self._messengers
+
+
+def _messengers(tree: ast.Module) -> set[str]:
+    """The names in a file whose calls only tell something: its logger, `warnings`, and what `job` gives to a script.
+
+    A name that is bound otherwise too, such as that of a list elsewhere in the file, is none.
+    """
+    bound: Counter[str] = Counter()
+    telling: set[str] = set()
+    for node in ast.walk(tree):
+        match node:
+            case ast.Name(id=name, ctx=ast.Store()) | ast.arg(arg=name):
+                bound[name] += 1
+            case ast.FunctionDef(name=name) | ast.ClassDef(name=name):
+                bound[name] += 1
+            case ast.alias(name=name, asname=other):
+                bound[other or name] += 1
+            case ast.Import(names=names):
+                telling |= {"warnings"} & {alias.name for alias in names}
+            case ast.ImportFrom(module=str(module), names=names) if module.startswith("imprint."):
+                telling |= {"log"} & {alias.name for alias in names}
+            case ast.Assign(
+                targets=[ast.Name(id=name)], value=ast.Call(func=ast.Attribute(attr="getLogger"))
+            ):
+                telling.add(name)
+            case ast.withitem(
+                context_expr=ast.Call(func=ast.Name(id="job")), optional_vars=ast.Name(id=name)
+            ):
+                telling.add(name)
+    return {name for name in telling if bound[name] == 1} | (MESSENGERS - bound.keys())
+
 
 def _is_text(value: ast.expr) -> bool:
     """Whether an expression is a string literal, or a sum with one."""
     if isinstance(value, ast.BinOp):
         return _is_text(value.left) or _is_text(value.right)
     return isinstance(value, ast.JoinedStr) or isinstance(getattr(value, "value", None), str)
-
-
-def _is_message(value: ast.expr) -> bool:
-    """Whether an expression is a line for the log or the terminal: `log.info(...)`, `report(...)`."""
-    if not isinstance(value, ast.Call):
-        return False
-    function = value.func
-    if isinstance(function, ast.Attribute):
-        return isinstance(function.value, ast.Name) and function.value.id in ("log", "warnings")
-    return isinstance(function, ast.Name) and function.id == "report"
 
 
 PARSED = ParsedCode(parse, __file__)

@@ -20,7 +20,7 @@ from imprint.method.generate.registry import (
     load_library_of,
 )
 from imprint.method.holdout import rows_by_class
-from imprint.method.large_arrays import LARGE, for_user
+from imprint.method.large_arrays import LARGE, for_user, is_finite
 from imprint.method.proxies import ProxySet
 
 T = TypeVar("T")
@@ -177,16 +177,20 @@ def _fits(
     capped_runs = [(min(k, len(of_class)), Random(seed or 0, label)) for k, seed in runs]
     if entry.at_once:
         device_argument = (device,) if entry.on_device else ()
-        results = entry.at_once(_samples_for(entry, of_class), capped_runs, *device_argument)
+        samples = _samples_for(entry, of_class)
+        results = entry.call(entry.at_once, samples, capped_runs, *device_argument)
         seconds = (time.perf_counter() - start) / sum(k for k, _ in capped_runs)
         times = [seconds * k for k, _ in capped_runs]
     else:
-        shared = entry.prepare(_samples_for(entry, of_class)) if entry.prepare else None
+        shared = None
+        if entry.prepare:
+            shared = entry.call(entry.prepare, _samples_for(entry, of_class))
         preparation = time.perf_counter() - start
         results, times = [], []
         for k, random in capped_runs:
             start = time.perf_counter()
-            results.append(entry.make(_samples_for(entry, of_class), k, random, shared))
+            samples = _samples_for(entry, of_class)
+            results.append(entry.call(entry.make, samples, k, random, shared))
             times.append(preparation + time.perf_counter() - start)
     if entry.of_user:
         if len(results) != len(runs):
@@ -212,7 +216,7 @@ def _checked(entry: Generator, proxies: Any, x: np.ndarray) -> np.ndarray:
     except ValueError:  # rows of several lengths
         proxies = np.asarray(proxies, object)
     n, d = x.shape
-    finite = proxies.dtype.kind != "f" or bool(np.isfinite(proxies).all())
+    finite = proxies.dtype.kind != "f" or is_finite(proxies)
     if entry.samples:
         valid = proxies.ndim == 1 and proxies.dtype.kind in "iu" and 0 < len(proxies) <= n
         valid = valid and proxies.min() >= 0 and proxies.max() < n
@@ -298,7 +302,7 @@ def _from_all_classes(
         ridge = [ls_lambda]
     load_library_of(entry.name)
     start = time.perf_counter()
-    shared = entry.prepare(_samples_for(entry, x), *ridge) if entry.prepare else None
+    shared = entry.call(entry.prepare, _samples_for(entry, x), *ridge) if entry.prepare else None
     preparation = time.perf_counter() - start
     if entry.clusters and clusters is None:
         clusters = proxy_sets(x, y, entry.clusters, ks, seeds, threads=threads, device=device)
@@ -312,7 +316,7 @@ def _from_all_classes(
             start = time.perf_counter()
             of_clusters = clusters[k, seed] if clusters and entry.clusters else None
             run = AllClasses(k, seed or 0, shared, of_clusters, threads)
-            result = entry.make(_samples_for(entry, x), y, run)
+            result = entry.call(entry.make, _samples_for(entry, x), y, run)
             if entry.of_user:
                 _check_result(entry, result)
             values, labels, bias, note = Generated(*result)
@@ -347,7 +351,7 @@ def _check_bias(entry: Generator, bias: object, labels: np.ndarray) -> None:
     """Raise a `UserError` unless a GEN with `has_bias` returned a finite number for each proxy, or another GEN no bias."""
     numbers = None if bias is None else np.asarray(bias)
     shape = None if numbers is None else numbers.shape
-    finite = numbers is None or (numbers.dtype.kind in "fiu" and bool(np.isfinite(numbers).all()))
+    finite = numbers is None or (numbers.dtype.kind in "fiu" and is_finite(numbers))
     if shape != (labels.shape if entry.has_bias else None) or not finite:
         returned = "no bias" if shape is None else f"a bias of shape {shape}"
         returned += "" if finite else " that is not finite"

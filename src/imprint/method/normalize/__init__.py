@@ -8,7 +8,7 @@ from imprint.method.normalize.chains import are_combined, chain, learns, norms_p
 from imprint.method.normalize.fitted import Center, Whiten
 from imprint.method.normalize.registry import NORMS, normalization, proxy_normalization
 from imprint.method.normalize.rows import l2, lengths
-from imprint.method.normalize.training import FittedNorms, apply
+from imprint.method.normalize.training import FittedNorms, apply, of_all_proxies
 
 __all__ = [
     "NORMS",
@@ -24,6 +24,7 @@ __all__ = [
     "lengths",
     "normalization",
     "norms_problem",
+    "of_all_proxies",
     "proxy_normalization",
     "quantiles",
     "rows",

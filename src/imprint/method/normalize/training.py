@@ -9,9 +9,9 @@ import numpy as np
 
 from imprint.errors import UserError
 from imprint.method.configuration import IDENTITY
-from imprint.method.large_arrays import by_rows, for_user
+from imprint.method.large_arrays import by_rows, for_user, is_finite
 from imprint.method.normalize.chains import SEPARATOR, Step, chain, joined
-from imprint.method.normalize.registry import NORMS, FittedNorm
+from imprint.method.normalize.registry import NORMS, FittedNorm, Normalization
 
 Path = tuple[Step, ...]
 SUMS = "sums"  # attribute of a NORM that updates need, but no prediction
@@ -83,7 +83,7 @@ class FittedNorms:
         for step in chain(norm_post).steps:
             path += (step,)
             if step.entry.proxies is not None:
-                proxies = step.entry.proxies(proxies, labels, fm_classifier)
+                proxies = of_all_proxies(step.entry, proxies, labels, fm_classifier)
             else:
                 proxies = self._step(path, proxies)
         return proxies
@@ -160,7 +160,9 @@ class FittedNorms:
         assert function is not None
         if not entry.of_user:
             return by_rows(function, x)
-        return _checked(path[-1], len(x), by_rows(lambda rows: function(for_user(rows)), x))
+        return _checked(
+            path[-1], len(x), by_rows(lambda rows: entry.call(function, for_user(rows)), x)
+        )
 
     def _names(self, norm_pre: str, norm: str) -> list[str]:
         """The names in `learnt` of the fitted steps of a NORM after `norm_pre`, fitted now if they were not."""
@@ -187,6 +189,20 @@ class FittedNorms:
         return name
 
 
+def of_all_proxies(
+    entry: Normalization,
+    proxies: np.ndarray,
+    labels: np.ndarray,
+    fm_classifier: np.ndarray | None = None,
+) -> np.ndarray:
+    """Apply a NORM of all proxies (p, d) with ascending labels (p,)."""
+    assert entry.proxies is not None
+    if not entry.of_user:
+        return entry.proxies(proxies, labels, fm_classifier)
+    result = entry.call(entry.proxies, for_user(proxies), labels.copy(), fm_classifier)
+    return _checked(Step(entry), len(proxies), result, "proxies")
+
+
 def _fitted(step: Step, x: np.ndarray, y: np.ndarray) -> Any:
     """The NORM of a step, fitted to training embeddings x (n, D), labels y (n,).
 
@@ -194,7 +210,7 @@ def _fitted(step: Step, x: np.ndarray, y: np.ndarray) -> Any:
     """
     unfitted = step.unfitted()
     before = dict(getattr(unfitted, "__dict__", {}))
-    norm = unfitted.fit(x, y)
+    norm = step.entry.call(unfitted.fit, x, y)
     if norm is None:  # a `fit` without `return self`
         norm = unfitted
     if type(norm) is not type(unfitted) or not hasattr(norm, "__dict__"):
@@ -215,16 +231,16 @@ def _fitted(step: Step, x: np.ndarray, y: np.ndarray) -> Any:
     return norm
 
 
-def _checked(step: Step, n: int, result: object) -> np.ndarray:
-    """The result of a user's NORM for n rows, as float32; a `UserError` unless it has n rows of finite numbers."""
+def _checked(step: Step, n: int, result: object, of: str = "embeddings") -> np.ndarray:
+    """The result of a user's NORM for n rows, as float32; a `UserError` unless it has n rows of finite real numbers."""
     norm = f"NORM {step.text} ({step.entry.origin})"
     if not isinstance(result, np.ndarray) or result.ndim != 2 or len(result) != n:
         got = (
             f"an array of shape {result.shape}" if isinstance(result, np.ndarray) else type(result)
         )
-        raise UserError(
-            f"{norm} returned {got} for {n} embeddings; it must return an array of {n} rows"
-        )
-    if not np.isfinite(result).all():
-        raise UserError(f"{norm} returned values that are not finite")
+        raise UserError(f"{norm} returned {got} for {n} {of}; it must return an array of {n} rows")
+    if result.dtype.kind not in "fiub":
+        raise UserError(f"{norm} returned {result.dtype}; it must return real numbers")
+    if not is_finite(result):
+        raise UserError(f"{norm} returned values that are not finite in float32")
     return result.astype(np.float32, copy=False)

@@ -91,6 +91,8 @@ def job(snakemake: Any) -> Iterator[Callable[[str], None]]:
         log.error("stopped before it was done")
         sys.exit(130)
     except UserError as error:
+        if error.__cause__:  # of a user's component: its traceback may be needed
+            log.error("%s", "".join(traceback.format_exception(error.__cause__)))
         log.error("%s", error)
         _stop(f"{snakemake.rule}: {error}")
     except OSError as error:
