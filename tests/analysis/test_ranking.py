@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from imprint.analysis import hypothesis_tests, ranking
+from imprint.analysis.differences import difference, differences
 
 # Demsar 2006, table 6: AUC of C4.5 with none, one or both of its parameters tuned, on 14 data sets. "voting" shows
 # 0.975 twice there with ranks 2 and 3, so its third value is the larger one before rounding.
@@ -158,6 +159,39 @@ def test_equal_differences_tie_whatever_their_rounding():
     assert (
         hypothesis_tests.signed_rank(first, second)[0] == 6
     )  # five ranks of 3, two of them negative
+
+
+@pytest.mark.parametrize("n", [70, 360, 1797])
+def test_p_is_that_of_the_numbers_of_correct_answers(n):
+    """Accuracies are these numbers divided by n: with rounding errors, which must not break ties."""
+    rng = np.random.default_rng(n)
+    tasks = [f"t{i}" for i in range(10)]
+    index = pd.MultiIndex.from_product([["fm"], tasks], names=["fm", "task"])
+    datasets = {task: task for task in tasks}
+    for _ in range(30):
+        correct = pd.DataFrame(rng.integers(n // 2, n // 2 + 6, (10, 2)), index, ["a", "b"])
+        compared = ranking.compare_methods(correct / n)
+        first, second = correct["a"].to_numpy(float), correct["b"].to_numpy(float)
+        expected = hypothesis_tests.signed_rank(first, second)
+        (pair,) = compared.pairwise
+        order = 1 if pair.first == "a" else -1
+        assert pair.p == pytest.approx(expected.p, abs=1e-12)
+        assert order * pair.effect == pytest.approx(expected.effect)
+        for scale in (1, 100):
+            (over,) = differences(scale * compared.accuracies, datasets)
+            of_numbers = difference(correct["a"] - correct["b"], datasets)
+            assert over.difference.p == pytest.approx(of_numbers.p, abs=1e-12)
+            assert {over.difference.better, over.difference.worse} == {
+                of_numbers.better,
+                of_numbers.worse,
+            }
+
+
+def test_differences_that_cancel_over_fms_are_none():
+    index = pd.MultiIndex.from_product([["f", "g", "h"], ["t"]], names=["fm", "task"])
+    values = pd.Series([1 / 7, 1 / 7, -2 / 7], index)
+    of_task = difference(values, {"t": "t"})
+    assert (of_task.better, of_task.worse) == (0, 0)
 
 
 def test_holm_of_four():

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from imprint.analysis.gens import with_k_labels
+from imprint.analysis.hypothesis_tests import DIGITS
 from imprint.analysis.matrices import NORM, by_configuration, chosen_on
 from imprint.analysis.ranking import are_enough, merged, merged_note, ranks
 from imprint.analysis.selection import BEST_PRODUCT, agg_in_words
@@ -128,12 +129,12 @@ def kept_configurations(scores: pd.DataFrame, component: str) -> KeptConfigurati
     unscored = np.logical_and.reduce(run[fullest], axis=0, initial=len(fullest) > 0) & ~pairs
     ranked: np.ndarray = considered & known[:, pairs].all(axis=1)
 
-    chosen = criterion.loc[pairs].loc[:, ranked].round(12)
-    scored = medians.loc[pairs].loc[:, ranked].round(12)
+    chosen = criterion.loc[pairs].loc[:, ranked].round(DIGITS)
+    scored = medians.loc[pairs].loc[:, ranked]
     order = pd.DataFrame({"rank": ranks(chosen).mean(), "mean": -chosen.mean()})
     order = order.assign(entry=names["entry"]).sort_values(["rank", "mean"], kind="stable")
     kept = order[~order["entry"].duplicated()]
-    mean_rank, accuracy = ranks(scored).mean()[kept.index], scored.mean()[kept.index]
+    mean_rank, accuracy = ranks(scored).mean()[kept.index], scored.round(DIGITS).mean()[kept.index]
     best_first = np.lexsort((-accuracy.to_numpy(), mean_rank.to_numpy()))
     methods = kept.index[best_first]
     labels = pd.Index(names.loc[methods, "entry"])

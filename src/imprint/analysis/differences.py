@@ -16,7 +16,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from imprint.analysis.hypothesis_tests import holm, location_p, signed_rank_interval
+from imprint.analysis.hypothesis_tests import (
+    holm,
+    location_p,
+    signed_rank_interval,
+    without_rounding_errors,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -111,9 +116,8 @@ def difference(values: pd.Series, datasets: Mapping[str, str]) -> Difference:
         In the unit of the values.
     """
     fm, task = (values.index.get_level_values(name).astype(str) for name in ("fm", "task"))
-    # so that 0.3 - 0.2 and 0.2 - 0.1 tie
-    cells = values.groupby([task.map(datasets), fm]).mean().unstack().round(12)
-    of_datasets = cells.mean(axis=1).to_numpy()
+    cells = values.groupby([task.map(datasets), fm]).mean().unstack()
+    of_datasets = without_rounding_errors(cells.mean(axis=1).to_numpy())
     if not len(of_datasets):
         return Difference(np.nan, np.nan, np.nan, np.nan, np.nan, 0, 0, 0)
     better, worse = int((of_datasets > 0).sum()), int((of_datasets < 0).sum())

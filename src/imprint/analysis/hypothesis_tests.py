@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 EXACT_DIFFERENCES = 50  # most non-zero differences for an exact p of the signed-rank test
+DIGITS = 12  # decimals to which accuracies are equal
+TINY = 1e-10  # differences that differ by less are equal
 INTERPOLATED = 7  # most values with interpolated interval ends, as the levels of the test are three points apart
 
 
@@ -42,6 +44,7 @@ def friedman(matrix: pd.DataFrame) -> Friedman | None:
     """Friedman's test of the columns; None with fewer than 3 columns or 2 rows. All tied: statistic 0, p 1, W 0."""
     if matrix.shape[1] < 3 or len(matrix) < 2:
         return None
+    matrix = matrix.round(DIGITS)
     if (matrix.nunique(axis="columns") == 1).all():
         return Friedman(0.0, 1.0, 0.0)
     from scipy.stats import friedmanchisquare
@@ -52,14 +55,34 @@ def friedman(matrix: pd.DataFrame) -> Friedman | None:
     return Friedman(statistic, float(result.pvalue), w)
 
 
+def without_rounding_errors(differences: np.ndarray) -> np.ndarray:
+    """Differences (n,) of which those are equal in size, or 0, that were not by rounding errors, as 0.3 - 0.2 and 0.2 - 0.1.
+
+    To round them would not do: two that are nearly equal can lie on either side of the middle between two rounded numbers.
+    Accuracies must not be rounded before, as this makes errors in their differences.
+
+    Examples
+    --------
+    >>> a, b = without_rounding_errors(np.array([0.3 - 0.2, 0.1 - 0.2]))
+    >>> a == -b
+    True
+    """
+    sizes = np.abs(differences)
+    order = np.argsort(sizes)
+    rising = sizes[order]
+    begins = np.diff(rising, prepend=0) > TINY
+    equal = np.empty_like(sizes)
+    equal[order] = np.maximum.accumulate(np.where(begins, rising, 0))
+    return np.sign(differences) * equal + 0.0  # -0.0 becomes 0.0
+
+
 def signed_rank(first: np.ndarray, second: np.ndarray) -> SignedRank:
     """Wilcoxon's test of paired values; zero differences are ranked, then dropped (Pratt 1959).
 
     With up to 50 non-zero differences p is exact, also with ties; with more it is a normal approximation. The effect
     counts half of the ranks of zeros for each side. Identical columns give (0, 1, 0).
     """
-    # so that 0.3 - 0.2 and 0.2 - 0.1 tie
-    differences = np.round(first - second, 12)
+    differences = without_rounding_errors(first - second)
     if not differences.any():
         return SignedRank(0.0, 1.0, 0.0)
     from scipy.stats import rankdata, wilcoxon

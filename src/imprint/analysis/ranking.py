@@ -13,7 +13,7 @@ from itertools import combinations
 from math import floor, log2
 from typing import TYPE_CHECKING
 
-from imprint.analysis.hypothesis_tests import Friedman, friedman, holm, signed_rank
+from imprint.analysis.hypothesis_tests import DIGITS, Friedman, friedman, holm, signed_rank
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -77,7 +77,7 @@ class ComparedMethods(RankedMethods):
 
 def ranks(matrix: pd.DataFrame) -> pd.DataFrame:
     """Rank of each method within each row, 1 = highest accuracy, ties averaged."""
-    return matrix.rank(axis="columns", ascending=False, method="average")
+    return matrix.round(DIGITS).rank(axis="columns", ascending=False, method="average")
 
 
 def cliques(order: Sequence[str], different: set[frozenset[str]]) -> tuple[tuple[str, ...], ...]:
@@ -109,9 +109,10 @@ def rank_methods(matrix: pd.DataFrame) -> RankedMethods:
 
     enough = are_enough(matrix.notna().sum())
     present = matrix[list(matrix.columns[enough])].dropna(how="all")
-    complete = present.dropna().round(12)
+    complete = present.dropna()
+    means = complete.round(DIGITS).mean()  # of equal columns equal, so that their order is kept
     summary = pd.DataFrame(
-        {"mean_rank": ranks(complete).mean(), "mean": complete.mean(), "std": complete.std()}
+        {"mean_rank": ranks(complete).mean(), "mean": means, "std": complete.std()}
     ).sort_values(["mean_rank", "mean"], ascending=[True, False], kind="stable")
     gaps = tuple(_gaps(matrix, present, complete))
     alone = ("One (FM, task) alone: no standard deviation.",) if len(complete) == 1 else ()
@@ -194,7 +195,7 @@ def equal_methods(accuracies: pd.DataFrame) -> dict[str, tuple[str, ...]]:
     if len(accuracies) < 2:
         return {}
     same: dict[tuple[float, ...], list[str]] = {}
-    for name, column in accuracies.round(12).fillna(-1).items():
+    for name, column in accuracies.round(DIGITS).fillna(-1).items():
         same.setdefault(tuple(column), []).append(str(name))
     return {first: tuple(others) for first, *others in same.values() if others}
 

@@ -24,6 +24,7 @@ from imprint.analysis.differences import (
 )
 from imprint.analysis.gains import K, gains_and_nc1, gains_by_draw
 from imprint.analysis.gens import gens_of_all_classes, norm_sees_all_classes
+from imprint.analysis.hypothesis_tests import without_rounding_errors
 from imprint.analysis.selection import method_in_words, norms_in_words
 from imprint.analysis.splits import of_split
 from imprint.analysis.words import count
@@ -209,7 +210,8 @@ def _change(
     matrix = matrices.accuracy_matrix(scores, methods).dropna()
     if len(matrix) < 2:
         return
-    gain = 100 * matrix.diff(axis=1).iloc[:, 1].round(12)
+    gain = 100 * matrix.diff(axis=1).iloc[:, 1]
+    gain[:] = without_rounding_errors(gain.to_numpy())
     united = gain.index.get_level_values("task").isin(
         scores.loc[scores["d"].fillna(1) > 1, "task"].unique()
     )
