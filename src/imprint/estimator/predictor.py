@@ -123,7 +123,8 @@ class Predictor:
     @property
     def fastest_exact(self) -> CandidateHead:
         """The cheapest candidate that gives the same class scores."""
-        return self.fastest if self.folded is None or self.folded.exact else self.candidate
+        folded = self.folded
+        return folded.candidate if folded and folded.exact and not folded.shared else self.candidate
 
     def labels(self, x: np.ndarray) -> np.ndarray:
         """The class numbers (n,) of embeddings x (n, D)."""
@@ -131,7 +132,11 @@ class Predictor:
         return numbers
 
     def class_scores(self, x: np.ndarray) -> np.ndarray:
-        """Class scores (n, C)."""
+        """Class scores (n, C), in float64 if float32 could not tell classes apart."""
+        folded = self.folded
+        if folded and folded.shared:
+            scores = class_scores(x, folded.candidate, self.classes, self.fm_classifier)
+            return scores + folded.shared_scores(x)
         return class_scores(x, self.fastest_exact, self.classes, self.fm_classifier)
 
     def nearest(self, x: np.ndarray, n: int) -> Neighbours:

@@ -15,8 +15,6 @@ from imprint.method.large_arrays import for_user, is_finite
 from imprint.method.rankings import Block, Columns, Proxies, Queries, Ranking
 from imprint.registry import Component, Registry
 
-# proxies are centred if the squared length of their mean is more than this many mean squared distances to it
-FAR = 100
 NEAR = 1e-2  # relative distance below which float32 has lost too many digits
 
 
@@ -201,9 +199,8 @@ def euclidean(proxies: Proxies, queries: Queries) -> Ranking:
     A large offset that all proxies share does not change their order, but would use up the digits of float32.
     """
     squares = proxies.squares
-    mean = (proxies.scale @ proxies.columns.values).astype(np.float64) / len(proxies.columns)
-    if mean @ mean > FAR * (squares.mean() - mean @ mean):
-        return _euclidean_about(mean, proxies, queries)
+    if proxies.far_mean is not None:
+        return _euclidean_about(proxies.far_mean, proxies, queries)
 
     def measure(rows: slice, neighbours: np.ndarray, products: np.ndarray) -> np.ndarray:
         row_scale = queries.scale[rows]

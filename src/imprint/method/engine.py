@@ -16,12 +16,12 @@ from typing import Any
 import numpy as np
 
 from imprint.method.class_scores import class_scores
-from imprint.method.configuration import UNIT_LENGTH, Scoring
+from imprint.method.configuration import INNER_PRODUCT, UNIT_LENGTH, Scoring
 from imprint.method.distances import DISTANCES
 from imprint.method.metrics import Scores, scores
 from imprint.method.nearest import Search, nearest
-from imprint.method.normalize import chain
-from imprint.method.rankings import Columns, Proxies, Ranking
+from imprint.method.normalize import chain, l2
+from imprint.method.rankings import Columns, Proxies, Queries, Ranking
 from imprint.method.scoring import (
     MEMORY,
     CandidateHead,
@@ -29,6 +29,7 @@ from imprint.method.scoring import (
     Space,
     norm_post_of,
     normalised_proxies,
+    precise_proxies,
     rank,
     space_of,
 )
@@ -244,7 +245,9 @@ def _rankings(
             queries = embeddings.queries(scoring)
             order = proxies, queries.l2, scoring.distance
             if order not in rankings:
-                rankings[order] = rank(candidate, scoring, normalised[proxies], queries)
+                rankings[order] = _ordering(
+                    candidate, scoring, normalised[proxies], queries, fm_classifier
+                )
             ranking = rankings[order]
             # rankings of different scorings may order the proxies alike: they share one search
             search = searches.setdefault(
@@ -253,6 +256,27 @@ def _rankings(
             search.most = max(search.most, min(scoring.neighbours, len(candidate.labels)))
             search.users.append((request.index, scoring, ranking))
     return list(searches.values())
+
+
+def _ordering(
+    candidate: CandidateHead,
+    scoring: Scoring,
+    proxies: Proxies,
+    queries: Queries,
+    fm_classifier: np.ndarray | None,
+) -> Ranking:
+    """A ranking of the proxies; by inner products with proxies minus their mean if this would use up the digits of float32."""
+    form = DISTANCES.find(scoring.distance).linear
+    weighs = scoring.weighs_votes and scoring.neighbours > 1  # by distances
+    if form is None or form.squares or weighs or proxies.far_mean is None:
+        return rank(candidate, scoring, proxies, queries)
+    values = precise_proxies(candidate, norm_post_of(candidate, scoring), fm_classifier)
+    if form.unit_length:
+        values = l2(values)
+    columns = Columns((values - values.mean(axis=0)).astype(np.float32))
+    bias = None if form.unit_length else proxies.bias
+    centred = Proxies(columns, np.ones(len(columns), np.float32), bias)
+    return rank(candidate, scoring._replace(distance=INNER_PRODUCT), centred, queries)
 
 
 def _votes(

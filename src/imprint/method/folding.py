@@ -12,8 +12,10 @@ import numpy as np
 
 from imprint.method.configuration import IDENTITY, INNER_PRODUCT, MAX, UNIT_LENGTH, Scoring
 from imprint.method.distances import DISTANCES
+from imprint.method.large_arrays import row_blocks
 from imprint.method.normalize import chain, l2
-from imprint.method.scoring import CandidateHead
+from imprint.method.rankings import is_far
+from imprint.method.scoring import CandidateHead, precise_proxies
 
 
 @dataclass(frozen=True)
@@ -25,11 +27,29 @@ class Folded:
     candidate : CandidateHead
         The folded proxies with their bias, and that scoring.
     exact : bool
-        Whether its class scores equal those of the original candidate; otherwise only their order does.
+        Whether its class scores, plus those of `shared`, equal those of the original candidate; otherwise only their order
+        does.
+    shared : tuple of (ndarray of shape (D,), float) or None
+        A proxy, float64, and its bias, whose scores are the same for all classes, so that they are left out; None if there
+        is none.
     """
 
     candidate: CandidateHead
     exact: bool
+    shared: tuple[np.ndarray, float] | None = None
+
+    def shared_scores(self, x: np.ndarray) -> np.ndarray:
+        """The scores (n, 1) of `shared` for embeddings x (n, D), float64."""
+        assert self.shared is not None
+        weights, bias = self.shared
+        scores = np.empty((len(x), 1))
+        for rows in row_blocks(x):
+            block = x[rows].astype(np.float64)
+            scores[rows, 0] = block @ weights
+            if self.candidate.scorings[0].norm_inf == UNIT_LENGTH:
+                lengths = np.linalg.norm(block, axis=1)
+                scores[rows, 0] /= np.where(lengths > 0, lengths, 1)
+        return scores + bias
 
 
 def fold(candidate: CandidateHead, fm_classifier: np.ndarray | None = None) -> Folded | None:
@@ -57,10 +77,7 @@ def fold(candidate: CandidateHead, fm_classifier: np.ndarray | None = None) -> F
         steps.pop()
     if UNIT_LENGTH in steps:
         return None
-    values = l2(candidate.values) if candidate.unit_length else candidate.values
-    weights = candidate.norms.of_proxies(
-        candidate.norm_pre, scoring.norm_post, values, candidate.labels, fm_classifier
-    ).astype(np.float64)
+    weights = precise_proxies(candidate, scoring.norm_post, fm_classifier)
     if form.unit_length:
         weights = l2(weights)
     bias = np.zeros(len(weights)) if candidate.bias is None else candidate.bias.astype(np.float64)
@@ -70,17 +87,20 @@ def fold(candidate: CandidateHead, fm_classifier: np.ndarray | None = None) -> F
         weights = weights @ norm.components_.T
         if hasattr(norm, "mean_"):
             bias = bias - weights @ norm.mean_
-    if form.squares:
+    exact = not (form.unit_length or form.squares or then_l2)
+    shared = None
+    mean, mean_bias = weights.mean(axis=0), float(bias.mean())
+    if form.squares or is_far(mean, float((weights**2).sum(axis=1).mean())):
         # what all proxies share changes no order, and would use up the digits of float32
-        weights, bias = weights - weights.mean(axis=0), bias - bias.mean()
+        weights, bias = weights - mean, bias - mean_bias
+        shared = (mean, mean_bias) if exact else None
     plain = CandidateHead(
         weights.astype(np.float32),
         candidate.labels,
         (Scoring(IDENTITY, scaling, MAX, INNER_PRODUCT),),
         bias=bias.astype(np.float32) if bias.any() else None,
     )
-    exact = not (form.unit_length or form.squares or then_l2)
-    return Folded(plain, exact)
+    return Folded(plain, exact, shared)
 
 
 def steps_of(candidate: CandidateHead, scoring: Scoring) -> list[Any] | None:

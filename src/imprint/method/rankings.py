@@ -29,7 +29,16 @@ if TYPE_CHECKING:
 
 # products of rows and columns from which threads for the rows are worth starting
 MANY_PRODUCTS = 2**23
+# a mean is far if its squared length is more than this many mean squared distances to it
+FAR = 100
+SOME = 128  # proxies that tell whether all are far
 CENTRED = 1024  # proxies centred at a time, so that they stay in the cache
+
+
+def is_far(mean: np.ndarray, squared_length: float) -> bool:
+    """Whether vectors of a mean (D,) and a mean squared length lie close together, compared to their distance from 0."""
+    square = float(mean @ mean)
+    return square > FAR * (squared_length - square)
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,6 +93,18 @@ class Proxies:
         """(P,) squared lengths of the proxies."""
         columns = self.columns.values
         return np.einsum("pd,pd->p", columns, columns) * self.scale**2
+
+    @cached_property
+    def far_mean(self) -> np.ndarray | None:
+        """(D,) float64 mean of some proxies if it accounts for most of their length, so that it uses up digits; else None."""
+        some = slice(None, None, -(-len(self.columns) // SOME))
+        values = self.columns.values[some] * self.scale[some, None].astype(np.float64)
+        mean = values.mean(axis=0)
+        return (
+            mean
+            if is_far(mean, float(np.einsum("pd,pd->", values, values)) / len(values))
+            else None
+        )
 
     @cached_property
     def values(self) -> np.ndarray:

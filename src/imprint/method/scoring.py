@@ -170,6 +170,19 @@ def normalised_proxies(
     return Proxies(Columns(columns), np.ones(len(columns), np.float32), candidate.bias)
 
 
+def precise_proxies(
+    candidate: CandidateHead, norm: str, fm_classifier: np.ndarray | None
+) -> np.ndarray:
+    """Proxies (P, D) after NORMpost in float64, for differences of proxies that are close to each other."""
+    values = candidate.values.astype(np.float64)
+    if candidate.unit_length:
+        values = l2(values)
+    normalised = candidate.norms.of_proxies(
+        candidate.norm_pre, norm, values, candidate.labels, fm_classifier
+    )
+    return normalised.astype(np.float64, copy=False)
+
+
 Mapped = dict[Space | None, Embeddings]  # the same embeddings in each space they were mapped to
 
 
