@@ -44,6 +44,24 @@ def test_samples_of_two_classes_give_a_warning():
         head.add_classes(X[:1], ["wren"])
 
 
+def test_copies_in_a_class_give_a_warning():
+    """Held-out samples of which a copy is in training say nothing of new ones."""
+    with pytest.warns(UserWarning, match="40 of 80 samples are copies of others .* such as 40"):
+        ImprintingClassifier(gen="mean").fit(np.tile(X, (2, 1)), np.tile(Y, 2))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # a few do no harm
+        ImprintingClassifier(gen="mean").fit(np.r_[X, X[:2]], np.r_[Y, Y[:2]])
+
+
+@pytest.mark.parametrize("offset", [1e3, 1e4])
+def test_a_part_that_all_samples_share_makes_none_equal(offset):
+    x, others = X + offset, X[::-1] + offset + 0.3
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        head = ImprintingClassifier(gen="mean").fit(x, Y)
+    assert head.seen_before(x, Y).all() and not head.seen_before(others, Y).any()
+
+
 @pytest.mark.parametrize("gen", ["mean", "kmeans", "all", "ls"])
 def test_each_proxy_has_an_example_of_its_class(gen):
     names = np.array([f"{label}{i}" for i, label in enumerate(Y)])

@@ -266,6 +266,7 @@ def test_a_part_that_all_embeddings_share_does_not_use_up_the_digits(offset, dis
         means.astype(np.float32), np.arange(10), (scoring,), norms=norms, norm_pre="l2"
     )
     folded = fold(candidate)
+    plain = candidate.with_scorings((Scoring("l2", "l2", "max", distance),))
     for each in (candidate, folded.candidate):
         ((_, labels),) = predict(test, 10, [each])
         assert (labels == expected).mean() > 0.98
@@ -275,3 +276,11 @@ def test_a_part_that_all_embeddings_share_does_not_use_up_the_digits(offset, dis
             ours = ours + folded.shared_scores(test)
         np.testing.assert_allclose(ours, scores, rtol=1e-5)
         assert (ours.argmax(axis=1) == expected).mean() > 0.98
+    if offset:
+        folded = fold(plain)
+        expected = l2(test.astype(np.float64)) @ l2(means).T
+        ours = class_scores(test, folded.candidate, 10) + folded.shared_scores(test)
+        np.testing.assert_allclose(ours, expected, atol=1e-6)
+        assert (ours.argmax(axis=1) == expected.argmax(axis=1)).mean() > 0.98
+    else:
+        assert fold(plain) is None

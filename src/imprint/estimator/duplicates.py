@@ -37,7 +37,7 @@ class Sketches:
         """Which of the other samples are among these, in the same class: a mask (m,)."""
         from scipy.spatial import KDTree
 
-        scale = float(np.abs(self.values).mean()) or 1.0
+        scale = self._spread()
         known = np.zeros(len(other.values), bool)
         for label in np.intersect1d(self.classes, other.classes):
             rows = np.flatnonzero(other.classes == label)
@@ -45,16 +45,23 @@ class Sketches:
             known[rows] = tree.query(other.values[rows])[0] <= TOLERANCE * scale
         return known
 
-    def in_other_classes(self) -> list[tuple[int, int]]:
-        """Pairs of samples that are equal up to rounding but in different classes: each sample with the first equal one."""
-        scale = CELL * (float(np.abs(self.values).mean()) or 1.0)
+    def copies(self) -> np.ndarray:
+        """The first sample (n,) that is equal to each up to rounding; itself for a sample without an earlier copy."""
         numbers = np.random.default_rng(0).integers(2**63, size=NUMBERS)
         # a hash of the rounded values; overflow is harmless
-        cells = np.round(self.values / scale).astype(np.int64) @ numbers
+        rounded = np.round((self.values - self._mean()) / (CELL * self._spread()))
+        cells = rounded.astype(np.int64) @ numbers
         _, firsts, of_rows = np.unique(cells, return_index=True, return_inverse=True)
-        first = firsts[of_rows]
-        rows = np.flatnonzero(self.classes[first] != self.classes)
-        return list(zip(first[rows].tolist(), rows.tolist(), strict=True))
+        first: np.ndarray = firsts[of_rows]
+        return first
+
+    def _mean(self) -> np.ndarray:
+        return self.values.mean(axis=0, dtype=np.float64)
+
+    def _spread(self) -> float:
+        """The mean distance of a value from the mean of its projection: a part that all samples share tells none apart."""
+        spread = float(np.abs(self.values - self._mean()).mean())
+        return spread or float(np.abs(self.values).mean()) or 1.0
 
     def plus(self, other: Sketches) -> Sketches:
         """These sketches followed by the others."""

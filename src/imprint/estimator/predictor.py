@@ -15,7 +15,7 @@ from imprint.method.engine import predict
 from imprint.method.familiarity import certainty, similarity
 from imprint.method.folding import Folded, fold, steps_of
 from imprint.method.generate import GENERATORS
-from imprint.method.normalize import chain, learns, of_all_proxies
+from imprint.method.normalize import chain, of_all_proxies
 from imprint.method.scoring import CandidateHead, Neighbours, nearest_proxies
 
 
@@ -92,9 +92,7 @@ class Predictor:
             norms=state.learnt.norms,
             norm_pre=norm_pre,
         )
-        folded = None
-        if learns(scoring.norm_post, scoring.norm_inf):
-            folded = fold(candidate, fm_classifier)
+        folded = fold(candidate, fm_classifier)
         return cls(candidate, folded, mapped, len(state.classes), fm_classifier)
 
     @property

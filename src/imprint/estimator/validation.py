@@ -15,6 +15,7 @@ from imprint.estimator.duplicates import Sketches
 from imprint.formatting import class_name, listed
 from imprint.method.scale import check_held, check_scale, largest_of, scale_of
 
+COPIES = 0.05  # share of samples from which `warn_of_copies` warns of copies in one class
 IMBALANCE = 10  # ratio of the largest to the smallest class from which `warn_of_counts` warns
 
 
@@ -185,19 +186,29 @@ def warn_of_equal(x: np.ndarray) -> None:
 
 
 def warn_of_copies(sketches: Sketches, classes: np.ndarray, ids: np.ndarray) -> None:
-    """Warn of new samples, the last n of the sketches, with ids (n,), that are also in another class.
+    """Warn of new samples, the last n of the sketches, with ids (n,), that are also in another class, or often in their own.
 
     classes: (C,) labels.
     """
     new = len(sketches.values) - len(ids)
-    pairs = [pair for pair in sketches.in_other_classes() if pair[1] >= new]
-    if pairs:
-        first, row = pairs[0]
-        one, other = classes[sketches.classes[[first, row]]]
+    first = sketches.copies()
+    rows = np.arange(new, len(first))
+    copied = rows[first[new:] < rows]
+    same = sketches.classes[first[copied]] == sketches.classes[copied]
+    others, of_class = copied[~same], copied[same & (first[copied] >= new)]
+    if len(others):
+        one, other = classes[sketches.classes[[first[others[0]], others[0]]]]
         warnings.warn(
-            f"{len(pairs)} sample{'s are' if len(pairs) > 1 else ' is'} in two classes, such as "
-            f"{ids[row - new]} in '{other}', which is also in '{one}': no head can "
+            f"{len(others)} sample{'s are' if len(others) > 1 else ' is'} in two classes, such as "
+            f"{ids[others[0] - new]} in '{other}', which is also in '{one}': no head can "
             "tell which is correct",
+            stacklevel=4,
+        )
+    if len(of_class) > COPIES * len(ids):
+        warnings.warn(
+            f"{len(of_class)} of {len(ids)} samples are copies of others in their class, such as {ids[of_class[0] - new]}: held-out "
+            "samples are then no new ones, so that probabilities are too sure, rejection is too strict, and the choice of a method "
+            "or of k is misled; keep one of each",
             stacklevel=4,
         )
 

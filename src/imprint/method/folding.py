@@ -11,11 +11,16 @@ from typing import Any
 import numpy as np
 
 from imprint.method.configuration import IDENTITY, INNER_PRODUCT, MAX, UNIT_LENGTH, Scoring
-from imprint.method.distances import DISTANCES
+from imprint.method.distances import DISTANCES, LinearForm
 from imprint.method.large_arrays import row_blocks
 from imprint.method.normalize import chain, l2
-from imprint.method.rankings import is_far
-from imprint.method.scoring import CandidateHead, precise_proxies
+from imprint.method.rankings import Columns, is_far
+from imprint.method.scoring import (
+    CandidateHead,
+    norm_post_of,
+    normalised_proxies,
+    precise_proxies,
+)
 
 
 @dataclass(frozen=True)
@@ -53,21 +58,23 @@ class Folded:
 
 
 def fold(candidate: CandidateHead, fm_classifier: np.ndarray | None = None) -> Folded | None:
-    """Fold the fitted NORMs of the first scoring of a candidate.
+    """Fold the fitted NORMs of the first scoring of a candidate; without fitted ones, what all proxies share.
 
     Returns
     -------
     Folded or None
-        None if several proxies count, the distance has no linear form, no NORM is fitted, or a fitted NORM is not linear or
-        comes before one that is not.
+        None if several proxies count, the distance has no linear form, no NORM is fitted and proxies do not lie close together,
+        or a fitted NORM is not linear or comes before one that is not.
     """
     scoring = candidate.scorings[0]
     form = DISTANCES.find(scoring.distance).linear
     if form is None or scoring.sums_all or min(scoring.neighbours, len(candidate.labels)) > 1:
         return None
     steps = steps_of(candidate, scoring)
-    if not steps or steps == [UNIT_LENGTH]:
+    if steps is None:
         return None
+    if all(step == UNIT_LENGTH for step in steps):
+        return _without_shared(candidate, scoring, fm_classifier, form)
     scaling = IDENTITY
     if steps[0] == UNIT_LENGTH:
         scaling = steps.pop(0)
@@ -88,19 +95,48 @@ def fold(candidate: CandidateHead, fm_classifier: np.ndarray | None = None) -> F
         if hasattr(norm, "mean_"):
             bias = bias - weights @ norm.mean_
     exact = not (form.unit_length or form.squares or then_l2)
-    shared = None
+    shares = form.squares or is_far(weights.mean(axis=0), float((weights**2).sum(axis=1).mean()))
+    return _folded(weights, bias, candidate.labels, scaling, exact, shares)
+
+
+def _without_shared(
+    candidate: CandidateHead,
+    scoring: Scoring,
+    fm_classifier: np.ndarray | None,
+    form: LinearForm,
+) -> Folded | None:
+    """A candidate without fitted NORMs, folded if its proxies lie close together; a distance sees to this itself."""
+    post = norm_post_of(candidate, scoring)
+    normalised = normalised_proxies(Columns(candidate.values), candidate, post, fm_classifier)
+    if form.squares or normalised.far_mean is None:
+        return None
+    weights = precise_proxies(candidate, post, fm_classifier)
+    bias = np.zeros(len(weights)) if candidate.bias is None else candidate.bias.astype(np.float64)
+    scaling = scoring.norm_inf
+    if form.unit_length:
+        weights, scaling = l2(weights), UNIT_LENGTH
+    return _folded(weights, bias, candidate.labels, scaling, exact=True, shares=True)
+
+
+def _folded(
+    weights: np.ndarray,
+    bias: np.ndarray,
+    labels: np.ndarray,
+    scaling: str,
+    exact: bool,
+    shares: bool,
+) -> Folded:
+    """Folded proxies; `shares`: without their mean, which changes no order, and would use up the digits of float32."""
     mean, mean_bias = weights.mean(axis=0), float(bias.mean())
-    if form.squares or is_far(mean, float((weights**2).sum(axis=1).mean())):
-        # what all proxies share changes no order, and would use up the digits of float32
+    if shares:
         weights, bias = weights - mean, bias - mean_bias
-        shared = (mean, mean_bias) if exact else None
     plain = CandidateHead(
         weights.astype(np.float32),
-        candidate.labels,
+        labels,
         (Scoring(IDENTITY, scaling, MAX, INNER_PRODUCT),),
         bias=bias.astype(np.float32) if bias.any() else None,
     )
-    return Folded(plain, exact, shared)
+    return Folded(plain, exact, (mean, mean_bias) if exact and shares else None)
 
 
 def steps_of(candidate: CandidateHead, scoring: Scoring) -> list[Any] | None:
