@@ -49,6 +49,11 @@ def gens_of_all_classes() -> tuple[str, ...]:
     return GENERATORS.names(sees_all_classes=True)
 
 
+def sees_one_class(gen: str) -> bool:
+    """Whether the proxies of a class depend on its own samples alone; it is not known of a GEN that is not registered."""
+    return gen in GENERATORS and not GENERATORS[gen].sees_all_classes
+
+
 def norm_sees_all_classes(norm: str) -> bool:
     """Whether a NORM is fitted to the samples of all classes or sees all proxies; one that is not registered may, too."""
     try:

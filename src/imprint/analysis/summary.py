@@ -23,7 +23,7 @@ from imprint.analysis.differences import (
     too_few,
 )
 from imprint.analysis.gains import K, gains_and_nc1, gains_by_draw
-from imprint.analysis.gens import gens_of_all_classes, norm_sees_all_classes
+from imprint.analysis.gens import norm_sees_all_classes, sees_one_class
 from imprint.analysis.hypothesis_tests import without_rounding_errors
 from imprint.analysis.selection import method_in_words, norms_in_words
 from imprint.analysis.splits import of_split
@@ -168,10 +168,9 @@ def _best(scores: pd.DataFrame) -> Iterator[str]:
         f"Best mean accuracy of {all_run} run on {pairs}: "
         f"{method_in_words(run[best])}: {means[best]:.1f}% (chosen and scored on the same test data)"
     )
-    of_all_classes = gens_of_all_classes()
     per_class = np.array(
         [
-            method["gen"] not in of_all_classes
+            sees_one_class(method["gen"])
             and not any(norm_sees_all_classes(method[name]) for name in matrices.NORM)
             for method in run
         ]

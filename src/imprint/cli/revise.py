@@ -119,6 +119,7 @@ def remove(
         raise UserError(
             f"{head} has no class {', '.join(unknown)}; its classes are {', '.join(by_name)}"
         )
+    classes = list(dict.fromkeys(classes))
     classifier.remove_classes([by_name[name] for name in classes])
     classifier.save(output)
     note_outdated(output, classifier)

@@ -72,7 +72,8 @@ class FittedHead:
         """The inverse temperature of probabilities; a `UserError` if none was fitted."""
         if self.tuned.inverse_temperature is None:
             raise UserError(
-                "predict_proba: no temperature was fitted, because fewer than two classes had two samples when the head was made"
+                "predict_proba: no temperature was fitted: the head was made without probability=True, or fewer than two classes had two "
+                "samples"
             )
         return self.tuned.inverse_temperature
 

@@ -99,6 +99,8 @@ def checked_parts(parameters: Mapping[str, Any]) -> dict[str, Any] | None:
     ridge = parameters["ls_lambda"]
     if not isinstance(ridge, int | float | np.number) or not ridge > 0:
         raise UserError(f"ls_lambda={ridge!r} is not a positive number")
+    if not isinstance(parameters["probability"], bool | np.bool_):
+        raise UserError(f"probability={parameters['probability']!r} is neither True nor False")
     if parts is not None:
         check(parts, parameters["fm_classifier"])
     return parts

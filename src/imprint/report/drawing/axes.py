@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 STRETCHED_TICKS = (0, 40, 60, 80, 90, 95, 98, 99, 100)
+DECADES = 2.5  # most of an axis with numbers between the powers of ten
 SHARED_LABEL = "shared x label"  # group id of the text
 
 
@@ -115,12 +116,13 @@ def stretched_axis(axes: Axes) -> None:
 
 
 def log_axis(axes: Axes, name: Literal["x", "y"]) -> None:
-    """Make an axis logarithmic, with plain numbers at 1, 2 and 5."""
+    """Make the axis of a panel with data logarithmic, with plain numbers at 1, 2 and 5 or, over many decades, at powers of ten."""
     from matplotlib.ticker import LogLocator, NullLocator, StrMethodFormatter
 
     axes.set(**{f"{name}scale": "log"})
     axis = axes.xaxis if name == "x" else axes.yaxis
-    axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    many = np.ptp(np.log10(axis.get_view_interval())) > DECADES
+    axis.set_major_locator(LogLocator() if many else LogLocator(subs=(1, 2, 5)))
     axis.set_minor_locator(NullLocator())
     axis.set_major_formatter(StrMethodFormatter("{x:g}"))
 

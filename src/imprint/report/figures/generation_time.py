@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from imprint.analysis.generation_time import KIND, generation_times
 from imprint.analysis.gens import gens_made_at_once, gens_without_k
 from imprint.analysis.matrices import PAIR, fullest
@@ -24,7 +22,6 @@ if TYPE_CHECKING:
 
 TITLE = "Time to generate proxies over their number"
 PITCH = 0.13  # inches from one mark to the next
-DECADES = 2  # range of the axis above which only powers of ten are labelled
 SHORTEST = 1e-5  # seconds; shorter times are not measured
 
 
@@ -34,7 +31,7 @@ def generation_time(scores: pd.DataFrame, collapse: pd.DataFrame, presets: Prese
 
     A line with hollow marks is of a GEN that makes all k at once; its total time is divided in proportion to k.
     """
-    from matplotlib.ticker import EngFormatter, LogLocator
+    from matplotlib.ticker import EngFormatter
 
     rows = fullest(scores)
     if rows.empty:
@@ -54,8 +51,6 @@ def generation_time(scores: pd.DataFrame, collapse: pd.DataFrame, presets: Prese
         look.draw(axes, k, line["median"], line["low"], line["high"], **change)
     draw_marks(axes, table, marks, places, "median")
     log_axis(axes, "y")
-    if np.ptp(np.log10(axes.get_ylim())) > DECADES:
-        axes.yaxis.set_major_locator(LogLocator())
     axes.yaxis.set_major_formatter(EngFormatter("s"))
     axes.set(xlabel="Proxies per class, k", ylabel="Generation time")
     gens = in_legend_order(lines.dropna(subset="k")["gen"])
