@@ -64,7 +64,7 @@ def without_rounding_errors(differences: np.ndarray) -> np.ndarray:
     Examples
     --------
     >>> a, b = without_rounding_errors(np.array([0.3 - 0.2, 0.1 - 0.2]))
-    >>> a == -b
+    >>> bool(a == -b)
     True
     """
     sizes = np.abs(differences)
