@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 MANY_PRODUCTS = 2**23
 # a mean is far if its squared length is more than this many mean squared distances to it
 FAR = 100
-SOME = 128  # proxies that tell whether all are far
+SOME = 16  # proxies that tell whether all are far
 CENTRED = 1024  # proxies centred at a time, so that they stay in the cache
 
 
