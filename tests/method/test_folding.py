@@ -276,7 +276,7 @@ def test_a_part_that_all_embeddings_share_does_not_use_up_the_digits(offset, dis
             ours = ours + folded.shared_scores(test)
         np.testing.assert_allclose(ours, scores, rtol=1e-5)
         assert (ours.argmax(axis=1) == expected).mean() > 0.98
-    if offset:
+    if offset == 1000:
         folded = fold(plain)
         expected = l2(test.astype(np.float64)) @ l2(means).T
         ours = class_scores(test, folded.candidate, 10) + folded.shared_scores(test)
@@ -284,3 +284,24 @@ def test_a_part_that_all_embeddings_share_does_not_use_up_the_digits(offset, dis
         assert (ours.argmax(axis=1) == expected.argmax(axis=1)).mean() > 0.98
     else:
         assert fold(plain) is None
+
+
+def test_votes_with_and_without_weights_share_no_ranking_of_close_proxies():
+    """The ranking about the mean has no distances, which weigh votes."""
+    x, y = load_digits(return_X_y=True)
+    x = (x[:300] + 1000).astype(np.float32)
+    order = np.argsort(y[:200], kind="stable")
+    votes = [("mnn", "cosine", weighting, 5) for weighting in ("uniform", "distance")]
+    scorings = tuple(
+        Scoring("none", "l2", *agg) for agg in (*votes, ("mnn", "cosine", "uniform", 1))
+    )
+    candidate = CandidateHead(x[:200][order], y[:200][order], scorings, unit_length=True)
+    together = {
+        scoring: labels
+        for users, labels in predict(x[200:], 10, [candidate])
+        for _, scoring in users
+    }
+    for scoring in scorings:
+        ((_, alone),) = predict(x[200:], 10, [candidate.with_scorings((scoring,))])
+        np.testing.assert_array_equal(together[scoring], alone)
+        assert (alone == y[200:300]).mean() > 0.9

@@ -21,7 +21,7 @@ from imprint.method.distances import DISTANCES
 from imprint.method.metrics import Scores, scores
 from imprint.method.nearest import Search, nearest
 from imprint.method.normalize import chain, l2
-from imprint.method.rankings import Columns, Proxies, Queries, Ranking
+from imprint.method.rankings import CLOSE, Columns, Proxies, Queries, Ranking
 from imprint.method.scoring import (
     MEMORY,
     CandidateHead,
@@ -243,10 +243,13 @@ def _rankings(
             if proxies not in normalised:
                 normalised[proxies] = normalised_proxies(raw, candidate, post, fm_classifier)
             queries = embeddings.queries(scoring)
-            order = proxies, queries.l2, scoring.distance
+            about_mean = _about_mean(scoring, normalised[proxies])
+            order = proxies, queries.l2, scoring.distance, about_mean
             if order not in rankings:
-                rankings[order] = _ordering(
-                    candidate, scoring, normalised[proxies], queries, fm_classifier
+                rankings[order] = (
+                    _rank_about_mean(candidate, scoring, queries, fm_classifier)
+                    if about_mean
+                    else rank(candidate, scoring, normalised[proxies], queries)
                 )
             ranking = rankings[order]
             # rankings of different scorings may order the proxies alike: they share one search
@@ -258,25 +261,29 @@ def _rankings(
     return list(searches.values())
 
 
-def _ordering(
+def _about_mean(scoring: Scoring, proxies: Proxies) -> bool:
+    """Whether what the proxies share would use up the digits of their products; a distance sees to this itself."""
+    form = DISTANCES.find(scoring.distance).linear
+    weighs = (
+        scoring.weighs_votes and scoring.neighbours > 1
+    )  # by distances, which are needed themselves
+    return not (form is None or form.squares or weighs) and proxies.closeness > CLOSE
+
+
+def _rank_about_mean(
     candidate: CandidateHead,
     scoring: Scoring,
-    proxies: Proxies,
     queries: Queries,
     fm_classifier: np.ndarray | None,
 ) -> Ranking:
-    """A ranking of the proxies; by inner products with proxies minus their mean if this would use up the digits of float32."""
-    form = DISTANCES.find(scoring.distance).linear
-    weighs = scoring.weighs_votes and scoring.neighbours > 1  # by distances
-    if form is None or form.squares or weighs or proxies.far_mean is None:
-        return rank(candidate, scoring, proxies, queries)
+    """The order of the proxies by inner products with proxies minus their mean."""
     values = precise_proxies(candidate, norm_post_of(candidate, scoring), fm_classifier)
-    if form.unit_length:
-        values = l2(values)
+    bias = candidate.bias
+    if (form := DISTANCES.find(scoring.distance).linear) and form.unit_length:
+        values, bias = l2(values), None
     columns = Columns((values - values.mean(axis=0)).astype(np.float32))
-    bias = None if form.unit_length else proxies.bias
-    centred = Proxies(columns, np.ones(len(columns), np.float32), bias)
-    return rank(candidate, scoring._replace(distance=INNER_PRODUCT), centred, queries)
+    proxies = Proxies(columns, np.ones(len(columns), np.float32), bias)
+    return rank(candidate, scoring._replace(distance=INNER_PRODUCT), proxies, queries)
 
 
 def _votes(

@@ -14,7 +14,7 @@ from imprint.method.configuration import IDENTITY, INNER_PRODUCT, MAX, UNIT_LENG
 from imprint.method.distances import DISTANCES, LinearForm
 from imprint.method.large_arrays import row_blocks
 from imprint.method.normalize import chain, l2
-from imprint.method.rankings import Columns, is_far
+from imprint.method.rankings import CLOSE, Columns, closeness
 from imprint.method.scoring import (
     CandidateHead,
     norm_post_of,
@@ -95,7 +95,7 @@ def fold(candidate: CandidateHead, fm_classifier: np.ndarray | None = None) -> F
         if hasattr(norm, "mean_"):
             bias = bias - weights @ norm.mean_
     exact = not (form.unit_length or form.squares or then_l2)
-    shares = form.squares or is_far(weights.mean(axis=0), float((weights**2).sum(axis=1).mean()))
+    shares = form.squares or closeness(weights) > CLOSE
     return _folded(weights, bias, candidate.labels, scaling, exact, shares)
 
 
@@ -108,7 +108,7 @@ def _without_shared(
     """A candidate without fitted NORMs, folded if its proxies lie close together; a distance sees to this itself."""
     post = norm_post_of(candidate, scoring)
     normalised = normalised_proxies(Columns(candidate.values), candidate, post, fm_classifier)
-    if form.squares or normalised.far_mean is None:
+    if form.squares or normalised.closeness < CLOSE:
         return None
     weights = precise_proxies(candidate, post, fm_classifier)
     bias = np.zeros(len(weights)) if candidate.bias is None else candidate.bias.astype(np.float64)

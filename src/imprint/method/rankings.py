@@ -29,16 +29,21 @@ if TYPE_CHECKING:
 
 # products of rows and columns from which threads for the rows are worth starting
 MANY_PRODUCTS = 2**23
-# a mean is far if its squared length is more than this many mean squared distances to it
-FAR = 100
-SOME = 16  # proxies that tell whether all are far
+# squared length of a mean over the mean squared distance to it, from which distances and products are computed about it: the
+# digits of distances are needed, of products only the order
+FAR, CLOSE = 100, 1e4
+SOME = 16  # proxies that tell whether all lie close together
 CENTRED = 1024  # proxies centred at a time, so that they stay in the cache
 
 
-def is_far(mean: np.ndarray, squared_length: float) -> bool:
-    """Whether vectors of a mean (D,) and a mean squared length lie close together, compared to their distance from 0."""
+def closeness(values: np.ndarray) -> float:
+    """Squared length of the mean of vectors (n, d) over their mean squared distance to it."""
+    mean = values.mean(axis=0, dtype=np.float64)
     square = float(mean @ mean)
-    return square > FAR * (squared_length - square)
+    spread = float(np.einsum("nd,nd->", values - mean, values - mean)) / len(values)
+    if not spread:
+        return np.inf if square else 0.0
+    return square / spread
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,16 +100,21 @@ class Proxies:
         return np.einsum("pd,pd->p", columns, columns) * self.scale**2
 
     @cached_property
-    def far_mean(self) -> np.ndarray | None:
-        """(D,) float64 mean of some proxies if it accounts for most of their length, so that it uses up digits; else None."""
+    def _some(self) -> np.ndarray:
+        """(q, D) some of the proxies, float64."""
         some = slice(None, None, -(-len(self.columns) // SOME))
-        values = self.columns.values[some] * self.scale[some, None].astype(np.float64)
-        mean = values.mean(axis=0)
-        return (
-            mean
-            if is_far(mean, float(np.einsum("pd,pd->", values, values)) / len(values))
-            else None
-        )
+        values: np.ndarray = self.columns.values[some] * self.scale[some, None].astype(np.float64)
+        return values
+
+    @cached_property
+    def closeness(self) -> float:
+        """How close together some of the proxies lie, see `closeness`."""
+        return closeness(self._some)
+
+    @property
+    def far_mean(self) -> np.ndarray | None:
+        """(D,) mean of some proxies if it accounts for most of their length, so that it uses up digits of distances; else None."""
+        return self._some.mean(axis=0) if self.closeness > FAR else None
 
     @cached_property
     def values(self) -> np.ndarray:
