@@ -62,6 +62,16 @@ def test_a_part_that_all_samples_share_makes_none_equal(offset):
     assert head.seen_before(x, Y).all() and not head.seen_before(others, Y).any()
 
 
+def test_images_embedded_again_are_known_where_all_share_a_part():
+    rng = np.random.default_rng(2)
+    x = (rng.normal(size=(300, 512)) + 10).astype(np.float32)
+    again = x * (1 + 1e-5 * rng.normal(size=x.shape))
+    labels = np.repeat(["crow", "owl"], 150)
+    head = ImprintingClassifier(gen="mean").fit(x, labels)
+    assert head.seen_before(again, labels).all()
+    assert not head.seen_before(rng.normal(size=(300, 512)) + 10, labels).any()
+
+
 @pytest.mark.parametrize("gen", ["mean", "kmeans", "all", "ls"])
 def test_each_proxy_has_an_example_of_its_class(gen):
     names = np.array([f"{label}{i}" for i, label in enumerate(Y)])

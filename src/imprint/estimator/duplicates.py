@@ -7,7 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 
 NUMBERS = 4  # kept of each embedding
-TOLERANCE = 1e-4  # for rounding: an image that is embedded again differs by 1e-5
+TOLERANCE, AGAIN = (
+    1e-4,
+    2e-5,
+)  # parts of the spread, and of the size, by which an image that is embedded again differs
 CELL = 1e-3  # rounding step: samples with equal rounded numbers count as the same
 
 
@@ -37,12 +40,14 @@ class Sketches:
         """Which of the other samples are among these, in the same class: a mask (m,)."""
         from scipy.spatial import KDTree
 
-        scale = self._spread()
+        # an image that is embedded again differs by a part of its values, not of their spread
+        size = float(np.abs(self.values).mean())
+        limit = max(TOLERANCE * self._spread(), AGAIN * size)
         known = np.zeros(len(other.values), bool)
         for label in np.intersect1d(self.classes, other.classes):
             rows = np.flatnonzero(other.classes == label)
             tree = KDTree(self.values[self.classes == label])
-            known[rows] = tree.query(other.values[rows])[0] <= TOLERANCE * scale
+            known[rows] = tree.query(other.values[rows])[0] <= limit
         return known
 
     def copies(self) -> np.ndarray:

@@ -106,7 +106,9 @@ def distance(
     def entry(function: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> Distance:
         def fill(x: np.ndarray, proxies: np.ndarray, out: np.ndarray) -> None:
             entry = DISTANCES[name]
-            distances = np.asarray(entry.call(function, for_user(x), for_user(proxies)))
+            distances = entry.call(
+                lambda *of: np.asarray(function(*of)), for_user(x), for_user(proxies)
+            )
             if fault := _fault(distances, out.shape):
                 raise UserError(
                     f"distance '{name}' returned {fault} for {len(x)} embeddings and {len(proxies)} proxies; it must return "

@@ -14,7 +14,7 @@ from imprint.method.configuration import IDENTITY, INNER_PRODUCT, MAX, UNIT_LENG
 from imprint.method.distances import DISTANCES, LinearForm
 from imprint.method.large_arrays import row_blocks
 from imprint.method.normalize import chain, l2
-from imprint.method.rankings import CLOSE, Columns, closeness
+from imprint.method.rankings import CLOSE, SOME, Columns, closeness
 from imprint.method.scoring import (
     CandidateHead,
     norm_post_of,
@@ -95,7 +95,8 @@ def fold(candidate: CandidateHead, fm_classifier: np.ndarray | None = None) -> F
         if hasattr(norm, "mean_"):
             bias = bias - weights @ norm.mean_
     exact = not (form.unit_length or form.squares or then_l2)
-    shares = form.squares or closeness(weights) > CLOSE
+    some = weights[:: -(-len(weights) // SOME)]
+    shares = form.squares or closeness(some) > CLOSE
     return _folded(weights, bias, candidate.labels, scaling, exact, shares)
 
 
@@ -114,7 +115,7 @@ def _without_shared(
     bias = np.zeros(len(weights)) if candidate.bias is None else candidate.bias.astype(np.float64)
     scaling = scoring.norm_inf
     if form.unit_length:
-        weights, scaling = l2(weights), UNIT_LENGTH
+        weights, bias, scaling = l2(weights), np.zeros(len(weights)), UNIT_LENGTH
     return _folded(weights, bias, candidate.labels, scaling, exact=True, shares=True)
 
 

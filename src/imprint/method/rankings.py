@@ -100,21 +100,28 @@ class Proxies:
         return np.einsum("pd,pd->p", columns, columns) * self.scale**2
 
     @cached_property
-    def _some(self) -> np.ndarray:
-        """(q, D) some of the proxies, float64."""
+    def _about_mean(self) -> tuple[np.ndarray, float]:
+        """The mean (D,) and the `closeness` of the proxies; of some of them if these do not lie close together."""
         some = slice(None, None, -(-len(self.columns) // SOME))
-        values: np.ndarray = self.columns.values[some] * self.scale[some, None].astype(np.float64)
-        return values
+        values = self.columns.values[some] * self.scale[some, None].astype(np.float64)
+        mean, close = values.mean(axis=0), closeness(values)
+        if close > FAR and len(values) < len(self.columns):
+            mean = (self.scale @ self.columns.values).astype(np.float64) / len(self.columns)
+            square = float(mean @ mean)
+            spread = float(self.squares.mean(dtype=np.float64)) - square
+            close = square / spread if spread > 0 else close
+        return mean, close
 
-    @cached_property
+    @property
     def closeness(self) -> float:
-        """How close together some of the proxies lie, see `closeness`."""
-        return closeness(self._some)
+        """How close together the proxies lie, see `closeness`."""
+        return self._about_mean[1]
 
     @property
     def far_mean(self) -> np.ndarray | None:
-        """(D,) mean of some proxies if it accounts for most of their length, so that it uses up digits of distances; else None."""
-        return self._some.mean(axis=0) if self.closeness > FAR else None
+        """(D,) mean of the proxies if it accounts for most of their length, so that it uses up digits of distances; else None."""
+        mean, close = self._about_mean
+        return mean if close > FAR else None
 
     @cached_property
     def values(self) -> np.ndarray:

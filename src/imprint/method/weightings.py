@@ -118,10 +118,10 @@ def vote_weights(text: str, distances: np.ndarray) -> np.ndarray:
         If a user's weighting returns another shape, numbers that are negative or not finite, or only zeros for a sample.
     """
     entry, arguments = find_weighting(text)
-    # rounding may leave distances of the library a little below 0
+    # rounding may leave distances a little below 0
     if (least := distances.min(initial=0)) < -ROUNDING * max(1, distances.max(initial=0)):
         raise UserError(f"votes cannot be weighted by negative distances: the least is {least:g}")
-    weights = entry.call(entry.weights, distances.astype(np.float64), *arguments)
+    weights = entry.call(entry.weights, np.maximum(distances, 0, dtype=np.float64), *arguments)
     weights = np.asarray(weights, np.float64)
     if entry.of_user:
         valid = weights.shape == distances.shape and bool(
