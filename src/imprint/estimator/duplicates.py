@@ -7,10 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 NUMBERS = 4  # kept of each embedding
-TOLERANCE, AGAIN = (
-    1e-4,
-    2e-5,
-)  # parts of the spread, and of the size, by which an image that is embedded again differs
+TOLERANCE = 1e-4  # for rounding: an image that is embedded again differs by 1e-5
+MOST = 0.02  # part of the spread by which equal samples may differ
 CELL = 1e-3  # rounding step: samples with equal rounded numbers count as the same
 
 
@@ -40,9 +38,9 @@ class Sketches:
         """Which of the other samples are among these, in the same class: a mask (m,)."""
         from scipy.spatial import KDTree
 
-        # an image that is embedded again differs by a part of its values, not of their spread
-        size = float(np.abs(self.values).mean())
-        limit = max(TOLERANCE * self._spread(), AGAIN * size)
+        # an image that is embedded again differs by a part of its values, not of their spread; another one by more than MOST
+        size, spread = float(np.abs(self.values).mean()), self._spread()
+        limit = max(TOLERANCE * spread, min(TOLERANCE * size, MOST * spread))
         known = np.zeros(len(other.values), bool)
         for label in np.intersect1d(self.classes, other.classes):
             rows = np.flatnonzero(other.classes == label)
