@@ -6,6 +6,7 @@ ten-thousandth, either may be predicted.
 
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import product
 
 import numpy as np
 import pytest
@@ -246,62 +247,58 @@ def test_what_all_embeddings_share_does_not_hide_their_differences():
     assert np.mean(predictions(np.float32(3000)) != predictions(np.float32(0))) < 0.05
 
 
-@pytest.mark.parametrize("offset", [0, 100, 1000])
+@pytest.mark.parametrize("offset", [0, 100, 1000, 10_000])
+@pytest.mark.parametrize("norm_post", ["l2", "whiten+l2"])
 @pytest.mark.parametrize("distance", ["inner_product", "cosine"])
-def test_a_part_that_all_embeddings_share_does_not_use_up_the_digits(offset, distance):
-    """All cosines of digits with an offset of 100 are above 0.998; the scores of the classes differ by 1e-7."""
+def test_a_part_that_all_embeddings_share_does_not_use_up_the_digits(offset, norm_post, distance):
+    """All cosines of digits with an offset of 100 are above 0.998; the scores of whitened means differ by 1e-7."""
     x, y = load_digits(return_X_y=True)
     x = (x[:600] + offset).astype(np.float32)
     train, test, y, of_test = x[:400], x[400:], y[:400], y[400:600]
-    norms = FittedNorms(l2(train), y)
-    scoring = Scoring("whiten+l2", "l2", "max", distance)
+    norms = FittedNorms(l2(train), y).learn("l2", norm_post, "l2")
     means = np.stack([l2(train)[y == c].mean(axis=0, dtype=np.float64) for c in range(10)])
-    norms = norms.learn("l2", "whiten+l2", "l2")
-    (whiten,) = norms.of_space("l2", "whiten+l2")
-    components = whiten.components_.astype(np.float64)
-    scores = (l2(test.astype(np.float64)) @ components) @ l2(means @ components).T
+    components = np.eye(64)
+    for whiten in norms.of_space("l2", norm_post):
+        components = whiten.components_.astype(np.float64)
+    queries, proxies = l2(test.astype(np.float64)) @ components, l2(means @ components)
+    scores = (l2(queries) if distance == "cosine" else queries) @ proxies.T
     expected = scores.argmax(axis=1)
     assert (expected == of_test).mean() > 0.7
+    scoring = Scoring(norm_post, "l2", "max", distance)
     candidate = CandidateHead(
         means.astype(np.float32), np.arange(10), (scoring,), norms=norms, norm_pre="l2"
     )
     folded = fold(candidate)
-    plain = candidate.with_scorings((Scoring("l2", "l2", "max", distance),))
-    for each in (candidate, folded.candidate):
+    for each in (candidate, folded.candidate) if folded else (candidate,):
         ((_, labels),) = predict(test, 10, [each])
         assert (labels == expected).mean() > 0.98
-    if folded.exact:
-        ours = class_scores(test, folded.candidate, 10)
-        if folded.shared:
-            ours = ours + folded.shared_scores(test)
-        np.testing.assert_allclose(ours, scores, rtol=1e-5)
-        assert (ours.argmax(axis=1) == expected).mean() > 0.98
-    if offset == 1000:
-        folded = fold(plain)
-        expected = l2(test.astype(np.float64)) @ l2(means).T
-        ours = class_scores(test, folded.candidate, 10) + folded.shared_scores(test)
-        np.testing.assert_allclose(ours, expected, atol=1e-6)
-        assert (ours.argmax(axis=1) == expected.argmax(axis=1)).mean() > 0.98
-    else:
-        assert fold(plain) is None
+        of_each = class_scores(test, each, 10)
+        assert (of_each.argmax(axis=1) == labels).mean() > 0.98
+        if each is candidate or folded.exact:
+            np.testing.assert_allclose(of_each, scores, rtol=1e-5, atol=1e-6)
 
 
-def test_votes_with_and_without_weights_share_no_ranking_of_close_proxies():
-    """The ranking about the mean has no distances, which weigh votes."""
+@pytest.mark.parametrize("offset", [0, 1000, 10_000])
+def test_votes_and_shares_of_close_proxies_are_those_of_float64(offset):
     x, y = load_digits(return_X_y=True)
-    x = (x[:300] + 1000).astype(np.float32)
+    x = (x[:300] + offset).astype(np.float32)
     order = np.argsort(y[:200], kind="stable")
-    votes = [("mnn", "cosine", weighting, 5) for weighting in ("uniform", "distance")]
+    agg = product(("inner_product", "cosine"), ("uniform", "distance"), (1, 5))
     scorings = tuple(
-        Scoring("none", "l2", *agg) for agg in (*votes, ("mnn", "cosine", "uniform", 1))
+        Scoring("none", "l2", "mnn", distance, weighting, m)
+        for distance, weighting, m in agg
+        if (distance, weighting) != ("inner_product", "distance")
     )
     candidate = CandidateHead(x[:200][order], y[:200][order], scorings, unit_length=True)
+    cosines = l2(x[200:].astype(np.float64)) @ l2(x[:200][order].astype(np.float64)).T
     together = {
         scoring: labels
         for users, labels in predict(x[200:], 10, [candidate])
         for _, scoring in users
     }
-    for scoring in scorings:
-        ((_, alone),) = predict(x[200:], 10, [candidate.with_scorings((scoring,))])
-        np.testing.assert_array_equal(together[scoring], alone)
-        assert (alone == y[200:300]).mean() > 0.9
+    for scoring, labels in together.items():
+        alone = candidate.with_scorings((scoring,))
+        if scoring.m == 1:
+            assert (labels == candidate.labels[cosines.argmax(axis=1)]).mean() > 0.98
+        assert (class_scores(x[200:], alone, 10).argmax(axis=1) == labels).mean() > 0.98
+        assert (labels == y[200:300]).mean() > 0.9

@@ -15,7 +15,7 @@ from imprint.method.engine import predict
 from imprint.method.familiarity import certainty, similarity
 from imprint.method.folding import Folded, fold, steps_of
 from imprint.method.generate import GENERATORS
-from imprint.method.normalize import chain, of_all_proxies
+from imprint.method.normalize import chain, learns, of_all_proxies
 from imprint.method.scoring import CandidateHead, Neighbours, nearest_proxies
 
 
@@ -92,7 +92,9 @@ class Predictor:
             norms=state.learnt.norms,
             norm_pre=norm_pre,
         )
-        folded = fold(candidate, fm_classifier)
+        folded = None
+        if learns(scoring.norm_post, scoring.norm_inf):
+            folded = fold(candidate, fm_classifier)
         return cls(candidate, folded, mapped, len(state.classes), fm_classifier)
 
     @property
@@ -121,8 +123,7 @@ class Predictor:
     @property
     def fastest_exact(self) -> CandidateHead:
         """The cheapest candidate that gives the same class scores."""
-        folded = self.folded
-        return folded.candidate if folded and folded.exact and not folded.shared else self.candidate
+        return self.fastest if self.folded is None or self.folded.exact else self.candidate
 
     def labels(self, x: np.ndarray) -> np.ndarray:
         """The class numbers (n,) of embeddings x (n, D)."""
@@ -130,11 +131,7 @@ class Predictor:
         return numbers
 
     def class_scores(self, x: np.ndarray) -> np.ndarray:
-        """Class scores (n, C), in float64 if float32 could not tell classes apart."""
-        folded = self.folded
-        if folded and folded.shared:
-            scores = class_scores(x, folded.candidate, self.classes, self.fm_classifier)
-            return scores + folded.shared_scores(x)
+        """Class scores (n, C)."""
         return class_scores(x, self.fastest_exact, self.classes, self.fm_classifier)
 
     def nearest(self, x: np.ndarray, n: int) -> Neighbours:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 
 from imprint.method.configuration import Scoring
-from imprint.method.distances import DISTANCES
 from imprint.method.nearest import nearest_of_classes, products_of_all
 from imprint.method.rankings import Queries, Ranking, strips_of
 from imprint.method.scoring import (
@@ -14,6 +13,7 @@ from imprint.method.scoring import (
     Mapped,
     measured,
     nearest_proxies,
+    precision_of,
     ranking_of,
 )
 from imprint.method.strips import FEW
@@ -58,7 +58,7 @@ def class_scores(
     if voters > 1:
         return _votes(x, candidate, scoring, voters, classes, fm_classifier)
     ranking, queries = ranking_of(x, candidate, scoring, fm_classifier, mapped)
-    scores = np.empty((len(x), classes), DISTANCES.find(scoring.distance).precision)
+    scores = np.empty((len(x), classes), precision_of(ranking, scoring.distance))
     # for few rows the compiled loops are not worth loading; with one proxy per class there is nothing to select
     uses_all_proxies = scoring.sums_all or len(x) < FEW or len(candidate.labels) == classes
 

@@ -163,10 +163,13 @@ def _by_blocks(proxies: Proxies, queries: Queries, block: Block) -> Ranking:
 @_built_in("inner_product", weighs_votes=False, linear=LinearForm())
 def inner_product(proxies: Proxies, queries: Queries) -> Ranking:
     """The proxy with the largest <p, x>, plus its bias if any, is nearest. It is not a distance and cannot weight votes."""
-    if proxies.bias is None:
-        return Ranking(proxies.columns, proxies.scale, None, False, None)
-    offset = (-proxies.bias).astype(np.float32)
-    return Ranking(proxies.columns, proxies.scale, offset, queries.l2, None)
+    offset = None if proxies.bias is None else (-proxies.bias).astype(np.float32)
+    times_length = queries.l2 and offset is not None
+    if proxies.are_close:
+        close = proxies.about_mean()
+        ones, shared = np.ones(len(close.columns), np.float32), close.shared(queries)
+        return Ranking(close.columns, ones, offset, times_length, None, shared=shared)
+    return Ranking(proxies.columns, proxies.scale, offset, times_length, None)
 
 
 @_built_in(
@@ -183,15 +186,23 @@ def cosine(proxies: Proxies, queries: Queries) -> Ranking:
         p = p / np.linalg.norm(p, axis=1, keepdims=True)
         return ((x - p) ** 2).sum(axis=1) / 2
 
+    columns, shared = proxies.columns, None
+    if proxies.are_close:
+        close = proxies.about_mean(unit_length=True)
+        columns, scale = close.columns, np.ones_like(scale)
+        shared = close.shared(Queries(queries.x, queries.lengths, l2=True))
+
     def measure(rows: slice, neighbours: np.ndarray, products: np.ndarray) -> np.ndarray:
         distances = products * scale[neighbours]
         distances *= inverse[rows, None]
+        if shared is not None:
+            distances = distances + shared(rows)
         np.subtract(1, distances, out=distances)
         near = distances < NEAR
         _replace(distances, near, rows, neighbours, exact, queries.x, proxies.columns.values)
         return np.maximum(distances, 0, out=distances)
 
-    return Ranking(proxies.columns, scale, None, False, measure)
+    return Ranking(columns, scale, None, False, measure, shared=shared)
 
 
 @_built_in("euclidean", linear=LinearForm(squares=True))

@@ -16,12 +16,12 @@ from typing import Any
 import numpy as np
 
 from imprint.method.class_scores import class_scores
-from imprint.method.configuration import INNER_PRODUCT, UNIT_LENGTH, Scoring
+from imprint.method.configuration import UNIT_LENGTH, Scoring
 from imprint.method.distances import DISTANCES
 from imprint.method.metrics import Scores, scores
 from imprint.method.nearest import Search, nearest
-from imprint.method.normalize import chain, l2
-from imprint.method.rankings import CLOSE, Columns, Proxies, Queries, Ranking
+from imprint.method.normalize import chain
+from imprint.method.rankings import Columns, Proxies, Ranking
 from imprint.method.scoring import (
     MEMORY,
     CandidateHead,
@@ -29,7 +29,6 @@ from imprint.method.scoring import (
     Space,
     norm_post_of,
     normalised_proxies,
-    precise_proxies,
     rank,
     space_of,
 )
@@ -243,14 +242,9 @@ def _rankings(
             if proxies not in normalised:
                 normalised[proxies] = normalised_proxies(raw, candidate, post, fm_classifier)
             queries = embeddings.queries(scoring)
-            about_mean = _about_mean(scoring, normalised[proxies])
-            order = proxies, queries.l2, scoring.distance, about_mean
+            order = proxies, queries.l2, scoring.distance
             if order not in rankings:
-                rankings[order] = (
-                    _rank_about_mean(candidate, scoring, queries, fm_classifier)
-                    if about_mean
-                    else rank(candidate, scoring, normalised[proxies], queries)
-                )
+                rankings[order] = rank(candidate, scoring, normalised[proxies], queries)
             ranking = rankings[order]
             # rankings of different scorings may order the proxies alike: they share one search
             search = searches.setdefault(
@@ -259,31 +253,6 @@ def _rankings(
             search.most = max(search.most, min(scoring.neighbours, len(candidate.labels)))
             search.users.append((request.index, scoring, ranking))
     return list(searches.values())
-
-
-def _about_mean(scoring: Scoring, proxies: Proxies) -> bool:
-    """Whether what the proxies share would use up the digits of their products; a distance sees to this itself."""
-    form = DISTANCES.find(scoring.distance).linear
-    weighs = (
-        scoring.weighs_votes and scoring.neighbours > 1
-    )  # by distances, which are needed themselves
-    return not (form is None or form.squares or weighs) and proxies.closeness > CLOSE
-
-
-def _rank_about_mean(
-    candidate: CandidateHead,
-    scoring: Scoring,
-    queries: Queries,
-    fm_classifier: np.ndarray | None,
-) -> Ranking:
-    """The order of the proxies by inner products with proxies minus their mean."""
-    values = precise_proxies(candidate, norm_post_of(candidate, scoring), fm_classifier)
-    bias = candidate.bias
-    if (form := DISTANCES.find(scoring.distance).linear) and form.unit_length:
-        values, bias = l2(values), None
-    columns = Columns((values - values.mean(axis=0)).astype(np.float32))
-    proxies = Proxies(columns, np.ones(len(columns), np.float32), bias)
-    return rank(candidate, scoring._replace(distance=INNER_PRODUCT), proxies, queries)
 
 
 def _votes(

@@ -36,11 +36,17 @@ SOME = 16  # proxies that tell whether all lie close together
 CENTRED = 1024  # proxies centred at a time, so that they stay in the cache
 
 
+def some_of(count: int) -> slice:
+    """Rows that tell whether all of this number lie close together."""
+    return slice(None, None, -(-count // SOME))
+
+
 def closeness(values: np.ndarray) -> float:
     """Squared length of the mean of vectors (n, d) over their mean squared distance to it."""
     mean = values.mean(axis=0, dtype=np.float64)
     square = float(mean @ mean)
-    spread = float(np.einsum("nd,nd->", values - mean, values - mean)) / len(values)
+    centred = values - mean
+    spread = float(np.einsum("nd,nd->", centred, centred)) / len(values)
     if not spread:
         return np.inf if square else 0.0
     return square / spread
@@ -82,6 +88,24 @@ class Columns:
 
 
 @dataclass(frozen=True, eq=False)
+class AboutMean:
+    """Proxies minus their mean (D,), for products of which float32 would not hold the differences."""
+
+    columns: Columns
+    mean: np.ndarray
+
+    def shared(self, queries: Queries) -> Callable[[slice], np.ndarray]:
+        """A function of rows that gives the products (n, 1) of these queries with the mean, float64."""
+
+        def products(rows: slice) -> np.ndarray:
+            x = queries.x[rows].astype(np.float64)
+            scale = 1 / np.where(queries.lengths[rows] > 0, queries.lengths[rows], 1)
+            return ((x @ self.mean) * (scale if queries.l2 else 1))[:, None]
+
+        return products
+
+
+@dataclass(frozen=True, eq=False)
 class Proxies:
     """Proxies of one set after NORMpost: `columns` (P, D) times `scale` (P,).
 
@@ -100,10 +124,9 @@ class Proxies:
         return np.einsum("pd,pd->p", columns, columns) * self.scale**2
 
     @cached_property
-    def _about_mean(self) -> tuple[np.ndarray, float]:
+    def _mean_and_closeness(self) -> tuple[np.ndarray, float]:
         """The mean (D,) and the `closeness` of the proxies; of some of them if these do not lie close together."""
-        some = slice(None, None, -(-len(self.columns) // SOME))
-        values = self.columns.values[some] * self.scale[some, None].astype(np.float64)
+        values = self._centred(some_of(len(self.columns)), 0)
         mean, close = values.mean(axis=0), closeness(values)
         if close > FAR and len(values) < len(self.columns):
             mean = (self.scale @ self.columns.values).astype(np.float64) / len(self.columns)
@@ -113,15 +136,33 @@ class Proxies:
         return mean, close
 
     @property
-    def closeness(self) -> float:
-        """How close together the proxies lie, see `closeness`."""
-        return self._about_mean[1]
-
-    @property
     def far_mean(self) -> np.ndarray | None:
         """(D,) mean of the proxies if it accounts for most of their length, so that it uses up digits of distances; else None."""
-        mean, close = self._about_mean
+        mean, close = self._mean_and_closeness
         return mean if close > FAR else None
+
+    @property
+    def are_close(self) -> bool:
+        """Whether what the proxies share would use up the digits of products with them."""
+        return self._mean_and_closeness[1] > CLOSE
+
+    def about_mean(self, unit_length: bool = False) -> AboutMean:
+        """The proxies, or these divided by their lengths, minus their mean."""
+
+        def values(rows: slice) -> np.ndarray:
+            block = self._centred(rows, 0)
+            lengths = np.linalg.norm(block, axis=1, keepdims=True)
+            # lengths that rounding to float32 has changed, which differ as much as products with close proxies
+            change = unit_length | (np.abs(lengths - 1) < 1e-6)
+            return block / np.where(change & (lengths > 0), lengths, 1)
+
+        count = len(self.columns)
+        blocks = [slice(top, top + CENTRED) for top in range(0, count, CENTRED)]
+        mean = np.sum([values(rows).sum(axis=0) for rows in blocks], axis=0) / count
+        columns = np.empty(self.columns.values.shape, np.float32)
+        for rows in blocks:
+            columns[rows] = values(rows) - mean
+        return AboutMean(Columns(columns), mean)
 
     @cached_property
     def values(self) -> np.ndarray:
@@ -258,6 +299,9 @@ class Ranking:
         The embeddings from which the distance is computed, if no product gives it.
     block : Block or None
         Replacement for the matrix product, if no product gives the distance.
+    shared : callable or None
+        `shared(rows)` returns the part (n, 1) of the similarities that is the same for all proxies, float64, if products leave
+        it out because float32 would not hold the rest beside it.
     """
 
     columns: Columns
@@ -267,6 +311,7 @@ class Ranking:
     measure: Callable[[slice, np.ndarray, np.ndarray], np.ndarray] | None
     queries: Queries | None = None
     block: Block | None = None
+    shared: Callable[[slice], np.ndarray] | None = None
 
     @cached_property
     def offsets(self) -> np.ndarray:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -170,19 +171,6 @@ def normalised_proxies(
     return Proxies(Columns(columns), np.ones(len(columns), np.float32), candidate.bias)
 
 
-def precise_proxies(
-    candidate: CandidateHead, norm: str, fm_classifier: np.ndarray | None
-) -> np.ndarray:
-    """Proxies (P, D) after NORMpost in float64, for differences of proxies that are close to each other."""
-    values = candidate.values.astype(np.float64)
-    if candidate.unit_length:
-        values = l2(values)
-    normalised = candidate.norms.of_proxies(
-        candidate.norm_pre, norm, values, candidate.labels, fm_classifier
-    )
-    return normalised.astype(np.float64, copy=False)
-
-
 Mapped = dict[Space | None, Embeddings]  # the same embeddings in each space they were mapped to
 
 
@@ -275,8 +263,15 @@ def measured(
         similarities = products * ranking.scale[numbers] * queries.scale[rows, None]
         if ranking.offset is not None:  # the offset is minus the bias
             similarities -= ranking.offset[numbers]
+        if ranking.shared is not None:
+            similarities = similarities + ranking.shared(rows)
         return Neighbours(numbers, similarities, None)
     distances = ranking.measure(rows, numbers, products)
-    entry = DISTANCES.find(distance)
-    similarities = entry.similarity(distances).astype(entry.precision, copy=False)
-    return Neighbours(numbers, similarities, distances)
+    similarities = DISTANCES.find(distance).similarity(distances)
+    precision = precision_of(ranking, distance)
+    return Neighbours(numbers, similarities.astype(precision, copy=False), distances)
+
+
+def precision_of(ranking: Ranking, distance: str) -> type[np.floating[Any]]:
+    """Type of the similarities of a ranking: float64 where they have large parts in common."""
+    return DISTANCES.find(distance).precision if ranking.shared is None else np.float64

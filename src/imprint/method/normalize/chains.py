@@ -73,6 +73,11 @@ class Chain:
         return self.single is not None and self.single.scale is not None
 
     @property
+    def ends_in_unit_length(self) -> bool:
+        """Whether its results have length 1."""
+        return bool(self.steps) and self.steps[-1].entry.name == UNIT_LENGTH
+
+    @property
     def needs_fm_classifier(self) -> bool:
         """Whether a step needs the weights of the FM's own classifier."""
         return any(step.entry.needs_fm_classifier for step in self.steps)

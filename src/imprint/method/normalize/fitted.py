@@ -150,9 +150,7 @@ class Whiten:
 
     def transform(self, embeddings: np.ndarray) -> np.ndarray:
         """Embeddings (n, d) in the space where the shrunk within-class covariance is a multiple of the identity."""
-        precise = embeddings.dtype == np.float64
-        x = embeddings if precise else embeddings.astype(np.float32, copy=False)
-        return x @ self.components_
+        return embeddings.astype(np.float32, copy=False) @ self.components_
 
     def _scatter(self, sums: ClassSums) -> np.ndarray:
         """The scatter (d, d) to whiten by: within classes and, for `leave_one_out`, a part of that between classes."""
