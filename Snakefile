@@ -27,12 +27,13 @@ from imprint.store.files import canonical
 from imprint.store.shards import read_shards
 from imprint.study import inputs, job_components, page, running, selections, shown, specs
 from imprint.study.contents import have_changed
-from imprint.study.fingerprint import PARSED, fingerprint
+from imprint.study.fingerprint import fingerprint
 from imprint.study.grid import Group
 from imprint.study.jobs.job import end_at_once
 from imprint.study.load import load_for_workflow
 from imprint.study.output_cache import origin, output_cache
 from imprint.study.outdated import NOT_COUNTED, Records, spec_digest
+from imprint.study.parsed_code import PARSED
 from imprint.study.startup import check_startup, future_files
 
 started = time.time()

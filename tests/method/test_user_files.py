@@ -5,7 +5,6 @@ import sys
 import numpy as np
 import pytest
 
-from imprint import ImprintingClassifier
 from imprint.errors import UserError
 from imprint.method.configuration import Scoring
 from imprint.method.distances import DISTANCES
@@ -15,7 +14,6 @@ from imprint.method.generate.proxy_sets import proxy_sets
 from imprint.method.normalize import NORMS, FittedNorms, apply
 from imprint.method.scoring import CandidateHead
 from imprint.method.user_files import REGISTRIES, load_file
-from imprint.method.weightings import vote_weights
 from tests.method.definitions import distances_of
 
 COMPONENTS = """
@@ -151,6 +149,18 @@ def test_a_file_that_cannot_be_used_leaves_nothing_behind(load, text, message):
     assert before == [dict(registry) for registry in REGISTRIES]
 
 
+# a GEN called wrong
+WRONG = """
+import numpy as np
+from imprint.method.generate import generator
+
+@generator("wrong"{properties})
+def wrong({parameters}):
+    return {returned}
+"""
+PER_CLASS, OF_ALL = "x, k, random, shared", "x, y, run"
+
+
 def test_a_file_that_is_not_there(tmp_path):
     with pytest.raises(UserError, match=r"mine.py does not exist"):
         load_file(tmp_path / "mine.py")
@@ -168,10 +178,7 @@ def test_a_file_that_is_not_there(tmp_path):
     ],
 )
 def test_what_a_gen_returns_is_checked(load, returned, properties, message):
-    load(
-        "import numpy as np\nfrom imprint.method.generate import generator\n\n"
-        f"@generator('wrong'{properties})\ndef wrong(x, k, random, shared):\n    return {returned}\n"
-    )
+    load(WRONG.format(properties=properties, parameters=PER_CLASS, returned=returned))
     with pytest.raises(UserError, match=rf"GEN 'wrong' of .*mine.py returned .*{message}"):
         proxy_sets(*data(), "wrong", [2], [0])
 
@@ -192,10 +199,8 @@ def test_a_gen_that_serves_all_k_at_once_returns_a_result_for_each(load):
 
 
 def test_labels_of_a_gen_that_sees_all_classes_are_checked(load):
-    load(
-        "import numpy as np\nfrom imprint.method.generate import generator\n\n"
-        "@generator('wrong', sees_all_classes=True)\ndef wrong(x, y, run):\n    return x[:2], np.array([1, 0])\n"
-    )
+    returned = "x[:2], np.array([1, 0])"
+    load(WRONG.format(properties=", sees_all_classes=True", parameters=OF_ALL, returned=returned))
     with pytest.raises(UserError, match=r"returned labels .* each class at least once"):
         proxy_sets(*data(), "wrong", [2], [0])
 
@@ -203,25 +208,19 @@ def test_labels_of_a_gen_that_sees_all_classes_are_checked(load):
 @pytest.mark.parametrize(
     ("properties", "parameters", "returned"),
     [
-        ("", "x, k, random, shared", "x[:k + 1]"),
-        (", sees_all_classes=True", "x, y, run", "x[[0, 0, 0, 1, 2]], np.array([0, 0, 0, 1, 2])"),
+        ("", PER_CLASS, "x[:k + 1]"),
+        (", sees_all_classes=True", OF_ALL, "x[[0, 0, 0, 1, 2]], np.array([0, 0, 0, 1, 2])"),
     ],
 )
 def test_a_gen_generates_at_most_k_proxies_per_class(load, properties, parameters, returned):
-    load(
-        "import numpy as np\nfrom imprint.method.generate import generator\n\n"
-        f"@generator('many'{properties})\ndef many({parameters}):\n    return {returned}\n"
-    )
+    load(WRONG.format(properties=properties, parameters=parameters, returned=returned))
     with pytest.raises(UserError, match=r"returned 3 proxies for a class with k = 2; .* at most k"):
-        proxy_sets(*data(), "many", [2], [0])
+        proxy_sets(*data(), "wrong", [2], [0])
 
 
 @pytest.mark.parametrize("returned", ["x[:3]", "[x[:3], y[:3]]", "x[:3], y[:3], None, '', 1"])
 def test_a_gen_that_sees_all_classes_returns_proxies_and_labels(load, returned):
-    load(
-        "import numpy as np\nfrom imprint.method.generate import generator\n\n"
-        f"@generator('wrong', sees_all_classes=True)\ndef wrong(x, y, run):\n    return {returned}\n"
-    )
+    load(WRONG.format(properties=", sees_all_classes=True", parameters=OF_ALL, returned=returned))
     with pytest.raises(UserError, match=r"returned .* it must return \(proxies, labels\)"):
         proxy_sets(*data(), "wrong", [2], [0])
 
@@ -350,47 +349,6 @@ def test_a_distance_may_be_unsigned_or_a_truth_value(load, kind):
     candidate = CandidateHead(x, labels, (Scoring("none", "none", "max", "differs"),))
     ((_, classes),) = predict(x, 3, [candidate])
     np.testing.assert_array_equal(classes, labels)
-
-
-RAISING = """
-from imprint.method.distances import distance
-from imprint.method.generate import generator
-from imprint.method.normalize import normalization, proxy_normalization
-from imprint.method.weightings import weighting
-
-def fails(*arguments):
-    return {}["key"]
-
-generator("g")(fails)
-normalization("n")(fails)
-proxy_normalization("p")(fails)
-distance("d")(fails)
-weighting("w")(fails)
-"""
-
-
-@pytest.mark.parametrize(
-    "parts",
-    [
-        {"gen": "g"},
-        {"norm_pre": "n", "norm_inf": "n"},
-        {"norm_post": "p"},
-        {"distance": "d"},
-        {"agg": "mnn", "distance": "euclidean", "m": 2, "weighting": "w"},
-    ],
-)
-def test_an_error_in_a_component_names_it_and_its_line(load, parts):
-    load(RAISING)
-    x, y = data()
-    name = next(value for value in parts.values() if len(str(value)) == 1 and value != 2)
-    with pytest.raises(UserError, match=rf"'{name}' of .*mine.py:8 failed: KeyError: 'key'"):
-        ImprintingClassifier(**{"gen": "mean", "norm_post": "none", **parts}).fit(x, y).predict(x)
-
-
-def test_negative_distances_do_not_weigh_votes():
-    with pytest.raises(UserError, match="weighted by negative distances: the least is -2"):
-        vote_weights("distance", np.array([[-2.0, 1.0]]))
-    assert (vote_weights("distance", np.array([[-1e-7, 1.0]])) > 0).all()
 
 
 def test_a_file_that_exits_is_reported(load):

@@ -175,6 +175,12 @@ def test_what_a_weighting_returns_is_checked(registered, returned):
         vote_weights("wrong", distances())
 
 
+def test_negative_distances_do_not_weigh_votes():
+    with pytest.raises(UserError, match="weighted by negative distances: the least is -2"):
+        vote_weights("distance", np.array([[-2.0, 1.0]]))
+    assert (vote_weights("distance", np.array([[-1e-7, 1.0]])) > 0).all()
+
+
 def test_a_proxy_at_distance_0_does_not_decide_the_scale_of_scores():
     x, proxies, labels = embeddings()
     scoring = Scoring("none", "none", "mnn", "euclidean", "distance", 5)

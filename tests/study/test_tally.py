@@ -25,6 +25,13 @@ def job(tmp_path):
     return make
 
 
+def fail(tally, jobs, message="", log=""):
+    """Start all jobs, and count them as failed."""
+    for number, each in enumerate(jobs):
+        tally.start(number, each)
+        tally.fail(number, message, log)
+
+
 def done(seconds, words=""):
     return f"INFO done in {seconds} s on 2 threads{words}"
 
@@ -100,23 +107,21 @@ def test_running_jobs_are_shown_with_the_last_line_of_their_log(job):
 def test_failures_are_shown_with_their_reason_and_their_log(job):
     tally = Tally({"embed": 3, "proxies": 1, "report": 1}, NOW)
     assert tally.failures() == []
-    jobs = {
-        1: job("embed", "INFO half way", "ERROR x.png is no image"),
-        2: job("embed", "ERROR Traceback (most recent call last):", "", "ZeroDivisionError: by 0"),
-        3: job("proxies"),
-    }
+    jobs = [
+        job("embed", "INFO half way", "ERROR x.png is no image"),
+        job("embed", "ERROR Traceback (most recent call last):", "", "ZeroDivisionError: by 0"),
+        job("proxies"),
+    ]
     # the lines of a traceback carry no time
-    log = Path(jobs[2].log)
+    log = Path(jobs[1].log)
     log.write_text(log.read_text().replace("2026-01-02 03:04:05 Zero", "Zero"))
-    for number, each in jobs.items():
-        tally.start(number, each)
-        tally.fail(number, "died with SIGKILL", "submission.log")
+    fail(tally, jobs, "died with SIGKILL", "submission.log")
     assert tally.failures() == [
         "3 of 5 jobs failed, 2 did not run:",
         "  doing embed: x.png is no image",
-        f"    log: {jobs[1].log}",
+        f"    log: {jobs[0].log}",
         "  doing embed: ZeroDivisionError: by 0",
-        f"    log: {jobs[2].log}",
+        f"    log: {jobs[1].log}",
         "  doing proxies: died with SIGKILL",
         "    log: submission.log",
     ]
@@ -126,9 +131,7 @@ def test_jobs_that_fail_for_the_same_cause_share_its_lines(job):
     tally = Tally({"figure": 8, "embed": 1}, NOW)
     damaged = "ERROR a.parquet is damaged"
     jobs = [job("embed", "ERROR no"), *(job("figure", damaged) for _ in range(8))]
-    for number, each in enumerate(jobs):
-        tally.start(number, each)
-        tally.fail(number, "", "")
+    fail(tally, jobs)
     assert tally.failures() == [
         "9 of 9 jobs failed:",
         "  doing embed: no",
@@ -142,9 +145,7 @@ def test_jobs_that_fail_for_the_same_cause_share_its_lines(job):
 def test_a_job_tried_again_and_one_of_a_failed_group_that_was_done_are_no_failures(job):
     tally = Tally({"embed": 2}, NOW)
     again, member = job("embed", "ERROR no memory"), job("embed", done(3))
-    for number, each in enumerate((again, member)):
-        tally.start(number, each)
-        tally.fail(number, "", "")
+    fail(tally, (again, member))
     assert len(tally.failures()) == 3
     tally.start(0, again)
     assert tally.failures() == []

@@ -121,8 +121,11 @@ def vote_weights(text: str, distances: np.ndarray) -> np.ndarray:
     # rounding may leave distances a little below 0
     if (least := distances.min(initial=0)) < -ROUNDING * max(1, distances.max(initial=0)):
         raise UserError(f"votes cannot be weighted by negative distances: the least is {least:g}")
-    weights = entry.call(entry.weights, np.maximum(distances, 0, dtype=np.float64), *arguments)
-    weights = np.asarray(weights, np.float64)
+    weights = entry.call(
+        lambda *of: np.asarray(entry.weights(*of), np.float64),
+        np.maximum(distances, 0, dtype=np.float64),
+        *arguments,
+    )
     if entry.of_user:
         valid = weights.shape == distances.shape and bool(
             (np.isfinite(weights) & (weights >= 0)).all() and weights.any(axis=1).all()

@@ -2,24 +2,22 @@
 
 A fingerprint covers the rule's script, the module that its wildcards choose (a dataset source, a figure) and all that
 these import, except modules that change no number (`NEVER`): messages, progress, file formats, dispatch by name. The
-components of methods have fingerprints of their own, so that a new component does not rerun finished work of others. Within
-a file, docstrings, comments, layout, types of arguments, log lines and the texts of errors do not count. The versions of
-numerical packages, such as NumPy, count if a covered file imports them.
+components of methods have fingerprints of their own, so that a new component does not rerun finished work of others. What
+counts within a file: see `imprint.study.parsed_code`. The versions of numerical packages, such as NumPy, count if a covered
+file imports them.
 """
 
 from __future__ import annotations
 
-import ast
 import hashlib
 import sys
-from collections import Counter
 from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
 
 from imprint.store.files import canonical
 from imprint.store.version import installed_version
-from imprint.study.parsed_code import ParsedCode
+from imprint.study.parsed_code import PARSED
 
 PACKAGE = Path(__file__).parents[1]
 
@@ -40,20 +38,6 @@ _INSTALLED = (
     "dist-packages",
     f"python{sys.version_info[0]}.{sys.version_info[1]}",
 )
-
-MESSENGERS = {"log", "warnings", "report"}
-# methods of a logger and functions of `warnings` that tell something
-LINES = {
-    "debug",
-    "info",
-    "warning",
-    "error",
-    "exception",
-    "critical",
-    "warn",
-    "simplefilter",
-    "filterwarnings",
-}
 
 NEVER = (
     "imprint.errors",
@@ -213,104 +197,5 @@ def source(name: str) -> Path | None:
 
 @cache
 def read(path: Path) -> tuple[str, tuple[str, ...]]:
-    """`parse` of a file, cached."""
+    """A file as `PARSED`, cached."""
     return PARSED(path.read_text(encoding="utf-8"))
-
-
-def parse(text: str) -> tuple[str, tuple[str, ...]]:
-    """A digest of the code that counts in a Python file, and the names that it imports."""
-    whole = ast.parse(text)
-    tree = _Counted(_messengers(whole)).visit(whole)
-    imports: list[str] = []
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            imports += [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom):
-            module = node.module or ""  # empty for `from . import name`
-            names = [module, *(f"{module}.{alias.name}" for alias in node.names)]
-            imports += [name.strip(".") for name in names if name]
-    return hashlib.sha256(ast.dump(tree).encode()).hexdigest(), tuple(dict.fromkeys(imports))
-
-
-class _Counted(ast.NodeTransformer):
-    """Removes code that changes no number: docstrings, log lines, texts of errors and warnings, types.
-
-    messengers: see `_messengers`.
-    """
-
-    def __init__(self, messengers: set[str]) -> None:
-        self._messengers = messengers
-
-    def visit_Expr(self, node: ast.Expr) -> ast.AST | None:
-        if isinstance(node.value, ast.Constant) or self._is_message(node.value):
-            return None
-        return self.generic_visit(node)
-
-    def visit_Raise(self, node: ast.Raise) -> ast.AST:
-        if isinstance(node.exc, ast.Call):
-            values = [value for value in node.exc.args if not _is_text(value)]
-            return ast.Raise(ast.Call(node.exc.func, values, node.exc.keywords), None)
-        return ast.Raise(node.exc, None)
-
-    def visit_If(self, node: ast.If) -> ast.AST | list[ast.stmt]:
-        self.generic_visit(node)
-        if isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
-            return node.orelse
-        return node
-
-    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
-        node.returns = None
-        return self.generic_visit(node)
-
-    def visit_arg(self, node: ast.arg) -> ast.AST:
-        node.annotation = None
-        return node
-
-    def _is_message(self, value: ast.expr) -> bool:
-        """Whether an expression is a line for the log or the terminal: `log.info(...)`, `report(...)`."""
-        if not isinstance(value, ast.Call):
-            return False
-        function = value.func
-        if isinstance(function, ast.Attribute) and function.attr in LINES:
-            function = function.value
-        return isinstance(function, ast.Name) and function.id in self._messengers
-
-
-def _messengers(tree: ast.Module) -> set[str]:
-    """The names in a file whose calls only tell something: its logger, `warnings`, and what `job` gives to a script.
-
-    A name that is bound otherwise too, such as that of a list elsewhere in the file, is none.
-    """
-    bound: Counter[str] = Counter()
-    telling: set[str] = set()
-    for node in ast.walk(tree):
-        match node:
-            case ast.Name(id=name, ctx=ast.Store()) | ast.arg(arg=name):
-                bound[name] += 1
-            case ast.FunctionDef(name=name) | ast.ClassDef(name=name):
-                bound[name] += 1
-            case ast.alias(name=name, asname=other):
-                bound[other or name] += 1
-            case ast.Import(names=names):
-                telling |= {"warnings"} & {alias.name for alias in names}
-            case ast.ImportFrom(module=str(module), names=names) if module.startswith("imprint."):
-                telling |= {"log"} & {alias.name for alias in names}
-            case ast.Assign(
-                targets=[ast.Name(id=name)], value=ast.Call(func=ast.Attribute(attr="getLogger"))
-            ):
-                telling.add(name)
-            case ast.withitem(
-                context_expr=ast.Call(func=ast.Name(id="job")), optional_vars=ast.Name(id=name)
-            ):
-                telling.add(name)
-    return {name for name in telling if bound[name] == 1} | (MESSENGERS - bound.keys())
-
-
-def _is_text(value: ast.expr) -> bool:
-    """Whether an expression is a string literal, or a sum with one."""
-    if isinstance(value, ast.BinOp):
-        return _is_text(value.left) or _is_text(value.right)
-    return isinstance(value, ast.JoinedStr) or isinstance(getattr(value, "value", None), str)
-
-
-PARSED = ParsedCode(parse, __file__)

@@ -1,15 +1,16 @@
-"""What `imprint.study.fingerprint` needs of source files, kept from one run to the next: to parse all takes a quarter of a plan.
+"""The code that counts in a Python file, and what it imports; kept from one run to the next.
 
-An entry belongs to a text, whatever its file is called. Python's version and the code that parses count too, as they decide
-the entry.
+Docstrings, comments, layout, types of arguments, log lines and the texts of errors do not count. To parse all files takes a
+quarter of a plan, so each text is parsed once. Python's version and this file count too, as they decide the result.
 """
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import json
 import sys
-from collections.abc import Callable
+from collections import Counter
 from contextlib import suppress
 from pathlib import Path
 
@@ -17,24 +18,130 @@ from imprint.store.files import atomic
 
 FILE = Path(".snakemake") / "imprint-code.json"
 MOST = 5000  # entries; each edit of a file adds one
+MESSENGERS = {"log", "warnings", "report"}
+# methods of a logger and functions of `warnings` that tell something
+LINES = {
+    "debug",
+    "info",
+    "warning",
+    "error",
+    "exception",
+    "critical",
+    "warn",
+    "simplefilter",
+    "filterwarnings",
+}
 
 Parsed = tuple[str, tuple[str, ...]]  # a digest of the code that counts, and the imported names
 
 
-class ParsedCode:
-    """Texts as parsed by a function.
+def parse(text: str) -> Parsed:
+    """A digest of the code that counts in a Python file, and the names that it imports."""
+    whole = ast.parse(text)
+    tree = _Counted(_messengers(whole)).visit(whole)
+    imports: list[str] = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            imports += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            module = node.module or ""  # empty for `from . import name`
+            names = [module, *(f"{module}.{alias.name}" for alias in node.names)]
+            imports += [name.strip(".") for name in names if name]
+    return hashlib.sha256(ast.dump(tree).encode()).hexdigest(), tuple(dict.fromkeys(imports))
 
-    Parameters
-    ----------
-    parse : callable
-        Returns the `Parsed` of a text.
-    code : path
-        The file that defines `parse`.
+
+class _Counted(ast.NodeTransformer):
+    """Removes code that changes no number: docstrings, log lines, texts of errors and warnings, types.
+
+    messengers: see `_messengers`.
     """
 
-    def __init__(self, parse: Callable[[str], Parsed], code: str | Path) -> None:
-        self._parse = parse
-        self._version = f"{sys.version_info} {Path(code).read_text(encoding='utf-8')}"
+    def __init__(self, messengers: set[str]) -> None:
+        self._messengers = messengers
+
+    def visit_Expr(self, node: ast.Expr) -> ast.AST | None:
+        if isinstance(node.value, ast.Constant) or self._is_message(node.value):
+            return None
+        return self.generic_visit(node)
+
+    def visit_Raise(self, node: ast.Raise) -> ast.AST:
+        if isinstance(node.exc, ast.Call):
+            values = [value for value in node.exc.args if not _is_text(value)]
+            return ast.Raise(ast.Call(node.exc.func, values, node.exc.keywords), None)
+        return ast.Raise(node.exc, None)
+
+    def visit_If(self, node: ast.If) -> ast.AST | list[ast.stmt]:
+        self.generic_visit(node)
+        if isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
+            return node.orelse
+        return node
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
+        node.returns = None
+        return self.generic_visit(node)
+
+    def visit_arg(self, node: ast.arg) -> ast.AST:
+        node.annotation = None
+        return node
+
+    def _is_message(self, value: ast.expr) -> bool:
+        """Whether an expression is a line for the log or the terminal: `log.info(...)`, `report(...)`."""
+        if not isinstance(value, ast.Call):
+            return False
+        function = value.func
+        if isinstance(function, ast.Attribute) and function.attr in LINES:
+            function = function.value
+        return isinstance(function, ast.Name) and function.id in self._messengers
+
+
+def _messengers(tree: ast.Module) -> set[str]:
+    """The names in a file whose calls only tell something: its logger, `warnings`, and what `job` gives to a script.
+
+    A name that is bound otherwise too, such as that of a list elsewhere in the file, is none.
+    """
+    bound: Counter[str] = Counter()
+    telling: set[str] = set()
+    for node in ast.walk(tree):
+        match node:
+            case ast.Name(id=name, ctx=ast.Store()) | ast.arg(arg=name):
+                bound[name] += 1
+            case (
+                ast.FunctionDef(name=name)
+                | ast.AsyncFunctionDef(name=name)
+                | ast.ClassDef(name=name)
+            ):
+                bound[name] += 1
+            case ast.ExceptHandler(name=str(name)) | ast.MatchAs(name=str(name)):
+                bound[name] += 1
+            case ast.alias(name=name, asname=other):
+                bound[other or name] += 1
+            case ast.Import(names=names):
+                telling |= {"warnings"} & {alias.name for alias in names}
+            case ast.ImportFrom(module=str(module), names=names) if module.startswith("imprint."):
+                telling |= {"log"} & {alias.name for alias in names}
+            case ast.Assign(
+                targets=[ast.Name(id=name)], value=ast.Call(func=ast.Attribute(attr="getLogger"))
+            ):
+                telling.add(name)
+            case ast.withitem(
+                context_expr=ast.Call(func=ast.Name(id="job")), optional_vars=ast.Name(id=name)
+            ):
+                telling.add(name)
+    return {name for name in telling if bound[name] == 1} | (MESSENGERS - bound.keys())
+
+
+def _is_text(value: ast.expr) -> bool:
+    """Whether an expression is a string literal, or a sum with one."""
+    if isinstance(value, ast.BinOp):
+        return _is_text(value.left) or _is_text(value.right)
+    return isinstance(value, ast.JoinedStr) or isinstance(getattr(value, "value", None), str)
+
+
+class ParsedCode:
+    """Texts as parsed by `parse`, in this run or an earlier one."""
+
+    def __init__(self) -> None:
+        self._version = f"{sys.version_info} {Path(__file__).read_text(encoding='utf-8')}"
         self._entries: dict[str, Parsed] | None = None
         self._is_new = False
 
@@ -44,7 +151,7 @@ class ParsedCode:
             self._entries = _read()
         key = hashlib.sha256(f"{self._version}\n{text}".encode()).hexdigest()
         if key not in self._entries:
-            self._entries[key] = self._parse(text)
+            self._entries[key] = parse(text)
             self._is_new = True
         return self._entries[key]
 
@@ -67,3 +174,6 @@ def _read() -> dict[str, Parsed]:
         }
     except (OSError, ValueError, TypeError, AttributeError):
         return {}
+
+
+PARSED = ParsedCode()

@@ -178,7 +178,8 @@ def _fits(
     if entry.at_once:
         device_argument = (device,) if entry.on_device else ()
         samples = _samples_for(entry, of_class)
-        results = entry.call(entry.at_once, samples, capped_runs, *device_argument)
+        at_once = entry.at_once
+        results = entry.call(lambda *of: list(at_once(*of)), samples, capped_runs, *device_argument)
         seconds = (time.perf_counter() - start) / sum(k for k, _ in capped_runs)
         times = [seconds * k for k, _ in capped_runs]
     else:
