@@ -50,8 +50,8 @@ def class_scores(
     Returns
     -------
     ndarray of shape (n, classes)
-        Float32, or float64 for votes and if the distance needs it, see `Distance.precision`. The engine predicts the class with
-        the largest score, the first among equals.
+        Float32, or float64 for votes and where similarities have large parts in common, see `precision_of`. The engine predicts
+        the class with the largest score, the first among equals.
     """
     scoring = candidate.scorings[0]
     voters = min(scoring.neighbours, len(candidate.labels))
