@@ -21,7 +21,7 @@ from imprint.method.large_arrays import LARGE
 from imprint.report.figures import FIGURES
 from imprint.report.tables import TABLES
 from imprint.store import paths
-from imprint.store.blocks import blocks_file
+from imprint.store.block_cache import blocks_file
 from imprint.store.class_fits import class_fits_folder
 from imprint.store.files import canonical
 from imprint.store.shards import read_shards

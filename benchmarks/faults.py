@@ -140,7 +140,7 @@ def manifest(folder: Path) -> Kind:
 
 
 def blocks(folder: Path) -> Kind:
-    from imprint.store.blocks import block_key, open_blocks
+    from imprint.store.block_cache import block_key, open_blocks
 
     path = folder / "cells.blocks"
     with open_blocks(path) as file:

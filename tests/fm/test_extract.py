@@ -14,7 +14,7 @@ from imprint.data.stores import Archives
 from imprint.errors import UserError
 from imprint.fm import compute
 from imprint.fm.extract import extract as extract_anywhere
-from imprint.store.blocks import digest
+from imprint.store.block_cache import digest
 from imprint.store.embeddings import read_embeddings
 from tests.devices import GPU
 

@@ -15,7 +15,7 @@ from imprint.analysis.exploration import explored, in_words
 from imprint.analysis.frames import compact
 from imprint.report.drawing.looks import gen_look
 from imprint.report.explorer import page
-from imprint.store.blocks import open_blocks
+from imprint.store.block_cache import open_blocks
 
 ROOT = Path(__file__).parents[2]
 TEMPLATE = ROOT / "workflow/report/explore.html"

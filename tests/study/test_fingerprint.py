@@ -193,7 +193,7 @@ def test_code_that_decides_no_number_reruns_nothing(rerun):
         "method/normalize/registry.py",
         "report/registry.py",
         "store/files.py",
-        "store/blocks.py",
+        "store/block_cache.py",
         "store/measurements.py",
         "store/paths.py",
         "study/jobs/job.py",

@@ -5,7 +5,7 @@ import json
 from imprint.data.pools import pool
 from imprint.method.normalize import chain
 from imprint.method.user_files import load_file
-from imprint.store.blocks import open_blocks
+from imprint.store.block_cache import open_blocks
 from imprint.store.embeddings import read_embeddings
 from imprint.store.files import provenance_json
 from imprint.store.frames import write_parquet

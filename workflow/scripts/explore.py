@@ -5,7 +5,7 @@ from pathlib import Path
 from imprint.analysis.exploration import explored, in_words
 from imprint.method.presets import preset_rows
 from imprint.report.explorer import page
-from imprint.store.blocks import open_blocks
+from imprint.store.block_cache import open_blocks
 from imprint.store.files import atomic
 from imprint.store.frames import read_parquet
 from imprint.study.jobs.job import job

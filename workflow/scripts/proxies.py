@@ -6,7 +6,7 @@ from pathlib import Path
 from imprint.data.pools import pool
 from imprint.method.generate.registry import load_library_of
 from imprint.method.user_files import load_file
-from imprint.store.blocks import open_blocks
+from imprint.store.block_cache import open_blocks
 from imprint.store.class_fits import ClassFits
 from imprint.store.embeddings import read_embeddings
 from imprint.store.files import provenance_json

@@ -123,7 +123,7 @@ def status(
 
 def print_status(state: Status) -> None:
     """Print the state of a study."""
-    from imprint.store.blocks import FOLDER
+    from imprint.store.block_cache import FOLDER
 
     rules = {name: rule for name, rule in state.rules.items() if rule.why}
     done = sum(rule.done for rule in state.rules.values())
@@ -188,31 +188,33 @@ def cache(
     The folder cache/ in the results keeps blocks of finished work, so that after an edit only the new part is computed.
     Deleting them costs computing time, nothing else.
     """
-    from imprint.store import blocks, class_fits
+    from imprint.store import block_cache, class_fits
 
     study = _load(config or CONFIG)
     root = study.root
 
-    def contents() -> Iterator[blocks.Content]:
-        yield from blocks.contents(root)
+    def contents() -> Iterator[block_cache.Content]:
+        yield from block_cache.contents(root)
         yield from class_fits.contents(root)
 
     freed = 0
     if prune:
-        used = {blocks.blocks_file(root, output) for output in study.outputs_with_blocks()}
-        freed = sum(blocks.prune(file, file.path in used) for file in contents())
+        used = {block_cache.blocks_file(root, output) for output in study.outputs_with_blocks()}
+        freed = sum(block_cache.prune(file, file.path in used) for file in contents())
     rules: dict[str, Counter[str]] = {}
     for file in contents():
-        rule = file.path.relative_to(root / blocks.FOLDER).with_suffix("").parts[0]
+        rule = file.path.relative_to(root / block_cache.FOLDER).with_suffix("").parts[0]
         counts = {"files": 1, "blocks": file.blocks, "unused": file.unused, "bytes": file.size}
         rules.setdefault(rule, Counter()).update(counts)
     if as_json:
-        print(json.dumps({"folder": str(root / blocks.FOLDER), "freed": freed, "rules": rules}))
+        print(
+            json.dumps({"folder": str(root / block_cache.FOLDER), "freed": freed, "rules": rules})
+        )
         return
     if prune:
         print(f"{size(freed)} freed")
     total = sum(rules.values(), Counter())
-    print(f"{root / blocks.FOLDER}: {total['blocks']:,} blocks, {size(total['bytes'])}")
+    print(f"{root / block_cache.FOLDER}: {total['blocks']:,} blocks, {size(total['bytes'])}")
     if rules:
         rows = [
             [name, f"{rule['blocks']:,}", f"{rule['unused']:,}", size(rule["bytes"])]

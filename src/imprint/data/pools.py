@@ -12,7 +12,7 @@ from imprint.errors import UserError
 from imprint.formatting import listed
 from imprint.method.large_arrays import new_array, row_blocks
 from imprint.method.scale import check_scale, largest_of, scale_of, scaled
-from imprint.store.blocks import digest
+from imprint.store.block_cache import digest
 from imprint.store.embeddings import Embeddings
 
 Groups = Sequence[Sequence[int]] | None

@@ -12,7 +12,7 @@ from imprint.analysis.exploration import CHOICES, TASK, TEXTS, in_order
 from imprint.report.drawing.looks import COLOURS, gen_look
 from imprint.report.drawing.style import GREY
 from imprint.report.page.prose import terms
-from imprint.store.blocks import Blocks, block_key
+from imprint.store.block_cache import Blocks, block_key
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -18,7 +18,7 @@ import numpy as np
 
 from imprint.errors import UserError
 from imprint.method.generate.proxy_sets import Fits
-from imprint.store.blocks import FOLDER, Content, block_key, digest
+from imprint.store.block_cache import FOLDER, Content, block_key, digest
 from imprint.store.files import new_hdf5, open_hdf5
 
 log = logging.getLogger("imprint")

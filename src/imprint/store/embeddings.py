@@ -43,7 +43,7 @@ class Embeddings:
     fm_classifier : ndarray of shape (C, D) or None
         Weights of the FM's own classifier, float32, if known.
     digest : str
-        `imprint.store.blocks.digest` of x if the file has it, otherwise empty.
+        `imprint.store.block_cache.digest` of x if the file has it, otherwise empty.
     largest : float or None
         The largest absolute value in x, if known.
     """

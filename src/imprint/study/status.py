@@ -18,7 +18,7 @@ from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from imprint.errors import UserError
-from imprint.store import blocks, class_fits
+from imprint.store import block_cache, class_fits
 from imprint.store.paths import FOLDERS, MANIFEST, experiment_report_file
 from imprint.study import running
 
@@ -141,7 +141,7 @@ def status(study: Study, config: str | None = None, cores: int | None = None) ->
     """
     cores = cores or os.cpu_count() or 1
     jobs = plan(_snakefile(), config, cores)
-    files = [*blocks.contents(study.root), *class_fits.contents(study.root)]
+    files = [*block_cache.contents(study.root), *class_fits.contents(study.root)]
     outputs = [Path(output) for job in jobs for output in job.outputs]
     # made only on request, so not in the plan
     outputs += [experiment_report_file(study.root, name) for name in study.config.experiments]

@@ -15,7 +15,7 @@ from imprint.method.generate import GENERATORS
 from imprint.method.holdout import folds
 from imprint.method.metrics import calibration_error
 from imprint.method.score_names import EXTRA_SCORES
-from imprint.store.blocks import open_blocks
+from imprint.store.block_cache import open_blocks
 from imprint.study.jobs.proxies import make_proxies
 from imprint.study.jobs.scores import score
 

@@ -1,6 +1,6 @@
 """GEN: how the proxies of a class are generated. Importing the package registers the built-in generators."""
 
-from imprint.method.generate import centers, chosen, least_squares, references, ridge, samples
+from imprint.method.generate import auto, centers, least_squares, references, ridge, samples
 from imprint.method.generate.randomness import Random
 from imprint.method.generate.registry import GENERATORS, Generated, Generator, generator
 
@@ -9,8 +9,8 @@ __all__ = [
     "Generated",
     "Generator",
     "Random",
+    "auto",
     "centers",
-    "chosen",
     "generator",
     "least_squares",
     "references",

@@ -14,7 +14,7 @@ from imprint.data.pools import Pool, require_test_samples, select
 from imprint.method.collapse import collapse
 from imprint.method.large_arrays import take_rows
 from imprint.method.score_names import NC1_SPLITS, TEST_SPLIT
-from imprint.store.blocks import Blocks, Work, block_key, digest
+from imprint.store.block_cache import Blocks, Work, block_key, digest
 
 
 def measure_collapse(

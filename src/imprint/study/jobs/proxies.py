@@ -18,7 +18,7 @@ from imprint.method.generate.proxy_sets import StoredFits, proxy_sets
 from imprint.method.large_arrays import take_rows
 from imprint.method.normalize import FittedNorms
 from imprint.method.proxies import ProxySet, ProxySets, proxy_set_for
-from imprint.store.blocks import Blocks, Work, block_key, digest
+from imprint.store.block_cache import Blocks, Work, block_key, digest
 
 Seed = int | None
 

@@ -23,7 +23,7 @@ from imprint.method.metrics import Scores, scores
 from imprint.method.normalize import FittedNorms, chain, learns
 from imprint.method.proxies import ProxySet, ProxySets, proxy_set_for
 from imprint.method.scoring import candidate_head
-from imprint.store.blocks import Blocks, Work, block_key, digest
+from imprint.store.block_cache import Blocks, Work, block_key, digest
 from imprint.study.jobs.extra_scores import TrainingScores
 
 

@@ -15,7 +15,7 @@ import pytest
 
 from imprint.data.pools import Pool, pool
 from imprint.method.configuration import Configuration, Scoring, parse_k
-from imprint.store.blocks import (
+from imprint.store.block_cache import (
     Blocks,
     block_key,
     blocks_file,
@@ -219,11 +219,11 @@ def test_an_interrupted_job_keeps_what_it_finished(tmp_path, monkeypatch):
 def test_a_killed_process_leaves_whole_blocks(tmp_path):
     program = textwrap.dedent("""
         import os, sys
-        from imprint.store import blocks
-        blocks.COMMIT_SECONDS = 0
-        with blocks.open_blocks(sys.argv[1]) as stored:
+        from imprint.store import block_cache
+        block_cache.COMMIT_SECONDS = 0
+        with block_cache.open_blocks(sys.argv[1]) as stored:
             for i in range(10**9):
-                stored.put(blocks.block_key(i), str(i).encode() * 1000)
+                stored.put(block_cache.block_key(i), str(i).encode() * 1000)
                 if i == 200:
                     print("going", flush=True)
         """)
