@@ -66,7 +66,7 @@ def main() -> None:
     write_photographs(folder)
     for command in commands(README):
         print(f"\n$ {command}", flush=True)
-        words = command.replace("imprint", f"{sys.executable} -m imprint.cli", 1)
+        words = command.replace("imprint", f"{sys.executable} -m imprint", 1)
         subprocess.run(words, shell=True, cwd=folder, check=True, stderr=sys.stdout)
 
 

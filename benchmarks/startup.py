@@ -43,7 +43,7 @@ def processor_seconds(command: str, folder: Path) -> float:
     """User and system time of one run."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     subprocess.run(
-        [sys.executable, "-m", "imprint.cli", *command.split()],
+        [sys.executable, "-m", "imprint", *command.split()],
         cwd=folder,
         check=True,
         capture_output=True,

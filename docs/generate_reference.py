@@ -128,7 +128,7 @@ def commands() -> str:
 
 def _help(command: str) -> str:
     done = subprocess.run(
-        [sys.executable, "-m", "imprint.cli", command, "--help"],
+        [sys.executable, "-m", "imprint", command, "--help"],
         capture_output=True,
         text=True,
         check=True,

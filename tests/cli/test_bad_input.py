@@ -297,13 +297,13 @@ def test_fit_reports_skipped_files_and_unknown_arguments(imprint, workdir):
 
 
 def started(workdir, command, **options):
-    words = [sys.executable, "-m", "imprint.cli", *shlex.split(command)]
+    words = [sys.executable, "-m", "imprint", *shlex.split(command)]
     return subprocess.Popen(words, cwd=workdir, stderr=subprocess.PIPE, text=True, **options)
 
 
 def test_standard_output_is_not_replaced_as_a_file(imprint, workdir):
     command = "imprint predict head.safetensors good.npz -o /dev/stdout"
-    program = f"echo before; {sys.executable} -m imprint.cli {command.removeprefix('imprint ')}; echo after"
+    program = f"echo before; {sys.executable} -m imprint {command.removeprefix('imprint ')}; echo after"
     with open(workdir / "all.csv", "w") as file:
         subprocess.run(["sh", "-c", program], cwd=workdir, stdout=file, check=True)
     first, header, *rows, last = (workdir / "all.csv").read_text().splitlines()

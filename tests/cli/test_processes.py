@@ -28,7 +28,7 @@ def process(folder):
     def process(command):
         words = shlex.split(command, comments=True)[1:]
         done = subprocess.run(
-            [sys.executable, "-m", "imprint.cli", *words],
+            [sys.executable, "-m", "imprint", *words],
             cwd=folder,
             capture_output=True,
             text=True,

@@ -106,7 +106,7 @@ class Study:
 
     def imprint(self, *arguments, succeeds=True):
         """Run the command `imprint` here, warm; returns all that it printed."""
-        done = self.run([warm_python(), "-m", "imprint.cli", *arguments])
+        done = self.run([warm_python(), "-m", "imprint", *arguments])
         output = done.stdout if succeeds else done.stdout + done.stderr
         assert (done.returncode == 0) == succeeds, done.stdout + done.stderr
         return output
