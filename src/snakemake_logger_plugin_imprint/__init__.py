@@ -50,6 +50,7 @@ class LogHandler(LogHandlerBase):
         self._start = self._written = time.time()
         self._tally: Tally | None = None
         self._cores = ""
+        self._members: set[int] = set()  # jobs of groups that failed
         self._exception = self._line = self._below = ""
         self._ended = threading.Event()
 
@@ -73,20 +74,30 @@ class LogHandler(LogHandlerBase):
             last = record.getMessage().strip().splitlines()[-1]
             self._exception = last.rpartition("' ")[2]  # of "Command '...' died with ..."
         elif event == LogEvent.GROUP_ERROR:
-            self._say(f"{record.getMessage()}; log: {', '.join(record.aux_logs)}")
+            self._note_group(record)
         elif self._tally is None:
             return
         elif event == LogEvent.JOB_INFO:
             words = record.rule_msg or " ".join([record.rule_name, *record.wildcards.values()])
             log = record.log[0] if record.log else None
+            self._members.discard(record.jobid)
             self._tally.start(record.jobid, Job(record.rule_name, words, log, record.created))
         elif event == LogEvent.JOB_FINISHED:
             self._line = self._tally.finish(record.job_id, record.created)
-        elif event == LogEvent.JOB_ERROR:
+        elif event == LogEvent.JOB_ERROR and record.jobid not in self._members:
             message = record.rule_msg or self._exception
             job = self._tally.fail(record.jobid, message, record.log[-1] if record.log else "")
             if record.rule_msg or not job.reason:  # otherwise the job has printed it
                 self._say(f"{job.words}: {job.reason or message}")
+
+    def _note_group(self, record: Any) -> None:
+        """Note that a group failed; Snakemake then reports all its jobs as failed, also those that succeeded."""
+        self._members |= {job["jobid"] for job in record.job_error_info}
+        log = ", ".join(record.aux_logs)
+        lines = [record.getMessage() + (f"; log: {log}" if log else "")]
+        if self._tally:
+            lines += self._tally.fail_group((job["jobid"] for job in record.job_error_info), log)
+        self._say("\n  ".join(lines))
 
     def _say(self, text: str) -> None:
         """Write an error, unless `--quiet all`."""

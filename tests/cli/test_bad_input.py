@@ -303,7 +303,9 @@ def started(workdir, command, **options):
 
 def test_standard_output_is_not_replaced_as_a_file(imprint, workdir):
     command = "imprint predict head.safetensors good.npz -o /dev/stdout"
-    program = f"echo before; {sys.executable} -m imprint {command.removeprefix('imprint ')}; echo after"
+    program = (
+        f"echo before; {sys.executable} -m imprint {command.removeprefix('imprint ')}; echo after"
+    )
     with open(workdir / "all.csv", "w") as file:
         subprocess.run(["sh", "-c", program], cwd=workdir, stdout=file, check=True)
     first, header, *rows, last = (workdir / "all.csv").read_text().splitlines()

@@ -1,10 +1,12 @@
 """The tiny study on a real SLURM, through profiles/slurm, with jobs ended for memory, for time and by hand."""
 
 import copy
+import re
 import subprocess
 import time
 from collections import Counter
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 
 import pandas as pd
@@ -162,6 +164,16 @@ def test_a_cancelled_group_is_submitted_again_with_twice_of_all(run):
     first, second = ("4", "8000M", "01:15:00"), ("4", "16000M", "02:30:00")
     assert asked["CANCELLED"] == [first]
     assert sorted(asked["COMPLETED"], key=lambda each: each[2]) == [first, second]
+
+
+def test_of_a_cancelled_group_the_jobs_that_ran_are_named_and_no_others(run):
+    _, _, after = run.output.partition("Error in group task; log: ")
+    log, *failed = after.splitlines()
+    assert log.endswith(".log")
+    failed = list(takewhile(lambda line: line.startswith("  "), failed))
+    assert failed
+    assert all(re.fullmatch(r"  proxies of .*: ended from outside .*", line) for line in failed)
+    assert not re.search(r"^ *(scoring|proxies of) .*: $", run.output, re.MULTILINE)
 
 
 def test_extraction_asks_for_a_gpu_and_nothing_else_does(run):

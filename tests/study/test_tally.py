@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from imprint.study.tally import Job, Tally
+from imprint.study.tally import NOT_BEGUN, NOT_SUBMITTED, OUTSIDE, Job, Tally
 
 NOW = time.time()
 
@@ -142,10 +142,29 @@ def test_jobs_that_fail_for_the_same_cause_share_its_lines(job):
     ]
 
 
-def test_a_job_tried_again_and_one_of_a_failed_group_that_was_done_are_no_failures(job):
-    tally = Tally({"embed": 2}, NOW)
-    again, member = job("embed", "ERROR no memory"), job("embed", done(3))
-    fail(tally, (again, member))
+def test_a_job_that_is_tried_again_is_no_failure(job):
+    tally, again = Tally({"embed": 2}, NOW), job("embed", "ERROR no memory")
+    fail(tally, [again])
     assert len(tally.failures()) == 3
     tally.start(0, again)
     assert tally.failures() == []
+
+
+@pytest.mark.parametrize(
+    ("lines", "log", "expected"),
+    [
+        ({"a": "ERROR no", "b": done(3), "c": "INFO half way", "d": ""}, "s.log", {"a": "no"}),
+        ({"b": done(3), "c": "INFO half way", "d": ""}, "s.log", {"c": OUTSIDE}),
+        ({"b": done(3), "d": ""}, "s.log", {"d": NOT_BEGUN}),
+        ({"a": "", "d": ""}, "", {"a": NOT_SUBMITTED, "d": NOT_SUBMITTED}),
+    ],
+)
+def test_of_a_group_that_fails_only_the_jobs_at_fault_are_failures(job, lines, log, expected):
+    tally = Tally(dict.fromkeys(lines, 1), NOW)
+    for number, (rule, line) in enumerate(lines.items()):
+        tally.start(number, job(rule, *filter(None, [line])))
+    written = tally.fail_group(range(len(lines)), log)
+    assert written == [f"doing {rule}: {why}" for rule, why in expected.items()]
+    heading, *failures = tally.failures()
+    assert heading.startswith(f"{len(expected)} of {len(lines)} jobs failed")
+    assert failures[0] == f"  {written[0]}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from statistics import median
 
@@ -11,6 +11,9 @@ from imprint.formatting import duration
 from imprint.study import job_log
 
 CLOCK_SKEW = 60  # seconds that the clock of another machine may be behind
+OUTSIDE = "ended from outside (memory, time, scancel or its node)"
+NOT_BEGUN = "its submission ended before the job began"
+NOT_SUBMITTED = "the cluster refused its submission; `sbatch --test-only` with the same memory and time tells why"
 _FIRST = 3  # jobs before the time left is estimated
 _SHOWN = 20  # causes of failures that are listed
 _NAMED = 5  # jobs that failed for the same cause, beside the first
@@ -99,13 +102,32 @@ class Tally:
     def fail(self, number: int, message: str, log: str) -> Job:
         """Count a job as failed; returns it.
 
-        message, log: shown if its own log gives no reason. Snakemake reports all jobs of a group that fails; those
-        that succeeded are not counted as failures.
+        message, log: shown if its own log gives no reason.
         """
         job = self._running.pop(number)
-        if not job.ending:
-            self._failed[number] = job, job.reason or message, (job.log if job.news else log) or ""
+        self._failed[number] = job, job.reason or message, (job.log if job.news else log) or ""
         return job
+
+    def fail_group(self, numbers: Iterable[int], log: str) -> list[str]:
+        """Count the jobs of a submission that failed; returns a line for each that failed itself.
+
+        These are the jobs whose logs give a reason; without any, those that were running; if none was, the submission never
+        began. The other jobs succeeded, or did not run. log: that of the submission, empty if it has none.
+        """
+        members = {
+            number: self._running.pop(number) for number in numbers if number in self._running
+        }
+        unfinished = {number: job for number, job in members.items() if not job.ending}
+        at_fault = {number: job for number, job in unfinished.items() if job.reason}
+        why = OUTSIDE
+        if not at_fault:
+            at_fault = {number: job for number, job in unfinished.items() if job.has_log}
+        if not at_fault:
+            at_fault = unfinished
+            why = NOT_BEGUN if log else NOT_SUBMITTED
+        for number, job in at_fault.items():
+            self._failed[number] = job, job.reason or why, (job.log if job.news else log) or ""
+        return [f"{job.words}: {job.reason or why}" for job in at_fault.values()]
 
     def left(self, now: float) -> float | None:
         """Rough seconds until the end; None while more than half of all jobs are of rules without a finished job.
