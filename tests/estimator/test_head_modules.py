@@ -6,7 +6,9 @@ import sys
 import numpy as np
 import pytest
 import torch
+from sklearn.datasets import load_digits
 
+import imprint
 from imprint import ImprintingClassifier
 from imprint.errors import UserError
 from imprint.estimator.export_check import of_embeddings
@@ -98,6 +100,40 @@ def test_distances_keep_their_digits_far_from_the_origin():
         for queries in (x, (x + x[::-1]) / 2):
             scores = model.to_torch(exact=True)(torch.from_numpy(queries)).numpy()
             np.testing.assert_allclose(scores, model.class_scores(queries), atol=2e-2)
+
+
+@pytest.mark.parametrize(
+    "method",
+    [{}, {"method": "whiten"}, {"method": "qi"}, {"gen": "kmeans", "k": 3, "distance": "cosine"}],
+    ids=str,
+)
+@pytest.mark.parametrize("offset", [30, 300])
+@torch.no_grad()
+def test_close_proxies_are_told_apart(tmp_path, method, offset):
+    x, y = load_digits(return_X_y=True)
+    x = (x / 16 + offset).astype(np.float32)
+    model = ImprintingClassifier(random_state=0, **method).fit(x[:500], y[:500])
+    labels = model.predict(x[500:])
+    for exact in (False, True):
+        scores = model.to_torch(exact=exact)(torch.from_numpy(x[500:])).numpy()
+        np.testing.assert_array_equal(model.classes_[scores.argmax(axis=1)], labels)
+    expected = model.class_scores(x[500:])
+    assert scores.dtype == np.float64
+    # rounding of the embeddings changes all scores of a row alike
+    scores, expected = (of - of.mean(axis=1, keepdims=True) for of in (scores, expected))
+    np.testing.assert_allclose(scores, expected, atol=1e-2 * np.ptp(expected))
+    checked = imprint.export(model, tmp_path / "head.pt2").check
+    assert checked.equal_labels == checked.samples
+
+
+@pytest.mark.parametrize("method", ["ridge", "whiten"])
+@pytest.mark.parametrize("scale", [1e-13, 1e-14, 1e-16])
+@torch.no_grad()
+def test_faint_embeddings_have_a_direction(method, scale):
+    faint, test = X * np.float32(scale), TEST * np.float32(scale)
+    model = ImprintingClassifier(method=method, random_state=0).fit(faint, Y)
+    scores = model.to_torch(exact=True)(torch.from_numpy(test)).numpy()
+    np.testing.assert_allclose(scores, model.class_scores(test), atol=1e-5)
 
 
 @pytest.mark.parametrize("method", LINEAR + BEST)

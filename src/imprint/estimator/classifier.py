@@ -498,7 +498,8 @@ class ImprintingClassifier(ClassifierMixin, BaseEstimator):
         Parameters
         ----------
         exact : bool, default=False
-            Whether scores must be those of `class_scores`; with fitted NORMs, the module may then need their maps.
+            Whether scores must be those of `class_scores`; with fitted NORMs, the module may then need their maps, and for
+            proxies that lie close together the scores are float64.
 
         A `UserError` for votes of several neighbours, and for distances and NORMs without a linear form.
         """

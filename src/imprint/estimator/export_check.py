@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 MOST = 64  # maximum number of samples
 # share of the range of scores; rounding errors are far smaller, but for euclidean distances near 0: there, up to half of this
 TOLERANCE = 1e-3
+ROUNDING = 1e-6  # share of the largest score: errors of float32 in the part that close proxies have in common
 GRID = (2, 4)  # crops of each photograph
 
 
@@ -194,7 +195,9 @@ def check(path: Path, form: Form, samples: Samples, named: Path) -> Check | None
     best = np.sort(samples.scores, axis=1)
     tied = (best[:, -1:] - best[:, :-1] <= margin).any(axis=1)  # False for a single class
     difference = float(np.abs(scores - samples.scores).max())
-    if not (equal | tied).all() or difference > margin:
+    if not (equal | tied).all() or difference > max(
+        margin, ROUNDING * float(np.abs(samples.scores).max())
+    ):
         raise UserError(
             f"{named} is not written: in {runtime} {(~equal).sum()} of {len(equal)} labels differ from those of "
             f"predict, and scores differ by up to {difference:.1g}; try the other form (to, --to)"

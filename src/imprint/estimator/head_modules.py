@@ -8,16 +8,24 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 from torch import nn
-from torch.nn.functional import linear, normalize
+from torch.nn.functional import linear
 
 from imprint.errors import UserError
 from imprint.method.configuration import UNIT_LENGTH
 from imprint.method.distances import DISTANCES
 from imprint.method.folding import steps_of
 from imprint.method.normalize import l2
+from imprint.method.rankings import Columns, Proxies
+from imprint.method.scoring import norm_post_of, normalised_proxies
 
 if TYPE_CHECKING:
     from imprint.estimator.predictor import Predictor
+
+
+def unit_length(x: torch.Tensor) -> torch.Tensor:
+    """Vectors (n, D) divided by their lengths, however short; `torch.nn.functional.normalize` takes those below 1e-12 for zero."""
+    lengths = torch.linalg.vector_norm(x, dim=1, keepdim=True)
+    return x / torch.where(lengths > 0, lengths, 1.0)
 
 
 class BestProxy(nn.Module):
@@ -36,12 +44,16 @@ class BestProxy(nn.Module):
     centre : Tensor of shape (D,) or None
         If there is one, the scores are minus the euclidean distances: `weight` are proxies minus this point, and `bias` minus half
         of their squared lengths.
+    shared : Tensor of shape (D,) or None
+        If there is one, it was subtracted from all proxies, which lie so close together that float32 would not hold the
+        differences of their scores. Scores are float64 then.
     """
 
     weight: torch.Tensor
     bias: torch.Tensor | None
     labels: torch.Tensor
     centre: torch.Tensor | None
+    shared: torch.Tensor | None
 
     def __init__(
         self,
@@ -50,19 +62,22 @@ class BestProxy(nn.Module):
         labels: torch.Tensor,
         unit_length: bool,
         centre: torch.Tensor | None,
+        shared: torch.Tensor | None,
     ) -> None:
         super().__init__()
-        _hold(self, weight=weight, bias=bias, labels=labels, centre=centre)
+        _hold(self, weight=weight, bias=bias, labels=labels, centre=centre, shared=shared)
         self.classes = int(labels[-1]) + 1
         self.unit_length = unit_length
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Scores (n, C) of embeddings (n, D)."""
         if self.unit_length:
-            x = normalize(x, dim=1)
+            x = unit_length(x)
         if self.centre is not None:
             x = x - self.centre
         scores = linear(x, self.weight, self.bias)
+        if self.shared is not None:
+            scores = scores.double() + (x.double() @ self.shared)[:, None]
         n = scores.shape[0]  # len() would fix the batch size when the module is exported
         best = scores.new_full((n, self.classes), -torch.inf)
         best = best.scatter_reduce(1, self.labels.expand(n, -1), scores, "amax")
@@ -88,7 +103,7 @@ class UnitLength(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Embeddings (n, D) of length 1."""
-        return normalize(x, dim=1)
+        return unit_length(x)
 
 
 class LinearMap(nn.Module):
@@ -119,10 +134,9 @@ def module_of(head: Predictor, exact: bool, scale: float = 1.0) -> nn.Module:
         raise UserError(problem)
     candidate = head.fastest_exact if exact else head.fastest
     scoring = candidate.scorings[0]
-    proxies = l2(candidate.values) if candidate.unit_length else candidate.values
-    proxies = candidate.norms.of_proxies(
-        candidate.norm_pre, scoring.norm_post, proxies, candidate.labels, head.fm_classifier
-    )
+    norm_post = norm_post_of(candidate, scoring)
+    raw = Columns(candidate.values)
+    proxies = normalised_proxies(raw, candidate, norm_post, head.fm_classifier)
     steps = steps_of(candidate, scoring)
     assert steps is not None  # see `Predictor.export_problem`
     # a scorer divides by the length itself, if that is all: a linear layer may not need it
@@ -130,62 +144,62 @@ def module_of(head: Predictor, exact: bool, scale: float = 1.0) -> nn.Module:
     layers: list[nn.Module] = [] if scale == 1 else [Scaled(scale)]
     if not unit_length:
         layers += [UnitLength() if step == UNIT_LENGTH else LinearMap(step) for step in steps]
-    scorer = _scorer(
-        proxies, candidate.labels, scoring.distance, unit_length, candidate.bias, exact
-    )
+    scorer = _scorer(proxies, candidate.labels, scoring.distance, unit_length, exact)
     return nn.Sequential(*layers, scorer) if layers else scorer
 
 
 def _scorer(
-    proxies: np.ndarray,
+    proxies: Proxies,
     labels: np.ndarray,
     distance: str,
     unit_length: bool,
-    own_bias: np.ndarray | None,
     exact: bool,
 ) -> nn.Module:
     """The module that scores embeddings against proxies.
 
     Parameters
     ----------
-    proxies : ndarray of shape (P, D)
-        Proxies after NORMpost, float32.
+    proxies : Proxies
+        Proxies after NORMpost.
     labels : ndarray of shape (P,)
         Their classes, ascending.
     distance : str
         Name of the distance.
     unit_length : bool
         Whether embeddings are divided by their lengths first.
-    own_bias : ndarray of shape (P,) or None
-        Added to the inner products of the proxies.
     exact : bool
         Whether scores must be the similarities themselves; a plain linear layer may give only their order.
     """
     form = DISTANCES[distance].linear
     assert form is not None  # see `Predictor.export_problem`
-    weight, bias, one_length = _tensor(proxies), None, True
-    if own_bias is not None:
-        bias, one_length = _tensor(own_bias), False
-    if form.unit_length:
-        weight = normalize(weight, dim=1)
+    weight, bias = proxies.values.astype(np.float64), proxies.bias
+    one_length, centre, shared = bias is None, None, None
     if form.squares:
-        squares = (proxies.astype(np.float64) ** 2).sum(axis=1)
-        bias = _tensor(-squares / 2)
+        squares = (weight**2).sum(axis=1)
         one_length = np.allclose(squares, squares[0], rtol=1e-6, atol=0)
-    normalises = unit_length or form.unit_length or form.squares
+    elif proxies.are_close:
+        close = proxies.about_mean(form.unit_length)
+        weight = close.columns.values
+        shared = torch.from_numpy(close.mean) if exact else None
+    elif form.unit_length:
+        weight = l2(weight)
+    normalises = unit_length or form.unit_length or form.squares or shared is not None
     if len(labels) > labels[-1] + 1 or (unit_length and not one_length) or (exact and normalises):
-        centre = None
         if form.squares:  # about their mean, distances keep more digits
-            centre = _tensor(proxies.mean(axis=0, dtype=np.float64))
-            centred = proxies - centre.numpy().astype(np.float64)
-            weight, bias = _tensor(centred), _tensor(-(centred**2).sum(axis=1) / 2)
+            centre = _tensor(weight.mean(axis=0))
+            weight = weight - centre.numpy()
+            bias = -(weight**2).sum(axis=1) / 2
         of_classes = torch.from_numpy(np.array(labels))
-        return BestProxy(weight, bias, of_classes, unit_length or form.unit_length, centre)
-    bias = None if one_length else bias
+        of_weights, of_bias = _tensor(weight), None if bias is None else _tensor(bias)
+        normalises = unit_length or form.unit_length
+        return BestProxy(of_weights, of_bias, of_classes, normalises, centre, shared)
+    if form.squares:  # what all proxies share changes no order
+        bias = None if one_length else -(squares - squares.mean()) / 2
+        weight = weight - weight.mean(axis=0)
     layer = nn.Linear(weight.shape[1], len(weight), bias=bias is not None)
-    layer.weight.data = weight
+    layer.weight.data = _tensor(weight)
     if bias is not None:
-        layer.bias.data = bias
+        layer.bias.data = _tensor(bias)
     return layer.requires_grad_(False)
 
 
@@ -248,5 +262,5 @@ class Deployed(nn.Module):
         scores = self.head(x)
         if self.inverse_temperature is None:
             return {"scores": scores}
-        probabilities = (self.inverse_temperature * scores).softmax(dim=1)
+        probabilities = (self.inverse_temperature * scores).softmax(dim=1).float()
         return {"scores": scores, "probabilities": probabilities}
