@@ -102,11 +102,16 @@ rule study:
 
 
 onstart:
-    running.begin(study.root)
+    try:
+        running.begin(study.root)
+    except UserError as error:
+        print(error, file=sys.stderr)
+        sys.exit(1)
     records.begin()
 
 
 onsuccess:
+    records.end()
     running.end(study.root)
     output_cache(os.environ)  # also makes the entries of this run read-only for others
     for file in running.new_pages(study.root, started) or [paths.report_file(study.root)]:

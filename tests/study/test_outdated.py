@@ -1,6 +1,8 @@
 """Outdated outputs are recognised by their records, without the metadata of Snakemake."""
 
 import os
+import time
+from pathlib import Path
 
 import pytest
 
@@ -109,6 +111,39 @@ def test_snakemake_is_trusted_with_what_was_made_here_alone(tmp_path, monkeypatc
     second.begin()
     assert not second.known
     assert not Records("results").known
+
+
+def test_what_was_made_while_a_run_was_ended_is_not_left_to_snakemake(tmp_path, monkeypatch):
+    """Jobs on a cluster finish without Snakemake: it has no metadata of their outputs, and takes them as they are."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(output, at, ends=True):
+        monkeypatch.setattr(time, "time", lambda: at)
+        records = Records("results")
+        records.begin()
+        (tmp_path / ".snakemake/metadata").mkdir(exist_ok=True)
+        (tmp_path / ".snakemake/metadata/of_an_output").touch()
+        Path("results/scores").mkdir(parents=True, exist_ok=True)
+        make(f"results/scores/{output}", "scores")
+        os.utime(record_file(f"results/scores/{output}"), (at + 500, at + 500))
+        if ends:
+            records.end()
+
+    def seen():
+        return {name for name in "abcde" if outdated(f"results/scores/{name}", "another")}
+
+    run("a", 1000)
+    assert seen() == set()
+    run("b", 2000, ends=False)
+    assert seen() == {"b"} and not outdated("results/scores/b")
+    run("c", 3000, ends=False)
+    assert seen() == {"b", "c"}
+    run("d", 4000)
+    assert seen() == {"b", "c"}
+    run("e", 5000)
+    assert seen() == {"b", "c"}
+    run("b", 6000)
+    assert seen() == {"c"}, "made again in a run that ended"
 
 
 def test_a_damaged_record_is_none(results):

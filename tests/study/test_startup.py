@@ -53,10 +53,15 @@ def test_a_killed_run_is_reported_with_the_way_to_unlock(tmp_path, monkeypatch, 
         time.sleep(0.05)
     check_startup(Path("results"))
     assert capsys.readouterr().err == "", "a run at work is none that was killed"
+    with pytest.raises(UserError, match=f"another run .process {run.pid}. is at work on results"):
+        running.begin("results")
+    running.end("results")
+    assert running.state("results") is running.State.AT_WORK, "the note of another process stays"
     run.kill()
     run.communicate()
     check_startup(Path("results"))
     assert "snakemake --unlock" in capsys.readouterr().err
+    running.begin("results")
     running.end("results")
     check_startup(Path("results"))
     assert capsys.readouterr().err == ""

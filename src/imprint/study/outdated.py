@@ -1,13 +1,14 @@
 """Find outdated outputs: those made for another configuration, or from other files, than the current ones.
 
 Snakemake detects them among outputs that it made in this working directory. It accepts unchecked what was copied or moved here,
-or whose `.snakemake` was deleted: for these outputs, records are compared instead. Files that Snakemake compares by time
-alone are always compared by content.
+or whose `.snakemake` was deleted, and what jobs on a cluster finished while it was being ended: for these outputs, records are
+compared instead. Files that Snakemake compares by time alone are always compared by content.
 """
 
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import time
 import uuid
@@ -17,12 +18,13 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from imprint.store.files import canonical
-from imprint.store.paths import FOLDERS, results_id_file
+from imprint.store.files import atomic, canonical
+from imprint.store.paths import FOLDERS, record_file, results_id_file
 from imprint.store.records import Record, read_record, sha256_of, state_of
 from imprint.study import running
 
 SNAKEMAKE = Path(".snakemake")
+Span = tuple[float, float | None]
 NOT_COUNTED = ("blocks", "classes", "origin", "results")  # locations, and the key of shared outputs
 
 
@@ -53,6 +55,7 @@ class Records:
         self._results = Path(results)
         name = hashlib.sha256(str(self._results).encode()).hexdigest()[:16]
         self._here = SNAKEMAKE / f"imprint-{name}"
+        self._unfinished = SNAKEMAKE / f"imprint-{name}.unfinished"
         self.newer_file = str(SNAKEMAKE / f"imprint-{name}.now")
         ids = [_text(path) for path in (self._here, results_id_file(results))]
         metadata = SNAKEMAKE / "metadata"
@@ -60,6 +63,7 @@ class Records:
         self.known = bool(ids[0]) and ids[0] == ids[1] and self._has_metadata
         self._empty = not any((self._results / folder).exists() for folder in FOLDERS)
         self._read = cache(read_record)
+        self._unwatched = _spans(self._unfinished)
         # not during a run: Snakemake fails a job that ends with an input newer than its output
         if (
             running.state(results) is not running.State.AT_WORK
@@ -69,12 +73,21 @@ class Records:
             Path(self.newer_file).write_text(str(time.time_ns()))
 
     def begin(self) -> None:
-        """If a run begins without results, note that all of them are made here."""
+        """Note that a run begins and, if there are no results, that all of them are made here."""
+        self._begun = time.time()
+        if not any(end is None for _, end in self._unwatched):
+            self._write_spans([*self._unwatched, (self._begun, None)])
         if self._empty:
             new = uuid.uuid4().hex
             results_id_file(self._results).parent.mkdir(parents=True, exist_ok=True)
             for path in (self._here, results_id_file(self._results)):
                 path.write_text(new)
+
+    def end(self) -> None:
+        """Note that the run has ended with all jobs done, so that Snakemake knows all that they made."""
+        spans = _spans(self._unfinished)
+        closed = [(start, self._begun if end is None else end) for start, end in spans]
+        self._write_spans([(start, end) for start, end in closed if start < end])
 
     def outdated(self, output: str | Path, spec: Callable[[], str]) -> bool:
         """Whether an output exists but is not what the study needs.
@@ -87,7 +100,7 @@ class Records:
         no record, a link into the output cache                    no
         no record otherwise: made by an older version              yes
         it, or a user's file that it was made from, has changed    yes
-        all results were made here: Snakemake checks the rest      no
+        it was made here, and the run ended: Snakemake checks it   no
         its parameters, or its other inputs, have changed          yes
         otherwise                                                  no
         =========================================================  ========
@@ -107,9 +120,24 @@ class Records:
             return not (self._has_metadata or output.is_symlink())
         if not self._is_whole(record) or self._has_changed_file(record):
             return True
-        if self.known:
+        if self.known and not self._was_unwatched(output):
             return False
         return record.spec != spec() or not self._fits(record)
+
+    def _was_unwatched(self, output: Path) -> bool:
+        """Whether an output may have been made by a job of which Snakemake did not see the end."""
+        if not self._unwatched:
+            return False
+        written = record_file(output).stat().st_mtime
+        return any(
+            start - running.CLOCK_SKEW <= written
+            and (end is None or written <= end + running.CLOCK_SKEW)
+            for start, end in self._unwatched
+        )
+
+    def _write_spans(self, spans: list[Span]) -> None:
+        with atomic(self._unfinished) as temporary:
+            temporary.write_text(json.dumps(spans))
 
     def lacks(self, output: str | Path) -> bool:
         """Whether an output exists without a record."""
@@ -138,6 +166,14 @@ class Records:
             if source is not None and source.sha256 != digest:
                 return False
         return all(Path(path).exists() for path in record.files)
+
+
+def _spans(path: Path) -> list[Span]:
+    """The times from the begin of a run that did not end well to the begin of one that did; None if there was none yet."""
+    try:
+        return [(start, end) for start, end in json.loads(path.read_bytes())]
+    except (OSError, ValueError, TypeError):
+        return []
 
 
 def _text(path: Path) -> str:

@@ -5,10 +5,15 @@ from __future__ import annotations
 import json
 import os
 import platform
+from dataclasses import asdict, dataclass
 from enum import Enum
 from pathlib import Path
 
+from imprint.errors import UserError
+from imprint.store.files import atomic
 from imprint.store.paths import REPORTS, report_file, running_file
+
+CLOCK_SKEW = 60  # seconds that the clocks of other machines may differ
 
 
 class State(Enum):
@@ -20,16 +25,21 @@ class State(Enum):
 
 
 def begin(results: str | Path) -> None:
-    """Write the note of this process."""
+    """Write the note of this process; a `UserError` if another one of this host is at work."""
     note = running_file(results)
-    note.parent.mkdir(parents=True, exist_ok=True)
-    process = {"host": platform.node(), "process": os.getpid()}
-    note.write_text(json.dumps(process), encoding="utf-8")
+    other = _process(note)
+    if other and other.host == platform.node() and other.is_at_work:
+        raise UserError(
+            f"another run (process {other.number}) is at work on {results}; wait for its end, or stop it"
+        )
+    with atomic(note) as temporary:
+        temporary.write_text(json.dumps(asdict(_Process.of_this())), encoding="utf-8")
 
 
 def end(results: str | Path) -> None:
-    """Remove the note."""
-    running_file(results).unlink(missing_ok=True)
+    """Remove the note of this process."""
+    if _process(running_file(results)) == _Process.of_this():
+        running_file(results).unlink(missing_ok=True)
 
 
 def new_pages(results: str | Path, since: float) -> list[Path]:
@@ -40,17 +50,50 @@ def new_pages(results: str | Path, since: float) -> list[Path]:
 
 def state(results: str | Path) -> State:
     """The state of the last run in these results; a run on another host counts as at work."""
-    try:
-        process = json.loads(running_file(results).read_text(encoding="utf-8"))
-        host, number = process["host"], int(process["process"])
-    except (OSError, ValueError, KeyError, TypeError):
+    process = _process(running_file(results))
+    if process is None:
         return State.ENDED
-    if host != platform.node():
-        return State.AT_WORK
+    return State.AT_WORK if process.is_at_work else State.KILLED
+
+
+@dataclass(frozen=True)
+class _Process:
+    """A process: its host, its number, and when it started, since numbers are used again."""
+
+    host: str
+    number: int
+    start: str
+
+    @classmethod
+    def of_this(cls) -> _Process:
+        return cls(platform.node(), os.getpid(), _start(os.getpid()))
+
+    @property
+    def is_at_work(self) -> bool:
+        """Whether it is alive; of one on another host this is not known, and True."""
+        if self.host != platform.node():
+            return True
+        try:
+            os.kill(self.number, 0)
+        except ProcessLookupError:
+            return False
+        except PermissionError:  # another user's process
+            pass
+        return _start(self.number) == self.start
+
+
+def _process(note: Path) -> _Process | None:
+    """The process that wrote the note; None if there is no note."""
     try:
-        os.kill(number, 0)
-    except ProcessLookupError:
-        return State.KILLED
-    except PermissionError:  # another user's process
-        pass
-    return State.AT_WORK
+        return _Process(**json.loads(note.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def _start(number: int) -> str:
+    """When a process started, in clock ticks, and "ended" if only its exit status is left; empty on systems without /proc."""
+    try:
+        fields = Path(f"/proc/{number}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return ""
+    return "ended" if fields[0] == "Z" else fields[19]

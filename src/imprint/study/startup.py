@@ -11,8 +11,6 @@ from pathlib import Path
 from imprint.errors import UserError
 from imprint.study import running
 
-CLOCK_SKEW = 60  # seconds that the clock of a file server may be ahead
-
 
 def check_startup(results: Path) -> None:
     """Check the working directory before a run, and print what the user may have to do.
@@ -57,7 +55,7 @@ def future_files(results: Path) -> str | None:
     files = []
     for path in results.rglob("*"):
         with suppress(OSError):  # deleted meanwhile, or not readable
-            if path.is_file() and path.stat().st_mtime > time.time() + CLOCK_SKEW:
+            if path.is_file() and path.stat().st_mtime > time.time() + running.CLOCK_SKEW:
                 files.append(path)
     if not files:
         return None

@@ -9,8 +9,8 @@ from statistics import median
 
 from imprint.formatting import duration
 from imprint.study import job_log
+from imprint.study.running import CLOCK_SKEW
 
-CLOCK_SKEW = 60  # seconds that the clock of another machine may be behind
 OUTSIDE = "ended from outside (memory, time, scancel or its node)"
 NOT_BEGUN = "its submission ended before the job began"
 NOT_SUBMITTED = "the cluster refused its submission; `sbatch --test-only` with the same memory and time tells why"
