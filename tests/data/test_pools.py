@@ -68,8 +68,10 @@ def test_every_sample_has_the_same_chance():
 
 
 def test_a_class_missing_from_the_training_split_is_named():
-    with pytest.raises(UserError, match="2 of 4 classes have no training sample \\(class 1, 3\\)"):
-        require_all(np.array([0, 2]), 4, "task t")
+    with pytest.raises(UserError, match="2 of 4 classes have no training sample \\(class b, d\\)"):
+        require_all(np.array([0, 2]), list("abcd"), "task t")
+    with pytest.raises(UserError, match="class 0; labels count from 0"):
+        require_all(np.array([1, 2]), list("012"), "task t")
 
 
 def test_the_test_split_must_number_the_classes_as_the_training_split_does():

@@ -224,14 +224,37 @@ def test_table_of_paths(tmp_path):
 def test_table_mistakes_are_listed_at_once_with_their_lines(tmp_path):
     save_image(tmp_path / "0.png")
     (tmp_path / "t.csv").write_text(
-        "path,label,split\n0.png,a,train\nno.png,a,test\n0.png,a,test\n0.png,,test\n"
+        "path,label,split\n0.png,a,train\nno.png,a,test\n./0.png,a,test\n0.png,,test\n"
     )
     with pytest.raises(UserError, match="3 problems") as problem:
         sources.prepare("csv", {"path": str(tmp_path / "t.csv")}, tmp_path / "prepared")
-    assert all(text in str(problem.value) for text in ("line 3", "no.png", "line 4", "line 5"))
-    (tmp_path / "t.csv").write_text("file,label\n0.png,a\n")
-    with pytest.raises(UserError, match="no column path"):
+    texts = ("line 3", "no.png", "line 4: ./0.png is in line 2 already", "line 5")
+    assert all(text in str(problem.value) for text in texts)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("file,label\n0.png,a\n", "no column path"),
+        ("path,label,split,label\n0.png,a,train,b\n", "two columns label"),
+        ("path,label,split\n", r"t\.csv has no rows"),
+        ("path,label,split\n0.png,a,train\n", r"t\.csv: no images for test"),
+        ("path,label,split\n0.png,a\n", "line 2: split '' is neither train nor test"),
+    ],
+)
+def test_a_table_that_cannot_be_used_says_why(tmp_path, text, message):
+    save_image(tmp_path / "0.png")
+    (tmp_path / "t.csv").write_text(text)
+    with pytest.raises(UserError, match=message):
         sources.prepare("csv", {"path": str(tmp_path / "t.csv")}, tmp_path / "prepared")
+
+
+def test_a_folder_is_no_table_and_a_table_no_folder(tmp_path):
+    (tmp_path / "t.csv").write_text("path,label\n")
+    with pytest.raises(UserError, match="is a folder; source imagefolder"):
+        sources.prepare("csv", {"path": str(tmp_path)}, tmp_path / "prepared")
+    with pytest.raises(UserError, match="is a file; source csv"):
+        sources.prepare("imagefolder", {"path": str(tmp_path / "t.csv")}, tmp_path / "prepared")
 
 
 def test_images_are_turned_as_their_camera_says(tmp_path):

@@ -1,5 +1,8 @@
 """Each mistake in a configuration is told with its place and what would be right, all at once, before any job."""
 
+import json
+
+import h5py
 import numpy as np
 import pytest
 
@@ -109,6 +112,16 @@ def test_given_embeddings_have_one_size_and_what_a_norm_needs(tmp_path):
     for split in sizes:
         np.savez(tmp_path / f"{split}.npz", embeddings=np.ones((4, 3), "f"), **weights)
     assert study(tmp_path, fms=fms, experiments=of_main).runs() > 0
+
+
+def test_given_embeddings_are_by_one_fm(tmp_path):
+    for split, model in (("train", "a"), ("test", "b")):
+        with h5py.File(tmp_path / f"{split}.h5", "w") as file:
+            file["embeddings"] = np.ones((4, 3), "f")
+            file.attrs["provenance"] = json.dumps({"model": model, "weights_sha256": "1"})
+    fms = {"net": {"source": "embeddings", "files": {"digits": f"{tmp_path}/{{split}}.h5"}}}
+    message = problems(tmp_path, fms=fms)["fms.net.files"]
+    assert message.endswith("test.h5 are by different FMs: model a, not b")
 
 
 def test_a_gen_whose_package_is_missing_is_reported_before_any_job(tmp_path, monkeypatch):

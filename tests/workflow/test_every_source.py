@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 import shutil
 import tarfile
 
@@ -121,7 +122,7 @@ def test_own_images_local_models_and_given_embeddings(empty, monkeypatch):
         },
     }  # fmt: skip
     empty.configure(config)
-    empty.snakemake("study")
+    output = empty.snakemake("study")
     scores = pd.read_parquet(empty.folder / "results/scores.parquet")
     assert set(zip(scores["fm"], scores["task"], strict=True)) == {
         ("local", "folder"), ("resnet18", "table"), ("mine", "mine"), ("packaged", "shard"),
@@ -148,6 +149,7 @@ def test_own_images_local_models_and_given_embeddings(empty, monkeypatch):
             assert file["embeddings"].shape[1] == 96
             skipped += file.attrs["skipped"]
     assert skipped == 1
+    assert re.search(r"1 of \d+ images could not be read and are skipped", output)
     with h5py.File(embeddings / "resnet18/table/test.h5") as file:
         assert file["embeddings"].shape == (8, 512)
         assert json.loads(file.attrs["class_names"]) == ["cat", "dog"]

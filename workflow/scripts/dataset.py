@@ -3,11 +3,11 @@
 import json
 from pathlib import Path
 
-from imprint.data import sources
+from imprint.data import copies, sources
 from imprint.study.contents import record_contents
 from imprint.study.jobs.job import job
 
-with job(snakemake):
+with job(snakemake) as report:
     options = json.loads(snakemake.params.spec)
     options.pop("files", None)  # a digest of the user's images, which only reruns the job
     root = json.loads(snakemake.resources.roots)[snakemake.wildcards.dataset]
@@ -16,3 +16,8 @@ with job(snakemake):
     manifest = Path(snakemake.output.manifest)
     sources.prepare(options.pop("source"), options, manifest.parent)
     record_contents(manifest, root)
+    train, test = (
+        sources.open_split(manifest.parent, split, root=root) for split in ("train", "test")
+    )
+    if note := copies.in_words(train, test):
+        report(note)

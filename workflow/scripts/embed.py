@@ -2,7 +2,8 @@
 
 from imprint.study.jobs.job import job
 
-with job(snakemake):
+with job(snakemake) as report:
     from imprint.study.jobs.embeddings import embed  # imports torch
 
-    embed(snakemake)
+    if note := embed(snakemake):
+        report(note)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import unicodedata
 from abc import abstractmethod
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -102,12 +104,16 @@ class DividedSource(UserSource):
 
 
 def by_split(files: Iterable[Path], top: Path) -> dict[str, list[Path]]:
-    """Files by split: the split name that a folder below `top`, or the file name, begins with; `train` if there is none."""
-    known = ("train", *TEST_NAMES)
+    """Files by split: the first word that names a split in the folders below `top` or the file name; `train` if there is none.
+
+    Words are separated by anything but letters: `birds-test-0.tar` is of the split test, `valley-1.tar` names no split.
+    """
+    known = {"train": "train", "training": "train", "testing": "test", "valid": "val"}
+    known |= {name: name for name in TEST_NAMES}
     splits: dict[str, list[Path]] = {}
     for file in files:
-        texts = [text.lower() for text in file.relative_to(top).parts]
-        names = (name for text in texts for name in known if text.startswith(name))
+        words = re.findall("[a-z]+", str(file.relative_to(top)).lower())
+        names = (known[word] for word in words if word in known)
         splits.setdefault(next(names, "train"), []).append(file)
     return splits
 
@@ -131,9 +137,22 @@ def named_splits(names: Mapping[str, Any], path: str, only: str | None = None) -
     return {only: splits[only]} if only else splits
 
 
+def require_distinct(names: Iterable[str]) -> None:
+    """A `UserError` if names of classes look alike: they differ only in blanks, or in how Unicode writes an accent."""
+    alike: dict[str, str] = {}
+    for name in names:
+        seen = " ".join(unicodedata.normalize("NFC", name).split())
+        other = alike.setdefault(seen, name)
+        if other != name:
+            raise UserError(
+                f"the classes {other!a} and {name!a} differ only in blanks or in the Unicode form of a letter; write them alike"
+            )
+
+
 def numbers_of(labels: np.ndarray) -> tuple[np.ndarray, tuple[str, ...]]:
     """Label numbers 0..C-1 and class names of labels that are names; names that are all integers are in numeric order."""
     texts = np.unique(labels.astype(str))
+    require_distinct(texts.tolist())
     try:
         names = sorted(texts.tolist(), key=int)
     except ValueError:

@@ -32,7 +32,7 @@ class HuggingFaceDataset(DividedSource):
     """A Hugging Face dataset at `path`: a folder of `save_to_disk`, a Parquet file with images, or a folder of Parquet files.
 
     Images are read in place; those in Parquet from a copy that the library makes beside the manifest. Parquet
-    files have splits if their names, or folders, begin with `train` and `test`.
+    files have splits if a word of their names, or folders, is `train` or `test`.
 
     Attributes
     ----------

@@ -31,6 +31,10 @@ class FileSource(Source):
     def top(self) -> Path:
         """The folder that the paths in the table are relative to."""
 
+    def named(self) -> str:
+        """The dataset in messages."""
+        return str(self.top())
+
     @abstractmethod
     def rows(self) -> tuple[list[Row], Sequence[str]]:
         """One row per image, and the class names in the order of their labels."""
@@ -42,7 +46,7 @@ class FileSource(Source):
         counts = {split: sum(row[2] == split for row in rows) for split in self.splits}
         empty = [split for split, count in counts.items() if count == 0]
         if empty:
-            raise UserError(f"dataset {top}: no images for {' and '.join(empty)}")
+            raise UserError(f"dataset {self.named()}: no images for {' and '.join(empty)}")
         with (
             atomic(folder / FILES) as temporary,
             open(temporary, "w", encoding="utf-8", newline="") as file,

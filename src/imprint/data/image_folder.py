@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from imprint.data.divided import TEST_NAMES, UserSource
+from imprint.data.divided import TEST_NAMES, UserSource, require_distinct
 from imprint.data.folders import LIKE_SPLITS, LeftOut, loose_images, search_each, subfolders
 from imprint.data.image_files import FileSource, Row, divided
 from imprint.data.image_formats import SUFFIXES
@@ -41,7 +41,8 @@ class ImageFolder(UserSource, FileSource):
         """One row per image, sorted; see `FileSource.rows`."""
         top = self.top()
         if not top.is_dir():
-            raise UserError(f"dataset folder {top} does not exist")
+            problem = "is a file; source csv reads tables" if top.exists() else "does not exist"
+            raise UserError(f"dataset folder {top} {problem}")
         test_folder = self._test_folder()
         if test_folder is None:
             names, paths, labels = self.scan()
@@ -76,6 +77,7 @@ class ImageFolder(UserSource, FileSource):
             raise UserError(
                 f"dataset folder {top} has no class folders; it needs one folder of images for each class"
             )
+        require_distinct(names)
         if {name.lower() for name in names} <= LIKE_SPLITS:
             raise UserError(
                 f"dataset folder {top}: {' and '.join(names)} are names of splits, not of classes; images with splits need "

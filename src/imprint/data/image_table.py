@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +31,10 @@ class ImageTable(UserSource, FileSource):
     def top(self) -> Path:
         """The table's folder."""
         return Path(self.path).parent
+
+    def named(self) -> str:
+        """The table in messages."""
+        return self.path
 
     def class_count(self) -> int | None:
         """The number of different labels; None if the table cannot be read."""
@@ -82,6 +87,10 @@ class ImageTable(UserSource, FileSource):
                 f"dataset table {self.path} has no column {' and '.join(missing)}; its first line has: "
                 f"{', '.join(columns)}; it needs {' and '.join(needed)}, and may have split{hint}"
             )
+        if repeated := {name for name in columns if columns.count(name) > 1} & {*needed, "split"}:
+            raise UserError(f"dataset table {self.path} has two columns {listed(repeated)}")
+        if not table:
+            raise UserError(f"dataset table {self.path} has no rows")
         self._check(table, [name for name in columns if labelled or name != "label"])
         return columns, [row for _, row in table]
 
@@ -93,8 +102,8 @@ class ImageTable(UserSource, FileSource):
             path = row["path"]
             if not path or ("label" in columns and not row["label"]):
                 problems.append(f"line {line}: path or label is empty")
-            elif path in first_lines:
-                problems.append(f"line {line}: {path} is in line {first_lines[path]} already")
+            elif (file := os.path.normpath(path)) in first_lines:
+                problems.append(f"line {line}: {path} is in line {first_lines[file]} already")
             elif not (self.top() / path).is_file():
                 exists = (self.top() / path).exists()
                 problem = "is not a file" if exists else "does not exist"
@@ -102,7 +111,8 @@ class ImageTable(UserSource, FileSource):
                 beside_table = beside_table or not Path(path).is_absolute()
             elif "split" in columns and row["split"] not in self.splits:
                 problems.append(f"line {line}: split '{row['split']}' is neither train nor test")
-            first_lines.setdefault(path, line)
+            if path:
+                first_lines.setdefault(os.path.normpath(path), line)
         if problems:
             more = f"\n  and {len(problems) - LISTED} more" if len(problems) > LISTED else ""
             lines = "\n  ".join(problems[:LISTED])
@@ -137,8 +147,12 @@ def read_table(path: str | Path) -> Table:
         if Path(path).suffix.lower() == PARQUET:
             return _read_parquet(path)
         with open(path, encoding="utf-8-sig", newline="") as file:
-            reader = csv.DictReader(file)
+            reader = csv.DictReader(file, restval="")
             return reader.fieldnames or [], [(reader.line_num, row) for row in reader]
+    except IsADirectoryError:
+        raise UserError(
+            f"dataset table {path} is a folder; source imagefolder reads folders"
+        ) from None
     except UnicodeDecodeError as error:
         raise UserError(
             f"dataset table {path} cannot be read: it is not UTF-8; save it as UTF-8"

@@ -166,9 +166,13 @@ def select(samples: Pool, groups: Groups) -> tuple[np.ndarray, np.ndarray, int]:
     return rows, labels[rows], len(groups)
 
 
-def class_names(datasets: Sequence[Embeddings], groups: Groups) -> list[str]:
+def class_names(datasets: Sequence[Embeddings] | Pool, groups: Groups) -> list[str]:
     """Names of a task's classes; a class merged from several joins their distinct names with +."""
-    names = [name for dataset in datasets for name in dataset.class_names]
+    if isinstance(datasets, Pool):
+        names = [name for _, of_dataset in datasets.class_names for name in of_dataset]
+        names = names or [str(label) for label in range(datasets.class_count)]
+    else:
+        names = [name for dataset in datasets for name in dataset.class_names]
     if groups is None:
         return names
     return ["+".join(dict.fromkeys(names[original] for original in group)) for group in groups]
@@ -209,13 +213,17 @@ def training_rows(
     return rows[chosen], y[chosen], classes
 
 
-def require_all(y: np.ndarray, classes: int, subject: str) -> None:
-    """Raise a `UserError` about `subject` if a class of 0..classes-1 has no sample in y."""
-    missing = np.flatnonzero(np.bincount(y, minlength=classes) == 0)
+def require_all(y: np.ndarray, names: Sequence[str], subject: str) -> None:
+    """Raise a `UserError` about `subject` if a class, of which `names` are the names, has no sample in y."""
+    missing = np.flatnonzero(np.bincount(y, minlength=len(names)) == 0)
     if len(missing):
+        # of embeddings without names of classes
+        hint = "; labels count from 0" if [names[label] for label in missing] == ["0"] else ""
         raise UserError(
-            f"{subject}: {len(missing)} of {classes} classes have no training sample (class {listed(missing)}); "
-            "add samples, or leave these classes out of the task with `classes`"
+            f"{subject}: {len(missing)} of {len(names)} classes have no training sample "
+            f"(class {listed(names[label] for label in missing)}{hint}); "
+            "add samples, or leave these classes out of the task with `classes`. Images that cannot be read (on_error: skip) are "
+            "listed in the logs of the rule embed"
         )
 
 

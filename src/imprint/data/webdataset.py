@@ -33,7 +33,7 @@ class WebDataset(DividedSource):
     """An uncompressed tar archive (a "shard") at `path`, or a folder of them; `a/b.jpg` and `a/b.cls` are an image and its label.
 
     Nothing is unpacked: each image is read in place, so that a run can continue where it stopped. Shards have
-    splits if they are in folders `train` and `test`, or their names begin with these words. The label is a number or
+    splits if a word of their folder or name is `train` or `test`, as in `birds-test-0.tar`. The label is a number or
     a name, in a file `.cls` or as `label` in a file `.json`; `classnames.txt` beside the shards names the numeric
     labels, one name per line.
     """

@@ -117,8 +117,9 @@ def read_given(
     x, y = arrays["embeddings"], arrays["labels"]
     _check(path, x, y)
     names = _checked_names(path, int(y.max()), arrays.get("class_names"), class_count)
-    ids = [str(name) for name in arrays.get("ids", range(len(y)))]
-    if len(ids) != len(y) or len(set(ids)) != len(ids):
+    given_ids = np.asarray(arrays.get("ids", np.arange(len(y))))
+    ids = [str(name) for name in given_ids] if given_ids.shape == y.shape else []
+    if len(set(ids)) != len(y):
         raise UserError(f"{path}: 'ids' are not {len(y)} different names")
     return Embeddings(
         x,
@@ -168,6 +169,17 @@ def shape_of(path: str | Path, split: str, *, required: bool = False) -> tuple[i
     except Exception as error:  # OSError, KeyError, BadZipFile, zlib.error, TypeError, ...
         raise UserError(f"{path} has no 'embeddings' (N, D) that can be read ({error})") from error
     return count, width
+
+
+def fm_in(path: str | Path) -> dict[str, Any] | None:
+    """What an HDF5 file of embeddings says about its FM, see `imprint.store.heads.fm_identity`; None if it names no model."""
+    if Path(path).suffix.lower() not in HDF5:
+        return None
+    with open_hdf5(path, "write it again") as file:
+        if "provenance" not in file.attrs:
+            return None
+        fm = _provenance(Path(path), file.attrs["provenance"])
+    return fm if fm.get("model") else None
 
 
 def read_arrays(path: Path, split: str | None = None, required: bool = False) -> dict[str, Any]:
@@ -289,6 +301,8 @@ def _checked_names(
                 f"{path}: label {largest} is beyond the {count} classes of the dataset; correct its class_count"
             )
         return [str(i) for i in range(count)]
+    if np.ndim(class_names) != 1 or len(set(class_names)) < len(class_names):
+        raise UserError(f"{path}: 'class_names' are not a list of different names")
     if class_count not in (None, len(class_names)):
         raise UserError(
             f"{path} names {len(class_names)} classes, but the dataset has class_count {class_count}; correct one of them"
@@ -314,7 +328,11 @@ def _check(path: Path, x: np.ndarray, y: np.ndarray) -> None:
             f"{path}: 'embeddings' are {x.dtype} of shape {x.shape}, not floating point (N, D)"
         )
     if y.shape != (len(x),) or y.dtype.kind not in "iu":
-        raise UserError(f"{path}: 'labels' are {y.dtype} of shape {y.shape}, not {len(x)} integers")
+        hint = "; number the classes 0, 1, 2, ... and give their names as 'class_names'"
+        raise UserError(
+            f"{path}: 'labels' are {y.dtype} of shape {y.shape}, not {len(x)} integers"
+            + (hint if y.dtype.kind in "OUS" else "")
+        )
     if y.min() < 0:
         raise UserError(f"{path}: label {y.min()} is negative; classes count from 0")
     if y.max() >= MOST_CLASSES:

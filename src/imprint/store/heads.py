@@ -78,21 +78,24 @@ class Head:
         UserError
             If its model, weights, transform or pooling differ from those of this head's FM.
         """
-        expected, other = self.description["fm"], fm_identity(fm)
-        keys = [name for name in IDENTITY if name in expected] or ["fm"]
-        if "model" in keys:
-            expected, other = DEFAULTS | expected, DEFAULTS | other
-            keys += DEFAULTS
-        wrong = [
-            f"{name} {_in_words(expected.get(name))}, not {_in_words(other.get(name))}"
-            for name in keys
-            if canonical(expected.get(name)) != canonical(other.get(name))
-        ]
-        if wrong:
+        if wrong := fm_differences(self.description["fm"], fm_identity(fm)):
             raise UserError(
                 f"this head was made from embeddings of another kind: its FM has {'; '.join(wrong)}. Embed with that "
                 "FM, or fit a head on your embeddings"
             )
+
+
+def fm_differences(fm: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
+    """What identifies an FM (see `fm_identity`) and differs in another one, in words."""
+    keys = [name for name in IDENTITY if name in fm] or ["fm"]
+    if "model" in keys:
+        fm, other = DEFAULTS | dict(fm), DEFAULTS | dict(other)
+        keys += DEFAULTS
+    return [
+        f"{name} {_in_words(fm.get(name))}, not {_in_words(other.get(name))}"
+        for name in keys
+        if canonical(fm.get(name)) != canonical(other.get(name))
+    ]
 
 
 def fm_identity(fm: Any) -> dict[str, Any]:

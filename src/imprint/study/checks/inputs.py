@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from imprint.data.sources import SOURCES, make
 from imprint.errors import UserError
 from imprint.fm.packaged_models import PACKAGED
 from imprint.registry import undefined
-from imprint.store.given_embeddings import SUFFIXES, shape_of
+from imprint.store.given_embeddings import SUFFIXES, fm_in, shape_of
+from imprint.store.heads import fm_differences
 from imprint.study.checks.sections import Sections, check_classes
 from imprint.study.config.datasets import Dataset, ImageDataset, OwnImages
 from imprint.study.config.fms import FM, EmbeddingsFM, PackagedFM, PretrainedFM
@@ -36,6 +38,7 @@ def embeddings_files(key: str, fm: FM, sections: Sections) -> Iterator[Problem]:
     """The files of an FM without a model must exist, for datasets of the study."""
     if not isinstance(fm, EmbeddingsFM):
         return
+    fms: dict[str, dict[str, Any]] = {}
     for dataset in fm.files:
         if dataset not in sections.names["datasets"]:
             message = undefined("dataset", dataset, sections.names["datasets"])
@@ -52,10 +55,17 @@ def embeddings_files(key: str, fm: FM, sections: Sections) -> Iterator[Problem]:
                 required = not fm.has_file_per_split(dataset)
                 with suppress(UserError):  # a file that cannot be read stops its own job alone
                     _, widths[f"{file} ({split})"] = shape_of(file, split, required=required)
+                    if model := fm_in(file):
+                        fms[file] = model
         if len(set(widths.values())) > 1:
             sizes = " and ".join(f"{width} values in {file}" for file, width in widths.items())
             message = f"its embeddings have {sizes}; those of one FM have the same size"
             yield Problem(f"{key}.files.{dataset}", message)
+    (first, expected), *others = fms.items() or [("", {})]
+    for file, model in others:
+        if wrong := fm_differences(expected, model):
+            message = f"{first} and {file} are by different FMs: {'; '.join(wrong)}"
+            yield Problem(f"{key}.files", message)
 
 
 def checkpoint_file(key: str, fm: FM, sections: Sections) -> Iterator[Problem]:

@@ -9,6 +9,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+import h5py
+
 from imprint.data.sources import open_split
 from imprint.fm.extract import extract, extract_shard
 from imprint.fm.extraction import Extraction
@@ -17,10 +19,11 @@ from imprint.fm.shards import join_shards
 from imprint.store.shards import write_shards
 
 
-def embed(snakemake: Any) -> None:
+def embed(snakemake: Any) -> str:
     """Embed one split or one shard of it, or join the shards of a split.
 
-    The params `fm` and `dataset` are the JSON of `embedding` and `subset` in `imprint.study.specs`.
+    The params `fm` and `dataset` are the JSON of `embedding` and `subset` in `imprint.study.specs`. Returns a note on images that
+    could not be read, empty if there are none or a shard is embedded.
     """
     params, wildcards = snakemake.params, snakemake.wildcards
     fm, subset = json.loads(params.fm), json.loads(params.dataset)
@@ -44,10 +47,13 @@ def embed(snakemake: Any) -> None:
     extraction = Extraction(embedder, images, output, **options)
     if wildcards.get("shard"):
         extract_shard(extraction, int(wildcards.shard), int(wildcards.shards), **computing)
-        return
+        return ""
     shards = snakemake.input.shards
     if shards:
         join_shards(extraction, shards)
     else:
         extract(embedder, images, output, **options, **computing)
     write_shards(output, len(shards) or 1, [params.fm, params.dataset, params.code])
+    with h5py.File(output) as file:
+        skipped = int(file.attrs["skipped"])
+    return f"{skipped} of {len(images)} images could not be read and are skipped" if skipped else ""

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from imprint.data.pools import Pool, require_all, training_rows
+from imprint.data.pools import Pool, class_names, require_all, training_rows
 from imprint.method.components import components_of_proxies
 from imprint.method.configuration import Auto, K, parse_k
 from imprint.method.generate.choose_k import choose_k
@@ -92,8 +92,8 @@ def make_proxies(
         work.add(True, len(missing))
         work.add(False, len(runs) - len(missing))
         for same_set in _by_training_set(missing, spec["shots"]):
-            rows, y, classes = training_rows(train, groups, spec["shots"], same_set[0].seed)
-            require_all(y, classes, f"task {spec['task']}")
+            rows, y, _ = training_rows(train, groups, spec["shots"], same_set[0].seed)
+            require_all(y, class_names(train, groups), f"task {spec['task']}")
             x = take_rows(train.x, rows)
             x = FittedNorms(x, y).of_embeddings(norm_pre, x)
             for run, proxies in _generated(x, y, spec, same_set, threads, stored, device):
