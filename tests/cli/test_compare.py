@@ -165,9 +165,23 @@ def test_a_comparison_equals_the_estimator_in_each_fold(embedded):
         assert table.loc[configuration.gen, "accuracy"] == pytest.approx(expected)
 
 
+def test_the_size_of_a_head_includes_maps_that_cannot_be_folded(embedded):
+    from imprint.estimator.cross_validation import compare_fms
+    from imprint.method.configuration import Configuration, Fixed, Scoring
+
+    best, vote = (
+        Configuration("l2", "mean", Fixed(1), Scoring("whiten+l2", "l2", agg, "cosine", *votes))
+        for agg, votes in (("max", ()), ("mnn", ("distance", 2)))
+    )
+    table = compare_fms({"": embedded}, [best, vote], folds=2).set_index("agg")
+    d, classes = embedded.x.shape[1], len(embedded.class_names)
+    assert table.loc["max", "bytes"] == 4 * classes * d
+    assert table.loc["mnn", "bytes"] == 4 * (classes * d + d * d)
+
+
 def test_the_command_that_a_comparison_prints_makes_that_head(imprint):
     options = "--input-size 24 --mean 0.1 0.2 0.3 --std 1 1 1 --interpolation bilinear --seed 3 --ls-lambda 0.5"
-    printed = imprint(f"compare photos {FM} {options} --gen mean --folds 2").splitlines()[-1]
+    printed = imprint(f"compare photos {FM} {options} --gen ls --folds 2").splitlines()[-1]
     for option in options.replace(" --", "\n--").splitlines():
         name, *values = option.split()
         words = printed.split(f"{name} ")[1].split(" --")[0].split()

@@ -41,3 +41,8 @@ def test_labels_may_be_truth_values(tmp_path):
     embeddings = read(tmp_path, labels=np.array([True, True, False, True]))
     assert embeddings.class_names == ("False", "True")
     np.testing.assert_array_equal(embeddings.y, [1, 1, 0, 1])
+
+
+def test_an_empty_label_is_named(tmp_path):
+    with pytest.raises(UserError, match=r"mine\.npz: the label of row 2 is empty"):
+        read(tmp_path, labels=np.array(["a", "b", "", "a"]))

@@ -137,6 +137,12 @@ def test_impossible_changes_of_classes_are_refused():
         model.remove_classes(range(6))
     with pytest.raises(UserError, match="another type"):
         model.add_classes(X[:2], ["a", "b"])
+    with pytest.raises(UserError, match="another type"):
+        model.add_classes(X[:2], [True, False])
+    texts = ImprintingClassifier(gen="mean").fit(X, Y.astype(str).astype(object))
+    for change in (texts.add_classes, texts.partial_fit):
+        with pytest.raises(UserError, match="another type"):
+            change(X[:2], [1, 8])
     with pytest.raises(UserError, match="class 7 is not among"):
         ImprintingClassifier().partial_fit(X[:1], [7], classes=[1, 2])
     with pytest.raises(ValueError, match="features"):

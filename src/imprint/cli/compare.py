@@ -25,6 +25,7 @@ from imprint.cli.tables import print_table, print_text, text_output
 from imprint.estimator.fm_choice import FMChoice
 from imprint.estimator.method_choice import MethodChoice
 from imprint.formatting import size
+from imprint.method.generate import GENERATORS
 from imprint.method.presets import PRESETS
 
 if TYPE_CHECKING:
@@ -191,6 +192,8 @@ def _fit_command(source: Path, groups: Sequence[object], method: Mapping[str, An
         defaults = vars(type(group)())
         options |= {name: v for name, v in vars(group).items() if v != defaults[name]}
     options |= _method_options(method)
+    if "gen" not in method or not GENERATORS.find(method["gen"]).needs_ridge:
+        options.pop("ls_lambda", None)
     words = ["imprint", "fit", str(source), "-o", "head.safetensors"]
     for name, value in options.items():
         if value is None or name in RUNNING:

@@ -218,10 +218,10 @@ def require_all(y: np.ndarray, names: Sequence[str], subject: str) -> None:
     missing = np.flatnonzero(np.bincount(y, minlength=len(names)) == 0)
     if len(missing):
         # of embeddings without names of classes
-        hint = "; labels count from 0" if [names[label] for label in missing] == ["0"] else ""
+        hint = "; labels count from 0" if missing.tolist() == [0] and names[0] == "0" else ""
         raise UserError(
             f"{subject}: {len(missing)} of {len(names)} classes have no training sample "
-            f"(class {listed(names[label] for label in missing)}{hint}); "
+            f"(class {listed(names[label] for label in missing.tolist())}{hint}); "
             "add samples, or leave these classes out of the task with `classes`. Images that cannot be read (on_error: skip) are "
             "listed in the logs of the rule embed"
         )

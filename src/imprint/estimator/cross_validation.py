@@ -26,8 +26,9 @@ from imprint.method.configuration import (
     K,
     Scoring,
 )
+from imprint.method.distances import DISTANCES
 from imprint.method.engine import predict
-from imprint.method.folding import fold
+from imprint.method.folding import fold, steps_of
 from imprint.method.generate import GENERATORS
 from imprint.method.generate.cores import cores_for
 from imprint.method.generate.proxy_sets import proxy_sets
@@ -205,7 +206,7 @@ def _scored(
                         "reference": method in references or GENERATORS.find(method.gen).reference,
                         "right": right,
                         "proxies": proxies,
-                        "bytes": proxies * x.shape[1] * np.float32().nbytes,
+                        "bytes": _bytes(entry.candidate, scoring),
                         "fit_seconds": entry.seconds[method],
                         "predict_seconds": predict_seconds.get((number, scoring)),
                     }
@@ -213,6 +214,17 @@ def _scored(
                     if method.scoring == scoring
                 ]
     return pd.DataFrame(rows).astype({"k": "Int64", "m": "Int64"})
+
+
+def _bytes(candidate: CandidateHead, scoring: Scoring) -> int:
+    """Bytes of the proxies and of the fitted NORMs that cannot be folded into them."""
+    linear = DISTANCES.find(scoring.distance).linear is not None
+    voters = min(scoring.neighbours, len(candidate.labels))
+    steps = steps_of(candidate, scoring) or []
+    if linear and voters == 1 and not scoring.sums_all:
+        steps = []
+    learnt = [array for step in steps if step != UNIT_LENGTH for array in vars(step).values()]
+    return candidate.values.nbytes + sum(getattr(array, "nbytes", 0) for array in learnt)
 
 
 def _ranked(frame: pd.DataFrame, folds: int) -> pd.DataFrame:

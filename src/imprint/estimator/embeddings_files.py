@@ -79,6 +79,8 @@ def _read_labels(
             "again from such folders, or give labels"
         )
     y = _numbers_or_texts(path, y, named=names is not None)
+    if y.dtype.kind == "U" and (y == "").any():
+        raise UserError(f"{path}: the label of row {np.flatnonzero(y == '')[0]} is empty")
     if y.dtype.kind == "U" or names is None:
         classes, y = np.unique(y, return_inverse=True)
         return y.astype(np.int64), tuple(map(str, classes))

@@ -20,7 +20,7 @@ from imprint.estimator.incremental import (
 )
 from imprint.estimator.learning import Learnt
 from imprint.estimator.training_samples import TrainingSamples
-from imprint.estimator.validation import class_numbers
+from imprint.estimator.validation import class_numbers, require_same_kind
 from imprint.formatting import listed
 from imprint.method.configuration import Configuration
 from imprint.method.generate import GENERATORS
@@ -114,6 +114,7 @@ class TrainingState:
         UserError
             For samples of known classes, if the GEN would need their earlier samples again.
         """
+        require_same_kind(labels, self.classes)
         self._require_exact(settings, labels)
         known, total = len(self.classes), self.samples + len(x)
         present = np.unique(labels)
@@ -170,7 +171,8 @@ class TrainingState:
         return self.sketches.has(Sketches.of(x, class_numbers(self.classes, labels)))
 
     def require_new(self, labels: np.ndarray) -> None:
-        """Check that all labels are new classes; a `UserError` if one is known."""
+        """Check that all labels are new classes, of the type of the others; a `UserError` if not."""
+        require_same_kind(labels, self.classes)
         if len(known := np.intersect1d(labels, self.classes)):
             raise UserError(
                 f"add_classes: class {listed(known)} exists already; use partial_fit for more samples of a class, or "

@@ -88,6 +88,20 @@ def check_targets(y: np.ndarray) -> None:
         check_classification_targets(y)
 
 
+def require_same_kind(labels: np.ndarray, classes: np.ndarray) -> None:
+    """A `UserError` if new labels (n,) are texts, numbers or truth values and the classes of a head (C,) are not."""
+    if len(labels) and len(classes) and _kind(labels) != _kind(classes):
+        raise UserError(
+            f"labels {labels[:3].tolist()} have another type than the classes of the head, {classes[:3].tolist()}"
+        )
+
+
+def _kind(labels: np.ndarray) -> type:
+    label = labels[0]
+    kinds = (str, (bool, np.bool_), (Number, np.generic))
+    return next((kind for kind in kinds if isinstance(label, kind)), type(label))  # type: ignore[return-value]
+
+
 def _check_types(labels: Sequence[Any]) -> None:
     types = set(map(type, labels))
     if any(issubclass(kind, bytes) for kind in types):

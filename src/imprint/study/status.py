@@ -232,7 +232,7 @@ def _reason(files: list[dict[str, str]], ran_before: bool) -> str | None:
     if not any(file["plan"] == TO_DO for file in files):
         return None
     statuses = {file["status"] for file in files}
-    if "missing" in statuses:
+    if statuses & {"missing", "removed temp file"}:
         return "its file is gone" if ran_before else "new"
     reasons = [reason for text, reason in REASONS.items() if text in statuses]
     return reasons[0] if reasons else ", ".join(sorted(statuses))

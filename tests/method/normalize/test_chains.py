@@ -64,6 +64,7 @@ def test_a_chain_is_its_steps_from_left_to_right(norm, steps):
         ("center(mean)", r"NORM 'center\(mean\)': .*takes no argument"),
         ("whiten(lots)", "shrinkage lots is neither leave_one_out, ledoit_wolf, oas nor above 0"),
         ("whiten()", "shrinkage  is neither"),
+        ("whiten(1/3)", "write the argument of 'whiten' without '/'"),
         ("l2+whiten(0)", r"NORM 'l2\+whiten\(0\)': shrinkage 0 is neither"),
         ("quantile+whiten", "'whiten' learns from embeddings and cannot follow 'quantile'"),
         ("quantile_pooled+l2+center", "'center' learns .* cannot follow 'quantile_pooled'"),

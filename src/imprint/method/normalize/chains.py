@@ -133,6 +133,8 @@ def chain(norm: str) -> Chain:
 
 def _step(text: str, norm: str) -> Step:
     name, argument = split_name(text)
+    if argument is not None and "/" in argument:  # it separates groups in files of proxies
+        raise UserError(f"NORM '{norm}': write the argument of '{name}' without '/'")
     entry = NORMS.find(name)
     if argument is None and entry.fitted is None:
         return Step(entry)
