@@ -180,8 +180,10 @@ def test_the_size_of_a_head_includes_maps_that_cannot_be_folded(embedded):
 
 
 def test_the_command_that_a_comparison_prints_makes_that_head(imprint):
-    options = "--input-size 24 --mean 0.1 0.2 0.3 --std 1 1 1 --interpolation bilinear --seed 3 --ls-lambda 0.5"
-    printed = imprint(f"compare photos {FM} {options} --gen ls --folds 2").splitlines()[-1]
+    options = "--input-size 24 --mean 0.1 0.2 0.3 --std 1 1 1 --interpolation bilinear --seed 3"
+    ridge = "--gen mean --ls-lambda 0.5"
+    printed = imprint(f"compare photos {FM} {options} {ridge} --folds 2").splitlines()[-1]
+    assert "--ls-lambda" not in printed, "it has no effect on means"
     for option in options.replace(" --", "\n--").splitlines():
         name, *values = option.split()
         words = printed.split(f"{name} ")[1].split(" --")[0].split()
