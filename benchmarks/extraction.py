@@ -36,6 +36,7 @@ from imprint.devices import choose_device
 from imprint.fm import extract
 from imprint.fm.compute import PRECISIONS, images_at_once, torch_settings
 from imprint.fm.embedder import Embedder, TimmFeatures
+from imprint.fm.extraction import Extraction
 from imprint.fm.models import load
 from imprint.fm.transforms import Transform
 
@@ -101,14 +102,8 @@ def rates(
         return out.cpu()  # waits for the device
 
     def whole() -> None:
-        extract.extract(
-            embedder,
-            images,
-            folder / "e.h5",
-            precision=options.precision,
-            device=options.device,
-            threads=options.threads,
-        )
+        extraction = Extraction(embedder, images, folder / "e.h5", options.precision)
+        extract.extract(extraction, device=options.device, threads=options.threads)
 
     with torch_settings(device, options.threads, False):
         bare()
@@ -122,9 +117,10 @@ from pathlib import Path
 from benchmarks.clock import peak_gib
 from benchmarks.extraction import network, photographs
 from imprint.fm.extract import extract
+from imprint.fm.extraction import Extraction
 images = photographs(Path(sys.argv[1], "images"), int(sys.argv[2]))
 fm = network(sys.argv[5])
-extract(fm, images, Path(sys.argv[1], "e.h5"), device=sys.argv[3], threads=int(sys.argv[4]))
+extract(Extraction(fm, images, Path(sys.argv[1], "e.h5")), device=sys.argv[3], threads=int(sys.argv[4]))
 print(1024 * peak_gib())
 """
 
@@ -155,7 +151,7 @@ fm, images, folder, shard = network(sys.argv[1]), in_memory(int(sys.argv[2]), 28
 if shard:
     extract_shard(Extraction(fm, images, folder / f"{shard}.rows"), shard, 2, device="cpu", threads=1)
 else:
-    extract(fm, images, folder / "e.h5", device="cpu", threads=2)
+    extract(Extraction(fm, images, folder / "e.h5"), device="cpu", threads=2)
 """
 
 

@@ -30,6 +30,7 @@ from pathlib import Path
 import numpy as np, timm, torch
 from imprint.data.images import Images
 from imprint.fm.extract import extract
+from imprint.fm.extraction import Extraction
 from imprint.fm.embedder import Embedder, TimmFeatures
 from imprint.fm.transforms import Transform
 
@@ -48,7 +49,7 @@ def counted(x):
     return body(x)
 embedder.body.forward = counted
 print("ready", flush=True)
-extract(embedder, images, output, device="cpu", threads=1)
+extract(Extraction(embedder, images, output), device="cpu", threads=1)
 """
 
 

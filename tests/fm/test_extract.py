@@ -1,7 +1,6 @@
 import json
 import logging
 import time
-from functools import partial
 from types import SimpleNamespace
 
 import h5py
@@ -13,12 +12,10 @@ from imprint.data.images import Images
 from imprint.data.stores import Archives
 from imprint.errors import UserError
 from imprint.fm import compute
-from imprint.fm.extract import extract as extract_anywhere
 from imprint.store.block_cache import digest
 from imprint.store.embeddings import read_embeddings
 from tests.devices import GPU
-
-extract = partial(extract_anywhere, device="cpu")  # also where there is a GPU
+from tests.fm.extraction import extract
 
 
 def test_size_and_speed_go_to_the_log_without_the_first_batch(embedder, images, tmp_path, caplog):

@@ -10,10 +10,10 @@ import pytest
 import torch
 
 from imprint.errors import UserError
-from imprint.fm.extract import extract
 from imprint.fm.loading import batches
 from imprint.fm.readers import Readers, Source
 from imprint.store.embeddings import read_embeddings
+from tests.fm.extraction import extract
 
 
 def loaded(readers, size):

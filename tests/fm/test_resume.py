@@ -5,18 +5,15 @@ import os
 import subprocess
 import sys
 import textwrap
-from functools import partial
 
 import numpy as np
 import pytest
 
 from imprint.errors import UserError
 from imprint.fm.embedder import Embedder
-from imprint.fm.extract import extract as extract_anywhere
 from imprint.fm.journal import Journal
 from imprint.fm.transforms import Transform
-
-extract = partial(extract_anywhere, device="cpu")  # also where there is a GPU
+from tests.fm.extraction import extract
 
 
 def stop_after(batches):

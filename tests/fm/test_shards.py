@@ -12,11 +12,12 @@ from PIL import Image
 from imprint.data.images import Images
 from imprint.errors import UserError
 from imprint.fm.embedder import Embedder, TimmFeatures
-from imprint.fm.extract import extract, extract_shard
+from imprint.fm.extract import extract_shard
 from imprint.fm.extraction import Extraction
 from imprint.fm.shards import join_shards
 from imprint.fm.transforms import Transform
 from tests.devices import GPU
+from tests.fm.extraction import extract
 
 SHARDS = (1, 2, 3, 5)
 

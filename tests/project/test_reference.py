@@ -55,7 +55,8 @@ def test_nc1_is_that_of_the_released_program(data):
 
 def test_embeddings_of_mnist_are_the_reference_ones(tmp_path):
     from imprint.data import sources
-    from imprint.fm import extract, models
+    from imprint.fm import models
+    from tests.fm.extraction import extract
 
     raw = tmp_path / "MNIST" / "raw"
     raw.mkdir(parents=True)
@@ -68,7 +69,7 @@ def test_embeddings_of_mnist_are_the_reference_ones(tmp_path):
         "timm", "resnet10t", checkpoint=REFERENCE / "resnet10t_cifar100.safetensors", input_size=64, interpolation="bilinear",
         mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225),
     )  # fmt: skip
-    extract.extract(net, images, tmp_path / "test.h5")
+    extract(net, images, tmp_path / "test.h5")
     expected = np.load(REFERENCE / "mnist_test_first500_resnet10t.npy")
     with h5py.File(tmp_path / "test.h5") as file:
         embeddings = file["embeddings"][:][np.argsort(file["ids"].asstr()[:])]

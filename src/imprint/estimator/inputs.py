@@ -201,20 +201,18 @@ def embed(images: Images, output: Path, fm: FMChoice, head: Head | None = None) 
     if head and "weights_sha256" in recorded:
         head.require_fm(embedder)
     from imprint.fm.extract import extract  # imports torch
+    from imprint.fm.extraction import Extraction
 
     affinity = getattr(os, "sched_getaffinity", None)
     cores = len(affinity(0)) if affinity else os.cpu_count() or 1
+    if images.folder is not None:
+        origin = {**origin, "folder": str(images.folder.resolve())}
+    on_error = "skip" if fm.skip_unreadable else "fail"
     extract(
-        embedder,
-        images,
-        output,
+        Extraction(embedder, images, output, on_error=on_error, provenance=origin),
         device=fm.device,
         batch_size=fm.batch_size,
         threads=min(cores, 1 + len(images) // IMAGES_A_THREAD),
-        on_error="skip" if fm.skip_unreadable else "fail",
-        provenance=origin
-        if images.folder is None
-        else {**origin, "folder": str(images.folder.resolve())},
     )
 
 

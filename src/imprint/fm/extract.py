@@ -6,8 +6,6 @@ import logging
 import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -16,7 +14,6 @@ from imprint.data.images import Images
 from imprint.devices import choose_device
 from imprint.errors import UserError
 from imprint.fm.compute import Batched, torch_settings
-from imprint.fm.embedder import Embedder
 from imprint.fm.extraction import Extraction, NoImages, digest
 from imprint.fm.journal import Journal
 from imprint.fm.loading import batches, require_readable, unreadable
@@ -33,17 +30,11 @@ _SECONDS = 20
 
 
 def extract(
-    embedder: Embedder,
-    images: Images,
-    output: str | Path,
+    extraction: Extraction,
     *,
-    precision: str = "float32",
     device: str = "auto",
     batch_size: int | None = None,
     threads: int = 1,
-    on_error: str = "fail",
-    dtype: str = "float32",
-    provenance: Mapping[str, Any] | None = None,
 ) -> None:
     """Write the embeddings of images to an HDF5 file.
 
@@ -51,51 +42,34 @@ def extract(
     (C, dim) float32. Rows are sorted by class, in the order of the dataset within each class, so that a class can
     be read in one piece. Attributes: class_names and provenance (JSON), skipped (number of images left out).
 
-    Rows are written to `output`.partial as they are computed; the next call with the same model, transform, images,
-    precision, device, dtype and provenance continues from there. Memory does not depend on N, apart from labels,
-    ids and images in memory.
+    Rows are written to `output`.partial as they are computed; the next call with an equal extraction on the same kind of
+    device continues from there. Memory does not depend on N, apart from labels, ids and images in memory.
 
     Parameters
     ----------
-    embedder : Embedder
-        The model.
-    images : Images
-        The split.
-    output : path
-        The file.
-    precision : {"float32", "bf16", "fp16"}
-        Precision of the forward pass (autocast; the weights stay float32).
+    extraction : Extraction
+        What to embed, how and where to.
     device : str
         auto, cuda, cuda:1, mps or cpu.
     batch_size : int, optional
         By default it depends on the device; it is halved when memory runs out.
     threads : int
         Number of threads, shared by loading and the model.
-    on_error : {"fail", "skip"}
-        Whether an image that cannot be read is an error or is left out.
-    dtype : {"float32", "float16"}
-        Type of the stored embeddings.
-    provenance : mapping, optional
-        Further entries of the provenance, such as fm, dataset and split.
 
     Raises
     ------
     UserError
-        If an option is unknown, an image cannot be read, an embedding is not finite or too large for `dtype`, or
+        If an option is unknown, an image cannot be read, an embedding is not finite or too large for its type, or
         another process writes the same file.
     """
-    output = Path(output)
-    extraction = Extraction(
-        embedder, images, output, precision, on_error, dtype, dict(provenance or {})
-    )
-    torch_device, size = _running(device, precision, batch_size)
-    images = images.by_class()
+    torch_device, size = _running(device, extraction.precision, batch_size)
+    images = extraction.images
     journal = _journal(extraction, images, torch_device)
     is_finished = False
     try:
-        remove_unfinished(output)
+        remove_unfinished(extraction.output)
         _complete(journal, extraction, images, torch_device, size, threads)
-        extraction.write(journal.records, images)
+        extraction.write(journal.records)
         is_finished = True
     except NoImages:
         is_finished = True
@@ -140,7 +114,7 @@ def extract_shard(
     images, count = extraction.images, len(extraction.images)
     batch_count = -(-count // size)
     first, stop = (min(i * batch_count // shards * size, count) for i in (shard - 1, shard))
-    images = images.by_class().take(np.arange(first, stop))
+    images = images.take(np.arange(first, stop))
     journal = _journal(extraction, images, torch_device)
     try:
         if len(images):

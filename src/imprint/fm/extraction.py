@@ -32,7 +32,22 @@ _DTYPES = ("float32", "float16")
 class Extraction:
     """All that determines the embeddings of a split, and their output file.
 
-    The fields are the parameters of `imprint.fm.extract.extract`.
+    Attributes
+    ----------
+    embedder : Embedder
+        The model.
+    images : Images
+        The split, sorted by class.
+    output : path
+        The file.
+    precision : {"float32", "bf16", "fp16"}
+        Precision of the forward pass (autocast; the weights stay float32).
+    on_error : {"fail", "skip"}
+        Whether an image that cannot be read is an error or is left out.
+    dtype : {"float32", "float16"}
+        Type of the stored embeddings.
+    provenance : mapping
+        Further entries of the provenance, such as fm, dataset and split.
 
     Raises
     ------
@@ -59,6 +74,7 @@ class Extraction:
             )
         if len(self.images) == 0:
             raise UserError("there are no images")
+        object.__setattr__(self, "images", self.images.by_class())
 
     @property
     def facts(self) -> dict[str, Any]:
@@ -79,13 +95,14 @@ class Extraction:
         text = canonical({**self.facts, **versions, "images": images_digest})
         return hashlib.sha256(text.encode()).hexdigest()
 
-    def write(self, records: Callable[[], Iterator[Record]], images: Images) -> None:
+    def write(self, records: Callable[[], Iterator[Record]]) -> None:
         """Write the output file from the records of all images.
 
         The file does not depend on the division of the rows into records.
         """
         import h5py
 
+        images = self.images
         skipped: dict[int, str] = {}
         for _, unread, _ in records():
             skipped |= unread

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 
-from imprint.data.images import Images
 from imprint.errors import UserError
 from imprint.fm.extraction import Extraction, NoImages, digest
 from imprint.fm.journal import Record, fingerprint_of, records_of
@@ -35,8 +34,8 @@ def join_shards(extraction: Extraction, shards: Sequence[str | Path]) -> None:
         If a shard is damaged or of another model, precision, device, choice of images or version, or no image can be
         read. The shards are then deleted, so that the next run embeds them again.
     """
-    paths, images = [Path(shard) for shard in shards], extraction.images.by_class()
-    firsts = _firsts(extraction, images, paths)
+    paths = [Path(shard) for shard in shards]
+    firsts = _firsts(extraction, paths)
 
     def records() -> Iterator[Record]:
         for first, path in zip(firsts, paths, strict=True):
@@ -46,15 +45,15 @@ def join_shards(extraction: Extraction, shards: Sequence[str | Path]) -> None:
 
     remove_unfinished(extraction.output)
     try:
-        extraction.write(records, images)
+        extraction.write(records)
     except NoImages:
         _delete(paths)
         raise
 
 
-def _firsts(extraction: Extraction, images: Images, paths: Sequence[Path]) -> list[int]:
+def _firsts(extraction: Extraction, paths: Sequence[Path]) -> list[int]:
     """The position of the first sample of each shard."""
-    firsts, end = [], 0
+    images, firsts, end = extraction.images, [], 0
     kinds = set(_DEVICES)
     for path in paths:
         if not path.exists():

@@ -328,6 +328,7 @@ def _forward(embedder: Any, device_name: str, subject: str) -> Iterator[Finding]
 def _rate(study: Study, name: str, embedder: Any, images: Any, scratch: Path) -> float:
     """Images per second of a job that embeds, with its batch size and threads."""
     from imprint.fm.extract import extract
+    from imprint.fm.extraction import Extraction
 
     log, measured = logging.getLogger("imprint"), Collector()
     level = log.level
@@ -335,18 +336,17 @@ def _rate(study: Study, name: str, embedder: Any, images: Any, scratch: Path) ->
     log.setLevel(logging.INFO)
     log.propagate = False
     compute = study.config.compute
-    options: dict[str, Any] = {
-        "precision": specs.embedding(study, name)["precision"],
-        "device": compute.device,
-        "batch_size": compute.batch_size,
-        "threads": min(THREADS, os.cpu_count() or 1),
-        "on_error": "skip",
-    }
+    precision = specs.embedding(study, name)["precision"]
     rate, count = 0.0, 2 * TRIED  # a first small pass includes what a job loads once
     try:
         for _ in range(2):
             rows = np.linspace(0, len(images) - 1, min(count, len(images))).astype(int)
-            extract(embedder, images.take(rows), scratch / f"{name}.h5", **options)
+            extract(
+                Extraction(embedder, images.take(rows), scratch / f"{name}.h5", precision, "skip"),
+                device=compute.device,
+                batch_size=compute.batch_size,
+                threads=min(THREADS, os.cpu_count() or 1),
+            )
             rate = measured.values["images"] / measured.values["seconds"]
             count = int(min(TIMED, max(count, rate * SECONDS)))
         return rate

@@ -29,12 +29,8 @@ def embed(snakemake: Any) -> str:
     fm, subset = json.loads(params.fm), json.loads(params.dataset)
     compute = json.loads(snakemake.resources.compute)
     names = {name: wildcards[name] for name in ("fm", "dataset", "split")}
-    options = {
-        "precision": fm.pop("precision"),
-        "dtype": fm.pop("dtype"),
-        "on_error": subset.pop("on_error", "fail"),
-        "provenance": names,
-    }
+    options = {name: fm.pop(name) for name in ("precision", "dtype")}
+    options |= {"on_error": subset.pop("on_error", "fail"), "provenance": names}
     computing = {
         "device": compute["device"],
         "batch_size": compute["batch_size"],
@@ -52,7 +48,7 @@ def embed(snakemake: Any) -> str:
     if shards:
         join_shards(extraction, shards)
     else:
-        extract(embedder, images, output, **options, **computing)
+        extract(extraction, **computing)
     write_shards(output, len(shards) or 1, [params.fm, params.dataset, params.code])
     with h5py.File(output) as file:
         skipped = int(file.attrs["skipped"])
