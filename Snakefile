@@ -114,9 +114,8 @@ onsuccess:
     records.end()
     running.end(study.root)
     output_cache(os.environ)  # also makes the entries of this run read-only for others
-    for file in running.new_pages(study.root, started) or [paths.report_file(study.root)]:
-        if file.exists():
-            print(f"The report is {file}; open it in a browser.", file=sys.stderr)
+    for file in running.new_pages(study.root, started):
+        print(f"The report is {file}; open it in a browser.", file=sys.stderr)
 
 
 onerror:

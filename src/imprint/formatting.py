@@ -1,4 +1,4 @@
-"""Readable quantities and lists."""
+"""Readable quantities, counts and lists."""
 
 from __future__ import annotations
 
@@ -12,6 +12,17 @@ def listed(items: Iterable[object]) -> str:
     names = [str(item) for item in items]
     more = f" and {len(names) - LISTED} more" if len(names) > LISTED else ""
     return ", ".join(names[:LISTED]) + more
+
+
+def count(number: int, noun: str, plural: str = "") -> str:
+    """A number with its noun in singular or plural, by default with an s.
+
+    Examples
+    --------
+    >>> count(1, "task"), count(4000, "task"), count(2, "class", "classes")
+    ('1 task', '4,000 tasks', '2 classes')
+    """
+    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
 
 
 def class_name(label: object) -> str:

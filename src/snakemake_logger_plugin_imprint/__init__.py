@@ -17,6 +17,7 @@ from typing import Any
 from snakemake_interface_logger_plugins.base import LogHandlerBase
 from snakemake_interface_logger_plugins.common import LogEvent
 
+from imprint.formatting import count
 from imprint.study.tally import Job, Tally
 
 CHATTER = (  # lines of Snakemake that are left out
@@ -119,8 +120,7 @@ class LogHandler(LogHandlerBase):
         if event == LogEvent.JOB_FINISHED:
             return self._line
         if event == LogEvent.RUN_INFO and self._tally:
-            jobs = "1 job" if self._tally.total == 1 else f"{self._tally.total} jobs"
-            return f"{jobs} to do{self._cores}"
+            return f"{count(self._tally.total, 'job')} to do{self._cores}"
         if event == LogEvent.ERROR and (record.exception == "RuleException" or FAILED in text):
             return ""  # the job and the list of failures say why
         return "" if event in SILENT or text.startswith(CHATTER) else text

@@ -348,7 +348,7 @@ def test_a_class_that_only_the_test_part_has_is_a_mistake(tmp_path):
     for i in range(3):
         save_image(tmp_path / f"{i}.png")
     (tmp_path / "t.csv").write_text("path,label,split\n0.png,a,train\n1.png,a,test\n2.png,b,test\n")
-    with pytest.raises(UserError, match="1 classes of the split test have no image in train: b"):
+    with pytest.raises(UserError, match="no image in train of 1 class of the split test: b"):
         sources.prepare("csv", {"path": str(tmp_path / "t.csv")}, tmp_path / "p")
 
 

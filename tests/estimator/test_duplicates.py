@@ -17,6 +17,7 @@ def test_samples_are_known_again_up_to_rounding(tmp_path):
     assert head.seen_before(X * (1 + 1e-6), Y).all()
     assert not head.seen_before(others, Y[:20]).any()
     assert not head.seen_before(X, Y[::-1]).any()  # in another class
+    assert head.seen_before(X).all() and not head.seen_before(others).any()
     head.save(tmp_path / "head.safetensors", {"model": "random"})
     loaded = ImprintingClassifier.load(tmp_path / "head.safetensors")
     assert loaded.seen_before(X, Y).all()

@@ -104,6 +104,13 @@ def test_running_jobs_are_shown_with_the_last_line_of_their_log(job):
     ]
 
 
+def test_of_many_running_jobs_some_are_shown(job):
+    tally = Tally({"embed": 9}, NOW)
+    for number in range(9):
+        tally.start(number, job("embed"))
+    assert tally.running(NOW + 3).endswith("doing embed (3 s); 4 more")
+
+
 def test_failures_are_shown_with_their_reason_and_their_log(job):
     tally = Tally({"embed": 3, "proxies": 1, "report": 1}, NOW)
     assert tally.failures() == []

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from imprint.analysis.matrices import by_configuration, chosen_on, data_chosen_on
 from imprint.analysis.ranking import rank_methods
 from imprint.analysis.selection import method_in_words
-from imprint.analysis.words import count
+from imprint.formatting import count
 
 if TYPE_CHECKING:
     import pandas as pd

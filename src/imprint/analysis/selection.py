@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from imprint.analysis.gens import gens_of_all_classes, gens_without_k, k_in_words
 from imprint.analysis.matrices import NORM, fullest, is_value, with_few_shots
-from imprint.analysis.words import count
+from imprint.formatting import count
 from imprint.method.configuration import (
     FIELDS,
     IDENTITY,

@@ -27,7 +27,7 @@ from imprint.analysis.gens import norm_sees_all_classes, sees_one_class
 from imprint.analysis.hypothesis_tests import without_rounding_errors
 from imprint.analysis.selection import method_in_words, norms_in_words
 from imprint.analysis.splits import of_split
-from imprint.analysis.words import count
+from imprint.formatting import count
 from imprint.method.presets import PRESETS
 
 ONE, MANY, WHITENED = (

@@ -1,20 +1,9 @@
-"""Text helpers: counts with their noun, and names in natural order."""
+"""Names in natural order."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-
-
-def count(number: int, noun: str) -> str:
-    """A number with its noun in singular or plural.
-
-    Examples
-    --------
-    >>> count(1, "task"), count(4, "task")
-    ('1 task', '4 tasks')
-    """
-    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def natural(name: str) -> list[tuple[int, str]]:

@@ -12,6 +12,7 @@ from imprint.cli.app import command
 from imprint.cli.options import Json, require_table
 from imprint.cli.tables import print_table, text_output
 from imprint.errors import UserError
+from imprint.formatting import count
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -110,13 +111,13 @@ def _scores(path: Path, fm: str | None) -> pd.DataFrame:
 
 def _print_total(total: dict[str, Any]) -> None:
     print(
-        f"{total['pairs']:,} runs are in both studies, {total['only_a']:,} only in A, {total['only_b']:,} only in B."
+        f"{count(total['pairs'], 'run is', 'runs are')} in both studies, {total['only_a']:,} only in A, {total['only_b']:,} only in B."
     )
     if not total["pairs"]:
         print("Nothing to compare: runs pair by FM, task, shots, draw, seed and configuration.")
         return
     print(
-        f"{total['equal']:,} scores are equal. Accuracy of B - A in points: mean {_points(total['mean'])}, median "
+        f"{count(total['equal'], 'score is', 'scores are')} equal. Accuracy of B - A in points: mean {_points(total['mean'])}, median "
         f"{_points(total['median'])}, largest {_points(total['largest'])}."
     )
 

@@ -26,7 +26,7 @@ from imprint.cli.tables import print_text
 from imprint.errors import UserError
 from imprint.estimator.export_files import Form
 from imprint.estimator.fm_choice import FMChoice
-from imprint.formatting import class_name, listed, size
+from imprint.formatting import class_name, count, listed, size
 
 if TYPE_CHECKING:
     from imprint.estimator.classifier import ImprintingClassifier
@@ -219,7 +219,7 @@ def _report(
     text = f"{output}: {proxies:,} proxies of {len(classes)} classes"
     if "samples" in facts:
         samples = facts["samples"]
-        text += f"; took in {samples:,} sample{'' if samples == 1 else 's'}"
+        text += f"; took in {count(samples, 'sample')}"
     print("; ".join([text, *changes]))
     if replaced and (changes or facts.get("samples")):
         print("It replaced the old head; use -o FILE to keep the old one.")

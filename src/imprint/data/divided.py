@@ -16,7 +16,7 @@ import numpy as np
 from imprint.data.images import Images, stratified
 from imprint.data.registry import Source
 from imprint.errors import UserError
-from imprint.formatting import listed
+from imprint.formatting import count, listed
 
 WHOLE = "whole"  # split name of data without splits
 TEST_NAMES = ("test", "validation", "val")  # names of a test split; the first that exists is used
@@ -99,7 +99,7 @@ class DividedSource(UserSource):
         if len(untrained):
             names = listed(images["test"].class_names[label] for label in untrained)
             raise UserError(
-                f"dataset {self.path}: {len(untrained)} classes of the split test have no image in train: {names}"
+                f"dataset {self.path}: no image in train of {count(len(untrained), 'class', 'classes')} of the split test: {names}"
             )
 
 

@@ -13,7 +13,7 @@ from imprint.data.image_files import FileSource, Row, divided
 from imprint.data.image_formats import SUFFIXES
 from imprint.data.registry import source
 from imprint.errors import UserError
-from imprint.formatting import listed
+from imprint.formatting import count, listed
 
 log = logging.getLogger("imprint")
 
@@ -54,7 +54,7 @@ class ImageFolder(UserSource, FileSource):
         unknown = sorted(set(test_names) - set(names))
         if unknown:
             raise UserError(
-                f"dataset {top}: {test_folder}/ has {len(unknown)} classes that train/ lacks: {listed(unknown)}"
+                f"dataset {top}: {test_folder}/ has {count(len(unknown), 'class', 'classes')} that train/ lacks: {listed(unknown)}"
             )
         return rows, names
 

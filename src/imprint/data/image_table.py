@@ -14,7 +14,7 @@ from imprint.data.divided import UserSource, numbers_of
 from imprint.data.image_files import FileSource, Row, divided
 from imprint.data.registry import source
 from imprint.errors import UserError
-from imprint.formatting import LISTED, class_name, listed
+from imprint.formatting import LISTED, class_name, count, listed
 
 PARQUET = ".parquet"
 
@@ -56,7 +56,7 @@ class ImageTable(UserSource, FileSource):
         untrained = sorted({label for _, label, _ in rows} - trained)
         if untrained:
             raise UserError(
-                f"dataset table {self.path}: {len(untrained)} classes of the split test have no image in train: "
+                f"dataset table {self.path}: no image in train of {count(len(untrained), 'class', 'classes')} of the split test: "
                 + listed(untrained)
             )
         return rows, names
@@ -116,10 +116,9 @@ class ImageTable(UserSource, FileSource):
         if problems:
             more = f"\n  and {len(problems) - LISTED} more" if len(problems) > LISTED else ""
             lines = "\n  ".join(problems[:LISTED])
-            count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
             hint = f"\n  paths are relative to {self.top()}" if beside_table else ""
             raise UserError(
-                f"dataset table {self.path} is not usable, {count}:\n  {lines}{more}{hint}"
+                f"dataset table {self.path} is not usable, {count(len(problems), 'problem')}:\n  {lines}{more}{hint}"
             )
 
 

@@ -274,12 +274,14 @@ class ImprintingClassifier(ClassifierMixin, BaseEstimator):
         self._outdate()
         return self
 
-    def seen_before(self, X: Any, y: Any) -> np.ndarray:
-        """Find samples X (N, D) with labels y (N,) that are already in the head, in the same class: a mask (N,).
+    def seen_before(self, X: Any, y: Any = None) -> np.ndarray:
+        """Find samples X (N, D) that are already in the head, with labels y (N,) in the same class, else in any: a mask (N,).
 
         They are recognised by content: the head keeps a few numbers of each embedding. Heads without these numbers, such as
         those of the workflow, return False for all samples.
         """
+        if y is None:
+            return self._state.has(self._queries(X))
         x, y, _, _ = self._validated(X, y, None, reset=False)
         return self._state.has(x, y)
 

@@ -34,13 +34,16 @@ class Sketches:
         values = (x @ projection.astype(np.float32)).astype(np.float32)
         return cls(values, classes.astype(np.int32))
 
-    def has(self, other: Sketches) -> np.ndarray:
-        """Which of the other samples are among these, in the same class: a mask (m,)."""
+    def has(self, other: Sketches, any_class: bool = False) -> np.ndarray:
+        """Which of the other samples are among these, in the same class or in any: a mask (m,)."""
         from scipy.spatial import KDTree
 
         # an image that is embedded again differs by a part of its values, not of their spread; another one by more than MOST
         size, spread = float(np.abs(self.values).mean()), self._spread()
         limit = max(TOLERANCE * spread, min(TOLERANCE * size, MOST * spread))
+        if any_class:
+            distances: np.ndarray = KDTree(self.values).query(other.values)[0]
+            return distances <= limit
         known = np.zeros(len(other.values), bool)
         for label in np.intersect1d(self.classes, other.classes):
             rows = np.flatnonzero(other.classes == label)

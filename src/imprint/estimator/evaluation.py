@@ -220,7 +220,7 @@ def evaluate(
     classes = _classes(names, counts, measured.class_f1)
     return Evaluation(
         samples=len(rows),
-        seen=int(classifier.seen_before(X, classifier.classes_[true]).sum()),
+        seen=int(classifier.seen_before(X).sum()),
         accuracy=measured.accuracy,
         accuracy_low=measured.accuracy_low,
         accuracy_high=measured.accuracy_high,

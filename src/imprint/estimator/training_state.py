@@ -164,10 +164,12 @@ class TrainingState:
             self.scale,
         )
 
-    def has(self, x: np.ndarray, labels: np.ndarray) -> np.ndarray:
-        """Which samples x (n, D) with labels (n,) were added before, in the same class: a mask (n,)."""
+    def has(self, x: np.ndarray, labels: np.ndarray | None = None) -> np.ndarray:
+        """Which samples x (n, D) were added before, with labels (n,) in the same class: a mask (n,)."""
         if self.sketches is None:
             return np.zeros(len(x), bool)
+        if labels is None:
+            return self.sketches.has(Sketches.of(x, np.zeros(len(x))), any_class=True)
         return self.sketches.has(Sketches.of(x, class_numbers(self.classes, labels)))
 
     def require_new(self, labels: np.ndarray) -> None:

@@ -22,7 +22,7 @@ from imprint.data import copies, sources
 from imprint.data.pools import pool
 from imprint.errors import BAD, GOOD, WARNING, Finding, UserError
 from imprint.fm.hubs import refusal
-from imprint.formatting import duration
+from imprint.formatting import count, duration
 from imprint.formatting import size as size_of
 from imprint.store import paths
 from imprint.store.given_embeddings import read_given, shape_of
@@ -142,9 +142,8 @@ def _examine(study: Study, scratch: Path, is_done: IsDone) -> Iterator[Finding]:
 def _cost_in_words(cost: estimate.Cost) -> str:
     if not cost.jobs:
         return f"{cost.done:,} done, none to do"
-    jobs = "1 job" if cost.jobs == 1 else f"{cost.jobs:,} jobs"
     done = f" to do, {cost.done:,} done" if cost.done else ""
-    return f"{jobs}{done}, about {duration(cost.seconds)} on one core, {size_of(cost.size)}"
+    return f"{count(cost.jobs, 'job')}{done}, about {duration(cost.seconds)} on one core, {size_of(cost.size)}"
 
 
 def _dataset(study: Study, name: str, scratch: Path) -> tuple[Finding, dict[str, Split]]:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from imprint.errors import UserError
+from imprint.formatting import count
 
 
 class Problem(NamedTuple):
@@ -45,8 +46,7 @@ class ConfigError(UserError):
         self, source: str, problems: Iterable[Problem], places: Mapping[str, str] | None = None
     ) -> None:
         self.problems = list(problems)
-        count = "1 problem" if len(self.problems) == 1 else f"{len(self.problems)} problems"
-        lines = [f"{source} is not usable, {count}:"]
+        lines = [f"{source} is not usable, {count(len(self.problems), 'problem')}:"]
         for key, message in self.problems:
             parts = (_place(key, places or {}), key, message)
             lines.append("  " + ": ".join(part for part in parts if part))

@@ -16,7 +16,7 @@ NOT_BEGUN = "its submission ended before the job began"
 NOT_SUBMITTED = "the cluster refused its submission; `sbatch --test-only` with the same memory and time tells why"
 _FIRST = 3  # jobs before the time left is estimated
 _SHOWN = 20  # causes of failures that are listed
-_NAMED = 5  # jobs that failed for the same cause, beside the first
+_NAMED = 5  # jobs that run, or that failed for the same cause beside the first, that are named
 
 
 @dataclass(frozen=True)
@@ -149,9 +149,10 @@ class Tally:
     def running(self, now: float) -> str:
         """A line on the running jobs, with the last lines of their logs; empty if none runs."""
         jobs = []
-        for job in self._running.values():
+        for job in list(self._running.values())[:_NAMED]:
             since = duration(now - job.start)
             jobs.append(f"{job.words} ({', '.join(filter(None, [since, job.news]))})")
+        jobs += [f"{len(self._running) - _NAMED} more"] * (len(self._running) > _NAMED)
         return f"{self._head(now)}now {'; '.join(jobs)}" if jobs else ""
 
     def failures(self) -> list[str]:

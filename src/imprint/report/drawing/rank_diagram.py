@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from imprint.analysis.ranking import ALPHA, ComparedMethods, pairs_needed
-from imprint.analysis.words import count
+from imprint.formatting import count
 from imprint.report.drawing.sheet import sheet
 from imprint.report.drawing.style import GREY, INK, figure_width, small_size
 from imprint.report.drawing.text import shorten, text_width

@@ -9,7 +9,7 @@ import numpy as np
 
 from imprint.analysis.fms import ComparedFMs, compare_fms, speed_conditions
 from imprint.analysis.splits import nc1_note
-from imprint.analysis.words import count
+from imprint.formatting import count
 from imprint.report.drawing.looks import COLOURS
 from imprint.report.drawing.sheet import sheet
 from imprint.report.drawing.style import INK, figure_width, panels_across, small_size

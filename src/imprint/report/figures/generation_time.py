@@ -9,6 +9,7 @@ from imprint.analysis.gens import gens_made_at_once, gens_without_k
 from imprint.analysis.matrices import PAIR, fullest
 from imprint.analysis.selection import sizes
 from imprint.analysis.splits import TRAINING_SAMPLES
+from imprint.formatting import count
 from imprint.report.drawing.axes import k_axis_with_marks, log_axis
 from imprint.report.drawing.looks import NOT_MEASURED, gen_look, in_legend_order
 from imprint.report.drawing.marks import draw_marks, legend_entries, marks_of
@@ -78,7 +79,7 @@ def _subtitle(
     pairs: int,
     made_at_once: list[str],
 ) -> str:
-    where = "1 FM and task" if pairs == 1 else f"{pairs} pairs of FM and task"
+    where = count(pairs, "FM and task", "pairs of FM and task")
     lines = [f"One set of proxies, all classes together; {where}{_samples(rows, collapse)}"]
     if pairs == 1:
         lines.append(f"Median of {sizes(rows)}")

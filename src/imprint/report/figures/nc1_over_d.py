@@ -6,7 +6,8 @@ from math import ceil
 from typing import TYPE_CHECKING
 
 from imprint.analysis.splits import nc1_in_words
-from imprint.analysis.words import count, natural_order
+from imprint.analysis.words import natural_order
+from imprint.formatting import count
 from imprint.report.drawing.axes import d_axis, label_right, log_axis
 from imprint.report.drawing.looks import legend_line, numbered_look
 from imprint.report.drawing.sheet import legend_below, sheet

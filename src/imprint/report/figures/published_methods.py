@@ -10,7 +10,8 @@ import numpy as np
 
 from imprint.analysis.matrices import with_few_shots
 from imprint.analysis.ranking import identical
-from imprint.analysis.words import count, natural_order
+from imprint.analysis.words import natural_order
+from imprint.formatting import count
 from imprint.report.drawing.sheet import sheet
 from imprint.report.drawing.style import INK, applied, figure_width, small_size
 from imprint.report.drawing.text import shorten, text_width

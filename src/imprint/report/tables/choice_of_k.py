@@ -9,7 +9,7 @@ from imprint.analysis.generation_time import generation_times
 from imprint.analysis.matrices import PAIR, is_value
 from imprint.analysis.ranking import are_enough
 from imprint.analysis.selection import shown
-from imprint.analysis.words import count
+from imprint.formatting import count
 from imprint.method.configuration import Auto
 from imprint.report.registry import Presets, table
 from imprint.report.tables.layout import (

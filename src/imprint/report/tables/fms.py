@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from imprint.analysis.fms import compare_fms, speed_conditions
 from imprint.analysis.splits import nc1_note
-from imprint.analysis.words import count
+from imprint.formatting import count
 from imprint.report.registry import Presets, table
 from imprint.report.tables.layout import with_note
 
