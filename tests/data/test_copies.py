@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from imprint.data import sources
 from imprint.data.copies import copies, in_words
 from imprint.data.images import Images
 
@@ -26,3 +27,19 @@ def test_images_in_memory_are_not_compared():
     array = np.zeros((1, 2, 2), np.uint8)
     in_memory = Images(np.zeros(1, np.int64), ["a"], ("a",), array=array)
     assert copies(in_memory, in_memory) == []
+
+
+def test_a_prepared_dataset_has_a_note(tmp_path):
+    for split, name in (("train", "0"), ("train", "1"), ("test", "0")):
+        folder = tmp_path / "images" / split / "cat"
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / f"{name}.png").write_text(name)
+    options = {"path": str(tmp_path / "images")}
+    sources.prepare("imagefolder", options, tmp_path / "prepared")
+    note = sources.read_manifest(tmp_path / "prepared")[sources.COPIES]
+    assert note == (
+        "1 of 1 test images are training images too: test/cat/0.png (train: train/cat/0.png)"
+    )
+    (tmp_path / "images/test/cat/0.png").write_text("2")
+    sources.prepare("imagefolder", options, tmp_path / "prepared")
+    assert sources.COPIES not in sources.read_manifest(tmp_path / "prepared")

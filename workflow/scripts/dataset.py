@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from imprint.data import copies, sources
+from imprint.data import sources
 from imprint.study.contents import record_contents
 from imprint.study.jobs.job import job
 
@@ -16,8 +16,5 @@ with job(snakemake) as report:
     manifest = Path(snakemake.output.manifest)
     sources.prepare(options.pop("source"), options, manifest.parent)
     record_contents(manifest, root)
-    train, test = (
-        sources.open_split(manifest.parent, split, root=root) for split in ("train", "test")
-    )
-    if note := copies.in_words(train, test):
+    if note := sources.read_manifest(manifest.parent).get(sources.COPIES):
         report(note)

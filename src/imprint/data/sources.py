@@ -17,6 +17,7 @@ from typing import Any
 
 # these modules register their sources
 from imprint.data import (  # noqa: F401
+    copies,
     glyphs,
     hugging_face,
     image_folder,
@@ -26,6 +27,8 @@ from imprint.data import (  # noqa: F401
     torchvision,
     webdataset,
 )
+from imprint.data.divided import UserSource
+from imprint.data.image_files import FileSource
 from imprint.data.images import Images
 from imprint.data.registry import SOURCES, Source
 from imprint.data.retries import is_local, reason
@@ -34,6 +37,8 @@ from imprint.registry import suggestion
 from imprint.store.files import atomic, canonical
 from imprint.store.paths import DOWNLOADS, MANIFEST
 from imprint.store.seals import BLANK, NAME, check_seal, seal
+
+COPIES = "copies"  # in the manifest: a note on test images that are training images too
 
 
 def make(name: str, options: Mapping[str, Any] | None = None) -> Source:
@@ -159,6 +164,10 @@ def prepare(name: str, options: Mapping[str, Any] | None, folder: str | Path) ->
     folder.mkdir(parents=True, exist_ok=True)
     dataset: Any = make(name, options)
     manifest = {"source": name, "options": asdict(dataset), **dataset.prepare(folder)}
+    if isinstance(dataset, UserSource) and isinstance(dataset, FileSource):
+        train, test = (dataset.open(folder, manifest, split) for split in ("train", "test"))
+        if note := copies.in_words(train, test):
+            manifest[COPIES] = note
     write_manifest(folder / MANIFEST, manifest)
     return folder / MANIFEST
 
