@@ -122,8 +122,24 @@ def test_close_proxies_are_told_apart(tmp_path, method, offset):
     # rounding of the embeddings changes all scores of a row alike
     scores, expected = (of - of.mean(axis=1, keepdims=True) for of in (scores, expected))
     np.testing.assert_allclose(scores, expected, atol=1e-2 * np.ptp(expected))
+    assert model.to_torch(exact=True).float()(torch.from_numpy(x[500:])).dtype == torch.float64
     checked = imprint.export(model, tmp_path / "head.pt2").check
     assert checked.equal_labels == checked.samples
+
+
+@pytest.mark.parametrize("inf", ["none", "l2"])
+@torch.no_grad()
+def test_distances_to_close_proxies_of_unit_length_have_the_order_of_predict(inf):
+    rng = np.random.default_rng(0)
+    y = np.arange(120) % 5
+    x = 1000 * np.eye(16)[0] + 0.3 * rng.normal(size=(120, 16)) + rng.normal(size=(5, 16))[y]
+    x = x.astype(np.float32)
+    norms = {"norm_pre": inf, "norm_inf": "l2", "norm_post": "l2"}
+    model = ImprintingClassifier(gen="mean", distance="euclidean", **norms).fit(x, y)
+    for exact in (False, True):
+        scores = model.to_torch(exact=exact)(torch.from_numpy(x)).numpy()
+        equal = model.classes_[scores.argmax(axis=1)] == model.predict(x)
+        assert equal.mean() > 0.97, "float32 holds few digits of these distances"
 
 
 @pytest.mark.parametrize("method", ["ridge", "whiten"])

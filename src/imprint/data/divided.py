@@ -19,6 +19,8 @@ from imprint.errors import UserError
 from imprint.formatting import count, listed
 
 WHOLE = "whole"  # split name of data without splits
+# words that name a split, also with an ending, such as testset, training and the folder testA
+_SPLIT = re.compile("(?P<name>train|test|validation|val)(ing|id|sets?|data|[a-z])?")
 TEST_NAMES = ("test", "validation", "val")  # names of a test split; the first that exists is used
 
 
@@ -108,12 +110,10 @@ def by_split(files: Iterable[Path], top: Path) -> dict[str, list[Path]]:
 
     Words are separated by anything but letters: `birds-test-0.tar` is of the split test, `valley-1.tar` names no split.
     """
-    known = {"train": "train", "training": "train", "testing": "test", "valid": "val"}
-    known |= {name: name for name in TEST_NAMES}
     splits: dict[str, list[Path]] = {}
     for file in files:
         words = re.findall("[a-z]+", str(file.relative_to(top)).lower())
-        names = (known[word] for word in words if word in known)
+        names = (match["name"] for word in words if (match := _SPLIT.fullmatch(word)))
         splits.setdefault(next(names, "train"), []).append(file)
     return splits
 

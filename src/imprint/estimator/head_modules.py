@@ -77,7 +77,7 @@ class BestProxy(nn.Module):
             x = x - self.centre
         scores = linear(x, self.weight, self.bias)
         if self.shared is not None:
-            scores = scores.double() + (x.double() @ self.shared)[:, None]
+            scores = scores.double() + (x.double() @ self.shared.double())[:, None]
         n = scores.shape[0]  # len() would fix the batch size when the module is exported
         best = scores.new_full((n, self.classes), -torch.inf)
         best = best.scatter_reduce(1, self.labels.expand(n, -1), scores, "amax")
@@ -176,7 +176,9 @@ def _scorer(
     one_length, centre, shared = bias is None, None, None
     if form.squares:
         squares = (weight**2).sum(axis=1)
-        one_length = np.allclose(squares, squares[0], rtol=1e-6, atol=0)
+        # of proxies far from the origin even rounding errors of the lengths count, as they do in `predict`
+        is_far = proxies.far_mean is not None
+        one_length = not is_far and np.allclose(squares, squares[0], rtol=1e-6, atol=0)
     elif proxies.are_close:
         close = proxies.about_mean(form.unit_length)
         weight = close.columns.values
