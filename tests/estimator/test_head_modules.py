@@ -132,7 +132,7 @@ def test_close_proxies_are_told_apart(tmp_path, method, offset):
 def test_distances_to_close_proxies_of_unit_length_have_the_order_of_predict(inf):
     rng = np.random.default_rng(0)
     y = np.arange(120) % 5
-    x = 1000 * np.eye(16)[0] + 0.3 * rng.normal(size=(120, 16)) + rng.normal(size=(5, 16))[y]
+    x = 3e4 * np.eye(16)[0] + 0.3 * rng.normal(size=(120, 16)) + rng.normal(size=(5, 16))[y]
     x = x.astype(np.float32)
     norms = {"norm_pre": inf, "norm_inf": "l2", "norm_post": "l2"}
     model = ImprintingClassifier(gen="mean", distance="euclidean", **norms).fit(x, y)
