@@ -24,6 +24,7 @@ from imprint.errors import UserError
         ("birds-testdata/0.tar", "test"),
         ("testA/0.tar", "test"),
         ("valley-1.tar", "train"),
+        ("vale/testy.tar", "train"),
         ("trainees/contest.tar", "train"),
     ],
 )

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from pathlib import Path
 
+from imprint.data.image_files import file_size
 from imprint.data.images import Images
 from imprint.formatting import listed
 from imprint.store.records import sha256_of
@@ -19,12 +19,12 @@ def copies(train: Images, test: Images) -> list[tuple[str, str]]:
         return []
     of_size: dict[int, list[str]] = defaultdict(list)
     for name in train.ids:
-        of_size[_size(train.folder / name)].append(name)
+        of_size[file_size(train.folder / name)].append(name)
     digests: dict[int, dict[str, str]] = {}
     pairs = []
     for name in test.ids:
         file = test.folder / name
-        size = _size(file)
+        size = file_size(file)
         if size <= 0 or size not in of_size:
             continue
         if size not in digests:
@@ -41,11 +41,3 @@ def in_words(train: Images, test: Images) -> str:
         return ""
     examples = listed(f"{name} (train: {same})" for name, same in pairs)
     return f"{len(pairs)} of {len(test)} test images are training images too: {examples}"
-
-
-def _size(path: Path) -> int:
-    """The size of a file; -1 if it cannot be read, which is reported when it is embedded."""
-    try:
-        return path.stat().st_size
-    except OSError:
-        return -1

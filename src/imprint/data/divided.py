@@ -20,7 +20,7 @@ from imprint.formatting import count, listed
 
 WHOLE = "whole"  # split name of data without splits
 # words that name a split, also with an ending, such as testset, training and the folder testA
-_SPLIT = re.compile("(?P<name>train|test|validation|val)(ing|id|sets?|data|[a-z])?")
+_SPLIT = re.compile("(?P<name>train|test|validation|val)(ing|id|s|sets?|data|[ab])?")
 TEST_NAMES = ("test", "validation", "val")  # names of a test split; the first that exists is used
 
 

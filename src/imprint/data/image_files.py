@@ -53,7 +53,7 @@ class FileSource(Source):
         ):
             writer = csv.writer(file, lineterminator="\n")
             writer.writerow(["path", "label", "split", "bytes"])
-            writer.writerows((*row, _size(top / row[0])) for row in rows)
+            writer.writerows((*row, file_size(top / row[0])) for row in rows)
         return {
             "class_names": list(class_names),
             "splits": counts,
@@ -87,7 +87,7 @@ class FileSource(Source):
             return [folder / FILES, *(self.top() / row["path"] for row in csv.DictReader(file))]
 
 
-def _size(path: Path) -> int:
+def file_size(path: Path) -> int:
     """The size of a file; -1 if it cannot be read, such as a broken link, which is reported when it is embedded."""
     try:
         return path.stat().st_size
