@@ -173,12 +173,16 @@ def shape_of(path: str | Path, split: str, *, required: bool = False) -> tuple[i
 
 def fm_in(path: str | Path) -> dict[str, Any] | None:
     """What an HDF5 file of embeddings says about its FM, see `imprint.store.heads.fm_identity`; None if it names no model."""
+    import h5py
+
     if Path(path).suffix.lower() not in HDF5:
         return None
-    with open_hdf5(path, "write it again") as file:
-        if "provenance" not in file.attrs:
-            return None
-        fm = _provenance(Path(path), file.attrs["provenance"])
+    try:
+        with h5py.File(path) as file:  # without a look for a seal, which reads all
+            provenance = file.attrs.get("provenance")
+    except OSError as error:
+        raise UserError(f"{path} cannot be read ({error})") from error
+    fm = {} if provenance is None else _provenance(Path(path), provenance)
     return fm if fm.get("model") else None
 
 
