@@ -276,6 +276,8 @@ def _replace(
     p: np.ndarray,
 ) -> None:
     """Compute the `near` distances again in float64: as differences of large numbers they have lost their digits."""
+    if not near.any():  # quick, where a search for the indices takes as long as a product
+        return
     i, j = np.nonzero(near)
     neighbours = np.broadcast_to(neighbours, near.shape)
     for chosen in np.array_split(np.arange(len(i)), len(i) // 20_000 + 1):
