@@ -67,10 +67,6 @@ class DividedSource(UserSource):
             If they cannot be read, or lack labels.
         """
 
-    def class_count(self) -> int | None:
-        """None: it is not known before the data is read."""
-        return None
-
     def prepare(self, folder: Path) -> dict[str, Any]:
         """Read the labels and positions of all images; see `Source.prepare`."""
         images = {split: self.open(folder, {}, split) for split in self.splits}

@@ -28,10 +28,6 @@ class ArraySource(Source):
     def class_names(self) -> Sequence[str]:
         """Names of the classes, in the order of the labels."""
 
-    def class_count(self) -> int:
-        """The number of classes."""
-        return len(self.class_names())
-
     def prepare(self, folder: Path) -> dict[str, Any]:
         """Write the images; see `Source.prepare`."""
         names, arrays = list(self.class_names()), self.make()

@@ -30,12 +30,9 @@ class ImageFolder(UserSource, FileSource):
         """The folder."""
         return Path(self.path)
 
-    def class_count(self) -> int | None:
-        """The number of class folders; None if they cannot be read."""
-        try:
-            return len(subfolders(self.top() / ("train" if self._test_folder() else "")))
-        except UserError:
-            return None
+    def class_names(self) -> Sequence[str]:
+        """The names of the class folders; see `Source.class_names`."""
+        return subfolders(self.top() / ("train" if self._test_folder() else ""))
 
     def rows(self) -> tuple[list[Row], Sequence[str]]:
         """One row per image, sorted; see `FileSource.rows`."""

@@ -36,12 +36,10 @@ class ImageTable(UserSource, FileSource):
         """The table in messages."""
         return self.path
 
-    def class_count(self) -> int | None:
-        """The number of different labels; None if the table cannot be read."""
-        try:
-            return len({row["label"] for _, row in read_table(self.path)[1]}) or None
-        except (UserError, KeyError):
-            return None
+    def class_names(self) -> Sequence[str] | None:
+        """The different labels; see `Source.class_names`."""
+        labels = [row.get("label") for _, row in read_table(self.path)[1]]
+        return numbers_of(np.array(labels))[1] if all(labels) else None
 
     def rows(self) -> tuple[list[Row], Sequence[str]]:
         """One row per image, in the order of the table; see `FileSource.rows`."""

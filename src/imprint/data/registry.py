@@ -7,6 +7,7 @@ A new dataset is one class in one module of this folder: a subclass of `Source`,
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -30,9 +31,23 @@ class Source(ABC):
 
     splits: ClassVar[tuple[str, ...]] = ("train", "test")
 
-    @abstractmethod
+    def class_names(self) -> Sequence[str] | None:
+        """Names of the classes in the order of the labels; None if they are not known before the data is read. Reads no images.
+
+        Raises
+        ------
+        UserError
+            If the dataset cannot be read.
+        """
+        return None
+
     def class_count(self) -> int | None:
-        """The number of classes, or None if it is not known before the data is read. Reads no images."""
+        """The number of classes; None if it is not known before the data is read, or cannot be read. Reads no images."""
+        try:
+            names = self.class_names()
+        except UserError:
+            return None
+        return None if names is None else len(names)
 
     @abstractmethod
     def prepare(self, folder: Path) -> dict[str, Any]:

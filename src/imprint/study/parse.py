@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
+from imprint.study.config.base import as_list
 from imprint.study.config.datasets import Dataset
 from imprint.study.config.experiments import Experiment
 from imprint.study.config.fms import FM
 from imprint.study.config.study import StudyConfig
 from imprint.study.config.tasks import TaskConfig
 from imprint.study.messages import problems_of
+from imprint.study.named_classes import numbered
 from imprint.study.problems import Problem
 from imprint.study.read import expand_variables
 
@@ -74,6 +77,7 @@ def parse(raw: Mapping[str, Any]) -> Parsed:
         if isinstance(entries, dict):  # otherwise `StudyConfig` reports it below
             adapter: TypeAdapter[Any] = TypeAdapter(SECTIONS[section])
             for name, entry in entries.items():
+                entry = _with_class_numbers(parsed, adapter, section, str(name), entry)
                 if not _parse_entry(parsed, adapter, section, str(name), entry):
                     invalid.append(f"{section}.{name}")
     try:
@@ -87,6 +91,27 @@ def parse(raw: Mapping[str, Any]) -> Parsed:
     if parsed.problems:
         parsed.config = None
     return parsed
+
+
+def _with_class_numbers(
+    parsed: Parsed, adapter: TypeAdapter[Any], section: str, name: str, entry: Any
+) -> Any:
+    """An entry with the numbers of the classes that it names; without these keys if its datasets have problems."""
+    if not isinstance(entry, dict) or section not in ("datasets", "tasks"):
+        return entry
+    if section == "datasets":
+        names, known = [name], {}
+        with suppress(ValidationError):
+            whole = {key: value for key, value in entry.items() if key != "classes"}
+            known = {name: adapter.validate_python(whole)}
+    else:
+        names, known = as_list(entry.get("datasets")), parsed.entries["datasets"]
+    datasets = {str(dataset): known.get(str(dataset)) for dataset in names}
+    key = f"{section}.{name}"
+    result = numbered(key, entry, datasets, parsed.problems)
+    if wrong := set(entry) - set(result):
+        parsed.incomplete |= {key, *(f"{key}.{field}" for field in wrong)}
+    return result
 
 
 def _parse_entry(

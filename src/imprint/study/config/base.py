@@ -17,6 +17,7 @@ from pydantic import (
     GetCoreSchemaHandler,
     GetJsonSchemaHandler,
     StringConstraints,
+    WithJsonSchema,
 )
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
@@ -100,7 +101,8 @@ def _check_of_rows(norm: str) -> None:
         raise UserError(unknown("NORM of embeddings", norm, NORMS.names(of_rows=True)))
 
 
-def _as_list(value: Any) -> Any:
+def as_list(value: Any) -> Any:
+    """A list, or a single value as a list of one."""
     return value if isinstance(value, list | tuple) else [value]
 
 
@@ -135,6 +137,10 @@ LARGEST_SEED = 2**32 - 1
 
 Positive = Annotated[int, Field(gt=0, le=MOST, strict=True)]
 Count = Annotated[int, Field(ge=0, lt=MOST, strict=True)]
+# a class by number, or in a file by name, which `imprint.study.named_classes` replaces
+Class = Annotated[
+    Count, WithJsonSchema({"anyOf": [{"type": "integer", "minimum": 0}, {"type": "string"}]})
+]
 Seed = Annotated[int, Field(ge=0, le=LARGEST_SEED, strict=True)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 PositiveFloat = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -148,7 +154,7 @@ Seeds = Annotated[
     AfterValidator(_distinct_seeds),
 ]
 # a non-empty list; a single value is taken as a list of one
-OneOrMore = Annotated[tuple[T, ...], BeforeValidator(_as_list), Field(min_length=1)]
+OneOrMore = Annotated[tuple[T, ...], BeforeValidator(as_list), Field(min_length=1)]
 
 GenName = Annotated[str, one_of(GENERATORS.kind, GENERATORS.names, extensible=True)]
 Norm = Annotated[str, Checked(chain, NORMS.names)]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field
 
 from imprint.data.sources import make
-from imprint.study.config.base import Count, Place, Positive, Section, Seed, Share
+from imprint.study.config.base import Class, Place, Positive, Section, Seed, Share
 
 SUBSET_KEYS = {"classes", "limit", "on_error"}  # choose the samples to embed
 
@@ -35,8 +36,8 @@ class _Dataset(Section):
 class ImageDataset(_Dataset):
     """A dataset of images."""
 
-    classes: tuple[Count, ...] | Literal["needed"] | None = None
-    """Original class indices to embed, or `needed` for those that the study's tasks use; all by default. Labels keep
+    classes: tuple[Class, ...] | Literal["needed"] | None = None
+    """Classes to embed, by name or number, or `needed` for those that the study's tasks use; all by default. Labels keep
     their numbers."""
     limit: Positive | None = None
     """At most this many samples per class and split, drawn with a fixed seed; all by default."""
@@ -50,6 +51,11 @@ class ImageDataset(_Dataset):
     def class_count(self) -> int | None:
         """The number of classes; None if only the data show it."""
         return make(self.source, self.options).class_count()
+
+    @property
+    def class_names(self) -> Sequence[str] | None:
+        """The names of the classes; None if only the data show them. A `UserError` if the dataset cannot be read."""
+        return make(self.source, self.options).class_names()
 
 
 class GlyphsDataset(ImageDataset):
@@ -161,6 +167,7 @@ class EmbeddingsDataset(_Dataset):
 
     source: Literal["embeddings"]
     """Kind of source."""
+    class_names: ClassVar[None] = None
     class_count: Positive | None = None
     """Number of classes, for the checks of tasks; unknown by default."""
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from imprint.study.config.base import Count, Name, OneOrMore, Positive, Section, Seed
+from imprint.study.config.base import Class, Count, Name, OneOrMore, Positive, Section, Seed
 
 
 class Family(Section):
@@ -29,10 +29,11 @@ class TaskConfig(Section):
 
     datasets: OneOrMore[Name]
     """Datasets, concatenated; the labels of each are offset by the number of classes before it."""
-    classes: tuple[Count, ...] | None = None
-    """Class indices (after the offset) to keep; class j of the task is the j-th of them. All by default."""
-    label_map: dict[Count, Count] | None = None
-    """New class of each original class (after the offset); several may share one. Those not named are left out."""
+    classes: tuple[Class, ...] | None = None
+    """Classes to keep, by name or by number (after the offset); class j of the task is the j-th of them. All by default."""
+    label_map: dict[Class, Count] | None = None
+    """New class of each original class, by name or by number (after the offset); several may share one. Those not named are
+    left out."""
     family: Family | None = None
     """Makes this a family of "d in 1" tasks instead of one task."""
 
