@@ -18,6 +18,7 @@ from imprint.method.sums import blocks, eigenpairs
 
 # penalties to try, as multiples of the mean eigenvalue of the scatter
 PENALTIES = np.geomspace(1e-4, 1e2, 19)
+LEAST = 1e-6  # least share of a sample in its own fit, 1 - h, that is not rounding
 SAMPLES = 10_000  # largest number of samples whose errors are computed; all samples are fitted
 
 
@@ -71,7 +72,8 @@ def leave_one_out(
     Notes
     -----
     Costs O(n d min(n, d)) for the eigenpairs and O(n d min(C, d)) for each penalty. If the only sample of a class is left
-    out, no sample of its class remains, but its error is still defined.
+    out, no sample of its class remains, but its error is still defined. If that is so for all classes, errors cannot tell
+    penalties apart, and the penalty is the mean eigenvalue.
 
     References
     ----------
@@ -97,28 +99,35 @@ def leave_one_out(
     # without an intercept, sums are about the origin
     mean = class_weights @ (counts[:, None] * sums.means) / n if intercept else np.zeros(d)
     target_means = class_weights * counts / n if intercept else np.zeros(classes)
-    values, vectors = eigenpairs(sums.scatter_about(mean, class_weights if balanced else None))
+    if n < d:
+        # all samples can be fitted exactly: what is left of their errors is rounding in float32
+        rows = np.sqrt(class_weights[y])[:, None] * (x - mean)
+    else:
+        rows = sums.scatter_about(mean, class_weights if balanced else None)
+    values, vectors = eigenpairs(rows)
     if not len(values):  # all samples are equal
         bias = target_means.astype(np.float32) if intercept else None
         return Ridge(1.0, np.zeros((classes, d), np.float32), bias)
     # sums over samples of weight (target - target_means) (x - mean)^T
     moments = (class_weights * counts)[:, None] * (sums.means - mean)
     coordinates = vectors.T.astype(np.float64) @ moments.T  # (r, C)
-    penalties = PENALTIES * values.sum() / min(n, d)
-    inverse = 1 / (values[:, None] + penalties)  # (r, penalties)
-    chosen = np.argsort(y, kind="stable")[:: max(1, -(-n // SAMPLES))]
-    errors = np.zeros(len(penalties))
-    for rows in blocks(len(chosen), d):
-        batch = chosen[rows]
-        sample_weights = class_weights[y[batch]]
-        z = (x[batch] - mean.astype(np.float32)) @ vectors
-        leverages = sample_weights[:, None] * ((z**2) @ inverse.astype(np.float32))
-        if intercept:
-            leverages += sample_weights[:, None] / n
-        complements = np.maximum(1 - leverages, 1e-6)
-        for i, squares in enumerate(_squares(z, y[batch], coordinates, inverse, target_means)):
-            errors[i] += sample_weights @ (squares / complements[:, i] ** 2)
-    penalty = float(penalties[errors.argmin()])
+    penalty = float(values.sum() / min(n, d))
+    if counts.max() > 1:  # else a sample that is left out has no others of its class
+        penalties = PENALTIES * penalty
+        inverse = 1 / (values[:, None] + penalties)  # (r, penalties)
+        errors = np.zeros(len(penalties))
+        chosen = np.argsort(y, kind="stable")[:: max(1, -(-n // SAMPLES))]
+        for block in blocks(len(chosen), d):
+            batch = chosen[block]
+            sample_weights = class_weights[y[batch]]
+            z = (x[batch] - mean.astype(vectors.dtype)) @ vectors
+            leverages = sample_weights[:, None] * ((z**2) @ inverse.astype(z.dtype))
+            if intercept:
+                leverages += sample_weights[:, None] / n
+            complements = np.maximum(1 - leverages, LEAST)
+            for i, squares in enumerate(_squares(z, y[batch], coordinates, inverse, target_means)):
+                errors[i] += sample_weights @ (squares / complements[:, i] ** 2)
+        penalty = float(penalties[errors.argmin()])
     weights = _weights(coordinates, values, vectors, penalty)
     if not intercept:
         return Ridge(penalty, weights, None)
@@ -138,22 +147,22 @@ def _squares(
     """
     r, classes = coordinates.shape
     if classes <= r:
-        targets = (y[:, None] == np.arange(classes)) - target_means.astype(np.float32)
+        targets = (y[:, None] == np.arange(classes)) - target_means.astype(z.dtype)
         # several penalties in one product: separate products would each read all of z for a few columns
         together = r // classes
         for first in range(0, inverse.shape[1], together):
             scales = inverse[:, first : first + together]
-            maps = (scales[:, :, None] * coordinates[:, None]).astype(np.float32).reshape(r, -1)
+            maps = (scales[:, :, None] * coordinates[:, None]).astype(z.dtype).reshape(r, -1)
             residuals = (z @ maps).reshape(len(z), -1, classes)
             residuals -= targets[:, None]
             yield from np.einsum("npc,npc->pn", residuals, residuals)
         return
     # with very many classes r x r products are smaller: |t - p|^2 = |t|^2 - 2 t p + |p|^2
     lengths = 1 - 2 * target_means[y] + target_means @ target_means
-    gram = (coordinates @ coordinates.T).astype(np.float32)
+    gram = (coordinates @ coordinates.T).astype(z.dtype)
     # (n, r) moments of t
-    target_moments = (coordinates[:, y].T - coordinates @ target_means).astype(np.float32)
-    for scale in inverse.T.astype(np.float32):
+    target_moments = (coordinates[:, y].T - coordinates @ target_means).astype(z.dtype)
+    for scale in inverse.T.astype(z.dtype):
         scaled = z * scale
         of_targets = np.einsum("nr,nr->n", scaled, target_moments)
         yield lengths - 2 * of_targets + np.einsum("nr,nr->n", scaled @ gram, scaled)

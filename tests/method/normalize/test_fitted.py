@@ -110,6 +110,8 @@ def test_with_leave_one_out_a_hundredth_of_the_scatter_between_classes_counts(si
     shrunk = total + whiten.penalty_ * np.eye(len(total))
     inverse = whiten.components_.astype(np.float64) @ whiten.components_.T / whiten.penalty_
     np.testing.assert_allclose(inverse @ shrunk, np.eye(len(total)), atol=1e-3)
+    if sizes == (1, 1, 1):
+        assert whiten.penalty_ == pytest.approx(np.trace(total) / 3, rel=1e-5)
 
 
 def degenerate():

@@ -86,7 +86,7 @@ class Whiten:
     -----
     Embeddings are not centred: with euclidean distance that changes nothing, and before `l2` centring loses accuracy. Costs
     O(n d^2 + d^3). If classes have one sample each, nothing varies within them: `leave_one_out` whitens by the
-    between-class scatter alone, the others change nothing. With `mean` and euclidean distance the head is a linear
+    between-class scatter alone, with its mean eigenvalue as the penalty; the others change nothing. With `mean` and euclidean distance the head is a linear
     discriminant analysis, with k-means one with several centres per class. `leave_one_out` is between linear discriminant
     analysis (no between-class scatter) and ridge regression (all of it).
 
@@ -120,8 +120,11 @@ class Whiten:
             return self
         sums = ClassSums.of(x, labels, int(labels.max()) + 1)
         total = self._scatter(sums)
-        lacks_penalty = self.shrinkage == LEAVE_ONE_OUT and np.trace(total) > 0
-        penalty = leave_one_out(x, labels, sums=sums).penalty if lacks_penalty else math.inf
+        penalty = math.inf
+        if self.shrinkage == LEAVE_ONE_OUT and np.trace(total) > 0:
+            penalty = leave_one_out(x, labels, sums=sums).penalty
+            if sums.counts.max() == 1:  # the mean eigenvalue, here of `total`
+                penalty *= BETWEEN
         self._learn(total, penalty)
         self.sums = sums.bounded()
         return self
