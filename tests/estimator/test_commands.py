@@ -59,6 +59,20 @@ def test_images_become_embeddings_and_a_head(photos, tmp_path):
         imprint.embed(photos, devise="cpu")
 
 
+def test_a_head_loads_an_fm_of_one_size_at_the_size_of_its_training_images(photos, tmp_path):
+    import timm
+
+    body = timm.create_model("test_vit", img_size=64, num_classes=3)
+    torch.save(body.state_dict(), tmp_path / "w.pth")
+    options = {"fm": "timm:test_vit", "checkpoint": tmp_path / "w.pth", "device": "cpu"}
+    embeddings = imprint.embed(photos, input_size=64, **options)
+    labels = np.array(embeddings.class_names)[embeddings.y]
+    head = imprint.ImprintingClassifier(method="qi").fit(embeddings.x, labels)
+    head.save(tmp_path / "head.safetensors", embeddings)
+    of_embeddings = imprint.evaluate(head, embeddings).as_dict()
+    assert imprint.evaluate(tmp_path / "head.safetensors", photos).as_dict() == of_embeddings
+
+
 def test_several_images_and_folders_are_embedded_as_the_command_labels_them(photos):
     sources = [photos / "light" / "2.png", str(photos / "dark"), photos / "light" / "2.png"]
     several = imprint.embed(sources, device="cpu", input_size=64)

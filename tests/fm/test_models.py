@@ -10,6 +10,7 @@ from safetensors.torch import save_file
 
 from imprint.errors import UserError
 from imprint.fm import models
+from imprint.fm.compute import Batched
 from imprint.fm.embedder import Embedder
 from imprint.fm.transforms import Transform
 
@@ -155,6 +156,27 @@ def test_transformers_take_another_input_size_on_request(tmp_path):
     assert embedder(torch.zeros(2, 3, 32, 32)).shape == (2, embedder.dim)
     with pytest.raises(UserError, match="pos_embed"):
         models.load("timm", "test_vit", checkpoint=tmp_path / "w.pth", input_size=64)
+
+
+@pytest.mark.parametrize("classes", [1000, 3])
+def test_a_checkpoint_may_have_a_second_classifier_for_distillation(classes, tmp_path):
+    torch.manual_seed(0)
+    model = timm.create_model("repvit_m0_9", num_classes=classes)
+    torch.save(model.state_dict(), tmp_path / "w.pth")
+    embedder = models.load("timm", "repvit_m0_9", checkpoint=tmp_path / "w.pth", input_size=32)
+    x = torch.randn(2, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    with torch.inference_mode():
+        features = model.eval().forward_head(model.forward_features(x), pre_logits=True)
+        torch.testing.assert_close(embedder(x), features, atol=1e-4, rtol=1e-4)
+
+
+def test_models_with_convolutions_over_three_dimensions_are_run(tmp_path):
+    model = timm.create_model("lambda_resnet26t", num_classes=3)
+    torch.save(model.state_dict(), tmp_path / "w.pth")
+    embedder = models.load("timm", "lambda_resnet26t", checkpoint=tmp_path / "w.pth", input_size=64)
+    batched = Batched(embedder, torch.device("cpu"), "float32")
+    pixels = torch.zeros(2, 3, 64, 64, dtype=torch.uint8)
+    assert batched(pixels).shape == (2, embedder.dim)
 
 
 def test_names_that_are_not_there_are_answered():
@@ -312,6 +334,7 @@ def test_weights_are_found_in_what_training_programs_wrap_around_them(trained, t
         ("mobilenet_v3_small", 1024, 32),
         ("densenet121", 1024, 32),
         ("googlenet", 1024, 64),
+        ("mnasnet0_5", 1280, 32),
         ("vit_b_16", 768, 32),
     ],
 )

@@ -117,16 +117,22 @@ class FMChoice:
                 f"checkpoint {checkpoint} does not exist; name the file of weights as checkpoint (--checkpoint)"
             )
         changes = {name: getattr(self, name) for name in PREPROCESSING}
+        transform = recorded.get("transform")
+        if any(value is not None for value in changes.values()):
+            transform = None
+        elif transform is not None:  # some models are made for one size
+            height, width = transform["size"]
+            changes["input_size"] = height if height == width else (height, width)
         # torch takes seconds to import
         from imprint.fm.transforms import Transform
 
         embedder = models.load(
             source, model, weights=weights, checkpoint=checkpoint, pooling=pooling, **changes
         )
-        if "transform" in recorded and all(value is None for value in changes.values()):
+        if transform is not None:
             settings: dict[str, Any] = {
                 key: tuple(value) if isinstance(value, list) else value  # JSON has lists
-                for key, value in recorded["transform"].items()
+                for key, value in transform.items()
             }
             embedder.transform = Transform(**settings)
         origin = {}

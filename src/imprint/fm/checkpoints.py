@@ -6,6 +6,7 @@ import argparse
 import hashlib
 import logging
 import os
+from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
@@ -197,7 +198,9 @@ def fill(
             f"{path} does not fit the model {type(model).__name__}\n  " + "\n  ".join(problems)
         )
     _check_values(expected, state, path)
-    model.load_state_dict({key: state[key] for key in expected if key in state}, strict=False)
+    known = OrderedDict((key, state[key]) for key in expected if key in state)
+    known._metadata = getattr(expected, "_metadata", None)  # type: ignore[attr-defined] # versions of modules, which some need
+    model.load_state_dict(known, strict=False)
 
 
 def _check_values(

@@ -50,7 +50,10 @@ class Batched:
         height, width = embedder.transform.size
         example = torch.rand(2, 3, height, width, generator=torch.Generator().manual_seed(0))
         fold_batch_norms(embedder.body, example)
-        self.embedder = embedder.to(device).to(memory_format=torch.channels_last)
+        self.embedder = embedder.to(device)
+        for parameter in self.embedder.parameters():
+            if parameter.ndim == 4:  # `Module.to` would refuse models with 3-d convolutions
+                parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
         self.device, self.dtype = device, PRECISIONS[precision]
         self.largest: int | None = None
         if device.type == "cpu":

@@ -159,7 +159,11 @@ class TimmModel(FMSource):
         heads = model.pretrained_cfg.get("classifier") or ()
         heads = (heads,) if isinstance(heads, str) else tuple(heads)
         rows = classifier_rows(state, heads[0], path) if heads else None
-        model.reset_classifier(0 if rows is None else len(rows))
+        whole = model.state_dict().keys()
+        if rows is None or len(rows) != model.num_classes:
+            model.reset_classifier(0 if rows is None else len(rows))
+        removed = whole - model.state_dict().keys()  # of a second classifier, for distillation
+        state = {key: value for key, value in state.items() if key not in removed}
         fill(model, state, path, ignored=tuple(f"{head}." for head in heads))
         if rows is None:
             model.reset_classifier(0)
