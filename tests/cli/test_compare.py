@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from imprint.estimator.classifier import ImprintingClassifier
+from imprint.estimator.commands import compare
 from tests.cli.commands import FM, printed_command, write_arrays
 
 
@@ -240,3 +241,28 @@ def test_what_belongs_to_one_fm_is_refused_for_several(imprint, embedded):
     assert "holds embeddings of one FM" in imprint(f"compare photos.h5 {fms}", code=2)
     message = imprint(f"compare photos {fms} --checkpoint net.safetensors", code=2)
     assert "(--checkpoint) belongs to one FM" in message
+
+
+def test_classes_of_different_sizes_are_also_counted_the_same(imprint, workdir):
+    """Naming the large class always is right in 95%, and few heads are right more often."""
+    rng = np.random.default_rng(0)
+    y = np.repeat([0, 1], [190, 10])
+    x = rng.normal(size=(200, 10)) + 1.2 * np.eye(10)[y]
+    np.savez(workdir / "uneven.npz", embeddings=x, labels=np.array(["crow", "wren"])[y])
+    rows = json.loads(imprint("compare uneven.npz --gen mean --norm l2 --json"))
+    of_ridge = next(row for row in rows if row["gen"] == "ridge")
+    assert of_ridge["accuracy"] == 0.95 and of_ridge["balanced_accuracy"] == 0.5
+    balanced = max(rows, key=lambda row: row["balanced_accuracy"])
+    assert balanced["balanced_accuracy"] > 0.6 and balanced["accuracy"] < 0.9
+    output = " ".join(imprint("compare uneven.npz --gen mean --norm l2").split())
+    assert "head accuracy balanced behind" in output
+    assert "always naming the largest class is right in 95.0%" in output
+    assert f"{100 * balanced['balanced_accuracy']:.1f}%; the one above has 50.0%" in output
+    assert "To save the best head with each class counted the same:" in output
+
+
+def test_copies_among_the_samples_are_noted(tmp_path):
+    x, y = np.random.default_rng(0).normal(size=(20, 5)), np.arange(20) % 2
+    np.savez(tmp_path / "copies.npz", embeddings=np.tile(x, (3, 1)), labels=np.tile(y, 3))
+    with pytest.warns(UserWarning, match="40 of 60 samples are copies"):
+        compare(tmp_path / "copies.npz")

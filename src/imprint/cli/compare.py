@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from imprint.cli.app import command
+from imprint.cli.app import command, warnings_as_notes
 from imprint.cli.options import (
     FitOptions,
     InputOptions,
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 SHOWN = 10  # rows on the terminal
 SMALLER = 0.5  # a level head with less than this share of the best head's bytes is suggested
-COLUMNS = ("rank", "head", "accuracy", "behind", "size", "fit", "predict")
+COLUMNS = ("rank", "head", "accuracy", "balanced", "behind", "size", "fit", "predict")
 # options of the FM that do not change the head
 RUNNING = ("device", "batch_size")
 
@@ -80,10 +80,12 @@ def compare(
     head. Compares several FMs if --fm names them, separated by commas. References, such as a linear probe, are
     ranked too but are not imprinting.
     """
+    import numpy as np
+
     from imprint.estimator import cross_validation
     from imprint.estimator.commands import embeddings_by_fm
     from imprint.estimator.inputs import check_classes
-    from imprint.estimator.verdict import is_level, verdict
+    from imprint.estimator.verdict import are_uneven, verdict
 
     load_components(inputs.components)
     grid = cross_validation.default_methods(
@@ -98,13 +100,14 @@ def compare(
 
     fms = split(fm.fm or "")
     embeddings = embeddings_by_fm(source, fms, fm, group=inputs.group, check=check_labels)
-    table = cross_validation.compare_fms(
-        embeddings,
-        grid,
-        folds=folds,
-        seed=fitting.seed,
-        ls_lambda=fitting.ls_lambda,
-    )
+    with warnings_as_notes():
+        table = cross_validation.compare_fms(
+            embeddings,
+            grid,
+            folds=folds,
+            seed=fitting.seed,
+            ls_lambda=fitting.ls_lambda,
+        )
     if len(fms) < 2:
         table = table.drop(columns="fm")
     if output:
@@ -115,11 +118,13 @@ def compare(
         return
     rows: Any = table.astype(object).where(table.notna(), None).to_dict("records")
     first = next(iter(embeddings.values()))
-    samples, classes = len(first.x), len(first.class_names)
+    samples, classes, counts = len(first.x), len(first.class_names), np.bincount(first.y)
+    columns = [name for name in COLUMNS if name != "balanced" or are_uneven(counts)]
+    balanced = "balanced: mean over classes; " if "balanced" in columns else ""
     print_text(
         f"{samples:,} samples of {classes} classes, {folds} folds; head: the proxies of each class and, if several decide, how "
-        "many vote; *: a reference, not imprinting; accuracy in %; behind: points below the best (95% interval); size: of the "
-        "weights; fit, predict: median time to fit, and to label 1,000 embeddings"
+        f"many vote; *: a reference, not imprinting; accuracy in %; {balanced}behind: points "
+        "below the best (95% interval of the two, without allowance for the choice of the best); size: of the weights; fit, predict: median time to fit, and to label 1,000 embeddings"
     )
     print()
     if len(fms) > 1:
@@ -129,31 +134,43 @@ def compare(
         _print_ranking(list(best_of_fms.values()), columns=("fm", "head", "accuracy", "behind"))
         print(f"\nHeads on {rows[0]['fm']}")
     shown = [row for row in rows if row.get("fm") == rows[0].get("fm")]
-    _print_ranking(shown[:SHOWN], columns=COLUMNS)
+    _print_ranking(shown[:SHOWN], columns=columns)
     if len(rows) > SHOWN:
         print(f"... and {len(rows) - SHOWN} more" + (f" in {output}" if output else " (--output)"))
     print()
-    print_text(verdict(table))
-    heads = [row for row in rows if not row["reference"]] or rows
-    best = heads[0]
+    print_text(verdict(table, counts))
 
     def fit_command(row: Mapping[str, Any]) -> str:
         choice = replace(fm, fm=row.get("fm", fm.fm))
         return _fit_command(source, (choice, inputs, fitting), row)
 
+    for purpose, row in _worth_saving(rows, are_uneven(counts)):
+        print(f"\n{purpose}:\n  {fit_command(row)}")
+
+
+def _worth_saving(
+    rows: list[dict[str, Any]], uneven: bool
+) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """The heads that a user may want to save, the best last, each with what for; `uneven`: classes differ much in size."""
+    from imprint.estimator.verdict import is_level
+
+    heads = [row for row in rows if not row["reference"]] or rows
+    best = heads[0]
     level = [row for row in heads if is_level(row)]
     smallest = min(level, key=lambda row: row["bytes"], default=best)
     if smallest["bytes"] < SMALLER * best["bytes"]:
-        command = fit_command(smallest)
-        print(
-            f"\nTo save the smallest head that is level with the best ({size(smallest['bytes'])}):\n  {command}"
-        )
+        points = 100 * (best["accuracy"] - smallest["accuracy"])
+        facts = f"{size(smallest['bytes'])}, {points:.1f} points below it here"
+        yield f"To save the smallest head that is level with the best ({facts})", smallest
     by_choice = PRESETS["auto"].label
     if by_choice != best["name"] and any(row["name"] == by_choice for row in level):
-        chosen = fit_command({"fm": rows[0].get("fm", fm.fm)})
-        print(f"\nThe head that `auto` chooses is level with the best. To save it:\n  {chosen}")
+        chosen = {"fm": rows[0]["fm"]} if "fm" in rows[0] else {}
+        yield "The head that `auto` chooses is level with the best. To save it", chosen
+    balanced = max(heads, key=lambda row: float(row["balanced_accuracy"]))
+    if uneven and balanced["balanced_accuracy"] > best["balanced_accuracy"]:
+        yield "To save the best head with each class counted the same", balanced
     condition = " that is not a reference" if rows[0]["reference"] else ""
-    print(f"\nTo save the best head{condition}:\n  {fit_command(best)}")
+    yield f"To save the best head{condition}", best
 
 
 def _print_ranking(rows: list[dict[str, Any]], columns: Sequence[str]) -> None:
@@ -163,6 +180,7 @@ def _print_ranking(rows: list[dict[str, Any]], columns: Sequence[str]) -> None:
             **row,
             "head": _head_in_words(row),
             "accuracy": f"{100 * row['accuracy']:.1f}",
+            "balanced": f"{100 * row['balanced_accuracy']:.1f}",
             "behind": _behind(row) if number else "",
             "size": size(row["bytes"]),
             "fit": f"{row['fit_seconds']:.2f}s",

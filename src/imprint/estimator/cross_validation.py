@@ -12,7 +12,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from imprint.errors import UserError
-from imprint.estimator.validation import checked_scale
+from imprint.estimator.duplicates import Sketches
+from imprint.estimator.validation import (
+    checked_scale,
+    warn_of_copies,
+    warn_of_counts,
+    warn_of_equal,
+)
 from imprint.method.configuration import (
     BY_DISTANCE,
     FIELDS,
@@ -130,8 +136,8 @@ def compare_fms(
     -------
     DataFrame
         A row for each FM and method, best first and, at equal accuracy, fewest proxies first: rank, fm, name (of a named
-        method), the fields of the method, whether it is a reference, accuracy, its `difference` to the best with the ends of the
-        95% interval, mean number of proxies, bytes of the weights of the head, and medians of `fit_seconds` (fitting NORMs and
+        method), the fields of the method, whether it is a reference, accuracy, balanced accuracy (the mean over classes of the
+        accuracy in each), the `difference` of the accuracy to the best with the ends of the 95% interval, mean number of proxies, bytes of the weights of the head, and medians of `fit_seconds` (fitting NORMs and
         generating proxies) and of `predict_seconds`, for 1,000 embeddings.
 
     Notes
@@ -151,37 +157,43 @@ def compare_fms(
         If the samples of the FMs differ, or a class has fewer samples than folds.
     """
     import pandas as pd
+    from sklearn.model_selection import StratifiedKFold
 
     first = next(iter(embeddings.values()))
+    check_folds(first.y, folds)
+    names = np.array(first.class_names)
+    warn_of_counts(names, np.bincount(first.y), None, names[first.y])
+    splits = StratifiedKFold(folds, shuffle=True, random_state=seed).split(first.x, first.y)
+    parts = list(splits)
     frames = []
     for fm, of_fm in embeddings.items():
         if of_fm.ids.tolist() != first.ids.tolist():
             raise UserError(f"FM {fm} embedded different images than {next(iter(embeddings))}")
+        warn_of_equal(of_fm.x)
         with cores_for(of_fm.x):
-            frame = _scored(of_fm, methods, folds, seed, ls_lambda)
+            frame = _scored(of_fm, methods, parts, seed, ls_lambda)
         frames.append(frame.assign(fm=fm))
-    return _ranked(pd.concat(frames, ignore_index=True), folds)
+    warn_of_copies(Sketches.of(first.x, first.y), names, first.ids)
+    held_out = first.y[np.concatenate([test for _, test in parts])]
+    return _ranked(pd.concat(frames, ignore_index=True), folds, held_out)
 
 
 def _scored(
     embeddings: Embeddings,
     methods: Sequence[Configuration],
-    folds: int,
+    parts: Sequence[tuple[np.ndarray, np.ndarray]],
     seed: int,
     ls_lambda: float,
 ) -> pd.DataFrame:
-    """A row for each method and fold."""
+    """A row for each method and fold; `parts` are the rows to train on and to hold out in each fold."""
     import pandas as pd
-    from sklearn.model_selection import StratifiedKFold
 
     labels = {preset.configuration: preset.label for preset in PRESETS.values()}
     references = [preset.configuration for preset in PRESETS.values() if preset.reference]
     y, fm_classifier = embeddings.y, embeddings.fm_classifier
-    check_folds(y, folds)
     x = scaled(embeddings.x, checked_scale(embeddings.x, embeddings.x, None))
     classes = int(y.max()) + 1
     rows: list[dict[str, Any]] = []
-    parts = StratifiedKFold(folds, shuffle=True, random_state=seed).split(x, y)
     for train, test in parts:
         generated = list(_generated(x[train], y[train], methods, seed, ls_lambda))
         candidates = [entry.candidate for entry in generated]
@@ -227,8 +239,8 @@ def _bytes(candidate: CandidateHead, scoring: Scoring) -> int:
     return candidate.values.nbytes + sum(getattr(array, "nbytes", 0) for array in learnt)
 
 
-def _ranked(frame: pd.DataFrame, folds: int) -> pd.DataFrame:
-    """A row for each FM and method, best first, with the difference from the best."""
+def _ranked(frame: pd.DataFrame, folds: int, y: np.ndarray) -> pd.DataFrame:
+    """A row for each FM and method, best first, with the difference from the best; y (n,) are the labels held out, by fold."""
     groups = frame.groupby(["fm", *FIELDS], sort=False, dropna=False)
     ranked = groups.agg(
         name=("name", "first"),
@@ -240,7 +252,9 @@ def _ranked(frame: pd.DataFrame, folds: int) -> pd.DataFrame:
         predict_seconds=("predict_seconds", "median"),
     ).reset_index()
     right = np.stack([np.concatenate(of_folds) for of_folds in ranked["right"]])
-    ranked = ranked.assign(right=right.mean(axis=1)).rename(columns={"right": "accuracy"})
+    of_classes = [right[:, y == label].mean(axis=1) for label in np.unique(y)]
+    ranked = ranked.assign(right=right.mean(axis=1), balanced_accuracy=np.mean(of_classes, axis=0))
+    ranked = ranked.rename(columns={"right": "accuracy"})
     best_first = ["accuracy", "proxies"]
     ranked = ranked.sort_values(best_first, ascending=[False, True], kind="stable")
     right = right[ranked.index]

@@ -6,15 +6,27 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from imprint.estimator.wording import row_in_words
+from imprint.method.metrics import wilson_interval
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
 
 
-def verdict(table: pd.DataFrame) -> str:
+UNEVEN = (
+    2  # ratio of the largest to the smallest class from which the balanced accuracy is reported
+)
+
+
+def verdict(table: pd.DataFrame, counts: np.ndarray) -> str:
     """Summarise a comparison of heads in a few sentences: the best, those level with it, those below it.
 
-    table: from `compare_fms`. Reports the best method of each FM or, without the column `fm`, the named methods.
+    Parameters
+    ----------
+    table : DataFrame
+        From `compare_fms`. The best method of each FM is reported or, without the column `fm`, the named methods.
+    counts : ndarray of shape (C,)
+        Number of samples of each class.
     """
     best = table.iloc[0]
     several_fms = "fm" in table
@@ -35,7 +47,33 @@ def verdict(table: pd.DataFrame) -> str:
         text += f" Level with it, as far as these images tell: {'; '.join(level)}."
     if below:
         text += f" Below it: {'; '.join(below)}."
-    return text
+    return text + _about_guessing(table, counts)
+
+
+def _about_guessing(table: pd.DataFrame, counts: np.ndarray) -> str:
+    """Sentences on what guessing the largest class gives, and on classes of uneven sizes."""
+    best, total = table.iloc[0], int(counts.sum())
+    guessing, uneven = counts.max() / total, are_uneven(counts)
+    share = f"always naming {'the largest' if uneven else 'one'} class is right in {100 * guessing:.1f}%"
+    text = ""
+    if wilson_interval(best["accuracy"], total)[0] <= guessing:
+        text = f" The best is no better than guessing, as far as these images tell: {share}."
+    elif uneven:
+        text = f" Classes differ in size: {share}."
+    if not uneven:
+        return text
+    balanced = table.iloc[table["balanced_accuracy"].argmax()]
+    fm = f"{balanced['fm']} with " if "fm" in table else ""
+    words = f"{fm}{head_in_words(balanced.to_dict())}, {100 * balanced['balanced_accuracy']:.1f}%"
+    text += f" With each class counted the same, the best is {words}"
+    if balanced["balanced_accuracy"] > best["balanced_accuracy"]:
+        text += f"; the one above has {100 * best['balanced_accuracy']:.1f}%"
+    return f"{text}."
+
+
+def are_uneven(counts: np.ndarray) -> bool:
+    """Whether classes have such different sizes (C,) that accuracy depends mostly on the large ones."""
+    return bool(counts.max() >= UNEVEN * counts.min())
 
 
 def is_level(row: Mapping[str, Any] | pd.Series) -> bool:

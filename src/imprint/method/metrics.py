@@ -58,18 +58,31 @@ def scores(y: np.ndarray, predicted: np.ndarray, classes: int) -> Scores:
     right, true, guessed = np.diag(confusion), confusion.sum(axis=1), confusion.sum(axis=0)
     n = len(y)
     p = right.sum() / n
-    z = 1.959963984540054  # the 97.5% quantile of the normal distribution
-    centre, half = p + z**2 / (2 * n), z * np.sqrt(p * (1 - p) / n + z**2 / (4 * n**2))
+    low, high = wilson_interval(p, n)
     with np.errstate(invalid="ignore"):
         f1 = 2 * right / (true + guessed)
     return Scores(
         accuracy=float(p),
-        accuracy_low=max(float((centre - half) / (1 + z**2 / n)), 0.0),
-        accuracy_high=min(float((centre + half) / (1 + z**2 / n)), 1.0),
+        accuracy_low=low,
+        accuracy_high=high,
         balanced_accuracy=float((right[true > 0] / true[true > 0]).mean()),
         macro_f1=float(np.nanmean(f1)),
         class_f1=tuple(f1.tolist()),
     )
+
+
+def wilson_interval(share: float, n: int) -> tuple[float, float]:
+    """The 95% interval of a share of n samples (Wilson 1927).
+
+    Examples
+    --------
+    >>> [round(end, 3) for end in wilson_interval(0.9, 100)]
+    [0.826, 0.945]
+    """
+    z = 1.959963984540054  # the 97.5% quantile of the normal distribution
+    centre, scale = share + z**2 / (2 * n), 1 + z**2 / n
+    half = z * np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
+    return max(float((centre - half) / scale), 0.0), min(float((centre + half) / scale), 1.0)
 
 
 def top_accuracy(class_scores: np.ndarray, y: np.ndarray, count: int) -> float:
