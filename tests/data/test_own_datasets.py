@@ -329,6 +329,7 @@ def test_images_with_several_dots_in_their_names_are_reported(tmp_path, caplog):
         ({"x.png": b"", "x.cls": b""}, None, "x.png has no label"),
         ({"x.png": b"", "x.cls": b"9" * 20}, b"a\nb\nc\n", "labels such as '99999"),
         ({}, b"caf\xe9\nb\nc\n", "classnames.txt is not UTF-8"),
+        ({}, b"crane\nb\ncrane\n", "classnames.txt gives several labels the same name: crane"),
         ({"caf\udce9.png": b""}, None, r"caf\\xe9.png is not UTF-8"),
     ],
 )

@@ -3,6 +3,7 @@ import json
 import struct
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 
@@ -240,6 +241,10 @@ def test_table_mistakes_are_listed_at_once_with_their_lines(tmp_path):
         ("path,label,split\n", r"t\.csv has no rows"),
         ("path,label,split\n0.png,a,train\n", r"t\.csv: no images for test"),
         ("path,label,split\n0.png,a\n", "line 2: split '' is neither train nor test"),
+        (
+            "path,label\n0.png,gull, black-backed\n",
+            "line 2: more cells than columns; put texts with",
+        ),
     ],
 )
 def test_a_table_that_cannot_be_used_says_why(tmp_path, text, message):
@@ -247,6 +252,15 @@ def test_a_table_that_cannot_be_used_says_why(tmp_path, text, message):
     (tmp_path / "t.csv").write_text(text)
     with pytest.raises(UserError, match=message):
         sources.prepare("csv", {"path": str(tmp_path / "t.csv")}, tmp_path / "prepared")
+
+
+@pytest.mark.parametrize("label", [["a", "b"], {"name": "a"}])
+def test_an_image_in_a_parquet_table_has_one_label(tmp_path, label):
+    pd.DataFrame({"path": ["0.png", "1.png"], "label": [label, label]}).to_parquet(
+        tmp_path / "t.parquet"
+    )
+    with pytest.raises(UserError, match=r"row 1: label is .*, and not one text or number"):
+        sources.prepare("csv", {"path": str(tmp_path / "t.parquet")}, tmp_path / "prepared")
 
 
 def test_a_folder_is_no_table_and_a_table_no_folder(tmp_path):

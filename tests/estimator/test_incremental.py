@@ -56,6 +56,17 @@ def test_more_samples_of_known_classes_are_exact_or_refused(method):
         assert pickle.dumps(model) == before
 
 
+@pytest.mark.parametrize("method", [{"method": "qi"}, {"method": "knn"}, {"gen": "ls"}], ids=str)
+def test_a_head_that_begins_with_one_class_measures_probabilities_later(method):
+    grown = ImprintingClassifier(**method, probability=True, random_state=0)
+    for of_class in (np.flatnonzero(label == Y) for label in range(6)):
+        grown.partial_fit(X[of_class], Y[of_class])
+    order = np.argsort(Y, kind="stable")
+    whole = ImprintingClassifier(**method, probability=True, random_state=0).fit(X[order], Y[order])
+    np.testing.assert_allclose(grown.predict_proba(TEST), whole.predict_proba(TEST), atol=1e-6)
+    np.testing.assert_array_equal(grown.familiarity(TEST), whole.familiarity(TEST))
+
+
 @pytest.mark.parametrize(
     "method", [{"gen": "ridge", "norm_post": "none"}, {"method": "whiten"}], ids=str
 )

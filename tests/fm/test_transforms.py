@@ -104,6 +104,9 @@ def test_nothing_is_resized_when_the_size_is_right():
         {"size": (0, 5)},
         {"std": (1, 0, 1)},
         {"mean": (0.5,)},
+        {"mean": (123.7, 116.3, 103.5)},
+        {"std": (58.0, 57.0, 57.0)},
+        {"mean": (0.5, 0.5, float("nan"))},
     ],
 )
 def test_a_wrong_setting_is_named(wrong):

@@ -50,6 +50,16 @@ def test_hdf5_with_a_group_for_every_split(arrays, tmp_path):
     assert len(set(read.ids)) == 2
 
 
+def test_names_in_hdf5_may_be_bytes_of_utf8(arrays, tmp_path):
+    names = ["Öwl", "jay", "tit"]
+    with h5py.File(tmp_path / "mine.h5", "w") as file:
+        for name, array in arrays.items():
+            file[name] = array
+        file["class_names"] = np.char.encode(np.array(names), "utf-8")
+    adopt(tmp_path / "mine.h5", tmp_path / "e.h5")
+    assert read_embeddings(tmp_path / "e.h5").class_names == tuple(names)
+
+
 def test_without_names_the_classes_are_numbers(arrays, tmp_path):
     np.savez(tmp_path / "mine.npz", **arrays)
     adopt(tmp_path / "mine.npz", tmp_path / "e.h5")

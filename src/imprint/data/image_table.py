@@ -98,7 +98,11 @@ class ImageTable(UserSource, FileSource):
         beside_table = False
         for line, row in table:
             path = row["path"]
-            if not path or ("label" in columns and not row["label"]):
+            if None in row:  # cells beyond the header
+                problems.append(
+                    f"line {line}: more cells than columns; put texts with commas in quotes"
+                )
+            elif not path or ("label" in columns and not row["label"]):
                 problems.append(f"line {line}: path or label is empty")
             elif (file := os.path.normpath(path)) in first_lines:
                 problems.append(f"line {line}: {path} is in line {first_lines[file]} already")
@@ -164,6 +168,11 @@ def _read_parquet(path: str | Path) -> Table:
     names = columns_of(path)
     used = [name for name in ("path", "label", "split") if name in names]
     rows = parquet.read_table(path, columns=used).to_pylist()
+    for number, row in enumerate(rows, start=1):
+        if wrong := [name for name, value in row.items() if isinstance(value, list | dict)]:
+            raise UserError(
+                f"dataset table {path}, row {number}: {wrong[0]} is {row[wrong[0]]}, and not one text or number"
+            )
     texts = [{k: "" if v is None else class_name(v) for k, v in row.items()} for row in rows]
     return names, list(enumerate(texts, start=1))
 

@@ -12,7 +12,13 @@ from typing import Any
 
 import numpy as np
 
-from imprint.data.divided import DividedSource, by_split, named_splits, numbers_of
+from imprint.data.divided import (
+    DividedSource,
+    by_split,
+    named_splits,
+    numbers_of,
+    require_distinct,
+)
 from imprint.data.folders import files_below, is_clutter
 from imprint.data.image_formats import SUFFIXES
 from imprint.data.images import Images
@@ -94,6 +100,9 @@ class WebDataset(DividedSource):
             raise UserError(
                 f"{file} has {len(names)} names, but labels go from {numbers.min()} to {numbers.max()}"
             )
+        if repeated := sorted(name for name in set(names) if names.count(name) > 1):
+            raise UserError(f"{file} gives several labels the same name: {listed(repeated)}")
+        require_distinct(names)
         return numbers, names
 
 

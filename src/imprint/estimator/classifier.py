@@ -216,7 +216,8 @@ class ImprintingClassifier(ClassifierMixin, BaseEstimator):
             threads=None,
         )
         self._adopt(tuned, int(seed))
-        keep = tuned.familiarity is not None
+        # even if none could be held out yet, as with a first batch of one class
+        keep = self.probability or parts is None
         state = TrainingState.first(
             self.configuration_, self._settings(), X, y, ids, keep=keep, scale=scale, norms=norms
         )

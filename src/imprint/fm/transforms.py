@@ -16,6 +16,7 @@ from imprint.errors import UserError
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
+MOST = 10  # more is no mean or standard deviation of channels from 0 to 1
 
 _BATCHED = ("bilinear", "bicubic")  # interpolations that torch computes as Pillow does
 
@@ -60,9 +61,13 @@ class Transform:
             raise ValueError(
                 f"size {self.size} and resize {self.resize} are not two positive numbers each"
             )
-        if len(self.mean) != 3 or len(self.std) != 3 or min(self.std) <= 0:
+        if len(self.mean) != 3 or len(self.std) != 3 or not min(self.std) > 0:
             raise ValueError(
                 f"mean {self.mean} and std {self.std} are not three numbers each, std positive"
+            )
+        if not all(abs(value) <= MOST for value in (*self.mean, *self.std)):
+            raise ValueError(
+                f"mean {self.mean} and std {self.std} are not those of channels from 0 to 1; divide those of 0 to 255 by 255"
             )
 
     def as_dict(self) -> dict[str, Any]:

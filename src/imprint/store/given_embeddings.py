@@ -275,7 +275,7 @@ def _read_hdf5(path: Path, split: str | None, required: bool) -> dict[str, Any]:
 def _array(dataset: Any) -> np.ndarray:
     """An HDF5 dataset as an array: text, numbers, or large embeddings, which stay on disk."""
     if dataset.dtype.kind in "OS":
-        return dataset.asstr()[()]
+        return dataset.asstr("utf-8")[()]  # bytes of numpy are declared ASCII, whatever they hold
     if dataset.dtype.kind == "f" and is_large(dataset.shape):
         return read_rows(dataset)
     return dataset[()]
