@@ -155,6 +155,12 @@ def test_the_page_opens_offline_and_every_menu_changes_its_chart(tmp_path):
         assert "median difference +18.0" in choose(browser, "gains", "k", "10")
         choose(browser, "gains", "shots", "(any)")
 
+        # where no dot is left, words say so
+        words = "getComputedStyle(document.querySelector('#gains'), '::after').content"
+        assert browser.value(words) == "none"
+        browser.value("document.querySelectorAll('#gains .mark-symbol.role-mark path').forEach(dot => dot.remove())")  # fmt: skip
+        assert "No row has all these values" in browser.value(words)
+
         browser.value("search = document.querySelector('#grid_wrapper input[type=search]'); search.value = 'fps'; search.dispatchEvent(new Event('input'))")  # fmt: skip
         browser.wait(f"{GRID}.includes('24 entries')")
         assert browser.value("document.documentElement.scrollWidth") <= 700

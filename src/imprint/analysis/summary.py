@@ -63,11 +63,18 @@ def _extent(scores: pd.DataFrame) -> str:
     of_family = scores.groupby("family", observed=True)["task"].nunique()
     parts = [f"{family}: {number}" for family, number in of_family.items() if number > 1]
     of_families = f" ({', '.join(parts)})" if parts else ""
+    pairs = len(scores[matrices.PAIR].drop_duplicates())
+    fewer = pairs - len(matrices.fullest(scores)[matrices.PAIR].drop_duplicates())
+    left_out = (
+        f" {fewer} of {pairs} pairs are left out: they were run with fewer training images only."
+        if fewer
+        else ""
+    )
     return (
         f"Run: {len(scores):,} scores of {count(fms, 'FM')} on {count(tasks, 'task')}{of_families} "
         f"from {count(len(datasets), 'dataset')}, with {count(seeds, 'seed')}. "
         "Accuracies are on test data, medians over seeds and draws, and means of these over pairs of FM and task"
-        f"{matrices.with_few_shots(scores)}."
+        f"{matrices.with_few_shots(scores)}.{left_out}"
     )
 
 
@@ -235,12 +242,12 @@ def _points(gain: pd.Series, datasets: Mapping[str, str]) -> str:
     over_datasets = difference(gain, datasets)
     if over_datasets.datasets >= FEWEST:
         return (
-            f"typically by {over_datasets.estimate:+.1f} points over {over_datasets.datasets} datasets "
-            f"(95% interval {over_datasets.low:+.1f} to {over_datasets.high:+.1f})"
+            f"typically by {over_datasets.estimate:+z.1f} points over {over_datasets.datasets} datasets "
+            f"(95% interval {over_datasets.low:+z.1f} to {over_datasets.high:+z.1f})"
         )
     owners = gain.index.get_level_values("task").astype(str).map(datasets)
     return "by " + ", ".join(
-        f"{gains.mean():+.1f} points on {name} ({count(len(gains), 'pair')})"
+        f"{gains.mean():+z.1f} points on {name} ({count(len(gains), 'pair')})"
         for name, gains in gain.groupby(owners)
     )
 
@@ -259,7 +266,7 @@ def _collapse(scores: pd.DataFrame, collapse: pd.DataFrame) -> Iterator[str]:
     if len(points) < 2 or len(sides) < 2:
         return
     phrases = [
-        f"{gains.mean():+.1f} points where NC1 is {where} ({count(len(gains), 'pair')}"
+        f"{gains.mean():+z.1f} points where NC1 is {where} ({count(len(gains), 'pair')}"
         f"{f', {uniting} of them with classes that unite others' if uniting else ''})"
         for gains, uniting, where in sides
     ]

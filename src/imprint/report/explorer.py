@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from imprint.analysis.exploration import CHOICES, TASK, TEXTS, in_order
-from imprint.report.drawing.looks import COLOURS, gen_look
+from imprint.report.drawing.looks import COLOURS, MORE_COLOURS, gen_look
 from imprint.report.drawing.style import GREY
 from imprint.report.page.prose import terms
 from imprint.store.block_cache import Blocks, block_key
@@ -27,7 +27,7 @@ STACKED = {"labelAngle": 0, "labelExpr": "split(datum.label, ' ')"}  # a line pe
 BELOW = {"orient": "bottom", "columns": {"expr": "width < 450 ? 2 : 6"}}  # for telephones
 DOTS: dict[str, Any] = {"filled": True, "size": 70}
 GUIDE: dict[str, Any] = {"color": GREY, "strokeDash": [4, 3]}
-PALETTE = [*COLOURS, "#999999", "#8B5A2B", "#A6CE39", "#7B3294"]
+PALETTE = [*COLOURS, *MORE_COLOURS]
 LOOKS: dict[str, Any] = {
     "axis": {"labelFontSize": 12, "titleFontSize": 13},
     "legend": {**BELOW, "labelFontSize": 12, "labelLimit": 300},

@@ -19,6 +19,19 @@ if TYPE_CHECKING:
 
 # Okabe and Ito 2008 without their yellow, which is too pale for a line on white
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
+# for more lines than a figure has
+MORE_COLOURS = (
+    "#999999",
+    "#8B5A2B",
+    "#A6CE39",
+    "#7B3294",
+    "#FB9A99",
+    "#00441B",
+    "#67001F",
+    "#80CDC1",
+    "#B8B800",
+    "#40407A",
+)
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "p", "h", "*", "d", "8")
 DASHES: tuple[Any, ...] = (
     "-",
