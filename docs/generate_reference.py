@@ -111,7 +111,7 @@ def _type(entry: Schema) -> str:
         ("exclusiveMaximum", "<"),
     ):
         if bound in entry:
-            word += f" {sign} {entry[bound]:g}"
+            word += f" {sign} {entry[bound]:,}"
     return word
 
 

@@ -4,9 +4,12 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from sklearn.exceptions import NotFittedError
 
+from imprint import ImprintingClassifier
 from imprint.errors import UserError
 from imprint.estimator.validation import (
+    as_classifier_weights,
     as_labels,
     as_numpy,
     check_targets,
@@ -94,3 +97,34 @@ def test_json_holds_numbers_and_text_alone():
 def test_a_message_names_five_labels():
     assert listed(np.arange(5)) == "0, 1, 2, 3, 4"
     assert listed(np.arange(6)) == "0, 1, 2, 3, 4 and 1 more"
+
+
+@pytest.mark.parametrize(
+    ("weights", "message"),
+    [
+        ("weights", "is not an array of numbers"),
+        (np.ones(3), r"has shape \(3,\); it must be \(C, 3\)"),
+        (np.ones((0, 3)), r"has shape \(0, 3\)"),
+        (np.ones((5, 4)), r"has shape \(5, 4\); it must be \(C, 3\)"),
+        (np.full((5, 3), np.nan), "holds NaN"),
+        (np.full((5, 3), 1e300), "that float32 cannot hold"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:overflow")
+def test_weights_of_an_fm_that_are_none_are_refused(weights, message):
+    with pytest.raises(UserError, match=message):
+        as_classifier_weights(weights, 3)
+    assert as_classifier_weights(torch.ones(5, 3), 3).dtype == np.float32
+
+
+def test_wrong_values_are_named_before_and_after_a_fit():
+    x, y = np.random.default_rng(0).normal(size=(60, 4)), np.arange(60) % 3
+    for method in ("nearest_proxies", "seen_before", "predict"):
+        with pytest.raises(NotFittedError):
+            getattr(ImprintingClassifier(), method)(x)
+    with pytest.raises(UserError, match="ls_lambda=inf is not a positive number"):
+        ImprintingClassifier(gen="ls", ls_lambda=np.inf).fit(x, y)
+    with pytest.raises(UserError, match="class None is not among the given classes"):
+        ImprintingClassifier().partial_fit(x, None, classes=[0, 1, 2])
+    with pytest.raises(UserError, match=r"reject '0\.05': the share"):
+        ImprintingClassifier().fit(x, y).predict(x, reject="0.05")

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 from PIL import Image
 
 from imprint.study.load import load
@@ -55,6 +56,18 @@ def test_there_is_an_example_for_every_kind_of_component(kind):
 @pytest.mark.parametrize("page", ["docs/guide/classifier.md", "docs/how-to/own-components.md"])
 def test_the_code_on_a_page_runs_from_top_to_bottom(page, tmp_path):
     run("\n".join(code for _, code in python_blocks(page)), tmp_path)
+
+
+def test_every_piece_of_a_configuration_on_a_page_is_yaml():
+    pages = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")]
+    pieces = [
+        piece
+        for page in pages
+        for piece in re.findall(r"```yaml\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+    ]
+    assert len(pieces) > 5
+    for piece in pieces:
+        assert isinstance(yaml.safe_load(piece), dict), piece
 
 
 def test_the_study_to_copy_can_be_run(tmp_path):

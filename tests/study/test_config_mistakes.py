@@ -69,6 +69,7 @@ DIGITS_0_1 = {**BASE["datasets"], "digits": {**BASE["datasets"]["digits"], "clas
         ({"datasets": DIGITS_0_1, "tasks": {"t": {"datasets": "digits", "family": {"d": 1, "classes": 5}}}}, "tasks.t", "'digits' does not embed: 2, 3,"),
         ({"tasks": {"a/b": {"datasets": "digits"}}}, "tasks.a/b", "not a valid name"),
         ({"tasks": [1]}, "tasks", "not a mapping"),
+        ({"compute": {"device": "gpu"}}, "compute.device", "unknown device 'gpu'; known: auto, cpu, mps, cuda, cuda:0"),
         ({"datasets": {**BASE["datasets"], "x": {"source": "sklearn", "name": "digits", "test_fraction": 2}}}, "datasets.x.test_fraction", "out of range"),
         ({"fms": {"net": {"source": "timn", "model": "x"}}}, "fms.net", "did you mean 'timm'?"),
         ({"fms": {"net": {"model": "x"}}}, "fms.net", "'source' is missing"),

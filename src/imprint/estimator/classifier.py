@@ -212,7 +212,7 @@ class ImprintingClassifier(ClassifierMixin, BaseEstimator):
             norms=norms,
             hold_out=self.probability,
             ls_lambda=self.ls_lambda,
-            fm_classifier=as_classifier_weights(self.fm_classifier),
+            fm_classifier=as_classifier_weights(self.fm_classifier, X.shape[1]),
             threads=None,
         )
         self._adopt(tuned, int(seed))
@@ -257,7 +257,7 @@ class ImprintingClassifier(ClassifierMixin, BaseEstimator):
             For samples of a known class, if the GEN would need its earlier samples again.
         """
         if classes is not None:
-            labels, known = (set(np.asarray(as_numpy(each)).tolist()) for each in (y, classes))
+            labels, known = (set(np.ravel(as_numpy(each)).tolist()) for each in (y, classes))
             if unknown := sorted(labels - known, key=str):
                 raise UserError(
                     f"partial_fit: class {listed(unknown)} is not among the given classes"
@@ -281,6 +281,7 @@ class ImprintingClassifier(ClassifierMixin, BaseEstimator):
         They are recognised by content: the head keeps a few numbers of each embedding. Heads without these numbers, such as
         those of the workflow, return False for all samples.
         """
+        check_is_fitted(self)
         if y is None:
             return self._state.has(self._queries(X))
         x, y, _, _ = self._validated(X, y, None, reset=False)
@@ -403,7 +404,8 @@ class ImprintingClassifier(ClassifierMixin, BaseEstimator):
         """Find the n proxies nearest to each embedding of X (N, D), to explain its prediction."""
         if not isinstance(n, int | np.integer) or isinstance(n, bool) or n < 1:
             raise UserError(f"nearest_proxies: n={n!r} is not a positive whole number")
-        near = self._predictor.nearest(self._queries(X), n)
+        X = self._queries(X)
+        near = self._predictor.nearest(X, n)
         ids = None if self.proxy_samples_ is None else self.proxy_samples_[near.numbers]
         classes = self.classes_[self.proxy_classes_[near.numbers]]
         return Nearest(near.numbers, classes, near.similarities, ids)

@@ -97,7 +97,7 @@ def checked_parts(parameters: Mapping[str, Any]) -> dict[str, Any] | None:
     """
     parts = resolve(parameters["method"], {name: parameters[name] for name in CHOICES})
     ridge = parameters["ls_lambda"]
-    if not isinstance(ridge, int | float | np.number) or not ridge > 0:
+    if not isinstance(ridge, int | float | np.number) or not 0 < ridge < np.inf:
         raise UserError(f"ls_lambda={ridge!r} is not a positive number")
     if not isinstance(parameters["probability"], bool | np.bool_):
         raise UserError(f"probability={parameters['probability']!r} is neither True nor False")

@@ -28,9 +28,21 @@ def as_numpy(values: Any) -> Any:
     return (values.float() if is_short else values).numpy()
 
 
-def as_classifier_weights(fm_classifier: Any) -> np.ndarray | None:
-    """The weights of an FM's own classifier as float32, or None."""
-    return None if fm_classifier is None else np.asarray(as_numpy(fm_classifier), np.float32)
+def as_classifier_weights(fm_classifier: Any, d: int | None = None) -> np.ndarray | None:
+    """The weights of an FM's own classifier as float32, or None; a `UserError` if they are no (C, d) finite numbers."""
+    if fm_classifier is None:
+        return None
+    try:
+        weights = np.asarray(as_numpy(fm_classifier), np.float32)
+    except (TypeError, ValueError):
+        raise UserError("fm_classifier is not an array of numbers of shape (C, D)") from None
+    if weights.ndim != 2 or not weights.size or d not in (None, weights.shape[1]):
+        raise UserError(
+            f"fm_classifier has shape {weights.shape}; it must be (C, {d or 'D'}), the weights of the FM's own classifier"
+        )
+    if not np.isfinite(weights).all():
+        raise UserError("fm_classifier holds NaN or numbers that float32 cannot hold")
+    return weights
 
 
 def checked_scale(as_passed: Any, x: np.ndarray, scale: float | None) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from numbers import Real
 from typing import Literal
 
 import numpy as np
@@ -77,9 +78,9 @@ class Familiarity:
         UserError
             If it is not between 0 and 1, or there are too few held-out samples for it.
         """
-        if not 0 < share < 1:
+        if not isinstance(share, Real) or not 0 < share < 1:
             raise UserError(
-                f"reject {share}: the share of images of known classes to reject is between 0 and 1, such as 0.05"
+                f"reject {share!r}: the share of images of known classes to reject is between 0 and 1, such as 0.05"
             )
         if share < self.least:
             raise UserError(

@@ -143,13 +143,14 @@ def _message(item: Mapping[str, Any], known_keys: list[str]) -> str:  # noqa: C9
             return f"{shown} is not a text; put it in quotes"
         case "bool_type" | "bool_parsing":
             return f"{shown} is neither true nor false"
-        case "string_pattern_mismatch" if item["loc"] and item["loc"][-1] == _KEY:
+        case "string_pattern_mismatch" if "cuda" in context["pattern"]:
+            auto = "auto, " if "auto" in context["pattern"] else ""
+            return f"unknown device {shown}; known: {auto}cpu, mps, cuda, cuda:0, cuda:1, ..."
+        case "string_pattern_mismatch":
             return (
                 f"{shown} is not a valid name; a name has letters, digits, '.', '_' and '-', "
                 "and starts with a letter or digit"
             )
-        case "string_pattern_mismatch":
-            return f"{shown} does not fit the pattern {context['pattern']}"
         case "too_long":
             return f"it has {context['actual_length']:,} entries; the maximum is {context['max_length']:,}"
         case "too_short":

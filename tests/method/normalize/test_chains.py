@@ -62,7 +62,7 @@ def test_a_chain_is_its_steps_from_left_to_right(norm, steps):
         ("l2(3)", r"NORM 'l2\(3\)': 'l2' takes no argument"),
         ("whiten+quantile(0.5)", r"'quantile' takes no argument"),
         ("center(mean)", r"NORM 'center\(mean\)': .*takes no argument"),
-        ("whiten(lots)", "shrinkage lots is neither leave_one_out, ledoit_wolf, oas nor above 0"),
+        ("whiten(lots)", "shrinkage lots is neither ledoit_wolf, oas nor above 0"),
         ("whiten()", "shrinkage  is neither"),
         ("whiten(1/3)", "write the argument of 'whiten' without '/'"),
         ("l2+whiten(0)", r"NORM 'l2\+whiten\(0\)': shrinkage 0 is neither"),

@@ -203,7 +203,7 @@ def _share(shrinkage: object) -> float:
         share = math.nan
     if not 0 < share <= 1:
         raise ValueError(
-            f"shrinkage {shrinkage} is neither {', '.join(SHRINKAGES)} nor above 0 and at most 1"
+            f"shrinkage {shrinkage} is neither {LEDOIT_WOLF}, {OAS} nor above 0 and at most 1; without one, leave-one-out chooses"
         )
     return share
 

@@ -138,7 +138,7 @@ class Experiment(Section):
     agg: tuple[AggGrid, ...] = (AggGrid(name="max"),)
     """Aggregations with their distances, m and weightings."""
     save_heads: bool = False
-    """Whether to save the best head of each FM and task in results/heads; not for task families."""
+    """Whether to save the best head of each FM and task in results/heads, without probabilities; not for task families."""
     per_class: bool = False
     """Whether scores also hold the F1 of each class (column class_f1, in class order)."""
     extra_scores: tuple[ExtraScore, ...] = ()
