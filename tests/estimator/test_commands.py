@@ -73,6 +73,30 @@ def test_a_head_loads_an_fm_of_one_size_at_the_size_of_its_training_images(photo
     assert imprint.evaluate(tmp_path / "head.safetensors", photos).as_dict() == of_embeddings
 
 
+def test_a_head_finds_its_fm_in_a_folder_from_elsewhere_and_where_it_moved(
+    photos, tmp_path, monkeypatch
+):
+    import timm
+    from timm.models import save_for_hf
+
+    save_for_hf(
+        timm.create_model("test_resnet", num_classes=3), tmp_path / "fm", safe_serialization=True
+    )
+    monkeypatch.chdir(tmp_path)
+    embeddings = imprint.embed(photos, fm="local-dir:fm", device="cpu")
+    labels = np.array(embeddings.class_names)[embeddings.y]
+    head = imprint.ImprintingClassifier(method="qi").fit(embeddings.x, labels)
+    head.save("head.safetensors", embeddings)
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    first = imprint.evaluate("../head.safetensors", photos).as_dict()
+    (tmp_path / "fm").rename(tmp_path / "moved")
+    with pytest.raises(UserError, match=r"local-dir:.*fm"):
+        imprint.evaluate("../head.safetensors", photos)
+    moved = imprint.evaluate("../head.safetensors", photos, fm="local-dir:../moved")
+    assert moved.as_dict() == first
+
+
 def test_several_images_and_folders_are_embedded_as_the_command_labels_them(photos):
     sources = [photos / "light" / "2.png", str(photos / "dark"), photos / "light" / "2.png"]
     several = imprint.embed(sources, device="cpu", input_size=64)

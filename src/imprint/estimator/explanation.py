@@ -98,7 +98,7 @@ def explain(
         Images, folders of images, or embeddings, as for `imprint predict`.
     train : path, optional
         The training images or, faster, their embeddings: the nearest of all of them are shown. By default each of the nearest
-        proxies is shown by the training image nearest to that proxy, whose id the head keeps.
+        proxies is shown by the training image nearest to that proxy, of those its class was first made of; the head has its id.
     n : int, default=5
         Number of training images per image.
     picture : path, optional

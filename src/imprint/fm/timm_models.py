@@ -53,6 +53,9 @@ class TimmModel(FMSource):
             model = self._load_fetched(self.checkpoint, changes)
         else:
             model = self._create(read_state(self.checkpoint), self.checkpoint, changes)
+        kind, _, folder = self.model.partition(":")
+        if kind == "local-dir":  # so that it is found from other folders too
+            identity["model"] = f"{kind}:{Path(folder).resolve()}"
         return timm_embedder(
             model,
             make_transform(timm.data.resolve_model_data_config(model), changes),
