@@ -5,6 +5,9 @@
 Samples are drawn from normal classes in 20 dimensions with a shared covariance. The true difference is that of heads fitted to
 as many samples as one fold leaves, on 4,000 new samples, averaged over all studies. For comparison, intervals by the t-test over
 the differences of folds, with the correction of Nadeau and Bengio (2003).
+
+At the end: five FMs of equal quality. In how many studies is at least one below the best, by the interval of the two alone, and by
+the column `level`, which allows for the choice of the best?
 """
 
 from __future__ import annotations
@@ -20,9 +23,12 @@ from sklearn.model_selection import StratifiedKFold
 from benchmarks.options import new_parser
 from benchmarks.printing import print_header, print_row
 from imprint import ImprintingClassifier
-from imprint.estimator.cross_validation import difference_interval
+from imprint.estimator.cross_validation import compare_fms, difference_interval
+from imprint.method.presets import PRESETS
+from imprint.store.embeddings import Embeddings
 
 HEADS = ("qi", "whiten", "knn", "ridge")
+FMS = 5
 SIZES = ((40, 4), (200, 8), (200, 2), (800, 8))  # samples and classes
 D = 20
 
@@ -79,6 +85,24 @@ def studies(
         yield truth, held_out, parts
 
 
+def print_equal_fms(count: int, folds: int) -> None:
+    """Print how often one of several FMs of equal quality counts as below the best."""
+    methods = [PRESETS[head].configuration for head in HEADS]
+    print_header(["samples, classes", "below by the interval (%)", "by `level` (%)"])
+    for samples, classes in SIZES[:2]:
+        of, rng, below = population(classes), np.random.default_rng(3), []
+        for _ in range(count):
+            sets = [drawn(of, samples, rng) for _ in range(FMS)]
+            ids, names = np.arange(samples).astype(str), tuple(map(str, range(classes)))
+            fms = {f"fm{i}": Embeddings(x, y, ids, names, {}) for i, (x, y) in enumerate(sets)}
+            table = compare_fms(fms, methods, folds=folds)
+            best = table[~table["fm"].duplicated()]
+            below.append([(best["high"] < 0).any(), (~best["level"]).any()])
+        print_row(
+            [f"{samples}, {classes}", *(f"{100 * share:.1f}" for share in np.mean(below, axis=0))]
+        )
+
+
 def main() -> None:
     parser = new_parser(__doc__)
     parser.add_argument("--studies", type=int, default=300)
@@ -114,6 +138,8 @@ def main() -> None:
             print_row(
                 [f"{samples}, {classes}", f"{one} - {other}", f"{100 * difference:+.1f}", *cells]
             )
+    print()
+    print_equal_fms(options.studies, options.folds)
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ def row(preset, accuracy, difference, high, named=True, **more):
         "balanced_accuracy": accuracy,
         "difference": difference,
         "high": high,
+        "level": high >= 0,
         **more,
     }
 

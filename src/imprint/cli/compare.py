@@ -152,11 +152,10 @@ def _worth_saving(
     rows: list[dict[str, Any]], uneven: bool
 ) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """The heads that a user may want to save, the best last, each with what for; `uneven`: classes differ much in size."""
-    from imprint.estimator.verdict import is_level
-
     heads = [row for row in rows if not row["reference"]] or rows
     best = heads[0]
-    level = [row for row in heads if is_level(row)]
+    # by the interval of two, which is stricter than the level of the sentence
+    level = [row for row in heads if row["high"] >= 0]
     smallest = min(level, key=lambda row: row["bytes"], default=best)
     if smallest["bytes"] < SMALLER * best["bytes"]:
         points = 100 * (best["accuracy"] - smallest["accuracy"])

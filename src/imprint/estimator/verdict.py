@@ -37,7 +37,7 @@ def verdict(table: pd.DataFrame, counts: np.ndarray) -> str:
         name = row["fm"] if several_fms else head_in_words(row.to_dict())
         points = -100 * row["difference"]
         between = f" ({-100 * row['high']:z.1f} to {-100 * row['low']:z.1f})" if several_fms else ""
-        if is_level(row):
+        if row["level"]:
             level.append(f"{name}, {points:z.1f} points below{between}" if several_fms else name)
         else:
             below.append(f"{name} by {points:.1f} points{between}")
@@ -74,11 +74,6 @@ def _about_guessing(table: pd.DataFrame, counts: np.ndarray) -> str:
 def are_uneven(counts: np.ndarray) -> bool:
     """Whether classes have such different sizes (C,) that accuracy depends mostly on the large ones."""
     return bool(counts.max() >= UNEVEN * counts.min())
-
-
-def is_level(row: Mapping[str, Any] | pd.Series) -> bool:
-    """Whether the interval of a row's difference from the best includes 0."""
-    return bool(row["high"] >= 0)
 
 
 def head_in_words(row: Mapping[Any, Any]) -> str:
