@@ -128,3 +128,16 @@ def test_wrong_values_are_named_before_and_after_a_fit():
         ImprintingClassifier().partial_fit(x, None, classes=[0, 1, 2])
     with pytest.raises(UserError, match=r"reject '0\.05': the share"):
         ImprintingClassifier().fit(x, y).predict(x, reject="0.05")
+
+
+def test_labels_of_nullable_types_of_pandas_stay_what_they_are():
+    x, y = np.random.default_rng(0).normal(size=(40, 5)), np.arange(40) % 4
+    ids = pd.Series(2**60 + y, dtype="Int64")
+    head = ImprintingClassifier(method="qi").fit(x, ids)
+    assert head.classes_.tolist() == [2**60 + i for i in range(4)]
+    assert (
+        ImprintingClassifier(method="qi").fit(x, pd.Series(y > 1, dtype="boolean")).classes_.dtype
+        == bool
+    )
+    with pytest.raises(UserError, match="1 of 40 labels are missing"):
+        ImprintingClassifier(method="qi").fit(x, ids.where(ids.index != 3))

@@ -71,7 +71,13 @@ def checked_scale(as_passed: Any, x: np.ndarray, scale: float | None) -> float:
 
 
 def checked_labels(y: Any) -> Any:
-    """Labels unchanged; a `UserError` if some are missing or of other types, which numpy would turn into texts such as 'nan'."""
+    """Labels, those of a nullable type of pandas as an array, which scikit-learn would turn into float.
+
+    Raises
+    ------
+    UserError
+        If some are missing or of other types, which numpy would turn into texts such as 'nan'.
+    """
     if getattr(y, "ndim", 1) != 1:
         return y
     missing: Any = ()
@@ -85,7 +91,8 @@ def checked_labels(y: Any) -> Any:
         )
     if isinstance(y, list | tuple):
         _check_types(y)
-    return y
+    nullable = getattr(getattr(y, "dtype", None), "numpy_dtype", None)
+    return y if nullable is None else y.to_numpy(nullable)
 
 
 def check_targets(y: np.ndarray) -> None:
