@@ -54,6 +54,12 @@ def test_the_embedding_is_what_the_classifier_sees(trained, batch, tmp_path, for
         torch.testing.assert_close(logits, trained(batch), atol=1e-5, rtol=1e-5)
 
 
+@pytest.mark.parametrize("name", ["w.pth.tar", "w.ckpt", "w.PTH"])
+def test_files_of_torch_are_read_whatever_their_usual_name(trained, tmp_path, name):
+    torch.save({"state_dict": trained.state_dict()}, tmp_path / name)
+    assert load(tmp_path / name).dim == 96
+
+
 def test_the_identity_is_of_the_weights_not_of_the_file(trained, tmp_path):
     state = trained.state_dict()
     hashes = {

@@ -35,6 +35,7 @@ _WRAPPINGS = (
     "model",
     "module",
 )
+OF_TORCH = (".pth", ".pt", ".bin", ".ckpt", ".tar")  # suffixes of files that torch writes
 _PREFIXES = ("module.", "_orig_mod.", "model.")  # of DataParallel, torch.compile, Lightning modules
 _NO_WEIGHTS = ("n_averaged",)  # torch's AveragedModel counts its steps among the weights
 
@@ -47,7 +48,7 @@ def read_state(path: str | Path) -> dict[str, torch.Tensor]:
     Parameters
     ----------
     path : path
-        A .safetensors, .pth, .pt or .bin file.
+        A .safetensors file, or one that torch wrote: .pth, .pt, .bin, .ckpt or .pth.tar.
 
     Raises
     ------
@@ -57,13 +58,14 @@ def read_state(path: str | Path) -> dict[str, torch.Tensor]:
     path = Path(path)
     if not path.exists():
         raise UserError(f"checkpoint {path} does not exist")
-    if path.suffix == ".safetensors":
+    suffix = path.suffix.lower()
+    if suffix == ".safetensors":
         state = _read_safetensors(path)
-    elif path.suffix in (".pth", ".pt", ".bin"):
+    elif suffix in OF_TORCH:
         state = _read_torch(path)
     else:
         raise UserError(
-            f"checkpoint {path}: '{path.suffix}' is not one of .safetensors, .pth, .pt, .bin"
+            f"checkpoint {path}: '{path.suffix}' is not one of .safetensors, {', '.join(OF_TORCH)}"
         )
     state = {key: value for key, value in state.items() if key not in _NO_WEIGHTS}
     while prefix := next(
