@@ -115,17 +115,21 @@ def leave_one_out(
     if counts.max() > 1:  # else a sample that is left out has no others of its class
         penalties = PENALTIES * penalty
         inverse = 1 / (values[:, None] + penalties)  # (r, penalties)
+        # a regression without penalty fits fewer samples than features nearly exactly: the errors of the others are computed as
+        # differences from it, of which float32 holds the digits
+        exact = 1 / values if n < d else np.zeros(len(values))
         errors = np.zeros(len(penalties))
         chosen = np.argsort(y, kind="stable")[:: max(1, -(-n // SAMPLES))]
         for block in blocks(len(chosen), d):
             batch = chosen[block]
             sample_weights = class_weights[y[batch]]
             z = (x[batch] - mean.astype(vectors.dtype)) @ vectors
-            leverages = sample_weights[:, None] * ((z**2) @ inverse.astype(z.dtype))
-            if intercept:
-                leverages += sample_weights[:, None] / n
-            complements = np.maximum(1 - leverages, LEAST)
-            for i, squares in enumerate(_squares(z, y[batch], coordinates, inverse, target_means)):
+            rest = 1 - sample_weights * (z**2 @ exact + (1 / n if intercept else 0))
+            change = (inverse - exact[:, None]).astype(np.float32)
+            leverages = sample_weights[:, None] * (z.astype(np.float32) ** 2 @ change)
+            complements = np.maximum(rest[:, None] - leverages, LEAST)
+            all_squares = _squares(z, y[batch], coordinates, inverse, exact, target_means)
+            for i, squares in enumerate(all_squares):
                 errors[i] += sample_weights @ (squares / complements[:, i] ** 2)
         penalty = float(penalties[errors.argmin()])
     weights = _weights(coordinates, values, vectors, penalty)
@@ -139,21 +143,25 @@ def _squares(
     y: np.ndarray,
     coordinates: np.ndarray,
     inverse: np.ndarray,
+    exact: np.ndarray,
     target_means: np.ndarray,
 ) -> Iterator[np.ndarray]:
     """Squared residuals (n,) of samples z (n, r) in eigenvector coordinates, summed over classes, for each penalty.
 
-    coordinates: (r, C) moments. inverse: (r, penalties). target_means: (C,) means of the one-hot labels y (n,).
+    coordinates: (r, C) moments. inverse: (r, penalties). exact: (r,) the inverse of no penalty, or zeros. target_means: (C,) means of the one-hot labels y (n,).
     """
     r, classes = coordinates.shape
     if classes <= r:
         targets = (y[:, None] == np.arange(classes)) - target_means.astype(z.dtype)
+        if exact.any():
+            targets -= z @ (exact[:, None] * coordinates)
+        targets, short = targets.astype(np.float32), z.astype(np.float32)
         # several penalties in one product: separate products would each read all of z for a few columns
         together = r // classes
         for first in range(0, inverse.shape[1], together):
-            scales = inverse[:, first : first + together]
-            maps = (scales[:, :, None] * coordinates[:, None]).astype(z.dtype).reshape(r, -1)
-            residuals = (z @ maps).reshape(len(z), -1, classes)
+            scales = inverse[:, first : first + together] - exact[:, None]
+            maps = (scales[:, :, None] * coordinates[:, None]).astype(np.float32).reshape(r, -1)
+            residuals = (short @ maps).reshape(len(z), -1, classes)
             residuals -= targets[:, None]
             yield from np.einsum("npc,npc->pn", residuals, residuals)
         return
