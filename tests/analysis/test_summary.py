@@ -86,7 +86,7 @@ def test_without_runs_of_all_samples_the_shots_are_named():
     mixed = rows.assign(shots=np.where(rows["task"] == rows["task"].iloc[0], "full", "20"))
     left_out = len(mixed[mixed["shots"] == "20"][["fm", "task"]].drop_duplicates())
     assert summary.lines(mixed, collapses(), preset_rows())[0].endswith(
-        f"{left_out} of {pairs} pairs are left out: they were run with fewer training images only."
+        f"Left out: {left_out} of {pairs} pairs, run with fewer training images only."
     )
     full = summary.lines(rows, collapses(), preset_rows())
     assert full[0].endswith("pairs of FM and task.") and few[1:] == full[1:]

@@ -110,7 +110,6 @@ def test_a_message_names_five_labels():
         (np.full((5, 3), 1e300), "that float32 cannot hold"),
     ],
 )
-@pytest.mark.filterwarnings("ignore:overflow")
 def test_weights_of_an_fm_that_are_none_are_refused(weights, message):
     with pytest.raises(UserError, match=message):
         as_classifier_weights(weights, 3)
@@ -128,6 +127,11 @@ def test_wrong_values_are_named_before_and_after_a_fit():
         ImprintingClassifier().partial_fit(x, None, classes=[0, 1, 2])
     with pytest.raises(UserError, match=r"reject '0\.05': the share"):
         ImprintingClassifier().fit(x, y).predict(x, reject="0.05")
+    assert ImprintingClassifier().partial_fit(x, y, classes={0, 1, 2}).classes_.tolist() == [
+        0,
+        1,
+        2,
+    ]
 
 
 def test_labels_of_nullable_types_of_pandas_stay_what_they_are():

@@ -58,7 +58,7 @@ def errors_of_refits(x, y, balanced, intercept):
     errors = []
     for penalty in grid(x, y, balanced, intercept):
         error = 0.0
-        for i in range(len(x)):
+        for i in np.flatnonzero(np.bincount(y)[y] > 1):  # of other classes nothing is known then
             others = np.arange(len(x)) != i
             slope, start = solved(x[others], targets[others], weights[others], penalty, intercept)
             error += weights[i] * ((targets[i] - x[i] @ slope - start) ** 2).sum()
@@ -89,6 +89,22 @@ def test_rows_and_names_of_classes_change_no_penalty_where_all_samples_can_be_fi
     penalty = leave_one_out(x, y).penalty
     assert penalty == pytest.approx(grid(x, y, balanced=False, intercept=True)[0], rel=1e-4)
     assert leave_one_out(x[order], names[y[order]]).penalty == pytest.approx(penalty)
+
+
+@pytest.mark.parametrize("d", [3, 30])
+@pytest.mark.parametrize("seed", range(4))
+def test_samples_that_are_alone_in_their_class_do_not_count(seed, d):
+    rng = np.random.default_rng(seed)
+    y = np.repeat(np.arange(6), (1, 4, 3, 1, 2, 1))
+    x = (rng.normal(size=(6, d))[y] + 2 * rng.normal(size=(12, d))).astype(np.float32)
+    best = errors_of_refits(x, y, balanced=False, intercept=True).argmin()
+    expected = grid(x, y, balanced=False, intercept=True)
+    assert leave_one_out(x, y).penalty == pytest.approx(expected[best], rel=1e-4)
+    few = np.flatnonzero(y != 4)  # three of five classes have one sample
+    numbers = np.unique(y[few], return_inverse=True)[1]
+    centred = x[few] - x[few].mean(axis=0)
+    mean_eigenvalue = (centred**2).sum() / min(len(few), d)
+    assert leave_one_out(x[few], numbers).penalty == pytest.approx(mean_eigenvalue, rel=1e-5)
 
 
 @pytest.mark.parametrize("d", [3, 30])

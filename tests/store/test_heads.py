@@ -78,6 +78,18 @@ def test_a_head_knows_its_fm():
         given.require_fm({"fm": "yours"})
 
 
+def test_an_fm_in_a_folder_is_known_by_its_weights():
+    fm = {"model": "local-dir:/some/fm", "weights_sha256": "ab", "transform": {"size": [8, 8]}}
+    head = Head(np.ones((1, 2), np.float32), np.zeros(1, int), {"fm": fm})
+    head.require_fm(fm | {"model": "local-dir:/other/fm"})
+    for other in ({"model": "net"}, {"model": "local-dir:/other/fm", "weights_sha256": "cd"}):
+        with pytest.raises(UserError, match=r"not net|not cd"):
+            head.require_fm(fm | other)
+    named = Head(head.proxies, head.labels, {"fm": {"model": "local-dir:/some/fm"}})
+    with pytest.raises(UserError, match="not local-dir:/other/fm"):
+        named.require_fm({"model": "local-dir:/other/fm"})
+
+
 def test_an_embedder_says_which_fm_it_is():
     class Transform:
         def as_dict(self):

@@ -84,6 +84,10 @@ def test_names_of_no_class_are_reported_with_the_classes(tmp_path):
         "unprepared": {"datasets": "shards", "classes": ["owl", "wren"]},
         "numbers": {"datasets": "mnist", "classes": ["seven", 3]},
         "undefined": {"datasets": "birds", "classes": ["owl", "wren"]},
+        "truth": {"datasets": "photos", "classes": [True, "wren"]},
+        "value": {"datasets": "photos", "label_map": {"owl": 0, "wren": "b"}},
+        "shape": {"datasets": "photos", "classes": {"owl": 1}},
+        "none": {"datasets": [], "classes": ["owl", "wren"]},
     }
     found = problems(tmp_path, datasets=datasets, tasks=tasks)
     known = "has the classes 10, 9, owl, wren"
@@ -97,6 +101,10 @@ def test_names_of_no_class_are_reported_with_the_classes(tmp_path):
         "instead of names",
         "tasks.numbers.classes[0]": "the names of the classes of 'mnist' are not known; give numbers, 0 to 9",
         "tasks.undefined.datasets[0]": found["tasks.undefined.datasets[0]"],
+        "tasks.truth.classes[0]": "True is neither a name nor a number of a class; put a name such as yes in quotes",
+        "tasks.value.label_map.wren": "'b' is not a whole number",
+        "tasks.shape.classes": "{'owl': 1} is not a list",
+        "tasks.none.datasets": "it is empty; give at least one entry",
     }
 
 
@@ -104,3 +112,18 @@ def test_a_folder_that_cannot_be_read_is_reported_for_the_names_too(tmp_path):
     datasets = {**BASE["datasets"], "photos": {"source": "imagefolder", "path": "nowhere"}}
     tasks = {"some": {"datasets": "photos", "classes": ["owl", "wren"]}}
     assert "nowhere" in problems(tmp_path, datasets=datasets, tasks=tasks)["tasks.some.classes"]
+
+
+def test_names_are_read_once_for_all_tasks(tmp_path, monkeypatch):
+    from imprint.data import image_table
+
+    read, reads = image_table.read_table, []
+    monkeypatch.setattr(image_table, "read_table", lambda path: reads.append(path) or read(path))
+    datasets = {**BASE["datasets"], "table": photos(tmp_path)["table"]}
+    one = {"a": {"datasets": "table", "classes": ["owl", "wren"]}}
+    counts = []
+    for tasks in (one, {**one, **{f"t{i}": one["a"] for i in range(5)}}):
+        reads.clear()
+        study(tmp_path, datasets=datasets, tasks=tasks)
+        counts.append(len(reads))
+    assert counts[0] == counts[1] > 0

@@ -66,7 +66,7 @@ def _extent(scores: pd.DataFrame) -> str:
     pairs = len(scores[matrices.PAIR].drop_duplicates())
     fewer = pairs - len(matrices.fullest(scores)[matrices.PAIR].drop_duplicates())
     left_out = (
-        f" {fewer} of {pairs} pairs are left out: they were run with fewer training images only."
+        f" Left out: {fewer} of {pairs} pairs, run with fewer training images only."
         if fewer
         else ""
     )

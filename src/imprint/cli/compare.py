@@ -124,7 +124,8 @@ def compare(
     print_text(
         f"{samples:,} samples of {classes} classes, {folds} folds; head: the proxies of each class and, if several decide, how "
         f"many vote; *: a reference, not imprinting; accuracy in %; {balanced}behind: points "
-        "below the best (95% interval of the two, without allowance for the choice of the best); size: of the weights; fit, predict: median time to fit, and to label 1,000 embeddings"
+        "below the best (95% interval of the two, without allowance for the choice of the best); size: of the weights; fit, "
+        "predict: median time to fit, and to label 1,000 embeddings"
     )
     print()
     if len(fms) > 1:
@@ -159,7 +160,7 @@ def _worth_saving(
     smallest = min(level, key=lambda row: row["bytes"], default=best)
     if smallest["bytes"] < SMALLER * best["bytes"]:
         points = 100 * (best["accuracy"] - smallest["accuracy"])
-        facts = f"{size(smallest['bytes'])}, {points:.1f} points below it here"
+        facts = f"{size(smallest['bytes'])}, {points:.1f} points below the best here"
         yield f"To save the smallest head that is level with the best ({facts})", smallest
     by_choice = PRESETS["auto"].label
     if by_choice != best["name"] and any(row["name"] == by_choice for row in level):

@@ -39,7 +39,7 @@ class ImageTable(UserSource, FileSource):
     def class_names(self) -> Sequence[str] | None:
         """The different labels; see `Source.class_names`."""
         labels = [row.get("label") for _, row in read_table(self.path)[1]]
-        return numbers_of(np.array(labels))[1] if all(labels) else None
+        return numbers_of(np.array(labels))[1] if labels and all(labels) else None
 
     def rows(self) -> tuple[list[Row], Sequence[str]]:
         """One row per image, in the order of the table; see `FileSource.rows`."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import tarfile
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -100,7 +101,7 @@ class WebDataset(DividedSource):
             raise UserError(
                 f"{file} has {len(names)} names, but labels go from {numbers.min()} to {numbers.max()}"
             )
-        if repeated := sorted(name for name in set(names) if names.count(name) > 1):
+        if repeated := sorted(name for name, count in Counter(names).items() if count > 1):
             raise UserError(f"{file} gives several labels the same name: {listed(repeated)}")
         require_distinct(names)
         return numbers, names

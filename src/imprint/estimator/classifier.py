@@ -257,7 +257,10 @@ class ImprintingClassifier(ClassifierMixin, BaseEstimator):
             For samples of a known class, if the GEN would need its earlier samples again.
         """
         if classes is not None:
-            labels, known = (set(np.ravel(as_numpy(each)).tolist()) for each in (y, classes))
+            labels, known = (
+                set(np.ravel(as_numpy(list(each) if isinstance(each, set) else each)).tolist())
+                for each in (y, classes)
+            )
             if unknown := sorted(labels - known, key=str):
                 raise UserError(
                     f"partial_fit: class {listed(unknown)} is not among the given classes"

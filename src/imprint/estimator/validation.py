@@ -33,7 +33,8 @@ def as_classifier_weights(fm_classifier: Any, d: int | None = None) -> np.ndarra
     if fm_classifier is None:
         return None
     try:
-        weights = np.asarray(as_numpy(fm_classifier), np.float32)
+        with np.errstate(over="ignore"):
+            weights = np.asarray(as_numpy(fm_classifier), np.float32)
     except (TypeError, ValueError):
         raise UserError("fm_classifier is not an array of numbers of shape (C, D)") from None
     if weights.ndim != 2 or not weights.size or d not in (None, weights.shape[1]):

@@ -48,7 +48,7 @@ def load(
     weights : str, optional
         torchvision's name of the weights (IMAGENET1K_V1, DEFAULT).
     checkpoint : path, optional
-        Weights in place of the published ones: .safetensors, .pth, .pt or .bin.
+        Weights in place of the published ones: .safetensors, .pth, .pt, .bin, .ckpt or .pth.tar.
     pooling : {"pooled", "class_token", "class_token+patches"}
         The outputs of the last layer, after the final norm, that form the embedding: the input of the model's own classifier,
         the class token, or the class token concatenated with the mean of the patch tokens, as in DINOv2's linear probes.

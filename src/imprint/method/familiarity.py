@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from numbers import Real
 from typing import Literal
 
 import numpy as np
@@ -78,7 +77,7 @@ class Familiarity:
         UserError
             If it is not between 0 and 1, or there are too few held-out samples for it.
         """
-        if not isinstance(share, Real) or not 0 < share < 1:
+        if isinstance(share, str) or not 0 < share < 1:
             raise UserError(
                 f"reject {share!r}: the share of images of known classes to reject is between 0 and 1, such as 0.05"
             )

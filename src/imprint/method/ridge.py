@@ -71,9 +71,9 @@ def leave_one_out(
 
     Notes
     -----
-    Costs O(n d min(n, d)) for the eigenpairs and O(n d min(C, d)) for each penalty. If the only sample of a class is left
-    out, no sample of its class remains, but its error is still defined. If that is so for all classes, errors cannot tell
-    penalties apart, and the penalty is the mean eigenvalue.
+    Costs O(n d min(n, d)) for the eigenpairs and O(n d min(C, d)) for each penalty. The errors of samples that
+    are alone in their class do not count: without them nothing is known of it. If that is so for most classes, the penalty is the
+    mean eigenvalue.
 
     References
     ----------
@@ -112,7 +112,7 @@ def leave_one_out(
     moments = (class_weights * counts)[:, None] * (sums.means - mean)
     coordinates = vectors.T.astype(np.float64) @ moments.T  # (r, C)
     penalty = float(values.sum() / min(n, d))
-    if counts.max() > 1:  # else a sample that is left out has no others of its class
+    if tells_penalties_apart(counts):
         penalties = PENALTIES * penalty
         inverse = 1 / (values[:, None] + penalties)  # (r, penalties)
         # a regression without penalty fits fewer samples than features nearly exactly: the errors of the others are computed as
@@ -130,7 +130,8 @@ def leave_one_out(
             complements = np.maximum(rest[:, None] - leverages, LEAST)
             all_squares = _squares(z, y[batch], coordinates, inverse, exact, target_means)
             for i, squares in enumerate(all_squares):
-                errors[i] += sample_weights @ (squares / complements[:, i] ** 2)
+                counted = sample_weights * (counts[y[batch]] > 1)
+                errors[i] += counted @ (squares / complements[:, i] ** 2)
         penalty = float(penalties[errors.argmin()])
     weights = _weights(coordinates, values, vectors, penalty)
     if not intercept:
@@ -148,7 +149,8 @@ def _squares(
 ) -> Iterator[np.ndarray]:
     """Squared residuals (n,) of samples z (n, r) in eigenvector coordinates, summed over classes, for each penalty.
 
-    coordinates: (r, C) moments. inverse: (r, penalties). exact: (r,) the inverse of no penalty, or zeros. target_means: (C,) means of the one-hot labels y (n,).
+    coordinates: (r, C) moments. inverse: (r, penalties). exact: (r,) the inverse of no penalty, or zeros. target_means: (C,)
+    means of the one-hot labels y (n,).
     """
     r, classes = coordinates.shape
     if classes <= r:
@@ -174,6 +176,11 @@ def _squares(
         scaled = z * scale
         of_targets = np.einsum("nr,nr->n", scaled, target_moments)
         yield lengths - 2 * of_targets + np.einsum("nr,nr->n", scaled @ gram, scaled)
+
+
+def tells_penalties_apart(counts: np.ndarray) -> bool:
+    """Whether at least half of the classes, with these numbers (C,) of samples, have two: leave-one-out says nothing of the others."""
+    return bool(2 * np.count_nonzero(counts > 1) >= len(counts))
 
 
 def from_sums(sums: ClassSums, penalty: float) -> Ridge:

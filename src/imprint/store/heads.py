@@ -92,7 +92,9 @@ def fm_differences(fm: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]
     if "model" in keys:
         fm, other = DEFAULTS | dict(fm), DEFAULTS | dict(other)
         keys += DEFAULTS
-        if all(str(each.get("model")).startswith(IN_A_FOLDER) for each in (fm, other)):
+        if "weights_sha256" in keys and all(
+            str(each.get("model")).startswith(IN_A_FOLDER) for each in (fm, other)
+        ):
             keys.remove("model")  # the folder may have moved; its weights identify it
     return [
         f"{name} {_in_words(fm.get(name))}, not {_in_words(other.get(name))}"

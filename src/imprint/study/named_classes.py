@@ -11,11 +11,32 @@ from imprint.registry import suggestion
 from imprint.study.config.datasets import Dataset
 from imprint.study.problems import Problem
 
+FIELDS = {"classes": list, "label_map": dict}  # keys with classes
+
+
+class ClassNames:
+    """The class names of datasets, each read once."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, Sequence[str | None]] = {}
+
+    def of(self, dataset: str, entry: Dataset) -> Sequence[str | None]:
+        """The names of the classes of a dataset; None for each if only their number is known."""
+        if dataset not in self._known:
+            names: Sequence[str | None] = entry.class_names or [None] * (entry.class_count or 0)
+            if not names:
+                raise UserError(
+                    f"the classes of '{dataset}' are known only when it is prepared; give their numbers, 0, 1, ..., instead of names"
+                )
+            self._known[dataset] = names
+        return self._known[dataset]
+
 
 def numbered(
     key: str,
     entry: Mapping[str, Any],
     datasets: Mapping[str, Dataset | None],
+    names: ClassNames,
     problems: list[Problem],
 ) -> dict[str, Any]:
     """An entry of a configuration with the numbers of its classes in place of their names.
@@ -29,19 +50,20 @@ def numbered(
     datasets : mapping
         The datasets that the classes belong to, in order; the classes of each are numbered after those before it. None for
         one that is not defined or has a problem, which is reported elsewhere.
+    names : ClassNames
+        Reads the names of their classes.
     problems : list of Problem
         Names that are not those of one class are added to it. The result lacks the keys that have them.
     """
     result = dict(entry)
-    for field in ("classes", "label_map"):
+    known = {name: dataset for name, dataset in datasets.items() if dataset is not None}
+    for field, kind in FIELDS.items():
         labels = entry.get(field)
-        if not isinstance(labels, list | dict) or not any(isinstance(k, str) for k in labels):
+        if not isinstance(labels, kind) or not any(isinstance(k, str | bool) for k in labels):
             continue
-        before = len(problems)
-        known = {name: dataset for name, dataset in datasets.items() if dataset is not None}
-        numbers = []
-        if len(known) == len(datasets):
-            numbers = _numbers(f"{key}.{field}", labels, known, problems)
+        numbers, before = [], len(problems)
+        if known and len(known) == len(datasets):
+            numbers = _numbers(f"{key}.{field}", labels, known, names, problems)
         if len(numbers) < len(labels) or len(problems) > before:
             del result[field]
         elif isinstance(labels, dict):
@@ -52,44 +74,47 @@ def numbered(
 
 
 def _numbers(
-    key: str, labels: list | dict, datasets: Mapping[str, Dataset], problems: list[Problem]
+    key: str,
+    labels: Any,
+    datasets: Mapping[str, Dataset],
+    names: ClassNames,
+    problems: list[Problem],
 ) -> list[Any]:
     """The labels with names replaced."""
     owner, numbers = " + ".join(datasets), []
     try:
-        names = [name for dataset in datasets.items() for name in _class_names(*dataset)]
+        of_all = [name for dataset in datasets.items() for name in names.of(*dataset)]
     except UserError as error:
         problems.append(Problem(key, str(error)))
         return []
+    numbers_of: dict[str | None, list[int]] = {}
+    for number, name in enumerate(of_all):
+        numbers_of.setdefault(name, []).append(number)
     for i, label in enumerate(labels):
-        key_of_label = f"{key}[{i}]" if isinstance(labels, list) else f"{key}.{label}"
+        is_map = isinstance(labels, dict)
+        key_of_label = f"{key}.{label}" if is_map else f"{key}[{i}]"
         number = label
-        if isinstance(label, str):
-            if names.count(label) != 1:
-                problems.append(Problem(key_of_label, _not_one(label, names, owner)))
+        if isinstance(label, bool):
+            message = f"{label} is neither a name nor a number of a class; put a name such as yes in quotes"
+            problems.append(Problem(key_of_label, message))
+        elif isinstance(label, str):
+            same = numbers_of.get(label, [])
+            if len(same) != 1:
+                problems.append(Problem(key_of_label, _not_one(label, same, of_all, owner)))
                 continue
-            number = names.index(label)
-        if number in numbers and isinstance(labels, dict):  # a list is checked later
+            number = same[0]
+        if is_map and (not isinstance(labels[label], int) or isinstance(labels[label], bool)):
+            problems.append(Problem(key_of_label, f"'{labels[label]}' is not a whole number"))
+        if is_map and number in numbers:  # a list is checked later
             problems.append(Problem(key_of_label, f"it is class {number}, which is given twice"))
         numbers.append(number)
     return numbers
 
 
-def _class_names(dataset: str, entry: Dataset) -> Sequence[str | None]:
-    """The names of the classes of a dataset; None for each if only their number is known."""
-    names, count = entry.class_names, entry.class_count
-    if names is None and count is None:
-        raise UserError(
-            f"the classes of '{dataset}' are known only when it is prepared; give their numbers, 0, 1, ..., instead of names"
-        )
-    return [None] * (count or 0) if names is None else names
-
-
-def _not_one(label: str, names: Sequence[str | None], owner: str) -> str:
-    """The message for a name that is not that of one class."""
+def _not_one(label: str, same: list[int], names: Sequence[str | None], owner: str) -> str:
+    """The message for a name that is not that of one class; `same` are the numbers of the classes that it names."""
     known = [name for name in names if name is not None]
-    if label in known:
-        same = [str(number) for number, name in enumerate(names) if name == label]
+    if same:
         return f"several classes of '{owner}' have this name; give a number: {listed(same)}"
     if not known:
         return f"the names of the classes of '{owner}' are not known; give numbers, 0 to {len(names) - 1}"

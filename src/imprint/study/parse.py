@@ -16,7 +16,7 @@ from imprint.study.config.fms import FM
 from imprint.study.config.study import StudyConfig
 from imprint.study.config.tasks import TaskConfig
 from imprint.study.messages import problems_of
-from imprint.study.named_classes import numbered
+from imprint.study.named_classes import ClassNames, numbered
 from imprint.study.problems import Problem
 from imprint.study.read import expand_variables
 
@@ -71,13 +71,14 @@ def parse(raw: Mapping[str, Any]) -> Parsed:
     parsed = Parsed()
     raw = expand_variables(dict(raw), "", parsed.problems)
     parsed.incomplete |= {problem.key for problem in parsed.problems}
+    class_names = ClassNames()
     invalid: list[str] = []  # entries whose problems are in the list
     for section in SECTIONS:
         entries = raw.get(section)
         if isinstance(entries, dict):  # otherwise `StudyConfig` reports it below
             adapter: TypeAdapter[Any] = TypeAdapter(SECTIONS[section])
             for name, entry in entries.items():
-                entry = _with_class_numbers(parsed, adapter, section, str(name), entry)
+                entry = _with_class_numbers(parsed, adapter, section, str(name), entry, class_names)
                 if not _parse_entry(parsed, adapter, section, str(name), entry):
                     invalid.append(f"{section}.{name}")
     try:
@@ -94,7 +95,12 @@ def parse(raw: Mapping[str, Any]) -> Parsed:
 
 
 def _with_class_numbers(
-    parsed: Parsed, adapter: TypeAdapter[Any], section: str, name: str, entry: Any
+    parsed: Parsed,
+    adapter: TypeAdapter[Any],
+    section: str,
+    name: str,
+    entry: Any,
+    class_names: ClassNames,
 ) -> Any:
     """An entry with the numbers of the classes that it names; without these keys if its datasets have problems."""
     if not isinstance(entry, dict) or section not in ("datasets", "tasks"):
@@ -104,11 +110,13 @@ def _with_class_numbers(
         with suppress(ValidationError):
             whole = {key: value for key, value in entry.items() if key != "classes"}
             known = {name: adapter.validate_python(whole)}
+            if not hasattr(known[name], "classes"):  # embeddings without images
+                return entry
     else:
         names, known = as_list(entry.get("datasets")), parsed.entries["datasets"]
     datasets = {str(dataset): known.get(str(dataset)) for dataset in names}
     key = f"{section}.{name}"
-    result = numbered(key, entry, datasets, parsed.problems)
+    result = numbered(key, entry, datasets, class_names, parsed.problems)
     if wrong := set(entry) - set(result):
         parsed.incomplete |= {key, *(f"{key}.{field}" for field in wrong)}
     return result

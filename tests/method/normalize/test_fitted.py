@@ -173,7 +173,7 @@ def test_turned_embeddings_are_as_far_apart(shrinkage):
 
 @pytest.mark.parametrize("shrinkage", [0, -0.1, 1.5, "much", "nan", ""])
 def test_shrinkage_is_a_method_or_a_share(shrinkage):
-    with pytest.raises(ValueError, match=r"neither ledoit_wolf, oas nor above 0"):
+    with pytest.raises(ValueError, match=r"not ledoit_wolf, oas or a number above 0"):
         Whiten(shrinkage)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from imprint.method.class_sums import ClassSums
 from imprint.method.normalize.registry import normalization
-from imprint.method.ridge import leave_one_out
+from imprint.method.ridge import leave_one_out, tells_penalties_apart
 from imprint.method.sums import eigenpairs, rows_of_scatter, scatter_of_classes
 
 FEW = 2  # dimensions per sample above which a scatter costs more than its few rows
@@ -86,7 +86,8 @@ class Whiten:
     -----
     Embeddings are not centred: with euclidean distance that changes nothing, and before `l2` centring loses accuracy. Costs
     O(n d^2 + d^3). If classes have one sample each, nothing varies within them: `leave_one_out` whitens by the
-    between-class scatter alone, with its mean eigenvalue as the penalty; the others change nothing. With `mean` and euclidean distance the head is a linear
+    between-class scatter alone; the others change nothing. If most classes have one sample, the penalty of `leave_one_out` is the
+    mean eigenvalue of the scatter that it whitens by. With `mean` and euclidean distance the head is a linear
     discriminant analysis, with k-means one with several centres per class. `leave_one_out` is between linear discriminant
     analysis (no between-class scatter) and ridge regression (all of it).
 
@@ -122,9 +123,10 @@ class Whiten:
         total = self._scatter(sums)
         penalty = math.inf
         if self.shrinkage == LEAVE_ONE_OUT and np.trace(total) > 0:
-            penalty = leave_one_out(x, labels, sums=sums).penalty
-            if sums.counts.max() == 1:  # the mean eigenvalue, here of `total`
-                penalty *= BETWEEN
+            if tells_penalties_apart(sums.counts):
+                penalty = leave_one_out(x, labels, sums=sums).penalty
+            else:
+                penalty = float(np.trace(total)) / min(x.shape)
         self._learn(total, penalty)
         self.sums = sums.bounded()
         return self
@@ -203,7 +205,8 @@ def _share(shrinkage: object) -> float:
         share = math.nan
     if not 0 < share <= 1:
         raise ValueError(
-            f"shrinkage {shrinkage} is neither {LEDOIT_WOLF}, {OAS} nor above 0 and at most 1; without one, leave-one-out chooses"
+            f"shrinkage {shrinkage} is not {LEDOIT_WOLF}, {OAS} or a number above 0 and at most 1; without it, leave-one-out "
+            "chooses"
         )
     return share
 
