@@ -156,7 +156,7 @@ def test_the_page_opens_offline_and_every_menu_changes_its_chart(tmp_path):
         choose(browser, "gains", "shots", "(any)")
 
         # where no dot is left, words say so
-        words = "getComputedStyle(document.querySelector('#gains'), '::after').content"
+        words = "getComputedStyle(document.querySelector('#gains'), '::before').content"
         assert browser.value(words) == "none"
         browser.value("document.querySelectorAll('#gains .mark-symbol.role-mark path').forEach(dot => dot.remove())")  # fmt: skip
         assert "No row has all these values" in browser.value(words)
