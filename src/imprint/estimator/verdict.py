@@ -13,9 +13,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-UNEVEN = (
-    2  # ratio of the largest to the smallest class from which the balanced accuracy is reported
-)
+# ratio of the largest to the smallest class from which the balanced accuracy is reported
+UNEVEN = 2
 
 
 def verdict(table: pd.DataFrame, counts: np.ndarray) -> str:
@@ -41,8 +40,7 @@ def verdict(table: pd.DataFrame, counts: np.ndarray) -> str:
             level.append(f"{name}, {points:z.1f} points below{between}" if several_fms else name)
         else:
             below.append(f"{name} by {points:.1f} points{between}")
-    fm = f"{best['fm']} with " if several_fms else ""
-    text = f"Best here: {fm}{head_in_words(best.to_dict())}, {100 * best['accuracy']:.1f}%."
+    text = f"Best here: {_with_fm(best)}, {100 * best['accuracy']:.1f}%."
     if level:
         text += f" Level with it, as far as these images tell: {'; '.join(level)}."
     if below:
@@ -63,9 +61,8 @@ def _about_guessing(table: pd.DataFrame, counts: np.ndarray) -> str:
     if not uneven:
         return text
     balanced = table.iloc[table["balanced_accuracy"].argmax()]
-    fm = f"{balanced['fm']} with " if "fm" in table else ""
-    words = f"{fm}{head_in_words(balanced.to_dict())}, {100 * balanced['balanced_accuracy']:.1f}%"
-    text += f" With each class counted the same, the best is {words}"
+    share = f"{100 * balanced['balanced_accuracy']:.1f}%"
+    text += f" With each class counted the same, the best is {_with_fm(balanced)}, {share}"
     if balanced["balanced_accuracy"] > best["balanced_accuracy"]:
         text += f"; the one above has {100 * best['balanced_accuracy']:.1f}%"
     return f"{text}."
@@ -74,6 +71,12 @@ def _about_guessing(table: pd.DataFrame, counts: np.ndarray) -> str:
 def are_uneven(counts: np.ndarray) -> bool:
     """Whether classes have such different sizes (C,) that accuracy depends mostly on the large ones."""
     return bool(counts.max() >= UNEVEN * counts.min())
+
+
+def _with_fm(row: pd.Series) -> str:
+    """The head of a row, after its FM if there are several."""
+    fm = f"{row['fm']} with " if "fm" in row else ""
+    return fm + head_in_words(row.to_dict())
 
 
 def head_in_words(row: Mapping[Any, Any]) -> str:

@@ -12,6 +12,7 @@ from imprint.errors import UserError
 from imprint.fm.hubs import advice, hugging_face
 from imprint.fm.registry import FMSource, fm_source
 from imprint.registry import suggestion
+from imprint.store.heads import LOCAL_FOLDER
 
 if TYPE_CHECKING:
     from imprint.fm.embedder import Embedder
@@ -53,9 +54,9 @@ class TimmModel(FMSource):
             model = self._load_fetched(self.checkpoint, changes)
         else:
             model = self._create(read_state(self.checkpoint), self.checkpoint, changes)
-        kind, _, folder = self.model.partition(":")
-        if kind == "local-dir":  # so that it is found from other folders too
-            identity["model"] = f"{kind}:{Path(folder).resolve()}"
+        if self.model.startswith(LOCAL_FOLDER):  # so that it is found from other folders too
+            folder = Path(self.model.removeprefix(LOCAL_FOLDER)).resolve()
+            identity["model"] = f"{LOCAL_FOLDER}{folder}"
         return timm_embedder(
             model,
             make_transform(timm.data.resolve_model_data_config(model), changes),
@@ -103,7 +104,7 @@ class TimmModel(FMSource):
         """The model with its published weights."""
         from imprint.fm.checkpoints import only_weights
 
-        local = self.model.startswith("local-dir:")
+        local = self.model.startswith(LOCAL_FOLDER)
         hub = nullcontext("") if local else hugging_face(self._repository() or self.model)
         with hub as refusal, only_weights():
             try:
@@ -236,7 +237,7 @@ class TimmModel(FMSource):
 
     def _remedy(self) -> str:
         """Advice for weights that cannot be fetched, as the end of a message."""
-        if self.model.startswith("local-dir:"):
+        if self.model.startswith(LOCAL_FOLDER):
             return "; the folder needs config.json and model.safetensors, as timm.models.save_for_hf writes them"
         repository = self._repository()
         if not repository:

@@ -99,8 +99,9 @@ def leave_one_out(
     # without an intercept, sums are about the origin
     mean = class_weights @ (counts[:, None] * sums.means) / n if intercept else np.zeros(d)
     target_means = class_weights * counts / n if intercept else np.zeros(classes)
-    if n < d:
-        # all samples can be fitted exactly: what is left of their errors is rounding in float32
+    if (
+        n < d
+    ):  # in float64, as samples are fitted nearly exactly and the rest of their errors would be rounding
         rows = np.sqrt(class_weights[y])[:, None] * (x - mean)
     else:
         rows = sums.scatter_about(mean, class_weights if balanced else None)
@@ -129,8 +130,8 @@ def leave_one_out(
             leverages = sample_weights[:, None] * (z.astype(np.float32) ** 2 @ change)
             complements = np.maximum(rest[:, None] - leverages, LEAST)
             all_squares = _squares(z, y[batch], coordinates, inverse, exact, target_means)
+            counted = sample_weights * (counts[y[batch]] > 1)
             for i, squares in enumerate(all_squares):
-                counted = sample_weights * (counts[y[batch]] > 1)
                 errors[i] += counted @ (squares / complements[:, i] ** 2)
         penalty = float(penalties[errors.argmin()])
     weights = _weights(coordinates, values, vectors, penalty)

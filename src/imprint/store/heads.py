@@ -26,7 +26,7 @@ from imprint.store.version import __version__
 SUFFIX = ".safetensors"
 # entries of an FM's identity that must equal those of the head: embeddings depend on them
 IDENTITY = ("model", "weights_sha256", "transform")
-IN_A_FOLDER = "local-dir:"  # timm's prefix of models in a folder
+LOCAL_FOLDER = "local-dir:"  # prefix of timm's names of models in a folder
 DEFAULTS = {"pooling": "pooled"}  # values of entries that an identity leaves out
 
 _STATE = "state."  # prefix of tensors that prediction does not need
@@ -93,7 +93,7 @@ def fm_differences(fm: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]
         fm, other = DEFAULTS | dict(fm), DEFAULTS | dict(other)
         keys += DEFAULTS
         if "weights_sha256" in keys and all(
-            str(each.get("model")).startswith(IN_A_FOLDER) for each in (fm, other)
+            str(each.get("model")).startswith(LOCAL_FOLDER) for each in (fm, other)
         ):
             keys.remove("model")  # the folder may have moved; its weights identify it
     return [

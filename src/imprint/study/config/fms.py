@@ -7,6 +7,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import AfterValidator, Field
 
 from imprint.fm.packaged_models import PACKAGED
+from imprint.store.heads import LOCAL_FOLDER
 from imprint.study.config.base import (
     Finite,
     Name,
@@ -22,7 +23,6 @@ from imprint.study.config.base import (
 # weight decay of the pre-training of the paper's four FMs
 WEIGHT_DECAY = {"resnet18": 1e-4, "resnet50": 1e-4, "vit_b_16": 0.1, "swin_b": 0.05}
 COMMON_DECAY = 1e-4  # if it is not known: that of the common ResNets, and the default of `ImprintingClassifier`
-LOCAL_FOLDER = "local-dir:"  # prefix of timm's names of models in a folder
 SPLIT = "{split}"  # in the path of a file of embeddings: the name of the split
 
 
