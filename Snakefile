@@ -15,7 +15,7 @@ from pathlib import Path
 from imprint.data.sources import SOURCES
 from imprint.errors import UserError
 from imprint.fm.models import FM_SOURCES
-from imprint.method.configuration import AGGREGATIONS
+from imprint.method.aggregations import AGGREGATIONS
 from imprint.method.generate import GENERATORS
 from imprint.method.large_arrays import LARGE
 from imprint.report.figures import FIGURES

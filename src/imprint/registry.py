@@ -1,4 +1,4 @@
-"""One registry for every kind of component: GEN, NORM, distance, dataset source, FM source, table, figure."""
+"""One registry for every kind of component: GEN, NORM, AGG, distance, dataset source, FM source, table, figure."""
 
 from __future__ import annotations
 

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from imprint.method.configuration import AGGREGATIONS
+from imprint.method.aggregations import AGGREGATIONS
 from imprint.method.distances import DISTANCES
 from imprint.method.weightings import WEIGHTINGS
 

@@ -141,6 +141,7 @@ RERUN = {
     "method/engine.py": {"evaluate", "predictions"},
     "method/nearest.py": SCORES,
     "method/distances.py": SCORES | DISTANCE,
+    "method/aggregations.py": SCORES | jobs("AGG "),
     "method/rankings.py": SCORES | DISTANCE,
     "method/strips.py": SCORES | DISTANCE,
     "method/kernels.py": SCORES | DISTANCE,

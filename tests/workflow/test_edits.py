@@ -290,9 +290,9 @@ def centre(x, k, random, shared):
     assert "components[0]: own.py cannot be loaded" in given.snakemake("study", succeeds=False)
 
 
-def test_a_norm_of_the_users_own_computes_what_uses_it(given):
-    """And an edit of it leaves finished work of the other NORMs as it is."""
-    text = """
+def test_a_norm_and_an_agg_of_the_users_own_compute_what_uses_them(given):
+    """And an edit of one leaves finished work of the others as it is."""
+    norm = """
 import numpy as np
 from imprint.method.normalize import normalization
 
@@ -300,14 +300,33 @@ from imprint.method.normalize import normalization
 def root(x):
     return np.sign(x) * np.sqrt(np.abs(x))
 """
-    (given.folder / "root.py").write_text(text)
-    given.configure(grid(norm_post=["none", "root"]) | {"components": ["root.py"]})
+    agg = """
+import numpy as np
+from imprint.method.aggregations import aggregation
+
+@aggregation("mean_similarity")
+def mean_similarity(similarities, labels, classes):
+    return np.stack([similarities[:, labels == c].mean(axis=1) for c in range(classes)], axis=1)
+"""
+    (given.folder / "root.py").write_text(norm)
+    (given.folder / "similarity.py").write_text(agg)
+    given.configure(
+        grid(norm_post=["none", "root"], agg=[*GRID["agg"], {"name": "mean_similarity"}])
+        | {"components": ["root.py", "similarity.py"]}
+    )
     jobs, work = ran(given)
-    assert jobs == {"evaluate": 2, **SUMMARY}
-    requested, computed = work["evaluate"]
-    assert computed == requested - 12
+    assert jobs == {"evaluate": 3, **SUMMARY}
+    assert work["evaluate"][1] > 0
     before = given.scores()
-    (given.folder / "root.py").write_text(text.replace("sqrt", "cbrt"))
-    assert ran(given) == (jobs, work)
-    changed = before["accuracy"] != given.scores()["accuracy"]
+    assert "mean_similarity" in set(before["agg"])
+    (given.folder / "root.py").write_text(norm.replace("sqrt", "cbrt"))
+    edited_jobs, _ = ran(given)
+    assert edited_jobs == jobs
+    after = given.scores()
+    changed = before["accuracy"] != after["accuracy"]
     assert set(before["norm_post"][changed]) == {"root"}
+    (given.folder / "similarity.py").write_text(agg.replace("mean(axis", "min(axis"))
+    edited_jobs, _ = ran(given)
+    assert edited_jobs == {"evaluate": 1, **SUMMARY}
+    changed = after["accuracy"] != given.scores()["accuracy"]
+    assert set(after["agg"][changed]) == {"mean_similarity"}

@@ -9,7 +9,7 @@ import numpy as np
 
 from imprint.analysis.gens import has_choice_of_k
 from imprint.analysis.groups import distinct
-from imprint.method.configuration import FIELDS, MAX, MNN, Scoring
+from imprint.method.configuration import FIELDS, MAX, Scoring
 from imprint.method.score_names import VALIDATION
 
 if TYPE_CHECKING:
@@ -47,9 +47,7 @@ def rows_of_method(scores: pd.DataFrame, method: Mapping[str, Any]) -> pd.DataFr
     scoring = Scoring(**{name: method[name] for name in Scoring._fields})
     if not scoring.is_nearest:
         compared.append("agg")
-        # only mnn has m, and every AGG but max has a weighting
-        compared += ["m"] if scoring.agg == MNN else []
-        compared += ["weighting"] if scoring.agg != MAX else []
+        compared += values_of_agg(method)
     chosen = [is_value(scores[column], method[column]) for column in compared]
     if scoring.is_nearest:
         chosen.append(is_value(scores["agg"], MAX) | is_value(scores["m"], 1))
@@ -64,6 +62,13 @@ def chosen_on(scores: pd.DataFrame) -> str:
 def data_chosen_on(scores: pd.DataFrame) -> str:
     """The data of the column `chosen_on`, in words."""
     return "validation samples" if chosen_on(scores) == VALIDATION else "test data"
+
+
+def values_of_agg(method: Mapping[Any, Any]) -> list[str]:
+    """Which of m and weighting a method has; its AGG decides."""
+    import pandas as pd
+
+    return [name for name in ("m", "weighting") if not pd.isna(method[name])]
 
 
 def is_value(column: pd.Series, value: Any) -> np.ndarray:

@@ -12,9 +12,7 @@ from imprint.method.configuration import (
     FIELDS,
     IDENTITY,
     INNER_PRODUCT,
-    LOGSUMEXP,
     MAX,
-    MNN,
     UNIT_LENGTH,
 )
 
@@ -66,12 +64,14 @@ def agg_in_words(configuration: Mapping[str, Any]) -> str:
     """AGG of a configuration as figures and tables write it: "max", "1-nn euclidean", "5-nn cosine, distance"."""
     if configuration["agg"] == MAX and configuration["distance"] == INNER_PRODUCT:
         return BEST_PRODUCT
-    if configuration["agg"] == LOGSUMEXP:
-        return f"{LOGSUMEXP} {configuration['distance']}, {configuration['weighting']}"
+    import pandas as pd
+
     # max with a distance is the nearest proxy
     m = 1 if configuration["agg"] == MAX else configuration["m"]
-    votes = "" if m == 1 else f", {configuration['weighting']}"
-    return f"{m}-nn {configuration['distance']}{votes}"
+    rule = configuration["agg"] if pd.isna(m) else f"{m}-nn"
+    has_weighting = m != 1 and not pd.isna(configuration["weighting"])
+    weighting = f", {configuration['weighting']}" if has_weighting else ""
+    return f"{rule} {configuration['distance']}{weighting}"
 
 
 def standard(rows: pd.DataFrame) -> tuple[dict[str, Any], str]:
@@ -155,17 +155,18 @@ def most_frequent(rows: pd.DataFrame) -> dict[str, Any]:
         rows.groupby(CONFIGURATION, observed=True, dropna=False).size().reset_index(name="rows")
     )
     order = ["rows", *CONFIGURATION]
-    counts = counts.astype({name: str for name in CONFIGURATION if name != "m"})
-    first = counts.sort_values(order, ascending=[False] + [True] * len(CONFIGURATION)).iloc[0]
+    texts = counts.astype({name: str for name in CONFIGURATION if name != "m"})
+    texts = texts.sort_values(order, ascending=[False] + [True] * len(CONFIGURATION))
+    first = counts.loc[texts.index[0]]
     return {name: first[name] for name in CONFIGURATION}
 
 
 def _have(rows: pd.DataFrame, configuration: Mapping[str, Any]) -> Any:
+    import pandas as pd
+
     matches = is_value(rows["agg"], configuration["agg"])
     for name, value in configuration.items():
-        # only mnn has m, and every AGG but max has a weighting
-        has = {"m": configuration["agg"] == MNN, "weighting": configuration["agg"] != MAX}
-        if has.get(name, True):
+        if not pd.isna(value):  # m, or the weighting, of an AGG that has none
             matches = matches & is_value(rows[name], value)
     return matches
 

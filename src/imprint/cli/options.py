@@ -81,7 +81,7 @@ class InputOptions:
 _components = typer.Option(
     metavar="FILE,...",
     show_default=False,
-    help="Python files that register your own GEN, NORM, distance or weighting.",
+    help="Python files that register your own GEN, NORM, AGG, distance or weighting.",
 )
 Components = Annotated[str, _components]
 _method = partial(typer.Option, rich_help_panel="Method")

@@ -19,6 +19,7 @@ from imprint.estimator.validation import (
     warn_of_counts,
     warn_of_equal,
 )
+from imprint.method.aggregations import needs_all_proxies
 from imprint.method.configuration import (
     BY_DISTANCE,
     FIELDS,
@@ -240,7 +241,7 @@ def _bytes(candidate: CandidateHead, scoring: Scoring) -> int:
     linear = DISTANCES.find(scoring.distance).linear is not None
     voters = min(scoring.neighbours, len(candidate.labels))
     steps = steps_of(candidate, scoring) or []
-    if linear and voters == 1 and not scoring.sums_all:
+    if linear and voters == 1 and not needs_all_proxies(scoring):
         steps = []
     learnt = [array for step in steps if step != UNIT_LENGTH for array in vars(step).values()]
     return candidate.values.nbytes + sum(getattr(array, "nbytes", 0) for array in learnt)

@@ -8,12 +8,9 @@ from typing import Any
 import numpy as np
 
 from imprint.errors import UserError
+from imprint.method.aggregations import AGGREGATIONS
 from imprint.method.configuration import (
-    AGGREGATIONS,
-    EXPONENTIAL,
     IDENTITY,
-    LOGSUMEXP,
-    MNN,
     UNIFORM,
     Auto,
     Configuration,
@@ -75,8 +72,9 @@ def resolve(method: str | None, choices: Mapping[str, Any]) -> dict[str, Any] | 
     entry = GENERATORS.get(parts["gen"])
     if entry is not None and entry.has_bias and "norm_post" not in named:
         parts["norm_post"] = IDENTITY  # a bias allows no other
-    if parts["agg"] == LOGSUMEXP and "weighting" not in named:
-        parts["weighting"] = EXPONENTIAL
+    agg = AGGREGATIONS.get(parts["agg"])
+    if agg is not None and agg.only_weighting and "weighting" not in named:
+        parts["weighting"] = agg.only_weighting
     return parts
 
 
@@ -115,7 +113,7 @@ def check(parts: Mapping[str, Any], fm_classifier: Any) -> None:
         Names all mistakes.
     """
     wrong = []
-    known = {"gen": tuple(GENERATORS), "agg": AGGREGATIONS, "distance": tuple(DISTANCES)}
+    known = {"gen": tuple(GENERATORS), "agg": tuple(AGGREGATIONS), "distance": tuple(DISTANCES)}
     wrong += [
         f"{name}={parts[name]!r}; known: {', '.join(names)}{suggestion(parts[name], names)}"
         for name, names in known.items()
@@ -143,9 +141,10 @@ def check(parts: Mapping[str, Any], fm_classifier: Any) -> None:
             )
             wrong.append(f"{name}={value!r} is {kind}")
     if not wrong:
-        if parts["agg"] == LOGSUMEXP and weighting.name != EXPONENTIAL:
+        only = AGGREGATIONS[parts["agg"]].only_weighting
+        if only and weighting.name != only:
             wrong.append(
-                f"agg='{LOGSUMEXP}' with weighting='{parts['weighting']}'; it weighs by {EXPONENTIAL}"
+                f"agg='{parts['agg']}' with weighting='{parts['weighting']}'; it weighs by {only}"
             )
         wrong += _contradictions(parts, auto, weighting.name != UNIFORM, fm_classifier)
     if wrong:
@@ -160,7 +159,7 @@ def _contradictions(
     entry, distance = GENERATORS[parts["gen"]], DISTANCES[parts["distance"]]
     if auto and entry.takes_k and not entry.chooses_k:
         wrong.append(f"k='auto' with gen='{entry.name}', which cannot choose k; give a number")
-    votes = parts["agg"] == MNN and parts["m"] != 1
+    votes = AGGREGATIONS[parts["agg"]].takes_m and parts["m"] != 1
     if votes and weighted and not distance.weighs_votes:
         wrong.append(
             f"weighting='{parts['weighting']}' with distance='{distance.name}', which is no distance"
@@ -199,7 +198,10 @@ def without_effect(parameters: Mapping[str, Any], parts: Mapping[str, Any] | Non
         sentences.append(
             f"k={parameters['k']} has no effect: GEN {entry.name} leaves no choice of k"
         )
-    takers = {"m": (MNN,), "weighting": (MNN, LOGSUMEXP)}
+    takers = {
+        "m": AGGREGATIONS.names(takes_m=True),
+        "weighting": AGGREGATIONS.names(takes_weighting=True),
+    }
     sentences += [
         f"{name}={parameters[name]} has no effect: only agg {' and '.join(aggs)} take{'' if aggs[1:] else 's'} it"
         for name, aggs in takers.items()
@@ -210,10 +212,10 @@ def without_effect(parameters: Mapping[str, Any], parts: Mapping[str, Any] | Non
 
 def scoring_of(parts: Mapping[str, Any]) -> Scoring:
     """NORMpost, NORMinf and AGG of a method."""
-    agg = parts["agg"]
-    weighting = parts["weighting"] if agg in (MNN, LOGSUMEXP) else None
-    m = int(parts["m"]) if agg == MNN else None
-    return Scoring(parts["norm_post"], parts["norm_inf"], agg, parts["distance"], weighting, m)
+    agg = AGGREGATIONS[parts["agg"]]
+    weighting = parts["weighting"] if agg.takes_weighting else None
+    m = int(parts["m"]) if agg.takes_m else None
+    return Scoring(parts["norm_post"], parts["norm_inf"], agg.name, parts["distance"], weighting, m)
 
 
 def configuration_of(parts: Mapping[str, Any], k: int | None) -> Configuration:

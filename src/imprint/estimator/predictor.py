@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from imprint.estimator.training_state import TrainingState
+from imprint.method.aggregations import needs_all_proxies
 from imprint.method.class_scores import class_scores
 from imprint.method.configuration import IDENTITY, UNIT_LENGTH
 from imprint.method.distances import DISTANCES
@@ -102,8 +103,8 @@ class Predictor:
         """The reason why no torch module orders the classes as this head does, in words; None if one does."""
         scoring = self.candidate.scorings[0]
         voters = min(scoring.neighbours, len(self.candidate.labels))
-        if voters > 1 or scoring.sums_all:
-            votes = f"votes of {voters} neighbours" if voters > 1 else f"sums by {scoring.agg}"
+        if voters > 1 or needs_all_proxies(scoring):
+            votes = f"votes of {voters} neighbours" if voters > 1 else f"agg {scoring.agg}"
             return f"a head with {votes} cannot be exported; fit it with agg max, or m 1"
         if DISTANCES.find(scoring.distance).linear is None:
             linear = ", ".join(name for name, entry in DISTANCES.items() if entry.linear)

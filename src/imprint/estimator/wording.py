@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from imprint.method.aggregations import AGGREGATIONS
 from imprint.method.configuration import (
-    DEFAULT_DISTANCE,
     FIELDS,
     IDENTITY,
     UNIFORM,
@@ -92,9 +92,10 @@ def row_in_words(row: Mapping[str, Any]) -> str:
 def _decision(scoring: Scoring) -> str:
     """How the class is decided, if not by the largest inner product."""
     distance = scoring.distance
-    named = "" if distance == DEFAULT_DISTANCE[scoring.agg] else f" by {distance}"
-    if scoring.sums_all:
-        return f", all count{named}"
+    agg = AGGREGATIONS.find(scoring.agg)
+    named = "" if distance == agg.default_distance else f" by {distance}"
+    if agg.class_scores is not None:
+        return f", {agg.name if agg.of_user else 'all count'}{named}"
     if scoring.neighbours > 1:
         weighted = f" ({scoring.weighting})" if scoring.weighting not in (None, UNIFORM) else ""
         return f", {scoring.neighbours} vote{named}{weighted}"

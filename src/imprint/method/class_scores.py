@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from imprint.method.aggregations import AGGREGATIONS, aggregated, needs_all_proxies
 from imprint.method.configuration import Scoring
 from imprint.method.nearest import nearest_of_classes, products_of_all
-from imprint.method.rankings import Queries, Ranking, strips_of
+from imprint.method.rankings import strips_of
 from imprint.method.scoring import (
     MEMORY,
     CandidateHead,
@@ -16,8 +17,8 @@ from imprint.method.scoring import (
     precision_of,
     ranking_of,
 )
-from imprint.method.strips import FEW
-from imprint.method.weightings import find_weighting, vote_weights
+from imprint.method.strips import FEW, strips
+from imprint.method.weightings import vote_weights
 
 
 def class_scores(
@@ -31,8 +32,7 @@ def class_scores(
 
     With `max`, or one neighbour: the similarity of the best proxy of the class, that is, the inner product (after NORMpost
     and NORMinf), the cosine, or minus the distance. With several neighbours: the share of the votes for the class. With
-    `logsumexp`: T log(sum of exp(similarity / T)) over the proxies of the class, a smooth maximum (Qian et al. 2019,
-    "SoftTriple").
+    another AGG: what it computes from the similarities of all proxies, see `imprint.method.aggregations`.
 
     Parameters
     ----------
@@ -50,51 +50,42 @@ def class_scores(
     Returns
     -------
     ndarray of shape (n, classes)
-        Float32, or float64 for votes and where similarities have large parts in common, see `precision_of`. The engine predicts
-        the class with the largest score, the first among equals.
+        Float32, or float64 for votes, a user's AGG, and where similarities have large parts in common, see `precision_of`. The
+        engine predicts the class with the largest score, the first among equals.
     """
     scoring = candidate.scorings[0]
     voters = min(scoring.neighbours, len(candidate.labels))
     if voters > 1:
         return _votes(x, candidate, scoring, voters, classes, fm_classifier)
     ranking, queries = ranking_of(x, candidate, scoring, fm_classifier, mapped)
-    scores = np.empty((len(x), classes), precision_of(ranking, scoring.distance))
+    of_user = AGGREGATIONS.find(scoring.agg).of_user
+    precision = np.float64 if of_user else precision_of(ranking, scoring.distance)
+    scores = np.empty((len(x), classes), precision)
     # for few rows the compiled loops are not worth loading; with one proxy per class there is nothing to select
-    uses_all_proxies = scoring.sums_all or len(x) < FEW or len(candidate.labels) == classes
+    with_all_proxies = (
+        needs_all_proxies(scoring) or len(x) < FEW or len(candidate.labels) == classes
+    )
 
     def fill(rows: slice) -> None:
-        if uses_all_proxies:
-            scores[rows] = _of_all_proxies(ranking, queries, scoring, rows, candidate.labels)
+        if with_all_proxies:
+            numbers, products = products_of_all(ranking, queries, rows)
+            of_all = measured(ranking, queries, scoring.distance, numbers, products, rows)
+            scores[rows] = aggregated(of_all.similarities, candidate.labels, classes, scoring)
             return
         numbers, products = nearest_of_classes(ranking, queries, rows, candidate.labels, classes)
         near = measured(ranking, queries, scoring.distance, numbers, products, rows)
         scores[rows] = near.similarities
 
     # a few arrays with one value per class, or per proxy
-    values = len(candidate.labels) if uses_all_proxies else classes
+    values = len(candidate.labels) if with_all_proxies else classes
     columns = len(candidate.labels)
-    with strips_of(ranking.block, len(x), columns, MEMORY // (64 * values)) as each:
+    at_once = MEMORY // (64 * values)
+    all_strips = strips_of(ranking.block, len(x), columns, at_once)
+    if of_user:  # its function is called by one thread at a time
+        all_strips = strips(len(x), at_once, alone=True)
+    with all_strips as each:
         each(fill)
     return scores
-
-
-def _of_all_proxies(
-    ranking: Ranking, queries: Queries, scoring: Scoring, rows: slice, labels: np.ndarray
-) -> np.ndarray:
-    numbers, products = products_of_all(ranking, queries, rows)
-    similarities = measured(
-        ranking, queries, scoring.distance, numbers, products, rows
-    ).similarities
-    firsts = np.flatnonzero(np.diff(labels, prepend=-1))
-    if len(firsts) == len(labels):
-        return similarities  # with one proxy per class the smooth maximum is the maximum
-    best: np.ndarray = np.maximum.reduceat(similarities, firsts, axis=1)
-    if not scoring.sums_all:
-        return best
-    assert scoring.weighting is not None
-    _, (temperature,) = find_weighting(scoring.weighting)
-    powers = np.exp((similarities - best[:, labels]) / temperature)
-    return best + temperature * np.log(np.add.reduceat(powers, firsts, axis=1))
 
 
 def _votes(

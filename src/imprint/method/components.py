@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from imprint.method.aggregations import AGGREGATIONS, Aggregation
 from imprint.method.configuration import Scoring
 from imprint.method.distances import DISTANCES, Distance
 from imprint.method.generate.registry import GENERATORS, Generator
@@ -13,7 +14,7 @@ from imprint.method.normalize.registry import NORMS, Normalization
 from imprint.method.weightings import WEIGHTINGS, Weighting, find_weighting
 from imprint.registry import Registry
 
-Component = Generator | Normalization | Distance | Weighting
+Component = Generator | Normalization | Aggregation | Distance | Weighting
 
 
 def components_of_proxies(gen: str, norms: Iterable[str]) -> dict[str, Component]:
@@ -30,6 +31,7 @@ def components_of_proxies(gen: str, norms: Iterable[str]) -> dict[str, Component
 def components_of_scoring(norm_pre: str, scoring: Scoring) -> dict[str, Component]:
     """The components that score proxies which were generated after `norm_pre`."""
     named = _of_norms((norm_pre, scoring.norm_post, scoring.norm_inf))
+    named |= _named(AGGREGATIONS, AGGREGATIONS.find(scoring.agg))
     named |= _named(DISTANCES, DISTANCES.find(scoring.distance))
     if scoring.weighting is not None:
         named |= _named(WEIGHTINGS, find_weighting(scoring.weighting)[0])

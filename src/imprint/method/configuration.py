@@ -75,12 +75,10 @@ def parse_k(value: object) -> K:
     return Fixed(k)
 
 
-MAX, MNN, LOGSUMEXP = AGGREGATIONS = ("max", "mnn", "logsumexp")
+MAX, MNN, LOGSUMEXP = "max", "mnn", "logsumexp"  # AGGs
 UNIFORM, BY_DISTANCE, EXPONENTIAL = "uniform", "distance", "exponential"  # weightings of votes
 IDENTITY, UNIT_LENGTH = "none", "l2"  # the NORMs that only scale rows
 INNER_PRODUCT = "inner_product"  # the default distance of `max`
-DEFAULT_DISTANCE = {MAX: INNER_PRODUCT, MNN: "euclidean", LOGSUMEXP: INNER_PRODUCT}
-DEFAULT_WEIGHTING = {MAX: None, MNN: UNIFORM, LOGSUMEXP: EXPONENTIAL}
 
 
 class Scoring(NamedTuple):
@@ -113,14 +111,9 @@ class Scoring(NamedTuple):
         return self.agg == MAX and self.distance == INNER_PRODUCT
 
     @property
-    def sums_all(self) -> bool:
-        """Whether all proxies of a class count, instead of the nearest only."""
-        return self.agg == LOGSUMEXP
-
-    @property
     def is_nearest(self) -> bool:
         """Whether this is the 1-nearest-proxy rule under one of its two names: `max` with a distance, `mnn` with m = 1."""
-        return self.neighbours == 1 and not self.is_best_product and not self.sums_all
+        return self.agg in (MAX, MNN) and self.neighbours == 1 and not self.is_best_product
 
 
 class Configuration(NamedTuple):

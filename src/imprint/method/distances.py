@@ -11,7 +11,7 @@ import numpy as np
 
 from imprint.errors import UserError
 from imprint.method import costs
-from imprint.method.large_arrays import for_user, is_finite
+from imprint.method.large_arrays import fault, for_user
 from imprint.method.rankings import Block, Columns, Proxies, Queries, Ranking
 from imprint.registry import Component, Registry
 
@@ -109,9 +109,9 @@ def distance(
             distances = entry.call(
                 lambda *of: np.asarray(function(*of)), for_user(x), for_user(proxies)
             )
-            if fault := _fault(distances, out.shape):
+            if wrong := fault(distances, out.shape):
                 raise UserError(
-                    f"distance '{name}' returned {fault} for {len(x)} embeddings and {len(proxies)} proxies; it must return "
+                    f"distance '{name}' returned {wrong} for {len(x)} embeddings and {len(proxies)} proxies; it must return "
                     f"real numbers of shape {out.shape}"
                 )
             out[:] = distances  # unsigned integers and truth values cannot be negated
@@ -128,19 +128,6 @@ def distance(
         )
 
     return DISTANCES.adding(name, entry)
-
-
-def _fault(distances: np.ndarray, shape: tuple[int, ...]) -> str:
-    """What is wrong with distances that should have a shape; empty if nothing is."""
-    if distances.shape != shape:
-        return f"an array of shape {distances.shape}"
-    if distances.dtype.kind not in "fiub":
-        return str(distances.dtype)
-    if np.isnan(distances).any():
-        return "NaN"
-    if not is_finite(distances[np.isfinite(distances)]):
-        return "numbers beyond float32"
-    return ""
 
 
 def _built_in(name: str, **properties: Any) -> Callable[[Rank], Rank]:

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from imprint.method.aggregations import needs_all_proxies
 from imprint.method.class_scores import class_scores
 from imprint.method.configuration import UNIT_LENGTH, Scoring
 from imprint.method.distances import DISTANCES
@@ -153,7 +154,7 @@ def _sums(
     """Predictions of the scorings in which all proxies count, one by one."""
     for index, candidate in enumerate(candidates):
         for scoring in candidate.scorings:
-            if scoring.sums_all:
+            if needs_all_proxies(scoring):
                 scores = class_scores(
                     x, candidate.with_scorings((scoring,)), classes, fm_classifier
                 )
@@ -177,7 +178,7 @@ def _by_space(candidates: Sequence[CandidateHead]) -> dict[Space | None, list[_R
     for index, candidate in enumerate(candidates):
         scorings: dict[Space | None, list[Scoring]] = {}
         for scoring in candidate.scorings:
-            if scoring.sums_all:
+            if needs_all_proxies(scoring):
                 continue
             scorings.setdefault(space_of(candidate, scoring), []).append(scoring)
         for space, group in scorings.items():

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from imprint.method.aggregations import needs_all_proxies
 from imprint.method.configuration import IDENTITY, INNER_PRODUCT, MAX, UNIT_LENGTH, Scoring
 from imprint.method.distances import DISTANCES
 from imprint.method.normalize import chain, l2
@@ -44,7 +45,11 @@ def fold(candidate: CandidateHead, fm_classifier: np.ndarray | None = None) -> F
     """
     scoring = candidate.scorings[0]
     form = DISTANCES.find(scoring.distance).linear
-    if form is None or scoring.sums_all or min(scoring.neighbours, len(candidate.labels)) > 1:
+    if (
+        form is None
+        or needs_all_proxies(scoring)
+        or min(scoring.neighbours, len(candidate.labels)) > 1
+    ):
         return None
     steps = steps_of(candidate, scoring)
     if not steps or steps == [UNIT_LENGTH]:

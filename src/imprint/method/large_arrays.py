@@ -104,6 +104,25 @@ def is_finite(numbers: np.ndarray) -> bool:
         return bool(np.isfinite(numbers.astype(np.float32, copy=False)).all())
 
 
+def fault(numbers: np.ndarray, shape: tuple[int, ...]) -> str:
+    """What is wrong with the numbers that a user's component returned, which should be real and of a shape; empty if nothing is.
+
+    Examples
+    --------
+    >>> fault(np.ones((2, 3)), (3, 2))
+    'an array of shape (2, 3)'
+    """
+    if numbers.shape != shape:
+        return f"an array of shape {numbers.shape}"
+    if numbers.dtype.kind not in "fiub":
+        return str(numbers.dtype)
+    if np.isnan(numbers).any():
+        return "NaN"
+    if not is_finite(numbers[np.isfinite(numbers)]):
+        return "numbers beyond float32"
+    return ""
+
+
 def by_rows(function: Callable[[np.ndarray], np.ndarray], x: np.ndarray) -> np.ndarray:
     """Apply a function that maps each row of x (n, d) independently; block by block if x is large.
 

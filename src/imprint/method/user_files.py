@@ -1,4 +1,4 @@
-"""Components from a user's Python files: GENs, NORMs, distances and weightings."""
+"""Components from a user's Python files: GENs, NORMs, AGGs, distances and weightings."""
 
 from __future__ import annotations
 
@@ -9,13 +9,20 @@ from pathlib import Path
 from typing import Any
 
 from imprint.errors import UserError
+from imprint.method.aggregations import AGGREGATIONS
 from imprint.method.distances import DISTANCES
 from imprint.method.generate import GENERATORS
 from imprint.method.normalize import NORMS
 from imprint.method.weightings import WEIGHTINGS
 from imprint.registry import Registry
 
-REGISTRIES: tuple[Registry[Any], ...] = (GENERATORS, NORMS, DISTANCES, WEIGHTINGS)
+REGISTRIES: tuple[Registry[Any], ...] = (
+    GENERATORS,
+    NORMS,
+    AGGREGATIONS,
+    DISTANCES,
+    WEIGHTINGS,
+)
 
 
 def load_file(path: str | Path) -> None:
@@ -33,7 +40,7 @@ def load_file(path: str | Path) -> None:
     if not file.is_file():
         fault = "is a folder" if file.is_dir() else "does not exist"
         raise UserError(
-            f"{path} {fault}; expected a Python file that registers a GEN, NORM, distance or weighting"
+            f"{path} {fault}; expected a Python file that registers a GEN, NORM, AGG, distance or weighting"
         )
     before = [set(registry) for registry in REGISTRIES]
     spec = importlib.util.spec_from_file_location(f"imprint_components_{file.stem}", file)
@@ -60,5 +67,5 @@ def load_file(path: str | Path) -> None:
     if not added:
         raise UserError(
             f"{path} registers no component; put @generator('name') from imprint.method.generate, "
-            "@normalization('name'), @distance('name') or @weighting('name') above a function"
+            "@normalization('name'), @aggregation('name'), @distance('name') or @weighting('name') above a function"
         )

@@ -6,9 +6,8 @@ from collections.abc import Iterator
 from itertools import product
 from typing import Any
 
+from imprint.method.aggregations import AGGREGATIONS
 from imprint.method.configuration import (
-    DEFAULT_DISTANCE,
-    DEFAULT_WEIGHTING,
     Configuration,
     K,
     Scoring,
@@ -45,10 +44,10 @@ def ks_of(grid: GenGrid) -> list[K]:
 
 
 def _scorings(agg: AggGrid, norm_post: str, norm_inf: str) -> Iterator[Scoring]:
-    weightings: tuple[str | None, ...] = agg.weighting or (DEFAULT_WEIGHTING[agg.name],)
-    for distance, weighting, m in product(
-        agg.distance or (DEFAULT_DISTANCE[agg.name],), weightings, agg.m or (None,)
-    ):
+    entry = AGGREGATIONS.find(agg.name)
+    distances = agg.distance or (entry.default_distance,)
+    weightings: tuple[str | None, ...] = agg.weighting or (entry.default_weighting,)
+    for distance, weighting, m in product(distances, weightings, agg.m or (None,)):
         yield Scoring(norm_post, norm_inf, agg.name, distance, weighting, m)
 
 

@@ -8,7 +8,8 @@ from contextlib import suppress
 from itertools import product
 from pathlib import Path
 
-from imprint.method.configuration import EXPONENTIAL, LOGSUMEXP, MAX, UNIFORM, Auto
+from imprint.method.aggregations import AGGREGATIONS
+from imprint.method.configuration import UNIFORM, Auto
 from imprint.method.distances import DISTANCES
 from imprint.method.generate import GENERATORS
 from imprint.method.generate.registry import missing_package
@@ -143,18 +144,23 @@ def aggregations(key: str, experiment: Experiment, sections: Sections) -> Iterat
         yield Problem(f"{key}.agg", "it is empty; leave it out for max with inner_product")
     for i, grid in enumerate(experiment.agg):
         agg_key = f"{key}.agg[{i}]"
-        if grid.votes and grid.m is None:
-            yield Problem(f"{agg_key}.m", "it is missing; mnn needs the number of neighbours")
-        if not grid.votes and grid.m is not None:
-            yield Problem(f"{agg_key}.m", "only mnn has m; remove it, or use mnn")
-        if grid.name == MAX and grid.weighting is not None:
-            message = "max has no weighting; remove it, or use mnn or logsumexp"
+        agg = AGGREGATIONS[grid.name]
+        if agg.takes_m and grid.m is None:
+            message = f"it is missing; {agg.name} needs the number of neighbours"
+            yield Problem(f"{agg_key}.m", message)
+        if not agg.takes_m and grid.m is not None:
+            takers = " or ".join(AGGREGATIONS.names(takes_m=True))
+            yield Problem(f"{agg_key}.m", f"only {takers} has m; remove it, or use {takers}")
+        if not agg.takes_weighting and grid.weighting is not None:
+            takers = " or ".join(AGGREGATIONS.names(takes_weighting=True))
+            message = f"{agg.name} has no weighting; remove it, or use {takers}"
             yield Problem(f"{agg_key}.weighting", message)
-        names = [find_weighting(text)[0] for text in grid.weighting or ()]
-        if grid.name == LOGSUMEXP and any(entry.name != EXPONENTIAL for entry in names):
-            message = f"logsumexp weighs by {EXPONENTIAL}, such as {EXPONENTIAL}(0.05)"
+        weightings = {find_weighting(text)[0].name for text in grid.weighting or ()}
+        only = agg.only_weighting
+        if only is not None and not weightings <= {only}:
+            message = f"{agg.name} weighs by {only}, such as {only}(0.05)"
             yield Problem(f"{agg_key}.weighting", message)
-        if grid.votes and any(entry.name != UNIFORM for entry in names):
+        if agg.takes_m and not weightings <= {UNIFORM}:
             for name in grid.distance or ():
                 if not DISTANCES[name].weighs_votes:
                     message = f"votes cannot be weighted by {name}: it is no distance"

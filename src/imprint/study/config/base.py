@@ -23,7 +23,7 @@ from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from imprint.analysis.component_rankings import RANK_BY
 from imprint.errors import UserError
-from imprint.method.configuration import AGGREGATIONS
+from imprint.method.aggregations import AGGREGATIONS
 from imprint.method.distances import DISTANCES
 from imprint.method.generate import GENERATORS
 from imprint.method.normalize import NORMS, chain
@@ -160,7 +160,7 @@ GenName = Annotated[str, one_of(GENERATORS.kind, GENERATORS.names, extensible=Tr
 Norm = Annotated[str, Checked(chain, NORMS.names)]
 NormOfRows = Annotated[str, Checked(_check_of_rows, partial(NORMS.names, of_rows=True))]
 DistanceName = Annotated[str, one_of(DISTANCES.kind, DISTANCES.names, extensible=True)]
-AggName = Annotated[str, one_of("AGG", lambda: AGGREGATIONS)]
+AggName = Annotated[str, one_of(AGGREGATIONS.kind, AGGREGATIONS.names, extensible=True)]
 Weighting = Annotated[str, Checked(find_weighting, WEIGHTINGS.names)]
 ExtraScore = Annotated[str, one_of("score", lambda: EXTRA_SCORES)]
 RankBy = Annotated[str, one_of("ranking", lambda: RANK_BY)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from imprint.analysis.component_rankings import BY_CONFIGURATION
-from imprint.method.configuration import MNN, Configuration
+from imprint.method.configuration import Configuration
 from imprint.method.score_names import ON_TEST, ON_VALIDATION, VALIDATION
 from imprint.study.config.base import (
     AggName,
@@ -45,19 +45,14 @@ class AggGrid(Section):
 
     name: AggName
     """`max`: the class of the best proxy; `mnn`: the m nearest proxies vote; `logsumexp`: all proxies of a class count by
-    exp(similarity / T)."""
+    exp(similarity / T); or one from a file of `components`."""
     distance: OneOrMore[DistanceName] | None = None
-    """Distance or similarity to a proxy; inner_product by default for max and logsumexp, euclidean for mnn."""
+    """Distance or similarity to a proxy; euclidean by default for mnn, inner_product for the others."""
     m: OneOrMore[Positive] | None = None
     """Number of neighbours that vote; only for mnn, which requires it."""
     weighting: OneOrMore[Weighting] | None = None
     """Weight of a vote: 1 (`uniform`, the default of mnn), 1 / distance (`distance`), or exp(-distance / T)
     (`exponential(0.07)`). logsumexp takes only the last, max none."""
-
-    @property
-    def votes(self) -> bool:
-        """Whether several proxies decide."""
-        return self.name == MNN
 
 
 class Cell(Section):

@@ -59,7 +59,7 @@ class StudyConfig(Section):
     compute: Compute = Compute()
     """How results are computed: devices, batch size, threads."""
     components: tuple[Place, ...] = ()
-    """Python files that register GENs, NORMs, distances or weightings of your own."""
+    """Python files that register GENs, NORMs, AGGs, distances or weightings of your own."""
     figure_width: Literal["column", "page"] = "column"
     """Width of the figures: a column (3.4 inches) or a page (7 inches) of a paper. A change only draws the figures
     again."""

@@ -94,7 +94,7 @@ def score(
     code : str, optional
         Fingerprint of the code that the numbers depend on.
     component_codes : mapping, optional
-        Fingerprints of the NORMs, distances and weightings, see `imprint.study.job_components.codes`.
+        Fingerprints of the NORMs, AGGs, distances and weightings, see `imprint.study.job_components.codes`.
 
     Returns
     -------
