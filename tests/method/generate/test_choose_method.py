@@ -6,8 +6,15 @@ import numpy as np
 import pytest
 
 from imprint.errors import UserError
+from imprint.method.calibration import calibrate
+from imprint.method.class_scores import class_scores
 from imprint.method.configuration import Auto, Configuration, Fixed, Scoring
+from imprint.method.familiarity import certainty, similarity
+from imprint.method.generate import choose_method
 from imprint.method.generate.choose_method import CANDIDATES, Considered, choose, chosen_index
+from imprint.method.generate.proxy_sets import proxy_sets
+from imprint.method.normalize import FittedNorms
+from imprint.method.scoring import candidate_head
 
 MEAN = CANDIDATES[0]
 TWO_MEANS = MEAN._replace(gen="kmeans", k=Fixed(2))
@@ -215,3 +222,37 @@ def test_a_method_that_chooses_k_itself_cannot_be_a_candidate():
     open_k = CANDIDATES[-1]._replace(k=Auto())
     with pytest.raises(UserError, match="needs a number as k"):
         choose(*compact(0, (20, 25)), 0, (MEAN, open_k))
+
+
+def several_clusters(seed, classes, each, d=16, clusters=4):
+    """Classes of several far clusters each."""
+    centres = 2 * np.random.default_rng(0).normal(size=(classes, clusters, d))
+    rng = np.random.default_rng(seed)
+    y = np.repeat(np.arange(classes), each)
+    x = centres[y, rng.integers(clusters, size=len(y))] + 0.9 * rng.normal(size=(len(y), d))
+    return x.astype(np.float32), y
+
+
+@pytest.mark.parametrize(("classes", "each"), [(4, 1500), (60, 40)], ids=["few", "many classes"])
+def test_what_is_measured_on_a_part_of_the_samples_holds_for_all(monkeypatch, classes, each):
+    """Heads of a part of the samples have the class scores, and nearly the accuracy, of the head of all."""
+    monkeypatch.setattr(choose_method, "SAMPLES", 300)
+    x, y = several_clusters(1, classes, each)
+    new, of_new = several_clusters(2, classes, 1200 // classes)
+    five = CANDIDATES[2]
+    choice = choose(x, y, seed=0, methods=[five])
+    norms = FittedNorms(x, y)
+    norms.learn(*five.norms)
+    sets = proxy_sets(norms.of_embeddings("l2", x), y, "kmeans", [5], [0])
+    head = candidate_head(sets[5, 0], x, "l2", (five.scoring,), norms)
+    scores = class_scores(new, head, classes)
+    accuracy = (scores.argmax(axis=1) == of_new).mean()
+    assert choice.considered[0].accuracy == pytest.approx(accuracy, abs=0.06)
+    best = calibrate(scores, of_new)
+    assert choice.inverse_temperature == pytest.approx(best.inverse_temperature, rel=0.5)
+    familiarity = choice.familiarity.of(
+        np.stack(
+            [similarity(new, head), certainty(scores, choice.inverse_temperature)], axis=1
+        ).astype(np.float32)
+    )
+    assert (familiarity <= 0.05).mean() < 0.12

@@ -177,14 +177,21 @@ def test_shrinkage_is_a_method_or_a_share(shrinkage):
         Whiten(shrinkage)
 
 
-def test_refit_keeps_the_penalty_and_learns_the_covariance_anew():
+def with_penalty(shrinkage, penalty):
+    whiten = Whiten(shrinkage)
+    whiten.penalty_ = penalty
+    return whiten
+
+
+def test_refit_keeps_the_penalty_per_sample_and_learns_the_covariance_anew():
     x, y = data(0)
     more, of_more = data(1, sizes=(50, 50, 50), spread=3)
     whiten = Whiten().fit(x, y)
     again = whiten.refit(more, of_more)
-    assert again.penalty_ == whiten.penalty_ != Whiten().fit(more, of_more).penalty_
+    assert again.penalty_ == pytest.approx(whiten.penalty_ * 150 / 60)
+    assert again.penalty_ != pytest.approx(Whiten().fit(more, of_more).penalty_)
     total = within_scatter(more, of_more) + 0.01 * between_scatter(more, of_more)
-    penalised = total + whiten.penalty_ * np.eye(6)
+    penalised = total + again.penalty_ * np.eye(6)
     assert_is_multiple_of_identity(again.components_.T @ penalised @ again.components_, 1e-3)
 
 
@@ -194,8 +201,9 @@ def test_refit_on_fewer_samples_than_dimensions_whitens_as_their_sums_do():
     x, few = (np.concatenate([rows, rows[:, ::-1] ** 2], axis=1) for rows in (x, few))
     whiten = Whiten().fit(x, y)
     of_samples = whiten.refit(few, of_few)
-    of_sums = whiten.from_sums(ClassSums.of(few, of_few, 3))
-    assert of_samples.penalty_ == of_sums.penalty_
+    of_sums = with_penalty("leave_one_out", of_samples.penalty_).from_sums(
+        ClassSums.of(few, of_few, 3)
+    )
     products = [t @ t.T for t in (of_samples.components_, of_sums.components_)]
     np.testing.assert_allclose(*products, rtol=1e-3, atol=1e-4)
     assert not np.allclose(products[0], np.eye(12), atol=1e-2)
@@ -217,8 +225,30 @@ def test_sums_of_samples_say_as_much_as_the_samples(shrinkage, sizes):
     whiten = Whiten(shrinkage).fit(*data(0))
     more, of_more = data(1, sizes)
     of_samples = whiten.refit(more, of_more)
-    of_sums = whiten.from_sums(ClassSums.of(more, of_more, len(sizes)))
+    kept = with_penalty(shrinkage, of_samples.penalty_)
+    of_sums = kept.from_sums(ClassSums.of(more, of_more, len(sizes)))
     np.testing.assert_allclose(of_sums.components_, of_samples.components_, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("shrinkage", ["leave_one_out", 0.1])
+@pytest.mark.parametrize("turned", [False, True], ids=["fewer", "more"])
+def test_whitened_embeddings_keep_their_scale_with_fewer_and_more_samples(shrinkage, turned):
+    """Probabilities use one temperature for all heads of a choice, and for a head to which samples are added."""
+    all_x, all_y = data(0, (2000, 1500, 2500))
+    first, second = slice(0, 6000), slice(0, 300)
+    if turned:
+        first, second = second, first
+    (x, y), (other, of_other) = ((all_x[rows], all_y[rows]) for rows in (first, second))
+    whiten = Whiten(shrinkage).fit(x, y)
+    spread = within_scatter(whiten.transform(x), y).trace() / len(x)
+    for again in (
+        whiten.refit(other, of_other),
+        whiten.from_sums(ClassSums.of(other, of_other, 3)),
+    ):
+        mapped = again.transform(other)
+        assert within_scatter(mapped, of_other).trace() / len(other) == pytest.approx(
+            spread, rel=0.1
+        )
 
 
 @pytest.mark.parametrize("shrinkage", ["leave_one_out", 0.5, "ledoit_wolf", "oas"])

@@ -40,7 +40,9 @@ CANDIDATES = (
     Configuration(UNIT_LENGTH, "kmeans", Fixed(5), WHITENED),
     Configuration(UNIT_LENGTH, "kmeans", Fixed(20), WHITENED),
 )
-SAMPLES = 10_000  # largest number of samples to choose on
+SAMPLES = 10_000  # largest number of samples to choose on, unless that leaves fewer than this number of each class:
+PER_CLASS = 25
+MOST_HELD = 2_500  # largest number of samples of a fold to predict
 FOLDS_OF_MANY = 5  # number of folds if one of them has enough samples
 NEARLY = 0.99  # share of the log loss of guessing above which a method counts as no better
 LEAST_GAIN = 5e-4  # in log loss; smaller gains would be shown as 0.000
@@ -227,6 +229,7 @@ def choose(
     most_folds = FOLDS_OF_MANY if len(y) >= FOLDS_OF_MANY * ENOUGH else FOLDS
     with cores_for(x):
         for held in folds(y, seed or 0, most_folds):
+            held = _at_most_held(held, seed or 0)
             x_train, y_train = x[~held], y[~held]
             fitted = norms.refitted(x_train, y_train)
             sets = _sets(methods, x_train, y_train, seed, threads, ls_lambda, fitted)
@@ -304,17 +307,27 @@ def _standard_error(gains: np.ndarray, samples: np.ndarray) -> float:
 
 
 def _at_most(x: np.ndarray, y: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """A random part of the samples if there are many: the same share of each class, at least two of each."""
+    """A random part of the samples if there are many: the same share of each class, but enough of each."""
     share = SAMPLES / len(y)
     if share >= 1:
         return x, y
     random = np.random.default_rng(seed)
     chosen = []
     for rows in rows_by_class(y):
-        count = min(len(rows), max(2, round(share * len(rows))))
+        count = min(len(rows), max(PER_CLASS, round(share * len(rows))))
         chosen.append(random.permutation(rows)[:count])
     kept = np.sort(np.concatenate(chosen))
     return x[kept], y[kept]
+
+
+def _at_most_held(held: np.ndarray, seed: int) -> np.ndarray:
+    """A mask of held-out samples (n,), or of a random part of them if there are many, as with thousands of classes."""
+    rows = np.flatnonzero(held)
+    if len(rows) <= MOST_HELD:
+        return held
+    part = np.zeros_like(held)
+    part[np.random.default_rng(seed).permutation(rows)[:MOST_HELD]] = True
+    return part
 
 
 def _sets(

@@ -79,6 +79,11 @@ class Whiten:
         T with T T^T the inverse of the shrunk covariance up to a factor, float32.
     penalty_ : float
         Penalty added to the diagonal of the scatter; NaN for `ledoit_wolf` and `oas`, infinite if nothing varies.
+    samples_ : int
+        Number of samples of the scatter.
+    variance_ : float
+        Variance of whitened embeddings within classes: of `leave_one_out` the penalty per sample of the first fit, so that class
+        scores keep their scale as samples are added.
     sums : ClassSums or None
         Sums of the embeddings passed to `fit`, if whitening uses them.
 
@@ -108,6 +113,8 @@ class Whiten:
 
     components_: np.ndarray
     penalty_: float
+    samples_: int = 0  # not known of heads that were saved without it
+    variance_: float = math.nan
     sums: ClassSums | None = None
 
     def __init__(self, shrinkage: str | float = LEAVE_ONE_OUT) -> None:
@@ -117,7 +124,7 @@ class Whiten:
         """Learn the within-class covariance of embeddings (n, d) with labels (n,), 0..C-1."""
         x = embeddings.astype(np.float32, copy=False)
         if self.shrinkage in (LEDOIT_WOLF, OAS):
-            self._learn(_of_classes(x, labels, str(self.shrinkage)), math.nan)
+            self._learn(_of_classes(x, labels, str(self.shrinkage)), math.nan, len(x))
             return self
         sums = ClassSums.of(x, labels, int(labels.max()) + 1)
         total = self._scatter(sums)
@@ -127,19 +134,20 @@ class Whiten:
                 penalty = leave_one_out(x, labels, sums=sums).penalty
             else:
                 penalty = float(np.trace(total)) / min(x.shape)
-        self._learn(total, penalty)
+        self._learn(total, penalty, len(x))
         self.sums = sums.bounded()
         return self
 
     def refit(self, embeddings: np.ndarray, labels: np.ndarray) -> Whiten:
-        """A `Whiten` fitted to other embeddings, with the penalty that leave-one-out chose here."""
+        """A `Whiten` fitted to other embeddings, with the penalty per sample that leave-one-out chose here."""
         if self.shrinkage != LEAVE_ONE_OUT:
             return Whiten(self.shrinkage).fit(embeddings, labels)
-        whiten, d = Whiten(self.shrinkage), embeddings.shape[1]
-        if FEW * len(embeddings) < d and math.isfinite(self.penalty_):
-            whiten._learn_few(rows_of_scatter(embeddings, labels, BETWEEN), self.penalty_)
+        whiten, (n, d) = Whiten(self.shrinkage), embeddings.shape
+        penalty = self.penalty_ * (n / self.samples_ if self.samples_ else 1)
+        if FEW * n < d and math.isfinite(penalty):
+            whiten._learn_few(rows_of_scatter(embeddings, labels, BETWEEN), penalty)
         else:
-            whiten._learn(scatter_of_classes(embeddings, labels, BETWEEN), self.penalty_)
+            whiten._learn(scatter_of_classes(embeddings, labels, BETWEEN), penalty, n)
         return whiten
 
     @property
@@ -148,9 +156,11 @@ class Whiten:
         return self.shrinkage not in (LEDOIT_WOLF, OAS)
 
     def from_sums(self, sums: ClassSums) -> Whiten:
-        """The result of `refit` for the samples of these sums; not for `ledoit_wolf` and `oas`."""
+        """A `Whiten` for the samples of these sums, with the penalty that was chosen here; not for `ledoit_wolf` and `oas`."""
         whiten = Whiten(self.shrinkage)
-        whiten._learn(self._scatter(sums), self.penalty_)
+        if self.shrinkage == LEAVE_ONE_OUT:
+            whiten.variance_ = self.variance_
+        whiten._learn(self._scatter(sums), self.penalty_, sums.total)
         return whiten
 
     def transform(self, embeddings: np.ndarray) -> np.ndarray:
@@ -174,8 +184,8 @@ class Whiten:
         self.components_ = (vectors * -shrunk.astype(np.float32)) @ vectors.T
         self.components_[np.diag_indices(x.shape[1])] += 1
 
-    def _learn(self, total: np.ndarray, penalty: float) -> None:
-        """Whiten by `total` (d, d), a scatter or, with a penalty that is NaN, an estimated covariance."""
+    def _learn(self, total: np.ndarray, penalty: float, samples: int) -> None:
+        """Whiten by `total` (d, d), a scatter of samples or, with a penalty that is NaN, an estimated covariance."""
         from scipy.linalg import cholesky
         from scipy.linalg.lapack import dtrtri
 
@@ -184,7 +194,12 @@ class Whiten:
         if isinstance(self.shrinkage, float) and mean > 0:
             share = self.shrinkage
             penalty = share / (1 - share) * mean if share < 1 else math.inf
-        self.penalty_ = penalty
+        self.penalty_, self.samples_ = penalty, samples
+        unit = mean if math.isnan(penalty) else penalty  # keeps numbers near one
+        if math.isnan(self.variance_):
+            self.variance_ = float(unit / samples)
+        else:
+            unit = self.variance_ * samples
         if not mean > 0 or penalty == math.inf:
             self.components_ = np.eye(d, dtype=np.float32)
             return
@@ -194,7 +209,6 @@ class Whiten:
         shrunk[np.diag_indices(d)] += max(least, 0 if math.isnan(penalty) else penalty)
         factor = cholesky(shrunk, lower=True, overwrite_a=True)
         inverse, _ = dtrtri(factor, lower=1, overwrite_c=1)
-        unit = mean if math.isnan(penalty) else penalty  # keeps numbers near one
         self.components_ = (np.sqrt(unit) * inverse.T).astype(np.float32)
 
 
