@@ -1,6 +1,8 @@
 """The commands as functions: images or embeddings, and heads in files or in memory."""
 
+import dataclasses
 import json
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -241,3 +243,18 @@ def test_an_explanation_needs_sources_and_a_whole_number(sources, options, messa
     head = imprint.ImprintingClassifier(gen="mean").fit(np.eye(4), ["a", "a", "b", "b"])
     with pytest.raises(UserError, match=message):
         imprint.explain(head, sources, **options)
+
+
+def test_an_evaluation_takes_no_memory_for_all_pairs_of_classes():
+    classes = 2_000
+    x = np.random.default_rng(0).normal(size=(classes, 8)).astype(np.float32)
+    y = np.arange(classes)
+    head = imprint.ImprintingClassifier(method="qi").fit(x, y)
+    tracemalloc.start()
+    evaluation = imprint.evaluate(head, x[[0, 1, 2, 3]], np.array([0, 1, 3, 3]))
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert evaluation.accuracy == 0.75
+    ((wrong, predicted, count),) = map(dataclasses.astuple, evaluation.confusions)
+    assert (wrong, predicted, count) == ("3", "2", 1)
+    assert most < 8 * classes**2 / 2

@@ -200,8 +200,6 @@ def evaluate(
     class_scores = classifier.class_scores(X)
     predicted = class_numbers(classifier.classes_, classifier.predict(X))
     measured = scores(true, predicted, len(names))
-    counts = np.zeros((len(names), len(names)), np.int64)
-    np.add.at(counts, (true, predicted), 1)
     loss = error = None
     if classifier.inverse_temperature_ is not None:
         from imprint.method.calibration import probabilities
@@ -217,7 +215,7 @@ def evaluate(
         coverage = tuple(
             _coverage(share, familiarity[rows], predicted == true, strange) for share in shares
         )
-    classes = _classes(names, counts, measured.class_f1)
+    classes = _classes(names, true, predicted, measured.class_f1)
     return Evaluation(
         samples=len(rows),
         seen=int(classifier.seen_before(X).sum()),
@@ -229,7 +227,7 @@ def evaluate(
         log_loss=loss,
         calibration_error=error,
         classes=classes,
-        confusions=_confusions(names, counts),
+        confusions=_confusions(names, true, predicted),
         coverage=coverage,
         unknown=dict(unknown),
         predicted=classifier.classes_[predicted],
@@ -275,20 +273,30 @@ def _coverage(
 
 
 def _classes(
-    names: list[str], counts: np.ndarray, f1: tuple[float, ...]
+    names: list[str], true: np.ndarray, predicted: np.ndarray, f1: tuple[float, ...]
 ) -> tuple[ClassResult, ...]:
-    right, true, labelled = np.diag(counts), counts.sum(axis=1), counts.sum(axis=0)
+    right, samples, labelled = (
+        np.bincount(labels, minlength=len(names))
+        for labels in (true[true == predicted], true, predicted)
+    )
     with np.errstate(invalid="ignore"):
-        recall, precision = right / true, right / labelled
-    f1_of_samples = np.where(true > 0, f1, np.nan)
+        recall, precision = right / samples, right / labelled
+    f1_of_samples = np.where(samples > 0, f1, np.nan)
     columns = zip(
-        names, *(a.tolist() for a in (true, recall, precision, f1_of_samples)), strict=True
+        names, *(a.tolist() for a in (samples, recall, precision, f1_of_samples)), strict=True
     )
     return tuple(ClassResult(*values) for values in columns)
 
 
-def _confusions(names: list[str], counts: np.ndarray) -> tuple[Confusion, ...]:
-    wrong = np.where(np.eye(len(counts), dtype=bool), 0, counts)
-    order = np.argsort(-wrong, axis=None, kind="stable")[: np.count_nonzero(wrong)]
-    pairs = (divmod(int(i), len(counts)) for i in order)
-    return tuple(Confusion(names[a], names[b], int(wrong[a, b])) for a, b in pairs)
+def _confusions(names: list[str], true: np.ndarray, predicted: np.ndarray) -> tuple[Confusion, ...]:
+    """The pairs of classes that were confused, most frequent first; a matrix of all pairs would not fit for many classes."""
+    wrong = true != predicted
+    pairs = np.stack([true[wrong], predicted[wrong]], axis=1)
+    pairs, counts = np.unique(pairs, axis=0, return_counts=True)
+    order = np.argsort(-counts, kind="stable")
+    return tuple(
+        Confusion(names[of_true], names[of_predicted], count)
+        for (of_true, of_predicted), count in zip(
+            pairs[order].tolist(), counts[order].tolist(), strict=True
+        )
+    )
