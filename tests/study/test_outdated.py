@@ -1,6 +1,7 @@
 """Outdated outputs are recognised by their records, without the metadata of Snakemake."""
 
 import os
+import shutil
 import time
 from pathlib import Path
 
@@ -111,6 +112,33 @@ def test_snakemake_is_trusted_with_what_was_made_here_alone(tmp_path, monkeypatc
     second.begin()
     assert not second.known
     assert not Records("results").known
+
+
+def test_results_of_another_time_or_directory_are_compared_by_their_records(tmp_path, monkeypatch):
+    """Snakemake knows what it made last, not what was put in its place."""
+    for name in ("here", "there"):
+        (tmp_path / name / ".snakemake/metadata").mkdir(parents=True)
+        (tmp_path / name / ".snakemake/metadata/a").touch()
+    results = tmp_path / "results"
+
+    def run(name):
+        monkeypatch.chdir(tmp_path / name)
+        Records(results).begin()
+        (results / "scores").mkdir(parents=True, exist_ok=True)
+
+    run("here")
+    assert Records(results).known
+    shutil.copytree(results, tmp_path / "copy")
+    run("here")
+    assert Records(results).known
+    shutil.rmtree(results)
+    (tmp_path / "copy").rename(results)
+    assert not Records(results).known, "a copy from before the last run"
+    shutil.rmtree(results)
+    run("here")
+    run("there")
+    monkeypatch.chdir(tmp_path / "here")
+    assert not Records(results).known, "a run in another directory came after the last one here"
 
 
 def test_what_was_made_while_a_run_was_ended_is_not_left_to_snakemake(tmp_path, monkeypatch):

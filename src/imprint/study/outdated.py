@@ -73,15 +73,19 @@ class Records:
             Path(self.newer_file).write_text(str(time.time_ns()))
 
     def begin(self) -> None:
-        """Note that a run begins and, if there are no results, that all of them are made here."""
+        """Note that a run begins, and that all results are of this working directory if they are, or if there are none.
+
+        The id of the results changes with each run. So an older copy that is put back, or results to which a run in another
+        directory has added, are not taken for those that Snakemake knows here.
+        """
         self._begun = time.time()
         if not any(end is None for _, end in self._unwatched):
             self._write_spans([*self._unwatched, (self._begun, None)])
-        if self._empty:
-            new = uuid.uuid4().hex
-            results_id_file(self._results).parent.mkdir(parents=True, exist_ok=True)
-            for path in (self._here, results_id_file(self._results)):
-                path.write_text(new)
+        new, of_results = uuid.uuid4().hex, results_id_file(self._results)
+        of_results.parent.mkdir(parents=True, exist_ok=True)
+        if self._empty or self.known:
+            self._here.write_text(new)
+        of_results.write_text(new)
 
     def end(self) -> None:
         """Note that the run has ended with all jobs done, so that Snakemake knows all that they made."""
