@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from imprint.errors import UserError
+from imprint.store.records import state_of
 
 
 class Store(ABC):
@@ -143,12 +144,8 @@ def _named(member: tarfile.TarInfo) -> tarfile.TarInfo:
 
 
 def file_state(path: Path) -> bytes:
-    """Size and time of a file, which change when the file does."""
-    try:
-        status = path.stat()
-    except OSError:
-        return b"missing"
-    return f"{status.st_size} {status.st_mtime_ns} ".encode()
+    """Size and times of a file, which change when the file does; no program can set the last."""
+    return f"{state_of(path) or 'missing'} ".encode()
 
 
 def prefetch(path: Path, first: int = 0, size: int = 0) -> None:
