@@ -297,6 +297,18 @@ def test_own_images_are_the_same_until_one_comes_or_goes(tmp_path):
     assert inputs.data(study(tmp_path, datasets=datasets).config, "own") != first
 
 
+def test_links_to_a_folder_above_are_read_once(tmp_path):
+    own = {"source": "imagefolder", "path": str(tmp_path / "photos")}
+    datasets = {**BASE["datasets"], "own": own}
+    for name in "abcdefgh":
+        (tmp_path / "photos" / name).mkdir(parents=True)
+        (tmp_path / "photos" / name / "1.png").write_bytes(b"1")
+    first = inputs.data(study(tmp_path, datasets=datasets).config, "own")
+    for name in "abcdefgh":
+        (tmp_path / "photos" / name / "all").symlink_to("..")
+    assert inputs.data(study(tmp_path, datasets=datasets).config, "own") == first
+
+
 def test_variables_of_the_environment_are_read(tmp_path, monkeypatch):
     datasets = {
         **BASE["datasets"],

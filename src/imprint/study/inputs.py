@@ -52,11 +52,7 @@ def listing(path: str) -> str:
     elif top.is_file():
         files, top = [top], top.parent
     else:
-        files = [
-            Path(parent, name)
-            for parent, _, names in os.walk(top, followlinks=True)
-            for name in names
-        ]
+        files = _below(top)
     for file in sorted(files):
         try:
             size = file.stat().st_size
@@ -65,6 +61,22 @@ def listing(path: str) -> str:
         line = f"{os.path.relpath(file, top)} {size}\n"
         digest.update(line.encode(errors="surrogateescape"))
     return digest.hexdigest()[:16]
+
+
+def _below(top: Path) -> list[Path]:
+    """The files below a folder; links are followed, and each folder is read once, however many links lead to it."""
+    files = []
+    read = {os.path.realpath(top)}
+    for parent, folders, names in os.walk(top, followlinks=True):
+        files += [Path(parent, name) for name in names]
+        paths = sorted((Path(parent, name) for name in folders), key=lambda p: (p.is_symlink(), p))
+        folders.clear()  # `os.walk` goes where its list says
+        for path in paths:
+            real = os.path.realpath(path)
+            if real not in read:
+                read.add(real)
+                folders.append(path.name)
+    return files
 
 
 def _named_in(table: Path) -> list[Path]:
