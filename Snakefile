@@ -7,6 +7,7 @@
 import atexit
 import os
 import re
+import signal
 import sys
 import time
 from functools import cache
@@ -108,6 +109,7 @@ onstart:
         print(error, file=sys.stderr)
         sys.exit(1)
     records.begin()
+    running.handle_in_a_thread(signal.SIGTERM)
 
 
 onsuccess:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import _thread
 import json
 import os
 import platform
+import signal
 from dataclasses import asdict, dataclass
 from enum import Enum
 from pathlib import Path
@@ -54,6 +56,17 @@ def state(results: str | Path) -> State:
     if process is None:
         return State.ENDED
     return State.AT_WORK if process.is_at_work else State.KILLED
+
+
+def handle_in_a_thread(number: int) -> None:
+    """Call the handler of a signal in a thread of its own.
+
+    Snakemake's takes a lock. In the main thread it waits for ever if it interrupts what holds this lock.
+    """
+    handler = signal.getsignal(number)
+    if callable(handler):
+        # not `threading.Thread`, which takes locks too
+        signal.signal(number, lambda *arguments: _thread.start_new_thread(handler, arguments))
 
 
 @dataclass(frozen=True)
