@@ -115,7 +115,7 @@ def test_own_images_local_models_and_given_embeddings(empty, monkeypatch):
         },
         "tasks": {name: {"datasets": name} for name in ("folder", "table", "mine", "shard")},
         "experiments": {
-            "images": {"fms": "resnet18", "tasks": "table", "presets": ["qi"], "save_heads": True, "tables": ["fms"]},
+            "images": {"fms": "resnet18", "tasks": "table", "shots": 2, "presets": ["qi"], "save_heads": True, "tables": ["fms"]},
             "skipped": {"fms": "local", "tasks": "folder", "presets": ["qi"]},
             "given": {"fms": "mine", "tasks": "mine", "presets": ["qi"]},
             "packed": {"fms": "packaged", "tasks": "shard", "presets": ["qi"]},
@@ -154,9 +154,10 @@ def test_own_images_local_models_and_given_embeddings(empty, monkeypatch):
         assert file["embeddings"].shape == (8, 512)
         assert json.loads(file.attrs["class_names"]) == ["cat", "dog"]
 
-    saved = empty.folder / "results/heads/images/resnet18/table/full.safetensors"
+    saved = empty.folder / "results/heads/images/resnet18/table/2.safetensors"
     head = read_head(saved)
     assert head.description["classes"] == ["cat", "dog"]
+    assert head.description["samples"] == 4 == sum(head.description["class_counts"])
     with h5py.File(embeddings / "resnet18/table/test.h5") as file:
         predicted = ImprintingClassifier.load(saved).predict(file["embeddings"][:])
         right = (predicted == np.array(["cat", "dog"])[file["labels"][:]]).mean()

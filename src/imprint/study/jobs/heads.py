@@ -74,6 +74,7 @@ def save_best_head(
         "accuracy_is": "median over seeds on the test split; this head was chosen on the "
         + ("validation part of the training split" if validated else "same test split"),
         "classes": class_names(train, classes),
+        "samples": len(y),
         "class_counts": np.bincount(y, minlength=count).tolist(),
         "fm": train[0].provenance | weights,
     }
@@ -100,7 +101,7 @@ def make_head(
     method : Configuration
         The method.
     description : mapping
-        Further facts to store with the head: classes, fm, seed and, if known, task, shots and accuracy.
+        Further facts to store with the head: classes, samples, fm, seed and, if known, task, shots and accuracy.
     norms : FittedNorms, optional
         The NORMs of the training set; needed if one is fitted.
     """
@@ -115,7 +116,6 @@ def make_head(
         {
             "configuration": method.as_dict(),
             "unit": samples is not None and method.norm_pre == UNIT_LENGTH,
-            "samples": len(train.x),
             "embedding_size": train.x.shape[1],
             **({} if train.scale == 1 else {"scale": train.scale}),
             **description,
