@@ -58,7 +58,7 @@ def fit(cell: Cell, method: Configuration, seed: int) -> Fit:
     scoring = method.scoring
     norms = FittedNorms(cell.x, cell.y).learn(*method.norms)
     k = method.k.number
-    normalised = norms.of_embeddings(method.norm_pre, cell.x)
+    normalised = norms.apply_to_embeddings(method.norm_pre, cell.x)
     sets = proxy_sets(normalised, cell.y, method.gen, [k], [seed], ls_lambda=LS_LAMBDA)
     proxies = sets[k, seed]
     fitted = candidate_head(proxies, cell.x, method.norm_pre, (scoring,), norms)

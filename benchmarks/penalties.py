@@ -17,7 +17,7 @@ from benchmarks.options import new_parser
 from benchmarks.printing import print_header, print_row
 from imprint.method.class_sums import ClassSums
 from imprint.method.normalize import Whiten, l2
-from imprint.method.normalize.fitted import BETWEEN
+from imprint.method.normalize.whitening import BETWEEN
 from imprint.method.ridge import from_sums
 from imprint.store.embeddings import read_embeddings
 

@@ -56,7 +56,7 @@ class Plain:
             random = np.random.default_rng(noise).normal(size=distances.shape)
             distances = distances + 1e-6 * np.abs(distances).max(axis=1, keepdims=True) * random
         else:
-            p = FittedNorms().of_proxies("none", norm_post, self.proxies, self.labels, HEAD)
+            p = FittedNorms().apply_to_proxies("none", norm_post, self.proxies, self.labels, HEAD)
             distances = distances_of(apply(norm_inf, self.x), p, distance)
         self.rankings[key] = distances, np.argsort(distances, axis=1, kind="stable")
         return self.rankings[key]

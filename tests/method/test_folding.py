@@ -90,7 +90,7 @@ class Method:
             for y in (self.y, of_queries)
         )
         self.norms = FittedNorms(self.x, self.y)
-        normalised = self.norms.of_embeddings(self.norm_pre, self.x)
+        normalised = self.norms.apply_to_embeddings(self.norm_pre, self.x)
         self.proxies = proxy_sets(normalised, self.y, self.gen, [3], [0])[3, 0]
         self.candidate = candidate_head(
             self.proxies, self.x, self.norm_pre, (self.scoring,), self.norms
@@ -106,10 +106,10 @@ class Method:
     def distances(self):
         """(n, P) distances, or inner products with the sign turned, after the NORMs."""
         norms, scoring = self.norms, self.scoring
-        p = self.proxies.matrix(norms.of_embeddings(self.norm_pre, self.x))
-        p = norms.of_proxies(self.norm_pre, scoring.norm_post, p, self.proxies.labels)
-        q = norms.of_embeddings(scoring.norm_inf, self.queries)
-        for learnt in norms.of_space(self.norm_pre, scoring.norm_post):
+        p = self.proxies.matrix(norms.apply_to_embeddings(self.norm_pre, self.x))
+        p = norms.apply_to_proxies(self.norm_pre, scoring.norm_post, p, self.proxies.labels)
+        q = norms.apply_to_embeddings(scoring.norm_inf, self.queries)
+        for learnt in norms.fitted_steps(self.norm_pre, scoring.norm_post):
             q = learnt.transform(q)
         distances = distances_of(q, p, scoring.distance)
         return distances if self.proxies.bias is None else distances - self.proxies.bias
@@ -258,7 +258,7 @@ def test_a_part_that_all_embeddings_share_does_not_use_up_the_digits(offset, nor
     norms = FittedNorms(l2(train), y).learn("l2", norm_post, "l2")
     means = np.stack([l2(train)[y == c].mean(axis=0, dtype=np.float64) for c in range(10)])
     components = np.eye(64)
-    for whiten in norms.of_space("l2", norm_post):
+    for whiten in norms.fitted_steps("l2", norm_post):
         components = whiten.components_.astype(np.float64)
     queries, proxies = l2(test.astype(np.float64)) @ components, l2(means @ components)
     scores = (l2(queries) if distance == "cosine" else queries) @ proxies.T

@@ -305,8 +305,8 @@ def test_components_may_compute_in_place(load):
     means = proxy_sets(x, y, "shifted_means", [1], [0])[1, 0].values
     np.testing.assert_allclose(means[1], x[y == 1].mean(axis=0) - 1, rtol=1e-5)
     norms = FittedNorms(x, y)
-    np.testing.assert_array_equal(norms.of_embeddings("positive", x), np.maximum(x, 0))
-    np.testing.assert_array_equal(norms.of_queries("none", "doubled", "none", x), 2 * x)
+    np.testing.assert_array_equal(norms.apply_to_embeddings("positive", x), np.maximum(x, 0))
+    np.testing.assert_array_equal(norms.apply_to_queries("none", "doubled", "none", x), 2 * x)
     scorings = tuple(Scoring("none", "none", "max", name) for name in ("halved", "manhattan"))
     proxies = x[:9].copy()
     candidate = CandidateHead(proxies, np.repeat([0, 1, 2], 3), scorings)

@@ -39,12 +39,12 @@ def test_what_a_fitted_norm_returns_is_checked(load, returned, message):
         pytest.raises(UserError, match=rf"NORM mine \(.*mine.py\) returned .*{message}"),
         np.errstate(all="ignore"),
     ):
-        FittedNorms(X, Y).of_embeddings("mine", X)
+        FittedNorms(X, Y).apply_to_embeddings("mine", X)
     with (
         pytest.raises(UserError, match=rf"NORM mine \(.*mine.py\) returned .*{message}"),
         np.errstate(all="ignore"),
     ):
-        FittedNorms(X, Y).learn("none", "mine", "none").of_queries("none", "mine", "none", X)
+        FittedNorms(X, Y).learn("none", "mine", "none").apply_to_queries("none", "mine", "none", X)
 
 
 def test_what_a_fitted_norm_learns_is_named_with_an_underscore(load):
@@ -54,7 +54,7 @@ def test_what_a_fitted_norm_learns_is_named_with_an_underscore(load):
         )
     )
     with pytest.raises(UserError, match=r"fit sets mean; end the names .* such as mean_"):
-        FittedNorms(X, Y).of_embeddings("mine", X)
+        FittedNorms(X, Y).apply_to_embeddings("mine", X)
 
 
 @pytest.mark.parametrize("learnt", ["self.scale = 3.0", "self.mean_, self.scale = 0, 3.0"])
@@ -63,12 +63,12 @@ def test_what_a_norm_learns_is_not_hidden_by_its_init(load, learnt):
     norm = NORM.format(returned="embeddings").replace("def fit", init)
     load(norm.replace("return self", f"{learnt}\n        return self"))
     with pytest.raises(UserError, match=r"fit sets scale; end the names .* such as scale_"):
-        FittedNorms(X, Y).of_embeddings("mine", X)
+        FittedNorms(X, Y).apply_to_embeddings("mine", X)
 
 
 def test_the_fit_of_a_norm_need_not_return_the_object(load):
     load(NORM.format(returned="embeddings + self.mean_").replace("return self", "self.mean_ = 1"))
-    np.testing.assert_array_equal(FittedNorms(X, Y).of_embeddings("mine", X), X + 1)
+    np.testing.assert_array_equal(FittedNorms(X, Y).apply_to_embeddings("mine", X), X + 1)
 
 
 def test_the_fit_of_a_norm_may_return_another_object(load):
@@ -77,7 +77,7 @@ def test_the_fit_of_a_norm_may_return_another_object(load):
             "return self", "other = Mine()\n        other.mean_ = 2\n        return other"
         )
     )
-    np.testing.assert_array_equal(FittedNorms(X, Y).of_embeddings("mine", X), X + 2)
+    np.testing.assert_array_equal(FittedNorms(X, Y).apply_to_embeddings("mine", X), X + 2)
 
 
 @pytest.mark.parametrize(
@@ -91,7 +91,7 @@ def test_the_fit_of_a_norm_may_return_another_object(load):
 def test_the_fit_of_a_norm_returns_what_can_be_saved(load, change):
     load(NORM.format(returned="embeddings").replace(*change))
     with pytest.raises(UserError, match=r"NORM mine .*fit returned .*`return self`"):
-        FittedNorms(X, Y).of_embeddings("mine", X)
+        FittedNorms(X, Y).apply_to_embeddings("mine", X)
 
 
 def test_a_fitted_norm_needs_fit_and_transform(load):
@@ -125,4 +125,4 @@ def test_what_a_norm_of_proxies_returns_is_checked(load, returned, message):
         f"@proxy_normalization('mine')\ndef mine(p, labels, classifier):\n    return {returned}\n"
     )
     with pytest.raises(UserError, match=rf"NORM mine \(.*mine.py\) returned .*{message}"):
-        FittedNorms().of_proxies("none", "mine", X[:6], np.arange(6) // 2)
+        FittedNorms().apply_to_proxies("none", "mine", X[:6], np.arange(6) // 2)

@@ -354,7 +354,7 @@ def _generated(
         names: _learn(norms, x, y, names) for names in dict.fromkeys(m.norms for m in methods)
     }
     for (norm_pre, gen), by_k in users.items():
-        normalised = norms.of_embeddings(norm_pre, x)
+        normalised = norms.apply_to_embeddings(norm_pre, x)
         sets = proxy_sets(normalised, y, gen, by_k, [seed], ls_lambda=ls_lambda, threads=None)
         for k, of_k in by_k.items():
             proxies = sets[k, seed]

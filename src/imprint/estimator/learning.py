@@ -44,9 +44,9 @@ class Learnt:
         norms: NORMs of these samples; some may be learnt already.
         """
         scoring = method.scoring
-        normalised = norms.of_embeddings(method.norm_pre, x)
+        normalised = norms.apply_to_embeddings(method.norm_pre, x)
         learnt = norms.learn(*method.norms)
-        of_post = norms.of_space(method.norm_pre, scoring.norm_post)
+        of_post = norms.fitted_steps(method.norm_pre, scoring.norm_post)
         sums = getattr(of_post[0], "sums", None) if of_post else None
         for norm in learnt.learnt.values():
             if hasattr(norm, "sums") and isinstance(norm.sums, ClassSums):
@@ -72,7 +72,7 @@ class Learnt:
     def with_more(self, x: np.ndarray, y: np.ndarray, classes: int) -> tuple[np.ndarray, Learnt]:
         """Learn from more samples x (n, d), labels y (n,) below `classes`; these after NORMpre, and what was learnt from all."""
         self._require_sums()
-        normalised = self.norms.of_embeddings(self.method.norm_pre, x)
+        normalised = self.norms.apply_to_embeddings(self.method.norm_pre, x)
         if not self._needs_sums:
             return normalised, self
         assert self.sums is not None
@@ -129,5 +129,5 @@ class Learnt:
 def _sums(method: Configuration, normalised: np.ndarray, y: np.ndarray, classes: int) -> ClassSums:
     """Sums of the samples as they reach GEN or the first fitted step of NORMpost."""
     before = chain(method.scoring.norm_post).before_fitted()
-    arriving = FittedNorms().of_embeddings(before, normalised) if before else normalised
+    arriving = FittedNorms().apply_to_embeddings(before, normalised) if before else normalised
     return ClassSums.of(arriving, y, classes)

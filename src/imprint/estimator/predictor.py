@@ -16,7 +16,7 @@ from imprint.method.engine import predict
 from imprint.method.familiarity import certainty, similarity
 from imprint.method.folding import Folded, fold, steps_of
 from imprint.method.generate import GENERATORS
-from imprint.method.normalize import chain, learns, of_all_proxies
+from imprint.method.normalize import apply_to_all_proxies, chain, learns
 from imprint.method.scoring import CandidateHead, Neighbours, nearest_proxies
 
 
@@ -79,7 +79,7 @@ class Predictor:
         # proxies that are samples are stored before NORMpre
         unit_length = GENERATORS[method.gen].samples and norm_pre == UNIT_LENGTH
         if GENERATORS[method.gen].samples and not unit_length:
-            values = state.learnt.norms.of_embeddings(norm_pre, values)
+            values = state.learnt.norms.apply_to_embeddings(norm_pre, values)
         mapped = _mapped(state, fm_classifier, before)
         if mapped is not None:
             values, unit_length = mapped, False
@@ -142,7 +142,7 @@ class Predictor:
     def compared(self, x: np.ndarray) -> np.ndarray:
         """Embeddings (n, D) as compared with proxies: after NORMinf and the fitted part of NORMpost."""
         candidate, scoring = self.candidate, self.candidate.scorings[0]
-        return candidate.norms.of_queries(
+        return candidate.norms.apply_to_queries(
             candidate.norm_pre, scoring.norm_post, scoring.norm_inf, x
         )
 
@@ -165,9 +165,9 @@ def _mapped(
         return None
     values, labels = imprinted.proxies, imprinted.labels
     if GENERATORS[method.gen].samples:
-        values = state.learnt.norms.of_embeddings(method.norm_pre, values)
+        values = state.learnt.norms.apply_to_embeddings(method.norm_pre, values)
     unchanged, appends = imprinted.unchanged, single.appends
     if before is None or before.mapped is None or appends is None or not unchanged:
-        return of_all_proxies(single, values, labels, fm_classifier)
+        return apply_to_all_proxies(single, values, labels, fm_classifier)
     new = appends(before.mapped, values[unchanged:], labels[unchanged:])
     return np.concatenate([before.mapped, new])

@@ -124,4 +124,4 @@ def _chosen_k(
         return None
     if count := parse_k(parts["k"]).column:
         return count
-    return choose_k(norms.of_embeddings(parts["norm_pre"], x), y, parts["gen"], seed)[0]
+    return choose_k(norms.apply_to_embeddings(parts["norm_pre"], x), y, parts["gen"], seed)[0]

@@ -64,7 +64,7 @@ def fold(candidate: CandidateHead, fm_classifier: np.ndarray | None = None) -> F
     if UNIT_LENGTH in steps:
         return None
     values = l2(candidate.values) if candidate.unit_length else candidate.values
-    weights = candidate.norms.of_proxies(
+    weights = candidate.norms.apply_to_proxies(
         candidate.norm_pre, scoring.norm_post, values, candidate.labels, fm_classifier
     ).astype(np.float64)
     if form.unit_length or chain(scoring.norm_post).ends_in_unit_length:
@@ -99,8 +99,8 @@ def steps_of(candidate: CandidateHead, scoring: Scoring) -> list[Any] | None:
         Each step is the name `l2` or a fitted NORM with `components_`, a linear map; None if one is of another kind.
     """
     inf = chain(scoring.norm_inf).steps
-    fitted = iter(candidate.norms.of_space(IDENTITY, scoring.norm_inf))
+    fitted = iter(candidate.norms.fitted_steps(IDENTITY, scoring.norm_inf))
     steps = [next(fitted) if step.entry.fitted else step.entry.name for step in inf]
-    steps += candidate.norms.of_space(candidate.norm_pre, scoring.norm_post)
+    steps += candidate.norms.fitted_steps(candidate.norm_pre, scoring.norm_post)
     known = (step == UNIT_LENGTH or hasattr(step, "components_") for step in steps)
     return steps if all(known) else None

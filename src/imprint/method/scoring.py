@@ -95,7 +95,7 @@ def candidate_head(
         values, pre, bias = gathered[rows], chain(norm_pre), None
         unit_length = pre == chain(UNIT_LENGTH)
         if not unit_length and pre.steps:
-            values = norms.of_embeddings(norm_pre, values)
+            values = norms.apply_to_embeddings(norm_pre, values)
             key = (norm_pre, rows, norms if pre.fitted else None)
     assert values is not None
     return CandidateHead(values, proxies.labels, scorings, unit_length, key, bias, norms, norm_pre)
@@ -129,7 +129,7 @@ class Space:
 
     def map(self, x: np.ndarray) -> Embeddings:
         """The test embeddings x (n, D) in this space."""
-        mapped = self.norms.of_queries(self.norm_pre, self.norm_post, self.norm_inf, x)
+        mapped = self.norms.apply_to_queries(self.norm_pre, self.norm_post, self.norm_inf, x)
         return Embeddings(mapped, normalised=True)
 
 
@@ -164,7 +164,7 @@ def normalised_proxies(
             factors = np.ones(len(candidate.values))
         return Proxies(raw, factors.astype(np.float32), candidate.bias)
     values = l2(candidate.values) if candidate.unit_length else candidate.values
-    values = candidate.norms.of_proxies(
+    values = candidate.norms.apply_to_proxies(
         candidate.norm_pre, norm, values, candidate.labels, fm_classifier
     )
     columns = np.ascontiguousarray(values, np.float32)

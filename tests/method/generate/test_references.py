@@ -151,7 +151,9 @@ def of_chosen_method(x, y, queries, seed):
     method = choice.configuration
     norms = FittedNorms(x, y)
     assert isinstance(method.k, Fixed)
-    sets = proxy_sets(norms.of_embeddings(method.norm_pre, x), y, method.gen, [method.k.k], [seed])
+    sets = proxy_sets(
+        norms.apply_to_embeddings(method.norm_pre, x), y, method.gen, [method.k.k], [seed]
+    )
     candidate = candidate_head(sets[method.k.k, seed], x, method.norm_pre, (method.scoring,), norms)
     return choice, predicted(queries, candidate)
 

@@ -78,19 +78,19 @@ def test_a_mistake_in_a_chain_is_named(norm, message):
 def test_a_chain_with_a_norm_of_proxies_stands_after_generation_only():
     x, y = data()
     with pytest.raises(UserError, match=r"'whiten\+quantile' is allowed after generation only"):
-        FittedNorms(x, y).of_embeddings("whiten+quantile", x)
+        FittedNorms(x, y).apply_to_embeddings("whiten+quantile", x)
 
 
 def test_steps_are_applied_from_left_to_right():
     x, y = data()
     whiten = Whiten("oas").fit(l2(x), y)
     np.testing.assert_array_equal(
-        FittedNorms(x, y).of_embeddings("l2+whiten(oas)+l2", x), l2(whiten.transform(l2(x)))
+        FittedNorms(x, y).apply_to_embeddings("l2+whiten(oas)+l2", x), l2(whiten.transform(l2(x)))
     )
     labels = np.repeat([0, 1, 2], 20)
     np.testing.assert_array_equal(
-        FittedNorms().of_proxies("none", "l2+quantile_pooled", x, labels),
-        FittedNorms().of_proxies("none", "quantile_pooled", l2(x), labels),
+        FittedNorms().apply_to_proxies("none", "l2+quantile_pooled", x, labels),
+        FittedNorms().apply_to_proxies("none", "quantile_pooled", l2(x), labels),
     )
 
 
@@ -159,12 +159,14 @@ def test_a_fitted_norm_learns_from_what_reaches_it():
     x, y = data()
     norms = FittedNorms(x, y)
     np.testing.assert_allclose(
-        norms.of_embeddings("l2+center", x), l2(x) - l2(x).mean(axis=0), atol=1e-6
+        norms.apply_to_embeddings("l2+center", x), l2(x) - l2(x).mean(axis=0), atol=1e-6
     )
-    np.testing.assert_allclose(norms.of_embeddings("center", x), x - x.mean(axis=0), atol=1e-5)
+    np.testing.assert_allclose(
+        norms.apply_to_embeddings("center", x), x - x.mean(axis=0), atol=1e-5
+    )
     centred = x - x.mean(axis=0)
     np.testing.assert_allclose(
-        norms.of_embeddings("center+l2+center", x),
+        norms.apply_to_embeddings("center+l2+center", x),
         l2(centred) - l2(centred).mean(axis=0),
         atol=1e-5,
     )
@@ -174,7 +176,7 @@ def test_after_generation_it_learns_from_the_training_embeddings_and_not_from_th
     x, y = data()
     norms, proxies = FittedNorms(x, y), 3 + x[:3]
     np.testing.assert_allclose(
-        norms.of_proxies("l2", "center", proxies, np.arange(3)), proxies - l2(x).mean(axis=0)
+        norms.apply_to_proxies("l2", "center", proxies, np.arange(3)), proxies - l2(x).mean(axis=0)
     )
 
 
@@ -185,7 +187,7 @@ def test_test_embeddings_follow_the_proxies_into_the_space_that_normpost_learns(
     whiten = Whiten().fit(l2(center.transform(l2(x))), y)
     # l2 after generation moves proxies only
     np.testing.assert_array_equal(
-        FittedNorms(x, y).of_queries("l2", "center+l2+whiten+l2", "l2", queries),
+        FittedNorms(x, y).apply_to_queries("l2", "center+l2+whiten+l2", "l2", queries),
         whiten.transform(center.transform(l2(queries))),
     )
 
@@ -207,9 +209,9 @@ def test_equal_prefixes_of_chains_are_fitted_once(norm_pre, norm_post, norm_inf,
     norms = FittedNorms(x, y).learn(norm_pre, norm_post, norm_inf)
     assert sorted(norms.learnt) == paths
     learnt = dict(norms.learnt)
-    norms.of_embeddings(norm_pre, x)
-    norms.of_proxies(norm_pre, norm_post, x[:3], np.arange(3))
-    norms.of_queries(norm_pre, norm_post, norm_inf, x)
+    norms.apply_to_embeddings(norm_pre, x)
+    norms.apply_to_proxies(norm_pre, norm_post, x[:3], np.arange(3))
+    norms.apply_to_queries(norm_pre, norm_post, norm_inf, x)
     assert norms.learnt == learnt
 
 
@@ -227,11 +229,12 @@ def test_what_was_learnt_survives_as_arrays():
     assert all(isinstance(array, np.ndarray) for array in state.values())
     again = FittedNorms.from_state(state)
     np.testing.assert_array_equal(
-        again.of_queries("l2", post, "l2", queries), norms.of_queries("l2", post, "l2", queries)
+        again.apply_to_queries("l2", post, "l2", queries),
+        norms.apply_to_queries("l2", post, "l2", queries),
     )
     np.testing.assert_array_equal(
-        again.of_proxies("l2", post, x[:3], np.arange(3)),
-        norms.of_proxies("l2", post, x[:3], np.arange(3)),
+        again.apply_to_proxies("l2", post, x[:3], np.arange(3)),
+        norms.apply_to_proxies("l2", post, x[:3], np.arange(3)),
     )
     assert again.state().keys() == state.keys()
     penalty = again.learnt["l2+whiten(0.5)"].penalty_
@@ -245,7 +248,7 @@ def test_other_samples_keep_the_choices_that_were_made():
     again = norms.refitted(more, of_more)
     assert again.learnt.keys() == norms.learnt.keys()
     np.testing.assert_allclose(
-        again.of_embeddings("center", more), more - more.mean(axis=0), atol=1e-5
+        again.apply_to_embeddings("center", more), more - more.mean(axis=0), atol=1e-5
     )
     penalty = norms.learnt["center+whiten"].penalty_
     assert again.learnt["center+whiten"].penalty_ == penalty
@@ -282,19 +285,21 @@ def test_a_fitted_norm_of_the_users_learns_like_those_of_the_library(standardise
     queries = data(1)[0]
     norms = FittedNorms(x, y)
     np.testing.assert_allclose(
-        norms.of_embeddings("l2+standardise+l2", queries), l2(l2(queries) / l2(x).std(axis=0))
+        norms.apply_to_embeddings("l2+standardise+l2", queries), l2(l2(queries) / l2(x).std(axis=0))
     )
     np.testing.assert_allclose(
-        norms.of_queries("l2", "standardise(0.9)", "l2", queries), l2(queries) / 0.9, rtol=1e-5
+        norms.apply_to_queries("l2", "standardise(0.9)", "l2", queries),
+        l2(queries) / 0.9,
+        rtol=1e-5,
     )
     again = FittedNorms.from_state(norms.state())
     assert again.learnt["l2+standardise"].count_ == len(x)
     np.testing.assert_array_equal(
-        again.of_embeddings("l2+standardise", queries),
-        norms.of_embeddings("l2+standardise", queries),
+        again.apply_to_embeddings("l2+standardise", queries),
+        norms.apply_to_embeddings("l2+standardise", queries),
     )
     np.testing.assert_allclose(
-        norms.refitted(2 * queries, y).of_embeddings("l2+standardise", x),
+        norms.refitted(2 * queries, y).apply_to_embeddings("l2+standardise", x),
         l2(x) / l2(queries).std(axis=0),
         rtol=1e-5,
     )

@@ -39,14 +39,14 @@ def test_l2_leaves_a_zero_row_zero():
 @given(seeds, st.sampled_from(sorted(NORMS.names(fitted=None))))
 def test_every_normpost_keeps_shape_and_type(seed, name):
     x, labels = example(seed)
-    after = FittedNorms().of_proxies("none", name, x, labels, HEAD)
+    after = FittedNorms().apply_to_proxies("none", name, x, labels, HEAD)
     assert (after.shape, after.dtype) == (x.shape, np.float32)
 
 
 @given(seeds, st.sampled_from(["none", "l2", "quantile", "quantile_fm", "quantile_pooled"]))
 def test_scaling_and_quantiles_keep_the_ranks_within_a_proxy(seed, name):
     x, labels = example(seed)
-    after = FittedNorms().of_proxies("none", name, x, labels, HEAD)
+    after = FittedNorms().apply_to_proxies("none", name, x, labels, HEAD)
     np.testing.assert_array_equal(rankdata(after, axis=1), rankdata(x, axis=1))
 
 

@@ -42,12 +42,14 @@ def chosen_method(x: np.ndarray, y: np.ndarray, run: AllClasses) -> Generated:
     choice = choose(x, y, run.seed, threads=run.threads, norms=norms)
     method = choice.configuration
     k = method.k.number
-    normalised = norms.of_embeddings(method.norm_pre, x)
+    normalised = norms.apply_to_embeddings(method.norm_pre, x)
     of_gen = proxy_sets(normalised, y, method.gen, [k], [run.seed], threads=run.threads)
     proxies, post = of_gen[k, run.seed], method.scoring.norm_post
     note = f"{method.gen}, k {method.k.label}, {post}: {choice.reason}"
     if not learns(post, method.scoring.norm_inf):
-        values = norms.of_proxies(method.norm_pre, post, proxies.matrix(normalised), proxies.labels)
+        values = norms.apply_to_proxies(
+            method.norm_pre, post, proxies.matrix(normalised), proxies.labels
+        )
         return Generated(values, proxies.labels, None, note)
     folded = fold(candidate_head(proxies, x, method.norm_pre, (method.scoring,), norms))
     if folded is None:

@@ -345,7 +345,7 @@ def _sets(
         ks.setdefault((method.norm_pre, method.gen), []).append(method.k.number)
     return {
         (norm_pre, gen): proxy_sets(
-            norms.of_embeddings(norm_pre, x),
+            norms.apply_to_embeddings(norm_pre, x),
             y,
             gen,
             list(dict.fromkeys(of_gen)),

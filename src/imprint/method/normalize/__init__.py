@@ -3,12 +3,12 @@
 Importing the package registers the built-in NORMs. NORMs compose: `l2+whiten` is `whiten` after `l2`.
 """
 
-from imprint.method.normalize import fitted, quantiles, rows
+from imprint.method.normalize import quantiles, rows, whitening
 from imprint.method.normalize.chains import are_combined, chain, learns, norms_problem
-from imprint.method.normalize.fitted import Center, Whiten
+from imprint.method.normalize.fitted_norms import FittedNorms, apply, apply_to_all_proxies
 from imprint.method.normalize.registry import NORMS, normalization, proxy_normalization
 from imprint.method.normalize.rows import l2, lengths
-from imprint.method.normalize.training import FittedNorms, apply, of_all_proxies
+from imprint.method.normalize.whitening import Center, Whiten
 
 __all__ = [
     "NORMS",
@@ -16,16 +16,16 @@ __all__ = [
     "FittedNorms",
     "Whiten",
     "apply",
+    "apply_to_all_proxies",
     "are_combined",
     "chain",
-    "fitted",
     "l2",
     "learns",
     "lengths",
     "normalization",
     "norms_problem",
-    "of_all_proxies",
     "proxy_normalization",
     "quantiles",
     "rows",
+    "whitening",
 ]

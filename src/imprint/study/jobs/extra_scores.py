@@ -15,7 +15,7 @@ from imprint.method.generate.choose_k import choose_k
 from imprint.method.generate.proxy_sets import proxy_sets
 from imprint.method.holdout import folds
 from imprint.method.metrics import calibration_error, log_loss, top_accuracy
-from imprint.method.normalize.training import FittedNorms
+from imprint.method.normalize.fitted_norms import FittedNorms
 from imprint.method.proxies import ProxySet
 from imprint.method.score_names import CALIBRATION, LOG_LOSS, TOP5, TRAIN, VALIDATION
 from imprint.method.scoring import CandidateHead, candidate_head
@@ -111,7 +111,7 @@ class TrainingScores:
             return None
         x, y = self.x[~self._held], self.y[~self._held]
         norms = FittedNorms(x, y)
-        normalised = norms.of_embeddings(method.norm_pre, x)
+        normalised = norms.apply_to_embeddings(method.norm_pre, x)
         k = method.k.number
         if isinstance(method.k, Auto):
             k, _ = choose_k(normalised, y, method.gen, self.seed)

@@ -80,7 +80,7 @@ def _representatives(needed: np.ndarray, cell: ShownCell) -> np.ndarray:
     norm_pre, directions = cell.configuration.norm_pre, l2(proxies.matrix(x)[needed])
     for label in np.unique(proxies.labels[needed]):
         of_class, members = proxies.labels[needed] == label, rows[y == label]
-        embeddings = cell.norms.of_embeddings(norm_pre, x[members])
+        embeddings = cell.norms.apply_to_embeddings(norm_pre, x[members])
         cosines = directions[of_class] @ l2(embeddings).T
         chosen[of_class] = members[cosines.argmax(axis=1)]
     return chosen

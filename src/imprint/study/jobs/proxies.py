@@ -95,7 +95,7 @@ def make_proxies(
             rows, y, _ = training_rows(train, groups, spec["shots"], same_set[0].seed)
             require_all(y, class_names(train, groups), f"task {spec['task']}")
             x = take_rows(train.x, rows)
-            x = FittedNorms(x, y).of_embeddings(norm_pre, x)
+            x = FittedNorms(x, y).apply_to_embeddings(norm_pre, x)
             for run, proxies in _generated(x, y, spec, same_set, threads, stored, device):
                 run.block = _packed(proxies, rows)
                 blocks.put(run.key, run.block)

@@ -39,7 +39,9 @@ def tsne(cell: ShownCell) -> tuple[pd.DataFrame, dict[str, Any]]:
     if len(chosen) < FEWEST:
         raise UserError(f"{len(chosen)} test samples are too few for t-SNE; it needs {FEWEST}")
     pre, scoring = cell.configuration.norm_pre, cell.configuration.scoring
-    x = cell.norms.of_queries(pre, scoring.norm_post, scoring.norm_inf, testing.x[rows[chosen]])
+    x = cell.norms.apply_to_queries(
+        pre, scoring.norm_post, scoring.norm_inf, testing.x[rows[chosen]]
+    )
     near = np.sort(np.random.default_rng(SEED).permutation(len(proxies.labels))[:MOST_PROXIES])
     centres = _after_norms(cell)[near]
     names = np.array(class_names(cell.test, spec["draw_groups"]), object)
@@ -77,9 +79,9 @@ def _after_norms(cell: ShownCell) -> np.ndarray:
     proxies, training = cell.proxies, cell.training
     values = proxies.values
     if proxies.samples is not None:
-        values = cell.norms.of_embeddings(pre, training.x[proxies.samples])
+        values = cell.norms.apply_to_embeddings(pre, training.x[proxies.samples])
     assert values is not None
-    return cell.norms.of_proxies(pre, post, values, proxies.labels, training.fm_classifier)
+    return cell.norms.apply_to_proxies(pre, post, values, proxies.labels, training.fm_classifier)
 
 
 def _places(x: np.ndarray, perplexity: int) -> np.ndarray:

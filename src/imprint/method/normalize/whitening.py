@@ -13,13 +13,13 @@ from imprint.method.normalize.registry import normalization
 from imprint.method.ridge import leave_one_out, tells_penalties_apart
 from imprint.method.sums import eigenpairs, rows_of_scatter, scatter_of_classes
 
-FEW = 2  # dimensions per sample above which a scatter costs more than its few rows
-ROUNDING = 1e-7
-# Weight of the between-class scatter. With one sample per class only this scatter is known, and class means vary along much
-# the same directions as samples: it gains up to three points there. The more samples there are, the more a larger weight
-# would cost
+FEW_SAMPLES = 2  # dimensions per sample above which a scatter costs more than its few rows
+ROUNDING = 1e-7  # rounding error of a scatter of float32 products, relative to its trace
+# Weight of the between-class scatter. With one sample per class this is the only scatter. Class means vary in similar
+# directions as samples, so it gains up to three points there. With more samples, a larger weight costs accuracy
 BETWEEN = 0.01
-LEAVE_ONE_OUT, LEDOIT_WOLF, OAS = SHRINKAGES = ("leave_one_out", "ledoit_wolf", "oas")
+LEAVE_ONE_OUT, LEDOIT_WOLF, OAS = "leave_one_out", "ledoit_wolf", "oas"
+SHRINKAGES = (LEAVE_ONE_OUT, LEDOIT_WOLF, OAS)
 
 
 @normalization("center", fitted=True)
@@ -124,7 +124,7 @@ class Whiten:
         """Learn the within-class covariance of embeddings (n, d) with labels (n,), 0..C-1."""
         x = embeddings.astype(np.float32, copy=False)
         if self.shrinkage in (LEDOIT_WOLF, OAS):
-            self._learn(_of_classes(x, labels, str(self.shrinkage)), math.nan, len(x))
+            self._learn(_mean_covariance(x, labels, str(self.shrinkage)), math.nan, len(x))
             return self
         sums = ClassSums.of(x, labels, int(labels.max()) + 1)
         total = self._scatter(sums)
@@ -144,7 +144,7 @@ class Whiten:
             return Whiten(self.shrinkage).fit(embeddings, labels)
         whiten, (n, d) = Whiten(self.shrinkage), embeddings.shape
         penalty = self.penalty_ * (n / self.samples_ if self.samples_ else 1)
-        if FEW * n < d and math.isfinite(penalty):
+        if FEW_SAMPLES * n < d and math.isfinite(penalty):
             whiten._learn_few(rows_of_scatter(embeddings, labels, BETWEEN), penalty)
         else:
             whiten._learn(scatter_of_classes(embeddings, labels, BETWEEN), penalty, n)
@@ -204,7 +204,7 @@ class Whiten:
             self.components_ = np.eye(d, dtype=np.float32)
             return
         shrunk = total.copy()
-        # rounding errors of this size in a scatter of float32 products can make it indefinite
+        # without this much on its diagonal, rounding errors can make the matrix indefinite
         least = 1e-9 * mean if math.isnan(penalty) else ROUNDING * d * mean
         shrunk[np.diag_indices(d)] += max(least, 0 if math.isnan(penalty) else penalty)
         factor = cholesky(shrunk, lower=True, overwrite_a=True)
@@ -225,7 +225,7 @@ def _share(shrinkage: object) -> float:
     return share
 
 
-def _of_classes(x: np.ndarray, labels: np.ndarray, estimator: str) -> np.ndarray:
+def _mean_covariance(x: np.ndarray, labels: np.ndarray, estimator: str) -> np.ndarray:
     """The mean (d, d) over classes of their shrunk covariances, estimated on standardised features."""
     from sklearn import covariance
 

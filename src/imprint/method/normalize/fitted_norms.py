@@ -13,14 +13,14 @@ from imprint.method.large_arrays import by_rows, for_user, is_finite
 from imprint.method.normalize.chains import SEPARATOR, Step, chain, joined
 from imprint.method.normalize.registry import NORMS, FittedNorm, Normalization
 
-Path = tuple[Step, ...]
+StepPath = tuple[Step, ...]
 SUMS = "sums"  # attribute of a NORM that updates need, but no prediction
 MISSING = object()
 
 
 def apply(norm: str, x: np.ndarray) -> np.ndarray:
     """Apply a NORM without fitted steps to embeddings (n, d)."""
-    return FittedNorms().of_embeddings(norm, x)
+    return FittedNorms().apply_to_embeddings(norm, x)
 
 
 class FittedNorms:
@@ -36,17 +36,17 @@ class FittedNorms:
     y : ndarray of shape (n,), optional
         Their labels, 0..C-1.
     learnt : mapping, optional
-        Fitted NORMs by path, such as `learnt` of another object.
+        Fitted NORMs, such as `learnt` of another object.
 
     Attributes
     ----------
     learnt : dict
-        The fitted NORMs by the path that leads to them, such as `l2+whiten`.
+        The fitted NORMs by the names of all steps up to them, joined as in `l2+whiten`: text, so that heads can save it.
 
     Examples
     --------
     >>> x = np.array([[1.0, 0], [3, 0], [5, 3]], np.float32)
-    >>> FittedNorms(x, np.array([0, 0, 1])).of_embeddings("center", x[:1])
+    >>> FittedNorms(x, np.array([0, 0, 1])).apply_to_embeddings("center", x[:1])
     array([[-2., -1.]], dtype=float32)
     """
 
@@ -57,10 +57,12 @@ class FittedNorms:
         learnt: Mapping[str, FittedNorm] | None = None,
     ) -> None:
         self._x, self._y = x, y
-        self._latest: tuple[Path, np.ndarray] | None = None  # training embeddings after some steps
+        self._latest: tuple[StepPath, np.ndarray] | None = (
+            None  # training embeddings after some steps
+        )
         self.learnt: dict[str, FittedNorm] = dict(learnt or {})
 
-    def of_embeddings(self, norm: str, x: np.ndarray) -> np.ndarray:
+    def apply_to_embeddings(self, norm: str, x: np.ndarray) -> np.ndarray:
         """Apply NORMpre or NORMinf to embeddings (n, d)."""
         steps = chain(norm)
         if not steps.of_rows:
@@ -70,7 +72,7 @@ class FittedNorms:
             )
         return self._training(steps.steps) if x is self._x else self._applied(steps.steps, x)
 
-    def of_proxies(
+    def apply_to_proxies(
         self,
         norm_pre: str,
         norm_post: str,
@@ -83,14 +85,16 @@ class FittedNorms:
         for step in chain(norm_post).steps:
             path += (step,)
             if step.entry.proxies is not None:
-                proxies = of_all_proxies(step.entry, proxies, labels, fm_classifier)
+                proxies = apply_to_all_proxies(step.entry, proxies, labels, fm_classifier)
             else:
                 proxies = self._step(path, proxies)
         return proxies
 
-    def of_queries(self, norm_pre: str, norm_post: str, norm_inf: str, x: np.ndarray) -> np.ndarray:
+    def apply_to_queries(
+        self, norm_pre: str, norm_post: str, norm_inf: str, x: np.ndarray
+    ) -> np.ndarray:
         """Test embeddings (n, d) after NORMinf and the fitted steps of NORMpost."""
-        x = self.of_embeddings(norm_inf, x)
+        x = self.apply_to_embeddings(norm_inf, x)
         path = chain(norm_pre).steps
         for step in chain(norm_post).steps:
             path += (step,)
@@ -98,12 +102,12 @@ class FittedNorms:
                 x = self._step(path, x)
         return x
 
-    def of_space(self, norm_pre: str, norm: str) -> list[FittedNorm]:
+    def fitted_steps(self, norm_pre: str, norm: str) -> list[FittedNorm]:
         """The fitted steps of a NORM after `norm_pre`, in order."""
         return [self.learnt[name] for name in self._names(norm_pre, norm)]
 
     def learn(self, norm_pre: str, norm_post: str, norm_inf: str) -> FittedNorms:
-        """Fit the NORMs that a method needs, if they were not; returns them alone, without the training embeddings."""
+        """Fit those NORMs of a method that are not fitted yet; returns all that it needs, without the training embeddings."""
         spaces = ((IDENTITY, norm_pre), (IDENTITY, norm_inf), (norm_pre, norm_post))
         names = [name for space in spaces for name in self._names(*space)]
         return FittedNorms(learnt={name: self.learnt[name] for name in names})
@@ -122,7 +126,7 @@ class FittedNorms:
         return other
 
     def state(self) -> dict[str, np.ndarray]:
-        """The learnt arrays by `path/attribute`."""
+        """The learnt arrays by name in `learnt` and attribute, as in `l2+whiten/components_`."""
         return {
             f"{name}/{attribute}": np.asarray(value)
             for name, norm in self.learnt.items()
@@ -141,19 +145,19 @@ class FittedNorms:
             setattr(norms.learnt[name], attribute, value if value.ndim else value.item())
         return norms
 
-    def _training(self, steps: Path) -> np.ndarray:
-        """Training embeddings after some steps; the last result is kept, because steps after NORMpre often need it again."""
+    def _training(self, steps: StepPath) -> np.ndarray:
+        """Training embeddings after some steps. The last result is kept, because steps after NORMpre often need it again."""
         assert self._x is not None
         if self._latest is None or self._latest[0] != steps:
             self._latest = steps, self._applied(steps, self._x)
         return self._latest[1]
 
-    def _applied(self, steps: Path, x: np.ndarray) -> np.ndarray:
+    def _applied(self, steps: StepPath, x: np.ndarray) -> np.ndarray:
         for i in range(len(steps)):
             x = self._step(steps[: i + 1], x)
         return x
 
-    def _step(self, path: Path, x: np.ndarray) -> np.ndarray:
+    def _step(self, path: StepPath, x: np.ndarray) -> np.ndarray:
         """Apply the last step of a path."""
         entry = path[-1].entry
         function = self.learnt[self._learnt_name(path)].transform if entry.fitted else entry.rows
@@ -165,7 +169,7 @@ class FittedNorms:
         )
 
     def _names(self, norm_pre: str, norm: str) -> list[str]:
-        """The names in `learnt` of the fitted steps of a NORM after `norm_pre`, fitted now if they were not."""
+        """The names in `learnt` of the fitted steps of a NORM after `norm_pre`; fits those that are not fitted yet."""
         path, names = chain(norm_pre).steps, []
         for step in chain(norm).steps:
             path += (step,)
@@ -173,8 +177,8 @@ class FittedNorms:
                 names.append(self._learnt_name(path))
         return names
 
-    def _learnt_name(self, path: Path) -> str:
-        """The name in `learnt` of the last step of a path, fitted now if it was not."""
+    def _learnt_name(self, path: StepPath) -> str:
+        """The name in `learnt` of the last step of a path; fits the step if it is not fitted yet."""
         path = joined(path)
         name = SEPARATOR.join(step.text for step in path)
         if name not in self.learnt:
@@ -189,7 +193,7 @@ class FittedNorms:
         return name
 
 
-def of_all_proxies(
+def apply_to_all_proxies(
     entry: Normalization,
     proxies: np.ndarray,
     labels: np.ndarray,
