@@ -32,7 +32,7 @@ from imprint.method.configuration import Scoring
 from imprint.method.engine import Effort, evaluate, predict
 from imprint.method.generate.proxy_sets import proxy_sets
 from imprint.method.kernels import manhattan
-from imprint.method.nearest import BLOCK
+from imprint.method.nearest import BLOCK_COLUMNS
 from imprint.method.scoring import CandidateHead
 from imprint.method.strips import strips
 
@@ -124,8 +124,8 @@ def limit_on(device: str, distance: str, data: Data, proxies: np.ndarray) -> Cal
     x, columns = (torch.from_numpy(array).to(device) for array in (data.test_x, proxies))
 
     def fill() -> None:
-        for top in range(0, len(columns), BLOCK):
-            block = columns[top : top + BLOCK]
+        for top in range(0, len(columns), BLOCK_COLUMNS):
+            block = columns[top : top + BLOCK_COLUMNS]
             out = torch.cdist(x, block, p=1) if distance == "manhattan" else x @ block.T
         out[-1, -1].item()  # waits for the device
 
@@ -138,10 +138,10 @@ def _in_blocks(
     fill: Callable[[np.ndarray, np.ndarray, np.ndarray], object],
 ) -> None:
     """Fill blocks as large as the engine's; each core fills those of its own rows, which is faster than sharing rows."""
-    out = np.empty((len(x), BLOCK), np.float32)
+    out = np.empty((len(x), BLOCK_COLUMNS), np.float32)
     with strips(len(x)) as each:
-        for top in range(0, len(proxies), BLOCK):
-            columns = proxies[top : top + BLOCK]
+        for top in range(0, len(proxies), BLOCK_COLUMNS):
+            columns = proxies[top : top + BLOCK_COLUMNS]
             width = len(columns)
             each(lambda rows: fill(x[rows], columns, out[rows, :width]))  # noqa: B023
 

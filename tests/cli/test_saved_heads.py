@@ -226,7 +226,7 @@ def test_images_of_an_added_class_are_rejected_as_those_of_one_fit(imprint):
 
 
 def test_a_head_of_too_many_images_says_that_its_limits_are_of_before(imprint, monkeypatch, caplog):
-    monkeypatch.setattr("imprint.estimator.training_samples.MOST", 24 * 8)
+    monkeypatch.setattr("imprint.estimator.training_samples.MOST_VALUES", 24 * 8)
     more = "add birds.safetensors owls.npz -o more.safetensors --json"
     assert json.loads(imprint(more))["limits_current"] is False
     assert imprint("predict more.safetensors all.npz --reject 0.2").count("\n") == 61

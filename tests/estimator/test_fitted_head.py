@@ -72,7 +72,7 @@ def test_limits_of_a_head_that_classes_came_to_keep_what_is_asked():
 
 
 def test_a_head_with_too_many_samples_to_keep_says_that_limits_are_of_before(tmp_path, monkeypatch):
-    monkeypatch.setattr(training_samples, "MOST", 30 * 4)
+    monkeypatch.setattr(training_samples, "MOST_VALUES", 30 * 4)
     model = fitted(few=2)
     measured = model.familiarity_
     assert model.is_current

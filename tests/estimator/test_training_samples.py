@@ -14,7 +14,7 @@ def test_classes_that_leave_take_their_samples_with_them():
 
 
 def test_of_too_many_samples_none_are_kept(monkeypatch):
-    monkeypatch.setattr(training_samples, "MOST", X.size)
+    monkeypatch.setattr(training_samples, "MOST_VALUES", X.size)
     kept = TrainingSamples.of(X, CLASSES)
     assert kept.x.size == X.size and kept.plus(X[:1], CLASSES[:1]) is None
     assert TrainingSamples.of(X[:4], CLASSES[:4]).plus(X[4:], CLASSES[4:]).x.tolist() == X.tolist()

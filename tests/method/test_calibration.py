@@ -5,9 +5,9 @@ import pytest
 from scipy.special import softmax
 from sklearn.metrics import log_loss
 
-from imprint.method.calibration import TEMPERATURES, calibrate, probabilities
+from imprint.method.calibration import INVERSE_TEMPERATURES, calibrate, probabilities
 
-STEP = TEMPERATURES[1] / TEMPERATURES[0]
+STEP = INVERSE_TEMPERATURES[1] / INVERSE_TEMPERATURES[0]
 
 
 def drawn(inverse_temperature, n=4000, classes=5, seed=0):

@@ -17,7 +17,7 @@ from tests.method.definitions import similarities_of
 @pytest.mark.parametrize("block", [7, 1024])
 @pytest.mark.parametrize("more", [0, 40])
 def test_class_scores_are_those_of_the_nearest_proxies(monkeypatch, distance, block, more):
-    monkeypatch.setattr("imprint.method.nearest.BLOCK", block)
+    monkeypatch.setattr("imprint.method.nearest.BLOCK_COLUMNS", block)
     rng = np.random.default_rng(1)
     labels = np.sort(np.r_[np.arange(9), rng.integers(0, 9, more)])  # classes of unequal size
     x, p = (rng.normal(size=(n, 6)).astype(np.float32) for n in (300, len(labels)))

@@ -90,7 +90,7 @@ def test_classes_come_back_after_they_left():
 @pytest.fixture
 def few_values(monkeypatch):
     """Roots of six classes with five features are too many to be kept class by class."""
-    monkeypatch.setattr("imprint.method.class_sums.LIMIT", 40)
+    monkeypatch.setattr("imprint.method.class_sums.STORED_ROOT_VALUES", 40)
 
 
 @pytest.mark.parametrize("sizes", [(3, 1, 2, 2, 3, 2), (40, 3, 25, 1, 1, 1)])

@@ -126,7 +126,7 @@ def test_blocks_and_memory_change_nothing(monkeypatch):
         CandidateHead(*few, tuple(every_scoring())),
     ]
     whole = predictions(x, 4, candidates)
-    monkeypatch.setattr("imprint.method.nearest.BLOCK", 7)
+    monkeypatch.setattr("imprint.method.nearest.BLOCK_COLUMNS", 7)
     parts = predictions(x, 4, candidates, memory=2000)
     for expected, other in zip(whole, parts, strict=True):
         for scoring in expected:
@@ -166,7 +166,7 @@ def test_unit_proxies_are_those_divided_by_their_lengths(norm):
 
 @pytest.mark.parametrize("device", DEVICES)
 def test_torch_finds_the_same_as_the_compiled_loops(monkeypatch, device):
-    monkeypatch.setattr("imprint.method.nearest.BLOCK", 11)
+    monkeypatch.setattr("imprint.method.nearest.BLOCK_COLUMNS", 11)
     x, _, proxies, labels = data(10, n=100, p=60)
     wanted = tuple(every_scoring())
     (predicted,) = predictions(x, 4, [CandidateHead(proxies, labels, wanted)])

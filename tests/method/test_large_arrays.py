@@ -26,9 +26,9 @@ TASK = {"task": "all", "family": "all", "d": None, "datasets": ["data"], "shots"
 def everything_is_large(monkeypatch):
     """Arrays of a few rows lie on disk, and blocks are of a few rows."""
     monkeypatch.setattr(large_arrays, "LARGE", 64)
-    monkeypatch.setattr(large_arrays, "BLOCK", 200)
+    monkeypatch.setattr(large_arrays, "BLOCK_BYTES", 200)
     monkeypatch.setattr(sums, "COMPILED", 1)
-    monkeypatch.setattr(class_sums, "MANY", 10)
+    monkeypatch.setattr(class_sums, "MOST_ROOT_VALUES", 10)
 
 
 def is_on_disk(x: np.ndarray) -> bool:

@@ -14,7 +14,7 @@ from imprint.method.scoring import CandidateHead, ranking_of
 @pytest.mark.parametrize("distance", DISTANCES.names())
 @pytest.mark.parametrize("m", [1, 3])
 def test_nothing_is_read_from_the_device_before_the_end(monkeypatch, distance, m):
-    monkeypatch.setattr("imprint.method.nearest.BLOCK", 8)
+    monkeypatch.setattr("imprint.method.nearest.BLOCK_COLUMNS", 8)
     rng = np.random.default_rng(0)
     x, proxies = (rng.normal(size=(n, 5)).astype(np.float32) for n in (12, 20))
     scoring = Scoring("none", "l2", "mnn", distance, "uniform", m)

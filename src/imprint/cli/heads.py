@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from imprint.method.generate.choose_method import Choice
     from imprint.store.embeddings import Embeddings
 
-FEW = 10  # `fit` warns of classes with fewer images
+FEW_IMAGES = 10  # `fit` warns of classes with fewer images
 NOTHING_HELD_OUT = "because no images were held out when it was made; imprint fit holds out some if two classes have two or more"
 
 
@@ -140,12 +140,14 @@ def _few_images(embeddings: Embeddings) -> Iterator[str]:
 
     names = embeddings.class_names
     counts = np.bincount(embeddings.y, minlength=len(names)).tolist()
-    few = sorted((count, name) for count, name in zip(counts, names, strict=True) if count < FEW)
+    few = sorted(
+        (count, name) for count, name in zip(counts, names, strict=True) if count < FEW_IMAGES
+    )
     if empty := [name for count, name in few if not count]:
         yield f"no image of {listed(empty)} can be read: the head does not know it"
     if few := few[len(empty) :]:
         classes = listed(f"{name} ({count})" for count, name in few)
-        yield f"few images of {classes}; their labels are less reliable, give {FEW} or more of each"
+        yield f"few images of {classes}; their labels are less reliable, give {FEW_IMAGES} or more of each"
     if single := [name for count, name in few if count == 1]:
         yield f"no image of {listed(single)} could be held out: accuracies, probabilities and --reject are not measured on it"
 

@@ -51,7 +51,8 @@ if TYPE_CHECKING:
 
 SEED = 0
 QUANTILE = 1.96  # 97.5%, of the normal distribution
-DRAWS, MANY = 4000, 200  # draws in the simulation of a quantile; methods from which there are fewer
+DRAWS = 4000  # in the simulation of a quantile
+MANY_METHODS = 200  # with more methods there are fewer draws
 LABELLED = 1000  # embeddings in the timing of predictions
 
 
@@ -304,7 +305,7 @@ def quantile_of_pairs(right: np.ndarray) -> float:
     covariance = (centred @ centred.T / (len(centred[0]) - 1)).astype(float)
     variances = np.diag(covariance)
     deviations = np.sqrt(np.maximum(variances[:, None] + variances - 2 * covariance, 1e-12))
-    count = max(500, min(DRAWS, DRAWS * MANY // len(distinct)))
+    count = max(500, min(DRAWS, DRAWS * MANY_METHODS // len(distinct)))
     errors = np.random.default_rng(SEED).multivariate_normal(
         np.zeros(len(distinct)), covariance, count, method="eigh"
     )

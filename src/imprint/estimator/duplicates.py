@@ -8,7 +8,7 @@ import numpy as np
 
 NUMBERS = 4  # kept of each embedding
 TOLERANCE = 1e-4  # for rounding: an image that is embedded again differs by 1e-5
-MOST = 0.02  # part of the spread by which equal samples may differ
+MOST_DIFFERENCE = 0.02  # share of the spread by which equal samples may differ
 CELL = 1e-3  # rounding step: samples with equal rounded numbers count as the same
 
 
@@ -38,9 +38,10 @@ class Sketches:
         """Which of the other samples are among these, in the same class or in any: a mask (m,)."""
         from scipy.spatial import KDTree
 
-        # an image that is embedded again differs by a part of its values, not of their spread; another one by more than MOST
+        # Embedding an image again changes its values by a share of their size, whatever the spread. Another image differs by
+        # more than MOST_DIFFERENCE of the spread
         size, spread = float(np.abs(self.values).mean()), self._spread()
-        limit = max(TOLERANCE * spread, min(TOLERANCE * size, MOST * spread))
+        limit = max(TOLERANCE * spread, min(TOLERANCE * size, MOST_DIFFERENCE * spread))
         if any_class:
             distances: np.ndarray = KDTree(self.values).query(other.values)[0]
             return distances <= limit

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from imprint.fm.embedder import Embedder
     from imprint.store.heads import Head
 
-MOST = 64  # maximum number of samples
+MOST_SAMPLES = 64  # samples that a file is run on
 # share of the range of scores; rounding errors are far smaller, but for euclidean distances near 0: there, up to half of this
 TOLERANCE = 1e-3
 ROUNDING = 1e-6  # share of the largest score: errors of float32 in the part that close proxies have in common
@@ -106,7 +106,7 @@ def of_images(classifier: ImprintingClassifier, embedder: Embedder, source: Path
         images, kind = whole.take(_spread(len(whole))), "images"
     pixels = []
     with Readers(Source(images, embedder.transform), 0) as readers:
-        for _, x, unread in batches(readers, MOST):
+        for _, x, unread in batches(readers, MOST_SAMPLES):
             if unread:
                 raise unreadable(images, unread)
             if x is not None:
@@ -127,11 +127,11 @@ def of_embeddings(
         return _samples(classifier, "embeddings", x[_spread(len(x))], x[_spread(len(x))])
     random = np.random.default_rng(0)
     if head.embedding_size != head.proxies.shape[1]:  # NORMpre changes the number of values
-        x = random.normal(size=(MOST, head.embedding_size)).astype(np.float32)
+        x = random.normal(size=(MOST_SAMPLES, head.embedding_size)).astype(np.float32)
         return _samples(classifier, "random embeddings", x, x)
     proxies = classifier.proxies_ / np.float32(head.description.get("scale", 1.0))
-    first, second = proxies[random.integers(0, len(proxies), (2, MOST))]
-    share = random.uniform(size=(MOST, 1)).astype(np.float32)
+    first, second = proxies[random.integers(0, len(proxies), (2, MOST_SAMPLES))]
+    share = random.uniform(size=(MOST_SAMPLES, 1)).astype(np.float32)
     x = (share * first + (1 - share) * second).astype(np.float32)
     return _samples(classifier, "mixtures of its proxies", x, x)
 
@@ -160,8 +160,8 @@ def photographs() -> Images:
 
 
 def _spread(count: int) -> np.ndarray:
-    """At most `MOST` of the indices below `count`, evenly spread."""
-    return np.unique(np.linspace(0, count - 1, min(count, MOST)).astype(int))
+    """At most `MOST_SAMPLES` of the indices below `count`, evenly spread."""
+    return np.unique(np.linspace(0, count - 1, min(count, MOST_SAMPLES)).astype(int))
 
 
 def check(path: Path, form: Form, samples: Samples, named: Path) -> Check | None:

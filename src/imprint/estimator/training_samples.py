@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-MOST = 2**22  # values, such as 3,276 embeddings of 1,280 values
+MOST_VALUES = 2**22  # such as 3,276 embeddings of 1,280 values
 
 
 @dataclass(frozen=True)
 class TrainingSamples:
-    """All training samples of a head; none are kept if they have more than `MOST` values.
+    """All training samples of a head; none are kept if they have more than `MOST_VALUES` values.
 
     Attributes
     ----------
@@ -27,11 +27,11 @@ class TrainingSamples:
     @classmethod
     def of(cls, x: np.ndarray, classes: np.ndarray) -> TrainingSamples | None:
         """Keep embeddings x (n, D) and their class numbers (n,); None if they are too many."""
-        return cls(x.copy(), classes) if x.size <= MOST else None
+        return cls(x.copy(), classes) if x.size <= MOST_VALUES else None
 
     def plus(self, x: np.ndarray, classes: np.ndarray) -> TrainingSamples | None:
         """These samples followed by others; None if they are too many."""
-        if self.x.size + x.size > MOST:
+        if self.x.size + x.size > MOST_VALUES:
             return None
         return TrainingSamples(np.concatenate([self.x, x]), np.concatenate([self.classes, classes]))
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-TEMPERATURES = np.geomspace(0.01, 2000, 80)  # inverse temperatures of standardised scores
+INVERSE_TEMPERATURES = np.geomspace(0.01, 2000, 80)  # for standardised scores
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ def calibrate(scores: np.ndarray, y: np.ndarray) -> Calibration:
     """
     shifted = scores.astype(np.float64) - scores.max(axis=1, keepdims=True)
     true_scores = shifted[np.arange(len(y)), y]
-    inverses = TEMPERATURES / (shifted.std() or 1.0)
+    inverses = INVERSE_TEMPERATURES / (shifted.std() or 1.0)
 
     def normalisers(inverse: float) -> np.ndarray:
         return np.log(np.exp(inverse * shifted).sum(axis=1))

@@ -17,7 +17,7 @@ from imprint.method.scoring import (
     precision_of,
     ranking_of,
 )
-from imprint.method.strips import FEW, strips
+from imprint.method.strips import FEW_ROWS, strips
 from imprint.method.weightings import vote_weights
 
 
@@ -63,7 +63,7 @@ def class_scores(
     scores = np.empty((len(x), classes), precision)
     # for few rows the compiled loops are not worth loading; with one proxy per class there is nothing to select
     with_all_proxies = (
-        needs_all_proxies(scoring) or len(x) < FEW or len(candidate.labels) == classes
+        needs_all_proxies(scoring) or len(x) < FEW_ROWS or len(candidate.labels) == classes
     )
 
     def fill(rows: slice) -> None:

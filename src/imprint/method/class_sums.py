@@ -11,8 +11,8 @@ import numpy as np
 from imprint.method.holdout import rows_by_class
 from imprint.method.sums import eigenpairs_of, scatter
 
-LIMIT = 2**26  # largest size of `roots` that `bounded` keeps by class
-MANY = 2**29  # largest size of `roots` that is computed by class
+STORED_ROOT_VALUES = 2**26  # `bounded` pools the classes if `roots` has more
+MOST_ROOT_VALUES = 2**29  # with more, `of` pools the classes at once
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,9 @@ class ClassSums:
         d = x.shape[1]
         counts = np.bincount(y, minlength=classes)
         means, roots = np.zeros((classes, d)), [x[:0]] * classes
-        pooled = np.zeros((d, d)) if d * int(np.minimum(counts, d).sum()) > MANY else None
+        pooled = (
+            np.zeros((d, d)) if d * int(np.minimum(counts, d).sum()) > MOST_ROOT_VALUES else None
+        )
         for label, members in enumerate(rows_by_class(y)):
             rows = x[members]
             if len(rows):
@@ -66,7 +68,7 @@ class ClassSums:
 
     def bounded(self) -> ClassSums:
         """The sums as they are stored: with one scatter of all classes if separate ones are too large."""
-        if not self.by_class or len(self.counts) == 1 or self.roots.size <= LIMIT:
+        if not self.by_class or len(self.counts) == 1 or self.roots.size <= STORED_ROOT_VALUES:
             return self
         together = _reduced(self.roots)
         return ClassSums(self.counts, self.means, together, np.array([len(together)]))

@@ -9,7 +9,7 @@ import numpy as np
 from imprint.method.large_arrays import by_rows
 from imprint.method.normalize import l2
 
-BLOCK = 2**23  # values of samples in float64 at a time
+BLOCK_VALUES = 2**23  # values of samples converted to float64 at a time
 # Eigenvalues of a covariance below this share of the largest count as zero. Embeddings are float32: rounding adds variances of
 # about 1e-14 of the largest
 SMALLEST = 1e-11
@@ -96,7 +96,7 @@ def collapse(x: np.ndarray, y: np.ndarray, classes: int) -> Collapse:
     # Sigma_W in float64: VCI depends on its smallest eigenvalues, which are lost in float32 products
     within = np.zeros((d, d))
     for mean, rows in zip(means, groups, strict=True):
-        for block in np.array_split(rows, len(rows) * d // BLOCK + 1):
+        for block in np.array_split(rows, len(rows) * d // BLOCK_VALUES + 1):
             centred = x[block] - mean
             within += centred.T @ centred / (len(rows) * c)
     _, singular, directions = np.linalg.svd(between / np.sqrt(c), full_matrices=False)

@@ -9,7 +9,13 @@ from imprint.method.strips import strips
 
 MANY_VOTES = 2**20  # votes from which threads are worth starting
 CHUNK = 64  # columns whose keys are compared at once with the m-th best so far
-KEYS = {"nnan", "ninf", "nsz", "contract", "reassoc"}  # keys are finite; their rounding may vary
+FASTMATH = {
+    "nnan",
+    "ninf",
+    "nsz",
+    "contract",
+    "reassoc",
+}  # keys are finite; their rounding may vary
 
 
 @njit(nogil=True, fastmath=True, cache=True)
@@ -44,7 +50,7 @@ def manhattan(x: np.ndarray, p: np.ndarray, out: np.ndarray) -> None:  # pragma:
                 i += 1
 
 
-@njit(nogil=True, fastmath=KEYS, cache=True)
+@njit(nogil=True, fastmath=FASTMATH, cache=True)
 def _nearer(
     row: np.ndarray, scale: np.ndarray, offset: np.ndarray, length: float, worst: float
 ) -> np.int32:  # pragma: no cover
@@ -55,7 +61,7 @@ def _nearer(
     return count
 
 
-@njit(nogil=True, fastmath=KEYS, cache=True)
+@njit(nogil=True, fastmath=FASTMATH, cache=True)
 def select(
     products: np.ndarray,
     start: int,
@@ -156,7 +162,7 @@ def _vote(
     return wrong
 
 
-@njit(nogil=True, fastmath=KEYS, cache=True)
+@njit(nogil=True, fastmath=FASTMATH, cache=True)
 def select_by_class(
     products: np.ndarray,
     first: int,

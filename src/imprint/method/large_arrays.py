@@ -17,7 +17,7 @@ from imprint import formatting
 from imprint.errors import UserError
 
 LARGE = 2**31  # bytes from which an array is kept on disk
-BLOCK = 2**26  # bytes computed at a time
+BLOCK_BYTES = 2**26  # bytes computed at a time
 
 
 def is_large(shape: tuple[int, ...]) -> bool:
@@ -58,7 +58,7 @@ def new_array(shape: tuple[int, int]) -> np.ndarray:
 
 def row_blocks(x: np.ndarray) -> Iterator[slice]:
     """Slices of the rows of x (n, d), each of a bounded number of bytes."""
-    height = max(1, BLOCK // max(1, x.shape[1] * x.itemsize))
+    height = max(1, BLOCK_BYTES // max(1, x.shape[1] * x.itemsize))
     for top in range(0, len(x), height):
         yield slice(top, min(top + height, len(x)))
 

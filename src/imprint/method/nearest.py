@@ -16,7 +16,7 @@ import numpy as np
 from imprint.method.rankings import Block, Columns, Queries, Ranking, strips_of
 
 # columns of one product: enough for a fast matrix product, few enough for the cache of a core
-BLOCK = 1024
+BLOCK_COLUMNS = 1024
 
 
 @dataclass(eq=False)
@@ -110,9 +110,9 @@ def packs(searches: Iterable[Search], n: int, memory: int) -> Iterator[Pack]:
 
 
 def products_of(pack: Pack) -> Iterator[list[Run]]:
-    """Runs of columns for each product of at most BLOCK columns."""
+    """Runs of columns for each product of at most BLOCK_COLUMNS columns."""
     runs: list[Run] = []
-    free = BLOCK
+    free = BLOCK_COLUMNS
     for matrix in pack.matrices:
         first = 0
         while first < len(matrix.columns):
@@ -122,7 +122,7 @@ def products_of(pack: Pack) -> Iterator[list[Run]]:
             first = last
             if free == 0:
                 yield runs
-                runs, free = [], BLOCK
+                runs, free = [], BLOCK_COLUMNS
     if runs:
         yield runs
 
@@ -155,7 +155,7 @@ def _on_cpu(
             start = end
 
     columns = sum(len(matrix.columns) for matrix in pack.matrices)
-    with strips_of(pack.block, len(x), columns, memory // (4 * BLOCK)) as each:
+    with strips_of(pack.block, len(x), columns, memory // (4 * BLOCK_COLUMNS)) as each:
         for runs in products_of(pack):
             each(partial(merge, runs=runs, columns=side_by_side(runs)))
     for search in pack.searches:
@@ -217,8 +217,8 @@ def products_of_all(
 
 def _blocks(ranking: Ranking) -> Iterator[tuple[int, np.ndarray]]:
     """The first number and the columns of each product."""
-    for first in range(0, len(ranking.columns), BLOCK):
-        yield first, ranking.columns.values[first : first + BLOCK]
+    for first in range(0, len(ranking.columns), BLOCK_COLUMNS):
+        yield first, ranking.columns.values[first : first + BLOCK_COLUMNS]
 
 
 def _products(block: Block | None, x: np.ndarray, columns: np.ndarray) -> np.ndarray:

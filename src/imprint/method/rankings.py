@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from imprint.method.blas import multiply_lower
-from imprint.method.strips import FEW, EachStrip, in_order, one_core, strips
+from imprint.method.strips import FEW_ROWS, EachStrip, in_order, one_core, strips
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -73,7 +73,7 @@ def strips_of(
 ) -> AbstractContextManager[EachStrip]:
     """`strips` of n rows for their products with many columns, or for what replaces the products."""
     if block is None:
-        return strips(n, at_once, many=max(2 * FEW, MANY_PRODUCTS // columns))
+        return strips(n, at_once, many=max(2 * FEW_ROWS, MANY_PRODUCTS // columns))
     return strips(n, at_once, alone=block.alone)
 
 

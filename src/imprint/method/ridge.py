@@ -18,8 +18,8 @@ from imprint.method.sums import blocks, eigenpairs
 
 # penalties to try, as multiples of the mean eigenvalue of the scatter
 PENALTIES = np.geomspace(1e-4, 1e2, 19)
-LEAST = 1e-6  # least share of a sample in its own fit, 1 - h, that is not rounding
-SAMPLES = 10_000  # largest number of samples whose errors are computed; all samples are fitted
+LEAST_COMPLEMENT = 1e-6  # of 1 - h; smaller values are rounding errors
+MOST_SAMPLES = 10_000  # largest number of samples whose errors are computed; all samples are fitted
 
 
 @dataclass(frozen=True)
@@ -120,7 +120,7 @@ def leave_one_out(
         # differences from it, of which float32 holds the digits
         exact = 1 / values if n < d else np.zeros(len(values))
         errors = np.zeros(len(penalties))
-        chosen = np.argsort(y, kind="stable")[:: max(1, -(-n // SAMPLES))]
+        chosen = np.argsort(y, kind="stable")[:: max(1, -(-n // MOST_SAMPLES))]
         for block in blocks(len(chosen), d):
             batch = chosen[block]
             sample_weights = class_weights[y[batch]]
@@ -128,7 +128,7 @@ def leave_one_out(
             rest = 1 - sample_weights * (z**2 @ exact + (1 / n if intercept else 0))
             change = (inverse - exact[:, None]).astype(np.float32)
             leverages = sample_weights[:, None] * (z.astype(np.float32) ** 2 @ change)
-            complements = np.maximum(rest[:, None] - leverages, LEAST)
+            complements = np.maximum(rest[:, None] - leverages, LEAST_COMPLEMENT)
             all_squares = _squares(z, y[batch], coordinates, inverse, exact, target_means)
             counted = sample_weights * (counts[y[batch]] > 1)
             for i, squares in enumerate(all_squares):

@@ -10,7 +10,7 @@ from imprint.errors import UserError
 from imprint.method.large_arrays import by_rows
 
 SMALLEST, LARGEST = 1e-15, 1e15  # float32 holds the squares of values in between, and their sums
-MOST = 126  # float32 holds 2**126 and 2**-126 with all digits
+MOST_EXPONENT = 126  # of two: float32 holds 2**126 and 2**-126 with all digits
 
 
 def largest_of(x: np.ndarray) -> float:
@@ -35,7 +35,7 @@ def scale_of(largest: float) -> float:
     if not largest or SMALLEST <= largest <= LARGEST:
         return 1.0
     exponent: int = math.frexp(largest)[1]
-    return 2.0 ** -max(-MOST, min(exponent, MOST))
+    return 2.0 ** -max(-MOST_EXPONENT, min(exponent, MOST_EXPONENT))
 
 
 def is_scale(value: object) -> bool:
@@ -46,7 +46,7 @@ def is_scale(value: object) -> bool:
     >>> is_scale(0.5), is_scale(0.3), is_scale("1")
     (True, False, False)
     """
-    if not isinstance(value, float) or not 2.0**-MOST <= value <= 2.0**MOST:
+    if not isinstance(value, float) or not 2.0**-MOST_EXPONENT <= value <= 2.0**MOST_EXPONENT:
         return False
     return math.frexp(value)[0] == 0.5
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from threadpoolctl import ThreadpoolController
 
 HEIGHT = 512  # rows of a strip; its products with a block of proxies stay in the cache of a core
-FEW = 64  # rows below which a further thread is not worth its cost
+FEW_ROWS = 64  # rows below which a further thread is not worth its cost
 LIMITED = threading.Lock()  # the number of BLAS threads is a setting of the process
 
 T = TypeVar("T")
@@ -23,7 +23,7 @@ EachStrip = Callable[[Callable[[slice], object]], None]
 
 @contextmanager
 def strips(
-    n: int, at_once: int | None = None, *, many: int = 2 * FEW, alone: bool = False
+    n: int, at_once: int | None = None, *, many: int = 2 * FEW_ROWS, alone: bool = False
 ) -> Iterator[EachStrip]:
     """Distribute rows over as many threads as compiled loops may use.
 
@@ -56,7 +56,7 @@ def strips(
     """
     threads = 1
     if n >= many and not alone:
-        threads = max(1, min(_threads(), n // FEW))
+        threads = max(1, min(_threads(), n // FEW_ROWS))
     height = HEIGHT if at_once is None else max(1, min(HEIGHT, at_once // threads))
     rounds = -(-n // (threads * height))
     count = min(n, threads * rounds)

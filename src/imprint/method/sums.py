@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 COMPILED = 2**22  # array size from which it pays to load the compiled loop
-BLOCK = 2**23  # values in one block of rows
+BLOCK_VALUES = 2**23  # values in one block of rows
 SMALLEST = 1e-10  # eigenvalues below this share of the largest are rounding errors
 
 
@@ -26,7 +26,7 @@ def group_sums(x: np.ndarray, groups: np.ndarray) -> tuple[np.ndarray, np.ndarra
 
 def blocks(n: int, d: int) -> list[slice]:
     """Split n rows of d values into slices, so that temporary copies stay small."""
-    height = max(1, BLOCK // d)
+    height = max(1, BLOCK_VALUES // d)
     return [slice(top, min(n, top + height)) for top in range(0, n, height)]
 
 

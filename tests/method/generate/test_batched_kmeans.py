@@ -95,7 +95,7 @@ def test_duplicates_and_samples_between_two_centroids(seed, n, d, data):
 @pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize(("n", "d"), [(1, 3), (2, 1), (20, 2), (257, 8), (700, 33), (1030, 128)])
 def test_on_a_device_centroids_are_those_of_scikit_learn(monkeypatch, n, d, device, left):
-    monkeypatch.setattr("imprint.method.generate.kmeans_on_device.BLOCK", 10_000)
+    monkeypatch.setattr("imprint.method.generate.kmeans_on_device.BLOCK_VALUES", 10_000)
     x = blobs(n, d, seed=n + d)
     runs = [(min(k, n), seed) for k in KS for seed in (0, 1)]
     fitted = fits(x, runs, device)

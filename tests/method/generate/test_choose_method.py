@@ -236,7 +236,7 @@ def several_clusters(seed, classes, each, d=16, clusters=4):
 @pytest.mark.parametrize(("classes", "each"), [(4, 1500), (60, 40)], ids=["few", "many classes"])
 def test_what_is_measured_on_a_part_of_the_samples_holds_for_all(monkeypatch, classes, each):
     """Heads of a part of the samples have the class scores, and nearly the accuracy, of the head of all."""
-    monkeypatch.setattr(choose_method, "SAMPLES", 300)
+    monkeypatch.setattr(choose_method, "MOST_SAMPLES", 300)
     x, y = several_clusters(1, classes, each)
     new, of_new = several_clusters(2, classes, 1200 // classes)
     five = CANDIDATES[2]

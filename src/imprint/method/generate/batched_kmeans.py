@@ -224,12 +224,12 @@ class _SamplesOnCpu:
     def rounds(
         self, starts: Mapping[tuple[int, int], Sequence[int]], least_shift: float
     ) -> dict[tuple[int, int], np.ndarray]:
-        begun = [_Run(run, self._x[rows]) for run, rows in starts.items()]
+        begun = [_FitInProgress(run, self._x[rows]) for run, rows in starts.items()]
         return {run.name: run.centroids for run in _rounds(self._x, begun, least_shift)}
 
 
 @dataclass(eq=False)
-class _Run:
+class _FitInProgress:
     """A fit in progress: its k and seed, and its current centroids (k, d)."""
 
     name: tuple[int, int]
@@ -240,7 +240,9 @@ class _Run:
         return self.name[0]
 
 
-def _rounds(x: np.ndarray, runs: list[_Run], least_shift: float) -> Iterator[_Run]:
+def _rounds(
+    x: np.ndarray, runs: list[_FitInProgress], least_shift: float
+) -> Iterator[_FitInProgress]:
     """Lloyd's rounds of all runs over x (n, d); yields each run that ends, except those with an empty cluster."""
     # the widest first: they share one product
     active = sorted(runs, key=lambda run: -run.k)
@@ -287,7 +289,9 @@ class _Portion:
         return self._distances
 
 
-def _round(x: np.ndarray, runs: list[_Run], labels: np.ndarray, least_shift: float) -> list[int]:
+def _round(
+    x: np.ndarray, runs: list[_FitInProgress], labels: np.ndarray, least_shift: float
+) -> list[int]:
     """One round: updates the centroids (k, d) and labels (R, n) of the runs in place, and returns their states."""
     before = np.concatenate([run.centroids for run in runs])
     lengths = np.einsum("kd,kd->k", before, before)

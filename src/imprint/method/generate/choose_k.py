@@ -12,8 +12,8 @@ from imprint.method.normalize import l2
 
 CANDIDATES = (1, 2, 3, 5, 10, 20, 50, 100)
 HELD_OUT = 0.2  # of each class
-TEMPERATURES = np.geomspace(2, 256, 15)  # inverse temperatures, for cosines
-BLOCK = 2**24  # products at a time
+INVERSE_TEMPERATURES = np.geomspace(2, 256, 15)  # for cosines
+BLOCK_PRODUCTS = 2**24  # inner products computed at a time
 
 
 def choose_k(
@@ -82,11 +82,12 @@ def _loss(x: np.ndarray, y: np.ndarray, proxies: np.ndarray, labels: np.ndarray)
     best = np.concatenate(
         [
             np.maximum.reduceat(rows @ proxies.T, firsts, axis=1)
-            for rows in np.array_split(x, len(x) * len(proxies) // BLOCK + 1)
+            for rows in np.array_split(x, len(x) * len(proxies) // BLOCK_PRODUCTS + 1)
         ]
     )
     best -= best.max(axis=1, keepdims=True)
-    of_class = best[np.arange(len(y)), y]
+    true = best[np.arange(len(y)), y]
     return min(
-        float((np.log(np.exp(t * best).sum(axis=1)) - t * of_class).mean()) for t in TEMPERATURES
+        float((np.log(np.exp(t * best).sum(axis=1)) - t * true).mean())
+        for t in INVERSE_TEMPERATURES
     )

@@ -40,11 +40,11 @@ CANDIDATES = (
     Configuration(UNIT_LENGTH, "kmeans", Fixed(5), WHITENED),
     Configuration(UNIT_LENGTH, "kmeans", Fixed(20), WHITENED),
 )
-SAMPLES = 10_000  # largest number of samples to choose on, unless that leaves fewer than this number of each class:
+MOST_SAMPLES = 10_000  # largest number of samples to choose on, unless that leaves fewer than this number of each class:
 PER_CLASS = 25
 MOST_HELD = 2_500  # largest number of samples of a fold to predict
 FOLDS_OF_MANY = 5  # number of folds if one of them has enough samples
-NEARLY = 0.99  # share of the log loss of guessing above which a method counts as no better
+NEARLY_GUESSING = 0.99  # a method whose log loss is above this share of that of guessing is no better than guessing
 LEAST_GAIN = 5e-4  # in log loss; smaller gains would be shown as 0.000
 
 
@@ -142,7 +142,7 @@ class Choice:
                 f"better than the simplest method on {self._measured}: log loss {chosen.loss:.3f} against "
                 f"{chosen.loss + chosen.gain:.3f} (difference {chosen.gain:.3f}, standard error {chosen.standard_error:.3f})"
             )
-        if chosen.loss > NEARLY * np.log(self.classes):
+        if chosen.loss > NEARLY_GUESSING * np.log(self.classes):
             text += ". No method is better than guessing here: more images may help, or classes that are easier to tell apart"
         return text
 
@@ -308,7 +308,7 @@ def _standard_error(gains: np.ndarray, samples: np.ndarray) -> float:
 
 def _at_most(x: np.ndarray, y: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """A random part of the samples if there are many: the same share of each class, but enough of each."""
-    share = SAMPLES / len(y)
+    share = MOST_SAMPLES / len(y)
     if share >= 1:
         return x, y
     random = np.random.default_rng(seed)

@@ -10,7 +10,7 @@ import torch
 from imprint.devices import float32_products, upload
 from imprint.method.generate.kmeans_kernel import ENDED, FAILED, GOES_ON, ROUNDS
 
-BLOCK = 2**26  # values at a time
+BLOCK_VALUES = 2**26  # values at a time
 
 
 class SamplesOnDevice:
@@ -32,7 +32,7 @@ class SamplesOnDevice:
 
     def _wide(self) -> Iterator[torch.Tensor]:
         """Blocks of the samples, in float64 if the device has it."""
-        height = max(1, BLOCK // self.x.shape[1])
+        height = max(1, BLOCK_VALUES // self.x.shape[1])
         return (block.to(self._exact) for block in torch.split(self.x, height))
 
     def squared_distances(self, rows: np.ndarray) -> np.ndarray:
@@ -106,7 +106,7 @@ class SamplesOnDevice:
         lengths = before.square().sum(dim=2).masked_fill(~is_real, torch.inf).reshape(-1)
         sums, counts = torch.zeros_like(columns), torch.zeros_like(lengths)
         moved = torch.zeros(runs, dtype=torch.long, device=before.device)
-        height = max(1, BLOCK // len(columns))
+        height = max(1, BLOCK_VALUES // len(columns))
         for x, old in zip(torch.split(self.x, height), torch.split(labels, height), strict=True):
             distances = torch.addmm(lengths, x, columns.T, alpha=-2)
             nearest = distances.view(len(x), runs, widest).argmin(dim=2)
