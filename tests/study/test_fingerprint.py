@@ -142,6 +142,7 @@ RERUN = {
     "method/nearest.py": SCORES,
     "method/distances.py": SCORES | DISTANCE,
     "method/aggregations.py": SCORES | jobs("AGG "),
+    "method/operands.py": SCORES | DISTANCE,
     "method/rankings.py": SCORES | DISTANCE,
     "method/strips.py": SCORES | DISTANCE,
     "method/kernels.py": SCORES | DISTANCE,

@@ -15,7 +15,7 @@ from imprint.method.configuration import UNIT_LENGTH
 from imprint.method.distances import DISTANCES
 from imprint.method.folding import steps_of
 from imprint.method.normalize import l2
-from imprint.method.rankings import Columns, Proxies
+from imprint.method.operands import Proxies, ProxyColumns
 from imprint.method.scoring import norm_post_of, normalised_proxies
 
 if TYPE_CHECKING:
@@ -135,7 +135,7 @@ def module_of(head: Predictor, exact: bool, scale: float = 1.0) -> nn.Module:
     candidate = head.fastest_exact if exact else head.fastest
     scoring = candidate.scorings[0]
     norm_post = norm_post_of(candidate, scoring)
-    raw = Columns(candidate.values)
+    raw = ProxyColumns(candidate.values)
     proxies = normalised_proxies(raw, candidate, norm_post, head.fm_classifier)
     steps = steps_of(candidate, scoring)
     assert steps is not None  # see `Predictor.export_problem`

@@ -80,7 +80,7 @@ def class_scores(
     values = len(candidate.labels) if with_all_proxies else classes
     columns = len(candidate.labels)
     at_once = MEMORY // (64 * values)
-    all_strips = strips_of(ranking.block, len(x), columns, at_once)
+    all_strips = strips_of(ranking.direct, len(x), columns, at_once)
     if of_user:  # its function is called by one thread at a time
         all_strips = strips(len(x), at_once, alone=True)
     with all_strips as each:

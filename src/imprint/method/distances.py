@@ -12,7 +12,8 @@ import numpy as np
 from imprint.errors import UserError
 from imprint.method import costs
 from imprint.method.large_arrays import fault, for_user
-from imprint.method.rankings import Block, Columns, Proxies, Queries, Ranking
+from imprint.method.operands import Proxies, ProxyColumns, Queries
+from imprint.method.rankings import DirectDistance, Ranking
 from imprint.registry import Component, Registry
 
 NEAR = 1e-2  # relative distance below which float32 has lost too many digits
@@ -117,11 +118,11 @@ def distance(
             out[:] = distances  # unsigned integers and truth values cannot be negated
             np.negative(out, out=out)
 
-        block = Block(fill)
+        direct = DirectDistance(fill)
 
         @wraps(function)  # so that the entry is known as a user's, by its module
         def rank(proxies: Proxies, queries: Queries) -> Ranking:
-            return _by_blocks(proxies, queries, block)
+            return _directly(proxies, queries, direct)
 
         return Distance(
             name, rank, shares_product=False, by_product=False, operations=costs.subtractions
@@ -134,17 +135,19 @@ def _built_in(name: str, **properties: Any) -> Callable[[Rank], Rank]:
     return DISTANCES.adding(name, lambda rank: Distance(name, rank, **properties))
 
 
-def _by_blocks(proxies: Proxies, queries: Queries, block: Block) -> Ranking:
-    """A ranking by blocks of distances; its "products" are the negated distances."""
+def _directly(proxies: Proxies, queries: Queries, direct: DirectDistance) -> Ranking:
+    """A ranking by distances that are computed directly; its "products" are the negated distances."""
 
     def measure(rows: slice, neighbours: np.ndarray, products: np.ndarray) -> np.ndarray:
         return -products
 
     ones = np.ones(len(proxies.values), np.float32)
     columns = (
-        proxies.columns if proxies.values is proxies.columns.values else Columns(proxies.values)
+        proxies.columns
+        if proxies.values is proxies.columns.values
+        else ProxyColumns(proxies.values)
     )
-    return Ranking(columns, ones, None, False, measure, queries, block)
+    return Ranking(columns, ones, None, False, measure, queries, direct)
 
 
 @_built_in("inner_product", weighs_votes=False, linear=LinearForm())
@@ -224,14 +227,14 @@ def _euclidean_about(mean: np.ndarray, proxies: Proxies, queries: Queries) -> Ra
     squares, shift = (centred**2).sum(axis=1), centred @ mean
 
     def measure(rows: slice, neighbours: np.ndarray, products: np.ndarray) -> np.ndarray:
-        own_squares = ((queries.values[rows] - mean) ** 2).sum(axis=1)[:, None]
-        sum_of_squares = own_squares + squares[neighbours]
+        query_squares = ((queries.values[rows] - mean) ** 2).sum(axis=1)[:, None]
+        sum_of_squares = query_squares + squares[neighbours]
         squared = sum_of_squares - 2 * (products * queries.scale[rows, None] - shift[neighbours])
         return _euclidean_root(squared, sum_of_squares, rows, neighbours, proxies, queries)
 
     ones = np.ones(len(columns), np.float32)
     offset = (squares / 2 + shift).astype(np.float32)
-    return Ranking(Columns(columns), ones, offset, queries.l2, measure)
+    return Ranking(ProxyColumns(columns), ones, offset, queries.l2, measure)
 
 
 def _euclidean_root(
@@ -282,24 +285,24 @@ def mahalanobis(proxies: Proxies, queries: Queries) -> Ranking:
     proxies share cannot hide the differences between them.
     """
     white = proxies.whitened
-    of_proxies = white.squares + 2 * white.shift
+    proxy_squares = white.squares + 2 * white.shift
 
     def exact(x: np.ndarray, p: np.ndarray) -> np.ndarray:
         return white.squares_of(x - p + white.mean)
 
     def measure(rows: slice, neighbours: np.ndarray, products: np.ndarray) -> np.ndarray:
-        own_squares = white.squares_of(queries.values[rows])
+        query_squares = white.squares_of(queries.values[rows])
         # |L^-1 (x - p)|^2 for centred x and p, in float64 and in place
         squared = np.multiply(products, -2 * queries.scale[rows, None], dtype=np.float64)
-        squared += of_proxies[neighbours]
-        squared += own_squares[:, None]
-        near = squared < NEAR * (white.squares[neighbours] + own_squares[:, None])
+        squared += proxy_squares[neighbours]
+        squared += query_squares[:, None]
+        near = squared < NEAR * (white.squares[neighbours] + query_squares[:, None])
         _replace(squared, near, rows, neighbours, exact, queries.values, proxies.values)
         np.maximum(squared, 0, out=squared)
         return np.sqrt(squared, out=squared)
 
     ones = np.ones(len(white.columns), np.float32)
-    offset = (of_proxies / 2).astype(np.float32)
+    offset = (proxy_squares / 2).astype(np.float32)
     return Ranking(white.columns, ones, offset, queries.l2, measure)
 
 
@@ -309,10 +312,10 @@ def _fill_manhattan(x: np.ndarray, proxies: np.ndarray, out: np.ndarray) -> None
     manhattan(x, proxies, out)
 
 
-MANHATTAN = Block(_fill_manhattan, alone=False)
+MANHATTAN = DirectDistance(_fill_manhattan, alone=False)
 
 
 @_built_in("manhattan", shares_product=False, by_product=False, operations=costs.subtractions)
 def manhattan(proxies: Proxies, queries: Queries) -> Ranking:
     """Sum of absolute differences. No product gives it: it needs a subtraction in place of each multiplication."""
-    return _by_blocks(proxies, queries, MANHATTAN)
+    return _directly(proxies, queries, MANHATTAN)

@@ -22,12 +22,13 @@ from imprint.method.distances import DISTANCES
 from imprint.method.metrics import Scores, scores
 from imprint.method.nearest import Search, nearest
 from imprint.method.normalize import chain
-from imprint.method.rankings import Columns, Proxies, Ranking
+from imprint.method.operands import Proxies, ProxyColumns
+from imprint.method.rankings import Ranking
 from imprint.method.scoring import (
     MEMORY,
     CandidateHead,
-    Embeddings,
     Space,
+    TestEmbeddings,
     norm_post_of,
     normalised_proxies,
     rank,
@@ -130,7 +131,7 @@ def predict(
     x = np.ascontiguousarray(x, np.float32)
     effort = effort if effort is not None else Effort()
     yield from _sums(x, classes, candidates, fm_classifier, effort)
-    unmapped = Embeddings(x)
+    unmapped = TestEmbeddings(x)
     for space, space_requests in _by_space(candidates).items():
         embeddings = unmapped if space is None else space.map(x)
         for requests in _portions(space_requests, memory):
@@ -163,7 +164,7 @@ def _sums(
 
 
 def _nearest(
-    embeddings: Embeddings, searches: list[_Shared], memory: int, device: str
+    embeddings: TestEmbeddings, searches: list[_Shared], memory: int, device: str
 ) -> Iterator[tuple[Search, np.ndarray, np.ndarray]]:
     if device == "cpu":
         return nearest(embeddings.x, embeddings.lengths, searches, memory)
@@ -225,16 +226,16 @@ def _product(request: _Request, scoring: Scoring) -> Hashable:
 
 
 def _rankings(
-    requests: list[_Request], embeddings: Embeddings, fm_classifier: np.ndarray | None
+    requests: list[_Request], embeddings: TestEmbeddings, fm_classifier: np.ndarray | None
 ) -> list[_Shared]:
     """The distinct rankings that the requests need, each with its users."""
-    columns: dict[Hashable, Columns] = {}
+    columns: dict[Hashable, ProxyColumns] = {}
     normalised: dict[Hashable, Proxies] = {}
     rankings: dict[Hashable, Ranking] = {}
     searches: dict[Hashable, _Shared] = {}
     for request in requests:
         candidate = request.candidate
-        raw = columns.setdefault(request.key, Columns(candidate.values))
+        raw = columns.setdefault(request.key, ProxyColumns(candidate.values))
         for scoring in request.scorings:
             post = norm_post_of(candidate, scoring)
             to_unit_length = candidate.unit_length and post != UNIT_LENGTH

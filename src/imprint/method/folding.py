@@ -14,7 +14,7 @@ from imprint.method.aggregations import needs_all_proxies
 from imprint.method.configuration import IDENTITY, INNER_PRODUCT, MAX, UNIT_LENGTH, Scoring
 from imprint.method.distances import DISTANCES
 from imprint.method.normalize import chain, l2
-from imprint.method.rankings import CLOSE, closeness, some_of
+from imprint.method.operands import CLOSE, closeness, some_of
 from imprint.method.scoring import CandidateHead
 
 

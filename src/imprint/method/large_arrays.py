@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import numpy as np
 
@@ -56,11 +56,20 @@ def new_array(shape: tuple[int, int]) -> np.ndarray:
         return np.asarray(np.memmap(file, np.float32, "r+", shape=shape))
 
 
-def row_blocks(x: np.ndarray) -> Iterator[slice]:
+def slices(n: int, height: int) -> list[slice]:
+    """Slices of n rows, each of `height` rows or, at the end, fewer.
+
+    Examples
+    --------
+    >>> slices(5, 3)
+    [slice(0, 3, None), slice(3, 5, None)]
+    """
+    return [slice(top, min(n, top + height)) for top in range(0, n, height)]
+
+
+def row_blocks(x: np.ndarray) -> list[slice]:
     """Slices of the rows of x (n, d), each of a bounded number of bytes."""
-    height = max(1, BLOCK_BYTES // max(1, x.shape[1] * x.itemsize))
-    for top in range(0, len(x), height):
-        yield slice(top, min(top + height, len(x)))
+    return slices(len(x), max(1, BLOCK_BYTES // max(1, x.shape[1] * x.itemsize)))
 
 
 def take_rows(x: np.ndarray, rows: np.ndarray) -> np.ndarray:

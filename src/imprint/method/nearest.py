@@ -13,7 +13,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from imprint.method.rankings import Block, Columns, Queries, Ranking, strips_of
+from imprint.method.operands import ProxyColumns, Queries
+from imprint.method.rankings import DirectDistance, Ranking, strips_of
 
 # columns of one product: enough for a fast matrix product, few enough for the cache of a core
 BLOCK_COLUMNS = 1024
@@ -35,16 +36,16 @@ class Search:
 class Matrix:
     """Proxies as the columns of one product, and the searches that use it."""
 
-    columns: Columns
+    columns: ProxyColumns
     searches: list[Search] = field(default_factory=list)
 
 
 @dataclass
 class Pack:
-    """Matrices that are multiplied with the same queries; `queries` and `block` as in `Ranking`."""
+    """Matrices that are multiplied with the same queries; `queries` and `direct` as in `Ranking`."""
 
     queries: Queries | None
-    block: Block | None
+    direct: DirectDistance | None
     matrices: list[Matrix] = field(default_factory=list)
     bytes: int = 0
 
@@ -54,7 +55,7 @@ class Pack:
         return [search for matrix in self.matrices for search in matrix.searches]
 
 
-class Run(NamedTuple):
+class ColumnRange(NamedTuple):
     """Columns first..last of a matrix within one product."""
 
     matrix: Matrix
@@ -92,44 +93,44 @@ def nearest(
 
 def packs(searches: Iterable[Search], n: int, memory: int) -> Iterator[Pack]:
     """Group matrices of proxies so that the neighbours of their rankings (12 bytes each) fit in memory."""
-    matrices: dict[tuple[Columns, Queries | None, Block | None], Matrix] = {}
+    matrices: dict[tuple[ProxyColumns, Queries | None, DirectDistance | None], Matrix] = {}
     for search in searches:
         ranking = search.ranking
-        name = (ranking.columns, ranking.queries, ranking.block)
+        name = (ranking.columns, ranking.queries, ranking.direct)
         matrices.setdefault(name, Matrix(ranking.columns)).searches.append(search)
-    packs: dict[tuple[Queries | None, Block | None], Pack] = {}
-    for (_, queries, block), matrix in matrices.items():
+    packs: dict[tuple[Queries | None, DirectDistance | None], Pack] = {}
+    for (_, queries, direct), matrix in matrices.items():
         need = sum(12 * n * search.most for search in matrix.searches)
-        pack = packs.setdefault((queries, block), Pack(queries, block))
+        pack = packs.setdefault((queries, direct), Pack(queries, direct))
         if pack.matrices and pack.bytes + need > memory:
             yield pack
-            pack = packs[queries, block] = Pack(queries, block)
+            pack = packs[queries, direct] = Pack(queries, direct)
         pack.matrices.append(matrix)
         pack.bytes += need
     yield from packs.values()
 
 
-def products_of(pack: Pack) -> Iterator[list[Run]]:
-    """Runs of columns for each product of at most BLOCK_COLUMNS columns."""
-    runs: list[Run] = []
+def products_of(pack: Pack) -> Iterator[list[ColumnRange]]:
+    """The ranges of columns of each product of at most BLOCK_COLUMNS columns."""
+    ranges: list[ColumnRange] = []
     free = BLOCK_COLUMNS
     for matrix in pack.matrices:
         first = 0
         while first < len(matrix.columns):
             last = min(len(matrix.columns), first + free)
-            runs.append(Run(matrix, first, last))
+            ranges.append(ColumnRange(matrix, first, last))
             free -= last - first
             first = last
             if free == 0:
-                yield runs
-                runs, free = [], BLOCK_COLUMNS
-    if runs:
-        yield runs
+                yield ranges
+                ranges, free = [], BLOCK_COLUMNS
+    if ranges:
+        yield ranges
 
 
-def side_by_side(runs: list[Run]) -> np.ndarray:
-    """The columns of runs as one matrix."""
-    columns = [run.matrix.columns.values[run.first : run.last] for run in runs]
+def side_by_side(ranges: list[ColumnRange]) -> np.ndarray:
+    """The columns of some ranges as one matrix."""
+    columns = [each.matrix.columns.values[each.first : each.last] for each in ranges]
     return columns[0] if len(columns) == 1 else np.concatenate(columns)
 
 
@@ -142,10 +143,10 @@ def _on_cpu(
     factors = {search: search.ranking.factors(lengths) for search in pack.searches}
     best = {search: _no_neighbours((len(x), search.most)) for search in pack.searches}
 
-    def merge(rows: slice, runs: list[Run], columns: np.ndarray) -> None:
-        products = _products(pack.block, x[rows], columns)
+    def merge(rows: slice, ranges: list[ColumnRange], columns: np.ndarray) -> None:
+        products = _products(pack.direct, x[rows], columns)
         start = 0
-        for matrix, first, last in runs:
+        for matrix, first, last in ranges:
             end = start + last - first
             for search in matrix.searches:
                 ranking = search.ranking
@@ -155,9 +156,9 @@ def _on_cpu(
             start = end
 
     columns = sum(len(matrix.columns) for matrix in pack.matrices)
-    with strips_of(pack.block, len(x), columns, memory // (4 * BLOCK_COLUMNS)) as each:
-        for runs in products_of(pack):
-            each(partial(merge, runs=runs, columns=side_by_side(runs)))
+    with strips_of(pack.direct, len(x), columns, memory // (4 * BLOCK_COLUMNS)) as each:
+        for ranges in products_of(pack):
+            each(partial(merge, ranges=ranges, columns=side_by_side(ranges)))
     for search in pack.searches:
         _, neighbours, values = best.pop(search)
         yield search, neighbours, values
@@ -192,11 +193,11 @@ def nearest_of_classes(
     factors = ranking.factors(queries.lengths[rows])
     best = _no_neighbours((classes, len(x)))
     for first, columns in _blocks(ranking):
-        # a row for each proxy, so that the loop runs over embeddings
-        if ranking.block is None:
+        # a row for each proxy, so that the loop ranges over embeddings
+        if ranking.direct is None:
             products = columns @ x.T
         else:
-            products = np.ascontiguousarray(_products(ranking.block, x, columns).T)
+            products = np.ascontiguousarray(_products(ranking.direct, x, columns).T)
         select_by_class(products, first, labels, ranking.scale, ranking.offsets, factors, *best)
     _, neighbours, values = best
     return neighbours.T, values.T
@@ -207,10 +208,10 @@ def products_of_all(
 ) -> tuple[np.ndarray, np.ndarray]:
     """The numbers (1, P) of all proxies, and their products (n, P) with some rows of the queries."""
     x = ranking.multiplied(queries)[rows]
-    if ranking.block is None:
+    if ranking.direct is None:
         products = x @ ranking.columns.values.T
     else:
-        blocks = [_products(ranking.block, x, columns) for _, columns in _blocks(ranking)]
+        blocks = [_products(ranking.direct, x, columns) for _, columns in _blocks(ranking)]
         products = np.concatenate(blocks, axis=1)
     return np.arange(len(ranking.columns))[None], products
 
@@ -221,12 +222,12 @@ def _blocks(ranking: Ranking) -> Iterator[tuple[int, np.ndarray]]:
         yield first, ranking.columns.values[first : first + BLOCK_COLUMNS]
 
 
-def _products(block: Block | None, x: np.ndarray, columns: np.ndarray) -> np.ndarray:
-    """Products (n, P) of x (n, D) and columns (P, D), or the values of `block` instead."""
-    if block is None:
+def _products(direct: DirectDistance | None, x: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    """Products (n, P) of x (n, D) and columns (P, D), or the values of `direct` instead."""
+    if direct is None:
         return x @ columns.T
     filled = np.empty((len(x), len(columns)), np.float32)
-    block.fill(x, columns, filled)
+    direct.fill(x, columns, filled)
     return filled
 
 

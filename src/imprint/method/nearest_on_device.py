@@ -62,22 +62,22 @@ def search_on_device(
             torch.zeros(shape, dtype=torch.long, device=device),
             torch.zeros(shape, device=device),
         )
-    for runs in products_of(pack):
-        columns = side_by_side(runs)
+    for ranges in products_of(pack):
+        columns = side_by_side(ranges)
         on_device = upload(columns, device)
         height = max(1, min(n, memory // (12 * len(columns))))
         for top in range(0, n, height):
             rows = slice(top, min(top + height, n))
-            if pack.block is None:
+            if pack.direct is None:
                 products = queries[rows] @ on_device.T
-            elif pack.block is MANHATTAN:
+            elif pack.direct is MANHATTAN:
                 products = -torch.cdist(queries[rows], on_device, p=1)
             else:  # a user's distance, on the CPU
                 distances = np.empty((rows.stop - top, len(columns)), np.float32)
-                pack.block.fill(np.ascontiguousarray(x[rows]), columns, distances)
+                pack.direct.fill(np.ascontiguousarray(x[rows]), columns, distances)
                 products = upload(distances, device)
             start = 0
-            for matrix, first, last in runs:
+            for matrix, first, last in ranges:
                 of_matrix = products[:, start : start + last - first]
                 start += last - first
                 for search in matrix.searches:

@@ -13,8 +13,9 @@ from imprint.method.configuration import IDENTITY, UNIT_LENGTH, Scoring
 from imprint.method.distances import DISTANCES
 from imprint.method.nearest import Search, nearest
 from imprint.method.normalize import FittedNorms, chain, l2
+from imprint.method.operands import Proxies, ProxyColumns, Queries
 from imprint.method.proxies import ProxySet
-from imprint.method.rankings import Columns, Proxies, Queries, Ranking
+from imprint.method.rankings import Ranking
 
 MEMORY = 512 * 2**20  # default number of bytes for products and neighbours
 NOTHING_LEARNT = FittedNorms()
@@ -102,7 +103,7 @@ def candidate_head(
 
 
 @dataclass
-class Embeddings:
+class TestEmbeddings:
     """The test embeddings in products: before a NORMinf that only scales them, or after any other NORMinf."""
 
     x: np.ndarray
@@ -127,10 +128,10 @@ class Space:
     norm_pre: str
     norms: FittedNorms
 
-    def map(self, x: np.ndarray) -> Embeddings:
+    def map(self, x: np.ndarray) -> TestEmbeddings:
         """The test embeddings x (n, D) in this space."""
         mapped = self.norms.apply_to_queries(self.norm_pre, self.norm_post, self.norm_inf, x)
-        return Embeddings(mapped, normalised=True)
+        return TestEmbeddings(mapped, normalised=True)
 
 
 def space_of(candidate: CandidateHead, scoring: Scoring) -> Space | None:
@@ -154,7 +155,7 @@ def norm_post_of(candidate: CandidateHead, scoring: Scoring) -> str:
 
 
 def normalised_proxies(
-    raw: Columns, candidate: CandidateHead, norm: str, fm_classifier: np.ndarray | None
+    raw: ProxyColumns, candidate: CandidateHead, norm: str, fm_classifier: np.ndarray | None
 ) -> Proxies:
     """Proxies after NORMpost; a NORM that only scales rows is kept as a scale on the columns."""
     single = chain(norm).single
@@ -168,10 +169,10 @@ def normalised_proxies(
         candidate.norm_pre, norm, values, candidate.labels, fm_classifier
     )
     columns = np.ascontiguousarray(values, np.float32)
-    return Proxies(Columns(columns), np.ones(len(columns), np.float32), candidate.bias)
+    return Proxies(ProxyColumns(columns), np.ones(len(columns), np.float32), candidate.bias)
 
 
-Mapped = dict[Space | None, Embeddings]  # the same embeddings in each space they were mapped to
+Mapped = dict[Space | None, TestEmbeddings]  # the same embeddings in each space they were mapped to
 
 
 def queries_of(
@@ -184,7 +185,7 @@ def queries_of(
     """
     space, mapped = space_of(candidate, scoring), {} if mapped is None else mapped
     if space not in mapped:
-        mapped[space] = Embeddings(x) if space is None else space.map(x)
+        mapped[space] = TestEmbeddings(x) if space is None else space.map(x)
     return mapped[space].queries(scoring)
 
 
@@ -198,7 +199,7 @@ def ranking_of(
     """The ranking of the proxies of a candidate by one scoring, and the embeddings x (n, D) as in `queries_of`."""
     queries = queries_of(x, candidate, scoring, mapped)
     proxies = normalised_proxies(
-        Columns(candidate.values), candidate, norm_post_of(candidate, scoring), fm_classifier
+        ProxyColumns(candidate.values), candidate, norm_post_of(candidate, scoring), fm_classifier
     )
     return rank(candidate, scoring, proxies, queries), queries
 

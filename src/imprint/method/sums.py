@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from imprint.method.large_arrays import slices
+
 COMPILED = 2**22  # array size from which it pays to load the compiled loop
 BLOCK_VALUES = 2**23  # values in one block of rows
 SMALLEST = 1e-10  # eigenvalues below this share of the largest are rounding errors
@@ -26,8 +28,7 @@ def group_sums(x: np.ndarray, groups: np.ndarray) -> tuple[np.ndarray, np.ndarra
 
 def blocks(n: int, d: int) -> list[slice]:
     """Split n rows of d values into slices, so that temporary copies stay small."""
-    height = max(1, BLOCK_VALUES // d)
-    return [slice(top, min(n, top + height)) for top in range(0, n, height)]
+    return slices(n, max(1, BLOCK_VALUES // d))
 
 
 def scatter(x: np.ndarray) -> np.ndarray:
