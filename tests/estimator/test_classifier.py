@@ -17,7 +17,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from imprint import ImprintingClassifier
 from imprint.data.pools import Pool
 from imprint.errors import UserError
-from imprint.estimator.validation import warn_once
+from imprint.estimator.sample_warnings import warn_once
 from imprint.method.configuration import Auto, Configuration, Every, Fixed, Scoring
 from imprint.method.engine import predict as engine
 from imprint.method.generate.choose_k import choose_k

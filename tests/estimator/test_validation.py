@@ -1,24 +1,13 @@
-"""Labels, ids and tensors as users give them."""
+"""Tensors, ids and weights as users pass them, and wrong values."""
 
 import numpy as np
-import pandas as pd
 import pytest
 import torch
 from sklearn.exceptions import NotFittedError
 
 from imprint import ImprintingClassifier
 from imprint.errors import UserError
-from imprint.estimator.validation import (
-    as_classifier_weights,
-    as_labels,
-    as_numpy,
-    check_targets,
-    checked_ids,
-    checked_labels,
-    class_numbers,
-    plain_labels,
-)
-from imprint.formatting import listed
+from imprint.estimator.validation import as_classifier_weights, as_numpy, checked_ids
 
 
 def test_tensors_of_any_float_are_arrays():
@@ -28,75 +17,10 @@ def test_tensors_of_any_float_are_arrays():
     assert as_numpy("ab") == "ab"
 
 
-def test_a_list_of_labels_lacks_none():
-    assert checked_labels([1, 2.5, np.int64(3)]) == [1, 2.5, 3]
-    with pytest.raises(UserError, match=r"y: 2 of 3 labels are missing \(number 0, 2, from 0\)"):
-        checked_labels([None, "a", float("nan")])
-    with pytest.raises(UserError, match=r"y: 1 of 2 labels are missing \(number 1, from 0\)"):
-        checked_labels(np.array(["a", None], object))
-    for kind in (object, "string", "category"):
-        with pytest.raises(UserError, match=r"y: 1 of 2 labels are missing \(number 1, from 0\)"):
-            checked_labels(pd.Series(["a", pd.NA], dtype=kind))
-    with pytest.raises(UserError, match=r"y: 1 of 2 labels are missing \(number 0, from 0\)"):
-        checked_labels([pd.NA, 3])
-    for labels in (["a", 3], [3, "a"]):
-        for check in (checked_labels, lambda labels: check_targets(np.array(labels, object))):
-            with pytest.raises(UserError, match="of different types, int and str, have no order"):
-                check(labels)
-    with pytest.raises(UserError, match="labels are bytes; make them texts"):
-        check_targets(np.array([b"a", b"b"]))
-    check_targets(np.arange(60))  # one sample of each class is no regression
-    rows = [np.array([1, 0]), np.array([0, 1])]  # wrong, but not missing
-    assert checked_labels(rows) is rows
-
-
-@pytest.mark.parametrize(
-    ("classes", "names", "labels"),
-    [
-        (["owl"], ["owl", "longer"], ["owl", "longer"]),
-        ([0, 1], ["1", "-3"], [1, -3]),
-        ([0.0, 0.5], ["0", "0.5", "2"], [0.0, 0.5, 2.0]),
-        ([True, False], ["True"], [True]),
-        (np.array(["a", 1], object), ["1", "b"], [1, "b"]),
-    ],
-)
-def test_class_names_are_labels_of_the_type_of_a_head(classes, names, labels):
-    given = as_labels(np.array(names), np.array(classes)).tolist()
-    assert given == labels and list(map(type, given)) == list(map(type, labels))
-
-
-@pytest.mark.parametrize("classes", [[0, 1], [0.5, 1.5], [True, False], np.array([1], np.uint8)])
-def test_a_name_that_is_no_number_is_no_label_of_a_head_of_numbers(classes):
-    with pytest.raises(UserError, match="which owl cannot be; rename the new classes"):
-        as_labels(np.array(["owl"]), np.array(classes))
-
-
-@pytest.mark.parametrize("name", ["07", "1_0", "7.0"])
-def test_another_spelling_of_a_number_is_not_a_label_of_a_head_of_numbers(name):
-    with pytest.raises(UserError, match=f"which {name} cannot be; rename the new classes"):
-        as_labels(np.array([name]), np.array([0, 7, 10]))
-
-
-def test_labels_are_numbered_by_classes_in_any_order():
-    numbers = class_numbers(np.array(["wren", "owl"]), np.array(["owl", "crow", "wren"]))
-    assert numbers.tolist() == [1, -1, 0]
-
-
 def test_ids_go_on_from_those_before():
     assert checked_ids(None, 3, 2).tolist() == [3, 4]
     with pytest.raises(UserError, match="2 samples need as many ids"):
         checked_ids(["a"], 0, 2)
-
-
-def test_json_holds_numbers_and_text_alone():
-    assert plain_labels(np.array(["a", "b"]), "save") == ["a", "b"]
-    with pytest.raises(UserError, match="save: JSON cannot hold labels of type tuple"):
-        plain_labels(np.array([(1, 2), None], object)[:1], "save")
-
-
-def test_a_message_names_five_labels():
-    assert listed(np.arange(5)) == "0, 1, 2, 3, 4"
-    assert listed(np.arange(6)) == "0, 1, 2, 3, 4 and 1 more"
 
 
 @pytest.mark.parametrize(
@@ -132,16 +56,3 @@ def test_wrong_values_are_named_before_and_after_a_fit():
         1,
         2,
     ]
-
-
-def test_labels_of_nullable_types_of_pandas_stay_what_they_are():
-    x, y = np.random.default_rng(0).normal(size=(40, 5)), np.arange(40) % 4
-    ids = pd.Series(2**60 + y, dtype="Int64")
-    head = ImprintingClassifier(method="qi").fit(x, ids)
-    assert head.classes_.tolist() == [2**60 + i for i in range(4)]
-    assert (
-        ImprintingClassifier(method="qi").fit(x, pd.Series(y > 1, dtype="boolean")).classes_.dtype
-        == bool
-    )
-    with pytest.raises(UserError, match="1 of 40 labels are missing"):
-        ImprintingClassifier(method="qi").fit(x, ids.where(ids.index != 3))

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 import typer
 from typer.core import TyperCommand
 
-from imprint.cli.options import ALL_OF_FM, GROUPS, SELDOM, refuse_overwriting
+from imprint.cli.options import ALL_OF_FM, GROUPS, SELDOM
+from imprint.cli.output_files import refuse_overwriting
 from imprint.errors import UserError
 from imprint.store.version import __version__
 

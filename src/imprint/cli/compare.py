@@ -18,10 +18,10 @@ from imprint.cli.options import (
     Source,
     load_components,
     positive_ints,
-    require_table,
     split,
 )
-from imprint.cli.tables import print_table, print_text, text_output
+from imprint.cli.output_files import require_table, text_output
+from imprint.cli.tables import print_table, print_text
 from imprint.estimator.fm_choice import FMChoice
 from imprint.estimator.method_choice import MethodChoice
 from imprint.formatting import size

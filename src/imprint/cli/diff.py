@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from imprint.cli.app import command
-from imprint.cli.options import Json, require_table
-from imprint.cli.tables import print_table, text_output
+from imprint.cli.options import Json
+from imprint.cli.output_files import require_table, text_output
+from imprint.cli.tables import print_table
 from imprint.errors import UserError
 from imprint.formatting import count
 

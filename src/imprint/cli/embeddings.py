@@ -10,7 +10,8 @@ from typing import Annotated, Any, Literal
 import typer
 
 from imprint.cli.app import command
-from imprint.cli.options import Json, JsonLines, require_writable
+from imprint.cli.options import Json, JsonLines
+from imprint.cli.output_files import require_writable
 from imprint.errors import UserError
 from imprint.estimator.fm_choice import FMChoice
 from imprint.formatting import size

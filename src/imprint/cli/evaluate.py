@@ -11,15 +11,8 @@ import numpy as np
 import typer
 
 from imprint.cli.app import command, note_outdated
-from imprint.cli.options import (
-    ImageFolder,
-    InputOptions,
-    Json,
-    SavedHead,
-    Source,
-    load_components,
-    require_writable,
-)
+from imprint.cli.options import ImageFolder, InputOptions, Json, SavedHead, Source, load_components
+from imprint.cli.output_files import require_writable
 from imprint.cli.tables import print_table, print_text
 from imprint.estimator.fm_choice import FMChoice
 

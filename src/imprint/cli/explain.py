@@ -17,8 +17,8 @@ from imprint.cli.options import (
     SavedHead,
     Sources,
     load_components,
-    require_writable,
 )
+from imprint.cli.output_files import require_writable
 from imprint.estimator.fm_choice import FMChoice
 
 

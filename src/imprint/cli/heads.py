@@ -22,10 +22,9 @@ from imprint.cli.options import (
     Source,
     Sources,
     load_components,
-    require_head_file,
-    require_table,
 )
-from imprint.cli.tables import print_table, print_text, text_output
+from imprint.cli.output_files import require_head_file, require_table, text_output
+from imprint.cli.tables import print_table, print_text
 from imprint.errors import UserError
 from imprint.estimator.fm_choice import FMChoice
 from imprint.estimator.method_choice import MethodChoice

@@ -12,16 +12,8 @@ import numpy as np
 import typer
 
 from imprint.cli.app import command, note_outdated, warnings_as_notes
-from imprint.cli.options import (
-    Components,
-    InputOptions,
-    Json,
-    SavedHead,
-    Source,
-    load_components,
-    require_head_file,
-    require_writable,
-)
+from imprint.cli.options import Components, InputOptions, Json, SavedHead, Source, load_components
+from imprint.cli.output_files import require_head_file, require_writable
 from imprint.cli.tables import print_text
 from imprint.errors import UserError
 from imprint.estimator.export_files import Form
@@ -61,8 +53,8 @@ def add(
     the head already has need a GEN that can add them, such as `mean`; images that are already in the class are left out.
     """
     from imprint.estimator.inputs import read_labelled
+    from imprint.estimator.labels import as_labels
     from imprint.estimator.photographs import ids_from
-    from imprint.estimator.validation import as_labels
     from imprint.store.heads import read_head
 
     load_components(inputs.components)

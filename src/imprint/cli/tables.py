@@ -1,19 +1,11 @@
-"""Print tables and paragraphs, formatted for a terminal and plain elsewhere, and write text files."""
+"""Print tables and paragraphs, formatted for a terminal and plain elsewhere."""
 
 from __future__ import annotations
 
 import shutil
 import sys
 import textwrap
-from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
-from pathlib import Path
-from typing import TextIO
-
-from imprint.cli.options import is_device
-from imprint.store.files import atomic
-
-STANDARD_OUTPUT = ("/dev/stdout", "/dev/fd/1", "/proc/self/fd/1")
+from collections.abc import Collection, Sequence
 
 
 def print_table(
@@ -64,15 +56,3 @@ def print_text(text: str) -> None:
             break_on_hyphens=False,
         )
     print(text)
-
-
-@contextmanager
-def text_output(output: Path | None) -> Iterator[TextIO]:
-    """Open an output for text; None is standard output. A file is replaced once the new one is complete."""
-    if output is None or str(output) in STANDARD_OUTPUT:
-        yield sys.stdout
-        return
-    adds = is_device(output)
-    whole = nullcontext(output) if adds else atomic(output.resolve())  # keeps a link
-    with whole as path, path.open("a" if adds else "w", encoding="utf-8", newline="") as file:
-        yield file

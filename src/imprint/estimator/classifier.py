@@ -17,6 +17,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from imprint.errors import UserError
 from imprint.estimator.fitted_head import FittedHead
 from imprint.estimator.incremental import Settings
+from imprint.estimator.labels import check_targets, checked_labels, plain_labels
 from imprint.estimator.parameters import (
     AUTO,
     CHOICES,
@@ -26,22 +27,16 @@ from imprint.estimator.parameters import (
     without_effect,
 )
 from imprint.estimator.predictor import Nearest, Predictor
-from imprint.estimator.saving import SavedClassifier, head_of, load_classifier
-from imprint.estimator.training_state import TrainingState
-from imprint.estimator.tuning import Tuned, measured_again, tune
-from imprint.estimator.validation import (
-    as_classifier_weights,
-    as_numpy,
-    check_targets,
-    checked_ids,
-    checked_labels,
-    checked_scale,
-    plain_labels,
+from imprint.estimator.sample_warnings import (
     warn_of_copies,
     warn_of_counts,
     warn_of_equal,
     warn_once,
 )
+from imprint.estimator.saving import SavedClassifier, head_of, load_classifier
+from imprint.estimator.training_state import TrainingState
+from imprint.estimator.tuning import Tuned, measured_again, tune
+from imprint.estimator.validation import as_classifier_weights, as_numpy, checked_ids, checked_scale
 from imprint.formatting import listed
 from imprint.method.familiarity import Familiarity
 from imprint.method.generate import GENERATORS

@@ -13,12 +13,8 @@ import numpy as np
 
 from imprint.errors import UserError
 from imprint.estimator.duplicates import Sketches
-from imprint.estimator.validation import (
-    checked_scale,
-    warn_of_copies,
-    warn_of_counts,
-    warn_of_equal,
-)
+from imprint.estimator.sample_warnings import warn_of_copies, warn_of_counts, warn_of_equal
+from imprint.estimator.validation import checked_scale
 from imprint.method.aggregations import needs_all_proxies
 from imprint.method.configuration import (
     BY_DISTANCE,

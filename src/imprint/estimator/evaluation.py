@@ -14,7 +14,8 @@ import numpy as np
 from imprint.errors import UserError
 from imprint.estimator.fm_choice import FMChoice
 from imprint.estimator.inputs import read_labelled
-from imprint.estimator.validation import as_numpy, checked_labels, class_numbers
+from imprint.estimator.labels import checked_labels, class_numbers
+from imprint.estimator.validation import as_numpy
 from imprint.formatting import class_name, listed
 from imprint.method.metrics import calibration_error, log_loss, scores
 from imprint.store.embeddings import Embeddings
@@ -179,7 +180,7 @@ def evaluate(
     >>> result.confusions
     (Confusion(true='cat', predicted='dog', count=1),)
     """
-    from imprint.estimator.opening import classifier_of
+    from imprint.estimator.open_heads import classifier_of
 
     classifier = classifier_of(head)
     all_x, of_samples = _samples(head, X, y, FMChoice.of(fm))
@@ -240,7 +241,7 @@ def _samples(
     head: str | Path | ImprintingClassifier, X: Any, y: Any, fm: FMChoice
 ) -> tuple[np.ndarray, np.ndarray]:
     """Embeddings (N, D), and the name of the class of each (N,)."""
-    from imprint.estimator.opening import file_of
+    from imprint.estimator.open_heads import file_of
 
     if isinstance(X, str | os.PathLike):
         if y is not None:

@@ -12,8 +12,8 @@ import numpy as np
 from imprint.errors import UserError
 from imprint.estimator.fm_choice import FMChoice
 from imprint.estimator.inputs import read_labelled, read_unlabelled
+from imprint.estimator.labels import class_numbers
 from imprint.estimator.photographs import FOLDER, Photographs, in_folder, photographs_of
-from imprint.estimator.validation import class_numbers
 from imprint.formatting import class_name
 from imprint.method.calibration import probabilities
 from imprint.method.normalize import l2
@@ -128,7 +128,7 @@ def explain(
     >>> why[0].label, why[0].nearest[0].id  # doctest: +SKIP
     ('robin', 'robin/17.jpg')
     """
-    from imprint.estimator.opening import classifier_of, file_of, named
+    from imprint.estimator.open_heads import classifier_of, file_of, named
 
     if not isinstance(n, int | np.integer) or n < 1:
         raise UserError(f"explain: n={n} is not a positive whole number")

@@ -99,7 +99,7 @@ def export(
     Check(runtime='onnxruntime 1.32.0', kind='images', samples=16, equal_labels=16, largest_difference=1.3e-06)
     """
     from imprint.estimator import export_check
-    from imprint.estimator.opening import classifier_of, file_of
+    from imprint.estimator.open_heads import classifier_of, file_of
 
     output = Path(output)
     form = form_of(output, to)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from imprint.errors import UserError
-from imprint.estimator.validation import class_numbers
+from imprint.estimator.labels import class_numbers
 from imprint.store.given_embeddings import SUFFIXES
 
 if TYPE_CHECKING:

@@ -13,12 +13,13 @@ import numpy as np
 from imprint.errors import UserError
 from imprint.estimator.duplicates import Sketches
 from imprint.estimator.incremental import Imprinted
+from imprint.estimator.labels import plain_labels
 from imprint.estimator.learning import Learnt
 from imprint.estimator.parameters import constructor_arguments
 from imprint.estimator.training_samples import TrainingSamples
 from imprint.estimator.training_state import TrainingState
 from imprint.estimator.tuning import Tuned
-from imprint.estimator.validation import as_classifier_weights, plain_labels
+from imprint.estimator.validation import as_classifier_weights
 from imprint.method.class_sums import ClassSums
 from imprint.method.components import components_of_proxies, components_of_scoring
 from imprint.method.configuration import UNIT_LENGTH, Configuration

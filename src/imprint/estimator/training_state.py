@@ -18,9 +18,9 @@ from imprint.estimator.incremental import (
     joined,
     take_in,
 )
+from imprint.estimator.labels import class_numbers, require_same_kind
 from imprint.estimator.learning import Learnt
 from imprint.estimator.training_samples import TrainingSamples
-from imprint.estimator.validation import class_numbers, require_same_kind
 from imprint.formatting import listed
 from imprint.method.configuration import Configuration
 from imprint.method.generate import GENERATORS

@@ -193,7 +193,7 @@ def nearest_of_classes(
     factors = ranking.factors(queries.lengths[rows])
     best = _no_neighbours((classes, len(x)))
     for first, columns in _blocks(ranking):
-        # a row for each proxy, so that the loop ranges over embeddings
+        # a row for each proxy, so that the loop runs over embeddings
         if ranking.direct is None:
             products = columns @ x.T
         else:
