@@ -81,7 +81,7 @@ class Plain:
 
 def every_scoring():
     for post, inf, distance in product(NORM_POST, NORM_INF, DISTANCES):
-        if not DISTANCES.find(distance).by_product and post.startswith("quantile"):
+        if not DISTANCES.find(distance).from_product and post.startswith("quantile"):
             continue  # the proxies are permutations of the same values, so sums or maxima of differences are often equal
         yield Scoring(post, inf, "max", distance)
         for m in MS:

@@ -210,7 +210,7 @@ def _fit_command(source: Path, groups: Sequence[object], method: Mapping[str, An
         defaults = vars(type(group)())
         options |= {name: v for name, v in vars(group).items() if v != defaults[name]}
     options |= _method_options(method)
-    if "gen" not in method or not GENERATORS.find(method["gen"]).needs_ridge:
+    if "gen" not in method or not GENERATORS.find(method["gen"]).needs_ls_lambda:
         options.pop("ls_lambda", None)
     words = ["imprint", "fit", str(source), "-o", "head.safetensors"]
     for name, value in options.items():

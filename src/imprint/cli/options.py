@@ -64,7 +64,7 @@ class FitOptions:
     """Options of a fit besides the method."""
 
     seed: int = 0
-    ls_lambda: float = 1e-4
+    ls_lambda: float = 1e-4  # USUAL_LS_LAMBDA of `imprint.method.generate.registry`, whose import would slow down --help
 
 
 @dataclass(frozen=True)

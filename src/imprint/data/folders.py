@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from imprint.data.divided import TEST_NAMES
-from imprint.data.image_formats import SUFFIXES
+from imprint.data.image_formats import IMAGE_SUFFIXES
 from imprint.errors import UserError
 from imprint.formatting import listed
 
@@ -220,7 +220,7 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
 
 def _is_image(entry: os.DirEntry[str]) -> bool:
     """Whether an entry other than a folder has an image suffix."""
-    return entry.name.lower().endswith(SUFFIXES)
+    return entry.name.lower().endswith(IMAGE_SUFFIXES)
 
 
 def _is_special(entry: os.DirEntry[str]) -> bool:

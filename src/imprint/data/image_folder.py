@@ -10,7 +10,7 @@ from pathlib import Path
 from imprint.data.divided import TEST_NAMES, UserSource, require_distinct
 from imprint.data.folders import LIKE_SPLITS, LeftOut, loose_images, search_each, subfolders
 from imprint.data.image_files import FileSource, Row, divided
-from imprint.data.image_formats import SUFFIXES
+from imprint.data.image_formats import IMAGE_SUFFIXES
 from imprint.data.registry import source
 from imprint.errors import UserError
 from imprint.formatting import count, listed
@@ -92,7 +92,7 @@ class ImageFolder(UserSource, FileSource):
             if not images:
                 empty.append(folder)
         if empty:
-            kinds = " ".join(SUFFIXES)
+            kinds = " ".join(IMAGE_SUFFIXES)
             raise UserError(
                 f"folders without images ({kinds}): {listed(empty)}; fill or remove them"
             )

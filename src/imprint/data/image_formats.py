@@ -24,7 +24,7 @@ FORMATS = {
     "TIFF": (".tif", ".tiff"),
     "WEBP": (".webp",),
 }
-SUFFIXES = tuple(sorted(suffix for suffixes in FORMATS.values() for suffix in suffixes))
+IMAGE_SUFFIXES = tuple(sorted(suffix for suffixes in FORMATS.values() for suffix in suffixes))
 
 HEIF_PACKAGE = "pi_heif"
 _HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")

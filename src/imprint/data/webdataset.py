@@ -21,7 +21,7 @@ from imprint.data.divided import (
     require_distinct,
 )
 from imprint.data.folders import files_below, is_clutter
-from imprint.data.image_formats import SUFFIXES
+from imprint.data.image_formats import IMAGE_SUFFIXES
 from imprint.data.images import Images
 from imprint.data.registry import source
 from imprint.data.stores import Archives, members
@@ -122,13 +122,13 @@ class _Samples:
             with open(shard, "rb") as file:
                 for member in members(shard):
                     key, suffix = _key(member.name)
-                    if suffix in SUFFIXES:
+                    if suffix in IMAGE_SUFFIXES:
                         if key in images:
                             raise UserError(
                                 f"{shard}: the sample {key} has two images, {images[key].name} and {member.name}"
                             )
                         images[key] = member
-                    elif suffix.endswith(SUFFIXES) and not is_clutter(Path(member.name).name):
+                    elif suffix.endswith(IMAGE_SUFFIXES) and not is_clutter(Path(member.name).name):
                         ignored.append(f"{shard.name}/{member.name}")
                     elif labelled and suffix in (".cls", ".json"):
                         file.seek(member.offset_data)
@@ -144,7 +144,9 @@ class _Samples:
                 spans.append((number, member.offset_data, member.size))
                 labels.append(of_key.get(key, ""))
         if not spans:
-            raise UserError(f"{shards[0].parent}: no images ({' '.join(SUFFIXES)}) in its shards")
+            raise UserError(
+                f"{shards[0].parent}: no images ({' '.join(IMAGE_SUFFIXES)}) in its shards"
+            )
         if ignored:
             log.warning(
                 "%s: images with more than one dot in their names are left out, as the suffix begins at the first: %s",

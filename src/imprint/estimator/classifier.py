@@ -21,7 +21,6 @@ from imprint.estimator.labels import check_targets, checked_labels, plain_labels
 from imprint.estimator.parameters import (
     AUTO,
     CHOICES,
-    USUAL_RIDGE,
     checked_parts,
     method_of,
     without_effect,
@@ -40,6 +39,7 @@ from imprint.estimator.validation import as_classifier_weights, as_numpy, checke
 from imprint.formatting import listed
 from imprint.method.familiarity import Familiarity
 from imprint.method.generate import GENERATORS
+from imprint.method.generate.registry import USUAL_LS_LAMBDA
 from imprint.method.normalize import FittedNorms
 from imprint.method.scale import scaled
 from imprint.store.embeddings import Embeddings
@@ -152,7 +152,7 @@ class ImprintingClassifier(ClassifierMixin, BaseEstimator):
         weighting: str | None = None,
         probability: bool = False,
         random_state: Any = None,
-        ls_lambda: float = USUAL_RIDGE,
+        ls_lambda: float = USUAL_LS_LAMBDA,
         fm_classifier: Any = None,
     ) -> None:
         self.method = method

@@ -13,7 +13,7 @@ from imprint.errors import UserError
 from imprint.estimator import cross_validation, image_sources, inputs
 from imprint.estimator.fm_choice import FMChoice
 from imprint.store.embeddings import Embeddings, read_embeddings
-from imprint.store.given_embeddings import SUFFIXES
+from imprint.store.given_embeddings import EMBEDDINGS_SUFFIXES
 
 if TYPE_CHECKING:
     import numpy as np
@@ -175,7 +175,7 @@ def embeddings_by_fm(
     `group` and `check` as in `imprint.estimator.inputs.read_labelled`. A `UserError` if there are several FMs and the source
     holds embeddings or the choice names a checkpoint.
     """
-    if len(fms) > 1 and source.suffix.lower() in SUFFIXES:
+    if len(fms) > 1 and source.suffix.lower() in EMBEDDINGS_SUFFIXES:
         raise UserError(f"{source} holds embeddings of one FM; give images to compare several")
     if len(fms) > 1 and choice.checkpoint is not None:
         raise UserError(

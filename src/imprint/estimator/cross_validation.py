@@ -35,6 +35,7 @@ from imprint.method.folding import fold, steps_of
 from imprint.method.generate import GENERATORS
 from imprint.method.generate.cores import cores_for
 from imprint.method.generate.proxy_sets import proxy_sets
+from imprint.method.generate.registry import USUAL_LS_LAMBDA
 from imprint.method.normalize import FittedNorms, chain, learns
 from imprint.method.presets import PRESETS
 from imprint.method.scale import scaled
@@ -115,7 +116,7 @@ def compare_fms(
     *,
     folds: int = 5,
     seed: int = SEED,
-    ls_lambda: float = 1e-4,
+    ls_lambda: float = USUAL_LS_LAMBDA,
 ) -> pd.DataFrame:
     """Rank methods by accuracy in stratified cross-validation.
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from imprint.errors import UserError
-from imprint.estimator.export_files import SUFFIXES, Form, write
+from imprint.estimator.export_files import SUFFIX_OF_FORM, Form, write
 from imprint.estimator.fm_choice import FMChoice, cannot_load
 from imprint.store.files import atomic
 
@@ -133,10 +133,10 @@ def form_of(output: Path, to: str | None) -> Form:
     """The form of an output; a `UserError` if its suffix does not fit."""
     if to is not None and to not in list(Form):
         raise UserError(f"to={to!r} is neither {' nor '.join(Form)}")
-    by_suffix = {suffix: form for form, suffix in SUFFIXES.items()}
+    by_suffix = {suffix: form for form, suffix in SUFFIX_OF_FORM.items()}
     form = Form(to) if to is not None else by_suffix.get(output.suffix)
-    if form is None or output.suffix != SUFFIXES[form]:
-        suffixes = " or ".join(by_suffix) if form is None else SUFFIXES[form]
+    if form is None or output.suffix != SUFFIX_OF_FORM[form]:
+        suffixes = " or ".join(by_suffix) if form is None else SUFFIX_OF_FORM[form]
         in_form = "" if form is None else f" in the form {form}"
         raise UserError(f"{output}: a head is exported{in_form} to a {suffixes} file")
     return form

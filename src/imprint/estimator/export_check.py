@@ -11,7 +11,7 @@ import numpy as np
 
 from imprint.errors import UserError
 from imprint.estimator.labels import class_numbers
-from imprint.store.given_embeddings import SUFFIXES
+from imprint.store.given_embeddings import EMBEDDINGS_SUFFIXES
 
 if TYPE_CHECKING:
     from imprint.data.images import Images
@@ -97,7 +97,7 @@ def of_images(classifier: ImprintingClassifier, embedder: Embedder, source: Path
 
     if source is None:
         images, kind = photographs(), "crops of photographs"
-    elif source.suffix.lower() in SUFFIXES:
+    elif source.suffix.lower() in EMBEDDINGS_SUFFIXES:
         raise UserError(
             f"check (--check): {source} holds embeddings; a file with the FM takes images"
         )

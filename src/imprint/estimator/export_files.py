@@ -31,7 +31,7 @@ class Form(StrEnum):
     torch = "torch"
 
 
-SUFFIXES = {Form.onnx: ".onnx", Form.torch: ".pt2"}
+SUFFIX_OF_FORM = {Form.onnx: ".onnx", Form.torch: ".pt2"}
 
 
 @dataclass(frozen=True)

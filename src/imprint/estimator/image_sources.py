@@ -12,7 +12,7 @@ import numpy as np
 
 from imprint.errors import NoSplits, UserError, WrongSource
 from imprint.store.embeddings import UNNAMED
-from imprint.store.given_embeddings import SUFFIXES
+from imprint.store.given_embeddings import EMBEDDINGS_SUFFIXES
 from imprint.store.heads import SUFFIX
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def images_of(
         return _images_of_table(source, classes, split, needs_splits)
     if (dataset := _dataset(source)) is not None:
         return _images_of_dataset(source, dataset, classes, split, needs_splits)
-    if source.suffix.lower() in SUFFIXES:
+    if source.suffix.lower() in EMBEDDINGS_SUFFIXES:
         raise UserError(
             f"{source} holds embeddings, not images; use it with fit, compare or predict"
         )
@@ -124,7 +124,7 @@ def _without_classes(ids: list[str], folder: Path) -> Images:
 def _images_of_folder(source: Path, classes: Classes) -> Images:
     """The images of a folder without splits."""
     from imprint.data.folders import LeftOut, loose_images, search_each, subfolders
-    from imprint.data.image_formats import SUFFIXES
+    from imprint.data.image_formats import IMAGE_SUFFIXES
 
     folders, loose = subfolders(source), loose_images(source)
     if classes == "required" or (classes == "optional" and folders and not loose):
@@ -137,7 +137,7 @@ def _images_of_folder(source: Path, classes: Classes) -> Images:
     (paths,) = search_each([source], (), left_out)
     ids = sorted(path.relative_to(source).as_posix() for path in paths)
     if not ids:
-        raise UserError(f"{source} has no images ({' '.join(SUFFIXES)})")
+        raise UserError(f"{source} has no images ({' '.join(IMAGE_SUFFIXES)})")
     left_out.note(source)
     return _without_classes(ids, source)
 
@@ -274,4 +274,4 @@ def require_source(source: Path) -> None:
 def holds_embeddings(source: Path) -> bool:
     """Whether an existing source is a file of embeddings, judging by its suffix."""
     require_source(source)
-    return source.suffix.lower() in SUFFIXES
+    return source.suffix.lower() in EMBEDDINGS_SUFFIXES

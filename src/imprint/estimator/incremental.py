@@ -25,7 +25,6 @@ from imprint.method.generate.least_squares import (
     weights,
 )
 from imprint.method.generate.proxy_sets import proxy_sets
-from imprint.method.generate.registry import ANY_K
 from imprint.method.generate.ridge import ridge
 from imprint.method.generate.samples import all_samples
 from imprint.method.proxies import ProxySet
@@ -106,7 +105,8 @@ class Settings:
 
     def generate(self, new: NewSamples, gen: str | None = None) -> ProxySet:
         """Generate the proxies of new classes, numbered from 0."""
-        k, name = self.k or ANY_K, gen or self.entry.name
+        k = self.k or 1  # without k, the GEN ignores it
+        name = gen or self.entry.name
         sets = proxy_sets(
             new.normalised,
             new.classes - new.known,

@@ -23,7 +23,7 @@ from imprint.estimator.image_sources import (
 )
 from imprint.formatting import class_name
 from imprint.store.embeddings import Embeddings, read_embeddings
-from imprint.store.given_embeddings import HDF5, SUFFIXES
+from imprint.store.given_embeddings import EMBEDDINGS_SUFFIXES, HDF5
 from imprint.store.heads import Head
 
 if TYPE_CHECKING:
@@ -168,7 +168,7 @@ def _note_unused(sources: Sequence[Path], fm: FMChoice, group: str | None) -> No
     if group is not None and not suffixes & set(HDF5):
         log.warning(f"note: {sources[0]} is no HDF5 file, so the group {group} is not used")
     named = [f"{name} {getattr(fm, name)}" for name in FM_PARTS if getattr(fm, name) is not None]
-    if named and suffixes <= set(SUFFIXES):
+    if named and suffixes <= set(EMBEDDINGS_SUFFIXES):
         log.warning(
             f"note: {sources[0]} holds embeddings, so the FM is not used: {', '.join(named)}"
         )

@@ -52,7 +52,8 @@ class MethodChoice:
             If a name is unknown, or a parameter has no effect on the method.
         """
         from imprint.estimator.classifier import ImprintingClassifier
-        from imprint.estimator.parameters import USUAL_RIDGE, checked_parts, without_effect
+        from imprint.estimator.parameters import checked_parts, without_effect
+        from imprint.method.generate.registry import USUAL_LS_LAMBDA
 
         named: dict[str, Any] = {
             name: value for name, value in vars(self).items() if value is not None
@@ -63,6 +64,6 @@ class MethodChoice:
         # the weights of the FM's own classifier come with the embeddings; `fit` checks that they are there
         chosen = {**classifier.get_params(), "fm_classifier": ()}
         parts = checked_parts(chosen)
-        if unused := without_effect({**chosen, "ls_lambda": USUAL_RIDGE}, parts):
+        if unused := without_effect({**chosen, "ls_lambda": USUAL_LS_LAMBDA}, parts):
             raise UserError("; ".join(unused))
         return classifier

@@ -20,6 +20,7 @@ from imprint.method.configuration import (
 )
 from imprint.method.distances import DISTANCES
 from imprint.method.generate import GENERATORS
+from imprint.method.generate.registry import USUAL_LS_LAMBDA
 from imprint.method.normalize import chain, norms_problem
 from imprint.method.presets import PRESETS
 from imprint.method.weightings import find_weighting
@@ -29,7 +30,6 @@ AUTO = "auto"
 BASE = "westerhoff"  # the preset whose parts single choices replace
 USUAL_K = 20
 CHOICES = ("gen", "k", "norm_pre", "norm_post", "norm_inf", "agg", "distance", "m", "weighting")
-USUAL_RIDGE = 1e-4
 UNSET: dict[str, Any] = {"k": USUAL_K, "m": 1, "weighting": UNIFORM}
 
 
@@ -187,8 +187,8 @@ def without_effect(parameters: Mapping[str, Any], parts: Mapping[str, Any] | Non
     """
     sentences = []
     entry = None if parts is None else GENERATORS[parts["gen"]]
-    if parameters["ls_lambda"] != USUAL_RIDGE and not (entry and entry.needs_ridge):
-        gens = " and ".join(GENERATORS.names(needs_ridge=True))
+    if parameters["ls_lambda"] != USUAL_LS_LAMBDA and not (entry and entry.needs_ls_lambda):
+        gens = " and ".join(GENERATORS.names(needs_ls_lambda=True))
         sentences.append(
             f"ls_lambda={parameters['ls_lambda']} has no effect: only GEN {gens} take it"
         )

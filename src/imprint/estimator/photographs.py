@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from imprint.errors import UserError
 from imprint.estimator.image_sources import Classes, Split, images_of
-from imprint.store.given_embeddings import SUFFIXES
+from imprint.store.given_embeddings import EMBEDDINGS_SUFFIXES
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -104,7 +104,7 @@ def photographs_of(
                 f"{recorded} no longer exists; name the folder of the images of {source} as images (--images)"
             )
         return Photographs(recorded)
-    if source.suffix.lower() not in SUFFIXES:  # images that are not files in a folder
+    if source.suffix.lower() not in EMBEDDINGS_SUFFIXES:  # images that are not files in a folder
         return Photographs(images=images_of(source, classes=classes, split=split))
     raise UserError(
         f"{source} does not say where its images are; name their folder as images (--images)"

@@ -51,15 +51,15 @@ class Distance(Component):
     weighs_votes : bool
         Whether votes can be weighted by it; False for a similarity.
     shares_product : bool
-        Whether it uses the shared product of embeddings and proxies; others cost a product of their own.
-    by_product : bool
-        Whether it is computed from a matrix product, which serves all NORMinf that only scale.
+        True if it follows from the product of embeddings and proxies that configurations share; False: it needs another.
+    from_product : bool
+        True if it follows from any matrix product of embeddings and proxies. All NORMinf that only scale then share the product.
     linear : LinearForm or None
         The linear layer that orders the classes alike; a head needs it for its torch module.
     similarity : callable
         Converts distances to similarities, larger is nearer, as in `decision_function`.
     precision : type
-        Type of the similarities: float64 if they have large parts in common, beside which float32 could not tell them apart.
+        Type of the similarities: float64 if all share a large part, beside which float32 could not separate them.
     operations : callable
         Cost of one ranking, from n embeddings, p proxies and d, see `imprint.method.costs`.
     file : str or None
@@ -70,7 +70,7 @@ class Distance(Component):
     rank: Rank
     weighs_votes: bool = True
     shares_product: bool = True
-    by_product: bool = True
+    from_product: bool = True
     linear: LinearForm | None = None
     similarity: Callable[[np.ndarray], np.ndarray] = np.negative
     precision: type[np.floating[Any]] = np.float32
@@ -125,7 +125,7 @@ def distance(
             return _directly(proxies, queries, direct)
 
         return Distance(
-            name, rank, shares_product=False, by_product=False, operations=costs.subtractions
+            name, rank, shares_product=False, from_product=False, operations=costs.subtractions
         )
 
     return DISTANCES.adding(name, entry)
@@ -315,7 +315,7 @@ def _fill_manhattan(x: np.ndarray, proxies: np.ndarray, out: np.ndarray) -> None
 MANHATTAN = DirectDistance(_fill_manhattan, alone=False)
 
 
-@_built_in("manhattan", shares_product=False, by_product=False, operations=costs.subtractions)
+@_built_in("manhattan", shares_product=False, from_product=False, operations=costs.subtractions)
 def manhattan(proxies: Proxies, queries: Queries) -> Ranking:
     """Sum of absolute differences. No product gives it: it needs a subtraction in place of each multiplication."""
     return _directly(proxies, queries, MANHATTAN)

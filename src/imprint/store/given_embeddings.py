@@ -20,7 +20,7 @@ from imprint.store.files import new_hdf5, open_hdf5, provenance_json
 from imprint.store.object_arrays import read_array
 
 HDF5 = (".h5", ".hdf5")
-SUFFIXES = (".npz", *HDF5)
+EMBEDDINGS_SUFFIXES = (".npz", *HDF5)
 MOST_CLASSES = 1_000_000
 
 CLASSIFIER = "classifier"  # array of the weights of the FM's own classifier
@@ -212,8 +212,8 @@ def read_arrays(path: Path, split: str | None = None, required: bool = False) ->
     suffix = path.suffix.lower()
     if suffix in HDF5:
         return _read_hdf5(path, split, required)
-    if suffix not in SUFFIXES:
-        raise UserError(f"{path}: '{path.suffix}' is not one of {', '.join(SUFFIXES)}")
+    if suffix not in EMBEDDINGS_SUFFIXES:
+        raise UserError(f"{path}: '{path.suffix}' is not one of {', '.join(EMBEDDINGS_SUFFIXES)}")
     arrays = {}
     try:
         with ZipFile(path) as file:

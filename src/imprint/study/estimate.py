@@ -213,7 +213,7 @@ def _of_set(configurations: Iterable[Configuration], n: int, p: int, d: int) -> 
         post = "" if chain(scoring.norm_post).only_scales else scoring.norm_post
         product: tuple[str, ...] = (post,)
         if not distance.shares_product:
-            norm_inf = "" if distance.by_product else scoring.norm_inf
+            norm_inf = "" if distance.from_product else scoring.norm_inf
             product = (scoring.norm_post, norm_inf, distance.name)
         matrices[product] = distance.operations(n, p, d)
         if post:

@@ -73,7 +73,7 @@ def proxies(study: Study, group: Group, gen: str) -> dict[str, Any]:
             for k, norms in sorted(study.cells(group).proxy_seeds.get(gen, {}).items())
         },
     }
-    if entry.needs_ridge:
+    if entry.needs_ls_lambda:
         spec["ls_lambda"] = study.config.fms[group.fm].ridge
     return spec
 

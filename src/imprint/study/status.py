@@ -27,7 +27,18 @@ if TYPE_CHECKING:
 from imprint.study.job_log import ending
 
 # suffixes of the files of jobs that make several
-SUFFIXES = {".csv", ".md", ".tex", ".html", ".png", ".pdf", ".safetensors", ".json", ".txt", ".rst"}
+OUTPUT_SUFFIXES = {
+    ".csv",
+    ".md",
+    ".tex",
+    ".html",
+    ".png",
+    ".pdf",
+    ".safetensors",
+    ".json",
+    ".txt",
+    ".rst",
+}
 
 # the columns of `snakemake --summary` that are read
 COLUMNS = ("output_file", "rule", "log-file(s)", "status", "plan")
@@ -200,7 +211,7 @@ def plan(snakefile: str | Path, config: str | None = None, cores: int = 1) -> li
 def parse_summary(summary: str) -> Iterator[Job]:
     """The jobs in the text of `snakemake --summary`.
 
-    It has a line for each file. Files of one job follow each other and differ in their suffix (see `SUFFIXES`) alone.
+    It has a line for each file. Files of one job follow each other and differ in their suffix (see `OUTPUT_SUFFIXES`) alone.
     """
     lines = iter(summary.splitlines())
     header = next((line for line in lines if line.startswith(COLUMNS[0] + "\t")), "").split("\t")
@@ -224,7 +235,7 @@ def parse_summary(summary: str) -> Iterator[Job]:
 
 def _job_of(file: dict[str, str]) -> tuple[str, PurePath]:
     path = PurePath(file["output_file"])
-    return file["rule"], path.with_suffix("") if path.suffix in SUFFIXES else path
+    return file["rule"], path.with_suffix("") if path.suffix in OUTPUT_SUFFIXES else path
 
 
 def _reason(files: list[dict[str, str]], ran_before: bool) -> str | None:

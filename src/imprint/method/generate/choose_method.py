@@ -193,7 +193,7 @@ def choose(
     threads : int or None, default=1
         Number of classes whose proxies are generated in parallel; None as in `proxy_sets`.
     ls_lambda : float, optional
-        The ridge of GENs that need one.
+        The `ls_lambda` of GENs that need it.
     fm_classifier : ndarray of shape (C', d), optional
         The weights of the FM's own classifier.
     norms : FittedNorms, optional

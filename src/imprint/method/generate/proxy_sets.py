@@ -71,7 +71,7 @@ def proxy_sets(
     ks, seeds : iterables of int
         Numbers of proxies per class, and seeds.
     ls_lambda : float, optional
-        The ridge of the GENs that need one.
+        The `ls_lambda` of the GENs that need it.
     clusters : mapping, optional
         Proxy sets by (k, seed) that a GEN such as `kls` starts from; computed if they are missing.
     threads : int or None, default=1
@@ -96,7 +96,7 @@ def proxy_sets(
     Raises
     ------
     UserError
-        If a class has no sample, a ridge is missing, or the result of a user's GEN is not valid.
+        If a class has no sample, `ls_lambda` is missing, or the result of a user's GEN is not valid.
 
     Examples
     --------
@@ -294,16 +294,16 @@ def _from_all_classes(
     threads: int,
     device: str,
 ) -> dict[tuple[int, Seed], ProxySet]:
-    ridge = []
-    if entry.needs_ridge:
+    penalty = []
+    if entry.needs_ls_lambda:
         if ls_lambda is None:
             raise UserError(
                 f"GEN '{entry.name}' needs the FM's ls_lambda (in the paper, the weight decay of its pre-training)"
             )
-        ridge = [ls_lambda]
+        penalty = [ls_lambda]
     load_library_of(entry.name)
     start = time.perf_counter()
-    shared = entry.call(entry.prepare, _samples_for(entry, x), *ridge) if entry.prepare else None
+    shared = entry.call(entry.prepare, _samples_for(entry, x), *penalty) if entry.prepare else None
     preparation = time.perf_counter() - start
     if entry.clusters and clusters is None:
         clusters = proxy_sets(x, y, entry.clusters, ks, seeds, threads=threads, device=device)

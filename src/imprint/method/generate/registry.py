@@ -87,7 +87,7 @@ class Generator(Component):
         Whether proxies are training samples, returned by row number.
     prepare : callable or None
         Computes from x what all k and seeds of a class share; for a GEN that sees all classes, from x and,
-        if it `needs_ridge`, the ridge.
+        if it `needs_ls_lambda`, that number.
     at_once : callable or None
         Returns the proxies of several k and seeds of a class, `at_once(x, [(k, random), ...])`, each the same as from
         `make`: for a GEN that can share work among them.
@@ -98,8 +98,8 @@ class Generator(Component):
         that have a class in common share them.
     sees_all_classes : bool
         Whether the proxies of a class depend on the samples of all classes.
-    needs_ridge : bool
-        Whether `prepare` takes the ridge `ls_lambda` of the FM.
+    needs_ls_lambda : bool
+        Whether `prepare` takes the `ls_lambda` of the FM, the penalty of its least squares.
     clusters : str or None
         The GEN whose clusters this one starts from.
     has_bias : bool
@@ -137,7 +137,7 @@ class Generator(Component):
     on_device: bool = False
     shares_fits: bool = False
     sees_all_classes: bool = False
-    needs_ridge: bool = False
+    needs_ls_lambda: bool = False
     clusters: str | None = None
     has_bias: bool = False
     needs_unit_length: bool = False
@@ -179,7 +179,7 @@ class Generator(Component):
 
 
 GENERATORS: Registry[Generator] = Registry("GEN")
-ANY_K = 1  # the k passed to a GEN whose k cannot be chosen
+USUAL_LS_LAMBDA = 1e-4  # the weight decay of common ResNets, for GENs that need an `ls_lambda`
 
 
 def missing_package(gen: str, package: str) -> str:

@@ -11,7 +11,7 @@ from imprint.data.sources import SOURCES, make
 from imprint.errors import UserError
 from imprint.fm.packaged_models import PACKAGED
 from imprint.registry import undefined
-from imprint.store.given_embeddings import SUFFIXES, fm_in, shape_of
+from imprint.store.given_embeddings import EMBEDDINGS_SUFFIXES, fm_in, shape_of
 from imprint.store.heads import fm_differences
 from imprint.study.checks.sections import Sections, check_classes
 from imprint.study.config.datasets import Dataset, ImageDataset, OwnImages
@@ -46,8 +46,8 @@ def embeddings_files(key: str, fm: FM, sections: Sections) -> Iterator[Problem]:
         widths: dict[str, int] = {}
         for split in SPLITS:
             file = fm.file(dataset, split)
-            if Path(file).suffix.lower() not in SUFFIXES:
-                message = f"{file} does not end in {', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]}"
+            if Path(file).suffix.lower() not in EMBEDDINGS_SUFFIXES:
+                message = f"{file} does not end in {', '.join(EMBEDDINGS_SUFFIXES[:-1])} or {EMBEDDINGS_SUFFIXES[-1]}"
                 yield Problem(f"{key}.files.{dataset}", message)
             elif not Path(file).is_file():
                 yield Problem(f"{key}.files.{dataset}", f"there is no file {file}")
