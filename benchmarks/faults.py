@@ -158,12 +158,13 @@ def blocks(folder: Path) -> Kind:
 
 
 def class_fits(folder: Path) -> Kind:
+    from imprint.method.generate.proxy_sets import Fit
     from imprint.store.class_fits import ClassFits, contents
 
     rng = np.random.default_rng(0)
     stored = ClassFits(folder / "cache" / "classes", "kmeans", "")
     runs = [(k, seed) for k in (1, 5, 20) for seed in (1, 2)]
-    stored.write("a", {run: (rng.normal(size=(run[0], 16)).astype("f"), 0.5) for run in runs})
+    stored.write("a", {run: Fit(rng.normal(size=(run[0], 16)).astype("f"), 0.5) for run in runs})
     (content,) = contents(folder)
 
     def read() -> Value:

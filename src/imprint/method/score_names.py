@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 # optional scores, as columns of frames
-VALIDATION, TRAIN, TOP5, LOG_LOSS, CALIBRATION = EXTRA_SCORES = (
-    "validation_accuracy",
-    "train_accuracy",
-    "top5_accuracy",
-    "log_loss",
-    "calibration_error",
-)
+VALIDATION = "validation_accuracy"
+TRAIN = "train_accuracy"
+TOP5 = "top5_accuracy"
+LOG_LOSS = "log_loss"
+CALIBRATION = "calibration_error"
+EXTRA_SCORES = (VALIDATION, TRAIN, TOP5, LOG_LOSS, CALIBRATION)
+
 # the splits on which neural collapse is measured
-NC1_SPLITS = TRAINING_SPLIT, TEST_SPLIT = ("train", "test")
+TRAINING_SPLIT = "train"
+TEST_SPLIT = "test"
+NC1_SPLITS = (TRAINING_SPLIT, TEST_SPLIT)
+
 # the samples on which the best of several methods is chosen
-ON_TEST, ON_VALIDATION = SELECT_ON = ("test", "validation")
+ON_TEST = "test"
+ON_VALIDATION = "validation"
+SELECT_ON = (ON_TEST, ON_VALIDATION)

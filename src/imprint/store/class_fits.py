@@ -17,7 +17,7 @@ from threading import Lock
 import numpy as np
 
 from imprint.errors import UserError
-from imprint.method.generate.proxy_sets import Fits
+from imprint.method.generate.proxy_sets import Fit, Fits
 from imprint.store.block_cache import FOLDER, Content, block_key, digest
 from imprint.store.files import new_hdf5, open_hdf5
 
@@ -62,7 +62,7 @@ class ClassFits:
                 for name, proxies in file.items():
                     k, seed = name.split(",")
                     run = int(k), None if seed == ANY_SEED else int(seed)
-                    fits[run] = proxies[:], float(proxies.attrs["seconds"])
+                    fits[run] = Fit(proxies[:], float(proxies.attrs["seconds"]))
         except UserError as error:
             log.warning("not used: %s", error)
             return {}

@@ -175,10 +175,11 @@ def choose(
 ) -> Choice:
     """Choose one of several methods.
 
-    Ten folds, or as many as the largest class has samples, are held out one after another: with few samples three times
-    over, with many samples only a fifth. Fitted NORMs choose values such as a penalty once, on all samples. The simplest
-    method is chosen unless others have a log loss that is lower by more than a standard error of the paired difference, and
-    no lower accuracy: then the best of these is chosen.
+    Folds are held out one after another, each scored by methods fitted to the other samples. There are ten folds, or as many
+    as the largest class has samples. With few samples, three such splits are used; with many, only a fifth of the samples is
+    held out. Fitted NORMs choose values such as a penalty once, on all samples. The simplest method is chosen unless others
+    have a log loss that is lower by more than a standard error of the paired difference, and no lower accuracy: then the best
+    of these is chosen.
 
     Parameters
     ----------
@@ -221,10 +222,67 @@ def choose(
         norms.learn(*method.norms)
     x, y = _at_most(x, y, seed or 0)
     classes = int(y.max()) + 1
-    scored: list[list[np.ndarray]] = [[] for _ in methods]
-    nearness: list[list[np.ndarray]] = [[] for _ in methods]
-    truth: list[np.ndarray] = []
-    held_rows: list[np.ndarray] = []
+    held_out = _held_out_scores(x, y, seed, methods, threads, ls_lambda, fm_classifier, norms)
+    if not len(held_out.rows):
+        nothing = (np.nan, np.nan, 0.0, np.nan)
+        return Choice(
+            configuration=methods[0],
+            considered=tuple(Considered(method, *nothing) for method in methods),
+            held_out=0,
+            inverse_temperature=np.nan,
+            seconds=time.perf_counter() - start,
+            classes=classes,
+        )
+    calibrated = [calibrate(scores, held_out.labels) for scores in held_out.scores]
+    considered = _considered(methods, held_out, calibrated)
+    best = chosen_index(considered)
+    inverse_temperature = calibrated[best].inverse_temperature
+    return Choice(
+        configuration=methods[best],
+        considered=considered,
+        held_out=len(held_out.rows),
+        inverse_temperature=inverse_temperature,
+        seconds=time.perf_counter() - start,
+        classes=classes,
+        familiarity=_familiarity(held_out, best, inverse_temperature),
+    )
+
+
+@dataclass(frozen=True)
+class _HeldOut:
+    """Held-out samples of all folds, one after another; a sample that is held out several times appears as often.
+
+    Attributes
+    ----------
+    rows, labels : ndarray of shape (n,)
+        Row numbers of the samples, and their labels.
+    scores : list of ndarray of shape (n, C)
+        Their class scores, for each method; empty if nothing was held out.
+    similarities : list of ndarray of shape (n,)
+        Their similarities to the nearest proxy, for each method.
+    """
+
+    rows: np.ndarray
+    labels: np.ndarray
+    scores: list[np.ndarray]
+    similarities: list[np.ndarray]
+
+
+def _held_out_scores(
+    x: np.ndarray,
+    y: np.ndarray,
+    seed: int | None,
+    methods: Sequence[Configuration],
+    threads: int | None,
+    ls_lambda: float | None,
+    fm_classifier: np.ndarray | None,
+    norms: FittedNorms,
+) -> _HeldOut:
+    """Hold out each fold once, and score it by every method fitted to the other samples."""
+    scores: list[list[np.ndarray]] = [[] for _ in methods]
+    similarities: list[list[np.ndarray]] = [[] for _ in methods]
+    rows = [np.zeros(0, np.int64)]
+    classes = int(y.max()) + 1
     threads = 1 if x.size < MANY_VALUES else threads
     most_folds = FOLDS_OF_MANY if len(y) >= FOLDS_OF_MANY * ENOUGH else FOLDS
     with cores_for(x):
@@ -235,43 +293,48 @@ def choose(
             sets = _sets(methods, x_train, y_train, seed, threads, ls_lambda, fitted)
             x_held: np.ndarray = x[held]
             mapped: Mapped = {}
-            for scores, near, method in zip(scored, nearness, methods, strict=True):
-                of_method = candidate_head(
+            for i, method in enumerate(methods):
+                candidate = candidate_head(
                     sets[method.norm_pre, method.gen][method.k.number, seed],
                     x_train,
                     method.norm_pre,
                     (method.scoring,),
                     fitted,
                 )
-                of_classes = class_scores(x_held, of_method, classes, fm_classifier, mapped)
-                scores.append(of_classes)
-                near.append(similarity(x_held, of_method, fm_classifier, of_classes, mapped))
-            truth.append(y[held])
-            held_rows.append(np.flatnonzero(held))
-    if not truth:
-        nothing = (np.nan, np.nan, 0.0, np.nan)
-        considered = tuple(Considered(method, *nothing) for method in methods)
-        return Choice(methods[0], considered, 0, np.nan, time.perf_counter() - start, classes)
-    true, samples = np.concatenate(truth), np.concatenate(held_rows)
-    calibrated = [calibrate(np.concatenate(scores), true) for scores in scored]
-    simplest = calibrated[0].losses
-    entries = []
-    for method, fit, scores in zip(methods, calibrated, scored, strict=True):
-        gains = simplest - fit.losses
-        right = np.concatenate([s.argmax(axis=1) for s in scores]) == true
-        error = _standard_error(gains, samples)
-        loss = float(fit.losses.mean())
-        entries.append(Considered(method, loss, float(right.mean()), float(gains.mean()), error))
-    best = chosen_index(entries)
-    return Choice(
-        methods[best],
-        tuple(entries),
-        len(true),
-        calibrated[best].inverse_temperature,
-        time.perf_counter() - start,
-        classes,
-        _familiarity(scored[best], nearness[best], calibrated[best], samples),
+                fold_scores = class_scores(x_held, candidate, classes, fm_classifier, mapped)
+                scores[i].append(fold_scores)
+                similarities[i].append(
+                    similarity(x_held, candidate, fm_classifier, fold_scores, mapped)
+                )
+            rows.append(np.flatnonzero(held))
+    all_rows = np.concatenate(rows)
+    return _HeldOut(
+        all_rows,
+        y[all_rows],
+        [np.concatenate(of_folds) for of_folds in scores if of_folds],
+        [np.concatenate(of_folds) for of_folds in similarities if of_folds],
     )
+
+
+def _considered(
+    methods: Sequence[Configuration], held_out: _HeldOut, calibrated: Sequence[Calibration]
+) -> tuple[Considered, ...]:
+    """The methods with their losses and accuracies, compared with the first."""
+    simplest = calibrated[0].losses
+    considered = []
+    for method, fit, scores in zip(methods, calibrated, held_out.scores, strict=True):
+        gains = simplest - fit.losses
+        right = scores.argmax(axis=1) == held_out.labels
+        considered.append(
+            Considered(
+                configuration=method,
+                loss=float(fit.losses.mean()),
+                accuracy=float(right.mean()),
+                gain=float(gains.mean()),
+                standard_error=_standard_error(gains, held_out.rows),
+            )
+        )
+    return tuple(considered)
 
 
 def chosen_index(considered: Sequence[Considered]) -> int:
@@ -285,22 +348,17 @@ def chosen_index(considered: Sequence[Considered]) -> int:
     return min(better, key=lambda i: considered[i].loss, default=0)
 
 
-def _familiarity(
-    scored: list[np.ndarray],
-    nearness: list[np.ndarray],
-    calibrated: Calibration,
-    samples: np.ndarray,
-) -> Familiarity:
-    """Familiarity from the class scores and similarities of the folds, and the sample number (n,) of each prediction."""
-    certain = certainty(np.concatenate(scored), calibrated.inverse_temperature)
-    signals = np.stack([np.concatenate(nearness), certain], axis=1).astype(np.float32)
-    return Familiarity(signals, len(np.unique(samples)))
+def _familiarity(held_out: _HeldOut, method: int, inverse_temperature: float) -> Familiarity:
+    """Familiarity from the class scores and similarities of one method, by number."""
+    certain = certainty(held_out.scores[method], inverse_temperature)
+    signals = np.stack([held_out.similarities[method], certain], axis=1).astype(np.float32)
+    return Familiarity(signals, len(np.unique(held_out.rows)))
 
 
 def _standard_error(gains: np.ndarray, samples: np.ndarray) -> float:
     """Standard error of the mean of gains (n,) of these samples (n,); gains of the same sample are averaged first."""
-    of_sample = np.bincount(samples, gains) / np.maximum(np.bincount(samples), 1)
-    distinct = of_sample[np.unique(samples)]
+    means = np.bincount(samples, gains) / np.maximum(np.bincount(samples), 1)
+    distinct = means[np.unique(samples)]
     if len(distinct) < 2:
         return np.inf
     return float(distinct.std(ddof=1) / np.sqrt(len(distinct)))
@@ -348,10 +406,10 @@ def _sets(
             norms.apply_to_embeddings(norm_pre, x),
             y,
             gen,
-            list(dict.fromkeys(of_gen)),
+            list(dict.fromkeys(gen_ks)),
             [seed],
             ls_lambda=ls_lambda,
             threads=threads,
         )
-        for (norm_pre, gen), of_gen in ks.items()
+        for (norm_pre, gen), gen_ks in ks.items()
     }

@@ -6,7 +6,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 
@@ -26,9 +26,25 @@ from imprint.method.proxies import ProxySet
 T = TypeVar("T")
 MANY_VALUES = 2**21  # size of embeddings from which threads save more than they cost
 Seed = int | None  # None if the result does not depend on it
-Run = tuple[int, Seed]  # k and seed
-# of one class, by run: proxies, or the row numbers of samples that become proxies, and the seconds they took
-Fits = dict[Run, tuple[np.ndarray, float]]
+KAndSeed = tuple[int, Seed]
+
+
+class Fit(NamedTuple):
+    """The result of a GEN for one class, k and seed.
+
+    Attributes
+    ----------
+    proxies : ndarray
+        Proxies (p, d); or, if they are samples, their row numbers (p,).
+    seconds : float
+        The time it took.
+    """
+
+    proxies: np.ndarray
+    seconds: float
+
+
+Fits = dict[KAndSeed, Fit]  # of one class
 
 
 class StoredFits(Protocol):
@@ -52,12 +68,12 @@ def proxy_sets(
     seeds: Iterable[Seed],
     *,
     ls_lambda: float | None = None,
-    clusters: Mapping[tuple[int, Seed], ProxySet] | None = None,
+    clusters: Mapping[KAndSeed, ProxySet] | None = None,
     threads: int | None = 1,
     first: int = 0,
     stored: StoredFits | None = None,
     device: str = "cpu",
-) -> dict[tuple[int, Seed], ProxySet]:
+) -> dict[KAndSeed, ProxySet]:
     """Generate the proxies of all classes for every k and seed.
 
     Parameters
@@ -117,33 +133,34 @@ def proxy_sets(
     run_seeds = seeds if entry.seeded else seeds[:1]
     runs = [(k, seed) for k in ks for seed in run_seeds]
 
-    def of_class(label: int) -> Fits:
+    def class_fits(label: int) -> Fits:
         rows = members[label]
         fits = _shared_fits(entry, x[rows], first + label, runs, stored, device)
         if not entry.samples:
             return fits
-        return {run: (rows[samples], seconds) for run, (samples, seconds) in fits.items()}
+        # row numbers within the class become row numbers of x
+        return {run: Fit(rows[fit.proxies], fit.seconds) for run, fit in fits.items()}
 
     load_library_of(gen)  # so that the import is not timed
     if threads > 1:
-        by_class = _in_threads(of_class, len(members), _workers(threads, members, x))
+        by_class = _in_threads(class_fits, len(members), _workers(threads, members, x))
     else:
-        by_class = [of_class(label) for label in range(len(members))]
-    sets: dict[tuple[int, Seed], ProxySet] = {}
+        by_class = [class_fits(label) for label in range(len(members))]
+    sets: dict[KAndSeed, ProxySet] = {}
     for k in ks:
         for seed in seeds:
-            run = k, seed if entry.seeded else run_seeds[0]
+            run = (k, seed if entry.seeded else run_seeds[0])
             if run in sets:
                 sets[k, seed] = sets[run]
                 continue
-            proxies = [results[run][0] for results in by_class]
-            labels = np.repeat(np.arange(len(proxies)), [len(of_one) for of_one in proxies])
-            stacked = np.concatenate(proxies)
+            fits = [of_class[run] for of_class in by_class]
+            labels = np.repeat(np.arange(len(fits)), [len(fit.proxies) for fit in fits])
+            stacked = np.concatenate([fit.proxies for fit in fits])
             sets[k, seed] = ProxySet(
                 labels,
                 values=None if entry.samples else stacked.astype(np.float32, copy=False),
                 samples=stacked if entry.samples else None,
-                seconds=sum(results[run][1] for results in by_class),
+                seconds=sum(fit.seconds for fit in fits),
             )
     return sets
 
@@ -152,7 +169,7 @@ def _shared_fits(
     entry: Generator,
     x: np.ndarray,
     label: int,
-    runs: list[Run],
+    runs: list[KAndSeed],
     stored: StoredFits | None,
     device: str,
 ) -> Fits:
@@ -170,14 +187,14 @@ def _shared_fits(
 
 
 def _fits(
-    entry: Generator, of_class: np.ndarray, label: int, runs: Sequence[Run], device: str
+    entry: Generator, x: np.ndarray, label: int, runs: Sequence[KAndSeed], device: str
 ) -> Fits:
-    """The fits of one class: proxies, or the row numbers of samples that become proxies, and the seconds they took."""
+    """The fits of one class with samples x (n, d)."""
     start = time.perf_counter()
-    capped_runs = [(min(k, len(of_class)), Random(seed or 0, label)) for k, seed in runs]
+    capped_runs = [(min(k, len(x)), Random(seed or 0, label)) for k, seed in runs]
     if entry.at_once:
         device_argument = (device,) if entry.on_device else ()
-        samples = _samples_for(entry, of_class)
+        samples = _samples_for(entry, x)
         at_once = entry.at_once
         results = entry.call(lambda *of: list(at_once(*of)), samples, capped_runs, *device_argument)
         seconds = (time.perf_counter() - start) / sum(k for k, _ in capped_runs)
@@ -185,12 +202,12 @@ def _fits(
     else:
         shared = None
         if entry.prepare:
-            shared = entry.call(entry.prepare, _samples_for(entry, of_class))
+            shared = entry.call(entry.prepare, _samples_for(entry, x))
         preparation = time.perf_counter() - start
         results, times = [], []
         for k, random in capped_runs:
             start = time.perf_counter()
-            samples = _samples_for(entry, of_class)
+            samples = _samples_for(entry, x)
             results.append(entry.call(entry.make, samples, k, random, shared))
             times.append(preparation + time.perf_counter() - start)
     if entry.of_user:
@@ -199,14 +216,14 @@ def _fits(
                 f"GEN '{entry.name}' of {entry.origin} returned {len(results)} results at once; it must return one for each of "
                 f"{len(runs)} k and seeds"
             )
-        results = [_checked(entry, proxies, of_class) for proxies in results]
+        results = [_checked(entry, proxies, x) for proxies in results]
         for (k, _), proxies in zip(capped_runs, results, strict=True):
             _check_number(entry, len(proxies), k)
-    return dict(zip(runs, zip(results, times, strict=True), strict=True))
+    return {run: Fit(*fit) for run, *fit in zip(runs, results, times, strict=True)}
 
 
 def _samples_for(entry: Generator, x: np.ndarray) -> np.ndarray:
-    """The samples x (n, d) that are given to a GEN: a user's may compute in place."""
+    """The samples x (n, d) to pass to a GEN: a copy for a user's, which may compute in place."""
     return for_user(x) if entry.of_user else x
 
 
@@ -236,7 +253,7 @@ def _checked(entry: Generator, proxies: Any, x: np.ndarray) -> np.ndarray:
 
 
 def _check_number(entry: Generator, count: int, k: int) -> None:
-    """Raise a `UserError` if a GEN with a choice of k generated more proxies for a class: at equal k it would be ahead."""
+    """Raise a `UserError` if a GEN with a choice of k generated more than k proxies for a class: an unfair advantage."""
     if entry.takes_k and count > k:
         raise UserError(
             f"GEN '{entry.name}' of {entry.origin} returned {count} proxies for a class with k = {k}; it must return at most k"
@@ -290,10 +307,11 @@ def _from_all_classes(
     ks: list[int],
     seeds: list[Seed],
     ls_lambda: float | None,
-    clusters: Mapping[tuple[int, Seed], ProxySet] | None,
+    clusters: Mapping[KAndSeed, ProxySet] | None,
     threads: int,
     device: str,
-) -> dict[tuple[int, Seed], ProxySet]:
+) -> dict[KAndSeed, ProxySet]:
+    """The proxy sets of a GEN that sees all classes; arguments as in `proxy_sets`."""
     penalty = []
     if entry.needs_ls_lambda:
         if ls_lambda is None:
@@ -307,22 +325,22 @@ def _from_all_classes(
     preparation = time.perf_counter() - start
     if entry.clusters and clusters is None:
         clusters = proxy_sets(x, y, entry.clusters, ks, seeds, threads=threads, device=device)
-    sets: dict[tuple[int, Seed], ProxySet] = {}
+    sets: dict[KAndSeed, ProxySet] = {}
     for k in ks:
         for seed in seeds:
-            run_key = (k if entry.takes_k else ks[0], seed if entry.seeded else seeds[0])
-            if run_key in sets:
-                sets[k, seed] = sets[run_key]
+            run = (k if entry.takes_k else ks[0], seed if entry.seeded else seeds[0])
+            if run in sets:
+                sets[k, seed] = sets[run]
                 continue
             start = time.perf_counter()
-            of_clusters = clusters[k, seed] if clusters and entry.clusters else None
-            run = AllClasses(k, seed or 0, shared, of_clusters, threads)
-            result = entry.call(entry.make, _samples_for(entry, x), y, run)
+            cluster_set = clusters[k, seed] if clusters and entry.clusters else None
+            settings = AllClasses(k, seed or 0, shared, cluster_set, threads)
+            result = entry.call(entry.make, _samples_for(entry, x), y, settings)
             if entry.of_user:
                 _check_result(entry, result)
             values, labels, bias, note = Generated(*result)
             seconds = preparation + time.perf_counter() - start
-            seconds += of_clusters.seconds if of_clusters else 0.0
+            seconds += cluster_set.seconds if cluster_set else 0.0
             if entry.of_user:
                 values, labels = _checked(entry, values, x), np.asarray(labels)
                 _check_labels(entry, values, labels, y)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -10,9 +11,19 @@ from imprint.method import costs
 from imprint.method.generate.registry import AllClasses, Generated, generator
 from imprint.method.holdout import folds
 
-PLAIN = np.geomspace(1e-1, 1e4, 6)  # inverse penalties for the original embeddings, of unit length
-STANDARDISED = np.geomspace(1e-5, 1, 6)  # inverse penalties for standardised embeddings
-UNTUNED = 100.0  # inverse penalty if nothing can be held out
+# inverse penalties to try
+PLAIN = np.geomspace(1e-1, 1e4, 6)  # for the original embeddings, of unit length
+STANDARDISED = np.geomspace(1e-5, 1, 6)  # for standardised embeddings
+UNTUNED = 100.0  # for the original embeddings, if nothing can be held out
+
+
+@dataclass(frozen=True, eq=False)
+class _Features:
+    """Values (n, d) to fit a probe to, with the inverse penalties to try."""
+
+    name: str
+    values: np.ndarray
+    strengths: np.ndarray
 
 
 @generator(
@@ -33,32 +44,32 @@ def logistic(x: np.ndarray, y: np.ndarray, run: AllClasses) -> Generated:
     """
     from sklearn.linear_model import LogisticRegression
 
-    mean, scale = x.mean(axis=0), x.std(axis=0)
-    scale = np.where(scale > 0, scale, 1)
-    variants = {False: (x, PLAIN), True: ((x - mean) / scale, STANDARDISED)}
-    held = next(folds(y, run.seed), None)
     if y.max() == 0:  # with one class there is nothing to learn
         return Generated(np.zeros((1, x.shape[1]), np.float32), np.zeros(1, np.int64))
-    best, standardised = UNTUNED, False
+    mean, scale = x.mean(axis=0), x.std(axis=0)
+    scale = np.where(scale > 0, scale, 1)
+    plain = _Features("embeddings as they are", x, PLAIN)
+    standardised = _Features("standardised", (x - mean) / scale, STANDARDISED)
+    best, strength = plain, UNTUNED
+    held = next(folds(y, run.seed), None)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # some fits stop before they converge
         if held is not None:
-            losses = {}
-            for name, (features, strengths) in variants.items():
+            trials = []
+            for features in (plain, standardised):
                 probe = LogisticRegression(warm_start=True, max_iter=200)
-                for strength in strengths:
-                    probe.set_params(C=strength).fit(features[~held], y[~held])
-                    of_true = probe.predict_log_proba(features[held])[
-                        np.arange(held.sum()), y[held]
-                    ]
-                    losses[name, strength] = -float(np.maximum(of_true, -50).mean())
-            standardised, best = min(losses, key=lambda key: losses[key])
-        probe = LogisticRegression(C=best, max_iter=500).fit(variants[standardised][0], y)
+                for tried in features.strengths:
+                    probe.set_params(C=tried).fit(features.values[~held], y[~held])
+                    logarithms = probe.predict_log_proba(features.values[held])
+                    true = np.maximum(logarithms[np.arange(held.sum()), y[held]], -50)
+                    trials.append((-float(true.mean()), features, tried))
+            _, best, strength = min(trials, key=lambda trial: trial[0])
+        probe = LogisticRegression(C=strength, max_iter=500).fit(best.values, y)
     weights, bias = probe.coef_, probe.intercept_
     if len(weights) == 1:  # for two classes scikit-learn returns one row, their difference
         weights, bias = np.stack([-weights[0], weights[0]]) / 2, np.array([-bias[0], bias[0]]) / 2
-    if standardised:
+    if best is standardised:
         weights = weights / scale
         bias = bias - weights @ mean
-    note = f"C = {best:.3g}, {'standardised' if standardised else 'embeddings as they are'}"
+    note = f"C = {strength:.3g}, {best.name}"
     return Generated(weights.astype(np.float32), np.arange(len(weights)), bias, note)
