@@ -28,9 +28,8 @@ class Calibration:
 def calibrate(scores: np.ndarray, y: np.ndarray) -> Calibration:
     """Fit the temperature of a softmax of class scores (n, C) to labels y (n,), by the mean log loss (Guo et al. 2017).
 
-    If the scores separate the classes, the log loss falls without end as the temperature goes to 0, and new samples would have
-    probabilities of 0 and 1. So the labels are smoothed, as by Platt (1999): a share 1 / (n + 2) of each is spread evenly over
-    the classes.
+    If the scores separate the classes, the best temperature is 0, and every probability would be 0 or 1. To avoid this, labels
+    are smoothed as by Platt (1999): a share 1 / (n + 2) of each is spread evenly over the classes.
     """
     shifted = scores.astype(np.float64) - scores.max(axis=1, keepdims=True)
     true_scores = shifted[np.arange(len(y)), y]

@@ -10,8 +10,8 @@ from imprint.method.large_arrays import by_rows
 from imprint.method.normalize import l2
 
 BLOCK_VALUES = 2**23  # values of samples converted to float64 at a time
-# Eigenvalues of a covariance below this share of the largest count as zero. Embeddings are float32: rounding adds variances of
-# about 1e-14 of the largest
+# Eigenvalues of a covariance below this share of the largest count as zero. Embeddings are float32, whose rounding errors have
+# variances of about 1e-14 of the largest variance
 SMALLEST = 1e-11
 
 

@@ -1,6 +1,6 @@
 """Estimated costs of components, for `imprint doctor`, in floating-point operations of a large float32 product.
 
-One operation is the time that it takes in a product of large matrices on the same core. Code that is limited by memory or
+The unit is the time of one operation in a product of large matrices on the same core. Code that is limited by memory or
 computes in float64 is slower, so most constants below are larger than the number of additions and multiplications. They
 were measured at 6,000 to 60,000 samples of 512 to 2,048 values; `python -m benchmarks.paper` compares the estimates with
 the time of a study. No result depends on them.

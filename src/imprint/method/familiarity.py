@@ -40,22 +40,24 @@ class Familiarity:
         """The familiarity (n,) of samples with these signals (n, 2).
 
         The share of samples that are at most as familiar, among the held-out ones and the sample itself. This is a
-        conformal p-value: for any share a, at most that share of the samples of known classes has a familiarity of a or less.
+        conformal p-value: at most a share a of the samples of known classes has a familiarity of a or less.
         """
         weight = len(self.held_out) / self.samples  # of a sample: it was held out so many times
-        of_held_out, of_samples = self._ranks(self.held_out), self._ranks(signals)
-        lowest = of_samples.min(axis=1)[:, None]
-        # a held-out sample is no more familiar if one of its ranks among the others is at most so much larger than `lowest`: its
-        # rank grows by `weight` where its signal is no smaller than the sample's
+        held_out_ranks, ranks = self._ranks(self.held_out), self._ranks(signals)
+        lowest = ranks.min(axis=1)[:, None]
+        # Ranked together, the ranks of the new sample grow by `weight`, those of a held-out sample only where its signal is no
+        # smaller than that of the new sample. So a held-out sample is no more familiar if one of its ranks is at most
+        # `lowest` plus a shift
         smaller = self._ranks(signals, side="left")
-        larger = np.where(of_samples == lowest, 0, np.minimum(smaller - lowest, weight))
+        shifts = np.where(ranks == lowest, 0, np.minimum(smaller - lowest, weight))
         no_more = np.full(len(signals), np.nan)
+        # without ties, and if each sample was held out once, every row has one of these shifts; equal ones share a sort
         for usual in ((0, 0), (0, weight), (weight, 0)):
-            chosen = (larger == usual).all(axis=1)
-            ranks = np.sort((of_held_out - np.array(usual)).min(axis=1))
-            no_more[chosen] = np.searchsorted(ranks, lowest[chosen, 0], side="right")
-        for i in np.flatnonzero(np.isnan(no_more)):  # with ties, or if held out several times
-            no_more[i] = (of_held_out - larger[i] <= lowest[i]).any(axis=1).sum()
+            chosen = (shifts == usual).all(axis=1)
+            least = np.sort((held_out_ranks - np.array(usual)).min(axis=1))
+            no_more[chosen] = np.searchsorted(least, lowest[chosen, 0], side="right")
+        for i in np.flatnonzero(np.isnan(no_more)):  # the other rows
+            no_more[i] = (held_out_ranks - shifts[i] <= lowest[i]).any(axis=1).sum()
         no_more /= len(self.held_out)
         return (1 + self.samples * no_more) / (1 + self.samples)
 
@@ -115,6 +117,6 @@ def similarity(
 
 def certainty(class_scores: np.ndarray, inverse_temperature: float) -> np.ndarray:
     """Minus the entropy (n,) of the probabilities that class scores (n, C) give at a temperature."""
-    of_classes = probabilities(class_scores, inverse_temperature)
-    logarithms = np.log(np.maximum(of_classes, np.finfo(float).tiny))
-    return (of_classes * logarithms).sum(axis=1)
+    p = probabilities(class_scores, inverse_temperature)
+    logarithms = np.log(np.maximum(p, np.finfo(float).tiny))
+    return (p * logarithms).sum(axis=1)

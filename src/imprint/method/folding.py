@@ -57,7 +57,7 @@ def fold(candidate: CandidateHead, fm_classifier: np.ndarray | None = None) -> F
     scaling = IDENTITY
     if steps[0] == UNIT_LENGTH:
         scaling = steps.pop(0)
-    # only without later maps or an offset does a second l2 leave the order of the classes alone
+    # a second l2 can be left out if no map and no offset follows it: it then leaves the order of the classes unchanged
     then_l2 = steps[-1] == UNIT_LENGTH and not form.squares and candidate.bias is None
     if then_l2:
         steps.pop()
@@ -68,7 +68,9 @@ def fold(candidate: CandidateHead, fm_classifier: np.ndarray | None = None) -> F
         candidate.norm_pre, scoring.norm_post, values, candidate.labels, fm_classifier
     ).astype(np.float64)
     if form.unit_length or chain(scoring.norm_post).ends_in_unit_length:
-        weights = l2(weights)  # in float64 too, as close proxies differ less than float32 lengths
+        weights = l2(
+            weights
+        )  # in float64, because float32 lengths are less exact than the differences of close proxies
     bias = np.zeros(len(weights)) if candidate.bias is None else candidate.bias.astype(np.float64)
     if form.squares:
         bias = bias - (weights**2).sum(axis=1) / 2
@@ -78,7 +80,7 @@ def fold(candidate: CandidateHead, fm_classifier: np.ndarray | None = None) -> F
             bias = bias - weights @ norm.mean_
     close = closeness(weights[some_of(len(weights))]) > CLOSE
     if form.squares or close:
-        # what all proxies share changes no order, and would use up the digits of float32
+        # what all proxies share changes no order and costs float32 digits
         weights, bias = weights - weights.mean(axis=0), bias - bias.mean()
     plain = CandidateHead(
         weights.astype(np.float32),

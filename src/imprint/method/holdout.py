@@ -8,7 +8,8 @@ import numpy as np
 
 FOLDS = 10
 REPETITIONS = 3
-ENOUGH = 1_900  # held-out samples after which no fold is added: two tenths of 10,000, less a margin for rounding
+# Held-out samples after which no fold is added: two tenths of the 10,000 samples of a choice, less a margin for rounding
+ENOUGH = 1_900
 
 
 def rows_by_class(y: np.ndarray) -> list[np.ndarray]:

@@ -72,8 +72,8 @@ def leave_one_out(
     Notes
     -----
     Costs O(n d min(n, d)) for the eigenpairs and O(n d min(C, d)) for each penalty. The errors of samples that
-    are alone in their class do not count: without them nothing is known of it. If that is so for most classes, the penalty is the
-    mean eigenvalue.
+    are alone in their class do not count, as nothing else is known of the class. If most classes have one sample, the
+    penalty is the mean eigenvalue.
 
     References
     ----------
@@ -99,9 +99,8 @@ def leave_one_out(
     # without an intercept, sums are about the origin
     mean = class_weights @ (counts[:, None] * sums.means) / n if intercept else np.zeros(d)
     target_means = class_weights * counts / n if intercept else np.zeros(classes)
-    if (
-        n < d
-    ):  # in float64, as samples are fitted nearly exactly and the rest of their errors would be rounding
+    if n < d:
+        # in float64: samples are fitted nearly exactly, so that in float32 their errors would be mostly rounding
         rows = np.sqrt(class_weights[y])[:, None] * (x - mean)
     else:
         rows = sums.scatter_about(mean, class_weights if balanced else None)
@@ -116,8 +115,8 @@ def leave_one_out(
     if tells_penalties_apart(counts):
         penalties = PENALTIES * penalty
         inverse = 1 / (values[:, None] + penalties)  # (r, penalties)
-        # a regression without penalty fits fewer samples than features nearly exactly: the errors of the others are computed as
-        # differences from it, of which float32 holds the digits
+        # With fewer samples than features, a regression without penalty has almost no errors. So errors of the others are
+        # computed as differences from it, whose digits float32 can hold
         exact = 1 / values if n < d else np.zeros(len(values))
         errors = np.zeros(len(penalties))
         chosen = np.argsort(y, kind="stable")[:: max(1, -(-n // MOST_SAMPLES))]
@@ -180,7 +179,10 @@ def _squares(
 
 
 def tells_penalties_apart(counts: np.ndarray) -> bool:
-    """Whether at least half of the classes, with these numbers (C,) of samples, have two: leave-one-out says nothing of the others."""
+    """Whether at least half of the classes have two samples or more, by their `counts` (C,).
+
+    A class of one sample has no leave-one-out error.
+    """
     return bool(2 * np.count_nonzero(counts > 1) >= len(counts))
 
 

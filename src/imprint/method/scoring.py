@@ -104,7 +104,7 @@ def candidate_head(
 
 @dataclass
 class TestEmbeddings:
-    """The test embeddings in products: before a NORMinf that only scales them, or after any other NORMinf."""
+    """The test embeddings as products need them: before a NORMinf that only scales rows, or after any other NORMinf."""
 
     x: np.ndarray
     normalised: bool = False
@@ -121,7 +121,7 @@ class TestEmbeddings:
 
 @dataclass(frozen=True)
 class Space:
-    """How test embeddings are mapped for some scorings. A NORMinf that only scales them has None instead of a space."""
+    """How test embeddings are mapped for some scorings. If NORMinf only scales rows, they are not mapped: None, not a space."""
 
     norm_inf: str
     norm_post: str
@@ -146,7 +146,7 @@ def space_of(candidate: CandidateHead, scoring: Scoring) -> Space | None:
 
 
 def norm_post_of(candidate: CandidateHead, scoring: Scoring) -> str:
-    """NORMpost of a scoring; for proxies of unit length `none` becomes `l2`, which keeps them as a scale."""
+    """NORMpost of a scoring; for proxies of unit length, `none` becomes `l2`, which is kept as a scale."""
     return (
         UNIT_LENGTH
         if candidate.unit_length and scoring.norm_post == IDENTITY
@@ -206,11 +206,11 @@ def ranking_of(
 
 def rank(candidate: CandidateHead, scoring: Scoring, proxies: Proxies, queries: Queries) -> Ranking:
     """The ranking of proxies after NORMpost by embeddings after NORMinf; a `UserError` if NORMs gave these other lengths."""
-    d, of_embeddings = proxies.columns.values.shape[1], queries.x.shape[1]
-    if d != of_embeddings:
+    d, query_d = proxies.columns.values.shape[1], queries.x.shape[1]
+    if d != query_d:
         raise UserError(
             f"proxies have {d} values after norm_pre {candidate.norm_pre} and norm_post {scoring.norm_post}, and embeddings "
-            f"{of_embeddings} after norm_inf {scoring.norm_inf}; a NORM that changes the number of values belongs in norm_pre and "
+            f"{query_d} after norm_inf {scoring.norm_inf}; a NORM that changes the number of values belongs in norm_pre and "
             "norm_inf, or, if it is fitted, in norm_post"
         )
     return DISTANCES.find(scoring.distance).rank(proxies, queries)

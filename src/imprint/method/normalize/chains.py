@@ -177,9 +177,10 @@ def learns(*norms: str) -> bool:
 def norms_problem(norm_pre: str, norm_post: str, norm_inf: str) -> str | None:
     """The reason why three NORMs cannot be combined, or None.
 
-    Proxies and test embeddings must be in one space: fitted steps of NORMpre are needed at inference too. Fitted steps of
-    NORMpost are applied to test embeddings after NORMinf without being named there, so NORMpre and NORMinf must then be the
-    same. Its other steps are not, so before a fitted step they must change nothing after NORMpre.
+    Proxies and test embeddings must be in one space, so fitted steps of NORMpre are needed at inference too. Fitted steps of
+    NORMpost are also applied to test embeddings, after NORMinf; then NORMpre and NORMinf must be the same. Steps of NORMpost
+    that are not fitted are not applied to test embeddings; before a fitted step, they must therefore leave embeddings after
+    NORMpre unchanged.
     """
     pre, post, inf = chain(norm_pre), chain(norm_post), chain(norm_inf)
     if post.fitted and pre != inf:
