@@ -11,7 +11,7 @@ from sklearn.datasets import load_digits
 import imprint
 from imprint import ImprintingClassifier
 from imprint.errors import UserError
-from imprint.estimator.export_check import of_embeddings
+from imprint.estimator.export_check import embedding_samples
 from imprint.estimator.fm_choice import FMChoice
 from imprint.method.normalize import NORMS, normalization
 from tests.estimator.examples import (
@@ -241,7 +241,7 @@ def test_a_norm_that_changes_the_number_of_values_is_part_of_the_module(principa
     )
     head.fit(X, Y)
     assert head.proxies_.shape[1] == 3
-    checked = of_embeddings(head, head.as_head(FM), FMChoice(), None)
+    checked = embedding_samples(head, head.as_head(FM), FMChoice(), None)
     for x in (TEST, checked.input):
         scores = head.to_torch()(torch.from_numpy(x)).detach().numpy()
         np.testing.assert_array_equal(head.classes_[scores.argmax(axis=1)], head.predict(x))

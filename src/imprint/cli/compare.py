@@ -155,7 +155,7 @@ def _worth_saving(
     """The heads that a user may want to save, the best last, each with what for; `uneven`: classes differ much in size."""
     heads = [row for row in rows if not row["reference"]] or rows
     best = heads[0]
-    # by the interval of two, which is stricter than the level of the sentence
+    # by the interval of each head and the best, which is stricter than the test that the sentence reports
     level = [row for row in heads if row["high"] >= 0]
     smallest = min(level, key=lambda row: row["bytes"], default=best)
     if smallest["bytes"] < SMALLER * best["bytes"]:

@@ -47,7 +47,9 @@ if TYPE_CHECKING:
     from imprint.store.embeddings import Embeddings
 
 SEED = 0
-QUANTILE = 1.96  # 97.5%, of the normal distribution
+QUANTILE = (
+    1.96  # the 97.5% quantile of the normal distribution, rounded as usual, for intervals of 95%
+)
 DRAWS = 4000  # in the simulation of a quantile
 MANY_METHODS = 200  # with more methods there are fewer draws
 LABELLED = 1000  # embeddings in the timing of predictions
@@ -83,9 +85,9 @@ def default_methods(
     methods = [preset.configuration for preset in PRESETS.values()]
     for gen in gens:
         entry = GENERATORS.find(gen)
-        of_gen: list[K] = [entry.only_k] if entry.only_k else [Fixed(k) for k in ks]
+        gen_ks: list[K] = [entry.only_k] if entry.only_k else [Fixed(k) for k in ks]
         problems = []
-        for k, norm in product(of_gen, norms):
+        for k, norm in product(gen_ks, norms):
             pre, post, inf = _places(norm)
             if entry.sees_all_classes:
                 scorings = [Scoring(IDENTITY, inf, MAX, INNER_PRODUCT)]
@@ -131,7 +133,7 @@ def compare_fms(
     seed : int, default=0
         Seed of the folds and of GEN.
     ls_lambda : float, default=1e-4
-        Ridge of least squares.
+        The `ls_lambda` of GENs that need it.
 
     Returns
     -------
@@ -172,12 +174,12 @@ def compare_fms(
     splits = StratifiedKFold(folds, shuffle=True, random_state=seed).split(first.x, first.y)
     parts = list(splits)
     frames = []
-    for fm, of_fm in embeddings.items():
-        if of_fm.ids.tolist() != first.ids.tolist():
+    for fm, fm_embeddings in embeddings.items():
+        if fm_embeddings.ids.tolist() != first.ids.tolist():
             raise UserError(f"FM {fm} embedded different images than {next(iter(embeddings))}")
-        warn_of_equal(of_fm.x)
-        with cores_for(of_fm.x):
-            frame = _scored(of_fm, methods, parts, seed, ls_lambda)
+        warn_of_equal(fm_embeddings.x)
+        with cores_for(fm_embeddings.x):
+            frame = _scored(fm_embeddings, methods, parts, seed, ls_lambda)
         frames.append(frame.assign(fm=fm))
     warn_of_copies(Sketches.of(first.x, first.y), names, first.ids)
     held_out = first.y[np.concatenate([test for _, test in parts])]
@@ -207,10 +209,10 @@ def _scored(
         if not rows:  # the first fold is enough: all have nearly the same size
             predict_seconds = {
                 (number, scoring): _predict_seconds(
-                    of_set, scoring, x[test], classes, fm_classifier
+                    candidate, scoring, x[test], classes, fm_classifier
                 )
-                for number, of_set in enumerate(candidates)
-                for scoring in of_set.scorings
+                for number, candidate in enumerate(candidates)
+                for scoring in candidate.scorings
             }
         for users, predicted in predict(x[test], classes, candidates, fm_classifier=fm_classifier):
             right = predicted == y[test]
@@ -258,8 +260,10 @@ def _ranked(frame: pd.DataFrame, folds: int, y: np.ndarray) -> pd.DataFrame:
         predict_seconds=("predict_seconds", "median"),
     ).reset_index()
     right = np.stack([np.concatenate(of_folds) for of_folds in ranked["right"]])
-    of_classes = [right[:, y == label].mean(axis=1) for label in np.unique(y)]
-    ranked = ranked.assign(right=right.mean(axis=1), balanced_accuracy=np.mean(of_classes, axis=0))
+    class_accuracies = [right[:, y == label].mean(axis=1) for label in np.unique(y)]
+    ranked = ranked.assign(
+        right=right.mean(axis=1), balanced_accuracy=np.mean(class_accuracies, axis=0)
+    )
     ranked = ranked.rename(columns={"right": "accuracy"})
     best_first = ["accuracy", "proxies"]
     ranked = ranked.sort_values(best_first, ascending=[False, True], kind="stable")
@@ -275,13 +279,13 @@ def _ranked(frame: pd.DataFrame, folds: int, y: np.ndarray) -> pd.DataFrame:
     return ranked.reset_index(drop=True)
 
 
-def difference_interval(right: np.ndarray, of_best: np.ndarray, folds: int) -> tuple[float, float]:
+def difference_interval(right: np.ndarray, best: np.ndarray, folds: int) -> tuple[float, float]:
     """The 95% interval of the difference of two accuracies, see `compare_fms`.
 
-    right, of_best: masks (n,) of the samples that each of the two methods labels correctly when held out.
+    right, best: masks (n,) of the samples that each of the two methods labels correctly when held out.
     """
     # half a sample more of each kind: otherwise heads that agree on all samples would have an interval of width 0
-    better, worse = (float((a & ~b).sum() + 0.5) for a, b in ((right, of_best), (of_best, right)))
+    better, worse = (float((a & ~b).sum() + 0.5) for a, b in ((right, best), (best, right)))
     count = len(right) + 2
     mean = (better - worse) / count
     variance = (better + worse) / count - mean**2
@@ -307,9 +311,9 @@ def quantile_of_pairs(right: np.ndarray) -> float:
         np.zeros(len(distinct)), covariance, count, method="eigh"
     )
     largest = np.zeros(count)
-    for of_one, scale in zip(errors.T, deviations, strict=True):
-        of_pairs = np.abs(errors - of_one[:, None]) / scale
-        np.maximum(largest, of_pairs.max(axis=1), out=largest)
+    for method_errors, scale in zip(errors.T, deviations, strict=True):
+        standardised = np.abs(errors - method_errors[:, None]) / scale
+        np.maximum(largest, standardised.max(axis=1), out=largest)
     return max(QUANTILE, float(np.quantile(largest, 0.95)))
 
 
@@ -344,8 +348,8 @@ def _generated(
     """Generate each proxy set once."""
     users: dict[tuple[str, str], dict[int, list[Configuration]]] = {}
     for method in methods:
-        of_gen = users.setdefault((method.norm_pre, method.gen), {})
-        of_gen.setdefault(method.k.number, []).append(method)
+        by_k = users.setdefault((method.norm_pre, method.gen), {})
+        by_k.setdefault(method.k.number, []).append(method)
     norms = FittedNorms(x, y)
     # many methods share their NORMs
     learning = {
@@ -354,12 +358,12 @@ def _generated(
     for (norm_pre, gen), by_k in users.items():
         normalised = norms.apply_to_embeddings(norm_pre, x)
         sets = proxy_sets(normalised, y, gen, by_k, [seed], ls_lambda=ls_lambda, threads=None)
-        for k, of_k in by_k.items():
+        for k, same_set in by_k.items():
             proxies = sets[k, seed]
-            scorings = tuple(dict.fromkeys(method.scoring for method in of_k))
-            of_set = candidate_head(proxies, x, norm_pre, scorings, norms)
-            seconds = {m: proxies.seconds + learning[m.norms] for m in of_k}
-            yield _Generated(of_set, of_k, seconds)
+            scorings = tuple(dict.fromkeys(method.scoring for method in same_set))
+            candidate = candidate_head(proxies, x, norm_pre, scorings, norms)
+            seconds = {m: proxies.seconds + learning[m.norms] for m in same_set}
+            yield _Generated(candidate, same_set, seconds)
 
 
 def _learn(norms: FittedNorms, x: np.ndarray, y: np.ndarray, names: tuple[str, str, str]) -> float:
@@ -370,14 +374,14 @@ def _learn(norms: FittedNorms, x: np.ndarray, y: np.ndarray, names: tuple[str, s
 
 
 def _predict_seconds(
-    of_set: CandidateHead,
+    candidate: CandidateHead,
     scoring: Scoring,
     x: np.ndarray,
     classes: int,
     fm_classifier: np.ndarray | None,
 ) -> float:
     """Seconds to label 1,000 embeddings with a single method: the median of three calls after a warm-up."""
-    alone = of_set.with_scorings((scoring,))
+    alone = candidate.with_scorings((scoring,))
     if learns(scoring.norm_post, scoring.norm_inf) and (folded := fold(alone, fm_classifier)):
         alone = folded.candidate
     rows, times = x[np.arange(LABELLED) % len(x)], []

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from imprint.estimator.labels import renumbered
+
 NUMBERS = 4  # kept of each embedding
 TOLERANCE = 1e-4  # for rounding: an image that is embedded again differs by 1e-5
 MOST_DIFFERENCE = 0.02  # share of the spread by which equal samples may differ
@@ -66,7 +68,7 @@ class Sketches:
         return self.values.mean(axis=0, dtype=np.float64)
 
     def _spread(self) -> float:
-        """The mean distance of a value from the mean of its projection: a part that all samples share tells none apart."""
+        """The mean absolute deviation from the mean of each projection: what all samples share does not tell them apart."""
         spread = float(np.abs(self.values - self._mean()).mean())
         return spread or float(np.abs(self.values).mean()) or 1.0
 
@@ -79,6 +81,5 @@ class Sketches:
 
     def without(self, stays: np.ndarray) -> Sketches:
         """The samples of the classes in the mask `stays` (C,), with classes renumbered."""
-        of_stays = stays[self.classes]
-        numbers = (np.cumsum(stays) - 1).astype(np.int32)
-        return Sketches(self.values[of_stays], numbers[self.classes[of_stays]])
+        kept, numbers = renumbered(self.classes, stays)
+        return Sketches(self.values[kept], numbers.astype(np.int32))

@@ -183,10 +183,10 @@ def evaluate(
     from imprint.estimator.open_heads import classifier_of
 
     classifier = classifier_of(head)
-    all_x, of_samples = _samples(head, X, y, FMChoice.of(fm))
+    all_x, sample_classes = _samples(head, X, y, FMChoice.of(fm))
     names = [class_name(label) for label in classifier.classes_.tolist()]
-    numbers = class_numbers(np.array(names), of_samples)
-    unknown = Counter(of_samples[numbers < 0].tolist())
+    numbers = class_numbers(np.array(names), sample_classes)
+    unknown = Counter(sample_classes[numbers < 0].tolist())
     rows = np.flatnonzero(numbers >= 0)
     if not any(unknown) and not len(rows):
         raise UserError(
@@ -205,8 +205,8 @@ def evaluate(
     if classifier.inverse_temperature_ is not None:
         from imprint.method.calibration import probabilities
 
-        of_classes = probabilities(class_scores, classifier.inverse_temperature_)
-        loss, error = log_loss(of_classes, true), calibration_error(of_classes, true)
+        p = probabilities(class_scores, classifier.inverse_temperature_)
+        loss, error = log_loss(p, true), calibration_error(p, true)
     familiarity = None
     coverage: tuple[Coverage, ...] = ()
     if classifier.familiarity_ is not None:

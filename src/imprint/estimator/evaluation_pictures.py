@@ -62,13 +62,12 @@ def draw_confusions(
 
     pairs = []
     for pair in evaluation.confusions[:PAIRS]:
-        of_class = predicted == pair.predicted
+        labelled = predicted == pair.predicted
         pairs.append(
             ConfusedPair(
                 f"{pair.true} labelled as {pair.predicted}: {pair.count} of {samples[pair.true]} images",
-                tiles(of_class & (true == pair.true)),
-                tiles(of_class & (true == pair.predicted)),
-                pair.true,
+                tiles(labelled & (true == pair.true)),
+                tiles(labelled & (true == pair.predicted)),
                 pair.predicted,
             )
         )
@@ -99,8 +98,8 @@ def draw_coverage(evaluation: Evaluation, y: Sequence[Any]) -> Figure:
     strange = np.delete(evaluation.familiarity, evaluation.rows)
     unknown = f" and {len(strange):,} of other classes" if len(strange) else ""
     subtitle = f"{evaluation.samples:,} images of known classes{unknown}; those that fit the head least are rejected first"
-    of_known = evaluation.familiarity[evaluation.rows]
-    return coverage_curve(of_known, predicted == true, strange, subtitle)
+    known = evaluation.familiarity[evaluation.rows]
+    return coverage_curve(known, predicted == true, strange, subtitle)
 
 
 def _names(evaluation: Evaluation, y: Sequence[Any]) -> tuple[np.ndarray, np.ndarray]:

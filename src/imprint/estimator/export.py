@@ -110,10 +110,10 @@ def export(
     portable = classifier.portable()  # before the FM is loaded, as it may raise
     if with_fm:
         embedder = _embedder(saved, choice)
-        samples = export_check.of_images(classifier, embedder, source)
+        samples = export_check.image_samples(classifier, embedder, source)
     else:
         embedder = None
-        samples = export_check.of_embeddings(classifier, saved, choice, source)
+        samples = export_check.embedding_samples(classifier, saved, choice, source)
     with atomic(output) as temporary:
         facts = write(portable, temporary, form=form, embedder=embedder, named=output)
         checked = export_check.check(temporary, form, samples, output)

@@ -22,9 +22,11 @@ if TYPE_CHECKING:
     from imprint.store.heads import Head
 
 MOST_SAMPLES = 64  # samples that a file is run on
-# share of the range of scores; rounding errors are far smaller, but for euclidean distances near 0: there, up to half of this
+# As a share of the range of scores. Rounding errors are far smaller, except for euclidean distances near 0, where they reach
+# half of it
 TOLERANCE = 1e-3
-ROUNDING = 1e-6  # share of the largest score: errors of float32 in the part that close proxies have in common
+# As a share of the largest score: float32 errors in the part of the scores that close proxies have in common
+ROUNDING = 1e-6
 GRID = (2, 4)  # crops of each photograph
 
 
@@ -86,7 +88,9 @@ class Check:
         )
 
 
-def of_images(classifier: ImprintingClassifier, embedder: Embedder, source: Path | None) -> Samples:
+def image_samples(
+    classifier: ImprintingClassifier, embedder: Embedder, source: Path | None
+) -> Samples:
     """Images to check a file with the FM: those of a source, or crops of the photographs in scikit-learn."""
     import torch
 
@@ -116,7 +120,7 @@ def of_images(classifier: ImprintingClassifier, embedder: Embedder, source: Path
     return _samples(classifier, kind, stacked.numpy().astype(np.float32) / 255, embeddings)
 
 
-def of_embeddings(
+def embedding_samples(
     classifier: ImprintingClassifier, head: Head, fm: FMChoice, source: Path | None
 ) -> Samples:
     """Embeddings to check a head alone: those of a source, or mixtures of its proxies."""
@@ -137,10 +141,10 @@ def of_embeddings(
 
 
 def _samples(
-    classifier: ImprintingClassifier, kind: str, of_file: np.ndarray, embeddings: np.ndarray
+    classifier: ImprintingClassifier, kind: str, inputs: np.ndarray, embeddings: np.ndarray
 ) -> Samples:
     labels = class_numbers(classifier.classes_, classifier.predict(embeddings))
-    return Samples(kind, of_file, classifier.class_scores(embeddings), labels)
+    return Samples(kind, inputs, classifier.class_scores(embeddings), labels)
 
 
 def photographs() -> Images:
@@ -195,9 +199,8 @@ def check(path: Path, form: Form, samples: Samples, named: Path) -> Check | None
     best = np.sort(samples.scores, axis=1)
     tied = (best[:, -1:] - best[:, :-1] <= margin).any(axis=1)  # False for a single class
     difference = float(np.abs(scores - samples.scores).max())
-    if not (equal | tied).all() or difference > max(
-        margin, ROUNDING * float(np.abs(samples.scores).max())
-    ):
+    largest_difference = max(margin, ROUNDING * float(np.abs(samples.scores).max()))
+    if not (equal | tied).all() or difference > largest_difference:
         raise UserError(
             f"{named} is not written: in {runtime} {(~equal).sum()} of {len(equal)} labels differ from those of "
             f"predict, and scores differ by up to {difference:.1g}; try the other form (to, --to)"
@@ -205,10 +208,10 @@ def check(path: Path, form: Form, samples: Samples, named: Path) -> Check | None
     return Check(runtime, samples.kind, len(equal), int(equal.sum()), difference)
 
 
-Run = Callable[[np.ndarray], np.ndarray]
+ScoreFunction = Callable[[np.ndarray], np.ndarray]
 
 
-def _onnx(path: Path) -> tuple[str, Run] | None:
+def _onnx(path: Path) -> tuple[str, ScoreFunction] | None:
     try:
         import onnxruntime
     except ModuleNotFoundError:
@@ -222,7 +225,7 @@ def _onnx(path: Path) -> tuple[str, Run] | None:
     return f"onnxruntime {onnxruntime.__version__}", run
 
 
-def _program(path: Path) -> tuple[str, Run]:
+def _program(path: Path) -> tuple[str, ScoreFunction]:
     import torch
 
     program: Any = torch.export.load(path).module()

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from imprint.errors import UserError
+from imprint.estimator.labels import renumbered
 from imprint.method.class_sums import ClassSums
 from imprint.method.generate import GENERATORS, Generator
 from imprint.method.generate.centers import mean
@@ -266,10 +267,10 @@ def forget(
         raise UserError(
             f"remove_classes: the proxies of GEN {gen} depend on the samples of all classes; fit again without them"
         )
-    of_stays = stays[before.labels]
+    kept, numbers = renumbered(before.labels, stays)
     return Imprinted(
-        before.proxies[of_stays],
-        (np.cumsum(stays) - 1)[before.labels[of_stays]],
-        None if before.ids is None else before.ids[of_stays],
+        before.proxies[kept],
+        numbers,
+        None if before.ids is None else before.ids[kept],
         sums={name: array[stays] for name, array in before.sums.items()},
     )

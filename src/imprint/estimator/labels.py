@@ -77,7 +77,7 @@ def _check_types(labels: Sequence[Any]) -> None:
 
 
 def _is_missing(label: Any) -> bool:
-    """Whether a label is None, NaN, or pandas' NA or NaT: a value that does not equal itself, or is ambiguous if compared."""
+    """Whether a label is None, NaN, or pandas' NA or NaT. NaN and NaT do not equal themselves; comparing NA fails."""
     try:
         if isinstance(label, str):
             return False
@@ -97,6 +97,32 @@ def class_numbers(classes: np.ndarray, labels: np.ndarray) -> np.ndarray:
     positions = np.searchsorted(classes, labels, sorter=order)
     numbers = order[np.minimum(positions, len(classes) - 1)]
     return np.where(classes[numbers] == labels, numbers, -1)
+
+
+def renumbered(classes: np.ndarray, stays: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Remove classes: the samples that remain, and their classes, numbered anew without gaps.
+
+    Parameters
+    ----------
+    classes : ndarray of shape (n,)
+        Class numbers of samples or proxies.
+    stays : ndarray of shape (C,)
+        Mask of the classes that remain.
+
+    Returns
+    -------
+    kept : ndarray of shape (n,)
+        Mask of those that remain.
+    numbers : ndarray
+        Their new class numbers.
+
+    Examples
+    --------
+    >>> renumbered(np.array([0, 1, 2, 2]), np.array([True, False, True]))
+    (array([ True, False,  True,  True]), array([0, 1, 1]))
+    """
+    kept = stays[classes]
+    return kept, (np.cumsum(stays) - 1)[classes[kept]]
 
 
 def as_labels(names: np.ndarray, classes: np.ndarray) -> np.ndarray:

@@ -46,8 +46,8 @@ class Learnt:
         scoring = method.scoring
         normalised = norms.apply_to_embeddings(method.norm_pre, x)
         learnt = norms.learn(*method.norms)
-        of_post = norms.fitted_steps(method.norm_pre, scoring.norm_post)
-        sums = getattr(of_post[0], "sums", None) if of_post else None
+        post_steps = norms.fitted_steps(method.norm_pre, scoring.norm_post)
+        sums = getattr(post_steps[0], "sums", None) if post_steps else None
         for norm in learnt.learnt.values():
             if hasattr(norm, "sums") and isinstance(norm.sums, ClassSums):
                 norm.sums = None

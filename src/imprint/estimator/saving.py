@@ -109,14 +109,15 @@ def head_of(classifier: SavedClassifier) -> Head:
     if familiarity is not None:
         arrays[HELD_OUT] = familiarity.held_out
     needs_fm = chain(configuration.scoring.norm_post).needs_fm_classifier
+    fm_classifier = classifier.parameters["fm_classifier"] if needs_fm else None
     return Head(
-        imprinted.proxies,
-        imprinted.labels,
-        description,
-        as_classifier_weights(classifier.parameters["fm_classifier"]) if needs_fm else None,
-        arrays,
-        imprinted.bias,
-        state.learnt.norms.state(),
+        proxies=imprinted.proxies,
+        labels=imprinted.labels,
+        description=description,
+        fm_classifier=as_classifier_weights(fm_classifier),
+        state=arrays,
+        bias=imprinted.bias,
+        norms=state.learnt.norms.state(),
     )
 
 
@@ -142,9 +143,9 @@ def load_classifier(path: str | Path, fm: Any) -> SavedClassifier:
             "random_state": description["seed"],
         }
     counts = np.bincount(head.labels, minlength=len(description["classes"]))
-    of_workflow = None
+    k_of_workflow = None
     if GENERATORS[configuration.gen].takes_k:
-        of_workflow = configuration.k.column or int(counts.max())
+        k_of_workflow = configuration.k.column or int(counts.max())
     ids = _ids(arrays.pop(SAMPLE_IDS, None))
     examples = _ids(arrays.pop(EXAMPLE_IDS, None))
     held_out, sketches, kept = arrays.pop(HELD_OUT, None), None, None
@@ -156,19 +157,19 @@ def load_classifier(path: str | Path, fm: Any) -> SavedClassifier:
     if class_sums is not None:
         arrays = {name: array for name, array in arrays.items() if name not in class_sums.arrays()}
     state = TrainingState(
-        np.array(description["classes"], dtype=description.get("classes_type")),
-        np.array(description.get("class_counts", counts)),
-        description.get("samples", 0),
-        Imprinted(head.proxies, head.labels, ids, head.bias, arrays),
-        Learnt(configuration, FittedNorms.from_state(head.norms), class_sums),
-        examples if ids is None else ids,
-        sketches,
-        kept,
-        description.get("scale", 1.0),
+        classes=np.array(description["classes"], dtype=description.get("classes_type")),
+        counts=np.array(description.get("class_counts", counts)),
+        samples=description.get("samples", 0),
+        imprinted=Imprinted(head.proxies, head.labels, ids, head.bias, arrays),
+        learnt=Learnt(configuration, FittedNorms.from_state(head.norms), class_sums),
+        examples=examples if ids is None else ids,
+        sketches=sketches,
+        kept=kept,
+        scale=description.get("scale", 1.0),
     )
     tuned = Tuned(
         configuration,
-        description.get("k", of_workflow),
+        description.get("k", k_of_workflow),
         inverse_temperature=description.get("inverse_temperature"),
         familiarity=None if held_out is None else Familiarity(held_out, description["held_out"]),
         current=description.get("current", True),

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from imprint.estimator.labels import renumbered
+
 MOST_VALUES = 2**22  # such as 3,276 embeddings of 1,280 values
 
 
@@ -37,6 +39,5 @@ class TrainingSamples:
 
     def without(self, stays: np.ndarray) -> TrainingSamples:
         """The samples of the classes in the mask `stays` (C,), with classes renumbered."""
-        of_stays = stays[self.classes]
-        numbers = np.cumsum(stays) - 1
-        return TrainingSamples(self.x[of_stays], numbers[self.classes[of_stays]])
+        kept, numbers = renumbered(self.classes, stays)
+        return TrainingSamples(self.x[kept], numbers)

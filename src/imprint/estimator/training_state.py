@@ -88,10 +88,17 @@ class TrainingState:
         )
         new = NewSamples(x, normalised, numbers, ids, 0, counts, learnt.sums)
         imprinted = take_in(nothing, new, settings)
-        examples = examples_of(None, imprinted, new)
-        sketches = Sketches.of(x, numbers)
-        kept = TrainingSamples.of(x, numbers) if keep else None
-        return cls(classes, counts, len(x), imprinted, learnt, examples, sketches, kept, scale)
+        return cls(
+            classes=classes,
+            counts=counts,
+            samples=len(x),
+            imprinted=imprinted,
+            learnt=learnt,
+            examples=examples_of(None, imprinted, new),
+            sketches=Sketches.of(x, numbers),
+            kept=TrainingSamples.of(x, numbers) if keep else None,
+            scale=scale,
+        )
 
     @property
     def takes_classes(self) -> bool:
@@ -116,7 +123,7 @@ class TrainingState:
         """
         require_same_kind(labels, self.classes)
         self._require_exact(settings, labels)
-        known, total = len(self.classes), self.samples + len(x)
+        known = len(self.classes)
         present = np.unique(labels)
         fresh = present[class_numbers(self.classes, present) < 0]
         classes = joined(self.classes, fresh)
@@ -126,11 +133,17 @@ class TrainingState:
         normalised, learnt = self.learnt.with_more(x, numbers, len(classes))
         new = NewSamples(x, normalised, numbers, ids, known, counts, learnt.sums)
         imprinted = take_in(self.imprinted, new, settings)
-        examples = examples_of(self.examples, imprinted, new)
-        sketches = self.sketches and self.sketches.plus(Sketches.of(x, numbers))
-        kept = self.kept and self.kept.plus(x, numbers)
+        sketches = self.sketches
         return TrainingState(
-            classes, counts, total, imprinted, learnt, examples, sketches, kept, self.scale
+            classes=classes,
+            counts=counts,
+            samples=self.samples + len(x),
+            imprinted=imprinted,
+            learnt=learnt,
+            examples=examples_of(self.examples, imprinted, new),
+            sketches=None if sketches is None else sketches.plus(Sketches.of(x, numbers)),
+            kept=None if self.kept is None else self.kept.plus(x, numbers),
+            scale=self.scale,
         )
 
     def without(self, labels: np.ndarray) -> TrainingState:
@@ -153,15 +166,15 @@ class TrainingState:
         if examples is not None:
             examples = examples[stays[self.imprinted.labels]]
         return TrainingState(
-            self.classes[stays],
-            self.counts[stays],
-            self.samples,
-            imprinted,
-            learnt,
-            examples,
-            self.sketches and self.sketches.without(stays),
-            self.kept and self.kept.without(stays),
-            self.scale,
+            classes=self.classes[stays],
+            counts=self.counts[stays],
+            samples=self.samples,
+            imprinted=imprinted,
+            learnt=learnt,
+            examples=examples,
+            sketches=None if self.sketches is None else self.sketches.without(stays),
+            kept=None if self.kept is None else self.kept.without(stays),
+            scale=self.scale,
         )
 
     def has(self, x: np.ndarray, labels: np.ndarray | None = None) -> np.ndarray:

@@ -25,12 +25,12 @@ def components_of_proxies(gen: str, norms: Iterable[str]) -> dict[str, Component
     >>> list(components_of_proxies("kmeans", ["none", "l2+whiten"]))
     ['GEN kmeans', 'NORM l2', 'NORM whiten']
     """
-    return _named(GENERATORS, GENERATORS.find(gen)) | _of_norms(norms)
+    return _named(GENERATORS, GENERATORS.find(gen)) | _norm_components(norms)
 
 
 def components_of_scoring(norm_pre: str, scoring: Scoring) -> dict[str, Component]:
     """The components that score proxies which were generated after `norm_pre`."""
-    named = _of_norms((norm_pre, scoring.norm_post, scoring.norm_inf))
+    named = _norm_components((norm_pre, scoring.norm_post, scoring.norm_inf))
     named |= _named(AGGREGATIONS, AGGREGATIONS.find(scoring.agg))
     named |= _named(DISTANCES, DISTANCES.find(scoring.distance))
     if scoring.weighting is not None:
@@ -38,7 +38,7 @@ def components_of_scoring(norm_pre: str, scoring: Scoring) -> dict[str, Componen
     return named
 
 
-def _of_norms(norms: Iterable[str]) -> dict[str, Component]:
+def _norm_components(norms: Iterable[str]) -> dict[str, Component]:
     named: dict[str, Component] = {}
     for norm in norms:
         for step in chain(norm).steps:

@@ -271,9 +271,9 @@ def _replace(
     i, j = np.nonzero(near)
     neighbours = np.broadcast_to(neighbours, near.shape)
     for chosen in np.array_split(np.arange(len(i)), len(i) // 20_000 + 1):
-        of_x = x[rows][i[chosen]].astype(np.float64)
-        of_p = p[neighbours[i[chosen], j[chosen]]].astype(np.float64)
-        distances[i[chosen], j[chosen]] = exact(of_x, of_p)
+        chosen_x = x[rows][i[chosen]].astype(np.float64)
+        chosen_p = p[neighbours[i[chosen], j[chosen]]].astype(np.float64)
+        distances[i[chosen], j[chosen]] = exact(chosen_x, chosen_p)
 
 
 @_built_in("mahalanobis", shares_product=False, precision=np.float64, operations=costs.whitening)

@@ -106,8 +106,8 @@ def top_accuracy(class_scores: np.ndarray, y: np.ndarray, count: int) -> float:
 
 def log_loss(probabilities: np.ndarray, y: np.ndarray) -> float:
     """Mean of -log p of the true class. probabilities: (n, C). y: (n,) labels in [0, C)."""
-    of_true = probabilities[np.arange(len(y)), y]
-    return float(-np.log(np.maximum(of_true, np.finfo(float).tiny)).mean())
+    true = probabilities[np.arange(len(y)), y]
+    return float(-np.log(np.maximum(true, np.finfo(float).tiny)).mean())
 
 
 def calibration_error(probabilities: np.ndarray, y: np.ndarray) -> float:

@@ -150,9 +150,9 @@ def _on_cpu(
             end = start + last - first
             for search in matrix.searches:
                 ranking = search.ranking
-                of_rows = [array[rows] for array in (factors[search], *best[search])]
+                row_arrays = [array[rows] for array in (factors[search], *best[search])]
                 key = (ranking.scale, ranking.offsets)
-                select(products, start, end, first, *key, *of_rows)
+                select(products, start, end, first, *key, *row_arrays)
             start = end
 
     columns = sum(len(matrix.columns) for matrix in pack.matrices)

@@ -78,13 +78,13 @@ def search_on_device(
                 products = upload(distances, device)
             start = 0
             for matrix, first, last in ranges:
-                of_matrix = products[:, start : start + last - first]
+                matrix_products = products[:, start : start + last - first]
                 start += last - first
                 for search in matrix.searches:
                     scale, offset, factor = keys_of[search]
-                    keys = factor[rows] * offset[first:last] - scale[first:last] * of_matrix
+                    keys = factor[rows] * offset[first:last] - scale[first:last] * matrix_products
                     smallest, at = keys.topk(min(search.most, last - first), largest=False)
-                    new = (smallest, at + first, of_matrix.gather(1, at))
+                    new = (smallest, at + first, matrix_products.gather(1, at))
                     merged = [
                         torch.cat([old[rows], more], dim=1)
                         for old, more in zip(best[search], new, strict=True)

@@ -51,5 +51,5 @@ ProxySets = dict[tuple[str, str, int | None, int], ProxySet]
 
 def proxy_set_for(sets: ProxySets, k: str, norm_pre: str, seed: int | None, draw: int) -> ProxySet:
     """The proxy set for `seed`; sets that do not depend on the seed are shared."""
-    of_seed = sets.get((k, norm_pre, seed, draw))
-    return of_seed if of_seed is not None else sets[k, norm_pre, None, draw]
+    seeded = sets.get((k, norm_pre, seed, draw))
+    return seeded if seeded is not None else sets[k, norm_pre, None, draw]

@@ -174,8 +174,8 @@ def _squares(
     target_moments = (coordinates[:, y].T - coordinates @ target_means).astype(z.dtype)
     for scale in inverse.T.astype(z.dtype):
         scaled = z * scale
-        of_targets = np.einsum("nr,nr->n", scaled, target_moments)
-        yield lengths - 2 * of_targets + np.einsum("nr,nr->n", scaled @ gram, scaled)
+        dots = np.einsum("nr,nr->n", scaled, target_moments)
+        yield lengths - 2 * dots + np.einsum("nr,nr->n", scaled @ gram, scaled)
 
 
 def tells_penalties_apart(counts: np.ndarray) -> bool:

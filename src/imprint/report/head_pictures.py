@@ -30,7 +30,6 @@ class ConfusedPair:
     title: str
     wrong: Sequence[Tile]
     examples: Sequence[Tile]
-    true: str
     predicted: str
 
 

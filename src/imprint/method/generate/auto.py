@@ -43,8 +43,8 @@ def chosen_method(x: np.ndarray, y: np.ndarray, run: AllClasses) -> Generated:
     method = choice.configuration
     k = method.k.number
     normalised = norms.apply_to_embeddings(method.norm_pre, x)
-    of_gen = proxy_sets(normalised, y, method.gen, [k], [run.seed], threads=run.threads)
-    proxies, post = of_gen[k, run.seed], method.scoring.norm_post
+    sets = proxy_sets(normalised, y, method.gen, [k], [run.seed], threads=run.threads)
+    proxies, post = sets[k, run.seed], method.scoring.norm_post
     note = f"{method.gen}, k {method.k.label}, {post}: {choice.reason}"
     if not learns(post, method.scoring.norm_inf):
         values = norms.apply_to_proxies(

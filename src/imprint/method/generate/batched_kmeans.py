@@ -56,11 +56,11 @@ def fits(x: np.ndarray, runs: Sequence[tuple[int, int]], device: str = "cpu") ->
     """
     distinct = list(dict.fromkeys(_key(*run) for run in runs))
     with _libraries().limit(limits=1):  # the products of one class are too small for several cores
-        of_run = _together(x, distinct, device)
+        centroids = _together(x, distinct, device)
         for name in distinct:
-            if name not in of_run:
-                of_run[name] = _by_scikit_learn(x, *name)
-    return [of_run[_key(*run)] for run in runs]
+            if name not in centroids:
+                centroids[name] = _by_scikit_learn(x, *name)
+    return [centroids[_key(*run)] for run in runs]
 
 
 @cache
@@ -189,7 +189,7 @@ def _starts(
         for chain in active:
             starts[chain].draw()
     rows = {run: starts[_chain(*run)].rows[: run[0]] for run in runs}
-    return {run: of_run for run, of_run in rows.items() if len(of_run) == run[0]}
+    return {run: centroids for run, centroids in rows.items() if len(centroids) == run[0]}
 
 
 def _chain(k: int, seed: int) -> tuple[int, int]:

@@ -95,14 +95,14 @@ def pseudo_classes(
     """
     groups = np.empty(len(x), np.int64)
     for label in np.unique(clusters.labels):
-        of_class = np.flatnonzero(clusters.labels == label)
-        centroids = clusters.matrix(x)[of_class]
+        numbers = np.flatnonzero(clusters.labels == label)
+        centroids = clusters.matrix(x)[numbers]
         rows = np.flatnonzero(y == label)
         mean = centroids.mean(axis=0)  # a common offset would cost digits of their differences
         centroids = centroids - mean
         centred = x[rows]
         centred -= mean
         half_squares = np.einsum("pd,pd->p", centroids, centroids) / 2
-        groups[rows] = of_class[(half_squares - centred @ centroids.T).argmin(axis=1)]
+        groups[rows] = numbers[(half_squares - centred @ centroids.T).argmin(axis=1)]
     used, groups = np.unique(groups, return_inverse=True)
     return groups, clusters.labels[used]
