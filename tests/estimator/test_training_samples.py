@@ -9,7 +9,7 @@ X, CLASSES = np.arange(12, dtype=np.float32).reshape(6, 2), np.array([0, 0, 1, 1
 
 
 def test_classes_that_leave_take_their_samples_with_them():
-    rest = TrainingSamples.of(X, CLASSES).without(np.array([True, False, True]))
+    rest = TrainingSamples.of(X, CLASSES).keeping(np.array([True, False, True]))
     assert rest.x.tolist() == X[[0, 1, 4, 5]].tolist() and rest.classes.tolist() == [0, 0, 1, 1]
 
 

@@ -15,7 +15,7 @@ def test_what_is_added_has_the_digits_of_scipy(n, count, d):
     )
     expected = out.copy()
     sgemm(-2.0, columns.T, x[3:-2].T, 1.0, expected.T, trans_a=True, overwrite_c=True)
-    AddedProduct(-2.0, x, columns, out).of_rows(3)
+    AddedProduct(-2.0, x, columns, out).add_rows(3)
     np.testing.assert_array_equal(out, expected)
 
 
@@ -39,6 +39,6 @@ def test_other_arrays_are_refused():
         with pytest.raises(ValueError, match="no contiguous array"):
             AddedProduct(1.0, x, columns, out)
     with pytest.raises(ValueError, match="no 4 rows from 1 on"):
-        AddedProduct(1.0, x, np.ones((2, 3), np.float32), out).of_rows(1)
+        AddedProduct(1.0, x, np.ones((2, 3), np.float32), out).add_rows(1)
     with pytest.raises(ValueError, match="no contiguous array"):
         multiply_lower(np.eye(3), np.ones((2, 4)), transposed=False)

@@ -31,13 +31,13 @@ def assert_tells(sums, x, y, classes):
         np.testing.assert_allclose(sums.means[label], rows.mean(axis=0, dtype=float), rtol=1e-6)
         scatters.append(scatter(rows))
         if sums.by_class:
-            of_class = sums.of_classes(np.arange(classes) == label)
+            of_class = sums.keeping(np.arange(classes) == label)
             np.testing.assert_allclose(
                 of_class.roots.T @ of_class.roots, scatters[-1], rtol=1e-4, atol=1e-3
             )
     np.testing.assert_allclose(sums.roots.T @ sums.roots, sum(scatters), rtol=1e-4, atol=1e-3)
     np.testing.assert_allclose(sums.mean, x.mean(axis=0, dtype=float), rtol=1e-6)
-    centred = sums.scatter_about(sums.mean)
+    centred = sums.root_about(sums.mean)
     np.testing.assert_allclose(centred.T @ centred, scatter(x), rtol=1e-4, atol=1e-3)
 
 
@@ -76,14 +76,14 @@ def test_samples_that_arrive_one_by_one_are_as_if_they_had_come_together():
 def test_classes_that_leave_are_as_if_they_had_never_been_there(sizes, stays):
     x, y = data(3, sizes)
     kept = np.array(stays)[y]
-    sums = ClassSums.of(x, y, 3).of_classes(np.array(stays))
+    sums = ClassSums.of(x, y, 3).keeping(np.array(stays))
     assert_tells(sums, x[kept], (np.cumsum(stays) - 1)[y[kept]], sum(stays))
 
 
 def test_classes_come_back_after_they_left():
     x, y = data(4, MANY)
     stays = np.array([True, True, False])
-    sums = ClassSums.of(x, y, 3).of_classes(stays)
+    sums = ClassSums.of(x, y, 3).keeping(stays)
     assert_tells(sums.plus(ClassSums.of(x[y == 2], y[y == 2], 3)), x, y, 3)
 
 

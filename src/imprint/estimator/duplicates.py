@@ -79,7 +79,7 @@ class Sketches:
             np.concatenate([self.classes, other.classes]),
         )
 
-    def without(self, stays: np.ndarray) -> Sketches:
+    def keeping(self, stays: np.ndarray) -> Sketches:
         """The samples of the classes in the mask `stays` (C,), with classes renumbered."""
         kept, numbers = renumbered(self.classes, stays)
         return Sketches(self.values[kept], numbers.astype(np.int32))

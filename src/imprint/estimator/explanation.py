@@ -97,8 +97,9 @@ def explain(
     sources : path or sequence of paths
         Images, folders of images, or embeddings, as for `imprint predict`.
     train : path, optional
-        The training images or, faster, their embeddings: the nearest of all of them are shown. By default each of the nearest
-        proxies is shown by the training image nearest to that proxy, of those its class was first made of; the head has its id.
+        The training images or, faster, their embeddings: the nearest of all of them are shown. By default, each of the nearest
+        proxies is shown by an example: the training image nearest to it, among those from which its class was first imprinted.
+        The head holds the ids of examples.
     n : int, default=5
         Number of training images per image.
     picture : path, optional
@@ -243,12 +244,12 @@ def _explanations(
         familiarity = classifier.familiarity(embeddings.x)
     return [
         Explanation(
-            str(name),
-            class_name(label),
-            float(scores[row, number]),
-            None if chances is None else float(chances[row, number]),
-            None if familiarity is None else float(familiarity[row]),
-            near[row],
+            id=str(name),
+            label=class_name(label),
+            score=float(scores[row, number]),
+            probability=None if chances is None else float(chances[row, number]),
+            familiarity=None if familiarity is None else float(familiarity[row]),
+            nearest=near[row],
         )
         for row, (name, label, number) in enumerate(
             zip(embeddings.ids.tolist(), labels.tolist(), numbers, strict=True)
@@ -267,7 +268,7 @@ def _training_photographs(head: str, saved: Head, folder: Path | None) -> Photog
 
 
 def _photographs(paths: Sequence[Path], embeddings: Embeddings, folder: Path | None) -> Photographs:
-    """The images to explain, in `folder` if their own is not known or does not exist; with several sources, ids are paths."""
+    """The images to explain, in `folder` if no folder is recorded or it does not exist; with several sources, ids are paths."""
     if len(paths) > 1:
         return Photographs(Path())
     provenance = embeddings.provenance

@@ -118,14 +118,14 @@ def export(
         facts = write(portable, temporary, form=form, embedder=embedder, named=output)
         checked = export_check.check(temporary, form, samples, output)
     return Exported(
-        str(output),
-        form.value,
-        facts["input"],
-        facts["outputs"],
-        facts.get("preparation"),
-        portable.classes,
-        output.stat().st_size,
-        checked,
+        file=str(output),
+        form=form.value,
+        input=facts["input"],
+        outputs=facts["outputs"],
+        preparation=facts.get("preparation"),
+        classes=portable.classes,
+        bytes=output.stat().st_size,
+        check=checked,
     )
 
 

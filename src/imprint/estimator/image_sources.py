@@ -38,8 +38,8 @@ def images_of(
     source : Path
         A folder of images, a CSV or Parquet table of paths, a dataset, or an image.
     classes : {"required", "optional", "ignored"}
-        Whether classes are read, such as the folders in `source`. `optional`: if there are any; folders count as classes only if
-        no image is beside them.
+        Whether classes are read, such as the folders in `source`. With `optional`, a source may have none, and folders count as
+        classes only if no image is beside them.
     split : {"train", "test"}, default="train"
         The images that are used if the source has splits.
     needs_splits : bool, default=False

@@ -63,7 +63,7 @@ def read_labelled(
     check : callable, optional
         Called with class names and labels (N,), 0..C-1, before images are embedded; raises a `UserError` if they are not usable.
     beside : sequence of Path
-        Other sources of the same command. A note says if neither they nor this one use the choice of an FM or the group.
+        Other sources of the same command. A note warns of an FM or a group that none of the sources uses.
 
     Raises
     ------
@@ -94,7 +94,7 @@ def _check(
     names: Sequence[str],
     y: np.ndarray,
 ) -> None:
-    """Check classes; an error names the source."""
+    """Call `check`; add the source to its error."""
     try:
         check(names, y)
     except UserError as error:

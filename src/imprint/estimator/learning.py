@@ -79,8 +79,8 @@ class Learnt:
         sums = self.sums.plus(_sums(self.method, normalised, y, classes))
         return normalised, Learnt(self.method, self._norms_of(sums), sums)
 
-    def without(self, stays: np.ndarray) -> Learnt:
-        """What is learnt from the samples of the classes in the mask `stays` (C,) alone."""
+    def keeping(self, stays: np.ndarray) -> Learnt:
+        """What is learnt from the samples of the classes in the mask `stays` (C,) only."""
         if learns(self.method.norm_pre):
             raise UserError(
                 f"remove_classes: norm_pre {self.method.norm_pre} learns from all samples before proxies are "
@@ -92,7 +92,7 @@ class Learnt:
             raise UserError(
                 "remove_classes: there were too many classes to keep the covariance of each; fit again without the removed classes"
             )
-        sums = self.sums.of_classes(stays)
+        sums = self.sums.keeping(stays)
         return Learnt(self.method, self._norms_of(sums), sums)
 
     def _norms_of(self, sums: ClassSums | None) -> FittedNorms:

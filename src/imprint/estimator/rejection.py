@@ -10,7 +10,7 @@ REJECTED = "rejected"  # label of rejected samples if labels are not numbers
 
 
 def outdated(head: object) -> str:
-    """The note on a head that was changed without measuring its limits again."""
+    """The note for a head that changed after its limits were measured."""
     return (
         f"the probabilities and rejection limits of {head} were measured before classes or images were added or removed, because "
         "it has too many images to keep their embeddings; run imprint fit on all images to measure them again"

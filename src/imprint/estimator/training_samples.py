@@ -37,7 +37,7 @@ class TrainingSamples:
             return None
         return TrainingSamples(np.concatenate([self.x, x]), np.concatenate([self.classes, classes]))
 
-    def without(self, stays: np.ndarray) -> TrainingSamples:
+    def keeping(self, stays: np.ndarray) -> TrainingSamples:
         """The samples of the classes in the mask `stays` (C,), with classes renumbered."""
         kept, numbers = renumbered(self.classes, stays)
         return TrainingSamples(self.x[kept], numbers)

@@ -160,7 +160,7 @@ class TrainingState:
         stays = ~np.isin(self.classes, leaving)
         if not stays.any():
             raise UserError("remove_classes: no class would be left")
-        learnt = self.learnt.without(stays)
+        learnt = self.learnt.keeping(stays)
         imprinted = forget(self.imprinted, stays, learnt.method.gen, learnt.sums)
         examples = self.examples
         if examples is not None:
@@ -172,8 +172,8 @@ class TrainingState:
             imprinted=imprinted,
             learnt=learnt,
             examples=examples,
-            sketches=None if self.sketches is None else self.sketches.without(stays),
-            kept=None if self.kept is None else self.kept.without(stays),
+            sketches=None if self.sketches is None else self.sketches.keeping(stays),
+            kept=None if self.kept is None else self.kept.keeping(stays),
             scale=self.scale,
         )
 

@@ -1,4 +1,4 @@
-"""Two routines of BLAS that numpy has no function for, called so that threads run in parallel.
+"""Two routines of BLAS for which numpy has no function, called so that threads run in parallel.
 
 `scipy.linalg.blas` has them too, but holds Python's global lock during a call, so that threads wait for each other. These
 are the same routines of the same library, with the same digits.
@@ -32,7 +32,7 @@ class AddedProduct:
     Examples
     --------
     >>> x, out = np.array([[0, 0], [3, 4]], np.float32), np.ones((1, 1), np.float32)
-    >>> AddedProduct(-2.0, x, np.array([[1, 2]], np.float32), out).of_rows(1)
+    >>> AddedProduct(-2.0, x, np.array([[1, 2]], np.float32), out).add_rows(1)
     >>> out
     array([[-21.]], dtype=float32)
     """
@@ -52,7 +52,7 @@ class AddedProduct:
         self._after = depth, _single(1.0), out.ctypes.data, _integer(count)
         self._multiply = _routine("sgemm", 13)
 
-    def of_rows(self, first: int) -> None:
+    def add_rows(self, first: int) -> None:
         """Add the product of as many rows of x as `out` has, starting at row `first`."""
         if not 0 <= first <= self._last - self._height:
             raise ValueError(f"there are no {self._height} rows from {first} on")

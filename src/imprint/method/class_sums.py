@@ -104,7 +104,7 @@ class ClassSums:
         together = self._from_roots(counts, means, [_reduced(root) for root in roots])
         return together.bounded()
 
-    def of_classes(self, stays: np.ndarray) -> ClassSums:
+    def keeping(self, stays: np.ndarray) -> ClassSums:
         """The sums of the classes selected by a mask (C,); each class must have its own scatter."""
         roots = [
             root for root, stay in zip(self._roots_by_class(len(stays)), stays, strict=True) if stay
@@ -125,14 +125,14 @@ class ClassSums:
         shift = (self.means - self.mean) * np.sqrt(self.counts)[:, None]
         return scatter(shift.astype(np.float32))
 
-    def scatter_about(self, point: np.ndarray, of_class: np.ndarray | None = None) -> np.ndarray:
+    def root_about(self, point: np.ndarray, class_weights: np.ndarray | None = None) -> np.ndarray:
         """R (r, d) float32 with R^T R the scatter of all samples about a point (d,).
 
-        of_class: (C,) weight of a sample of each class, 1 by default; each class must have its own scatter.
+        class_weights: (C,) weight of a sample of each class, 1 by default; each class must have its own scatter.
         """
         shift, roots = (self.means - point) * np.sqrt(self.counts)[:, None], self.roots
-        if of_class is not None:
-            factors = np.sqrt(of_class)[:, None]
+        if class_weights is not None:
+            factors = np.sqrt(class_weights)[:, None]
             shift = factors * shift
             roots = roots * np.repeat(factors.astype(np.float32), self.sizes, axis=0)
         return np.concatenate([roots, shift.astype(np.float32)])

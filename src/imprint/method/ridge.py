@@ -103,7 +103,7 @@ def leave_one_out(
         # in float64: samples are fitted nearly exactly, so that in float32 their errors would be mostly rounding
         rows = np.sqrt(class_weights[y])[:, None] * (x - mean)
     else:
-        rows = sums.scatter_about(mean, class_weights if balanced else None)
+        rows = sums.root_about(mean, class_weights if balanced else None)
     values, vectors = eigenpairs(rows)
     if not len(values):  # all samples are equal
         bias = target_means.astype(np.float32) if intercept else None
@@ -188,7 +188,7 @@ def tells_penalties_apart(counts: np.ndarray) -> bool:
 
 def from_sums(sums: ClassSums, penalty: float) -> Ridge:
     """The regression of `leave_one_out` with a given penalty, from the sums of its samples."""
-    values, vectors = eigenpairs(sums.scatter_about(sums.mean))
+    values, vectors = eigenpairs(sums.root_about(sums.mean))
     share = sums.counts / sums.total
     # sum over samples of (target - its mean) (x - mean)^T
     moments = sums.counts[:, None] * (sums.means - sums.mean)

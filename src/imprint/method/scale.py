@@ -1,4 +1,4 @@
-"""The scale of embeddings: 1, or a power of two, which changes no digit, if float32 cannot hold their squares."""
+"""The scale of embeddings: 1 or, if float32 cannot hold their squares, a power of two, which changes no digit."""
 
 from __future__ import annotations
 

@@ -285,7 +285,7 @@ class _Portion:
         The array is valid until the next call.
         """
         self._distances[:] = self._lengths
-        self._product.of_rows(top)
+        self._product.add_rows(top)
         return self._distances
 
 
@@ -308,17 +308,17 @@ def _round(
                 for runs_of in _portions(firsts, rows.size)
             ]
         for portion in portions[len(rows)]:
-            columns, of_runs = portion.columns, portion.runs
+            columns, run_rows = portion.columns, portion.runs
             assign(
                 portion.distances(top),
                 rows,
                 portion.firsts,
                 labels,
-                of_runs.start,
+                run_rows.start,
                 top,
                 sums[columns],
                 counts[columns],
-                moved[of_runs],
+                moved[run_rows],
             )
     shares = (1 / np.maximum(counts, 1)).astype(np.float32)
     after = sums * shares[:, None]

@@ -1,4 +1,4 @@
-"""The number of cores for embeddings: more than one only if there are many."""
+"""The number of cores to use: one for few embeddings."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from imprint.method.generate.proxy_sets import MANY_VALUES
 
 @contextmanager
 def cores_for(x: np.ndarray) -> Iterator[None]:
-    """Limit libraries and compiled loops to one core for few embeddings x (n, D): other cores would only wait."""
+    """Limit libraries and compiled loops to one core if embeddings x (n, D) are few: other cores would only wait."""
     import numba
     from threadpoolctl import threadpool_limits
 

@@ -30,11 +30,11 @@ def factored(total: np.ndarray, n: int, ls_lambda: float) -> Any:
     """Cholesky factor of total / n + lambda I for `scipy.linalg.cho_solve`. total: (d, d) X^T X of n samples."""
     from scipy.linalg import cho_factor
 
-    ridge = total / n
-    diagonal = np.diag_indices_from(ridge)
+    matrix = total / n
+    diagonal = np.diag_indices_from(matrix)
     # for large embeddings lambda may be smaller than rounding errors, and the matrix would have no factor
-    ridge[diagonal] += max(ls_lambda, 1e-12 * ridge[diagonal].max())
-    return cho_factor(ridge, overwrite_a=True)
+    matrix[diagonal] += max(ls_lambda, 1e-12 * matrix[diagonal].max())
+    return cho_factor(matrix, overwrite_a=True)
 
 
 def factor(x: np.ndarray, ls_lambda: float) -> Any:

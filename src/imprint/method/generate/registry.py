@@ -94,8 +94,8 @@ class Generator(Component):
     on_device : bool
         Whether `at_once` takes the name of a torch device to compute on, `at_once(x, runs, device)`.
     shares_fits : bool
-        Whether the proxies of a class take long and depend only on its samples, k and the seed, not on its number: tasks
-        that have a class in common share them.
+        Whether tasks that have a class in common share its proxies: for a GEN that takes long, and whose proxies depend only on
+        the samples of the class, k and the seed, not on the number of the class.
     sees_all_classes : bool
         Whether the proxies of a class depend on the samples of all classes.
     needs_ls_lambda : bool
