@@ -447,7 +447,12 @@ class ImprintingClassifier(ClassifierMixin, BaseEstimator):
                 "step between them, such as PCA, is not part of a head"
             )
         saved = SavedClassifier(
-            self._state, self.get_params(), self._measured(), self.seed_, fm, self.n_features_in_
+            state=self._state,
+            parameters=self.get_params(),
+            tuned=self._measured(),
+            seed=self.seed_,
+            fm=fm,
+            embedding_size=self.n_features_in_,
         )
         return head_of(saved)
 

@@ -176,7 +176,12 @@ def load_classifier(path: str | Path, fm: Any) -> SavedClassifier:
     )
     parameters = {**parameters, "fm_classifier": head.fm_classifier}
     return SavedClassifier(
-        state, parameters, tuned, description["seed"], description["fm"], head.embedding_size
+        state=state,
+        parameters=parameters,
+        tuned=tuned,
+        seed=description["seed"],
+        fm=description["fm"],
+        embedding_size=head.embedding_size,
     )
 
 

@@ -53,7 +53,7 @@ class Distance(Component):
     shares_product : bool
         True if it follows from the product of embeddings and proxies that configurations share; False: it needs another.
     from_product : bool
-        True if it follows from any matrix product of embeddings and proxies. All NORMinf that only scale then share the product.
+        True if it follows from any matrix product of embeddings and proxies; all NORMinf that only scale then share that.
     linear : LinearForm or None
         The linear layer that orders the classes alike; a head needs it for its torch module.
     similarity : callable
@@ -147,7 +147,7 @@ def _directly(proxies: Proxies, queries: Queries, direct: DirectDistance) -> Ran
         if proxies.values is proxies.columns.values
         else ProxyColumns(proxies.values)
     )
-    return Ranking(columns, ones, None, False, measure, queries, direct)
+    return Ranking(columns, ones, measure=measure, queries=queries, direct=direct)
 
 
 @_built_in("inner_product", weighs_votes=False, linear=LinearForm())
@@ -158,8 +158,14 @@ def inner_product(proxies: Proxies, queries: Queries) -> Ranking:
     if proxies.are_close:
         close = proxies.about_mean()
         ones, shared = np.ones(len(close.columns), np.float32), close.shared(queries)
-        return Ranking(close.columns, ones, offset, times_length, None, shared=shared)
-    return Ranking(proxies.columns, proxies.scale, offset, times_length, None)
+        return Ranking(
+            close.columns,
+            ones,
+            offset=offset,
+            times_length=times_length,
+            shared=shared,
+        )
+    return Ranking(proxies.columns, proxies.scale, offset=offset, times_length=times_length)
 
 
 @_built_in(
@@ -192,7 +198,7 @@ def cosine(proxies: Proxies, queries: Queries) -> Ranking:
         _replace(distances, near, rows, neighbours, exact, queries.x, proxies.columns.values)
         return np.maximum(distances, 0, out=distances)
 
-    return Ranking(columns, scale, None, False, measure, shared=shared)
+    return Ranking(columns, scale, measure=measure, shared=shared)
 
 
 @_built_in("euclidean", linear=LinearForm(squares=True))
@@ -215,9 +221,11 @@ def euclidean(proxies: Proxies, queries: Queries) -> Ranking:
 
     if np.allclose(squares, squares[0], rtol=1e-6, atol=0):
         # proxies of equal length: the largest product is nearest
-        return Ranking(proxies.columns, proxies.scale, None, False, measure)
+        return Ranking(proxies.columns, proxies.scale, measure=measure)
     offset = (squares / 2).astype(np.float32)
-    return Ranking(proxies.columns, proxies.scale, offset, queries.l2, measure)
+    return Ranking(
+        proxies.columns, proxies.scale, offset=offset, times_length=queries.l2, measure=measure
+    )
 
 
 def _euclidean_about(mean: np.ndarray, proxies: Proxies, queries: Queries) -> Ranking:
@@ -234,7 +242,9 @@ def _euclidean_about(mean: np.ndarray, proxies: Proxies, queries: Queries) -> Ra
 
     ones = np.ones(len(columns), np.float32)
     offset = (squares / 2 + shift).astype(np.float32)
-    return Ranking(ProxyColumns(columns), ones, offset, queries.l2, measure)
+    return Ranking(
+        ProxyColumns(columns), ones, offset=offset, times_length=queries.l2, measure=measure
+    )
 
 
 def _euclidean_root(
@@ -303,7 +313,7 @@ def mahalanobis(proxies: Proxies, queries: Queries) -> Ranking:
 
     ones = np.ones(len(white.columns), np.float32)
     offset = (proxy_squares / 2).astype(np.float32)
-    return Ranking(white.columns, ones, offset, queries.l2, measure)
+    return Ranking(white.columns, ones, offset=offset, times_length=queries.l2, measure=measure)
 
 
 def _fill_manhattan(x: np.ndarray, proxies: np.ndarray, out: np.ndarray) -> None:

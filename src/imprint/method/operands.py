@@ -101,7 +101,7 @@ class Proxies:
 
     @property
     def far_mean(self) -> np.ndarray | None:
-        """(D,) mean of the proxies if distances would lose digits to it, because it accounts for most of their length; else None."""
+        """(D,) mean of the proxies, if it is so far from 0 that distances would lose digits to it; else None."""
         mean, close = self._mean_and_closeness
         return mean if close > FAR else None
 

@@ -80,9 +80,9 @@ class Ranking:
 
     columns: ProxyColumns
     scale: np.ndarray
-    offset: np.ndarray | None
-    times_length: bool
-    measure: Callable[[slice, np.ndarray, np.ndarray], np.ndarray] | None
+    offset: np.ndarray | None = None
+    times_length: bool = False
+    measure: Callable[[slice, np.ndarray, np.ndarray], np.ndarray] | None = None
     queries: Queries | None = None
     direct: DirectDistance | None = None
     shared: Callable[[slice], np.ndarray] | None = None

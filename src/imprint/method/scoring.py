@@ -99,7 +99,16 @@ def candidate_head(
             values = norms.apply_to_embeddings(norm_pre, values)
             key = (norm_pre, rows, norms if pre.fitted else None)
     assert values is not None
-    return CandidateHead(values, proxies.labels, scorings, unit_length, key, bias, norms, norm_pre)
+    return CandidateHead(
+        values=values,
+        labels=proxies.labels,
+        scorings=scorings,
+        unit_length=unit_length,
+        key=key,
+        bias=bias,
+        norms=norms,
+        norm_pre=norm_pre,
+    )
 
 
 @dataclass

@@ -64,7 +64,7 @@ def _class_means(x: np.ndarray, y: np.ndarray, between: float) -> tuple[np.ndarr
 
 
 def eigenpairs(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Nonzero eigenvalues (r,) of x^T x and their eigenvectors (d, r), of the type of x, for rows x (n, d) with a small n or d."""
+    """Nonzero eigenvalues (r,) of x^T x and their eigenvectors (d, r), of the type of x, for x (n, d) with a small n or d."""
     n, d = x.shape
     if n < d:
         values, left = eigenpairs_of((x @ x.T).astype(np.float64))

@@ -91,9 +91,9 @@ class Whiten:
     -----
     Embeddings are not centred: with euclidean distance that changes nothing, and before `l2` centring loses accuracy. Costs
     O(n d^2 + d^3). If classes have one sample each, nothing varies within them: `leave_one_out` whitens by the
-    between-class scatter alone; the others change nothing. If most classes have one sample, the penalty of `leave_one_out` is the
-    mean eigenvalue of the scatter that it whitens by. With `mean` and euclidean distance the head is a linear
-    discriminant analysis, with k-means one with several centres per class. `leave_one_out` is between linear discriminant
+    between-class scatter alone; the others change nothing. If most classes have one sample, the penalty of `leave_one_out` is
+    the mean eigenvalue of the scatter that it whitens by. With GEN `mean` and euclidean distance, the head is a linear
+    discriminant analysis; with k-means, one with several centres per class. `leave_one_out` is between linear discriminant
     analysis (no between-class scatter) and ridge regression (all of it).
 
     References
