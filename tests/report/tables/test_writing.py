@@ -16,6 +16,8 @@ def test_saved_numbers_are_rounded_for_reading(tmp_path):
             "mean (%)": [91.0649, 90.1],
             "nc1": [0.33333, None],
             "p": [1.234e-7, 1.0],
+            "paper: p_holm": [0.0123, None],
+            "gap": [12.345, 0.5],
             "rank_w": [64.0, 3.5],
             "median (s)": [0.0000123456, 4320.7],
         }
@@ -24,16 +26,17 @@ def test_saved_numbers_are_rounded_for_reading(tmp_path):
         frame.assign(k=pd.array([5, pd.NA], dtype="Int64")), tmp_path / "run.v1"
     )
     assert csv.read_text() == (
-        "mean (%),nc1,p,rank_w,median (s),k\n91.06,0.333,1.2e-07,64,0.0000123,5\n90.10,,1,3.5,4320,\n"
+        "mean (%),nc1,p,paper: p_holm,gap,rank_w,median (s),k\n"
+        "91.06,0.333,1.2e-07,0.012,12.3,64,0.0000123,5\n90.10,,1,,0.5,3.5,4320,\n"
     )
     first_row = markdown.read_text().splitlines()[2]
-    assert one_space(first_row) == "| 91.06 | 0.333 | 1.2e-07 | 64 | 0.0000123 | 5 |"
+    assert one_space(first_row) == "| 91.06 | 0.333 | 1.2e-07 | 0.012 | 12.3 | 64 | 0.0000123 | 5 |"
     assert [path.name for path in (csv, markdown, page, latex)] == [
         f"run.v1.{kind}" for kind in ("csv", "md", "html", "tex")
     ]
-    assert '<td class="data row0 col5" >5</td>' in page.read_text()
-    assert "#T_table .col5 {\n  text-align: right;\n}" in page.read_text()
-    assert r"91.06 & 0.333 & 1.2e$-$07 & 64 & 0.0000123 & 5 \\" in latex.read_text()
+    assert '<td class="data row0 col7" >5</td>' in page.read_text()
+    assert "#T_table .col7 {\n  text-align: right;\n}" in page.read_text()
+    assert r"91.06 & 0.333 & 1.2e$-$07 & 0.012 & 12.3 & 64 & 0.0000123 & 5 \\" in latex.read_text()
 
 
 def test_notes_stand_below_the_table_and_in_the_csv_beside_it(tmp_path):

@@ -69,7 +69,7 @@ def _text(value: Any, column: str) -> str:
         return ""
     if not isinstance(value, float):
         return str(value)
-    if column.endswith(("p", "p_holm")):
+    if column.rpartition(": ")[2] in ("p", "p_holm"):
         return f"{value:.2g}"
     if column.endswith(("(s)", "(ms)")):
         return np.format_float_positional(value, precision=3, fractional=False, trim="-")
