@@ -23,7 +23,7 @@ import numpy as np
 
 from imprint.analysis.gens import with_k_labels
 from imprint.analysis.hypothesis_tests import DIGITS
-from imprint.analysis.matrices import NORM, by_configuration, chosen_on
+from imprint.analysis.matrices import NORM, chosen_on, with_criterion
 from imprint.analysis.ranking import are_enough, merged, merged_note, ranks
 from imprint.analysis.selection import BEST_PRODUCT, agg_in_words
 from imprint.analysis.words import natural
@@ -113,10 +113,7 @@ def kept_configurations(scores: pd.DataFrame, component: str) -> KeptConfigurati
     """
     import pandas as pd
 
-    configurations, medians = by_configuration(scores)
-    criterion = medians
-    if chosen_on(scores) != "accuracy":
-        _, criterion = by_configuration(scores, chosen_on(scores))
+    configurations, medians, criterion = with_criterion(scores)
     names = _names_of(configurations, component)
     run = medians.notna().to_numpy(bool).T  # a row per configuration
     known = run & criterion.notna().to_numpy(bool).T
@@ -196,11 +193,10 @@ def best_of_others(scores: pd.DataFrame, component: str) -> BestCompanions:
     """
     import pandas as pd
 
-    configurations, medians = by_configuration(scores)
+    configurations, medians, criterion = with_criterion(scores)
     names = _names_of(configurations, component)
     entries = names[COLUMNS[component]].set_index(pd.Index(names["entry"]))
     entries = entries[~entries.index.duplicated()]
-    _, criterion = by_configuration(scores, chosen_on(scores))
     best = {
         entry: _of_best(medians[methods].to_numpy(), criterion[methods].to_numpy())
         for entry, methods in names.groupby("entry", sort=False).groups.items()

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from imprint.analysis.matrices import by_configuration, chosen_on, data_chosen_on
+from imprint.analysis.matrices import data_chosen_on, with_criterion
 from imprint.analysis.ranking import rank_methods
 from imprint.analysis.selection import method_in_words
 from imprint.formatting import count
@@ -52,8 +52,7 @@ def compare_fms(
     """
     import pandas as pd
 
-    configurations, medians = by_configuration(scores)
-    criterion = by_configuration(scores, chosen_on(scores))[1]
+    configurations, medians, criterion = with_criterion(scores)
     fms = [str(fm) for fm in medians.index.unique("fm")]
     tasks_of = medians.index.to_frame(index=False).astype(str).groupby("task")["fm"].nunique()
     tasks = list(tasks_of.index[tasks_of == len(fms)])

@@ -114,3 +114,11 @@ def by_configuration(
     number, configurations = distinct(rows, METHOD)
     medians = rows.groupby([*PAIR, number], observed=True)[column].median()
     return configurations, medians.unstack().reindex(columns=range(len(configurations)))
+
+
+def with_criterion(scores: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    """Configurations and their medians, see `by_configuration`, and the medians of the score that they are chosen on."""
+    configurations, medians = by_configuration(scores)
+    score = chosen_on(scores)
+    criterion = medians if score == "accuracy" else by_configuration(scores, score)[1]
+    return configurations, medians, criterion
