@@ -166,6 +166,16 @@ def select(samples: Pool, groups: Groups) -> tuple[np.ndarray, np.ndarray, int]:
     return rows, labels[rows], len(groups)
 
 
+def sample_names(
+    parts: Sequence[Embeddings], datasets: Sequence[str]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Dataset and id of each row of the pool of these datasets."""
+    sizes = [len(part.ids) for part in parts]
+    return np.repeat(np.array(datasets, object), sizes), np.concatenate(
+        [part.ids.astype(object) for part in parts]
+    )
+
+
 def class_names(datasets: Sequence[Embeddings] | Pool, groups: Groups) -> list[str]:
     """Names of a task's classes; a class merged from several joins their distinct names with +."""
     if isinstance(datasets, Pool):

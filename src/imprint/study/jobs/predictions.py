@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from imprint.data.pools import class_names
+from imprint.data.pools import class_names, sample_names
 from imprint.method.engine import predict
 from imprint.method.normalize import l2
 from imprint.method.scoring import candidate_head, nearest_proxies
-from imprint.store.embeddings import Embeddings
 from imprint.study.jobs.shown_cell import ShownCell
 
 NEIGHBOURS = 5
@@ -44,7 +42,9 @@ def predictions(cell: ShownCell) -> tuple[pd.DataFrame, dict[str, Any]]:
     shown = np.full(len(proxies.labels), -1)
     needed = np.unique(near.numbers)
     shown[needed] = _representatives(needed, cell)
-    train_names, test_names = (_names(parts, spec["datasets"]) for parts in (cell.train, cell.test))
+    train_names, test_names = (
+        sample_names(parts, spec["datasets"]) for parts in (cell.train, cell.test)
+    )
     frame = pd.DataFrame(
         {
             "dataset": test_names[0][rows],
@@ -84,11 +84,3 @@ def _representatives(needed: np.ndarray, cell: ShownCell) -> np.ndarray:
         cosines = directions[of_class] @ l2(embeddings).T
         chosen[of_class] = members[cosines.argmax(axis=1)]
     return chosen
-
-
-def _names(parts: Sequence[Embeddings], datasets: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
-    """Dataset and id of each row of a pool."""
-    sizes = [len(part.ids) for part in parts]
-    return np.repeat(np.array(datasets, object), sizes), np.concatenate(
-        [part.ids.astype(object) for part in parts]
-    )

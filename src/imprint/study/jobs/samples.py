@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from imprint.data.pools import class_names, pool, select
+from imprint.data.pools import class_names, pool, sample_names, select
 from imprint.store.embeddings import Embeddings
 
 EACH = 12  # images of each class and dataset, at most
@@ -38,12 +38,12 @@ def samples(
     """
     pooled = pool(train)
     rows, labels, _ = select(pooled, spec["draw_groups"])
-    sizes = [len(part.ids) for part in train]
+    datasets, ids = sample_names(train, spec["datasets"])
     images = pd.DataFrame(
         {
             "label": labels,
-            "dataset": np.repeat(np.array(spec["datasets"], object), sizes)[rows],
-            "id": np.concatenate([part.ids.astype(object) for part in train])[rows],
+            "dataset": datasets[rows],
+            "id": ids[rows],
             "original": pooled.y[rows],
         }
     )
