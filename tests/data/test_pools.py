@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from imprint.data.pools import Pool, draw_shots, pool, require_all, select
+from imprint.data.shots import most_shots, training_seed
 from imprint.errors import UserError
 from imprint.store.embeddings import Embeddings
 
@@ -65,6 +66,15 @@ def test_every_sample_has_the_same_chance():
         / 2000
     )
     np.testing.assert_allclose(drawn, np.repeat([1 / 2, 1 / 6], [10, 30]), atol=0.06)
+
+
+def test_full_is_more_than_any_number_of_shots():
+    assert most_shots(["5", "20"]) == "20"
+    assert most_shots(["5", "full", "20"]) == "full"
+
+
+def test_all_seeds_share_the_training_set_of_all_samples():
+    assert [training_seed(shots, 3) for shots in ("full", "5")] == [None, 3]
 
 
 def test_a_class_missing_from_the_training_split_is_named():

@@ -9,6 +9,7 @@ import numpy as np
 
 from imprint.analysis.gens import has_choice_of_k
 from imprint.analysis.groups import distinct
+from imprint.data.shots import ALL_SHOTS, most_shots
 from imprint.method.configuration import FIELDS, MAX, Scoring
 from imprint.method.score_names import VALIDATION
 
@@ -25,14 +26,13 @@ def fullest(scores: pd.DataFrame) -> pd.DataFrame:
     shots = scores["shots"].dropna().unique()
     if not len(shots):
         return scores
-    most = "full" if "full" in shots else max(shots, key=int)
-    return scores[is_value(scores["shots"], most)]
+    return scores[is_value(scores["shots"], most_shots(shots))]
 
 
 def with_few_shots(scores: pd.DataFrame) -> str:
     """The shots of the `fullest` rows, as after a semicolon: "; 20 shots", empty if these use all training samples."""
     shots = fullest(scores)["shots"].unique()
-    return f"; {shots[0]} shots" if len(shots) and shots[0] != "full" else ""
+    return f"; {shots[0]} shots" if len(shots) and shots[0] != ALL_SHOTS else ""
 
 
 def rows_of_method(scores: pd.DataFrame, method: Mapping[str, Any]) -> pd.DataFrame:

@@ -8,6 +8,7 @@ from functools import cached_property
 
 import numpy as np
 
+from imprint.data.shots import ALL_SHOTS
 from imprint.errors import UserError
 from imprint.formatting import listed
 from imprint.method.large_arrays import new_array, row_blocks
@@ -205,7 +206,7 @@ def draw_shots(y: np.ndarray, shots: str, seed: int | None) -> np.ndarray:
     ndarray of shape (n,)
         Ascending positions in y; of a class with fewer samples, all are taken.
     """
-    if shots == "full":
+    if shots == ALL_SHOTS:
         return np.arange(len(y))
     order = np.random.default_rng(seed).permutation(len(y))
     by_class = order[np.argsort(y[order], kind="stable")]

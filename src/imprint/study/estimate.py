@@ -147,11 +147,11 @@ def _of_proxies(
 ) -> tuple[float, int, int]:
     """Operations, proxy sets and bytes of one proxy file. `fits`: what earlier tasks fitted of each class; it gets more."""
     entry = GENERATORS.find(gen)
-    seeded = entry.seeded or group.shots != "full"
+    seeded = entry.seeded or group.draws_samples
     work, sets, written = 0.0, 0, 0
     training_sets: set[tuple[str, int | None]] = set()
     task = study.tasks[group.task]
-    are_shared = entry.shares_fits and group.shots == "full" and len(task.draws) == 1
+    are_shared = entry.shares_fits and not group.draws_samples and len(task.draws) == 1
 
     def share_of_new_fits(*run: Any) -> float:
         """Share of the classes that no earlier task has fitted in a run (k, NORMpre and seed)."""
@@ -175,7 +175,7 @@ def _of_proxies(
             work += runs * run * sum(new) / len(new)
             # stored twice: in the file and among the blocks
             written += 2 * runs * _proxies(k, size) * (8 if entry.samples else 4 * d + 8)
-            training_sets |= {(norm_pre, None if group.shots == "full" else seed) for seed in seeds}
+            training_sets |= {(norm_pre, seed if group.draws_samples else None) for seed in seeds}
     shared = entry.shared_operations(size.train, size.classes, d)
     work += size.draws * shared * sum(share_of_new_fits(*of_set) for of_set in training_sets)
     if entry.rounds:
@@ -195,7 +195,7 @@ def _of_scores(study: Study, group: Group, agg: str, size: _Size, d: int) -> tup
         norm_pre = "" if isinstance(k, Every) else configuration.norm_pre
         name = configuration.gen, k, norm_pre
         of_sets.setdefault(name, []).append(configuration)
-        seeded = entry.seeded or group.shots != "full"
+        seeded = entry.seeded or group.draws_samples
         runs_of[name] = size.draws * (len(seeds) if seeded else 1)
         rows += size.draws * len(seeds)
     work = size.draws * operations.embeddings(size.test, d)
@@ -271,7 +271,7 @@ def _size(study: Study, group: Group, counts: Mapping[str, Mapping[str, int]]) -
         classes, used = len(groups), sum(map(len, groups))
     if originals is not None:
         full, test = (int(count * used / originals) for count in (full, test))
-    train = full if group.shots == "full" else min(full, classes * int(group.shots))
+    train = min(full, classes * int(group.shots)) if group.draws_samples else full
     return _Size(stored, full, test, train, classes, used, len(task.draws))
 
 

@@ -8,6 +8,7 @@ from itertools import product
 from pathlib import Path
 from typing import NamedTuple
 
+from imprint.data.shots import ALL_SHOTS
 from imprint.method.configuration import Configuration
 from imprint.store.paths import collapse_file, explorer_file, proxies_file, scores_file
 from imprint.study.cells import Cells
@@ -22,6 +23,11 @@ class Group(NamedTuple):
     fm: str
     task: str
     shots: str
+
+    @property
+    def draws_samples(self) -> bool:
+        """Whether each seed draws its own training set; with all samples there is one set for all seeds."""
+        return self.shots != ALL_SHOTS
 
 
 class Study:

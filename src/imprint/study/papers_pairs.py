@@ -24,7 +24,7 @@ def has_papers_pairs(study: Study, name: str) -> bool:
     """
     experiments = (name, *study.config.experiments[name].also)
     groups = {group for each in experiments for group in study.experiment_groups(each)}
-    if any(group.shots != "full" for group in groups):
+    if any(group.draws_samples for group in groups):
         return False
     pairs = [(_model(study, fm), _task(study, task)) for fm, task, _ in groups]
     tasks = product(DATASETS, CLASSES)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from imprint.data import shots
 from imprint.method.configuration import Configuration
 from imprint.method.score_names import ON_VALIDATION, TRAINING_SPLIT
 from imprint.study.grid import Group, Study
@@ -67,10 +68,7 @@ def groups_with_heads(study: Study, name: str) -> list[Group]:
 
 def most_shots(study: Study, name: str) -> str:
     """The most shots of an experiment; `full` is the most."""
-    counts = [shots for shots in study.config.experiments[name].shots if shots != "full"]
-    if len(counts) < len(study.config.experiments[name].shots):
-        return "full"
-    return str(max(counts))
+    return shots.most_shots(map(str, study.config.experiments[name].shots))
 
 
 def settings(study: Study, name: str, names: Iterable[str]) -> dict[str, Any]:

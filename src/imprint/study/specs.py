@@ -62,7 +62,7 @@ def proxies(study: Study, group: Group, gen: str) -> dict[str, Any]:
     """The job of one proxy file: each k with its NORMpre and their seeds."""
     # one set for all seeds if they change nothing, so that a new seed does not rerun the job
     entry = GENERATORS.find(gen)
-    seeded = entry.seeded or group.shots != "full"
+    seeded = entry.seeded or group.draws_samples
     spec = {
         **study.tasks[group.task].spec(),
         **_order(study, group.task),

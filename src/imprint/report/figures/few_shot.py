@@ -12,6 +12,7 @@ from imprint.analysis.gens import gens_without_k, shown_gen
 from imprint.analysis.matrices import is_value
 from imprint.analysis.selection import means_over_k, sizes
 from imprint.analysis.words import natural_order
+from imprint.data.shots import ALL_SHOTS
 from imprint.report.drawing.axes import k_axis
 from imprint.report.drawing.looks import DASHES, Look, gen_look, legend_line, shades
 from imprint.report.drawing.marks import Mark, marks_of
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 TITLE = "Few shots: accuracy over samples per class"
-ALL_SAMPLES = "full"
 NARROWEST = 1.0  # inches of a panel
 ASIDE, WIDEST = 0.035, 0.1  # inches from the points of one line to the next, and to the last
 NEAR = 0.4  # the most of the distance between two ticks that points of one tick take
@@ -78,9 +78,9 @@ def few_shot(scores: pd.DataFrame, collapse: pd.DataFrame, presets: Presets) -> 
         label = mark.label.removeprefix(f"{gen}, ")
         lines.append(_Line(label, _look(mark), mark=mark))
 
-    counts = sorted({int(n) for n in table["shots"] if n != ALL_SAMPLES})
+    counts = sorted({int(n) for n in table["shots"] if n != ALL_SHOTS})
     # all samples are a step to the right of the most shots, whatever their number
-    positions = {str(n): n for n in counts} | {ALL_SAMPLES: _beyond(counts)}
+    positions = {str(n): n for n in counts} | {ALL_SHOTS: _beyond(counts)}
     ticks = sorted(positions[n] for n in table["shots"].unique())
     tasks = natural_order(table["task"])
 
@@ -88,7 +88,7 @@ def few_shot(scores: pd.DataFrame, collapse: pd.DataFrame, presets: Presets) -> 
         fm, norm = columns.pairs[column]
         of_norm = tables[norm]
         cell = of_norm[(of_norm["task"] == tasks[task]) & (of_norm["fm"] == fm)]
-        k_axis(axes, ticks, inches, {positions[ALL_SAMPLES]: ALL_SAMPLES})
+        k_axis(axes, ticks, inches, {positions[ALL_SHOTS]: ALL_SHOTS})
         limits = axes.get_xlim()
         per_inch = np.log(limits[1] / limits[0]) / inches
         _panel(axes, cell, lines, positions, NEAR * np.diff(np.log(ticks)).min() / per_inch)

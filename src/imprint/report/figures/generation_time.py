@@ -9,6 +9,7 @@ from imprint.analysis.gens import gens_made_at_once, gens_without_k
 from imprint.analysis.matrices import PAIR, fullest
 from imprint.analysis.selection import sizes
 from imprint.analysis.splits import TRAINING_SAMPLES
+from imprint.data.shots import ALL_SHOTS
 from imprint.formatting import count
 from imprint.report.drawing.axes import k_axis_with_marks, log_axis
 from imprint.report.drawing.looks import NOT_MEASURED, gen_look, in_legend_order
@@ -99,7 +100,7 @@ def _subtitle(
 def _samples(rows: pd.DataFrame, collapse: pd.DataFrame) -> str:
     """The number of training samples of the tasks, if all of them are used."""
     counts = collapse[TRAINING_SAMPLES].dropna()
-    if counts.empty or not (rows["shots"] == "full").all():
+    if counts.empty or not (rows["shots"] == ALL_SHOTS).all():
         return ""
     low, high = int(counts.min()), int(counts.max())
     return (

@@ -8,6 +8,7 @@ from imprint.analysis.generation_time import KIND, generation_times
 from imprint.analysis.gens import with_k_labels
 from imprint.analysis.matrices import PAIR, fullest
 from imprint.analysis.splits import TRAINING_SAMPLES
+from imprint.data.shots import ALL_SHOTS
 from imprint.report.registry import Presets, table
 from imprint.report.tables.layout import GENERATION_TIME, sorted_naturally, with_note
 
@@ -31,7 +32,7 @@ def runtime(scores: pd.DataFrame, collapse: pd.DataFrame, presets: Presets) -> p
     times = generation_times(scores)
     rows = collapse.astype({"fm": str, "task": str})
     samples = rows.groupby(PAIR)[TRAINING_SAMPLES].median().rename("samples")
-    if not (fullest(scores)["shots"] == "full").all():
+    if not (fullest(scores)["shots"] == ALL_SHOTS).all():
         samples = samples.iloc[:0]
     times = times.join(samples, on=PAIR)
     of_kind = times.groupby(KIND, dropna=False)

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from imprint.data.pools import Pool, class_names, require_all, training_rows
+from imprint.data.shots import ALL_SHOTS, training_seed
 from imprint.method.components import components_of_proxies
 from imprint.method.configuration import Auto, K, parse_k
 from imprint.method.generate.choose_k import choose_k
@@ -69,7 +70,7 @@ def make_proxies(
     data = [train.content, digest(train.y)]
     sets: ProxySets = {}
     work = Work()
-    if spec["shots"] != "full" or len(spec["draws"]) > 1:
+    if spec["shots"] != ALL_SHOTS or len(spec["draws"]) > 1:
         stored = None
     norms = dict.fromkeys(norm for norms in spec["seeds"].values() for norm in norms)
     for norm_pre, (draw, groups) in product(norms, enumerate(spec["draws"])):
@@ -120,7 +121,7 @@ def _by_training_set(runs: list[_Run], shots: str) -> list[list[_Run]]:
     """The runs grouped by training set: with few shots each seed has its own."""
     of_sets: dict[Seed, list[_Run]] = {}
     for run in runs:
-        of_sets.setdefault(None if shots == "full" else run.seed, []).append(run)
+        of_sets.setdefault(training_seed(shots, run.seed), []).append(run)
     return list(of_sets.values())
 
 

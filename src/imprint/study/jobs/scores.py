@@ -14,6 +14,7 @@ import pandas as pd
 from imprint.analysis.differences import JOINT
 from imprint.analysis.frames import compact
 from imprint.data.pools import Groups, Pool, require_test_samples, select, training_rows
+from imprint.data.shots import training_seed
 from imprint.method.components import components_of_scoring
 from imprint.method.configuration import Configuration, Scoring
 from imprint.method.engine import Effort, predict
@@ -196,8 +197,8 @@ class _Scorer:
     # training sets
 
     def _training_seed(self, request: _Request) -> int | None:
-        """The seed that draws the training set; with full shots it does not matter."""
-        return None if self.spec["shots"] == "full" else request.seed
+        """The seed that draws the training set of a request."""
+        return training_seed(self.spec["shots"], request.seed)
 
     def _training_rows(self, draw: int, request: _Request) -> tuple[np.ndarray, np.ndarray]:
         """The rows of the pool that are the training set, and their labels."""
