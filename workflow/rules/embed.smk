@@ -126,7 +126,7 @@ rule embed_shard:
         shards=r"\d+",
     conda:
         "../../envs/torch.yaml"
-    threads: 2
+    threads: specs.EMBED_THREADS
     resources:
         mem_mb=grow(6000),
         runtime=longer(240),

@@ -17,6 +17,8 @@ from imprint.registry import Registry
 from imprint.store.paths import DOWNLOADS
 from imprint.store.records import sha256_of
 
+SPLITS = ("train", "test")  # of every dataset that is embedded
+
 
 class Source(ABC):
     """A kind of dataset: a frozen dataclass whose fields are the options of a dataset.
@@ -29,7 +31,7 @@ class Source(ABC):
         Names of the splits. FMs can be pre-trained on a source that has a split `pretrain`.
     """
 
-    splits: ClassVar[tuple[str, ...]] = ("train", "test")
+    splits: ClassVar[tuple[str, ...]] = SPLITS
 
     def class_names(self) -> Sequence[str] | None:
         """Names of the classes in the order of the labels; None if they are not known before the data is read. Reads no images.

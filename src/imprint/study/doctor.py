@@ -20,6 +20,7 @@ import numpy as np
 
 from imprint.data import sources
 from imprint.data.pools import pool
+from imprint.data.registry import SPLITS
 from imprint.errors import BAD, GOOD, WARNING, Finding, UserError
 from imprint.fm.hubs import refusal
 from imprint.formatting import count, duration
@@ -32,11 +33,10 @@ from imprint.study.config.datasets import EmbeddingsDataset
 from imprint.study.config.fms import EmbeddingsFM, PretrainedFM
 from imprint.study.contents import have_changed
 from imprint.study.grid import Study
+from imprint.study.specs import EMBED_THREADS
 
 TRIED = 8  # images sent through each model
 TIMED, SECONDS = 512, 5  # most images, and seconds, to time a model
-THREADS = 2  # of a job that embeds, see workflow/rules/embed.smk
-SPLITS = ("train", "test")
 CLOSE = 0.999  # cosine that an embedding on the device must reach with the one on the CPU
 
 
@@ -116,7 +116,7 @@ def _examine(study: Study, scratch: Path, is_done: IsDone) -> Iterator[Finding]:
         yield from state.findings
         widths[name] = state.width
         size += state.to_do * (state.width or 0) * 4
-        seconds += state.to_do / state.rate * THREADS if state.rate else 0
+        seconds += state.to_do / state.rate * EMBED_THREADS if state.rate else 0
     counts = {
         name: {split: entry.count for split, entry in splits.items()}
         for name, splits in datasets.items()
@@ -243,7 +243,7 @@ def _fm(study: Study, name: str, datasets: Datasets, scratch: Path, is_done: IsD
             images = max(left.values(), key=lambda entry: entry.count).images
             rate = _rate(study, name, embedder, images, scratch)
             of = f" of {samples:,}" if to_do < samples else ""
-            text = f"{to_do:,}{of} images in about {duration(to_do / rate)} on {THREADS} threads, {rate:.1f} images/s"
+            text = f"{to_do:,}{of} images in about {duration(to_do / rate)} on {EMBED_THREADS} threads, {rate:.1f} images/s"
             findings.append(Finding(GOOD, subject, text))
     except UserError as error:
         findings.append(Finding(BAD, subject, str(error)))
@@ -345,7 +345,7 @@ def _rate(study: Study, name: str, embedder: Any, images: Any, scratch: Path) ->
                 Extraction(embedder, images.take(rows), scratch / f"{name}.h5", precision, "skip"),
                 device=compute.device,
                 batch_size=compute.batch_size,
-                threads=min(THREADS, os.cpu_count() or 1),
+                threads=min(EMBED_THREADS, os.cpu_count() or 1),
             )
             rate = measured.values["images"] / measured.values["seconds"]
             count = int(min(TIMED, max(count, rate * SECONDS)))

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from imprint.data.registry import SPLITS
 from imprint.method import costs as operations
 from imprint.method.configuration import Auto, Configuration, Every, K, parse_k
 from imprint.method.distances import DISTANCES
@@ -260,9 +261,7 @@ class _Size:
 
 def _size(study: Study, group: Group, counts: Mapping[str, Mapping[str, int]]) -> _Size:
     task = study.tasks[group.task]
-    full, test = (
-        sum(counts[dataset][split] for dataset in task.datasets) for split in ("train", "test")
-    )
+    full, test = (sum(counts[dataset][split] for dataset in task.datasets) for split in SPLITS)
     stored = full + test
     originals = total(_embedded_classes(study, dataset) for dataset in task.datasets)
     groups = task.draws[0]

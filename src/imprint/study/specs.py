@@ -10,6 +10,8 @@ from imprint.study.config.datasets import SUBSET_KEYS
 from imprint.study.grid import Group, Study
 from imprint.study.tasks import total
 
+EMBED_THREADS = 2  # of a job that embeds
+
 
 def subset(study: Study, dataset: str) -> dict[str, Any]:
     """The samples of a dataset that are embedded."""

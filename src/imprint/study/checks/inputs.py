@@ -7,6 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from imprint.data.registry import SPLITS
 from imprint.data.sources import SOURCES, make
 from imprint.errors import UserError
 from imprint.fm.packaged_models import PACKAGED
@@ -17,8 +18,6 @@ from imprint.study.checks.sections import Sections, check_classes
 from imprint.study.config.datasets import Dataset, ImageDataset, OwnImages
 from imprint.study.config.fms import FM, EmbeddingsFM, PackagedFM, PretrainedFM
 from imprint.study.problems import Problem
-
-SPLITS = ("train", "test")
 
 
 def pretraining_dataset(key: str, fm: FM, sections: Sections) -> Iterator[Problem]:
