@@ -30,11 +30,11 @@ from imprint.data import (  # noqa: F401
 from imprint.data.divided import UserSource
 from imprint.data.image_files import FileSource
 from imprint.data.images import Images
-from imprint.data.registry import SOURCES, Source
+from imprint.data.registry import SOURCES, SPLITS, Source
 from imprint.data.retries import is_local, reason
 from imprint.errors import UserError
 from imprint.registry import suggestion
-from imprint.store.files import atomic, canonical
+from imprint.store.files import atomic, canonical, file_lock
 from imprint.store.paths import DOWNLOADS, MANIFEST
 from imprint.store.seals import BLANK, NAME, check_seal, seal
 
@@ -99,14 +99,8 @@ def fetch(
     digest = hashlib.sha256(canonical([name, options]).encode()).hexdigest()
     copy = Path(shared).absolute() / DOWNLOADS / digest
     if not copy.exists():
-        from filelock import FileLock  # slow to import for the Snakefile
-
         copy.parent.mkdir(exist_ok=True)
-        lock = FileLock(
-            copy.with_name(f".{digest}.lock"),
-            mode=0o666,  # for all users of the folder
-            fallback_to_soft=False,  # a soft lock outlives a killed process
-        )
+        lock = file_lock(copy.with_name(f".{digest}.lock"), mode=0o666)  # for all users of it
         with suppress(OSError):  # a file system without locks
             lock.acquire()
         try:
@@ -165,7 +159,7 @@ def prepare(name: str, options: Mapping[str, Any] | None, folder: str | Path) ->
     dataset: Any = make(name, options)
     manifest = {"source": name, "options": asdict(dataset), **dataset.prepare(folder)}
     if isinstance(dataset, UserSource) and isinstance(dataset, FileSource):
-        train, test = (dataset.open(folder, manifest, split) for split in ("train", "test"))
+        train, test = (dataset.open(folder, manifest, split) for split in SPLITS)
         if note := copies.in_words(train, test):
             manifest[COPIES] = note
     write_manifest(folder / MANIFEST, manifest)

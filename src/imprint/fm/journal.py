@@ -16,9 +16,10 @@ from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
-from filelock import FileLock, Timeout
+from filelock import Timeout
 
 from imprint.errors import UserError
+from imprint.store.files import file_lock
 
 _MAGIC = b"imprint partial embeddings 1\n"
 # samples covered, bytes of the skip list, bytes of the rows, CRC-32 of both
@@ -55,11 +56,7 @@ class Journal:
         self.path, self.dim = path, dim
         header = _MAGIC + fingerprint.encode() + b"\n"
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._lock = FileLock(
-            path.with_name(f".{path.name}.lock"),
-            timeout=0,
-            fallback_to_soft=False,  # a soft lock outlives a killed process
-        )
+        self._lock = file_lock(path.with_name(f".{path.name}.lock"), timeout=0)
         try:
             self._lock.acquire()
         except Timeout:

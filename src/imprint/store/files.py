@@ -15,11 +15,14 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from imprint.errors import UserError
 from imprint.store.seals import BLANK, NAME, REMEDY, check_seal, damaged, seal
 from imprint.store.version import __version__
+
+if TYPE_CHECKING:
+    from filelock import FileLock
 
 
 @contextmanager
@@ -58,6 +61,18 @@ def atomic(path: str | Path) -> Iterator[Path]:
             os.close(folder)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def file_lock(path: str | Path, **options: Any) -> FileLock:
+    """A lock that the system releases when the process ends. `acquire` raises an `OSError` on a file system without locks.
+
+    options: those of `filelock.FileLock`.
+    """
+    from filelock import FileLock  # slow to import for the Snakefile
+
+    return FileLock(
+        path, fallback_to_soft=False, **options
+    )  # a soft lock outlives a killed process
 
 
 def remove_unfinished(path: str | Path) -> None:
