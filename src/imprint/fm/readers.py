@@ -153,10 +153,10 @@ def _end_with(parent: int) -> None:
 def _pixels_here(rows: range) -> Pixels:
     assert _here is not None
     pixels, unread = _here.pixels(rows)
+    if pixels is None:
+        return None, unread
     # as an array: tensors are passed through shared memory, of which containers have little
-    return None if pixels is None else np.asarray(
-        torch.as_tensor(pixels).permute(0, 2, 3, 1)
-    ), unread
+    return np.asarray(torch.as_tensor(pixels).permute(0, 2, 3, 1)), unread
 
 
 def _defects_here(rows: range) -> dict[int, str]:

@@ -28,7 +28,7 @@ from imprint.study.problems import Problem
 
 NOT_COMBINED = "norm_pre l2 is combined with norm_inf l2 only"
 
-# rules of the workflow, without those of figures and tables
+# rules of the workflow, without those of figures and tables; tests/study/test_rules.py compares them with the workflow
 RULES = (
     "adopt all collapse collapses dataset download embed embed_shard evaluate experiment_report explorer fms head "
     "predictions pretrain proxies report samples scores study summary tsne weights workflow_report"
