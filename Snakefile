@@ -13,6 +13,7 @@ import time
 from functools import cache
 from pathlib import Path
 
+from imprint.data.registry import SPLITS
 from imprint.data.sources import SOURCES
 from imprint.errors import UserError
 from imprint.fm.models import FM_SOURCES
@@ -43,6 +44,7 @@ try:
     sharing = output_cache(os.environ)
     check_startup(study.root)
     records = Records(study.root)
+    records.refresh()
 except UserError as error:
     print(error, file=sys.stderr)
     sys.exit(1)

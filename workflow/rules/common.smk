@@ -64,10 +64,10 @@ def newer_if_outdated(name, changed=lambda wildcards: False):
 
         output = pattern.format(**dict(wildcards.items()))
         if records.outdated(output, spec) or changed(wildcards):
-            return records.newer_file
+            return records.newest_file
         if records.lacks(output):  # made while outputs were shared, without this input
             return []
-        return ancient(records.newer_file)
+        return ancient(records.newest_file)
 
     return file
 
@@ -116,7 +116,7 @@ def embeddings_of_fms():
         paths.embeddings_file(results, fm, dataset, split)
         for fm, task in study.fm_tasks()
         for dataset in study.tasks[task].datasets
-        for split in ("train", "test")
+        for split in SPLITS
     ]
     return sorted(set(files))
 

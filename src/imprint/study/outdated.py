@@ -46,9 +46,9 @@ class Records:
     ----------
     known : bool
         Whether all results were made in this working directory, so that Snakemake has metadata of them.
-    newer_file : str
-        A file that is newer than any output. It is an input of every job; all jobs ignore its time, except those of
-        outdated outputs.
+    newest_file : str
+        A file that is newer than any output, see `refresh`. It is an input of every job; all jobs ignore its time, except those
+        of outdated outputs.
     """
 
     def __init__(self, results: str | Path) -> None:
@@ -56,7 +56,7 @@ class Records:
         name = hashlib.sha256(str(self._results).encode()).hexdigest()[:16]
         self._here = SNAKEMAKE / f"imprint-{name}"
         self._unfinished = SNAKEMAKE / f"imprint-{name}.unfinished"
-        self.newer_file = str(SNAKEMAKE / f"imprint-{name}.now")
+        self.newest_file = str(SNAKEMAKE / f"imprint-{name}.now")
         ids = [_text(path) for path in (self._here, results_id_file(results))]
         metadata = SNAKEMAKE / "metadata"
         self._has_metadata = metadata.is_dir() and any(os.scandir(metadata))
@@ -64,13 +64,14 @@ class Records:
         self._empty = not any((self._results / folder).exists() for folder in FOLDERS)
         self._read = cache(read_record)
         self._unwatched = _spans(self._unfinished)
-        # not during a run: Snakemake fails a job that ends with an input newer than its output
-        if (
-            running.state(results) is not running.State.AT_WORK
-            or not Path(self.newer_file).exists()
-        ):
+
+    def refresh(self) -> None:
+        """Make `newest_file` newer than all outputs; during a run it stays as it is."""
+        # Snakemake fails a job that ends with an input newer than its output
+        at_work = running.state(self._results) is running.State.AT_WORK
+        if not at_work or not Path(self.newest_file).exists():
             SNAKEMAKE.mkdir(exist_ok=True)
-            Path(self.newer_file).write_text(str(time.time_ns()))
+            Path(self.newest_file).write_text(str(time.time_ns()))
 
     def begin(self) -> None:
         """Note that a run begins, and that all results are of this working directory if they are, or if there are none.
