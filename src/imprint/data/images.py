@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -167,10 +167,20 @@ def stratified(labels: np.ndarray, test_fraction: float, seed: int) -> np.ndarra
     """
     if not 0 < test_fraction < 1:
         raise UserError(f"test_fraction {test_fraction} is not between 0 and 1")
+    return share_of_each_class(
+        labels, test_fraction, lambda label: np.random.default_rng((seed, label))
+    )
+
+
+def share_of_each_class(
+    labels: np.ndarray, share: float, generator: Callable[[int], np.random.Generator]
+) -> np.ndarray:
+    """A mask of a share of every class, at least one sample of each class that has two and never all of them.
+
+    generator: returns the random generator that draws from a class.
+    """
     mask = np.zeros(len(labels), bool)
     for label in np.unique(labels):
-        rows = np.random.default_rng((seed, int(label))).permutation(
-            np.flatnonzero(labels == label)
-        )
-        mask[rows[: min(len(rows) - 1, max(1, round(test_fraction * len(rows))))]] = True
+        rows = generator(int(label)).permutation(np.flatnonzero(labels == label))
+        mask[rows[: min(len(rows) - 1, max(1, round(share * len(rows))))]] = True
     return mask

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
+from imprint.data.images import share_of_each_class
 from imprint.devices import torch_threads
 from imprint.errors import UserError
 from imprint.fm.transforms import Transform
@@ -90,7 +91,7 @@ def _train(
             f"timm has no model '{name}' to pre-train; small ones are test_resnet, test_convnext"
         )
     rng = np.random.default_rng(seed)
-    held_out = _held_out(labels, rng)
+    held_out = share_of_each_class(labels, HELD_OUT, lambda label: rng)
     x = torch.from_numpy(np.ascontiguousarray(images))
     y = torch.from_numpy(np.asarray(labels, np.int64))
     training_rows, held_out_rows = np.flatnonzero(~held_out), np.flatnonzero(held_out)
@@ -152,15 +153,6 @@ def _train(
         "weight_decay": weight_decay,
     }
     return {key: value.contiguous() for key, value in model.state_dict().items()}, facts
-
-
-def _held_out(labels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """A mask of the share `HELD_OUT` of every class, at least one image of each class that has two."""
-    mask = np.zeros(len(labels), bool)
-    for label in np.unique(labels):
-        rows = rng.permutation(np.flatnonzero(labels == label))
-        mask[rows[: min(len(rows) - 1, max(1, round(HELD_OUT * len(rows))))]] = True
-    return mask
 
 
 def _groups(model: torch.nn.Module, weight_decay: float) -> list[dict[str, Any]]:
