@@ -3,12 +3,11 @@
 import json
 from pathlib import Path
 
-from imprint.analysis.frames import collect, rows_of
 from imprint.method.presets import preset_rows
 from imprint.report.drawing.saving import save
 from imprint.report.figures import FIGURES
-from imprint.store.frames import read_parquet
 from imprint.study.jobs.job import job, log
+from imprint.study.jobs.shown_rows import read_shown_rows
 
 with job(snakemake) as report:
     experiment, name = snakemake.wildcards.experiment, snakemake.params.figure
@@ -19,12 +18,7 @@ with job(snakemake) as report:
         log.warning("experiment %s, figure %s: nothing to show. %s", experiment, name, message)
         report(f"nothing to show: {message}")
 
-    selection = json.loads(snakemake.params.selection)
-    scores, collapse, *fms = (
-        rows_of(collect([read_parquet(path) for path in paths]), selection)
-        for paths in (snakemake.input.scores, snakemake.input.collapse, snakemake.input.fms)
-        if paths
-    )
+    scores, collapse, *fms = read_shown_rows(snakemake.input, snakemake.params.selection)
     figure = FIGURES[name].draw(
         scores,
         collapse,

@@ -24,6 +24,13 @@ CATEGORIES = [
 ]
 NULLABLE = ["d", "k", "m"]
 
+TASK = ("fm", "task", "family", "d")
+
+
+def task_columns(spec: Mapping[str, Any]) -> dict[str, Any]:
+    """The columns that name the task in its rows of scores and of collapse; `spec` is that of the job."""
+    return {name: spec[name] for name in TASK}
+
 
 def compact(frame: pd.DataFrame) -> pd.DataFrame:
     """Convert text columns to categories, and integer columns that may have missing values to nullable integers."""

@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from imprint.analysis.frames import compact
+from imprint.analysis.frames import compact, task_columns
 from imprint.data.pools import Pool, require_test_samples, select
 from imprint.method.collapse import collapse
 from imprint.method.large_arrays import take_rows
@@ -50,7 +50,7 @@ def measure_collapse(
         If no draw has test samples.
     """
     blocks = blocks or Blocks()
-    of_task = {name: spec[name] for name in ("fm", "task", "family", "d")}
+    of_task = task_columns(spec)
     work = Work()
     rows: list[dict[str, Any]] = []
     for split, samples in zip(NC1_SPLITS, (train, test), strict=True):

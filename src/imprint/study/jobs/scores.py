@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from imprint.analysis.differences import JOINT
-from imprint.analysis.frames import compact
+from imprint.analysis.frames import compact, task_columns
 from imprint.data.pools import Groups, Pool, require_test_samples, select, training_rows
 from imprint.data.shots import training_seed
 from imprint.method.components import components_of_scoring
@@ -327,7 +327,7 @@ def _rows(request: _Request, draw: int) -> list[dict[str, Any]]:
 
 def _frame(rows: list[dict[str, Any]], spec: Mapping[str, Any]) -> pd.DataFrame:
     """The columns of scores.parquet in their order, with compact types."""
-    of_task = {name: spec[name] for name in ("fm", "task", "family", "d")}
+    of_task = task_columns(spec)
     of_task["datasets"] = JOINT.join(spec["datasets"])
     frame = pd.DataFrame(rows)
     if not spec.get("per_class"):
