@@ -10,6 +10,7 @@ import numpy as np
 from imprint.analysis.gens import has_choice_of_k
 from imprint.analysis.groups import distinct
 from imprint.data.shots import ALL_SHOTS, most_shots
+from imprint.formatting import count
 from imprint.method.configuration import FIELDS, MAX, Scoring
 from imprint.method.score_names import VALIDATION
 
@@ -29,10 +30,24 @@ def fullest(scores: pd.DataFrame) -> pd.DataFrame:
     return scores[is_value(scores["shots"], most_shots(shots))]
 
 
-def with_few_shots(scores: pd.DataFrame) -> str:
-    """The shots of the `fullest` rows, as after a semicolon: "; 20 shots", empty if these use all training samples."""
+def few_shots(scores: pd.DataFrame) -> str:
+    """The shots of the `fullest` rows in words, as "20 shots"; empty if these use all training samples."""
     shots = fullest(scores)["shots"].unique()
-    return f"; {shots[0]} shots" if len(shots) and shots[0] != ALL_SHOTS else ""
+    return f"{shots[0]} shots" if len(shots) and shots[0] != ALL_SHOTS else ""
+
+
+def with_few_shots(scores: pd.DataFrame) -> str:
+    """`few_shots` as the end of a list: "; 20 shots"."""
+    shots = few_shots(scores)
+    return f"; {shots}" if shots else ""
+
+
+def extent(matrix: pd.DataFrame) -> str:
+    """The rows (FM, task) of a matrix in words; one FM is named."""
+    fms = matrix.index.get_level_values("fm").unique()
+    if len(fms) == 1:
+        return f"{fms[0]} on {count(len(matrix), 'task')}"
+    return f"{len(matrix)} pairs of FM and task"
 
 
 def rows_of_method(scores: pd.DataFrame, method: Mapping[str, Any]) -> pd.DataFrame:

@@ -128,7 +128,9 @@ def _ranking(ranked: ranking.RankedMethods) -> str:
         f"{name} {row['mean_rank']:.1f} ({100 * row['mean']:.1f}%)"
         for name, row in ranked.summary.iterrows()
     ]
-    return f"{_where(ranked.accuracies)}: {', '.join(methods)}."
+    has_one_fm = len(ranked.accuracies.index.unique("fm")) == 1
+    where = f"{'with' if has_one_fm else 'over'} {matrices.extent(ranked.accuracies)}"
+    return f"{where}: {', '.join(methods)}."
 
 
 def _datasets(scores: pd.DataFrame, compared: pd.DataFrame | pd.Series) -> dict[str, str]:
@@ -143,14 +145,6 @@ def _above(first: str, second: str, of_pair: Difference) -> str:
         first, second = second, first
     points = f"{abs(100 * of_pair.estimate):.1f}"
     return f"{first} above {second} by {'less than 0.1' if points == '0.0' else points} points"
-
-
-def _where(matrix: pd.DataFrame) -> str:
-    """The rows (FM, task) of a matrix in words; one FM is named."""
-    fms = matrix.index.get_level_values("fm").unique()
-    if len(fms) == 1:
-        return f"with {fms[0]} on {count(len(matrix), 'task')}"
-    return f"over {len(matrix)} pairs of FM and task"
 
 
 def _best(scores: pd.DataFrame) -> Iterator[str]:

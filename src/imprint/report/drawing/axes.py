@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 STRETCHED_TICKS = (0, 40, 60, 80, 90, 95, 98, 99, 100)
+LOG_FROM = 10  # least ratio of the largest to the smallest value for a logarithmic axis
 DECADES = 2.5  # most of an axis with numbers between the powers of ten
 SHARED_LABEL = "shared x label"  # group id of the text
 

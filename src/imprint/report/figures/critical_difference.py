@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from imprint.analysis.component_rankings import BY_COMPANIONS, BY_CONFIGURATION
-from imprint.analysis.matrices import data_chosen_on, with_few_shots
+from imprint.analysis.matrices import data_chosen_on, few_shots, with_few_shots
 from imprint.report.drawing.rank_diagram import rank_diagram
 from imprint.report.figures.comparisons import compared_components, compared_presets
 from imprint.report.registry import Presets, figure
@@ -27,8 +27,8 @@ NAMES = {"NORM": "Names: NORMpre/NORMpost/NORMinf.\n"}
 @figure("critical_difference", title=TITLE, category="Methods")
 def critical_difference(scores: pd.DataFrame, collapse: pd.DataFrame, presets: Presets) -> Figure:
     """Mean ranks of the named methods; a bar joins those that do not differ."""
-    few_shots = with_few_shots(scores).removeprefix("; ")
-    subtitle = [f"Named methods with {few_shots}."] if few_shots else []
+    shots = few_shots(scores)
+    subtitle = [f"Named methods with {shots}."] if shots else []
     return rank_diagram("Named methods", compared_presets(scores, presets), *subtitle)
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from imprint.analysis.fms import ComparedFMs, compare_fms, speed_conditions
 from imprint.analysis.splits import nc1_note
 from imprint.formatting import count
+from imprint.report.drawing.axes import LOG_FROM
 from imprint.report.drawing.looks import COLOURS
 from imprint.report.drawing.sheet import sheet
 from imprint.report.drawing.style import INK, figure_width, panels_across, small_size
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 TITLE = "FMs compared"
-LOG_FROM = 10  # least ratio of largest to smallest value for a logarithmic axis
 PANEL = 1.6  # inches of the narrowest panel of one quantity
 HIGH, LOW = 0.27, 0.17  # inches of a row of accuracies, and of one quantity
 AXIS = 0.42  # inches below a panel

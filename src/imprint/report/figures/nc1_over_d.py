@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from imprint.analysis.splits import nc1_in_words
 from imprint.analysis.words import natural_order
 from imprint.formatting import count
-from imprint.report.drawing.axes import d_axis, label_right, log_axis
+from imprint.report.drawing.axes import LOG_FROM, d_axis, label_right, log_axis
 from imprint.report.drawing.looks import legend_line, numbered_look
 from imprint.report.drawing.sheet import legend_below, sheet
 from imprint.report.drawing.style import INK, figure_width, panels_across, setting, small_size
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 TITLE = "Neural collapse against d"
-LOG_FROM = 10  # least ratio of highest to lowest NC1 for a logarithmic axis
 
 
 @figure("nc1_over_d", title=TITLE, category="Neural collapse")

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from imprint.analysis.matrices import with_few_shots
+from imprint.analysis.matrices import extent, with_few_shots
 from imprint.analysis.ranking import identical
 from imprint.analysis.words import natural_order
-from imprint.formatting import count
 from imprint.report.drawing.sheet import sheet
 from imprint.report.drawing.style import INK, applied, figure_width, small_size
 from imprint.report.drawing.text import shorten, text_width
@@ -48,10 +48,9 @@ class _Row:
 def published_methods(scores: pd.DataFrame, collapse: pd.DataFrame, presets: Presets) -> Figure:
     """A column per method, the best mean rank first, a row per FM and task; cells are points behind the best of the row."""
     result = compared_presets(scores, presets)
-    if figure_width() - _left(result) - BESIDE < NARROWEST * len(result.summary):
-        with applied("page"):
-            return _drawn(result, with_few_shots(scores))
-    return _drawn(result, with_few_shots(scores))
+    is_too_narrow = figure_width() - _left(result) - BESIDE < NARROWEST * len(result.summary)
+    with applied("page") if is_too_narrow else nullcontext():
+        return _drawn(result, with_few_shots(scores))
 
 
 def _left(result: ComparedMethods) -> float:
@@ -71,7 +70,7 @@ def _drawn(result: ComparedMethods, few_shots: str) -> Figure:
     notes = (*result.gaps, *identical(result.accuracies))
     subtitle = "\n".join(
         [
-            f"{_extent(percent)}, medians over seeds and draws{of_rows}{few_shots}.",
+            f"{extent(percent)}, medians over seeds and draws{of_rows}{few_shots}.",
             "Cells: points of accuracy behind the best method of the row.",
             *([" ".join(notes)] if notes else []),
         ]
@@ -102,13 +101,6 @@ def _drawn(result: ComparedMethods, few_shots: str) -> Figure:
     axes.set_xlim(-0.5, len(methods) - 0.5)
     axes.set_ylim(len(rows) - 0.5, -2.5)
     return fig
-
-
-def _extent(percent: pd.DataFrame) -> str:
-    fms = percent.index.get_level_values("fm").unique()
-    if len(fms) == 1:
-        return f"{fms[0]} on {count(len(percent), 'task')}"
-    return f"{len(percent)} pairs of FM and task"
 
 
 def _rows(percent: pd.DataFrame) -> tuple[list[_Row], str]:

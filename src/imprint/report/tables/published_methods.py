@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from imprint.analysis.gens import k_in_words
-from imprint.analysis.matrices import preset_matrix, with_few_shots
+from imprint.analysis.matrices import few_shots, preset_matrix
 from imprint.analysis.ranking import identical, rank_methods
 from imprint.analysis.selection import agg_in_words
 from imprint.report.registry import Presets, table
@@ -65,8 +65,8 @@ def published_methods(
     if of_paper and not result.left_out:
         frame["published mean (%)"] = settings["published"].astype(float).to_numpy()
     notes = [*result.notes, *identical(result.accuracies)]
-    if few_shots := with_few_shots(scores):
-        notes.append(f"Named methods with {few_shots.removeprefix('; ')}.")
+    if shots := few_shots(scores):
+        notes.append(f"Named methods with {shots}.")
     return with_note(frame.reset_index(drop=True), *notes)
 
 
