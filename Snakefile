@@ -78,8 +78,11 @@ include: "workflow/rules/proxies.smk"
 include: "workflow/rules/evaluate.smk"
 include: "workflow/rules/collapse.smk"
 include: "workflow/rules/summary.smk"
+include: "workflow/rules/tables.smk"
 include: "workflow/rules/explorer.smk"
 include: "workflow/rules/figures.smk"
+include: "workflow/rules/one_task.smk"
+include: "workflow/rules/heads.smk"
 include: "workflow/rules/report.smk"
 
 

@@ -15,8 +15,8 @@ rule collapse:
         "../../envs/base.yaml"
     threads: study.config.compute.threads
     resources:
-        mem_mb=grow(2000, copies=2, of=["train", "test"]),
-        runtime=longer(15),
+        mem_mb=memory_mb(2000, copies=2, of=["train", "test"]),
+        runtime=minutes(15),
     params:
         spec=lambda w: canonical(specs.collapse(study, w.fm, w.task)),
         code=code_of("collapse"),

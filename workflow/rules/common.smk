@@ -181,7 +181,7 @@ def cores_per_job():
     return workflow.cores // max(1, sum(not file.exists() for file in files))
 
 
-def grow(megabytes, copies=0, of=()):
+def memory_mb(megabytes, copies=0, of=()):
     """Memory that doubles with each retry.
 
     copies, of: adds the size of so many copies of the embeddings in these inputs, as far as these exist. LARGE bytes count at
@@ -196,9 +196,9 @@ def grow(megabytes, copies=0, of=()):
     return memory
 
 
-def longer(minutes):
+def minutes(number):
     """Run time that doubles with each retry."""
-    return lambda wildcards, attempt: minutes * 2 ** (attempt - 1)
+    return lambda wildcards, attempt: number * 2 ** (attempt - 1)
 
 
 def figures_of(name):

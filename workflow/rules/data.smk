@@ -24,8 +24,8 @@ rule download:
     conda:
         "../../envs/torch.yaml"
     resources:
-        mem_mb=grow(2000),
-        runtime=longer(240),
+        mem_mb=memory_mb(2000),
+        runtime=minutes(240),
     params:
         spec=lambda w: canonical(inputs.data(study.config, w.dataset)),
     message:
@@ -46,8 +46,8 @@ rule dataset:
     conda:
         "../../envs/torch.yaml"
     resources:
-        mem_mb=grow(2000),
-        runtime=longer(60),
+        mem_mb=memory_mb(2000),
+        runtime=minutes(60),
         roots=roots,
     params:
         spec=lambda w: canonical(inputs.data(study.config, w.dataset)),

@@ -50,8 +50,8 @@ rule weights:
     conda:
         "../../envs/torch.yaml"
     resources:
-        mem_mb=grow(6000),
-        runtime=longer(60),
+        mem_mb=memory_mb(6000),
+        runtime=minutes(60),
     params:
         spec=lambda w: canonical(specs.weights(study, w.fm)),
     message:
@@ -76,8 +76,8 @@ rule pretrain:
     conda:
         "../../envs/torch.yaml"
     resources:
-        mem_mb=grow(3000),
-        runtime=longer(30),
+        mem_mb=memory_mb(3000),
+        runtime=minutes(30),
     params:
         spec=lambda w: canonical(specs.pretraining(study, w.fm)),
         code=lambda w: code_of("pretrain", source_of(study.config.fms[w.fm].dataset)),
@@ -128,8 +128,8 @@ rule embed_shard:
         "../../envs/torch.yaml"
     threads: specs.EMBED_THREADS
     resources:
-        mem_mb=grow(6000),
-        runtime=longer(240),
+        mem_mb=memory_mb(6000),
+        runtime=minutes(240),
         roots=roots,
         compute=compute,
     params:
@@ -173,8 +173,8 @@ rule adopt:
     conda:
         "../../envs/base.yaml"
     resources:
-        mem_mb=grow(3000),
-        runtime=longer(15),
+        mem_mb=memory_mb(3000),
+        runtime=minutes(15),
     params:
         one_split=lambda w: study.config.fms[w.fm].has_file_per_split(w.dataset),
         class_count=lambda w: study.config.datasets[w.dataset].class_count,

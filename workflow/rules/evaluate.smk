@@ -21,8 +21,8 @@ rule evaluate:
         "../../envs/torch.yaml"
     threads: study.config.compute.threads
     resources:
-        mem_mb=grow(3000, copies=2, of=["train", "test"]),
-        runtime=longer(60),
+        mem_mb=memory_mb(3000, copies=2, of=["train", "test"]),
+        runtime=minutes(60),
         device=study.config.compute.scoring_device,
     params:
         spec=lambda w: canonical(specs.evaluation(study, group_of(w))),

@@ -16,8 +16,8 @@ rule explorer:
     conda:
         "../../envs/base.yaml"
     resources:
-        mem_mb=grow(2000),
-        runtime=longer(10),
+        mem_mb=memory_mb(2000),
+        runtime=minutes(10),
     params:
         code=code_of("explore"),
         blocks=blocks_of,

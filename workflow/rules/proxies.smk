@@ -32,8 +32,8 @@ rule proxies:
         "../../envs/torch.yaml"
     threads: proxy_threads
     resources:
-        mem_mb=grow(2000, copies=3, of=["train"]),
-        runtime=longer(30),
+        mem_mb=memory_mb(2000, copies=3, of=["train"]),
+        runtime=minutes(30),
         device=study.config.compute.generation_device,
     params:
         spec=lambda w: canonical(specs.proxies(study, group_of(w), w.gen)),

@@ -22,8 +22,8 @@ rule report:
     conda:
         "../../envs/base.yaml"
     resources:
-        mem_mb=grow(1000),
-        runtime=longer(10),
+        mem_mb=memory_mb(1000),
+        runtime=minutes(10),
     params:
         results=study.config.results,
         page=canonical(page.content(study, study.config.experiments)),
@@ -64,8 +64,8 @@ rule workflow_report:
     log:
         "<logs>/workflow-report.log",
     resources:
-        mem_mb=grow(2000),
-        runtime=longer(15),
+        mem_mb=memory_mb(2000),
+        runtime=minutes(15),
     message:
         "Snakemake's own report"
     script:

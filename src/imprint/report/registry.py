@@ -68,20 +68,20 @@ class FigureEntry(_Entry):
 
     Attributes
     ----------
-    table : str or None
-        For a figure of one FM and task, the table that it is drawn from, which a separate job makes: `function` takes
-        this table, its description and images.
+    data : str or None
+        For a figure of one FM and task, the name of the data that it is drawn from, which a separate job makes: `function`
+        takes their frame, its description and images.
     needs_images : bool
         Whether it shows images of the datasets.
     """
 
-    table: str | None = None
+    data: str | None = None
     needs_images: bool = False
 
     @property
     def shows_one_task(self) -> bool:
         """Whether it shows one FM and task, not all rows of an experiment."""
-        return self.table is not None
+        return self.data is not None
 
     def draw(
         self,

@@ -24,7 +24,7 @@ WORST = 4  # confusions named in the subtitle
 WIDEST = 5.0  # inches
 
 
-@figure("confusion", title=TITLE, category="One task", table="predictions")
+@figure("confusion", title=TITLE, category="One task", data="predictions")
 def confusion(
     predictions: pd.DataFrame, description: Mapping[str, Any], images: object = None
 ) -> Figure:

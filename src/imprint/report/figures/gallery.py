@@ -22,7 +22,7 @@ TITLE = "Test images and their nearest proxies"
 MISTAKES, ROWS = 4, 7  # most mistakes, and most rows in all
 
 
-@figure("gallery", title=TITLE, category="One task", table="predictions", needs_images=True)
+@figure("gallery", title=TITLE, category="One task", data="predictions", needs_images=True)
 def gallery(predictions: pd.DataFrame, description: Mapping[str, Any], images: Images) -> Figure:
     """A row per test sample, mistakes first: its image and those of its nearest proxies.
 

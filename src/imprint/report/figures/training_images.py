@@ -26,7 +26,7 @@ ROWS = 20  # classes shown
 PIXELS, GAP = 72, 6  # pixels of an image, and between two
 
 
-@figure("training_images", title=TITLE, category="One task", table="samples", needs_images=True)
+@figure("training_images", title=TITLE, category="One task", data="samples", needs_images=True)
 def training_images(table: pd.DataFrame, description: Mapping[str, Any], images: Images) -> Figure:
     """A row per class, a block of columns per dataset.
 

@@ -25,7 +25,7 @@ LABELS = 60  # most names, each of an original class; more would cover the sampl
 ANY_CLASS = "*"  # the shape of a proxy where shapes stand for datasets
 
 
-@figure("tsne", title=TITLE, category="One task", table="tsne")
+@figure("tsne", title=TITLE, category="One task", data="tsne")
 def tsne(points: pd.DataFrame, description: Mapping[str, Any], images: object = None) -> Figure:
     """A panel by class, with a name on each original class; with several datasets, also a panel by dataset.
 
