@@ -11,7 +11,7 @@ import torch
 
 from imprint.errors import UserError
 from imprint.fm.loading import batches
-from imprint.fm.readers import Readers, Source
+from imprint.fm.readers import ReaderImages, Readers
 from imprint.store.embeddings import read_embeddings
 from tests.fm.extraction import extract
 
@@ -29,9 +29,9 @@ def loaded(readers, size):
 def test_whoever_reads_gives_the_same(embedder, folder, count, processes):
     (folder.folder / "07.png").write_text("this is not an image")
     (folder.folder / "08.png").unlink()
-    with Readers(Source(folder, embedder.transform), 0) as alone:
+    with Readers(ReaderImages(folder, embedder.transform), 0) as alone:
         expected, reasons = loaded(alone, 6)
-    with Readers(Source(folder, embedder.transform), count, processes) as readers:
+    with Readers(ReaderImages(folder, embedder.transform), count, processes) as readers:
         pixels, unread = loaded(readers, 6)
         assert readers.defects(range(20)).result() == reasons
     assert torch.equal(pixels, expected)
@@ -59,14 +59,14 @@ def test_extraction_by_processes_has_the_bytes_of_one_by_threads(
 
 
 def test_images_in_memory_need_no_processes(embedder, images):
-    with Readers(Source(images, embedder.transform), 3, processes=True) as readers:
+    with Readers(ReaderImages(images, embedder.transform), 3, processes=True) as readers:
         assert isinstance(readers.pixels(range(2)).result()[0], torch.Tensor), "it was not sent"
 
 
 def test_a_killed_reader_process_is_reported(embedder, folder):
     with (
         pytest.raises(UserError, match="memory"),
-        Readers(Source(folder, embedder.transform), 2, processes=True) as readers,
+        Readers(ReaderImages(folder, embedder.transform), 2, processes=True) as readers,
     ):
         for pid in list(readers._pool._processes):
             os.kill(pid, signal.SIGKILL)
@@ -78,10 +78,10 @@ import sys, time
 from pathlib import Path
 import numpy as np
 from imprint.data.images import Images
-from imprint.fm.readers import Readers, Source
+from imprint.fm.readers import Readers, ReaderImages
 from imprint.fm.transforms import Transform
 images = Images(np.zeros(1, int), ["00.png"], ("a",), folder=Path(sys.argv[1]))
-with Readers(Source(images, Transform((16, 16), (16, 16))), 2, processes=True) as readers:
+with Readers(ReaderImages(images, Transform((16, 16), (16, 16))), 2, processes=True) as readers:
     readers.pixels(range(1)).result()
     print(*readers._pool._processes, flush=True)
     time.sleep(60)

@@ -97,7 +97,7 @@ def image_samples(
     from imprint.estimator import image_sources
     from imprint.fm.compute import Batched
     from imprint.fm.loading import batches, unreadable
-    from imprint.fm.readers import Readers, Source
+    from imprint.fm.readers import ReaderImages, Readers
 
     if source is None:
         images, kind = photographs(), "crops of photographs"
@@ -109,7 +109,7 @@ def image_samples(
         whole = image_sources.images_of(source, classes="ignored", split="test")
         images, kind = whole.take(_spread(len(whole))), "images"
     pixels = []
-    with Readers(Source(images, embedder.transform), 0) as readers:
+    with Readers(ReaderImages(images, embedder.transform), 0) as readers:
         for _, x, unread in batches(readers, MOST_SAMPLES):
             if unread:
                 raise unreadable(images, unread)

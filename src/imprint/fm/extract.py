@@ -18,7 +18,7 @@ from imprint.fm.extraction import Extraction, NoImages, digest
 from imprint.fm.journal import Journal
 from imprint.fm.loading import batches, require_readable, unreadable
 from imprint.fm.progress import Progress
-from imprint.fm.readers import Readers, Source
+from imprint.fm.readers import ReaderImages, Readers
 from imprint.store.files import remove_unfinished
 
 log = logging.getLogger("imprint")
@@ -170,7 +170,7 @@ def _complete(
             }
         },
     )
-    source = Source(images, embedder.transform)
+    source = ReaderImages(images, embedder.transform)
     with (
         torch_settings(device, threads, source.one_by_one) as workers,
         Readers(source, workers, processes=device.type == "cuda") as readers,

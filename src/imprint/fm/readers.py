@@ -33,7 +33,7 @@ T = TypeVar("T")
 Pixels = tuple[torch.Tensor | np.ndarray | None, dict[int, str]]
 
 
-class Source(NamedTuple):
+class ReaderImages(NamedTuple):
     """Images and their transform."""
 
     images: Images
@@ -73,7 +73,7 @@ class Readers:
 
     Parameters
     ----------
-    source : Source
+    source : ReaderImages
         The images and their transform.
     count : int
         Number of workers; with 0, images are read in this thread on each call.
@@ -82,7 +82,7 @@ class Readers:
         the device, and end with it.
     """
 
-    def __init__(self, source: Source, count: int, processes: bool = False) -> None:
+    def __init__(self, source: ReaderImages, count: int, processes: bool = False) -> None:
         self.images, self.count = source.images, count
         self._source = source
         self._processes = processes and count > 1 and source.one_by_one
@@ -131,10 +131,10 @@ class Readers:
         return future
 
 
-_here: Source | None = None  # the source of a reading process
+_here: ReaderImages | None = None  # the source of a reading process
 
 
-def _begin(source: Source, parent: int) -> None:
+def _begin(source: ReaderImages, parent: int) -> None:
     """Start a reading process: its parent handles interrupts, and it ends when its parent does."""
     global _here
     _here = source
