@@ -34,7 +34,7 @@ from benchmarks.options import new_parser
 from benchmarks.runs import ROOT, command
 from imprint.store.paths import LOGS
 from imprint.study import estimate
-from imprint.study.estimate import RULES, Job
+from imprint.study.estimate import RULES, EstimatedJob
 from imprint.study.grid import Study
 from imprint.study.job_log import usage
 from imprint.study.load import load
@@ -157,7 +157,7 @@ def run(folder: Path, cores: int) -> tuple[dict[str, float], bool]:
     return times, not process.returncode
 
 
-def owner(study: Study, job: Job) -> str:
+def owner(study: Study, job: EstimatedJob) -> str:
     """The first experiment that requests the file of a job."""
     for name in study.experiments_of[job.group]:
         methods = study.methods[name]
@@ -167,13 +167,13 @@ def owner(study: Study, job: Job) -> str:
     return study.experiments_of[job.group][-1]
 
 
-def log_of(study: Study, job: Job) -> Path:
+def log_of(study: Study, job: EstimatedJob) -> Path:
     """The log of a job."""
     parts = (job.group.fm, job.group.task, *([job.group.shots, job.name] if job.name else []))
     return (study.root / LOGS / job.rule).joinpath(*parts[:-1], f"{parts[-1]}.log")
 
 
-def names_of(study: Study, job: Job) -> tuple[tuple[str, ...], ...]:
+def names_of(study: Study, job: EstimatedJob) -> tuple[tuple[str, ...], ...]:
     """Keys of similar jobs: rule, GEN or AGG, and task or family; then rule and GEN or AGG."""
     return (job.rule, job.name, study.tasks[job.group.task].family), (job.rule, job.name)
 
@@ -190,7 +190,7 @@ class Sums:
         self.memory: dict[str, float] = {}
         self.copies: dict[tuple[str, ...], float] = {}
 
-    def add(self, study: Study, job: Job, seconds: float, memory: float = 0.0) -> None:
+    def add(self, study: Study, job: EstimatedJob, seconds: float, memory: float = 0.0) -> None:
         """Count a job for the first experiment that requests its file."""
         name = owner(study, job)
         self.of_experiments[name, job.rule] += seconds

@@ -18,7 +18,7 @@ from snakemake_interface_logger_plugins.base import LogHandlerBase
 from snakemake_interface_logger_plugins.common import LogEvent
 
 from imprint.formatting import count
-from imprint.study.tally import Job, Tally
+from imprint.study.tally import RunningJob, Tally
 
 CHATTER = (  # lines of Snakemake that are left out
     "Assuming unrestricted shared filesystem usage",
@@ -82,7 +82,9 @@ class LogHandler(LogHandlerBase):
             words = record.rule_msg or " ".join([record.rule_name, *record.wildcards.values()])
             log = record.log[0] if record.log else None
             self._members.discard(record.jobid)
-            self._tally.start(record.jobid, Job(record.rule_name, words, log, record.created))
+            self._tally.start(
+                record.jobid, RunningJob(record.rule_name, words, log, record.created)
+            )
         elif event == LogEvent.JOB_FINISHED:
             self._line = self._tally.finish(record.job_id, record.created)
         elif event == LogEvent.JOB_ERROR and record.jobid not in self._members:

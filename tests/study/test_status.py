@@ -24,11 +24,11 @@ def log(tmp_path):
 def test_estimates_use_the_times_of_earlier_jobs(log):
     rules = status.jobs_by_rule(
         [
-            status.Job("embed", ["a"], None, log(100, 2)),
-            status.Job("embed", ["b"], None, log(300, 2)),
-            status.Job("embed", ["c"], "new", None),
-            status.Job("embed", ["d"], "its rule changed", log(200, 2)),
-            status.Job("report", ["e"], "new", None),
+            status.PlannedJob("embed", ["a"], None, log(100, 2)),
+            status.PlannedJob("embed", ["b"], None, log(300, 2)),
+            status.PlannedJob("embed", ["c"], "new", None),
+            status.PlannedJob("embed", ["d"], "its rule changed", log(200, 2)),
+            status.PlannedJob("report", ["e"], "new", None),
         ]
     )
     embed, report = rules["embed"], rules["report"]
@@ -64,7 +64,7 @@ def test_files_that_no_job_makes_are_leftovers(study, tmp_path, monkeypatch):
     for name in [*files, "reports/main.html"]:  # a page that is made on request
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
-    jobs = [status.Job("proxies", [str(tmp_path / "proxies/wanted.h5")], None, None)]
+    jobs = [status.PlannedJob("proxies", [str(tmp_path / "proxies/wanted.h5")], None, None)]
     monkeypatch.setattr(status, "plan", lambda *arguments: jobs)
     assert status.status(study).leftovers == [str(tmp_path / "proxies/old.h5")]
 

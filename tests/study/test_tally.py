@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from imprint.study.tally import NOT_BEGUN, NOT_SUBMITTED, OUTSIDE, Job, Tally
+from imprint.study.tally import NOT_BEGUN, NOT_SUBMITTED, OUTSIDE, RunningJob, Tally
 
 NOW = time.time()
 
@@ -20,7 +20,7 @@ def job(tmp_path):
         if lines:
             log.write_text("".join(f"2026-01-02 03:04:05 {line}\n" for line in lines))
             os.utime(log, (written, written))
-        return Job(rule, f"doing {rule}", str(log), start)
+        return RunningJob(rule, f"doing {rule}", str(log), start)
 
     return make
 

@@ -29,7 +29,7 @@ RULES = ("proxies", "evaluate", "collapse")
 
 
 @dataclass(frozen=True)
-class Job:
+class EstimatedJob:
     """The cost of one job.
 
     Attributes
@@ -94,7 +94,7 @@ def jobs(
     widths: Mapping[str, int | None],
     rate: float | None = None,
     is_done: Callable[[Path], bool] = Path.exists,
-) -> Iterator[Job]:
+) -> Iterator[EstimatedJob]:
     """The jobs that generate proxies, score them and measure collapse, done or not.
 
     Parameters
@@ -131,16 +131,16 @@ def jobs(
             done = gen not in needed or is_done(proxies_file(study.root, *group, gen))
             work, sets, written = _of_proxies(study, group, gen, size, d, fits)
             seconds = reading + work / rate + sets * SET
-            yield Job("proxies", group, gen, seconds, read, written, done)
+            yield EstimatedJob("proxies", group, gen, seconds, read, written, done)
         for agg in study.cells(group).by_agg:
             work, sets, rows = _of_scores(study, group, agg, size, d)
             seconds = reading + work / rate + sets * SET
-            yield Job("evaluate", group, agg, seconds, read, 40 * rows, agg not in missing)
+            yield EstimatedJob("evaluate", group, agg, seconds, read, 40 * rows, agg not in missing)
         if group[:2] not in fm_tasks:
             fm_tasks.add(group[:2])
             work = size.draws * sum(operations.collapse(n, d) for n in (size.full, size.test))
             done = is_done(collapse_file(study.root, *group[:2]))
-            yield Job("collapse", group, "", reading + work / rate, read, 0, done)
+            yield EstimatedJob("collapse", group, "", reading + work / rate, read, 0, done)
 
 
 def _of_proxies(
@@ -264,10 +264,10 @@ def _size(study: Study, group: Group, counts: Mapping[str, Mapping[str, int]]) -
     full, test = (sum(counts[dataset][split] for dataset in task.datasets) for split in SPLITS)
     stored = full + test
     originals = total(_embedded_classes(study, dataset) for dataset in task.datasets)
-    groups = task.draws[0]
+    merged = task.draws[0]
     classes = used = originals or 10
-    if groups is not None:
-        classes, used = len(groups), sum(map(len, groups))
+    if merged is not None:
+        classes, used = len(merged), sum(map(len, merged))
     if originals is not None:
         full, test = (int(count * used / originals) for count in (full, test))
     train = min(full, classes * int(group.shots)) if group.draws_samples else full

@@ -29,7 +29,7 @@ SECTIONS: dict[str, Any] = {
 
 
 @dataclass
-class Parsed:
+class ParsedStudy:
     """A parsed configuration, with the problems of its form.
 
     Attributes
@@ -55,7 +55,7 @@ class Parsed:
     problems: list[Problem] = field(default_factory=list)
 
 
-def parse(raw: Mapping[str, Any]) -> Parsed:
+def parse(raw: Mapping[str, Any]) -> ParsedStudy:
     """Read a configuration.
 
     Parameters
@@ -65,10 +65,10 @@ def parse(raw: Mapping[str, Any]) -> Parsed:
 
     Returns
     -------
-    Parsed
+    ParsedStudy
         The valid parts, and all problems of form.
     """
-    parsed = Parsed()
+    parsed = ParsedStudy()
     raw = expand_variables(dict(raw), "", parsed.problems)
     parsed.incomplete |= {problem.key for problem in parsed.problems}
     class_names = ClassNames()
@@ -95,7 +95,7 @@ def parse(raw: Mapping[str, Any]) -> Parsed:
 
 
 def _with_class_numbers(
-    parsed: Parsed,
+    parsed: ParsedStudy,
     adapter: TypeAdapter[Any],
     section: str,
     name: str,
@@ -123,7 +123,7 @@ def _with_class_numbers(
 
 
 def _parse_entry(
-    parsed: Parsed, adapter: TypeAdapter[Any], section: str, name: str, entry: Any
+    parsed: ParsedStudy, adapter: TypeAdapter[Any], section: str, name: str, entry: Any
 ) -> bool:
     """Parse one entry of a section; return whether it is valid."""
     parsed.names[section].append(name)
@@ -152,7 +152,7 @@ def _wrong_keys(error: ValidationError, entry: Mapping[Any, Any]) -> set[str]:
 
 
 def _with_parsed_entries(
-    raw: Mapping[str, Any], parsed: Parsed, invalid: list[str]
+    raw: Mapping[str, Any], parsed: ParsedStudy, invalid: list[str]
 ) -> dict[str, Any]:
     """The whole configuration with its parsed entries; None for the invalid ones."""
     whole = dict(raw)

@@ -56,7 +56,7 @@ _OWN_LINES = ("Using workflow specific profile", "Building DAG of jobs")  # of S
 
 
 @dataclass(frozen=True)
-class Job:
+class PlannedJob:
     """One job of the plan.
 
     Attributes
@@ -189,7 +189,7 @@ def _snakefile() -> Path:
     )
 
 
-def plan(snakefile: str | Path, config: str | None = None, cores: int = 1) -> list[Job]:
+def plan(snakefile: str | Path, config: str | None = None, cores: int = 1) -> list[PlannedJob]:
     """All jobs of the study in the working directory, in the order of Snakemake's plan.
 
     Raises
@@ -208,7 +208,7 @@ def plan(snakefile: str | Path, config: str | None = None, cores: int = 1) -> li
     return list(parse_summary(done.stdout))
 
 
-def parse_summary(summary: str) -> Iterator[Job]:
+def parse_summary(summary: str) -> Iterator[PlannedJob]:
     """The jobs in the text of `snakemake --summary`.
 
     It has a line for each file. Files of one job follow each other and differ in their suffix (see `OUTPUT_SUFFIXES`) alone.
@@ -225,7 +225,7 @@ def parse_summary(summary: str) -> Iterator[Job]:
     for (rule, _), group in groupby(rows, _job_of):
         files = list(group)
         logs = [file["log-file(s)"].split(",")[0] for file in files if file["log-file(s)"] != "-"]
-        yield Job(
+        yield PlannedJob(
             rule,
             [file["output_file"] for file in files],
             _reason(files, ran_before=bool(logs)),
@@ -249,7 +249,7 @@ def _reason(files: list[dict[str, str]], ran_before: bool) -> str | None:
     return reasons[0] if reasons else ", ".join(sorted(statuses))
 
 
-def jobs_by_rule(jobs: Iterable[Job]) -> dict[str, Rule]:
+def jobs_by_rule(jobs: Iterable[PlannedJob]) -> dict[str, Rule]:
     """Jobs by rule; a job to do is expected to take the median time of those that ran before."""
     rules: dict[str, Rule] = {}
     logs: dict[str, list[str]] = defaultdict(list)

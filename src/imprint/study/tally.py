@@ -20,7 +20,7 @@ _NAMED = 5  # jobs that run, or that failed for the same cause beside the first,
 
 
 @dataclass(frozen=True)
-class Job:
+class RunningJob:
     """A job that was started.
 
     Attributes
@@ -74,12 +74,12 @@ class Tally:
         self.total, self.done = sum(planned.values()), 0
         self._start = start
         self._to_do = dict(planned)
-        self._running: dict[int, Job] = {}
-        self._failed: dict[int, tuple[Job, str, str]] = {}
+        self._running: dict[int, RunningJob] = {}
+        self._failed: dict[int, tuple[RunningJob, str, str]] = {}
         self._ended: Counter[str] = Counter()
         self._seconds: dict[str, float] = defaultdict(float)  # of jobs that ended
 
-    def start(self, number: int, job: Job) -> None:
+    def start(self, number: int, job: RunningJob) -> None:
         """Count a job as started, for the first time or again."""
         self._running[number] = job
         self._failed.pop(number, None)
@@ -99,7 +99,7 @@ class Tally:
             words.append(ending.words)
         return self._head(now) + "; ".join(words)
 
-    def fail(self, number: int, message: str, log: str) -> Job:
+    def fail(self, number: int, message: str, log: str) -> RunningJob:
         """Count a job as failed; returns it.
 
         message, log: shown if its own log gives no reason.
@@ -162,7 +162,7 @@ class Tally:
         not_run = self.total - self.done - len(self._failed)
         heading = f"{len(self._failed)} of {self.total} jobs failed"
         lines = [f"{heading}, {not_run} did not run:" if not_run else f"{heading}:"]
-        causes: dict[str, list[tuple[Job, str]]] = {}
+        causes: dict[str, list[tuple[RunningJob, str]]] = {}
         for job, why, log in sorted(
             self._failed.values(), key=lambda failure: not failure[0].reason
         ):

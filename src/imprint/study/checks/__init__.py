@@ -11,7 +11,7 @@ from typing import Any
 
 from imprint.study.checks import experiments, inputs, tasks
 from imprint.study.checks.sections import Sections
-from imprint.study.parse import Parsed
+from imprint.study.parse import ParsedStudy
 from imprint.study.problems import Problem
 
 Check = Callable[[str, Any, Sections], Iterator[Problem]]
@@ -51,7 +51,7 @@ CHECKS: dict[str, tuple[Check, ...]] = {
 }
 
 
-def problems(parsed: Parsed) -> list[Problem]:
+def problems(parsed: ParsedStudy) -> list[Problem]:
     """All problems of a configuration beyond its form.
 
     The valid keys of an entry are checked even if others are invalid.
