@@ -68,23 +68,23 @@ def cifar100_cells(path: Path, seed: int) -> Iterator[Cell]:
     for draw in range(3):
         order = np.random.default_rng(draw).permutation(100)
         for d in (1, 3, 5, 10):
-            groups = [order[: 10 * d][new::10].tolist() for new in range(10)]
+            merged = [order[: 10 * d][new::10].tolist() for new in range(10)]
             for shots in CIFAR100_SHOTS:
-                yield cell_of(path.stem, f"{d} in 1, draw {draw}", pools, groups, shots, seed)
+                yield cell_of(path.stem, f"{d} in 1, draw {draw}", pools, merged, shots, seed)
 
 
 def cell_of(
     row: str,
     task: str,
     pools: tuple[Pool, Pool],
-    groups: list[list[int]],
+    merged: list[list[int]],
     shots: str,
     seed: int,
 ) -> Cell:
     """The cell of a task, given by the original classes of each of its classes."""
     train, test = pools
-    rows, y, classes = training_rows(train, groups, shots, seed)
-    test_rows, test_y, _ = select(test, groups)
+    rows, y, classes = training_rows(train, merged, shots, seed)
+    test_rows, test_y, _ = select(test, merged)
     name = f"{row}, {task}, shots {shots}"
     return Cell(row, name, shots, train.x[rows], y, test.x[test_rows], test_y, classes)
 

@@ -16,7 +16,8 @@ from imprint.method.scale import check_scale, largest_of, scale_of, scaled
 from imprint.store.block_cache import digest
 from imprint.store.embeddings import Embeddings
 
-Groups = Sequence[Sequence[int]] | None
+# for each class of a task, the original classes that it merges; None keeps all classes as they are
+MergedClasses = Sequence[Sequence[int]] | None
 
 
 @dataclass(frozen=True)
@@ -133,14 +134,14 @@ def _name(dataset: Embeddings) -> str:
     return " ".join(filter(None, parts))
 
 
-def select(samples: Pool, groups: Groups) -> tuple[np.ndarray, np.ndarray, int]:
+def select(samples: Pool, merged: MergedClasses) -> tuple[np.ndarray, np.ndarray, int]:
     """The samples of a task.
 
     Parameters
     ----------
     samples : Pool
         All samples of the task's datasets.
-    groups : sequence of sequences of int, or None
+    merged : sequence of sequences of int, or None
         The original classes of each new class; samples of other classes are left out. None keeps all classes.
 
     Returns
@@ -152,10 +153,10 @@ def select(samples: Pool, groups: Groups) -> tuple[np.ndarray, np.ndarray, int]:
     class_count : int
         Number of classes of the task.
     """
-    if groups is None:
+    if merged is None:
         return np.arange(len(samples.y)), samples.y, samples.class_count
     new = np.full(samples.class_count, -1)
-    for label, originals in enumerate(groups):
+    for label, originals in enumerate(merged):
         for original in originals:
             if original >= samples.class_count:
                 raise UserError(
@@ -164,7 +165,7 @@ def select(samples: Pool, groups: Groups) -> tuple[np.ndarray, np.ndarray, int]:
             new[original] = label
     labels = new[samples.y]
     rows = np.flatnonzero(labels >= 0)
-    return rows, labels[rows], len(groups)
+    return rows, labels[rows], len(merged)
 
 
 def sample_names(
@@ -177,16 +178,16 @@ def sample_names(
     )
 
 
-def class_names(datasets: Sequence[Embeddings] | Pool, groups: Groups) -> list[str]:
+def class_names(datasets: Sequence[Embeddings] | Pool, merged: MergedClasses) -> list[str]:
     """Names of a task's classes; a class merged from several joins their distinct names with +."""
     if isinstance(datasets, Pool):
         names = [name for _, of_dataset in datasets.class_names for name in of_dataset]
         names = names or [str(label) for label in range(datasets.class_count)]
     else:
         names = [name for dataset in datasets for name in dataset.class_names]
-    if groups is None:
+    if merged is None:
         return names
-    return ["+".join(dict.fromkeys(names[original] for original in group)) for group in groups]
+    return ["+".join(dict.fromkeys(names[original] for original in group)) for group in merged]
 
 
 def draw_shots(y: np.ndarray, shots: str, seed: int | None) -> np.ndarray:
@@ -216,10 +217,10 @@ def draw_shots(y: np.ndarray, shots: str, seed: int | None) -> np.ndarray:
 
 
 def training_rows(
-    samples: Pool, groups: Groups, shots: str, seed: int | None
+    samples: Pool, merged: MergedClasses, shots: str, seed: int | None
 ) -> tuple[np.ndarray, np.ndarray, int]:
     """The training set of a task: rows of the pool, their new labels, and the number of classes; see `draw_shots`."""
-    rows, y, classes = select(samples, groups)
+    rows, y, classes = select(samples, merged)
     chosen = draw_shots(y, shots, seed)
     return rows[chosen], y[chosen], classes
 

@@ -63,13 +63,13 @@ def resolve(name: str, config: TaskConfig, count: int | None) -> Iterator[Task]:
             raise ValueError(f"family {name}: the number of classes is not known")
         yield from _family(name, config.family, config.datasets, count)
         return
-    groups: tuple[tuple[int, ...], ...] | None = None
+    merged: tuple[tuple[int, ...], ...] | None = None
     if config.classes is not None:
-        groups = tuple((c,) for c in config.classes)
+        merged = tuple((c,) for c in config.classes)
     elif config.label_map is not None:
         new = sorted(set(config.label_map.values()))
-        groups = tuple(tuple(old for old, to in config.label_map.items() if to == j) for j in new)
-    yield Task(name, name, None, config.datasets, (groups,))
+        merged = tuple(tuple(old for old, to in config.label_map.items() if to == j) for j in new)
+    yield Task(name, name, None, config.datasets, (merged,))
 
 
 def _family(name: str, family: Family, datasets: tuple[str, ...], count: int) -> Iterator[Task]:

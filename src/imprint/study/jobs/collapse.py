@@ -55,12 +55,12 @@ def measure_collapse(
     rows: list[dict[str, Any]] = []
     for split, samples in zip(NC1_SPLITS, (train, test), strict=True):
         data = [samples.content, digest(samples.y)]
-        for draw, groups in enumerate(spec["draws"]):
-            key = block_key(code, data, groups)
+        for draw, merged in enumerate(spec["draws"]):
+            key = block_key(code, data, merged)
             block = blocks.get(key)
             work.add(block is None)
             if block is None:
-                chosen, y, classes = select(samples, groups)
+                chosen, y, classes = select(samples, merged)
                 block = json.dumps(
                     asdict(collapse(take_rows(samples.x, chosen), y, classes))
                 ).encode()

@@ -12,7 +12,7 @@ import pandas as pd
 from imprint.analysis.best import Best, best_configuration
 from imprint.analysis.frames import rows_of
 from imprint.analysis.matrices import chosen_on
-from imprint.data.pools import Groups, Pool, class_names, pool, training_rows
+from imprint.data.pools import MergedClasses, Pool, class_names, pool, training_rows
 from imprint.method.configuration import UNIT_LENGTH, Configuration
 from imprint.method.large_arrays import take_rows
 from imprint.method.normalize import FittedNorms, chain
@@ -27,7 +27,7 @@ def save_best_head(
     scores: pd.DataFrame,
     grid: Mapping[str, Any],
     train: Sequence[Embeddings],
-    classes: Groups,
+    classes: MergedClasses,
     proxy_files: Mapping[str, str],
     checkpoint: str | None,
 ) -> Best:
@@ -55,7 +55,8 @@ def save_best_head(
     Best
         Method, seed and accuracy of the head.
     """
-    ((_, task, shots),) = grid["groups"]
+    (group,) = grid["groups"]
+    _, task, shots = group
     methods = [Configuration.from_dict(fields) for fields in grid["configurations"]]
     rows_of_grid = rows_of(scores, [grid])
     best = best_configuration(rows_of_grid, methods)

@@ -73,7 +73,7 @@ def make_proxies(
     if spec["shots"] != ALL_SHOTS or len(spec["draws"]) > 1:
         stored = None
     norms = dict.fromkeys(norm for norms in spec["seeds"].values() for norm in norms)
-    for norm_pre, (draw, groups) in product(norms, enumerate(spec["draws"])):
+    for norm_pre, (draw, merged) in product(norms, enumerate(spec["draws"])):
         runs = [
             _Run(parse_k(k), seed)
             for k, seeds in spec["seeds"].items()
@@ -82,7 +82,7 @@ def make_proxies(
         if clusters:
             for run in runs:
                 run.clusters = proxy_set_for(clusters, run.k.label, norm_pre, run.seed, draw)
-        settings = [spec["gen"], spec.get("ls_lambda"), norm_pre, groups, spec["shots"]]
+        settings = [spec["gen"], spec.get("ls_lambda"), norm_pre, merged, spec["shots"]]
         used = components_of_proxies(spec["gen"], [norm_pre])
         settings += [(component_codes or {}).get(name) for name in used]
         for run in runs:
@@ -93,8 +93,8 @@ def make_proxies(
         work.add(True, len(missing))
         work.add(False, len(runs) - len(missing))
         for same_set in _by_training_set(missing, spec["shots"]):
-            rows, y, _ = training_rows(train, groups, spec["shots"], same_set[0].seed)
-            require_all(y, class_names(train, groups), f"task {spec['task']}")
+            rows, y, _ = training_rows(train, merged, spec["shots"], same_set[0].seed)
+            require_all(y, class_names(train, merged), f"task {spec['task']}")
             x = take_rows(train.x, rows)
             x = FittedNorms(x, y).apply_to_embeddings(norm_pre, x)
             for run, proxies in _generated(x, y, spec, same_set, threads, stored, device):

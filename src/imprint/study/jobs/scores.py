@@ -13,7 +13,7 @@ import pandas as pd
 
 from imprint.analysis.differences import JOINT
 from imprint.analysis.frames import compact, task_columns
-from imprint.data.pools import Groups, Pool, require_test_samples, select, training_rows
+from imprint.data.pools import MergedClasses, Pool, require_test_samples, select, training_rows
 from imprint.data.shots import training_seed
 from imprint.method.components import components_of_scoring
 from imprint.method.configuration import Configuration, Scoring
@@ -110,7 +110,7 @@ def score(
         train, test, proxies, spec, device, blocks or Blocks(), code, component_codes or {}
     )
     rows = [
-        row for draw, groups in enumerate(spec["draws"]) for row in scorer.rows_of(draw, groups)
+        row for draw, merged in enumerate(spec["draws"]) for row in scorer.rows_of(draw, merged)
     ]
     require_test_samples(spec["task"], [len(rows)])
     return _frame(rows, spec), scorer.effort, scorer.work
@@ -138,21 +138,21 @@ class _Scorer:
         self._per_class = bool(self.spec.get("per_class"))
         self._extra_names = self.spec.get("extra_scores", [])
 
-    def rows_of(self, draw: int, groups: Groups) -> list[dict[str, Any]]:
-        """The rows of one draw, whose classes are `groups`; empty if these have no test samples."""
-        chosen, y, classes = select(self.test, groups)
+    def rows_of(self, draw: int, merged: MergedClasses) -> list[dict[str, Any]]:
+        """The rows of one draw, whose classes are those of `merged`; empty if these have no test samples."""
+        chosen, y, classes = select(self.test, merged)
         if len(chosen) == 0:
             return []
         requests = _requests(self.spec["cells"], self.proxies, draw)
         for request in requests:
-            self._read_finished(request, groups)
+            self._read_finished(request, merged)
         unfinished = [request for request in requests if request.missing]
         self._compute(draw, unfinished, take_rows(self.test.x, chosen), y, classes)
         return [row for request in requests for row in _rows(request, draw)]
 
-    def _read_finished(self, request: _Request, groups: Groups) -> None:
+    def _read_finished(self, request: _Request, merged: MergedClasses) -> None:
         """Read the scores of earlier runs, and count the missing ones."""
-        request.keys = dict(self._keys(request, groups))
+        request.keys = dict(self._keys(request, merged))
         for scoring, key in request.keys.items():
             block = self.blocks.get(key)
             if block is not None:
@@ -202,8 +202,8 @@ class _Scorer:
 
     def _training_rows(self, draw: int, request: _Request) -> tuple[np.ndarray, np.ndarray]:
         """The rows of the pool that are the training set, and their labels."""
-        groups, seed = self.spec["draws"][draw], self._training_seed(request)
-        rows, y, _ = training_rows(self.train, groups, self.spec["shots"], seed)
+        merged, seed = self.spec["draws"][draw], self._training_seed(request)
+        rows, y, _ = training_rows(self.train, merged, self.spec["shots"], seed)
         return rows, y
 
     def _norms(self, draw: int, request: _Request) -> FittedNorms | None:
@@ -246,14 +246,14 @@ class _Scorer:
 
     # keys of blocks
 
-    def _keys(self, request: _Request, groups: Groups) -> Iterator[tuple[Scoring, bytes]]:
+    def _keys(self, request: _Request, merged: MergedClasses) -> Iterator[tuple[Scoring, bytes]]:
         """The scorings of a request, each with the key of its block. The key covers all that the scores depend on."""
         content = self._proxies_digests(request)
         for scoring in dict.fromkeys(user.scoring for user, _ in request.users):
             needs_fm = chain(scoring.norm_post).needs_fm_classifier
             reference = self._fm_classifier_digest if needs_fm else None
             codes = self._codes(request, scoring)
-            parts: list[Any] = [self._data, groups, content, reference, scoring, codes]
+            parts: list[Any] = [self._data, merged, content, reference, scoring, codes]
             if learns(scoring.norm_post, scoring.norm_inf):
                 parts += [self._training_digests, request.norm_pre]
                 parts += [self.spec["shots"], self._training_seed(request)]

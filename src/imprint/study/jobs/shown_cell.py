@@ -62,12 +62,14 @@ class ShownCell:
     ) -> None:
         self.train, self.test, self.proxies = train, test, proxies
         self.configuration, self.seed, self.spec = configuration, seed, spec
-        groups, ((_, _, shots),) = spec["draw_groups"], spec["groups"]
+        merged = spec["draw_groups"]
+        (group,) = spec["groups"]
+        _, _, shots = group
         self.training = pool(train)
         self.testing = pool(test, self.training)
-        self.rows, self.y, self.classes = select(self.testing, groups)
+        self.rows, self.y, self.classes = select(self.testing, merged)
         self.training_rows, self.training_labels, _ = training_rows(
-            self.training, groups, shots, seed
+            self.training, merged, shots, seed
         )
         x = take_rows(self.training.x, self.training_rows)
         self.norms = FittedNorms(x, self.training_labels)
