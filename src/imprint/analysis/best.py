@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from imprint.analysis.groups import distinct
+from imprint.analysis.distinct_rows import distinct
 from imprint.analysis.matrices import chosen_on
 from imprint.method.configuration import FIELDS, Configuration
 

@@ -24,9 +24,9 @@ import numpy as np
 from imprint.analysis.gens import with_k_labels
 from imprint.analysis.hypothesis_tests import DIGITS
 from imprint.analysis.matrices import NORM, chosen_on, with_criterion
+from imprint.analysis.natural_order import natural
 from imprint.analysis.ranking import are_enough, merged, merged_note, ranks
 from imprint.analysis.selection import BEST_PRODUCT, agg_in_words
-from imprint.analysis.words import natural
 from imprint.method.configuration import INNER_PRODUCT, MAX, MNN
 from imprint.method.score_names import VALIDATION
 

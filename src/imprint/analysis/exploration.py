@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from imprint.analysis.distinct_rows import distinct
 from imprint.analysis.gens import SAME_WITH_ONE, k_in_words
-from imprint.analysis.groups import distinct
 from imprint.analysis.matrices import METHOD, NORM
+from imprint.analysis.natural_order import natural
 from imprint.analysis.selection import agg_in_words
 from imprint.analysis.splits import of_split
-from imprint.analysis.words import natural
 
 if TYPE_CHECKING:
     import pandas as pd

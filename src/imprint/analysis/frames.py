@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from imprint.analysis.groups import distinct
+from imprint.analysis.distinct_rows import distinct
 from imprint.analysis.splits import is_of_split, with_training_samples
 from imprint.method.configuration import FIELDS, Configuration
 from imprint.method.score_names import ON_VALIDATION, TRAINING_SPLIT, VALIDATION

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from imprint.analysis.distinct_rows import distinct
 from imprint.analysis.gens import has_choice_of_k
-from imprint.analysis.groups import distinct
 from imprint.data.shots import ALL_SHOTS, most_shots
 from imprint.formatting import count
 from imprint.method.configuration import FIELDS, MAX, Scoring

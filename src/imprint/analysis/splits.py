@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from imprint.analysis.words import natural_order
+from imprint.analysis.natural_order import natural_order
 from imprint.method.score_names import TEST_SPLIT, TRAINING_SPLIT
 
 if TYPE_CHECKING:

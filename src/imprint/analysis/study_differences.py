@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from imprint.analysis.groups import distinct
+from imprint.analysis.distinct_rows import distinct
 from imprint.analysis.matrices import METHOD
 from imprint.analysis.selection import method_in_words
 

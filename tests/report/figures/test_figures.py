@@ -13,7 +13,7 @@ import pytest
 from matplotlib.colors import to_rgb
 from PIL import Image
 
-from imprint.analysis.words import natural_order
+from imprint.analysis.natural_order import natural_order
 from imprint.errors import UserError
 from imprint.report.drawing.axes import SHARED_LABEL, k_axis, spread
 from imprint.report.drawing.looks import GENS, shades

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from math import ceil
 from typing import TYPE_CHECKING, NamedTuple
 
+from imprint.analysis.natural_order import natural_order
 from imprint.analysis.selection import shown_norms
-from imprint.analysis.words import natural_order
 from imprint.formatting import count
 from imprint.report.drawing.axes import label_across, percent_axis, row_title
 from imprint.report.drawing.looks import in_legend_order

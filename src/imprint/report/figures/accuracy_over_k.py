@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from imprint.analysis.gens import gens_without_k
 from imprint.analysis.matrices import fullest, with_few_shots
+from imprint.analysis.natural_order import natural_order
 from imprint.analysis.selection import means_over_k, sizes
-from imprint.analysis.words import natural_order
 from imprint.report.drawing.axes import k_axis_with_marks
 from imprint.report.drawing.looks import gen_look
 from imprint.report.drawing.marks import draw_marks, legend_entries, marks_of

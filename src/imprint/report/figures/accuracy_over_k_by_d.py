@@ -7,8 +7,8 @@ from math import ceil
 from typing import TYPE_CHECKING, Any
 
 from imprint.analysis.gens import gens_without_k, shown_gen
+from imprint.analysis.natural_order import natural_order
 from imprint.analysis.selection import accuracy_over_k, sizes
-from imprint.analysis.words import natural_order
 from imprint.report.drawing.axes import k_axis, percent_axis, stretched_axis
 from imprint.report.drawing.looks import DOTTED_GUIDE, MARKERS, Look, legend_line, shades
 from imprint.report.drawing.panels import family_panels

@@ -10,8 +10,8 @@ import numpy as np
 
 from imprint.analysis.gens import gens_without_k, shown_gen
 from imprint.analysis.matrices import is_value
+from imprint.analysis.natural_order import natural_order
 from imprint.analysis.selection import means_over_k, sizes
-from imprint.analysis.words import natural_order
 from imprint.data.shots import ALL_SHOTS
 from imprint.report.drawing.axes import k_axis
 from imprint.report.drawing.looks import DASHES, Look, gen_look, legend_line, shades

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from imprint.analysis.gains import GEN, K, gains_and_nc1, gains_by_draw
+from imprint.analysis.natural_order import natural_order
 from imprint.analysis.selection import shown
 from imprint.analysis.splits import nc1_in_words
-from imprint.analysis.words import natural_order
 from imprint.formatting import count
 from imprint.report.drawing.axes import log_axis
 from imprint.report.drawing.looks import DOTTED_GUIDE, GUIDE, legend_line, point_style

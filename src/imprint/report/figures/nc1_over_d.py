@@ -5,8 +5,8 @@ from __future__ import annotations
 from math import ceil
 from typing import TYPE_CHECKING
 
+from imprint.analysis.natural_order import natural_order
 from imprint.analysis.splits import nc1_in_words
-from imprint.analysis.words import natural_order
 from imprint.formatting import count
 from imprint.report.drawing.axes import LOG_FROM, d_axis, label_right, log_axis
 from imprint.report.drawing.looks import legend_line, numbered_look

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from imprint.analysis.matrices import extent, with_few_shots
+from imprint.analysis.natural_order import natural_order
 from imprint.analysis.ranking import identical
-from imprint.analysis.words import natural_order
 from imprint.report.drawing.sheet import sheet
 from imprint.report.drawing.style import INK, applied, figure_width, small_size
 from imprint.report.drawing.text import shorten, text_width

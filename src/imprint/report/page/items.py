@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from imprint.analysis.words import natural
+from imprint.analysis.natural_order import natural
 from imprint.report.drawing.saving import EMPTY
 
 PIXELS = 1.6  # pixels of a PNG for each pixel of the page

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from imprint.analysis.words import natural_order
+from imprint.analysis.natural_order import natural_order
 
 if TYPE_CHECKING:
     import pandas as pd
