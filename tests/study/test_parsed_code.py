@@ -89,25 +89,25 @@ def parsed(tmp_path, monkeypatch):
 def test_what_was_parsed_is_not_parsed_again(parsed):
     new, texts, _ = parsed
     first = new()
-    assert first("x = 1") == first("x = 1") == PARSED
+    assert first.get("x = 1") == first.get("x = 1") == PARSED
     first.keep()
     second = new()
-    assert second("x = 1") == PARSED and texts == ["x = 1"]
-    second("x = 2")
+    assert second.get("x = 1") == PARSED and texts == ["x = 1"]
+    second.get("x = 2")
     second.keep()
     third = new()
-    third("x = 1")
-    third("x = 2")
+    third.get("x = 1")
+    third.get("x = 2")
     assert texts == ["x = 1", "x = 2"]
 
 
 def test_other_code_parses_again(parsed):
     new, texts, code = parsed
     first = new()
-    first("x")
+    first.get("x")
     first.keep()
     code.write_text("second")
-    new()("x")
+    new().get("x")
     assert texts == ["x", "x"]
 
 
@@ -116,9 +116,9 @@ def test_a_damaged_file_is_as_none(parsed, content):
     new, texts, _ = parsed
     FILE.write_text(content)
     first = new()
-    assert first("x") == PARSED and texts == ["x"]
+    assert first.get("x") == PARSED and texts == ["x"]
     first.keep()
-    new()("x")
+    new().get("x")
     assert texts == ["x"]
 
 
@@ -126,7 +126,7 @@ def test_nothing_is_written_where_snakemake_has_no_folder(parsed):
     new, _, _ = parsed
     FILE.parent.rmdir()
     first = new()
-    first("x")
+    first.get("x")
     first.keep()
     assert not FILE.parent.exists()
 

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from imprint.store.files import canonical
 from imprint.store.version import installed_version
-from imprint.study.parsed_code import PARSED
+from imprint.study.parsed_code import PARSED, FileCode
 
 PACKAGE = Path(__file__).parents[1]
 
@@ -93,11 +93,10 @@ def _fingerprint(files: list[Path], modules: Iterable[str]) -> str:
     contents: list[str] = []
     imports: list[str] = []
     for path in files:
-        content, imported = read(path)
-        contents.append(content)
-        imports += imported
+        contents.append(read(path).digest)
+        imports += read(path).imports
     counted = closure(imports, modules)
-    contents += [f"{name} {read(path)[0]}" for name, path in sorted(counted.items())]
+    contents += [f"{name} {read(path).digest}" for name, path in sorted(counted.items())]
     contents.append(canonical(versions([*files, *counted.values()])))
     return hashlib.sha256(" ".join(contents).encode()).hexdigest()[:16]
 
@@ -111,7 +110,7 @@ def with_imported(files: Iterable[str | Path]) -> list[Path]:
         if path in counted:
             continue
         counted.append(path)
-        for name in read(path)[1]:
+        for name in read(path).imports:
             folders = [path.parent, *map(Path, sys.path)]
             waiting += [file for folder in folders for file in _modules(folder, name)]
     return counted
@@ -131,7 +130,7 @@ def _modules(folder: Path, name: str) -> Iterator[Path]:
 
 def versions(files: Iterable[Path]) -> dict[str, str | None]:
     """The versions of the numerical packages that these files import."""
-    packages = {name.partition(".")[0] for file in files for name in read(file)[1]}
+    packages = {name.partition(".")[0] for file in files for name in read(file).imports}
     names = (COMPUTING[name] for name in sorted(packages & set(COMPUTING)))
     return {name: installed_version(name) for name in names}
 
@@ -157,7 +156,7 @@ def closure(imports: Iterable[str], modules: Iterable[str] = ()) -> dict[str, Pa
         if path is None:
             raise ValueError(f"there is no module {name}")
         counted[name] = path
-    names = [*imports, *(name for path in counted.values() for name in read(path)[1])]
+    names = [*imports, *(name for path in counted.values() for name in read(path).imports)]
     while names:
         name = names.pop()
         name = re_exported_from(name)
@@ -166,7 +165,7 @@ def closure(imports: Iterable[str], modules: Iterable[str] = ()) -> dict[str, Pa
         if path is None or path.name == "__init__.py" or name in counted or _never_counts(name):
             continue
         counted[name] = path
-        names += read(path)[1]
+        names += read(path).imports
     return counted
 
 
@@ -177,7 +176,7 @@ def re_exported_from(name: str) -> str:
     path = source(package) if package else None
     if source(name) is not None or path is None or path.name != "__init__.py":
         return name
-    modules = (imported.rpartition(".") for imported in read(path)[1])
+    modules = (imported.rpartition(".") for imported in read(path).imports)
     return next((module for module, _, imported in modules if imported == last), name)
 
 
@@ -196,6 +195,6 @@ def source(name: str) -> Path | None:
 
 
 @cache
-def read(path: Path) -> tuple[str, tuple[str, ...]]:
-    """A file as `PARSED`, cached."""
-    return PARSED(path.read_text(encoding="utf-8"))
+def read(path: Path) -> FileCode:
+    """The code of a file, cached."""
+    return PARSED.get(path.read_text(encoding="utf-8"))

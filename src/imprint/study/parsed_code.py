@@ -1,7 +1,7 @@
 """The code that counts in a Python file, and what it imports; kept from one run to the next.
 
-Docstrings, comments, layout, types of arguments, log lines and the texts of errors do not count. To parse all files takes a
-quarter of a plan, so each text is parsed once. Python's version and this file count too, as they decide the result.
+Docstrings, comments, layout, types of arguments, log lines and the texts of errors do not count. Parsing all files would take a
+quarter of the time of a plan, so the result for each text is kept. Python's version and this file count too, as they decide the result.
 """
 
 from __future__ import annotations
@@ -13,11 +13,12 @@ import sys
 from collections import Counter
 from contextlib import suppress
 from pathlib import Path
+from typing import NamedTuple
 
 from imprint.store.files import atomic
 
 FILE = Path(".snakemake") / "imprint-code.json"
-MOST = 5000  # entries; each edit of a file adds one
+MOST_ENTRIES = 5000  # each edit of a file adds one
 MESSENGERS = {"log", "warnings", "report"}
 # methods of a logger and functions of `warnings` that tell something
 LINES = {
@@ -32,10 +33,15 @@ LINES = {
     "filterwarnings",
 }
 
-Parsed = tuple[str, tuple[str, ...]]  # a digest of the code that counts, and the imported names
+
+class FileCode(NamedTuple):
+    """A digest of the code that counts in a file, and the names that it imports."""
+
+    digest: str
+    imports: tuple[str, ...]
 
 
-def parse(text: str) -> Parsed:
+def parse(text: str) -> FileCode:
     """A digest of the code that counts in a Python file, and the names that it imports."""
     whole = ast.parse(text)
     tree = _Counted(_messengers(whole)).visit(whole)
@@ -47,7 +53,8 @@ def parse(text: str) -> Parsed:
             module = node.module or ""  # empty for `from . import name`
             names = [module, *(f"{module}.{alias.name}" for alias in node.names)]
             imports += [name.strip(".") for name in names if name]
-    return hashlib.sha256(ast.dump(tree).encode()).hexdigest(), tuple(dict.fromkeys(imports))
+    digest = hashlib.sha256(ast.dump(tree).encode()).hexdigest()
+    return FileCode(digest, tuple(dict.fromkeys(imports)))
 
 
 class _Counted(ast.NodeTransformer):
@@ -97,7 +104,7 @@ class _Counted(ast.NodeTransformer):
 def _messengers(tree: ast.Module) -> set[str]:
     """The names in a file whose calls only tell something: its logger, `warnings`, and what `job` gives to a script.
 
-    A name that is bound otherwise too, such as that of a list elsewhere in the file, is none.
+    A name that is also bound to something else in the file, such as a list, does not count.
     """
     bound: Counter[str] = Counter()
     telling: set[str] = set()
@@ -142,11 +149,11 @@ class ParsedCode:
 
     def __init__(self) -> None:
         self._version = f"{sys.version_info} {Path(__file__).read_text(encoding='utf-8')}"
-        self._entries: dict[str, Parsed] | None = None
+        self._entries: dict[str, FileCode] | None = None
         self._is_new = False
 
-    def __call__(self, text: str) -> Parsed:
-        """The parsed text."""
+    def get(self, text: str) -> FileCode:
+        """The code of a text, parsed now or before."""
         if self._entries is None:
             self._entries = _read()
         key = hashlib.sha256(f"{self._version}\n{text}".encode()).hexdigest()
@@ -159,17 +166,17 @@ class ParsedCode:
         """Write the entries for the next run, if some are new and Snakemake has a folder here."""
         if not self._is_new or self._entries is None or not FILE.parent.is_dir():
             return
-        entries = dict(list(self._entries.items())[-MOST:])
+        entries = dict(list(self._entries.items())[-MOST_ENTRIES:])
         with suppress(OSError), atomic(FILE) as path:  # without the file all is parsed again
             path.write_text(json.dumps(entries))
 
 
-def _read() -> dict[str, Parsed]:
+def _read() -> dict[str, FileCode]:
     """The entries of earlier runs; none if there are none, or the file is damaged."""
     try:
         entries = json.loads(FILE.read_text())
         return {
-            str(key): (str(digest), tuple(map(str, names)))
+            str(key): FileCode(str(digest), tuple(map(str, names)))
             for key, (digest, names) in entries.items()
         }
     except (OSError, ValueError, TypeError, AttributeError):
