@@ -90,16 +90,24 @@ def pool(datasets: Sequence[Embeddings], training: Pool | None = None) -> Pool:
     if not all(digests):
         digests = ()
     if len(datasets) == 1:
-        x = scaled(first.x, scale)
-        return Pool(x, first.y, int(offsets[-1]), first.fm_classifier, digests, scale, named)
-    x = new_array((sum(len(dataset.y) for dataset in datasets), first.x.shape[1]))
-    end = 0
-    for dataset in datasets:
-        for block in row_blocks(dataset.x):
-            x[end + block.start : end + block.stop] = scaled(dataset.x[block], scale)
-        end += len(dataset.y)
-    y = np.concatenate([d.y + offset for d, offset in zip(datasets, offsets[:-1], strict=True)])
-    return Pool(x, y, int(offsets[-1]), first.fm_classifier, digests, scale, named)
+        x, y = scaled(first.x, scale), first.y
+    else:
+        x = new_array((sum(len(dataset.y) for dataset in datasets), first.x.shape[1]))
+        end = 0
+        for dataset in datasets:
+            for block in row_blocks(dataset.x):
+                x[end + block.start : end + block.stop] = scaled(dataset.x[block], scale)
+            end += len(dataset.y)
+        y = np.concatenate([d.y + offset for d, offset in zip(datasets, offsets[:-1], strict=True)])
+    return Pool(
+        x,
+        y,
+        class_count=int(offsets[-1]),
+        fm_classifier=first.fm_classifier,
+        digests=digests,
+        scale=scale,
+        class_names=named,
+    )
 
 
 def _check_same_classes(

@@ -54,10 +54,10 @@ class Work:
     requested: int = 0
     computed: int = 0
 
-    def add(self, computed: bool, count: int = 1) -> None:
-        """Count `count` blocks."""
-        self.requested += count
-        self.computed += count * computed
+    def add(self, requested: int, computed: int) -> None:
+        """Count blocks; those that are not computed are reused."""
+        self.requested += requested
+        self.computed += computed
 
     def __str__(self) -> str:
         return f"{self.requested} requested, {self.computed} computed, {self.requested - self.computed} reused"

@@ -61,7 +61,7 @@ class Embeddings:
         """One line without the arrays, which are large."""
         count, size = self.x.shape
         names = ", ".join(self.class_names[:SHOWN_CLASSES])
-        more = ", ..." * (len(self.class_names) > SHOWN_CLASSES)
+        more = ", ..." if len(self.class_names) > SHOWN_CLASSES else ""
         return f"<Embeddings of {count} samples, {size} values each; classes: {names}{more}>"
 
 

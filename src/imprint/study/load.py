@@ -102,8 +102,9 @@ def load_for_workflow(requested: Mapping[str, Any]) -> Study:
     except ConfigError as error:
         try:
             return _load_requested(_typed(requested))
-        except ConfigError as of_typed:
-            raise min(error, of_typed, key=lambda each: len(each.problems)) from None
+        except ConfigError as typed_error:
+            # the reading with fewer problems is the likelier one
+            raise min(error, typed_error, key=lambda each: len(each.problems)) from None
 
 
 def _load_requested(requested: Mapping[str, Any]) -> Study:

@@ -157,13 +157,13 @@ def status(study: Study, config: str | None = None, cores: int | None = None) ->
     # made only on request, so not in the plan
     outputs += [experiment_report_file(study.root, name) for name in study.config.experiments]
     return Status(
-        jobs_by_rule(jobs),
-        cores,
-        running.state(study.root) is running.State.AT_WORK,
-        sum(file.blocks for file in files),
-        sum(file.unused for file in files),
-        sum(file.size for file in files),
-        sorted(_leftovers(study.root, outputs)),
+        rules=jobs_by_rule(jobs),
+        cores=cores,
+        running=running.state(study.root) is running.State.AT_WORK,
+        blocks=sum(file.blocks for file in files),
+        unused=sum(file.unused for file in files),
+        kept_size=sum(file.size for file in files),
+        leftovers=sorted(_leftovers(study.root, outputs)),
     )
 
 

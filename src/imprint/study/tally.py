@@ -16,7 +16,7 @@ NOT_BEGUN = "its submission ended before the job began"
 NOT_SUBMITTED = "the cluster refused its submission; `sbatch --test-only` with the same memory and time tells why"
 _FIRST = 3  # jobs before the time left is estimated
 _SHOWN = 20  # causes of failures that are listed
-_NAMED = 5  # jobs that run, or that failed for the same cause beside the first, that are named
+_NAMED = 5  # jobs that a line names; it counts the others
 
 
 @dataclass(frozen=True)
@@ -152,7 +152,8 @@ class Tally:
         for job in list(self._running.values())[:_NAMED]:
             since = duration(now - job.start)
             jobs.append(f"{job.words} ({', '.join(filter(None, [since, job.news]))})")
-        jobs += [f"{len(self._running) - _NAMED} more"] * (len(self._running) > _NAMED)
+        if len(self._running) > _NAMED:
+            jobs.append(f"{len(self._running) - _NAMED} more")
         return f"{self._head(now)}now {'; '.join(jobs)}" if jobs else ""
 
     def failures(self) -> list[str]:
@@ -172,7 +173,8 @@ class Tally:
             lines.append(f"    log: {log}" if log else "    it has no log")
             if others:
                 names = [other.words for other, _ in others[:_NAMED]]
-                names += [f"{len(others) - _NAMED} more"] * (len(others) > _NAMED)
+                if len(others) > _NAMED:
+                    names.append(f"{len(others) - _NAMED} more")
                 lines.append(f"    the same: {', '.join(names)}")
         if len(causes) > _SHOWN:
             rest = sum(len(jobs) for jobs in list(causes.values())[_SHOWN:])

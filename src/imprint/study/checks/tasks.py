@@ -65,8 +65,9 @@ def _where_classes_are(task: TaskConfig, sections: Sections) -> str:
 
 def embedded_classes(key: str, task: TaskConfig, sections: Sections) -> Iterator[Problem]:
     """The datasets of a task embed all classes that it uses."""
-    count, sample = _class_count(task, sections), task.family and task.family.sample
-    if count is None or (sample or 0) > count:
+    count = _class_count(task, sections)
+    sample = (task.family.sample if task.family else None) or 0
+    if count is None or sample > count:
         return
     offset = 0
     for name in task.datasets:

@@ -58,7 +58,7 @@ def measure_collapse(
         for draw, merged in enumerate(spec["draws"]):
             key = block_key(code, data, merged)
             block = blocks.get(key)
-            work.add(block is None)
+            work.add(requested=1, computed=int(block is None))
             if block is None:
                 chosen, y, classes = select(samples, merged)
                 block = json.dumps(

@@ -112,17 +112,17 @@ def make_head(
     samples = proxies.samples
     needs_fm = chain(scoring.norm_post).needs_fm_classifier
     return Head(
-        proxies.matrix(train.x),
-        proxies.labels,
-        {
+        proxies=proxies.matrix(train.x),
+        labels=proxies.labels,
+        description={
             "configuration": method.as_dict(),
             "unit": samples is not None and method.norm_pre == UNIT_LENGTH,
             "embedding_size": train.x.shape[1],
             **({} if train.scale == 1 else {"scale": train.scale}),
             **description,
         },
-        train.fm_classifier if needs_fm else None,
-        {} if samples is None else {"sample_ids": ids_as_bytes(samples)},
-        proxies.bias,
-        norms.state(),
+        fm_classifier=train.fm_classifier if needs_fm else None,
+        state={} if samples is None else {"sample_ids": ids_as_bytes(samples)},
+        bias=proxies.bias,
+        norms=norms.state(),
     )

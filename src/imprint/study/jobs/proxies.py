@@ -90,8 +90,7 @@ def make_proxies(
             run.key = block_key(code, data, *settings, run.k.label, run.seed, of_clusters)
             run.block = blocks.get(run.key)
         missing = [run for run in runs if run.block is None]
-        work.add(True, len(missing))
-        work.add(False, len(runs) - len(missing))
+        work.add(requested=len(runs), computed=len(missing))
         for same_set in _by_training_set(missing, spec["shots"]):
             rows, y, _ = training_rows(train, merged, spec["shots"], same_set[0].seed)
             require_all(y, class_names(train, merged), f"task {spec['task']}")
@@ -134,13 +133,19 @@ def _generated(
     stored: StoredFits | None,
     device: str,
 ) -> Iterator[tuple[_Run, ProxySet]]:
-    """The proxy set of each run on a training set; runs with the same seeds share their work."""
+    """The proxy set of each run on a training set.
+
+    Runs of one k are neighbours in `runs`. All k that have the same seeds are generated in one call, so that they share their
+    work; the choice of k, `auto`, is made for each run.
+    """
     gen = spec["gen"]
     of_seeds: dict[tuple[Seed, ...], dict[int, list[_Run]]] = {}
     for k, of_k in groupby(runs, key=lambda run: run.k):
         alike = list(of_k)
         if isinstance(k, Auto):
-            yield from ((run, _of_chosen_k(x, y, gen, run.seed, threads, device)) for run in alike)
+            yield from (
+                (run, _set_for_chosen_k(x, y, gen, run.seed, threads, device)) for run in alike
+            )
         else:
             of_seeds.setdefault(tuple(run.seed for run in alike), {})[k.number] = alike
     for seeds, by_k in of_seeds.items():
@@ -165,7 +170,7 @@ def _generated(
         yield from ((run, sets[k, run.seed]) for k, alike in by_k.items() for run in alike)
 
 
-def _of_chosen_k(
+def _set_for_chosen_k(
     x: np.ndarray, y: np.ndarray, gen: str, seed: Seed, threads: int, device: str
 ) -> ProxySet:
     """The proxy set for the k chosen on the training samples; its seconds include the choice."""

@@ -157,8 +157,8 @@ class _Scorer:
             block = self.blocks.get(key)
             if block is not None:
                 request.read(scoring, block)
-        for user, _ in request.users:
-            self.work.add(user.scoring not in request.scores)
+        computed = sum(user.scoring not in request.scores for user, _ in request.users)
+        self.work.add(requested=len(request.users), computed=computed)
 
     def _compute(
         self, draw: int, requests: list[_Request], x: np.ndarray, y: np.ndarray, classes: int
