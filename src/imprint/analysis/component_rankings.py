@@ -198,7 +198,7 @@ def best_of_others(scores: pd.DataFrame, component: str) -> BestCompanions:
     entries = names[COLUMNS[component]].set_index(pd.Index(names["entry"]))
     entries = entries[~entries.index.duplicated()]
     best = {
-        entry: _of_best(medians[methods].to_numpy(), criterion[methods].to_numpy())
+        entry: _accuracy_of_best(medians[methods].to_numpy(), criterion[methods].to_numpy())
         for entry, methods in names.groupby("entry", sort=False).groups.items()
     }
     others = names.drop_duplicates(["entry", *COMPANIONS[component]])
@@ -207,7 +207,7 @@ def best_of_others(scores: pd.DataFrame, component: str) -> BestCompanions:
     return BestCompanions(accuracies, entries, criterion, names)
 
 
-def _of_best(accuracies: np.ndarray, criterion: np.ndarray) -> np.ndarray:
+def _accuracy_of_best(accuracies: np.ndarray, criterion: np.ndarray) -> np.ndarray:
     """(n,) accuracy of the method with the largest criterion in each row; inputs are (n, methods), NaN where missing."""
     known = ~np.isnan(criterion)
     best = np.where(known, criterion, -np.inf).argmax(axis=1)

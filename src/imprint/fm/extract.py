@@ -25,8 +25,8 @@ log = logging.getLogger("imprint")
 
 BATCH = {"cpu": 32, "mps": 64, "cuda": 256}
 # progress is written to disk after this many samples or seconds, whichever comes first
-_BLOCK = {"cpu": 256, "mps": 512, "cuda": 1024}
-_SECONDS = 20
+_BLOCK_SAMPLES = {"cpu": 256, "mps": 512, "cuda": 1024}
+_BLOCK_SECONDS = 20
 
 
 def extract(
@@ -193,7 +193,7 @@ def _fill(
 ) -> None:
     """Load, embed and record the images that the journal lacks, all three at the same time."""
     images, kind = readers.images, model.device.type
-    block = batch_size * max(1, _BLOCK[kind] // batch_size)
+    block = batch_size * max(1, _BLOCK_SAMPLES[kind] // batch_size)
     loaded = batches(
         readers,
         batch_size,
@@ -217,7 +217,7 @@ def _fill(
                 embeddings.append(model(x))
             count, skipped = count + number, skipped | unread
             progress.advance(number)
-            due = count >= block or time.monotonic() - recorded > _SECONDS
+            due = count >= block or time.monotonic() - recorded > _BLOCK_SECONDS
             if due or progress.done == len(images):
                 if written:
                     written.result()

@@ -16,7 +16,8 @@ from imprint.errors import UserError
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
-MOST = 10  # more is no mean or standard deviation of channels from 0 to 1
+# larger values are no mean or standard deviation of channels from 0 to 1: the file means 0 to 255
+LARGEST_STATISTIC = 10
 
 _BATCHED = ("bilinear", "bicubic")  # interpolations that torch computes as Pillow does
 
@@ -65,7 +66,7 @@ class Transform:
             raise ValueError(
                 f"mean {self.mean} and std {self.std} are not three numbers each, std positive"
             )
-        if not all(abs(value) <= MOST for value in (*self.mean, *self.std)):
+        if not all(abs(value) <= LARGEST_STATISTIC for value in (*self.mean, *self.std)):
             raise ValueError(
                 f"mean {self.mean} and std {self.std} are not those of channels from 0 to 1; divide those of 0 to 255 by 255"
             )

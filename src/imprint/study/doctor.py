@@ -37,7 +37,7 @@ from imprint.study.specs import EMBED_THREADS
 
 TRIED = 8  # images sent through each model
 TIMED, SECONDS = 512, 5  # most images, and seconds, to time a model
-CLOSE = 0.999  # cosine that an embedding on the device must reach with the one on the CPU
+CLOSE_COSINE = 0.999  # cosine that an embedding on the device must reach with the one on the CPU
 
 
 @dataclass
@@ -313,7 +313,7 @@ def _forward(embedder: Any, device_name: str, subject: str) -> Iterator[Finding]
         yield Finding(BAD, subject, "embeddings are zero; check the weights")
         return
     cosine = torch.nn.functional.cosine_similarity(x, there).min().item()
-    if cosine < CLOSE:
+    if cosine < CLOSE_COSINE:
         yield Finding(
             BAD,
             subject,

@@ -129,11 +129,11 @@ def jobs(
         needed |= {GENERATORS.find(gen).clusters or gen for gen in needed}
         for gen in study.cells(group).proxy_seeds:
             done = gen not in needed or is_done(proxies_file(study.root, *group, gen))
-            work, sets, written = _of_proxies(study, group, gen, size, d, fits)
+            work, sets, written = _proxies_cost(study, group, gen, size, d, fits)
             seconds = reading + work / rate + sets * SET
             yield EstimatedJob("proxies", group, gen, seconds, read, written, done)
         for agg in study.cells(group).by_agg:
-            work, sets, rows = _of_scores(study, group, agg, size, d)
+            work, sets, rows = _scores_cost(study, group, agg, size, d)
             seconds = reading + work / rate + sets * SET
             yield EstimatedJob("evaluate", group, agg, seconds, read, 40 * rows, agg not in missing)
         if group[:2] not in fm_tasks:
@@ -143,7 +143,7 @@ def jobs(
             yield EstimatedJob("collapse", group, "", reading + work / rate, read, 0, done)
 
 
-def _of_proxies(
+def _proxies_cost(
     study: Study, group: Group, gen: str, size: _Size, d: int, fits: set[tuple[Any, ...]]
 ) -> tuple[float, int, int]:
     """Operations, proxy sets and bytes of one proxy file. `fits`: what earlier tasks fitted of each class; it gets more."""
@@ -178,13 +178,19 @@ def _of_proxies(
             written += 2 * runs * _proxies(k, size) * (8 if entry.samples else 4 * d + 8)
             training_sets |= {(norm_pre, seed if group.draws_samples else None) for seed in seeds}
     shared = entry.shared_operations(size.train, size.classes, d)
-    work += size.draws * shared * sum(share_of_new_fits(*of_set) for of_set in training_sets)
+    work += (
+        size.draws
+        * shared
+        * sum(share_of_new_fits(*training_set) for training_set in training_sets)
+    )
     if entry.rounds:
         work *= entry.rounds(size.train / size.originals)
     return work, sets, written
 
 
-def _of_scores(study: Study, group: Group, agg: str, size: _Size, d: int) -> tuple[float, int, int]:
+def _scores_cost(
+    study: Study, group: Group, agg: str, size: _Size, d: int
+) -> tuple[float, int, int]:
     """Operations, proxy sets and rows of one score file."""
     cells = study.cells(group).by_agg[agg].seeds
     of_sets: dict[tuple[str, K, str], list[Configuration]] = {}
@@ -201,11 +207,13 @@ def _of_scores(study: Study, group: Group, agg: str, size: _Size, d: int) -> tup
         rows += size.draws * len(seeds)
     work = size.draws * operations.embeddings(size.test, d)
     for name, configurations in of_sets.items():
-        work += runs_of[name] * _of_set(configurations, size.test, _proxies(name[1], size), d)
+        work += runs_of[name] * _set_operations(
+            configurations, size.test, _proxies(name[1], size), d
+        )
     return work, sum(runs_of.values()), rows
 
 
-def _of_set(configurations: Iterable[Configuration], n: int, p: int, d: int) -> float:
+def _set_operations(configurations: Iterable[Configuration], n: int, p: int, d: int) -> float:
     """Operations to score one set of p proxies on n embeddings under all its configurations."""
     matrices: dict[tuple[str, ...], float] = {}
     rankings: dict[tuple[str, ...], float] = {}

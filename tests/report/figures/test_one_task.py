@@ -318,7 +318,7 @@ def test_proxies_that_are_samples_stand_where_these_samples_are():
 
 
 def test_at_most_so_many_samples_are_placed_and_too_few_are_refused(monkeypatch):
-    monkeypatch.setattr("imprint.study.jobs.tsne.MOST", 40)
+    monkeypatch.setattr("imprint.study.jobs.tsne.MOST_SAMPLES", 40)
     monkeypatch.setattr("imprint.study.jobs.tsne.MOST_PROXIES", 2)
     samples, proxies, description = placed([embeddings(90)])
     assert len(samples) == description["shown"] == 40 and description["samples"] == 90

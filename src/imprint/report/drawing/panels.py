@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-BLOCK = 3.2  # inches; a narrower block of panels has no room for the name of its x axis
+NARROWEST_BLOCK = 3.2  # inches of a block of panels; a narrower one has no room for the name of its x axis
 WITH_MARKS = 1.0  # inches of the narrowest panel with `imprint.report.drawing.marks`
 HEIGHT, HIGH = 0.9, 1.4  # inches of a panel, and if there are few below each other
 MOST_IN_COLUMN, MOST_ON_PAGE = 5, 8  # most rows of panels that can be read at a glance
@@ -46,7 +46,7 @@ def _arranged(tasks: int, columns: int, narrowest: float, width: float) -> _Arra
     deep = ceil(columns / abreast)
     blocks = 1
     if tasks > 3 and deep == 1:
-        blocks = max(1, min(2, int(width / max(abreast * narrowest, BLOCK))))
+        blocks = max(1, min(2, int(width / max(abreast * narrowest, NARROWEST_BLOCK))))
     return _Arrangement(abreast, deep, blocks, ceil(tasks / blocks))
 
 

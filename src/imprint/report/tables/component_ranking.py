@@ -36,7 +36,7 @@ HEADINGS = {
 }
 EQUAL = "equal to"
 PUBLISHED = "published mean (%)"
-MOST = 3  # most values of a companion that are named
+MOST_VALUES = 3  # most values of a companion that are named
 
 
 def _kept(scores: pd.DataFrame, component: str, of_paper: bool) -> pd.DataFrame:
@@ -84,7 +84,7 @@ def _with_best_companions(scores: pd.DataFrame, component: str) -> pd.DataFrame:
     frame["combinations"] = entries["combinations"].to_numpy()
     rows = result.accuracies.index
     for companion in COMPANIONS[component]:
-        counts = [best.companions(entry, companion, rows)[:MOST] for entry in entries.index]
+        counts = [best.companions(entry, companion, rows)[:MOST_VALUES] for entry in entries.index]
         frame[f"best {companion}"] = [
             "\n".join(f"{value}: {round(count, 1):g}" for value, count in pairs) for pairs in counts
         ]

@@ -132,11 +132,11 @@ def _check_place(text: str) -> str:
 
 T = TypeVar("T")
 
-MOST = 1_000_000  # limit of every count
+LARGEST_COUNT = 1_000_000
 LARGEST_SEED = 2**32 - 1
 
-Positive = Annotated[int, Field(gt=0, le=MOST, strict=True)]
-Count = Annotated[int, Field(ge=0, lt=MOST, strict=True)]
+Positive = Annotated[int, Field(gt=0, le=LARGEST_COUNT, strict=True)]
+Count = Annotated[int, Field(ge=0, lt=LARGEST_COUNT, strict=True)]
 # a class by number, or in a file by name, which `imprint.study.named_classes` replaces
 Class = Annotated[
     Count, WithJsonSchema({"anyOf": [{"type": "integer", "minimum": 0}, {"type": "string"}]})

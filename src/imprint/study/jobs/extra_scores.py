@@ -100,7 +100,7 @@ class TrainingScores:
             for scoring, accuracy in accuracies.items():
                 scores[scoring][VALIDATION] = accuracy
         for scoring in scorings:
-            scores[scoring] |= self._of_class_scores(full_head, validation_head, scoring)
+            scores[scoring] |= self._scores_from_class_scores(full_head, validation_head, scoring)
         return scores
 
     def _without_held_out(
@@ -122,9 +122,10 @@ class TrainingScores:
         (results,) = evaluate(x, y, self._classes, [head], fm_classifier=self.fm_classifier)
         return {scoring: result.accuracy for scoring, result in results.items()}
 
-    def _of_class_scores(
+    def _scores_from_class_scores(
         self, full_head: CandidateHead, validation_head: CandidateHead | None, scoring: Scoring
     ) -> dict[str, float]:
+        """The wanted scores that need a score for every class: of the five best, of probabilities."""
         wanted = {TOP5, LOG_LOSS, CALIBRATION} & set(self.wanted)
         if not wanted:
             return {}

@@ -12,7 +12,7 @@ from imprint.errors import UserError
 from imprint.method.normalize import l2
 from imprint.study.jobs.shown_cell import ShownCell
 
-MOST, MOST_PROXIES = 2_000, 500  # samples and proxies shown, at most
+MOST_SAMPLES, MOST_PROXIES = 2_000, 500  # samples and proxies shown, at most
 COMPONENTS = 50  # of the PCA before t-SNE
 PERPLEXITY = 30
 FEWEST = 4  # test samples
@@ -35,7 +35,7 @@ def tsne(cell: ShownCell) -> tuple[pd.DataFrame, dict[str, Any]]:
         Numbers of samples and proxies, the perplexity, and the cell.
     """
     testing, rows, proxies, spec = cell.testing, cell.rows, cell.proxies, cell.spec
-    chosen = np.sort(np.random.default_rng(SEED).permutation(len(rows))[:MOST])
+    chosen = np.sort(np.random.default_rng(SEED).permutation(len(rows))[:MOST_SAMPLES])
     if len(chosen) < FEWEST:
         raise UserError(f"{len(chosen)} test samples are too few for t-SNE; it needs {FEWEST}")
     pre, scoring = cell.configuration.norm_pre, cell.configuration.scoring
