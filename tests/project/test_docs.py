@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 PAGES = [*sorted(ROOT.glob("*.md")), *sorted(DOCS.rglob("*.md"))]
 ROOMS = sorted(path.parent.name for path in (ROOT / "src/imprint").glob("*/__init__.py"))
-SHARED = ("errors", "registry", "formatting", "devices")
+SHARED = ("errors", "extras", "registry", "formatting", "devices")
 
 
 @pytest.fixture(scope="module")

@@ -178,6 +178,7 @@ def test_code_reruns_what_it_decides_and_nothing_else(rerun, file):
 def test_code_that_decides_no_number_reruns_nothing(rerun):
     files = [
         "errors.py",
+        "extras.py",
         "registry.py",
         "formatting.py",
         "store/version.py",

@@ -44,7 +44,8 @@ def _run(arguments: list[str]) -> int:
     from typer.exceptions import TyperException
 
     from imprint.cli.app import drop_output
-    from imprint.errors import UserError, WrongSource, not_installed
+    from imprint.errors import UserError, WrongSource
+    from imprint.extras import not_installed
 
     _prepare_output()
     logging.basicConfig(format="%(message)s", level=logging.WARNING)

@@ -10,7 +10,7 @@ from typing import BinaryIO
 
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from imprint.errors import not_installed
+from imprint.extras import not_installed
 
 # Pillow's name of each format, and its suffixes; Pillow reads other formats too, some by starting programs
 FORMATS = {

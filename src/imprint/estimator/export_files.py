@@ -9,8 +9,9 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from imprint.errors import UserError, not_installed
+from imprint.errors import UserError
 from imprint.estimator.photographs import LOCAL
+from imprint.extras import not_installed
 from imprint.store.version import __version__
 
 if TYPE_CHECKING:

@@ -8,7 +8,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from imprint.errors import UserError, not_installed
+from imprint.errors import UserError
+from imprint.extras import not_installed
 from imprint.store.seals import check_seal
 
 Facts = dict[str, Any]

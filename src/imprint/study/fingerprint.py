@@ -41,6 +41,7 @@ _INSTALLED = (
 
 NEVER = (
     "imprint.errors",
+    "imprint.extras",
     "imprint.registry",
     "imprint.formatting",
     "imprint.store",
