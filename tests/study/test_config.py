@@ -273,28 +273,28 @@ def test_own_images_are_the_same_until_one_comes_or_goes(tmp_path):
         **BASE["datasets"],
         "own": {"source": "imagefolder", "path": str(tmp_path / "images")},
     }
-    first = inputs.data(study(tmp_path, datasets=datasets).config, "own")
-    assert inputs.data(study(tmp_path, datasets=datasets).config, "own") == first
+    first = specs.preparation(study(tmp_path, datasets=datasets), "own")
+    assert specs.preparation(study(tmp_path, datasets=datasets), "own") == first
     (images / "2.png").write_bytes(b"x")
-    second = inputs.data(study(tmp_path, datasets=datasets).config, "own")
+    second = specs.preparation(study(tmp_path, datasets=datasets), "own")
     assert second != first
 
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     (images / "linked").symlink_to(elsewhere)
     (images / "nowhere.png").symlink_to(tmp_path / "nothing")
-    third = inputs.data(study(tmp_path, datasets=datasets).config, "own")
+    third = specs.preparation(study(tmp_path, datasets=datasets), "own")
     (elsewhere / "3.png").write_bytes(b"x")
-    assert second != third != inputs.data(study(tmp_path, datasets=datasets).config, "own"), (
+    assert second != third != specs.preparation(study(tmp_path, datasets=datasets), "own"), (
         "links are followed, as by the job"
     )
 
     (tmp_path / "table.csv").write_text("path,label\nelsewhere/3.png,cat\nnone.png,dog\n")
     datasets = {**BASE["datasets"], "own": {"source": "csv", "path": str(tmp_path / "table.csv")}}
-    first = inputs.data(study(tmp_path, datasets=datasets).config, "own")
-    assert inputs.data(study(tmp_path, datasets=datasets).config, "own") == first
+    first = specs.preparation(study(tmp_path, datasets=datasets), "own")
+    assert specs.preparation(study(tmp_path, datasets=datasets), "own") == first
     (elsewhere / "3.png").write_bytes(b"another")
-    assert inputs.data(study(tmp_path, datasets=datasets).config, "own") != first
+    assert specs.preparation(study(tmp_path, datasets=datasets), "own") != first
 
 
 def test_links_to_a_folder_above_are_read_once(tmp_path):

@@ -27,7 +27,7 @@ rule download:
         mem_mb=memory_mb(2000),
         runtime=minutes(240),
     params:
-        spec=lambda w: canonical(inputs.data(study.config, w.dataset)),
+        spec=lambda w: canonical(specs.preparation(study, w.dataset)),
     message:
         "downloading dataset {wildcards.dataset}"
     script:
@@ -50,7 +50,7 @@ rule dataset:
         runtime=minutes(60),
         roots=roots,
     params:
-        spec=lambda w: canonical(inputs.data(study.config, w.dataset)),
+        spec=lambda w: canonical(specs.preparation(study, w.dataset)),
         code=lambda w: code_of("dataset", source_of(w.dataset)),
     message:
         "preparing dataset {wildcards.dataset}"

@@ -1,16 +1,14 @@
-"""The inputs of a study: where datasets are, which weights are downloaded, which images exist."""
+"""The inputs of a study: where datasets and weights are, and which images exist."""
 
 from __future__ import annotations
 
 import hashlib
 import os
 from pathlib import Path
-from typing import Any
 
 from imprint.data.image_table import is_table, read_table
 from imprint.errors import UserError
 from imprint.store.paths import downloads_folder, weights_file
-from imprint.study.config.datasets import SUBSET_KEYS
 from imprint.study.config.study import StudyConfig
 
 
@@ -28,15 +26,6 @@ def checkpoint(config: StudyConfig, fm: str) -> str | None:
     """The file of an FM's weights, the workflow's or the user's; None if there is none."""
     entry = config.fms[fm]
     return str(weights_file(config.results, fm)) if entry.makes_weights else entry.users_weights
-
-
-def data(config: StudyConfig, dataset: str) -> dict[str, Any]:
-    """The specification of a dataset without its location; for the user's images with a digest of the files."""
-    entry = config.datasets[dataset]
-    spec = entry.model_dump(mode="json", exclude={*SUBSET_KEYS, "root"})
-    if "path" in spec:
-        spec["files"] = listing(spec["path"])
-    return spec
 
 
 def listing(path: str) -> str:

@@ -8,9 +8,19 @@ from imprint.fm.pooling import POOLED
 from imprint.method.generate import GENERATORS
 from imprint.study.config.datasets import SUBSET_KEYS
 from imprint.study.grid import Group, Study
+from imprint.study.inputs import listing
 from imprint.study.tasks import total
 
 EMBED_THREADS = 2  # of a job that embeds
+
+
+def preparation(study: Study, dataset: str) -> dict[str, Any]:
+    """What a dataset is prepared from, without its location; for the user's images with a digest of the files."""
+    entry = study.config.datasets[dataset]
+    spec = entry.model_dump(mode="json", exclude={*SUBSET_KEYS, "root"})
+    if "path" in spec:
+        spec["files"] = listing(spec["path"])
+    return spec
 
 
 def subset(study: Study, dataset: str) -> dict[str, Any]:
