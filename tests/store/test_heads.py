@@ -16,7 +16,8 @@ from imprint.method.generate.proxy_sets import proxy_sets
 from imprint.method.normalize import l2
 from imprint.method.scoring import CandidateHead
 from imprint.store.embeddings import Embeddings
-from imprint.store.heads import Head, fm_identity, read_head, write_head
+from imprint.store.fm_identity import fm_identity
+from imprint.store.heads import Head, read_head, write_head
 from imprint.study.jobs.heads import make_head
 
 QI = Configuration("l2", "mean", Fixed(1), Scoring("l2", "l2", "max", "inner_product"))

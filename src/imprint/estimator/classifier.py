@@ -421,8 +421,8 @@ class ImprintingClassifier(ClassifierMixin, BaseEstimator):
         path : path
             A .safetensors file.
         fm : Embeddings, mapping or object, optional
-            The FM and its preprocessing: the Embeddings of `imprint.embed`, or anything that `imprint.store.heads.fm_identity`
-            accepts. A loaded head keeps its FM until `fit`.
+            The FM and its preprocessing: the Embeddings of `imprint.embed`, or anything that
+            `imprint.store.fm_identity.fm_identity` accepts. A loaded head keeps its FM until `fit`.
 
         Raises
         ------
@@ -468,8 +468,8 @@ class ImprintingClassifier(ClassifierMixin, BaseEstimator):
         path : path
             A .safetensors file.
         fm : mapping or object, optional
-            The FM of the embeddings to predict, see `imprint.store.heads.fm_identity`. By default only the size of embeddings
-            is checked.
+            The FM of the embeddings to predict, see `imprint.store.fm_identity.fm_identity`. By default only the size of
+            embeddings is checked.
 
         Raises
         ------

@@ -26,7 +26,8 @@ from imprint.method.configuration import UNIT_LENGTH, Configuration
 from imprint.method.familiarity import Familiarity
 from imprint.method.generate import GENERATORS
 from imprint.method.normalize import FittedNorms, chain
-from imprint.store.heads import Head, fm_identity, ids_as_bytes, read_head
+from imprint.store.fm_identity import fm_identity
+from imprint.store.heads import Head, ids_as_bytes, read_head
 from imprint.store.version import __version__
 
 SAMPLE_IDS = "sample_ids"
@@ -52,7 +53,7 @@ class SavedClassifier:
     seed : int
         Seed of GEN.
     fm : Any
-        The FM, see `ImprintingClassifier.save`, or None; after loading, the result of `imprint.store.heads.fm_identity`.
+        The FM, see `ImprintingClassifier.save`, or None; after loading, the result of `imprint.store.fm_identity.fm_identity`.
     embedding_size : int
         Number of values of an embedding.
     """

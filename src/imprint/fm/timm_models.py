@@ -12,7 +12,7 @@ from imprint.errors import UserError
 from imprint.fm.hubs import advice, hugging_face
 from imprint.fm.registry import FMSource, fm_source
 from imprint.registry import suggestion
-from imprint.store.heads import LOCAL_FOLDER
+from imprint.store.fm_identity import LOCAL_FOLDER
 
 if TYPE_CHECKING:
     from imprint.fm.embedder import Embedder

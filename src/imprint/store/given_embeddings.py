@@ -172,7 +172,7 @@ def shape_of(path: str | Path, split: str, *, required: bool = False) -> tuple[i
 
 
 def fm_in(path: str | Path) -> dict[str, Any] | None:
-    """What an HDF5 file of embeddings says about its FM, see `imprint.store.heads.fm_identity`; None if it names no model."""
+    """What an HDF5 file of embeddings says about its FM, see `fm_identity.fm_identity`; None if it names no model."""
     import h5py
 
     if Path(path).suffix.lower() not in HDF5:

@@ -12,8 +12,8 @@ from imprint.data.sources import SOURCES, make
 from imprint.errors import UserError
 from imprint.fm.packaged_models import PACKAGED
 from imprint.registry import undefined
+from imprint.store.fm_identity import fm_differences
 from imprint.store.given_embeddings import EMBEDDINGS_SUFFIXES, fm_in, shape_of
-from imprint.store.heads import fm_differences
 from imprint.study.checks.sections import Sections, check_classes
 from imprint.study.config.datasets import Dataset, ImageDataset, OwnImages
 from imprint.study.config.fms import FM, EmbeddingsFM, PackagedFM, PretrainedFM

@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import AfterValidator, Field
 
 from imprint.fm.packaged_models import PACKAGED
-from imprint.store.heads import LOCAL_FOLDER
+from imprint.store.fm_identity import LOCAL_FOLDER
 from imprint.study.config.base import (
     Finite,
     Name,
