@@ -21,7 +21,7 @@ def suggestion(name: object, known: Iterable[object], otherwise: str = "") -> st
 
 
 def undefined(kind: str, name: object, defined: Iterable[object]) -> str:
-    """The message for a name that the user's file does not define; the definition of a similar name may be mistyped instead."""
+    """The message for an undefined name. It suggests a similar defined name, whose definition may be the mistyped one."""
     names = [str(entry) for entry in defined]
     close = suggestion(name, names, ", or is that name mistyped")
     return f"{kind} '{name}' is not defined; defined here: {', '.join(names) or 'none'}{close}"

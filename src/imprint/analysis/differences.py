@@ -200,7 +200,7 @@ def _widening_by_fms(variances: _Variances, datasets: int, fms: int) -> float:
 
 
 def _over_fms(mean: float, variance: float, fms: int) -> tuple[float, float, float]:
-    """The interval and p of a mean that varies over FMs alone: an interval over datasets of no width cannot be widened."""
+    """The interval and p over FMs alone, for an interval over datasets of width 0, which cannot be widened."""
     from scipy.stats import t
 
     of_mean = t(fms - 1, mean, np.sqrt(variance))

@@ -56,9 +56,10 @@ def friedman(matrix: pd.DataFrame) -> Friedman | None:
 
 
 def without_rounding_errors(differences: np.ndarray) -> np.ndarray:
-    """Differences (n,) of which those are equal in size, or 0, that were not by rounding errors, as 0.3 - 0.2 and 0.2 - 0.1.
+    """Differences (n,) without rounding errors.
 
-    To round them would not do: two that are nearly equal can lie on either side of the middle between two rounded numbers.
+    Those that differ in size only by rounding errors, as 0.3 - 0.2 and 0.2 - 0.1, become equal, and such errors alone become 0.
+    Rounding them is not enough: two that are nearly equal can lie on either side of the middle between two rounded numbers.
     Accuracies must not be rounded before, as this makes errors in their differences.
 
     Examples
@@ -145,8 +146,8 @@ def signed_rank_interval(values: np.ndarray, level: float = 0.95) -> Location:
 
     Notes
     -----
-    An end belongs to the interval even if the test rejects this one shift, as it can if values are equal to it: the test gives
-    them no sign (Pratt), but under any shift beside it they have one. Six zeros with 1, 2, ..., 6 have the low end 0 and
+    An end belongs to the interval even if the test rejects exactly this shift. This can happen if some values equal it: the
+    test (Pratt) gives them no sign there, but a sign on either side. Six zeros with 1, 2, ..., 6 have the low end 0 and
     p = 0.03.
 
     References

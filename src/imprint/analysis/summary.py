@@ -41,7 +41,10 @@ NAMED = 3  # most pairs of differing methods that are named
 def lines(
     scores: pd.DataFrame, collapse: pd.DataFrame, presets: Mapping[str, Mapping[str, Any]]
 ) -> list[str]:
-    """Sentences on the extent, the named methods and which differ, the best of all, the gain of several proxies and of whitening, NC1.
+    """The sentences of the summary.
+
+    In this order: what was run; the named methods, and which of them differ; the best configuration; the gain by several
+    proxies; the gain by whitening; NC1.
 
     scores, collapse: all rows of the study. presets: see `imprint.method.presets.preset_rows`.
     """
@@ -79,7 +82,7 @@ def _extent(scores: pd.DataFrame) -> str:
 
 
 def _named(scores: pd.DataFrame, presets: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
-    """The named methods ranked over the (FM, task) that they share, and which of them differ; those of a few tasks after them."""
+    """The named methods ranked over their common (FM, task), and which differ; then all of them, if some have fewer tasks."""
     matrix = matrices.preset_matrix(scores, presets)
     ranked = ranking.rank_methods(matrix)
     if not ranked.rows or len(ranked.summary) < 2:

@@ -18,14 +18,10 @@ log = logging.getLogger("imprint")
 
 # files of operating systems and archive programs, besides those whose names begin with a dot
 CLUTTER = ("__MACOSX", "@eaDir", "Thumbs.db", "desktop.ini", "$RECYCLE.BIN")
-SPLITS = {"train", *TEST_NAMES}  # folders that are not classes
-LIKE_SPLITS = SPLITS | {
-    "dev",
-    "eval",
-    "testing",
-    "training",
-    "valid",
-}  # nor are these, if all folders have such names
+# folders that are never classes
+SPLITS = {"train", *TEST_NAMES}
+# if all folders have such names, none is a class
+LIKE_SPLITS = SPLITS | {"dev", "eval", "testing", "training", "valid"}
 
 
 def is_clutter(name: str) -> bool:

@@ -17,9 +17,11 @@ from imprint.fm.embedder import Embedder
 
 log = logging.getLogger("imprint")
 
-# Pixels of a forward pass on a processor: more do not fit its caches. With fewer than 16 images, torch on one thread computes
-# 1 x 1 convolutions in another way, which is slower by a third and gives other last bits.
-_PIXELS, _FEWEST = 16 * 260**2, 16
+# of a forward pass on a processor: more pixels do not fit its caches
+_PIXELS = 16 * 260**2
+# Below this many images, torch on one thread uses another algorithm for 1 x 1 convolutions: a third slower, and with different
+# last bits.
+_FEWEST_IMAGES = 16
 
 # glibc's mallopt options: the size from which memory blocks are mapped anew each time, and the free bytes kept at most
 _MAP_FROM, _GIVE_BACK = -3, -1
@@ -66,7 +68,9 @@ class Batched:
         while first < len(x):
             remaining = len(x) - first
             pieces = -(-remaining // (self.largest or remaining))
-            piece = x[first : first + -(-remaining // pieces)]  # equal sizes, none below _FEWEST
+            piece = x[
+                first : first + -(-remaining // pieces)
+            ]  # equal sizes, none below _FEWEST_IMAGES
             try:
                 rows.append(self._embed(piece))
                 first += len(piece)
@@ -96,7 +100,7 @@ class Batched:
 
 def images_at_once(height: int, width: int) -> int:
     """The largest number of images of this size in a forward pass on a processor."""
-    return max(_FEWEST, _PIXELS // (height * width))
+    return max(_FEWEST_IMAGES, _PIXELS // (height * width))
 
 
 def out_of_memory(error: RuntimeError) -> bool:

@@ -11,9 +11,9 @@ from imprint.formatting import duration
 
 log = logging.getLogger("imprint")
 
-_EVERY = 30.0  # seconds between two lines, more in a long job
-_SHARE = 0.1  # a line is also due after this share of all images,
-_PAUSE = 5.0  # but not within this many seconds of the last line
+_EVERY = 30.0  # seconds between two lines; longer in a long job
+_SHARE = 0.1  # share of all images after which a line is due earlier
+_PAUSE = 5.0  # least seconds between two lines
 
 
 class Progress:

@@ -91,7 +91,7 @@ def check_head(
     if "classifier" in tensors:
         check_numbers(where, "classifier", tensors["classifier"], (None, size))
     for name, array in tensors.items():
-        # a scalar may be infinite: the penalty of whitening is, if there is no variation within classes
+        # a scalar may be infinite: the penalty of whitening is infinite if samples do not vary within classes
         if array.ndim and array.dtype.kind == "f" and not np.isfinite(array).all():
             raise _wrong(where, f"{name} holds NaN or infinity")
     if not isinstance(description["fm"], Mapping):

@@ -119,7 +119,7 @@ def read_embeddings(path: str | Path) -> Embeddings:
         provenance = json.loads(file.attrs["provenance"])
         check_path(path, provenance)
         weights = file["classifier"][:] if "classifier" in file else None
-        # without a seal, the digest may be that of other rows
+        # without a seal, the digest is not trusted: the rows may have been replaced
         digest = str(file.attrs.get(_DIGEST, "")) if NAME in file.attrs else ""
     if x.ndim != 2 or y.ndim != 1 or ids.ndim != 1 or len(x) != len(y) or len(x) != len(ids):
         raise UserError(

@@ -1,8 +1,8 @@
 """Find outdated outputs: those made for another configuration, or from other files, than the current ones.
 
-Snakemake detects them among outputs that it made in this working directory. It accepts unchecked what was copied or moved here,
-or whose `.snakemake` was deleted, and what jobs on a cluster finished while it was being ended: for these outputs, records are
-compared instead. Files that Snakemake compares by time alone are always compared by content.
+Snakemake detects them among outputs that it made in this working directory. It does not check outputs that were copied or moved
+here, that lost their `.snakemake`, or that jobs on a cluster finished while it was stopping: for these, records are compared
+instead. Files that Snakemake compares by time alone are always compared by content.
 """
 
 from __future__ import annotations
@@ -174,7 +174,7 @@ class Records:
 
 
 def _spans(path: Path) -> list[Span]:
-    """The times from the begin of a run that did not end well to the begin of one that did; None if there was none yet."""
+    """The spans without a good run: from the start of one that failed to that of the next good one; None if there is none yet."""
     try:
         return [(start, end) for start, end in json.loads(path.read_bytes())]
     except (OSError, ValueError, TypeError):

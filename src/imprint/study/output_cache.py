@@ -64,9 +64,9 @@ def origin(
 ) -> str:
     """What distinguishes an output from all others with the same recipe, as JSON.
 
-    manifest: that of the dataset, whose images are in `root` if not in the prepared folder. weights: file of
-    the FM, or None. Raises FileNotFoundError if one does not exist yet. trains: whether weights are trained.
-    These are bit-identical only on one kind of processor, so each kind needs an entry of its own.
+    manifest: that of the dataset. Its images are in `root`, or in the prepared folder if `root` is None. weights: the file of
+    the FM, or None. trains: whether weights are trained. These are bit-identical only on one kind of processor, so each kind
+    needs an entry of its own. Raises FileNotFoundError if a file does not exist yet.
     """
     return canonical(
         {

@@ -83,7 +83,7 @@ class _Process:
 
     @property
     def is_at_work(self) -> bool:
-        """Whether it is alive; of one on another host this is not known, and True."""
+        """Whether the process is alive. True for one on another host, which cannot be asked."""
         if self.host != platform.node():
             return True
         try:

@@ -37,7 +37,7 @@ def _one_or_list(node: Any) -> Any:
     node = {key: _one_or_list(value) for key, value in node.items()}
     if node.get("type") != "array":
         return node
-    # pydantic names the limits of a list with a validator before them as those of a text
+    # pydantic writes minLength and maxLength for a list that has a validator before its limits
     for key, text_key in (("minItems", "minLength"), ("maxItems", "maxLength")):
         if text_key in node:
             node[key] = node.pop(text_key)

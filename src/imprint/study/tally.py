@@ -15,7 +15,7 @@ OUTSIDE = "ended from outside (memory, time, scancel or its node)"
 NOT_BEGUN = "its submission ended before the job began"
 NOT_SUBMITTED = "the cluster refused its submission; `sbatch --test-only` with the same memory and time tells why"
 _FIRST = 3  # jobs before the time left is estimated
-_SHOWN = 20  # causes of failures that are listed
+_SHOWN = 20  # causes of failures that are listed; the rest is counted
 _NAMED = 5  # jobs that a line names; it counts the others
 
 

@@ -22,9 +22,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-NARROWEST_BLOCK = (
-    3.2  # inches of a block of panels; a narrower one has no room for the name of its x axis
-)
+NARROWEST_BLOCK = 3.2  # inches; a narrower block of panels has no room for the name of its x axis
 WITH_MARKS = 1.0  # inches of the narrowest panel with `imprint.report.drawing.marks`
 HEIGHT, HIGH = 0.9, 1.4  # inches of a panel, and if there are few below each other
 MOST_IN_COLUMN, MOST_ON_PAGE = 5, 8  # most rows of panels that can be read at a glance

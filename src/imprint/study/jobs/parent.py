@@ -1,4 +1,4 @@
-"""End a job when the run that started it is killed: nothing waits for it, and the next run makes its files."""
+"""End a job whose run was killed: nothing waits for its files, and the next run makes them again."""
 
 from __future__ import annotations
 
