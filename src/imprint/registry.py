@@ -133,7 +133,7 @@ class Registry(Mapping[str, T], Generic[T]):
 
     def replace(self, name: str, entry: T) -> None:
         """Replace a registered entry."""
-        self.find(name)
+        self.find(name)  # raises if there is none
         self._entries[name] = entry
 
     def find(self, name: object) -> T:
