@@ -6,7 +6,7 @@ import pytest
 
 from imprint.analysis import summary
 from imprint.analysis.frames import compact
-from imprint.method.configuration import Configuration, Fixed, Scoring, parse_k
+from imprint.method.configuration import FIELDS, Configuration, Fixed, Scoring, parse_k
 from imprint.method.presets import PRESETS, preset_rows
 
 L2 = Scoring("l2", "l2", "max", "inner_product")
@@ -90,6 +90,16 @@ def test_without_runs_of_all_samples_the_shots_are_named():
     )
     full = summary.lines(rows, collapses(), preset_rows())
     assert full[0].endswith("pairs of FM and task.") and few[1:] == full[1:]
+
+
+def test_configurations_that_were_run_with_fewer_images_only_are_told():
+    rows = scores(mean_and(k20=0.6, k5=0.9))
+    rows = rows.assign(shots=np.where((rows["gen"] == "kmeans") & (rows["k"] == 5), "20", "full"))
+    sentences = summary.lines(rows, collapses(), preset_rows())
+    every = len(rows[[*FIELDS]].drop_duplicates())
+    assert f"Left out: 1 of {every} configurations, run with fewer training" in sentences[0]
+    (best,) = (line for line in sentences if line.startswith("Best"))
+    assert f"of the {every - 1} configurations that were run with all training images on" in best
 
 
 def test_a_family_of_several_tasks_says_how_many():

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from imprint.analysis.gens import gens_of_all_classes, gens_without_k, k_in_words
-from imprint.analysis.matrices import NORM, fullest, is_value, with_few_shots
+from imprint.analysis.matrices import METHOD, NORM, PAIR, fullest, is_value, with_few_shots
 from imprint.formatting import count
 from imprint.method.configuration import (
     FIELDS,
@@ -198,5 +198,15 @@ def means_over_k(rows: pd.DataFrame, *by: str) -> pd.DataFrame:
 
 def sizes(rows: pd.DataFrame) -> str:
     """The number of seeds, and of draws if there are several, behind each value."""
-    seeds, draws = count(rows["seed"].nunique(), "seed"), rows["draw"].nunique()
-    return f"{count(draws, 'draw')} x {seeds}" if draws > 1 else seeds
+    values = rows.groupby([*PAIR, "shots", *METHOD], observed=True, dropna=False)
+    seeds, draws = (values[name].nunique() for name in ("seed", "draw"))
+    of_seeds = _from_to(seeds, "seed")
+    return f"{_from_to(draws, 'draw')} x {of_seeds}" if draws.max() > 1 else of_seeds
+
+
+def _from_to(counts: pd.Series, noun: str) -> str:
+    """Counts in words: "3 seeds", "1 to 3 seeds"."""
+    if counts.empty:
+        return count(0, noun)
+    most = count(int(counts.max()), noun)
+    return most if counts.min() == counts.max() else f"{counts.min()} to {most}"

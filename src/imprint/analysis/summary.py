@@ -22,6 +22,7 @@ from imprint.analysis.differences import (
     separate_datasets,
     too_few,
 )
+from imprint.analysis.distinct_rows import distinct
 from imprint.analysis.gains import K, gains_and_nc1, gains_by_draw
 from imprint.analysis.gens import norm_sees_all_classes, sees_one_class
 from imprint.analysis.hypothesis_tests import without_rounding_errors
@@ -66,19 +67,25 @@ def _extent(scores: pd.DataFrame) -> str:
     of_family = scores.groupby("family", observed=True)["task"].nunique()
     parts = [f"{family}: {number}" for family, number in of_family.items() if number > 1]
     of_families = f" ({', '.join(parts)})" if parts else ""
-    pairs = len(scores[matrices.PAIR].drop_duplicates())
-    fewer = pairs - len(matrices.fullest(scores)[matrices.PAIR].drop_duplicates())
-    left_out = (
-        f" Left out: {fewer} of {pairs} pairs, run with fewer training images only."
-        if fewer
-        else ""
-    )
+    left_out = ""
+    if fewer := _with_fewer_images(scores):
+        left_out = f" Left out: {' and '.join(fewer)}, run with fewer training images only."
     return (
         f"Run: {len(scores):,} scores of {count(fms, 'FM')} on {count(tasks, 'task')}{of_families} "
         f"from {count(len(datasets), 'dataset')}, with {count(seeds, 'seed')}. "
         "Accuracies are on test data, medians over seeds and draws, and means of these over pairs of FM and task"
         f"{matrices.with_few_shots(scores)}.{left_out}"
     )
+
+
+def _with_fewer_images(scores: pd.DataFrame) -> list[str]:
+    """How many pairs of FM and task, and how many configurations, have no row among the fullest, in words: "1 of 3 pairs"."""
+    fullest, parts = matrices.fullest(scores), []
+    for columns, noun in ((matrices.PAIR, "pair"), (matrices.METHOD, "configuration")):
+        every, with_most = (len(distinct(rows, columns)[1]) for rows in (scores, fullest))
+        if with_most < every:
+            parts.append(f"{every - with_most} of {count(every, noun)}")
+    return parts
 
 
 def _named(scores: pd.DataFrame, presets: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
@@ -168,8 +175,11 @@ def _best(scores: pd.DataFrame) -> Iterator[str]:
     pairs = f"{of_all} pairs of FM and task" if every > 1 else "the FM and task"
     number = matrix.shape[1]
     all_run = f"the {number} configurations that were" if number > 1 else "the only configuration"
+    images = ""
+    if _with_fewer_images(scores):
+        images = f" with {matrices.few_shots(scores) or 'all training images'}"
     text = (
-        f"Best mean accuracy of {all_run} run on {pairs}: "
+        f"Best mean accuracy of {all_run} run{images} on {pairs}: "
         f"{method_in_words(run[best])}: {means[best]:.1f}% (chosen and scored on the same test data)"
     )
     per_class = np.array(

@@ -204,6 +204,12 @@ def test_accuracy_over_k_takes_the_oracle_without_normalisation():
     assert table.loc[("glyphs-d1", "ls", ""), "configuration"].startswith("NORM none throughout")
 
 
+def test_accuracy_over_k_names_the_shots_of_all_gens():
+    table = make_table("accuracy_over_k", scores().assign(shots="20"))
+    assert table["configuration"].nunique() > 1
+    assert table["configuration"].str.endswith("; 20 shots").all()
+
+
 def test_a_k_that_the_task_chooses_is_written_as_such():
     frame = scores()
     auto = frame[frame["gen"].eq("kmeans") & frame["k"].eq(20)].assign(k=pd.NA)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from imprint.analysis.gens import with_k_labels
+from imprint.analysis.matrices import with_few_shots
 from imprint.analysis.selection import accuracy_over_k as accuracies_over_k
 from imprint.report.registry import Presets, table
 from imprint.report.tables.layout import sorted_naturally
@@ -22,5 +23,6 @@ def accuracy_over_k(scores: pd.DataFrame, collapse: pd.DataFrame, presets: Prese
     rows, configuration = accuracies_over_k(scores)
     keys = ["fm", "task", "gen", "k"]
     rows = with_k_labels(sorted_naturally(rows, keys))
-    rows["configuration"] = rows["norm"].where(rows["norm"] != "", configuration)
+    others = rows["norm"] + with_few_shots(scores)
+    rows["configuration"] = others.where(rows["norm"] != "", configuration)
     return rows[[*keys, *HEADINGS, "runs", "configuration"]].rename(columns=NAMES | HEADINGS)
