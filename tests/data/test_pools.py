@@ -29,6 +29,14 @@ def test_datasets_of_different_embedding_size_cannot_be_one_task():
         pool([part([0], 1, width=2), part([0], 1, width=3)])
 
 
+def test_datasets_with_different_classifiers_of_the_fm_are_not_by_one_fm():
+    weights = np.eye(2, dtype=np.float32)
+    one, same = (replace(part([0, 1], 2), fm_classifier=weights.copy()) for _ in range(2))
+    np.testing.assert_array_equal(pool([one, same]).fm_classifier, weights)
+    with pytest.raises(UserError, match="different classifiers of the FM, so they are not by one"):
+        pool([one, replace(same, fm_classifier=weights + 1)])
+
+
 def test_groups_unite_and_leave_out_classes():
     rows, y, classes = select(pool([part([0, 1, 2, 3, 1], 4)]), [[3], [1, 0]])
     np.testing.assert_array_equal(rows, [0, 1, 3, 4])

@@ -31,10 +31,14 @@ from imprint.estimator.method_choice import MethodChoice
 from imprint.formatting import as_text, listed
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from imprint.estimator.classifier import ImprintingClassifier
+    from imprint.estimator.fitted_head import FittedHead
     from imprint.method.generate.choose_method import Choice
     from imprint.store.embeddings import Embeddings
 
+MOST_SCORES = 2**24  # scores of `predict` held at a time
 FEW_IMAGES = 10  # `fit` warns of classes with fewer images
 NOTHING_HELD_OUT = "because no images were held out when it was made; imprint fit holds out some if two classes have two or more"
 
@@ -219,7 +223,7 @@ def predict(
     """
     from imprint.estimator.fitted_head import FittedHead
     from imprint.estimator.inputs import read_unlabelled
-    from imprint.method.calibration import probabilities
+    from imprint.method.large_arrays import slices
     from imprint.store.heads import read_head
 
     load_components(inputs.components)
@@ -239,22 +243,11 @@ def predict(
     if output:
         require_table(output)
     embeddings = read_unlabelled(sources, fm, read_head(head), group=inputs.group)
-    scores = fitted.class_scores(embeddings.x)
-    best = (-scores).argsort(axis=1, kind="stable")[:, :top]
-    values = probabilities(scores, fitted.require_temperature()) if proba else scores
-    familiarity = [None] * len(scores)
-    if reject is not None:
-        familiarity = fitted.familiarity(embeddings.x).tolist()
-    names = fitted.classes.tolist()
     rows = [
-        Labelled(
-            sample,
-            [(names[i], of_sample[i]) for i in numbers],
-            familiar,
-            rejected=familiar is not None and reject is not None and familiar <= reject,
-        )
-        for sample, numbers, of_sample, familiar in zip(
-            embeddings.ids.tolist(), best.tolist(), values.tolist(), familiarity, strict=True
+        row
+        for block in slices(len(embeddings.x), max(1, MOST_SCORES // len(fitted.classes)))
+        for row in _labelled(
+            fitted, embeddings.x[block], embeddings.ids[block], top=top, proba=proba, reject=reject
         )
     ]
     value = "probability" if proba else "score"
@@ -274,6 +267,33 @@ class Labelled(NamedTuple):
     labels: list[tuple[object, float]]
     familiarity: float | None
     rejected: bool
+
+
+def _labelled(
+    fitted: FittedHead,
+    x: np.ndarray,
+    ids: np.ndarray,
+    *,
+    top: int,
+    proba: bool,
+    reject: float | None,
+) -> Iterator[Labelled]:
+    """The best labels of some samples."""
+    import numpy as np
+
+    from imprint.method.calibration import probabilities
+
+    scores = fitted.class_scores(x)
+    best = (-scores).argsort(axis=1, kind="stable")[:, :top]
+    values = probabilities(scores, fitted.require_temperature()) if proba else scores
+    of_best = np.take_along_axis(values, best, axis=1)
+    familiarity = [None] * len(x) if reject is None else fitted.familiarity(x).tolist()
+    for sample, numbers, of_sample, familiar in zip(
+        ids.tolist(), best.tolist(), of_best.tolist(), familiarity, strict=True
+    ):
+        labels = list(zip(fitted.classes[numbers].tolist(), of_sample, strict=True))
+        rejected = familiar is not None and reject is not None and familiar <= reject
+        yield Labelled(sample, labels, familiar, rejected=rejected)
 
 
 def _write_json(file: TextIO, rows: Sequence[Labelled], value: str) -> None:

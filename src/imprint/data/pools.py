@@ -82,6 +82,13 @@ def pool(datasets: Sequence[Embeddings], training: Pool | None = None) -> Pool:
         sizes = ", ".join(f"{dataset.x.shape[1]} in {_name(dataset)}" for dataset in datasets)
         raise UserError(f"the datasets of a task have embeddings of different sizes: {sizes}")
     first = datasets[0]
+    of_first = first.fm_classifier
+    for dataset in datasets[1:]:
+        other = dataset.fm_classifier
+        if of_first is not None and other is not None and not np.array_equal(of_first, other):
+            raise UserError(
+                f"{_name(first)} and {_name(dataset)} hold different classifiers of the FM, so they are not by one FM"
+            )
     largest = [largest_of(d.x) if d.largest is None else d.largest for d in datasets]
     scale = scale_of(max(largest)) if training is None else training.scale
     for dataset, of_dataset in zip(datasets, largest, strict=True):
@@ -103,7 +110,7 @@ def pool(datasets: Sequence[Embeddings], training: Pool | None = None) -> Pool:
         x,
         y,
         class_count=int(offsets[-1]),
-        fm_classifier=first.fm_classifier,
+        fm_classifier=of_first,
         digests=digests,
         scale=scale,
         class_names=named,
