@@ -1,6 +1,7 @@
 """The doctor finds what would stop a study, and says so in its exit code."""
 
 import json
+import re
 import sys
 
 import numpy as np
@@ -141,7 +142,7 @@ def test_given_embeddings_of_a_dataset_that_is_not_on_disk_are_not_images(
     monkeypatch.setattr("imprint.study.doctor.refusal", lambda url: "cannot be reached")
     findings = list(examine(load(["config.yaml"])))
     assert [f.subject for f in findings if f.level == "PROBLEM"] == ["dataset mnist"]
-    assert "40 embeddings of 3 in train.npz" in [f.text for f in findings]
+    assert "mnist, train: 40 embeddings of 3 in train.npz" in [f.text for f in findings]
     assert not any("images/s" in f.text for f in findings)
 
 
@@ -172,6 +173,35 @@ def test_given_embeddings_that_their_job_would_refuse_are_a_problem(
     (problem,) = [f for f in examine(load(["config.yaml"])) if f.level == "PROBLEM"]
     assert problem.subject == "fm given" and words in problem.text
     assert f"{split}.npz" in problem.text
+
+
+@pytest.mark.parametrize(
+    ("task", "words"),
+    [
+        ({"datasets": ["narrow", "wide"]}, "embeddings of different sizes: 3 in .*, 4 in "),
+        ({"datasets": "narrow", "classes": [0, 9]}, "there is no class 9; .* 0 to 1"),
+    ],
+)
+def test_a_task_that_given_embeddings_do_not_make_is_a_problem(tmp_path, monkeypatch, task, words):
+    monkeypatch.chdir(tmp_path)
+    for name, width in (("narrow", 3), ("wide", 4)):
+        for split in ("train", "test"):
+            x = np.random.default_rng(0).normal(size=(40, width)).astype("f")
+            np.savez(f"{name}-{split}.npz", embeddings=x, labels=np.arange(40) % 2)
+    config = {
+        "datasets": dict.fromkeys(("narrow", "wide"), {"source": "embeddings"}),
+        "fms": {
+            "given": {
+                "source": "embeddings",
+                "files": {name: f"{name}-{{split}}.npz" for name in ("narrow", "wide")},
+            }
+        },
+        "tasks": {"task": task},
+        "experiments": {"main": {"presets": ["qi"]}},
+    }
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(config))
+    (problem,) = [f for f in examine(load(["config.yaml"])) if f.level == "PROBLEM"]
+    assert problem.subject == "fm given" and re.search(words, problem.text)
 
 
 def test_devices_that_this_machine_lacks_are_a_problem(study, tmp_path):

@@ -10,7 +10,7 @@ import logging
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,13 +19,14 @@ from urllib.parse import urlsplit
 import numpy as np
 
 from imprint.data import sources
-from imprint.data.pools import pool
+from imprint.data.pools import pool, select
 from imprint.data.registry import SPLITS
 from imprint.errors import BAD, GOOD, WARNING, Finding, UserError
 from imprint.fm.hubs import refusal
 from imprint.formatting import count, duration
 from imprint.formatting import size as size_of
 from imprint.store import paths
+from imprint.store.embeddings import Embeddings
 from imprint.store.given_embeddings import read_given, shape_of
 from imprint.store.measurements import Collector
 from imprint.study import estimate, inputs, specs
@@ -34,6 +35,7 @@ from imprint.study.config.fms import EmbeddingsFM, PretrainedFM
 from imprint.study.contents import have_changed
 from imprint.study.grid import Study
 from imprint.study.specs import EMBED_THREADS
+from imprint.study.tasks import Task
 
 TRIED = 8  # images sent through each model
 TIMED, SECONDS = 512, 5  # most images, and seconds, to time a model
@@ -256,11 +258,12 @@ def _given(study: Study, name: str, datasets: Datasets, is_done: IsDone) -> FMSt
     assert isinstance(config, EmbeddingsFM)
     findings: list[Finding] = []
     width = None
-    used = {d for fm, task in study.fm_tasks() if fm == name for d in study.tasks[task].datasets}
-    for dataset in sorted(used):
+    tasks = [study.tasks[task] for fm, task in study.fm_tasks() if fm == name]
+    read: dict[str, dict[str, Embeddings]] = {}
+    for dataset in sorted({dataset for task in tasks for dataset in task.datasets}):
         several = not config.has_file_per_split(dataset)
         class_count = study.config.datasets[dataset].class_count
-        splits = {}
+        splits = read[dataset] = {}
         for split in SPLITS:
             file = config.file(dataset, split)
             try:
@@ -273,16 +276,30 @@ def _given(study: Study, name: str, datasets: Datasets, is_done: IsDone) -> FMSt
                 findings.append(Finding(BAD, f"fm {name}", str(error)))
                 continue
             datasets[dataset].setdefault(split, Split(count))
-            text = f"{count:,} embeddings of {width} in {file}"
+            text = f"{dataset}, {split}: {count:,} embeddings of {width} in {file}"
             findings.append(Finding(GOOD, f"fm {name}", text))
-        if len(splits) == len(SPLITS):
-            try:
-                pool([splits["test"]], training=pool([splits["train"]]))
-            except UserError as error:
-                findings.append(Finding(BAD, f"fm {name}", str(error)))
+    problems = {
+        problem
+        for task in tasks
+        if all(len(read[dataset]) == len(SPLITS) for dataset in task.datasets)
+        for problem in _task_problems(task, [read[dataset] for dataset in task.datasets])
+    }
+    findings += [Finding(BAD, f"fm {name}", problem) for problem in sorted(problems)]
     if any(finding.level == BAD for finding in findings):
         width = None
     return FMState(findings, width)
+
+
+def _task_problems(task: Task, datasets: Sequence[Mapping[str, Embeddings]]) -> Iterator[str]:
+    """Why the splits of its datasets do not make a task, if they do not."""
+    try:
+        train = pool([splits["train"] for splits in datasets])
+        test = pool([splits["test"] for splits in datasets], training=train)
+        for groups in task.draws:
+            for samples in (train, test):
+                select(samples, groups)
+    except UserError as error:
+        yield str(error)
 
 
 def _forward(embedder: Any, device_name: str, subject: str) -> Iterator[Finding]:
