@@ -124,7 +124,7 @@ def replace(path):
 def test_an_image_that_was_replaced_does_not_continue_a_partial(
     embedder, folder, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr("imprint.fm.extract._SECONDS", 0)  # a record after every batch
+    monkeypatch.setattr("imprint.fm.extract._BLOCK_SECONDS", 0)  # a record after every batch
     seen = []
     for changed, expected in ((False, 20 - 8), (True, 20)):
         embedder.body.before = stop_after(2)
@@ -139,7 +139,7 @@ def test_an_image_that_was_replaced_does_not_continue_a_partial(
 
 
 def test_a_slow_model_is_recorded_before_its_chunk_is_full(embedder, images, tmp_path, monkeypatch):
-    monkeypatch.setattr("imprint.fm.extract._SECONDS", 0)
+    monkeypatch.setattr("imprint.fm.extract._BLOCK_SECONDS", 0)
     embedder.body.before = stop_after(4)
     with pytest.raises(KeyboardInterrupt):
         extract(embedder, images, tmp_path / "e.h5")
