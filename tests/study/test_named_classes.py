@@ -53,6 +53,22 @@ def test_names_and_numbers_are_the_same_classes(tmp_path):
     assert classes_of(both, tmp_path, datasets) == ((13, 0), (3, 12))
 
 
+@pytest.mark.parametrize("classes", [[2, 9], {2: 0, 9: 1}], ids=["classes", "label_map"])
+def test_a_number_that_is_the_name_of_another_class_is_reported(tmp_path, classes):
+    """Folders 1 to 12, sorted as text: class 2 is called 11, and the class that is called 2 is class 4."""
+    datasets = photos(tmp_path, tuple(str(number) for number in range(1, 13)))
+    field = "classes" if isinstance(classes, list) else "label_map"
+    reported = problems(
+        tmp_path, datasets=datasets, tasks={"some": {"datasets": "photos", field: classes}}
+    )
+    assert all(key.startswith(f"tasks.some.{field}") for key in reported)
+    first, second = reported.values()
+    assert "class 2 is called '11', and the class that is called '2' is class 4" in first
+    assert 'in quotes: "11" or "2"' in first and "class 9 is called '7'" in second
+    named = {"datasets": "photos", "classes": ["2", 0]}
+    assert classes_of(named, tmp_path, datasets) == ((4,), (0,))
+
+
 def test_a_new_class_moves_the_numbers_behind_the_names(tmp_path):
     task = {"datasets": "photos", "classes": ["owl", "wren"]}
     datasets = photos(tmp_path)

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from imprint.estimator.classifier import ImprintingClassifier
     from imprint.estimator.fitted_head import FittedHead
-    from imprint.method.generate.choose_method import Choice
+    from imprint.method.generate.choice import Choice
     from imprint.store.embeddings import Embeddings
 
 MOST_SCORES = 2**24  # scores of `predict` held at a time

@@ -13,8 +13,9 @@ from imprint.estimator.training_samples import TrainingSamples
 from imprint.method.configuration import Configuration, parse_k
 from imprint.method.familiarity import Familiarity
 from imprint.method.generate import GENERATORS
+from imprint.method.generate.choice import Choice
 from imprint.method.generate.choose_k import choose_k
-from imprint.method.generate.choose_method import Choice, choose
+from imprint.method.generate.choose_method import choose
 from imprint.method.normalize import FittedNorms
 
 

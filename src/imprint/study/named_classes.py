@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from imprint.errors import UserError
@@ -59,10 +59,15 @@ def numbered(
     known = {name: dataset for name, dataset in datasets.items() if dataset is not None}
     for field, kind in FIELDS.items():
         labels = entry.get(field)
-        if not isinstance(labels, kind) or not any(isinstance(k, str | bool) for k in labels):
+        if not isinstance(labels, kind):
+            continue
+        complete = bool(known) and len(known) == len(datasets)
+        if not any(isinstance(label, str | bool) for label in labels):
+            if complete:
+                problems += _mistakable(f"{key}.{field}", labels, known, names)
             continue
         numbers, before = [], len(problems)
-        if known and len(known) == len(datasets):
+        if complete:
             numbers = _numbers(f"{key}.{field}", labels, known, names, problems)
         if len(numbers) < len(labels) or len(problems) > before:
             del result[field]
@@ -71,6 +76,26 @@ def numbered(
         else:
             result[field] = numbers
     return result
+
+
+def _mistakable(
+    key: str, labels: Any, datasets: Mapping[str, Dataset], names: ClassNames
+) -> Iterator[Problem]:
+    """Numbers that are also names of other classes, as where folders are called 1, 2, ... and numbers begin with 0."""
+    try:
+        of_all = [name for dataset in datasets.items() for name in names.of(*dataset)]
+    except UserError:  # names that are not known cannot be meant
+        return
+    for i, label in enumerate(labels):
+        named = [number for number, name in enumerate(of_all) if name == str(label)]
+        if not named or label in named or label not in range(len(of_all)):
+            continue
+        key_of_label = f"{key}.{label}" if isinstance(labels, dict) else f"{key}[{i}]"
+        message = (
+            f"class {label} is called '{of_all[label]}', and the class that is called '{label}' is class {named[0]}; write the "
+            f'name in quotes: "{of_all[label]}" or "{label}"'
+        )
+        yield Problem(key_of_label, message)
 
 
 def _numbers(

@@ -11,7 +11,8 @@ from imprint.method.class_scores import class_scores
 from imprint.method.configuration import Auto, Configuration, Fixed, Scoring
 from imprint.method.familiarity import certainty, similarity
 from imprint.method.generate import choose_method
-from imprint.method.generate.choose_method import CANDIDATES, Considered, choose, chosen_index
+from imprint.method.generate.choice import Considered
+from imprint.method.generate.choose_method import CANDIDATES, choose, chosen_index
 from imprint.method.generate.proxy_sets import proxy_sets
 from imprint.method.normalize import FittedNorms
 from imprint.method.scoring import candidate_head
