@@ -350,6 +350,19 @@ def test_a_module_that_a_users_file_imports_counts(tmp_path):
     ]
 
 
+def test_folders_that_python_does_not_import_from_do_not_count(tmp_path, monkeypatch):
+    """Another checkout of the library, and a second module of the same name."""
+    first, other = tmp_path / "first", tmp_path / "other"
+    for folder in (first, other):
+        (folder / "imprint/method").mkdir(parents=True)
+        (folder / "imprint/method/distances.py").write_text("x = (")
+        (folder / "helper_of_gen.py").write_text("half = 0.5\n")
+        monkeypatch.syspath_prepend(str(folder))
+    gen = tmp_path / "gen.py"
+    gen.write_text("import helper_of_gen\nfrom imprint.method.distances import DISTANCES\n")
+    assert fingerprint.with_imported([gen]) == [gen, other / "helper_of_gen.py"]
+
+
 def test_a_module_of_the_library_that_a_users_file_imports_counts(tmp_path, monkeypatch):
     file, distances = tmp_path / "gen.py", LIBRARY / "method" / "distances.py"
     file.write_text("from imprint.method.distances import DISTANCES\n")

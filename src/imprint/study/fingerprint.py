@@ -112,14 +112,18 @@ def with_imported(files: Iterable[str | Path]) -> list[Path]:
             continue
         counted.append(path)
         for name in read(path).imports:
-            folders = [path.parent, *map(Path, sys.path)]
-            waiting += [file for folder in folders for file in _modules(folder, name)]
+            if name.partition(".")[0] == PACKAGE.name:  # `closure` finds them
+                continue
+            waiting += _modules(path.parent, name)
+            # Python takes the first folder that has the module
+            of_folders = (list(_modules(Path(folder), name)) for folder in sys.path)
+            waiting += next(filter(None, of_folders), [])
     return counted
 
 
 def _modules(folder: Path, name: str) -> Iterator[Path]:
     """The files of a module in a folder, including those of its packages; none for an installed module."""
-    if folder.name in _INSTALLED or PACKAGE in (folder / name.partition(".")[0], folder):
+    if folder.name in _INSTALLED or folder == PACKAGE:
         return
     path = folder
     for part in name.split("."):
