@@ -176,7 +176,7 @@ def _scorer(
     one_length, centre, shared = bias is None, None, None
     if form.squares:
         squares = (weight**2).sum(axis=1)
-        # of proxies far from the origin even rounding errors of the lengths count, as they do in `predict`
+        # far from the origin rounding errors of the lengths decide, here as in `predict`
         is_far = proxies.far_mean is not None
         one_length = not is_far and np.allclose(squares, squares[0], rtol=1e-6, atol=0)
     elif proxies.are_close:

@@ -76,7 +76,7 @@ def class_scores(
         near = measured(ranking, queries, scoring.distance, numbers, products, rows)
         scores[rows] = near.similarities
 
-    # a few arrays with one value per class, or per proxy
+    # a row takes a few arrays with this many values
     values = len(candidate.labels) if with_all_proxies else classes
     columns = len(candidate.labels)
     at_once = MEMORY // (64 * values)
@@ -102,5 +102,5 @@ def _votes(
         weights = vote_weights(scoring.weighting, near.distances)
     votes = np.zeros((len(x), classes))
     np.add.at(votes, (np.arange(len(x))[:, None], candidate.labels[near.numbers]), weights)
-    # as shares, so that a proxy at distance 0, whose weight has no bound, does not decide the scale of all scores
+    # as shares: the weight of a proxy at distance 0 has no bound and would set the scale of all scores
     return votes / np.maximum(votes.sum(axis=1, keepdims=True), np.finfo(float).tiny)

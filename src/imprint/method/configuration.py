@@ -1,6 +1,6 @@
 """The choices that define a method: the number of proxies (`K`), how they are scored, and all choices together.
 
-Tables and files have the same order of fields.
+Fields have this order in tables and files, too.
 """
 
 from __future__ import annotations

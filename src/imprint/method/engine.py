@@ -1,9 +1,9 @@
 """The grid engine: evaluates every NORM and AGG of many proxy sets on one task with a few large matrix products.
 
-Beyond the product of test embeddings and proxies a configuration costs little, so the products are computed once
-and shared: by NORMpost none and l2 (a scale per proxy), by NORMinf (a scale per row), and by inner product, cosine
-and euclidean. Configurations that order the proxies alike share one ranking, with as many neighbours as the largest
-m among them; one running vote gives the predictions for all m.
+Beyond the product of test embeddings and proxies a configuration costs little, so one product serves many: NORMpost none and
+l2 only scale its columns, NORMinf only its rows, and inner product, cosine and euclidean all follow from it. Configurations
+that order the proxies alike share one ranking, with as many neighbours as the largest m among them; one running vote gives
+the predictions for all m.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 import time
 from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -60,6 +60,14 @@ class _Shared(Search):
 
     labels: np.ndarray = field(kw_only=True)
     users: list[tuple[int, Scoring, Ranking]] = field(default_factory=list)
+
+
+class _Weights(NamedTuple):
+    """What the weights of votes depend on: distances, the weighting and, if it is of a user's file, m."""
+
+    ranking: Ranking
+    weighting: str
+    m: int | None
 
 
 @dataclass
@@ -228,7 +236,7 @@ def _product(request: _Request, scoring: Scoring) -> Hashable:
 def _rankings(
     requests: list[_Request], embeddings: TestEmbeddings, fm_classifier: np.ndarray | None
 ) -> list[_Shared]:
-    """The distinct rankings that the requests need, each with its users."""
+    """The distinct rankings that the requests need, each with the scorings that share it."""
     columns: dict[Hashable, ProxyColumns] = {}
     normalised: dict[Hashable, Proxies] = {}
     rankings: dict[Hashable, Ranking] = {}
@@ -260,35 +268,32 @@ def _rankings(
 def _votes(
     search: _Shared, neighbours: np.ndarray, products: np.ndarray, classes: int
 ) -> Iterator[tuple[list[tuple[int, Scoring]], np.ndarray]]:
-    """Predictions of one ranking for all its users: one vote for each weighting, for all m at once.
+    """Predictions of one ranking for every scoring that shares it: each weighting votes once, for all m.
 
-    A user's weighting may depend on how many neighbours vote, so each m has a vote of its own.
+    A weighting of a user's file may depend on how many neighbours vote, so it votes once for each m.
     """
     from imprint.method.kernels import vote
 
     labels = search.labels[neighbours]
-    # by the ranking whose distances weigh the votes, the weighting and the m of a user's; None for equal votes; then by m
-    ballots: dict[tuple[Ranking, str, int] | None, dict[int, list[tuple[int, Scoring]]]] = {}
+    # the scorings of each vote, by m
+    votes: dict[_Weights | None, dict[int, list[tuple[int, Scoring]]]] = {}
     for index, scoring, ranking in search.users:
         m = min(scoring.neighbours, search.most)
-        weighing = None
+        weights_of_vote = None
         if scoring.weighs_votes and m > 1:  # a single vote wins with any weight
             assert scoring.weighting is not None
             entry, _ = find_weighting(scoring.weighting)
-            weighing = (ranking, scoring.weighting, m if entry.of_user else 0)
-        ballot = ballots.setdefault(weighing, {})
-        ballot.setdefault(m, []).append((index, scoring))
-    for weighing, users in ballots.items():
+            weights_of_vote = _Weights(ranking, scoring.weighting, m if entry.of_user else None)
+        votes.setdefault(weights_of_vote, {}).setdefault(m, []).append((index, scoring))
+    for weights_of_vote, users in votes.items():
         ms = np.array(sorted(users))
         most = ms[-1]
         weights = np.ones((1, most))
-        if weighing is not None:
-            ranking, weighting, _ = weighing
-            assert ranking.measure is not None
-            distances = ranking.measure(
-                slice(0, len(labels)), neighbours[:, :most], products[:, :most]
-            )
-            weights = np.ascontiguousarray(vote_weights(weighting, distances))
+        if weights_of_vote is not None:
+            measure = weights_of_vote.ranking.measure
+            assert measure is not None
+            distances = measure(slice(0, len(labels)), neighbours[:, :most], products[:, :most])
+            weights = np.ascontiguousarray(vote_weights(weights_of_vote.weighting, distances))
         # contiguous, so that the loop is compiled for one layout only
         nearest_labels = np.ascontiguousarray(labels[:, :most])
         for m, predicted in zip(ms, vote(nearest_labels, weights, classes, ms), strict=True):
