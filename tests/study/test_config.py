@@ -303,10 +303,10 @@ def test_links_to_a_folder_above_are_read_once(tmp_path):
     for name in "abcdefgh":
         (tmp_path / "photos" / name).mkdir(parents=True)
         (tmp_path / "photos" / name / "1.png").write_bytes(b"1")
-    first = inputs.data(study(tmp_path, datasets=datasets).config, "own")
+    first = specs.preparation(study(tmp_path, datasets=datasets), "own")
     for name in "abcdefgh":
         (tmp_path / "photos" / name / "all").symlink_to("..")
-    assert inputs.data(study(tmp_path, datasets=datasets).config, "own") == first
+    assert specs.preparation(study(tmp_path, datasets=datasets), "own") == first
 
 
 def test_variables_of_the_environment_are_read(tmp_path, monkeypatch):

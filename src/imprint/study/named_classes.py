@@ -81,21 +81,23 @@ def numbered(
 def _mistakable(
     key: str, labels: Any, datasets: Mapping[str, Dataset], names: ClassNames
 ) -> Iterator[Problem]:
-    """Numbers that are also names of other classes, as where folders are called 1, 2, ... and numbers begin with 0."""
-    try:
-        of_all = [name for dataset in datasets.items() for name in names.of(*dataset)]
-    except UserError:  # names that are not known cannot be meant
-        return
-    for i, label in enumerate(labels):
-        named = [number for number, name in enumerate(of_all) if name == str(label)]
-        if not named or label in named or label not in range(len(of_all)):
-            continue
-        key_of_label = f"{key}.{label}" if isinstance(labels, dict) else f"{key}[{i}]"
-        message = (
-            f"class {label} is called '{of_all[label]}', and the class that is called '{label}' is class {named[0]}; write the "
-            f'name in quotes: "{of_all[label]}" or "{label}"'
-        )
-        yield Problem(key_of_label, message)
+    """Numbers that are also names of other classes of a dataset, as where folders are called 1, 2, ... and numbers begin with 0."""
+    first = 0
+    for dataset in datasets.items():
+        try:
+            classes = dict(enumerate(names.of(*dataset), first))
+        except UserError:  # names that are not known cannot be meant
+            return
+        for i, label in enumerate(labels):
+            named = [number for number, name in classes.items() if name == str(label)]
+            if label in classes and named and label not in named:
+                key_of_label = f"{key}.{label}" if isinstance(labels, dict) else f"{key}[{i}]"
+                message = (
+                    f"class {label} is called '{classes[label]}', and the class that is called '{label}' is class {named[0]}; "
+                    f'write the name in quotes: "{classes[label]}" or "{label}"'
+                )
+                yield Problem(key_of_label, message)
+        first += len(classes)
 
 
 def _numbers(

@@ -244,7 +244,7 @@ def test_what_is_measured_on_a_part_of_the_samples_holds_for_all(monkeypatch, cl
     choice = choose(x, y, seed=0, methods=[five])
     norms = FittedNorms(x, y)
     norms.learn(*five.norms)
-    sets = proxy_sets(norms.of_embeddings("l2", x), y, "kmeans", [5], [0])
+    sets = proxy_sets(norms.apply_to_embeddings("l2", x), y, "kmeans", [5], [0])
     head = candidate_head(sets[5, 0], x, "l2", (five.scoring,), norms)
     scores = class_scores(new, head, classes)
     accuracy = (scores.argmax(axis=1) == of_new).mean()

@@ -143,9 +143,10 @@ class Whiten:
         if self.shrinkage != LEAVE_ONE_OUT:
             return Whiten(self.shrinkage).fit(embeddings, labels)
         whiten, (n, d) = Whiten(self.shrinkage), embeddings.shape
+        whiten.variance_ = self.variance_
         penalty = self.penalty_ * (n / self.samples_ if self.samples_ else 1)
         if FEW_SAMPLES * n < d and math.isfinite(penalty):
-            whiten._learn_few(rows_of_scatter(embeddings, labels, BETWEEN), penalty)
+            whiten._learn_few(rows_of_scatter(embeddings, labels, BETWEEN), penalty, n)
         else:
             whiten._learn(scatter_of_classes(embeddings, labels, BETWEEN), penalty, n)
         return whiten
@@ -173,16 +174,18 @@ class Whiten:
             return sums.scatter_within()
         return sums.scatter_within() + BETWEEN * sums.scatter_between()
 
-    def _learn_few(self, x: np.ndarray, penalty: float) -> None:
+    def _learn_few(self, x: np.ndarray, penalty: float, samples: int) -> None:
         """Like `_learn` from the scatter of few rows x (n, d), using the directions in which they vary: O(n d^2).
 
         The result equals that of `_learn` up to a rotation.
         """
         values, vectors = eigenpairs(x)
-        self.penalty_, added = penalty, max(ROUNDING * float(values.sum()), penalty)
+        unit = self._unit(penalty, samples)
+        added = max(ROUNDING * float(values.sum()), penalty)
         shrunk = 1 - np.sqrt(added / (values + added))
         self.components_ = (vectors * -shrunk.astype(np.float32)) @ vectors.T
         self.components_[np.diag_indices(x.shape[1])] += 1
+        self.components_ *= np.float32(np.sqrt(unit / penalty))
 
     def _learn(self, total: np.ndarray, penalty: float, samples: int) -> None:
         """Whiten by `total` (d, d), a scatter of samples or, with a penalty that is NaN, an estimated covariance."""
@@ -194,12 +197,7 @@ class Whiten:
         if isinstance(self.shrinkage, float) and mean > 0:
             share = self.shrinkage
             penalty = share / (1 - share) * mean if share < 1 else math.inf
-        self.penalty_, self.samples_ = penalty, samples
-        unit = mean if math.isnan(penalty) else penalty  # keeps numbers near one
-        if math.isnan(self.variance_):
-            self.variance_ = float(unit / samples)
-        else:
-            unit = self.variance_ * samples
+        unit = self._unit(penalty, samples, mean)
         if not mean > 0 or penalty == math.inf:
             self.components_ = np.eye(d, dtype=np.float32)
             return
@@ -210,6 +208,18 @@ class Whiten:
         factor = cholesky(shrunk, lower=True, overwrite_a=True)
         inverse, _ = dtrtri(factor, lower=1, overwrite_c=1)
         self.components_ = (np.sqrt(unit) * inverse.T).astype(np.float32)
+
+    def _unit(self, penalty: float, samples: int, mean: float = math.nan) -> float:
+        """The multiple of the identity that whitened samples have as their scatter, near the penalty or else the mean eigenvalue.
+
+        It is that of the first fit per sample, and keeps numbers near one.
+        """
+        self.penalty_, self.samples_ = penalty, samples
+        if math.isnan(self.variance_):
+            unit = mean if math.isnan(penalty) else penalty
+            self.variance_ = float(unit / samples)
+            return unit
+        return self.variance_ * samples
 
 
 def _share(shrinkage: object) -> float:
