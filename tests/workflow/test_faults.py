@@ -162,7 +162,7 @@ def test_a_job_killed_leaves_what_others_finished(given_fresh, given_finished):
 
 def test_kills_at_random_moments(given_fresh, given_finished):
     moments = random.Random(int(time.time()))
-    for _ in range(5):
+    for _ in range(4):
         running = subprocess.Popen(
             given_fresh.command("study"), cwd=given_fresh.folder, env=given_fresh.environment(),
             start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
