@@ -68,9 +68,8 @@ class Batched:
         while first < len(x):
             remaining = len(x) - first
             pieces = -(-remaining // (self.largest or remaining))
-            piece = x[
-                first : first + -(-remaining // pieces)
-            ]  # equal sizes, none below _FEWEST_IMAGES
+            # equal sizes, none below _FEWEST_IMAGES
+            piece = x[first : first + -(-remaining // pieces)]
             try:
                 rows.append(self._embed(piece))
                 first += len(piece)

@@ -70,9 +70,8 @@ def file_lock(path: str | Path, **options: Any) -> FileLock:
     """
     from filelock import FileLock  # slow to import for the Snakefile
 
-    return FileLock(
-        path, fallback_to_soft=False, **options
-    )  # a soft lock outlives a killed process
+    # a soft lock outlives a killed process
+    return FileLock(path, fallback_to_soft=False, **options)
 
 
 def remove_unfinished(path: str | Path) -> None:
