@@ -143,8 +143,14 @@ def test_the_best_is_by_median_then_by_fewest_proxies():
     )
     methods = [QI, VOTE, FIVE]
     frame = frame.astype({"k": "Int64", "m": "Int64", "gen": "category", "weighting": "category"})
-    assert best_configuration(frame, methods) == (QI, 2, 0.8)
-    assert best_configuration(frame[frame["gen"] == "all"], methods) == (VOTE, 1, 0.8)
+    assert best_configuration(frame, methods) == (QI, 2, 0.8, 0.8)
+    assert best_configuration(frame[frame["gen"] == "all"], methods) == (VOTE, 1, 0.8, 0.8)
+    two = frame[(frame["gen"] == "mean") & (frame["seed"] < 3)]
+    best = best_configuration(two, [QI])
+    assert best.accuracy == pytest.approx(0.85)
+    assert best.seed_accuracy == two.set_index("seed")["accuracy"][best.seed]
+    validated = frame[frame["gen"] == "mean"].assign(validation_accuracy=[0.5, 0.9, 0.8])
+    assert best_configuration(validated, [QI]) == (QI, 3, 0.8, 0.7), "test data only score"
 
 
 def test_united_classes_have_the_names_of_their_parts():

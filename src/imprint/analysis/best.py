@@ -14,11 +14,24 @@ if TYPE_CHECKING:
 
 
 class Best(NamedTuple):
-    """A configuration, the seed nearest to its median test accuracy, and that median (0 to 1)."""
+    """A configuration, and the seed nearest to its median on the samples that it was chosen on.
+
+    Attributes
+    ----------
+    configuration : Configuration
+        The configuration.
+    seed : int
+        The seed.
+    accuracy : float
+        Median test accuracy over seeds (0 to 1).
+    seed_accuracy : float
+        Test accuracy of this seed.
+    """
 
     configuration: Configuration
     seed: int
     accuracy: float
+    seed_accuracy: float
 
 
 def best_configuration(scores: pd.DataFrame, methods: Sequence[Configuration]) -> Best:
@@ -40,16 +53,16 @@ def best_configuration(scores: pd.DataFrame, methods: Sequence[Configuration]) -
 
     fields = list(FIELDS)
     number, _ = distinct(scores, fields)
+    criterion = chosen_on(scores)
     summary = scores.groupby(number).agg(
-        chosen_on=(chosen_on(scores), "median"),
+        chosen_on=(criterion, "median"),
         accuracy=("accuracy", "median"),
         proxies=("proxies", "median"),
     )
     order = summary.sort_values(["chosen_on", "proxies"], ascending=[False, True], kind="stable")
     rows = scores[number == order.index[0]]
-    median = float(order["accuracy"].iloc[0])
-    nearest = (rows["accuracy"] - median).abs().to_numpy().argmin()
-    chosen = rows.iloc[nearest]
+    chosen = rows.iloc[(rows[criterion] - rows[criterion].median()).abs().to_numpy().argmin()]
     values = [None if pd.isna(chosen[name]) else chosen[name] for name in fields]
     configuration = next(m for m in methods if list(m.columns().values()) == values)
-    return Best(configuration, int(chosen["seed"]), median)
+    median = float(order["accuracy"].iloc[0])
+    return Best(configuration, int(chosen["seed"]), median, float(chosen["accuracy"]))

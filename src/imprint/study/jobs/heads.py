@@ -72,6 +72,7 @@ def save_best_head(
         "shots": shots,
         "seed": best.seed,
         "accuracy": best.accuracy,
+        "seed_accuracy": best.seed_accuracy,
         "accuracy_is": "median over seeds on the test split; this head was chosen on the "
         + ("validation part of the training split" if validated else "same test split"),
         "classes": class_names(train, classes),
