@@ -32,6 +32,7 @@ DIGITS_0_1 = {**BASE["datasets"], "digits": {**BASE["datasets"]["digits"], "clas
         ({"experiments": {"main": {"gen": [{"name": "kmeans", "k": 5, 20: None}]}}}, "experiments.main.gen[0][20]", "a list of values is written"),
         ({"experiments": {"main": {"gen": [{"name": "kmean", "k": 1}]}}}, "experiments.main.gen[0].name", "did you mean 'kmeans'?"),
         ({"experiments": {"main": {"gen": [{"name": "kmeans"}]}}}, "experiments.main.gen[0].k", "it is missing"),
+        ({"experiments": {"main": {"gen": [{"name": "kmeans", "k": [1, 5, 1]}]}}}, "experiments.main.gen[0].k[2]", "k '1' is given twice"),
         ({"experiments": {"main": {"gen": [{"name": "mean", "k": 3}]}}}, "experiments.main.gen[0].k", "no choice of k"),
         ({"experiments": experiment(agg=[{"name": "max", "m": 3}])}, "experiments.main.agg[0].m", "only mnn has m"),
         ({"experiments": experiment(agg=[{"name": "mnn"}])}, "experiments.main.agg[0].m", "it is missing"),

@@ -53,6 +53,17 @@ def test_files_of_one_job_are_one_job_and_downloads_are_one_each():
     ]
 
 
+def test_a_missing_file_is_new_or_gone_or_of_a_job_that_failed(tmp_path, log):
+    failed = tmp_path / "failed.log"
+    failed.write_text("1 requested\nUserError: no image can be read\n")
+    lines = [
+        f"results/{name}\tembed\t{of_job}\tmissing\tupdate pending"
+        for name, of_job in {"a": "-", "b": log(3, 1), "c": failed}.items()
+    ]
+    jobs = status.parse_summary("\n".join(["\t".join(status.COLUMNS), *lines]))
+    assert [job.why for job in jobs] == ["new", "its file is gone", "it failed or was stopped"]
+
+
 @pytest.fixture
 def study(tmp_path):
     """The attributes of a study that the status reads: the folder of its results, and its experiments."""

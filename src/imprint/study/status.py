@@ -228,7 +228,7 @@ def parse_summary(summary: str) -> Iterator[PlannedJob]:
         yield PlannedJob(
             rule,
             [file["output_file"] for file in files],
-            _reason(files, ran_before=bool(logs)),
+            _reason(files, logs[0] if logs else None),
             logs[0] if logs else None,
         )
 
@@ -238,13 +238,15 @@ def _job_of(file: dict[str, str]) -> tuple[str, PurePath]:
     return file["rule"], path.with_suffix("") if path.suffix in OUTPUT_SUFFIXES else path
 
 
-def _reason(files: list[dict[str, str]], ran_before: bool) -> str | None:
+def _reason(files: list[dict[str, str]], log: str | None) -> str | None:
     """The reason to run a job, or None. A missing file that nothing needs is not made."""
     if not any(file["plan"] == TO_DO for file in files):
         return None
     statuses = {file["status"] for file in files}
     if statuses & {"missing", "removed temp file"}:
-        return "its file is gone" if ran_before else "new"
+        if log is None:
+            return "new"
+        return "its file is gone" if ending(log) else "it failed or was stopped"
     reasons = [reason for text, reason in REASONS.items() if text in statuses]
     return reasons[0] if reasons else ", ".join(sorted(statuses))
 

@@ -108,6 +108,7 @@ def number_of_proxies(key: str, experiment: Experiment, sections: Sections) -> I
     """Each GEN has a k if it takes one, and none otherwise."""
     for i, grid in enumerate(experiment.gen):
         gen, k_key = GENERATORS[grid.name], f"{key}.gen[{i}].k"
+        yield from check_names(k_key, "k", map(str, grid.k or ()))
         if gen.takes_k and grid.k is None:
             message = f"it is missing; {grid.name} needs the number of proxies per class"
             yield Problem(k_key, message)
