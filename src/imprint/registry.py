@@ -113,7 +113,7 @@ class Registry(Mapping[str, T], Generic[T]):
                 f"{self.kind} '{name}': a name has letters, digits and underscores only, and does not begin with a digit"
             )
         if name in self._entries:
-            raise UserError(f"there is a {self.kind} '{name}' already; choose another name")
+            raise UserError(f"{self.kind} '{name}' exists already; choose another name")
         self._entries[name] = entry
 
     def adding(

@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from imprint.analysis.selection import sizes
+from imprint.analysis.selection import agg_in_words, sizes, standard
 
 METHOD = {
     "norm_pre": "l2", "gen": "kmeans", "norm_post": "l2", "norm_inf": "l2", "agg": "max",
@@ -29,3 +29,25 @@ def rows(*runs):
 )
 def test_sizes_are_those_of_each_value(runs, expected):
     assert sizes(rows(*runs)) == expected
+
+
+@pytest.mark.parametrize(
+    ("agg", "distance", "weighting", "m", "expected"),
+    [
+        ("max", "inner_product", None, None, "max"),
+        ("max", "cosine", None, None, "1-nn cosine"),
+        ("mnn", "euclidean", "uniform", 1, "1-nn euclidean"),
+        ("mnn", "cosine", "distance", 5, "5-nn cosine, distance"),
+        ("logsumexp", "cosine", "exponential(0.1)", None, "logsumexp cosine, exponential(0.1)"),
+        ("mean_similarity", "inner_product", None, None, "mean_similarity inner_product"),
+    ],
+)
+@pytest.mark.parametrize("missing", [None, pd.NA, float("nan")], ids=str)
+def test_every_agg_has_words(agg, distance, weighting, m, expected, missing):
+    parts = {"agg": agg, "distance": distance, "weighting": weighting, "m": m}
+    parts = {name: missing if value is None else value for name, value in parts.items()}
+    assert agg_in_words(parts) == expected
+    norms = dict.fromkeys(("norm_pre", "norm_post", "norm_inf"), "l2")
+    frame = pd.DataFrame([{**norms, **parts, "gen": "kmeans", "k": 1}] * 3).astype({"m": "Int64"})
+    shown, text = standard(frame)
+    assert shown["agg"] == agg and text == f"NORM l2 throughout; AGG {expected}"

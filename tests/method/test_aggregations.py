@@ -5,6 +5,7 @@ import pytest
 
 from imprint import ImprintingClassifier
 from imprint.errors import UserError
+from imprint.method.aggregations import AGGREGATIONS
 from imprint.method.class_scores import class_scores
 from imprint.method.configuration import Scoring
 from imprint.method.engine import predict
@@ -112,6 +113,21 @@ def test_choices_that_it_does_not_take(load, named, message):
     x, y = np.eye(6), [0, 0, 1, 1, 2, 2]
     with pytest.warns(UserWarning, match=message):
         ImprintingClassifier(gen="mean", agg="mean_similarity", **named).fit(x, y)
+
+
+@pytest.mark.parametrize(
+    ("properties", "message"),
+    [
+        (", default_distance='cosin'", r"mine.py: AGG 'mean_similarity': unknown distance 'cosin'"),
+        (", default_weighting='uniforme'", r"AGG 'mean_similarity': unknown weighting 'uniforme'"),
+        (", takes_m=True", "unexpected keyword argument 'takes_m'"),
+    ],
+)
+def test_a_file_that_names_what_there_is_not_registers_nothing(load, properties, message):
+    before = set(AGGREGATIONS)
+    with pytest.raises(UserError, match=message):
+        load(MEAN.format(properties=properties, returned=STACKED))
+    assert set(AGGREGATIONS) == before
 
 
 def test_a_misspelt_name():

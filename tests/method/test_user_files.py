@@ -137,7 +137,7 @@ def mine(x, k, random, shared):
             GEN.format(name="half") + "raise ValueError('later')",
             "cannot be loaded .ValueError: later",
         ),
-        (GEN.format(name="mean"), "there is a GEN 'mean' already"),
+        (GEN.format(name="mean"), "GEN 'mean' exists already"),
         (GEN.format(name="no-name"), "letters, digits and underscores"),
         (GEN.format(name="5nn"), "does not begin with a digit"),
     ],

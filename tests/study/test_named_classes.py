@@ -69,6 +69,12 @@ def test_a_number_that_is_the_name_of_another_class_is_reported(tmp_path, classe
     assert classes_of(named, tmp_path, datasets) == ((4,), (0,))
 
 
+def test_a_number_is_taken_where_names_would_not_tell_classes_apart(tmp_path):
+    datasets = photos(tmp_path, tuple(str(number) for number in range(1, 13)))
+    both = {"datasets": ["photos", "digits"], "classes": [2, 13]}  # 2 is called 11, 13 is called 1
+    assert classes_of(both, tmp_path, datasets) == ((2,), (13,))
+
+
 def test_a_new_class_moves_the_numbers_behind_the_names(tmp_path):
     task = {"datasets": "photos", "classes": ["owl", "wren"]}
     datasets = photos(tmp_path)

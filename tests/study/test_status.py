@@ -61,7 +61,11 @@ def test_a_missing_file_is_new_or_gone_or_of_a_job_that_failed(tmp_path, log):
         for name, of_job in {"a": "-", "b": log(3, 1), "c": failed}.items()
     ]
     jobs = status.parse_summary("\n".join(["\t".join(status.COLUMNS), *lines]))
-    assert [job.why for job in jobs] == ["new", "its file is gone", "it failed or was stopped"]
+    assert [job.why for job in jobs] == [
+        "new",
+        "its file is gone",
+        "it did not end: it failed, was stopped or is at work",
+    ]
 
 
 @pytest.fixture

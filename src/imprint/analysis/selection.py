@@ -68,9 +68,10 @@ def agg_in_words(configuration: Mapping[str, Any]) -> str:
 
     # max with a distance is the nearest proxy
     m = 1 if configuration["agg"] == MAX else configuration["m"]
-    rule = configuration["agg"] if pd.isna(m) else f"{m}-nn"
-    has_weighting = m != 1 and not pd.isna(configuration["weighting"])
-    weighting = f", {configuration['weighting']}" if has_weighting else ""
+    has_m = not pd.isna(m)
+    rule = f"{m}-nn" if has_m else configuration["agg"]
+    weighs = not (has_m and m == 1) and not pd.isna(configuration["weighting"])
+    weighting = f", {configuration['weighting']}" if weighs else ""
     return f"{rule} {configuration['distance']}{weighting}"
 
 

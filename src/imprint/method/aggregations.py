@@ -69,11 +69,18 @@ class Aggregation(Component):
 AGGREGATIONS: Registry[Aggregation] = Registry("AGG")
 
 
-def aggregation(name: str, **properties: Any) -> Callable[[Any], Any]:
+def aggregation(
+    name: str,
+    *,
+    default_distance: str = INNER_PRODUCT,
+    default_weighting: str | None = None,
+    only_weighting: str | None = None,
+) -> Callable[[Callable[..., np.ndarray]], Callable[..., np.ndarray]]:
     """Register a function of similarities (n, P), classes (P,) and their number as the AGG `name`.
 
     It returns class scores (n, classes), of which the largest decides. It is called for strips of rows, one call at a time, so each
-    row must be treated alone. Properties are fields of `Aggregation`.
+    row must be treated alone. With a default weighting it takes a weighting, whose argument follows. The other parameters are
+    fields of `Aggregation`.
 
     Examples
     --------
@@ -84,7 +91,16 @@ def aggregation(name: str, **properties: Any) -> Callable[[Any], Any]:
     'inner_product'
     >>> AGGREGATIONS.remove("mean_similarity")
     """
-    return AGGREGATIONS.adding(name, lambda function: Aggregation(name, function, **properties))
+    return AGGREGATIONS.adding(
+        name,
+        lambda function: Aggregation(
+            name,
+            function,
+            default_distance=default_distance,
+            default_weighting=default_weighting,
+            only_weighting=only_weighting,
+        ),
+    )
 
 
 AGGREGATIONS.add(MAX, Aggregation(MAX))

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from imprint.errors import UserError
-from imprint.method.aggregations import AGGREGATIONS
+from imprint.method.aggregations import AGGREGATIONS, Aggregation
 from imprint.method.distances import DISTANCES
 from imprint.method.generate import GENERATORS
 from imprint.method.normalize import NORMS
-from imprint.method.weightings import WEIGHTINGS
+from imprint.method.weightings import WEIGHTINGS, find_weighting
 from imprint.registry import Registry
 
 REGISTRIES: tuple[Registry[Any], ...] = (
@@ -51,6 +51,8 @@ def load_file(path: str | Path) -> None:
         sys.path.append(str(file.parent))  # it may import files beside it, now or when it is called
     try:
         spec.loader.exec_module(module)
+        for name in set(AGGREGATIONS) - before[REGISTRIES.index(AGGREGATIONS)]:
+            _check_defaults(AGGREGATIONS[name])
     except (Exception, SystemExit) as error:
         del sys.modules[spec.name]
         for registry, names in zip(REGISTRIES, before, strict=True):
@@ -69,3 +71,13 @@ def load_file(path: str | Path) -> None:
             f"{path} registers no component; put @generator('name') from imprint.method.generate, "
             "@normalization('name'), @aggregation('name'), @distance('name') or @weighting('name') above a function"
         )
+
+
+def _check_defaults(agg: Aggregation) -> None:
+    """A `UserError` if the distance or a weighting that an AGG names is not registered."""
+    try:
+        DISTANCES.find(agg.default_distance)
+        for weighting in filter(None, (agg.default_weighting, agg.only_weighting)):
+            find_weighting(weighting)
+    except UserError as error:
+        raise UserError(f"AGG '{agg.name}': {error}") from None

@@ -11,7 +11,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -25,6 +25,7 @@ from imprint.errors import BAD, GOOD, WARNING, Finding, UserError
 from imprint.fm.hubs import refusal
 from imprint.formatting import count, duration
 from imprint.formatting import size as size_of
+from imprint.method.scale import largest_of
 from imprint.store import paths
 from imprint.store.embeddings import Embeddings
 from imprint.store.given_embeddings import read_given, shape_of
@@ -259,11 +260,11 @@ def _given(study: Study, name: str, datasets: Datasets, is_done: IsDone) -> FMSt
     findings: list[Finding] = []
     width = None
     tasks = [study.tasks[task] for fm, task in study.fm_tasks() if fm == name]
-    read: dict[str, dict[str, Embeddings]] = {}
+    first_rows: dict[str, dict[str, Embeddings]] = {}
     for dataset in sorted({dataset for task in tasks for dataset in task.datasets}):
         several = not config.has_file_per_split(dataset)
         class_count = study.config.datasets[dataset].class_count
-        splits = read[dataset] = {}
+        splits: dict[str, Embeddings] = {}
         for split in SPLITS:
             file = config.file(dataset, split)
             try:
@@ -278,11 +279,18 @@ def _given(study: Study, name: str, datasets: Datasets, is_done: IsDone) -> FMSt
             datasets[dataset].setdefault(split, Split(count))
             text = f"{dataset}, {split}: {count:,} embeddings of {width} in {file}"
             findings.append(Finding(GOOD, f"fm {name}", text))
+        if len(splits) == len(SPLITS):
+            try:
+                pool([splits["test"]], training=pool([splits["train"]]))
+            except UserError as error:
+                findings.append(Finding(BAD, f"fm {name}", str(error)))
+            else:
+                first_rows[dataset] = {split: _first_row(splits[split]) for split in SPLITS}
     problems = {
         problem
         for task in tasks
-        if all(len(read[dataset]) == len(SPLITS) for dataset in task.datasets)
-        for problem in _task_problems(task, [read[dataset] for dataset in task.datasets])
+        if first_rows.keys() >= set(task.datasets)
+        for problem in _task_problems(task, [first_rows[dataset] for dataset in task.datasets])
     }
     findings += [Finding(BAD, f"fm {name}", problem) for problem in sorted(problems)]
     if any(finding.level == BAD for finding in findings):
@@ -290,14 +298,19 @@ def _given(study: Study, name: str, datasets: Datasets, is_done: IsDone) -> FMSt
     return FMState(findings, width)
 
 
+def _first_row(embeddings: Embeddings) -> Embeddings:
+    """The first of some embeddings, with what is known of all: their size, largest value and classes."""
+    x, largest = embeddings.x[:1].copy(), largest_of(embeddings.x)
+    return replace(embeddings, x=x, y=embeddings.y[:1], ids=embeddings.ids[:1], largest=largest)
+
+
 def _task_problems(task: Task, datasets: Sequence[Mapping[str, Embeddings]]) -> Iterator[str]:
-    """Why the splits of its datasets do not make a task, if they do not."""
+    """Why the splits of its datasets, of which a row is enough, do not make a task, if they do not."""
     try:
         train = pool([splits["train"] for splits in datasets])
-        test = pool([splits["test"] for splits in datasets], training=train)
-        for groups in task.draws:
-            for samples in (train, test):
-                select(samples, groups)
+        pool([splits["test"] for splits in datasets], training=train)
+        for merged in task.draws:
+            select(train, merged)
     except UserError as error:
         yield str(error)
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 from imprint.errors import UserError
@@ -81,20 +83,26 @@ def numbered(
 def _mistakable(
     key: str, labels: Any, datasets: Mapping[str, Dataset], names: ClassNames
 ) -> Iterator[Problem]:
-    """Numbers that are also names of other classes of a dataset, as where folders are called 1, 2, ... and numbers begin with 0."""
+    """Numbers that are also names of other classes of a dataset, as where folders are called 1, 2, ... and numbers begin with 0.
+
+    Not reported are names that several classes have: only a number tells these apart.
+    """
+    try:
+        of_datasets = [names.of(*dataset) for dataset in datasets.items()]
+    except UserError:  # names that are not known cannot be meant
+        return
+    once = {name for name, number in Counter(chain(*of_datasets)).items() if number == 1}
     first = 0
-    for dataset in datasets.items():
-        try:
-            classes = dict(enumerate(names.of(*dataset), first))
-        except UserError:  # names that are not known cannot be meant
-            return
+    for of_dataset in of_datasets:
+        classes = dict(enumerate(of_dataset, first))
+        numbers = {name: number for number, name in classes.items() if name in once}
         for i, label in enumerate(labels):
-            named = [number for number, name in classes.items() if name == str(label)]
-            if label in classes and named and label not in named:
+            called, other = classes.get(label), numbers.get(str(label), label)
+            if called in once and other != label:
                 key_of_label = f"{key}.{label}" if isinstance(labels, dict) else f"{key}[{i}]"
                 message = (
-                    f"class {label} is called '{classes[label]}', and the class that is called '{label}' is class {named[0]}; "
-                    f'write the name in quotes: "{classes[label]}" or "{label}"'
+                    f"class {label} is called '{called}', and the class that is called '{label}' is class {other}; "
+                    f'write the name in quotes: "{called}" or "{label}"'
                 )
                 yield Problem(key_of_label, message)
         first += len(classes)

@@ -246,7 +246,11 @@ def _reason(files: list[dict[str, str]], log: str | None) -> str | None:
     if statuses & {"missing", "removed temp file"}:
         if log is None:
             return "new"
-        return "its file is gone" if ending(log) else "it failed or was stopped"
+        return (
+            "its file is gone"
+            if ending(log)
+            else "it did not end: it failed, was stopped or is at work"
+        )
     reasons = [reason for text, reason in REASONS.items() if text in statuses]
     return reasons[0] if reasons else ", ".join(sorted(statuses))
 
