@@ -101,6 +101,19 @@ def test_a_head_is_fitted_saved_and_used_with_it(load, tmp_path):
     np.testing.assert_array_equal(loaded.decision_function(x), head.decision_function(x))
 
 
+def test_its_default_weighting_is_taken_where_none_is_named(load):
+    load(
+        MEAN.replace("labels, classes)", "labels, classes, temperature)").format(
+            properties=", default_weighting='exponential(0.5)'", returned=f"{STACKED} * temperature"
+        )
+    )
+    x = np.eye(6, dtype=np.float32)
+    head = ImprintingClassifier(gen="mean", agg="mean_similarity").fit(x, [0, 0, 1, 1, 2, 2])
+    assert head.configuration_.scoring.weighting == "exponential(0.5)"
+    half = ImprintingClassifier(gen="mean").fit(x, [0, 0, 1, 1, 2, 2]).decision_function(x) / 2
+    np.testing.assert_allclose(head.decision_function(x), half, rtol=1e-6)
+
+
 @pytest.mark.parametrize(
     ("named", "message"),
     [

@@ -65,7 +65,7 @@ def resolve(method: str | None, choices: Mapping[str, Any]) -> dict[str, Any] | 
         raise UserError(unknown("method", method, dict.fromkeys((AUTO, *PRESETS))))
     parts = {**UNSET, **constructor_arguments(PRESETS[method].configuration)}
     parts = {name: parts[name] for name in CHOICES}
-    had_k = GENERATORS[parts["gen"]].takes_k
+    had_k, had_agg = GENERATORS[parts["gen"]].takes_k, parts["agg"]
     parts |= named
     if "k" not in named and not had_k:
         parts["k"] = USUAL_K
@@ -73,8 +73,8 @@ def resolve(method: str | None, choices: Mapping[str, Any]) -> dict[str, Any] | 
     if entry is not None and entry.has_bias and "norm_post" not in named:
         parts["norm_post"] = IDENTITY  # a bias allows no other
     agg = AGGREGATIONS.get(parts["agg"])
-    if agg is not None and agg.only_weighting and "weighting" not in named:
-        parts["weighting"] = agg.only_weighting
+    if agg is not None and agg.name != had_agg and agg.takes_weighting and "weighting" not in named:
+        parts["weighting"] = agg.default_weighting
     return parts
 
 

@@ -38,9 +38,9 @@ class Aggregation(Component):
     takes_m : bool
         Whether the m nearest proxies vote.
     default_distance : str
-        The distance if an experiment names none.
+        The distance if an experiment of a study names none.
     default_weighting : str or None
-        The weighting if an experiment names none; None if it takes no weighting.
+        The weighting if none is named; None if it takes no weighting.
     only_weighting : str or None
         The one weighting that it takes; None if it takes all or none.
     file : str or None

@@ -55,16 +55,19 @@ def listing(path: str) -> str:
 def _below(top: Path) -> list[Path]:
     """The files below a folder; links are followed, and each folder is read once, however many links lead to it."""
     files = []
-    read = {os.path.realpath(top)}
+    real = {str(top): os.path.realpath(top)}  # of the folders that are read
+    read = set(real.values())
     for parent, folders, names in os.walk(top, followlinks=True):
         files += [Path(parent, name) for name in names]
-        paths = sorted((Path(parent, name) for name in folders), key=lambda p: (p.is_symlink(), p))
+        entries = sorted((Path(parent, name).is_symlink(), name) for name in folders)
         folders.clear()  # `os.walk` goes where its list says
-        for path in paths:
-            real = os.path.realpath(path)
-            if real not in read:
-                read.add(real)
-                folders.append(path.name)
+        for is_link, name in entries:
+            path = Path(parent, name)
+            target = os.path.realpath(path) if is_link else f"{real[parent]}{os.sep}{name}"
+            if target not in read:
+                read.add(target)
+                real[str(path)] = target
+                folders.append(name)
     return files
 
 

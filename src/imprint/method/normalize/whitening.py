@@ -185,7 +185,7 @@ class Whiten:
         shrunk = 1 - np.sqrt(added / (values + added))
         self.components_ = (vectors * -shrunk.astype(np.float32)) @ vectors.T
         self.components_[np.diag_indices(x.shape[1])] += 1
-        self.components_ *= np.float32(np.sqrt(unit / penalty))
+        self.components_ *= np.float32(np.sqrt(unit / added))
 
     def _learn(self, total: np.ndarray, penalty: float, samples: int) -> None:
         """Whiten by `total` (d, d), a scatter of samples or, with a penalty that is NaN, an estimated covariance."""
