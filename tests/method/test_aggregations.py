@@ -76,6 +76,7 @@ def test_it_may_compute_in_place(load):
             r"returned an array of shape \(5, 12\) for 5 embeddings, 12 proxies and 4",
         ),
         (f"{STACKED} * np.nan", "returned NaN"),
+        (f"{STACKED} - np.inf", "returned infinity"),
         (f"{STACKED} * 1j", "returned complex"),
         ("similarities.missing", r"'mean_similarity' of .*mine.py:8 failed: AttributeError"),
     ],

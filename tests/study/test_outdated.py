@@ -114,6 +114,26 @@ def test_snakemake_is_trusted_with_what_was_made_here_alone(tmp_path, monkeypatc
     assert not Records("results").known
 
 
+@pytest.mark.parametrize("writes", [1, 2])
+def test_a_kill_while_a_run_begins_leaves_the_results_known(tmp_path, monkeypatch, writes):
+    monkeypatch.chdir(tmp_path)
+    Records("results").begin()
+    (tmp_path / ".snakemake/metadata").mkdir()
+    (tmp_path / ".snakemake/metadata/a").touch()
+    (tmp_path / "results/scores").mkdir()
+    killed, done = Records("results"), []
+
+    def write(path, text):
+        if len(done) == writes:
+            raise KeyboardInterrupt
+        done.append(path.write_bytes(text.encode()))
+
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(Path, "write_text", write)
+        killed.begin()
+    assert Records("results").known
+
+
 def test_results_of_another_time_or_directory_are_compared_by_their_records(tmp_path, monkeypatch):
     """Snakemake knows what it made last, not what was put in its place."""
     for name in ("here", "there"):

@@ -103,9 +103,10 @@ class Predictor:
         """The reason why no torch module orders the classes as this head does, in words; None if one does."""
         scoring = self.candidate.scorings[0]
         voters = min(scoring.neighbours, len(self.candidate.labels))
-        if voters > 1 or needs_all_proxies(scoring):
-            votes = f"votes of {voters} neighbours" if voters > 1 else f"agg {scoring.agg}"
-            return f"a head with {votes} cannot be exported; fit it with agg max, or m 1"
+        if needs_all_proxies(scoring):
+            return f"a head with agg {scoring.agg} cannot be exported; fit it with agg max"
+        if voters > 1:
+            return f"a head with votes of {voters} neighbours cannot be exported; fit it with agg max, or m 1"
         if DISTANCES.find(scoring.distance).linear is None:
             linear = ", ".join(name for name, entry in DISTANCES.items() if entry.linear)
             return f"a head with {scoring.distance} distance cannot be exported; fit it with one of {linear}"

@@ -145,7 +145,7 @@ def aggregated(
     Raises
     ------
     UserError
-        If a user's AGG returns another shape, NaN, or numbers that are not real.
+        If a user's AGG returns another shape, or numbers that are not finite and real.
     """
     entry = AGGREGATIONS.find(scoring.agg)
     if entry.class_scores is None:
@@ -161,9 +161,12 @@ def aggregated(
         *arguments,
     )
     expected = (len(similarities), classes)
-    if wrong := fault(scores, expected):
+    wrong = fault(scores, expected)
+    if not wrong and not np.isfinite(scores).all():
+        wrong = "infinity"
+    if wrong:
         raise UserError(
             f"AGG '{entry.name}' returned {wrong} for {len(similarities)} embeddings, {len(labels)} proxies and {classes} classes; "
-            f"it must return real numbers of shape {expected}"
+            f"it must return finite real numbers of shape {expected}"
         )
     return scores

@@ -59,7 +59,7 @@ class Ranking:
     Attributes
     ----------
     columns : ProxyColumns
-        ProxyColumns of the product.
+        Columns of the product.
     scale : ndarray of shape (P,)
         Factors of the products.
     offset : ndarray of shape (P,) or None

@@ -60,7 +60,7 @@ class Records:
         ids = [_text(path) for path in (self._here, results_id_file(results))]
         metadata = SNAKEMAKE / "metadata"
         self._has_metadata = metadata.is_dir() and any(os.scandir(metadata))
-        self.known = bool(ids[0]) and ids[0] == ids[1] and self._has_metadata
+        self.known = ids[1] in ids[0].split() and self._has_metadata
         self._empty = not any((self._results / folder).exists() for folder in FOLDERS)
         self._read = cache(read_record)
         self._unwatched = _spans(self._unfinished)
@@ -84,9 +84,13 @@ class Records:
             self._write_spans([*self._unwatched, (self._begun, None)])
         new, of_results = uuid.uuid4().hex, results_id_file(self._results)
         of_results.parent.mkdir(parents=True, exist_ok=True)
-        if self._empty or self.known:
-            self._here.write_text(new)
+        if not (self._empty or self.known):
+            of_results.write_text(new)
+            return
+        # both, so that a kill between the writes leaves one that is known
+        self._here.write_text(f"{_text(of_results)} {new}")
         of_results.write_text(new)
+        self._here.write_text(new)
 
     def end(self) -> None:
         """Note that the run has ended with all jobs done, so that Snakemake knows all that they made."""
