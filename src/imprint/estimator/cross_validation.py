@@ -47,9 +47,8 @@ if TYPE_CHECKING:
     from imprint.store.embeddings import Embeddings
 
 SEED = 0
-QUANTILE = (
-    1.96  # the 97.5% quantile of the normal distribution, rounded as usual, for intervals of 95%
-)
+# the 97.5% quantile of the normal distribution, rounded as usual, for intervals of 95%
+QUANTILE = 1.96
 DRAWS = 4000  # in the simulation of a quantile
 MANY_METHODS = 200  # with more methods there are fewer draws
 LABELLED = 1000  # embeddings in the timing of predictions

@@ -68,9 +68,8 @@ def fold(candidate: CandidateHead, fm_classifier: np.ndarray | None = None) -> F
         candidate.norm_pre, scoring.norm_post, values, candidate.labels, fm_classifier
     ).astype(np.float64)
     if form.unit_length or chain(scoring.norm_post).ends_in_unit_length:
-        weights = l2(
-            weights
-        )  # in float64, because float32 lengths are less exact than the differences of close proxies
+        # in float64, because float32 lengths are less exact than the differences of close proxies
+        weights = l2(weights)
     bias = np.zeros(len(weights)) if candidate.bias is None else candidate.bias.astype(np.float64)
     if form.squares:
         bias = bias - (weights**2).sum(axis=1) / 2

@@ -57,9 +57,8 @@ class FittedNorms:
         learnt: Mapping[str, FittedNorm] | None = None,
     ) -> None:
         self._x, self._y = x, y
-        self._latest: tuple[StepPath, np.ndarray] | None = (
-            None  # training embeddings after some steps
-        )
+        # training embeddings after some steps
+        self._latest: tuple[StepPath, np.ndarray] | None = None
         self.learnt: dict[str, FittedNorm] = dict(learnt or {})
 
     def apply_to_embeddings(self, norm: str, x: np.ndarray) -> np.ndarray:
