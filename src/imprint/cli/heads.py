@@ -38,7 +38,6 @@ if TYPE_CHECKING:
     from imprint.method.generate.choice import Choice
     from imprint.store.embeddings import Embeddings
 
-MOST_SCORES = 2**24  # scores of `predict` held at a time
 FEW_IMAGES = 10  # `fit` warns of classes with fewer images
 NOTHING_HELD_OUT = "because no images were held out when it was made; imprint fit holds out some if two classes have two or more"
 
@@ -223,7 +222,7 @@ def predict(
     """
     from imprint.estimator.fitted_head import FittedHead
     from imprint.estimator.inputs import read_unlabelled
-    from imprint.method.large_arrays import slices
+    from imprint.method.large_arrays import score_blocks
     from imprint.store.heads import read_head
 
     load_components(inputs.components)
@@ -245,7 +244,7 @@ def predict(
     embeddings = read_unlabelled(sources, fm, read_head(head), group=inputs.group)
     rows = [
         row
-        for block in slices(len(embeddings.x), max(1, MOST_SCORES // len(fitted.classes)))
+        for block in score_blocks(len(embeddings.x), len(fitted.classes))
         for row in _labelled(
             fitted, embeddings.x[block], embeddings.ids[block], top=top, proba=proba, reject=reject
         )

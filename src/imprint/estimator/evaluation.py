@@ -17,6 +17,8 @@ from imprint.estimator.inputs import read_labelled
 from imprint.estimator.labels import checked_labels, class_numbers
 from imprint.estimator.validation import as_numpy
 from imprint.formatting import class_name, listed
+from imprint.method.calibration import ProbabilitySummary, probability_summary
+from imprint.method.large_arrays import score_blocks
 from imprint.method.metrics import calibration_error, log_loss, scores
 from imprint.store.embeddings import Embeddings
 
@@ -198,15 +200,13 @@ def evaluate(
             f"the head knows none of the classes {listed(unknown)}; its own are {listed(names)}"
         )
     X, true = all_x[rows], numbers[rows]
-    class_scores = classifier.class_scores(X)
     predicted = class_numbers(classifier.classes_, classifier.predict(X))
     measured = scores(true, predicted, len(names))
     loss = error = None
     if classifier.inverse_temperature_ is not None:
-        from imprint.method.calibration import probabilities
-
-        p = probabilities(class_scores, classifier.inverse_temperature_)
-        loss, error = log_loss(p, true), calibration_error(p, true)
+        summary = _probability_summary(classifier, X, true)
+        loss = log_loss(summary.of_true)
+        error = calibration_error(summary.confidence, summary.is_right)
     familiarity = None
     coverage: tuple[Coverage, ...] = ()
     if classifier.familiarity_ is not None:
@@ -258,6 +258,19 @@ def _samples(
             f"evaluate: there are {len(x)} embeddings in X and {len(labels)} classes in y; give one class for each"
         )
     return x, np.array([class_name(label) for label in labels.tolist()])
+
+
+def _probability_summary(
+    classifier: ImprintingClassifier, x: np.ndarray, true: np.ndarray
+) -> ProbabilitySummary:
+    """The summary of samples x (n, D) of classes with these numbers (n,)."""
+    temperature = classifier.inverse_temperature_
+    assert temperature is not None
+    blocks = [
+        probability_summary(classifier.class_scores(x[block]), true[block], temperature)
+        for block in score_blocks(len(x), len(classifier.classes_))
+    ]
+    return ProbabilitySummary(*map(np.concatenate, zip(*blocks, strict=True)))
 
 
 def _coverage(

@@ -15,6 +15,7 @@ from imprint.estimator.tuning import Tuned
 from imprint.estimator.validation import as_classifier_weights, checked_scale
 from imprint.method.calibration import probabilities
 from imprint.method.familiarity import Familiarity
+from imprint.method.large_arrays import score_blocks
 from imprint.method.scale import scaled
 
 
@@ -89,4 +90,9 @@ class FittedHead:
     def familiarity(self, x: np.ndarray) -> np.ndarray:
         """Familiarity (n,) of embeddings, see `ImprintingClassifier.familiarity`."""
         known = self.held_out("familiarity")
-        return known.of(self.predictor.signals(self._scaled(x), self.require_temperature()))
+        temperature = self.require_temperature()
+        signals = [
+            self.predictor.signals(self._scaled(x[block]), temperature)
+            for block in score_blocks(len(x), len(self.classes))
+        ]
+        return known.of(np.concatenate([np.empty((0, 2), np.float32), *signals]))

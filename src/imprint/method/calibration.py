@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -44,6 +45,38 @@ def calibrate(scores: np.ndarray, y: np.ndarray) -> Calibration:
     best = inverses[np.argmin(means - inverses * true_scores.mean())]
     fitted = inverses[np.argmin(means - inverses * smoothed)]
     return Calibration(float(fitted), normalisers(best) - best * true_scores)
+
+
+class ProbabilitySummary(NamedTuple):
+    """What log loss and calibration error need of the probabilities of n samples.
+
+    Attributes
+    ----------
+    of_true : ndarray of shape (n,)
+        The probability of each sample's true class.
+    confidence : ndarray of shape (n,)
+        The largest probability of each sample.
+    is_right : ndarray of bool of shape (n,)
+        Whether the class with the largest probability is the true one.
+    """
+
+    of_true: np.ndarray
+    confidence: np.ndarray
+    is_right: np.ndarray
+
+
+def probability_summary(
+    scores: np.ndarray, y: np.ndarray, inverse_temperature: float
+) -> ProbabilitySummary:
+    """Summarise the probabilities of class scores (n, C) of samples with labels y (n,).
+
+    Examples
+    --------
+    >>> probability_summary(np.array([[2.0, 2.0]]), np.array([1]), 1.0)
+    ProbabilitySummary(of_true=array([0.5]), confidence=array([0.5]), is_right=array([False]))
+    """
+    p = probabilities(scores, inverse_temperature)
+    return ProbabilitySummary(p[np.arange(len(y)), y], p.max(axis=1), p.argmax(axis=1) == y)
 
 
 def probabilities(scores: np.ndarray, inverse_temperature: float) -> np.ndarray:

@@ -18,6 +18,7 @@ from imprint.errors import UserError
 
 LARGE = 2**31  # bytes from which an array is kept on disk
 BLOCK_BYTES = 2**26  # bytes computed at a time
+MOST_SCORES = 2**24  # class scores held at a time
 
 
 def is_large(shape: tuple[int, ...]) -> bool:
@@ -70,6 +71,17 @@ def slices(n: int, height: int) -> list[slice]:
 def row_blocks(x: np.ndarray) -> list[slice]:
     """Slices of the rows of x (n, d), each of a bounded number of bytes."""
     return slices(len(x), max(1, BLOCK_BYTES // max(1, x.shape[1] * x.itemsize)))
+
+
+def score_blocks(n: int, classes: int) -> list[slice]:
+    """Slices of n samples, each with a bounded number of class scores.
+
+    Examples
+    --------
+    >>> score_blocks(3, 10_000_000)
+    [slice(0, 1, None), slice(1, 2, None), slice(2, 3, None)]
+    """
+    return slices(n, max(1, MOST_SCORES // classes))
 
 
 def take_rows(x: np.ndarray, rows: np.ndarray) -> np.ndarray:

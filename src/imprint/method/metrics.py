@@ -104,28 +104,26 @@ def top_accuracy(class_scores: np.ndarray, y: np.ndarray, count: int) -> float:
     return float((best == y[:, None]).any(axis=1).mean())
 
 
-def log_loss(probabilities: np.ndarray, y: np.ndarray) -> float:
-    """Mean of -log p of the true class. probabilities: (n, C). y: (n,) labels in [0, C)."""
-    true = probabilities[np.arange(len(y)), y]
-    return float(-np.log(np.maximum(true, np.finfo(float).tiny)).mean())
+def log_loss(of_true: np.ndarray) -> float:
+    """Mean of -log p; of_true (n,): the probability p that each sample's true class is given."""
+    return float(-np.log(np.maximum(of_true, np.finfo(float).tiny)).mean())
 
 
-def calibration_error(probabilities: np.ndarray, y: np.ndarray) -> float:
+def calibration_error(confidence: np.ndarray, is_right: np.ndarray) -> float:
     """Expected calibration error: how far confidence and accuracy are apart, over bins of confidence (Guo et al. 2017).
 
     Parameters
     ----------
-    probabilities : ndarray of shape (n, C)
-        Rows sum to 1.
-    y : ndarray of shape (n,)
-        Labels in [0, C).
+    confidence : ndarray of shape (n,)
+        The largest probability of each sample.
+    is_right : ndarray of bool of shape (n,)
+        Whether it is that of the sample's true class.
 
     Examples
     --------
-    >>> calibration_error(np.array([[0.5, 0.5], [0.5, 0.5]]), np.array([0, 1]))
+    >>> calibration_error(np.array([0.5, 0.5]), np.array([True, False]))
     0.0
     """
-    confidence, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == y
     bin_of = np.minimum((confidence * BINS).astype(int), BINS - 1)
-    gaps = np.bincount(bin_of, confidence - right, minlength=BINS)
-    return float(np.abs(gaps).sum() / len(y))
+    gaps = np.bincount(bin_of, confidence - is_right, minlength=BINS)
+    return float(np.abs(gaps).sum() / len(confidence))

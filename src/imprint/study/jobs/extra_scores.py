@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from imprint.method.calibration import calibrate, probabilities
+from imprint.method.calibration import calibrate, probability_summary
 from imprint.method.class_scores import class_scores
 from imprint.method.configuration import Auto, Configuration, Scoring
 from imprint.method.engine import evaluate
@@ -133,15 +133,16 @@ class TrainingScores:
         scores = {}
         if TOP5 in wanted:
             scores[TOP5] = top_accuracy(test_scores, self.test_y, 5)
-        chances = None
-        if validation_head is not None:
+        of_probabilities = {LOG_LOSS: np.nan, CALIBRATION: np.nan}
+        if validation_head is not None and wanted & set(of_probabilities):
             held_scores = self._class_scores(validation_head, scoring, self.x[self._held])
             calibration = calibrate(held_scores, self.y[self._held])
-            chances = probabilities(test_scores, calibration.inverse_temperature)
-        for name, function in ((LOG_LOSS, log_loss), (CALIBRATION, calibration_error)):
-            if name in wanted:
-                scores[name] = np.nan if chances is None else function(chances, self.test_y)
-        return scores
+            summary = probability_summary(test_scores, self.test_y, calibration.inverse_temperature)
+            of_probabilities = {
+                LOG_LOSS: log_loss(summary.of_true),
+                CALIBRATION: calibration_error(summary.confidence, summary.is_right),
+            }
+        return scores | {k: v for k, v in of_probabilities.items() if k in wanted}
 
     def _class_scores(self, head: CandidateHead, scoring: Scoring, x: np.ndarray) -> np.ndarray:
         return class_scores(x, head.with_scorings((scoring,)), self._classes, self.fm_classifier)
