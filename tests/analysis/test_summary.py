@@ -1,5 +1,7 @@
 """The report's opening: what was run and what won, in sentences whose numbers can be checked by hand."""
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -204,6 +206,17 @@ def test_the_best_is_of_all_configurations_that_were_run_on_these_pairs():
     )
     assert "of the 4 configurations that were run on 8 of the 10 pairs" in best
     assert "kmeans, k = 5; NORM l2 throughout; AGG max: 84.5%" in best
+
+
+def test_the_best_is_said_to_share_its_mean_accuracy():
+    """Sums in another order differ by rounding errors."""
+    rows = scores(mean_and(k2=0.8, k3=0.8 + 1e-14, k5=0.7), pairs=3)
+    (best,) = (line for line in summary.lines(rows, collapses(3), preset_rows()) if "Best" in line)
+    alone = scores(mean_and(k2=0.8, k3=0.79, k5=0.7), pairs=3)
+    assert re.search(r"k = [23];.*%, the same as 1 other\.", best)
+    assert not any(
+        "the same as" in line for line in summary.lines(alone, collapses(3), preset_rows())
+    )
 
 
 def test_what_few_pairs_lack_is_not_left_out():

@@ -178,9 +178,16 @@ def _best(scores: pd.DataFrame) -> Iterator[str]:
     images = ""
     if _with_fewer_images(scores):
         images = f" with {matrices.few_shots(scores) or 'all training images'}"
+
+    def in_words(position: int, among: np.ndarray) -> str:
+        """A configuration and its mean, and how many others of those `among` have the same mean."""
+        others = int((without_rounding_errors(means[among] - means[position]) == 0).sum()) - 1
+        level = f", the same as {count(others, 'other')}" if others else ""
+        return f"{method_in_words(run[position])}: {means[position]:.1f}%{level}"
+
     text = (
         f"Best mean accuracy of {all_run} run{images} on {pairs}: "
-        f"{method_in_words(run[best])}: {means[best]:.1f}% (chosen and scored on the same test data)"
+        f"{in_words(best, np.full(number, True))} (chosen and scored on the same test data)"
     )
     per_class = np.array(
         [
@@ -191,10 +198,7 @@ def _best(scores: pd.DataFrame) -> Iterator[str]:
     )
     if not per_class[best] and per_class.any():
         other = int(np.where(per_class, means, -np.inf).argmax())
-        text += (
-            "; of those that see one class at a time "
-            f"{method_in_words(run[other])}: {means[other]:.1f}%"
-        )
+        text += f"; of those that see one class at a time {in_words(other, per_class)}"
     yield f"{text}."
 
 
