@@ -364,3 +364,31 @@ def test_a_file_may_import_one_beside_it(load, tmp_path, monkeypatch):
         "@generator('helped')\ndef helped(x, k, random, shared):\n    return median(x)\n"
     )
     assert proxy_sets(*data(), "helped", [1], [0])[1, 0].values.shape == (3, 5)
+
+
+def test_a_file_beside_another_with_the_same_name_is_not_mistaken_for_it(
+    load, tmp_path, monkeypatch
+):
+    """Python keeps one module of a name: the second file would compute with the helper of the first."""
+    monkeypatch.setattr("sys.path", [*sys.path])
+    text = GEN.replace("import numpy", "import helper_twice\nimport numpy")
+    for folder in ("first", "second"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "helper_twice.py").touch()
+    load(text.format(name="of_first"), "first/mine.py")
+    message = (
+        r"second.mine\.py: mine\.py imports helper_twice, which is .*second.helper_twice\.py, but Python has "
+        r".*first.helper_twice\.py of that name; rename the file"
+    )
+    with pytest.raises(UserError, match=message):
+        load(text.format(name="of_second"), "second/mine.py")
+    assert "of_second" not in GENERATORS
+
+
+def test_a_file_beside_another_is_not_hidden_by_an_installed_module(load, tmp_path, monkeypatch):
+    monkeypatch.setattr("sys.path", [*sys.path])
+    (tmp_path / "statistics.py").touch()
+    helper = tmp_path / "helper_with_imports.py"
+    helper.write_text("def f():\n    import statistics\n")
+    with pytest.raises(UserError, match=r"helper_with_imports\.py imports statistics, which is "):
+        load("import helper_with_imports\n" + GEN.format(name="hidden"))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import importlib.util
 import sys
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -31,8 +33,8 @@ def load_file(path: str | Path) -> None:
     Raises
     ------
     UserError
-        If the file is missing, fails, registers nothing, or registers a name that exists already. Then nothing
-        of it stays registered.
+        If the file is missing, fails, registers nothing, registers a name that exists already, or imports a file beside it
+        in place of which Python would take another module of that name. Then nothing of it stays registered.
     """
     file = Path(path).resolve()
     if any(entry.file == str(file) for registry in REGISTRIES for entry in registry.values()):
@@ -50,6 +52,7 @@ def load_file(path: str | Path) -> None:
     if str(file.parent) not in sys.path:
         sys.path.append(str(file.parent))  # it may import files beside it, now or when it is called
     try:
+        _check_imports(file)
         spec.loader.exec_module(module)
         for name in set(AGGREGATIONS) - before[REGISTRIES.index(AGGREGATIONS)]:
             _check_defaults(AGGREGATIONS[name])
@@ -71,6 +74,42 @@ def load_file(path: str | Path) -> None:
             f"{path} registers no component; put @generator('name') from imprint.method.generate, "
             "@normalization('name'), @aggregation('name'), @distance('name') or @weighting('name') above a function"
         )
+
+
+def _check_imports(file: Path) -> None:
+    """A `UserError` if Python would take other modules for files that are beside this one and imported by it.
+
+    Python has one module of a name: a `helper.py` beside this file is not taken if one beside another file is loaded.
+    """
+    waiting, checked = [file], set()
+    while waiting:
+        path = waiting.pop()
+        checked.add(path)
+        for name in _imported(path):
+            beside = file.parent.joinpath(*name.split("."))
+            files = (beside / "__init__.py", beside.with_suffix(".py"))
+            module = next((each for each in files if each.is_file()), None)
+            if module is None:
+                continue
+            spec = importlib.util.find_spec(name)
+            taken = spec.origin if spec is not None else None
+            if taken is None or Path(taken).resolve() != module.resolve():
+                raise UserError(
+                    f"{path.name} imports {name}, which is {module}, but Python has {taken or 'another module'} of that name; "
+                    "rename the file"
+                )
+            if module not in checked:
+                waiting.append(module)
+
+
+def _imported(path: Path) -> Iterator[str]:
+    """The names of modules that a file may import."""
+    for node in ast.walk(ast.parse(path.read_bytes())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and not node.level and node.module:
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
 def _check_defaults(agg: Aggregation) -> None:
