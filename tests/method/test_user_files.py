@@ -173,7 +173,8 @@ def test_a_file_that_is_not_there(tmp_path):
         ("x[:1].astype(float) * 1e60", "", "NaN or infinity"),
         ("x.mean(axis=0)", "", r"shape \(5,\)"),
         ("x.astype(str)", "", r"shape \(20, 5\), <U32"),
-        ("[[1, 2], [3]]", "", r"shape \(2,\), object"),
+        ("[[1, 2], [3]]", "", r"list, which is no array \("),
+        ("(x[:1], x)", "", r"tuple, which is no array \("),
         ("np.arange(k) + len(x)", ", samples=True", "row numbers below"),
     ],
 )
@@ -269,7 +270,9 @@ def shifted(x, k, random, shared):
 @generator("shifted_means", takes_k=False, sees_all_classes=True)
 def shifted_means(x, y, run):
     x -= 1
-    return np.stack([x[y == label].mean(axis=0) for label in range(y.max() + 1)]), np.arange(y.max() + 1)
+    result = np.stack([x[y == label].mean(axis=0) for label in range(y.max() + 1)]), np.arange(y.max() + 1)
+    y[:] = 0
+    return result
 
 
 @normalization("positive")
@@ -281,6 +284,7 @@ def positive(x):
 class Doubled:
     def fit(self, embeddings, labels):
         embeddings *= 0
+        labels *= 0
         return self
 
     def transform(self, embeddings):
@@ -316,6 +320,7 @@ def test_components_may_compute_in_place(load):
     np.testing.assert_array_equal(results[scorings[0]], results[scorings[1]])
     np.testing.assert_array_equal(proxies, before[:9])
     np.testing.assert_array_equal(x, before)
+    np.testing.assert_array_equal(y, data()[1])
 
 
 @pytest.mark.parametrize(

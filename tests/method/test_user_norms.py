@@ -126,3 +126,54 @@ def test_what_a_norm_of_proxies_returns_is_checked(load, returned, message):
     )
     with pytest.raises(UserError, match=rf"NORM mine \(.*mine.py\) returned .*{message}"):
         FittedNorms().apply_to_proxies("none", "mine", X[:6], np.arange(6) // 2)
+
+
+def test_a_norm_that_learns_nothing_is_saved_with_a_head(load, tmp_path):
+    load(NORM.format(returned="embeddings ** 3"))
+    head = ImprintingClassifier(gen="mean", norm_post="mine").fit(X, Y)
+    head.save(
+        tmp_path / "head.safetensors",
+        fm={"model": "net", "weights_sha256": "0", "transform": "none"},
+    )
+    loaded = ImprintingClassifier.load(tmp_path / "head.safetensors")
+    np.testing.assert_array_equal(loaded.class_scores(X), head.class_scores(X))
+
+
+def learning(statement):
+    return (
+        NORM.format(returned="embeddings @ np.triu(np.ones((5, 5)))").replace(
+            "return self", f"import numpy as np\n        {statement}\n        return self"
+        )
+        + "import numpy as np\n"
+    )
+
+
+def test_what_a_norm_learns_must_be_numbers(load):
+    load(learning("self.table_ = {'a': 1}"))
+    with pytest.raises(UserError, match=r"fit sets table_ to dict; heads save arrays of numbers"):
+        FittedNorms(X, Y).apply_to_embeddings("mine", X)
+
+
+@pytest.mark.parametrize(
+    "components", ["np.tril(np.ones((5, 5)))", "np.ones((3, 5))", "np.ones(5)"]
+)
+def test_components_are_those_of_the_map(load, components):
+    """They take the place of `transform` where heads are folded or exported."""
+    load(learning(f"self.components_ = {components}"))
+    with pytest.raises(UserError, match=r"transform is not \(x - mean_\) @ components_"):
+        FittedNorms(X, Y).apply_to_embeddings("mine", X)
+
+
+def test_right_components_are_taken(load):
+    load(learning("self.components_ = np.triu(np.ones((5, 5)))"))
+    assert FittedNorms(X, Y).apply_to_embeddings("mine", X).shape == X.shape
+
+
+def test_an_init_that_fails_is_named(load):
+    load(
+        NORM.format(returned="embeddings").replace(
+            "def fit", "def __init__(self):\n        {}[0]\n\n    def fit"
+        )
+    )
+    with pytest.raises(UserError, match=r"NORM 'mine' of .*mine\.py: KeyError: 0"):
+        FittedNorms(X, Y).apply_to_embeddings("mine", X)

@@ -230,10 +230,12 @@ def _samples_for(entry: Generator, x: np.ndarray) -> np.ndarray:
 def _checked(entry: Generator, proxies: Any, x: np.ndarray) -> np.ndarray:
     """The result of a user's GEN for samples x (n, d); a `UserError` if it is not valid."""
     try:
-        proxies = np.asarray(proxies)
-    except ValueError:  # rows of several lengths
-        proxies = np.asarray(proxies, object)
-    n, d = x.shape
+        array = np.asarray(proxies)
+    except Exception as error:  # rows of several lengths, or a tensor that cannot be converted
+        raise UserError(
+            f"GEN '{entry.name}' of {entry.origin} returned {type(proxies).__name__}, which is no array ({error})"
+        ) from error
+    proxies, (n, d) = array, x.shape
     finite = proxies.dtype.kind != "f" or is_finite(proxies)
     if entry.samples:
         valid = proxies.ndim == 1 and proxies.dtype.kind in "iu" and 0 < len(proxies) <= n
@@ -335,7 +337,8 @@ def _from_all_classes(
             start = time.perf_counter()
             cluster_set = clusters[k, seed] if clusters and entry.clusters else None
             settings = AllClasses(k, seed or 0, shared, cluster_set, threads)
-            result = entry.call(entry.make, _samples_for(entry, x), y, settings)
+            labels_for = y.copy() if entry.of_user else y
+            result = entry.call(entry.make, _samples_for(entry, x), labels_for, settings)
             if entry.of_user:
                 _check_result(entry, result)
             values, labels, bias, note = Generated(*result)

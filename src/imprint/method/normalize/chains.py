@@ -145,6 +145,12 @@ def _step(text: str, norm: str) -> Step:
         step.unfitted()
     except (TypeError, ValueError) as error:
         raise UserError(f"NORM '{norm}': {error}") from None
+    except Exception as error:
+        if not entry.of_user:
+            raise
+        raise UserError(
+            f"NORM '{norm}' of {entry.origin}: {type(error).__name__}: {error}"
+        ) from error
     return Step(entry, _shortest(step))
 
 

@@ -16,6 +16,11 @@ from imprint.method.normalize.registry import NORMS, FittedNorm, Normalization
 StepPath = tuple[Step, ...]
 SUMS = "sums"  # attribute of a NORM that updates need, but no prediction
 MISSING = object()
+NO_VALUES = {
+    "nothing_": np.empty(0, np.float32)
+}  # of a NORM whose `fit` learns nothing, so that its name is saved
+ROWS = 8  # embeddings with which `components_` are checked
+CLOSE = 1e-3  # difference of two computations of a map, relative to its largest value
 
 
 def apply(norm: str, x: np.ndarray) -> np.ndarray:
@@ -129,8 +134,7 @@ class FittedNorms:
         return {
             f"{name}/{attribute}": np.asarray(value)
             for name, norm in self.learnt.items()
-            for attribute, value in vars(norm).items()
-            if attribute.endswith("_")
+            for attribute, value in (_learnt_values(norm) or NO_VALUES).items()
         }
 
     @classmethod
@@ -185,10 +189,7 @@ class FittedNorms:
                 raise UserError(
                     f"NORM {path[-1].text} learns from training embeddings, but there are none"
                 )
-            training = self._training(path[:-1])
-            if path[-1].entry.of_user:
-                training = for_user(training)
-            self.learnt[name] = _fitted(path[-1], training, self._y)
+            self.learnt[name] = _fitted(path[-1], self._training(path[:-1]), self._y)
         return name
 
 
@@ -212,8 +213,10 @@ def _fitted(step: Step, x: np.ndarray, y: np.ndarray) -> Any:
     A `UserError` if what a user's `fit` returns, or an attribute that it sets, would be lost in a saved head.
     """
     unfitted = step.unfitted()
+    if not step.entry.of_user:
+        return unfitted.fit(x, y)
     before = dict(getattr(unfitted, "__dict__", {}))
-    norm = step.entry.call(unfitted.fit, x, y)
+    norm = step.entry.call(unfitted.fit, for_user(x), y.copy())
     if norm is None:  # a `fit` without `return self`
         norm = unfitted
     if type(norm) is not type(unfitted) or not hasattr(norm, "__dict__"):
@@ -231,7 +234,37 @@ def _fitted(step: Step, x: np.ndarray, y: np.ndarray) -> Any:
             f"NORM {step.text} ({step.entry.origin}): fit sets {', '.join(lost)}; end the names of learnt arrays in an underscore, "
             f"such as {lost[0]}_, so that heads save them"
         )
+    for name, value in _learnt_values(norm).items():
+        if np.asarray(value).dtype.kind not in "fiub":
+            raise UserError(
+                f"NORM {step.text} ({step.entry.origin}): fit sets {name} to {type(value).__name__}; heads save arrays of numbers, and "
+                "numbers"
+            )
+    if hasattr(norm, "components_"):
+        _check_linear(step, norm, x[:ROWS])
     return norm
+
+
+def _learnt_values(norm: FittedNorm) -> dict[str, Any]:
+    """What a NORM has learnt, by attribute."""
+    return {name: value for name, value in vars(norm).items() if name.endswith("_")}
+
+
+def _check_linear(step: Step, norm: Any, x: np.ndarray) -> None:
+    """A `UserError` unless a user's NORM maps some embeddings x (n, D) as its `components_` and `mean_` say."""
+    mapped = step.entry.call(norm.transform, for_user(x))
+    components = np.asarray(norm.components_, np.float64)
+    moved = x - np.asarray(getattr(norm, "mean_", 0.0), np.float64)
+    is_map = components.ndim == 2 and moved.shape == x.shape and len(components) == x.shape[1]
+    expected = moved @ components if is_map else None
+    if expected is not None and expected.shape == np.shape(mapped):
+        largest = float(np.abs(expected).max(initial=0))
+        if np.allclose(mapped, expected, rtol=0, atol=CLOSE * largest):
+            return
+    raise UserError(
+        f"NORM {step.text} ({step.entry.origin}): transform is not (x - mean_) @ components_ with components_ of shape "
+        f"{components.shape} and {'a' if hasattr(norm, 'mean_') else 'no'} mean_; correct these, or give what fit learns other names"
+    )
 
 
 def _checked(step: Step, n: int, result: object, of: str = "embeddings") -> np.ndarray:
