@@ -3,8 +3,10 @@
 import dataclasses
 import json
 import tracemalloc
+import warnings
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from PIL import Image
@@ -182,6 +184,29 @@ def test_arrays_are_evaluated_as_they_are_fitted():
             imprint.evaluate(head, x, labels)
     with pytest.raises(UserError, match="1 of 20 labels are missing"):
         imprint.evaluate(head, x, [None, *y[1:]])
+
+
+def test_columns_of_a_frame_are_compared_with_those_of_the_fit():
+    x, y = np.eye(4).repeat(5, axis=0), np.arange(4).repeat(5)
+    frame = pd.DataFrame(x, columns=list("abcd"), index=np.arange(20)[::-1])
+    head = imprint.ImprintingClassifier(method="qi").fit(frame, y)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert imprint.evaluate(head, frame, [9, *y[1:]]).accuracy == 1
+    with pytest.raises(ValueError, match="same order"):
+        imprint.evaluate(head, frame[list("dcba")], y)
+
+
+def test_an_output_does_not_replace_an_image(photos, tmp_path):
+    photo = photos / "light/0.png"
+    before = photo.read_bytes()
+    with pytest.raises(UserError, match=r"embeddings go to an HDF5 file"):
+        imprint.embed(photos, output=photo)
+    head = imprint.ImprintingClassifier(gen="mean").fit(np.eye(4), ["a", "a", "b", "b"])
+    for source in (photo, photos):
+        with pytest.raises(UserError, match="would overwrite an image"):
+            imprint.explain(head, source, picture=photo)
+    assert photo.read_bytes() == before
 
 
 def test_labels_that_no_file_can_hold_are_evaluated_in_memory():

@@ -1,5 +1,7 @@
 """Facts of the comparison of heads: what counts as level with the best."""
 
+import warnings
+
 import numpy as np
 import pytest
 
@@ -19,6 +21,14 @@ def test_of_one_pair_the_quantile_is_that_of_its_interval(rows):
     right = np.random.default_rng(1).random((rows, 50)) < 0.5
     assert quantile_of_pairs(right) == QUANTILE
     assert quantile_of_pairs(np.repeat(right, 5, axis=0)) == QUANTILE  # heads that agree
+
+
+def test_the_quantile_of_heads_that_nearly_agree_gives_no_warning():
+    right = np.ones((30, 60), bool)
+    right[np.arange(30), np.arange(30)] = False
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert np.isfinite(quantile_of_pairs(np.concatenate([right, right & right[::-1]])))
 
 
 def test_fms_of_equal_quality_are_rarely_told_apart_although_one_of_them_is_best():

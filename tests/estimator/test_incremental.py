@@ -67,6 +67,12 @@ def test_a_head_that_begins_with_one_class_measures_probabilities_later(method):
     np.testing.assert_array_equal(grown.familiarity(TEST), whole.familiarity(TEST))
 
 
+def test_a_head_that_begins_with_one_sample_whitens_once_samples_vary():
+    head = ImprintingClassifier(method="whiten").fit(X[:1], Y[:1]).partial_fit(X[1:], Y[1:])
+    plain = ImprintingClassifier(method="qi").fit(X[:1], Y[:1]).partial_fit(X[1:], Y[1:])
+    assert np.abs(head.class_scores(TEST) - plain.class_scores(TEST)).max() > 0.1
+
+
 @pytest.mark.parametrize(
     "method", [{"gen": "ridge", "norm_post": "none"}, {"method": "whiten"}], ids=str
 )

@@ -92,3 +92,20 @@ def test_labels_of_nullable_types_of_pandas_stay_what_they_are():
     )
     with pytest.raises(UserError, match="1 of 40 labels are missing"):
         ImprintingClassifier(method="qi").fit(x, ids.where(ids.index != 3))
+
+
+@pytest.mark.parametrize("kind", [float, np.uint64, np.uint8])
+def test_integer_classes_stay_integers_when_samples_have_numbers_of_another_type(kind):
+    x, y = np.random.default_rng(0).normal(size=(40, 5)), np.arange(40) % 4
+    head = ImprintingClassifier(method="qi").fit(x, y)
+    head.partial_fit(x + 1, y.astype(kind)).add_classes(x[:2] - 1, np.array([8, 9], kind))
+    assert head.classes_.tolist() == [0, 1, 2, 3, 8, 9] and head.classes_.dtype == int
+    assert head.class_counts_.tolist() == [20, 20, 20, 20, 1, 1]
+
+
+def test_integers_that_a_head_cannot_hold_are_refused():
+    x, y = np.random.default_rng(0).normal(size=(40, 5)), np.arange(40) % 4
+    head = ImprintingClassifier(method="qi").fit(x, 2**60 + y)
+    assert head.partial_fit(x, (2**60 + y).astype(np.uint64)).class_counts_.tolist() == [20] * 4
+    with pytest.raises(UserError, match="no integers hold both"):
+        head.add_classes(x, 2**63 + y.astype(np.uint64))

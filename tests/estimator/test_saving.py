@@ -1,6 +1,8 @@
 """Loaded heads predict the same, describe themselves, and accept more classes."""
 
 import json
+import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -43,6 +45,37 @@ def test_a_loaded_head_predicts_the_same_and_accepts_classes(tmp_path, method):
         clone(loaded).fit(X[old], Y[old]).predict(TEST).astype(str).tolist()
         == model.predict(TEST).tolist()
     )
+
+
+def test_a_loaded_head_warns_as_before_of_small_classes(tmp_path):
+    """`auto` chose k, so that fewer samples are no mistake of the user."""
+    rng = np.random.default_rng(0)
+    y = np.repeat(np.arange(3), 80)
+    # four clusters in each class, so that several proxies are better
+    x = 9 * rng.normal(size=(12, 4))[4 * y + np.arange(240) % 4] + rng.normal(size=(240, 4))
+    model = ImprintingClassifier(random_state=0).fit(x, y)
+    assert model.k_ is not None and model.k_ > 2
+    model.save(tmp_path / "head.safetensors", FM)
+    loaded = ImprintingClassifier.load(tmp_path / "head.safetensors")
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        loaded.add_classes(x[:2] + 50, [7, 7])
+    assert not [each for each in caught if "fewer than k" in str(each.message)]
+
+
+def test_names_that_are_not_utf_8_are_saved(tmp_path):
+    classes = np.array(["\udce9t\u00e9", "owl"])[Y % 2]
+    ImprintingClassifier(method="qi").fit(X, classes).save(tmp_path / "head.safetensors", FM)
+    described = json.loads((tmp_path / "head.json").read_text(encoding="utf-8"))["classes"]
+    loaded = ImprintingClassifier.load(tmp_path / "head.safetensors").classes_
+    assert described == loaded.tolist() == sorted(set(classes.tolist()))
+
+
+def test_ids_that_json_cannot_hold_are_refused(tmp_path):
+    ids = [Path(f"{number}.png") for number in range(len(X))]
+    model = ImprintingClassifier(gen="fps", k=2, random_state=0).fit(X, Y, sample_ids=ids)
+    with pytest.raises(UserError, match="JSON cannot hold ids of type PosixPath"):
+        model.save(tmp_path / "head.safetensors", FM)
 
 
 @pytest.mark.parametrize("samples", [1, 2, 3])

@@ -17,7 +17,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from imprint.errors import UserError
 from imprint.estimator.fitted_head import FittedHead
 from imprint.estimator.incremental import Settings
-from imprint.estimator.labels import check_targets, checked_labels, plain_labels
+from imprint.estimator.labels import as_type_of, check_targets, checked_labels, plain_labels
 from imprint.estimator.parameters import (
     AUTO,
     CHOICES,
@@ -109,12 +109,12 @@ class ImprintingClassifier(ClassifierMixin, BaseEstimator):
     proxy_samples_ : ndarray of shape (P,) or None
         Ids of the samples that are the proxies; None if proxies are not samples.
     proxy_examples_ : ndarray of shape (P,) or None
-        Ids of the samples that are the proxies or, for other GENs, of the sample of the same class with the largest cosine to
-        each proxy; None in heads of the workflow.
+        Ids of the samples that are the proxies or, for other GENs and as text, of the sample of the same class with the largest
+        cosine to each proxy; None in heads of the workflow.
     configuration_ : Configuration
         The method.
     choice_ : Choice or None
-        What `auto` considered, and the reason for its choice; None for a named method.
+        What `auto` considered, and the reason for its choice; None for a named method, and in a loaded head.
     inverse_temperature_ : float or None
         Factor for class scores before the softmax of `predict_proba`; None if no temperature was fitted.
     familiarity_ : Familiarity or None
@@ -331,7 +331,10 @@ class ImprintingClassifier(ClassifierMixin, BaseEstimator):
 
     @property
     def is_current(self) -> bool:
-        """Whether probabilities and `familiarity` are measured on all samples; False if these are too many to keep."""
+        """Whether probabilities and `familiarity` are measured on all samples.
+
+        False after samples were added or removed, if the head keeps none: these are too many, or it has no probabilities.
+        """
         check_is_fitted(self)
         return self._measured().current
 
@@ -380,9 +383,12 @@ class ImprintingClassifier(ClassifierMixin, BaseEstimator):
         queries = self._queries(X)
         return self._predictor.class_scores(queries)
 
+    def _is_auto(self) -> bool:
+        """Whether `fit` chooses the method; `choice_` does not tell for a loaded head."""
+        return method_of(self.method, [getattr(self, name) for name in CHOICES]) == AUTO
+
     def _gives_probabilities(self) -> bool:
-        choices = [getattr(self, name) for name in CHOICES]
-        if not self.probability and method_of(self.method, choices) != AUTO:
+        if not self.probability and not self._is_auto():
             raise AttributeError(
                 "predict_proba: this method gives probabilities only with probability=True"
             )
@@ -551,6 +557,8 @@ class ImprintingClassifier(ClassifierMixin, BaseEstimator):
             self, as_passed, checked_labels(as_numpy(y)), dtype=np.float32, order="C", reset=reset
         )
         check_targets(y)
+        if not reset:
+            y = as_type_of(y, self.classes_)
         scale = checked_scale(as_passed, X, None if reset else self._state.scale)
         ids = checked_ids(sample_ids, 0 if reset else self.n_samples_seen_, len(X))
         return scaled(X, scale), y, ids, scale
@@ -595,7 +603,7 @@ class ImprintingClassifier(ClassifierMixin, BaseEstimator):
 
     def _take_in(self, state: TrainingState, y: np.ndarray, ids: np.ndarray) -> None:
         """Keep a state with new samples, with labels y and ids (n,), and warn of their classes."""
-        named_k = None if self.choice_ else self.k_
+        named_k = None if self._is_auto() else self.k_
         warn_of_counts(state.classes, state.counts, named_k, y)
         if state.sketches is not None:
             warn_of_copies(state.sketches, state.classes, ids)

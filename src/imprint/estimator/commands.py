@@ -13,7 +13,7 @@ from imprint.errors import UserError
 from imprint.estimator import cross_validation, image_sources, inputs
 from imprint.estimator.fm_choice import FMChoice
 from imprint.store.embeddings import Embeddings, read_embeddings
-from imprint.store.given_embeddings import EMBEDDINGS_SUFFIXES
+from imprint.store.given_embeddings import EMBEDDINGS_SUFFIXES, HDF5
 
 if TYPE_CHECKING:
     import numpy as np
@@ -54,7 +54,7 @@ def embed(
     Raises
     ------
     UserError
-        If the source does not exist, or an image or the FM cannot be read.
+        If the source does not exist, the output is no HDF5 file, or an image or the FM cannot be read.
 
     Examples
     --------
@@ -65,6 +65,8 @@ def embed(
     """
     if split not in (None, "train", "test"):
         raise UserError(f"embed: split is 'train' or 'test', not {split!r}")
+    if output is not None and Path(output).suffix not in HDF5:
+        raise UserError(f"embed: output {output}: embeddings go to an HDF5 file (.h5)")
     images = _images_of(source, split)
     choice = FMChoice.of_options("embed", fm, options)
     if output is None:

@@ -307,7 +307,7 @@ def quantile_of_pairs(right: np.ndarray) -> float:
     deviations = np.sqrt(np.maximum(variances[:, None] + variances - 2 * covariance, 1e-12))
     count = max(500, min(DRAWS, DRAWS * MANY_METHODS // len(distinct)))
     errors = np.random.default_rng(SEED).multivariate_normal(
-        np.zeros(len(distinct)), covariance, count, method="eigh"
+        np.zeros(len(distinct)), covariance, count, method="eigh", check_valid="ignore"
     )
     largest = np.zeros(count)
     for method_errors, scale in zip(errors.T, deviations, strict=True):

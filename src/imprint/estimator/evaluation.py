@@ -199,7 +199,7 @@ def evaluate(
         raise UserError(
             f"the head knows none of the classes {listed(unknown)}; its own are {listed(names)}"
         )
-    X, true = all_x[rows], numbers[rows]
+    X, true = _rows(all_x, rows), numbers[rows]
     predicted = class_numbers(classifier.classes_, classifier.predict(X))
     measured = scores(true, predicted, len(names))
     loss = error = None
@@ -239,8 +239,8 @@ def evaluate(
 
 def _samples(
     head: str | Path | ImprintingClassifier, X: Any, y: Any, fm: FMChoice
-) -> tuple[np.ndarray, np.ndarray]:
-    """Embeddings (N, D), and the name of the class of each (N,)."""
+) -> tuple[Any, np.ndarray]:
+    """Embeddings (N, D), an array or a frame, and the name of the class of each (N,)."""
     from imprint.estimator.open_heads import file_of
 
     if isinstance(X, str | os.PathLike):
@@ -252,7 +252,9 @@ def _samples(
         X = X.x
     if y is None:
         raise UserError("evaluate: give y, the class of each embedding")
-    x, labels = np.asarray(as_numpy(X)), np.asarray(checked_labels(as_numpy(y)))
+    # the names of columns in a frame of pandas are compared with those of `fit`
+    x = X if _is_frame(X) else np.asarray(as_numpy(X))
+    labels = np.asarray(checked_labels(as_numpy(y)))
     if len(x) != len(labels):
         raise UserError(
             f"evaluate: there are {len(x)} embeddings in X and {len(labels)} classes in y; give one class for each"
@@ -261,16 +263,25 @@ def _samples(
 
 
 def _probability_summary(
-    classifier: ImprintingClassifier, x: np.ndarray, true: np.ndarray
+    classifier: ImprintingClassifier, x: Any, true: np.ndarray
 ) -> ProbabilitySummary:
-    """The summary of samples x (n, D) of classes with these numbers (n,)."""
+    """The summary of samples x (n, D), an array or a frame, of classes with these numbers (n,)."""
     temperature = classifier.inverse_temperature_
     assert temperature is not None
     blocks = [
-        probability_summary(classifier.class_scores(x[block]), true[block], temperature)
+        probability_summary(classifier.class_scores(_rows(x, block)), true[block], temperature)
         for block in score_blocks(len(x), len(classifier.classes_))
     ]
     return ProbabilitySummary(*map(np.concatenate, zip(*blocks, strict=True)))
+
+
+def _is_frame(x: Any) -> bool:
+    return hasattr(x, "iloc")
+
+
+def _rows(x: Any, rows: np.ndarray | slice) -> Any:
+    """Some rows of an array or of a frame of pandas."""
+    return x.iloc[rows] if _is_frame(x) else x[rows]
 
 
 def _coverage(

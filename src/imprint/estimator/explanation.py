@@ -144,6 +144,9 @@ def explain(
         raise UserError(
             "explain: there are no sources; give images, folders of images, or embeddings"
         )
+    if picture is not None:
+        others = [Path(each) for each in (train, images) if each is not None]
+        _require_no_input(Path(picture), [*paths, *others])
     classifier = classifier_of(head)
     saved = file_of(head)
     if train is None and classifier.proxy_examples_ is None:
@@ -175,6 +178,18 @@ def explain(
         queries = _photographs(paths, embeddings, folder)
         _draw(Path(picture), explanations, queries, train_photographs, has_all=train is not None)
     return explanations
+
+
+def _require_no_input(picture: Path, inputs: Sequence[Path]) -> None:
+    """A `UserError` if a picture would overwrite an input, or a file in a folder of images."""
+    if not picture.is_file():
+        return
+    for path in inputs:
+        is_input = path.exists() and path.samefile(picture)
+        if is_input or (path.is_dir() and picture.resolve().is_relative_to(path.resolve())):
+            raise UserError(
+                f"explain: the picture {picture} would overwrite an image of {path}; name another file"
+            )
 
 
 def _names_images(classifier: ImprintingClassifier) -> bool:

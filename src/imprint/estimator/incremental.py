@@ -243,8 +243,10 @@ def joined(old: np.ndarray | None, new: np.ndarray) -> np.ndarray:
     """Concatenate labels or ids; a `UserError` for text and numbers, which numpy would silently turn into text."""
     if old is None or not len(old):
         return new
+    if not len(new):
+        return old
     one_is_text = (old.dtype.kind in "US") != (new.dtype.kind in "US")
-    if len(new) and one_is_text and object not in (old.dtype, new.dtype):
+    if one_is_text and object not in (old.dtype, new.dtype):
         raise UserError(
             f"labels or ids {new[:3].tolist()} have another type than the earlier ones, {old[:3].tolist()}"
         )

@@ -58,6 +58,27 @@ def require_same_kind(labels: np.ndarray, classes: np.ndarray) -> None:
         )
 
 
+def as_type_of(labels: np.ndarray, classes: np.ndarray) -> np.ndarray:
+    """Numbers (n,) as integers if the classes of a head (C,) are integers, which floats would replace; others unchanged.
+
+    Raises
+    ------
+    UserError
+        If no integers hold both.
+    """
+    kinds = labels.dtype.kind + classes.dtype.kind
+    if kinds not in ("fi", "fu", "iu", "ui") or np.result_type(labels, classes).kind != "f":
+        return labels
+    with np.errstate(invalid="ignore"):
+        whole = labels.astype(np.uint64 if classes.dtype == np.uint64 else np.int64)
+    if (whole != labels).any():
+        raise UserError(
+            f"labels {labels[:3].tolist()} are {labels.dtype}, and no integers hold both these and the classes of the head, which "
+            f"are {classes.dtype}"
+        )
+    return whole
+
+
 def _kind(labels: np.ndarray) -> type:
     label = labels[0]
     kinds = (str, (bool, np.bool_), (Number, np.generic))

@@ -85,7 +85,12 @@ class Head:
 
 def ids_as_bytes(ids: np.ndarray) -> np.ndarray:
     """Numbers or texts (n,) as the bytes of a JSON list, uint8: the form in which `state` stores sample ids."""
-    return np.frombuffer(json.dumps(ids.tolist()).encode(), np.uint8)
+    try:
+        text = json.dumps(ids.tolist())
+    except TypeError:
+        kind = type(ids.tolist()[0]).__name__
+        raise UserError(f"save: JSON cannot hold ids of type {kind}; use text or numbers") from None
+    return np.frombuffer(text.encode(), np.uint8)
 
 
 def write_head(path: str | Path, head: Head) -> None:
@@ -114,9 +119,9 @@ def write_head(path: str | Path, head: Head) -> None:
     ordered = {name: np.asarray(array, order="C") for name, array in tensors.items()}
     write_tensors(path, partial(save_file, ordered), json.dumps({**description, NAME: BLANK}))
     with atomic(Path(path).with_suffix(".json")) as temporary:
-        temporary.write_text(
-            json.dumps(description, indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
-        )
+        text = json.dumps(description, indent=1, ensure_ascii=False) + "\n"
+        # what UTF-8 cannot encode, as in a folder's name that is not UTF-8, becomes an escape of JSON
+        temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
 
 
 def read_head(path: str | Path) -> Head:

@@ -157,11 +157,17 @@ class Whiten:
         return self.shrinkage not in (LEDOIT_WOLF, OAS)
 
     def from_sums(self, sums: ClassSums) -> Whiten:
-        """A `Whiten` for the samples of these sums, with the penalty that was chosen here; not for `ledoit_wolf` and `oas`."""
-        whiten = Whiten(self.shrinkage)
+        """A `Whiten` for the samples of these sums, with the penalty that was chosen here; not for `ledoit_wolf` and `oas`.
+
+        If nothing varied here, so that no penalty could be chosen, it is the mean eigenvalue of the scatter.
+        """
+        whiten, total, penalty = Whiten(self.shrinkage), self._scatter(sums), self.penalty_
         if self.shrinkage == LEAVE_ONE_OUT:
-            whiten.variance_ = self.variance_
-        whiten._learn(self._scatter(sums), self.penalty_, sums.total)
+            if penalty < math.inf:
+                whiten.variance_ = self.variance_
+            elif np.trace(total) > 0:
+                penalty = float(np.trace(total)) / min(sums.total, len(total))
+        whiten._learn(total, penalty, sums.total)
         return whiten
 
     def transform(self, embeddings: np.ndarray) -> np.ndarray:
