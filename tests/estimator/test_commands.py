@@ -283,3 +283,42 @@ def test_an_evaluation_takes_no_memory_for_all_pairs_of_classes():
     ((wrong, predicted, count),) = map(dataclasses.astuple, evaluation.confusions)
     assert (wrong, predicted, count) == ("3", "2", 1)
     assert most < 8 * classes**2 / 2
+
+
+@pytest.mark.parametrize(
+    ("y", "message"),
+    [
+        ("ant", "y is a sequence of classes, not str"),
+        ({0, 1}, "y is a sequence of classes, not set"),
+        (np.zeros((4, 1)), r"not ndarray of shape \(4, 1\)"),
+        ([], "there are 4 embeddings in X and 0 classes"),
+    ],
+)
+def test_classes_to_evaluate_are_a_sequence(y, message):
+    head = imprint.ImprintingClassifier(gen="mean").fit(np.eye(4), [0, 0, 1, 1])
+    with pytest.raises(UserError, match=message):
+        imprint.evaluate(head, np.eye(4), y)
+    with pytest.raises(UserError, match="there are no embeddings in X"):
+        imprint.evaluate(head, np.empty((0, 4)), [])
+
+
+@pytest.mark.parametrize(
+    ("classes", "options", "message"),
+    [
+        (1, {}, "all samples are of one class; there is nothing to tell apart"),
+        (2, {"folds": "3"}, "folds='3' is not a whole number of at least 2"),
+        (2, {"seed": -1}, "seed=-1 is not a whole number from 0"),
+    ],
+)
+def test_a_comparison_needs_two_classes_folds_and_a_seed(classes, options, message):
+    x, y = np.random.default_rng(0).normal(size=(20, 4)).astype(np.float32), np.arange(20) % classes
+    names = ("a", "b")[:classes]
+    embeddings = Embeddings(x, y, np.arange(20), names, provenance={})
+    with pytest.raises(UserError, match=message):
+        imprint.compare(embeddings, **options)
+
+
+def test_classes_are_removed_and_announced_as_a_set():
+    head = imprint.ImprintingClassifier(gen="mean").fit(np.eye(3), ["a", "b", "c"])
+    head.partial_fit(np.ones((1, 3)), ["d"], classes={"c": 0, "d": 0}.keys())
+    assert head.remove_classes({"a"}).classes_.tolist() == ["b", "c", "d"]

@@ -5,6 +5,7 @@ import warnings
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.base import clone
 
@@ -213,3 +214,41 @@ def test_a_head_of_the_workflow_without_sums_takes_no_classes(tmp_path):
     assert not loaded.takes_classes
     with pytest.raises(UserError, match="without the sums"):
         loaded.add_classes(X[:9] + 5, ["new"] * 9)
+
+
+def test_names_of_columns_are_saved(tmp_path):
+    frame = pd.DataFrame(X).rename(columns=str)
+    model = ImprintingClassifier(method="qi").fit(frame, Y)
+    model.save(tmp_path / "head.safetensors", FM)
+    loaded = ImprintingClassifier.load(tmp_path / "head.safetensors")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        np.testing.assert_array_equal(loaded.predict(frame), model.predict(frame))
+    with pytest.raises(ValueError, match="same order"):
+        loaded.predict(frame[frame.columns[::-1]])
+
+
+def test_parameters_of_the_fit_hold_for_later_samples(tmp_path):
+    """scikit-learn's parameters take effect at `fit`."""
+    new, labels = X[:8] + 3, np.array([90, 91] * 4)
+    plain, changed = (ImprintingClassifier(gen="ls", ls_lambda=0.1).fit(X, Y) for _ in range(2))
+    changed.set_params(ls_lambda=1e-5).add_classes(new, labels)
+    plain.add_classes(new, labels)
+    np.testing.assert_array_equal(changed.class_scores(X), plain.class_scores(X))
+    changed.save(tmp_path / "head.safetensors", FM)
+    assert ImprintingClassifier.load(tmp_path / "head.safetensors").ls_lambda == 0.1
+
+
+def test_a_head_does_not_replace_the_json_of_something_else(tmp_path):
+    (tmp_path / "notes.json").write_text('{"mine": 1}')
+    model = ImprintingClassifier(method="qi").fit(X, Y)
+    with pytest.raises(UserError, match=r"notes\.json is a file of something else"):
+        model.save(tmp_path / "notes.safetensors", FM)
+    assert [path.name for path in tmp_path.iterdir()] == ["notes.json"]
+
+
+def test_an_fm_that_json_cannot_hold_is_refused(tmp_path):
+    model = ImprintingClassifier(method="qi").fit(X, Y)
+    with pytest.raises(UserError, match=r"cannot be described in JSON .*PosixPath"):
+        model.save(tmp_path / "head.safetensors", {**FM, "transform": {"file": tmp_path}})
+    assert not list(tmp_path.iterdir())

@@ -1,5 +1,7 @@
 """Tensors, ids and weights as users pass them, and wrong values."""
 
+import re
+
 import numpy as np
 import pytest
 import torch
@@ -45,6 +47,10 @@ def test_wrong_values_are_named_before_and_after_a_fit():
     for method in ("nearest_proxies", "seen_before", "predict"):
         with pytest.raises(NotFittedError):
             getattr(ImprintingClassifier(), method)(x)
+    for wrong in ({"random_state": -1}, {"random_state": 2**32}, {"method": ["qi"]}, {"gen": {}}):
+        ((name, value),) = wrong.items()
+        with pytest.raises(UserError, match=re.escape(f"{name}={value!r} is not a ")):
+            ImprintingClassifier(**wrong).fit(x, y)
     with pytest.raises(UserError, match="ls_lambda=inf is not a positive number"):
         ImprintingClassifier(gen="ls", ls_lambda=np.inf).fit(x, y)
     with pytest.raises(UserError, match="class None is not among the given classes"):

@@ -14,6 +14,7 @@ from imprint.cli.options import InputOptions, split
 from imprint.errors import UserError
 from imprint.estimator.fm_choice import FMChoice
 from imprint.store.files import atomic
+from imprint.store.heads import require_own_description
 
 OPEN_FILES = ("/dev/stdout", "/dev/stderr", "/dev/fd/", "/proc/self/fd/")
 
@@ -48,17 +49,11 @@ def require_writable(output: Path, option: str = "--output") -> None:
 
 
 def require_head_file(output: Path) -> None:
-    """A `UserError` if an output does not end in .safetensors or cannot be written."""
+    """A `UserError` if an output does not end in .safetensors, cannot be written, or another file would be lost."""
     if output.suffix != ".safetensors":
         raise UserError(f"--output {output}: a head is a .safetensors file")
     require_writable(output)
-    # next to an existing head, the .json file is its description, even if it is damaged
-    beside = output.with_suffix(".json")
-    if not output.exists() and beside.is_file() and b'"imprint"' not in beside.read_bytes():
-        raise UserError(
-            f"--output {output}: the description of a head is written next to it, and {beside} is a file of something else "
-            "that would be lost; choose another name"
-        )
+    require_own_description(output)
 
 
 TABLE_SUFFIXES = (".csv", ".json", ".jsonl", ".txt", "")  # devices have none

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -17,7 +17,13 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from imprint.errors import UserError
 from imprint.estimator.fitted_head import FittedHead
 from imprint.estimator.incremental import Settings
-from imprint.estimator.labels import as_type_of, check_targets, checked_labels, plain_labels
+from imprint.estimator.labels import (
+    as_type_of,
+    check_targets,
+    checked_labels,
+    in_order,
+    plain_labels,
+)
 from imprint.estimator.parameters import (
     AUTO,
     CHOICES,
@@ -134,6 +140,7 @@ class ImprintingClassifier(ClassifierMixin, BaseEstimator):
     array(['cat'], dtype='<U3')
     """
 
+    _parameters: dict[str, Any]  # of `fit`, which later calls of `set_params` do not change
     _tuned: Tuned
     _state: TrainingState
     _predictor: Predictor
@@ -197,6 +204,7 @@ class ImprintingClassifier(ClassifierMixin, BaseEstimator):
         seed = self.random_state
         if not isinstance(seed, int | np.integer):
             seed = check_random_state(seed).randint(np.iinfo(np.int32).max)
+        fm_classifier = as_classifier_weights(self.fm_classifier, X.shape[1])
         numbers = np.unique(y, return_inverse=True)[1]
         norms = FittedNorms(X, numbers)
         tuned = tune(
@@ -207,10 +215,11 @@ class ImprintingClassifier(ClassifierMixin, BaseEstimator):
             norms=norms,
             hold_out=self.probability,
             ls_lambda=self.ls_lambda,
-            fm_classifier=as_classifier_weights(self.fm_classifier, X.shape[1]),
+            fm_classifier=fm_classifier,
             threads=None,
         )
-        self._adopt(tuned, int(seed))
+        own = None if fm_classifier is None else fm_classifier.copy()
+        self._adopt({**self.get_params(), "fm_classifier": own}, tuned, int(seed))
         # even if none could be held out yet, as with a first batch of one class
         keep = self.probability or parts is None
         state = TrainingState.first(
@@ -253,8 +262,7 @@ class ImprintingClassifier(ClassifierMixin, BaseEstimator):
         """
         if classes is not None:
             labels, known = (
-                set(np.ravel(as_numpy(list(each) if isinstance(each, set) else each)).tolist())
-                for each in (y, classes)
+                set(np.ravel(as_numpy(in_order(each))).tolist()) for each in (y, classes)
             )
             if unknown := sorted(labels - known, key=str):
                 raise UserError(
@@ -291,7 +299,7 @@ class ImprintingClassifier(ClassifierMixin, BaseEstimator):
         A `UserError` if a class is unknown, none would be left, or the proxies of the GEN depend on all classes.
         """
         check_is_fitted(self)
-        self._keep(self._state.without(np.atleast_1d(as_numpy(labels))))
+        self._keep(self._state.without(np.atleast_1d(as_numpy(in_order(labels)))))
         self._outdate()
         return self
 
@@ -383,12 +391,8 @@ class ImprintingClassifier(ClassifierMixin, BaseEstimator):
         queries = self._queries(X)
         return self._predictor.class_scores(queries)
 
-    def _is_auto(self) -> bool:
-        """Whether `fit` chooses the method; `choice_` does not tell for a loaded head."""
-        return method_of(self.method, [getattr(self, name) for name in CHOICES]) == AUTO
-
     def _gives_probabilities(self) -> bool:
-        if not self.probability and not self._is_auto():
+        if not self.probability and not _is_auto(self.get_params()):
             raise AttributeError(
                 "predict_proba: this method gives probabilities only with probability=True"
             )
@@ -454,11 +458,12 @@ class ImprintingClassifier(ClassifierMixin, BaseEstimator):
             )
         saved = SavedClassifier(
             state=self._state,
-            parameters=self.get_params(),
+            parameters=self._parameters,
             tuned=self._measured(),
             seed=self.seed_,
             fm=fm,
             embedding_size=self.n_features_in_,
+            feature_names=getattr(self, "feature_names_in_", None),
         )
         return head_of(saved)
 
@@ -486,7 +491,11 @@ class ImprintingClassifier(ClassifierMixin, BaseEstimator):
         classifier = cls(**saved.parameters)
         classifier.fm_ = saved.fm
         classifier.n_features_in_ = saved.embedding_size
-        classifier._adopt(saved.tuned, saved.seed)
+        if saved.feature_names is not None:
+            classifier.feature_names_in_ = saved.feature_names
+        fm_classifier = as_classifier_weights(saved.parameters["fm_classifier"])
+        parameters = {**classifier.get_params(), "fm_classifier": fm_classifier}
+        classifier._adopt(parameters, saved.tuned, saved.seed)
         classifier._keep(saved.state)
         return classifier
 
@@ -571,11 +580,12 @@ class ImprintingClassifier(ClassifierMixin, BaseEstimator):
 
     def _settings(self) -> Settings:
         """The settings of generation."""
-        return Settings(GENERATORS[self.configuration_.gen], self.k_, self.seed_, self.ls_lambda)
+        ls_lambda = self._parameters["ls_lambda"]
+        return Settings(GENERATORS[self.configuration_.gen], self.k_, self.seed_, ls_lambda)
 
-    def _adopt(self, tuned: Tuned, seed: int) -> None:
-        """Store what was chosen on the training samples."""
-        self._tuned, self.seed_ = tuned, seed
+    def _adopt(self, parameters: dict[str, Any], tuned: Tuned, seed: int) -> None:
+        """Store the parameters and what was chosen on the training samples."""
+        self._parameters, self._tuned, self.seed_ = parameters, tuned, seed
         self.configuration_, self.choice_, self.k_ = tuned.configuration, tuned.choice, tuned.k
 
     def _outdate(self) -> None:
@@ -591,8 +601,8 @@ class ImprintingClassifier(ClassifierMixin, BaseEstimator):
                 kept,
                 self._state.learnt.norms,
                 self.seed_,
-                ls_lambda=self.ls_lambda,
-                fm_classifier=as_classifier_weights(self.fm_classifier),
+                ls_lambda=self._parameters["ls_lambda"],
+                fm_classifier=self._parameters["fm_classifier"],
                 threads=None,
             )
         return self._tuned
@@ -603,7 +613,7 @@ class ImprintingClassifier(ClassifierMixin, BaseEstimator):
 
     def _take_in(self, state: TrainingState, y: np.ndarray, ids: np.ndarray) -> None:
         """Keep a state with new samples, with labels y and ids (n,), and warn of their classes."""
-        named_k = None if self._is_auto() else self.k_
+        named_k = None if _is_auto(self._parameters) else self.k_
         warn_of_counts(state.classes, state.counts, named_k, y)
         if state.sketches is not None:
             warn_of_copies(state.sketches, state.classes, ids)
@@ -612,9 +622,14 @@ class ImprintingClassifier(ClassifierMixin, BaseEstimator):
     def _keep(self, state: TrainingState) -> None:
         """Store a state; if this fails, the estimator is unchanged."""
         before = getattr(self, "_predictor", None)
-        self._predictor = Predictor.of(state, as_classifier_weights(self.fm_classifier), before)
+        self._predictor = Predictor.of(state, self._parameters["fm_classifier"], before)
         self._state, imprinted = state, state.imprinted
         self.classes_, self.class_counts_ = state.classes, state.counts
         self.n_samples_seen_ = state.samples
         self.proxies_, self.proxy_classes_ = imprinted.proxies, imprinted.labels
         self.proxy_samples_, self.proxy_examples_ = imprinted.ids, state.examples
+
+
+def _is_auto(parameters: Mapping[str, Any]) -> bool:
+    """Whether `fit` with these parameters chooses the method."""
+    return method_of(parameters["method"], [parameters[name] for name in CHOICES]) == AUTO

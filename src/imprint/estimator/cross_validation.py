@@ -13,6 +13,7 @@ import numpy as np
 
 from imprint.errors import UserError
 from imprint.estimator.duplicates import Sketches
+from imprint.estimator.parameters import require_seed
 from imprint.estimator.sample_warnings import warn_of_copies, warn_of_counts, warn_of_equal
 from imprint.estimator.validation import checked_scale
 from imprint.method.aggregations import needs_all_proxies
@@ -170,6 +171,7 @@ def compare_fms(
     check_folds(first.y, folds)
     names = np.array(first.class_names)
     warn_of_counts(names, np.bincount(first.y), None, names[first.y])
+    require_seed("seed", seed)
     splits = StratifiedKFold(folds, shuffle=True, random_state=seed).split(first.x, first.y)
     parts = list(splits)
     frames = []
@@ -317,10 +319,12 @@ def quantile_of_pairs(right: np.ndarray) -> float:
 
 
 def check_folds(y: np.ndarray, folds: int) -> None:
-    """Check that each label 0..C-1 occurs at least `folds` times in y (n,); a `UserError` if not."""
+    """Check that each label 0..C-1 occurs at least `folds` times in y (n,), and that there are two; a `UserError` if not."""
     counts = np.bincount(y)
-    if folds < 2:
-        raise UserError(f"{folds} folds are too few; at least 2 are needed")
+    if not isinstance(folds, int | np.integer) or folds < 2:
+        raise UserError(f"folds={folds!r} is not a whole number of at least 2")
+    if len(counts) < 2:
+        raise UserError("all samples are of one class; there is nothing to tell apart")
     if counts.min() < folds:
         raise UserError(
             f"with {folds} folds each class needs at least {folds} samples, and the smallest class has {counts.min()}; add "

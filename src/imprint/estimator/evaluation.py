@@ -255,10 +255,16 @@ def _samples(
     # the names of columns in a frame of pandas are compared with those of `fit`
     x = X if _is_frame(X) else np.asarray(as_numpy(X))
     labels = np.asarray(checked_labels(as_numpy(y)))
+    if labels.ndim != 1:
+        raise UserError(
+            f"evaluate: y is a sequence of classes, not {type(y).__name__} of shape {labels.shape}"
+        )
     if len(x) != len(labels):
         raise UserError(
             f"evaluate: there are {len(x)} embeddings in X and {len(labels)} classes in y; give one class for each"
         )
+    if not len(x):
+        raise UserError("evaluate: there are no embeddings in X")
     return x, np.array([class_name(label) for label in labels.tolist()])
 
 

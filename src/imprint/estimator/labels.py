@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from numbers import Number
 from typing import Any
 
@@ -36,6 +36,11 @@ def checked_labels(y: Any) -> Any:
         _check_types(y)
     nullable = getattr(getattr(y, "dtype", None), "numpy_dtype", None)
     return y if nullable is None else y.to_numpy(nullable)
+
+
+def in_order(labels: Any) -> Any:
+    """Labels, those of a set or of the keys of a mapping as a list, which numpy needs."""
+    return list(labels) if isinstance(labels, Set) else labels
 
 
 def check_targets(y: np.ndarray) -> None:

@@ -93,6 +93,11 @@ def checked_parts(parameters: Mapping[str, Any]) -> dict[str, Any] | None:
     UserError
         Names all mistakes.
     """
+    for name in ("method", *CHOICES):
+        value = parameters[name]
+        if name not in ("k", "m") and value is not None and not isinstance(value, str):
+            raise UserError(f"{name}={value!r} is not a name, such as 'l2'")
+    require_seed("random_state", parameters["random_state"])
     parts = resolve(parameters["method"], {name: parameters[name] for name in CHOICES})
     ridge = parameters["ls_lambda"]
     if not isinstance(ridge, int | float | np.number) or not 0 < ridge < np.inf:
@@ -102,6 +107,12 @@ def checked_parts(parameters: Mapping[str, Any]) -> dict[str, Any] | None:
     if parts is not None:
         check(parts, parameters["fm_classifier"])
     return parts
+
+
+def require_seed(name: str, seed: Any) -> None:
+    """A `UserError` if a seed is a number that random generators of numpy do not take."""
+    if isinstance(seed, int | np.integer) and not 0 <= seed < 2**32:
+        raise UserError(f"{name}={seed} is not a whole number from 0 to 4294967295")
 
 
 def check(parts: Mapping[str, Any], fm_classifier: Any) -> None:

@@ -56,6 +56,8 @@ class SavedClassifier:
         The FM, see `ImprintingClassifier.save`, or None; after loading, the result of `imprint.store.fm_identity.fm_identity`.
     embedding_size : int
         Number of values of an embedding.
+    feature_names : ndarray of shape (D,) or None
+        The names of the columns of a frame of embeddings.
     """
 
     state: TrainingState
@@ -64,6 +66,7 @@ class SavedClassifier:
     seed: int
     fm: Any
     embedding_size: int
+    feature_names: np.ndarray | None = None
 
 
 def head_of(classifier: SavedClassifier) -> Head:
@@ -89,6 +92,11 @@ def head_of(classifier: SavedClassifier) -> Head:
         "current": tuned.current,
         "fm": UNKNOWN_FM if classifier.fm is None else fm_identity(classifier.fm),
         **({} if state.scale == 1 else {"scale": state.scale}),
+        **(
+            {}
+            if classifier.feature_names is None
+            else {"columns": classifier.feature_names.tolist()}
+        ),
         "versions": {
             "imprint": __version__,
             "numpy": np.__version__,
@@ -176,6 +184,7 @@ def load_classifier(path: str | Path, fm: Any) -> SavedClassifier:
         current=description.get("current", True),
     )
     parameters = {**parameters, "fm_classifier": head.fm_classifier}
+    columns = description.get("columns")
     return SavedClassifier(
         state=state,
         parameters=parameters,
@@ -183,6 +192,7 @@ def load_classifier(path: str | Path, fm: Any) -> SavedClassifier:
         seed=description["seed"],
         fm=description["fm"],
         embedding_size=head.embedding_size,
+        feature_names=None if columns is None else np.array(columns, object),
     )
 
 

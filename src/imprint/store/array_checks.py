@@ -102,6 +102,9 @@ def check_head(
         raise _wrong(where, f"its configuration is not valid ({error})") from None
     if not is_scale(description.get("scale", 1.0)):
         raise _wrong(where, f"its scale {description['scale']!r} is not a power of two")
+    columns = description.get("columns")
+    if columns is not None and (not isinstance(columns, list) or len(columns) != size):
+        raise _wrong(where, f"its columns are not a list of {size} names")
     counts = description.get("class_counts")
     if counts is not None and len(counts) != len(names):
         raise _wrong(where, f"it has {len(names)} classes and {len(counts)} counts of samples")

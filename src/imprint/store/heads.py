@@ -116,12 +116,30 @@ def write_head(path: str | Path, head: Head) -> None:
         beside = os.path.relpath(checkpoint, Path(path).resolve().parent)
         description["fm"] = {**description["fm"], _BESIDE: beside}
     # ascontiguousarray would turn scalars into arrays of one element
+    require_own_description(Path(path))
     ordered = {name: np.asarray(array, order="C") for name, array in tensors.items()}
-    write_tensors(path, partial(save_file, ordered), json.dumps({**description, NAME: BLANK}))
+    try:
+        in_header = json.dumps({**description, NAME: BLANK})
+    except TypeError as error:
+        raise UserError(
+            f"{path}: the head cannot be described in JSON ({error}); describe its FM with texts and numbers"
+        ) from None
+    write_tensors(path, partial(save_file, ordered), in_header)
     with atomic(Path(path).with_suffix(".json")) as temporary:
         text = json.dumps(description, indent=1, ensure_ascii=False) + "\n"
         # what UTF-8 cannot encode, as in a folder's name that is not UTF-8, becomes an escape of JSON
         temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
+
+
+def require_own_description(path: Path) -> None:
+    """A `UserError` if a file of something else has the name of the description of a new head."""
+    # next to an existing head, the .json file is its description, even if it is damaged
+    beside = path.with_suffix(".json")
+    if not path.exists() and beside.is_file() and b'"imprint"' not in beside.read_bytes():
+        raise UserError(
+            f"{path}: the description of a head is written next to it, and {beside} is a file of something else that would be lost; "
+            "choose another name"
+        )
 
 
 def read_head(path: str | Path) -> Head:
