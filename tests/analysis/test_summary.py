@@ -299,7 +299,7 @@ def test_classes_that_unite_others_are_reported_separately():
         if "Several proxies" in line
     )
     assert (
-        "better in 6 of 6 pairs. On tasks whose classes unite several others it changes by +10.0 points on t6 (1 pair), +10.0 points on t7 (1 pair)"
+        'better in 6 of 6 pairs. On tasks "d in 1" with d above 1 it changes by +10.0 points on t6 (1 pair), +10.0 points on t7 (1 pair)'
         in gain
     )
     assert gain.endswith(

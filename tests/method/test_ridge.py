@@ -116,6 +116,13 @@ def test_with_one_sample_of_each_class_the_penalty_is_the_mean_eigenvalue(d, int
     assert ridge.penalty == pytest.approx((centred**2).sum() / min(10, d), rel=1e-5)
 
 
+@pytest.mark.parametrize("d", [3, 30])
+def test_with_one_class_which_every_penalty_predicts_the_penalty_is_the_mean_eigenvalue(d):
+    x = np.random.default_rng(d).normal(size=(10, d)).astype(np.float32)
+    expected = ((x - x.mean(axis=0)) ** 2).sum() / min(10, d)
+    assert leave_one_out(x, np.zeros(10, int)).penalty == pytest.approx(expected, rel=1e-5)
+
+
 @SHAPES
 @pytest.mark.parametrize("intercept", [True, False])
 @pytest.mark.parametrize("balanced", [True, False])

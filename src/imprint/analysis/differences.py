@@ -46,7 +46,7 @@ class Difference:
     low, high : float
         Ends of the 95% interval of the same pseudo-median.
     p : float
-        Two-sided p of no difference; below 0.05 where the interval excludes 0.
+        Two-sided p of no difference; below 0.05 where the interval excludes 0, apart from ties.
     datasets, better, worse : int
         Number of datasets that share no images, and of those with a mean difference above and below 0.
     """

@@ -148,7 +148,8 @@ def signed_rank_interval(values: np.ndarray, level: float = 0.95) -> Location:
     -----
     An end belongs to the interval even if the test rejects exactly this shift. This can happen if some values equal it: the
     test (Pratt) gives them no sign there, but a sign on either side. Six zeros with 1, 2, ..., 6 have the low end 0 and
-    p = 0.03.
+    p = 0.03. The interval counts with ranks that do not tie, the test with those that do. So if values are equal, the test can
+    also reject a shift just within the interval: of -2, -2, -1, 3, 4, 4, 4, 4, 5 the low end is -1, and p of 0 is 0.04.
 
     References
     ----------
@@ -177,7 +178,7 @@ def signed_rank_interval(values: np.ndarray, level: float = 0.95) -> Location:
 def location_p(values: np.ndarray) -> float:
     """Two-sided p that the location of values is 0: below 1 - level only if `signed_rank_interval` excludes 0.
 
-    With ties, 0 can also be an end of the interval, see its notes.
+    With ties, the interval can also contain 0, at or near an end, see its notes.
     """
     if len(values) > INTERPOLATED:
         return signed_rank(values, np.zeros(len(values))).p

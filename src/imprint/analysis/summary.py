@@ -36,6 +36,7 @@ ONE, MANY, WHITENED = (
 )
 COLLAPSED = 1.0  # NC1 up to which the paper calls a task's classes collapsed
 COMPARED = 0.9  # share of the most pairs of FM and task of a configuration that the best must have been run on
+UNITED = '"d in 1" with d above 1'  # a task that joins datasets or merges classes by `label_map` has no d
 NAMED = 3  # most pairs of differing methods that are named
 
 
@@ -223,7 +224,7 @@ def _whitening(scores: pd.DataFrame) -> Iterator[str]:
 def _change(
     scores: pd.DataFrame, methods: Mapping[str, Mapping[str, Any]], change: str
 ) -> Iterator[str]:
-    """How the second method changes the accuracy of the first, separately for tasks whose classes unite several others."""
+    """How the second method changes the accuracy of the first, separately for tasks "d in 1" with d above 1."""
     matrix = matrices.accuracy_matrix(scores, methods).dropna()
     if len(matrix) < 2:
         return
@@ -241,9 +242,9 @@ def _change(
     ]
     text = f"{change} the accuracy {phrases[0]}"
     if len(parts) > 1:
-        text += f". On tasks whose classes unite several others it changes {phrases[1]}"
+        text += f". On tasks {UNITED} it changes {phrases[1]}"
     elif united.any():
-        text += ", all with classes that unite several others"
+        text += f", all {UNITED}"
     few = [number for part in parts if (number := difference(*part).datasets) < FEWEST]
     yield f"{text}. {too_few(max(few))}" if few else f"{text}."
 
@@ -278,7 +279,7 @@ def _collapse(scores: pd.DataFrame, collapse: pd.DataFrame) -> Iterator[str]:
         return
     phrases = [
         f"{gains.mean():+z.1f} points where NC1 is {where} ({count(len(gains), 'pair')}"
-        f"{f', {uniting} of them with classes that unite others' if uniting else ''})"
+        f"{f', {uniting} of them {UNITED}' if uniting else ''})"
         for gains, uniting, where in sides
     ]
     yield (

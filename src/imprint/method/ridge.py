@@ -179,11 +179,11 @@ def _squares(
 
 
 def tells_penalties_apart(counts: np.ndarray) -> bool:
-    """Whether at least half of the classes have two samples or more, by their `counts` (C,).
+    """Whether there are several classes, and at least half of them have two samples or more, by their `counts` (C,).
 
-    A class of one sample has no leave-one-out error.
+    A class of one sample has no leave-one-out error, and with one class alone every penalty predicts it without error.
     """
-    return bool(2 * np.count_nonzero(counts > 1) >= len(counts))
+    return bool(len(counts) > 1 and 2 * np.count_nonzero(counts > 1) >= len(counts))
 
 
 def from_sums(sums: ClassSums, penalty: float) -> Ridge:

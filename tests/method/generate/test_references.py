@@ -8,12 +8,15 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from imprint.method.calibration import probabilities
 from imprint.method.configuration import Fixed, Scoring
 from imprint.method.engine import predict
 from imprint.method.generate import GENERATORS
 from imprint.method.generate.choose_method import choose
 from imprint.method.generate.proxy_sets import proxy_sets
+from imprint.method.metrics import log_loss
 from imprint.method.normalize import FittedNorms, Whiten, l2
+from imprint.method.presets import PRESETS
 from imprint.method.ridge import leave_one_out
 from imprint.method.scoring import CandidateHead, candidate_head
 
@@ -80,15 +83,33 @@ def test_logistic_is_scikit_learns_with_the_penalty_of_its_note(classes, noise):
 
 
 @pytest.mark.parametrize("classes", [2, 4])
-def test_the_softmax_of_logistic_scores_is_the_probability_of_the_probe(classes):
+def test_logistic_scores_are_those_of_the_probe_in_units_of_their_spread(classes):
     x, y, queries = data(1, classes=classes)
     proxies = generated("logistic", x, y)
-    powers = np.exp(scores(proxies, queries))
-    np.testing.assert_allclose(
-        powers / powers.sum(axis=1, keepdims=True),
-        probe_of(proxies.note).fit(x, y).predict_proba(queries),
-        atol=5e-3,
-    )
+    logarithms = probe_of(proxies.note).fit(x, y).predict_log_proba(queries)
+    expected = logarithms - logarithms.max(axis=1, keepdims=True)
+    below = scores(proxies, queries) - scores(proxies, queries).max(axis=1, keepdims=True)
+    factor = (expected * below).sum() / (below**2).sum()
+    np.testing.assert_allclose(factor * below, expected, atol=5e-3 * np.abs(expected).max())
+    of_training = scores(proxies, x)
+    assert np.std(of_training - of_training.max(axis=1, keepdims=True)) == pytest.approx(1)
+
+
+def test_the_temperature_of_held_out_probes_is_that_of_the_probe_of_all_samples():
+    """Although each fold chooses its own C, here often many times another."""
+    losses = []
+    for seed in range(6):
+        x, y, _ = data(seed, n=60, d=10, noise=1.2)
+        new, of_new = x[30:], y[30:]
+        x, y = x[:30], y[:30]
+        inverse = choose(x, y, seed, [PRESETS["probe"].configuration]).inverse_temperature
+        of_new_samples = scores(generated("logistic", x, y, seed), new)
+        fitted, *others = (
+            log_loss(probabilities(of_new_samples, factor * inverse)[np.arange(len(new)), of_new])
+            for factor in (1, *np.geomspace(0.05, 20, 60))
+        )
+        losses.append(fitted - min(others))
+    assert np.mean(losses) < 0.1
 
 
 def test_logistic_without_samples_to_hold_out_separates_the_classes():

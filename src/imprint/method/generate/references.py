@@ -14,6 +14,7 @@ from imprint.method.holdout import folds
 # inverse penalties to try
 PLAIN = np.geomspace(1e-1, 1e4, 6)  # for the original embeddings, of unit length
 STANDARDISED = np.geomspace(1e-5, 1, 6)  # for standardised embeddings
+MOST_MEASURED = 10_000  # samples, at least, whose scores are measured if there are more
 UNTUNED = 100.0  # for the original embeddings, if nothing can be held out
 
 
@@ -40,7 +41,8 @@ def logistic(x: np.ndarray, y: np.ndarray, run: AllClasses) -> Generated:
     """A linear probe: scikit-learn's `LogisticRegression`, tuned on a fold of the training samples.
 
     Six penalties for the original embeddings and six for standardised ones are tried, each fit starting from the one before;
-    the one with the smallest log loss on the held-out fold is fitted to all samples.
+    the one with the smallest log loss on the held-out fold is fitted to all samples. Weights and bias are divided by the spread of
+    the scores, which changes no prediction.
     """
     from sklearn.linear_model import LogisticRegression
 
@@ -71,5 +73,14 @@ def logistic(x: np.ndarray, y: np.ndarray, run: AllClasses) -> Generated:
     if best is standardised:
         weights = weights / scale
         bias = bias - weights @ mean
+    # C sets the scale of the scores, and every training set chooses its own. In units of their spread, scores of folds and those
+    # of all samples have one temperature
+    unit = _spread(x[:: max(1, len(x) // MOST_MEASURED)] @ weights.T + bias)
+    weights, bias = weights / unit, bias / unit
     note = f"C = {strength:.3g}, {best.name}"
     return Generated(weights.astype(np.float32), np.arange(len(weights)), bias, note)
+
+
+def _spread(scores: np.ndarray) -> float:
+    """The standard deviation of class scores (n, C) below the largest of their row; 1 if there is none."""
+    return float((scores - scores.max(axis=1, keepdims=True)).std()) or 1.0

@@ -35,8 +35,8 @@ def gain_over_nc1(scores: pd.DataFrame, collapse: pd.DataFrame, presets: Presets
     """Gain in accuracy of k-means with k = 5 over k = 1 against NC1: a point per FM and task, means over draws and seeds.
 
     A table below has mean gain and Spearman's rho of all points, of those with NC1 up to and above 1, and of tasks whose
-    classes unite several others and of other tasks among these. Colour and fill of a point show its FM, its shape the task or family. With 40 points or more,
-    a line shows the running median.
+    classes unite several others ("d in 1") and of other tasks among these. Colour and fill of a point show its FM, its
+    shape the task or family. With 40 points or more, a line shows the running median.
     """
     points = _points(scores, collapse)
     _, configuration = shown(scores)
