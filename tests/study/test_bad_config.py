@@ -226,3 +226,22 @@ def test_a_folder_of_components_is_told(tmp_path):
         ConfigError, match=r"components\[0\]: .* is a folder; expected a Python file"
     ):
         load_for_workflow({**yaml.safe_load(STUDY), "components": [str(tmp_path)]})
+
+
+@pytest.mark.parametrize(
+    ("kind", "decorator"),
+    [
+        ("table", "imprint.report.registry import table as add"),
+        ("figure", "imprint.report.registry import figure as add"),
+        ("dataset source", "imprint.data.registry import source as add"),
+    ],
+)
+def test_a_component_that_only_the_package_can_have_is_told(tmp_path, kind, decorator):
+    file, more = tmp_path / "mine.py", ", title='T', category='C'" * (kind != "dataset source")
+    file.write_text(f"from {decorator}\n\n@add('mine'{more})\nclass Mine:\n    pass\n")
+    for _ in range(2):  # nothing of it stays registered
+        with pytest.raises(
+            ConfigError,
+            match=rf"components\[0\]: .*mine.py: it registers {kind} 'mine', which works",
+        ):
+            load_for_workflow({**yaml.safe_load(STUDY), "components": [str(file)]})

@@ -37,6 +37,7 @@ DIGITS_0_1 = {**BASE["datasets"], "digits": {**BASE["datasets"]["digits"], "clas
         ({"experiments": experiment(agg=[{"name": "max", "m": 3}])}, "experiments.main.agg[0].m", "only mnn has m"),
         ({"experiments": experiment(agg=[{"name": "mnn"}])}, "experiments.main.agg[0].m", "it is missing"),
         ({"experiments": experiment(agg=[{"name": "max", "weighting": "distance"}])}, "experiments.main.agg[0].weighting", "max has no weighting; remove it, or use mnn or logsumexp"),
+        ({"experiments": experiment(agg=[{"name": "mnn", "distance": "cosine", "m": 3, "weighting": ["exponential", "exponential(0.07)"]}])}, "experiments.main.agg[0].weighting", "exponential(0.07) is the same as exponential; remove one"),
         ({"experiments": experiment(agg=[])}, "experiments.main.agg", "it is empty"),
         ({"experiments": {"report": experiment()["main"]}}, "experiments.report", "runs a rule of the workflow"),
         ({"experiments": {"table_gen": experiment()["main"]}}, "experiments.table_gen", "another name"),

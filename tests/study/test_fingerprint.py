@@ -350,6 +350,20 @@ def test_a_module_that_a_users_file_imports_counts(tmp_path):
     ]
 
 
+def test_a_module_that_is_imported_from_a_folder_above_counts(tmp_path):
+    inner, files = tmp_path / "package_of_gen" / "inner", ["other.py", "beside.py", "inner/near.py"]
+    inner.mkdir(parents=True)
+    for file in files:
+        (inner.parent / file).write_text("x = 1\n")
+    (inner / "last.py").write_text(
+        "from ..other import x\nfrom .. import beside\nfrom . import near\n"
+    )
+    gen = tmp_path / "gen.py"
+    gen.write_text("from package_of_gen.inner.last import x\n")
+    counted = {path.name for path in fingerprint.with_imported([gen])}
+    assert counted == {"gen.py", "last.py", "other.py", "beside.py", "near.py"}
+
+
 def test_folders_that_python_does_not_import_from_do_not_count(tmp_path, monkeypatch):
     """Another checkout of the library, and a second module of the same name."""
     first, other = tmp_path / "first", tmp_path / "other"

@@ -63,6 +63,16 @@ def norm_sees_all_classes(norm: str) -> bool:
     return any(step.entry.fitted or step.entry.proxies for step in steps)
 
 
+def are_registered(gen: str, norms: Iterable[str]) -> bool:
+    """Whether a GEN and NORMs are registered, so that it is known whether they see all classes."""
+    try:
+        for norm in norms:
+            chain(norm)
+    except UserError:
+        return False
+    return gen in GENERATORS
+
+
 def gens_made_at_once(frame: pd.DataFrame) -> list[str]:
     """The GENs of a frame (columns gen and k) that make several k at once, so that no k has a time of its own."""
     distinct = frame.groupby("gen", observed=True)["k"].nunique()

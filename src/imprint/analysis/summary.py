@@ -24,7 +24,7 @@ from imprint.analysis.differences import (
 )
 from imprint.analysis.distinct_rows import distinct
 from imprint.analysis.gains import K, gains_and_nc1, gains_by_draw
-from imprint.analysis.gens import norm_sees_all_classes, sees_one_class
+from imprint.analysis.gens import are_registered, norm_sees_all_classes, sees_one_class
 from imprint.analysis.hypothesis_tests import without_rounding_errors
 from imprint.analysis.selection import method_in_words, norms_in_words
 from imprint.analysis.splits import of_split
@@ -199,7 +199,12 @@ def _best(scores: pd.DataFrame) -> Iterator[str]:
     )
     if not per_class[best] and per_class.any():
         other = int(np.where(per_class, means, -np.inf).argmax())
-        text += f"; of those that see one class at a time {in_words(other, per_class)}"
+        are_known = all(
+            are_registered(method["gen"], (method[name] for name in matrices.NORM))
+            for method in run
+        )
+        which = "that" if are_known else "known to"
+        text += f"; of those {which} see one class at a time {in_words(other, per_class)}"
     yield f"{text}."
 
 

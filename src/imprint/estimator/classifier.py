@@ -218,8 +218,8 @@ class ImprintingClassifier(ClassifierMixin, BaseEstimator):
             fm_classifier=fm_classifier,
             threads=None,
         )
-        own = None if fm_classifier is None else fm_classifier.copy()
-        self._adopt({**self.get_params(), "fm_classifier": own}, tuned, int(seed))
+        copied = None if fm_classifier is None else fm_classifier.copy()
+        self._adopt({**self.get_params(), "fm_classifier": copied}, tuned, int(seed))
         # even if none could be held out yet, as with a first batch of one class
         keep = self.probability or parts is None
         state = TrainingState.first(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import importlib.util
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -27,13 +27,20 @@ REGISTRIES: tuple[Registry[Any], ...] = (
 )
 
 
-def load_file(path: str | Path) -> None:
+def load_file(path: str | Path, others: Iterable[Registry[Any]] = ()) -> None:
     """Register the components of a Python file, once.
+
+    Parameters
+    ----------
+    path : path
+        The file.
+    others : iterable of Registry
+        Registries of components that only the package can have.
 
     Raises
     ------
     UserError
-        If the file is missing, fails, registers nothing, registers a name that exists already, or imports a file beside it
+        If the file is missing, fails, registers nothing or an entry of `others`, registers a name that exists already, or imports a file beside it
         in place of which Python would take another module of that name. Then nothing of it stays registered.
     """
     file = Path(path).resolve()
@@ -44,7 +51,8 @@ def load_file(path: str | Path) -> None:
         raise UserError(
             f"{path} {fault}; expected a Python file that registers a GEN, NORM, AGG, distance or weighting"
         )
-    before = [set(registry) for registry in REGISTRIES]
+    registries = (*REGISTRIES, *others)
+    before = [set(registry) for registry in registries]
     spec = importlib.util.spec_from_file_location(f"imprint_components_{file.stem}", file)
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -54,26 +62,36 @@ def load_file(path: str | Path) -> None:
     try:
         _check_imports(file)
         spec.loader.exec_module(module)
-        for name in set(AGGREGATIONS) - before[REGISTRIES.index(AGGREGATIONS)]:
-            _check_defaults(AGGREGATIONS[name])
+        for registry, name in _added(registries, before):
+            if registry is AGGREGATIONS:
+                _check_defaults(AGGREGATIONS[name])
+            if all(registry is not of_users for of_users in REGISTRIES):
+                raise UserError(
+                    f"it registers {registry.kind} '{name}', which works in the package only; CONTRIBUTING.md says where"
+                )
     except (Exception, SystemExit) as error:
         del sys.modules[spec.name]
-        for registry, names in zip(REGISTRIES, before, strict=True):
-            for name in set(registry) - names:
-                registry.remove(name)
+        for registry, name in _added(registries, before):
+            registry.remove(name)
         if isinstance(error, UserError):
             raise UserError(f"{path}: {error}") from None
         raise UserError(f"{path} cannot be loaded ({type(error).__name__}: {error})") from error
-    added = 0
-    for registry, names in zip(REGISTRIES, before, strict=True):
-        for name in set(registry) - names:
-            registry.replace(name, replace(registry[name], file=str(file)))
-            added += 1
+    added = _added(registries, before)
+    for registry, name in added:
+        registry.replace(name, replace(registry[name], file=str(file)))
     if not added:
         raise UserError(
             f"{path} registers no component; put @generator('name') from imprint.method.generate, "
             "@normalization('name'), @aggregation('name'), @distance('name') or @weighting('name') above a function"
         )
+
+
+def _added(
+    registries: Sequence[Registry[Any]], before: Sequence[set[str]]
+) -> list[tuple[Registry[Any], str]]:
+    """The entries that registries have in addition to the names `before`."""
+    pairs = zip(registries, before, strict=True)
+    return [(registry, name) for registry, names in pairs for name in set(registry) - names]
 
 
 def _check_imports(file: Path) -> None:

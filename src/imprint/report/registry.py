@@ -103,10 +103,12 @@ class FigureEntry(_Entry):
         **settings
             Values of those that `settings` names; the function has a default for each.
         """
+        from imprint.report.drawing.looks import told_apart
         from imprint.report.drawing.sheet import sheet
         from imprint.report.drawing.style import applied
 
-        with applied(width):
+        gens = inputs[0]["gen"].unique() if "gen" in inputs[0] else ()
+        with applied(width), told_apart(map(str, gens)):
             try:
                 figure: Figure = self.function(*inputs, **settings)
             except NothingToShow as reason:

@@ -114,6 +114,9 @@ def with_imported(files: Iterable[str | Path]) -> list[Path]:
         for name in read(path).imports:
             if name.partition(".")[0] == PACKAGE.name:  # `closure` finds them
                 continue
+            if dots := len(name) - len(name.lstrip(".")):  # relative to a folder above
+                waiting += _modules(path.parents[dots - 1], name[dots:])
+                continue
             waiting += _modules(path.parent, name)
             # Python takes the first folder that has the module
             of_folders = (list(_modules(Path(folder), name)) for folder in sys.path)

@@ -8,9 +8,13 @@ from typing import Any
 
 import yaml
 
+from imprint.data.sources import SOURCES
 from imprint.errors import UserError
+from imprint.fm.models import FM_SOURCES
 from imprint.method.user_files import load_file
 from imprint.registry import suggestion
+from imprint.report.figures import FIGURES
+from imprint.report.tables import TABLES
 from imprint.study import checks
 from imprint.study.config.study import StudyConfig
 from imprint.study.grid import Study
@@ -71,7 +75,7 @@ def _load_components(files: Any) -> list[Problem]:
     problems = []
     for i, file in enumerate(files if isinstance(files, list) else []):
         try:
-            load_file(str(file))
+            load_file(str(file), others=(FIGURES, TABLES, SOURCES, FM_SOURCES))
         except UserError as error:
             problems.append(Problem(f"components[{i}]", str(error)))
     return problems

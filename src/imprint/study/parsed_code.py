@@ -35,7 +35,7 @@ LINES = {
 
 
 class FileCode(NamedTuple):
-    """A digest of the code that counts in a file, and the names that it imports."""
+    """A digest of the code that counts in a file, and the names that it imports, with the dots of relative imports."""
 
     digest: str
     imports: tuple[str, ...]
@@ -50,9 +50,10 @@ def parse(text: str) -> FileCode:
         if isinstance(node, ast.Import):
             imports += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
-            module = node.module or ""  # empty for `from . import name`
-            names = [module, *(f"{module}.{alias.name}" for alias in node.names)]
-            imports += [name.strip(".") for name in names if name]
+            folder = "." * node.level
+            module = f"{node.module}." if node.module else ""  # empty for `from . import name`
+            names = [module.rstrip("."), *(f"{module}{alias.name}" for alias in node.names)]
+            imports += [f"{folder}{name}" for name in names if name]
     digest = hashlib.sha256(ast.dump(tree).encode()).hexdigest()
     return FileCode(digest, tuple(dict.fromkeys(imports)))
 

@@ -397,6 +397,16 @@ def test_fms_have_headings_above_their_tasks_and_share_a_row_where_tasks_are_man
     assert "means over the tasks of an FM" in words(figure)
 
 
+@IN_BOTH_WIDTHS
+def test_tasks_whose_names_differ_in_the_middle_can_be_told_apart(width):
+    frame = scores(PRESETS.values(), steps(4, tasks=12))
+    names = {f"task-{i}": f"leaves_of_garden_{i}_in_late_winter" for i in range(12)}
+    frame = compact(frame.assign(task=frame["task"].astype(str).map(names)))
+    figure = draw_figure("published_methods", frame, width=width)
+    assert len({row[0] for row in grid(figure)[3:]}) == 12
+    check_room(figure, width)
+
+
 def test_ink_differs_from_paper_without_colour():
     figure = draw_figure("critical_difference", scores(PRESETS.values(), steps(4)))
     for line in (line for axes in figure.axes for line in axes.lines if len(line.get_xdata()) > 1):

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from imprint.analysis.frames import rows_of
-from imprint.report.drawing.looks import GENS
+from imprint.report.drawing.looks import GENS, gen_look
 from tests.legible import check_legible, words
 from tests.report.figures.studies import (
     DIGITS,
@@ -100,6 +100,21 @@ def test_least_squares_is_shown_without_normalisation_where_it_was_run_so():
     assert "ls (NORM none throughout)" in words(figure)
     *_, (_, y) = marks(panel_of(figure, "convnext", "digits-all"))
     assert y == pytest.approx(level(both, "convnext", "digits-all", "ls", NONE))
+
+
+def test_gens_of_users_have_looks_of_their_own(monkeypatch):
+    names = ("coreset", "svm_sv", "trimmed")  # their names give the same look
+    assert len({gen_look(name) for name in names}) == 1
+    for name in names:
+        monkeypatch.setitem(KS, name, [1, 5])
+    figure = draw_figure("accuracy_over_k", study(["resnet"], DIGITS, []))
+    lines = {line.get_label(): line for line in figure.legends[0].get_lines()}
+    looks = {
+        (line.get_color(), line.get_marker(), str(line._unscaled_dash_pattern))
+        for name, line in lines.items()
+        if name in names
+    }
+    assert len(looks) == 3
 
 
 @pytest.mark.parametrize("name", ["accuracy_over_k", "few_shot"])

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -93,13 +95,37 @@ GENS = {
 OTHER_MARKERS = [m for m in MARKERS if m not in {look.marker for look in GENS.values()}]
 
 
+OTHER_LOOKS = [  # neighbours differ in colour
+    Look(colour, marker, dash) for marker in OTHER_MARKERS for dash in DASHES for colour in COLOURS
+]
+_of_users: ContextVar[Mapping[str, Look]] = ContextVar("_of_users")
+
+
 def gen_look(gen: str) -> Look:
-    """The look of a GEN, the same in every figure; for a user's GEN it is derived from the name."""
+    """The look of a GEN, the same in every figure; for a user's GEN it is derived from the name, see `told_apart`."""
     if gen in GENS:
         return GENS[gen]
-    number, marker = divmod(int(hashlib.sha256(gen.encode()).hexdigest(), 16), len(OTHER_MARKERS))
-    number, dash = divmod(number, len(DASHES))
-    return Look(COLOURS[number % len(COLOURS)], OTHER_MARKERS[marker], DASHES[dash])
+    return _of_users.get({}).get(gen) or OTHER_LOOKS[_number(gen)]
+
+
+def _number(gen: str) -> int:
+    return int(hashlib.sha256(gen.encode()).hexdigest(), 16) % len(OTHER_LOOKS)
+
+
+@contextmanager
+def told_apart(gens: Iterable[str]) -> Iterator[None]:
+    """Inside a `with` block, users' GENs of these whose names give the same look have different ones."""
+    looks: dict[str, Look] = {}
+    for gen in sorted(set(gens) - set(GENS)):
+        first = _number(gen)
+        rotated = OTHER_LOOKS[first:] + OTHER_LOOKS[:first]
+        taken = set(looks.values())
+        looks[gen] = next((look for look in rotated if look not in taken), rotated[0])
+    before = _of_users.set(looks)
+    try:
+        yield
+    finally:
+        _of_users.reset(before)
 
 
 def in_legend_order(gens: Iterable[str]) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import Any
 
 from imprint.report.drawing.style import FONT, setting
@@ -40,6 +41,16 @@ def shorten(text: str, inches: float, size: float, weight: str = "normal") -> st
         end = letters // 2
         short = text[: letters - end].rstrip() + ELLIPSIS + text[len(text) - end :].lstrip()
     return short
+
+
+def shorten_all(names: Iterable[str], inches: float, most: float, size: float) -> dict[str, str]:
+    """Names cut to `inches`, or to more, up to `most`, if they would no longer differ."""
+    names = set(names)
+    while True:
+        short = {name: shorten(name, inches, size) for name in names}
+        if inches >= most or len(set(short.values())) == len(names):
+            return short
+        inches = min(most, inches + 0.1)
 
 
 def break_name(name: str, inches: float) -> str:

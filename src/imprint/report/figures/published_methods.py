@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -14,7 +14,7 @@ from imprint.analysis.natural_order import natural_order
 from imprint.analysis.ranking import identical
 from imprint.report.drawing.sheet import sheet
 from imprint.report.drawing.style import INK, applied, figure_width, small_size
-from imprint.report.drawing.text import shorten, text_width
+from imprint.report.drawing.text import shorten_all, text_width
 from imprint.report.figures.comparisons import compared_presets
 from imprint.report.registry import Presets, figure
 
@@ -29,6 +29,7 @@ TITLE = "Named methods: behind the best"
 MOST_ROWS = 60  # with more, the tasks of an FM share a row
 DARK = 0.68  # share of the colour scale from which white words have more contrast than dark ones
 LONGEST = 1.1  # inches of the longest name of a task
+MOST = 0.5  # part of the width for names that differ in their middle
 NARROWEST, WIDEST = 0.21, 0.75  # inches of a cell
 BESIDE = 0.4  # inches right of the cells
 GAP = 0.03  # inches between the numbers of two cells, at least
@@ -56,9 +57,13 @@ def published_methods(scores: pd.DataFrame, collapse: pd.DataFrame, presets: Pre
 def _left(result: ComparedMethods) -> float:
     """Inches for the names of rows."""
     size = small_size()
-    names = [HEADS[0], *(row.name for row in _rows(result.accuracies)[0])]
-    widths = [text_width(shorten(name, LONGEST, size), size, "bold") for name in names]
-    return max(widths) + 0.12
+    names = [HEADS[0], *_short(_rows(result.accuracies)[0]).values()]
+    return max(text_width(name, size, "bold") for name in names) + 0.12
+
+
+def _short(rows: Iterable[_Row]) -> dict[str, str]:
+    """The names of rows, short enough for the figure."""
+    return shorten_all((row.name for row in rows), LONGEST, MOST * figure_width(), small_size())
 
 
 def _drawn(result: ComparedMethods, few_shots: str) -> Figure:
@@ -88,11 +93,10 @@ def _drawn(result: ComparedMethods, few_shots: str) -> Figure:
     for y, name, texts in zip((-2, -1), HEADS, (means, ranks), strict=True):
         axes.text(-0.55, y, name, ha="right", fontweight="bold", **style)
         _words(axes, y, texts)
+    short = _short(rows)
     for y, row in enumerate(rows):
         weight = "bold" if row.values is None else "normal"
-        axes.text(
-            -0.55, y, shorten(row.name, LONGEST, size), ha="right", fontweight=weight, **style
-        )
+        axes.text(-0.55, y, short[row.name], ha="right", fontweight=weight, **style)
         if row.values is not None:
             axes.text(len(methods) - 0.45, y, f"{row.values.max():.{decimals}f}", **style)
     for x, name in enumerate([*methods, BEST]):

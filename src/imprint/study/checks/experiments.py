@@ -157,6 +157,10 @@ def aggregations(key: str, experiment: Experiment, sections: Sections) -> Iterat
             message = f"{agg.name} has no weighting; remove it, or use {takers}"
             yield Problem(f"{agg_key}.weighting", message)
         weightings = {find_weighting(text)[0].name for text in grid.weighting or ()}
+        texts: dict[object, str] = {}
+        for text in grid.weighting or ():
+            if (same := texts.setdefault(find_weighting(text), text)) != text:
+                yield Problem(f"{agg_key}.weighting", f"{text} is the same as {same}; remove one")
         only = agg.only_weighting
         if only is not None and not weightings <= {only}:
             message = f"{agg.name} weighs by {only}, such as {only}(0.05)"
