@@ -1,5 +1,6 @@
 """GENs, NORMs and distances in a Python file of the user's."""
 
+import importlib
 import sys
 
 import numpy as np
@@ -397,3 +398,46 @@ def test_a_file_beside_another_is_not_hidden_by_an_installed_module(load, tmp_pa
     helper.write_text("def f():\n    import statistics\n")
     with pytest.raises(UserError, match=r"helper_with_imports\.py imports statistics, which is "):
         load("import helper_with_imports\n" + GEN.format(name="hidden"))
+
+
+PAIR = {
+    "first_of_two": (
+        "from imprint.method.generate import generator\n\n"
+        "@generator('first_gen')\ndef first(x, k, random, shared):\n    return x[:k]\n"
+    ),
+    "second_of_two": (
+        "from first_of_two import first\nfrom imprint.method.generate import generator\n\n"
+        "@generator('second_gen')\ndef second(x, k, random, shared):\n    return first(-x, k, random, shared)\n"
+    ),
+}
+
+
+@pytest.mark.parametrize("order", [list(PAIR), [*reversed(PAIR)]])
+def test_files_with_components_may_import_each_other(tmp_path, monkeypatch, order):
+    monkeypatch.setattr("sys.path", [*sys.path])
+    for name, text in PAIR.items():
+        monkeypatch.delitem(sys.modules, name, raising=False)
+        (tmp_path / f"{name}.py").write_text(text)
+    try:
+        for name in order:
+            load_file(tmp_path / f"{name}.py")
+        files = [GENERATORS[name].file for name in ("first_gen", "second_gen")]
+        assert files == [str(tmp_path / f"{name}.py") for name in PAIR]
+    finally:
+        for name in {"first_gen", "second_gen"} & set(GENERATORS):
+            GENERATORS.remove(name)
+        for name in PAIR:
+            sys.modules.pop(name, None)
+
+
+def test_a_file_that_was_imported_may_be_loaded(tmp_path, monkeypatch):
+    (tmp_path / "first_of_two.py").write_text(PAIR["first_of_two"])
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.delitem(sys.modules, "first_of_two", raising=False)
+    importlib.import_module("first_of_two")
+    try:
+        load_file(tmp_path / "first_of_two.py")
+        assert GENERATORS["first_gen"].file == str(tmp_path / "first_of_two.py")
+    finally:
+        GENERATORS.remove("first_gen")
+        del sys.modules["first_of_two"]

@@ -1,12 +1,15 @@
 """What a user's fitted NORM learns and returns is checked."""
 
+import warnings
+
 import numpy as np
 import pytest
 
 from imprint import ImprintingClassifier
 from imprint.errors import UserError
-from imprint.method.normalize import FittedNorms
+from imprint.method.normalize import NORMS, FittedNorms
 
+FM = {"model": "net", "weights_sha256": "0", "transform": "none"}
 Y = np.arange(60) % 3
 X = np.random.default_rng(0).normal(size=(60, 5)).astype(np.float32)
 
@@ -133,7 +136,7 @@ def test_a_norm_that_learns_nothing_is_saved_with_a_head(load, tmp_path):
     head = ImprintingClassifier(gen="mean", norm_post="mine").fit(X, Y)
     head.save(
         tmp_path / "head.safetensors",
-        fm={"model": "net", "weights_sha256": "0", "transform": "none"},
+        fm=FM,
     )
     loaded = ImprintingClassifier.load(tmp_path / "head.safetensors")
     np.testing.assert_array_equal(loaded.class_scores(X), head.class_scores(X))
@@ -177,3 +180,18 @@ def test_an_init_that_fails_is_named(load):
     )
     with pytest.raises(UserError, match=r"NORM 'mine' of .*mine\.py: KeyError: 0"):
         FittedNorms(X, Y).apply_to_embeddings("mine", X)
+
+
+def test_a_head_tells_that_the_file_of_its_norm_has_changed(load, tmp_path):
+    for folder in ("before", "after"):
+        (tmp_path / folder).mkdir()
+    path = tmp_path / "head.safetensors"
+    load("# a remark\n" + NORM.format(returned="embeddings ** 3"), "before/mine.py")
+    ImprintingClassifier(gen="mean", norm_post="mine").fit(X, Y).save(path, fm=FM)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        ImprintingClassifier.load(path)
+    NORMS.remove("mine")
+    load(NORM.format(returned="embeddings ** 5"), "after/mine.py")
+    with pytest.warns(UserWarning, match="the file of NORM mine has changed since .*head"):
+        ImprintingClassifier.load(path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -20,8 +21,9 @@ from imprint.estimator.training_samples import TrainingSamples
 from imprint.estimator.training_state import TrainingState
 from imprint.estimator.tuning import Tuned
 from imprint.estimator.validation import as_classifier_weights
+from imprint.formatting import listed
 from imprint.method.class_sums import ClassSums
-from imprint.method.components import components_of_proxies, components_of_scoring
+from imprint.method.components import components_of
 from imprint.method.configuration import UNIT_LENGTH, Configuration
 from imprint.method.familiarity import Familiarity
 from imprint.method.generate import GENERATORS
@@ -29,6 +31,7 @@ from imprint.method.normalize import FittedNorms, chain
 from imprint.store.fm_identity import fm_identity
 from imprint.store.heads import Head, ids_as_bytes, read_head
 from imprint.store.version import __version__
+from imprint.study.fingerprint import users_codes
 
 SAMPLE_IDS = "sample_ids"
 EXAMPLE_IDS = "example_ids"
@@ -75,7 +78,10 @@ def head_of(classifier: SavedClassifier) -> Head:
     imprinted, configuration = state.imprinted, tuned.configuration
     # the weights of the FM's own classifier are saved as an array
     parameters = {**classifier.parameters, "random_state": classifier.seed, "fm_classifier": None}
-    samples = GENERATORS[configuration.gen].samples
+    samples, codes = (
+        GENERATORS[configuration.gen].samples,
+        users_codes(components_of(configuration)),
+    )
     description = {
         "configuration": configuration.as_dict(),
         "unit": samples and configuration.norm_pre == UNIT_LENGTH,
@@ -91,6 +97,7 @@ def head_of(classifier: SavedClassifier) -> Head:
         "held_out": None if familiarity is None else familiarity.samples,
         "current": tuned.current,
         "fm": UNKNOWN_FM if classifier.fm is None else fm_identity(classifier.fm),
+        **({"components": codes} if codes else {}),
         **({} if state.scale == 1 else {"scale": state.scale}),
         **(
             {}
@@ -138,13 +145,18 @@ def load_classifier(path: str | Path, fm: Any) -> SavedClassifier:
     description, arrays = head.description, dict(head.state)
     configuration = Configuration.from_dict(description["configuration"])
     try:
-        components_of_proxies(configuration.gen, configuration.norms)
-        components_of_scoring(configuration.norm_pre, configuration.scoring)
+        codes = users_codes(components_of(configuration))
     except UserError as error:
         raise UserError(
             f"{path} was made with a component from a user's file ({error}); load that file first, on the command line with "
             "--components FILE"
         ) from None
+    before = description.get("components", {})
+    if changed := [name for name, code in codes.items() if before.get(name, code) != code]:
+        warnings.warn(
+            f"the file of {listed(changed)} has changed since {path} was made, whose predictions may differ from before: fit it again",
+            stacklevel=3,
+        )
     parameters = description.get("parameters")
     if parameters is None:  # a head of the workflow
         parameters = {

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from imprint.method.aggregations import AGGREGATIONS, Aggregation
-from imprint.method.configuration import Scoring
+from imprint.method.configuration import Configuration, Scoring
 from imprint.method.distances import DISTANCES, Distance
 from imprint.method.generate.registry import GENERATORS, Generator
 from imprint.method.normalize.chains import chain
@@ -15,6 +15,12 @@ from imprint.method.weightings import WEIGHTINGS, Weighting, find_weighting
 from imprint.registry import Registry
 
 Component = Generator | Normalization | Aggregation | Distance | Weighting
+
+
+def components_of(method: Configuration) -> dict[str, Component]:
+    """All components of a method."""
+    named = components_of_proxies(method.gen, method.norms)
+    return named | components_of_scoring(method.norm_pre, method.scoring)
 
 
 def components_of_proxies(gen: str, norms: Iterable[str]) -> dict[str, Component]:

@@ -16,7 +16,7 @@ from imprint.method.distances import DISTANCES
 from imprint.method.generate import GENERATORS
 from imprint.method.normalize import NORMS
 from imprint.method.weightings import WEIGHTINGS, find_weighting
-from imprint.registry import Registry
+from imprint.registry import Component, Registry
 
 REGISTRIES: tuple[Registry[Any], ...] = (
     GENERATORS,
@@ -44,7 +44,7 @@ def load_file(path: str | Path, others: Iterable[Registry[Any]] = ()) -> None:
         in place of which Python would take another module of that name. Then nothing of it stays registered.
     """
     file = Path(path).resolve()
-    if any(entry.file == str(file) for registry in REGISTRIES for entry in registry.values()):
+    if _is_loaded(file):
         return
     if not file.is_file():
         fault = "is a folder" if file.is_dir() else "does not exist"
@@ -53,15 +53,8 @@ def load_file(path: str | Path, others: Iterable[Registry[Any]] = ()) -> None:
         )
     registries = (*REGISTRIES, *others)
     before = [set(registry) for registry in registries]
-    spec = importlib.util.spec_from_file_location(f"imprint_components_{file.stem}", file)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # dataclasses look their module up
-    if str(file.parent) not in sys.path:
-        sys.path.append(str(file.parent))  # it may import files beside it, now or when it is called
     try:
-        _check_imports(file)
-        spec.loader.exec_module(module)
+        _execute(file)
         for registry, name in _added(registries, before):
             if registry is AGGREGATIONS:
                 _check_defaults(AGGREGATIONS[name])
@@ -70,7 +63,6 @@ def load_file(path: str | Path, others: Iterable[Registry[Any]] = ()) -> None:
                     f"it registers {registry.kind} '{name}', which works in the package only; CONTRIBUTING.md says where"
                 )
     except (Exception, SystemExit) as error:
-        del sys.modules[spec.name]
         for registry, name in _added(registries, before):
             registry.remove(name)
         if isinstance(error, UserError):
@@ -78,12 +70,57 @@ def load_file(path: str | Path, others: Iterable[Registry[Any]] = ()) -> None:
         raise UserError(f"{path} cannot be loaded ({type(error).__name__}: {error})") from error
     added = _added(registries, before)
     for registry, name in added:
-        registry.replace(name, replace(registry[name], file=str(file)))
+        entry = registry[name]
+        registry.replace(name, replace(entry, file=_file_of(entry) or str(file)))
     if not added:
         raise UserError(
             f"{path} registers no component; put @generator('name') from imprint.method.generate, "
             "@normalization('name'), @aggregation('name'), @distance('name') or @weighting('name') above a function"
         )
+
+
+def _execute(file: Path) -> None:
+    """Run a file as a module, which others may import by its name."""
+    spec = importlib.util.spec_from_file_location(f"imprint_components_{file.stem}", file)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    if str(file.parent) not in sys.path:
+        sys.path.append(str(file.parent))  # it may import files beside it, now or when it is called
+    names = [spec.name]  # dataclasses look their module up
+    if file.stem not in sys.modules and _file_of_module(file.stem) == file:
+        names.append(file.stem)
+    sys.modules.update(dict.fromkeys(names, module))
+    try:
+        _check_imports(file)
+        spec.loader.exec_module(module)
+    except (Exception, SystemExit):
+        for name in names:
+            del sys.modules[name]
+        raise
+
+
+def _is_loaded(file: Path) -> bool:
+    """Whether the components of a file are registered; if the file was imported, they get its path here."""
+    loaded = False
+    for registry in REGISTRIES:
+        for name, entry in list(registry.items()):
+            if entry.file is None and _file_of(entry) == str(file):
+                registry.replace(name, replace(entry, file=str(file)))
+            loaded |= registry[name].file == str(file)
+    return loaded
+
+
+def _file_of(entry: Component) -> str | None:
+    """The user's file in which a component is defined; None if it is not known, or of the package."""
+    module = sys.modules.get(getattr(entry.definition, "__module__", ""))
+    path = getattr(module, "__file__", None)
+    return str(Path(path).resolve()) if path and entry.of_user else None
+
+
+def _file_of_module(module: str) -> Path | None:
+    """The file that Python finds for a module."""
+    spec = importlib.util.find_spec(module)
+    return Path(spec.origin).resolve() if spec and spec.origin else None
 
 
 def _added(
@@ -109,9 +146,7 @@ def _check_imports(file: Path) -> None:
             module = next((each for each in files if each.is_file()), None)
             if module is None:
                 continue
-            spec = importlib.util.find_spec(name)
-            taken = spec.origin if spec is not None else None
-            if taken is None or Path(taken).resolve() != module.resolve():
+            if (taken := _file_of_module(name)) != module.resolve():
                 raise UserError(
                     f"{path.name} imports {name}, which is {module}, but Python has {taken or 'another module'} of that name; "
                     "rename the file"

@@ -94,8 +94,14 @@ def check_head(
         # a scalar may be infinite: the penalty of whitening is infinite if samples do not vary within classes
         if array.ndim and array.dtype.kind == "f" and not np.isfinite(array).all():
             raise _wrong(where, f"{name} holds NaN or infinity")
-    if not isinstance(description["fm"], Mapping):
-        raise _wrong(where, "its fm is not a mapping")
+    _check_description(where, description, size)
+
+
+def _check_description(where: str, description: Mapping[str, Any], size: int) -> None:
+    """Check those facts in the description of a head for embeddings of `size` values that are used without its arrays."""
+    for name in ("fm", "components"):
+        if not isinstance(description.get(name, {}), Mapping):
+            raise _wrong(where, f"its {name} is not a mapping")
     try:
         Configuration.from_dict(description["configuration"])
     except (LookupError, TypeError, ValueError) as error:
@@ -106,8 +112,9 @@ def check_head(
     if columns is not None and (not isinstance(columns, list) or len(columns) != size):
         raise _wrong(where, f"its columns are not a list of {size} names")
     counts = description.get("class_counts")
-    if counts is not None and len(counts) != len(names):
-        raise _wrong(where, f"it has {len(names)} classes and {len(counts)} counts of samples")
+    classes = len(description["classes"])
+    if counts is not None and len(counts) != classes:
+        raise _wrong(where, f"it has {classes} classes and {len(counts)} counts of samples")
 
 
 def check_numbers(where: str, name: str, array: np.ndarray, shape: tuple[int | None, ...]) -> None:

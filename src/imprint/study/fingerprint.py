@@ -11,10 +11,11 @@ from __future__ import annotations
 
 import hashlib
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
 
+from imprint.registry import Component
 from imprint.store.files import canonical
 from imprint.store.version import installed_version
 from imprint.study.parsed_code import PARSED, FileCode
@@ -88,6 +89,18 @@ def fingerprint(script: str | Path, *modules: str) -> str:
 def component_fingerprint(module: str, file: str | None = None) -> str:
     """A digest of the code of a component: its module, or the user's file and its imports."""
     return _fingerprint(with_imported([file]), ()) if file else _fingerprint([], [module])
+
+
+def users_codes(named: Mapping[str, Component]) -> dict[str, str]:
+    """Digests of the files of those components that users wrote, by kind and name; packages and their versions do not count."""
+    return {name: _file_code(entry.file) for name, entry in named.items() if entry.file}
+
+
+@cache
+def _file_code(file: str) -> str:
+    """A digest of the code of a user's file and of those that it imports."""
+    digests = [read(path).digest for path in with_imported([file])]
+    return hashlib.sha256(" ".join(digests).encode()).hexdigest()[:16]
 
 
 def _fingerprint(files: list[Path], modules: Iterable[str]) -> str:

@@ -13,6 +13,7 @@ from imprint.analysis.best import Best, best_configuration
 from imprint.analysis.frames import rows_of
 from imprint.analysis.matrices import chosen_on
 from imprint.data.pools import MergedClasses, Pool, class_names, pool, training_rows
+from imprint.method.components import components_of
 from imprint.method.configuration import UNIT_LENGTH, Configuration
 from imprint.method.large_arrays import take_rows
 from imprint.method.normalize import FittedNorms, chain
@@ -20,6 +21,7 @@ from imprint.method.proxies import ProxySet, proxy_set_for
 from imprint.store.embeddings import Embeddings
 from imprint.store.heads import Head, ids_as_bytes, write_head
 from imprint.store.proxies import read_proxies
+from imprint.study.fingerprint import users_codes
 
 
 def save_best_head(
@@ -110,7 +112,7 @@ def make_head(
     scoring = method.scoring
     norms = norms or FittedNorms()
     norms.learn(*method.norms)
-    samples = proxies.samples
+    samples, codes = proxies.samples, users_codes(components_of(method))
     needs_fm = chain(scoring.norm_post).needs_fm_classifier
     return Head(
         proxies=proxies.matrix(train.x),
@@ -120,6 +122,7 @@ def make_head(
             "unit": samples is not None and method.norm_pre == UNIT_LENGTH,
             "embedding_size": train.x.shape[1],
             **({} if train.scale == 1 else {"scale": train.scale}),
+            **({"components": codes} if codes else {}),
             **description,
         },
         fm_classifier=train.fm_classifier if needs_fm else None,
