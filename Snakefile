@@ -10,6 +10,7 @@ import re
 import signal
 import sys
 import time
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
@@ -110,10 +111,18 @@ rule study:
 onstart:
     try:
         running.begin(study.root)
+        records.begin()
     except UserError as error:
         print(error, file=sys.stderr)
         sys.exit(1)
-    records.begin()
+    except OSError as error:  # such as a full disk
+        with suppress(OSError):
+            running.end(study.root)
+        print(
+            f"{error.filename or study.root}: {error.strerror}; nothing was computed",
+            file=sys.stderr,
+        )
+        sys.exit(1)
     running.handle_in_a_thread(signal.SIGTERM)
 
 

@@ -334,6 +334,12 @@ def test_the_end_of_a_pipe_is_quiet_and_a_full_disk_one_line(imprint, workdir):
     assert process.returncode == 2
 
 
+def test_a_command_without_outputs_does_its_work(imprint, workdir):
+    command = f"{sys.executable} -m imprint embed photos -o silent.h5 {FM} >&- 2>&-"
+    assert subprocess.run(["sh", "-c", command], cwd=workdir, check=False).returncode == 0
+    assert (workdir / "silent.h5").exists()
+
+
 def test_ctrl_c_is_one_line(imprint, workdir):
     Path("slow.py").write_text("import time\nprint('ready', flush=True)\ntime.sleep(60)\n")
     command = "fit good.npz -o h.safetensors --components slow.py"

@@ -231,6 +231,24 @@ def test_several_images_and_folders_are_labelled_at_once(imprint, tmp_path):
     assert "all.npz can only be given alone" in message
 
 
+def test_a_change_does_not_undo_one_made_meanwhile(imprint, monkeypatch):
+    from imprint.estimator import inputs
+
+    read_labelled = inputs.read_labelled
+
+    def read_slowly(*arguments, **options):
+        monkeypatch.setattr(inputs, "read_labelled", read_labelled)
+        imprint("add birds.safetensors owls.npz")
+        return read_labelled(*arguments, **options)
+
+    np.savez("jays.npz", **{**birds(12, NAMES[2:], 4), "labels": ["jay"] * 12})
+    monkeypatch.setattr(inputs, "read_labelled", read_slowly)
+    error = imprint("add birds.safetensors jays.npz", code=2)
+    assert "birds.safetensors was changed by another command" in error
+    assert "added jay" in imprint("add birds.safetensors jays.npz")
+    assert set(ImprintingClassifier.load("birds.safetensors").classes_) == {*NAMES, "jay"}
+
+
 def test_images_of_an_added_class_are_rejected_as_those_of_one_fit(imprint):
     imprint("add birds.safetensors owls.npz")
     rows = imprint("predict birds.safetensors all.npz --reject 0.2 --json").splitlines()

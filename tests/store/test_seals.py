@@ -1,6 +1,8 @@
 """Damage and edits are noticed in every kind of file before its content is used."""
 
+import errno
 import json
+import os
 import random
 
 import h5py
@@ -114,6 +116,20 @@ def test_metadata_that_are_no_description_are_no_head(tmp_path):
 def test_invalid_proxies_are_reported(labels, values, message):
     with pytest.raises(UserError, match=message):
         check_proxies("p.h5", np.array(labels), values, None, None, classes=2)
+
+
+def test_a_file_that_may_not_be_read_is_not_called_damaged(tmp_path, monkeypatch):
+    def refuse(path, mode):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
+
+    path = tmp_path / "s.parquet"
+    write_parquet(path, pd.DataFrame({"accuracy": [0.5]}), "{}")
+    monkeypatch.setattr("imprint.store.seals.open", refuse, raising=False)
+    with pytest.raises(UserError) as caught:
+        read_parquet(path)
+    assert (
+        str(caught.value) == f"{path} cannot be read: Permission denied; give this user permission"
+    )
 
 
 def test_an_accuracy_above_one_is_no_accuracy(tmp_path):

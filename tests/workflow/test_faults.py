@@ -8,6 +8,7 @@ import subprocess
 import time
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -125,6 +126,19 @@ def test_a_clock_that_jumps_runs_nothing_again(given, days):
     else:
         given.snakemake("study")
     assert given.planned("study") == {}
+
+
+def test_outputs_from_the_future_do_not_hide_changed_data(given, given_finished):
+    hour = time.time() + 3600
+    for path in (given.folder / "results").rglob("*.*"):
+        os.utime(path, (hour, hour))
+    data = given.folder / "one-a-train.npz"
+    arrays = dict(np.load(data))
+    np.savez(data, **{**arrays, "embeddings": arrays["embeddings"][::-1]})
+    planned = given.planned("study")
+    assert (planned["adopt"], planned["proxies"], planned["evaluate"]) == (1, 2, 2)
+    np.savez(data, **arrays)
+    assert given.planned("study") == {}, "dry runs lose nothing"
 
 
 def test_a_job_killed_leaves_what_others_finished(given_fresh, given_finished):

@@ -64,7 +64,7 @@ def newer_if_outdated(name, changed=lambda wildcards: False):
 
         output = pattern.format(**dict(wildcards.items()))
         if records.outdated(output, spec) or changed(wildcards):
-            return records.newest_file
+            return records.trigger(output)
         if records.lacks(output):  # made while outputs were shared, without this input
             return []
         return ancient(records.newest_file)

@@ -19,6 +19,7 @@ from imprint.errors import UserError
 from imprint.estimator.export_files import Form
 from imprint.estimator.fm_choice import FMChoice
 from imprint.formatting import class_name, count, listed, size
+from imprint.store.records import State, state_of
 
 if TYPE_CHECKING:
     from imprint.estimator.classifier import ImprintingClassifier
@@ -58,7 +59,7 @@ def add(
     from imprint.store.heads import read_head
 
     load_components(inputs.components)
-    output = _output(head, output)
+    output, before_reading = _output(head, output), state_of(head)
     saved, classifier = read_head(head), _load(head)
 
     def labels_of(names: Sequence[str], y: np.ndarray) -> np.ndarray:
@@ -85,7 +86,7 @@ def add(
             classifier.partial_fit(
                 x, labels, sample_ids=None if is_numbered else ids[~seen].tolist()
             )
-    classifier.save(output)
+    _save(classifier, output, head, before_reading)
     new = [name for name in classifier.plain_classes("add") if name not in before]
     note_outdated(output, classifier)
     replaced = output == head
@@ -104,7 +105,7 @@ def remove(
 ) -> None:
     """Remove classes from a saved head."""
     load_components(components)
-    output = _output(head, output)
+    output, before_reading = _output(head, output), state_of(head)
     classifier = _load(head)
     by_name = {class_name(label): label for label in classifier.classes_.tolist()}
     if unknown := [name for name in classes if name not in by_name]:
@@ -113,7 +114,7 @@ def remove(
         )
     classes = list(dict.fromkeys(classes))
     classifier.remove_classes([by_name[name] for name in classes])
-    classifier.save(output)
+    _save(classifier, output, head, before_reading)
     note_outdated(output, classifier)
     _report(output, classifier, as_json, replaced=output == head, removed=classes)
 
@@ -192,6 +193,17 @@ def _load(head: Path) -> ImprintingClassifier:
     from imprint.estimator.classifier import ImprintingClassifier
 
     return ImprintingClassifier.load(head)
+
+
+def _save(
+    classifier: ImprintingClassifier, output: Path, head: Path, before_reading: State
+) -> None:
+    """Save the changed head, unless another command has changed the file meanwhile, whose work would be lost."""
+    if output == head and state_of(head) != before_reading:
+        raise UserError(
+            f"{head} was changed by another command while this one worked; run this one again"
+        )
+    classifier.save(output)
 
 
 def _report(

@@ -46,7 +46,7 @@ def check_seal(path: str | Path, remedy: str = REMEDY) -> None:
     Raises
     ------
     UserError
-        If the file is damaged or was edited.
+        If the file is damaged or was edited, or the user may not read it.
     """
     try:
         with _mapped(path) as content:
@@ -56,6 +56,10 @@ def check_seal(path: str | Path, remedy: str = REMEDY) -> None:
             first += len(_MARK)
             if content[first : first + _DIGITS].decode("latin1") == _digest(content, first):
                 return
+    except PermissionError as error:  # not damage: what is in it may be good
+        raise UserError(
+            f"{path} cannot be read: {error.strerror}; give this user permission"
+        ) from None
     except (OSError, ValueError):  # missing or empty, which the reader reports
         return
     raise damaged(path, remedy, "its content does not match its checksum")

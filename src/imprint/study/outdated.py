@@ -73,6 +73,14 @@ class Records:
             SNAKEMAKE.mkdir(exist_ok=True)
             Path(self.newest_file).write_text(str(time.time_ns()))
 
+    def trigger(self, output: str | Path) -> str:
+        """`newest_file`, for the job of an outdated output. An output from the future gets an earlier time, as it would seem newer."""
+        newest = Path(self.newest_file).stat().st_mtime_ns
+        if Path(output).stat().st_mtime_ns >= newest:
+            with suppress(OSError):
+                os.utime(output, ns=(newest - 10**9, newest - 10**9))
+        return self.newest_file
+
     def begin(self) -> None:
         """Note that a run begins, and that all results are of this working directory if they are, or if there are none.
 

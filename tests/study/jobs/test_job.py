@@ -2,6 +2,7 @@
 
 import errno
 import logging
+from pathlib import Path
 from time import process_time
 from types import SimpleNamespace
 
@@ -106,6 +107,24 @@ def test_a_full_or_read_only_disk_is_reported_with_a_remedy(
     with pytest.raises(SystemExit):
         run(tmp_path, body)
     assert capsys.readouterr().err.startswith(f"proxies: {message.format(tmp_path)}")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+def test_a_log_without_room_fails_nothing_and_hides_no_reason(tmp_path, capsys):
+    def fail(did):
+        raise UserError("data/x.png is no image")
+
+    log = tmp_path / "logs" / "rule.log"
+    log.parent.mkdir()
+    log.symlink_to("/dev/full")
+    unwritten = f"proxies: {log}: No space left on device; free some space and run again"
+    run(tmp_path, lambda did: did("two of three"))
+    assert capsys.readouterr().err.startswith(unwritten)
+    with pytest.raises(SystemExit):
+        run(tmp_path, fail)
+    reason, about_log = capsys.readouterr().err.splitlines()
+    assert reason == "proxies: data/x.png is no image"
+    assert about_log.startswith(unwritten)
 
 
 def test_our_mistake_has_a_traceback_in_the_log(tmp_path, capsys):

@@ -105,7 +105,15 @@ def job(snakemake: Any) -> Iterator[Callable[[str], None]]:
         log.setLevel(level)
         for each in handlers:
             log.removeHandler(each)
-            each.close()
+            _close(each, snakemake.rule, path)
+
+
+def _close(handler: logging.Handler, rule: str, log_path: Path) -> None:
+    """Close a handler; a log that cannot be written is only reported, as the outputs of the job may be whole."""
+    try:
+        handler.close()
+    except OSError as error:
+        sys.stderr.write(f"{rule}: {_in_words(error, [log_path], log_path)}\n")
 
 
 def _usage() -> job_log.Usage:
