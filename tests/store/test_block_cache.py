@@ -279,6 +279,36 @@ def test_a_file_that_fails_half_way_fails_no_job(tmp_path, caplog):
     pd.testing.assert_frame_equal(table, scored()[0])
 
 
+def test_a_file_that_may_not_be_written_is_read(tmp_path, monkeypatch, caplog):
+    """As those of another user who shares results."""
+    path = tmp_path / "a.blocks"
+    with open_blocks(path) as blocks:
+        blocks.put(b"old", b"1")
+
+    def read_only(path, timeout):
+        return connect(f"file:{path}?mode=ro", uri=True, timeout=timeout)
+
+    connect = sqlite3.connect
+    monkeypatch.setattr(sqlite3, "connect", read_only)
+    with open_blocks(path) as blocks:
+        blocks.put(b"new", b"2")
+        blocks.commit()
+        assert blocks.get(b"old") == b"1" and blocks.get(b"new") == b"2"
+    assert caplog.messages == [
+        "finished blocks cannot be stored from here on: attempt to write a readonly database"
+    ]
+
+
+def test_a_new_file_has_the_permissions_of_other_files(tmp_path):
+    before = os.umask(0o002)
+    try:
+        with open_blocks(tmp_path / "a.blocks") as blocks:
+            blocks.put(b"key", b"1")
+    finally:
+        os.umask(before)
+    assert (tmp_path / "a.blocks").stat().st_mode & 0o777 == 0o664
+
+
 def test_what_the_last_run_did_not_use_can_be_pruned(tmp_path, monkeypatch):
     path = blocks_file(tmp_path, tmp_path / "scores" / "net" / "max.parquet")
     assert path == tmp_path / "cache" / "scores" / "net" / "max.blocks"

@@ -65,12 +65,13 @@ class Work:
 
 @dataclass
 class Blocks:
-    """The blocks of one output file, by key. Without a file they are kept in memory.
+    """The blocks of one output file, by key. Without a file, or if it cannot be written, new ones are kept in memory.
 
     If the file fails, this is logged and blocks are computed again; the job does not fail.
     """
 
     file: sqlite3.Connection | None = None
+    is_writable: bool = True
     pending: dict[bytes, bytes] = field(default_factory=dict)
     used: set[bytes] = field(default_factory=set)
     committed: float = field(default_factory=time.monotonic)
@@ -89,7 +90,7 @@ class Blocks:
         """Store a block; it is written to disk within seconds."""
         self.used.add(key)
         self.pending[key] = value
-        if self.file and time.monotonic() - self.committed > COMMIT_SECONDS:
+        if self.file and self.is_writable and time.monotonic() - self.committed > COMMIT_SECONDS:
             self.commit()
 
     def commit(self) -> None:
@@ -97,7 +98,7 @@ class Blocks:
         rows = [(key, value, _check(key, value)) for key, value in self.pending.items()]
         if rows:
             self._execute("INSERT OR REPLACE INTO blocks VALUES (?, ?, ?, NULL)", rows)
-            self.pending = {} if self.file else self.pending
+            self.pending = {} if self.file and self.is_writable else self.pending
         self.committed = time.monotonic()
 
     def close(self) -> None:
@@ -109,16 +110,19 @@ class Blocks:
         self._execute("UPDATE blocks SET used = ? WHERE key = ?", [(now, key) for key in self.used])
 
     def _execute(self, command: str, values: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
-        if self.file is None:
+        reads = command.startswith("SELECT")
+        if self.file is None or not (reads or self.is_writable):
             return []
         try:
             with self.file:
-                if command.startswith("SELECT"):
+                if reads:
                     return self.file.execute(command, values[0]).fetchall()
                 self.file.executemany(command, values)
         except (sqlite3.Error, ValueError) as error:  # ValueError: a damaged name is not text
             log.warning("finished blocks cannot be stored from here on: %s", error)
-            self.file = None
+            self.is_writable = False
+            if reads:
+                self.file = None
         return []
 
 
@@ -156,13 +160,16 @@ def open_blocks(path: str | Path | None) -> Iterator[Blocks]:
 def _open(path: Path) -> sqlite3.Connection:
     path.parent.mkdir(parents=True, exist_ok=True)
     for again in (False, True):
+        if not path.exists():
+            path.touch()  # with the permissions of other files; SQLite would deny a group to write
         connection = sqlite3.connect(path, timeout=WAIT)
         try:
             version = connection.execute("PRAGMA user_version").fetchone()[0]
             if version not in (0, FORMAT):
                 raise sqlite3.DatabaseError(f"its format is {version}, not {FORMAT}")
-            connection.execute(TABLE)
-            connection.execute(f"PRAGMA user_version = {FORMAT}")
+            if version == 0:
+                connection.execute(TABLE)
+                connection.execute(f"PRAGMA user_version = {FORMAT}")
             connection.execute("SELECT 1 FROM blocks LIMIT 1")
             break
         except sqlite3.OperationalError:
