@@ -107,6 +107,8 @@ def test_a_full_or_read_only_disk_is_reported_with_a_remedy(
     with pytest.raises(SystemExit):
         run(tmp_path, body)
     assert capsys.readouterr().err.startswith(f"proxies: {message.format(tmp_path)}")
+    last_line = (tmp_path / "logs" / "rule.log").read_text().splitlines()[-1]
+    assert "ERROR" in last_line and message.format(tmp_path) in last_line
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")

@@ -97,7 +97,9 @@ def job(snakemake: Any) -> Iterator[Callable[[str], None]]:
         _stop(f"{snakemake.rule}: {error}")
     except OSError as error:
         log.error("%s", traceback.format_exc())
-        _stop(f"{snakemake.rule}: {_in_words(error, snakemake.output, path)}")
+        reason = _in_words(error, snakemake.output, path)
+        log.error("%s", reason)  # the last line is what the list of failed jobs shows
+        _stop(f"{snakemake.rule}: {reason}")
     except Exception as error:
         log.error("%s", traceback.format_exc())
         _stop(f"{snakemake.rule}: {type(error).__name__}: {error} (traceback in {path})")
