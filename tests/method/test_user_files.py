@@ -441,3 +441,31 @@ def test_a_file_that_was_imported_may_be_loaded(tmp_path, monkeypatch):
     finally:
         GENERATORS.remove("first_gen")
         del sys.modules["first_of_two"]
+
+
+@pytest.mark.parametrize(
+    "registering",
+    [
+        "import helper_that_registers",
+        "from helper_that_registers import made\ngenerator('made', takes_k=False)(made(1))",
+        "import functools\nfrom helper_that_registers import first\n"
+        "generator('made', takes_k=False)(functools.partial(first, count=1))",
+    ],
+)
+def test_components_defined_elsewhere_are_of_the_file_that_registers_them(
+    load, tmp_path, monkeypatch, registering
+):
+    """Jobs load this file, and its edits count."""
+    monkeypatch.setattr("sys.path", [*sys.path])
+    monkeypatch.delitem(sys.modules, "helper_that_registers", raising=False)
+    (tmp_path / "helper_that_registers.py").write_text(
+        "from imprint.method.generate import generator\n\n"
+        "def first(x, k, random, shared, count=1):\n    return x[:count]\n\n"
+        "def made(count):\n    return lambda x, k, random, shared: x[:count]\n\n"
+        + "generator('made', takes_k=False)(first)\n"
+        * registering.startswith("import helper")
+    )
+    path = load(f"from imprint.method.generate import generator\n{registering}\n")
+    assert GENERATORS["made"].file == str(path)
+    load_file(path)  # registers nothing again
+    assert GENERATORS["made"].file == str(path)

@@ -70,8 +70,7 @@ def load_file(path: str | Path, others: Iterable[Registry[Any]] = ()) -> None:
         raise UserError(f"{path} cannot be loaded ({type(error).__name__}: {error})") from error
     added = _added(registries, before)
     for registry, name in added:
-        entry = registry[name]
-        registry.replace(name, replace(entry, file=_file_of(entry) or str(file)))
+        registry.replace(name, replace(registry[name], file=str(file)))
     if not added:
         raise UserError(
             f"{path} registers no component; put @generator('name') from imprint.method.generate, "
@@ -87,7 +86,8 @@ def _execute(file: Path) -> None:
     if str(file.parent) not in sys.path:
         sys.path.append(str(file.parent))  # it may import files beside it, now or when it is called
     names = [spec.name]  # dataclasses look their module up
-    if file.stem not in sys.modules and _file_of_module(file.stem) == file:
+    is_module = file.stem.isidentifier() and file.stem not in sys.modules
+    if is_module and _file_of_module(file.stem) == file:
         names.append(file.stem)
     sys.modules.update(dict.fromkeys(names, module))
     try:
@@ -100,21 +100,24 @@ def _execute(file: Path) -> None:
 
 
 def _is_loaded(file: Path) -> bool:
-    """Whether the components of a file are registered; if the file was imported, they get its path here."""
+    """Whether the components of a file are registered; if another file imported it, they get its path here."""
     loaded = False
     for registry in REGISTRIES:
         for name, entry in list(registry.items()):
-            if entry.file is None and _file_of(entry) == str(file):
+            if _file_of(entry) == str(file):
                 registry.replace(name, replace(entry, file=str(file)))
             loaded |= registry[name].file == str(file)
     return loaded
 
 
 def _file_of(entry: Component) -> str | None:
-    """The user's file in which a component is defined; None if it is not known, or of the package."""
-    module = sys.modules.get(getattr(entry.definition, "__module__", ""))
+    """The user's file of which a component is a function or class; None if it is not known, or of the package."""
+    definition = entry.definition
+    module = sys.modules.get(getattr(definition, "__module__", ""))
     path = getattr(module, "__file__", None)
-    return str(Path(path).resolve()) if path and entry.of_user else None
+    # what a function of the file returned may be registered in another
+    is_of_file = getattr(module, getattr(definition, "__name__", ""), None) is definition
+    return str(Path(path).resolve()) if path and is_of_file and entry.of_user else None
 
 
 def _file_of_module(module: str) -> Path | None:

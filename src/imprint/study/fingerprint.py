@@ -9,6 +9,7 @@ file imports them.
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import sys
 from collections.abc import Iterable, Iterator, Mapping
@@ -93,14 +94,21 @@ def component_fingerprint(module: str, file: str | None = None) -> str:
 
 def users_codes(named: Mapping[str, Component]) -> dict[str, str]:
     """Digests of the files of those components that users wrote, by kind and name; packages and their versions do not count."""
-    return {name: _file_code(entry.file) for name, entry in named.items() if entry.file}
+    codes = {name: _file_code(entry.file) for name, entry in named.items() if entry.file}
+    return {name: code for name, code in codes.items() if code}
 
 
 @cache
 def _file_code(file: str) -> str:
-    """A digest of the code of a user's file and of those that it imports."""
-    digests = [read(path).digest for path in with_imported([file])]
-    return hashlib.sha256(" ".join(digests).encode()).hexdigest()[:16]
+    """A digest of the code of a user's file and of those that it imports, the same in all versions of Python.
+
+    Empty if one cannot be read: a head is saved although its file is gone, or half edited.
+    """
+    try:
+        codes = [ast.unparse(ast.parse(path.read_bytes())) for path in with_imported([file])]
+    except (OSError, ValueError, SyntaxError):
+        return ""
+    return hashlib.sha256("\n".join(codes).encode(errors="backslashreplace")).hexdigest()[:16]
 
 
 def _fingerprint(files: list[Path], modules: Iterable[str]) -> str:
