@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Iterable
+from typing import Literal
 
 LISTED = 5  # items of a list that a message shows
 
@@ -36,6 +38,28 @@ def class_name(label: object) -> str:
     if isinstance(label, float) and label.is_integer():
         label = int(label)
     return str(label)
+
+
+def label_text(label: object) -> str | None:
+    """The name of the class of an image with this label in a table or dataset; None if it has no label.
+
+    Examples
+    --------
+    >>> label_text(2.0), label_text(b"cat"), label_text(" "), label_text(float("nan")), label_text(None)
+    ('2', 'cat', None, None, None)
+    """
+    if label is None or label != label:  # NaN, as programs write a missing number
+        return None
+    if isinstance(label, bytes):
+        label = label.decode("utf-8", "backslashreplace")
+    name = class_name(label)
+    return name if name.strip() else None
+
+
+def quoting(rows: Iterable[Iterable[object]]) -> Literal[0, 1]:
+    """The `quoting` of a CSV file with these rows: the csv module takes a bare CR for the end of a line unless it is quoted."""
+    has_returns = any("\r" in cell for row in rows for cell in row if isinstance(cell, str))
+    return csv.QUOTE_ALL if has_returns else csv.QUOTE_MINIMAL
 
 
 def duration(seconds: float) -> str:

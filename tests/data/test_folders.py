@@ -87,6 +87,7 @@ def test_classes_are_looked_for_below_a_single_folder(tmp_path, files, classes):
     [
         (("train", "test", "val"), "test"),
         (("train", "val"), "val"),
+        (("train", "test", "valid"), "test"),
         (("train",), None),
         (("test", "val"), None),
         (("train", "test", "bus"), None),

@@ -111,3 +111,10 @@ def test_an_image_with_too_many_pixels_is_reported(photo, tmp_path, monkeypatch)
     photo.save(tmp_path / "photo.png")
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
     assert "more than 2,000 pixels" in defect(tmp_path / "photo.png")
+
+
+def test_damaged_avif_is_damaged(photo, tmp_path):
+    photo.save(tmp_path / "photo.avif")
+    path = tmp_path / "cut.avif"
+    path.write_bytes((tmp_path / "photo.avif").read_bytes()[:200])
+    assert "damaged" in defect(path)

@@ -74,3 +74,14 @@ def test_a_grey_is_the_same_grey_from_every_kind_of_file(form, tmp_path):
     }[form]()
     image.save(tmp_path / form)
     np.testing.assert_allclose(np.asarray(rgb(read_image(tmp_path / form))), 100, atol=2)
+
+
+def test_white_is_white_in_16_bits_whatever_its_value(tmp_path):
+    level = np.full((2, 2), 65535 - 100 * 257, np.uint16)
+    Image.fromarray(level).save(tmp_path / "x.tif", tiffinfo={262: 0})
+    np.testing.assert_array_equal(np.asarray(rgb(read_image(tmp_path / "x.tif"))), 100)
+
+
+def test_a_float_a_little_above_1_does_not_darken_the_others():
+    pixels = np.array([[0.4, 1.02]], np.float32)
+    assert np.asarray(rgb(Image.fromarray(pixels)))[0, :, 0].tolist() == [102, 255]

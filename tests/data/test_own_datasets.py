@@ -327,6 +327,8 @@ def test_images_with_several_dots_in_their_names_are_reported(tmp_path, caplog):
     ("files", "class_names", "message"),
     [
         ({"x.png": b"", "x.cls": b""}, None, "x.png has no label"),
+        ({"x.png": b"", "x.cls": "Mühle".encode("latin1")}, None, "x.cls is not UTF-8"),
+        ({"x.png": b"", "x.json": b'{"label": ["a"]}'}, None, "not one text or number"),
         ({"x.png": b"", "x.cls": b"9" * 20}, b"a\nb\nc\n", "labels such as '99999"),
         ({}, b"caf\xe9\nb\nc\n", "classnames.txt is not UTF-8"),
         ({}, b"crane\nb\ncrane\n", "classnames.txt gives several labels the same name: crane"),
@@ -408,3 +410,47 @@ def test_labels_that_are_whole_floats_are_integers_in_numeric_order(tmp_path):
     options = {"path": str(tmp_path / "d"), "label": "number"}
     whole = sources.make("huggingface", options).stored_splits(tmp_path)["whole"]
     assert whole.class_names == ("1", "2", "10") and whole.labels.tolist() == [2, 1, 0]
+
+
+MISSING = [None, float("nan"), "", "  "]
+
+
+@pytest.mark.parametrize("missing", MISSING)
+def test_a_missing_label_is_no_class(tmp_path, missing):
+    from pyarrow import Table, parquet
+
+    image = {"bytes": png(pictures(1)[0][0]), "path": None}
+    present = 1.0 if isinstance(missing, float) else "a"
+    table = Table.from_pydict({"image": [image, image], "label": [present, missing]})
+    parquet.write_table(table, tmp_path / "d.parquet")
+    with pytest.raises(UserError, match="1 images have no label"):
+        sources.prepare("huggingface", {"path": str(tmp_path / "d.parquet")}, tmp_path / "p")
+    (tmp_path / "a.png").write_bytes(image["bytes"])
+    (tmp_path / "b.png").write_bytes(image["bytes"])
+    table = Table.from_pydict({"path": ["a.png", "b.png"], "label": [present, missing]})
+    parquet.write_table(table, tmp_path / "t.parquet")
+    with pytest.raises(UserError, match="line 2: path or label is empty"):
+        sources.prepare("csv", {"path": str(tmp_path / "t.parquet")}, tmp_path / "p")
+    files = {"x.png": image["bytes"], "x.json": json.dumps({"label": missing}).encode()}
+    tar(tmp_path / "w/a.tar", files)
+    with pytest.raises(UserError, match=r"x\.png has no label"):
+        sources.prepare("webdataset", {"path": str(tmp_path / "w")}, tmp_path / "p")
+
+
+def test_labels_of_bytes_are_names(tmp_path):
+    from pyarrow import Table, parquet
+
+    image = {"bytes": png(pictures(1)[0][0]), "path": None}
+    table = Table.from_pydict({"image": [image] * 4, "label": [b"cat", b"dog"] * 2})
+    parquet.write_table(table, tmp_path / "d.parquet")
+    sources.prepare("huggingface", {"path": str(tmp_path / "d.parquet")}, tmp_path / "p")
+    assert sources.open_split(tmp_path / "p", "train").class_names == ("cat", "dog")
+
+
+def test_whole_floats_in_the_labels_of_shards_are_integers(tmp_path):
+    def numbered_by_floats(label):
+        return "json", json.dumps({"label": float(label)}).encode()
+
+    shards(tmp_path / "w", *pictures(6), [6], numbered_by_floats)
+    sources.prepare("webdataset", {"path": str(tmp_path / "w")}, tmp_path / "p")
+    assert sources.open_split(tmp_path / "p", "train").class_names == ("0", "1", "2")

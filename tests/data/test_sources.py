@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from imprint.data import sources
+from imprint.data.image_table import is_table
 from imprint.data.images import Images
 from imprint.errors import UserError
 
@@ -408,3 +409,23 @@ def test_packed_files_of_a_published_dataset_are_to_be_unpacked(tmp_path):
         sources.prepare(
             "torchvision", {"name": "MNIST", "root": str(tmp_path)}, tmp_path / "prepared"
         )
+
+
+def test_a_carriage_return_in_a_name_is_part_of_it(tmp_path):
+    names = [f"a/{name}.png" for name in ("1\rx", "2\nx", "3,x", '4"x')]
+    for number, name in enumerate(names):
+        save_image(tmp_path / "d" / name, number)
+    sources.prepare("imagefolder", {"path": str(tmp_path / "d")}, tmp_path / "p")
+    splits = [sources.open_split(tmp_path / "p", split) for split in ("train", "test")]
+    assert sorted(id for images in splits for id in images.ids) == names
+
+
+def test_a_parquet_file_with_paths_beside_its_images_is_no_table(tmp_path):
+    from pyarrow import Table, parquet
+
+    paths = Table.from_pydict({"path": ["a.png"], "label": ["a"]})
+    parquet.write_table(paths, tmp_path / "table.parquet")
+    images = paths.append_column("image", [[{"bytes": b"", "path": "a.png"}]])
+    parquet.write_table(images, tmp_path / "images.parquet")
+    assert is_table(tmp_path / "table.parquet")
+    assert not is_table(tmp_path / "images.parquet")

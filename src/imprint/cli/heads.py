@@ -28,7 +28,7 @@ from imprint.cli.tables import print_table, print_text
 from imprint.errors import UserError
 from imprint.estimator.fm_choice import FMChoice
 from imprint.estimator.method_choice import MethodChoice
-from imprint.formatting import as_text, listed
+from imprint.formatting import as_text, listed, quoting
 
 if TYPE_CHECKING:
     import numpy as np
@@ -313,7 +313,8 @@ def _short(number: float) -> float:
 
 
 def _write_csv(file: TextIO, rows: Sequence[Labelled], value: str) -> None:
-    writer = csv.writer(file, lineterminator="\n")
+    texts = ((str(row.id), *(label for label, _ in row.labels)) for row in rows)
+    writer = csv.writer(file, lineterminator="\n", quoting=quoting(texts))
     suffixes = ["", *(f"_{rank}" for rank in range(2, len(rows[0].labels) + 1))]
     columns = ["id", *(f"{name}{s}" for s in suffixes for name in ("label", value))]
     if rows[0].familiarity is not None:

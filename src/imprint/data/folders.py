@@ -138,7 +138,7 @@ def split_folders(folder: Path) -> dict[str, Path]:
     """The folders of the splits train and test, if a folder has both and no folders besides splits; else none."""
     names = subfolders(folder)
     test = next((name for name in TEST_NAMES if name in names), None)
-    if "train" not in names or test is None or not set(names) <= SPLITS:
+    if "train" not in names or test is None or not set(names) <= LIKE_SPLITS:
         return {}
     return {"train": folder / "train", "test": folder / test}
 

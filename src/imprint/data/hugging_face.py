@@ -17,7 +17,7 @@ from imprint.data.images import Images
 from imprint.data.registry import numbered, source
 from imprint.data.stores import Store, file_state
 from imprint.errors import UserError
-from imprint.formatting import class_name
+from imprint.formatting import label_text
 from imprint.registry import suggestion
 from imprint.store.embeddings import UNNAMED
 
@@ -75,7 +75,7 @@ class HuggingFaceDataset(DividedSource):
                 f"dataset {self.path}: its splits do not name the same classes in the same order"
             )
         values = {split: list(table[columns[split]]) for split, table in tables.items()}
-        missing = sum(value is None for part in values.values() for value in part)
+        missing = sum(label_text(value) is None for part in values.values() for value in part)
         if missing:
             raise UserError(f"dataset {self.path}: {missing} images have no label")
         of_all = [value for part in values.values() for value in part]
@@ -89,7 +89,7 @@ class HuggingFaceDataset(DividedSource):
         together = np.array(of_all)
         names = known.pop()
         if names is None:
-            together, names = numbers_of(np.array([class_name(value) for value in of_all]))
+            together, names = numbers_of(np.array([label_text(value) for value in of_all]))
         if together.min() < 0 or together.max() >= len(names):
             raise UserError(
                 f"dataset {self.path}: labels go from {together.min()} to {together.max()}, and there are {len(names)} "

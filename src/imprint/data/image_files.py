@@ -16,6 +16,7 @@ import numpy as np
 from imprint.data.images import Images, stratified
 from imprint.data.registry import Source, describe_file
 from imprint.errors import UserError
+from imprint.formatting import quoting
 from imprint.store.files import atomic
 from imprint.store.paths import MANIFEST
 
@@ -51,7 +52,7 @@ class FileSource(Source):
             atomic(folder / FILES) as temporary,
             open(temporary, "w", encoding="utf-8", newline="") as file,
         ):
-            writer = csv.writer(file, lineterminator="\n")
+            writer = csv.writer(file, lineterminator="\n", quoting=quoting(rows))
             writer.writerow(["path", "label", "split", "bytes"])
             writer.writerows((*row, file_size(top / row[0])) for row in rows)
         return {

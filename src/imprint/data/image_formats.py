@@ -8,7 +8,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import BinaryIO
 
-from PIL import Image, ImageOps, UnidentifiedImageError
+import numpy as np
+from PIL import Image, ImageOps, TiffImagePlugin, UnidentifiedImageError
 
 from imprint.extras import not_installed
 
@@ -60,7 +61,7 @@ def read_image(file: Path | BinaryIO) -> Image.Image:
         with Image.open(file, formats=_readable()) as image:
             image.load()
             _turn(image)
-            return image
+            return _upright_levels(image)
     except MemoryError:
         raise
     except Exception as error:  # a damaged file can raise nearly any exception
@@ -75,6 +76,15 @@ def _turn(image: Image.Image) -> None:
         raise
     except Exception:  # as in `read_image`
         return
+
+
+def _upright_levels(image: Image.Image) -> Image.Image:
+    """The image with white as its largest value; Pillow leaves TIFF images of 16 bits in which white is 0 as they are."""
+    photometric = getattr(image, "tag_v2", {}).get(TiffImagePlugin.PHOTOMETRIC_INTERPRETATION)
+    if photometric != 0 or not image.mode.startswith("I;16"):
+        return image
+    values = np.asarray(image)
+    return Image.fromarray(np.iinfo(values.dtype).max - values)
 
 
 def defect(file: Path) -> str | None:
@@ -127,6 +137,6 @@ def _unidentified(head: bytes) -> str:
         return "it is empty"
     if brand in _HEIF_BRANDS and not find_spec(HEIF_PACKAGE):
         return f"it is HEIC; {not_installed(HEIF_PACKAGE)}"
-    if brand in _AVIF_BRANDS:
+    if brand in _AVIF_BRANDS and "AVIF" not in _readable():
         return "it is AVIF, which Pillow reads from version 11.3 on; run: pip install -U pillow"
     return f"it is damaged or of another format than {', '.join(FORMATS)}"

@@ -14,7 +14,7 @@ from imprint.data.divided import UserSource, numbers_of
 from imprint.data.image_files import FileSource, Row, divided
 from imprint.data.registry import source
 from imprint.errors import UserError
-from imprint.formatting import LISTED, class_name, count, listed
+from imprint.formatting import LISTED, count, label_text, listed
 
 PARQUET = ".parquet"
 
@@ -102,7 +102,7 @@ class ImageTable(UserSource, FileSource):
                 problems.append(
                     f"line {line}: more cells than columns; put texts with commas in quotes"
                 )
-            elif not path or ("label" in columns and not row["label"]):
+            elif not path or ("label" in columns and not row["label"].strip()):
                 problems.append(f"line {line}: path or label is empty")
             elif (file := os.path.normpath(path)) in first_lines:
                 problems.append(f"line {line}: {path} is in line {first_lines[file]} already")
@@ -128,12 +128,25 @@ Table = tuple[Sequence[str], list[tuple[int, dict[str, str]]]]
 
 
 def is_table(path: Path) -> bool:
-    """Whether a file is a table of paths: a .csv file, or a Parquet file with a column `path`."""
+    """Whether a file is a table of paths: a .csv file, or a Parquet file with a column `path` and no images."""
     suffix = path.suffix.lower()
     try:
-        return suffix == ".csv" or (suffix == PARQUET and "path" in columns_of(path))
+        return suffix == ".csv" or (
+            suffix == PARQUET and "path" in columns_of(path) and not _has_images(path)
+        )
     except UserError:
         return False
+
+
+def _has_images(path: Path) -> bool:
+    """Whether a Parquet file has a column of images as Hugging Face's `datasets` store them."""
+    import pyarrow
+    from pyarrow import parquet
+
+    types = parquet.read_schema(path).types
+    return any(
+        pyarrow.types.is_struct(kind) and kind.get_field_index("bytes") >= 0 for kind in types
+    )
 
 
 def read_table(path: str | Path) -> Table:
@@ -173,7 +186,7 @@ def _read_parquet(path: str | Path) -> Table:
             raise UserError(
                 f"dataset table {path}, row {number}: {wrong[0]} is {row[wrong[0]]}, and not one text or number"
             )
-    texts = [{k: "" if v is None else class_name(v) for k, v in row.items()} for row in rows]
+    texts = [{k: label_text(v) or "" for k, v in row.items()} for row in rows]
     return names, list(enumerate(texts, start=1))
 
 

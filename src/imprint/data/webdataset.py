@@ -26,7 +26,7 @@ from imprint.data.images import Images
 from imprint.data.registry import source
 from imprint.data.stores import Archives, members
 from imprint.errors import UserError
-from imprint.formatting import listed
+from imprint.formatting import label_text, listed
 from imprint.store.embeddings import UNNAMED
 
 log = logging.getLogger("imprint")
@@ -132,7 +132,7 @@ class _Samples:
                         ignored.append(f"{shard.name}/{member.name}")
                     elif labelled and suffix in (".cls", ".json"):
                         file.seek(member.offset_data)
-                        label = _label(file.read(member.size), suffix)
+                        label = _label(file.read(member.size), shard, member.name)
                         if label is not None:
                             of_key.setdefault(key, label)
             for key, member in images.items():
@@ -167,14 +167,19 @@ def _key(name: str) -> tuple[str, str]:
     return f"{folder}{slash}{stem}", f".{suffix.lower()}"
 
 
-def _label(content: bytes, suffix: str) -> str | None:
+def _label(content: bytes, shard: Path, name: str) -> str | None:
     """The label in the label file of an image; None if it has none."""
-    text = content.decode("utf-8", errors="replace").strip()
-    if suffix == ".cls":
+    try:
+        text = content.decode("utf-8").strip()
+    except UnicodeDecodeError:
+        raise UserError(f"{shard}: {name} is not UTF-8; save it as UTF-8") from None
+    if name.lower().endswith(".cls"):
         return text or None
     try:
         entries: Any = json.loads(text)
     except json.JSONDecodeError:
         return None
     label = entries.get("label") if isinstance(entries, dict) else None
-    return None if label is None else str(label)
+    if isinstance(label, list | dict):
+        raise UserError(f"{shard}: the label in {name} is {label}, and not one text or number")
+    return label_text(label)
