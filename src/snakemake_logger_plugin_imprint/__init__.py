@@ -8,6 +8,7 @@ Snakemake's own text is shown instead.
 from __future__ import annotations
 
 import logging
+import re
 import shutil
 import sys
 import threading
@@ -31,6 +32,11 @@ CHATTER = (  # lines of Snakemake that are left out
 )
 SILENT = {LogEvent.JOB_STARTED, LogEvent.RESOURCES_INFO, LogEvent.PROGRESS}
 FAILED = "At least one job did not complete successfully"  # the list of failures says more
+# Snakemake reports no error of such a job; on a slow file system its output appears late
+WITHOUT_OUTPUT = re.compile(
+    r"^ *Job (\d+) +completed successfully, but some output files are missing", re.M
+)
+NO_OUTPUT = "its output did not appear; if the file system is slow, set a longer `latency-wait`"
 QUIET_SECONDS = 60.0  # without output before a line lists the running jobs; more in a long run
 
 
@@ -74,6 +80,8 @@ class LogHandler(LogHandlerBase):
         elif event == LogEvent.ERROR:
             last = record.getMessage().strip().splitlines()[-1]
             self._exception = last.rpartition("' ")[2]  # of "Command '...' died with ..."
+            if self._tally and (without := WITHOUT_OUTPUT.search(record.getMessage())):
+                self._tally.fail(int(without[1]), NO_OUTPUT, "")
         elif event == LogEvent.GROUP_ERROR:
             self._note_group(record)
         elif self._tally is None:

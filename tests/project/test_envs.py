@@ -193,6 +193,19 @@ def test_an_image_is_made_from_the_lock_as_make_does(name):
     assert Version(python) in SpecifierSet(PROJECT["requires-python"])
 
 
+def test_an_image_gives_a_name_and_a_home_to_a_user_that_is_only_a_number():
+    """`docker run --user` names one who is not in the image, and Snakemake fails without either."""
+    text = (ROOT / "envs/Dockerfile").read_text()
+    settings = " ".join(re.findall(r"^ENV (.*)$", text, re.MULTILINE))
+    given = dict(setting.split("=", 1) for setting in settings.split())
+    code = "import getpass, os; os.getuid = lambda: 2**31; print(getpass.getuser())"
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=given, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert given["HOME"] == "/tmp"
+
+
 def test_images_have_all_that_the_study_needs(tmp_path):
     copied, _ = recipe("Dockerfile")
     assert copied == recipe("apptainer.def")[0]

@@ -19,6 +19,7 @@ import pytest
 import yaml
 
 from imprint.study import status
+from imprint.study.running import LOCKS
 from snakemake_logger_plugin_imprint import CHATTER, FAILED
 
 pytestmark = pytest.mark.xdist_group("contract")
@@ -208,6 +209,7 @@ def test_a_lock_is_reported_with_a_remedy_and_the_summary_lists_the_jobs_to_run(
 
     _, output = workflow.snakemake(*configfile, succeeds=False)
     assert "cannot be locked" in output and "--unlock" in output, "a lock is told without way out"
+    assert any((workflow.folder / LOCKS).iterdir()), "locks are elsewhere"
 
     table, _ = workflow.snakemake("--summary", *configfile, "--config", "spec=line")
     monkeypatch.chdir(workflow.folder)

@@ -10,6 +10,7 @@ import pytest
 
 from imprint.errors import UserError
 from imprint.study import running
+from imprint.study.outdated import Records
 from imprint.study.startup import check_startup, future_files
 
 
@@ -65,3 +66,24 @@ def test_a_killed_run_is_reported_with_the_way_to_unlock(tmp_path, monkeypatch, 
     running.end("results")
     check_startup(Path("results"))
     assert capsys.readouterr().err == ""
+
+
+def test_a_run_killed_on_another_machine_is_known_by_the_lock_that_is_gone(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(running.platform, "node", lambda: "login1")
+    running.begin("results")
+    monkeypatch.setattr(running.platform, "node", lambda: "login2")
+    lock = tmp_path / ".snakemake/locks/0.input.lock"
+    lock.parent.mkdir(parents=True)
+    lock.touch()
+    assert running.state("results") is running.State.AT_WORK
+    newest = Path(Records("results").newest_file)
+    newest.write_text("before")
+    Records("results").refresh()
+    assert newest.read_text() == "before", (
+        "a run at work would fail jobs whose input is newer than their output"
+    )
+    lock.unlink()  # by `snakemake --unlock`
+    assert running.state("results") is running.State.KILLED
+    Records("results").refresh()
+    assert newest.read_text() != "before", "otherwise nothing that is outdated would be made again"

@@ -5,6 +5,7 @@ import random
 import re
 import signal
 import subprocess
+import threading
 import time
 from pathlib import Path
 
@@ -172,6 +173,27 @@ def test_a_job_killed_leaves_what_others_finished(given_fresh, given_finished):
     assert re.fullmatch(r"    log: results/logs/proxies/one/a/full/.*\.log", log), "it comes last"
     given_fresh.snakemake("study")
     same_scores(given_fresh, given_finished)
+
+
+def test_a_job_whose_output_does_not_appear_is_among_the_failures(given_fresh):
+    """As on a file system that shows files late."""
+    path, ended = given_fresh.folder / "results/embeddings/one/a/test.h5", threading.Event()
+
+    def hide():
+        while not ended.wait(0.01):
+            path.unlink(missing_ok=True)
+
+    hiding = threading.Thread(target=hide)
+    hiding.start()
+    try:
+        output = given_fresh.snakemake("study", "--latency-wait", "1", succeeds=False)
+    finally:
+        ended.set()
+        hiding.join()
+    *_, heading, why, log = output.splitlines()
+    assert re.fullmatch(r"1 of \d+ jobs failed, \d+ did not run:", heading)
+    assert "embeddings of a (test) by one: its output did not appear" in why
+    assert log == "    log: results/logs/adopt/one/a/test.log"
 
 
 def test_kills_at_random_moments(given_fresh, given_finished):

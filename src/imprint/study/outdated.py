@@ -117,8 +117,9 @@ class Records:
         no record, a link into the output cache                    no
         no record otherwise: made by an older version              yes
         it, or a user's file that it was made from, has changed    yes
+        its parameters have changed                                yes
         it was made here, and the run ended: Snakemake checks it   no
-        its parameters, or its other inputs, have changed          yes
+        its other inputs have changed                              yes
         otherwise                                                  no
         =========================================================  ========
 
@@ -137,9 +138,12 @@ class Records:
             return not (self._has_metadata or output.is_symlink())
         if not self._is_whole(record) or self._has_changed_file(record):
             return True
+        # Snakemake knows the parameters of the run; a job on a cluster reads the configuration again, maybe after an edit
+        if record.spec != spec():
+            return True
         if self.known and not self._was_unwatched(output):
             return False
-        return record.spec != spec() or not self._fits(record)
+        return not self._fits(record)
 
     def _was_unwatched(self, output: Path) -> bool:
         """Whether an output may have been made by a job of which Snakemake did not see the end."""

@@ -15,6 +15,7 @@ from imprint.errors import UserError
 from imprint.store.files import atomic
 from imprint.store.paths import REPORTS, report_file, running_file
 
+LOCKS = Path(".snakemake", "locks")  # of Snakemake; a killed run leaves them
 CLOCK_SKEW = 60  # seconds that the clocks of other machines may differ
 
 
@@ -30,7 +31,7 @@ def begin(results: str | Path) -> None:
     """Write the note of this process; a `UserError` if another one of this host is at work."""
     note = running_file(results)
     other = _process(note)
-    if other and other.host == platform.node() and other.is_at_work:
+    if other and other.is_here and other.is_at_work:
         raise UserError(
             f"another run (process {other.number}) is at work on {results}; wait for its end, or stop it"
         )
@@ -51,11 +52,12 @@ def new_pages(results: str | Path, since: float) -> list[Path]:
 
 
 def state(results: str | Path) -> State:
-    """The state of the last run in these results; a run on another host counts as at work."""
+    """The state of the last run in these results; one on another host counts as at work while Snakemake's lock is here."""
     process = _process(running_file(results))
     if process is None:
         return State.ENDED
-    return State.AT_WORK if process.is_at_work else State.KILLED
+    is_at_work = process.is_at_work if process.is_here else LOCKS.is_dir() and any(LOCKS.iterdir())
+    return State.AT_WORK if is_at_work else State.KILLED
 
 
 def handle_in_a_thread(number: int) -> None:
@@ -82,10 +84,13 @@ class _Process:
         return cls(platform.node(), os.getpid(), _start(os.getpid()))
 
     @property
+    def is_here(self) -> bool:
+        """Whether the process is, or was, on this host; those of others cannot be asked."""
+        return self.host == platform.node()
+
+    @property
     def is_at_work(self) -> bool:
-        """Whether the process is alive. True for one on another host, which cannot be asked."""
-        if self.host != platform.node():
-            return True
+        """Whether the process, which is of this host, is alive."""
         try:
             os.kill(self.number, 0)
         except ProcessLookupError:

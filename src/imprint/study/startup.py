@@ -41,7 +41,8 @@ def check_startup(results: Path) -> None:
         )
     if running.state(results) is running.State.KILLED:
         print(
-            "The last run here was killed. If Snakemake reports a lock, remove it with "
+            "The last run here was killed. If it ran on a cluster, cancel its jobs first: those still at work "
+            "can fail, or make fail, the same jobs of a new run. If Snakemake reports a lock, remove it with "
             "`snakemake --unlock`; a new run continues where the killed one stopped.",
             file=sys.stderr,
         )
