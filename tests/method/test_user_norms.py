@@ -195,3 +195,28 @@ def test_a_head_tells_that_the_file_of_its_norm_has_changed(load, tmp_path):
     load(NORM.format(returned="embeddings ** 5"), "after/mine.py")
     with pytest.warns(UserWarning, match="the file of NORM mine has changed since .*head"):
         ImprintingClassifier.load(path)
+
+
+@pytest.mark.parametrize("text", ["def half(", None])
+def test_a_head_is_saved_although_the_file_of_its_norm_cannot_be_read(load, tmp_path, text):
+    file, path = load(NORM.format(returned="embeddings ** 3")), tmp_path / "head.safetensors"
+    head = ImprintingClassifier(gen="mean", norm_post="mine").fit(X, Y)
+    if text is None:
+        file.unlink()
+    else:
+        file.write_text(text)
+    head.save(path, fm=FM)
+    assert (ImprintingClassifier.load(path).predict(X) == head.predict(X)).all()
+
+
+def test_components_of_embeddings_that_hardly_vary_are_right_up_to_rounding(load):
+    load(
+        NORM.format(returned="embeddings @ self.components_ - self.offset_").replace(
+            "return self",
+            "self.mean_ = embeddings.mean(axis=0)\n        self.components_ = np.triu(np.ones((5, 5), np.float32))\n"
+            "        self.offset_ = self.mean_ @ self.components_\n        return self",
+        )
+        + "import numpy as np\n"
+    )
+    equal = np.full((60, 5), 0.7, np.float32) + np.arange(5, dtype=np.float32) / 3
+    assert FittedNorms(equal, Y).apply_to_embeddings("mine", equal).shape == equal.shape
