@@ -89,6 +89,15 @@ def test_the_doctor_counts_images_classes_and_broken_files_of_a_folder(tmp_path,
     assert "wren/3.png cannot be read: it is " in capsys.readouterr().out
 
 
+def test_the_doctor_checks_one_folder_at_a_time(tmp_path, capsys):
+    for name in ("one", "other"):
+        (tmp_path / name).mkdir()
+    with pytest.raises(SystemExit) as caught:
+        main(["doctor", str(tmp_path / "one"), str(tmp_path / "other")])
+    assert caught.value.code == 2
+    assert "one is a folder of images; check one folder at a time" in capsys.readouterr().err
+
+
 def test_the_doctor_reads_both_splits_of_a_table(tmp_path, capsys):
     table = ["path,label,split"]
     for split, count in (("train", 4), ("test", 2)):

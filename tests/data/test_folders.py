@@ -125,3 +125,10 @@ def test_folders_of_splits_are_not_classes(tmp_path, folders):
     )
     with pytest.raises(UserError, match=r"names of splits.*folders train and test"):
         ImageFolder(str(tmp_path)).scan()
+
+
+def test_folders_beside_those_of_splits_are_left_out_and_named(tmp_path, caplog):
+    touch(tmp_path, "train/cats/a.png", "test/cats/b.png", "extra/c.png", "valid/cats/d.png")
+    rows, _ = ImageFolder(str(tmp_path)).rows()
+    assert [row[0] for row in rows] == ["train/cats/a.png", "test/cats/b.png"]
+    assert "folders beside train and test are left out: extra, valid" in caplog.text

@@ -118,3 +118,15 @@ def test_damaged_avif_is_damaged(photo, tmp_path):
     path = tmp_path / "cut.avif"
     path.write_bytes((tmp_path / "photo.avif").read_bytes()[:200])
     assert "damaged" in defect(path)
+
+
+def test_large_images_are_read_without_a_warning_that_names_no_file(tmp_path):
+    Image.new("L", (30, 30)).save(tmp_path / "a.png")
+    code = (
+        "from pathlib import Path; from PIL import Image; from imprint.data.image_formats import read_image\n"
+        "Image.MAX_IMAGE_PIXELS = 600; print(read_image(Path('a.png')).size)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert (done.stdout, done.stderr) == ("(30, 30)\n", "")

@@ -206,6 +206,12 @@ def test_image_folder_mistakes_are_explained(tmp_path):
         sources.prepare("imagefolder", {"path": str(tmp_path / "nowhere")}, tmp_path / "p")
 
 
+def test_a_path_that_is_too_long_is_named_with_its_line(tmp_path):
+    (tmp_path / "t.csv").write_text(f"path,label\n{'a' * 300}.png,1\n")
+    with pytest.raises(UserError, match=r"t\.csv is not usable, 1 problem:\s+line 2: .* too long"):
+        sources.prepare("csv", {"path": str(tmp_path / "t.csv")}, tmp_path / "p")
+
+
 def test_table_of_paths(tmp_path):
     for i in range(4):
         save_image(tmp_path / f"images/{i}.png", i)

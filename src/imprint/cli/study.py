@@ -61,6 +61,10 @@ def doctor(
 
         _print_findings(findings(sources[0]), as_json)
         return
+    if folder := next((path for path in sources if path.is_dir()), None):
+        raise UserError(
+            f"{folder} is a folder of images; check one folder at a time, without others"
+        )
     study = _load(*map(str, sources))
 
     from imprint.study.doctor import examine

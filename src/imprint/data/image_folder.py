@@ -48,6 +48,10 @@ class ImageFolder(UserSource, FileSource):
         rows = [(path, label, "train") for path, label in zip(paths, labels, strict=True)]
         test_names, paths, labels = self.scan(test_folder)
         rows += [(path, label, "test") for path, label in zip(paths, labels, strict=True)]
+        if others := sorted(set(subfolders(top)) - {"train", test_folder}):
+            log.warning(
+                "%s: folders beside train and %s are left out: %s", top, test_folder, listed(others)
+            )
         unknown = sorted(set(test_names) - set(names))
         if unknown:
             raise UserError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -46,6 +47,8 @@ def _readable() -> tuple[str, ...]:
 
         pi_heif.register_heif_opener()
     Image.init()
+    # it names no file, and `read_image` reports what is too large to read
+    warnings.simplefilter("ignore", Image.DecompressionBombWarning)
     return tuple(name for name in FORMATS if name in Image.OPEN)
 
 

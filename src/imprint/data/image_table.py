@@ -106,9 +106,7 @@ class ImageTable(UserSource, FileSource):
                 problems.append(f"line {line}: path or label is empty")
             elif (file := os.path.normpath(path)) in first_lines:
                 problems.append(f"line {line}: {path} is in line {first_lines[file]} already")
-            elif not (self.top() / path).is_file():
-                exists = (self.top() / path).exists()
-                problem = "is not a file" if exists else "does not exist"
+            elif problem := file_problem(self.top() / path):
                 problems.append(f"line {line}: {self.top() / path} {problem}")
                 beside_table = beside_table or not Path(path).is_absolute()
             elif "split" in columns and row["split"] not in self.splits:
@@ -122,6 +120,14 @@ class ImageTable(UserSource, FileSource):
             raise UserError(
                 f"dataset table {self.path} is not usable, {count(len(problems), 'problem')}:\n  {lines}{more}{hint}"
             )
+
+
+def file_problem(path: Path) -> str:
+    """Why a path is no file; empty if it is one."""
+    try:
+        return "" if path.is_file() else "is not a file" if path.exists() else "does not exist"
+    except (OSError, ValueError) as error:  # such as a name that is too long
+        return f"cannot be a file ({error})"
 
 
 Table = tuple[Sequence[str], list[tuple[int, dict[str, str]]]]

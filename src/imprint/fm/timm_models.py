@@ -238,7 +238,7 @@ class TimmModel(FMSource):
     def _remedy(self) -> str:
         """Advice for weights that cannot be fetched, as the end of a message."""
         if self.model.startswith(LOCAL_FOLDER):
-            return "; the folder needs config.json and model.safetensors, as timm.models.save_for_hf writes them"
+            return "; the folder needs config.json and model.safetensors or pytorch_model.bin, as timm.models.save_for_hf writes them"
         repository = self._repository()
         if not repository:
             return f"; download them elsewhere and give the file as checkpoint (--checkpoint). {advice()}"
