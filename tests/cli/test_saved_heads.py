@@ -3,9 +3,11 @@
 import csv
 import json
 import sys
+import warnings
 import zipfile
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from PIL import Image
@@ -66,6 +68,16 @@ def test_results_do_not_depend_on_how_many_scores_are_held_at_a_time(imprint, mo
     whole = imprint(command)
     monkeypatch.setattr("imprint.method.large_arrays.MOST_SCORES", 6)  # of three samples
     assert imprint(command) == whole and len(whole.splitlines()) >= 10
+
+
+def test_a_head_that_was_fitted_to_a_frame_takes_embeddings_of_files(imprint):
+    data = np.load("train.npz")
+    frame = pd.DataFrame(data["embeddings"]).rename(columns=str)
+    head = ImprintingClassifier(method="qi").fit(frame, data["labels"])
+    head.save("framed.safetensors", fm={"model": "net", "weights_sha256": "0", "transform": "none"})
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert "accuracy" in imprint("evaluate framed.safetensors test.npz")
 
 
 def test_classes_that_the_head_does_not_know_are_left_out(imprint):

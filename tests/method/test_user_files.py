@@ -73,6 +73,29 @@ def test_a_file_may_register_every_kind_and_may_be_loaded_again(load):
         assert registry[name].file == str(path)
 
 
+def test_components_of_imported_code_belong_to_the_file_that_registers_them(tmp_path, monkeypatch):
+    """Jobs load the files that a study names, and an edit of one changes what it registers."""
+    monkeypatch.setattr("sys.path", [*sys.path])
+    helper = "from imprint.method.generate import generator\n\ndef scaled(by):\n    def make(x, k, random, shared):\n        return by * x[:k]\n    return make\n\n"
+    (tmp_path / "helper_of_main.py").write_text(helper + "generator('of_helper')(scaled(1))\n")
+    main = tmp_path / "main.v2.py"  # no name of a module
+    main.write_text(
+        "import numpy as np\nfrom helper_of_main import generator, scaled\n"
+        "from imprint.method.normalize import normalization\n\n"
+        "generator('of_main')(scaled(2))\nnormalization('of_numpy')(np.tanh)\n"
+    )
+    added = ((GENERATORS, "of_helper"), (GENERATORS, "of_main"), (NORMS, "of_numpy"))
+    try:
+        for _ in range(2):
+            load_file(main)
+        assert [registry[name].file for registry, name in added] == [str(main)] * 3
+    finally:
+        for registry, name in added:
+            if name in registry:
+                registry.remove(name)
+        sys.modules.pop("helper_of_main", None)
+
+
 def test_proxies_of_each_kind_of_gen(load):
     load(COMPONENTS)
     x, y = data()

@@ -43,12 +43,13 @@ def _run(arguments: list[str]) -> int:
     """Run a command and return the exit code."""
     from typer.exceptions import TyperException
 
-    from imprint.cli.app import drop_output
+    from imprint.cli.app import drop_output, ignore_missing_columns
     from imprint.errors import UserError, WrongSource
     from imprint.extras import not_installed
 
     _prepare_output()
     logging.basicConfig(format="%(message)s", level=logging.WARNING)
+    ignore_missing_columns()
     try:
         if "" in arguments:
             raise UserError("an argument is empty; is a shell variable not set?")

@@ -54,11 +54,17 @@ app = typer.Typer(
 )
 
 
+def ignore_missing_columns() -> None:
+    """Ignore that files of embeddings have no names of columns, as a head has that was fitted to a frame."""
+    warnings.filterwarnings("ignore", "X does not have valid feature names", UserWarning)
+
+
 @contextmanager
 def warnings_as_notes() -> Iterator[None]:
     """Print Python warnings as notes, without the line of code."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
+        ignore_missing_columns()
         yield
     for warning in caught:
         print(f"note: {warning.message}", file=sys.stderr)

@@ -40,8 +40,9 @@ def load_file(path: str | Path, others: Iterable[Registry[Any]] = ()) -> None:
     Raises
     ------
     UserError
-        If the file is missing, fails, registers nothing or an entry of `others`, registers a name that exists already, or imports a file beside it
-        in place of which Python would take another module of that name. Then nothing of it stays registered.
+        If the file is missing, fails, registers nothing or an entry of `others`, registers a name that exists already, or
+        imports a file beside it in place of which Python would take another module of that name. Then nothing of it stays
+        registered.
     """
     file = Path(path).resolve()
     if _is_loaded(file):

@@ -14,7 +14,7 @@ from imprint.method.holdout import folds
 # inverse penalties to try
 PLAIN = np.geomspace(1e-1, 1e4, 6)  # for the original embeddings, of unit length
 STANDARDISED = np.geomspace(1e-5, 1, 6)  # for standardised embeddings
-MOST_MEASURED = 10_000  # samples, at least, whose scores are measured if there are more
+MEASURED = 10_000  # samples whose scores are measured: about as many, evenly, if there are more
 UNTUNED = 100.0  # for the original embeddings, if nothing can be held out
 
 
@@ -75,7 +75,7 @@ def logistic(x: np.ndarray, y: np.ndarray, run: AllClasses) -> Generated:
         bias = bias - weights @ mean
     # C sets the scale of the scores, and every training set chooses its own. In units of their spread, scores of folds and those
     # of all samples have one temperature
-    unit = _spread(x[:: max(1, len(x) // MOST_MEASURED)] @ weights.T + bias)
+    unit = _spread(x[:: max(1, round(len(x) / MEASURED))] @ weights.T + bias)
     weights, bias = weights / unit, bias / unit
     note = f"C = {strength:.3g}, {best.name}"
     return Generated(weights.astype(np.float32), np.arange(len(weights)), bias, note)

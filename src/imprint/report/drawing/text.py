@@ -50,7 +50,7 @@ def shorten_all(names: Iterable[str], inches: float, most: float, size: float) -
         short = {name: shorten(name, inches, size) for name in names}
         if inches >= most or len(set(short.values())) == len(names):
             return short
-        inches = min(most, inches + 0.1)
+        inches = min(most, inches + 0.3)
 
 
 def break_name(name: str, inches: float) -> str:
