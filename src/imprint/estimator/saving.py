@@ -28,10 +28,10 @@ from imprint.method.configuration import UNIT_LENGTH, Configuration
 from imprint.method.familiarity import Familiarity
 from imprint.method.generate import GENERATORS
 from imprint.method.normalize import FittedNorms, chain
+from imprint.method.user_files import users_codes
 from imprint.store.fm_identity import fm_identity
 from imprint.store.heads import Head, ids_as_bytes, read_head
 from imprint.store.version import __version__
-from imprint.study.fingerprint import users_codes
 
 SAMPLE_IDS = "sample_ids"
 EXAMPLE_IDS = "example_ids"

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import ast
+import hashlib
 import importlib.util
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,14 @@ REGISTRIES: tuple[Registry[Any], ...] = (
 )
 
 
+_codes: dict[str, str] = {}  # digests of files that were loaded, by path
+
+
+def users_codes(named: Mapping[str, Component]) -> dict[str, str]:
+    """Digests of the loaded files of those components that users wrote, by kind and name; without comments, and without packages."""
+    return {name: _codes[entry.file] for name, entry in named.items() if entry.file in _codes}
+
+
 def load_file(path: str | Path, others: Iterable[Registry[Any]] = ()) -> None:
     """Register the components of a Python file, once.
 
@@ -46,6 +55,7 @@ def load_file(path: str | Path, others: Iterable[Registry[Any]] = ()) -> None:
     """
     file = Path(path).resolve()
     if _is_loaded(file):
+        _codes.setdefault(str(file), _code([file]))
         return
     if not file.is_file():
         fault = "is a folder" if file.is_dir() else "does not exist"
@@ -92,7 +102,7 @@ def _execute(file: Path) -> None:
         names.append(file.stem)
     sys.modules.update(dict.fromkeys(names, module))
     try:
-        _check_imports(file)
+        _codes[str(file)] = _code(_with_imported(file))
         spec.loader.exec_module(module)
     except (Exception, SystemExit):
         for name in names:
@@ -135,15 +145,22 @@ def _added(
     return [(registry, name) for registry, names in pairs for name in set(registry) - names]
 
 
-def _check_imports(file: Path) -> None:
-    """A `UserError` if Python would take other modules for files that are beside this one and imported by it.
+def _code(files: Iterable[Path]) -> str:
+    """A digest of the code of files, the same in all versions of Python."""
+    codes = [ast.unparse(ast.parse(path.read_bytes())) for path in files]
+    return hashlib.sha256("\n".join(codes).encode(errors="backslashreplace")).hexdigest()[:16]
+
+
+def _with_imported(file: Path) -> list[Path]:
+    """A file and those beside it that it imports; a `UserError` if Python would take other modules for these.
 
     Python has one module of a name: a `helper.py` beside this file is not taken if one beside another file is loaded.
     """
-    waiting, checked = [file], set()
+    waiting: list[Path] = [file]
+    checked: list[Path] = []
     while waiting:
         path = waiting.pop()
-        checked.add(path)
+        checked.append(path)
         for name in _imported(path):
             beside = file.parent.joinpath(*name.split("."))
             files = (beside / "__init__.py", beside.with_suffix(".py"))
@@ -155,8 +172,9 @@ def _check_imports(file: Path) -> None:
                     f"{path.name} imports {name}, which is {module}, but Python has {taken or 'another module'} of that name; "
                     "rename the file"
                 )
-            if module not in checked:
+            if module not in (*checked, *waiting):
                 waiting.append(module)
+    return checked
 
 
 def _imported(path: Path) -> Iterator[str]:

@@ -9,14 +9,12 @@ file imports them.
 
 from __future__ import annotations
 
-import ast
 import hashlib
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
 
-from imprint.registry import Component
 from imprint.store.files import canonical
 from imprint.store.version import installed_version
 from imprint.study.parsed_code import PARSED, FileCode
@@ -47,11 +45,9 @@ NEVER = (
     "imprint.registry",
     "imprint.formatting",
     "imprint.store",
-    "imprint.study.fingerprint",
     "imprint.study.job_log",
     "imprint.study.jobs.job",
     "imprint.study.jobs.parent",
-    "imprint.study.parsed_code",
     "imprint.data.retries",
     "imprint.method.components",
     "imprint.method.costs",
@@ -92,25 +88,6 @@ def fingerprint(script: str | Path, *modules: str) -> str:
 def component_fingerprint(module: str, file: str | None = None) -> str:
     """A digest of the code of a component: its module, or the user's file and its imports."""
     return _fingerprint(with_imported([file]), ()) if file else _fingerprint([], [module])
-
-
-def users_codes(named: Mapping[str, Component]) -> dict[str, str]:
-    """Digests of the files of those components that users wrote, by kind and name; packages and their versions do not count."""
-    codes = {name: _file_code(entry.file) for name, entry in named.items() if entry.file}
-    return {name: code for name, code in codes.items() if code}
-
-
-@cache
-def _file_code(file: str) -> str:
-    """A digest of the code of a user's file and of those that it imports, the same in all versions of Python.
-
-    Empty if one cannot be read: a head is saved although its file is gone, or half edited.
-    """
-    try:
-        codes = [ast.unparse(ast.parse(path.read_bytes())) for path in with_imported([file])]
-    except (OSError, ValueError, SyntaxError):
-        return ""
-    return hashlib.sha256("\n".join(codes).encode(errors="backslashreplace")).hexdigest()[:16]
 
 
 def _fingerprint(files: list[Path], modules: Iterable[str]) -> str:

@@ -18,10 +18,10 @@ from imprint.method.configuration import UNIT_LENGTH, Configuration
 from imprint.method.large_arrays import take_rows
 from imprint.method.normalize import FittedNorms, chain
 from imprint.method.proxies import ProxySet, proxy_set_for
+from imprint.method.user_files import users_codes
 from imprint.store.embeddings import Embeddings
 from imprint.store.heads import Head, ids_as_bytes, write_head
 from imprint.store.proxies import read_proxies
-from imprint.study.fingerprint import users_codes
 
 
 def save_best_head(
