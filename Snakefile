@@ -127,7 +127,11 @@ onstart:
 
 
 onsuccess:
-    records.end()
+    if others := records.end():
+        print(
+            f"{others} results were made for another configuration, which was edited during the run: run again, which makes them anew",
+            file=sys.stderr,
+        )
     running.end(study.root)
     output_cache(os.environ)  # also makes the entries of this run read-only for others
     for file in running.new_pages(study.root, started):

@@ -172,21 +172,18 @@ def test_what_was_made_while_a_run_was_ended_is_not_left_to_snakemake(tmp_path, 
         (tmp_path / ".snakemake/metadata").mkdir(exist_ok=True)
         (tmp_path / ".snakemake/metadata/of_an_output").touch()
         Path("results/scores").mkdir(parents=True, exist_ok=True)
-        make("results/proxies", "proxies")
-        make(f"results/scores/{output}", "scores", inputs=["results/proxies"])
+        make(f"results/scores/{output}", "scores")
         os.utime(record_file(f"results/scores/{output}"), (at + 500, at + 500))
         if ends:
             records.end()
 
     def seen():
-        make("results/proxies", "others")
-        return {name for name in "abcde" if outdated(f"results/scores/{name}")}
+        return {name for name in "abcde" if outdated(f"results/scores/{name}", "another")}
 
     run("a", 1000)
     assert seen() == set()
     run("b", 2000, ends=False)
-    assert not outdated("results/scores/b")
-    assert seen() == {"b"}
+    assert seen() == {"b"} and not outdated("results/scores/b")
     run("c", 3000, ends=False)
     assert seen() == {"b", "c"}
     run("d", 4000)
@@ -197,21 +194,26 @@ def test_what_was_made_while_a_run_was_ended_is_not_left_to_snakemake(tmp_path, 
     assert seen() == {"c"}, "made again in a run that ended"
 
 
-def test_what_a_job_on_a_cluster_made_of_an_edited_configuration_is_seen_when_the_edit_is_undone(
-    results,
+def test_what_a_job_on_a_cluster_made_for_an_edited_configuration_is_seen_when_the_edit_is_undone(
+    tmp_path, monkeypatch
 ):
-    """Such a job reads the configuration when it starts; Snakemake notes the parameters that the run began with."""
-    (results.parent / ".snakemake/metadata").mkdir(parents=True)
-    (results.parent / ".snakemake/metadata/of_an_output").touch()
-    shutil.rmtree(results / "proxies")
-    (results / "scores").rename("scores")
-    records = Records("results")
-    records.begin()
-    Path("scores").rename(results / "scores")
-    records.end()
-    assert Records("results").known
-    assert not outdated()
-    assert outdated(spec="another")
+    """Such a job reads the configuration when it starts; Snakemake notes the parameters of the plan."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(spec):
+        records = Records("results")
+        assert not records.outdated("results/scores/a", lambda: spec)
+        records.begin()
+        (tmp_path / ".snakemake/metadata").mkdir(exist_ok=True)
+        (tmp_path / ".snakemake/metadata/of_an_output").touch()
+        Path("results/scores").mkdir(parents=True, exist_ok=True)
+        make("results/scores/a", "scores")
+        return records.end()
+
+    assert run(SPEC) == 0 and not outdated("results/scores/a", "another"), "Snakemake sees it"
+    shutil.rmtree("results/scores")
+    assert run("another") == 1
+    assert outdated("results/scores/a", "another") and not outdated("results/scores/a")
 
 
 def test_a_damaged_record_is_none(results):

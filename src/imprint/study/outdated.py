@@ -1,8 +1,9 @@
 """Find outdated outputs: those made for another configuration, or from other files, than the current ones.
 
 Snakemake detects them among outputs that it made in this working directory. It does not check outputs that were copied or moved
-here, that lost their `.snakemake`, or that jobs on a cluster finished while it was stopping: for these, records are compared
-instead. Files that Snakemake compares by time alone are always compared by content.
+here, that lost their `.snakemake`, or that jobs on a cluster finished while it was stopping, or made for a configuration that was
+edited during the run: for these, records are compared instead. Files that Snakemake compares by time alone are always compared by
+content.
 """
 
 from __future__ import annotations
@@ -64,6 +65,8 @@ class Records:
         self._empty = not any((self._results / folder).exists() for folder in FOLDERS)
         self._read = cache(read_record)
         self._unwatched = _spans(self._unfinished)
+        self._begun = time.time()
+        self._planned: dict[Path, Callable[[], str]] = {}
 
     def refresh(self) -> None:
         """Make `newest_file` newer than all outputs; during a run it stays as it is."""
@@ -100,11 +103,33 @@ class Records:
         of_results.write_text(new)
         self._here.write_text(new)
 
-    def end(self) -> None:
-        """Note that the run has ended with all jobs done, so that Snakemake knows all that they made."""
+    def end(self) -> int:
+        """Note that the run has ended with all jobs done, so that Snakemake knows all that they made.
+
+        A job on a cluster reads the configuration when it starts, and Snakemake notes the parameters of the begin of the run. If
+        some outputs were made with other parameters, nothing is noted, and records are compared.
+
+        Returns
+        -------
+        int
+            The number of such outputs.
+        """
+        if others := sum(self._was_made_otherwise(*planned) for planned in self._planned.items()):
+            return others
         spans = _spans(self._unfinished)
         closed = [(start, self._begun if end is None else end) for start, end in spans]
         self._write_spans([(start, end) for start, end in closed if start < end])
+        return 0
+
+    def _was_made_otherwise(self, output: Path, spec: Callable[[], str]) -> bool:
+        """Whether this run made an output with other parameters than those of its plan."""
+        try:
+            if record_file(output).stat().st_mtime < self._begun - running.CLOCK_SKEW:
+                return False
+        except OSError:
+            return False
+        record = read_record(output)
+        return record is not None and record.spec != spec()
 
     def outdated(self, output: str | Path, spec: Callable[[], str]) -> bool:
         """Whether an output exists but is not what the study needs.
@@ -117,9 +142,8 @@ class Records:
         no record, a link into the output cache                    no
         no record otherwise: made by an older version              yes
         it, or a user's file that it was made from, has changed    yes
-        its parameters have changed                                yes
         it was made here, and the run ended: Snakemake checks it   no
-        its other inputs have changed                              yes
+        its parameters, or its other inputs, have changed          yes
         otherwise                                                  no
         =========================================================  ========
 
@@ -131,6 +155,7 @@ class Records:
             Returns the `spec_digest` that its record should have.
         """
         output = Path(output)
+        self._planned[output] = spec
         if not output.exists():
             return False
         record = self._read(output)
@@ -138,12 +163,9 @@ class Records:
             return not (self._has_metadata or output.is_symlink())
         if not self._is_whole(record) or self._has_changed_file(record):
             return True
-        # Snakemake knows the parameters of the run; a job on a cluster reads the configuration again, maybe after an edit
-        if record.spec != spec():
-            return True
         if self.known and not self._was_unwatched(output):
             return False
-        return not self._fits(record)
+        return record.spec != spec() or not self._fits(record)
 
     def _was_unwatched(self, output: Path) -> bool:
         """Whether an output may have been made by a job of which Snakemake did not see the end."""
