@@ -18,6 +18,7 @@ from imprint.data.registry import SPLITS
 from imprint.data.sources import SOURCES
 from imprint.errors import UserError
 from imprint.fm.models import FM_SOURCES
+from imprint.formatting import count
 from imprint.method.aggregations import AGGREGATIONS
 from imprint.method.generate import GENERATORS
 from imprint.method.large_arrays import LARGE
@@ -129,7 +130,8 @@ onstart:
 onsuccess:
     if others := records.end():
         print(
-            f"{others} results were made for another configuration, which was edited during the run: run again, which makes them anew",
+            f"The configuration was edited during the run, with {count(others, 'output')} made for the edited one: run again to "
+            "make what the study needs",
             file=sys.stderr,
         )
     running.end(study.root)
