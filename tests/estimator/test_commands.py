@@ -204,7 +204,7 @@ def test_an_output_does_not_replace_an_image(photos, tmp_path):
         imprint.embed(photos, output=photo)
     head = imprint.ImprintingClassifier(gen="mean").fit(np.eye(4), ["a", "a", "b", "b"])
     for source in (photo, photos):
-        with pytest.raises(UserError, match="would overwrite an image"):
+        with pytest.raises(UserError, match="would be lost; name another"):
             imprint.explain(head, source, picture=photo)
     assert photo.read_bytes() == before
 

@@ -151,9 +151,12 @@ def learning(statement):
     )
 
 
-def test_what_a_norm_learns_must_be_numbers(load):
-    load(learning("self.table_ = {'a': 1}"))
-    with pytest.raises(UserError, match=r"fit sets table_ to dict; heads save arrays of numbers"):
+@pytest.mark.parametrize(
+    ("value", "kind"), [("{'a': 1}", "dict"), ("None", "NoneType"), ("[[1, 2], [3]]", "list")]
+)
+def test_what_a_norm_learns_must_be_numbers(load, value, kind):
+    load(learning(f"self.table_ = {value}"))
+    with pytest.raises(UserError, match=f"fit sets table_ to {kind}; heads save arrays of numbers"):
         FittedNorms(X, Y).apply_to_embeddings("mine", X)
 
 

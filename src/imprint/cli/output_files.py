@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, TextIO
@@ -13,7 +13,7 @@ from typing import Any, TextIO
 from imprint.cli.options import InputOptions, split
 from imprint.errors import UserError
 from imprint.estimator.fm_choice import FMChoice
-from imprint.store.files import atomic
+from imprint.store.files import atomic, require_no_input
 from imprint.store.heads import require_own_description
 
 OPEN_FILES = ("/dev/stdout", "/dev/stderr", "/dev/fd/", "/proc/self/fd/")
@@ -84,24 +84,11 @@ def text_output(output: Path | None) -> Iterator[TextIO]:
         yield file
 
 
-WRITTEN_SUFFIXES = (
-    ".csv",
-    ".h5",
-    ".hdf5",
-    ".json",
-    ".jsonl",
-    ".onnx",
-    ".pt2",
-    ".safetensors",
-    ".txt",
-)
 OUTPUT_PARAMETERS = ("output", "picture", "curve")  # each names a file to write
 
 
 def refuse_overwriting(values: Mapping[str, Any], in_place: str | None = None) -> None:
-    """A `UserError` if an output of a command would overwrite an input, a file in an input folder, or another output.
-
-    Files in an input folder may be overwritten if their suffix is one that imprint writes.
+    """A `UserError` if an output of a command would overwrite an input (see `require_no_input`) or another output.
 
     Parameters
     ----------
@@ -118,22 +105,7 @@ def refuse_overwriting(values: Mapping[str, Any], in_place: str | None = None) -
         other = outputs.setdefault(output.resolve(), name)
         if other != name:
             raise UserError(f"--{other} and --{name} are one file, {output}; name two files")
-        if output.is_file():
-            _refuse_overwriting(name, output, _inputs(values, in_place))
-
-
-def _refuse_overwriting(name: str, output: Path, inputs: Iterable[Path]) -> None:
-    """A `UserError` if an existing output is one of the inputs, or a file in one of them."""
-    for path in inputs:
-        if path.exists() and path.samefile(output):
-            raise UserError(
-                f"--{name} {output} belongs to an input of this command and would be lost; name another file"
-            )
-        inside = path.is_dir() and output.resolve().is_relative_to(path.resolve())
-        if inside and output.suffix.lower() not in WRITTEN_SUFFIXES:
-            raise UserError(
-                f"--{name} {output} is a file of {path}, which this command reads, and would be lost; name another file"
-            )
+        require_no_input(f"--{name}", output, _inputs(values, in_place))
 
 
 def _inputs(values: Mapping[str, Any], in_place: str | None) -> Iterator[Path]:

@@ -17,6 +17,7 @@ from imprint.estimator.photographs import FOLDER, Photographs, in_folder, photog
 from imprint.formatting import class_name
 from imprint.method.calibration import probabilities
 from imprint.method.normalize import l2
+from imprint.store.files import require_no_input
 
 if TYPE_CHECKING:
     from imprint.estimator.classifier import ImprintingClassifier
@@ -146,7 +147,7 @@ def explain(
         )
     if picture is not None:
         others = [Path(each) for each in (train, images) if each is not None]
-        _require_no_input(Path(picture), [*paths, *others])
+        require_no_input("explain: the picture", Path(picture), [*paths, *others])
     classifier = classifier_of(head)
     saved = file_of(head)
     if train is None and classifier.proxy_examples_ is None:
@@ -178,18 +179,6 @@ def explain(
         queries = _photographs(paths, embeddings, folder)
         _draw(Path(picture), explanations, queries, train_photographs, has_all=train is not None)
     return explanations
-
-
-def _require_no_input(picture: Path, inputs: Sequence[Path]) -> None:
-    """A `UserError` if a picture would overwrite an input, or a file in a folder of images."""
-    if not picture.is_file():
-        return
-    for path in inputs:
-        is_input = path.exists() and path.samefile(picture)
-        if is_input or (path.is_dir() and picture.resolve().is_relative_to(path.resolve())):
-            raise UserError(
-                f"explain: the picture {picture} would overwrite an image of {path}; name another file"
-            )
 
 
 def _names_images(classifier: ImprintingClassifier) -> bool:

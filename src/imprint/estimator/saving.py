@@ -78,10 +78,8 @@ def head_of(classifier: SavedClassifier) -> Head:
     imprinted, configuration = state.imprinted, tuned.configuration
     # the weights of the FM's own classifier are saved as an array
     parameters = {**classifier.parameters, "random_state": classifier.seed, "fm_classifier": None}
-    samples, codes = (
-        GENERATORS[configuration.gen].samples,
-        users_codes(components_of(configuration)),
-    )
+    samples = GENERATORS[configuration.gen].samples
+    codes, columns = users_codes(components_of(configuration)), classifier.feature_names
     description = {
         "configuration": configuration.as_dict(),
         "unit": samples and configuration.norm_pre == UNIT_LENGTH,
@@ -99,11 +97,7 @@ def head_of(classifier: SavedClassifier) -> Head:
         "fm": UNKNOWN_FM if classifier.fm is None else fm_identity(classifier.fm),
         **({"components": codes} if codes else {}),
         **({} if state.scale == 1 else {"scale": state.scale}),
-        **(
-            {}
-            if classifier.feature_names is None
-            else {"columns": classifier.feature_names.tolist()}
-        ),
+        **({} if columns is None else {"columns": columns.tolist()}),
         "versions": {
             "imprint": __version__,
             "numpy": np.__version__,

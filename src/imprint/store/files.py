@@ -12,7 +12,7 @@ import io
 import json
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,6 +23,18 @@ from imprint.store.version import __version__
 
 if TYPE_CHECKING:
     from filelock import FileLock
+
+WRITTEN_SUFFIXES = (
+    ".csv",
+    ".h5",
+    ".hdf5",
+    ".json",
+    ".jsonl",
+    ".onnx",
+    ".pt2",
+    ".safetensors",
+    ".txt",
+)
 
 
 @contextmanager
@@ -72,6 +84,23 @@ def file_lock(path: str | Path, **options: Any) -> FileLock:
 
     # a soft lock outlives a killed process
     return FileLock(path, fallback_to_soft=False, **options)
+
+
+def require_no_input(label: str, output: Path, inputs: Iterable[Path]) -> None:
+    """A `UserError` if writing an output would overwrite one of the inputs, or a file in a folder among them.
+
+    A file in a folder may be overwritten if its suffix is one that imprint writes.
+    """
+    if not output.is_file():
+        return
+    for path in inputs:
+        if path.exists() and path.samefile(output):
+            raise UserError(f"{label} {output} is an input and would be lost; name another file")
+        inside = path.is_dir() and output.resolve().is_relative_to(path.resolve())
+        if inside and output.suffix.lower() not in WRITTEN_SUFFIXES:
+            raise UserError(
+                f"{label} {output} is a file of {path}, which is read, and would be lost; name another file"
+            )
 
 
 def remove_unfinished(path: str | Path) -> None:

@@ -227,15 +227,15 @@ def _samples_for(entry: Generator, x: np.ndarray) -> np.ndarray:
     return for_user(x) if entry.of_user else x
 
 
-def _checked(entry: Generator, proxies: Any, x: np.ndarray) -> np.ndarray:
+def _checked(entry: Generator, returned: Any, x: np.ndarray) -> np.ndarray:
     """The result of a user's GEN for samples x (n, d); a `UserError` if it is not valid."""
     try:
-        array = np.asarray(proxies)
+        proxies = np.asarray(returned)
     except Exception as error:  # rows of several lengths, or a tensor that cannot be converted
         raise UserError(
-            f"GEN '{entry.name}' of {entry.origin} returned {type(proxies).__name__}, which is no array ({error})"
+            f"GEN '{entry.name}' of {entry.origin} returned {type(returned).__name__}, which is no array ({error})"
         ) from error
-    proxies, (n, d) = array, x.shape
+    n, d = x.shape
     finite = proxies.dtype.kind != "f" or is_finite(proxies)
     if entry.samples:
         valid = proxies.ndim == 1 and proxies.dtype.kind in "iu" and 0 < len(proxies) <= n
@@ -246,9 +246,9 @@ def _checked(entry: Generator, proxies: Any, x: np.ndarray) -> np.ndarray:
         valid = valid and proxies.dtype.kind in "fiu"
         expected = f"finite proxies of shape (p, {d})"
     if not valid:
-        returned = "an array of" if finite else "NaN or infinity in"
+        what = "an array of" if finite else "NaN or infinity in"
         raise UserError(
-            f"GEN '{entry.name}' of {entry.origin} returned {returned} shape {proxies.shape}, {proxies.dtype}, "
+            f"GEN '{entry.name}' of {entry.origin} returned {what} shape {proxies.shape}, {proxies.dtype}, "
             f"for {n} samples; it must return {expected}"
         )
     return proxies

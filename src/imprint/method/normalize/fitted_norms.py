@@ -16,9 +16,8 @@ from imprint.method.normalize.registry import NORMS, FittedNorm, Normalization
 StepPath = tuple[Step, ...]
 SUMS = "sums"  # attribute of a NORM that updates need, but no prediction
 MISSING = object()
-NO_VALUES = {
-    "nothing_": np.empty(0, np.float32)
-}  # of a NORM whose `fit` learns nothing, so that its name is saved
+# of a NORM whose `fit` learns nothing, so that its name is saved
+NO_VALUES = {"nothing_": np.empty(0, np.float32)}
 ROWS = 8  # embeddings with which `components_` are checked
 CLOSE = 1e-3  # difference of two computations of a map, relative to its largest value
 ROUNDING = 1e-5  # such a difference relative to the largest sum of sizes, which cancel where embeddings hardly vary
@@ -236,7 +235,7 @@ def _fitted(step: Step, x: np.ndarray, y: np.ndarray) -> Any:
             f"such as {lost[0]}_, so that heads save them"
         )
     for name, value in _learnt_values(norm).items():
-        if np.asarray(value).dtype.kind not in "fiub":
+        if not _is_numeric(value):
             raise UserError(
                 f"NORM {step.text} ({step.entry.origin}): fit sets {name} to {type(value).__name__}; heads save arrays of numbers, and "
                 "numbers"
@@ -249,6 +248,13 @@ def _fitted(step: Step, x: np.ndarray, y: np.ndarray) -> Any:
 def _learnt_values(norm: FittedNorm) -> dict[str, Any]:
     """What a NORM has learnt, by attribute."""
     return {name: value for name, value in vars(norm).items() if name.endswith("_")}
+
+
+def _is_numeric(value: object) -> bool:
+    try:
+        return np.asarray(value).dtype.kind in "fiub"
+    except ValueError:  # rows of several lengths
+        return False
 
 
 def _check_linear(step: Step, norm: Any, x: np.ndarray) -> None:
