@@ -9,9 +9,9 @@ the predictions for all m.
 from __future__ import annotations
 
 import time
-from collections.abc import Hashable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -27,7 +27,6 @@ from imprint.method.rankings import Ranking
 from imprint.method.scoring import (
     MEMORY,
     CandidateHead,
-    Space,
     TestEmbeddings,
     norm_post_of,
     normalised_proxies,
@@ -35,6 +34,8 @@ from imprint.method.scoring import (
     space_of,
 )
 from imprint.method.weightings import find_weighting, vote_weights
+
+G = TypeVar("G", bound=Hashable)
 
 
 @dataclass
@@ -70,18 +71,17 @@ class _Weights(NamedTuple):
     m: int | None
 
 
-@dataclass
-class _Request:
-    """Some scorings of one candidate."""
+class _Request(NamedTuple):
+    """One scoring of one candidate, and the number of the candidate."""
 
-    index: int
+    number: int
     candidate: CandidateHead
-    scorings: list[Scoring]
+    scoring: Scoring
 
     @property
     def key(self) -> Hashable:
         """Key of the values of the proxies: requests with equal keys have equal values."""
-        return self.index if self.candidate.key is None else (self.candidate.key,)
+        return self.number if self.candidate.key is None else (self.candidate.key,)
 
 
 def evaluate(
@@ -138,12 +138,20 @@ def predict(
     start = time.perf_counter()
     x = np.ascontiguousarray(x, np.float32)
     effort = effort if effort is not None else Effort()
-    yield from _sums(x, classes, candidates, fm_classifier, effort)
+    requests = []
+    for index, candidate in enumerate(candidates):
+        for scoring in candidate.scorings:
+            if not needs_all_proxies(scoring):
+                requests.append(_Request(index, candidate, scoring))
+                continue
+            alone = candidate.with_scorings((scoring,))
+            effort.predictions += 1
+            yield [(index, scoring)], class_scores(x, alone, classes, fm_classifier).argmax(axis=1)
     unmapped = TestEmbeddings(x)
-    for space, space_requests in _by_space(candidates).items():
+    for space, of_space in _grouped(requests, lambda r: space_of(r.candidate, r.scoring)).items():
         embeddings = unmapped if space is None else space.map(x)
-        for requests in _portions(space_requests, memory):
-            searches = _rankings(requests, embeddings, fm_classifier)
+        for portion in _portions(of_space, memory):
+            searches = _rankings(portion, embeddings, fm_classifier)
             effort.rankings += len(searches)
             for search, neighbours, products in _nearest(embeddings, searches, memory, device):
                 assert isinstance(search, _Shared)
@@ -151,24 +159,6 @@ def predict(
                     effort.predictions += 1
                     yield users, predicted
     effort.seconds += time.perf_counter() - start
-
-
-def _sums(
-    x: np.ndarray,
-    classes: int,
-    candidates: Sequence[CandidateHead],
-    fm_classifier: np.ndarray | None,
-    effort: Effort,
-) -> Iterator[tuple[list[tuple[int, Scoring]], np.ndarray]]:
-    """Predictions of the scorings in which all proxies count, one by one."""
-    for index, candidate in enumerate(candidates):
-        for scoring in candidate.scorings:
-            if needs_all_proxies(scoring):
-                scores = class_scores(
-                    x, candidate.with_scorings((scoring,)), classes, fm_classifier
-                )
-                effort.predictions += 1
-                yield [(index, scoring)], scores.argmax(axis=1)
 
 
 def _nearest(
@@ -181,25 +171,19 @@ def _nearest(
     return nearest_on_device(embeddings.x, embeddings.lengths, searches, memory, device)
 
 
-def _by_space(candidates: Sequence[CandidateHead]) -> dict[Space | None, list[_Request]]:
-    """Requests by the space to which they map test embeddings."""
-    by_space: dict[Space | None, list[_Request]] = {None: []}
-    for index, candidate in enumerate(candidates):
-        scorings: dict[Space | None, list[Scoring]] = {}
-        for scoring in candidate.scorings:
-            if needs_all_proxies(scoring):
-                continue
-            scorings.setdefault(space_of(candidate, scoring), []).append(scoring)
-        for space, group in scorings.items():
-            by_space.setdefault(space, []).append(_Request(index, candidate, group))
-    return by_space
+def _grouped(requests: Iterable[_Request], key: Callable[[_Request], G]) -> dict[G, list[_Request]]:
+    """Requests by a key, in their order."""
+    groups: dict[G, list[_Request]] = {}
+    for request in requests:
+        groups.setdefault(key(request), []).append(request)
+    return groups
 
 
 def _portions(requests: Iterable[_Request], memory: int) -> Iterator[list[_Request]]:
     """Requests whose normalised and whitened proxies fit in memory; requests that share a product stay together."""
     portion: list[_Request] = []
     used = 0
-    for group in _by_product(requests):
+    for group in _grouped(requests, _product).values():
         need = group[0].candidate.values.nbytes
         if portion and used + need > memory // 2:
             yield portion
@@ -210,24 +194,12 @@ def _portions(requests: Iterable[_Request], memory: int) -> Iterator[list[_Reque
         yield portion
 
 
-def _by_product(requests: Iterable[_Request]) -> Iterable[list[_Request]]:
-    """Split requests into lists whose scorings share one product of embeddings and proxies."""
-    shared: dict[Hashable, list[_Request]] = {}
-    for request in requests:
-        scorings: dict[Hashable, list[Scoring]] = {}
-        for scoring in request.scorings:
-            scorings.setdefault(_product(request, scoring), []).append(scoring)
-        for product, group in scorings.items():
-            part = _Request(request.index, request.candidate, group)
-            shared.setdefault(product, []).append(part)
-    return shared.values()
-
-
-def _product(request: _Request, scoring: Scoring) -> Hashable:
-    """Key of the product that a scoring needs: scorings with equal keys share it."""
-    post = norm_post_of(request.candidate, scoring)
+def _product(request: _Request) -> Hashable:
+    """Key of the product that a request needs: requests with equal keys share it."""
+    candidate, scoring = request.candidate, request.scoring
+    post = norm_post_of(candidate, scoring)
     # a NORMpost that only scales the proxies does not change the columns of the product
-    columns = None if chain(post).only_scales else (post, request.candidate.unit_length)
+    columns = None if chain(post).only_scales else (post, candidate.unit_length)
     if DISTANCES.find(scoring.distance).shares_product:
         return request.key, columns
     return request.key, columns, scoring.distance, post
@@ -242,26 +214,23 @@ def _rankings(
     rankings: dict[Hashable, Ranking] = {}
     searches: dict[Hashable, _Shared] = {}
     for request in requests:
-        candidate = request.candidate
+        number, candidate, scoring = request
         raw = columns.setdefault(request.key, ProxyColumns(candidate.values))
-        for scoring in request.scorings:
-            post = norm_post_of(candidate, scoring)
-            to_unit_length = candidate.unit_length and post != UNIT_LENGTH
-            learnt = (candidate.norms, candidate.norm_pre) if chain(post).fitted else None
-            proxies = request.key, to_unit_length, post, learnt, candidate.bias is None
-            if proxies not in normalised:
-                normalised[proxies] = normalised_proxies(raw, candidate, post, fm_classifier)
-            queries = embeddings.queries(scoring)
-            order = proxies, queries.l2, scoring.distance
-            if order not in rankings:
-                rankings[order] = rank(candidate, scoring, normalised[proxies], queries)
-            ranking = rankings[order]
-            # rankings of different scorings may order the proxies alike: they share one search
-            search = searches.setdefault(
-                ranking.identity, _Shared(ranking, labels=candidate.labels)
-            )
-            search.most = max(search.most, min(scoring.neighbours, len(candidate.labels)))
-            search.users.append((request.index, scoring, ranking))
+        post = norm_post_of(candidate, scoring)
+        to_unit_length = candidate.unit_length and post != UNIT_LENGTH
+        learnt = (candidate.norms, candidate.norm_pre) if chain(post).fitted else None
+        proxies = request.key, to_unit_length, post, learnt, candidate.bias is None
+        if proxies not in normalised:
+            normalised[proxies] = normalised_proxies(raw, candidate, post, fm_classifier)
+        queries = embeddings.queries(scoring)
+        order = proxies, queries.l2, scoring.distance
+        if order not in rankings:
+            rankings[order] = rank(candidate, scoring, normalised[proxies], queries)
+        ranking = rankings[order]
+        # rankings of different scorings may order the proxies alike: they share one search
+        search = searches.setdefault(ranking.identity, _Shared(ranking, labels=candidate.labels))
+        search.most = max(search.most, min(scoring.neighbours, len(candidate.labels)))
+        search.users.append((number, scoring, ranking))
     return list(searches.values())
 
 
