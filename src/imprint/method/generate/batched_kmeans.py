@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cache
-from typing import Any, Protocol
+from itertools import compress
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from sklearn.cluster import KMeans
@@ -21,6 +21,9 @@ from threadpoolctl import ThreadpoolController
 
 from imprint.method.blas import AddedProduct
 from imprint.method.generate.kmeans_kernel import ENDED, FAILED, GOES_ON, ROUNDS, assign
+
+if TYPE_CHECKING:
+    from imprint.method.generate.kmeans_on_device import SamplesOnDevice
 
 TOLERANCE = 1e-4  # of the mean variance of a feature
 CHUNK = 256  # rows of a product, as in scikit-learn
@@ -88,19 +91,7 @@ def _together(
     return {run: centroids + mean for run, centroids in ended.items()}
 
 
-class _Samples(Protocol):
-    """The samples of one class, minus their mean."""
-
-    def squared_distances(self, rows: np.ndarray) -> np.ndarray:
-        """(q, n) float32 squared distances of some rows (q,) to all rows."""
-
-    def rounds(
-        self, starts: Mapping[tuple[int, int], Sequence[int]], least_shift: float
-    ) -> dict[tuple[int, int], np.ndarray]:
-        """Centroids of each run after Lloyd's rounds from the given rows; runs with an empty cluster are left out."""
-
-
-def _samples(x: np.ndarray, device: str) -> _Samples:
+def _samples(x: np.ndarray, device: str) -> _SamplesOnCpu | SamplesOnDevice:
     if device == "cpu":
         return _SamplesOnCpu(x)
     from imprint.devices import choose_device
@@ -116,16 +107,9 @@ def _by_scikit_learn(x: np.ndarray, k: int, seed: int) -> np.ndarray:
 
 
 class _Start:
-    """Greedy k-means++ (Arthur and Vassilvitskii 2007): a sequence of samples; the first k are the initial centroids for k.
+    """Greedy k-means++ (Arthur and Vassilvitskii 2007): a sequence of rows of n samples, of which the first k start a fit.
 
-    Parameters
-    ----------
-    n : int
-        Number of samples.
-    trials : int
-        Samples drawn for each centroid; the best is taken.
-    seed : int
-        Seed of the draws.
+    Of `trials` samples drawn for each centroid, the best is taken.
     """
 
     def __init__(self, n: int, trials: int, seed: int) -> None:
@@ -165,7 +149,7 @@ class _Start:
 
 
 def _starts(
-    samples: _Samples, n: int, runs: Sequence[tuple[int, int]]
+    samples: _SamplesOnCpu | SamplesOnDevice, n: int, runs: Sequence[tuple[int, int]]
 ) -> dict[tuple[int, int], list[int]]:
     """Rows of the initial centroids of each run; runs with fewer than k distinct samples are left out."""
     longest: dict[tuple[int, int], int] = {}
@@ -224,39 +208,23 @@ class _SamplesOnCpu:
     def rounds(
         self, starts: Mapping[tuple[int, int], Sequence[int]], least_shift: float
     ) -> dict[tuple[int, int], np.ndarray]:
-        begun = [_FitInProgress(run, self._x[rows]) for run, rows in starts.items()]
-        return {run.name: run.centroids for run in _rounds(self._x, begun, least_shift)}
-
-
-@dataclass(eq=False)
-class _FitInProgress:
-    """A fit in progress: its k and seed, and its current centroids (k, d)."""
-
-    name: tuple[int, int]
-    centroids: np.ndarray
-
-    @property
-    def k(self) -> int:
-        return self.name[0]
-
-
-def _rounds(
-    x: np.ndarray, runs: list[_FitInProgress], least_shift: float
-) -> Iterator[_FitInProgress]:
-    """Lloyd's rounds of all runs over x (n, d); yields each run that ends, except those with an empty cluster."""
-    # the widest first: they share one product
-    active = sorted(runs, key=lambda run: -run.k)
-    labels = np.full((len(active), len(x)), -1, np.int32)
-    for _ in range(ROUNDS):
-        if not active:
-            return
-        states = _round(x, active, labels, least_shift)
-        yield from (run for run, state in zip(active, states, strict=True) if state == ENDED)
-        stays = [state == GOES_ON for state in states]
-        if not all(stays):
-            active = [run for run, stay in zip(active, stays, strict=True) if stay]
-            labels = labels[stays]
-    yield from active
+        """Centroids of each (k, seed) after Lloyd's rounds from the given rows, except runs with an empty cluster."""
+        ended: dict[tuple[int, int], np.ndarray] = {}
+        # the widest first: they share one product
+        active = sorted(starts, key=lambda run: -run[0])
+        centroids = [self._x[starts[run]] for run in active]
+        labels = np.full((len(active), len(self._x)), -1, np.int32)
+        for _ in range(ROUNDS):
+            if not active:
+                return ended
+            centroids, states = _round(self._x, centroids, labels, least_shift)
+            of_runs = list(zip(active, centroids, states, strict=True))
+            ended |= {run: of_run for run, of_run, state in of_runs if state == ENDED}
+            stays = [state == GOES_ON for state in states]
+            if not all(stays):
+                active, centroids = list(compress(active, stays)), list(compress(centroids, stays))
+                labels = labels[stays]
+        return ended | dict(zip(active, centroids, strict=True))
 
 
 class _Portion:
@@ -290,14 +258,14 @@ class _Portion:
 
 
 def _round(
-    x: np.ndarray, runs: list[_FitInProgress], labels: np.ndarray, least_shift: float
-) -> list[int]:
-    """One round: updates the centroids (k, d) and labels (R, n) of the runs in place, and returns their states."""
-    before = np.concatenate([run.centroids for run in runs])
+    x: np.ndarray, centroids: list[np.ndarray], labels: np.ndarray, least_shift: float
+) -> tuple[list[np.ndarray], list[int]]:
+    """One round: updates the labels (R, n) of R runs in place; their new centroids (k, d), and their states."""
+    before = np.concatenate(centroids)
     lengths = np.einsum("kd,kd->k", before, before)
-    firsts = np.cumsum([0] + [run.k for run in runs])
+    firsts = np.cumsum([0, *map(len, centroids)])
     sums, counts = np.zeros_like(before), np.zeros(len(before), np.int64)
-    moved = np.zeros(len(runs), np.int64)
+    moved = np.zeros(len(centroids), np.int64)
     # by the number of rows of a chunk: the last may have fewer
     portions: dict[int, list[_Portion]] = {}
     for top in range(0, len(x), CHUNK):
@@ -325,15 +293,14 @@ def _round(
     shifts = after - before
     shifts = np.sqrt(np.einsum("kd,kd->k", shifts, shifts))
     states = []
-    for run, first, end, changes in zip(runs, firsts, firsts[1:], moved, strict=False):
-        run.centroids = after[first:end]
+    for first, end, changes in zip(firsts, firsts[1:], moved, strict=False):
         if (counts[first:end] == 0).any():
             states.append(FAILED)
         elif changes == 0 or (shifts[first:end] ** 2).sum() <= least_shift:
             states.append(ENDED)
         else:
             states.append(GOES_ON)
-    return states
+    return np.split(after, firsts[1:-1]), states
 
 
 def _portions(firsts: np.ndarray, values: int) -> Iterator[tuple[int, int]]:
