@@ -128,10 +128,11 @@ def proxy_sets(
         threads = _cores() if x.size >= MANY_VALUES else 1
     if entry.on_device and device != "cpu":
         threads = 1
-    if entry.sees_all_classes:
-        return _from_all_classes(entry, x, y, ks, seeds, ls_lambda, clusters, threads, device)
+    # what changes no result is not varied
+    run_ks = ks if entry.takes_k else ks[:1]
     run_seeds = seeds if entry.seeded else seeds[:1]
-    runs = [(k, seed) for k in ks for seed in run_seeds]
+    runs = [(k, seed) for k in run_ks for seed in run_seeds]
+    load_library_of(gen)  # so that the import is not timed
 
     def class_fits(label: int) -> Fits:
         rows = members[label]
@@ -141,28 +142,35 @@ def proxy_sets(
         # row numbers within the class become row numbers of x
         return {run: Fit(rows[fit.proxies], fit.seconds) for run, fit in fits.items()}
 
-    load_library_of(gen)  # so that the import is not timed
-    if threads > 1:
-        by_class = _in_threads(class_fits, len(members), _workers(threads, members, x))
+    if entry.sees_all_classes:
+        sets = _from_all_classes(entry, x, y, runs, ls_lambda, clusters, threads, device)
     else:
-        by_class = [class_fits(label) for label in range(len(members))]
-    sets: dict[KAndSeed, ProxySet] = {}
-    for k in ks:
-        for seed in seeds:
-            run = (k, seed if entry.seeded else run_seeds[0])
-            if run in sets:
-                sets[k, seed] = sets[run]
-                continue
-            fits = [of_class[run] for of_class in by_class]
-            labels = np.repeat(np.arange(len(fits)), [len(fit.proxies) for fit in fits])
-            stacked = np.concatenate([fit.proxies for fit in fits])
-            sets[k, seed] = ProxySet(
-                labels,
-                values=None if entry.samples else stacked.astype(np.float32, copy=False),
-                samples=stacked if entry.samples else None,
-                seconds=sum(fit.seconds for fit in fits),
-            )
-    return sets
+        if threads > 1:
+            by_class = _in_threads(class_fits, len(members), _workers(threads, members, x))
+        else:
+            by_class = list(map(class_fits, range(len(members))))
+        sets = {run: _joined(entry, [fits[run] for fits in by_class]) for run in runs}
+    return {
+        (k, seed): sets[k if entry.takes_k else ks[0], seed if entry.seeded else seeds[0]]
+        for k in ks
+        for seed in seeds
+    }
+
+
+def _joined(entry: Generator, fits: list[Fit]) -> ProxySet:
+    """The proxy set of the fits of all classes."""
+    labels = np.repeat(np.arange(len(fits)), [len(fit.proxies) for fit in fits])
+    stacked = np.concatenate([fit.proxies for fit in fits])
+    return _proxy_set(entry, stacked, labels, seconds=sum(fit.seconds for fit in fits))
+
+
+def _proxy_set(
+    entry: Generator, proxies: np.ndarray, labels: np.ndarray, **properties: Any
+) -> ProxySet:
+    """A set of proxies (p, d) or, if they are samples, row numbers (p,)."""
+    if entry.samples:
+        return ProxySet(labels, samples=proxies, **properties)
+    return ProxySet(labels, proxies.astype(np.float32, copy=False), **properties)
 
 
 def _shared_fits(
@@ -212,9 +220,9 @@ def _fits(
             times.append(preparation + time.perf_counter() - start)
     if entry.of_user:
         if len(results) != len(runs):
-            raise UserError(
-                f"GEN '{entry.name}' of {entry.origin} returned {len(results)} results at once; it must return one for each of "
-                f"{len(runs)} k and seeds"
+            raise _invalid(
+                entry,
+                f"{len(results)} results at once; it must return one for each of {len(runs)} k and seeds",
             )
         results = [_checked(entry, proxies, x) for proxies in results]
         for (k, _), proxies in zip(capped_runs, results, strict=True):
@@ -227,14 +235,16 @@ def _samples_for(entry: Generator, x: np.ndarray) -> np.ndarray:
     return for_user(x) if entry.of_user else x
 
 
+def _invalid(entry: Generator, returned: str) -> UserError:
+    return UserError(f"GEN '{entry.name}' of {entry.origin} returned {returned}")
+
+
 def _checked(entry: Generator, returned: Any, x: np.ndarray) -> np.ndarray:
     """The result of a user's GEN for samples x (n, d); a `UserError` if it is not valid."""
     try:
         proxies = np.asarray(returned)
     except Exception as error:  # rows of several lengths, or a tensor that cannot be converted
-        raise UserError(
-            f"GEN '{entry.name}' of {entry.origin} returned {type(returned).__name__}, which is no array ({error})"
-        ) from error
+        raise _invalid(entry, f"{type(returned).__name__}, which is no array ({error})") from error
     n, d = x.shape
     finite = proxies.dtype.kind != "f" or is_finite(proxies)
     if entry.samples:
@@ -247,9 +257,9 @@ def _checked(entry: Generator, returned: Any, x: np.ndarray) -> np.ndarray:
         expected = f"finite proxies of shape (p, {d})"
     if not valid:
         what = "an array of" if finite else "NaN or infinity in"
-        raise UserError(
-            f"GEN '{entry.name}' of {entry.origin} returned {what} shape {proxies.shape}, {proxies.dtype}, "
-            f"for {n} samples; it must return {expected}"
+        raise _invalid(
+            entry,
+            f"{what} shape {proxies.shape}, {proxies.dtype}, for {n} samples; it must return {expected}",
         )
     return proxies
 
@@ -257,9 +267,7 @@ def _checked(entry: Generator, returned: Any, x: np.ndarray) -> np.ndarray:
 def _check_number(entry: Generator, count: int, k: int) -> None:
     """Raise a `UserError` if a GEN with a choice of k generated more than k proxies for a class: an unfair advantage."""
     if entry.takes_k and count > k:
-        raise UserError(
-            f"GEN '{entry.name}' of {entry.origin} returned {count} proxies for a class with k = {k}; it must return at most k"
-        )
+        raise _invalid(entry, f"{count} proxies for a class with k = {k}; it must return at most k")
 
 
 def _cores() -> int:
@@ -306,8 +314,7 @@ def _from_all_classes(
     entry: Generator,
     x: np.ndarray,
     y: np.ndarray,
-    ks: list[int],
-    seeds: list[Seed],
+    runs: list[KAndSeed],
     ls_lambda: float | None,
     clusters: Mapping[KAndSeed, ProxySet] | None,
     threads: int,
@@ -321,74 +328,58 @@ def _from_all_classes(
                 f"GEN '{entry.name}' needs the FM's ls_lambda (in the paper, the weight decay of its pre-training)"
             )
         penalty = [ls_lambda]
-    load_library_of(entry.name)
     start = time.perf_counter()
     shared = entry.call(entry.prepare, _samples_for(entry, x), *penalty) if entry.prepare else None
     preparation = time.perf_counter() - start
     if entry.clusters and clusters is None:
+        ks, seeds = zip(*runs, strict=True)
         clusters = proxy_sets(x, y, entry.clusters, ks, seeds, threads=threads, device=device)
-    sets: dict[KAndSeed, ProxySet] = {}
-    for k in ks:
-        for seed in seeds:
-            run = (k if entry.takes_k else ks[0], seed if entry.seeded else seeds[0])
-            if run in sets:
-                sets[k, seed] = sets[run]
-                continue
-            start = time.perf_counter()
-            cluster_set = clusters[k, seed] if clusters and entry.clusters else None
-            settings = AllClasses(k, seed or 0, shared, cluster_set, threads)
-            labels_for = y.copy() if entry.of_user else y
-            result = entry.call(entry.make, _samples_for(entry, x), labels_for, settings)
-            if entry.of_user:
-                _check_result(entry, result)
-            values, labels, bias, note = Generated(*result)
-            seconds = preparation + time.perf_counter() - start
-            seconds += cluster_set.seconds if cluster_set else 0.0
-            if entry.of_user:
-                values, labels = _checked(entry, values, x), np.asarray(labels)
-                _check_labels(entry, values, labels, y)
-                _check_number(entry, int(np.bincount(labels).max()), k)
-                _check_bias(entry, bias, labels)
-            sets[k, seed] = ProxySet(
-                labels,
-                values=None if entry.samples else values.astype(np.float32, copy=False),
-                samples=values if entry.samples else None,
-                seconds=seconds,
-                bias=None if bias is None else np.asarray(bias, np.float32),
-                note=note,
-            )
+    sets = {}
+    for k, seed in runs:
+        start = time.perf_counter()
+        cluster_set = clusters[k, seed] if clusters and entry.clusters else None
+        settings = AllClasses(k, seed or 0, shared, cluster_set, threads)
+        labels_for = y.copy() if entry.of_user else y
+        result = entry.call(entry.make, _samples_for(entry, x), labels_for, settings)
+        seconds = preparation + time.perf_counter() - start
+        seconds += cluster_set.seconds if cluster_set else 0.0
+        values, labels, bias, note = (
+            _checked_result(entry, result, x, y, k) if entry.of_user else Generated(*result)
+        )
+        bias = None if bias is None else np.asarray(bias, np.float32)
+        sets[k, seed] = _proxy_set(entry, values, labels, seconds=seconds, bias=bias, note=note)
     return sets
 
 
-def _check_result(entry: Generator, result: object) -> None:
-    """Raise a `UserError` unless a user's GEN that sees all classes returned proxies, labels and, possibly, a bias and a note."""
+def _checked_result(
+    entry: Generator, result: Any, x: np.ndarray, y: np.ndarray, k: int
+) -> Generated:
+    """The result of a user's GEN that sees all classes, for x (n, d) with labels y (n,); a `UserError` if it is not valid."""
     if not isinstance(result, tuple) or not 2 <= len(result) <= len(Generated._fields):
-        raise UserError(
-            f"GEN '{entry.name}' of {entry.origin} returned {type(result).__name__}; with sees_all_classes=True it must return "
-            "(proxies, labels), or with has_bias=True (proxies, labels, bias)"
+        raise _invalid(
+            entry,
+            f"{type(result).__name__}; with sees_all_classes=True it must return (proxies, labels), or with has_bias=True "
+            "(proxies, labels, bias)",
         )
-
-
-def _check_bias(entry: Generator, bias: object, labels: np.ndarray) -> None:
-    """Raise a `UserError` unless a GEN with `has_bias` returned a finite number for each proxy, or another GEN no bias."""
+    values, labels, bias, note = Generated(*result)
+    values, labels = _checked(entry, values, x), np.asarray(labels)
+    valid = labels.shape == (len(values),) and labels.dtype.kind in "iu"
+    valid = valid and bool((np.diff(labels) >= 0).all())
+    if not valid or not np.array_equal(np.unique(labels), np.arange(y.max() + 1)):
+        raise _invalid(
+            entry,
+            f"labels of shape {labels.shape}, {labels.dtype}, for {len(values)} proxies; each proxy needs its class, ascending "
+            f"from 0 to {y.max()}, each class at least once",
+        )
+    _check_number(entry, int(np.bincount(labels).max()), k)
     numbers = None if bias is None else np.asarray(bias)
     shape = None if numbers is None else numbers.shape
     finite = numbers is None or (numbers.dtype.kind in "fiu" and is_finite(numbers))
     if shape != (labels.shape if entry.has_bias else None) or not finite:
         returned = "no bias" if shape is None else f"a bias of shape {shape}"
         returned += "" if finite else " that is not finite"
-        raise UserError(
-            f"GEN '{entry.name}' of {entry.origin} returned {returned} for {len(labels)} proxies; "
-            "it must return a number for each with has_bias=True, and none without it"
+        raise _invalid(
+            entry,
+            f"{returned} for {len(labels)} proxies; it must return a number for each with has_bias=True, and none without it",
         )
-
-
-def _check_labels(entry: Generator, values: np.ndarray, labels: np.ndarray, y: np.ndarray) -> None:
-    """Raise a `UserError` unless labels are ascending and each class has a proxy."""
-    valid = labels.shape == (len(values),) and labels.dtype.kind in "iu"
-    valid = valid and bool((np.diff(labels) >= 0).all())
-    if not valid or not np.array_equal(np.unique(labels), np.arange(y.max() + 1)):
-        raise UserError(
-            f"GEN '{entry.name}' of {entry.origin} returned labels of shape {labels.shape}, {labels.dtype}, for "
-            f"{len(values)} proxies; each proxy needs its class, ascending from 0 to {y.max()}, each class at least once"
-        )
+    return Generated(values, labels, bias, note)
