@@ -54,7 +54,6 @@ from imprint.store.heads import write_head
 if TYPE_CHECKING:
     import torch
 
-    from imprint.estimator.export_files import Portable
     from imprint.store.heads import Head
 
 
@@ -540,18 +539,6 @@ class ImprintingClassifier(ClassifierMixin, BaseEstimator):
         from imprint.estimator.export import export
 
         export(self, path, to="onnx")
-
-    def portable(self) -> Portable:
-        """The parts of the head that `imprint.export` writes; raises a `UserError` in the same cases as `to_torch`."""
-        from imprint.estimator.export_files import Portable
-
-        return Portable(
-            self.to_torch(exact=True),
-            self.inverse_temperature_,
-            self.plain_classes("export"),
-            self.n_features_in_,
-            getattr(self, "fm_", {}),
-        )
 
     def plain_classes(self, purpose: str) -> list[str | int | float]:
         """The labels as JSON values; a `UserError` that names the purpose if JSON cannot hold them."""

@@ -107,7 +107,8 @@ def export(
     saved = file_of(head)
     choice = FMChoice.of(fm)
     source = None if check is None else Path(check)
-    portable = classifier.portable()  # before the FM is loaded, as it may raise
+    # before the FM is loaded, as these may raise
+    module, classes = classifier.to_torch(exact=True), classifier.plain_classes("export")
     if with_fm:
         embedder = _embedder(saved, choice)
         samples = export_check.image_samples(classifier, embedder, source)
@@ -115,7 +116,7 @@ def export(
         embedder = None
         samples = export_check.embedding_samples(classifier, saved, choice, source)
     with atomic(output) as temporary:
-        facts = write(portable, temporary, form=form, embedder=embedder, named=output)
+        facts = write(classifier, module, temporary, form=form, embedder=embedder, named=output)
         checked = export_check.check(temporary, form, samples, output)
     return Exported(
         file=str(output),
@@ -123,7 +124,7 @@ def export(
         input=facts["input"],
         outputs=facts["outputs"],
         preparation=facts.get("preparation"),
-        classes=portable.classes,
+        classes=classes,
         bytes=output.stat().st_size,
         check=checked,
     )

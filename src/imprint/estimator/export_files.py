@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +16,7 @@ from imprint.store.version import __version__
 if TYPE_CHECKING:
     import torch
 
+    from imprint.estimator.classifier import ImprintingClassifier
     from imprint.estimator.head_modules import Deployed
     from imprint.fm.embedder import Embedder
     from imprint.fm.transforms import Transform
@@ -35,34 +35,10 @@ class Form(StrEnum):
 SUFFIX_OF_FORM = {Form.onnx: ".onnx", Form.torch: ".pt2"}
 
 
-@dataclass(frozen=True)
-class Portable:
-    """The parts of a head that an exported file contains.
-
-    Attributes
-    ----------
-    module : Module
-        Maps embeddings (N, D) to the scores (N, C) of `class_scores`.
-    inverse_temperature : float or None
-        Factor for scores before the softmax that gives probabilities.
-    classes : list
-        The labels of the score columns.
-    dim : int
-        D, the number of values of an embedding.
-    fm : mapping
-        The FM of the embeddings, as far as known.
-    """
-
-    module: torch.nn.Module
-    inverse_temperature: float | None
-    classes: list[str | int | float]
-    dim: int
-    fm: Mapping[str, Any] = field(default_factory=dict)
-
-
 def write(
-    head: Portable,
-    path: Path | str,
+    head: ImprintingClassifier,
+    module: torch.nn.Module,
+    path: Path,
     *,
     form: Form,
     embedder: Embedder | None,
@@ -72,15 +48,17 @@ def write(
 
     Parameters
     ----------
-    head : Portable
+    head : ImprintingClassifier
         The head.
-    path : path
+    module : Module
+        Maps embeddings (N, D) to the scores (N, C) of `class_scores`.
+    path : Path
         The file.
     form : Form
         The form of the file.
     embedder : Embedder or None
         The FM.
-    named : path
+    named : Path
         The final name of the file, for messages.
 
     Returns
@@ -92,38 +70,35 @@ def write(
 
     from imprint.estimator.head_modules import Deployed
 
-    temperature = head.inverse_temperature
+    temperature, dim = head.inverse_temperature_, head.n_features_in_
     outputs = "scores (N, C), as predict gives them"
     if temperature is not None:
         outputs += "; probabilities (N, C)"
+    fm = {name: value for name, value in getattr(head, "fm_", {}).items() if name not in LOCAL}
     facts = {
-        "classes": json.dumps(head.classes, ensure_ascii=False),
+        "classes": json.dumps(head.plain_classes("export"), ensure_ascii=False),
         "outputs": outputs,
-        "fm": json.dumps(
-            {name: value for name, value in head.fm.items() if name not in LOCAL},
-            ensure_ascii=False,
-        ),
+        "fm": json.dumps(fm, ensure_ascii=False),
         "imprint": __version__,
     }
     if embedder is None:
-        facts["input"] = f"embeddings, float32 (N, {head.dim}), as the FM gives them"
-        module, example = Deployed(head.module, temperature), torch.zeros(2, head.dim)
-        name = EMBEDDINGS
+        facts["input"] = f"embeddings, float32 (N, {dim}), as the FM gives them"
+        deployed, example, name = Deployed(module, temperature), torch.zeros(2, dim), EMBEDDINGS
     else:
         transform = embedder.transform
         facts["input"] = f"images, float32 (N, 3, {transform.size[0]}, {transform.size[1]})"
         facts["preparation"] = preparation(transform)
         facts["preprocessing"] = json.dumps(transform.as_dict())
         body = embedder.body.to("cpu", memory_format=torch.contiguous_format)  # type: ignore[call-overload]
-        module = Deployed(head.module, temperature, body, transform.mean, transform.std)
+        deployed = Deployed(module, temperature, body, transform.mean, transform.std)
         generator = torch.Generator().manual_seed(0)
         example, name = torch.rand(2, 3, *transform.size, generator=generator), IMAGES
     if form is Form.onnx:
-        _require_onnx(module, named)
+        _require_onnx(deployed, named)
     dimensions = ({0: torch.export.Dim("n")},)  # N is dynamic
-    program = torch.export.export(module.eval(), (example,), dynamic_shapes=dimensions)
+    program = torch.export.export(deployed.eval(), (example,), dynamic_shapes=dimensions)
     if form is Form.onnx:
-        _write_onnx(program, name, module.outputs, dimensions, Path(path), facts)
+        _write_onnx(program, name, deployed.outputs, dimensions, path, facts)
     else:
         torch.export.save(program, path, extra_files=dict(facts))
     return facts
