@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 from imprint.errors import UserError
@@ -33,11 +34,20 @@ def unknown(kind: str, name: object, known: Iterable[object]) -> str:
     return f"unknown {kind} '{name}'; known: {', '.join(names) or 'none'}{suggestion(name, names)}"
 
 
+@dataclass(frozen=True)
 class Component:
-    """What components that users can write have in common: a subclass is a dataclass with the field `file`."""
+    """What components that users can write have in common.
+
+    Attributes
+    ----------
+    name : str
+        Its name in configurations, paths and columns.
+    file : str or None
+        The user's file that registered it.
+    """
 
     name: str
-    file: str | None
+    file: str | None = field(default=None, kw_only=True)
 
     def call(self, function: Callable[..., R], *arguments: Any) -> R:
         """Call a function of the component; an error in a user's is a `UserError` that names the component and the line."""

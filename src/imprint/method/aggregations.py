@@ -25,12 +25,10 @@ from imprint.registry import Component, Registry
 
 @dataclass(frozen=True)
 class Aggregation(Component):
-    """A registered AGG.
+    """A registered AGG; see also `Component`.
 
     Attributes
     ----------
-    name : str
-        Its name in configurations, paths and columns.
     class_scores : callable or None
         Function of similarities (n, P), of the classes (P,) of the proxies, ascending, and of the number of classes, that returns
         class scores (n, classes); with a weighting, its argument follows. None if the nearest proxies decide, which the engine finds
@@ -43,17 +41,13 @@ class Aggregation(Component):
         The weighting if none is named; None if it takes no weighting.
     only_weighting : str or None
         The one weighting that it takes; None if it takes all or none.
-    file : str or None
-        The user's file that registered it.
     """
 
-    name: str
     class_scores: Callable[..., np.ndarray] | None = None
     takes_m: bool = False
     default_distance: str = INNER_PRODUCT
     default_weighting: str | None = None
     only_weighting: str | None = None
-    file: str | None = None
 
     @property
     def takes_weighting(self) -> bool:

@@ -40,12 +40,10 @@ Rank = Callable[[Proxies, Queries], Ranking]
 
 @dataclass(frozen=True)
 class Distance(Component):
-    """A registered distance.
+    """A registered distance; see also `Component`.
 
     Attributes
     ----------
-    name : str
-        Its name in configurations, paths and columns.
     rank : callable
         Function of `Proxies` and `Queries` that returns their `Ranking`.
     weighs_votes : bool
@@ -62,11 +60,8 @@ class Distance(Component):
         Type of the similarities: float64 if all share a large part, beside which float32 could not separate them.
     operations : callable
         Cost of one ranking, from n embeddings, p proxies and d, see `imprint.method.costs`.
-    file : str or None
-        The user's file that registered it.
     """
 
-    name: str
     rank: Rank
     weighs_votes: bool = True
     shares_product: bool = True
@@ -75,7 +70,6 @@ class Distance(Component):
     similarity: Callable[[np.ndarray], np.ndarray] = np.negative
     precision: type[np.floating[Any]] = np.float32
     operations: Callable[[int, int, int], float] = costs.product
-    file: str | None = None
 
     @property
     def definition(self) -> Any:

@@ -20,25 +20,19 @@ TEMPERATURE = 0.07  # of `exponential`, as in DINO
 
 @dataclass(frozen=True)
 class Weighting(Component):
-    """A registered weighting.
+    """A registered weighting; see also `Component`.
 
     Attributes
     ----------
-    name : str
-        Its name in configurations and columns.
     weights : callable
         Function of distances (n, m) float64, nearest first, and its argument, if any; returns weights (n, m), not negative and not
         all 0 for a sample.
     default : float or None
         The default argument; None if it takes none.
-    file : str or None
-        The user's file that registered it.
     """
 
-    name: str
     weights: Callable[..., np.ndarray]
     default: float | None = None
-    file: str | None = None
 
     @property
     def definition(self) -> Any:

@@ -71,12 +71,10 @@ class Generated(NamedTuple):
 
 @dataclass(frozen=True)
 class Generator(Component):
-    """A registered GEN.
+    """A registered GEN; see also `Component`.
 
     Attributes
     ----------
-    name : str
-        Its name in configurations, paths and columns.
     make : callable
         The function, see the module.
     takes_k : bool
@@ -123,11 +121,8 @@ class Generator(Component):
         Cost that all k and seeds of a training set share, in addition to their runs, from n, the number of classes and d.
     rounds : callable or None
         Factor of these costs, from the number of samples per original class.
-    file : str or None
-        The user's file that registered it.
     """
 
-    name: str
     make: Callable[..., Any]
     takes_k: bool = True
     seeded: bool = False
@@ -149,7 +144,6 @@ class Generator(Component):
     operations: Callable[[int, int, int, int], float] = costs.passes
     shared_operations: Callable[[int, int, int], float] = costs.copies
     rounds: Callable[[float], float] | None = None
-    file: str | None = None
 
     @property
     def chooses_k(self) -> bool:
@@ -211,9 +205,9 @@ def generator(name: str, **properties: Any) -> Callable[[Callable[..., Any]], Ca
     False
     >>> GENERATORS.remove("median")
     """
-    known = [field.name for field in fields(Generator)]
+    known = [field.name for field in fields(Generator)][3:]  # without name, file and make
     if strange := [key for key in properties if key not in known]:
-        raise UserError(f"GEN {name}: {unknown('property', strange[0], known[2:])}")
+        raise UserError(f"GEN {name}: {unknown('property', strange[0], known)}")
     if properties.get("samples") and properties.get("has_bias"):
         raise UserError(
             f"GEN {name}: proxies that are samples have no bias; leave out samples=True and return their values"

@@ -37,12 +37,10 @@ class FittedNorm(Protocol):
 
 @dataclass(frozen=True)
 class Normalization(Component):
-    """A registered NORM.
+    """A registered NORM; see also `Component`.
 
     Attributes
     ----------
-    name : str
-        Its name in configurations, paths and columns.
     rows : callable or None
         The function of a NORM of rows, (n, d) to (n, d).
     fitted : callable or None
@@ -60,11 +58,8 @@ class Normalization(Component):
         The reference of its quantiles, as recorded in score files.
     needs_fm_classifier : bool
         Whether it needs the weights of the FM's own classifier.
-    file : str or None
-        The user's file that registered it.
     """
 
-    name: str
     rows: OfRows | None = None
     fitted: Callable[..., FittedNorm] | None = None
     proxies: OfProxies | None = None
@@ -72,7 +67,6 @@ class Normalization(Component):
     appends: Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray] | None = None
     reference: str | None = None
     needs_fm_classifier: bool = False
-    file: str | None = None
 
     @property
     def of_rows(self) -> bool:
