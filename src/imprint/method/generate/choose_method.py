@@ -108,20 +108,15 @@ def choose(
     x, y = _at_most(x, y, seed or 0)
     classes = int(y.max()) + 1
     held_out = _held_out_scores(x, y, seed, methods, threads, ls_lambda, fm_classifier, norms)
-    if not len(held_out.rows):
-        nothing = (np.nan, np.nan, 0.0, np.nan)
-        return Choice(
-            configuration=methods[0],
-            considered=tuple(Considered(method, *nothing) for method in methods),
-            held_out=0,
-            inverse_temperature=np.nan,
-            seconds=time.perf_counter() - start,
-            classes=classes,
-        )
-    calibrated = [calibrate(scores, held_out.labels) for scores in held_out.scores]
-    considered = _considered(methods, held_out, calibrated)
-    best = chosen_index(considered)
-    inverse_temperature = calibrated[best].inverse_temperature
+    best, inverse_temperature, familiarity = 0, np.nan, None
+    if len(held_out.rows):
+        calibrated = [calibrate(scores, held_out.labels) for scores in held_out.scores]
+        considered = _considered(methods, held_out, calibrated)
+        best = chosen_index(considered)
+        inverse_temperature = calibrated[best].inverse_temperature
+        familiarity = _familiarity(held_out, best, inverse_temperature)
+    else:
+        considered = tuple(Considered(m, np.nan, np.nan, 0.0, np.nan) for m in methods)
     return Choice(
         configuration=methods[best],
         considered=considered,
@@ -129,26 +124,17 @@ def choose(
         inverse_temperature=inverse_temperature,
         seconds=time.perf_counter() - start,
         classes=classes,
-        familiarity=_familiarity(held_out, best, inverse_temperature),
+        familiarity=familiarity,
     )
 
 
 @dataclass(frozen=True)
 class _HeldOut:
-    """Held-out samples of all folds, one after another; a sample that is held out several times appears as often.
-
-    Attributes
-    ----------
-    rows, labels : ndarray of shape (n,)
-        Row numbers of the samples, and their labels.
-    scores : list of ndarray of shape (n, C)
-        Their class scores, for each method; empty if nothing was held out.
-    similarities : list of ndarray of shape (n,)
-        Their similarities to the nearest proxy, for each method.
-    """
+    """Held-out samples of all folds, one after another; a sample that is held out several times appears as often."""
 
     rows: np.ndarray
     labels: np.ndarray
+    # for each method, class scores (n, C) and similarities to the nearest proxy (n,); empty if nothing was held out
     scores: list[np.ndarray]
     similarities: list[np.ndarray]
 
