@@ -16,7 +16,6 @@ from imprint.estimator.duplicates import Sketches
 from imprint.estimator.parameters import require_seed
 from imprint.estimator.sample_warnings import warn_of_copies, warn_of_counts, warn_of_equal
 from imprint.estimator.validation import checked_scale
-from imprint.method.aggregations import needs_all_proxies
 from imprint.method.configuration import (
     BY_DISTANCE,
     FIELDS,
@@ -30,9 +29,8 @@ from imprint.method.configuration import (
     K,
     Scoring,
 )
-from imprint.method.distances import DISTANCES
 from imprint.method.engine import predict
-from imprint.method.folding import fold, steps_of
+from imprint.method.folding import fold, linear_form, steps_of
 from imprint.method.generate import GENERATORS
 from imprint.method.generate.cores import cores_for
 from imprint.method.generate.proxy_sets import proxy_sets
@@ -239,11 +237,7 @@ def _scored(
 
 def _bytes(candidate: CandidateHead, scoring: Scoring) -> int:
     """Bytes of the proxies and of the fitted NORMs that cannot be folded into them."""
-    linear = DISTANCES.find(scoring.distance).linear is not None
-    voters = min(scoring.neighbours, len(candidate.labels))
-    steps = steps_of(candidate, scoring) or []
-    if linear and voters == 1 and not needs_all_proxies(scoring):
-        steps = []
+    steps = [] if linear_form(candidate, scoring) else steps_of(candidate, scoring) or []
     learnt = [array for step in steps if step != UNIT_LENGTH for array in vars(step).values()]
     return candidate.values.nbytes + sum(getattr(array, "nbytes", 0) for array in learnt)
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from imprint.method.aggregations import needs_all_proxies
 from imprint.method.configuration import IDENTITY, INNER_PRODUCT, MAX, UNIT_LENGTH, Scoring
-from imprint.method.distances import DISTANCES
+from imprint.method.distances import DISTANCES, LinearForm
 from imprint.method.normalize import chain, l2
 from imprint.method.operands import CLOSE, closeness, some_of
 from imprint.method.scoring import CandidateHead
@@ -44,12 +44,8 @@ def fold(candidate: CandidateHead, fm_classifier: np.ndarray | None = None) -> F
         comes before one that is not.
     """
     scoring = candidate.scorings[0]
-    form = DISTANCES.find(scoring.distance).linear
-    if (
-        form is None
-        or needs_all_proxies(scoring)
-        or min(scoring.neighbours, len(candidate.labels)) > 1
-    ):
+    form = linear_form(candidate, scoring)
+    if form is None:
         return None
     steps = steps_of(candidate, scoring)
     if not steps or steps == [UNIT_LENGTH]:
@@ -89,6 +85,12 @@ def fold(candidate: CandidateHead, fm_classifier: np.ndarray | None = None) -> F
     )
     exact = not (form.unit_length or form.squares or then_l2 or close)
     return Folded(plain, exact)
+
+
+def linear_form(candidate: CandidateHead, scoring: Scoring) -> LinearForm | None:
+    """The linear form of the distance if one proxy decides; None if several count, or the distance has none."""
+    several = needs_all_proxies(scoring) or min(scoring.neighbours, len(candidate.labels)) > 1
+    return None if several else DISTANCES.find(scoring.distance).linear
 
 
 def steps_of(candidate: CandidateHead, scoring: Scoring) -> list[Any] | None:
