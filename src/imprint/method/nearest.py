@@ -33,34 +33,26 @@ class Search:
 
 
 @dataclass
-class Matrix:
-    """Proxies as the columns of one product, and the searches that use it."""
-
-    columns: ProxyColumns
-    searches: list[Search] = field(default_factory=list)
-
-
-@dataclass
 class Pack:
-    """Matrices that are multiplied with the same queries; `queries` and `direct` as in `Ranking`."""
+    """Searches by the columns of their product, all with the same queries; `queries` and `direct` as in `Ranking`."""
 
     queries: Queries | None
     direct: DirectDistance | None
-    matrices: list[Matrix] = field(default_factory=list)
+    by_columns: dict[ProxyColumns, list[Search]] = field(default_factory=dict)
     bytes: int = 0
 
     @property
     def searches(self) -> list[Search]:
-        """The searches of all matrices."""
-        return [search for matrix in self.matrices for search in matrix.searches]
+        """All searches."""
+        return [search for searches in self.by_columns.values() for search in searches]
 
 
 class ColumnRange(NamedTuple):
-    """Columns first..last of a matrix within one product."""
+    """Columns within one product: those from number `first` on of a proxy set, and the searches that use them."""
 
-    matrix: Matrix
+    values: np.ndarray
     first: int
-    last: int
+    searches: list[Search]
 
 
 def nearest(
@@ -92,20 +84,20 @@ def nearest(
 
 
 def packs(searches: Iterable[Search], n: int, memory: int) -> Iterator[Pack]:
-    """Group matrices of proxies so that the neighbours of their rankings (12 bytes each) fit in memory."""
-    matrices: dict[tuple[ProxyColumns, Queries | None, DirectDistance | None], Matrix] = {}
+    """Group searches so that the neighbours of their rankings (12 bytes each) fit in memory."""
+    groups: dict[tuple[ProxyColumns, Queries | None, DirectDistance | None], list[Search]] = {}
     for search in searches:
         ranking = search.ranking
-        name = (ranking.columns, ranking.queries, ranking.direct)
-        matrices.setdefault(name, Matrix(ranking.columns)).searches.append(search)
+        key = (ranking.columns, ranking.queries, ranking.direct)
+        groups.setdefault(key, []).append(search)
     packs: dict[tuple[Queries | None, DirectDistance | None], Pack] = {}
-    for (_, queries, direct), matrix in matrices.items():
-        need = sum(12 * n * search.most for search in matrix.searches)
+    for (columns, queries, direct), group in groups.items():
+        need = sum(12 * n * search.most for search in group)
         pack = packs.setdefault((queries, direct), Pack(queries, direct))
-        if pack.matrices and pack.bytes + need > memory:
+        if pack.by_columns and pack.bytes + need > memory:
             yield pack
             pack = packs[queries, direct] = Pack(queries, direct)
-        pack.matrices.append(matrix)
+        pack.by_columns[columns] = group
         pack.bytes += need
     yield from packs.values()
 
@@ -114,13 +106,13 @@ def products_of(pack: Pack) -> Iterator[list[ColumnRange]]:
     """The ranges of columns of each product of at most BLOCK_COLUMNS columns."""
     ranges: list[ColumnRange] = []
     free = BLOCK_COLUMNS
-    for matrix in pack.matrices:
+    for columns, searches in pack.by_columns.items():
         first = 0
-        while first < len(matrix.columns):
-            last = min(len(matrix.columns), first + free)
-            ranges.append(ColumnRange(matrix, first, last))
-            free -= last - first
-            first = last
+        while first < len(columns):
+            values = columns.values[first : first + free]
+            ranges.append(ColumnRange(values, first, searches))
+            free -= len(values)
+            first += len(values)
             if free == 0:
                 yield ranges
                 ranges, free = [], BLOCK_COLUMNS
@@ -130,8 +122,7 @@ def products_of(pack: Pack) -> Iterator[list[ColumnRange]]:
 
 def side_by_side(ranges: list[ColumnRange]) -> np.ndarray:
     """The columns of some ranges as one matrix."""
-    columns = [each.matrix.columns.values[each.first : each.last] for each in ranges]
-    return columns[0] if len(columns) == 1 else np.concatenate(columns)
+    return ranges[0].values if len(ranges) == 1 else np.concatenate([r.values for r in ranges])
 
 
 def _on_cpu(
@@ -146,16 +137,16 @@ def _on_cpu(
     def merge(rows: slice, ranges: list[ColumnRange], columns: np.ndarray) -> None:
         products = _products(pack.direct, x[rows], columns)
         start = 0
-        for matrix, first, last in ranges:
-            end = start + last - first
-            for search in matrix.searches:
+        for values, first, searches in ranges:
+            end = start + len(values)
+            for search in searches:
                 ranking = search.ranking
                 row_arrays = [array[rows] for array in (factors[search], *best[search])]
                 key = (ranking.scale, ranking.offsets)
                 select(products, start, end, first, *key, *row_arrays)
             start = end
 
-    columns = sum(len(matrix.columns) for matrix in pack.matrices)
+    columns = sum(map(len, pack.by_columns))
     with strips_of(pack.direct, len(x), columns, memory // (4 * BLOCK_COLUMNS)) as each:
         for ranges in products_of(pack):
             each(partial(merge, ranges=ranges, columns=side_by_side(ranges)))

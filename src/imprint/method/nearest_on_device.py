@@ -77,14 +77,15 @@ def search_on_device(
                 pack.direct.fill(np.ascontiguousarray(x[rows]), columns, distances)
                 products = upload(distances, device)
             start = 0
-            for matrix, first, last in ranges:
-                matrix_products = products[:, start : start + last - first]
-                start += last - first
-                for search in matrix.searches:
+            for values, first, searches in ranges:
+                last = first + len(values)
+                range_products = products[:, start : start + len(values)]
+                start += len(values)
+                for search in searches:
                     scale, offset, factor = keys_of[search]
-                    keys = factor[rows] * offset[first:last] - scale[first:last] * matrix_products
+                    keys = factor[rows] * offset[first:last] - scale[first:last] * range_products
                     smallest, at = keys.topk(min(search.most, last - first), largest=False)
-                    new = (smallest, at + first, matrix_products.gather(1, at))
+                    new = (smallest, at + first, range_products.gather(1, at))
                     merged = [
                         torch.cat([old[rows], more], dim=1)
                         for old, more in zip(best[search], new, strict=True)
