@@ -85,11 +85,10 @@ class FittedNorms:
         fm_classifier: np.ndarray | None = None,
     ) -> np.ndarray:
         """Apply NORMpost to proxies (p, d) with ascending labels (p,), generated after `norm_pre`."""
-        path = chain(norm_pre).steps
-        for step in chain(norm_post).steps:
-            path += (step,)
-            if step.entry.proxies is not None:
-                proxies = apply_to_all_proxies(step.entry, proxies, labels, fm_classifier)
+        for path in _paths(norm_pre, norm_post):
+            entry = path[-1].entry
+            if entry.proxies is not None:
+                proxies = apply_to_all_proxies(entry, proxies, labels, fm_classifier)
             else:
                 proxies = self._step(path, proxies)
         return proxies
@@ -99,10 +98,8 @@ class FittedNorms:
     ) -> np.ndarray:
         """Test embeddings (n, d) after NORMinf and the fitted steps of NORMpost."""
         x = self.apply_to_embeddings(norm_inf, x)
-        path = chain(norm_pre).steps
-        for step in chain(norm_post).steps:
-            path += (step,)
-            if step.entry.fitted:
+        for path in _paths(norm_pre, norm_post):
+            if path[-1].entry.fitted:
                 x = self._step(path, x)
         return x
 
@@ -156,8 +153,8 @@ class FittedNorms:
         return self._latest[1]
 
     def _applied(self, steps: StepPath, x: np.ndarray) -> np.ndarray:
-        for i in range(len(steps)):
-            x = self._step(steps[: i + 1], x)
+        for end in range(1, len(steps) + 1):
+            x = self._step(steps[:end], x)
         return x
 
     def _step(self, path: StepPath, x: np.ndarray) -> np.ndarray:
@@ -173,12 +170,8 @@ class FittedNorms:
 
     def _names(self, norm_pre: str, norm: str) -> list[str]:
         """The names in `learnt` of the fitted steps of a NORM after `norm_pre`; fits those that are not fitted yet."""
-        path, names = chain(norm_pre).steps, []
-        for step in chain(norm).steps:
-            path += (step,)
-            if step.entry.fitted:
-                names.append(self._learnt_name(path))
-        return names
+        paths = _paths(norm_pre, norm)
+        return [self._learnt_name(path) for path in paths if path[-1].entry.fitted]
 
     def _learnt_name(self, path: StepPath) -> str:
         """The name in `learnt` of the last step of a path; fits the step if it is not fitted yet."""
@@ -191,6 +184,12 @@ class FittedNorms:
                 )
             self.learnt[name] = _fitted(path[-1], self._training(path[:-1]), self._y)
         return name
+
+
+def _paths(norm_pre: str, norm: str) -> list[StepPath]:
+    """All steps up to each step of a NORM after `norm_pre`."""
+    before, steps = chain(norm_pre).steps, chain(norm).steps
+    return [before + steps[:end] for end in range(1, len(steps) + 1)]
 
 
 def apply_to_all_proxies(
