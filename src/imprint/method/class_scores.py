@@ -53,8 +53,8 @@ def class_scores(
         Float32, or float64 for votes, a user's AGG, and where similarities have large parts in common, see `precision_of`. The
         engine predicts the class with the largest score, the first among equals.
     """
-    scoring = candidate.scorings[0]
-    voters = min(scoring.neighbours, len(candidate.labels))
+    scoring, labels = candidate.scorings[0], candidate.labels
+    voters = min(scoring.neighbours, len(labels))
     if voters > 1:
         return _votes(x, candidate, scoring, voters, classes, fm_classifier)
     ranking, queries = ranking_of(x, candidate, scoring, fm_classifier, mapped)
@@ -62,25 +62,19 @@ def class_scores(
     precision = np.float64 if of_user else precision_of(ranking, scoring.distance)
     scores = np.empty((len(x), classes), precision)
     # for few rows the compiled loops are not worth loading; with one proxy per class there is nothing to select
-    with_all_proxies = (
-        needs_all_proxies(scoring) or len(x) < FEW_ROWS or len(candidate.labels) == classes
-    )
+    with_all_proxies = needs_all_proxies(scoring) or len(x) < FEW_ROWS or len(labels) == classes
 
     def fill(rows: slice) -> None:
         if with_all_proxies:
             numbers, products = products_of_all(ranking, queries, rows)
-            of_all = measured(ranking, queries, scoring.distance, numbers, products, rows)
-            scores[rows] = aggregated(of_all.similarities, candidate.labels, classes, scoring)
-            return
-        numbers, products = nearest_of_classes(ranking, queries, rows, candidate.labels, classes)
-        near = measured(ranking, queries, scoring.distance, numbers, products, rows)
-        scores[rows] = near.similarities
+        else:
+            numbers, products = nearest_of_classes(ranking, queries, rows, labels, classes)
+        near = measured(ranking, queries, scoring.distance, numbers, products, rows).similarities
+        scores[rows] = aggregated(near, labels, classes, scoring) if with_all_proxies else near
 
     # a row takes a few arrays with this many values
-    values = len(candidate.labels) if with_all_proxies else classes
-    columns = len(candidate.labels)
-    at_once = MEMORY // (64 * values)
-    all_strips = strips_of(ranking.direct, len(x), columns, at_once)
+    at_once = MEMORY // (64 * (len(labels) if with_all_proxies else classes))
+    all_strips = strips_of(ranking.direct, len(x), len(labels), at_once)
     if of_user:  # its function is called by one thread at a time
         all_strips = strips(len(x), at_once, alone=True)
     with all_strips as each:
