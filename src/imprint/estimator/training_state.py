@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from imprint.errors import UserError
 from imprint.estimator.duplicates import Sketches
-from imprint.estimator.examples import examples_of
 from imprint.estimator.incremental import (
     UPDATES,
     Imprinted,
@@ -24,7 +23,7 @@ from imprint.estimator.training_samples import TrainingSamples
 from imprint.formatting import listed
 from imprint.method.configuration import Configuration
 from imprint.method.generate import GENERATORS
-from imprint.method.normalize import FittedNorms
+from imprint.method.normalize import FittedNorms, lengths
 
 
 @dataclass(frozen=True)
@@ -94,7 +93,7 @@ class TrainingState:
             samples=len(x),
             imprinted=imprinted,
             learnt=learnt,
-            examples=examples_of(None, imprinted, new),
+            examples=_examples_of(None, imprinted, new),
             sketches=Sketches.of(x, numbers),
             kept=TrainingSamples.of(x, numbers) if keep else None,
             scale=scale,
@@ -133,17 +132,16 @@ class TrainingState:
         normalised, learnt = self.learnt.with_more(x, numbers, len(classes))
         new = NewSamples(x, normalised, numbers, ids, known, counts, learnt.sums)
         imprinted = take_in(self.imprinted, new, settings)
-        sketches = self.sketches
-        return TrainingState(
+        return replace(
+            self,
             classes=classes,
             counts=counts,
             samples=self.samples + len(x),
             imprinted=imprinted,
             learnt=learnt,
-            examples=examples_of(self.examples, imprinted, new),
-            sketches=None if sketches is None else sketches.plus(Sketches.of(x, numbers)),
-            kept=None if self.kept is None else self.kept.plus(x, numbers),
-            scale=self.scale,
+            examples=_examples_of(self.examples, imprinted, new),
+            sketches=self.sketches and self.sketches.plus(Sketches.of(x, numbers)),
+            kept=self.kept and self.kept.plus(x, numbers),
         )
 
     def without(self, labels: np.ndarray) -> TrainingState:
@@ -165,16 +163,15 @@ class TrainingState:
         examples = self.examples
         if examples is not None:
             examples = examples[stays[self.imprinted.labels]]
-        return TrainingState(
+        return replace(
+            self,
             classes=self.classes[stays],
             counts=self.counts[stays],
-            samples=self.samples,
             imprinted=imprinted,
             learnt=learnt,
             examples=examples,
-            sketches=None if self.sketches is None else self.sketches.keeping(stays),
-            kept=None if self.kept is None else self.kept.keeping(stays),
-            scale=self.scale,
+            sketches=self.sketches and self.sketches.keeping(stays),
+            kept=self.kept and self.kept.keeping(stays),
         )
 
     def has(self, x: np.ndarray, labels: np.ndarray | None = None) -> np.ndarray:
@@ -202,3 +199,27 @@ class TrainingState:
                 f"partial_fit: GEN {settings.entry.name} cannot add samples to class {listed(known)} without "
                 f"its earlier ones; {exact} can. Fit again, or remove the class and add it with all its samples"
             )
+
+
+def _examples_of(
+    before: np.ndarray | None, imprinted: Imprinted, new: NewSamples
+) -> np.ndarray | None:
+    """Ids (P,) of the samples that are the proxies or, as text, of the sample of the same class with the largest cosine to each.
+
+    Proxies of earlier classes keep their examples, `before` (None if unknown).
+    """
+    if imprinted.ids is not None:
+        return imprinted.ids
+    if new.known and before is None:
+        return None
+    chosen = []
+    for label in np.unique(new.classes[new.classes >= new.known]):
+        rows = np.flatnonzero(new.classes == label)
+        x = new.normalised[rows]
+        # the lengths of proxies do not change the order
+        proxies = imprinted.proxies[imprinted.labels == label]
+        chosen.append(rows[(proxies @ x.T / lengths(x)).argmax(axis=1)])
+    if not chosen:
+        return before
+    ids = new.ids[np.concatenate(chosen)].astype(str)
+    return ids if before is None else np.concatenate([before, ids])
