@@ -155,20 +155,10 @@ def _scorer(
     unit_length: bool,
     exact: bool,
 ) -> nn.Module:
-    """The module that scores embeddings against proxies.
+    """The module that scores embeddings against proxies after NORMpost, of ascending classes `labels` (P,).
 
-    Parameters
-    ----------
-    proxies : Proxies
-        Proxies after NORMpost.
-    labels : ndarray of shape (P,)
-        Their classes, ascending.
-    distance : str
-        Name of the distance.
-    unit_length : bool
-        Whether embeddings are divided by their lengths first.
-    exact : bool
-        Whether scores must be the similarities themselves; a plain linear layer may give only their order.
+    unit_length: whether embeddings are divided by their lengths first. exact: whether scores must be the similarities, not
+    only in their order, which is all that a plain linear layer may give.
     """
     form = DISTANCES[distance].linear
     assert form is not None  # see `Predictor.export_problem`

@@ -135,13 +135,7 @@ def read_unlabelled(
     sources : sequence of Path
         HDF5 or NPZ with `embeddings` (N, D), a folder of images at any depth, a table, a dataset, or an image; or several
         folders, tables and images.
-    fm : FMChoice
-        The FM that embeds images; if it names none, that of the head is used.
-    head : Head
-        The head that predicts.
-    group : str, optional
-        The group of an HDF5 file that holds the embeddings.
-    beside : sequence of Path
+    fm, head, group, beside
         As in `read_labelled`.
 
     Raises

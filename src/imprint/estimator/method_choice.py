@@ -17,14 +17,10 @@ class MethodChoice:
 
     Attributes
     ----------
-    method : str or None
-        `auto`, or a name of `imprint.method.presets.PRESETS`.
-    gen, norm_pre, norm_post, norm_inf, agg, distance, weighting : str or None
+    method, gen, norm_pre, norm_post, norm_inf, agg, distance, m, weighting
         As in `ImprintingClassifier`.
     k : str or None
-        Proxies per class, a number or `auto`.
-    m : int or None
-        Neighbours that vote.
+        Proxies per class, a number as text or `auto`.
     """
 
     method: str | None = None

@@ -98,10 +98,8 @@ def measured_again(
         All samples.
     norms : FittedNorms
         The NORMs of the head, which keep the choices of the first fit.
-    seed : int
+    seed, **settings
         As in `tune`.
-    **settings
-        As in `imprint.method.generate.choose_method.choose`.
     """
     alone = choose(samples.x, samples.classes, seed, [tuned.configuration], norms=norms, **settings)
     inverse, familiarity = _held_out(alone)

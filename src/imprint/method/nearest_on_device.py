@@ -33,14 +33,10 @@ def search_on_device(
 
     Parameters
     ----------
-    x : ndarray of shape (n, D)
-        Queries, float32.
-    lengths : ndarray of shape (n,)
-        Their lengths.
+    x, lengths, memory
+        As in `nearest`.
     pack : Pack
         Proxies, and the searches among them.
-    memory : int
-        Bytes for products.
     device : torch.device
         The device.
 
