@@ -457,9 +457,8 @@ class ImprintingClassifier(ClassifierMixin, BaseEstimator):
             )
         saved = SavedClassifier(
             state=self._state,
-            parameters=self._parameters,
+            parameters={**self._parameters, "random_state": self.seed_},
             tuned=self._measured(),
-            seed=self.seed_,
             fm=fm,
             embedding_size=self.n_features_in_,
             feature_names=getattr(self, "feature_names_in_", None),
@@ -494,7 +493,7 @@ class ImprintingClassifier(ClassifierMixin, BaseEstimator):
             classifier.feature_names_in_ = saved.feature_names
         fm_classifier = as_classifier_weights(saved.parameters["fm_classifier"])
         parameters = {**classifier.get_params(), "fm_classifier": fm_classifier}
-        classifier._adopt(parameters, saved.tuned, saved.seed)
+        classifier._adopt(parameters, saved.tuned, saved.parameters["random_state"])
         classifier._keep(saved.state)
         return classifier
 

@@ -50,11 +50,9 @@ class SavedClassifier:
     state : TrainingState
         Proxies, and what adding classes needs.
     parameters : dict
-        Constructor arguments.
+        Constructor arguments; random_state is the seed of GEN.
     tuned : Tuned
         What was chosen and measured on the training samples.
-    seed : int
-        Seed of GEN.
     fm : Any
         The FM, see `ImprintingClassifier.save`, or None; after loading, the result of `imprint.store.fm_identity.fm_identity`.
     embedding_size : int
@@ -66,7 +64,6 @@ class SavedClassifier:
     state: TrainingState
     parameters: dict[str, Any]
     tuned: Tuned
-    seed: int
     fm: Any
     embedding_size: int
     feature_names: np.ndarray | None = None
@@ -77,7 +74,7 @@ def head_of(classifier: SavedClassifier) -> Head:
     state, tuned, familiarity = classifier.state, classifier.tuned, classifier.tuned.familiarity
     imprinted, configuration = state.imprinted, tuned.configuration
     # the weights of the FM's own classifier are saved as an array
-    parameters = {**classifier.parameters, "random_state": classifier.seed, "fm_classifier": None}
+    parameters = {**classifier.parameters, "fm_classifier": None}
     samples = GENERATORS[configuration.gen].samples
     codes, columns = users_codes(components_of(configuration)), classifier.feature_names
     description = {
@@ -90,7 +87,7 @@ def head_of(classifier: SavedClassifier) -> Head:
         "samples": state.samples,
         "embedding_size": classifier.embedding_size,
         "k": tuned.k,
-        "seed": classifier.seed,
+        "seed": parameters["random_state"],
         "inverse_temperature": tuned.inverse_temperature,
         "held_out": None if familiarity is None else familiarity.samples,
         "current": tuned.current,
@@ -195,7 +192,6 @@ def load_classifier(path: str | Path, fm: Any) -> SavedClassifier:
         state=state,
         parameters=parameters,
         tuned=tuned,
-        seed=description["seed"],
         fm=description["fm"],
         embedding_size=head.embedding_size,
         feature_names=None if columns is None else np.array(columns, object),
