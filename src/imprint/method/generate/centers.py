@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -72,15 +73,16 @@ def _most_central(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return distances, np.argsort(distances.sum(axis=1), kind="stable")
 
 
-@generator(
-    "kmedoids",
-    samples=True,
-    shares_fits=True,
-    prepare=_most_central,
-    loads="sklearn.metrics",
-    operations=costs.medoids_run,
-    shared_operations=costs.medoids_shared,
-)
+MEDOIDS: dict[str, Any] = {
+    "samples": True,
+    "shares_fits": True,
+    "loads": "sklearn.metrics",
+    "operations": costs.medoids_run,
+    "shared_operations": costs.medoids_shared,
+}
+
+
+@generator("kmedoids", prepare=_most_central, **MEDOIDS)
 def kmedoids(
     x: np.ndarray, k: int, random: Random, shared: tuple[np.ndarray, np.ndarray]
 ) -> np.ndarray:
@@ -114,17 +116,7 @@ def kmedoids(
     return medoids
 
 
-@generator(
-    "pam",
-    seeded=True,
-    samples=True,
-    shares_fits=True,
-    prepare=distance_matrix,
-    requires="kmedoids",
-    loads="sklearn.metrics",
-    operations=costs.medoids_run,
-    shared_operations=costs.medoids_shared,
-)
+@generator("pam", seeded=True, prepare=distance_matrix, requires="kmedoids", **MEDOIDS)
 def pam(x: np.ndarray, k: int, random: Random, distances: np.ndarray) -> np.ndarray:
     """Medoids by FasterPAM from a random start (Schubert and Rousseeuw 2021). Returns (k,) row numbers.
 

@@ -49,33 +49,23 @@ def weights(sums: np.ndarray, counts: np.ndarray, shared: Any) -> np.ndarray:
     return cho_solve(shared, (sums / counts[:, None]).T).T / len(counts)
 
 
-@generator(
-    "ls",
-    takes_k=False,
-    sees_all_classes=True,
-    needs_ls_lambda=True,
-    exact_updates=True,
-    prepare=factor,
-    loads="scipy.linalg",
-    operations=costs.least_squares_run,
-    shared_operations=costs.least_squares_shared,
-)
+LEAST_SQUARES: dict[str, Any] = {
+    "sees_all_classes": True,
+    "needs_ls_lambda": True,
+    "prepare": factor,
+    "loads": "scipy.linalg",
+    "operations": costs.least_squares_run,
+    "shared_operations": costs.least_squares_shared,
+}
+
+
+@generator("ls", takes_k=False, exact_updates=True, **LEAST_SQUARES)
 def least_squares(x: np.ndarray, y: np.ndarray, run: AllClasses) -> tuple[np.ndarray, np.ndarray]:
     """Ridge regression of the one-hot labels: the "oracle" of Westerhoff et al. 2025. Returns (C, d) and labels (C,)."""
     return weights(*group_sums(x, y), run.shared), np.arange(y.max() + 1)
 
 
-@generator(
-    "kls",
-    seeded=True,
-    sees_all_classes=True,
-    needs_ls_lambda=True,
-    prepare=factor,
-    loads="scipy.linalg",
-    clusters="kmeans",
-    operations=costs.least_squares_run,
-    shared_operations=costs.least_squares_shared,
-)
+@generator("kls", seeded=True, clusters="kmeans", **LEAST_SQUARES)
 def clustered_least_squares(
     x: np.ndarray, y: np.ndarray, run: AllClasses
 ) -> tuple[np.ndarray, np.ndarray]:
