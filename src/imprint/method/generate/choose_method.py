@@ -27,7 +27,6 @@ from imprint.method.generate.cores import cores_for
 from imprint.method.generate.proxy_sets import MANY_VALUES, proxy_sets
 from imprint.method.holdout import ENOUGH, FOLDS, folds, rows_by_class
 from imprint.method.normalize import FittedNorms
-from imprint.method.proxies import ProxySet
 from imprint.method.scoring import Mapped, candidate_head
 
 WHITENED = Scoring("whiten+l2", UNIT_LENGTH, MAX, INNER_PRODUCT)
@@ -153,6 +152,10 @@ def _held_out_scores(
     scores: list[list[np.ndarray]] = [[] for _ in methods]
     similarities: list[list[np.ndarray]] = [[] for _ in methods]
     rows = [np.zeros(0, np.int64)]
+    # all k of a GEN together, as they share work
+    ks: dict[tuple[str, str], list[int]] = {}
+    for method in methods:
+        ks.setdefault((method.norm_pre, method.gen), []).append(method.k.number)
     classes = int(y.max()) + 1
     threads = 1 if x.size < MANY_VALUES else threads
     most_folds = FOLDS_OF_MANY if len(y) >= FOLDS_OF_MANY * ENOUGH else FOLDS
@@ -161,7 +164,18 @@ def _held_out_scores(
             held = _at_most_held(held, seed or 0)
             x_train, y_train = x[~held], y[~held]
             fitted = norms.refitted(x_train, y_train)
-            sets = _sets(methods, x_train, y_train, seed, threads, ls_lambda, fitted)
+            sets = {
+                (norm_pre, gen): proxy_sets(
+                    fitted.apply_to_embeddings(norm_pre, x_train),
+                    y_train,
+                    gen,
+                    gen_ks,
+                    [seed],
+                    ls_lambda=ls_lambda,
+                    threads=threads,
+                )
+                for (norm_pre, gen), gen_ks in ks.items()
+            }
             x_held: np.ndarray = x[held]
             mapped: Mapped = {}
             for i, method in enumerate(methods):
@@ -257,30 +271,3 @@ def _at_most_held(held: np.ndarray, seed: int) -> np.ndarray:
     part = np.zeros_like(held)
     part[np.random.default_rng(seed).permutation(rows)[:MOST_HELD]] = True
     return part
-
-
-def _sets(
-    methods: Sequence[Configuration],
-    x: np.ndarray,
-    y: np.ndarray,
-    seed: int | None,
-    threads: int | None,
-    ls_lambda: float | None,
-    norms: FittedNorms,
-) -> dict[tuple[str, str], dict[tuple[int, int | None], ProxySet]]:
-    """The proxy sets of the methods by NORMpre and GEN, then k and seed; all k of a GEN together, as they share work."""
-    ks: dict[tuple[str, str], list[int]] = {}
-    for method in methods:
-        ks.setdefault((method.norm_pre, method.gen), []).append(method.k.number)
-    return {
-        (norm_pre, gen): proxy_sets(
-            norms.apply_to_embeddings(norm_pre, x),
-            y,
-            gen,
-            list(dict.fromkeys(gen_ks)),
-            [seed],
-            ls_lambda=ls_lambda,
-            threads=threads,
-        )
-        for (norm_pre, gen), gen_ks in ks.items()
-    }
