@@ -12,6 +12,7 @@ from imprint.method.scoring import (
     MEMORY,
     CandidateHead,
     Mapped,
+    Neighbours,
     measured,
     nearest_proxies,
     precision_of,
@@ -56,7 +57,8 @@ def class_scores(
     scoring, labels = candidate.scorings[0], candidate.labels
     voters = min(scoring.neighbours, len(labels))
     if voters > 1:
-        return _votes(x, candidate, scoring, voters, classes, fm_classifier)
+        near = nearest_proxies(x, candidate, voters, fm_classifier)
+        return _votes(near, labels, scoring, classes)
     ranking, queries = ranking_of(x, candidate, scoring, fm_classifier, mapped)
     of_user = AGGREGATIONS.find(scoring.agg).of_user
     precision = np.float64 if of_user else precision_of(ranking, scoring.distance)
@@ -82,19 +84,12 @@ def class_scores(
     return scores
 
 
-def _votes(
-    x: np.ndarray,
-    candidate: CandidateHead,
-    scoring: Scoring,
-    voters: int,
-    classes: int,
-    fm_classifier: np.ndarray | None,
-) -> np.ndarray:
-    near = nearest_proxies(x, candidate, voters, fm_classifier)
+def _votes(near: Neighbours, labels: np.ndarray, scoring: Scoring, classes: int) -> np.ndarray:
+    """The share (n, classes) of each class in the votes of proxies with these labels (P,)."""
     weights = np.ones(near.numbers.shape)
     if scoring.weighting is not None and near.distances is not None:
         weights = vote_weights(scoring.weighting, near.distances)
-    votes = np.zeros((len(x), classes))
-    np.add.at(votes, (np.arange(len(x))[:, None], candidate.labels[near.numbers]), weights)
+    votes = np.zeros((len(weights), classes))
+    np.add.at(votes, (np.arange(len(votes))[:, None], labels[near.numbers]), weights)
     # as shares: the weight of a proxy at distance 0 has no bound and would set the scale of all scores
     return votes / np.maximum(votes.sum(axis=1, keepdims=True), np.finfo(float).tiny)
