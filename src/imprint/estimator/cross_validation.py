@@ -348,10 +348,11 @@ def _generated(
         by_k = users.setdefault((method.norm_pre, method.gen), {})
         by_k.setdefault(method.k.number, []).append(method)
     norms = FittedNorms(x, y)
-    # many methods share their NORMs
-    learning = {
-        names: _learn(norms, x, y, names) for names in dict.fromkeys(m.norms for m in methods)
-    }
+    learning = {}
+    for names in dict.fromkeys(method.norms for method in methods):  # many share their NORMs
+        start = time.perf_counter()
+        norms.learnt |= FittedNorms(x, y).learn(*names).learnt  # as a single method would
+        learning[names] = time.perf_counter() - start
     for (norm_pre, gen), by_k in users.items():
         normalised = norms.apply_to_embeddings(norm_pre, x)
         sets = proxy_sets(normalised, y, gen, by_k, [seed], ls_lambda=ls_lambda, threads=None)
@@ -361,13 +362,6 @@ def _generated(
             candidate = candidate_head(proxies, x, norm_pre, scorings, norms)
             seconds = {m: proxies.seconds + learning[m.norms] for m in same_set}
             yield _Generated(candidate, same_set, seconds)
-
-
-def _learn(norms: FittedNorms, x: np.ndarray, y: np.ndarray, names: tuple[str, str, str]) -> float:
-    """Fit NORMs as a single method would; the seconds it took."""
-    start = time.perf_counter()
-    norms.learnt |= FittedNorms(x, y).learn(*names).learnt
-    return time.perf_counter() - start
 
 
 def _predict_seconds(
