@@ -78,7 +78,13 @@ def tune(
         choice = choose(x, y, seed, norms=norms, **settings)
         chosen = choice.configuration
         return Tuned(chosen, _k_of(chosen), choice, *_held_out(choice))
-    configuration = configuration_of(parts, _chosen_k(parts, x, y, norms, seed))
+    k = None
+    if GENERATORS[parts["gen"]].takes_k:
+        k = parse_k(parts["k"]).column
+        if k is None:
+            normalised = norms.apply_to_embeddings(parts["norm_pre"], x)
+            k, _ = choose_k(normalised, y, parts["gen"], seed)
+    configuration = configuration_of(parts, k)
     if not hold_out:
         return Tuned(configuration, _k_of(configuration))
     alone = choose(x, y, seed, [configuration], norms=norms, **settings)
@@ -114,13 +120,3 @@ def _held_out(choice: Choice) -> tuple[float | None, Familiarity | None]:
     """Inverse temperature and familiarity of a choice."""
     inverse = choice.inverse_temperature
     return None if np.isnan(inverse) else inverse, choice.familiarity
-
-
-def _chosen_k(
-    parts: Mapping[str, Any], x: np.ndarray, y: np.ndarray, norms: FittedNorms, seed: int
-) -> int | None:
-    if not GENERATORS[parts["gen"]].takes_k:
-        return None
-    if count := parse_k(parts["k"]).column:
-        return count
-    return choose_k(norms.apply_to_embeddings(parts["norm_pre"], x), y, parts["gen"], seed)[0]
