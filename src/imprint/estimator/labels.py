@@ -126,21 +126,9 @@ def class_numbers(classes: np.ndarray, labels: np.ndarray) -> np.ndarray:
 
 
 def renumbered(classes: np.ndarray, stays: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Remove classes: the samples that remain, and their classes, numbered anew without gaps.
+    """Remove classes: a mask (n,) of the samples that remain, and their class numbers, anew without gaps.
 
-    Parameters
-    ----------
-    classes : ndarray of shape (n,)
-        Class numbers of samples or proxies.
-    stays : ndarray of shape (C,)
-        Mask of the classes that remain.
-
-    Returns
-    -------
-    kept : ndarray of shape (n,)
-        Mask of those that remain.
-    numbers : ndarray
-        Their new class numbers.
+    classes: (n,) class numbers of samples or proxies. stays: (C,) mask of the classes that remain.
 
     Examples
     --------

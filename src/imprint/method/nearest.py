@@ -158,25 +158,9 @@ def _on_cpu(
 def nearest_of_classes(
     ranking: Ranking, queries: Queries, rows: slice, labels: np.ndarray, classes: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The nearest proxy of each class, for some rows of the queries.
+    """The number of the nearest proxy of each class, and its product, both (n, classes), for some rows of the queries.
 
-    Parameters
-    ----------
-    ranking : Ranking
-        The ranking of the proxies for these queries.
-    queries : Queries
-        The embeddings.
-    rows : slice
-        The rows of the queries.
-    labels : ndarray of shape (P,)
-        The classes of the proxies, in [0, classes).
-    classes : int
-        Number of classes.
-
-    Returns
-    -------
-    neighbours, products : ndarray of shape (n, classes)
-        Numbers of proxies, and their products.
+    labels: (P,) classes of the proxies, in [0, classes).
     """
     from imprint.method.kernels import select_by_class
 

@@ -48,22 +48,10 @@ class SamplesOnDevice:
         starts: Mapping[tuple[int, int], Sequence[int]],
         least_shift: float,
     ) -> dict[tuple[int, int], np.ndarray]:
-        """Lloyd's rounds of all runs.
+        """Centroids of each (k, seed) after Lloyd's rounds from the given rows, except runs with an empty cluster.
 
-        All runs are padded to the largest k, so that a round is a few large operations. The CPU waits for the device once a
-        round, to know which runs have ended.
-
-        Parameters
-        ----------
-        starts : mapping
-            Rows of the initial centroids of each (k, seed).
-        least_shift : float
-            A run ends when the sum of the squared shifts of its centroids is at most this.
-
-        Returns
-        -------
-        dict
-            Centroids (k, d) of each run, except those with an empty cluster.
+        A run ends when the sum of the squared shifts of its centroids is at most `least_shift`. All runs are padded to the
+        largest k, so that a round is a few large operations. The CPU waits for the device once a round, to know which ended.
         """
         ended: dict[tuple[int, int], np.ndarray] = {}
         active = list(starts)
