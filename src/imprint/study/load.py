@@ -63,11 +63,11 @@ def load(
     if paths and overrides:
         source += " + --config"
     unloaded = _load_components(raw.get("components"))
-    parsed = parse(raw)
-    problems = unloaded + parsed.problems + checks.problems(parsed)
-    if parsed.config is None or problems:
+    sections = parse(raw)
+    problems = unloaded + sections.problems + checks.problems(sections)
+    if sections.config is None or problems:
         raise ConfigError(source, problems, places)
-    return Study(parsed.config)
+    return Study(sections.config)
 
 
 def _load_components(files: Any) -> list[Problem]:

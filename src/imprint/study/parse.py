@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
@@ -17,8 +16,8 @@ from imprint.study.config.study import StudyConfig
 from imprint.study.config.tasks import TaskConfig
 from imprint.study.messages import problems_of
 from imprint.study.named_classes import ClassNames, numbered
-from imprint.study.problems import Problem
 from imprint.study.read import expand_variables
+from imprint.study.sections import Sections
 
 SECTIONS: dict[str, Any] = {
     "fms": FM,
@@ -28,34 +27,7 @@ SECTIONS: dict[str, Any] = {
 }
 
 
-@dataclass
-class ParsedStudy:
-    """A parsed configuration, with the problems of its form.
-
-    Attributes
-    ----------
-    config : StudyConfig or None
-        The whole configuration, if there are no problems of form.
-    names : dict
-        The names of the entries of each section, valid or not.
-    entries : dict
-        For each section the entries by name; those with problems have only their valid keys.
-    incomplete : set of str
-        Keys that were left out of entries, and the keys of these entries.
-    problems : list of Problem
-        The problems of form.
-    """
-
-    config: StudyConfig | None = None
-    names: dict[str, list[str]] = field(default_factory=lambda: {name: [] for name in SECTIONS})
-    entries: dict[str, dict[str, Any]] = field(
-        default_factory=lambda: {name: {} for name in SECTIONS}
-    )
-    incomplete: set[str] = field(default_factory=set)
-    problems: list[Problem] = field(default_factory=list)
-
-
-def parse(raw: Mapping[str, Any]) -> ParsedStudy:
+def parse(raw: Mapping[str, Any]) -> Sections:
     """Read a configuration.
 
     Parameters
@@ -65,37 +37,42 @@ def parse(raw: Mapping[str, Any]) -> ParsedStudy:
 
     Returns
     -------
-    ParsedStudy
+    Sections
         The valid parts, and all problems of form.
     """
-    parsed = ParsedStudy()
-    raw = expand_variables(dict(raw), "", parsed.problems)
-    parsed.incomplete |= {problem.key for problem in parsed.problems}
+    sections = Sections()
+    raw = expand_variables(dict(raw), "", sections.problems)
+    sections.incomplete |= {problem.key for problem in sections.problems}
     class_names = ClassNames()
-    invalid: list[str] = []  # entries whose problems are in the list
-    for section in SECTIONS:
+    whole, invalid = dict(raw), []
+    for section, kind in SECTIONS.items():
         entries = raw.get(section)
         if isinstance(entries, dict):  # otherwise `StudyConfig` reports it below
-            adapter: TypeAdapter[Any] = TypeAdapter(SECTIONS[section])
+            adapter: TypeAdapter[Any] = TypeAdapter(kind)
+            whole[section] = {}
             for name, entry in entries.items():
-                entry = _with_class_numbers(parsed, adapter, section, str(name), entry, class_names)
-                if not _parse_entry(parsed, adapter, section, str(name), entry):
+                entry = _with_class_numbers(
+                    sections, adapter, section, str(name), entry, class_names
+                )
+                parsed = _parse_entry(sections, adapter, section, str(name), entry)
+                whole[section][name] = parsed
+                if parsed is None:
                     invalid.append(f"{section}.{name}")
     try:
-        parsed.config = StudyConfig.model_validate(_with_parsed_entries(raw, parsed, invalid))
+        config = StudyConfig.model_validate(whole)
     except ValidationError as error:
-        parsed.problems += [
+        sections.problems += [
             problem
             for problem in problems_of(error, StudyConfig, "")
             if not any(is_within(problem.key, entry) for entry in invalid)
         ]
-    if parsed.problems:
-        parsed.config = None
-    return parsed
+    else:
+        sections.config = None if sections.problems else config
+    return sections
 
 
 def _with_class_numbers(
-    parsed: ParsedStudy,
+    sections: Sections,
     adapter: TypeAdapter[Any],
     section: str,
     name: str,
@@ -113,58 +90,34 @@ def _with_class_numbers(
             if not hasattr(known[name], "classes"):  # embeddings without images
                 return entry
     else:
-        names, known = as_list(entry.get("datasets")), parsed.entries["datasets"]
+        names, known = as_list(entry.get("datasets")), sections.datasets
     datasets = {str(dataset): known.get(str(dataset)) for dataset in names}
     key = f"{section}.{name}"
-    result = numbered(key, entry, datasets, class_names, parsed.problems)
+    result = numbered(key, entry, datasets, class_names, sections.problems)
     if wrong := set(entry) - set(result):
-        parsed.incomplete |= {key, *(f"{key}.{field}" for field in wrong)}
+        sections.incomplete |= {key, *(f"{key}.{field}" for field in wrong)}
     return result
 
 
 def _parse_entry(
-    parsed: ParsedStudy, adapter: TypeAdapter[Any], section: str, name: str, entry: Any
-) -> bool:
-    """Parse one entry of a section; return whether it is valid."""
-    parsed.names[section].append(name)
-    key = f"{section}.{name}"
+    sections: Sections, adapter: TypeAdapter[Any], section: str, name: str, entry: Any
+) -> Any:
+    """An entry of a section, or None if it has problems; then its valid keys are kept for the checks."""
+    key, entries = f"{section}.{name}", getattr(sections, section)
+    sections.names[section].append(name)
     try:
-        parsed.entries[section][name] = adapter.validate_python(entry)
+        entries[name] = adapter.validate_python(entry)
+        return entries[name]
     except ValidationError as error:
-        parsed.problems += problems_of(error, SECTIONS[section], key)
+        sections.problems += problems_of(error, SECTIONS[section], key)
         if isinstance(entry, dict):
-            wrong = _wrong_keys(error, entry)
+            steps = [item["loc"] for item in error.errors()]
+            wrong = {next((str(step) for step in loc if step in entry), "") for loc in steps}
             valid = {k: value for k, value in entry.items() if str(k) not in wrong}
-            try:
-                parsed.entries[section][name] = adapter.validate_python(valid)
-            except ValidationError:
-                return False
-            parsed.incomplete |= {key, *(f"{key}.{k}" for k in wrong)}
-        return False
-    return True
-
-
-def _wrong_keys(error: ValidationError, entry: Mapping[Any, Any]) -> set[str]:
-    """The keys of an entry that have problems."""
-    return {
-        next((str(step) for step in item["loc"] if step in entry), "") for item in error.errors()
-    }
-
-
-def _with_parsed_entries(
-    raw: Mapping[str, Any], parsed: ParsedStudy, invalid: list[str]
-) -> dict[str, Any]:
-    """The whole configuration with its parsed entries; None for the invalid ones."""
-    whole = dict(raw)
-    for section in SECTIONS:
-        if isinstance(raw.get(section), dict):
-            whole[section] = {
-                name: parsed.entries[section][str(name)]
-                if f"{section}.{name}" not in invalid
-                else None
-                for name in raw[section]
-            }
-    return whole
+            with suppress(ValidationError):
+                entries[name] = adapter.validate_python(valid)
+                sections.incomplete |= {key, *(f"{key}.{k}" for k in wrong)}
+        return None
 
 
 def is_within(key: str, entry: str) -> bool:

@@ -10,9 +10,8 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from imprint.study.checks import experiments, inputs, tasks
-from imprint.study.checks.sections import Sections
-from imprint.study.parse import ParsedStudy
 from imprint.study.problems import Problem
+from imprint.study.sections import Sections
 
 Check = Callable[[str, Any, Sections], Iterator[Problem]]
 
@@ -51,19 +50,17 @@ CHECKS: dict[str, tuple[Check, ...]] = {
 }
 
 
-def problems(parsed: ParsedStudy) -> list[Problem]:
+def problems(sections: Sections) -> list[Problem]:
     """All problems of a configuration beyond its form.
 
     The valid keys of an entry are checked even if others are invalid.
     """
-    seeds = parsed.config.seeds if parsed.config else ()
-    sections = Sections(**parsed.entries, names=parsed.names, seeds=seeds)
     reported = {
         problem: None
         for section, checks in CHECKS.items()
-        for name, entry in parsed.entries[section].items()
+        for name, entry in getattr(sections, section).items()
         for check in checks
         for problem in check(f"{section}.{name}", entry, sections)
     }
     # the value of a key that was left out is unknown
-    return [problem for problem in reported if problem.key not in parsed.incomplete]
+    return [problem for problem in reported if problem.key not in sections.incomplete]

@@ -20,11 +20,12 @@ from imprint.registry import unknown
 from imprint.report.figures import FIGURES
 from imprint.report.tables import TABLES
 from imprint.store.given_embeddings import CLASSIFIER, names_in
-from imprint.study.checks.sections import Sections, check_names
+from imprint.study.checks.names import check_names
 from imprint.study.config.experiments import Experiment
 from imprint.study.config.fms import EmbeddingsFM
 from imprint.study.methods import configurations
 from imprint.study.problems import Problem
+from imprint.study.sections import Sections
 
 NOT_COMBINED = "norm_pre l2 is combined with norm_inf l2 only"
 

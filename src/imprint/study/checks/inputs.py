@@ -14,10 +14,11 @@ from imprint.fm.packaged_models import PACKAGED
 from imprint.registry import undefined
 from imprint.store.fm_identity import fm_differences
 from imprint.store.given_embeddings import EMBEDDINGS_SUFFIXES, fm_in, shape_of
-from imprint.study.checks.sections import Sections, check_classes
+from imprint.study.checks.names import check_classes
 from imprint.study.config.datasets import Dataset, ImageDataset, OwnImages
 from imprint.study.config.fms import FM, EmbeddingsFM, PackagedFM, PretrainedFM
 from imprint.study.problems import Problem
+from imprint.study.sections import Sections
 
 
 def pretraining_dataset(key: str, fm: FM, sections: Sections) -> Iterator[Problem]:

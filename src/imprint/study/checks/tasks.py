@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from imprint.data.folders import folder_of_classes, split_folders
-from imprint.study.checks.sections import Sections, check_classes, check_names, no_such_class
+from imprint.study.checks.names import check_classes, check_names, no_such_class
 from imprint.study.config.datasets import ImageFolderDataset
 from imprint.study.config.tasks import TaskConfig
 from imprint.study.problems import Problem
+from imprint.study.sections import Sections
 from imprint.study.tasks import resolve, total
 
 LISTED = 10  # classes in a message, at most
