@@ -20,33 +20,9 @@ class _Untitled(GenerateJsonSchema):
 
 def schema() -> dict[str, Any]:
     """JSON schema of config.yaml; a single value is accepted in place of a list of one."""
-    keys = _one_or_list(StudyConfig.model_json_schema(schema_generator=_Untitled))
-    return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": "IMPRINT study",
-        **keys,
-    }
-
-
-def _one_or_list(node: Any) -> Any:
-    """Lists of at least one entry and without a maximum also accept the entry alone, as the models do."""
-    if isinstance(node, list):
-        return [_one_or_list(entry) for entry in node]
-    if not isinstance(node, dict):
-        return node
-    node = {key: _one_or_list(value) for key, value in node.items()}
-    if node.get("type") != "array":
-        return node
-    # pydantic writes minLength and maxLength for a list that has a validator before its limits
-    for key, text_key in (("minItems", "minLength"), ("maxItems", "maxLength")):
-        if text_key in node:
-            node[key] = node.pop(text_key)
-    if node.get("minItems") == 1 and "maxItems" not in node:
-        annotations = {
-            key: node.pop(key) for key in ("description", "default", "title") if key in node
-        }
-        return {**annotations, "anyOf": [node, node["items"]]}
-    return node
+    keys = StudyConfig.model_json_schema(schema_generator=_Untitled)
+    draft = "https://json-schema.org/draft/2020-12/schema"
+    return {"$schema": draft, "title": "IMPRINT study", **keys}
 
 
 if __name__ == "__main__":

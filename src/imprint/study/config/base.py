@@ -106,6 +106,20 @@ def as_list(value: Any) -> Any:
     return value if isinstance(value, list | tuple) else [value]
 
 
+@dataclass(frozen=True)
+class _ListSchema:
+    """Annotation of a list whose JSON schema accepts an entry alone too, if `or_one`, as `as_list` does."""
+
+    or_one: bool
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        # pydantic writes minLength and maxLength for a list that has a validator before its limits
+        entries = {key.replace("Length", "Items"): value for key, value in handler(schema).items()}
+        return {"anyOf": [entries, entries["items"]]} if self.or_one else entries
+
+
 def _as_seeds(value: Any) -> Any:
     """A list of seeds. A single number is an error, as it could also mean how many."""
     if isinstance(value, int):
@@ -151,10 +165,13 @@ Seeds = Annotated[
     tuple[Seed, ...],
     BeforeValidator(_as_seeds),
     Field(min_length=1, max_length=1000),
+    _ListSchema(or_one=False),
     AfterValidator(_distinct_seeds),
 ]
 # a non-empty list; a single value is taken as a list of one
-OneOrMore = Annotated[tuple[T, ...], BeforeValidator(as_list), Field(min_length=1)]
+OneOrMore = Annotated[
+    tuple[T, ...], BeforeValidator(as_list), Field(min_length=1), _ListSchema(or_one=True)
+]
 
 GenName = Annotated[str, one_of(GENERATORS.kind, GENERATORS.names, extensible=True)]
 Norm = Annotated[str, Checked(chain, NORMS.names)]
