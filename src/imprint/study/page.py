@@ -28,26 +28,18 @@ def _section(study: Study, name: str) -> dict[str, Any]:
         "selection": canonical(selections.selecting(study, name)),
     }
     figures = [
-        {
-            "name": figure,
-            "title": FIGURES[figure].title,
-            "caption": FIGURES[figure].caption,
-            **picture,
-            **chosen,
-        }
+        {**_headed(FIGURES[figure]), **picture, **chosen}
         for figure in experiment.figures
         for picture in pictures(study, name, figure)
     ]
     tables = [
         {
-            "name": table,
-            "title": TABLES[table].title,
-            "caption": TABLES[table].caption,
-            "leading": TABLES[table].leading,
-            "beside": TABLES[table].beside or (table,),
+            **_headed(entry),
+            "leading": entry.leading,
+            "beside": entry.beside or (entry.name,),
             **chosen,
         }
-        for table in experiment.tables
+        for entry in map(TABLES.find, experiment.tables)
     ]
     return {
         "name": name,
@@ -56,6 +48,11 @@ def _section(study: Study, name: str) -> dict[str, Any]:
         "figures": figures,
         "tables": tables,
     }
+
+
+def _headed(entry: Any) -> dict[str, str]:
+    """The name of a figure or table, its title and its caption."""
+    return {"name": entry.name, "title": entry.title, "caption": entry.caption}
 
 
 def in_words(name: str) -> str:
