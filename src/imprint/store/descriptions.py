@@ -59,21 +59,12 @@ def _hdf5(path: Path) -> Facts:
             origin["made_from"] = json.loads(file.attrs["provenance"])
         if "embeddings" in file:
             return {**_embeddings(file), **origin}
-        shapes = {
-            name: {key: list(group[key].shape) for key in ("embeddings", "images") if key in group}
-            for name, group in file.items()
-            if hasattr(group, "keys")  # not an array
-        }
-        groups = {
-            name: shape["embeddings"] for name, shape in shapes.items() if "embeddings" in shape
-        }
-        if groups:
-            return {"kind": "embeddings", "groups": groups}
-        splits = {name: shape["images"] for name, shape in shapes.items() if "images" in shape}
-        if splits:
-            return {"kind": "images", "splits": splits}
-        sets = _proxy_sets(file)
-        if sets:
+        groups = {name: entry for name, entry in file.items() if hasattr(entry, "keys")}
+        for kind, key in (("embeddings", "groups"), ("images", "splits")):
+            shapes = {name: list(g[kind].shape) for name, g in groups.items() if kind in g}
+            if shapes:
+                return {"kind": kind, key: shapes}
+        if sets := _proxy_sets(file):
             return {"kind": "proxies", "sets": sets, **origin}
     raise UserError(f"{path} holds neither embeddings, images nor proxies of imprint")
 
