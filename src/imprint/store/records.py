@@ -68,25 +68,18 @@ def make_record(
     files : iterable of paths
         The inputs that may be files of the user.
     """
-    paths = [Path(output) for output in outputs]
+    first, *others = map(Path, outputs)
+    paths = {os.path.relpath(path, root): path for path in (first, *others) if path.is_file()}
     recorded = {str(path): read_record(path) for path in inputs}
     ours = {os.path.relpath(path, root): of.sha256 for path, of in recorded.items() if of}
-    others = {
-        str(path): (state_of(path), sha256_of(path))
-        for path in files
-        if not recorded.get(str(path))
-    }
+    of_user = [str(path) for path in files if not recorded.get(str(path))]
     return Record(
         spec,
-        {os.path.relpath(path, root): path.stat().st_size for path in paths if path.is_file()},
-        sha256_of(paths[0]) if paths[0].is_file() else "",
+        {name: path.stat().st_size for name, path in paths.items()},
+        sha256_of(first),
         ours,
-        others,
-        {
-            os.path.relpath(path, root): sha256_of(path)
-            for path in paths
-            if path.is_file() and not is_sealed(path)
-        },
+        {path: (state_of(path), sha256_of(path)) for path in of_user},
+        {name: sha256_of(path) for name, path in paths.items() if not is_sealed(path)},
     )
 
 
