@@ -66,22 +66,24 @@ def shard_file(
     return Path(results, "embeddings", fm, dataset, f"{split}.{shard}-of-{shards}.rows")
 
 
+def _note(output: str | Path, kind: str) -> Path:
+    """A note beside an output, in a hidden file."""
+    return Path(output).with_name(f".{Path(output).name}.{kind}")
+
+
 def shards_note(embeddings: str | Path) -> Path:
     """The note beside a file of embeddings that gives the number of its shards."""
-    path = Path(embeddings)
-    return path.with_name(f".{path.name}.shards")
+    return _note(embeddings, "shards")
 
 
 def measurements_note(output: str | Path) -> Path:
     """The note beside an output with the measurements of its job."""
-    path = Path(output)
-    return path.with_name(f".{path.name}.measured")
+    return _note(output, "measured")
 
 
 def record_file(output: str | Path) -> Path:
     """The note beside the first output of a job that says what it was made from."""
-    path = Path(output)
-    return path.with_name(f".{path.name}.record")
+    return _note(output, "record")
 
 
 def results_id_file(results: str | Path) -> Path:
