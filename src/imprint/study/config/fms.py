@@ -69,7 +69,7 @@ class _FM(Section):
     @property
     def users_weights(self) -> str | None:
         """The user's file of weights, in place of published ones."""
-        return None
+        return getattr(self, "checkpoint", None)
 
     @property
     def users_folder(self) -> str | None:
@@ -160,11 +160,6 @@ class PublishedFM(_Published):
     def pretraining_decay(self) -> float | None:
         """The weight decay of a known model."""
         return WEIGHT_DECAY.get(self.model.partition(".")[0])
-
-    @property
-    def users_weights(self) -> str | None:
-        """The checkpoint."""
-        return self.checkpoint
 
     @property
     def fetches_weights(self) -> bool:
