@@ -20,7 +20,7 @@ from imprint.method.configuration import Configuration, Scoring
 from imprint.method.engine import Effort, predict
 from imprint.method.generate import GENERATORS
 from imprint.method.large_arrays import take_rows
-from imprint.method.metrics import Scores, scores
+from imprint.method.metrics import scores
 from imprint.method.normalize import FittedNorms, chain, learns
 from imprint.method.proxies import ProxySet, ProxySets, proxy_set_for
 from imprint.method.scoring import candidate_head
@@ -30,14 +30,13 @@ from imprint.study.jobs.extra_scores import TrainingScores
 
 @dataclass
 class _Request:
-    """One proxy set with its NORMpre, the cells (`users`) that need its scores, and these scores with their block keys."""
+    """One proxy set with its NORMpre, the cells (`users`) that need its scores, and these by name, with their block keys."""
 
     proxies: ProxySet
     norm_pre: str
     users: list[tuple[Configuration, int]] = field(default_factory=list)
     keys: dict[Scoring, bytes] = field(default_factory=dict)
-    scores: dict[Scoring, Scores] = field(default_factory=dict)
-    extra: dict[Scoring, dict[str, float]] = field(default_factory=dict)
+    scores: dict[Scoring, dict[str, Any]] = field(default_factory=dict)
 
     @property
     def method(self) -> Configuration:
@@ -53,19 +52,6 @@ class _Request:
     def missing(self) -> tuple[Scoring, ...]:
         """The scorings without scores."""
         return tuple(scoring for scoring in self.keys if scoring not in self.scores)
-
-    def read(self, scoring: Scoring, block: bytes) -> None:
-        """Read the scores of one scoring from a block."""
-        values = json.loads(block)
-        self.extra[scoring] = values.pop("extra", {})
-        self.scores[scoring] = Scores(**values)
-
-    def block(self, scoring: Scoring) -> bytes:
-        """The block of one scoring."""
-        values = dict(vars(self.scores[scoring]))
-        if scoring in self.extra:
-            values["extra"] = self.extra[scoring]
-        return json.dumps(values).encode()
 
 
 def score(
@@ -156,7 +142,7 @@ class _Scorer:
         for scoring, key in request.keys.items():
             block = self.blocks.get(key)
             if block is not None:
-                request.read(scoring, block)
+                request.scores[scoring] = json.loads(block)
         computed = sum(user.scoring not in request.scores for user, _ in request.users)
         self.work.add(requested=len(request.users), computed=computed)
 
@@ -176,9 +162,7 @@ class _Scorer:
             )
             for request in requests
         ]
-        if self._extra_names:
-            for request in requests:
-                request.extra |= self._extra(draw, request, x, y)
+        extra = [self._extra(draw, request, x, y) for request in requests]
         for users, predicted in predict(
             x,
             classes,
@@ -187,12 +171,14 @@ class _Scorer:
             device=self.device,
             effort=self.effort,
         ):
-            result = scores(y, predicted, classes)
-            result = result if self._per_class else replace(result, class_f1=())
+            result = vars(scores(y, predicted, classes))
+            if not self._per_class:
+                result = {**result, "class_f1": ()}
             for index, scoring in users:
                 request = requests[index]
-                request.scores[scoring] = result
-                self.blocks.put(request.keys[scoring], request.block(scoring))
+                request.scores[scoring] = {**result, **extra[index].get(scoring, {})}
+                block = json.dumps(request.scores[scoring]).encode()
+                self.blocks.put(request.keys[scoring], block)
 
     # training sets
 
@@ -202,9 +188,8 @@ class _Scorer:
 
     def _training_rows(self, draw: int, request: _Request) -> tuple[np.ndarray, np.ndarray]:
         """The rows of the pool that are the training set, and their labels."""
-        merged, seed = self.spec["draws"][draw], self._training_seed(request)
-        rows, y, _ = training_rows(self.train, merged, self.spec["shots"], seed)
-        return rows, y
+        draw_classes, shots = self.spec["draws"][draw], self.spec["shots"]
+        return training_rows(self.train, draw_classes, shots, request.seed)[:2]
 
     def _norms(self, draw: int, request: _Request) -> FittedNorms | None:
         """The NORMs of a request's training set; None if none is fitted."""
@@ -221,6 +206,8 @@ class _Scorer:
         self, draw: int, request: _Request, test_x: np.ndarray, test_y: np.ndarray
     ) -> dict[Scoring, dict[str, float]]:
         """The optional scores of a proxy set, whose samples are renumbered as rows of its training set."""
+        if not self._extra_names:
+            return {}
         rows, y = self._training_rows(draw, request)
         of_set = TrainingScores(
             take_rows(self.train.x, rows),
@@ -316,8 +303,7 @@ def _rows(request: _Request, draw: int) -> list[dict[str, Any]]:
             "draw": draw,
             **user.columns(),
             "seed": seed,
-            **vars(request.scores[user.scoring]),
-            **request.extra.get(user.scoring, {}),
+            **request.scores[user.scoring],
             "proxies": len(request.proxies.labels),
             "seconds": request.proxies.seconds,
         }
