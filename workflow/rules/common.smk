@@ -145,6 +145,11 @@ def code_of(script, *modules):
     return fingerprint(path, *(f"imprint.{module}" for module in modules))
 
 
+def components_of(methods):
+    """The user's files that a job loads to use some methods."""
+    return job_components.files(study, job_components.of_methods(methods))
+
+
 def component_codes_of(methods):
     """A param that reruns a rule when code of the components changes that score the proxies of some methods."""
     return canonical(job_components.codes(job_components.of_scoring(methods)))

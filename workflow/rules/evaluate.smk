@@ -28,9 +28,7 @@ rule evaluate:
         spec=lambda w: canonical(specs.evaluation(study, group_of(w))),
         cells=lambda w: cells_of(w).text,
         gens=lambda w: cells_of(w).gens,
-        components=lambda w: job_components.files(
-            study, job_components.of_methods(cells_of(w).seeds)
-        ),
+        components=lambda w: components_of(cells_of(w).seeds),
         code=code_of("evaluate"),
         component_codes=lambda w: component_codes_of(cells_of(w).seeds),
         blocks=blocks_of,

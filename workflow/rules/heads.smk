@@ -23,9 +23,7 @@ rule head:
         groups=lambda w: canonical(study.tasks[w.task].draws[0]),
         grid=lambda w: canonical(selections.grid_of(study, w.experiment, [group_of(w)])),
         checkpoint=lambda w: inputs.checkpoint(study.config, w.fm),
-        components=lambda w: job_components.files(
-            study, job_components.of_methods(study.methods[w.experiment])
-        ),
+        components=lambda w: components_of(study.methods[w.experiment]),
         code=code_of("head", "store.heads"),
         component_codes=lambda w: component_codes_of(study.methods[w.experiment]),
     message:

@@ -88,9 +88,7 @@ rule tsne:
     params:
         gens=lambda w: shown.gens(study, w.experiment),
         spec=lambda w: canonical(shown.cell(study, w.experiment, w.fm, w.task)),
-        components=lambda w: job_components.files(
-            study, job_components.of_methods(shown.methods(study, w.experiment))
-        ),
+        components=lambda w: components_of(shown.methods(study, w.experiment)),
         code=code_of("tsne"),
         component_codes=lambda w: component_codes_of(shown.methods(study, w.experiment)),
     message:
@@ -142,9 +140,7 @@ rule predictions:
     params:
         gens=lambda w: shown.gens(study, w.experiment),
         spec=lambda w: canonical(shown.cell(study, w.experiment, w.fm, w.task)),
-        components=lambda w: job_components.files(
-            study, job_components.of_methods(shown.methods(study, w.experiment))
-        ),
+        components=lambda w: components_of(shown.methods(study, w.experiment)),
         code=code_of("predictions"),
         component_codes=lambda w: component_codes_of(shown.methods(study, w.experiment)),
     message:
