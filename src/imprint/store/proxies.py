@@ -38,19 +38,12 @@ def write_proxies(path: str | Path, sets: ProxySets, provenance: str) -> None:
         file.attrs["provenance"] = provenance
         for (k, norm_pre, seed, draw), proxies in sets.items():
             of_seed = ANY_SEED if seed is None else f"{SEED}{seed}"
-            name = f"{K}{k}/{norm_pre}/{of_seed}/{DRAW}{draw}"
-            group = file.create_group(name)
+            group = file.create_group(f"{K}{k}/{norm_pre}/{of_seed}/{DRAW}{draw}")
             group.attrs["seconds"] = proxies.seconds
             if proxies.note:
                 group.attrs["note"] = proxies.note
-            arrays = {
-                "labels": proxies.labels,
-                "values": proxies.values,
-                "samples": proxies.samples,
-                "bias": proxies.bias,
-            }
-            for key, array in arrays.items():
-                if array is not None:
+            for key, array in vars(proxies).items():
+                if isinstance(array, np.ndarray):
                     group.create_dataset(key, data=array, fletcher32=True)
 
 
@@ -89,10 +82,8 @@ def _items(group: Any) -> Iterable[tuple[str, Any]]:
 
 
 def _proxy_set(path: str | Path, group: Any) -> ProxySet:
-    def array(name: str) -> np.ndarray | None:
-        return group[name][:] if name in group else None
-
-    labels, values, samples, bias = map(array, ("labels", "values", "samples", "bias"))
+    names = ("labels", "values", "samples", "bias")
+    labels, values, samples, bias = (group[n][:] if n in group else None for n in names)
     check_proxies(f"{path}: {group.name.strip('/')}", labels, values, samples, bias)
     assert labels is not None
     note = str(group.attrs.get("note", ""))
