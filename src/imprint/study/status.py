@@ -202,7 +202,7 @@ def plan(snakefile: str | Path, config: str | None = None, cores: int = 1) -> li
     command += ["--config", f"study={config}"] if config else []
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
-        lines = [line for line in done.stderr.splitlines() if line]
+        lines = filter(None, done.stderr.splitlines())
         message = "\n".join(line for line in lines if not line.startswith(_OWN_LINES))
         raise UserError(message or "Snakemake cannot plan the study")
     return list(parse_summary(done.stdout))
@@ -224,13 +224,10 @@ def parse_summary(summary: str) -> Iterator[PlannedJob]:
     rows = csv.DictReader(lines, header, delimiter="\t", quoting=csv.QUOTE_NONE)
     for (rule, _), group in groupby(rows, _job_of):
         files = list(group)
-        logs = [file["log-file(s)"].split(",")[0] for file in files if file["log-file(s)"] != "-"]
-        yield PlannedJob(
-            rule,
-            [file["output_file"] for file in files],
-            _reason(files, logs[0] if logs else None),
-            logs[0] if logs else None,
-        )
+        logs = (file["log-file(s)"].split(",")[0] for file in files)
+        log = next((log for log in logs if log != "-"), None)
+        outputs = [file["output_file"] for file in files]
+        yield PlannedJob(rule, outputs, _reason(files, log), log)
 
 
 def _job_of(file: dict[str, str]) -> tuple[str, PurePath]:
@@ -246,11 +243,9 @@ def _reason(files: list[dict[str, str]], log: str | None) -> str | None:
     if statuses & {"missing", "removed temp file"}:
         if log is None:
             return "new"
-        return (
-            "its file is gone"
-            if ending(log)
-            else "it did not end: it failed, was stopped or is at work"
-        )
+        if ending(log):
+            return "its file is gone"
+        return "it did not end: it failed, was stopped or is at work"
     reasons = [reason for text, reason in REASONS.items() if text in statuses]
     return reasons[0] if reasons else ", ".join(sorted(statuses))
 
