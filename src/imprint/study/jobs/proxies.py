@@ -139,27 +139,21 @@ def _generated(
     work; the choice of k, `auto`, is made for each run.
     """
     gen = spec["gen"]
-    of_seeds: dict[tuple[Seed, ...], dict[int, list[_Run]]] = {}
+    of_seeds: dict[tuple[Seed, ...], list[_Run]] = {}
     for k, of_k in groupby(runs, key=lambda run: run.k):
         alike = list(of_k)
         if isinstance(k, Auto):
-            yield from (
-                (run, _set_for_chosen_k(x, y, gen, run.seed, threads, device)) for run in alike
-            )
+            for run in alike:
+                yield run, _set_for_chosen_k(x, y, gen, run.seed, threads, device)
         else:
-            of_seeds.setdefault(tuple(run.seed for run in alike), {})[k.number] = alike
-    for seeds, by_k in of_seeds.items():
-        clusters = {
-            (k, run.seed): run.clusters
-            for k, alike in by_k.items()
-            for run in alike
-            if run.clusters is not None
-        }
+            of_seeds.setdefault(tuple(run.seed for run in alike), []).extend(alike)
+    for seeds, alike in of_seeds.items():
+        clusters = {(run.k.number, run.seed): run.clusters for run in alike if run.clusters}
         sets = proxy_sets(
             x,
             y,
             gen,
-            by_k,
+            {run.k.number for run in alike},
             seeds,
             ls_lambda=spec.get("ls_lambda"),
             clusters=clusters or None,
@@ -167,7 +161,7 @@ def _generated(
             stored=stored,
             device=device,
         )
-        yield from ((run, sets[k, run.seed]) for k, alike in by_k.items() for run in alike)
+        yield from ((run, sets[run.k.number, run.seed]) for run in alike)
 
 
 def _set_for_chosen_k(
