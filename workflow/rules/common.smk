@@ -155,6 +155,17 @@ def component_codes_of(methods):
     return canonical(job_components.codes(job_components.of_scoring(methods)))
 
 
+def in_report(path, kind, entry, **labels):
+    """A table or figure (`kind`) with its caption and title in Snakemake's own report."""
+    shows = f"{kind.title()}: {entry.title}"
+    return report(
+        path,
+        caption=f"../report/{kind}s/{entry.caption}.rst",
+        category=entry.category,
+        labels={"experiment": "{experiment}", **labels, "shows": shows},
+    )
+
+
 def blocks_of(wildcards, output):
     """The file that stores the finished parts of a job's output."""
     return str(blocks_file(study.root, output[0]))

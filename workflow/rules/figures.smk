@@ -12,14 +12,8 @@ for name in FIGURES.names(shows_one_task=False):
             fms=[paths.all_fms(results)] if FIGURES[name].needs_fms else [],
             newer=newer_if_outdated(f"figure_{name}"),
         output:
-            png=report(
-                paths.figure_file(results, "{experiment}", name, "png"),
-                caption=f"../report/figures/{FIGURES[name].caption}.rst",
-                category=FIGURES[name].category,
-                labels={
-                    "experiment": "{experiment}",
-                    "shows": f"Figure: {FIGURES[name].title}",
-                },
+            png=in_report(
+                paths.figure_file(results, "{experiment}", name, "png"), "figure", FIGURES[name]
             ),
             pdf=paths.figure_file(results, "{experiment}", name, "pdf"),
         log:

@@ -36,16 +36,12 @@ for name in FIGURES.names(shows_one_task=True):
             images=((lambda w: download_of(*with_images(w))) if FIGURES[name].needs_images else []),
             newer=newer_if_outdated(f"figure_{name}"),
         output:
-            png=report(
+            png=in_report(
                 paths.figure_file(results, "{experiment}", f"{{fm}}/{{task}}/{name}", "png"),
-                caption=f"../report/figures/{FIGURES[name].caption}.rst",
-                category=FIGURES[name].category,
-                labels={
-                    "experiment": "{experiment}",
-                    "FM": "{fm}",
-                    "task": "{task}",
-                    "shows": f"Figure: {FIGURES[name].title}",
-                },
+                "figure",
+                FIGURES[name],
+                FM="{fm}",
+                task="{task}",
             ),
             pdf=paths.figure_file(results, "{experiment}", f"{{fm}}/{{task}}/{name}", "pdf"),
         log:

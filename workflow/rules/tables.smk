@@ -15,12 +15,7 @@ for name, entry in TABLES.items():
             csv=paths.table_file(results, "{experiment}", name, "csv"),
             markdown=paths.table_file(results, "{experiment}", name, "md"),
             latex=paths.table_file(results, "{experiment}", name, "tex"),
-            html=report(
-                paths.table_file(results, "{experiment}", name, "html"),
-                caption=f"../report/tables/{entry.caption}.rst",
-                category=entry.category,
-                labels={"experiment": "{experiment}", "shows": f"Table: {entry.title}"},
-            ),
+            html=in_report(paths.table_file(results, "{experiment}", name, "html"), "table", entry),
         log:
             f"<logs>/tables/{{experiment}}/{name}.log",
         conda:
