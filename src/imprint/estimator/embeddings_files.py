@@ -12,7 +12,7 @@ from imprint.formatting import listed
 from imprint.method.scale import check_held, largest_of
 from imprint.store.array_checks import checked_weights, not_finite
 from imprint.store.embeddings import UNNAMED, Embeddings
-from imprint.store.given_embeddings import names_in, read_arrays
+from imprint.store.given_embeddings import CLASSIFIER, names_in, read_arrays
 
 
 def read_file(path: Path, group: str | None, labelled: bool) -> Embeddings:
@@ -58,7 +58,7 @@ def read_file(path: Path, group: str | None, labelled: bool) -> Embeddings:
     if ids.shape != (len(x),):
         raise UserError(f"{path}: {len(x)} embeddings and ids of shape {ids.shape} do not match")
     provenance = arrays.get("provenance") or {"fm": path.stem}
-    weights = checked_weights(path, arrays.get("fm_classifier"), x.shape[1])
+    weights = checked_weights(path, arrays.get(CLASSIFIER), x.shape[1])
     return Embeddings(x.astype(np.float32, copy=False), y, ids, names, provenance, weights)
 
 

@@ -24,14 +24,7 @@ EMBEDDINGS_SUFFIXES = (".npz", *HDF5)
 MOST_CLASSES = 1_000_000
 
 CLASSIFIER = "classifier"  # array of the weights of the FM's own classifier
-# name of an array in a file -> name of the entry
-_ARRAYS = {
-    "embeddings": "embeddings",
-    "labels": "labels",
-    "ids": "ids",
-    "class_names": "class_names",
-    CLASSIFIER: "fm_classifier",
-}
+_ARRAYS = ("embeddings", "labels", "ids", "class_names", CLASSIFIER)
 
 
 def adopt(
@@ -127,7 +120,7 @@ def read_given(
         np.array(ids, object),
         tuple(str(name) for name in names),
         {"source": "embeddings", "file": str(path), "split": split},
-        checked_weights(path, arrays.get("fm_classifier"), x.shape[1]),
+        checked_weights(path, arrays.get(CLASSIFIER), x.shape[1]),
     )
 
 
@@ -201,8 +194,7 @@ def read_arrays(path: Path, split: str | None = None, required: bool = False) ->
     Returns
     -------
     dict
-        embeddings, labels, ids, class_names, fm_classifier and provenance, as far as the file has them. The file stores
-        `fm_classifier` under the name `classifier`.
+        embeddings, labels, ids, class_names, classifier and provenance, as far as the file has them.
 
     Raises
     ------
@@ -218,12 +210,12 @@ def read_arrays(path: Path, split: str | None = None, required: bool = False) ->
     try:
         with ZipFile(path) as file:
             members = set(file.namelist())
-            for name, key in _ARRAYS.items():
+            for name in _ARRAYS:
                 if f"{name}.npy" in members:
                     with file.open(f"{name}.npy") as member:
                         array = read_array(member)
                     is_text = array.dtype.kind == "S"
-                    arrays[key] = np.char.decode(array, "utf-8") if is_text else array
+                    arrays[name] = np.char.decode(array, "utf-8") if is_text else array
     except FileNotFoundError:
         raise UserError(f"{path} does not exist") from None
     except Exception as error:  # BadZipFile, ValueError (objects), EOFError, ...
@@ -259,11 +251,11 @@ def _read_hdf5(path: Path, split: str | None, required: bool) -> dict[str, Any]:
             raise UserError(
                 f"{path}: '{split}' is an array; a group with embeddings and labels is needed"
             )
-        for name, key in _ARRAYS.items():
+        for name in _ARRAYS:
             if name in group:
                 if hasattr(group[name], "items"):
                     raise UserError(f"{path}: '{name}' is a group, not an array")
-                arrays[key] = _array(group[name])
+                arrays[name] = _array(group[name])
         names = group.attrs.get("class_names", file.attrs.get("class_names"))
         if names is not None and "class_names" not in arrays:
             arrays["class_names"] = _names(path, names)

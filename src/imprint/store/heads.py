@@ -115,8 +115,8 @@ def write_head(path: str | Path, head: Head) -> None:
     if checkpoint := description["fm"].get("checkpoint"):
         beside = os.path.relpath(checkpoint, Path(path).resolve().parent)
         description["fm"] = {**description["fm"], _BESIDE: beside}
-    # ascontiguousarray would turn scalars into arrays of one element
     require_own_description(Path(path))
+    # ascontiguousarray would turn scalars into arrays of one element
     ordered = {name: np.asarray(array, order="C") for name, array in tensors.items()}
     try:
         in_header = json.dumps({**description, NAME: BLANK})
