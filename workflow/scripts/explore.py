@@ -6,7 +6,7 @@ from imprint.analysis.exploration import explored, in_words
 from imprint.method.presets import preset_rows
 from imprint.report.explorer import page
 from imprint.store.block_cache import open_blocks
-from imprint.store.files import atomic
+from imprint.store.files import write_text
 from imprint.store.frames import read_parquet
 from imprint.study.jobs.job import job
 
@@ -16,5 +16,4 @@ with job(snakemake), open_blocks(snakemake.params.blocks) as blocks:
         Path(snakemake.input[name]).read_text(encoding="utf-8") for name in ("template", "glossary")
     )
     methods = {preset["label"]: in_words(preset) for preset in preset_rows().values()}
-    with atomic(snakemake.output.html) as temporary:
-        temporary.write_text(page(table, template, methods, glossary, blocks), encoding="utf-8")
+    write_text(snakemake.output.html, page(table, template, methods, glossary, blocks))

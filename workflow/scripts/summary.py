@@ -6,7 +6,7 @@ from pathlib import Path
 from imprint.analysis import summary
 from imprint.method.presets import preset_rows
 from imprint.report.opening import opening
-from imprint.store.files import atomic
+from imprint.store.files import write_text
 from imprint.store.frames import read_parquet
 from imprint.study.jobs.job import job
 
@@ -21,5 +21,4 @@ with job(snakemake):
         (snakemake.output.summary, "\n".join(lines)),
         (snakemake.output.report, opening(template, lines, overview)),
     ):
-        with atomic(path) as temporary:
-            temporary.write_text(text + "\n", encoding="utf-8")
+        write_text(path, text + "\n")

@@ -75,6 +75,12 @@ def atomic(path: str | Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+def write_text(path: str | Path, text: str) -> None:
+    """Write a text file, see `atomic`."""
+    with atomic(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
 def file_lock(path: str | Path, **options: Any) -> FileLock:
     """A lock that the system releases when the process ends. `acquire` raises an `OSError` on a file system without locks.
 

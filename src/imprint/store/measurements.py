@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from imprint.store.files import atomic, canonical
+from imprint.store.files import canonical, write_text
 from imprint.store.paths import measurements_note, shard_measurements
 
 Measurements = dict[str, Any]
@@ -39,11 +39,10 @@ class Collector(logging.Handler):
 def write_measurements(output: str | Path, values: Mapping[str, Any]) -> None:
     """Write the note of an output, or remove an old one if nothing was measured."""
     path = measurements_note(output)
-    if not values:
+    if values:
+        write_text(path, canonical(dict(values)))
+    else:
         path.unlink(missing_ok=True)
-        return
-    with atomic(path) as temporary:
-        temporary.write_text(canonical(dict(values)), encoding="utf-8")
 
 
 def read_measurements(embeddings: str | Path) -> list[Measurements]:

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from imprint.store.files import atomic, canonical
+from imprint.store.files import canonical, write_text
 from imprint.store.paths import record_file
 from imprint.store.seals import is_sealed
 
@@ -85,8 +85,7 @@ def make_record(
 
 def write_record(output: str | Path, record: Record) -> None:
     """Write the record of a job beside its first output."""
-    with atomic(record_file(output)) as temporary:
-        temporary.write_text(canonical(asdict(record)), encoding="utf-8")
+    write_text(record_file(output), canonical(asdict(record)))
 
 
 def read_record(output: str | Path) -> Record | None:

@@ -6,14 +6,13 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from imprint.store.files import atomic, canonical
+from imprint.store.files import canonical, write_text
 from imprint.store.paths import shards_note
 
 
 def write_shards(embeddings: str | Path, shards: int, params: Sequence[str]) -> None:
     """Record that a file of embeddings was made in `shards` shards, with these parameters of its rule."""
-    with atomic(shards_note(embeddings)) as temporary:
-        temporary.write_text(canonical({"shards": shards, "params": params}), encoding="utf-8")
+    write_text(shards_note(embeddings), canonical({"shards": shards, "params": params}))
 
 
 def read_shards(embeddings: str | Path, params: Sequence[str]) -> int | None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from imprint.data import sources
 from imprint.errors import UserError
-from imprint.store.files import atomic, canonical
+from imprint.store.files import canonical, write_text
 from imprint.store.records import sha256_of, state_of
 
 CONTENTS = "contents.json"  # beside the manifest
@@ -38,8 +38,8 @@ def contents(manifest: str, root: str | None = None) -> str:
             lines = "\n".join(pool.map(sha256_of, paths))
         kept = {"state": state, "sha256": hashlib.sha256(lines.encode()).hexdigest()}
         # a user who only reads a study may be unable to write
-        with suppress(OSError), atomic(folder / CONTENTS) as temporary:
-            temporary.write_text(json.dumps(kept), encoding="utf-8")
+        with suppress(OSError):
+            write_text(folder / CONTENTS, json.dumps(kept))
     return str(kept["sha256"])
 
 

@@ -19,7 +19,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from imprint.store.files import atomic, canonical
+from imprint.store.files import canonical, write_text
 from imprint.store.paths import FOLDERS, record_file, results_id_file
 from imprint.store.records import Record, read_record, sha256_of, state_of
 from imprint.study import running
@@ -92,7 +92,7 @@ class Records:
         """
         self._begun = time.time()
         if not any(end is None for _, end in self._unwatched):
-            self._write_spans([*self._unwatched, (self._begun, None)])
+            write_text(self._unfinished, json.dumps([*self._unwatched, (self._begun, None)]))
         new, of_results = uuid.uuid4().hex, results_id_file(self._results)
         of_results.parent.mkdir(parents=True, exist_ok=True)
         if not (self._empty or self.known):
@@ -118,7 +118,7 @@ class Records:
             return others
         spans = _spans(self._unfinished)
         closed = [(start, self._begun if end is None else end) for start, end in spans]
-        self._write_spans([(start, end) for start, end in closed if start < end])
+        write_text(self._unfinished, json.dumps([span for span in closed if span[0] < span[1]]))
         return 0
 
     def _was_made_otherwise(self, output: Path, spec: Callable[[], str]) -> bool:
@@ -177,10 +177,6 @@ class Records:
             and (end is None or written <= end + running.CLOCK_SKEW)
             for start, end in self._unwatched
         )
-
-    def _write_spans(self, spans: list[Span]) -> None:
-        with atomic(self._unfinished) as temporary:
-            temporary.write_text(json.dumps(spans))
 
     def lacks(self, output: str | Path) -> bool:
         """Whether an output exists without a record."""

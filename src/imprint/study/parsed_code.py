@@ -15,7 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from imprint.store.files import atomic
+from imprint.store.files import write_text
 
 FILE = Path(".snakemake") / "imprint-code.json"
 MOST_ENTRIES = 5000  # each edit of a file adds one
@@ -168,8 +168,8 @@ class ParsedCode:
         if not self._is_new or self._entries is None or not FILE.parent.is_dir():
             return
         entries = dict(list(self._entries.items())[-MOST_ENTRIES:])
-        with suppress(OSError), atomic(FILE) as path:  # without the file all is parsed again
-            path.write_text(json.dumps(entries))
+        with suppress(OSError):  # without the file all is parsed again
+            write_text(FILE, json.dumps(entries))
 
 
 def _read() -> dict[str, FileCode]:

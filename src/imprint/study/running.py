@@ -12,7 +12,7 @@ from enum import Enum
 from pathlib import Path
 
 from imprint.errors import UserError
-from imprint.store.files import atomic
+from imprint.store.files import write_text
 from imprint.store.paths import REPORTS, report_file, running_file
 
 LOCKS = Path(".snakemake", "locks")  # of Snakemake; a killed run leaves them
@@ -35,8 +35,7 @@ def begin(results: str | Path) -> None:
         raise UserError(
             f"another run (process {other.number}) is at work on {results}; wait for its end, or stop it"
         )
-    with atomic(note) as temporary:
-        temporary.write_text(json.dumps(asdict(_Process.of_this())), encoding="utf-8")
+    write_text(note, json.dumps(asdict(_Process.of_this())))
 
 
 def end(results: str | Path) -> None:

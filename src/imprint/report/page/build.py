@@ -15,7 +15,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from imprint.report.page.items import Item, Section, embedded, read_picture, read_table
 from imprint.report.page.prose import Prose, anchor
 from imprint.store import paths
-from imprint.store.files import atomic
+from imprint.store.files import write_text
 from imprint.store.version import __version__, installed_version
 
 PACKAGES = ("numpy", "scipy", "scikit-learn", "pandas", "torch", "timm", "matplotlib", "snakemake")
@@ -71,8 +71,7 @@ def build(
         grid_style=embedded(bundle.with_suffix(".css"), "text/css"),
         grid_code=embedded(bundle, "text/javascript"),
     )
-    with atomic(path) as temporary:
-        temporary.write_text(html, encoding="utf-8")
+    write_text(path, html)
 
 
 class _Page:

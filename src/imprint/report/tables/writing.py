@@ -8,7 +8,7 @@ from pathlib import Path
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
-from imprint.store.files import atomic
+from imprint.store.files import write_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -99,8 +99,7 @@ def save(frame: pd.DataFrame, stem: str | Path) -> tuple[Path, ...]:
     paths = []
     for suffix, content in contents.items():
         paths.append(stem.with_name(f"{stem.name}.{suffix}"))
-        with atomic(paths[-1]) as path:
-            path.write_text(content, encoding="utf-8")
+        write_text(paths[-1], content)
     return tuple(paths)
 
 
