@@ -86,7 +86,8 @@ def make_proxies(
         used = components_of_proxies(spec["gen"], [norm_pre])
         settings += [(component_codes or {}).get(name) for name in used]
         for run in runs:
-            of_clusters = _content(run.clusters)
+            start = run.clusters
+            of_clusters = start and digest(start.labels, start.values, start.samples)
             run.key = block_key(code, data, *settings, run.k.label, run.seed, of_clusters)
             run.block = blocks.get(run.key)
         missing = [run for run in runs if run.block is None]
@@ -96,7 +97,9 @@ def make_proxies(
             require_all(y, class_names(train, merged), f"task {spec['task']}")
             x = take_rows(train.x, rows)
             x = FittedNorms(x, y).apply_to_embeddings(norm_pre, x)
-            for run, proxies in _generated(x, y, spec, same_set, threads, stored, device):
+            for run, proxies in _generated(
+                x, y, spec, same_set, stored, threads=threads, device=device
+            ):
                 run.block = _packed(proxies, rows)
                 blocks.put(run.key, run.block)
         for run in runs:
@@ -129,14 +132,13 @@ def _generated(
     y: np.ndarray,
     spec: Mapping[str, Any],
     runs: list[_Run],
-    threads: int,
     stored: StoredFits | None,
-    device: str,
+    **computing: Any,
 ) -> Iterator[tuple[_Run, ProxySet]]:
     """The proxy set of each run on a training set.
 
     Runs of one k are neighbours in `runs`. All k that have the same seeds are generated in one call, so that they share their
-    work; the choice of k, `auto`, is made for each run.
+    work; the choice of k, `auto`, is made for each run. computing: `threads` and `device`.
     """
     gen = spec["gen"]
     of_seeds: dict[tuple[Seed, ...], list[_Run]] = {}
@@ -144,7 +146,10 @@ def _generated(
         alike = list(of_k)
         if isinstance(k, Auto):
             for run in alike:
-                yield run, _set_for_chosen_k(x, y, gen, run.seed, threads, device)
+                chosen, seconds = choose_k(x, y, gen, run.seed, **computing)
+                sets = proxy_sets(x, y, gen, [chosen], [run.seed], **computing)
+                proxies = sets[chosen, run.seed]  # its seconds include the choice
+                yield run, replace(proxies, seconds=proxies.seconds + seconds)
         else:
             of_seeds.setdefault(tuple(run.seed for run in alike), []).extend(alike)
     for seeds, alike in of_seeds.items():
@@ -157,25 +162,10 @@ def _generated(
             seeds,
             ls_lambda=spec.get("ls_lambda"),
             clusters=clusters or None,
-            threads=threads,
             stored=stored,
-            device=device,
+            **computing,
         )
         yield from ((run, sets[run.k.number, run.seed]) for run in alike)
-
-
-def _set_for_chosen_k(
-    x: np.ndarray, y: np.ndarray, gen: str, seed: Seed, threads: int, device: str
-) -> ProxySet:
-    """The proxy set for the k chosen on the training samples; its seconds include the choice."""
-    chosen, seconds = choose_k(x, y, gen, seed, threads, device)
-    sets = proxy_sets(x, y, gen, [chosen], [seed], threads=threads, device=device)
-    proxies = sets[chosen, seed]
-    return replace(proxies, seconds=proxies.seconds + seconds)
-
-
-def _content(proxies: ProxySet | None) -> str | None:
-    return None if proxies is None else digest(proxies.labels, proxies.values, proxies.samples)
 
 
 def _packed(proxies: ProxySet, rows: np.ndarray) -> bytes:
