@@ -28,7 +28,7 @@ from imprint.store import paths
 from imprint.store.block_cache import blocks_file
 from imprint.store.class_fits import class_fits_folder
 from imprint.store.files import canonical
-from imprint.store.shards import read_shards
+from imprint.store.records import read_record
 from imprint.study import inputs, job_components, page, running, selections, shown, specs
 from imprint.study.contents import have_changed
 from imprint.study.fingerprint import fingerprint

@@ -90,11 +90,11 @@ rule pretrain:
 
 def embed_params(wildcards):
     """What embeddings depend on, besides their input files."""
-    return [
-        canonical(specs.embedding(study, wildcards.fm)),
-        canonical(specs.subset(study, wildcards.dataset)),
-        code_of("embed", fm_module(wildcards.fm), source_of(wildcards.dataset)),
-    ]
+    return {
+        "fm": canonical(specs.embedding(study, wildcards.fm)),
+        "dataset": canonical(specs.subset(study, wildcards.dataset)),
+        "code": code_of("embed", fm_module(wildcards.fm), source_of(wildcards.dataset)),
+    }
 
 
 def shards_of(wildcards):
@@ -104,9 +104,13 @@ def shards_of(wildcards):
     made in, as another number gives the same embeddings. Shared outputs have no shards, which would be part of their key.
     """
     names = wildcards.fm, wildcards.dataset, wildcards.split
-    shards = read_shards(paths.embeddings_file(study.root, *names), embed_params(wildcards))
-    if shards is None:
-        shards = 1 if sharing else study.config.fms[wildcards.fm].shards
+    file = paths.embeddings_file(study.root, *names)
+    shards = 1 if sharing else study.config.fms[wildcards.fm].shards
+    record = read_record(file) if file.exists() else None
+    if file.is_symlink() and file.exists():  # to the cache of outputs
+        shards = 1
+    elif record and record.spec == spec_digest("embed", embed_params(wildcards)):
+        shards = record.shards or shards
     if shards == 1:
         return []
     return [paths.shard_file(results, *names, shard + 1, shards) for shard in range(shards)]
@@ -133,9 +137,9 @@ rule embed_shard:
         roots=roots,
         compute=compute,
     params:
-        fm=lambda w: embed_params(w)[0],
-        dataset=lambda w: embed_params(w)[1],
-        code=lambda w: embed_params(w)[2],
+        fm=lambda w: embed_params(w)["fm"],
+        dataset=lambda w: embed_params(w)["dataset"],
+        code=lambda w: embed_params(w)["code"],
     message:
         "embedding {wildcards.dataset} ({wildcards.split}, shard {wildcards.shard} of {wildcards.shards}) by {wildcards.fm}"
     script:

@@ -71,11 +71,6 @@ def _note(output: str | Path, kind: str) -> Path:
     return Path(output).with_name(f".{Path(output).name}.{kind}")
 
 
-def shards_note(embeddings: str | Path) -> Path:
-    """The note beside a file of embeddings that gives the number of its shards."""
-    return _note(embeddings, "shards")
-
-
 def measurements_note(output: str | Path) -> Path:
     """The note beside an output with the measurements of its job."""
     return _note(output, "measured")

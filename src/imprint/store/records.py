@@ -38,6 +38,8 @@ class Record:
         State (see `state_of`) and SHA-256 of the other input files, by their paths.
     contents : dict
         SHA-256 of the outputs without a seal, such as tables and pictures, by their paths relative to that folder.
+    shards : int or None
+        The number of shards of embeddings, on which the file itself does not depend; None if it is not recorded.
     """
 
     spec: str
@@ -46,6 +48,7 @@ class Record:
     inputs: dict[str, str]
     files: dict[str, tuple[State, str]]
     contents: dict[str, str] = field(default_factory=dict)
+    shards: int | None = None
 
 
 def make_record(
@@ -54,6 +57,7 @@ def make_record(
     outputs: Iterable[str | Path],
     inputs: Iterable[str | Path],
     files: Iterable[str | Path] = (),
+    shards: int = 1,
 ) -> Record:
     """The record of a job that has just ended.
 
@@ -67,6 +71,8 @@ def make_record(
         Its outputs and inputs. Inputs without a record are left out.
     files : iterable of paths
         The inputs that may be files of the user.
+    shards : int, default=1
+        The number of shards of embeddings.
     """
     first, *others = map(Path, outputs)
     paths = {os.path.relpath(path, root): path for path in (first, *others) if path.is_file()}
@@ -80,6 +86,7 @@ def make_record(
         ours,
         {path: (state_of(path), sha256_of(path)) for path in of_user},
         {name: sha256_of(path) for name, path in paths.items() if not is_sealed(path)},
+        shards,
     )
 
 

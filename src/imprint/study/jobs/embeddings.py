@@ -16,7 +16,6 @@ from imprint.fm.extract import extract, extract_shard
 from imprint.fm.extraction import Extraction
 from imprint.fm.models import load
 from imprint.fm.shards import join_shards
-from imprint.store.shards import write_shards
 
 
 def embed(snakemake: Any) -> str:
@@ -25,8 +24,8 @@ def embed(snakemake: Any) -> str:
     The params `fm` and `dataset` are the JSON of `embedding` and `subset` in `imprint.study.specs`. Returns a note on images that
     could not be read, empty if there are none or a shard is embedded.
     """
-    params, wildcards = snakemake.params, snakemake.wildcards
-    fm, subset = json.loads(params.fm), json.loads(params.dataset)
+    wildcards = snakemake.wildcards
+    fm, subset = json.loads(snakemake.params.fm), json.loads(snakemake.params.dataset)
     compute = json.loads(snakemake.resources.compute)
     names = {name: wildcards[name] for name in ("fm", "dataset", "split")}
     options = {name: fm.pop(name) for name in ("precision", "dtype")}
@@ -44,12 +43,10 @@ def embed(snakemake: Any) -> str:
     if wildcards.get("shard"):
         extract_shard(extraction, int(wildcards.shard), int(wildcards.shards), **computing)
         return ""
-    shards = snakemake.input.shards
-    if shards:
-        join_shards(extraction, shards)
+    if snakemake.input.shards:
+        join_shards(extraction, snakemake.input.shards)
     else:
         extract(extraction, **computing)
-    write_shards(output, len(shards) or 1, [params.fm, params.dataset, params.code])
     with h5py.File(output) as file:
         skipped = int(file.attrs["skipped"])
     return f"{skipped} of {len(images)} images could not be read and are skipped" if skipped else ""

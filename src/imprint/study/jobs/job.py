@@ -133,7 +133,8 @@ def _record(snakemake: Any, log_path: Path) -> None:
     root = os.path.commonpath([outputs[0], log_path])
     files = [file for name in USERS_FILES for file in _listed(snakemake.input.get(name, []))]
     spec = spec_digest(snakemake.rule, dict(snakemake.params.items()))
-    write_record(outputs[0], make_record(spec, root, outputs, snakemake.input, files))
+    shards = len(snakemake.input.get("shards", ())) or 1
+    write_record(outputs[0], make_record(spec, root, outputs, snakemake.input, files, shards))
 
 
 def _listed(files: Any) -> list[str]:
