@@ -168,6 +168,7 @@ Seeds = Annotated[
     _ListSchema(or_one=False),
     AfterValidator(_distinct_seeds),
 ]
+Kind = Annotated[T, Field(description="Kind of source.")]  # of the key `source`
 # a non-empty list; a single value is taken as a list of one
 OneOrMore = Annotated[
     tuple[T, ...], BeforeValidator(as_list), Field(min_length=1), _ListSchema(or_one=True)

@@ -10,6 +10,7 @@ from imprint.fm.packaged_models import PACKAGED
 from imprint.store.fm_identity import LOCAL_FOLDER
 from imprint.study.config.base import (
     Finite,
+    Kind,
     Name,
     Place,
     Positive,
@@ -40,8 +41,7 @@ class _FM(Section):
     embeds_images: ClassVar[bool] = True
     pretrains: ClassVar[bool] = False
 
-    source: str
-    """Kind of source."""
+    source: Kind[str]
     ls_lambda: PositiveFloat | None = None
     """Ridge parameter of the least-squares GENs (`ls`, `kls`): by default the weight decay of the FM's pre-training, as in the
     paper, or 1e-4 if that is not known. Other values can be far better; GEN `ridge` chooses one."""
@@ -104,8 +104,7 @@ class PretrainedFM(_WithTokens):
 
     pretrains: ClassVar[bool] = True
 
-    source: Literal["pretrained"]
-    """Kind of source."""
+    source: Kind[Literal["pretrained"]]
     model: str
     """timm architecture, such as test_resnet or test_convnext."""
     dataset: Name
@@ -139,8 +138,7 @@ class _Published(_Model):
 class PackagedFM(_Published):
     """A model whose published weights are in an installed Python package, so that nothing is downloaded."""
 
-    source: Literal["package"]
-    """Kind of source."""
+    source: Kind[Literal["package"]]
     model: Annotated[str, one_of("packaged FM", lambda: PACKAGED)]
     """Name of the model, which is that of timm's architecture."""
 
@@ -170,8 +168,7 @@ class PublishedFM(_Published):
 class TimmFM(PublishedFM, _WithTokens):
     """A model of timm, with its published weights or a checkpoint."""
 
-    source: Literal["timm"]
-    """Kind of source."""
+    source: Kind[Literal["timm"]]
 
     @property
     def users_folder(self) -> str | None:
@@ -184,8 +181,7 @@ class TimmFM(PublishedFM, _WithTokens):
 class TorchvisionFM(PublishedFM):
     """A classification model of torchvision, with its published weights or a checkpoint."""
 
-    source: Literal["torchvision"]
-    """Kind of source."""
+    source: Kind[Literal["torchvision"]]
     weights: str = "IMAGENET1K_V1"
     """Name of the published weights; their own transform is used."""
 
@@ -205,8 +201,7 @@ class EmbeddingsFM(_FM):
 
     embeds_images: ClassVar[bool] = False
 
-    source: Literal["embeddings"]
-    """Kind of source."""
+    source: Kind[Literal["embeddings"]]
     files: dict[Name, Annotated[Place, AfterValidator(_check_file)]] = Field(min_length=1)
     """The file of each dataset: HDF5 with groups train and test, or a path with {split} in it (HDF5 or NPZ). It
     holds embeddings (N, D), labels (N,) and, if known, ids, class_names and the weights of the FM's classifier (C, D)."""
