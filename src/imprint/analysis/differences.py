@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from imprint.analysis.hypothesis_tests import (
+    LEVEL,
     holm,
     location_p,
     signed_rank_interval,
@@ -26,7 +27,6 @@ from imprint.analysis.hypothesis_tests import (
 if TYPE_CHECKING:
     import pandas as pd
 
-LEVEL = 0.95
 FEWEST = 6  # datasets for an interval: no difference over five can reach p < 0.05
 ROUNDING = 1e-12  # equal means may differ by this
 JOINT = "+"  # between the names of the datasets of one task
@@ -123,7 +123,7 @@ def difference(values: pd.Series, datasets: Mapping[str, str]) -> Difference:
     better, worse = int((of_datasets > 0).sum()), int((of_datasets < 0).sum())
     centre = low = high = p = np.nan
     if len(of_datasets) >= FEWEST:
-        centre, low, high = signed_rank_interval(of_datasets, LEVEL)
+        centre, low, high = signed_rank_interval(of_datasets)
         variances = _variances(cells.to_numpy())
         if not variances.over_datasets and variances.over_fms:
             low, high, p = _over_fms(centre, variances.over_fms, cells.shape[1])

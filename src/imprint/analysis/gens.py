@@ -49,28 +49,14 @@ def gens_of_all_classes() -> tuple[str, ...]:
     return GENERATORS.names(sees_all_classes=True)
 
 
-def sees_one_class(gen: str) -> bool:
-    """Whether the proxies of a class depend on its own samples alone; it is not known of a GEN that is not registered."""
-    return gen in GENERATORS and not GENERATORS[gen].sees_all_classes
-
-
-def norm_sees_all_classes(norm: str) -> bool:
-    """Whether a NORM is fitted to the samples of all classes or sees all proxies; one that is not registered may, too."""
+def sees_all_classes(gen: str, norms: Iterable[str]) -> bool | None:
+    """Whether a GEN or a NORM is fitted to the samples of all classes, or a NORM sees all proxies; None if one is not registered."""
     try:
-        steps = chain(norm).steps
+        steps = [step.entry for norm in norms for step in chain(norm).steps]
+        generator = GENERATORS.find(gen)
     except UserError:
-        return True
-    return any(step.entry.fitted or step.entry.proxies for step in steps)
-
-
-def are_registered(gen: str, norms: Iterable[str]) -> bool:
-    """Whether a GEN and NORMs are registered, so that it is known whether they see all classes."""
-    try:
-        for norm in norms:
-            chain(norm)
-    except UserError:
-        return False
-    return gen in GENERATORS
+        return None
+    return generator.sees_all_classes or any(step.fitted or step.proxies for step in steps)
 
 
 def gens_made_at_once(frame: pd.DataFrame) -> list[str]:

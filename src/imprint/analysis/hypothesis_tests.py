@@ -11,6 +11,8 @@ import numpy as np
 if TYPE_CHECKING:
     import pandas as pd
 
+ALPHA = 0.05
+LEVEL = 1 - ALPHA  # of intervals
 EXACT_DIFFERENCES = 50  # most non-zero differences for an exact p of the signed-rank test
 DIGITS = 12  # decimals to which accuracies are equal
 TINY = 1e-10  # differences that differ by less are equal
@@ -92,22 +94,19 @@ def signed_rank(first: np.ndarray, second: np.ndarray) -> SignedRank:
     higher, lower = rank[differences > 0].sum(), rank[differences < 0].sum()
     statistic = min(higher, lower)
     nonzero = rank[differences != 0]
-    few = len(nonzero) <= EXACT_DIFFERENCES
-    p = _exact(nonzero, statistic) if few else wilcoxon(differences, zero_method="pratt").pvalue
+    if len(nonzero) <= EXACT_DIFFERENCES:
+        p = min(1.0, 2 * _chances(nonzero)[round(2 * statistic)])
+    else:
+        p = wilcoxon(differences, zero_method="pratt").pvalue
     return SignedRank(float(statistic), float(p), float((higher - lower) / rank.sum()))
 
 
-def _exact(rank: np.ndarray, statistic: float) -> float:
-    """Two-sided p of the smaller sum of ranks when each sign is a fair coin.
+def _chances(rank: np.ndarray) -> np.ndarray:
+    """Chance that the sum of ranks with a positive sign is at most 0, 1/2, 1, ..., when each sign is a fair coin.
 
     If ranks tie, scipy enumerates the 2^n signs, which takes a second at n = 13. Adding the ranks one by one to the
     distribution of the sum takes n^3 steps.
     """
-    return min(1.0, 2 * _chances(rank)[round(2 * statistic)])
-
-
-def _chances(rank: np.ndarray) -> np.ndarray:
-    """Chance that the sum of ranks with a positive sign is at most 0, 1/2, 1, ..., when each sign is a fair coin."""
     doubled = np.round(2 * rank).astype(int)  # tied ranks can be halves
     share = np.zeros(doubled.sum() + 1)
     share[0] = 1
@@ -125,8 +124,8 @@ class Location(NamedTuple):
     high: float
 
 
-def signed_rank_interval(values: np.ndarray, level: float = 0.95) -> Location:
-    """The median of the means of all pairs of values, and the interval of shifts that the signed-rank test does not reject.
+def signed_rank_interval(values: np.ndarray) -> Location:
+    """The median of the means of all pairs of values, and the 95% interval of shifts that the signed-rank test does not reject.
 
     The test has few levels: with six values, those next to 95% are 93.8% and 96.9%. With up to seven values, the ends are
     interpolated between two levels, as Hettmansperger and Sheather do for the sign test.
@@ -135,14 +134,12 @@ def signed_rank_interval(values: np.ndarray, level: float = 0.95) -> Location:
     ----------
     values : ndarray of shape (n,)
         Independent values, at least one.
-    level : float, default=0.95
-        Coverage of the interval for values with a symmetric distribution: at least this, or close to it if the ends are
-        interpolated.
 
     Returns
     -------
     Location
-        At the level 0.95, five values or fewer have no interval, as the test cannot reject any shift of them.
+        For values with a symmetric distribution the coverage is at least 95%, or close to it if the ends are interpolated. Five
+        values or fewer have no interval, as the test cannot reject any shift of them.
 
     Notes
     -----
@@ -163,7 +160,7 @@ def signed_rank_interval(values: np.ndarray, level: float = 0.95) -> Location:
     """
     means, chances = _means_of_pairs(values), _chances_of_sums(len(values))
     estimate = float(np.median(means))
-    tail = (1 - level) / 2
+    tail = (1 - LEVEL) / 2
     outside = int(np.searchsorted(chances, tail, side="right"))
     if not outside:
         return Location(estimate, np.nan, np.nan)
@@ -176,7 +173,7 @@ def signed_rank_interval(values: np.ndarray, level: float = 0.95) -> Location:
 
 
 def location_p(values: np.ndarray) -> float:
-    """Two-sided p that the location of values is 0: below 1 - level only if `signed_rank_interval` excludes 0.
+    """Two-sided p that the location of values is 0: below `ALPHA` only if `signed_rank_interval` excludes 0.
 
     With ties, the interval can also contain 0, at or near an end, see its notes.
     """

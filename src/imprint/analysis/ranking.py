@@ -13,12 +13,18 @@ from itertools import combinations
 from math import floor, log2
 from typing import TYPE_CHECKING
 
-from imprint.analysis.hypothesis_tests import DIGITS, Friedman, friedman, holm, signed_rank
+from imprint.analysis.hypothesis_tests import (
+    ALPHA,
+    DIGITS,
+    Friedman,
+    friedman,
+    holm,
+    signed_rank,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
 
-ALPHA = 0.05
 ENOUGH = 0.5  # least share of the (FM, task) of the method with the most, to be compared
 # how entries of a component are represented, for notes on those that are equal
 AS_KEPT = "in their kept configurations, not necessarily in others"
@@ -138,15 +144,13 @@ def compare_methods(matrix: pd.DataFrame) -> ComparedMethods:
     different = {frozenset((pair.first, pair.second)) for pair in pairwise if pair.p_holm < ALPHA}
     if test is not None and test.p >= ALPHA:
         different = set()  # without an overall difference no pair is called different
+    notes = (*ranked.notes, *identical(complete), *limits)
+    groups = cliques(list(complete.columns), different)
     return ComparedMethods(
-        accuracies=complete,
-        summary=ranked.summary,
-        left_out=ranked.left_out,
-        notes=(*ranked.notes, *identical(complete), *limits),
-        gaps=ranked.gaps,
+        **vars(ranked) | {"notes": notes},
         friedman=test,
         pairwise=pairwise,
-        cliques=cliques(list(complete.columns), different),
+        cliques=groups,
         limits=limits,
     )
 

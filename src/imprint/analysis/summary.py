@@ -24,8 +24,8 @@ from imprint.analysis.differences import (
 )
 from imprint.analysis.distinct_rows import distinct
 from imprint.analysis.gains import K, gains_and_nc1, gains_by_draw
-from imprint.analysis.gens import are_registered, norm_sees_all_classes, sees_one_class
-from imprint.analysis.hypothesis_tests import without_rounding_errors
+from imprint.analysis.gens import sees_all_classes
+from imprint.analysis.hypothesis_tests import ALPHA, without_rounding_errors
 from imprint.analysis.selection import method_in_words, norms_in_words
 from imprint.analysis.splits import of_split
 from imprint.formatting import count
@@ -33,6 +33,11 @@ from imprint.method.presets import PRESETS
 
 ONE, MANY, WHITENED = (
     PRESETS[name].configuration.columns() for name in ("qi", "westerhoff", "whiten")
+)
+GAIN = f"Several proxies: replacing the mean by {MANY['k']} k-means proxies per class (NORM l2, AGG max) changes"
+WHITENING = (
+    f"Whitening: replacing {MANY['k']} k-means proxies per class (NORM l2) by one whitened mean "
+    f"(NORM {norms_in_words(WHITENED)}) changes"
 )
 COLLAPSED = 1.0  # NC1 up to which the paper calls a task's classes collapsed
 COMPARED = 0.9  # share of the most pairs of FM and task of a configuration that the best must have been run on
@@ -54,8 +59,8 @@ def lines(
         _extent(scores),
         *_named(scores, presets),
         *_best(scores),
-        *_gain(scores),
-        *_whitening(scores),
+        *_change(scores, {"one": ONE, "many": MANY}, GAIN),
+        *_change(scores, {"many": MANY, "whitened": WHITENED}, WHITENING),
         *_collapse(scores, collapse),
     ]
 
@@ -111,7 +116,7 @@ def _differing(scores: pd.DataFrame, ranked: ranking.RankedMethods) -> Iterator[
         yield f"Differences between them: not tested. {too_few(compared)}"
         return
     differing = sorted(
-        (pair for pair in pairs if pair.p_holm < ranking.ALPHA),
+        (pair for pair in pairs if pair.p_holm < ALPHA),
         key=lambda pair: -abs(pair.difference.estimate),
     )
     methods = len(ranked.summary)
@@ -119,10 +124,10 @@ def _differing(scores: pd.DataFrame, ranked: ranking.RankedMethods) -> Iterator[
     if compared < needed:
         yield (
             f"Differences between them: with {compared} datasets no two of {methods} methods can differ significantly (signed-rank, "
-            f"Holm, p < {ranking.ALPHA:g}), which needs {needed}; the table of tests has an interval for each difference by itself."
+            f"Holm, p < {ALPHA:g}), which needs {needed}; the table of tests has an interval for each difference by itself."
         )
         return
-    over = f"over {compared} datasets (signed-rank, Holm, p < {ranking.ALPHA:g})"
+    over = f"over {compared} datasets (signed-rank, Holm, p < {ALPHA:g})"
     if not differing:
         yield f"Differences between them: no two of the named methods differ significantly {over}."
         return
@@ -190,40 +195,13 @@ def _best(scores: pd.DataFrame) -> Iterator[str]:
         f"Best mean accuracy of {all_run} run{images} on {pairs}: "
         f"{in_words(best, np.full(number, True))} (chosen and scored on the same test data)"
     )
-    per_class = np.array(
-        [
-            sees_one_class(method["gen"])
-            and not any(norm_sees_all_classes(method[name]) for name in matrices.NORM)
-            for method in run
-        ]
-    )
+    see_all = [sees_all_classes(m["gen"], [m[name] for name in matrices.NORM]) for m in run]
+    per_class = np.array([each is False for each in see_all])
     if not per_class[best] and per_class.any():
         other = int(np.where(per_class, means, -np.inf).argmax())
-        are_known = all(
-            are_registered(method["gen"], (method[name] for name in matrices.NORM))
-            for method in run
-        )
-        which = "that" if are_known else "known to"
+        which = "known to" if None in see_all else "that"
         text += f"; of those {which} see one class at a time {in_words(other, per_class)}"
     yield f"{text}."
-
-
-def _gain(scores: pd.DataFrame) -> Iterator[str]:
-    yield from _change(
-        scores,
-        {"one": ONE, "many": MANY},
-        f"Several proxies: replacing the mean by {MANY['k']} k-means proxies per class (NORM l2, AGG max) changes",
-    )
-
-
-def _whitening(scores: pd.DataFrame) -> Iterator[str]:
-    """How one whitened mean per class changes the accuracy of several proxies."""
-    yield from _change(
-        scores,
-        {"many": MANY, "whitened": WHITENED},
-        f"Whitening: replacing {MANY['k']} k-means proxies per class (NORM l2) by one whitened mean "
-        f"(NORM {norms_in_words(WHITENED)}) changes",
-    )
 
 
 def _change(

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from imprint.analysis.ranking import ALPHA, ComparedMethods, pairs_needed
+from imprint.analysis.hypothesis_tests import ALPHA
+from imprint.analysis.ranking import ComparedMethods, pairs_needed
 from imprint.formatting import count
 from imprint.report.drawing.sheet import sheet
 from imprint.report.drawing.style import GREY, INK, figure_width, small_size
