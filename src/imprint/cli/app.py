@@ -18,6 +18,7 @@ from typer.core import TyperCommand
 
 from imprint.cli.options import ALL_OF_FM, GROUPS, SELDOM
 from imprint.cli.output_files import refuse_overwriting
+from imprint.cli.tables import note
 from imprint.errors import UserError
 from imprint.store.version import __version__
 
@@ -67,7 +68,7 @@ def warnings_as_notes() -> Iterator[None]:
         ignore_missing_columns()
         yield
     for warning in caught:
-        print(f"note: {warning.message}", file=sys.stderr)
+        note(str(warning.message))
 
 
 def note_outdated(head: object, classifier: ImprintingClassifier) -> None:

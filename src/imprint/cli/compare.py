@@ -6,8 +6,9 @@ import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
+import numpy as np
 import typer
 
 from imprint.cli.app import command, warnings_as_notes
@@ -17,6 +18,7 @@ from imprint.cli.options import (
     Json,
     Source,
     load_components,
+    output_option,
     positive_ints,
     split,
 )
@@ -27,9 +29,6 @@ from imprint.estimator.method_choice import MethodChoice
 from imprint.formatting import size
 from imprint.method.generate import GENERATORS
 from imprint.method.presets import PRESETS
-
-if TYPE_CHECKING:
-    import numpy as np
 
 SHOWN = 10  # rows on the terminal
 SMALLER = 0.5  # a level head with less than this share of the best head's bytes is suggested
@@ -65,9 +64,7 @@ def compare(
     folds: Annotated[
         int, typer.Option(min=2, metavar="N", help="Number of folds of the cross-validation.")
     ] = 5,
-    output: Annotated[
-        Path | None, typer.Option("-o", "--output", help="CSV file for the full table.")
-    ] = None,
+    output: Annotated[Path | None, output_option(help="CSV file for the full table.")] = None,
     as_json: Json = False,
     *,
     fitting: FitOptions,
@@ -80,8 +77,6 @@ def compare(
     head. Compares several FMs if --fm names them, separated by commas. References, such as a linear probe, are
     ranked too but are not imprinting.
     """
-    import numpy as np
-
     from imprint.estimator import cross_validation
     from imprint.estimator.commands import embeddings_by_fm
     from imprint.estimator.inputs import check_classes
@@ -140,13 +135,9 @@ def compare(
         print(f"... and {len(rows) - SHOWN} more" + (f" in {output}" if output else " (--output)"))
     print()
     print_text(verdict(table, counts))
-
-    def fit_command(row: Mapping[str, Any]) -> str:
-        choice = replace(fm, fm=row.get("fm", fm.fm))
-        return _fit_command(source, (choice, inputs, fitting), row)
-
     for purpose, row in _worth_saving(rows, are_uneven(counts)):
-        print(f"\n{purpose}:\n  {fit_command(row)}")
+        choice = replace(fm, fm=row.get("fm", fm.fm))
+        print(f"\n{purpose}:\n  {_fit_command(source, (choice, inputs, fitting), row)}")
 
 
 def _worth_saving(

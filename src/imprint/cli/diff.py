@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from imprint.cli.app import command
-from imprint.cli.options import Json
+from imprint.cli.options import Json, output_option
 from imprint.cli.output_files import require_table, text_output
 from imprint.cli.tables import print_table
 from imprint.errors import UserError
@@ -49,8 +49,7 @@ def diff(
         typer.Option("--fm-b", metavar="NAME", help="The FM of B that --fm-a is compared with."),
     ] = None,
     output: Annotated[
-        Path | None,
-        typer.Option("-o", "--output", metavar="FILE", help="Write every run to this CSV file."),
+        Path | None, output_option(metavar="FILE", help="Write every run to this CSV file.")
     ] = None,
     as_json: Json = False,
 ) -> None:

@@ -10,8 +10,9 @@ from typing import Annotated, Any, Literal
 import typer
 
 from imprint.cli.app import command
-from imprint.cli.options import Json, JsonLines
+from imprint.cli.options import Json, JsonLines, output_option
 from imprint.cli.output_files import require_writable
+from imprint.cli.tables import note
 from imprint.errors import UserError
 from imprint.estimator.fm_choice import FMChoice
 from imprint.formatting import size
@@ -36,7 +37,7 @@ def embed(
             "dataset, or WebDataset shards.",
         ),
     ],
-    output: Annotated[Path, typer.Option("-o", "--output", help="HDF5 file (.h5).")],
+    output: Annotated[Path, output_option(help="HDF5 file (.h5).")],
     split: Annotated[
         Literal["train", "test"] | None,
         typer.Option(
@@ -72,7 +73,7 @@ def embed(
     old, new = (each.get("made_from", {}).get("folder") for each in (before, facts))
     if before and (old, before["samples"]) != (new, facts["samples"]):
         of_folder = "" if old is None else f" of {old}"
-        print(f"note: {output} held {before['samples']:,} embeddings{of_folder}", file=sys.stderr)
+        note(f"{output} held {before['samples']:,} embeddings{of_folder}")
     if as_json:
         print(json.dumps(facts))
     else:

@@ -13,7 +13,7 @@ import typer
 from imprint.cli.app import command, note_outdated
 from imprint.cli.options import ImageFolder, InputOptions, Json, SavedHead, Source, load_components
 from imprint.cli.output_files import require_writable
-from imprint.cli.tables import print_table, print_text
+from imprint.cli.tables import note, print_table, print_text
 from imprint.estimator.fm_choice import FMChoice
 
 if TYPE_CHECKING:
@@ -85,21 +85,18 @@ def evaluate(
     note_outdated(head, classifier)
     if evaluation.unknown:
         names = ", ".join(f"{name} ({count})" for name, count in evaluation.unknown.items())
-        print(f"note: the head does not know these classes: {names}", file=sys.stderr)
+        note(f"the head does not know these classes: {names}")
     if evaluation.seen:
-        print(
-            f"note: the head was made from {evaluation.seen:,} of these {evaluation.samples:,} images, so this says little about "
-            "new images",
-            file=sys.stderr,
-        )
+        images_seen = f"{evaluation.seen:,} of these {evaluation.samples:,} images"
+        note(f"the head was made from {images_seen}, so this says little about new images")
     if not evaluation.coverage:
-        print(f"note: {NOTHING_HELD_OUT}", file=sys.stderr)
+        note(NOTHING_HELD_OUT)
     if as_json:
         print(json.dumps(evaluation.as_dict()))
     else:
         _print(evaluation)
     if picture is not None and not evaluation.confusions:
-        print(f"note: {picture} is not drawn: all images are labelled correctly", file=sys.stderr)
+        note(f"{picture} is not drawn: all images are labelled correctly")
     elif picture is not None and photographs is not None:
         from imprint.estimator.evaluation_pictures import draw_confusions
         from imprint.report.head_pictures import write_picture

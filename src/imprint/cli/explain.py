@@ -17,6 +17,7 @@ from imprint.cli.options import (
     SavedHead,
     Sources,
     load_components,
+    output_option,
 )
 from imprint.cli.output_files import require_writable
 from imprint.estimator.fm_choice import FMChoice
@@ -33,8 +34,7 @@ def explain(
     head: SavedHead,
     sources: Sources,
     output: Annotated[
-        Path | None,
-        typer.Option("-o", "--output", help="File for a picture (.png, .pdf, .svg)."),
+        Path | None, output_option(help="File for a picture (.png, .pdf, .svg).")
     ] = None,
     train: Annotated[
         Path | None,

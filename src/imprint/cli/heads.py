@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NamedTuple, TextIO
 
+import numpy as np
 import typer
 
 from imprint.cli.app import command, warnings_as_notes
@@ -22,17 +23,16 @@ from imprint.cli.options import (
     Source,
     Sources,
     load_components,
+    output_option,
 )
 from imprint.cli.output_files import require_head_file, require_table, text_output
-from imprint.cli.tables import print_table, print_text
+from imprint.cli.tables import note, print_table, print_text
 from imprint.errors import UserError
 from imprint.estimator.fm_choice import FMChoice
 from imprint.estimator.method_choice import MethodChoice
 from imprint.formatting import as_text, listed, quoting
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from imprint.estimator.classifier import ImprintingClassifier
     from imprint.estimator.fitted_head import FittedHead
     from imprint.method.generate.choice import Choice
@@ -53,10 +53,8 @@ def fit(
     source: Source,
     output: Annotated[
         Path,
-        typer.Option(
-            "-o",
-            "--output",
-            help="File for the head (.safetensors); a description (.json) is written next to it.",
+        output_option(
+            help="File for the head (.safetensors); a description (.json) is written next to it."
         ),
     ],
     as_json: Json = False,
@@ -72,8 +70,6 @@ def fit(
     the method is chosen on your images: class means, whitened or not, or several whitened proxies per class
     if these predict held-out images better.
     """
-    import numpy as np
-
     from imprint.estimator.inputs import check_classes, read_labelled
     from imprint.estimator.parameters import BASE
     from imprint.estimator.wording import with_names
@@ -87,8 +83,8 @@ def fit(
     if embeddings.fm_classifier is not None:
         classifier.set_params(fm_classifier=embeddings.fm_classifier)
     labels = np.array(embeddings.class_names)[embeddings.y]
-    for note in _few_images(embeddings):
-        print(f"note: {note}", file=sys.stderr)
+    for remark in _few_images(embeddings):
+        note(remark)
     with warnings_as_notes():
         classifier.fit(embeddings.x, labels, sample_ids=embeddings.ids.tolist())
     classifier.save(output, embeddings.provenance)
@@ -138,8 +134,6 @@ def _print_next_steps(head: Path, classifier: ImprintingClassifier, *, of_images
 
 def _few_images(embeddings: Embeddings) -> Iterator[str]:
     """Notes on classes with too few images."""
-    import numpy as np
-
     names = embeddings.class_names
     counts = np.bincount(embeddings.y, minlength=len(names)).tolist()
     few = sorted(
@@ -187,10 +181,7 @@ def predict(
     head: SavedHead,
     sources: Sources,
     output: Annotated[
-        Path | None,
-        typer.Option(
-            "-o", "--output", help="CSV file for the labels; by default they are printed."
-        ),
+        Path | None, output_option(help="CSV file for the labels; by default they are printed.")
     ] = None,
     top: Annotated[
         int, typer.Option(min=1, metavar="N", help="Number of labels for each image, best first.")
@@ -238,7 +229,7 @@ def predict(
     if (proba or reject is not None) and not fitted.tuned.current:
         from imprint.estimator.rejection import outdated
 
-        print(f"note: {outdated(head)}", file=sys.stderr)
+        note(outdated(head))
     if output:
         require_table(output)
     embeddings = read_unlabelled(sources, fm, read_head(head), group=inputs.group)
@@ -278,8 +269,6 @@ def _labelled(
     reject: float | None,
 ) -> Iterator[Labelled]:
     """The best labels of some samples."""
-    import numpy as np
-
     from imprint.method.calibration import probabilities
 
     scores = fitted.class_scores(x)

@@ -55,6 +55,7 @@ ImageFolder = Annotated[
         help="Folder of the images for a picture, if they have moved or the embeddings do not record it.",
     ),
 ]
+output_option = partial(typer.Option, "-o", "--output")
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 JsonLines = Annotated[bool, typer.Option("--json", help="Print one JSON object per line.")]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,9 +11,17 @@ import numpy as np
 import typer
 
 from imprint.cli.app import command, note_outdated, warnings_as_notes
-from imprint.cli.options import Components, InputOptions, Json, SavedHead, Source, load_components
+from imprint.cli.options import (
+    Components,
+    InputOptions,
+    Json,
+    SavedHead,
+    Source,
+    load_components,
+    output_option,
+)
 from imprint.cli.output_files import require_head_file, require_writable
-from imprint.cli.tables import print_text
+from imprint.cli.tables import note, print_text
 from imprint.errors import UserError
 from imprint.estimator.export_files import Form
 from imprint.estimator.fm_choice import FMChoice
@@ -26,9 +33,7 @@ if TYPE_CHECKING:
 
 Changed = Annotated[
     Path | None,
-    typer.Option(
-        "-o", "--output", help="File for the new head; by default it replaces the old one."
-    ),
+    output_option(help="File for the new head; by default it replaces the old one."),
 ]
 
 
@@ -75,10 +80,7 @@ def add(
     seen = classifier.seen_before(embeddings.x, labels)
     if seen.any():
         images = embeddings.ids[seen].tolist()
-        print(
-            f"note: left out {len(images)} images that are already in {head}, such as {images[0]}",
-            file=sys.stderr,
-        )
+        note(f"left out {len(images)} images that are already in {head}, such as {images[0]}")
     x, labels = embeddings.x[~seen], labels[~seen]
     if len(x):
         with warnings_as_notes():
@@ -130,9 +132,7 @@ def export(
     head: SavedHead,
     output: Annotated[
         Path,
-        typer.Option(
-            "-o", "--output", help="The file to write: .onnx, or .pt2 (a torch.export program)."
-        ),
+        output_option(help="The file to write: .onnx, or .pt2 (a torch.export program)."),
     ],
     to: Annotated[
         Form | None,

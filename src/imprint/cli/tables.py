@@ -46,6 +46,11 @@ def print_table(
     Console(markup=False, emoji=False, highlight=False).print(table)
 
 
+def note(text: str) -> None:
+    """Print a remark to stderr, apart from the results."""
+    print(f"note: {text}", file=sys.stderr)
+
+
 def print_text(text: str) -> None:
     """Print a paragraph, wrapped between words on a terminal, as one line elsewhere."""
     if sys.stdout.isatty():
