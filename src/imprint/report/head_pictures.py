@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from imprint.errors import UserError
+from imprint.report.drawing.axes import write_beside
 from imprint.report.drawing.looks import COLOURS, DASHES
 from imprint.report.drawing.saving import DATED, write
 from imprint.report.drawing.sheet import legend_below, sheet
@@ -58,29 +59,17 @@ def confused_pairs(pairs: Sequence[ConfusedPair], subtitle: str) -> Figure:
         for axes in grid.flat:
             axes.set_axis_off()
         for row, pair in zip(grid, pairs, strict=True):
-            sides = (
-                (row[:ABREAST], pair.wrong, pair.title),
-                (
-                    row[ABREAST + 1 :],
-                    pair.examples,
-                    f"{pair.predicted}, labelled right" if pair.examples else "",
-                ),
-            )
-            for panels, tiles, title in sides:
+            right = f"{pair.predicted}, labelled right" if pair.examples else ""
+            left_side = (row[:ABREAST], pair.wrong, pair.title)
+            for panels, tiles, title in (left_side, (row[ABREAST + 1 :], pair.examples, right)):
                 for axes, tile in zip(panels, tiles, strict=False):
                     axes.set_axis_on()
                     show_image(axes, tile.image, tile.name, tile.words, inches)
                     axes.spines[:].set_visible(False)
                 words = shorten(title, ABREAST * inches, setting("axes.titlesize"))
-                heading = panels[0].annotate(
-                    words,
-                    (0, 1),
-                    (0, setting("axes.titlepad")),
-                    xycoords="axes fraction",
-                    textcoords="offset points",
-                    fontsize=setting("axes.titlesize"),
-                    fontweight="bold",
-                )
+                above = (0, setting("axes.titlepad"))
+                style = {"fontsize": setting("axes.titlesize"), "fontweight": "bold"}
+                heading = write_beside(panels[0], words, (0, 1), above, **style)
                 heading.set_in_layout(False)  # it would widen the first column
                 panels[-1].set_title(" ")  # reserves the height of the heading
     return figure

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -13,10 +13,12 @@ from imprint.report.drawing.text import text_width
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.text import Annotation
 
 STRETCHED_TICKS = (0, 40, 60, 80, 90, 95, 98, 99, 100)
 LOG_FROM = 10  # least ratio of the largest to the smallest value for a logarithmic axis
 DECADES = 2.5  # most of an axis with numbers between the powers of ten
+JOINING_LINE = {"arrowstyle": "-", "color": GREY, "linewidth": 0.4, "shrinkA": 1, "shrinkB": 0}
 SHARED_LABEL = "shared x label"  # group id of the text
 
 
@@ -103,13 +105,8 @@ def stretched_axis(axes: Axes) -> None:
     from matplotlib.ticker import FixedLocator, NullLocator, StrMethodFormatter
 
     low, high = axes.get_ylim()
-    axes.set_yscale(
-        "function",
-        functions=(
-            lambda y: -np.log(np.maximum(100 - y, 0) + 0.5),
-            lambda z: 100.5 - np.exp(-z),
-        ),
-    )
+    scale = (lambda y: -np.log(np.maximum(100 - y, 0) + 0.5), lambda z: 100.5 - np.exp(-z))
+    axes.set_yscale("function", functions=scale)
     axes.set_ylim(max(low, 0), min(high, 100.05))
     axes.yaxis.set_major_locator(FixedLocator(STRETCHED_TICKS))
     axes.yaxis.set_minor_locator(NullLocator())
@@ -132,32 +129,22 @@ def label_across(axes: Axes, text: str, columns: int) -> None:
     """Name the x axis that a row of panels shares: below the first panel, centred over all `columns`."""
     axes.set_xlabel(" ")  # reserves the height
     down = 3.5 + 2 * setting("axes.labelpad") + 1.15 * small_size()
-    label = axes.annotate(
-        text,
-        (columns / 2 + 0.1 * (columns - 1), 0),
-        (0, -down),
-        xycoords="axes fraction",
-        textcoords="offset points",
-        ha="center",
-        va="top",
-        annotation_clip=False,
-        gid=SHARED_LABEL,
-    )
+    middle = (columns / 2 + 0.1 * (columns - 1), 0)
+    label = write_beside(axes, text, middle, (0, -down), ha="center", va="top", gid=SHARED_LABEL)
     label.set_in_layout(False)
 
 
 def row_title(axes: Axes, name: str) -> None:
     """Write the name of a row of panels at the right of its last panel."""
-    axes.annotate(
-        name,
-        (1, 0.5),
-        (5, 0),
-        "axes fraction",
-        "offset points",
-        rotation=270,
-        va="center",
-        fontweight="bold",
-    )
+    write_beside(axes, name, (1, 0.5), (5, 0), rotation=270, va="center", fontweight="bold")
+
+
+def write_beside(
+    axes: Axes, text: str, position: tuple[float, float], points: tuple[float, float], **style: Any
+) -> Annotation:
+    """Write a text some points right of and above a position, given in shares of the width and height of a panel."""
+    coordinates: dict[str, Any] = {"xycoords": "axes fraction", "textcoords": "offset points"}
+    return axes.annotate(text, position, points, **coordinates, annotation_clip=False, **style)
 
 
 def label_right(axes: Axes, levels: Mapping[str, float], inches: float) -> None:
@@ -179,13 +166,7 @@ def label_right(axes: Axes, levels: Mapping[str, float], inches: float) -> None:
             va="center",
             fontsize=small_size(),
             color=INK,
-            arrowprops={
-                "arrowstyle": "-",
-                "color": GREY,
-                "linewidth": 0.4,
-                "shrinkA": 1,
-                "shrinkB": 0,
-            },
+            arrowprops=JOINING_LINE,
             annotation_clip=False,
         )
 

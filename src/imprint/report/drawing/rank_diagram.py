@@ -55,7 +55,8 @@ def rank_diagram(subject: str, result: ComparedMethods, *subtitle: str) -> Figur
     axes = figure.subplots()
     rows = np.arange(len(methods))
     low, high = _limits(methods)
-    spans = _spans(order, result)
+    joined = result.cliques if _can_differ(result) else ()
+    spans = [(order.index(clique[0]), order.index(clique[-1])) for clique in joined]
     ranks_per_inch = (high - low) / (figure_width() - left - 0.3)
     bars = bar_positions(spans, methods.to_numpy(), LANE * ranks_per_inch)
     right = max([high, *bars])
@@ -86,13 +87,6 @@ def _name(method: str, rank: float) -> str:
     return shorten(method, room, small_size()) + of_rank
 
 
-def _spans(order: list[str], result: ComparedMethods) -> list[tuple[int, int]]:
-    """First and last row of each bar; none where no test could find a difference."""
-    if not _can_differ(result):
-        return []
-    return [(order.index(clique[0]), order.index(clique[-1])) for clique in result.cliques]
-
-
 def bar_positions(
     spans: Sequence[tuple[int, int]], mean_ranks: np.ndarray, step: float
 ) -> list[float]:
@@ -109,9 +103,8 @@ def bar_positions(
     """
     positions: list[float] = []
     for first, last in spans:
-        beside = [
-            x for x, (_, end) in zip(positions, spans, strict=False) if end >= first
-        ]  # earlier bars that share a row
+        # earlier bars that share a row
+        beside = [x for x, (_, end) in zip(positions, spans, strict=False) if end >= first]
         positions.append(max([mean_ranks[last] + step, *(x + step for x in beside)]))
     return positions
 

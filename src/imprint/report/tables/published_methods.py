@@ -10,6 +10,7 @@ from imprint.analysis.matrices import few_shots, preset_matrix
 from imprint.analysis.ranking import identical, rank_methods
 from imprint.analysis.selection import agg_in_words
 from imprint.report.registry import Presets, table
+from imprint.report.tables.component_ranking import HEADINGS, PUBLISHED, measures
 from imprint.report.tables.layout import with_note
 
 if TYPE_CHECKING:
@@ -43,38 +44,21 @@ def published_methods(
     order = list(result.summary.index)
     if of_paper:
         order += [name for name in matrix if name not in result.summary.index]
-    measured = result.summary.reindex(order)
-    keys = ["norm_pre", "gen", "k", "norm_post", "norm_inf", "published"]
-    settings = pd.DataFrame([methods[name] for name in order], columns=keys, index=order)
-    frame = pd.DataFrame(
-        {
-            "method": order,
-            "kind": [_kind(methods[name]) for name in order],
-            "NORMpre": settings["norm_pre"],
-            "GEN": settings["gen"],
-            "k": [_k(methods[name]) for name in order],
-            "NORMpost": settings["norm_post"],
-            "NORMinf": settings["norm_inf"],
-            "AGG": [agg_in_words(methods[name]) for name in order],
-            "mean rank": measured["mean_rank"],
-            "mean (%)": 100 * measured["mean"],
-            "std (%)": 100 * measured["std"],
-            "FM x task": [result.rows if name in result.summary.index else 0 for name in order],
-        }
-    )
+    columns = ["method", "kind", "norm_pre", "gen", "k", "norm_post", "norm_inf", "agg"]
+    rows = [_parts(methods[name]) for name in order]
+    frame = pd.DataFrame(rows, order, columns).rename(columns=HEADINGS).join(measures(result))
+    frame["FM x task"] = frame["FM x task"].fillna(0).astype(int)
     if of_paper and not result.left_out:
-        frame["published mean (%)"] = settings["published"].astype(float).to_numpy()
+        frame[PUBLISHED] = pd.Series([methods[name]["published"] for name in order], order, float)
     notes = [*result.notes, *identical(result.accuracies)]
     if shots := few_shots(scores):
         notes.append(f"Named methods with {shots}.")
     return with_note(frame.reset_index(drop=True), *notes)
 
 
-def _k(preset: Mapping[str, Any]) -> str:
-    """The number of proxies per class: a number, "auto" where the training samples choose it, or "all"."""
-    return k_in_words(preset["gen"], preset["k"]).removeprefix("k = ").removesuffix(" samples")
-
-
-def _kind(preset: Mapping[str, Any]) -> str:
-    """Whether a method is imprinting or a reference to compare it with."""
-    return "reference" if preset.get("reference") else "imprinting"
+def _parts(preset: Mapping[str, Any]) -> dict[str, Any]:
+    """The name of a method, its kind and its parts; k is a number, "auto" where the training samples choose it, or "all"."""
+    k = k_in_words(preset["gen"], preset["k"]).removeprefix("k = ").removesuffix(" samples")
+    kind = "reference" if preset.get("reference") else "imprinting"
+    words = {"method": preset["label"], "kind": kind, "k": k, "agg": agg_in_words(preset)}
+    return {**preset, **words}
