@@ -25,6 +25,8 @@ from imprint.registry import suggestion
 # suffixes of downloaded files; torchvision downloads one again only if its checksum is wrong
 _ARCHIVES = (".bz2", ".gz", ".mat", ".tar", ".tgz", ".xz", ".zip")
 
+Arguments = Mapping[str, Mapping[str, Any]]  # of the class of a dataset, by published split
+
 _TEST_FRACTION, _SEED = 0.2, 0  # for datasets without a test split
 
 
@@ -51,21 +53,32 @@ class Published:
 
     classes: int
     where: str
-    arguments: Mapping[str, Mapping[str, Any]]
+    arguments: Arguments
     files: tuple[str, ...] = ()
     folder: str = ""
     digits: bool = False
 
 
-_IDX = tuple(
-    f"{split}-{kind}-ubyte"
-    for split in ("train", "t10k")
-    for kind in ("images-idx3", "labels-idx1")
-)
+_IDX = [
+    f"{part}-{kind}-ubyte" for part in ("train", "t10k") for kind in ("images-idx3", "labels-idx1")
+]
+_BATCHES = [*(f"data_batch_{i}" for i in range(1, 6)), "test_batch", "batches.meta"]
+_CIFAR10 = tuple(f"cifar-10-batches-py/{file}" for file in _BATCHES)
+_CIFAR100 = tuple(f"cifar-100-python/{file}" for file in ("train", "test", "meta"))
+_BINARIES = [f"{part}_{kind}.bin" for part in ("train", "test") for kind in "Xy"]
+_STL10 = tuple(f"stl10_binary/{file}" for file in (*_BINARIES, "class_names.txt"))
+_SVHN = ("train_32x32.mat", "test_32x32.mat")
+_USPS = ("usps.bz2", "usps.t.bz2")
 _BY_FLAG = {"train": {"train": True}, "test": {"train": False}}
 _BY_NAME = {"train": {"split": "train"}, "test": {"split": "test"}}
+_BY_VAL = {"train": {"split": "train"}, "test": {"split": "val"}}
 _TRAINVAL = {"train": {"split": "trainval"}, "test": {"split": "test"}}
 _UNDIVIDED: dict[str, dict[str, Any]] = {"train": {}}
+_ETH = "https://data.vision.ee.ethz.ch/cvl/datasets_extra"
+_LIBSVM = "https://www.csie.ntu.edu.tw/~cjlin/libsvmtools/datasets"
+_TORONTO = "https://www.cs.toronto.edu/~kriz"
+_OXFORD = "https://www.robots.ox.ac.uk/~vgg/data"
+_OPENAI = "https://openaipublic.azureedge.net/clip/data"
 
 
 def _idx(name: str, where: str, digits: bool = False) -> Published:
@@ -73,9 +86,7 @@ def _idx(name: str, where: str, digits: bool = False) -> Published:
     return Published(10, where, _BY_FLAG, files, digits=digits)
 
 
-def _folder(
-    classes: int, folder: str, where: str, arguments: Mapping[str, Mapping[str, Any]]
-) -> Published:
+def _folder(classes: int, folder: str, where: str, arguments: Arguments = _BY_NAME) -> Published:
     return Published(classes, where, arguments, folder=folder)
 
 
@@ -83,84 +94,22 @@ PUBLISHED = {
     "MNIST": _idx("MNIST", "https://ossci-datasets.s3.amazonaws.com/mnist/", digits=True),
     "FashionMNIST": _idx("FashionMNIST", "https://github.com/zalandoresearch/fashion-mnist"),
     "KMNIST": _idx("KMNIST", "http://codh.rois.ac.jp/kmnist/"),
-    "CIFAR10": Published(
-        10,
-        "https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz",
-        _BY_FLAG,
-        files=tuple(
-            f"cifar-10-batches-py/{file}"
-            for file in (*(f"data_batch_{i}" for i in range(1, 6)), "test_batch", "batches.meta")
-        ),
-    ),
-    "CIFAR100": Published(
-        100,
-        "https://www.cs.toronto.edu/~kriz/cifar-100-python.tar.gz",
-        _BY_FLAG,
-        files=tuple(f"cifar-100-python/{file}" for file in ("train", "test", "meta")),
-    ),
-    "USPS": Published(
-        10,
-        "https://www.csie.ntu.edu.tw/~cjlin/libsvmtools/datasets/multiclass.html",
-        _BY_FLAG,
-        files=("usps.bz2", "usps.t.bz2"),
-    ),
-    "SVHN": Published(
-        10,
-        "http://ufldl.stanford.edu/housenumbers/",
-        _BY_NAME,
-        files=("train_32x32.mat", "test_32x32.mat"),
-    ),
-    "STL10": Published(
-        10,
-        "http://ai.stanford.edu/~acoates/stl10/",
-        _BY_NAME,
-        files=tuple(
-            f"stl10_binary/{file}"
-            for file in (
-                "train_X.bin",
-                "train_y.bin",
-                "test_X.bin",
-                "test_y.bin",
-                "class_names.txt",
-            )
-        ),
-    ),
-    "Country211": _folder(
-        211, "country211", "https://openaipublic.azureedge.net/clip/data/country211.tgz", _BY_NAME
-    ),
-    "DTD": _folder(47, "dtd", "https://www.robots.ox.ac.uk/~vgg/data/dtd/", _BY_NAME),
+    "CIFAR10": Published(10, f"{_TORONTO}/cifar-10-python.tar.gz", _BY_FLAG, _CIFAR10),
+    "CIFAR100": Published(100, f"{_TORONTO}/cifar-100-python.tar.gz", _BY_FLAG, _CIFAR100),
+    "USPS": Published(10, f"{_LIBSVM}/multiclass.html", _BY_FLAG, _USPS),
+    "SVHN": Published(10, "http://ufldl.stanford.edu/housenumbers/", _BY_NAME, _SVHN),
+    "STL10": Published(10, "http://ai.stanford.edu/~acoates/stl10/", _BY_NAME, _STL10),
+    "Country211": _folder(211, "country211", f"{_OPENAI}/country211.tgz"),
+    "DTD": _folder(47, "dtd", f"{_OXFORD}/dtd/"),
     "EuroSAT": _folder(10, "eurosat", "https://github.com/phelber/eurosat", _UNDIVIDED),
-    "FGVCAircraft": _folder(
-        100,
-        "fgvc-aircraft-2013b",
-        "https://www.robots.ox.ac.uk/~vgg/data/fgvc-aircraft/",
-        _TRAINVAL,
-    ),
-    "Flowers102": _folder(
-        102, "flowers-102", "https://www.robots.ox.ac.uk/~vgg/data/flowers/102/", _BY_NAME
-    ),
-    "Food101": _folder(
-        101, "food-101", "https://data.vision.ee.ethz.ch/cvl/datasets_extra/food-101/", _BY_NAME
-    ),
-    "GTSRB": _folder(43, "gtsrb", "https://benchmark.ini.rub.de/", _BY_NAME),
-    "Imagenette": _folder(
-        10,
-        "imagenette2",
-        "https://github.com/fastai/imagenette",
-        {"train": {"split": "train"}, "test": {"split": "val"}},
-    ),
-    "OxfordIIITPet": _folder(
-        37, "oxford-iiit-pet", "https://www.robots.ox.ac.uk/~vgg/data/pets/", _TRAINVAL
-    ),
-    "RenderedSST2": _folder(
-        2,
-        "rendered-sst2",
-        "https://openaipublic.azureedge.net/clip/data/rendered-sst2.tgz",
-        _BY_NAME,
-    ),
-    "StanfordCars": _folder(
-        196, "stanford_cars", "https://github.com/pytorch/vision/issues/7545", _BY_NAME
-    ),
+    "FGVCAircraft": _folder(100, "fgvc-aircraft-2013b", f"{_OXFORD}/fgvc-aircraft/", _TRAINVAL),
+    "Flowers102": _folder(102, "flowers-102", f"{_OXFORD}/flowers/102/"),
+    "Food101": _folder(101, "food-101", f"{_ETH}/food-101/"),
+    "GTSRB": _folder(43, "gtsrb", "https://benchmark.ini.rub.de/"),
+    "Imagenette": _folder(10, "imagenette2", "https://github.com/fastai/imagenette", _BY_VAL),
+    "OxfordIIITPet": _folder(37, "oxford-iiit-pet", f"{_OXFORD}/pets/", _TRAINVAL),
+    "RenderedSST2": _folder(2, "rendered-sst2", f"{_OPENAI}/rendered-sst2.tgz"),
+    "StanfordCars": _folder(196, "stanford_cars", "https://github.com/pytorch/vision/issues/7545"),
     "SUN397": _folder(397, "SUN397", "http://vision.princeton.edu/projects/2010/SUN/", _UNDIVIDED),
 }
 
