@@ -48,13 +48,15 @@ def upload(array: np.ndarray, device: torch.device) -> torch.Tensor:
 
 @contextmanager
 def float32_products() -> Iterator[None]:
-    """Compute float32 products with all 24 bits, even where the default is fewer (TF32)."""
-    before = torch.get_float32_matmul_precision()
+    """Compute float32 products and convolutions with all 24 bits, even where the default is fewer (TF32)."""
+    before, tf32 = torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32
     torch.set_float32_matmul_precision("highest")
+    torch.backends.cudnn.allow_tf32 = False
     try:
         yield
     finally:
         torch.set_float32_matmul_precision(before)
+        torch.backends.cudnn.allow_tf32 = tf32
 
 
 @contextmanager

@@ -160,10 +160,5 @@ def torch_settings(device: torch.device, threads: int, one_by_one: bool) -> Iter
         computing, workers = threads, threads if one_by_one and threads > 1 else 0
     else:
         computing, workers = 1, threads - 1
-    before = torch.backends.cudnn.allow_tf32
-    torch.backends.cudnn.allow_tf32 = False  # float32 means float32
-    try:
-        with torch_threads(computing), float32_products(), memory_kept():
-            yield workers
-    finally:
-        torch.backends.cudnn.allow_tf32 = before
+    with torch_threads(computing), float32_products(), memory_kept():
+        yield workers

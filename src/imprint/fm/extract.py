@@ -156,20 +156,10 @@ def _complete(
     if journal.covered:
         log.info("%s: continuing after %d of %d images", journal.path, journal.covered, len(images))
     embedder = extraction.embedder
-    log.info(
-        "on %s with %d threads",
-        device,
-        threads,
-        extra={
-            "measured": {
-                "parameters": sum(p.numel() for p in embedder.body.parameters()),
-                "device": torch.cuda.get_device_name(device)
-                if device.type == "cuda"
-                else device.type,
-                "threads": threads,
-            }
-        },
-    )
+    parameters = sum(p.numel() for p in embedder.body.parameters())
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
+    measured = {"parameters": parameters, "device": name, "threads": threads}
+    log.info("on %s with %d threads", device, threads, extra={"measured": measured})
     source = ReaderImages(images, embedder.transform)
     with (
         torch_settings(device, threads, source.one_by_one) as workers,
@@ -178,21 +168,16 @@ def _complete(
         if extraction.on_error == "fail" and not journal.covered:
             require_readable(readers)
         model = Batched(embedder, device, extraction.precision)
-        _fill(journal, model, readers, batch_size, extraction.on_error, extraction.dtype)
+        _fill(journal, model, readers, batch_size, extraction)
     if journal.covered != len(images):
         raise RuntimeError(f"{journal.covered} of {len(images)} images were embedded")
 
 
 def _fill(
-    journal: Journal,
-    model: Batched,
-    readers: Readers,
-    batch_size: int,
-    on_error: str,
-    dtype: str,
+    journal: Journal, model: Batched, readers: Readers, batch_size: int, extraction: Extraction
 ) -> None:
     """Load, embed and record the images that the journal lacks, all three at the same time."""
-    images, kind = readers.images, model.device.type
+    images, kind, dtype = readers.images, model.device.type, extraction.dtype
     block = batch_size * max(1, _BLOCK_SAMPLES[kind] // batch_size)
     loaded = batches(
         readers,
@@ -207,7 +192,7 @@ def _fill(
     with Progress(len(images), journal.covered) as progress, ThreadPoolExecutor(1) as writer:
         written = None
         for number, x, unread in loaded:
-            if unread and on_error == "fail":
+            if unread and extraction.on_error == "fail":
                 for _, _, more in loaded:  # to list all unreadable images in one error
                     unread |= more
                 raise unreadable(images, unread)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import nullcontext
+from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,20 +17,6 @@ from imprint.store.fm_identity import LOCAL_FOLDER
 
 if TYPE_CHECKING:
     from imprint.fm.embedder import Embedder
-
-
-# arguments of timm.create_model that determine the origin of the weights, which a weights file must not set
-RESERVED = {
-    "cache_dir",
-    "checkpoint_path",
-    "exportable",
-    "model_name",
-    "no_jit",
-    "pretrained",
-    "pretrained_cfg",
-    "pretrained_cfg_overlay",
-    "scriptable",
-}
 
 
 @fm_source("timm")
@@ -131,7 +118,8 @@ class TimmModel(FMSource):
             "config": None,
             "arguments": {},
         }
-        refused = sorted(set(recipe["arguments"]) & RESERVED)
+        # a file may set arguments of the architecture, not those that determine the origin of the weights
+        refused = sorted(set(recipe["arguments"]) & signature(timm.create_model).parameters.keys())
         if refused or (recipe["config"] is not None and not timm.is_model(recipe["architecture"])):
             raise UserError(
                 f"{path} sets {', '.join(refused) or 'the model ' + str(recipe['architecture'])} for timm, which a weights "

@@ -84,21 +84,13 @@ class Transform:
         image = rgb(image)
         height, width = self._resized(image.height, image.width)
         top, left, rows, columns = self._box(height, width)
-        x0, y0, x1, y1 = (
-            max(left, 0),
-            max(top, 0),
-            min(left + columns, width),
-            min(top + rows, height),
-        )
+        x0, y0 = max(left, 0), max(top, 0)
+        x1, y1 = min(left + columns, width), min(top + rows, height)
         resampling = Image.Resampling[self.interpolation.upper()]
         if height * width > _IMMENSE * rows * columns:
             across, down = image.width / width, image.height / height
-            box = (
-                x0 * across,
-                y0 * down,
-                min(x1 * across, image.width),
-                min(y1 * down, image.height),
-            )
+            right, bottom = min(x1 * across, image.width), min(y1 * down, image.height)
+            box = (x0 * across, y0 * down, right, bottom)
             inside = image.resize((x1 - x0, y1 - y0), resampling, box)
         else:
             if (width, height) != image.size:
