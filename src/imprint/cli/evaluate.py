@@ -67,7 +67,9 @@ def evaluate(
     load_components(inputs.components)
     for option, path in {"--picture": picture, "--curve": curve}.items():
         if path is not None:
-            from imprint.report.head_pictures import require_form
+            # these need an extra
+            from imprint.estimator.evaluation_pictures import draw_confusions, draw_coverage
+            from imprint.report.head_pictures import require_form, write_picture
 
             require_form(path)
             require_writable(path, option)
@@ -98,16 +100,10 @@ def evaluate(
     if picture is not None and not evaluation.confusions:
         note(f"{picture} is not drawn: all images are labelled correctly")
     elif picture is not None and photographs is not None:
-        from imprint.estimator.evaluation_pictures import draw_confusions
-        from imprint.report.head_pictures import write_picture
-
         ids = embeddings.ids.tolist()
         write_picture(picture, draw_confusions(evaluation, labels.tolist(), ids, photographs))
         print(f"{picture} shows the most confused classes", file=sys.stderr)
     if curve is not None:
-        from imprint.estimator.evaluation_pictures import draw_coverage
-        from imprint.report.head_pictures import write_picture
-
         write_picture(curve, draw_coverage(evaluation, labels.tolist()))
         print(f"{curve} shows the error over the images that are kept", file=sys.stderr)
 

@@ -25,6 +25,8 @@ _BATCH = 128
 _RATE = 3e-3  # peak of the learning rate
 
 
+@torch_threads(1)
+@torch.random.fork_rng(devices=[])
 def pretrain(
     images: np.ndarray,
     labels: np.ndarray,
@@ -71,24 +73,11 @@ def pretrain(
     UserError
         If timm has no such architecture.
     """
-    with torch_threads(1), torch.random.fork_rng(devices=[]):
-        return _train(images, labels, classes, model, epochs, seed, weight_decay)
-
-
-def _train(
-    images: np.ndarray,
-    labels: np.ndarray,
-    classes: Sequence[str],
-    name: str,
-    epochs: int,
-    seed: int,
-    weight_decay: float,
-) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
     import timm
 
-    if not timm.is_model(name):
+    if not timm.is_model(model):
         raise UserError(
-            f"timm has no model '{name}' to pre-train; small ones are test_resnet, test_convnext"
+            f"timm has no model '{model}' to pre-train; small ones are test_resnet, test_convnext"
         )
     rng = np.random.default_rng(seed)
     held_out = share_of_each_class(labels, HELD_OUT, lambda label: rng)
@@ -99,19 +88,19 @@ def _train(
     transform = Transform(size, size, mean=MEAN, std=STD)
 
     torch.manual_seed(seed)
-    model: Any = timm.create_model(name, num_classes=len(classes))
-    model = model.to(memory_format=torch.channels_last)
-    optimizer = torch.optim.AdamW(_groups(model, weight_decay), lr=_RATE)
+    network: Any = timm.create_model(model, num_classes=len(classes))
+    network = network.to(memory_format=torch.channels_last)
+    optimizer = torch.optim.AdamW(_groups(network, weight_decay), lr=_RATE)
     steps = epochs * -(-len(training_rows) // _BATCH)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, _RATE, steps)
 
     start = time.monotonic()
     for epoch in range(epochs):
-        model.train()
+        network.train()
         order = rng.permutation(training_rows)
         total, correct = 0.0, 0
         for rows in np.split(order, range(_BATCH, len(order), _BATCH)):
-            logits = model(_input(transform, shifted(x[rows], rng)))
+            logits = network(_input(transform, shifted(x[rows], rng)))
             loss = F.cross_entropy(logits, y[rows], label_smoothing=0.1)
             optimizer.zero_grad(set_to_none=True)
             loss.backward()
@@ -122,7 +111,7 @@ def _train(
         left = (time.monotonic() - start) / (epoch + 1) * (epochs - epoch - 1)
         log.info(
             "%s epoch %d of %d: loss %.3f, accuracy %.1f%%, %.0f s left",
-            name,
+            model,
             epoch + 1,
             epochs,
             total / len(training_rows),
@@ -130,15 +119,15 @@ def _train(
             left,
         )
     accuracy = {
-        "train": _accuracy(model, transform, x, y, training_rows),
-        "held_out": _accuracy(model, transform, x, y, held_out_rows),
+        "train": _accuracy(network, transform, x, y, training_rows),
+        "held_out": _accuracy(network, transform, x, y, held_out_rows),
     }
     if accuracy["held_out"] is None:
-        log.warning("%s: no class has two images, so none is held out to measure accuracy", name)
+        log.warning("%s: no class has two images, so none is held out to measure accuracy", model)
     else:
-        log.info("%s: accuracy on held-out images %.1f%%", name, 100 * accuracy["held_out"])
+        log.info("%s: accuracy on held-out images %.1f%%", model, 100 * accuracy["held_out"])
     facts = {
-        "model": name,
+        "model": model,
         "classes": list(classes),
         "seed": seed,
         "epochs": epochs,
@@ -152,7 +141,7 @@ def _train(
         "interpolation": transform.interpolation,
         "weight_decay": weight_decay,
     }
-    return {key: value.contiguous() for key, value in model.state_dict().items()}, facts
+    return {key: value.contiguous() for key, value in network.state_dict().items()}, facts
 
 
 def _groups(model: torch.nn.Module, weight_decay: float) -> list[dict[str, Any]]:

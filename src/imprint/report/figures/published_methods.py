@@ -11,7 +11,7 @@ import numpy as np
 
 from imprint.analysis.matrices import extent, with_few_shots
 from imprint.analysis.natural_order import natural_order
-from imprint.analysis.ranking import identical
+from imprint.analysis.ranking import ComparedMethods, identical
 from imprint.report.drawing.sheet import sheet
 from imprint.report.drawing.style import INK, applied, figure_width, small_size
 from imprint.report.drawing.text import shorten_all, text_width
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-
-    from imprint.analysis.ranking import ComparedMethods
 
 TITLE = "Named methods: behind the best"
 MOST_ROWS = 60  # with more, the tasks of an FM share a row

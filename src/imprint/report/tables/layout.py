@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from imprint.analysis.differences import Difference
 from imprint.analysis.natural_order import natural_order
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from imprint.analysis.differences import Difference
 
 GENERATION_TIME = "generation time (ms)"
 # fields of a difference by column
