@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 import typer
 from typer.core import TyperCommand
 
-from imprint.cli.options import ALL_OF_FM, GROUPS, SELDOM
+from imprint.cli.options import ALL_OF_FM, GROUPS, SELDOM, load_components
 from imprint.cli.output_files import refuse_overwriting
 from imprint.cli.tables import note
 from imprint.errors import UserError
@@ -148,7 +148,8 @@ def command(
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Register a function as a command with its name; the docstring becomes the help.
 
-    A parameter annotated with a dataclass of `GROUPS` becomes one option per field.
+    A parameter annotated with a dataclass of `GROUPS` becomes one option per field. The files of `components` are loaded before
+    the function runs.
 
     Parameters
     ----------
@@ -172,11 +173,13 @@ def command(
 
         @functools.wraps(function)
         def run(**values: Any) -> None:
+            components = values.get("components", "")
             for name, group in groups.items():
                 values[name] = group(
                     **{field.name: values.pop(field.name) for field in fields(group)}
                 )
             refuse_overwriting(values, in_place)
+            load_components(components)
             try:
                 function(**values)
                 sys.stdout.flush()

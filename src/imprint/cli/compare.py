@@ -17,7 +17,6 @@ from imprint.cli.options import (
     InputOptions,
     Json,
     Source,
-    load_components,
     output_option,
     positive_ints,
     split,
@@ -82,7 +81,6 @@ def compare(
     from imprint.estimator.inputs import check_classes
     from imprint.estimator.verdict import are_uneven, verdict
 
-    load_components(inputs.components)
     grid = cross_validation.default_methods(
         split(gen), positive_ints("--k", k), split(norm), positive_ints("--m", m)
     )

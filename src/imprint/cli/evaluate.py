@@ -11,7 +11,7 @@ import numpy as np
 import typer
 
 from imprint.cli.app import command, note_outdated
-from imprint.cli.options import ImageFolder, InputOptions, Json, SavedHead, Source, load_components
+from imprint.cli.options import ImageFolder, InputOptions, Json, SavedHead, Source
 from imprint.cli.output_files import require_writable
 from imprint.cli.tables import note, print_table, print_text
 from imprint.estimator.fm_choice import FMChoice
@@ -64,7 +64,6 @@ def evaluate(
     from imprint.estimator.inputs import read_labelled
     from imprint.store.heads import read_head
 
-    load_components(inputs.components)
     for option, path in {"--picture": picture, "--curve": curve}.items():
         if path is not None:
             # these need an extra

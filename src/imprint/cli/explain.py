@@ -16,7 +16,6 @@ from imprint.cli.options import (
     JsonLines,
     SavedHead,
     Sources,
-    load_components,
     output_option,
 )
 from imprint.cli.output_files import require_writable
@@ -59,7 +58,6 @@ def explain(
     """
     from imprint.estimator.explanation import explain
 
-    load_components(inputs.components)
     if output is not None:
         require_writable(output)
     explanations = explain(

@@ -22,7 +22,6 @@ from imprint.cli.options import (
     SavedHead,
     Source,
     Sources,
-    load_components,
     output_option,
 )
 from imprint.cli.output_files import require_head_file, require_table, text_output
@@ -74,7 +73,6 @@ def fit(
     from imprint.estimator.parameters import BASE
     from imprint.estimator.wording import with_names
 
-    load_components(inputs.components)
     require_head_file(output)
     classifier = method.classifier(
         random_state=fitting.seed, ls_lambda=fitting.ls_lambda, probability=True
@@ -216,7 +214,6 @@ def predict(
     from imprint.method.large_arrays import score_blocks
     from imprint.store.heads import read_head
 
-    load_components(inputs.components)
     fitted = FittedHead.load(head)
     if proba and fitted.tuned.inverse_temperature is None:
         raise UserError(f"--proba: {head} gives no probabilities, {NOTHING_HELD_OUT}")

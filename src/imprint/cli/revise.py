@@ -17,7 +17,6 @@ from imprint.cli.options import (
     Json,
     SavedHead,
     Source,
-    load_components,
     output_option,
 )
 from imprint.cli.output_files import require_head_file, require_writable
@@ -63,7 +62,6 @@ def add(
     from imprint.estimator.photographs import ids_from
     from imprint.store.heads import read_head
 
-    load_components(inputs.components)
     output, before_reading = _output(head, output), state_of(head)
     saved, classifier = read_head(head), _load(head)
 
@@ -106,7 +104,6 @@ def remove(
     as_json: Json = False,
 ) -> None:
     """Remove classes from a saved head."""
-    load_components(components)
     output, before_reading = _output(head, output), state_of(head)
     classifier = _load(head)
     by_name = {class_name(label): label for label in classifier.classes_.tolist()}
@@ -163,7 +160,6 @@ def export(
     from imprint.estimator.export import export, form_of
     from imprint.store.heads import read_head
 
-    load_components(components)
     form_of(output, to)
     require_writable(output)
     written = export(head, output, to=to, with_fm=with_fm, fm=fm, check=check)
