@@ -184,6 +184,23 @@ def shown_columns(rows: pd.DataFrame) -> Columns:
     return Columns(pairs, of_norms, text)
 
 
+def shared_panels(
+    figure: Figure, count: int, columns: int, x_label: str, y_label: str
+) -> list[Axes]:
+    """Panels with common axes, named below the last panel of each column and left of each row."""
+    rows = ceil(count / columns)
+    grid = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).ravel()
+    for i, axes in enumerate(grid[:count]):
+        if i % columns == 0:
+            axes.set_ylabel(y_label)
+        if i + columns >= count:
+            axes.set_xlabel(x_label)
+            axes.tick_params(labelbottom=True)
+    for axes in grid[count:]:
+        axes.remove()
+    return list(grid[:count])
+
+
 def family_panels(table: pd.DataFrame) -> list[tuple[str, str, str]]:
     """Family, FM and title of each panel of a figure of "d in 1" families."""
     families, fms = natural_order(table["family"]), natural_order(table["fm"])

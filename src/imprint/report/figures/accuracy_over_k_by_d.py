@@ -11,7 +11,7 @@ from imprint.analysis.natural_order import natural_order
 from imprint.analysis.selection import accuracy_over_k, sizes
 from imprint.report.drawing.axes import k_axis, percent_axis, stretched_axis
 from imprint.report.drawing.looks import DOTTED_GUIDE, MARKERS, Look, legend_line, shades
-from imprint.report.drawing.panels import family_panels
+from imprint.report.drawing.panels import family_panels, shared_panels
 from imprint.report.drawing.sheet import legend_below, sheet
 from imprint.report.drawing.style import INK, figure_width, panels_across
 from imprint.report.drawing.text import break_name
@@ -68,27 +68,18 @@ def accuracy_over_k_by_d(scores: pd.DataFrame, collapse: pd.DataFrame, presets: 
     if names:
         values += "\nDotted: other tasks of the FM, means over seeds"
     fig = sheet(TITLE, f"GEN {gen}; {configuration}\n{values}", 0.3 + 1.5 * rows)
-    grid = fig.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
-    for i, axes in enumerate(grid.flat):
-        if i >= len(panels):
-            axes.remove()
-            continue
-        family, fm, title = panels[i]
+    grid = shared_panels(fig, len(panels), columns, "Proxies per class, k", "Accuracy (%)")
+    for axes, (family, fm, title) in zip(grid, panels, strict=True):
         _panel(axes, table[(table["family"] == family) & (table["fm"] == fm)], looks)
         for name, rows_of_task in others[others["fm"] == fm].groupby("task"):
             line = rows_of_task.sort_values("k")
             axes.plot(line["k"], line["mean"], **_dotted(names.index(str(name))))
         axes.set_title(break_name(title, across - 0.3), fontweight="bold")
         k_axis(axes, ks, across - 0.4)
-        if i % columns == 0:
-            axes.set_ylabel("Accuracy (%)")
-        if i + columns >= len(panels):
-            axes.set_xlabel("Proxies per class, k")
-            axes.tick_params(labelbottom=True)
     if stretched:
-        stretched_axis(grid[0, 0])
+        stretched_axis(grid[0])
     else:
-        percent_axis(grid[0, 0])
+        percent_axis(grid[0])
     lines = [legend_line(str(d), **look.line()) for d, look in looks.items()]
     lines.append(legend_line("k = d, where run", **RING))
     of_tasks = [legend_line(name, **_dotted(i)) for i, name in enumerate(names)]

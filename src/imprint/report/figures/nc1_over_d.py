@@ -10,6 +10,7 @@ from imprint.analysis.splits import nc1_in_words
 from imprint.formatting import count
 from imprint.report.drawing.axes import LOG_FROM, d_axis, label_right, log_axis
 from imprint.report.drawing.looks import legend_line, numbered_look
+from imprint.report.drawing.panels import shared_panels
 from imprint.report.drawing.sheet import legend_below, sheet
 from imprint.report.drawing.style import INK, figure_width, panels_across, setting, small_size
 from imprint.report.drawing.text import break_name, text_width
@@ -45,22 +46,15 @@ def nc1_over_d(scores: pd.DataFrame, collapse: pd.DataFrame, presets: Presets) -
     if len(others):
         subtitle += ". Right: the other tasks"
     fig = sheet(TITLE, subtitle, 0.25 + (height + above) * rows)
-    grid = fig.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
+    x_label, y_label = "Original classes per class, d", "NC1 (0 = collapsed)"
+    grid = shared_panels(fig, len(fms), columns, x_label, y_label)
     ds = sorted(families["d"].astype(int).unique())
-    _nc1_scale(grid[0, 0], known["nc1"])
-    for i, axes in enumerate(grid.flat):
-        if i >= len(fms):
-            axes.remove()
-            continue
-        _lines(axes, families[families["fm"] == fms[i]], names)
-        axes.set_title(titles[i], fontweight="bold")
-        if i % columns == 0:
-            axes.set_ylabel("NC1 (0 = collapsed)")
-        if i + columns >= len(fms):
-            axes.set_xlabel("Original classes per class, d")
-            axes.tick_params(labelbottom=True)
+    _nc1_scale(grid[0], known["nc1"])
+    for axes, fm, title in zip(grid, fms, titles, strict=True):
+        _lines(axes, families[families["fm"] == fm], names)
+        axes.set_title(title, fontweight="bold")
         d_axis(axes, ds, inches)
-    for axes, fm in zip(grid.flat, fms, strict=False):
+    for axes, fm in zip(grid, fms, strict=True):
         _other_tasks(axes, others[others["fm"] == fm], height)
     if len(names) > 1:
         lines = [legend_line(name, **numbered_look(i).line()) for i, name in enumerate(names)]
