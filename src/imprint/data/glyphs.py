@@ -16,7 +16,6 @@ from PIL import Image, ImageDraw, ImageFont
 
 from imprint.data.image_arrays import ArraySource
 from imprint.data.registry import source
-from imprint.errors import UserError
 
 LATIN = "ACDEFHJKLMNPQRTUVWXYabdefhjmnqrtyÆÞßæð"
 GREEK = "ΓΔΛΞΠΣΦΨΩαβγεζηλμξπσςτφω"
@@ -63,13 +62,6 @@ class Glyphs(ArraySource):
     seed: int = 0
 
     splits = SPLITS
-
-    def __post_init__(self) -> None:
-        for split in self.splits:
-            if getattr(self, split) < 1:
-                raise UserError(
-                    f"dataset source 'glyphs': {split} is {getattr(self, split)}, not a positive number"
-                )
 
     def class_names(self) -> Sequence[str]:
         """The characters."""

@@ -10,7 +10,6 @@ import numpy as np
 from imprint.data.image_arrays import ArraySource
 from imprint.data.images import stratified
 from imprint.data.registry import source
-from imprint.errors import UserError
 
 
 @source("sklearn")
@@ -31,10 +30,6 @@ class Sklearn(ArraySource):
     name: str = "digits"
     test_fraction: float = 0.3
     seed: int = 0
-
-    def __post_init__(self) -> None:
-        if self.name != "digits":
-            raise UserError(f"dataset source 'sklearn' has no '{self.name}'; known: digits")
 
     def class_names(self) -> Sequence[str]:
         """The ten digits."""
