@@ -16,7 +16,7 @@ from imprint.report.drawing.saving import DATED, write
 from imprint.report.drawing.sheet import legend_below, sheet
 from imprint.report.drawing.style import applied, figure_width, setting, small_size
 from imprint.report.drawing.text import shorten
-from imprint.report.drawing.tiles import WORDS, Tile, show_image, tile_rows
+from imprint.report.drawing.tiles import WORDS, Tile, show_tile, tile_rows
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -63,8 +63,7 @@ def confused_pairs(pairs: Sequence[ConfusedPair], subtitle: str) -> Figure:
             left_side = (row[:ABREAST], pair.wrong, pair.title)
             for panels, tiles, title in (left_side, (row[ABREAST + 1 :], pair.examples, right)):
                 for axes, tile in zip(panels, tiles, strict=False):
-                    axes.set_axis_on()
-                    show_image(axes, tile.image, tile.name, tile.words, inches)
+                    show_tile(axes, tile, inches)
                     axes.spines[:].set_visible(False)
                 words = shorten(title, ABREAST * inches, setting("axes.titlesize"))
                 above = (0, setting("axes.titlepad"))

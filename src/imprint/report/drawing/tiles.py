@@ -39,28 +39,22 @@ class Tile:
     same_class: bool = True
 
 
-def show_image(
-    axes: Axes,
-    image: Image | None,
-    name: str,
-    words: Sequence[str],
-    inches: float,
-    weight: str = "normal",
-) -> None:
-    """Show an image, or its name if it is None, with lines of words below it, cut to `inches`."""
+def show_tile(axes: Axes, tile: Tile, inches: float, weight: str = "normal") -> None:
+    """Show the image of a tile, or its name if there is none, with its words below it, cut to `inches`."""
+    axes.set_axis_on()
     axes.set(xticks=[], yticks=[])
     axes.grid(visible=False)
     size = small_size()
-    text = "\n".join(shorten(word, inches, size, weight) for word in words)
+    text = "\n".join(shorten(word, inches, size, weight) for word in tile.words)
     axes.set_xlabel(text, fontsize=size, fontweight=weight, labelpad=1.5, linespacing=1.0)
     axes.set_box_aspect(1)
-    if image is None:
-        pieces = [name[i : i + 8] for i in range(0, len(name), 8)]
+    if tile.image is None:
+        pieces = [tile.name[i : i + 8] for i in range(0, len(tile.name), 8)]
         text = "\n".join(pieces[-4:])  # paths differ at their ends
-        axes.text(0.5, 0.5, text, ha="center", va="center", fontsize=small_size())
+        axes.text(0.5, 0.5, text, ha="center", va="center", fontsize=size)
         axes.set(xlim=(0, 1), ylim=(0, 1))
         return
-    axes.imshow(np.asarray(rgb(image)), interpolation="nearest", aspect="auto")
+    axes.imshow(np.asarray(rgb(tile.image)), interpolation="nearest", aspect="auto")
 
 
 def tile_rows(
@@ -86,9 +80,7 @@ def tile_rows(
         axes.set_axis_off()
     for panels, (tile, near) in zip(grid, rows, strict=True):
         for axes, shown in zip(panels, (tile, *near), strict=False):
-            axes.set_axis_on()
-            weight = "bold" if shown is tile else "normal"
-            show_image(axes, shown.image, shown.name, shown.words, inches, weight)
+            show_tile(axes, shown, inches, "bold" if shown is tile else "normal")
             frame = SAME_CLASS if shown.same_class else OTHER_CLASS
             axes.spines[:].set(visible=shown is not tile, **frame)
     headings = [heading, "nearest", *(f"{i}." for i in range(2, columns))]
