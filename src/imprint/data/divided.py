@@ -6,7 +6,7 @@ import os
 import re
 import unicodedata
 from abc import abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -87,18 +87,21 @@ class DividedSource(UserSource):
         images = self.stored_splits(folder)
         undivided = images.get(WHOLE)
         if undivided is None:
-            self._check_division(images)
+            untrained = np.setdiff1d(images["test"].labels, images["train"].labels)
+            names = [images["test"].class_names[label] for label in untrained]
+            require_trained(f"dataset {self.path}", names)
             return images[split]
         is_test = stratified(undivided.labels, self.test_fraction, self.seed)
         return undivided.take(np.flatnonzero(is_test == (split == "test")))
 
-    def _check_division(self, images: Mapping[str, Images]) -> None:
-        untrained = np.setdiff1d(images["test"].labels, images["train"].labels)
-        if len(untrained):
-            names = listed(images["test"].class_names[label] for label in untrained)
-            raise UserError(
-                f"dataset {self.path}: no image in train of {count(len(untrained), 'class', 'classes')} of the split test: {names}"
-            )
+
+def require_trained(dataset: str, untrained: Sequence[str]) -> None:
+    """A `UserError` if classes of the split test have no image in the split train."""
+    if untrained:
+        classes = count(len(untrained), "class", "classes")
+        raise UserError(
+            f"{dataset}: no image in train of {classes} of the split test: {listed(untrained)}"
+        )
 
 
 def by_split(files: Iterable[Path], top: Path) -> dict[str, list[Path]]:

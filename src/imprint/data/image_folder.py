@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from imprint.data.divided import TEST_NAMES, UserSource, require_distinct
+from imprint.data.divided import TEST_NAMES, UserSource, require_distinct, require_trained
 from imprint.data.folders import LIKE_SPLITS, LeftOut, loose_images, search_each, subfolders
 from imprint.data.image_files import FileSource, Row, divided
 from imprint.data.image_formats import IMAGE_SUFFIXES
 from imprint.data.registry import source
 from imprint.errors import UserError
-from imprint.formatting import count, listed
+from imprint.formatting import listed
 
 log = logging.getLogger("imprint")
 
@@ -52,11 +52,7 @@ class ImageFolder(UserSource, FileSource):
             log.warning(
                 "%s: folders beside train and %s are left out: %s", top, test_folder, listed(others)
             )
-        unknown = sorted(set(test_names) - set(names))
-        if unknown:
-            raise UserError(
-                f"dataset {top}: {test_folder}/ has {count(len(unknown), 'class', 'classes')} that train/ lacks: {listed(unknown)}"
-            )
+        require_trained(f"dataset {top}", sorted(set(test_names) - set(names)))
         return rows, names
 
     def scan(self, subfolder: str = "") -> tuple[list[str], list[str], list[str]]:
@@ -88,14 +84,14 @@ class ImageFolder(UserSource, FileSource):
         classes = [top / name for name in names]
         paths: list[str] = []
         labels: list[str] = []
-        left_out, empty = LeftOut(), []
+        left_out = LeftOut()
         of_classes = search_each(classes, [top], left_out)
-        for name, folder, images in zip(names, classes, of_classes, strict=True):
+        for name, images in zip(names, of_classes, strict=True):
             paths += sorted(path.relative_to(self.top()).as_posix() for path in images)
             labels += [name] * len(images)
-            if not images:
-                empty.append(folder)
-        if empty:
+        if empty := [
+            folder for folder, images in zip(classes, of_classes, strict=True) if not images
+        ]:
             kinds = " ".join(IMAGE_SUFFIXES)
             raise UserError(
                 f"folders without images ({kinds}): {listed(empty)}; fill or remove them"

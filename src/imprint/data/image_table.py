@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from imprint.data.divided import UserSource, numbers_of
+from imprint.data.divided import UserSource, numbers_of, require_trained
 from imprint.data.image_files import FileSource, Row, divided
 from imprint.data.registry import source
 from imprint.errors import UserError
@@ -52,11 +52,7 @@ class ImageTable(UserSource, FileSource):
         rows = [(row["path"], row["label"], row["split"]) for row in table]
         trained = {label for _, label, split in rows if split == "train"}
         untrained = sorted({label for _, label, _ in rows} - trained)
-        if untrained:
-            raise UserError(
-                f"dataset table {self.path}: no image in train of {count(len(untrained), 'class', 'classes')} of the split test: "
-                + listed(untrained)
-            )
+        require_trained(f"dataset table {self.path}", untrained)
         return rows, names
 
     def checked(
