@@ -82,8 +82,14 @@ _components = typer.Option(
     help="Python files that register your own GEN, NORM, AGG, distance or weighting.",
 )
 Components = Annotated[str, _components]
-_method = partial(typer.Option, rich_help_panel="Method")
-_fm = partial(typer.Option, rich_help_panel="FM that embeds images")
+
+
+def _option(panel: str, metavar: str | None, help: str, *names: str, **settings: Any) -> Any:
+    return typer.Option(*names, rich_help_panel=panel, metavar=metavar, help=help, **settings)
+
+
+_method = partial(_option, "Method")
+_fm = partial(_option, "FM that embeds images")
 
 # the options of each dataclass, one for each of its fields
 GROUPS: dict[type, dict[str, Any]] = {
@@ -105,68 +111,52 @@ GROUPS: dict[type, dict[str, Any]] = {
     },
     MethodChoice: {
         "method": _method(
+            "NAME",
+            "auto: chosen on your images; or a named method: whiten, westerhoff, qi, hosoda, janson, oracle, probe, ... "
+            "Options below replace parts of it.",
             "--method",
             "--preset",
-            metavar="NAME",
             show_default="auto, or westerhoff if an option below is given",
-            help="auto: chosen on your images; or a named method: whiten, westerhoff, qi, hosoda, janson, oracle, probe, ... "
-            "Options below replace parts of it.",
         ),
         "gen": _method(
-            metavar="GEN",
-            help="How proxies are generated: mean, kmeans, kmedoids, all, ridge, ls, ...",
+            "GEN", "How proxies are generated: mean, kmeans, kmedoids, all, ridge, ls, ..."
         ),
-        "k": _method(metavar="K", help="Proxies per class, or auto."),
-        "norm_pre": _method(
-            metavar="NORM", help="NORM of training embeddings: none, l2, l2+whiten+l2, ..."
-        ),
+        "k": _method("K", "Proxies per class, or auto."),
+        "norm_pre": _method("NORM", "NORM of training embeddings: none, l2, l2+whiten+l2, ..."),
         "norm_post": _method(
-            metavar="NORM",
-            help="NORM of proxies: none, l2, whiten+l2, quantile, quantile_pooled, quantile_fm.",
+            "NORM", "NORM of proxies: none, l2, whiten+l2, quantile, quantile_pooled, quantile_fm."
         ),
-        "norm_inf": _method(metavar="NORM", help="NORM of embeddings to predict: none, l2, ..."),
+        "norm_inf": _method("NORM", "NORM of embeddings to predict: none, l2, ..."),
         "agg": _method(
-            metavar="AGG",
-            help="max: the best proxy decides; mnn: m neighbours vote; logsumexp: all proxies of a class count.",
+            "AGG",
+            "max: the best proxy decides; mnn: m neighbours vote; logsumexp: all proxies of a class count.",
         ),
-        "distance": _method(
-            metavar="NAME", help="inner_product, cosine, euclidean, manhattan or mahalanobis."
-        ),
-        "m": _method(metavar="M", min=1, help="Number of neighbours that vote."),
-        "weighting": _method(
-            metavar="NAME", help="Weights of votes: uniform, distance, exponential(0.07)."
-        ),
+        "distance": _method("NAME", "inner_product, cosine, euclidean, manhattan or mahalanobis."),
+        "m": _method("M", "Number of neighbours that vote.", min=1),
+        "weighting": _method("NAME", "Weights of votes: uniform, distance, exponential(0.07)."),
     },
     FMChoice: {
         "fm": _fm(
-            metavar="MODEL",
-            show_default="tf_efficientnet_lite0, or that of the given head",
-            help="tf_efficientnet_lite0, ...lite1 or ...lite2, whose weights are installed; a timm model (resnet18.a1_in1k, "
+            "MODEL",
+            "tf_efficientnet_lite0, ...lite1 or ...lite2, whose weights are installed; a timm model (resnet18.a1_in1k, "
             "hf-hub:..., local-dir:...), torchvision:NAME, or pretrained: with a --checkpoint that an imprint study wrote.",
+            show_default="tf_efficientnet_lite0, or that of the given head",
         ),
-        "checkpoint": _fm(metavar="FILE", help="Weights from a file (safetensors, .pth)."),
-        "weights": _fm(metavar="NAME", help="Published weights of a torchvision model."),
-        "input_size": _fm(
-            metavar="PIXELS", min=1, help="Resize the whole image to this, without a crop."
-        ),
-        "mean": _fm(metavar="X X X", help="Mean of the channels, instead of the model's own."),
-        "std": _fm(
-            metavar="X X X", help="Standard deviation of the channels, instead of the model's own."
-        ),
-        "interpolation": _fm(
-            metavar="NAME", help="How images are resized: bilinear, bicubic or nearest."
-        ),
+        "checkpoint": _fm("FILE", "Weights from a file (safetensors, .pth)."),
+        "weights": _fm("NAME", "Published weights of a torchvision model."),
+        "input_size": _fm("PIXELS", "Resize the whole image to this, without a crop.", min=1),
+        "mean": _fm("X X X", "Mean of the channels, instead of the model's own."),
+        "std": _fm("X X X", "Standard deviation of the channels, instead of the model's own."),
+        "interpolation": _fm("NAME", "How images are resized: bilinear, bicubic or nearest."),
         "pooling": _fm(
-            metavar="NAME",
+            "NAME",
+            "The embedding: pooled (the input of the model's classifier), class_token, or class_token+patches (with "
+            "the mean of the patch tokens appended). The last two are for timm transformers.",
             show_default="pooled, or that of the given head",
-            help="The embedding: pooled (the input of the model's classifier), class_token, or class_token+patches (with the mean "
-            "of the patch tokens appended). The last two are for timm transformers.",
         ),
-        "device": _fm(metavar="NAME", help="auto (a GPU if there is one), cpu, mps, cuda, cuda:1."),
-        "batch_size": _fm(
-            metavar="N", min=1, help="Images per forward pass; by default chosen for the device."
-        ),
-        "skip_unreadable": _fm("--skip-unreadable", help="Leave out images that cannot be read."),
+        "device": _fm("NAME", "auto (a GPU if there is one), cpu, mps, cuda, cuda:1."),
+        "batch_size": _fm("N", "Images per forward pass; by default chosen for the device.", min=1),
+        "skip_unreadable": _fm(None, "Leave out images that cannot be read.", "--skip-unreadable"),
     },
 }
 
