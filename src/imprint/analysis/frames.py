@@ -13,16 +13,9 @@ from imprint.analysis.splits import is_of_split, with_training_samples
 from imprint.method.configuration import FIELDS, Configuration
 from imprint.method.score_names import ON_VALIDATION, TRAINING_SPLIT, VALIDATION
 
-CATEGORIES = [
-    "fm",
-    "task",
-    "family",
-    "datasets",
-    "shots",
-    "split",
-    *(f for f in FIELDS if f not in ("k", "m")),
-]
 NULLABLE = ["d", "k", "m"]
+_OF_METHOD = [name for name in FIELDS if name not in NULLABLE]
+CATEGORIES = ["fm", "task", "family", "datasets", "shots", "split", *_OF_METHOD]
 
 TASK = ("fm", "task", "family", "d")
 

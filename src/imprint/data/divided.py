@@ -157,6 +157,5 @@ def numbers_of(labels: np.ndarray) -> tuple[np.ndarray, tuple[str, ...]]:
     except ValueError:
         names = texts.tolist()
     numbers = {name: number for number, name in enumerate(names)}
-    return np.array([numbers[label] for label in labels.astype(str).tolist()], np.int64), tuple(
-        names
-    )
+    of_labels = [numbers[label] for label in labels.astype(str).tolist()]
+    return np.array(of_labels, np.int64), tuple(names)

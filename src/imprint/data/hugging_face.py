@@ -50,17 +50,12 @@ class HuggingFaceDataset(DividedSource):
         tables = self._tables(folder)
         splits = named_splits(tables, self.path, only)
         numbers, names = self._labels({s: tables[name] for s, name in splits.items()}, labelled)
-        return {
-            split: Images(
-                numbers[split],
-                numbered(name, len(tables[name])),
-                names,
-                store=HuggingFaceImages(
-                    tables[name], self._images_of(tables[name]), Path(self.path)
-                ),
-            )
-            for split, name in splits.items()
-        }
+        images = {}
+        for split, name in splits.items():
+            table = tables[name]
+            store = HuggingFaceImages(table, self._images_of(table), Path(self.path))
+            images[split] = Images(numbers[split], numbered(name, len(table)), names, store=store)
+        return images
 
     def _labels(
         self, tables: Mapping[str, Any], labelled: bool

@@ -18,16 +18,11 @@ from imprint.data.images import Images
 from imprint.data.registry import Source, describe_file, how_to_download, numbered, source
 from imprint.errors import UserError
 
+_BASE = "https://github.com/liyxi/mnist-m/releases/download/data"
 # address and MD5 of each split's archive
 ARCHIVES = {
-    "train": (
-        "https://github.com/liyxi/mnist-m/releases/download/data/mnist_m_train.pt.tar.gz",
-        "191ed53db9933bd85cc9700558847391",
-    ),
-    "test": (
-        "https://github.com/liyxi/mnist-m/releases/download/data/mnist_m_test.pt.tar.gz",
-        "e11cb4d7fff76d7ec588b1134907db59",
-    ),
+    "train": (f"{_BASE}/mnist_m_train.pt.tar.gz", "191ed53db9933bd85cc9700558847391"),
+    "test": (f"{_BASE}/mnist_m_test.pt.tar.gz", "e11cb4d7fff76d7ec588b1134907db59"),
 }
 
 _RETRIES = 2
