@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 STRETCHED_TICKS = (0, 40, 60, 80, 90, 95, 98, 99, 100)
 LOG_FROM = 10  # least ratio of the largest to the smallest value for a logarithmic axis
 DECADES = 2.5  # most of an axis with numbers between the powers of ten
-JOINING_LINE = {"arrowstyle": "-", "color": GREY, "linewidth": 0.4, "shrinkA": 1, "shrinkB": 0}
+_LINE = {"arrowstyle": "-", "color": GREY, "linewidth": 0.4, "shrinkA": 1, "shrinkB": 0}
+JOINED: dict[str, Any] = {"va": "center", "arrowprops": _LINE, "annotation_clip": False}
 SHARED_LABEL = "shared x label"  # group id of the text
 
 
@@ -157,18 +158,8 @@ def label_right(axes: Axes, levels: Mapping[str, float], inches: float) -> None:
     ]
     moved = spread(heights, 1.15 * small_size() / 72 / inches)
     for name, height, text_height in zip(levels, heights, moved, strict=True):
-        axes.annotate(
-            name,
-            (1, height),
-            (1 + 0.12 / inches, text_height),
-            "axes fraction",
-            "axes fraction",
-            va="center",
-            fontsize=small_size(),
-            color=INK,
-            arrowprops=JOINING_LINE,
-            annotation_clip=False,
-        )
+        ends = (1, height), (1 + 0.12 / inches, text_height), "axes fraction", "axes fraction"
+        axes.annotate(name, *ends, fontsize=small_size(), color=INK, **JOINED)
 
 
 def spread(positions: Sequence[float], gap: float) -> np.ndarray:

@@ -26,6 +26,7 @@ TITLE = "FMs compared"
 PANEL = 1.6  # inches of the narrowest panel of one quantity
 HIGH, LOW = 0.27, 0.17  # inches of a row of accuracies, and of one quantity
 AXIS = 0.42  # inches below a panel
+HOLLOW: dict[str, Any] = {"markerfacecolor": "none", "markersize": 4.5, "markeredgewidth": 0.9}
 NAME = 0.3  # largest share of the width for the name of an FM
 
 
@@ -86,13 +87,7 @@ def _accuracies(axes: Axes, result: ComparedFMs) -> None:
     for y, (fm, row) in enumerate(result.summary.iterrows()):
         axes.plot(percent[fm], y + offsets, "o", color=COLOURS[0], markeredgewidth=0, alpha=0.6)
         axes.plot([100 * row["mean"]] * 2, [y - 0.35, y + 0.35], color=INK, linewidth=2)
-        best: dict[str, Any] = {
-            "markerfacecolor": "none",
-            "color": INK,
-            "markersize": 4.5,
-            "markeredgewidth": 0.9,
-        }
-        axes.plot(100 * row["best"], y, "D", **best)
+        axes.plot(100 * row["best"], y, "D", color=INK, **HOLLOW)
     names = [f"{_short(fm)} ({rank:.2f})" for fm, rank in result.summary["mean_rank"].items()]
     _rows(axes, names, [f"{100 * mean:.1f}" for mean in result.summary["mean"]])
     axes.set_xlabel("Accuracy (%)")

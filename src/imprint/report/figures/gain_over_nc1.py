@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -141,12 +141,6 @@ def _write(axes: Axes, rows: list[list[str]]) -> None:
     axes.axis("off")
     for i, texts in enumerate(rows):
         for text, x, alignment in zip(texts, positions, alignments, strict=True):
-            axes.annotate(
-                text,
-                (x, 1 - (i + 0.5) / len(rows)),
-                xycoords="axes fraction",
-                ha=alignment,
-                va="center",
-                fontsize=small_size(),
-                color=GREY if i == 0 else INK,
-            )
+            position, colour = (x, 1 - (i + 0.5) / len(rows)), GREY if i == 0 else INK
+            look: dict[str, Any] = {"ha": alignment, "va": "center", "fontsize": small_size()}
+            axes.annotate(text, position, xycoords="axes fraction", color=colour, **look)

@@ -103,6 +103,4 @@ def _samples(rows: pd.DataFrame, collapse: pd.DataFrame) -> str:
     if counts.empty or not (rows["shots"] == ALL_SHOTS).all():
         return ""
     low, high = int(counts.min()), int(counts.max())
-    return (
-        f"; {low:,} training samples" if low == high else f"; {low:,} to {high:,} training samples"
-    )
+    return f"; {low:,}{'' if low == high else f' to {high:,}'} training samples"

@@ -127,18 +127,9 @@ def _name_islands(axes: Axes, points: pd.DataFrame, inches: float) -> None:
             continue
         written.append((x, half, y))
         named.add(text)
-        name = axes.annotate(
-            text,
-            (x, y),
-            (0, 2),
-            textcoords="offset points",
-            ha="center",
-            va="bottom",
-            fontsize=small_size(),
-            fontweight="bold",
-            zorder=4,
-        )
-        add_halo(name)
+        above: dict[str, Any] = {"textcoords": "offset points", "ha": "center", "va": "bottom"}
+        bold: dict[str, Any] = {"fontsize": small_size(), "fontweight": "bold", "zorder": 4}
+        add_halo(axes.annotate(text, (x, y), (0, 2), **above, **bold))
 
 
 def _middle(points: np.ndarray) -> np.ndarray:
