@@ -150,6 +150,21 @@ def test_damaged_data_are_named(mnist, tmp_path):
         sources.prepare("torchvision", mnist[0], tmp_path / "prepared")
 
 
+@pytest.mark.parametrize(
+    ("file", "labels", "message"),
+    [
+        ("train-labels-idx1-ubyte", np.zeros(3), "split train has .* images and 3 labels"),
+        ("t10k-labels-idx1-ubyte", None, "split test has labels from 10 to 10, .* 0 to 9"),
+    ],
+)
+def test_files_of_another_split_or_dataset_are_noticed(mnist, tmp_path, file, labels, message):
+    options, arrays = mnist
+    labels = np.full(len(arrays["test"][1]), 10) if labels is None else labels
+    write_idx(tmp_path / f"data/MNIST/raw/{file}", labels.astype(np.uint8))
+    with pytest.raises(UserError, match=message):
+        sources.prepare("torchvision", options, tmp_path / "prepared")
+
+
 def test_data_that_changed_after_preparing_are_noticed(mnist, tmp_path):
     options, arrays = mnist
     sources.prepare("torchvision", options, tmp_path / "prepared")

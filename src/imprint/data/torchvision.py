@@ -185,6 +185,8 @@ class _ArrayDataset(_Dataset):
 
     def prepare(self, folder: Path) -> dict[str, Any]:
         datasets = {split: self._read(split) for split in self.splits}
+        for split, dataset in datasets.items():
+            self._check_labels(_labels(dataset), len(dataset.data), split)
         return {
             "class_names": list(self._class_names(datasets["train"])),
             "splits": {split: len(dataset) for split, dataset in datasets.items()},
@@ -194,14 +196,27 @@ class _ArrayDataset(_Dataset):
     def open(self, folder: Path, manifest: dict[str, Any], split: str) -> Images:
         dataset = self._read(split)
         array = np.asarray(dataset.data)
-        labels = dataset.targets if hasattr(dataset, "targets") else dataset.labels
+        labels = _labels(dataset)
         if array.ndim == 4 and array.shape[1] == 3:  # channels first
             array = np.ascontiguousarray(array.transpose(0, 2, 3, 1))
         ids, names = numbered(split, len(labels)), tuple(manifest["class_names"])
-        return Images(np.asarray(labels, np.int64), ids, names, array)
+        return Images(labels, ids, names, array)
 
     def files(self, folder: Path) -> list[Path]:
         return [self.root / name for name in self.facts.files]
+
+    def _check_labels(self, labels: np.ndarray, images: int, split: str) -> None:
+        """Check that each image has a label of a class; torchvision reads images and labels without comparing them."""
+        problem = ""
+        if len(labels) != images:
+            problem = f"{images:,} images and {len(labels):,} labels"
+        elif images and not 0 <= labels.min() <= labels.max() < self.facts.classes:
+            problem = f"labels from {labels.min()} to {labels.max()}, and the classes are 0 to {self.facts.classes - 1}"
+        if problem:
+            raise UserError(
+                f"dataset {self.name}: its split {split} has {problem}; some of these files belong to another split or "
+                f"dataset:\n{self._needed(self.root)}"
+            )
 
 
 class _FileDataset(_Dataset, FileSource):
@@ -223,6 +238,12 @@ class _FileDataset(_Dataset, FileSource):
             else:
                 rows += [(path, label, split) for path, label in zip(paths, labels, strict=True)]
         return rows, names
+
+
+def _labels(dataset: Any) -> np.ndarray:
+    """The labels of a torchvision dataset in memory; the attribute that holds them differs between its classes."""
+    labels = dataset.targets if hasattr(dataset, "targets") else dataset.labels
+    return np.asarray(labels, np.int64)
 
 
 def _paths_and_labels(dataset: Any) -> list[tuple[str, int]]:
