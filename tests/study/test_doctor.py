@@ -65,6 +65,15 @@ def test_a_sound_study_passes_and_nothing_is_made(study, tmp_path, monkeypatch, 
     assert not (tmp_path / "results").exists()
 
 
+def test_times_are_for_the_cores_that_this_process_may_use(study, monkeypatch):
+    """A cluster allows a job some of the cores of a node."""
+    study()
+    monkeypatch.setattr("os.sched_getaffinity", lambda process: {0}, raising=False)
+    texts = [finding.text for finding in examine(load(["config.yaml"]))]
+    assert any("on 1 thread, " in text for text in texts)
+    assert any(text.endswith("on 1 core") for text in texts)
+
+
 def test_an_fm_that_no_experiment_uses_is_named_and_not_loaded(study, tmp_path):
     study()
     config = yaml.safe_load((tmp_path / "config.yaml").read_text())

@@ -48,6 +48,22 @@ def test_samples_are_those_of_the_classes_that_are_embedded(study):
     assert proxies.size == 2 * 20 * 13 * 8, "a row number of each sample, in the file and its block"
 
 
+def test_fits_that_tasks_may_share_are_stored_thrice(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    config = {
+        "datasets": {"mnist": {"source": "torchvision", "name": "MNIST", "root": "data"}},
+        "fms": {"net": {"source": "torchvision", "model": "resnet18"}},
+        "tasks": {"all": {"datasets": "mnist"}},
+        "experiments": {"main": {"gen": [{"name": "kmeans", "k": 5}], "seeds": [1, 2]}},
+    }
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(config))
+    study = load(["config.yaml"])
+    counts = {"mnist": {"train": 600, "test": 100}}
+    proxies = estimate.costs(study, study.groups, counts, {"net": 512})["proxies"]
+    file = 2 * 5 * 10 * (4 * 512 + 8)
+    assert proxies.size == 3 * file, "the file, its blocks, and the fits of classes"
+
+
 def test_finished_jobs_cost_nothing(study, tmp_path):
     scores = tmp_path / "results/scores/net/two-d2/full/max.parquet"
     proxies = tmp_path / "results/proxies/net/two-d2/full/all.h5"

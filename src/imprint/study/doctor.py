@@ -7,7 +7,6 @@ it as a job would, and estimates time and size of the pending work. It computes 
 from __future__ import annotations
 
 import logging
-import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -56,14 +55,14 @@ class FMState:
         Length of its embeddings; None if it cannot be used.
     to_do : int
         Number of images that it has still to embed.
-    rate : float
-        Images that it embeds in a second; 0 if not measured.
+    seconds : float
+        Seconds on one core to embed them; 0 if not measured.
     """
 
     findings: list[Finding]
     width: int | None = None
     to_do: int = 0
-    rate: float = 0.0
+    seconds: float = 0.0
 
 
 Splits = dict[str, Images]
@@ -103,7 +102,7 @@ def _examine(study: Study, scratch: Path, is_done: IsDone) -> Iterator[Finding]:
         finding, images[name] = _dataset(study, name, scratch)
         yield finding
     counts = {name: {key: len(split) for key, split in images[name].items()} for name in images}
-    size, seconds, cores = 0, 0.0, os.cpu_count() or 1
+    size, seconds, cores = 0, 0.0, estimate.usable_cores()
     widths: dict[str, int | None] = {}
     used = {fm for fm, _, _ in study.groups}
     for name in study.config.fms:
@@ -114,7 +113,7 @@ def _examine(study: Study, scratch: Path, is_done: IsDone) -> Iterator[Finding]:
         yield from state.findings
         widths[name] = state.width
         size += state.to_do * (state.width or 0) * 4
-        seconds += state.to_do / state.rate * EMBED_THREADS if state.rate else 0
+        seconds += state.seconds
     known = [
         group
         for group in study.groups
@@ -128,7 +127,7 @@ def _examine(study: Study, scratch: Path, is_done: IsDone) -> Iterator[Finding]:
         text = f"no estimate for {len(study.groups) - len(known)} of {len(study.groups)} (FM, task, shots): see above"
         yield Finding(WARNING, "study", text)
     elif seconds:
-        text = f"pending embeddings, proxies, scores and collapse take about {duration(seconds / cores)} on {cores} cores"
+        text = f"pending embeddings, proxies, scores and collapse take about {duration(seconds / cores)} on {count(cores, 'core')}"
         yield Finding(GOOD, "time", text)
     yield _disk(study.root, size)
 
@@ -224,19 +223,20 @@ def _fm(
         if not is_done(paths.embeddings_file(study.root, name, *key))
     }
     samples, to_do = (sum(map(len, each.values())) for each in (splits, left))
-    rate = 0.0
+    seconds, threads = 0.0, min(EMBED_THREADS, estimate.usable_cores())
     try:
         findings.append(_forward(embedder, study.config.compute.device, subject))
         if samples and not to_do:
             findings.append(Finding(GOOD, subject, f"all {samples:,} images are embedded"))
         elif to_do and findings[-1].level == GOOD:
-            rate = _rate(study, name, embedder, max(left.values(), key=len), scratch)
+            rate = _rate(study, name, embedder, max(left.values(), key=len), scratch, threads)
+            seconds = to_do / rate * threads + len(left) * estimate.START_EMBEDDING
             of = f" of {samples:,}" if to_do < samples else ""
-            text = f"{to_do:,}{of} images in about {duration(to_do / rate)} on {EMBED_THREADS} threads, {rate:.1f} images/s"
+            text = f"{to_do:,}{of} images in about {duration(to_do / rate)} on {count(threads, 'thread')}, {rate:.1f} images/s"
             findings.append(Finding(GOOD, subject, text))
     except UserError as error:
         findings.append(Finding(BAD, subject, str(error)))
-    return FMState(findings, embedder.dim, to_do, rate)
+    return FMState(findings, embedder.dim, to_do, seconds)
 
 
 def _given(study: Study, name: str, counts: Counts, is_done: IsDone) -> FMState:
@@ -332,8 +332,10 @@ def _forward(embedder: Any, device_name: str, subject: str) -> Finding:
     return Finding(BAD, subject, text)
 
 
-def _rate(study: Study, name: str, embedder: Any, images: Any, scratch: Path) -> float:
-    """Images per second of a job that embeds, with its batch size and threads."""
+def _rate(
+    study: Study, name: str, embedder: Any, images: Any, scratch: Path, threads: int
+) -> float:
+    """Images per second of a job that embeds, with its batch size and these threads."""
     from imprint.fm.extract import extract
     from imprint.fm.extraction import Extraction
 
@@ -352,7 +354,7 @@ def _rate(study: Study, name: str, embedder: Any, images: Any, scratch: Path) ->
                 Extraction(embedder, images.take(rows), scratch / f"{name}.h5", precision, "skip"),
                 device=compute.device,
                 batch_size=compute.batch_size,
-                threads=min(EMBED_THREADS, os.cpu_count() or 1),
+                threads=threads,
             )
             rate = measured.values["images"] / measured.values["seconds"]
             count = int(min(TIMED, max(count, rate * SECONDS)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from imprint.study.grid import Group, Study
 from imprint.study.tasks import total
 
 START = 1.0  # seconds that a job takes to start
+START_EMBEDDING = 4.0  # processor seconds of a job that embeds until its first image: it imports torch and loads the FM
 SET = 4e-3  # seconds at least to generate or score a proxy set
 READ = 4e8  # bytes of embeddings that are read, checked and digested per second
 AUTO = 400  # k that costs as much as choosing k among all candidates
@@ -174,8 +176,9 @@ def _proxies_cost(
             run = entry.operations(size.train, _number(k), size.classes, d)
             new = [share_of_new_fits(k, norm_pre, seed) for seed in seeds]
             work += runs * run * sum(new) / len(new)
-            # stored twice: in the file and among the blocks
-            written += 2 * runs * _proxies(k, size) * (8 if entry.samples else 4 * d + 8)
+            # in the file, among the blocks and, if tasks share them, among the fits of classes
+            stored = 2 + sum(new) / len(new) if are_shared else 2
+            written += int(stored * runs * _proxies(k, size) * (8 if entry.samples else 4 * d + 8))
             training_sets |= {(norm_pre, seed if group.draws_samples else None) for seed in seeds}
     shared = entry.shared_operations(size.train, size.classes, d)
     work += (
@@ -286,6 +289,12 @@ def _embedded_classes(study: Study, dataset: str) -> int | None:
     """How many classes of a dataset are embedded; None if that is not known."""
     classes = specs.subset(study, dataset).get("classes")
     return study.config.datasets[dataset].class_count if classes is None else len(classes)
+
+
+def usable_cores() -> int:
+    """Cores that this process may use, of which a cluster or a container can allow fewer than the machine has."""
+    affinity = getattr(os, "sched_getaffinity", None)
+    return len(affinity(0)) if affinity else os.cpu_count() or 1
 
 
 def operations_per_second() -> float:

@@ -6,7 +6,6 @@ What is to do comes from `snakemake --summary`; the times of jobs are at the end
 from __future__ import annotations
 
 import csv
-import os
 import subprocess
 import sys
 from collections import Counter, defaultdict
@@ -21,6 +20,7 @@ from imprint.errors import UserError
 from imprint.store import block_cache, class_fits
 from imprint.store.paths import FOLDERS, MANIFEST, experiment_report_file
 from imprint.study import running
+from imprint.study.estimate import START, usable_cores
 
 if TYPE_CHECKING:
     from imprint.study.grid import Study
@@ -150,7 +150,7 @@ def status(study: Study, config: str | None = None, cores: int | None = None) ->
     UserError
         If there is no workflow, or Snakemake cannot plan the study.
     """
-    cores = cores or os.cpu_count() or 1
+    cores = cores or usable_cores()
     jobs = plan(_snakefile(), config, cores)
     files = [*block_cache.contents(study.root), *class_fits.contents(study.root)]
     outputs = [Path(output) for job in jobs for output in job.outputs]
@@ -265,7 +265,8 @@ def jobs_by_rule(jobs: Iterable[PlannedJob]) -> dict[str, Rule]:
     for name, rule in rules.items():
         if rule.why:
             times = list(_logged_seconds(logs[name]))
-            rule.seconds = median(times) * rule.why.total() if times else None
+            # logs begin when a job has started
+            rule.seconds = (START + median(times)) * rule.why.total() if times else None
     return rules
 
 
