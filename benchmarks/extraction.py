@@ -3,6 +3,7 @@
     python -m benchmarks.extraction [--fm package:tf_efficientnet_lite0] [--device cpu] [--precision float32] [--threads 2]
         [--count 256] [--rounds 5] [--memory 256 1024]
     python -m benchmarks.extraction --shards [--fm FM] [--count 256] [--rounds 5]
+    python -m benchmarks.extraction --waiting [--fm FM] [--count 256] [--rounds 5]
 
 The FM has its own transform. The forward pass starts from normalised, channels-last images on the device, with the batch size
 of the extraction; it keeps the batch norms of the published model, which extraction folds into convolutions. Extraction reads
@@ -11,6 +12,9 @@ other work on the machine affects both; the figure is the median of the ratios. 
 
 `--shards` embeds images in memory as one job of two threads and as two concurrent jobs of one thread, each in its own process as
 in the workflow. Bar: not slower.
+
+`--waiting` embeds images in memory on two threads that wait as commands and jobs let them, and as GNU OpenMP does by default; alone
+and beside a program that keeps a core busy. Bars: at most 1.1 alone, not slower beside the other.
 """
 
 from __future__ import annotations
@@ -180,6 +184,53 @@ def print_shards(options: argparse.Namespace) -> None:
     print(f"median {statistics.median(ratios):.2f}, at most 1")
 
 
+WAITING = """
+import sys, time
+from pathlib import Path
+from imprint.openmp import wait_without_core
+if int(sys.argv[4]):
+    wait_without_core()
+from benchmarks.extraction import in_memory, network
+from imprint.fm.extract import extract
+from imprint.fm.extraction import Extraction
+fm, images, file = network(sys.argv[1]), in_memory(int(sys.argv[2]), 28, 28), Path(sys.argv[3], "e.h5")
+extract(Extraction(fm, images.take(range(16)), file), device="cpu", threads=2)
+start = time.perf_counter()
+extract(Extraction(fm, images, file), device="cpu", threads=2)
+print(time.perf_counter() - start)
+"""
+
+
+def waiting_seconds(options: argparse.Namespace, leaves_core: bool) -> float:
+    """Seconds of an extraction whose waiting threads leave their cores, or spin as by default."""
+    environment = dict(os.environ)
+    for name in ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT"):
+        environment.pop(name, None)
+    with tempfile.TemporaryDirectory() as folder:
+        command = [sys.executable, "-c", WAITING, options.fm, str(options.count), folder]
+        command.append(str(int(leaves_core)))
+        run = subprocess.run(command, check=True, capture_output=True, text=True, env=environment)
+        return float(run.stdout)
+
+
+def print_waiting(options: argparse.Namespace) -> None:
+    """Print the time of an extraction whose waiting threads leave their cores over that of one whose threads spin."""
+    for beside in (False, True):
+        busy = [subprocess.Popen([sys.executable, "-c", "while True: pass"])] if beside else []
+        try:
+            seconds = [
+                [waiting_seconds(options, leaves_core) for leaves_core in (True, False)]
+                for _ in range(options.rounds)
+            ]
+        finally:
+            for program in busy:
+                program.kill()
+        leaving, spinning = np.median(seconds, axis=0)
+        ratio = statistics.median(ours / default for ours, default in seconds)
+        where = "beside a busy program" if beside else "alone"
+        print(f"{where}: {leaving:.1f} s, spinning {spinning:.1f} s, ratio {ratio:.2f}", flush=True)
+
+
 def main() -> None:
     parser = new_parser(__doc__)
     parser.add_argument(
@@ -196,12 +247,15 @@ def main() -> None:
         "--memory", type=int, nargs="*", default=[256, 1024], help="numbers of images"
     )
     parser.add_argument("--shards", action="store_true", help="time two shards against one job")
+    parser.add_argument(
+        "--waiting", action="store_true", help="time two ways in which threads wait"
+    )
     options = parser.parse_args()
-    if options.shards:
+    if options.shards or options.waiting:
         for name in ("device", "precision", "threads", "memory"):
             if getattr(options, name) != parser.get_default(name):
-                parser.error(f"--{name} has no effect with --shards")
-        print_shards(options)
+                parser.error(f"--{name} has no effect with --shards or --waiting")
+        (print_shards if options.shards else print_waiting)(options)
         return
 
     with tempfile.TemporaryDirectory() as name:

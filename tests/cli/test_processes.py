@@ -25,7 +25,7 @@ def folder(tmp_path_factory):
 def process(folder):
     """Run a command of `imprint` as a process; returns what it prints."""
 
-    def process(command):
+    def process(command, with_messages=False):
         words = shlex.split(command, comments=True)[1:]
         done = subprocess.run(
             [sys.executable, "-m", "imprint", *words],
@@ -35,7 +35,7 @@ def process(folder):
             check=False,
         )
         assert done.returncode == 0, done.stderr
-        return done.stdout
+        return done.stdout + done.stderr * with_messages
 
     return process
 
@@ -44,6 +44,17 @@ def process(folder):
 def of_readme(process):
     """What each command of the README prints, by its name."""
     return {command.split()[1]: process(command) for command in commands(README)}
+
+
+def test_waiting_threads_of_a_command_leave_their_cores(process, monkeypatch):
+    """OpenMP, which torch loads, prints what it takes from the environment."""
+    for name in ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("OMP_DISPLAY_ENV", "verbose")
+    shown = process("imprint embed new-photos -o waiting.h5", with_messages=True)
+    if "GOMP_SPINCOUNT" not in shown:
+        pytest.skip("torch does not use GNU OpenMP here")
+    assert "GOMP_SPINCOUNT = '1000'" in shown
 
 
 def test_the_readme_goes_from_photographs_to_labels(of_readme):

@@ -2,6 +2,7 @@
 
 import errno
 import logging
+import os
 from pathlib import Path
 from time import process_time
 from types import SimpleNamespace
@@ -134,3 +135,19 @@ def test_our_mistake_has_a_traceback_in_the_log(tmp_path, capsys):
         run(tmp_path, lambda did: 1 / 0)
     assert "ZeroDivisionError" in capsys.readouterr().err
     assert "Traceback" in read(tmp_path)
+
+
+@pytest.mark.parametrize("users", [{}, {"OMP_WAIT_POLICY": "active"}, {"GOMP_SPINCOUNT": "7"}])
+def test_waiting_threads_leave_their_cores_unless_the_user_says_otherwise(
+    tmp_path, monkeypatch, users
+):
+    """Where another program uses a core too, spinning threads take several times as long."""
+    for name in ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in users.items():
+        monkeypatch.setenv(name, value)
+    run(tmp_path, lambda did: None)
+    waits = {name: os.environ.get(name) for name in ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT")}
+    assert {name: value for name, value in waits.items() if value} == (
+        users or {"GOMP_SPINCOUNT": "1000"}
+    )

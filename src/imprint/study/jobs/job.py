@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from imprint.errors import NO_RIGHT, NO_ROOM, UserError
+from imprint.openmp import wait_without_core
 from imprint.store.files import remove_unfinished
 from imprint.store.measurements import Collector, write_measurements
 from imprint.store.records import make_record, write_record
@@ -56,6 +57,7 @@ def job(snakemake: Any) -> Iterator[Callable[[str], None]]:
         Takes a short text on the result, for the log; the log's last line goes to the terminal.
     """
     atexit.register(end_at_once)
+    wait_without_core()
     path = Path(str(snakemake.log[0]))
     path.parent.mkdir(parents=True, exist_ok=True)
     handler = logging.FileHandler(path, mode="w", encoding="utf-8")
