@@ -132,3 +132,9 @@ def test_folders_beside_those_of_splits_are_left_out_and_named(tmp_path, caplog)
     rows, _ = ImageFolder(str(tmp_path)).rows()
     assert [row[0] for row in rows] == ["train/cats/a.png", "test/cats/b.png"]
     assert "folders beside train and test are left out: extra, valid" in caplog.text
+
+
+def test_a_class_without_training_images_is_named_with_its_folder(tmp_path):
+    touch(tmp_path, "train/cats/a.png", "val/cats/b.png", "val/dogs/c.png")
+    with pytest.raises(UserError, match="no image in train of 1 class of val/: dogs"):
+        ImageFolder(str(tmp_path)).rows()

@@ -95,13 +95,11 @@ class DividedSource(UserSource):
         return undivided.take(np.flatnonzero(is_test == (split == "test")))
 
 
-def require_trained(dataset: str, untrained: Sequence[str]) -> None:
+def require_trained(dataset: str, untrained: Sequence[str], test: str = "the split test") -> None:
     """A `UserError` if classes of the split test have no image in the split train."""
     if untrained:
         classes = count(len(untrained), "class", "classes")
-        raise UserError(
-            f"{dataset}: no image in train of {classes} of the split test: {listed(untrained)}"
-        )
+        raise UserError(f"{dataset}: no image in train of {classes} of {test}: {listed(untrained)}")
 
 
 def by_split(files: Iterable[Path], top: Path) -> dict[str, list[Path]]:

@@ -52,7 +52,8 @@ class ImageFolder(UserSource, FileSource):
             log.warning(
                 "%s: folders beside train and %s are left out: %s", top, test_folder, listed(others)
             )
-        require_trained(f"dataset {top}", sorted(set(test_names) - set(names)))
+        untrained = sorted(set(test_names) - set(names))
+        require_trained(f"dataset {top}", untrained, f"{test_folder}/")
         return rows, names
 
     def scan(self, subfolder: str = "") -> tuple[list[str], list[str], list[str]]:
