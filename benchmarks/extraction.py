@@ -187,7 +187,7 @@ def print_shards(options: argparse.Namespace) -> None:
 WAITING = """
 import sys, time
 from pathlib import Path
-from imprint.openmp import wait_without_core
+from imprint.processor import wait_without_core
 if int(sys.argv[4]):
     wait_without_core()
 from benchmarks.extraction import in_memory, network

@@ -1,5 +1,5 @@
 """Tests; their threads wait as those of commands and jobs do, since several tests run at a time."""
 
-from imprint.openmp import wait_without_core
+from imprint.processor import wait_without_core
 
 wait_without_core()

@@ -19,6 +19,7 @@ import pytest
 import yaml
 
 from imprint.study import status
+from imprint.study.job_log import START
 from imprint.study.running import LOCKS
 from snakemake_logger_plugin_imprint import CHATTER, FAILED
 
@@ -220,7 +221,7 @@ def test_a_lock_is_reported_with_a_remedy_and_the_summary_lists_the_jobs_to_run(
     assert two.outputs == ["results/two.txt", "results/two.csv"], "files of a job are apart"
     assert two.why == "new"
     rules = status.jobs_by_rule([two, one])
-    assert (rules["one"].seconds, rules["two"].seconds) == (6, None)
+    assert (rules["one"].seconds, rules["two"].seconds) == (START + 6, None)
 
 
 def test_what_is_made_from_a_file_of_the_future_fails(finished, tmp_path):

@@ -7,7 +7,7 @@ import pytest
 from imprint.errors import UserError
 from imprint.formatting import duration, size
 from imprint.study import status
-from imprint.study.estimate import START
+from imprint.study.job_log import START
 
 
 @pytest.fixture

@@ -46,7 +46,7 @@ def _run(arguments: list[str]) -> int:
     from imprint.cli.app import drop_output, ignore_missing_columns
     from imprint.errors import UserError, WrongSource
     from imprint.extras import not_installed
-    from imprint.openmp import wait_without_core
+    from imprint.processor import wait_without_core
 
     wait_without_core()
     _prepare_output()

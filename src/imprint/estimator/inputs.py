@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -22,6 +21,7 @@ from imprint.estimator.image_sources import (
     require_source,
 )
 from imprint.formatting import class_name
+from imprint.processor import usable_cores
 from imprint.store.embeddings import Embeddings, read_embeddings
 from imprint.store.given_embeddings import EMBEDDINGS_SUFFIXES, HDF5
 from imprint.store.heads import Head
@@ -197,8 +197,6 @@ def embed(images: Images, output: Path, fm: FMChoice, head: Head | None = None) 
     from imprint.fm.extract import extract  # imports torch
     from imprint.fm.extraction import Extraction
 
-    affinity = getattr(os, "sched_getaffinity", None)
-    cores = len(affinity(0)) if affinity else os.cpu_count() or 1
     if images.folder is not None:
         origin = {**origin, "folder": str(images.folder.resolve())}
     on_error = "skip" if fm.skip_unreadable else "fail"
@@ -206,7 +204,7 @@ def embed(images: Images, output: Path, fm: FMChoice, head: Head | None = None) 
         Extraction(embedder, images, output, on_error=on_error, provenance=origin),
         device=fm.device,
         batch_size=fm.batch_size,
-        threads=min(cores, 1 + len(images) // IMAGES_A_THREAD),
+        threads=min(usable_cores(), 1 + len(images) // IMAGES_A_THREAD),
     )
 
 

@@ -26,6 +26,7 @@ from imprint.fm.hubs import refusal
 from imprint.formatting import count, duration
 from imprint.formatting import size as size_of
 from imprint.method.scale import largest_of
+from imprint.processor import usable_cores
 from imprint.store import paths
 from imprint.store.embeddings import Embeddings
 from imprint.store.given_embeddings import read_given, shape_of
@@ -102,7 +103,7 @@ def _examine(study: Study, scratch: Path, is_done: IsDone) -> Iterator[Finding]:
         finding, images[name] = _dataset(study, name, scratch)
         yield finding
     counts = {name: {key: len(split) for key, split in images[name].items()} for name in images}
-    size, seconds, cores = 0, 0.0, estimate.usable_cores()
+    size, seconds, cores = 0, 0.0, usable_cores()
     widths: dict[str, int | None] = {}
     used = {fm for fm, _, _ in study.groups}
     for name in study.config.fms:
@@ -223,7 +224,7 @@ def _fm(
         if not is_done(paths.embeddings_file(study.root, name, *key))
     }
     samples, to_do = (sum(map(len, each.values())) for each in (splits, left))
-    seconds, threads = 0.0, min(EMBED_THREADS, estimate.usable_cores())
+    seconds, threads = 0.0, min(EMBED_THREADS, usable_cores())
     try:
         findings.append(_forward(embedder, study.config.compute.device, subject))
         if samples and not to_do:

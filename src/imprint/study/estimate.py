@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -20,9 +19,9 @@ from imprint.method.normalize import chain
 from imprint.store.paths import collapse_file, proxies_file, scores_file
 from imprint.study import specs
 from imprint.study.grid import Group, Study
+from imprint.study.job_log import START
 from imprint.study.tasks import total
 
-START = 1.0  # seconds that a job takes to start
 START_EMBEDDING = 4.0  # processor seconds of a job that embeds until its first image: it imports torch and loads the FM
 SET = 4e-3  # seconds at least to generate or score a proxy set
 READ = 4e8  # bytes of embeddings that are read, checked and digested per second
@@ -289,12 +288,6 @@ def _embedded_classes(study: Study, dataset: str) -> int | None:
     """How many classes of a dataset are embedded; None if that is not known."""
     classes = specs.subset(study, dataset).get("classes")
     return study.config.datasets[dataset].class_count if classes is None else len(classes)
-
-
-def usable_cores() -> int:
-    """Cores that this process may use, of which a cluster or a container can allow fewer than the machine has."""
-    affinity = getattr(os, "sched_getaffinity", None)
-    return len(affinity(0)) if affinity else os.cpu_count() or 1
 
 
 def operations_per_second() -> float:

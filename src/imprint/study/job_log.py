@@ -9,6 +9,8 @@ from pathlib import Path
 FORMAT = "%(asctime)s %(levelname)s %(message)s"
 TIME_FORMAT = "%Y-%m-%d %H:%M:%S"
 
+START = 1.0  # seconds that a job takes until its log begins
+
 _TAIL = 8192  # bytes that are read of a log's end
 _START = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d ([A-Z]+) ")
 _USED = re.compile(r"used ([\d.]+) s of processor time and ([\d.]+) GiB of memory$", re.MULTILINE)

@@ -17,14 +17,14 @@ from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from imprint.errors import UserError
+from imprint.processor import usable_cores
 from imprint.store import block_cache, class_fits
 from imprint.store.paths import FOLDERS, MANIFEST, experiment_report_file
 from imprint.study import running
-from imprint.study.estimate import START, usable_cores
 
 if TYPE_CHECKING:
     from imprint.study.grid import Study
-from imprint.study.job_log import ending
+from imprint.study.job_log import START, ending
 
 # suffixes of the files of jobs that make several
 OUTPUT_SUFFIXES = {
@@ -265,7 +265,6 @@ def jobs_by_rule(jobs: Iterable[PlannedJob]) -> dict[str, Rule]:
     for name, rule in rules.items():
         if rule.why:
             times = list(_logged_seconds(logs[name]))
-            # logs begin when a job has started
             rule.seconds = (START + median(times)) * rule.why.total() if times else None
     return rules
 

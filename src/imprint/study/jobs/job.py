@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from imprint.errors import NO_RIGHT, NO_ROOM, UserError
-from imprint.openmp import wait_without_core
+from imprint.processor import wait_without_core
 from imprint.store.files import remove_unfinished
 from imprint.store.measurements import Collector, write_measurements
 from imprint.store.records import make_record, write_record
