@@ -15,7 +15,7 @@ from imprint.errors import UserError
 from imprint.method.configuration import Fixed
 from imprint.method.generate import GENERATORS, generator
 from imprint.method.generate.proxy_sets import proxy_sets
-from imprint.method.generate.samples import farthest_points, largest_covariance
+from imprint.method.generate.samples import by_covariance, centred, farthest_points
 
 HERE = sorted(g for g, spec in GENERATORS.items() if not spec.requires or find_spec(spec.requires))
 BY_CLASS = [g for g in HERE if not GENERATORS[g].sees_all_classes]
@@ -169,7 +169,7 @@ class KnownStart:
 
 def test_fps_picks_the_far_corner_then_the_next():
     x = np.array([[0, 0], [1, 0], [5, 5], [0, 1], [5, 0]], np.float32)
-    np.testing.assert_array_equal(farthest_points(x, 3, KnownStart(), None), [0, 2, 4])
+    np.testing.assert_array_equal(farthest_points(x, 3, KnownStart(), centred(x)), [0, 2, 4])
 
 
 @settings(max_examples=30, deadline=None)
@@ -177,7 +177,7 @@ def test_fps_picks_the_far_corner_then_the_next():
 def test_cov_max_equals_the_column_sums_of_the_sample_covariance(seed):
     x = np.random.default_rng(seed).normal(size=(20, 8))
     sums = np.cov(x).sum(axis=0)
-    np.testing.assert_array_equal(largest_covariance(x, 5, None, None), np.argsort(-sums)[:5])
+    np.testing.assert_array_equal(by_covariance(x), np.argsort(-sums))
 
 
 def closed_form(x, groups, ridge):
