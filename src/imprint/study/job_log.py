@@ -12,7 +12,7 @@ TIME_FORMAT = "%Y-%m-%d %H:%M:%S"
 START = 1.0  # seconds that a job takes until its log begins
 
 _TAIL = 8192  # bytes that are read of a log's end
-_START = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d ([A-Z]+) ")
+_LINE_START = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d ([A-Z]+) ")
 _USED = re.compile(r"used ([\d.]+) s of processor time and ([\d.]+) GiB of memory$", re.MULTILINE)
 _DONE = re.compile(r"done in ([\d.]+) s on (\d+) threads?(?:: (.*))?$")
 
@@ -52,7 +52,7 @@ def written(log: str | Path) -> float:
 def last_line(log: str | Path) -> str:
     """The last line of a log without its time and level; empty if there is no log."""
     lines = _tail(log).splitlines()
-    return _START.sub("", lines[-1]) if lines else ""
+    return _LINE_START.sub("", lines[-1]) if lines else ""
 
 
 def ending(log: str | Path) -> Ending | None:
@@ -70,7 +70,7 @@ def usage(log: str | Path) -> Usage | None:
 def reason(log: str | Path) -> str:
     """Why the job of a log failed, in one line; empty if the log does not say."""
     text = _tail(log)
-    errors = [match for match in _START.finditer(text) if match[1] == "ERROR"]
+    errors = [match for match in _LINE_START.finditer(text) if match[1] == "ERROR"]
     if not errors:
         return ""
     lines = text[errors[-1].end() :].strip().splitlines() or [""]
