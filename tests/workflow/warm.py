@@ -6,6 +6,7 @@ terminal. Within the program `sys.executable` is that command, so that jobs star
 not kill the program.
 """
 
+import atexit
 import gc
 import json
 import os
@@ -16,17 +17,19 @@ import subprocess
 import sys
 import tempfile
 import traceback
-from functools import cache
+from functools import cache, partial
 from importlib import import_module
 from pathlib import Path
 from socketserver import ForkingMixIn, StreamRequestHandler, UnixStreamServer
 
-# None of them computes or starts a thread when it is imported, so that a fork is safe. Numba is not among them: a job
-# sets the number of its threads first.
+# None of them computes or starts a thread when it is imported, so that a fork is safe. A job sets the threads of numba before
+# it imports it, which is too late here: no loop of the program uses them.
 IMPORTS = (
-    "h5py", "matplotlib.pyplot", "pandas", "seaborn", "sklearn.cluster", "scipy.stats", "snakemake.cli",
-    "snakemake_executor_plugin_slurm", "timm", "torch", "torchvision", "imprint.cli", "imprint.report.figures",
-    "imprint.report.tables", "imprint.study.load", "imprint.study.page",
+    "altair", "h5py", "itables.javascript", "matplotlib.pyplot", "pandas.io.formats.style", "seaborn", "sklearn.cluster",
+    "scipy.stats", "smart_open", "snakemake.cli", "snakemake.report.html_reporter", "snakemake_executor_plugin_slurm", "timm",
+    "torch", "torchvision", "imprint.cli", "imprint.method.kernels", "imprint.report.explorer", "imprint.report.figures",
+    "imprint.report.tables", "imprint.study.jobs.proxies", "imprint.study.jobs.scores", "imprint.study.load",
+    "imprint.study.page",
 )  # fmt: skip
 
 COMMAND = """#!{python} -IS
@@ -76,7 +79,9 @@ class Program(StreamRequestHandler):
         os.environ.clear()
         os.environ.update(environment)
         os.chdir(folder)
-        code = 0
+        code, at_exit = 0, []
+        # a fork ends without the functions that the program leaves for its exit, and must not call those of the server
+        atexit.register = lambda *call, **options: at_exit.append(partial(*call, **options))
         try:
             execute(arguments)
         except SystemExit as end:
@@ -84,6 +89,8 @@ class Program(StreamRequestHandler):
         except BaseException:
             traceback.print_exc()
             code = 1
+        for function in reversed(at_exit):
+            function()
         sys.stdout.flush()
         sys.stderr.flush()
         self.wfile.write(b"%d" % code)
