@@ -1,4 +1,7 @@
-"""The commands as a user runs them: processes, on folders of JPEG files, with the packaged FM."""
+"""The commands as a user runs them: processes, on folders of JPEG files, with the packaged FM.
+
+The first starts cold, the others with their imports done, see `tests.workflow.warm`.
+"""
 
 import csv
 import re
@@ -9,6 +12,7 @@ import sys
 import pytest
 
 from benchmarks.readme import KNOWN, README, commands, write_photographs
+from tests.workflow.warm import warm_python
 
 pytestmark = pytest.mark.xdist_group("processes")
 
@@ -25,17 +29,17 @@ def folder(tmp_path_factory):
 def process(folder):
     """Run a command of `imprint` as a process; returns what it prints."""
 
-    def process(command, with_messages=False):
+    def process(command, cold=False):
         words = shlex.split(command, comments=True)[1:]
         done = subprocess.run(
-            [sys.executable, "-m", "imprint", *words],
+            [sys.executable if cold else warm_python(), "-m", "imprint", *words],
             cwd=folder,
             capture_output=True,
             text=True,
             check=False,
         )
         assert done.returncode == 0, done.stderr
-        return done.stdout + done.stderr * with_messages
+        return done.stdout + done.stderr * cold
 
     return process
 
@@ -51,7 +55,7 @@ def test_waiting_threads_of_a_command_leave_their_cores(process, monkeypatch):
     for name in ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("OMP_DISPLAY_ENV", "verbose")
-    shown = process("imprint embed new-photos -o waiting.h5", with_messages=True)
+    shown = process("imprint embed new-photos -o waiting.h5", cold=True)
     if "GOMP_SPINCOUNT" not in shown:
         pytest.skip("torch does not use GNU OpenMP here")
     assert "GOMP_SPINCOUNT = '1000'" in shown
