@@ -2,7 +2,6 @@
 
 import re
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -10,6 +9,7 @@ import yaml
 from PIL import Image
 
 from imprint.study.load import load
+from tests.workflow.warm import warm_python
 
 ROOT = Path(__file__).parents[2]
 
@@ -32,7 +32,7 @@ def run(code, folder):
     script = folder / "example.py"
     script.write_text(code, encoding="utf-8")
     done = subprocess.run(
-        [sys.executable, str(script)], cwd=folder, capture_output=True, text=True, check=False
+        [warm_python(), str(script)], cwd=folder, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
 
