@@ -43,6 +43,7 @@ REPORT = Path(__file__).parents[3] / "workflow" / "report"
 FROM_SCORES = [name for name, entry in FIGURES.items() if not entry.shows_one_task]
 
 
+@pytest.mark.no_cover  # slow, and the other tests draw all figures too
 @pytest.mark.parametrize(("width", "inches"), [("column", 3.4), ("page", 7.0)])
 @pytest.mark.parametrize("data", [SMALL, LARGE, ONE, SHOTS], ids=["small", "large", "one", "shots"])
 @pytest.mark.parametrize("name", FROM_SCORES)
