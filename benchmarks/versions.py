@@ -6,7 +6,8 @@
 
 Both versions are cloned without what is not committed, and `make .venv/ready` sets each up with the packages that it locks. The
 command then runs in each clone, in alternating order, so that other work on the machine affects both. Its last lines are printed
-after each run, and at the end the median seconds of both versions and the median of their ratios.
+after each run, and at the end the median seconds of both versions and the median of their ratios. A run that fails ends the
+comparison.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from __future__ import annotations
 import argparse
 import os
 import subprocess
+import sys
 import tempfile
 import time
 from functools import partial
@@ -33,13 +35,7 @@ def clone(commit: str, folder: Path) -> Path:
     """A clone of the repository at a commit, with its environment; returns its folder."""
     subprocess.run(["git", "clone", "--quiet", ROOT, folder], check=True)
     subprocess.run(["git", "checkout", "--quiet", commit], cwd=folder, check=True)
-    subprocess.run(
-        ["make", ".venv/ready"],
-        cwd=folder,
-        env=environment(folder),
-        check=True,
-        capture_output=True,
-    )
+    subprocess.run(["make", ".venv/ready"], cwd=folder, env=environment(folder), check=True)
     return folder
 
 
@@ -57,8 +53,10 @@ def run(folder: Path, command: list[str]) -> float:
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
     )  # fmt: skip
     seconds = time.perf_counter() - start
-    print(f"\n{folder.name}: {seconds:.1f} s, exit status {done.returncode}")
+    print(f"\n{folder.name}: {seconds:.1f} s")
     print("\n".join(done.stdout.splitlines()[-SHOWN:]), flush=True)
+    if done.returncode:
+        sys.exit(f"the command failed in the {folder.name} version")
     return seconds
 
 
@@ -70,6 +68,9 @@ def main() -> None:
     options = parser.parse_args()
     if not options.command:
         parser.error("no command to run in both versions")
+    known = ["git", "rev-parse", "--quiet", "--verify", f"{options.commit}^{{commit}}"]
+    if subprocess.run(known, cwd=ROOT, check=False, capture_output=True).returncode:
+        parser.error(f"no commit {options.commit!r} in {ROOT}")
     with tempfile.TemporaryDirectory() as name:
         other, this = (
             partial(run, clone(commit, Path(name, label)), options.command)
