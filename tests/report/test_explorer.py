@@ -7,8 +7,10 @@ import json
 import re
 from pathlib import Path
 
+import altair as alt
 import pandas as pd
 import pytest
+from jsonschema import ValidationError
 
 from benchmarks.browser import CHROMIUM, Browser
 from imprint.analysis.exploration import explored, in_words
@@ -69,6 +71,16 @@ def rows_of(html):
     """The rows that a page holds."""
     data = base64.b64decode(re.search(r"base64,([\w+/=]{100,})", html)[1])
     return pd.read_csv(io.BytesIO(gzip.decompress(data)), sep="\t", dtype={"k": str})
+
+
+def test_the_charts_satisfy_the_schema_of_their_library(tmp_path):
+    html = written(rows(), tmp_path).read_text(encoding="utf-8")
+    line = re.search(r"^  const charts = .*$", html, re.M)[0]
+    for name in ("lines", "pairs", "gains"):
+        chart, _ = json.JSONDecoder().raw_decode(line.partition(f" {name}: ")[2])
+        alt.Chart.from_dict(chart)
+        with pytest.raises(ValidationError):
+            alt.Chart.from_dict({**chart, "height": "tall"})
 
 
 def test_an_nc1_near_zero_is_not_rounded_to_it(tmp_path):

@@ -8,6 +8,8 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
+import altair as alt
+
 from imprint.analysis.exploration import CHOICES, TASK, TEXTS, in_order
 from imprint.report.drawing.looks import COLOURS, MORE_COLOURS, gen_look
 from imprint.report.drawing.style import GREY
@@ -56,7 +58,11 @@ def page(
         charts["gains"] = _gains(table)
     rounded = table.round(2).assign(NC1=[float(f"{nc1:.3g}") for nc1 in table["NC1"]])
     data = gzip.compress(rounded.to_csv(sep="\t", index=False).encode(), mtime=0)
-    specs = {name: chart.configure(**LOOKS).to_json(indent=None) for name, chart in charts.items()}
+    # without a check against their schema, which would take longer than all else; a test checks them
+    specs = {
+        name: chart.configure(**LOOKS).to_json(indent=None, validate=False)
+        for name, chart in charts.items()
+    }
     return jinja2.Template(template).render(
         charts=specs,
         data=base64.b64encode(data).decode(),
@@ -69,7 +75,6 @@ def page(
 
 def _vega(blocks: Blocks) -> str:
     """The library that draws the charts."""
-    import altair as alt
     import vl_convert
 
     version = alt.SCHEMA_VERSION.removeprefix("v").rpartition(".")[0]
@@ -104,8 +109,6 @@ def _grid(table: pd.DataFrame) -> str:
 
 def _lines(table: pd.DataFrame) -> Any:
     """Accuracy over k, shots or d."""
-    import altair as alt
-
     several = [name for name in TEXTS if table[name].nunique() > 1] or ["GEN"]
     axes = [name for name in UNDER_AXIS if name in several] or ["k"]
     colours = sorted(several, key=lambda name: name != "GEN")
@@ -132,9 +135,9 @@ def _lines(table: pd.DataFrame) -> Any:
             scale=colours_of_lines,
             legend=alt.Legend(title=None, values=alt.ExprRef(f"{json.dumps(of_columns)}[colour]")),
         ),
-        detail="part:N",
+        detail=alt.Detail("part:N"),
         opacity=alt.condition(legend, alt.value(0.9), alt.value(0.1)),
-        tooltip=["line:N", "position:N", *(f"{name}:Q" for name in sums), "rows:N"],
+        tooltip=_tips("line:N", "position:N", *(f"{name}:Q" for name in sums), "rows:N"),
     )
     title = alt.expr(f"{UNDER_AXIS}[x]")
     return chart.properties(title=alt.Title(title), **WIDE).add_params(*menus, legend)
@@ -153,8 +156,6 @@ def _colours(of_columns: Mapping[str, list[str]], order: Iterable[str]) -> list[
 
 def _pairs(table: pd.DataFrame, named: Mapping[str, Mapping[str, str]]) -> Any:
     """Accuracy of one method against another."""
-    import altair as alt
-
     names = {_text(method): f"{name}: " for name, method in named.items()}
     runs = table.groupby(CHOICES, sort=False).size().reset_index(name="runs").to_dict("records")
     often = {_text(method): method["runs"] for method in runs}
@@ -175,24 +176,22 @@ def _pairs(table: pd.DataFrame, named: Mapping[str, Mapping[str, str]]) -> Any:
     dots = points.mark_point(**DOTS).encode(
         x=alt.X("a:Q", scale={"zero": False}, title="accuracy of A (%)", axis={"tickCount": 8}),
         y=alt.Y("b:Q", scale={"zero": False}, title="accuracy of B (%)"),
-        tooltip=[*(f"{name}:N" for name in (*TASK, "shots")), "a:Q", "b:Q", "gain:Q"],
+        tooltip=_tips(*(f"{name}:N" for name in (*TASK, "shots")), "a:Q", "b:Q", "gain:Q"),
     )
-    guide = diagonal.encode(x="a:Q", y="a:Q", x2="b:Q", y2="b:Q")
+    guide = diagonal.encode(alt.X("a:Q"), alt.Y("a:Q"), alt.X2("b:Q"), alt.Y2("b:Q"))
     chart = _scatter(dots, points, guide, "B better on", "worse on")
     return chart.properties(width="container", height=480).add_params(a, b, *menus)
 
 
 def _gains(table: pd.DataFrame) -> Any:
     """Gain of several proxies over NC1."""
-    import altair as alt
-
     menus, rows = _filtered(table[table["gain"].notna()], ["shots", *CHOICES], FIVE_MEANS)
     points = rows.transform_filter("isValid(datum.gain) && datum.NC1 > 0")
     scale = alt.Scale(type="log", nice=False, padding=10)
     dots = points.mark_point(**DOTS).encode(
         x=alt.X("NC1:Q", scale=scale, title="NC1 (0 = collapsed)"),
         y=alt.Y("gain:Q", title="gain over one proxy (points)"),
-        tooltip=[f"{name}:N" for name in TEXTS] + ["accuracy:Q", "gain:Q", "NC1:Q"],
+        tooltip=_tips(*(f"{name}:N" for name in TEXTS), "accuracy:Q", "gain:Q", "NC1:Q"),
     )
     zero = alt.Chart().mark_rule(**GUIDE).encode(y=alt.datum(0))
     return _scatter(dots, points, zero, "gain on", "loss on").properties(**WIDE).add_params(*menus)
@@ -200,8 +199,6 @@ def _gains(table: pd.DataFrame) -> Any:
 
 def _scatter(dots: Any, points: Any, guide: Any, up: str, down: str) -> Any:
     """Dots that a legend and a rectangle select, a guide, and the number of dots with `gain` above and below 0."""
-    import altair as alt
-
     brush, legend = alt.selection_interval(), alt.selection_point(fields=["FM"], bind="legend")
     chosen = brush & legend
     words = f"'{up} ' + datum.up + ' of ' + datum.all + ' dots, {down} ' + datum.down + '; median difference '"
@@ -211,19 +208,17 @@ def _scatter(dots: Any, points: Any, guide: Any, up: str, down: str) -> Any:
         .transform_aggregate(all="count()", up="sum(up)", down="sum(down)", median="median(gain)")
         .transform_calculate(words=f"datum.all ? {words} + format(datum.median, '+.1f') : 'no dot'")
         .mark_text(align="left", baseline="top", fontSize=13, lineBreak="; ")
-        .encode(text="words:N", x=alt.value(6), y=alt.value(6))
+        .encode(alt.Text("words:N"), x=alt.value(6), y=alt.value(6))
     )
     opacity = alt.condition(chosen, alt.value(0.8), alt.value(0.1))
-    dots = dots.encode(color="FM:N", shape="FM:N", opacity=opacity).add_params(brush, legend)
-    return alt.layer(guide, dots, counts)
+    dots = dots.encode(alt.Color("FM:N"), alt.Shape("FM:N"), opacity=opacity)
+    return alt.layer(guide, dots.add_params(brush, legend), counts)
 
 
 def _filtered(
     table: pd.DataFrame, columns: Iterable[str], first: Mapping[str, str], unless: str = "''"
 ) -> tuple[list[Any], Any]:
     """Menus for columns, and a chart of the rows that they select. The menu of the column that `unless` names has no effect."""
-    import altair as alt
-
     parse = {str(name): "number" for name in table.select_dtypes("number")}
     data = alt.NamedData("rows", format=alt.CsvDataFormat(type="tsv", parse=parse))
     menus, chart = [], alt.Chart(data)
@@ -236,9 +231,12 @@ def _filtered(
     return menus, chart
 
 
-def _menu(name: str, label: str, values: list[str], first: str = "", shown: Any = None) -> Any:
-    import altair as alt
+def _tips(*columns: str) -> list[Any]:
+    """The columns that a tooltip shows; altair takes 10 ms to turn a text into one of these."""
+    return [alt.Tooltip(column) for column in columns]
 
+
+def _menu(name: str, label: str, values: list[str], first: str = "", shown: Any = None) -> Any:
     bind = alt.binding_select(options=values, labels=shown or values, name=label)
     return alt.param(name, value=first or values[0], bind=bind)
 
