@@ -22,11 +22,14 @@ from importlib import import_module
 from pathlib import Path
 from socketserver import ForkingMixIn, StreamRequestHandler, UnixStreamServer
 
+import numba
+
 # None of them computes or starts a thread when it is imported, so that a fork is safe. A job sets the threads of numba before
 # it imports it, which is too late here: no loop of the program uses them.
 IMPORTS = (
-    "altair", "h5py", "itables.javascript", "matplotlib.pyplot", "pandas.io.formats.style", "seaborn", "sklearn.cluster",
-    "scipy.stats", "smart_open", "snakemake.cli", "snakemake.report.html_reporter", "snakemake_executor_plugin_slurm", "timm",
+    "altair", "h5py", "itables.javascript", "matplotlib.backends.backend_pdf", "matplotlib.pyplot", "nbformat",
+    "pandas.io.formats.style", "pyarrow.dataset", "pyarrow.parquet", "scipy.stats", "seaborn", "sklearn.cluster",
+    "sklearn.datasets", "smart_open", "snakemake.cli", "snakemake.report.html_reporter", "snakemake_executor_plugin_slurm", "timm",
     "torch", "torchvision", "imprint.cli", "imprint.method.kernels", "imprint.report.explorer", "imprint.report.figures",
     "imprint.report.tables", "imprint.study.jobs.proxies", "imprint.study.jobs.scores", "imprint.study.load",
     "imprint.study.page",
@@ -115,6 +118,9 @@ def serve():
     """Write the command, print its path and wait for programs."""
     for name in IMPORTS:
         import_module(name)
+    numba.njit(
+        lambda: None
+    )()  # the first function makes numba import and register all that others need
     gc.freeze()  # a collection in a fork would copy all memory
     with tempfile.TemporaryDirectory() as folder:
         address, command = f"{folder}/server", Path(folder) / "python"
