@@ -15,6 +15,7 @@ import yaml
 
 from tests.slurm.cluster import Cluster, Unavailable
 from tests.workflow.conftest import ROOT, TINY, Study
+from tests.workflow.warm import warm_python
 
 pytestmark = pytest.mark.xdist_group("slurm")
 DEFAULT, SLURM = (
@@ -90,12 +91,12 @@ def disturbed(cluster, study, command, local):
 
     One job is held until its time is over, and one group is cancelled when it has made its first file.
     """
-    end = time.monotonic() + 900
+    end = time.monotonic() + 1800  # other tests may run at the same time
     output = study.folder / "said.txt"
     with output.open("w") as file:
         running, beside = (
             start(study, command, file),
-            start(local, local.command(), subprocess.DEVNULL),
+            start(local, [warm_python(), *local.command()[1:]], subprocess.DEVNULL),
         )
         try:
             held = cancelled = False
@@ -108,7 +109,7 @@ def disturbed(cluster, study, command, local):
                     if not cancelled and proxies and job["Comment"].startswith("rule_task"):
                         cancelled = cluster.cancel(job)
             assert running.poll() == 0, output.read_text()[-6000:] + cluster.log()
-            assert beside.wait(300) == 0
+            assert beside.wait(900) == 0
         finally:
             for process in (running, beside):
                 process.kill()

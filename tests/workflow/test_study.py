@@ -256,7 +256,8 @@ def test_killed_at_random_moments_the_study_ends_with_the_same_scores(empty, fin
         running.wait()
         output = empty.snakemake("--unlock")
         assert "The last run here was killed" in output
-    ended = empty.run(empty.command())  # cold too, so that every job starts as a user's does
+    # cold too, so that the jobs that compute start as a user's do
+    ended = empty.run(empty.command("results/scores.parquet"))
     assert ended.returncode == 0, ended.stdout + ended.stderr
     pd.testing.assert_frame_equal(empty.scores(), finished.scores())
 
