@@ -10,7 +10,7 @@ COMPILE := uv pip compile --universal --generate-hashes --quiet --no-header --no
 unexport PYTHONDONTWRITEBYTECODE
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: study status test test-slurm lint format docs schema lock clean
+.PHONY: study status test coverage test-slurm lint format docs schema lock clean
 
 study: .venv/ready
 	snakemake --cores $(CORES)
@@ -19,8 +19,11 @@ study: .venv/ready
 status: .venv/ready
 	imprint status
 
-# with coverage of the library, without the lines that only jobs run
 test: .venv/ready
+	pytest
+
+# the same tests, slower; fails below a minimum. Without the lines that only jobs run
+coverage: .venv/ready
 	pytest --cov --cov-report term:skip-covered
 
 # runs a small study on a SLURM of one node, which it starts; needs root on Debian, skipped otherwise
