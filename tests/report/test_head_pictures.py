@@ -4,8 +4,16 @@ import tracemalloc
 
 import numpy as np
 import pytest
+from PIL import Image
 
-from imprint.report.head_pictures import coverage_curve
+from imprint.report.drawing.tiles import Tile
+from imprint.report.head_pictures import (
+    ConfusedPair,
+    confused_pairs,
+    coverage_curve,
+    explained,
+    write_picture,
+)
 
 
 def curves(familiarity, right, strange=()):
@@ -33,3 +41,11 @@ def test_the_memory_of_a_curve_grows_with_the_images_not_with_their_square():
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 20e6
+
+
+def test_dollar_signs_of_names_are_no_formulas(tmp_path):
+    name = r"$\foo{$ at 5$"
+    tile, unreadable = (Tile(image, name, (name,)) for image in (Image.new("RGB", (2, 2)), None))
+    pair = ConfusedPair(name, [tile], [unreadable], name)
+    for figure in (confused_pairs([pair], name), explained([(tile, [unreadable])], name)):
+        write_picture(tmp_path / "picture.png", figure)

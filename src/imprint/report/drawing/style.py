@@ -35,6 +35,7 @@ RC: dict[RcKeyType, Any] = {
     "pdf.fonttype": 42,
     "svg.hashsalt": "imprint",  # names of elements are the same every time
     "text.color": INK,
+    "text.parse_math": False,  # a $ in a name is a dollar sign
     "xtick.color": GREY,
     "xtick.labelcolor": INK,
     "xtick.major.width": 0.6,
