@@ -98,6 +98,16 @@ def test_experiments_stand_in_the_order_of_the_study(text):
     assert "Is NC1 low?" in text
 
 
+def test_experiments_of_similar_names_have_different_addresses(tmp_path):
+    from imprint.report.page import build
+
+    names = ["a.b", "a-b", "A-b", "a_b", "a-b-"]
+    sections = [{"name": name, "title": name, "about": None, "figures": [], "tables": []} for name in names]  # fmt: skip
+    build(tmp_path / "report.html", {"title": "Names", "sections": sections}, tmp_path, TEMPLATES, "")  # fmt: skip
+    text = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert len(set(re.findall(r'<section id="(.*?)">', text))) == len(names) + 2
+
+
 def test_contents_list_only_what_has_content(text):
     assert [name for name in ("NC1 over d", "Few shots", "GENs") if name in contents(text)] == [
         "NC1 over d",

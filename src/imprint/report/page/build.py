@@ -13,7 +13,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from imprint.report.page.items import Item, Section, embedded, read_picture, read_table
-from imprint.report.page.prose import Prose, anchor
+from imprint.report.page.prose import Prose
 from imprint.store import paths
 from imprint.store.files import write_text
 from imprint.store.version import __version__, installed_version
@@ -101,7 +101,7 @@ class _Page:
                     items.append(self._table(name, table))
                     left.remove(table)
         items += [self._table(name, table) for table in left]
-        return Section(anchor("experiment", name), entry["title"], entry["about"], items)
+        return Section(f"experiment/{name}", entry["title"], entry["about"], items)
 
     def _figure(self, experiment: str, spec: Mapping[str, Any]) -> Item:
         places = [spec[key] for key in ("fm", "task") if key in spec]
@@ -110,7 +110,7 @@ class _Page:
             paths.figure_file(self.results, experiment, name, suffix) for suffix in ("png", "pdf")
         )
         return Item(
-            anchor=anchor(experiment, "figure", name),
+            anchor=f"{experiment}/figure/{name}",
             title=": ".join([spec["title"], *filter(None, [" on ".join(places)])]),
             caption=self._caption("figures", experiment, spec),
             files={"PDF": self.link(pdf), "PNG": self.link(png)},
@@ -124,7 +124,7 @@ class _Page:
         )
         files = {"CSV": csv, "Markdown": markdown, "LaTeX": latex}
         return Item(
-            anchor=anchor(experiment, "table", spec["name"]),
+            anchor=f"{experiment}/table/{spec['name']}",
             title=spec["title"],
             caption=self._caption("tables", experiment, spec),
             files={name: self.link(file) for name, file in files.items()},

@@ -39,12 +39,7 @@ class Term:
     @property
     def anchor(self) -> str:
         """Its id on the page."""
-        return anchor("term", self.name)
-
-
-def anchor(*names: str) -> str:
-    """The id of an element of the page, from the names of what it shows."""
-    return "-".join(re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-") for name in names)
+        return "term-" + re.sub(r"[^a-z0-9]+", "-", self.name.lower()).strip("-")
 
 
 class Prose:
