@@ -41,6 +41,14 @@ def test_a_dry_run_of_a_fresh_study_plans_everything_and_makes_nothing(empty):
     assert not (empty.folder / "results").exists()
 
 
+def test_braces_in_titles_are_no_wildcards(empty):
+    config = copy.deepcopy(TINY)
+    config["title"] = "Heads of {fm} and {{task}}"
+    config["experiments"]["methods"]["about"] = "Is {x} best?"
+    empty.configure(config)
+    assert empty.planned("results/report.html")["report"] == 1
+
+
 def test_the_whole_chain_ends_in_a_report(finished):
     results = finished.folder / "results"
     report = (results / "report.html").read_text()

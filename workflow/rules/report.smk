@@ -26,7 +26,7 @@ rule report:
         runtime=minutes(10),
     params:
         results=study.config.results,
-        page=canonical(page.content(study, study.config.experiments)),
+        page=lambda w: canonical(page.content(study, study.config.experiments)),
         code=code_of("report"),
     message:
         "the report"
