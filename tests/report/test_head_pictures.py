@@ -49,3 +49,12 @@ def test_dollar_signs_of_names_are_no_formulas(tmp_path):
     pair = ConfusedPair(name, [tile], [unreadable], name)
     for figure in (confused_pairs([pair], name), explained([(tile, [unreadable])], name)):
         write_picture(tmp_path / "picture.png", figure)
+
+
+def test_letters_without_a_font_are_named_in_one_line(tmp_path, caplog, recwarn):
+    letters = "\U000f0000\U000f0001"  # private ones, which no font has
+    tile = Tile(None, letters, (letters,))
+    write_picture(tmp_path / "why.png", explained([(tile, [tile])], ""))
+    (message,) = caplog.messages
+    assert message.startswith("why.png shows boxes") and all(sign in message for sign in letters)
+    assert not recwarn.list

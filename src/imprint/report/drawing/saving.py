@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import logging
+import re
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from imprint.report.drawing.style import DPI, applied
+from imprint.report.drawing.style import DPI, MISSING_LETTER, applied
 from imprint.store.files import atomic
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+log = logging.getLogger("imprint")
 
 EMPTY = "Description"  # key of the PNG's metadata
 # keys of the metadata, by format, that differ from run to run, or from one version of matplotlib to the next
@@ -24,9 +30,31 @@ DATED = {
 def write(figure: Figure, path: Path, **metadata: str) -> None:
     """Write a figure in the format of the file's name, one of `DATED`; the same figure gives the same bytes."""
     form = path.suffix.lower()[1:]
-    with atomic(path) as temporary:
+    with _missing_letters_named(path), atomic(path) as temporary:
         dateless = dict.fromkeys(DATED[form]) | metadata
         figure.savefig(temporary, format=form, dpi=DPI, metadata=dateless)
+
+
+@contextmanager
+def _missing_letters_named(path: Path) -> Iterator[None]:
+    """Name the letters that no font has in one line, instead of a warning of matplotlib for each."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        yield
+    letters: dict[str, None] = {}
+    for warning in caught:
+        if match := re.match(MISSING_LETTER, str(warning.message)):
+            letters[chr(int(match[1]))] = None
+        else:
+            warnings.warn_explicit(
+                warning.message, warning.category, warning.filename, warning.lineno
+            )
+    if letters:
+        log.warning(
+            "%s shows boxes for %s, which no installed font has; install one that does, such as Noto Sans CJK",
+            path.name,
+            " ".join(letters),
+        )
 
 
 def save(figure: Figure, stem: str | Path, empty: str | None = None) -> tuple[Path, Path]:

@@ -5,8 +5,10 @@ A figure is laid out for the width at which it is printed, so that its smallest 
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
@@ -15,7 +17,26 @@ if TYPE_CHECKING:
 WIDTHS = {"column": 3.4, "page": 7.0}  # inches
 DPI = 300
 INK, GREY = "#222222", "#767676"
+MISSING_LETTER = r"Glyph (\d+) .*missing from"  # a warning of matplotlib
 FONT = "DejaVu Sans"
+# for letters that it lacks, in this order, if they are installed
+MORE_FONTS = (
+    "Noto Sans CJK SC",
+    "Noto Sans CJK JP",
+    "Noto Sans CJK KR",
+    "Source Han Sans SC",
+    "WenQuanYi Zen Hei",
+    "WenQuanYi Micro Hei",
+    "Droid Sans Fallback",
+    "Hiragino Sans GB",
+    "Microsoft YaHei",
+    "Malgun Gothic",
+    "Noto Sans Devanagari",
+    "Noto Sans Bengali",
+    "Noto Sans Tamil",
+    "Noto Sans Thai",
+    "Unifont",
+)
 
 RC: dict[RcKeyType, Any] = {
     "axes.axisbelow": True,
@@ -27,7 +48,6 @@ RC: dict[RcKeyType, Any] = {
     "axes.spines.top": False,
     "axes.titlepad": 4,
     "figure.dpi": DPI,
-    "font.family": FONT,
     "grid.color": "#E3E3E3",
     "grid.linewidth": 0.5,
     "legend.frameon": False,
@@ -70,6 +90,7 @@ def _settings(width: str) -> dict[RcKeyType, Any]:
         "axes.labelpad": sizes.pad,
         "axes.labelsize": sizes.font,
         "axes.titlesize": sizes.font,
+        "font.family": fonts(),
         "figure.figsize": (WIDTHS[width], 3),
         "figure.titlesize": sizes.title,
         "font.size": sizes.font,
@@ -84,12 +105,22 @@ def _settings(width: str) -> dict[RcKeyType, Any]:
     }
 
 
+@cache
+def fonts() -> list[str]:
+    """The fonts of all text: `FONT`, and the installed ones of `MORE_FONTS` for letters that it lacks."""
+    from matplotlib.font_manager import fontManager
+
+    installed = {font.name for font in fontManager.ttflist}
+    return [FONT, *(name for name in MORE_FONTS if name in installed)]
+
+
 @contextmanager
 def applied(width: str = "column") -> Iterator[None]:
     """Apply the style inside a `with` block, for figures of the width `column` (3.4 inches) or `page` (7 inches)."""
     import matplotlib
 
-    with matplotlib.rc_context(_settings(width)):
+    with matplotlib.rc_context(_settings(width)), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", MISSING_LETTER)  # `saving.write` names the letters
         yield
 
 
