@@ -12,6 +12,7 @@ from imprint.analysis.component_rankings import (
 )
 from imprint.analysis.matrices import preset_matrix
 from imprint.analysis.ranking import (
+    AS_KEPT,
     AT_BEST,
     ComparedMethods,
     compare_methods,
@@ -34,7 +35,7 @@ def compared_presets(scores: pd.DataFrame, presets: Presets) -> ComparedMethods:
 
 
 def compared_components(scores: pd.DataFrame, component: str, rank_by: str) -> ComparedMethods:
-    """Compare all GENs, NORMs or AGGs; raises `NothingToShow` if there are fewer than two.
+    """Compare all GENs, NORMs or AGGs; raises `NothingToShow` if there are fewer than two, or all are equal.
 
     rank_by: what represents each, see `imprint.analysis.component_rankings`.
     """
@@ -42,9 +43,15 @@ def compared_components(scores: pd.DataFrame, component: str, rank_by: str) -> C
     if rank_by == BY_CONFIGURATION:
         kept = kept_configurations(scores, component)
         matrix, equal, notes = kept.accuracies, kept.equal, kept.notes
+        represented = AS_KEPT
     else:
         matrix, equal = merged(best_of_others(scores, component).accuracies)
-        notes = merged_note(equal, AT_BEST)
+        represented = AT_BEST
+        notes = merged_note(equal, represented)
+    if equal and len(matrix.columns) == 1:
+        raise NothingToShow(
+            f"All {component}s have equal accuracies on every (FM, task) {represented}."
+        )
     names = {name: f"{name} + {len(equal[name])} equal" for name in equal}
     result = _compared(matrix.rename(columns=names), f"{component}s", KEYS[component])
     return replace(result, notes=(*notes, *result.notes))
