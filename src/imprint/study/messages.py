@@ -36,7 +36,7 @@ def problems_of(error: ValidationError, kind: Any, prefix: str) -> list[Problem]
     """
     messages: dict[str, str] = {}
     for item in error.errors(include_url=False):
-        key, known_keys = _key(kind, item["loc"], prefix)
+        key, known_keys = _key(kind, _location(item), prefix)
         if item["type"] == "literal_error":
             if key in messages:
                 messages[key] += f"; {item['ctx']['expected']} is allowed too"
@@ -44,6 +44,12 @@ def problems_of(error: ValidationError, kind: Any, prefix: str) -> list[Problem]
                 continue  # the list that the user wrote has a problem inside
         messages.setdefault(key, _message(item, known_keys))
     return [Problem(key, message) for key, message in messages.items()]
+
+
+def _location(item: Mapping[str, Any]) -> tuple[Any, ...]:
+    """The location of an error of pydantic, which names the key False, as YAML reads `no`, 0."""
+    steps = item["loc"]
+    return (*steps[:-2], str(item["input"]), _KEY) if steps[-1:] == (_KEY,) else steps
 
 
 def _key(kind: Any, location: tuple[Any, ...], prefix: str) -> tuple[str, list[str]]:
@@ -137,6 +143,8 @@ def _message(item: Mapping[str, Any], known_keys: list[str]) -> str:  # noqa: C9
             return f"{shown} is not a whole number"
         case "float_type" | "float_parsing":
             return f"{shown} is not a number"
+        case "string_type" if item["loc"][-1] == _KEY:
+            return f"YAML reads this name as {shown}; put it in quotes"
         case "string_type" if value is None:
             return "it is empty; give a text, or leave the key out"
         case "string_type":
@@ -151,6 +159,8 @@ def _message(item: Mapping[str, Any], known_keys: list[str]) -> str:  # noqa: C9
                 f"{shown} is not a valid name; a name has letters, digits, '.', '_' and '-', "
                 "and starts with a letter or digit"
             )
+        case "string_too_long":
+            return f"it has {len(str(value))} characters; the maximum is {context['max_length']}"
         case "too_long":
             return f"it has {context['actual_length']:,} entries; the maximum is {context['max_length']:,}"
         case "too_short":

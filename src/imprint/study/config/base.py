@@ -148,6 +148,7 @@ T = TypeVar("T")
 
 LARGEST_COUNT = 1_000_000
 LARGEST_SEED = 2**32 - 1
+LONGEST_NAME = 100
 
 Positive = Annotated[int, Field(gt=0, le=LARGEST_COUNT, strict=True)]
 Count = Annotated[int, Field(ge=0, lt=LARGEST_COUNT, strict=True)]
@@ -160,7 +161,10 @@ Finite = Annotated[float, Field(allow_inf_nan=False)]
 PositiveFloat = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Place = Annotated[str, AfterValidator(_check_place)]
 Share = Annotated[float, Field(gt=0, lt=1)]
-Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
+# names are parts of names of files, which have at most 255 characters
+Name = Annotated[
+    str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=LONGEST_NAME)
+]
 Seeds = Annotated[
     tuple[Seed, ...],
     BeforeValidator(_as_seeds),
