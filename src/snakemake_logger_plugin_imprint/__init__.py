@@ -37,6 +37,13 @@ WITHOUT_OUTPUT = re.compile(
     r"^ *Job (\d+) +completed successfully, but some output files are missing", re.M
 )
 NO_OUTPUT = "its output did not appear; if the file system is slow, set a longer `latency-wait`"
+# the plugin for SLURM, when scontrol fails; if sacct then fails too, it never asks for these jobs again
+NO_CONTROLLER = "Falling back to 'sacct' for status queries (MinJobAge=None"
+LOST_JOBS = (
+    "SLURM's controller did not answer. If the cluster has no accounting (sacct), Snakemake now no longer follows the running jobs "
+    "and would wait for ever: when `squeue --me` lists none of them, press Ctrl-C and run the same command again. Finished work "
+    "is kept."
+)
 QUIET_SECONDS = 60.0  # without output before a line lists the running jobs; more in a long run
 
 
@@ -133,6 +140,8 @@ class LogHandler(LogHandlerBase):
             return f"{count(self._tally.total, 'job')} to do{self._cores}"
         if event == LogEvent.ERROR and (record.exception == "RuleException" or FAILED in text):
             return ""  # the job and the list of failures say why
+        if NO_CONTROLLER in text:
+            return f"{text}\n{LOST_JOBS}"
         return "" if event in SILENT or text.startswith(CHATTER) else text
 
     def _write(self, text: str) -> None:

@@ -4,7 +4,9 @@ All of it is documented (`snakemake --help`, https://snakemake.readthedocs.io) b
 """
 
 import copy
+import importlib.util
 import json
+import logging
 import os
 import re
 import shutil
@@ -14,6 +16,7 @@ import sys
 import time
 from importlib.metadata import version
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import yaml
@@ -21,7 +24,7 @@ import yaml
 from imprint.study import status
 from imprint.study.job_log import START
 from imprint.study.running import LOCKS
-from snakemake_logger_plugin_imprint import CHATTER, FAILED
+from snakemake_logger_plugin_imprint import CHATTER, FAILED, LOST_JOBS, LogHandler
 
 pytestmark = pytest.mark.xdist_group("contract")
 
@@ -174,6 +177,26 @@ def test_a_logger_learns_what_runs_and_what_ended(finished):
         "2 of 3 two",
         "3 of 3 all",
     ], "events or their fields have other names"
+
+
+def test_a_controller_of_slurm_that_does_not_answer_is_reported_with_a_remedy(capsys):
+    """The text is that of the plugin for SLURM, which then asks sacct and may never ask for the running jobs again."""
+    settings = SimpleNamespace(stdout=True, dryrun=False, verbose=False, debug_dag=False)
+    handler = LogHandler(settings, None)
+    handler.setFormatter(logging.Formatter("%(message)s"))
+    fallback = "Falling back to 'sacct' for status queries (MinJobAge={}; threshold=18s)."
+    for age in (2, None):
+        handler.emit(logging.makeLogRecord({"msg": fallback.format(age), "levelno": logging.INFO}))
+    assert capsys.readouterr().out.splitlines() == [
+        fallback.format(2),
+        fallback.format(None),
+        LOST_JOBS,
+    ]
+    spec = importlib.util.find_spec("snakemake_executor_plugin_slurm")
+    if spec is not None:
+        plugin = Path(spec.origin).read_text()
+        assert "Falling back to 'sacct' for status queries" in plugin, "its words are others"
+        assert "(MinJobAge={min_job_age};" in plugin, "its words are others"
 
 
 def test_resources_are_no_reason_to_run_again(finished):
