@@ -174,10 +174,9 @@ def test_of_a_cancelled_group_the_jobs_that_ran_are_named_and_no_others(run):
     failed = list(takewhile(lambda line: line.startswith("  "), failed))
     assert failed
     # the first job of the group may have ended, and the next not have begun: then those are named that never ran
-    of_none = [
-        line for line in failed if line.endswith(": its submission ended before the job began")
-    ]
-    ran = [line for line in failed if re.fullmatch(r"  proxies of .*: ended from outside .*", line)]
+    why = "it was cancelled in SLURM"
+    of_none = [line for line in failed if line.endswith(f": {why}")]
+    ran = [line for line in failed if re.fullmatch(rf"  proxies of .*: {why}", line)]
     assert failed in (ran, of_none)
     assert not re.search(r"^ *(scoring|proxies of) .*: $", run.output, re.MULTILINE)
 

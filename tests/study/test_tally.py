@@ -111,6 +111,14 @@ def test_of_many_running_jobs_some_are_shown(job):
     assert tally.running(NOW + 3).endswith("doing embed (3 s); 4 more")
 
 
+def test_of_a_group_the_jobs_at_work_are_shown_first_and_those_that_are_done_not_at_all(job):
+    tally = Tally(dict.fromkeys("abc", 1), NOW)
+    members = [job("a"), job("b", done(3)), job("c", "INFO half way")]
+    for number, each in enumerate(members):
+        tally.start(number, each)
+    assert tally.running(NOW + 60).endswith("now doing c (60 s, half way); doing a (60 s)")
+
+
 def test_failures_are_shown_with_their_reason_and_their_log(job):
     tally = Tally({"embed": 3, "proxies": 1, "report": 1}, NOW)
     assert tally.failures() == []
@@ -155,6 +163,55 @@ def test_a_job_that_is_tried_again_is_no_failure(job):
     assert len(tally.failures()) == 3
     tally.start(0, again)
     assert tally.failures() == []
+
+
+STEP = "slurmstepd-n1: error: "
+TIMEOUT = f"{STEP}*** JOB 5 ON n1 CANCELLED AT 2026-01-02T03:04:05 DUE TO TIME LIMIT ***"
+MEMORY = [
+    f"{STEP}StepId=10.1 exceeded memory limit (64 > 62), being killed",
+    f"{STEP}*** JOB 10 ON n1 CANCELLED AT 2026-01-02T03:04:05 ***",
+]
+KILLED = f"{STEP}Detected 1 oom_kill event in StepId=5.batch. Some of the step tasks have been OOM Killed."
+CANCELLED = f"{STEP}*** JOB 7 ON n1 CANCELLED AT 2026-01-02T03:04:05 ***"
+LOST = f"{STEP}*** JOB 7 ON n1 CANCELLED AT 2026-01-02T03:04:05 DUE TO NODE FAILURE, SEE SLURMCTLD LOG FOR DETAILS ***"
+
+
+@pytest.mark.parametrize(
+    ("lines", "expected"),
+    [
+        ([TIMEOUT], "time limit"),
+        (MEMORY, "more memory"),
+        ([KILLED], "more memory"),
+        ([CANCELLED], "cancelled"),
+        ([LOST], "node failed"),
+        (["srun: error: n1: task 0: Out Of Memory"], "more memory"),
+        (["the text of a job: out of memory"], OUTSIDE),
+    ],
+)
+def test_the_log_of_a_submission_says_why_slurm_ended_it(job, tmp_path, lines, expected):
+    log = tmp_path / "submission.log"
+    log.write_text("\n".join([*lines, *["Shutting down, this might take some time."] * 300]))
+    tally = Tally({"a": 2}, NOW)
+    tally.start(1, job("a", "INFO half way"))
+    (written,) = tally.fail_group([1], str(log))
+    assert expected in written
+    tally.start(2, job("a"))
+    tally.fail(2, OUTSIDE, str(log))
+    assert tally.failures() == [
+        "2 of 2 jobs failed:",
+        f"  {written}",
+        f"    log: {log}",
+        "    the same: doing a",
+    ]
+
+
+def test_jobs_of_a_group_that_never_began_are_no_failures_though_their_logs_are_made_empty(job):
+    tally = Tally({"a": 1, "b": 1}, NOW)
+    members = job("a", "INFO started"), job("b")
+    Path(members[1].log).touch()
+    for number, each in enumerate(members):
+        tally.start(number, each)
+    assert tally.fail_group([0, 1], "s.log") == [f"doing a: {OUTSIDE}"]
 
 
 @pytest.mark.parametrize(

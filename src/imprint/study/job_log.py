@@ -12,8 +12,27 @@ TIME_FORMAT = "%Y-%m-%d %H:%M:%S"
 START = 1.0  # seconds that a job takes until its log begins
 
 _TAIL = 8192  # bytes that are read of a log's end
+_SUBMISSION_TAIL = 1 << 18  # the same of a submission, to which several jobs write
 _LINE_START = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d ([A-Z]+) ")
 _USED = re.compile(r"used ([\d.]+) s of processor time and ([\d.]+) GiB of memory$", re.MULTILINE)
+# lines of SLURM in the log of a submission, and what they tell; of several, the first that applies
+_SLURM_LINE = re.compile(r"^(?:slurmstepd|srun)[^:]*: .*", re.MULTILINE)
+_SLURM_REASONS = {
+    re.compile(pattern, re.IGNORECASE): reason
+    for pattern, reason in (
+        (
+            r"oom.?kill|out of memory|exceeded (?:job )?memory limit",
+            "SLURM ended it: it used more memory than it requested; request more by `mem_mb` in the profile",
+        ),
+        (
+            r"due to time limit",
+            "SLURM ended it: it reached its time limit; request more by `runtime` in the profile",
+        ),
+        (r"due to node failure", "SLURM ended it: its node failed"),
+        (r"due to preemption", "SLURM ended it: other jobs took its place (preemption)"),
+        (r"\*\*\* job .* cancelled", "it was cancelled in SLURM"),
+    )
+}
 _DONE = re.compile(r"done in ([\d.]+) s on (\d+) threads?(?:: (.*))?$")
 
 
@@ -42,11 +61,15 @@ class Usage:
 
 
 def written(log: str | Path) -> float:
-    """When a log was last written, in seconds since the epoch; 0 if there is none."""
+    """When a log was last written, in seconds since the epoch; 0 if there is none, or if it is empty.
+
+    Of a group that fails, Snakemake makes empty logs for the jobs that never began.
+    """
     try:
-        return Path(log).stat().st_mtime
+        state = Path(log).stat()
     except OSError:
         return 0.0
+    return state.st_mtime if state.st_size else 0.0
 
 
 def last_line(log: str | Path) -> str:
@@ -77,12 +100,18 @@ def reason(log: str | Path) -> str:
     return lines[-1 if lines[0].startswith("Traceback") else 0]
 
 
-def _tail(log: str | Path) -> str:
-    """The end of a log."""
+def slurm_reason(log: str | Path) -> str:
+    """Why SLURM ended a submission, in one line; empty if its log does not say."""
+    lines = "\n".join(_SLURM_LINE.findall(_tail(log, _SUBMISSION_TAIL)))
+    return next((words for text, words in _SLURM_REASONS.items() if text.search(lines)), "")
+
+
+def _tail(log: str | Path, size: int = _TAIL) -> str:
+    """The end of a log, of so many bytes."""
     try:
         with open(log, "rb") as file:
             end = file.seek(0, 2)
-            file.seek(max(0, end - _TAIL))
+            file.seek(max(0, end - size))
             return file.read().decode(errors="replace").rstrip()
     except OSError:
         return ""

@@ -40,7 +40,7 @@ class RunningJob:
 
     @property
     def has_log(self) -> bool:
-        """Whether this run has written its log."""
+        """Whether this run has written to its log."""
         return self.log is not None and job_log.written(self.log) > self.start - CLOCK_SKEW
 
     @property
@@ -57,6 +57,10 @@ class RunningJob:
     def news(self) -> str:
         """The last line of its log."""
         return job_log.last_line(self.log) if self.log and self.has_log else ""
+
+    def log_that_says_why(self, of_submission: str) -> str:
+        """The log to read if it failed: its own if that has a reason, or there is no other; empty if there is none."""
+        return (self.log if self.reason else of_submission) or (self.news and self.log) or ""
 
 
 class Tally:
@@ -75,6 +79,7 @@ class Tally:
         self._start = start
         self._to_do = dict(planned)
         self._running: dict[int, RunningJob] = {}
+        self._over: set[int] = set()  # those of them whose logs say that they are done
         self._failed: dict[int, tuple[RunningJob, str, str]] = {}
         self._ended: Counter[str] = Counter()
         self._seconds: dict[str, float] = defaultdict(float)  # of jobs that ended
@@ -82,6 +87,7 @@ class Tally:
     def start(self, number: int, job: RunningJob) -> None:
         """Count a job as started, for the first time or again."""
         self._running[number] = job
+        self._over.discard(number)
         self._failed.pop(number, None)
 
     def finish(self, number: int, now: float) -> str:
@@ -102,10 +108,11 @@ class Tally:
     def fail(self, number: int, message: str, log: str) -> RunningJob:
         """Count a job as failed; returns it.
 
-        message, log: shown if its own log gives no reason.
+        message, log: shown if its own log gives no reason; log is that of the submission if there is one.
         """
         job = self._running.pop(number)
-        self._failed[number] = job, job.reason or message, (job.log if job.news else log) or ""
+        why = job.reason or job_log.slurm_reason(log) or message
+        self._failed[number] = job, why, job.log_that_says_why(log)
         return job
 
     def fail_group(self, numbers: Iterable[int], log: str) -> list[str]:
@@ -119,14 +126,15 @@ class Tally:
         }
         unfinished = {number: job for number, job in members.items() if not job.ending}
         at_fault = {number: job for number, job in unfinished.items() if job.reason}
-        why = OUTSIDE
+        of_slurm = job_log.slurm_reason(log)
+        why = of_slurm or OUTSIDE
         if not at_fault:
             at_fault = {number: job for number, job in unfinished.items() if job.has_log}
         if not at_fault:
             at_fault = unfinished
-            why = NOT_BEGUN if log else NOT_SUBMITTED
+            why = of_slurm or (NOT_BEGUN if log else NOT_SUBMITTED)
         for number, job in at_fault.items():
-            self._failed[number] = job, job.reason or why, (job.log if job.news else log) or ""
+            self._failed[number] = job, job.reason or why, job.log_that_says_why(log)
         return [f"{job.words}: {job.reason or why}" for job in at_fault.values()]
 
     def left(self, now: float) -> float | None:
@@ -147,13 +155,31 @@ class Tally:
         return work / at_a_time
 
     def running(self, now: float) -> str:
-        """A line on the running jobs, with the last lines of their logs; empty if none runs."""
+        """A line on the running jobs, with the last lines of their logs; empty if none runs.
+
+        All jobs of a group count as started when it is submitted. Those that have begun come first; those that are done are left
+        out.
+        """
+        begun: list[RunningJob] = []
+        waiting: list[RunningJob] = []
+        for number, job in self._running.items():
+            if number in self._over:
+                continue
+            if not job.has_log:
+                waiting.append(job)
+            elif job.ending:
+                self._over.add(number)
+            else:
+                begun.append(job)
+            if len(begun) == _NAMED:  # enough: each costs a look at its log
+                break
         jobs = []
-        for job in list(self._running.values())[:_NAMED]:
+        for job in [*begun, *waiting][:_NAMED]:
             since = duration(now - job.start)
             jobs.append(f"{job.words} ({', '.join(filter(None, [since, job.news]))})")
-        if len(self._running) > _NAMED:
-            jobs.append(f"{len(self._running) - _NAMED} more")
+        more = len(self._running) - len(self._over & self._running.keys()) - len(jobs)
+        if jobs and more:
+            jobs.append(f"{more} more")
         return f"{self._head(now)}now {'; '.join(jobs)}" if jobs else ""
 
     def failures(self) -> list[str]:

@@ -3,6 +3,7 @@
 import errno
 import logging
 import os
+import platform
 from pathlib import Path
 from time import process_time
 from types import SimpleNamespace
@@ -46,6 +47,13 @@ def test_progress_goes_to_the_log_which_ends_with_what_was_done(tmp_path, capsys
     assert 0 <= ending.seconds < 60
     assert capsys.readouterr().err == "", "the terminal has it from there"
     assert not logging.getLogger("imprint").handlers
+
+
+def test_the_log_of_a_job_that_has_begun_says_where_and_is_never_empty(tmp_path):
+    def body(did):
+        assert read(tmp_path).endswith(f" INFO started on {platform.node()}\n")
+
+    run(tmp_path, body)
 
 
 def test_the_log_says_what_a_job_used(tmp_path):

@@ -6,6 +6,7 @@ import atexit
 import gc
 import logging
 import os
+import platform
 import resource
 import sys
 import time
@@ -77,6 +78,8 @@ def job(snakemake: Any) -> Iterator[Callable[[str], None]]:
         log.info("%s", words)
         results.append(words)
 
+    # an empty log would be that of a job that never began
+    log.info("started on %s", platform.node())
     try:
         for output in snakemake.output:
             remove_unfinished(output)
