@@ -1,6 +1,7 @@
 """The doctor finds what would stop a study, and says so in its exit code."""
 
 import json
+import os
 import re
 import sys
 
@@ -13,6 +14,7 @@ from safetensors.torch import save_file
 
 from imprint import cli
 from imprint.data import sources
+from imprint.errors import BAD
 from imprint.study.contents import record_contents
 from imprint.study.doctor import examine
 from imprint.study.load import load
@@ -63,6 +65,21 @@ def test_a_sound_study_passes_and_nothing_is_made(study, tmp_path, monkeypatch, 
     assert rules["rule proxies"].startswith("1 job, about ")
     assert rules["rule evaluate"].startswith("1 job, about ")
     assert not (tmp_path / "results").exists()
+
+
+def test_results_on_a_disk_that_is_not_mounted_or_cannot_be_written_to_are_a_problem(
+    study, tmp_path, monkeypatch
+):
+    study()
+    (tmp_path / "results").symlink_to("unmounted")
+    *_, finding = examine(load(["config.yaml"]))
+    assert (finding.level, finding.subject) == (BAD, "results")
+    assert "results is a link to unmounted, which does not exist" in finding.text
+    (tmp_path / "unmounted").mkdir()
+    monkeypatch.setattr(os, "access", lambda path, mode: mode != os.W_OK)
+    *_, finding = examine(load(["config.yaml"]))
+    assert (finding.level, finding.subject) == (BAD, "disk")
+    assert finding.text == "results cannot be written to; give this user permission"
 
 
 def test_times_are_for_the_cores_that_this_process_may_use(study, monkeypatch):

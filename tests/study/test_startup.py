@@ -19,12 +19,33 @@ def test_a_folder_that_cannot_be_written_to_is_reported_before_the_run(
 ):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "results").mkdir()
-    monkeypatch.setattr(os, "access", lambda path, mode: "results" not in str(path))
+    monkeypatch.setattr(
+        os, "access", lambda path, mode: mode != os.W_OK or "results" not in str(path)
+    )
     check_startup(Path("results"))
     assert f"{tmp_path}/results cannot be written to" in capsys.readouterr().err
-    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    monkeypatch.setattr(os, "access", lambda path, mode: mode != os.W_OK)
     with pytest.raises(UserError, match=r"cannot be written to.*another directory"):
         check_startup(Path("results"))
+
+
+def test_results_that_cannot_be_read_end_the_run_with_the_reason(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    results = Path("disk/results")
+    check_startup(results)  # does not exist yet
+    Path("disk").symlink_to(tmp_path / "unmounted")
+    with pytest.raises(UserError, match=f"{tmp_path}/disk is a link to {tmp_path}/unmounted,"):
+        check_startup(results)
+    (tmp_path / "unmounted").mkdir()
+    check_startup(results)
+    results.touch()
+    with pytest.raises(UserError, match="disk/results is a file where a folder is needed"):
+        check_startup(results)
+    results.unlink()
+    results.mkdir()
+    monkeypatch.setattr(os, "access", lambda path, mode: Path(path).name != "results")
+    with pytest.raises(UserError, match="disk/results cannot be read; give this user permission"):
+        check_startup(results)
 
 
 def test_files_from_the_future_are_counted_with_a_command_that_corrects_them(tmp_path, monkeypatch):

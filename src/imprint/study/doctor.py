@@ -7,6 +7,7 @@ it as a job would, and estimates time and size of the pending work. It computes 
 from __future__ import annotations
 
 import logging
+import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -37,6 +38,7 @@ from imprint.study.config.fms import EmbeddingsFM, PretrainedFM
 from imprint.study.contents import have_changed
 from imprint.study.grid import Study
 from imprint.study.specs import EMBED_THREADS
+from imprint.study.startup import why_unreadable
 from imprint.study.tasks import Task
 
 TRIED = 8  # images sent through each model
@@ -78,6 +80,9 @@ def examine(study: Study, is_done: IsDone = Path.exists) -> Iterator[Finding]:
         "study",
         f"{study.runs():,} runs in {len(study.groups)} (FM, task, shots); no problem in the configuration",
     )
+    if reason := why_unreadable(study.root):
+        yield Finding(BAD, "results", reason)
+        return
     yield from _devices(study)
     with tempfile.TemporaryDirectory() as scratch:
         yield from _examine(study, Path(scratch), is_done)
@@ -368,6 +373,8 @@ def _rate(
 
 def _disk(root: Path, size: int) -> Finding:
     folder = next(p for p in (root, *root.absolute().parents) if p.exists())
+    if not os.access(folder, os.W_OK):
+        return Finding(BAD, "disk", f"{folder} cannot be written to; give this user permission")
     free = shutil.disk_usage(folder).free
     text = f"{size_of(size)} of embeddings and proxies, {size_of(free)} free in {root}"
     # scores, figures and logs are small beside them

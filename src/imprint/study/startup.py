@@ -23,9 +23,11 @@ def check_startup(results: Path) -> None:
     Raises
     ------
     UserError
-        If the working directory cannot be written to. Results that cannot be written to are only
-        reported: a finished study can still be read.
+        If the working directory cannot be written to, or the results cannot be read. Results that
+        cannot be written to are only reported: a finished study can still be read.
     """
+    if reason := why_unreadable(results):
+        raise UserError(reason)
     for folder in (Path.cwd() / ".snakemake", results.absolute()):
         existing = next(path for path in (folder, *folder.parents) if path.exists())
         if os.access(existing, os.W_OK):
@@ -46,6 +48,27 @@ def check_startup(results: Path) -> None:
             "`snakemake --unlock`; a new run continues where the killed one stopped.",
             file=sys.stderr,
         )
+
+
+def why_unreadable(results: Path) -> str | None:
+    """Why the folder of the results cannot be used, with a remedy; None if it can, or does not exist yet."""
+    reason = None
+    path = results.absolute()
+    for folder in (*reversed(path.parents), path):
+        if folder.is_symlink() and not folder.exists():
+            target = folder.readlink()
+            reason = (
+                f"is a link to {target}, which does not exist; make that folder, mount its disk"
+            )
+        elif not folder.exists():
+            return None
+        elif not folder.is_dir():
+            reason = "is a file where a folder is needed; move it away"
+        elif not os.access(folder, os.X_OK if folder != path else os.R_OK | os.X_OK):
+            reason = "cannot be read; give this user permission"
+        if reason:
+            return f"{folder} {reason}, or name another folder by `results` in the configuration"
+    return None
 
 
 def future_files(results: Path) -> str | None:
