@@ -11,11 +11,12 @@ from imprint.cli.study import print_status
 from imprint.study.status import Rule, Status
 
 
-def status(rules=None, running=False, leftovers=(), blocks=0, unused=0):
+def status(rules=None, running=False, killed=False, leftovers=(), blocks=0, unused=0):
     return Status(
         rules=rules or {},
         cores=2,
         running=running,
+        killed=killed,
         blocks=blocks,
         unused=unused,
         kept_size=70_000,
@@ -54,6 +55,13 @@ def test_jobs_to_do_have_times_and_reasons(capsys):
     ]
     assert lines[5].split() == ["report", "1", "0", "?", "new", "(1)"]
     assert lines[6] == "No job of report has run before: `imprint doctor` estimates their time."
+
+
+def test_that_the_last_run_was_killed_comes_first_with_what_to_do(capsys):
+    print_status(status({"scores": Rule(done=1)}, killed=True))
+    first, last = capsys.readouterr().out.splitlines()
+    assert first.startswith("The last run here was killed.") and "`snakemake --unlock`" in first
+    assert last == "All 1 jobs are done."
 
 
 def test_only_three_reasons_are_shown(capsys):

@@ -128,11 +128,14 @@ def status(
 def print_status(state: Status) -> None:
     """Print the state of a study."""
     from imprint.store.block_cache import FOLDER
+    from imprint.study.startup import KILLED
 
     rules = {name: rule for name, rule in state.rules.items() if rule.why}
     done = sum(rule.done for rule in state.rules.values())
     if state.running:
         print("A run is in progress here; the outputs it is making count as to do.")
+    if state.killed:
+        print(KILLED)
     if rules:
         _print_rules(state, rules, done)
     else:

@@ -11,6 +11,12 @@ from pathlib import Path
 from imprint.errors import UserError
 from imprint.study import running
 
+KILLED = (
+    "The last run here was killed. If it ran on a cluster, cancel its jobs first: those still at work "
+    "can fail, or make fail, the same jobs of a new run. If Snakemake reports a lock, remove it with "
+    "`snakemake --unlock`; a new run continues where the killed one stopped."
+)
+
 
 def check_startup(results: Path) -> None:
     """Check the working directory before a run, and print what the user may have to do.
@@ -42,12 +48,7 @@ def check_startup(results: Path) -> None:
             f"{message}, or name another folder by `results` in the configuration.", file=sys.stderr
         )
     if running.state(results) is running.State.KILLED:
-        print(
-            "The last run here was killed. If it ran on a cluster, cancel its jobs first: those still at work "
-            "can fail, or make fail, the same jobs of a new run. If Snakemake reports a lock, remove it with "
-            "`snakemake --unlock`; a new run continues where the killed one stopped.",
-            file=sys.stderr,
-        )
+        print(KILLED, file=sys.stderr)
 
 
 def why_unreadable(results: Path) -> str | None:

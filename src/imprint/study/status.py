@@ -108,6 +108,8 @@ class Status:
         Cores that times are estimated for.
     running : bool
         Whether a run is at work in these results.
+    killed : bool
+        Whether the last run in these results was killed.
     blocks, unused, kept_size : int
         Blocks of finished work, how many of them the last runs did not use, and the bytes of all.
     leftovers : list of str
@@ -117,6 +119,7 @@ class Status:
     rules: dict[str, Rule]
     cores: int
     running: bool
+    killed: bool
     blocks: int
     unused: int
     kept_size: int
@@ -156,10 +159,12 @@ def status(study: Study, config: str | None = None, cores: int | None = None) ->
     outputs = [Path(output) for job in jobs for output in job.outputs]
     # made only on request, so not in the plan
     outputs += [experiment_report_file(study.root, name) for name in study.config.experiments]
+    state = running.state(study.root)
     return Status(
         rules=jobs_by_rule(jobs),
         cores=cores,
-        running=running.state(study.root) is running.State.AT_WORK,
+        running=state is running.State.AT_WORK,
+        killed=state is running.State.KILLED,
         blocks=sum(file.blocks for file in files),
         unused=sum(file.unused for file in files),
         kept_size=sum(file.size for file in files),
