@@ -240,7 +240,7 @@ def test_a_killed_process_leaves_whole_blocks(tmp_path):
 
 
 def test_a_damaged_block_or_file_is_made_anew(tmp_path, caplog):
-    path = tmp_path / "k.blocks"
+    path = tmp_path / "cache" / "k.blocks"
     with open_blocks(path) as blocks:
         blocks.put(block_key(1), b"whole")
     with sqlite3.connect(path) as file:
@@ -253,6 +253,9 @@ def test_a_damaged_block_or_file_is_made_anew(tmp_path, caplog):
         assert blocks.get(block_key(1)) == b"whole"
     for damage in (b"no database at all" * 100, path.read_bytes()[:5000]):
         path.write_bytes(damage)
+        caplog.clear()
+        (content,) = contents(tmp_path)
+        assert content.blocks == 0 and "if it is damaged, its job replaces it" in caplog.text
         with open_blocks(path) as blocks:
             assert blocks.get(block_key(1)) is None
             blocks.put(block_key(1), b"whole")
