@@ -93,10 +93,11 @@ def disturbed(cluster, study, command, local):
     """
     end = time.monotonic() + 1800  # other tests may run at the same time
     output = study.folder / "said.txt"
+    python = warm_python()  # here, because it takes seconds in which the first job could end
     with output.open("w") as file:
         running, beside = (
             start(study, command, file),
-            start(local, [warm_python(), *local.command()[1:]], subprocess.DEVNULL),
+            start(local, [python, *local.command()[1:]], subprocess.DEVNULL),
         )
         try:
             held = cancelled = False
