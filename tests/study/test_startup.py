@@ -38,6 +38,10 @@ def test_results_that_cannot_be_read_end_the_run_with_the_reason(tmp_path, monke
         check_startup(results)
     (tmp_path / "unmounted").mkdir()
     check_startup(results)
+    results.symlink_to("results")  # the system refuses to follow it
+    with pytest.raises(UserError, match=r"disk/results cannot be read \(.+\); give"):
+        check_startup(results)
+    results.unlink()
     results.touch()
     with pytest.raises(UserError, match="disk/results is a file where a folder is needed"):
         check_startup(results)

@@ -7,6 +7,7 @@ import sys
 import time
 from contextlib import suppress
 from pathlib import Path
+from stat import S_ISDIR
 
 from imprint.errors import UserError
 from imprint.study import running
@@ -53,22 +54,29 @@ def check_startup(results: Path) -> None:
 
 def why_unreadable(results: Path) -> str | None:
     """Why the folder of the results cannot be used, with a remedy; None if it can, or does not exist yet."""
-    reason = None
     path = results.absolute()
     for folder in (*reversed(path.parents), path):
-        if folder.is_symlink() and not folder.exists():
+        try:
+            is_folder = S_ISDIR(folder.stat().st_mode)
+        except FileNotFoundError:
+            if not folder.is_symlink():
+                return None
             target = folder.readlink()
             reason = (
                 f"is a link to {target}, which does not exist; make that folder, mount its disk"
             )
-        elif not folder.exists():
-            return None
-        elif not folder.is_dir():
-            reason = "is a file where a folder is needed; move it away"
-        elif not os.access(folder, os.X_OK if folder != path else os.R_OK | os.X_OK):
-            reason = "cannot be read; give this user permission"
-        if reason:
-            return f"{folder} {reason}, or name another folder by `results` in the configuration"
+        except (
+            OSError
+        ) as error:  # of a link into another user's folder, or of a disk that does not answer
+            reason = f"cannot be read ({error.strerror}); give this user permission, mount its disk"
+        else:
+            if not is_folder:
+                reason = "is a file where a folder is needed; move it away"
+            elif not os.access(folder, os.X_OK if folder != path else os.R_OK | os.X_OK):
+                reason = "cannot be read; give this user permission"
+            else:
+                continue
+        return f"{folder} {reason}, or name another folder by `results` in the configuration"
     return None
 
 
