@@ -119,6 +119,15 @@ def test_of_a_group_the_jobs_at_work_are_shown_first_and_those_that_are_done_not
     assert tally.running(NOW + 60).endswith("now doing c (60 s, half way); doing a (60 s)")
 
 
+def test_a_job_that_has_replaced_the_log_of_an_attempt_just_before_is_shown(job):
+    tally = Tally({"a": 1}, NOW)
+    again = job("a", done(3), written=NOW - 10)
+    tally.start(1, again)
+    assert tally.running(NOW + 1) == ""
+    Path(again.log).write_text("2026-01-02 03:04:05 INFO half way\n")
+    assert tally.running(NOW + 2).endswith("now doing a (2 s, half way)")
+
+
 def test_failures_are_shown_with_their_reason_and_their_log(job):
     tally = Tally({"embed": 3, "proxies": 1, "report": 1}, NOW)
     assert tally.failures() == []

@@ -39,9 +39,14 @@ class RunningJob:
     start: float
 
     @property
+    def written(self) -> float:
+        """When its log was last written, in seconds since the epoch; 0 if it has none."""
+        return job_log.written(self.log) if self.log else 0.0
+
+    @property
     def has_log(self) -> bool:
-        """Whether this run has written to its log."""
-        return self.log is not None and job_log.written(self.log) > self.start - CLOCK_SKEW
+        """Whether this run has written to its log; the log of an attempt just before also counts until then."""
+        return self.written > self.start - CLOCK_SKEW
 
     @property
     def ending(self) -> job_log.Ending | None:
@@ -162,24 +167,26 @@ class Tally:
         """
         begun: list[RunningJob] = []
         waiting: list[RunningJob] = []
+        others = 0
         for number, job in self._running.items():
             if number in self._over:
                 continue
-            if not job.has_log:
-                waiting.append(job)
-            elif job.ending:
-                self._over.add(number)
-            else:
-                begun.append(job)
             if len(begun) == _NAMED:  # enough: each costs a look at its log
-                break
+                others += 1
+            elif not job.has_log:
+                waiting.append(job)
+            elif not job.ending:
+                begun.append(job)
+            elif job.written > job.start:  # otherwise it may be that of an attempt just before
+                self._over.add(number)
+        named = [*begun, *waiting][:_NAMED]
+        others += len(begun) + len(waiting) - len(named)
         jobs = []
-        for job in [*begun, *waiting][:_NAMED]:
+        for job in named:
             since = duration(now - job.start)
             jobs.append(f"{job.words} ({', '.join(filter(None, [since, job.news]))})")
-        more = len(self._running) - len(self._over & self._running.keys()) - len(jobs)
-        if jobs and more:
-            jobs.append(f"{more} more")
+        if others:
+            jobs.append(f"{others} more")
         return f"{self._head(now)}now {'; '.join(jobs)}" if jobs else ""
 
     def failures(self) -> list[str]:
