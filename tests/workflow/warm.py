@@ -22,8 +22,6 @@ from importlib import import_module
 from pathlib import Path
 from socketserver import ForkingMixIn, StreamRequestHandler, UnixStreamServer
 
-import numba
-
 # None of them computes or starts a thread when it is imported, so that a fork is safe. A job sets the threads of numba before
 # it imports it, which is too late here: no loop of the program uses them.
 IMPORTS = (
@@ -118,9 +116,8 @@ def serve():
     """Write the command, print its path and wait for programs."""
     for name in IMPORTS:
         import_module(name)
-    numba.njit(
-        lambda: None
-    )()  # the first function makes numba import and register all that others need
+    # the first function that numba compiles makes it import and register all that others need
+    import_module("numba").njit(lambda: None)()
     gc.freeze()  # a collection in a fork would copy all memory
     with tempfile.TemporaryDirectory() as folder:
         address, command = f"{folder}/server", Path(folder) / "python"
