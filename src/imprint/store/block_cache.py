@@ -206,7 +206,9 @@ def contents(results: str | Path) -> Iterator[Content]:
                     "SELECT count(*), count(*) FILTER (WHERE used < (SELECT max(used) FROM blocks)) FROM blocks"
                 ).fetchone()
         except sqlite3.Error as error:
-            log.warning("%s is not counted (%s); if it is damaged, its job replaces it", path, error)
+            log.warning(
+                "%s is not counted (%s); if it is damaged, its job replaces it", path, error
+            )
         yield Content(path, path.stat().st_size, blocks, unused)
 
 
