@@ -50,10 +50,14 @@ def _missing_letters_named(path: Path) -> Iterator[None]:
                 warning.message, warning.category, warning.filename, warning.lineno
             )
     if letters:
+        from matplotlib import get_cachedir
+
         log.warning(
-            "%s shows boxes for %s, which no installed font has; install one that does, such as Noto Sans CJK",
+            "%s shows boxes for %s, which the fonts of figures lack; install Noto Sans CJK or Unifont, then delete %s, where "
+            "matplotlib keeps the list of installed fonts",
             path.name,
             " ".join(letters),
+            Path(get_cachedir(), "fontlist-*.json"),
         )
 
 
