@@ -329,7 +329,8 @@ def test_with_less_than_two_to_compare_a_figure_says_what_to_add(name, message, 
 def test_components_that_are_all_equal_are_not_said_to_be_missing(rank_by):
     frame = scores([METHOD, {**METHOD, "gen": "kmeans", "k": 20}], [[0.5, 0.5], [0.6, 0.6]])
     text = words(draw_figure("critical_difference_gen", frame, rank_by=rank_by))
-    assert "All GENs have equal accuracies on every (FM, task)" in text
+    assert "All ranked GENs are equal. Equal on every (FM, task)" in text
+    assert "mean = kmeans" in text
 
 
 def test_methods_without_a_common_task_say_so():

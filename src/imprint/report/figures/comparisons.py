@@ -12,7 +12,6 @@ from imprint.analysis.component_rankings import (
 )
 from imprint.analysis.matrices import preset_matrix
 from imprint.analysis.ranking import (
-    AS_KEPT,
     AT_BEST,
     ComparedMethods,
     compare_methods,
@@ -43,15 +42,11 @@ def compared_components(scores: pd.DataFrame, component: str, rank_by: str) -> C
     if rank_by == BY_CONFIGURATION:
         kept = kept_configurations(scores, component)
         matrix, equal, notes = kept.accuracies, kept.equal, kept.notes
-        represented = AS_KEPT
     else:
         matrix, equal = merged(best_of_others(scores, component).accuracies)
-        represented = AT_BEST
-        notes = merged_note(equal, represented)
+        notes = merged_note(equal, AT_BEST)
     if equal and len(matrix.columns) == 1:
-        raise NothingToShow(
-            f"All {component}s have equal accuracies on every (FM, task) {represented}."
-        )
+        raise NothingToShow(" ".join([f"All ranked {component}s are equal.", *notes]))
     names = {name: f"{name} + {len(equal[name])} equal" for name in equal}
     result = _compared(matrix.rename(columns=names), f"{component}s", KEYS[component])
     return replace(result, notes=(*notes, *result.notes))
