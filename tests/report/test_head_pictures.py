@@ -58,3 +58,11 @@ def test_letters_without_a_font_are_named_in_one_line(tmp_path, caplog, recwarn)
     (message,) = caplog.messages
     assert message.startswith("why.png shows boxes") and all(sign in message for sign in letters)
     assert not recwarn.list
+
+
+def test_a_pdf_embeds_truetype_unless_other_fonts_are_needed_which_may_be_none(tmp_path):
+    for name, kinds in {"caf\u00e9": (True, False), "\U000f0000": (False, True)}.items():
+        tile = Tile(None, name, (name,))
+        write_picture(tmp_path / "why.pdf", explained([(tile, [tile])], name))
+        pdf = (tmp_path / "why.pdf").read_bytes()
+        assert (b"/CIDFontType2" in pdf, b"/Type3" in pdf) == kinds

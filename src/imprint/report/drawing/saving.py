@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from imprint.report.drawing.style import DPI, MISSING_LETTER, applied
+from imprint.report.drawing.style import DPI, FONT, MISSING_LETTER, applied
 from imprint.store.files import atomic
 
 if TYPE_CHECKING:
@@ -29,10 +29,27 @@ DATED = {
 
 def write(figure: Figure, path: Path, **metadata: str) -> None:
     """Write a figure in the format of the file's name, one of `DATED`; the same figure gives the same bytes."""
+    from matplotlib import rc_context
+
     form = path.suffix.lower()[1:]
-    with _missing_letters_named(path), atomic(path) as temporary:
+    embedding = rc_context({"pdf.fonttype": _font_type(figure)} if form == "pdf" else {})
+    with _missing_letters_named(path), atomic(path) as temporary, embedding:
         dateless = dict.fromkeys(DATED[form]) | metadata
         figure.savefig(temporary, format=form, dpi=DPI, metadata=dateless)
+
+
+def _font_type(figure: Figure) -> int:
+    """How a PDF embeds fonts: as TrueType (42), or if `FONT` lacks letters of the figure as outlines (3).
+
+    Other fonts may be OpenType without TrueType outlines, as Noto Sans CJK is. Matplotlib embeds these as if they had them, and
+    some viewers then show none of their letters.
+    """
+    from matplotlib.font_manager import findfont, get_font
+    from matplotlib.text import Text
+
+    letters = {letter for text in figure.findobj(Text) for letter in text.get_text()}
+    known = get_font(findfont(FONT)).get_charmap()
+    return 42 if all(ord(letter) in known for letter in letters - {"\n"}) else 3
 
 
 @contextmanager

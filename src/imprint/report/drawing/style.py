@@ -52,7 +52,6 @@ RC: dict[RcKeyType, Any] = {
     "grid.linewidth": 0.5,
     "legend.frameon": False,
     "legend.handlelength": 2.6,
-    "pdf.fonttype": 42,
     "svg.hashsalt": "imprint",  # names of elements are the same every time
     "text.color": INK,
     "text.parse_math": False,  # a $ in a name is a dollar sign
