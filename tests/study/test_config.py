@@ -183,6 +183,13 @@ def test_the_draws_of_a_family_are_the_papers(tmp_path):
         )
 
 
+def test_a_figure_can_show_a_task_of_a_family_with_the_longest_name(tmp_path):
+    name = "x" * 100
+    tasks = {name: {"datasets": "glyphs", "family": {"d": [3], "draws": 2}}}
+    loaded = study(tmp_path, tasks=tasks, experiments=experiment(cell={"task": f"{name}-d3"}))
+    assert list(loaded.tasks) == [f"{name}-d3"]
+
+
 def test_only_the_classes_that_tasks_use_are_embedded_where_asked_for(tmp_path):
     datasets = {**BASE["datasets"], "digits": {**BASE["datasets"]["digits"], "classes": "needed"}}
     tasks = {

@@ -161,10 +161,10 @@ Finite = Annotated[float, Field(allow_inf_nan=False)]
 PositiveFloat = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Place = Annotated[str, AfterValidator(_check_place)]
 Share = Annotated[float, Field(gt=0, lt=1)]
-# names are parts of names of files, which have at most 255 characters
-Name = Annotated[
-    str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=LONGEST_NAME)
-]
+Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
+# the name of an entry becomes part of names of files, which have at most 255 characters; a reference to a task of a family can be
+# longer, by its d
+EntryName = Annotated[Name, StringConstraints(max_length=LONGEST_NAME)]
 Seeds = Annotated[
     tuple[Seed, ...],
     BeforeValidator(_as_seeds),

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, StringConstraints
 
-from imprint.study.config.base import Name, Place, Positive, Section, Seeds, mistake
+from imprint.study.config.base import EntryName, Place, Positive, Section, Seeds, mistake
 from imprint.study.config.datasets import Dataset
 from imprint.study.config.experiments import Experiment
 from imprint.study.config.fms import FM
@@ -63,11 +63,11 @@ class StudyConfig(Section):
     figure_width: Literal["column", "page"] = "column"
     """Width of the figures: a column (3.4 inches) or a page (7 inches) of a paper. A change only draws the figures
     again."""
-    fms: dict[Name, FM] = Field(min_length=1)
+    fms: dict[EntryName, FM] = Field(min_length=1)
     """Foundation models by name."""
-    datasets: dict[Name, Dataset] = Field(min_length=1)
+    datasets: dict[EntryName, Dataset] = Field(min_length=1)
     """Datasets by name."""
-    tasks: dict[Name, TaskConfig] = Field(min_length=1)
+    tasks: dict[EntryName, TaskConfig] = Field(min_length=1)
     """Tasks and task families by name."""
-    experiments: dict[Name, Experiment] = Field(min_length=1)
+    experiments: dict[EntryName, Experiment] = Field(min_length=1)
     """Experiments by name."""
