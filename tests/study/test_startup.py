@@ -12,6 +12,7 @@ from imprint.errors import UserError
 from imprint.study import running
 from imprint.study.outdated import Records
 from imprint.study.startup import check_startup, future_files
+from tests.study.examples import study
 
 
 def test_a_folder_that_cannot_be_written_to_is_reported_before_the_run(
@@ -50,6 +51,14 @@ def test_results_that_cannot_be_read_end_the_run_with_the_reason(tmp_path, monke
     monkeypatch.setattr(os, "access", lambda path, mode: Path(path).name != "results")
     with pytest.raises(UserError, match="disk/results cannot be read; give this user permission"):
         check_startup(results)
+
+
+def test_a_configuration_with_results_that_cannot_be_read_reaches_this_check(tmp_path):
+    (tmp_path / "loop").symlink_to("loop")
+    for name in ("loop", "x" * 300):
+        results = study(tmp_path, results=str(tmp_path / name)).root
+        with pytest.raises(UserError, match=r"cannot be read \(.+\)"):
+            check_startup(results)
 
 
 def test_files_from_the_future_are_counted_with_a_command_that_corrects_them(tmp_path, monkeypatch):

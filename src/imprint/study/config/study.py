@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -17,10 +18,11 @@ from imprint.study.config.tasks import TaskConfig
 
 def _folder_of_results(folder: str) -> str:
     """The folder without a slash at its end, which Snakemake would take for another path."""
-    if Path(folder).resolve() == Path("/"):
+    if os.path.realpath(folder) == "/":  # `Path.resolve` raises an error for a link to itself
         raise mistake(f"{folder} is the root of the disk; name a folder")
-    if Path(folder).is_file():
-        raise mistake(f"{folder} is a file; name a folder")
+    with suppress(OSError):  # it cannot be read, which `imprint.study.startup` reports
+        if Path(folder).is_file():
+            raise mistake(f"{folder} is a file; name a folder")
     if "{" in folder or "}" in folder:
         raise mistake(
             f"{folder} has braces, which stand for wildcards in Snakemake; leave them out"
