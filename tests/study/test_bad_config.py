@@ -126,6 +126,14 @@ def test_one_class_is_refused_with_the_folder_that_may_be_meant(tmp_path, files,
     assert f"{words.format('own')}\n" in f"{message}\n"
 
 
+def test_a_name_and_its_entry_can_both_have_a_problem(tmp_path):
+    text = STUDY.replace("digits: {source: sklearn, name: digits}", "7: {source: sklearn, name: x}")
+    message = refusal(tmp_path, text.replace("datasets: digits", "datasets: '7'"))
+    assert "2 problems:" in message
+    assert "datasets.7: YAML reads this name as 7" in message
+    assert "datasets.7.name: unknown name 'x'" in message
+
+
 def test_classes_may_not_all_become_one(tmp_path):
     text = STUDY.replace("datasets: digits", "datasets: digits, label_map: {0: 0, 1: 0}")
     assert "map to two or more" in refusal(tmp_path, text)

@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from imprint.study.config.base import as_list
+from imprint.study.config.base import EntryName, as_list
 from imprint.study.config.datasets import Dataset
 from imprint.study.config.experiments import Experiment
 from imprint.study.config.fms import FM
@@ -44,31 +44,42 @@ def parse(raw: Mapping[str, Any]) -> Sections:
     raw = expand_variables(dict(raw), "", sections.problems)
     sections.incomplete |= {problem.key for problem in sections.problems}
     class_names = ClassNames()
-    whole, invalid = dict(raw), []
+    whole, invalid = dict(raw), set()
     for section, kind in SECTIONS.items():
         entries = raw.get(section)
         if isinstance(entries, dict):  # otherwise `StudyConfig` reports it below
             adapter: TypeAdapter[Any] = TypeAdapter(kind)
             whole[section] = {}
+            _check_names(sections, section, entries)
             for name, entry in entries.items():
                 entry = _with_class_numbers(
                     sections, adapter, section, str(name), entry, class_names
                 )
                 parsed = _parse_entry(sections, adapter, section, str(name), entry)
-                whole[section][name] = parsed
                 if parsed is None:
-                    invalid.append(f"{section}.{name}")
+                    invalid.add(section)  # perhaps without an entry now
+                else:
+                    whole[section][name] = parsed
     try:
         config = StudyConfig.model_validate(whole)
     except ValidationError as error:
         sections.problems += [
             problem
             for problem in problems_of(error, StudyConfig, "")
-            if not any(is_within(problem.key, entry) for entry in invalid)
+            if problem.key not in invalid and problem not in sections.problems
         ]
     else:
         sections.config = None if sections.problems else config
     return sections
+
+
+def _check_names(sections: Sections, section: str, entries: Mapping[Any, Any]) -> None:
+    """Note the problems of the names of the entries, also of those that have other problems."""
+    kind = dict[EntryName, Any]
+    try:
+        TypeAdapter(kind).validate_python(entries)
+    except ValidationError as error:
+        sections.problems += problems_of(error, kind, section)
 
 
 def _with_class_numbers(
