@@ -14,7 +14,7 @@ from safetensors.torch import save_file
 
 from imprint import cli
 from imprint.data import sources
-from imprint.errors import BAD
+from imprint.errors import BAD, WARNING
 from imprint.study.contents import record_contents
 from imprint.study.doctor import examine
 from imprint.study.load import load
@@ -80,6 +80,8 @@ def test_results_on_a_disk_that_is_not_mounted_or_cannot_be_written_to_are_a_pro
     *_, finding = examine(load(["config.yaml"]))
     assert (finding.level, finding.subject) == (BAD, "disk")
     assert finding.text == "results cannot be written to; give this user permission"
+    *_, finding = examine(load(["config.yaml"]), lambda output: True)
+    assert (finding.level, finding.subject) == (WARNING, "disk"), "a finished study can be read"
 
 
 def test_times_are_for_the_cores_that_this_process_may_use(study, monkeypatch):

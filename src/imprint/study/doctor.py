@@ -135,7 +135,8 @@ def _examine(study: Study, scratch: Path, is_done: IsDone) -> Iterator[Finding]:
     elif seconds:
         text = f"pending embeddings, proxies, scores and collapse take about {duration(seconds / cores)} on {count(cores, 'core')}"
         yield Finding(GOOD, "time", text)
-    yield _disk(study.root, size)
+    all_done = len(known) == len(study.groups) and not seconds
+    yield _disk(study.root, size, all_done)
 
 
 def _cost_in_words(cost: estimate.Cost) -> str:
@@ -371,10 +372,11 @@ def _rate(
         log.propagate = True
 
 
-def _disk(root: Path, size: int) -> Finding:
+def _disk(root: Path, size: int, all_done: bool) -> Finding:
     folder = next(p for p in (root, *root.absolute().parents) if p.exists())
     if not os.access(folder, os.W_OK):
-        return Finding(BAD, "disk", f"{folder} cannot be written to; give this user permission")
+        text = f"{folder} cannot be written to; give this user permission"
+        return Finding(WARNING if all_done else BAD, "disk", text)
     free = shutil.disk_usage(folder).free
     text = f"{size_of(size)} of embeddings and proxies, {size_of(free)} free in {root}"
     # scores, figures and logs are small beside them

@@ -65,9 +65,7 @@ def why_unreadable(results: Path) -> str | None:
             reason = (
                 f"is a link to {target}, which does not exist; make that folder, mount its disk"
             )
-        except (
-            OSError
-        ) as error:  # of a link into another user's folder, or of a disk that does not answer
+        except OSError as error:  # a link into another user's folder, a disk that does not answer
             reason = f"cannot be read ({error.strerror}); give this user permission, mount its disk"
         else:
             if not is_folder:
