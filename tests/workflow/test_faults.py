@@ -5,7 +5,6 @@ import random
 import re
 import signal
 import subprocess
-import threading
 import time
 from pathlib import Path
 
@@ -175,21 +174,22 @@ def test_a_job_killed_leaves_what_others_finished(given_fresh, given_finished):
     same_scores(given_fresh, given_finished)
 
 
-def test_a_job_whose_output_does_not_appear_is_among_the_failures(given_fresh):
+HIDING = """
+import os
+write = os.replace
+def hide(source, target):
+    os.unlink(source) if str(target).endswith("embeddings/one/a/test.h5") else write(source, target)
+os.replace = hide
+"""
+
+
+def test_a_job_whose_output_does_not_appear_is_among_the_failures(given_fresh, monkeypatch):
     """As on a file system that shows files late."""
-    path, ended = given_fresh.folder / "results/embeddings/one/a/test.h5", threading.Event()
-
-    def hide():
-        while not ended.wait(0.01):
-            path.unlink(missing_ok=True)
-
-    hiding = threading.Thread(target=hide)
-    hiding.start()
-    try:
-        output = given_fresh.snakemake("study", "--latency-wait", "1", succeeds=False)
-    finally:
-        ended.set()
-        hiding.join()
+    (given_fresh.folder / "hiding").mkdir()
+    (given_fresh.folder / "hiding/sitecustomize.py").write_text(HIDING)
+    folders = [str(given_fresh.folder / "hiding"), os.environ.get("PYTHONPATH", "")]
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, folders)))
+    output = given_fresh.snakemake("study", "--latency-wait", "1", succeeds=False)
     *_, heading, why, log = output.splitlines()
     assert re.fullmatch(r"1 of \d+ jobs failed, \d+ did not run:", heading)
     assert "embeddings of a (test) by one: its output did not appear" in why
