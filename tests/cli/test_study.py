@@ -26,7 +26,7 @@ def status(rules=None, running=False, killed=False, leftovers=(), blocks=0, unus
 
 def test_a_finished_study_is_one_line(capsys):
     print_status(status({"embed": Rule(done=1), "scores": Rule(done=1)}))
-    assert capsys.readouterr().out == "All 2 jobs are done.\n"
+    assert capsys.readouterr().out == "Nothing to do: 2 of 2 jobs are done.\n"
 
 
 def test_jobs_to_do_have_times_and_reasons(capsys):
@@ -61,7 +61,7 @@ def test_that_the_last_run_was_killed_comes_first_with_what_to_do(capsys):
     print_status(status({"scores": Rule(done=1)}, killed=True))
     first, last = capsys.readouterr().out.splitlines()
     assert first.startswith("The last run here was killed.") and "`snakemake --unlock`" in first
-    assert last == "All 1 jobs are done."
+    assert last == "Nothing to do: 1 of 1 jobs are done."
 
 
 def test_only_three_reasons_are_shown(capsys):

@@ -139,7 +139,7 @@ def print_status(state: Status) -> None:
     if rules:
         _print_rules(state, rules, done)
     else:
-        print(f"All {done} jobs are done.")
+        print(f"Nothing to do: {done} of {done} jobs are done.")
     if state.blocks:
         unused = ""
         if state.unused:
