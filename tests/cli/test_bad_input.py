@@ -341,7 +341,7 @@ def test_a_command_without_outputs_does_its_work(imprint, workdir):
 
 
 def test_ctrl_c_is_one_line(imprint, workdir):
-    Path("slow.py").write_text("import time\nprint('ready', flush=True)\ntime.sleep(60)\n")
+    Path("slow.py").write_text("import time\nprint('ready', flush=True)\ntime.sleep(300)\n")
     command = "fit good.npz -o h.safetensors --components slow.py"
     before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a job of a shell ignores it
     try:

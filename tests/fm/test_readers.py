@@ -84,7 +84,7 @@ images = Images(np.zeros(1, int), ["00.png"], ("a",), folder=Path(sys.argv[1]))
 with Readers(ReaderImages(images, Transform((16, 16), (16, 16))), 2, processes=True) as readers:
     readers.pixels(range(1)).result()
     print(*readers._pool._processes, flush=True)
-    time.sleep(60)
+    time.sleep(300)
 """
 
 
@@ -97,7 +97,7 @@ def test_processes_end_with_the_job_that_is_killed(folder):
     assert all(map(runs, pids))
     job.kill()
     job.wait()
-    end = time.monotonic() + 30
+    end = time.monotonic() + 120
     while any(map(runs, pids)):
         assert time.monotonic() < end, "they still wait for work"
         time.sleep(0.1)

@@ -53,7 +53,7 @@ rule two:
         if os.environ.get("HANGS"):
             open("hangs", "w").close()
             import time
-            time.sleep(60)
+            time.sleep(300)
         open(output.other, "w").close()
         with open(output.file, "w") as file:
             json.dump({"config": config, "threads": threads}, file)

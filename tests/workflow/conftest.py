@@ -2,8 +2,10 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -103,6 +105,30 @@ class Study:
         output = done.stdout + done.stderr
         assert (done.returncode == 0) == succeeds, output[-6000:]
         return output
+
+    def kill(self, *arguments, files, seconds):
+        """Run Snakemake here, and kill it with its jobs when the results have so many more files, and so long after.
+
+        Counted in files, since a slow machine needs many seconds to start. Returns what `--unlock` prints.
+        """
+
+        def count():
+            return sum(len(names) for _, _, names in os.walk(self.folder / "results"))
+
+        # the first one notes the process
+        enough = max(count(), 1) + files
+        running = subprocess.Popen(
+            self.command(*arguments), cwd=self.folder, env=self.environment(), start_new_session=True,
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+        while count() < enough:
+            assert running.poll() is None, f"the run ended with fewer than {enough} files"
+            time.sleep(0.02)
+        time.sleep(seconds)
+        assert running.poll() is None, "the run ended before it was killed"
+        os.killpg(running.pid, signal.SIGKILL)
+        running.wait()
+        return self.snakemake("--unlock")
 
     def imprint(self, *arguments, succeeds=True):
         """Run the command `imprint` here, warm; returns all that it printed."""

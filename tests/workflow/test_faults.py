@@ -198,17 +198,8 @@ def test_a_job_whose_output_does_not_appear_is_among_the_failures(given_fresh, m
 
 def test_kills_at_random_moments(given_fresh, given_finished):
     moments = random.Random(int(time.time()))
-    for _ in range(4):
-        running = subprocess.Popen(
-            given_fresh.command("study"), cwd=given_fresh.folder, env=given_fresh.environment(),
-            start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        )  # fmt: skip
-        try:
-            running.wait(timeout=moments.uniform(2, 6))
-        except subprocess.TimeoutExpired:
-            os.killpg(running.pid, signal.SIGKILL)
-            running.wait()
-        given_fresh.snakemake("--unlock")
+    for _ in range(4):  # of 46 files
+        given_fresh.kill("study", files=moments.randint(0, 5), seconds=moments.uniform(0, 0.5))
     given_fresh.snakemake("study")
     same_scores(given_fresh, given_finished)
     assert given_fresh.planned("study") == {}

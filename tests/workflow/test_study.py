@@ -254,25 +254,10 @@ def test_new_times_of_files_run_nothing(done):
 
 def test_killed_at_random_moments_the_study_ends_with_the_same_scores(empty, finished):
     moments = random.Random(int(time.time()))
-
-    def files():
-        return sum(len(names) for _, _, names in os.walk(empty.folder / "results"))
-
     for _ in range(2):
-        running = subprocess.Popen(
-            empty.command(), cwd=empty.folder, env=empty.environment(), start_new_session=True,
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        )  # fmt: skip
-        # counted in files, 152 in all, and not in seconds: a slow machine needs many of those to start
-        moment = max(files(), 1) + moments.randint(1, 25)
-        while files() < moment:
-            assert running.poll() is None, f"the study ended with fewer than {moment} files"
-            time.sleep(0.05)
-        time.sleep(moments.uniform(0, 1))
-        os.killpg(running.pid, signal.SIGKILL)
-        running.wait()
-        output = empty.snakemake("--unlock")
-        assert "The last run here was killed" in output, f"killed at {moment} files"
+        files, seconds = moments.randint(1, 25), moments.uniform(0, 1)  # of 152 files
+        output = empty.kill(files=files, seconds=seconds)
+        assert "The last run here was killed" in output, f"{files} files and {seconds} s"
     # cold too, so that the jobs that compute start as a user's do
     ended = empty.run(empty.command("results/scores.parquet"))
     assert ended.returncode == 0, ended.stdout + ended.stderr

@@ -13,14 +13,14 @@ signal.signal(signal.SIGINT, signal.default_int_handler)  # which is ignored in 
 from imprint.study.jobs.job import job
 with job(SimpleNamespace(log=["rule.log"], threads=1, rule="proxies", wildcards=[], output=["k1.h5"])) as did:
     open("started", "w").close()
-    time.sleep(60)
+    time.sleep(300)
     open("late", "w").close()
 """
 RUN = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {JOB!r}])"
 
 
 def wait_for(condition):
-    end = time.monotonic() + 30
+    end = time.monotonic() + 120
     while not condition():
         assert time.monotonic() < end
         time.sleep(0.05)
