@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from scipy.linalg.blas import dtrmm, sgemm
+from scipy.linalg.blas import dtrmm, sgemm, strmm
 
 from imprint.method.blas import AddedProduct, multiply_lower
 
@@ -19,14 +19,16 @@ def test_what_is_added_has_the_digits_of_scipy(n, count, d):
     np.testing.assert_array_equal(out, expected)
 
 
+@pytest.mark.parametrize(("dtype", "of_scipy"), [(np.float64, dtrmm), (np.float32, strmm)])
 @pytest.mark.parametrize("transposed", [False, True])
 @pytest.mark.parametrize("d", [1, 100, 300])
-def test_triangular_products_have_the_digits_of_scipy(d, transposed):
+def test_triangular_products_have_the_digits_of_scipy(d, transposed, dtype, of_scipy):
     rng = np.random.default_rng(d)
-    matrix, rows = rng.normal(size=(d, d)), rng.normal(size=(7, d))
-    expected = dtrmm(1.0, np.tril(matrix), rows.T, lower=1, trans_a=transposed).T
+    matrix, rows = (rng.normal(size=(n, d)).astype(dtype) for n in (d, 7))
+    expected = of_scipy(1.0, np.tril(matrix), rows.T, lower=1, trans_a=transposed).T
     multiply_lower(matrix, rows, transposed=transposed)
-    np.testing.assert_allclose(rows, expected, rtol=1e-12, atol=1e-12)
+    digits = 1e4 * np.finfo(dtype).eps
+    np.testing.assert_allclose(rows, expected, rtol=digits, atol=digits)
 
 
 def test_other_arrays_are_refused():
@@ -42,3 +44,5 @@ def test_other_arrays_are_refused():
         AddedProduct(1.0, x, np.ones((2, 3), np.float32), out).add_rows(1)
     with pytest.raises(ValueError, match="no contiguous array"):
         multiply_lower(np.eye(3), np.ones((2, 4)), transposed=False)
+    with pytest.raises(ValueError, match="no contiguous array"):
+        multiply_lower(np.eye(3, dtype=np.float32), np.ones((2, 3)), transposed=False)

@@ -42,6 +42,19 @@ def test_classes_are_told_apart_at_large_distances_that_they_share(distance):
     assert (scores.argmax(axis=1) == predicted).mean() > 0.99
 
 
+@pytest.mark.parametrize("distance", ["euclidean", "mahalanobis"])
+@pytest.mark.parametrize("smallest", [1, 1e-3])
+def test_scores_of_correlated_dimensions_keep_their_digits(distance, smallest):
+    """Whitening by a covariance with a condition number of up to 1e8, at which float32 keeps few digits of products."""
+    rng = np.random.default_rng(5)
+    rotation = np.linalg.qr(rng.normal(size=(64, 64)))[0]
+    spread = np.geomspace(smallest, 10, 64)
+    x, p = ((rng.normal(size=(n, 64)) * spread @ rotation).astype(np.float32) for n in (200, 300))
+    candidate = CandidateHead(p, np.arange(300), (Scoring("none", "none", "max", distance),))
+    scores = class_scores(x, candidate, 300)
+    np.testing.assert_allclose(scores, similarities_of(x, p, distance), rtol=1e-4)
+
+
 @pytest.mark.parametrize("distance", ["cosine", "euclidean", "mahalanobis", "manhattan"])
 @pytest.mark.parametrize("offset", [0, 100])
 def test_a_proxy_is_at_distance_zero_from_itself(distance, offset):

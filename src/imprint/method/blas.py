@@ -65,9 +65,9 @@ def multiply_lower(matrix: np.ndarray, rows: np.ndarray, *, transposed: bool) ->
     Parameters
     ----------
     matrix : ndarray of shape (D, D)
-        Float64; values above the diagonal are not read.
+        Float64 or float32; values above the diagonal are not read.
     rows : ndarray of shape (n, D)
-        Float64.
+        Of the same type.
     transposed : bool
         Whether to multiply by the transpose.
 
@@ -79,12 +79,13 @@ def multiply_lower(matrix: np.ndarray, rows: np.ndarray, *, transposed: bool) ->
     array([[ 2., 31.]])
     """
     n, d = rows.shape
-    _check(np.float64, (matrix, (d, d)), (rows, (n, d)))
+    single = matrix.dtype == np.float32
+    name, one = ("strmm", _single(1.0)) if single else ("dtrmm", _double(1.0))
+    _check(np.float32 if single else np.float64, (matrix, (d, d)), (rows, (n, d)))
     # BLAS sees the transpose, an upper triangular matrix
-    _routine("dtrmm", 11)(
-        b"L", b"U", b"N" if transposed else b"T", b"N", _integer(d), _integer(n),
-        ctypes.byref(ctypes.c_double(1.0)), matrix.ctypes.data, _integer(d), rows.ctypes.data,
-        _integer(d),
+    _routine(name, 11)(
+        b"L", b"U", b"N" if transposed else b"T", b"N", _integer(d), _integer(n), one,
+        matrix.ctypes.data, _integer(d), rows.ctypes.data, _integer(d),
     )  # fmt: skip
 
 
@@ -103,6 +104,10 @@ def _integer(value: int) -> object:
 
 def _single(value: float) -> object:
     return ctypes.byref(ctypes.c_float(value))
+
+
+def _double(value: float) -> object:
+    return ctypes.byref(ctypes.c_double(value))
 
 
 @cache

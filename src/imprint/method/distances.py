@@ -292,18 +292,22 @@ def mahalanobis(proxies: Proxies, queries: Queries) -> Ranking:
     proxy_squares = white.squares + 2 * white.shift
 
     def exact(x: np.ndarray, p: np.ndarray) -> np.ndarray:
-        return white.squares_of(x - p + white.mean)
+        return np.sqrt(white.squares_of(x - p + white.mean, precise=True))
 
     def measure(rows: slice, neighbours: np.ndarray, products: np.ndarray) -> np.ndarray:
-        query_squares = white.squares_of(queries.values[rows])
-        # |L^-1 (x - p)|^2 for centred x and p, in float64 and in place
-        squared = np.multiply(products, -2 * queries.scale[rows, None], dtype=np.float64)
-        squared += proxy_squares[neighbours]
-        squared += query_squares[:, None]
-        near = squared < NEAR * (white.squares[neighbours] + query_squares[:, None])
-        _replace(squared, near, rows, neighbours, exact, queries.values, proxies.values)
-        np.maximum(squared, 0, out=squared)
-        return np.sqrt(squared, out=squared)
+        from imprint.method.kernels import distances_of_products
+
+        # |L^-1 (x - p)|^2 for centred x and p
+        distances = distances_of_products(
+            products,
+            factors=2 * queries.scale[rows],
+            terms=proxy_squares[neighbours],
+            row_squares=white.squares_of(queries.values[rows]),
+            squares=white.squares[neighbours],
+            near=NEAR,
+        )
+        _replace(distances, distances < 0, rows, neighbours, exact, queries.values, proxies.values)
+        return distances
 
     ones = np.ones(len(white.columns), np.float32)
     offset = (proxy_squares / 2).astype(np.float32)

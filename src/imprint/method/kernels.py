@@ -188,3 +188,46 @@ def select_by_class(
                 keys[label, i] = key
                 neighbours[label, i] = j
                 values[label, i] = value
+
+
+def distances_of_products(
+    products: np.ndarray,
+    factors: np.ndarray,
+    terms: np.ndarray,
+    row_squares: np.ndarray,
+    squares: np.ndarray,
+    near: float,
+) -> np.ndarray:
+    """Distances (n, m) from products (n, m): the roots of row_squares + terms - factors * products, float64.
+
+    -1 where the squared distance is less than `near` times row_squares + squares, and has lost its digits. factors, row_squares:
+    (n,). terms, squares: (n, m), or (1, m) for all rows.
+    """
+    distances = np.empty(products.shape)
+    products, terms, squares = map(np.ascontiguousarray, (products, terms, squares))
+    _roots(products, terms, squares, factors.astype(np.float64), row_squares, near, distances)
+    return distances
+
+
+@njit(nogil=True, fastmath=FASTMATH, cache=True)
+def _roots(
+    products: np.ndarray,
+    terms: np.ndarray,
+    squares: np.ndarray,
+    factors: np.ndarray,
+    row_squares: np.ndarray,
+    near: float,
+    distances: np.ndarray,
+) -> None:  # pragma: no cover
+    shared = len(terms) == 1
+    for i in range(len(products)):
+        row, row_terms, row_limits = (
+            products[i],
+            terms[0 if shared else i],
+            squares[0 if shared else i],
+        )
+        factor, square = factors[i], row_squares[i]
+        for j in range(len(row)):
+            squared = square + row_terms[j] - factor * row[j]
+            is_near = squared < near * (square + row_limits[j])
+            distances[i, j] = -1.0 if is_near else np.sqrt(max(squared, 0.0))
