@@ -79,7 +79,7 @@ class LogHandler(LogHandlerBase):
 
     def _note(self, record: Any, event: LogEvent | None) -> None:
         if event == LogEvent.RESOURCES_INFO and hasattr(record, "cores"):
-            self._cores = f" on {record.cores} cores"
+            self._cores = f" on {count(record.cores, 'core')}"
         elif event == LogEvent.RUN_INFO:
             counts = {rule: n for rule, n in record.stats.items() if rule != "total"}
             self._tally = Tally(counts, record.created)

@@ -76,7 +76,7 @@ def test_blocks_and_leftovers_are_counted(capsys):
         "Cache of finished work in cache/: 4 blocks, 70 kB; the last runs did not use 1 "
         "(see `imprint cache`)."
     )
-    assert lines[2].startswith("1 files belong to no job of this study, such as proxies/old.h5")
+    assert lines[2].startswith("1 file belongs to no job of this study, such as proxies/old.h5")
 
 
 def test_the_doctor_counts_images_classes_and_broken_files_of_a_folder(tmp_path, capsys):

@@ -31,7 +31,7 @@ def test_a_file_or_a_notebook_has_a_line_at_each_tenth(clock, capsys):
     embed(clock, batches=100, seconds=1)
     lines = capsys.readouterr().err.splitlines()
     assert lines[0] == "100 of 1000 images, 10.0 a second, 90 s left".replace("90 s", "2 min")
-    assert lines[-1] == "1000 images in 100.0 s, 10.0 a second"
+    assert lines[-1] == "1,000 images in 100.0 s, 10.0 a second"
     assert len(lines) == 10
 
 

@@ -69,7 +69,7 @@ def test_files_from_the_future_are_counted_with_a_command_that_corrects_them(tmp
         (tmp_path / "results/scores" / name).touch()
         os.utime(tmp_path / "results/scores" / name, (seconds, seconds))
     advice = future_files(Path("results"))
-    assert "1 files in results are from the future, such as results/scores/early" in advice
+    assert "1 file in results is from the future, such as results/scores/early" in advice
     assert (tmp_path / "results/scores/early").stat().st_mtime == 4e9, "advice changes nothing"
     command = advice.split("`")[1]
     subprocess.run(command, shell=True, check=True)

@@ -15,7 +15,7 @@ from imprint.cli.output_files import require_writable
 from imprint.cli.tables import note
 from imprint.errors import UserError
 from imprint.estimator.fm_choice import FMChoice
-from imprint.formatting import size
+from imprint.formatting import count, size
 
 SHOWN = 12  # items of a list that are printed
 
@@ -77,7 +77,8 @@ def embed(
     if as_json:
         print(json.dumps(facts))
     else:
-        print(f"{output}: {facts['samples']:,} embeddings of {facts['dimensions']} values")
+        embeddings = count(facts["samples"], "embedding")
+        print(f"{output}: {embeddings} of {count(facts['dimensions'], 'value')}")
 
 
 def _described_embeddings(output: Path) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from imprint.cli.options import ImageFolder, InputOptions, Json, SavedHead, Sour
 from imprint.cli.output_files import require_writable
 from imprint.cli.tables import note, print_table, print_text
 from imprint.estimator.fm_choice import FMChoice
+from imprint.formatting import count
 
 if TYPE_CHECKING:
     from imprint.estimator.evaluation import Evaluation
@@ -110,7 +111,7 @@ def evaluate(
 def _print(evaluation: Evaluation) -> None:
     interval = f"{100 * evaluation.accuracy_low:.1f} to {100 * evaluation.accuracy_high:.1f}"
     print(
-        f"accuracy {100 * evaluation.accuracy:.1f}% (95% interval {interval}) on {evaluation.samples:,} samples; "
+        f"accuracy {100 * evaluation.accuracy:.1f}% (95% interval {interval}) on {count(evaluation.samples, 'sample')}; "
         f"mean over classes {100 * evaluation.balanced_accuracy:.1f}%"
     )
     if evaluation.calibration_error is not None:

@@ -29,7 +29,7 @@ from imprint.cli.tables import note, print_table, print_text
 from imprint.errors import UserError
 from imprint.estimator.fm_choice import FMChoice
 from imprint.estimator.method_choice import MethodChoice
-from imprint.formatting import as_text, listed, quoting
+from imprint.formatting import as_text, count, listed, quoting
 
 if TYPE_CHECKING:
     from imprint.estimator.classifier import ImprintingClassifier
@@ -99,7 +99,8 @@ def fit(
         }
         print(json.dumps(facts))
         return
-    print(f"{output}: {proxies:,} proxies of {len(classes)} classes from {len(labels):,} samples")
+    sizes = count(proxies, "proxy", "proxies"), count(len(classes), "class", "classes")
+    print(f"{output}: {' of '.join(sizes)} from {count(len(labels), 'sample')}")
     print()
     if choice is not None:
         _print_choice(choice)
@@ -244,7 +245,7 @@ def predict(
         else:
             _write_csv(file, rows, value)
     if output is not None:
-        print(f"{output}: {len(rows):,} rows", file=sys.stderr)
+        print(f"{output}: {count(len(rows), 'row')}", file=sys.stderr)
 
 
 class Labelled(NamedTuple):

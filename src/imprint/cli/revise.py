@@ -216,7 +216,7 @@ def _report(
         for change, names in facts.items()
         if isinstance(names, list) and names
     ]
-    text = f"{output}: {proxies:,} proxies of {len(classes)} classes"
+    text = f"{output}: {count(proxies, 'proxy', 'proxies')} of {count(len(classes), 'class', 'classes')}"
     if "samples" in facts:
         samples = facts["samples"]
         text += f"; took in {count(samples, 'sample')}"

@@ -14,7 +14,7 @@ from imprint.cli.app import command
 from imprint.cli.options import Json, JsonLines
 from imprint.cli.tables import print_table
 from imprint.errors import BAD, Finding, UserError
-from imprint.formatting import duration, size
+from imprint.formatting import count, duration, size
 
 if TYPE_CHECKING:
     from imprint.study.grid import Study
@@ -150,18 +150,18 @@ def print_status(state: Status) -> None:
         )
     if state.leftovers:
         print(
-            f"{len(state.leftovers):,} files belong to no job of this study, such as "
+            f"{count(len(state.leftovers), 'file belongs', 'files belong')} to no job of this study, such as "
             f"{state.leftovers[0]} (`imprint status --leftovers` lists them)."
         )
 
 
 def _print_rules(state: Status, rules: dict[str, Rule], done: int) -> None:
-    count = sum(rule.why.total() for rule in rules.values())
+    left = sum(rule.why.total() for rule in rules.values())
     unknown = [name for name, rule in rules.items() if rule.seconds is None]
     time = "their time is not known yet"
     if len(unknown) < len(rules):
-        time = f"about {duration(state.seconds)} on {state.cores} cores, judging by earlier jobs"
-    print(f"{done} of {done + count} jobs are done; {count} to do: {time}.\n")
+        time = f"about {duration(state.seconds)} on {count(state.cores, 'core')}, judging by earlier jobs"
+    print(f"{done} of {done + left} jobs are done; {left} to do: {time}.\n")
     rows = []
     for name, rule in rules.items():
         time = "?" if rule.seconds is None else duration(rule.seconds / state.cores)

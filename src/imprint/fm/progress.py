@@ -7,7 +7,7 @@ import sys
 import time
 from typing import Any
 
-from imprint.formatting import duration
+from imprint.formatting import count, duration
 
 log = logging.getLogger("imprint")
 
@@ -83,7 +83,7 @@ class Progress:
         if self.done == self.total and self.done > self.before:
             images, seconds = self.done - self.before, time.monotonic() - self._start
             self._report(
-                f"{images} images in {seconds:.1f} s, {images / seconds:.1f} a second",
+                f"{count(images, 'image')} in {seconds:.1f} s, {images / seconds:.1f} a second",
                 measured=self._after_first_batch() or {"images": images, "seconds": seconds},
             )
 

@@ -6,6 +6,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from imprint.formatting import count
+
 FORMAT = "%(asctime)s %(levelname)s %(message)s"
 TIME_FORMAT = "%Y-%m-%d %H:%M:%S"
 
@@ -45,7 +47,7 @@ class Ending:
     words: str
 
     def __str__(self) -> str:
-        line = f"done in {self.seconds:.1f} s on {self.threads} threads"
+        line = f"done in {self.seconds:.1f} s on {count(self.threads, 'thread')}"
         return f"{line}: {self.words}" if self.words else line
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from stat import S_ISDIR
 
 from imprint.errors import UserError
+from imprint.formatting import count
 from imprint.study import running
 
 KILLED = (
@@ -91,7 +92,7 @@ def future_files(results: Path) -> str | None:
     if not files:
         return None
     return (
-        f"A clock is or was wrong: {len(files)} files in {results} are from the future, such as "
+        f"A clock is or was wrong: {count(len(files), f'file in {results} is', f'files in {results} are')} from the future, such as "
         f"{min(files)}, and Snakemake deletes what it makes from them. When the clock is right, "
         f"`find {results} -newermt now -exec touch {{}} +` sets their time to now."
     )
