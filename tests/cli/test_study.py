@@ -1,14 +1,17 @@
-"""What `imprint doctor` says of a folder, and the status of a study as `imprint status` prints it."""
+"""What `imprint doctor` says of a folder, `imprint status` of a study, and `imprint cache` of results that it cannot read."""
 
 from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 from PIL import Image
 
 from imprint.cli import main
 from imprint.cli.study import print_status
 from imprint.study.status import Rule, Status
+from tests.study.examples import BASE
 
 
 def status(rules=None, running=False, killed=False, leftovers=(), blocks=0, unused=0):
@@ -77,6 +80,14 @@ def test_blocks_and_leftovers_are_counted(capsys):
         "(see `imprint cache`)."
     )
     assert lines[2].startswith("1 file belongs to no job of this study, such as proxies/old.h5")
+
+
+@pytest.mark.parametrize("option", ["", " --prune"])
+def test_a_cache_that_cannot_be_reached_is_not_said_to_be_empty(tmp_path, monkeypatch, run, option):
+    monkeypatch.chdir(tmp_path)
+    Path("config.yaml").write_text(yaml.safe_dump(BASE))
+    Path("results").symlink_to("unmounted")
+    assert "results is a link to unmounted, which does not exist" in run(f"cache{option}", code=2)
 
 
 def test_the_doctor_counts_images_classes_and_broken_files_of_a_folder(tmp_path, capsys):

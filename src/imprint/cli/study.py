@@ -196,9 +196,12 @@ def cache(
     Deleting them costs computing time, nothing else.
     """
     from imprint.store import block_cache, class_fits
+    from imprint.study.startup import why_unreadable
 
     study = _load(config or CONFIG)
     root = study.root
+    if reason := why_unreadable(root):
+        raise UserError(reason)
 
     def contents() -> Iterator[block_cache.Content]:
         yield from block_cache.contents(root)
