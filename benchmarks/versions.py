@@ -31,6 +31,14 @@ SHOWN = 12  # last lines of an output
 OF_THIS_PROCESS = ("PYTHONPATH", "VIRTUAL_ENV")  # would lead to the packages of this version
 
 
+def hash_of(commit: str) -> str:
+    """The hash of a commit of this repository, as a name can mean another one in a clone; empty if there is none."""
+    command = ["git", "rev-parse", "--quiet", "--verify", f"{commit}^{{commit}}"]
+    return subprocess.run(
+        command, cwd=ROOT, check=False, capture_output=True, text=True
+    ).stdout.strip()
+
+
 def clone(commit: str, folder: Path) -> Path:
     """A clone of the repository at a commit, with its environment; returns its folder."""
     subprocess.run(["git", "clone", "--quiet", ROOT, folder], check=True)
@@ -68,13 +76,13 @@ def main() -> None:
     options = parser.parse_args()
     if not options.command:
         parser.error("no command to run in both versions")
-    known = ["git", "rev-parse", "--quiet", "--verify", f"{options.commit}^{{commit}}"]
-    if subprocess.run(known, cwd=ROOT, check=False, capture_output=True).returncode:
+    other_commit = hash_of(options.commit)
+    if not other_commit:
         parser.error(f"no commit {options.commit!r} in {ROOT}")
     with tempfile.TemporaryDirectory() as name:
         other, this = (
             partial(run, clone(commit, Path(name, label)), options.command)
-            for commit, label in ((options.commit, "other"), ("HEAD", "this"))
+            for commit, label in ((other_commit, "other"), ("HEAD", "this"))
         )
         times = alternated(other, this, options.rounds)
     before, now = np.median(times, axis=0)
