@@ -1,10 +1,9 @@
 """Threads and processes read the same images, and reader processes end with their parent."""
 
-import os
-import signal
 import subprocess
 import sys
 import time
+from multiprocessing import active_children
 
 import pytest
 import torch
@@ -68,13 +67,14 @@ def test_a_killed_reader_process_is_reported(embedder, folder):
         pytest.raises(UserError, match="memory"),
         Readers(ReaderImages(folder, embedder.transform), 2, processes=True) as readers,
     ):
-        for pid in list(readers._pool._processes):
-            os.kill(pid, signal.SIGKILL)
+        for process in active_children():
+            process.kill()
         loaded(readers, 6)
 
 
 PARENT = """
 import sys, time
+from multiprocessing import active_children
 from pathlib import Path
 import numpy as np
 from imprint.data.images import Images
@@ -83,7 +83,7 @@ from imprint.fm.transforms import Transform
 images = Images(np.zeros(1, int), ["00.png"], ("a",), folder=Path(sys.argv[1]))
 with Readers(ReaderImages(images, Transform((16, 16), (16, 16))), 2, processes=True) as readers:
     readers.pixels(range(1)).result()
-    print(*readers._pool._processes, flush=True)
+    print(*(process.pid for process in active_children()), flush=True)
     time.sleep(300)
 """
 
