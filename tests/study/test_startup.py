@@ -34,7 +34,8 @@ def test_results_that_cannot_be_read_end_the_run_with_the_reason(tmp_path, monke
     monkeypatch.chdir(tmp_path)
     results = Path("disk/results")
     check_startup(results)  # does not exist yet
-    Path("disk").symlink_to(tmp_path / "unmounted")
+    Path("disk").symlink_to("mounts")
+    Path("mounts").symlink_to("unmounted")
     with pytest.raises(UserError, match=f"{tmp_path}/disk is a link to {tmp_path}/unmounted,"):
         check_startup(results)
     (tmp_path / "unmounted").mkdir()

@@ -62,7 +62,7 @@ def why_unreadable(results: Path) -> str | None:
         except FileNotFoundError:
             if not folder.is_symlink():
                 return None
-            target = folder.readlink()
+            target = os.path.realpath(folder)  # where the last link of several leads
             reason = (
                 f"is a link to {target}, which does not exist; make that folder, mount its disk"
             )
