@@ -194,6 +194,7 @@ LOST = f"{STEP}*** JOB 7 ON n1 CANCELLED AT 2026-01-02T03:04:05 DUE TO NODE FAIL
         ([CANCELLED], "cancelled"),
         ([LOST], "node failed"),
         (["srun: error: n1: task 0: Out Of Memory"], "more memory"),
+        ([f"{STEP}Exceeded step memory limit at some point."], "more memory"),
         (["the text of a job: out of memory"], OUTSIDE),
     ],
 )

@@ -23,7 +23,7 @@ _SLURM_REASONS = {
     re.compile(pattern, re.IGNORECASE): reason
     for pattern, reason in (
         (
-            r"oom.?kill|out of memory|exceeded (?:job )?memory limit",
+            r"oom.?kill|out of memory|exceeded (?:(?:job|step) )?memory limit",
             "SLURM ended it: it used more memory than it requested; request more by `mem_mb` in the profile",
         ),
         (
