@@ -162,8 +162,8 @@ class Tally:
     def running(self, now: float) -> str:
         """A line on the running jobs, with the last lines of their logs; empty if none runs.
 
-        All jobs of a group count as started when it is submitted. Those that have begun come first; those that are done are left
-        out.
+        All jobs of a group count as started when it is submitted. Those that have begun come first. Those that are done are left
+        out, but the number of the jobs that are not named may hold some, as their logs are not read.
         """
         begun: list[RunningJob] = []
         waiting: list[RunningJob] = []
