@@ -106,7 +106,7 @@ class LogHandler(LogHandlerBase):
             message = record.rule_msg or self._exception
             job = self._tally.fail(record.jobid, message, record.log[-1] if record.log else "")
             if record.rule_msg or not job.reason:  # otherwise the job has printed it
-                self._say(f"{job.words}: {job.reason or message}")
+                self._say(f"{job.words}: {self._tally.why(record.jobid)}")
 
     def _note_group(self, record: Any) -> None:
         """Note that a group failed; Snakemake then reports all its jobs as failed, also those that succeeded."""

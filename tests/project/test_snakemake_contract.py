@@ -14,12 +14,14 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import closing
 from importlib.metadata import version
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 import yaml
+from snakemake_interface_logger_plugins.common import LogEvent
 
 from imprint.study import status
 from imprint.study.job_log import START
@@ -179,11 +181,32 @@ def test_a_logger_learns_what_runs_and_what_ended(finished):
     ], "events or their fields have other names"
 
 
-def test_a_controller_of_slurm_that_does_not_answer_is_reported_with_a_remedy(capsys):
-    """The text is that of the plugin for SLURM, which then asks sacct and may never ask for the running jobs again."""
+def logger():
+    """The logger, which writes to standard output."""
     settings = SimpleNamespace(stdout=True, dryrun=False, verbose=False, debug_dag=False)
     handler = LogHandler(settings, None)
     handler.setFormatter(logging.Formatter("%(message)s"))
+    return handler
+
+
+def test_a_job_that_slurm_ended_is_reported_with_the_reason_though_it_runs_again(capsys, tmp_path):
+    """A retry that succeeds leaves this line alone, as it takes the job off the list of failures."""
+    log = tmp_path / "5.log"
+    log.write_text("slurmstepd: error: Detected 1 oom_kill event in StepId=5.batch.\n")
+    job = {"jobid": 1, "rule_name": "embed", "log": []}
+    started = {"event": LogEvent.JOB_INFO, "rule_msg": "embeddings", "wildcards": {}}
+    message = "SLURM-job '5' failed, SLURM status is: 'FAILED'."
+    failed = {"event": LogEvent.JOB_ERROR, "rule_msg": message, "log": [str(log)]}
+    with closing(logger()) as handler:
+        begun = {"event": LogEvent.RUN_INFO, "stats": {"embed": 1}}
+        for fields in (begun, job | started, job | failed):
+            handler.handle(logging.makeLogRecord(fields))
+        assert "embeddings: SLURM ended it: it used more memory" in capsys.readouterr().out
+
+
+def test_a_controller_of_slurm_that_does_not_answer_is_reported_with_a_remedy(capsys):
+    """The text is that of the plugin for SLURM, which then asks sacct and may never ask for the running jobs again."""
+    handler = logger()
     fallback = "Falling back to 'sacct' for status queries (MinJobAge={}; threshold=18s)."
     for age in (2, None):
         handler.emit(logging.makeLogRecord({"msg": fallback.format(age), "levelno": logging.INFO}))

@@ -147,14 +147,14 @@ def test_too_little_memory_ends_a_job_and_its_next_attempt_has_more(run):
     assert (ended["JobState"], done["JobState"]) == ("FAILED", "COMPLETED")
     assert "exceeded memory limit" in Path(ended["StdOut"]).read_text()
     assert (ended["MinMemoryNode"], done["MinMemoryNode"]) == ("300M", "3000M")
-    assert "SLURM status is: 'FAILED'" in run.output
+    assert ": SLURM ended it: it used more memory than it requested" in run.output
 
 
 def test_too_little_time_ends_a_job_and_its_next_attempt_has_more(run):
     ended, done = run.submitted(HELD)
     assert (ended["JobState"], done["JobState"]) == ("TIMEOUT", "COMPLETED")
     assert (ended["TimeLimit"], done["TimeLimit"]) == ("00:01:00", "00:10:00")
-    assert "SLURM status is: 'TIMEOUT'" in run.output
+    assert ": SLURM ended it: it reached its time limit" in run.output
 
 
 def test_a_cancelled_group_is_submitted_again_with_twice_of_all(run):

@@ -120,6 +120,10 @@ class Tally:
         self._failed[number] = job, why, job.log_that_says_why(log)
         return job
 
+    def why(self, number: int) -> str:
+        """Why a job failed that `fail` has counted."""
+        return self._failed[number][1]
+
     def fail_group(self, numbers: Iterable[int], log: str) -> list[str]:
         """Count the jobs of a submission that failed; returns a line for each that failed itself.
 
