@@ -5,6 +5,7 @@ import pytest
 
 from imprint import ImprintingClassifier
 from imprint.errors import UserError
+from imprint.estimator.sample_warnings import warn_once
 from imprint.method.aggregations import AGGREGATIONS
 from imprint.method.class_scores import class_scores
 from imprint.method.configuration import Scoring
@@ -124,6 +125,7 @@ def test_its_default_weighting_is_taken_where_none_is_named(load):
 )
 def test_choices_that_it_does_not_take(load, named, message):
     load(MEAN.format(properties="", returned=STACKED))
+    warn_once.cache_clear()  # other tests may have given the warning
     x, y = np.eye(6), [0, 0, 1, 1, 2, 2]
     with pytest.warns(UserWarning, match=message):
         ImprintingClassifier(gen="mean", agg="mean_similarity", **named).fit(x, y)
