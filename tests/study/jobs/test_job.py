@@ -17,6 +17,12 @@ from imprint.study import job_log
 from imprint.study.jobs import job
 
 
+@pytest.fixture(autouse=True)
+def threads_of_numba(monkeypatch):
+    """Takes back the number of threads that a job sets: once threads run, numba compiles nothing under another one."""
+    monkeypatch.setenv("NUMBA_NUM_THREADS", "1")
+
+
 def run(tmp_path, body):
     given = SimpleNamespace(
         log=[str(tmp_path / "logs" / "rule.log")],
