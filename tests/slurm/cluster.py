@@ -19,6 +19,7 @@ from pathlib import Path
 PACKAGES = ("slurmctld", "slurmd", "slurm-client", "munge")
 LINK = Path("/etc/slurm/slurm.conf")
 PREFIX = "imprint-slurm-"
+PATIENCE = 120  # seconds for a daemon to start or to end: other tests may run at the same time
 
 CONFIGURATION = """\
 ClusterName=test
@@ -120,7 +121,8 @@ class Cluster:
         _run(*apart, "slurmctld", "-f", str(configuration))
         _run(*apart, "slurmd", "-f", str(configuration))
         _until(
-            lambda: _run("sinfo", "-h", "-p", "cpu", "-o", "%t", check=False).strip() == "idle", 30
+            lambda: _run("sinfo", "-h", "-p", "cpu", "-o", "%t", check=False).strip() == "idle",
+            PATIENCE,
         )
 
     def jobs(self):
@@ -220,11 +222,11 @@ def _stop(folder):
     if _pid(folder, "slurmctld") and _pid(folder, "slurmd"):  # else jobs would outlive slurmd
         _run("scancel", "--user=root", check=False)
         with suppress(TimeoutError):
-            _until(lambda: not _run("squeue", "--noheader", check=False), 30)
+            _until(lambda: not _run("squeue", "--noheader", check=False), PATIENCE)
     for name in ("slurmd", "slurmctld", "munged"):
         if pid := _pid(folder, name):
             os.kill(pid, signal.SIGTERM)
-            _until(lambda name=name: not _pid(folder, name), 30)
+            _until(lambda name=name: not _pid(folder, name), PATIENCE)
     if LINK.is_symlink() and LINK.readlink().parent == folder:
         LINK.unlink()
     shutil.rmtree(folder, ignore_errors=True)
