@@ -127,7 +127,7 @@ GRID = "document.querySelector('#grid_wrapper .dt-info')?.innerText ?? ''"
 @pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium on the PATH")
 def test_the_page_opens_offline_and_every_menu_changes_its_chart(tmp_path):
     path = written(rows(), tmp_path)
-    with Browser(700, seconds=30) as browser:
+    with Browser(700, seconds=120) as browser:
         browser.send("Network.enable")
         browser.send("Network.emulateNetworkConditions", offline=True, latency=0, downloadThroughput=0, uploadThroughput=0)  # fmt: skip
         browser.open(path)

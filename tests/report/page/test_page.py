@@ -186,7 +186,7 @@ SEARCH = """
 
 @pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium on the PATH")
 def test_in_a_browser_tables_are_searched_paged_and_sorted(page):
-    with Browser(1400, seconds=30) as browser:
+    with Browser(1400, seconds=120) as browser:
         browser.open(page)
         browser.wait("!!document.querySelector('.dt-search input')")
         assert len(browser.value(COLUMN % 3)) == 15, "a page of a long table"
