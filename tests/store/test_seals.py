@@ -138,6 +138,13 @@ def test_an_accuracy_above_one_is_no_accuracy(tmp_path):
         read_parquet(tmp_path / "s.parquet")
 
 
+@pytest.mark.parametrize("texts", [["0.5", "0.7"], ["0.5", None], ["many", "0.7"]])
+def test_an_accuracy_that_is_text_is_no_accuracy(tmp_path, texts):
+    write_parquet(tmp_path / "s.parquet", pd.DataFrame({"accuracy": texts}), "{}")
+    with pytest.raises(UserError, match=r"s\.parquet .* accuracy '(0\.5|many)' is not a number"):
+        read_parquet(tmp_path / "s.parquet")
+
+
 def test_a_file_under_the_path_of_another_is_reported(tmp_path):
     place = tmp_path / "embeddings/net/digits/train.h5"
     place.parent.mkdir(parents=True)

@@ -47,7 +47,7 @@ def read_parquet(path: str | Path) -> pd.DataFrame:
     Raises
     ------
     UserError
-        If the file is missing or damaged, or a rate in it is not between 0 and 1.
+        If the file is missing or damaged, or a rate in it is no number between 0 and 1.
     """
     import pandas as pd
 
@@ -60,7 +60,10 @@ def read_parquet(path: str | Path) -> pd.DataFrame:
         raise damaged(path, REMEDY, f"it is not a readable Parquet file ({error})") from None
     check_path(path, _provenance(path))
     for name in sorted(RATES & set(frame.columns)):
-        wrong = frame[name][~frame[name].between(-_ROUNDING, 1 + _ROUNDING) & frame[name].notna()]
+        present = frame[name].dropna()
+        if len(present) and not pd.api.types.is_numeric_dtype(frame[name]):
+            raise damaged(path, REMEDY, f"{name} {present.iloc[0]!r} is not a number")
+        wrong = present[~present.between(-_ROUNDING, 1 + _ROUNDING)]
         if len(wrong):
             raise damaged(path, REMEDY, f"{name} {wrong.iloc[0]} is not between 0 and 1")
     return frame
