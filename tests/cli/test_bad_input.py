@@ -363,3 +363,21 @@ def test_an_image_whose_name_is_not_utf8_is_to_be_renamed(imprint, tmp_path):
     shutil.copy("photos/cat/0.jpg", image)
     error = imprint(f"embed {image} -o e.h5 {FM}", code=2)
     assert r"caf\xe9.jpg; rename these files" in error
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError("Unable to allocate 32.0 MiB"),
+        MemoryError(),
+        ImportError("libtorch_cpu.so: failed to map segment from shared object"),
+    ],
+)
+def test_too_little_memory_is_one_line(run, monkeypatch, error):
+    def refuse(path):
+        raise error
+
+    monkeypatch.setattr("imprint.store.frames.read_parquet", refuse)
+    message = run("diff a.parquet b.parquet", code=2)
+    assert message.startswith("not enough memory") and message.count("\n") == 1
+    assert str(error) in message and "ulimit -v" in message

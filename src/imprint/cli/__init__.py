@@ -69,8 +69,8 @@ def _run(arguments: list[str]) -> int:
         message = f"{error}\nRun: {_corrected(arguments, error.source, error.instead)}"
     except UserError as error:
         message = str(error)
-    except ModuleNotFoundError as error:
-        if (advice := not_installed(error.name or "")) is None:
+    except (ImportError, MemoryError) as error:
+        if (advice := _no_memory(error) or not_installed(getattr(error, "name", "") or "")) is None:
             raise
         message = advice
     except OSError as error:
@@ -109,6 +109,18 @@ def _corrected(arguments: list[str], source: str, instead: str) -> str:
         option, is_value, value = word.rpartition("=") if word.startswith("--") else ("", "", word)
         words.append(option + is_value + (instead if Path(value) == Path(source) else value))
     return shlex.join(words)
+
+
+def _no_memory(error: ImportError | MemoryError) -> str | None:
+    """What to do if memory is too small or limited; None for an import that failed for another reason."""
+    # the loader of libraries has no error of its own for this
+    if isinstance(error, ImportError) and "failed to map segment" not in str(error):
+        return None
+    reason = f" ({error})" if str(error) else ""
+    return (
+        f"not enough memory{reason}; close other programs, give this one more (ulimit -v, or the limit of its container or job), "
+        "or use fewer images"
+    )
 
 
 def _place(filename: object) -> str:
