@@ -21,6 +21,7 @@ from imprint.analysis.hypothesis_tests import (
     holm,
     signed_rank,
 )
+from imprint.formatting import count
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -144,7 +145,8 @@ def compare_methods(matrix: pd.DataFrame) -> ComparedMethods:
     different = {frozenset((pair.first, pair.second)) for pair in pairwise if pair.p_holm < ALPHA}
     if test is not None and test.p >= ALPHA:
         different = set()  # without an overall difference no pair is called different
-    notes = (*ranked.notes, *identical(complete), *limits)
+    # tests need no standard deviation, so not `ranked.notes`
+    notes = (*ranked.gaps, *identical(complete), *limits)
     groups = cliques(list(complete.columns), different)
     return ComparedMethods(
         **vars(ranked) | {"notes": notes},
@@ -238,7 +240,7 @@ def _few(names: list[str], separator: str) -> str:
 def _limits(complete: pd.DataFrame, test: Friedman | None) -> Iterator[str]:
     rows, methods = complete.shape
     if methods < 2 or rows < 2:
-        yield f"Nothing to test: {methods} method(s) over {rows} shared (FM, task)."
+        yield f"Nothing to test: {count(methods, 'method')} over {rows} shared (FM, task)."
         return
     if test is None:
         yield f"Friedman's test needs 3 methods, here are {methods}."

@@ -152,10 +152,10 @@ def test_statistics_lists_friedman_and_every_pair():
         (
             slice(None),
             {"qi": PRESETS["qi"]},
-            "Nothing to test: 1 method(s) over 10 shared (FM, task).",
+            "Nothing to test: 1 method over 10 shared (FM, task).",
         ),
         (slice(3), PRESETS, "Nothing to test"),
-        (slice(0), PRESETS, "Nothing to test: 0 method(s)"),
+        (slice(0), PRESETS, "Nothing to test: 0 methods"),
     ],
     ids=["one method", "one pair", "none"],
 )
