@@ -54,6 +54,17 @@ def test_every_word_is_legible_in_a_column_and_on_a_page(name, data, width, inch
     check_legible(figure, figure.get_figwidth())
 
 
+# NC1 that is nearly the same everywhere, and small: numbers with many digits on an axis that spans less than a factor of two
+COLLAPSED = study(["a", "b"], {"x": 0.00029, "y": 0.00036}, [])
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("name", FROM_SCORES)
+def test_nearly_equal_values_have_legible_numbers(name, width):
+    figure = draw_figure(name, COLLAPSED, width=width)
+    check_legible(figure, figure.get_figwidth())
+
+
 LONG_NAMES = study(
     ["vit_large_patch14_reg4_dinov2.lvd142m", "convnext_large_mlp.clip_laion2b_soup_ft_in12k"],
     {f"a-task-with-a-long-name-{part}": nc1 for part, nc1 in (("all", 3.1), ("even", 1.4))},

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 STRETCHED_TICKS = (0, 40, 60, 80, 90, 95, 98, 99, 100)
 LOG_FROM = 10  # least ratio of the largest to the smallest value for a logarithmic axis
+FEW_TICKS = 4  # at most so many steps between round numbers
 DECADES = 2.5  # most of an axis with numbers between the powers of ten
 _LINE = {"arrowstyle": "-", "color": GREY, "linewidth": 0.4, "shrinkA": 1, "shrinkB": 0}
 JOINED: dict[str, Any] = {"va": "center", "arrowprops": _LINE, "annotation_clip": False}
@@ -115,13 +116,21 @@ def stretched_axis(axes: Axes) -> None:
 
 
 def log_axis(axes: Axes, name: Literal["x", "y"]) -> None:
-    """Make the axis of a panel with data logarithmic, with plain numbers at 1, 2 and 5 or, over many decades, at powers of ten."""
-    from matplotlib.ticker import LogLocator, NullLocator, StrMethodFormatter
+    """Make the axis of a panel with data logarithmic, with plain numbers at 1, 2 and 5 or, over many decades, at powers of ten.
+
+    An axis with fewer than two of these numbers has a few round ones.
+    """
+    from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator, StrMethodFormatter
 
     axes.set(**{f"{name}scale": "log"})
     axis = axes.xaxis if name == "x" else axes.yaxis
-    many = np.ptp(np.log10(axis.get_view_interval())) > DECADES
-    axis.set_major_locator(LogLocator() if many else LogLocator(subs=(1, 2, 5)))
+    low, high = axis.get_view_interval()
+    numbers = 10.0 ** np.arange(np.floor(np.log10(low)), np.log10(high)) * [[1], [2], [5]]
+    if np.sum((low <= numbers) & (numbers <= high)) < 2:
+        axis.set_major_locator(MaxNLocator(FEW_TICKS))
+    else:
+        many = np.ptp(np.log10([low, high])) > DECADES
+        axis.set_major_locator(LogLocator() if many else LogLocator(subs=(1, 2, 5)))
     axis.set_minor_locator(NullLocator())
     axis.set_major_formatter(StrMethodFormatter("{x:g}"))
 
