@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from imprint.analysis.matrices import data_chosen_on, with_criterion
+from imprint.analysis.matrices import data_chosen_on, shots_note, with_criterion
 from imprint.analysis.ranking import rank_methods
 from imprint.analysis.selection import method_in_words
 from imprint.formatting import count
@@ -76,7 +76,7 @@ def compare_fms(
         result.accuracies,
         summary,
         shared.shape[1] if shared.size else 0,
-        tuple(_notes(medians, of_tasks, shared, len(tasks))),
+        (*_notes(medians, of_tasks, shared, len(tasks)), *shots_note(scores)),
         data_chosen_on(scores),
     )
 

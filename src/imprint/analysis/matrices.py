@@ -36,6 +36,12 @@ def few_shots(scores: pd.DataFrame) -> str:
     return f"{shots[0]} shots" if len(shots) and shots[0] != ALL_SHOTS else ""
 
 
+def shots_note(scores: pd.DataFrame) -> tuple[str, ...]:
+    """A sentence with the `few_shots`, if there are any."""
+    shots = few_shots(scores)
+    return (f"Run with {shots}.",) if shots else ()
+
+
 def with_few_shots(scores: pd.DataFrame) -> str:
     """`few_shots` as the end of a list: "; 20 shots"."""
     shots = few_shots(scores)

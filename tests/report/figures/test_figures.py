@@ -65,6 +65,14 @@ def test_nearly_equal_values_have_legible_numbers(name, width):
     check_legible(figure, figure.get_figwidth())
 
 
+FEW_SHOTS = study(["resnet", "convnext"], DIGITS, [], [L2, NONE], shots=[5])
+
+
+@pytest.mark.parametrize("name", ["fms", "generation_time", "published_methods", "accuracy_over_k"])
+def test_figures_of_few_shots_say_so(name):
+    assert "5 shots" in words(draw_figure(name, FEW_SHOTS))
+
+
 LONG_NAMES = study(
     ["vit_large_patch14_reg4_dinov2.lvd142m", "convnext_large_mlp.clip_laion2b_soup_ft_in12k"],
     {f"a-task-with-a-long-name-{part}": nc1 for part, nc1 in (("all", 3.1), ("even", 1.4))},

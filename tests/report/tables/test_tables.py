@@ -204,6 +204,24 @@ def test_accuracy_over_k_takes_the_oracle_without_normalisation():
     assert table.loc[("glyphs-d1", "ls", ""), "configuration"].startswith("NORM none throughout")
 
 
+OF_SCORES = [
+    "published_methods",
+    "configurations",
+    "statistics",
+    "gen",
+    "norm",
+    "agg",
+    "fms",
+    "runtime",
+]
+
+
+@pytest.mark.parametrize("name", OF_SCORES)
+def test_tables_of_few_shots_say_so(name):
+    assert "Run with 20 shots." in make_table(name, scores().assign(shots="20"))["note"][0]
+    assert "shots" not in str(make_table(name)["note"][0])
+
+
 def test_accuracy_over_k_names_the_shots_of_all_gens():
     table = make_table("accuracy_over_k", scores().assign(shots="20"))
     assert table["configuration"].nunique() > 1

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from imprint.analysis.generation_time import KIND, generation_times
 from imprint.analysis.gens import gens_made_at_once, gens_without_k
-from imprint.analysis.matrices import PAIR, fullest
+from imprint.analysis.matrices import PAIR, fullest, with_few_shots
 from imprint.analysis.selection import sizes
 from imprint.analysis.splits import TRAINING_SAMPLES
 from imprint.data.shots import ALL_SHOTS
@@ -81,7 +81,9 @@ def _subtitle(
     made_at_once: list[str],
 ) -> str:
     where = count(pairs, "FM and task", "pairs of FM and task")
-    lines = [f"One set of proxies, all classes together; {where}{_samples(rows, collapse)}"]
+    lines = [
+        f"One set of proxies, all classes together; {where}{_samples(rows, collapse)}{with_few_shots(rows)}"
+    ]
     if pairs == 1:
         lines.append(f"Median of {sizes(rows)}")
     else:

@@ -11,7 +11,7 @@ from imprint.analysis.component_rankings import (
     best_of_others,
     kept_configurations,
 )
-from imprint.analysis.matrices import chosen_on
+from imprint.analysis.matrices import chosen_on, shots_note
 from imprint.analysis.ranking import (
     AT_BEST,
     RankedMethods,
@@ -70,7 +70,9 @@ def _kept(scores: pd.DataFrame, component: str, of_paper: bool) -> pd.DataFrame:
         f"Kept: of each {component} the configuration with the best mean rank over {result.rows} (FM, task) among all "
         f"{kept.ranked}, chosen on {data}."
     )
-    return with_note(frame.reset_index(drop=True), note, *kept.notes, *result.notes)
+    return with_note(
+        frame.reset_index(drop=True), note, *kept.notes, *result.notes, *shots_note(scores)
+    )
 
 
 def _with_best_companions(scores: pd.DataFrame, component: str) -> pd.DataFrame:
@@ -88,7 +90,7 @@ def _with_best_companions(scores: pd.DataFrame, component: str) -> pd.DataFrame:
         frame[f"best {companion}"] = [
             "\n".join(f"{value}: {round(count, 1):g}" for value, count in pairs) for pairs in counts
         ]
-    notes = [*merged_note(equal, AT_BEST), *result.notes]
+    notes = [*merged_note(equal, AT_BEST), *result.notes, *shots_note(scores)]
     least, most = entries["combinations"].min(), entries["combinations"].max()
     if least < most:
         notes.append(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from imprint.analysis.gens import with_k_labels
-from imprint.analysis.matrices import METHOD, by_configuration
+from imprint.analysis.matrices import METHOD, by_configuration, shots_note
 from imprint.analysis.ranking import rank_methods
 from imprint.method.configuration import Auto
 from imprint.report.registry import Presets, table
@@ -37,4 +37,4 @@ def configurations(scores: pd.DataFrame, collapse: pd.DataFrame, presets: Preset
     result = rank_methods(medians.set_axis(names, axis="columns"))
     fields = rows.set_axis(names)[METHOD].rename(columns=HEADINGS)
     frame = measures(result).join(fields).reset_index(drop=True)
-    return with_note(frame, *result.notes)
+    return with_note(frame, *result.notes, *shots_note(scores))

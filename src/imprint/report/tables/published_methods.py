@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from imprint.analysis.gens import k_in_words
-from imprint.analysis.matrices import few_shots, preset_matrix
+from imprint.analysis.matrices import preset_matrix, shots_note
 from imprint.analysis.ranking import identical, rank_methods
 from imprint.analysis.selection import agg_in_words
 from imprint.report.registry import Presets, table
@@ -50,9 +50,7 @@ def published_methods(
     frame["FM x task"] = frame["FM x task"].fillna(0).astype(int)
     if of_paper and not result.left_out:
         frame[PUBLISHED] = pd.Series([methods[name]["published"] for name in order], order, float)
-    notes = [*result.notes, *identical(result.accuracies)]
-    if shots := few_shots(scores):
-        notes.append(f"Named methods with {shots}.")
+    notes = [*result.notes, *identical(result.accuracies), *shots_note(scores)]
     return with_note(frame.reset_index(drop=True), *notes)
 
 

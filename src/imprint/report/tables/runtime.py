@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from imprint.analysis.generation_time import KIND, generation_times
 from imprint.analysis.gens import with_k_labels
-from imprint.analysis.matrices import PAIR, fullest
+from imprint.analysis.matrices import PAIR, fullest, shots_note
 from imprint.analysis.splits import TRAINING_SAMPLES
 from imprint.data.shots import ALL_SHOTS
 from imprint.report.registry import Presets, table
@@ -42,9 +42,9 @@ def runtime(scores: pd.DataFrame, collapse: pd.DataFrame, presets: Presets) -> p
     frame = frame.rename(columns={"gen": "GEN", "size": "FM x task", **TIMES})
     frame = frame[["GEN", "k", *TIMES.values(), "proxies", "samples", "FM x task"]]
     pairs = len(times[PAIR].drop_duplicates())
+    notes = list(shots_note(scores))
     if (frame["FM x task"] < pairs).any():
-        return with_note(
-            frame,
-            f"Not all were run on all {pairs} (FM, task): compare only those with equal `FM x task`.",
+        notes.append(
+            f"Not all were run on all {pairs} (FM, task): compare only those with equal `FM x task`."
         )
-    return with_note(frame)
+    return with_note(frame, *notes)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from imprint.analysis.differences import FEWEST, differences, separate_datasets, too_few
-from imprint.analysis.matrices import preset_matrix
+from imprint.analysis.matrices import preset_matrix, shots_note
 from imprint.analysis.ranking import compare_methods
 from imprint.report.registry import Presets, table
 from imprint.report.tables.layout import DIFFERENCE_COLUMNS, difference_columns, with_note
@@ -69,4 +69,4 @@ def statistics(scores: pd.DataFrame, collapse: pd.DataFrame, presets: Presets) -
     frame = frame.astype(dict.fromkeys(("datasets", "better", "worse"), "Int64"))
     count = over_datasets[0].difference.datasets if over_datasets else 0
     notes = [too_few(count)] if 0 < count < FEWEST else []
-    return with_note(frame, *notes, *result.notes)
+    return with_note(frame, *notes, *result.notes, *shots_note(scores))
