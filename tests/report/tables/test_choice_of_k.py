@@ -44,6 +44,8 @@ def test_auto_is_compared_with_every_k_and_with_hindsight():
     assert table.loc["20", ["better", "worse"]].tolist() == [2, 2]
     assert table.loc["1", ["better", "worse"]].tolist() == [2, 0]
     assert table["95% low (points)"]["20"] < 0 < table["95% high (points)"]["20"]
+    few = TABLES["choice_of_k"].make(frame.assign(shots="5"), COLLAPSE, {})
+    assert few["note"][0].endswith("Run with 5 shots.")
 
 
 def test_small_classes_have_fewer_proxies_than_k():

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from imprint.analysis.differences import FEWEST, difference, separate_datasets, too_few
 from imprint.analysis.generation_time import generation_times
-from imprint.analysis.matrices import PAIR, is_value
+from imprint.analysis.matrices import PAIR, is_value, shots_note
 from imprint.analysis.ranking import are_enough
 from imprint.analysis.selection import shown
 from imprint.formatting import count
@@ -89,7 +89,7 @@ def choice_of_k(scores: pd.DataFrame, collapse: pd.DataFrame, presets: Presets) 
     notes = [*gaps, *([too_few(separate)] if fixed and separate < FEWEST else [])]
     frame = pd.DataFrame(rows, columns=COLUMNS)
     frame = frame.astype(dict.fromkeys(("datasets", "better", "worse"), "Int64"))
-    return with_note(frame, f"{count(len(accuracy), 'place')}.", *notes)
+    return with_note(frame, f"{count(len(accuracy), 'place')}.", *notes, *shots_note(scores))
 
 
 def _shared(accuracy: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
