@@ -45,7 +45,6 @@ def _run(arguments: list[str]) -> int:
 
     from imprint.cli.app import drop_output, ignore_missing_columns
     from imprint.errors import UserError, WrongSource
-    from imprint.extras import not_installed
     from imprint.processor import wait_without_core
 
     wait_without_core()
@@ -70,7 +69,7 @@ def _run(arguments: list[str]) -> int:
     except UserError as error:
         message = str(error)
     except (ImportError, MemoryError) as error:
-        if (advice := _no_memory(error) or not_installed(getattr(error, "name", "") or "")) is None:
+        if (advice := _advice(error)) is None:
             raise
         message = advice
     except OSError as error:
@@ -111,8 +110,12 @@ def _corrected(arguments: list[str], source: str, instead: str) -> str:
     return shlex.join(words)
 
 
-def _no_memory(error: ImportError | MemoryError) -> str | None:
-    """What to do if memory is too small or limited; None for an import that failed for another reason."""
+def _advice(error: ImportError | MemoryError) -> str | None:
+    """What to do if a package is not installed, or memory is too small or limited; None for an import that failed otherwise."""
+    from imprint.extras import not_installed
+
+    if isinstance(error, ModuleNotFoundError):
+        return not_installed(error.name or "")
     # the loader of libraries has no error of its own for this
     if isinstance(error, ImportError) and "failed to map segment" not in str(error):
         return None
