@@ -298,7 +298,7 @@ def mahalanobis(proxies: Proxies, queries: Queries) -> Ranking:
         from imprint.method.kernels import distances_of_products
 
         # |L^-1 (x - p)|^2 for centred x and p
-        distances = distances_of_products(
+        distances, lost = distances_of_products(
             products,
             factors=2 * queries.scale[rows],
             terms=proxy_squares[neighbours],
@@ -306,7 +306,10 @@ def mahalanobis(proxies: Proxies, queries: Queries) -> Ranking:
             squares=white.squares[neighbours],
             near=NEAR,
         )
-        _replace(distances, distances < 0, rows, neighbours, exact, queries.values, proxies.values)
+        if lost:
+            _replace(
+                distances, distances < 0, rows, neighbours, exact, queries.values, proxies.values
+            )
         return distances
 
     ones = np.ones(len(white.columns), np.float32)

@@ -197,16 +197,17 @@ def distances_of_products(
     row_squares: np.ndarray,
     squares: np.ndarray,
     near: float,
-) -> np.ndarray:
+) -> tuple[np.ndarray, int]:
     """Distances (n, m) from products (n, m): the roots of row_squares + terms - factors * products, float64.
 
-    -1 where the squared distance is less than `near` times row_squares + squares, and has lost its digits. factors, row_squares:
-    (n,). terms, squares: (n, m), or (1, m) for all rows.
+    -1 where the squared distance is less than `near` times row_squares + squares, and has lost its digits; the second result
+    counts these. factors, row_squares: (n,). terms, squares: (n, m), or (1, m) for all rows.
     """
     distances = np.empty(products.shape)
     products, terms, squares = map(np.ascontiguousarray, (products, terms, squares))
-    _roots(products, terms, squares, factors.astype(np.float64), row_squares, near, distances)
-    return distances
+    factors = factors.astype(np.float64)
+    lost = _roots(products, terms, squares, factors, row_squares, near, distances)
+    return distances, lost
 
 
 @njit(nogil=True, fastmath=FASTMATH, cache=True)
@@ -218,7 +219,8 @@ def _roots(
     row_squares: np.ndarray,
     near: float,
     distances: np.ndarray,
-) -> None:  # pragma: no cover
+) -> int:  # pragma: no cover
+    lost = 0
     shared = len(terms) == 1
     for i in range(len(products)):
         row, row_terms, row_limits = (
@@ -231,3 +233,5 @@ def _roots(
             squared = square + row_terms[j] - factor * row[j]
             is_near = squared < near * (square + row_limits[j])
             distances[i, j] = -1.0 if is_near else np.sqrt(max(squared, 0.0))
+            lost += is_near
+    return lost
