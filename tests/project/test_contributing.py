@@ -85,3 +85,15 @@ def test_the_code_of_the_readme_runs(tmp_path):
             Image.new("RGB", (32, 32), (shade, shade, i)).save(tmp_path / folder / f"{i}.png")
     run("\n".join(code for _, code in python_blocks("README.md")), tmp_path)
     assert (tmp_path / "digits.safetensors").exists()
+
+
+def test_names_are_in_the_files_that_contributing_says():
+    """As in "`PROXIES` in `src/imprint/estimator/wording.py`"."""
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    places = re.findall(r"`(\w+)`\s+in\s+`([\w/]+\.py)`", text)
+    assert len(places) > 8
+    for name, place in places:
+        files = [path for folder in ("src", "tests") for path in (ROOT / folder).rglob("*.py")]
+        files = [path for path in files if path.as_posix().endswith(f"/{place}")]
+        defined = rf"^(?:(?:def|class) {name}\b|{name}(?:: [^=]+)? = )"
+        assert any(re.search(defined, path.read_text(), re.MULTILINE) for path in files), name
