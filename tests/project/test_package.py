@@ -99,6 +99,7 @@ def test_the_estimator_needs_the_core_alone(folder):
         ("fm", ["embed", "photos", "-o", "photos.h5", "--fm", "resnet18.a1_in1k"]),
         ("fm", ["fit", "photos", "-o", "photos.safetensors", "--fm", "resnet18.a1_in1k"]),
         ("study", ["show", "scores.parquet"]),
+        ("study", ["diff", "scores.parquet", "scores.parquet"]),
         ("study", ["doctor"]),
         ("study", ["status"]),
         ("study", ["cache"]),

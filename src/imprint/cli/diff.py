@@ -84,6 +84,8 @@ def diff(
 
 def _scores(path: Path, fm: str | None) -> pd.DataFrame:
     """The scores of a study, or of one of its FMs."""
+    import pyarrow  # noqa: F401  (if it is missing, `main` names its extra; the error of pandas does not tell)
+
     from imprint.analysis.matrices import is_value
     from imprint.analysis.study_differences import RUN
     from imprint.registry import unknown
