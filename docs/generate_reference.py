@@ -103,21 +103,18 @@ def _type(entry: Schema) -> str:
         "boolean": "`true`, `false`",
         "null": "nothing",
     }
-    word = names.get(entry.get("type", ""), "any value")
-    for bound, sign in (
-        ("minimum", "≥"),
-        ("exclusiveMinimum", ">"),
-        ("maximum", "≤"),
-        ("exclusiveMaximum", "<"),
-    ):
-        if bound in entry:
-            word += f" {sign} {entry[bound]:,}"
-    return word
+    signs = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<"}
+    if entry.get("minimum", 0) > entry.get("exclusiveMinimum", 0):  # "at least 2" says "positive"
+        del signs["exclusiveMinimum"]
+    bounds = [f"{sign} {entry[bound]:,}" for bound, sign in signs.items() if bound in entry]
+    return " ".join([names.get(entry.get("type", ""), "any value"), " and ".join(bounds)]).rstrip()
 
 
 def _cell(text: str) -> str:
-    """Text for one cell of a table; placeholders in angle brackets are no HTML."""
-    return text.replace("|", "\\|").replace("<", "&lt;").replace("${", "&#36;{")
+    """Text for one cell of a table; placeholders in angle brackets are no HTML. Code, between backticks, is shown as it is."""
+    parts = text.replace("|", "\\|").split("`")
+    parts[::2] = [part.replace("<", "&lt;").replace("${", "&#36;{") for part in parts[::2]]
+    return "`".join(parts)
 
 
 def commands() -> str:

@@ -167,6 +167,17 @@ def test_the_reference_describes_every_key(monkeypatch):
     assert set(re.findall(r"\(#([\w-]+)\)", page)) <= sections
 
 
+def test_the_reference_shows_placeholders_and_bounds_as_they_are_meant(monkeypatch):
+    monkeypatch.syspath_prepend(DOCS)
+    import generate_reference
+    from markdown import markdown
+
+    page = markdown(generate_reference.configuration(), extensions=["tables"])
+    assert "<code>&lt;name&gt;-d&lt;d&gt;</code>" in page
+    assert "&amp;lt;" not in page
+    assert "<td>whole number ≥ 2 and ≤ 1,000,000</td>" in page
+
+
 def test_the_site_needs_no_other_server():
     settings = (ROOT / "mkdocs.yml").read_text()
     assert "font: false" in settings
