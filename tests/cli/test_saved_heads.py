@@ -13,7 +13,9 @@ import torch
 from PIL import Image
 from sklearn.datasets import load_sample_images
 
+from imprint import cli
 from imprint.estimator.classifier import ImprintingClassifier
+from imprint.method.aggregations import AGGREGATIONS
 
 NAMES = np.array(["crow", "magpie", "owl"])
 
@@ -342,3 +344,36 @@ def test_mean_f1_is_that_of_classes_with_samples(imprint):
     facts = json.loads(imprint("evaluate birds.safetensors crows.npz --json"))
     crow, magpie = facts["classes"]
     assert magpie["f1"] is None and facts["macro_f1"] == crow["f1"]
+
+
+AGG = """
+from imprint.method.aggregations import aggregation, best_of_classes
+
+
+@aggregation("mine")
+def mine(similarities, labels, classes):
+    return {} * best_of_classes(similarities, labels, classes)
+"""
+
+
+def test_a_head_of_a_users_agg_is_shown_without_its_file_and_a_change_of_that_is_a_note(
+    imprint, tmp_path, capsys
+):
+    for folder, factor in (("before", 1), ("after", 2)):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "mine.py").write_text(AGG.format(factor))
+    try:
+        imprint("fit train.npz -o own.safetensors --components before/mine.py --agg mine")
+        AGGREGATIONS.remove("mine")
+        assert "k-means centres per class, mine by inner_product (" in imprint(
+            "show own.safetensors"
+        )
+        for command in ("predict {} test.npz", "evaluate {} test.npz", "explain {} test.npz"):
+            words = command.format("own.safetensors").split()
+            with pytest.raises(SystemExit):
+                cli.main([*words, "--components", "after/mine.py"])
+            (note,) = capsys.readouterr().err.splitlines()
+            assert note.startswith("note: the file of AGG mine has changed since own.safetensors")
+    finally:
+        if "mine" in AGGREGATIONS:
+            AGGREGATIONS.remove("mine")

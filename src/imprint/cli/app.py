@@ -64,7 +64,7 @@ def ignore_missing_columns() -> None:
 def warnings_as_notes() -> Iterator[None]:
     """Print Python warnings as notes, without the line of code."""
     with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
+        warnings.simplefilter("default", UserWarning)
         ignore_missing_columns()
         yield
     for warning in caught:

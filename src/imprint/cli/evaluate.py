@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import numpy as np
 import typer
 
-from imprint.cli.app import command, note_outdated
+from imprint.cli.app import command, note_outdated, warnings_as_notes
 from imprint.cli.options import ImageFolder, InputOptions, Json, SavedHead, Source
 from imprint.cli.output_files import require_writable
 from imprint.cli.tables import note, print_table, print_text
@@ -82,7 +82,8 @@ def evaluate(
             source, embeddings.provenance, images, classes="required", split="test"
         )
     labels = np.array(embeddings.class_names)[embeddings.y]
-    classifier = ImprintingClassifier.load(head)
+    with warnings_as_notes():
+        classifier = ImprintingClassifier.load(head)
     evaluation = evaluate(classifier, embeddings.x, labels)
     note_outdated(head, classifier)
     if evaluation.unknown:

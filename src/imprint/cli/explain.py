@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from imprint.cli.app import command
+from imprint.cli.app import command, warnings_as_notes
 from imprint.cli.options import (
     ImageFolder,
     InputOptions,
@@ -60,16 +60,17 @@ def explain(
 
     if output is not None:
         require_writable(output)
-    explanations = explain(
-        head,
-        sources,
-        train=train,
-        n=top,
-        picture=output,
-        images=images,
-        group=inputs.group,
-        fm=fm,
-    )
+    with warnings_as_notes():
+        explanations = explain(
+            head,
+            sources,
+            train=train,
+            n=top,
+            picture=output,
+            images=images,
+            group=inputs.group,
+            fm=fm,
+        )
     if as_json:
         for explanation in explanations:
             print(json.dumps(explanation.as_dict()))

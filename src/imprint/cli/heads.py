@@ -215,7 +215,8 @@ def predict(
     from imprint.method.large_arrays import score_blocks
     from imprint.store.heads import read_head
 
-    fitted = FittedHead.load(head)
+    with warnings_as_notes():
+        fitted = FittedHead.load(head)
     if proba and fitted.tuned.inverse_temperature is None:
         raise UserError(f"--proba: {head} gives no probabilities, {NOTHING_HELD_OUT}")
     if reject is not None:

@@ -162,7 +162,8 @@ def export(
 
     form_of(output, to)
     require_writable(output)
-    written = export(head, output, to=to, with_fm=with_fm, fm=fm, check=check)
+    with warnings_as_notes():
+        written = export(head, output, to=to, with_fm=with_fm, fm=fm, check=check)
     if as_json:
         print(json.dumps(written.as_dict()))
         return
@@ -188,7 +189,8 @@ def _output(head: Path, output: Path | None) -> Path:
 def _load(head: Path) -> ImprintingClassifier:
     from imprint.estimator.classifier import ImprintingClassifier
 
-    return ImprintingClassifier.load(head)
+    with warnings_as_notes():
+        return ImprintingClassifier.load(head)
 
 
 def _save(

@@ -92,7 +92,9 @@ def row_in_words(row: Mapping[str, Any]) -> str:
 def _decision(scoring: Scoring) -> str:
     """How the class is decided, if not by the largest inner product."""
     distance = scoring.distance
-    agg = AGGREGATIONS.find(scoring.agg)
+    agg = AGGREGATIONS.get(scoring.agg)
+    if agg is None:  # of a user's file that is not loaded
+        return f", {scoring.agg} by {distance}"
     named = "" if distance == agg.default_distance else f" by {distance}"
     if agg.class_scores is not None:
         return f", {agg.name if agg.of_user else 'all count'}{named}"
