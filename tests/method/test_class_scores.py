@@ -65,6 +65,17 @@ def test_a_proxy_is_at_distance_zero_from_itself(distance, offset):
     assert (nearest.distances[:, 0] < 1e-7 * nearest.distances[:, 1]).all()
 
 
+@pytest.mark.parametrize("scale", [1, 100, 1000])
+def test_fewer_proxies_than_dimensions_have_equal_mahalanobis_distances(scale):
+    """Whitening makes them the corners of a simplex, and rounding errors, which leave their span, a thousand times larger."""
+    p = scale * np.random.default_rng(6).normal(size=(10, 512)).astype(np.float32)
+    candidate = CandidateHead(p, np.arange(10), (Scoring("none", "none", "max", "mahalanobis"),))
+    nearest = nearest_proxies(p, candidate, 10)
+    np.testing.assert_array_equal(nearest.numbers[:, 0], np.arange(10))
+    np.testing.assert_array_equal(nearest.distances[:, 0], 0)
+    np.testing.assert_allclose(nearest.distances[:, 1:], np.sqrt(2 * 9), rtol=1e-5)
+
+
 def test_embeddings_that_are_mapped_once_score_alike():
     rng = np.random.default_rng(3)
     x, y = rng.normal(size=(60, 5)).astype(np.float32), np.repeat(np.arange(3), 20)

@@ -22,6 +22,7 @@ FAR = 100  # for distances, which need their digits
 CLOSE = 1e4  # for products, which need only their order
 PROBED = 16  # proxies that tell whether all lie close together
 CENTRED = 1024  # proxies centred at a time, so that they stay in the cache
+ROUNDED = 1e-6  # share of the squared length of a whitened embedding that may come from rounding it to float32
 
 
 def some_of(count: int) -> slice:
@@ -215,23 +216,47 @@ class Whitened:
         """(D, D) L^-1, float32."""
         return self.inverse.astype(np.float32)
 
+    @cached_property
+    def least_growth(self) -> float:
+        """Ratio of squared lengths after and before whitening, below which rounding adds more than `ROUNDED`.
+
+        An embedding close to the span of fewer proxies than dimensions grows little, but its rounding errors leave the span,
+        where they grow a thousandfold.
+        """
+        growth_of_errors = float(np.einsum("de,de->", self.inverse, self.inverse)) / len(self.mean)
+        return growth_of_errors * float(np.finfo(np.float32).eps) ** 2 / ROUNDED
+
     def squares_of(self, x: np.ndarray, precise: bool = False) -> np.ndarray:
         """(n,) |L^-1 (x - mean)|^2 of embeddings x (n, D), float64; `precise` computes no step in float32.
 
-        Beside float32 products with the proxies, whose errors are as large, float32 is enough, at half the time.
+        Beside float32 products with the proxies, whose errors are as large, float32 is enough, at half the time, except for
+        embeddings that grow by less than `least_growth`.
         """
         squares = np.empty(len(x))
-        inverse = self.inverse if precise else self.inverse_in_float32
 
         def fill(rows: slice) -> None:
-            white = (x[rows] - self.mean).astype(inverse.dtype, copy=False)
-            multiply_lower(inverse, white, transposed=False)
-            white = white.astype(np.float64, copy=False)  # squares of whitened values can be large
-            squares[rows] = np.einsum("nd,nd->n", white, white)
+            centred = x[rows] - self.mean
+            if precise:
+                squares[rows] = _whitened_squares(self.inverse, centred)
+                return
+            single = centred.astype(np.float32)
+            rounded = _whitened_squares(self.inverse_in_float32, single)
+            lengths = np.einsum("nd,nd->n", centred, centred)
+            lost = rounded < self.least_growth * lengths
+            if lost.any():
+                rounded[lost] = _whitened_squares(self.inverse, centred[lost])
+            squares[rows] = rounded
 
         with one_core(), strips(len(x)) as each:
             each(fill)
         return squares
+
+
+def _whitened_squares(inverse: np.ndarray, centred: np.ndarray) -> np.ndarray:
+    """(n,) squared lengths of rows (n, D), float64, after whitening them in place with a matrix of their type."""
+    multiply_lower(inverse, centred, transposed=False)
+    white = centred.astype(np.float64, copy=False)  # squares of whitened values can be large
+    return np.einsum("nd,nd->n", white, white)
 
 
 @dataclass(frozen=True, eq=False)
