@@ -368,12 +368,18 @@ def test_a_head_of_a_users_agg_is_shown_without_its_file_and_a_change_of_that_is
         assert "k-means centres per class, mine by inner_product (" in imprint(
             "show own.safetensors"
         )
-        for command in ("predict {} test.npz", "evaluate {} test.npz", "explain {} test.npz"):
+        for command in (
+            "predict {} test.npz",
+            "evaluate {} test.npz",
+            "explain {} test.npz",
+            "explain {} absent.npz",
+        ):
             words = command.format("own.safetensors").split()
             with pytest.raises(SystemExit):
                 cli.main([*words, "--components", "after/mine.py"])
-            (note,) = capsys.readouterr().err.splitlines()
+            note, *others = capsys.readouterr().err.splitlines()
             assert note.startswith("note: the file of AGG mine has changed since own.safetensors")
+            assert len(others) == ("absent" in command), "an error comes after the note"
     finally:
         if "mine" in AGGREGATIONS:
             AGGREGATIONS.remove("mine")

@@ -66,9 +66,11 @@ def warnings_as_notes() -> Iterator[None]:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("default", UserWarning)
         ignore_missing_columns()
-        yield
-    for warning in caught:
-        note(str(warning.message))
+        try:
+            yield
+        finally:  # what a warning says may be why the work failed
+            for warning in caught:
+                note(str(warning.message))
 
 
 def note_outdated(head: object, classifier: ImprintingClassifier) -> None:
