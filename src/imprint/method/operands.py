@@ -22,7 +22,7 @@ FAR = 100  # for distances, which need their digits
 CLOSE = 1e4  # for products, which need only their order
 PROBED = 16  # proxies that tell whether all lie close together
 CENTRED = 1024  # proxies centred at a time, so that they stay in the cache
-ROUNDED = 1e-6  # share of the squared length of a whitened embedding that may come from rounding it to float32
+ROUNDED = 1e-10  # share of the squared length of a whitened embedding that may come from rounding it to float32
 
 
 def some_of(count: int) -> slice:
