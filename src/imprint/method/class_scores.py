@@ -71,8 +71,13 @@ def class_scores(
             numbers, products = products_of_all(ranking, queries, rows)
         else:
             numbers, products = nearest_of_classes(ranking, queries, rows, labels, classes)
-        near = measured(ranking, queries, scoring.distance, numbers, products, rows).similarities
-        scores[rows] = aggregated(near, labels, classes, scoring) if with_all_proxies else near
+        out = scores[rows] if products.shape[1] == classes else None
+        near = measured(ranking, queries, scoring.distance, numbers, products, rows, out)
+        best = near.similarities
+        if with_all_proxies:
+            best = aggregated(best, labels, classes, scoring)
+        if best is not out:
+            scores[rows] = best
 
     # a row takes a few arrays with this many values
     at_once = MEMORY // (64 * (len(labels) if with_all_proxies else classes))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import wraps
+from functools import partial, wraps
 from typing import Any
 
 import numpy as np
@@ -55,7 +55,7 @@ class Distance(Component):
     linear : LinearForm or None
         The linear layer that orders the classes alike; a head needs it for its torch module.
     similarity : callable
-        Converts distances to similarities, larger is nearer, as in `decision_function`.
+        Converts distances to similarities, larger is nearer, as in `decision_function`; takes `out`, as functions of numpy do.
     precision : type
         Type of the similarities: float64 if all share a large part, beside which float32 could not separate them.
     operations : callable
@@ -67,7 +67,7 @@ class Distance(Component):
     shares_product: bool = True
     from_product: bool = True
     linear: LinearForm | None = None
-    similarity: Callable[[np.ndarray], np.ndarray] = np.negative
+    similarity: Callable[..., np.ndarray] = np.negative
     precision: type[np.floating[Any]] = np.float32
     operations: Callable[[int, int, int], float] = costs.product
 
@@ -162,9 +162,7 @@ def inner_product(proxies: Proxies, queries: Queries) -> Ranking:
     return Ranking(proxies.columns, proxies.scale, offset=offset, times_length=times_length)
 
 
-@_built_in(
-    "cosine", linear=LinearForm(unit_length=True), similarity=lambda distances: 1 - distances
-)
+@_built_in("cosine", linear=LinearForm(unit_length=True), similarity=partial(np.subtract, 1))
 def cosine(proxies: Proxies, queries: Queries) -> Ranking:
     """1 - <p, x> / (|p| |x|); 1 where either is zero."""
     lengths = np.linalg.norm(proxies.columns.values, axis=1)

@@ -267,8 +267,12 @@ def measured(
     numbers: np.ndarray,
     products: np.ndarray,
     rows: slice = ALL,
+    out: np.ndarray | None = None,
 ) -> Neighbours:
-    """Similarities and distances of some queries to proxies (n, m), or (1, m) for all rows, from their products (n, m)."""
+    """Similarities and distances of some queries to proxies (n, m), or (1, m) for all rows, from their products (n, m).
+
+    The similarities of a distance are written to `out` (n, m) if it is given.
+    """
     if ranking.measure is None:
         similarities = products * ranking.scale[numbers] * queries.scale[rows, None]
         if ranking.offset is not None:  # the offset is minus the bias
@@ -277,9 +281,10 @@ def measured(
             similarities = similarities + ranking.shared(rows)
         return Neighbours(numbers, similarities, None)
     distances = ranking.measure(rows, numbers, products)
-    similarities = DISTANCES.find(distance).similarity(distances)
-    precision = precision_of(ranking, distance)
-    return Neighbours(numbers, similarities.astype(precision, copy=False), distances)
+    similarities = DISTANCES.find(distance).similarity(distances, out=out)
+    if out is None:
+        similarities = similarities.astype(precision_of(ranking, distance), copy=False)
+    return Neighbours(numbers, similarities, distances)
 
 
 def precision_of(ranking: Ranking, distance: str) -> type[np.floating[Any]]:
