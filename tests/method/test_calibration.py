@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from scipy.special import softmax
+from scipy.special import log_softmax, softmax
 from sklearn.metrics import log_loss
 
 from imprint.method.calibration import INVERSE_TEMPERATURES, calibrate, probabilities
@@ -33,6 +33,22 @@ def test_losses_are_the_log_loss_of_the_probabilities():
     for factor in (STEP, 1 / STEP):
         other = probabilities(scores, factor * fit.inverse_temperature)
         assert log_loss(y, other, labels=range(5)) >= expected
+
+
+@pytest.mark.parametrize("unit", [1e-5, 1, 1e3])
+@pytest.mark.parametrize("margin", [0, 0.3, 2, 30])
+def test_no_other_temperature_has_a_lower_loss(margin, unit):
+    """Of scores that say nothing to those that separate the classes; the loss is that of smoothed labels."""
+    rng = np.random.default_rng(1)
+    y = rng.integers(0, 7, 100)
+    scores = unit * (rng.normal(size=(100, 7)) + margin * np.eye(7)[y])
+    shares = np.eye(7)[y] * (1 - 1 / 102) + 1 / 102 / 7
+    inverses = INVERSE_TEMPERATURES / (scores - scores.max(axis=1, keepdims=True)).std()
+    losses = [-(shares * log_softmax(factor * scores, axis=1)).sum() for factor in inverses]
+    fit = calibrate(scores, y)
+    assert fit.inverse_temperature == pytest.approx(inverses[np.argmin(losses)], rel=1e-9)
+    least = min(log_loss(y, softmax(factor * scores, axis=1)) for factor in inverses)
+    assert fit.losses.mean() == pytest.approx(least, rel=1e-6, abs=1e-12)
 
 
 def test_the_unit_of_the_scores_does_not_matter():

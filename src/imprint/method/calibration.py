@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
@@ -39,12 +40,26 @@ def calibrate(scores: np.ndarray, y: np.ndarray) -> Calibration:
     def normalisers(inverse: float) -> np.ndarray:
         return np.log(np.exp(inverse * shifted).sum(axis=1))
 
-    means = np.array([normalisers(inverse).mean() for inverse in inverses])
+    @cache
+    def mean(index: int) -> float:
+        return float(normalisers(inverses[index]).mean())
+
+    def lowest(target: float) -> float:
+        """The temperature with the lowest mean loss; the loss is convex, so that few of them have to be tried."""
+        first, last = 0, len(inverses) - 1
+        while first < last:
+            middle = (first + last) // 2
+            step = (inverses[middle + 1] - inverses[middle]) * target
+            if mean(middle + 1) - mean(middle) < step:
+                first = middle + 1
+            else:
+                last = middle
+        return float(inverses[first])
+
     smoothing = 1 / (len(y) + 2)
     smoothed = (1 - smoothing) * true_scores.mean() + smoothing * shifted.mean()
-    best = inverses[np.argmin(means - inverses * true_scores.mean())]
-    fitted = inverses[np.argmin(means - inverses * smoothed)]
-    return Calibration(float(fitted), normalisers(best) - best * true_scores)
+    best = lowest(true_scores.mean())
+    return Calibration(lowest(smoothed), normalisers(best) - best * true_scores)
 
 
 class ProbabilitySummary(NamedTuple):
