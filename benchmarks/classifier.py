@@ -86,6 +86,16 @@ def main() -> None:
         ),
         quick,
     )
+    small = synthetic(train=6_000, test=1, classes=2_000)
+    automatic, whitened = (
+        ImprintingClassifier(method=method, random_state=SEED) for method in ("auto", "whiten")
+    )
+    compare(
+        "fit 6,000 x 512 in 2,000 classes: auto | whiten, probabilities",
+        lambda: automatic.fit(small.x, small.y),
+        lambda: whitened.fit(small.x, small.y),
+        repeats,
+    )
 
 
 if __name__ == "__main__":
