@@ -223,11 +223,8 @@ def _roots(
     lost = 0
     shared = len(terms) == 1
     for i in range(len(products)):
-        row, row_terms, row_limits = (
-            products[i],
-            terms[0 if shared else i],
-            squares[0 if shared else i],
-        )
+        of = 0 if shared else i
+        row, row_terms, row_limits = products[i], terms[of], squares[of]
         factor, square = factors[i], row_squares[i]
         for j in range(len(row)):
             squared = square + row_terms[j] - factor * row[j]
