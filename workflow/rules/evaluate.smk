@@ -6,6 +6,19 @@ def cells_of(wildcards):
     return study.cells(group_of(wildcards)).by_agg[wildcards.agg]
 
 
+# groups of the same experiments share their cells
+@cache
+def components_of_cells(cells):
+    """The user's files that a job loads to score some cells."""
+    return components_of(cells.seeds)
+
+
+@cache
+def component_codes_of_cells(cells):
+    """A param that reruns a rule when code of the components changes that score some cells."""
+    return component_codes_of(cells.seeds)
+
+
 rule evaluate:
     """Scores of every proxy set of a task under one AGG, for every NORM, distance, weighting and m."""
     input:
@@ -28,9 +41,9 @@ rule evaluate:
         spec=lambda w: canonical(specs.evaluation(study, group_of(w))),
         cells=lambda w: cells_of(w).text,
         gens=lambda w: cells_of(w).gens,
-        components=lambda w: components_of(cells_of(w).seeds),
+        components=lambda w: components_of_cells(cells_of(w)),
         code=code_of("evaluate"),
-        component_codes=lambda w: component_codes_of(cells_of(w).seeds),
+        component_codes=lambda w: component_codes_of_cells(cells_of(w)),
         blocks=blocks_of,
     message:
         "scoring {wildcards.task} on {wildcards.fm} by {wildcards.agg}, shots {wildcards.shots}"
