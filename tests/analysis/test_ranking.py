@@ -305,7 +305,7 @@ def test_missing_cells_are_left_out_and_counted():
     )  # over the shared rows, like for like
     assert result.notes[:2] == (
         "Without any result and left out: c.",
-        "1 (FM, task) left out because they lack results of b (1).",
+        "1 (FM, task) left out for lack of results of b (1).",
     )
 
 

@@ -57,7 +57,9 @@ def test_jobs_to_do_have_times_and_reasons(capsys):
         "(1)",
     ]
     assert lines[5].split() == ["report", "1", "0", "?", "new", "(1)"]
-    assert lines[6] == "No job of report has run before: `imprint doctor` estimates their time."
+    assert (
+        lines[6] == "No job of a rule with ? has run before: `imprint doctor` estimates their time."
+    )
 
 
 def test_that_the_last_run_was_killed_comes_first_with_what_to_do(capsys):

@@ -193,7 +193,7 @@ def _gaps(matrix: pd.DataFrame, present: pd.DataFrame, complete: pd.DataFrame) -
     if left_out := len(present) - len(complete):
         missing = present.isna().sum()
         lacking = [f"{name} ({count})" for name, count in missing[missing > 0].items()]
-        yield f"{left_out} (FM, task) left out because they lack results of {_few(lacking, ', ')}."
+        yield f"{left_out} (FM, task) left out for lack of results of {_few(lacking, ', ')}."
 
 
 def equal_methods(accuracies: pd.DataFrame) -> dict[str, tuple[str, ...]]:

@@ -120,7 +120,8 @@ def status(
     if as_json:
         print(json.dumps(state.as_dict()))
     elif leftovers:
-        print("\n".join(state.leftovers))
+        for file in state.leftovers:
+            print(file)
     else:
         print_status(state)
 
@@ -157,9 +158,9 @@ def print_status(state: Status) -> None:
 
 def _print_rules(state: Status, rules: dict[str, Rule], done: int) -> None:
     left = sum(rule.why.total() for rule in rules.values())
-    unknown = [name for name, rule in rules.items() if rule.seconds is None]
+    unknown = sum(rule.seconds is None for rule in rules.values())
     time = "their time is not known yet"
-    if len(unknown) < len(rules):
+    if unknown < len(rules):
         time = f"about {duration(state.seconds)} on {count(state.cores, 'core')}, judging by earlier jobs"
     print(f"{done} of {done + left} jobs are done; {left} to do: {time}.\n")
     rows = []
@@ -171,9 +172,7 @@ def _print_rules(state: Status, rules: dict[str, Rule], done: int) -> None:
         rows.append([name, rule.why.total(), rule.done, time, "; ".join(reasons)])
     print_table(["rule", "to do", "done", "time", "why"], rows, left=("rule", "why"))
     if unknown:
-        print(
-            f"No job of {', '.join(unknown)} has run before: `imprint doctor` estimates their time."
-        )
+        print("No job of a rule with ? has run before: `imprint doctor` estimates their time.")
     print()
 
 

@@ -303,7 +303,7 @@ def test_without_runs_of_all_samples_the_shots_are_named(name):
 def test_missing_cells_are_named_in_the_figure():
     frame = scores(PRESETS.values(), steps(4))
     frame = frame[(frame["gen"] != "ls") | (frame["task"] != "task-3")]
-    assert "1 (FM, task) left out because they lack results of Least squares (oracle) (1)" in words(
+    assert "1 (FM, task) left out for lack of results of Least squares (oracle) (1)" in words(
         draw_figure("critical_difference", frame)
     )
 
@@ -389,7 +389,7 @@ def test_named_methods_that_lack_cells_are_named():
     one = (frame["gen"] == "kmeans") & (tasks == "task-3")
     text = words(draw_figure("published_methods", frame[~few & ~one]))
     assert "run on less than half of the (FM, task): Least squares (oracle) (" in text
-    assert "1 (FM, task) left out because they lack results of Westerhoff et al. 2025 (1)" in text
+    assert "1 (FM, task) left out for lack of results of Westerhoff et al. 2025 (1)" in text
 
 
 def test_fms_have_headings_above_their_tasks_and_share_a_row_where_tasks_are_many():

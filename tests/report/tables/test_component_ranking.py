@@ -91,7 +91,7 @@ def test_components_say_what_is_missing_or_alike():
     assert table["GEN"].tolist() == ["all", "kmeans", "mean"] and (table["FM x task"] == 1).all()
     assert table["best NORM"].tolist() == ["l2/l2/l2: 1", "l2/l2/l2: 1", "l2/l2/l2: 1"]
     note = table["note"][0]
-    assert "1 (FM, task) left out because they lack results of all (1)." in note
+    assert "1 (FM, task) left out for lack of results of all (1)." in note
     assert "One (FM, task) alone" in note
     # a combination that lacks a cell does not take the (FM, task) away, the best of the others stands in
     holes = [*GRID[:4], ("kmeans", 20, PLAIN, None, None, (0.99, None))]

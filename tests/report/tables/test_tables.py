@@ -114,7 +114,7 @@ def test_published_methods_say_what_is_missing_or_alike():
     clusters = frame["gen"].eq("kmeans") & frame["k"].eq(20)
     table = make_table("published_methods", frame[~(clusters & (frame["d"] > 6))])
     assert (table["FM x task"] == 6).all()
-    assert table["note"][0] == "4 (FM, task) left out because they lack results of Clusters (4)."
+    assert table["note"][0] == "4 (FM, task) left out for lack of results of Clusters (4)."
     # run on less than half of them, it takes nothing away from the others
     table = make_table("published_methods", frame[~(clusters & (frame["d"] > 4))])
     assert table["method"].tolist() == ["Oracle", "Qi"] and (table["FM x task"] == 10).all()
@@ -173,7 +173,7 @@ def test_methods_without_a_common_task_leave_only_a_note():
     apart = apart[apart["gen"].isin(["mean", "ls"])]
     table = make_table("statistics", apart)
     assert table["paper: p"].isna().all() and table["other"].isna().all()
-    assert "10 (FM, task) left out because they lack results of" in table["note"][0]
+    assert "10 (FM, task) left out for lack of results of" in table["note"][0]
     table = make_table("norm", apart)  # the mean with l2, least squares without
     assert len(table) == 1 and table.drop(columns="note").isna().all(axis=None)
     assert table["note"][0] == "10 (FM, task) left out, where some NORM was not run."
@@ -270,7 +270,7 @@ def test_configurations_are_compared_over_the_tasks_that_all_have():
     assert (table["FM x task"] == 6).all()
     assert table["mean (%)"][0] == pytest.approx(91.5)
     assert table["note"][0] == (
-        "4 (FM, task) left out because they lack results of none ls 1 none none max inner_product (4)."
+        "4 (FM, task) left out for lack of results of none ls 1 none none max inner_product (4)."
     )
 
 
