@@ -2,6 +2,8 @@
 
 import json
 import resource
+import subprocess
+import sys
 
 import h5py
 import numpy as np
@@ -141,3 +143,42 @@ def test_what_could_not_be_written_reads_as_zeros(tmp_path):
         disk.seek(0)
         assert disk.readinto(buffer) == 8
     assert buffer == b"abcd\0\0\0\0"
+
+
+PRESSED = """
+import itertools, signal, sys
+from pathlib import Path
+import numpy as np
+from imprint.store.files import new_hdf5
+
+def presses(frame, event, _):
+    global left
+    if event == "call" and frame.f_code.co_name == "write":
+        left -= 1
+        if left == 0:
+            signal.raise_signal(signal.SIGINT)
+
+signal.signal(signal.SIGINT, signal.default_int_handler)
+for writes in itertools.count(1):
+    left = writes
+    sys.setprofile(presses)
+    try:
+        with new_hdf5("x.h5") as file:
+            file.create_dataset("labels", data=np.arange(36), fletcher32=True)
+    except KeyboardInterrupt:
+        assert not list(Path().iterdir())
+    else:
+        assert left > 0
+        break
+    finally:
+        sys.setprofile(None)
+print(writes)
+"""
+
+
+def test_ctrl_c_while_hdf5_writes_is_not_lost(tmp_path):
+    """In a call from HDF5 it ended in an error, or in a sealed file with zeros in place of values."""
+    command = [sys.executable, "-c", PRESSED]
+    ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert int(ended.stdout) > 5

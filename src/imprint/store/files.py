@@ -11,10 +11,13 @@ import glob
 import io
 import json
 import os
+import signal
 import tempfile
+import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from imprint.errors import UserError
@@ -146,13 +149,42 @@ class _Lenient(io.FileIO):
 
 
 @contextmanager
+def _after_calls_of_hdf5() -> Iterator[None]:
+    """Delay Ctrl-C in a call of a `_Lenient` until the end: HDF5 would lose the values of that call, and go on."""
+    usual = signal.getsignal(signal.SIGINT)
+    if not callable(usual) or threading.current_thread() is not threading.main_thread():
+        yield  # there is no interrupt
+        return
+    calls = {_Lenient.write.__code__, _Lenient.readinto.__code__}
+    is_late = False
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        nonlocal is_late
+        inner = frame
+        while inner is not None and inner.f_code not in calls:
+            inner = inner.f_back
+        if inner is None:
+            usual(number, frame)
+        else:
+            is_late = True
+
+    signal.signal(signal.SIGINT, handle)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, usual)
+        if is_late:
+            signal.raise_signal(signal.SIGINT)
+
+
+@contextmanager
 def new_hdf5(path: str | Path) -> Iterator[Any]:
     """Open a new HDF5 file for writing; it gets its name once it is complete. A full disk raises an `OSError`."""
     import h5py
     import numpy as np
 
     with atomic(path) as temporary:
-        with _Lenient(temporary, "w+") as disk:
+        with _after_calls_of_hdf5(), _Lenient(temporary, "w+") as disk:
             try:
                 with h5py.File(disk, "w") as file:
                     file.attrs[NAME] = np.bytes_(BLANK)
