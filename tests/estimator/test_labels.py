@@ -44,6 +44,7 @@ def test_a_list_of_labels_lacks_none():
         (["owl"], ["owl", "longer"], ["owl", "longer"]),
         ([0, 1], ["1", "-3"], [1, -3]),
         ([0.0, 0.5], ["0", "0.5", "2"], [0.0, 0.5, 2.0]),
+        (np.array([0, 0.5], np.float32), ["0", "2"], [0.0, 2.0]),
         ([True, False], ["True"], [True]),
         (np.array(["a", 1], object), ["1", "b"], [1, "b"]),
     ],
@@ -57,6 +58,11 @@ def test_class_names_are_labels_of_the_type_of_a_head(classes, names, labels):
 def test_a_name_that_is_no_number_is_no_label_of_a_head_of_numbers(classes):
     with pytest.raises(UserError, match="which owl cannot be; rename the new classes"):
         as_labels(np.array(["owl"]), np.array(classes))
+
+
+def test_a_number_that_the_type_of_a_head_cannot_hold_is_no_label():
+    with pytest.raises(UserError, match="which 2049 cannot be; rename the new classes"):
+        as_labels(np.array(["2049"]), np.array([0, 7], np.float16))
 
 
 @pytest.mark.parametrize("name", ["07", "1_0", "7.0"])

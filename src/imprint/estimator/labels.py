@@ -156,7 +156,8 @@ def as_labels(names: np.ndarray, classes: np.ndarray) -> np.ndarray:
         if kind == "b" and new:
             raise ValueError
         as_label = str if kind == "O" else classes.dtype.type
-        known |= {name: as_label(name) for name in new}
+        labels = np.array([as_label(name) for name in new], classes.dtype)
+        known |= dict(zip(new, labels.tolist(), strict=True))
         if any(class_name(known[name]) != name for name in new):  # 07 is another class than 7
             raise ValueError
     except (ValueError, OverflowError):
