@@ -144,6 +144,12 @@ def test_added_classes_stand_after_those_there():
     )
 
 
+def test_classes_of_64_bits_are_removed_by_all_their_digits():
+    classes = np.array([5, 6, 7, 8, 2**63 + 1, 2**63 + 2], np.uint64)
+    model = ImprintingClassifier(method="qi").fit(X, classes[Y]).remove_classes([5, 2**63 + 1])
+    assert model.classes_.tolist() == [6, 7, 8, 2**63 + 2]
+
+
 def test_impossible_changes_of_classes_are_refused():
     model = ImprintingClassifier(gen="mean").fit(X, Y)
     with pytest.raises(UserError, match="class 3 exists already"):

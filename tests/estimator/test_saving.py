@@ -72,6 +72,21 @@ def test_names_that_are_not_utf_8_are_saved(tmp_path):
     assert described == loaded.tolist() == sorted(set(classes.tolist()))
 
 
+def test_ids_of_64_bits_keep_their_digits(tmp_path):
+    """As hashes of files do; numpy joins signed and unsigned numbers, and lists of them, as floats."""
+    path, old = tmp_path / "head.safetensors", Y < 4
+    hashes = np.arange(old.sum(), dtype=np.uint64) + 2**63 - 9
+    more = -1 - np.arange((Y == 4).sum())
+    for ids in (hashes, hashes.tolist()):
+        ImprintingClassifier(gen="all").fit(X[old], Y[old], sample_ids=ids).save(path, FM)
+        loaded = ImprintingClassifier.load(path)
+        assert sorted(loaded.proxy_samples_.tolist()) == hashes.tolist()
+        loaded.add_classes(X[Y == 4], Y[Y == 4], sample_ids=more).save(path)
+        grown = ImprintingClassifier.load(path).proxy_samples_.tolist()
+        assert grown[len(hashes) :] == more.tolist()
+        assert sorted(grown[: len(hashes)]) == hashes.tolist()
+
+
 def test_ids_that_json_cannot_hold_are_refused(tmp_path):
     ids = [Path(f"{number}.png") for number in range(len(X))]
     model = ImprintingClassifier(gen="fps", k=2, random_state=0).fit(X, Y, sample_ids=ids)

@@ -41,7 +41,13 @@ from imprint.estimator.sample_warnings import (
 from imprint.estimator.saving import SavedClassifier, head_of, load_classifier
 from imprint.estimator.training_state import TrainingState
 from imprint.estimator.tuning import Tuned, measured_again, tune
-from imprint.estimator.validation import as_classifier_weights, as_numpy, checked_ids, checked_scale
+from imprint.estimator.validation import (
+    as_array,
+    as_classifier_weights,
+    as_numpy,
+    checked_ids,
+    checked_scale,
+)
 from imprint.formatting import listed
 from imprint.method.familiarity import Familiarity
 from imprint.method.generate import GENERATORS
@@ -298,7 +304,8 @@ class ImprintingClassifier(ClassifierMixin, BaseEstimator):
         A `UserError` if a class is unknown, none would be left, or the proxies of the GEN depend on all classes.
         """
         check_is_fitted(self)
-        self._keep(self._state.without(np.atleast_1d(as_numpy(in_order(labels)))))
+        leaving = np.atleast_1d(as_array(as_numpy(in_order(labels))))
+        self._keep(self._state.without(leaving))
         self._outdate()
         return self
 

@@ -250,6 +250,8 @@ def joined(old: np.ndarray | None, new: np.ndarray) -> np.ndarray:
         raise UserError(
             f"labels or ids {new[:3].tolist()} have another type than the earlier ones, {old[:3].tolist()}"
         )
+    if {old.dtype.kind, new.dtype.kind} == {"i", "u"} and np.result_type(old, new).kind == "f":
+        old = old.astype(object)  # floats lack digits of 64-bit numbers
     return np.concatenate([old, new])
 
 

@@ -20,7 +20,7 @@ from imprint.estimator.parameters import constructor_arguments
 from imprint.estimator.training_samples import TrainingSamples
 from imprint.estimator.training_state import TrainingState
 from imprint.estimator.tuning import Tuned
-from imprint.estimator.validation import as_classifier_weights
+from imprint.estimator.validation import as_array, as_classifier_weights
 from imprint.formatting import listed
 from imprint.method.class_sums import ClassSums
 from imprint.method.components import components_of
@@ -199,7 +199,7 @@ def load_classifier(path: str | Path, fm: Any) -> SavedClassifier:
 
 
 def _ids(as_bytes: np.ndarray | None) -> np.ndarray | None:
-    return None if as_bytes is None else np.array(json.loads(as_bytes.tobytes()))
+    return None if as_bytes is None else as_array(json.loads(as_bytes.tobytes()))
 
 
 def _plain(value: Any) -> Any:

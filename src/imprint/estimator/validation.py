@@ -20,6 +20,22 @@ def as_numpy(values: Any) -> Any:
     return (values.float() if is_short else values).numpy()
 
 
+def as_array(values: Any) -> np.ndarray:
+    """Labels or ids as an array that holds all digits of whole numbers, of which numpy turns some lists into floats.
+
+    Examples
+    --------
+    >>> as_array([5, 2**63 + 1])
+    array([                  5, 9223372036854775809], dtype=uint64)
+    """
+    array = np.asarray(values)
+    if array.dtype.kind != "f" or not isinstance(values, list | tuple):
+        return array
+    if not all(isinstance(value, int | np.integer) for value in values):
+        return array
+    return np.array(values, np.uint64 if min(values, default=0) >= 0 else object)
+
+
 def as_classifier_weights(fm_classifier: Any, d: int | None = None) -> np.ndarray | None:
     """The weights of an FM's own classifier as float32, or None; a `UserError` if they are no (C, d) finite numbers."""
     if fm_classifier is None:
@@ -65,7 +81,7 @@ def checked_scale(as_passed: Any, x: np.ndarray, scale: float | None) -> float:
 
 def checked_ids(sample_ids: Sequence[Any] | None, first: int, count: int) -> np.ndarray:
     """Ids of samples (count,); instead of None, consecutive numbers from `first`."""
-    ids = np.arange(first, first + count) if sample_ids is None else np.asarray(sample_ids)
+    ids = np.arange(first, first + count) if sample_ids is None else as_array(sample_ids)
     if ids.shape != (count,):
         raise UserError(f"sample_ids has shape {ids.shape}; {count} samples need as many ids")
     return ids
