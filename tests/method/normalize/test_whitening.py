@@ -209,6 +209,14 @@ def test_refit_on_fewer_samples_than_dimensions_whitens_as_their_sums_do():
     assert not np.allclose(products[0], np.eye(12), atol=1e-2)
 
 
+@pytest.mark.parametrize("shrinkage", ["ledoit_wolf", "oas"])
+def test_covariances_of_classes_are_not_inverted(monkeypatch, shrinkage):
+    """With many values per embedding, that takes nearly all the time."""
+    monkeypatch.setattr("scipy.linalg.pinvh", None)
+    x, y = data()
+    assert np.isfinite(Whiten(shrinkage).fit(x, y).components_).all()
+
+
 @pytest.mark.parametrize("shrinkage", ["ledoit_wolf", "oas", 0.1])
 def test_refit_without_a_penalty_to_keep_is_a_fit(shrinkage):
     x, y = data(0)

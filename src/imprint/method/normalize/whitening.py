@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from typing import Self
 
 import numpy as np
@@ -245,7 +244,9 @@ def _mean_covariance(x: np.ndarray, labels: np.ndarray, estimator: str) -> np.nd
     """The mean (d, d) over classes of their shrunk covariances, estimated on standardised features."""
     from sklearn import covariance
 
-    shrunk: Callable[..., tuple[np.ndarray, float]] = getattr(covariance, estimator)
+    kinds = {LEDOIT_WOLF: covariance.LedoitWolf, OAS: covariance.OAS}
+    # the function `oas` also inverts, which takes most of its time
+    shrunk = kinds[estimator](store_precision=False)
     classes, d = int(labels.max()) + 1, x.shape[1]
     total = np.zeros((d, d))
     for label in range(classes):
@@ -255,5 +256,5 @@ def _mean_covariance(x: np.ndarray, labels: np.ndarray, estimator: str) -> np.nd
         scale = rows.std(axis=0)
         scale[scale == 0] = 1  # a constant feature
         standardised = (rows - rows.mean(axis=0)) / scale
-        total += scale[:, None] * shrunk(standardised)[0] * scale
+        total += scale[:, None] * shrunk.fit(standardised).covariance_ * scale
     return total / classes
