@@ -174,7 +174,7 @@ def _packed(proxies: ProxySet, rows: np.ndarray) -> bytes:
         proxies = replace(proxies, samples=rows[proxies.samples])
     arrays = {name: value for name, value in vars(proxies).items() if value is not None}
     file = io.BytesIO()
-    np.savez(file, allow_pickle=False, **arrays)
+    np.savez(file, **arrays)
     return file.getvalue()
 
 
