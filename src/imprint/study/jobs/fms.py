@@ -48,7 +48,9 @@ def describe_fms(files: Iterable[str | Path]) -> pd.DataFrame:
         fms[facts["fm"]] = facts
         notes.setdefault(facts["fm"], []).extend(read_measurements(path))
     rows = [{**facts, **_measured(notes[fm])} for fm, facts in fms.items()]
-    return pd.DataFrame(rows, columns=list(COLUMNS)).astype(COLUMNS)
+    table = pd.DataFrame(rows, columns=list(COLUMNS))
+    # before pandas 3, the type "str" makes texts such as "None" of missing values
+    return table.astype(COLUMNS).where(table.notna())
 
 
 def _facts(path: str | Path) -> dict[str, Any]:
