@@ -113,6 +113,7 @@ def test_an_image_with_too_many_pixels_is_reported(photo, tmp_path, monkeypatch)
     assert "more than 2,000 pixels" in defect(tmp_path / "photo.png")
 
 
+@AVIF
 def test_damaged_avif_is_damaged(photo, tmp_path):
     photo.save(tmp_path / "photo.avif")
     path = tmp_path / "cut.avif"

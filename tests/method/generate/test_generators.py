@@ -84,10 +84,11 @@ def test_seed_matters_just_where_the_registry_says_so(gen):
     x, y = overlapping()
     seeds = [1, 2, 3]
     with threadpool_limits(limits=1):  # many small fits would spend their time on waking threads
-        sets = proxy_sets(x, y, gen, [3], seeds, ls_lambda=0.01)
-    same = [np.array_equal(sets[3, 1].matrix(x), sets[3, seed].matrix(x)) for seed in seeds]
+        # with few medoids `pam` finds the same ones from every start
+        sets = proxy_sets(x, y, gen, [8], seeds, ls_lambda=0.01)
+    same = [np.array_equal(sets[8, 1].matrix(x), sets[8, seed].matrix(x)) for seed in seeds]
     assert all(same) != GENERATORS[gen].seeded
-    assert (sets[3, 1] is sets[3, 2]) != GENERATORS[gen].seeded
+    assert (sets[8, 1] is sets[8, 2]) != GENERATORS[gen].seeded
 
 
 @pytest.mark.parametrize("gen", ["mean", "kmedoids", "cov_max", "all", "ls"])
