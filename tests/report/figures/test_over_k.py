@@ -234,6 +234,13 @@ def test_all_samples_stand_right_of_the_most_shots():
     assert panel.get_xticklabels()[-1].get_text() == "full"
 
 
+def test_one_number_of_shots_stands_left_of_all_samples():
+    data = study(["resnet"], {"digits": 2.0}, [], [L2], shots=[5, "full"])
+    panel = draw_figure("few_shot", data).axes[0]
+    assert [label.get_text() for label in panel.get_xticklabels()] == ["5", "full"]
+    assert panel.get_xticks()[0] < panel.get_xticks()[1]
+
+
 def test_generation_time_is_the_median_over_seeds_and_its_band_that_over_pairs():
     scores, collapse = study(["a", "b"], DIGITS, [], [L2, NONE], seeds=3)
     # one pair takes ten times as long, and one seed has the first call of a library

@@ -116,11 +116,11 @@ def _look(mark: Mark) -> Look:
 
 
 def _beyond(counts: list[int]) -> int:
-    """A number one step beyond these on a logarithmic axis; the step is the mean of theirs."""
+    """A number one step beyond these on a logarithmic axis; the step is the mean of theirs, or a doubling."""
     if not counts:
         return 1
-    step = (counts[-1] / counts[0]) ** (1 / max(len(counts) - 1, 1))
-    return max(2, round(counts[-1] * step))
+    step = (counts[-1] / counts[0]) ** (1 / (len(counts) - 1)) if len(counts) > 1 else 2
+    return round(counts[-1] * step)
 
 
 def _panel(
