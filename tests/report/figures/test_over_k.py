@@ -76,6 +76,22 @@ def test_accuracy_over_k_draws_the_means_of_the_seeds():
     assert labels == set(KS)
 
 
+def test_the_range_of_a_single_point_is_a_bar():
+    scores, collapse = ONE_NORM
+    single = scores[~scores["gen"].isin(["kmeans", "random"]) | (scores["k"] == 5)], collapse
+    panel = panel_of(draw_figure("accuracy_over_k", single), "resnet", "digits-all")
+    cell = scores[
+        (scores["fm"] == "resnet")
+        & (scores["task"] == "digits-all")
+        & (scores["norm_pre"] == "l2")
+        & (scores["gen"] == "kmeans")
+        & (scores["k"] == 5)
+    ]
+    low, high = 100 * cell["accuracy"].min(), 100 * cell["accuracy"].max()
+    bars = [bar for bars in panel.collections for bar in bars.get_segments()]
+    assert any(bar == pytest.approx(np.array([[5, low], [5, high]])) for bar in bars)
+
+
 def marks(panel):
     """x and y of the marks right of all k, from left to right."""
     single = [line for line in panel.lines if len(line.get_xdata()) == 1]

@@ -70,8 +70,11 @@ class Look:
         alpha: float = 0.18,
         **changes: Any,
     ) -> None:
-        """Draw a line with a band around it; for `changes` see `line`."""
-        axes.fill_between(x, low, high, color=self.colour, alpha=alpha, linewidth=0)
+        """Draw a line with a band around it, a bar if it is one point; for `changes` see `line`."""
+        if len(x) == 1:  # a band would have no width
+            axes.vlines(x, low, high, color=self.colour, linewidth=0.8)
+        else:
+            axes.fill_between(x, low, high, color=self.colour, alpha=alpha, linewidth=0)
         axes.plot(x, middle, **self.line(**changes))
 
 
