@@ -336,6 +336,8 @@ def test_several_datasets_get_a_panel_of_their_own(width, inches):
     figure = FIGURES["tsne"].draw(points, description, None, width=width)
     check_legible(figure, inches)
     assert [axes.get_title() for axes in figure.axes] == ["by class", "by dataset"]
+    panel = figure.axes[0].get_window_extent()
+    assert panel.width / figure.dpi > 2.4  # wide enough for the names
     # every class has a name on each of its two islands
     assert sorted(text.get_text() for text in figure.axes[0].texts) == sorted(
         2 * ["class 0", "class 1", "class 2"]
@@ -355,6 +357,18 @@ def test_several_datasets_get_a_panel_of_their_own(width, inches):
     assert len(alone.axes) == 1 and "120 test samples (hollow) and 3 proxies (filled)" in words(
         alone
     )
+
+
+def test_names_of_islands_stay_inside_their_panel():
+    names = tuple(f"a class with a long name, {c}" for c in range(3))
+    far = replace(embeddings(60, away=30.0), class_names=names)
+    points, description = tsne(ShownCell([far], [far], means(far), MEAN, 1, SPEC))
+    figure = FIGURES["tsne"].draw(points, description | {"fm": "net", "task": "digits"}, None)
+    figure.draw_without_rendering()
+    panel = figure.axes[0].get_window_extent()
+    boxes = [text.get_window_extent() for text in figure.axes[0].texts]
+    assert len(boxes) == 3
+    assert all(panel.x0 - 1 <= box.x0 and box.x1 <= panel.x1 + 1 for box in boxes)
 
 
 # naming a cell in the configuration

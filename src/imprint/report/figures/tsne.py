@@ -9,7 +9,7 @@ import numpy as np
 
 from imprint.report.drawing.looks import MARKERS, class_colours, legend_line, numbered_look
 from imprint.report.drawing.sheet import legend_below, sheet
-from imprint.report.drawing.style import INK, figure_width, small_size
+from imprint.report.drawing.style import INK, figure_width, panels_across, small_size
 from imprint.report.drawing.text import add_halo, shorten, text_width
 from imprint.report.figures.shown_cell import cell_in_words
 from imprint.report.registry import figure
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 TITLE = "Embeddings in the plane (t-SNE)"
+NARROWEST = 2.4  # inches of a panel, so that names have room
 MANY = 100  # number of proxies above which they are small
 LABELS = 60  # most names, each of an original class; more would cover the samples
 ANY_CLASS = "*"  # the shape of a proxy where shapes stand for datasets
@@ -35,15 +36,17 @@ def tsne(points: pd.DataFrame, description: Mapping[str, Any], images: object = 
     samples, proxies = points[~points["proxy"]], points[points["proxy"]]
     datasets = list(dict.fromkeys(samples["dataset"]))
     panels = 2 if len(datasets) > 1 else 1
-    inches = min(figure_width() / panels, 3.4) - 0.1
+    columns = panels_across(NARROWEST, panels)
+    inches = min(figure_width() / columns, 3.4) - 0.1
     counts = [_of(description["shown"], description["samples"], "test samples (hollow)")]
     counts += [_of(description["proxies_shown"], description["proxies"], "proxies (filled)")]
     subtitle = (
         f"{cell_in_words(description)}\n{' and '.join(counts)}, placed together; "
         f"perplexity {description['perplexity']}; axes have no unit, and one scale"
     )
-    fig = sheet(TITLE, subtitle, inches + (0.25 if panels > 1 else 0.1))
-    grid = fig.subplots(1, panels, squeeze=False)[0]
+    rows = panels // columns
+    fig = sheet(TITLE, subtitle, rows * (inches + (0.25 if panels > 1 else 0.1)))
+    grid = fig.subplots(rows, columns, squeeze=False).ravel()
     classes = samples.drop_duplicates("label").sort_values("label")
     colours = class_colours(len(classes))
     entries = []
@@ -54,7 +57,7 @@ def tsne(points: pd.DataFrame, description: Mapping[str, Any], images: object = 
         of_class = proxies[proxies["label"] == label]
         grid[0].plot(of_class["x"], of_class["y"], linestyle="", zorder=3, **filled)
         entries.append(legend_line(str(name), linestyle="", **_filled(colours[i], marker, 1)))
-    _name_islands(grid[0], points, inches)
+    _name_islands(grid[0], points, inches - 0.15)  # the name of an axis is beside the panel
     if panels > 1:
         grid[0].set_title("by class", fontweight="bold")
         grid[1].set_title("by dataset", fontweight="bold")
@@ -122,6 +125,7 @@ def _name_islands(axes: Axes, points: pd.DataFrame, inches: float) -> None:
         text = shorten(str(island["name"].iloc[0]), 0.7, small_size())
         x, y = _middle(island[["x", "y"]].to_numpy())
         half = text_width(text, small_size(), "bold") / 2 * span / inches
+        x = np.clip(x, left + half, right - half)
         covers = any(abs(x - a) < half + b and abs(y - c) < height for a, b, c in written)
         if covers and text in named:
             continue
