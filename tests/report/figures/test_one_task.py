@@ -271,6 +271,19 @@ def test_a_grid_of_samples_has_a_row_per_class_and_a_block_per_dataset(width, in
     assert colours == {(255, 0, 0), (255, 255, 255)}
 
 
+def test_of_many_classes_some_of_every_dataset_are_shown(monkeypatch):
+    monkeypatch.setattr("imprint.report.figures.training_images.ROWS", 4)
+    parts = [embeddings(60, classes=8), embeddings(6, seed=2)]
+    spec = {"draw": 0, "datasets": ["one", "two"], "draw_groups": [[c] for c in range(11)]}
+    table, description = samples(parts, spec)
+    description |= {"fm": "net", "task": "both"}
+    images = {"one": picture, "two": picture}
+    figure = FIGURES["training_images"].draw(table, description, images)
+    names = [label.get_text() for label in figure.axes[0].get_yticklabels()]
+    assert names == ["class 0", "class 1", "class 0", "class 1"]
+    assert "4 of 11 classes" in words(figure)
+
+
 def test_samples_of_given_embeddings_say_that_there_are_no_images():
     table, description = samples([TRAIN], SPEC)
     messages = []

@@ -36,7 +36,7 @@ def training_images(table: pd.DataFrame, description: Mapping[str, Any], images:
     shown = [name for name in datasets if name in images]
     if not shown:
         raise NothingToShow("This task has embeddings without images. Add datasets.")
-    labels = sorted(table["label"].unique())[:ROWS]
+    labels = _shown_classes(table[table["dataset"].isin(shown)])
     each = max(FEWEST, ACROSS // len(shown))
     names = [shorten(classes[label], 0.9, small_size()) for label in labels]
     beside = max(text_width(name, small_size()) for name in names) + 0.2
@@ -62,6 +62,14 @@ def training_images(table: pd.DataFrame, description: Mapping[str, Any], images:
     grid[0].set_yticks(middles, names)
     grid[0].tick_params(length=0)
     return fig
+
+
+def _shown_classes(table: pd.DataFrame) -> list[int]:
+    """At most `ROWS` classes: the first of each dataset before the second of any."""
+    classes = table[["dataset", "label"]].drop_duplicates().sort_values("label", kind="stable")
+    turn = classes.groupby("dataset").cumcount()
+    in_turn = classes["label"].loc[turn.sort_values(kind="stable").index]
+    return sorted(in_turn.unique()[:ROWS])
 
 
 def _mosaic(
