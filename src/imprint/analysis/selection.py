@@ -201,11 +201,11 @@ def sizes(rows: pd.DataFrame) -> str:
     """The number of seeds, and of draws if there are several, behind each value."""
     values = rows.groupby([*PAIR, "shots", *METHOD], observed=True, dropna=False)
     seeds, draws = (values[name].nunique() for name in ("seed", "draw"))
-    of_seeds = _from_to(seeds, "seed")
-    return f"{_from_to(draws, 'draw')} x {of_seeds}" if draws.max() > 1 else of_seeds
+    of_seeds = from_to(seeds, "seed")
+    return f"{from_to(draws, 'draw')} x {of_seeds}" if draws.max() > 1 else of_seeds
 
 
-def _from_to(counts: pd.Series, noun: str) -> str:
+def from_to(counts: pd.Series, noun: str) -> str:
     """Counts in words: "3 seeds", "1 to 3 seeds"."""
     if counts.empty:
         return count(0, noun)

@@ -19,6 +19,13 @@ def test_nc1_of_plain_tasks_stands_beside_that_of_d():
     assert figure.axes[0].get_ylim() == figure.axes[1].get_ylim()
 
 
+def test_families_of_different_numbers_of_draws_are_counted():
+    scores, collapse = SMALL
+    fewer = collapse[(collapse["d"] != 5) | (collapse["draw"] == 0)]
+    assert "n = 1 to 2 draws" in words(draw_figure("nc1_over_d", (scores, fewer)))
+    assert "n = 2 draws" in words(draw_figure("nc1_over_d"))
+
+
 def rows_of_table(figure):
     """The words of the table below the points, row by row."""
     texts = figure.axes[1].texts

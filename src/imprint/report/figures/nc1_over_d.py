@@ -6,8 +6,8 @@ from math import ceil
 from typing import TYPE_CHECKING
 
 from imprint.analysis.natural_order import natural_order
+from imprint.analysis.selection import from_to
 from imprint.analysis.splits import nc1_in_words
-from imprint.formatting import count
 from imprint.report.drawing.axes import LOG_FROM, d_axis, label_right, log_axis
 from imprint.report.drawing.looks import legend_line, numbered_look
 from imprint.report.drawing.panels import shared_panels
@@ -41,7 +41,7 @@ def nc1_over_d(scores: pd.DataFrame, collapse: pd.DataFrame, presets: Presets) -
     titles = [break_name(fm, inches + 0.6) for fm in fms]
     more_lines = max(title.count("\n") for title in titles)
     above = 0.25 + more_lines * 1.2 * setting("axes.titlesize") / 72
-    draws = count(families["draw"].nunique(), "draw")
+    draws = from_to(families.groupby(["fm", "family", "d"])["draw"].nunique(), "draw")
     subtitle = f"{nc1_in_words(known)}\nLine: {', '.join(names)}; mean, band from lowest to highest, n = {draws}"
     if len(others):
         subtitle += ". Right: the other tasks"
