@@ -53,6 +53,15 @@ def test_gain_has_a_point_for_each_fm_and_task_after_averaging_draws():
     assert "n = 16 points" in words(figure) and "means over draws and seeds" in words(figure)
 
 
+def test_pairs_left_out_for_lack_of_an_nc1_are_counted():
+    scores, collapse = SMALL
+    short = collapse["task"] == "digits-short"
+    figure = draw_figure("gain_over_nc1", (scores, collapse.assign(nc1=collapse["nc1"] * ~short)))
+    assert "Left out, without an NC1 above 0: 2" in words(figure)
+    assert "n = 14 points" in words(figure)
+    assert "Left out" not in words(draw_figure("gain_over_nc1"))
+
+
 def test_gains_are_reported_for_nc1_below_and_above_one():
     table = rows_of_table(draw_figure("gain_over_nc1"))
     assert [row[:2] for row in table[1:]] == [

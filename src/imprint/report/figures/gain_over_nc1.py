@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from imprint.analysis.gains import GEN, K, gains_and_nc1, gains_by_draw
+from imprint.analysis.matrices import PAIR
 from imprint.analysis.natural_order import natural_order
 from imprint.analysis.selection import shown
 from imprint.analysis.splits import nc1_in_words
@@ -38,7 +39,8 @@ def gain_over_nc1(scores: pd.DataFrame, collapse: pd.DataFrame, presets: Presets
     classes unite several others ("d in 1") and of other tasks among these. Colour and fill of a point show its FM, its
     shape the task or family. With 40 points or more, a line shows the running median.
     """
-    points = _points(scores, collapse)
+    of_draws = gains_by_draw(scores)
+    points = _points(of_draws, collapse)
     _, configuration = shown(scores)
     fms, families = natural_order(points["fm"]), natural_order(points["family"])
     rows = _table(points)
@@ -46,6 +48,8 @@ def gain_over_nc1(scores: pd.DataFrame, collapse: pd.DataFrame, presets: Presets
         f"GEN {GEN}; {configuration}\n{nc1_in_words(collapse)}; n = {count(len(points), 'point')}, one for each FM and task, "
         f"means over draws and seeds; they share FMs and data, so {RHO} (Spearman's) has no p"
     )
+    if left_out := len(of_draws[PAIR].drop_duplicates()) - len(points):
+        subtitle += f"\nLeft out, without an NC1 above 0: {left_out}"
     line = _running_median(points)
     fig = sheet(TITLE, subtitle, 1.9 + 0.15 * len(rows))
     axes, words = fig.subplots(2, 1, height_ratios=[1.9, 0.15 * len(rows)])
@@ -77,9 +81,8 @@ def gain_over_nc1(scores: pd.DataFrame, collapse: pd.DataFrame, presets: Presets
     return fig
 
 
-def _points(scores: pd.DataFrame, collapse: pd.DataFrame) -> pd.DataFrame:
+def _points(of_draws: pd.DataFrame, collapse: pd.DataFrame) -> pd.DataFrame:
     """The points, see `gains_and_nc1`; raises `NothingToShow` if there are none."""
-    of_draws = gains_by_draw(scores)
     if of_draws.empty:
         raise NothingToShow(
             f"No task with k-means at k = 1 and k = {K} in this experiment. Add both to its GEN."
