@@ -94,10 +94,11 @@ def test_one_point_or_gains_of_zero_leave_no_failure_no_line_and_no_nan():
     assert {row[4] for row in rows_of_table(figure)[1:]} == {"-"}
 
 
-def test_points_without_nc1_are_asked_for():
+@pytest.mark.parametrize("nc1", [np.nan, 0.0])
+def test_without_an_nc1_above_zero_tasks_with_more_samples_are_asked_for(nc1):
     scores, collapse = SMALL
-    assert "Make results/collapse" in words(
-        draw_figure("gain_over_nc1", (scores, collapse.assign(nc1=np.nan)))
+    assert "Add tasks with several samples per class" in words(
+        draw_figure("gain_over_nc1", (scores, collapse.assign(nc1=nc1)))
     )
 
 

@@ -90,7 +90,7 @@ def _points(of_draws: pd.DataFrame, collapse: pd.DataFrame) -> pd.DataFrame:
     points = gains_and_nc1(of_draws, collapse[collapse["nc1"] > 0])
     if points.empty:
         raise NothingToShow(
-            "No NC1 above 0 for the FMs and tasks of this experiment. Make results/collapse for them."
+            "No NC1 above 0 for the FMs and tasks of this experiment. Add tasks with several samples per class."
         )
     return points
 
