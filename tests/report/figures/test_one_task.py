@@ -384,4 +384,18 @@ def test_names_of_islands_stay_inside_their_panel():
     assert all(panel.x0 - 1 <= box.x0 and box.x1 <= panel.x1 + 1 for box in boxes)
 
 
+@pytest.mark.parametrize("classes", [14, 15])
+def test_names_of_many_classes_do_not_cover_each_other(classes):
+    names = [f"class {c}" for c in range(classes)]
+    near = pd.DataFrame({"x": np.arange(classes) / 10, "y": 0.0, "label": range(classes)})
+    far = pd.DataFrame({"x": [-50.0, 50.0], "y": [0.0, 0.0], "label": [0, 1]})
+    points = pd.concat([near, near, far], ignore_index=True)
+    points = points.assign(original=points["label"], dataset="one", proxy=points.index == 0)
+    points["name"] = [names[label] for label in points["label"]]
+    _, description = of_means()
+    description |= {"shown": 1, "samples": 1, "proxies_shown": 1, "proxies": 1, "perplexity": 5}
+    figure = FIGURES["tsne"].draw(points, description, None)
+    assert len(figure.axes[0].texts) == (classes if classes == 14 else 1)
+
+
 # naming a cell in the configuration

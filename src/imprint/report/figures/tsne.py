@@ -112,10 +112,14 @@ def _samples(axes: Axes, samples: pd.DataFrame, colour: Any, marker: str) -> Non
 
 
 def _name_islands(axes: Axes, points: pd.DataFrame, inches: float) -> None:
-    """Write the name of each class on each original one that it unites; second and further names must not cover others."""
+    """Write the name of each class on each original one that it unites.
+
+    Second and further names must not cover others; if there are more classes than shapes, no name may.
+    """
     samples = points[~points["proxy"]]
     groups = [island for _, island in samples.groupby(["label", "original"])]
     islands = sorted(groups, key=len, reverse=True)
+    many = samples["label"].nunique() > len(MARKERS)
     left, right = _square(points)["xlim"]
     span = right - left
     height = 1.2 * small_size() / 72 * span / inches
@@ -127,7 +131,7 @@ def _name_islands(axes: Axes, points: pd.DataFrame, inches: float) -> None:
         half = text_width(text, small_size(), "bold") / 2 * span / inches
         x = np.clip(x, left + half, right - half)
         covers = any(abs(x - a) < half + b and abs(y - c) < height for a, b, c in written)
-        if covers and text in named:
+        if covers and (many or text in named):
             continue
         written.append((x, half, y))
         named.add(text)
