@@ -3,16 +3,20 @@
     python -m benchmarks.scale [--finished FOLDER] [--rounds 3] [--times NUMBER]
 
 The dry run of config/paper.yaml is made in an empty folder, so that all its jobs are planned. `--times` also plans it with that
-many times its FMs (14 give 20,000 jobs, bar 15 s) and, for comparison, as many jobs that only touch a file: the cost of Snakemake
-alone. `--finished` is a working directory whose study (config.yaml) was run to its end, as by `make`: by default that of the
-repository. If it is not finished, this is reported. Bars: at most 2,000 jobs, 60 s and 8 s.
+many times its FMs, shows its `imprint status` and, for comparison, plans as many jobs that only touch a file: the cost of
+Snakemake alone. With 4 it is the study for which version ce38a0d plans 20,168 jobs; bars 15 s and 20 s. `--finished` is a
+working directory whose study (config.yaml) was run to its end, as by `make`: by default that of the repository. If it is not
+finished, this is reported. Bars: at most 2,000 jobs, 60 s and 8 s.
 """
 
 from __future__ import annotations
 
 import re
 import statistics
+import subprocess
+import sys
 import tempfile
+import time
 from pathlib import Path
 
 import yaml
@@ -45,6 +49,15 @@ def planned(study: Path, rounds: int) -> tuple[int, float]:
     return jobs, statistics.median(seconds for seconds, _ in runs)
 
 
+def seconds_of_status(study: Path) -> float:
+    """Seconds of `imprint status` of a study without results."""
+    with tempfile.TemporaryDirectory() as folder:
+        start = time.perf_counter()
+        show = [sys.executable, "-m", "imprint", "status", str(study)]
+        subprocess.run(show, cwd=folder, stdout=subprocess.DEVNULL, check=True)
+        return time.perf_counter() - start
+
+
 def main() -> None:
     parser = new_parser(__doc__)
     parser.add_argument("--finished", type=Path, default=ROOT)
@@ -69,9 +82,10 @@ def main() -> None:
             bare = Path(folder, "Snakefile")
             bare.write_text(BARE.format(jobs=jobs // 2))
             least, _ = run(Path(folder), "--dry-run", "-s", str(bare))
+            of_status = seconds_of_status(several)
         print(
-            f"{options.times} times its FMs: {jobs:,} jobs, dry run {seconds:.1f} s (bar 15); "
-            f"as many that touch a file {least:.1f} s"
+            f"{options.times} times its FMs: {jobs:,} jobs, dry run {seconds:.1f} s, imprint status {of_status:.1f} s (with 4, "
+            f"bars 15 and 20); dry run of as many that touch a file {least:.1f} s"
         )
     if not (options.finished / "results" / "report.html").exists():
         print(f"no finished study in {options.finished}; `make` makes one")
