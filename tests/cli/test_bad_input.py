@@ -340,16 +340,36 @@ def test_a_command_without_outputs_does_its_work(imprint, workdir):
     assert (workdir / "silent.h5").exists()
 
 
-def test_ctrl_c_is_one_line(imprint, workdir):
-    Path("slow.py").write_text("import time\nprint('ready', flush=True)\ntime.sleep(300)\n")
-    command = "fit good.npz -o h.safetensors --components slow.py"
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a job of a shell ignores it
+IGNORED = """
+import signal, time, weakref
+values = set()
+reference = weakref.ref(values, lambda _: signal.raise_signal(signal.SIGINT))
+del values
+time.sleep(60)
+"""
+
+
+def with_components(workdir, code):
+    """A command that runs Python code, for which Ctrl-C is not ignored as it is in a job of a shell."""
+    Path("slow.py").write_text(code)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
-        process = started(workdir, command, stdout=subprocess.PIPE)
+        command = "fit good.npz -o h.safetensors --components slow.py"
+        return started(workdir, command, stdout=subprocess.PIPE)
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+def test_ctrl_c_is_one_line(imprint, workdir):
+    process = with_components(workdir, "import time\nprint('ready', flush=True)\ntime.sleep(300)\n")
     assert process.stdout.readline() == "ready\n"
     process.send_signal(signal.SIGINT)
+    assert process.communicate()[1] == "interrupted\n"
+    assert process.returncode == 130
+
+
+def test_ctrl_c_in_a_call_from_which_python_raises_nothing_is_not_lost(imprint, workdir):
+    process = with_components(workdir, IGNORED)
     assert process.communicate()[1] == "interrupted\n"
     assert process.returncode == 130
 

@@ -1,6 +1,7 @@
 """Files are whole or not there, and say where they come from."""
 
 import json
+import os
 import resource
 import subprocess
 import sys
@@ -146,39 +147,68 @@ def test_what_could_not_be_written_reads_as_zeros(tmp_path):
 
 
 PRESSED = """
-import itertools, signal, sys
+import itertools, signal, sys, time
 from pathlib import Path
 import numpy as np
-from imprint.store.files import new_hdf5
+from imprint.interrupts import ignored_interrupts_again
+from imprint.store.files import new_hdf5, write_text
+
+def hdf5():
+    with new_hdf5("x") as file:
+        file.create_dataset("labels", data=np.arange(36), fletcher32=True)
+        file["ids"] = ["a", "b"]
+
+def text():
+    write_text("x", "whole")
 
 def presses(frame, event, _):
     global left
-    if event == "call" and frame.f_code.co_name == "write":
+    if event == "call":
         left -= 1
         if left == 0:
             signal.raise_signal(signal.SIGINT)
 
+write = globals()[sys.argv[1]]
+write()
+whole = Path("x").read_bytes()
 signal.signal(signal.SIGINT, signal.default_int_handler)
-for writes in itertools.count(1):
-    left = writes
-    sys.setprofile(presses)
+for calls in itertools.count(1):
+    Path("x").unlink()
+    left = calls
     try:
-        with new_hdf5("x.h5") as file:
-            file.create_dataset("labels", data=np.arange(36), fletcher32=True)
+        with ignored_interrupts_again():
+            sys.setprofile(presses)
+            write()
+            sys.setprofile(None)
+            if left > 0:
+                break
+            time.sleep(60)  # until it is raised again
     except KeyboardInterrupt:
-        assert not list(Path().iterdir())
-    else:
-        assert left > 0
-        break
-    finally:
         sys.setprofile(None)
-print(writes)
+    else:
+        sys.exit(f"lost in call {calls}")
+    files = list(Path().iterdir())
+    assert all(file.name == "x" and file.read_bytes() == whole for file in files), (calls, files)
+    write()
+print(calls)
 """
 
 
-def test_ctrl_c_while_hdf5_writes_is_not_lost(tmp_path):
-    """In a call from HDF5 it ended in an error, or in a sealed file with zeros in place of values."""
-    command = [sys.executable, "-c", PRESSED]
+@pytest.mark.parametrize("writer", ["hdf5", "text"])
+def test_ctrl_c_at_any_moment_ends_the_writing(tmp_path, writer):
+    """In a call from HDF5 it ended in an error, in a sealed file with zeros in place of values, or was ignored."""
+    command = [sys.executable, "-c", PRESSED, writer]
     ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert (ended.returncode, ended.stderr) == (0, "")
-    assert int(ended.stdout) > 5
+    assert int(ended.stdout) > 20
+
+
+def test_files_get_the_permissions_of_the_users_other_files(tmp_path):
+    before = os.umask(0o027)
+    try:
+        with new_hdf5(tmp_path / "a.h5") as file:
+            file["labels"] = np.arange(3)
+        write_parquet(tmp_path / "a.parquet", pd.DataFrame({"k": [1]}), provenance_json())
+    finally:
+        os.umask(before)
+    assert {path.stat().st_mode & 0o777 for path in tmp_path.iterdir()} == {0o640}

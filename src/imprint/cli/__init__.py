@@ -12,6 +12,8 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from imprint.interrupts import ignored_interrupts_again
+
 if TYPE_CHECKING:
     from typer import Typer
 
@@ -32,7 +34,8 @@ def main(arguments: list[str] | None = None) -> None:
         By default `sys.argv[1:]`.
     """
     try:
-        code = _run(sys.argv[1:] if arguments is None else arguments)
+        with ignored_interrupts_again():
+            code = _run(sys.argv[1:] if arguments is None else arguments)
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         code = INTERRUPTED

@@ -26,7 +26,7 @@ log = logging.getLogger("imprint")
 CLASSES = "classes"  # under the folder of blocks
 ANY_SEED = "any seed"  # for fits that do not depend on the seed
 
-_writing = Lock()  # writing sets the umask of the process for a moment
+_writing = Lock()  # of two threads that add to the same file, one would lose its fits
 
 
 @dataclass

@@ -8,19 +8,21 @@ complete.
 from __future__ import annotations
 
 import glob
+import inspect
 import io
 import json
 import os
 import signal
-import tempfile
 import threading
-from collections.abc import Iterable, Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from imprint.errors import UserError
+from imprint.interrupts import MOMENT, interrupt_soon
 from imprint.store.seals import BLANK, NAME, REMEDY, check_seal, damaged, seal
 from imprint.store.version import __version__
 
@@ -55,19 +57,13 @@ def atomic(path: str | Path) -> Iterator[Path]:
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, name = tempfile.mkstemp(
-        dir=path.parent, prefix=f".{path.name}.", suffix=".tmp" + path.suffix
-    )
-    os.close(descriptor)
-    temporary = Path(name)
+    # a name of its own, so that an interrupt of the next lines leaves nothing; `tempfile` would make the file private
+    temporary = path.with_name(f".{path.name}.{os.urandom(4).hex()}.tmp{path.suffix}")
     try:
+        temporary.touch(exist_ok=False)
         yield temporary
         with open(temporary, "rb") as file:
             os.fsync(file.fileno())
-        # mkstemp makes files private; results get the permissions of the user's other files
-        mask = os.umask(0)
-        os.umask(mask)
-        temporary.chmod(0o666 & ~mask)
         temporary.replace(path)
         folder = os.open(path.parent, os.O_RDONLY)
         try:
@@ -149,13 +145,14 @@ class _Lenient(io.FileIO):
 
 
 @contextmanager
-def _after_calls_of_hdf5() -> Iterator[None]:
-    """Delay Ctrl-C in a call of a `_Lenient` until the end: HDF5 would lose the values of that call, and go on."""
+def _after_calls_of_hdf5(*others: Callable[..., Any]) -> Iterator[None]:
+    """Delay Ctrl-C in a call of a `_Lenient`, or of other functions, until it ends: HDF5 would lose the values of that call, and go on."""
     usual = signal.getsignal(signal.SIGINT)
     if not callable(usual) or threading.current_thread() is not threading.main_thread():
         yield  # there is no interrupt
         return
-    calls = {_Lenient.write.__code__, _Lenient.readinto.__code__}
+    functions = map(inspect.unwrap, (_Lenient.write, _Lenient.readinto, *others))
+    calls = {function.__code__ for function in functions}
     is_late = False
 
     def handle(number: int, frame: FrameType | None) -> None:
@@ -163,18 +160,19 @@ def _after_calls_of_hdf5() -> Iterator[None]:
         inner = frame
         while inner is not None and inner.f_code not in calls:
             inner = inner.f_back
-        if inner is None:
-            usual(number, frame)
+        is_late = inner is not None
+        if is_late:
+            interrupt_soon()
         else:
-            is_late = True
+            usual(number, frame)
 
-    signal.signal(signal.SIGINT, handle)
     try:
+        signal.signal(signal.SIGINT, handle)
         yield
+        while is_late:
+            time.sleep(MOMENT)
     finally:
         signal.signal(signal.SIGINT, usual)
-        if is_late:
-            signal.raise_signal(signal.SIGINT)
 
 
 @contextmanager
@@ -184,7 +182,9 @@ def new_hdf5(path: str | Path) -> Iterator[Any]:
     import numpy as np
 
     with atomic(path) as temporary:
-        with _after_calls_of_hdf5(), _Lenient(temporary, "w+") as disk:
+        # otherwise HDF5 would close its file after `disk` is closed
+        begin_and_end = h5py.File.__init__, h5py.File.__enter__, h5py.File.__exit__
+        with _after_calls_of_hdf5(*begin_and_end), _Lenient(temporary, "w+") as disk:
             try:
                 with h5py.File(disk, "w") as file:
                     file.attrs[NAME] = np.bytes_(BLANK)

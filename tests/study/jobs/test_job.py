@@ -4,6 +4,9 @@ import errno
 import logging
 import os
 import platform
+import signal
+import time
+import weakref
 from pathlib import Path
 from time import process_time
 from types import SimpleNamespace
@@ -81,6 +84,24 @@ def test_what_is_measured_lies_beside_the_output_and_goes_with_the_next_run(tmp_
     assert read_measurements(output) == [{"seconds": 2.0}]
     run(tmp_path, lambda did: None)
     assert read_measurements(output) == []
+
+
+def test_ctrl_c_in_a_call_from_which_python_raises_nothing_is_not_lost(tmp_path, capsys):
+    def body(did):
+        values = set()
+        _kept = weakref.ref(values, lambda _: signal.raise_signal(signal.SIGINT))
+        del values
+        time.sleep(60)
+
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a job of a shell ignores it
+    try:
+        with pytest.raises(SystemExit) as caught:
+            run(tmp_path, body)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert caught.value.code == 130
+    assert job_log.reason(tmp_path / "logs" / "rule.log") == "stopped before it was done"
+    assert capsys.readouterr().err == ""
 
 
 def test_a_users_mistake_has_no_traceback(tmp_path, capsys):

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from imprint.errors import NO_RIGHT, NO_ROOM, UserError
+from imprint.interrupts import ignored_interrupts_again
 from imprint.processor import wait_without_core
 from imprint.store.files import remove_unfinished
 from imprint.store.measurements import Collector, write_measurements
@@ -83,7 +84,11 @@ def job(snakemake: Any) -> Iterator[Callable[[str], None]]:
     try:
         for output in snakemake.output:
             remove_unfinished(output)
-        with limited_threads(snakemake.threads), ends_with_parent(snakemake.rule):
+        with (
+            ignored_interrupts_again(),
+            limited_threads(snakemake.threads),
+            ends_with_parent(snakemake.rule),
+        ):
             yield report
         for output in snakemake.output[:1]:
             write_measurements(output, measurements.values)
