@@ -205,8 +205,8 @@ def memory_mb(megabytes, copies=0, of=()):
     """
 
     def memory(wildcards, input, attempt):
-        files = [Path(file) for name in of for file in input[name]]
-        held = min(sum(file.stat().st_size for file in files if file.exists()), LARGE)
+        files = (file for name in of for file in input[name])
+        held = min(sum(os.path.getsize(file) for file in files if os.path.exists(file)), LARGE)
         return int(round(megabytes + copies * held / 1e6, -2)) * 2 ** (attempt - 1)
 
     return memory

@@ -13,9 +13,17 @@ def proxy_threads(wildcards):
     return threads if GENERATORS[wildcards.gen].sees_all_classes else max(threads, cores_per_job())
 
 
-def components_of_proxies(wildcards):
-    """The GEN and the NORMs of a proxy file."""
-    return job_components.of_proxies(study, group_of(wildcards), wildcards.gen)
+# groups of the same experiments share their cells
+@cache
+def components_of_proxies(cells, gen):
+    """The user's files that a job loads to generate the proxies of some cells by a GEN."""
+    return job_components.files(study, job_components.of_proxies(cells, gen))
+
+
+@cache
+def component_codes_of_proxies(cells, gen):
+    """A param that reruns a rule when code of the GEN or of the NORMs before it changes."""
+    return canonical(job_components.codes(job_components.of_proxies(cells, gen)))
 
 
 rule proxies:
@@ -37,9 +45,9 @@ rule proxies:
         device=study.config.compute.generation_device,
     params:
         spec=lambda w: canonical(specs.proxies(study, group_of(w), w.gen)),
-        components=lambda w: job_components.files(study, components_of_proxies(w)),
+        components=lambda w: components_of_proxies(study.cells(group_of(w)), w.gen),
         code=code_of("proxies"),
-        component_codes=lambda w: canonical(job_components.codes(components_of_proxies(w))),
+        component_codes=lambda w: component_codes_of_proxies(study.cells(group_of(w)), w.gen),
         blocks=blocks_of,
         classes=str(class_fits_folder(study.root)),
     message:

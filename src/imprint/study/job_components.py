@@ -7,13 +7,14 @@ from pathlib import Path
 
 from imprint.method.components import Component, components_of_proxies, components_of_scoring
 from imprint.method.configuration import Configuration, Scoring
+from imprint.study.cells import Cells
 from imprint.study.fingerprint import component_fingerprint
-from imprint.study.grid import Group, Study
+from imprint.study.grid import Study
 
 
-def of_proxies(study: Study, group: Group, gen: str) -> dict[str, Component]:
-    """The components of a proxy file, by kind and name."""
-    of_k = study.cells(group).proxy_seeds.get(gen, {}).values()
+def of_proxies(cells: Cells, gen: str) -> dict[str, Component]:
+    """The components of a proxy file of groups with these cells, by kind and name."""
+    of_k = cells.proxy_seeds.get(gen, {}).values()
     return components_of_proxies(gen, sorted({norm for norms in of_k for norm in norms}))
 
 
