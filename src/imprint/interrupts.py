@@ -22,8 +22,10 @@ def interrupt_soon() -> None:
 
 def _interrupt() -> None:
     time.sleep(MOMENT)
+    main = threading.main_thread().ident
+    assert main is not None
     # not `_thread.interrupt_main`, which wakes no thread that waits
-    signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+    signal.pthread_kill(main, signal.SIGINT)
 
 
 @contextmanager
@@ -36,10 +38,13 @@ def ignored_interrupts_again() -> Iterator[None]:
     usual = sys.unraisablehook
 
     def handle(ignored: Any) -> None:
-        if issubclass(ignored.exc_type, KeyboardInterrupt):
+        try:
+            if issubclass(ignored.exc_type, KeyboardInterrupt):
+                interrupt_soon()
+            else:
+                usual(ignored)
+        except KeyboardInterrupt:  # a second Ctrl-C, here
             interrupt_soon()
-        else:
-            usual(ignored)
 
     sys.unraisablehook = handle
     try:

@@ -45,6 +45,8 @@ def test_a_list_of_labels_lacks_none():
         ([0, 1], ["1", "-3"], [1, -3]),
         ([0.0, 0.5], ["0", "0.5", "2"], [0.0, 0.5, 2.0]),
         (np.array([0, 0.5], np.float32), ["0", "2"], [0.0, 2.0]),
+        (np.array([0, 0.5], np.float32), ["0.1"], [float(np.float32(0.1))]),
+        (np.array([0, 0.5], np.float32), ["0.10000000149011612"], [float(np.float32(0.1))]),
         ([True, False], ["True"], [True]),
         (np.array(["a", 1], object), ["1", "b"], [1, "b"]),
     ],

@@ -87,6 +87,16 @@ def test_ids_of_64_bits_keep_their_digits(tmp_path):
         assert sorted(grown[: len(hashes)]) == hashes.tolist()
 
 
+def test_ids_of_numpy_that_no_type_of_numpy_holds_are_saved(tmp_path):
+    path = tmp_path / "head.safetensors"
+    ids = [np.int64(-1), *(np.arange(len(X) - 1, dtype=np.uint64) + 2**63)]
+    ImprintingClassifier(gen="all").fit(X, Y, sample_ids=ids).save(path, FM)
+    assert sorted(ImprintingClassifier.load(path).proxy_samples_.tolist()) == [
+        -1,
+        *range(2**63, 2**63 + len(X) - 1),
+    ]
+
+
 def test_ids_that_json_cannot_hold_are_refused(tmp_path):
     ids = [Path(f"{number}.png") for number in range(len(X))]
     model = ImprintingClassifier(gen="fps", k=2, random_state=0).fit(X, Y, sample_ids=ids)

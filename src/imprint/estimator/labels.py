@@ -156,9 +156,8 @@ def as_labels(names: np.ndarray, classes: np.ndarray) -> np.ndarray:
         if kind == "b" and new:
             raise ValueError
         as_label = str if kind == "O" else classes.dtype.type
-        labels = np.array([as_label(name) for name in new], classes.dtype)
-        known |= dict(zip(new, labels.tolist(), strict=True))
-        if any(class_name(known[name]) != name for name in new):  # 07 is another class than 7
+        known |= {name: as_label(name) for name in new}
+        if any(name not in _spellings(known[name]) for name in new):  # 07 is another class than 7
             raise ValueError
     except (ValueError, OverflowError):
         raise UserError(
@@ -166,6 +165,13 @@ def as_labels(names: np.ndarray, classes: np.ndarray) -> np.ndarray:
             "or fit the head again with labels that are text"
         ) from None
     return np.array([known[name] for name in names.tolist()], classes.dtype)
+
+
+def _spellings(label: Any) -> set[str]:
+    """The names of a label: that of a float32 may have its own digits, or all those of float64."""
+    if not isinstance(label, np.floating):
+        return {class_name(label)}
+    return {class_name(label.item()), class_name(float(str(label)))}
 
 
 def plain_labels(classes: np.ndarray, purpose: str) -> list[str | int | float]:

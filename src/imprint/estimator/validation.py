@@ -33,7 +33,8 @@ def as_array(values: Any) -> np.ndarray:
         return array
     if not all(isinstance(value, int | np.integer) for value in values):
         return array
-    return np.array(values, np.uint64 if min(values, default=0) >= 0 else object)
+    whole = [int(value) for value in values]  # also those of numpy, which JSON cannot hold
+    return np.array(whole, np.uint64 if min(whole, default=0) >= 0 else object)
 
 
 def as_classifier_weights(fm_classifier: Any, d: int | None = None) -> np.ndarray | None:
