@@ -79,7 +79,8 @@ def job(folder: Path, gen: str, memory: float) -> None:
     peak = Peak()
     peak.start()
     times = [time.perf_counter()]
-    train, test = (pool([read_embeddings(folder / f"{split}.h5")]) for split in ("train", "test"))
+    train = pool([read_embeddings(folder / "train.h5")])
+    test = pool([read_embeddings(folder / "test.h5")], train)
     times.append(time.perf_counter())
     post = "none" if gen == "ridge" else "whiten+l2"
     method = Configuration(
@@ -113,7 +114,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory(dir=options.folder) as name:
         folder = Path(name)
         write(folder / "train.h5", options.samples, options.classes, SEED + 1)
-        write(folder / "test.h5", TEST, options.classes, SEED + 2)
+        # at least one of each class
+        write(folder / "test.h5", max(TEST, options.classes), options.classes, SEED + 2)
         size = (folder / "train.h5").stat().st_size / 2**30
         print(
             f"{options.samples:,} x {WIDTH:,} in {options.classes:,} classes: {size:.1f} GiB on disk"
